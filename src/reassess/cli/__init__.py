@@ -1,0 +1,99 @@
+"""The command line: `main(argv)` runs one command and returns the exit code: 0 ok, 1 data error, 2 usage error.
+
+A command lives in a module of its own, which is imported when the command runs and not before.
+"""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TextIO
+
+import click
+
+from reassess import __version__
+from reassess.errors import ReassessError, ReassessWarning
+
+__all__ = ["COMMANDS", "app", "entry", "main"]
+
+COMMANDS = {
+    "data": "List, find and fetch the known data files.",
+    "evaluate": "Measure models against re-assessed labels.",
+    "show": "Show all that is known of one image.",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands' one-line help, and imports a command only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"reassess.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, "--version", package_name="reassess")
+def app() -> None:
+    """Are the labels of an image-classification benchmark right, and how good is a model, judged by labels that are?"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv
+        The arguments after ``reassess``; by default those of this process.
+
+    Returns
+    -------
+    0 if all went well, 1 for an error in the data, 2 for an error in the call.
+    """
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        warnings.simplefilter("always", ReassessWarning)
+        try:
+            result = app.main(
+                args=None if argv is None else list(argv), prog_name="reassess", standalone_mode=False
+            )
+        except click.Abort:
+            click.echo("Stopped.", err=True)
+            return 130
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+        except ReassessError as error:
+            click.echo(f"Error: {error}", err=True)
+            return 1
+    return result if isinstance(result, int) else 0
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main())
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    if issubclass(category, ReassessWarning):
+        click.echo(f"Warning: {message}", err=True)
+    else:
+        text = warnings.formatwarning(message, category, filename, lineno, line)
+        click.echo(text, err=True, nl=False)

@@ -1,0 +1,105 @@
+"""What the commands share: options, progress, tables, and the JSON document around every result."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reassess import __version__
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Call", "call_options", "console", "print_table"]
+
+_WIDTH_OF_A_PIPE = 160
+
+
+@dataclass
+class Call:
+    """How a command was called: its common options and the files that it read."""
+
+    json: bool = False
+    force: bool = False
+    quiet: bool = False
+    offline: bool = False
+    inputs: list[dict[str, str | None]] = field(default_factory=list)
+
+    def read(self, name: str, path: Path) -> Path:
+        """Note that the file at `path` is read as `name`, and return the path."""
+        self.inputs.append({"name": name, "path": str(path)})
+        return path
+
+    def say(self, text: str) -> None:
+        """Tell something beside the result, unless asked to be quiet."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def print_document(self, command: str, results: Any) -> None:
+        """Print the JSON document of a command: its schema, its call, its inputs with hashes, its results."""
+        from reassess.formats.files import sha256
+
+        for entry in self.inputs:
+            entry["sha256"] = sha256(Path(str(entry["path"])))
+        document = {
+            "schema": f"reassess/{command}",
+            "version": 1,
+            "command": ["reassess", *sys.argv[1:]],
+            "reassess": __version__,
+            "inputs": self.inputs,
+            "results": results,
+        }
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+
+
+_OPTIONS: dict[str, str] = {
+    "json": "Print one JSON document instead of a table.",
+    "force": "Overwrite output files that exist.",
+    "quiet": "Print nothing but the result.",
+    "offline": "Use no network.",
+}
+
+
+def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that every command takes; it receives them as its first argument, a `Call`."""
+
+    def command(**options: Any) -> Any:
+        return function(Call(**{name: options.pop(name) for name in _OPTIONS}), **options)
+
+    command.__doc__ = function.__doc__
+    command.__name__ = function.__name__
+    command.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    for name, text in reversed(_OPTIONS.items()):
+        command = click.option(f"--{name}", is_flag=True, help=text)(command)
+    return command
+
+
+def console() -> "Console":
+    """A console for tables on standard output; wide where it is not a terminal, so that nothing is cut."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE, highlight=False)
+
+
+def print_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str | None = None,
+    text_columns: int = 1,
+) -> None:
+    """Print a table; the first `text_columns` columns are flushed left, numbers right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for i, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if i < text_columns else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
+    console().print(table)

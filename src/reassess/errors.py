@@ -1,0 +1,109 @@
+"""Every error and warning of the package: one base exception, a small tree, one message form.
+
+A message says what is wrong, where, what is allowed, what was found, and how to mend it; parts that add nothing are
+left out. `reassess.cli` turns a `ReassessError` into exit code 1 and a usage error into 2.
+"""
+
+from collections.abc import Sequence
+
+__all__ = [
+    "DataError",
+    "MissingPackageError",
+    "OutputError",
+    "ReassessError",
+    "ReassessWarning",
+    "SourceError",
+    "some",
+]
+
+
+class ReassessError(Exception):
+    """The base of every error that this package raises on purpose.
+
+    Parameters
+    ----------
+    what
+        What is wrong, in one line.
+    where
+        The file, row, field or image.
+    allowed
+        What would have been right.
+    found
+        What was there instead.
+    mend
+        What to do about it.
+
+    Examples
+    --------
+    >>> print(ReassessError("class id out of range", where="p.npy, row 3", allowed="0 to 999", found=1000))
+    class id out of range
+      where:   p.npy, row 3
+      allowed: 0 to 999
+      found:   1000
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = None,
+        allowed: object = None,
+        found: object = None,
+        mend: object = None,
+    ) -> None:
+        self.what = what
+        self.where = where
+        self.allowed = allowed
+        self.found = found
+        self.mend = mend
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        parts = {"where": self.where, "allowed": self.allowed, "found": self.found, "to mend": self.mend}
+        width = max(map(len, parts)) + 1
+        return "\n".join(
+            [
+                self.what,
+                *(f"  {name + ':':{width}} {part}" for name, part in parts.items() if part is not None),
+            ]
+        )
+
+
+class DataError(ReassessError, ValueError):
+    """A file or an array does not hold what it should."""
+
+
+class OutputError(ReassessError, OSError):
+    """A result cannot be written where it was asked for."""
+
+    __str__ = ReassessError.__str__
+
+
+class SourceError(ReassessError):
+    """A known file could not be had from any of its places."""
+
+
+class MissingPackageError(ReassessError, ImportError):
+    """An optional package is needed and not installed."""
+
+    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package}, which is not installed",
+            mend=f"pip install 'reassess[{extra}]'",
+        )
+
+    __str__ = ReassessError.__str__
+
+
+class ReassessWarning(UserWarning):
+    """Something that does not stop the work, but that the user should know."""
+
+
+def some(items: Sequence[object], *, most: int = 5) -> str:
+    """The first few of many things, and how many more there are.
+
+    >>> some(["a.png", "b.png", "c.png"], most=2)
+    'a.png, b.png and 1 more'
+    """
+    shown = ", ".join(str(item) for item in items[:most])
+    return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"

@@ -1,0 +1,96 @@
+"""Files as such: the checks before reading, the hash, and writing that never leaves half a file."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reassess.errors import DataError, OutputError
+
+__all__ = ["check_input", "check_output", "sha256", "suffix_of", "writing"]
+
+
+def check_input(path: Path) -> None:
+    """Raise `DataError` unless `path` is a file that can be read and is not empty."""
+    if path.is_dir():
+        raise DataError("a folder was given where a file is read", where=path, mend="name one file in it")
+    if not path.exists():
+        near = (
+            sorted(p.name for p in path.parent.glob("*") if p.suffix == path.suffix)[:5]
+            if path.parent.is_dir()
+            else []
+        )
+        raise DataError(
+            "no such file",
+            where=path,
+            found=f"beside it: {', '.join(near)}" if near else None,
+            mend="check the path",
+        )
+    if not os.access(path, os.R_OK):
+        raise DataError("the file cannot be read", where=path, mend="check its permissions")
+    if path.stat().st_size == 0:
+        raise DataError("the file is empty", where=path, mend="write it again")
+
+
+def suffix_of(path: Path, readers: "dict[str, Callable[..., object]]", thing: str) -> str:
+    """The suffix of `path` in lower case; `DataError` if `thing` has no file of that kind."""
+    suffix = path.suffix.lower()
+    if suffix not in readers:
+        raise DataError(
+            f"{thing} cannot be kept in a file of this kind",
+            where=path,
+            allowed=", ".join(readers),
+            found=suffix or "no suffix",
+        )
+    return suffix
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_output(path: Path, *, force: bool = False) -> None:
+    """Raise `OutputError` if `path` cannot be written, or exists and `force` is not given."""
+    if path.is_dir():
+        raise OutputError("the output path is a folder", where=path, mend="name a file")
+    if path.exists() and not force:
+        raise OutputError(
+            "the output file exists", where=path, mend="choose another name, or overwrite it with --force"
+        )
+    if not path.parent.is_dir():
+        raise OutputError(
+            "the folder of the output file does not exist", where=path, mend=f"mkdir -p {path.parent}"
+        )
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(
+            "the folder of the output file cannot be written", where=path, mend="choose another folder"
+        )
+
+
+@contextmanager
+def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
+    """A temporary path beside `path` with the same suffix, which takes its place when the block ends well.
+
+    Raises
+    ------
+    OutputError
+        As `check_output`; or the disk is full, or the like.
+    """
+    check_output(path, force=force)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError("the output file cannot be written", where=path, found=error.strerror) from error
+    finally:
+        temporary.unlink(missing_ok=True)

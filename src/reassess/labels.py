@@ -1,0 +1,157 @@
+"""The set of valid classes of each image."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.classes import Classes
+from reassess.errors import DataError
+from reassess.names import unique_images
+
+__all__ = ["LabelSets"]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSets:
+    """For each rated image the set of its valid classes, possibly empty; an image that is not here was never rated.
+
+    Original labels are label sets of one class each.
+
+    Parameters
+    ----------
+    images
+        Names of the rated images, no image twice.
+    indptr
+        int64, shape (images + 1,): the classes of image i are ``indices[indptr[i]:indptr[i + 1]]``.
+    indices
+        int32, shape (labels,): class ids, 0-based, ascending within an image, none twice.
+    classes
+        The classes of the benchmark.
+
+    Raises
+    ------
+    DataError
+        An image is named twice, or a class id is negative, too large, or repeated.
+
+    Examples
+    --------
+    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[2, 0], [], [1]])
+    >>> labels["a.png"], labels["b.png"], labels["never-rated.png"]
+    ((0, 2), (), None)
+    >>> labels
+    LabelSets(3 images, 3 labels, 1 empty)
+
+    Notes
+    -----
+    Source of the idea: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
+    """
+
+    images: tuple[str, ...]
+    indptr: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int32]
+    classes: Classes = field(default_factory=Classes)
+
+    def __post_init__(self) -> None:
+        unique_images(self.images, "the label set")
+        self._check_ids()
+        self.indptr.flags.writeable = False
+        self.indices.flags.writeable = False
+
+    @classmethod
+    def from_lists(
+        cls, images: Sequence[str], lists: Iterable[Sequence[int]], classes: Classes | None = None
+    ) -> "LabelSets":
+        """Label sets from one list of class ids an image, in any order within the list."""
+        lists = [sorted(ids) for ids in lists]
+        indptr = np.zeros(len(lists) + 1, np.int64)
+        np.cumsum([len(ids) for ids in lists], out=indptr[1:])
+        flat = np.fromiter((class_id for ids in lists for class_id in ids), np.int64, int(indptr[-1]))
+        return cls(tuple(images), indptr, _as_int32(flat), classes or Classes())
+
+    @classmethod
+    def from_pairs(
+        cls,
+        images: Sequence[str],
+        image_ids: npt.NDArray[np.integer],
+        class_ids: npt.NDArray[np.integer],
+        classes: Classes | None = None,
+    ) -> "LabelSets":
+        """Label sets from (image, class) pairs in any order; an image without a pair has the empty set."""
+        order = np.lexsort((class_ids, image_ids))
+        indptr = np.zeros(len(images) + 1, np.int64)
+        np.cumsum(np.bincount(image_ids, minlength=len(images)), out=indptr[1:])
+        return cls(tuple(images), indptr, _as_int32(class_ids[order]), classes or Classes())
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, image: str) -> tuple[int, ...] | None:
+        """The valid classes of an image: ids, () if it was rated and has none, None if it was never rated."""
+        row = self._row_of.get(image)
+        return None if row is None else tuple(self.indices[self.indptr[row] : self.indptr[row + 1]].tolist())
+
+    def __repr__(self) -> str:
+        return f"LabelSets({len(self):,} images, {self.indices.size:,} labels, {self.empty_images:,} empty)"
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Number of valid classes of each image, int64, shape (images,)."""
+        return np.diff(self.indptr)
+
+    @property
+    def empty_images(self) -> int:
+        """Number of images that were rated and have no valid class."""
+        return int(np.count_nonzero(self.sizes == 0))
+
+    @property
+    def image_ids(self) -> npt.NDArray[np.int64]:
+        """Position of the image of each label, int64, shape (labels,)."""
+        return np.repeat(np.arange(len(self)), self.sizes)
+
+    def sets(self) -> Mapping[str, frozenset[int]]:
+        """The set of each image by name; handy for comparing two label sets whatever their order."""
+        flat, starts = self.indices.tolist(), self.indptr.tolist()
+        return {name: frozenset(flat[starts[row] : starts[row + 1]]) for row, name in enumerate(self.images)}
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self.images)}
+
+    def _check_ids(self) -> None:
+        if self.indptr.size != len(self.images) + 1 or self.indptr[-1] != self.indices.size:
+            raise DataError(
+                "indptr does not fit the images and the labels",
+                allowed=f"{len(self.images) + 1} entries, the last {self.indices.size}",
+                found=f"{self.indptr.size} entries, the last {self.indptr[-1] if self.indptr.size else None}",
+            )
+        if not self.indices.size:
+            return
+        bad = self.indices < 0
+        if self.classes.count is not None:
+            bad |= self.indices >= self.classes.count
+        if bad.any():
+            self._refuse("class id out of range", int(np.argmax(bad)), self._allowed_ids())
+        starts = np.zeros(self.indices.size, bool)
+        starts[self.indptr[:-1][self.sizes > 0]] = True
+        repeated = ~starts[1:] & (np.diff(self.indices) <= 0)
+        if repeated.any():
+            self._refuse(
+                "a class is named twice for one image", int(np.argmax(repeated)) + 1, "each class once"
+            )
+
+    def _refuse(self, what: str, position: int, allowed: str) -> None:
+        row = int(np.searchsorted(self.indptr, position, side="right")) - 1
+        raise DataError(
+            what, where=f"image {self.images[row]}", allowed=allowed, found=int(self.indices[position])
+        )
+
+    def _allowed_ids(self) -> str:
+        return "0 or more" if self.classes.count is None else f"0 to {self.classes.count - 1}"
+
+
+def _as_int32(ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+    limit = np.iinfo(np.int32)
+    return np.clip(ids, limit.min, limit.max).astype(np.int32)

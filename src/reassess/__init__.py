@@ -34,7 +34,7 @@ _ROOM_OF = {
     "Scores": "scores",
     "SourceError": "errors",
 }
-__all__ = [*_ROOM_OF, "__version__"]  # noqa: PLE0604
+__all__ = [*_ROOM_OF, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -47,7 +47,7 @@ def ranks_and_top1(
         A score is NaN; the message names the image.
     """
     if predictions.ids is not None:
-        ids = predictions.ids if _is_all(rows, len(predictions)) else predictions.ids[rows]
+        ids = predictions.class_ids if _is_all(rows, len(predictions)) else predictions.class_ids[rows]
         return ranks_of_ids(ids, indptr, targets), ids[:, 0]
     assert predictions.scores is not None
     return _ranks_of_scores(predictions, rows, indptr, targets, classes)
@@ -164,7 +164,8 @@ def _ranks_of_scores(
 def _infinity(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
     if dtype == np.int16:
         return np.int16(0x7F80)  # bfloat16
-    return np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()]  # type: ignore[no-any-return]
+    bits: np.signedinteger[Any] = np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()]
+    return bits
 
 
 def _refuse_nan(predictions: Predictions, row: int) -> None:

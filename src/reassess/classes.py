@@ -114,9 +114,7 @@ class Classes:
 
     def _allowed(self) -> str:
         if self.wnids:
-            return f"wnids such as {self.wnids[0]}" + (
-                f", names such as {self.label(0)!r}" if self.names else ""
-            )
+            return f"wnids such as {self.wnids[0]}" + (f", names such as {self.label(0)!r}" if self.names else "")
         return f"names such as {self.names[0]!r}" if self.names else "class ids"
 
     @cached_property

@@ -11,18 +11,18 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["rank_targets"]
+__all__ = ["compiled", "rank_targets"]
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile, and keep the machine code for the next process where a folder can be written."""
     try:
-        return numba.njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache folder is writable
-        return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]
+        return numba.njit(nogil=True)(function)
 
 
-@_compiled
+@compiled
 def _rank(keys, target):  # type: ignore[no-untyped-def]
     """Number of classes before `target`: higher keys, and equal keys of lower class id."""
     key = keys[target]
@@ -37,7 +37,7 @@ def _rank(keys, target):  # type: ignore[no-untyped-def]
     return above
 
 
-@_compiled
+@compiled
 def _first(keys, key):  # type: ignore[no-untyped-def]
     """Lowest class id that has `key`; without an early exit, so that it vectorises."""
     first = np.int32(keys.size)
@@ -46,7 +46,7 @@ def _first(keys, key):  # type: ignore[no-untyped-def]
     return first
 
 
-@_compiled
+@compiled
 def rank_targets(  # type: ignore[no-untyped-def]
     bits, magnitude, sign_shift, infinity, columns, rows, indptr, targets, ranks, top1, keys
 ):

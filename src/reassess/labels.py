@@ -138,15 +138,11 @@ class LabelSets:
         starts[self.indptr[:-1][self.sizes > 0]] = True
         repeated = ~starts[1:] & (np.diff(self.indices) <= 0)
         if repeated.any():
-            self._refuse(
-                "a class is named twice for one image", int(np.argmax(repeated)) + 1, "each class once"
-            )
+            self._refuse("a class is named twice for one image", int(np.argmax(repeated)) + 1, "each class once")
 
     def _refuse(self, what: str, position: int, allowed: str) -> None:
         row = int(np.searchsorted(self.indptr, position, side="right")) - 1
-        raise DataError(
-            what, where=f"image {self.images[row]}", allowed=allowed, found=int(self.indices[position])
-        )
+        raise DataError(what, where=f"image {self.images[row]}", allowed=allowed, found=int(self.indices[position]))
 
     def _allowed_ids(self) -> str:
         return "0 or more" if self.classes.count is None else f"0 to {self.classes.count - 1}"
@@ -154,4 +150,5 @@ class LabelSets:
 
 def _as_int32(ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
     limit = np.iinfo(np.int32)
-    return np.clip(ids, limit.min, limit.max).astype(np.int32)
+    clipped: npt.NDArray[np.int32] = np.clip(ids, limit.min, limit.max).astype(np.int32)
+    return clipped

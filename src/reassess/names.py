@@ -5,7 +5,7 @@ it has. Any other name is its relative POSIX path, unchanged, unless a match by 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import Literal, get_args
 
@@ -21,8 +21,8 @@ MATCHES: tuple[str, ...] = get_args(Match)
 VALIDATION_IMAGES = 50_000
 
 _VALIDATION = re.compile(r"ILSVRC2012_val_\d{8}(?!\d)")
-_SHORTENED = {
-    "path": lambda name: name,
+_SHORTENED: dict[str, Callable[[str], str]] = {
+    "path": str,
     "name": lambda name: PurePosixPath(name).name,
     "stem": lambda name: PurePosixPath(name).stem,
 }
@@ -120,9 +120,7 @@ def _refuse_duplicates(names: Sequence[str], keys: Sequence[str], match: Match, 
     else:
         what = f"two images have the same {match}"
         mend = "join by the whole path (--match path), or rename one of them"
-    raise DataError(
-        what, where=where, found=f"{names[before]} (row {before}) and {names[row]} (row {row})", mend=mend
-    )
+    raise DataError(what, where=where, found=f"{names[before]} (row {before}) and {names[row]} (row {row})", mend=mend)
 
 
 def _refuse_ambiguous(
@@ -142,7 +140,5 @@ def _refuse_ambiguous(
                 f"the {match} of an image fits more than one image",
                 where=where,
                 found=f"{name} fits {some(fits[key])}",
-                mend="join by the whole path (--match path)"
-                if match != "path"
-                else "keep one entry for each image",
+                mend="join by the whole path (--match path)" if match != "path" else "keep one entry for each image",
             )

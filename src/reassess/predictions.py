@@ -12,6 +12,8 @@ from reassess.names import unique_images
 
 __all__ = ["MOST_IDS", "Predictions"]
 
+_BLOCK = 1024
+_SCORE_TYPES = (np.float16, np.float32, np.float64)
 MOST_IDS = 20  # an integer array with more columns is not a list of the best classes
 
 
@@ -22,14 +24,15 @@ class Predictions:
     Parameters
     ----------
     ids
-        int32, shape (N, k), k <= 20: class ids, best first.
+        int32, shape (N, k), k <= 20: the best outputs, best first.
     scores
         float16, float32, float64, shape (N, outputs): a higher score ranks first, equal scores by class id; or the bits of
         bfloat16 as int16. May be memory-mapped; it is never copied whole.
     images
         Name of the image of each row, or None where rows are known by position alone.
     columns
-        int64, shape (outputs,): class id of each output, -1 to leave it out; None if output and class are the same.
+        int64, shape (outputs,): class id of each output, -1 for an output that is left out of the ranking; None if output
+        and class are the same.
     detected
         What was found in the file and decided about it, in one line.
 
@@ -68,30 +71,29 @@ class Predictions:
 
     @classmethod
     def from_ids(
-        cls, ids: npt.ArrayLike, images: Sequence[str] | None = None, *, detected: str = "ids"
+        cls,
+        ids: npt.ArrayLike,
+        images: Sequence[str] | None = None,
+        *,
+        columns: npt.NDArray[np.int64] | None = None,
+        detected: str = "ids",
     ) -> "Predictions":
         """Predictions from class ids, shape (N,) for the top-1 or (N, k) best first."""
         given = np.asarray(ids)
         if given.dtype.kind not in "iu" or given.ndim not in (1, 2):
             raise DataError(
-                "class ids must be integers",
-                allowed="shape (N,) or (N, k)",
-                found=f"{given.dtype} {given.shape}",
+                "class ids must be integers", allowed="shape (N,) or (N, k)", found=f"{given.dtype} {given.shape}"
             )
-        table = given.reshape(len(given), -1)
+        table = given[:, None] if given.ndim == 1 else given
         if not 1 <= table.shape[1] <= MOST_IDS:
             raise DataError(
-                "too many ids a row" if table.shape[1] else "no ids",
+                "too many ids a row" if table.shape[1] else "no ids in a row",
                 allowed=f"1 to {MOST_IDS} ids a row, best first",
                 found=f"shape {given.shape}",
-                mend="if these are scores, store them as floats",
+                mend="if these are scores, save them as floats",
             )
-        limit = np.iinfo(np.int32)
-        if table.dtype.itemsize > 4 or table.dtype.kind == "u":
-            table = np.clip(table, limit.min, limit.max)
-        return cls(
-            ids=table.astype(np.int32), images=None if images is None else tuple(images), detected=detected
-        )
+        _check_range(table, columns)
+        return cls(table.astype(np.int32), images=_tuple(images), columns=columns, detected=detected)
 
     @classmethod
     def from_scores(
@@ -102,22 +104,30 @@ class Predictions:
         columns: npt.NDArray[np.int64] | None = None,
         detected: str = "scores",
     ) -> "Predictions":
-        """Predictions from the scores of all classes, shape (N, outputs); the array is used as it is."""
-        if scores.ndim != 2 or scores.dtype not in (np.float16, np.float32, np.float64, np.int16):
+        """Predictions from the scores of all classes, shape (N, outputs); the array is used as it is, without a copy."""
+        if scores.ndim != 2 or not scores.shape[1] or scores.dtype.newbyteorder("=") not in _SCORE_TYPES:
             raise DataError(
                 "scores must be floats, one row an image and one column a class",
-                allowed="float16, float32 or float64 of shape (N, outputs)",
+                allowed="float16, float32 or float64 of shape (N, classes)",
                 found=f"{scores.dtype} {scores.shape}",
             )
-        return cls(
-            scores=scores,
-            images=None if images is None else tuple(images),
-            columns=columns,
-            detected=detected,
-        )
+        native = scores if scores.dtype.isnative else scores.astype(scores.dtype.newbyteorder("="))
+        return cls(scores=native, images=_tuple(images), columns=columns, detected=detected)
+
+    @classmethod
+    def from_bfloat16(
+        cls,
+        bits: npt.NDArray[np.int16],
+        images: Sequence[str] | None = None,
+        *,
+        columns: npt.NDArray[np.int64] | None = None,
+        detected: str = "scores",
+    ) -> "Predictions":
+        """Predictions from bfloat16 scores, of which numpy knows only the bits, as int16 of shape (N, outputs)."""
+        return cls(scores=bits, images=_tuple(images), columns=columns, detected=detected)
 
     def __len__(self) -> int:
-        return len(self.ids if self.scores is None else self.scores)
+        return len(self._array)
 
     def __repr__(self) -> str:
         if self.ids is not None:
@@ -127,21 +137,77 @@ class Predictions:
     @property
     def dtype(self) -> str:
         """Type of the scores or ids."""
-        array = self.ids if self.scores is None else self.scores
-        assert array is not None
-        return "bfloat16" if array.dtype == np.int16 else str(array.dtype)
+        return "bfloat16" if self._array.dtype == np.int16 else str(self._array.dtype)
 
     @property
     def depth(self) -> int:
-        """The largest k for which top-k is known: ids a row, or the number of classes that have an output."""
+        """The largest k for which the top k are known: ids a row, or the number of classes that have an output."""
         if self.ids is not None:
-            return self.ids.shape[1]
-        assert self.scores is not None
-        return self.scores.shape[1] if self.columns is None else int(np.count_nonzero(self.columns >= 0))
+            return int(self.ids.shape[1])
+        outputs = int(self._array.shape[1])
+        return outputs if self.columns is None else int(np.count_nonzero(self.columns >= 0))
+
+    @property
+    def class_ids(self) -> npt.NDArray[np.int32]:
+        """Class ids of each row, best first, int32, shape (N, k); -1 at the end for outputs that are no class."""
+        if self.ids is None:
+            raise DataError("these predictions hold scores, not ids")
+        if self.columns is None:
+            return self.ids
+        mapped = self.columns[self.ids].astype(np.int32)
+        return np.take_along_axis(mapped, np.argsort(mapped < 0, axis=1, kind="stable"), axis=1)
+
+    def best(self, k: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[Any] | None]:
+        """The k best classes of each row, int32, shape (N, k), and their scores, or None where only ids are known."""
+        if self.scores is None:
+            return self.class_ids[:, :k], None
+        outputs = np.arange(self.scores.shape[1])
+        class_of = outputs if self.columns is None else self.columns
+        order = np.argsort(class_of, kind="stable")
+        order = order[class_of[order] >= 0]
+        ids = np.empty((len(self), k), np.int32)
+        values = np.empty((len(self), k), np.float64 if self.scores.dtype == np.float64 else np.float32)
+        for start in range(0, len(self), _BLOCK):
+            block = _as_floats(self.scores[start : start + _BLOCK])[:, order]
+            best = np.argsort(-block, axis=1, kind="stable")[:, :k]
+            ids[start : start + _BLOCK] = class_of[order][best]
+            values[start : start + _BLOCK] = np.take_along_axis(block, best, axis=1)
+        return ids, values
+
+    @property
+    def _array(self) -> npt.NDArray[Any]:
+        array = self.ids if self.scores is None else self.scores
+        assert array is not None
+        return array
 
     def named(self, images: Sequence[str]) -> "Predictions":
         """The same predictions with a name for each row."""
         return replace(self, images=tuple(images))
+
+
+def _as_floats(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Scores as numpy floats; the bits of bfloat16 are the upper half of a float32."""
+    if scores.dtype == np.int16:
+        return (scores.astype(np.int32) << 16).view(np.float32)
+    return np.asarray(scores)
+
+
+def _tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if images is None else tuple(images)
+
+
+def _check_range(ids: npt.NDArray[Any], columns: npt.NDArray[np.int64] | None) -> None:
+    """Refuse ids that no class or output can have."""
+    limit = np.iinfo(np.int32).max if columns is None else len(columns) - 1
+    bad = (ids < 0) | (ids > limit)
+    if bad.any():
+        row, column = np.argwhere(bad)[0].tolist()
+        raise DataError(
+            "class id out of range",
+            where=f"row {row}" if ids.shape[1] == 1 else f"row {row}, column {column}",
+            allowed=f"0 to {limit}",
+            found=int(ids[row, column]),
+        )
 
 
 def _refuse_repeated_ids(ids: npt.NDArray[np.int32]) -> None:

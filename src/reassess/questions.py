@@ -54,9 +54,7 @@ class Questions:
         same = np.flatnonzero(np.diff(keys) == 0)
         if same.size:
             first, second = int(order[same[0]]), int(order[same[0] + 1])
-            raise DataError(
-                "a question is asked twice", where=self.at(first), found=f"rows {first} and {second}"
-            )
+            raise DataError("a question is asked twice", where=self.at(first), found=f"rows {first} and {second}")
         self.image_ids.flags.writeable = False
         self.class_ids.flags.writeable = False
 
@@ -64,9 +62,7 @@ class Questions:
     def from_columns(cls, images: Sequence[str], class_ids: npt.NDArray[np.integer]) -> "Questions":
         """Questions from one image name and one class id a question."""
         position: dict[str, int] = {}
-        ids = np.fromiter(
-            (position.setdefault(name, len(position)) for name in images), np.int32, len(images)
-        )
+        ids = np.fromiter((position.setdefault(name, len(position)) for name in images), np.int32, len(images))
         return cls(tuple(position), ids, class_ids.astype(np.int32))
 
     def __len__(self) -> int:
@@ -83,9 +79,7 @@ class Questions:
         """Position in `self.images` of each of `images`, -1 for an image about which nothing was asked."""
         return join(images, self.images, known_where="the questions")
 
-    def find(
-        self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]
-    ) -> npt.NDArray[np.int64]:
+    def find(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
         """Position of each question, -1 where it was not asked.
 
         Parameters
@@ -104,9 +98,7 @@ class Questions:
         return np.where(hit, order[slot], -1)
 
     @staticmethod
-    def _key(
-        image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]
-    ) -> npt.NDArray[np.int64]:
+    def _key(image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
         return (np.asarray(image_rows, np.int64) << 32) | np.asarray(class_ids, np.int64)
 
     @cached_property

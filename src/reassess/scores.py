@@ -59,9 +59,7 @@ class Scores:
     def __repr__(self) -> str:
         return f"Scores({len(self):,} questions, {len(self.questions.images):,} images)"
 
-    def at(
-        self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]
-    ) -> npt.NDArray[np.float64]:
+    def at(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
         """Score of each (image, class), NaN where it was not scored; image rows as in `Questions.find`."""
         found = self.questions.find(image_rows, class_ids)
         return np.where(found >= 0, self.values[found] if len(self) else np.nan, np.nan)

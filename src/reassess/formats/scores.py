@@ -1,0 +1,79 @@
+"""Scores of (image, class) questions as files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from reassess.errors import DataError
+from reassess.formats.archives import MAX_BYTES, open_archive, write_npz
+from reassess.formats.files import suffix_of, writing
+from reassess.formats.questions import info_of_questions, questions_of_info, questions_of_table
+from reassess.formats.tables import TABLE_SUFFIXES, column, read_table, write_table
+from reassess.scores import Scores
+
+__all__ = ["read_scores", "write_scores"]
+
+
+def read_scores(path: Path, *, max_bytes: int = MAX_BYTES) -> Scores:
+    """Scores of a file.
+
+    Parameters
+    ----------
+    path
+        npz with the arrays ``tensor`` (or ``scores``), float, shape (questions,), and ``info``, text, shape
+        (questions, 2): image name and class id. Or a table with the columns image, class and score.
+    max_bytes
+        An archive that declares more is refused.
+
+    Raises
+    ------
+    DataError
+        The file does not hold scores; the message says where.
+    """
+    suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
+    try:
+        return _read_npz(path, max_bytes) if suffix == ".npz" else _read_table(path)
+    except DataError as error:
+        if str(path) not in str(error.where):
+            error.where = f"{path}, {error.where}" if error.where else path
+        raise
+
+
+def write_scores(path: Path, scores: Scores, *, force: bool = False) -> None:
+    """Write scores as an npz archive or a table, by suffix."""
+    if path.suffix.lower() == ".npz":
+        with writing(path, force=force) as temporary:
+            write_npz(temporary, {"tensor": scores.values, "info": info_of_questions(scores.questions)})
+        return
+    import polars as pl
+
+    questions = scores.questions
+    images = pl.Series(questions.images, dtype=pl.String).gather(questions.image_ids)
+    table = pl.DataFrame({"image": images, "class": questions.class_ids, "score": scores.values})
+    write_table(path, table, force=force)
+
+
+def _read_npz(path: Path, max_bytes: int) -> Scores:
+    with open_archive(path, max_bytes=max_bytes) as archive:
+        values = archive.first_of("tensor", "scores")
+        questions = questions_of_info(archive.first_of("info"), path)
+    if values.dtype.kind != "f" or values.ndim != 1:
+        raise DataError(
+            "the archive does not hold scores",
+            where=f"{path}, array tensor",
+            allowed="floats of shape (questions,)",
+            found=f"{values.dtype} {values.shape}",
+            mend="a tensor of shape (raters, questions, answers) holds votes: aggregate them first"
+            if values.ndim == 3
+            else None,
+        )
+    return Scores(questions, values.astype(np.float64, copy=False))
+
+
+def _read_table(path: Path) -> Scores:
+    table = read_table(path, text=("image",))
+    questions = questions_of_table(path, table)
+    values = table[column(path, table, "score", thing="the score")]
+    if not values.dtype.is_numeric():
+        raise DataError("scores are not numbers", where=path, allowed="0 to 1", found=str(values.dtype))
+    return Scores(questions, values.cast(float).fill_null(np.nan).to_numpy().copy())

@@ -11,7 +11,7 @@ from reassess.classes import Classes
 from reassess.errors import DataError
 from reassess.names import unique_images
 
-__all__ = ["LabelSets"]
+__all__ = ["LabelSets", "runs"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +111,11 @@ class LabelSets:
         """Position of the image of each label, int64, shape (labels,)."""
         return np.repeat(np.arange(len(self)), self.sizes)
 
+    def of_rows(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """The valid classes of some images, one after another, and how many each has."""
+        sizes = self.sizes[rows]
+        return self.indices[runs(self.indptr[rows], sizes)], sizes
+
     def sets(self) -> Mapping[str, frozenset[int]]:
         """The set of each image by name; handy for comparing two label sets whatever their order."""
         flat, starts = self.indices.tolist(), self.indptr.tolist()
@@ -146,6 +151,16 @@ class LabelSets:
 
     def _allowed_ids(self) -> str:
         return "0 or more" if self.classes.count is None else f"0 to {self.classes.count - 1}"
+
+
+def runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Positions start, start + 1, ..., start + size - 1 of each run, one run after another.
+
+    >>> runs(np.array([7, 0]), np.array([2, 3]))
+    array([7, 8, 0, 1, 2])
+    """
+    ends = np.cumsum(sizes)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes)
 
 
 def _as_int32(ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:

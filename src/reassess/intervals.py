@@ -1,0 +1,59 @@
+"""Intervals of proportions, and the count from which a proportion derives."""
+
+import math
+from dataclasses import dataclass
+
+__all__ = ["Proportion", "wilson"]
+
+_Z = 1.959963984540054  # the normal distribution's 97.5 % point
+
+
+def wilson(hits: int, n: int) -> tuple[float, float] | None:
+    """95 % interval of a proportion, by Wilson's score method without continuity correction; None if n is 0.
+
+    >>> low, high = wilson(42_164, 46_837)
+    >>> round(low, 5), round(high, 5)
+    (0.89748, 0.90291)
+
+    Notes
+    -----
+    Source: Wilson (1927), Journal of the American Statistical Association 22.
+    """
+    if n == 0:
+        return None
+    centre = hits + _Z**2 / 2
+    half = _Z * math.sqrt(hits * (n - hits) / n + _Z**2 / 4)
+    # The bounds at the ends are exactly 0 and 1; rounding must not move them.
+    low = 0.0 if hits == 0 else (centre - half) / (n + _Z**2)
+    high = 1.0 if hits == n else (centre + half) / (n + _Z**2)
+    return low, high
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """`hits` of `n`; the ratio is derived, and is None where n is 0.
+
+    >>> Proportion(9, 10).value
+    0.9
+    """
+
+    hits: int
+    n: int
+
+    @property
+    def value(self) -> float | None:
+        """hits / n, in [0, 1]."""
+        return self.hits / self.n if self.n else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % Wilson interval over images."""
+        return wilson(self.hits, self.n)
+
+    def __add__(self, other: "Proportion") -> "Proportion":
+        return Proportion(self.hits + other.hits, self.n + other.n)
+
+    def to_json(self) -> dict[str, int | float | None]:
+        """The object that JSON documents hold."""
+        low, high = self.interval or (None, None)
+        return {"hits": self.hits, "n": self.n, "accuracy": self.value, "low": low, "high": high}

@@ -1,6 +1,7 @@
 """What was voted on: (image, class) questions, or plain items known by an id; and how two lists of them are joined."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -88,24 +89,18 @@ def unite_items(first: Items, second: Items) -> tuple[Items, npt.NDArray[np.int6
     if not new.size:
         return first, rows
     rows[new] = len(first) + np.arange(new.size)
-    if isinstance(first, Questions) and isinstance(second, Questions):
-        return _unite_questions(first, second, new), rows
     added = take_items(second, new)
-    return (*_plain(first), *_plain(added)), rows
+    if isinstance(first, Questions):
+        return _add_questions(first, cast(Questions, added)), rows
+    return (*first, *cast("tuple[Id, ...]", added)), rows
 
 
-def _plain(items: Items) -> tuple[Id, ...]:
-    return () if isinstance(items, Questions) else items
-
-
-def _unite_questions(first: Questions, second: Questions, new: npt.NDArray[np.int64]) -> Questions:
-    image_rows = first.rows_of(second.images)
+def _add_questions(first: Questions, added: Questions) -> Questions:
+    image_rows = first.rows_of(added.images)
     unknown = np.flatnonzero(image_rows < 0)
     image_rows[unknown] = len(first.images) + np.arange(unknown.size)
-    images = (*first.images, *(second.images[image] for image in unknown.tolist()))
-    added = image_rows[second.image_ids[new]].astype(np.int32)
     return Questions(
-        images,
-        np.concatenate([first.image_ids, added]),
-        np.concatenate([first.class_ids, second.class_ids[new]]),
+        (*first.images, *(added.images[image] for image in unknown.tolist())),
+        np.concatenate([first.image_ids, image_rows[added.image_ids].astype(np.int32)]),
+        np.concatenate([first.class_ids, added.class_ids]),
     )

@@ -40,6 +40,9 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
     def __len__(self) -> int:
         return len(self._members)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._members  # without reading the array
+
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         with self.stream(name) as stream:
             dtype, shape, fortran = read_header(stream, self.path, name)

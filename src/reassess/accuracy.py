@@ -4,7 +4,7 @@ Names: `targets` are the classes asked about, ragged over rows by `indptr`; a *r
 top k if its rank is below k. Everything about accuracy follows from ranks; every k comes from the same pass.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -164,8 +164,7 @@ def _ranks_of_scores(
 def _infinity(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
     if dtype == np.int16:
         return np.int16(0x7F80)  # bfloat16
-    bits: np.signedinteger[Any] = np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()]
-    return bits
+    return cast("np.signedinteger[Any]", np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()])
 
 
 def _refuse_nan(predictions: Predictions, row: int) -> None:

@@ -259,6 +259,7 @@ def evaluate(
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
     """
     given = _as_predictions(predictions)
+    original = None if original is None else original.in_classes(labels.classes)
     found = outcomes(
         given,
         labels,
@@ -305,7 +306,7 @@ def summarize(
         reasons["soft"] = reasons["mistakes"] = "no scores are at hand"
     else:
         rows = scores.questions.rows_of(found.images)
-        soft = _soft(found, original, scores, rows, reasons)
+        soft = _soft(found, scores, rows, reasons)
         mistakes = _mistakes(found, scores, experts, rows)
     original_ranks = found.original_rank[found.original_rows >= 0]
     return Evaluation(
@@ -365,7 +366,6 @@ def _by_size(found: Outcomes, labels: LabelSets, topk: tuple[int, ...]) -> dict[
 
 def _soft(
     found: Outcomes,
-    original: LabelSets | None,
     scores: Scores,
     score_rows: npt.NDArray[np.int64],
     reasons: dict[str, str],

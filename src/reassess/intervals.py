@@ -42,7 +42,7 @@ class Proportion:
 
     @property
     def value(self) -> float | None:
-        """hits / n, in [0, 1]."""
+        """Hits / n, in [0, 1]."""
         return self.hits / self.n if self.n else None
 
     @property

@@ -1,14 +1,14 @@
 """The set of valid classes of each image."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.classes import Classes
-from reassess.errors import DataError
+from reassess.errors import DataError, some
 from reassess.names import unique_images
 
 __all__ = ["LabelSets", "runs"]
@@ -99,7 +99,7 @@ class LabelSets:
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
         """Number of valid classes of each image, int64, shape (images,)."""
-        return np.diff(self.indptr)
+        return np.asarray(np.diff(self.indptr))
 
     @property
     def empty_images(self) -> int:
@@ -115,6 +115,24 @@ class LabelSets:
         """The valid classes of some images, one after another, and how many each has."""
         sizes = self.sizes[rows]
         return self.indices[runs(self.indptr[rows], sizes)], sizes
+
+    def in_classes(self, classes: Classes) -> "LabelSets":
+        """The same label sets in another list of classes: by wnid or name where both lists have them, else by id.
+
+        Raises
+        ------
+        DataError
+            A class is not in the other list.
+        """
+        own = self.classes.wnids or self.classes.names
+        if own in (classes.wnids, classes.names, ()) or not (classes.wnids or classes.names):
+            return replace(self, classes=classes)
+        ids = {i: classes.find(own[i]) for i in np.unique(self.indices).tolist()}
+        lost = [own[i] for i, found in ids.items() if found is None]
+        if lost:
+            raise DataError("a class is not one of the benchmark's", found=some(lost), mend="use wnids or class ids")
+        moved = np.array([ids.get(i, 0) for i in range(len(own))], np.int64)
+        return LabelSets.from_pairs(self.images, self.image_ids, moved[self.indices], classes)
 
     def sets(self) -> Mapping[str, frozenset[int]]:
         """The set of each image by name; handy for comparing two label sets whatever their order."""
@@ -160,7 +178,7 @@ def runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDA
     array([7, 8, 0, 1, 2])
     """
     ends = np.cumsum(sizes)
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes)
+    return np.asarray(np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes))
 
 
 def _as_int32(ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:

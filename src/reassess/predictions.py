@@ -180,9 +180,9 @@ class Predictions:
         assert array is not None
         return array
 
-    def named(self, images: Sequence[str]) -> "Predictions":
+    def named(self, images: Sequence[str], *, detected: str | None = None) -> "Predictions":
         """The same predictions with a name for each row."""
-        return replace(self, images=tuple(images))
+        return replace(self, images=tuple(images), detected=detected or self.detected)
 
 
 def _as_floats(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:

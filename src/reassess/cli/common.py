@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,9 +14,10 @@ from reassess import __version__
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Call", "call_options", "console", "print_table"]
+__all__ = ["Call", "call_options", "console", "print_table", "tracked"]
 
 _WIDTH_OF_A_PIPE = 160
+_Item = TypeVar("_Item")
 
 
 @dataclass
@@ -29,15 +30,29 @@ class Call:
     offline: bool = False
     inputs: list[dict[str, str | None]] = field(default_factory=list)
 
+    def resolve(self, name: str, source: str | None = None) -> Path:
+        """The file of a known source, or at a path, noted as an input; fetched if need be."""
+        from reassess.sources import resolve
+
+        path = resolve(source or name, offline=self.offline, progress=not self.quiet)
+        return self.read(name, path)
+
+    def find(self, name: str) -> Path | None:
+        """The file of a known source if this machine has it, noted as an input."""
+        from reassess.sources import find
+
+        path = find(name)
+        return None if path is None else self.read(name, path)
+
     def read(self, name: str, path: Path) -> Path:
         """Note that the file at `path` is read as `name`, and return the path."""
         self.inputs.append({"name": name, "path": str(path)})
         return path
 
-    def say(self, text: str) -> None:
-        """Tell something beside the result, unless asked to be quiet."""
+    def note(self, text: str) -> None:
+        """Explain the result below it, unless asked to be quiet."""
         if not self.quiet:
-            click.echo(text, err=True)
+            click.echo(text)
 
     def print_document(self, command: str, results: Any) -> None:
         """Print the JSON document of a command: its schema, its call, its inputs with hashes, its results."""
@@ -78,6 +93,16 @@ def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def tracked(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
+    """The items one by one, with a bar on standard error if there are several and it is a terminal."""
+    if call.quiet or len(items) < 2 or not sys.stderr.isatty():
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, description=what, console=Console(stderr=True), transient=True)
+
+
 def console() -> "Console":
     """A console for tables on standard output; wide where it is not a terminal, so that nothing is cut."""
     from rich.console import Console
@@ -97,7 +122,7 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, show_edge=False)
     for i, heading in enumerate(headings):
         table.add_column(heading, justify="left" if i < text_columns else "right", overflow="fold")
     for row in rows:

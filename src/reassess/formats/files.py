@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reassess.errors import DataError, OutputError
 
-__all__ = ["check_input", "check_output", "sha256", "suffix_of", "writing"]
+__all__ = ["check_input", "check_output", "read_lines", "sha256", "suffix_of", "writing"]
 
 
 def check_input(path: Path) -> None:
@@ -30,6 +30,15 @@ def check_input(path: Path) -> None:
         raise DataError("the file cannot be read", where=path, mend="check its permissions")
     if path.stat().st_size == 0:
         raise DataError("the file is empty", where=path, mend="write it again")
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file, one name a line."""
+    check_input(path)
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError("the file is not text", where=path, allowed="one name a line, UTF-8") from error
 
 
 def suffix_of(path: Path, known: Collection[str], thing: str) -> str:

@@ -1,6 +1,7 @@
 """Label sets and original labels as files."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -21,19 +22,19 @@ if TYPE_CHECKING:
 __all__ = ["read_json", "read_labels", "read_original", "write_labels"]
 
 _NAME = "image"
+_WNID = re.compile(r"n\d{8}")
 
 
-def read_labels(path: Path, classes: Classes | None = None) -> LabelSets:
+def read_labels(path: Path) -> LabelSets:
     """Label sets of a file.
 
     Parameters
     ----------
     path
-        JSON: a list of 50,000 lists in ImageNet validation order (null for an image never rated), or an object from image
-        name to list. CSV, TSV, JSON lines or Parquet: columns image and class, an empty set being one row without a class.
-    classes
-        The classes of the benchmark. Without, the file's ids are taken as they are; if the file has class names instead,
-        a class id is a name's rank among the sorted names.
+        JSON: a list of 50,000 lists in ImageNet validation order (null for an image never rated), or an object from
+        image name to list. CSV, TSV, JSON lines or Parquet: columns image and class, an empty set being one row without
+        a class. Classes are ids, or wnids or names; then a class id is the rank among the sorted names of the file,
+        until `LabelSets.in_classes` puts them in the order of a list of classes.
 
     Raises
     ------
@@ -42,19 +43,17 @@ def read_labels(path: Path, classes: Classes | None = None) -> LabelSets:
     """
     readers = {".json": _lists_of_json, **dict.fromkeys(TABLE_SUFFIXES, _lists_of_table)}
     images, lists = readers[suffix_of(path, readers, "a label set")](path)
-    return _label_sets(path, images, lists, classes or Classes())
+    return _label_sets(path, images, lists)
 
 
-def read_original(path: Path, classes: Classes | None = None) -> LabelSets:
+def read_original(path: Path) -> LabelSets:
     """Original labels of a file: one class an image.
 
     Parameters
     ----------
     path
-        Text: one wnid or class id a line, in ImageNet validation order. JSON: an object from image name to class. A table
-        with the columns image and class.
-    classes
-        The classes of the benchmark; without, the wnids of a text file are ranked among themselves.
+        Text: one wnid or class id a line, in ImageNet validation order. JSON: an object from image name to class. A
+        table with the columns image and class. Classes as for `read_labels`.
     """
     readers = {
         ".txt": _lists_of_text,
@@ -70,7 +69,7 @@ def read_original(path: Path, classes: Classes | None = None) -> LabelSets:
             allowed="one class",
             found=f"{len(lists[wrong])} classes",
         )
-    return _label_sets(path, images, lists, classes or Classes())
+    return _label_sets(path, images, lists)
 
 
 def write_labels(path: Path, labels: LabelSets, *, force: bool = False) -> None:
@@ -185,7 +184,7 @@ def _lists_of_table(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     return list(lists), [[] if values == [None] else values for values in lists.values()]
 
 
-def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], classes: Classes) -> LabelSets:
+def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]]) -> LabelSets:
     kinds = set(map(type, chain.from_iterable(lists)))
     if kinds - {int, str} or len(kinds) > 1:
         raise DataError(
@@ -195,35 +194,23 @@ def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], class
             found=some(sorted(kind.__name__ for kind in kinds)),
         )
     try:
-        if kinds == {str}:
-            lists, classes = _ids_of_names(path, lists, classes)
-        return LabelSets.from_lists(images, lists, classes)
+        ids, classes = _ids_of_names(lists) if kinds == {str} else (lists, Classes())
+        return LabelSets.from_lists(images, ids, classes)
     except DataError as error:
         if str(path) not in str(error.where):
             error.where = f"{path}, {error.where}"
         raise
 
 
-def _ids_of_names(path: Path, lists: list[list[str]], classes: Classes) -> tuple[list[list[int]], Classes]:
+def _ids_of_names(lists: list[list[str]]) -> tuple[list[list[int]], Classes]:
+    """Ids of classes that are given as text: numbers as they are, else the rank among the sorted names."""
     texts = sorted(set(chain.from_iterable(lists)))
     if all(text.isascii() and text.isdigit() for text in texts):
-        return [[int(text) for text in names] for names in lists], classes
-    if not (classes.wnids or classes.names):
-        classes = _ranked(texts)
-    id_of = {text: classes.find(text) for text in texts}
-    unknown = [text for text, class_id in id_of.items() if class_id is None]
-    if unknown:
-        raise DataError(
-            "a class is not one of the benchmark's", where=path, found=some(unknown), mend="use wnids or class ids"
-        )
-    return [[id_of[name] for name in names] for names in lists], classes  # type: ignore[misc]
-
-
-def _ranked(texts: list[str]) -> Classes:
-    """Classes in sorted order: wnids if all texts are such, else names."""
-    if all(len(text) == 9 and text[0] == "n" and text[1:].isdigit() for text in texts):
-        return Classes(len(texts), wnids=tuple(texts))
-    return Classes(len(texts), names=tuple(texts))
+        return [[int(text) for text in names] for names in lists], Classes()
+    rank = {text: i for i, text in enumerate(texts)}
+    are_wnids = all(_WNID.fullmatch(text) for text in texts)
+    classes = Classes(len(texts), wnids=tuple(texts)) if are_wnids else Classes(len(texts), names=tuple(texts))
+    return [[rank[name] for name in names] for names in lists], classes
 
 
 def _table_of_labels(labels: LabelSets) -> "pl.DataFrame":

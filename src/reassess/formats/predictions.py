@@ -20,7 +20,7 @@ from reassess.predictions import MOST_IDS, Predictions
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_lines", "read_predictions", "write_predictions"]
+__all__ = ["read_predictions", "write_predictions"]
 
 _NAMES = ("names", "filenames", "paths")
 
@@ -80,15 +80,6 @@ def read_predictions(
             error.where = path if error.where is None else f"{path}, {error.where}"
         raise
     return predictions
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a text file, one name a line."""
-    check_input(path)
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError("the file is not text", where=path, allowed="one name a line, UTF-8") from error
 
 
 def write_predictions(path: Path, predictions: Predictions, *, topk: int = 5, force: bool = False) -> None:
@@ -155,8 +146,7 @@ def _dropped(columns: npt.NDArray[np.int64] | None) -> str:
 def _with_names(predictions: Predictions, names: Sequence[str]) -> Predictions:
     if predictions.images is not None:
         raise DataError("the file holds image names of its own", mend="leave --names out")
-    named = predictions.named(names)
-    return replace(named, detected=f"{predictions.detected}, names from a file")
+    return predictions.named(names, detected=f"{predictions.detected}, names from a file")
 
 
 def _read_npz(path: Path, max_bytes: int) -> _Content:

@@ -1,0 +1,246 @@
+"""`reassess evaluate`: measure models against re-assessed labels."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.classes import Classes
+from reassess.cli.common import Call, call_options, print_table, tracked
+from reassess.cli.inputs import Judges, load_judges, load_predictions, prediction_options
+from reassess.errors import ReassessError
+from reassess.evaluation import Evaluation
+from reassess.evaluation import evaluate as measure
+from reassess.formats.files import check_output
+from reassess.formats.outcomes import write_outcomes
+from reassess.intervals import Proportion
+from reassess.outcomes import Outcomes, outcomes
+
+__all__ = ["evaluate"]
+
+_Ranking = list[tuple[str, Evaluation]]
+
+
+class _Numbers(click.ParamType[tuple[float, ...]]):
+    """Numbers separated by commas."""
+
+    def __init__(self, kind: Callable[[str], float], name: str) -> None:
+        self.kind = kind
+        self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """The numbers of a text, each once."""
+        try:
+            return tuple(dict.fromkeys(self.kind(part) for part in value.split(",")))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of numbers such as {self.name}", param, ctx)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--labels", metavar="NAME|FILE", help="Label sets.  [default: imagenet-real]")
+@click.option(
+    "--threshold",
+    "thresholds",
+    type=_Numbers(float, "0.5,0.8,0.95"),
+    metavar="T,...",
+    help="Judge by label sets cut from the scores at each threshold.",
+)
+@click.option(
+    "--original",
+    metavar="NAME|FILE",
+    help="Original labels, or none.  [default: imagenet-original, if the images are ImageNet's and the file is here]",
+)
+@click.option(
+    "--scores",
+    metavar="NAME|FILE",
+    help="Scores, or none.  [default: imagenet-real-scores, if the images are ImageNet's and the file is here]",
+)
+@prediction_options
+@click.option("--topk", type=_Numbers(int, "1,5"), metavar="K,...", help="Count hits among the top k.  [default: 1,5]")
+@click.option(
+    "--per-image", type=click.Path(path_type=Path), metavar="OUT", help="Write a table with a row for each image."
+)
+@click.option("--by", type=click.Choice(["label-count", "class"]), help="Break the results down.")
+@call_options
+def evaluate(
+    call: Call,
+    files: tuple[Path, ...],
+    labels: str | None,
+    thresholds: tuple[float, ...] | None,
+    original: str | None,
+    scores: str | None,
+    match: str,
+    ignore_unknown: bool,
+    topk: tuple[int, ...] | None,
+    per_image: Path | None,
+    by: str | None,
+    **reading: Any,
+) -> None:
+    """Measure models against re-assessed labels.
+
+    Each FILE holds one model's predictions: class ids, best first, or the scores of all classes, as npy, npz, csv, tsv,
+    jsonl, parquet, pt or safetensors, or as timm's inference script writes them. Images are joined by name.
+    """
+    if per_image is not None:
+        check_output(per_image, force=call.force)
+    judges = load_judges(call, labels, original, scores, thresholds)
+    options: dict[str, Any] = {"match": match, "ignore_unknown": ignore_unknown}
+    if topk is not None:
+        options["topk"] = topk
+    measured, each = _measure_files(call, files, judges, reading, options, keep_outcomes=per_image is not None)
+    rankings = {cut: _ranked(measured[cut]) for cut in judges.cuts}
+    if per_image is not None:
+        write_outcomes(per_image, each, judges.labels, force=call.force)
+    if call.json:
+        call.print_document("evaluate", list(_to_json(rankings, judges.labels.classes, by)))
+    elif len(rankings) > 1:
+        _print_cuts(call, rankings)
+    else:
+        _print_ranking(call, next(iter(rankings.values())), judges.labels.classes, by)
+
+
+def _measure_files(
+    call: Call,
+    files: tuple[Path, ...],
+    judges: Judges,
+    reading: dict[str, Any],
+    options: dict[str, Any],
+    *,
+    keep_outcomes: bool,
+) -> tuple[dict[float | None, _Ranking], dict[str, Outcomes]]:
+    """Evaluate each file by each cut, one file in memory at a time."""
+    measured: dict[float | None, _Ranking] = {cut: [] for cut in judges.cuts}
+    each: dict[str, Outcomes] = {}
+    for path in tracked(call, files, "evaluating"):
+        said = load_predictions(call, path, judges, **reading)
+        try:
+            for cut, labels in judges.cuts.items():
+                result = measure(
+                    said, labels, original=judges.original, scores=judges.scores, experts=judges.experts, **options
+                )
+                measured[cut].append((str(path), result))
+            if keep_outcomes:
+                kept = {name: value for name, value in options.items() if name != "topk"}
+                each[str(path)] = outcomes(said, judges.labels, original=judges.original, **kept)
+        except ReassessError as error:
+            error.where = path if error.where is None else f"{path}, {error.where}"
+            raise
+    return measured, each
+
+
+def _ranked(results: _Ranking) -> _Ranking:
+    """The best ReaL accuracy at the smallest k first, then by file."""
+
+    def key(entry: tuple[str, Evaluation]) -> tuple[float, str]:
+        first = next(iter(entry[1].real.values()))
+        return -(first.value or 0), entry[0]
+
+    return sorted(results, key=key)
+
+
+def _to_json(rankings: dict[float | None, _Ranking], classes: Classes, by: str | None) -> Iterator[dict[str, Any]]:
+    for cut, ranking in rankings.items():
+        for rank, (file, result) in enumerate(ranking, 1):
+            document = {"file": file} | ({} if cut is None else {"threshold": cut, "rank": rank}) | result.to_json()
+            yield document | ({"by_class": result.per_class.to_json(classes)} if by == "class" else {})
+
+
+def _print_ranking(call: Call, ranking: _Ranking, classes: Classes, by: str | None) -> None:
+    topk = list(ranking[0][1].real)
+    headings = ["file"]
+    for k in topk:
+        headings += [f"ReaL top-{k} %", "95 %"]
+    headings += [f"original top-{k} %" for k in topk]
+    headings += ["soft", "recall", "scored", "left out"]
+    print_table(headings, [_row(file, result, topk) for file, result in ranking])
+    for file, result in ranking:
+        if by == "label-count":
+            _print_by_label_count(file, result)
+        elif by == "class":
+            _print_by_class(file, result, classes)
+    for file, result in ranking:
+        call.note(f"{file}: {result.detected}")
+    for line in _footnotes(ranking):
+        call.note(line)
+
+
+def _row(file: str, result: Evaluation, topk: list[int]) -> list[str | None]:
+    cells: list[str | None] = [file]
+    for k in topk:
+        cells += [_percent(result.real.get(k)), _interval(result.real.get(k))]
+    cells += [_percent((result.original or {}).get(k)) for k in topk]
+    soft = None if result.soft is None or result.soft.accuracy is None else f"{result.soft.accuracy:.4f}"
+    recall = None if result.recall_at_size is None else f"{result.recall_at_size:.4f}"
+    return [*cells, soft, recall, f"{result.scored:,}", f"{result.images - result.scored:,}"]
+
+
+def _percent(part: Proportion | None) -> str | None:
+    return None if part is None or part.value is None else f"{100 * part.value:.2f}"
+
+
+def _interval(part: Proportion | None) -> str | None:
+    if part is None or part.interval is None:
+        return None
+    return "{:.2f} to {:.2f}".format(*(100 * bound for bound in part.interval))
+
+
+def _footnotes(ranking: _Ranking) -> Iterator[str]:
+    """What the table's numbers mean: what was left out, the ceiling of soft accuracy, and why a column is empty."""
+    parts = {
+        "{:,} with an empty label set": "empty",
+        "{:,} never rated": "unlabelled",
+        "{:,} unknown": "unknown",
+    }
+    for file, result in ranking:
+        left_out = [text.format(getattr(result, name)) for text, name in parts.items() if getattr(result, name)]
+        missing = result.scorable - result.scored
+        if missing:
+            left_out.append(f"{missing:,} of the {result.scorable:,} labelled images have no prediction")
+        if left_out:
+            yield f"{file}: left out: {', '.join(left_out)}"
+    ceilings = {
+        f"{result.soft.ceiling:.4f}" for _, result in ranking if result.soft and result.soft.ceiling is not None
+    }
+    if ceilings:
+        yield f"soft: the best that any model can reach is {' or '.join(sorted(ceilings))}"
+    reasons = dict.fromkeys((name, why) for _, result in ranking for name, why in result.reasons.items())
+    for name, why in reasons:
+        yield f"no {name.replace('_', ' ')}: {why}"
+
+
+def _print_by_label_count(file: str, result: Evaluation) -> None:
+    topk = list(result.real)
+    rows = []
+    for size, part in result.by_label_count.items():
+        counts = [Proportion(part.hits[k], part.n) for k in topk]
+        cells = [cell for count in counts for cell in (_percent(count), _interval(count))]
+        rows.append([size, f"{part.n:,}", *cells])
+    headings = [heading for k in topk for heading in (f"ReaL top-{k} %", "95 %")]
+    print_table(["valid labels", "images", *headings], rows, title=file, text_columns=0)
+
+
+def _print_by_class(file: str, result: Evaluation, classes: Classes) -> None:
+    rows = []
+    for entry in result.per_class.to_json(classes, most=1):
+        instead = entry["instead"][0] if entry["instead"] else None
+        said = None if instead is None else f"{instead['name']} ({instead['images']})"
+        percent = _percent(Proportion(entry["hits"], entry["images"]))
+        rows.append([entry["class"], entry["name"], entry["images"], percent, entry["predictions"], said])
+    headings = ["class", "name", "images", "ReaL top-1 %", "predicted", "most often instead"]
+    print_table(headings, rows, title=file, text_columns=2)
+
+
+def _print_cuts(call: Call, rankings: dict[float | None, _Ranking]) -> None:
+    """ReaL top-1 accuracy and rank of each model at each threshold."""
+    places: dict[str, list[str]] = {}
+    for ranking in rankings.values():
+        for rank, (file, result) in enumerate(ranking, 1):
+            first = next(iter(result.real.values()))
+            places.setdefault(file, []).extend([_percent(first) or "-", str(rank)])
+    headings = [heading for cut in rankings for heading in (f"at {cut:g}, %", "rank")]
+    print_table(["file", *headings], [[file, *cells] for file, cells in places.items()])
+    for cut, ranking in rankings.items():
+        result = ranking[0][1]
+        call.note(f"at {cut:g}: {result.scorable:,} images have a label, {result.empty:,} have none")

@@ -1,0 +1,160 @@
+"""What the commands read: the labels and scores that judge, with their defaults, and models' predictions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.cli.common import Call
+from reassess.errors import DataError
+from reassess.formats.archives import MAX_BYTES
+from reassess.formats.files import read_lines
+from reassess.formats.predictions import read_predictions
+from reassess.imagenet import class_folder_order, is_validation
+from reassess.labels import LabelSets
+from reassess.loading import expert_share, load_labels, load_original, load_scores, load_votes
+from reassess.names import MATCHES, validation_names
+from reassess.predictions import Predictions
+from reassess.scores import Scores
+from reassess.thresholds import label_sets
+
+__all__ = ["Judges", "load_judges", "load_predictions", "prediction_options"]
+
+_NONE = "none"
+_REAL = "imagenet-real"
+_SCORES = "imagenet-real-scores"
+
+
+@dataclass(frozen=True)
+class Judges:
+    """What models are judged by: one label set, or one for each threshold, and what else is known of the images."""
+
+    cuts: dict[float | None, LabelSets]
+    original: LabelSets | None
+    scores: Scores | None
+    experts: Scores | None
+
+    @property
+    def labels(self) -> LabelSets:
+        """The label sets; of several thresholds, the first."""
+        return next(iter(self.cuts.values()))
+
+
+def load_judges(
+    call: Call,
+    labels: str | None = None,
+    original: str | None = None,
+    scores: str | None = None,
+    thresholds: tuple[float, ...] | None = None,
+) -> Judges:
+    """Read what models are judged by.
+
+    Parameters
+    ----------
+    call
+        The command's call.
+    labels, original, scores
+        Names or paths as given, or None for the defaults; original and scores may be "none".
+    thresholds
+        Cut the label sets from the scores, which may then be given as labels too.
+    """
+    if thresholds is None:
+        uncut = load_labels(call.resolve(labels or _REAL))
+        is_imagenet = is_validation(uncut.images)
+        score_file = _optional(call, scores, _SCORES if is_imagenet else None)
+    else:
+        if labels and scores:
+            raise click.UsageError("With --threshold, the labels are cut from the scores: give --scores or --labels.")
+        score_file = call.resolve(scores or labels or _SCORES)
+    known = None if score_file is None else load_scores(score_file)
+    if thresholds is not None:
+        is_imagenet = known is not None and is_validation(known.questions.images)
+    original_file = _optional(call, original, "imagenet-original" if is_imagenet else None)
+    given = None if original_file is None else load_original(original_file)
+    experts = call.find("imagenet-real-golden") if is_imagenet and known else None
+    if thresholds is None or known is None:
+        cuts: dict[float | None, LabelSets] = {None: uncut}
+    else:
+        cuts = {threshold: label_sets(known, threshold, original=given) for threshold in thresholds}
+    return Judges(cuts, given, known, None if experts is None else expert_share(load_votes(experts)))
+
+
+def _optional(call: Call, given: str | None, default: str | None) -> Path | None:
+    """The file of an optional input: as given, or the default if this machine has it."""
+    if given == _NONE:
+        return None
+    if given is not None:
+        return call.resolve(given)
+    return None if default is None else call.find(default)
+
+
+def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how a model's predictions are read and joined."""
+    file = click.Path(path_type=Path)
+    for option in (
+        click.option("--max-bytes", type=int, default=MAX_BYTES, show_default=True, help="Refuse larger archives."),
+        click.option("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping."),
+        click.option(
+            "--match",
+            type=click.Choice(MATCHES),
+            default="path",
+            show_default=True,
+            help="Which part of a name identifies an image; ImageNet's validation images are known by number.",
+        ),
+        click.option("--classes", type=file, metavar="F", help="The class of each output, one wnid or name a line."),
+        click.option(
+            "--order",
+            type=click.Choice(["validation", "class-folder"]),
+            help="The order of rows without names, of ImageNet's validation images.",
+        ),
+        click.option("--names", type=file, metavar="F", help="The image name of each row, one a line."),
+    ):
+        command = option(command)
+    return command
+
+
+def load_predictions(
+    call: Call,
+    path: Path,
+    judges: Judges,
+    *,
+    names: Path | None,
+    order: str | None,
+    classes: Path | None,
+    max_bytes: int,
+) -> Predictions:
+    """Read one model's predictions as the options of `prediction_options` say."""
+    said = read_predictions(
+        call.read("predictions", path),
+        judges.labels.classes,
+        names=None if names is None else read_lines(call.read("names", names)),
+        outputs=None if classes is None else read_lines(call.read("classes", classes)),
+        max_bytes=max_bytes,
+    )
+    if order is None:
+        return said
+    if said.images is not None:
+        raise DataError("the file names its images: rows need no order", where=path, mend="leave --order out")
+    images = _in_order(order, judges.original)
+    if len(images) != len(said):
+        raise DataError(
+            f"not as many rows as the {order} order has images",
+            where=path,
+            allowed=f"{len(images):,} rows",
+            found=f"{len(said):,} rows",
+            mend="name the images of the rows (--names FILE)",
+        )
+    return said.named(images, detected=f"{said.detected}, rows in {order} order")
+
+
+def _in_order(order: str, original: LabelSets | None) -> tuple[str, ...]:
+    if order == "validation":
+        return validation_names()
+    if original is None:
+        raise DataError(
+            "class-folder order follows from the original labels, which are not at hand",
+            mend="reassess data fetch imagenet-original, or pass --original FILE",
+        )
+    return tuple(original.images[row] for row in class_folder_order(original).tolist())

@@ -1,0 +1,82 @@
+"""Shared fixtures: the real data, the command line in process, and what a skip means where nothing may be skipped."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from reassess.cli import main
+
+settings.register_profile("reassess", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("reassess")
+
+_REQUIRE_ALL = bool(os.environ.get("REASSESS_REQUIRE_ALL"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Under REASSESS_REQUIRE_ALL=1 a skipped test is a failure."""
+    outcome = yield
+    report = outcome.get_result()
+    if _REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and REASSESS_REQUIRE_ALL is set: {report.longrepr}"
+
+
+@pytest.fixture(scope="session")
+def real_file() -> Callable[[str], Path]:
+    """The path of a real data file in one of the folders of REASSESS_DATA; the test is skipped where it is not there."""
+    folders = [Path(folder) for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder]
+
+    def find(name: str) -> Path:
+        for folder in folders:
+            if (folder / name).exists():
+                return folder / name
+        pytest.skip(f"{name} is in no folder of REASSESS_DATA")
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def needs() -> Callable[[str], None]:
+    """Skip the test where a package of an extra is not installed."""
+
+    def check(package: str) -> None:
+        if find_spec(package) is None:
+            pytest.skip(f"{package} is not installed: make test EXTRAS=all")
+
+    return check
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a command gave back."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+    """Run the command line in this process."""
+
+    def call(*argv: str | Path) -> Run:
+        capsys.readouterr()
+        code = main([str(arg) for arg in argv])
+        captured = capsys.readouterr()
+        return Run(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def no_known_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No known data on this machine, and no way to get any."""
+    monkeypatch.setenv("REASSESS_DATA", "")
+    monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "no-cache"))
+    monkeypatch.setattr("reassess.sources.find_spec", lambda name: None)

@@ -1,0 +1,211 @@
+"""How each rater answers, given the truth: confusion matrices, and how they are measured on golden items."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.errors import DataError, some
+from reassess.items import Id, unique_ids
+from reassess.votes import Votes
+
+__all__ = ["VALIDITY", "RaterModel", "calibrate", "expert_truth", "row_shares"]
+
+VALIDITY = ("invalid", "valid")
+_SUM_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class RaterModel:
+    """A confusion matrix for each rater, one for every other rater, and how common each truth is.
+
+    Symbols: R raters, T truths, A answers.
+
+    Parameters
+    ----------
+    raters
+        Id of each rater that has a matrix of its own.
+    truths, answers
+        What an item can be, and what a rater can say, in order.
+    matrices
+        float64, shape (R, T, A): probability of an answer given the truth; each row adds up to 1.
+    fallback
+        float64, shape (T, A): the matrix of a rater without one.
+    prior
+        float64, shape (T,): probability of each truth.
+
+    Raises
+    ------
+    DataError
+        A rater, truth or answer stands twice; the shapes do not fit; a row is not a distribution.
+
+    Examples
+    --------
+    >>> matrix = np.array([[0.9, 0.1], [0.2, 0.8]])
+    >>> model = RaterModel(("ann",), ("invalid", "valid"), ("no", "yes"), matrix[None], matrix, np.array([0.7, 0.3]))
+    >>> model
+    RaterModel(1 raters, truths invalid, valid, answers no, yes)
+
+    Notes
+    -----
+    Source: Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm", 1979.
+    """
+
+    raters: tuple[Id, ...]
+    truths: tuple[Id, ...]
+    answers: tuple[Id, ...]
+    matrices: npt.NDArray[np.float64]
+    fallback: npt.NDArray[np.float64]
+    prior: npt.NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        for ids, thing in ((self.raters, "a rater"), (self.truths, "a truth"), (self.answers, "an answer")):
+            unique_ids(ids, thing)
+        shape = len(self.truths), len(self.answers)
+        _check_rows("matrices", self.matrices, (len(self.raters), *shape))
+        _check_rows("fallback", self.fallback, shape)
+        _check_rows("prior", self.prior, shape[:1])
+        for array in (self.matrices, self.fallback, self.prior):
+            array.flags.writeable = False
+
+    def __repr__(self) -> str:
+        return f"RaterModel({len(self.raters):,} raters, truths {some(self.truths)}, answers {some(self.answers)})"
+
+    def matrices_of(self, raters: Sequence[Id]) -> npt.NDArray[np.float64]:
+        """Matrix of each of `raters`, the fallback for those that have none; float64, shape (raters, T, A)."""
+        position = {name: row for row, name in enumerate(self.raters)}
+        rows = np.array([position.get(name, len(position)) for name in raters], np.int64)
+        return np.concatenate([self.matrices, self.fallback[None]])[rows]
+
+
+def calibrate(
+    golden_votes: Votes,
+    truth: npt.NDArray[np.integer],
+    *,
+    truths: Sequence[Id] = VALIDITY,
+    smoothing: float = 1.0,
+) -> RaterModel:
+    """Measure each rater on items of which the truth is known.
+
+    Parameters
+    ----------
+    golden_votes
+        The raters' votes on golden items.
+    truth
+        Integers, shape (items,): position in `truths` of each item's truth, -1 where it is not known.
+    truths
+        What an item can be.
+    smoothing
+        Added to each cell of each matrix's counts; a row without counts is then uniform, also at 0.
+
+    Returns
+    -------
+    RaterModel
+        With a matrix for each rater who voted on an item of known truth. The fallback is the mean of these matrices;
+        the prior is the share of each truth among the items of known truth, not smoothed.
+
+    Raises
+    ------
+    DataError
+        No item of known truth has a vote; `truth` does not fit; `smoothing` is negative.
+
+    Examples
+    --------
+    >>> votes = Votes.from_columns(
+    ...     ("x", "y"), np.array([0, 1]), np.array([0, 0]), np.array([1, 0]), raters=("ann",), answers=("no", "yes")
+    ... )
+    >>> calibrate(votes, np.array([1, 0])).matrices.round(3).tolist()
+    [[[0.667, 0.333], [0.333, 0.667]]]
+    """
+    check_smoothing(smoothing)
+    truth = np.asarray(truth)
+    _check_truth(truth, golden_votes, len(truths))
+    known = truth >= 0
+    shape = len(golden_votes.raters), len(truths), len(golden_votes.answers)
+    item_ids = golden_votes.item_ids
+    used = known[item_ids]
+    cells = np.ravel_multi_index(
+        (golden_votes.rater_ids[used], truth[item_ids[used]], golden_votes.answer_ids[used]), shape
+    )
+    counts = np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape)
+    measured = np.flatnonzero(counts.any(axis=(1, 2)))
+    if not measured.size:
+        raise DataError("no golden item of known truth has a vote", mend="check that both files name the items alike")
+    matrices = row_shares(counts[measured].astype(np.float64), smoothing)
+    prior = np.bincount(truth[known], minlength=len(truths)) / np.count_nonzero(known)
+    raters = tuple(golden_votes.raters[row] for row in measured.tolist())
+    return RaterModel(raters, tuple(truths), golden_votes.answers, matrices, matrices.mean(axis=0), prior)
+
+
+def expert_truth(experts: Votes, *, at_least: int, answer: Id = "yes") -> npt.NDArray[np.int64]:
+    """Whether each item is valid: 1 if at least so many experts gave an answer, else 0; -1 where no expert voted.
+
+    Parameters
+    ----------
+    experts
+        The experts' votes.
+    at_least
+        Number of votes for `answer` that make an item valid, 1 to the highest number of votes on an item.
+    answer
+        The answer that counts.
+
+    Returns
+    -------
+    int64, shape (items,).
+
+    Examples
+    --------
+    >>> experts = Votes.from_columns(
+    ...     ("x", "y", "z"), np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1, 1, 1]), (1, 2), ("no", "yes")
+    ... )
+    >>> expert_truth(experts, at_least=2)
+    array([ 1,  0, -1])
+    """
+    most = int(experts.sizes.max(initial=0))
+    if not 1 <= at_least <= most:
+        raise DataError("no such number of experts", allowed=f"1 to {most}", found=at_least)
+    agreeing = experts.counts()[:, experts.answer_id(answer)]
+    return np.where(experts.sizes > 0, (agreeing >= at_least).astype(np.int64), -1)
+
+
+def row_shares(counts: npt.NDArray[np.float64], smoothing: float) -> npt.NDArray[np.float64]:
+    """Share of each answer (last axis), `smoothing` added to each count; uniform where nothing was counted.
+
+    A uniform row tells nothing, and is what smoothing gives as it goes to 0.
+    """
+    smoothed = counts + smoothing
+    sums = smoothed.sum(axis=-1, keepdims=True)
+    shares = np.full_like(smoothed, 1 / counts.shape[-1])
+    np.divide(smoothed, sums, out=shares, where=sums > 0)
+    return shares
+
+
+def check_smoothing(smoothing: float) -> None:
+    """Raise `DataError` unless `smoothing` is a finite number of at least 0."""
+    if not 0 <= smoothing < np.inf:
+        raise DataError("smoothing is not a count", allowed="0 or more", found=smoothing)
+
+
+def _check_truth(truth: npt.NDArray[np.integer], votes: Votes, truths: int) -> None:
+    if truth.shape != (len(votes.items),):
+        raise DataError("not one truth a golden item", allowed=f"shape ({len(votes.items)},)", found=truth.shape)
+    bad = (truth < -1) | (truth >= truths)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise DataError("unknown truth", where=votes.at(row), allowed=f"-1 to {truths - 1}", found=int(truth[row]))
+
+
+def _check_rows(name: str, rows: npt.NDArray[np.float64], shape: tuple[int, ...]) -> None:
+    if rows.shape != shape:
+        raise DataError(f"{name} does not fit raters, truths and answers", allowed=f"shape {shape}", found=rows.shape)
+    # Written so that NaN fails.
+    fits = (rows >= 0).all(axis=-1) & (np.abs(rows.sum(axis=-1) - 1) <= _SUM_TOLERANCE)
+    if not fits.all():
+        where = tuple(int(i) for i in np.argwhere(~fits)[0])
+        raise DataError(
+            f"a row of {name} is not a distribution",
+            where=f"row {where}" if where else None,
+            allowed="0 or more, adding up to 1",
+            found=rows[where].tolist(),
+        )

@@ -1,7 +1,7 @@
 """Pure functions on arrays: at which rank does a model put each class in question, and which class comes first.
 
-Names: `targets` are the classes asked about, ragged over rows by `indptr`; a *rank* counts from 0, so a target is among the
-top k if its rank is below k. Everything about accuracy follows from ranks; every k comes from the same pass.
+Names: `targets` are the classes asked about, ragged over rows by `indptr`; a *rank* counts from 0, so a target is
+among the top k if its rank is below k. Everything about accuracy follows from ranks; every k comes from the same pass.
 """
 
 from typing import Any, cast
@@ -36,8 +36,8 @@ def ranks_and_top1(
     Returns
     -------
     ranks
-        int32, shape (targets,): number of classes that rank before the target; from ids, at least the number of ids in a
-        row where the target is not among them.
+        int32, shape (targets,): number of classes that rank before the target; from ids, at least the number of ids
+        in a row where the target is not among them.
     top1
         int32, shape (n,).
 

@@ -1,7 +1,7 @@
 """The traps in which people lose a day: rows in another order, ids of another class list, numbers that are off by one.
 
-When a model agrees with the original labels no more than chance would, something of the kind is wrong; every known way of
-it is tried, and the error says which one fits.
+When a model agrees with the original labels no more than chance would, something of the kind is wrong; every known
+way of it is tried, and the error says which one fits.
 """
 
 from collections.abc import Iterator
@@ -61,8 +61,8 @@ def check_agreement(found: Outcomes, original: LabelSets) -> None:
         _refuse(as_given, best.mend, n, classes, f"; {best.hits / n:.2%} {best.name}")
     if as_given.hits <= by_chance:
         mend = (
-            "no known order of the images or of the classes fits: check that the file belongs to these images and classes; "
-            "to measure it all the same, leave the original labels out (--original none)"
+            "no known order of the images or of the classes fits: check that the file belongs to these images and "
+            "classes; to measure it all the same, leave the original labels out (--original none)"
         )
         _refuse(as_given, mend, n, classes, "")
 

@@ -30,7 +30,8 @@ _DEFAULT_TOPK = (1, 5)
 
 @dataclass(frozen=True)
 class BySize:
-    """Images whose label sets have one size: hits at each k, and the valid classes found among as many first classes."""
+    """Images whose label sets have one size: hits at each k, and the valid classes found among as many first
+    classes."""
 
     n: int
     hits: dict[int, int]
@@ -43,7 +44,8 @@ class BySize:
 
 @dataclass(frozen=True)
 class Soft:
-    """Sums over images with a non-empty set: P(top-1 is valid), and the highest P of the image (what an oracle gets)."""
+    """Sums over images with a non-empty set: P(top-1 is valid), and the highest P of the image (what an oracle
+    gets)."""
 
     total: float
     ceiling_total: float
@@ -89,8 +91,8 @@ class Evaluation:
     Parameters
     ----------
     images
-        Rows of the predictions: the scored ones, and `empty` (rated, no valid class), `unlabelled` (known, never rated) and
-        `unknown` ones.
+        Rows of the predictions: the scored ones, and `empty` (rated, no valid class), `unlabelled` (known, never
+        rated) and `unknown` ones.
     scorable
         Images of the label sets that have a valid class, whether or not the model was shown them.
     real, original
@@ -244,8 +246,8 @@ def evaluate(
     Raises
     ------
     DataError
-        The predictions and the labels do not fit; agreement with the original labels is that of chance; a score is NaN; a
-        given k is larger than the predictions reach. The message says where, and how to mend it.
+        The predictions and the labels do not fit; agreement with the original labels is that of chance; a score is
+        NaN; a given k is larger than the predictions reach. The message says where, and how to mend it.
 
     Examples
     --------

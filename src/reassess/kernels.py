@@ -1,8 +1,8 @@
 """The compiled loops, and nothing else.
 
 Floating-point scores are read as signed integers of the same width and turned into keys that order as the numbers do,
-with -0 equal to +0. So float16, bfloat16, float32 and float64 share one loop, integers vectorise where floats would not,
-and nothing is converted or copied beyond one row.
+with -0 equal to +0. So float16, bfloat16, float32 and float64 share one loop, integers vectorise where floats would
+not, and nothing is converted or copied beyond one row.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,8 @@
 """What identifies an image: from a file name to a key, and the join of two lists of images by key.
 
-A name that holds ``ILSVRC2012_val_`` and 8 digits is that ImageNet validation image, whatever folder, suffix or extension
-it has. Any other name is its relative POSIX path, unchanged, unless a match by file name or by stem is asked for.
+A name that holds ``ILSVRC2012_val_`` and 8 digits is that ImageNet validation image, whatever folder, suffix or
+extension it has. Any other name is its relative POSIX path, unchanged, unless a match by file name or by stem is
+asked for.
 """
 
 import re

@@ -80,8 +80,8 @@ def outcomes(
     Raises
     ------
     DataError
-        Rows without names are not as many as the label sets; an image is named twice, unknown, or ambiguous; a class id is
-        out of range; a score is NaN.
+        Rows without names are not as many as the label sets; an image is named twice, unknown, or ambiguous; a class
+        id is out of range; a score is NaN.
     """
     images, label_rows, joined = _join_labels(predictions, labels, match)
     original_rows = np.full(len(images), -1)

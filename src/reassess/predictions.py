@@ -26,13 +26,13 @@ class Predictions:
     ids
         int32, shape (N, k), k <= 20: the best outputs, best first.
     scores
-        float16, float32, float64, shape (N, outputs): a higher score ranks first, equal scores by class id; or the bits of
-        bfloat16 as int16. May be memory-mapped; it is never copied whole.
+        float16, float32, float64, shape (N, outputs): a higher score ranks first, equal scores by class id; or the
+        bits of bfloat16 as int16. May be memory-mapped; it is never copied whole.
     images
         Name of the image of each row, or None where rows are known by position alone.
     columns
-        int64, shape (outputs,): class id of each output, -1 for an output that is left out of the ranking; None if output
-        and class are the same.
+        int64, shape (outputs,): class id of each output, -1 for an output that is left out of the ranking; None if
+        output and class are the same.
     detected
         What was found in the file and decided about it, in one line.
 
@@ -104,7 +104,8 @@ class Predictions:
         columns: npt.NDArray[np.int64] | None = None,
         detected: str = "scores",
     ) -> "Predictions":
-        """Predictions from the scores of all classes, shape (N, outputs); the array is used as it is, without a copy."""
+        """Predictions from the scores of all classes, shape (N, outputs); the array is used as it is, without a
+        copy."""
         if scores.ndim != 2 or not scores.shape[1] or scores.dtype.newbyteorder("=") not in _SCORE_TYPES:
             raise DataError(
                 "scores must be floats, one row an image and one column a class",
@@ -156,6 +157,16 @@ class Predictions:
             return self.ids
         mapped = self.columns[self.ids].astype(np.int32)
         return np.take_along_axis(mapped, np.argsort(mapped < 0, axis=1, kind="stable"), axis=1)
+
+    def row(self, row: int) -> "Predictions":
+        """The predictions for one image."""
+        part = slice(row, row + 1)
+        return replace(
+            self,
+            ids=None if self.ids is None else self.ids[part],
+            scores=None if self.scores is None else self.scores[part],
+            images=None if self.images is None else self.images[part],
+        )
 
     def best(self, k: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[Any] | None]:
         """The k best classes of each row, int32, shape (N, k), and their scores, or None where only ids are known."""

@@ -34,7 +34,8 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     Examples
     --------
     >>> from reassess import Questions
-    >>> scores = Scores(Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1])), np.array([0.9, 0.8, 0.3]))
+    >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
+    >>> scores = Scores(questions, np.array([0.9, 0.8, 0.3]))
     >>> dict(label_sets(scores, 0.8).sets())
     {'a.png': frozenset({1, 2}), 'b.png': frozenset()}
 

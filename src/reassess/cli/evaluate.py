@@ -8,13 +8,14 @@ import click
 
 from reassess.classes import Classes
 from reassess.cli.common import Call, call_options, print_table, tracked
-from reassess.cli.inputs import Judges, load_judges, load_predictions, prediction_options
+from reassess.cli.inputs import FILE, Judges, judge_options, load_judges, load_predictions, prediction_options
 from reassess.errors import ReassessError
 from reassess.evaluation import Evaluation
 from reassess.evaluation import evaluate as measure
 from reassess.formats.files import check_output
 from reassess.formats.outcomes import write_outcomes
 from reassess.intervals import Proportion
+from reassess.names import MATCHES
 from reassess.outcomes import Outcomes, outcomes
 
 __all__ = ["evaluate"]
@@ -38,8 +39,8 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
-@click.option("--labels", metavar="NAME|FILE", help="Label sets.  [default: imagenet-real]")
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@judge_options
 @click.option(
     "--threshold",
     "thresholds",
@@ -47,21 +48,17 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
     metavar="T,...",
     help="Judge by label sets cut from the scores at each threshold.",
 )
-@click.option(
-    "--original",
-    metavar="NAME|FILE",
-    help="Original labels, or none.  [default: imagenet-original, if the images are ImageNet's and the file is here]",
-)
-@click.option(
-    "--scores",
-    metavar="NAME|FILE",
-    help="Scores, or none.  [default: imagenet-real-scores, if the images are ImageNet's and the file is here]",
-)
 @prediction_options
-@click.option("--topk", type=_Numbers(int, "1,5"), metavar="K,...", help="Count hits among the top k.  [default: 1,5]")
 @click.option(
-    "--per-image", type=click.Path(path_type=Path), metavar="OUT", help="Write a table with a row for each image."
+    "--match",
+    type=click.Choice(MATCHES),
+    default="path",
+    show_default=True,
+    help="Which part of a name identifies an image; ImageNet's validation images are known by number.",
 )
+@click.option("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping.")
+@click.option("--topk", type=_Numbers(int, "1,5"), metavar="K,...", help="Count hits among the top k.  [default: 1,5]")
+@click.option("--per-image", type=FILE, metavar="OUT", help="Write a table with a row for each image.")
 @click.option("--by", type=click.Choice(["label-count", "class"]), help="Break the results down.")
 @call_options
 def evaluate(

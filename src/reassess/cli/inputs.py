@@ -15,15 +15,25 @@ from reassess.formats.predictions import read_predictions
 from reassess.imagenet import class_folder_order, is_validation
 from reassess.labels import LabelSets
 from reassess.loading import expert_share, load_labels, load_original, load_scores, load_votes
-from reassess.names import MATCHES, validation_names
+from reassess.names import validation_names
 from reassess.predictions import Predictions
 from reassess.scores import Scores
 from reassess.thresholds import label_sets
 
-__all__ = ["Judges", "load_judges", "load_predictions", "prediction_options"]
+__all__ = [
+    "FILE",
+    "Judges",
+    "in_label_order",
+    "judge_options",
+    "load_judges",
+    "load_predictions",
+    "prediction_options",
+]
 
+FILE = click.Path(path_type=Path)
 _NONE = "none"
 _REAL = "imagenet-real"
+_ORIGINAL = "imagenet-original"
 _SCORES = "imagenet-real-scores"
 
 
@@ -71,7 +81,7 @@ def load_judges(
     known = None if score_file is None else load_scores(score_file)
     if thresholds is not None:
         is_imagenet = known is not None and is_validation(known.questions.images)
-    original_file = _optional(call, original, "imagenet-original" if is_imagenet else None)
+    original_file = _optional(call, original, _ORIGINAL if is_imagenet else None)
     given = None if original_file is None else load_original(original_file)
     experts = call.find("imagenet-real-golden") if is_imagenet and known else None
     if thresholds is None or known is None:
@@ -90,29 +100,43 @@ def _optional(call: Call, given: str | None, default: str | None) -> Path | None
     return None if default is None else call.find(default)
 
 
-def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how a model's predictions are read and joined."""
-    file = click.Path(path_type=Path)
-    for option in (
-        click.option("--max-bytes", type=int, default=MAX_BYTES, show_default=True, help="Refuse larger archives."),
-        click.option("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping."),
+def judge_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say by what images and models are judged."""
+    default = "if the images are ImageNet's and the file is here"
+    return _with_options(
+        command,
+        click.option("--labels", metavar="NAME|FILE", help=f"Label sets.  [default: {_REAL}]"),
         click.option(
-            "--match",
-            type=click.Choice(MATCHES),
-            default="path",
-            show_default=True,
-            help="Which part of a name identifies an image; ImageNet's validation images are known by number.",
+            "--original", metavar="NAME|FILE", help=f"Original labels, or none.  [default: {_ORIGINAL}, {default}]"
         ),
-        click.option("--classes", type=file, metavar="F", help="The class of each output, one wnid or name a line."),
+        click.option("--scores", metavar="NAME|FILE", help=f"Scores, or none.  [default: {_SCORES}, {default}]"),
+    )
+
+
+def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how a model's predictions are read."""
+    return _with_options(
+        command,
+        click.option("--names", type=FILE, metavar="F", help="The image name of each row, one a line."),
         click.option(
             "--order",
             type=click.Choice(["validation", "class-folder"]),
             help="The order of rows without names, of ImageNet's validation images.",
         ),
-        click.option("--names", type=file, metavar="F", help="The image name of each row, one a line."),
-    ):
+        click.option("--classes", type=FILE, metavar="F", help="The class of each output, one wnid or name a line."),
+        click.option("--max-bytes", type=int, default=MAX_BYTES, show_default=True, help="Refuse larger archives."),
+    )
+
+
+def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(options):
         command = option(command)
     return command
+
+
+def in_label_order(said: Predictions, labels: LabelSets) -> Predictions:
+    """Predictions with names: rows without names, if they are as many as the label sets, are in their order."""
+    return said.named(labels.images) if said.images is None and len(said) == len(labels) else said
 
 
 def load_predictions(

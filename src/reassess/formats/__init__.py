@@ -1,1 +1,1 @@
-"""The only rooms that read and write data files; one module for each noun, and `files`, `archives`, `tables` beneath."""
+"""The only rooms that read and write data files: one module for each noun, beneath them files, archives, tables."""

@@ -90,8 +90,8 @@ def open_archive(path: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Archive]
     Raises
     ------
     DataError
-        The file is missing, empty, cut short or no zip archive; it declares more than `max_bytes`; an array holds Python
-        objects.
+        The file is missing, empty, cut short or no zip archive; it declares more than `max_bytes`; an array holds
+        Python objects.
     """
     check_input(path)
     try:

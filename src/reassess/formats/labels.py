@@ -73,7 +73,8 @@ def read_original(path: Path) -> LabelSets:
 
 
 def write_labels(path: Path, labels: LabelSets, *, force: bool = False) -> None:
-    """Write label sets to JSON or a table, by suffix; a list of lists if the images are ImageNet's validation images."""
+    """Write label sets to JSON or a table, by suffix; a list of lists if the images are ImageNet's validation
+    images."""
     if path.suffix.lower() != ".json":
         write_table(path, _table_of_labels(labels), force=force)
         return

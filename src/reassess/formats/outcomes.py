@@ -21,8 +21,8 @@ def write_outcomes(path: Path, each: Mapping[str, Outcomes], labels: LabelSets, 
     """Write a row for each model and image.
 
     Columns: file, image, state (labelled, empty, unlabelled, unknown), labels (how many classes are valid), top1 (class
-    id), correct (top-1 is valid; null unless the state is labelled), rank (of the best valid class, from 1), valid_found
-    (of n valid classes, how many are among the first n), original_rank (of the original label, from 1).
+    id), correct (top-1 is valid; null unless the state is labelled), rank (of the best valid class, from 1),
+    valid_found (of n valid classes, how many are among the first n), original_rank (of the original label, from 1).
     """
     import polars as pl
 

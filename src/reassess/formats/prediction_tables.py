@@ -1,8 +1,8 @@
 """A model's predictions as a table: which column names the images, and which hold ids or scores.
 
 Decided in this order: a column of image names; `prediction_1..k` (or timm's `index_0..k-1`) are ids; `prediction`,
-`predicted_class`, `pred`, `label` or `top1` (or timm's `index`) are ids, one or a list a row; otherwise there is one numeric
-column a class, headed by id, wnid or name (or timm's list of all outputs).
+`predicted_class`, `pred`, `label` or `top1` (or timm's `index`) are ids, one or a list a row; otherwise there is one
+numeric column a class, headed by id, wnid or name (or timm's list of all outputs).
 """
 
 import re
@@ -252,7 +252,7 @@ def _classes_of_headings(
         raise DataError(
             "no column holds predictions",
             where=path,
-            allowed=f"prediction_1..k, {', '.join(_ID_COLUMNS)}, or one numeric column a class, headed by id, wnid or name",
+            allowed=f"prediction_1..k, {', '.join(_ID_COLUMNS)}, or a numeric column a class, headed by id, wnid or name",
             found=some(table.columns),
         ) from error
 

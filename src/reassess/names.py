@@ -7,6 +7,7 @@ asked for.
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 from pathlib import PurePosixPath
 from typing import Literal, get_args
 
@@ -29,6 +30,7 @@ _SHORTENED: dict[str, Callable[[str], str]] = {
 }
 
 
+@cache
 def validation_names() -> tuple[str, ...]:
     """File names of the 50,000 ImageNet validation images, in validation order; they count from 1.
 
@@ -38,7 +40,7 @@ def validation_names() -> tuple[str, ...]:
     return tuple(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, VALIDATION_IMAGES + 1))
 
 
-def image_keys(names: Sequence[str], match: Match = "path") -> list[str]:
+def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
     """Key of each image.
 
     Parameters
@@ -51,12 +53,17 @@ def image_keys(names: Sequence[str], match: Match = "path") -> list[str]:
     Examples
     --------
     >>> image_keys(["val/n01751748/ILSVRC2012_val_00000001_n01751748.png", "cats/tom.jpg"])
-    ['ILSVRC2012_val_00000001', 'cats/tom.jpg']
+    ('ILSVRC2012_val_00000001', 'cats/tom.jpg')
     >>> image_keys(["cats/tom.jpg"], "stem")
-    ['tom']
+    ('tom',)
     """
+    return _keys(tuple(names), match)
+
+
+@lru_cache(maxsize=8)  # the labels, the scores and the experts are joined with every model
+def _keys(names: tuple[str, ...], match: Match) -> tuple[str, ...]:
     search, shorten = _VALIDATION.search, _SHORTENED[match]
-    return [found[0] if (found := search(name)) else shorten(name) for name in names]
+    return tuple([found[0] if (found := search(name)) else shorten(name) for name in names])
 
 
 def join(
@@ -92,6 +99,8 @@ def join(
     >>> join(["b.png", "c.png"], ["a.png", "b.png"])
     array([ 1, -1])
     """
+    if match == "path" and tuple(names) == tuple(known):
+        return np.arange(len(names))
     wanted = image_keys(names, match)
     _refuse_duplicates(names, wanted, match, where)
     known_keys = image_keys(known, match)

@@ -156,6 +156,8 @@ def expect(  # type: ignore[no-untyped-def]
         Scratch, shape (truths,).
     """
     for chunk in range(first, last):
+        own_counts = counts[chunk]
+        own_totals = totals[chunk]
         log_likelihood = 0.0
         product = 1.0
         change = 0.0
@@ -169,10 +171,22 @@ def expect(  # type: ignore[no-untyped-def]
                     if q > 0:
                         log_likelihood += q * weights[t]
                     weights[t] = q
-                    totals[chunk, t] += q
+                    own_totals[t] += q
             else:
-                total, scale = _weights(codes, start, stop, table, prior, weights, truths)
-                log_likelihood += scale
+                # The start of `_weights`, written out: to call it would take longer than to do it.
+                total = 0.0
+                if stop - start <= _VOTES_A_PRODUCT:
+                    for t in range(len(truths)):
+                        weights[t] = prior[t]
+                    for v in range(start, stop):
+                        code = codes[v]
+                        for t in range(len(truths)):
+                            weights[t] *= table[code, t]
+                    for t in range(len(truths)):
+                        total += weights[t]
+                if total < _SMALL:
+                    total, scale = _weights(codes, start, stop, table, prior, weights, truths)
+                    log_likelihood += scale
                 product *= total
                 if not _SMALL < product < _LARGE:
                     log_likelihood += math.log(product / total) + math.log(total)
@@ -185,10 +199,10 @@ def expect(  # type: ignore[no-untyped-def]
                     weights[t] = q
                 if stop > start:
                     for t in range(len(truths)):
-                        totals[chunk, t] += weights[t]
+                        own_totals[t] += weights[t]
             for v in range(start, stop):
                 code = codes[v]
                 for t in range(len(truths)):
-                    counts[chunk, code, t] += weights[t]
+                    own_counts[code, t] += weights[t]
         sums[chunk, 0] = log_likelihood + math.log(product)
         sums[chunk, 1] = change

@@ -10,9 +10,10 @@ from reassess.errors import DataError, some
 from reassess.items import Id, Items, describe, find_items, take_items, unique_ids, unite_items
 from reassess.questions import Questions
 
-__all__ = ["KNOWN_ANSWERS", "Votes", "ordered_answers"]
+__all__ = ["KNOWN_ANSWERS", "Votes", "known_weights", "ordered_answers"]
 
 KNOWN_ANSWERS = ("no", "maybe", "yes")
+_KNOWN_WEIGHTS = {"no": 0.0, "maybe": 0.5, "yes": 1.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,6 +266,11 @@ def ordered_answers(found: Sequence[Id]) -> tuple[Id, ...]:
     if set(found) <= set(KNOWN_ANSWERS):
         return tuple(answer for answer in KNOWN_ANSWERS if answer in found)
     return tuple(sorted(found, key=lambda answer: (isinstance(answer, str), answer)))
+
+
+def known_weights(answers: Sequence[Id]) -> list[float] | None:
+    """The weights no 0, maybe 0.5, yes 1, where these are the answers."""
+    return [_KNOWN_WEIGHTS[str(answer)] for answer in answers] if set(answers) <= set(KNOWN_ANSWERS) else None
 
 
 def _united_answers(first: tuple[Id, ...], second: tuple[Id, ...]) -> tuple[Id, ...]:

@@ -4,6 +4,7 @@ Names: `targets` are the classes asked about, ragged over rows by `indptr`; a *r
 among the top k if its rank is below k. Everything about accuracy follows from ranks; every k comes from the same pass.
 """
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -18,7 +19,12 @@ Ints = npt.NDArray[np.integer[Any]]
 
 
 def ranks_and_top1(
-    predictions: Predictions, rows: Ints, indptr: Ints, targets: Ints, classes: int
+    predictions: Predictions,
+    rows: Ints,
+    indptr: Ints,
+    targets: Ints,
+    classes: int,
+    images: Sequence[str] | None = None,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Rank of each target class, and the top-1 class, for some rows of a model's predictions.
 
@@ -32,6 +38,8 @@ def ranks_and_top1(
         Shapes (n + 1,) and (targets,): ``targets[indptr[i]:indptr[i + 1]]`` are asked about row ``rows[i]``.
     classes
         Number of classes.
+    images
+        Name of the image of each row of the predictions, for messages; by default the predictions' own.
 
     Returns
     -------
@@ -50,7 +58,7 @@ def ranks_and_top1(
         ids = predictions.class_ids if _is_all(rows, len(predictions)) else predictions.class_ids[rows]
         return ranks_of_ids(ids, indptr, targets), ids[:, 0]
     assert predictions.scores is not None
-    return _ranks_of_scores(predictions, rows, indptr, targets, classes)
+    return _ranks_of_scores(predictions, rows, indptr, targets, classes, images or predictions.images)
 
 
 def ranks_of_ids(ids: npt.NDArray[np.int32], indptr: Ints, targets: Ints) -> npt.NDArray[np.int32]:
@@ -77,6 +85,12 @@ def ranks_of_scores(
     (array([1, 1], dtype=int32), array([1, 0], dtype=int32))
     """
     predictions = Predictions.from_scores(scores)
+    if len(targets) and not 0 <= np.min(targets) <= np.max(targets) < scores.shape[1]:
+        raise DataError(
+            "a target is not one of the classes",
+            allowed=f"0 to {scores.shape[1] - 1}",
+            found=f"{np.min(targets)} to {np.max(targets)}",
+        )
     return _ranks_of_scores(predictions, np.arange(len(scores)), indptr, targets, scores.shape[1])
 
 
@@ -120,11 +134,13 @@ def top1_hits(top1: Ints, indptr: Ints, targets: Ints) -> npt.NDArray[np.bool_]:
     """
     sizes = np.diff(indptr)
     some = np.flatnonzero(sizes)
-    first = np.full(sizes.size, -1, top1.dtype)
+    # A narrow or unsigned type of the ids must not wrap a target into another class.
+    dtype = np.result_type(top1.dtype, np.asarray(targets).dtype, np.int8)
+    first = np.full(sizes.size, -1, dtype)
     first[some] = targets[indptr[some]]
     further = np.ones(len(targets), bool)
     further[indptr[some]] = False
-    row_of, rest = np.repeat(np.arange(sizes.size), sizes)[further], targets[further].astype(top1.dtype)
+    row_of, rest = np.repeat(np.arange(sizes.size), sizes)[further], targets[further].astype(dtype)
     hits = np.empty(top1.shape, bool)
     for said, hit in zip(np.atleast_2d(top1), np.atleast_2d(hits), strict=True):
         np.equal(said, first, out=hit)
@@ -133,7 +149,12 @@ def top1_hits(top1: Ints, indptr: Ints, targets: Ints) -> npt.NDArray[np.bool_]:
 
 
 def _ranks_of_scores(
-    predictions: Predictions, rows: Ints, indptr: Ints, targets: Ints, classes: int
+    predictions: Predictions,
+    rows: Ints,
+    indptr: Ints,
+    targets: Ints,
+    classes: int,
+    images: Sequence[str] | None = None,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     from reassess.kernels import rank_targets
 
@@ -157,7 +178,7 @@ def _ranks_of_scores(
         np.full(classes, limit.min, integer),
     )
     if failed >= 0:
-        _refuse_nan(predictions, int(rows[failed]))
+        _refuse_nan(predictions, int(rows[failed]), images)
     return ranks, top1
 
 
@@ -167,13 +188,13 @@ def _infinity(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
     return cast("np.signedinteger[Any]", np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()])
 
 
-def _refuse_nan(predictions: Predictions, row: int) -> None:
+def _refuse_nan(predictions: Predictions, row: int, images: Sequence[str] | None) -> None:
     assert predictions.scores is not None
     bits = np.asarray(predictions.scores[row]).view(f"i{predictions.scores.dtype.itemsize}")
     is_nan = (bits & np.iinfo(bits.dtype).max) > _infinity(predictions.scores.dtype)
     if predictions.columns is not None:
         is_nan &= predictions.columns >= 0
-    name = "" if predictions.images is None else f"image {predictions.images[row]}, "
+    name = "" if images is None else f"image {images[row]}, "
     raise DataError(
         "a score is NaN",
         where=f"{name}row {row}, output {int(np.argmax(is_nan))}",

@@ -17,7 +17,7 @@ from reassess.agreement import check_agreement
 from reassess.errors import DataError
 from reassess.intervals import Proportion
 from reassess.labels import LabelSets
-from reassess.names import Match
+from reassess.names import Match, join
 from reassess.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, Outcomes, outcomes
 from reassess.per_class import PerClass, count_classes
 from reassess.predictions import Predictions
@@ -26,12 +26,12 @@ from reassess.scores import Scores
 __all__ = ["BySize", "Evaluation", "Mistakes", "Soft", "evaluate", "summarize"]
 
 _DEFAULT_TOPK = (1, 5)
+_NONE_SCORED = "no image is scored"
 
 
 @dataclass(frozen=True)
 class BySize:
-    """Images whose label sets have one size: hits at each k, and the valid classes found among as many first
-    classes."""
+    """Images with label sets of one size: hits at each k, and valid classes found among as many first classes."""
 
     n: int
     hits: dict[int, int]
@@ -44,8 +44,7 @@ class BySize:
 
 @dataclass(frozen=True)
 class Soft:
-    """Sums over images with a non-empty set: P(top-1 is valid), and the highest P of the image (what an oracle
-    gets)."""
+    """Sums over images with a non-empty set: P(top-1 is valid), and the image's highest P (what an oracle gets)."""
 
     total: float
     ceiling_total: float
@@ -183,9 +182,10 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold; what is null has its reason beside it."""
+        soft = None if self.soft is None or not self.soft.n else self.soft
         parts = {
             "original": None if self.original is None else _proportions(self.original),
-            "soft": None if self.soft is None else {"accuracy": self.soft.accuracy, "ceiling": self.soft.ceiling},
+            "soft": None if soft is None else {"accuracy": soft.accuracy, "ceiling": soft.ceiling},
             "recall_at_size": self.recall_at_size,
             "mistakes": None if self.mistakes is None else vars(self.mistakes),
         }
@@ -197,7 +197,7 @@ class Evaluation:
             "detected": self.detected,
             "real": _proportions(self.real),
             **parts,
-            **{f"{name}_reason": self.reasons[name] for name, part in parts.items() if part is None},
+            **{f"{name}_reason": self.reasons.get(name, _NONE_SCORED) for name, part in parts.items() if part is None},
             "by_label_count": [self._size_to_json(size, part) for size, part in self.by_label_count.items()],
         }
 
@@ -281,6 +281,7 @@ def evaluate(
         scores=scores,
         experts=experts,
         detected=f"{given.detected}; {found.joined}",
+        match=match,
     )
 
 
@@ -294,6 +295,7 @@ def summarize(
     scores: Scores | None,
     experts: Scores | None,
     detected: str,
+    match: Match = "path",
 ) -> Evaluation:
     """Count what `outcomes` found; parameters as in `evaluate`, `depth` being the largest k that is known."""
     reasons: dict[str, str] = {}
@@ -301,15 +303,13 @@ def summarize(
         reasons["original"] = "no original labels are at hand"
     if (labels.sizes[found.label_rows[found.state == LABELLED]] > depth).any():
         reasons["recall_at_size"] = f"some images have more labels than the {depth} ids that the file holds for each"
-    elif not (found.state == LABELLED).any():
-        reasons["recall_at_size"] = "no image is scored"
     soft, mistakes = None, None
     if scores is None:
         reasons["soft"] = reasons["mistakes"] = "no scores are at hand"
     else:
-        rows = scores.questions.rows_of(found.images)
+        rows = join(found.images, scores.questions.images, match=match, known_where="the scores")
         soft = _soft(found, scores, rows, reasons)
-        mistakes = _mistakes(found, scores, experts, rows)
+        mistakes = _mistakes(found, scores, experts, rows, match)
     original_ranks = found.original_rank[found.original_rows >= 0]
     return Evaluation(
         images=len(found),
@@ -387,12 +387,14 @@ def _soft(
     return Soft(math.fsum(valid) + hits, math.fsum(best) + np.count_nonzero(unrated), int(np.count_nonzero(scored)))
 
 
-def _mistakes(found: Outcomes, scores: Scores, experts: Scores | None, score_rows: npt.NDArray[np.int64]) -> Mistakes:
+def _mistakes(
+    found: Outcomes, scores: Scores, experts: Scores | None, score_rows: npt.NDArray[np.int64], match: Match
+) -> Mistakes:
     wrong = (found.state == LABELLED) & (found.rank > 0)
     rows, said = score_rows[wrong], found.top1[wrong]
     by_experts = np.zeros(len(rows), bool)
     if experts is not None:
-        judged = experts.questions.rows_of(found.images)[wrong]
+        judged = join(found.images, experts.questions.images, match=match, known_where="the experts' answers")[wrong]
         by_experts = experts.at(judged, said) <= 0.5
     rejected = ~by_experts & (scores.questions.find(rows, said) >= 0)
     proposed = by_experts | rejected

@@ -28,6 +28,7 @@ __all__ = [
     "load_original",
     "load_scores",
     "load_votes",
+    "with_imagenet_classes",
 ]
 
 
@@ -43,12 +44,12 @@ def load_labels(source: str | Path = "imagenet-real", *, offline: bool = False) 
     >>> load_labels("imagenet-real")  # doctest: +SKIP
     LabelSets(50,000 images, 57,553 labels, 3,163 empty)
     """
-    return _with_imagenet_classes(read_labels(resolve(str(source), offline=offline)))
+    return with_imagenet_classes(read_labels(resolve(str(source), offline=offline)))
 
 
 def load_original(source: str | Path = "imagenet-original", *, offline: bool = False) -> LabelSets:
     """Original labels of a file or a known source: label sets of one class each."""
-    return _with_imagenet_classes(read_original(resolve(str(source), offline=offline)))
+    return with_imagenet_classes(read_original(resolve(str(source), offline=offline)))
 
 
 def load_scores(
@@ -75,5 +76,6 @@ def expert_share(experts: Votes) -> Scores:
     return Scores(kept.items, kept.fractions()[:, kept.answer_id("yes")])
 
 
-def _with_imagenet_classes(labels: LabelSets) -> LabelSets:
+def with_imagenet_classes(labels: LabelSets) -> LabelSets:
+    """The same label sets in ImageNet's classes, if all images are ImageNet validation images."""
     return labels.in_classes(imagenet_classes()) if is_validation(labels.images) else labels

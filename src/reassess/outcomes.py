@@ -39,6 +39,8 @@ class Outcomes:
         int32: rank of the original label.
     joined
         How rows and images were put together, in words.
+    depth
+        The largest k for which a row's first k classes are known: a rank of `depth` only says that the class is later.
     """
 
     images: tuple[str, ...]
@@ -50,6 +52,7 @@ class Outcomes:
     overlap: npt.NDArray[np.int32]
     original_rank: npt.NDArray[np.int32]
     joined: str
+    depth: int
 
     def __len__(self) -> int:
         return len(self.images)
@@ -80,9 +83,11 @@ def outcomes(
     Raises
     ------
     DataError
-        Rows without names are not as many as the label sets; an image is named twice, unknown, or ambiguous; a class
-        id is out of range; a score is NaN.
+        Rows without names are not as many as the label sets; an image is named twice, unknown, or ambiguous; an image
+        has not exactly one original label; a class id is out of range; a score is NaN.
     """
+    if original is not None:
+        _check_original(original)
     images, label_rows, joined = _join_labels(predictions, labels, match)
     original_rows = np.full(len(images), -1)
     if original is not None:
@@ -96,6 +101,18 @@ def outcomes(
         _refuse_unknown(images, np.flatnonzero(state == UNKNOWN), labels)
     classes = _count_classes(predictions, labels, original)
     return _ranked(predictions, labels, original, images, state, label_rows, original_rows, classes, joined)
+
+
+def _check_original(original: LabelSets) -> None:
+    wrong = original.sizes != 1
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            "an image has not exactly one original label",
+            where=f"image {original.images[row]}",
+            allowed="one class",
+            found=f"{original.sizes[row]} classes",
+        )
 
 
 def _join_labels(
@@ -126,8 +143,9 @@ def _refuse_unknown(images: tuple[str, ...], unknown: npt.NDArray[np.int64], lab
         return
     names = [images[row] for row in unknown.tolist()]
     mend = "check the names, try --match name or --match stem, or leave such images out with --ignore-unknown"
-    if any("ILSVRC2012_val_00000000" in name for name in names):
-        mend = "ImageNet's validation images count from 1: add 1 to the number in every name"
+    for number, step in (("00000000", "add 1 to"), ("00050001", "subtract 1 from")):
+        if any(f"ILSVRC2012_val_{number}" in name for name in names):
+            mend = f"ImageNet's validation images count from 1 to 50000: {step} the number in every name"
     raise DataError(
         f"{len(names):,} of {len(images):,} images are not in the label set",
         where=f"the first is row {unknown[0]}",
@@ -143,11 +161,19 @@ def _count_classes(predictions: Predictions, labels: LabelSets, original: LabelS
     named = 1 + max(int(part.indices.max(initial=-1)) for part in (labels, original) if part is not None)
     if predictions.columns is not None:
         said = int(predictions.columns.max()) + 1
+        if declared is not None and said > declared:
+            raise DataError(
+                "an output stands for a class that the benchmark has not",
+                allowed=f"class ids 0 to {declared - 1}, and -1 for an output that is left out",
+                found=said - 1,
+            )
     elif predictions.scores is not None:
         said = predictions.scores.shape[1]
     else:
         said = int(predictions.class_ids.max(initial=-1)) + 1
     if declared is None:
+        if predictions.scores is not None and predictions.columns is None and said < named:
+            _refuse_outputs(f"at least {named:,} columns, as the labels name class {named - 1}", said)
         return max(named, said)
     if said > declared and predictions.ids is not None:
         row = int(np.argmax((predictions.class_ids >= declared).any(axis=1)))
@@ -157,13 +183,17 @@ def _count_classes(predictions: Predictions, labels: LabelSets, original: LabelS
             "class id out of range", where=f"row {row}", allowed=f"0 to {declared - 1}", found=found, mend=mend
         )
     if said != declared and predictions.scores is not None and predictions.columns is None:
-        raise DataError(
-            "wrong number of outputs",
-            allowed=f"{declared:,} columns",
-            found=f"{said:,} columns",
-            mend="name the class of each output (--classes FILE)",
-        )
+        _refuse_outputs(f"{declared:,} columns", said)
     return declared
+
+
+def _refuse_outputs(allowed: str, outputs: int) -> None:
+    raise DataError(
+        "wrong number of outputs",
+        allowed=allowed,
+        found=f"{outputs:,} columns",
+        mend="name the class of each output (--classes FILE)",
+    )
 
 
 def _ranked(
@@ -188,7 +218,7 @@ def _ranked(
     targets[valid_at], _ = labels.of_rows(label_rows[labelled])
     if original is not None:
         targets[original_at] = original.indices[original.indptr[original_rows[named]]]
-    ranks, top1 = ranks_and_top1(predictions, np.arange(len(images)), indptr, targets, classes)
+    ranks, top1 = ranks_and_top1(predictions, np.arange(len(images)), indptr, targets, classes, images)
     starts = np.concatenate([[0], np.cumsum(sizes[labelled])])
     rank, overlap, original_rank = (np.full(len(images), -1, np.int32) for _ in range(3))
     rank[labelled] = best_ranks(ranks[valid_at], starts)
@@ -197,4 +227,15 @@ def _ranked(
         overlap[labelled] = np.add.reduceat(within, starts[:-1], dtype=np.int32)
     overlap[sizes > predictions.depth] = -1
     original_rank[named] = ranks[original_at]
-    return Outcomes(images, state, label_rows, original_rows, top1, rank, overlap, original_rank, joined)
+    return Outcomes(
+        images,
+        state,
+        label_rows,
+        original_rows,
+        top1,
+        rank,
+        overlap,
+        original_rank,
+        joined,
+        predictions.depth,
+    )

@@ -68,6 +68,8 @@ class Predictions:
             unique_images(self.images, "the predictions")
         if self.ids is not None:
             _refuse_repeated_ids(self.ids)
+        if self.columns is not None:
+            _check_columns(self.columns, None if self.scores is None else self.scores.shape[1])
 
     @classmethod
     def from_ids(
@@ -104,8 +106,7 @@ class Predictions:
         columns: npt.NDArray[np.int64] | None = None,
         detected: str = "scores",
     ) -> "Predictions":
-        """Predictions from the scores of all classes, shape (N, outputs); the array is used as it is, without a
-        copy."""
+        """Predictions from the scores of all classes, shape (N, outputs); the array is used as it is, not copied."""
         if scores.ndim != 2 or not scores.shape[1] or scores.dtype.newbyteorder("=") not in _SCORE_TYPES:
             raise DataError(
                 "scores must be floats, one row an image and one column a class",
@@ -125,6 +126,13 @@ class Predictions:
         detected: str = "scores",
     ) -> "Predictions":
         """Predictions from bfloat16 scores, of which numpy knows only the bits, as int16 of shape (N, outputs)."""
+        if bits.ndim != 2 or not bits.shape[1] or bits.dtype != np.int16:
+            raise DataError(
+                "bfloat16 scores must be given as their bits, one row an image and one column a class",
+                allowed="int16 of shape (N, classes)",
+                found=f"{bits.dtype} {bits.shape}",
+                mend="tensor.view(torch.int16).numpy()",
+            )
         return cls(scores=bits, images=_tuple(images), columns=columns, detected=detected)
 
     def __len__(self) -> int:
@@ -219,6 +227,22 @@ def _check_range(ids: npt.NDArray[Any], columns: npt.NDArray[np.int64] | None) -
             allowed=f"0 to {limit}",
             found=int(ids[row, column]),
         )
+
+
+def _check_columns(columns: npt.NDArray[np.int64], outputs: int | None) -> None:
+    """Refuse classes of outputs that are not one an output, or that name no class, or a class twice."""
+    if columns.ndim != 1 or columns.dtype.kind not in "iu" or (outputs is not None and columns.size != outputs):
+        raise DataError(
+            "not one class id an output",
+            allowed="integers" if outputs is None else f"integers of shape ({outputs},)",
+            found=f"{columns.dtype} {columns.shape}",
+        )
+    ordered = np.sort(columns[columns >= 0])
+    if not ordered.size:
+        raise DataError("none of the outputs is a class", allowed="class ids, and -1 for an output that is left out")
+    twice = ordered[1:] == ordered[:-1]
+    if twice.any():
+        raise DataError("two outputs are one class", found=f"class {ordered[int(np.argmax(twice))]}")
 
 
 def _refuse_repeated_ids(ids: npt.NDArray[np.int32]) -> None:

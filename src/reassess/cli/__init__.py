@@ -62,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_warning
         warnings.simplefilter("always", ReassessWarning)
         try:
-            result = app.main(args=None if argv is None else list(argv), prog_name="reassess", standalone_mode=False)
+            given = list(sys.argv[1:] if argv is None else argv)
+            result = app.main(args=given, prog_name="reassess", standalone_mode=False, obj=given)
         except click.Abort:
             click.echo("Stopped.", err=True)
             return 130

@@ -46,7 +46,9 @@ class Call:
 
     def read(self, name: str, path: Path) -> Path:
         """Note that the file at `path` is read as `name`, and return the path."""
-        self.inputs.append({"name": name, "path": str(path)})
+        entry: dict[str, str | None] = {"name": name, "path": str(path)}
+        if entry not in self.inputs:
+            self.inputs.append(entry)
         return path
 
     def note(self, text: str) -> None:
@@ -63,7 +65,7 @@ class Call:
         document = {
             "schema": f"reassess/{command}",
             "version": 1,
-            "command": ["reassess", *sys.argv[1:]],
+            "command": ["reassess", *click.get_current_context().find_root().obj],
             "reassess": __version__,
             "inputs": self.inputs,
             "results": results,

@@ -12,8 +12,9 @@ from reassess.cli.inputs import FILE, Judges, judge_options, load_judges, load_p
 from reassess.errors import ReassessError
 from reassess.evaluation import Evaluation
 from reassess.evaluation import evaluate as measure
-from reassess.formats.files import check_output
+from reassess.formats.files import check_output, suffix_of
 from reassess.formats.outcomes import write_outcomes
+from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.intervals import Proportion
 from reassess.names import MATCHES
 from reassess.outcomes import Outcomes, outcomes
@@ -80,8 +81,7 @@ def evaluate(
     Each FILE holds one model's predictions: class ids, best first, or the scores of all classes, as npy, npz, csv, tsv,
     jsonl, parquet, pt or safetensors, or as timm's inference script writes them. Images are joined by name.
     """
-    if per_image is not None:
-        check_output(per_image, force=call.force)
+    _check_call(call, files, thresholds, per_image, by)
     judges = load_judges(call, labels, original, scores, thresholds)
     options: dict[str, Any] = {"match": match, "ignore_unknown": ignore_unknown}
     if topk is not None:
@@ -96,6 +96,22 @@ def evaluate(
         _print_cuts(call, rankings)
     else:
         _print_ranking(call, next(iter(rankings.values())), judges.labels.classes, by)
+
+
+def _check_call(
+    call: Call, files: tuple[Path, ...], thresholds: tuple[float, ...] | None, per_image: Path | None, by: str | None
+) -> None:
+    """Refuse, before any work, what cannot be done."""
+    twice = [path for path in files if files.count(path) > 1]
+    if twice:
+        raise click.UsageError(f"{twice[0]} is given twice.")
+    if len(thresholds or ()) > 1 and per_image is not None:
+        raise click.UsageError("--per-image goes with one --threshold.")
+    if len(thresholds or ()) > 1 and by is not None and not call.json:
+        raise click.UsageError("--by goes with one --threshold, or with --json.")
+    if per_image is not None:
+        suffix_of(per_image, TABLE_SUFFIXES, "a table")
+        check_output(per_image, force=call.force)
 
 
 def _measure_files(
@@ -119,8 +135,9 @@ def _measure_files(
                 )
                 measured[cut].append((str(path), result))
             if keep_outcomes:
+                known = () if judges.scores is None else judges.scores.questions.images
                 kept = {name: value for name, value in options.items() if name != "topk"}
-                each[str(path)] = outcomes(said, judges.labels, original=judges.original, **kept)
+                each[str(path)] = outcomes(said, judges.labels, original=judges.original, also_known=known, **kept)
         except ReassessError as error:
             error.where = path if error.where is None else f"{path}, {error.where}"
             raise

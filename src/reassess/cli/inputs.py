@@ -14,7 +14,14 @@ from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions
 from reassess.imagenet import class_folder_order, is_validation
 from reassess.labels import LabelSets
-from reassess.loading import expert_share, load_labels, load_original, load_scores, load_votes
+from reassess.loading import (
+    expert_share,
+    load_labels,
+    load_original,
+    load_scores,
+    load_votes,
+    with_imagenet_classes,
+)
 from reassess.names import validation_names
 from reassess.predictions import Predictions
 from reassess.scores import Scores
@@ -77,6 +84,8 @@ def load_judges(
     else:
         if labels and scores:
             raise click.UsageError("With --threshold, the labels are cut from the scores: give --scores or --labels.")
+        if scores == _NONE:
+            raise click.UsageError("With --threshold, the labels are cut from the scores, which cannot be none.")
         score_file = call.resolve(scores or labels or _SCORES)
     known = None if score_file is None else load_scores(score_file)
     if thresholds is not None:
@@ -86,8 +95,9 @@ def load_judges(
     experts = call.find("imagenet-real-golden") if is_imagenet and known else None
     if thresholds is None or known is None:
         cuts: dict[float | None, LabelSets] = {None: uncut}
+        given = None if given is None else given.in_classes(uncut.classes)
     else:
-        cuts = {threshold: label_sets(known, threshold, original=given) for threshold in thresholds}
+        cuts = {cut: with_imagenet_classes(label_sets(known, cut, original=given)) for cut in thresholds}
     return Judges(cuts, given, known, None if experts is None else expert_share(load_votes(experts)))
 
 

@@ -21,15 +21,16 @@ def write_outcomes(path: Path, each: Mapping[str, Outcomes], labels: LabelSets, 
     """Write a row for each model and image.
 
     Columns: file, image, state (labelled, empty, unlabelled, unknown), labels (how many classes are valid), top1 (class
-    id), correct (top-1 is valid; null unless the state is labelled), rank (of the best valid class, from 1),
-    valid_found (of n valid classes, how many are among the first n), original_rank (of the original label, from 1).
+    id), correct (top-1 is valid; null unless the state is labelled), rank (of the best valid class, from 1; null where
+    it comes after all that are known), valid_found (of n valid classes, how many are among the first n), original_rank
+    (of the original label, as rank).
     """
     import polars as pl
 
     tables = []
     for file, found in each.items():
         labelled = found.state == LABELLED
-        sizes = np.where(found.label_rows >= 0, labels.sizes[found.label_rows], -1)
+        sizes = np.append(labels.sizes, -1)[found.label_rows]
         tables.append(
             pl.DataFrame(
                 {
@@ -37,20 +38,24 @@ def write_outcomes(path: Path, each: Mapping[str, Outcomes], labels: LabelSets, 
                     "image": list(found.images),
                     "state": [STATES[state] for state in found.state.tolist()],
                     "labels": _nullable(sizes),
-                    "top1": found.top1,
+                    "top1": _nullable(found.top1),
                     "correct": pl.Series(found.rank == 0).set(pl.Series(~labelled), None),
-                    "rank": _nullable(found.rank, plus=1),
+                    "rank": _known_rank(found.rank, found.depth),
                     "valid_found": _nullable(found.overlap),
-                    "original_rank": _nullable(found.original_rank, plus=1),
+                    "original_rank": _known_rank(found.original_rank, found.depth),
                 }
             )
         )
     write_table(path, pl.concat(tables), force=force)
 
 
-def _nullable(values: npt.NDArray[np.integer], *, plus: int = 0) -> "pl.Series":
+def _known_rank(ranks: npt.NDArray[np.int32], depth: int) -> "pl.Series":
+    """Ranks from 1, null where the class is not among the first `depth` that are known."""
+    return _nullable(np.where((ranks >= 0) & (ranks < depth), ranks + 1, -1))
+
+
+def _nullable(values: npt.NDArray[np.integer]) -> "pl.Series":
     """A column in which -1 stands for nothing."""
     import polars as pl
 
-    column = pl.Series(values + plus)
-    return column.set(pl.Series(values < 0), None)
+    return pl.Series(values).set(pl.Series(values < 0), None)

@@ -1,0 +1,77 @@
+"""Rater models as files."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.errors import DataError
+from reassess.formats.archives import MAX_BYTES, Archive, open_archive, write_npz
+from reassess.formats.files import suffix_of, writing
+from reassess.items import Id, normal_id
+from reassess.rater_model import RaterModel
+
+__all__ = ["read_rater_model", "write_rater_model"]
+
+_IDS = ("raters", "truths", "answers")
+_NUMBERS = ("matrices", "fallback", "prior")
+
+
+def read_rater_model(path: Path, *, max_bytes: int = MAX_BYTES) -> RaterModel:
+    """The rater model of an npz file.
+
+    Parameters
+    ----------
+    path
+        npz with the arrays ``raters``, ``truths``, ``answers``: ids as numbers or text; ``matrices``, ``fallback``,
+        ``prior``: floats, see `RaterModel`.
+    max_bytes
+        An archive that declares more is refused.
+
+    Raises
+    ------
+    DataError
+        The file does not hold a rater model; the message says where.
+    """
+    suffix_of(path, {".npz": read_rater_model}, "a rater model")
+    with open_archive(path, max_bytes=max_bytes) as archive:
+        raters, truths, answers = (_ids(archive, name) for name in _IDS)
+        matrices, fallback, prior = (_numbers(archive, name) for name in _NUMBERS)
+    try:
+        return RaterModel(raters, truths, answers, matrices, fallback, prior)
+    except DataError as error:
+        error.where = path if error.where is None else f"{path}, {error.where}"
+        raise
+
+
+def write_rater_model(path: Path, model: RaterModel, *, force: bool = False) -> None:
+    """Write a rater model as an npz file."""
+    suffix_of(path, {".npz": write_rater_model}, "a rater model")
+    arrays: dict[str, npt.NDArray[Any]] = {name: np.array(getattr(model, name)) for name in (*_IDS, *_NUMBERS)}
+    with writing(path, force=force) as temporary:
+        write_npz(temporary, arrays)
+
+
+def _ids(archive: Archive, name: str) -> tuple[Id, ...]:
+    ids = archive.first_of(name)
+    if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iuU"):
+        raise DataError(
+            f"{name} does not hold ids",
+            where=f"{archive.path}, array {name}",
+            allowed="whole numbers or text, one-dimensional",
+            found=f"{ids.dtype} {ids.shape}",
+        )
+    return tuple(normal_id(str(value)) for value in ids.tolist())
+
+
+def _numbers(archive: Archive, name: str) -> npt.NDArray[np.float64]:
+    values = archive.first_of(name)
+    if values.dtype.kind != "f":
+        raise DataError(
+            f"{name} does not hold probabilities",
+            where=f"{archive.path}, array {name}",
+            allowed="floats",
+            found=f"{values.dtype} {values.shape}",
+        )
+    return values.astype(np.float64)

@@ -116,7 +116,8 @@ def _read_tensor(archive: Archive, path: Path, questions: Questions, raters: Seq
             found=f"{size:,} values",
             mend="get the file again",
         )
-    return _Ones(shape[2], *np.concatenate(parts, axis=1))
+    ones = np.concatenate(parts, axis=1)
+    return _Ones(shape[2], *(ones[:, np.lexsort(ones[::-1])] if fortran else ones))
 
 
 def _check_layout(

@@ -1,0 +1,419 @@
+"""Votes as files: what is written comes back, and what is wrong is said."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.errors import DataError, OutputError
+from reassess.formats.votes import read_votes, write_votes
+from reassess.questions import Questions
+from reassess.votes import Votes
+
+WORDS = ("no", "maybe", "yes")
+INFO = np.array([["a.png", "7"], ["a.png", "3"], ["b.png", "7"]])
+TENSOR = np.zeros((2, 3, 3))
+TENSOR[0, 0, 2] = TENSOR[0, 2, 0] = TENSOR[1, 0, 1] = 1
+IDS = np.array([12, 5])
+
+
+def save(path: Path, **changed: object) -> Path:
+    arrays = {"tensor": TENSOR, "info": INFO, "ids": IDS, **changed}
+    np.savez_compressed(path, **{name: array for name, array in arrays.items() if array is not None})
+    return path
+
+
+def words(votes):
+    return [(votes.at(row), votes.on(row)) for row in range(len(votes.items))]
+
+
+READ = [
+    ("image a.png, class 7", ((12, "yes"), (5, "maybe"))),
+    ("image a.png, class 3", ()),
+    ("image b.png, class 7", ((12, "no"),)),
+]
+
+
+# --- archives -------------------------------------------------------------------------------------------------------
+
+
+def test_an_archive_is_read(tmp_path):
+    votes = read_votes(save(tmp_path / "v.npz"))
+    assert words(votes) == READ
+    assert votes.answers == WORDS
+    assert votes.raters == (12, 5)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", ">i4", "float32", ">f8", "int64"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_tensors_of_other_types_and_orders_are_read(tmp_path, dtype, order):
+    tensor = np.array(TENSOR, dtype=dtype, order=order)
+    assert words(read_votes(save(tmp_path / "v.npz", tensor=tensor, info=np.array(INFO, order=order)))) == READ
+
+
+def test_minus_zero_is_no_vote(tmp_path):
+    tensor = np.where(TENSOR == 0, -0.0, 1.0)
+    assert words(read_votes(save(tmp_path / "v.npz", tensor=tensor))) == READ
+
+
+def test_an_uncompressed_archive_and_raters_with_names_are_read(tmp_path):
+    np.savez(tmp_path / "v.npz", tensor=TENSOR, info=INFO.astype("<U40"), ids=np.array(["ann", "7"]))
+    votes = read_votes(tmp_path / "v.npz")
+    assert votes.raters == ("ann", 7)
+    assert votes.items.images == ("a.png", "b.png")
+
+
+def test_answers_of_a_tensor_are_named_by_the_array_or_the_caller_or_numbered(tmp_path):
+    assert read_votes(save(tmp_path / "a.npz", tensor=TENSOR[:, :, 1:])).answers == (0, 1)
+    assert read_votes(save(tmp_path / "b.npz", answers=np.array(["x", "y", "4"]))).answers == ("x", "y", 4)
+    assert read_votes(save(tmp_path / "c.npz"), answers=("x", "y", "z")).answers == ("x", "y", "z")
+
+
+def test_blocks_that_are_larger_than_one_join_without_a_seam(tmp_path):
+    generator = np.random.default_rng(0)
+    shape = 7, 40_000, 3
+    given_answer = generator.integers(-1, 3, shape[:2])
+    tensor = (given_answer[:, :, None] == np.arange(3)).astype(float)
+    images = [f"{i // 3:06d}.png" for i in range(shape[1])]
+    info = np.stack([images, (np.arange(shape[1]) % 3).astype(str)], axis=1)
+    votes = read_votes(save(tmp_path / "v.npz", tensor=tensor, info=info, ids=np.arange(7)))
+    rebuilt = np.full(shape[:2], -1)
+    rebuilt[votes.rater_ids, votes.item_ids] = votes.answer_ids
+    assert np.array_equal(rebuilt, given_answer)
+    write_votes(tmp_path / "w.npz", votes)
+    with np.load(tmp_path / "w.npz") as written:
+        assert np.array_equal(written["tensor"], tensor)
+        assert np.array_equal(written["info"], info)
+
+
+@pytest.mark.parametrize("name", ["raters.npz", "golden.npz", "raters_golden.npz"])
+def test_released_archives_come_back_equal(real_file, tmp_path, name):
+    write_votes(tmp_path / name, read_votes(real_file(name)))
+    with np.load(real_file(name)) as published, np.load(tmp_path / name) as written:
+        assert list(published) == list(written)
+        for array in published:
+            assert published[array].dtype == written[array].dtype
+            assert np.array_equal(published[array], written[array])
+
+
+def test_the_same_votes_are_written_as_the_same_bytes(tmp_path):
+    votes = read_votes(save(tmp_path / "v.npz"))
+    write_votes(tmp_path / "a.npz", votes)
+    write_votes(tmp_path / "b.npz", votes)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_other_answers_come_back_from_an_archive(tmp_path):
+    votes = read_votes(save(tmp_path / "v.npz"), answers=("x", "y", "z"))
+    write_votes(tmp_path / "w.npz", votes)
+    assert read_votes(tmp_path / "w.npz").answers == ("x", "y", "z")
+
+
+BAD_ARCHIVES = {
+    "scores": (
+        {"tensor": np.ones(3)},
+        "the archive does not hold votes\n"
+        "  where:   {path}, array tensor\n"
+        "  allowed: numbers of shape (2 raters, 3 questions, answers)\n"
+        "  found:   float64 (3,)\n"
+        "  to mend: a tensor of shape (questions,) holds scores",
+    ),
+    "another shape": (
+        {"tensor": TENSOR[:, :2]},
+        "the archive does not hold votes\n"
+        "  where:   {path}, array tensor\n"
+        "  allowed: numbers of shape (2 raters, 3 questions, answers)\n"
+        "  found:   float64 (2, 2, 3)",
+    ),
+    "complex numbers": (
+        {"tensor": TENSOR.astype("complex64")},
+        "the archive does not hold votes\n"
+        "  where:   {path}, array tensor\n"
+        "  allowed: numbers of shape (2 raters, 3 questions, answers)\n"
+        "  found:   complex64 (2, 3, 3)",
+    ),
+    "not binary": (
+        {"tensor": TENSOR * 0.5},
+        "the tensor is not binary\n"
+        "  where:   {path}, rater 12, image a.png, class 7\n"
+        "  allowed: 0 and 1\n"
+        "  found:   0.5",
+    ),
+    "NaN": (
+        {"tensor": np.where(TENSOR == 0, 0, np.nan)},
+        "the tensor is not binary\n"
+        "  where:   {path}, rater 12, image a.png, class 7\n"
+        "  allowed: 0 and 1\n"
+        "  found:   nan",
+    ),
+    "two answers in a cell": (
+        {"tensor": np.ones((2, 3, 3))},
+        "two answers in one cell\n"
+        "  where:   {path}, rater 12, image a.png, class 7\n"
+        "  allowed: one answer or none\n"
+        "  to mend: give votes of a rater who votes several times on an item as a table",
+    ),
+    "info is no pairs": (
+        {"info": INFO[:, 0]},
+        "info does not hold (image, class) pairs\n"
+        "  where:   {path}, array info\n"
+        "  allowed: text of shape (questions, 2)\n"
+        "  found:   <U5 (3,)",
+    ),
+    "class is no number": (
+        {"info": np.array([["a", "1"], ["a", "cat"], ["b", "2"]])},
+        "a class id is not a whole number\n"
+        "  where:   {path}, array info, row 1\n"
+        "  allowed: a class id as text, such as 285\n"
+        "  found:   'cat'",
+    ),
+    "question twice": (
+        {"info": INFO[[0, 1, 0]]},
+        "a question is asked twice\n  where:   {path}, image a.png, class 7\n  found:   rows 0 and 2",
+    ),
+    "ids are floats": (
+        {"ids": np.array([1.0, 2.0])},
+        "ids does not hold a rater's id each\n"
+        "  where:   {path}, array ids\n"
+        "  allowed: whole numbers or text of shape (raters,)\n"
+        "  found:   float64 (2,)",
+    ),
+    "rater twice": ({"ids": np.array([4, 4])}, "a rater is named twice\n  where:   {path}\n  found:   4"),
+    "no ids": (
+        {"ids": None},
+        "an array is missing in the archive\n  where:   {path}\n  allowed: ids\n  found:   tensor, info",
+    ),
+    "no tensor": (
+        {"tensor": None},
+        "an array is missing in the archive\n  where:   {path}\n  allowed: tensor\n  found:   info, ids",
+    ),
+    "no info": (
+        {"info": None},
+        "an array is missing in the archive\n  where:   {path}\n  allowed: info\n  found:   tensor, ids",
+    ),
+    "answers do not fit": (
+        {"answers": np.array(["no", "yes"])},
+        "not a name for each answer\n  where:   {path}\n  allowed: 3 answers\n  found:   no, yes",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ARCHIVES)
+def test_a_bad_archive_is_refused(tmp_path, name):
+    changed, message = BAD_ARCHIVES[name]
+    path = save(tmp_path / "v.npz", **changed)
+    with pytest.raises(DataError) as error:
+        read_votes(path)
+    assert str(error.value) == message.format(path=path)
+
+
+def test_pickled_arrays_are_never_loaded(tmp_path):
+    path = save(tmp_path / "v.npz", ids=np.array([{}, {}], object))
+    with pytest.raises(DataError, match="pickled Python objects, which are never loaded"):
+        read_votes(path)
+    path = save(tmp_path / "w.npz", tensor=np.array([[[{}]]], object))
+    with pytest.raises(DataError, match="pickled Python objects, which are never loaded"):
+        read_votes(path)
+
+
+def test_an_archive_that_declares_too_much_is_refused(tmp_path):
+    path = save(tmp_path / "v.npz")
+    with zipfile.ZipFile(path) as file:
+        declared = sum(info.file_size for info in file.infolist())
+    with pytest.raises(DataError) as error:
+        read_votes(path, max_bytes=declared - 1)
+    assert str(error.value) == (
+        "the archive declares more than is allowed\n"
+        f"  where:   {path}\n"
+        f"  allowed: {declared - 1:,} bytes\n"
+        f"  found:   {declared:,} bytes\n"
+        f"  to mend: if you trust the file, pass --max-bytes {declared}"
+    )
+    assert words(read_votes(path, max_bytes=declared)) == READ
+
+
+def test_a_tensor_that_is_cut_short_is_refused(tmp_path):
+    whole = save(tmp_path / "v.npz")
+    path = tmp_path / "short.npz"
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w") as file:
+        for name in source.namelist():
+            content = source.read(name)
+            file.writestr(name, content[:-20] if name == "tensor.npy" else content)
+    with pytest.raises(DataError) as error:
+        read_votes(path)
+    assert str(error.value) == (
+        f"an array is cut short\n  where:   {path}, array tensor\n"
+        "  allowed: 18 values\n  found:   15 values\n  to mend: get the file again"
+    )
+
+
+def plain_votes(**changed):
+    given = {"items": ("x",), "raters": (1,), "rows": [(0, 0, 0)], "seconds": None, **changed}
+    columns = np.array(given["rows"]).T
+    return Votes.from_columns(given["items"], *columns, given["raters"], WORDS, seconds=given["seconds"])
+
+
+ONE_QUESTION = Questions.from_columns(["a.png"], np.array([1]))
+DOES_NOT_FIT = {
+    "plain items": ({}, "an archive holds votes on (image, class) questions only\n  where:   {path}\n"),
+    "times": (
+        {"items": ONE_QUESTION, "seconds": np.array([2.0])},
+        "an archive holds no times of votes\n  where:   {path}\n",
+    ),
+    "mixed ids": (
+        {"items": ONE_QUESTION, "raters": (1, "ann")},
+        "an archive holds ids of one kind: all numbers or all text\n  where:   {path}\n",
+    ),
+    "two votes": (
+        {"items": ONE_QUESTION, "rows": [(0, 0, 0), (0, 0, 1)]},
+        "an archive holds one vote of a rater on an item\n  where:   {path}\n"
+        "  found:   rater 1 on image a.png, class 1\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DOES_NOT_FIT)
+def test_votes_that_an_archive_cannot_hold_are_not_written(tmp_path, name):
+    changed, message = DOES_NOT_FIT[name]
+    path = tmp_path / "v.npz"
+    with pytest.raises(OutputError) as error:
+        write_votes(path, plain_votes(**changed))
+    assert str(error.value) == message.format(path=path) + "  to mend: write a .parquet or .csv table"
+    assert not path.exists()
+
+
+def test_a_file_that_exists_is_not_overwritten(tmp_path):
+    path = save(tmp_path / "v.npz")
+    votes = read_votes(path)
+    with pytest.raises(OutputError, match="the output file exists"):
+        write_votes(path, votes)
+    write_votes(path, votes, force=True)
+    assert words(read_votes(path)) == READ
+
+
+def test_votes_are_not_kept_in_files_of_other_kinds(tmp_path):
+    with pytest.raises(DataError) as error:
+        read_votes(tmp_path / "v.json")
+    assert str(error.value) == (
+        f"votes cannot be kept in a file of this kind\n  where:   {tmp_path / 'v.json'}\n"
+        "  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n  found:   .json"
+    )
+
+
+# --- tables ---------------------------------------------------------------------------------------------------------
+
+
+def table(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "v.csv"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("head", ["item,rater,answer", "task,worker,label", "question,worker,answer"])
+def test_long_tables_under_any_known_heading(tmp_path, head):
+    votes = read_votes(table(tmp_path, f"{head}\nx,ann,yes\ny,007,no\nx,7,no\nz,,\n"))
+    assert words(votes) == [("item x", (("ann", "yes"), (7, "no"))), ("item y", (("007", "no"),)), ("item z", ())]
+    assert votes.answers == ("no", "yes")
+
+
+def test_a_table_of_questions_with_times(tmp_path):
+    text = "image,class,rater,answer,seconds\na,3,1,yes,2.5\nb,3,1,no,\na,3,2,maybe,1\na,4,2,no,4\n"
+    votes = read_votes(table(tmp_path, text))
+    assert words(votes) == [
+        ("image a, class 3", ((1, "yes"), (2, "maybe"))),
+        ("image b, class 3", ((1, "no"),)),
+        ("image a, class 4", ((2, "no"),)),
+    ]
+    assert votes.answers == WORDS
+    assert np.array_equal(votes.seconds, [2.5, 1, np.nan, 4], equal_nan=True)
+
+
+def test_integer_codes_keep_their_values_and_other_text_is_sorted(tmp_path):
+    assert read_votes(table(tmp_path, "item,rater,answer\nx,1,10\nx,2,2\n")).answers == (2, 10)
+    assert read_votes(table(tmp_path, "item,rater,answer\nx,1,dog\nx,2,cat\n")).answers == ("cat", "dog")
+    path = table(tmp_path, "item,rater,answer\nx,1,dog\nx,2,cat\n")
+    assert read_votes(path, answers=("dog", "cat", "emu")).answers == ("dog", "cat", "emu")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+@given(data=st.data())
+def test_tables_come_back_equal(tmp_path_factory, suffix, data):
+    path = tmp_path_factory.mktemp("tables") / f"v{suffix}"
+    rows = data.draw(st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=1, max_size=20))
+    items = data.draw(st.sampled_from([("x", 3, "03"), Questions.from_columns(list("aab"), np.array([1, 2, 1]))]))
+    seconds = data.draw(st.sampled_from([None, np.arange(len(rows)) + 0.5]))
+    votes = Votes.from_columns(items, *np.array(rows).T, ("ann", 7, "07"), WORDS, seconds=seconds)
+    write_votes(path, votes)
+    again = read_votes(path, answers=WORDS)
+    assert words(again) == words(votes)
+    assert (again.seconds is None) == (votes.seconds is None)
+    assert votes.seconds is None or np.array_equal(again.seconds, votes.seconds)
+
+
+BAD_TABLES = {
+    "no rater": (
+        "item,answer\nx,no\n",
+        "the table has no column for the rater\n"
+        "  where:   {path}\n"
+        "  allowed: rater or worker\n"
+        "  found:   item, answer\n"
+        "  to mend: rename the column",
+    ),
+    "no item": (
+        "image,rater,answer\nx,1,no\n",
+        "the table has no column for the item (or image and class)\n"
+        "  where:   {path}\n"
+        "  allowed: item or task or question\n"
+        "  found:   image, rater, answer\n"
+        "  to mend: rename the column",
+    ),
+    "no rows": ("item,rater,answer\n", "the table has no rows\n  where:   {path}\n  to mend: write it again"),
+    "no votes": ("item,rater,answer\nx,,\n", "the table has no votes\n  where:   {path}\n  to mend: write it again"),
+    "a vote without a rater": (
+        "item,rater,answer\nx,1,no\nx,,no\n",
+        "a value is missing\n  where:   {path}, row 1, column rater",
+    ),
+    "a vote without an answer": (
+        "item,rater,answer\nx,1,\n",
+        "a value is missing\n  where:   {path}, row 0, column answer",
+    ),
+    "a vote without an item": (
+        "item,rater,answer\nx,1,no\n,1,no\n",
+        "a value is missing\n  where:   {path}, row 1, column item",
+    ),
+    "a class that is no number": (
+        "image,class,rater,answer\na,cat,1,no\n",
+        "not a whole number\n  where:   {path}, row 0, column class\n  found:   'cat'",
+    ),
+    "a negative class": (
+        "image,class,rater,answer\na,-1,1,no\n",
+        "class id out of range\n  where:   {path}, image a\n  allowed: 0 to 2147483647\n  found:   -1",
+    ),
+    "times that are text": (
+        "item,rater,answer,seconds\nx,1,no,fast\n",
+        "times are not numbers\n  where:   {path}, column seconds\n  found:   String",
+    ),
+    "a negative time": (
+        "item,rater,answer,seconds\nx,1,no,-3\n",
+        "a vote took less than no time\n  where:   {path}, vote 0\n  found:   -3.0 seconds",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TABLES)
+def test_a_bad_table_is_refused(tmp_path, name):
+    text, message = BAD_TABLES[name]
+    path = table(tmp_path, text)
+    with pytest.raises(DataError) as error:
+        read_votes(path)
+    assert str(error.value) == message.format(path=path)
+
+
+def test_an_unknown_answer_in_a_table_is_refused(tmp_path):
+    path = table(tmp_path, "item,rater,answer\nx,,\nx,1,no\nx,2,perhaps\n")
+    with pytest.raises(DataError) as error:
+        read_votes(path, answers=("no", "yes"))
+    assert str(error.value) == (f"unknown answer\n  where:   {path}, row 2\n  allowed: no, yes\n  found:   'perhaps'")

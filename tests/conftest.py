@@ -10,6 +10,9 @@ import pytest
 from hypothesis import settings
 
 from reassess.cli import main
+from reassess.labels import LabelSets
+from reassess.loading import load_labels, load_original, load_scores
+from reassess.scores import Scores
 
 settings.register_profile("reassess", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("reassess")
@@ -29,7 +32,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def real_file() -> Callable[[str], Path]:
-    """The path of a real data file in one of the folders of REASSESS_DATA; the test is skipped where it is not there."""
+    """The path of a real data file in a folder of REASSESS_DATA; the test is skipped where it is not there."""
     folders = [Path(folder) for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder]
 
     def find(name: str) -> Path:
@@ -39,6 +42,24 @@ def real_file() -> Callable[[str], Path]:
         pytest.skip(f"{name} is in no folder of REASSESS_DATA")
 
     return find
+
+
+@pytest.fixture(scope="session")
+def real_labels(real_file: Callable[[str], Path]) -> LabelSets:
+    """The ReaL labels."""
+    return load_labels(real_file("real.json"))
+
+
+@pytest.fixture(scope="session")
+def real_original(real_file: Callable[[str], Path]) -> LabelSets:
+    """The original labels of ImageNet's validation images."""
+    return load_original(real_file("validation_labels.txt"))
+
+
+@pytest.fixture(scope="session")
+def real_scores(real_file: Callable[[str], Path]) -> Scores:
+    """The scores from which the ReaL labels were cut."""
+    return load_scores(real_file("scores.npz"))
 
 
 @pytest.fixture(scope="session")
@@ -79,4 +100,4 @@ def no_known_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No known data on this machine, and no way to get any."""
     monkeypatch.setenv("REASSESS_DATA", "")
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "no-cache"))
-    monkeypatch.setattr("reassess.sources.find_spec", lambda name: None)
+    monkeypatch.setattr("reassess.sources.find_spec", {}.get)

@@ -99,12 +99,12 @@ def _orders(found: Outcomes, original: LabelSets, truth: Ids) -> Iterator[tuple[
     if len(found) == len(original) and (np.diff(found.original_rows) == 1).all():
         by_folder = original.indices[class_folder_order(original)]
         yield "in class-folder order", "pass --order class-folder (what a reader of class folders yields)", by_folder
-    for step, name in ((1, "one below"), (-1, "one above")):
+    for step, name, mend in ((1, "one below", "add 1 to"), (-1, "one above", "subtract 1 from")):
         shifted = found.original_rows + step
         inside = (found.original_rows >= 0) & (shifted >= 0) & (shifted < len(original))
         truth_of_neighbour = np.where(inside, original.indices[np.clip(shifted, 0, len(original) - 1)], -1)
         yield (
             f"with image numbers that are {name} the right ones",
-            "mend the image numbers: ImageNet's validation images count from 1",
+            f"{mend} the number in every image name (ImageNet's validation images count from 1)",
             truth_of_neighbour.astype(np.int32),
         )

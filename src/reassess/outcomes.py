@@ -173,7 +173,7 @@ def _count_classes(predictions: Predictions, labels: LabelSets, original: LabelS
         said = int(predictions.class_ids.max(initial=-1)) + 1
     if declared is None:
         if predictions.scores is not None and predictions.columns is None and said < named:
-            _refuse_outputs(f"at least {named:,} columns, as the labels name class {named - 1}", said)
+            _refuse_outputs(f"at least {named:,} columns, as the labels name class {named - 1}", said, "")
         return max(named, said)
     if said > declared and predictions.ids is not None:
         row = int(np.argmax((predictions.class_ids >= declared).any(axis=1)))
@@ -183,16 +183,17 @@ def _count_classes(predictions: Predictions, labels: LabelSets, original: LabelS
             "class id out of range", where=f"row {row}", allowed=f"0 to {declared - 1}", found=found, mend=mend
         )
     if said != declared and predictions.scores is not None and predictions.columns is None:
-        _refuse_outputs(f"{declared:,} columns", said)
+        background = "if the first output is a background class, give scores[:, 1:]; else "
+        _refuse_outputs(f"{declared:,} columns", said, background if said == declared + 1 else "")
     return declared
 
 
-def _refuse_outputs(allowed: str, outputs: int) -> None:
+def _refuse_outputs(allowed: str, outputs: int, mend: str) -> None:
     raise DataError(
         "wrong number of outputs",
         allowed=allowed,
         found=f"{outputs:,} columns",
-        mend="name the class of each output (--classes FILE)",
+        mend=f"{mend}name the class of each output (--classes FILE)",
     )
 
 

@@ -1,0 +1,100 @@
+"""Slow and plain references, written from the definitions alone: nothing here uses the package."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+
+def ranking(scores: Iterable[float], class_of: Sequence[int] | None = None) -> list[int]:
+    """Classes best first: the higher score, of equal scores the lower class id; an output of class -1 is left out."""
+    pairs = enumerate(scores) if class_of is None else zip(class_of, scores, strict=True)
+    return [class_id for class_id, _ in sorted(((c, s) for c, s in pairs if c >= 0), key=lambda p: (-p[1], p[0]))]
+
+
+def published_snippet(predictions: Iterable[tuple[str, int]], lists: Sequence[Sequence[int]]) -> tuple[int, int]:
+    """Hits and images of the snippet in the README of ReaL, but that its file names count from 1."""
+    real_labels = {f"ILSVRC2012_val_{i + 1:08d}.JPEG": labels for i, labels in enumerate(lists)}
+    is_correct = [pred in real_labels[img] for img, pred in predictions if real_labels[img]]
+    return sum(is_correct), len(is_correct)
+
+
+@dataclass
+class Tally:
+    """What an evaluation should count."""
+
+    images: int = 0
+    empty: int = 0
+    unlabelled: int = 0
+    unknown: int = 0
+    real: dict[int, list[int]] = field(default_factory=dict)  # k: [hits, n]
+    original: dict[int, list[int]] = field(default_factory=dict)
+    by_size: dict[int, list[int]] = field(default_factory=dict)  # size: [n, found among as many first classes]
+    recall: Fraction | None = None
+    soft: Fraction | None = None
+    ceiling: Fraction | None = None
+    mistakes: Counter[str] = field(default_factory=Counter)
+    of_class: dict[int, list[int]] = field(default_factory=dict)  # class: [images, hits, predictions of it]
+    instead: Counter[tuple[int, int]] = field(default_factory=Counter)  # (class, what was predicted)
+
+
+def tally(
+    rankings: Mapping[str, Sequence[int]],
+    sets: Mapping[str, frozenset[int]],
+    *,
+    topk: Sequence[int],
+    original: Mapping[str, int],
+    scores: Mapping[str, Mapping[int, float]],
+    experts: Mapping[str, Mapping[int, float]],
+) -> Tally:
+    """Measure a model image by image; all names are alike, `scores` holds P of each rated (image, class)."""
+    total = Tally(real={k: [0, 0] for k in topk}, original={k: [0, 0] for k in topk})
+    recalls, softs, ceilings = [], [], []
+    for image, said in rankings.items():
+        total.images += 1
+        if image in original:
+            for k in topk:
+                total.original[k][0] += original[image] in said[:k]
+                total.original[k][1] += 1
+        if image not in sets:
+            known = image in original or image in scores
+            total.unlabelled += known
+            total.unknown += not known
+        elif not sets[image]:
+            total.empty += 1
+        else:
+            _score(total, image, said, sets[image])
+            found = len(set(said[: len(sets[image])]) & sets[image])
+            recalls.append(Fraction(found, len(sets[image])))
+            valid = scores.get(image, {original.get(image, -1): 1.0})
+            softs.append(Fraction(valid.get(said[0], 0.0)))
+            ceilings.append(Fraction(max(valid.values())))
+            if said[0] not in sets[image]:
+                total.mistakes[_kind(image, said[0], scores, experts)] += 1
+    if recalls:
+        total.recall, total.soft, total.ceiling = (sum(part) / len(part) for part in (recalls, softs, ceilings))
+    return total
+
+
+def _score(total: Tally, image: str, said: Sequence[int], valid: frozenset[int]) -> None:
+    for k in total.real:
+        total.real[k][0] += bool(valid & set(said[:k]))
+        total.real[k][1] += 1
+    of_size = total.by_size.setdefault(len(valid), [0, 0])
+    of_size[0] += 1
+    of_size[1] += len(set(said[: len(valid)]) & valid)
+    for class_id in valid:
+        of_class = total.of_class.setdefault(class_id, [0, 0, 0])
+        of_class[0] += 1
+        of_class[1] += said[0] in valid
+        of_class[2] += said[0] == class_id
+        if said[0] not in valid:
+            total.instead[class_id, said[0]] += 1
+
+
+def _kind(image: str, said: int, scores: Mapping[str, Mapping[int, float]], experts: Mapping[str, Mapping[int, float]]):
+    if experts.get(image, {}).get(said, 1.0) <= 0.5:
+        return "expert_rejected"
+    if said in scores.get(image, {}):
+        return "rejected"
+    return "never_proposed" if image in scores else "never_rated"

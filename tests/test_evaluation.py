@@ -493,3 +493,8 @@ def test_of_golden_pairs_only_those_that_the_experts_refused_count_as_refused_by
     experts = as_scores({"a.png": {1: 0.6}, "c.png": {0: 0.4}, "d.png": {2: 0.2}})
     result = evaluate(np.array([1, 0, 0, 2]), LABELS, scores=scores, experts=experts)
     assert vars(result.mistakes) == {"expert_rejected": 2, "rejected": 1, "never_proposed": 0, "never_rated": 0}
+
+
+def test_original_labels_of_no_image_are_no_error() -> None:
+    result = evaluate(np.array([0, 0, 1, 3]), LABELS, original=LabelSets.from_lists([], []))
+    assert result.original == {1: Proportion(0, 0)}

@@ -48,10 +48,10 @@ def check_agreement(found: Outcomes, original: LabelSets) -> None:
         Original labels: one class an image.
     """
     named = found.original_rows >= 0
-    truth = np.where(named, original.indices[found.original_rows], -1).astype(np.int32)
-    n, classes = int(np.count_nonzero(named)), original.classes.count or int(original.indices.max()) + 1
+    n, classes = int(np.count_nonzero(named)), original.classes.count or int(original.indices.max(initial=-1)) + 1
     if n < _FEWEST or classes < _FEWEST:
         return
+    truth = np.where(named, original.indices[found.original_rows], -1).astype(np.int32)
     as_given = _Reading("as given", "", found.top1, truth)
     by_chance = n / classes + 4 * np.sqrt(n / classes) + 1
     if as_given.hits > max(by_chance, n / 10):

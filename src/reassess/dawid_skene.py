@@ -95,8 +95,8 @@ def fit(
         Of two truths, the one that goes with the higher weights stays the second: they are swapped at the end if need
         be, unless the prior is given or an item is pinned.
     start
-        A model to start from instead, as after more votes came in; its probabilities of 0 are lifted a little, since EM
-        could not leave them.
+        A model to start from instead, as after more votes came in; its probabilities below 1e-6 are lifted to that,
+        since EM could not leave 0.
     pinned
         Items of which the truth is known, or its distribution.
     prior

@@ -18,7 +18,7 @@ __all__ = ["EM"]
 
 _MOST_CHUNKS = 64
 _VOTES_A_SUM = 4  # a chunk holds at least so many votes for each of its sums
-_LIFT = 1e-6  # how far probabilities of 0 are lifted, in a model to start from
+_LIFT = 1e-6  # the lowest probability in a model to start from
 _CACHE_LINE = 64  # in floats, a few lines: scratch of two threads never shares one
 
 
@@ -83,9 +83,9 @@ class EM:
     def start_from_model(self, model: RaterModel) -> None:
         """Start at a model, of which probabilities of 0 are lifted a little."""
         matrices = model.matrices_of(self._votes.raters)
-        self._table = code_table((1 - _LIFT) * matrices + _LIFT / matrices.shape[2])
+        self._table = code_table(_lifted(matrices))
         if self._learns_prior:
-            self._prior = (1 - _LIFT) * model.prior + _LIFT / model.prior.size
+            self._prior = _lifted(model.prior)
         self._pin()
 
     def run(self, tolerance: float, max_iterations: int) -> tuple[npt.NDArray[np.float64], bool]:
@@ -166,3 +166,10 @@ class EM:
 
     def _log_density(self) -> float:
         return self._smoothing * float(np.log(self._table).sum()) if self._smoothing else 0.0
+
+
+def _lifted(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Distributions (last axis) in which nothing is so unlikely that EM could not find it likely again."""
+    raised = np.maximum(shares, _LIFT)
+    raised /= raised.sum(axis=-1, keepdims=True)
+    return raised

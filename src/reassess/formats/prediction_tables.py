@@ -89,8 +89,10 @@ def _read_timm_json(path: Path) -> "pl.DataFrame":
 
 
 def _name_column(path: Path, table: "pl.DataFrame") -> str:
+    import polars as pl
+
     there = [name for name in _NAME_COLUMNS if name in table.columns]
-    names = [name for name in there if table[name].dtype == str] or there
+    names = [name for name in there if table[name].dtype == pl.String] or there
     if not names:
         raise DataError(
             "no column names the images",
@@ -141,8 +143,10 @@ def _ranked_ids(path: Path, table: "pl.DataFrame", classes: Classes) -> _Ids | N
 
 def _listed_ids(path: Path, table: "pl.DataFrame", classes: Classes) -> _Ids | None:
     """Ids in one column, one or a list a row; a column of numbers is preferred to one of class names."""
+    import polars as pl
+
     there = [_unpacked(table[name], int) for name in _ID_COLUMNS if name in table.columns]
-    there.sort(key=lambda series: series.dtype == str)
+    there.sort(key=lambda series: series.dtype == pl.String)
     for series in there:
         if series.dtype.is_nested():
             return [series.name], _rectangle(path, series).astype(np.int64)
@@ -181,8 +185,10 @@ def _rectangle(path: Path, series: "pl.Series") -> npt.NDArray[Any]:
 
 def _ids(path: Path, series: "pl.Series", classes: Classes) -> npt.NDArray[np.int64]:
     """Class ids of a column of ids, wnids or class names."""
+    import polars as pl
+
     _refuse_nulls(path, series, "a prediction is missing")
-    texts = series.unique().to_list() if series.dtype == str else []
+    texts = series.unique().to_list() if series.dtype == pl.String else []
     if all(text.isdigit() for text in texts):
         return integers(path, series).to_numpy()
     id_of = {text: _find(path, series.name, text, classes) for text in texts}

@@ -7,6 +7,7 @@ PYTHON ?= python3
 EXTRAS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+BENCH := --quiet --benchmark-quiet -o python_files='bench_*.py' -o addopts= -o filterwarnings=default
 # One stamp for each set of extras, so that a target installs only what it lacks.
 stamp = .venv/installed-$(1)
 
@@ -26,7 +27,7 @@ check: $(call stamp,check)
 	$(BIN)/python docs/cli_reference.py --check
 
 bench: $(call stamp,bench)
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m pytest benchmarks $(BENCH)
 
 clean:
 	rm -rf .venv dist

@@ -15,6 +15,7 @@ from reassess.predictions import Predictions
 
 __all__ = ["best_ranks", "count_hits", "ranks_and_top1", "ranks_of_ids", "ranks_of_scores", "top1_hits"]
 
+_LANES = 64  # whole vectors of any width, so that no loop over the keys has a remainder
 Ints = npt.NDArray[np.integer[Any]]
 
 
@@ -175,7 +176,7 @@ def _ranks_of_scores(
         np.asarray(targets, np.int32),
         ranks,
         top1,
-        np.full(classes, limit.min, integer),
+        np.full(-(-classes // _LANES) * _LANES, limit.min, integer),
     )
     if failed >= 0:
         _refuse_nan(predictions, int(rows[failed]), images)

@@ -354,16 +354,18 @@ def _by_size(found: Outcomes, labels: LabelSets, topk: tuple[int, ...]) -> dict[
     scored = found.state == LABELLED
     sizes = labels.sizes[found.label_rows[scored]]
     ranks, overlap = found.rank[scored], found.overlap[scored]
-    parts = {}
-    for size in np.unique(sizes).tolist():
-        of_size = sizes == size
-        known = not (overlap[of_size] < 0).any()
-        parts[size] = BySize(
-            int(np.count_nonzero(of_size)),
-            count_hits(ranks[of_size], topk),
-            int(overlap[of_size].sum()) if known else None,
+    n = np.bincount(sizes)
+    hits = {k: np.bincount(sizes[ranks < k], minlength=len(n)) for k in topk}
+    found_valid = np.bincount(sizes, weights=overlap)
+    unknown = np.bincount(sizes[overlap < 0], minlength=len(n))
+    return {
+        size: BySize(
+            int(n[size]),
+            {k: int(of_k[size]) for k, of_k in hits.items()},
+            None if unknown[size] else int(found_valid[size]),
         )
-    return parts
+        for size in np.flatnonzero(n).tolist()
+    }
 
 
 def _soft(

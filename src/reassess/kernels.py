@@ -67,7 +67,7 @@ def rank_targets(  # type: ignore[no-untyped-def]
     ranks, top1
         Written: int32, of the shape of `targets`; int32, shape (n,).
     keys
-        Scratch, shape (classes,), the integer type's minimum in every class that has no output.
+        Scratch, at least as long as there are classes, the integer type's minimum wherever there is no output.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Counts by class: how often a class was there, was hit, was predicted, and what was said instead."""
 
-from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,9 @@ from reassess.outcomes import LABELLED, Outcomes
 __all__ = ["PerClass", "count_classes"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PerClass:
-    """For each class c, by id, over the scored images whose set contains c.
+    """For each class c, by id, over the scored images whose set contains c; int64 arrays of shape (classes,).
 
     Parameters
     ----------
@@ -26,75 +26,74 @@ class PerClass:
         Of those, images whose top-1 is in the image's set, whichever class it is.
     predictions
         Of those, images whose top-1 is c itself.
-    confusions
-        (c, what was predicted instead, images) where the top-1 is outside the set, in ascending order.
+    mistaken
+        int64, shape (2, mistakes): for each image and each c in its set, where the top-1 is outside the set, c and what
+        was predicted instead.
     """
 
-    images: tuple[int, ...]
-    hits: tuple[int, ...]
-    predictions: tuple[int, ...]
-    confusions: tuple[tuple[int, int, int], ...]
+    images: npt.NDArray[np.int64]
+    hits: npt.NDArray[np.int64]
+    predictions: npt.NDArray[np.int64]
+    mistaken: npt.NDArray[np.int64]
+
+    @cached_property
+    def confusions(self) -> tuple[tuple[int, int, int], ...]:
+        """(c, what was predicted instead, images), the most frequent first."""
+        pairs, n = np.unique(self.mistaken, axis=1, return_counts=True)
+        rows = zip(*pairs.tolist(), n.tolist(), strict=True)
+        return tuple(sorted(rows, key=lambda row: (-row[2], row)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PerClass) and self._counts() == other._counts()
 
     def __add__(self, other: "PerClass") -> "PerClass":
-        confused: Counter[tuple[int, int]] = Counter()
-        for part in (self, other):
-            confused.update({(valid, said): n for valid, said, n in part.confusions})
         return PerClass(
-            _sums(self.images, other.images),
-            _sums(self.hits, other.hits),
-            _sums(self.predictions, other.predictions),
-            tuple(sorted((valid, said, n) for (valid, said), n in confused.items())),
+            _sum(self.images, other.images),
+            _sum(self.hits, other.hits),
+            _sum(self.predictions, other.predictions),
+            np.concatenate([self.mistaken, other.mistaken], axis=1),
         )
+
+    def _counts(self) -> tuple[object, ...]:
+        return self.images.tolist(), self.hits.tolist(), self.predictions.tolist(), self.confusions
 
     def to_json(self, classes: Classes, *, most: int = 5) -> list[dict[str, Any]]:
         """One object a class that any image has, with the `most` commonest confusions."""
         instead: dict[int, list[tuple[int, int]]] = {}
-        for valid, said, n in sorted(self.confusions, key=lambda row: -row[2]):
+        for valid, said, n in self.confusions:
             instead.setdefault(valid, []).append((said, n))
         return [
             {
                 "class": i,
                 "name": classes.label(i),
-                "images": self.images[i],
-                "hits": self.hits[i],
-                "predictions": self.predictions[i],
+                "images": int(self.images[i]),
+                "hits": int(self.hits[i]),
+                "predictions": int(self.predictions[i]),
                 "instead": [
                     {"class": said, "name": classes.label(said) if said >= 0 else None, "images": n}
                     for said, n in instead.get(i, [])[:most]
                 ],
             }
-            for i in range(len(self.images))
-            if self.images[i]
+            for i in np.flatnonzero(self.images).tolist()
         ]
 
 
 def count_classes(found: Outcomes, labels: LabelSets) -> PerClass:
     """Count the outcomes of one model by class."""
     scored = np.flatnonzero(found.state == LABELLED)
-    label_rows = found.label_rows[scored]
-    valid, sizes = labels.of_rows(label_rows)
-    row_of = np.repeat(scored, sizes)
-    hit, said = found.rank[row_of] == 0, found.top1[row_of]
-    size = 1 + int(max(valid.max(initial=-1), (labels.classes.count or 0) - 1))
+    valid, sizes = labels.of_rows(found.label_rows[scored])
+    hit, said = np.repeat(found.rank[scored] == 0, sizes), np.repeat(found.top1[scored], sizes)
+    classes = max(labels.classes.count or 0, 1 + int(valid.max(initial=-1)))
     return PerClass(
-        _counts(valid, size),
-        _counts(valid[hit], size),
-        _counts(valid[said == valid], size),
-        _pairs(valid[~hit], said[~hit]),
+        np.bincount(valid, minlength=classes),
+        np.bincount(valid[hit], minlength=classes),
+        np.bincount(valid[said == valid], minlength=classes),
+        np.stack([valid[~hit], said[~hit]]).astype(np.int64),
     )
 
 
-def _counts(ids: npt.NDArray[np.int32], size: int) -> tuple[int, ...]:
-    return tuple(np.bincount(ids, minlength=size).tolist())
-
-
-def _pairs(valid: npt.NDArray[np.int32], said: npt.NDArray[np.int32]) -> tuple[tuple[int, int, int], ...]:
-    keys, n = np.unique((valid.astype(np.int64) << 32) | (said.astype(np.int64) + 1), return_counts=True)
-    rows = zip((keys >> 32).tolist(), ((keys & 0xFFFFFFFF) - 1).tolist(), n.tolist(), strict=True)
-    return tuple(rows)
-
-
-def _sums(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
-    size = max(len(first), len(second))
-    padded = [part + (0,) * (size - len(part)) for part in (first, second)]
-    return tuple(a + b for a, b in zip(*padded, strict=True))
+def _sum(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    total = np.zeros(max(len(first), len(second)), np.int64)
+    total[: len(first)] += first
+    total[: len(second)] += second
+    return total

@@ -1,0 +1,157 @@
+"""Speed and memory of evaluation, on one thread. The labels are real, the scores random."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from memory import anonymous_mib
+
+from reassess import LabelSets, evaluate, load_labels, load_original
+from reassess.accuracy import best_ranks, ranks_of_scores, top1_hits
+from reassess.names import validation_names
+from reassess.sources import fetch
+
+CLASSES, IMAGES, MODELS, BATCH = 1_000, 50_000, 2_000, 256
+SIZE = "50,000 x 1,000"
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@pytest.fixture(scope="module")
+def labels() -> LabelSets:
+    return load_labels("imagenet-real")
+
+
+@pytest.fixture(scope="module")
+def scores() -> Floats:
+    return np.random.default_rng(0).standard_normal((IMAGES, CLASSES), np.float32)
+
+
+@pytest.fixture(scope="module")
+def tied(scores: Floats) -> Floats:
+    """Scores with ties in every row."""
+    return np.round(scores * 4)
+
+
+def every_k(scores: Floats, labels: LabelSets) -> npt.NDArray[np.int64]:
+    """ReaL hits at every k, from 1 to the number of classes."""
+    ranks, _ = ranks_of_scores(scores, labels.indptr, labels.indices)
+    starts = np.append(labels.indptr[:-1][labels.sizes > 0], labels.indptr[-1])
+    return np.cumsum(np.bincount(best_ranks(ranks, starts), minlength=CLASSES))
+
+
+@pytest.fixture(scope="module")
+def with_timm(scores: Floats) -> Callable[[], dict[int, float]]:
+    """Evaluate the scores with timm, in batches of 256."""
+    import torch
+    from timm.data import RealLabelsImagenet
+
+    torch.set_num_threads(1)
+    names, path = list(validation_names()), str(fetch("imagenet-real"))
+    batches = [torch.from_numpy(scores[start : start + BATCH]) for start in range(0, IMAGES, BATCH)]
+    evaluators = [RealLabelsImagenet(names, path) for _ in range(30)]
+
+    def run() -> dict[int, float]:
+        evaluator = evaluators.pop()  # it remembers, so each run takes a new one; making it is not timed
+        for batch in batches:
+            evaluator.add_result(batch)
+        accuracy: dict[int, float] = evaluator.get_accuracy()
+        return accuracy
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "work", "must"), [("hits at every k", every_k, ">= 15"), ("whole evaluation", evaluate, ">= 10")]
+)
+def test_against_timm(
+    compare: Any, labels: LabelSets, scores: Floats, with_timm: Any, name: str, work: Any, must: str
+) -> None:
+    hits, n = every_k(scores, labels), int(np.count_nonzero(labels.sizes))
+    assert {k: round(n * accuracy / 100) for k, accuracy in with_timm().items()} == {1: hits[0], 5: hits[4]}
+    compare(
+        f"{name}, {SIZE} float32",
+        lambda: work(scores, labels),
+        with_timm,
+        against="timm RealLabelsImagenet",
+        must=must,
+        rounds=9,
+    )
+
+
+@pytest.mark.parametrize(("ties", "must"), [("", "<= 3"), (", ties in every row", "<= 4")])
+def test_against_sum(compare: Any, labels: LabelSets, scores: Floats, tied: Floats, ties: str, must: str) -> None:
+    given = tied if ties else scores
+    compare(
+        f"hits at every k, {SIZE} float32{ties}",
+        lambda: every_k(given, labels),
+        given.sum,
+        against="scores.sum()",
+        must=must,
+        rounds=25,
+    )
+
+
+def test_float16_memory_mapped(compare: Any, labels: LabelSets, scores: Floats, tmp_path: Path) -> None:
+    np.save(tmp_path / "scores.npy", scores.astype(np.float16))
+    mapped = np.load(tmp_path / "scores.npy", mmap_mode="r")
+    few = LabelSets.from_lists(labels.images[:BATCH], [labels[name] or () for name in labels.images[:BATCH]])
+    evaluate(mapped[:BATCH], few)
+    peak = anonymous_mib(lambda: evaluate(mapped, labels))
+    compare(
+        f"hits at every k, {SIZE} float16, memory-mapped",
+        lambda: every_k(mapped, labels),
+        scores.sum,
+        against="sum() of the float32 array",
+        must="<= 4",
+        peak_mib=peak,
+        must_mib=64,
+        rounds=25,
+    )
+
+
+def test_many_models(compare: Any, labels: LabelSets) -> None:
+    said = np.random.default_rng(1).integers(0, CLASSES, (MODELS, IMAGES), np.int32)
+    real = json.loads(fetch("imagenet-real").read_bytes())
+    part = said[: MODELS // 100].tolist()
+
+    def published() -> list[float]:
+        return [float(np.mean([p in valid for p, valid in zip(ids, real, strict=True) if valid])) for ids in part]
+
+    compare(
+        "top-1 hits of 2,000 models x 50,000 ids",
+        lambda: top1_hits(said, labels.indptr, labels.indices),
+        published,
+        against="published list comprehension, 20 models x 100",
+        times=100,
+        must=">= 20",
+        rounds=3,
+    )
+
+
+def test_cold_starts(row: Any, tmp_path: Path) -> None:
+    np.save(tmp_path / "ids.npy", load_original("imagenet-original").indices)
+    reassess = str(Path(sys.executable).parent / "reassess")
+    empty = _seconds(sys.executable, "-c", "")
+    ours, numpy = (_seconds(sys.executable, "-c", f"import {name}") - empty for name in ("reassess", "numpy"))
+    row("import reassess", ours, "import numpy", numpy, "<= 2")
+    row("reassess --help, cold", _seconds(reassess, "--help"), "0.2 s", 0.2, "<= 1")
+    cold = _seconds(reassess, "evaluate", str(tmp_path / "ids.npy"), "--offline")
+    row("reassess evaluate, 50,000 ids, cold", cold, "1.5 s", 1.5, "<= 1")
+
+
+def _seconds(*command: str) -> float:
+    """Median wall-clock time of a whole process."""
+    times = []
+    for _ in range(7):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        times.append(time.perf_counter() - start)
+    return median(times)

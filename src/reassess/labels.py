@@ -66,10 +66,14 @@ class LabelSets:
     ) -> "LabelSets":
         """Label sets from one list of class ids an image, in any order within the list."""
         lists = [sorted(ids) for ids in lists]
+        classes = classes or Classes()
+        for name, ids in zip(images, lists, strict=False):
+            if ids and not (ids[0] >= 0 and ids[-1] <= _largest_id(classes)):
+                raise _out_of_range(name, ids[0] if ids[0] < 0 else ids[-1], classes)
         indptr = np.zeros(len(lists) + 1, np.int64)
         np.cumsum([len(ids) for ids in lists], out=indptr[1:])
-        flat = np.fromiter((class_id for ids in lists for class_id in ids), np.int64, int(indptr[-1]))
-        return cls(tuple(images), indptr, _as_int32(flat), classes or Classes())
+        flat = np.fromiter((class_id for ids in lists for class_id in ids), np.int32, int(indptr[-1]))
+        return cls(tuple(images), indptr, flat, classes)
 
     @classmethod
     def from_pairs(
@@ -80,10 +84,15 @@ class LabelSets:
         classes: Classes | None = None,
     ) -> "LabelSets":
         """Label sets from (image, class) pairs in any order; an image without a pair has the empty set."""
+        classes = classes or Classes()
+        bad = (class_ids < 0) | (class_ids > _largest_id(classes))
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise _out_of_range(images[image_ids[row]], class_ids[row], classes)
         order = np.lexsort((class_ids, image_ids))
         indptr = np.zeros(len(images) + 1, np.int64)
         np.cumsum(np.bincount(image_ids, minlength=len(images)), out=indptr[1:])
-        return cls(tuple(images), indptr, _as_int32(class_ids[order]), classes or Classes())
+        return cls(tuple(images), indptr, class_ids[order].astype(np.int32), classes)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -152,23 +161,24 @@ class LabelSets:
             )
         if not self.indices.size:
             return
-        bad = self.indices < 0
-        if self.classes.count is not None:
-            bad |= self.indices >= self.classes.count
+        bad = (self.indices < 0) | (self.indices > _largest_id(self.classes))
         if bad.any():
-            self._refuse("class id out of range", int(np.argmax(bad)), self._allowed_ids())
+            first = int(np.argmax(bad))
+            raise _out_of_range(self._image_at(first), self.indices[first], self.classes)
         starts = np.zeros(self.indices.size, bool)
         starts[self.indptr[:-1][self.sizes > 0]] = True
         repeated = ~starts[1:] & (np.diff(self.indices) <= 0)
         if repeated.any():
-            self._refuse("a class is named twice for one image", int(np.argmax(repeated)) + 1, "each class once")
+            second = int(np.argmax(repeated)) + 1
+            raise DataError(
+                "a class is named twice for one image",
+                where=f"image {self._image_at(second)}",
+                allowed="each class once",
+                found=self.indices[second],
+            )
 
-    def _refuse(self, what: str, position: int, allowed: str) -> None:
-        row = int(np.searchsorted(self.indptr, position, side="right")) - 1
-        raise DataError(what, where=f"image {self.images[row]}", allowed=allowed, found=int(self.indices[position]))
-
-    def _allowed_ids(self) -> str:
-        return "0 or more" if self.classes.count is None else f"0 to {self.classes.count - 1}"
+    def _image_at(self, position: int) -> str:
+        return self.images[int(np.searchsorted(self.indptr, position, side="right")) - 1]
 
 
 def runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -181,7 +191,11 @@ def runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDA
     return np.asarray(np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes))
 
 
-def _as_int32(ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
-    limit = np.iinfo(np.int32)
-    clipped: npt.NDArray[np.int32] = np.clip(ids, limit.min, limit.max).astype(np.int32)
-    return clipped
+def _largest_id(classes: Classes) -> int:
+    return np.iinfo(np.int32).max if classes.count is None else classes.count - 1
+
+
+def _out_of_range(image: str, found: object, classes: Classes) -> DataError:
+    return DataError(
+        "class id out of range", where=f"image {image}", allowed=f"0 to {_largest_id(classes)}", found=found
+    )

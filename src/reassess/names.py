@@ -112,7 +112,9 @@ def join(
 
 
 def unique_images(names: Sequence[str], where: str) -> None:
-    """Raise `DataError` if two names are the same image."""
+    """Raise `DataError` if a name is empty, or two names are the same image."""
+    if "" in names:
+        raise DataError("an image has no name", where=f"{where}, row {names.index('')}", mend="name every image")
     _refuse_duplicates(names, image_keys(names), "path", where)
 
 

@@ -12,6 +12,8 @@ from reassess.names import join, unique_images
 
 __all__ = ["Questions"]
 
+_ALLOWED = f"0 to {np.iinfo(np.int32).max}"
+
 
 @dataclass(frozen=True, eq=False)
 class Questions:
@@ -49,7 +51,12 @@ class Questions:
         unique_images(self.images, "the questions")
         if self.class_ids.size and self.class_ids.min() < 0:
             row = int(np.argmin(self.class_ids))
-            raise DataError("class id out of range", where=self.at(row), allowed="0 or more")
+            raise DataError(
+                "class id out of range",
+                where=f"image {self.images[self.image_ids[row]]}",
+                allowed=_ALLOWED,
+                found=self.class_ids[row],
+            )
         keys, order = self._sorted
         same = np.flatnonzero(np.diff(keys) == 0)
         if same.size:
@@ -63,6 +70,12 @@ class Questions:
         """Questions from one image name and one class id a question."""
         position: dict[str, int] = {}
         ids = np.fromiter((position.setdefault(name, len(position)) for name in images), np.int32, len(images))
+        large = class_ids > np.iinfo(np.int32).max
+        if large.any():
+            row = int(np.argmax(large))
+            raise DataError(
+                "class id out of range", where=f"image {images[row]}", allowed=_ALLOWED, found=class_ids[row]
+            )
         return cls(tuple(position), ids, class_ids.astype(np.int32))
 
     def __len__(self) -> int:

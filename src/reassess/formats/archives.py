@@ -1,6 +1,10 @@
 """Numpy files as data and nothing else: npy mapped from disk, npz members read with a limit, pickles never loaded."""
 
+import lzma
+import math
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,17 +16,22 @@ import numpy.typing as npt
 from reassess.errors import DataError
 from reassess.formats.files import check_input
 
-__all__ = ["MAX_BYTES", "Archive", "open_archive", "read_header", "read_npy", "write_npz"]
+__all__ = ["MAX_BYTES", "Archive", "check_declared", "open_archive", "read_header", "read_npy", "write_npz"]
 
 MAX_BYTES = 8 << 30
+
+_BLOCK = 1 << 24
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError)
 
 
 def read_npy(path: Path) -> npt.NDArray[Any]:
     """The array of an npy file, mapped from disk and not read."""
     check_input(path)
+    _refuse_pickle(path)
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-    except ValueError as error:
+        with np.errstate(over="raise"):  # of the size that a broken header declares
+            return np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, ArithmeticError, OSError) as error:
         raise _unreadable(path, error) from error
 
 
@@ -46,16 +55,17 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         with self.stream(name) as stream:
             dtype, shape, fortran = read_header(stream, self.path, name)
-            content = np.frombuffer(bytearray(stream.read()), dtype)
-            if content.size != np.prod(shape, dtype=np.int64):
+            declared = math.prod(shape) * dtype.itemsize
+            held = self._members[name].file_size - stream.tell()
+            if declared != held or min(shape, default=0) < 0:
                 raise DataError(
-                    "an array is cut short",
+                    "an array is not as long as it declares",
                     where=f"{self.path}, array {name}",
-                    allowed=f"{np.prod(shape, dtype=np.int64):,} values",
-                    found=f"{content.size:,} values",
-                    mend="get the file again",
+                    allowed=f"{declared:,} bytes for {dtype} {shape}",
+                    found=f"{held:,} bytes",
+                    mend="get or write the file again",
                 )
-            return content.reshape(shape, order="F" if fortran else "C")
+            return np.ndarray(shape, dtype, _content(stream, held), order="F" if fortran else "C")
 
     @contextmanager
     def stream(self, name: str) -> Iterator[IO[bytes]]:
@@ -63,12 +73,10 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
         try:
             with self._file.open(self._members[name]) as stream:
                 yield stream
-        except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-            raise _unreadable(self.path, error) from error
-        except Exception as error:  # zlib.error has no public base class of its own
-            if type(error).__module__ == "zlib":
-                raise _unreadable(self.path, error) from error
+        except DataError:
             raise
+        except _BROKEN as error:
+            raise _unreadable(self.path, error) from error
 
     def first_of(self, *names: str) -> npt.NDArray[Any]:
         """The first of some arrays that is there."""
@@ -94,20 +102,38 @@ def open_archive(path: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Archive]
         Python objects.
     """
     check_input(path)
+    _refuse_pickle(path)
+    with _opened(path) as file:
+        check_declared(path, file, max_bytes)
+        yield Archive(path, file)
+
+
+def check_declared(path: Path, file: zipfile.ZipFile, max_bytes: int) -> None:
+    """Refuse an archive that declares more than `max_bytes` once inflated."""
+    declared = sum(info.file_size for info in file.infolist())
+    if declared > max_bytes:
+        raise DataError(
+            "the archive declares more than is allowed",
+            where=path,
+            allowed=f"{max_bytes:,} bytes",
+            found=f"{declared:,} bytes",
+            mend=f"if you trust the file, pass --max-bytes {declared}",
+        )
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
     try:
-        with zipfile.ZipFile(path) as file:
-            declared = sum(info.file_size for info in file.infolist())
-            if declared > max_bytes:
-                raise DataError(
-                    "the archive declares more than is allowed",
-                    where=path,
-                    allowed=f"{max_bytes:,} bytes",
-                    found=f"{declared:,} bytes",
-                    mend=f"if you trust the file, pass --max-bytes {declared}",
-                )
-            yield Archive(path, file)
-    except zipfile.BadZipFile as error:
+        return zipfile.ZipFile(path)
+    except (*_BROKEN, ValueError) as error:
         raise _unreadable(path, error) from error
+
+
+def _content(stream: IO[bytes], size: int) -> bytearray:
+    """The next bytes of a stream, which are not held twice."""
+    content = bytearray()
+    while part := stream.read(min(_BLOCK, size - len(content))):
+        content += part
+    return content
 
 
 def read_header(stream: IO[bytes], path: Path, name: str) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
@@ -116,11 +142,17 @@ def read_header(stream: IO[bytes], path: Path, name: str) -> tuple[np.dtype[Any]
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(stream)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise _unreadable(path, error) from error
     if dtype.hasobject:
         raise _pickled(path, f"array {name}")
     return dtype, shape, fortran
+
+
+def _refuse_pickle(path: Path) -> None:
+    with path.open("rb") as file:
+        if file.read(1) == b"\x80":
+            raise _pickled(path, "the file")
 
 
 def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -129,7 +161,7 @@ def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    if "pickle" in str(error) or "object arrays" in str(error).lower():
+    if "Python objects" in str(error):
         return _pickled(path, "the file")
     kind = path.suffix.lower().lstrip(".")
     return DataError(

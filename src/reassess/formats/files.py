@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reassess.errors import DataError, OutputError
+from reassess.errors import DataError, OutputError, ReassessError
 
 __all__ = ["check_input", "check_output", "read_lines", "sha256", "suffix_of", "writing"]
 
@@ -36,9 +36,16 @@ def read_lines(path: Path) -> list[str]:
     """The lines of a text file, one name a line."""
     check_input(path)
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError("the file is not text", where=path, allowed="one name a line, UTF-8") from error
+        raise DataError(
+            "the file is not text",
+            where=path,
+            allowed="one entry a line, UTF-8",
+            found=f"byte {error.object[error.start]:#04x} at {error.start:,}",
+            mend="save it as UTF-8",
+        ) from error
+    return text.removesuffix("\n").split("\n")  # and not splitlines, for which some letters of names end a line
 
 
 def suffix_of(path: Path, known: Collection[str], thing: str) -> str:
@@ -84,16 +91,25 @@ def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
         As `check_output`; or the disk is full, or the like.
     """
     check_output(path, force=force)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        handle, name = tempfile.mkstemp(prefix=".reassess-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
+    except ReassessError:
+        raise
     except OSError as error:
-        raise OutputError("the output file cannot be written", where=path, found=error.strerror) from error
+        raise OutputError(
+            "the output file cannot be written",
+            where=path,
+            found=error.strerror or str(error),
+            mend="make room, or choose another name or folder",
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

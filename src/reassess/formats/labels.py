@@ -11,8 +11,8 @@ import numpy as np
 
 from reassess.classes import Classes
 from reassess.errors import DataError, some
-from reassess.formats.files import check_input, suffix_of, writing
-from reassess.formats.tables import TABLE_SUFFIXES, column, read_table, write_table
+from reassess.formats.files import check_input, read_lines, suffix_of, writing
+from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, write_table
 from reassess.labels import LabelSets
 from reassess.names import VALIDATION_IMAGES, image_keys, validation_names
 
@@ -73,8 +73,7 @@ def read_original(path: Path) -> LabelSets:
 
 
 def write_labels(path: Path, labels: LabelSets, *, force: bool = False) -> None:
-    """Write label sets to JSON or a table, by suffix; a list of lists if the images are ImageNet's validation
-    images."""
+    """Write label sets to JSON or a table, by suffix; ImageNet's validation images as a list of lists."""
     if path.suffix.lower() != ".json":
         write_table(path, _table_of_labels(labels), force=force)
         return
@@ -104,7 +103,7 @@ def read_json(path: Path) -> Any:
 
     try:
         return json.loads(path.read_bytes(), object_pairs_hook=once)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(
             "the file is not JSON", where=path, found=str(error), mend="get or write the file again"
         ) from error
@@ -149,10 +148,9 @@ def _lists_of_json_classes(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
 
 
 def _lists_of_text(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
-    check_input(path)
-    lines = path.read_text().split()
+    lines = " ".join(read_lines(path)).split()
     _check_validation_length(path, len(lines), "list of original labels")
-    return validation_names(), [[int(line) if line.isdigit() else line] for line in lines]
+    return validation_names(), [[int(line) if line.isascii() and line.isdigit() else line] for line in lines]
 
 
 def _check_validation_length(path: Path, length: int, thing: str) -> None:
@@ -170,6 +168,8 @@ def _lists_of_table(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     table = read_table(path, text=(_NAME,))
     images = table[column(path, table, _NAME, thing="the image")]
     classes = table[column(path, table, "class", thing="the class")]
+    if classes.dtype.is_numeric():
+        classes = integers(path, classes)
     if images.null_count():
         raise DataError("an image has no name", where=f"{path}, row {images.is_null().arg_max()}")
     lists: dict[str, list[Any]] = {}
@@ -199,17 +199,25 @@ def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]]) -> La
         return LabelSets.from_lists(images, ids, classes)
     except DataError as error:
         if str(path) not in str(error.where):
-            error.where = f"{path}, {error.where}"
+            error.where = path if error.where is None else f"{path}, {error.where}"
         raise
 
 
 def _ids_of_names(lists: list[list[str]]) -> tuple[list[list[int]], Classes]:
     """Ids of classes that are given as text: numbers as they are, else the rank among the sorted names."""
     texts = sorted(set(chain.from_iterable(lists)))
-    if all(text.isascii() and text.isdigit() for text in texts):
+    numbers = [text for text in texts if text.isascii() and text.isdigit()]
+    wnids = [text for text in texts if _WNID.fullmatch(text)]
+    if "" in texts or (numbers and wnids):
+        raise DataError(
+            "classes are neither all ids nor all names" if numbers else "a class has no name",
+            allowed="whole numbers, or text",
+            found=some([numbers[0], wnids[0]] if numbers and wnids else ["''"]),
+        )
+    if len(numbers) == len(texts):
         return [[int(text) for text in names] for names in lists], Classes()
     rank = {text: i for i, text in enumerate(texts)}
-    are_wnids = all(_WNID.fullmatch(text) for text in texts)
+    are_wnids = len(wnids) == len(texts)
     classes = Classes(len(texts), wnids=tuple(texts)) if are_wnids else Classes(len(texts), names=tuple(texts))
     return [[rank[name] for name in names] for names in lists], classes
 

@@ -29,7 +29,7 @@ def questions_of_info(info: npt.NDArray[Any], where: Path) -> Questions:
             found=f"{info.dtype} {info.shape}",
         )
     width = info.dtype.itemsize // 4
-    codes = np.ascontiguousarray(info).view(np.uint32).reshape(len(info), 2, width)
+    codes = np.ascontiguousarray(info, info.dtype.newbyteorder("=")).view(np.uint32).reshape(len(info), 2, width)
     starts = np.ones(len(info), bool)
     starts[1:] = (codes[1:, 0] != codes[:-1, 0]).any(axis=1)
     position: dict[str, int] = {}

@@ -8,7 +8,7 @@ from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES, open_archive, write_npz
 from reassess.formats.files import suffix_of, writing
 from reassess.formats.questions import info_of_questions, questions_of_info, questions_of_table
-from reassess.formats.tables import TABLE_SUFFIXES, column, read_table, write_table
+from reassess.formats.tables import TABLE_SUFFIXES, column, numbers, read_table, write_table
 from reassess.scores import Scores
 
 __all__ = ["read_scores", "write_scores"]
@@ -73,7 +73,5 @@ def _read_npz(path: Path, max_bytes: int) -> Scores:
 def _read_table(path: Path) -> Scores:
     table = read_table(path, text=("image",))
     questions = questions_of_table(path, table)
-    values = table[column(path, table, "score", thing="the score")]
-    if not values.dtype.is_numeric():
-        raise DataError("scores are not numbers", where=path, allowed="0 to 1", found=str(values.dtype))
-    return Scores(questions, values.cast(float).fill_null(np.nan).to_numpy().copy())
+    values = numbers(path, table[column(path, table, "score", thing="the score")])
+    return Scores(questions, values.to_numpy().astype(np.float64))

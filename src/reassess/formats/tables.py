@@ -1,5 +1,6 @@
 """Tables as such: CSV, TSV, JSON lines and Parquet through polars, with one message where that fails."""
 
+import csv
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from reassess.formats.files import check_input, suffix_of, writing
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["TABLE_SUFFIXES", "column", "integers", "read_table", "write_table"]
+__all__ = ["TABLE_SUFFIXES", "column", "integers", "numbers", "read_table", "write_table"]
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _WHOLE_FILE = None  # infer types from all rows: a type that shows late is still the column's type
@@ -34,9 +35,12 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
     import polars as pl
 
     def read_separated(separator: str) -> pl.DataFrame:
-        headings = pl.read_csv(path, separator=separator, n_rows=0).columns
-        as_text = {name: pl.String for name in headings if name in text}
-        return pl.read_csv(path, separator=separator, infer_schema_length=_WHOLE_FILE, schema_overrides=as_text)
+        first = pl.read_csv(path, separator=separator, has_header=False, n_rows=1, infer_schema=False)
+        _refuse_double_headings(path, first.row(0))
+        as_text = {name: pl.String for name in first.row(0) if name in text}
+        table = pl.read_csv(path, separator=separator, infer_schema_length=_WHOLE_FILE, schema_overrides=as_text)
+        _refuse_short_rows(path, table, separator)
+        return table.with_columns(pl.col(pl.String).replace("", None))  # a quoted nothing is nothing too
 
     readers: dict[str, Callable[[], pl.DataFrame]] = {
         ".csv": lambda: read_separated(","),
@@ -48,14 +52,14 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
     read = readers[suffix_of(path, readers, "a table")]
     try:
         table = read()
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+        table = table.with_columns(_as_text(path, table[name]) for name in text if name in table.columns)
+    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(
             "the table cannot be read", where=path, found=str(error).splitlines()[0], mend="get or write the file again"
         ) from error
-    _refuse_double_headings(path, table)
     if not table.height:
         raise DataError("the table has no rows", where=path, mend="write it again")
-    return table.with_columns(pl.col(name).cast(pl.String) for name in text if name in table.columns)
+    return table.with_columns(series.cast(pl.String) for series in table if series.dtype in (pl.Categorical, pl.Enum))
 
 
 def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> None:
@@ -85,29 +89,91 @@ def column(path: Path, table: "pl.DataFrame", *names: str, thing: str) -> str:
     )
 
 
-def integers(path: Path, series: "pl.Series") -> "pl.Series":
-    """A column as int64 where it holds whole numbers, nulls kept; whole numbers written as text or floats count."""
+def integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
+    """A column as int64 where it holds whole numbers, nulls kept; whole numbers written as text or floats count.
+
+    Parameters
+    ----------
+    path, series
+        The column, and its file for error messages.
+    per_row
+        How many entries belong to one row of the file.
+    """
+    whole = _whole(series)
+    bad = (series.is_not_null() & whole.is_null()).arg_true()
+    if bad.len():
+        raise DataError(
+            "a number is too large" if series.dtype.is_integer() else "not a whole number",
+            where=f"{path}, row {bad[0] // per_row}, column {series.name}",
+            found=repr(series[bad[0]]),
+        )
+    return whole
+
+
+def numbers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
+    """A column as floats, none missing; numbers written as text count. Parameters as for `integers`."""
     import polars as pl
 
-    if series.dtype.is_integer():
-        return series.cast(pl.Int64)
-    whole = series.cast(pl.Float64, strict=False)
-    bad = (series.is_not_null() & (whole.is_null() | (whole != whole.floor()).fill_null(True))).arg_true()
-    if bad.len():
-        row = bad[0]
-        raise DataError("not a whole number", where=f"{path}, row {row}, column {series.name}", found=repr(series[row]))
-    return whole.cast(pl.Int64)
-
-
-def _refuse_double_headings(path: Path, table: "pl.DataFrame") -> None:
-    """Refuse two columns with one heading; polars renames the second, so only the file itself can tell."""
-    if path.suffix.lower() not in (".csv", ".tsv"):
-        return
-    renamed = [name for name in table.columns if "_duplicated_" in name]
-    if renamed:
+    if series.dtype.is_float():
+        values = series
+    elif series.dtype.is_numeric() or series.dtype == pl.String:
+        values = series.cast(pl.Float64, strict=False)
+    else:
+        values = pl.Series(series.name, [None] * len(series), pl.Float64)
+    if values.null_count():
+        row = values.is_null().arg_max() or 0
         raise DataError(
-            "two columns have one heading",
-            where=path,
-            found=renamed[0].split("_duplicated_")[0],
-            mend="rename one of them",
+            "not a number" if series[row] is not None else "a number is missing",
+            where=f"{path}, row {row // per_row}, column {series.name}",
+            found=None if series[row] is None else repr(series[row]),
         )
+    return values
+
+
+def _whole(series: "pl.Series") -> "pl.Series":
+    """Whole numbers of a column, null for all else."""
+    import polars as pl
+
+    is_text = series.dtype == pl.String
+    if not (is_text or series.dtype.is_numeric()):
+        return pl.Series(series.name, [None] * len(series), pl.Int64)
+    given = series.str.strip_chars() if is_text else series
+    if given.dtype.is_integer():
+        return given.cast(pl.Int64, strict=False)
+    rounded = given.cast(pl.Float64, strict=False)
+    whole = rounded.cast(pl.Int64, strict=False)
+    whole = whole.set((whole != rounded).fill_null(False), None)
+    return given.cast(pl.Int64, strict=False).fill_null(whole) if is_text else whole
+
+
+def _as_text(path: Path, series: "pl.Series") -> "pl.Series":
+    import polars as pl
+
+    if series.dtype.is_nested():
+        raise DataError(
+            "a column of names does not hold text", where=f"{path}, column {series.name}", found=str(series.dtype)
+        )
+    return series.cast(pl.String)
+
+
+def _refuse_double_headings(path: Path, headings: Sequence[str | None]) -> None:
+    """Refuse two columns with one heading, of which polars renames the second."""
+    double = [name for name in headings if name and headings.count(name) > 1]
+    if double:
+        raise DataError("two columns have one heading", where=path, found=double[0], mend="rename one of them")
+
+
+def _refuse_short_rows(path: Path, table: "pl.DataFrame", separator: str) -> None:
+    """Refuse a row without its last fields, which polars takes for fields that hold nothing."""
+    if table.width < 2 or not table[:, -1].null_count():
+        return
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for row, fields in enumerate(csv.reader(file, delimiter=separator), -1):
+            if 0 < len(fields) < table.width:
+                raise DataError(
+                    "a row is cut short",
+                    where=f"{path}, row {row}",
+                    allowed=f"{table.width:,} fields, as in the heading",
+                    found=f"{len(fields):,} fields",
+                    mend="get or write the file again",
+                )

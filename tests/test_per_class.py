@@ -18,7 +18,7 @@ def count(said: list[int], labels: LabelSets = LABELS, **options: np.ndarray) ->
 
 
 def test_of_the_images_whose_set_holds_a_class_hits_and_predictions_of_it_are_counted() -> None:
-    """A hit is any valid class; what was predicted instead is counted for every class of the set, most frequent first."""
+    """A hit is any valid class; what was predicted instead counts for every class of the set, most frequent first."""
     document = count([3, 1, 0, 1, 3, 1, 2]).to_json(NAMES)
     assert document == [
         {

@@ -30,12 +30,20 @@ class Call:
     offline: bool = False
     inputs: list[dict[str, str | None]] = field(default_factory=list)
 
-    def resolve(self, name: str, source: str | None = None) -> Path:
-        """The file of a known source, or at a path, noted as an input; fetched if need be."""
-        from reassess.sources import resolve
+    def resolve(self, name: str, source: str) -> Path:
+        """The file of a known source, or at a path, noted as an input; fetched if need be.
 
-        path = resolve(source or name, offline=self.offline, progress=not self.quiet)
-        return self.read(name, path)
+        Parameters
+        ----------
+        name
+            What the file is read as; a known source is noted by its own name.
+        source
+            Name of a known source, or a path.
+        """
+        from reassess.sources import SOURCES, resolve
+
+        path = resolve(source, offline=self.offline, progress=not self.quiet)
+        return self.read(source if source in SOURCES and not Path(source).exists() else name, path)
 
     def find(self, name: str) -> Path | None:
         """The file of a known source if this machine has it, noted as an input."""

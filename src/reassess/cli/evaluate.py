@@ -24,19 +24,19 @@ __all__ = ["evaluate"]
 _Ranking = list[tuple[str, Evaluation]]
 
 
-class _Numbers(click.ParamType[tuple[float, ...]]):
-    """Numbers separated by commas."""
+_Numbers = tuple[float, ...] | None
 
-    def __init__(self, kind: Callable[[str], float], name: str) -> None:
-        self.kind = kind
-        self.name = name
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        """The numbers of a text, each once."""
+def _numbers(kind: Callable[[str], float], example: str) -> Callable[[click.Context, click.Parameter, Any], _Numbers]:
+    """A callback for an option that takes numbers separated by commas: each of them once."""
+
+    def parse(_ctx: click.Context, _param: click.Parameter, value: str | None) -> _Numbers:
         try:
-            return tuple(dict.fromkeys(self.kind(part) for part in value.split(",")))
-        except ValueError:
-            self.fail(f"{value!r} is not a list of numbers such as {self.name}", param, ctx)
+            return None if value is None else tuple(dict.fromkeys(kind(part) for part in value.split(",")))
+        except ValueError as error:
+            raise click.BadParameter(f"{value!r} is not a list of numbers such as {example}") from error
+
+    return parse
 
 
 @click.command()
@@ -45,7 +45,7 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
 @click.option(
     "--threshold",
     "thresholds",
-    type=_Numbers(float, "0.5,0.8,0.95"),
+    callback=_numbers(float, "0.5,0.8,0.95"),
     metavar="T,...",
     help="Judge by label sets cut from the scores at each threshold.",
 )
@@ -58,7 +58,9 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
     help="Which part of a name identifies an image; ImageNet's validation images are known by number.",
 )
 @click.option("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping.")
-@click.option("--topk", type=_Numbers(int, "1,5"), metavar="K,...", help="Count hits among the top k.  [default: 1,5]")
+@click.option(
+    "--topk", callback=_numbers(int, "1,5"), metavar="K,...", help="Count hits among the top k.  [default: 1,5]"
+)
 @click.option("--per-image", type=FILE, metavar="OUT", help="Write a table with a row for each image.")
 @click.option("--by", type=click.Choice(["label-count", "class"]), help="Break the results down.")
 @call_options
@@ -162,7 +164,7 @@ def _to_json(rankings: dict[float | None, _Ranking], classes: Classes, by: str |
 
 
 def _print_ranking(call: Call, ranking: _Ranking, classes: Classes, by: str | None) -> None:
-    topk = list(ranking[0][1].real)
+    topk = sorted({k for _, result in ranking for k in result.real})
     headings = ["file"]
     for k in topk:
         headings += [f"ReaL top-{k} %", "95 %"]

@@ -78,19 +78,19 @@ def load_judges(
         Cut the label sets from the scores, which may then be given as labels too.
     """
     if thresholds is None:
-        uncut = load_labels(call.resolve(labels or _REAL))
+        uncut = load_labels(call.resolve("labels", labels or _REAL))
         is_imagenet = is_validation(uncut.images)
-        score_file = _optional(call, scores, _SCORES if is_imagenet else None)
+        score_file = _optional(call, "scores", scores, _SCORES if is_imagenet else None)
     else:
         if labels and scores:
             raise click.UsageError("With --threshold, the labels are cut from the scores: give --scores or --labels.")
         if scores == _NONE:
             raise click.UsageError("With --threshold, the labels are cut from the scores, which cannot be none.")
-        score_file = call.resolve(scores or labels or _SCORES)
+        score_file = call.resolve("scores", scores or labels or _SCORES)
     known = None if score_file is None else load_scores(score_file)
     if thresholds is not None:
         is_imagenet = known is not None and is_validation(known.questions.images)
-    original_file = _optional(call, original, _ORIGINAL if is_imagenet else None)
+    original_file = _optional(call, "original", original, _ORIGINAL if is_imagenet else None)
     given = None if original_file is None else load_original(original_file)
     experts = call.find("imagenet-real-golden") if is_imagenet and known else None
     if thresholds is None or known is None:
@@ -101,12 +101,12 @@ def load_judges(
     return Judges(cuts, given, known, None if experts is None else expert_share(load_votes(experts)))
 
 
-def _optional(call: Call, given: str | None, default: str | None) -> Path | None:
+def _optional(call: Call, name: str, given: str | None, default: str | None) -> Path | None:
     """The file of an optional input: as given, or the default if this machine has it."""
     if given == _NONE:
         return None
     if given is not None:
-        return call.resolve(given)
+        return call.resolve(name, given)
     return None if default is None else call.find(default)
 
 

@@ -1,0 +1,109 @@
+"""The command line as a whole: exit codes, help, and errors that are said once and clearly."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+
+from reassess import __version__
+from reassess.cli import COMMANDS, app
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_lists_every_command(flag: str, run: Callable) -> None:
+    done = run(flag)
+    assert (done.code, done.err) == (0, "")
+    for name, what in COMMANDS.items():
+        assert f"  {name} " in done.out
+        assert what in done.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_of_its_own_that_begins_with_its_line_in_the_list(name: str, run: Callable) -> None:
+    done = run(name, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"Usage: reassess {name} ")
+    assert COMMANDS[name] in done.out
+
+
+def leaves(command: click.Command, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], click.Command]:
+    if not isinstance(command, click.Group):
+        return {path: command}
+    context = click.Context(command)
+    found = {}
+    for name in command.list_commands(context):
+        found |= leaves(command.get_command(context, name), (*path, name))
+    return found
+
+
+@pytest.mark.parametrize("path", leaves(app), ids=" ".join)
+def test_every_command_takes_the_common_options(path: tuple[str, ...]) -> None:
+    options = {option for param in leaves(app)[path].params for option in param.opts}
+    assert {"--json", "--force", "--quiet", "--offline"} <= options
+
+
+def test_the_version_is_that_of_the_package(run: Callable) -> None:
+    done = run("--version")
+    assert (done.code, done.out) == (0, f"reassess, version {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], "Usage: reassess"),
+        (["nonsense"], "Error: No such command 'nonsense'."),
+        (["--nonsense"], "--nonsense"),
+        (["evaluate"], "Error: Missing argument 'FILE...'."),
+        (["evaluate", "a.npy", "--match", "guess"], "Error: Invalid value for '--match'"),
+        (["evaluate", "a.npy", "--order", "random"], "Error: Invalid value for '--order'"),
+        (["evaluate", "a.npy", "--by", "image"], "Error: Invalid value for '--by'"),
+        (["evaluate", "a.npy", "--topk", "1,x"], "'1,x' is not a list of numbers such as 1,5"),
+        (["evaluate", "a.npy", "--topk", "1.5"], "'1.5' is not a list of numbers such as 1,5"),
+        (["evaluate", "a.npy", "--threshold", ""], "'' is not a list of numbers such as 0.5,0.8,0.95"),
+        (["evaluate", "a.npy", "a.npy"], "Error: a.npy is given twice."),
+        (
+            ["evaluate", "a.npy", "--threshold", "0.5", "--labels", "s.npz", "--scores", "t.npz"],
+            "Error: With --threshold, the labels are cut from the scores: give --scores or --labels.",
+        ),
+        (
+            ["evaluate", "a.npy", "--threshold", "0.5", "--scores", "none"],
+            "Error: With --threshold, the labels are cut from the scores, which cannot be none.",
+        ),
+        (
+            ["evaluate", "a.npy", "--threshold", "0.5,0.8", "--per-image", "o.csv"],
+            "Error: --per-image goes with one --threshold.",
+        ),
+        (
+            ["evaluate", "a.npy", "--threshold", "0.5,0.8", "--by", "class"],
+            "Error: --by goes with one --threshold, or with --json.",
+        ),
+    ],
+)
+def test_a_wrong_call_is_exit_code_2_and_says_what_is_wrong(argv: list[str], said: str, run: Callable) -> None:
+    done = run(*argv)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
+def test_a_wrong_file_is_exit_code_1_with_one_message(run: Callable, tmp_path: Path, no_known_data: None) -> None:
+    labels = tmp_path / "labels.json"
+    labels.write_text("not json")
+    done = run("evaluate", tmp_path / "a.npy", "--labels", labels)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "Error: the file is not JSON\n"
+        f"  where:   {labels}\n"
+        "  found:   Expecting value: line 1 column 1 (char 0)\n"
+        "  to mend: get or write the file again\n"
+    )
+
+
+def test_an_interrupt_is_said_in_a_word(run: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(import_module("reassess.cli.evaluate"), "load_judges", interrupted)
+    done = run("evaluate", "a.npy")
+    assert (done.code, done.out, done.err.strip()) == (130, "", "Stopped.")

@@ -1,0 +1,49 @@
+"""What is not needed is not imported: checked in fresh processes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import reassess
+
+HEAVY = {"numpy", "numba", "polars", "torch", "matplotlib", "scipy", "pandas", "rich", "pooch", "timm"}
+
+
+def loaded_by(code: str, *argv: str | Path) -> set[str]:
+    """The heavy packages that some code loads, its output thrown away."""
+    program = f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    pass\nprint('\\n' + ' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program, *map(str, argv)], capture_output=True, text=True, check=True)
+    return HEAVY & set(done.stdout.splitlines()[-1].split())
+
+
+def test_the_package_loads_nothing_heavy() -> None:
+    assert loaded_by("import reassess") == set()
+
+
+def test_the_check_would_notice_a_heavy_package() -> None:
+    assert loaded_by("import numpy") == {"numpy"}
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], []], ids=" ".join)
+def test_the_help_of_the_command_line_loads_nothing_heavy(argv: list[str]) -> None:
+    assert loaded_by("from reassess.cli import entry; entry()", *argv) == set()
+
+
+def test_evaluating_ids_needs_neither_compiler_nor_tables(tmp_path: Path) -> None:
+    (tmp_path / "labels.json").write_text(json.dumps({"a.png": [0], "b.png": [1]}))
+    np.save(tmp_path / "ids.npy", np.array([0, 1]))
+    code = "from reassess.cli import main; assert main(sys.argv[1:]) == 0"
+    argv = ["evaluate", tmp_path / "ids.npy", "--labels", tmp_path / "labels.json", "--json"]
+    assert loaded_by(code, *argv) == {"numpy"}
+
+
+def test_every_public_name_can_be_had_and_no_other() -> None:
+    for name in reassess.__all__:
+        assert getattr(reassess, name) is not None
+    assert dir(reassess) == sorted(reassess.__all__)
+    with pytest.raises(AttributeError, match="module 'reassess' has no attribute 'nonsense'"):
+        reassess.nonsense  # noqa: B018

@@ -280,7 +280,7 @@ def evaluate(
         original=original,
         scores=scores,
         experts=experts,
-        detected=f"{given.detected}; {found.joined}",
+        detected=f"{given.detected}; {found.joined}{_without_output(given, labels)}",
         match=match,
     )
 
@@ -302,7 +302,7 @@ def summarize(
     if original is None:
         reasons["original"] = "no original labels are at hand"
     if (labels.sizes[found.label_rows[found.state == LABELLED]] > depth).any():
-        reasons["recall_at_size"] = f"some images have more labels than the {depth} ids that the file holds for each"
+        reasons["recall_at_size"] = f"some images have more labels than the file has ids for each ({depth})"
     soft, mistakes = None, None
     if scores is None:
         reasons["soft"] = reasons["mistakes"] = "no scores are at hand"
@@ -333,6 +333,13 @@ def _as_predictions(given: Predictions | npt.NDArray[Any]) -> Predictions:
         return given
     array = np.asarray(given)
     return Predictions.from_ids(array) if array.dtype.kind in "iu" else Predictions.from_scores(array)
+
+
+def _without_output(predictions: Predictions, labels: LabelSets) -> str:
+    """How many classes no output stands for, in words; nothing where there are none or that is not known."""
+    columns, count = predictions.columns, labels.classes.count
+    missing = 0 if columns is None or count is None else count - int(np.count_nonzero(columns >= 0))
+    return f"; {missing:,} classes without an output" if missing else ""
 
 
 def _available(topk: Sequence[int], depth: int) -> tuple[int, ...]:

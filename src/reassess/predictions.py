@@ -187,7 +187,7 @@ class Predictions:
         ids = np.empty((len(self), k), np.int32)
         values = np.empty((len(self), k), np.float64 if self.scores.dtype == np.float64 else np.float32)
         for start in range(0, len(self), _BLOCK):
-            block = _as_floats(self.scores[start : start + _BLOCK])[:, order]
+            block = as_floats(self.scores[start : start + _BLOCK])[:, order]
             best = np.argsort(-block, axis=1, kind="stable")[:, :k]
             ids[start : start + _BLOCK] = class_of[order][best]
             values[start : start + _BLOCK] = np.take_along_axis(block, best, axis=1)
@@ -204,7 +204,7 @@ class Predictions:
         return replace(self, images=tuple(images), detected=detected or self.detected)
 
 
-def _as_floats(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def as_floats(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Scores as numpy floats; the bits of bfloat16 are the upper half of a float32."""
     if scores.dtype == np.int16:
         return (scores.astype(np.int32) << 16).view(np.float32)

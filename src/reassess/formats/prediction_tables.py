@@ -2,10 +2,14 @@
 
 Decided in this order: a column of image names; `prediction_1..k` (or timm's `index_0..k-1`) are ids; `prediction`,
 `predicted_class`, `pred`, `label` or `top1` (or timm's `index`) are ids, one or a list a row; otherwise there is one
-numeric column a class, headed by id, wnid or name (or timm's list of all outputs).
+column of scores a class, headed by id, wnid or name (or timm's list of all outputs). Wnids and names stand for ids.
+
+A column `label` beside a column of predictions is taken for the truth, and a column `index` that counts the rows for
+their numbers; two columns that could both hold the predictions, and differ, are an error.
 """
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +18,10 @@ import numpy.typing as npt
 
 from reassess.classes import Classes
 from reassess.errors import DataError, some
-from reassess.formats.files import check_input
-from reassess.formats.labels import read_json
+from reassess.formats.lists import flattened, refuse_nulls, unpacked, unquoted
 from reassess.formats.outputs import check_outputs
-from reassess.formats.tables import integers, read_table
+from reassess.formats.tables import integers, numbers, read_table
+from reassess.formats.timm_json import read_timm_json
 from reassess.names import image_keys
 from reassess.predictions import Predictions
 
@@ -30,9 +34,24 @@ _NAME_COLUMNS = ("image", "file_name", "filename", "name", "path", "index")
 _RANKED_COLUMNS = (("prediction_", 1), ("index_", 0), ("label_", 0))  # prefix, number of the best
 _ID_COLUMNS = ("prediction", "predicted_class", "pred", "label", "top1", "index")
 _ALL_SCORES = ("prob", "logit")
-_NUMBERED_SCORE = re.compile(r"(?:prob|logit)_(\d+)$")
+_FEW = 10  # class ids of fewer rows may count up by chance
+_NUMBERED_SCORE = re.compile(r"(?:prob|logit)_(\d+)")
 
-_Ids = tuple[list[str], npt.NDArray[np.int64]]
+
+@dataclass(frozen=True)
+class _Ids:
+    """Columns of ids, best first: numbers of outputs, or classes if they were called by wnid or name."""
+
+    headings: list[str]
+    table: npt.NDArray[np.int64]
+    are_classes: bool
+
+    def best(self, outputs: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
+        """The best class of each row."""
+        best = self.table[:, 0]
+        if outputs is None or self.are_classes:
+            return best
+        return np.where((best >= 0) & (best < len(outputs)), outputs[np.clip(best, 0, len(outputs) - 1)], -1)
 
 
 def read_prediction_table(path: Path, classes: Classes, outputs: npt.NDArray[np.int64] | None) -> Predictions:
@@ -52,47 +71,25 @@ def read_prediction_table(path: Path, classes: Classes, outputs: npt.NDArray[np.
     images = _names(path, table[name])
     rest = table.drop(name)
     kind = f"{path.suffix.lower().lstrip('.')}: images named by column {name}"
-    found = _ranked_ids(path, rest, classes) or _listed_ids(path, rest, classes)
+    found = _ranked_ids(path, rest, classes) or _listed_ids(path, rest, classes, outputs)
     if found is not None:
-        headings, ids = found
-        _refuse_scores_beside_ids(path, rest.drop(headings), headings, classes)
-        said = f"{kind}; ids, top {ids.shape[1]}, column {_span(headings)}"
-        return Predictions.from_ids(ids, images, columns=outputs, detected=said)
+        _refuse_scores_beside_ids(path, rest.drop(found.headings), found.headings, classes)
+        said = f"{kind}; ids, top {found.table.shape[1]}, column {_span(found.headings)}"
+        columns = None if found.are_classes else outputs
+        return Predictions.from_ids(found.table, images, columns=columns, detected=said)
     scores, columns, said = _scores(path, rest, classes, outputs)
     return Predictions.from_scores(scores, images, columns=columns, detected=f"{kind}; {said}")
 
 
 def _read(path: Path) -> "pl.DataFrame":
     text = tuple(name for name in _NAME_COLUMNS if name != "index")
-    return _read_timm_json(path) if path.suffix.lower() == ".json" else read_table(path, text=text)
-
-
-def _read_timm_json(path: Path) -> "pl.DataFrame":
-    """The three JSON layouts of timm's inference script, all of which it writes under one suffix."""
-    import polars as pl
-
-    check_input(path)
-    with path.open("rb") as file:
-        if file.readline().rstrip().endswith(b"}"):
-            return pl.read_ndjson(path, infer_schema_length=None)
-    document = read_json(path)
-    if isinstance(document, dict) and {"columns", "data"} <= document.keys():
-        return pl.DataFrame(document["data"], schema=document["columns"], orient="row", infer_schema_length=None)
-    if isinstance(document, dict) and document and all(isinstance(row, dict) for row in document.values()):
-        return pl.DataFrame([{"filename": name, **row} for name, row in document.items()], infer_schema_length=None)
-    raise DataError(
-        "the JSON does not hold predictions",
-        where=path,
-        allowed="what timm's inference script writes: json, json-records or json-split",
-        mend="write a CSV with the columns image and prediction",
-    )
+    return read_timm_json(path) if path.suffix.lower() == ".json" else read_table(path, text=text)
 
 
 def _name_column(path: Path, table: "pl.DataFrame") -> str:
-    import polars as pl
-
-    there = [name for name in _NAME_COLUMNS if name in table.columns]
-    names = [name for name in there if table[name].dtype == pl.String] or there
+    names = [name for name in _NAME_COLUMNS if name in table.columns]
+    if len(names) > 1 and names[-1] == "index":  # timm's class ids, or numbers of rows
+        names.pop()
     if not names:
         raise DataError(
             "no column names the images",
@@ -114,13 +111,14 @@ def _name_column(path: Path, table: "pl.DataFrame") -> str:
 
 
 def _names(path: Path, series: "pl.Series") -> list[str]:
-    _refuse_nulls(path, series, "an image has no name")
-    return series.cast(str).to_list()
+    import polars as pl
 
-
-def _refuse_nulls(path: Path, series: "pl.Series", what: str) -> None:
-    if series.null_count():
-        raise DataError(what, where=f"{path}, row {series.is_null().arg_max()}, column {series.name}")
+    refuse_nulls(path, series, "an image has no name")
+    if series.dtype.is_nested():
+        raise DataError(
+            "a column of names does not hold text", where=f"{path}, column {series.name}", found=str(series.dtype)
+        )
+    return series.cast(pl.String).to_list()
 
 
 def _ranked_ids(path: Path, table: "pl.DataFrame", classes: Classes) -> _Ids | None:
@@ -136,67 +134,87 @@ def _ranked_ids(path: Path, table: "pl.DataFrame", classes: Classes) -> _Ids | N
                 where=path,
                 allowed=some(wanted),
                 found=some(sorted(there)),
+                mend="keep all of them, and rename them",
             )
-        return wanted, np.stack([_ids(path, table[name], classes) for name in wanted], axis=1)
+        read = [_ids(path, table[name], classes) for name in wanted]
+        if len({are_classes for _, are_classes in read}) > 1:
+            raise DataError(
+                "some columns hold class ids, others class names",
+                where=path,
+                found=some(wanted),
+                mend="write class ids in all of them",
+            )
+        return _Ids(wanted, np.stack([ids for ids, _ in read], axis=1), read[0][1])
     return None
 
 
-def _listed_ids(path: Path, table: "pl.DataFrame", classes: Classes) -> _Ids | None:
+def _listed_ids(
+    path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
+) -> _Ids | None:
     """Ids in one column, one or a list a row; a column of numbers is preferred to one of class names."""
     import polars as pl
 
-    there = [_unpacked(table[name], int) for name in _ID_COLUMNS if name in table.columns]
-    there.sort(key=lambda series: series.dtype == pl.String)
-    for series in there:
-        if series.dtype.is_nested():
-            return [series.name], _rectangle(path, series).astype(np.int64)
-        return [series.name], _ids(path, series, classes)[:, None]
-    return None
+    there = [unpacked(table[name]) for name in _id_columns(table)]
+    there.sort(key=lambda series: series.dtype in (pl.String, pl.List(pl.String)))
+    if not there:
+        return None
+    found = _ids_of_column(path, there[0], classes)
+    for other in there[1:]:
+        try:
+            said = _ids_of_column(path, other, classes)
+        except DataError:  # it holds something else, such as a confidence, or words that are no class names
+            continue
+        differ = found.best(outputs) != said.best(outputs)
+        if differ.any():
+            row = int(np.argmax(differ))
+            raise DataError(
+                "two columns could hold the predictions, and they differ",
+                where=f"{path}, row {row}",
+                found=f"{there[0].name} ({table[there[0].name][row]}) and {other.name} ({table[other.name][row]})",
+                mend="rename or drop the one that does not hold the predictions",
+            )
+    return found
 
 
-def _unpacked(series: "pl.Series", kind: type) -> "pl.Series":
-    """A column of lists that were written as text, such as ``[285 281]``, as lists; any other column as it is."""
+def _id_columns(table: "pl.DataFrame") -> list[str]:
+    """Headings of the columns that could hold the predictions, the first first."""
+    there = [name for name in _ID_COLUMNS if name in table.columns]
+    if set(there) - {"label", "top1", "index"} and "label" in there:
+        there.remove("label")
+    if "index" in there and len(there) > 1 and (there[0] != "label" or "top1" in there or _counts_rows(table["index"])):
+        there.remove("index")
+    return there
+
+
+def _counts_rows(series: "pl.Series") -> bool:
+    if len(series) < _FEW or not series.dtype.is_integer():
+        return False
+    return bool(series[0] in (0, 1) and (series.diff().drop_nulls() == 1).sum() == len(series) - 1)
+
+
+def _ids_of_column(path: Path, series: "pl.Series", classes: Classes) -> _Ids:
+    if not series.dtype.is_nested():
+        ids, are_classes = _ids(path, series, classes)
+        return _Ids([series.name], ids[:, None], are_classes)
+    flat, length = flattened(path, series)
+    ids, are_classes = _ids(path, flat, classes, per_row=length)
+    return _Ids([series.name], ids.reshape(-1, length), are_classes)
+
+
+def _ids(path: Path, series: "pl.Series", classes: Classes, *, per_row: int = 1) -> tuple[npt.NDArray[np.int64], bool]:
+    """Ids of a column of ids, wnids or class names, and whether they are those of classes by wnid or name."""
     import polars as pl
 
-    if series.dtype != pl.String or not (series.str.starts_with("[") & series.str.ends_with("]")).all():
-        return series
-    inner = series.str.strip_chars("[] \n").str.replace_all(r"[,\s]+", " ")
-    return inner.str.split(" ").cast(pl.List(pl.Int64 if kind is int else pl.Float64), strict=False)
-
-
-def _rectangle(path: Path, series: "pl.Series") -> npt.NDArray[Any]:
-    """Lists of one length as rows of an array."""
-    _refuse_nulls(path, series, "a prediction is missing")
-    lengths = series.list.len()
-    if lengths.n_unique() > 1:
-        row = (lengths != lengths[0]).arg_max()
-        raise DataError(
-            "lists of different lengths",
-            where=f"{path}, row {row}, column {series.name}",
-            allowed=f"{lengths[0]} entries, as in row 0",
-            found=f"{lengths[row]} entries",
-        )
-    flat = series.list.explode()
-    if flat.null_count():
-        row = flat.is_null().arg_max() // lengths[0]
-        raise DataError("not a list of numbers", where=f"{path}, row {row}, column {series.name}")
-    return flat.to_numpy().reshape(len(series), lengths[0])
-
-
-def _ids(path: Path, series: "pl.Series", classes: Classes) -> npt.NDArray[np.int64]:
-    """Class ids of a column of ids, wnids or class names."""
-    import polars as pl
-
-    _refuse_nulls(path, series, "a prediction is missing")
+    refuse_nulls(path, series, "a prediction is missing", per_row)
     texts = series.unique().to_list() if series.dtype == pl.String else []
-    if all(text.isdigit() for text in texts):
-        return integers(path, series).to_numpy()
+    if all(text.isascii() and text.isdigit() for text in texts):
+        return integers(path, series, per_row=per_row).to_numpy(), False
     id_of = {text: _find(path, series.name, text, classes) for text in texts}
-    return np.array([id_of[text] for text in series.to_list()])
+    return np.array([id_of[text] for text in series.to_list()]), True
 
 
 def _find(path: Path, heading: str, text: str, classes: Classes) -> int:
-    found = classes.find(text)
+    found = classes.find(unquoted(text))
     if found is None:
         raise DataError(
             "a prediction is not one of the classes",
@@ -229,27 +247,45 @@ def _scores(
     path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64] | None, str]:
     """Scores in one column a class, or in one list a row."""
-    lists = [name for name in _ALL_SCORES if name in table.columns]
-    if lists:
-        scores = _rectangle(path, _unpacked(table[lists[0]], float))
-        check_outputs(scores.shape, classes, outputs)
-        return scores, outputs, f"scores of {scores.shape[1]:,} outputs, column {lists[0]}"
-    numeric = [name for name in table.columns if table[name].dtype.is_numeric()]
-    called = [found[1] if (found := _NUMBERED_SCORE.match(name)) else name for name in numeric]
+    lists = (unpacked(table[name]) for name in _ALL_SCORES if name in table.columns)
+    listed = next((series for series in lists if series.dtype.is_nested()), None)
+    if listed is not None:
+        flat, length = flattened(path, listed)
+        check_outputs((len(table), length), classes, outputs)
+        scores = numbers(path, flat, per_row=length).to_numpy().reshape(-1, length)
+        return scores, outputs, f"scores of {length:,} outputs, column {listed.name}"
+    numbered = [found[1] for name in table.columns if (found := _NUMBERED_SCORE.fullmatch(name))]
+    if numbered:
+        check_outputs((len(table), len(numbered)), classes, outputs)
+    called = [found[1] if (found := _NUMBERED_SCORE.fullmatch(name)) else name for name in table.columns]
     columns = _classes_of_headings(path, table, called, classes, outputs)
-    left_out = [*(set(table.columns) - set(numeric)), *(numeric[i] for i in np.flatnonzero(columns < 0))]
     said = f"scores, one column a class, {np.count_nonzero(columns >= 0):,} classes"
+    left_out = [table.columns[i] for i in np.flatnonzero(columns < 0)]
     if left_out:
         said += f"; {len(left_out):,} columns left out (no such class): {some(sorted(left_out))}"
-    return table.select(numeric).to_numpy().astype(np.float64, copy=False), columns, said
+    kept = table[:, np.flatnonzero(columns >= 0).tolist()]
+    return kept.select(numbers(path, series) for series in kept).to_numpy(), columns[columns >= 0], said
 
 
 def _classes_of_headings(
     path: Path, table: "pl.DataFrame", called: list[str], classes: Classes, outputs: npt.NDArray[np.int64] | None
 ) -> npt.NDArray[np.int64]:
-    if outputs is not None:
-        classes_of = {str(number): int(class_id) for number, class_id in enumerate(outputs)}
-        return np.array([classes_of.get(name, -1) for name in called], np.int64)
+    """Class id of each column, or -1; numbers are those of outputs, where these are listed."""
+    ids = [name for name in called if name.isascii() and name.isdigit()]
+    count = classes.count if outputs is None else len(outputs)
+    outside = [name for name in ids if count is not None and int(name) >= count]
+    if outside:
+        raise DataError(
+            "columns are headed by numbers that are no class ids" if outputs is None else "wrong number of outputs",
+            where=path,
+            allowed=f"0 to {count - 1}" if count else None,
+            found=some(outside),
+            mend="name the class of each output with --classes FILE, one wnid or name a line"
+            if outputs is None
+            else "list every output, in order",
+        )
+    if outputs is not None and ids:
+        return np.array([outputs[int(name)] if name in ids else -1 for name in called], np.int64)
     try:
         return classes.map_outputs(called, where=str(path))
     except DataError as error:
@@ -258,8 +294,9 @@ def _classes_of_headings(
         raise DataError(
             "no column holds predictions",
             where=path,
-            allowed=f"prediction_1..k, {', '.join(_ID_COLUMNS)}, or a numeric column a class, headed by id, wnid or name",
+            allowed=f"prediction_1..k, {', '.join(_ID_COLUMNS)}, or a column a class, headed by id, wnid or name",
             found=some(table.columns),
+            mend="rename the column of predicted class ids to prediction",
         ) from error
 
 

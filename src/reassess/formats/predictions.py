@@ -1,6 +1,8 @@
 """A model's predictions as files: numpy arrays, tensors, and the choice of reader by suffix."""
 
+import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +12,12 @@ import numpy.typing as npt
 
 from reassess.classes import Classes
 from reassess.errors import DataError, MissingPackageError
-from reassess.formats.archives import MAX_BYTES, open_archive, read_npy
-from reassess.formats.files import check_input, check_output, suffix_of, writing
+from reassess.formats.archives import MAX_BYTES, check_declared, open_archive, read_npy
+from reassess.formats.files import check_input, suffix_of, writing
 from reassess.formats.outputs import check_outputs
 from reassess.formats.prediction_tables import read_prediction_table
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
-from reassess.predictions import MOST_IDS, Predictions
+from reassess.predictions import MOST_IDS, Predictions, as_floats
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,10 +25,11 @@ if TYPE_CHECKING:
 __all__ = ["read_predictions", "write_predictions"]
 
 _NAMES = ("names", "filenames", "paths")
+_BLOCK = 1024
 
 
 def read_predictions(
-    path: Path,
+    path: str | Path,
     classes: Classes | None = None,
     *,
     names: Sequence[str] | None = None,
@@ -58,11 +61,12 @@ def read_predictions(
     MissingPackageError
         The file needs torch or safetensors.
     """
+    path = Path(path)
     arrays: dict[str, Callable[[], _Content]] = {
         ".npy": lambda: _Content(read_npy(path), "npy"),
         ".npz": lambda: _read_npz(path, max_bytes),
-        ".pt": lambda: _read_torch(path),
-        ".pth": lambda: _read_torch(path),
+        ".pt": lambda: _read_torch(path, max_bytes),
+        ".pth": lambda: _read_torch(path, max_bytes),
         ".safetensors": lambda: _read_safetensors(path),
     }
     classes = classes or Classes()
@@ -82,7 +86,7 @@ def read_predictions(
     return predictions
 
 
-def write_predictions(path: Path, predictions: Predictions, *, topk: int = 5, force: bool = False) -> None:
+def write_predictions(path: str | Path, predictions: Predictions, *, topk: int = 5, force: bool = False) -> None:
     """Write predictions to npy (all of them, with the names in a text file beside it) or a table (the top k).
 
     Parameters
@@ -96,17 +100,44 @@ def write_predictions(path: Path, predictions: Predictions, *, topk: int = 5, fo
     force
         Overwrite files that exist.
     """
+    path = Path(path)
     if path.suffix.lower() != ".npy":
         write_table(path, _table(predictions, min(topk, predictions.depth)), force=force)
         return
+    if predictions.columns is not None:
+        raise DataError(
+            "an npy file cannot say which outputs are which classes", where=path, mend="write a table, such as .parquet"
+        )
+    with ExitStack() as both:
+        temporary = both.enter_context(writing(path, force=force))
+        if predictions.images is not None:
+            names = both.enter_context(writing(path.with_suffix(".txt"), force=force))
+            names.write_text(_lines(path, predictions.images), encoding="utf-8")
+        _save(temporary, predictions)
+
+
+def _lines(path: Path, names: Sequence[str]) -> str:
+    broken = next((row for row, name in enumerate(names) if "\n" in name or "\r" in name), None)
+    if broken is not None:
+        raise DataError(
+            "an image name holds a line break",
+            where=f"{path}, row {broken}",
+            found=repr(names[broken]),
+            mend="write a table, such as .parquet",
+        )
+    return "".join(f"{name}\n" for name in names)
+
+
+def _save(path: Path, predictions: Predictions) -> None:
+    """Write the array; numpy has no bfloat16, so that such scores become float32, a block at a time."""
     array = predictions.ids if predictions.scores is None else predictions.scores
-    names = path.with_suffix(".txt")
-    check_output(path, force=force)
-    if predictions.images is not None:
-        with writing(names, force=force) as temporary:
-            temporary.write_text("".join(f"{name}\n" for name in predictions.images), encoding="utf-8")
-    with writing(path, force=force) as temporary:
-        np.save(temporary, np.asarray(array), allow_pickle=False)
+    assert array is not None
+    if predictions.dtype != "bfloat16":
+        np.save(path, np.asarray(array), allow_pickle=False)
+        return
+    floats = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=array.shape)
+    for start in range(0, len(array), _BLOCK):
+        floats[start : start + _BLOCK] = as_floats(array[start : start + _BLOCK])
 
 
 @dataclass(frozen=True)
@@ -121,6 +152,8 @@ class _Content:
 
 def _of_array(content: _Content, classes: Classes, columns: npt.NDArray[np.int64] | None) -> Predictions:
     array = content.array
+    if array.ndim and not len(array):
+        raise DataError("the array has no rows", found=f"shape {array.shape}", mend="write it again")
     shape = "x".join(str(size) for size in array.shape)
     if array.dtype.kind in "iu" and not content.bfloat16:
         predictions = Predictions.from_ids(array, content.names, columns=columns)
@@ -160,20 +193,36 @@ def _read_npz(path: Path, max_bytes: int) -> _Content:
                 found=", ".join(archive) or "no array",
                 mend="save one array of predictions a file",
             )
-        names = None if not named else [_text(name) for name in archive[named[0]].ravel().tolist()]
+        names = _names(archive[named[0]], f"{path}, array {named[0]}") if named else None
         return _Content(archive[held[0]], f"npz, array {held[0]}", names)
 
 
-def _text(name: object) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
+def _names(array: npt.NDArray[Any], where: str) -> list[str]:
+    """Image names of an array of text, or of bytes or numbers, each of which stands for its text."""
+    if array.ndim == 1 and array.dtype.kind in "SUiu":
+        try:
+            texts: list[str] = (np.strings.decode(array, "utf-8") if array.dtype.kind == "S" else array).tolist()
+            return [str(text) for text in texts]
+        except UnicodeDecodeError:
+            pass
+    raise DataError(
+        "the array does not hold image names",
+        where=where,
+        allowed="text of shape (N,)",
+        found=f"{array.dtype} {array.shape}",
+        mend="save names.astype(str)",
+    )
 
 
-def _read_torch(path: Path) -> _Content:
+def _read_torch(path: Path, max_bytes: int) -> _Content:
     try:
         import torch
     except ImportError as error:
         raise MissingPackageError("torch", extra="torch", purpose=f"reading {path.suffix} files") from error
     check_input(path)
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            check_declared(path, file, max_bytes)
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever its parts raise
@@ -181,10 +230,10 @@ def _read_torch(path: Path) -> _Content:
             "the file cannot be loaded as plain tensors",
             where=path,
             allowed="a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded",
-            found=str(error).splitlines()[0],
+            found=(str(error).splitlines() or [type(error).__name__])[0],
             mend="torch.save(scores.cpu(), path)",
         ) from error
-    return _of_tensors(path, loaded if isinstance(loaded, dict) else {"tensor": loaded})
+    return _of_tensors(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded})
 
 
 def _read_safetensors(path: Path) -> _Content:
@@ -198,7 +247,12 @@ def _read_safetensors(path: Path) -> _Content:
     try:
         return _of_tensors(path, load_file(path))
     except SafetensorError as error:
-        raise DataError("the file is not a whole safetensors file", where=path, found=str(error)) from error
+        raise DataError(
+            "the file is not a whole safetensors file",
+            where=path,
+            found=str(error),
+            mend="get or write the file again",
+        ) from error
 
 
 def _of_tensors(path: Path, loaded: dict[str, Any]) -> _Content:
@@ -214,10 +268,20 @@ def _of_tensors(path: Path, loaded: dict[str, Any]) -> _Content:
             found=", ".join(map(str, loaded)) or "nothing",
             mend="save one tensor of predictions a file",
         )
-    tensor = tensors[0].detach().cpu().contiguous()
+    tensor = tensors[0].detach().cpu()
     bfloat16 = tensor.dtype == torch.bfloat16
-    array = tensor.view(torch.int16).numpy() if bfloat16 else tensor.numpy()
-    return _Content(array, path.suffix.lower().lstrip("."), [str(n) for n in names[0]] if names else None, bfloat16)
+    try:
+        array = tensor.contiguous().view(torch.int16).numpy() if bfloat16 else tensor.numpy()
+        held = names[0].numpy() if names and isinstance(names[0], torch.Tensor) else np.array(names[0] if names else [])
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(
+            "a tensor of this kind cannot be read",
+            where=path,
+            allowed="a dense tensor of float16, bfloat16, float32 or float64 scores, or of integer ids",
+            found=str(tensor.dtype),
+            mend="torch.save(scores.float().cpu(), path)",
+        ) from error
+    return _Content(array, path.suffix.lower().lstrip("."), _names(held, f"{path}, names") if names else None, bfloat16)
 
 
 def _table(predictions: Predictions, topk: int) -> "pl.DataFrame":

@@ -1,0 +1,63 @@
+"""Columns of lists, also where a list was written as text, as pandas writes numpy arrays to CSV."""
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reassess.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["flattened", "refuse_nulls", "unpacked", "unquoted"]
+
+_ENTRY = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,\[\]]+"""
+
+
+def unpacked(series: "pl.Series") -> "pl.Series":
+    """A column of lists that were written as text, such as ``[285 281]``, as lists; any other column as it is."""
+    import polars as pl
+
+    if isinstance(series.dtype, pl.Array):
+        return series.arr.to_list()
+    if series.dtype != pl.String or not (series.str.starts_with("[") & series.str.ends_with("]")).all():
+        return series
+    return series.str.extract_all(_ENTRY)
+
+
+def flattened(path: Path, series: "pl.Series") -> tuple["pl.Series", int]:
+    """The entries of lists of one length, one list after another, and that length."""
+    import polars as pl
+
+    if not isinstance(series.dtype, pl.List):
+        raise DataError("not a list of ids or scores", where=f"{path}, column {series.name}", found=str(series.dtype))
+    refuse_nulls(path, series, "a prediction is missing")
+    lengths = series.list.len()
+    odd = lengths != max(lengths[0], 1)
+    if odd.any():
+        row = odd.arg_max() or 0
+        raise DataError(
+            "lists of different lengths" if lengths[0] else "a list is empty",
+            where=f"{path}, row {row}, column {series.name}",
+            allowed=f"{lengths[0]} entries, as in row 0" if lengths[0] else None,
+            found=f"{lengths[row]} entries" if lengths[0] else None,
+            mend="give each image as many entries",
+        )
+    return series.explode(), lengths[0]
+
+
+def unquoted(text: str) -> str:
+    """An entry of a list that was written as text, without its quotes."""
+    if len(text) < 2 or text[0] not in "'\"" or text[-1] != text[0]:
+        return text
+    try:
+        return str(ast.literal_eval(text))
+    except (SyntaxError, ValueError):
+        return text
+
+
+def refuse_nulls(path: Path, series: "pl.Series", what: str, per_row: int = 1) -> None:
+    """Raise `DataError` if a value is missing; `per_row` entries belong to one row of the file."""
+    if series.null_count():
+        row = (series.is_null().arg_max() or 0) // per_row
+        raise DataError(what, where=f"{path}, row {row}, column {series.name}")

@@ -16,11 +16,14 @@ from reassess.cli.inputs import (
     load_predictions,
     prediction_options,
 )
+from reassess.imagenet import is_validation
 from reassess.items import Id
 from reassess.loading import load_votes
 from reassess.sheet import Candidate, Sheet, gather
 
 __all__ = ["show"]
+
+_RATED = ("imagenet-real-scores", "imagenet-real-raters", "imagenet-real-golden")
 
 
 @click.command()
@@ -50,10 +53,8 @@ def show(
     if more and not files:
         raise click.UsageError(f"One image at a time; models' outputs go after --predictions (found {more[0]}).")
     judges = load_judges(call, labels, original, scores)
-    votes, experts = (
-        None if path is None else load_votes(path)
-        for path in (call.find("imagenet-real-raters"), call.find("imagenet-real-golden"))
-    )
+    found = [call.find(name) for name in _RATED[1:]] if is_validation(judges.labels.images) else [None, None]
+    votes, experts = (None if path is None else load_votes(path) for path in found)
     known = judges.labels
     sheet = gather(
         image,
@@ -71,6 +72,8 @@ def show(
         call.print_document("show", sheet.to_json(known.classes))
     else:
         _print(sheet, known.classes)
+        if is_validation(known.images) and (judges.scores is None or votes is None):
+            call.note("\nThe scores and votes are not here: reassess data fetch " + " ".join(_RATED))
 
 
 def _print(sheet: Sheet, classes: Classes) -> None:

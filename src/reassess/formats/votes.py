@@ -15,7 +15,7 @@ from reassess.votes import Votes
 __all__ = ["read_votes", "write_votes"]
 
 
-def read_votes(path: Path, *, answers: Sequence[Id] | None = None, max_bytes: int = MAX_BYTES) -> Votes:
+def read_votes(path: str | Path, *, answers: Sequence[Id] | None = None, max_bytes: int = MAX_BYTES) -> Votes:
     """Votes of a file.
 
     Parameters
@@ -38,6 +38,7 @@ def read_votes(path: Path, *, answers: Sequence[Id] | None = None, max_bytes: in
     DataError
         The file does not hold votes; the message says where.
     """
+    path = Path(path)
     readers: dict[str, Callable[[], Votes]] = {
         ".npz": lambda: read_archive(path, answers, max_bytes),
         **dict.fromkeys(TABLE_SUFFIXES, lambda: read_vote_table(path, answers)),
@@ -51,7 +52,7 @@ def read_votes(path: Path, *, answers: Sequence[Id] | None = None, max_bytes: in
         raise
 
 
-def write_votes(path: Path, votes: Votes, *, force: bool = False) -> None:
+def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:
     """Write votes as an npz archive or a table, by suffix.
 
     Raises
@@ -60,6 +61,7 @@ def write_votes(path: Path, votes: Votes, *, force: bool = False) -> None:
         The file exists and `force` is not given, or cannot be written; or an archive cannot hold these votes: plain
         items, times, or two votes of a rater on an item.
     """
+    path = Path(path)
     if path.suffix.lower() == ".npz":
         check_fits_archive(path, votes)
         with writing(path, force=force) as temporary:

@@ -1,0 +1,41 @@
+"""Draw the pictures of the README and the docs from the real data: python docs/pictures.py."""
+
+from pathlib import Path
+
+import matplotlib
+
+from reassess import load_labels, load_original
+from reassess.accuracy import top1_hits
+
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+
+FOLDER = Path(__file__).parent
+
+
+def what_became() -> None:
+    """What became of the original labels of the 50,000 validation images."""
+    labels, original = load_labels("imagenet-real"), load_original("imagenet-original")
+    assert labels.images == original.images  # both are in validation order
+    hit, sizes = top1_hits(original.indices, labels.indptr, labels.indices), labels.sizes
+    bars = {
+        "The original label is the only valid class": ("#2b6cb0", hit & (sizes == 1)),
+        "It is one of several valid classes": ("#6699cc", hit & (sizes > 1)),
+        "Only other classes are valid": ("#d9822b", ~hit & (sizes > 0)),
+        "No class is valid": ("#9aa0a8", sizes == 0),
+    }
+    figure, axes = plt.subplots(figsize=(8, 1.9))
+    for row, (name, (colour, images)) in enumerate(bars.items()):
+        count = int(images.sum())
+        axes.barh(row, count, color=colour, height=0.72)
+        axes.text(count + 400, row, f"{count:,}", va="center", fontsize=10)
+        axes.text(-400, row, name, va="center", ha="right", fontsize=10)
+    axes.set(xlim=(0, 40_000), ylim=(len(bars) - 0.5, -0.5))
+    axes.axis("off")
+    figure.savefig(FOLDER / "what-became.svg", bbox_inches="tight", transparent=False, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    plt.rcParams["svg.hashsalt"] = "reassess"
+    plt.rcParams["font.family"] = "sans-serif"
+    what_became()

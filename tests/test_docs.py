@@ -1,0 +1,124 @@
+"""Every command and every piece of Python in the README and in docs/ runs, and prints what the page shows.
+
+The blocks of a page run in order in an empty folder: ``python`` blocks make what the ``console`` blocks use.
+"""
+
+import contextlib
+import io
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+_BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# What a page shows of these is not compared: they set up an environment, or their output differs from run to run.
+_NOT_RUN = ("make", "pip", "git")
+
+
+def _blocks(page: Path) -> list[tuple[str, str]]:
+    return _BLOCK.findall(page.read_text(encoding="utf-8"))
+
+
+def _commands(block: str) -> list[tuple[str, str]]:
+    """(command, output as shown) of each command of a console block."""
+    parts = re.split(r"^\$ ", block, flags=re.MULTILINE)
+    return [(command, shown) for command, _, shown in (part.partition("\n") for part in parts[1:])]
+
+
+def _shape(text: str) -> str:
+    """Text without the white space at line ends, which editors drop."""
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_shows_what_its_commands_print(
+    page: Path,
+    run: Callable[..., object],
+    real_file: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    blocks = _blocks(page)
+    if not blocks:
+        return
+    real_file("real.json")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for kind, block in blocks:
+        if kind == "python":
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(compile(block, str(page), "exec"), names)
+            continue
+        for command, shown in _commands(block):
+            program, *argv = shlex.split(command)
+            if program in _NOT_RUN:
+                continue
+            assert program == "reassess", f"a page's commands are reassess or one of {_NOT_RUN}"
+            result = run(*argv)
+            assert _shape(result.out + result.err) == _shape(shown), command
+
+
+def test_the_demo_prints_what_the_readme_shows(
+    real_file: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    real_file("real.json")
+    shown = next(
+        shown
+        for kind, block in _blocks(ROOT / "README.md")
+        if kind == "console"
+        for command, shown in _commands(block)
+        if command == "make demo"
+    )
+    exec(compile((ROOT / "examples" / "demo.py").read_text(), "demo.py", "exec"), {})
+    assert _shape(capsys.readouterr().out) == _shape(shown)
+
+
+def test_the_command_line_reference_is_up_to_date() -> None:
+    names: dict[str, object] = {"__file__": str(ROOT / "docs" / "cli_reference.py"), "__name__": "cli_reference"}
+    exec(compile((ROOT / "docs" / "cli_reference.py").read_text(), "cli_reference.py", "exec"), names)
+    reference = names["reference"]
+    assert callable(reference)
+    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == reference()
+
+
+def test_every_link_to_a_file_leads_to_one() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_recipe_for_dumping_scores_makes_a_file_that_evaluate_reads(
+    needs: Callable[[str], None],
+    run: Callable[..., Any],
+    real_file: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    needs("torchvision")
+    real_file("real.json")
+    import torch
+    from PIL import Image
+    from torchvision.transforms import ToTensor
+
+    for number, wnid in ((1, "n01751748"), (6, "n02105855"), (4, "n02105855")):
+        folder = tmp_path / "imagenet" / "val" / wnid
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(folder / f"ILSVRC2012_val_{number:08d}.JPEG")
+    monkeypatch.chdir(tmp_path)
+    (recipe,) = re.findall(r"^```py\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+
+    def model(images: torch.Tensor) -> torch.Tensor:
+        scores = torch.zeros(len(images), 1000)
+        scores[:, 57] = 1  # the one valid class of image 6
+        return scores
+
+    exec(compile(recipe, "README.md", "exec"), {"model": model, "transform": ToTensor()})
+    result = run("evaluate", "my-model.npz", "--json")
+    real = json.loads(result.out)["results"][0]["real"]
+    assert (real["1"]["hits"], real["1"]["n"]) == (1, 2), "image 1 has no valid class, image 4 another one"

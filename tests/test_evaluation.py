@@ -294,7 +294,7 @@ def test_the_original_labels_as_a_model_score_what_the_paper_says(
     assert result.mistakes.never_rated == 0  # an unrated image's label is its original one
     assert result.recall_at_size is None
     assert (
-        result.reasons["recall_at_size"] == "some images have more labels than the 1 ids that the file holds for each"
+        result.reasons["recall_at_size"] == "some images have more labels than the file has ids for each (1)"
     )
 
 
@@ -373,7 +373,7 @@ def test_what_lacks_its_input_is_null_with_the_reason() -> None:
         "mistakes": None,
         "original_reason": "no original labels are at hand",
         "soft_reason": "no scores are at hand",
-        "recall_at_size_reason": "some images have more labels than the 1 ids that the file holds for each",
+        "recall_at_size_reason": "some images have more labels than the file has ids for each (1)",
         "mistakes_reason": "no scores are at hand",
         "by_label_count": [
             {

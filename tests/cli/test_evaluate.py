@@ -95,7 +95,7 @@ def test_an_own_benchmark_with_class_names_as_text_is_measured(shop: Path, run: 
         "good.csv: left out: 1 with an empty label set, 1 of the 4 labelled images have no prediction",
         "poor.csv: left out: 1 with an empty label set, 1 of the 4 labelled images have no prediction",
         "no original: no original labels are at hand",
-        "no recall at size: some images have more labels than the 1 ids that the file holds for each",
+        "no recall at size: some images have more labels than the file has ids for each (1)",
         "no soft: no scores are at hand",
         "no mistakes: no scores are at hand",
     ]
@@ -129,7 +129,7 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
         "original_reason": "no original labels are at hand",
         "soft": {"accuracy": pytest.approx((0.85 + 0.5 + 1) / 3), "ceiling": pytest.approx((0.9 + 0.75 + 1) / 3)},
         "recall_at_size": None,
-        "recall_at_size_reason": "some images have more labels than the 1 ids that the file holds for each",
+        "recall_at_size_reason": "some images have more labels than the file has ids for each (1)",
         "mistakes": {"expert_rejected": None, "rejected": 1, "never_proposed": 0, "never_rated": 0},
         "by_label_count": [
             {"labels": 1, "n": 2, "real": {"1": proportion(1, 2, 0.0945, 0.9055)}, "recall_at_size": 0.5},

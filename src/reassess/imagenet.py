@@ -1,14 +1,21 @@
 """Everything that is true of ImageNet alone."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from reassess.classes import Classes
 from reassess.labels import LabelSets
 
-__all__ = ["CLASSES", "class_folder_order"]
+__all__ = ["CLASSES", "class_folder_order", "is_validation"]
 
 CLASSES = Classes(1000)  # 0-based, in the order of the sorted wnids; named where the list of names is at hand
+
+
+def is_validation(images: Sequence[str]) -> bool:
+    """Whether all of some images, and at least one, are ImageNet validation images."""
+    return bool(images) and all("ILSVRC2012_val_" in name for name in images)
 
 
 def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:

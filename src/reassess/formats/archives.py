@@ -3,6 +3,7 @@
 import lzma
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ __all__ = ["MAX_BYTES", "Archive", "check_declared", "open_archive", "read_heade
 MAX_BYTES = 8 << 30
 
 _BLOCK = 1 << 24
+_BAD_HEAD = (ValueError, TypeError, ArithmeticError, SyntaxError, tokenize.TokenError, MemoryError, RecursionError)
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError)
 
 
@@ -31,7 +33,7 @@ def read_npy(path: Path) -> npt.NDArray[Any]:
     try:
         with np.errstate(over="raise"):  # of the size that a broken header declares
             return np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, ArithmeticError, OSError) as error:
+    except (*_BAD_HEAD, OSError) as error:
         raise _unreadable(path, error) from error
 
 
@@ -142,7 +144,7 @@ def read_header(stream: IO[bytes], path: Path, name: str) -> tuple[np.dtype[Any]
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(stream)
-    except (ValueError, OverflowError) as error:
+    except _BAD_HEAD as error:
         raise _unreadable(path, error) from error
     if dtype.hasobject:
         raise _pickled(path, f"array {name}")

@@ -1,0 +1,61 @@
+"""Fixtures of the tests of files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reassess.errors import ReassessError
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Callable[..., str]:
+    """The whole message with which a call is refused; the test's folder reads DIR in it."""
+
+    def call(function: Callable[..., object], *args: object, **options: object) -> str:
+        with pytest.raises(ReassessError) as error:
+            function(*args, **options)
+        return str(error.value).replace(str(tmp_path), "DIR")
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the examples of one property, which overwrite each other's files."""
+    return tmp_path_factory.mktemp("scratch")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
+    """Write a file of a name and a content."""
+
+    def write(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
+
+
+class Trap:
+    """An object whose unpickling leaves a mark in a folder: proof that foreign code ran."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.mark,)
+
+
+@pytest.fixture
+def trap(tmp_path: Path) -> Trap:
+    """A trap, which must still be set at the end of the test."""
+    return Trap(tmp_path / "code-ran")
+
+
+@pytest.fixture(autouse=True)
+def no_code_ran(tmp_path: Path):
+    """No test of files ever runs code out of a file, unless it says so."""
+    yield
+    assert not (tmp_path / "code-ran").exists()

@@ -1,0 +1,222 @@
+"""Numpy files are data and nothing else: whole or refused, limited, and never unpickled."""
+
+import io
+import pickle
+import warnings
+import zipfile
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.errors import DataError
+from reassess.formats.archives import open_archive, read_npy, write_npz
+
+PICKLED = (
+    "the file holds pickled Python objects, which are never loaded: unpickling can run any code\n"
+    "  where:   DIR/{}\n"
+    "  allowed: arrays of numbers or text\n"
+    "  to mend: save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
+)
+BROKEN = "the file is not a whole {} file\n  where:   DIR/{}\n  found:   {}\n  to mend: get or write the file again"
+
+
+def read(path, name="x", **options):
+    with open_archive(path, **options) as archive:
+        return archive[name]
+
+
+def read_first(path):
+    with open_archive(path) as archive:
+        return next(iter(archive.values()), None)
+
+
+def npy(array):
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=True)
+    return content.getvalue()
+
+
+def npz(**members):
+    """A zip archive of members as they are."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, member in members.items():
+            file.writestr(f"{name}.npy", member)
+    return content.getvalue()
+
+
+def header(shape, dtype="<f8"):
+    content = io.BytesIO()
+    np.lib.format.write_array_header_1_0(content, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return content.getvalue()
+
+
+# --- npy ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "f2", "f8", "i1", ">u8", "U3"])
+def test_an_npy_file_is_mapped_from_disk_whatever_its_type_and_order(tmp_path, dtype, order):
+    array = np.arange(6).reshape(2, 3).astype(dtype, order=order)
+    np.save(tmp_path / "a.npy", array)
+    found = read_npy(tmp_path / "a.npy")
+    assert isinstance(found, np.memmap)
+    assert found.dtype == array.dtype
+    assert np.array_equal(found, array)
+
+
+def test_a_mapped_file_cannot_be_changed(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros(3))
+    with pytest.raises(ValueError, match="read-only"):
+        read_npy(tmp_path / "a.npy")[0] = 1
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (npy(np.zeros(300))[:-1], "mmap length is greater than file size"),
+        (npy(np.zeros(3))[:5], "EOF: reading magic string, expected 8 bytes got 5"),
+        (b"image,prediction\n", r"the magic string is not correct; expected b'\x93NUMPY', got b'image,'"),
+        (npz(x=npy(np.zeros(3))), r"the magic string is not correct; expected b'\x93NUMPY', got b'PK\x03\x04\x14\x00'"),
+        (header((-1,)), "negative dimensions are not allowed"),
+        (header((2**31, 2**31, 2**31)), "overflow encountered in scalar multiply"),
+        (header((2**70,)), "Python int too large to convert to C long"),
+    ],
+)
+def test_a_broken_npy_file_is_refused(refused, file, content, found):
+    assert refused(read_npy, file("a.npy", content)) == BROKEN.format("npy", "a.npy", found)
+
+
+def test_a_pickled_npy_file_is_refused_and_its_code_does_not_run(refused, file, trap):
+    assert refused(read_npy, file("a.npy", npy(np.array([trap], object)))) == PICKLED.format("a.npy, the file")
+    assert refused(read_npy, file("b.npy", pickle.dumps(trap))) == PICKLED.format("b.npy, the file")
+
+
+def test_the_trap_works(trap, tmp_path):
+    """Without which the tests that no code runs could not fail."""
+    pickle.loads(pickle.dumps(trap))
+    (tmp_path / "code-ran").unlink()
+
+
+# --- npz ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "f2", "i1", ">u8", "U3", ">U3", "S3", "?"])
+@pytest.mark.parametrize("shape", [(2, 3), (0, 3), ()])
+def test_an_array_of_an_archive_comes_back_as_it_was(tmp_path, shape, dtype, order):
+    array = np.ones(shape).astype(dtype, order=order)
+    write_npz(tmp_path / "a.npz", {"x": array, "y": np.zeros(2)})
+    found = read(tmp_path / "a.npz")
+    assert (found.dtype, found.shape) == (array.dtype, array.shape)
+    assert np.array_equal(found, array)
+
+
+def test_an_archive_lists_its_arrays_without_reading_them(file):
+    with open_archive(file("a.npz", npz(x=b"no array", y=b""))) as archive:
+        assert (list(archive), len(archive), "x" in archive, "z" in archive) == (["x", "y"], 2, True, False)
+
+
+def test_the_first_of_some_arrays_that_is_there_is_taken(file):
+    with open_archive(file("a.npz", npz(scores=npy(np.ones(2))))) as archive:
+        assert archive.first_of("tensor", "scores").tolist() == [1, 1]
+
+
+def test_an_array_that_is_missing_is_said(refused, file):
+    def first(path):
+        with open_archive(path) as archive:
+            archive.first_of("tensor", "scores")
+
+    said = "an array is missing in the archive\n  where:   DIR/{}.npz\n  allowed: tensor or scores\n  found:   {}"
+    assert refused(first, file("a.npz", npz(x=b"", y=b""))) == said.format("a", "x, y")
+    assert refused(first, file("b.npz", npz())) == said.format("b", "no array")
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"image,prediction\n", "File is not a zip file"),
+        (npz(x=npy(np.zeros(300)))[:-1], "File is not a zip file"),
+        (npz(x=npy(np.zeros(300)))[:50], "File is not a zip file"),
+        (npz(x=b"no array"), r"the magic string is not correct; expected b'\x93NUMPY', got b'no arr'"),
+        (npz(x=b""), "EOF: reading magic string, expected 8 bytes got 0"),
+    ],
+)
+def test_a_broken_archive_is_refused(refused, file, content, found):
+    assert refused(read, file("a.npz", content)) == BROKEN.format("npz", "a.npz", found)
+
+
+@pytest.mark.parametrize(
+    ("shape", "declared", "held"),
+    [((4,), "32", "24"), ((2,), "16", "24"), ((-3,), "-24", "24"), ((2**40, 3), "26,388,279,066,624", "24")],
+)
+def test_an_array_that_is_not_as_long_as_its_head_says_is_refused(refused, file, shape, declared, held):
+    assert refused(read, file("a.npz", npz(x=header(shape) + bytes(24)))) == (
+        "an array is not as long as it declares\n  where:   DIR/a.npz, array x\n"
+        f"  allowed: {declared} bytes for float64 {shape}\n  found:   {held} bytes\n"
+        "  to mend: get or write the file again"
+    )
+
+
+def test_a_changed_byte_is_noticed(refused, file):
+    content = bytearray(npz(x=npy(np.arange(300.0))))
+    content[200] ^= 1
+    said = refused(read, file("a.npz", bytes(content)))
+    assert said.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   ")
+
+
+def test_an_encrypted_archive_is_refused(refused, file):
+    content = bytearray(npz(x=npy(np.zeros(3))))
+    content[6] |= 1  # the flag in the member's own head
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1  # and in the directory
+    said = refused(read, file("a.npz", bytes(content)))
+    assert said.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   File ")
+    assert said.endswith(" is encrypted, password required for extraction\n  to mend: get or write the file again")
+
+
+def test_pickled_arrays_of_an_archive_are_refused_and_their_code_does_not_run(refused, file, trap):
+    objects = npz(x=npy(np.array([trap], object)), y=npy(np.zeros(2)))
+    assert refused(read, file("a.npz", objects)) == PICKLED.format("a.npz, array x")
+    assert refused(read, file("b.npz", pickle.dumps(trap))) == PICKLED.format("b.npz, the file")
+    assert read(file("c.npz", objects), "y").tolist() == [0, 0]
+
+
+def test_an_archive_that_declares_too_much_is_refused_before_it_is_inflated(refused, file):
+    bomb = npz(x=header((10**6,)) + bytes(8 * 10**6))
+    assert len(bomb) < 20_000
+    path = file("bomb.npz", bomb)
+    assert refused(read, path, max_bytes=10**6) == (
+        "the archive declares more than is allowed\n  where:   DIR/bomb.npz\n  allowed: 1,000,000 bytes\n"
+        "  found:   8,000,128 bytes\n  to mend: if you trust the file, pass --max-bytes 8000128"
+    )
+    assert read(path, max_bytes=8_000_128).shape == (10**6,)
+
+
+def test_an_archive_that_declares_less_than_it_holds_is_refused(refused, file):
+    """The declared size is what may be inflated: a lie about it ends the reading there."""
+    content = bytearray(npz(x=header((10**6,)) + bytes(8 * 10**6)))
+    place = content.rindex(b"PK\x01\x02") + 24
+    content[place : place + 4] = (1000).to_bytes(4, "little")
+    assert refused(read, file("liar.npz", bytes(content)), max_bytes=10**6) == BROKEN.format(
+        "npz", "liar.npz", "Bad CRC-32 for file 'x.npy'"
+    )
+
+
+WHOLE = {".npy": npy(np.arange(40.0)), ".npz": npz(x=npy(np.arange(40.0)), y=npy(np.array(["a", "b"])))}
+
+
+@pytest.mark.parametrize("suffix", WHOLE)
+@given(st.data())
+def test_no_damage_to_a_file_ends_in_anything_but_a_data_error(scratch, suffix, data):
+    content = bytearray(WHOLE[suffix])
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = scratch / f"damaged{suffix}"
+    path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of zipfile, about names that stand twice
+        with suppress(DataError):
+            read_npy(path) if suffix == ".npy" else read_first(path)

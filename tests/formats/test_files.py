@@ -1,0 +1,189 @@
+"""Files as such: what cannot be read or written is said, and a failed write loses nothing."""
+
+import os
+import stat
+
+import pytest
+
+from reassess.errors import DataError, OutputError
+from reassess.formats.files import check_input, check_output, read_lines, sha256, suffix_of, writing
+
+
+def test_a_file_that_can_be_read_is_fine(file):
+    check_input(file("a.csv", "x"))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "folder",
+            "a folder was given where a file is read\n  where:   DIR/folder\n  to mend: name one file in it",
+        ),
+        ("missing.txt", "no such file\n  where:   DIR/missing.txt\n  to mend: check the path"),
+        (
+            "missing.csv",
+            "no such file\n  where:   DIR/missing.csv\n  found:   beside it: here.csv, other.csv\n"
+            "  to mend: check the path",
+        ),
+        ("no/missing.csv", "no such file\n  where:   DIR/no/missing.csv\n  to mend: check the path"),
+        ("empty.csv.gz", "the file is empty\n  where:   DIR/empty.csv.gz\n  to mend: write it again"),
+    ],
+)
+def test_what_cannot_be_read_is_said_before_it_is_tried(refused, file, tmp_path, name, said):
+    (tmp_path / "folder").mkdir()
+    for there in ("here.csv", "other.csv"):
+        file(there, "x")
+    file("empty.csv.gz", "")
+    assert refused(check_input, tmp_path / name) == said
+
+
+def test_a_file_without_permission_is_said(refused, file, monkeypatch):
+    path = file("secret.csv", "x")
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.R_OK)
+    assert refused(check_input, path) == (
+        "the file cannot be read\n  where:   DIR/secret.csv\n  to mend: check its permissions"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        ("a\nb\n", ["a", "b"]),
+        ("a\nb", ["a", "b"]),
+        ("a\r\nb\r\n", ["a", "b"]),
+        ("\ufeffa\nb\n", ["a", "b"]),  # a byte-order mark
+        ("a\n\nb\n", ["a", "", "b"]),
+        (" a \u2028\x85\x1c\x0bb\n", [" a \u2028\x85\x1c\x0bb"]),  # str.splitlines would split here
+        ("\n", [""]),
+    ],
+)
+def test_lines_end_at_line_ends_alone(file, content, lines):
+    assert read_lines(file("names.txt", content)) == lines
+
+
+def test_bytes_that_are_no_text_are_said(refused, file):
+    assert refused(read_lines, file("names.txt", b"a\nb\xff")) == (
+        "the file is not text\n  where:   DIR/names.txt\n  allowed: one entry a line, UTF-8\n"
+        "  found:   byte 0xff at 3\n  to mend: save it as UTF-8"
+    )
+
+
+@pytest.mark.parametrize(("name", "found"), [("a.xlsx", ".xlsx"), ("a", "no suffix"), ("a.csv.gz", ".gz")])
+def test_a_suffix_that_is_not_known_is_said(refused, tmp_path, name, found):
+    assert refused(suffix_of, tmp_path / name, (".csv", ".json"), "a label set") == (
+        f"a label set cannot be kept in a file of this kind\n  where:   DIR/{name}\n  allowed: .csv, .json\n"
+        f"  found:   {found}"
+    )
+
+
+def test_a_suffix_is_known_in_either_case(tmp_path):
+    assert suffix_of(tmp_path / "A.CSV", (".csv",), "a label set") == ".csv"
+
+
+def test_the_hash_is_that_of_the_content(file):
+    assert sha256(file("a", "abc")) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("folder", "the output path is a folder\n  where:   DIR/folder\n  to mend: name a file"),
+        (
+            "old.csv",
+            "the output file exists\n  where:   DIR/old.csv\n"
+            "  to mend: choose another name, or overwrite it with --force",
+        ),
+        (
+            "no/such/new.csv",
+            "the folder of the output file does not exist\n  where:   DIR/no/such/new.csv\n"
+            "  to mend: mkdir -p DIR/no/such",
+        ),
+        (
+            "old.csv/new.csv",
+            "the folder of the output file does not exist\n  where:   DIR/old.csv/new.csv\n"
+            "  to mend: mkdir -p DIR/old.csv",
+        ),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_said_before_any_work(refused, file, tmp_path, name, said):
+    (tmp_path / "folder").mkdir()
+    file("old.csv", "old")
+    assert refused(check_output, tmp_path / name) == said
+
+
+def test_a_folder_without_permission_is_said(refused, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)
+    assert refused(check_output, tmp_path / "new.csv") == (
+        "the folder of the output file cannot be written\n  where:   DIR/new.csv\n  to mend: choose another folder"
+    )
+
+
+def write(path, content, **options):
+    with writing(path, **options) as temporary:
+        temporary.write_text(content)
+        assert temporary.suffix == path.suffix
+        assert not path.exists() or path.read_text() == "old"
+
+
+def test_a_file_appears_whole_and_alone(tmp_path):
+    write(tmp_path / "new.csv", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
+    assert (tmp_path / "new.csv").read_text() == "new"
+
+
+def test_force_overwrites(file):
+    path = file("old.csv", "old")
+    write(path, "new", force=True)
+    assert path.read_text() == "new"
+
+
+def test_a_written_file_has_the_usual_permissions(tmp_path):
+    write(tmp_path / "new.csv", "new")
+    (tmp_path / "usual").touch()
+    assert stat.filemode((tmp_path / "new.csv").stat().st_mode) == stat.filemode((tmp_path / "usual").stat().st_mode)
+
+
+def fail(path, error):
+    with writing(path, force=True) as temporary:
+        temporary.write_text("half")
+        raise error
+
+
+@pytest.mark.parametrize("error", [DataError("wrong"), ValueError("wrong"), KeyboardInterrupt()])
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(file, tmp_path, error):
+    path = file("old.csv", "old")
+    with pytest.raises(type(error)):
+        fail(path, error)
+    assert [path.name for path in tmp_path.iterdir()] == ["old.csv"]
+    assert path.read_text() == "old"
+
+
+def test_a_full_disk_is_said_and_keeps_the_old_file(refused, file, tmp_path):
+    path = file("old.csv", "old")
+    assert refused(fail, path, OSError(28, "No space left on device")) == (
+        "the output file cannot be written\n  where:   DIR/old.csv\n  found:   No space left on device\n"
+        "  to mend: make room, or choose another name or folder"
+    )
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_folder_that_only_seems_writable_is_said(refused, tmp_path, monkeypatch):
+    def read_only(**options):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.mkstemp", read_only)
+    assert refused(write, tmp_path / "new.csv", "new") == (
+        "the output file cannot be written\n  where:   DIR/new.csv\n  found:   Read-only file system\n"
+        "  to mend: make room, or choose another name or folder"
+    )
+
+
+def test_an_error_about_another_output_is_passed_on_as_it_is(tmp_path):
+    with pytest.raises(OutputError, match="the other"):
+        fail(tmp_path / "new.csv", OutputError("the other"))
+
+
+def test_a_long_name_can_be_written(tmp_path):
+    write(tmp_path / ("n" * 250 + ".csv"), "new")
+    assert [len(path.name) for path in tmp_path.iterdir()] == [254]

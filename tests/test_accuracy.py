@@ -167,11 +167,22 @@ def test_nan_of_either_sign_is_an_error_that_names_the_image(kind: str, sign: in
     )
 
 
-@pytest.mark.parametrize("payload", [1, 0x3FF, 0x200])
-def test_every_kind_of_nan_is_seen(payload: int) -> None:
-    scores = np.array([[0, 0x7C00 | payload]], np.uint16).view(np.float16)
-    with pytest.raises(DataError, match="a score is NaN"):
-        ranks_of_scores(scores, np.array([0, 0]), np.array([], int))
+@pytest.mark.parametrize(
+    ("kind", "infinity"),
+    [("float16", 0x7C00), ("bfloat16", 0x7F80), ("float32", 0x7F800000), ("float64", 0x7FF0000000000000)],
+)
+@pytest.mark.parametrize("payload", [1, 2, 0x3F])
+def test_every_nan_is_seen_however_near_to_infinity_its_bits_are(kind: str, infinity: int, payload: int) -> None:
+    bits = np.array([[0, infinity + payload]], f"i{table_of(0.0, kind).itemsize}")
+    table = bits if kind == "bfloat16" else bits.view(kind)
+    with pytest.raises(DataError, match="a score is NaN\\n  where:   row 0, output 1"):
+        all_ranks(predictions_of(table), 2)
+
+
+def test_the_nan_that_is_named_is_not_one_in_an_output_that_is_left_out() -> None:
+    scores = Predictions.from_scores(np.array([[np.nan, 0.0, np.nan]]), columns=np.array([-1, 0, 1]))
+    with pytest.raises(DataError, match="where:   row 0, output 2"):
+        all_ranks(scores, 2)
 
 
 def test_a_target_beyond_the_classes_is_an_error() -> None:

@@ -41,8 +41,7 @@ def imagenet_classes() -> Classes:
 def load_labels(source: str | Path = "imagenet-real", *, offline: bool = False) -> LabelSets:
     """Label sets of a file or a known source.
 
-    >>> load_labels("imagenet-real")  # doctest: +SKIP
-    LabelSets(50,000 images, 57,553 labels, 3,163 empty)
+    ``load_labels("imagenet-real")`` is ``LabelSets(50,000 images, 57,553 labels, 3,163 empty)``.
     """
     return with_imagenet_classes(read_labels(resolve(str(source), offline=offline)))
 

@@ -18,6 +18,7 @@ from reassess.outcomes import Outcomes
 __all__ = ["check_agreement"]
 
 _FEWEST = 100  # with fewer images or classes, a poor model cannot be told from a wrong order
+_BY_CHANCE = "no more than chance would"
 _BETTER = 5  # a reading fits if it agrees this many times as often
 
 Ids = npt.NDArray[np.int32]
@@ -38,7 +39,7 @@ class _Reading:
 
 
 def check_agreement(found: Outcomes, original: LabelSets) -> None:
-    """Raise `DataError` if the top-1 classes agree with the original labels no more than chance would.
+    """Raise `DataError` if the top-1 classes agree with the original labels by chance, or far better read otherwise.
 
     Parameters
     ----------
@@ -58,18 +59,19 @@ def check_agreement(found: Outcomes, original: LabelSets) -> None:
         return
     best = max(_readings(found, original, truth), key=lambda reading: reading.hits)
     if best.hits > max(_BETTER * as_given.hits, by_chance):
-        _refuse(as_given, best.mend, n, classes, f"; {best.hits / n:.2%} {best.name}")
+        how = _BY_CHANCE if as_given.hits <= by_chance else "far less than when they are read in another way"
+        _refuse(as_given, how, best.mend, n, classes, f"; {best.hits / n:.2%} {best.name}")
     if as_given.hits <= by_chance:
         mend = (
             "no known order of the images or of the classes fits: check that the file belongs to these images and "
             "classes; to measure it all the same, leave the original labels out (--original none)"
         )
-        _refuse(as_given, mend, n, classes, "")
+        _refuse(as_given, _BY_CHANCE, mend, n, classes, "")
 
 
-def _refuse(as_given: _Reading, mend: str, n: int, classes: int, instead: str) -> None:
+def _refuse(as_given: _Reading, how: str, mend: str, n: int, classes: int, instead: str) -> None:
     raise DataError(
-        "the predictions agree with the original labels no more than chance would",
+        f"the predictions agree with the original labels {how}",
         allowed=f"well above {1 / classes:.2%}",
         found=f"{as_given.hits / n:.2%} as given ({as_given.hits:,} of {n:,}){instead}",
         mend=mend,

@@ -25,7 +25,7 @@ _NAME = "image"
 _WNID = re.compile(r"n\d{8}")
 
 
-def read_labels(path: Path) -> LabelSets:
+def read_labels(path: str | Path) -> LabelSets:
     """Label sets of a file.
 
     Parameters
@@ -41,12 +41,13 @@ def read_labels(path: Path) -> LabelSets:
     DataError
         The file does not hold label sets; the message says where.
     """
+    path = Path(path)
     readers = {".json": _lists_of_json, **dict.fromkeys(TABLE_SUFFIXES, _lists_of_table)}
     images, lists = readers[suffix_of(path, readers, "a label set")](path)
     return _label_sets(path, images, lists)
 
 
-def read_original(path: Path) -> LabelSets:
+def read_original(path: str | Path) -> LabelSets:
     """Original labels of a file: one class an image.
 
     Parameters
@@ -55,6 +56,7 @@ def read_original(path: Path) -> LabelSets:
         Text: one wnid or class id a line, in ImageNet validation order. JSON: an object from image name to class. A
         table with the columns image and class. Classes as for `read_labels`.
     """
+    path = Path(path)
     readers = {
         ".txt": _lists_of_text,
         ".json": _lists_of_json_classes,
@@ -72,8 +74,9 @@ def read_original(path: Path) -> LabelSets:
     return _label_sets(path, images, lists)
 
 
-def write_labels(path: Path, labels: LabelSets, *, force: bool = False) -> None:
+def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) -> None:
     """Write label sets to JSON or a table, by suffix; ImageNet's validation images as a list of lists."""
+    path = Path(path)
     if path.suffix.lower() != ".json":
         write_table(path, _table_of_labels(labels), force=force)
         return
@@ -171,7 +174,8 @@ def _lists_of_table(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     if classes.dtype.is_numeric():
         classes = integers(path, classes)
     if images.null_count():
-        raise DataError("an image has no name", where=f"{path}, row {images.is_null().arg_max()}")
+        row = images.is_null().arg_max()
+        raise DataError("an image has no name", where=f"{path}, row {row}", mend="name every image")
     lists: dict[str, list[Any]] = {}
     for name, value in zip(images.to_list(), classes.to_list(), strict=True):
         lists.setdefault(name, []).append(value)

@@ -60,4 +60,6 @@ def refuse_nulls(path: Path, series: "pl.Series", what: str, per_row: int = 1) -
     """Raise `DataError` if a value is missing; `per_row` entries belong to one row of the file."""
     if series.null_count():
         row = (series.is_null().arg_max() or 0) // per_row
-        raise DataError(what, where=f"{path}, row {row}, column {series.name}")
+        raise DataError(
+            what, where=f"{path}, row {row}, column {series.name}", mend="fill it in, or leave the image out"
+        )

@@ -116,7 +116,10 @@ def _names(path: Path, series: "pl.Series") -> list[str]:
     refuse_nulls(path, series, "an image has no name")
     if series.dtype.is_nested():
         raise DataError(
-            "a column of names does not hold text", where=f"{path}, column {series.name}", found=str(series.dtype)
+            "a column of names does not hold text",
+            where=f"{path}, column {series.name}",
+            found=str(series.dtype),
+            mend="write the names as text",
         )
     return series.cast(pl.String).to_list()
 

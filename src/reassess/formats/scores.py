@@ -14,7 +14,7 @@ from reassess.scores import Scores
 __all__ = ["read_scores", "write_scores"]
 
 
-def read_scores(path: Path, *, max_bytes: int = MAX_BYTES) -> Scores:
+def read_scores(path: str | Path, *, max_bytes: int = MAX_BYTES) -> Scores:
     """Scores of a file.
 
     Parameters
@@ -30,6 +30,7 @@ def read_scores(path: Path, *, max_bytes: int = MAX_BYTES) -> Scores:
     DataError
         The file does not hold scores; the message says where.
     """
+    path = Path(path)
     suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
     try:
         return _read_npz(path, max_bytes) if suffix == ".npz" else _read_table(path)
@@ -39,8 +40,9 @@ def read_scores(path: Path, *, max_bytes: int = MAX_BYTES) -> Scores:
         raise
 
 
-def write_scores(path: Path, scores: Scores, *, force: bool = False) -> None:
+def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> None:
     """Write scores as an npz archive or a table, by suffix."""
+    path = Path(path)
     if path.suffix.lower() == ".npz":
         with writing(path, force=force) as temporary:
             write_npz(temporary, {"tensor": scores.values, "info": info_of_questions(scores.questions)})

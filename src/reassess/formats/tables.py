@@ -151,7 +151,10 @@ def _as_text(path: Path, series: "pl.Series") -> "pl.Series":
 
     if series.dtype.is_nested():
         raise DataError(
-            "a column of names does not hold text", where=f"{path}, column {series.name}", found=str(series.dtype)
+            "a column of names does not hold text",
+            where=f"{path}, column {series.name}",
+            found=str(series.dtype),
+            mend="write the names as text",
         )
     return series.cast(pl.String)
 

@@ -1,0 +1,341 @@
+"""Label sets and original labels as files: the three states of an image survive every format."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.classes import Classes
+from reassess.formats.labels import read_labels, read_original, write_labels
+from reassess.labels import LabelSets
+from reassess.names import validation_names
+
+SUFFIXES = (".json", ".csv", ".tsv", ".jsonl", ".parquet")
+odd = st.sampled_from(["00012.png", "a b, c.png", 'say "hi".png', "it's.png", "#1;\t.png", "null", "1.0", "é/日本.png"])
+names = odd | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
+sets = st.dictionaries(names, st.sets(st.integers(0, 2**31 - 1), max_size=4), min_size=1, max_size=8)
+
+
+def of(sets, classes=None):
+    return LabelSets.from_lists(list(sets), [list(ids) for ids in sets.values()], classes)
+
+
+# --- round trips ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@given(sets)
+def test_rated_empty_and_never_rated_stay_apart_whatever_the_names(scratch, suffix, given):
+    path = scratch / f"labels{suffix}"
+    write_labels(path, of(given), force=True)
+    found = read_labels(path)
+    assert found.sets() == given
+    assert found.images == tuple(given)  # in the order written
+    assert found["never rated"] == (tuple(sorted(given["never rated"])) if "never rated" in given else None)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_empty_sets_alone_come_back(tmp_path, suffix):
+    write_labels(tmp_path / f"labels{suffix}", of({"a": set(), "b": set()}))
+    assert read_labels(tmp_path / f"labels{suffix}").sets() == {"a": frozenset(), "b": frozenset()}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_class_names_come_back_as_names(tmp_path, suffix):
+    classes = Classes(3, names=("cat", "dog, hound", "crane"))
+    labels = of({"a": {0, 1}, "b": set(), "c": {1}}, classes)
+    write_labels(tmp_path / f"labels{suffix}", labels)
+    found = read_labels(tmp_path / f"labels{suffix}")
+    assert found.classes == Classes(2, names=("cat", "dog, hound"))
+    assert found.in_classes(classes).sets() == labels.sets()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_real_labels_come_back(real_labels, tmp_path, suffix):
+    path = tmp_path / f"real{suffix}"
+    write_labels(path, real_labels)
+    found = read_labels(path)
+    assert found.images == real_labels.images
+    assert np.array_equal(found.indptr, real_labels.indptr)
+    assert np.array_equal(found.indices, real_labels.indices)
+
+
+def test_validation_images_are_a_list_of_lists_in_their_order_whatever_their_names(tmp_path):
+    images = [f"val/{name.removesuffix('.JPEG')}_n01440764.png" for name in reversed(validation_names())]
+    write_labels(tmp_path / "real.json", LabelSets.from_lists(images, [[i] for i in range(50_000)]))
+    document = json.loads((tmp_path / "real.json").read_text())
+    assert (len(document), document[0], document[-1]) == (50_000, [49_999], [0])
+
+
+def test_one_validation_image_less_is_an_object(tmp_path):
+    images = validation_names()[1:]
+    write_labels(tmp_path / "real.json", LabelSets.from_lists(images, [[]] * len(images)))
+    document = json.loads((tmp_path / "real.json").read_text())
+    assert isinstance(document, dict)
+    assert len(document) == 49_999
+
+
+# --- what is read ---------------------------------------------------------------------------------------------------
+
+
+def test_null_in_a_list_or_an_object_is_an_image_that_was_never_rated(file):
+    found = read_labels(file("a.json", '{"a.png": null, "b.png": [], "c.png": [3, 1]}'))
+    assert found.sets() == {"b.png": frozenset(), "c.png": frozenset({1, 3})}
+    lists = read_labels(file("b.json", json.dumps([None, [], [3, 1], *[[0]] * 49_997])))
+    first, second, third = (lists[name] for name in validation_names()[:3])
+    assert (first, second, third) == (None, (), (1, 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "image,class\na,285\nb,\nc,1\nc,0\n"),
+        ("floats.csv", "image,class\na,285.0\nb,\nc,1.0\nc,0.0\n"),
+        ("quoted.csv", '"image","class"\n"a","285"\n"b",""\n"c","1"\n"c","0"\n'),
+        ("windows.csv", "\ufeffimage,class\r\na,285\r\nb,\r\nc,1\r\nc,0\r\n"),
+        ("other-columns.csv", "class,image,score\n285,a,.9\n,b,.1\n1,c,.9\n0,c,.8\n"),
+        (
+            "a.jsonl",
+            '{"image":"a","class":285}\n{"image":"b","class":null}\n{"image":"c","class":1}\n{"image":"c","class":0}\n',
+        ),
+        ("text.json", '{"a": ["285"], "b": [], "c": ["1", "0"]}'),
+        ("mark.json", '\ufeff{"a": [285], "b": [], "c": [1, 0]}'),
+    ],
+)
+def test_files_that_say_the_same_are_read_as_the_same(file, name, content):
+    expected = {"a": frozenset({285}), "b": frozenset(), "c": frozenset({0, 1})}
+    assert read_labels(file(name, content)).sets() == expected
+
+
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt64, pl.Float32, pl.Float64])
+def test_ids_of_every_type_are_ids(tmp_path, dtype):
+    table = {"image": ["a", "b"], "class": pl.Series([7, None], dtype=dtype)}
+    pl.DataFrame(table).write_parquet(tmp_path / "a.parquet")
+    assert read_labels(tmp_path / "a.parquet").sets() == {"a": frozenset({7}), "b": frozenset()}
+
+
+def test_wnids_are_classes_in_sorted_order(file):
+    found = read_labels(file("a.json", '{"a": ["n02123045", "n01440764"], "b": ["n01443537", "n01440764"]}'))
+    assert found.classes == Classes(3, wnids=("n01440764", "n01443537", "n02123045"))
+    assert found.sets() == {"a": frozenset({0, 2}), "b": frozenset({0, 1})}
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+SHAPE = "a list of 50,000 lists of class ids, or an object from image name to list of class ids"
+KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed: whole numbers, or text\n  found:   {}"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.json", "", "the file is empty\n  where:   DIR/a.json\n  to mend: write it again"),
+        (
+            "a.json",
+            "image,class\n",
+            "the file is not JSON\n  where:   DIR/a.json\n  found:   Expecting value: line 1 column 1 (char 0)\n"
+            "  to mend: get or write the file again",
+        ),
+        (
+            "a.json",
+            '{"a": [1], "b": [2',
+            "the file is not JSON\n  where:   DIR/a.json\n"
+            "  found:   Expecting ',' delimiter: line 1 column 19 (char 18)\n  to mend: get or write the file again",
+        ),
+        (
+            "a.json",
+            b'{"\xff": [1]}',
+            "the file is not JSON\n  where:   DIR/a.json\n"
+            "  found:   'utf-8' codec can't decode byte 0xff in position 2: invalid start byte\n"
+            "  to mend: get or write the file again",
+        ),
+        ("a.json", "7", f"the JSON does not hold label sets\n  where:   DIR/a.json\n  allowed: {SHAPE}\n  found:   7"),
+        (
+            "a.json",
+            '{"a": [1], "b": {"c": "' + 80 * "x" + '"}}',
+            f"the JSON does not hold label sets\n  where:   DIR/a.json, image b\n  allowed: {SHAPE}\n"
+            f'  found:   {{"c": "{50 * "x"}...',
+        ),
+        (
+            "a.json",
+            "[[1], [2]]",
+            "a list of label sets without names must be in ImageNet validation order\n  where:   DIR/a.json\n"
+            "  allowed: 50,000 entries\n  found:   2 entries\n"
+            "  to mend: get the whole file, or name the images in a JSON object or a table",
+        ),
+        ("a.json", '{"a": [1], "b": [2], "a": [3]}', "a name stands twice\n  where:   DIR/a.json\n  found:   a"),
+        ("a.json", '{"a": [[1]]}', KINDS.format("a.json", "list")),
+        ("a.json", '{"a": [1.0]}', KINDS.format("a.json", "float")),
+        ("a.json", '{"a": [NaN]}', KINDS.format("a.json", "float")),
+        ("a.json", '{"a": [true, 1]}', KINDS.format("a.json", "bool, int")),
+        ("a.json", '{"a": [null]}', KINDS.format("a.json", "NoneType")),
+        ("a.json", '{"a": ["cat", 1]}', KINDS.format("a.json", "int, str")),
+        ("a.json", '{"a": ["n01440764", "1"]}', KINDS.format("a.json", "1, n01440764")),
+        (
+            "a.json",
+            '{"a": ["cat", ""]}',
+            "a class has no name\n  where:   DIR/a.json\n  allowed: whole numbers, or text\n  found:   ''",
+        ),
+        (
+            "a.json",
+            '{"a": [3, -1]}',
+            "class id out of range\n  where:   DIR/a.json, image a\n  allowed: 0 to 2147483647\n  found:   -1",
+        ),
+        (
+            "a.json",
+            '{"a": [99999999999999999999]}',
+            "class id out of range\n  where:   DIR/a.json, image a\n  allowed: 0 to 2147483647\n"
+            "  found:   99999999999999999999",
+        ),
+        (
+            "a.json",
+            '{"a": [3, 3]}',
+            "a class is named twice for one image\n  where:   DIR/a.json, image a\n  allowed: each class once\n"
+            "  found:   3",
+        ),
+        (
+            "a.json",
+            '{"x/ILSVRC2012_val_00000001.JPEG": [1], "ILSVRC2012_val_00000001.png": [2]}',
+            "an image is named twice\n  where:   DIR/a.json, the label set\n"
+            "  found:   x/ILSVRC2012_val_00000001.JPEG (row 0) and ILSVRC2012_val_00000001.png (row 1)\n"
+            "  to mend: keep one row for each image",
+        ),
+        (
+            "a.json",
+            '{"": [1]}',
+            "an image has no name\n  where:   DIR/a.json, the label set, row 0\n  to mend: name every image",
+        ),
+        (
+            "a.csv",
+            "name,class\na,1\n",
+            "the table has no column for the image\n  where:   DIR/a.csv\n  allowed: image\n  found:   name, class\n"
+            "  to mend: rename the column",
+        ),
+        (
+            "a.csv",
+            "image,label\na,1\n",
+            "the table has no column for the class\n  where:   DIR/a.csv\n  allowed: class\n  found:   image, label\n"
+            "  to mend: rename the column",
+        ),
+        (
+            "a.csv",
+            "image,class\na,1\n,2\n",
+            "an image has no name\n  where:   DIR/a.csv, row 1\n  to mend: name every image",
+        ),
+        (
+            "a.csv",
+            "image,class\na,1\na,\n",
+            "an image has both a class and a row without a class\n  where:   DIR/a.csv, image a\n"
+            "  allowed: one row without a class for an empty set, or one row for each class",
+        ),
+        (
+            "a.csv",
+            "image,class\na,1\na,1.5\n",
+            "not a whole number\n  where:   DIR/a.csv, row 1, column class\n  found:   1.5",
+        ),
+        (
+            "a.csv",
+            "image,class\na,1\nb",
+            "a row is cut short\n  where:   DIR/a.csv, row 1\n  allowed: 2 fields, as in the heading\n"
+            "  found:   1 fields\n  to mend: get or write the file again",
+        ),
+        ("a.csv", "image,class\na,true\n", KINDS.format("a.csv", "bool")),
+        (
+            "a.npy",
+            "x",
+            "a label set cannot be kept in a file of this kind\n  where:   DIR/a.npy\n"
+            "  allowed: .json, .csv, .tsv, .jsonl, .parquet\n  found:   .npy",
+        ),
+    ],
+)
+def test_what_holds_no_label_sets_is_refused(refused, file, name, content, said):
+    assert refused(read_labels, file(name, content)) == said
+
+
+def test_json_that_is_nested_without_end_is_refused(refused, file):
+    said = refused(read_labels, file("a.json", "[" * 100_000))
+    assert said.startswith("the file is not JSON\n  where:   DIR/a.json\n  found:   maximum recursion depth exceeded")
+
+
+def test_labels_do_not_overwrite_unless_forced(refused, file):
+    path = file("a.json", "old")
+    assert refused(write_labels, path, of({"a": {1}})) == (
+        "the output file exists\n  where:   DIR/a.json\n  to mend: choose another name, or overwrite it with --force"
+    )
+    assert path.read_text() == "old"
+
+
+# --- original labels ------------------------------------------------------------------------------------------------
+
+
+def test_the_real_original_labels_are_ranks_of_their_wnids(real_file, real_original):
+    lines = real_file("validation_labels.txt").read_text().split()
+    wnids = sorted(set(lines))
+    assert real_original.images == validation_names()
+    assert real_original.indices.tolist() == [wnids.index(line) for line in lines]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_text_of_ids_is_in_validation_order(file, end):
+    found = read_original(file("a.txt", end.join(map(str, range(50_000)))))
+    assert found.images == validation_names()
+    assert found.indices.tolist() == list(range(50_000))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", '{"a": 285, "b": 0}'),
+        ("a.csv", "image,class\na,285\nb,0\n"),
+        ("a.jsonl", '{"image": "a", "class": 285}\n{"image": "b", "class": 0}\n'),
+    ],
+)
+def test_named_originals_are_read_from_every_format(file, name, content):
+    assert read_original(file(name, content)).sets() == {"a": frozenset({285}), "b": frozenset({0})}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "a.txt",
+            "1\n2\n",
+            "a list of original labels without names must be in ImageNet validation order\n  where:   DIR/a.txt\n"
+            "  allowed: 50,000 entries\n  found:   2 entries\n"
+            "  to mend: get the whole file, or name the images in a JSON object or a table",
+        ),
+        (
+            "a.txt",
+            b"n01440764\n\xff\n",
+            "the file is not text\n  where:   DIR/a.txt\n  allowed: one entry a line, UTF-8\n"
+            "  found:   byte 0xff at 10\n  to mend: save it as UTF-8",
+        ),
+        ("a.txt", "1\n" * 49_999 + "n01440764", KINDS.format("a.txt", "int, str")),
+        ("a.txt", "1\n" * 49_999 + "²", KINDS.format("a.txt", "int, str")),
+        (
+            "a.json",
+            "[1, 2]",
+            "the JSON does not hold original labels\n  where:   DIR/a.json\n"
+            "  allowed: an object from image name to class\n  found:   list",
+        ),
+        ("a.json", '{"a": [1]}', KINDS.format("a.json", "list")),
+        ("a.json", '{"a": null}', KINDS.format("a.json", "NoneType")),
+        (
+            "a.csv",
+            "image,class\na,1\na,2\n",
+            "an image has not exactly one original label\n  where:   DIR/a.csv, image a\n  allowed: one class\n"
+            "  found:   2 classes",
+        ),
+        (
+            "a.csv",
+            "image,class\na,1\nb,\n",
+            "an image has not exactly one original label\n  where:   DIR/a.csv, image b\n  allowed: one class\n"
+            "  found:   0 classes",
+        ),
+    ],
+)
+def test_what_holds_no_original_labels_is_refused(refused, file, name, content, said):
+    assert refused(read_original, file(name, content)) == said

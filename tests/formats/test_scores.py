@@ -1,0 +1,223 @@
+"""Scores as files: equal to the last bit on a round trip."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.formats.scores import read_scores, write_scores
+from reassess.questions import Questions
+from reassess.scores import Scores
+
+SUFFIXES = (".npz", ".csv", ".tsv", ".jsonl", ".parquet")
+INFO = np.array([["a.png", "7"], ["b.png", "3"]])
+odd = st.sampled_from(["00012.png", "a b, c.png", 'say "hi".png', "12", "é/日本.png"])
+names = odd | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
+questions = st.dictionaries(st.tuples(names, st.integers(0, 2**31 - 1)), st.floats(0, 1), min_size=1, max_size=8)
+
+
+def of(table):
+    images, classes = [image for image, _ in table], np.array([c for _, c in table], np.int64)
+    return Scores(Questions.from_columns(images, classes), np.array(list(table.values()), np.float64))
+
+
+def save(path, **arrays):
+    np.savez(path, allow_pickle=True, **arrays)
+    return path
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@given(questions)
+def test_scores_come_back_as_they_were(scratch, suffix, table):
+    path, scores = scratch / f"scores{suffix}", of(table)
+    write_scores(path, scores, force=True)
+    found = read_scores(path)
+    assert found.questions.images == scores.questions.images
+    assert np.array_equal(found.questions.image_ids, scores.questions.image_ids)
+    assert np.array_equal(found.questions.class_ids, scores.questions.class_ids)
+    assert found.values.tobytes() == scores.values.tobytes()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_real_scores_come_back(real_file, real_scores, tmp_path, suffix):
+    write_scores(tmp_path / f"scores{suffix}", real_scores)
+    found = read_scores(tmp_path / f"scores{suffix}")
+    assert len(found) == 184_962
+    assert found.questions.images == real_scores.questions.images
+    assert np.array_equal(found.questions.image_ids, real_scores.questions.image_ids)
+    assert np.array_equal(found.questions.class_ids, real_scores.questions.class_ids)
+    assert np.array_equal(found.values, real_scores.values)
+
+
+def test_the_arrays_of_the_real_file_are_written_as_they_were(real_file, real_scores, tmp_path):
+    write_scores(tmp_path / "scores.npz", real_scores)
+    with np.load(real_file("scores.npz")) as old, np.load(tmp_path / "scores.npz") as new:
+        assert set(new) == {"tensor", "info"}
+        for name in new:
+            assert new[name].dtype == old[name].dtype
+            assert np.array_equal(new[name], old[name])
+
+
+def test_no_scores_come_back_from_an_archive(tmp_path):
+    write_scores(tmp_path / "none.npz", of({}))
+    assert len(read_scores(tmp_path / "none.npz")) == 0
+
+
+@pytest.mark.parametrize("key", ["tensor", "scores"])
+@pytest.mark.parametrize("dtype", ["f2", "f4", ">f8"])
+@pytest.mark.parametrize("info", [INFO, INFO.astype(">U5"), INFO.astype("U40"), np.asfortranarray(INFO)])
+def test_every_layout_of_an_archive_is_read(tmp_path, key, dtype, info):
+    found = read_scores(save(tmp_path / "a.npz", **{key: np.array([0.5, 0.25], dtype), "info": info}))
+    assert [found.questions.at(row) for row in range(2)] == ["image a.png, class 7", "image b.png, class 3"]
+    assert found.values.tolist() == [0.5, 0.25]
+
+
+def test_an_image_need_not_be_in_one_piece(tmp_path):
+    info = np.array([["a", "1"], ["b", "2"], ["a", "3"]])
+    found = read_scores(save(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
+    assert found.questions.images == ("a", "b")
+    assert found.questions.image_ids.tolist() == [0, 1, 0]
+
+
+def test_quoted_numbers_are_numbers_and_names_stay_text(file):
+    found = read_scores(file("a.csv", '"image","class","score"\n"00012","7","0.5"\n'))
+    assert found.questions.at(0) == "image 00012, class 7"
+    assert found.values.tolist() == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("image,class,score\na,1,x\n", "not a number\n  where:   DIR/a.csv, row 0, column score\n  found:   'x'"),
+        ("image,class,score\na,1,.5\nb,1,\n", "a number is missing\n  where:   DIR/a.csv, row 1, column score"),
+        (
+            "image,class,score\na,1,.5\nb,1,nan\n",
+            "a score is not a probability\n  where:   DIR/a.csv, image b, class 1\n  allowed: 0 to 1\n  found:   nan",
+        ),
+        (
+            "image,class,score\na,1,1.5\n",
+            "a score is not a probability\n  where:   DIR/a.csv, image a, class 1\n  allowed: 0 to 1\n  found:   1.5",
+        ),
+        (
+            "image,class,score\na,1,.5\nb,1,.5\na,1,.7\n",
+            "a question is asked twice\n  where:   DIR/a.csv, image a, class 1\n  found:   rows 0 and 2",
+        ),
+        (
+            "image,class,score\na,-1,.5\n",
+            "class id out of range\n  where:   DIR/a.csv, image a\n  allowed: 0 to 2147483647\n  found:   -1",
+        ),
+        (
+            "image,class,score\na,4294967297,.5\na,1,.5\n",
+            "class id out of range\n  where:   DIR/a.csv, image a\n  allowed: 0 to 2147483647\n  found:   4294967297",
+        ),
+        (
+            "image,class,score\na,n01440764,.5\n",
+            "not a whole number\n  where:   DIR/a.csv, row 0, column class\n  found:   'n01440764'",
+        ),
+        ("image,class,score\n,1,.5\n", "a value is missing\n  where:   DIR/a.csv, row 0, column image"),
+        ("image,class,score\na,,.5\n", "a value is missing\n  where:   DIR/a.csv, row 0, column class"),
+        (
+            "image,class\na,1\n",
+            "the table has no column for the score\n  where:   DIR/a.csv\n  allowed: score\n  found:   image, class\n"
+            "  to mend: rename the column",
+        ),
+    ],
+)
+def test_a_table_without_scores_is_refused(refused, file, content, said):
+    assert refused(read_scores, file("a.csv", content)) == said
+
+
+def test_true_is_no_score(refused, tmp_path):
+    pl.DataFrame({"image": ["a"], "class": [1], "score": [True]}).write_parquet(tmp_path / "a.parquet")
+    assert refused(read_scores, tmp_path / "a.parquet") == (
+        "not a number\n  where:   DIR/a.parquet, row 0, column score\n  found:   True"
+    )
+
+
+ID = (
+    "a class id is not a whole number\n  where:   DIR/a.npz, array info, row 1\n"
+    "  allowed: a class id as text, such as 285\n  found:   {}"
+)
+PAIRS = (
+    "info does not hold (image, class) pairs\n  where:   DIR/a.npz, array info\n"
+    "  allowed: text of shape (questions, 2)\n  found:   {}"
+)
+
+
+def named(*ids):
+    return np.array([[f"{row}.png", class_id] for row, class_id in enumerate(ids)])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        (
+            {"info": INFO},
+            "an array is missing in the archive\n  where:   DIR/a.npz\n  allowed: tensor or scores\n  found:   info",
+        ),
+        (
+            {"scores": np.zeros(2)},
+            "an array is missing in the archive\n  where:   DIR/a.npz\n  allowed: info\n  found:   scores",
+        ),
+        (
+            {"tensor": np.zeros(3), "info": INFO},
+            "not one score a question\n  where:   DIR/a.npz\n  allowed: shape (2,)\n  found:   (3,)",
+        ),
+        (
+            {"tensor": np.zeros((85, 2, 3)), "info": INFO},
+            "the archive does not hold scores\n  where:   DIR/a.npz, array tensor\n"
+            "  allowed: floats of shape (questions,)\n  found:   float64 (85, 2, 3)\n"
+            "  to mend: a tensor of shape (raters, questions, answers) holds votes: aggregate them first",
+        ),
+        (
+            {"tensor": np.zeros(2, int), "info": INFO},
+            "the archive does not hold scores\n  where:   DIR/a.npz, array tensor\n"
+            "  allowed: floats of shape (questions,)\n  found:   int64 (2,)",
+        ),
+        ({"tensor": np.zeros(2), "info": INFO.astype("S")}, PAIRS.format("|S5 (2, 2)")),
+        ({"tensor": np.zeros(2), "info": INFO.ravel()}, PAIRS.format("<U5 (4,)")),
+        ({"tensor": np.zeros(2), "info": named("7", "cat")}, ID.format("'cat'")),
+        ({"tensor": np.zeros(2), "info": named("7", "")}, ID.format("''")),
+        ({"tensor": np.zeros(2), "info": named("7", "-1")}, ID.format("'-1'")),
+        ({"tensor": np.zeros(2), "info": named("7", "1.0")}, ID.format("'1.0'")),
+        ({"tensor": np.zeros(2), "info": named("7", "2147483648")}, ID.format("'2147483648'")),
+        ({"tensor": np.zeros(2), "info": named("7", "4294967303")}, ID.format("'4294967303'")),
+        (
+            {"tensor": np.zeros(2), "info": named("7", "70000000000000000000007")},
+            ID.format("'70000000000000000000007'"),
+        ),
+        (
+            {"tensor": np.array([0.5, np.nan]), "info": INFO},
+            "a score is not a probability\n  where:   DIR/a.npz, image b.png, class 3\n  allowed: 0 to 1\n"
+            "  found:   nan",
+        ),
+        (
+            {"tensor": np.zeros(2), "info": np.array([["a", "1"], ["a", "1"]])},
+            "a question is asked twice\n  where:   DIR/a.npz, image a, class 1\n  found:   rows 0 and 1",
+        ),
+        (
+            {"tensor": np.zeros(2), "info": INFO.astype(object)},
+            "the file holds pickled Python objects, which are never loaded: unpickling can run any code\n"
+            "  where:   DIR/a.npz, array info\n  allowed: arrays of numbers or text\n"
+            "  to mend: save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)",
+        ),
+    ],
+)
+def test_an_archive_without_scores_is_refused(refused, tmp_path, arrays, said):
+    assert refused(read_scores, save(tmp_path / "a.npz", **arrays)) == said
+
+
+def test_a_scores_archive_that_declares_too_much_is_refused(refused, tmp_path):
+    path = save(tmp_path / "a.npz", tensor=np.zeros(2), info=INFO)
+    assert refused(read_scores, path, max_bytes=300) == (
+        "the archive declares more than is allowed\n  where:   DIR/a.npz\n  allowed: 300 bytes\n  found:   352 bytes\n"
+        "  to mend: if you trust the file, pass --max-bytes 352"
+    )
+
+
+def test_scores_of_no_known_kind_are_refused(refused, tmp_path):
+    assert refused(read_scores, tmp_path / "a.json") == (
+        "scores cannot be kept in a file of this kind\n  where:   DIR/a.json\n"
+        "  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n  found:   .json"
+    )

@@ -1,0 +1,236 @@
+"""Tables: the same table from every kind of file, and no row or type misread."""
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.formats.tables import TABLE_SUFFIXES, column, integers, numbers, read_table, write_table
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
+rows = st.lists(st.tuples(texts, st.none() | st.integers(-(2**31), 2**31)), min_size=1, max_size=8)
+
+
+@pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
+@given(rows)
+def test_a_table_comes_back_as_it_was(scratch, suffix, rows):
+    table = pl.DataFrame(rows, schema={"image": pl.String, "class": pl.Int64}, orient="row")
+    path = scratch / f"table{suffix}"
+    write_table(path, table, force=True)
+    found = read_table(path, text=("image",))
+    assert found["image"].to_list() == table["image"].to_list()
+    assert integers(path, found["class"]).to_list() == table["class"].to_list()
+
+
+@pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
+@given(st.lists(st.floats(allow_nan=False, width=32) | st.floats(allow_nan=False), min_size=1))
+def test_numbers_come_back_to_the_last_bit(scratch, suffix, values):
+    path = scratch / f"numbers{suffix}"
+    finite = [v for v in values if abs(v) != float("inf") or suffix != ".jsonl"] or [0.0]  # JSON has no infinity
+    write_table(path, pl.DataFrame({"score": finite}, schema={"score": pl.Float64}), force=True)
+    assert numbers(path, read_table(path)["score"]).to_list() == finite
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("plain.csv", "image,class\n00012,1\nb,\n"),
+        ("upper.CSV", "image,class\n00012,1\nb,\n"),
+        ("no-last-end.csv", "image,class\n00012,1\nb,"),
+        ("windows.csv", "image,class\r\n00012,1\r\nb,\r\n"),
+        ("byte-order-mark.csv", "\ufeffimage,class\n00012,1\nb,\n"),
+        ("quoted.csv", '"image","class"\n"00012","1"\n"b",""\n'),
+        ("floats.csv", "image,class\n00012,1.0\nb,\n"),  # what pandas makes of whole numbers beside a null
+        ("spaced.csv", 'image,class\n00012," 1 "\nb,\n'),
+        ("plain.tsv", "image\tclass\n00012\t1\nb\t\n"),
+        ("plain.jsonl", '{"image": "00012", "class": 1}\n{"image": "b", "class": null}\n'),
+        ("absent.jsonl", '{"image": "00012", "class": 1}\n{"image": "b"}\n'),
+    ],
+)
+def test_files_that_say_the_same_are_read_as_the_same(file, name, content):
+    path = file(name, content)
+    table = read_table(path, text=("image",))
+    assert table["image"].to_list() == ["00012", "b"]
+    assert integers(path, table["class"]).to_list() == [1, None]
+
+
+@pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum(["a", "b"]), pl.Binary])
+def test_names_of_any_type_of_text_are_text(tmp_path, dtype):
+    pl.DataFrame({"image": pl.Series(["a", "b"]).cast(dtype)}).write_parquet(tmp_path / "t.parquet")
+    assert read_table(tmp_path / "t.parquet", text=("image",))["image"].to_list() == ["a", "b"]
+
+
+def test_a_type_that_shows_late_is_the_columns_type(file):
+    content = "image,score\n" + "a,1\n" * 500 + "b,0.25\n"
+    assert read_table(file("t.csv", content))["score"][-1] == 0.25
+
+
+AGAIN = "\n  to mend: get or write the file again"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("t.csv", "image,class\n", "the table has no rows\n  where:   DIR/t.csv\n  to mend: write it again"),
+        ("t.csv", "", "the file is empty\n  where:   DIR/t.csv\n  to mend: write it again"),
+        (
+            "t.csv",
+            "image,class\na,1\nb,2,3\n",
+            "the table cannot be read\n  where:   DIR/t.csv\n  found:   found more fields than defined in 'Schema'"
+            + AGAIN,
+        ),
+        (
+            "t.csv",
+            'image,class\n"a, 1",2\nb\nc,3\n',
+            "a row is cut short\n  where:   DIR/t.csv, row 1\n  allowed: 2 fields, as in the heading\n"
+            "  found:   1 fields" + AGAIN,
+        ),
+        (
+            "t.tsv",
+            "image\tclass\na\t1\nval/ILSVRC20",
+            "a row is cut short\n  where:   DIR/t.tsv, row 1\n  allowed: 2 fields, as in the heading\n"
+            "  found:   1 fields" + AGAIN,
+        ),
+        (
+            "t.csv",
+            "image,class,image\na,1,b\n",
+            "two columns have one heading\n  where:   DIR/t.csv\n  found:   image\n  to mend: rename one of them",
+        ),
+        (
+            "t.csv",
+            b"image,class\n\xe9,1\n",
+            "the table cannot be read\n  where:   DIR/t.csv\n  found:   invalid utf-8 sequence" + AGAIN,
+        ),
+        (
+            "t.jsonl",
+            '{"image": {"a": 1}}\n',
+            "a column of names does not hold text\n  where:   DIR/t.jsonl, column image\n"
+            "  found:   Struct({'a': Int64})\n  to mend: write the names as text",
+        ),
+        (
+            "t.xlsx",
+            "PK",
+            "a table cannot be kept in a file of this kind\n  where:   DIR/t.xlsx\n"
+            "  allowed: .csv, .tsv, .jsonl, .parquet\n  found:   .xlsx",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_trusted_is_refused(refused, file, name, content, said):
+    assert refused(read_table, file(name, content), text=("image",)) == said
+
+
+def cut_parquet(path):
+    pl.DataFrame({"image": ["a"] * 100}).write_parquet(path)
+    return path.read_bytes()[:-20]
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.jsonl", "t.csv"])
+def test_a_truncated_table_is_refused(refused, file, tmp_path, name):
+    content = {
+        "t.parquet": cut_parquet(tmp_path / "whole.parquet"),
+        "t.jsonl": b'{"image": "a", "class": 1}\n{"image": "b", "cla',
+        "t.csv": b'image,class\na,1\n"b',
+    }[name]
+    said = refused(read_table, file(name, content), text=("image",)).splitlines()
+    assert (said[:2], said[3:]) == (
+        ["the table cannot be read", f"  where:   DIR/{name}"],
+        ["  to mend: get or write the file again"],
+    )
+    assert said[2].startswith("  found:   ")  # in the words of the reader of such files
+
+
+def test_the_first_of_some_headings_is_the_column(tmp_path):
+    table = pl.DataFrame({"b": [1], "c": [2]})
+    assert column(tmp_path, table, "a", "c", "b", thing="the score") == "c"
+
+
+def test_a_column_that_is_missing_is_said(refused, tmp_path):
+    assert refused(column, tmp_path / "t.csv", pl.DataFrame({"b": [1], "c": [2]}), "a", "d", thing="the score") == (
+        "the table has no column for the score\n  where:   DIR/t.csv\n  allowed: a or d\n  found:   b, c\n"
+        "  to mend: rename the column"
+    )
+
+
+LARGE = 2**53 + 1  # the first whole number that is no float
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "whole"),
+    [
+        ([1, None, -3], pl.Int8, [1, None, -3]),
+        ([1, LARGE], pl.UInt64, [1, LARGE]),
+        ([1.0, None, -3.0], pl.Float32, [1, None, -3]),
+        (["1", None, "-3", "2.0", " 7", "007", str(LARGE)], pl.String, [1, None, -3, 2, 7, 7, LARGE]),
+        ([None, None], pl.Null, [None, None]),
+        (["5"], pl.Decimal(10, 2), [5]),
+    ],
+)
+def test_whole_numbers_count_however_they_are_kept(tmp_path, values, dtype, whole):
+    series = pl.Series("class", values, dtype=pl.String if dtype == pl.Decimal(10, 2) else dtype).cast(dtype)
+    assert integers(tmp_path, series).to_list() == whole
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "found"),
+    [
+        ([1.0, 2.5], pl.Float64, "2.5"),
+        ([1.0, float("nan")], pl.Float64, "nan"),
+        ([1.0, float("inf")], pl.Float64, "inf"),
+        ([1.0, 1e30], pl.Float64, "1e+30"),
+        (["1", "n01440764"], pl.String, "'n01440764'"),
+        (["1", ""], pl.String, "''"),
+        (["1", "1e400"], pl.String, "'1e400'"),
+        ([True, True], pl.Boolean, "True"),
+    ],
+)
+@pytest.mark.parametrize("per_row", [1, 2])
+def test_what_is_no_whole_number_is_said_with_its_row(refused, tmp_path, values, dtype, found, per_row):
+    series = pl.Series("class", values, dtype=dtype)
+    row = 0 if dtype == pl.Boolean else 1 // per_row
+    assert refused(integers, tmp_path / "t.csv", series, per_row=per_row) == (
+        f"not a whole number\n  where:   DIR/t.csv, row {row}, column class\n  found:   {found}"
+    )
+
+
+def test_a_whole_number_that_is_too_large_is_said(refused, tmp_path):
+    assert refused(integers, tmp_path / "t.csv", pl.Series("class", [1, 2**64 - 1], dtype=pl.UInt64)) == (
+        "a number is too large\n  where:   DIR/t.csv, row 1, column class\n  found:   18446744073709551615"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "floats"), [([1, 2], [1.0, 2.0]), (["1", "-inf", "1e-3"], [1.0, -float("inf"), 1e-3]), ([0.5], [0.5])]
+)
+def test_numbers_count_however_they_are_kept(tmp_path, values, floats):
+    assert numbers(tmp_path, pl.Series("score", values)).to_list() == floats
+
+
+@pytest.mark.parametrize("nan", ["nan", "NaN", float("nan")])
+def test_nan_is_a_number_here_for_its_reader_to_refuse(tmp_path, nan):
+    assert numbers(tmp_path, pl.Series("score", [nan])).is_nan().all()
+
+
+def test_single_precision_stays_single(tmp_path):
+    assert numbers(tmp_path, pl.Series("score", [0.5], dtype=pl.Float32)).dtype == pl.Float32
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([0.5, None], "a number is missing\n  where:   DIR/t.csv, row 1, column score"),
+        (["1", "x"], "not a number\n  where:   DIR/t.csv, row 1, column score\n  found:   'x'"),
+        ([True, True], "not a number\n  where:   DIR/t.csv, row 0, column score\n  found:   True"),
+    ],
+)
+def test_what_is_no_number_is_said_with_its_row(refused, tmp_path, values, said):
+    assert refused(numbers, tmp_path / "t.csv", pl.Series("score", values)) == said
+
+
+@pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
+def test_a_table_does_not_overwrite_unless_forced(refused, file, suffix):
+    path = file(f"t{suffix}", "old")
+    assert refused(write_table, path, pl.DataFrame({"a": [1]})) == (
+        f"the output file exists\n  where:   DIR/t{suffix}\n"
+        "  to mend: choose another name, or overwrite it with --force"
+    )
+    assert path.read_text() == "old"

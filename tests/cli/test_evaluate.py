@@ -264,6 +264,28 @@ def test_one_bad_file_among_many_writes_no_table_of_images(shop: Path, run: Eval
     assert not Path("out.csv").exists()
 
 
+def test_an_original_label_that_no_label_set_holds_is_an_error_that_names_the_file(shop: Path, run: Evaluate) -> None:
+    write_csv("original.csv", ("image", "class"), [("shop/1.jpg", "cup"), ("shop/2.jpg", "spoon")])
+    done = run("evaluate", "good.csv", "--labels", "labels.json", "--original", "original.csv")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "Error: a class is not one of the benchmark's\n"
+        "  where:   original.csv\n"
+        "  found:   spoon\n"
+        "  to mend: use wnids or class ids\n"
+    )
+
+
+def test_original_labels_of_an_own_benchmark_are_put_into_the_classes_of_its_labels(shop: Path, run: Evaluate) -> None:
+    """They name fewer classes, so that their own ids would be others."""
+    originals = [("shop/1.jpg", "mug"), ("shop/2.jpg", "plate"), ("shop/3.jpg", "plate"), ("shop/4.jpg", "mug")]
+    write_csv("original.csv", ("image", "class"), originals)
+    argv = ["evaluate", "good.csv", "--labels", "labels.json", "--original", "original.csv", "--scores", "scores.csv"]
+    (result,) = results_of(run(*argv, "--per-image", "out.csv", "--json"))
+    assert counts(result["original"]["1"]) == (1, 4)
+    assert [row["original_rank"] for row in read_csv("out.csv")] == ["", "1", "", ""]
+
+
 # Rows without names
 
 

@@ -95,10 +95,18 @@ def load_judges(
     experts = call.find("imagenet-real-golden") if is_imagenet and known else None
     if thresholds is None or known is None:
         cuts: dict[float | None, LabelSets] = {None: uncut}
-        given = None if given is None else given.in_classes(uncut.classes)
+        given = None if given is None else _in_classes_of(uncut, given, original_file)
     else:
         cuts = {cut: with_imagenet_classes(label_sets(known, cut, original=given)) for cut in thresholds}
     return Judges(cuts, given, known, None if experts is None else expert_share(load_votes(experts)))
+
+
+def _in_classes_of(labels: LabelSets, original: LabelSets, file: Path | None) -> LabelSets:
+    try:
+        return original.in_classes(labels.classes)
+    except DataError as error:
+        error.where = file
+        raise
 
 
 def _optional(call: Call, name: str, given: str | None, default: str | None) -> Path | None:

@@ -118,7 +118,7 @@ class EM:
         """The current model; a rater without votes has no matrix, and the fallback is the mean of the others'."""
         votes = self._votes
         shape = len(votes.raters), len(votes.answers), len(self._truths)
-        measured = np.flatnonzero(np.bincount(votes.rater_ids, minlength=shape[0]))
+        measured = np.flatnonzero(self._counts.sum(axis=(0, 2)).reshape(shape[0], -1).any(axis=1))
         matrices = self._table.reshape(shape).transpose(0, 2, 1)[measured]
         raters = tuple(votes.raters[row] for row in measured.tolist())
         return RaterModel(raters, self._truths, votes.answers, matrices, matrices.mean(axis=0), self._prior.copy())
@@ -148,7 +148,7 @@ class EM:
                 self._totals,
                 self._sums,
                 scratch[thread, : len(self._truths)],
-                (0,) * len(self._truths),
+                (0.0,) * len(self._truths),
             )
 
         others = [pool.submit(share, thread) for thread in range(1, threads)] if pool else []

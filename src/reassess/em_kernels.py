@@ -70,6 +70,12 @@ def _weights(codes, start, stop, table, prior, weights, truths):  # type: ignore
 
 
 @compiled
+def _shift(values, last):  # type: ignore[no-untyped-def]
+    """A tuple without its first value and with a new last one; n shifts rewrite a tuple of n, in registers."""
+    return values[1:] + (last,)  # noqa: RUF005
+
+
+@compiled
 def weigh(indptr, codes, table, posterior, weights, truths):  # type: ignore[no-untyped-def]
     """Multiply each row of `posterior` by the probability of the item's votes, and normalise it.
 
@@ -155,54 +161,64 @@ def expect(  # type: ignore[no-untyped-def]
     weights
         Scratch, shape (truths,).
     """
+    start_weights = truths
+    for t in range(len(truths)):
+        start_weights = _shift(start_weights, prior[t])
     for chunk in range(first, last):
         own_counts = counts[chunk]
-        own_totals = totals[chunk]
         log_likelihood = 0.0
         product = 1.0
         change = 0.0
+        expected = truths
         for i in range(edges[chunk], edges[chunk + 1]):
             start = indptr[i]
             stop = indptr[i + 1]
+            w = start_weights
             if pinned.size > 0 and pinned[i]:
                 _log_weights(codes, start, stop, table, prior, weights)
                 for t in range(len(truths)):
                     q = posterior[i, t]
                     if q > 0:
                         log_likelihood += q * weights[t]
-                    weights[t] = q
-                    own_totals[t] += q
+                    w = _shift(w, q)
+                    expected = _shift(expected, expected[0] + q)
             else:
                 # The start of `_weights`, written out: to call it would take longer than to do it.
                 total = 0.0
                 if stop - start <= _VOTES_A_PRODUCT:
-                    for t in range(len(truths)):
-                        weights[t] = prior[t]
                     for v in range(start, stop):
                         code = codes[v]
                         for t in range(len(truths)):
-                            weights[t] *= table[code, t]
-                    for t in range(len(truths)):
-                        total += weights[t]
+                            w = _shift(w, w[0] * table[code, t])
+                    for _ in range(len(truths)):
+                        total += w[0]
+                        w = _shift(w, w[0])
                 if total < _SMALL:
                     total, scale = _weights(codes, start, stop, table, prior, weights, truths)
                     log_likelihood += scale
+                    for t in range(len(truths)):
+                        w = _shift(w, weights[t])
                 product *= total
                 if not _SMALL < product < _LARGE:
                     log_likelihood += math.log(product / total) + math.log(total)
                     product = 1.0
                 inverse = 1.0 / total
                 for t in range(len(truths)):
-                    q = weights[t] * inverse
+                    q = w[0] * inverse
                     change = max(change, abs(q - posterior[i, t]))
                     posterior[i, t] = q
-                    weights[t] = q
+                    w = _shift(w, q)
                 if stop > start:
-                    for t in range(len(truths)):
-                        own_totals[t] += weights[t]
+                    for _ in range(len(truths)):
+                        expected = _shift(expected, expected[0] + w[0])
+                        w = _shift(w, w[0])
             for v in range(start, stop):
                 code = codes[v]
                 for t in range(len(truths)):
-                    own_counts[code, t] += weights[t]
+                    own_counts[code, t] += w[0]
+                    w = _shift(w, w[0])
+        for t in range(len(truths)):
+            totals[chunk, t] = expected[0]
+            expected = _shift(expected, expected[0])
         sums[chunk, 0] = log_likelihood + math.log(product)
         sums[chunk, 1] = change

@@ -12,7 +12,7 @@ from reassess.questions import Questions
 __all__ = ["Id", "Items", "describe", "find_items", "normal_id", "take_items", "unique_ids", "unite_items"]
 
 Id = str | int
-Items = Questions | tuple[Id, ...]
+Items = Questions | tuple[Id, ...] | range  # a range: plain items that are numbered, millions of them at no cost
 
 _LONGEST_NUMBER = 18  # digits that always fit into int64
 

@@ -126,7 +126,7 @@ def vote_codes(votes: Votes) -> npt.NDArray[Any]:
     cells = len(votes.raters) * len(votes.answers)
     codes: npt.NDArray[Any] = votes.rater_ids.astype(np.uint16 if cells <= 1 << 16 else np.int64)
     codes *= len(votes.answers)
-    codes += votes.answer_ids.astype(codes.dtype, copy=False)
+    np.add(codes, votes.answer_ids, out=codes, casting="unsafe")  # the type fits: it holds every code
     return codes
 
 
@@ -152,7 +152,7 @@ def _multiply(values: npt.NDArray[np.float64], votes: Votes, model: RaterModel) 
     from reassess.em_kernels import weigh
 
     table = code_table(model.matrices_of(votes.raters))
-    truths = (0,) * len(model.truths)
+    truths = (0.0,) * len(model.truths)
     row = weigh(votes.indptr, vote_codes(votes), table, values, np.empty(len(truths)), truths)
     if row >= 0:
         raise DataError(

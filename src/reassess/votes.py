@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from reassess.errors import DataError, some
 from reassess.items import Id, Items, describe, find_items, take_items, unique_ids, unite_items
-from reassess.questions import Questions
 
 __all__ = ["KNOWN_ANSWERS", "Votes", "known_weights", "ordered_answers"]
 
@@ -25,7 +24,7 @@ class Votes:
     Parameters
     ----------
     items
-        The (image, class) questions, or the ids of plain items, each once.
+        The (image, class) questions, or the ids of plain items, each once; a range, where plain items are numbered.
     indptr
         int64, shape (items + 1,): the votes on item i are ``indptr[i]`` to ``indptr[i + 1]``.
     rater_ids
@@ -69,7 +68,7 @@ class Votes:
     seconds: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.items, Questions):
+        if isinstance(self.items, tuple):
             unique_ids(self.items, "an item")
         unique_ids(self.raters, "a rater")
         unique_ids(self.answers, "an answer")

@@ -142,7 +142,7 @@ def _columns_of_items(items: Items, rows: npt.NDArray[np.int64]) -> "dict[str, p
     return {"item": _texts(items).gather(rows)}
 
 
-def _texts(ids: tuple[Id, ...]) -> "pl.Series":
+def _texts(ids: Sequence[Id]) -> "pl.Series":
     import polars as pl
 
     if any(isinstance(name, str) for name in ids):

@@ -1,0 +1,141 @@
+"""Speed and memory of EM and of reading votes, on the released votes of ImageNet ReaL."""
+
+import json
+import subprocess
+import sys
+import time
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+from memory import anonymous_mib
+
+from reassess.dawid_skene import fit
+from reassess.errors import ConvergenceWarning
+from reassess.formats.votes import read_votes
+from reassess.sources import fetch
+from reassess.votes import Votes
+
+WORDS = ("no", "maybe", "yes")
+THREADS = 2
+FEW, MANY = 1, 101  # iterations; the difference leaves out what is done once
+COPIES = 100
+SIZE = "924,810 votes, 3 x 3"
+
+
+@pytest.fixture(scope="module")
+def path() -> Path:
+    return fetch("imagenet-real-raters")
+
+
+@pytest.fixture(scope="module")
+def votes(path: Path) -> Votes:
+    return read_votes(path)
+
+
+def iterate(votes: Votes, iterations: int) -> None:
+    """So many iterations of plain maximum likelihood, without a stop."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fit(votes, truths=WORDS, smoothing=0, tolerance=1e-300, max_iterations=iterations, threads=THREADS)
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def seconds_an_iteration(run: Callable[[int], object], few: int, many: int, *, rounds: int) -> float:
+    run(few)  # warms up
+    return median((seconds_of(lambda: run(many)) - seconds_of(lambda: run(few))) / (many - few) for _ in range(rounds))
+
+
+@pytest.fixture(scope="module")
+def crowd_kit(votes: Votes) -> float:
+    """Seconds an iteration of crowd-kit's DawidSkene, which is kept from stopping."""
+    import pandas as pd
+    from crowdkit.aggregation import DawidSkene
+
+    table = pd.DataFrame({"task": votes.item_ids, "worker": votes.rater_ids, "label": votes.answer_ids})
+    return seconds_an_iteration(lambda n: DawidSkene(n_iter=n, tol=float("-inf")).fit(table), 1, 4, rounds=3)
+
+
+def test_one_iteration(row: Any, votes: Votes, crowd_kit: float) -> None:
+    ours = seconds_an_iteration(lambda n: iterate(votes, n), FEW, MANY, rounds=7)
+    row(f"one EM iteration, {SIZE}, {THREADS} threads", ours, "crowd-kit DawidSkene", crowd_kit, ">= 100")
+
+
+def test_until_it_converges(row: Any, votes: Votes, crowd_kit: float) -> None:
+    def run() -> int:
+        return fit(votes, truths=WORDS, smoothing=0, threads=THREADS).iterations
+
+    iterations = run()
+    ours = median(seconds_of(run) for _ in range(5))
+    name = f"EM to 1e-6, {SIZE}, {iterations} iterations"
+    row(name, ours, "1.5 s", 1.5, "<= 1")
+    row(name, ours, f"crowd-kit, {iterations} iterations, extrapolated", iterations * crowd_kit, ">= 1")
+
+
+def test_a_hundred_times_the_votes(row: Any, path: Path) -> None:
+    """In a process of its own, of which the system tells the highest memory; reading is part of it."""
+    command = [sys.executable, str(Path(__file__)), str(path)]
+    result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    tiled = result["votes"]
+    mib = 16 * tiled / 2**20
+    row(
+        f"one EM iteration, {tiled:,} votes, 3 x 3, {THREADS} threads",
+        result["seconds"],
+        "400 million votes a second",
+        tiled / 400e6,
+        "<= 1",
+        peak_mib=result["peak_mib"],
+        must_mib=round(mib),
+    )
+
+
+def test_reading(compare: Any, path: Path) -> None:
+    def inflate() -> None:
+        with zipfile.ZipFile(path) as archive, archive.open("tensor.npy") as member:
+            while member.read(1 << 20):
+                pass
+
+    read_votes(fetch("imagenet-real-golden"))
+    peak = anonymous_mib(lambda: read_votes(path))
+    compare(
+        "reading raters.npz",
+        lambda: read_votes(path),
+        inflate,
+        against="inflating the tensor alone",
+        must="<= 1.3",
+        rounds=7,
+        peak_mib=peak,
+        must_mib=64,
+    )
+
+
+def tile(votes: Votes, copies: int) -> Votes:
+    """Each item and its votes as many times as `copies` says."""
+    import numpy as np
+
+    steps = np.arange(copies)[:, None] * len(votes)
+    indptr = np.append((steps + votes.indptr[:-1]).ravel(), copies * len(votes))
+    rater_ids, answer_ids = np.tile(votes.rater_ids, copies), np.tile(votes.answer_ids, copies)
+    return Votes(range(indptr.size - 1), indptr, rater_ids, answer_ids, votes.raters, votes.answers)
+
+
+def measure_tiled(path: Path) -> dict[str, float]:
+    import resource
+
+    votes = tile(read_votes(path), COPIES)
+    seconds = seconds_an_iteration(lambda n: iterate(votes, n), 2, 12, rounds=3)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"votes": len(votes), "seconds": seconds, "peak_mib": peak}
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure_tiled(Path(sys.argv[1]))))

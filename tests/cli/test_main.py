@@ -16,8 +16,7 @@ def test_help_lists_every_command(flag: str, run: Callable) -> None:
     done = run(flag)
     assert (done.code, done.err) == (0, "")
     for name, what in COMMANDS.items():
-        assert f"  {name} " in done.out
-        assert what in done.out
+        assert f"{name} {what}" in in_one_line(done.out)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -25,7 +24,11 @@ def test_every_command_has_help_of_its_own_that_begins_with_its_line_in_the_list
     done = run(name, "--help")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"Usage: reassess {name} ")
-    assert COMMANDS[name] in done.out
+    assert COMMANDS[name] in in_one_line(done.out)
+
+
+def in_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def leaves(command: click.Command, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], click.Command]:
@@ -38,10 +41,13 @@ def leaves(command: click.Command, path: tuple[str, ...] = ()) -> dict[tuple[str
     return found
 
 
-@pytest.mark.parametrize("path", leaves(app), ids=" ".join)
-def test_every_command_takes_the_common_options(path: tuple[str, ...]) -> None:
-    options = {option for param in leaves(app)[path].params for option in param.opts}
-    assert {"--json", "--force", "--quiet", "--offline"} <= options
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_the_common_options(name: str) -> None:
+    command = app.get_command(click.Context(app), name)
+    assert command is not None
+    for leaf in leaves(command).values():
+        options = {option for param in leaf.params for option in param.opts}
+        assert {"--json", "--force", "--quiet", "--offline"} <= options
 
 
 def test_the_version_is_that_of_the_package(run: Callable) -> None:

@@ -211,3 +211,9 @@ def test_label_sets_of_no_image_know_nothing() -> None:
     nothing = LabelSets.from_lists([], [])
     found = outcomes(said([0], ["a.png"]), nothing, original=nothing, ignore_unknown=True)
     assert found.state.tolist() == [UNKNOWN]
+
+
+def test_a_validation_image_that_no_file_holds_was_never_rated_and_is_not_unknown() -> None:
+    labels = LabelSets.from_lists(["ILSVRC2012_val_00000001.JPEG"], [[3]])
+    said = Predictions.from_ids([3, 4], images=["ILSVRC2012_val_00000001.png", "val/ILSVRC2012_val_00000002.png"])
+    assert outcomes(said, labels).state.tolist() == [LABELLED, UNLABELLED]

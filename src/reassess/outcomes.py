@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from reassess.accuracy import best_ranks, ranks_and_top1
 from reassess.errors import DataError, some
+from reassess.imagenet import is_validation
 from reassess.labels import LabelSets, runs
-from reassess.names import Match, join
+from reassess.names import Match, join, validation_names
 from reassess.predictions import Predictions
 
 __all__ = ["EMPTY", "LABELLED", "STATES", "UNKNOWN", "UNLABELLED", "Outcomes", "outcomes"]
@@ -74,7 +75,7 @@ def outcomes(
     predictions, labels, original
         What the model said, the valid classes, and the original labels.
     also_known
-        Names of images that are known beside those of the labels.
+        Names of images that are known beside those of the labels; of ImageNet's labels, all validation images are.
     match
         How images are joined, see `reassess.names.image_keys`.
     ignore_unknown
@@ -93,10 +94,11 @@ def outcomes(
     if original is not None:
         original_rows = join(images, original.images, match=match, known_where="the original labels")
     state = _states(labels, label_rows, original_rows >= 0)
-    missing = np.flatnonzero(state == UNKNOWN)
-    if missing.size and also_known:
-        found = join([images[row] for row in missing.tolist()], also_known, match=match, known_where="the scores")
-        state[missing[found >= 0]] = UNLABELLED
+    for known in (also_known, validation_names()):
+        missing = np.flatnonzero(state == UNKNOWN)
+        if missing.size and (known is also_known or is_validation(labels.images)):
+            found = join([images[row] for row in missing.tolist()], known, match=match, known_where="the known images")
+            state[missing[found >= 0]] = UNLABELLED
     if not ignore_unknown:
         _refuse_unknown(images, np.flatnonzero(state == UNKNOWN), labels)
     classes = _count_classes(predictions, labels, original)

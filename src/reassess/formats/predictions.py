@@ -13,7 +13,7 @@ import numpy.typing as npt
 from reassess.classes import Classes
 from reassess.errors import DataError, MissingPackageError
 from reassess.formats.archives import MAX_BYTES, check_declared, open_archive, read_npy
-from reassess.formats.files import check_input, suffix_of, writing
+from reassess.formats.files import check_input, check_output, suffix_of, writing
 from reassess.formats.outputs import check_outputs
 from reassess.formats.prediction_tables import read_prediction_table
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
@@ -108,12 +108,15 @@ def write_predictions(path: str | Path, predictions: Predictions, *, topk: int =
         raise DataError(
             "an npy file cannot say which outputs are which classes", where=path, mend="write a table, such as .parquet"
         )
-    with ExitStack() as both:
-        temporary = both.enter_context(writing(path, force=force))
-        if predictions.images is not None:
-            names = both.enter_context(writing(path.with_suffix(".txt"), force=force))
-            names.write_text(_lines(path, predictions.images), encoding="utf-8")
-        _save(temporary, predictions)
+    names = None
+    if predictions.images is not None:
+        check_output(path.with_suffix(".txt"), force=force)
+        names = _lines(path, predictions.images)
+    with ExitStack() as both:  # neither takes its place before both are written
+        _save(both.enter_context(writing(path, force=force)), predictions)
+        if names is not None:
+            text = both.enter_context(writing(path.with_suffix(".txt"), force=force))
+            text.write_text(names, encoding="utf-8")
 
 
 def _lines(path: Path, names: Sequence[str]) -> str:

@@ -1,0 +1,605 @@
+"""Predictions as arrays: what is decided, what is printed of it, and that nothing is copied or run."""
+
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from reassess.classes import Classes
+from reassess.formats.files import read_lines
+from reassess.formats.predictions import read_predictions, write_predictions
+from reassess.predictions import Predictions
+
+CLASSES = Classes(3, ("n01", "n02", "n03"), ("crane", "dog, hound", "crane"))
+SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], np.float32)
+IMAGES = ("a b.png", "00012.png")
+
+
+def save(path, array):
+    np.save(path, array, allow_pickle=True)
+    return path
+
+
+def savez(path, **arrays):
+    np.savez(path, allow_pickle=True, **arrays)
+    return path
+
+
+def top1(predictions):
+    return predictions.best(1)[0][:, 0].tolist()
+
+
+# --- npy ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "<i4", ">i4", "i8", "u8"])
+@pytest.mark.parametrize(
+    ("ids", "detected"),
+    [([1, 2], "npy 2: ids, top 1"), ([[1], [2]], "npy 2x1: ids, top 1"), ([[1, 0], [2, 1]], "npy 2x2: ids, top 2")],
+)
+def test_integers_are_ids_best_first(tmp_path, ids, detected, dtype):
+    found = read_predictions(save(tmp_path / "p.npy", np.array(ids, dtype)), CLASSES)
+    assert found.detected == detected
+    assert found.class_ids.tolist() == np.reshape(ids, (2, -1)).tolist()
+
+
+def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused, tmp_path):
+    ids = np.arange(42).reshape(2, 21)
+    assert read_predictions(save(tmp_path / "p.npy", ids[:, :20])).detected == "npy 2x20: ids, top 20"
+    assert refused(read_predictions, save(tmp_path / "p.npy", ids)) == (
+        "too many ids a row\n  where:   DIR/p.npy\n  allowed: 1 to 20 ids a row, best first\n  found:   shape (2, 21)\n"
+        "  to mend: if these are scores, save them as floats"
+    )
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(("dtype", "name"), [("f2", "float16"), ("f4", "float32"), ("f8", "float64")])
+def test_floats_are_scores_which_stay_on_the_disk(tmp_path, dtype, name, order):
+    found = read_predictions(save(tmp_path / "p.npy", SCORES.astype(dtype, order=order)), CLASSES)
+    assert found.detected == f"npy 2x3: scores, {name}"
+    assert found.scores.dtype == dtype
+    assert isinstance(found.scores, np.memmap)  # not read, and so not copied
+    assert not found.scores.flags.owndata
+    assert top1(found) == [1, 0]
+
+
+def test_a_name_for_each_row_does_not_copy_the_scores(tmp_path):
+    found = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, names=IMAGES)
+    assert isinstance(found.scores, np.memmap)
+    assert (found.images, found.detected) == (IMAGES, "npy 2x3: scores, float32, names from a file")
+
+
+def test_scores_of_the_other_byte_order_are_the_same_scores(tmp_path):
+    found = read_predictions(save(tmp_path / "p.npy", SCORES.astype(">f4")), CLASSES)
+    assert (found.detected, found.scores.tolist()) == ("npy 2x3: scores, float32", SCORES.tolist())
+
+
+OUTPUTS = "name the class of each output with --classes FILE, one wnid or name a line"
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (
+            np.zeros((2, 4)),
+            "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 3 columns\n  found:   4 columns\n"
+            f"  to mend: if the first output is a background class, save scores[:, 1:]; else {OUTPUTS}",
+        ),
+        (
+            np.zeros((2, 2)),
+            "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 3 columns\n  found:   2 columns\n"
+            f"  to mend: {OUTPUTS}",
+        ),
+        (
+            np.zeros(3),
+            "floats are scores, one row an image and one column a class\n  where:   DIR/p.npy\n"
+            "  allowed: shape (N, classes)\n  found:   shape (3,)\n"
+            "  to mend: if these are class ids, save them as integers",
+        ),
+        (
+            np.zeros((2, 3, 1)),
+            "floats are scores, one row an image and one column a class\n  where:   DIR/p.npy\n"
+            "  allowed: shape (N, classes)\n  found:   shape (2, 3, 1)",
+        ),
+        (
+            np.zeros((2, 3), np.longdouble),
+            "scores must be floats, one row an image and one column a class\n  where:   DIR/p.npy\n"
+            "  allowed: float16, float32 or float64 of shape (N, classes)\n"
+            f"  found:   {np.dtype(np.longdouble)} (2, 3)",
+        ),
+        *[
+            (
+                array,
+                "the array holds neither ids nor scores\n  where:   DIR/p.npy\n  allowed: integers or floats\n"
+                f"  found:   {array.dtype} (2,)",
+            )
+            for array in (np.zeros(2, bool), np.zeros(2, complex), np.array(["n01", "n02"]), np.zeros(2, "M8[s]"))
+        ],
+        (
+            np.zeros((0, 3)),
+            "the array has no rows\n  where:   DIR/p.npy\n  found:   shape (0, 3)\n  to mend: write it again",
+        ),
+        (
+            np.array(7),
+            "class ids must be integers\n  where:   DIR/p.npy\n  allowed: shape (N,) or (N, k)\n  found:   int64 ()",
+        ),
+        (
+            np.array([1, -1]),
+            "class id out of range\n  where:   DIR/p.npy, row 1\n  allowed: 0 to 2147483647\n  found:   -1",
+        ),
+        (
+            np.array([1, 2**63], np.uint64),
+            "class id out of range\n  where:   DIR/p.npy, row 1\n  allowed: 0 to 2147483647\n"
+            "  found:   9223372036854775808",
+        ),
+        (
+            np.array([[1, 2], [1, 1]]),
+            "a row holds a class twice\n  where:   DIR/p.npy, row 1\n"
+            "  allowed: the best classes, each once, best first\n  found:   [1, 1]",
+        ),
+    ],
+)
+def test_an_array_that_is_neither_ids_nor_scores_is_refused(refused, tmp_path, array, said):
+    assert refused(read_predictions, save(tmp_path / "p.npy", array), CLASSES) == said
+
+
+def test_imagenets_1001_outputs_are_refused(refused, tmp_path):
+    assert refused(read_predictions, save(tmp_path / "p.npy", np.zeros((1, 1001))), Classes(1000)) == (
+        "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 1,000 columns\n  found:   1,001 columns\n"
+        f"  to mend: if the first output is a background class, save scores[:, 1:]; else {OUTPUTS}"
+    )
+
+
+PICKLED = (
+    "the file holds pickled Python objects, which are never loaded: unpickling can run any code\n"
+    "  where:   DIR/{}\n  allowed: arrays of numbers or text\n"
+    "  to mend: save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
+)
+
+
+def test_pickles_are_refused_and_their_code_does_not_run(refused, file, tmp_path, trap):
+    objects = np.array([trap, trap], object)
+    assert refused(read_predictions, save(tmp_path / "p.npy", objects)) == PICKLED.format("p.npy, the file")
+    assert refused(read_predictions, file("q.npy", pickle.dumps(trap))) == PICKLED.format("q.npy, the file")
+    path = savez(tmp_path / "p.npz", scores=SCORES, names=objects)
+    assert refused(read_predictions, path) == PICKLED.format("p.npz, array names")
+
+
+def test_a_file_of_no_known_kind_is_refused(refused, tmp_path):
+    assert refused(read_predictions, tmp_path / "p.pkl") == (
+        "predictions cannot be kept in a file of this kind\n  where:   DIR/p.pkl\n"
+        "  allowed: .npy, .npz, .pt, .pth, .safetensors, .csv, .tsv, .jsonl, .parquet, .json\n  found:   .pkl"
+    )
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".csv", ".json", ".parquet"])
+def test_a_file_that_is_missing_or_empty_is_refused(refused, file, tmp_path, suffix):
+    path = tmp_path / f"p{suffix}"
+    assert refused(read_predictions, path) == f"no such file\n  where:   DIR/p{suffix}\n  to mend: check the path"
+    file(path.name, "")
+    assert refused(read_predictions, path) == f"the file is empty\n  where:   DIR/p{suffix}\n  to mend: write it again"
+
+
+# --- npz ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["names", "filenames", "paths"])
+@pytest.mark.parametrize("names", [np.array(IMAGES), np.array(IMAGES).astype("S"), np.array(IMAGES).astype(">U20")])
+def test_an_archive_may_name_its_images(tmp_path, key, names):
+    found = read_predictions(savez(tmp_path / "p.npz", logits=SCORES, **{key: names}), CLASSES)
+    assert found.images == IMAGES
+    assert found.detected == "npz, array logits 2x3: scores, float32"
+    assert top1(found) == [1, 0]
+
+
+def test_an_archive_of_ids_without_names(tmp_path):
+    found = read_predictions(savez(tmp_path / "p.npz", top5=np.array([[1, 2]])), CLASSES)
+    assert (found.images, found.detected) == (None, "npz, array top5 1x2: ids, top 2")
+
+
+def test_numbers_that_name_images_are_their_digits(tmp_path):
+    assert read_predictions(savez(tmp_path / "p.npz", ids=[1, 2], names=[7, 12])).images == ("7", "12")
+
+
+UNCLEAR = "allowed: one array of ids or scores, and one of names, filenames, paths"
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        (
+            {"a": SCORES, "b": SCORES},
+            f"it is not clear which array holds the predictions\n  where:   DIR/p.npz\n  {UNCLEAR}\n  found:   a, b\n"
+            "  to mend: save one array of predictions a file",
+        ),
+        (
+            {"names": np.array(IMAGES)},
+            f"it is not clear which array holds the predictions\n  where:   DIR/p.npz\n  {UNCLEAR}\n  found:   names\n"
+            "  to mend: save one array of predictions a file",
+        ),
+        (
+            {"a": SCORES, "names": np.array(IMAGES), "paths": np.array(IMAGES)},
+            f"two arrays of names\n  where:   DIR/p.npz\n  {UNCLEAR}\n  found:   a, names, paths\n"
+            "  to mend: save one array of predictions a file",
+        ),
+        (
+            {"a": SCORES, "names": np.array(["a"])},
+            "not one name a row of the predictions\n  where:   DIR/p.npz\n  allowed: 2 names\n  found:   1 names",
+        ),
+        (
+            {"a": SCORES, "names": np.array(["a", "a"])},
+            "an image is named twice\n  where:   DIR/p.npz, the predictions\n  found:   a (row 0) and a (row 1)\n"
+            "  to mend: keep one row for each image",
+        ),
+        (
+            {"a": SCORES, "names": np.array(["a", ""])},
+            "an image has no name\n  where:   DIR/p.npz, the predictions, row 1\n  to mend: name every image",
+        ),
+        *[
+            (
+                {"a": SCORES, "names": names},
+                "the array does not hold image names\n  where:   DIR/p.npz, array names\n"
+                f"  allowed: text of shape (N,)\n  found:   {names.dtype} {names.shape}\n"
+                "  to mend: save names.astype(str)",
+            )
+            for names in (np.array([1.0, 2.0]), np.array([IMAGES]), np.array([b"a", b"\xff"]))
+        ],
+    ],
+)
+def test_an_archive_that_is_not_clear_is_refused(refused, tmp_path, arrays, said):
+    assert refused(read_predictions, savez(tmp_path / "p.npz", **arrays), CLASSES) == said
+
+
+def test_an_archive_that_declares_too_much_is_refused(refused, tmp_path):
+    path = tmp_path / "p.npz"
+    np.savez_compressed(path, scores=np.zeros((1000, 1000), np.float32))
+    assert refused(read_predictions, path, max_bytes=10**6) == (
+        "the archive declares more than is allowed\n  where:   DIR/p.npz\n  allowed: 1,000,000 bytes\n"
+        "  found:   4,000,128 bytes\n  to mend: if you trust the file, pass --max-bytes 4000128"
+    )
+    assert len(read_predictions(path)) == 1000
+
+
+# --- names and outputs from beside the file -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (
+            ["a"],
+            "not one name a row of the predictions\n  where:   DIR/p.npy\n  allowed: 2 names\n  found:   1 names",
+        ),
+        (
+            ["a", "a"],
+            "an image is named twice\n  where:   DIR/p.npy, the predictions\n  found:   a (row 0) and a (row 1)\n"
+            "  to mend: keep one row for each image",
+        ),
+    ],
+)
+def test_names_that_do_not_fit_are_refused(refused, tmp_path, names, said):
+    assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, names=names) == said
+
+
+def test_names_for_a_file_that_has_its_own_are_refused(refused, tmp_path):
+    path = savez(tmp_path / "p.npz", scores=SCORES, names=np.array(IMAGES))
+    assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == (
+        "the file holds image names of its own\n  where:   DIR/p.npz\n  to mend: leave --names out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("outputs", "columns", "left_out"),
+    [
+        (["n03", "n01", "n02"], [2, 0, 1], ""),
+        (["hound", "0", "n03"], [1, 0, 2], ""),
+        (["background", "n01", "Dog"], [-1, 0, 1], ", 1 outputs left out (no such class)"),
+        (["n01", "wolf", "cat"], [0, -1, -1], ", 2 outputs left out (no such class)"),
+    ],
+)
+def test_a_list_of_outputs_says_which_class_each_is(tmp_path, outputs, columns, left_out):
+    found = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, outputs=outputs)
+    assert found.columns.tolist() == columns
+    assert found.detected == f"npy 2x3: scores, float32{left_out}"
+    assert isinstance(found.scores, np.memmap)
+    ids = read_predictions(save(tmp_path / "q.npy", np.array([0, 2])), CLASSES, outputs=outputs)
+    assert ids.class_ids[:, 0].tolist() == [columns[0], columns[2]]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        (
+            ["n01", "n02"],
+            "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 2 columns\n  found:   3 columns\n"
+            "  to mend: list every output, in order",
+        ),
+        (
+            ["crane", "n01", "n02"],
+            "a class name is shared by two classes\n  where:   the list of outputs\n"
+            "  found:   'crane': 0 n01 crane, 2 n03 crane\n  to mend: name the class by its wnid or id",
+        ),
+        (
+            ["dog", "n01", "hound"],
+            "two outputs are one class\n  where:   the list of outputs\n"
+            "  found:   'dog' (output 0) and 'hound' (output 2) are both 1 n02 dog, hound\n"
+            "  to mend: name each output by its wnid",
+        ),
+        (
+            ["x", "y", "z"],
+            "none of the outputs is a class of the benchmark\n  where:   the list of outputs\n"
+            "  allowed: wnids such as n01, names such as 'crane'\n  found:   x, y, z\n"
+            "  to mend: name each output by wnid, by class name or by class id",
+        ),
+    ],
+)
+def test_a_list_of_outputs_that_does_not_fit_is_refused(refused, tmp_path, outputs, said):
+    assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, outputs=outputs) == said
+
+
+def test_an_id_past_the_list_of_outputs_is_refused(refused, tmp_path):
+    path = save(tmp_path / "p.npy", np.array([0, 3]))
+    assert refused(read_predictions, path, CLASSES, outputs=["n01", "n02", "n03"]) == (
+        "class id out of range\n  where:   DIR/p.npy, row 1\n  allowed: 0 to 2\n  found:   3"
+    )
+
+
+# --- torch and safetensors ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def torch(needs):
+    needs("torch")
+    import torch
+
+    return torch
+
+
+@pytest.fixture
+def safetensors(torch, needs):
+    needs("safetensors")
+    import safetensors.torch
+
+    return safetensors.torch
+
+
+@pytest.mark.parametrize("suffix", ["pt", "pth"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_a_tensor_of_scores_is_read(torch, tmp_path, suffix, dtype):
+    torch.save(torch.tensor(SCORES, requires_grad=True).to(getattr(torch, dtype)), tmp_path / f"p.{suffix}")
+    found = read_predictions(tmp_path / f"p.{suffix}", CLASSES)
+    assert (found.detected, found.dtype, top1(found)) == (f"{suffix} 2x3: scores, {dtype}", dtype, [1, 0])
+
+
+def test_a_tensor_of_ids_is_read(torch, tmp_path):
+    torch.save(torch.tensor([[1, 0], [2, 1]]), tmp_path / "p.pt")
+    found = read_predictions(tmp_path / "p.pt", CLASSES)
+    assert (found.detected, found.class_ids.tolist()) == ("pt 2x2: ids, top 2", [[1, 0], [2, 1]])
+
+
+@pytest.mark.parametrize("key", ["names", "filenames", "paths"])
+def test_a_dictionary_of_a_tensor_and_names_is_read(torch, tmp_path, key):
+    torch.save({"logits": torch.tensor(SCORES).T.contiguous().T, key: list(IMAGES)}, tmp_path / "p.pt")
+    found = read_predictions(tmp_path / "p.pt", CLASSES)
+    assert (found.images, top1(found)) == (IMAGES, [1, 0])
+
+
+def test_numbers_that_name_images_may_be_a_tensor(torch, tmp_path):
+    torch.save({"logits": torch.tensor(SCORES), "names": torch.tensor([7, 12])}, tmp_path / "p.pt")
+    assert read_predictions(tmp_path / "p.pt", CLASSES).images == ("7", "12")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_safetensors_of_scores_are_read(safetensors, torch, tmp_path, dtype):
+    tensor = torch.tensor(SCORES).to(getattr(torch, dtype))
+    safetensors.save_file({"logits": tensor}, tmp_path / "p.safetensors")
+    found = read_predictions(tmp_path / "p.safetensors", CLASSES)
+    assert (found.detected, top1(found)) == (f"safetensors 2x3: scores, {dtype}", [1, 0])
+
+
+def test_bfloat16_scores_are_their_numbers_to_the_last_bit(torch, tmp_path):
+    tensor = torch.randn(50, 7, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
+    torch.save(tensor, tmp_path / "p.pt")
+    ids, values = read_predictions(tmp_path / "p.pt").best(7)
+    expected, order = tensor.float().sort(descending=True, stable=True)
+    assert ids.tolist() == order.tolist()
+    assert values.tolist() == expected.tolist()
+
+
+def test_a_malicious_tensor_file_is_refused_and_its_code_does_not_run(refused, torch, tmp_path, trap):
+    torch.save({"scores": torch.zeros(2, 3), "names": trap}, tmp_path / "p.pt")
+    said = refused(read_predictions, tmp_path / "p.pt").splitlines()
+    assert said[:3] == [
+        "the file cannot be loaded as plain tensors",
+        "  where:   DIR/p.pt",
+        "  allowed: a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded",
+    ]
+    assert said[3].startswith("  found:   Weights only load failed.")  # in torch's own words
+    assert said[4:] == ["  to mend: torch.save(scores.cpu(), path)"]
+
+
+@pytest.mark.parametrize("content", [b"image,prediction\na,1\n", b"PK\x03\x04 cut short"])
+def test_a_broken_tensor_file_is_refused(refused, torch, file, content):
+    said = refused(read_predictions, file("p.pt", content))
+    assert said.startswith("the file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n")
+    assert said.endswith("\n  to mend: torch.save(scores.cpu(), path)")
+
+
+def test_a_tensor_file_that_declares_too_much_is_refused(refused, torch, tmp_path):
+    torch.save(torch.zeros(100, 100), tmp_path / "p.pt")
+    with zipfile.ZipFile(tmp_path / "p.pt") as file:
+        declared = sum(member.file_size for member in file.infolist())
+    assert declared > 40_000
+    assert refused(read_predictions, tmp_path / "p.pt", max_bytes=40_000) == (
+        "the archive declares more than is allowed\n  where:   DIR/p.pt\n  allowed: 40,000 bytes\n"
+        f"  found:   {declared:,} bytes\n  to mend: if you trust the file, pass --max-bytes {declared}"
+    )
+
+
+def dictionaries(torch):
+    tensor = torch.tensor(SCORES)
+    return {
+        "a, b": {"a": tensor, "b": tensor},
+        "names": {"names": list(IMAGES)},
+        "list": [tensor, tensor],
+        "nothing": {},
+        "a, names, paths": {"a": tensor, "names": list(IMAGES), "paths": list(IMAGES)},
+    }
+
+
+@pytest.mark.parametrize("found", ["a, b", "names", "list", "nothing", "a, names, paths"])
+def test_a_dictionary_that_is_not_clear_is_refused(refused, torch, tmp_path, found):
+    torch.save(dictionaries(torch)[found], tmp_path / "p.pt")
+    assert refused(read_predictions, tmp_path / "p.pt") == (
+        "it is not clear which tensor holds the predictions\n  where:   DIR/p.pt\n"
+        f"  allowed: one tensor of ids or scores, and one list of names, filenames, paths\n  found:   {found}\n"
+        "  to mend: save one tensor of predictions a file"
+    )
+
+
+@pytest.mark.parametrize("kind", ["float8_e5m2", "sparse"])
+def test_a_tensor_that_numpy_does_not_know_is_refused(refused, torch, tmp_path, kind):
+    tensor = torch.tensor(SCORES)
+    torch.save(tensor.to_sparse() if kind == "sparse" else tensor.to(torch.float8_e5m2), tmp_path / "p.pt")
+    assert refused(read_predictions, tmp_path / "p.pt") == (
+        "a tensor of this kind cannot be read\n  where:   DIR/p.pt\n"
+        "  allowed: a dense tensor of float16, bfloat16, float32 or float64 scores, or of integer ids\n"
+        f"  found:   torch.{'float32' if kind == 'sparse' else kind}\n"
+        "  to mend: torch.save(scores.float().cpu(), path)"
+    )
+
+
+def test_a_truncated_safetensors_file_is_refused(refused, safetensors, torch, file, tmp_path):
+    safetensors.save_file({"logits": torch.tensor(SCORES)}, tmp_path / "whole.safetensors")
+    path = file("p.safetensors", (tmp_path / "whole.safetensors").read_bytes()[:-1])
+    said = refused(read_predictions, path)
+    assert said.startswith("the file is not a whole safetensors file\n  where:   DIR/p.safetensors\n  found:   ")
+    assert said.endswith("\n  to mend: get or write the file again")
+
+
+@pytest.mark.parametrize(
+    ("name", "missing", "package", "purpose"),
+    [
+        ("p.pt", "torch", "torch", "reading .pt files"),
+        ("p.pth", "torch", "torch", "reading .pth files"),
+        ("p.safetensors", "safetensors.torch", "safetensors", "reading .safetensors files"),
+    ],
+)
+def test_a_package_that_is_missing_is_said(refused, tmp_path, monkeypatch, name, missing, package, purpose):
+    monkeypatch.setitem(__import__("sys").modules, missing, None)
+    assert refused(read_predictions, tmp_path / name) == (
+        f"{purpose} needs the package {package}, which is not installed\n  to mend: pip install 'reassess[torch]'"
+    )
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+names = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r\n"), min_size=1, max_size=10)
+floats = arrays.arrays(
+    np.float32, st.tuples(st.just(3), st.integers(1, 7)), elements=st.floats(width=32, allow_nan=False)
+)
+
+
+@given(st.lists(names, min_size=3, max_size=3, unique=True), floats)
+def test_scores_and_names_come_back_from_npy_and_its_text(scratch, names, scores):
+    path = scratch / "p.npy"
+    write_predictions(path, Predictions.from_scores(scores, names), force=True)
+    found = read_predictions(path, names=read_lines(path.with_suffix(".txt")))
+    assert found.images == tuple(names)
+    assert np.array_equal(found.scores, scores)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+@given(st.lists(names, min_size=3, max_size=3, unique=True), floats.filter(lambda scores: np.isfinite(scores).all()))
+def test_the_best_classes_and_their_scores_come_back_from_a_table(scratch, suffix, names, scores):
+    path, predictions = scratch / f"p{suffix}", Predictions.from_scores(scores, names)
+    write_predictions(path, predictions, topk=5, force=True)
+    found = read_predictions(path, Classes(7))
+    depth = min(5, scores.shape[1])
+    column = "prediction_1" if depth == 1 else f"prediction_1 to prediction_{depth}"
+    assert found.detected == f"{suffix[1:]}: images named by column image; ids, top {depth}, column {column}"
+    assert found.images == tuple(names)
+    assert np.array_equal(found.class_ids, predictions.best(depth)[0])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_the_scores_of_a_table_are_those_of_its_classes(tmp_path, suffix):
+    import polars as pl
+
+    path = tmp_path / f"p{suffix}"
+    write_predictions(path, Predictions.from_scores(SCORES, IMAGES), topk=2)
+    table = pl.read_csv(path) if suffix == ".csv" else pl.read_parquet(path)
+    assert table.columns == ["image", "prediction_1", "prediction_2", "score_1", "score_2"]
+    assert table.rows() == [
+        ("a b.png", 1, 2, pytest.approx(0.7), pytest.approx(0.2)),
+        ("00012.png", 0, 2, pytest.approx(0.5), pytest.approx(0.3)),
+    ]
+
+
+def test_ids_come_back_from_npy(tmp_path):
+    write_predictions(tmp_path / "p.npy", Predictions.from_ids([[1, 0], [2, 1]]))
+    assert read_predictions(tmp_path / "p.npy").class_ids.tolist() == [[1, 0], [2, 1]]
+    assert not (tmp_path / "p.txt").exists()
+
+
+def test_bfloat16_is_written_as_the_float32_that_numpy_knows(tmp_path):
+    bits = (SCORES.view(np.int32) >> 16).astype(np.int16)
+    write_predictions(tmp_path / "p.npy", Predictions.from_bfloat16(bits))
+    found = read_predictions(tmp_path / "p.npy", CLASSES)
+    assert found.dtype == "float32"
+    assert np.array_equal(found.scores.view(np.int32) >> 16, bits)
+
+
+def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(refused, tmp_path):
+    mapped = Predictions.from_scores(SCORES, IMAGES, columns=np.array([2, -1, 0]))
+    assert refused(write_predictions, tmp_path / "p.npy", mapped) == (
+        "an npy file cannot say which outputs are which classes\n  where:   DIR/p.npy\n"
+        "  to mend: write a table, such as .parquet"
+    )
+    write_predictions(tmp_path / "p.csv", mapped)
+    assert read_predictions(tmp_path / "p.csv", CLASSES).class_ids.tolist() == [[0, 2], [2, 0]]
+
+
+def test_a_name_with_a_line_break_needs_a_table(refused, tmp_path):
+    predictions = Predictions.from_ids([1, 2], ["a", "b\nc"])
+    assert refused(write_predictions, tmp_path / "p.npy", predictions) == (
+        "an image name holds a line break\n  where:   DIR/p.npy, row 1\n  found:   'b\\nc'\n"
+        "  to mend: write a table, such as .parquet"
+    )
+    assert list(tmp_path.iterdir()) == []
+    write_predictions(tmp_path / "p.csv", predictions)
+    assert read_predictions(tmp_path / "p.csv").images == ("a", "b\nc")
+
+
+@pytest.mark.parametrize("there", ["p.npy", "p.txt"])
+def test_neither_the_array_nor_its_names_overwrite_unless_forced(refused, file, tmp_path, there):
+    file(there, "old")
+    predictions = Predictions.from_ids([1, 2], IMAGES)
+    assert refused(write_predictions, tmp_path / "p.npy", predictions) == (
+        f"the output file exists\n  where:   DIR/{there}\n  to mend: choose another name, or overwrite it with --force"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [there]
+    assert (tmp_path / there).read_text() == "old"
+    write_predictions(tmp_path / "p.npy", predictions, force=True)
+    assert len(read_predictions(tmp_path / "p.npy", names=read_lines(tmp_path / "p.txt"))) == 2
+
+
+def test_a_failed_write_keeps_both_old_files(refused, file, tmp_path, monkeypatch):
+    def fail(*args, **options):
+        raise OSError(28, "No space left on device")
+
+    file("p.npy", "old array")
+    file("p.txt", "old names")
+    monkeypatch.setattr(np, "save", fail)
+    assert refused(write_predictions, tmp_path / "p.npy", Predictions.from_ids([1, 2], IMAGES), force=True) == (
+        "the output file cannot be written\n  where:   DIR/p.npy\n  found:   No space left on device\n"
+        "  to mend: make room, or choose another name or folder"
+    )
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "p.npy": "old array",
+        "p.txt": "old names",
+    }

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 __all__ = [
     "ConvergenceWarning",
     "DataError",
+    "DependenceWarning",
     "MissingPackageError",
     "OutputError",
     "ReassessError",
@@ -98,6 +99,10 @@ class ReassessWarning(UserWarning):
 
 class ConvergenceWarning(ReassessWarning):
     """An iteration was stopped before it came to rest."""
+
+
+class DependenceWarning(ReassessWarning):
+    """Raters are not independent given the truth, as the models of them assume."""
 
 
 def some(items: Sequence[object], *, most: int = 5) -> str:

@@ -1,0 +1,126 @@
+"""How much a vote tells of the truth, in bits, and how well that is known from some votes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Information", "measure", "mutual_information", "resampling"]
+
+_ROUNDING = 1e-12  # bits; what is below is rounding
+_CELLS_A_BLOCK = 1 << 22
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Information:
+    """Bits a vote, and their 95 % interval; neither is below 0.
+
+    >>> Information(0.41, 0.38, 0.44).excludes_none
+    True
+    """
+
+    bits: float
+    low: float
+    high: float
+
+    @property
+    def excludes_none(self) -> bool:
+        """Whether the interval excludes 0: the rater's votes do tell something."""
+        return self.low > 0
+
+    def to_json(self) -> dict[str, float]:
+        """The object that JSON documents hold."""
+        return {"bits": self.bits, "low": self.low, "high": self.high}
+
+
+def mutual_information(matrices: npt.ArrayLike, prior: npt.ArrayLike) -> Floats:
+    """Information between the truth and one vote, in bits.
+
+    I = sum over t and a of p[t] m[t, a] log2(m[t, a] / q[a]), where q[a] = sum over t of p[t] m[t, a]: by how much the
+    vote lowers, on average, the entropy of the truth.
+
+    Parameters
+    ----------
+    matrices
+        Probability of an answer given the truth, shape (..., truths, answers).
+    prior
+        Probability of each truth, shape (..., truths).
+
+    Returns
+    -------
+    float64, shape (...): 0 for a rater who answers alike whatever the truth, at most the entropy of the prior.
+
+    Examples
+    --------
+    >>> never_wrong, at_random = [[1, 0], [0, 1]], [[0.3, 0.7], [0.3, 0.7]]
+    >>> mutual_information([never_wrong, at_random], [0.5, 0.5])
+    array([1., 0.])
+
+    Notes
+    -----
+    Source: Shannon, "A mathematical theory of communication" (1948), section 12; Cover and Thomas, "Elements of
+    information theory", section 2.3.
+    """
+    joint = np.asarray(prior, np.float64)[..., None] * np.asarray(matrices, np.float64)
+    apart = joint.sum(axis=-1, keepdims=True) * joint.sum(axis=-2, keepdims=True)
+    ratio = np.divide(joint, apart, out=np.ones_like(joint), where=joint > 0)
+    bits = (joint * np.log2(ratio)).sum(axis=(-2, -1))
+    return np.where(bits > _ROUNDING, bits, 0.0)
+
+
+def resampling(groups: int, *, resamples: int, seed: int) -> Floats:
+    """How often each group is drawn in each resample of as many groups; float64, shape (resamples, groups)."""
+    drawn = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=resamples)
+    return drawn.astype(np.float64)
+
+
+def measure(counts: Floats, items: Floats, drawn: Floats) -> Information:
+    """Information a vote, measured on votes on items of which the truth, or its distribution, is known.
+
+    The plain estimate from counts is too high: a rater who votes at random seems to tell something. The bootstrap shows
+    by how much, since a resample is as much higher again; that is taken away. The interval is that of the percentiles
+    of the resamples, moved by twice as much: once for the resample and once for the sample. Where a truth has no vote
+    of the rater, the row is taken to be the rater's overall shares, which tell nothing.
+
+    Parameters
+    ----------
+    counts
+        The rater's votes, shape (groups, truths, answers). Groups are what the bootstrap draws: images, whose questions
+        are not independent.
+    items
+        Number of items of each truth, shape (groups, truths): the prior is their share.
+    drawn
+        What `resampling` gives, shape (resamples, groups).
+
+    Notes
+    -----
+    Source: Efron and Tibshirani, "An introduction to the bootstrap" (1993), sections 10.2 and 10.6; for the bias,
+    Miller, "Note on the bias of information estimates" (1955).
+
+    In simulations the interval covers the truth 92 to 97 % of the time where the rater's votes tell something, and
+    more often where they tell next to nothing; with fewer than 20 votes on a truth, less often (docs in the tests).
+    """
+    plain = float(_plain(counts.sum(axis=0), items.sum(axis=0)))
+    flat = counts.reshape(len(counts), -1)
+    block = max(1, _CELLS_A_BLOCK // max(flat.shape[1], 1))
+    resampled = np.concatenate(
+        [
+            _plain((part @ flat).reshape(len(part), *counts.shape[1:]), part @ items)
+            for part in (drawn[start : start + block] for start in range(0, len(drawn), block))
+        ]
+    )
+    bias = float(resampled.mean()) - plain
+    low, high = (np.quantile(resampled, [0.025, 0.975]) - 2 * bias).tolist()
+    return Information(max(plain - bias, 0.0), max(low, 0.0), max(high, 0.0))
+
+
+def _plain(counts: Floats, items: Floats) -> Floats:
+    """Information of the shares of the counts, shape (..., truths, answers)."""
+    overall = counts.sum(axis=-2, keepdims=True)
+    votes = counts.sum(axis=-1, keepdims=True)
+    rows = np.where(votes > 0, counts, overall)
+    sums = rows.sum(axis=-1, keepdims=True)
+    matrices = np.divide(rows, sums, out=np.zeros_like(rows), where=sums > 0)
+    return mutual_information(matrices, items / items.sum(axis=-1, keepdims=True))

@@ -84,7 +84,7 @@ def evaluate(
     jsonl, parquet, pt or safetensors, or as timm's inference script writes them. Images are joined by name.
     """
     _check_call(call, files, thresholds, per_image, by)
-    judges = load_judges(call, labels, original, scores, thresholds)
+    judges = load_judges(call, labels, original, scores, thresholds, max_bytes=reading["max_bytes"])
     options: dict[str, Any] = {"match": match, "ignore_unknown": ignore_unknown}
     if topk is not None:
         options["topk"] = topk

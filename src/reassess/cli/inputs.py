@@ -61,10 +61,12 @@ class Judges:
 
 def load_judges(
     call: Call,
-    labels: str | None = None,
-    original: str | None = None,
-    scores: str | None = None,
+    labels: str | None,
+    original: str | None,
+    scores: str | None,
     thresholds: tuple[float, ...] | None = None,
+    *,
+    max_bytes: int,
 ) -> Judges:
     """Read what models are judged by.
 
@@ -76,29 +78,36 @@ def load_judges(
         Names or paths as given, or None for the defaults; original and scores may be "none".
     thresholds
         Cut the label sets from the scores, which may then be given as labels too.
+    max_bytes
+        Larger archives are refused.
     """
     if thresholds is None:
-        uncut = load_labels(call.resolve("labels", labels or _REAL))
-        is_imagenet = is_validation(uncut.images)
+        sets = load_labels(call.resolve("labels", labels or _REAL))
+        is_imagenet = is_validation(sets.images)
         score_file = _optional(call, "scores", scores, _SCORES if is_imagenet else None)
+        known = None if score_file is None else load_scores(score_file, max_bytes=max_bytes)
     else:
-        if labels and scores:
-            raise click.UsageError("With --threshold, the labels are cut from the scores: give --scores or --labels.")
-        if scores == _NONE:
-            raise click.UsageError("With --threshold, the labels are cut from the scores, which cannot be none.")
-        score_file = call.resolve("scores", scores or labels or _SCORES)
-    known = None if score_file is None else load_scores(score_file)
-    if thresholds is not None:
-        is_imagenet = known is not None and is_validation(known.questions.images)
+        known = load_scores(call.resolve("scores", _to_cut(labels, scores)), max_bytes=max_bytes)
+        is_imagenet = is_validation(known.questions.images)
     original_file = _optional(call, "original", original, _ORIGINAL if is_imagenet else None)
     given = None if original_file is None else load_original(original_file)
-    experts = call.find("imagenet-real-golden") if is_imagenet and known else None
-    if thresholds is None or known is None:
-        cuts: dict[float | None, LabelSets] = {None: uncut}
-        given = None if given is None else _in_classes_of(uncut, given, original_file)
+    if thresholds is None:
+        cuts: dict[float | None, LabelSets] = {None: sets}
+        given = None if given is None else _in_classes_of(sets, given, original_file)
     else:
+        assert known is not None
         cuts = {cut: with_imagenet_classes(label_sets(known, cut, original=given)) for cut in thresholds}
+    experts = call.find("imagenet-real-golden") if is_imagenet and known else None
     return Judges(cuts, given, known, None if experts is None else expert_share(load_votes(experts)))
+
+
+def _to_cut(labels: str | None, scores: str | None) -> str:
+    """The scores from which label sets are cut."""
+    if labels and scores:
+        raise click.UsageError("With --threshold, the labels are cut from the scores: give --scores or --labels.")
+    if scores == _NONE:
+        raise click.UsageError("With --threshold, the labels are cut from the scores, which cannot be none.")
+    return scores or labels or _SCORES
 
 
 def _in_classes_of(labels: LabelSets, original: LabelSets, file: Path | None) -> LabelSets:

@@ -52,7 +52,7 @@ def show(
     """
     if more and not files:
         raise click.UsageError(f"One image at a time; models' outputs go after --predictions (found {more[0]}).")
-    judges = load_judges(call, labels, original, scores)
+    judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
     found = [call.find(name) for name in _RATED[1:]] if is_validation(judges.labels.images) else [None, None]
     votes, experts = (None if path is None else load_votes(path) for path in found)
     known = judges.labels

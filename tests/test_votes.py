@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.errors import DataError
-from reassess.formats.votes import read_votes
+from reassess.formats.votes import read_votes, write_votes
 from reassess.items import find_items, normal_id, unite_items
 from reassess.questions import Questions
 from reassess.votes import Votes, ordered_answers
@@ -273,3 +273,13 @@ def test_the_1979_example_is_as_printed(real_file):
     votes = read_votes(Path(real_file("anesthesia-1979.csv")))
     assert repr(votes) == "Votes(315 votes by 5 raters on 45 items, answers 1, 2, 3, 4)"
     assert votes.counts_by_rater().sum(axis=1).tolist() == [135, 45, 45, 45, 45]
+
+
+def test_numbered_items_need_no_list_of_ids(tmp_path):
+    votes = Votes.from_columns(range(3), *np.array([[2, 0, 1], [0, 0, 0]]).T, ("ann",), WORDS)
+    assert [votes.at(row) for row in range(3)] == ["item 0", "item 1", "item 2"]
+    assert votes.restrict(np.array([2])).items == (2,)
+    assert votes.find((2, 7)).tolist() == [2, -1]
+    assert votes.append(votes_of([(7, "bo", "no")])).items == (0, 1, 2, 7)
+    write_votes(tmp_path / "v.csv", votes)
+    assert read_votes(tmp_path / "v.csv").items == (0, 1, 2)

@@ -235,18 +235,22 @@ def test_an_archive_that_declares_too_much_is_refused(tmp_path):
     assert words(read_votes(path, max_bytes=declared)) == READ
 
 
-def test_a_tensor_that_is_cut_short_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "declared", "held"),
+    [("tensor", "144 bytes for float64 (2, 3, 3)", 124), ("info", "120 bytes for <U5 (3, 2)", 100)],
+)
+def test_an_array_that_is_cut_short_is_refused(tmp_path, name, declared, held):
     whole = save(tmp_path / "v.npz")
     path = tmp_path / "short.npz"
     with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w") as file:
-        for name in source.namelist():
-            content = source.read(name)
-            file.writestr(name, content[:-20] if name == "tensor.npy" else content)
+        for member in source.namelist():
+            content = source.read(member)
+            file.writestr(member, content[:-20] if member == f"{name}.npy" else content)
     with pytest.raises(DataError) as error:
         read_votes(path)
     assert str(error.value) == (
-        f"an array is cut short\n  where:   {path}, array tensor\n"
-        "  allowed: 18 values\n  found:   15 values\n  to mend: get the file again"
+        f"an array is not as long as it declares\n  where:   {path}, array {name}\n"
+        f"  allowed: {declared}\n  found:   {held} bytes\n  to mend: get or write the file again"
     )
 
 

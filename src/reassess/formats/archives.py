@@ -57,17 +57,22 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         with self.stream(name) as stream:
             dtype, shape, fortran = read_header(stream, self.path, name)
-            declared = math.prod(shape) * dtype.itemsize
-            held = self._members[name].file_size - stream.tell()
-            if declared != held or min(shape, default=0) < 0:
-                raise DataError(
-                    "an array is not as long as it declares",
-                    where=f"{self.path}, array {name}",
-                    allowed=f"{declared:,} bytes for {dtype} {shape}",
-                    found=f"{held:,} bytes",
-                    mend="get or write the file again",
-                )
+            held = self.check_length(name, stream, dtype, shape)
             return np.ndarray(shape, dtype, _content(stream, held), order="F" if fortran else "C")
+
+    def check_length(self, name: str, stream: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
+        """How many bytes follow the head of an array's npy file; `DataError` if dtype and shape say otherwise."""
+        declared = math.prod(shape) * dtype.itemsize
+        held = self._members[name].file_size - stream.tell()
+        if declared != held or min(shape, default=0) < 0:
+            raise DataError(
+                "an array is not as long as it declares",
+                where=f"{self.path}, array {name}",
+                allowed=f"{declared:,} bytes for {dtype} {shape}",
+                found=f"{held:,} bytes",
+                mend="get or write the file again",
+            )
+        return held
 
     @contextmanager
     def stream(self, name: str) -> Iterator[IO[bytes]]:

@@ -42,6 +42,7 @@ def _read_questions(archive: Archive, path: Path) -> Questions:
     """The questions of the array info, read in blocks: it is wider than the rest of the questions together."""
     with archive.stream("info" if "info" in archive else _missing(archive, "info")) as stream:
         dtype, shape, fortran = read_header(stream, path, "info")
+        archive.check_length("info", stream, dtype, shape)
         if dtype.kind == "U" and len(shape) == 2 and shape[1] == 2 and shape[0] and not fortran:
             try:
                 return _join_blocks(_info_blocks(stream, dtype), path)
@@ -53,8 +54,6 @@ def _read_questions(archive: Archive, path: Path) -> Questions:
 def _info_blocks(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
     width = 2 * dtype.itemsize
     while block := stream.read(_INFO_ROWS * width):
-        if len(block) % width:
-            raise DataError("an array is cut short")
         yield np.frombuffer(block, dtype).astype(dtype.newbyteorder("="), copy=False).reshape(-1, 2)
 
 
@@ -99,6 +98,7 @@ def _read_tensor(archive: Archive, path: Path, questions: Questions, raters: Seq
     with archive.stream("tensor" if "tensor" in archive else _missing(archive, "tensor")) as stream:
         dtype, shape, fortran = read_header(stream, path, "tensor")
         _check_layout(path, dtype, shape, questions, raters)
+        archive.check_length("tensor", stream, dtype, shape)
         parts, size = [np.empty((3, 0), np.int32)], 0
         for length, at, values in _read_set(stream, dtype):
             cells = np.unravel_index(at + size, shape, order="F" if fortran else "C")
@@ -108,14 +108,6 @@ def _read_tensor(archive: Archive, path: Path, questions: Questions, raters: Seq
                 raise DataError("the tensor is not binary", where=where, allowed="0 and 1", found=values[bad])
             parts.append(np.array(cells, np.int32))
             size += length
-    if size != np.prod(shape, dtype=np.int64):
-        raise DataError(
-            "an array is cut short",
-            where=f"{path}, array tensor",
-            allowed=f"{np.prod(shape, dtype=np.int64):,} values",
-            found=f"{size:,} values",
-            mend="get the file again",
-        )
     ones = np.concatenate(parts, axis=1)
     return _Ones(shape[2], *(ones[:, np.lexsort(ones[::-1])] if fortran else ones))
 
@@ -140,11 +132,10 @@ def _read_set(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[tuple[int, np
 
     found = np.empty(_BLOCK // dtype.itemsize, np.int64)
     while block := stream.read(_BLOCK):
-        whole = block[: len(block) // dtype.itemsize * dtype.itemsize]
-        at = found[: find_set(np.frombuffer(whole, _WORDS[dtype.itemsize]), found)]
-        values = np.frombuffer(whole, dtype)[at]
+        at = found[: find_set(np.frombuffer(block, _WORDS[dtype.itemsize]), found)]
+        values = np.frombuffer(block, dtype)[at]
         kept = values != 0  # -0 has a bit set
-        yield len(whole) // dtype.itemsize, at[kept], values[kept]
+        yield len(block) // dtype.itemsize, at[kept], values[kept]
 
 
 def _answers_of_tensor(count: int, named: Sequence[Id] | None, path: Path) -> tuple[Id, ...]:

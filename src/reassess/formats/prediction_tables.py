@@ -157,7 +157,7 @@ def _listed_ids(
     """Ids in one column, one or a list a row; a column of numbers is preferred to one of class names."""
     import polars as pl
 
-    there = [unpacked(table[name]) for name in _id_columns(table)]
+    there = [_as_numbers(unpacked(table[name])) for name in _id_columns(table)]
     there.sort(key=lambda series: series.dtype in (pl.String, pl.List(pl.String)))
     if not there:
         return None
@@ -177,6 +177,16 @@ def _listed_ids(
                 mend="rename or drop the one that does not hold the predictions",
             )
     return found
+
+
+def _as_numbers(series: "pl.Series") -> "pl.Series":
+    """Lists of texts as lists of whole numbers, if that is what all of them are."""
+    import polars as pl
+
+    if series.dtype != pl.List(pl.String):
+        return series
+    whole = series.cast(pl.List(pl.Int64), strict=False)
+    return series if whole.explode().null_count() else whole
 
 
 def _id_columns(table: "pl.DataFrame") -> list[str]:
@@ -209,10 +219,10 @@ def _ids(path: Path, series: "pl.Series", classes: Classes, *, per_row: int = 1)
     import polars as pl
 
     refuse_nulls(path, series, "a prediction is missing", per_row)
-    texts = series.unique().to_list() if series.dtype == pl.String else []
+    texts = series.unique(maintain_order=True).to_list() if series.dtype == pl.String else []
     if all(text.isascii() and text.isdigit() for text in texts):
         return integers(path, series, per_row=per_row).to_numpy(), False
-    id_of = {text: _find(path, series.name, text, classes) for text in texts}
+    id_of = {text: _find(path, series.name, text, classes) for text in sorted(texts, key=str.isdigit)}
     return np.array([id_of[text] for text in series.to_list()]), True
 
 

@@ -21,6 +21,7 @@ LEVEL = 0.05
 FEWEST_CLUSTERS = 20  # the normal distribution of a sum over fewer images cannot be relied on
 _FEWEST_RATERS = 3  # what two raters say together fits any agreement of theirs
 _MOST_CELLS = 1 << 24  # of raters x raters x truths
+_SMOOTHING = 0.1  # more would blunt matrices from few votes, and agreement would seem more than they predict
 _TOLERANCE = 1e-4  # of posteriors; expected agreements need no more
 
 Floats = npt.NDArray[np.float64]
@@ -164,7 +165,9 @@ def _model(votes: Votes) -> RaterModel:
     with warnings.catch_warnings():
         # EM that creeps on for thousands of steps hardly moves the agreements that are expected.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return fit(votes, truths=votes.answers, weights=np.eye(len(votes.answers)), tolerance=_TOLERANCE).model
+        return fit(
+            votes, truths=votes.answers, weights=np.eye(len(votes.answers)), smoothing=_SMOOTHING, tolerance=_TOLERANCE
+        ).model
 
 
 def _compare(votes: Votes, model: RaterModel) -> Floats:

@@ -100,7 +100,8 @@ def measure(counts: Floats, items: Floats, drawn: Floats) -> Information:
     Miller, "Note on the bias of information estimates" (1955).
 
     In simulations the interval covers the truth 92 to 97 % of the time where the rater's votes tell something, and
-    more often where they tell next to nothing; with fewer than 20 votes on a truth, less often (docs in the tests).
+    more often where they tell next to nothing; with fewer than 20 votes on
+    a truth, less often.
     """
     plain = float(_plain(counts.sum(axis=0), items.sum(axis=0)))
     flat = counts.reshape(len(counts), -1)

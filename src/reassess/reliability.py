@@ -74,7 +74,7 @@ def reliability(
     >>> result
     Reliability(2 raters, 1 flagged, nominal alpha -0.061)
     >>> [(one.rater, one.right.hits, one.flags) for one in result.ranked]
-    [('bo', 152, ('uninformative',)), ('ann', 300, ())]
+    [('bo', 143, ('uninformative',)), ('ann', 300, ())]
     """
     names = tuple(truths or natural_truths(votes))
     answers = _all_answers(votes, None if golden is None else golden[0])

@@ -19,6 +19,7 @@ __all__ = ["COMMANDS", "app", "entry", "main"]
 COMMANDS = {
     "data": "List, find and fetch the known data files.",
     "evaluate": "Measure models against re-assessed labels.",
+    "raters": "Measure how far each rater can be relied on.",
     "show": "Show all that is known of one image.",
 }
 

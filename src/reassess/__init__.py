@@ -7,7 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reassess.aggregation import Aggregation as Aggregation
+    from reassess.aggregation import by_calibration as by_calibration
+    from reassess.aggregation import by_em as by_em
+    from reassess.aggregation import by_majority as by_majority
+    from reassess.aggregation import by_mean as by_mean
+    from reassess.aggregation import by_recipe as by_recipe
     from reassess.classes import Classes as Classes
+    from reassess.curves import Curve as Curve
+    from reassess.curves import precision_recall as precision_recall
+    from reassess.dawid_skene import Fit as Fit
+    from reassess.dawid_skene import fit as fit
+    from reassess.errors import ConvergenceWarning as ConvergenceWarning
     from reassess.errors import DataError as DataError
     from reassess.errors import MissingPackageError as MissingPackageError
     from reassess.errors import OutputError as OutputError
@@ -19,19 +30,34 @@ if TYPE_CHECKING:
     from reassess.formats.labels import read_labels as read_labels
     from reassess.formats.labels import read_original as read_original
     from reassess.formats.labels import write_labels as write_labels
+    from reassess.formats.posteriors import read_posterior as read_posterior
+    from reassess.formats.posteriors import write_posterior as write_posterior
     from reassess.formats.predictions import read_predictions as read_predictions
     from reassess.formats.predictions import write_predictions as write_predictions
+    from reassess.formats.rater_model import read_rater_model as read_rater_model
+    from reassess.formats.rater_model import write_rater_model as write_rater_model
     from reassess.formats.scores import read_scores as read_scores
     from reassess.formats.scores import write_scores as write_scores
     from reassess.formats.votes import read_votes as read_votes
     from reassess.formats.votes import write_votes as write_votes
+    from reassess.golden import Golden as Golden
+    from reassess.golden import golden_truth as golden_truth
+    from reassess.label_changes import LabelDiff as LabelDiff
+    from reassess.label_changes import label_diff as label_diff
     from reassess.labels import LabelSets as LabelSets
     from reassess.loading import load_labels as load_labels
     from reassess.loading import load_original as load_original
     from reassess.loading import load_scores as load_scores
     from reassess.loading import load_votes as load_votes
+    from reassess.operating_points import Goal as Goal
+    from reassess.operating_points import OperatingPoint as OperatingPoint
+    from reassess.operating_points import operating_point as operating_point
+    from reassess.posteriors import Posterior as Posterior
+    from reassess.posteriors import posterior as posterior
     from reassess.predictions import Predictions as Predictions
     from reassess.questions import Questions as Questions
+    from reassess.rater_model import RaterModel as RaterModel
+    from reassess.rater_model import calibrate as calibrate
     from reassess.scores import Scores as Scores
     from reassess.sheet import Sheet as Sheet
     from reassess.sheet import gather as gather
@@ -41,34 +67,60 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOM_OF = {
+    "Aggregation": "aggregation",
     "Classes": "classes",
+    "ConvergenceWarning": "errors",
+    "Curve": "curves",
     "DataError": "errors",
     "Evaluation": "evaluation",
+    "Fit": "dawid_skene",
+    "Goal": "operating_points",
+    "Golden": "golden",
+    "LabelDiff": "label_changes",
     "LabelSets": "labels",
     "MissingPackageError": "errors",
+    "OperatingPoint": "operating_points",
     "OutputError": "errors",
+    "Posterior": "posteriors",
     "Predictions": "predictions",
     "Questions": "questions",
+    "RaterModel": "rater_model",
     "ReassessError": "errors",
     "ReassessWarning": "errors",
     "Scores": "scores",
     "Sheet": "sheet",
     "SourceError": "errors",
     "Votes": "votes",
+    "by_calibration": "aggregation",
+    "by_em": "aggregation",
+    "by_majority": "aggregation",
+    "by_mean": "aggregation",
+    "by_recipe": "aggregation",
+    "calibrate": "rater_model",
     "evaluate": "evaluation",
+    "fit": "dawid_skene",
     "gather": "sheet",
+    "golden_truth": "golden",
+    "label_diff": "label_changes",
     "label_sets": "thresholds",
     "load_labels": "loading",
     "load_original": "loading",
     "load_scores": "loading",
     "load_votes": "loading",
+    "operating_point": "operating_points",
+    "posterior": "posteriors",
+    "precision_recall": "curves",
     "read_labels": "formats.labels",
     "read_original": "formats.labels",
+    "read_posterior": "formats.posteriors",
     "read_predictions": "formats.predictions",
+    "read_rater_model": "formats.rater_model",
     "read_scores": "formats.scores",
     "read_votes": "formats.votes",
     "write_labels": "formats.labels",
+    "write_posterior": "formats.posteriors",
     "write_predictions": "formats.predictions",
+    "write_rater_model": "formats.rater_model",
     "write_scores": "formats.scores",
     "write_votes": "formats.votes",
 }

@@ -3,6 +3,7 @@
 ImageNet is known by its images: a label set whose images are all validation images has ImageNet's 1,000 classes.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from reassess.formats.labels import read_labels, read_original
 from reassess.formats.scores import read_scores
 from reassess.formats.votes import read_votes
 from reassess.imagenet import CLASSES, is_validation
+from reassess.items import Id
 from reassess.labels import LabelSets
 from reassess.questions import Questions
 from reassess.scores import Scores
@@ -59,10 +61,14 @@ def load_scores(
 
 
 def load_votes(
-    source: str | Path = "imagenet-real-raters", *, offline: bool = False, max_bytes: int = MAX_BYTES
+    source: str | Path = "imagenet-real-raters",
+    *,
+    answers: Sequence[Id] | None = None,
+    offline: bool = False,
+    max_bytes: int = MAX_BYTES,
 ) -> Votes:
-    """Votes of a file or a known source."""
-    return read_votes(resolve(str(source), offline=offline), max_bytes=max_bytes)
+    """Votes of a file or a known source; `answers` as for `formats.votes.read_votes`."""
+    return read_votes(resolve(str(source), offline=offline), answers=answers, max_bytes=max_bytes)
 
 
 def expert_share(experts: Votes) -> Scores:

@@ -10,7 +10,7 @@ from reassess.errors import DataError, some
 from reassess.items import Id, unique_ids
 from reassess.votes import Votes
 
-__all__ = ["VALIDITY", "RaterModel", "calibrate", "expert_truth", "row_shares"]
+__all__ = ["VALIDITY", "RaterModel", "calibrate", "expert_answer", "expert_truth", "row_shares"]
 
 VALIDITY = ("invalid", "valid")
 _SUM_TOLERANCE = 1e-6
@@ -167,6 +167,27 @@ def expert_truth(experts: Votes, *, at_least: int, answer: Id = "yes") -> npt.ND
         raise DataError("no such number of experts", allowed=f"1 to {most}", found=at_least)
     agreeing = experts.counts()[:, experts.answer_id(answer)]
     return np.where(experts.sizes > 0, (agreeing >= at_least).astype(np.int64), -1)
+
+
+def expert_answer(experts: Votes, *, at_least: int) -> npt.NDArray[np.int64]:
+    """The answer that at least so many experts gave to each item, as its position; -1 where there is no such answer.
+
+    Parameters
+    ----------
+    experts
+        The experts' votes.
+    at_least
+        More than half of the highest number of votes on an item, so that no two answers can reach it.
+
+    Returns
+    -------
+    int64, shape (items,).
+    """
+    most = int(experts.sizes.max(initial=0))
+    if not most < 2 * at_least <= 2 * most:
+        raise DataError("no such number of experts", allowed=f"{most // 2 + 1} to {most}", found=at_least)
+    counts = experts.counts()
+    return np.where(counts.max(axis=1) >= at_least, np.argmax(counts, axis=1), -1)
 
 
 def row_shares(counts: npt.NDArray[np.float64], smoothing: float) -> npt.NDArray[np.float64]:

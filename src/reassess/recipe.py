@@ -1,6 +1,6 @@
 """How ImageNet ReaL's scores follow from the votes: confusion matrices from golden pairs, then one Bayes posterior."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -16,7 +16,7 @@ from reassess.rater_model import VALIDITY, RaterModel, calibrate, expert_truth
 from reassess.scores import Scores
 from reassess.votes import KNOWN_ANSWERS, Votes
 
-__all__ = ["REAL", "Recipe", "original_votes", "real_scores", "real_scores_left_out"]
+__all__ = ["REAL", "Recipe", "original_votes", "real_model", "real_scores", "real_scores_left_out"]
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Recipe:
     original_experts_at_least
         The same, where the original label is measured.
     original_below
-        The original label votes on classes with a lower id: the animals.
+        The original label votes on classes with a lower id: the animals; None if on all.
     smoothing
         Added to each cell of each confusion matrix's counts.
     """
 
     experts_at_least: int = 3
     original_experts_at_least: int = 2
-    original_below: int = 398
+    original_below: int | None = 398
     smoothing: float = 1.0
 
 
@@ -76,6 +76,24 @@ def real_scores(
     """
     golden = _Golden.of(experts, rater_golden, original)
     return _score(votes, _label_votes(votes, original, recipe), _measure(golden, recipe))
+
+
+def real_model(experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL) -> RaterModel:
+    """The rater model behind `real_scores`: each rater's measured matrix, and the original label's as one more rater.
+
+    Parameters
+    ----------
+    experts, rater_golden, original, recipe
+        See `real_scores`.
+    """
+    measured = _measure(_Golden.of(experts, rater_golden, original), recipe)
+    raters, label = measured.raters, measured.label
+    return replace(
+        raters,
+        raters=raters.raters if label is None else (*raters.raters, *label.raters),
+        matrices=raters.matrices if label is None else np.concatenate([raters.matrices, label.matrices]),
+        prior=measured.prior,
+    )
 
 
 def real_scores_left_out(

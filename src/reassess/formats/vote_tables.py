@@ -16,7 +16,7 @@ from reassess.votes import Votes, ordered_answers
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_vote_table", "vote_table"]
+__all__ = ["coded_ids", "read_vote_table", "vote_table"]
 
 _ITEM, _RATER, _ANSWER = ("item", "task", "question"), ("rater", "worker"), ("answer", "label")
 
@@ -28,8 +28,8 @@ def read_vote_table(path: Path, answers: Sequence[Id] | None) -> Votes:
     rater = table[column(path, table, *_RATER, thing="the rater")]
     answer = table[column(path, table, *_ANSWER, thing="the answer")]
     cast = _voted(path, rater, answer)
-    raters, rater_ids = _coded(rater.filter(cast))
-    found, answer_ids = _coded(answer.filter(cast))
+    raters, rater_ids = coded_ids(rater.filter(cast))
+    found, answer_ids = coded_ids(answer.filter(cast))
     voted = cast.to_numpy()
     order = tuple(answers) if answers else ordered_answers(found)
     return Votes.from_columns(
@@ -49,7 +49,7 @@ def _items_of(path: Path, table: "pl.DataFrame") -> tuple[Items, npt.NDArray[np.
         image, class_ids = table["image"], integers(path, table["class"])
         _refuse_nulls(path, image)
         _refuse_nulls(path, class_ids)
-        _, image_ids = _coded(image)
+        _, image_ids = coded_ids(image)
         keys = (image_ids << 32) + class_ids.to_numpy()
         _, first, ids = np.unique(keys, return_index=True, return_inverse=True)
         order = np.argsort(first)
@@ -58,10 +58,10 @@ def _items_of(path: Path, table: "pl.DataFrame") -> tuple[Items, npt.NDArray[np.
         return Questions.from_columns(images, class_ids.to_numpy()[rows]), np.argsort(order)[ids]
     item = table[column(path, table, *_ITEM, thing="the item (or image and class)")]
     _refuse_nulls(path, item)
-    return _coded(item)
+    return coded_ids(item)
 
 
-def _coded(series: "pl.Series") -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
+def coded_ids(series: "pl.Series") -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
     """The different ids of a column of text, in the order in which they first come, and each row's position there."""
     import polars as pl
 

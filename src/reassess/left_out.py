@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,11 @@ class Provenance:
     rater_golden: Votes
     original: LabelSets | None
     recipe: Recipe
+
+    @property
+    def golden_images(self) -> int:
+        """Number of images of golden pairs."""
+        return len(cast(Questions, self.experts.items).images)  # or there would be no scores
 
     def left_out(self, folds: npt.NDArray[np.integer] | None = None) -> Scores:
         """Scores of the golden pairs, those of each image measured without it; or without the images of its fold."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,18 @@ class Rule:
     variants: tuple[Id, ...]
     points: tuple[Point, ...]
     average_precision: float | None = None
+
+    def to_json(self, file: str) -> dict[str, Any]:
+        """The object that JSON documents hold; `file` is where the answers came from."""
+        each = zip(self.variants, self.points, strict=True)
+        return {
+            "file": file,
+            "rule": self.name,
+            "average_precision": self.average_precision,
+            "in_sample": False,
+            "points": [{"variant": variant} | point.to_json() for variant, point in each],
+            "chosen": None,
+        }
 
 
 def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:

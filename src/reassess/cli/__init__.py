@@ -17,8 +17,11 @@ from reassess.errors import ReassessError, ReassessWarning
 __all__ = ["COMMANDS", "app", "entry", "main"]
 
 COMMANDS = {
+    "aggregate": "Make scores of votes.",
+    "curve": "Measure precision and recall of scores, and choose a threshold.",
     "data": "List, find and fetch the known data files.",
     "evaluate": "Measure models against re-assessed labels.",
+    "labels": "Cut label sets from scores, or show what changed between two label sets.",
     "raters": "Measure how far each rater can be relied on.",
     "show": "Show all that is known of one image.",
 }

@@ -34,6 +34,7 @@ __all__ = [
     "judge_options",
     "load_judges",
     "load_predictions",
+    "optional_file",
     "prediction_options",
 ]
 
@@ -84,12 +85,12 @@ def load_judges(
     if thresholds is None:
         sets = load_labels(call.resolve("labels", labels or _REAL))
         is_imagenet = is_validation(sets.images)
-        score_file = _optional(call, "scores", scores, _SCORES if is_imagenet else None)
+        score_file = optional_file(call, "scores", scores, _SCORES if is_imagenet else None)
         known = None if score_file is None else load_scores(score_file, max_bytes=max_bytes)
     else:
         known = load_scores(call.resolve("scores", _to_cut(labels, scores)), max_bytes=max_bytes)
         is_imagenet = is_validation(known.questions.images)
-    original_file = _optional(call, "original", original, _ORIGINAL if is_imagenet else None)
+    original_file = optional_file(call, "original", original, _ORIGINAL if is_imagenet else None)
     given = None if original_file is None else load_original(original_file)
     if thresholds is None:
         cuts: dict[float | None, LabelSets] = {None: sets}
@@ -118,7 +119,7 @@ def _in_classes_of(labels: LabelSets, original: LabelSets, file: Path | None) ->
         raise
 
 
-def _optional(call: Call, name: str, given: str | None, default: str | None) -> Path | None:
+def optional_file(call: Call, name: str, given: str | None, default: str | None) -> Path | None:
     """The file of an optional input: as given, or the default if this machine has it."""
     if given == _NONE:
         return None

@@ -46,10 +46,12 @@ class Golden:
             raise DataError(
                 "not one truth a golden pair", allowed=f"shape ({len(self.questions)},)", found=self.valid.shape
             )
+        if not self.valid.size:
+            raise DataError("there is no golden pair", mend="without golden pairs there is nothing to measure by")
         if not self.valid.any():
             raise DataError(
-                "no golden pair is valid" if self.valid.size else "there is no golden pair",
-                found=f"{len(self):,} pairs that are not valid" if self.valid.size else None,
+                "no golden pair is valid",
+                found=f"{len(self):,} pairs that are not valid",
                 mend="without a valid pair there is no recall: let fewer experts be enough, or judge more pairs",
             )
         self.valid.flags.writeable = False

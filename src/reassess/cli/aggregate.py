@@ -196,5 +196,10 @@ def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Pa
     if prior is not None:
         call.note("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
     for fact, value in result.facts.items():
-        text = ("yes" if value else "NO") if isinstance(value, bool) else f"{value:,}"
-        call.note(f"{fact.replace('_', ' ')}: {text}")
+        call.note(f"{fact.replace('_', ' ')}: {_in_words(value)}")
+
+
+def _in_words(value: bool | int | float) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    return f"{value:,.5f}" if isinstance(value, float) else f"{value:,}"

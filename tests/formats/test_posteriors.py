@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.errors import DataError
+from reassess.formats.posteriors import read_posterior, write_posterior
+from reassess.posteriors import Posterior
+from reassess.questions import Questions
+
+names = st.lists(st.text(min_size=1).filter(lambda text: text.strip() and "\x00" not in text), min_size=1, unique=True)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+@given(items=names, truths=names, seed=st.integers(0, 99))
+def test_a_posterior_comes_back_as_it_was_written(
+    items: list[str], truths: list[str], seed: int, suffix: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    values = np.random.default_rng(seed).dirichlet(np.ones(len(truths)), len(items))
+    items, truths = ([f"x{name}" for name in part] for part in (items, truths))
+    path = tmp_path_factory.mktemp("posterior") / f"p{suffix}"
+    write_posterior(path, Posterior(tuple(items), tuple(truths), values))
+    found = read_posterior(path)
+    assert (found.items, found.truths) == (tuple(items), tuple(truths))
+    assert (found.values == values).all()
+
+
+def test_ids_that_are_numbers_come_back_as_numbers(tmp_path: Path) -> None:
+    written = Posterior((7, "007"), (1, 2), np.array([[0.25, 0.75], [1.0, 0.0]]))
+    write_posterior(tmp_path / "p.csv", written)
+    found = read_posterior(tmp_path / "p.csv")
+    assert (found.items, found.truths, found.values.tolist()) == ((7, "007"), (1, 2), written.values.tolist())
+
+
+def test_questions_are_written_as_scores(tmp_path: Path) -> None:
+    questions = Questions.from_columns(["a"], np.array([0]))
+    with pytest.raises(DataError, match="questions are written as scores"):
+        write_posterior(tmp_path / "p.csv", Posterior(questions, ("invalid", "valid"), np.array([[0.5, 0.5]])))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            "x,a,0.5\nx,b,0.5\ny,a,1\n",
+            "an item does not have each answer once\n"
+            "  where:   {path}, item y\n  allowed: one row for answer b\n  found:   0 rows",
+        ),
+        (
+            "x,a,0.5\nx,b,0.4\n",
+            "the probabilities of an item are not a distribution\n"
+            "  where:   {path}, item x\n  allowed: numbers from 0 that add up to 1\n  found:   [0.5, 0.4]",
+        ),
+        (
+            "x,a,-0.5\nx,b,1.5\n",
+            "the probabilities of an item are not a distribution\n"
+            "  where:   {path}, item x\n  allowed: numbers from 0 that add up to 1\n  found:   [-0.5, 1.5]",
+        ),
+    ],
+)
+def test_a_table_that_is_no_posterior_is_an_error(rows: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("item,answer,probability\n" + rows)
+    with pytest.raises(DataError) as caught:
+        read_posterior(path)
+    assert str(caught.value) == message.format(path=path)

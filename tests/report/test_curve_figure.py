@@ -1,0 +1,137 @@
+"""Figures of precision and recall: each format, every name, and no two names one over the other."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reassess.curves import Curve, Point
+from reassess.errors import DataError, MissingPackageError, OutputError
+from reassess.golden import Golden
+from reassess.operating_points import Goal, MeasuredCurve, operating_point
+from reassess.questions import Questions
+from reassess.report import curve_figure
+from reassess.report.curve_figure import FIGURE_SUFFIXES, draw_curves
+from reassess.rules import Rule
+from reassess.scores import Scores
+
+BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
+
+
+def measured(file: str, seed: int, *, in_sample: bool | None = None, goal: str | None = None) -> MeasuredCurve:
+    rng = np.random.default_rng(seed)
+    questions = Questions.from_columns([f"{i % 40}" for i in range(200)], np.arange(200))
+    valid = rng.random(200) < 0.3
+    values = np.clip(0.4 * valid + 0.6 * rng.random(200), 0, 1)
+    curve = Curve(Golden(questions, valid), values, in_sample)
+    chosen = None if goal is None else operating_point(curve, Goal.parse(goal), Scores(questions, values))
+    return MeasuredCurve(file, curve, chosen=chosen)
+
+
+CLOUD = Rule("one rater: yes", tuple(range(20)), tuple(Point(None, 10 + i, 20 + i, 60) for i in range(20)))
+SHARES = Rule("share of yes", ("2 of 2 yes", "1 of 2 yes"), (Point(1.0, 20, 22, 60), Point(0.5, 45, 70, 60)))
+CURVES = [measured("one.npz", 0, in_sample=True, goal="f1"), measured("two.csv", 1)]
+
+
+@pytest.fixture(autouse=True)
+def _matplotlib(needs) -> None:
+    needs("matplotlib")
+
+
+@pytest.mark.parametrize("suffix", FIGURE_SUFFIXES)
+def test_each_format_is_written_and_the_same_from_run_to_run(tmp_path: Path, suffix: str) -> None:
+    paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
+    for path in paths:
+        draw_curves(path, CURVES, [CLOUD, SHARES])
+    first, second = (path.read_bytes() for path in paths)
+    assert first.startswith(BEGINNINGS[suffix])
+    assert first == second
+
+
+def test_every_curve_point_and_rule_is_named_once_and_no_name_lies_on_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    place_names = curve_figure._place_names
+
+    def spy(drawing) -> None:
+        place_names(drawing)
+        seen.extend((text.get_text(), text.get_window_extent()) for text in drawing.axes.texts)
+
+    monkeypatch.setattr(curve_figure, "_place_names", spy)
+    draw_curves(tmp_path / "f.png", CURVES, [CLOUD, SHARES])
+    point = CURVES[0].chosen.point
+    assert sorted(text for text, _ in seen) == sorted(
+        [
+            f"one.npz, in-sample\naverage precision {CURVES[0].curve.average_precision:.3f}",
+            f"two.csv\naverage precision {CURVES[1].curve.average_precision:.3f}",
+            f"threshold {point.threshold:.3g}\nprecision {point.precision.value:.3f}\nrecall {point.recall.value:.3f}",
+            "one rater: yes (20 raters)",
+            "2 of 2 yes",
+            "1 of 2 yes",
+        ]
+    )
+    for i, (_, box) in enumerate(seen):
+        for _, other in seen[:i]:
+            assert not box.overlaps(other)
+
+
+def test_the_axes_hold_every_point_of_every_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = []
+    monkeypatch.setattr(curve_figure, "_place_names", lambda drawing: limits.append(drawing.axes.get_ylim()))
+    low = Rule("low", ("x",), (Point(None, 3, 60, 60),))
+    for rules in ([], [low]):
+        draw_curves(tmp_path / "f.svg", CURVES, rules, force=True)
+    assert limits[0][0] > 0.1
+    assert limits[1][0] < 0.05
+    assert all(top > 1 for _, top in limits)
+
+
+@pytest.mark.parametrize("goal", ["threshold=1", "threshold=0", "precision=1"])
+def test_the_ends_of_a_curve_can_be_chosen(tmp_path: Path, goal: str) -> None:
+    draw_curves(tmp_path / "f.svg", [measured("s", 0, goal=goal)])
+    assert (tmp_path / "f.svg").stat().st_size > 1_000
+
+
+def test_a_curve_of_one_pair_can_be_drawn(tmp_path: Path) -> None:
+    golden = Golden(Questions.from_columns(["a"], np.array([1])), np.array([True]))
+    draw_curves(tmp_path / "f.svg", [MeasuredCurve("s", Curve(golden, np.array([0.5])))])
+    assert (tmp_path / "f.svg").exists()
+
+
+def test_six_curves_look_different(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+    monkeypatch.setattr(
+        curve_figure,
+        "_place_names",
+        lambda drawing: looks.extend((line.get_color(), line.get_linestyle()) for line in drawing.axes.lines),
+    )
+    draw_curves(tmp_path / "f.svg", [measured(f"{i}", i) for i in range(6)])
+    assert len(set(looks)) == 6
+
+
+def test_without_matplotlib_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingPackageError) as caught:
+        draw_curves(tmp_path / "f.svg", CURVES)
+    assert str(caught.value) == (
+        "drawing a figure needs the package matplotlib, which is not installed\n"
+        "  to mend: pip install 'reassess[report]'"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_suffix_and_a_file_that_exists_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        draw_curves(tmp_path / "f.gif", CURVES)
+    assert str(caught.value) == (
+        "a figure cannot be kept in a file of this kind\n"
+        f"  where:   {tmp_path / 'f.gif'}\n"
+        "  allowed: .svg, .png, .pdf\n"
+        "  found:   .gif"
+    )
+    (tmp_path / "f.svg").write_text("mine")
+    with pytest.raises(OutputError):
+        draw_curves(tmp_path / "f.svg", CURVES)
+    assert (tmp_path / "f.svg").read_text() == "mine"

@@ -1,0 +1,68 @@
+"""What other ways of aggregating make of the same votes: python benchmarks/other_libraries.py.
+
+For each: average precision on the golden pairs, and how far the pairs that reach 0.8 are those of ImageNet ReaL.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from crowdkit.aggregation import DawidSkene, MajorityVote, OneCoinDawidSkene
+
+from reassess import Questions, Scores, Votes, fit, load_original, load_scores, load_votes
+from reassess.baselines import majority, mean
+from reassess.curves import precision_recall
+from reassess.golden import golden_truth
+from reassess.recipe import real_scores
+
+THRESHOLD = 0.8
+Values = npt.NDArray[np.float64]
+
+
+def crowd_kit(aggregator: object, votes: Votes) -> Values:
+    """P(yes) of crowd-kit's posterior over the three answers."""
+    table = pd.DataFrame({"task": votes.item_ids, "worker": votes.rater_ids, "label": votes.answer_ids})
+    found = aggregator.fit_predict_proba(table)  # type: ignore[attr-defined]
+    return found.sort_index()[votes.answers.index("yes")].to_numpy()
+
+
+def ways(votes: Votes) -> Iterator[tuple[str, Callable[[], Values]]]:
+    """Each way of aggregating, by name."""
+    experts, golden = load_votes("imagenet-real-golden"), load_votes("imagenet-real-raters-golden")
+    original = load_original()
+    yield "the recipe", lambda: real_scores(votes, experts, golden, original).values
+    yield "the recipe without the original label", lambda: real_scores(votes, experts, golden, None).values
+    yield "EM, valid or not, smoothing 0", lambda: fit(votes, smoothing=0).posterior.of("valid")
+    yield "EM, valid or not, smoothing 1", lambda: fit(votes, smoothing=1).posterior.of("valid")
+    yield (
+        "EM, three answers, smoothing 0",
+        lambda: fit(votes, truths=votes.answers, smoothing=0).posterior.of("yes"),
+    )
+    yield "mean of 0, 0.5, 1", lambda: mean(votes)
+    yield "share of yes", lambda: majority(votes).fractions[:, votes.answers.index("yes")]
+    yield "crowd-kit MajorityVote", lambda: crowd_kit(MajorityVote(), votes)
+    yield "crowd-kit DawidSkene", lambda: crowd_kit(DawidSkene(), votes)
+    yield "crowd-kit DawidSkene, 300 iterations", lambda: crowd_kit(DawidSkene(n_iter=300, tol=-np.inf), votes)
+    yield "crowd-kit OneCoinDawidSkene", lambda: crowd_kit(OneCoinDawidSkene(), votes)
+
+
+def main() -> None:
+    """Print the table."""
+    votes, published = load_votes(), load_scores().values >= THRESHOLD
+    assert isinstance(votes.items, Questions)
+    golden = golden_truth(load_votes("imagenet-real-golden"), at_least=3)
+    print("| aggregation | average precision | pairs kept | Jaccard with ReaL | seconds |\n|---|---|---|---|---|")
+    for name, way in ways(votes):
+        start = time.perf_counter()
+        values = np.clip(way(), 0, 1)
+        seconds = time.perf_counter() - start
+        kept = values >= THRESHOLD
+        jaccard = np.count_nonzero(kept & published) / np.count_nonzero(kept | published)
+        curve = precision_recall(Scores(votes.items, values), golden)
+        print(f"| {name} | {curve.average_precision:.4f} | {kept.sum():,} | {jaccard:.3f} | {seconds:.1f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from reassess.classes import Classes
 from reassess.errors import DataError
+from reassess.formats.lists import unpacked, unquoted
 from reassess.formats.predictions import read_predictions
 
 CLASSES = Classes(
@@ -259,6 +260,12 @@ def test_what_timms_inference_script_writes_is_read_as_it_is(needs, tmp_path, la
 def test_a_list_that_pandas_broke_over_lines_is_read(file):
     content = 'filename,label,prob\na,"[""jack-o\'-lantern""\n \'tench, Tinca tinca\']","[9.e-01\n 1.e-02]"\n'
     assert read_predictions(file("p.csv", content), CLASSES).class_ids.tolist() == [[3, 0]]
+
+
+@pytest.mark.parametrize("name", ["plain", "it's", 'say "hi"', """it's "both" """, "back\\slash", "a, b", "[c]", "1"])
+def test_names_in_a_list_that_was_written_as_text_are_read_as_python_wrote_them(file, name):
+    found = unpacked(pl.Series([str([name, "other"])]))
+    assert [unquoted(entry) for entry in found[0]] == [name, "other"]
 
 
 @pytest.mark.parametrize("output", ["prob", "logit"])

@@ -139,6 +139,17 @@ def test_a_truncated_table_is_refused(refused, file, tmp_path, name):
     assert said[2].startswith("  found:   ")  # in the words of the reader of such files
 
 
+def test_a_file_so_broken_that_polars_panics_is_refused(refused, file, monkeypatch):
+    def panic(path):
+        raise pl.exceptions.PanicException("called `Result::unwrap()` on an `Err` value\nand more")
+
+    monkeypatch.setattr(pl, "read_parquet", panic)
+    assert refused(read_table, file("t.parquet", "PAR1")) == (
+        "the table cannot be read\n  where:   DIR/t.parquet\n  found:   called `Result::unwrap()` on an `Err` value"
+        + AGAIN
+    )
+
+
 def test_the_first_of_some_headings_is_the_column(tmp_path):
     table = pl.DataFrame({"b": [1], "c": [2]})
     assert column(tmp_path, table, "a", "c", "b", thing="the score") == "c"

@@ -53,7 +53,7 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
     try:
         table = read()
         table = table.with_columns(_as_text(path, table[name]) for name in text if name in table.columns)
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError, csv.Error) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(
             "the table cannot be read", where=path, found=str(error).splitlines()[0], mend="get or write the file again"
         ) from error

@@ -36,7 +36,7 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
         if isinstance(document, dict) and not document.keys().isdisjoint(("filename", "image")):
             return pl.DataFrame([document])
         cause = None
-    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, TypeError, ValueError) as error:
         cause = error
     raise DataError(
         "the JSON does not hold predictions",

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 __all__ = ["Information", "measure", "mutual_information", "resampling"]
 
-_ROUNDING = 1e-12  # bits; what is below is rounding
+_NOTHING = 1e-6  # bits; what is below is rounding, or that EM stops a little before it is at rest
 _CELLS_A_BLOCK = 1 << 22
 
 Floats = npt.NDArray[np.float64]
@@ -67,7 +67,7 @@ def mutual_information(matrices: npt.ArrayLike, prior: npt.ArrayLike) -> Floats:
     apart = joint.sum(axis=-1, keepdims=True) * joint.sum(axis=-2, keepdims=True)
     ratio = np.divide(joint, apart, out=np.ones_like(joint), where=joint > 0)
     bits = (joint * np.log2(ratio)).sum(axis=(-2, -1))
-    return np.where(bits > _ROUNDING, bits, 0.0)
+    return np.where(bits > _NOTHING, bits, 0.0)
 
 
 def resampling(groups: int, *, resamples: int, seed: int) -> Floats:

@@ -23,6 +23,7 @@ __all__ = ["natural_truths", "reliability", "right_answers"]
 
 _ONE_ANSWER = 0.99  # the share of one answer from which a rater is flagged
 _FEW = 20  # with fewer votes on a truth, or on fewer images, bootstrap intervals are too narrow
+_AN_ITEM = 0.5  # a truth that is expected of fewer items is one that EM has given up
 _MOST_GROUPS = 400  # that a resample draws: more would make it no better
 _MOST_CELLS = 1 << 24
 _MOST_NAMED = 3
@@ -170,7 +171,7 @@ def _measures(votes: Votes, weights: Floats, resamples: int, seed: int) -> Itera
         if not cast.size:
             continue
         counts = _counts(group_of[on], votes.answer_ids[cast], weights[on], (groups, len(votes.answers)))
-        on_truth = counts.sum(axis=(0, 2))[weights.any(axis=0)]
+        on_truth = counts.sum(axis=(0, 2))[items.sum(axis=0) >= _AN_ITEM]
         few = bool(on_truth.min() < _FEW) or np.unique(clusters[on]).size < _FEW
         yield votes.raters[row], _Measure(counts.sum(axis=0), measure(counts, items, drawn), few)
 

@@ -15,7 +15,7 @@ from reassess.errors import some
 from reassess.formats.votes import read_votes
 from reassess.imagenet import is_validation
 from reassess.intervals import Proportion
-from reassess.items import Id, normal_id
+from reassess.items import normal_id
 from reassess.questions import Questions
 from reassess.rater_model import VALIDITY, expert_truth
 from reassess.raters import Rater, Reliability
@@ -75,7 +75,7 @@ def raters(
     """
     order = None if answers is None else tuple(normal_id(answer) for answer in answers.split(","))
     cast = read_votes(call.resolve("votes", votes), answers=order)
-    known = _golden(call, cast, golden, rater_golden, order)
+    known = _golden(call, cast, golden, rater_golden)
     judged = None if known is None else _judged(*known, golden_at_least)
     result = reliability(cast, None if judged is None else (judged.votes, judged.truth), seed=seed)
     if call.json:
@@ -90,9 +90,7 @@ def raters(
     _print_pairs(result.golden_dependence, "golden votes")
 
 
-def _golden(
-    call: Call, votes: Votes, golden: str | None, rater_golden: str | None, answers: tuple[Id, ...] | None
-) -> tuple[Votes, Votes] | None:
+def _golden(call: Call, votes: Votes, golden: str | None, rater_golden: str | None) -> tuple[Votes, Votes] | None:
     """The experts' votes and the raters' votes on golden items, which may be the main votes; None without experts."""
     if golden == _NONE:
         experts = None
@@ -106,6 +104,7 @@ def _golden(
             raise click.UsageError("--rater-golden goes with --golden: the experts' answers.")
         return None
     apart = _rater_golden(call, rater_golden, known=golden in (None, _GOLDEN))
+    answers = KNOWN_ANSWERS if natural_truths(votes) == VALIDITY else votes.answers
     rated = votes if apart is None else read_votes(apart, answers=answers)
     return read_votes(experts, answers=answers), rated
 
@@ -127,13 +126,12 @@ class _Judged:
 
 def _judged(experts: Votes, rated: Votes, at_least: int | None) -> _Judged:
     enough = int(experts.sizes.max()) // 2 + 1 if at_least is None else at_least
-    truths = natural_truths(rated)
-    if truths == VALIDITY:
+    if natural_truths(rated) == VALIDITY:
         rule = f"valid: at least {enough} of {experts.sizes.max()} experts said yes"
-        truth = expert_truth(experts.with_answers(KNOWN_ANSWERS), at_least=enough)
+        truth = expert_truth(experts, at_least=enough)
     else:
         rule = f"the answer of most experts, and of at least {enough}"
-        said = majority(experts.with_answers(truths))
+        said = majority(experts)
         clear = ~said.ties & (said.counts.max(axis=1) >= enough)
         truth = np.where(clear, said.winners, -1)
     rows = experts.find(rated.items)
@@ -223,7 +221,7 @@ def _footnotes(result: Reliability) -> Iterator[str]:
     silent = [str(one.rater) for one in result.raters if one.information is None]
     if silent:
         reason = "no votes on golden items" if result.golden else "no votes"
-        yield f"-: {reason}: {len(silent):,} raters: {some(silent, most=10)}"
+        yield f"-: {reason}: {some(silent, most=10)}"
 
 
 def _print_pairs(found: Dependence | None, where: str) -> None:

@@ -152,6 +152,8 @@ def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Callable, tmp
         "(the answer of most experts, and of at least 2)",
     ]
     assert "right: of all the rater's golden votes (the truth's name)" in done.out
+    done = run("raters", votes, "--golden", golden, "--golden-at-least", 1)
+    assert "on 49 golden items: 25 cat, 24 dog (the answer of most experts, and of at least 1)" in done.out
 
 
 def test_answers_give_the_order_of_words_and_many_answers_stand_in_the_document_alone(

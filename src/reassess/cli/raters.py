@@ -52,7 +52,7 @@ _EXPLAINED = {
     "--golden-at-least",
     type=click.IntRange(min=1),
     metavar="M",
-    help="So many experts who say yes make a pair valid.  [default: more than half]",
+    help="So many experts must say yes for a pair to be valid, or give an item's answer.  [default: more than half]",
 )
 @click.option("--answers", metavar="A,...", help="All possible answers, in their order.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the bootstrap.")

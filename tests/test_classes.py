@@ -82,6 +82,10 @@ def test_outputs_that_cannot_be_mapped_are_an_error_that_says_which(outputs, sai
     assert message(lambda: NAMED.map_outputs(outputs, where="list")) == said
 
 
+def test_a_number_that_is_too_large_for_any_id_is_no_class():
+    assert Classes().map_outputs(["0", str(2**31), "9" * 5000, "-1"], where="").tolist() == [0, -1, -1, -1]
+
+
 @pytest.mark.parametrize(
     ("name", "first", "second"),
     [

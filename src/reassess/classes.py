@@ -1,5 +1,6 @@
 """The classes of a benchmark: how many, and what they are called; ids are 0-based."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,22 @@ import numpy.typing as npt
 
 from reassess.errors import DataError, some
 
-__all__ = ["Classes"]
+__all__ = ["MOST_CLASSES", "Classes", "class_number"]
+
+MOST_CLASSES = 2**31  # class ids are int32
+
+_NUMBER = re.compile(r"([-+]?)0*([0-9]+)")
+_DIGITS = 19  # of a number that is too large for any id, however long it is
+
+
+def class_number(text: str) -> int | None:
+    """The class id that a text writes as a number, or None; of a number too large for any id, the first digits.
+
+    >>> class_number(" 007"), class_number("-1"), class_number("cat")
+    (7, -1, None)
+    """
+    found = _NUMBER.fullmatch(text.strip())
+    return int(found[1] + found[2][:_DIGITS]) if found else None
 
 
 @dataclass(frozen=True)
@@ -99,8 +115,9 @@ class Classes:
         return ids
 
     def _find_or_id(self, text: str, where: str) -> int:
-        if text.isascii() and text.isdigit() and (self.count is None or int(text) < self.count):
-            return int(text)
+        number = class_number(text)
+        if number is not None and 0 <= number < (MOST_CLASSES if self.count is None else self.count):
+            return number
         try:
             found = self.find(text)
         except DataError as error:

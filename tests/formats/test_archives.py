@@ -161,6 +161,35 @@ def test_an_array_that_is_not_as_long_as_its_head_says_is_refused(refused, file,
     )
 
 
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        (
+            header((0, 2**62)),
+            "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size",
+        ),
+        (header((True, 1)) + bytes(8), "an integer is required"),
+        (npy(np.zeros(1)).replace(b"NUMPY\x01", b"NUMPY\x09"), "npy version 9.0 is not known"),
+        (
+            npy(np.zeros(1))[:8] + b"\xff\xff" + b" " * 65535,
+            "Header info length (65535) is large and may not be safe to load securely",
+        ),
+    ],
+)
+def test_a_head_that_numpy_cannot_take_is_refused(refused, file, head, found):
+    assert refused(read, file("a.npz", npz(x=head))) == BROKEN.format("npz", "a.npz", found)
+
+
+def test_two_arrays_of_one_name_are_refused(refused, file):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as members:
+        for name in ("x.npy", "x"):
+            members.writestr(name, npy(np.zeros(1)))
+    assert refused(read, file("a.npz", content.getvalue())) == (
+        "two arrays have one name\n  where:   DIR/a.npz\n  found:   x\n  to mend: write the file again"
+    )
+
+
 def test_a_changed_byte_is_noticed(refused, file):
     content = bytearray(npz(x=npy(np.arange(300.0))))
     content[200] ^= 1

@@ -243,6 +243,20 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
             "  found:   1 fields\n  to mend: get or write the file again",
         ),
         ("a.csv", "image,class\na,true\n", KINDS.format("a.csv", "bool")),
+        ("a.csv", "image,class\na,10\nb,cat\nc,9\n", KINDS.format("a.csv", "10, cat")),
+        ("a.csv", "image,class\na,-1\nb,nan\n", KINDS.format("a.csv", "-1, nan")),
+        (
+            "a.json",
+            f'{{"a": ["{"9" * 5000}"]}}',
+            f"class id out of range\n  where:   DIR/a.json, image a\n  allowed: 0 to 2147483647\n  found:   {'9' * 19}",
+        ),
+        (
+            "a.json",
+            f'{{"a": [{"9" * 5000}]}}',
+            "the file is not JSON\n  where:   DIR/a.json\n"
+            "  found:   Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits\n"
+            "  to mend: get or write the file again",
+        ),
         (
             "a.npy",
             "x",
@@ -253,6 +267,11 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
 )
 def test_what_holds_no_label_sets_is_refused(refused, file, name, content, said):
     assert refused(read_labels, file(name, content)) == said
+
+
+def test_numbers_among_blanks_are_class_ids_and_no_names(file):
+    found = read_labels(file("a.csv", "image,class\na, 7\nb, 12\n"))
+    assert found.sets() == {"a": frozenset({7}), "b": frozenset({12})}
 
 
 def test_json_that_is_nested_without_end_is_refused(refused, file):
@@ -313,8 +332,8 @@ def test_named_originals_are_read_from_every_format(file, name, content):
             "the file is not text\n  where:   DIR/a.txt\n  allowed: one entry a line, UTF-8\n"
             "  found:   byte 0xff at 10\n  to mend: save it as UTF-8",
         ),
-        ("a.txt", "1\n" * 49_999 + "n01440764", KINDS.format("a.txt", "int, str")),
-        ("a.txt", "1\n" * 49_999 + "²", KINDS.format("a.txt", "int, str")),
+        ("a.txt", "1\n" * 49_999 + "n01440764", KINDS.format("a.txt", "1, n01440764")),
+        ("a.txt", "1\n" * 49_999 + "²", KINDS.format("a.txt", "1, ²")),
         (
             "a.json",
             "[1, 2]",

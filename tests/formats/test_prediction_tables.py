@@ -341,6 +341,10 @@ def test_json_of_another_shape_is_refused(refused, file, content):
             json.dumps({"a": {"index": 1}})[:-1] + ', "a": {"index": 2}}',
             "a name stands twice\n  where:   DIR/p.json\n  found:   a",
         ),
+        (
+            '{"columns": ["filename", "index"], "data": []}',
+            "the table has no rows\n  where:   DIR/p.json\n  to mend: write it again",
+        ),
     ],
 )
 def test_broken_json_is_refused(refused, file, content, said):

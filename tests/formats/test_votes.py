@@ -198,6 +198,13 @@ BAD_ARCHIVES = {
         {"answers": np.array(["no", "yes"])},
         "not a name for each answer\n  where:   {path}\n  allowed: 3 answers\n  found:   no, yes",
     ),
+    "answers are floats": (
+        {"answers": np.array([0.2, 0.5, 1.9])},
+        "answers does not hold an answer each\n"
+        "  where:   {path}, array answers\n"
+        "  allowed: whole numbers or text of shape (answers,)\n"
+        "  found:   float64 (3,)",
+    ),
 }
 
 

@@ -22,6 +22,7 @@ __all__ = ["MAX_BYTES", "Archive", "check_declared", "open_archive", "read_heade
 MAX_BYTES = 8 << 30
 
 _BLOCK = 1 << 24
+_VERSIONS = ((1, 0), (2, 0), (3, 0))
 _BAD_HEAD = (ValueError, TypeError, ArithmeticError, SyntaxError, tokenize.TokenError, MemoryError, RecursionError)
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError)
 
@@ -43,7 +44,11 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
     def __init__(self, path: Path, file: zipfile.ZipFile) -> None:
         self.path = path
         self._file = file
-        self._members = {info.filename.removesuffix(".npy"): info for info in file.infolist()}
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        for info in file.infolist():
+            name = info.filename.removesuffix(".npy")
+            if self._members.setdefault(name, info) is not info:
+                raise DataError("two arrays have one name", where=path, found=name, mend="write the file again")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
@@ -58,7 +63,10 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
         with self.stream(name) as stream:
             dtype, shape, fortran = read_header(stream, self.path, name)
             held = self.check_length(name, stream, dtype, shape)
-            return np.ndarray(shape, dtype, _content(stream, held), order="F" if fortran else "C")
+            try:
+                return np.ndarray(shape, dtype, _content(stream, held), order="F" if fortran else "C")
+            except (ValueError, TypeError) as error:  # a shape of no bytes that numpy cannot hold, or not of numbers
+                raise _unreadable(self.path, error) from error
 
     def check_length(self, name: str, stream: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
         """How many bytes follow the head of an array's npy file; `DataError` if dtype and shape say otherwise."""
@@ -147,6 +155,8 @@ def read_header(stream: IO[bytes], path: Path, name: str) -> tuple[np.dtype[Any]
     """Type, shape and Fortran order from the head of an npy file, which is consumed."""
     try:
         version = np.lib.format.read_magic(stream)
+        if version not in _VERSIONS:
+            raise ValueError(f"npy version {version[0]}.{version[1]} is not known")
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(stream)
     except _BAD_HEAD as error:
@@ -174,7 +184,7 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     return DataError(
         f"the file is not a whole {kind} file",
         where=path,
-        found=str(error).rstrip("."),
+        found=(str(error).splitlines() or [type(error).__name__])[0].rstrip("."),
         mend="get or write the file again",
     )
 

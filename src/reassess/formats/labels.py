@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reassess.classes import Classes
+from reassess.classes import Classes, class_number
 from reassess.errors import DataError, some
 from reassess.formats.files import check_input, read_lines, suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, write_table
@@ -106,9 +106,11 @@ def read_json(path: Path) -> Any:
 
     try:
         return json.loads(path.read_bytes(), object_pairs_hook=once)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except DataError:
+        raise
+    except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
         raise DataError(
-            "the file is not JSON", where=path, found=str(error), mend="get or write the file again"
+            "the file is not JSON", where=path, found=str(error).split(";")[0], mend="get or write the file again"
         ) from error
 
 
@@ -153,7 +155,7 @@ def _lists_of_json_classes(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
 def _lists_of_text(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     lines = " ".join(read_lines(path)).split()
     _check_validation_length(path, len(lines), "list of original labels")
-    return validation_names(), [[int(line) if line.isascii() and line.isdigit() else line] for line in lines]
+    return validation_names(), [[line] for line in lines]
 
 
 def _check_validation_length(path: Path, length: int, thing: str) -> None:
@@ -210,16 +212,17 @@ def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]]) -> La
 def _ids_of_names(lists: list[list[str]]) -> tuple[list[list[int]], Classes]:
     """Ids of classes that are given as text: numbers as they are, else the rank among the sorted names."""
     texts = sorted(set(chain.from_iterable(lists)))
-    numbers = [text for text in texts if text.isascii() and text.isdigit()]
+    number = {text: found for text in texts if (found := class_number(text)) is not None}
     wnids = [text for text in texts if _WNID.fullmatch(text)]
-    if "" in texts or (numbers and wnids):
+    others = [text for text in texts if text not in number]
+    if "" in texts or (number and others):  # a number among names is no name: ranks would stand for wrong classes
         raise DataError(
-            "classes are neither all ids nor all names" if numbers else "a class has no name",
+            "classes are neither all ids nor all names" if number else "a class has no name",
             allowed="whole numbers, or text",
-            found=some([numbers[0], wnids[0]] if numbers and wnids else ["''"]),
+            found=some([next(iter(number)), others[0]] if number else ["''"]),
         )
-    if len(numbers) == len(texts):
-        return [[int(text) for text in names] for names in lists], Classes()
+    if number:
+        return [[number[text] for text in names] for names in lists], Classes()
     rank = {text: i for i, text in enumerate(texts)}
     are_wnids = len(wnids) == len(texts)
     classes = Classes(len(texts), wnids=tuple(texts)) if are_wnids else Classes(len(texts), names=tuple(texts))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.classes import Classes
+from reassess.classes import Classes, class_number
 from reassess.errors import DataError, some
 from reassess.formats.lists import flattened, refuse_nulls, unpacked, unquoted
 from reassess.formats.outputs import check_outputs
@@ -286,7 +286,7 @@ def _classes_of_headings(
     """Class id of each column, or -1; numbers are those of outputs, where these are listed."""
     ids = [name for name in called if name.isascii() and name.isdigit()]
     count = classes.count if outputs is None else len(outputs)
-    outside = [name for name in ids if count is not None and int(name) >= count]
+    outside = [name for name in ids if count is not None and (class_number(name) or 0) >= count]
     if outside:
         raise DataError(
             "columns are headed by numbers that are no class ids" if outputs is None else "wrong number of outputs",
@@ -298,7 +298,7 @@ def _classes_of_headings(
             else "list every output, in order",
         )
     if outputs is not None and ids:
-        return np.array([outputs[int(name)] if name in ids else -1 for name in called], np.int64)
+        return np.array([outputs[class_number(name)] if name in ids else -1 for name in called], np.int64)
     try:
         return classes.map_outputs(called, where=str(path))
     except DataError as error:

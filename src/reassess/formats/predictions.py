@@ -1,5 +1,6 @@
 """A model's predictions as files: numpy arrays, tensors, and the choice of reader by suffix."""
 
+import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ __all__ = ["read_predictions", "write_predictions"]
 
 _NAMES = ("names", "filenames", "paths")
 _BLOCK = 1024
+_TORCH_REFUSES = "Weights only load failed"
 
 
 def read_predictions(
@@ -223,17 +225,22 @@ def _read_torch(path: Path, max_bytes: int) -> _Content:
     except ImportError as error:
         raise MissingPackageError("torch", extra="torch", purpose=f"reading {path.suffix} files") from error
     check_input(path)
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as file:
-            check_declared(path, file, max_bytes)
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever its parts raise
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as file:
+                check_declared(path, file, max_bytes)
+        with warnings.catch_warnings(action="ignore"):  # of what the error below says
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except DataError:
+        raise
+    except Exception as error:  # torch and zipfile raise whatever their parts raise
+        said = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
             "the file cannot be loaded as plain tensors",
             where=path,
             allowed="a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded",
-            found=(str(error).splitlines() or [type(error).__name__])[0],
+            # torch goes on with advice to load it all the same, which would run any code
+            found="other Python objects" if said.startswith(_TORCH_REFUSES) else said,
             mend="torch.save(scores.cpu(), path)",
         ) from error
     return _of_tensors(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded})

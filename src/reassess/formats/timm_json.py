@@ -25,6 +25,8 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
         if not str(error.found).startswith("Extra data"):
             raise
         document = None  # a document a line
+    if isinstance(document, dict) and document.get("data") == []:
+        raise DataError("the table has no rows", where=path, mend="write it again")
     try:
         if document is None:
             return pl.read_ndjson(path, infer_schema_length=None)

@@ -22,14 +22,15 @@ _BLOCK = 1 << 20  # bytes of an array that are held at once
 _INFO_ROWS = 1 << 14  # rows of info that are held at once
 _WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 _ANSWERS = "answers"
+_SHAPES = {"ids": "raters", _ANSWERS: "answers"}
 
 
 def read_archive(path: Path, answers: Sequence[Id] | None, max_bytes: int) -> Votes:
     """Votes of an archive; the tensor is streamed, and only what is not 0 is kept. See `formats.votes.read_votes`."""
     with open_archive(path, max_bytes=max_bytes) as archive:
         questions = _read_questions(archive, path)
-        raters = _read_ids(archive, path)
-        named = answers or (_ids_of(archive[_ANSWERS]) if _ANSWERS in archive else None)
+        raters = _read_ids(archive, path, "ids", "a rater's id")
+        named = answers or (_read_ids(archive, path, _ANSWERS, "an answer") if _ANSWERS in archive else None)
         tensor = _read_tensor(archive, path, questions, raters)
     votes = Votes.from_columns(
         questions, tensor.items, tensor.raters, tensor.answers, raters, _answers_of_tensor(tensor.width, named, path)
@@ -68,20 +69,16 @@ def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path) -> Questions:
     return Questions(tuple(position), np.concatenate(image_ids), np.concatenate(class_ids))
 
 
-def _read_ids(archive: Archive, path: Path) -> tuple[Id, ...]:
-    ids = archive["ids" if "ids" in archive else _missing(archive, "ids")]
+def _read_ids(archive: Archive, path: Path, name: str, each: str) -> tuple[Id, ...]:
+    ids = archive[name if name in archive else _missing(archive, name)]
     if ids.ndim != 1 or ids.dtype.kind not in "iuU":
         raise DataError(
-            "ids does not hold a rater's id each",
-            where=f"{path}, array ids",
-            allowed="whole numbers or text of shape (raters,)",
+            f"{name} does not hold {each} each",
+            where=f"{path}, array {name}",
+            allowed=f"whole numbers or text of shape ({_SHAPES[name]},)",
             found=f"{ids.dtype} {ids.shape}",
         )
-    return _ids_of(ids)
-
-
-def _ids_of(values: npt.NDArray[Any]) -> tuple[Id, ...]:
-    return tuple(normal_id(name) if isinstance(name, str) else int(name) for name in values.tolist())
+    return tuple(normal_id(value) if isinstance(value, str) else int(value) for value in ids.tolist())
 
 
 @dataclass(frozen=True)

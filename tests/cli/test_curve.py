@@ -6,8 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
+
+from reassess.formats.scores import write_scores
+from reassess.formats.votes import read_votes
+from reassess.recipe import Recipe, real_scores
+from reassess.scores import Scores
 
 GOLDEN = "image,class,rater,answer\n" + "".join(
     f"{image},{class_id},{expert},{'yes' if valid else 'no'}\n"
@@ -304,3 +310,22 @@ def test_the_table_says_what_is_in_sample_and_what_was_left_out(run: Callable) -
         "1,135 golden pairs on 155 images, 248 of them valid\n"
         "in-sample: the scores were made with the golden answers that judge them\n"
     )
+
+
+@pytest.mark.usefixtures("real")
+def test_scores_that_were_made_otherwise_are_in_sample_only_where_that_is_shown(
+    tmp_path: Path, run: Callable, real_file: Callable
+) -> None:
+    """By the number of experts that was asked for; of scores of unknown making nothing is said."""
+    votes, experts, raters = (read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden"))
+    asked = votes.restrict(votes.find(experts.items))
+    made = real_scores(asked, experts, raters, None, recipe=Recipe(experts_at_least=4))
+    write_scores(tmp_path / "made.parquet", made)
+    write_scores(tmp_path / "flat.parquet", Scores(made.questions, np.full(len(made), 0.5)))
+    argv = ["--golden-at-least", "4", "--leave-out", "5", "--original", "none"]
+    scores, left_out, *_ = results(run, tmp_path / "made.parquet", *argv)
+    assert (scores["in_sample"], left_out["in_sample"]) == (True, False)
+    assert scores["average_precision"] != left_out["average_precision"]
+    (flat,) = results(run, tmp_path / "flat.parquet", "--original", "none")
+    assert flat["in_sample"] is None
+    assert flat["average_precision"] == 248 / 1135

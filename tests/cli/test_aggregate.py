@@ -120,13 +120,15 @@ def test_golden_answers_of_plain_items_calibrate_the_raters(run: Run, plain: Pat
         (["VOTES", "--method", "majority", "--model", "m.npz"], "majority has no use for --model."),
         (["VOTES", "--rater-golden", "VOTES"], "em has no use for --rater-golden."),
         (["VOTES", "--method", "calibrated"], "calibrated measures raters on golden answers: give --golden."),
+        (["VOTES", "--model", "OUT"], "-o and --model name one file."),
     ],
 )
 def test_options_that_do_not_go_together_are_usage_errors(
     run: Run, plain: Path, tmp_path: Path, argv: list[str], message: str
 ) -> None:
     output = tmp_path / "out.csv"
-    result = run("aggregate", *[plain if word == "VOTES" else word for word in argv], "-o", output)
+    paths = {"VOTES": plain, "OUT": output}
+    result = run("aggregate", *[paths.get(word, word) for word in argv], "-o", output)
     assert result.code == 2
     assert result.err.endswith(f"Error: {message}\n")
     assert not output.exists()
@@ -143,6 +145,40 @@ def test_an_output_that_exists_is_kept_unless_forced(run: Run, plain: Path, tmp_
     )
     assert run("aggregate", plain, "-o", output, "--force").code == 0
     assert output.read_text() != "precious"
+
+
+def test_votes_are_never_overwritten_by_what_is_made_of_them(run: Run, plain: Path) -> None:
+    before = plain.read_text()
+    result = run("aggregate", plain, "-o", plain, "--force")
+    assert (result.code, result.out, plain.read_text()) == (1, "", before)
+    assert result.err == (
+        f"Error: the output file is one of the inputs\n  where:   {plain}\n  to mend: choose another name\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("output", "model", "said"),
+    [
+        (
+            "a.txt",
+            "m.npz",
+            "scores cannot be kept in a file of this kind\n  where:   a.txt\n"
+            "  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n  found:   .txt\n",
+        ),
+        (
+            "a.csv",
+            "m.csv",
+            "a rater model cannot be kept in a file of this kind\n  where:   m.csv\n  allowed: .npz\n  found:   .csv\n",
+        ),
+    ],
+)
+def test_outputs_of_a_wrong_kind_are_refused_before_any_work(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, model: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("aggregate", "no-votes.csv", "-o", output, "--model", model)
+    assert (result.code, result.out, result.err) == (1, "", f"Error: {said}")
+    assert not list(tmp_path.iterdir())
 
 
 def test_answers_are_ordered_as_told_and_an_answer_that_is_not_listed_is_an_error(

@@ -439,6 +439,15 @@ def test_a_table_of_images_that_exists_is_overwritten_only_by_force(shop: Path, 
     assert len(read_csv("out.csv")) == 4
 
 
+def test_predictions_are_never_overwritten_by_what_became_of_them(shop: Path, run: Evaluate) -> None:
+    before = Path("good.csv").read_text()
+    done = run("evaluate", "good.csv", "--labels", "labels.json", "--per-image", "good.csv", "--force")
+    assert (done.code, done.out, Path("good.csv").read_text()) == (1, "", before)
+    assert (
+        done.err == "Error: the output file is one of the inputs\n  where:   good.csv\n  to mend: choose another name\n"
+    )
+
+
 def test_a_table_of_images_of_no_known_kind_is_refused_before_any_work(shop: Path, run: Evaluate) -> None:
     done = run("evaluate", "no-such-file.csv", "--per-image", "out.xlsx")
     assert (done.code, done.out) == (1, "")

@@ -1,5 +1,8 @@
 """The command line as a whole: exit codes, help, and errors that are said once and clearly."""
 
+import errno
+import json
+import os
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -107,9 +110,55 @@ def test_a_wrong_file_is_exit_code_1_with_one_message(run: Callable, tmp_path: P
 
 
 def test_an_interrupt_is_said_in_a_word(run: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(import_module("reassess.cli.evaluate"), "load_judges", interrupted)
     done = run("evaluate", "a.npy")
     assert (done.code, done.out, done.err.strip()) == (130, "", "Stopped.")
+
+
+def test_nothing_in_a_file_tells_the_terminal_what_to_do(
+    run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cat, dog, image = "\x1b[2J[bold]cat[/]", "\u202edog", "\x1b[31m[red]a"
+    Path("labels.json").write_text(json.dumps({image: [cat], "b": [dog]}))
+    Path("[red]model[bold].csv").write_text(f"image,prediction\n{image},{cat}\nb,{cat}\n")
+    done = run("evaluate", "[red]model[bold].csv", "--labels", "labels.json", "--by", "class", "--quiet")
+    assert done.code == 0
+    *_, title, _, _, first, second = done.out.splitlines()
+    assert title.strip() == "[red]model[bold].csv"
+    assert first.split()[:2] == ["0", r"\x1b[2J[bold]cat[/]"]
+    assert second.split()[:2] == ["1", r"\u202edog"]
+    assert r"\x1b[2J[bold]cat[/] (1)" in second
+    shown = run("show", image, "--labels", "labels.json").out.splitlines()
+    assert (shown[0], shown[2]) == (r"image      \x1b[31m[red]a", r"valid      0 \x1b[2J[bold]cat[/]")
+    Path("c.csv").write_text(f"image,prediction\n\x1b]0;pwned\x07,{cat}\n")
+    assert run("evaluate", "c.csv", "--labels", "labels.json").err == (
+        "Error: 1 of 1 images are not in the label set\n  where:   c.csv, the first is row 0\n"
+        "  allowed: names such as \\x1b[31m[red]a, b\n  found:   \\x1b]0;pwned\\x07\n"
+        "  to mend: check the names, try --match name or --match stem, or leave such images out with --ignore-unknown\n"
+    )
+
+
+def test_a_result_that_cannot_be_printed_is_said(
+    run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("rich.console.Console.print", full)
+    done = run("data", "list")
+    assert (done.code, done.err) == (
+        1,
+        "Error: a file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n",
+    )
+
+
+def test_an_empty_name_is_not_taken_for_the_default(run: Callable, no_known_data: None) -> None:
+    done = run("evaluate", "a.npy", "--labels", "")
+    assert (done.code, done.err.splitlines()[:2]) == (
+        1,
+        ["Error: no such file, and no known source of that name", "  where:   ''"],
+    )

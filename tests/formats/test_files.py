@@ -38,6 +38,35 @@ def test_what_cannot_be_read_is_said_before_it_is_tried(refused, file, tmp_path,
     assert refused(check_input, tmp_path / name) == said
 
 
+LONG = "x" * 300 + ".csv"
+
+
+def test_a_name_that_no_file_can_have_is_of_no_file(refused, tmp_path):
+    assert refused(check_input, tmp_path / LONG) == f"no such file\n  where:   DIR/{LONG}\n  to mend: check the path"
+    assert refused(write, tmp_path / LONG, "new") == (
+        f"the output file cannot be written\n  where:   DIR/{LONG}\n  found:   File name too long\n"
+        "  to mend: make room, or choose another name or folder"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_pipe_is_neither_read_nor_replaced(refused, tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert refused(check_input, tmp_path / "pipe.csv") == (
+        "a pipe or a device was given where a file is read\n  where:   DIR/pipe.csv\n  to mend: write it to a file"
+    )
+    assert refused(check_output, tmp_path / "pipe.csv", force=True) == (
+        "the output path is a pipe or a device\n  where:   DIR/pipe.csv\n  to mend: name a file"
+    )
+
+
+def test_the_file_that_a_link_leads_to_is_written_and_the_link_stays(file, tmp_path):
+    path = file("a.csv", "old")
+    (tmp_path / "link.csv").symlink_to("a.csv")
+    write(tmp_path / "link.csv", "new", force=True)
+    assert (path.read_text(), (tmp_path / "link.csv").is_symlink()) == ("new", True)
+
+
 def test_a_file_without_permission_is_said(refused, file, monkeypatch):
     path = file("secret.csv", "x")
     monkeypatch.setattr(os, "access", lambda _, mode: mode != os.R_OK)

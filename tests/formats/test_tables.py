@@ -140,7 +140,7 @@ def test_a_truncated_table_is_refused(refused, file, tmp_path, name):
 
 
 def test_a_file_so_broken_that_polars_panics_is_refused(refused, file, monkeypatch):
-    def panic(path):
+    def panic(path, **options):
         raise pl.exceptions.PanicException("called `Result::unwrap()` on an `Err` value\nand more")
 
     monkeypatch.setattr(pl, "read_parquet", panic)
@@ -245,3 +245,17 @@ def test_a_table_does_not_overwrite_unless_forced(refused, file, suffix):
         "  to mend: choose another name, or overwrite it with --force"
     )
     assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("name", ["run[1]", "run?", "r*"])
+def test_the_file_of_a_name_is_read_and_no_other_that_the_name_would_match(tmp_path, name, suffix):
+    write_table(tmp_path / f"run1{suffix}", pl.DataFrame({"a": [1]}))
+    write_table(tmp_path / f"{name}{suffix}", pl.DataFrame({"a": [2]}))
+    assert read_table(tmp_path / f"{name}{suffix}")["a"].to_list() == [2]
+
+
+def test_a_name_of_bytes_that_are_no_text_is_said(refused, file):
+    assert refused(read_table, file("\udcff.csv", "a\n1\n")).startswith(
+        "the table cannot be read\n  where:   DIR/\udcff.csv\n  found:   'utf-8' codec can't encode character"
+    )

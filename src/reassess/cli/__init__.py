@@ -12,7 +12,8 @@ from typing import TextIO
 import click
 
 from reassess import __version__
-from reassess.errors import ReassessError, ReassessWarning
+from reassess.cli.common import say
+from reassess.errors import OutputError, ReassessError, ReassessWarning
 
 __all__ = ["COMMANDS", "app", "entry", "main"]
 
@@ -75,7 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             error.show()
             return error.exit_code
         except ReassessError as error:
-            click.echo(f"Error: {error}", err=True)
+            say(f"Error: {error}", err=True)
+            return 1
+        except OSError as error:  # of standard output, or of a file that went away while it was read
+            where, why = error.filename or "standard output", error.strerror or error
+            say(f"Error: {OutputError('a file cannot be read or written', where=where, found=why)}", err=True)
             return 1
     return result if isinstance(result, int) else 0
 
@@ -94,7 +99,7 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     if issubclass(category, ReassessWarning):
-        click.echo(f"Warning: {message}", err=True)
+        say(f"Warning: {message}", err=True)
     else:
         text = warnings.formatwarning(message, category, filename, lineno, line)
         click.echo(text, err=True, nl=False)

@@ -11,10 +11,11 @@ from reassess.aggregation import Aggregation, by_calibration, by_em, by_majority
 from reassess.cli.common import Call, call_options
 from reassess.cli.inputs import FILE, optional_file
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.files import check_output
+from reassess.formats.files import check_output, suffix_of
 from reassess.formats.posteriors import write_posterior
 from reassess.formats.rater_model import write_rater_model
 from reassess.formats.scores import write_scores
+from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.items import normal_id
 from reassess.labels import LabelSets
 from reassess.loading import load_original, load_votes
@@ -80,26 +81,37 @@ def aggregate(
     output: Path,
     **given: Any,
 ) -> None:
-    """Make scores of votes: the probability that a class is valid, or that an answer is right.
+    """Make scores of votes.
 
-    VOTES is a file or a known source. Votes on images and classes give scores; votes on plain items give a table of
-    item, answer and probability.
+    A score is the probability that a class is valid, or that an answer is right. VOTES is a file or a known source.
+    Votes on images and classes give scores; votes on plain items give a table of item, answer and probability.
     """
     if preset and method:
         raise click.UsageError("Give --preset or --method: a preset has its method.")
-    name = preset or method or ("calibrated" if given["golden"] else "em")
+    name = preset or method or ("em" if given["golden"] is None else "calibrated")
     _refuse_unused(name, given)
-    for path in filter(None, (output, given["model"])):
-        check_output(path, force=call.force)
+    _check_outputs(output, given["model"], force=call.force)
     read = _Reader(call, _PRESETS.get(name, {}), answers, max_bytes)
     cast = read.votes("votes", votes)
     if cast is None:
         raise click.UsageError("Give VOTES, or --preset.")
     result = _METHODS[name](read, cast, given)
+    call.keep_inputs(output, given["model"])
     _write(output, result, force=call.force)
     if given["model"] and result.model:
         write_rater_model(given["model"], result.model, force=call.force)
     _report(call, name, cast, result, output)
+
+
+def _check_outputs(output: Path, model: Path | None, *, force: bool) -> None:
+    """Refuse, before any work, what cannot be written."""
+    if output == model:
+        raise click.UsageError("-o and --model name one file.")
+    suffix_of(output, (".npz", *TABLE_SUFFIXES), "scores")
+    check_output(output, force=force)
+    if model is not None:
+        suffix_of(model, (".npz",), "a rater model")
+        check_output(model, force=force)
 
 
 class _Reader:
@@ -113,7 +125,7 @@ class _Reader:
 
     def votes(self, role: str, given: str | None) -> Votes | None:
         """The votes that play some role, or None if no file does."""
-        source = given or self._defaults.get(role)
+        source = self._defaults.get(role) if given is None else given
         if source is None:
             return None
         path = self._call.resolve(role.replace("_", "-"), source)
@@ -121,7 +133,7 @@ class _Reader:
 
     def original(self, given: str | None) -> LabelSets | None:
         """The original labels, or None."""
-        path = optional_file(self._call, "original", given or self._defaults.get("original"), None)
+        path = optional_file(self._call, "original", self._defaults.get("original") if given is None else given, None)
         return None if path is None else load_original(path)
 
 

@@ -1,6 +1,7 @@
 """What the commands share: options, progress, tables, and the JSON document around every result."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +11,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reassess import __version__
+from reassess.errors import OutputError
+from reassess.formats.files import exists
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Call", "call_options", "console", "print_table", "tracked"]
+__all__ = ["Call", "call_options", "console", "plain", "print_table", "say", "tracked"]
 
 _WIDTH_OF_A_PIPE = 160
+# C0 (but for tab and newline), C1, marks that turn the direction of writing, and halves of characters.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _Item = TypeVar("_Item")
 
 
@@ -43,7 +48,7 @@ class Call:
         from reassess.sources import SOURCES, resolve
 
         path = resolve(source, offline=self.offline, progress=not self.quiet)
-        return self.read(source if source in SOURCES and not Path(source).exists() else name, path)
+        return self.read(source if source in SOURCES and not exists(source) else name, path)
 
     def find(self, name: str) -> Path | None:
         """The file of a known source if this machine has it, noted as an input."""
@@ -59,10 +64,17 @@ class Call:
             self.inputs.append(entry)
         return path
 
+    def keep_inputs(self, *outputs: Path | None) -> None:
+        """Raise `OutputError` if an output would take the place of a file that was read, even with --force."""
+        read = [path for entry in self.inputs if exists(path := str(entry["path"]))]
+        for output in outputs:
+            if output is not None and exists(output) and any(output.samefile(path) for path in read):
+                raise OutputError("the output file is one of the inputs", where=output, mend="choose another name")
+
     def note(self, text: str) -> None:
         """Explain the result below it, unless asked to be quiet."""
         if not self.quiet:
-            click.echo(text)
+            say(text)
 
     def print_document(self, command: str, results: Any) -> None:
         """Print the JSON document of a command: its schema, its call, its inputs with hashes, its results."""
@@ -87,6 +99,20 @@ _OPTIONS: dict[str, str] = {
     "quiet": "Print nothing but the result.",
     "offline": "Use no network.",
 }
+
+
+def plain(text: str) -> str:
+    r"""A text in which nothing tells a terminal to do anything: names come from files, and files from anywhere.
+
+    >>> print(plain("a\x1b[2Jb"))
+    a\x1b[2Jb
+    """
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line or lines as they are, to standard output or standard error."""
+    click.echo(plain(text), err=err)
 
 
 def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,7 +143,8 @@ def console() -> "Console":
     """A console for tables on standard output; wide where it is not a terminal, so that nothing is cut."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE, highlight=False)
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()  # None: closed
+    return Console(width=None if is_terminal else _WIDTH_OF_A_PIPE, highlight=False)
 
 
 def print_table(
@@ -132,9 +159,10 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, show_edge=False)
+    told = None if title is None else Text(plain(title))
+    table = Table(box=SIMPLE_HEAD, title=told, title_justify="left", pad_edge=False, show_edge=False)
     for i, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if i < text_columns else "right", overflow="fold")
+        table.add_column(Text(plain(heading)), justify="left" if i < text_columns else "right", overflow="fold")
     for row in rows:
-        table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("-" if cell is None else plain(str(cell))) for cell in row))
     console().print(table)

@@ -91,6 +91,7 @@ def evaluate(
     measured, each = _measure_files(call, files, judges, reading, options, keep_outcomes=per_image is not None)
     rankings = {cut: _ranked(measured[cut]) for cut in judges.cuts}
     if per_image is not None:
+        call.keep_inputs(per_image)
         write_outcomes(per_image, each, judges.labels, force=call.force)
     if call.json:
         call.print_document("evaluate", list(_to_json(rankings, judges.labels.classes, by)))

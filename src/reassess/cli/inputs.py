@@ -83,7 +83,7 @@ def load_judges(
         Larger archives are refused.
     """
     if thresholds is None:
-        sets = load_labels(call.resolve("labels", labels or _REAL))
+        sets = load_labels(call.resolve("labels", _REAL if labels is None else labels))
         is_imagenet = is_validation(sets.images)
         score_file = optional_file(call, "scores", scores, _SCORES if is_imagenet else None)
         known = None if score_file is None else load_scores(score_file, max_bytes=max_bytes)
@@ -104,11 +104,11 @@ def load_judges(
 
 def _to_cut(labels: str | None, scores: str | None) -> str:
     """The scores from which label sets are cut."""
-    if labels and scores:
+    if labels is not None and scores is not None:
         raise click.UsageError("With --threshold, the labels are cut from the scores: give --scores or --labels.")
     if scores == _NONE:
         raise click.UsageError("With --threshold, the labels are cut from the scores, which cannot be none.")
-    return scores or labels or _SCORES
+    return next((given for given in (scores, labels) if given is not None), _SCORES)
 
 
 def _in_classes_of(labels: LabelSets, original: LabelSets, file: Path | None) -> LabelSets:

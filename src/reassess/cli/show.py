@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from reassess.classes import Classes
-from reassess.cli.common import Call, call_options, print_table
+from reassess.cli.common import Call, call_options, print_table, say
 from reassess.cli.inputs import (
     FILE,
     in_label_order,
@@ -77,17 +77,17 @@ def show(
 
 
 def _print(sheet: Sheet, classes: Classes) -> None:
-    click.echo(f"image      {sheet.image}")
-    click.echo(f"original   {'not known' if sheet.original is None else _named(classes, sheet.original)}")
-    click.echo(f"valid      {_valid(sheet, classes)}")
-    click.echo()
+    say(f"image      {sheet.image}")
+    say(f"original   {'not known' if sheet.original is None else _named(classes, sheet.original)}")
+    say(f"valid      {_valid(sheet, classes)}")
+    say("")
     if sheet.candidates:
         headings = ["class", "name", "score", "valid", "votes", "raters", "experts"]
         print_table(headings, [_row(one, sheet, classes) for one in sheet.candidates], text_columns=7)
     else:
-        click.echo("The image was never rated: no class was proposed for it.")
+        say("The image was never rated: no class was proposed for it.")
     for file, said in sheet.said.items():
-        click.echo(f"\n{file} says: {_said(said, sheet, classes)}")
+        say(f"\n{file} says: {_said(said, sheet, classes)}")
 
 
 def _valid(sheet: Sheet, classes: Classes) -> str:

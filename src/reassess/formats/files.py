@@ -9,16 +9,27 @@ from pathlib import Path
 
 from reassess.errors import DataError, OutputError, ReassessError
 
-__all__ = ["check_input", "check_output", "read_lines", "sha256", "suffix_of", "writing"]
+__all__ = ["check_input", "check_output", "exists", "read_lines", "sha256", "suffix_of", "writing"]
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is a file or folder at `path`; one that cannot be, such as a name too long, is not there."""
+    return os.path.exists(path)  # noqa: PTH110 - of such a name, a Path raises an error
+
+
+def _is_folder(path: Path) -> bool:
+    return exists(path) and path.is_dir()
 
 
 def check_input(path: Path) -> None:
     """Raise `DataError` unless `path` is a file that can be read and is not empty."""
-    if path.is_dir():
+    if _is_folder(path):
         raise DataError("a folder was given where a file is read", where=path, mend="name one file in it")
-    if not path.exists():
+    if not exists(path):
         near = (
-            sorted(p.name for p in path.parent.glob("*") if p.suffix == path.suffix)[:5] if path.parent.is_dir() else []
+            sorted(p.name for p in path.parent.glob("*") if p.suffix == path.suffix)[:5]
+            if _is_folder(path.parent)
+            else []
         )
         raise DataError(
             "no such file",
@@ -28,6 +39,8 @@ def check_input(path: Path) -> None:
         )
     if not os.access(path, os.R_OK):
         raise DataError("the file cannot be read", where=path, mend="check its permissions")
+    if not path.is_file():
+        raise DataError("a pipe or a device was given where a file is read", where=path, mend="write it to a file")
     if path.stat().st_size == 0:
         raise DataError("the file is empty", where=path, mend="write it again")
 
@@ -69,13 +82,15 @@ def sha256(path: Path) -> str:
 
 def check_output(path: Path, *, force: bool = False) -> None:
     """Raise `OutputError` if `path` cannot be written, or exists and `force` is not given."""
-    if path.is_dir():
+    if _is_folder(path):
         raise OutputError("the output path is a folder", where=path, mend="name a file")
-    if path.exists() and not force:
+    if exists(path) and not path.is_file():
+        raise OutputError("the output path is a pipe or a device", where=path, mend="name a file")
+    if exists(path) and not force:
         raise OutputError(
             "the output file exists", where=path, mend="choose another name, or overwrite it with --force"
         )
-    if not path.parent.is_dir():
+    if not _is_folder(path.parent):
         raise OutputError("the folder of the output file does not exist", where=path, mend=f"mkdir -p {path.parent}")
     if not os.access(path.parent, os.W_OK):
         raise OutputError("the folder of the output file cannot be written", where=path, mend="choose another folder")
@@ -85,22 +100,25 @@ def check_output(path: Path, *, force: bool = False) -> None:
 def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
     """A temporary path beside `path` with the same suffix, which takes its place when the block ends well.
 
+    Where `path` is a link, the file that it leads to is written, and the link stays.
+
     Raises
     ------
     OutputError
         As `check_output`; or the disk is full, or the like.
     """
     check_output(path, force=force)
+    target = Path(os.path.realpath(path))
     temporary = None
     try:
-        handle, name = tempfile.mkstemp(prefix=".reassess-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=".reassess-", suffix=path.suffix, dir=target.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
+        temporary.replace(target)
     except ReassessError:
         raise
     except OSError as error:

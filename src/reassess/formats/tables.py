@@ -1,6 +1,7 @@
 """Tables as such: CSV, TSV, JSON lines and Parquet through polars, with one message where that fails."""
 
 import csv
+import glob
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from reassess.formats.files import check_input, suffix_of, writing
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["TABLE_SUFFIXES", "column", "integers", "numbers", "read_table", "write_table"]
+__all__ = ["TABLE_SUFFIXES", "column", "integers", "numbers", "read_json_lines", "read_table", "write_table"]
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _WHOLE_FILE = None  # infer types from all rows: a type that shows late is still the column's type
@@ -35,31 +36,41 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
     import polars as pl
 
     def read_separated(separator: str) -> pl.DataFrame:
-        first = pl.read_csv(path, separator=separator, has_header=False, n_rows=1, infer_schema=False)
+        first = pl.read_csv(path, separator=separator, has_header=False, n_rows=1, infer_schema=False, glob=False)
         _refuse_double_headings(path, first.row(0))
         as_text = {name: pl.String for name in first.row(0) if name in text}
-        table = pl.read_csv(path, separator=separator, infer_schema_length=_WHOLE_FILE, schema_overrides=as_text)
+        table = pl.read_csv(
+            path, separator=separator, infer_schema_length=_WHOLE_FILE, schema_overrides=as_text, glob=False
+        )
         _refuse_short_rows(path, table, separator)
         return table.with_columns(pl.col(pl.String).replace("", None))  # a quoted nothing is nothing too
 
     readers: dict[str, Callable[[], pl.DataFrame]] = {
         ".csv": lambda: read_separated(","),
         ".tsv": lambda: read_separated("\t"),
-        ".jsonl": lambda: pl.read_ndjson(path, infer_schema_length=_WHOLE_FILE),
-        ".parquet": lambda: pl.read_parquet(path),
+        ".jsonl": lambda: read_json_lines(path),
+        ".parquet": lambda: pl.read_parquet(path, glob=False),
     }
     check_input(path)
     read = readers[suffix_of(path, readers, "a table")]
     try:
+        str(path).encode()  # polars takes no path of other bytes
         table = read()
         table = table.with_columns(_as_text(path, table[name]) for name in text if name in table.columns)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeDecodeError, csv.Error) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError, csv.Error) as error:
         raise DataError(
             "the table cannot be read", where=path, found=str(error).splitlines()[0], mend="get or write the file again"
         ) from error
     if not table.height:
         raise DataError("the table has no rows", where=path, mend="write it again")
     return table.with_columns(series.cast(pl.String) for series in table if series.dtype in (pl.Categorical, pl.Enum))
+
+
+def read_json_lines(path: Path) -> "pl.DataFrame":
+    """The table of a JSON lines file, with the errors of polars; of the file named so, and not of those that match."""
+    import polars as pl
+
+    return pl.read_ndjson(glob.escape(str(path)), infer_schema_length=_WHOLE_FILE)
 
 
 def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from reassess.errors import DataError
 from reassess.formats.labels import read_json
+from reassess.formats.tables import read_json_lines
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,7 +30,7 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
         raise DataError("the table has no rows", where=path, mend="write it again")
     try:
         if document is None:
-            return pl.read_ndjson(path, infer_schema_length=None)
+            return read_json_lines(path)
         if isinstance(document, dict) and {"columns", "data"} <= document.keys():
             return pl.DataFrame(document["data"], schema=document["columns"], orient="row", infer_schema_length=None)
         if isinstance(document, dict) and document and all(isinstance(row, dict) for row in document.values()):

@@ -293,9 +293,7 @@ def test_the_original_labels_as_a_model_score_what_the_paper_says(
     assert sum(vars(result.mistakes).values()) == 46_837 - 42_164
     assert result.mistakes.never_rated == 0  # an unrated image's label is its original one
     assert result.recall_at_size is None
-    assert (
-        result.reasons["recall_at_size"] == "some images have more labels than the file has ids for each (1)"
-    )
+    assert result.reasons["recall_at_size"] == "some images have more labels than the file has ids for each (1)"
 
 
 def test_the_original_labels_score_less_on_the_images_that_were_rated(

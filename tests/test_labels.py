@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reassess.arrays import runs
 from reassess.classes import Classes
 from reassess.errors import DataError
-from reassess.labels import LabelSets, runs
+from reassess.labels import LabelSets
 
 sets = st.dictionaries(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), st.sets(st.integers(0, 50)))
 sets = sets.filter(lambda sets: not any("ILSVRC" in name for name in sets))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from reassess.arrays import freeze
 from reassess.errors import DataError, some
 from reassess.items import Id, Items
 from reassess.votes import Votes, known_weights
@@ -29,7 +30,7 @@ class Majority:
     counts: npt.NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        self.counts.flags.writeable = False
+        freeze(self, "counts")
 
     def __len__(self) -> int:
         return len(self.items)

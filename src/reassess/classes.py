@@ -40,6 +40,8 @@ class Classes:
         WordNet id of each class (``n01440764``), or empty.
     names
         Name of each class, or empty; several words for one class are separated by commas.
+    ranked
+        Whether these are only the classes that some file names, in sorted order: an id then means nothing outside it.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Classes:
     count: int | None = None
     wnids: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    ranked: bool = False
 
     def label(self, class_id: int) -> str:
         """A short name for people: the first word for the class, else its wnid, else its id."""

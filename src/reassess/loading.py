@@ -15,9 +15,10 @@ from reassess.formats.classes import read_classes
 from reassess.formats.labels import read_labels, read_original
 from reassess.formats.scores import read_scores
 from reassess.formats.votes import read_votes
-from reassess.imagenet import CLASSES, is_validation
+from reassess.imagenet import CLASSES
 from reassess.items import Id
 from reassess.labels import LabelSets
+from reassess.names import are_validation_images
 from reassess.questions import Questions
 from reassess.scores import Scores
 from reassess.sources import find_all, resolve
@@ -83,4 +84,4 @@ def expert_share(experts: Votes) -> Scores:
 
 def with_imagenet_classes(labels: LabelSets) -> LabelSets:
     """The same label sets in ImageNet's classes, if all images are ImageNet validation images."""
-    return labels.in_classes(imagenet_classes()) if is_validation(labels.images) else labels
+    return labels.in_classes(imagenet_classes()) if are_validation_images(labels.images) else labels

@@ -16,7 +16,16 @@ import numpy.typing as npt
 
 from reassess.errors import DataError, some
 
-__all__ = ["MATCHES", "VALIDATION_IMAGES", "Match", "image_keys", "join", "validation_names"]
+__all__ = [
+    "MATCHES",
+    "VALIDATION_IMAGES",
+    "Match",
+    "are_validation_images",
+    "image_keys",
+    "join",
+    "unique_images",
+    "validation_names",
+]
 
 Match = Literal["path", "name", "stem"]
 MATCHES: tuple[str, ...] = get_args(Match)
@@ -38,6 +47,15 @@ def validation_names() -> tuple[str, ...]:
     'ILSVRC2012_val_00000001.JPEG'
     """
     return tuple(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, VALIDATION_IMAGES + 1))
+
+
+def are_validation_images(names: Sequence[str]) -> bool:
+    """Whether all of some names, and at least one, are those of ImageNet validation images.
+
+    >>> are_validation_images(["val/ILSVRC2012_val_00000007.JPEG"]), are_validation_images(["tom.jpg"])
+    (True, False)
+    """
+    return bool(names) and all(_VALIDATION.fullmatch(key) for key in image_keys(names))
 
 
 def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:

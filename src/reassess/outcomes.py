@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.accuracy import best_ranks, ranks_and_top1
+from reassess.arrays import runs
 from reassess.errors import DataError, some
-from reassess.imagenet import is_validation
-from reassess.labels import LabelSets, runs
-from reassess.names import Match, join, validation_names
+from reassess.labels import LabelSets
+from reassess.names import Match, are_validation_images, join, validation_names
 from reassess.predictions import Predictions
 
 __all__ = ["EMPTY", "LABELLED", "STATES", "UNKNOWN", "UNLABELLED", "Outcomes", "outcomes"]
@@ -96,7 +96,7 @@ def outcomes(
     state = _states(labels, label_rows, original_rows >= 0)
     for known in (also_known, validation_names()):
         missing = np.flatnonzero(state == UNKNOWN)
-        if missing.size and (known is also_known or is_validation(labels.images)):
+        if missing.size and (known is also_known or are_validation_images(labels.images)):
             found = join([images[row] for row in missing.tolist()], known, match=match, known_where="the known images")
             state[missing[found >= 0]] = UNLABELLED
     if not ignore_unknown:

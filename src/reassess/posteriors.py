@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.arrays import freeze
 from reassess.errors import DataError, some
 from reassess.items import Id, Items
 from reassess.questions import Questions
@@ -45,7 +46,7 @@ class Posterior:
     values: npt.NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        self.values.flags.writeable = False
+        freeze(self, "values")
 
     def __len__(self) -> int:
         return len(self.items)

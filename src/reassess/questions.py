@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from reassess.arrays import freeze
 from reassess.errors import DataError
 from reassess.names import join, unique_images
 
@@ -62,8 +63,7 @@ class Questions:
         if same.size:
             first, second = int(order[same[0]]), int(order[same[0] + 1])
             raise DataError("a question is asked twice", where=self.at(first), found=f"rows {first} and {second}")
-        self.image_ids.flags.writeable = False
-        self.class_ids.flags.writeable = False
+        freeze(self, "image_ids", "class_ids")
 
     @classmethod
     def from_columns(cls, images: Sequence[str], class_ids: npt.NDArray[np.integer]) -> "Questions":

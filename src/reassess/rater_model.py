@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from reassess.arrays import freeze
 from reassess.errors import DataError, some
 from reassess.items import Id, unique_ids
 from reassess.votes import Votes
@@ -66,8 +67,7 @@ class RaterModel:
         _check_rows("matrices", self.matrices, (len(self.raters), *shape))
         _check_rows("fallback", self.fallback, shape)
         _check_rows("prior", self.prior, shape[:1])
-        for array in (self.matrices, self.fallback, self.prior):
-            array.flags.writeable = False
+        freeze(self, "matrices", "fallback", "prior")
 
     def __repr__(self) -> str:
         return f"RaterModel({len(self.raters):,} raters, truths {some(self.truths)}, answers {some(self.answers)})"

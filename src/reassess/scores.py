@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from reassess.arrays import freeze
 from reassess.errors import DataError
 from reassess.questions import Questions
 
@@ -51,7 +52,7 @@ class Scores:
                 allowed="0 to 1",
                 found=self.values[row],
             )
-        self.values.flags.writeable = False
+        freeze(self, "values")
 
     def __len__(self) -> int:
         return len(self.questions)

@@ -44,7 +44,8 @@ class Sheet:
     valid
         Its valid classes: () if it was rated and has none, None if the label sets do not hold it.
     candidates
-        The classes that were proposed for it, the highest score first; empty if it was never rated.
+        The classes that were proposed for it, the highest score first; () if it was never rated, None if that is not
+        known, for lack of scores and votes.
     said
         The first classes of each model, best first, by the model's name; None where the model was not shown the image.
     """
@@ -52,7 +53,7 @@ class Sheet:
     image: str
     original: int | None
     valid: tuple[int, ...] | None
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Candidate, ...] | None
     said: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
@@ -68,7 +69,9 @@ class Sheet:
             "image": self.image,
             "original": named(self.original),
             "valid": None if self.valid is None else [named(i) for i in self.valid],
-            "candidates": [
+            "candidates": None
+            if self.candidates is None
+            else [
                 {
                     "class": one.class_id,
                     "name": classes.label(one.class_id),
@@ -105,11 +108,11 @@ def gather(
     --------
     >>> labels = LabelSets.from_lists(["a.png"], [[3, 1]])
     >>> gather("a.png", labels=labels, original=LabelSets.from_lists(["a.png"], [[1]]))
-    Sheet(image='a.png', original=1, valid=(1, 3), candidates=(), said={})
+    Sheet(image='a.png', original=1, valid=(1, 3), candidates=None, said={})
     """
     key = image_keys([image])[0]
-    of_original = None if original is None else _classes_of(original, key)
-    valid = None if labels is None else _classes_of(labels, key)
+    of_original = None if original is None else original[image]
+    valid = None if labels is None else labels[image]
     candidates = _candidates(key, scores, votes, experts)
     if of_original is None and valid is None and not candidates:
         known = labels or original
@@ -123,12 +126,9 @@ def gather(
     return Sheet(image, of_original[0] if of_original else None, valid, candidates, said)
 
 
-def _classes_of(labels: LabelSets, key: str) -> tuple[int, ...] | None:
-    keys = image_keys(labels.images)
-    return labels[labels.images[keys.index(key)]] if key in keys else None
-
-
-def _candidates(key: str, scores: Scores | None, votes: Votes | None, experts: Votes | None) -> tuple[Candidate, ...]:
+def _candidates(
+    key: str, scores: Scores | None, votes: Votes | None, experts: Votes | None
+) -> tuple[Candidate, ...] | None:
     score_of = _rows(None if scores is None else scores.questions, key)
     vote_row = _rows(None if votes is None else votes.items, key)
     expert_row = _rows(None if experts is None else experts.items, key)
@@ -141,6 +141,8 @@ def _candidates(key: str, scores: Scores | None, votes: Votes | None, experts: V
         )
         for class_id in score_of.keys() | vote_row.keys() | expert_row.keys()
     ]
+    if not found and scores is None and votes is None:
+        return None
     return tuple(sorted(found, key=lambda one: (-(one.score or 0.0), one.class_id)))
 
 

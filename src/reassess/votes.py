@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from reassess.arrays import freeze
 from reassess.errors import DataError, some
 from reassess.items import Id, Items, describe, find_items, take_items, unique_ids, unite_items
 
@@ -75,9 +76,7 @@ class Votes:
         self._check_shapes()
         self._check_range(self.rater_ids, len(self.raters), "rater")
         self._check_range(self.answer_ids, len(self.answers), "answer")
-        for column in (self.indptr, self.rater_ids, self.answer_ids, self.seconds):
-            if column is not None:
-                column.flags.writeable = False
+        freeze(self, "indptr", "rater_ids", "answer_ids", "seconds")
 
     @classmethod
     def from_columns(

@@ -16,10 +16,10 @@ from reassess.formats.curves import write_points
 from reassess.formats.files import check_output, sha256, suffix_of
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.golden import Golden, golden_truth
-from reassess.imagenet import is_validation
 from reassess.labels import LabelSets
 from reassess.left_out import Provenance, image_folds, provenance
 from reassess.loading import load_original, load_scores, load_votes
+from reassess.names import are_validation_images
 from reassess.operating_points import Goal, MeasuredCurve, operating_point
 from reassess.recipe import REAL
 from reassess.report.curve_figure import FIGURE_SUFFIXES, draw_curves
@@ -127,7 +127,7 @@ def curve(
     _check_call(call, files, output)
     paths = {file: call.resolve("scores", file) for file in files}
     scores = {file: load_scores(path) for file, path in paths.items()}
-    is_imagenet = all(is_validation(each.questions.images) for each in scores.values())
+    is_imagenet = all(are_validation_images(each.questions.images) for each in scores.values())
     if leave_out is not None:
         votes = votes or (_VOTES if is_imagenet else None)
         rater_golden = rater_golden or (_RATER_GOLDEN if is_imagenet else None)

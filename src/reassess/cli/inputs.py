@@ -12,7 +12,7 @@ from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions
-from reassess.imagenet import class_folder_order, is_validation
+from reassess.imagenet import class_folder_order
 from reassess.labels import LabelSets
 from reassess.loading import (
     expert_share,
@@ -22,7 +22,7 @@ from reassess.loading import (
     load_votes,
     with_imagenet_classes,
 )
-from reassess.names import validation_names
+from reassess.names import are_validation_images, validation_names
 from reassess.predictions import Predictions
 from reassess.scores import Scores
 from reassess.thresholds import label_sets
@@ -84,12 +84,12 @@ def load_judges(
     """
     if thresholds is None:
         sets = load_labels(call.resolve("labels", _REAL if labels is None else labels))
-        is_imagenet = is_validation(sets.images)
+        is_imagenet = are_validation_images(sets.images)
         score_file = optional_file(call, "scores", scores, _SCORES if is_imagenet else None)
         known = None if score_file is None else load_scores(score_file, max_bytes=max_bytes)
     else:
         known = load_scores(call.resolve("scores", _to_cut(labels, scores)), max_bytes=max_bytes)
-        is_imagenet = is_validation(known.questions.images)
+        is_imagenet = are_validation_images(known.questions.images)
     original_file = optional_file(call, "original", original, _ORIGINAL if is_imagenet else None)
     given = None if original_file is None else load_original(original_file)
     if thresholds is None:

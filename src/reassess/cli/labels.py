@@ -10,11 +10,10 @@ from reassess.cli.inputs import FILE
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.labels import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.imagenet import is_validation
 from reassess.label_changes import LabelDiff, label_diff
 from reassess.labels import LabelSets
 from reassess.loading import load_labels, load_original, load_scores, with_imagenet_classes
-from reassess.names import join
+from reassess.names import are_validation_images, join
 from reassess.scores import Scores
 from reassess.thresholds import label_sets
 
@@ -70,7 +69,7 @@ def labels(
 
 def _original(call: Call, scores: Scores, unrated: str | None, original: str | None) -> LabelSets | None:
     """The original labels, where unrated images are to keep them."""
-    is_imagenet = is_validation(scores.questions.images)
+    is_imagenet = are_validation_images(scores.questions.images)
     if unrated == "original" and original is None and not is_imagenet:
         raise click.UsageError("--unrated original needs --original for images that are not ImageNet's.")
     if unrated == "omit" or (original is None and not is_imagenet):

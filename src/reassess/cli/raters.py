@@ -13,9 +13,9 @@ from reassess.cli.common import Call, call_options, print_table
 from reassess.dependence import Dependence
 from reassess.errors import some
 from reassess.formats.votes import read_votes
-from reassess.imagenet import is_validation
 from reassess.intervals import Proportion
 from reassess.items import normal_id
+from reassess.names import are_validation_images
 from reassess.questions import Questions
 from reassess.rater_model import VALIDITY, expert_truth
 from reassess.raters import Rater, Reliability
@@ -95,7 +95,7 @@ def _golden(call: Call, votes: Votes, golden: str | None, rater_golden: str | No
     if golden == _NONE:
         experts = None
     elif golden is None:
-        is_imagenet = isinstance(votes.items, Questions) and is_validation(votes.items.images)
+        is_imagenet = isinstance(votes.items, Questions) and are_validation_images(votes.items.images)
         experts = call.find(_GOLDEN) if is_imagenet else None
     else:
         experts = call.resolve("golden", golden)

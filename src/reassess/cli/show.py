@@ -16,9 +16,9 @@ from reassess.cli.inputs import (
     load_predictions,
     prediction_options,
 )
-from reassess.imagenet import is_validation
 from reassess.items import Id
 from reassess.loading import load_votes
+from reassess.names import are_validation_images
 from reassess.sheet import Candidate, Sheet, gather
 
 __all__ = ["show"]
@@ -53,7 +53,7 @@ def show(
     if more and not files:
         raise click.UsageError(f"One image at a time; models' outputs go after --predictions (found {more[0]}).")
     judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
-    found = [call.find(name) for name in _RATED[1:]] if is_validation(judges.labels.images) else [None, None]
+    found = [call.find(name) for name in _RATED[1:]] if are_validation_images(judges.labels.images) else [None, None]
     votes, experts = (None if path is None else load_votes(path) for path in found)
     known = judges.labels
     sheet = gather(
@@ -72,7 +72,7 @@ def show(
         call.print_document("show", sheet.to_json(known.classes))
     else:
         _print(sheet, known.classes)
-        if is_validation(known.images) and (judges.scores is None or votes is None):
+        if are_validation_images(known.images) and (judges.scores is None or votes is None):
             call.note("\nThe scores and votes are not here: reassess data fetch " + " ".join(_RATED))
 
 
@@ -81,7 +81,9 @@ def _print(sheet: Sheet, classes: Classes) -> None:
     say(f"original   {'not known' if sheet.original is None else _named(classes, sheet.original)}")
     say(f"valid      {_valid(sheet, classes)}")
     say("")
-    if sheet.candidates:
+    if sheet.candidates is None:
+        say("Which classes were proposed is not known: neither scores nor votes are here.")
+    elif sheet.candidates:
         headings = ["class", "name", "score", "valid", "votes", "raters", "experts"]
         print_table(headings, [_row(one, sheet, classes) for one in sheet.candidates], text_columns=7)
     else:

@@ -79,6 +79,10 @@ def test_scores_are_used_as_they_are_without_a_copy(dtype, order):
     assert Predictions.from_scores(scores).scores is scores
 
 
+def test_scores_as_lists_are_scores():
+    assert Predictions.from_scores([[0.5, 1.0], [2.0, 0.0]]).best(1)[0].tolist() == [[1], [0]]
+
+
 def test_scores_of_the_other_byte_order_are_the_same_scores():
     scores = np.array([[1.5, -2.0]], ">f4")
     held = Predictions.from_scores(scores).scores

@@ -107,6 +107,7 @@ class Predictions:
         detected: str = "scores",
     ) -> "Predictions":
         """Predictions from the scores of all classes, shape (N, outputs); the array is used as it is, not copied."""
+        scores = scores if isinstance(scores, np.ndarray) else np.asarray(scores)  # a list or a tensor; no map is lost
         if scores.ndim != 2 or not scores.shape[1] or scores.dtype.newbyteorder("=") not in _SCORE_TYPES:
             raise DataError(
                 "scores must be floats, one row an image and one column a class",

@@ -38,7 +38,7 @@ def test_every_row_has_its_state_top_1_and_ranks() -> None:
     assert found.rank.tolist() == [-1, 1, -1, 1, -1, -1]
     assert found.overlap.tolist() == [-1, 0, -1, 1, -1, -1]
     assert found.original_rank.tolist() == [0, 2, -1, 2, -1, -1]
-    assert (found.joined, found.depth, len(found)) == ("joined by name", 3, 6)
+    assert (found.detected, found.depth, len(found)) == ("ids; joined by name", 3, 6)
 
 
 def test_from_ids_a_rank_is_the_number_of_ids_where_no_valid_class_is_among_them() -> None:
@@ -56,7 +56,7 @@ def test_rows_without_names_are_in_the_order_of_the_label_set() -> None:
     found = outcomes(said([2, 0, 0]), LABELS)
     assert found.images == LABELS.images
     assert found.rank.tolist() == [0, -1, 1]
-    assert found.joined == "joined by position, in the order of the label set"
+    assert found.detected == "ids; joined by position, in the order of the label set"
 
 
 @pytest.mark.parametrize("n", [0, 2, 4])
@@ -89,7 +89,7 @@ def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
 def test_images_are_joined_by_path_file_name_or_stem(match: str, names: list[str]) -> None:
     found = outcomes(said([0, 1], names), LABELS, match=match)
     assert found.label_rows.tolist() == [0, 2]
-    assert found.joined == f"joined by {'name' if match == 'path' else match}"
+    assert found.detected == f"ids; joined by {'name' if match == 'path' else match}"
 
 
 def test_imagenet_validation_images_are_joined_by_number_whatever_folder_suffix_or_extension_they_have() -> None:

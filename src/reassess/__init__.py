@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from reassess.errors import ReassessError as ReassessError
     from reassess.errors import ReassessWarning as ReassessWarning
     from reassess.errors import SourceError as SourceError
-    from reassess.evaluation import Evaluation as Evaluation
     from reassess.evaluation import evaluate as evaluate
     from reassess.formats.labels import read_labels as read_labels
     from reassess.formats.labels import read_original as read_original
@@ -61,6 +60,7 @@ if TYPE_CHECKING:
     from reassess.scores import Scores as Scores
     from reassess.sheet import Sheet as Sheet
     from reassess.sheet import gather as gather
+    from reassess.tally import Evaluation as Evaluation
     from reassess.thresholds import label_sets as label_sets
     from reassess.votes import Votes as Votes
 
@@ -72,7 +72,7 @@ _ROOM_OF = {
     "ConvergenceWarning": "errors",
     "Curve": "curves",
     "DataError": "errors",
-    "Evaluation": "evaluation",
+    "Evaluation": "tally",
     "Fit": "dawid_skene",
     "Goal": "operating_points",
     "Golden": "golden",

@@ -4,7 +4,8 @@ A message says what is wrong, where, what is allowed, what was found, and how to
 left out. `reassess.cli` turns a `ReassessError` into exit code 1 and a usage error into 2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 __all__ = [
     "ConvergenceWarning",
@@ -15,6 +16,7 @@ __all__ = [
     "ReassessError",
     "ReassessWarning",
     "SourceError",
+    "at",
     "some",
 ]
 
@@ -103,6 +105,27 @@ class ConvergenceWarning(ReassessWarning):
 
 class DependenceWarning(ReassessWarning):
     """Raters are not independent given the truth, as the models of them assume."""
+
+
+@contextmanager
+def at(where: object) -> Iterator[None]:
+    """Put a place, such as a file, before the place that an error from within names, unless it stands there already.
+
+    >>> with at("a.csv"):
+    ...     raise DataError("not a number", where="row 3")
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: not a number
+      where:   a.csv, row 3
+    """
+    try:
+        yield
+    except ReassessError as error:
+        if error.where is None:
+            error.where = where
+        elif str(where) not in str(error.where):
+            error.where = f"{where}, {error.where}"
+        raise
 
 
 def some(items: Sequence[object], *, most: int = 5) -> str:

@@ -9,7 +9,7 @@ from reassess.accuracy import best_ranks, ranks_and_top1
 from reassess.arrays import runs
 from reassess.errors import DataError, some
 from reassess.labels import LabelSets
-from reassess.names import Match, are_validation_images, join, validation_names
+from reassess.names import VALIDATION_IMAGES, Match, are_validation_images, join, validation_names
 from reassess.predictions import Predictions
 
 __all__ = ["EMPTY", "LABELLED", "STATES", "UNKNOWN", "UNLABELLED", "Outcomes", "outcomes"]
@@ -38,10 +38,14 @@ class Outcomes:
         int32: of n valid classes, how many are among the model's first n; -1 also where the predictions hold fewer.
     original_rank
         int32: rank of the original label.
-    joined
-        How rows and images were put together, in words.
+    has_original
+        Whether there are original labels, if only of other images.
     depth
         The largest k for which a row's first k classes are known: a rank of `depth` only says that the class is later.
+    match
+        How images were joined.
+    detected
+        How the predictions were read and joined, in words.
     """
 
     images: tuple[str, ...]
@@ -52,8 +56,10 @@ class Outcomes:
     rank: npt.NDArray[np.int32]
     overlap: npt.NDArray[np.int32]
     original_rank: npt.NDArray[np.int32]
-    joined: str
+    has_original: bool
     depth: int
+    match: Match
+    detected: str
 
     def __len__(self) -> int:
         return len(self.images)
@@ -94,15 +100,31 @@ def outcomes(
     if original is not None:
         original_rows = join(images, original.images, match=match, known_where="the original labels")
     state = _states(labels, label_rows, original_rows >= 0)
-    for known in (also_known, validation_names()):
-        missing = np.flatnonzero(state == UNKNOWN)
-        if missing.size and (known is also_known or are_validation_images(labels.images)):
-            found = join([images[row] for row in missing.tolist()], known, match=match, known_where="the known images")
-            state[missing[found >= 0]] = UNLABELLED
+    _know(state, images, also_known, match)
+    if UNKNOWN in state and are_validation_images(labels.images):
+        _know(state, images, validation_names(), match)
     if not ignore_unknown:
         _refuse_unknown(images, np.flatnonzero(state == UNKNOWN), labels)
     classes = _count_classes(predictions, labels, original)
-    return _ranked(predictions, labels, original, images, state, label_rows, original_rows, classes, joined)
+    ranks = _ranked(predictions, labels, original, images, state, label_rows, original_rows, classes)
+    detected = f"{predictions.detected}; {joined}{_without_output(predictions, labels)}"
+    has_original = original is not None
+    return Outcomes(images, state, label_rows, original_rows, *ranks, has_original, predictions.depth, match, detected)
+
+
+def _know(state: npt.NDArray[np.int8], images: tuple[str, ...], known: tuple[str, ...], match: Match) -> None:
+    """Note that unknown images which stand among the known ones were merely never rated."""
+    missing = np.flatnonzero(state == UNKNOWN)
+    if missing.size:
+        found = join([images[row] for row in missing.tolist()], known, match=match, known_where="the known images")
+        state[missing[found >= 0]] = UNLABELLED
+
+
+def _without_output(predictions: Predictions, labels: LabelSets) -> str:
+    """How many classes no output stands for, in words; nothing where there are none or that is not known."""
+    columns, count = predictions.columns, labels.classes.count
+    missing = 0 if columns is None or count is None else count - int(np.count_nonzero(columns >= 0))
+    return f"; {missing:,} classes without an output" if missing else ""
 
 
 def _check_original(original: LabelSets) -> None:
@@ -145,9 +167,9 @@ def _refuse_unknown(images: tuple[str, ...], unknown: npt.NDArray[np.int64], lab
         return
     names = [images[row] for row in unknown.tolist()]
     mend = "check the names, try --match name or --match stem, or leave such images out with --ignore-unknown"
-    for number, step in (("00000000", "add 1 to"), ("00050001", "subtract 1 from")):
-        if any(f"ILSVRC2012_val_{number}" in name for name in names):
-            mend = f"ImageNet's validation images count from 1 to 50000: {step} the number in every name"
+    for number, step in ((0, "add 1 to"), (VALIDATION_IMAGES + 1, "subtract 1 from")):
+        if any(f"ILSVRC2012_val_{number:08d}" in name for name in names):
+            mend = f"ImageNet's validation images count from 1 to {VALIDATION_IMAGES}: {step} the number in every name"
     raise DataError(
         f"{len(names):,} of {len(images):,} images are not in the label set",
         where=f"the first is row {unknown[0]}",
@@ -208,9 +230,13 @@ def _ranked(
     label_rows: npt.NDArray[np.int64],
     original_rows: npt.NDArray[np.int64],
     classes: int,
-    joined: str,
-) -> Outcomes:
-    """Rank, in one pass, the valid classes of each image and, after them, its original label."""
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Rank, in one pass, the valid classes of each image and, after them, its original label.
+
+    Returns
+    -------
+    top1, rank, overlap, original_rank; see `Outcomes`.
+    """
     sizes = np.where(state == LABELLED, labels.sizes[label_rows], 0) if len(labels) else np.zeros(len(images), int)
     has_original = (original_rows >= 0).astype(np.int64)
     indptr = np.concatenate([[0], np.cumsum(sizes + has_original)])
@@ -230,15 +256,4 @@ def _ranked(
         overlap[labelled] = np.add.reduceat(within, starts[:-1], dtype=np.int32)
     overlap[sizes > predictions.depth] = -1
     original_rank[named] = ranks[original_at]
-    return Outcomes(
-        images,
-        state,
-        label_rows,
-        original_rows,
-        top1,
-        rank,
-        overlap,
-        original_rank,
-        joined,
-        predictions.depth,
-    )
+    return top1, rank, overlap, original_rank

@@ -92,6 +92,7 @@ def test_an_own_benchmark_with_class_names_as_text_is_measured(shop: Path, run: 
     assert notes == [
         "good.csv: csv: images named by column image; ids, top 1, column prediction; joined by name",
         "poor.csv: csv: images named by column image; ids, top 1, column prediction; joined by name",
+        "95 %: Wilson intervals, over images",
         "good.csv: left out: 1 with an empty label set, 1 of the 4 labelled images have no prediction",
         "poor.csv: left out: 1 with an empty label set, 1 of the 4 labelled images have no prediction",
         "no original: no original labels are at hand",
@@ -124,6 +125,7 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
         "left_out": {"empty": 1, "unlabelled": 0, "unknown": 0},
         "scorable": 4,
         "detected": "csv: images named by column image; ids, top 1, column prediction; joined by name",
+        "interval": "95 %, Wilson, over images",
         "real": {"1": proportion(2, 3, 0.2077, 0.9385)},
         "original": None,
         "original_reason": "no original labels are at hand",
@@ -410,18 +412,33 @@ def test_a_row_for_each_image_and_model_tells_what_happened(ids: list, run: Eval
     assert (done.code, done.err) == (0, "")
     headings = ["file", "image", "state", "labels", "top1", "correct", "rank", "valid_found", "original_rank"]
     rows = read_csv("out.csv")
-    assert list(rows[0]) == headings
+    assert list(rows[0]) == [*headings, "score", "mistake"]
     assert [list(row.values()) for row in rows] == [
-        ["ids.npy", "shop/1.jpg", "labelled", "2", "2", "true", "1", "2", "2"],
-        ["ids.npy", "shop/2.jpg", "labelled", "1", "0", "false", "2", "0", ""],
-        ["ids.npy", "shop/3.jpg", "empty", "0", "1", "", "", "", ""],
-        ["ids.npy", "shop/4.jpg", "labelled", "1", "0", "true", "1", "1", ""],
-        ["ids.npy", "shop/5.jpg", "labelled", "1", "2", "false", "2", "0", ""],
-        ["poor.csv", "shop/1.jpg", "labelled", "2", "1", "true", "1", "", "1"],
-        ["poor.csv", "shop/2.jpg", "labelled", "1", "0", "false", "", "0", ""],
-        ["poor.csv", "shop/3.jpg", "empty", "0", "1", "", "", "", ""],
-        ["poor.csv", "shop/4.jpg", "labelled", "1", "0", "true", "1", "1", ""],
+        ["ids.npy", "shop/1.jpg", "labelled", "2", "2", "true", "1", "2", "2", "", ""],
+        ["ids.npy", "shop/2.jpg", "labelled", "1", "0", "false", "2", "0", "", "", ""],
+        ["ids.npy", "shop/3.jpg", "empty", "0", "1", "", "", "", "", "", ""],
+        ["ids.npy", "shop/4.jpg", "labelled", "1", "0", "true", "1", "1", "", "", ""],
+        ["ids.npy", "shop/5.jpg", "labelled", "1", "2", "false", "2", "0", "", "", ""],
+        ["poor.csv", "shop/1.jpg", "labelled", "2", "1", "true", "1", "", "1", "", ""],
+        ["poor.csv", "shop/2.jpg", "labelled", "1", "0", "false", "", "0", "", "", ""],
+        ["poor.csv", "shop/3.jpg", "empty", "0", "1", "", "", "", "", "", ""],
+        ["poor.csv", "shop/4.jpg", "labelled", "1", "0", "true", "1", "1", "", "", ""],
     ]
+
+
+def test_with_scores_the_table_tells_how_probable_the_top_1_is_and_what_is_known_of_a_mistake(
+    shop: Path, run: Evaluate
+) -> None:
+    argv = ["evaluate", "poor.csv", "--labels", "labels.json", "--scores", "scores.csv"]
+    done = run(*argv, "--per-image", "out.csv")
+    (mistakes,) = (line for line in done.out.splitlines() if line.startswith("poor.csv: mistakes"))
+    assert mistakes == (
+        "poor.csv: mistakes: 1: 1 rated and rejected, 0 of classes never proposed for the image, "
+        "0 on images never rated"
+    )
+    rows = read_csv("out.csv")
+    assert [row["score"] for row in rows if row["state"] == "labelled"] == ["0.85", "0.5", "1.0"]
+    assert [row["mistake"] for row in rows] == ["", "rejected", "", ""]
 
 
 def test_a_table_of_images_that_exists_is_overwritten_only_by_force(shop: Path, run: Evaluate) -> None:
@@ -470,7 +487,7 @@ def test_several_thresholds_show_how_accuracy_and_ranks_move(option: str, shop: 
     results = results_of(run(*argv, "--json"))
     expected = [
         ("first.csv", 0.7, 1, (2, 3)),
-        ("second.csv", 0.7, 2, (2, 3)),
+        ("second.csv", 0.7, 1, (2, 3)),  # equals share a rank
         ("first.csv", 0.88, 1, (2, 2)),
         ("second.csv", 0.88, 2, (0, 2)),
     ]
@@ -481,15 +498,26 @@ def test_several_thresholds_show_how_accuracy_and_ranks_move(option: str, shop: 
     assert lines[0].split() == ["file", "at", "0.7,", "%", "rank", "at", "0.88,", "%", "rank"]
     assert [line.split() for line in lines[2:4]] == [
         ["first.csv", "66.67", "1", "100.00", "1"],
-        ["second.csv", "66.67", "2", "0.00", "2"],
+        ["second.csv", "66.67", "1", "0.00", "2"],
     ]
     assert lines[4:] == ["at 0.7: 3 images have a label, 0 have none", "at 0.88: 2 images have a label, 1 have none"]
 
 
-def test_a_threshold_that_is_no_probability_is_an_error(shop: Path, run: Evaluate) -> None:
-    done = run("evaluate", "good.csv", "--scores", "scores.csv", "--threshold", "0.5,80")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == "Error: the threshold is not a probability\n  allowed: 0 to 1\n  found:   80.0\n"
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--threshold", "0.5,80", "80.0 is not in the range 0<=x<=1. Give numbers such as 0.5,0.8,0.95."),
+        ("--threshold", "0.5,,1", "'' is not a valid float range. Give numbers such as 0.5,0.8,0.95."),
+        ("--topk", "0", "0 is not in the range x>=1. Give numbers such as 1,5."),
+        ("--topk", "all", "'all' is not a valid integer range. Give numbers such as 1,5."),
+    ],
+)
+def test_a_number_that_an_option_does_not_take_is_a_usage_error(
+    option: str, value: str, message: str, shop: Path, run: Evaluate
+) -> None:
+    done = run("evaluate", "good.csv", "--scores", "scores.csv", option, value)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines()[-1] == f"Error: Invalid value for '{option}': {message}"
 
 
 # Known data

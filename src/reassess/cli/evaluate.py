@@ -9,15 +9,15 @@ import click
 from reassess.classes import Classes
 from reassess.cli.common import Call, call_options, print_table, tracked
 from reassess.cli.inputs import FILE, Judges, judge_options, load_judges, load_predictions, prediction_options
-from reassess.errors import ReassessError
-from reassess.evaluation import Evaluation
-from reassess.evaluation import evaluate as measure
+from reassess.errors import at
+from reassess.evaluation import examine, summarize
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.outcomes import write_outcomes
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.intervals import Proportion
 from reassess.names import MATCHES
-from reassess.outcomes import Outcomes, outcomes
+from reassess.outcomes import Outcomes
+from reassess.tally import Evaluation
 
 __all__ = ["evaluate"]
 
@@ -27,14 +27,20 @@ _Ranking = list[tuple[str, Evaluation]]
 _Numbers = tuple[float, ...] | None
 
 
-def _numbers(kind: Callable[[str], float], example: str) -> Callable[[click.Context, click.Parameter, Any], _Numbers]:
-    """A callback for an option that takes numbers separated by commas: each of them once."""
+def _numbers(
+    kind: click.FloatRange | click.IntRange, example: str
+) -> Callable[[click.Context, click.Parameter, str | None], _Numbers]:
+    """A callback for an option that takes numbers of one kind, separated by commas: each of them once."""
 
-    def parse(_ctx: click.Context, _param: click.Parameter, value: str | None) -> _Numbers:
+    def parse(context: click.Context, parameter: click.Parameter, value: str | None) -> _Numbers:
         try:
-            return None if value is None else tuple(dict.fromkeys(kind(part) for part in value.split(",")))
-        except ValueError as error:
-            raise click.BadParameter(f"{value!r} is not a list of numbers such as {example}") from error
+            return (
+                None
+                if value is None
+                else tuple(dict.fromkeys(kind(part, parameter, context) for part in value.split(",")))
+            )
+        except click.BadParameter as error:
+            raise click.BadParameter(f"{error.message} Give numbers such as {example}.") from error
 
     return parse
 
@@ -45,7 +51,7 @@ def _numbers(kind: Callable[[str], float], example: str) -> Callable[[click.Cont
 @click.option(
     "--threshold",
     "thresholds",
-    callback=_numbers(float, "0.5,0.8,0.95"),
+    callback=_numbers(click.FloatRange(0, 1), "0.5,0.8,0.95"),
     metavar="T,...",
     help="Judge by label sets cut from the scores at each threshold.",
 )
@@ -59,7 +65,10 @@ def _numbers(kind: Callable[[str], float], example: str) -> Callable[[click.Cont
 )
 @click.option("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping.")
 @click.option(
-    "--topk", callback=_numbers(int, "1,5"), metavar="K,...", help="Count hits among the top k.  [default: 1,5]"
+    "--topk",
+    callback=_numbers(click.IntRange(1), "1,5"),
+    metavar="K,...",
+    help="Count hits among the top k.  [default: 1,5]",
 )
 @click.option("--per-image", type=FILE, metavar="OUT", help="Write a table with a row for each image.")
 @click.option("--by", type=click.Choice(["label-count", "class"]), help="Break the results down.")
@@ -85,14 +94,12 @@ def evaluate(
     """
     _check_call(call, files, thresholds, per_image, by)
     judges = load_judges(call, labels, original, scores, thresholds, max_bytes=reading["max_bytes"])
-    options: dict[str, Any] = {"match": match, "ignore_unknown": ignore_unknown}
-    if topk is not None:
-        options["topk"] = topk
-    measured, each = _measure_files(call, files, judges, reading, options, keep_outcomes=per_image is not None)
+    joining: dict[str, Any] = {"match": match, "ignore_unknown": ignore_unknown}
+    measured, each = _measure_files(call, files, judges, reading, joining, topk)
     rankings = {cut: _ranked(measured[cut]) for cut in judges.cuts}
     if per_image is not None:
         call.keep_inputs(per_image)
-        write_outcomes(per_image, each, judges.labels, force=call.force)
+        write_outcomes(per_image, each, judges.labels, judges.scores, judges.experts, force=call.force)
     if call.json:
         call.print_document("evaluate", list(_to_json(rankings, judges.labels.classes, by)))
     elif len(rankings) > 1:
@@ -122,28 +129,20 @@ def _measure_files(
     files: tuple[Path, ...],
     judges: Judges,
     reading: dict[str, Any],
-    options: dict[str, Any],
-    *,
-    keep_outcomes: bool,
+    joining: dict[str, Any],
+    topk: tuple[int, ...] | None,
 ) -> tuple[dict[float | None, _Ranking], dict[str, Outcomes]]:
-    """Evaluate each file by each cut, one file in memory at a time."""
+    """Evaluate each file by each cut, one file in memory at a time; and the outcomes by the last cut."""
     measured: dict[float | None, _Ranking] = {cut: [] for cut in judges.cuts}
     each: dict[str, Outcomes] = {}
     for path in tracked(call, files, "evaluating"):
         said = load_predictions(call, path, judges, **reading)
-        try:
+        with at(path):
             for cut, labels in judges.cuts.items():
-                result = measure(
-                    said, labels, original=judges.original, scores=judges.scores, experts=judges.experts, **options
-                )
+                found = examine(said, labels, original=judges.original, scores=judges.scores, **joining)
+                result = summarize(found, labels, scores=judges.scores, experts=judges.experts, topk=topk)
                 measured[cut].append((str(path), result))
-            if keep_outcomes:
-                known = () if judges.scores is None else judges.scores.questions.images
-                kept = {name: value for name, value in options.items() if name != "topk"}
-                each[str(path)] = outcomes(said, judges.labels, original=judges.original, also_known=known, **kept)
-        except ReassessError as error:
-            error.where = path if error.where is None else f"{path}, {error.where}"
-            raise
+                each[str(path)] = found
     return measured, each
 
 
@@ -157,9 +156,16 @@ def _ranked(results: _Ranking) -> _Ranking:
     return sorted(results, key=key)
 
 
+def _with_ranks(ranking: _Ranking) -> Iterator[tuple[int, str, Evaluation]]:
+    """Each model with its rank: 1 and the number of those with a better accuracy, so that equals share a rank."""
+    accuracies = [next(iter(result.real.values())).value or 0 for _, result in ranking]
+    for accuracy, (file, result) in zip(accuracies, ranking, strict=True):
+        yield 1 + sum(other > accuracy for other in accuracies), file, result
+
+
 def _to_json(rankings: dict[float | None, _Ranking], classes: Classes, by: str | None) -> Iterator[dict[str, Any]]:
     for cut, ranking in rankings.items():
-        for rank, (file, result) in enumerate(ranking, 1):
+        for rank, file, result in _with_ranks(ranking):
             document = {"file": file} | ({} if cut is None else {"threshold": cut, "rank": rank}) | result.to_json()
             yield document | ({"by_class": result.per_class.to_json(classes)} if by == "class" else {})
 
@@ -210,7 +216,10 @@ def _footnotes(ranking: _Ranking) -> Iterator[str]:
         "{:,} never rated": "unlabelled",
         "{:,} unknown": "unknown",
     }
+    yield "95 %: Wilson intervals, over images"
     for file, result in ranking:
+        if result.mistakes is not None:
+            yield f"{file}: mistakes: {_mistakes(result)}"
         left_out = [text.format(getattr(result, name)) for text, name in parts.items() if getattr(result, name)]
         missing = result.scorable - result.scored
         if missing:
@@ -225,6 +234,19 @@ def _footnotes(ranking: _Ranking) -> Iterator[str]:
     reasons = dict.fromkeys((name, why) for _, result in ranking for name, why in result.reasons.items())
     for name, why in reasons:
         yield f"no {name.replace('_', ' ')}: {why}"
+
+
+def _mistakes(result: Evaluation) -> str:
+    """How many mistakes there are, and what is known of them."""
+    kinds = {
+        "{:,} rejected by experts": "expert_rejected",
+        "{:,} rated and rejected": "rejected",
+        "{:,} of classes never proposed for the image": "never_proposed",
+        "{:,} on images never rated": "never_rated",
+    }
+    counts = {text: getattr(result.mistakes, name) for text, name in kinds.items()}
+    known = [text.format(n) for text, n in counts.items() if n is not None]
+    return f"{sum(n or 0 for n in counts.values()):,}: {', '.join(known)}"
 
 
 def _print_by_label_count(file: str, result: Evaluation) -> None:
@@ -253,7 +275,7 @@ def _print_cuts(call: Call, rankings: dict[float | None, _Ranking]) -> None:
     """ReaL top-1 accuracy and rank of each model at each threshold."""
     places: dict[str, list[str]] = {}
     for ranking in rankings.values():
-        for rank, (file, result) in enumerate(ranking, 1):
+        for rank, file, result in _with_ranks(ranking):
             first = next(iter(result.real.values()))
             places.setdefault(file, []).extend([_percent(first) or "-", str(rank)])
     headings = [heading for cut in rankings for heading in (f"at {cut:g}, %", "rank")]

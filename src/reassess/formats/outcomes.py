@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.formats.tables import write_table
+from reassess.known import KINDS, mistake_kinds, validity
 from reassess.labels import LabelSets
 from reassess.outcomes import LABELLED, STATES, Outcomes
+from reassess.scores import Scores
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,13 +19,22 @@ if TYPE_CHECKING:
 __all__ = ["write_outcomes"]
 
 
-def write_outcomes(path: Path, each: Mapping[str, Outcomes], labels: LabelSets, *, force: bool = False) -> None:
+def write_outcomes(
+    path: Path,
+    each: Mapping[str, Outcomes],
+    labels: LabelSets,
+    scores: Scores | None,
+    experts: Scores | None,
+    *,
+    force: bool = False,
+) -> None:
     """Write a row for each model and image.
 
     Columns: file, image, state (labelled, empty, unlabelled, unknown), labels (how many classes are valid), top1 (class
     id), correct (top-1 is valid; null unless the state is labelled), rank (of the best valid class, from 1; null where
     it comes after all that are known), valid_found (of n valid classes, how many are among the first n), original_rank
-    (of the original label, as rank).
+    (of the original label, as rank); from scores, else null: score (P(top-1 is valid)), mistake (what is known of a
+    wrong top-1, one of `reassess.known.KINDS`).
     """
     import polars as pl
 
@@ -31,6 +42,8 @@ def write_outcomes(path: Path, each: Mapping[str, Outcomes], labels: LabelSets, 
     for file, found in each.items():
         labelled = found.state == LABELLED
         sizes = np.append(labels.sizes, -1)[found.label_rows]
+        kinds = np.full(len(found), -1) if scores is None else mistake_kinds(found, scores, experts)
+        valid = np.full(len(found), np.nan) if scores is None else validity(found, scores)[0]
         tables.append(
             pl.DataFrame(
                 {
@@ -43,6 +56,8 @@ def write_outcomes(path: Path, each: Mapping[str, Outcomes], labels: LabelSets, 
                     "rank": _known_rank(found.rank, found.depth),
                     "valid_found": _nullable(found.overlap),
                     "original_rank": _known_rank(found.original_rank, found.depth),
+                    "score": pl.Series(valid).fill_nan(None),
+                    "mistake": pl.Series([*KINDS, None], dtype=pl.String).gather(kinds),
                 }
             )
         )

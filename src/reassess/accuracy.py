@@ -5,13 +5,13 @@ among the top k if its rank is below k. Everything about accuracy follows from r
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.errors import DataError
-from reassess.predictions import Predictions
+from reassess.predictions import Predictions, infinity_bits, refuse_nan
 
 __all__ = ["best_ranks", "count_hits", "ranks_and_top1", "ranks_of_ids", "ranks_of_scores", "top1_hits"]
 
@@ -169,7 +169,7 @@ def _ranks_of_scores(
         np.asarray(scores).view(integer),
         limit.max,
         integer(8 * scores.dtype.itemsize - 1),
-        _infinity(scores.dtype),
+        infinity_bits(scores.dtype),
         no_columns if predictions.columns is None else predictions.columns,
         np.asarray(rows, np.int64),
         np.asarray(indptr, np.int64),
@@ -179,29 +179,8 @@ def _ranks_of_scores(
         np.full(-(-classes // _LANES) * _LANES, limit.min, integer),
     )
     if failed >= 0:
-        _refuse_nan(predictions, int(rows[failed]), images)
+        refuse_nan(predictions, int(rows[failed]), images)
     return ranks, top1
-
-
-def _infinity(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
-    if dtype == np.int16:
-        return np.int16(0x7F80)  # bfloat16
-    return cast("np.signedinteger[Any]", np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()])
-
-
-def _refuse_nan(predictions: Predictions, row: int, images: Sequence[str] | None) -> None:
-    assert predictions.scores is not None
-    bits = np.asarray(predictions.scores[row]).view(f"i{predictions.scores.dtype.itemsize}")
-    is_nan = (bits & np.iinfo(bits.dtype).max) > _infinity(predictions.scores.dtype)
-    if predictions.columns is not None:
-        is_nan &= predictions.columns >= 0
-    name = "" if images is None else f"image {images[row]}, "
-    raise DataError(
-        "a score is NaN",
-        where=f"{name}row {row}, output {int(np.argmax(is_nan))}",
-        allowed="any number, and +inf or -inf",
-        mend="find out why the model returns NaN for this image",
-    )
 
 
 def _is_all(rows: Ints, length: int) -> bool:

@@ -71,6 +71,8 @@ class Classes:
         DataError
             Two classes are called so.
         """
+        if self.ranked and text in self.names:  # as it stands in the labels, though another class may be called so too
+            return self.names.index(text)
         ids = self._by_text.get(text.strip().casefold(), ())
         if len(ids) > 1:
             raise DataError(
@@ -118,7 +120,7 @@ class Classes:
         return ids
 
     def _find_or_id(self, text: str, where: str) -> int:
-        number = class_number(text)
+        number = None if self.ranked else class_number(text)
         if number is not None and 0 <= number < (MOST_CLASSES if self.count is None else self.count):
             return number
         try:

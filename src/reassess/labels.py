@@ -138,13 +138,11 @@ class LabelSets:
             tells which is which.
         """
         own, other = (one.wnids or one.names for one in (self.classes, classes))
-        if own in (classes.wnids, classes.names):
+        if own == other or (own and own in (classes.wnids, classes.names)):
             return replace(self, classes=classes)
-        if (
-            self.classes.ranked and not other and len(own) == classes.count
-        ):  # all classes, so that the ranks are the ids
+        if self.classes.ranked and not other and len(own) == classes.count:  # all of them: the ranks are the ids
             return replace(self, classes=replace(self.classes, ranked=False))
-        if (self.classes.ranked and not other) or (classes.ranked and not own):
+        if self.indices.size and ((self.classes.ranked and not other) or (classes.ranked and not own)):
             raise DataError(
                 "the classes are named in one file and numbered in another",
                 found=f"{some(own or other, most=2)}, and ids",

@@ -3,13 +3,13 @@
 ImageNet is known by its images: a label set whose images are all validation images has ImageNet's 1,000 classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from reassess.classes import Classes
-from reassess.errors import DataError
+from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.classes import read_classes
 from reassess.formats.labels import read_labels, read_original
@@ -36,7 +36,10 @@ __all__ = [
 
 
 def imagenet_classes() -> Classes:
-    """ImageNet's 1,000 classes, with wnids and names where this machine has the list of them."""
+    """ImageNet's 1,000 classes in the order of their ids, with wnids and names where this machine has the list of them.
+
+    `reassess.sources.fetch_all` gets the list; nothing is fetched here.
+    """
     paths = find_all("imagenet-classes")
     return CLASSES if paths is None else read_classes(*paths)
 
@@ -44,20 +47,95 @@ def imagenet_classes() -> Classes:
 def load_labels(source: str | Path = "imagenet-real", *, offline: bool = False) -> LabelSets:
     """Label sets of a file or a known source.
 
-    ``load_labels("imagenet-real")`` is ``LabelSets(50,000 images, 57,553 labels, 3,163 empty)``.
+    Parameters
+    ----------
+    source
+        A path, as for `formats.labels.read_labels`, or the name of a known source, fetched if need be.
+    offline
+        Use no network.
+
+    Returns
+    -------
+    LabelSets; of ImageNet's validation images, in ImageNet's 1,000 classes, 0-based in the order of the sorted wnids.
+
+    Raises
+    ------
+    DataError
+        There is no such file or source; the file does not hold label sets; or a class is none of ImageNet's.
+    SourceError
+        No place has the file.
+
+    Examples
+    --------
+    >>> load_labels("imagenet-real")  # doctest: +SKIP
+    LabelSets(50,000 images, 57,553 labels, 3,163 empty)
+
+    Notes
+    -----
+    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
     """
-    return with_imagenet_classes(read_labels(resolve(str(source), offline=offline)))
+    return _in_imagenet_classes(read_labels, resolve(str(source), offline=offline))
 
 
 def load_original(source: str | Path = "imagenet-original", *, offline: bool = False) -> LabelSets:
-    """Original labels of a file or a known source: label sets of one class each."""
-    return with_imagenet_classes(read_original(resolve(str(source), offline=offline)))
+    """Original labels of a file or a known source: label sets of one class each.
+
+    Parameters
+    ----------
+    source
+        A path, as for `formats.labels.read_original`, or the name of a known source, fetched if need be.
+    offline
+        Use no network.
+
+    Returns
+    -------
+    LabelSets of one class each; classes as for `load_labels`.
+
+    Raises
+    ------
+    DataError
+        There is no such file or source; the file does not hold one label an image; or a class is none of ImageNet's.
+    SourceError
+        No place has the file.
+
+    Examples
+    --------
+    >>> load_original("imagenet-original")  # doctest: +SKIP
+    LabelSets(50,000 images, 50,000 labels, 0 empty)
+    """
+    return _in_imagenet_classes(read_original, resolve(str(source), offline=offline))
 
 
 def load_scores(
     source: str | Path = "imagenet-real-scores", *, offline: bool = False, max_bytes: int = MAX_BYTES
 ) -> Scores:
-    """Scores of a file or a known source."""
+    """Scores of a file or a known source: P(class valid) of each (image, class) question.
+
+    Parameters
+    ----------
+    source
+        A path, as for `formats.scores.read_scores`, or the name of a known source, fetched if need be.
+    offline
+        Use no network.
+    max_bytes
+        An archive that declares more is refused.
+
+    Returns
+    -------
+    Scores, float64 in [0, 1], one a question.
+
+    Raises
+    ------
+    DataError
+        There is no such file or source, or the file does not hold scores.
+    SourceError
+        No place has the file.
+
+    Examples
+    --------
+    >>> load_scores("imagenet-real-scores")  # doctest: +SKIP
+    Scores(184,962 questions, 24,889 images)
+    """
     return read_scores(resolve(str(source), offline=offline), max_bytes=max_bytes)
 
 
@@ -68,7 +146,35 @@ def load_votes(
     offline: bool = False,
     max_bytes: int = MAX_BYTES,
 ) -> Votes:
-    """Votes of a file or a known source; `answers` as for `formats.votes.read_votes`."""
+    """Votes of a file or a known source.
+
+    Parameters
+    ----------
+    source
+        A path, as for `formats.votes.read_votes`, or the name of a known source, fetched if need be.
+    answers
+        All answers that may be given, in order; by default those that the file holds.
+    offline
+        Use no network.
+    max_bytes
+        An archive that declares more is refused.
+
+    Returns
+    -------
+    Votes
+
+    Raises
+    ------
+    DataError
+        There is no such file or source, or the file does not hold votes.
+    SourceError
+        No place has the file.
+
+    Examples
+    --------
+    >>> load_votes("imagenet-real-raters")  # doctest: +SKIP
+    Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)
+    """
     return read_votes(resolve(str(source), offline=offline), answers=answers, max_bytes=max_bytes)
 
 
@@ -80,6 +186,12 @@ def expert_share(experts: Votes) -> Scores:
     kept = experts.restrict(judged)
     assert isinstance(kept.items, Questions)
     return Scores(kept.items, kept.fractions()[:, kept.answer_id("yes")])
+
+
+def _in_imagenet_classes(read: Callable[[Path], LabelSets], path: Path) -> LabelSets:
+    labels = read(path)
+    with at(path):
+        return with_imagenet_classes(labels)
 
 
 def with_imagenet_classes(labels: LabelSets) -> LabelSets:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reassess.errors import DataError
 from reassess.names import unique_images
 
-__all__ = ["MOST_IDS", "Predictions"]
+__all__ = ["MOST_IDS", "Predictions", "as_floats", "infinity_bits", "refuse_nan"]
 
 _BLOCK = 1024
 _SCORE_TYPES = (np.float16, np.float32, np.float64)
@@ -167,28 +167,44 @@ class Predictions:
         mapped = self.columns[self.ids].astype(np.int32)
         return np.take_along_axis(mapped, np.argsort(mapped < 0, axis=1, kind="stable"), axis=1)
 
-    def row(self, row: int) -> "Predictions":
-        """The predictions for one image."""
-        part = slice(row, row + 1)
-        return replace(
-            self,
-            ids=None if self.ids is None else self.ids[part],
-            scores=None if self.scores is None else self.scores[part],
-            images=None if self.images is None else self.images[part],
-        )
+    def best(
+        self, k: int, rows: npt.NDArray[np.integer[Any]] | None = None
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[Any] | None]:
+        """The k best classes of each row, int32, shape (N, k), and their scores, or None where only ids are known.
 
-    def best(self, k: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[Any] | None]:
-        """The k best classes of each row, int32, shape (N, k), and their scores, or None where only ids are known."""
+        Parameters
+        ----------
+        k
+            How many, at most `depth`.
+        rows
+            Which rows, shape (N,); by default all.
+
+        Raises
+        ------
+        DataError
+            A score of a class is NaN; the message names the image.
+
+        Examples
+        --------
+        >>> said = Predictions.from_scores(np.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.5]]))
+        >>> said.best(2)[0]
+        array([[1, 2],
+               [0, 2]], dtype=int32)
+        """
+        rows = np.arange(len(self)) if rows is None else rows
         if self.scores is None:
-            return self.class_ids[:, :k], None
+            return self.class_ids[rows, :k], None
         outputs = np.arange(self.scores.shape[1])
         class_of = outputs if self.columns is None else self.columns
         order = np.argsort(class_of, kind="stable")
         order = order[class_of[order] >= 0]
-        ids = np.empty((len(self), k), np.int32)
-        values = np.empty((len(self), k), np.float64 if self.scores.dtype == np.float64 else np.float32)
-        for start in range(0, len(self), _BLOCK):
-            block = as_floats(self.scores[start : start + _BLOCK])[:, order]
+        ids = np.empty((len(rows), k), np.int32)
+        values = np.empty((len(rows), k), np.float64 if self.scores.dtype == np.float64 else np.float32)
+        for start in range(0, len(rows), _BLOCK):
+            block = as_floats(self.scores[rows[start : start + _BLOCK]])[:, order]
+            has_nan = np.isnan(block).any(axis=1)
+            if has_nan.any():
+                refuse_nan(self, int(rows[start + int(np.argmax(has_nan))]))
             best = np.argsort(-block, axis=1, kind="stable")[:, :k]
             ids[start : start + _BLOCK] = class_of[order][best]
             values[start : start + _BLOCK] = np.take_along_axis(block, best, axis=1)
@@ -210,6 +226,38 @@ def as_floats(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if scores.dtype == np.int16:
         return (scores.astype(np.int32) << 16).view(np.float32)
     return np.asarray(scores)
+
+
+def infinity_bits(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
+    """The bits of +inf as an integer of the size of a score; those of a NaN, without its sign, are a larger number."""
+    if dtype == np.int16:
+        return np.int16(0x7F80)  # bfloat16
+    return cast("np.signedinteger[Any]", np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()])
+
+
+def refuse_nan(predictions: Predictions, row: int, images: Sequence[str] | None = None) -> NoReturn:
+    """Raise the `DataError` for a row in which the score of a class is NaN.
+
+    Parameters
+    ----------
+    predictions, row
+        The scores, and which row of them.
+    images
+        Name of the image of each row, for the message; by default the predictions' own.
+    """
+    assert predictions.scores is not None
+    images = predictions.images if images is None else images
+    bits = np.asarray(predictions.scores[row]).view(f"i{predictions.scores.dtype.itemsize}")
+    is_nan = (bits & np.iinfo(bits.dtype).max) > infinity_bits(predictions.scores.dtype)
+    if predictions.columns is not None:
+        is_nan &= predictions.columns >= 0
+    name = "" if images is None else f"image {images[row]}, "
+    raise DataError(
+        "a score is NaN",
+        where=f"{name}row {row}, output {int(np.argmax(is_nan))}",
+        allowed="any number, and +inf or -inf",
+        mend="find out why the model returns NaN for this image",
+    )
 
 
 def _tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:

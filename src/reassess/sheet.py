@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from reassess.classes import Classes
-from reassess.errors import DataError
+from reassess.errors import DataError, at
 from reassess.items import Id
 from reassess.labels import LabelSets
 from reassess.names import image_keys
@@ -102,7 +102,7 @@ def gather(
     Raises
     ------
     DataError
-        None of the parts holds the image.
+        None of the parts holds the image; or a model's score for it is NaN.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def gather(
             allowed=f"a name such as {known.images[0]}" if known else None,
             mend="check the name",
         )
-    said = {file: _said(model, key) for file, model in (predictions or {}).items()}
+    said = {file: _said(file, model, key) for file, model in (predictions or {}).items()}
     return Sheet(image, of_original[0] if of_original else None, valid, candidates, said)
 
 
@@ -155,9 +155,10 @@ def _rows(questions: object, key: str) -> dict[int, int]:
     return dict(zip(questions.class_ids[rows].tolist(), rows.tolist(), strict=True))
 
 
-def _said(model: Predictions, key: str) -> tuple[int, ...] | None:
+def _said(file: str, model: Predictions, key: str) -> tuple[int, ...] | None:
     keys = image_keys(model.images or ())
     if key not in keys:
         return None
-    ids, _ = model.row(keys.index(key)).best(min(_MOST_SAID, model.depth))
+    with at(file):
+        ids, _ = model.best(min(_MOST_SAID, model.depth), np.array([keys.index(key)]))
     return tuple(class_id for class_id in ids[0].tolist() if class_id >= 0)

@@ -293,14 +293,22 @@ def test_original_labels_of_an_own_benchmark_are_put_into_the_classes_of_its_lab
 
 @pytest.fixture
 def ids(shop: Path) -> list[list[int]]:
-    """The two best classes of each image of the label set, in its order, in ids.npy."""
+    """The two best classes of each image of the label set, in its order, in ids.npy.
+
+    Ids say nothing of labels.json, which names its classes: numbered.json holds the same labels by id, and outputs.txt
+    lists what each id is called.
+    """
     rows = [[MUG, CUP], [BOWL, PLATE], [CUP, MUG], [BOWL, CUP], [MUG, CUP]]
     np.save("ids.npy", np.array(rows))
+    names = ["bowl", "cup", "mug", "plate"]
+    Path("outputs.txt").write_text("\n".join(names))
+    numbered = {image: [names.index(name) for name in valid] for image, valid in LABELS.items()}
+    Path("numbered.json").write_text(json.dumps(numbered))
     return rows
 
 
 def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: list, run: Evaluate) -> None:
-    (result,) = results_of(run("evaluate", "ids.npy", "--labels", "labels.json", "--topk", "1,2", "--json"))
+    (result,) = results_of(run("evaluate", "ids.npy", "--labels", "numbered.json", "--topk", "1,2", "--json"))
     assert result["detected"] == "npy 5x2: ids, top 2; joined by position, in the order of the label set"
     assert {k: counts(part) for k, part in result["real"].items()} == {"1": (2, 4), "2": (4, 4)}
     assert result["recall_at_size"] == pytest.approx((1 + 0 + 1 + 0) / 4)
@@ -309,7 +317,7 @@ def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: l
 def test_names_may_come_from_a_file_of_their_own(ids: list, run: Evaluate) -> None:
     Path("names.txt").write_text("\n".join(reversed(LABELS)) + "\n")
     np.save("backwards.npy", np.array(ids[::-1]))
-    files = ["backwards.npy", "--names", "names.txt", "--labels", "labels.json", "--topk", "1,2", "--json"]
+    files = ["backwards.npy", "--names", "names.txt", "--labels", "numbered.json", "--topk", "1,2", "--json"]
     document = document_of(run("evaluate", *files))
     assert {k: counts(part) for k, part in document["results"][0]["real"].items()} == {"1": (2, 4), "2": (4, 4)}
     assert document["results"][0]["detected"] == "npy 5x2: ids, top 2, names from a file; joined by name"
@@ -319,14 +327,14 @@ def test_names_may_come_from_a_file_of_their_own(ids: list, run: Evaluate) -> No
 def test_one_file_of_names_for_many_models_is_one_input(ids: list, run: Evaluate) -> None:
     np.save("again.npy", np.array(ids))
     Path("names.txt").write_text("\n".join(LABELS))
-    argv = ["evaluate", "ids.npy", "again.npy", "--names", "names.txt", "--labels", "labels.json", "--json"]
+    argv = ["evaluate", "ids.npy", "again.npy", "--names", "names.txt", "--labels", "numbered.json", "--json"]
     names = [entry["name"] for entry in document_of(run(*argv))["inputs"]]
     assert names == ["labels", "predictions", "names", "predictions"]
 
 
 def test_fewer_rows_without_names_are_an_error(ids: list, run: Evaluate) -> None:
     np.save("few.npy", np.array(ids[:3]))
-    done = run("evaluate", "few.npy", "--labels", "labels.json")
+    done = run("evaluate", "few.npy", "--labels", "numbered.json")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
         "Error: the predictions hold no image names, and are not as many as the label sets\n"
@@ -338,7 +346,7 @@ def test_fewer_rows_without_names_are_an_error(ids: list, run: Evaluate) -> None
 
 
 def test_a_k_larger_than_a_file_holds_is_an_error_and_the_default_is_what_it_holds(ids: list, run: Evaluate) -> None:
-    done = run("evaluate", "ids.npy", "--labels", "labels.json", "--topk", "1,5")
+    done = run("evaluate", "ids.npy", "--labels", "numbered.json", "--topk", "1,5")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
         "Error: k is out of range\n"
@@ -346,7 +354,7 @@ def test_a_k_larger_than_a_file_holds_is_an_error_and_the_default_is_what_it_hol
         "  allowed: 1 to 2, as many as the predictions hold for each image\n"
         "  found:   5\n"
     )
-    (result,) = results_of(run("evaluate", "ids.npy", "--labels", "labels.json", "--json"))
+    (result,) = results_of(run("evaluate", "ids.npy", "--labels", "numbered.json", "--json"))
     assert list(result["real"]) == ["1"]
 
 
@@ -408,6 +416,7 @@ def test_a_row_for_each_image_and_model_tells_what_happened(ids: list, run: Eval
         "original.csv", ("image", "class"), [("shop/1.jpg", "cup"), ("shop/2.jpg", "mug"), ("shop/3.jpg", "bowl")]
     )
     argv = ["evaluate", "ids.npy", "poor.csv", "--labels", "labels.json", "--original", "original.csv"]
+    argv += ["--classes", "outputs.txt"]
     done = run(*argv, "--per-image", "out.csv", "--quiet")
     assert (done.code, done.err) == (0, "")
     headings = ["file", "image", "state", "labels", "top1", "correct", "rank", "valid_found", "original_rank"]
@@ -548,12 +557,12 @@ def test_an_order_of_rows_that_have_names_or_another_number_is_an_error(shop: Pa
     assert done.err == (
         "Error: the file names its images: rows need no order\n  where:   good.csv\n  to mend: leave --order out\n"
     )
-    np.save("ids.npy", np.zeros(5, int))
-    done = run("evaluate", "ids.npy", "--labels", "labels.json", "--order", "validation")
+    np.save("rows.npy", np.zeros((5, 4), np.float32))
+    done = run("evaluate", "rows.npy", "--labels", "labels.json", "--order", "validation")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
         "Error: not as many rows as the validation order has images\n"
-        "  where:   ids.npy\n"
+        "  where:   rows.npy\n"
         "  allowed: 50,000 rows\n"
         "  found:   5 rows\n"
         "  to mend: name the images of the rows (--names FILE)\n"

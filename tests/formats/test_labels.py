@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.classes import Classes
+from reassess.errors import DataError
 from reassess.formats.labels import read_labels, read_original, write_labels
 from reassess.labels import LabelSets
 from reassess.names import validation_names
@@ -43,14 +44,62 @@ def test_empty_sets_alone_come_back(tmp_path, suffix):
     assert read_labels(tmp_path / f"labels{suffix}").sets() == {"a": frozenset(), "b": frozenset()}
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-def test_class_names_come_back_as_names(tmp_path, suffix):
-    classes = Classes(3, names=("cat", "dog, hound", "crane"))
-    labels = of({"a": {0, 1}, "b": set(), "c": {1}}, classes)
+words = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=6)
+called = st.sampled_from(["dog", "dog, hound", "Dog", " dog", 'a "b"', "null", "n01440764", "true", "1.5"]) | words
+wnids = st.integers(0, 9).map("n0144076{}".format)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@given(st.data())
+def test_classes_that_only_the_file_names_come_back(scratch, suffix, data):
+    """By wnid or by name, whatever the names; class ids alone would say nothing without them."""
+    kind = data.draw(st.sampled_from([called, wnids]))
+    given = data.draw(st.dictionaries(names, st.sets(kind, max_size=4), min_size=1, max_size=6))
+    (scratch / "given.json").write_text(json.dumps({name: list(texts) for name, texts in given.items()}))
+    try:
+        labels = read_labels(scratch / "given.json")
+    except DataError:  # numbers among the names
+        return
+    path = scratch / f"labels{suffix}"
+    try:
+        write_labels(path, labels, force=True)
+    except DataError:  # see the next test
+        assert suffix in (".csv", ".tsv")
+        return
+    found = read_labels(path)
+    assert found.classes == labels.classes
+    assert found.sets() == labels.sets()
+    if labels.indices.size and labels.classes != Classes():
+        texts = found.classes.wnids or found.classes.names
+        assert {name: {texts[i] for i in ids} for name, ids in found.sets().items()} == given
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+@pytest.mark.parametrize("texts", [["true", "false"], ["1.5", "1e3"], ["nan"]])
+def test_names_that_a_file_without_types_would_change_are_refused(refused, tmp_path, suffix, texts):
+    labels = of({"a": {0}}, Classes(len(texts), names=tuple(texts), ranked=True))
+    assert refused(write_labels, tmp_path / f"labels{suffix}", labels) == (
+        "class names that are all numbers, or true and false, cannot be told from such in this kind of file\n"
+        f"  where:   DIR/labels{suffix}\n  found:   {', '.join(texts)}\n"
+        "  to mend: write .json, .jsonl or .parquet"
+    )
+    assert not (tmp_path / f"labels{suffix}").exists()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_classes_of_a_whole_list_are_written_as_ids(tmp_path, suffix):
+    labels = of({"a": {0, 2}, "b": set()}, Classes(3, ("n01", "n02", "n03"), ("cat", "dog", "crane")))
     write_labels(tmp_path / f"labels{suffix}", labels)
     found = read_labels(tmp_path / f"labels{suffix}")
-    assert found.classes == Classes(2, names=("cat", "dog, hound"))
-    assert found.in_classes(classes).sets() == labels.sets()
+    assert (found.classes, found.sets()) == (Classes(), labels.sets())
+
+
+def test_wnids_of_validation_images_are_a_list_of_lists_too(tmp_path):
+    classes = Classes(2, wnids=("n01440764", "n01443537"), ranked=True)
+    images = validation_names()
+    write_labels(tmp_path / "real.json", LabelSets.from_lists(images, [[i % 2] for i in range(50_000)], classes))
+    assert json.loads((tmp_path / "real.json").read_text())[:2] == [["n01440764"], ["n01443537"]]
+    assert read_labels(tmp_path / "real.json").classes == classes
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -119,7 +168,7 @@ def test_ids_of_every_type_are_ids(tmp_path, dtype):
 
 def test_wnids_are_classes_in_sorted_order(file):
     found = read_labels(file("a.json", '{"a": ["n02123045", "n01440764"], "b": ["n01443537", "n01440764"]}'))
-    assert found.classes == Classes(3, wnids=("n01440764", "n01443537", "n02123045"))
+    assert found.classes == Classes(3, wnids=("n01440764", "n01443537", "n02123045"), ranked=True)
     assert found.sets() == {"a": frozenset({0, 2}), "b": frozenset({0, 1})}
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["read_json", "read_labels", "read_original", "write_labels"]
 
 _NAME = "image"
+_UNTYPED = (".csv", ".tsv")  # of which a reader guesses the types
 _WNID = re.compile(r"n\d{8}")
 
 
@@ -48,13 +49,31 @@ def read_labels(path: str | Path) -> LabelSets:
 
 
 def read_original(path: str | Path) -> LabelSets:
-    """Original labels of a file: one class an image.
+    r"""Original labels of a file: one class an image.
 
     Parameters
     ----------
     path
         Text: one wnid or class id a line, in ImageNet validation order. JSON: an object from image name to class. A
         table with the columns image and class. Classes as for `read_labels`.
+
+    Returns
+    -------
+    LabelSets of one class each.
+
+    Raises
+    ------
+    DataError
+        The file does not hold original labels, or an image has none or several; the message says where.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "original.csv"
+    >>> _ = path.write_text("image,class\na.png,cat\nb.png,dog\n")
+    >>> original = read_original(path)
+    >>> original, original.classes.names
+    (LabelSets(2 images, 2 labels, 0 empty), ('cat', 'dog'))
     """
     path = Path(path)
     readers = {
@@ -75,12 +94,41 @@ def read_original(path: str | Path) -> LabelSets:
 
 
 def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) -> None:
-    """Write label sets to JSON or a table, by suffix; ImageNet's validation images as a list of lists."""
+    """Write label sets to JSON or a table, by suffix.
+
+    Parameters
+    ----------
+    path
+        JSON: a list of lists in validation order if the images are exactly ImageNet's 50,000 validation images, else an
+        object from image name to list. CSV, TSV, JSON lines or Parquet: columns image and class, an empty set being one
+        row without a class.
+    labels
+        What to write. Classes are written as ids; those that were read by wnid or name are written as such.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        Label sets cannot be kept in a file of this kind, or their classes would be read as something else from it.
+    OutputError
+        The file exists, or cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "labels.json"
+    >>> write_labels(path, LabelSets.from_lists(["a.png", "b.png"], [[3, 1], []]))
+    >>> path.read_text()
+    '{"a.png": [1, 3], "b.png": []}'
+    """
     path = Path(path)
-    if path.suffix.lower() != ".json":
-        write_table(path, _table_of_labels(labels), force=force)
+    called = _written_as(labels.classes)
+    if suffix_of(path, (".json", *TABLE_SUFFIXES), "a label set") != ".json":
+        write_table(path, _table_of_labels(path, labels, called), force=force)
         return
-    by_name = {name: sorted(classes) for name, classes in labels.sets().items()}
+    lists = ([called[i] for i in sorted(ids)] if called else sorted(ids) for ids in labels.sets().values())
+    by_name: dict[str, list[Any]] = dict(zip(labels.images, lists, strict=True))
     document: Any = by_name
     if len(labels) == VALIDATION_IMAGES:
         by_key = dict(zip(image_keys(labels.images), by_name.values(), strict=True))
@@ -224,25 +272,44 @@ def _ids_of_names(lists: list[list[str]]) -> tuple[list[list[int]], Classes]:
     if number:
         return [[number[text] for text in names] for names in lists], Classes()
     rank = {text: i for i, text in enumerate(texts)}
-    are_wnids = len(wnids) == len(texts)
-    classes = Classes(len(texts), wnids=tuple(texts)) if are_wnids else Classes(len(texts), names=tuple(texts))
-    return [[rank[name] for name in names] for names in lists], classes
+    called = {"wnids": tuple(texts)} if len(wnids) == len(texts) else {"names": tuple(texts)}
+    return [[rank[name] for name in names] for names in lists], Classes(len(texts), **called, ranked=True)
 
 
-def _table_of_labels(labels: LabelSets) -> "pl.DataFrame":
+def _written_as(classes: Classes) -> tuple[str, ...]:
+    """What each class is written as where its id means nothing outside the label sets; () where ids are written."""
+    return (classes.wnids or classes.names) if classes.ranked else ()
+
+
+def _table_of_labels(path: Path, labels: LabelSets, called: tuple[str, ...]) -> "pl.DataFrame":
     import polars as pl
 
-    by_name = labels.classes.names and not labels.classes.wnids
     empty = np.flatnonzero(labels.sizes == 0)
     image_ids = np.concatenate([labels.image_ids, empty])
     class_ids = np.concatenate([labels.indices, np.full(empty.size, -1, np.int32)])
     order = np.lexsort((class_ids, image_ids))
-    class_ids = class_ids[order]
-    texts = [labels.classes.names[i] if i >= 0 else None for i in class_ids.tolist()] if by_name else None
-    ids = pl.Series("class", class_ids)
+    ids = pl.Series("class", class_ids[order])
+    ids = ids.set(ids < 0, None)
+    texts = pl.Series("class", called, dtype=pl.String)
+    if called and path.suffix.lower() in _UNTYPED:
+        _refuse_other_types(path, texts)
     return pl.DataFrame(
         {
             _NAME: pl.Series(labels.images, dtype=pl.String).gather(image_ids[order]),
-            "class": pl.Series(texts, dtype=pl.String) if texts is not None else ids.set(ids < 0, None),
+            "class": texts.gather(ids) if called else ids,
         }
+    )
+
+
+def _refuse_other_types(path: Path, texts: "pl.Series") -> None:
+    """Refuse class names that a file without types would give back as numbers, or as true and false."""
+    import polars as pl
+
+    if texts.cast(pl.Float64, strict=False).null_count() and not texts.is_in(["true", "false"]).all():
+        return
+    raise DataError(
+        "class names that are all numbers, or true and false, cannot be told from such in this kind of file",
+        where=path,
+        found=some(texts.to_list()),
+        mend="write .json, .jsonl or .parquet",
     )

@@ -4,6 +4,9 @@ Decided in this order: a column of image names; `prediction_1..k` (or timm's `in
 `predicted_class`, `pred`, `label` or `top1` (or timm's `index`) are ids, one or a list a row; otherwise there is one
 column of scores a class, headed by id, wnid or name (or timm's list of all outputs). Wnids and names stand for ids.
 
+Where the classes are known only by the names in the labels, ids mean nothing: columns of ids are passed over if there
+are others of names, and refused if not; and a name that no label has is an output that is no class.
+
 A column `label` beside a column of predictions is taken for the truth, and a column `index` that counts the rows for
 their numbers; two columns that could both hold the predictions, and differ, are an error.
 """
@@ -19,7 +22,7 @@ import numpy.typing as npt
 from reassess.classes import Classes, class_number
 from reassess.errors import DataError, some
 from reassess.formats.lists import flattened, refuse_nulls, unpacked, unquoted
-from reassess.formats.outputs import check_outputs
+from reassess.formats.outputs import LIST_OUTPUTS, are_in_sorted_order, check_outputs, refuse_ids
 from reassess.formats.tables import integers, numbers, read_table
 from reassess.formats.timm_json import read_timm_json
 from reassess.names import image_keys
@@ -40,11 +43,27 @@ _NUMBERED_SCORE = re.compile(r"(?:prob|logit)_(\d+)")
 
 @dataclass(frozen=True)
 class _Ids:
-    """Columns of ids, best first: numbers of outputs, or classes if they were called by wnid or name."""
+    """Columns of ids, best first: numbers of outputs, or classes if they were called by wnid or name.
+
+    The names in `unknown` are those of no class; their ids follow those of the classes.
+    """
 
     headings: list[str]
     table: npt.NDArray[np.int64]
     are_classes: bool
+    unknown: tuple[str, ...] = ()
+
+    def columns(self, classes: Classes, outputs: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64] | None:
+        """The class of each id, if they are not the same."""
+        if not self.are_classes:
+            return outputs
+        count = classes.count or 0
+        return np.r_[np.arange(count), np.full(len(self.unknown), -1)] if self.unknown else None
+
+    def said(self) -> str:
+        """What was found, in words."""
+        unknown = f", {len(self.unknown):,} names left out (no label has them): {some(self.unknown)}"
+        return f"ids, top {self.table.shape[1]}, column {_span(self.headings)}{unknown if self.unknown else ''}"
 
     def best(self, outputs: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
         """The best class of each row."""
@@ -69,14 +88,13 @@ def read_prediction_table(path: Path, classes: Classes, outputs: npt.NDArray[np.
     table = _read(path)
     name = _name_column(path, table)
     images = _names(path, table[name])
-    rest = table.drop(name)
+    rest = _without_meaningless_ids(path, table.drop(name), classes, outputs)
     kind = f"{path.suffix.lower().lstrip('.')}: images named by column {name}"
     found = _ranked_ids(path, rest, classes) or _listed_ids(path, rest, classes, outputs)
     if found is not None:
         _refuse_scores_beside_ids(path, rest.drop(found.headings), found.headings, classes)
-        said = f"{kind}; ids, top {found.table.shape[1]}, column {_span(found.headings)}"
-        columns = None if found.are_classes else outputs
-        return Predictions.from_ids(found.table, images, columns=columns, detected=said)
+        columns = found.columns(classes, outputs)
+        return Predictions.from_ids(found.table, images, columns=columns, detected=f"{kind}; {found.said()}")
     scores, columns, said = _scores(path, rest, classes, outputs)
     return Predictions.from_scores(scores, images, columns=columns, detected=f"{kind}; {said}")
 
@@ -124,6 +142,31 @@ def _names(path: Path, series: "pl.Series") -> list[str]:
     return series.cast(pl.String).to_list()
 
 
+def _without_meaningless_ids(
+    path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
+) -> "pl.DataFrame":
+    """The table without its columns of ids, where these mean nothing and other columns name the predictions."""
+    if not classes.ranked or outputs is not None:
+        return table
+    prefixes = "|".join(prefix for prefix, _ in _RANKED_COLUMNS)
+    there = [name for name in table.columns if name in _ID_COLUMNS or re.fullmatch(rf"({prefixes})\d+", name)]
+    numbers = [name for name in there if _holds_numbers(table[name])]
+    if numbers and len(numbers) == len(there):
+        _refuse_scores_beside_ids(path, table.drop(numbers), numbers, classes)
+        refuse_ids(classes, outputs, f"{path}, column {_span(numbers)}")
+    return table.drop(numbers)
+
+
+def _holds_numbers(series: "pl.Series") -> bool:
+    import polars as pl
+
+    series = _as_numbers(unpacked(series))
+    flat = series.explode() if isinstance(series.dtype, pl.List) else series
+    if flat.dtype == pl.String:
+        return all(class_number(text) is not None for text in flat.drop_nulls())
+    return flat.dtype.is_numeric()
+
+
 def _ranked_ids(path: Path, table: "pl.DataFrame", classes: Classes) -> _Ids | None:
     """Ids in one column a rank."""
     for prefix, best in _RANKED_COLUMNS:
@@ -139,7 +182,8 @@ def _ranked_ids(path: Path, table: "pl.DataFrame", classes: Classes) -> _Ids | N
                 found=some(sorted(there)),
                 mend="keep all of them, and rename them",
             )
-        read = [_ids(path, table[name], classes) for name in wanted]
+        unknown: dict[str, int] = {}
+        read = [_ids(path, table[name], classes, unknown) for name in wanted]
         if len({are_classes for _, are_classes in read}) > 1:
             raise DataError(
                 "some columns hold class ids, others class names",
@@ -147,7 +191,9 @@ def _ranked_ids(path: Path, table: "pl.DataFrame", classes: Classes) -> _Ids | N
                 found=some(wanted),
                 mend="write class ids in all of them",
             )
-        return _Ids(wanted, np.stack([ids for ids, _ in read], axis=1), read[0][1])
+        ids = np.stack([ids for ids, _ in read], axis=1)
+        _refuse_all_unknown(path, wanted, ids, classes, unknown)
+        return _Ids(wanted, ids, read[0][1], tuple(unknown))
     return None
 
 
@@ -161,7 +207,9 @@ def _listed_ids(
     there.sort(key=lambda series: series.dtype in (pl.String, pl.List(pl.String)))
     if not there:
         return None
-    found = _ids_of_column(path, there[0], classes)
+    unknown: dict[str, int] = {}
+    found = _ids_of_column(path, there[0], classes, unknown)
+    _refuse_all_unknown(path, found.headings, found.table, classes, unknown)
     for other in there[1:]:
         try:
             said = _ids_of_column(path, other, classes)
@@ -205,38 +253,64 @@ def _counts_rows(series: "pl.Series") -> bool:
     return bool(series[0] in (0, 1) and (series.diff().drop_nulls() == 1).sum() == len(series) - 1)
 
 
-def _ids_of_column(path: Path, series: "pl.Series", classes: Classes) -> _Ids:
-    if not series.dtype.is_nested():
-        ids, are_classes = _ids(path, series, classes)
-        return _Ids([series.name], ids[:, None], are_classes)
-    flat, length = flattened(path, series)
-    ids, are_classes = _ids(path, flat, classes, per_row=length)
-    return _Ids([series.name], ids.reshape(-1, length), are_classes)
+def _ids_of_column(path: Path, series: "pl.Series", classes: Classes, unknown: dict[str, int] | None = None) -> _Ids:
+    flat, length = flattened(path, series) if series.dtype.is_nested() else (series, 1)
+    ids, are_classes = _ids(path, flat, classes, unknown, per_row=length)
+    return _Ids([series.name], ids.reshape(-1, length), are_classes, tuple(unknown or ()))
 
 
-def _ids(path: Path, series: "pl.Series", classes: Classes, *, per_row: int = 1) -> tuple[npt.NDArray[np.int64], bool]:
-    """Ids of a column of ids, wnids or class names, and whether they are those of classes by wnid or name."""
+def _ids(
+    path: Path, series: "pl.Series", classes: Classes, unknown: dict[str, int] | None = None, *, per_row: int = 1
+) -> tuple[npt.NDArray[np.int64], bool]:
+    """Ids of a column of ids, wnids or class names, and whether they are those of classes by wnid or name.
+
+    Parameters
+    ----------
+    path, series, classes
+        The column, its file for error messages, and the classes of the benchmark.
+    unknown
+        Takes the names that no label has, each with its number, where the classes are those that the labels name.
+    per_row
+        How many entries belong to one row of the file.
+    """
     import polars as pl
 
     refuse_nulls(path, series, "a prediction is missing", per_row)
     texts = series.unique(maintain_order=True).to_list() if series.dtype == pl.String else []
-    if all(text.isascii() and text.isdigit() for text in texts):
+    if all(map(_is_number, texts)):
         return integers(path, series, per_row=per_row).to_numpy(), False
-    id_of = {text: _find(path, series.name, text, classes) for text in sorted(texts, key=str.isdigit)}
+    id_of = {text: _find(path, series.name, text, classes, unknown) for text in sorted(texts, key=str.isdigit)}
     return np.array([id_of[text] for text in series.to_list()]), True
 
 
-def _find(path: Path, heading: str, text: str, classes: Classes) -> int:
+def _find(path: Path, heading: str, text: str, classes: Classes, unknown: dict[str, int] | None) -> int:
     found = classes.find(unquoted(text))
-    if found is None:
-        raise DataError(
-            "a prediction is not one of the classes",
-            where=f"{path}, column {heading}",
-            allowed="class ids" if not (classes.wnids or classes.names) else "class ids, wnids or class names",
-            found=repr(text),
-            mend="write class ids (timm's inference script: --include-index)",
-        )
-    return found
+    if found is not None:
+        return found
+    if unknown is None or not classes.ranked or class_number(text) is not None:
+        raise _no_class(path, heading, text, classes)
+    return (classes.count or 0) + unknown.setdefault(unquoted(text), len(unknown))
+
+
+def _refuse_all_unknown(
+    path: Path, headings: list[str], ids: npt.NDArray[np.int64], classes: Classes, unknown: dict[str, int]
+) -> None:
+    """Refuse predictions of which not one is a class."""
+    if unknown and (ids >= (classes.count or 0)).all():
+        raise _no_class(path, _span(headings), next(iter(unknown)), classes)
+
+
+def _no_class(path: Path, heading: str, text: str, classes: Classes) -> DataError:
+    kinds = "class ids, wnids or class names" if classes.wnids or classes.names else "class ids"
+    return DataError(
+        "a prediction is not one of the classes",
+        where=f"{path}, column {heading}",
+        allowed=f"names such as {some(classes.wnids or classes.names, most=3)}" if classes.ranked else kinds,
+        found=repr(text),
+        mend="write the classes as the labels name them"
+        if classes.ranked
+        else "write class ids (timm's inference script: --include-index)",
+    )
 
 
 def _refuse_scores_beside_ids(path: Path, table: "pl.DataFrame", headings: list[str], classes: Classes) -> None:
@@ -266,13 +340,16 @@ def _scores(
         flat, length = flattened(path, listed)
         check_outputs((len(table), length), classes, outputs)
         scores = numbers(path, flat, per_row=length).to_numpy().reshape(-1, length)
-        return scores, outputs, f"scores of {length:,} outputs, column {listed.name}"
+        said = f"scores of {length:,} outputs, column {listed.name}{are_in_sorted_order(classes, outputs)}"
+        return scores, outputs, said
     numbered = [found[1] for name in table.columns if (found := _NUMBERED_SCORE.fullmatch(name))]
     if numbered:
         check_outputs((len(table), len(numbered)), classes, outputs)
     called = [found[1] if (found := _NUMBERED_SCORE.fullmatch(name)) else name for name in table.columns]
     columns = _classes_of_headings(path, table, called, classes, outputs)
     said = f"scores, one column a class, {np.count_nonzero(columns >= 0):,} classes"
+    if any(map(_is_number, called)):
+        said += are_in_sorted_order(classes, outputs)
     left_out = [table.columns[i] for i in np.flatnonzero(columns < 0)]
     if left_out:
         said += f"; {len(left_out):,} columns left out (no such class): {some(sorted(left_out))}"
@@ -284,7 +361,7 @@ def _classes_of_headings(
     path: Path, table: "pl.DataFrame", called: list[str], classes: Classes, outputs: npt.NDArray[np.int64] | None
 ) -> npt.NDArray[np.int64]:
     """Class id of each column, or -1; numbers are those of outputs, where these are listed."""
-    ids = [name for name in called if name.isascii() and name.isdigit()]
+    ids = [name for name in called if _is_number(name)]
     count = classes.count if outputs is None else len(outputs)
     outside = [name for name in ids if count is not None and (class_number(name) or 0) >= count]
     if outside:
@@ -293,10 +370,11 @@ def _classes_of_headings(
             where=path,
             allowed=f"0 to {count - 1}" if count else None,
             found=some(outside),
-            mend="name the class of each output with --classes FILE, one wnid or name a line"
-            if outputs is None
-            else "list every output, in order",
+            mend=LIST_OUTPUTS if outputs is None else "list every output, in order",
         )
+    if classes.ranked and outputs is None and ids:
+        check_outputs((len(table), len(ids)), classes, None)
+        outputs = np.arange(len(ids))
     if outputs is not None and ids:
         return np.array([outputs[class_number(name)] if name in ids else -1 for name in called], np.int64)
     try:
@@ -311,6 +389,10 @@ def _classes_of_headings(
             found=some(table.columns),
             mend="rename the column of predicted class ids to prediction",
         ) from error
+
+
+def _is_number(heading: str) -> bool:
+    return heading.isascii() and heading.isdigit()
 
 
 def _span(headings: list[str]) -> str:

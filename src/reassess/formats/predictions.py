@@ -15,7 +15,7 @@ from reassess.classes import Classes
 from reassess.errors import DataError, MissingPackageError
 from reassess.formats.archives import MAX_BYTES, check_declared, open_archive, read_npy
 from reassess.formats.files import check_input, check_output, suffix_of, writing
-from reassess.formats.outputs import check_outputs
+from reassess.formats.outputs import are_in_sorted_order, check_outputs, refuse_ids
 from reassess.formats.prediction_tables import read_prediction_table
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.predictions import MOST_IDS, Predictions, as_floats
@@ -38,7 +38,7 @@ def read_predictions(
     outputs: Sequence[str] | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Predictions:
-    """Predictions of a file; what was decided about it stands in `Predictions.detected`.
+    r"""Predictions of a file; what was decided about it stands in `Predictions.detected`.
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ def read_predictions(
         inference script: a column of image names, and columns of ids or of scores. pt, pth, safetensors: one tensor,
         where torch or safetensors is installed.
     classes
-        The classes of the benchmark.
+        The classes of the benchmark. Of classes that are known only by the names in the labels (`Classes.ranked`), ids
+        mean nothing: predictions name them, except for scores of exactly as many outputs, taken in sorted order.
     names
         Image name of each row, for a file that holds none.
     outputs
@@ -56,12 +57,28 @@ def read_predictions(
     max_bytes
         An archive that declares more is refused.
 
+    Returns
+    -------
+    Predictions
+        Ids (N, k), or scores (N, outputs); scores of an npy file stay on the disk.
+
     Raises
     ------
     DataError
         The file does not hold predictions for these classes; the message says where and why.
     MissingPackageError
         The file needs torch or safetensors.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "model.csv"
+    >>> _ = path.write_text("image,prediction\na.png,dog\nb.png,cat\n")
+    >>> said = read_predictions(path, Classes(2, names=("cat", "dog")))
+    >>> said, said.ids.tolist()
+    (Predictions(2 images, ids, top 1), [[1], [0]])
+    >>> said.detected
+    'csv: images named by column image; ids, top 1, column prediction'
     """
     path = Path(path)
     arrays: dict[str, Callable[[], _Content]] = {
@@ -161,13 +178,14 @@ def _of_array(content: _Content, classes: Classes, columns: npt.NDArray[np.int64
         raise DataError("the array has no rows", found=f"shape {array.shape}", mend="write it again")
     shape = "x".join(str(size) for size in array.shape)
     if array.dtype.kind in "iu" and not content.bfloat16:
+        refuse_ids(classes, columns)
         predictions = Predictions.from_ids(array, content.names, columns=columns)
         kind = f"ids, top {predictions.depth}"
     elif array.dtype.kind == "f" or content.bfloat16:
         check_outputs(array.shape, classes, columns)
         read = Predictions.from_bfloat16 if content.bfloat16 else Predictions.from_scores
         predictions = read(array, content.names, columns=columns)
-        kind = f"scores, {predictions.dtype}"
+        kind = f"scores, {predictions.dtype}{are_in_sorted_order(classes, columns)}"
     else:
         raise DataError(
             "the array holds neither ids nor scores", allowed="integers or floats", found=f"{array.dtype} {array.shape}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reassess.errors import DataError
+from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES, open_archive, write_npz
 from reassess.formats.files import suffix_of, writing
 from reassess.formats.questions import info_of_questions, questions_of_info, questions_of_table
@@ -32,16 +32,40 @@ def read_scores(path: str | Path, *, max_bytes: int = MAX_BYTES) -> Scores:
     """
     path = Path(path)
     suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
-    try:
+    with at(path):
         return _read_npz(path, max_bytes) if suffix == ".npz" else _read_table(path)
-    except DataError as error:
-        if str(path) not in str(error.where):
-            error.where = f"{path}, {error.where}" if error.where else path
-        raise
 
 
 def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> None:
-    """Write scores as an npz archive or a table, by suffix."""
+    """Write scores as an npz archive or a table, by suffix.
+
+    Parameters
+    ----------
+    path
+        npz with the arrays ``tensor``, float64, shape (questions,), and ``info``, text, shape (questions, 2): image
+        name and class id. CSV, TSV, JSON lines or Parquet: columns image, class and score.
+    scores
+        What to write; the file holds the same numbers to the last bit.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        Scores cannot be kept in a file of this kind.
+    OutputError
+        The file exists, or cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from reassess import Questions
+    >>> path = Path(mkdtemp()) / "scores.npz"
+    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([7, 3]))
+    >>> write_scores(path, Scores(questions, np.array([0.9, 0.2])))
+    >>> read_scores(path).values
+    array([0.9, 0.2])
+    """
     path = Path(path)
     if path.suffix.lower() == ".npz":
         with writing(path, force=force) as temporary:

@@ -99,10 +99,28 @@ def gather(
 ) -> Sheet:
     """Gather what is known of one image; any part may be missing.
 
+    Parameters
+    ----------
+    image
+        Its name; ImageNet's validation images are known by number, in whatever spelling.
+    labels, original
+        Valid classes and original labels.
+    scores
+        P(class valid) of each class that was proposed.
+    votes, experts
+        Votes of the raters, and answers of the experts, on (image, class) questions.
+    predictions
+        What models said, by the models' names. Rows without names, if they are as many as the label sets, are in their
+        order.
+
+    Returns
+    -------
+    Sheet
+
     Raises
     ------
     DataError
-        None of the parts holds the image; or a model's score for it is NaN.
+        None of the parts holds the image; or a model's score for it is NaN, or nothing says which row is the image's.
 
     Examples
     --------
@@ -122,7 +140,7 @@ def gather(
             allowed=f"a name such as {known.images[0]}" if known else None,
             mend="check the name",
         )
-    said = {file: _said(file, model, key) for file, model in (predictions or {}).items()}
+    said = {file: _said(file, model, key, labels) for file, model in (predictions or {}).items()}
     return Sheet(image, of_original[0] if of_original else None, valid, candidates, said)
 
 
@@ -155,10 +173,23 @@ def _rows(questions: object, key: str) -> dict[int, int]:
     return dict(zip(questions.class_ids[rows].tolist(), rows.tolist(), strict=True))
 
 
-def _said(file: str, model: Predictions, key: str) -> tuple[int, ...] | None:
-    keys = image_keys(model.images or ())
-    if key not in keys:
-        return None
+def _said(file: str, model: Predictions, key: str, labels: LabelSets | None) -> tuple[int, ...] | None:
     with at(file):
+        keys = image_keys(_images_of_rows(model, labels))
+        if key not in keys:
+            return None
         ids, _ = model.best(min(_MOST_SAID, model.depth), np.array([keys.index(key)]))
     return tuple(class_id for class_id in ids[0].tolist() if class_id >= 0)
+
+
+def _images_of_rows(model: Predictions, labels: LabelSets | None) -> tuple[str, ...]:
+    if model.images is not None:
+        return model.images
+    if labels is None or len(model) != len(labels):
+        raise DataError(
+            "the predictions hold no image names, and are not as many as the label sets",
+            allowed=None if labels is None else f"{len(labels):,} rows",
+            found=f"{len(model):,} rows",
+            mend="name the images of the rows (--names FILE, or names in the file itself)",
+        )
+    return labels.images

@@ -68,9 +68,9 @@ def test_the_version_is_that_of_the_package(run: Callable) -> None:
         (["evaluate", "a.npy", "--match", "guess"], "Error: Invalid value for '--match'"),
         (["evaluate", "a.npy", "--order", "random"], "Error: Invalid value for '--order'"),
         (["evaluate", "a.npy", "--by", "image"], "Error: Invalid value for '--by'"),
-        (["evaluate", "a.npy", "--topk", "1,x"], "'1,x' is not a list of numbers such as 1,5"),
-        (["evaluate", "a.npy", "--topk", "1.5"], "'1.5' is not a list of numbers such as 1,5"),
-        (["evaluate", "a.npy", "--threshold", ""], "'' is not a list of numbers such as 0.5,0.8,0.95"),
+        (["evaluate", "a.npy", "--topk", "1,x"], "'x' is not a valid integer range. Give numbers such as 1,5."),
+        (["evaluate", "a.npy", "--topk", "1.5"], "'1.5' is not a valid integer range. Give numbers such as 1,5."),
+        (["evaluate", "a.npy", "--threshold", ""], "'' is not a valid float range. Give numbers such as 0.5,0.8,0.95."),
         (["evaluate", "a.npy", "a.npy"], "Error: a.npy is given twice."),
         (
             ["evaluate", "a.npy", "--threshold", "0.5", "--labels", "s.npz", "--scores", "t.npz"],

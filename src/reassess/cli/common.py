@@ -57,6 +57,21 @@ class Call:
         path = find(name)
         return None if path is None else self.read(name, path)
 
+    def find_all(self, name: str) -> tuple[Path, ...] | None:
+        """All files of a known source if this machine has them, noted as inputs."""
+        from reassess.sources import find_all
+
+        paths = find_all(name)
+        return None if paths is None else tuple(self.read(name, path) for path in paths)
+
+    def note_hashes(self, *names: str) -> None:
+        """Explain which files the user gave as `names`: their hashes tell them from others of that name."""
+        from reassess.formats.files import sha256
+
+        for entry in self.inputs:
+            if entry["name"] in names:
+                self.note(f"{entry['name']}: {entry['path']}, sha256 {sha256(Path(str(entry['path'])))}")
+
     def read(self, name: str, path: Path) -> Path:
         """Note that the file at `path` is read as `name`, and return the path."""
         entry: dict[str, str | None] = {"name": name, "path": str(path)}

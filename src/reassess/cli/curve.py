@@ -11,7 +11,7 @@ import numpy as np
 from reassess.cli.common import Call, call_options, print_table
 from reassess.cli.inputs import FILE, optional_file
 from reassess.curves import precision_recall
-from reassess.errors import DataError, ReassessError
+from reassess.errors import DataError, at
 from reassess.formats.curves import write_points
 from reassess.formats.files import check_output, sha256, suffix_of
 from reassess.formats.tables import TABLE_SUFFIXES
@@ -194,7 +194,7 @@ def _measure(
     file: str, path: Path, scores: Scores, answers: _Answers, leave_out: str | int | None, goal: Goal | None
 ) -> Iterator[MeasuredCurve]:
     """The curve of a file; and, if asked for, that of its scores made again without the image that is judged."""
-    try:
+    with at(file):
         origin = _provenance(scores, answers, must=leave_out is not None)
         known = _is_known(path, _SCORES) and _is_known(answers.golden_file, _GOLDEN)
         in_sample = True if origin is not None or known else None
@@ -205,9 +205,6 @@ def _measure(
         for one in found:
             chosen = None if goal is None else operating_point(one.curve, goal, scores, original=answers.original)
             yield replace(one, chosen=chosen)
-    except ReassessError as error:
-        error.where = file if error.where is None else f"{file}, {error.where}"
-        raise
 
 
 def _provenance(scores: Scores, answers: _Answers, *, must: bool) -> Provenance | None:

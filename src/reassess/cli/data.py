@@ -29,11 +29,12 @@ def list_sources(call: Call) -> None:
         call.print_document("data", [_described(call, source, paths) for source, paths in found])
         return
     rows = [
-        (source.name, file.name, source.licence, path or _to_be_had(file))
+        (source.name, file.name, (file.sha256 or "-")[:12], source.licence, path or _to_be_had(file))
         for source, paths in found
         for file, path in zip(source.files, paths, strict=True)
     ]
-    print_table(("name", "file", "licence", "where"), rows, text_columns=4)
+    print_table(("name", "file", "sha256", "licence", "where"), rows, text_columns=5)
+    call.note("The whole hashes, and what to cite, are in --json.")
 
 
 @data.command()

@@ -106,6 +106,8 @@ def evaluate(
         _print_cuts(call, rankings)
     else:
         _print_ranking(call, next(iter(rankings.values())), judges.labels.classes, by)
+    if not call.json:
+        call.note_hashes("labels", "original", "scores")
 
 
 def _check_call(

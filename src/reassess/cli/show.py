@@ -10,7 +10,6 @@ from reassess.classes import Classes
 from reassess.cli.common import Call, call_options, print_table, say
 from reassess.cli.inputs import (
     FILE,
-    in_label_order,
     judge_options,
     load_judges,
     load_predictions,
@@ -63,10 +62,7 @@ def show(
         scores=judges.scores,
         votes=votes,
         experts=experts,
-        predictions={
-            str(path): in_label_order(load_predictions(call, path, judges, **reading), known)
-            for path in (*files, *more)
-        },
+        predictions={str(path): load_predictions(call, path, judges, **reading) for path in (*files, *more)},
     )
     if call.json:
         call.print_document("show", sheet.to_json(known.classes))

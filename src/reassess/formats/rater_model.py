@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.errors import DataError
+from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES, Archive, open_archive, write_npz
 from reassess.formats.files import suffix_of, writing
 from reassess.items import Id, normal_id
@@ -38,11 +38,8 @@ def read_rater_model(path: Path, *, max_bytes: int = MAX_BYTES) -> RaterModel:
     with open_archive(path, max_bytes=max_bytes) as archive:
         raters, truths, answers = (_ids(archive, name) for name in _IDS)
         matrices, fallback, prior = (_numbers(archive, name) for name in _NUMBERS)
-    try:
+    with at(path):
         return RaterModel(raters, truths, answers, matrices, fallback, prior)
-    except DataError as error:
-        error.where = path if error.where is None else f"{path}, {error.where}"
-        raise
 
 
 def write_rater_model(path: Path, model: RaterModel, *, force: bool = False) -> None:

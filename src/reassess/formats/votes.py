@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reassess.errors import DataError
+from reassess.errors import at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
@@ -44,12 +44,8 @@ def read_votes(path: str | Path, *, answers: Sequence[Id] | None = None, max_byt
         **dict.fromkeys(TABLE_SUFFIXES, lambda: read_vote_table(path, answers)),
     }
     read = readers[suffix_of(path, readers, "votes")]
-    try:
+    with at(path):
         return read()
-    except DataError as error:
-        if str(path) not in str(error.where):
-            error.where = f"{path}, {error.where}" if error.where else path
-        raise
 
 
 def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:

@@ -492,3 +492,14 @@ def test_starting_weights():
     assert answer_shares(WORDS, ("invalid", "valid"), None).tolist() == [[1, 0], [0.5, 0.5], [0, 1]]
     assert answer_shares((1, 2), (1, 2), None).tolist() == [[1, 0], [0, 1]]
     assert answer_shares((1, 2), ("a", "b"), [0.25, 1]).tolist() == [[0.75, 0.25], [0, 1]]
+
+
+def test_more_truths_than_the_compiler_can_unroll_are_an_error() -> None:
+    answers = tuple(range(300))
+    votes = Votes.from_columns(("x",), np.array([0]), np.array([0]), np.array([0]), ("ann",), answers)
+    with pytest.raises(DataError) as caught:
+        fit(votes)
+    assert str(caught.value) == (
+        "too many truths for EM\n  allowed: up to 256\n  found:   300\n"
+        "  to mend: take the majority, or split the items into groups with fewer answers"
+    )

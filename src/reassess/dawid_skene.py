@@ -30,6 +30,8 @@ from reassess.votes import Votes
 
 __all__ = ["Fit", "Pinned", "fit"]
 
+_MOST_TRUTHS = 256  # the loop over truths is unrolled, and the compiler's time grows with it
+
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -141,6 +143,7 @@ def fit(
     if start is not None:
         votes, truths = votes.with_answers(start.answers), truths or start.truths
     names = tuple(truths or (VALIDITY if isinstance(votes.items, Questions) else votes.answers))
+    _check_truths(names)
     given = None if prior is None else _positive(as_prior(prior, len(names)))
     em = EM(votes, names, smoothing=smoothing, prior=given, pinned=pinned, threads=threads)
     if start is None:
@@ -159,6 +162,16 @@ def fit(
             stacklevel=2,
         )
     return Fit(em.model(), Posterior(votes.items, names, em.posterior), history, converged)
+
+
+def _check_truths(truths: tuple[Id, ...]) -> None:
+    if len(truths) > _MOST_TRUTHS:
+        raise DataError(
+            "too many truths for EM",
+            allowed=f"up to {_MOST_TRUTHS}",
+            found=f"{len(truths):,}",
+            mend="take the majority, or split the items into groups with fewer answers",
+        )
 
 
 def _check_options(votes: Votes, smoothing: float, tolerance: float, max_iterations: int, threads: int | None) -> None:

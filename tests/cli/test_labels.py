@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -201,4 +202,14 @@ def test_a_file_of_another_kind_is_refused_before_anything_is_read(tmp_path: Pat
         f"  where:   {tmp_path / 'l.txt'}\n"
         "  allowed: .json, .csv, .tsv, .jsonl, .parquet\n"
         "  found:   .txt\n"
+    )
+
+
+def test_an_input_is_not_overwritten_even_with_force(run: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    path.write_text("image,class,score\na,0,0.9\n")
+    result = run("labels", path, "--threshold", "0.5", "-o", path, "--force")
+    assert (result.code, path.read_text()) == (1, "image,class,score\na,0,0.9\n")
+    assert result.err == (
+        f"Error: the output file is one of the inputs\n  where:   {path}\n  to mend: choose another name\n"
     )

@@ -234,6 +234,7 @@ def _is_known(path: Path, name: str) -> bool:
 
 
 def _write(call: Call, output: Path, measured: Sequence[MeasuredCurve], rules: Sequence[tuple[str, Rule]]) -> None:
+    call.keep_inputs(output)
     if output.suffix.lower() in FIGURE_SUFFIXES:
         draw_curves(output, measured, [rule for _, rule in rules], force=call.force)
     else:

@@ -63,6 +63,7 @@ def labels(
     scores = load_scores(call.resolve("scores", files[0]))
     known = _original(call, scores, unrated, original)
     cut = with_imagenet_classes(label_sets(scores, threshold, original=known))
+    call.keep_inputs(output)
     write_labels(output, cut, force=call.force)
     _report(call, output, threshold, cut, _unrated(scores, known))
 

@@ -6,6 +6,7 @@ import matplotlib
 
 from reassess import load_labels, load_original
 from reassess.accuracy import top1_hits
+from reassess.cli import main
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
@@ -35,7 +36,17 @@ def what_became() -> None:
     figure.savefig(FOLDER / "what-became.svg", bbox_inches="tight", transparent=False, metadata={"Date": None})
 
 
+def curve() -> None:
+    """Precision and recall of ReaL's scores, of single raters, and of the original label."""
+    votes = ["--votes", "imagenet-real-raters", "--rater-golden", "imagenet-real-raters-golden"]
+    output = ["-o", str(FOLDER / "curve.svg"), "--force", "--quiet"]
+    original = ["--original", "imagenet-original", "--choose", "threshold=0.8"]
+    drawn = main(["curve", "imagenet-real-scores", *votes, *original, *output])
+    assert drawn == 0
+
+
 if __name__ == "__main__":
     plt.rcParams["svg.hashsalt"] = "reassess"
     plt.rcParams["font.family"] = "sans-serif"
     what_became()
+    curve()

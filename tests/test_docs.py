@@ -47,7 +47,8 @@ def test_a_page_shows_what_its_commands_print(
     blocks = _blocks(page)
     if not blocks:
         return
-    real_file("real.json")
+    for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz", "validation_labels.txt"):
+        real_file(name)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for kind, block in blocks:
@@ -89,7 +90,7 @@ def test_the_command_line_reference_is_up_to_date() -> None:
 
 def test_every_link_to_a_file_leads_to_one() -> None:
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reassess.accuracy import top1_hits as top1_hits
     from reassess.aggregation import Aggregation as Aggregation
     from reassess.aggregation import by_calibration as by_calibration
     from reassess.aggregation import by_em as by_em
@@ -117,6 +118,7 @@ _ROOM_OF = {
     "read_rater_model": "formats.rater_model",
     "read_scores": "formats.scores",
     "read_votes": "formats.votes",
+    "top1_hits": "accuracy",
     "write_labels": "formats.labels",
     "write_posterior": "formats.posteriors",
     "write_predictions": "formats.predictions",

@@ -7,7 +7,7 @@ PYTHON ?= python3
 EXTRAS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-BENCH := --quiet --benchmark-quiet -o python_files='bench_*.py' -o addopts= -o filterwarnings=default
+BENCH := --quiet --benchmark-quiet -o python_files='bench_*.py' -o addopts= -o filterwarnings=ignore
 # One stamp for each set of extras, so that a target installs only what it lacks.
 stamp = .venv/installed-$(1)
 

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 import pytest
-from memory import anonymous_mib
+from memory import anonymous_mib, peak_mib
 
 from reassess.dawid_skene import fit
 from reassess.errors import ConvergenceWarning
@@ -129,12 +129,9 @@ def tile(votes: Votes, copies: int) -> Votes:
 
 
 def measure_tiled(path: Path) -> dict[str, float]:
-    import resource
-
     votes = tile(read_votes(path), COPIES)
     seconds = seconds_an_iteration(lambda n: iterate(votes, n), 2, 12, rounds=3)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"votes": len(votes), "seconds": seconds, "peak_mib": peak}
+    return {"votes": len(votes), "seconds": seconds, "peak_mib": peak_mib()}
 
 
 if __name__ == "__main__":

@@ -5,22 +5,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def _anonymous_kib() -> int:
+def _kib(field: str) -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
+        if line.startswith(f"{field}:"):
             return int(line.split()[1])
-    raise RuntimeError("this system does not tell the anonymous memory of a process")
+    raise RuntimeError("this system does not tell the memory of a process")
+
+
+def peak_mib() -> float:
+    """The highest resident memory of this process since it was started, in MiB."""
+    return _kib("VmHWM") / 1024
 
 
 def anonymous_mib(work: Callable[[], object]) -> float:
     """How far, in MiB, the process's anonymous memory rises above its start while `work` runs; sampled twice a ms."""
-    start = peak = _anonymous_kib()
+    start = peak = _kib("RssAnon")
     done = threading.Event()
 
     def watch() -> None:
         nonlocal peak
         while not done.wait(0.0005):
-            peak = max(peak, _anonymous_kib())
+            peak = max(peak, _kib("RssAnon"))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -29,4 +34,4 @@ def anonymous_mib(work: Callable[[], object]) -> float:
     finally:
         done.set()
         watcher.join()
-    return (max(peak, _anonymous_kib()) - start) / 1024
+    return (max(peak, _kib("RssAnon")) - start) / 1024

@@ -116,3 +116,15 @@ def test_two_outputs_called_sunglasses_are_one_class(imagenet):
 
 def test_imagenets_wnids_are_sorted_and_each_finds_its_own_class(imagenet):
     assert imagenet.map_outputs(sorted(imagenet.wnids), where="").tolist() == list(range(1000))
+
+
+def test_a_name_as_it_stands_in_the_labels_is_the_class_though_another_may_be_called_so():
+    """Classes that only the labels name are what the labels tell apart."""
+    named = Classes(4, names=("Dog", "cat", "dog", "dog, hound"), ranked=True)
+    assert [named.find(text) for text in named.names] == [0, 1, 2, 3]
+    assert (named.find("CAT"), named.find("hound"), named.find("fox")) == (1, 3, None)
+
+
+def test_of_classes_that_only_the_labels_name_a_number_is_none():
+    named = Classes(2, names=("cat", "dog"), ranked=True)
+    assert named.map_outputs(["1", "dog", "0"], where="o").tolist() == [-1, 1, -1]

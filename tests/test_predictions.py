@@ -1,5 +1,7 @@
 """Predictions: ids or scores, and what neither can be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -153,3 +155,29 @@ def test_the_best_of_many_rows_is_the_best_of_each():
     ids, values = Predictions.from_scores(scores).best(3)
     assert np.array_equal(ids, np.argsort(-scores, axis=1)[:, :3])
     assert np.array_equal(values, -np.sort(-scores, axis=1)[:, :3])
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "bfloat16"])
+def test_nan_is_refused_with_the_image_the_row_and_the_output(dtype):
+    """Also far from the first rows; NaN of an output that is no class does no harm."""
+    scores = np.zeros((2000, 3), np.float32)
+    scores[1500, 2] = scores[7, 0] = np.nan
+    names, columns = [f"{row}.png" for row in range(2000)], np.array([-1, 0, 1])
+    if dtype == "bfloat16":
+        given = Predictions.from_bfloat16((scores.view(np.int32) >> 16).astype(np.int16), names, columns=columns)
+    else:
+        given = Predictions.from_scores(scores.astype(dtype), names, columns=columns)
+    assert message(lambda: given.best(1)) == (
+        "a score is NaN\n  where:   image 1500.png, row 1500, output 2\n"
+        "  allowed: any number, and +inf or -inf\n  to mend: find out why the model returns NaN for this image"
+    )
+    assert message(lambda: replace(given, images=None).best(2)).splitlines()[1] == "  where:   row 1500, output 2"
+    assert given.best(2, np.array([7, 8]))[0].tolist() == [[0, 1], [0, 1]]
+
+
+def test_the_best_of_some_rows_are_those_of_all_at_these_rows():
+    scores, rows = np.random.default_rng(0).normal(size=(50, 7)), np.array([3, 49, 3, 0])
+    whole, part = Predictions.from_scores(scores).best(4), Predictions.from_scores(scores).best(4, rows)
+    assert all(np.array_equal(every[rows], some) for every, some in zip(whole, part, strict=True))
+    ids = Predictions.from_ids(np.arange(100).reshape(50, 2))
+    assert ids.best(1, rows)[0].tolist() == [[6], [98], [6], [0]]

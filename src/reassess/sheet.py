@@ -1,6 +1,6 @@
 """All that is known of one image, gathered from every noun that may hold it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,7 +120,8 @@ def gather(
     Raises
     ------
     DataError
-        None of the parts holds the image; or a model's score for it is NaN, or nothing says which row is the image's.
+        None of the parts holds the image; a model's score for it is NaN, or nothing says which row is the image's; or a
+        class id is not one of the classes of the labels.
 
     Examples
     --------
@@ -141,6 +142,10 @@ def gather(
             mend="check the name",
         )
     said = {file: _said(file, model, key, labels) for file, model in (predictions or {}).items()}
+    classes = Classes() if labels is None else labels.classes
+    _check_range([one.class_id for one in candidates or ()], classes, "the scores and votes")
+    for file, class_ids in said.items():
+        _check_range(class_ids or (), classes, file)
     return Sheet(image, of_original[0] if of_original else None, valid, candidates, said)
 
 
@@ -193,3 +198,8 @@ def _images_of_rows(model: Predictions, labels: LabelSets | None) -> tuple[str, 
             mend="name the images of the rows (--names FILE, or names in the file itself)",
         )
     return labels.images
+
+
+def _check_range(class_ids: Sequence[int], classes: Classes, where: str) -> None:
+    if class_ids and classes.count is not None and max(class_ids) >= classes.count:
+        raise DataError("class id out of range", where=where, allowed=f"0 to {classes.count - 1}", found=max(class_ids))

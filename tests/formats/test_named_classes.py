@@ -1,0 +1,167 @@
+"""Predictions for labels that name their classes: ids mean nothing, and names decide."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from reassess.classes import Classes
+from reassess.formats.labels import read_labels
+from reassess.formats.predictions import read_predictions
+
+NAMED = Classes(3, names=("bowl", "cup", "mug"), ranked=True)
+LIST = "name the class of each output with --classes FILE, one wnid or name a line"
+NO_IDS = (
+    "class ids mean nothing for labels that name their classes\n  where:   DIR/{}\n"
+    f"  allowed: class names such as bowl\n  found:   class ids\n"
+    f"  to mend: write the predicted classes by name, or {LIST}"
+)
+SORTED = ", taken in the sorted order of the 3 classes that the labels name"
+
+
+def test_the_classes_of_a_label_file_are_known_by_name_alone(file):
+    assert read_labels(file("l.json", json.dumps({"a": ["mug", "cup"], "b": ["bowl"]}))).classes == NAMED
+    assert read_labels(file("n.json", json.dumps({"a": [2, 1], "b": [0]}))).classes == Classes()
+
+
+# --- ids ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ids", [[0, 2], [[0, 1], [2, 1]]])
+def test_an_array_of_ids_is_refused(refused, tmp_path, ids):
+    np.save(tmp_path / "p.npy", np.array(ids))
+    assert refused(read_predictions, tmp_path / "p.npy", NAMED) == NO_IDS.format("p.npy")
+
+
+@pytest.mark.parametrize(
+    ("content", "column"),
+    [
+        ("image,prediction\na,0\nb,2\n", "prediction"),
+        ("image,prediction\na,0.0\nb,2.0\n", "prediction"),
+        ("image,prediction\na,[0 1]\nb,[2 1]\n", "prediction"),
+        ("image,prediction_1,prediction_2\na,0,1\nb,2,1\n", "prediction_1 to prediction_2"),
+        ("image,label,index\na,0,0\nb,2,2\n", "label to index"),
+    ],
+)
+def test_columns_of_ids_are_refused(refused, file, content, column):
+    assert refused(read_predictions, file("p.csv", content), NAMED) == NO_IDS.format(f"p.csv, column {column}")
+
+
+def test_ids_of_outputs_that_are_listed_are_read(file, tmp_path):
+    outputs = ["mug", "saucer", "bowl", "cup"]
+    np.save(tmp_path / "p.npy", np.array([[0, 1], [2, 3]]))
+    assert read_predictions(tmp_path / "p.npy", NAMED, outputs=outputs).class_ids.tolist() == [[2, -1], [0, 1]]
+    table = file("p.csv", "image,prediction\na,0\nb,3\n")
+    assert read_predictions(table, NAMED, outputs=outputs).class_ids.tolist() == [[2], [1]]
+
+
+def test_a_list_of_outputs_by_number_says_nothing(refused, tmp_path):
+    np.save(tmp_path / "p.npy", np.array([0, 1]))
+    assert refused(read_predictions, tmp_path / "p.npy", NAMED, outputs=["0", "1", "2"]) == (
+        "none of the outputs is a class of the benchmark\n  where:   the list of outputs\n"
+        "  allowed: names such as 'bowl'\n  found:   0, 1, 2\n"
+        "  to mend: name each output by wnid, by class name or by class id"
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "image,index,label\na,7,mug\nb,3,bowl\n",  # as timm's inference script writes them
+        "image,label,prediction\na,7,mug\nb,3,bowl\n",
+        "image,index_0,label_0\na,7,mug\nb,3,bowl\n",
+        "image,prediction,top1\na,7,mug\nb,3,bowl\n",
+    ],
+)
+def test_names_are_preferred_to_ids(file, content):
+    assert read_predictions(file("p.csv", content), NAMED).class_ids.tolist() == [[2], [0]]
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_that_no_label_has_is_an_output_that_is_no_class(file):
+    found = read_predictions(file("p.csv", "image,prediction\na,mug\nb,saucer\nc,jar\nd,saucer\n"), NAMED)
+    assert found.class_ids.tolist() == [[2], [-1], [-1], [-1]]
+    assert found.detected == (
+        "csv: images named by column image; ids, top 1, column prediction, "
+        "2 names left out (no label has them): saucer, jar"
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "image,prediction_1,prediction_2\na,saucer,cup\nb,mug,jar\nc,saucer,jar\n",
+        "image,prediction\na,\"['saucer' 'cup']\"\nb,[mug jar]\nc,[saucer jar]\n",
+    ],
+)
+def test_names_that_no_label_has_are_the_same_in_every_column(file, content):
+    found = read_predictions(file("p.csv", content), NAMED)
+    assert found.class_ids.tolist() == [[1, -1], [2, -1], [-1, -1]]
+    assert found.detected.endswith(", 2 names left out (no label has them): saucer, jar")
+
+
+def test_names_of_which_no_label_has_one_are_refused(refused, file):
+    said = (
+        "a prediction is not one of the classes\n  where:   DIR/p.csv, column {}\n"
+        "  allowed: names such as bowl, cup, mug\n  found:   'saucer'\n"
+        "  to mend: write the classes as the labels name them"
+    )
+    one = file("p.csv", "image,prediction\na,saucer\nb,jar\n")
+    assert refused(read_predictions, one, NAMED) == said.format("prediction")
+    two = file("p.csv", "image,prediction_1,prediction_2\na,saucer,jar\n")
+    assert refused(read_predictions, two, NAMED) == said.format("prediction_1 to prediction_2")
+
+
+def test_a_number_among_names_is_refused(refused, file):
+    assert refused(read_predictions, file("p.csv", "image,prediction\na,mug\nb,2\n"), NAMED) == (
+        "a prediction is not one of the classes\n  where:   DIR/p.csv, column prediction\n"
+        "  allowed: names such as bowl, cup, mug\n  found:   '2'\n"
+        "  to mend: write the classes as the labels name them"
+    )
+
+
+# --- scores ---------------------------------------------------------------------------------------------------------
+
+
+def test_as_many_outputs_as_classes_are_taken_in_sorted_order_and_this_is_said(file, tmp_path):
+    scores = np.array([[0.1, 0.2, 0.7]], np.float32)
+    np.save(tmp_path / "p.npy", scores)
+    found = read_predictions(tmp_path / "p.npy", NAMED)
+    assert (found.best(1)[0].tolist(), found.detected) == ([[2]], f"npy 1x3: scores, float32{SORTED}")
+    for headings in ("0,1,2", "prob_0,prob_1,prob_2"):
+        found = read_predictions(file("p.csv", f"image,{headings}\na,.1,.2,.7\n"), NAMED)
+        assert found.best(1)[0].tolist() == [[2]]
+        assert found.detected == (f"csv: images named by column image; scores, one column a class, 3 classes{SORTED}")
+    pl.DataFrame({"image": ["a"], "prob": [[0.1, 0.2, 0.7]]}).write_parquet(tmp_path / "p.parquet")
+    found = read_predictions(tmp_path / "p.parquet", NAMED)
+    assert found.detected.endswith(f"scores of 3 outputs, column prob{SORTED}")
+
+
+@pytest.mark.parametrize("outputs", [2, 4])
+def test_another_number_of_outputs_is_refused(refused, file, tmp_path, outputs):
+    np.save(tmp_path / "p.npy", np.zeros((1, outputs)))
+    said = "wrong number of outputs\n  where:   DIR/{}\n  allowed: 3 columns, one for each class that the labels name\n"
+    mend = f"  found:   {outputs} columns\n  to mend: {LIST}"
+    assert refused(read_predictions, tmp_path / "p.npy", NAMED) == said.format("p.npy") + mend
+    headings = ",".join(f"prob_{i}" for i in range(outputs))
+    table = file("p.csv", f"image,{headings}\na{',.1' * outputs}\n")
+    assert refused(read_predictions, table, NAMED) == said.format("p.csv") + mend
+
+
+def test_scores_headed_by_name_need_no_order(file):
+    found = read_predictions(file("p.csv", "image,mug,saucer,bowl\na,.1,.9,.3\n"), NAMED)
+    assert found.best(2)[0].tolist() == [[0, 2]]
+    assert found.detected == (
+        "csv: images named by column image; scores, one column a class, 2 classes; "
+        "1 columns left out (no such class): saucer"
+    )
+
+
+def test_true_ids_beside_scores_are_refused_as_ever(refused, file):
+    assert refused(read_predictions, file("p.csv", "image,label,mug,cup\na,1,.1,.9\n"), NAMED) == (
+        "the table holds both ids and scores\n  where:   DIR/p.csv\n  found:   ids in label; scores in mug, cup\n"
+        "  to mend: drop the columns that are not the model's predictions"
+    )

@@ -67,7 +67,7 @@ def load_labels(source: str | Path = "imagenet-real", *, offline: bool = False) 
 
     Examples
     --------
-    >>> load_labels("imagenet-real")  # doctest: +SKIP
+    >>> load_labels("imagenet-real")
     LabelSets(50,000 images, 57,553 labels, 3,163 empty)
 
     Notes
@@ -100,7 +100,7 @@ def load_original(source: str | Path = "imagenet-original", *, offline: bool = F
 
     Examples
     --------
-    >>> load_original("imagenet-original")  # doctest: +SKIP
+    >>> load_original("imagenet-original")
     LabelSets(50,000 images, 50,000 labels, 0 empty)
     """
     return _in_imagenet_classes(read_original, resolve(str(source), offline=offline))
@@ -133,7 +133,7 @@ def load_scores(
 
     Examples
     --------
-    >>> load_scores("imagenet-real-scores")  # doctest: +SKIP
+    >>> load_scores("imagenet-real-scores")
     Scores(184,962 questions, 24,889 images)
     """
     return read_scores(resolve(str(source), offline=offline), max_bytes=max_bytes)
@@ -172,7 +172,7 @@ def load_votes(
 
     Examples
     --------
-    >>> load_votes("imagenet-real-raters")  # doctest: +SKIP
+    >>> load_votes("imagenet-real-raters")
     Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)
     """
     return read_votes(resolve(str(source), offline=offline), answers=answers, max_bytes=max_bytes)

@@ -240,7 +240,10 @@ def _into_cache(file: KnownFile, place: str, get: Callable[[Path], None]) -> Pat
     """Get a file under a temporary name, check it, then give it its own; other processes may do the same."""
     folder = _make_cache()
     with writing(folder / file.name, force=True) as temporary:
-        get(temporary)
+        try:
+            get(temporary)
+        except OSError as error:  # of the network or of a program, so that the next place is asked
+            raise SourceError(error.strerror or str(error)) from error
         _verify(file, temporary, place)
     return folder / file.name
 

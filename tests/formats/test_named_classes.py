@@ -59,7 +59,7 @@ def test_ids_of_outputs_that_are_listed_are_read(file, tmp_path):
 def test_a_list_of_outputs_by_number_says_nothing(refused, tmp_path):
     np.save(tmp_path / "p.npy", np.array([0, 1]))
     assert refused(read_predictions, tmp_path / "p.npy", NAMED, outputs=["0", "1", "2"]) == (
-        "none of the outputs is a class of the benchmark\n  where:   the list of outputs\n"
+        "none of the outputs is a class of the benchmark\n  where:   the list of outputs (--classes)\n"
         "  allowed: names such as 'bowl'\n  found:   0, 1, 2\n"
         "  to mend: name each output by wnid, by class name or by class id"
     )

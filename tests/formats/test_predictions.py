@@ -320,18 +320,18 @@ def test_a_list_of_outputs_says_which_class_each_is(tmp_path, outputs, columns, 
         ),
         (
             ["crane", "n01", "n02"],
-            "a class name is shared by two classes\n  where:   the list of outputs\n"
+            "a class name is shared by two classes\n  where:   the list of outputs (--classes)\n"
             "  found:   'crane': 0 n01 crane, 2 n03 crane\n  to mend: name the class by its wnid or id",
         ),
         (
             ["dog", "n01", "hound"],
-            "two outputs are one class\n  where:   the list of outputs\n"
+            "two outputs are one class\n  where:   the list of outputs (--classes)\n"
             "  found:   'dog' (output 0) and 'hound' (output 2) are both 1 n02 dog, hound\n"
             "  to mend: name each output by its wnid",
         ),
         (
             ["x", "y", "z"],
-            "none of the outputs is a class of the benchmark\n  where:   the list of outputs\n"
+            "none of the outputs is a class of the benchmark\n  where:   the list of outputs (--classes)\n"
             "  allowed: wnids such as n01, names such as 'crane'\n  found:   x, y, z\n"
             "  to mend: name each output by wnid, by class name or by class id",
         ),
@@ -501,7 +501,8 @@ def test_a_truncated_safetensors_file_is_refused(refused, safetensors, torch, fi
 def test_a_package_that_is_missing_is_said(refused, tmp_path, monkeypatch, name, missing, package, purpose):
     monkeypatch.setitem(__import__("sys").modules, missing, None)
     assert refused(read_predictions, tmp_path / name) == (
-        f"{purpose} needs the package {package}, which is not installed\n  to mend: pip install 'reassess[torch]'"
+        f"{purpose} needs the package {package}, which is not installed\n"
+        f"  where:   DIR/{name}\n  to mend: pip install 'reassess[torch]'"
     )
 
 

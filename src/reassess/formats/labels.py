@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reassess.classes import Classes, class_number
-from reassess.errors import DataError, some
+from reassess.errors import DataError, at, some
 from reassess.formats.files import check_input, read_lines, suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, write_table
 from reassess.labels import LabelSets
@@ -248,13 +248,9 @@ def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]]) -> La
             allowed="whole numbers, or text",
             found=some(sorted(kind.__name__ for kind in kinds)),
         )
-    try:
+    with at(path):
         ids, classes = _ids_of_names(lists) if kinds == {str} else (lists, Classes())
         return LabelSets.from_lists(images, ids, classes)
-    except DataError as error:
-        if str(path) not in str(error.where):
-            error.where = path if error.where is None else f"{path}, {error.where}"
-        raise
 
 
 def _ids_of_names(lists: list[list[str]]) -> tuple[list[list[int]], Classes]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.classes import Classes
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError, MissingPackageError, at
 from reassess.formats.archives import MAX_BYTES, check_declared, open_archive, read_npy
 from reassess.formats.files import check_input, check_output, suffix_of, writing
 from reassess.formats.outputs import are_in_sorted_order, check_outputs, refuse_ids
@@ -90,18 +90,14 @@ def read_predictions(
     }
     classes = classes or Classes()
     suffix = suffix_of(path, [*arrays, *TABLE_SUFFIXES, ".json"], "predictions")
-    columns = None if outputs is None else classes.map_outputs(outputs, where="the list of outputs")
-    try:
+    columns = None if outputs is None else classes.map_outputs(outputs, where="the list of outputs (--classes)")
+    with at(path):
         if suffix in arrays:
             predictions = _of_array(arrays[suffix](), classes, columns)
         else:
             predictions = read_prediction_table(path, classes, columns)
         if names is not None:
             predictions = _with_names(predictions, names)
-    except DataError as error:
-        if str(path) not in str(error.where):
-            error.where = path if error.where is None else f"{path}, {error.where}"
-        raise
     return predictions
 
 

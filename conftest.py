@@ -62,6 +62,15 @@ def real_scores(real_file: Callable[[str], Path]) -> Scores:
     return load_scores(real_file("scores.npz"))
 
 
+@pytest.fixture(autouse=True)
+def _data_of_examples(request: pytest.FixtureRequest) -> None:
+    """The examples of `reassess.loading` read the real data."""
+    if isinstance(request.node, pytest.DoctestItem) and request.node.name.startswith("reassess.loading"):
+        real_file = request.getfixturevalue("real_file")
+        for name in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz"):
+            real_file(name)
+
+
 @pytest.fixture(scope="session")
 def needs() -> Callable[[str], None]:
     """Skip the test where a package of an extra is not installed."""

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from reassess.operating_points import Goal as Goal
     from reassess.operating_points import OperatingPoint as OperatingPoint
     from reassess.operating_points import operating_point as operating_point
+    from reassess.panel import Panel as Panel
     from reassess.posteriors import Posterior as Posterior
     from reassess.posteriors import posterior as posterior
     from reassess.predictions import Predictions as Predictions
@@ -82,6 +83,7 @@ _ROOM_OF = {
     "MissingPackageError": "errors",
     "OperatingPoint": "operating_points",
     "OutputError": "errors",
+    "Panel": "panel",
     "Posterior": "posteriors",
     "Predictions": "predictions",
     "Questions": "questions",

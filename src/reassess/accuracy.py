@@ -13,7 +13,15 @@ import numpy.typing as npt
 from reassess.errors import DataError
 from reassess.predictions import Predictions, infinity_bits, refuse_nan
 
-__all__ = ["best_ranks", "count_hits", "ranks_and_top1", "ranks_of_ids", "ranks_of_scores", "top1_hits"]
+__all__ = [
+    "best_ranks",
+    "best_ranks_of_scores",
+    "count_hits",
+    "ranks_and_top1",
+    "ranks_of_ids",
+    "ranks_of_scores",
+    "top1_hits",
+]
 
 _LANES = 64  # whole vectors of any width, so that no loop over the keys has a remainder
 Ints = npt.NDArray[np.integer[Any]]
@@ -95,6 +103,45 @@ def ranks_of_scores(
     return _ranks_of_scores(predictions, np.arange(len(scores)), indptr, targets, scores.shape[1])
 
 
+def best_ranks_of_scores(
+    predictions: Predictions, starts: Ints, ends: Ints, targets: Ints, images: Sequence[str] | None = None
+) -> npt.NDArray[np.int32]:
+    """Rank of each row's best target, in one pass over the scores of a batch.
+
+    Parameters
+    ----------
+    predictions
+        Scores of n images, as many outputs as classes.
+    starts, ends, targets
+        ``targets[starts[i]:ends[i]]`` are asked about row i; below the number of outputs.
+    images
+        Name of the image of each row, for messages.
+
+    Returns
+    -------
+    int32, shape (n,): number of classes that rank before the best target; -1 for a row without a target.
+
+    Raises
+    ------
+    DataError
+        A score is NaN; the message names the image.
+
+    Examples
+    --------
+    >>> scores = Predictions.from_scores(np.array([[0.1, 0.7, 0.7], [0.5, 0.2, 0.3]], np.float32))
+    >>> best_ranks_of_scores(scores, np.array([0, 2]), np.array([2, 2]), np.array([2, 0]))
+    array([ 1, -1], dtype=int32)
+    """
+    from reassess.kernels import rank_best
+
+    assert predictions.scores is not None
+    ranks = np.empty(len(predictions), np.int32)
+    failed = rank_best(*_bits(predictions.scores), starts, ends, targets, ranks)
+    if failed >= 0:
+        refuse_nan(predictions, int(failed), images)
+    return ranks
+
+
 def best_ranks(ranks: npt.NDArray[np.int32], indptr: Ints) -> npt.NDArray[np.int32]:
     """The best rank of each row's targets; no row may be without a target.
 
@@ -159,28 +206,30 @@ def _ranks_of_scores(
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     from reassess.kernels import rank_targets
 
-    scores = predictions.scores
-    assert scores is not None
-    integer = np.dtype(f"i{scores.dtype.itemsize}").type
-    limit = np.iinfo(integer)
+    assert predictions.scores is not None
     ranks, top1 = np.empty(len(targets), np.int32), np.empty(len(rows), np.int32)
     no_columns = np.empty(0, np.int64)
+    bits = _bits(predictions.scores)
     failed = rank_targets(
-        np.asarray(scores).view(integer),
-        limit.max,
-        integer(8 * scores.dtype.itemsize - 1),
-        infinity_bits(scores.dtype),
+        *bits,
         no_columns if predictions.columns is None else predictions.columns,
         np.asarray(rows, np.int64),
         np.asarray(indptr, np.int64),
         np.asarray(targets, np.int32),
         ranks,
         top1,
-        np.full(-(-classes // _LANES) * _LANES, limit.min, integer),
+        np.full(-(-classes // _LANES) * _LANES, np.iinfo(bits[0].dtype).min, bits[0].dtype),
     )
     if failed >= 0:
         refuse_nan(predictions, int(rows[failed]), images)
     return ranks, top1
+
+
+def _bits(scores: npt.NDArray[Any]) -> tuple[Any, ...]:
+    """Scores as integers; and of this type the mask of all bits but the sign, the sign's position, the bits of +inf."""
+    size = scores.dtype.itemsize
+    integer = np.dtype(f"i{size}").type
+    return np.asarray(scores).view(integer), np.iinfo(integer).max, integer(8 * size - 1), infinity_bits(scores.dtype)
 
 
 def _is_all(rows: Ints, length: int) -> bool:

@@ -23,6 +23,7 @@ from reassess.per_class import count_classes
 from reassess.predictions import Predictions
 from reassess.scores import Scores
 from reassess.tally import BySize, Evaluation, Mistakes, Soft
+from reassess.tensors import as_array
 
 __all__ = ["evaluate", "examine", "summarize"]
 
@@ -30,7 +31,7 @@ _USUAL_TOPK = (1, 5)
 
 
 def evaluate(
-    predictions: Predictions | npt.NDArray[Any],
+    predictions: Predictions | npt.ArrayLike,
     labels: LabelSets,
     *,
     original: LabelSets | None = None,
@@ -45,7 +46,8 @@ def evaluate(
     Parameters
     ----------
     predictions
-        What the model said; an array of integers is ids, one of floats is scores, rows in the order of the labels.
+        What the model said; an array of integers is ids, one of floats is scores, rows in the order of the labels. An
+        array may be numpy's, PyTorch's, TensorFlow's, JAX's, or speak DLPack; on the CPU it is not copied.
     labels
         The valid classes of each image; images with none are left out and counted.
     original
@@ -87,7 +89,7 @@ def evaluate(
 
 
 def examine(
-    predictions: Predictions | npt.NDArray[Any],
+    predictions: Predictions | npt.ArrayLike,
     labels: LabelSets,
     *,
     original: LabelSets | None = None,
@@ -146,11 +148,12 @@ def summarize(
     )
 
 
-def _as_predictions(given: Predictions | npt.NDArray[Any]) -> Predictions:
+def _as_predictions(given: Predictions | npt.ArrayLike) -> Predictions:
     if isinstance(given, Predictions):
         return given
-    array = np.asarray(given)
-    return Predictions.from_ids(array) if array.dtype.kind in "iu" else Predictions.from_scores(array)
+    array, are_bits = as_array(given)
+    is_ids = array.dtype.kind in "iu" and not are_bits
+    return Predictions.from_ids(array) if is_ids else Predictions.from_scores(given)
 
 
 def _available(topk: Sequence[int] | None, depth: int) -> tuple[int, ...]:

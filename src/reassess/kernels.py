@@ -11,7 +11,7 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["compiled", "rank_targets"]
+__all__ = ["compiled", "rank_best", "rank_targets"]
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,6 +47,31 @@ def _first(keys, key):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def _read_keys(row, magnitude, sign_shift, columns, keys):  # type: ignore[no-untyped-def]
+    """Write the keys of a row's scores; return its largest magnitude, which tells of a NaN, and its highest key."""
+    largest = magnitude & 0
+    top = keys[0] & 0 | ~magnitude
+    if columns.size == 0:
+        for j in range(row.size):
+            size = row[j] & magnitude
+            sign = row[j] >> sign_shift
+            key = (size ^ sign) - sign
+            keys[j] = key
+            largest = max(largest, size)
+            top = max(top, key)
+    else:
+        for j in range(row.size):
+            if columns[j] >= 0:
+                size = row[j] & magnitude
+                sign = row[j] >> sign_shift
+                key = (size ^ sign) - sign
+                keys[columns[j]] = key
+                largest = max(largest, size)
+                top = max(top, key)
+    return largest, top
+
+
+@compiled
 def rank_targets(  # type: ignore[no-untyped-def]
     bits, magnitude, sign_shift, infinity, columns, rows, indptr, targets, ranks, top1, keys
 ):
@@ -74,26 +99,7 @@ def rank_targets(  # type: ignore[no-untyped-def]
     Position in `rows` of the first row with a NaN, or -1.
     """
     for i in range(rows.size):
-        row = bits[rows[i]]
-        largest = magnitude & 0
-        top = keys[0] & 0 | ~magnitude
-        if columns.size == 0:
-            for j in range(row.size):
-                size = row[j] & magnitude
-                sign = row[j] >> sign_shift
-                key = (size ^ sign) - sign
-                keys[j] = key
-                largest = max(largest, size)
-                top = max(top, key)
-        else:
-            for j in range(row.size):
-                if columns[j] >= 0:
-                    size = row[j] & magnitude
-                    sign = row[j] >> sign_shift
-                    key = (size ^ sign) - sign
-                    keys[columns[j]] = key
-                    largest = max(largest, size)
-                    top = max(top, key)
+        largest, top = _read_keys(bits[rows[i]], magnitude, sign_shift, columns, keys)
         if largest > infinity:
             return i
         best = -1
@@ -102,4 +108,52 @@ def rank_targets(  # type: ignore[no-untyped-def]
             if ranks[t] == 0:
                 best = targets[t]
         top1[i] = _first(keys, top) if best < 0 else best
+    return -1
+
+
+@compiled
+def rank_best(  # type: ignore[no-untyped-def]
+    bits, magnitude, sign_shift, infinity, starts, ends, targets, ranks
+):
+    """Rank of each row's best target, as `rank_targets` ranks it; row i asks of ``targets[starts[i]:ends[i]]``.
+
+    Parameters
+    ----------
+    bits, magnitude, sign_shift, infinity
+        See `rank_targets`; as many outputs as classes.
+    starts, ends
+        int64, shape (n,).
+    ranks
+        Written: int32, shape (n,); -1 for a row without a target.
+
+    Returns
+    -------
+    The first row with a NaN, or -1.
+    """
+    for i in range(bits.shape[0]):
+        row = bits[i]
+        best, highest = -1, magnitude & 0 | ~magnitude
+        for t in range(starts[i], ends[i]):
+            bit = row[targets[t]]
+            sign = bit >> sign_shift
+            key = ((bit & magnitude) ^ sign) - sign
+            if best < 0 or key > highest or (key == highest and targets[t] < best):
+                best, highest = targets[t], key
+        above, level = np.int32(0), np.int32(0)
+        largest = magnitude & 0
+        for j in range(row.size):
+            size = row[j] & magnitude
+            sign = row[j] >> sign_shift
+            key = (size ^ sign) - sign
+            above += np.int32(key > highest)
+            level += np.int32(key == highest)
+            largest = max(largest, size)
+        if largest > infinity:
+            return i
+        if best >= 0 and level > 1:
+            for j in range(row.size):
+                sign = row[j] >> sign_shift
+                key = ((row[j] & magnitude) ^ sign) - sign
+                above += np.int32((key == highest) & (np.int32(j) < np.int32(best)))
+        ranks[i] = above if best >= 0 else -1
     return -1

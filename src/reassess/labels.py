@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -102,16 +104,26 @@ class LabelSets:
 
         ImageNet's validation images are known by number, in whatever spelling.
         """
-        row = self._row_of.get(image_keys([image])[0])
-        return None if row is None else tuple(self.indices[self.indptr[row] : self.indptr[row + 1]].tolist())
+        row = self.find([image])[0]
+        return None if row < 0 else tuple(self.indices[self.indptr[row] : self.indptr[row + 1]].tolist())
+
+    def find(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Position of each image, -1 for one that was never rated; int64, shape (images,). Images may repeat.
+
+        >>> LabelSets.from_lists(["a.png", "b.png"], [[0], []]).find(["b.png", "c.png", "b.png"])
+        array([ 1, -1,  1])
+        """
+        return np.fromiter(map(self._row_of.get, image_keys(images), repeat(-1)), np.int64, len(images))
 
     def __repr__(self) -> str:
         return f"LabelSets({len(self):,} images, {self.indices.size:,} labels, {self.empty_images:,} empty)"
 
-    @property
+    @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
         """Number of valid classes of each image, int64, shape (images,)."""
-        return np.asarray(np.diff(self.indptr))
+        sizes = np.diff(self.indptr)
+        sizes.flags.writeable = False
+        return np.asarray(sizes)
 
     @property
     def empty_images(self) -> int:
@@ -123,7 +135,7 @@ class LabelSets:
         """Position of the image of each label, int64, shape (labels,)."""
         return np.repeat(np.arange(len(self)), self.sizes)
 
-    def of_rows(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    def of_rows(self, rows: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """The valid classes of some images, one after another, and how many each has."""
         sizes = self.sizes[rows]
         return self.indices[runs(self.indptr[rows], sizes)], sizes

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from reassess.errors import DataError
 from reassess.names import unique_images
+from reassess.tensors import as_array
 
 __all__ = ["MOST_IDS", "Predictions", "as_floats", "infinity_bits", "refuse_nan"]
 
@@ -80,9 +81,9 @@ class Predictions:
         columns: npt.NDArray[np.int64] | None = None,
         detected: str = "ids",
     ) -> "Predictions":
-        """Predictions from class ids, shape (N,) for the top-1 or (N, k) best first."""
-        given = np.asarray(ids)
-        if given.dtype.kind not in "iu" or given.ndim not in (1, 2):
+        """Predictions from class ids, shape (N,) for the top-1 or (N, k) best first; of any library's arrays."""
+        given, are_bits = as_array(ids)
+        if given.dtype.kind not in "iu" or are_bits or given.ndim not in (1, 2):
             raise DataError(
                 "class ids must be integers", allowed="shape (N,) or (N, k)", found=f"{given.dtype} {given.shape}"
             )
@@ -100,21 +101,23 @@ class Predictions:
     @classmethod
     def from_scores(
         cls,
-        scores: npt.NDArray[Any],
+        scores: npt.ArrayLike,
         images: Sequence[str] | None = None,
         *,
         columns: npt.NDArray[np.int64] | None = None,
         detected: str = "scores",
     ) -> "Predictions":
-        """Predictions from the scores of all classes, shape (N, outputs); the array is used as it is, not copied."""
-        scores = scores if isinstance(scores, np.ndarray) else np.asarray(scores)  # a list or a tensor; no map is lost
-        if scores.ndim != 2 or not scores.shape[1] or scores.dtype.newbyteorder("=") not in _SCORE_TYPES:
+        """Predictions from the scores of all classes, shape (N, outputs), not copied: numpy's, or any library's array."""
+        array, are_bits = as_array(scores)
+        if are_bits:
+            return cls.from_bfloat16(array, images, columns=columns, detected=detected)
+        if array.ndim != 2 or not array.shape[1] or array.dtype.newbyteorder("=") not in _SCORE_TYPES:
             raise DataError(
                 "scores must be floats, one row an image and one column a class",
                 allowed="float16, float32 or float64 of shape (N, classes)",
-                found=f"{scores.dtype} {scores.shape}",
+                found=f"{array.dtype} {array.shape}",
             )
-        native = scores if scores.dtype.isnative else scores.astype(scores.dtype.newbyteorder("="))
+        native = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
         return cls(scores=native, images=_tuple(images), columns=columns, detected=detected)
 
     @classmethod

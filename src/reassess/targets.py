@@ -1,0 +1,157 @@
+"""The valid classes of a batch of images as frameworks hold them: multi-hot, or ids padded with -1.
+
+Both ways: from label sets to arrays for a data loader, and from the arrays of a batch to classes, checked, for a metric.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.accuracy import Ints
+from reassess.errors import DataError
+from reassess.labels import LabelSets
+
+__all__ = ["PADDING", "multi_hot", "padded_ids", "read_targets"]
+
+PADDING = -1
+
+
+def multi_hot(labels: LabelSets, rows: Ints, classes: int | None = None) -> npt.NDArray[np.bool_]:
+    """Whether each class is valid, for some images of label sets: bool, shape (rows, classes).
+
+    Parameters
+    ----------
+    labels
+        The label sets.
+    rows
+        Positions of the images in them, shape (n,).
+    classes
+        Number of classes; by default as many as the label sets declare.
+
+    Raises
+    ------
+    DataError
+        The number of classes is neither given nor declared.
+
+    Examples
+    --------
+    >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[2, 0], []])
+    >>> multi_hot(labels, np.array([1, 0]), 3)
+    array([[False, False, False],
+           [ True, False,  True]])
+    """
+    classes = labels.classes.count if classes is None else classes
+    if classes is None:
+        raise DataError("the label sets do not say how many classes there are", mend="give the number of classes")
+    ids, sizes = labels.of_rows(rows)
+    hot = np.zeros((len(rows), classes), bool)
+    hot[np.repeat(np.arange(len(rows)), sizes), ids] = True
+    return hot
+
+
+def padded_ids(labels: LabelSets, rows: Ints, width: int | None = None) -> npt.NDArray[np.int64]:
+    """The valid classes of some images, ascending, then -1 up to the width: int64, shape (rows, width).
+
+    Parameters
+    ----------
+    labels
+        The label sets.
+    rows
+        Positions of the images in them, shape (n,).
+    width
+        At least the largest number of classes of an image; by default that of all images, and at least 1.
+
+    Examples
+    --------
+    >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[2, 0], []])
+    >>> padded_ids(labels, np.array([1, 0]))
+    array([[-1, -1],
+           [ 0,  2]])
+    """
+    width = max(1, int(labels.sizes.max(initial=0))) if width is None else width
+    ids, sizes = labels.of_rows(rows)
+    padded = np.full((len(rows), width), PADDING, np.int64)
+    padded[np.arange(width) < sizes[:, None]] = ids
+    return padded
+
+
+def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints, Ints]:
+    """The valid classes of each image of a batch, from a metric's target.
+
+    Parameters
+    ----------
+    target
+        As wide as the scores: multi-hot, 0 or 1 for each class. Otherwise integers: class ids, and -1 where there are no
+        more of them.
+    outputs
+        Number of classes, as many as the scores have columns.
+
+    Returns
+    -------
+    starts, ends, classes
+        The classes of image i are ``classes[starts[i]:ends[i]]``.
+
+    Raises
+    ------
+    DataError
+        The target is not of this form; an id is out of range, or stands twice for one image.
+
+    Examples
+    --------
+    >>> read_targets(np.array([[2, 0], [1, -1]]), outputs=3)
+    (array([0, 2]), array([2, 3]), array([2, 0, 1]))
+    >>> read_targets(np.array([[1, 0, 1], [0, 1, 0]], bool), outputs=3)
+    (array([0, 2]), array([2, 3]), array([0, 2, 1]))
+    """
+    if target.ndim != 2 or (target.shape[1] != outputs and target.dtype.kind not in "iu"):
+        raise DataError(
+            "the target is neither multi-hot nor ids padded with -1",
+            allowed=f"0 or 1 of shape (images, {outputs}), or integers of shape (images, most classes of an image)",
+            found=f"{target.dtype} {target.shape}",
+            mend="the label of one class that a folder reader gives is not the set of valid classes",
+        )
+    if target.shape[1] == outputs:
+        _check_hot(target)
+        rows, classes = np.nonzero(target)
+        ends = np.cumsum(np.bincount(rows, minlength=len(target)))
+    else:
+        _check_ids(target, outputs)
+        given = target != PADDING
+        classes, ends = target[given], np.cumsum(np.count_nonzero(given, axis=1))
+    return np.concatenate([[0], ends[:-1]])[: len(ends)], ends, classes
+
+
+def _check_hot(target: npt.NDArray[Any]) -> None:
+    bad = np.zeros(0, bool) if target.dtype == bool else (target != 0) & (target != 1)
+    if bad.any():
+        row, column = np.argwhere(bad)[0].tolist()
+        raise DataError(
+            "a multi-hot target holds another number than 0 and 1",
+            where=f"row {row}, column {column}",
+            allowed="0 or 1 for each class; ids padded with -1 have fewer columns than there are classes",
+            found=target[row, column],
+        )
+
+
+def _check_ids(target: npt.NDArray[Any], outputs: int) -> None:
+    bad = (target < PADDING) | (target >= outputs)
+    if bad.any():
+        row, column = np.argwhere(bad)[0].tolist()
+        raise DataError(
+            "class id out of range",
+            where=f"target, row {row}, column {column}",
+            allowed=f"0 to {outputs - 1}, and -1 where there are no more",
+            found=int(target[row, column]),
+        )
+    ordered = np.sort(target, axis=1)
+    repeated = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != PADDING)).any(axis=1)
+    if repeated.any():
+        row = int(np.argmax(repeated))
+        raise DataError(
+            "a class is named twice for one image",
+            where=f"target, row {row}",
+            allowed="each class once, then -1",
+            found=target[row].tolist(),
+            mend=f"a multi-hot target must have as many columns as the scores, {outputs}, and has {target.shape[1]}",
+        )

@@ -1,0 +1,58 @@
+"""Arrays of other libraries as numpy arrays: the same memory wherever the library lets numpy see it."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.errors import DataError
+
+__all__ = ["as_array"]
+
+_BFLOAT16 = "bfloat16"  # its name in every library; numpy has no such type, and is given its bits
+
+
+def as_array(given: Any) -> tuple[npt.NDArray[Any], bool]:
+    """Numpy's view of an array, and whether its int16 are the bits of bfloat16.
+
+    Parameters
+    ----------
+    given
+        A numpy array, memory-mapped or not; a tensor of PyTorch, TensorFlow or JAX; what speaks DLPack; or nested
+        sequences. On the CPU nothing is copied; from another device the values are fetched.
+
+    Raises
+    ------
+    DataError
+        The array is not there yet, as within a compiled function, or numpy cannot read it.
+
+    Examples
+    --------
+    >>> as_array([[0.5, 0.25]])
+    (array([[0.5 , 0.25]]), False)
+    """
+    if isinstance(given, np.ndarray):
+        array = given
+    elif "torch" in sys.modules and isinstance(given, sys.modules["torch"].Tensor):
+        return _of_torch(given)
+    else:
+        try:
+            speaks_dlpack_alone = hasattr(given, "__dlpack__") and not hasattr(given, "__array__")
+            array = np.from_dlpack(given) if speaks_dlpack_alone else np.asarray(given)
+        except Exception as error:  # each library raises its own
+            raise DataError(
+                "numpy cannot read this array",
+                allowed="an array with its values, on the CPU or where they can be fetched from",
+                found=f"{type(given).__module__}.{type(given).__qualname__}: {error}",
+                mend="within a compiled function (tf.function, jax.jit), use the functions of reassess.integrations",
+            ) from error
+    return (array.view(np.int16), True) if array.dtype.name == _BFLOAT16 else (array, False)
+
+
+def _of_torch(tensor: Any) -> tuple[npt.NDArray[Any], bool]:
+    import torch
+
+    tensor = tensor.detach().cpu()
+    is_bfloat16 = tensor.dtype == torch.bfloat16
+    return (tensor.view(torch.int16) if is_bfloat16 else tensor).numpy(), is_bfloat16

@@ -6,7 +6,6 @@ parts add up to the counts of the whole; ratios are derived once, from counts.
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt

@@ -107,7 +107,7 @@ class Predictions:
         columns: npt.NDArray[np.int64] | None = None,
         detected: str = "scores",
     ) -> "Predictions":
-        """Predictions from the scores of all classes, shape (N, outputs), not copied: numpy's, or any library's array."""
+        """Predictions from the scores of all classes, shape (N, outputs), of any library's arrays and not copied."""
         array, are_bits = as_array(scores)
         if are_bits:
             return cls.from_bfloat16(array, images, columns=columns, detected=detected)

@@ -1,6 +1,6 @@
 """The valid classes of a batch of images as frameworks hold them: multi-hot, or ids padded with -1.
 
-Both ways: from label sets to arrays for a data loader, and from the arrays of a batch to classes, checked, for a metric.
+From label sets to arrays for a data loader; and, checked, from the arrays of a batch to classes for a metric.
 """
 
 from typing import Any
@@ -82,8 +82,8 @@ def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints, In
     Parameters
     ----------
     target
-        As wide as the scores: multi-hot, 0 or 1 for each class. Otherwise integers: class ids, and -1 where there are no
-        more of them.
+        As wide as the scores: multi-hot, 0 or 1 for each class. Otherwise integers: class ids, and -1 where there are
+        no more of them.
     outputs
         Number of classes, as many as the scores have columns.
 

@@ -14,6 +14,23 @@ from reassess.labels import LabelSets
 from reassess.loading import load_labels, load_original, load_scores
 from reassess.scores import Scores
 
+# The examples of a module that needs a package which is not installed are not read: its tests are skipped, and say so.
+_NEEDED_BY = {
+    "huggingface": "datasets",
+    "jax": "jax",
+    "keras": "keras",
+    "tensorflow": "tensorflow",
+    "tfds": "tensorflow_datasets",
+    "timm": "timm",
+    "torchmetrics": "torchmetrics",
+    "torchvision": "torchvision",
+}
+collect_ignore = [
+    f"src/reassess/integrations/{name}.py"
+    for name, package in _NEEDED_BY.items()
+    if find_spec(package) is None and not os.environ.get("REASSESS_REQUIRE_ALL")
+]
+
 settings.register_profile("reassess", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("reassess")
 
@@ -64,8 +81,9 @@ def real_scores(real_file: Callable[[str], Path]) -> Scores:
 
 @pytest.fixture(autouse=True)
 def _data_of_examples(request: pytest.FixtureRequest) -> None:
-    """The examples of `reassess.loading` read the real data."""
-    if isinstance(request.node, pytest.DoctestItem) and request.node.name.startswith("reassess.loading"):
+    """The examples of `reassess.loading` and of the frameworks read the real data."""
+    read = ("reassess.loading", "reassess.integrations")
+    if isinstance(request.node, pytest.DoctestItem) and request.node.name.startswith(read):
         real_file = request.getfixturevalue("real_file")
         for name in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz"):
             real_file(name)

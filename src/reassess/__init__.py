@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from reassess.questions import Questions as Questions
     from reassess.rater_model import RaterModel as RaterModel
     from reassess.rater_model import calibrate as calibrate
+    from reassess.running import RealAccuracy as RealAccuracy
     from reassess.scores import Scores as Scores
     from reassess.sheet import Sheet as Sheet
     from reassess.sheet import gather as gather
@@ -88,6 +89,7 @@ _ROOM_OF = {
     "Predictions": "predictions",
     "Questions": "questions",
     "RaterModel": "rater_model",
+    "RealAccuracy": "running",
     "ReassessError": "errors",
     "ReassessWarning": "errors",
     "Scores": "scores",

@@ -4,7 +4,7 @@ Names: `targets` are the classes asked about, ragged over rows by `indptr`; a *r
 among the top k if its rank is below k. Everything about accuracy follows from ranks; every k comes from the same pass.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from reassess.predictions import Predictions, infinity_bits, refuse_nan
 __all__ = [
     "best_ranks",
     "best_ranks_of_scores",
+    "check_topk",
     "count_hits",
     "ranks_and_top1",
     "ranks_of_ids",
@@ -104,7 +105,11 @@ def ranks_of_scores(
 
 
 def best_ranks_of_scores(
-    predictions: Predictions, starts: Ints, ends: Ints, targets: Ints, images: Sequence[str] | None = None
+    predictions: Predictions,
+    starts: Ints,
+    ends: Ints,
+    targets: Ints,
+    image_of: Callable[[int], str] | None = None,
 ) -> npt.NDArray[np.int32]:
     """Rank of each row's best target, in one pass over the scores of a batch.
 
@@ -114,8 +119,8 @@ def best_ranks_of_scores(
         Scores of n images, as many outputs as classes.
     starts, ends, targets
         ``targets[starts[i]:ends[i]]`` are asked about row i; below the number of outputs.
-    images
-        Name of the image of each row, for messages.
+    image_of
+        Name of the image of a row, for messages.
 
     Returns
     -------
@@ -138,7 +143,7 @@ def best_ranks_of_scores(
     ranks = np.empty(len(predictions), np.int32)
     failed = rank_best(*_bits(predictions.scores), starts, ends, targets, ranks)
     if failed >= 0:
-        refuse_nan(predictions, int(failed), images)
+        refuse_nan(predictions, int(failed), None if image_of is None else image_of(int(failed)))
     return ranks
 
 
@@ -149,6 +154,21 @@ def best_ranks(ranks: npt.NDArray[np.int32], indptr: Ints) -> npt.NDArray[np.int
     array([1, 7], dtype=int32)
     """
     return np.minimum.reduceat(ranks, indptr[:-1]) if len(indptr) > 1 else ranks[:0]
+
+
+def check_topk(topk: Sequence[int], depth: int | None = None) -> tuple[int, ...]:
+    """Each k once, ascending, if all are whole numbers from 1 to as many classes as are known of each image.
+
+    >>> check_topk([5, 1])
+    (1, 5)
+    """
+    if not isinstance(topk, Sequence) or isinstance(topk, str) or not topk or not all(isinstance(k, int) for k in topk):
+        raise DataError("topk holds no whole numbers", allowed="such as (1, 5)", found=repr(topk))
+    bad = [k for k in topk if k < 1 or (depth is not None and k > depth)]
+    if bad:
+        reach = "1 or more" if depth is None else f"1 to {depth}, as many as the predictions hold for each image"
+        raise DataError("k is out of range", allowed=reach, found=bad[0])
+    return tuple(sorted(set(topk)))
 
 
 def count_hits(ranks: npt.NDArray[np.int32], topk: tuple[int, ...]) -> dict[int, int]:
@@ -221,7 +241,8 @@ def _ranks_of_scores(
         np.full(-(-classes // _LANES) * _LANES, np.iinfo(bits[0].dtype).min, bits[0].dtype),
     )
     if failed >= 0:
-        refuse_nan(predictions, int(rows[failed]), images)
+        row = int(rows[failed])
+        refuse_nan(predictions, row, None if images is None else images[row])
     return ranks, top1
 
 

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reassess.accuracy import count_hits
+from reassess.accuracy import check_topk, count_hits
 from reassess.agreement import check_agreement
-from reassess.errors import DataError
 from reassess.intervals import Proportion
 from reassess.known import mistake_kinds, validity
 from reassess.labels import LabelSets
@@ -158,14 +157,7 @@ def _as_predictions(given: Predictions | npt.ArrayLike) -> Predictions:
 def _available(topk: Sequence[int] | None, depth: int) -> tuple[int, ...]:
     if topk is None:
         return tuple(k for k in _USUAL_TOPK if k <= depth)
-    if not isinstance(topk, Sequence) or isinstance(topk, str) or not topk or not all(isinstance(k, int) for k in topk):
-        raise DataError("topk holds no whole numbers", allowed="such as (1, 5)", found=repr(topk))
-    bad = [k for k in topk if not 1 <= k <= depth]
-    if bad:
-        raise DataError(
-            "k is out of range", allowed=f"1 to {depth}, as many as the predictions hold for each image", found=bad[0]
-        )
-    return tuple(sorted(set(topk)))
+    return check_topk(topk, depth)
 
 
 def _count(ranks: npt.NDArray[np.int32], topk: tuple[int, ...]) -> dict[int, Proportion]:

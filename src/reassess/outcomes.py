@@ -12,7 +12,7 @@ from reassess.labels import LabelSets
 from reassess.names import VALIDATION_IMAGES, Match, are_validation_images, join, validation_names
 from reassess.predictions import Predictions
 
-__all__ = ["EMPTY", "LABELLED", "STATES", "UNKNOWN", "UNLABELLED", "Outcomes", "outcomes"]
+__all__ = ["EMPTY", "LABELLED", "STATES", "UNKNOWN", "UNLABELLED", "Outcomes", "outcomes", "refuse_unknown"]
 
 STATES = ("labelled", "empty", "unlabelled", "unknown")
 LABELLED, EMPTY, UNLABELLED, UNKNOWN = range(len(STATES))
@@ -104,7 +104,7 @@ def outcomes(
     if UNKNOWN in state and are_validation_images(labels.images):
         _know(state, images, validation_names(), match)
     if not ignore_unknown:
-        _refuse_unknown(images, np.flatnonzero(state == UNKNOWN), labels)
+        refuse_unknown(images, np.flatnonzero(state == UNKNOWN), labels)
     classes = _count_classes(predictions, labels, original)
     ranks = _ranked(predictions, labels, original, images, state, label_rows, original_rows, classes)
     detected = f"{predictions.detected}; {joined}{_without_output(predictions, labels)}"
@@ -162,7 +162,8 @@ def _states(labels: LabelSets, label_rows: npt.NDArray[np.int64], known: npt.NDA
     return state
 
 
-def _refuse_unknown(images: tuple[str, ...], unknown: npt.NDArray[np.int64], labels: LabelSets) -> None:
+def refuse_unknown(images: tuple[str, ...], unknown: npt.NDArray[np.int64], labels: LabelSets) -> None:
+    """Raise `DataError` if there are images, given as positions, that the label sets and whatever else do not know."""
     if not unknown.size:
         return
     names = [images[row] for row in unknown.tolist()]

@@ -238,23 +238,24 @@ def infinity_bits(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
     return cast("np.signedinteger[Any]", np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()])
 
 
-def refuse_nan(predictions: Predictions, row: int, images: Sequence[str] | None = None) -> NoReturn:
+def refuse_nan(predictions: Predictions, row: int, image: str | None = None) -> NoReturn:
     """Raise the `DataError` for a row in which the score of a class is NaN.
 
     Parameters
     ----------
     predictions, row
         The scores, and which row of them.
-    images
-        Name of the image of each row, for the message; by default the predictions' own.
+    image
+        Name of the image, for the message; by default as the predictions name it.
     """
     assert predictions.scores is not None
-    images = predictions.images if images is None else images
+    if image is None and predictions.images is not None:
+        image = predictions.images[row]
     bits = np.asarray(predictions.scores[row]).view(f"i{predictions.scores.dtype.itemsize}")
     is_nan = (bits & np.iinfo(bits.dtype).max) > infinity_bits(predictions.scores.dtype)
     if predictions.columns is not None:
         is_nan &= predictions.columns >= 0
-    name = "" if images is None else f"image {images[row]}, "
+    name = "" if image is None else f"image {image}, "
     raise DataError(
         "a score is NaN",
         where=f"{name}row {row}, output {int(np.argmax(is_nan))}",

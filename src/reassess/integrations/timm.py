@@ -1,0 +1,104 @@
+"""A drop-in for timm's evaluator of ReaL labels that joins images by name.
+
+In place of ``from timm.data import RealLabelsImagenet``, or for timm's validation script as it is::
+
+    python -m reassess.integrations.timm validate.py /data/imagenet/val --model resnet50 --real-labels real.json
+"""
+
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.errors import DataError
+from reassess.loading import load_labels
+from reassess.running import RealAccuracy
+
+__all__ = ["RealLabelsImagenet"]
+
+
+class RealLabelsImagenet:
+    """ReaL accuracy, with the constructor and the methods of ``timm.data.RealLabelsImagenet``.
+
+    The images may be any of ImageNet's, in any order, folder and extension, with or without the class in the name.
+
+    Parameters
+    ----------
+    filenames
+        Names of the images, in the order in which their outputs come.
+    real_json
+        A file of labels, or a known source; by default ReaL.
+    topk
+        For which k to count hits.
+
+    Raises
+    ------
+    DataError
+        An image is named twice, or is not in the labels; the file does not hold labels.
+
+    Examples
+    --------
+    >>> real = RealLabelsImagenet(["val/ILSVRC2012_val_00000003.JPEG", "val/ILSVRC2012_val_00000004_n02093859.png"])
+    >>> real.add_result(np.eye(1000, dtype=np.float32)[[231, 0]])
+    >>> real.get_accuracy(k=1)
+    50.0
+    """
+
+    def __init__(
+        self, filenames: Sequence[str], real_json: str | Path | None = None, topk: Sequence[int] = (1, 5)
+    ) -> None:
+        labels = load_labels(real_json or "imagenet-real")
+        self.filenames = list(filenames)
+        self.topk = topk
+        self.sample_idx = 0
+        self.metric = RealAccuracy(topk, labels=labels, images=self.filenames)
+
+    def add_result(self, output: npt.ArrayLike, filenames: Sequence[str] | None = None) -> None:
+        """Count a batch.
+
+        Parameters
+        ----------
+        output
+            Scores of shape (n, 1000).
+        filenames
+            Names of the images of a batch in any other order; by default they are the next ones.
+
+        Raises
+        ------
+        DataError
+            More outputs than images; a name that the constructor was not given; a score that is NaN.
+        """
+        if filenames is not None:
+            return self.metric.update(output, filenames)
+        last = self.sample_idx + len(output)  # type: ignore[arg-type]
+        if last > len(self.filenames):
+            raise DataError(
+                "more outputs than images",
+                allowed=f"{len(self.filenames):,}, as many as there are file names",
+                found=f"{last:,}",
+            )
+        self.metric.update(output, np.arange(self.sample_idx, last))
+        self.sample_idx = last
+        return None
+
+    def get_accuracy(self, k: int | None = None) -> float | dict[int, float]:
+        """ReaL accuracy at k, or at each k, in percent; NaN where no image has a valid class."""
+        values = {k: part.value for k, part in self.metric.counts().items()}
+        percent = {k: float("nan") if value is None else 100 * value for k, value in values.items()}
+        return percent if k is None else percent[k]
+
+
+def _validate(script: str) -> None:
+    """Run timm's validation script with this evaluator in the place of its own."""
+    import timm.data
+
+    timm.data.RealLabelsImagenet = RealLabelsImagenet
+    runpy.run_path(script, run_name="__main__")
+
+
+if __name__ == "__main__":
+    del sys.argv[0]
+    _validate(sys.argv[0])

@@ -1,0 +1,104 @@
+"""ReaL accuracy as a torchmetrics metric; `reassess.RealAccuracy` has the same `update` and `compute` without it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from reassess.accuracy import check_topk, count_hits
+from reassess.errors import MissingPackageError
+from reassess.intervals import Proportion
+from reassess.labels import LabelSets
+from reassess.roster import NOT_SEEN
+from reassess.running import rank_batch, roster_for
+
+try:
+    import torch
+    from torchmetrics import Metric
+except ImportError as error:
+    purpose = "RealAccuracy as a metric of torchmetrics (reassess.RealAccuracy counts the same without it)"
+    raise MissingPackageError("torchmetrics", extra="torchmetrics", purpose=purpose) from error
+
+__all__ = ["RealAccuracy"]
+
+
+class RealAccuracy(Metric):
+    """ReaL accuracy over batches, exact over any number of processes; see `reassess.RealAccuracy` for the parameters.
+
+    Parameters
+    ----------
+    top_k, labels, images, ignore_unknown
+        See `reassess.RealAccuracy`.
+    **options
+        Those of `torchmetrics.Metric`, such as `sync_on_compute`.
+
+    Raises
+    ------
+    DataError
+        See `reassess.RealAccuracy`.
+
+    Examples
+    --------
+    >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[1, 2], [2]])
+    >>> metric = RealAccuracy(top_k=[1], labels=labels, images=["b.png", "a.png"])
+    >>> metric.update(torch.tensor([[0.5, 0.1, 0.4], [0.1, 0.7, 0.2]]), torch.tensor([0, 1]))
+    >>> metric.compute()
+    {'real_top1': tensor(0.5000, dtype=torch.float64), 'real_n': tensor(2)}
+
+    Notes
+    -----
+    With `labels`, the state is the rank of each image's best valid class, and the largest rank counts: an image that a
+    sampler hands to two processes counts once. Without, the state is hits and images, which are summed; a repeated image
+    counts as often as it comes.
+    """
+
+    full_state_update = False
+    higher_is_better = True
+    is_differentiable = False
+
+    hits: torch.Tensor
+    n: torch.Tensor
+    ranks: torch.Tensor
+
+    def __init__(
+        self,
+        top_k: Sequence[int] = (1, 5),
+        *,
+        labels: LabelSets | None = None,
+        images: Sequence[str] | None = None,
+        ignore_unknown: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.top_k = check_topk(top_k)
+        self.roster = roster_for(labels, images, ignore_unknown=ignore_unknown)
+        if self.roster is None:
+            self.add_state("hits", torch.zeros(len(self.top_k), dtype=torch.int64), dist_reduce_fx="sum")
+            self.add_state("n", torch.tensor(0), dist_reduce_fx="sum")
+        else:
+            never = torch.full((len(self.roster.images),), NOT_SEEN, dtype=torch.int32)
+            self.add_state("ranks", never, dist_reduce_fx="max")
+
+    def update(self, scores: npt.ArrayLike, target: Any) -> None:
+        """Count a batch; see `reassess.RealAccuracy.update`. Tensors of another device are fetched."""
+        positions, ranks = rank_batch(self.roster, self.top_k, scores, target)
+        if positions is None:
+            self.hits += torch.tensor(list(count_hits(ranks, self.top_k).values())).to(self.hits.device)
+            self.n += len(ranks)
+        else:
+            index, value = (torch.from_numpy(part).to(self.ranks.device) for part in (positions, ranks))
+            self.ranks.scatter_reduce_(0, index, value, "amax")
+
+    def counts(self) -> dict[int, Proportion]:
+        """Hits among the images that have a valid class, by k; of this process, unless called while synced."""
+        if self.roster is not None:
+            return self.roster.count(self.ranks.cpu().numpy(), self.top_k)
+        return {k: Proportion(hits, int(self.n)) for k, hits in zip(self.top_k, self.hits.tolist(), strict=True)}
+
+    def compute(self) -> dict[str, torch.Tensor]:
+        """ReaL accuracy at each k over all processes, NaN where no image has a valid class; and the number of images."""
+        counts = self.counts()
+        nan = float("nan")
+        values = {f"real_top{k}": nan if part.value is None else part.value for k, part in counts.items()}
+        n = torch.tensor(counts[self.top_k[0]].n, device=self.device)
+        return {k: torch.tensor(v, dtype=torch.float64, device=self.device) for k, v in values.items()} | {"real_n": n}

@@ -1,5 +1,6 @@
 """Figures of precision and recall: each format, every name, and no two names one over the other."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from reassess.errors import DataError, MissingPackageError, OutputError
 from reassess.golden import Golden
 from reassess.operating_points import Goal, MeasuredCurve, operating_point
 from reassess.questions import Questions
-from reassess.report import curve_figure
-from reassess.report.curve_figure import FIGURE_SUFFIXES, draw_curves
+from reassess.report import figures
+from reassess.report.curve_figure import draw_curves
+from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.rules import Rule
 from reassess.scores import Scores
 
@@ -49,17 +51,28 @@ def test_each_format_is_written_and_the_same_from_run_to_run(tmp_path: Path, suf
     assert first == second
 
 
+def test_the_file_says_in_words_what_is_drawn(tmp_path: Path) -> None:
+    draw_curves(tmp_path / "f.svg", CURVES, [CLOUD, SHARES])
+    text = (tmp_path / "f.svg").read_text()
+    assert "<title>Precision and recall</title>" in text
+    (said,) = re.findall(r"<dc:description>(.*?)</dc:description>", text)
+    assert said.startswith("200 golden pairs on 40 images")
+    assert "Across: recall: of the valid golden pairs, the share that is kept. Up: precision" in said
+    average = CURVES[1].curve.average_precision
+    assert f"two.csv, average precision {average:.3f}. " in said
+
+
 def test_every_curve_point_and_rule_is_named_once_and_no_name_lies_on_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    place_names = curve_figure._place_names
+    place_names = figures._place_names
 
     def spy(drawing) -> None:
         place_names(drawing)
         seen.extend((text.get_text(), text.get_window_extent()) for text in drawing.axes.texts)
 
-    monkeypatch.setattr(curve_figure, "_place_names", spy)
+    monkeypatch.setattr(figures, "_place_names", spy)
     draw_curves(tmp_path / "f.png", CURVES, [CLOUD, SHARES])
     point = CURVES[0].chosen.point
     assert sorted(text for text, _ in seen) == sorted(
@@ -79,7 +92,7 @@ def test_every_curve_point_and_rule_is_named_once_and_no_name_lies_on_another(
 
 def test_the_axes_hold_every_point_of_every_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = []
-    monkeypatch.setattr(curve_figure, "_place_names", lambda drawing: limits.append(drawing.axes.get_ylim()))
+    monkeypatch.setattr(figures, "_place_names", lambda drawing: limits.append(drawing.axes.get_ylim()))
     low = Rule("low", ("x",), (Point(None, 3, 60, 60),))
     for rules in ([], [low]):
         draw_curves(tmp_path / "f.svg", CURVES, rules, force=True)
@@ -103,7 +116,7 @@ def test_a_curve_of_one_pair_can_be_drawn(tmp_path: Path) -> None:
 def test_six_curves_look_different(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = []
     monkeypatch.setattr(
-        curve_figure,
+        figures,
         "_place_names",
         lambda drawing: looks.extend((line.get_color(), line.get_linestyle()) for line in drawing.axes.lines),
     )

@@ -22,7 +22,8 @@ from reassess.loading import load_original, load_scores, load_votes
 from reassess.names import are_validation_images
 from reassess.operating_points import Goal, MeasuredCurve, operating_point
 from reassess.recipe import REAL
-from reassess.report.curve_figure import FIGURE_SUFFIXES, draw_curves
+from reassess.report.curve_figure import draw_curves
+from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.rules import Rule, original_rule, rater_rule, share_rule
 from reassess.scores import Scores
 from reassess.sources import SOURCES

@@ -1,27 +1,22 @@
 """Precision-recall curves as a figure that can be read in grey: every curve and point bears its own name."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.curves import Curve
-from reassess.errors import MissingPackageError
-from reassess.formats.files import suffix_of, writing
 from reassess.operating_points import MeasuredCurve, OperatingPoint
-from reassess.report.placing import Label, place
+from reassess.report.figures import Drawing, along, save_figure
 from reassess.rules import Rule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-__all__ = ["FIGURE_SUFFIXES", "draw_curves"]
+__all__ = ["draw_curves"]
 
-FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
 _COLOURS = ("#000000", "#0072b2", "#c46a10", "#6e6e6e")  # of different lightness, too
 _DASHES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)))
 _MARKERS = ("o", "x", "^", "D")
@@ -31,19 +26,6 @@ _STEADY = 20  # pairs kept: with fewer, precision jumps too much to set the scal
 _SAMPLES = 250  # places along a curve that names should not cover
 _ANCHORS = 36  # places along a curve that its name may point at
 _CLOUD = 8  # a rule with more variants is drawn as a cloud with one name
-
-
-@dataclass
-class _Drawing:
-    """The axes, the names still to be placed, and what they should not cover."""
-
-    axes: "Axes"
-    names: list[tuple[str, npt.NDArray[np.float64], dict[str, Any]]] = field(default_factory=list)
-    drawn: list[npt.NDArray[np.float64]] = field(default_factory=list)
-
-    def name(self, text: str, anchors: npt.NDArray[np.float64], **style: Any) -> None:
-        """Name what is at one of some places (recall, precision)."""
-        self.names.append((text, anchors, style))
 
 
 def draw_curves(path: Path, lines: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False) -> None:
@@ -67,38 +49,20 @@ def draw_curves(path: Path, lines: Sequence[MeasuredCurve], rules: Sequence[Rule
     OutputError
         The file exists, or cannot be written.
     """
-    suffix = suffix_of(path, FIGURE_SUFFIXES, "a figure")
-    try:
-        from matplotlib import rc_context
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError("matplotlib", extra="report", purpose="drawing a figure") from error
-    with rc_context({"font.size": 9, "svg.hashsalt": "reassess", "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=(7.2, 5.4), layout="constrained")
-        FigureCanvasAgg(figure)
-        _draw(figure, lines, rules)
-        with writing(path, force=force) as temporary:
-            # Without the date, the same results give the same file.
-            metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix)
-            figure.savefig(temporary, dpi=200, metadata=metadata)
+    save_figure(path, lambda drawing: _draw(drawing, lines, rules), title="Precision and recall", force=force)
 
 
-def _draw(figure: "Figure", lines: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
-    drawing = _Drawing(figure.add_subplot())
+def _draw(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
     for i, line in enumerate(lines):
         others = [other for other in lines if other is not line]
         _draw_line(drawing, line, others, _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)])
     for i, rule in enumerate(rules):
         _draw_rule(drawing, rule, _MARKERS[i % len(_MARKERS)])
     _finish_axes(drawing.axes, lines, rules)
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # the names are placed in pixels: nothing may move any more
-    _place_names(drawing)
 
 
 def _draw_line(
-    drawing: _Drawing, line: MeasuredCurve, others: Sequence[MeasuredCurve], colour: str, dashes: _Dashes
+    drawing: Drawing, line: MeasuredCurve, others: Sequence[MeasuredCurve], colour: str, dashes: _Dashes
 ) -> None:
     curve, at = line.curve, _path(line.curve)
     drawing.axes.plot(*at.T, linestyle=dashes, color=colour, linewidth=1.6, zorder=3)
@@ -106,31 +70,31 @@ def _draw_line(
     bands = curve.bands(curve.thresholds[rows])
     low, high = np.array([interval or (np.nan, np.nan) for interval in bands.precision]).T
     drawing.axes.fill_between(curve.recall[rows], low, high, color=colour, alpha=0.12, linewidth=0, zorder=1)
-    drawing.drawn.append(_along(at, _SAMPLES))
+    drawing.drawn.append(along(at, _SAMPLES))
     text = f"{line.name}\naverage precision {curve.average_precision:.3f}"
-    drawing.name(text, _apart(_along(at[_steady(curve)], _ANCHORS), others), color=colour)
+    drawing.name(text, _apart(along(at[_steady(curve)], _ANCHORS), others), color=colour)
     if line.chosen is not None:
         _draw_chosen(drawing, line.chosen, colour)
 
 
-def _draw_chosen(drawing: _Drawing, chosen: OperatingPoint, colour: str) -> None:
+def _draw_chosen(drawing: Drawing, chosen: OperatingPoint, colour: str) -> None:
     """The chosen threshold, with the intervals of both figures as a cross."""
     precision, recall = chosen.point.precision.value, chosen.point.recall.value
     if precision is None or recall is None:
         return
-    for interval, other, along in ((chosen.recall_interval, precision, 0), (chosen.precision_interval, recall, 1)):
+    for interval, other, axis in ((chosen.recall_interval, precision, 0), (chosen.precision_interval, recall, 1)):
         if interval is not None:
             ends = np.full((2, 2), other)
-            ends[:, along] = interval
+            ends[:, axis] = interval
             drawing.axes.plot(*ends.T, "-", color=colour, linewidth=1.2, zorder=4)
-            drawing.drawn.append(_along(ends, 16))
+            drawing.drawn.append(along(ends, 16))
     at = np.array([[recall, precision]])
     drawing.axes.plot(*at.T, "*", color=colour, markersize=15, markeredgecolor="white", zorder=6)
     text = f"threshold {chosen.point.threshold:.3g}\nprecision {precision:.3f}\nrecall {recall:.3f}"
     drawing.name(text, at, color=colour, fontweight="bold")
 
 
-def _draw_rule(drawing: _Drawing, rule: Rule, marker: str) -> None:
+def _draw_rule(drawing: Drawing, rule: Rule, marker: str) -> None:
     at = np.array([(point.recall.value, point.precision.value) for point in rule.points], np.float64)
     is_cloud = len(at) > _CLOUD
     size, colour, fill = (3.5, "#9a9a9a", "none") if is_cloud else (6.5, "#333333", "white")
@@ -177,33 +141,6 @@ def _apart(anchors: npt.NDArray[np.float64], others: Sequence[MeasuredCurve]) ->
     """The half of some places that is farthest from other curves, where a name says best which curve is meant."""
     if not others:
         return anchors
-    taken = np.concatenate([_along(_path(other.curve), _SAMPLES) for other in others])
+    taken = np.concatenate([along(_path(other.curve), _SAMPLES) for other in others])
     gaps = np.hypot(*(anchors[:, None] - taken).transpose(2, 0, 1)).min(axis=1)
     return anchors[np.argsort(-gaps, kind="stable")[: len(anchors) // 2]]
-
-
-def _along(at: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
-    """Places at even distances along the line through some points."""
-    lengths = np.append(0.0, np.cumsum(np.hypot(*np.diff(at, axis=0).T)))
-    wanted = np.linspace(0, lengths[-1], count)
-    return np.column_stack([np.interp(wanted, lengths, column) for column in at.T])
-
-
-def _place_names(drawing: _Drawing) -> None:
-    axes = drawing.axes
-    to_pixels, to_data = axes.transData.transform, axes.transData.inverted().transform
-    # What can be named at one place only goes first; a curve finds a place for its name later, too.
-    names = sorted(drawing.names, key=lambda name: len(name[1]))
-    texts = [axes.text(0, 0, text, linespacing=1.15, **style) for text, _, style in names]
-    sizes = [text.get_window_extent() for text in texts]
-    labels = [
-        Label(np.asarray(to_pixels(anchors)), size.width, size.height)
-        for (_, anchors, _), size in zip(names, sizes, strict=True)
-    ]
-    frame = axes.get_window_extent()
-    area = frame.x0 + 4, frame.y0 + 4, frame.x1 - 4, frame.y1 - 4
-    spots = place(labels, np.asarray(to_pixels(np.concatenate(drawing.drawn))), area)
-    for text, label, (corner, anchor) in zip(texts, labels, spots, strict=True):
-        text.set(position=tuple(to_data(corner)), verticalalignment="bottom", zorder=7)
-        start = np.clip(anchor, corner, np.add(corner, (label.width, label.height)))
-        axes.plot(*to_data(np.stack([start, anchor])).T, "-", color=text.get_color(), linewidth=0.6, zorder=6)

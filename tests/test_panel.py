@@ -74,9 +74,11 @@ def test_images_are_joined_by_what_identifies_them_and_named_as_the_first_model_
 def test_arrays_of_ids_give_the_same_panel_as_predictions(seed: int) -> None:
     rng = np.random.default_rng(seed)
     ids = rng.integers(0, 4, (3, len(LABELS)))
+    order = rng.permutation(len(LABELS))
+    labels = LabelSets.from_lists([LABELS.images[i] for i in order], [LABELS[LABELS.images[i]] for i in order])
     original = LabelSets.from_lists(["d.png", "a.png"], rng.integers(0, 4, (2, 1)).tolist())
-    fast = Panel.from_ids("xyz", ids.astype(np.uint8), LABELS, original=original)
-    slow = Panel.from_predictions(dict(zip("xyz", ids, strict=True)), LABELS, original=original)
+    fast = Panel.from_ids("xyz", ids.astype(np.uint8), labels, original=original)
+    slow = Panel.from_predictions(dict(zip("xyz", ids, strict=True)), labels, original=original)
     for name in ("models", "images", "left_out", "match"):
         assert getattr(fast, name) == getattr(slow, name)
     for name in ("top1", "valid", "scored", "original_hit", "label_rows", "original_rows"):

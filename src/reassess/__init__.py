@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from reassess.aggregation import by_mean as by_mean
     from reassess.aggregation import by_recipe as by_recipe
     from reassess.classes import Classes as Classes
+    from reassess.comparison import Comparison as Comparison
+    from reassess.comparison import compare as compare
     from reassess.curves import Curve as Curve
     from reassess.curves import precision_recall as precision_recall
     from reassess.dawid_skene import Fit as Fit
@@ -57,6 +59,8 @@ if TYPE_CHECKING:
     from reassess.posteriors import posterior as posterior
     from reassess.predictions import Predictions as Predictions
     from reassess.questions import Questions as Questions
+    from reassess.ranking import Ranking as Ranking
+    from reassess.ranking import rank_models as rank_models
     from reassess.rater_model import RaterModel as RaterModel
     from reassess.rater_model import calibrate as calibrate
     from reassess.running import RealAccuracy as RealAccuracy
@@ -72,6 +76,7 @@ __version__ = "0.1.0"
 _ROOM_OF = {
     "Aggregation": "aggregation",
     "Classes": "classes",
+    "Comparison": "comparison",
     "ConvergenceWarning": "errors",
     "Curve": "curves",
     "DataError": "errors",
@@ -88,6 +93,7 @@ _ROOM_OF = {
     "Posterior": "posteriors",
     "Predictions": "predictions",
     "Questions": "questions",
+    "Ranking": "ranking",
     "RaterModel": "rater_model",
     "RealAccuracy": "running",
     "ReassessError": "errors",
@@ -102,6 +108,7 @@ _ROOM_OF = {
     "by_mean": "aggregation",
     "by_recipe": "aggregation",
     "calibrate": "rater_model",
+    "compare": "comparison",
     "evaluate": "evaluation",
     "fit": "dawid_skene",
     "gather": "sheet",
@@ -115,6 +122,7 @@ _ROOM_OF = {
     "operating_point": "operating_points",
     "posterior": "posteriors",
     "precision_recall": "curves",
+    "rank_models": "ranking",
     "read_labels": "formats.labels",
     "read_original": "formats.labels",
     "read_posterior": "formats.posteriors",

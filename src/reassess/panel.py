@@ -133,21 +133,23 @@ class Panel:
         array([[ True, False],
                [False,  True]])
         """
-        shape = len(models), len(labels)
         _check_ids(models, top1, labels)
+        label_rows = _in_order_of_keys(labels.images)
         ids = top1.astype(np.int32, copy=False)
-        original_rows, original_hit = np.full(len(labels), -1), np.zeros(shape, bool)
+        if (np.diff(label_rows) < 0).any():
+            ids = ids[:, label_rows]
+        images = tuple(labels.images[row] for row in label_rows.tolist())
+        original_rows, original_hit = np.full(len(labels), -1), np.zeros(ids.shape, bool)
         if original is not None:
             original = original.in_classes(labels.classes)
-            original_rows = join(labels.images, original.images, known_where="the original labels")
+            original_rows = join(images, original.images, known_where="the original labels")
             original_hit = _hits(ids, original, original_rows)
-        label_rows = np.arange(len(labels))
         return cls(
             models=tuple(models),
-            images=labels.images,
+            images=images,
             top1=ids,
             valid=_hits(ids, labels, label_rows),
-            scored=labels.sizes > 0,
+            scored=labels.sizes[label_rows] > 0,
             original_hit=original_hit,
             label_rows=label_rows,
             original_rows=original_rows,
@@ -207,8 +209,7 @@ def panel(outcomes: Mapping[str, Outcomes] | Iterable[tuple[str, Outcomes]]) -> 
     common = np.flatnonzero(np.logical_and.reduce([column.seen for column in columns]))
     if not common.size:
         _refuse_nothing_in_common(columns)
-    keys = image_keys(first.images, first.match)
-    rows = np.array(sorted(common.tolist(), key=keys.__getitem__), np.int64)
+    rows = common[_in_order_of_keys([first.images[row] for row in common.tolist()], first.match)]
     return Panel(
         models=models,
         images=tuple(first.images[row] for row in rows.tolist()),
@@ -268,6 +269,11 @@ def _column(name: str, found: Outcomes, first: Outcomes) -> _Column:
         valid=np.append(found.rank == 0, False)[rows],
         original_hit=np.append(found.original_rank == 0, False)[rows],
     )
+
+
+def _in_order_of_keys(images: Sequence[str], match: Match = "path") -> npt.NDArray[np.int64]:
+    """The positions of the images, in the order of what identifies them."""
+    return np.array(sorted(range(len(images)), key=image_keys(images, match).__getitem__), np.int64)
 
 
 def _hits(top1: npt.NDArray[np.int32], labels: LabelSets, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

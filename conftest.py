@@ -16,6 +16,7 @@ from reassess.scores import Scores
 
 # The examples of a module that needs a package which is not installed are not read: its tests are skipped, and say so.
 _NEEDED_BY = {
+    "clean_training": "torchvision",
     "huggingface": "datasets",
     "jax": "jax",
     "keras": "keras",

@@ -12,7 +12,17 @@ from reassess.labels import LabelSets
 from reassess.names import VALIDATION_IMAGES, Match, are_validation_images, join, validation_names
 from reassess.predictions import Predictions
 
-__all__ = ["EMPTY", "LABELLED", "STATES", "UNKNOWN", "UNLABELLED", "Outcomes", "outcomes", "refuse_unknown"]
+__all__ = [
+    "EMPTY",
+    "LABELLED",
+    "STATES",
+    "UNKNOWN",
+    "UNLABELLED",
+    "Outcomes",
+    "check_original",
+    "outcomes",
+    "refuse_unknown",
+]
 
 STATES = ("labelled", "empty", "unlabelled", "unknown")
 LABELLED, EMPTY, UNLABELLED, UNKNOWN = range(len(STATES))
@@ -94,7 +104,7 @@ def outcomes(
         has not exactly one original label; a class id is out of range; a score is NaN.
     """
     if original is not None:
-        _check_original(original)
+        check_original(original)
     images, label_rows, joined = _join_labels(predictions, labels, match)
     original_rows = np.full(len(images), -1)
     if original is not None:
@@ -127,7 +137,8 @@ def _without_output(predictions: Predictions, labels: LabelSets) -> str:
     return f"; {missing:,} classes without an output" if missing else ""
 
 
-def _check_original(original: LabelSets) -> None:
+def check_original(original: LabelSets) -> None:
+    """Raise `DataError` unless every image has exactly one label."""
     wrong = original.sizes != 1
     if wrong.any():
         row = int(np.argmax(wrong))

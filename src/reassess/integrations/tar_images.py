@@ -1,0 +1,77 @@
+"""Images in a tar that stays packed: where each lies is read once, and each is then read from its place."""
+
+import os
+import tarfile
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from reassess.errors import DataError
+
+__all__ = ["TarImages"]
+
+
+@dataclass(frozen=True, eq=False)
+class TarImages:
+    """Images in an uncompressed tar; each process of a data loader reads the file by itself.
+
+    Parameters
+    ----------
+    place
+        The archive.
+    paths
+        Path of each image in it, sorted by folder, then by name.
+    offsets, sizes
+        Where in the archive each image begins, and its length, in bytes.
+    """
+
+    place: Path
+    paths: tuple[str, ...]
+    offsets: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    @classmethod
+    def indexed(cls, place: Path, is_image: Callable[[str], bool]) -> "TarImages":
+        """The images that an archive holds, from the headers of its members.
+
+        Raises
+        ------
+        DataError
+            The file is no uncompressed tar, or is cut off.
+        """
+        try:
+            with tarfile.open(place, "r:") as archive:
+                members = [(one.name, one.offset_data, one.size) for one in archive if one.isfile()]
+        except (tarfile.TarError, OSError) as error:
+            raise DataError(
+                "the archive cannot be read",
+                where=place,
+                allowed="a tar that is complete and not compressed",
+                found=str(error),
+                mend="decompress it, or get it again",
+            ) from error
+        found = sorted((member for member in members if is_image(member[0])), key=lambda one: _folder_and_name(one[0]))
+        paths, offsets, sizes = zip(*found, strict=True) if found else ((), (), ())
+        return cls(place, paths, offsets, sizes)
+
+    def source(self, row: int) -> BytesIO:
+        """The file of an image, in memory, for a loader."""
+        return BytesIO(os.pread(self._descriptor, self.sizes[row], self.offsets[row]))  # has no position to share
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_descriptor"}
+
+    @cached_property
+    def _descriptor(self) -> int:
+        descriptor = os.open(self.place, os.O_RDONLY)
+        weakref.finalize(self, os.close, descriptor)
+        return descriptor
+
+
+def _folder_and_name(path: str) -> tuple[str, str]:
+    folder, _, name = path.rpartition("/")
+    return folder, name

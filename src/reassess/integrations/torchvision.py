@@ -1,0 +1,295 @@
+"""ImageNet's validation images with ReaL labels, and its clean training images, as torchvision data sets.
+
+Images are joined with their labels by file name, never by position.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.classes import Classes
+from reassess.errors import DataError, MissingPackageError, some
+from reassess.integrations.clean_training import CleanTraining
+from reassess.integrations.image_folders import SPLIT, find_images
+from reassess.labels import LabelSets
+from reassess.loading import load_labels, load_original, load_scores, with_imagenet_classes
+from reassess.names import are_validation_images
+from reassess.outcomes import check_original
+from reassess.scores import Scores
+from reassess.targets import multi_hot, padded_ids
+
+try:
+    import torch
+    from PIL import Image
+    from torch.utils.data import default_collate
+    from torchvision.datasets import VisionDataset
+    from torchvision.datasets.folder import is_image_file
+except ImportError as error:
+    raise MissingPackageError("torchvision", extra="torchvision", purpose="a data set of torchvision") from error
+
+__all__ = ["CleanTraining", "ImageNetReaL", "collate_lists", "load_rgb"]
+
+TargetType = Literal["real", "original", "scores"]
+Encoding = Literal["multi-hot", "padded", "list"]
+_TARGET_TYPES, _ENCODINGS = get_args(TargetType), get_args(Encoding)
+_Given = TypeVar("_Given", LabelSets, Scores)
+
+
+def load_rgb(file: Any) -> Image.Image:
+    """An RGB image from a path, or from an open file."""
+    with Image.open(file) as image:
+        return image.convert("RGB")
+
+
+class ImageNetReaL(VisionDataset):
+    """ImageNet's validation images, or some of them, with their re-assessed labels.
+
+    The images lie in class folders (``root/val/n01440764/ILSVRC2012_val_00000293.JPEG``), in one folder
+    (``root/val/ILSVRC2012_val_00000293.JPEG``), or in the archive as it is published
+    (``root/ILSVRC2012_img_val.tar``), which stays packed; `root` may also be the folder ``val`` or the archive itself.
+    They are sorted by folder, as by torchvision's ImageNet, then by name.
+
+    Parameters
+    ----------
+    root
+        Where the images are.
+    split
+        ``val``: only validation images have such labels.
+    target_type
+        What the targets are: ``real``, the valid classes; ``original``, the class id that ImageNet gave; ``scores``,
+        float32 of shape (classes,), P(class valid): 0 for a class that no rater was asked about, and for an image that
+        was never rated 1 for its original label. Several in a list are given as a tuple.
+    encoding
+        How the valid classes are given: ``multi-hot``, bool of shape (classes,); ``padded``, int64 of shape (most
+        classes of any image in the labels,), ascending ids, then -1; ``list``, a list of ids, for `collate_lists`.
+    labels, original, scores
+        A path, the name of a known source, or what it holds; `original` and `scores` are read if a target needs them.
+    transform, target_transform
+        Functions of the image, and of the target.
+    loader
+        Function of a path, or, of images in the archive, of an open binary file.
+
+    Attributes
+    ----------
+    images
+        Name of each image, by which a metric joins: ``RealAccuracy(labels=dataset.labels, images=dataset.images)``.
+    samples, targets
+        (path, ids of the valid classes) and ids of the valid classes of each image, whatever the target type.
+    classes, class_to_idx
+        The words for each class, in the order of their ids; the id of each word that stands for one class alone.
+    wnids, wnid_to_idx
+        WordNet ids in the order of their class ids, and back; empty where this machine has no list of them, which
+        ``reassess data fetch imagenet-classes`` gets.
+    labels
+        The label sets.
+
+    Raises
+    ------
+    DataError
+        No images were found, or one twice; images are not in the labels; an option has no such value. From
+        ``dataset[i]``: an image cannot be read.
+    SourceError
+        No place has the labels.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> labels = LabelSets.from_lists(["ILSVRC2012_val_00000003.JPEG"], [[230, 231]])
+    >>> with TemporaryDirectory() as root:
+    ...     Image.new("RGB", (8, 8)).save(f"{root}/ILSVRC2012_val_00000003.JPEG")
+    ...     dataset = ImageNetReaL(root, labels=labels, encoding="list")
+    ...     dataset[0][1]
+    [230, 231]
+
+    Notes
+    -----
+    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str = SPLIT,
+        *,
+        target_type: TargetType | Sequence[TargetType] = "real",
+        encoding: Encoding = "multi-hot",
+        labels: str | Path | LabelSets = "imagenet-real",
+        original: str | Path | LabelSets = "imagenet-original",
+        scores: str | Path | Scores = "imagenet-real-scores",
+        transform: Callable[[Any], Any] | None = None,
+        target_transform: Callable[[Any], Any] | None = None,
+        loader: Callable[[Any], Any] = load_rgb,
+    ) -> None:
+        super().__init__(root, transform=transform, target_transform=target_transform)
+        self.split = split
+        self.target_type = [target_type] if isinstance(target_type, str) else list(target_type)
+        self.encoding = encoding
+        self.loader = loader
+        self._check_options()
+        self.labels = _of_imagenet(_loaded(labels, load_labels))
+        self._files = find_images(Path(self.root), is_image_file)
+        self.images = [path.rpartition("/")[2] for path in self._files.paths]
+        self._rows = self._joined(self.labels, "the labels")
+        self.targets = _tuples(*self.labels.of_rows(self._rows))
+        paths = (f"{self._files.place}/{path}" for path in self._files.paths)
+        self.samples = list(zip(paths, self.targets, strict=True))
+        self._name_classes(self.labels.classes)
+        if {"original", "scores"} & set(self.target_type):
+            self._take_original(_of_imagenet(_loaded(original, load_original)))
+        if "scores" in self.target_type:
+            self._take_scores(_loaded(scores, load_scores))
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        """The image and its target or targets, both transformed."""
+        image = self._load(index)
+        targets = tuple(self._target(kind, index) for kind in self.target_type)
+        target = targets if len(targets) > 1 else targets[0]
+        return (
+            image if self.transform is None else self.transform(image),
+            target if self.target_transform is None else self.target_transform(target),
+        )
+
+    def extra_repr(self) -> str:
+        """What is added to the usual description."""
+        lines = [
+            f"Split: {self.split}",
+            f"Target type: {', '.join(self.target_type)}",
+            f"Images with labels that are here: {len(self):,} of {len(self.labels):,}",
+            f"Without a valid class: {sum(not ids for ids in self.targets):,}",
+        ]
+        return "\n".join(lines)
+
+    def _check_options(self) -> None:
+        if self.split != SPLIT:
+            raise DataError(
+                "only the validation images have re-assessed labels",
+                allowed=f"split={SPLIT!r}",
+                found=f"split={self.split!r}",
+                mend="to train on the images that were kept: CleanTraining(ImageFolder(...))",
+            )
+        if not self.target_type or not set(self.target_type) <= set(_TARGET_TYPES):
+            allowed = f"{', '.join(_TARGET_TYPES)}, or a list of them"
+            raise DataError("no such target type", allowed=allowed, found=self.target_type)
+        if self.encoding not in _ENCODINGS:
+            raise DataError("no such encoding", allowed=", ".join(_ENCODINGS), found=self.encoding)
+
+    def _joined(self, known: LabelSets, what: str) -> npt.NDArray[np.int64]:
+        """Position of each image in label sets."""
+        rows = known.find(self.images)
+        missing = [self.images[row] for row in np.flatnonzero(rows < 0).tolist()]
+        if missing:
+            raise DataError(
+                f"{len(missing):,} of {len(rows):,} images are not in {what}",
+                where=self._files.place,
+                allowed=f"names such as {some(known.images, most=2)}",
+                found=some(missing, most=3),
+                mend="move them elsewhere, or give labels that hold them; training images have no re-assessed labels",
+            )
+        return rows
+
+    def _take_original(self, original: LabelSets) -> None:
+        check_original(original)
+        self._original_ids = original.indices[self._joined(original, "the original labels")]
+        if not self.wnids:
+            self._name_classes(original.classes)
+
+    def _take_scores(self, scores: Scores) -> None:
+        largest, classes = int(scores.questions.class_ids.max(initial=0)), len(self.classes)
+        if largest >= classes:
+            raise DataError("class id out of range", where="the scores", allowed=f"0 to {classes - 1}", found=largest)
+        self._scores = scores
+        self._score_rows = scores.questions.rows_of(self.images)
+
+    def _name_classes(self, known: Classes) -> None:
+        ids = range(known.count or 0)
+        self.wnids = list(known.wnids)
+        self.wnid_to_idx = {wnid: class_id for class_id, wnid in enumerate(self.wnids)}
+        self.classes = [tuple(known.names[i].split(", ")) if known.names else (known.label(i),) for i in ids]
+        count = Counter(word for words in self.classes for word in words)
+        self.class_to_idx = {word: i for i in ids for word in self.classes[i] if count[word] == 1}
+
+    def _load(self, index: int) -> Any:
+        path, _ = self.samples[index]
+        try:
+            return self.loader(self._files.source(index))
+        except Exception as error:  # each loader raises its own
+            raise DataError(
+                "the image cannot be read",
+                where=path,
+                found=f"{type(error).__name__}: {error}",
+                mend="get the file again, or give a loader that can read it",
+            ) from error
+
+    def _target(self, kind: str, index: int) -> Any:
+        if kind == "original":
+            return int(self._original_ids[index])
+        if kind == "scores":
+            return torch.from_numpy(self._validity(index))
+        if self.encoding == "list":
+            return list(self.targets[index])
+        encode = multi_hot if self.encoding == "multi-hot" else padded_ids
+        return torch.from_numpy(encode(self.labels, self._rows[[index]])[0])
+
+    def _validity(self, index: int) -> npt.NDArray[np.float32]:
+        classes, row = len(self.classes), self._score_rows[index]
+        if row >= 0:
+            return np.nan_to_num(self._scores.at(np.full(classes, row), np.arange(classes)).astype(np.float32))
+        valid = np.zeros(classes, np.float32)
+        valid[self._original_ids[index]] = 1
+        return valid
+
+
+def collate_lists(batch: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """A batch whose targets may be lists of different lengths, for ``DataLoader(collate_fn=collate_lists)``.
+
+    Parameters
+    ----------
+    batch
+        (image, target) of each image; a target is a list of ids, or a tuple with one among others.
+
+    Returns
+    -------
+    images, targets
+        Lists stay a list of lists; all else is as `torch.utils.data.default_collate` has it.
+
+    Examples
+    --------
+    >>> collate_lists([(torch.zeros(2), ([230, 231], 230)), (torch.ones(2), ([], 7))])
+    (tensor([[0., 0.],
+            [1., 1.]]), [[[230, 231], []], tensor([230,   7])])
+    """
+    images, targets = zip(*batch, strict=True)
+    if isinstance(targets[0], tuple):
+        return default_collate(images), [_collate_targets(part) for part in zip(*targets, strict=True)]
+    return default_collate(images), _collate_targets(targets)
+
+
+def _collate_targets(targets: Sequence[Any]) -> Any:
+    return list(targets) if isinstance(targets[0], list) else default_collate(targets)
+
+
+def _loaded(given: str | Path | _Given, load: Callable[[str | Path], _Given]) -> _Given:
+    return load(given) if isinstance(given, str | Path) else given
+
+
+def _of_imagenet(labels: LabelSets) -> LabelSets:
+    if not are_validation_images(labels.images):
+        raise DataError(
+            "the labels are not those of ImageNet's validation images",
+            allowed="names such as ILSVRC2012_val_00000001.JPEG",
+            found=some(labels.images, most=3) or "no image",
+        )
+    return with_imagenet_classes(labels)
+
+
+def _tuples(ids: npt.NDArray[np.int32], sizes: npt.NDArray[np.int64]) -> list[tuple[int, ...]]:
+    rest = iter(ids.tolist())
+    return [tuple(islice(rest, size)) for size in sizes.tolist()]

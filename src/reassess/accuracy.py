@@ -137,13 +137,18 @@ def best_ranks_of_scores(
     >>> best_ranks_of_scores(scores, np.array([0, 2]), np.array([2, 2]), np.array([2, 0]))
     array([ 1, -1], dtype=int32)
     """
-    from reassess.kernels import rank_best
+    from reassess.kernels import NOT_A_NUMBER, rank_best, rank_best_of_bits
 
-    assert predictions.scores is not None
+    scores = predictions.scores
+    assert scores is not None
     ranks = np.empty(len(predictions), np.int32)
-    failed = rank_best(*_bits(predictions.scores), starts, ends, targets, ranks)
-    if failed >= 0:
-        refuse_nan(predictions, int(failed), None if image_of is None else image_of(int(failed)))
+    if scores.dtype.itemsize > 2:
+        rank_best(scores, starts, ends, targets, ranks)
+    else:
+        rank_best_of_bits(*_bits(scores), starts, ends, targets, ranks, np.empty(scores.shape[1], np.int16))
+    if ranks.min(initial=0) == NOT_A_NUMBER:
+        row = int(np.argmax(ranks == NOT_A_NUMBER))
+        refuse_nan(predictions, row, None if image_of is None else image_of(row))
     return ranks
 
 
@@ -247,10 +252,12 @@ def _ranks_of_scores(
 
 
 def _bits(scores: npt.NDArray[Any]) -> tuple[Any, ...]:
-    """Scores as integers; and of this type the mask of all bits but the sign, the sign's position, the bits of +inf."""
+    """Scores as integers; and of this type the highest, the lowest, the position of the sign, the bits of +inf."""
     size = scores.dtype.itemsize
     integer = np.dtype(f"i{size}").type
-    return np.asarray(scores).view(integer), np.iinfo(integer).max, integer(8 * size - 1), infinity_bits(scores.dtype)
+    limit = np.iinfo(integer)
+    bits = np.asarray(scores).view(integer)
+    return bits, integer(limit.max), integer(limit.min), integer(8 * size - 1), infinity_bits(scores.dtype)
 
 
 def _is_all(rows: Ints, length: int) -> bool:

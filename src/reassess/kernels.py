@@ -11,7 +11,17 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["compiled", "rank_best", "rank_targets"]
+__all__ = [
+    "NOT_A_NUMBER",
+    "NO_TARGET",
+    "compiled",
+    "find_set_bytes",
+    "rank_best",
+    "rank_best_of_bits",
+    "rank_targets",
+]
+
+NO_TARGET, NOT_A_NUMBER = -1, -2  # in place of a rank
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,33 +57,30 @@ def _first(keys, key):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _read_keys(row, magnitude, sign_shift, columns, keys):  # type: ignore[no-untyped-def]
-    """Write the keys of a row's scores; return its largest magnitude, which tells of a NaN, and its highest key."""
-    largest = magnitude & 0
-    top = keys[0] & 0 | ~magnitude
+def _read_keys(row, magnitude, lowest, sign_shift, columns, keys):  # type: ignore[no-untyped-def]
+    """Write the keys of a row's scores; return the lowest and the highest: a NaN's lies outside those of infinities."""
+    low, top = magnitude, lowest
     if columns.size == 0:
         for j in range(row.size):
-            size = row[j] & magnitude
             sign = row[j] >> sign_shift
-            key = (size ^ sign) - sign
-            keys[j] = key
-            largest = max(largest, size)
-            top = max(top, key)
+            keys[j] = ((row[j] & magnitude) ^ sign) - sign
+            key = keys[j]  # of the narrow type, unlike the sum
+            low = key if key < low else low
+            top = key if key > top else top
     else:
         for j in range(row.size):
             if columns[j] >= 0:
-                size = row[j] & magnitude
                 sign = row[j] >> sign_shift
-                key = (size ^ sign) - sign
-                keys[columns[j]] = key
-                largest = max(largest, size)
-                top = max(top, key)
-    return largest, top
+                keys[columns[j]] = ((row[j] & magnitude) ^ sign) - sign
+                key = keys[columns[j]]
+                low = key if key < low else low
+                top = key if key > top else top
+    return low, top
 
 
 @compiled
 def rank_targets(  # type: ignore[no-untyped-def]
-    bits, magnitude, sign_shift, infinity, columns, rows, indptr, targets, ranks, top1, keys
+    bits, magnitude, lowest, sign_shift, infinity, columns, rows, indptr, targets, ranks, top1, keys
 ):
     """Rank each row's target classes and find its top-1 class, in one pass over the scores.
 
@@ -81,8 +88,9 @@ def rank_targets(  # type: ignore[no-untyped-def]
     ----------
     bits
         Scores viewed as integers, shape (N, outputs).
-    magnitude, sign_shift, infinity
-        Of the integer type: mask of all bits but the sign, position of the sign, bits of +inf.
+    magnitude, lowest, sign_shift, infinity
+        Of the integer type, so that no sum is of a wider one: the highest number, which masks all bits but the sign;
+        the lowest; position of the sign; bits of +inf.
     columns
         int64: class id of each output, -1 to ignore it; empty if output and class are the same.
     rows
@@ -99,8 +107,8 @@ def rank_targets(  # type: ignore[no-untyped-def]
     Position in `rows` of the first row with a NaN, or -1.
     """
     for i in range(rows.size):
-        largest, top = _read_keys(bits[rows[i]], magnitude, sign_shift, columns, keys)
-        if largest > infinity:
+        low, top = _read_keys(bits[rows[i]], magnitude, lowest, sign_shift, columns, keys)
+        if low < -infinity or top > infinity:
             return i
         best = -1
         for t in range(indptr[i], indptr[i + 1]):
@@ -112,48 +120,72 @@ def rank_targets(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def rank_best(  # type: ignore[no-untyped-def]
-    bits, magnitude, sign_shift, infinity, starts, ends, targets, ranks
-):
+def _rank_in(row, target):  # type: ignore[no-untyped-def]
+    """Number of classes before `target` in a row of numbers, or `NOT_A_NUMBER`; `_rank` for what may hold a NaN."""
+    value = row[target]
+    above, below = np.int32(0), np.int32(0)
+    for j in range(row.size):
+        above += np.int32(row[j] > value)
+        below += np.int32(row[j] < value)
+    if above + below < row.size - 1:  # ties, or a NaN, which is neither above nor below nor level
+        level = np.int32(0)
+        for j in range(row.size):
+            level += np.int32(row[j] == value)
+        if above + below + level < row.size:
+            return np.int32(NOT_A_NUMBER)
+        for j in range(row.size):
+            above += np.int32((row[j] == value) & (np.int32(j) < np.int32(target)))
+    return above
+
+
+@compiled
+def _rank_best(row, targets, start, end):  # type: ignore[no-untyped-def]
+    """Rank of the best of ``targets[start:end]``; `NO_TARGET` or `NOT_A_NUMBER`. A row is of floats or of keys."""
+    best = targets[start] if start < end else 0
+    for t in range(start + 1, end):
+        if row[targets[t]] > row[best] or (row[targets[t]] == row[best] and targets[t] < best):
+            best = targets[t]
+    rank = _rank_in(row, best)
+    return rank if start < end or rank == NOT_A_NUMBER else np.int32(NO_TARGET)
+
+
+@compiled
+def rank_best(scores, starts, ends, targets, ranks):  # type: ignore[no-untyped-def]
     """Rank of each row's best target, as `rank_targets` ranks it; row i asks of ``targets[starts[i]:ends[i]]``.
 
     Parameters
     ----------
-    bits, magnitude, sign_shift, infinity
-        See `rank_targets`; as many outputs as classes.
+    scores
+        float32 or float64, shape (n, classes).
     starts, ends
         int64, shape (n,).
     ranks
-        Written: int32, shape (n,); -1 for a row without a target.
-
-    Returns
-    -------
-    The first row with a NaN, or -1.
+        Written: int32, shape (n,); `NO_TARGET` for a row without a target, `NOT_A_NUMBER` for one with a NaN.
     """
+    for i in range(scores.shape[0]):
+        ranks[i] = _rank_best(scores[i], targets, starts[i], ends[i])
+
+
+@compiled
+def rank_best_of_bits(  # type: ignore[no-untyped-def]
+    bits, magnitude, lowest, sign_shift, infinity, starts, ends, targets, ranks, keys
+):
+    """`rank_best` of scores that are given as their bits, see `rank_targets`; `keys` is scratch for a row."""
     for i in range(bits.shape[0]):
-        row = bits[i]
-        best, highest = -1, magnitude & 0 | ~magnitude
-        for t in range(starts[i], ends[i]):
-            bit = row[targets[t]]
-            sign = bit >> sign_shift
-            key = ((bit & magnitude) ^ sign) - sign
-            if best < 0 or key > highest or (key == highest and targets[t] < best):
-                best, highest = targets[t], key
-        above, level = np.int32(0), np.int32(0)
-        largest = magnitude & 0
-        for j in range(row.size):
-            size = row[j] & magnitude
-            sign = row[j] >> sign_shift
-            key = (size ^ sign) - sign
-            above += np.int32(key > highest)
-            level += np.int32(key == highest)
-            largest = max(largest, size)
-        if largest > infinity:
-            return i
-        if best >= 0 and level > 1:
-            for j in range(row.size):
-                sign = row[j] >> sign_shift
-                key = ((row[j] & magnitude) ^ sign) - sign
-                above += np.int32((key == highest) & (np.int32(j) < np.int32(best)))
-        ranks[i] = above if best >= 0 else -1
-    return -1
+        low, top = _read_keys(bits[i], magnitude, lowest, sign_shift, np.empty(0, np.int64), keys)
+        ranks[i] = _rank_best(keys, targets, starts[i], ends[i])
+        if low < -infinity or top > infinity:
+            ranks[i] = NOT_A_NUMBER
+
+
+@compiled
+def find_set_bytes(words, found):  # type: ignore[no-untyped-def]
+    """Positions of the bytes that are not zero, of memory read as uint64; returns how many, written to `found`."""
+    count = 0
+    for w in range(words.size):
+        if words[w]:
+            for byte in range(8):
+                if (words[w] >> np.uint64(8 * byte)) & np.uint64(255):
+                    found[count] = 8 * w + byte
+                    count += 1
+    return count

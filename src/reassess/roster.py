@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -137,18 +138,17 @@ class Roster:
         return {k: Proportion(int(np.count_nonzero(scored < k)), scored.size) for k in top_k}
 
     def _named(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
-        by_name, by_key = self._by_name, self._by_key
-        found = [by_name.get(name, NOT_SEEN) for name in names]
-        if NOT_SEEN in found:  # in another spelling, or not there
-            found = [by_key.get(key, NOT_SEEN) for key in image_keys(names)]
-        if NOT_SEEN in found:
-            missing = [name for name, position in zip(names, found, strict=True) if position == NOT_SEEN]
+        found = np.fromiter(map(self._by_name.get, names, repeat(NOT_SEEN)), np.int64, len(names))
+        if found.min(initial=0) == NOT_SEEN:  # in another spelling, or not there
+            found = np.fromiter(map(self._by_key.get, image_keys(names), repeat(NOT_SEEN)), np.int64, len(names))
+        if found.min(initial=0) == NOT_SEEN:
+            missing = [names[row] for row in np.flatnonzero(found == NOT_SEEN).tolist()]
             raise DataError(
                 f"{len(missing):,} of the {len(names):,} images of a batch are not known",
                 allowed=f"names such as {some(self.images, most=2)}",
                 found=some(missing, most=3),
             )
-        return np.array(found, np.int64)
+        return found
 
     def _check_outputs(self, outputs: int) -> None:
         allowed = self.labels.classes.count

@@ -3,6 +3,7 @@
 From label sets to arrays for a data loader; and, checked, from the arrays of a batch to classes for a metric.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from reassess.accuracy import Ints
 from reassess.errors import DataError
 from reassess.labels import LabelSets
 
-__all__ = ["PADDING", "multi_hot", "padded_ids", "read_targets"]
+__all__ = ["PADDING", "is_multi_hot", "multi_hot", "padded_ids", "read_targets"]
 
 PADDING = -1
 
@@ -76,6 +77,37 @@ def padded_ids(labels: LabelSets, rows: Ints, width: int | None = None) -> npt.N
     return padded
 
 
+def is_multi_hot(shape: Sequence[int | None], dtype: str, outputs: int) -> bool:
+    """Whether a metric's target is multi-hot, and not ids padded with -1: it is as wide as the scores.
+
+    Parameters
+    ----------
+    shape, dtype
+        Of the target; the number of images may be None, not yet known.
+    outputs
+        Number of classes, as many as the scores have columns.
+
+    Raises
+    ------
+    DataError
+        The target is neither: ids are integers.
+
+    Examples
+    --------
+    >>> is_multi_hot((2, 1000), "float32", 1000), is_multi_hot((None, 9), "int64", 1000)
+    (True, False)
+    """
+    known = len(shape) == 2 and shape[1] is not None
+    if not known or (shape[1] != outputs and not dtype.startswith(("int", "uint"))):
+        raise DataError(
+            "the target is neither multi-hot nor ids padded with -1",
+            allowed=f"0 or 1 of shape (images, {outputs}), or integers of shape (images, most classes of an image)",
+            found=f"{dtype} {tuple(shape)}",
+            mend="the label of one class that a folder reader gives is not the set of valid classes",
+        )
+    return shape[1] == outputs
+
+
 def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints, Ints]:
     """The valid classes of each image of a batch, from a metric's target.
 
@@ -104,22 +136,27 @@ def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints, In
     >>> read_targets(np.array([[1, 0, 1], [0, 1, 0]], bool), outputs=3)
     (array([0, 2]), array([2, 3]), array([0, 2, 1]))
     """
-    if target.ndim != 2 or (target.shape[1] != outputs and target.dtype.kind not in "iu"):
-        raise DataError(
-            "the target is neither multi-hot nor ids padded with -1",
-            allowed=f"0 or 1 of shape (images, {outputs}), or integers of shape (images, most classes of an image)",
-            found=f"{target.dtype} {target.shape}",
-            mend="the label of one class that a folder reader gives is not the set of valid classes",
-        )
-    if target.shape[1] == outputs:
+    if is_multi_hot(target.shape, target.dtype.name, outputs):
         _check_hot(target)
-        rows, classes = np.nonzero(target)
+        rows, classes = np.divmod(_set_positions(target), outputs)
         ends = np.cumsum(np.bincount(rows, minlength=len(target)))
     else:
         _check_ids(target, outputs)
         given = target != PADDING
         classes, ends = target[given], np.cumsum(np.count_nonzero(given, axis=1))
     return np.concatenate([[0], ends[:-1]])[: len(ends)], ends, classes
+
+
+def _set_positions(target: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Positions in the flattened target of what is not 0: few, so that whole words are skipped."""
+    from reassess.kernels import find_set_bytes
+
+    flat = np.ascontiguousarray(target != 0 if target.dtype != bool else target).reshape(-1)
+    whole = flat.size // 8 * 8
+    found = np.empty(np.count_nonzero(flat), np.int64)
+    count = find_set_bytes(flat[:whole].view(np.uint64), found)
+    found[count:] = whole + np.flatnonzero(flat[whole:])
+    return found
 
 
 def _check_hot(target: npt.NDArray[Any]) -> None:

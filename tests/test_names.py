@@ -37,6 +37,7 @@ def test_validation_names_count_from_1_to_50000():
     [
         "ILSVRC2012_val_0000001.JPEG",  # 7 digits
         "ILSVRC2012_val_000000012.JPEG",  # 9 digits
+        "ILSVRC2012_val_0000000٣.JPEG",  # 7 digits, and one of another script
         "n01440764_10026.JPEG",
         "val\\cat.png",
         "00012.png",

@@ -19,6 +19,7 @@ from reassess.errors import DataError, some
 __all__ = [
     "MATCHES",
     "VALIDATION_IMAGES",
+    "VALIDATION_PATTERN",
     "Match",
     "are_validation_images",
     "image_keys",
@@ -30,8 +31,9 @@ __all__ = [
 Match = Literal["path", "name", "stem"]
 MATCHES: tuple[str, ...] = get_args(Match)
 VALIDATION_IMAGES = 50_000
+VALIDATION_PATTERN = "ILSVRC2012_val_[0-9]{8}"  # and no ninth digit after it
 
-_VALIDATION = re.compile(r"ILSVRC2012_val_\d{8}(?!\d)")
+_VALIDATION = re.compile(VALIDATION_PATTERN + "(?![0-9])")
 _SHORTENED: dict[str, Callable[[str], str]] = {
     "path": str,
     "name": lambda name: PurePosixPath(name).name,

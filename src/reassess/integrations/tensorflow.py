@@ -1,0 +1,169 @@
+"""ReaL labels in a tf.data pipeline, joined by file name within the graph."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from reassess.errors import DataError, MissingPackageError, some
+from reassess.labels import LabelSets
+from reassess.loading import load_labels
+from reassess.names import VALIDATION_PATTERN, image_keys
+from reassess.targets import PADDING, multi_hot, padded_ids
+
+try:
+    import tensorflow as tf
+except ImportError as error:
+    raise MissingPackageError("tensorflow", extra="tensorflow", purpose="labels in a tf.data pipeline") from error
+
+__all__ = ["Encoding", "with_real_labels"]
+
+Encoding = Literal["ragged", "multi-hot", "padded"]
+
+# The rule of `image_keys` in RE2, which cannot look ahead: the 8 digits end a word, or a letter follows. \C is any
+# byte, as a name need not be UTF-8.
+_VALIDATION = rf"^\C*?({VALIDATION_PATTERN})(?:(?:\b|[A-Za-z_])\C*)$"
+_SHOWN = 3  # of the unknown names
+
+
+def with_real_labels(
+    dataset: tf.data.Dataset,
+    labels: LabelSets | str = "imagenet-real",
+    *,
+    file_name: str = "file_name",
+    feature: str = "real_label",
+    encoding: Encoding = "ragged",
+    ignore_unknown: bool = False,
+) -> tf.data.Dataset:
+    """The same dataset with the valid classes of each image, found by its file name.
+
+    Parameters
+    ----------
+    dataset
+        Its elements are dicts, single or in batches.
+    labels
+        Label sets, or a file or known source of them.
+    file_name
+        The feature that names the image: a string, or a vector of them.
+    feature
+        The feature to add.
+    encoding
+        ``ragged``: int64, the class ids of each image, ascending: a vector of its own length, in batches a
+        RaggedTensor; put vectors into batches with `ragged_batch`. ``padded``: int64, the ids, then -1 up to the
+        largest number of classes of any image. ``multi-hot``: bool, whether each class is valid.
+    ignore_unknown
+        Give an image that was never rated no classes instead of stopping, and add the feature ``real_label_rated``
+        (`feature` and ``_rated``), which is False for it and True for one that was rated and has no valid class.
+
+    Returns
+    -------
+    A dataset of dicts, in the order of the given one.
+
+    Raises
+    ------
+    DataError
+        The elements are not dicts, name no image, or have the feature already; an encoding is not one of the three;
+        multi-hot is asked for and the labels do not say how many classes there are.
+    tf.errors.InvalidArgumentError
+        In iteration: images were never rated; the message counts and names them.
+
+    Examples
+    --------
+    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[2, 0], [], [1]])
+    >>> images = tf.data.Dataset.from_tensor_slices({"file_name": ["c.png", "a.png", "b.png"]})
+    >>> [element["real_label"].numpy().tolist() for element in with_real_labels(images, labels)]
+    [[1], [0, 2], []]
+    >>> next(iter(with_real_labels(images.batch(3), labels, encoding="padded")))["real_label"].numpy()
+    array([[ 1, -1],
+           [ 0,  2],
+           [-1, -1]])
+    """
+    labels = labels if isinstance(labels, LabelSets) else load_labels(labels)
+    _check_elements(dataset.element_spec, file_name, [feature, f"{feature}_rated"][: 1 + ignore_unknown])
+    find, encode = _finder(labels), _encoder(labels, encoding)
+
+    def add(element: Mapping[str, Any]) -> dict[str, Any]:
+        names = element[file_name]
+        rows = find(names)
+        rated = rows < len(labels)
+        if ignore_unknown:
+            return {**element, feature: encode(rows), f"{feature}_rated": rated}
+        with tf.control_dependencies([_refuse_unknown(names, rated, labels)]):
+            return {**element, feature: encode(rows)}
+
+    return dataset.map(add, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _finder(labels: LabelSets) -> Callable[[tf.Tensor], tf.Tensor]:
+    """From names to positions in the labels; of a name that is not there, the position after the last."""
+    keys = [*image_keys(labels.images), ""]  # no image has the last name, and no table may be empty
+    rows = tf.range(len(keys), dtype=tf.int64)
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, rows), len(labels))
+    return lambda names: table.lookup(_keys(names))
+
+
+def _keys(names: tf.Tensor) -> tf.Tensor:
+    return tf.strings.regex_replace(names, _VALIDATION, r"\1", replace_global=False)
+
+
+def _encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.Tensor | tf.RaggedTensor]:
+    """From positions, one or a vector of them, to classes; the position after the last has none."""
+    if encoding not in get_args(Encoding):
+        raise DataError("unknown encoding", allowed=some(get_args(Encoding)), found=repr(encoding))
+    splits = np.append(labels.indptr, labels.indptr[-1])
+    sets = tf.RaggedTensor.from_row_splits(tf.constant(labels.indices, tf.int64), splits)
+    none = np.zeros(0, np.int64)
+    width = padded_ids(labels, none).shape[1]
+    classes = multi_hot(labels, none).shape[1] if encoding == "multi-hot" else 0
+
+    def encode(rows: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
+        flat = tf.reshape(rows, [-1])
+        ids = tf.gather(sets, flat)
+        if encoding != "ragged":
+            ids = ids.to_tensor(PADDING, shape=(flat.shape[0], width))
+        if encoding == "multi-hot":  # the padding is no class, and so lights none
+            ids = tf.reduce_any(tf.one_hot(ids, classes, on_value=True, off_value=False), axis=1)
+        return ids if rows.shape.rank else ids[0]
+
+    return encode
+
+
+def _check_elements(spec: Any, file_name: str, features: list[str]) -> None:
+    if not isinstance(spec, Mapping):
+        raise DataError(
+            "the elements of the dataset are not dicts, and so name no image",
+            allowed=f"dicts with the feature {file_name}",
+            found=f"{type(spec).__name__}: {spec}",
+            mend="map them to dicts first; tfds.load gives dicts unless as_supervised=True",
+        )
+    if file_name not in spec:
+        raise DataError(
+            f"the elements of the dataset have no feature {file_name}",
+            found=some(list(spec)),
+            mend="say which feature names the image: file_name=...",
+        )
+    name = spec[file_name]
+    if not (isinstance(name, tf.TensorSpec) and name.dtype == tf.string and name.shape.rank in (0, 1)):
+        raise DataError(
+            f"the feature {file_name} is no file name", allowed="a string, or a vector of strings", found=name
+        )
+    if taken := [feature for feature in features if feature in spec]:
+        raise DataError(
+            f"the elements of the dataset have a feature {taken[0]} already",
+            found=some(list(spec)),
+            mend="call the new one otherwise: feature=...",
+        )
+
+
+def _refuse_unknown(names: tf.Tensor, rated: tf.Tensor, labels: LabelSets) -> tf.Operation:
+    """Stop if some images were never rated. The message is one line, as TensorFlow would escape the others."""
+    unknown = tf.boolean_mask(tf.reshape(names, [-1]), tf.reshape(~rated, [-1]))
+    message = [
+        tf.as_string(tf.size(unknown)),
+        " of ",
+        tf.as_string(tf.size(names)),
+        f" images are not in the label set; allowed: names such as {some(labels.images, most=2)}; found: ",
+        tf.strings.reduce_join(unknown[:_SHOWN], separator=", "),
+        "; to mend: check the names, or keep such images apart with ignore_unknown=True",
+    ]
+    return tf.debugging.Assert(tf.reduce_all(rated), [tf.strings.join(message)])

@@ -1,0 +1,261 @@
+"""ReaL labels in tf.data: joined by the rule of the core, in any order, batched or not; unknown images are named."""
+
+import os
+import re
+import sys
+from importlib import import_module
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.classes import Classes
+from reassess.errors import DataError, MissingPackageError
+from reassess.labels import LabelSets
+from reassess.names import image_keys
+from reassess.targets import multi_hot, padded_ids
+
+LABELS = LabelSets.from_lists(
+    [*(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, 6)), "cats/tom.jpg"],
+    [[2, 0], [], [1], [3, 4, 5], [0], [5]],
+    Classes(6),
+)
+NAMES = [
+    "val/n01751748/ILSVRC2012_val_00000003.JPEG",
+    "ILSVRC2012_val_00000001_n01751748.png",
+    "ILSVRC2012_val_00000002.JPEG",
+    "cats/tom.jpg",
+    "ILSVRC2012_val_00000003",
+    "ILSVRC2012_val_00000004.JPEG",
+]
+ROWS = np.array([2, 0, 1, 5, 2, 3])
+TABLES = {"padded": padded_ids(LABELS, ROWS), "multi-hot": multi_hot(LABELS, ROWS)}
+TABLES["ragged"] = [LABELS[name] for name in NAMES]
+
+pieces = st.sampled_from(
+    ["ILSVRC2012_val_", "00000001", "12345678", "7", "٣", "_n01751748", ".JPEG", "/", "\\", "\n", "\0", "é", " ", "val"]
+)
+image_names = st.lists(st.one_of(pieces, st.text(st.characters(codec="utf-8"), max_size=3)), min_size=1, max_size=8)
+
+
+@pytest.fixture(scope="module")
+def tf(needs):
+    needs("tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return import_module("tensorflow")
+
+
+@pytest.fixture(scope="module")
+def module(tf):
+    return import_module("reassess.integrations.tensorflow")
+
+
+@pytest.fixture
+def images(tf):
+    """A dataset of the names, numbered."""
+    return tf.data.Dataset.from_tensor_slices({"file_name": NAMES, "number": np.arange(len(NAMES))})
+
+
+def lists(feature):
+    return [ids.tolist() for ids in feature]
+
+
+def message(call):
+    with pytest.raises(DataError) as error:
+        call()
+    return str(error.value)
+
+
+def said_in_iteration(tf, dataset):
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        list(dataset)
+    return re.search(r"assertion failed: \[(.*)\]\n", error.value.message)[1]
+
+
+@given(image_names)
+def test_an_image_is_known_by_the_rule_of_the_core(module, parts):
+    name = "".join(parts)
+    assert module._keys([name]).numpy().tolist() == [key.encode() for key in image_keys([name])]
+
+
+@given(st.lists(st.one_of(st.just(b"ILSVRC2012_val_00000001"), st.binary(max_size=3)), max_size=4).map(b"".join))
+def test_so_is_one_whose_name_is_no_utf8(module, name):
+    assert module._keys([name]).numpy().tolist() == [os.fsencode(key) for key in image_keys([os.fsdecode(name)])]
+
+
+@pytest.mark.parametrize("encoding", ["ragged", "padded", "multi-hot"])
+def test_every_element_gets_the_classes_of_its_image_and_keeps_its_features(module, images, encoding):
+    elements = list(module.with_real_labels(images.shuffle(6, seed=1), LABELS, encoding=encoding))
+    assert sorted(int(element["number"]) for element in elements) == list(range(6))
+    for element in elements:
+        row = int(element["number"])
+        assert element["file_name"].numpy().decode() == NAMES[row]
+        assert element["real_label"].numpy().tolist() == list(TABLES[encoding][row])
+
+
+@pytest.mark.parametrize("encoding", ["ragged", "padded", "multi-hot"])
+@pytest.mark.parametrize("size", [1, 4, 6])
+def test_so_does_every_batch(module, images, encoding, size):
+    batches = [batch["real_label"] for batch in module.with_real_labels(images.batch(size), LABELS, encoding=encoding)]
+    together = [row for batch in batches for row in lists(batch.numpy())]
+    assert together == [list(row) for row in TABLES[encoding]]
+
+
+def test_single_elements_put_into_batches_are_the_same_batches(tf, module, images):
+    before = next(iter(module.with_real_labels(images.batch(6), LABELS)))["real_label"]
+    after = next(iter(module.with_real_labels(images, LABELS).ragged_batch(6)))["real_label"]
+    assert isinstance(before, tf.RaggedTensor)
+    assert before.to_list() == after.to_list() == [list(ids) for ids in TABLES["ragged"]]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "dtype", "shape", "batch_shape"),
+    [
+        ("ragged", "int64", (None,), (None, None)),
+        ("padded", "int64", (3,), (4, 3)),
+        ("multi-hot", "bool", (6,), (4, 6)),
+    ],
+)
+def test_types_and_shapes_are_known_before_the_values(module, images, encoding, dtype, shape, batch_shape):
+    single = module.with_real_labels(images, LABELS, encoding=encoding).element_spec["real_label"]
+    batched = images.batch(4, drop_remainder=True)
+    batch = module.with_real_labels(batched, LABELS, encoding=encoding).element_spec["real_label"]
+    assert (single.dtype.name, tuple(single.shape)) == (dtype, shape)
+    assert (batch.dtype.name, tuple(batch.shape)) == (dtype, batch_shape)
+
+
+def test_the_labels_may_be_added_inside_a_compiled_function(tf, module, images):
+    @tf.function
+    def total():
+        found = tf.constant(0, tf.int64)
+        for element in module.with_real_labels(images.batch(4), LABELS):
+            found += tf.reduce_sum(element["real_label"])
+        return found
+
+    assert total() == sum(sum(ids) for ids in TABLES["ragged"])
+
+
+def test_the_dataset_may_be_mapped_in_parallel_repeated_and_iterated_in_a_compiled_function(tf, module, images):
+    labelled = module.with_real_labels(images, LABELS, encoding="multi-hot").repeat(50).batch(7)
+    mapped = labelled.map(lambda element: tf.reduce_sum(tf.cast(element["real_label"], tf.int64)), num_parallel_calls=4)
+
+    @tf.function
+    def total():
+        return mapped.prefetch(2).reduce(tf.constant(0, tf.int64), tf.add)
+
+    assert total() == 50 * sum(len(ids) for ids in TABLES["ragged"])
+
+
+def test_unknown_images_stop_the_iteration_counted_and_named(tf, module):
+    images = tf.data.Dataset.from_tensor_slices({"file_name": [*NAMES, "a.png", "b.png", "c.png", "d/e.png"]})
+    known = "allowed: names such as ILSVRC2012_val_00000001.JPEG, ILSVRC2012_val_00000002.JPEG and 4 more"
+    mend = "to mend: check the names, or keep such images apart with ignore_unknown=True"
+    assert said_in_iteration(tf, module.with_real_labels(images, LABELS)) == (
+        f"1 of 1 images are not in the label set; {known}; found: a.png; {mend}"
+    )
+    assert said_in_iteration(tf, module.with_real_labels(images.batch(10), LABELS)) == (
+        f"4 of 10 images are not in the label set; {known}; found: a.png, b.png, c.png; {mend}"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ragged", "padded", "multi-hot"])
+def test_an_image_that_was_never_rated_is_kept_apart_from_one_without_a_valid_class(tf, module, encoding):
+    names = ["ILSVRC2012_val_00000002.JPEG", "never.png", "ILSVRC2012_val_00000005.JPEG"]
+    images = tf.data.Dataset.from_tensor_slices({"name": names})
+    options = {"file_name": "name", "feature": "valid", "encoding": encoding, "ignore_unknown": True}
+    batch = next(iter(module.with_real_labels(images.batch(3), LABELS, **options)))
+    singles = list(module.with_real_labels(images, LABELS, **options))
+    assert sorted(batch) == sorted(singles[0]) == ["name", "valid", "valid_rated"]
+    assert batch["valid_rated"].numpy().tolist() == [bool(one["valid_rated"]) for one in singles] == [True, False, True]
+    empty, never, zero = lists(batch["valid"].numpy())
+    assert empty == never != zero
+    assert [one["valid"].numpy().tolist() for one in singles] == [empty, never, zero]
+
+
+@pytest.mark.parametrize("label_sets", [LabelSets.from_lists([], []), LabelSets.from_lists(["a.png"], [[]])])
+def test_labels_without_a_class_give_none(tf, module, label_sets):
+    images = tf.data.Dataset.from_tensor_slices({"file_name": ["a.png"]}).batch(1)
+    one = next(iter(module.with_real_labels(images, label_sets, encoding="padded", ignore_unknown=True)))
+    assert one["real_label"].numpy().tolist() == [[-1]]
+    assert one["real_label_rated"].numpy().tolist() == [len(label_sets) == 1]
+
+
+def test_elements_that_are_not_dicts_are_refused(tf, module):
+    pairs = tf.data.Dataset.from_tensor_slices(([1.0], [2]))
+    assert message(lambda: module.with_real_labels(pairs, LABELS)) == (
+        "the elements of the dataset are not dicts, and so name no image\n"
+        "  allowed: dicts with the feature file_name\n"
+        "  found:   tuple: (TensorSpec(shape=(), dtype=tf.float32, name=None), "
+        "TensorSpec(shape=(), dtype=tf.int32, name=None))\n"
+        "  to mend: map them to dicts first; tfds.load gives dicts unless as_supervised=True"
+    )
+
+
+def test_elements_must_name_their_image(tf, module, images):
+    assert message(lambda: module.with_real_labels(images, LABELS, file_name="path")) == (
+        "the elements of the dataset have no feature path\n"
+        "  found:   file_name, number\n"
+        "  to mend: say which feature names the image: file_name=..."
+    )
+    assert message(lambda: module.with_real_labels(images, LABELS, file_name="number")) == (
+        "the feature number is no file name\n"
+        "  allowed: a string, or a vector of strings\n"
+        "  found:   TensorSpec(shape=(), dtype=tf.int64, name=None)"
+    )
+    assert message(lambda: module.with_real_labels(images.batch(2).batch(2), LABELS)) == (
+        "the feature file_name is no file name\n"
+        "  allowed: a string, or a vector of strings\n"
+        "  found:   TensorSpec(shape=(None, None), dtype=tf.string, name=None)"
+    )
+
+
+def test_a_feature_is_never_overwritten(module, images):
+    assert message(lambda: module.with_real_labels(images, LABELS, feature="number")) == (
+        "the elements of the dataset have a feature number already\n"
+        "  found:   file_name, number\n"
+        "  to mend: call the new one otherwise: feature=..."
+    )
+    taken = images.map(lambda one: {**one, "x_rated": 0})
+    assert sorted(module.with_real_labels(taken, LABELS, feature="x").element_spec) == [
+        *images.element_spec,
+        "x",
+        "x_rated",
+    ]
+    with pytest.raises(DataError, match="have a feature x_rated already"):
+        module.with_real_labels(taken, LABELS, feature="x", ignore_unknown=True)
+
+
+def test_an_encoding_is_one_of_three(module, images):
+    assert message(lambda: module.with_real_labels(images, LABELS, encoding="one-hot")) == (
+        "unknown encoding\n  allowed: ragged, multi-hot, padded\n  found:   'one-hot'"
+    )
+
+
+def test_multi_hot_needs_the_number_of_classes(module, images):
+    unsaid = LabelSets.from_lists(["a.png"], [[0]])
+    assert message(lambda: module.with_real_labels(images, unsaid, encoding="multi-hot")) == (
+        "the label sets do not say how many classes there are\n  to mend: give the number of classes"
+    )
+
+
+def test_the_real_labels_of_all_images_in_the_order_of_class_folders(tf, module, real_original, real_file):
+    from reassess.imagenet import class_folder_order
+
+    names = [f"val/{real_original.images[row]}" for row in class_folder_order(real_original)]
+    images = tf.data.Dataset.from_tensor_slices({"file_name": names}).batch(50_000)
+    found = next(iter(module.with_real_labels(images, str(real_file("real.json")))))["real_label"]
+    sizes = found.row_lengths().numpy()
+    assert np.bincount(sizes).tolist() == [3163, 39394, 5408, 1319, 411, 161, 88, 41, 13, 2]
+    assert found[names.index("val/ILSVRC2012_val_00000003.JPEG")].numpy().tolist() == [230, 231]
+
+
+def test_a_missing_package_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    monkeypatch.delitem(sys.modules, "reassess.integrations.tensorflow", raising=False)
+    with pytest.raises(MissingPackageError) as error:
+        import_module("reassess.integrations.tensorflow")
+    assert str(error.value) == (
+        "labels in a tf.data pipeline needs the package tensorflow, which is not installed\n"
+        "  to mend: pip install 'reassess[tensorflow]'"
+    )

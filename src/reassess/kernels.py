@@ -182,10 +182,15 @@ def rank_best_of_bits(  # type: ignore[no-untyped-def]
 def find_set_bytes(words, found):  # type: ignore[no-untyped-def]
     """Positions of the bytes that are not zero, of memory read as uint64; returns how many, written to `found`."""
     count = 0
-    for w in range(words.size):
-        if words[w]:
-            for byte in range(8):
-                if (words[w] >> np.uint64(8 * byte)) & np.uint64(255):
-                    found[count] = 8 * w + byte
-                    count += 1
+    for start in range(0, words.size, 8):
+        end = min(start + 8, words.size)
+        union = np.uint64(0)
+        for w in range(start, end):
+            union |= words[w]
+        if union:
+            for w in range(start, end):
+                for byte in range(8):
+                    if (words[w] >> np.uint64(8 * byte)) & np.uint64(255):
+                        found[count] = 8 * w + byte
+                        count += 1
     return count

@@ -139,11 +139,12 @@ def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints, In
     if is_multi_hot(target.shape, target.dtype.name, outputs):
         _check_hot(target)
         rows, classes = np.divmod(_set_positions(target), outputs)
-        ends = np.cumsum(np.bincount(rows, minlength=len(target)))
     else:
-        _check_ids(target, outputs)
-        given = target != PADDING
-        classes, ends = target[given], np.cumsum(np.count_nonzero(given, axis=1))
+        _check_range(target, outputs)
+        rows, columns = np.nonzero(target != PADDING)
+        classes = target[rows, columns]
+        _refuse_repeated(target, rows, classes, outputs)
+    ends = np.cumsum(np.bincount(rows, minlength=len(target)))
     return np.concatenate([[0], ends[:-1]])[: len(ends)], ends, classes
 
 
@@ -171,20 +172,24 @@ def _check_hot(target: npt.NDArray[Any]) -> None:
         )
 
 
-def _check_ids(target: npt.NDArray[Any], outputs: int) -> None:
+def _check_range(target: npt.NDArray[Any], outputs: int) -> None:
+    if not target.size or (target.min() >= PADDING and target.max() < outputs):
+        return
     bad = (target < PADDING) | (target >= outputs)
-    if bad.any():
-        row, column = np.argwhere(bad)[0].tolist()
-        raise DataError(
-            "class id out of range",
-            where=f"target, row {row}, column {column}",
-            allowed=f"0 to {outputs - 1}, and -1 where there are no more",
-            found=int(target[row, column]),
-        )
-    ordered = np.sort(target, axis=1)
-    repeated = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != PADDING)).any(axis=1)
+    row, column = np.argwhere(bad)[0].tolist()
+    raise DataError(
+        "class id out of range",
+        where=f"target, row {row}, column {column}",
+        allowed=f"0 to {outputs - 1}, and -1 where there are no more",
+        found=int(target[row, column]),
+    )
+
+
+def _refuse_repeated(target: npt.NDArray[Any], rows: Ints, classes: Ints, outputs: int) -> None:
+    pairs = np.sort(rows * outputs + classes)
+    repeated = pairs[1:] == pairs[:-1]
     if repeated.any():
-        row = int(np.argmax(repeated))
+        row = int(pairs[int(np.argmax(repeated))]) // outputs
         raise DataError(
             "a class is named twice for one image",
             where=f"target, row {row}",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reassess.formats.labels import read_labels as read_labels
     from reassess.formats.labels import read_original as read_original
     from reassess.formats.labels import write_labels as write_labels
+    from reassess.formats.leaderboards import read_leaderboard as read_leaderboard
     from reassess.formats.posteriors import read_posterior as read_posterior
     from reassess.formats.posteriors import write_posterior as write_posterior
     from reassess.formats.predictions import read_predictions as read_predictions
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from reassess.label_changes import LabelDiff as LabelDiff
     from reassess.label_changes import label_diff as label_diff
     from reassess.labels import LabelSets as LabelSets
+    from reassess.leaderboard import Entry as Entry
+    from reassess.leaderboard import Leaderboard as Leaderboard
     from reassess.loading import load_labels as load_labels
     from reassess.loading import load_original as load_original
     from reassess.loading import load_scores as load_scores
@@ -55,6 +58,8 @@ if TYPE_CHECKING:
     from reassess.operating_points import OperatingPoint as OperatingPoint
     from reassess.operating_points import operating_point as operating_point
     from reassess.panel import Panel as Panel
+    from reassess.placement import Placement as Placement
+    from reassess.placement import place as place
     from reassess.posteriors import Posterior as Posterior
     from reassess.posteriors import posterior as posterior
     from reassess.predictions import Predictions as Predictions
@@ -69,26 +74,33 @@ if TYPE_CHECKING:
     from reassess.sheet import gather as gather
     from reassess.tally import Evaluation as Evaluation
     from reassess.thresholds import label_sets as label_sets
+    from reassess.trends import Band as Band
+    from reassess.trends import Trend as Trend
+    from reassess.trends import trend as trend
     from reassess.votes import Votes as Votes
 
 __version__ = "0.1.0"
 
 _ROOM_OF = {
     "Aggregation": "aggregation",
+    "Band": "trends",
     "Classes": "classes",
     "Comparison": "comparison",
     "ConvergenceWarning": "errors",
     "Curve": "curves",
     "DataError": "errors",
+    "Entry": "leaderboard",
     "Evaluation": "tally",
     "Fit": "dawid_skene",
     "Goal": "operating_points",
     "Golden": "golden",
     "LabelDiff": "label_changes",
     "LabelSets": "labels",
+    "Leaderboard": "leaderboard",
     "MissingPackageError": "errors",
     "OperatingPoint": "operating_points",
     "OutputError": "errors",
+    "Placement": "placement",
     "Panel": "panel",
     "Posterior": "posteriors",
     "Predictions": "predictions",
@@ -101,6 +113,7 @@ _ROOM_OF = {
     "Scores": "scores",
     "Sheet": "sheet",
     "SourceError": "errors",
+    "Trend": "trends",
     "Votes": "votes",
     "by_calibration": "aggregation",
     "by_em": "aggregation",
@@ -120,10 +133,12 @@ _ROOM_OF = {
     "load_scores": "loading",
     "load_votes": "loading",
     "operating_point": "operating_points",
+    "place": "placement",
     "posterior": "posteriors",
     "precision_recall": "curves",
     "rank_models": "ranking",
     "read_labels": "formats.labels",
+    "read_leaderboard": "formats.leaderboards",
     "read_original": "formats.labels",
     "read_posterior": "formats.posteriors",
     "read_predictions": "formats.predictions",
@@ -131,6 +146,7 @@ _ROOM_OF = {
     "read_scores": "formats.scores",
     "read_votes": "formats.votes",
     "top1_hits": "accuracy",
+    "trend": "trends",
     "write_labels": "formats.labels",
     "write_posterior": "formats.posteriors",
     "write_predictions": "formats.predictions",

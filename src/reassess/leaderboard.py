@@ -81,13 +81,6 @@ class Leaderboard:
             for accuracy in (entry.original, entry.real):
                 if not 0 <= accuracy <= 100:  # written so that NaN fails
                     raise DataError("an accuracy is not in percent", where=entry, allowed="0 to 100", found=accuracy)
-        if (best := max(self.original.max(), self.real.max())) <= 1:
-            raise DataError(
-                "the accuracies are shares, not percent",
-                allowed="0 to 100",
-                found=f"none above {best:g}",
-                mend="multiply them by 100",
-            )
         seen: set[tuple[str, int | None]] = set()
         for entry in self.entries:
             if (key := (entry.model, entry.image_size)) in seen:

@@ -42,6 +42,11 @@ class Expectation:
     share_below: float
     extrapolated: bool
 
+    @property
+    def side(self) -> str:
+        """Above or below: where the model lies, seen from the line."""
+        return "above" if self.residual >= 0 else "below"
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -78,6 +83,7 @@ class Placement:
             "better": [entry.to_json() for entry in self.better],
             "others": [entry.to_json() for entry in self.others],
             "expected": None if self.expected is None else dict(vars(self.expected)),
+            **({"expected_reason": "too few models"} if self.expected is None else {}),
         }
 
 

@@ -4,6 +4,7 @@ All intervals are over models, the images being given. Rows of one model go toge
 independent, although relatives are not, so that intervals are rather too narrow than too wide.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +19,7 @@ from reassess.regression import Estimate, Polynomial, fit_polynomial
 
 __all__ = ["BANDS", "Band", "Line", "Trend", "trend"]
 
-BANDS = ((70.0, 78.0), (78.0, 84.0), (82.0, 90.0))
+_TOO_FEW = "too few models"
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,24 @@ class Band:
     high: float
 
     def __post_init__(self) -> None:
-        if not self.low < self.high:
-            raise DataError("a band without any accuracy", allowed="from a lower to a higher percent", found=str(self))
+        if not 0 <= self.low < self.high < math.inf:
+            raise DataError(
+                "a band that holds no accuracy", allowed="from a lower to a higher percent", found=str(self)
+            )
 
     def __str__(self) -> str:
         return f"{self.low:g} to {self.high:g}"
 
+    def holds(self, original: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Which accuracies are in the band; bool, of the same shape."""
+        return np.asarray((original >= self.low) & (original < self.high))
+
     def to_json(self) -> dict[str, float]:
         """The object that JSON documents hold."""
         return {"low": self.low, "high": self.high}
+
+
+BANDS = (Band(70, 78), Band(78, 84), Band(82, 90))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +88,7 @@ class Line:
             "rows": self.rows,
             "models": self.models,
             "slope": None if self.slope is None else self.slope.to_json(),
+            **({"slope_reason": _TOO_FEW} if self.slope is None else {}),
         }
 
 
@@ -123,10 +134,11 @@ class Trend:
                 if before.band is not None and after.band is not None
             ],
             "bend": None if self.bend is None else self.bend.to_json(),
+            **({"bend_reason": _TOO_FEW} if self.bend is None else {}),
         }
 
 
-def trend(board: Leaderboard, bands: Sequence[tuple[float, float]] = BANDS) -> Trend:
+def trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     """Fit lines of ReaL accuracy on original accuracy, to all rows and in bands.
 
     Parameters
@@ -134,16 +146,11 @@ def trend(board: Leaderboard, bands: Sequence[tuple[float, float]] = BANDS) -> T
     board
         The leaderboard.
     bands
-        From and to, in percent of original accuracy; the end does not belong to the band. Bands may overlap.
+        In the order in which their slopes are compared, each with the one before; they may overlap.
 
     Returns
     -------
     Trend
-
-    Raises
-    ------
-    DataError
-        A band holds no accuracy.
 
     Examples
     --------
@@ -151,7 +158,7 @@ def trend(board: Leaderboard, bands: Sequence[tuple[float, float]] = BANDS) -> T
     >>> original = np.arange(70, 90)
     >>> real = 100 - (100 - original) ** 2 / 40
     >>> board = Leaderboard(tuple(Entry(f"m{x}", float(x), y) for x, y in zip(original, real)))
-    >>> found = trend(board, [(70, 80), (80, 90)])
+    >>> found = trend(board, [Band(70, 80), Band(80, 90)])
     >>> [round(line.slope.value, 6) for line in found.lines], round(found.bend.value, 6)
     ([1.275, 0.775], -0.05)
 
@@ -159,10 +166,9 @@ def trend(board: Leaderboard, bands: Sequence[tuple[float, float]] = BANDS) -> T
     -----
     Source of the question: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
     """
-    lines = tuple(_line(board, Band(*ends)) for ends in bands)
-    inside = np.zeros(len(board), np.bool_)
-    for line in lines:
-        inside |= _inside(board, line.band)
+    lines = tuple(_line(board, band) for band in bands)
+    nowhere = np.zeros(len(board), np.bool_)
+    inside = np.any([nowhere, *(line.band.holds(board.original) for line in lines if line.band is not None)], axis=0)
     parabola = fit_polynomial(board.original, board.real, board.model_ids, inside=inside, degree=2)
     bend = None
     if parabola is not None:
@@ -172,16 +178,10 @@ def trend(board: Leaderboard, bands: Sequence[tuple[float, float]] = BANDS) -> T
 
 
 def _line(board: Leaderboard, band: Band | None) -> Line:
-    inside = _inside(board, band)
+    inside = np.ones(len(board), np.bool_) if band is None else band.holds(board.original)
     return Line(
         band,
         rows=int(inside.sum()),
         models=np.unique(board.model_ids[inside]).size,
         fit=fit_polynomial(board.original, board.real, board.model_ids, inside=inside),
     )
-
-
-def _inside(board: Leaderboard, band: Band | None) -> npt.NDArray[np.bool_]:
-    if band is None:
-        return np.ones(len(board), np.bool_)
-    return (board.original >= band.low) & (board.original < band.high)

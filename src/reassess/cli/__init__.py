@@ -23,6 +23,7 @@ COMMANDS = {
     "data": "List, find and fetch the known data files.",
     "evaluate": "Measure models against re-assessed labels.",
     "labels": "Cut label sets from scores, or show what changed between two label sets.",
+    "leaderboard": "Compare ReaL accuracy with original accuracy over many models.",
     "raters": "Measure how far each rater can be relied on.",
     "show": "Show all that is known of one image.",
 }

@@ -1,7 +1,6 @@
 """What the commands share: options, progress, tables, and the JSON document around every result."""
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,15 +12,14 @@ import click
 from reassess import __version__
 from reassess.errors import OutputError
 from reassess.formats.files import exists
+from reassess.texts import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Call", "call_options", "console", "plain", "print_table", "say", "tracked"]
+__all__ = ["Call", "call_options", "console", "print_table", "say", "tracked"]
 
 _WIDTH_OF_A_PIPE = 160
-# C0 (but for tab and newline), C1, marks that turn the direction of writing, and halves of characters.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _Item = TypeVar("_Item")
 
 
@@ -114,15 +112,6 @@ _OPTIONS: dict[str, str] = {
     "quiet": "Print nothing but the result.",
     "offline": "Use no network.",
 }
-
-
-def plain(text: str) -> str:
-    r"""A text in which nothing tells a terminal to do anything: names come from files, and files from anywhere.
-
-    >>> print(plain("a\x1b[2Jb"))
-    a\x1b[2Jb
-    """
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def say(text: str, *, err: bool = False) -> None:

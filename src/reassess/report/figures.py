@@ -11,6 +11,7 @@ import numpy.typing as npt
 from reassess.errors import MissingPackageError
 from reassess.formats.files import suffix_of, writing
 from reassess.report.placing import Label, place
+from reassess.texts import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +31,7 @@ class Drawing:
 
     def name(self, text: str, anchors: npt.NDArray[np.float64], **style: Any) -> None:
         """Name what is at one of some places, in units of the axes."""
-        self.names.append((text, anchors, style))
+        self.names.append((plain(text), anchors, style))
 
 
 def save_figure(path: Path, draw: Callable[[Drawing], None], *, title: str, force: bool = False) -> None:
@@ -63,7 +64,15 @@ def save_figure(path: Path, draw: Callable[[Drawing], None], *, title: str, forc
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingPackageError("matplotlib", extra="report", purpose="drawing a figure") from error
-    with rc_context({"font.size": 9, "svg.hashsalt": "reassess", "axes.spines.top": False, "axes.spines.right": False}):
+    with rc_context(
+        {
+            "font.size": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "text.parse_math": False,  # names may hold dollars
+            "svg.hashsalt": "reassess",
+        }
+    ):
         figure = Figure(figsize=(7.2, 5.4), layout="constrained")
         FigureCanvasAgg(figure)
         drawing = Drawing(figure.add_subplot())

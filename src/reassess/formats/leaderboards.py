@@ -1,0 +1,201 @@
+"""Leaderboards as files: tables of results, published ones too, and what ``reassess evaluate --json`` prints."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reassess.errors import DataError, at, some
+from reassess.formats.evaluations import read_entries
+from reassess.formats.files import suffix_of
+from reassess.formats.tables import TABLE_SUFFIXES, column, integers, numbers, read_table
+from reassess.leaderboard import Entry, Leaderboard
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["read_leaderboard"]
+
+_ROUNDING = 0.0015  # of three figures with three decimals each
+_Key = tuple[str, int | None]
+
+
+def read_leaderboard(*paths: str | Path) -> Leaderboard:
+    r"""The leaderboard of one or several files.
+
+    Parameters
+    ----------
+    paths
+        Each is one of: a table (CSV, TSV, JSON lines, Parquet) with the columns model, original and real, in percent;
+        a document of ``reassess evaluate --json``; or the two tables that timm publishes, one with top-1 accuracy on
+        ImageNet and one with top-1 accuracy by ReaL and its difference to the other, joined on model and img_size.
+        Tables may hold img_size and param_count (in millions) too.
+
+    Returns
+    -------
+    Leaderboard; its `left_out` counts the rows that only one of two joined tables has.
+
+    Raises
+    ------
+    DataError
+        A file does not hold a leaderboard; a model stands twice; evaluations are of different images.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "models.csv"
+    >>> _ = path.write_text("model,original,real\na,76.1,82.9\nb,79.5,84.6\n")
+    >>> read_leaderboard(path)
+    Leaderboard(2 rows, 2 models)
+    """
+    files = [Path(path) for path in paths]
+    kinds = {path: suffix_of(path, (*TABLE_SUFFIXES, ".json"), "a leaderboard") for path in files}
+    tables = [_Table(path, read_table(path, text=("model",))) for path in files if kinds[path] != ".json"]
+    entries = [entry for table in tables if table.is_whole for entry in table.entries()]
+    halves = [table for table in tables if not table.is_whole]
+    joined, left_out = _joined(halves) if halves else ([], {})
+    documents = [path for path in files if kinds[path] == ".json"]
+    with at(some(files)):
+        return Leaderboard((*entries, *joined, *read_entries(documents)), left_out)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table with a row for each model and image size: of both accuracies, or of one."""
+
+    path: Path
+    table: "pl.DataFrame"
+
+    @property
+    def is_whole(self) -> bool:
+        return "real" in self.table.columns or "top1" not in self.table.columns
+
+    @property
+    def is_real(self) -> bool:
+        return "top1_diff" in self.table.columns
+
+    @cached_property
+    def keys(self) -> list[_Key]:
+        """Model and image size of each row."""
+        models = self.table[column(self.path, self.table, "model", thing="the model")]
+        if models.null_count():
+            row = models.is_null().arg_max()
+            raise DataError("a model has no name", where=f"{self.path}, row {row}", mend="name every model")
+        sizes = self.table["img_size"] if "img_size" in self.table.columns else None
+        known = [None] * len(models) if sizes is None else integers(self.path, sizes).to_list()
+        return list(zip(models.to_list(), known, strict=True))
+
+    @property
+    def parameters(self) -> list[float | None]:
+        """Millions of parameters, written as 1,013.01 where they are thousands."""
+        if "param_count" not in self.table.columns:
+            return [None] * self.table.height
+        return [None if math.isnan(value) else value for value in self.known("param_count")]
+
+    def known(self, heading: str) -> list[float]:
+        """The numbers of a column, with or without commas between thousands; NaN where there is none."""
+        import polars as pl
+
+        text = self.table[heading].cast(pl.String).str.replace_all(",", "")
+        return numbers(self.path, text.fill_null("nan")).to_list()
+
+    def percent(self, name: str, thing: str) -> list[float]:
+        """The accuracies of a column."""
+        heading = column(self.path, self.table, name, thing=thing)
+        values = numbers(self.path, self.table[heading])
+        for row, value in enumerate(values):
+            if not 0 <= value <= 100:  # written so that NaN fails
+                raise DataError(
+                    "an accuracy is not in percent",
+                    where=f"{self.path}, row {row}, column {heading}",
+                    allowed="0 to 100",
+                    found=value,
+                )
+        if max(values) <= 1:
+            raise DataError(
+                "the accuracies are shares, not percent",
+                where=f"{self.path}, column {heading}",
+                allowed="0 to 100",
+                found=f"none above {max(values):g}",
+                mend="multiply them by 100",
+            )
+        return values.to_list()
+
+    def entries(self) -> Iterator[Entry]:
+        """The rows of a table of both accuracies."""
+        original = self.percent("original", "original accuracy")
+        real = self.percent("real", "ReaL accuracy")
+        parameters = self.parameters
+        for (model, size), row in self.rows.items():
+            yield Entry(model, original[row], real[row], size, parameters[row])
+
+    @cached_property
+    def rows(self) -> dict[_Key, int]:
+        """Row of each model and image size."""
+        found: dict[_Key, int] = {}
+        for row, key in enumerate(self.keys):
+            if key in found:
+                raise DataError(
+                    "a model stands twice",
+                    where=f"{self.path}, rows {found[key]} and {row}",
+                    found=_in_words(key),
+                    mend="keep one row for each model and image size",
+                )
+            found[key] = row
+        return found
+
+
+def _joined(halves: Sequence[_Table]) -> tuple[list[Entry], dict[str, int]]:
+    """The rows of a table of original accuracy and one of ReaL accuracy; how many only one of them has."""
+    original, real = _pair(halves)
+    both = [key for key in original.rows if key in real.rows]
+    if not both:
+        raise DataError(
+            "the two tables have no model in common",
+            where=f"{original.path} and {real.path}",
+            found=f"{_in_words(original.keys[0])} and {_in_words(real.keys[0])}",
+            mend="take both from one release",
+        )
+    accuracies, real_accuracies = original.percent("top1", "accuracy"), real.percent("top1", "accuracy")
+    parameters, differences = original.parameters, real.known("top1_diff")
+    entries = []
+    for key in both:
+        row, real_row = original.rows[key], real.rows[key]
+        entry = Entry(key[0], accuracies[row], real_accuracies[real_row], key[1], parameters[row])
+        _check_difference(real.path, real_row, entry, differences[real_row])
+        entries.append(entry)
+    only = {half.path: len(half.rows) - len(both) for half in (original, real)}
+    return entries, {f"only in {path}": count for path, count in only.items() if count}
+
+
+def _pair(halves: Sequence[_Table]) -> tuple[_Table, _Table]:
+    """The table of original accuracy and that of ReaL accuracy."""
+    real = [half for half in halves if half.is_real]
+    original = [half for half in halves if not half.is_real]
+    if len(real) != 1 or len(original) != 1:
+        raise DataError(
+            "tables that hold one accuracy, top1, go in twos",
+            where=some([half.path for half in halves]),
+            allowed="one of ImageNet, and one of ReaL, which has the column top1_diff too",
+            found=f"{len(original)} without top1_diff, {len(real)} with it",
+            mend="give both, or a table with the columns model, original and real",
+        )
+    return original[0], real[0]
+
+
+def _check_difference(path: Path, row: int, entry: Entry, stated: float) -> None:
+    """Refuse tables that are not of one release, by the difference of accuracies that one of them states."""
+    if abs(entry.real - entry.original - stated) > _ROUNDING:
+        raise DataError(
+            "the two tables do not belong together",
+            where=f"{path}, row {row}, {entry}",
+            allowed=f"the difference of the two accuracies, {entry.real - entry.original:.3f}",
+            found=f"top1_diff {stated:g}",
+            mend="take both from one release",
+        )
+
+
+def _in_words(key: _Key) -> str:
+    return key[0] if key[1] is None else f"{key[0]} at {key[1]}"

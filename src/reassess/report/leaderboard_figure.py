@@ -1,0 +1,139 @@
+"""A leaderboard as a figure: ReaL accuracy over original accuracy, the lines of the bands, and the user's models."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from reassess.placement import Placement
+from reassess.report.figures import Drawing, along, save_figure
+from reassess.trends import Line, Trend
+
+__all__ = ["draw_leaderboard"]
+
+_COLOURS = ("#0072b2", "#b34700", "#000000", "#7b3294")  # of different lightness, too
+_DASHES = ("-", "--", "-.", ":")
+_POINTS = "#9a9a9a"
+_FRAME = "#444444"
+_MANY = 200  # with more rows, points are smaller
+_MARGIN = 0.04  # of what is drawn, around it
+_SAMPLES = 120  # places along a line that names should not cover
+
+
+def draw_leaderboard(
+    path: Path,
+    trend: Trend,
+    placements: Sequence[Placement] = (),
+    *,
+    level: float | None = None,
+    force: bool = False,
+) -> None:
+    """Draw a leaderboard, its lines, and models among the others.
+
+    Parameters
+    ----------
+    path
+        An svg, png or pdf file.
+    trend
+        The lines through the leaderboard. What is left of the first band is not drawn, and said to be left out.
+    placements
+        The user's models, drawn as stars; they are always in the picture.
+    level
+        ReaL accuracy of the original labels themselves, in percent.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    MissingPackageError
+        matplotlib is not installed.
+    OutputError
+        The file exists, or cannot be written.
+    """
+    save_figure(path, lambda drawing: _draw(drawing, trend, placements, level), title="Leaderboard", force=force)
+
+
+def _draw(drawing: Drawing, trend: Trend, placements: Sequence[Placement], level: float | None) -> None:
+    start = _start(trend, placements)
+    _draw_points(drawing, trend, start)
+    for i, line in enumerate(trend.lines):
+        _draw_line(drawing, trend, line, _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)])
+    for placement in placements:
+        _draw_placement(drawing, placement)
+    _finish_axes(drawing, trend, start)
+    _draw_levels(drawing, level)
+
+
+def _start(trend: Trend, placements: Sequence[Placement]) -> float:
+    """The original accuracy from which on rows are drawn: a few far away would squeeze all others into a corner."""
+    starts = [line.band.low for line in trend.lines if line.band is not None and line.fit is not None]
+    return min(starts + [placement.entry.original for placement in placements]) if starts else -np.inf
+
+
+def _draw_points(drawing: Drawing, trend: Trend, start: float) -> None:
+    board = trend.board
+    at = np.column_stack([board.original, board.real])[board.original >= start]
+    size = 2.6 if len(at) > _MANY else 4.5
+    drawing.axes.plot(*at.T, "o", markersize=size, color=_POINTS, alpha=0.55, markeredgewidth=0, zorder=2)
+    drawing.drawn.append(at)
+
+
+def _draw_line(drawing: Drawing, trend: Trend, line: Line, colour: str, dashes: str) -> None:
+    if line.fit is None or line.slope is None or line.band is None:
+        return
+    inside = trend.board.original[line.band.holds(trend.board.original)]
+    ends = np.array([[x, line.fit.at(x)] for x in (inside.min(), inside.max())])
+    drawing.axes.plot(*ends.T, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
+    drawing.drawn.append(along(ends, _SAMPLES))
+    low, high = line.slope.interval
+    text = f"{line} %: slope {line.slope.value:.2f}\n({low:.2f} to {high:.2f})"
+    drawing.name(text, along(ends, 9)[1:-1], color=colour)
+
+
+def _draw_placement(drawing: Drawing, placement: Placement) -> None:
+    entry = placement.entry
+    at = np.array([[entry.original, entry.real]])
+    drawing.axes.plot(*at.T, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
+    drawing.drawn.append(at)
+    text = f"{entry}\nReaL {entry.real:.2f} %, rank {placement.real_rank:,} of {placement.of:,}"
+    if (expected := placement.expected) is not None:
+        text += f"\n{abs(expected.residual):.2f} {expected.side} the line of the {expected.rows:,} nearest"
+    drawing.name(text, at, color="#a00000", fontweight="bold")
+
+
+def _draw_levels(drawing: Drawing, level: float | None) -> None:
+    """Where ReaL accuracy is that of the original labels themselves, and where it is the same as original accuracy."""
+    axes = drawing.axes
+    left, right = axes.get_xlim()
+    bottom, top = axes.get_ylim()
+    same = np.array([[x, x] for x in (max(left, bottom), min(right, top))])
+    if same[0, 0] < same[1, 0]:
+        axes.plot(*same.T, ":", color=_FRAME, linewidth=0.9, zorder=3)
+        drawing.drawn.append(along(same, _SAMPLES))
+        drawing.name("the same accuracy by both", along(same, 9)[1:-1], color=_FRAME)
+    if level is not None:
+        free = _MARGIN * (top - bottom)
+        axes.set_ylim(min(bottom, level - free), max(top, level + free))
+        ends = np.array([[x, level] for x in (left, right)])
+        axes.plot(*ends.T, "-", color=_FRAME, linewidth=0.8, zorder=3)
+        drawing.drawn.append(along(ends, _SAMPLES))
+        drawing.name(f"the original labels themselves: {level:.2f} %", along(ends, 12)[1:-1], color=_FRAME)
+
+
+def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
+    axes, board = drawing.axes, trend.board
+    drawn = np.concatenate(drawing.drawn)
+    low, high = drawn.min(axis=0), drawn.max(axis=0)
+    margin = np.maximum(_MARGIN * (high - low), 0.1)
+    axes.set(
+        xlabel="top-1 accuracy by the original labels, %",
+        ylabel="top-1 accuracy by the re-assessed labels (ReaL), %",
+        xlim=(low[0] - margin[0], high[0] + margin[0]),
+        ylim=(low[1] - margin[1], high[1] + margin[1]),
+    )
+    axes.grid(color="#e4e4e4", linewidth=0.6)
+    axes.set_axisbelow(True)
+    hidden = int(np.sum(board.original < start))
+    left_out = f", {hidden:,} of them below {start:g} % and not shown" if hidden else ""
+    heading = f"{len(board):,} results of {board.models:,} models{left_out}; slopes with 95 % intervals over models"
+    axes.set_title(heading, fontsize=8, loc="left")

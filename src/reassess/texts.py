@@ -1,0 +1,17 @@
+"""Texts from files, made harmless."""
+
+import re
+
+__all__ = ["plain"]
+
+# C0 (but for tab and newline), C1, marks that turn the direction of writing, and halves of characters.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    r"""A text in which nothing tells a terminal, or a figure, to do anything: names come from files of anywhere.
+
+    >>> print(plain("a\x1b[2Jb"))
+    a\x1b[2Jb
+    """
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)

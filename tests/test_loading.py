@@ -7,7 +7,15 @@ import pytest
 from reassess.classes import Classes
 from reassess.errors import DataError
 from reassess.labels import LabelSets
-from reassess.loading import expert_share, imagenet_classes, load_labels, load_original, load_scores, load_votes
+from reassess.loading import (
+    expert_share,
+    imagenet_classes,
+    load_labels,
+    load_original,
+    load_scores,
+    load_votes,
+    with_imagenet_classes,
+)
 from reassess.names import validation_names
 from reassess.votes import Votes
 
@@ -41,7 +49,7 @@ def test_a_file_that_names_all_1000_wnids_needs_no_list(tmp_path, no_known_data)
     given = {FIRST: WNIDS[::-1], SECOND: [WNIDS[7]]}
     found = load_labels(write(tmp_path / "labels.json", given))
     assert found.sets() == {FIRST: frozenset(range(1000)), SECOND: {7}}
-    assert found.classes == Classes(1000, wnids=tuple(WNIDS))
+    assert found.classes == with_imagenet_classes(found).classes == Classes(1000, wnids=tuple(WNIDS))
     original = load_original(write(tmp_path / "o.txt", "\n".join(WNIDS[i % 1000] for i in range(50_000))))
     assert original.indices.tolist() == [i % 1000 for i in range(50_000)]
 

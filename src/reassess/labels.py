@@ -152,7 +152,7 @@ class LabelSets:
         own, other = (one.wnids or one.names for one in (self.classes, classes))
         if own == other or (own and own in (classes.wnids, classes.names)):
             return replace(self, classes=classes)
-        if self.classes.ranked and not other and len(own) == classes.count:  # all of them: the ranks are the ids
+        if not other and len(own) == classes.count:  # all of them: the ranks are the ids
             return replace(self, classes=replace(self.classes, ranked=False))
         if self.indices.size and ((self.classes.ranked and not other) or (classes.ranked and not own)):
             raise DataError(

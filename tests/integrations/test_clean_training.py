@@ -1,0 +1,150 @@
+"""CleanTraining: the images on a list, by name, and nothing else; what the data set lacks is counted."""
+
+import sys
+from contextlib import nullcontext
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.errors import DataError, MissingPackageError, ReassessWarning
+
+
+@pytest.fixture(scope="module")
+def tv(needs):
+    needs("torchvision")
+    return import_module("reassess.integrations.torchvision")
+
+
+@pytest.fixture
+def training(tv, tmp_path):
+    """A folder of two classes and five images, as torchvision reads it."""
+    from PIL import Image
+    from torchvision.datasets import ImageFolder
+
+    for wnid, number in [("n01440764", 10026), ("n01440764", 7), ("n01443537", 2), ("n01443537", 11), ("n01443537", 7)]:
+        (tmp_path / "train" / wnid).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (number % 256, 0, 0)).save(tmp_path / "train" / wnid / f"{wnid}_{number}.JPEG")
+    return ImageFolder(tmp_path / "train")
+
+
+def names(samples) -> list[str]:
+    return [Path(path).name for path, _ in samples]
+
+
+def dataset_of(paths):
+    """A data set in so far as CleanTraining looks at it."""
+    samples = [(path, 0) for path in paths]
+    return SimpleNamespace(samples=samples, classes=["cat"], class_to_idx={"cat": 0})
+
+
+def test_the_listed_images_are_kept_in_the_order_of_the_data_set(tv, training):
+    clean = tv.CleanTraining(training, ["n01443537_7.JPEG", "n01443537_11.JPEG", "n01440764_10026.JPEG"])
+    assert names(clean.samples) == ["n01440764_10026.JPEG", "n01443537_11.JPEG", "n01443537_7.JPEG"]
+    assert (len(clean), clean.targets, clean.missing) == (3, [0, 1, 1], 0)
+    assert clean.classes == training.classes == ["n01440764", "n01443537"]
+    assert clean.class_to_idx == training.class_to_idx
+    assert [target for _, target in clean] == clean.targets
+    assert [image.getpixel((0, 0))[0] for image, _ in clean] == pytest.approx([10026 % 256, 11, 7], abs=3)
+
+
+def test_the_list_may_be_a_file_and_folders_and_extensions_do_not_count(tv, training, tmp_path):
+    listed = tmp_path / "fnames_clean.txt"
+    listed.write_bytes(b"n01443537/n01443537_2.jpg\r\n\nn01440764_7\n")
+    for files in (listed, str(listed), iter(listed.read_text().splitlines())):
+        assert names(tv.CleanTraining(training, files).samples) == ["n01440764_7.JPEG", "n01443537_2.JPEG"]
+
+
+def test_the_known_list_is_the_default(tv, training, tmp_path, monkeypatch):
+    monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("REASSESS_DATA", str(tmp_path))
+    (tmp_path / "fnames_clean.txt").write_text("n01443537_2.JPEG\n")
+    assert names(tv.CleanTraining(training).samples) == ["n01443537_2.JPEG"]
+
+
+def test_names_that_the_data_set_does_not_hold_are_counted_and_said(tv, training):
+    listed = ["n01443537_2.JPEG", *(f"n01443537_{number}.JPEG" for number in range(3, 7)), "n01443537_3.JPEG"]
+    with pytest.warns(ReassessWarning) as seen:
+        clean = tv.CleanTraining(training, listed)
+    assert [str(warning.message) for warning in seen] == [
+        "4 of the 5 images on the list are not in the data set: n01443537_3, n01443537_4, n01443537_5 and 1 more"
+    ]
+    assert Path(seen[0].filename) == Path(__file__)
+    assert repr(clean) == ("Dataset CleanTraining\n    Number of datapoints: 1 of 5\n    On the list and not here: 4")
+
+
+paths = st.lists(st.sampled_from([f"{folder}/{stem}.JPEG" for folder in "ab" for stem in "cdefg"]), unique=True)
+
+
+@given(paths, st.sets(st.sampled_from("cdefgh"), min_size=1))
+def test_an_image_is_kept_if_and_only_if_it_is_listed(needs, paths, listed):
+    needs("torchvision")
+    module = import_module("reassess.integrations.clean_training")
+    stems = [Path(path).stem for path in paths]
+    kept = [row for row, stem in enumerate(stems) if stem in listed]
+    if len({stems[row] for row in kept}) < len(kept) or not kept:
+        with pytest.raises(DataError):
+            module.CleanTraining(dataset_of(paths), listed)
+    else:
+        missing = listed - set(stems)
+        with pytest.warns(ReassessWarning) if missing else nullcontext():
+            clean = module.CleanTraining(dataset_of(paths), listed)
+        assert (list(clean.indices), clean.missing) == (kept, len(missing))
+
+
+# --- bad input ------------------------------------------------------------------------------------------------------
+
+
+def said(call) -> str:
+    with pytest.raises(DataError) as error:
+        call()
+    return str(error.value)
+
+
+def test_a_data_set_without_file_names_is_an_error(tv):
+    from torchvision.datasets import FakeData
+
+    assert said(lambda: tv.CleanTraining(FakeData(), ["a.JPEG"])) == (
+        "the data set does not say which files its images are\n"
+        "  allowed: one with samples, such as torchvision's ImageFolder and ImageNet\n"
+        "  found:   FakeData"
+    )
+
+
+def test_a_list_of_other_images_is_an_error(tv, training):
+    root = training.root
+    assert said(lambda: tv.CleanTraining(training, ["b.JPEG", "c.JPEG", "a.JPEG"])) == (
+        "no image of the data set is on the list\n"
+        "  allowed: names such as a, b and 1 more\n"
+        f"  found:   {root}/n01440764/n01440764_10026.JPEG, {root}/n01440764/n01440764_7.JPEG and 3 more\n"
+        "  to mend: give a data set of the training images"
+    )
+
+
+def test_two_images_of_a_listed_name_are_an_error_and_two_of_another_are_not(tv):
+    dataset = dataset_of(["a/1.JPEG", "b/1.png", "b/2.JPEG"])
+    assert said(lambda: tv.CleanTraining(dataset, ["1.JPEG"])) == (
+        "two images have a name that is on the list\n  found:   a/1.JPEG and b/1.png\n  to mend: rename one of them"
+    )
+    assert names(tv.CleanTraining(dataset, ["2.JPEG"]).samples) == ["2.JPEG"]
+
+
+def test_a_list_that_is_not_there_is_an_error(tv, training):
+    assert said(lambda: tv.CleanTraining(training, "clean.txt")).startswith(
+        "no such file, and no known source of that name\n  where:   clean.txt\n"
+    )
+
+
+def test_a_missing_package_is_said(tv, monkeypatch):
+    for module in ("torch", "torch.utils.data"):
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, "reassess.integrations.clean_training")
+    with pytest.raises(MissingPackageError) as error:
+        import_module("reassess.integrations.clean_training")
+    assert str(error.value) == (
+        "a subset of a data set needs the package torch, which is not installed\n"
+        "  to mend: pip install 'reassess[torchvision]'"
+    )

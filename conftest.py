@@ -19,6 +19,7 @@ _NEEDED_BY = {
     "clean_training": "torchvision",
     "huggingface": "datasets",
     "jax": "jax",
+    "jax_ranks": "jax",
     "keras": "keras",
     "tensorflow": "tensorflow",
     "tfds": "tensorflow_datasets",

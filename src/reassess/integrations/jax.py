@@ -1,0 +1,157 @@
+"""ReaL accuracy in JAX: a pure function from the arrays of a batch to integer counts that add up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from reassess.accuracy import check_topk
+from reassess.errors import DataError, MissingPackageError
+from reassess.integrations.compiled import refuse_counted
+from reassess.targets import is_multi_hot
+
+try:
+    import jax
+    import jax.numpy as jnp
+except ImportError as error:
+    raise MissingPackageError("jax", extra="jax", purpose="counting hits in JAX") from error
+
+from reassess.integrations.jax_ranks import rank_best
+
+__all__ = ["Counts", "accuracy", "count_hits"]
+
+_SCORE_TYPES = ("bfloat16", "float16", "float32", "float64")
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["hits", "n", "empty", "nan", "ill_formed"],
+    meta_fields=["top_k"],
+)
+@dataclass(frozen=True)
+class Counts:
+    """Counts of images, int32, a pytree; they add up with ``+``, `jax.lax.psum`, or any other sum over their leaves.
+
+    Parameters
+    ----------
+    top_k
+        Static: for which k hits are counted, ascending.
+    hits
+        Shape (len(top_k),): any of the k highest classes is valid.
+    n
+        Images with a valid class.
+    empty
+        Images without one, in neither `hits` nor `n`.
+    nan
+        Images with a score that is NaN.
+    ill_formed
+        Images whose valid classes hold an id twice or out of range, or another number than 0 and 1.
+    """
+
+    top_k: tuple[int, ...]
+    hits: jax.Array
+    n: jax.Array
+    empty: jax.Array
+    nan: jax.Array
+    ill_formed: jax.Array
+
+    def __add__(self, other: "Counts") -> "Counts":
+        if self.top_k != other.top_k:
+            raise DataError("hits are counted for different k", allowed=self.top_k, found=other.top_k)
+        return jax.tree.map(jnp.add, self, other)
+
+
+def count_hits(
+    scores: jax.Array,
+    valid: jax.Array,
+    *,
+    mask: jax.Array | None = None,
+    top_k: Sequence[int] = (1, 5),
+) -> Counts:
+    """Count the images of a batch whose highest classes are valid; for `jax.jit`, `vmap` and sharded arrays too.
+
+    Parameters
+    ----------
+    scores
+        bfloat16, float16, float32 or, with 64 bits enabled, float64, shape (B, classes): a higher score ranks first,
+        equal scores by class id.
+    valid
+        The valid classes. As wide as the scores: multi-hot, 0 or 1 for each class. Otherwise integers, shape
+        (B, most classes of an image): class ids, and -1 where there are no more of them; this is the faster form.
+    mask
+        bool, shape (B,): False for a row that is no image, such as the padding of the last batch; whatever stands in
+        it is ignored.
+    top_k
+        For which k to count hits.
+
+    Raises
+    ------
+    DataError
+        Shapes or types are not as above. What only the values tell is counted, and `accuracy` raises.
+
+    Examples
+    --------
+    >>> scores = jnp.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4], [0.2, 0.2, 0.6]])
+    >>> counts = count_hits(scores, jnp.array([[1, 2], [2, -1], [-1, -1]]), top_k=(1, 2))
+    >>> counts.hits.tolist(), int(counts.n), int(counts.empty)
+    ([1, 2], 2, 1)
+    >>> accuracy(counts + counts)
+    {1: 0.5, 2: 1.0}
+
+    Notes
+    -----
+    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
+    """
+    table, target = _read_scores(scores), jnp.asarray(valid)
+    is_hot = is_multi_hot(target.shape, target.dtype.name, table.shape[1])
+    shown = jnp.ones(len(table), bool) if mask is None else jnp.asarray(mask)
+    for given, found in (("target", target.shape[:1]), ("mask", shown.shape)):
+        if found != table.shape[:1]:
+            raise DataError(f"not one {given} a row of scores", allowed=f"{len(table):,} rows", found=f"shape {found}")
+    return _count(table, target, shown.astype(bool), is_hot, check_topk(top_k, table.shape[1]))
+
+
+def accuracy(counts: Counts) -> dict[int, float | None]:
+    """ReaL accuracy at each k, in [0, 1]; None where no image has a valid class.
+
+    Raises
+    ------
+    DataError
+        A score was NaN, or valid classes ill-formed; the counts are several, not yet added up.
+    """
+    found = jax.device_get(counts)
+    if np.ndim(found.n):
+        raise DataError("counts are not added up", allowed="one n", found=f"n of shape {np.shape(found.n)}")
+    refuse_counted(int(found.nan), int(found.ill_formed))
+    return {k: int(hits) / int(found.n) if found.n else None for k, hits in zip(found.top_k, found.hits, strict=True)}
+
+
+def _read_scores(scores: jax.Array) -> jax.Array:
+    table = jnp.asarray(scores)
+    if table.ndim != 2 or not table.shape[1] or table.dtype.name not in _SCORE_TYPES:
+        raise DataError(
+            "scores must be floats, one row an image and one column a class",
+            allowed=f"{', '.join(_SCORE_TYPES)} of shape (images, classes)",
+            found=f"{table.dtype} {table.shape}",
+        )
+    if getattr(scores, "dtype", table.dtype) != table.dtype:
+        raise DataError(
+            "JAX would round the scores, and ties would appear",
+            allowed=table.dtype,
+            found=scores.dtype,
+            mend='jax.config.update("jax_enable_x64", True)',
+        )
+    return table
+
+
+@partial(jax.jit, static_argnums=(3, 4))
+def _count(scores: jax.Array, target: jax.Array, shown: jax.Array, is_hot: bool, top_k: tuple[int, ...]) -> Counts:
+    rank, is_empty, is_nan, is_ill_formed = rank_best(scores, target, is_hot)
+
+    def count(images: jax.Array) -> jax.Array:
+        return jnp.sum(images, axis=0, dtype=jnp.int32)
+
+    scored = shown & ~is_empty
+    hits = scored[:, None] & (rank[:, None] < jnp.array(top_k, jnp.int32))
+    return Counts(top_k, *map(count, (hits, scored, shown & is_empty, shown & is_nan, shown & is_ill_formed)))

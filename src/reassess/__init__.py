@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from reassess.ranking import rank_models as rank_models
     from reassess.rater_model import RaterModel as RaterModel
     from reassess.rater_model import calibrate as calibrate
+    from reassess.relabelling import Relabelling as Relabelling
+    from reassess.relabelling import relabel as relabel
     from reassess.running import RealAccuracy as RealAccuracy
     from reassess.scores import Scores as Scores
     from reassess.sheet import Sheet as Sheet
@@ -77,6 +79,8 @@ if TYPE_CHECKING:
     from reassess.trends import Band as Band
     from reassess.trends import Trend as Trend
     from reassess.trends import trend as trend
+    from reassess.uncertainty import LabelUncertainty as LabelUncertainty
+    from reassess.uncertainty import label_uncertainty as label_uncertainty
     from reassess.votes import Votes as Votes
 
 __version__ = "0.1.0"
@@ -96,6 +100,7 @@ _ROOM_OF = {
     "Golden": "golden",
     "LabelDiff": "label_changes",
     "LabelSets": "labels",
+    "LabelUncertainty": "uncertainty",
     "Leaderboard": "leaderboard",
     "MissingPackageError": "errors",
     "OperatingPoint": "operating_points",
@@ -110,6 +115,7 @@ _ROOM_OF = {
     "RealAccuracy": "running",
     "ReassessError": "errors",
     "ReassessWarning": "errors",
+    "Relabelling": "relabelling",
     "Scores": "scores",
     "Sheet": "sheet",
     "SourceError": "errors",
@@ -128,6 +134,7 @@ _ROOM_OF = {
     "golden_truth": "golden",
     "label_diff": "label_changes",
     "label_sets": "thresholds",
+    "label_uncertainty": "uncertainty",
     "load_labels": "loading",
     "load_original": "loading",
     "load_scores": "loading",
@@ -145,6 +152,7 @@ _ROOM_OF = {
     "read_rater_model": "formats.rater_model",
     "read_scores": "formats.scores",
     "read_votes": "formats.votes",
+    "relabel": "relabelling",
     "top1_hits": "accuracy",
     "trend": "trends",
     "write_labels": "formats.labels",

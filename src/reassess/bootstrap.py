@@ -13,7 +13,9 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["apart", "common_hits", "difference_interval", "percentile_bounds", "resampled_hits"]
+from reassess.errors import DataError
+
+__all__ = ["apart", "check_replicates", "common_hits", "difference_interval", "percentile_bounds", "resampled_hits"]
 
 _TAIL = 0.025  # of a 95 % interval, at either end
 _BLOCK = 4096  # images in one matrix product, whose sums are exact in float32: they are far below 2 ** 24
@@ -154,6 +156,13 @@ def percentile_bounds(samples: npt.NDArray[_Number]) -> tuple[npt.NDArray[_Numbe
     below = math.ceil(_TAIL * len(samples))
     ordered = np.sort(samples, axis=0)
     return ordered[below - 1], ordered[-below]
+
+
+def check_replicates(replicates: int) -> None:
+    """Raise `DataError` if replicates are too few for a 95 % interval, beyond which one lies at either end."""
+    fewest = math.ceil(1 / _TAIL)
+    if replicates < fewest:
+        raise DataError("too few replicates for a 95 % interval", allowed=f"{fewest} or more", found=replicates)
 
 
 def _lowest(only_a: int, only_b: int, n: int) -> int:

@@ -8,17 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.arrays import freeze
-from reassess.bootstrap import apart, common_hits, percentile_bounds, resampled_hits
+from reassess.bootstrap import apart, check_replicates, common_hits, percentile_bounds, resampled_hits
 from reassess.comparison import Comparison, compare
 from reassess.errors import DataError
 from reassess.intervals import Proportion
 from reassess.mcnemar import holm
 from reassess.panel import Panel
+from reassess.ranks import ranks
 
 __all__ = ["Gaps", "Ranking", "rank_models"]
 
 _Ints = npt.NDArray[np.int64]
-_FEWEST = 40  # replicates of which one lies beyond either end of a 95 % interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,13 +167,14 @@ def rank_models(panel: Panel, *, replicates: int = 1000, seed: int = 0) -> Ranki
     """
     if not panel.scored.any():
         raise DataError("no image is scored", mend="give predictions of images that have valid labels")
-    if replicates < _FEWEST:
-        raise DataError("too few replicates for a 95 % interval", allowed=f"{_FEWEST} or more", found=replicates)
+    check_replicates(replicates)
     hits, known = panel.valid[:, panel.scored], panel.original_known
     totals = np.count_nonzero(hits, axis=1)
     order = np.array(sorted(range(len(totals)), key=lambda row: (-totals[row], panel.models[row])))
     names, hits, totals = [panel.models[row] for row in order.tolist()], hits[order], totals[order]
-    low, high = percentile_bounds(_ranks(resampled_hits(hits, replicates=replicates, seed=seed)))
+    low, high = percentile_bounds(
+        np.stack([ranks(drawn) for drawn in resampled_hits(hits, replicates=replicates, seed=seed)])
+    )
     neighbours = tuple(compare(panel, a, b) for a, b in pairwise(names))
     original = panel.original_hit[order][:, known] if known.any() else None
     by_original = None if original is None else np.count_nonzero(original, axis=1)
@@ -181,8 +182,8 @@ def rank_models(panel: Panel, *, replicates: int = 1000, seed: int = 0) -> Ranki
         models=tuple(names),
         real=_proportions(totals, hits.shape[1]),
         original=None if by_original is None else _proportions(by_original, int(np.count_nonzero(known))),
-        ranks=_ranks(totals[None])[0],
-        original_ranks=None if by_original is None else _ranks(by_original[None])[0],
+        ranks=ranks(totals),
+        original_ranks=None if by_original is None else ranks(by_original),
         low=low,
         high=high,
         neighbours=neighbours,
@@ -195,13 +196,6 @@ def rank_models(panel: Panel, *, replicates: int = 1000, seed: int = 0) -> Ranki
 
 def _proportions(hits: npt.NDArray[np.integer], n: int) -> tuple[Proportion, ...]:
     return tuple(Proportion(of_model, n) for of_model in hits.tolist())
-
-
-def _ranks(hits: npt.NDArray[np.integer]) -> _Ints:
-    """Rank of each column in each row: 1 and the number of higher values."""
-    ordered = np.sort(hits, axis=1)
-    rows = zip(ordered, hits, strict=True)
-    return np.stack([1 + ordered.shape[1] - np.searchsorted(best, row, side="right") for best, row in rows])
 
 
 def _gaps(real: npt.NDArray[np.bool_], original: npt.NDArray[np.bool_]) -> Gaps:

@@ -10,7 +10,7 @@ __all__ = ["kendall", "ranks", "spearman"]
 Floats = npt.NDArray[np.float64]
 
 
-def ranks(values: Floats) -> npt.NDArray[np.int64]:
+def ranks(values: npt.NDArray[np.floating | np.integer]) -> npt.NDArray[np.int64]:
     """Rank of each value, the highest being 1: 1 and the number of higher ones, so that equals share a rank.
 
     >>> ranks(np.array([3.0, 5.0, 3.0, 1.0]))

@@ -173,12 +173,16 @@ def _states(labels: LabelSets, label_rows: npt.NDArray[np.int64], known: npt.NDA
     return state
 
 
-def refuse_unknown(images: tuple[str, ...], unknown: npt.NDArray[np.int64], labels: LabelSets) -> None:
+def refuse_unknown(
+    images: tuple[str, ...],
+    unknown: npt.NDArray[np.int64],
+    labels: LabelSets,
+    mend: str = "check the names, try --match name or --match stem, or leave such images out with --ignore-unknown",
+) -> None:
     """Raise `DataError` if there are images, given as positions, that the label sets and whatever else do not know."""
     if not unknown.size:
         return
     names = [images[row] for row in unknown.tolist()]
-    mend = "check the names, try --match name or --match stem, or leave such images out with --ignore-unknown"
     for number, step in ((0, "add 1 to"), (VALIDATION_IMAGES + 1, "subtract 1 from")):
         if any(f"ILSVRC2012_val_{number:08d}" in name for name in names):
             mend = f"ImageNet's validation images count from 1 to {VALIDATION_IMAGES}: {step} the number in every name"

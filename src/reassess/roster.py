@@ -58,7 +58,8 @@ class Roster:
         images = tuple(images)
         rows = join(images, labels.images, where="the images")
         if not ignore_unknown:
-            refuse_unknown(images, np.flatnonzero(rows < 0), labels)
+            mend = "check the names, or leave such images out with ignore_unknown=True"
+            refuse_unknown(images, np.flatnonzero(rows < 0), labels, mend)
         return cls(images, labels, rows, numbered=True)
 
     @cached_property

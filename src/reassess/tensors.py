@@ -32,21 +32,25 @@ def as_array(given: Any) -> tuple[npt.NDArray[Any], bool]:
     >>> as_array([[0.5, 0.25]])
     (array([[0.5 , 0.25]]), False)
     """
-    if isinstance(given, np.ndarray):
-        array = given
-    elif "torch" in sys.modules and isinstance(given, sys.modules["torch"].Tensor):
+    try:
+        return _read(given)
+    except Exception as error:  # each library raises its own
+        raise DataError(
+            "numpy cannot read this array",
+            allowed="an array with its values, on the CPU or where they can be fetched from",
+            found=f"{type(given).__module__}.{type(given).__qualname__}: {str(error).splitlines()[0]}",
+            mend="within a compiled function (tf.function, jax.jit), use the functions of reassess.integrations",
+        ) from error
+
+
+def _read(given: Any) -> tuple[npt.NDArray[Any], bool]:
+    if "torch" in sys.modules and isinstance(given, sys.modules["torch"].Tensor):
         return _of_torch(given)
+    if isinstance(given, np.ndarray):  # a map of a file stays one
+        array = given
     else:
-        try:
-            speaks_dlpack_alone = hasattr(given, "__dlpack__") and not hasattr(given, "__array__")
-            array = np.from_dlpack(given) if speaks_dlpack_alone else np.asarray(given)
-        except Exception as error:  # each library raises its own
-            raise DataError(
-                "numpy cannot read this array",
-                allowed="an array with its values, on the CPU or where they can be fetched from",
-                found=f"{type(given).__module__}.{type(given).__qualname__}: {error}",
-                mend="within a compiled function (tf.function, jax.jit), use the functions of reassess.integrations",
-            ) from error
+        speaks_dlpack_alone = hasattr(given, "__dlpack__") and not hasattr(given, "__array__")
+        array = np.from_dlpack(given) if speaks_dlpack_alone else np.asarray(given)
     return (array.view(np.int16), True) if array.dtype.name == _BFLOAT16 else (array, False)
 
 

@@ -100,5 +100,8 @@ def _validate(script: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.stderr.write("usage: python -m reassess.integrations.timm validate.py [what validate.py takes]\n")
+        sys.exit(2)
     del sys.argv[0]
     _validate(sys.argv[0])

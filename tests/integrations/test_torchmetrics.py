@@ -1,0 +1,159 @@
+"""The torchmetrics metric: its states, its way through torchmetrics' own machinery, and two real processes."""
+
+import json
+import pickle
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reassess import LabelSets, Predictions, evaluate
+from reassess.errors import DataError, MissingPackageError
+from reassess.targets import multi_hot
+
+N, CLASSES = 41, 6  # odd, so that a sampler for two processes repeats an image
+NAMES = [f"{row:02d}.png" for row in range(N)]
+RNG = np.random.default_rng(0)
+SCORES = RNG.integers(-2, 3, (N, CLASSES)).astype(np.float32)
+LABELS = LabelSets.from_lists(NAMES, [RNG.permutation(CLASSES)[: RNG.integers(0, 4)].tolist() for _ in range(N)])
+
+
+@pytest.fixture
+def metric(needs: Callable[[str], None]) -> Callable[..., Any]:
+    needs("torchmetrics")
+    from reassess.integrations.torchmetrics import RealAccuracy
+
+    return lambda **options: RealAccuracy(top_k=(1, 3), **options)
+
+
+def expected() -> dict[int, Any]:
+    return evaluate(Predictions.from_scores(SCORES, NAMES), LABELS, topk=(1, 3)).real
+
+
+def batches() -> list[tuple[Any, Any]]:
+    import torch
+
+    return [(torch.from_numpy(SCORES[rows]), torch.from_numpy(rows)) for rows in np.array_split(np.arange(N), 5)]
+
+
+def test_the_states_are_integers_that_are_reduced_as_they_should_be(metric: Callable[..., Any]) -> None:
+    import torch
+
+    streamed, joined = metric(), metric(labels=LABELS)
+    assert {name: (getattr(streamed, name).dtype, streamed._reductions[name].__name__) for name in ("hits", "n")} == {
+        "hits": (torch.int64, "dim_zero_sum"),
+        "n": (torch.int64, "dim_zero_sum"),
+    }
+    assert (joined.ranks.dtype, joined._reductions["ranks"].__name__) == (torch.int32, "dim_zero_max")
+
+
+def test_accuracy_is_that_of_evaluate(metric: Callable[..., Any]) -> None:
+    counter = metric(labels=LABELS, images=NAMES)
+    for scores, rows in batches():
+        counter.update(scores, rows)
+    assert counter.counts() == expected()
+    found = counter.compute()
+    assert {name: value.item() for name, value in found.items()} == {
+        "real_top1": expected()[1].value,
+        "real_top3": expected()[3].value,
+        "real_n": expected()[1].n,
+    }
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_forward_gives_the_batch_and_keeps_the_whole(metric: Callable[..., Any], joined: bool) -> None:
+    import torch
+
+    counter = metric(labels=LABELS, images=NAMES) if joined else metric()
+    of_batches = []
+    for scores, rows in batches():
+        target = rows if joined else torch.from_numpy(multi_hot(LABELS, rows.numpy(), CLASSES))
+        of_batches.append(counter(scores, target))
+    assert sum(int(found["real_n"]) for found in of_batches) == expected()[1].n
+    assert counter.counts() == expected()
+
+
+def test_a_metric_survives_reset_clone_and_pickle(metric: Callable[..., Any]) -> None:
+    counter = metric(labels=LABELS, images=NAMES)
+    for scores, rows in batches():
+        counter.update(scores, rows)
+    for copy in (counter.clone(), pickle.loads(pickle.dumps(counter))):
+        assert copy.counts() == expected()
+    counter.reset()
+    assert counter.counts()[1].n == 0
+
+
+def test_nothing_seen_is_not_a_number(metric: Callable[..., Any]) -> None:
+    counter = metric()
+    counter.update(np.empty((0, CLASSES)), np.empty((0, 1), int))
+    assert np.isnan(counter.compute()["real_top1"].item())
+    assert counter.compute()["real_n"].item() == 0
+
+
+def test_a_refused_batch_is_not_counted(metric: Callable[..., Any]) -> None:
+    import torch
+
+    counter = metric(labels=LABELS)
+    with pytest.raises(DataError, match="a score is NaN"):
+        counter.update(torch.full((1, CLASSES), torch.nan), NAMES[:1])
+    assert counter.counts()[1].n == 0
+
+
+def test_a_tensor_without_values_is_refused(metric: Callable[..., Any]) -> None:
+    import torch
+
+    with pytest.raises(DataError, match="numpy cannot read this array"):
+        metric().update(torch.zeros(1, CLASSES), torch.zeros(1, CLASSES, device="meta"))
+
+
+def in_one_of_two_processes(rank: int, folder: str, joined: bool) -> None:
+    """What a process of a distributed evaluation does; it writes what it found to a file."""
+    import torch
+    import torch.distributed as dist
+    from torch.utils.data import DistributedSampler
+
+    from reassess.integrations.torchmetrics import RealAccuracy
+
+    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
+    counter = RealAccuracy(top_k=(1, 3), **({"labels": LABELS, "images": NAMES} if joined else {}))
+    sampler = DistributedSampler(range(N), num_replicas=2, rank=rank, shuffle=True, seed=1)
+    rows = np.array(list(sampler))
+    for batch in np.array_split(rows, 3):
+        target = batch if joined else multi_hot(LABELS, batch, CLASSES)
+        counter.update(torch.from_numpy(SCORES[batch]), torch.from_numpy(target))
+    found = counter.compute()
+    lines = [len(rows), *(found[name].item() for name in ("real_top1", "real_top3", "real_n"))]
+    Path(folder, f"found-{rank}").write_text(json.dumps(lines))
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_two_processes_that_share_an_image_find_the_same_as_one(
+    metric: Callable[..., Any], tmp_path: Path, joined: bool
+) -> None:
+    import torch.multiprocessing
+
+    torch.multiprocessing.spawn(in_one_of_two_processes, (str(tmp_path), joined), nprocs=2)
+    rows, *found = json.loads((tmp_path / "found-0").read_text())
+    assert json.loads((tmp_path / "found-1").read_text()) == [rows, *found]
+    assert 2 * rows == N + 1
+    whole = expected()
+    if joined:
+        assert found == [whole[1].value, whole[3].value, whole[1].n]
+    else:  # nothing tells which image came twice
+        assert found[2] - whole[1].n in (0, 1)
+
+
+def test_without_torchmetrics_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchmetrics", None)
+    monkeypatch.delitem(sys.modules, "reassess.integrations.torchmetrics", raising=False)
+    with pytest.raises(MissingPackageError) as raised:
+        import reassess.integrations.torchmetrics  # noqa: F401
+    assert str(raised.value) == (
+        "RealAccuracy as a metric of torchmetrics (reassess.RealAccuracy counts the same without it) needs the package "
+        "torchmetrics, which is not installed\n"
+        "  to mend: pip install 'reassess[torchmetrics]'"
+    )

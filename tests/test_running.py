@@ -1,0 +1,218 @@
+"""Batches in any order, however cut and however often they come, give the counts of `evaluate`."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess import LabelSets, Predictions, RealAccuracy, evaluate
+from reassess.errors import DataError
+from reassess.targets import multi_hot, padded_ids
+
+N, CLASSES = 60, 7
+NAMES = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, N + 1)]
+KINDS = ("names", "numbers", "multi-hot", "padded")
+
+
+def stream(seed: int, kind: str = "float32") -> tuple[npt.NDArray[Any], LabelSets]:
+    """Scores full of ties, and label sets of which some are empty."""
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(-2, 3, (N, CLASSES)).astype(kind)
+    lists = [rng.permutation(CLASSES)[: rng.integers(0, 4)].tolist() for _ in range(N)]
+    return scores, LabelSets.from_lists(NAMES, lists)
+
+
+def metric_of(kind: str, labels: LabelSets) -> RealAccuracy:
+    joined = {"names": {"labels": labels}, "numbers": {"labels": labels, "images": NAMES}}
+    return RealAccuracy(top_k=(1, 2, 5), **joined.get(kind, {}))
+
+
+def target_of(kind: str, labels: LabelSets, rows: npt.NDArray[np.int64]) -> Any:
+    return {
+        "names": lambda: [f"val/{NAMES[row]}" for row in rows],
+        "numbers": lambda: rows,
+        "multi-hot": lambda: multi_hot(labels, rows, CLASSES),
+        "padded": lambda: padded_ids(labels, rows),
+    }[kind]()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(st.integers(0, 2**32), st.sampled_from(["float16", "float32", "float64"]), st.integers(1, N))
+def test_shuffled_batches_of_some_images_count_as_evaluate_does(kind: str, seed: int, dtype: str, size: int) -> None:
+    scores, labels = stream(seed, dtype)
+    rows = np.random.default_rng(seed).permutation(N)[:size]
+    metric = metric_of(kind, labels)
+    for batch in np.array_split(rows, 4):
+        metric.update(scores[batch], target_of(kind, labels, batch))
+    said = Predictions.from_scores(scores[rows], [NAMES[row] for row in rows])
+    assert metric.counts() == evaluate(said, labels, topk=(1, 2, 5)).real
+
+
+@pytest.mark.parametrize("kind", ["names", "numbers"])
+def test_an_image_counts_once_however_often_it_comes(kind: str) -> None:
+    scores, labels = stream(0)
+    metric = metric_of(kind, labels)
+    for rows in (np.arange(N), np.arange(10), np.array([3, 3, 3])):
+        metric.update(scores[rows], target_of(kind, labels, rows))
+    assert metric.counts() == evaluate(scores, labels, topk=(1, 2, 5)).real
+
+
+@pytest.mark.parametrize("right_first", [True, False])
+def test_an_image_is_right_only_if_it_was_right_every_time(right_first: bool) -> None:
+    metric = RealAccuracy([1], labels=LabelSets.from_lists(["a.png"], [[1]]))
+    for right in (right_first, not right_first):
+        metric.update(np.eye(2)[[int(right)]], ["a.png"])
+    assert metric.compute() == {"real_top1": 0.0, "real_n": 1}
+
+
+def test_images_without_a_valid_class_are_left_out_and_unknown_ones_if_asked_for() -> None:
+    labels = LabelSets.from_lists(["a.png", "b.png"], [[1], []])
+    metric = RealAccuracy([1], labels=labels, images=["c.png", "b.png", "a.png"], ignore_unknown=True)
+    metric.update(np.eye(2)[[1, 1, 1]], [0, 1, 2])
+    assert metric.compute() == {"real_top1": 1.0, "real_n": 1}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_seen_is_no_number(kind: str) -> None:
+    metric = metric_of(kind, stream(0)[1])
+    assert metric.compute() == {"real_top1": None, "real_top2": None, "real_top5": None, "real_n": 0}
+    metric.update(np.empty((0, CLASSES)), target_of(kind, stream(0)[1], np.arange(0)))
+    assert metric.compute()["real_n"] == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reset_forgets(kind: str) -> None:
+    scores, labels = stream(0)
+    metric = metric_of(kind, labels)
+    metric.update(scores, target_of(kind, labels, np.arange(N)))
+    metric.reset()
+    assert metric.compute()["real_n"] == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_that_is_refused_is_not_counted(kind: str) -> None:
+    scores, labels = stream(0)
+    scores[5, 2] = np.nan
+    metric = metric_of(kind, labels)
+    with pytest.raises(DataError) as raised:
+        metric.update(scores, target_of(kind, labels, np.arange(N)))
+    named = f"image {NAMES[5]}, " if kind in ("names", "numbers") else ""
+    assert raised.value.what == "a score is NaN"
+    assert raised.value.where == f"{named}row 5, output 2"
+    assert metric.compute()["real_n"] == 0
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_nan_is_refused_whatever_its_sign_and_also_where_no_class_is_valid(dtype: str, sign: int) -> None:
+    metric = RealAccuracy([1])
+    scores = np.array([[1, 0, np.copysign(np.nan, sign)]], dtype)
+    for target in ([[0]], [[-1]]):
+        with pytest.raises(DataError, match="a score is NaN"):
+            metric.update(scores, np.array(target))
+
+
+LABELS = LabelSets.from_lists(["a.png", "b.png"], [[1], [2]])
+TWO = np.zeros((2, 3), np.float32)
+BAD_BATCHES = {
+    "numbers that mean nothing": (
+        {"labels": LABELS},
+        TWO,
+        np.array([0, 1]),
+        "images are given by number, and nothing says which image has which number\n"
+        "  to mend: give the names of the data set's images, in its order: images=dataset.images",
+    ),
+    "a number too large": (
+        {"labels": LABELS, "images": ["b.png"]},
+        TWO,
+        np.array([0, 1]),
+        "there is no image of this number\n  allowed: 0 to 0\n  found:   1",
+    ),
+    "unknown names": (
+        {"labels": LABELS},
+        TWO,
+        ["a.png", "z.png"],
+        "1 of the 2 images of a batch are not known\n  allowed: names such as a.png, b.png\n  found:   z.png",
+    ),
+    "valid classes beside labels": (
+        {"labels": LABELS},
+        TWO,
+        np.zeros((2, 3)),
+        "the target names no images\n"
+        "  allowed: names, or integers of shape (images,)\n"
+        "  found:   float64 (2, 3)\n"
+        "  to mend: valid classes are already known from the labels: leave labels out to give them with every batch",
+    ),
+    "fewer images": (
+        {"labels": LABELS},
+        TWO,
+        ["a.png"],
+        "not one image a row of scores\n  allowed: 2 images\n  found:   1 images",
+    ),
+    "fewer targets": (
+        {},
+        TWO,
+        np.array([[1]]),
+        "not one target a row of scores\n  allowed: 2 rows\n  found:   1 rows",
+    ),
+    "too few outputs": (
+        {"labels": LABELS},
+        TWO[:, :2],
+        ["a.png", "b.png"],
+        "wrong number of outputs\n"
+        "  allowed: 3 columns or more\n"
+        "  found:   2 columns\n"
+        "  to mend: give the scores of the benchmark's classes alone, in the order of their ids",
+    ),
+    "k too large": (
+        {"top_k": [4]},
+        TWO,
+        np.array([[1], [2]]),
+        "k is out of range\n  allowed: 1 to 3, as many as the predictions hold for each image\n  found:   4",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_BATCHES)
+def test_a_batch_that_does_not_fit_is_refused(case: str) -> None:
+    options, scores, target, message = BAD_BATCHES[case]
+    metric = RealAccuracy(**{"top_k": [1], **options})
+    with pytest.raises(DataError) as raised:
+        metric.update(scores, target)
+    assert str(raised.value) == message
+
+
+BAD_METRICS = {
+    "images alone": (
+        {"images": ["a.png"]},
+        "images are given, and no labels to join them with\n  to mend: labels=reassess.load_labels()",
+    ),
+    "no k": ({"top_k": []}, "topk holds no whole numbers\n  allowed: such as (1, 5)\n  found:   []"),
+    "k of 0": ({"top_k": [0]}, "k is out of range\n  allowed: 1 or more\n  found:   0"),
+    "an unknown image": (
+        {"labels": LABELS, "images": ["a.png", "c.png"]},
+        "1 of 2 images are not in the label set\n"
+        "  where:   the first is row 1\n"
+        "  allowed: names such as a.png, b.png\n"
+        "  found:   c.png\n"
+        "  to mend: check the names, or leave such images out with ignore_unknown=True",
+    ),
+    "an image twice": (
+        {"labels": LABELS, "images": ["a.png", "a.png"]},
+        "an image is named twice\n"
+        "  where:   the images\n"
+        "  found:   a.png (row 0) and a.png (row 1)\n"
+        "  to mend: keep one row for each image",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_METRICS)
+def test_a_metric_that_makes_no_sense_is_refused(case: str) -> None:
+    options, message = BAD_METRICS[case]
+    with pytest.raises(DataError) as raised:
+        RealAccuracy(**options)
+    assert str(raised.value) == message

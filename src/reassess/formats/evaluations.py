@@ -60,10 +60,12 @@ def _top1(result: dict[str, Any], name: str) -> Proportion:
         raise DataError(
             f"an evaluation without {name} top-1 accuracy", found=why, mend="evaluate the model again, with --topk 1,5"
         )
-    part = Proportion(int(parts["1"]["hits"]), int(parts["1"]["n"]))
-    if not part.n:
+    hits, n = parts["1"]["hits"], parts["1"]["n"]
+    if not (isinstance(hits, int) and isinstance(n, int) and 0 <= hits <= n):
+        raise _not_evaluations(f"{name}: {hits} hits of {n}")
+    if not n:
         raise DataError(f"an evaluation in which no image has {name} accuracy", mend="leave it out")
-    return part
+    return Proportion(hits, n)
 
 
 def _not_evaluations(found: str | None) -> DataError:

@@ -56,9 +56,9 @@ def read_leaderboard(*paths: str | Path) -> Leaderboard:
     entries = [entry for table in tables if table.is_whole for entry in table.entries()]
     halves = [table for table in tables if not table.is_whole]
     joined, left_out = _joined(halves) if halves else ([], {})
-    documents = [path for path in files if kinds[path] == ".json"]
+    entries += [*joined, *read_entries([path for path in files if kinds[path] == ".json"])]
     with at(some(files)):
-        return Leaderboard((*entries, *joined, *read_entries(documents)), left_out)
+        return Leaderboard(tuple(entries), left_out)
 
 
 @dataclass(frozen=True)

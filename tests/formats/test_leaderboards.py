@@ -1,0 +1,222 @@
+"""Leaderboards as files: tables, two joined tables, documents of evaluations; each error in one message."""
+
+import json
+
+import polars as pl
+import pytest
+
+from reassess.formats.leaderboards import read_leaderboard
+from reassess.leaderboard import Entry
+
+WHOLE = "model,original,real\na,76.1,82.9\nb,79.5,84.6\n"
+ORIGINAL = (
+    'model,img_size,top1,param_count\na,224,76.1,"1,013.01"\na,288,77.0,"1,013.01"\nb,224,79.5,\nc,224,70.0,5.5\n'
+)
+REAL = "model,img_size,top1,top1_diff\nb,224,84.6,+5.100\na,224,82.9,+6.800\nd,224,60.0,-1.0\na,288,83.5,+6.500\n"
+
+
+def evaluation(file="m.npz", real=(80, 100), original=(75, 110), **other):
+    def part(counts):
+        hits, n = counts
+        return {"1": {"hits": hits, "n": n, "accuracy": hits / n if n else None}}
+
+    return {"file": file, "real": part(real), "original": part(original) if original else None, **other}
+
+
+def document(*results, schema="reassess/evaluate", version=1):
+    return json.dumps({"schema": schema, "version": version, "inputs": [], "results": results})
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+def test_a_table_of_models_is_read_in_any_format(tmp_path, suffix):
+    table = pl.DataFrame({"real": [82.9, 84.6], "model": ["a", "00012"], "original": [76.1, 79.5], "note": [None, "x"]})
+    path = tmp_path / f"models.{suffix}"
+    {
+        "csv": table.write_csv,
+        "tsv": lambda to: table.write_csv(to, separator="\t"),
+        "jsonl": table.write_ndjson,
+        "parquet": table.write_parquet,
+    }[suffix](path)
+    assert read_leaderboard(path).entries == (Entry("a", 76.1, 82.9), Entry("00012", 79.5, 84.6))
+
+
+def test_a_table_may_hold_sizes_and_parameters(file):
+    path = file("m.csv", 'model,original,real,img_size,param_count\na,76.1,82.9,224,"1,013.01"\na,77,83,,\n')
+    assert read_leaderboard(path).entries == (Entry("a", 76.1, 82.9, 224, 1013.01), Entry("a", 77.0, 83.0))
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_two_tables_are_joined_by_model_and_size_whichever_comes_first_and_what_is_in_one_only_is_counted(
+    file, swapped
+):
+    paths = [file("original.csv", ORIGINAL), file("real.csv", REAL)]
+    board = read_leaderboard(*paths[:: -1 if swapped else 1])
+    assert board.entries == (
+        Entry("a", 76.1, 82.9, 224, 1013.01),
+        Entry("a", 77.0, 83.5, 288, 1013.01),
+        Entry("b", 79.5, 84.6, 224),
+    )
+    assert board.left_out == {f"only in {paths[0]}": 1, f"only in {paths[1]}": 1}
+
+
+def test_evaluations_are_rows_called_by_their_files(file):
+    first = file("a.json", document(evaluation(), evaluation("n.csv", real=(90, 100))))
+    second = file("b.json", document(evaluation("o.csv", original=(55, 110))))
+    assert read_leaderboard(first, second).entries == (
+        Entry("m.npz", 100 * 75 / 110, 80.0),
+        Entry("n.csv", 100 * 75 / 110, 90.0),
+        Entry("o.csv", 50.0, 80.0),
+    )
+
+
+def test_an_evaluation_of_a_bad_model_is_in_percent_all_the_same(file):
+    path = file("a.json", document(evaluation(real=(1, 1000), original=(2, 1000))))
+    assert read_leaderboard(path).entries == (Entry("m.npz", 0.2, 0.1),)
+
+
+def test_files_of_all_kinds_make_one_leaderboard(file):
+    board = read_leaderboard(
+        file("real.csv", REAL), file("m.csv", WHOLE), file("a.json", document(evaluation())), file("o.csv", ORIGINAL)
+    )
+    assert [str(entry) for entry in board.entries] == ["a", "b", "a at 224", "a at 288", "b at 224", "m.npz"]
+
+
+BAD = {
+    "no real": (
+        {"m.csv": WHOLE.replace("real", "other")},
+        "the table has no column for ReaL accuracy\n  where:   DIR/m.csv\n  allowed: real\n"
+        "  found:   model, original, other\n  to mend: rename the column",
+    ),
+    "no original": (
+        {"m.csv": WHOLE.replace("original", "top1")},
+        "the table has no column for original accuracy\n  where:   DIR/m.csv\n  allowed: original\n"
+        "  found:   model, top1, real\n  to mend: rename the column",
+    ),
+    "no model": (
+        {"m.csv": WHOLE.replace("model", "name")},
+        "the table has no column for the model\n  where:   DIR/m.csv\n  allowed: model\n"
+        "  found:   name, original, real\n  to mend: rename the column",
+    ),
+    "a model without a name": (
+        {"m.csv": WHOLE.replace("\na,", "\n,")},
+        "a model has no name\n  where:   DIR/m.csv, row 0\n  to mend: name every model",
+    ),
+    "text": (
+        {"m.csv": WHOLE.replace("82.9", "many")},
+        "not a number\n  where:   DIR/m.csv, row 0, column real\n  found:   'many'",
+    ),
+    "missing": (
+        {"m.csv": WHOLE.replace("79.5", "")},
+        "a number is missing\n  where:   DIR/m.csv, row 1, column original",
+    ),
+    "NaN": (
+        {"m.csv": WHOLE.replace("79.5", "nan")},
+        "an accuracy is not in percent\n  where:   DIR/m.csv, row 1, column original\n  allowed: 0 to 100\n"
+        "  found:   nan",
+    ),
+    "shares": (
+        {"m.csv": "model,original,real\na,0.761,0.829\nb,0.795,0.846\n"},
+        "the accuracies are shares, not percent\n  where:   DIR/m.csv, column original\n  allowed: 0 to 100\n"
+        "  found:   none above 0.795\n  to mend: multiply them by 100",
+    ),
+    "a model twice": (
+        {"m.csv": WHOLE + "a,70,71\n"},
+        "a model stands twice\n  where:   DIR/m.csv, rows 0 and 2\n  found:   a\n"
+        "  to mend: keep one row for each model and image size",
+    ),
+    "a model and size twice": (
+        {"o.csv": ORIGINAL + "a,288,70.0,1\n", "r.csv": REAL},
+        "a model stands twice\n  where:   DIR/o.csv, rows 1 and 4\n  found:   a at 288\n"
+        "  to mend: keep one row for each model and image size",
+    ),
+    "a model in two files": (
+        {"m.csv": WHOLE, "n.csv": WHOLE},
+        "a model stands twice\n  where:   DIR/m.csv, DIR/n.csv, a\n"
+        "  to mend: keep one row for each model and image size",
+    ),
+    "one of two tables": (
+        {"o.csv": ORIGINAL},
+        "tables that hold one accuracy, top1, go in twos\n  where:   DIR/o.csv\n"
+        "  allowed: one of ImageNet, and one of ReaL, which has the column top1_diff too\n"
+        "  found:   1 without top1_diff, 0 with it\n"
+        "  to mend: give both, or a table with the columns model, original and real",
+    ),
+    "nothing in common": (
+        {"o.csv": ORIGINAL, "r.csv": REAL.replace("224", "192").replace("288", "320")},
+        "the two tables have no model in common\n  where:   DIR/o.csv and DIR/r.csv\n"
+        "  found:   a at 224 and b at 192\n  to mend: take both from one release",
+    ),
+    "tables of two releases": (
+        {"o.csv": ORIGINAL.replace("76.1", "76.2"), "r.csv": REAL},
+        "the two tables do not belong together\n  where:   DIR/r.csv, row 1, a at 224\n"
+        "  allowed: the difference of the two accuracies, 6.700\n  found:   top1_diff 6.8\n"
+        "  to mend: take both from one release",
+    ),
+    "half a size": (
+        {"o.csv": ORIGINAL.replace("b,224", "b,224.5"), "r.csv": REAL},
+        "not a whole number\n  where:   DIR/o.csv, row 2, column img_size\n  found:   224.5",
+    ),
+    "parameters in words": (
+        {"o.csv": ORIGINAL.replace("5.5", "few"), "r.csv": REAL},
+        "not a number\n  where:   DIR/o.csv, row 3, column param_count\n  found:   'few'",
+    ),
+    "another file": (
+        {"m.npz": "x"},
+        "a leaderboard cannot be kept in a file of this kind\n  where:   DIR/m.npz\n"
+        "  allowed: .csv, .tsv, .jsonl, .parquet, .json\n  found:   .npz",
+    ),
+    "another document": (
+        {"a.json": document(schema="reassess/curve")},
+        "the document does not hold evaluations\n  where:   DIR/a.json\n"
+        "  allowed: reassess/evaluate, version 1: what reassess evaluate --json writes\n"
+        "  found:   reassess/curve, version 1\n"
+        "  to mend: evaluate the models again with --json, or give a table with the columns model, original and real",
+    ),
+    "a list": (
+        {"a.json": "[1, 2]"},
+        "the document does not hold evaluations\n  where:   DIR/a.json\n"
+        "  allowed: reassess/evaluate, version 1: what reassess evaluate --json writes\n"
+        "  to mend: evaluate the models again with --json, or give a table with the columns model, original and real",
+    ),
+    "half a document": (
+        {"a.json": document({"file": "m.npz"})},
+        "the document does not hold evaluations\n  where:   DIR/a.json\n"
+        "  allowed: reassess/evaluate, version 1: what reassess evaluate --json writes\n"
+        "  found:   a document without 'original'\n"
+        "  to mend: evaluate the models again with --json, or give a table with the columns model, original and real",
+    ),
+    "more hits than images": (
+        {"a.json": document(evaluation(real=(101, 100)))},
+        "the document does not hold evaluations\n  where:   DIR/a.json, m.npz\n"
+        "  allowed: reassess/evaluate, version 1: what reassess evaluate --json writes\n"
+        "  found:   real: 101 hits of 100\n"
+        "  to mend: evaluate the models again with --json, or give a table with the columns model, original and real",
+    ),
+    "no original accuracy": (
+        {"a.json": document(evaluation(original=None, original_reason="no original labels are at hand"))},
+        "an evaluation without original top-1 accuracy\n  where:   DIR/a.json, m.npz\n"
+        "  found:   no original labels are at hand\n  to mend: evaluate the model again, with --topk 1,5",
+    ),
+    "top 5 only": (
+        {"a.json": document({**evaluation(), "real": {"5": {"hits": 1, "n": 2}}})},
+        "an evaluation without real top-1 accuracy\n  where:   DIR/a.json, m.npz\n"
+        "  found:   top 5 only\n  to mend: evaluate the model again, with --topk 1,5",
+    ),
+    "no image": (
+        {"a.json": document(evaluation(real=(0, 0)))},
+        "an evaluation in which no image has real accuracy\n  where:   DIR/a.json, m.npz\n  to mend: leave it out",
+    ),
+    "different images": (
+        {"a.json": document(evaluation()), "b.json": document(evaluation("n.csv", real=(5, 10)))},
+        "evaluations of different images cannot be compared\n  where:   DIR/b.json, n.csv\n"
+        "  allowed: 100 images by ReaL and 110 by original labels, as of m.npz\n  found:   10 and 110\n"
+        "  to mend: evaluate all models on the same images",
+    ),
+    "no evaluation": ({"a.json": document()}, "a leaderboard without a model\n  where:   DIR/a.json"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_no_leaderboard_is_refused(name, file, refused):
+    files, message = BAD[name]
+    assert refused(read_leaderboard, *(file(*each) for each in files.items())) == message

@@ -1,0 +1,125 @@
+"""Figures of leaderboards: each format, every line and model named, nothing hidden without a word."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reassess.leaderboard import Entry, Leaderboard
+from reassess.placement import place
+from reassess.report import figures
+from reassess.report.figures import FIGURE_SUFFIXES
+from reassess.report.leaderboard_figure import draw_leaderboard
+from reassess.trends import Trend, trend
+
+BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
+
+
+def board(lowest: float = 60.0, rows: int = 80) -> Leaderboard:
+    rng = np.random.default_rng(0)
+    original = rng.uniform(lowest, 90, rows)
+    real = 100 - (100 - original) ** 2 / 60 + rng.normal(0, 0.3, rows)
+    return Leaderboard(tuple(Entry(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True))))
+
+
+FOUND = trend(board())
+MINE = place(FOUND.board, Entry("mine", 81.0, 94.5))
+
+
+@pytest.fixture(autouse=True)
+def _matplotlib(needs) -> None:
+    needs("matplotlib")
+
+
+def drawn(monkeypatch: pytest.MonkeyPatch, path: Path, found: Trend, *placements: object, **options: object):
+    """The drawing, once its names are placed."""
+    seen = []
+    place_names = figures._place_names
+    monkeypatch.setattr(figures, "_place_names", lambda drawing: seen.append(drawing) or place_names(drawing))
+    draw_leaderboard(path, found, placements, **options)
+    return seen[0]
+
+
+@pytest.mark.parametrize("suffix", FIGURE_SUFFIXES)
+def test_each_format_is_written_and_the_same_from_run_to_run(tmp_path: Path, suffix: str) -> None:
+    paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
+    for path in paths:
+        draw_leaderboard(path, FOUND, [MINE], level=90.02)
+    first, second = (path.read_bytes() for path in paths)
+    assert first.startswith(BEGINNINGS[suffix])
+    assert first == second
+
+
+def test_every_line_and_model_is_named_and_no_name_lies_on_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axes = drawn(monkeypatch, tmp_path / "f.png", FOUND, MINE, level=90.02).axes
+    texts = [text.get_text() for text in axes.texts]
+    slopes = [
+        f"{line} %: slope {line.slope.value:.2f}\n({line.slope.interval[0]:.2f} to {line.slope.interval[1]:.2f})"
+        for line in FOUND.lines
+    ]
+    side = f"{abs(MINE.expected.residual):.2f} {MINE.expected.side} the line of the 80 nearest"
+    mine = f"mine\nReaL 94.50 %, rank {MINE.real_rank} of 81\n{side}"
+    assert sorted(texts) == sorted(
+        [*slopes, mine, "the same accuracy by both", "the original labels themselves: 90.02 %"]
+    )
+    boxes = [text.get_window_extent() for text in axes.texts]
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:i])
+
+
+def test_the_file_says_in_words_what_is_drawn_and_what_is_not(tmp_path: Path) -> None:
+    draw_leaderboard(tmp_path / "f.svg", FOUND, [MINE], level=90.02)
+    text = (tmp_path / "f.svg").read_text()
+    hidden = int((FOUND.board.original < 70).sum())
+    assert "<title>Leaderboard</title>" in text
+    (said,) = re.findall(r"<dc:description>(.*?)</dc:description>", text)
+    assert said.startswith(f"80 results of 80 models, {hidden} of them below 70 % and not shown; slopes with 95 %")
+    assert f"78 to 84 %: slope {FOUND.lines[1].slope.value:.2f}, (" in said
+    assert "mine, ReaL 94.50 %, rank" in said
+
+
+@pytest.mark.parametrize("mine", [MINE, place(FOUND.board, Entry("mine", 62.0, 50.0))], ids=["inside", "far away"])
+def test_the_users_model_and_the_level_are_in_the_picture(
+    mine: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axes = drawn(monkeypatch, tmp_path / "f.png", FOUND, mine, level=99.0).axes
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    assert left < mine.entry.original < right
+    assert bottom < mine.entry.real < top
+    assert bottom < 99.0 < top
+
+
+def test_rows_are_hidden_only_left_of_the_first_band_that_has_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    low = trend(board(lowest=40.0, rows=12), [])
+    axes = drawn(monkeypatch, tmp_path / "f.png", low).axes
+    assert axes.lines[0].get_xdata().size == 12
+    assert axes.get_title(loc="left") == "12 results of 12 models; slopes with 95 % intervals over models"
+
+
+def test_lines_end_where_the_rows_of_their_band_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    axes = drawn(monkeypatch, tmp_path / "f.png", FOUND).axes
+    x = FOUND.board.original
+    inside = x[(x >= 82) & (x < 90)]
+    assert axes.lines[3].get_xdata().tolist() == [inside.min(), inside.max()]
+
+
+def test_a_leaderboard_of_one_model_can_be_drawn(tmp_path: Path) -> None:
+    one = Leaderboard((Entry("only", 76.0, 82.0),))
+    draw_leaderboard(tmp_path / "f.svg", trend(one), [place(one, Entry("mine", 76.0, 82.0))])
+    assert (tmp_path / "f.svg").exists()
+
+
+def test_names_are_drawn_as_they_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = place(FOUND.board, Entry("$x$ <b>\x1b[1m", 81.0, 94.5))
+    axes = drawn(monkeypatch, tmp_path / "f.svg", FOUND, mine).axes
+    (text,) = [text for text in axes.texts if "rank" in text.get_text()]
+    assert text.get_text().startswith("$x$ <b>\\x1b[1m\n")
+    assert not text.get_parse_math()
+    written = (tmp_path / "f.svg").read_text()
+    assert "$x$ &lt;b&gt;\\x1b[1m" in written
+    assert "\x1b" not in written

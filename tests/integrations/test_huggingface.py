@@ -1,0 +1,274 @@
+"""ReaL labels in Hugging Face data sets: by file name, nothing decoded, nothing rewritten, the three states apart."""
+
+import io
+import json
+import subprocess
+import sys
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from reassess.errors import DataError, MissingPackageError
+from reassess.labels import LabelSets
+
+VALID = {1: [65], 2: [], 3: [231, 230], 4: [809, 968, 925], 5: [516], 6: [57], 7: [334], 8: [700]}
+ORDER = [3, 8, 2, 5, 1, 7, 4, 6]
+NAMES = [f"ILSVRC2012_val_{number:08d}_n01751748.JPEG" for number in ORDER]
+EXPECTED = [sorted(VALID[number]) for number in ORDER]
+LABELS = LabelSets.from_lists([f"ILSVRC2012_val_{number:08d}.JPEG" for number in VALID], VALID.values())
+MEND = "check the names, or keep such images apart with ignore_unknown=True"
+
+
+@pytest.fixture(scope="module")
+def datasets(needs, tmp_path_factory):
+    needs("datasets")
+    needs("PIL")
+    datasets = import_module("datasets")
+    datasets.disable_progress_bars()
+    return datasets
+
+
+@pytest.fixture(scope="module")
+def add(datasets):
+    """The function under test."""
+    return import_module("reassess.integrations.huggingface").with_real_labels
+
+
+def picture(number: int) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), (20 * number, 0, 77)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def number_of(image) -> int:
+    return round(np.asarray(image)[..., 0].mean() / 20)
+
+
+@pytest.fixture(scope="module")
+def parquet(datasets, tmp_path_factory):
+    """A file laid out as those of imagenet-1k: in each row an image, its bytes and its name, and the label."""
+    path = tmp_path_factory.mktemp("parquet") / "validation.parquet"
+    rows = {
+        "image": [{"bytes": picture(n), "path": name} for n, name in zip(ORDER, NAMES, strict=True)],
+        "label": ORDER,
+    }
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(1000)})
+    datasets.Dataset.from_dict(rows, features=features).to_parquet(path)
+    return path
+
+
+@pytest.fixture
+def images(datasets, parquet, tmp_path):
+    return datasets.Dataset.from_parquet(str(parquet), cache_dir=str(tmp_path))
+
+
+@pytest.fixture
+def streamed(datasets, parquet, tmp_path):
+    return datasets.load_dataset(
+        "parquet", data_files=str(parquet), split="train", streaming=True, cache_dir=str(tmp_path)
+    )
+
+
+@pytest.fixture
+def named(datasets):
+    """A data set of names alone, one of them of an image that was never rated."""
+    return datasets.Dataset.from_dict({"file": [*NAMES, "cats/tom.jpg"]})
+
+
+def check(labelled, before) -> None:
+    """Every image has its own picture, label and valid classes."""
+    rows = list(labelled)
+    assert sorted(row["label"] for row in rows) == sorted(ORDER)
+    for row in rows:
+        assert row["real_label"] == sorted(VALID[row["label"]])
+        assert number_of(row["image"]) == row["label"]
+    assert list(labelled.features) == ["image", "label", "real_label"]
+    assert {name: labelled.features[name] for name in before.features} == before.features
+
+
+def message(call):
+    with pytest.raises(DataError) as error:
+        call()
+    return str(error.value)
+
+
+def test_images_in_parquet_get_the_classes_of_their_names(add, datasets, images):
+    labelled = add(images, LABELS)
+    check(labelled, images)
+    assert labelled["real_label"][:] == EXPECTED
+    assert labelled.features["real_label"] == datasets.Sequence(datasets.Value("int64"))
+    assert "real_label" not in images.features
+
+
+def test_so_do_images_in_another_order_or_only_some(add, images):
+    check(add(images.shuffle(seed=3), LABELS), images)
+    assert add(images.select([6, 2]), LABELS)["real_label"][:] == [[809, 925, 968], []]
+    assert add(images.select([]), LABELS)["real_label"][:] == []
+
+
+def test_no_image_is_decoded_and_none_is_written_again(add, datasets, tmp_path):
+    features = datasets.Features({"image": datasets.Image()})
+    rows = {"image": [{"bytes": b"no picture", "path": name} for name in NAMES]}
+    datasets.Dataset.from_dict(rows, features=features).to_parquet(tmp_path / "a.parquet")
+    images = datasets.Dataset.from_parquet(str(tmp_path / "a.parquet"), cache_dir=str(tmp_path / "cache"))
+    files = sorted(path for path in tmp_path.rglob("*"))
+    assert add(images, LABELS)["real_label"][:] == EXPECTED
+    assert sorted(path for path in tmp_path.rglob("*")) == files
+
+
+def test_the_way_a_column_is_decoded_and_the_format_stay(add, datasets, images):
+    undecoded = images.cast_column("image", datasets.Image(decode=False))
+    labelled = add(undecoded, LABELS)
+    assert labelled.features["image"] == datasets.Image(decode=False)
+    assert labelled[0]["image"]["path"] == NAMES[0]
+    rows = add(images.with_format("numpy"), LABELS)
+    assert rows.format["type"] == "numpy"
+    assert number_of(rows[0]["image"]) == ORDER[0]
+    hidden = add(images.with_format("numpy", columns=["label"]), LABELS)
+    assert hidden[:2]["label"].tolist() == ORDER[:2]
+
+
+def test_a_streamed_data_set_gets_them_too(add, images, streamed):
+    check(add(streamed, LABELS), streamed)
+    check(add(streamed.shuffle(seed=3, buffer_size=4), LABELS), streamed)
+    check(add(images.to_iterable_dataset(num_shards=3), LABELS), images)
+    assert [row["real_label"] for row in add(streamed.skip(1).take(2), LABELS)] == EXPECTED[1:3]
+
+
+def test_a_streamed_data_set_keeps_its_decoding_and_its_format(add, datasets, streamed):
+    undecoded = add(streamed.cast_column("image", datasets.Image(decode=False)), LABELS)
+    assert undecoded.features["image"] == datasets.Image(decode=False)
+    assert [row["image"]["path"] for row in undecoded] == NAMES
+    row = next(iter(add(streamed.with_format("numpy"), LABELS)))
+    assert isinstance(row["image"], np.ndarray)
+    assert row["real_label"].tolist() == EXPECTED[0]
+
+
+def test_names_in_a_column_of_their_own(add, named):
+    both = (named.select(range(8)), named.select(range(8)).to_iterable_dataset())
+    for dataset in both:
+        labelled = add(dataset, LABELS, image="file", feature="valid")
+        assert [row["valid"] for row in labelled] == EXPECTED
+        assert list(labelled.features) == ["file", "valid"]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_never_rated_is_none_and_rated_without_a_class_is_empty(add, named, streaming):
+    dataset = named.to_iterable_dataset() if streaming else named
+    labelled = add(dataset, LABELS, image="file", ignore_unknown=True)
+    assert [row["real_label"] for row in labelled] == [*EXPECTED, None]
+    assert EXPECTED[2] == []
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_unknown_images_are_counted_and_named(add, datasets, streaming):
+    dataset = datasets.Dataset.from_dict({"file": [*NAMES, "a.jpg", "b.jpg", "c.jpg", "d.jpg"]})
+    dataset = dataset.to_iterable_dataset() if streaming else dataset
+    assert message(lambda: list(add(dataset, LABELS, image="file"))) == (
+        "4 of 12 images are not in the label set\n"
+        "  where:   the first is row 8\n"
+        "  allowed: names such as ILSVRC2012_val_00000001.JPEG, ILSVRC2012_val_00000002.JPEG and 6 more\n"
+        "  found:   a.jpg, b.jpg, c.jpg and 1 more\n"
+        f"  to mend: {MEND}"
+    )
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("missing", [None, ""])
+def test_images_without_a_name_are_refused(add, datasets, streaming, missing):
+    rows = {"image": [{"bytes": picture(1), "path": path} for path in (NAMES[0], missing, missing)]}
+    dataset = datasets.Dataset.from_dict(rows, features=datasets.Features({"image": datasets.Image()}))
+    dataset = dataset.to_iterable_dataset() if streaming else dataset
+    assert message(lambda: list(add(dataset, LABELS))) == (
+        "2 of 3 images have no file name\n"
+        "  where:   column image, the first is row 1\n"
+        "  to mend: add the labels before any map or filter: images that were decoded have lost the names of their "
+        "files; or give a column of file names: image=..."
+    )
+
+
+def test_a_dict_of_splits_is_refused(add, datasets, images):
+    assert message(lambda: add(datasets.DatasetDict(train=images, validation=images), LABELS)) == (
+        "this is not one data set\n"
+        "  allowed: a Dataset or an IterableDataset\n"
+        "  found:   DatasetDict of train, validation\n"
+        "  to mend: give one split; the training images of ImageNet have no re-assessed labels"
+    )
+    assert "found:   list\n" in message(lambda: add([], LABELS))
+
+
+def test_columns_are_checked(add, images, named):
+    assert message(lambda: add(named, LABELS)) == (
+        "the data set has no column image\n"
+        "  found:   file\n"
+        "  to mend: say which column holds the images or their file names: image=..."
+    )
+    assert message(
+        lambda: add(images.select_columns("label").rename_column("label", "x"), LABELS, image="x")
+    ).startswith(
+        "the column x holds neither images nor file names\n  allowed: Image, or Value('string')\n  found:   ClassLabel("
+    )
+    assert message(lambda: add(images, LABELS, feature="label")) == (
+        "the data set has a column label already\n"
+        "  found:   image, label\n"
+        "  to mend: call the new one otherwise: feature=..."
+    )
+
+
+def test_a_streamed_data_set_must_say_what_its_columns_hold(add, datasets):
+    untyped = datasets.IterableDataset.from_generator(lambda: iter([{"image": NAMES[0]}]))
+    assert message(lambda: add(untyped, LABELS)) == (
+        "the data set does not say what its columns hold\n"
+        "  to mend: add the labels before any map, or give map and from_generator the features"
+    )
+
+
+def test_the_result_can_be_written_and_read(add, images, tmp_path):
+    add(images, LABELS).to_parquet(tmp_path / "out.parquet")
+    check(type(images).from_parquet(str(tmp_path / "out.parquet"), cache_dir=str(tmp_path / "cache")), images)
+
+
+IN_ANOTHER_PROCESS = """
+import datasets
+from reassess.integrations.huggingface import with_real_labels
+from reassess.labels import LabelSets
+
+datasets.disable_progress_bars()
+labels = LabelSets.from_lists(["a.png", "b.png"], [[2, 0], []])
+labelled = with_real_labels(datasets.Dataset.from_dict({"image": ["b.png", "a.png"]}), labels)
+counted = labelled.map(lambda row: {"valid": len(row["real_label"])}, num_proc=2)
+print(labelled._fingerprint, counted["valid"][:])
+"""
+
+
+def test_the_fingerprint_by_which_later_steps_are_cached_is_that_of_what_the_column_holds(add, datasets):
+    """And the later steps may run in several processes."""
+    dataset = datasets.Dataset.from_dict({"image": ["b.png", "a.png"]})
+    labels = LabelSets.from_lists(["a.png", "b.png"], [[2, 0], []])
+    others = LabelSets.from_lists(["a.png", "b.png"], [[2, 0], [1]])
+    here = add(dataset, labels)._fingerprint
+    assert here == add(dataset, labels)._fingerprint != add(dataset, others)._fingerprint
+    done = subprocess.run([sys.executable, "-c", IN_ANOTHER_PROCESS], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"{here} [0, 2]"
+
+
+def test_the_real_labels_of_all_images(add, datasets, real_file):
+    numbers = np.random.default_rng(0).permutation(50_000) + 1
+    dataset = datasets.Dataset.from_dict({"image": [f"ILSVRC2012_val_{n:08d}_n01440764.JPEG" for n in numbers]})
+    lists = add(dataset, str(real_file("real.json")))["real_label"][:]
+    published = json.loads(real_file("real.json").read_text())
+    assert lists == [sorted(published[n - 1]) for n in numbers]
+
+
+def test_a_missing_package_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    monkeypatch.delitem(sys.modules, "reassess.integrations.huggingface", raising=False)
+    with pytest.raises(MissingPackageError) as error:
+        import_module("reassess.integrations.huggingface")
+    assert str(error.value) == (
+        "a column of labels needs the package datasets, which is not installed\n"
+        "  to mend: pip install 'reassess[huggingface]'"
+    )

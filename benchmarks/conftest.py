@@ -98,7 +98,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             f"{row['seconds']:.4f}",
             row["baseline"],
             f"{row['baseline_seconds']:.4f}",
-            f"{row['ratio']:.2f}",
+            f"{row['ratio']:.3g}",
             row["must"],
             "yes" if row["holds"] else "NO",
             "-" if row["peak_mib"] is None else f"{row['peak_mib']:.1f}",

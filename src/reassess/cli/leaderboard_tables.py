@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+import numpy as np
+import numpy.typing as npt
 
 from reassess.cli.common import Call, print_table
 from reassess.intervals import Proportion
@@ -123,12 +125,19 @@ def _orders(board: Leaderboard, level: Level | None) -> Iterator[list[str | None
         value = correlation(board.original, board.real)
         yield [name, None if value is None else f"{value:.3f}"]
     rises = board.rises
-    for name, row in {"highest rise": int(rises.argmax()), "deepest fall": int(rises.argmin())}.items():
-        places = f"rank {board.original_ranks[row]:,} to {board.real_ranks[row]:,}"
-        yield [f"{name} by ReaL", f"{board.entries[row]}, {places}"]
+    for name, row in {"highest rise": _furthest(board, rises), "deepest fall": _furthest(board, -rises)}.items():
+        if row is not None:
+            places = f"rank {board.original_ranks[row]:,} to {board.real_ranks[row]:,}"
+            yield [f"{name} by ReaL", f"{board.entries[row]}, {places}"]
     if level is not None:
         above = f"{level.above(board):,} of {len(board):,}"
         yield [f"rows above the original labels' own {level.percent:.2f} %", above]
+
+
+def _furthest(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
+    """The row that moves furthest, of equals the best; None if none moves."""
+    row = max(board.best_first, key=lambda row: int(moves[row]))
+    return row if moves[row] > 0 else None
 
 
 def _placement(placement: Placement) -> list[str | None]:
@@ -175,8 +184,8 @@ def _judged(placement: Placement) -> Iterator[str]:
         yield f"{entry}: nothing is expected: too few models for a line"
         return
     yield (
-        f"{entry}: expected by the line of the {expected.rows:,} rows nearest in original accuracy, "
-        f"{100 * expected.share_below:.0f} % of which are less far above it"
+        f"{entry}: expected by the line of the {expected.rows:,} rows nearest in original accuracy; "
+        f"measured from it, this one lies above {100 * expected.share_below:.0f} % of them"
     )
     if expected.extrapolated:
         yield f"{entry}: no row has an original accuracy like this one: the line is drawn out to it"

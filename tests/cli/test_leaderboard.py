@@ -1,0 +1,257 @@
+"""`reassess leaderboard` compares ReaL with original accuracy over many models, and places one among them."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+MODELS = "model,original,real\n" + "".join(f"m{i},{70 + i},{78 + 0.7 * i + 0.3 * (i % 3):.2f}\n" for i in range(15))
+
+
+@pytest.fixture
+def here(tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A leaderboard of one's own, in the working folder."""
+    (tmp_path / "models.csv").write_text(MODELS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def public(real_file: Callable) -> list[Path]:
+    """The tables of timm; ImageNet's labels can be had by name."""
+    real_file("real.json")
+    real_file("validation_labels.txt")
+    return [real_file("results-imagenet.csv"), real_file("results-imagenet-real.csv")]
+
+
+def results(run: Callable, *argv: str | Path) -> dict[str, Any]:
+    done = run("leaderboard", *argv, "--json")
+    assert (done.code, done.err) == (0, "")
+    document = json.loads(done.out)
+    assert (document["schema"], document["version"]) == ("reassess/leaderboard", 1)
+    found: dict[str, Any] = document["results"]
+    return found
+
+
+def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: Callable) -> None:
+    found = results(run, *public)
+    assert (len(found["rows"]), found["models"], found["left_out"]) == (1_556, 1_266, {})
+    assert [round(line["slope"]["value"], 4) for line in found["lines"]] == [0.8116, 0.8304, 0.6792, 0.5511]
+    assert [line["band"] for line in found["lines"]][:2] == [None, {"low": 70, "high": 78}]
+    assert (found["level"]["hits"], found["level"]["n"], found["level"]["above"]) == (42_164, 46_837, 105)
+    assert found["rows"][0] == {
+        "model": "eva02_large_patch14_448.mim_m38m_ft_in22k_in1k",
+        "original": 90.056,
+        "real": 91.144,
+        "image_size": 448,
+        "parameters": 305.08,
+        "real_rank": 1,
+        "original_rank": 1,
+    }
+    for change in (*found["changes"], found["bend"]):
+        assert change["high"] < 0
+        assert change["p_value"] < 1e-15
+    assert (round(found["kendall"], 4), round(found["spearman"], 4)) == (0.9287, 0.9924)
+
+
+def test_json_names_the_files_with_their_hashes(here: Path, run: Callable) -> None:
+    (here / "mine.csv").write_text("model,original,real\nmine,75,82\n")
+    document = json.loads(run("leaderboard", "models.csv", "--place", "mine.csv", "--json").out)
+    assert [(entry["name"], entry["path"], len(entry["sha256"])) for entry in document["inputs"]] == [
+        ("leaderboard", "models.csv", 64),
+        ("place", "mine.csv", 64),
+    ]
+    assert document["results"]["unit"] == "percent"
+    assert document["results"]["level"] is None
+    assert "not at hand" in document["results"]["level_reason"]
+
+
+def test_two_accuracies_are_placed(here: Path, run: Callable) -> None:
+    (found,) = results(run, "models.csv", "--place", "real=82.35,original=75")["place"]
+    assert (found["real_rank"], found["original_rank"], found["of"]) == (9, 10, 16)
+    assert [entry["model"] for entry in found["better"]] == ["m9", "m8", "m7"]
+    assert [entry["model"] for entry in found["others"]] == ["m6", "m5", "m4"]
+    x = np.arange(70, 85)
+    slope, constant = np.polyfit(x, [float(line.split(",")[2]) for line in MODELS.splitlines()[1:]], 1)
+    expected = found["expected"]
+    assert expected["rows"] == 15
+    assert expected["real"] == pytest.approx(constant + 75 * slope)
+    assert expected["residual"] == pytest.approx(82.35 - constant - 75 * slope)
+    assert expected["low"] < expected["real"] < expected["high"]
+    assert expected["share_below"] == 1
+
+
+def test_an_evaluation_is_placed_on_a_leaderboard(here: Path, run: Callable) -> None:
+    (here / "labels.json").write_text(json.dumps({f"{i}": [i % 2] for i in range(100)}))
+    (here / "original.json").write_text(json.dumps({f"{i}": i % 2 for i in range(100)}))
+    (here / "mine.csv").write_text(
+        "image,prediction\n" + "".join(f"{i},{int(i >= 20) * (i % 2)}\n" for i in range(100))
+    )
+    evaluated = run("evaluate", "mine.csv", "--labels", "labels.json", "--original", "original.json", "--json")
+    (here / "mine.json").write_text(evaluated.out)
+    (found,) = results(run, "models.csv", "--place", "mine.json")["place"]
+    assert (found["model"], found["original"], found["real"], found["real_rank"]) == ("mine.csv", 90.0, 90.0, 1)
+    assert found["expected"]["extrapolated"] is True
+    assert results(run, "mine.json", "models.csv")["rows"][0]["model"] == "mine.csv"
+
+
+def test_the_tables_say_what_they_mean(here: Path, run: Callable) -> None:
+    (here / "models.csv").write_text(MODELS + "last,83.5,86\n")
+    done = run("leaderboard", "models.csv", "--top", "2", "--level", "86", "--place", "original=75,real=82.35")
+    assert (done.code, done.err) == (0, "")
+    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    for line in (
+        "m14 - - 88.40 1 84.00 1",
+        "m13 - - 87.40 2 83.00 3",
+        "70 to 78 8 8 0.7107 0.5995 to 0.8220",
+        "rows above the original labels' own 86.00 % 4 of 16",
+        "highest rise by ReaL m13, rank 3 to 2",
+        "deepest fall by ReaL last, rank 2 to 5",
+        "the given model 82.350 +0.000 75.000",
+        "16 rows of 16 models",
+    ):
+        assert line in lines
+    assert lines[-1] == (
+        "the given model: expected by the line of the 16 rows nearest in original accuracy; "
+        "measured from it, this one lies above 100 % of them"
+    )
+
+
+def test_what_is_not_known_is_said(here: Path, run: Callable) -> None:
+    (here / "two.csv").write_text("model,original,real\na,76,82\nb,77,83\n")
+    done = run("leaderboard", "two.csv", "--place", "original=99,real=99")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith(
+        "2 rows of 2 models\n"
+        "95 % of a slope: over models, all rows of a model together; relatives count as independent models\n"
+        "no slope, all: too few models\n"
+        "no slope, 70 to 78: too few models\n"
+        "no slope, 78 to 84: too few models\n"
+        "no slope, 82 to 90: too few models\n"
+        "no level of the original labels: the original labels, or the re-assessed ones, are not at hand "
+        "(--level PERCENT)\n"
+        "the given model: nothing is expected: too few models for a line\n"
+    )
+    assert "change of the slope" not in done.out
+
+
+def test_rows_that_only_one_table_has_are_counted(here: Path, run: Callable) -> None:
+    (here / "o.csv").write_text("model,img_size,top1\na,224,76.0\nb,224,78.0\nc,224,80.0\n")
+    (here / "r.csv").write_text("model,img_size,top1,top1_diff\na,224,82.0,6.0\nd,224,60.0,1.0\n")
+    done = run("leaderboard", "o.csv", "r.csv")
+    assert "left out: 2 only in o.csv\nleft out: 1 only in r.csv\n" in done.out
+    assert results(run, "o.csv", "r.csv")["left_out"] == {"only in o.csv": 2, "only in r.csv": 1}
+
+
+def test_quiet_prints_the_tables_alone(here: Path, run: Callable) -> None:
+    done = run("leaderboard", "models.csv", "--quiet")
+    assert "rows of" not in done.out
+    assert done.out.splitlines()[-1].startswith("Spearman's rho")
+
+
+def test_bands_can_be_chosen(here: Path, run: Callable) -> None:
+    found = results(run, "models.csv", "--bands", "70-77.5,77.5-100")
+    assert [(line["band"], line["rows"]) for line in found["lines"]] == [
+        (None, 15),
+        ({"low": 70.0, "high": 77.5}, 8),
+        ({"low": 77.5, "high": 100.0}, 7),
+    ]
+    (change,) = found["changes"]
+    assert (change["from"], change["to"]) == (found["lines"][1]["band"], found["lines"][2]["band"])
+    slopes = [line["slope"]["value"] for line in found["lines"]]
+    assert change["value"] == pytest.approx(slopes[2] - slopes[1])
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
+def test_a_figure_is_written(here: Path, run: Callable, needs: Callable, suffix: str) -> None:
+    needs("matplotlib")
+    done = run("leaderboard", "models.csv", "--place", "original=75,real=82", "-o", f"f.{suffix}")
+    assert (done.code, done.err) == (0, "")
+    assert (here / f"f.{suffix}").stat().st_size > 5_000
+
+
+def test_without_matplotlib_the_error_names_the_extra(
+    here: Path, run: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    done = run("leaderboard", "models.csv", "-o", "f.svg")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "Error: drawing a figure needs the package matplotlib, which is not installed\n"
+        "  to mend: pip install 'reassess[report]'\n"
+    )
+
+
+# --- wrong calls ----------------------------------------------------------------------------------------------------
+
+_TWO = "are not two accuracies in percent, such as original=83.1,real=88.5\n"
+_BANDS = "are no bands. Give percents such as 70-78,78-84.\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], "Error: Missing argument 'TABLE...'."),
+        (["models.csv", "models.csv"], "Error: models.csv is given twice."),
+        (["models.csv", "--place", "original=83"], f"'--place': 'original=83' {_TWO}"),
+        (["models.csv", "--place", "real=x,original=2"], f"'--place': 'real=x,original=2' {_TWO}"),
+        (["models.csv", "--place", "original=0.8,real=0.9"], f"'--place': 'original=0.8,real=0.9' {_TWO}"),
+        (["models.csv", "--place", "original=80,real=nan"], f"'--place': 'original=80,real=nan' {_TWO}"),
+        (["models.csv", "--place", "original=8,real=9,k=5"], f"'--place': 'original=8,real=9,k=5' {_TWO}"),
+        (["models.csv", "--bands", "70"], f"'--bands': '70' {_BANDS}"),
+        (["models.csv", "--bands", "70-78-80"], f"'--bands': '70-78-80' {_BANDS}"),
+        (["models.csv", "--bands", "70-60"], f"'--bands': '70-60' {_BANDS}"),
+        (["models.csv", "--bands", ""], f"'--bands': '' {_BANDS}"),
+        (["models.csv", "--level", "101"], "Error: Invalid value for '--level': 101.0 is not in the range 0<=x<=100."),
+        (["models.csv", "--top", "0"], "Error: Invalid value for '--top': 0 is not in the range x>=1."),
+    ],
+)
+def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, here: Path, run: Callable) -> None:
+    done = run("leaderboard", *argv)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
+BAD = {
+    "no file": (
+        {},
+        ["none.csv"],
+        "no such file\n  where:   none.csv\n  found:   beside it: models.csv\n  to mend: check the path\n",
+    ),
+    "predictions": (
+        {},
+        ["models.csv", "--place", "mine.npz"],
+        "a leaderboard cannot be kept in a file of this kind\n  where:   mine.npz\n"
+        "  allowed: .csv, .tsv, .jsonl, .parquet, .json\n  found:   .npz\n",
+    ),
+    "an output that exists": (
+        {"f.svg": "mine"},
+        ["models.csv", "-o", "f.svg"],
+        "the output file exists\n  where:   f.svg\n  to mend: choose another name, or overwrite it with --force\n",
+    ),
+    "another kind of output": (
+        {},
+        ["models.csv", "-o", "f.csv"],
+        "a figure cannot be kept in a file of this kind\n  where:   f.csv\n  allowed: .svg, .png, .pdf\n"
+        "  found:   .csv\n",
+    ),
+    "shares": (
+        {"s.csv": "model,original,real\na,0.76,0.82\n"},
+        ["models.csv", "s.csv"],
+        "the accuracies are shares, not percent\n  where:   s.csv, column original\n  allowed: 0 to 100\n"
+        "  found:   none above 0.76\n  to mend: multiply them by 100\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Callable) -> None:
+    files, argv, message = BAD[name]
+    for file, text in files.items():
+        (here / file).write_text(text)
+    done = run("leaderboard", *argv)
+    assert (done.code, done.out, done.err) == (1, "", f"Error: {message}")

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import runpy
 import sys
 import tarfile
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from reassess.intervals import Proportion
 from reassess.labels import LabelSets
 from reassess.predictions import Predictions
 from reassess.questions import Questions
+from reassess.running import RealAccuracy
 from reassess.scores import Scores
 
 VALID = {1: [], 2: [795, 970], 3: [230, 231], 4: [809], 5: [516, 850], 6: [57], 7: [334], 8: [700], 9: [674], 10: [332]}
@@ -398,7 +400,20 @@ def test_a_trained_model_is_right_on_photographs(tv, torch, model, photographs, 
     hot, given = (torch.cat(parts) for parts in zip(*(targets for _, targets in batches), strict=True))
     said = dict(zip(given.tolist(), scores.argmax(dim=1).tolist(), strict=True))
     assert said == {285: 282, 967: 967, 744: 657, 665: 665}
-    assert hot.gather(1, scores.topk(5).indices).any(dim=1).all()
+    by_target, by_name = RealAccuracy(), RealAccuracy(labels=dataset.labels, images=dataset.images)
+    by_target.update(scores, hot)
+    for rows in ([2, 0], [3, 1, 2]):  # in any order, and image 2 twice
+        by_name.update(scores[rows], torch.tensor(rows))
+    assert by_target.counts() == by_name.counts() == found.real
+
+
+def test_the_example_prints_the_accuracy_of_a_model(tv, real_file, monkeypatch, capsys):
+    """It makes 8 images, of which the first has no valid class."""
+    real_file("real.json")
+    example = Path(__file__).parents[2] / "examples" / "torchvision_evaluate.py"
+    monkeypatch.setattr(sys, "argv", [str(example)])
+    runpy.run_path(str(example))
+    assert capsys.readouterr().out.endswith("\n\n{'real_top1': 0.0, 'real_top5': 0.0, 'real_n': 7}\n")
 
 
 # --- bad input ------------------------------------------------------------------------------------------------------

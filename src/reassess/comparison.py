@@ -14,9 +14,9 @@ from reassess.intervals import Proportion
 from reassess.mcnemar import mcnemar
 from reassess.panel import Panel
 
-__all__ = ["Comparison", "Paired", "compare", "only_right"]
+__all__ = ["NO_ORIGINAL", "Comparison", "Paired", "compare", "only_right"]
 
-_NO_ORIGINAL = "no original labels of these images are at hand"
+NO_ORIGINAL = "no original labels of these images are at hand"
 _NONE_SCORED = "no image is scored"
 
 
@@ -170,7 +170,7 @@ class Comparison:
         if not real.n:
             document["real_reason"] = _NONE_SCORED
         if original is None:
-            document["original_reason"] = _NO_ORIGINAL
+            document["original_reason"] = NO_ORIGINAL
         return document
 
 
@@ -209,10 +209,9 @@ def compare(panel: Panel, a: str, b: str) -> Comparison:
     return Comparison(a, b, len(panel.images), real, original)
 
 
-def only_right(panel: Panel, a: str, b: str) -> tuple[str, ...]:
-    """The images that model `a` gets right by their label set and model `b` does not."""
-    first, second = (panel.valid[_row(panel, name)] for name in (a, b))
-    return tuple(panel.images[image] for image in np.flatnonzero(first & ~second).tolist())
+def only_right(panel: Panel, a: str, b: str) -> npt.NDArray[np.int64]:
+    """Positions of the images that model `a` gets right by their label set and model `b` does not."""
+    return np.flatnonzero(panel.valid[_row(panel, a)] & ~panel.valid[_row(panel, b)])
 
 
 def _row(panel: Panel, model: str) -> int:

@@ -19,6 +19,7 @@ __all__ = ["COMMANDS", "app", "entry", "main"]
 
 COMMANDS = {
     "aggregate": "Make scores of votes.",
+    "compare": "Compare models on the same images.",
     "curve": "Measure precision and recall of scores, and choose a threshold.",
     "data": "List, find and fetch the known data files.",
     "evaluate": "Measure models against re-assessed labels.",

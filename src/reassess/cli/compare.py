@@ -1,0 +1,213 @@
+"""`reassess compare`: which of two or more models is better, on the same images."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.aggregation import calibrated_recipe, golden_part
+from reassess.cli.common import Call, call_options, tracked
+from reassess.cli.compare_tables import Compared, print_compared, to_json
+from reassess.cli.inputs import (
+    FILE,
+    Judges,
+    golden_options,
+    judge_options,
+    load_golden,
+    load_judges,
+    load_predictions,
+    optional_file,
+    prediction_options,
+)
+from reassess.comparison import compare as compare_two
+from reassess.errors import DataError, at
+from reassess.evaluation import examine
+from reassess.formats.disagreements import write_disagreements
+from reassess.formats.files import check_output, suffix_of
+from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.loading import load_votes
+from reassess.names import MATCHES, are_validation_images
+from reassess.outcomes import Outcomes
+from reassess.panel import Panel, panel
+from reassess.ranking import Ranking, rank_models
+from reassess.recipe import REAL
+from reassess.relabelling import relabel
+from reassess.uncertainty import LabelUncertainty, label_uncertainty
+from reassess.votes import Votes
+
+__all__ = ["compare"]
+
+_VOTES = "imagenet-real-raters"
+_MOST_MODELS = 100  # of which every pair is compared; of more, neighbours in the ranking
+_OF_IMAGES, _OF_RATERS = 1000, 200  # replicates by default
+
+
+@dataclass(frozen=True, eq=False)
+class _Rated:
+    """The raters' votes, those of the experts on golden questions, and those of the raters on these."""
+
+    votes: Votes
+    experts: Votes
+    rater_golden: Votes
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="A B [...]")
+@judge_options
+@click.option(
+    "--votes",
+    metavar="NAME|FILE",
+    help=f"Raters' votes, or none: how sure are the labels?  [default: {_VOTES}, if the images are ImageNet's and the "
+    "file is here]",
+)
+@golden_options
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=0.8,
+    show_default=True,
+    metavar="T",
+    help="At which the label sets were cut from what the votes give.",
+)
+@prediction_options
+@click.option(
+    "--match",
+    type=click.Choice(MATCHES),
+    default="path",
+    show_default=True,
+    help="Which part of a name identifies an image; ImageNet's validation images are known by number.",
+)
+@click.option("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap.")
+@click.option(
+    "--replicates",
+    type=click.IntRange(40),
+    metavar="B",
+    help=f"Of the bootstrap.  [default: {_OF_IMAGES:,} of images, {_OF_RATERS} of images and raters]",
+)
+@click.option(
+    "--disagreements", type=FILE, metavar="OUT", help="Write a table of the images that only one of two gets right."
+)
+@call_options
+def compare(
+    call: Call,
+    files: tuple[Path, ...],
+    labels: str | None,
+    original: str | None,
+    scores: str | None,
+    votes: str | None,
+    golden: str | None,
+    rater_golden: str | None,
+    threshold: float,
+    match: str,
+    ignore_unknown: bool,
+    seed: int,
+    replicates: int | None,
+    disagreements: Path | None,
+    **reading: Any,
+) -> None:
+    """Compare models on the same images.
+
+    A, B and any further file hold one model's predictions each, as for evaluate. The models are compared on the images
+    that all of them have seen. Two models give one comparison, more of them a ranking too.
+    """
+    _check_call(call, files, disagreements)
+    judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
+    detected: dict[str, str] = {}
+    models = panel(_outcomes(call, files, judges, reading, detected, match=match, ignore_unknown=ignore_unknown))
+    ranking = _rank(models, replicates or _OF_IMAGES, seed)
+    pairs = _pairs(models, ranking)
+    rated = _load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])
+    unsure = _unsure(call, models, judges, rated, threshold, replicates or _OF_RATERS, seed)
+    if disagreements is not None:
+        call.keep_inputs(disagreements)
+        write_disagreements(disagreements, models, pairs, force=call.force)
+    comparisons = [compare_two(models, a, b) for a, b in tracked(call, pairs, "comparing")]
+    found = Compared(models, comparisons, ranking, unsure, detected)
+    if call.json:
+        call.print_document("compare", to_json(found))
+    else:
+        print_compared(call, found)
+        call.note_hashes("labels", "original", "scores", "votes")
+
+
+def _check_call(call: Call, files: tuple[Path, ...], disagreements: Path | None) -> None:
+    """Refuse, before any work, what cannot be done."""
+    if len(files) < 2:
+        raise click.UsageError("Give two models or more; reassess evaluate measures one.")
+    twice = [path for path in files if files.count(path) > 1]
+    if twice:
+        raise click.UsageError(f"{twice[0]} is given twice.")
+    if disagreements is not None:
+        suffix_of(disagreements, TABLE_SUFFIXES, "a table")
+        check_output(disagreements, force=call.force)
+
+
+def _outcomes(
+    call: Call,
+    files: tuple[Path, ...],
+    judges: Judges,
+    reading: dict[str, Any],
+    detected: dict[str, str],
+    **joining: Any,
+) -> Iterator[tuple[str, Outcomes]]:
+    """What happened to each image, one file in memory at a time; how each was read is noted in `detected`."""
+    for path in tracked(call, files, "reading"):
+        said = load_predictions(call, path, judges, **reading)
+        with at(path):
+            found = examine(said, judges.labels, original=judges.original, scores=judges.scores, **joining)
+        detected[str(path)] = found.detected
+        yield str(path), found
+
+
+def _rank(models: Panel, replicates: int, seed: int) -> Ranking | None:
+    return rank_models(models, replicates=replicates, seed=seed) if models.scored.any() else None
+
+
+def _pairs(models: Panel, ranking: Ranking | None) -> list[tuple[str, str]]:
+    """Every two models, as they were given; of many, neighbours in the ranking."""
+    if len(models.models) <= _MOST_MODELS:
+        return list(combinations(models.models, 2))
+    return list(pairwise(models.models if ranking is None else ranking.models))
+
+
+def _load_rated(
+    call: Call, judges: Judges, votes: str | None, golden: str | None, rater_golden: str | None, max_bytes: int
+) -> _Rated | str:
+    """The votes and golden answers, or why there are none."""
+    is_imagenet = are_validation_images(judges.labels.images)
+    file = optional_file(call, "votes", votes, _VOTES if is_imagenet else None)
+    if file is None:
+        return "no votes are at hand"
+    cast = load_votes(file, max_bytes=max_bytes)
+    known = load_golden(call, cast, golden, rater_golden)
+    return "no golden answers are at hand, on which to measure the raters" if known is None else _Rated(cast, *known)
+
+
+def _unsure(
+    call: Call, models: Panel, judges: Judges, rated: _Rated | str, threshold: float, replicates: int, seed: int
+) -> LabelUncertainty | str:
+    """What resampled raters make of the comparison, or why that cannot be said."""
+    if isinstance(rated, str):
+        return rated
+    if not models.scored.any():
+        return "no image is scored"
+    golden = rated.rater_golden
+    try:
+        again = relabel(
+            judges.labels,
+            rated.votes,
+            rated.experts,
+            golden_part(rated.votes, rated.experts) if golden is rated.votes else golden,
+            judges.original,
+            threshold=threshold,
+            recipes=[REAL, calibrated_recipe(rated.experts)],
+        )
+    except DataError as error:
+        return error.what if error.found is None else f"{error.what}: {error.found}"
+    return label_uncertainty(
+        models, again, replicates=replicates, seed=seed, track=lambda items: tracked(call, items, "resampling raters")
+    )

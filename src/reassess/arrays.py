@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["freeze", "runs"]
+__all__ = ["freeze", "pair_keys", "runs"]
 
 
 def freeze(noun: object, *fields: str) -> None:
@@ -24,3 +24,12 @@ def runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDA
     """
     ends = np.cumsum(sizes)
     return np.asarray(np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes))
+
+
+def pair_keys(first: npt.NDArray[np.integer], second: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """One number for each two, such as a row and a class id, in their order; the second from 0 to 2**32 - 1.
+
+    >>> pair_keys(np.array([0, 1]), np.array([7, 7])).tolist()
+    [7, 4294967303]
+    """
+    return (np.asarray(first, np.int64) << 32) | np.asarray(second, np.int64)

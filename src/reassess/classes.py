@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +64,10 @@ class Classes:
             return self.names[class_id].split(",")[0]
         return self.wnids[class_id] if self.wnids else str(class_id)
 
+    def named(self, class_id: int) -> dict[str, Any]:
+        """A class in a JSON document: its id and its short name."""
+        return {"class": class_id, "name": self.label(class_id)}
+
     def find(self, text: str) -> int | None:
         """Id of the class called `text`: by wnid, whole name, or one of the words for a class; None if there is none.
 
@@ -97,7 +102,7 @@ class Classes:
         DataError
             A name fits two classes, two outputs are one class, or no output is a class.
         """
-        ids = np.fromiter((self._find_or_id(text, where) for text in outputs), np.int64, len(outputs))
+        ids = np.fromiter((self.id_of(text, where=where) for text in outputs), np.int64, len(outputs))
         known = np.flatnonzero(ids >= 0)
         if not known.size:
             raise DataError(
@@ -119,7 +124,8 @@ class Classes:
                 )
         return ids
 
-    def _find_or_id(self, text: str, where: str) -> int:
+    def id_of(self, text: str, *, where: str) -> int:
+        """Id of the class that `text` calls by id, wnid or name, -1 for none; two classes are an error at `where`."""
         number = None if self.ranked else class_number(text)
         if number is not None and 0 <= number < (MOST_CLASSES if self.count is None else self.count):
             return number

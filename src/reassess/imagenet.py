@@ -7,9 +7,10 @@ from reassess.classes import Classes
 from reassess.labels import LabelSets
 from reassess.names import image_keys
 
-__all__ = ["CLASSES", "class_folder_order"]
+__all__ = ["ANIMALS", "CLASSES", "class_folder_order"]
 
 CLASSES = Classes(1000)  # 0-based, in the order of the sorted wnids; named where the list of names is at hand
+ANIMALS = 398  # the classes of lower ids are animals
 
 
 def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.errors import DataError, some
+from reassess.imagenet import ANIMALS
 from reassess.items import Id, take_items
 from reassess.labels import LabelSets
 from reassess.names import join
@@ -37,7 +38,7 @@ class Recipe:
 
     experts_at_least: int = 3
     original_experts_at_least: int = 2
-    original_below: int | None = 398
+    original_below: int | None = ANIMALS
     smoothing: float = 1.0
 
 

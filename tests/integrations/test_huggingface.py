@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import subprocess
 import sys
 from importlib import import_module
@@ -147,6 +148,10 @@ def test_a_streamed_data_set_keeps_its_decoding_and_its_format(add, datasets, st
     assert row["real_label"].tolist() == EXPECTED[0]
 
 
+def test_a_streamed_data_set_can_be_sent_to_the_processes_of_a_loader(add, streamed):
+    check(pickle.loads(pickle.dumps(add(streamed, LABELS))), streamed)
+
+
 def test_names_in_a_column_of_their_own(add, named):
     both = (named.select(range(8)), named.select(range(8)).to_iterable_dataset())
     for dataset in both:
@@ -185,8 +190,8 @@ def test_images_without_a_name_are_refused(add, datasets, streaming, missing):
     assert message(lambda: list(add(dataset, LABELS))) == (
         "2 of 3 images have no file name\n"
         "  where:   column image, the first is row 1\n"
-        "  to mend: add the labels before any map or filter: images that were decoded have lost the names of their "
-        "files; or give a column of file names: image=..."
+        "  to mend: add the labels before any map or filter, in which decoded images lose the names of their files; "
+        "or give a column of file names: image=..."
     )
 
 

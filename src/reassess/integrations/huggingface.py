@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -67,29 +67,52 @@ def with_real_labels(
     """
     _check_columns(dataset, image, feature)
     labels = labels if isinstance(labels, LabelSets) else load_labels(labels)
-    holds_images = isinstance(dataset.features[image], datasets.Image)
-
-    def find(names: Sequence[str | None]) -> pyarrow.Array:
-        return _find(labels, _whole(names, image), ignore_unknown)
-
-    def add(table: pyarrow.Table) -> pyarrow.Table:
-        column = table.column(image)
-        names = pyarrow.compute.struct_field(column, "path") if holds_images else column
-        return table.append_column(feature, find(names.to_pylist()))
-
     if isinstance(dataset, datasets.Dataset):
-        return dataset.add_column(feature, find(_file_names(dataset, image, holds_images)))
-    features = datasets.Features({**dataset.features, feature: datasets.Sequence(datasets.Value("int64"))})
-    labelled = dataset.with_format("arrow").map(add, batched=True, features=features)
-    return labelled.with_format(dataset._formatting and dataset._formatting.format_type)
+        names = _file_names(dataset, image)
+        return dataset.add_column(feature, _find(labels, names, image, ignore_unknown))
+    return _mapped(dataset, image, feature, {"labels": labels, "ignore_unknown": ignore_unknown})
 
 
-def _file_names(dataset: datasets.Dataset, column: str, holds_images: bool) -> Sequence[str | None]:
+def _file_names(dataset: datasets.Dataset, column: str) -> Sequence[str | None]:
     """The names alone: where images are stored in the data set, nothing but their paths is read."""
     names = dataset.with_format(None).select_columns(column)
-    if holds_images:
+    if isinstance(dataset.features[column], datasets.Image):
         names, column = names.cast_column(column, datasets.Image(decode=False)).flatten(), f"{column}.path"
     return list(names[column])
+
+
+def _mapped(dataset: datasets.IterableDataset, image: str, feature: str, options: dict[str, Any]) -> Any:
+    """The labels are added to Arrow tables, in which images keep their names."""
+    features = datasets.Features({**dataset.features, feature: datasets.Sequence(datasets.Value("int64"))})
+    if isinstance(dataset.features[image], datasets.Image):
+        undecoded = dataset.cast_column(image, datasets.Image(decode=False))
+    else:
+        undecoded = dataset
+    options |= {"image": image, "feature": feature}
+    labelled = undecoded.with_format("arrow").map(_with_column, batched=True, fn_kwargs=options)
+    # Given to map itself, the features would keep several versions of the package from decoding the images again.
+    return labelled.cast(features).with_format(dataset._formatting and dataset._formatting.format_type)
+
+
+def _with_column(
+    table: pyarrow.Table, *, labels: LabelSets, image: str, feature: str, ignore_unknown: bool
+) -> pyarrow.Table:
+    column = table.column(image)
+    names = pyarrow.compute.struct_field(column, "path") if pyarrow.types.is_struct(column.type) else column
+    return table.append_column(feature, _find(labels, names.to_pylist(), image, ignore_unknown))
+
+
+def _find(labels: LabelSets, names: Sequence[str | None], column: str, ignore_unknown: bool) -> pyarrow.Array:
+    """The classes of each image, a list each; null for an image that was never rated."""
+    images = _whole(names, column)
+    rows = labels.find(images)
+    unknown = rows < 0
+    if not ignore_unknown:
+        refuse_unknown(images, np.flatnonzero(unknown), labels, _MEND)
+    sizes = np.zeros(len(rows), np.int64)
+    ids, sizes[~unknown] = labels.of_rows(rows[~unknown])
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+    return pyarrow.ListArray.from_arrays(offsets, ids.astype(np.int64), mask=pyarrow.array(unknown))
 
 
 def _whole(names: Sequence[str | None], column: str) -> tuple[str, ...]:
@@ -98,23 +121,10 @@ def _whole(names: Sequence[str | None], column: str) -> tuple[str, ...]:
         raise DataError(
             f"{len(missing):,} of {len(names):,} images have no file name",
             where=f"column {column}, the first is row {missing[0]}",
-            mend="add the labels before any map or filter: images that were decoded have lost the names of their files; "
-            "or give a column of file names: image=...",
+            mend="add the labels before any map or filter, in which decoded images lose the names of their files; or "
+            "give a column of file names: image=...",
         )
     return tuple(name for name in names if name)
-
-
-def _find(labels: LabelSets, names: tuple[str, ...], ignore_unknown: bool) -> pyarrow.Array:
-    """The classes of each image, a list each; null for an image that was never rated."""
-    rows = labels.find(names)
-    unknown = rows < 0
-    if not ignore_unknown:
-        refuse_unknown(names, np.flatnonzero(unknown), labels, _MEND)
-    ids, sizes = labels.of_rows(rows[~unknown])
-    ends = np.zeros(len(rows), np.int64)
-    ends[~unknown] = sizes
-    offsets = np.concatenate([[0], np.cumsum(ends)]).astype(np.int32)
-    return pyarrow.ListArray.from_arrays(offsets, ids.astype(np.int64), mask=pyarrow.array(unknown))
 
 
 def _check_columns(dataset: object, image: str, feature: str) -> None:

@@ -95,6 +95,8 @@ def test_the_users_model_and_the_level_are_in_the_picture(
 def test_rows_are_hidden_only_left_of_the_first_band_that_has_a_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    axes = drawn(monkeypatch, tmp_path / "g.png", FOUND).axes
+    assert axes.lines[0].get_xdata().size == int((FOUND.board.original >= 70).sum()) < 80
     low = trend(board(lowest=40.0, rows=12), [])
     axes = drawn(monkeypatch, tmp_path / "f.png", low).axes
     assert axes.lines[0].get_xdata().size == 12

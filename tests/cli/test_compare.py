@@ -131,7 +131,7 @@ def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Cal
     assert ranking["gaps"]["reversed"] == [{"better_by_original": "fitted.csv", "other": "good.csv"}]
     lines = run("compare", *files, *GIVEN).out.splitlines()
     assert lines[2].split()[:6] == ["good.csv", "1", "1", "to", "1", "100.00"]
-    assert "1 gaps by original labels turn round: fitted.csv before good.csv" in lines
+    assert "gaps by original labels that turn round: 1 (fitted.csv before good.csv)" in lines
     assert "fitted.csv is better than worse.csv, also by the original labels" in lines
 
 

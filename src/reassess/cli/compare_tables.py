@@ -127,7 +127,7 @@ def _gaps(models: tuple[str, ...], gaps: Gaps) -> Iterator[str]:
     for what, pairs in (("vanish", gaps.vanished), ("turn round", gaps.reversed)):
         if len(pairs):
             named = [f"{models[better]} before {models[other]}" for better, other in pairs.tolist()]
-            yield f"{len(pairs):,} gaps by original labels {what}: {some(named)}"
+            yield f"gaps by original labels that {what}: {len(pairs):,} ({some(named)})"
 
 
 def _footnotes(found: Compared) -> Iterator[str]:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from reassess.classes import Classes
 from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES
+from reassess.formats.class_tables import read_collapsed
 from reassess.formats.classes import read_classes
 from reassess.formats.labels import read_labels, read_original
 from reassess.formats.scores import read_scores
@@ -27,6 +29,7 @@ from reassess.votes import Votes
 __all__ = [
     "expert_share",
     "imagenet_classes",
+    "imagenet_collapsed",
     "load_labels",
     "load_original",
     "load_scores",
@@ -42,6 +45,17 @@ def imagenet_classes() -> Classes:
     """
     paths = find_all("imagenet-classes")
     return CLASSES if paths is None else read_classes(*paths)
+
+
+def imagenet_collapsed() -> npt.NDArray[np.int64]:
+    """Pairs of ImageNet's classes of which an image of the first is also one of the second; int64, shape (pairs, 2).
+
+    Most are two names for one thing, such as sunglass and sunglasses; the file gives a reason and a source for each.
+
+    >>> imagenet_collapsed()[-2:].tolist()
+    [[836, 837], [837, 836]]
+    """
+    return read_collapsed(Path(__file__).with_name("imagenet_collapsed.csv"), CLASSES)
 
 
 def load_labels(source: str | Path = "imagenet-real", *, offline: bool = False) -> LabelSets:

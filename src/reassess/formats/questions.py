@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.errors import DataError
-from reassess.formats.tables import column, integers
+from reassess.formats.tables import column, integers, refuse_missing
 from reassess.questions import Questions
 
 if TYPE_CHECKING:
@@ -51,9 +51,7 @@ def questions_of_table(path: Path, table: "pl.DataFrame") -> Questions:
     image = table[column(path, table, "image", thing="the image")].cast(str)
     class_ids = integers(path, table[column(path, table, "class", thing="the class")])
     for series in (image, class_ids):
-        if series.null_count():
-            row = series.is_null().arg_max()
-            raise DataError("a value is missing", where=f"{path}, row {row}, column {series.name}")
+        refuse_missing(path, series)
     return Questions.from_columns(image.to_list(), class_ids.to_numpy())
 
 

@@ -12,7 +12,16 @@ from reassess.formats.files import check_input, suffix_of, writing
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["TABLE_SUFFIXES", "column", "integers", "numbers", "read_json_lines", "read_table", "write_table"]
+__all__ = [
+    "TABLE_SUFFIXES",
+    "column",
+    "integers",
+    "numbers",
+    "read_json_lines",
+    "read_table",
+    "refuse_missing",
+    "write_table",
+]
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _WHOLE_FILE = None  # infer types from all rows: a type that shows late is still the column's type
@@ -98,6 +107,13 @@ def column(path: Path, table: "pl.DataFrame", *names: str, thing: str) -> str:
         found=", ".join(table.columns[:12]),
         mend="rename the column",
     )
+
+
+def refuse_missing(path: Path, series: "pl.Series") -> None:
+    """Raise `DataError` if a value of a column is missing."""
+    if series.null_count():
+        row = series.is_null().arg_max()
+        raise DataError("a value is missing", where=f"{path}, row {row}, column {series.name}")
 
 
 def integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.errors import DataError, some
-from reassess.formats.tables import column, integers, read_table
+from reassess.formats.tables import column, integers, read_table, refuse_missing
 from reassess.items import Id, Items, normal_id
 from reassess.questions import Questions
 from reassess.votes import Votes, ordered_answers
@@ -47,8 +47,8 @@ def _items_of(path: Path, table: "pl.DataFrame") -> tuple[Items, npt.NDArray[np.
     """The items in the order in which they first come, and the position of each row's item."""
     if "image" in table.columns and "class" in table.columns:
         image, class_ids = table["image"], integers(path, table["class"])
-        _refuse_nulls(path, image)
-        _refuse_nulls(path, class_ids)
+        refuse_missing(path, image)
+        refuse_missing(path, class_ids)
         _, image_ids = coded_ids(image)
         keys = (image_ids << 32) + class_ids.to_numpy()
         _, first, ids = np.unique(keys, return_index=True, return_inverse=True)
@@ -57,7 +57,7 @@ def _items_of(path: Path, table: "pl.DataFrame") -> tuple[Items, npt.NDArray[np.
         images = [str(name) for name in image.gather(rows).to_list()]
         return Questions.from_columns(images, class_ids.to_numpy()[rows]), np.argsort(order)[ids]
     item = table[column(path, table, *_ITEM, thing="the item (or image and class)")]
-    _refuse_nulls(path, item)
+    refuse_missing(path, item)
     return coded_ids(item)
 
 
@@ -81,12 +81,6 @@ def _voted(path: Path, rater: "pl.Series", answer: "pl.Series") -> "pl.Series":
     if not voted.any():
         raise DataError("the table has no votes", where=path, mend="write it again")
     return voted
-
-
-def _refuse_nulls(path: Path, series: "pl.Series") -> None:
-    if series.null_count():
-        row = series.is_null().arg_max()
-        raise DataError("a value is missing", where=f"{path}, row {row}, column {series.name}")
 
 
 def _placed(

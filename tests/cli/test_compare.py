@@ -83,7 +83,7 @@ def test_the_table_of_two_models_says_which_is_better_and_what_the_numbers_mean(
     done = run("compare", "good.csv", "fitted.csv", *GIVEN)
     assert done.code == 0
     lines = [line.rstrip() for line in done.out.splitlines()]
-    assert lines[:10] == [
+    assert lines == [
         "labels     images      a %     b %    a - b               95 %   McNemar p   only a   only b",
         "────────────────────────────────────────────────────────────────────────────────────────────",
         "ReaL           50   100.00   80.00   +20.00   +10.00 to +32.00       0.002       10        0",
@@ -91,12 +91,21 @@ def test_the_table_of_two_models_says_which_is_better_and_what_the_numbers_mean(
         "a: good.csv",
         "b: fitted.csv",
         "good.csv is better than fitted.csv; the original labels say the opposite",
+        "good.csv: says the original label on 0 of 25 images with several valid classes, 0.0 % [0.0, 13.3]; "
+        "by chance 50.0 %, p = 6e-08",
+        "fitted.csv: says the original label on 20 of 20 images with several valid classes, 100.0 % [83.9, 100.0]; "
+        "by chance 50.0 %, p = 1.9e-06",
         "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test",
         "the uncertainty of the labels is not measured: no votes are at hand",
+        "model or label: no scores are at hand",
+        "classes that are valid together on most images: 0 and 1 (25)",
         "good.csv: csv: images named by column image; ids, top 1, column prediction; joined by name",
+        "fitted.csv: csv: images named by column image; ids, top 1, column prediction; joined by name",
+        *lines[15:],
     ]
+    assert [line.partition(": ")[0] for line in lines[15:]] == ["labels", "original"], "and their hashes"
     quiet = run("compare", "good.csv", "fitted.csv", *GIVEN, "--quiet")
-    assert [line.rstrip() for line in quiet.out.splitlines()] == lines[:7]
+    assert [line.rstrip() for line in quiet.out.splitlines()] == lines[:9]
 
 
 def test_swapping_the_files_turns_the_comparison_round(bench: Path, run: Callable) -> None:
@@ -286,17 +295,40 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable) 
     assert "95 %, raters too" in run("compare", "good.csv", "fitted.csv", "worse.csv", *GIVEN, *VOTED).out
 
 
+def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand_in_the_document(
+    voted: Path, run: Callable
+) -> None:
+    found = results_of(run("compare", "good.csv", "fitted.csv", *GIVEN, *VOTED, "--scores", "scores.csv", "--json"))
+    good, fitted = found["model_or_label"]
+    assert (good["file"], good["disagreements"], good["rated"], good["unrated_images"]) == ("good.csv", 30, 30, 0)
+    assert (fitted["disagreements"], fitted["rated"]) == (12, 0), "class 2 was not rated"
+    assert good["raters_only"]["rated"] == 30
+    biases = found["labelling_bias"]
+    assert [(bias["file"], bias["chance"]) for bias in biases] == [("good.csv", 0.5), ("fitted.csv", 0.5)]
+    assert 0 < biases[0]["images"] == found["co_occurrence"][0]["images"]
+    alone = results_of(run("compare", "good.csv", "fitted.csv", *GIVEN, "--scores", "scores.csv", "--json"))
+    assert alone["model_or_label"][0]["raters_only"] is None
+    out = run("compare", "good.csv", "fitted.csv", *GIVEN, "--scores", "scores.csv").out
+    assert "good.csv: 30 disagreements with the original labels, 30 of them rated: " in out
+    without = results_of(run("compare", "good.csv", "fitted.csv", "--labels", "labels.json", "--json"))
+    for part in ("model_or_label", "labelling_bias"):
+        assert without[part] is None
+        assert without[f"{part}_reason"] == "no original labels of these images are at hand"
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
         (("--votes", "none"), "no votes are at hand"),
         (("--votes", "votes.csv"), "no golden answers are at hand, on which to measure the raters"),
+        (("--votes", "votes.csv", "--golden", "strange.csv"), "no golden item was voted on"),
         (VOTED[:4], "the label sets do not follow from the votes: others on "),
     ],
 )
 def test_where_the_labels_uncertainty_cannot_be_measured_the_reason_is_given(
     voted: Path, run: Callable, given: tuple[str, ...], reason: str
 ) -> None:
+    Path("strange.csv").write_text("image,class,rater,answer\nelsewhere.jpg,0,e1,yes\nelsewhere.jpg,1,e1,no\n")
     found = results_of(run("compare", "good.csv", "fitted.csv", *GIVEN, *given, "--json"))
     assert found["label_uncertainty"] is None
     assert found["label_uncertainty_reason"].startswith(reason)

@@ -22,19 +22,24 @@ from reassess.cli.inputs import (
     optional_file,
     prediction_options,
 )
+from reassess.co_occurrence import co_occurrence
+from reassess.comparison import NO_ORIGINAL
 from reassess.comparison import compare as compare_two
 from reassess.errors import DataError, at
 from reassess.evaluation import examine
 from reassess.formats.disagreements import write_disagreements
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.labelling_bias import LabellingBias, labelling_biases
 from reassess.loading import load_votes
+from reassess.model_or_label import Preference, preferences
 from reassess.names import MATCHES, are_validation_images
 from reassess.outcomes import Outcomes
 from reassess.panel import Panel, panel
 from reassess.ranking import Ranking, rank_models
-from reassess.recipe import REAL
+from reassess.recipe import REAL, real_scores
 from reassess.relabelling import relabel
+from reassess.scores import Scores
 from reassess.uncertainty import LabelUncertainty, label_uncertainty
 from reassess.votes import Votes
 
@@ -47,11 +52,12 @@ _OF_IMAGES, _OF_RATERS = 1000, 200  # replicates by default
 
 @dataclass(frozen=True, eq=False)
 class _Rated:
-    """The raters' votes, those of the experts on golden questions, and those of the raters on these."""
+    """The raters' votes, those of experts and of raters on golden questions, and what the raters alone make of it."""
 
     votes: Votes
     experts: Votes
     rater_golden: Votes
+    alone: Scores
 
 
 @click.command()
@@ -126,7 +132,17 @@ def compare(
         call.keep_inputs(disagreements)
         write_disagreements(disagreements, models, pairs, force=call.force)
     comparisons = [compare_two(models, a, b) for a, b in tracked(call, pairs, "comparing")]
-    found = Compared(models, comparisons, ranking, unsure, detected)
+    found = Compared(
+        panel=models,
+        pairs=comparisons,
+        ranking=ranking,
+        unsure=unsure,
+        preferences=_preferences(models, judges, rated),
+        biases=_biases(models, judges),
+        together=co_occurrence(judges.labels),
+        classes=judges.labels.classes,
+        detected=detected,
+    )
     if call.json:
         call.print_document("compare", to_json(found))
     else:
@@ -184,7 +200,14 @@ def _load_rated(
         return "no votes are at hand"
     cast = load_votes(file, max_bytes=max_bytes)
     known = load_golden(call, cast, golden, rater_golden)
-    return "no golden answers are at hand, on which to measure the raters" if known is None else _Rated(cast, *known)
+    if known is None:
+        return "no golden answers are at hand, on which to measure the raters"
+    experts, said = known
+    try:
+        said = golden_part(cast, experts) if said is cast else said
+        return _Rated(cast, experts, said, real_scores(cast, experts, said, None, recipe=calibrated_recipe(experts)))
+    except DataError as error:
+        return _in_words(error)
 
 
 def _unsure(
@@ -195,19 +218,38 @@ def _unsure(
         return rated
     if not models.scored.any():
         return "no image is scored"
-    golden = rated.rater_golden
     try:
         again = relabel(
             judges.labels,
             rated.votes,
             rated.experts,
-            golden_part(rated.votes, rated.experts) if golden is rated.votes else golden,
+            rated.rater_golden,
             judges.original,
             threshold=threshold,
             recipes=[REAL, calibrated_recipe(rated.experts)],
         )
     except DataError as error:
-        return error.what if error.found is None else f"{error.what}: {error.found}"
+        return _in_words(error)
     return label_uncertainty(
         models, again, replicates=replicates, seed=seed, track=lambda items: tracked(call, items, "resampling raters")
     )
+
+
+def _in_words(error: DataError) -> str:
+    return error.what if error.found is None else f"{error.what}: {error.found}"
+
+
+def _preferences(models: Panel, judges: Judges, rated: _Rated | str) -> tuple[Preference, ...] | str:
+    """Whose class is preferred, each model's or the original label's, or why that cannot be said."""
+    if judges.original is None or not models.original_known.any():
+        return NO_ORIGINAL
+    if judges.scores is None:
+        return "no scores are at hand"
+    return preferences(models, judges.original, judges.scores, None if isinstance(rated, str) else rated.alone)
+
+
+def _biases(models: Panel, judges: Judges) -> tuple[LabellingBias, ...] | str:
+    """How often each model says the original label where others are valid too, or why that cannot be said."""
+    if judges.original is None or not models.original_known.any():
+        return NO_ORIGINAL
+    return labelling_biases(models, judges.labels, judges.original)

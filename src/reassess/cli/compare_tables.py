@@ -1,21 +1,26 @@
 """What `reassess compare` prints: tables and what they mean, or the results of the JSON document."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from reassess.classes import Classes
 from reassess.cli.common import Call, print_table, say
+from reassess.co_occurrence import CoOccurrence
 from reassess.comparison import NO_ORIGINAL, Comparison, Paired
 from reassess.errors import some
+from reassess.labelling_bias import LabellingBias
+from reassess.model_or_label import Preference
 from reassess.panel import Panel
 from reassess.ranking import Gaps, Ranking
 from reassess.uncertainty import LabelUncertainty
 
 __all__ = ["Compared", "print_compared", "to_json"]
 
+_Part = TypeVar("_Part")
 _NONE_SCORED = "no image is scored"
 
 
@@ -27,6 +32,10 @@ class Compared:
     pairs: Sequence[Comparison]
     ranking: Ranking | None
     unsure: LabelUncertainty | str
+    preferences: Sequence[Preference] | str
+    biases: Sequence[LabellingBias] | str
+    together: CoOccurrence
+    classes: Classes
     detected: dict[str, str]
 
 
@@ -40,16 +49,21 @@ def to_json(found: Compared) -> dict[str, Any]:
         "detected": found.detected,
         "pairs_are": "all" if len(found.pairs) == math.comb(len(panel.models), 2) else "neighbours in the ranking",
         "pairs": [pair.to_json() for pair in found.pairs],
-        "ranking": None if found.ranking is None else found.ranking.to_json(),
-        "label_uncertainty": None,
+        "co_occurrence": found.together.to_json(found.classes),
     }
-    if found.ranking is None:
-        results["ranking_reason"] = _NONE_SCORED
-    if isinstance(unsure, str):
-        results["label_uncertainty_reason"] = unsure
-    else:
-        results["label_uncertainty"] = unsure.to_json([(pair.a, pair.b) for pair in found.pairs])
+    parts: dict[str, Any] = {
+        "ranking": _NONE_SCORED if found.ranking is None else found.ranking.to_json(),
+        "label_uncertainty": unsure if isinstance(unsure, str) else unsure.to_json([(p.a, p.b) for p in found.pairs]),
+        "model_or_label": _each(found.preferences, lambda part: part.to_json()),
+        "labelling_bias": _each(found.biases, lambda part: part.to_json(found.classes)),
+    }
+    for name, part in parts.items():
+        results |= {name: None, f"{name}_reason": part} if isinstance(part, str) else {name: part}
     return results
+
+
+def _each(parts: Sequence[_Part] | str, to_json: Callable[[_Part], dict[str, Any]]) -> list[dict[str, Any]] | str:
+    return parts if isinstance(parts, str) else [to_json(part) for part in parts]
 
 
 def print_compared(call: Call, found: Compared) -> None:
@@ -60,6 +74,9 @@ def print_compared(call: Call, found: Compared) -> None:
         _print_ranking(found.ranking, found.unsure)
     else:
         say(f"the models cannot be compared: {_NONE_SCORED}")
+    for parts in (found.preferences, found.biases):
+        for part in () if isinstance(parts, str) else parts:
+            say(str(part))
     for line in _footnotes(found):
         call.note(line)
 
@@ -143,10 +160,19 @@ def _footnotes(found: Compared) -> Iterator[str]:
         yield f"the uncertainty of the labels is not measured: {found.unsure}"
     if not found.panel.original_known.any():
         yield f"no comparison by original labels: {NO_ORIGINAL}"
+    elif isinstance(found.preferences, str):
+        yield f"model or label: {found.preferences}"
+    if len(found.together):
+        yield f"classes that are valid together on most images: {some(list(_together(found)), most=3)}"
     for model, left_out in zip(found.panel.models, found.panel.left_out, strict=True):
         if left_out:
             yield f"{model}: {left_out:,} images left out, which another model has not seen"
         yield f"{model}: {found.detected[model]}"
+
+
+def _together(found: Compared) -> Iterator[str]:
+    for pair, images in zip(found.together.pairs.tolist(), found.together.images.tolist(), strict=True):
+        yield f"{' and '.join(map(found.classes.label, pair))} ({images:,})"
 
 
 def _of_raters(unsure: LabelUncertainty) -> Iterator[str]:

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 
 from reassess import __version__
@@ -162,3 +163,25 @@ def test_an_empty_name_is_not_taken_for_the_default(run: Callable, no_known_data
         1,
         ["Error: no such file, and no known source of that name", "  where:   ''"],
     )
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["labels", "scores.npz", "--threshold", "0.5", "-o", "labels.json"],
+        ["curve", "scores.npz", "--golden", "votes.npz"],
+        ["raters", "votes.npz"],
+        ["aggregate", "votes.npz", "-o", "out.npz"],
+    ],
+    ids=lambda argv: argv[0],
+)
+def test_an_archive_that_declares_too_much_is_refused_with_an_option_that_the_command_has(
+    run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    info = np.array([["a.png", "0"]])
+    np.savez_compressed("scores.npz", tensor=np.array([0.5]), info=info)
+    np.savez_compressed("votes.npz", tensor=np.array([[[0.0, 0, 1]]]), info=info, ids=np.array([1]))
+    found = run(*argv, "--max-bytes", "9")
+    assert found.code == 1
+    assert "to mend: if you trust the file, pass --max-bytes" in found.err

@@ -9,8 +9,7 @@ import click
 
 from reassess.aggregation import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
 from reassess.cli.common import Call, call_options
-from reassess.cli.inputs import FILE, optional_file
-from reassess.formats.archives import MAX_BYTES
+from reassess.cli.inputs import FILE, max_bytes_option, optional_file
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.posteriors import write_posterior
 from reassess.formats.rater_model import write_rater_model
@@ -67,7 +66,7 @@ _USED = {
 @click.option(
     "--seed", type=int, metavar="S", expose_value=False, help="Accepted, and without effect: no method draws."
 )
-@click.option("--max-bytes", type=int, default=MAX_BYTES, show_default=True, help="Refuse larger archives.")
+@max_bytes_option
 @click.option("-o", "--output", type=FILE, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
 @click.option("--model", type=FILE, metavar="OUT", help="Write the raters' matrices and the prior, npz.")
 @call_options

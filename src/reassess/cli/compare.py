@@ -199,7 +199,7 @@ def _load_rated(
     if file is None:
         return "no votes are at hand"
     cast = load_votes(file, max_bytes=max_bytes)
-    known = load_golden(call, cast, golden, rater_golden)
+    known = load_golden(call, cast, golden, rater_golden, max_bytes=max_bytes)
     if known is None:
         return "no golden answers are at hand, on which to measure the raters"
     experts, said = known

@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from reassess.cli.common import Call, call_options, print_table
-from reassess.cli.inputs import FILE, optional_file
+from reassess.cli.inputs import FILE, max_bytes_option, optional_file
 from reassess.curves import precision_recall
 from reassess.errors import DataError, at
 from reassess.formats.curves import write_points
@@ -107,6 +107,7 @@ class _LeaveOutType(click.ParamType[str | int]):
     help="Choose a threshold: the highest recall that reaches a precision, the highest precision that reaches a "
     "recall, the highest F1, or a given one.",
 )
+@max_bytes_option
 @click.option("-o", "--output", type=FILE, metavar="FIGURE|CSV", help="A figure (svg, png, pdf) or a table of points.")
 @call_options
 def curve(
@@ -119,6 +120,7 @@ def curve(
     original: str | None,
     leave_out: str | int | None,
     goal: Goal | None,
+    max_bytes: int,
     output: Path | None,
 ) -> None:
     """Measure precision and recall of scores, and choose a threshold.
@@ -127,14 +129,14 @@ def curve(
     """
     _check_call(call, files, output)
     paths = {file: call.resolve("scores", file) for file in files}
-    scores = {file: load_scores(path) for file, path in paths.items()}
+    scores = {file: load_scores(path, max_bytes=max_bytes) for file, path in paths.items()}
     is_imagenet = all(are_validation_images(each.questions.images) for each in scores.values())
     if leave_out is not None:
         votes = votes or (_VOTES if is_imagenet else None)
         rater_golden = rater_golden or (_RATER_GOLDEN if is_imagenet else None)
         if votes is None or rater_golden is None:
             raise click.UsageError("--leave-out needs --votes and --rater-golden, of which the scores were made.")
-    answers = _load_answers(call, is_imagenet, golden, golden_at_least, votes, rater_golden, original)
+    answers = _load_answers(call, is_imagenet, golden, golden_at_least, votes, rater_golden, original, max_bytes)
     measured = [one for file in files for one in _measure(file, paths[file], scores[file], answers, leave_out, goal)]
     if output is not None:
         _write(call, output, measured, answers.rules)
@@ -163,13 +165,15 @@ def _load_answers(
     votes: str | None,
     rater_golden: str | None,
     original: str | None,
+    max_bytes: int,
 ) -> _Answers:
     if golden is None and not is_imagenet:
         raise click.UsageError("Give --golden: only ImageNet's validation images have known golden answers.")
     golden_file = call.resolve("golden", golden or _GOLDEN)
-    experts = load_votes(golden_file)
-    said = None if votes is None else load_votes(call.resolve("votes", votes))
-    said_on_golden = None if rater_golden is None else load_votes(call.resolve("rater-golden", rater_golden))
+    experts = load_votes(golden_file, max_bytes=max_bytes)
+    said = None if votes is None else load_votes(call.resolve("votes", votes), max_bytes=max_bytes)
+    golden_votes = None if rater_golden is None else call.resolve("rater-golden", rater_golden)
+    said_on_golden = None if golden_votes is None else load_votes(golden_votes, max_bytes=max_bytes)
     original_file = optional_file(call, "original", original, _ORIGINAL if is_imagenet else None)
     known = None if original_file is None else load_original(original_file)
     answers = _Answers(

@@ -38,6 +38,7 @@ __all__ = [
     "load_golden",
     "load_judges",
     "load_predictions",
+    "max_bytes_option",
     "optional_file",
     "prediction_options",
 ]
@@ -146,6 +147,11 @@ def judge_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+max_bytes_option = click.option(
+    "--max-bytes", type=int, default=MAX_BYTES, show_default=True, help="Refuse larger archives."
+)
+
+
 def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how a model's predictions are read."""
     return _with_options(
@@ -157,7 +163,7 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="The order of rows without names, of ImageNet's validation images.",
         ),
         click.option("--classes", type=FILE, metavar="F", help="The class of each output, one wnid or name a line."),
-        click.option("--max-bytes", type=int, default=MAX_BYTES, show_default=True, help="Refuse larger archives."),
+        max_bytes_option,
     )
 
 
@@ -178,7 +184,9 @@ def golden_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def load_golden(call: Call, votes: Votes, golden: str | None, rater_golden: str | None) -> tuple[Votes, Votes] | None:
+def load_golden(
+    call: Call, votes: Votes, golden: str | None, rater_golden: str | None, *, max_bytes: int
+) -> tuple[Votes, Votes] | None:
     """The experts' votes and the raters' votes on golden items, which may be the main votes; None without experts."""
     from reassess.reliability import natural_truths
 
@@ -190,7 +198,8 @@ def load_golden(call: Call, votes: Votes, golden: str | None, rater_golden: str 
         return None
     apart = optional_file(call, "rater-golden", rater_golden, _RATER_GOLDEN if golden in (None, _GOLDEN) else None)
     answers = KNOWN_ANSWERS if natural_truths(votes) == VALIDITY else votes.answers
-    return load_votes(experts, answers=answers), votes if apart is None else load_votes(apart, answers=answers)
+    said = load_votes(experts, answers=answers, max_bytes=max_bytes)
+    return said, votes if apart is None else load_votes(apart, answers=answers, max_bytes=max_bytes)
 
 
 def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:

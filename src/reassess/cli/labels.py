@@ -6,7 +6,7 @@ import click
 import numpy as np
 
 from reassess.cli.common import Call, call_options, print_table
-from reassess.cli.inputs import FILE
+from reassess.cli.inputs import FILE, max_bytes_option
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.labels import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES
@@ -35,6 +35,7 @@ _MOST_CLASSES = 20
 @click.option("--original", metavar="NAME|FILE", help=f"Original labels.  [default: {_ORIGINAL}, for ImageNet]")
 @click.option("-o", "--output", type=FILE, metavar="LABELS", help="Where the label sets go: json, csv, parquet ...")
 @click.option("--diff", is_flag=True, help="Show what changed from label set A to label set B.")
+@max_bytes_option
 @call_options
 def labels(
     call: Call,
@@ -44,6 +45,7 @@ def labels(
     original: str | None,
     output: Path | None,
     diff: bool,
+    max_bytes: int,
 ) -> None:
     """Cut label sets from scores, or show what changed between two label sets.
 
@@ -60,7 +62,7 @@ def labels(
         raise click.UsageError("With --unrated omit, original labels have no use: leave --original out.")
     suffix_of(output, (".json", *TABLE_SUFFIXES), "a label set")
     check_output(output, force=call.force)
-    scores = load_scores(call.resolve("scores", files[0]))
+    scores = load_scores(call.resolve("scores", files[0]), max_bytes=max_bytes)
     known = _original(call, scores, unrated, original)
     cut = with_imagenet_classes(label_sets(scores, threshold, original=known))
     call.keep_inputs(output)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from reassess.baselines import majority
 from reassess.cli.common import Call, call_options, print_table
-from reassess.cli.inputs import golden_options, load_golden
+from reassess.cli.inputs import golden_options, load_golden, max_bytes_option
 from reassess.dependence import Dependence
 from reassess.errors import some
 from reassess.formats.votes import read_votes
@@ -43,6 +43,7 @@ _EXPLAINED = {
 )
 @click.option("--answers", metavar="A,...", help="All possible answers, in their order.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the bootstrap.")
+@max_bytes_option
 @call_options
 def raters(
     call: Call,
@@ -52,6 +53,7 @@ def raters(
     golden_at_least: int | None,
     answers: str | None,
     seed: int,
+    max_bytes: int,
 ) -> None:
     """Measure how far each rater can be relied on.
 
@@ -61,8 +63,8 @@ def raters(
     The rater whose votes tell the least comes first.
     """
     order = None if answers is None else tuple(normal_id(answer) for answer in answers.split(","))
-    cast = read_votes(call.resolve("votes", votes), answers=order)
-    known = load_golden(call, cast, golden, rater_golden)
+    cast = read_votes(call.resolve("votes", votes), answers=order, max_bytes=max_bytes)
+    known = load_golden(call, cast, golden, rater_golden, max_bytes=max_bytes)
     judged = None if known is None else _judged(*known, golden_at_least)
     result = reliability(cast, None if judged is None else (judged.votes, judged.truth), seed=seed)
     if call.json:

@@ -152,9 +152,10 @@ def test_a_streamed_data_set_can_be_sent_to_the_processes_of_a_loader(add, strea
     check(pickle.loads(pickle.dumps(add(streamed, LABELS))), streamed)
 
 
-def test_names_in_a_column_of_their_own(add, named):
-    both = (named.select(range(8)), named.select(range(8)).to_iterable_dataset())
-    for dataset in both:
+def test_names_in_a_column_of_their_own(add, datasets, named):
+    names = named.select(range(8))
+    ways = (names, names.to_iterable_dataset(), names.cast_column("file", datasets.Value("large_string")))
+    for dataset in ways:
         labelled = add(dataset, LABELS, image="file", feature="valid")
         assert [row["valid"] for row in labelled] == EXPECTED
         assert list(labelled.features) == ["file", "valid"]

@@ -1,0 +1,251 @@
+"""ReaL in TFDS: what is read back is what the files say of the image of that name, however TFDS shuffled the images."""
+
+import io
+import os
+import sys
+import tarfile
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from reassess.classes import Classes
+from reassess.errors import DataError, MissingPackageError
+from reassess.labels import LabelSets
+from reassess.loading import imagenet_classes, load_votes
+from reassess.questions import Questions
+from reassess.scores import Scores
+from reassess.votes import Votes
+
+NUMBERS = [3, 8, 2, 5, 1, 7, 4, 6, 9, 10]
+VALID = {1: [65], 2: [], 3: [231, 230], 4: [809], 5: [516, 850], 6: [57], 7: [], 8: [700, 3], 9: [674], 10: [332]}
+GIVEN = {1: 65, 2: 970, 3: 230, 4: 809, 5: 516, 6: 57, 7: 334, 8: 415, 9: 674, 10: 332}
+ASKED = [(8, 700, 0.9), (3, 231, 0.95), (8, 3, 0.85), (3, 230, 1.0), (8, 415, 0.1), (2, 970, 0.25), (7, 334, 0.5)]
+VOTES = [(0, "yes"), (1, "maybe"), (0, "yes"), (0, "no"), (2, "yes"), (3, "yes"), (3, "yes"), (4, "no"), (6, "maybe")]
+RATED = {2, 3, 7, 8}  # question 5, about image 2, has no vote
+
+
+def name(number: int) -> str:
+    return f"ILSVRC2012_val_{number:08d}.JPEG"
+
+
+def lists(sets: dict[int, list[int]]) -> LabelSets:
+    return LabelSets.from_lists([name(number) for number in sets], sets.values(), Classes(1000))
+
+
+LABELS = lists(VALID)
+ORIGINAL = lists({number: [given] for number, given in GIVEN.items()})
+QUESTIONS = Questions.from_columns([name(n) for n, _, _ in ASKED], np.array([class_id for _, class_id, _ in ASKED]))
+SCORES = Scores(QUESTIONS, np.array([score for *_, score in ASKED]))
+ANSWERS = ("no", "maybe", "yes")
+COUNTS = Votes.from_columns(
+    QUESTIONS,
+    np.array([question for question, _ in VOTES]),
+    np.arange(len(VOTES)),
+    np.array([ANSWERS.index(answer) for _, answer in VOTES]),
+    raters=tuple(range(len(VOTES))),
+    answers=ANSWERS,
+)
+
+
+@pytest.fixture(scope="module")
+def tfds(needs):
+    needs("tensorflow")
+    needs("tensorflow_datasets")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import_module("reassess.integrations.tfds")
+    tfds = import_module("tensorflow_datasets")
+    tfds.disable_progress_bar()
+    return tfds
+
+
+@pytest.fixture
+def known(monkeypatch, tfds):
+    """Ten images are all that there are."""
+    module = "reassess.integrations.tfds"
+    for source, noun in {"labels": LABELS, "original": ORIGINAL, "scores": SCORES, "votes": COUNTS}.items():
+        monkeypatch.setattr(f"{module}.load_{source}", lambda noun=noun: noun)
+
+
+def picture(number: int) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), (20 * number, 0, 77)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def number_of(image) -> int:
+    return round(np.asarray(image)[..., 0].mean() / 20)
+
+
+def tar(folder, numbers=NUMBERS):
+    with tarfile.open(folder / "ILSVRC2012_img_val.tar", "w") as archive:
+        for number in numbers:
+            member = tarfile.TarInfo(name(number))
+            member.size = len(picture(number))
+            archive.addfile(member, io.BytesIO(picture(number)))
+    return folder
+
+
+def flat(folder, numbers=NUMBERS):
+    for number in numbers:
+        (folder / name(number)).write_bytes(picture(number))
+    return folder
+
+
+def class_folders(folder, numbers=NUMBERS):
+    for number in numbers:
+        place = folder / "val" / f"n{GIVEN[number]:08d}"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / name(number)).write_bytes(picture(number))
+    return folder
+
+
+def build(tfds, tmp_path, manual_dir, config="", **options):
+    builder = tfds.builder(f"imagenet_real{config}", data_dir=tmp_path / "data", **options)
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir))
+    return builder
+
+
+def read(tfds, builder) -> dict[int, dict]:
+    """The examples by number."""
+    if builder.info.file_format.value == "array_record":
+        rows = list(builder.as_data_source("validation"))
+    else:
+        rows = list(tfds.as_numpy(builder.as_dataset("validation", shuffle_files=True)))
+    numbers = [int(row["file_name"].decode().removesuffix(".JPEG")[-8:]) for row in rows]
+    assert numbers != sorted(numbers), "TFDS is said to shuffle"
+    return dict(zip(numbers, rows, strict=True))
+
+
+def columns(feature) -> list[tuple]:
+    """A sequence of dicts, which TFDS reads as a dict of sequences, as rows."""
+    return list(zip(*(np.asarray(column).tolist() for column in feature.values()), strict=True))
+
+
+def check(rows) -> None:
+    for number, row in rows.items():
+        assert number_of(row["image"]) == number
+        assert int(row["original_label"]) == GIVEN[number]
+        assert np.asarray(row["real_label"]).tolist() == sorted(VALID[number])
+        asked = sorted(
+            (class_id, score, question) for question, (n, class_id, score) in enumerate(ASKED) if n == number
+        )
+        assert list(row["scores"]) == ["class", "score"]
+        assert columns(row["scores"]) == [(class_id, np.float32(score)) for class_id, score, _ in asked]
+        votes = {question: [answer for q, answer in VOTES if q == question] for _, _, question in asked}
+        expected = [(class_id, *(votes[question].count(a) for a in ANSWERS)) for class_id, _, question in asked]
+        assert columns({key: row["votes"][key] for key in ("class", *ANSWERS)}) == expected
+        assert bool(row["rated"]) == (number in RATED)
+
+
+def message(call) -> str:
+    with pytest.raises(DataError) as error:
+        call()
+    return str(error.value)
+
+
+@pytest.mark.parametrize("layout", [tar, flat, class_folders])
+def test_every_feature_is_that_of_the_image_of_the_name(tfds, known, tmp_path, layout):
+    manual_dir = tmp_path / "manual"
+    manual_dir.mkdir()
+    rows = read(tfds, build(tfds, tmp_path, layout(manual_dir)))
+    assert sorted(rows) == sorted(NUMBERS)
+    check(rows)
+
+
+def test_so_it_is_in_array_records(tfds, known, tmp_path):
+    (tmp_path / "manual").mkdir()
+    rows = read(tfds, build(tfds, tmp_path, tar(tmp_path / "manual"), file_format="array_record"))
+    assert sorted(rows) == sorted(NUMBERS)
+    check(rows)
+
+
+def test_a_split_may_be_read_in_part_and_supervised(tfds, known, tmp_path):
+    builder = build(tfds, tmp_path, flat(tmp_path))
+    pairs = list(tfds.as_numpy(builder.as_dataset("validation[:40%]", as_supervised=True)))
+    assert len(pairs) == 4
+    for image, real_label in pairs:
+        assert real_label.tolist() == sorted(VALID[number_of(image)])
+
+
+def test_the_features_are_those_of_tfds_and_three_more(tfds, known, tmp_path):
+    ours = tfds.builder("imagenet_real", data_dir=tmp_path).info.features
+    theirs = tfds.builder("imagenet2012_real", data_dir=tmp_path).info.features
+    assert {key: repr(ours[key]) for key in theirs} == {key: repr(feature) for key, feature in theirs.items()}
+    assert set(ours) - set(theirs) == {"rated", "scores", "votes"}
+    for label in (ours["original_label"], ours["real_label"].feature, ours["votes"]["class"]):
+        assert label.names == theirs["original_label"].names
+
+
+def test_the_classes_are_named_in_the_order_of_the_core(tfds, needs, tmp_path):
+    needs("timm")  # which holds the list of names
+    names = tfds.builder("imagenet_real", data_dir=tmp_path).info.features["original_label"].names
+    assert tuple(names) == imagenet_classes().wnids
+
+
+def test_missing_images_are_counted_and_named_and_may_be_left_out(tfds, known, tmp_path):
+    flat(tmp_path, [4, 8, 2, 6, 10])
+    assert message(lambda: build(tfds, tmp_path, tmp_path)) == (
+        "5 of 10 images are missing\n"
+        f"  where:   {tmp_path}\n"
+        f"  found:   no {name(1)}, {name(3)}, {name(5)} and 2 more\n"
+        "  to mend: get all images, or build those that are there: tfds.load('imagenet_real/subset')"
+    )
+    rows = read(tfds, build(tfds, tmp_path, tmp_path, "/subset"))
+    assert sorted(rows) == [2, 4, 6, 8, 10]
+    check(rows)
+
+
+def test_an_image_of_another_name_is_refused(tfds, known, tmp_path):
+    tar(tmp_path, NUMBERS[:3])
+    (tmp_path / "val").mkdir()
+    flat(tmp_path / "val", NUMBERS[:3])
+    (tmp_path / "val" / "tom.jpg").write_bytes(picture(1))
+    assert message(lambda: build(tfds, tmp_path, tmp_path, "/subset")) == (
+        "1 of 4 images are not in the label set\n"
+        f"  where:   {tmp_path / 'val'}, the first is row 3\n"
+        f"  allowed: names such as {name(1)}, {name(2)} and 8 more\n"
+        "  found:   tom.jpg\n"
+        "  to mend: keep only validation images there"
+    )
+
+
+def test_a_folder_without_images_is_refused(tfds, known, tmp_path):
+    (tmp_path / "picture.png").write_bytes(picture(1))
+    assert message(lambda: build(tfds, tmp_path, tmp_path)).startswith(
+        f"no validation images of ImageNet were found\n  where:   {tmp_path}\n"
+    )
+
+
+def test_real_labels_scores_and_votes_of_a_few_images(
+    tfds, tmp_path, real_file, real_labels, real_original, real_scores
+):
+    real_file("raters.npz")
+    votes = load_votes()
+    rows = read(tfds, build(tfds, tmp_path, flat(tmp_path, range(1, 13)), "/subset"))
+    assert sorted(rows) == list(range(1, 13))
+    for number, row in rows.items():
+        assert row["real_label"].tolist() == list(real_labels[name(number)])
+        assert (row["original_label"],) == real_original[name(number)]
+        asked = np.flatnonzero(np.array(real_scores.questions.images)[real_scores.questions.image_ids] == name(number))
+        scores = zip(real_scores.questions.class_ids[asked].tolist(), real_scores.values[asked], strict=True)
+        assert dict(columns(row["scores"])) == {class_id: np.float32(score) for class_id, score in scores}
+        assert [class_id for class_id, _ in columns(row["scores"])] == row["votes"]["class"].tolist()
+        for class_id, *counts in columns({key: row["votes"][key] for key in ("class", *ANSWERS)}):
+            question = votes.items.find(votes.items.rows_of([name(number)]), np.array([class_id]))[0]
+            assert counts == [sum(answer == a for _, answer in votes.on(question)) for a in ANSWERS]
+        assert row["rated"] == (len(asked) > 0)
+    assert 0 < sum(row["rated"] for row in rows.values()) < 12
+
+
+def test_a_missing_package_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    monkeypatch.delitem(sys.modules, "reassess.integrations.tfds", raising=False)
+    with pytest.raises(MissingPackageError) as error:
+        import_module("reassess.integrations.tfds")
+    assert str(error.value) == (
+        "a data set of TFDS needs the package tensorflow-datasets, which is not installed\n"
+        "  to mend: pip install 'reassess[tfds]'"
+    )

@@ -15,11 +15,13 @@ from reassess.formats.archives import MAX_BYTES
 from reassess.formats.class_tables import read_collapsed
 from reassess.formats.classes import read_classes
 from reassess.formats.labels import read_labels, read_original
+from reassess.formats.multi_labels import read_multi_labels
 from reassess.formats.scores import read_scores
 from reassess.formats.votes import read_votes
 from reassess.imagenet import CLASSES
 from reassess.items import Id
 from reassess.labels import LabelSets
+from reassess.multi_labels import MultiLabels
 from reassess.names import are_validation_images
 from reassess.questions import Questions
 from reassess.scores import Scores
@@ -31,6 +33,7 @@ __all__ = [
     "imagenet_classes",
     "imagenet_collapsed",
     "load_labels",
+    "load_multi_labels",
     "load_original",
     "load_scores",
     "load_votes",
@@ -89,6 +92,24 @@ def load_labels(source: str | Path = "imagenet-real", *, offline: bool = False) 
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
     """
     return _in_imagenet_classes(read_labels, resolve(str(source), offline=offline))
+
+
+def load_multi_labels(path: str | Path) -> MultiLabels:
+    """Reviewed label sets of a file; of ImageNet's validation images, in ImageNet's 1,000 classes.
+
+    Parameters
+    ----------
+    path
+        As for `formats.multi_labels.read_multi_labels`.
+
+    Raises
+    ------
+    DataError
+        The file does not hold such label sets, or a class is none of ImageNet's.
+    """
+    labels = read_multi_labels(path)
+    with at(path):
+        return labels.in_classes(imagenet_classes()) if are_validation_images(labels.valid.images) else labels
 
 
 def load_original(source: str | Path = "imagenet-original", *, offline: bool = False) -> LabelSets:

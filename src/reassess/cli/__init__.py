@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": "Measure models against re-assessed labels.",
     "labels": "Cut label sets from scores, or show what changed between two label sets.",
     "leaderboard": "Compare ReaL accuracy with original accuracy over many models.",
+    "questions": "List the predicted pairs that nobody was asked about.",
     "raters": "Measure how far each rater can be relied on.",
     "show": "Show all that is known of one image.",
 }

@@ -19,7 +19,7 @@ from reassess.names import VALIDATION_IMAGES, image_keys, validation_names
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_json", "read_labels", "read_original", "write_labels"]
+__all__ = ["label_sets_of", "read_json", "read_labels", "read_original", "write_labels"]
 
 _NAME = "image"
 _UNTYPED = (".csv", ".tsv")  # of which a reader guesses the types
@@ -45,7 +45,7 @@ def read_labels(path: str | Path) -> LabelSets:
     path = Path(path)
     readers = {".json": _lists_of_json, **dict.fromkeys(TABLE_SUFFIXES, _lists_of_table)}
     images, lists = readers[suffix_of(path, readers, "a label set")](path)
-    return _label_sets(path, images, lists)
+    return label_sets_of(path, images, lists)
 
 
 def read_original(path: str | Path) -> LabelSets:
@@ -90,7 +90,7 @@ def read_original(path: str | Path) -> LabelSets:
             allowed="one class",
             found=f"{len(lists[wrong])} classes",
         )
-    return _label_sets(path, images, lists)
+    return label_sets_of(path, images, lists)
 
 
 def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) -> None:
@@ -239,7 +239,8 @@ def _lists_of_table(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     return list(lists), [[] if values == [None] else values for values in lists.values()]
 
 
-def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]]) -> LabelSets:
+def label_sets_of(path: Path, images: Sequence[str], lists: list[list[Any]]) -> LabelSets:
+    """Label sets from one list an image, of class ids or of wnids or names; see `read_labels`."""
     kinds = set(map(type, chain.from_iterable(lists)))
     if kinds - {int, str} or len(kinds) > 1:
         raise DataError(

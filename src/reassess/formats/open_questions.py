@@ -1,0 +1,70 @@
+"""Questions for a next round of rating, as JSON lines."""
+
+from pathlib import Path
+
+from reassess.asking import OpenQuestions
+from reassess.classes import Classes
+from reassess.formats.files import suffix_of
+from reassess.formats.tables import write_table
+
+__all__ = ["OPEN_QUESTIONS_SUFFIX", "write_open_questions"]
+
+OPEN_QUESTIONS_SUFFIX = ".jsonl"
+
+
+def write_open_questions(
+    path: str | Path, found: OpenQuestions, classes: Classes, *, limit: int | None = None, force: bool = False
+) -> None:
+    r"""Write questions, the most informative first, one JSON object a line.
+
+    Fields: image, class (id), wnid and name (null where they are not known), models (that name the class), first (how
+    many models put it first), probability (mean over the models that give scores, or null) and reason (never proposed,
+    or image never rated).
+
+    Parameters
+    ----------
+    path
+        A file called .jsonl.
+    found
+        What to write.
+    classes
+        The classes of the benchmark.
+    limit
+        Write so many at most; by default all.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        The file is of another kind.
+    OutputError
+        The file exists, or cannot be written.
+    """
+    import polars as pl
+
+    path = Path(path)
+    suffix_of(path, (OPEN_QUESTIONS_SUFFIX,), "a list of questions")
+    rows = range(len(found))[:limit]
+    ids = found.questions.class_ids[: len(rows)].tolist()
+    table = pl.DataFrame(
+        {
+            "image": [found.image(row) for row in rows],
+            "class": ids,
+            "wnid": [classes.wnids[i] if classes.wnids else None for i in ids],
+            "name": [classes.label(i) if classes.names else None for i in ids],
+            "models": [found.said_by(row) for row in rows],
+            "first": found.first[: len(rows)],
+            "probability": pl.Series(found.probability[: len(rows)]).fill_nan(None),
+            "reason": [found.reason(row) for row in rows],
+        },
+        schema_overrides={
+            "image": pl.String,
+            "class": pl.Int64,
+            "wnid": pl.String,
+            "name": pl.String,
+            "models": pl.List(pl.String),
+            "reason": pl.String,
+        },
+    )
+    write_table(path, table, force=force)

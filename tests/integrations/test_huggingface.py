@@ -264,7 +264,7 @@ def test_the_fingerprint_by_which_later_steps_are_cached_is_that_of_what_the_col
 def test_the_real_labels_of_all_images(add, datasets, real_file):
     numbers = np.random.default_rng(0).permutation(50_000) + 1
     dataset = datasets.Dataset.from_dict({"image": [f"ILSVRC2012_val_{n:08d}_n01440764.JPEG" for n in numbers]})
-    lists = add(dataset, str(real_file("real.json")))["real_label"][:]
+    lists = add(dataset, real_file("real.json"))["real_label"][:]
     published = json.loads(real_file("real.json").read_text())
     assert lists == [sorted(published[n - 1]) for n in numbers]
 

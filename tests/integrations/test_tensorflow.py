@@ -244,7 +244,7 @@ def test_the_real_labels_of_all_images_in_the_order_of_class_folders(tf, module,
 
     names = [f"val/{real_original.images[row]}" for row in class_folder_order(real_original)]
     images = tf.data.Dataset.from_tensor_slices({"file_name": names}).batch(50_000)
-    found = next(iter(module.with_real_labels(images, str(real_file("real.json")))))["real_label"]
+    found = next(iter(module.with_real_labels(images, real_file("real.json"))))["real_label"]
     sizes = found.row_lengths().numpy()
     assert np.bincount(sizes).tolist() == [3163, 39394, 5408, 1319, 411, 161, 88, 41, 13, 2]
     assert found[names.index("val/ILSVRC2012_val_00000003.JPEG")].numpy().tolist() == [230, 231]

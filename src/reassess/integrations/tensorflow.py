@@ -1,6 +1,7 @@
 """ReaL labels in a tf.data pipeline, joined by file name within the graph."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -28,7 +29,7 @@ _SHOWN = 3  # of the unknown names
 
 def with_real_labels(
     dataset: tf.data.Dataset,
-    labels: LabelSets | str = "imagenet-real",
+    labels: LabelSets | str | Path = "imagenet-real",
     *,
     file_name: str = "file_name",
     feature: str = "real_label",

@@ -1,14 +1,13 @@
 """`reassess compare`: which of two or more models is better, on the same images."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reassess.aggregation import calibrated_recipe, golden_part
+from reassess.aggregation import calibrated_recipe
 from reassess.cli.common import Call, call_options, tracked
 from reassess.cli.compare_tables import Compared, print_compared, to_json
 from reassess.cli.inputs import (
@@ -16,12 +15,11 @@ from reassess.cli.inputs import (
     Judges,
     golden_options,
     judge_options,
-    load_golden,
     load_judges,
     load_predictions,
-    optional_file,
     prediction_options,
 )
+from reassess.cli.rated import Rated, load_rated, votes_option, why
 from reassess.co_occurrence import co_occurrence
 from reassess.comparison import NO_ORIGINAL
 from reassess.comparison import compare as compare_two
@@ -31,44 +29,25 @@ from reassess.formats.disagreements import write_disagreements
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.labelling_bias import LabellingBias, labelling_biases
-from reassess.loading import load_votes
 from reassess.model_or_label import Preference, preferences
-from reassess.names import MATCHES, are_validation_images
+from reassess.names import MATCHES
 from reassess.outcomes import Outcomes
 from reassess.panel import Panel, panel
 from reassess.ranking import Ranking, rank_models
-from reassess.recipe import REAL, real_scores
+from reassess.recipe import REAL
 from reassess.relabelling import relabel
-from reassess.scores import Scores
 from reassess.uncertainty import LabelUncertainty, label_uncertainty
-from reassess.votes import Votes
 
 __all__ = ["compare"]
 
-_VOTES = "imagenet-real-raters"
 _MOST_MODELS = 100  # of which every pair is compared; of more, neighbours in the ranking
 _OF_IMAGES, _OF_RATERS = 1000, 200  # replicates by default
-
-
-@dataclass(frozen=True, eq=False)
-class _Rated:
-    """The raters' votes, those of experts and of raters on golden questions, and what the raters alone make of it."""
-
-    votes: Votes
-    experts: Votes
-    rater_golden: Votes
-    alone: Scores
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="A B [...]")
 @judge_options
-@click.option(
-    "--votes",
-    metavar="NAME|FILE",
-    help=f"Raters' votes, or none: how sure are the labels?  [default: {_VOTES}, if the images are ImageNet's and the "
-    "file is here]",
-)
+@votes_option("how sure are the labels?")
 @golden_options
 @click.option(
     "--threshold",
@@ -126,7 +105,7 @@ def compare(
     models = panel(_outcomes(call, files, judges, reading, detected, match=match, ignore_unknown=ignore_unknown))
     ranking = _rank(models, replicates or _OF_IMAGES, seed)
     pairs = _pairs(models, ranking)
-    rated = _load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])
+    rated = load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])
     unsure = _unsure(call, models, judges, rated, threshold, replicates or _OF_RATERS, seed)
     if disagreements is not None:
         call.keep_inputs(disagreements)
@@ -190,28 +169,8 @@ def _pairs(models: Panel, ranking: Ranking | None) -> list[tuple[str, str]]:
     return list(pairwise(models.models if ranking is None else ranking.models))
 
 
-def _load_rated(
-    call: Call, judges: Judges, votes: str | None, golden: str | None, rater_golden: str | None, max_bytes: int
-) -> _Rated | str:
-    """The votes and golden answers, or why there are none."""
-    is_imagenet = are_validation_images(judges.labels.images)
-    file = optional_file(call, "votes", votes, _VOTES if is_imagenet else None)
-    if file is None:
-        return "no votes are at hand"
-    cast = load_votes(file, max_bytes=max_bytes)
-    known = load_golden(call, cast, golden, rater_golden, max_bytes=max_bytes)
-    if known is None:
-        return "no golden answers are at hand, on which to measure the raters"
-    experts, said = known
-    try:
-        said = golden_part(cast, experts) if said is cast else said
-        return _Rated(cast, experts, said, real_scores(cast, experts, said, None, recipe=calibrated_recipe(experts)))
-    except DataError as error:
-        return _in_words(error)
-
-
 def _unsure(
-    call: Call, models: Panel, judges: Judges, rated: _Rated | str, threshold: float, replicates: int, seed: int
+    call: Call, models: Panel, judges: Judges, rated: Rated | str, threshold: float, replicates: int, seed: int
 ) -> LabelUncertainty | str:
     """What resampled raters make of the comparison, or why that cannot be said."""
     if isinstance(rated, str):
@@ -229,17 +188,13 @@ def _unsure(
             recipes=[REAL, calibrated_recipe(rated.experts)],
         )
     except DataError as error:
-        return _in_words(error)
+        return why(error)
     return label_uncertainty(
         models, again, replicates=replicates, seed=seed, track=lambda items: tracked(call, items, "resampling raters")
     )
 
 
-def _in_words(error: DataError) -> str:
-    return error.what if error.found is None else f"{error.what}: {error.found}"
-
-
-def _preferences(models: Panel, judges: Judges, rated: _Rated | str) -> tuple[Preference, ...] | str:
+def _preferences(models: Panel, judges: Judges, rated: Rated | str) -> tuple[Preference, ...] | str:
     """Whose class is preferred, each model's or the original label's, or why that cannot be said."""
     if judges.original is None or not models.original_known.any():
         return NO_ORIGINAL

@@ -14,6 +14,7 @@ from reassess.cli.inputs import (
     FILE,
     Judges,
     golden_options,
+    joining_options,
     judge_options,
     load_judges,
     load_predictions,
@@ -30,7 +31,6 @@ from reassess.formats.files import check_output, suffix_of
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.labelling_bias import LabellingBias, labelling_biases
 from reassess.model_or_label import Preference, preferences
-from reassess.names import MATCHES
 from reassess.outcomes import Outcomes
 from reassess.panel import Panel, panel
 from reassess.ranking import Ranking, rank_models
@@ -58,14 +58,7 @@ _OF_IMAGES, _OF_RATERS = 1000, 200  # replicates by default
     help="At which the label sets were cut from what the votes give.",
 )
 @prediction_options
-@click.option(
-    "--match",
-    type=click.Choice(MATCHES),
-    default="path",
-    show_default=True,
-    help="Which part of a name identifies an image; ImageNet's validation images are known by number.",
-)
-@click.option("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping.")
+@joining_options
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap.")
 @click.option(
     "--replicates",

@@ -8,14 +8,21 @@ import click
 
 from reassess.classes import Classes
 from reassess.cli.common import Call, call_options, print_table, tracked
-from reassess.cli.inputs import FILE, Judges, judge_options, load_judges, load_predictions, prediction_options
+from reassess.cli.inputs import (
+    FILE,
+    Judges,
+    joining_options,
+    judge_options,
+    load_judges,
+    load_predictions,
+    prediction_options,
+)
 from reassess.errors import at
 from reassess.evaluation import examine, summarize
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.outcomes import write_outcomes
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.intervals import Proportion
-from reassess.names import MATCHES
 from reassess.outcomes import Outcomes
 from reassess.tally import Evaluation
 
@@ -56,14 +63,7 @@ def _numbers(
     help="Judge by label sets cut from the scores at each threshold.",
 )
 @prediction_options
-@click.option(
-    "--match",
-    type=click.Choice(MATCHES),
-    default="path",
-    show_default=True,
-    help="Which part of a name identifies an image; ImageNet's validation images are known by number.",
-)
-@click.option("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping.")
+@joining_options
 @click.option(
     "--topk",
     callback=_numbers(click.IntRange(1), "1,5"),

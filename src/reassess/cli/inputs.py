@@ -22,7 +22,7 @@ from reassess.loading import (
     load_votes,
     with_imagenet_classes,
 )
-from reassess.names import are_validation_images, validation_names
+from reassess.names import MATCHES, are_validation_images, validation_names
 from reassess.predictions import Predictions
 from reassess.questions import Questions
 from reassess.rater_model import VALIDITY
@@ -34,6 +34,7 @@ __all__ = [
     "FILE",
     "Judges",
     "golden_options",
+    "joining_options",
     "judge_options",
     "load_golden",
     "load_judges",
@@ -164,6 +165,21 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--classes", type=FILE, metavar="F", help="The class of each output, one wnid or name a line."),
         max_bytes_option,
+    )
+
+
+def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how images are joined: `match` and `ignore_unknown`."""
+    return _with_options(
+        command,
+        click.option(
+            "--match",
+            type=click.Choice(MATCHES),
+            default="path",
+            show_default=True,
+            help="Which part of a name identifies an image; ImageNet's validation images are known by number.",
+        ),
+        click.option("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping."),
     )
 
 

@@ -10,12 +10,19 @@ import numpy as np
 from reassess.asking import OpenQuestions, open_questions
 from reassess.classes import Classes
 from reassess.cli.common import Call, call_options, print_table, tracked
-from reassess.cli.inputs import FILE, Judges, judge_options, load_judges, load_predictions, prediction_options
+from reassess.cli.inputs import (
+    FILE,
+    Judges,
+    joining_options,
+    judge_options,
+    load_judges,
+    load_predictions,
+    prediction_options,
+)
 from reassess.errors import DataError, at
 from reassess.evaluation import examine
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.open_questions import OPEN_QUESTIONS_SUFFIX, write_open_questions
-from reassess.names import MATCHES
 from reassess.outcomes import Outcomes
 from reassess.predictions import Predictions
 
@@ -38,14 +45,7 @@ _SHOWN = 10
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Write the first N questions.  [default: all]")
 @judge_options
 @prediction_options
-@click.option(
-    "--match",
-    type=click.Choice(MATCHES),
-    default="path",
-    show_default=True,
-    help="Which part of a name identifies an image; ImageNet's validation images are known by number.",
-)
-@click.option("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping.")
+@joining_options
 @call_options
 def questions(
     call: Call,

@@ -1,0 +1,102 @@
+"""Label sets with what is valid, unclear and wrong are read from JSON and tables."""
+
+import pytest
+
+from reassess.formats.multi_labels import read_multi_labels
+from reassess.loading import load_multi_labels
+
+SETS = {
+    "valid": {"a.png": {3, 7}, "b.png": set(), "c.png": {7}},
+    "unclear": {"a.png": {4}, "b.png": set(), "c.png": set()},
+    "wrong": {"a.png": {0}, "b.png": set(), "c.png": {3}},
+}
+JSON = (
+    '{"a.png": {"valid": [7, 3], "unclear": [4], "wrong": [0], "problematic": false}, "b.png": {"problematic": true},'
+    ' "c.png": {"valid": [7], "wrong": [3]}}'
+)
+CSV = (
+    "image,class,answer\na.png,7,valid\nb.png,,problematic\nc.png,3,wrong\na.png,0,wrong\na.png,4,unclear\n"
+    "a.png,3,valid\nc.png,7,valid\n"
+)
+JSONL = "".join(
+    f'{{"image": "{image}", "class": {class_id or "null"}, "answer": "{answer}"}}\n'
+    for image, class_id, answer in (line.split(",") for line in CSV.splitlines()[1:])
+)
+NEITHER = (
+    "a row holds neither an answer to a class nor a problematic image\n"
+    "  where:   DIR/a.csv, row {}\n"
+    "  allowed: valid, unclear or wrong with a class, or problematic without one\n"
+    "  found:   {}"
+)
+SHAPE = (
+    "the JSON does not hold multi-label sets\n"
+    "  where:   DIR/a.json{}\n"
+    "  allowed: for each image lists of classes, valid, unclear and wrong, and problematic: true or false\n"
+    "  found:   {}"
+)
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.json", JSON), ("a.csv", CSV), ("a.jsonl", JSONL)])
+def test_every_format_gives_the_same(file, name, content) -> None:
+    found = read_multi_labels(file(name, content))
+    assert {kind: dict(getattr(found, kind).sets()) for kind in SETS} == SETS
+    assert dict(zip(found.valid.images, found.problematic.tolist(), strict=True)) == {
+        "a.png": False,
+        "b.png": True,
+        "c.png": False,
+    }
+
+
+def test_classes_may_be_called_by_name(file) -> None:
+    found = read_multi_labels(file("a.json", '{"a": {"valid": ["mug"], "wrong": ["cup", "pot"]}, "b": {}}'))
+    assert found.valid.classes.names == found.unclear.classes.names == ("cup", "mug", "pot")
+    assert (found.valid["a"], found.unclear["a"], found.wrong["a"], found.valid["b"]) == ((1,), (), (0, 2), ())
+
+
+def test_wnids_of_imagenets_images_are_imagenets_classes(file, real_labels) -> None:
+    wnid = real_labels.classes.wnids[285]
+    name = "ILSVRC2012_val_00000007.JPEG"
+    found = load_multi_labels(file("a.json", f'{{"{name}": {{"valid": ["{wnid}"], "wrong": ["n01440764"]}}}}'))
+    assert (found.valid[name], found.wrong[name]) == ((285,), (0,))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.json", "[1]", SHAPE.format("", "[1]")),
+        ("a.json", '{"a": [1]}', SHAPE.format(", image a", "[1]")),
+        ("a.json", '{"a": {"valid": 1}}', SHAPE.format(", image a", '{"valid": 1}')),
+        ("a.json", '{"a": {"problematic": 1}}', SHAPE.format(", image a", '{"problematic": 1}')),
+        ("a.json", '{"a": {"correct": [1]}}', SHAPE.format(", image a", '{"correct": [1]}')),
+        (
+            "a.json",
+            '{"a": {"valid": [1], "wrong": [1]}}',
+            "a class is named twice for one image\n  where:   DIR/a.json, image a\n  allowed: each class once\n"
+            "  found:   1",
+        ),
+        (
+            "a.json",
+            '{"a": {"valid": [1], "wrong": ["cup"]}}',
+            "classes are neither all ids nor all names\n  where:   DIR/a.json\n  allowed: whole numbers, or text\n"
+            "  found:   int, str",
+        ),
+        ("a.csv", "image,class,answer\na,1,maybe\n", NEITHER.format(0, "maybe with class 1")),
+        ("a.csv", "image,class,answer\na,1,valid\na,,valid\n", NEITHER.format(1, "valid without a class")),
+        ("a.csv", "image,class,answer\na,1,problematic\n", NEITHER.format(0, "problematic with class 1")),
+        ("a.csv", "image,class,answer\na,1,\n", "a value is missing\n  where:   DIR/a.csv, row 0, column answer"),
+        (
+            "a.csv",
+            "image,class\na,1\n",
+            "the table has no column for the answer\n  where:   DIR/a.csv\n  allowed: answer\n"
+            "  found:   image, class\n  to mend: rename the column",
+        ),
+        (
+            "a.txt",
+            "a",
+            "a multi-label set cannot be kept in a file of this kind\n  where:   DIR/a.txt\n"
+            "  allowed: .json, .csv, .tsv, .jsonl, .parquet\n  found:   .txt",
+        ),
+    ],
+)
+def test_what_holds_no_multi_label_sets_is_refused(refused, file, name, content, said) -> None:
+    assert refused(read_multi_labels, file(name, content)) == said

@@ -157,6 +157,8 @@ def test_label_sets_that_do_not_follow_from_the_votes_are_an_error_that_counts_t
     )
     assert refusal(LabelSets.from_lists(labels.images, lists)) == text.format(1)
     assert refusal(LabelSets.from_lists(labels.images[:3], lists[:3])) == text.format(5)
+    none = refusal(LabelSets.from_lists(labels.images[:3], [[]] * 3), 1.0)
+    assert "others on 5 of 8 rated images" in none, "an image that was rated is there, if with an empty set"
     assert refusal(labels, 1.5) == "the threshold is not a probability\n  allowed: 0 to 1\n  found:   1.5"
 
 

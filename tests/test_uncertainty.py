@@ -203,3 +203,13 @@ def test_what_cannot_be_measured_is_an_error(small: tuple[Panel, Relabelling, La
     assert refusal(other, again) == (
         "the panel was judged by other labels than the votes give\n  to mend: judge it by these"
     )
+
+
+def test_replicates_without_a_scored_image_do_not_count() -> None:
+    """One image with one vote, by one of 99 raters: drawn in about 63 of 100 replicates."""
+    matrices = np.array([[[0.9, 0.1], [0.1, 0.9]]] * 99)
+    items = Questions(("a.png",), np.zeros(1, np.int32), np.zeros(1, np.int32))
+    again = Relabelling(items, np.array([0]), np.array([1]), matrices, np.ones(99, bool), np.zeros(1), 0.8)
+    panel = Panel.from_ids("ab", np.zeros((2, 1), int), LabelSets.from_lists(["a.png"], [[0]]))
+    assert 100 < label_uncertainty(panel, again, replicates=200).replicates < 150
+    assert refusal(panel, again, 40).startswith("too few replicates for a 95 % interval\n")

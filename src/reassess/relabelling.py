@@ -107,6 +107,24 @@ def relabel(
     ------
     DataError
         The label sets do not follow by any of the rules; the threshold is not in [0, 1].
+
+    Examples
+    --------
+    Two raters say yes to the first question and no to the second, each having been right on three of four golden ones.
+
+    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]))
+    >>> golden = Questions.from_columns(["b.png"] * 4, np.arange(4))
+    >>> answers, both, four = ("no", "yes"), np.array([0, 1]), np.arange(4)
+    >>> yes = np.array([1, 1, 0, 0])
+    >>> votes = Votes.from_columns(questions, np.repeat(both, 2), np.tile(both, 2), yes, "xy", answers)
+    >>> experts = Votes.from_columns(golden, four, np.zeros(4, int), yes, "e", answers)
+    >>> said = np.tile([1, 1, 0, 1], 2)
+    >>> rated = Votes.from_columns(golden, np.tile(four, 2), np.repeat(both, 4), said, "xy", answers)
+    >>> labels = LabelSets.from_lists(["a.png"], [[0]])
+    >>> rules = Recipe(experts_at_least=1)
+    >>> again = relabel(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
+    >>> again.kept(np.array([1, 1])), again.kept(np.array([0, 0]))
+    (array([ True, False]), array([False, False]))
     """
     if not 0 <= threshold <= 1:
         raise DataError("the threshold is not a probability", allowed="0 to 1", found=threshold)

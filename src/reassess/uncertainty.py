@@ -152,7 +152,22 @@ def label_uncertainty(
     Raises
     ------
     DataError
-        The panel was judged by other label sets; no image of it is scored; too few replicates.
+        The panel was judged by other label sets; no image of it is scored; too few replicates, or too few with a scored
+        image.
+
+    Examples
+    --------
+    >>> from reassess import LabelSets, Questions
+    >>> images = [f"{i}.png" for i in range(50)]
+    >>> questions = Questions.from_columns(images, np.zeros(50, int))
+    >>> matrices = np.array([[[0.9, 0.1], [0.2, 0.8]]] * 3)  # of three raters, each of whom says yes to every question
+    >>> votes = np.repeat(np.arange(50), 3), np.tile([1, 3, 5], 50)
+    >>> again = Relabelling(questions, *votes, matrices, np.ones(3, bool), np.zeros(50), threshold=0.8)
+    >>> labels = LabelSets.from_lists(images, [[0]] * 50)
+    >>> said = {"one": np.zeros(50, int), "two": np.repeat([0, 1], 25)}
+    >>> found = label_uncertainty(Panel.from_predictions(said, labels), again)
+    >>> found.probability("one", "two"), found.interval("one")
+    (1.0, (1.0, 1.0))
 
     Notes
     -----
@@ -173,6 +188,7 @@ def label_uncertainty(
     if n[0] != np.count_nonzero(panel.scored) or (hits[0] != np.count_nonzero(panel.valid, axis=1)).any():
         raise DataError("the panel was judged by other labels than the votes give", mend="judge it by these")
     some = n > 0
+    check_replicates(int(np.count_nonzero(some)) - 1)
     rated = int(np.count_nonzero(table.rated))
     return LabelUncertainty(
         panel.models, hits[some], n[some], labels[some], empty[some], rated, again.raters, again.threshold, seed

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from reassess.aggregation import by_majority as by_majority
     from reassess.aggregation import by_mean as by_mean
     from reassess.aggregation import by_recipe as by_recipe
+    from reassess.asking import OpenQuestions as OpenQuestions
+    from reassess.asking import open_questions as open_questions
     from reassess.classes import Classes as Classes
     from reassess.comparison import Comparison as Comparison
     from reassess.comparison import compare as compare
@@ -29,10 +31,14 @@ if TYPE_CHECKING:
     from reassess.errors import ReassessWarning as ReassessWarning
     from reassess.errors import SourceError as SourceError
     from reassess.evaluation import evaluate as evaluate
+    from reassess.formats.class_tables import read_collapsed as read_collapsed
+    from reassess.formats.class_tables import read_groups as read_groups
     from reassess.formats.labels import read_labels as read_labels
     from reassess.formats.labels import read_original as read_original
     from reassess.formats.labels import write_labels as write_labels
     from reassess.formats.leaderboards import read_leaderboard as read_leaderboard
+    from reassess.formats.multi_labels import read_multi_labels as read_multi_labels
+    from reassess.formats.open_questions import write_open_questions as write_open_questions
     from reassess.formats.posteriors import read_posterior as read_posterior
     from reassess.formats.posteriors import write_posterior as write_posterior
     from reassess.formats.predictions import read_predictions as read_predictions
@@ -47,13 +53,22 @@ if TYPE_CHECKING:
     from reassess.golden import golden_truth as golden_truth
     from reassess.label_changes import LabelDiff as LabelDiff
     from reassess.label_changes import label_diff as label_diff
+    from reassess.labelling_bias import LabellingBias as LabellingBias
+    from reassess.labelling_bias import labelling_biases as labelling_biases
     from reassess.labels import LabelSets as LabelSets
     from reassess.leaderboard import Entry as Entry
     from reassess.leaderboard import Leaderboard as Leaderboard
+    from reassess.loading import imagenet_collapsed as imagenet_collapsed
     from reassess.loading import load_labels as load_labels
+    from reassess.loading import load_multi_labels as load_multi_labels
     from reassess.loading import load_original as load_original
     from reassess.loading import load_scores as load_scores
     from reassess.loading import load_votes as load_votes
+    from reassess.model_or_label import Preference as Preference
+    from reassess.model_or_label import preferences as preferences
+    from reassess.multi_labels import MultiLabelAccuracy as MultiLabelAccuracy
+    from reassess.multi_labels import MultiLabels as MultiLabels
+    from reassess.multi_labels import multi_label_accuracy as multi_label_accuracy
     from reassess.operating_points import Goal as Goal
     from reassess.operating_points import OperatingPoint as OperatingPoint
     from reassess.operating_points import operating_point as operating_point
@@ -75,6 +90,8 @@ if TYPE_CHECKING:
     from reassess.sheet import Sheet as Sheet
     from reassess.sheet import gather as gather
     from reassess.tally import Evaluation as Evaluation
+    from reassess.taxonomy import Taxonomy as Taxonomy
+    from reassess.taxonomy import taxonomies as taxonomies
     from reassess.thresholds import label_sets as label_sets
     from reassess.trends import Band as Band
     from reassess.trends import Trend as Trend
@@ -101,14 +118,19 @@ _ROOM_OF = {
     "LabelDiff": "label_changes",
     "LabelSets": "labels",
     "LabelUncertainty": "uncertainty",
+    "LabellingBias": "labelling_bias",
     "Leaderboard": "leaderboard",
     "MissingPackageError": "errors",
+    "MultiLabelAccuracy": "multi_labels",
+    "MultiLabels": "multi_labels",
+    "OpenQuestions": "asking",
     "OperatingPoint": "operating_points",
     "OutputError": "errors",
-    "Placement": "placement",
     "Panel": "panel",
+    "Placement": "placement",
     "Posterior": "posteriors",
     "Predictions": "predictions",
+    "Preference": "model_or_label",
     "Questions": "questions",
     "Ranking": "ranking",
     "RaterModel": "rater_model",
@@ -119,6 +141,7 @@ _ROOM_OF = {
     "Scores": "scores",
     "Sheet": "sheet",
     "SourceError": "errors",
+    "Taxonomy": "taxonomy",
     "Trend": "trends",
     "Votes": "votes",
     "by_calibration": "aggregation",
@@ -132,20 +155,29 @@ _ROOM_OF = {
     "fit": "dawid_skene",
     "gather": "sheet",
     "golden_truth": "golden",
+    "imagenet_collapsed": "loading",
     "label_diff": "label_changes",
     "label_sets": "thresholds",
     "label_uncertainty": "uncertainty",
+    "labelling_biases": "labelling_bias",
     "load_labels": "loading",
+    "load_multi_labels": "loading",
     "load_original": "loading",
     "load_scores": "loading",
     "load_votes": "loading",
+    "multi_label_accuracy": "multi_labels",
+    "open_questions": "asking",
     "operating_point": "operating_points",
     "place": "placement",
     "posterior": "posteriors",
     "precision_recall": "curves",
+    "preferences": "model_or_label",
     "rank_models": "ranking",
+    "read_collapsed": "formats.class_tables",
+    "read_groups": "formats.class_tables",
     "read_labels": "formats.labels",
     "read_leaderboard": "formats.leaderboards",
+    "read_multi_labels": "formats.multi_labels",
     "read_original": "formats.labels",
     "read_posterior": "formats.posteriors",
     "read_predictions": "formats.predictions",
@@ -153,9 +185,11 @@ _ROOM_OF = {
     "read_scores": "formats.scores",
     "read_votes": "formats.votes",
     "relabel": "relabelling",
+    "taxonomies": "taxonomy",
     "top1_hits": "accuracy",
     "trend": "trends",
     "write_labels": "formats.labels",
+    "write_open_questions": "formats.open_questions",
     "write_posterior": "formats.posteriors",
     "write_predictions": "formats.predictions",
     "write_rater_model": "formats.rater_model",

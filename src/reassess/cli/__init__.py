@@ -25,8 +25,10 @@ COMMANDS = {
     "evaluate": "Measure models against re-assessed labels.",
     "labels": "Cut label sets from scores, or show what changed between two label sets.",
     "leaderboard": "Compare ReaL accuracy with original accuracy over many models.",
+    "plot": "Draw one chart of the report.",
     "questions": "List the predicted pairs that nobody was asked about.",
     "raters": "Measure how far each rater can be relied on.",
+    "report": "Put all about some models on one page.",
     "show": "Show all that is known of one image.",
 }
 

@@ -1,6 +1,7 @@
 """Precision-recall curves as a figure that can be read in grey: every curve and point bears its own name."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from reassess.rules import Rule
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_curves"]
+__all__ = ["curves_on", "draw_curves"]
 
 _COLOURS = ("#000000", "#0072b2", "#c46a10", "#6e6e6e")  # of different lightness, too
 _DASHES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)))
@@ -49,10 +50,11 @@ def draw_curves(path: Path, lines: Sequence[MeasuredCurve], rules: Sequence[Rule
     OutputError
         The file exists, or cannot be written.
     """
-    save_figure(path, lambda drawing: _draw(drawing, lines, rules), title="Precision and recall", force=force)
+    save_figure(path, partial(curves_on, lines=lines, rules=rules), title="Precision and recall", force=force)
 
 
-def _draw(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
+def curves_on(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) -> None:
+    """Draw what `draw_curves` draws."""
     for i, line in enumerate(lines):
         others = [other for other in lines if other is not line]
         _draw_line(drawing, line, others, _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)])

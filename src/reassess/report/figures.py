@@ -1,7 +1,9 @@
 """What all figures share: one look, names placed near what they name, and files with a title and a description."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,26 +17,33 @@ from reassess.texts import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["FIGURE_SUFFIXES", "Drawing", "along", "save_figure"]
+__all__ = ["FIGURE_SUFFIXES", "SIZE", "Draw", "Drawing", "Size", "along", "figure_as_svg", "save_figure"]
 
 FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
+Size = tuple[float, float]
+SIZE: Size = (7.2, 5.4)  # inches
 
 
 @dataclass
 class Drawing:
-    """The axes, the names still to be placed, and what they should not cover."""
+    """The axes, the names still to be placed, what they should not cover, and what is drawn, in words."""
 
     axes: "Axes"
     names: list[tuple[str, npt.NDArray[np.float64], dict[str, Any]]] = field(default_factory=list)
     drawn: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
 
     def name(self, text: str, anchors: npt.NDArray[np.float64], **style: Any) -> None:
         """Name what is at one of some places, in units of the axes."""
         self.names.append((plain(text), anchors, style))
 
 
-def save_figure(path: Path, draw: Callable[[Drawing], None], *, title: str, force: bool = False) -> None:
+Draw = Callable[[Drawing], None]
+
+
+def save_figure(path: Path, draw: Draw, *, title: str, size: Size = SIZE, force: bool = False) -> None:
     """Draw a figure into a file; what is given twice is written the same, byte for byte.
 
     Parameters
@@ -45,6 +54,8 @@ def save_figure(path: Path, draw: Callable[[Drawing], None], *, title: str, forc
         Draws on the axes, and says what is to be named.
     title
         What the figure is. The file keeps it, and a description in words of what is drawn, for those who do not see it.
+    size
+        Width and height, in inches.
     force
         Overwrite a file that exists.
 
@@ -58,6 +69,27 @@ def save_figure(path: Path, draw: Callable[[Drawing], None], *, title: str, forc
         The file exists, or cannot be written.
     """
     suffix = suffix_of(path, FIGURE_SUFFIXES, "a figure")
+    with _drawn(draw, size) as (figure, words), writing(path, force=force) as temporary:
+        figure.savefig(temporary, dpi=200, metadata=_metadata(suffix, title, words))
+
+
+def figure_as_svg(draw: Draw, *, size: Size = SIZE) -> tuple[str, str]:
+    """A figure as an svg document whose text is text and whose ground is clear; and in words, what is drawn.
+
+    Raises
+    ------
+    MissingPackageError
+        matplotlib is not installed.
+    """
+    with _drawn(draw, size, **{"svg.fonttype": "none"}) as (figure, words):
+        file = StringIO()
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    return file.getvalue(), words
+
+
+@contextmanager
+def _drawn(draw: Draw, size: Size, **style: Any) -> "Iterator[tuple[Figure, str]]":
+    """A figure with its names placed, and what it shows in words."""
     try:
         from matplotlib import rc_context
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -71,17 +103,18 @@ def save_figure(path: Path, draw: Callable[[Drawing], None], *, title: str, forc
             "axes.spines.right": False,
             "text.parse_math": False,  # names may hold dollars
             "svg.hashsalt": "reassess",
+            **style,
         }
     ):
-        figure = Figure(figsize=(7.2, 5.4), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         drawing = Drawing(figure.add_subplot())
         draw(drawing)
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # the names are placed in pixels: nothing may move any more
-        _place_names(drawing)
-        with writing(path, force=force) as temporary:
-            figure.savefig(temporary, dpi=200, metadata=_metadata(suffix, title, _in_words(drawing)))
+        if drawing.names:
+            _place_names(drawing)
+        yield figure, _in_words(drawing)
 
 
 def along(at: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
@@ -92,11 +125,13 @@ def along(at: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
 
 
 def _in_words(drawing: Drawing) -> str:
-    """What is drawn: the heading, the axes, and every name, which says what it stands at."""
+    """What is drawn: the heading, the axes, every name, which says what it stands at, and what was said besides."""
     axes = drawing.axes
-    heading = axes.get_title(loc="left")
-    names = ". ".join(text.replace("\n", ", ") for text, _, _ in drawing.names)
-    return f"{heading}. Across: {axes.get_xlabel()}. Up: {axes.get_ylabel()}. Named: {names}."
+    parts = {"": axes.get_title(loc="left"), "Across: ": axes.get_xlabel(), "Up: ": axes.get_ylabel()}
+    words = [what + text for what, text in parts.items() if text]
+    if drawing.names:
+        words.append("Named: " + ". ".join(text.replace("\n", ", ") for text, _, _ in drawing.names))
+    return "".join(f"{sentence}. " for sentence in [*words, *map(plain, drawing.words)]).rstrip()
 
 
 def _metadata(suffix: str, title: str, description: str) -> dict[str, Any]:

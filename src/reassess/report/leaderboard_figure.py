@@ -1,6 +1,7 @@
 """A leaderboard as a figure: ReaL accuracy over original accuracy, the lines of the bands, and the user's models."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from reassess.placement import Placement
 from reassess.report.figures import Drawing, along, save_figure
 from reassess.trends import Line, Trend
 
-__all__ = ["draw_leaderboard"]
+__all__ = ["draw_leaderboard", "draw_levels", "frame_accuracies", "leaderboard_on"]
 
 _COLOURS = ("#0072b2", "#b34700", "#000000", "#7b3294")  # of different lightness, too
 _DASHES = ("-", "--", "-.", ":")
@@ -50,10 +51,12 @@ def draw_leaderboard(
     OutputError
         The file exists, or cannot be written.
     """
-    save_figure(path, lambda drawing: _draw(drawing, trend, placements, level), title="Leaderboard", force=force)
+    draw = partial(leaderboard_on, trend=trend, placements=placements, level=level)
+    save_figure(path, draw, title="Leaderboard", force=force)
 
 
-def _draw(drawing: Drawing, trend: Trend, placements: Sequence[Placement], level: float | None) -> None:
+def leaderboard_on(drawing: Drawing, trend: Trend, placements: Sequence[Placement], level: float | None) -> None:
+    """Draw what `draw_leaderboard` draws."""
     start = _start(trend, placements)
     _draw_points(drawing, trend, start)
     for i, line in enumerate(trend.lines):
@@ -61,7 +64,7 @@ def _draw(drawing: Drawing, trend: Trend, placements: Sequence[Placement], level
     for placement in placements:
         _draw_placement(drawing, placement)
     _finish_axes(drawing, trend, start)
-    _draw_levels(drawing, level)
+    draw_levels(drawing, level)
 
 
 def _start(trend: Trend, placements: Sequence[Placement]) -> float:
@@ -101,7 +104,7 @@ def _draw_placement(drawing: Drawing, placement: Placement) -> None:
     drawing.name(text, at, color="#a00000", fontweight="bold")
 
 
-def _draw_levels(drawing: Drawing, level: float | None) -> None:
+def draw_levels(drawing: Drawing, level: float | None) -> None:
     """Where ReaL accuracy is that of the original labels themselves, and where it is the same as original accuracy."""
     axes = drawing.axes
     left, right = axes.get_xlim()
@@ -121,10 +124,20 @@ def _draw_levels(drawing: Drawing, level: float | None) -> None:
 
 
 def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
-    axes, board = drawing.axes, trend.board
+    frame_accuracies(drawing)
+    board = trend.board
+    hidden = int(np.sum(board.original < start))
+    left_out = f", {hidden:,} of them below {start:g} % and not shown" if hidden else ""
+    heading = f"{len(board):,} results of {board.models:,} models{left_out}; slopes with 95 % intervals over models"
+    drawing.axes.set_title(heading, fontsize=8, loc="left")
+
+
+def frame_accuracies(drawing: Drawing) -> None:
+    """Both accuracies as the axes, around all that is drawn."""
     drawn = np.concatenate(drawing.drawn)
     low, high = drawn.min(axis=0), drawn.max(axis=0)
     margin = np.maximum(_MARGIN * (high - low), 0.1)
+    axes = drawing.axes
     axes.set(
         xlabel="top-1 accuracy by the original labels, %",
         ylabel="top-1 accuracy by the re-assessed labels (ReaL), %",
@@ -133,7 +146,3 @@ def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
     )
     axes.grid(color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
-    hidden = int(np.sum(board.original < start))
-    left_out = f", {hidden:,} of them below {start:g} % and not shown" if hidden else ""
-    heading = f"{len(board):,} results of {board.models:,} models{left_out}; slopes with 95 % intervals over models"
-    axes.set_title(heading, fontsize=8, loc="left")

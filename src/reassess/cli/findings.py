@@ -1,0 +1,162 @@
+"""What `reassess report` and `reassess plot` read: models, what judges them, and what else is known."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.cli.common import Call, tracked
+from reassess.cli.inputs import (
+    FILE,
+    Judges,
+    golden_options,
+    joining_options,
+    judge_options,
+    load_judges,
+    load_predictions,
+    prediction_options,
+)
+from reassess.cli.rated import Rated, load_rated, votes_option, why
+from reassess.curves import precision_recall
+from reassess.errors import DataError, at
+from reassess.evaluation import examine, summarize
+from reassess.formats.class_tables import read_collapsed, read_groups
+from reassess.formats.leaderboards import read_leaderboard
+from reassess.golden import golden_truth
+from reassess.loading import imagenet_collapsed
+from reassess.names import are_validation_images
+from reassess.operating_points import Goal, MeasuredCurve, operating_point
+from reassess.outcomes import Outcomes
+from reassess.panel import panel
+from reassess.report.findings import Findings, short_names
+from reassess.tally import Evaluation
+
+__all__ = ["findings_options", "load_findings"]
+
+_MODELS = "the models"
+
+
+def findings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what is read."""
+    options = (
+        judge_options,
+        votes_option("model or label, and the gallery."),
+        golden_options,
+        click.option(
+            "--threshold",
+            type=click.FloatRange(0, 1),
+            default=0.8,
+            show_default=True,
+            metavar="T",
+            help="At which the label sets were cut from the scores: marked on their curve.",
+        ),
+        click.option(
+            "--leaderboard",
+            "tables",
+            type=FILE,
+            multiple=True,
+            metavar="TABLE",
+            help="Public results to place the models among, as for leaderboard; give it twice for two tables.",
+        ),
+        click.option(
+            "--collapsed",
+            type=FILE,
+            metavar="F",
+            help="Classes that are names of one thing.  [default: the package's table, if the images are ImageNet's]",
+        ),
+        click.option("--groups", type=FILE, metavar="F", help="The group of each class, for kinds of mistakes."),
+        prediction_options,
+        joining_options,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def load_findings(
+    call: Call,
+    files: tuple[Path, ...],
+    *,
+    labels: str | None,
+    original: str | None,
+    scores: str | None,
+    votes: str | None,
+    golden: str | None,
+    rater_golden: str | None,
+    threshold: float,
+    tables: tuple[Path, ...],
+    collapsed: Path | None,
+    groups: Path | None,
+    match: str,
+    ignore_unknown: bool,
+    **reading: Any,
+) -> Findings:
+    """Read all that `findings_options` name, and put the models in order."""
+    twice = [path for path in files if files.count(path) > 1]
+    if twice:
+        raise click.UsageError(f"{twice[0]} is given twice.")
+    judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
+    results, outcomes = _examined(call, files, judges, reading, {"match": match, "ignore_unknown": ignore_unknown})
+    rated = load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])
+    classes = judges.labels.classes
+    names = short_names([str(path) for path in files])
+    if collapsed is not None:
+        known = read_collapsed(call.read("collapsed", collapsed), classes)
+    else:
+        known = imagenet_collapsed() if are_validation_images(judges.labels.images) else None
+    return Findings(
+        evaluations=dict(sorted(results.items(), key=_best_first)),
+        panel=panel(outcomes),
+        files={name: file for file, name in names.items()},
+        labels=judges.labels,
+        original=judges.original,
+        scores=judges.scores,
+        votes=None if isinstance(rated, str) else rated.votes,
+        experts=None if isinstance(rated, str) else rated.experts,
+        raters=None if isinstance(rated, str) else rated.alone,
+        curve=_curve(call, judges, rated, threshold),
+        board=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else _NO_BOARD,
+        collapsed=known,
+        groups=None if groups is None else read_groups(call.read("groups", groups), classes),
+    )
+
+
+_NO_BOARD = "no leaderboard was given (--leaderboard TABLE)"
+
+
+def _examined(
+    call: Call, files: tuple[Path, ...], judges: Judges, reading: dict[str, Any], joining: dict[str, Any]
+) -> tuple[dict[str, Evaluation], dict[str, Outcomes]]:
+    """Each model's evaluation, and what happened to each image; one file in memory at a time."""
+    names = short_names([str(path) for path in files])
+    results: dict[str, Evaluation] = {}
+    outcomes: dict[str, Outcomes] = {}
+    for path in tracked(call, files, "evaluating"):
+        said = load_predictions(call, path, judges, **reading)
+        with at(path):
+            found = examine(said, judges.labels, original=judges.original, scores=judges.scores, **joining)
+            result = summarize(found, judges.labels, scores=judges.scores, experts=judges.experts)
+        name = names[str(path)]
+        results[name], outcomes[name] = result, found
+    return results, outcomes
+
+
+def _best_first(entry: tuple[str, Evaluation]) -> tuple[float, str]:
+    name, result = entry
+    return -(result.real[1].value or 0), name
+
+
+def _curve(call: Call, judges: Judges, rated: Rated | str, threshold: float) -> MeasuredCurve | str:
+    """Precision and recall of the scores, or why they are not measured."""
+    if judges.scores is None:
+        return "no scores are at hand"
+    if isinstance(rated, str):
+        return rated
+    try:
+        curve = precision_recall(judges.scores, golden_truth(rated.experts), in_sample=None)
+        chosen = operating_point(curve, Goal("threshold", threshold), judges.scores, original=judges.original)
+    except DataError as error:
+        return why(error)
+    (name,) = {entry["name"] for entry in call.inputs if entry["name"] in ("scores", "imagenet-real-scores")}
+    return MeasuredCurve(str(name), curve, chosen=chosen)

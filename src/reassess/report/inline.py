@@ -1,0 +1,114 @@
+"""Figures as parts of a page: svg whose ids are its own, and whose colours follow the page from light to dark."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+
+import numpy as np
+
+from reassess.report.figures import Draw, Size, figure_as_svg
+
+__all__ = ["Inline", "dark", "inline_figure", "palette"]
+
+_SVG = "http://www.w3.org/2000/svg"
+_HREF = "{http://www.w3.org/1999/xlink}href"
+_COLOUR = re.compile(r"#[0-9a-f]{6}\b")
+_POINTS = re.compile(r"pt$")
+_DARKEST, _BRIGHTEST, _BEND = 0.2, 0.94, 0.7  # lightness of white and of black in the dark, and of what is in between
+_TO_CONES = np.array([[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]])
+_TO_LAB = np.array([[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]])
+
+
+@dataclass(frozen=True)
+class Inline:
+    """An svg element, and what it shows in words."""
+
+    svg: str
+    words: str
+
+
+def inline_figure(draw: Draw, *, key: str, title: str, size: Size) -> Inline:
+    """Draw a figure as an element of a page.
+
+    Parameters
+    ----------
+    draw, size
+        As for `reassess.report.figures.save_figure`.
+    key
+        The page's name for it, with which its ids begin.
+    title
+        What it is; said to those who do not see it, with a description in words.
+
+    Raises
+    ------
+    MissingPackageError
+        matplotlib is not installed.
+    """
+    document, words = figure_as_svg(draw, size=size)
+    root = ElementTree.fromstring(document)
+    _drop_metadata(root)
+    _own_ids(root, key)
+    _own_colours(root)
+    for name in ("width", "height"):
+        root.attrib.pop(name, None)
+    root.attrib |= {"role": "img", "aria-labelledby": f"{key}-title {key}-desc"}
+    for i, (tag, text) in enumerate((("title", title), ("desc", words))):
+        element = ElementTree.Element(f"{{{_SVG}}}{tag}", {"id": f"{key}-{tag}"})
+        element.text = text
+        root.insert(i, element)
+    ElementTree.register_namespace("", _SVG)
+    return Inline(ElementTree.tostring(root, encoding="unicode"), words)
+
+
+def palette(svgs: list[str]) -> dict[str, tuple[str, str]]:
+    """By the name of each variable that figures use for a colour: the colour in light and in dark."""
+    colours = sorted({f"#{name}" for svg in svgs for name in re.findall(r"var\(--c([0-9a-f]{6})\)", svg)})
+    return {f"--c{colour[1:]}": (colour, dark(colour)) for colour in colours}
+
+
+def dark(colour: str) -> str:
+    """The colour of the same hue whose lightness suits a dark page.
+
+    >>> dark("#ffffff"), dark("#000000")
+    ('#161616', '#ebebeb')
+    """
+    shares = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    lab = _TO_LAB @ np.cbrt(_TO_CONES @ linear)
+    lab[0] = _DARKEST + (_BRIGHTEST - _DARKEST) * max(0.0, 1 - lab[0]) ** _BEND
+    back = np.linalg.solve(_TO_CONES, np.linalg.solve(_TO_LAB, lab) ** 3).clip(0, 1)
+    shares = np.where(back <= 0.0031308, 12.92 * back, 1.055 * back ** (1 / 2.4) - 0.055)
+    return "#" + "".join(f"{round(255 * share):02x}" for share in shares.tolist())
+
+
+def _drop_metadata(root: ElementTree.Element) -> None:
+    for element in root.findall(f"{{{_SVG}}}metadata"):
+        root.remove(element)
+
+
+def _own_ids(root: ElementTree.Element, key: str) -> None:
+    """Keep only the ids that are referred to, and let them and what refers to them begin with the key."""
+    for element in root.iter():
+        if (href := element.attrib.pop(_HREF, None)) is not None:
+            element.set("href", href)
+    text = "".join(value for element in root.iter() for value in element.attrib.values() if "#" in value)
+    for element in root.iter():
+        for name, value in list(element.attrib.items()):
+            if name == "id":
+                if f"#{value}" in text:
+                    element.set(name, f"{key}-{value}")
+                else:
+                    del element.attrib[name]
+            elif name == "href" or "url(#" in value:
+                element.set(name, value.replace("#", f"#{key}-", 1))
+
+
+def _own_colours(root: ElementTree.Element) -> None:
+    """Colours become variables of the page; what has none is black."""
+    for element in root.iter():
+        if (style := element.get("style")) is not None:
+            element.set("style", _COLOUR.sub(lambda found: f"var(--c{found[0][1:]})", style))
+        if element.tag == f"{{{_SVG}}}text":
+            style = element.get("style", "")
+            style = re.sub(r"font: [^;]*?([0-9.]+px)[^;]*", r"font-size: \1", style)
+            element.set("style", style if "fill:" in style else f"fill: var(--c000000); {style}")

@@ -1,0 +1,37 @@
+"""How the charts of a page look: narrow enough to be read on a phone, and of colours that differ in lightness."""
+
+from typing import NamedTuple
+
+__all__ = ["GRID", "INK", "KINDS", "MUTED", "SERIES", "WIDTH", "Series", "shortened"]
+
+WIDTH = 4.7  # inches: at 9 points, text stays legible on a screen of 360 pixels
+INK, MUTED, GRID = "#222222", "#666666", "#e4e4e4"
+_LONGEST = 44  # letters that fit into the width
+
+
+class Series(NamedTuple):
+    """How the values of one series are drawn."""
+
+    colour: str
+    marker: str
+
+
+SERIES = (
+    Series("#0060a0", "o"),
+    Series("#b34700", "s"),
+    Series("#000000", "D"),
+    Series("#7b3294", "^"),
+    Series("#4d7c0f", "v"),
+    Series("#6e6e6e", "P"),
+)
+# Of parts of a bar, next to each other: each differs in lightness from the one before.
+KINDS = ("#14406b", "#c9a227", "#5b8fbf", "#8c2d19", "#d9d9d9", "#6e6e6e")
+
+
+def shortened(text: str) -> str:
+    """A text that fits into a chart; the table beside it has all of it.
+
+    >>> shortened("a/very/long/folder/of/models/" + "resnet50 " * 3)
+    'a/very/long/folder/of/models/resnet50 resnet…'
+    """
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"

@@ -1,0 +1,80 @@
+"""Counts that make up a whole, as bars of parts: one bar for each group, its number in each part that has room."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reassess.report.figures import Drawing, Size
+from reassess.report.look import GRID, INK, KINDS, WIDTH, shortened
+
+__all__ = ["Stacks", "size_of_stacks", "stacks_on"]
+
+_LINE = 0.185  # inches
+_AROUND = 0.68
+_STEP = 2.3  # lines from one bar to the next: a heading, and the bar
+_ROOM = 0.021  # of the width of the axes, that a digit needs
+_DARK = 0.5  # a colour of less lightness has white numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Stacks:
+    """What is drawn: for each group, a count by part; and what is counted."""
+
+    groups: Sequence[str]
+    parts: Mapping[str, Sequence[int]]
+    axis: str
+
+
+def size_of_stacks(found: Stacks) -> Size:
+    """Width and height, in inches."""
+    return WIDTH, _AROUND + _LINE * (_STEP * len(found.groups) + _key_lines(found))
+
+
+def stacks_on(drawing: Drawing, found: Stacks) -> None:
+    """Draw bars of parts."""
+    axes = drawing.axes
+    totals = [sum(counts) for counts in zip(*found.parts.values(), strict=True)]
+    longest = max([1, *totals])
+    starts = [0] * len(found.groups)
+    for colour, (name, counts) in zip(KINDS, found.parts.items(), strict=False):
+        bars = [_STEP * i + 1 for i in range(len(found.groups))]
+        axes.barh(bars, counts, left=starts, height=0.92, color=colour, label=name, edgecolor="white", linewidth=0.7)
+        for y, start, count in zip(bars, starts, counts, strict=True):
+            if count > longest * _ROOM * (len(f"{count:,}") + 1):
+                ink = "#ffffff" if _lightness(colour) < _DARK else "#000000"
+                centred = {"horizontalalignment": "center", "verticalalignment": "center"}
+                axes.text(start + count / 2, y, f"{count:,}", color=ink, fontsize=8, **centred)
+        starts = [start + count for start, count in zip(starts, counts, strict=True)]
+    for i, (group, total) in enumerate(zip(found.groups, totals, strict=True)):
+        heading = f"{shortened(group)}: {total:,}"
+        axes.text(0, _STEP * i, heading, color=INK, transform=axes.get_yaxis_transform(), verticalalignment="center")
+        parts = ", ".join(f"{counts[i]:,} {name}" for name, counts in found.parts.items())
+        drawing.words.append(f"{group}: {total:,}: {parts}")
+    _finish(drawing, found, longest)
+
+
+def _finish(drawing: Drawing, found: Stacks, longest: int) -> None:
+    axes = drawing.axes
+    axes.set(xlabel=found.axis, xlim=(0, 1.02 * longest), ylim=(_STEP * len(found.groups) - 0.6, -0.6), yticks=[])
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.locator_params(axis="x", nbins=5, integer=True)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x", color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    figure = axes.figure
+    assert figure is not None
+    style = {"frameon": False, "borderpad": 0, "labelspacing": 0.3, "handlelength": 1, "columnspacing": 1.2}
+    figure.legend(loc="outside upper left", ncols=_columns(found), **style)
+
+
+def _columns(found: Stacks) -> int:
+    return 2 if max(map(len, found.parts)) < 26 else 1
+
+
+def _key_lines(found: Stacks) -> int:
+    return -(-len(found.parts) // _columns(found))
+
+
+def _lightness(colour: str) -> float:
+    """Roughly, from 0 to 1."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return 0.3 * red + 0.59 * green + 0.11 * blue

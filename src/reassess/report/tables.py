@@ -1,0 +1,93 @@
+"""Tables as a page shows them, and as a spreadsheet gets them: the same numbers, there rounded and here in full."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["COUNT", "P_VALUE", "PERCENT", "POINTS", "SHARE", "TEXT", "Cell", "Column", "Table"]
+
+Interval = tuple[float, float]
+Cell = str | int | float | Interval | None
+
+TEXT, COUNT, PERCENT, POINTS, SHARE, P_VALUE = "s", ",d", ".2f", "+.2f", ".4f", ".2g"
+_NOTHING = "–"
+_SMALLEST = 1e-300  # a p-value below it is told as such
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading, with the unit, and how its numbers are written."""
+
+    name: str
+    form: str = TEXT
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds words, which are flushed left."""
+        return self.form == TEXT
+
+    def write(self, cell: Cell) -> str:
+        """A cell as the page shows it.
+
+        >>> Column("p", P_VALUE).write(0.00123), Column("95 %", POINTS).write((-0.5, 1.25)), Column("n").write(None)
+        ('0.0012', '-0.50 to +1.25', '–')
+        """
+        if cell is None:
+            return _NOTHING
+        if isinstance(cell, tuple):
+            return " to ".join(format(bound, self.form) for bound in cell)
+        if self.form == P_VALUE and isinstance(cell, float) and cell < _SMALLEST:
+            return f"below {_SMALLEST:g}"
+        return format(cell, self.form)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table of a page.
+
+    Parameters
+    ----------
+    key
+        Names it within the page, and is the name of its file.
+    title
+        What it shows.
+    columns, rows
+        A cell that does not apply is None.
+
+    Examples
+    --------
+    >>> table = Table("t", "Accuracy", (Column("model"), Column("95 %", PERCENT)), [("one", (80.5, 82.25))])
+    >>> table.written()
+    [['one', '80.50 to 82.25']]
+    >>> table.columns_in_full, table.rows_in_full
+    (['model', '95 %, low', '95 %, high'], [['one', 80.5, 82.25]])
+    """
+
+    key: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: Sequence[Sequence[Cell]]
+
+    def written(self) -> list[list[str]]:
+        """The cells as the page shows them."""
+        return [[column.write(cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]
+
+    @property
+    def columns_in_full(self) -> list[str]:
+        """The headings, two for an interval."""
+        parts = ([f"{c.name}, low", f"{c.name}, high"] if pair else [c.name] for c, pair in self._split())
+        return [name for part in parts for name in part]
+
+    @property
+    def rows_in_full(self) -> list[list[Any]]:
+        """The cells with all their digits, an interval as two."""
+        rows = []
+        for row in self.rows:
+            parts = ((cell or (None, None)) if pair else (cell,) for cell, (_, pair) in zip(row, self._split(), strict=True))
+            rows.append([number for part in parts for number in part])
+        return rows
+
+    def _split(self) -> list[tuple[Column, bool]]:
+        """Each column, and whether it holds intervals."""
+        pairs = [any(isinstance(row[i], tuple) for row in self.rows) for i in range(len(self.columns))]
+        return list(zip(self.columns, pairs, strict=True))

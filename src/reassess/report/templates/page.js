@@ -1,0 +1,99 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const FIRST = 25, MORE = 200;
+
+  // A spreadsheet would run a text that begins like a formula.
+  const quoted = (cell) => {
+    if (cell === null) return "";
+    if (typeof cell === "number") return String(cell);
+    const text = /^[=+\-@\t\r]/.test(cell) ? "'" + cell : cell;
+    return /[",\r\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
+  };
+  const save = (name, columns, rows) => {
+    const text = [columns, ...rows].map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n";
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob(["\ufeff" + text], { type: "text/csv" }));
+    link.download = name.replace(/[^\w.-]+/g, "-") + ".csv";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+  for (const button of document.querySelectorAll("[data-csv]")) {
+    button.hidden = false;
+    const { columns, rows } = data.tables[button.dataset.csv];
+    button.addEventListener("click", () => save(button.dataset.csv, columns, rows));
+  }
+
+  const written = (cell, form) => {
+    if (cell === null) return "–";
+    if (typeof cell !== "number") return cell;
+    const digits = form === ",d" ? 0 : Number(form.slice(1, -1));
+    return cell.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  };
+
+  const explore = (section) => {
+    const { columns, forms, named, order, rows } = data.explorers[section.dataset.explorer];
+    const part = (role) => section.querySelector(`[data-role="${role}"]`);
+    const [model, search, status, more] = ["model", "search", "status", "more"].map(part);
+    const body = section.querySelector("tbody"), headings = [...section.querySelectorAll("th[aria-sort]")];
+    const nameOf = (id) => (id === null ? null : id < 0 ? data.noClass : data.classes[id]);
+    const inWords = (row) => row.map((cell, i) => (named.includes(i) ? nameOf(cell) : cell));
+    const words = {};
+    const all = () => (words[model.value] ??= rows[model.value].map(inWords));
+    let [by, falls] = order, most = FIRST;
+
+    const found = () => {
+      const wanted = search.value.trim().toLowerCase();
+      const fits = (row) => row.some((cell) => typeof cell === "string" && cell.toLowerCase().includes(wanted));
+      const kept = wanted ? all().filter(fits) : [...all()];
+      const sign = falls ? -1 : 1;
+      return kept.sort((a, b) => {
+        if (a[by] === null || b[by] === null) return (a[by] === null) - (b[by] === null);
+        const less = typeof a[by] === "number" ? a[by] - b[by] : a[by].localeCompare(b[by], "en");
+        return sign * less;
+      });
+    };
+    const show = () => {
+      const kept = found();
+      body.replaceChildren(...kept.slice(0, most).map((row) => {
+        const line = document.createElement("tr");
+        row.forEach((cell, i) => {
+          const box = document.createElement(i === named[0] ? "th" : "td");
+          if (i === named[0]) box.scope = "row";
+          if (forms[i] !== "s") box.className = "n";
+          box.textContent = written(cell, forms[i]);
+          line.append(box);
+        });
+        return line;
+      }));
+      headings.forEach((heading, i) => heading.setAttribute("aria-sort", i !== by ? "none" : falls ? "descending" : "ascending"));
+      const count = (n) => n.toLocaleString("en-US");
+      status.textContent = `${count(Math.min(most, kept.length))} of ${count(kept.length)} rows`;
+      more.hidden = most >= kept.length;
+    };
+    headings.forEach((heading, i) => heading.firstElementChild.addEventListener("click", () => {
+      [by, falls] = [i, by === i ? !falls : forms[i] !== "s"];
+      show();
+    }));
+    search.addEventListener("input", () => { most = FIRST; show(); });
+    model.addEventListener("change", show);
+    more.addEventListener("click", () => { most += MORE; show(); });
+    part("csv").addEventListener("click", () => save(`${section.dataset.explorer}-${model.value}`, columns, all()));
+    for (const hidden of section.querySelectorAll("[hidden]")) hidden.hidden = false;
+    show();
+  };
+  document.querySelectorAll("[data-explorer]").forEach(explore);
+
+  const controls = document.getElementById("gallery-controls");
+  if (controls) {
+    const select = controls.querySelector("select"), status = controls.querySelector("[role=status]");
+    const cards = [...document.querySelectorAll(".gallery li")];
+    const filter = () => {
+      for (const card of cards) card.hidden = select.value !== "" && !JSON.parse(card.dataset.mistaken).includes(select.value);
+      status.textContent = `${cards.filter((card) => !card.hidden).length} images`;
+    };
+    select.addEventListener("change", filter);
+    controls.hidden = false;
+    filter();
+  }
+})();

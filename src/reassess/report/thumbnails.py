@@ -1,0 +1,105 @@
+"""Small pictures of images, as data that a page can hold."""
+
+import base64
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from reassess.errors import DataError, MissingPackageError
+from reassess.names import Match, image_keys
+
+__all__ = ["Thumbnail", "Thumbnails", "thumbnails"]
+
+_SUFFIXES = {".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+_SIDE = 224  # pixels at most
+_QUALITY = 68
+_MOST_PIXELS = 200_000_000
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A picture as a data URI, with its size in pixels."""
+
+    uri: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, eq=False)
+class Thumbnails:
+    """The pictures by image name, and how many images have none."""
+
+    pictures: dict[str, Thumbnail]
+    missing: int
+    unreadable: int
+
+
+def thumbnails(folder: Path, images: Sequence[str], *, match: Match = "path") -> Thumbnails:
+    """Make small pictures of images in a folder, at whatever depth; ImageNet's are known by number.
+
+    Parameters
+    ----------
+    folder
+        Where the images are; names are relative to it.
+    images
+        Names of the images.
+    match
+        Which part of a name identifies an image.
+
+    Raises
+    ------
+    DataError
+        There is no such folder.
+    MissingPackageError
+        Pillow is not installed.
+    """
+    try:
+        import PIL.Image  # noqa: F401
+    except ImportError as error:
+        raise MissingPackageError("pillow", extra="report", purpose="making thumbnails") from error
+    if not folder.is_dir():
+        raise DataError("no such folder of images", where=folder, mend="name the folder that holds the image files")
+    paths = _paths(folder, match)
+    pictures: dict[str, Thumbnail] = {}
+    missing = unreadable = 0
+    for image, key in zip(images, image_keys(images, match), strict=True):
+        if (path := paths.get(key)) is None:
+            missing += 1
+        elif (picture := _thumbnail(path)) is None:
+            unreadable += 1
+        else:
+            pictures[image] = picture
+    return Thumbnails(pictures, missing, unreadable)
+
+
+def _paths(folder: Path, match: Match) -> dict[str, Path]:
+    """The image files below a folder by what identifies them; of two that are alike, the first in order of path."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    keys = image_keys([path.relative_to(folder).as_posix() for path in found], match)
+    paths: dict[str, Path] = {}
+    for key, path in zip(keys, found, strict=True):
+        paths.setdefault(key, path)
+    return paths
+
+
+def _thumbnail(path: Path) -> Thumbnail | None:
+    """None where the file is no picture, or too large to be a photograph."""
+    from PIL import Image, ImageOps
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata, and of size, which is checked here
+            with Image.open(path) as image:
+                if image.width * image.height > _MOST_PIXELS:
+                    return None
+                image.draft("RGB", (2 * _SIDE, 2 * _SIDE))
+                small = ImageOps.exif_transpose(image).convert("RGB")
+            small.thumbnail((_SIDE, _SIDE))
+            file = BytesIO()
+            small.save(file, "WEBP", quality=_QUALITY, method=4)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    data = base64.b64encode(file.getvalue()).decode()
+    return Thumbnail(f"data:image/webp;base64,{data}", small.width, small.height)

@@ -21,6 +21,7 @@ _NEEDED_BY = {
     "jax": "jax",
     "jax_ranks": "jax",
     "keras": "keras",
+    "keras_ranks": "keras",
     "tensorflow": "tensorflow",
     "tfds": "tensorflow_datasets",
     "timm": "timm",

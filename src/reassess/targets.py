@@ -83,7 +83,7 @@ def is_multi_hot(shape: Sequence[int | None], dtype: str, outputs: int) -> bool:
     Parameters
     ----------
     shape, dtype
-        Of the target; the number of images may be None, not yet known.
+        Of the target; None is a length that is not known while a graph is compiled, and no width of multi-hot.
     outputs
         Number of classes, as many as the scores have columns.
 
@@ -94,11 +94,10 @@ def is_multi_hot(shape: Sequence[int | None], dtype: str, outputs: int) -> bool:
 
     Examples
     --------
-    >>> is_multi_hot((2, 1000), "float32", 1000), is_multi_hot((None, 9), "int64", 1000)
+    >>> is_multi_hot((2, 1000), "float32", 1000), is_multi_hot((None, None), "int64", 1000)
     (True, False)
     """
-    known = len(shape) == 2 and shape[1] is not None
-    if not known or (shape[1] != outputs and not dtype.startswith(("int", "uint"))):
+    if len(shape) != 2 or (shape[1] != outputs and not dtype.startswith(("int", "uint"))):
         raise DataError(
             "the target is neither multi-hot nor ids padded with -1",
             allowed=f"0 or 1 of shape (images, {outputs}), or integers of shape (images, most classes of an image)",

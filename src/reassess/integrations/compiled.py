@@ -1,8 +1,56 @@
-"""A compiled graph cannot raise: what is wrong with its inputs it counts, and the host raises."""
+"""What a metric within a compiled graph asks of a batch.
+
+Shapes and types are checked while the graph is compiled. Nothing can be raised within it: images that are wrong are
+counted there, and the host raises.
+"""
+
+from collections.abc import Sequence
 
 from reassess.errors import DataError
+from reassess.targets import is_multi_hot
 
-__all__ = ["refuse_counted"]
+__all__ = ["check_batch", "refuse_counted", "refuse_rounding"]
+
+_SCORE_TYPES = ("bfloat16", "float16", "float32", "float64")
+
+
+def check_batch(
+    scores: Sequence[int | None], scores_dtype: str, target: Sequence[int | None], target_dtype: str
+) -> bool:
+    """Whether the target is multi-hot, of scores and a target of these shapes and types; else it is padded ids.
+
+    Raises
+    ------
+    DataError
+        The scores are not floats, one row an image and one column a class; the target is of neither form, or has not as
+        many rows.
+
+    Examples
+    --------
+    >>> check_batch((None, 10), "bfloat16", (None, 3), "int32")
+    False
+    """
+    if len(scores) != 2 or not scores[1] or scores_dtype not in _SCORE_TYPES:
+        raise DataError(
+            "scores must be floats, one row an image and one column a class",
+            allowed=f"{', '.join(_SCORE_TYPES)} of shape (images, classes)",
+            found=f"{scores_dtype} {tuple(scores)}",
+        )
+    is_hot = is_multi_hot(target, target_dtype, scores[1])
+    if None not in (scores[0], target[0]) and scores[0] != target[0]:
+        raise DataError("not one target a row of scores", allowed=f"{scores[0]} rows", found=f"{target[0]} rows")
+    return is_hot
+
+
+def refuse_rounding(given: str, kept: str) -> None:
+    """Raise `DataError` if a framework keeps scores in a narrower type than it was given."""
+    if given != kept:
+        raise DataError(
+            "the scores would be rounded, and ties would appear",
+            allowed=kept,
+            found=given,
+            mend=f"give {kept}, or let the framework keep {given}; in JAX, set jax_enable_x64",
+        )
 
 
 def refuse_counted(nan: int, ill_formed: int) -> None:

@@ -8,8 +8,7 @@ import numpy as np
 
 from reassess.accuracy import check_topk
 from reassess.errors import DataError, MissingPackageError
-from reassess.integrations.compiled import refuse_counted
-from reassess.targets import is_multi_hot
+from reassess.integrations.compiled import check_batch, refuse_counted, refuse_rounding
 
 try:
     import jax
@@ -20,8 +19,6 @@ except ImportError as error:
 from reassess.integrations.jax_ranks import rank_best
 
 __all__ = ["Counts", "accuracy", "count_hits"]
-
-_SCORE_TYPES = ("bfloat16", "float16", "float32", "float64")
 
 
 @partial(
@@ -103,13 +100,14 @@ def count_hits(
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
     """
-    table, target = _read_scores(scores), jnp.asarray(valid)
-    is_hot = is_multi_hot(target.shape, target.dtype.name, table.shape[1])
-    shown = jnp.ones(len(table), bool) if mask is None else jnp.asarray(mask)
-    for given, found in (("target", target.shape[:1]), ("mask", shown.shape)):
-        if found != table.shape[:1]:
-            raise DataError(f"not one {given} a row of scores", allowed=f"{len(table):,} rows", found=f"shape {found}")
-    return _count(table, target, shown.astype(bool), is_hot, check_topk(top_k, table.shape[1]))
+    table, target = jnp.asarray(scores), jnp.asarray(valid)
+    refuse_rounding(str(getattr(scores, "dtype", table.dtype)), table.dtype.name)
+    is_hot = check_batch(table.shape, table.dtype.name, target.shape, target.dtype.name)
+    images, classes = table.shape
+    shown = jnp.ones(images, bool) if mask is None else jnp.asarray(mask)
+    if shown.shape != (images,):
+        raise DataError("not one mask a row of scores", allowed=f"shape ({images},)", found=f"shape {shown.shape}")
+    return _count(table, target, shown.astype(bool), is_hot, check_topk(top_k, classes))
 
 
 def accuracy(counts: Counts) -> dict[int, float | None]:
@@ -125,24 +123,6 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
         raise DataError("counts are not added up", allowed="one n", found=f"n of shape {np.shape(found.n)}")
     refuse_counted(int(found.nan), int(found.ill_formed))
     return {k: int(hits) / int(found.n) if found.n else None for k, hits in zip(found.top_k, found.hits, strict=True)}
-
-
-def _read_scores(scores: jax.Array) -> jax.Array:
-    table = jnp.asarray(scores)
-    if table.ndim != 2 or not table.shape[1] or table.dtype.name not in _SCORE_TYPES:
-        raise DataError(
-            "scores must be floats, one row an image and one column a class",
-            allowed=f"{', '.join(_SCORE_TYPES)} of shape (images, classes)",
-            found=f"{table.dtype} {table.shape}",
-        )
-    if getattr(scores, "dtype", table.dtype) != table.dtype:
-        raise DataError(
-            "JAX would round the scores, and ties would appear",
-            allowed=table.dtype,
-            found=scores.dtype,
-            mend='jax.config.update("jax_enable_x64", True)',
-        )
-    return table
 
 
 @partial(jax.jit, static_argnums=(3, 4))

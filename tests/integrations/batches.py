@@ -1,0 +1,101 @@
+"""Batches of scores with ties everywhere, their valid classes in every form, and what should be counted of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.labels import LabelSets
+from reassess.targets import multi_hot, padded_ids
+from tests.references import ranking
+
+CLASSES, WIDTH = 23, 3
+TOP_K = (1, 2, 5)
+# Few values, so that ties are everywhere; each is exact in every type but where it is the type's own smallest.
+_VALUES = (-np.inf, -2.5, -1.0, -0.0, 0.0, 2.0**-14, 1.0, 1.0078125, 65280.0, np.inf)
+SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 5e-324}
+
+
+def values_of(kind: str, n: int) -> npt.NDArray[np.float64]:
+    """Scores that are exact in a type, denormals and infinities included."""
+    tiny = SMALLEST[kind]
+    values = np.random.default_rng(1).choice([*_VALUES, tiny, -tiny, 2 * tiny], (n, CLASSES))
+    values[0], values[1], values[2], values[3, ::2] = 0.0, -np.inf, np.inf, -0.0
+    return values
+
+
+def bits_of_bfloat16(values: npt.ArrayLike) -> npt.NDArray[np.int16]:
+    """Whatever numpy's own cast may do to denormals."""
+    bits = np.asarray(values, np.float32).view(np.int32)
+    assert not (bits & 0xFFFF).any() or np.isnan(np.asarray(values)).any(), "not exact in bfloat16"
+    return (bits >> 16).astype(np.int16)
+
+
+def sets_of(n: int) -> list[list[int]]:
+    rng = np.random.default_rng(2)
+    return [sorted(rng.choice(CLASSES, rng.integers(0, WIDTH + 1), replace=False).tolist()) for _ in range(n)]
+
+
+def forms_of(sets: Sequence[Sequence[int]], classes: int = CLASSES) -> dict[str, npt.NDArray]:
+    labels = LabelSets.from_lists([f"{i}.png" for i in range(len(sets))], sets)
+    rows = np.arange(len(sets))
+    hot, ids = multi_hot(labels, rows, classes), padded_ids(labels, rows)
+    unordered = np.stack([np.random.default_rng(i).permutation(row) for i, row in enumerate(ids)])
+    return {
+        "multi-hot": hot,
+        "multi-hot floats": hot.astype(np.float32),
+        "multi-hot integers": hot.astype(np.int64),
+        "ids": ids,
+        "ids among padding": unordered,
+        "short ids": ids.astype(np.int8),
+        "wide ids": np.pad(ids, [(0, 0), (2, 3)], constant_values=-1),
+    }
+
+
+def expected_counts(values: npt.ArrayLike, sets: Sequence[Sequence[int]], top_k: Sequence[int] = TOP_K) -> list[int]:
+    """Hits at each k, images with a valid class, images without."""
+    orders = [ranking(row) for row in np.asarray(values, np.float64).tolist()]
+    hits = [sum(bool(set(order[:k]) & set(valid)) for order, valid in zip(orders, sets, strict=True)) for k in top_k]
+    return [*hits, sum(map(bool, sets)), sum(not valid for valid in sets)]
+
+
+# One image of each is wrong, among 4 classes.
+ILL_FORMED = {
+    "above": np.array([[0], [1], [4]]),
+    "below": np.array([[0], [1], [-2]]),
+    "unsigned": np.array([[0], [1], [255]], np.uint8),  # what was -1
+    "twice": np.array([[0, 1], [1, -1], [2, 2]]),
+    "another width": np.array([[0, 0, 1], [-1, -1, -1], [0, -1, -1]]),
+    "two": np.array([[0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 2, 0]]),
+    "nan": np.array([[0, 1, 0, 0], [0, 0, 0, 1], [0, np.nan, 0, 0]], np.float32),
+    "ids": np.array([[0, 1, 0, 0], [0, 0, 0, 1], [-1, -1, -1, -1]]),  # as wide as the scores
+}
+ILL_FORMED_MESSAGE = (
+    "valid classes are neither multi-hot nor ids padded with -1\n"
+    "  allowed: 0 or 1 for each class; or ids below the number of classes, each once, then -1\n"
+    "  found:   other numbers, or an id twice, for images: 1\n"
+    "  to mend: a multi-hot target has as many columns as the scores, ids have fewer; -1 needs a signed type"
+)
+NAN_MESSAGE = (
+    "a score is NaN\n"
+    "  allowed: any number, and +inf or -inf\n"
+    "  found:   NaN in the scores of images: {}\n"
+    "  to mend: find out why the model returns NaN"
+)
+NO_TARGET = (
+    "the target is neither multi-hot nor ids padded with -1\n"
+    "  allowed: 0 or 1 of shape (images, 4), or integers of shape (images, most classes of an image)\n"
+    "  found:   {}\n"
+    "  to mend: the label of one class that a folder reader gives is not the set of valid classes"
+)
+NO_SCORES = (
+    "scores must be floats, one row an image and one column a class\n"
+    "  allowed: bfloat16, float16, float32, float64 of shape (images, classes)\n"
+    "  found:   {}"
+)
+ROUNDED = (
+    "the scores would be rounded, and ties would appear\n"
+    "  allowed: float32\n"
+    "  found:   float64\n"
+    "  to mend: give float32, or let the framework keep float64; in JAX, set jax_enable_x64"
+)

@@ -1,0 +1,307 @@
+"""Keras: the counts are those of a plain sort; test_keras.py runs this file once for each backend."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+from keras import ops
+
+from reassess import evaluate
+from reassess.errors import DataError
+from reassess.integrations.keras import RealAccuracy
+from reassess.intervals import Proportion
+from reassess.labels import LabelSets
+from reassess.predictions import Predictions
+from reassess.targets import multi_hot, padded_ids
+from tests.integrations.batches import (
+    CLASSES,
+    ILL_FORMED,
+    ILL_FORMED_MESSAGE,
+    NAN_MESSAGE,
+    NO_SCORES,
+    NO_TARGET,
+    ROUNDED,
+    SMALLEST,
+    TOP_K,
+    bits_of_bfloat16,
+    expected_counts,
+    forms_of,
+    sets_of,
+    values_of,
+)
+
+BACKEND = keras.backend.backend()
+TYPES = ["float16", "bfloat16", "float32", *([] if BACKEND == "jax" else ["float64"])]
+COMPILED = [False] if BACKEND == "torch" else [False, True]
+USUAL = COMPILED[-1:]  # where one is enough: JAX takes seconds for each step that is not compiled
+
+
+def scores_of(values: npt.ArrayLike, kind: str) -> object:
+    if kind == "bfloat16":
+        return ops.view(ops.convert_to_tensor(bits_of_bfloat16(values)), "bfloat16")
+    return ops.convert_to_tensor(np.asarray(values).astype(kind))
+
+
+def no_loss(target: object, scores: object) -> object:
+    """For targets that no loss knows, such as padded ids."""
+    return ops.zeros_like(scores[:, 0])
+
+
+def model_of(classes: int, *metrics: RealAccuracy, weighted: list[RealAccuracy] | None = None, jit: bool = False):
+    """A model whose scores are its input."""
+    model = keras.Sequential([keras.Input((classes,)), keras.layers.Identity()])
+    model.compile(loss=no_loss, metrics=list(metrics), weighted_metrics=weighted, jit_compile=jit)
+    return model
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_counts_are_those_of_a_plain_sort_in_every_type_and_form(kind: str) -> None:
+    values, sets = values_of(kind, 300), sets_of(300)
+    scores, (*hits, n, empty) = scores_of(values, kind), expected_counts(values, sets)
+    for form, valid in forms_of(sets).items() if kind == "float32" else [("ids", forms_of(sets)["ids"])]:
+        for k, expected in zip(TOP_K, hits, strict=True):
+            metric = RealAccuracy(k)
+            metric.update_state(valid, scores)
+            assert metric.counts() == Proportion(expected, n), (form, k)
+            assert float(metric.empty.value) == empty
+            assert float(metric.result()) == pytest.approx(expected / n)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_denormals_are_numbers_and_minus_zero_equals_zero(kind: str) -> None:
+    tiny = SMALLEST[kind]
+    values = [[0.0, -tiny, tiny, 2 * tiny], [-2 * tiny, -tiny, -3 * tiny, -4 * tiny], [-0.0, 0.0, -1.0, -1.0]]
+    metric = RealAccuracy()
+    metric.update_state([[3], [1], [0]], scores_of(values, kind))
+    assert metric.counts() == Proportion(3, 3)
+    metric.update_state([[1], [1], [1]], scores_of([[-0.0, 0.0, -1.0, -1.0], [0.0, -0.0, -1.0, -1.0]] * 2, kind)[:3])
+    assert metric.counts() == Proportion(3, 6)
+
+
+@pytest.mark.parametrize("jit", COMPILED if BACKEND == "tensorflow" else USUAL)
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_a_compiled_model_counts_as_evaluate(jit: bool, policy: str) -> None:
+    """1,000 classes, whose ids bfloat16 cannot hold; the last batch is smaller."""
+    rng = np.random.default_rng(3)
+    scores = rng.choice(np.arange(8), (300, 1000)).astype(np.float32)  # exact in bfloat16
+    names = [f"{i}.png" for i in range(300)]
+    sets = [rng.choice(1000, rng.integers(0, 4), replace=False).tolist() for _ in names]
+    labels, rows = LabelSets.from_lists(names, sets), np.arange(300)
+    expected = evaluate(Predictions.from_scores(scores, names), labels, topk=(1, 400))
+    ids = padded_ids(labels, rows)
+    assert ids.max() > 512
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        for valid in (ids, multi_hot(labels, rows, 1000), multi_hot(labels, rows, 1000).astype(np.float32)):
+            metrics = RealAccuracy(1), RealAccuracy(400)
+            found = model_of(1000, *metrics, jit=jit).evaluate(
+                scores, valid, batch_size=128, verbose=0, return_dict=True
+            )
+            for metric in metrics:
+                assert metric.counts() == expected.real[metric.k]
+                assert found[metric.name] == pytest.approx(expected.real[metric.k].value)
+            assert float(metric.empty.value) == expected.empty
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+
+
+@pytest.mark.parametrize("jit", USUAL)
+def test_fit_counts_each_epoch_anew(jit: bool) -> None:
+    rng = np.random.default_rng(4)
+    points = rng.normal(size=(64, 5)).astype(np.float32)
+    hot = (points @ rng.normal(size=(5, 4)) > 0.5).astype(np.float32)
+    hot[:3] = 0
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, activation="sigmoid")])
+    metric = RealAccuracy(2)
+    model.compile("adam", "binary_crossentropy", metrics=[metric], jit_compile=jit)
+    history = model.fit(points, hot, batch_size=24, epochs=2, validation_data=(points, hot), verbose=0).history
+    scores, valid = np.asarray(ops.convert_to_numpy(model(points))), [np.flatnonzero(row).tolist() for row in hot]
+    hits, n, _ = expected_counts(scores, valid, [2])
+    assert history["val_real_top2"][-1] == pytest.approx(hits / n)
+    assert len(history["real_top2"]) == 2
+    assert model.evaluate(points, hot, verbose=0)[1] == pytest.approx(hits / n)
+    assert metric.counts() == Proportion(hits, n)
+
+
+def test_the_original_labels_score_as_published(real_labels: LabelSets, real_original: LabelSets) -> None:
+    metric = RealAccuracy()
+    for rows in np.split(np.arange(50_000), 20):
+        scores = ops.one_hot(real_original.indices[rows], 1000, dtype="bfloat16")
+        metric.update_state(padded_ids(real_labels, rows), scores)
+    assert metric.counts() == Proportion(42_164, 46_837)
+    assert float(metric.empty.value) == 3163
+
+
+@pytest.mark.parametrize("jit", COMPILED)
+def test_an_image_of_weight_0_is_ignored_whatever_stands_in_it(jit: bool) -> None:
+    values, sets = values_of("float32", 80).astype(np.float32), sets_of(80)
+    weights = np.arange(80) % 3 > 0
+    shown = np.flatnonzero(weights)
+    hits, n, empty = expected_counts(values[shown], [sets[i] for i in shown], [1])
+    values[::3] = np.nan
+    ids = forms_of(sets)["ids"]
+    ids[::3] = 99
+    for sample_weight in (weights.astype(np.float32), weights[:, None].astype(np.float64)):
+        metric = RealAccuracy()
+        model = model_of(CLASSES, weighted=[metric], jit=jit)
+        model.evaluate(values, ids, batch_size=32, sample_weight=sample_weight, verbose=0)
+        assert metric.counts() == Proportion(hits, n)
+        assert float(metric.empty.value) == empty
+
+
+def test_weights_weigh_hits_and_images() -> None:
+    values, sets = values_of("float32", 80).astype(np.float32), sets_of(80)
+    weights = np.random.default_rng(5).choice([0.0, 0.5, 1.0, 2.25], 80)
+    metric = RealAccuracy(2)
+    metric.update_state(forms_of(sets)["ids"], values, sample_weight=weights)
+    alone = [expected_counts(values[[i]], [sets[i]], [2]) for i in range(80)]
+    hits = sum(weight * hit for weight, (hit, _, _) in zip(weights.tolist(), alone, strict=True))
+    total = sum(weight * n for weight, (_, n, _) in zip(weights.tolist(), alone, strict=True))
+    assert float(metric.result()) == pytest.approx(hits / total)
+    assert float(metric.empty.value) == sum(not row for row, weight in zip(sets, weights, strict=True) if weight)
+    with pytest.raises(DataError) as caught:
+        metric.counts()
+    assert str(caught.value) == (
+        "weighted images have no count\n"
+        "  allowed: weights that are whole numbers\n"
+        f"  found:   {hits} of {total}\n"
+        "  to mend: result() is the weighted accuracy"
+    )
+    metric.reset_state()
+    metric.update_state(forms_of(sets)["multi-hot"], values, sample_weight=3)
+    hits, n, _ = expected_counts(values, sets, [2])
+    assert metric.counts() == Proportion(3 * hits, 3 * n)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_nan_of_either_sign_spoils_the_result_even_where_no_class_is_valid(kind: str) -> None:
+    values = np.zeros((4, 4))
+    values[0, 0], values[1, 2], values[2, 3] = np.inf, np.nan, np.copysign(np.nan, -1)
+    metric = RealAccuracy()
+    metric.update_state([[1], [2], [-1], [0]], scores_of(values, kind))
+    metric.update_state([[0], [1], [2], [-1]], scores_of(np.eye(4), kind))
+    assert np.isnan(float(metric.result()))
+    with pytest.raises(DataError) as caught:
+        metric.counts()
+    assert str(caught.value) == NAN_MESSAGE.format(2)
+
+
+@pytest.mark.parametrize("valid", ILL_FORMED.values(), ids=ILL_FORMED.keys())
+def test_valid_classes_that_are_ill_formed_spoil_the_result(valid: npt.NDArray) -> None:
+    metric = RealAccuracy()
+    metric.update_state(valid, np.zeros((3, 4), np.float32))
+    assert np.isnan(float(metric.result()))
+    with pytest.raises(DataError) as caught:
+        metric.counts()
+    assert str(caught.value) == ILL_FORMED_MESSAGE
+
+
+def test_nothing_to_score_is_nan() -> None:
+    scores = np.zeros((3, 6), np.float32)
+    for valid in (np.full((3, 2), -1), np.zeros((3, 0), np.int32), np.zeros((3, 6), bool)):
+        metric = RealAccuracy()
+        metric.update_state(valid, scores)
+        assert np.isnan(float(metric.result()))
+        assert metric.counts() == Proportion(0, 0)
+
+
+SCORES = np.zeros((3, 4), np.float32)
+IDS = np.array([[0], [1], [-1]])
+
+
+@pytest.mark.parametrize(
+    ("valid", "scores", "weight", "message"),
+    [
+        (np.zeros((3, 5), np.float32), SCORES, None, NO_TARGET.format("float32 (3, 5)")),
+        (np.zeros((3, 5), bool), SCORES, None, NO_TARGET.format("bool (3, 5)")),
+        (IDS.astype(np.float16), SCORES, None, NO_TARGET.format("float16 (3, 1)")),
+        (np.array([0, 1, 2], np.int32), SCORES, None, NO_TARGET.format("int32 (3,)")),
+        (IDS[:2], SCORES, None, "not one target a row of scores\n  allowed: 3 rows\n  found:   2 rows"),
+        (IDS, SCORES.astype(np.int32), None, NO_SCORES.format("int32 (3, 4)")),
+        (IDS, SCORES[0], None, NO_SCORES.format("float32 (4,)")),
+        (IDS, SCORES, np.ones((3, 4)), "not one weight an image\n  allowed: shape (3,)\n  found:   shape (3, 4)"),
+        (IDS, SCORES, np.ones(2), "not one weight an image\n  allowed: shape (3,)\n  found:   shape (2,)"),
+        (IDS, SCORES[:, :0], None, NO_SCORES.format("float32 (3, 0)")),
+        (IDS[:, :0], SCORES[:, :1], None, "k is out of range\n  allowed: 1 to 1, as many as the predictions hold for "
+         "each image\n  found:   2"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_error(
+    valid: npt.NDArray, scores: npt.NDArray, weight: npt.NDArray | None, message: str
+) -> None:
+    metric = RealAccuracy(2)
+    with pytest.raises(DataError) as caught:
+        metric.update_state(valid, scores, sample_weight=weight)
+    assert str(caught.value) == message
+    assert float(metric.total.value) == 0
+
+
+@pytest.mark.parametrize("jit", COMPILED)
+def test_multi_hot_of_another_width_is_an_error_while_a_model_is_compiled(jit: bool) -> None:
+    model = model_of(4, RealAccuracy(), jit=jit)
+    with pytest.raises(DataError, match="the target is neither multi-hot nor ids padded with -1"):
+        model.evaluate(SCORES, np.zeros((3, 5), np.float32), verbose=0)
+
+
+def test_scores_are_not_rounded_silently() -> None:
+    metric = RealAccuracy()
+    scores = np.array([[1.0, 1.0 + 1e-12]])
+    if BACKEND == "jax":
+        with pytest.raises(DataError) as caught:
+            metric.update_state([[1]], scores)
+        assert str(caught.value) == ROUNDED
+    else:
+        metric.update_state([[1]], scores)
+        assert metric.counts() == Proportion(1, 1)
+
+
+def test_options_are_checked() -> None:
+    with pytest.raises(DataError) as caught:
+        RealAccuracy(0)
+    assert str(caught.value) == "k is out of range\n  allowed: 1 or more\n  found:   0"
+    with pytest.raises(DataError) as caught:
+        RealAccuracy(dtype="bfloat16")
+    assert str(caught.value) == ("sums in this dtype are not exact\n  allowed: float32 or float64\n  found:   bfloat16")
+
+
+def test_a_metric_is_made_again_from_its_configuration() -> None:
+    metric = RealAccuracy(3, name="top3")
+    config = keras.saving.serialize_keras_object(metric)
+    assert config["registered_name"] == "reassess>RealAccuracy"
+    for again in (RealAccuracy.from_config(metric.get_config()), keras.saving.deserialize_keras_object(config)):
+        assert (type(again), again.k, again.name, again.dtype) == (RealAccuracy, 3, "top3", "float32")
+    assert RealAccuracy(7).name == "real_top7"
+
+
+def test_a_saved_model_keeps_its_metric(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    points, hot = rng.normal(size=(30, 5)).astype(np.float32), rng.random((30, 4)) < 0.4
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4)])
+    model.compile("sgd", "mse", metrics=[RealAccuracy(2)])
+    before = model.evaluate(points, hot, verbose=0, return_dict=True)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert again.evaluate(points, hot, verbose=0, return_dict=True) == before
+    assert 0 < before["real_top2"] < 1
+
+
+def test_sets_of_a_width_that_is_not_known_beforehand_are_ids(needs: Callable[[str], None]) -> None:
+    """As tf.data pads them, batch by batch; a batch of empty sets has no column at all."""
+    if BACKEND != "tensorflow":
+        return
+    import tensorflow as tf
+
+    values, sets = values_of("float32", 60).astype(np.float32), sorted(sets_of(60), key=len)
+    assert not any(sets[:4])
+    rows = tf.data.Dataset.from_tensor_slices((values, tf.ragged.constant(sets, dtype=tf.int32)))
+    batches = rows.map(lambda scores, ids: (scores, ids)).padded_batch(4, padding_values=(0.0, -1))
+    assert batches.element_spec[1].shape.as_list() == [None, None]
+    hits, n, empty = expected_counts(values, sets, [1])
+    for jit in COMPILED:
+        metric = RealAccuracy()
+        model_of(CLASSES, metric, jit=jit).evaluate(batches, verbose=0)
+        assert metric.counts() == Proportion(hits, n)
+        assert float(metric.empty.value) == empty

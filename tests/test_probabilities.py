@@ -1,10 +1,11 @@
 """The probability of a class from any kind of scores, against a plain softmax."""
 
 import math
+import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reassess.predictions import Predictions
@@ -23,12 +24,14 @@ def plain(scores: list[float], at: int) -> float:
 SCORE = st.floats(-50, 50, width=16) | st.sampled_from([0.0, 1.0, INF, -INF])
 
 
-def drawn(scores: np.ndarray, random) -> tuple[np.ndarray, np.ndarray]:
+def drawn(scores: np.ndarray, random: random.Random) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = scores.shape
     return np.array([random.randrange(rows) for _ in range(7)]), np.array([random.randrange(columns) for _ in range(7)])
 
 
 @given(st.lists(st.lists(SCORE, min_size=4, max_size=4), min_size=1, max_size=5), st.randoms(use_true_random=False))
+@example([[-INF] * 4] * 5, random.Random(0))
+@example([[INF, -INF, INF, 0.0]] * 5, random.Random(0))
 def test_scores_are_logits_if_any_of_them_is_no_probability(rows, random) -> None:
     rows = [*rows, [0.0, 0.5, 1.0, 2.0]]
     for dtype in (np.float16, np.float32, np.float64):

@@ -143,8 +143,9 @@ def test_what_cannot_be_done_is_refused(shop: Path, run: Callable, argv: list[st
 
 
 def test_the_questions_written_of_real_have_names_and_can_be_read_as_questions(
-    tmp_path: Path, run: Callable, real_original, real_labels
+    needs: Callable, tmp_path: Path, run: Callable, real_original, real_labels
 ) -> None:
+    needs("timm")
     rng = np.random.default_rng(0)
     said = np.where(rng.random(50_000) < 0.05, rng.integers(0, 1000, 50_000), real_original.indices)
     np.savez(tmp_path / "a.npz", ids=said, names=real_original.images)

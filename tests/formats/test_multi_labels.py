@@ -53,7 +53,8 @@ def test_classes_may_be_called_by_name(file) -> None:
     assert (found.valid["a"], found.unclear["a"], found.wrong["a"], found.valid["b"]) == ((1,), (), (0, 2), ())
 
 
-def test_wnids_of_imagenets_images_are_imagenets_classes(file, real_labels) -> None:
+def test_wnids_of_imagenets_images_are_imagenets_classes(needs, file, real_labels) -> None:
+    needs("timm")
     wnid = real_labels.classes.wnids[285]
     name = "ILSVRC2012_val_00000007.JPEG"
     found = load_multi_labels(file("a.json", f'{{"{name}": {{"valid": ["{wnid}"], "wrong": ["n01440764"]}}}}'))

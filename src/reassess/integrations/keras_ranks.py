@@ -35,7 +35,8 @@ def rank_best(scores: _Tensor, target: _Tensor, is_hot: bool) -> tuple[_Tensor, 
     int32, shape (images,), of no meaning for an image without a valid class; and three of bool, shape (images,).
     """
     keys, is_nan = _keys(scores)
-    classes, lowest = scores.shape[1], np.iinfo(standardize_dtype(keys.dtype)).min
+    classes = scores.shape[1]
+    lowest = ops.convert_to_tensor(np.iinfo(standardize_dtype(keys.dtype)).min, keys.dtype)
     (valid_keys, ids, is_valid), is_ill_formed = (_read_hot if is_hot else _read_ids)(keys, target)
     valid_keys = ops.where(is_valid, valid_keys, lowest)
     best = ops.max(valid_keys, axis=1, keepdims=True)

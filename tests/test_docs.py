@@ -1,9 +1,11 @@
 """Every command and every piece of Python in the README and in docs/ runs, and prints what the page shows.
 
-The blocks of a page run in order in an empty folder: ``python`` blocks make what the ``console`` blocks use.
+The blocks of a page run in order in an empty folder: ``python`` blocks make what the ``console`` blocks use, and
+``pycon`` blocks show what Python prints.
 """
 
 import contextlib
+import doctest
 import io
 import json
 import re
@@ -16,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-_BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(python|pycon|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What a page shows of these is not compared: they set up an environment, or their output differs from run to run.
 _NOT_RUN = ("make", "pip", "git")
 # What a page asks the reader to get from elsewhere.
@@ -33,6 +35,21 @@ def _commands(block: str) -> list[tuple[str, str]]:
     return [(command, shown) for command, _, shown in (part.partition("\n") for part in parts[1:])]
 
 
+def _imported(block: str) -> list[str]:
+    """The packages that a block of Python imports."""
+    return re.findall(r"^(?:>>> )?(?:import|from) ([a-z_0-9]+)", block, flags=re.MULTILINE)
+
+
+def _run_session(block: str, names: dict[str, object], page: Path) -> dict[str, object]:
+    """Run what an interactive session shows; return the names that it leaves."""
+    session = doctest.DocTestParser().get_doctest(block, names, page.name, str(page), 0)
+    said: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    runner.run(session, out=said.append, clear_globs=False)
+    assert runner.failures == 0, "".join(said)
+    return session.globs
+
+
 def _shape(text: str) -> str:
     """Text without the white space at line ends, which editors drop."""
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
@@ -42,6 +59,7 @@ def _shape(text: str) -> str:
 def test_a_page_shows_what_its_commands_print(
     page: Path,
     run: Callable[..., object],
+    needs: Callable[[str], None],
     real_file: Callable[[str], Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -49,6 +67,8 @@ def test_a_page_shows_what_its_commands_print(
     blocks = _blocks(page)
     if not blocks:
         return
+    for package in {package for kind, block in blocks if kind != "console" for package in _imported(block)}:
+        needs(package)
     for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz", "validation_labels.txt"):
         real_file(name)
     for name in _GOT:
@@ -60,6 +80,9 @@ def test_a_page_shows_what_its_commands_print(
         if kind == "python":
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(compile(block, str(page), "exec"), names)
+            continue
+        if kind == "pycon":
+            names = _run_session(block, names, page)
             continue
         for command, shown in _commands(block):
             program, *argv = shlex.split(command)

@@ -1,0 +1,21 @@
+"""timm's evaluator of ReaL labels, joined by name: images may be some, in any order, under any name.
+
+    python examples/timm_validate.py
+
+In place of a model, the original labels are judged, as scores that are 1 for one class.
+"""
+
+import numpy as np
+
+from reassess import load_original
+from reassess.integrations.timm import RealLabelsImagenet  # in place of timm.data's
+
+original = load_original()
+rows = np.random.default_rng(0).permutation(len(original))[:10_000]
+filenames = [f"{original.images[row][:-5]}_n01440764.png" for row in rows]
+
+real_labels = RealLabelsImagenet(filenames)
+for batch in np.array_split(rows, 40):
+    real_labels.add_result(np.eye(1000, dtype=np.float32)[original.indices[batch]])
+top1, top5 = real_labels.get_accuracy(k=1), real_labels.get_accuracy(k=5)
+print(f"ReaL accuracy of the original labels: top-1 {top1:.3f} %, top-5 {top5:.3f} %, on 10,000 images in any order")

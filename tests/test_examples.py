@@ -1,0 +1,42 @@
+"""Every example runs in a process of its own, and prints the numbers that it is about."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+SHOWN = {
+    "demo.py": "90.02% [89.75%, 90.29%] (42,164 of 46,837)",
+    "huggingface_labels.py": "42,164 of 46,837, 90.0228%",
+    "jax_accuracy.py": "42,164 of 46,837",
+    "keras_metric.py": "42,164 of 46,837",
+    "tensorflow_labels.py": "42,164 of 46,837, 90.0228%",
+    "tfds_build.py": "27 of 265 answers are yes",
+    "timm_validate.py": "top-1 90.023 %, top-5 90.055 %",
+    "torchmetrics_distributed.py": "5,000 images, ReaL top-1 0.904276 of 9,402",
+    "torchvision_evaluate.py": "'real_n': 7",
+}
+DATA = ("real.json", "validation_labels.txt", "scores.npz", "raters.npz")
+
+
+def test_each_example_is_run() -> None:
+    assert sorted(path.name for path in EXAMPLES.glob("*.py")) == sorted(SHOWN)
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_an_example_prints_what_it_is_about(
+    name: str, needs: Callable[[str], None], real_file: Callable[[str], Path], tmp_path: Path
+) -> None:
+    for package in re.findall(r"^(?:import|from) ([a-z_0-9]+)", (EXAMPLES / name).read_text(), re.MULTILINE):
+        needs(package)
+    for file in DATA:
+        real_file(file)
+    program, environment = [sys.executable, str(EXAMPLES / name)], {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(program, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert SHOWN[name] in done.stdout

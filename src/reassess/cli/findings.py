@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
+import numpy.typing as npt
 
+from reassess.aggregation import calibrated_recipe
 from reassess.cli.common import Call, tracked
 from reassess.cli.inputs import (
     FILE,
@@ -24,17 +27,19 @@ from reassess.evaluation import examine, summarize
 from reassess.formats.class_tables import read_collapsed, read_groups
 from reassess.formats.leaderboards import read_leaderboard
 from reassess.golden import golden_truth
+from reassess.left_out import Provenance, provenance
 from reassess.loading import imagenet_collapsed
 from reassess.names import are_validation_images
 from reassess.operating_points import Goal, MeasuredCurve, operating_point
 from reassess.outcomes import Outcomes
 from reassess.panel import panel
+from reassess.recipe import REAL
 from reassess.report.findings import Findings, short_names
 from reassess.tally import Evaluation
 
 __all__ = ["findings_options", "load_findings"]
 
-_MODELS = "the models"
+_NO_BOARD = "no leaderboard was given (--leaderboard TABLE)"
 
 
 def findings_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,12 +104,7 @@ def load_findings(
     judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
     results, outcomes = _examined(call, files, judges, reading, {"match": match, "ignore_unknown": ignore_unknown})
     rated = load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])
-    classes = judges.labels.classes
     names = short_names([str(path) for path in files])
-    if collapsed is not None:
-        known = read_collapsed(call.read("collapsed", collapsed), classes)
-    else:
-        known = imagenet_collapsed() if are_validation_images(judges.labels.images) else None
     return Findings(
         evaluations=dict(sorted(results.items(), key=_best_first)),
         panel=panel(outcomes),
@@ -115,14 +115,11 @@ def load_findings(
         votes=None if isinstance(rated, str) else rated.votes,
         experts=None if isinstance(rated, str) else rated.experts,
         raters=None if isinstance(rated, str) else rated.alone,
-        curve=_curve(call, judges, rated, threshold),
+        curves=_curves(call, judges, rated, threshold),
         board=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else _NO_BOARD,
-        collapsed=known,
-        groups=None if groups is None else read_groups(call.read("groups", groups), classes),
+        collapsed=_collapsed(call, judges, collapsed),
+        groups=None if groups is None else read_groups(call.read("groups", groups), judges.labels.classes),
     )
-
-
-_NO_BOARD = "no leaderboard was given (--leaderboard TABLE)"
 
 
 def _examined(
@@ -142,21 +139,48 @@ def _examined(
     return results, outcomes
 
 
+def _collapsed(call: Call, judges: Judges, given: Path | None) -> npt.NDArray[np.int64] | None:
+    """Classes that are names of one thing, of a file or of the package."""
+    if given is not None:
+        return read_collapsed(call.read("collapsed", given), judges.labels.classes)
+    return imagenet_collapsed() if are_validation_images(judges.labels.images) else None
+
+
 def _best_first(entry: tuple[str, Evaluation]) -> tuple[float, str]:
     name, result = entry
     return -(result.real[1].value or 0), name
 
 
-def _curve(call: Call, judges: Judges, rated: Rated | str, threshold: float) -> MeasuredCurve | str:
-    """Precision and recall of the scores, or why they are not measured."""
+def _curves(call: Call, judges: Judges, rated: Rated | str, threshold: float) -> tuple[MeasuredCurve, ...] | str:
+    """Precision and recall of the scores, or why they are not measured.
+
+    Where it is known how the scores follow from votes and golden answers, they are made again without the image that
+    is judged, too.
+    """
     if judges.scores is None:
         return "no scores are at hand"
     if isinstance(rated, str):
         return rated
+    (name,) = {str(entry["name"]) for entry in call.inputs if entry["name"] in ("scores", "imagenet-real-scores")}
     try:
-        curve = precision_recall(judges.scores, golden_truth(rated.experts), in_sample=None)
+        golden = golden_truth(rated.experts)
+        origin = _origin(judges, rated)
+        curve = precision_recall(judges.scores, golden, in_sample=None if origin is None else True)
         chosen = operating_point(curve, Goal("threshold", threshold), judges.scores, original=judges.original)
+        found = [MeasuredCurve(name, curve, chosen=chosen)]
+        if origin is not None:
+            again = precision_recall(origin.left_out(), golden, in_sample=False)
+            found.append(MeasuredCurve(name, again, "each image left out"))
     except DataError as error:
         return why(error)
-    (name,) = {entry["name"] for entry in call.inputs if entry["name"] in ("scores", "imagenet-real-scores")}
-    return MeasuredCurve(str(name), curve, chosen=chosen)
+    return tuple(found)
+
+
+def _origin(judges: Judges, rated: Rated) -> Provenance | None:
+    """How the scores follow from the votes; None if that is not known."""
+    assert judges.scores is not None
+    try:
+        given = rated.votes, rated.experts, rated.rater_golden, judges.original
+        return provenance(judges.scores, *given, recipes=[REAL, calibrated_recipe(rated.experts)])
+    except DataError:
+        return None

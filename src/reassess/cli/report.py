@@ -14,7 +14,8 @@ from reassess.cli.findings import findings_options, load_findings
 from reassess.cli.inputs import FILE
 from reassess.formats.files import check_output, sha256, suffix_of, writing
 from reassess.names import Match
-from reassess.report.content import explorers, sections
+from reassess.report.content import sections
+from reassess.report.explorers import explorers
 from reassess.report.findings import Findings
 from reassess.report.gallery import cards, choose
 from reassess.report.page import Gallery, Page, Provenance, render

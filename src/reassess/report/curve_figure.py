@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +11,6 @@ from reassess.curves import Curve
 from reassess.operating_points import MeasuredCurve, OperatingPoint
 from reassess.report.figures import Drawing, along, save_figure
 from reassess.rules import Rule
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 __all__ = ["curves_on", "draw_curves"]
 
@@ -60,7 +56,7 @@ def curves_on(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequence[
         _draw_line(drawing, line, others, _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)])
     for i, rule in enumerate(rules):
         _draw_rule(drawing, rule, _MARKERS[i % len(_MARKERS)])
-    _finish_axes(drawing.axes, lines, rules)
+    _finish_axes(drawing, lines, rules)
 
 
 def _draw_line(
@@ -110,7 +106,8 @@ def _draw_rule(drawing: Drawing, rule: Rule, marker: str) -> None:
         drawing.name(str(variant), place_of[None], color="#333333")
 
 
-def _finish_axes(axes: "Axes", lines: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
+def _finish_axes(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
+    axes = drawing.axes
     lowest = [line.curve.precision[_steady(line.curve)].min() for line in lines]
     lowest += [point.precision.value for rule in rules for point in rule.points]
     axes.set(
@@ -122,11 +119,9 @@ def _finish_axes(axes: "Axes", lines: Sequence[MeasuredCurve], rules: Sequence[R
     axes.grid(color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
     golden = lines[0].curve.golden
-    axes.set_title(
+    drawing.heading(
         f"{len(golden):,} golden pairs on {len(golden.questions.images):,} images, {golden.positives:,} of them valid; "
-        "bands and crosses: 95 %, bootstrap over images",
-        fontsize=8,
-        loc="left",
+        "bands and crosses: 95 %, bootstrap over images"
     )
 
 

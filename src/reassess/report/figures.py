@@ -1,10 +1,11 @@
 """What all figures share: one look, names placed near what they name, and files with a title and a description."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from reassess.report.placing import Label, place
 from reassess.texts import plain
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -24,6 +26,7 @@ __all__ = ["FIGURE_SUFFIXES", "SIZE", "Draw", "Drawing", "Size", "along", "figur
 FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
 Size = tuple[float, float]
 SIZE: Size = (7.2, 5.4)  # inches
+_LEFT, _LETTER = 0.5, 0.061  # inches left of the axes, and of a letter of a heading
 
 
 @dataclass
@@ -38,6 +41,30 @@ class Drawing:
     def name(self, text: str, anchors: npt.NDArray[np.float64], **style: Any) -> None:
         """Name what is at one of some places, in units of the axes."""
         self.names.append((plain(text), anchors, style))
+
+    def heading(self, text: str) -> None:
+        """Say above the axes what is drawn, in lines that fit."""
+        figure = self.axes.get_figure(root=True)
+        assert figure is not None
+        letters = int((figure.get_figwidth() - _LEFT) / _LETTER)
+        self.axes.set_title("\n".join(wrap(text, letters)), fontsize=8, loc="left")
+
+    def above(self, y: float, text: str) -> None:
+        """Write a text over what is drawn at some height, from the left edge of the axes."""
+        place: dict[str, Any] = {
+            "transform": self.axes.get_yaxis_transform(),
+            "verticalalignment": "center",
+            "zorder": 7,
+        }
+        ground = {"facecolor": "#ffffff", "edgecolor": "none", "pad": 1.0}
+        self.axes.text(0, y, plain(text), bbox=ground, **place)
+
+    def key(self, handles: Sequence["Artist"], names: Sequence[str], *, columns: int = 1) -> None:
+        """Say above the figure what each mark or colour stands for."""
+        style: dict[str, Any] = {"frameon": False, "borderpad": 0, "labelspacing": 0.3, "columnspacing": 1.2}
+        figure = self.axes.get_figure(root=True)
+        assert figure is not None
+        figure.legend(handles, list(map(plain, names)), loc="outside upper left", ncols=columns, **style)
 
 
 Draw = Callable[[Drawing], None]
@@ -81,15 +108,15 @@ def figure_as_svg(draw: Draw, *, size: Size = SIZE) -> tuple[str, str]:
     MissingPackageError
         matplotlib is not installed.
     """
-    with _drawn(draw, size, **{"svg.fonttype": "none"}) as (figure, words):
+    with _drawn(draw, size, is_text=True) as (figure, words):
         file = StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     return file.getvalue(), words
 
 
 @contextmanager
-def _drawn(draw: Draw, size: Size, **style: Any) -> "Iterator[tuple[Figure, str]]":
-    """A figure with its names placed, and what it shows in words."""
+def _drawn(draw: Draw, size: Size, *, is_text: bool = False) -> "Iterator[tuple[Figure, str]]":
+    """A figure with its names placed, in svg as text or as shapes; and what it shows in words."""
     try:
         from matplotlib import rc_context
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -103,7 +130,7 @@ def _drawn(draw: Draw, size: Size, **style: Any) -> "Iterator[tuple[Figure, str]
             "axes.spines.right": False,
             "text.parse_math": False,  # names may hold dollars
             "svg.hashsalt": "reassess",
-            **style,
+            "svg.fonttype": "none" if is_text else "path",
         }
     ):
         figure = Figure(figsize=size, layout="constrained")
@@ -128,7 +155,7 @@ def _in_words(drawing: Drawing) -> str:
     """What is drawn: the heading, the axes, every name, which says what it stands at, and what was said besides."""
     axes = drawing.axes
     parts = {"": axes.get_title(loc="left"), "Across: ": axes.get_xlabel(), "Up: ": axes.get_ylabel()}
-    words = [what + text for what, text in parts.items() if text]
+    words = [what + text.replace("\n", " ") for what, text in parts.items() if text]
     if drawing.names:
         words.append("Named: " + ". ".join(text.replace("\n", ", ") for text, _, _ in drawing.names))
     return "".join(f"{sentence}. " for sentence in [*words, *map(plain, drawing.words)]).rstrip()

@@ -1,7 +1,7 @@
 """All that is known of some models, from which a page and its charts are made; each part is found when first used."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from pathlib import PurePath
@@ -49,8 +49,8 @@ class Findings:
         What the models are judged by.
     votes, experts, raters
         The raters' votes, the experts' answers, and what the raters alone make of the votes.
-    curve
-        Precision and recall of the scores.
+    curves
+        Precision and recall of the scores; and of the same made again without the image that is judged.
     board
         A public leaderboard.
     collapsed, groups
@@ -66,10 +66,10 @@ class Findings:
     votes: Votes | None = None
     experts: Votes | None = None
     raters: Scores | None = None
-    curve: MeasuredCurve | str = "no golden answers are at hand"
+    curves: tuple[MeasuredCurve, ...] | str = "no golden answers are at hand"
     board: Leaderboard | str = "no leaderboard was given"
     collapsed: npt.NDArray[np.integer] | None = None
-    groups: Mapping[int, str] | None = field(default=None)
+    groups: Mapping[int, str] | None = None
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -105,8 +105,8 @@ class Findings:
     @cached_property
     def taxonomies(self) -> tuple[Taxonomy, ...]:
         """The mistakes of each model by kind."""
-        judged = {"scores": self.scores, "collapsed": self.collapsed, "groups": self.groups}
-        found = {one.model: one for one in taxonomies(self.panel, self.labels, **judged)}
+        each = taxonomies(self.panel, self.labels, scores=self.scores, collapsed=self.collapsed, groups=self.groups)
+        found = {one.model: one for one in each}
         return tuple(found[model] for model in self.models)
 
     @cached_property
@@ -137,6 +137,12 @@ class Findings:
         valid, sizes = self.labels.of_rows(scored)
         own = self.original.indices[self.original.indptr[rows[scored]]]
         return Proportion(int(np.count_nonzero(valid == np.repeat(own, sizes))), scored.size)
+
+    @property
+    def level_percent(self) -> float | None:
+        """The same in percent."""
+        value = None if self.level is None else self.level.value
+        return None if value is None else 100 * value
 
     @cached_property
     def trend(self) -> Trend | str:

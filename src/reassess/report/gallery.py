@@ -60,9 +60,14 @@ def cards(found: Findings, rows: Sequence[int]) -> list[Card]:
     each = [(model, panel.models.index(model)) for model in found.models]
     result = []
     for row in rows:
-        known = {"labels": found.labels, "original": found.original, "scores": found.scores}
-        name = found.labels.images[panel.label_rows[row]]
-        sheet = gather(name, **known, votes=found.votes, experts=found.experts)
+        sheet = gather(
+            found.labels.images[panel.label_rows[row]],
+            labels=found.labels,
+            original=found.original,
+            scores=found.scores,
+            votes=found.votes,
+            experts=found.experts,
+        )
         said = tuple((model, int(panel.top1[i, row]), bool(panel.valid[i, row])) for model, i in each)
         result.append(Card(panel.images[row], sheet, said))
     return result

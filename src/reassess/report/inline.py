@@ -13,7 +13,8 @@ __all__ = ["Inline", "dark", "inline_figure", "palette"]
 _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
-_POINTS = re.compile(r"pt$")
+_FONT = re.compile(r"font: (?:(\d+) )?([0-9.]+px)[^;]*")  # as matplotlib writes it before 3.10
+_FAMILY = re.compile(r"font-family: [^;]*;? ?")
 _DARKEST, _BRIGHTEST, _BEND = 0.2, 0.94, 0.7  # lightness of white and of black in the dark, and of what is in between
 _TO_CONES = np.array([[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]])
 _TO_LAB = np.array([[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]])
@@ -84,6 +85,9 @@ def dark(colour: str) -> str:
 def _drop_metadata(root: ElementTree.Element) -> None:
     for element in root.findall(f"{{{_SVG}}}metadata"):
         root.remove(element)
+    for parent in root.iter():
+        for style in parent.findall(f"{{{_SVG}}}style"):  # of the document, which in a page would be of the page
+            parent.remove(style)
 
 
 def _own_ids(root: ElementTree.Element, key: str) -> None:
@@ -104,11 +108,9 @@ def _own_ids(root: ElementTree.Element, key: str) -> None:
 
 
 def _own_colours(root: ElementTree.Element) -> None:
-    """Colours become variables of the page; what has none is black."""
+    """Colours become variables of the page, black too, which is what has no colour; letters are the page's."""
     for element in root.iter():
         if (style := element.get("style")) is not None:
-            element.set("style", _COLOUR.sub(lambda found: f"var(--c{found[0][1:]})", style))
-        if element.tag == f"{{{_SVG}}}text":
-            style = element.get("style", "")
-            style = re.sub(r"font: [^;]*?([0-9.]+px)[^;]*", r"font-size: \1", style)
-            element.set("style", style if "fill:" in style else f"fill: var(--c000000); {style}")
+            style = _COLOUR.sub(lambda found: f"var(--c{found[0][1:]})", style)
+            element.set("style", _FAMILY.sub("", _FONT.sub(r"font-weight: \1; font-size: \2", style)))
+    root.set("style", "fill: var(--c000000)")

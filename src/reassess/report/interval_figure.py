@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Any
 
 from reassess.report.figures import Drawing, Size
 from reassess.report.look import GRID, INK, MUTED, SERIES, WIDTH, shortened
@@ -64,8 +63,7 @@ def intervals_on(drawing: Drawing, found: Intervals) -> None:
     axes, step = drawing.axes, _step(found)
     for i, group in enumerate(found.groups):
         top = i * step
-        place = {"transform": axes.get_yaxis_transform(), "verticalalignment": "center"}
-        axes.text(0, top, shortened(group), color=INK, **place)
+        drawing.above(top, shortened(group))
         for j, (name, marks) in enumerate(found.series.items()):
             if (mark := marks[i]) is not None:
                 _draw_mark(drawing, mark, top + _HEADING + j, j, found.form)
@@ -109,15 +107,13 @@ def _draw_key(drawing: Drawing, found: Intervals) -> None:
     if len(entries) > 1:
         handles = [Line2D([], [], **style) for style in entries.values()]
         names = [shortened(name) for name in entries]
-        figure = axes_figure = drawing.axes.figure
-        assert axes_figure is not None
-        figure.legend(handles, names, loc="outside upper left", frameon=False, borderpad=0, labelspacing=0.3)
+        drawing.key(handles, names)
 
 
-def _entries(found: Intervals) -> dict[str, dict[str, object]]:
+def _entries(found: Intervals) -> dict[str, dict[str, Any]]:
     """What the key names, and how it is drawn."""
     styles = [SERIES[i % len(SERIES)] for i in range(len(found.series))]
-    entries: dict[str, dict[str, object]] = {
+    entries: dict[str, dict[str, Any]] = {
         name: {"color": style.colour, "marker": style.marker, "markeredgecolor": "white", "linewidth": 1.8}
         for name, style in zip(found.series, styles, strict=True)
     }
@@ -143,4 +139,6 @@ def _extent(mark: Mark) -> tuple[float, ...]:
 
 def _in_words(mark: Mark, form: str) -> str:
     value = format(mark.value, form)
-    return value if mark.interval is None else f"{value} ({' to '.join(format(bound, form) for bound in mark.interval)})"
+    return (
+        value if mark.interval is None else f"{value} ({' to '.join(format(bound, form) for bound in mark.interval)})"
+    )

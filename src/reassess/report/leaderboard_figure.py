@@ -55,14 +55,16 @@ def draw_leaderboard(
     save_figure(path, draw, title="Leaderboard", force=force)
 
 
-def leaderboard_on(drawing: Drawing, trend: Trend, placements: Sequence[Placement], level: float | None) -> None:
-    """Draw what `draw_leaderboard` draws."""
+def leaderboard_on(
+    drawing: Drawing, trend: Trend, placements: Sequence[Placement], level: float | None, *, brief: bool = False
+) -> None:
+    """Draw what `draw_leaderboard` draws; in brief, a model's name says no more than its rank."""
     start = _start(trend, placements)
     _draw_points(drawing, trend, start)
     for i, line in enumerate(trend.lines):
         _draw_line(drawing, trend, line, _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)])
     for placement in placements:
-        _draw_placement(drawing, placement)
+        _draw_placement(drawing, placement, brief)
     _finish_axes(drawing, trend, start)
     draw_levels(drawing, level)
 
@@ -93,13 +95,14 @@ def _draw_line(drawing: Drawing, trend: Trend, line: Line, colour: str, dashes: 
     drawing.name(text, along(ends, 9)[1:-1], color=colour)
 
 
-def _draw_placement(drawing: Drawing, placement: Placement) -> None:
+def _draw_placement(drawing: Drawing, placement: Placement, brief: bool) -> None:
     entry = placement.entry
     at = np.array([[entry.original, entry.real]])
     drawing.axes.plot(*at.T, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
     drawing.drawn.append(at)
-    text = f"{entry}\nReaL {entry.real:.2f} %, rank {placement.real_rank:,} of {placement.of:,}"
-    if (expected := placement.expected) is not None:
+    rank = f"rank {placement.real_rank:,} of {placement.of:,}"
+    text = f"{entry}\n{rank}" if brief else f"{entry}\nReaL {entry.real:.2f} %, {rank}"
+    if (expected := placement.expected) is not None and not brief:
         text += f"\n{abs(expected.residual):.2f} {expected.side} the line of the {expected.rows:,} nearest"
     drawing.name(text, at, color="#a00000", fontweight="bold")
 
@@ -128,8 +131,8 @@ def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
     board = trend.board
     hidden = int(np.sum(board.original < start))
     left_out = f", {hidden:,} of them below {start:g} % and not shown" if hidden else ""
-    heading = f"{len(board):,} results of {board.models:,} models{left_out}; slopes with 95 % intervals over models"
-    drawing.axes.set_title(heading, fontsize=8, loc="left")
+    results = f"{len(board):,} results of {board.models:,} models{left_out}"
+    drawing.heading(f"{results}; slopes with 95 % intervals over models")
 
 
 def frame_accuracies(drawing: Drawing) -> None:

@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
-__all__ = ["GRID", "INK", "KINDS", "MUTED", "SERIES", "WIDTH", "Series", "shortened"]
+__all__ = ["GRID", "INK", "KINDS", "MUTED", "SERIES", "SQUARE", "WIDTH", "Series", "shortened"]
 
 WIDTH = 4.7  # inches: at 9 points, text stays legible on a screen of 360 pixels
+SQUARE = (WIDTH, 4.3)
 INK, MUTED, GRID = "#222222", "#666666", "#e4e4e4"
 _LONGEST = 44  # letters that fit into the width
 

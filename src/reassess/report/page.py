@@ -9,8 +9,9 @@ from typing import Any
 
 from reassess.classes import Classes
 from reassess.errors import MissingPackageError
-from reassess.report.charts import Chart
-from reassess.report.content import Explorer, Section
+from reassess.report.chart import Chart
+from reassess.report.content import Section
+from reassess.report.explorers import Explorer
 from reassess.report.gallery import Card, Choice
 from reassess.report.inline import inline_figure, palette
 from reassess.report.tables import Table
@@ -93,7 +94,7 @@ def render(page: Page) -> str:
     )
 
 
-def _thinned(table: Table) -> list[tuple[Any, str]]:
+def _thinned(table: Table) -> list[list[str]]:
     """At most so many rows of a table, evenly, as they are written."""
     rows = table.written()
     step = -(-len(rows) // _MOST_ROWS) or 1
@@ -102,7 +103,8 @@ def _thinned(table: Table) -> list[tuple[Any, str]]:
 
 def _data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
     """What the page's script works with."""
-    tables = [chart.table for chart in charts] + [table for section in page.sections for table in section.tables]
+    tables = [chart.table for chart in charts]
+    tables += [table for section in page.sections for table in (*section.tables, section.wide) if table is not None]
     return {
         "tables": {table.key: {"columns": table.columns_in_full, "rows": table.rows_in_full} for table in tables},
         "explorers": {
@@ -169,7 +171,7 @@ def _known(sheet: Sheet) -> dict[int, str]:
         for who, given in (("", one.votes), ("experts ", one.experts)):
             counts = Counter(str(answer) for _, answer in given)
             if counts:
-                parts.append(who + " ".join(f"{n} {answer}" for answer, n in counts.most_common()))
+                parts.append(who + ", ".join(f"{n} {answer}" for answer, n in counts.most_common()))
         found[one.class_id] = "; ".join(parts)
     return found
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reassess.report.figures import Drawing, Size
-from reassess.report.look import GRID, INK, KINDS, WIDTH, shortened
+from reassess.report.look import GRID, KINDS, WIDTH, shortened
 
 __all__ = ["Stacks", "size_of_stacks", "stacks_on"]
 
 _LINE = 0.185  # inches
 _AROUND = 0.68
 _STEP = 2.3  # lines from one bar to the next: a heading, and the bar
-_ROOM = 0.021  # of the width of the axes, that a digit needs
+_ROOM = 0.018  # of the width of the axes, that a digit needs
 _DARK = 0.5  # a colour of less lightness has white numbers
 
 
@@ -41,12 +41,10 @@ def stacks_on(drawing: Drawing, found: Stacks) -> None:
         for y, start, count in zip(bars, starts, counts, strict=True):
             if count > longest * _ROOM * (len(f"{count:,}") + 1):
                 ink = "#ffffff" if _lightness(colour) < _DARK else "#000000"
-                centred = {"horizontalalignment": "center", "verticalalignment": "center"}
-                axes.text(start + count / 2, y, f"{count:,}", color=ink, fontsize=8, **centred)
+                axes.text(start + count / 2, y, f"{count:,}", color=ink, fontsize=8, ha="center", va="center")
         starts = [start + count for start, count in zip(starts, counts, strict=True)]
     for i, (group, total) in enumerate(zip(found.groups, totals, strict=True)):
-        heading = f"{shortened(group)}: {total:,}"
-        axes.text(0, _STEP * i, heading, color=INK, transform=axes.get_yaxis_transform(), verticalalignment="center")
+        drawing.above(_STEP * i, f"{shortened(group)}: {total:,}")
         parts = ", ".join(f"{counts[i]:,} {name}" for name, counts in found.parts.items())
         drawing.words.append(f"{group}: {total:,}: {parts}")
     _finish(drawing, found, longest)
@@ -60,10 +58,7 @@ def _finish(drawing: Drawing, found: Stacks, longest: int) -> None:
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
-    figure = axes.figure
-    assert figure is not None
-    style = {"frameon": False, "borderpad": 0, "labelspacing": 0.3, "handlelength": 1, "columnspacing": 1.2}
-    figure.legend(loc="outside upper left", ncols=_columns(found), **style)
+    drawing.key(*axes.get_legend_handles_labels(), columns=_columns(found))
 
 
 def _columns(found: Stacks) -> int:

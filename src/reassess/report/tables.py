@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["COUNT", "P_VALUE", "PERCENT", "POINTS", "SHARE", "TEXT", "Cell", "Column", "Table"]
+__all__ = ["COUNT", "PERCENT", "POINTS", "P_VALUE", "SHARE", "TEXT", "Cell", "Column", "Interval", "Table"]
 
 Interval = tuple[float, float]
 Cell = str | int | float | Interval | None
 
 TEXT, COUNT, PERCENT, POINTS, SHARE, P_VALUE = "s", ",d", ".2f", "+.2f", ".4f", ".2g"
-_NOTHING = "–"
+_NOTHING = "-"
 _SMALLEST = 1e-300  # a p-value below it is told as such
 
 
@@ -30,7 +30,7 @@ class Column:
         """A cell as the page shows it.
 
         >>> Column("p", P_VALUE).write(0.00123), Column("95 %", POINTS).write((-0.5, 1.25)), Column("n").write(None)
-        ('0.0012', '-0.50 to +1.25', '–')
+        ('0.0012', '-0.50 to +1.25', '-')
         """
         if cell is None:
             return _NOTHING
@@ -81,13 +81,17 @@ class Table:
     @property
     def rows_in_full(self) -> list[list[Any]]:
         """The cells with all their digits, an interval as two."""
-        rows = []
-        for row in self.rows:
-            parts = ((cell or (None, None)) if pair else (cell,) for cell, (_, pair) in zip(row, self._split(), strict=True))
-            rows.append([number for part in parts for number in part])
-        return rows
+        pairs = [pair for _, pair in self._split()]
+        return [[number for part in map(_in_full, row, pairs) for number in part] for row in self.rows]
 
     def _split(self) -> list[tuple[Column, bool]]:
         """Each column, and whether it holds intervals."""
         pairs = [any(isinstance(row[i], tuple) for row in self.rows) for i in range(len(self.columns))]
         return list(zip(self.columns, pairs, strict=True))
+
+
+def _in_full(cell: Cell, is_pair: bool) -> tuple[Cell, ...]:
+    """The numbers of a cell; of an interval that is not known, twice nothing."""
+    if isinstance(cell, tuple):
+        return cell
+    return (None, None) if is_pair else (cell,)

@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const FIRST = 25, MORE = 200;
+  const FIRST = 25, CARDS = 24, MORE = 200;
 
   // A spreadsheet would run a text that begins like a formula.
   const quoted = (cell) => {
@@ -25,7 +25,7 @@
   }
 
   const written = (cell, form) => {
-    if (cell === null) return "–";
+    if (cell === null) return "-";
     if (typeof cell !== "number") return cell;
     const digits = form === ",d" ? 0 : Number(form.slice(1, -1));
     return cell.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -87,13 +87,18 @@
   const controls = document.getElementById("gallery-controls");
   if (controls) {
     const select = controls.querySelector("select"), status = controls.querySelector("[role=status]");
-    const cards = [...document.querySelectorAll(".gallery li")];
-    const filter = () => {
-      for (const card of cards) card.hidden = select.value !== "" && !JSON.parse(card.dataset.mistaken).includes(select.value);
-      status.textContent = `${cards.filter((card) => !card.hidden).length} images`;
+    const cards = [...document.querySelectorAll(".gallery li")], more = document.getElementById("gallery-more");
+    let most = CARDS;
+    const show = () => {
+      const kept = cards.filter((card) => select.value === "" || JSON.parse(card.dataset.mistaken).includes(select.value));
+      cards.forEach((card) => { card.hidden = true; });
+      kept.slice(0, most).forEach((card) => { card.hidden = false; });
+      status.textContent = `${Math.min(most, kept.length)} of ${kept.length} images`;
+      more.hidden = most >= kept.length;
     };
-    select.addEventListener("change", filter);
+    select.addEventListener("change", () => { most = CARDS; show(); });
+    more.addEventListener("click", () => { most += MORE; show(); });
     controls.hidden = false;
-    filter();
+    show();
   }
 })();

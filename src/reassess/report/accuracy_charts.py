@@ -1,0 +1,126 @@
+"""Charts of how often models are right: over one another, apart, by number of valid classes, among public results."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from reassess.comparison import Paired
+from reassess.intervals import Proportion
+from reassess.report.chart import Chart, cells, interval_chart, mark, percent, percents, table
+from reassess.report.findings import Findings
+from reassess.report.interval_figure import Intervals, Mark
+from reassess.report.leaderboard_figure import leaderboard_on
+from reassess.report.look import SERIES, SQUARE
+from reassess.report.scatter_figure import Spot, scatter_on
+from reassess.report.tables import COUNT, P_VALUE, PERCENT, POINTS, TEXT, Cell
+from reassess.tally import BySize
+
+__all__ = ["difference_chart", "label_count_chart", "leaderboard_chart", "scatter_chart"]
+
+_FEW = 100  # images: the chart does not show fewer apart
+_Sizes = Mapping[int, BySize]
+
+
+def scatter_chart(found: Findings) -> Chart | str:
+    """Models by both accuracies."""
+    spots, rows = [], []
+    for model, result in found.evaluations.items():
+        original, real = (result.original or {}).get(1), result.real.get(1)
+        across, up = mark(original), mark(real)
+        if across is not None and up is not None:
+            spots.append(Spot(model, across, up))
+            rows.append([model, *cells(original), *cells(real)])
+    if not spots:
+        return "no model has both accuracies: original labels are not at hand, or no image is scored"
+    columns = {"model": TEXT}
+    for labels in ("original", "ReaL"):
+        columns |= {f"{labels} %": PERCENT, f"{labels} 95 %": PERCENT, f"{labels} hits": COUNT, f"{labels} n": COUNT}
+    numbers = table("scatter", "ReaL accuracy over original accuracy", columns, rows)
+    return Chart(
+        numbers.key, numbers.title, partial(scatter_on, spots=spots, level=found.level_percent), SQUARE, numbers
+    )
+
+
+def difference_chart(found: Findings) -> Chart | str:
+    """Every two models, by both kinds of labels."""
+    if isinstance(found.pairs, str):
+        return found.pairs
+    rows = []
+    series: dict[str, list[Mark | None]] = {"ReaL": [], "original": []}
+    for pair in found.pairs:
+        for name, part in {"ReaL": pair.real, "original": pair.original}.items():
+            series[name].append(_difference(part))
+            if part is not None and part.n:
+                only = part.only_a, part.only_b, part.n
+                difference = percent(part.difference), percents(part.interval), part.p_value
+                rows.append([pair.a, pair.b, name, *difference, *only])
+    groups = [f"{pair.a} less {pair.b}" for pair in found.pairs]
+    shown = {name: marks for name, marks in series.items() if any(marks)}
+    axis = "difference in top-1 accuracy, points"
+    columns = {"a": TEXT, "b": TEXT, "labels": TEXT, "a - b, points": POINTS, "95 %": POINTS, "McNemar p": P_VALUE}
+    columns |= {"only a right": COUNT, "only b right": COUNT, "images": COUNT}
+    numbers = table("differences", "Differences between models, on the same images", columns, rows)
+    return interval_chart(Intervals(groups, shown, axis, POINTS, reference=(0.0, "no difference")), numbers)
+
+
+def _difference(part: Paired | None) -> Mark | None:
+    if part is None or part.difference is None:
+        return None
+    return Mark(100 * part.difference, percents(part.interval))
+
+
+def label_count_chart(found: Findings) -> Chart | str:
+    """Accuracy by number of valid classes."""
+    counts = {model: result.by_label_count for model, result in found.evaluations.items()}
+    sizes = sorted({size for parts in counts.values() for size in parts})
+    if not sizes:
+        return "no image is scored"
+    rows = [[model, size, *cells(_hits(parts, [size]))] for size in sizes for model, parts in counts.items()]
+    shown = {model: counts[model] for model in found.models[: len(SERIES)]}
+    pools = _pooled(sizes, shown)
+    groups = [_pool_in_words(pool, pool is pools[-1], shown) for pool in pools]
+    series = {model: [mark(_hits(parts, pool)) for pool in pools] for model, parts in shown.items()}
+    columns = {"model": TEXT, "valid classes": COUNT, "ReaL top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
+    numbers = table("label-count", "ReaL accuracy by number of valid classes", columns | {"images": COUNT}, rows)
+    return interval_chart(Intervals(groups, series, "ReaL top-1 accuracy, %", ".1f"), numbers)
+
+
+def _hits(parts: _Sizes, sizes: Sequence[int]) -> Proportion:
+    """Hits on images with so many valid classes."""
+    there = [parts[size] for size in sizes if size in parts]
+    return Proportion(sum(part.hits[1] for part in there), sum(part.n for part in there))
+
+
+def _pooled(sizes: list[int], counts: Mapping[str, _Sizes]) -> list[list[int]]:
+    """Numbers of valid classes; the highest go together until there are enough images."""
+    pools = [[size] for size in sizes]
+    while len(pools) > 1 and any(_hits(parts, pools[-1]).n < _FEW for parts in counts.values()):
+        last = pools.pop()
+        pools[-1] += last
+    return pools
+
+
+def _pool_in_words(pool: list[int], is_last: bool, counts: Mapping[str, _Sizes]) -> str:
+    images = sorted({_hits(parts, pool).n for parts in counts.values()})
+    n = " to ".join(f"{n:,}" for n in dict.fromkeys((images[0], images[-1])))
+    more = " or more" if is_last and len(pool) > 1 else ""
+    return f"{pool[0]}{more} valid class{'' if pool == [1] else 'es'}: {n} images"
+
+
+def leaderboard_chart(found: Findings) -> Chart | str:
+    """The models among public results."""
+    if isinstance(found.trend, str):
+        return found.trend
+    placements = found.placements
+    draw = partial(leaderboard_on, trend=found.trend, placements=placements, level=found.level_percent, brief=True)
+    rows: list[list[Cell]] = []
+    for one in placements:
+        entry, expected = one.entry, one.expected
+        places: list[Cell] = [entry.model, entry.real, one.real_rank, entry.original, one.original_rank, one.of]
+        line: list[Cell] = [None] * 3
+        if expected is not None:
+            line = [expected.real, (expected.low, expected.high), expected.residual]
+        rows.append(places + line)
+    columns = {"model": TEXT, "ReaL %": PERCENT, "rank": COUNT, "original %": PERCENT, "original rank": COUNT}
+    columns |= {"of": COUNT, "expected ReaL %": PERCENT, "95 %": PERCENT, "above it, points": POINTS}
+    numbers = table("leaderboard", "Where the models stand on the leaderboard", columns, rows)
+    return Chart(numbers.key, numbers.title, draw, SQUARE, numbers)

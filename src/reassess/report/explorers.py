@@ -1,0 +1,102 @@
+"""The long tables of a page, which the reader sorts and searches: classes, and what was said instead of which."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reassess.report.findings import Findings
+from reassess.report.tables import COUNT, Column
+from reassess.tally import Evaluation
+
+__all__ = ["Explorer", "explorers"]
+
+_MOST_MODELS = 20  # the best
+_MOST_CONFUSIONS = 300  # of a model
+_SHARE = ".1f"
+
+
+@dataclass(frozen=True, eq=False)
+class Explorer:
+    """A long table for each model, of which the page shows one.
+
+    Parameters
+    ----------
+    key, title, words, notes
+        As of a section.
+    columns
+        The columns.
+    rows
+        The rows of each model; a class stands as its id, in the columns `named`.
+    named
+        Positions of the columns that hold a class; the first of them names the row.
+    order
+        The column by which the rows are sorted at first, and whether the highest comes first.
+    """
+
+    key: str
+    title: str
+    words: str
+    columns: tuple[Column, ...]
+    rows: dict[str, list[list[Any]]]
+    named: tuple[int, ...]
+    order: tuple[int, bool]
+    notes: Sequence[str]
+
+
+def explorers(found: Findings) -> list[Explorer]:
+    """The long tables; of many models, those of the best."""
+    models = found.models[:_MOST_MODELS]
+    left_out = len(found.models) - len(models)
+    notes = [f"The {len(models)} best models; {left_out:,} more are not shown here."] if left_out else []
+    results = {model: found.evaluations[model] for model in models}
+    return [_classes(results, notes), _confusions(results, notes)]
+
+
+def _classes(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
+    counts = {"images": COUNT, "hits": COUNT, "accuracy %": _SHARE, "predicted": COUNT}
+    return Explorer(
+        "classes",
+        "Classes",
+        "For each class, the images of which it is a valid one. Hits: the first class is any valid one of the image; "
+        "predicted: it is this very class. Of 50 images, an accuracy of 80 % has a 95 % interval of 67 to 89 %.",
+        (
+            *(Column("class"), Column("id", COUNT)),
+            *(Column(name, form) for name, form in counts.items()),
+            *(Column("most often instead"), Column("times", COUNT)),
+        ),
+        {model: _class_rows(result) for model, result in results.items()},
+        named=(0, 6),
+        order=(4, False),
+        notes=notes,
+    )
+
+
+def _class_rows(result: Evaluation) -> list[list[Any]]:
+    """Class, id, images, hits, accuracy, predictions, what was said most often instead, and how often."""
+    part = result.per_class
+    instead: dict[int, tuple[int, int]] = {}
+    for valid, said, times in part.confusions:
+        instead.setdefault(valid, (said, times))
+    rows = []
+    for i in part.images.nonzero()[0].tolist():
+        images, hits = int(part.images[i]), int(part.hits[i])
+        counts = images, hits, round(100 * hits / images, 2), int(part.predictions[i])
+        rows.append([i, i, *counts, *instead.get(i, (None, None))])
+    return rows
+
+
+def _confusions(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
+    return Explorer(
+        "confusions",
+        "Confusions",
+        f"A valid class, and what was predicted instead, outside the valid ones: of each model the {_MOST_CONFUSIONS} "
+        "most frequent pairs. An image with several valid classes counts for each of them.",
+        (Column("valid class"), Column("predicted instead"), Column("images", COUNT)),
+        {
+            model: [list(row) for row in result.per_class.confusions[:_MOST_CONFUSIONS]]
+            for model, result in results.items()
+        },
+        named=(0, 1),
+        order=(2, True),
+        notes=notes,
+    )

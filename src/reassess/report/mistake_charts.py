@@ -1,0 +1,85 @@
+"""Charts of what models say beside the labels: kinds of mistakes, model or label, fitting to the labelling."""
+
+from reassess.report.chart import Chart, cells, interval_chart, mark, percent, percents, stack_chart, table
+from reassess.report.findings import Findings
+from reassess.report.interval_figure import Intervals
+from reassess.report.stack_figure import Stacks
+from reassess.report.tables import COUNT, P_VALUE, PERCENT, TEXT
+from reassess.taxonomy import ERROR_KINDS
+
+__all__ = ["KINDS_IN_WORDS", "bias_chart", "preference_chart", "taxonomy_chart"]
+
+KINDS_IN_WORDS = {
+    "collapsed": "another name for a valid class",
+    "co_occurring": "often valid together",
+    "same_group": "of the same group",
+    "never_proposed": "never proposed",
+    "never_rated": "image never rated",
+    "remaining": "the rest",
+}
+_SHARE = ".1f"
+
+
+def taxonomy_chart(found: Findings) -> Chart:
+    """Mistakes of each model by kind."""
+    each = found.taxonomies
+    known = [kind for kind in ERROR_KINDS if any(one.counts[kind] is not None for one in each)]
+    rows = [
+        [one.model, KINDS_IN_WORDS[kind], n, percent(n / len(one)) if len(one) else None]
+        for one in each
+        for kind in known
+        if (n := one.counts[kind]) is not None
+    ]
+    parts = {KINDS_IN_WORDS[kind]: [one.counts[kind] or 0 for one in each] for kind in known}
+    columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "of its mistakes, %": _SHARE}
+    numbers = table("taxonomy", "Mistakes by kind", columns, rows)
+    return stack_chart(Stacks([one.model for one in each], parts, "mistakes, images"), numbers)
+
+
+def preference_chart(found: Findings) -> Chart | str:
+    """Where a model disagrees with the original label: whose class the raters prefer."""
+    if isinstance(found.preferences, str):
+        return found.preferences
+    rows, bars = [], {}
+    for one in found.preferences:
+        for classes, part in {"all": one.total, **one.by_group}.items():
+            for judge, verdicts in {"the scores": part.by_scores, "the raters alone": part.by_raters}.items():
+                if verdicts is None:
+                    continue
+                share = verdicts.preferred
+                counts = part.images, share.n, verdicts.model, verdicts.tied, verdicts.label
+                rows.append([one.model, classes, judge, *counts, percent(share.value), percents(share.interval)])
+                if classes == "all":
+                    bars[f"{one.model}, by {judge}"] = verdicts
+    parts = {
+        "the model's class": [verdicts.model for verdicts in bars.values()],
+        "both alike": [verdicts.tied for verdicts in bars.values()],
+        "the original label": [verdicts.label for verdicts in bars.values()],
+    }
+    columns = {"model": TEXT, "classes": TEXT, "by": TEXT, "disagreements": COUNT, "compared": COUNT}
+    columns |= {"for the model": COUNT, "both alike": COUNT, "for the label": COUNT}
+    columns |= {"model's class preferred, %": _SHARE, "95 %": _SHARE}
+    numbers = table("model-or-label", "Which class do the raters find more valid?", columns, rows)
+    return stack_chart(Stacks(list(bars), parts, "images on which model and original label disagree"), numbers)
+
+
+def bias_chart(found: Findings) -> Chart | str:
+    """How often a model says the original label where other classes are valid too."""
+    if isinstance(found.biases, str):
+        return found.biases
+    chances = [percent(one.chance) for one in found.biases]
+    rows = [
+        [one.model, *cells(one.original_chosen), chance, one.p_value]
+        for one, chance in zip(found.biases, chances, strict=True)
+    ]
+    groups = [f"{one.model}: {one.original_chosen.n:,} images" for one in found.biases]
+    columns = {"model": TEXT, "original label chosen, %": PERCENT, "95 %": PERCENT, "chosen": COUNT, "images": COUNT}
+    numbers = table(
+        "labelling-bias",
+        "How often the original label is chosen",
+        columns | {"by chance, %": PERCENT, "p": P_VALUE},
+        rows,
+    )
+    marks = {"the model": [mark(one.original_chosen) for one in found.biases]}
+    axis, at_random = "original label chosen among the valid classes, %", (chances, "any valid class at random")
+    return interval_chart(Intervals(groups, marks, axis, _SHARE, chances=at_random), numbers)

@@ -40,7 +40,7 @@ $(call stamp,core): pyproject.toml | .venv/bin/python
 	@touch $@
 
 $(call stamp,all): $(call stamp,core)
-	$(PIP) -e '.[all,test,references]'
+	$(PIP) -e '.[all,test,references,browser]'
 	@touch $@
 
 .venv/installed-%: $(call stamp,core)

@@ -13,6 +13,7 @@ from reassess.cli.common import Call, tracked
 from reassess.cli.inputs import (
     FILE,
     Judges,
+    golden_file,
     golden_options,
     joining_options,
     judge_options,
@@ -28,7 +29,7 @@ from reassess.formats.class_tables import read_collapsed, read_groups
 from reassess.formats.leaderboards import read_leaderboard
 from reassess.golden import golden_truth
 from reassess.left_out import Provenance, provenance
-from reassess.loading import imagenet_collapsed
+from reassess.loading import imagenet_collapsed, load_votes
 from reassess.names import are_validation_images
 from reassess.operating_points import Goal, MeasuredCurve, operating_point
 from reassess.outcomes import Outcomes
@@ -36,9 +37,11 @@ from reassess.panel import panel
 from reassess.recipe import REAL
 from reassess.report.findings import Findings, short_names
 from reassess.tally import Evaluation
+from reassess.votes import Votes
 
 __all__ = ["findings_options", "load_findings"]
 
+_SCORES = ("scores", "imagenet-real-scores")
 _NO_BOARD = "no leaderboard was given (--leaderboard TABLE)"
 
 
@@ -104,6 +107,7 @@ def load_findings(
     judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
     results, outcomes = _examined(call, files, judges, reading, {"match": match, "ignore_unknown": ignore_unknown})
     rated = load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])
+    experts = _experts(call, judges, rated, golden, reading["max_bytes"])
     names = short_names([str(path) for path in files])
     return Findings(
         evaluations=dict(sorted(results.items(), key=_best_first)),
@@ -113,9 +117,9 @@ def load_findings(
         original=judges.original,
         scores=judges.scores,
         votes=None if isinstance(rated, str) else rated.votes,
-        experts=None if isinstance(rated, str) else rated.experts,
+        experts=experts,
         raters=None if isinstance(rated, str) else rated.alone,
-        curves=_curves(call, judges, rated, threshold),
+        curves=_curves(call, judges, rated, experts, threshold),
         board=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else _NO_BOARD,
         collapsed=_collapsed(call, judges, collapsed),
         groups=None if groups is None else read_groups(call.read("groups", groups), judges.labels.classes),
@@ -151,20 +155,28 @@ def _best_first(entry: tuple[str, Evaluation]) -> tuple[float, str]:
     return -(result.real[1].value or 0), name
 
 
-def _curves(call: Call, judges: Judges, rated: Rated | str, threshold: float) -> tuple[MeasuredCurve, ...] | str:
+def _experts(call: Call, judges: Judges, rated: Rated | str, golden: str | None, max_bytes: int) -> Votes | None:
+    """The experts' answers, which may be at hand without the votes."""
+    if not isinstance(rated, str):
+        return rated.experts
+    file = golden_file(call, golden, judges.labels.images)
+    return None if file is None else load_votes(file, max_bytes=max_bytes)
+
+
+def _curves(
+    call: Call, judges: Judges, rated: Rated | str, experts: Votes | None, threshold: float
+) -> tuple[MeasuredCurve, ...] | str:
     """Precision and recall of the scores, or why they are not measured.
 
     Where it is known how the scores follow from votes and golden answers, they are made again without the image that
     is judged, too.
     """
-    if judges.scores is None:
-        return "no scores are at hand"
-    if isinstance(rated, str):
-        return rated
-    (name,) = {str(entry["name"]) for entry in call.inputs if entry["name"] in ("scores", "imagenet-real-scores")}
+    if judges.scores is None or experts is None:
+        return f"no {'scores' if judges.scores is None else 'golden answers'} are at hand"
+    (name,) = {str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES}
     try:
-        golden = golden_truth(rated.experts)
-        origin = _origin(judges, rated)
+        golden = golden_truth(experts)
+        origin = None if isinstance(rated, str) else _origin(judges, rated)
         curve = precision_recall(judges.scores, golden, in_sample=None if origin is None else True)
         chosen = operating_point(curve, Goal("threshold", threshold), judges.scores, original=judges.original)
         found = [MeasuredCurve(name, curve, chosen=chosen)]

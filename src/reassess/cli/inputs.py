@@ -1,6 +1,6 @@
 """What the commands read: the labels and scores that judge, with their defaults, and models' predictions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from reassess.votes import KNOWN_ANSWERS, Votes
 __all__ = [
     "FILE",
     "Judges",
+    "golden_file",
     "golden_options",
     "joining_options",
     "judge_options",
@@ -200,14 +201,18 @@ def golden_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def golden_file(call: Call, golden: str | None, images: Sequence[str]) -> Path | None:
+    """The file of the experts' votes; those on ImageNet's images are known."""
+    return optional_file(call, "golden", golden, _GOLDEN if are_validation_images(images) else None)
+
+
 def load_golden(
     call: Call, votes: Votes, golden: str | None, rater_golden: str | None, *, max_bytes: int
 ) -> tuple[Votes, Votes] | None:
     """The experts' votes and the raters' votes on golden items, which may be the main votes; None without experts."""
     from reassess.reliability import natural_truths
 
-    is_imagenet = isinstance(votes.items, Questions) and are_validation_images(votes.items.images)
-    experts = optional_file(call, "golden", golden, _GOLDEN if is_imagenet else None)
+    experts = golden_file(call, golden, votes.items.images if isinstance(votes.items, Questions) else ())
     if experts is None:
         if rater_golden is not None:
             raise click.UsageError("--rater-golden goes with --golden: the experts' answers.")

@@ -123,7 +123,7 @@ def _print(call: Call, found: Findings, output: Path, size: int, gallery: Galler
         values = [None if part is None or part.value is None else f"{100 * part.value:.2f}" for part in parts]
         rows.append([name, *values])
     print_table(["model", "ReaL top-1 %", "original top-1 %"], rows)
-    call.note(f"{output}: {size / 1000:,.0f} kB, all that is known of {len(rows):,} models on one page")
+    call.note(f"{output}: {size / 1000:,.0f} kB, {len(rows):,} model{'s' if len(rows) > 1 else ''} on one page")
     if gallery is None:
         call.note("mistakes are not shown: no folder of images was given (--images DIR)")
         return

@@ -72,6 +72,8 @@ class RealAccuracy(Metric):
         super().__init__(**options)
         self.top_k = check_topk(top_k)
         self.roster = roster_for(labels, images, ignore_unknown=ignore_unknown)
+        # A MetricCollection takes metrics with equal states after one batch for one metric. NaN is equal to nothing.
+        self.add_state("apart", torch.tensor(float("nan")), dist_reduce_fx="sum")
         if self.roster is None:
             self.add_state("hits", torch.zeros(len(self.top_k), dtype=torch.int64), dist_reduce_fx="sum")
             self.add_state("n", torch.tensor(0), dist_reduce_fx="sum")
@@ -83,11 +85,11 @@ class RealAccuracy(Metric):
         """Count a batch; see `reassess.RealAccuracy.update`. Tensors of another device are fetched."""
         positions, ranks = rank_batch(self.roster, self.top_k, scores, target)
         if positions is None:
-            self.hits += torch.tensor(list(count_hits(ranks, self.top_k).values())).to(self.hits.device)
-            self.n += len(ranks)
-        else:
-            index, value = (torch.from_numpy(part).to(self.ranks.device) for part in (positions, ranks))
-            self.ranks.scatter_reduce_(0, index, value, "amax")
+            self.hits = self.hits + torch.tensor(list(count_hits(ranks, self.top_k).values()), device=self.hits.device)
+            self.n = self.n + len(ranks)
+        else:  # not in place: a state that was reset in inference mode may be updated outside of it
+            index, value = (torch.tensor(part, device=self.ranks.device) for part in (positions, ranks))
+            self.ranks = self.ranks.scatter_reduce(0, index, value, "amax")
 
     def counts(self) -> dict[int, Proportion]:
         """Hits among the images that have a valid class, by k; of this process, unless called while synced."""

@@ -1,0 +1,90 @@
+"""Models to report on: a benchmark of one's own, small, with votes and experts, and names as one likes."""
+
+import numpy as np
+
+from reassess.classes import Classes
+from reassess.curves import precision_recall
+from reassess.evaluation import examine, summarize
+from reassess.golden import golden_truth
+from reassess.labels import LabelSets
+from reassess.leaderboard import Entry, Leaderboard
+from reassess.operating_points import Goal, MeasuredCurve, operating_point
+from reassess.panel import panel
+from reassess.predictions import Predictions
+from reassess.questions import Questions
+from reassess.report.findings import Findings
+from reassess.scores import Scores
+from reassess.votes import Votes
+
+IMAGES, CLASSES = 400, 6
+HOSTILE = "</script><img src=x onerror=alert(1)>&\"'{{123456*3}}"
+
+
+def findings(
+    *models: str,
+    classes: Classes | None = None,
+    images: tuple[str, ...] | None = None,
+    known: bool = True,
+    board: Leaderboard | None = None,
+    seed: int = 0,
+) -> Findings:
+    """Each model a little worse than the one before; `known`: original labels, scores, votes and experts."""
+    rng = np.random.default_rng(seed)
+    names = images or tuple(f"{i:03d}.png" for i in range(IMAGES))
+    sets = [sorted(rng.choice(CLASSES, rng.choice([0, 1, 1, 1, 2, 3]), replace=False).tolist()) for _ in names]
+    labels = LabelSets.from_lists(names, sets, classes or Classes(CLASSES))
+    own = [[one[0] if one and rng.random() < 0.8 else int(rng.integers(CLASSES))] for one in sets]
+    original = LabelSets.from_lists(names, own, labels.classes) if known else None
+    scores, votes, experts = _rated(names, sets, rng) if known else (None, None, None)
+    outcomes, results = {}, {}
+    for i, model in enumerate(models or ("one",)):
+        right = rng.random(len(names)) < 0.9 - 0.1 * i
+        said = np.where(right, [one[0] if one else 0 for one in sets], rng.integers(CLASSES, size=len(names)))
+        ranked = np.stack([said, (said + 1) % CLASSES, (said + 2) % CLASSES], axis=1)
+        outcomes[model] = examine(Predictions.from_ids(ranked, images=names), labels, original=original, scores=scores)
+        results[model] = summarize(outcomes[model], labels, scores=scores)
+    ordered = sorted(results, key=lambda model: (-(results[model].real[1].value or 0), model))
+    return Findings(
+        evaluations={model: results[model] for model in ordered},
+        panel=panel(outcomes),
+        files={model: f"runs/{model}.npy" for model in ordered},
+        labels=labels,
+        original=original,
+        scores=scores,
+        votes=votes,
+        experts=experts,
+        curves=_curves(scores, experts) if scores is not None and experts is not None else "no scores are at hand",
+        board="no leaderboard was given" if board is None else board,
+    )
+
+
+def _rated(names, sets, rng) -> tuple[Scores, Votes, Votes]:
+    """The first half of the images was rated on every class, by three raters and two experts."""
+    half = range(len(names) // 2)
+    questions = Questions.from_columns(
+        [names[i] for i in half for _ in range(CLASSES)], np.tile(range(CLASSES), len(half))
+    )
+    valid = np.array([c in sets[i] for i in half for c in range(CLASSES)])
+    values = np.clip(0.6 * valid + 0.4 * rng.random(valid.size), 0, 1)
+    scores = Scores(questions, values)
+    each = np.arange(valid.size)
+
+    def votes(raters: tuple[str, ...], error: float) -> Votes:
+        said = [valid ^ (rng.random(valid.size) < error) for _ in raters]
+        of_rater = np.repeat(range(len(raters)), valid.size)
+        answers = np.concatenate(said).astype(np.int64)
+        return Votes.from_columns(questions, np.tile(each, len(raters)), of_rater, answers, raters, ("no", "yes"))
+
+    return scores, votes(("r1", "r2", "r3"), 0.1), votes(("x1", "x2"), 0.02)
+
+
+def _curves(scores: Scores, experts: Votes) -> tuple[MeasuredCurve, ...]:
+    curve = precision_recall(scores, golden_truth(experts), in_sample=False)
+    return (MeasuredCurve("scores.csv", curve, chosen=operating_point(curve, Goal("threshold", 0.5), scores)),)
+
+
+def leaderboard() -> Leaderboard:
+    rng = np.random.default_rng(1)
+    original = rng.uniform(50, 90, 60)
+    real = original + 4 + rng.normal(0, 0.5, 60)
+    return Leaderboard(tuple(Entry(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True))))

@@ -1,0 +1,134 @@
+"""Charts: each kind in each format, what cannot be drawn says why, and no chart that could be misread."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reassess.leaderboard import Leaderboard
+from reassess.report import figures
+from reassess.report.chart import Chart
+from reassess.report.charts import CHARTS
+from reassess.report.figures import FIGURE_SUFFIXES, save_figure
+from reassess.report.inline import dark, inline_figure
+from reassess.report.interval_figure import Intervals, Mark, intervals_on, size_of_intervals
+from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
+from tests.report.cases import findings, leaderboard
+
+BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
+FOUND = findings("one", "two", "three", board=leaderboard())
+
+
+@pytest.fixture(autouse=True)
+def _matplotlib(needs) -> None:
+    needs("matplotlib")
+
+
+def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, draw, size):
+    """The axes of a figure as it is saved."""
+    seen = []
+    words = figures._in_words
+    monkeypatch.setattr(figures, "_in_words", lambda drawing: seen.append(drawing) or words(drawing))
+    save_figure(tmp_path / "f.svg", draw, title="t", size=size)
+    return seen[0].axes
+
+
+@pytest.mark.parametrize("kind", CHARTS)
+@pytest.mark.parametrize("suffix", FIGURE_SUFFIXES)
+def test_each_kind_is_drawn_in_each_format(kind: str, suffix: str, tmp_path: Path) -> None:
+    chart = CHARTS[kind](FOUND)
+    assert isinstance(chart, Chart)
+    save_figure(tmp_path / f"f{suffix}", chart.draw, title=chart.title, size=chart.size)
+    assert (tmp_path / f"f{suffix}").read_bytes().startswith(BEGINNINGS[suffix])
+
+
+@pytest.mark.parametrize("kind", CHARTS)
+def test_no_text_of_a_chart_leaves_it_or_lies_on_another(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chart = CHARTS[kind](FOUND)
+    axes = drawn(monkeypatch, tmp_path, chart.draw, chart.size)
+    figure = axes.get_figure()
+    titles = [axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
+    boxes = [text.get_window_extent() for text in titles if text.get_text()]
+    boxes += [legend.get_window_extent() for legend in figure.legends]
+    for i, box in enumerate(boxes):
+        assert box.x0 >= -1
+        assert box.y0 >= -1
+        assert box.x1 <= figure.bbox.x1 + 1
+        assert box.y1 <= figure.bbox.y1 + 1
+        assert not any(box.padded(-1).overlaps(other.padded(-1)) for other in boxes[:i])
+
+
+def test_a_chart_is_an_element_whose_ids_are_its_own() -> None:
+    svgs = [inline_figure(CHARTS["scatter"](FOUND).draw, key=key, title="T", size=(4, 4)).svg for key in ("a", "b")]
+    ids = [{svg.split('id="')[i].split('"')[0] for i in range(1, svg.count('id="') + 1)} for svg in svgs]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    assert svgs[0].startswith("<svg ")
+    assert "<?xml" not in svgs[0]
+    assert "<text" in svgs[0], "text is text"
+    assert "font-family" not in svgs[0]
+    assert "<style" not in svgs[0], "which would be of the whole page"
+
+
+def test_bars_begin_at_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stacks = Stacks(["one", "two"], {"a": [900, 1000], "b": [100, 50]}, "images")
+    axes = drawn(monkeypatch, tmp_path, lambda drawing: stacks_on(drawing, stacks), size_of_stacks(stacks))
+    assert axes.get_xlim()[0] == 0
+    widths = sorted(bar.get_width() for bar in axes.patches)
+    assert widths == [50, 100, 900, 1000]
+
+
+def test_intervals_are_drawn_to_their_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Intervals(["g"], {"s": [Mark(2.0, (1.0, 4.0))]}, "x", ".1f", reference=(0.0, "none"))
+    axes = drawn(monkeypatch, tmp_path, lambda drawing: intervals_on(drawing, found), size_of_intervals(found))
+    assert [1.0, 4.0] in [np.asarray(line.get_xdata()).tolist() for line in axes.lines]
+    left, right = axes.get_xlim()
+    assert left < 0 < 4 < right
+    assert [text.get_text() for text in axes.texts] == ["g", "2.0"]
+
+
+def test_few_images_are_drawn_together_and_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chart = CHARTS["label-count"](FOUND)
+    axes = drawn(monkeypatch, tmp_path, chart.draw, chart.size)
+    counts = FOUND.evaluations["one"].by_label_count
+    assert counts[3].n < 100 <= counts[2].n + counts[3].n
+    headings = [text.get_text() for text in axes.texts if "valid class" in text.get_text()]
+    assert headings == [
+        f"1 valid class: {counts[1].n} images",
+        f"2 or more valid classes: {counts[2].n + counts[3].n} images",
+    ]
+
+
+def test_a_chart_of_nothing_says_why() -> None:
+    bare = findings("one", known=False)
+    reasons = {kind: chart for kind in CHARTS if isinstance(chart := CHARTS[kind](bare), str)}
+    assert reasons == {
+        "scatter": "no model has both accuracies: original labels are not at hand, or no image is scored",
+        "leaderboard": "no leaderboard was given",
+        "differences": "there is one model",
+        "model-or-label": "no original labels of these images are at hand",
+        "labelling-bias": "no original labels of these images are at hand",
+        "curve": "no scores are at hand",
+    }
+
+
+def test_in_the_dark_what_was_dark_is_bright_and_hues_stay() -> None:
+    def luminance(colour: str) -> float:
+        shares = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+        return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+    ground = luminance(dark("#ffffff"))
+    for colour in ("#222222", "#666666", "#0060a0", "#b34700", "#000000", "#7b3294", "#a00000"):
+        contrast = (luminance(dark(colour)) + 0.05) / (ground + 0.05)
+        assert contrast >= 4.5, colour
+    blue = dark("#0060a0")
+    assert int(blue[5:], 16) > int(blue[1:3], 16)
+
+
+def test_a_leaderboard_of_one_row_is_drawn(tmp_path: Path) -> None:
+    chart = CHARTS["leaderboard"](findings("one", board=Leaderboard(leaderboard().entries[:1])))
+    save_figure(tmp_path / "f.svg", chart.draw, title=chart.title, size=chart.size)
+    assert chart.table.rows[0][-1] is None

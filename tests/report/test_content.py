@@ -1,0 +1,136 @@
+"""What a page says is what the rooms found: every number of a section against the object it comes from."""
+
+import numpy as np
+import pytest
+
+from reassess.comparison import compare
+from reassess.labelling_bias import labelling_biases
+from reassess.report.charts import CHARTS
+from reassess.report.content import Section, sections
+from reassess.report.explorers import explorers
+from reassess.report.findings import Findings, short_names
+from reassess.taxonomy import ERROR_KINDS, taxonomies
+from tests.report.cases import findings, leaderboard
+
+THREE = findings("one", "two", "three", board=leaderboard())
+
+
+def part(found: Findings, key: str) -> Section:
+    (section,) = [section for section in sections(found) if section.key == key]
+    return section
+
+
+def columns(table, *names: str) -> list[tuple]:
+    at = [[column.name for column in table.columns].index(name) for name in names]
+    return [tuple(row[i] for i in at) for row in table.rows]
+
+
+def test_the_headline_holds_the_numbers_of_evaluate() -> None:
+    table = part(THREE, "headline").wide
+    shown = columns(
+        table, "model", "ReaL top-1 %", "ReaL top-1 95 %", "original top-1 %", "soft %", "scored", "left out"
+    )
+    for (model, real, interval, original, soft, scored, left_out), (name, result) in zip(
+        shown, THREE.evaluations.items(), strict=True
+    ):
+        assert model == name
+        assert real == 100 * result.real[1].value
+        assert interval == tuple(100 * bound for bound in result.real[1].interval)
+        assert original == 100 * result.original[1].value
+        assert soft == 100 * result.soft.accuracy
+        assert (scored, left_out) == (result.scored, result.images - result.scored)
+    assert [row[0] for row in shown] == ["one", "two", "three"], "the best first"
+
+
+def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:
+    section = part(THREE, "comparison")
+    table = section.charts[0].table
+    for row in table.rows:
+        pair = compare(THREE.panel, row[0], row[1])
+        paired = pair.real if row[2] == "ReaL" else pair.original
+        assert row[3:] == [
+            100 * paired.difference,
+            tuple(100 * bound for bound in paired.interval),
+            paired.p_value,
+            paired.only_a,
+            paired.only_b,
+            paired.n,
+        ]
+    assert len(table.rows) == 6
+    assert section.words[0] == f"{compare(THREE.panel, 'one', 'two').verdict}."
+
+
+def test_of_many_models_neighbours_are_compared() -> None:
+    many = findings(*(f"m{i}" for i in range(7)))
+    assert len(columns(part(many, "comparison").charts[0].table, "a")) == 2 * 6
+    assert len(part(many, "comparison").tables[0].rows) == 7
+
+
+def test_the_kinds_of_mistakes_add_up_and_are_those_of_the_taxonomy() -> None:
+    chart = part(THREE, "taxonomy").charts[0]
+    found = {one.model: one for one in taxonomies(THREE.panel, THREE.labels, scores=THREE.scores)}
+    for model, one in found.items():
+        counts = [n for name, n in columns(chart.table, "model", "mistakes") if name == model]
+        assert counts == [one.counts[kind] for kind in ERROR_KINDS if one.counts[kind] is not None]
+        assert sum(counts) == len(one)
+
+
+def test_the_labelling_bias_is_that_of_each_model() -> None:
+    table = CHARTS["labelling-bias"](THREE).table
+    found = {one.model: one for one in labelling_biases(THREE.panel, THREE.labels, THREE.original)}
+    for model, chosen, n, chance in columns(table, "model", "chosen", "images", "by chance, %"):
+        assert (chosen, n) == (found[model].original_chosen.hits, found[model].original_chosen.n)
+        assert chance == 100 * found[model].chance
+
+
+def test_accuracy_by_label_count_keeps_every_number_apart_in_the_table() -> None:
+    table = CHARTS["label-count"](THREE).table
+    for model, size, hits, images in columns(table, "model", "valid classes", "hits", "images"):
+        part = THREE.evaluations[model].by_label_count[size]
+        assert (hits, images) == (part.hits[1], part.n)
+    of_one = [images for model, images in columns(table, "model", "images") if model == "one"]
+    assert sum(of_one) == THREE.evaluations["one"].scored
+
+
+def test_the_leaderboard_tells_rank_and_expectation() -> None:
+    (row, *_) = CHARTS["leaderboard"](THREE).table.rows
+    placement = THREE.placements[0]
+    assert row[:3] == ["one", 100 * THREE.evaluations["one"].real[1].value, placement.real_rank]
+    assert row[-1] == placement.expected.residual
+
+
+def test_the_classes_hold_the_counts_of_each_class() -> None:
+    classes, confusions = explorers(THREE)
+    counted = THREE.evaluations["two"].per_class
+    rows = classes.rows["two"]
+    assert [row[2] for row in rows] == counted.images.tolist()
+    assert [row[3] for row in rows] == counted.hits.tolist()
+    assert [row[5] for row in rows] == counted.predictions.tolist()
+    assert [tuple(row) for row in confusions.rows["two"]] == list(counted.confusions)
+    valid, said, times = counted.confusions[0]
+    assert rows[valid][6:] == [said, times]
+
+
+def test_the_level_is_the_accuracy_of_the_original_labels_themselves() -> None:
+    hits = [
+        bool(set(THREE.labels[image]) & set(THREE.original[image]))
+        for image in THREE.labels.images
+        if THREE.labels[image]
+    ]
+    assert THREE.level_percent == pytest.approx(100 * np.mean(hits))
+
+
+def test_a_part_that_cannot_be_shown_says_why() -> None:
+    found = findings("one", known=False)
+    keys = [section.key for section in sections(found)]
+    assert "comparison" not in keys, "one model has none to be compared with"
+    assert "leaderboard" not in keys
+    assert part(found, "model-or-label").notes == ["Not shown: no original labels of these images are at hand."]
+    assert part(found, "curve").notes == ["Not shown: no scores are at hand."]
+    assert part(found, "headline").charts == []
+    assert any("No chart of both accuracies: no model has both" in note for note in part(found, "headline").notes)
+
+
+def test_models_are_named_by_their_files() -> None:
+    assert short_names(["a/one.npy", "b/two.npz"]) == {"a/one.npy": "one", "b/two.npz": "two"}
+    assert short_names(["a/x.npy", "b/x.npy"]) == {"a/x.npy": "a/x.npy", "b/x.npy": "b/x.npy"}

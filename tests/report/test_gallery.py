@@ -1,0 +1,43 @@
+"""Which mistakes are shown: a draw that is the same from run to run, and shared by the models."""
+
+from reassess.report.gallery import cards, choose
+from tests.report.cases import findings
+
+FOUND = findings("one", "two")
+
+
+def test_only_mistakes_are_drawn_and_no_more_than_asked_for() -> None:
+    choice = choose(FOUND, 10)
+    panel = FOUND.panel
+    for i, model in enumerate(panel.models):
+        wrong = panel.scored & ~panel.valid[i]
+        assert choice.mistakes[model] == wrong.sum()
+        assert choice.shown[model] == 10
+        assert sum(bool(wrong[row]) for row in choice.rows) >= 10
+    assert all(panel.scored[row] and not panel.valid[:, row].all() for row in choice.rows)
+
+
+def test_the_draw_is_the_same_for_a_seed_and_differs_between_seeds() -> None:
+    assert choose(FOUND, 10).rows == choose(FOUND, 10).rows
+    assert choose(FOUND, 10).rows != choose(FOUND, 10, seed=1).rows
+
+
+def test_models_share_what_they_both_get_wrong() -> None:
+    alone = [choose(findings("one"), 10_000), choose(FOUND, 10_000)]
+    assert len(alone[1].rows) < sum(alone[1].mistakes.values()), "an image that both get wrong is there once"
+    assert choose(FOUND, 10_000).shown == choose(FOUND, 10_000).mistakes
+
+
+def test_a_card_tells_what_each_model_said_and_what_is_known() -> None:
+    row = choose(FOUND, 1).rows[0]
+    (card,) = cards(FOUND, [row])
+    panel = FOUND.panel
+    assert card.image == panel.images[row]
+    assert card.sheet.valid == FOUND.labels[card.image]
+    assert card.sheet.original == FOUND.original[card.image][0]
+    assert [said for _, said, _ in card.said] == [panel.top1[panel.models.index(m), row] for m in FOUND.models]
+    rated = next(row for row in choose(FOUND, 10_000).rows if row < 100)
+    (card,) = cards(FOUND, [rated])
+    assert len(card.sheet.candidates) == 6
+    assert len(card.sheet.candidates[0].votes) == 3
+    assert len(card.sheet.candidates[0].experts) == 2

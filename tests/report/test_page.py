@@ -1,0 +1,172 @@
+"""The page as HTML: nothing is loaded, nothing is executed that came from a file, the same bytes from run to run."""
+
+import json
+import re
+from collections import Counter
+from functools import cache
+from html.parser import HTMLParser
+
+import pytest
+
+from reassess.classes import Classes
+from reassess.report.charts import CHARTS
+from reassess.report.content import sections
+from reassess.report.explorers import explorers
+from reassess.report.findings import Findings
+from reassess.report.gallery import cards, choose
+from reassess.report.page import Gallery, Page, Provenance, render
+from reassess.report.thumbnails import Thumbnail, Thumbnails
+from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
+
+_VOID = {"meta", "link", "img", "input"}
+_LOADING = {"src", "href", "data", "action", "formaction", "poster", "srcset", "xlink:href"}
+
+
+@pytest.fixture(autouse=True)
+def _packages(needs) -> None:
+    for package in ("matplotlib", "jinja2"):
+        needs(package)
+
+
+class Reader(HTMLParser):
+    """The elements of a page, its ids, and its text by element."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: list[tuple[str, str]] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, "every element is closed in order"
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append((self.open[-1] if self.open else "", data))
+
+    def data(self) -> dict:
+        (text,) = [text for tag, text in self.texts if tag == "script" and text.startswith("{")]
+        return json.loads(text)
+
+
+def page(found: Findings, *, pictures: bool = True, command: str = "reassess report one.npy -o r.html") -> str:
+    choice = choose(found, 5)
+    shown = cards(found, choice.rows)
+    made = {card.image: Thumbnail("data:image/webp;base64,AAAA", 8, 8) for card in shown[1:]}
+    return render(
+        Page(
+            title="2 models, re-assessed",
+            subtitle="Judged by re-assessed labels.",
+            sections=sections(found),
+            explorers=explorers(found),
+            gallery=Gallery(choice, shown, Thumbnails(made, 1, 0)) if pictures else None,
+            provenance=Provenance(command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}),
+            classes=found.classes,
+            detected={"one": "npy of ids"},
+        )
+    )
+
+
+def three() -> Findings:
+    return findings("one", "two", "three", board=leaderboard())
+
+
+@cache
+def whole() -> str:
+    """A page with every part."""
+    return page(three())
+
+
+def test_ids_are_unique_and_what_is_referred_to_is_there() -> None:
+    elements = Reader(whole()).elements
+    ids = Counter(attrs["id"] for _, attrs in elements if "id" in attrs)
+    assert [name for name, n in ids.items() if n > 1] == []
+    for _, attrs in elements:
+        for name in (attrs.get("aria-labelledby") or "").split():
+            assert name in ids
+        if (href := attrs.get("href") or "").startswith("#"):
+            assert href[1:] in ids
+
+
+def test_nothing_is_loaded() -> None:
+    text = whole()
+    for tag, attrs in Reader(text).elements:
+        for name in _LOADING & attrs.keys():
+            assert (attrs[name] or "").startswith(("#", "data:")), f"{tag} {name}"
+    assert re.findall(r"url\((?!#)", text) == []
+    assert "@import" not in text
+    outside = re.sub(r'xmlns(:\w+)?="[^"]*"', "", text)
+    assert "http" not in outside
+
+
+def test_every_chart_says_what_it_is_and_gives_its_numbers() -> None:
+    text = whole()
+    reader = Reader(text)
+    images = [attrs for tag, attrs in reader.elements if tag == "svg"]
+    assert len(images) == len(CHARTS)
+    assert all(attrs["role"] == "img" for attrs in images)
+    titles = [text for tag, text in reader.texts if tag == "desc"]
+    assert len(titles) == len(CHARTS)
+    assert all(len(words) > 60 for words in titles)
+    tables = reader.data()["tables"]
+    asked_for = [attrs["data-csv"] for _, attrs in reader.elements if "data-csv" in attrs]
+    assert sorted(asked_for) == sorted(tables)
+    assert set(CHARTS) <= set(tables)
+    assert tables["scatter"]["rows"][0][0] == "one"
+
+
+def test_the_same_findings_give_the_same_bytes() -> None:
+    assert whole() == page(three())
+
+
+def test_names_from_files_stay_names() -> None:
+    names = tuple(f"{HOSTILE}{i}" for i in range(6))
+    images = tuple(f"{HOSTILE}/{i}.png" for i in range(IMAGES))
+    found = findings(HOSTILE, f"=cmd|{HOSTILE}", classes=Classes(6, names=names), images=images)
+    text = page(found, command=f"reassess report {HOSTILE}")
+    reader = Reader(text)
+    counts = Counter(tag for tag, _ in reader.elements)
+    assert (counts["script"], counts["noscript"]) == (2, 2)
+    assert counts["img"] == len([attrs for _, attrs in reader.elements if "data-mistaken" in attrs]) - 1
+    assert all(not name.startswith("on") for _, attrs in reader.elements for name in attrs)
+    assert str(123456 * 3) not in text, "a name is no template"
+    assert reader.data()["classes"][0] == names[0].split(",")[0]
+    assert HOSTILE in reader.data()["explorers"]["classes"]["rows"]
+
+
+def test_control_characters_are_written_out() -> None:
+    text = page(findings("one\x1b[2J\u202e", "two"))
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "one\\x1b[2J\\u202e" in text
+
+
+def test_a_page_without_pictures_or_other_files_is_whole() -> None:
+    text = page(findings("one", known=False), pictures=False)
+    reader = Reader(text)
+    assert reader.open == []
+    assert "Mistakes to look at" not in text
+    assert "Not shown: no scores are at hand." in text
+
+
+def test_missing_pictures_are_said() -> None:
+    assert "1 of these images are not in the folder that was given" in " ".join(whole().split())
+
+
+def test_colours_are_variables_that_have_a_value_in_light_and_in_dark() -> None:
+    text = whole()
+    used = set(re.findall(r"var\((--c[0-9a-f]{6})\)", text))
+    assert len(used) > 5
+    for name in used:
+        assert len(re.findall(rf"^{name}: #[0-9a-f]{{6}};$", text, re.MULTILINE)) == 2
+    svgs = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
+    assert re.findall(r"[:\"]\s*#[0-9a-f]{6}\b", svgs) == []

@@ -1,0 +1,82 @@
+"""Small pictures: found by name at any depth, upright, small; what is not there or not readable is counted."""
+
+import base64
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from reassess.errors import DataError
+from reassess.report.thumbnails import thumbnails
+
+
+@pytest.fixture(autouse=True)
+def _pillow(needs) -> None:
+    needs("PIL")
+
+
+def save(path: Path, size: tuple[int, int] = (400, 200), mode: str = "RGB", **options: object) -> Path:
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size).save(path, **options)
+    return path
+
+
+def test_images_are_found_by_name_and_made_small(tmp_path: Path) -> None:
+    from PIL import Image
+
+    save(tmp_path / "a" / "one.png")
+    save(tmp_path / "n01440764" / "ILSVRC2012_val_00000293.JPEG")
+    found = thumbnails(tmp_path, ["a/one.png", "ILSVRC2012_val_00000293.JPEG"])
+    assert (found.missing, found.unreadable, len(found.pictures)) == (0, 0, 2)
+    picture = found.pictures["a/one.png"]
+    kind, data = picture.uri.split(",")
+    assert kind == "data:image/webp;base64"
+    with Image.open(BytesIO(base64.b64decode(data))) as image:
+        assert image.size == (picture.width, picture.height) == (224, 112)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "CMYK", "RGBA", "I;16"])
+def test_any_kind_of_pixel_is_shown(tmp_path: Path, mode: str) -> None:
+    save(tmp_path / f"x.{'tif' if mode in ('CMYK', 'I;16') else 'png'}", mode=mode)
+    (name,) = [path.name for path in tmp_path.iterdir()]
+    assert thumbnails(tmp_path, [name]).pictures[name].width == 224
+
+
+def test_a_photograph_stands_upright(tmp_path: Path) -> None:
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    save(tmp_path / "x.jpg", exif=exif)
+    picture = thumbnails(tmp_path, ["x.jpg"]).pictures["x.jpg"]
+    assert (picture.width, picture.height) == (112, 224)
+
+
+def test_what_is_missing_or_broken_is_counted(tmp_path: Path) -> None:
+    save(tmp_path / "good.png")
+    (tmp_path / "text.png").write_text("not a picture")
+    whole = save(tmp_path / "cut.jpg", size=(900, 900)).read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "folder.png").mkdir()
+    found = thumbnails(tmp_path, ["good.png", "text.png", "cut.jpg", "empty.png", "folder.png", "away.png"])
+    assert (list(found.pictures), found.missing, found.unreadable) == (["good.png"], 1, 4)
+
+
+def test_images_join_by_stem_if_asked(tmp_path: Path) -> None:
+    save(tmp_path / "deep" / "one.jpg")
+    assert thumbnails(tmp_path, ["one.png"]).missing == 1
+    assert thumbnails(tmp_path, ["one.png"], match="stem").missing == 0
+
+
+def test_a_name_leads_nowhere_outside_the_folder(tmp_path: Path) -> None:
+    save(tmp_path / "secret.png")
+    save(tmp_path / "images" / "one.png")
+    assert thumbnails(tmp_path / "images", ["../secret.png", str(tmp_path / "secret.png")]).missing == 2
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such folder of images"):
+        thumbnails(tmp_path / "away", ["one.png"])

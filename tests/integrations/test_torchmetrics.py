@@ -12,6 +12,7 @@ import pytest
 
 from reassess import LabelSets, Predictions, evaluate
 from reassess.errors import DataError, MissingPackageError
+from reassess.intervals import Proportion
 from reassess.targets import multi_hot
 
 N, CLASSES = 41, 6  # odd, so that a sampler for two processes repeats an image
@@ -107,6 +108,47 @@ def test_a_tensor_without_values_is_refused(metric: Callable[..., Any]) -> None:
 
     with pytest.raises(DataError, match="numpy cannot read this array"):
         metric().update(torch.zeros(1, CLASSES), torch.zeros(1, CLASSES, device="meta"))
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_state_reset_in_inference_mode_may_be_updated_outside_of_it(metric: Callable[..., Any], joined: bool) -> None:
+    import torch
+
+    counter = metric(labels=LABELS) if joined else metric()
+    scores, target = torch.from_numpy(SCORES), NAMES if joined else multi_hot(LABELS, np.arange(N), CLASSES)
+    with torch.inference_mode():
+        counter(scores, target)
+        counter.reset()
+    counter(scores, target)
+    counter.update(scores[:0], target[:0])
+    assert counter.counts() == expected()
+
+
+def test_metrics_of_a_collection_are_kept_apart_though_the_first_batch_is_the_same_to_them(
+    needs: Callable[[str], None],
+) -> None:
+    needs("torchmetrics")
+    import torch
+    from torchmetrics import MetricCollection
+
+    from reassess.integrations.torchmetrics import RealAccuracy
+
+    scores = torch.tensor([[1.0, 0.0, 0.0], [0.5, 1.0, 0.0]])
+    ks = MetricCollection({"top1": RealAccuracy([1]), "top2": RealAccuracy([2])})
+    others = [LabelSets.from_lists(["a.png", "b.png"], lists) for lists in ([[0], [0]], [[0], [1]])]
+    labels = MetricCollection({str(i): RealAccuracy([1], labels=each) for i, each in enumerate(others)})
+    for row in range(2):
+        ks.update(scores[[row]], torch.tensor([[0]]))
+        labels.update(scores[[row]], [["a.png", "b.png"][row]])
+    assert ks["top1"].counts() | ks["top2"].counts() == {1: Proportion(1, 2), 2: Proportion(2, 2)}
+    assert [labels[name].counts()[1].hits for name in ("0", "1")] == [1, 2]
+
+
+def test_numbers_may_lie_in_memory_that_cannot_be_written(metric: Callable[..., Any]) -> None:
+    counter, numbers = metric(labels=LABELS, images=NAMES), np.arange(N)
+    numbers.flags.writeable = False
+    counter.update(SCORES, numbers)
+    assert counter.counts() == expected()
 
 
 def in_one_of_two_processes(rank: int, folder: str, joined: bool) -> None:

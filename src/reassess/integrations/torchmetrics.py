@@ -48,8 +48,8 @@ class RealAccuracy(Metric):
     Notes
     -----
     With `labels`, the state is the rank of each image's best valid class, and the largest rank counts: an image that a
-    sampler hands to two processes counts once. Without, the state is hits and images, which are summed; a repeated image
-    counts as often as it comes.
+    sampler hands to two processes counts once. Without, the state is hits and images, which are summed; a repeated
+    image counts as often as it comes.
     """
 
     full_state_update = False
@@ -98,9 +98,9 @@ class RealAccuracy(Metric):
         return {k: Proportion(hits, int(self.n)) for k, hits in zip(self.top_k, self.hits.tolist(), strict=True)}
 
     def compute(self) -> dict[str, torch.Tensor]:
-        """ReaL accuracy at each k over all processes, NaN where no image has a valid class; and the number of images."""
+        """ReaL accuracy at each k over all processes, NaN where no image has a valid class; and how many images have."""
         counts = self.counts()
-        nan = float("nan")
+        nan, dtype = float("nan"), torch.float32 if self.device.type == "mps" else torch.float64  # Metal has no float64
         values = {f"real_top{k}": nan if part.value is None else part.value for k, part in counts.items()}
         n = torch.tensor(counts[self.top_k[0]].n, device=self.device)
-        return {k: torch.tensor(v, dtype=torch.float64, device=self.device) for k, v in values.items()} | {"real_n": n}
+        return {k: torch.tensor(v, dtype=dtype, device=self.device) for k, v in values.items()} | {"real_n": n}

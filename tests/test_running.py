@@ -1,5 +1,6 @@
 """Batches in any order, however cut and however often they come, give the counts of `evaluate`."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -113,11 +114,51 @@ def test_a_nan_is_refused_whatever_its_sign_and_also_where_no_class_is_valid(dty
     for target in ([[0]], [[-1]]):
         with pytest.raises(DataError, match="a score is NaN"):
             metric.update(scores, np.array(target))
+    with pytest.raises(DataError, match="a score is NaN"):  # though no other class is before it
+        metric.update(scores[:, 2:], np.array([[1]]))
+
+
+@pytest.mark.parametrize("form", [np.array, lambda names: np.array(names, object)])
+def test_names_may_stand_in_an_array(form: Any) -> None:
+    metric = RealAccuracy([1], labels=LABELS)
+    metric.update(np.eye(3)[[2, 0]], form(["b.png", "a.png"]))
+    assert metric.compute() == {"real_top1": 0.5, "real_n": 2}
+
+
+def test_multi_hot_may_be_bfloat16_and_numbers_may_not(needs: Callable[[str], None]) -> None:
+    needs("torch")
+    import torch
+
+    metric = RealAccuracy([1])
+    metric.update(np.eye(3)[[2, 0]], torch.eye(3).bfloat16()[[2, 1]])
+    assert metric.compute() == {"real_top1": 0.5, "real_n": 2}
+    with pytest.raises(DataError, match="neither multi-hot nor ids"):
+        metric.update(TWO, torch.zeros(2, 1).bfloat16())
+    with pytest.raises(DataError, match="the target names no images"):
+        RealAccuracy([1], labels=LABELS, images=["a.png"]).update(TWO, torch.zeros(2).bfloat16())
 
 
 LABELS = LabelSets.from_lists(["a.png", "b.png"], [[1], [2]])
 TWO = np.zeros((2, 3), np.float32)
+NO_NAMES = (
+    "the target names no images\n"
+    "  allowed: names, or integers of shape (images,)\n"
+    "  found:   {}\n"
+    "  to mend: valid classes are already known from the labels: leave labels out to give them with every batch"
+)
 BAD_BATCHES = {
+    "names that are no strings": ({"labels": LABELS}, TWO, ["a.png", None], NO_NAMES.format("object (2,)")),
+    "one name": ({"labels": LABELS}, TWO, "a.png", NO_NAMES.format("<U5 ()")),
+    "nothing": ({"labels": LABELS}, TWO, None, NO_NAMES.format("object ()")),
+    "one class": (
+        {},
+        TWO,
+        1,
+        "the target is neither multi-hot nor ids padded with -1\n"
+        "  allowed: 0 or 1 of shape (images, 3), or integers of shape (images, most classes of an image)\n"
+        "  found:   int64 ()\n"
+        "  to mend: the label of one class that a folder reader gives is not the set of valid classes",
+    ),
     "numbers that mean nothing": (
         {"labels": LABELS},
         TWO,
@@ -141,10 +182,7 @@ BAD_BATCHES = {
         {"labels": LABELS},
         TWO,
         np.zeros((2, 3)),
-        "the target names no images\n"
-        "  allowed: names, or integers of shape (images,)\n"
-        "  found:   float64 (2, 3)\n"
-        "  to mend: valid classes are already known from the labels: leave labels out to give them with every batch",
+        NO_NAMES.format("float64 (2, 3)"),
     ),
     "fewer images": (
         {"labels": LABELS},
@@ -189,6 +227,14 @@ BAD_METRICS = {
     "images alone": (
         {"images": ["a.png"]},
         "images are given, and no labels to join them with\n  to mend: labels=reassess.load_labels()",
+    ),
+    "the name of labels": (
+        {"labels": "imagenet-real"},
+        "these are no label sets\n  allowed: LabelSets\n  found:   str\n  to mend: labels=reassess.load_labels(...)",
+    ),
+    "names that are no strings": (
+        {"labels": LABELS, "images": ["a.png", ("b.png", 0)]},
+        "the name of an image is no string\n  found:   ('b.png', 0)\n  to mend: give file names as str",
     ),
     "no k": ({"top_k": []}, "topk holds no whole numbers\n  allowed: such as (1, 5)\n  found:   []"),
     "k of 0": ({"top_k": [0]}, "k is out of range\n  allowed: 1 or more\n  found:   0"),

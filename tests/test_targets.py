@@ -37,6 +37,11 @@ def test_padded_ids_and_back(lists: list[list[int]], width: int) -> None:
     assert read(padded_ids(labels_of(lists), rows)[:, ::-1].astype(np.int32), 13) == [ids[::-1] for ids in lists]
 
 
+@pytest.mark.parametrize("dtype", ["u1", "u8", "i1", ">i4"])
+def test_ids_of_any_type_come_as_one(dtype: str) -> None:
+    assert read_targets(np.array([[2, 0]], dtype), 3)[2].dtype == np.int64
+
+
 def test_rows_may_be_in_any_order_and_repeat() -> None:
     labels = labels_of([[2, 0], [], [1]])
     assert read(padded_ids(labels, np.array([2, 0, 0, 1])), 3) == [[1], [0, 2], [0, 2], []]

@@ -127,7 +127,7 @@ def _rank_in(row, target):  # type: ignore[no-untyped-def]
     for j in range(row.size):
         above += np.int32(row[j] > value)
         below += np.int32(row[j] < value)
-    if above + below < row.size - 1:  # ties, or a NaN, which is neither above nor below nor level
+    if above + below < row.size - 1 or value != value:  # ties, or a NaN: neither above nor below nor level
         level = np.int32(0)
         for j in range(row.size):
             level += np.int32(row[j] == value)

@@ -77,7 +77,14 @@ def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
     >>> image_keys(["cats/tom.jpg"], "stem")
     ('tom',)
     """
-    return _keys(tuple(names), match)
+    try:
+        return _keys(tuple(names), match)
+    except TypeError as error:
+        raise DataError(
+            "the name of an image is no string",
+            found=next(repr(name) for name in names if not isinstance(name, str)),
+            mend="give file names as str",
+        ) from error
 
 
 @lru_cache(maxsize=8)  # the labels, the scores and the experts are joined with every model

@@ -75,10 +75,12 @@ class Roster:
         DataError
             An image is not among those of the roster, or positions are given and no list of names says what they mean.
         """
-        if not len(target) or isinstance(target[0], str):
+        if isinstance(target, list | tuple) and all(isinstance(name, str) for name in target):
             return self._named(target)
-        numbers, _ = as_array(target)
-        if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+        numbers, are_bits = as_array(target)
+        if numbers.ndim == 1 and all(isinstance(name, str) for name in numbers):
+            return self._named(numbers)
+        if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
                 "the target names no images",
                 allowed="names, or integers of shape (images,)",

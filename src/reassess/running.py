@@ -10,7 +10,7 @@ from reassess.accuracy import best_ranks_of_scores, check_topk, count_hits
 from reassess.errors import DataError
 from reassess.intervals import Proportion
 from reassess.labels import LabelSets
-from reassess.predictions import Predictions
+from reassess.predictions import Predictions, as_floats
 from reassess.roster import NOT_SEEN, Roster
 from reassess.targets import read_targets
 from reassess.tensors import as_array
@@ -114,6 +114,13 @@ class RealAccuracy:
 def roster_for(labels: LabelSets | None, images: Sequence[str] | None, *, ignore_unknown: bool) -> Roster | None:
     """The images that `RealAccuracy` joins by name; None where every batch brings its valid classes."""
     if labels is not None:
+        if not isinstance(labels, LabelSets):
+            raise DataError(
+                "these are no label sets",
+                allowed="LabelSets",
+                found=type(labels).__name__,
+                mend="labels=reassess.load_labels(...)",
+            )
         return Roster.of(labels, images, ignore_unknown=ignore_unknown)
     if images is not None:
         raise DataError("images are given, and no labels to join them with", mend="labels=reassess.load_labels()")
@@ -135,10 +142,11 @@ def rank_batch(
     check_topk(top_k, predictions.depth)
     if roster is not None:
         return roster.rank(predictions, target)
-    given, _ = as_array(target)
-    if len(given) != len(predictions):
+    given, are_bits = as_array(target)
+    starts, ends, classes = read_targets(as_floats(given) if are_bits else given, predictions.depth)
+    if len(starts) != len(predictions):
         raise DataError(
-            "not one target a row of scores", allowed=f"{len(predictions):,} rows", found=f"{len(given):,} rows"
+            "not one target a row of scores", allowed=f"{len(predictions):,} rows", found=f"{len(starts):,} rows"
         )
-    ranks = best_ranks_of_scores(predictions, *read_targets(given, predictions.depth))
+    ranks = best_ranks_of_scores(predictions, starts, ends, classes)
     return None, ranks[ranks >= 0]

@@ -141,7 +141,7 @@ def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints, In
     else:
         _check_range(target, outputs)
         rows, columns = np.nonzero(target != PADDING)
-        classes = target[rows, columns]
+        classes = target[rows, columns].astype(np.int64)
         _refuse_repeated(target, rows, classes, outputs)
     ends = np.cumsum(np.bincount(rows, minlength=len(target)))
     return np.concatenate([[0], ends[:-1]])[: len(ends)], ends, classes

@@ -98,7 +98,7 @@ class RealAccuracy(Metric):
         return {k: Proportion(hits, int(self.n)) for k, hits in zip(self.top_k, self.hits.tolist(), strict=True)}
 
     def compute(self) -> dict[str, torch.Tensor]:
-        """ReaL accuracy at each k over all processes, NaN where no image has a valid class; and how many images have."""
+        """ReaL accuracy at each k over all processes, NaN where no image has a valid class; and how many have one."""
         counts = self.counts()
         nan, dtype = float("nan"), torch.float32 if self.device.type == "mps" else torch.float64  # Metal has no float64
         values = {f"real_top{k}": nan if part.value is None else part.value for k, part in counts.items()}

@@ -6,9 +6,10 @@ import pytest
 from reassess.comparison import compare
 from reassess.labelling_bias import labelling_biases
 from reassess.report.charts import CHARTS
-from reassess.report.content import Section, sections
+from reassess.report.content import sections
 from reassess.report.explorers import explorers
 from reassess.report.findings import Findings, short_names
+from reassess.report.section import Section
 from reassess.taxonomy import ERROR_KINDS, taxonomies
 from tests.report.cases import findings, leaderboard
 

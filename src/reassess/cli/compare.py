@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from reassess.aggregation import calibrated_recipe
 from reassess.cli.common import Call, call_options, tracked
 from reassess.cli.compare_tables import Compared, print_compared, to_json
 from reassess.cli.inputs import (
@@ -20,11 +19,11 @@ from reassess.cli.inputs import (
     load_predictions,
     prediction_options,
 )
-from reassess.cli.rated import Rated, load_rated, votes_option, why
+from reassess.cli.rated import Rated, load_rated, relabelling, votes_option
 from reassess.co_occurrence import co_occurrence
 from reassess.comparison import NO_ORIGINAL
 from reassess.comparison import compare as compare_two
-from reassess.errors import DataError, at
+from reassess.errors import at
 from reassess.evaluation import examine
 from reassess.formats.disagreements import write_disagreements
 from reassess.formats.files import check_output, suffix_of
@@ -34,8 +33,6 @@ from reassess.model_or_label import Preference, preferences
 from reassess.outcomes import Outcomes
 from reassess.panel import Panel, panel
 from reassess.ranking import Ranking, rank_models
-from reassess.recipe import REAL
-from reassess.relabelling import relabel
 from reassess.uncertainty import LabelUncertainty, label_uncertainty
 
 __all__ = ["compare"]
@@ -170,18 +167,9 @@ def _unsure(
         return rated
     if not models.scored.any():
         return "no image is scored"
-    try:
-        again = relabel(
-            judges.labels,
-            rated.votes,
-            rated.experts,
-            rated.rater_golden,
-            judges.original,
-            threshold=threshold,
-            recipes=[REAL, calibrated_recipe(rated.experts)],
-        )
-    except DataError as error:
-        return why(error)
+    again = relabelling(judges, rated, threshold)
+    if isinstance(again, str):
+        return again
     return label_uncertainty(
         models, again, replicates=replicates, seed=seed, track=lambda items: tracked(call, items, "resampling raters")
     )

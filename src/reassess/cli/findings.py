@@ -21,7 +21,7 @@ from reassess.cli.inputs import (
     load_predictions,
     prediction_options,
 )
-from reassess.cli.rated import Rated, load_rated, votes_option, why
+from reassess.cli.rated import Rated, load_rated, relabelling, votes_option, why
 from reassess.curves import precision_recall
 from reassess.errors import DataError, at
 from reassess.evaluation import examine, summarize
@@ -49,7 +49,7 @@ def findings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what is read."""
     options = (
         judge_options,
-        votes_option("model or label, and the gallery."),
+        votes_option("how sure the labels are, model or label, mistakes to look at."),
         golden_options,
         click.option(
             "--threshold",
@@ -57,7 +57,7 @@ def findings_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default=0.8,
             show_default=True,
             metavar="T",
-            help="At which the label sets were cut from the scores: marked on their curve.",
+            help="At which the label sets were cut from the scores.",
         ),
         click.option(
             "--leaderboard",
@@ -119,6 +119,7 @@ def load_findings(
         votes=None if isinstance(rated, str) else rated.votes,
         experts=experts,
         raters=None if isinstance(rated, str) else rated.alone,
+        again=rated if isinstance(rated, str) else relabelling(judges, rated, threshold),
         curves=_curves(call, judges, rated, experts, threshold),
         board=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else _NO_BOARD,
         collapsed=_collapsed(call, judges, collapsed),

@@ -12,11 +12,12 @@ from reassess.cli.inputs import Judges, load_golden, optional_file
 from reassess.errors import DataError
 from reassess.loading import load_votes
 from reassess.names import are_validation_images
-from reassess.recipe import real_scores
+from reassess.recipe import REAL, real_scores
+from reassess.relabelling import Relabelling, relabel
 from reassess.scores import Scores
 from reassess.votes import Votes
 
-__all__ = ["Rated", "load_rated", "votes_option", "why"]
+__all__ = ["Rated", "load_rated", "relabelling", "votes_option", "why"]
 
 _VOTES = "imagenet-real-raters"
 
@@ -53,6 +54,16 @@ def load_rated(
     try:
         said = golden_part(cast, experts) if said is cast else said
         return Rated(cast, experts, said, real_scores(cast, experts, said, None, recipe=calibrated_recipe(experts)))
+    except DataError as error:
+        return why(error)
+
+
+def relabelling(judges: Judges, rated: Rated, threshold: float) -> Relabelling | str:
+    """How the label sets follow from the votes at a threshold, or why that is not known."""
+    recipes = [REAL, calibrated_recipe(rated.experts)]
+    votes = rated.votes, rated.experts, rated.rater_golden
+    try:
+        return relabel(judges.labels, *votes, judges.original, threshold=threshold, recipes=recipes)
     except DataError as error:
         return why(error)
 

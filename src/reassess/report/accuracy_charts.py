@@ -9,13 +9,14 @@ from reassess.report.chart import Chart, cells, interval_chart, mark, percent, p
 from reassess.report.findings import Findings
 from reassess.report.interval_figure import Intervals, Mark
 from reassess.report.leaderboard_figure import leaderboard_on
-from reassess.report.look import SERIES, SQUARE
+from reassess.report.look import LONGEST, SERIES, SQUARE, shortened
 from reassess.report.scatter_figure import Spot, scatter_on
 from reassess.report.tables import COUNT, P_VALUE, PERCENT, POINTS, TEXT, Cell
 from reassess.tally import BySize
 
 __all__ = ["difference_chart", "label_count_chart", "leaderboard_chart", "scatter_chart"]
 
+_LESS = " less "
 _FEW = 100  # images: the chart does not show fewer apart
 _Sizes = Mapping[int, BySize]
 
@@ -53,7 +54,8 @@ def difference_chart(found: Findings) -> Chart | str:
                 only = part.only_a, part.only_b, part.n
                 difference = percent(part.difference), percents(part.interval), part.p_value
                 rows.append([pair.a, pair.b, name, *difference, *only])
-    groups = [f"{pair.a} less {pair.b}" for pair in found.pairs]
+    half = (LONGEST - len(_LESS)) // 2
+    groups = [f"{shortened(pair.a, half)}{_LESS}{shortened(pair.b, half)}" for pair in found.pairs]
     shown = {name: marks for name, marks in series.items() if any(marks)}
     axis = "difference in top-1 accuracy, points"
     columns = {"a": TEXT, "b": TEXT, "labels": TEXT, "a - b, points": POINTS, "95 %": POINTS, "McNemar p": P_VALUE}

@@ -21,10 +21,12 @@ from reassess.operating_points import MeasuredCurve
 from reassess.panel import Panel
 from reassess.placement import Placement, place
 from reassess.ranking import Ranking, rank_models
+from reassess.relabelling import Relabelling
 from reassess.scores import Scores
 from reassess.tally import Evaluation
 from reassess.taxonomy import Taxonomy, taxonomies
 from reassess.trends import Trend, trend
+from reassess.uncertainty import LabelUncertainty, label_uncertainty
 from reassess.votes import Votes
 
 __all__ = ["Findings", "short_names"]
@@ -49,6 +51,8 @@ class Findings:
         What the models are judged by.
     votes, experts, raters
         The raters' votes, the experts' answers, and what the raters alone make of the votes.
+    again
+        How the labels follow from the votes.
     curves
         Precision and recall of the scores; and of the same made again without the image that is judged.
     board
@@ -66,6 +70,7 @@ class Findings:
     votes: Votes | None = None
     experts: Votes | None = None
     raters: Scores | None = None
+    again: Relabelling | str = "no votes are at hand"
     curves: tuple[MeasuredCurve, ...] | str = "no golden answers are at hand"
     board: Leaderboard | str = "no leaderboard was given"
     collapsed: npt.NDArray[np.integer] | None = None
@@ -101,6 +106,13 @@ class Findings:
         if len(self.models) > _EVERY_PAIR:
             return self.ranking.neighbours
         return tuple(compare(self.panel, a, b) for a, b in combinations(self.ranking.models, 2))
+
+    @cached_property
+    def unsure(self) -> LabelUncertainty | str:
+        """What is left of the accuracies if the raters too are drawn anew."""
+        if isinstance(self.again, str):
+            return self.again
+        return label_uncertainty(self.panel, self.again) if self.panel.scored.any() else _NONE_SCORED
 
     @cached_property
     def taxonomies(self) -> tuple[Taxonomy, ...]:

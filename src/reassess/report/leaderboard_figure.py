@@ -8,6 +8,7 @@ import numpy as np
 
 from reassess.placement import Placement
 from reassess.report.figures import Drawing, along, save_figure
+from reassess.report.look import shortened
 from reassess.trends import Line, Trend
 
 __all__ = ["draw_leaderboard", "draw_levels", "frame_accuracies", "leaderboard_on"]
@@ -101,7 +102,7 @@ def _draw_placement(drawing: Drawing, placement: Placement, brief: bool) -> None
     drawing.axes.plot(*at.T, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
     drawing.drawn.append(at)
     rank = f"rank {placement.real_rank:,} of {placement.of:,}"
-    text = f"{entry}\n{rank}" if brief else f"{entry}\nReaL {entry.real:.2f} %, {rank}"
+    text = f"{shortened(str(entry))}\n{rank}" if brief else f"{entry}\nReaL {entry.real:.2f} %, {rank}"
     if (expected := placement.expected) is not None and not brief:
         text += f"\n{abs(expected.residual):.2f} {expected.side} the line of the {expected.rows:,} nearest"
     drawing.name(text, at, color="#a00000", fontweight="bold")

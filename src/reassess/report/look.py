@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-__all__ = ["GRID", "INK", "KINDS", "MUTED", "SERIES", "SQUARE", "WIDTH", "Series", "shortened"]
+__all__ = ["GRID", "INK", "KINDS", "LONGEST", "MUTED", "SERIES", "SQUARE", "WIDTH", "Series", "shortened"]
 
 WIDTH = 4.7  # inches: at 9 points, text stays legible on a screen of 360 pixels
 SQUARE = (WIDTH, 4.3)
 INK, MUTED, GRID = "#222222", "#666666", "#e4e4e4"
-_LONGEST = 44  # letters that fit into the width
+LONGEST = 44  # letters that fit into the width
 
 
 class Series(NamedTuple):
@@ -29,10 +29,10 @@ SERIES = (
 KINDS = ("#14406b", "#c9a227", "#5b8fbf", "#8c2d19", "#d9d9d9", "#6e6e6e")
 
 
-def shortened(text: str) -> str:
-    """A text that fits into a chart; the table beside it has all of it.
+def shortened(text: str, letters: int = LONGEST) -> str:
+    """A text that fits into a chart: its beginning and its end; the table beside it has all of it.
 
-    >>> shortened("a/very/long/folder/of/models/" + "resnet50 " * 3)
-    'a/very/long/folder/of/models/resnet50 resnet…'
+    >>> shortened("vit_large_patch16_384.augreg_in21k_ft_in1k", 20)
+    'vit_large_…21k_ft_in1k'
     """
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+    return text if len(text) <= letters else f"{text[: letters // 2]}…{text[-(letters // 2) :]}"

@@ -3,6 +3,7 @@
 from reassess.report.chart import Chart, cells, interval_chart, mark, percent, percents, stack_chart, table
 from reassess.report.findings import Findings
 from reassess.report.interval_figure import Intervals
+from reassess.report.look import LONGEST, shortened
 from reassess.report.stack_figure import Stacks
 from reassess.report.tables import COUNT, P_VALUE, PERCENT, TEXT
 from reassess.taxonomy import ERROR_KINDS
@@ -18,6 +19,7 @@ KINDS_IN_WORDS = {
     "remaining": "the rest",
 }
 _SHARE = ".1f"
+_HALF = LONGEST // 2
 
 
 def taxonomy_chart(found: Findings) -> Chart:
@@ -50,7 +52,7 @@ def preference_chart(found: Findings) -> Chart | str:
                 counts = part.images, share.n, verdicts.model, verdicts.tied, verdicts.label
                 rows.append([one.model, classes, judge, *counts, percent(share.value), percents(share.interval)])
                 if classes == "all":
-                    bars[f"{one.model}, by {judge}"] = verdicts
+                    bars[f"{shortened(one.model, _HALF)}, by {judge}"] = verdicts
     parts = {
         "the model's class": [verdicts.model for verdicts in bars.values()],
         "both alike": [verdicts.tied for verdicts in bars.values()],
@@ -72,7 +74,7 @@ def bias_chart(found: Findings) -> Chart | str:
         [one.model, *cells(one.original_chosen), chance, one.p_value]
         for one, chance in zip(found.biases, chances, strict=True)
     ]
-    groups = [f"{one.model}: {one.original_chosen.n:,} images" for one in found.biases]
+    groups = [f"{shortened(one.model, _HALF)}: {one.original_chosen.n:,} images" for one in found.biases]
     columns = {"model": TEXT, "original label chosen, %": PERCENT, "95 %": PERCENT, "chosen": COUNT, "images": COUNT}
     numbers = table(
         "labelling-bias",

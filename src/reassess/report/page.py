@@ -10,10 +10,10 @@ from typing import Any
 from reassess.classes import Classes
 from reassess.errors import MissingPackageError
 from reassess.report.chart import Chart
-from reassess.report.content import Section
 from reassess.report.explorers import Explorer
 from reassess.report.gallery import Card, Choice
 from reassess.report.inline import inline_figure, palette
+from reassess.report.section import Section
 from reassess.report.tables import Table
 from reassess.report.thumbnails import Thumbnails
 from reassess.sheet import Sheet

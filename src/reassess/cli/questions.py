@@ -60,7 +60,7 @@ def questions(
     ignore_unknown: bool,
     **reading: Any,
 ) -> None:
-    """Ask what was never asked.
+    """List the predicted pairs that nobody was asked about.
 
     Each FILE holds one model's predictions, as for evaluate. OUT lists the predicted classes that are in no label set
     and that no rater was asked about: what most models predict comes first. --scores holds the pairs that were rated.

@@ -1,5 +1,8 @@
 """Draw the pictures of the README and the docs from the real data: python docs/pictures.py."""
 
+import contextlib
+import re
+import tempfile
 from pathlib import Path
 
 import matplotlib
@@ -52,9 +55,20 @@ def leaderboard() -> None:
     assert drawn == 0
 
 
+def differences() -> None:
+    """Differences between three models made up for docs/report.md, by the code of that page."""
+    (code,) = re.findall(r"^```python\n(.*?)^```$", (FOLDER / "report.md").read_text(), re.MULTILINE | re.DOTALL)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        exec(compile(code, "report.md", "exec"), {})
+        models = ["any-valid.npz", "fitted.npz", "clumsy.npz"]
+        drawn = main(["plot", "differences", *models, "-o", str(FOLDER / "differences.svg"), "--force", "--quiet"])
+    assert drawn == 0
+
+
 if __name__ == "__main__":
     plt.rcParams["svg.hashsalt"] = "reassess"
     plt.rcParams["font.family"] = "sans-serif"
     what_became()
     curve()
     leaderboard()
+    differences()

@@ -65,11 +65,10 @@ def report(
     call.keep_inputs(output)
     with writing(output, force=call.force) as temporary:
         temporary.write_text(html, encoding="utf-8", newline="\n")
-    size = output.stat().st_size
     if call.json:
-        call.print_document("report", _to_json(found, output, size, gallery))
+        call.print_document("report", _to_json(found, output, gallery))
     else:
-        _print(call, found, output, size, gallery)
+        _print(call, found, output, gallery)
 
 
 def _gallery(found: Findings, images: Path, mistakes: int, seed: int, match: Match) -> Gallery:
@@ -106,24 +105,24 @@ def _counts(gallery: Gallery) -> dict[str, int]:
     }
 
 
-def _to_json(found: Findings, output: Path, size: int, gallery: Gallery | None) -> dict[str, Any]:
+def _to_json(found: Findings, output: Path, gallery: Gallery | None) -> dict[str, Any]:
     return {
         "output": str(output),
-        "bytes": size,
+        "bytes": output.stat().st_size,
         "models": [{"name": name, "file": found.files[name]} for name in found.models],
         "gallery": None if gallery is None else _counts(gallery),
         **({} if gallery is not None else {"gallery_reason": "no folder of images was given"}),
     }
 
 
-def _print(call: Call, found: Findings, output: Path, size: int, gallery: Gallery | None) -> None:
+def _print(call: Call, found: Findings, output: Path, gallery: Gallery | None) -> None:
     rows = []
     for name, result in found.evaluations.items():
         parts = (result.real.get(1), (result.original or {}).get(1))
         values = [None if part is None or part.value is None else f"{100 * part.value:.2f}" for part in parts]
         rows.append([name, *values])
     print_table(["model", "ReaL top-1 %", "original top-1 %"], rows)
-    call.note(f"{output}: {size / 1000:,.0f} kB, {len(rows):,} model{'s' if len(rows) > 1 else ''} on one page")
+    call.note(f"{output}: {len(rows):,} model{'s' if len(rows) > 1 else ''} on one page")
     if gallery is None:
         call.note("mistakes are not shown: no folder of images was given (--images DIR)")
         return

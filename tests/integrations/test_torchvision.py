@@ -434,9 +434,9 @@ def test_only_the_validation_images_have_such_labels(tv, archive):
     )
 
 
-@pytest.mark.parametrize("given", ["reel", [], ["real", "reel"]])
+@pytest.mark.parametrize("given", ["reel", [], ["real", "reel"], None, [["real"]]])
 def test_target_types_have_names(tv, archive, given):
-    found = [given] if isinstance(given, str) else given
+    found = given if isinstance(given, list) else [given]
     assert said(lambda: tv.ImageNetReaL(archive, target_type=given)) == (
         f"no such target type\n  allowed: real, original, scores, or a list of them\n  found:   {found}"
     )
@@ -476,8 +476,14 @@ def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(tv, tmp_path, m
         (lambda data: data[:1000], "unexpected end of data"),
         (gzip.compress, "invalid header"),
         (lambda data: data[:0], "empty file"),
+        (lambda data: data.rstrip(b"\0")[: 512 * 6], "no end of the archive, and no image, at byte 3,072"),
+        (lambda data: data[: 512 * 6 + 100], "no end of the archive, and no image, at byte 3,072"),
+        (
+            lambda data: data[: 512 * 6] + b"?" * 512 + data[512 * 7 :],
+            "no end of the archive, and no image, at byte 3,072",
+        ),
     ],
-    ids=["cut off", "compressed", "empty"],
+    ids=["cut off", "compressed", "empty", "cut between images", "cut in a header", "a spoilt header"],
 )
 def test_an_archive_that_cannot_be_read_is_an_error(tv, tmp_path, change, found):
     path = pack(tmp_path / "ILSVRC2012_img_val.tar", {name(i): picture(i) for i in VALID})
@@ -488,6 +494,16 @@ def test_an_archive_that_cannot_be_read_is_an_error(tv, tmp_path, change, found)
         "  allowed: a tar that is complete and not compressed\n"
         f"  found:   {found}\n"
         "  to mend: decompress it, or get it again"
+    )
+
+
+def test_a_root_that_cannot_be_looked_at_is_an_error(tv):
+    root = "n" * 300
+    assert said(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
+        "a folder cannot be read\n"
+        f"  where:   {root}/val\n"
+        "  found:   File name too long\n"
+        "  to mend: check its path and permissions"
     )
 
 

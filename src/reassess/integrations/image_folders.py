@@ -1,7 +1,8 @@
 """Where ImageNet's validation images lie: in class folders, in one folder, or in the archive as it is published."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,23 +74,30 @@ def find_images(root: Path, is_image: Callable[[str], bool]) -> FolderImages | T
 
 
 def _images_at(place: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | None:
-    if place.is_dir():
+    with _reading(place):
+        is_folder, is_file = place.is_dir(), place.is_file()
+    if is_folder:
         return FolderImages.listed(place, is_image)
-    return TarImages.indexed(place, is_image) if place.is_file() else None
+    return TarImages.indexed(place, is_image) if is_file else None
 
 
 def _entries(folder: Path) -> tuple[list[str], list[str]]:
     """Names of the folders and of the files in a folder."""
     names: tuple[list[str], list[str]] = ([], [])
+    with _reading(folder), os.scandir(folder) as entries:
+        for entry in entries:
+            names[not entry.is_dir()].append(entry.name)
+    return names
+
+
+@contextmanager
+def _reading(place: Path) -> Iterator[None]:
     try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                names[not entry.is_dir()].append(entry.name)
+        yield
     except OSError as error:
         raise DataError(
-            "a folder cannot be read", where=folder, found=error.strerror, mend="check its permissions"
+            "a folder cannot be read", where=place, found=error.strerror, mend="check its path and permissions"
         ) from error
-    return names
 
 
 def _refuse_duplicates(place: Path, paths: Sequence[str]) -> None:

@@ -44,8 +44,11 @@ class TarImages:
             The file is no uncompressed tar, or is cut off.
         """
         try:
-            with tarfile.open(place, "r:") as archive:
+            with place.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
                 members = [(one.name, one.offset_data, one.size) for one in archive if one.isfile()]
+                file.seek(archive.offset)
+                if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # tarfile stops there in silence
+                    raise tarfile.ReadError(f"no end of the archive, and no image, at byte {archive.offset:,}")
         except (tarfile.TarError, OSError) as error:
             raise DataError(
                 "the archive cannot be read",

@@ -127,7 +127,7 @@ class ImageNetReaL(VisionDataset):
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.split = split
-        self.target_type = [target_type] if isinstance(target_type, str) else list(target_type)
+        self.target_type = list(target_type) if isinstance(target_type, list | tuple) else [target_type]
         self.encoding = encoding
         self.loader = loader
         self._check_options()
@@ -175,7 +175,7 @@ class ImageNetReaL(VisionDataset):
                 found=f"split={self.split!r}",
                 mend="to train on the images that were kept: CleanTraining(ImageFolder(...))",
             )
-        if not self.target_type or not set(self.target_type) <= set(_TARGET_TYPES):
+        if not self.target_type or not all(kind in _TARGET_TYPES for kind in self.target_type):
             allowed = f"{', '.join(_TARGET_TYPES)}, or a list of them"
             raise DataError("no such target type", allowed=allowed, found=self.target_type)
         if self.encoding not in _ENCODINGS:

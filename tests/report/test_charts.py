@@ -132,3 +132,14 @@ def test_a_leaderboard_of_one_row_is_drawn(tmp_path: Path) -> None:
     chart = CHARTS["leaderboard"](findings("one", board=Leaderboard(leaderboard().entries[:1])))
     save_figure(tmp_path / "f.svg", chart.draw, title=chart.title, size=chart.size)
     assert chart.table.rows[0][-1] is None
+
+
+def test_of_many_models_the_first_are_drawn_and_the_numbers_hold_all() -> None:
+    many = findings(*(f"m{i:02d}" for i in range(15)))
+    for kind in ("differences", "taxonomy", "labelling-bias", "model-or-label", "label-count", "scatter"):
+        chart = CHARTS[kind](many)
+        assert isinstance(chart, Chart)
+        assert chart.note.endswith(("hold all.", "name all."))
+        assert CHARTS[kind](FOUND).note == ""
+        models = {row[0] for row in chart.table.rows} | {row[1] for row in chart.table.rows}
+        assert models >= set(many.models)

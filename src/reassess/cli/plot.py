@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, say
+from reassess.cli.common import Call, call_options
 from reassess.cli.findings import findings_options, load_findings
 from reassess.cli.inputs import FILE
 from reassess.errors import DataError
@@ -38,5 +38,7 @@ def plot(call: Call, kind: str, files: tuple[Path, ...], output: Path, **reading
         table = chart.table
         results = {"output": str(output), "kind": kind, "title": chart.title}
         call.print_document("plot", results | {"columns": table.columns_in_full, "rows": table.rows_in_full})
-    elif not call.quiet:
-        say(f"{output}: {chart.title}")
+    else:
+        call.note(f"{output}: {chart.title}")
+        if chart.note:
+            call.note(chart.note)

@@ -5,12 +5,12 @@ from functools import partial
 
 from reassess.comparison import Paired
 from reassess.intervals import Proportion
-from reassess.report.chart import Chart, cells, interval_chart, mark, percent, percents, table
+from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, table
 from reassess.report.findings import Findings
 from reassess.report.interval_figure import Intervals, Mark
 from reassess.report.leaderboard_figure import leaderboard_on
-from reassess.report.look import LONGEST, SERIES, SQUARE, shortened
-from reassess.report.scatter_figure import Spot, scatter_on
+from reassess.report.look import LONGEST, MOST_DRAWN, SERIES, SQUARE, shortened
+from reassess.report.scatter_figure import MOST_NAMED, Spot, scatter_on
 from reassess.report.tables import COUNT, P_VALUE, PERCENT, POINTS, TEXT, Cell
 from reassess.tally import BySize
 
@@ -36,9 +36,9 @@ def scatter_chart(found: Findings) -> Chart | str:
     for labels in ("original", "ReaL"):
         columns |= {f"{labels} %": PERCENT, f"{labels} 95 %": PERCENT, f"{labels} hits": COUNT, f"{labels} n": COUNT}
     numbers = table("scatter", "ReaL accuracy over original accuracy", columns, rows)
-    return Chart(
-        numbers.key, numbers.title, partial(scatter_on, spots=spots, level=found.level_percent), SQUARE, numbers
-    )
+    note = "" if len(spots) <= MOST_NAMED else f"Named: the {MOST_NAMED} best; the numbers of the chart name all."
+    draw = partial(scatter_on, spots=spots, level=found.level_percent)
+    return Chart(numbers.key, numbers.title, draw, SQUARE, numbers, note)
 
 
 def difference_chart(found: Findings) -> Chart | str:
@@ -47,21 +47,23 @@ def difference_chart(found: Findings) -> Chart | str:
         return found.pairs
     rows = []
     series: dict[str, list[Mark | None]] = {"ReaL": [], "original": []}
-    for pair in found.pairs:
+    for i, pair in enumerate(found.pairs):
         for name, part in {"ReaL": pair.real, "original": pair.original}.items():
-            series[name].append(_difference(part))
+            if i < MOST_DRAWN:
+                series[name].append(_difference(part))
             if part is not None and part.n:
                 only = part.only_a, part.only_b, part.n
                 difference = percent(part.difference), percents(part.interval), part.p_value
                 rows.append([pair.a, pair.b, name, *difference, *only])
     half = (LONGEST - len(_LESS)) // 2
-    groups = [f"{shortened(pair.a, half)}{_LESS}{shortened(pair.b, half)}" for pair in found.pairs]
+    groups = [f"{shortened(pair.a, half)}{_LESS}{shortened(pair.b, half)}" for pair in found.pairs[:MOST_DRAWN]]
     shown = {name: marks for name, marks in series.items() if any(marks)}
     axis = "difference in top-1 accuracy, points"
     columns = {"a": TEXT, "b": TEXT, "labels": TEXT, "a - b, points": POINTS, "95 %": POINTS, "McNemar p": P_VALUE}
     columns |= {"only a right": COUNT, "only b right": COUNT, "images": COUNT}
     numbers = table("differences", "Differences between models, on the same images", columns, rows)
-    return interval_chart(Intervals(groups, shown, axis, POINTS, reference=(0.0, "no difference")), numbers)
+    intervals = Intervals(groups, shown, axis, POINTS, reference=(0.0, "no difference"))
+    return interval_chart(intervals, numbers, only_some(len(found.pairs), "pairs"))
 
 
 def _difference(part: Paired | None) -> Mark | None:
@@ -83,7 +85,8 @@ def label_count_chart(found: Findings) -> Chart | str:
     series = {model: [mark(_hits(parts, pool)) for pool in pools] for model, parts in shown.items()}
     columns = {"model": TEXT, "valid classes": COUNT, "ReaL top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
     numbers = table("label-count", "ReaL accuracy by number of valid classes", columns | {"images": COUNT}, rows)
-    return interval_chart(Intervals(groups, series, "ReaL top-1 accuracy, %", ".1f"), numbers)
+    note = only_some(len(counts), most=len(SERIES))
+    return interval_chart(Intervals(groups, series, "ReaL top-1 accuracy, %", ".1f"), numbers, note)
 
 
 def _hits(parts: _Sizes, sizes: Sequence[int]) -> Proportion:

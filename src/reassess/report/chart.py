@@ -7,37 +7,50 @@ from functools import partial
 from reassess.intervals import Proportion
 from reassess.report.figures import Draw, Size
 from reassess.report.interval_figure import Intervals, Mark, intervals_on, size_of_intervals
+from reassess.report.look import MOST_DRAWN
 from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
 from reassess.report.tables import Cell, Column, Interval, Table
 
-__all__ = ["Chart", "cells", "interval_chart", "mark", "percent", "percents", "stack_chart", "table"]
+__all__ = ["Chart", "cells", "interval_chart", "mark", "only_some", "percent", "percents", "stack_chart", "table"]
 
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """A chart: what it is called, how it is drawn, and its numbers."""
+    """A chart: what it is called, how it is drawn, its numbers, and what it leaves out, in words."""
 
     key: str
     title: str
     draw: Draw
     size: Size
     table: Table
+    note: str = ""
 
 
-def interval_chart(found: Intervals, numbers: Table) -> Chart:
+def interval_chart(found: Intervals, numbers: Table, note: str = "") -> Chart:
     """Values with intervals, called as their table is."""
     draw = partial(intervals_on, found=found)
-    return Chart(numbers.key, numbers.title, draw, size_of_intervals(found), numbers)
+    return Chart(numbers.key, numbers.title, draw, size_of_intervals(found), numbers, note)
 
 
-def stack_chart(found: Stacks, numbers: Table) -> Chart:
+def stack_chart(found: Stacks, numbers: Table, note: str = "") -> Chart:
     """Bars of parts, called as their table is."""
-    return Chart(numbers.key, numbers.title, partial(stacks_on, found=found), size_of_stacks(found), numbers)
+    return Chart(numbers.key, numbers.title, partial(stacks_on, found=found), size_of_stacks(found), numbers, note)
 
 
 def table(key: str, title: str, columns: dict[str, str], rows: Sequence[Sequence[Cell]]) -> Table:
     """A table whose columns are given as headings and forms."""
     return Table(key, title, tuple(Column(name, form) for name, form in columns.items()), rows)
+
+
+def only_some(all_of_them: int, what: str = "models", most: int = MOST_DRAWN) -> str:
+    """Say that a chart draws the first few only; nothing if it draws all.
+
+    >>> only_some(40)
+    'Drawn: the first 12 of 40 models; the numbers of the chart hold all.'
+    """
+    if all_of_them <= most:
+        return ""
+    return f"Drawn: the first {most} of {all_of_them:,} {what}; the numbers of the chart hold all."
 
 
 def percent(share: float | None) -> float | None:

@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
-__all__ = ["GRID", "INK", "KINDS", "LONGEST", "MUTED", "SERIES", "SQUARE", "WIDTH", "Series", "shortened"]
+__all__ = ["GRID", "INK", "KINDS", "LONGEST", "MOST_DRAWN", "MUTED", "SERIES", "SQUARE", "WIDTH", "Series", "shortened"]
 
 WIDTH = 4.7  # inches: at 9 points, text stays legible on a screen of 360 pixels
 SQUARE = (WIDTH, 4.3)
 INK, MUTED, GRID = "#222222", "#666666", "#e4e4e4"
+MOST_DRAWN = 12  # models, or pairs of them; the table beside a chart has all
 LONGEST = 44  # letters that fit into the width
 
 
@@ -33,6 +34,6 @@ def shortened(text: str, letters: int = LONGEST) -> str:
     """A text that fits into a chart: its beginning and its end; the table beside it has all of it.
 
     >>> shortened("vit_large_patch16_384.augreg_in21k_ft_in1k", 20)
-    'vit_large_…21k_ft_in1k'
+    'vit_large_…1k_ft_in1k'
     """
     return text if len(text) <= letters else f"{text[: letters // 2]}…{text[-(letters // 2) :]}"

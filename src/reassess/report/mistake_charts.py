@@ -1,11 +1,12 @@
 """Charts of what models say beside the labels: kinds of mistakes, model or label, fitting to the labelling."""
 
-from reassess.report.chart import Chart, cells, interval_chart, mark, percent, percents, stack_chart, table
+from reassess.model_or_label import Verdicts
+from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, stack_chart, table
 from reassess.report.findings import Findings
 from reassess.report.interval_figure import Intervals
-from reassess.report.look import LONGEST, shortened
+from reassess.report.look import LONGEST, MOST_DRAWN, shortened
 from reassess.report.stack_figure import Stacks
-from reassess.report.tables import COUNT, P_VALUE, PERCENT, TEXT
+from reassess.report.tables import COUNT, P_VALUE, PERCENT, TEXT, Cell
 from reassess.taxonomy import ERROR_KINDS
 
 __all__ = ["KINDS_IN_WORDS", "bias_chart", "preference_chart", "taxonomy_chart"]
@@ -32,17 +33,20 @@ def taxonomy_chart(found: Findings) -> Chart:
         for kind in known
         if (n := one.counts[kind]) is not None
     ]
-    parts = {KINDS_IN_WORDS[kind]: [one.counts[kind] or 0 for one in each] for kind in known}
+    drawn = each[:MOST_DRAWN]
+    parts = {KINDS_IN_WORDS[kind]: [one.counts[kind] or 0 for one in drawn] for kind in known}
     columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "of its mistakes, %": _SHARE}
     numbers = table("taxonomy", "Mistakes by kind", columns, rows)
-    return stack_chart(Stacks([one.model for one in each], parts, "mistakes, images"), numbers)
+    stacks = Stacks([one.model for one in drawn], parts, "mistakes, images")
+    return stack_chart(stacks, numbers, only_some(len(each)))
 
 
 def preference_chart(found: Findings) -> Chart | str:
     """Where a model disagrees with the original label: whose class the raters prefer."""
     if isinstance(found.preferences, str):
         return found.preferences
-    rows, bars = [], {}
+    rows: list[list[Cell]] = []
+    bars: dict[str, Verdicts] = {}
     for one in found.preferences:
         for classes, part in {"all": one.total, **one.by_group}.items():
             for judge, verdicts in {"the scores": part.by_scores, "the raters alone": part.by_raters}.items():
@@ -51,7 +55,7 @@ def preference_chart(found: Findings) -> Chart | str:
                 share = verdicts.preferred
                 counts = part.images, share.n, verdicts.model, verdicts.tied, verdicts.label
                 rows.append([one.model, classes, judge, *counts, percent(share.value), percents(share.interval)])
-                if classes == "all":
+                if classes == "all" and len(bars) < MOST_DRAWN:
                     bars[f"{shortened(one.model, _HALF)}, by {judge}"] = verdicts
     parts = {
         "the model's class": [verdicts.model for verdicts in bars.values()],
@@ -62,19 +66,18 @@ def preference_chart(found: Findings) -> Chart | str:
     columns |= {"for the model": COUNT, "both alike": COUNT, "for the label": COUNT}
     columns |= {"model's class preferred, %": _SHARE, "95 %": _SHARE}
     numbers = table("model-or-label", "Which class do the raters find more valid?", columns, rows)
-    return stack_chart(Stacks(list(bars), parts, "images on which model and original label disagree"), numbers)
+    stacks = Stacks(list(bars), parts, "images on which model and original label disagree")
+    note = only_some(sum(row[1] == "all" for row in rows), "comparisons")
+    return stack_chart(stacks, numbers, note)
 
 
 def bias_chart(found: Findings) -> Chart | str:
     """How often a model says the original label where other classes are valid too."""
     if isinstance(found.biases, str):
         return found.biases
-    chances = [percent(one.chance) for one in found.biases]
-    rows = [
-        [one.model, *cells(one.original_chosen), chance, one.p_value]
-        for one, chance in zip(found.biases, chances, strict=True)
-    ]
-    groups = [f"{shortened(one.model, _HALF)}: {one.original_chosen.n:,} images" for one in found.biases]
+    rows = [[one.model, *cells(one.original_chosen), percent(one.chance), one.p_value] for one in found.biases]
+    drawn = found.biases[:MOST_DRAWN]
+    groups = [f"{shortened(one.model, _HALF)}: {one.original_chosen.n:,} images" for one in drawn]
     columns = {"model": TEXT, "original label chosen, %": PERCENT, "95 %": PERCENT, "chosen": COUNT, "images": COUNT}
     numbers = table(
         "labelling-bias",
@@ -82,6 +85,10 @@ def bias_chart(found: Findings) -> Chart | str:
         columns | {"by chance, %": PERCENT, "p": P_VALUE},
         rows,
     )
-    marks = {"the model": [mark(one.original_chosen) for one in found.biases]}
-    axis, at_random = "original label chosen among the valid classes, %", (chances, "any valid class at random")
-    return interval_chart(Intervals(groups, marks, axis, _SHARE, chances=at_random), numbers)
+    marks = {"the model": [mark(one.original_chosen) for one in drawn]}
+    axis, at_random = (
+        "original label chosen among the valid classes, %",
+        ([percent(one.chance) for one in drawn], "any valid class at random"),
+    )
+    intervals = Intervals(groups, marks, axis, _SHARE, chances=at_random)
+    return interval_chart(intervals, numbers, only_some(len(found.biases)))

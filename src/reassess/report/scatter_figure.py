@@ -8,10 +8,12 @@ import numpy as np
 from reassess.report.figures import Drawing, along
 from reassess.report.interval_figure import Mark
 from reassess.report.leaderboard_figure import draw_levels, frame_accuracies
-from reassess.report.look import SERIES, shortened
+from reassess.report.look import MUTED, SERIES, Series, shortened
 
-__all__ = ["Spot", "scatter_on"]
+__all__ = ["MOST_NAMED", "Spot", "scatter_on"]
 
+MOST_NAMED = len(SERIES)
+_UNNAMED = Series(MUTED, ".")
 _SAMPLES = 24  # places along an interval that names should not cover
 
 
@@ -25,9 +27,9 @@ class Spot:
 
 
 def scatter_on(drawing: Drawing, spots: Sequence[Spot], level: float | None) -> None:
-    """Draw models by their accuracies, and the level of the original labels themselves, in percent."""
+    """Draw models by their accuracies, the first few with a name, and the level of the original labels themselves."""
     for i, spot in enumerate(spots):
-        style = SERIES[i % len(SERIES)]
+        style = SERIES[i] if i < MOST_NAMED else _UNNAMED
         at = np.array([[spot.original.value, spot.real.value]])
         for axis, part in enumerate((spot.original, spot.real)):
             ends = np.repeat(at, 2, axis=0)
@@ -35,6 +37,9 @@ def scatter_on(drawing: Drawing, spots: Sequence[Spot], level: float | None) -> 
             drawing.axes.plot(*ends.T, "-", color=style.colour, linewidth=1.2, zorder=4)
             drawing.drawn.append(along(ends, _SAMPLES))
         drawing.axes.plot(*at.T, style.marker, color=style.colour, markersize=6, markeredgecolor="white", zorder=5)
+        drawing.words.append(f"{spot.name}: original {spot.original.value:.2f}, ReaL {spot.real.value:.2f}")
+        if i >= MOST_NAMED:
+            continue
         text = f"{shortened(spot.name)}\n{spot.original.value:.2f}, ReaL {spot.real.value:.2f}"
         drawing.name(text, at, color=style.colour)
     frame_accuracies(drawing)

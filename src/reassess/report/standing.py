@@ -11,6 +11,8 @@ from reassess.report.tables import COUNT, P_VALUE, TEXT, Table
 
 __all__ = ["standing"]
 
+_MOST_VERDICTS = 5  # on neighbours
+
 
 def standing(found: Findings, chart: Chart | str) -> Section:
     """Verdicts, differences and ranks of several models."""
@@ -18,7 +20,10 @@ def standing(found: Findings, chart: Chart | str) -> Section:
     key, title = "comparison", "Which is better?"
     if isinstance(chart, str) or isinstance(ranking, str):
         return Section(key, title, notes=[f"Not shown: {chart}."])
-    words = [*(_verdict(pair, found) for pair in ranking.neighbours), *_gaps(found)]
+    words = [_verdict(pair, found) for pair in ranking.neighbours[:_MOST_VERDICTS]]
+    if (more := len(ranking.neighbours) - _MOST_VERDICTS) > 0:
+        words.append(f"{more:,} more neighbours: see the ranks.")
+    words += _gaps(found)
     notes = [
         f"On the {len(found.panel.images):,} images that all models have seen. Lines are 95 % percentile bootstrap "
         "intervals over images; one that holds 0 does not tell the two models apart. p is of McNemar's exact test."

@@ -202,6 +202,7 @@ def test_nothing_to_score_is_nan() -> None:
     for valid in (np.full((3, 2), -1), np.zeros((3, 0), np.int32), np.zeros((3, 6), bool)):
         metric = RealAccuracy()
         metric.update_state(valid, scores)
+        metric.update_state(valid[:0], scores[:0], sample_weight=np.zeros(0))
         assert np.isnan(float(metric.result()))
         assert metric.counts() == Proportion(0, 0)
 

@@ -220,6 +220,7 @@ ZEROS, IDS = np.zeros((3, 4), np.float32), np.array([[0], [1], [-1]])
         (ZEROS, IDS[:2], {}, "not one target a row of scores\n  allowed: 3 rows\n  found:   2 rows"),
         (ZEROS, IDS, {"mask": IDS > 0}, "not one mask a row of scores\n  allowed: shape (3,)\n  found:   shape (3, 1)"),
         (ZEROS.astype(np.int32), IDS, {}, NO_SCORES.format("int32 (3, 4)")),
+        (ZEROS.astype(np.int64), IDS, {}, NO_SCORES.format("int32 (3, 4)")),
         (ZEROS[0], IDS, {}, NO_SCORES.format("float32 (4,)")),
         (ZEROS[:, :0], IDS, {}, NO_SCORES.format("float32 (3, 0)")),
         (ZEROS, IDS, {"top_k": (5,)}, "k is out of range\n  allowed: 1 to 4, as many as the predictions hold for each "

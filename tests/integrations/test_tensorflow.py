@@ -157,6 +157,10 @@ def test_unknown_images_stop_the_iteration_counted_and_named(tf, module):
     assert said_in_iteration(tf, module.with_real_labels(images.batch(10), LABELS)) == (
         f"4 of 10 images are not in the label set; {known}; found: a.png, b.png, c.png; {mend}"
     )
+    no_utf8 = tf.data.Dataset.from_tensor_slices({"file_name": [b"\xff.png"]})
+    assert said_in_iteration(tf, module.with_real_labels(no_utf8, LABELS)) == (
+        f"1 of 1 images are not in the label set; {known}; found: \ufffd.png; {mend}"
+    )
 
 
 @pytest.mark.parametrize("encoding", ["ragged", "padded", "multi-hot"])
@@ -179,6 +183,12 @@ def test_labels_without_a_class_give_none(tf, module, label_sets):
     one = next(iter(module.with_real_labels(images, label_sets, encoding="padded", ignore_unknown=True)))
     assert one["real_label"].numpy().tolist() == [[-1]]
     assert one["real_label_rated"].numpy().tolist() == [len(label_sets) == 1]
+
+
+def test_what_is_no_dataset_is_refused(module):
+    assert message(lambda: module.with_real_labels([{"file_name": "a.png"}], LABELS)) == (
+        "this is no dataset of tf.data\n  allowed: a tf.data.Dataset\n  found:   list"
+    )
 
 
 def test_elements_that_are_not_dicts_are_refused(tf, module):

@@ -101,8 +101,8 @@ def count_hits(
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
     """
     table, target = jnp.asarray(scores), jnp.asarray(valid)
-    refuse_rounding(str(getattr(scores, "dtype", table.dtype)), table.dtype.name)
     is_hot = check_batch(table.shape, table.dtype.name, target.shape, target.dtype.name)
+    refuse_rounding(str(getattr(scores, "dtype", table.dtype)).removeprefix("torch."), table.dtype.name)
     images, classes = table.shape
     shown = jnp.ones(images, bool) if mask is None else jnp.asarray(mask)
     if shown.shape != (images,):

@@ -50,8 +50,9 @@ def with_real_labels(
         The feature to add.
     encoding
         ``ragged``: int64, the class ids of each image, ascending: a vector of its own length, in batches a
-        RaggedTensor; put vectors into batches with `ragged_batch`. ``padded``: int64, the ids, then -1 up to the
-        largest number of classes of any image. ``multi-hot``: bool, whether each class is valid.
+        RaggedTensor; put vectors into batches with `ragged_batch`, not with `padded_batch`, whose 0 is a class.
+        ``padded``: int64, the ids, then -1 up to the largest number of classes of any image. ``multi-hot``: bool,
+        whether each class is valid.
     ignore_unknown
         Give an image that was never rated no classes instead of stopping, and add the feature ``real_label_rated``
         (`feature` and ``_rated``), which is False for it and True for one that was rated and has no valid class.
@@ -63,8 +64,8 @@ def with_real_labels(
     Raises
     ------
     DataError
-        The elements are not dicts, name no image, or have the feature already; an encoding is not one of the three;
-        multi-hot is asked for and the labels do not say how many classes there are.
+        This is no dataset, or its elements are not dicts, name no image, or have the feature already; an encoding is
+        not one of the three; multi-hot is asked for and the labels do not say how many classes there are.
     tf.errors.InvalidArgumentError
         In iteration: images were never rated; the message counts and names them.
 
@@ -80,6 +81,8 @@ def with_real_labels(
            [-1, -1]])
     """
     labels = labels if isinstance(labels, LabelSets) else load_labels(labels)
+    if not isinstance(dataset, tf.data.Dataset):
+        raise DataError("this is no dataset of tf.data", allowed="a tf.data.Dataset", found=type(dataset).__name__)
     _check_elements(dataset.element_spec, file_name, [feature, f"{feature}_rated"][: 1 + ignore_unknown])
     find, encode = _finder(labels), _encoder(labels, encoding)
 
@@ -164,7 +167,7 @@ def _refuse_unknown(names: tf.Tensor, rated: tf.Tensor, labels: LabelSets) -> tf
         " of ",
         tf.as_string(tf.size(names)),
         f" images are not in the label set; allowed: names such as {some(labels.images, most=2)}; found: ",
-        tf.strings.reduce_join(unknown[:_SHOWN], separator=", "),
+        tf.strings.unicode_transcode(tf.strings.reduce_join(unknown[:_SHOWN], separator=", "), "UTF-8", "UTF-8"),
         "; to mend: check the names, or keep such images apart with ignore_unknown=True",
     ]
     return tf.debugging.Assert(tf.reduce_all(rated), [tf.strings.join(message)])

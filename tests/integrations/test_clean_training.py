@@ -54,7 +54,8 @@ def test_the_listed_images_are_kept_in_the_order_of_the_data_set(tv, training):
 def test_the_list_may_be_a_file_and_folders_and_extensions_do_not_count(tv, training, tmp_path):
     listed = tmp_path / "fnames_clean.txt"
     listed.write_bytes(b"n01443537/n01443537_2.jpg\r\n\r\nn01440764_7\r\n")
-    for files in (listed, str(listed), iter(listed.read_text().splitlines())):
+    lines = listed.read_text().splitlines()
+    for files in (listed, str(listed), iter(lines), [Path(line) for line in lines if line]):
         assert names(tv.CleanTraining(training, files).samples) == ["n01440764_7.JPEG", "n01443537_2.JPEG"]
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from reassess import LabelSets, Predictions, evaluate
-from reassess.errors import DataError
-from reassess.integrations.timm import RealLabelsImagenet
+from reassess.errors import DataError, MissingPackageError
+from reassess.integrations.timm import RealLabelsImagenet, _validate
 from reassess.names import validation_names
 
 RNG = np.random.default_rng(0)
@@ -105,6 +105,15 @@ def test_a_validation_script_runs_with_it_as_it_is(
     command = [sys.executable, "-m", "reassess.integrations.timm", str(script), "--real-labels", "real.json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[0] == "__main__ ['--real-labels', 'real.json']"
+
+
+def test_without_timm_its_script_says_which_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(MissingPackageError) as raised:
+        _validate("validate.py")
+    assert str(raised.value) == (
+        "its validation script needs the package timm, which is not installed\n  to mend: pip install 'reassess[timm]'"
+    )
 
 
 def test_run_without_a_script_it_says_how(needs: Callable[[str], None]) -> None:

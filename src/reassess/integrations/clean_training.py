@@ -28,7 +28,7 @@ class CleanTraining(Subset):
     dataset
         A data set with the paths of its images in ``samples``, such as torchvision's ImageFolder and ImageNet.
     files
-        File names, such as ``n01440764_10026.JPEG``; or a text file of them, one a line, or the name of a known source.
+        File names or paths, such as ``n01440764_10026.JPEG``; or a text file of them, one a line, or the name of a known source.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class CleanTraining(Subset):
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, on noise in the training labels.
     """
 
-    def __init__(self, dataset: Any, files: str | Path | Iterable[str] = "imagenet-train-clean") -> None:
+    def __init__(self, dataset: Any, files: str | Path | Iterable[str | Path] = "imagenet-train-clean") -> None:
         if not hasattr(dataset, "samples"):
             raise DataError(
                 "the data set does not say which files its images are",
@@ -104,9 +104,9 @@ class CleanTraining(Subset):
             warnings.warn(f"{what}: {some(missing, most=3)}", ReassessWarning, stacklevel=3)
 
 
-def _names(files: str | Path | Iterable[str]) -> list[str]:
+def _names(files: str | Path | Iterable[str | Path]) -> list[str]:
     lines = read_lines(resolve(str(files))) if isinstance(files, str | Path) else files
-    return [name for line in lines if (name := line.strip())]
+    return [name for line in lines if (name := os.fspath(line).strip())]
 
 
 def _stem(path: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.errors import DataError
+from reassess.errors import DataError, MissingPackageError
 from reassess.loading import load_labels
 from reassess.running import RealAccuracy
 
@@ -93,8 +93,10 @@ class RealLabelsImagenet:
 
 def _validate(script: str) -> None:
     """Run timm's validation script with this evaluator in the place of its own."""
-    import timm.data
-
+    try:
+        import timm.data
+    except ImportError as error:
+        raise MissingPackageError("timm", extra="timm", purpose="its validation script") from error
     timm.data.RealLabelsImagenet = RealLabelsImagenet
     runpy.run_path(script, run_name="__main__")
 

@@ -28,7 +28,8 @@ class CleanTraining(Subset):
     dataset
         A data set with the paths of its images in ``samples``, such as torchvision's ImageFolder and ImageNet.
     files
-        File names or paths, such as ``n01440764_10026.JPEG``; or a text file of them, one a line, or the name of a known source.
+        File names or paths, such as ``n01440764_10026.JPEG``; or a text file of them, one a line, or the name of a
+        known source.
 
     Attributes
     ----------

@@ -147,7 +147,13 @@ NO_NAMES = (
     "  to mend: valid classes are already known from the labels: leave labels out to give them with every batch"
 )
 BAD_BATCHES = {
-    "names that are no strings": ({"labels": LABELS}, TWO, ["a.png", None], NO_NAMES.format("object (2,)")),
+    "names that are no strings": ({"labels": LABELS}, TWO, [None, "a.png"], NO_NAMES.format("object (2,)")),
+    "a name that is no string": (
+        {"labels": LABELS},
+        TWO,
+        ["a.png", None],
+        "the name of an image is no string\n  found:   None\n  to mend: give file names as str",
+    ),
     "one name": ({"labels": LABELS}, TWO, "a.png", NO_NAMES.format("<U5 ()")),
     "nothing": ({"labels": LABELS}, TWO, None, NO_NAMES.format("object ()")),
     "one class": (

@@ -75,10 +75,10 @@ class Roster:
         DataError
             An image is not among those of the roster, or positions are given and no list of names says what they mean.
         """
-        if isinstance(target, list | tuple) and all(isinstance(name, str) for name in target):
+        if isinstance(target, list | tuple) and _begins_with_a_name(target):
             return self._named(target)
         numbers, are_bits = as_array(target)
-        if numbers.ndim == 1 and all(isinstance(name, str) for name in numbers):
+        if numbers.ndim == 1 and _begins_with_a_name(numbers):
             return self._named(numbers)
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
@@ -182,3 +182,7 @@ class Roster:
     @cached_property
     def _by_key(self) -> dict[str, int]:
         return {key: position for position, key in enumerate(image_keys(self.images))}
+
+
+def _begins_with_a_name(target: Any) -> bool:
+    return not len(target) or isinstance(target[0], str)

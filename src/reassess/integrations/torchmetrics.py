@@ -87,9 +87,11 @@ class RealAccuracy(Metric):
         if positions is None:
             self.hits = self.hits + torch.tensor(list(count_hits(ranks, self.top_k).values()), device=self.hits.device)
             self.n = self.n + len(ranks)
-        else:  # not in place: a state that was reset in inference mode may be updated outside of it
+        else:
+            if self.ranks.is_inference() and not torch.is_inference_mode_enabled():  # it was reset in that mode
+                self.ranks = self.ranks.clone()
             index, value = (torch.tensor(part, device=self.ranks.device) for part in (positions, ranks))
-            self.ranks = self.ranks.scatter_reduce(0, index, value, "amax")
+            self.ranks.scatter_reduce_(0, index, value, "amax")
 
     def counts(self) -> dict[int, Proportion]:
         """Hits among the images that have a valid class, by k; of this process, unless called while synced."""

@@ -79,7 +79,7 @@ class Roster:
             return self._named(target)
         numbers, are_bits = as_array(target)
         if numbers.ndim == 1 and _begins_with_a_name(numbers):
-            return self._named(numbers)
+            return self._named(numbers.tolist())
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
                 "the target names no images",

@@ -127,7 +127,7 @@ class ImageNetReaL(VisionDataset):
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.split = split
-        self.target_type = list(target_type) if isinstance(target_type, list | tuple) else [target_type]
+        self.target_type: list[Any] = list(target_type) if isinstance(target_type, list | tuple) else [target_type]
         self.encoding = encoding
         self.loader = loader
         self._check_options()

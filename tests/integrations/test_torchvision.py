@@ -290,11 +290,12 @@ def test_without_a_list_of_classes_their_names_are_what_the_files_know(
     assert [target for _, target in known] == list(GIVEN.values())
 
 
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # a fork, as of Python 3.12
-@pytest.mark.parametrize("start", ["fork", "spawn"])
-def test_two_workers_read_the_archive(tv, torch, archive, start):
-    """Also where the parent process has read from it before."""
+def read_by_workers(process: int, archive: Path, start: str) -> None:
+    """Read the archive by two workers, in a process that has read from it before."""
+    import torch
     from torchvision.transforms import PILToTensor
+
+    import reassess.integrations.torchvision as tv
 
     dataset = tv.ImageNetReaL(archive, labels=LABELS, encoding="list", transform=PILToTensor())
     first = dataset[0][0]
@@ -306,6 +307,12 @@ def test_two_workers_read_the_archive(tv, torch, archive, start):
     assert [number_of(image.permute(1, 2, 0)) for image in images] == list(VALID)
     assert [ids for _, targets in batches for ids in targets] == list(VALID.values())
     assert torch.equal(images[0], first)
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_two_workers_read_the_archive(torch, archive, start):
+    """In a process of its own: this one may have the threads of a framework, which do not survive a fork."""
+    torch.multiprocessing.spawn(read_by_workers, (archive, start), nprocs=1)
 
 
 def test_batches_of_lists_stay_lists_beside_other_targets(tv, torch, archive):

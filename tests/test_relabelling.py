@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reassess.aggregation import calibrated_recipe
 from reassess.errors import DataError
 from reassess.formats.votes import read_votes
 from reassess.labels import LabelSets
@@ -136,6 +137,20 @@ def test_the_rules_and_the_original_label_are_found_by_what_gives_the_label_sets
     labels = label_sets(real_scores(votes, experts, rater_golden, None, recipe=PLAIN), 0.5)
     again = relabel(labels, votes, experts, rater_golden, original, threshold=0.5, recipes=[REAL, PLAIN])
     assert len(set(again.base.tolist())) == 1, "the prior alone: the original label has no vote"
+
+
+def test_rules_that_ask_for_more_experts_than_there_are_do_not_stand_in_the_way() -> None:
+    votes, experts, rater_golden, _ = case(2)
+    kept = experts.rater_ids == 0
+    said = experts.answer_ids[kept]
+    one = Votes.from_columns(experts.items, experts.item_ids[kept], np.zeros(said.size, int), said, "x", WORDS)
+    rules = calibrated_recipe(one)
+    scores = real_scores(votes, one, rater_golden, None, recipe=rules)
+    labels = label_sets(scores, 0.5)
+    again = relabel(labels, votes, one, rater_golden, None, threshold=0.5, recipes=[REAL, rules])
+    assert (again.kept(np.ones(4, int)) == (scores.values >= 0.5)).all()
+    with pytest.raises(DataError, match="no such number of experts"):
+        relabel(labels, votes, one, rater_golden, None, threshold=0.5)
 
 
 def refusal(labels: LabelSets, threshold: float = 0.5) -> str:

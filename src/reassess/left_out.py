@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reassess.errors import DataError
 from reassess.labels import LabelSets
 from reassess.questions import Questions
-from reassess.recipe import REAL, Recipe, real_scores, real_scores_left_out
+from reassess.recipe import REAL, Recipe, possible, real_scores, real_scores_left_out
 from reassess.scores import Scores
 from reassess.votes import Votes
 
@@ -67,7 +67,7 @@ def provenance(
     votes, experts, rater_golden, original
         See `reassess.recipe.real_scores`.
     recipes
-        The rules to try.
+        The rules to try; those that ask for more experts than there are do not count.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def provenance(
         raise DataError("no golden pair was voted on", mend="check that all files name the images alike")
     known = scores.at(scores.questions.rows_of(pairs.images)[pairs.image_ids], pairs.class_ids)
     nearest = np.inf
-    for recipe in recipes:
+    for recipe in possible(recipes, experts):
         for label in (original, None) if original is not None else (None,):
             made = real_scores(votes, experts, rater_golden, label, recipe=recipe)
             farthest = float(np.abs(made.values - known).max())  # NaN, where a pair has no score, is never near

@@ -1,5 +1,6 @@
 """How ImageNet ReaL's scores follow from the votes: confusion matrices from golden pairs, then one Bayes posterior."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -17,7 +18,7 @@ from reassess.rater_model import VALIDITY, RaterModel, calibrate, expert_truth
 from reassess.scores import Scores
 from reassess.votes import KNOWN_ANSWERS, Votes
 
-__all__ = ["REAL", "Recipe", "original_votes", "real_model", "real_scores", "real_scores_left_out"]
+__all__ = ["REAL", "Recipe", "original_votes", "possible", "real_model", "real_scores", "real_scores_left_out"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ class Recipe:
 
 
 REAL = Recipe()
+
+
+def possible(recipes: Sequence[Recipe], experts: Votes) -> Sequence[Recipe]:
+    """Those of some rules for which there are experts enough; all if none is, so that an error says what is amiss."""
+    most = int(experts.sizes.max(initial=0))
+    return [recipe for recipe in recipes if recipe.experts_at_least <= most] or recipes
 
 
 def real_scores(

@@ -11,7 +11,7 @@ from reassess.errors import DataError
 from reassess.labels import LabelSets
 from reassess.names import join
 from reassess.questions import Questions
-from reassess.recipe import REAL, Recipe, original_votes, real_model
+from reassess.recipe import REAL, Recipe, original_votes, possible, real_model
 from reassess.votes import Votes
 
 __all__ = ["Relabelling", "relabel"]
@@ -101,7 +101,7 @@ def relabel(
     threshold
         At which the label sets were cut, in [0, 1].
     recipes
-        The rules to try.
+        The rules to try; those that ask for more experts than there are do not count.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def relabel(
     if not 0 <= threshold <= 1:
         raise DataError("the threshold is not a probability", allowed="0 to 1", found=threshold)
     differing = []
-    for recipe in recipes:
+    for recipe in possible(recipes, experts):
         for label in (original, None) if original is not None else (None,):
             made = _prepare(votes, experts, rater_golden, label, recipe, threshold)
             differing.append(_differing(labels, made))

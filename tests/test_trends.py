@@ -22,7 +22,7 @@ def public(real_file: Callable[[str], Path]) -> Trend:
 def board_of(original: np.ndarray, real: np.ndarray, models: np.ndarray | None = None) -> Leaderboard:
     names = np.arange(original.size) if models is None else models
     rows = zip(names, original.tolist(), real.tolist(), strict=True)
-    return Leaderboard(tuple(Entry(f"m{model}", x, y, size) for size, (model, x, y) in enumerate(rows)))
+    return Leaderboard(tuple(Entry(f"m{model}", x, y, size) for size, (model, x, y) in enumerate(rows, start=1)))
 
 
 def bent(seed: int, bend: float = -0.03) -> Leaderboard:

@@ -3,6 +3,7 @@
 Ranks begin at 1, the best; equals share the rank that is 1 and the number of those that are better.
 """
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -30,6 +31,11 @@ class Entry:
         Pixels of a side of the images that it was shown; None where that is not known.
     parameters
         Number of its parameters, in millions; None where that is not known.
+
+    Raises
+    ------
+    DataError
+        An accuracy is not in percent; a number of pixels or of parameters is none.
     """
 
     model: str
@@ -37,6 +43,15 @@ class Entry:
     real: float
     image_size: int | None = None
     parameters: float | None = None
+
+    def __post_init__(self) -> None:
+        for accuracy in (self.original, self.real):
+            if not 0 <= accuracy <= 100:  # written so that NaN fails, here and below
+                raise DataError("an accuracy is not in percent", where=self, allowed="0 to 100", found=accuracy)
+        if self.image_size is not None and self.image_size < 1:
+            raise DataError("no size of an image", where=self.model, allowed="1 or more pixels", found=self.image_size)
+        if self.parameters is not None and not 0 <= self.parameters < math.inf:
+            raise DataError("no number of parameters", where=self, allowed="0 or more millions", found=self.parameters)
 
     def __str__(self) -> str:
         return self.model if self.image_size is None else f"{self.model} at {self.image_size}"
@@ -60,7 +75,7 @@ class Leaderboard:
     Raises
     ------
     DataError
-        There is no entry; an accuracy is not in percent; a model stands twice.
+        There is no entry; a model stands twice.
 
     Examples
     --------
@@ -77,10 +92,6 @@ class Leaderboard:
     def __post_init__(self) -> None:
         if not self.entries:
             raise DataError("a leaderboard without a model")
-        for entry in self.entries:
-            for accuracy in (entry.original, entry.real):
-                if not 0 <= accuracy <= 100:  # written so that NaN fails
-                    raise DataError("an accuracy is not in percent", where=entry, allowed="0 to 100", found=accuracy)
         seen: set[tuple[str, int | None]] = set()
         for entry in self.entries:
             if (key := (entry.model, entry.image_size)) in seen:

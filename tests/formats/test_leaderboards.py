@@ -160,6 +160,14 @@ BAD = {
         {"o.csv": ORIGINAL.replace("5.5", "few"), "r.csv": REAL},
         "not a number\n  where:   DIR/o.csv, row 3, column param_count\n  found:   'few'",
     ),
+    "endless parameters": (
+        {"m.csv": "model,original,real,param_count\na,76.1,82.9,inf\n"},
+        "no number of parameters\n  where:   DIR/m.csv, a\n  allowed: 0 or more millions\n  found:   inf",
+    ),
+    "fewer parameters than none": (
+        {"o.csv": ORIGINAL.replace("1,013.01", "-1"), "r.csv": REAL},
+        "no number of parameters\n  where:   DIR/o.csv, a at 224\n  allowed: 0 or more millions\n  found:   -1.0",
+    ),
     "another file": (
         {"m.npz": "x"},
         "a leaderboard cannot be kept in a file of this kind\n  where:   DIR/m.npz\n"

@@ -128,8 +128,9 @@ class _Table:
         original = self.percent("original", "original accuracy")
         real = self.percent("real", "ReaL accuracy")
         parameters = self.parameters
-        for (model, size), row in self.rows.items():
-            yield Entry(model, original[row], real[row], size, parameters[row])
+        with at(self.path):
+            for (model, size), row in self.rows.items():
+                yield Entry(model, original[row], real[row], size, parameters[row])
 
     @cached_property
     def rows(self) -> dict[_Key, int]:
@@ -163,7 +164,8 @@ def _joined(halves: Sequence[_Table]) -> tuple[list[Entry], dict[str, int]]:
     entries = []
     for key in both:
         row, real_row = original.rows[key], real.rows[key]
-        entry = Entry(key[0], accuracies[row], real_accuracies[real_row], key[1], parameters[row])
+        with at(original.path):
+            entry = Entry(key[0], accuracies[row], real_accuracies[real_row], key[1], parameters[row])
         _check_difference(real.path, real_row, entry, differences[real_row])
         entries.append(entry)
     only = {half.path: len(half.rows) - len(both) for half in (original, real)}

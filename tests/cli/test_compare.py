@@ -189,6 +189,7 @@ def test_models_without_a_common_image_are_an_error(bench: Path, run: Callable) 
             ["good.csv", "fitted.csv", "--replicates", "39"],
             "Invalid value for '--replicates': 39 is not in the range x>=40.",
         ),
+        (["good.csv", "fitted.csv", "--threshold", "nan"], "Invalid value for '--threshold': 'nan' is not a number."),
         (["good.csv", "fitted.csv", "--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
     ],
 )

@@ -207,6 +207,7 @@ _BANDS = "are no bands. Give percents such as 70-78,78-84.\n"
         (["models.csv", "--bands", "70-60"], f"'--bands': '70-60' {_BANDS}"),
         (["models.csv", "--bands", ""], f"'--bands': '' {_BANDS}"),
         (["models.csv", "--level", "101"], "Error: Invalid value for '--level': 101.0 is not in the range 0<=x<=100."),
+        (["models.csv", "--level", "nan"], "Error: Invalid value for '--level': 'nan' is not a number."),
         (["models.csv", "--top", "0"], "Error: Invalid value for '--top': 0 is not in the range x>=1."),
     ],
 )

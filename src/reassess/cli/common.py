@@ -1,6 +1,7 @@
 """What the commands share: options, progress, tables, and the JSON document around every result."""
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from reassess.texts import plain
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Call", "call_options", "console", "print_table", "say", "tracked"]
+__all__ = ["Call", "Range", "call_options", "console", "print_table", "say", "tracked"]
 
 _WIDTH_OF_A_PIPE = 160
 _Item = TypeVar("_Item")
@@ -112,6 +113,17 @@ _OPTIONS: dict[str, str] = {
     "quiet": "Print nothing but the result.",
     "offline": "Use no network.",
 }
+
+
+class Range(click.FloatRange):
+    """Numbers from one to another; of these, NaN is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; a usage error if it is none, or beyond the range."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
 
 
 def say(text: str, *, err: bool = False) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, tracked
+from reassess.cli.common import Call, Range, call_options, tracked
 from reassess.cli.compare_tables import Compared, print_compared, to_json
 from reassess.cli.inputs import (
     FILE,
@@ -48,7 +48,7 @@ _OF_IMAGES, _OF_RATERS = 1000, 200  # replicates by default
 @golden_options
 @click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
+    type=Range(0, 1),
     default=0.8,
     show_default=True,
     metavar="T",

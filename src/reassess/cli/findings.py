@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation import calibrated_recipe
-from reassess.cli.common import Call, tracked
+from reassess.cli.common import Call, Range, tracked
 from reassess.cli.inputs import (
     FILE,
     Judges,
@@ -53,7 +53,7 @@ def findings_options(command: Callable[..., Any]) -> Callable[..., Any]:
         golden_options,
         click.option(
             "--threshold",
-            type=click.FloatRange(0, 1),
+            type=Range(0, 1),
             default=0.8,
             show_default=True,
             metavar="T",

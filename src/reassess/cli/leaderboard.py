@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options
+from reassess.cli.common import Call, Range, call_options
 from reassess.cli.inputs import FILE
 from reassess.cli.leaderboard_tables import Level, print_leaderboard, to_json
 from reassess.errors import DataError
@@ -74,7 +74,7 @@ class _PlaceType(click.ParamType[Entry | Path]):
 )
 @click.option(
     "--level",
-    type=click.FloatRange(0, 100),
+    type=Range(0, 100),
     metavar="PERCENT",
     help=f"ReaL accuracy of the original labels themselves.  [default: that of {_ORIGINAL} by {_LABELS}, if the "
     "files are here]",

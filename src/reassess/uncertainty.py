@@ -199,15 +199,17 @@ def label_uncertainty(
 class _Table:
     """Where the verdict on each model's first class of each image is to be found.
 
-    Verdicts stand in one column: of every question, then of every image (for those not rated, whose verdict is known),
-    and then one that is never valid.
+    Those on rated images stand in one column: of every question, and then one that is never valid. Those on other
+    images stay.
 
     Parameters
     ----------
     again
         How label sets follow from votes.
     places
-        int32, shape (M, N): position of the verdict in that column.
+        int64, shape (M, rated images): position of the verdict in that column.
+    valid
+        float32, shape (M, other images): 1 if the class is valid, else 0; sums, far below 2 ** 24, are exact.
     columns
         int64, shape (questions,): position of the question's image in the panel, or N where it is not there.
     rated
@@ -217,33 +219,33 @@ class _Table:
     """
 
     again: Relabelling
-    places: npt.NDArray[np.int32]
+    places: _Ints
+    valid: npt.NDArray[np.float32]
     columns: _Ints
     rated: npt.NDArray[np.bool_]
     scored: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, panel: Panel, again: Relabelling) -> "_Table":
-        questions, count, images = again.questions, len(again.questions), len(panel.images)
+        questions, never, images = again.questions, len(again.questions), len(panel.images)
         rows = join(panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes")
-        never = count + images
-        places = np.empty(panel.top1.shape, np.int32)
-        for place, top1, valid in zip(places, panel.top1, panel.valid, strict=True):
-            asked = questions.find(rows, top1)
-            unrated = np.where(valid, count + np.arange(images), never)
-            place[:] = np.where(rows < 0, unrated, np.where(asked >= 0, asked, never))
-        column_of = np.full(len(questions.images), images)
-        column_of[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
         rated = rows >= 0
-        return cls(again, places, column_of[questions.image_ids], rated, panel.scored & ~rated)
+        places = np.empty((len(panel.models), int(np.count_nonzero(rated))), np.int64)
+        for place, top1 in zip(places, panel.top1, strict=True):
+            asked = questions.find(rows[rated], top1[rated])
+            place[:] = np.where(asked >= 0, asked, never)
+        column_of = np.full(len(questions.images), images)
+        column_of[rows[rated]] = np.flatnonzero(rated)
+        valid = panel.valid[:, ~rated].astype(np.float32)
+        return cls(again, places, valid, column_of[questions.image_ids], rated, panel.scored & ~rated)
 
-    def count(self, rater_times: _Ints, image_times: _Ints) -> tuple[list[int], int, int, int]:
+    def count(self, rater_times: _Ints, image_times: _Ints) -> tuple[_Ints, int, int, int]:
         """Hits of each model, scored images, labels, and images without, if raters and images count so many times."""
         kept = self.again.kept(rater_times)
         sizes = self._sizes(kept)
-        times = np.append(image_times, 0)
-        verdicts = np.concatenate([kept * times[self.columns], times]).astype(np.int32)  # half as far to reach into
-        hits = [int(verdicts[place].sum()) for place in self.places]
+        verdicts = np.append(kept * np.append(image_times, 0)[self.columns], 0)
+        hits = (self.valid @ image_times[~self.rated].astype(np.float32)).astype(np.int64)
+        hits += [verdicts.take(place).sum() for place in self.places]
         scored = np.where(self.rated, sizes > 0, self.scored)
         return hits, int(image_times[scored].sum()), int(sizes.sum()), int(np.count_nonzero(self.rated & (sizes == 0)))
 

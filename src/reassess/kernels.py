@@ -179,18 +179,29 @@ def rank_best_of_bits(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def find_set_bytes(words, found):  # type: ignore[no-untyped-def]
-    """Positions of the bytes that are not zero, of memory read as uint64; returns how many, written to `found`."""
+def find_set_bytes(blocks, found):  # type: ignore[no-untyped-def]
+    """Positions of the bytes that are not zero, in blocks of 64 bytes, most of them zero.
+
+    Parameters
+    ----------
+    blocks
+        uint64, shape (blocks, 8).
+    found
+        Written: int64, ascending.
+
+    Returns
+    -------
+    How many were found.
+    """
     count = 0
-    for start in range(0, words.size, 8):
-        end = min(start + 8, words.size)
+    for b in range(blocks.shape[0]):
         union = np.uint64(0)
-        for w in range(start, end):
-            union |= words[w]
+        for w in range(8):
+            union |= blocks[b, w]
         if union:
-            for w in range(start, end):
+            for w in range(8):
                 for byte in range(8):
-                    if (words[w] >> np.uint64(8 * byte)) & np.uint64(255):
-                        found[count] = 8 * w + byte
+                    if (blocks[b, w] >> np.uint64(8 * byte)) & np.uint64(255):
+                        found[count] = 64 * b + 8 * w + byte
                         count += 1
     return count

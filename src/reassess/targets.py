@@ -152,9 +152,9 @@ def _set_positions(target: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     from reassess.kernels import find_set_bytes
 
     flat = np.ascontiguousarray(target != 0 if target.dtype != bool else target).reshape(-1)
-    whole = flat.size // 8 * 8
+    whole = flat.size // 64 * 64
     found = np.empty(np.count_nonzero(flat), np.int64)
-    count = find_set_bytes(flat[:whole].view(np.uint64), found)
+    count = find_set_bytes(flat[:whole].view(np.uint64).reshape(-1, 8), found)
     found[count:] = whole + np.flatnonzero(flat[whole:])
     return found
 

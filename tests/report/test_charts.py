@@ -5,11 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reassess.classes import Classes
+from reassess.evaluation import examine, summarize
+from reassess.labels import LabelSets
 from reassess.leaderboard import Leaderboard
+from reassess.panel import panel
+from reassess.predictions import Predictions
 from reassess.report import figures
 from reassess.report.chart import Chart
 from reassess.report.charts import CHARTS
+from reassess.report.content import sections
 from reassess.report.figures import FIGURE_SUFFIXES, save_figure
+from reassess.report.findings import Findings
 from reassess.report.inline import dark, inline_figure
 from reassess.report.interval_figure import Intervals, Mark, intervals_on, size_of_intervals
 from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
@@ -112,6 +119,20 @@ def test_a_chart_of_nothing_says_why() -> None:
         "labelling-bias": "no original labels of these images are at hand",
         "curve": "no scores are at hand",
     }
+
+
+def test_a_chart_of_zeros_is_not_drawn() -> None:
+    labels = LabelSets.from_lists(["a.png", "b.png"], [[], []], Classes(2))
+    original = LabelSets.from_lists(["a.png", "b.png"], [[0], [1]], Classes(2))
+    outcome = examine(Predictions.from_ids([0, 1], images=labels.images), labels, original=original)
+    result = summarize(outcome, labels)
+    none = Findings({"one": result}, panel({"one": outcome}), {"one": "one.npy"}, labels, original=original)
+    assert {kind: CHARTS[kind](none) for kind in ("label-count", "taxonomy", "labelling-bias")} == {
+        "label-count": "no image is scored",
+        "taxonomy": "no image is scored",
+        "labelling-bias": "no model says a valid class where the original label is one of several",
+    }
+    assert all("Not shown" in section.notes[0] for section in sections(none) if section.key != "headline")
 
 
 def test_in_the_dark_what_was_dark_is_bright_and_hues_stay() -> None:

@@ -76,12 +76,11 @@ def _about(charts: _Charts, kind: str) -> Section:
 
 def _mistakes(found: Findings, charts: _Charts) -> Section:
     chart = charts["taxonomy"]
-    assert not isinstance(chart, str)
     words = (
         "A mistake is a first class outside the valid ones of an image that has any. Each is of the first kind that "
         "fits: another name for a valid class, or one that includes it; a class that is often valid together with a "
         "valid one, on other images; a class of the same group; a class that nobody was asked about; an image that was "
-        "never rated; the rest, of which raters were asked."
+        "never rated; and the rest."
     )
     reasons = {kind: why for one in found.taxonomies for kind, why in one.reasons.items()}
     notes = [f"On the {len(found.panel.images):,} images that all models have seen."]
@@ -90,4 +89,6 @@ def _mistakes(found: Findings, charts: _Charts) -> Section:
     rows = [[model, *(getattr(part, name) for name in _MISTAKES)] for model, part in known]
     columns = {"model": TEXT} | dict.fromkeys(_MISTAKES.values(), COUNT)
     tables = [table("known", "All mistakes by what is known of the predicted class", columns, rows)] if rows else []
+    if isinstance(chart, str):
+        return Section("taxonomy", "Mistakes by kind", notes=[f"Not shown: {chart}."])
     return Section("taxonomy", "Mistakes by kind", [words], [chart], tables, notes)

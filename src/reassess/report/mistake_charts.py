@@ -23,9 +23,11 @@ _SHARE = ".1f"
 _HALF = LONGEST // 2
 
 
-def taxonomy_chart(found: Findings) -> Chart:
+def taxonomy_chart(found: Findings) -> Chart | str:
     """Mistakes of each model by kind."""
     each = found.taxonomies
+    if not any(map(len, each)):
+        return "no model makes a mistake" if found.panel.scored.any() else "no image is scored"
     known = [kind for kind in ERROR_KINDS if any(one.counts[kind] is not None for one in each)]
     rows = [
         [one.model, KINDS_IN_WORDS[kind], n, percent(n / len(one)) if len(one) else None]
@@ -57,6 +59,8 @@ def preference_chart(found: Findings) -> Chart | str:
                 rows.append([one.model, classes, judge, *counts, percent(share.value), percents(share.interval)])
                 if classes == "all" and len(bars) < MOST_DRAWN:
                     bars[f"{shortened(one.model, _HALF)}, by {judge}"] = verdicts
+    if not any(verdicts.preferred.n for verdicts in bars.values()):
+        return "raters were asked about no class that a model says instead of the original label"
     parts = {
         "the model's class": [verdicts.model for verdicts in bars.values()],
         "both alike": [verdicts.tied for verdicts in bars.values()],
@@ -75,6 +79,8 @@ def bias_chart(found: Findings) -> Chart | str:
     """How often a model says the original label where other classes are valid too."""
     if isinstance(found.biases, str):
         return found.biases
+    if not any(one.original_chosen.n for one in found.biases):
+        return "no model says a valid class where the original label is one of several"
     rows = [[one.model, *cells(one.original_chosen), percent(one.chance), one.p_value] for one in found.biases]
     drawn = found.biases[:MOST_DRAWN]
     groups = [f"{shortened(one.model, _HALF)}: {one.original_chosen.n:,} images" for one in drawn]

@@ -16,6 +16,7 @@ SAID = {"one": np.array([0, 0, 0, 2, 1, 1, 0, 3]), "two": np.array([0, 2, 0, 3, 
 PANEL = Panel.from_predictions(SAID, LABELS, original=ORIGINAL)
 
 SAME, A, B = Paired(1000, 800, 50, 50), Paired(1000, 800, 90, 30), Paired(1000, 800, 30, 90)
+FEW = Paired(1000, 800, 7, 1)  # of which the interval leaves out 0
 
 
 def test_hits_are_counted_on_the_images_that_each_kind_of_labels_knows() -> None:
@@ -64,6 +65,14 @@ def test_a_model_and_itself_cannot_be_told_apart() -> None:
         (B, SAME, "b is better than a; the original labels cannot tell them apart"),
         (SAME, B, "a and b cannot be told apart; the original labels say that b is better than a"),
         (A, B, "a is better than b; the original labels say the opposite"),
+        (FEW, None, "a is better than b (but McNemar's exact test is not sure: p = 0.07)"),
+        (Paired(1, 0, 1, 0), None, "a is better than b (but McNemar's exact test is not sure: p = 1)"),
+        (
+            SAME,
+            FEW,
+            "a and b cannot be told apart; the original labels say that a is better than b (but McNemar's exact test "
+            "is not sure: p = 0.07)",
+        ),
         (Paired(0, 0, 0, 0), A, "a and b cannot be compared: no image is scored"),
     ],
 )

@@ -18,6 +18,7 @@ __all__ = ["NO_ORIGINAL", "Comparison", "Paired", "compare", "only_right"]
 
 NO_ORIGINAL = "no original labels of these images are at hand"
 _NONE_SCORED = "no image is scored"
+_LEVEL = 0.05  # of a p-value that agrees with a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -109,23 +110,25 @@ class Comparison:
         """Which model is better, in words that claim no more than the 95 % intervals do."""
         if not self.real.n:
             return f"{self.a} and {self.b} cannot be compared: {_NONE_SCORED}"
-        better = self.real.better
-        words = self._in_words(better)
+        words = self._in_words(self.real)
         if self.original is None:
             return words
-        by_original = self.original.better
+        better, by_original = self.real.better, self.original.better
         if better == by_original:
             return f"{words}, {'also' if better else 'nor'} by the original labels"
         if not by_original:
             return f"{words}; the original labels cannot tell them apart"
-        said = "the opposite" if better else f"that {self._in_words(by_original)}"
+        said = "the opposite" if better else f"that {self._in_words(self.original)}"
         return f"{words}; the original labels say {said}"
 
-    def _in_words(self, better: int) -> str:
-        if not better:
+    def _in_words(self, pair: Paired) -> str:
+        """What the interval says, and whether the exact test, which holds for few images too, is less sure."""
+        if not pair.better:
             return f"{self.a} and {self.b} cannot be told apart"
-        first, second = (self.a, self.b) if better > 0 else (self.b, self.a)
-        return f"{first} is better than {second}"
+        first, second = (self.a, self.b) if pair.better > 0 else (self.b, self.a)
+        p_value = pair.p_value or 0
+        doubt = f" (but McNemar's exact test is not sure: p = {p_value:.2g})" if p_value > _LEVEL else ""
+        return f"{first} is better than {second}{doubt}"
 
     def __str__(self) -> str:
         return "\n".join([self.verdict, *(f"{name:<16} {text}" for name, text in self._summary())])

@@ -3,6 +3,7 @@
 import platform
 import shlex
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def _page(call: Call, found: Findings, gallery: Gallery | None) -> Page:
     inputs = [entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in call.inputs]
     command = shlex.join(["reassess", *click.get_current_context().find_root().obj])
     versions = {"reassess": __version__, "Python": platform.python_version()}
-    versions |= {package: version(package) for package in _PACKAGES}
+    versions |= {package: version(package) for package in _PACKAGES if find_spec(package)}
     return Page(
         title=f"{models:,} models, re-assessed" if models > 1 else f"{found.models[0]}, re-assessed",
         subtitle=f"Judged by re-assessed labels on {images:,} images.",

@@ -139,6 +139,13 @@ def test_what_is_not_known_is_said(here: Path, run: Callable) -> None:
     assert "change of the slope" not in done.out
 
 
+def test_a_model_that_the_leaderboard_holds_too_is_said_to_count_there(here: Path, run: Callable) -> None:
+    (here / "mine.csv").write_text("model,original,real\nm3,73,80.1\nm99,73,80.1\n")
+    done = run("leaderboard", "models.csv", "--place", "mine.csv")
+    assert "\nm3: the leaderboard holds a row of that name, which counts as another model\n" in done.out
+    assert "m99: the leaderboard holds" not in done.out
+
+
 def test_rows_that_only_one_table_has_are_counted(here: Path, run: Callable) -> None:
     (here / "o.csv").write_text("model,img_size,top1\na,224,76.0\nb,224,78.0\nc,224,80.0\n")
     (here / "r.csv").write_text("model,img_size,top1,top1_diff\na,224,82.0,6.0\nd,224,60.0,1.0\n")

@@ -174,7 +174,10 @@ def _footnotes(found: Trend, placements: Sequence[Placement], level: Level | Non
     elif level.counted is not None:
         part = level.counted
         yield f"the original labels' own: {part.hits:,} of {part.n:,}, imagenet-original by imagenet-real"
+    there = set(map(str, board.entries))
     for placement in placements:
+        if str(placement.entry) in there:
+            yield f"{placement.entry}: the leaderboard holds a row of that name, which counts as another model"
         yield from _judged(placement)
 
 

@@ -37,7 +37,7 @@ class Thumbnails:
 
 
 def thumbnails(folder: Path, images: Sequence[str], *, match: Match = "path") -> Thumbnails:
-    """Make small pictures of images in a folder, at whatever depth; ImageNet's are known by number.
+    """Make small pictures of images in a folder: by path below it, by name or by stem; ImageNet's by number.
 
     Parameters
     ----------

@@ -14,10 +14,14 @@ from reassess.evaluation import examine
 from reassess.intervals import Proportion
 from reassess.labels import LabelSets
 from reassess.names import Match
-from reassess.outcomes import EMPTY, LABELLED
+from reassess.outcomes import EMPTY, Outcomes
 from reassess.predictions import Predictions
 
-__all__ = ["MultiLabelAccuracy", "MultiLabels", "multi_label_accuracy"]
+__all__ = ["VERDICTS", "MultiLabelAccuracy", "MultiLabels", "count_verdicts", "multi_label_accuracy", "verdicts"]
+
+VERDICTS = ("unknown", "problematic", "empty", "valid", "unclear", "wrong", "unreviewed")  # the first that fits
+_LEFT_OUT = VERDICTS[:3]
+_JUDGED = VERDICTS[3:]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +77,13 @@ class MultiLabels:
     def __len__(self) -> int:
         return len(self.valid)
 
+    @property
+    def judging(self) -> LabelSets:
+        """The label sets that judge a model: the valid classes, and none of a problematic image."""
+        rows = self.valid.image_ids
+        good = ~self.problematic[rows]
+        return LabelSets.from_pairs(self.valid.images, rows[good], self.valid.indices[good], self.valid.classes)
+
     def in_classes(self, classes: Classes) -> "MultiLabels":
         """The same in another list of classes; as `LabelSets.in_classes`."""
         parts = {kind: getattr(self, kind).in_classes(classes) for kind in ("valid", "unclear", "wrong")}
@@ -127,6 +138,13 @@ class MultiLabelAccuracy:
         return Proportion(self.valid + self.unclear, self.accuracy.n + self.unclear)
 
     @property
+    def reason(self) -> str | None:
+        """Why there is no `class_accuracy`, in words; None where there is one."""
+        if self.by_class is None:
+            return "no original labels are at hand"
+        return "no image is left to average over" if self.class_accuracy is None else None
+
+    @property
     def class_accuracy(self) -> float | None:
         """Mean over classes of `accuracy`, in [0, 1]; None without original labels, or without images."""
         return None if self.by_class is None else _mean(self.by_class[:, 0], self.by_class[:, 2] - self.by_class[:, 1])
@@ -138,14 +156,31 @@ class MultiLabelAccuracy:
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
-        counts = ("valid", "unclear", "wrong", "unreviewed")
-        return {
-            **{name: getattr(self, name) for name in counts},
-            "left_out": {name: getattr(self, name) for name in ("problematic", "empty", "unknown")},
+        document = {
+            **{name: getattr(self, name) for name in _JUDGED},
+            "left_out": {name: getattr(self, name) for name in _LEFT_OUT},
             "unclear_left_out": self.accuracy.to_json() | {"mean_over_classes": self.class_accuracy},
             "unclear_is_right": self.lenient.to_json() | {"mean_over_classes": self.class_lenient},
             "interval": "95 %, Wilson, over images",
         }
+        return document | ({} if self.reason is None else {"mean_over_classes_reason": self.reason})
+
+    def classes_to_json(self, classes: Classes) -> list[dict[str, Any]]:
+        """One object a class that is the original label of any image; [] without original labels."""
+        counts = [] if self.by_class is None else self.by_class.tolist()
+        return [
+            {
+                "class": i,
+                "name": classes.label(i),
+                "images": n,
+                "valid": valid,
+                "unclear": unclear,
+                "unclear_left_out": Proportion(valid, n - unclear).value,
+                "unclear_is_right": Proportion(valid + unclear, n).value,
+            }
+            for i, (valid, unclear, n) in enumerate(counts)
+            if n
+        ]
 
 
 def multi_label_accuracy(
@@ -183,30 +218,42 @@ def multi_label_accuracy(
     Source: Shankar et al., "Evaluating machine accuracy on ImageNet", ICML 2020, who count unclear classes as right and
     take the mean over classes.
     """
-    found = examine(predictions, labels.valid, original=original, match=match, ignore_unknown=ignore_unknown)
-    known = found.label_rows >= 0
-    problematic = known & np.append(labels.problematic, False)[found.label_rows]
-    judged = np.flatnonzero((found.state == LABELLED) & ~problematic)
-    is_valid = found.rank[judged] == 0
-    said = pair_keys(found.label_rows[judged], found.top1[judged])
-    is_unclear, is_wrong = (np.isin(said, _keys(part)) for part in (labels.unclear, labels.wrong))
+    found = examine(predictions, labels.judging, original=original, match=match, ignore_unknown=ignore_unknown)
+    return count_verdicts(found, labels, original)
+
+
+def verdicts(found: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
+    """What reviewers said of each image's first class.
+
+    Parameters
+    ----------
+    found
+        What happened to the images, by the label sets `labels.judging`.
+    labels
+        What reviewers said of each image.
+
+    Returns
+    -------
+    int8, shape (images,): index into `VERDICTS`, of which the first three leave the image out.
+    """
+    rows, said = found.label_rows, pair_keys(found.label_rows, found.top1)
+    fits = [rows < 0, np.append(labels.problematic, False)[rows], found.state == EMPTY]
+    fits += [np.isin(said, _keys(part)) for part in (labels.valid, labels.unclear, labels.wrong)]
+    return np.select(fits, range(len(fits)), len(fits)).astype(np.int8)
+
+
+def count_verdicts(found: Outcomes, labels: MultiLabels, original: LabelSets | None) -> MultiLabelAccuracy:
+    """Count the `verdicts`, the second half of `multi_label_accuracy`; parameters are those of both."""
+    verdict = verdicts(found, labels)
+    counts = dict(zip(VERDICTS, np.bincount(verdict, minlength=len(VERDICTS)).tolist(), strict=True))
     by_class = None
     if original is not None:
-        rows = found.original_rows[judged]
-        own = original.in_classes(labels.valid.classes).indices[rows[rows >= 0]]
-        parts = (part[rows >= 0] for part in (is_valid, is_unclear, np.ones(judged.size, bool)))
-        by_class = np.stack([np.bincount(own[part], minlength=1 + own.max(initial=-1)) for part in parts], axis=1)
-    valid, unclear, wrong = (int(np.count_nonzero(part)) for part in (is_valid, is_unclear, is_wrong))
-    return MultiLabelAccuracy(
-        valid,
-        unclear,
-        wrong,
-        judged.size - valid - unclear - wrong,
-        problematic=int(np.count_nonzero(problematic)),
-        empty=int(np.count_nonzero((found.state == EMPTY) & ~problematic)),
-        unknown=int(np.count_nonzero(~known)),
-        by_class=by_class,
-    )
+        judged = np.flatnonzero((verdict >= len(_LEFT_OUT)) & (found.original_rows >= 0))
+        own = original.in_classes(labels.valid.classes).indices[found.original_rows[judged]]
+        valid, unclear = (verdict[judged] == VERDICTS.index(name) for name in ("valid", "unclear"))
+        parts = (own[valid], own[unclear], own)
+        by_class = np.stack([np.bincount(part, minlength=1 + own.max(initial=-1)) for part in parts], axis=1)
+    return MultiLabelAccuracy(**counts, by_class=by_class)
 
 
 def _keys(labels: LabelSets) -> npt.NDArray[np.int64]:

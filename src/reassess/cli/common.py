@@ -18,7 +18,7 @@ from reassess.texts import plain
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Call", "Range", "call_options", "console", "print_table", "say", "tracked"]
+__all__ = ["Call", "Range", "call_options", "console", "percent", "percents", "print_table", "say", "tracked"]
 
 _WIDTH_OF_A_PIPE = 160
 _Item = TypeVar("_Item")
@@ -153,6 +153,16 @@ def tracked(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
     from rich.progress import track
 
     return track(items, description=what, console=Console(stderr=True), transient=True)
+
+
+def percent(share: float | None) -> str | None:
+    """A share in percent, as a cell of a table."""
+    return None if share is None else f"{100 * share:.2f}"
+
+
+def percents(interval: tuple[float, float] | None) -> str | None:
+    """An interval of a share in percent, as a cell of a table."""
+    return None if interval is None else "{:.2f} to {:.2f}".format(*(100 * bound for bound in interval))
 
 
 def console() -> "Console":

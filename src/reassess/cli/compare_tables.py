@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from reassess.classes import Classes
-from reassess.cli.common import Call, print_table, say
+from reassess.cli.common import Call, percent, percents, print_table, say
 from reassess.co_occurrence import CoOccurrence
 from reassess.comparison import NO_ORIGINAL, Comparison, Paired
 from reassess.errors import some
@@ -105,7 +105,7 @@ def _with_raters(pair: Comparison, unsure: LabelUncertainty) -> str:
 
 
 def _paired(name: str, pair: Paired) -> list[str | None]:
-    shares = [_percent(part.value) for part in (pair.a, pair.b)]
+    shares = [percent(part.value) for part in (pair.a, pair.b)]
     difference = None if pair.difference is None else f"{100 * pair.difference:+.2f}"
     tests = [_points(pair.interval), _p_value(pair.p_value)]
     return [name, f"{pair.n:,}", *shares, difference, *tests, f"{pair.only_a:,}", f"{pair.only_b:,}"]
@@ -116,13 +116,13 @@ def _print_ranking(ranking: Ranking, unsure: LabelUncertainty | str) -> None:
         "file": list(ranking.models),
         "rank": [str(rank) for rank in ranking.ranks],
         "rank, 95 %": [f"{low} to {high}" for low, high in zip(ranking.low, ranking.high, strict=True)],
-        "ReaL %": [_percent(part.value) for part in ranking.real],
-        "95 %": [_percents(part.interval) for part in ranking.real],
+        "ReaL %": [percent(part.value) for part in ranking.real],
+        "95 %": [percents(part.interval) for part in ranking.real],
     }
     if isinstance(unsure, LabelUncertainty):
-        columns["95 %, raters too"] = [_percents(unsure.interval(model)) for model in ranking.models]
+        columns["95 %, raters too"] = [percents(unsure.interval(model)) for model in ranking.models]
     if ranking.original is not None and ranking.original_ranks is not None:
-        columns["original %"] = [_percent(part.value) for part in ranking.original]
+        columns["original %"] = [percent(part.value) for part in ranking.original]
         columns["original rank"] = [str(rank) for rank in ranking.original_ranks]
     ahead = [pair.real for pair in ranking.neighbours]
     columns["ahead of next"] = [*(_points(pair.interval) for pair in ahead), None]
@@ -190,14 +190,6 @@ def _of_raters(unsure: LabelUncertainty) -> Iterator[str]:
     low, high = (f"{100 * shift:+.2f}" for shift in (min(shifts), max(shifts)))
     moved = low if low == high else f"{low} to {high}"
     yield f"  that shifts accuracies by {moved} points, by which the intervals are moved back"
-
-
-def _percent(share: float | None) -> str | None:
-    return None if share is None else f"{100 * share:.2f}"
-
-
-def _percents(interval: tuple[float, float] | None) -> str | None:
-    return None if interval is None else "{:.2f} to {:.2f}".format(*(100 * bound for bound in interval))
 
 
 def _points(interval: tuple[float, float] | None) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from reassess.classes import Classes
-from reassess.cli.common import Call, call_options, print_table, tracked
+from reassess.cli.common import Call, call_options, percent, percents, print_table, tracked
 from reassess.cli.inputs import (
     FILE,
     Judges,
@@ -17,12 +17,14 @@ from reassess.cli.inputs import (
     load_predictions,
     prediction_options,
 )
+from reassess.cli.multi_label_tables import print_multi_label
 from reassess.errors import at
 from reassess.evaluation import examine, summarize
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.outcomes import write_outcomes
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.intervals import Proportion
+from reassess.multi_labels import MultiLabelAccuracy, count_verdicts
 from reassess.outcomes import Outcomes
 from reassess.tally import Evaluation
 
@@ -93,19 +95,26 @@ def evaluate(
     jsonl, parquet, pt or safetensors, or as timm's inference script writes them. Images are joined by name.
     """
     _check_call(call, files, thresholds, per_image, by)
-    judges = load_judges(call, labels, original, scores, thresholds, max_bytes=reading["max_bytes"])
+    judges = load_judges(call, labels, original, scores, thresholds, max_bytes=reading["max_bytes"], multi_label=True)
     joining: dict[str, Any] = {"match": match, "ignore_unknown": ignore_unknown}
     measured, each = _measure_files(call, files, judges, reading, joining, topk)
     rankings = {cut: _ranked(measured[cut]) for cut in judges.cuts}
     if per_image is not None:
         call.keep_inputs(per_image)
-        write_outcomes(per_image, each, judges.labels, judges.scores, judges.experts, force=call.force)
+        write_outcomes(per_image, each, judges.labels, judges.scores, judges.experts, judges.reviewed, force=call.force)
+    reviewed: dict[str, MultiLabelAccuracy] = {}
+    if judges.reviewed is not None:
+        reviewed = {file: count_verdicts(found, judges.reviewed, judges.original) for file, found in each.items()}
     if call.json:
-        call.print_document("evaluate", list(_to_json(rankings, judges.labels.classes, by)))
+        call.print_document("evaluate", list(_to_json(rankings, reviewed, judges.labels.classes, by)))
     elif len(rankings) > 1:
         _print_cuts(call, rankings)
     else:
-        _print_ranking(call, next(iter(rankings.values())), judges.labels.classes, by)
+        (ranking,) = rankings.values()
+        _print_ranking(call, ranking, judges.labels.classes, by)
+        if reviewed:
+            parts = {file: reviewed[file] for file, _ in ranking}
+            print_multi_label(call, parts, judges.labels.classes, by_class=by == "class")
     if not call.json:
         call.note_hashes("labels", "original", "scores")
 
@@ -165,11 +174,18 @@ def _with_ranks(ranking: _Ranking) -> Iterator[tuple[int, str, Evaluation]]:
         yield 1 + sum(other > accuracy for other in accuracies), file, result
 
 
-def _to_json(rankings: dict[float | None, _Ranking], classes: Classes, by: str | None) -> Iterator[dict[str, Any]]:
+def _to_json(
+    rankings: dict[float | None, _Ranking], reviewed: dict[str, MultiLabelAccuracy], classes: Classes, by: str | None
+) -> Iterator[dict[str, Any]]:
     for cut, ranking in rankings.items():
         for rank, file, result in _with_ranks(ranking):
             document = {"file": file} | ({} if cut is None else {"threshold": cut, "rank": rank}) | result.to_json()
-            yield document | ({"by_class": result.per_class.to_json(classes)} if by == "class" else {})
+            document |= {"by_class": result.per_class.to_json(classes)} if by == "class" else {}
+            if file in reviewed:
+                part = reviewed[file]
+                by_class = {"by_class": part.classes_to_json(classes)} if by == "class" else {}
+                document["multi_label"] = part.to_json() | by_class
+            yield document
 
 
 def _print_ranking(call: Call, ranking: _Ranking, classes: Classes, by: str | None) -> None:
@@ -202,13 +218,11 @@ def _row(file: str, result: Evaluation, topk: list[int]) -> list[str | None]:
 
 
 def _percent(part: Proportion | None) -> str | None:
-    return None if part is None or part.value is None else f"{100 * part.value:.2f}"
+    return None if part is None else percent(part.value)
 
 
 def _interval(part: Proportion | None) -> str | None:
-    if part is None or part.interval is None:
-        return None
-    return "{:.2f} to {:.2f}".format(*(100 * bound for bound in part.interval))
+    return None if part is None else percents(part.interval)
 
 
 def _footnotes(ranking: _Ranking) -> Iterator[str]:

@@ -11,17 +11,20 @@ from reassess.cli.common import Call
 from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
+from reassess.formats.multi_labels import holds_multi_labels
 from reassess.formats.predictions import read_predictions
 from reassess.imagenet import class_folder_order
 from reassess.labels import LabelSets
 from reassess.loading import (
     expert_share,
     load_labels,
+    load_multi_labels,
     load_original,
     load_scores,
     load_votes,
     with_imagenet_classes,
 )
+from reassess.multi_labels import MultiLabels
 from reassess.names import MATCHES, are_validation_images, validation_names
 from reassess.predictions import Predictions
 from reassess.questions import Questions
@@ -62,6 +65,7 @@ class Judges:
     original: LabelSets | None
     scores: Scores | None
     experts: Scores | None
+    reviewed: MultiLabels | None = None
 
     @property
     def labels(self) -> LabelSets:
@@ -77,6 +81,7 @@ def load_judges(
     thresholds: tuple[float, ...] | None = None,
     *,
     max_bytes: int,
+    multi_label: bool = False,
 ) -> Judges:
     """Read what models are judged by.
 
@@ -90,9 +95,15 @@ def load_judges(
         Cut the label sets from the scores, which may then be given as labels too.
     max_bytes
         Larger archives are refused.
+    multi_label
+        The label sets may also say what is unclear, wrong or problematic; then they are `Judges.reviewed` too.
     """
+    reviewed = None
     if thresholds is None:
-        sets = load_labels(call.resolve("labels", _REAL if labels is None else labels))
+        label_file = call.resolve("labels", _REAL if labels is None else labels)
+        if multi_label and holds_multi_labels(label_file):
+            reviewed = load_multi_labels(label_file)
+        sets = load_labels(label_file) if reviewed is None else reviewed.judging
         is_imagenet = are_validation_images(sets.images)
         score_file = optional_file(call, "scores", scores, _SCORES if is_imagenet else None)
         known = None if score_file is None else load_scores(score_file, max_bytes=max_bytes)
@@ -110,7 +121,7 @@ def load_judges(
     if is_imagenet:
         call.find_all("imagenet-classes")  # which the labels were read with
     experts = call.find(_GOLDEN) if is_imagenet and known else None
-    return Judges(cuts, given, known, None if experts is None else expert_share(load_votes(experts)))
+    return Judges(cuts, given, known, None if experts is None else expert_share(load_votes(experts)), reviewed)
 
 
 def _to_cut(labels: str | None, scores: str | None) -> str:

@@ -219,6 +219,13 @@ def _check_validation_length(path: Path, length: int, thing: str) -> None:
 
 def _lists_of_table(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     table = read_table(path, text=(_NAME,))
+    if "answer" in table.columns:
+        raise DataError(
+            "the table holds answers: not all of its classes are valid",
+            where=path,
+            found=", ".join(table.columns[:12]),
+            mend="judge by it with reassess evaluate, or keep the rows that are valid and leave the column out",
+        )
     images = table[column(path, table, _NAME, thing="the image")]
     classes = table[column(path, table, "class", thing="the class")]
     if classes.dtype.is_numeric():

@@ -14,11 +14,25 @@ from reassess.formats.labels import label_sets_of, read_json
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing
 from reassess.multi_labels import MultiLabels
 
-__all__ = ["read_multi_labels"]
+__all__ = ["holds_multi_labels", "read_multi_labels"]
 
 _KINDS = ("valid", "unclear", "wrong")
 _PROBLEMATIC = "problematic"
 _Reviews = dict[str, dict[str, Any]]
+
+
+def holds_multi_labels(path: Path) -> bool:
+    """Whether a file of label sets, of a kind that `read_labels` reads, is one that `read_multi_labels` reads.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read.
+    """
+    if suffix_of(path, (".json", *TABLE_SUFFIXES), "a label set") != ".json":
+        return "answer" in read_table(path).columns
+    document = read_json(path)
+    return isinstance(document, dict) and any(isinstance(given, dict) for given in document.values())
 
 
 def read_multi_labels(path: str | Path) -> MultiLabels:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from reassess.formats.tables import write_table
 from reassess.known import KINDS, mistake_kinds, validity
 from reassess.labels import LabelSets
+from reassess.multi_labels import VERDICTS, MultiLabels, verdicts
 from reassess.outcomes import LABELLED, STATES, Outcomes
 from reassess.scores import Scores
 
@@ -25,6 +26,7 @@ def write_outcomes(
     labels: LabelSets,
     scores: Scores | None,
     experts: Scores | None,
+    reviewed: MultiLabels | None = None,
     *,
     force: bool = False,
 ) -> None:
@@ -34,7 +36,8 @@ def write_outcomes(
     id), correct (top-1 is valid; null unless the state is labelled), rank (of the best valid class, from 1; null where
     it comes after all that are known), valid_found (of n valid classes, how many are among the first n), original_rank
     (of the original label, as rank); from scores, else null: score (P(top-1 is valid)), mistake (what is known of a
-    wrong top-1, one of `reassess.known.KINDS`).
+    wrong top-1, one of `reassess.known.KINDS`). With reviewed label sets also verdict: what reviewers said of the
+    top-1, or why the image is left out, one of `reassess.multi_labels.VERDICTS`.
     """
     import polars as pl
 
@@ -61,6 +64,9 @@ def write_outcomes(
                 }
             )
         )
+        if reviewed is not None:
+            verdict = pl.Series(VERDICTS).gather(verdicts(found, reviewed))
+            tables[-1] = tables[-1].with_columns(verdict=verdict)
     write_table(path, pl.concat(tables), force=force)
 
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from reassess.classes import Classes
 from reassess.errors import DataError
+from reassess.evaluation import examine, summarize
 from reassess.labels import LabelSets
-from reassess.multi_labels import MultiLabelAccuracy, MultiLabels, multi_label_accuracy
+from reassess.multi_labels import VERDICTS, MultiLabelAccuracy, MultiLabels, multi_label_accuracy, verdicts
 from reassess.predictions import Predictions
 
 IMAGES = [f"{i}.png" for i in range(20)]
@@ -84,7 +85,9 @@ def test_images_that_nobody_reviewed_are_counted() -> None:
 def test_the_json_gives_both_conventions() -> None:
     by_class = np.array([[3, 1, 5], [0, 0, 0], [4, 0, 4]])
     found = MultiLabelAccuracy(7, 1, 1, 0, problematic=2, empty=1, unknown=0, by_class=by_class)
+    assert found.reason is None
     document = found.to_json()
+    assert "mean_over_classes_reason" not in document
     assert (document["unclear_left_out"]["hits"], document["unclear_left_out"]["n"]) == (7, 8)
     assert document["unclear_left_out"]["mean_over_classes"] == (3 / 4 + 1) / 2
     assert (document["unclear_is_right"]["hits"], document["unclear_is_right"]["n"]) == (8, 9)
@@ -92,7 +95,40 @@ def test_the_json_gives_both_conventions() -> None:
     assert document["left_out"] == {"problematic": 2, "empty": 1, "unknown": 0}
     nothing = MultiLabelAccuracy(0, 0, 0, 0, 0, 0, 0, np.empty((0, 3), np.int64))
     assert nothing.to_json()["unclear_is_right"]["mean_over_classes"] is None
+    assert nothing.to_json()["mean_over_classes_reason"] == "no image is left to average over"
     json.dumps([document, nothing.to_json()], allow_nan=False)
+
+
+def test_the_json_of_classes_leaves_out_those_without_images() -> None:
+    by_class = np.array([[3, 1, 5], [0, 0, 0], [0, 2, 2]])
+    found = MultiLabelAccuracy(3, 3, 1, 0, problematic=0, empty=0, unknown=0, by_class=by_class)
+    names = ("class", "name", "images", "valid", "unclear", "unclear_left_out", "unclear_is_right")
+    assert [
+        tuple(entry[name] for name in names) for entry in found.classes_to_json(Classes(3, names=("a", "b", "c")))
+    ] == [
+        (0, "a", 5, 3, 1, 3 / 4, 4 / 5),
+        (2, "c", 2, 0, 2, None, 1.0),
+    ]
+    assert MultiLabelAccuracy(3, 3, 1, 0, problematic=0, empty=0, unknown=0).classes_to_json(Classes(3)) == []
+
+
+def test_every_image_has_the_first_verdict_that_fits() -> None:
+    """A problematic image without a valid class is problematic, and does not judge whatever was said of it."""
+    review = {"valid": [0], "unclear": [1], "wrong": [2], "problematic": False}
+    reviews = dict.fromkeys("abcd", review) | {
+        "e": review | {"valid": []},
+        "f": review | {"problematic": True},
+        "g": review | {"valid": [], "problematic": True},
+    }
+    labels = of(reviews)
+    predictions = Predictions.from_ids([0, 1, 2, 3, 1, 0, 0, 0], images=list("abcdefgh"))
+    found = examine(predictions, labels.judging, ignore_unknown=True)
+    assert [VERDICTS[verdict] for verdict in verdicts(found, labels)] == [
+        *("valid", "unclear", "wrong", "unreviewed"),
+        *("empty", "problematic", "problematic", "unknown"),
+    ]
+    result = summarize(found, labels.judging)
+    assert (result.scored, result.empty, result.unknown, result.real[1].hits) == (4, 3, 1, 1)
 
 
 def test_a_class_that_is_valid_and_wrong_is_an_error() -> None:

@@ -407,3 +407,13 @@ def test_named_originals_are_read_from_every_format(file, name, content):
 )
 def test_what_holds_no_original_labels_is_refused(refused, file, name, content, said):
     assert refused(read_original, file(name, content)) == said
+
+
+def test_answers_are_not_taken_for_valid_classes(refused, file):
+    path = file("a.csv", "image,class,answer\na,1,valid\na,2,wrong\n")
+    for read in (read_labels, read_original):
+        assert refused(read, path) == (
+            "the table holds answers: not all of its classes are valid\n  where:   DIR/a.csv\n"
+            "  found:   image, class, answer\n  to mend: judge by it with reassess evaluate, or keep the rows that are"
+            " valid and leave the column out"
+        )

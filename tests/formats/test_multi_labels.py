@@ -2,7 +2,7 @@
 
 import pytest
 
-from reassess.formats.multi_labels import read_multi_labels
+from reassess.formats.multi_labels import holds_multi_labels, read_multi_labels
 from reassess.loading import load_multi_labels
 
 SETS = {
@@ -45,6 +45,23 @@ def test_every_format_gives_the_same(file, name, content) -> None:
         "b.png": True,
         "c.png": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "holds"),
+    [
+        ("a.json", JSON, True),
+        ("a.csv", CSV, True),
+        ("a.jsonl", JSONL, True),
+        ("a.json", '{"a": [1], "b": {"valid": [2]}}', True),
+        ("a.json", '{"a": [1], "b": []}', False),
+        ("a.json", "{}", False),
+        ("a.json", "[[1], [2]]", False),
+        ("a.csv", "image,class\na,1\n", False),
+    ],
+)
+def test_such_files_are_told_from_plain_label_sets(file, name, content, holds) -> None:
+    assert holds_multi_labels(file(name, content)) is holds
 
 
 def test_classes_may_be_called_by_name(file) -> None:

@@ -92,7 +92,8 @@ def evaluate(
     """Measure models against re-assessed labels.
 
     Each FILE holds one model's predictions: class ids, best first, or the scores of all classes, as npy, npz, csv, tsv,
-    jsonl, parquet, pt or safetensors, or as timm's inference script writes them. Images are joined by name.
+    jsonl, parquet, pt or safetensors, or as timm's inference script writes them. Images are joined by name. Label sets
+    that also say what is unclear, wrong or problematic give multi-label accuracy too.
     """
     _check_call(call, files, thresholds, per_image, by)
     judges = load_judges(call, labels, original, scores, thresholds, max_bytes=reading["max_bytes"], multi_label=True)
@@ -104,17 +105,16 @@ def evaluate(
         write_outcomes(per_image, each, judges.labels, judges.scores, judges.experts, judges.reviewed, force=call.force)
     reviewed: dict[str, MultiLabelAccuracy] = {}
     if judges.reviewed is not None:
-        reviewed = {file: count_verdicts(found, judges.reviewed, judges.original) for file, found in each.items()}
+        (ranking,) = rankings.values()
+        reviewed = {file: count_verdicts(each[file], judges.reviewed, judges.original) for file, _ in ranking}
     if call.json:
         call.print_document("evaluate", list(_to_json(rankings, reviewed, judges.labels.classes, by)))
     elif len(rankings) > 1:
         _print_cuts(call, rankings)
     else:
-        (ranking,) = rankings.values()
-        _print_ranking(call, ranking, judges.labels.classes, by)
+        _print_ranking(call, next(iter(rankings.values())), judges.labels.classes, by)
         if reviewed:
-            parts = {file: reviewed[file] for file, _ in ranking}
-            print_multi_label(call, parts, judges.labels.classes, by_class=by == "class")
+            print_multi_label(call, reviewed, judges.labels.classes, by_class=by == "class")
     if not call.json:
         call.note_hashes("labels", "original", "scores")
 

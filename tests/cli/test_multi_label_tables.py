@@ -1,0 +1,151 @@
+"""`reassess evaluate` by label sets that also say what is unclear, wrong or problematic."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Evaluate = Callable[..., Any]
+
+REVIEWED = {
+    "1.jpg": {"valid": ["cup", "mug"], "unclear": ["bowl"], "wrong": ["plate"]},
+    "2.jpg": {"valid": ["plate"], "unclear": ["bowl"]},
+    "3.jpg": {"valid": ["cup"], "wrong": ["bowl"]},
+    "4.jpg": {"valid": ["cup"]},
+    "5.jpg": {"unclear": ["mug"]},
+    "6.jpg": {"valid": ["mug"], "problematic": True},
+}
+# cup is valid, bowl unclear, bowl wrong, mug was not reviewed; the others do not judge.
+SAID = {"1.jpg": "cup", "2.jpg": "bowl", "3.jpg": "bowl", "4.jpg": "mug", "5.jpg": "mug", "6.jpg": "mug"}
+ORIGINAL = {"1.jpg": "mug", "2.jpg": "plate", "3.jpg": "cup", "4.jpg": "mug", "5.jpg": "mug", "6.jpg": "mug"}
+
+
+@pytest.fixture(autouse=True)
+def _tableware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> None:
+    """Reviewed label sets in two kinds of file, original labels, and two models, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    Path("reviewed.json").write_text(json.dumps(REVIEWED))
+    rows = [
+        f"{image},{name},{answer}"
+        for image, review in REVIEWED.items()
+        for answer in ("valid", "unclear", "wrong")
+        for name in review.get(answer, [])
+    ]
+    Path("reviewed.csv").write_text("\n".join(["image,class,answer", *rows, "6.jpg,,problematic", ""]))
+    for path, heading, classes in (
+        ("poor.csv", "prediction", SAID),
+        ("good.csv", "prediction", SAID | {"4.jpg": "cup"}),
+        ("original.csv", "class", ORIGINAL),
+    ):
+        Path(path).write_text("\n".join([f"image,{heading}", *map(",".join, classes.items()), ""]))
+
+
+def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -> None:
+    done = run("evaluate", "poor.csv", "good.csv", "--labels", "reviewed.json", "--original", "original.csv")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert [line.split()[:2] for line in lines[2:4]] == [["good.csv", "50.00"], ["poor.csv", "25.00"]]
+    assert "poor.csv: left out: 2 with an empty label set" in lines
+    start = next(row for row, line in enumerate(lines) if line.startswith("multi-label"))
+    assert lines[start].split() == [
+        *("multi-label", "valid", "unclear", "wrong", "unreviewed"),
+        *("strict", "%", "95", "%", "over", "classes", "%", "lenient", "%", "95", "%", "over", "classes", "%"),
+    ]
+    # poor, strict: mug 1 of 2, plate none, cup 0 of 1; lenient: mug 1 of 2, plate 1 of 1, cup 0 of 1.
+    assert [line.split() for line in lines[start + 2 : start + 4]] == [
+        ["good.csv", *"2110", "66.67", "20.77", "to", "93.85", "50.00", "75.00", "30.06", "to", "95.44", "66.67"],
+        ["poor.csv", *"1111", "33.33", "6.15", "to", "79.23", "25.00", "50.00", "15.00", "to", "85.00", "50.00"],
+    ]
+    hashes = [
+        f"{name}: {path}, sha256 {hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
+        for name, path in (("labels", "reviewed.json"), ("original", "original.csv"))
+    ]
+    assert lines[start + 4 :] == [
+        "strict: images of which the first class is unclear are left out; lenient: it is right; unreviewed is wrong",
+        "good.csv: multi-label: left out: 1 problematic, 1 without a valid class, 0 not reviewed",
+        "poor.csv: multi-label: left out: 1 problematic, 1 without a valid class, 0 not reviewed",
+        *hashes,
+    ]
+
+
+@pytest.mark.parametrize("labels", ["reviewed.json", "reviewed.csv"])
+def test_the_json_holds_what_the_table_shows_and_classes_when_asked(labels: str, run: Evaluate) -> None:
+    argv = ["evaluate", "poor.csv", "--labels", labels, "--original", "original.csv", "--json"]
+    plain, by_class = (json.loads(run(*argv, *more).out)["results"][0] for more in ([], ["--by", "class"]))
+    assert (plain["images"], plain["scored"], plain["scorable"], plain["left_out"]["empty"]) == (6, 4, 4, 2)
+    assert (plain["real"]["1"]["hits"], plain["real"]["1"]["n"]) == (1, 4)
+    found = plain["multi_label"]
+    assert [found[name] for name in ("valid", "unclear", "wrong", "unreviewed")] == [1, 1, 1, 1]
+    assert found["left_out"] == {"problematic": 1, "empty": 1, "unknown": 0}
+    kept = ("hits", "n", "mean_over_classes")
+    assert [found["unclear_left_out"][name] for name in kept] == [1, 3, 0.25]
+    assert [found["unclear_is_right"][name] for name in kept] == [2, 4, 0.5]
+    classes = by_class["multi_label"].pop("by_class")
+    assert by_class["multi_label"] == found
+    assert [tuple(entry.values()) for entry in classes] == [
+        (1, "cup", 1, 0, 0, 0.0, 0.0),
+        (2, "mug", 2, 1, 0, 0.5, 0.5),
+        (3, "plate", 1, 0, 1, None, 1.0),
+    ]
+
+
+def test_by_class_prints_the_accuracy_of_each_original_label(run: Evaluate) -> None:
+    argv = ["evaluate", "poor.csv", "--labels", "reviewed.json", "--by", "class", "--quiet"]
+    lines = run(*argv, "--original", "original.csv").out.splitlines()
+    start = next(row for row, line in enumerate(lines) if line.startswith("original label"))
+    assert lines[start - 1].strip() == "poor.csv"
+    assert [line.split() for line in lines[start + 2 :]] == [
+        ["1", "cup", "1", "0", "0", "0.00", "0.00"],
+        ["2", "mug", "2", "1", "0", "50.00", "50.00"],
+        ["3", "plate", "1", "0", "1", "-", "100.00"],
+    ]
+
+
+def test_without_original_labels_there_is_no_mean_over_classes_and_that_is_said(run: Evaluate) -> None:
+    argv = ["evaluate", "poor.csv", "--labels", "reviewed.json", "--by", "class"]
+    assert "no mean over classes: no original labels are at hand" in run(*argv).out.splitlines()
+    found = json.loads(run(*argv, "--json").out)["results"][0]["multi_label"]
+    assert found["by_class"] == []
+    assert found["unclear_is_right"]["mean_over_classes"] is None
+    assert found["mean_over_classes_reason"] == "no original labels are at hand"
+
+
+def test_the_table_of_images_tells_what_reviewers_said_of_each_first_class(run: Evaluate) -> None:
+    Path("one-more.csv").write_text(Path("poor.csv").read_text() + "7.jpg,cup\n")
+    argv = ["evaluate", "one-more.csv", "good.csv", "--labels", "reviewed.json", "--ignore-unknown"]
+    assert run(*argv, "--per-image", "out.csv").code == 0
+    with Path("out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[-2:] == ["mistake", "verdict"]
+    assert [row["verdict"] for row in rows] == [
+        *("valid", "unclear", "wrong", "unreviewed", "empty", "problematic", "unknown"),
+        *("valid", "unclear", "wrong", "valid", "empty", "problematic"),
+    ]
+    assert [row["state"] for row in rows[4:7]] == ["empty", "empty", "unknown"]
+
+
+def test_a_file_that_does_not_fit_is_one_error(run: Evaluate) -> None:
+    Path("bad.json").write_text(json.dumps(REVIEWED | {"2.jpg": ["plate"]}))
+    done = run("evaluate", "poor.csv", "--labels", "bad.json")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "Error: the JSON does not hold multi-label sets\n"
+        "  where:   bad.json, image 2.jpg\n"
+        "  allowed: for each image lists of classes, valid, unclear and wrong, and problematic: true or false\n"
+        '  found:   ["plate"]\n'
+    )
+
+
+def test_other_commands_do_not_take_answers_for_valid_classes(run: Evaluate) -> None:
+    done = run("compare", "poor.csv", "good.csv", "--labels", "reviewed.csv")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "Error: the table holds answers: not all of its classes are valid\n"
+        "  where:   reviewed.csv\n"
+        "  found:   image, class, answer\n"
+        "  to mend: judge by it with reassess evaluate, or keep the rows that are valid and leave the column out\n"
+    )

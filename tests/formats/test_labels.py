@@ -44,6 +44,16 @@ def test_empty_sets_alone_come_back(tmp_path, suffix):
     assert read_labels(tmp_path / f"labels{suffix}").sets() == {"a": frozenset(), "b": frozenset()}
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_classes_called_true_and_false_are_names(tmp_path, suffix):
+    path, separator = tmp_path / f"labels{suffix}", "," if suffix == ".csv" else "\t"
+    path.write_text(
+        "".join(f"{image}{separator}{name}\n" for image, name in (("image", "class"), ("a", "true"), ("b", "FALSE")))
+    )
+    labels = read_labels(path)
+    assert [labels.classes.label(labels[image][0]) for image in ("a", "b")] == ["true", "FALSE"]
+
+
 words = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=6)
 called = st.sampled_from(["dog", "dog, hound", "Dog", " dog", 'a "b"', "null", "n01440764", "true", "1.5"]) | words
 wnids = st.integers(0, 9).map("n0144076{}".format)

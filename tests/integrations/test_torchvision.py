@@ -573,14 +573,14 @@ def test_scores_of_other_classes_are_an_error(tv, archive):
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (picture(3)[:-20], "OSError: image file is truncated (2 bytes not processed)"),
-        (b"", "UnidentifiedImageError: cannot identify image file '{path}'"),
-        (b"<html>", "UnidentifiedImageError: cannot identify image file '{path}'"),
+        (lambda: picture(3)[:-20], "OSError: image file is truncated (2 bytes not processed)"),
+        (lambda: b"", "UnidentifiedImageError: cannot identify image file '{path}'"),
+        (lambda: b"<html>", "UnidentifiedImageError: cannot identify image file '{path}'"),
     ],
     ids=["cut off", "empty", "web page"],
 )
 def test_an_image_that_cannot_be_read_is_named(tv, tmp_path, content, found):
-    root = write(tmp_path, {name(2): picture(2), name(3): content})
+    root = write(tmp_path, {name(2): picture(2), name(3): content()})
     dataset = tv.ImageNetReaL(root, labels=LABELS)
     assert number_of(dataset[0][0]) == 2
     path = root / name(3)

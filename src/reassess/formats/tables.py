@@ -4,7 +4,7 @@ import csv
 import glob
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reassess.errors import DataError
 from reassess.formats.files import check_input, suffix_of, writing
@@ -48,9 +48,11 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
         first = pl.read_csv(path, separator=separator, has_header=False, n_rows=1, infer_schema=False, glob=False)
         _refuse_double_headings(path, first.row(0))
         as_text = {name: pl.String for name in first.row(0) if name in text}
-        table = pl.read_csv(
-            path, separator=separator, infer_schema_length=_WHOLE_FILE, schema_overrides=as_text, glob=False
-        )
+        options: dict[str, Any] = {"separator": separator, "infer_schema_length": _WHOLE_FILE, "glob": False}
+        table = pl.read_csv(path, **options, schema_overrides=as_text)
+        true_or_false = {name: pl.String for name, dtype in table.schema.items() if dtype == pl.Boolean}
+        if true_or_false:  # no format of ours has truth values, but a class may be called so
+            table = pl.read_csv(path, **options, schema_overrides=as_text | true_or_false)
         _refuse_short_rows(path, table, separator)
         return table.with_columns(pl.col(pl.String).replace("", None))  # a quoted nothing is nothing too
 

@@ -82,7 +82,7 @@ def render(page: Page) -> str:
     )
     folder = files("reassess.report") / "templates"
     texts = {name: Markup((folder / f"page.{name}").read_text(encoding="utf-8")) for name in ("css", "js")}
-    return environment.get_template("page.html").render(
+    rendered: str = environment.get_template("page.html").render(
         page=page,
         charts={key: Markup(svg) for key, svg in drawn.items()},
         palette=palette(list(drawn.values())),
@@ -92,6 +92,7 @@ def render(page: Page) -> str:
         thinned=_thinned,
         **texts,
     )
+    return rendered
 
 
 def _thinned(table: Table) -> list[list[str]]:

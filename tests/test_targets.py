@@ -67,7 +67,7 @@ NEITHER = (
     "the target is neither multi-hot nor ids padded with -1\n"
     "  allowed: 0 or 1 of shape (images, 3), or integers of shape (images, most classes of an image)\n"
     "  found:   {}\n"
-    "  to mend: the label of one class that a folder reader gives is not the set of valid classes"
+    "  to mend: a folder reader's label is not the set of valid classes; to give names, use RealAccuracy(labels=...)"
 )
 BAD = {
     "a label an image": (np.array([1, 2]), NEITHER.format("int64 (2,)")),

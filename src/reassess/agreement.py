@@ -20,6 +20,7 @@ __all__ = ["check_agreement"]
 _FEWEST = 100  # with fewer images or classes, a poor model cannot be told from a wrong order
 _BY_CHANCE = "no more than chance would"
 _BETTER = 5  # a reading fits if it agrees this many times as often
+_MANY = 50  # and on one image in so many: of ten readings, one may look better by chance
 
 Ids = npt.NDArray[np.int32]
 
@@ -58,7 +59,7 @@ def check_agreement(found: Outcomes, original: LabelSets) -> None:
     if as_given.hits > max(by_chance, n / 10):
         return
     best = max(_readings(found, original, truth), key=lambda reading: reading.hits)
-    if best.hits > max(_BETTER * as_given.hits, by_chance):
+    if best.hits > max(_BETTER * as_given.hits, by_chance, n / _MANY):
         how = _BY_CHANCE if as_given.hits <= by_chance else "far less than when they are read in another way"
         _refuse(as_given, how, best.mend, n, classes, f"; {best.hits / n:.2%} {best.name}")
     if as_given.hits <= by_chance:

@@ -102,7 +102,7 @@ def is_multi_hot(shape: Sequence[int | None], dtype: str, outputs: int) -> bool:
             "the target is neither multi-hot nor ids padded with -1",
             allowed=f"0 or 1 of shape (images, {outputs}), or integers of shape (images, most classes of an image)",
             found=f"{dtype} {tuple(shape)}",
-            mend="the label of one class that a folder reader gives is not the set of valid classes",
+            mend="a folder reader's label is not the set of valid classes; to give names, use RealAccuracy(labels=...)",
         )
     return shape[1] == outputs
 

@@ -682,3 +682,17 @@ def test_scores_of_every_type_give_the_same_evaluation_on_the_real_labels(
     assert documents[0] == documents[1] == documents[2]
     assert documents[0]["images"] == 500
     assert 0 < documents[0]["real"]["1"]["hits"] < documents[0]["real"]["5"]["hits"]
+
+
+def test_where_nothing_checks_the_order_of_rows_it_says_so_and_what_to_fetch(
+    run: Callable[..., Any], tmp_path: Path, no_known_data: None
+) -> None:
+    image, note = (
+        "ILSVRC2012_val_00000001.JPEG",
+        "without the original labels nothing checks the order of rows and classes",
+    )
+    (tmp_path / "labels.json").write_text(json.dumps({image: [1]}))
+    (tmp_path / "said.csv").write_text(f"image,prediction\n{image},1\n")
+    argv = ["evaluate", tmp_path / "said.csv", "--labels", tmp_path / "labels.json"]
+    assert f"{note}: reassess data fetch imagenet-original\n" in run(*argv).out
+    assert note not in run(*argv, "--original", "none").out

@@ -75,7 +75,7 @@ def test_the_version_is_that_of_the_package(run: Callable) -> None:
         (["evaluate", "a.npy", "a.npy"], "Error: a.npy is given twice."),
         (
             ["evaluate", "a.npy", "--threshold", "0.5", "--labels", "s.npz", "--scores", "t.npz"],
-            "Error: With --threshold, the labels are cut from the scores: give --scores or --labels.",
+            "Error: With --threshold, the labels are cut from the scores: give --scores or --labels, and not both.",
         ),
         (
             ["evaluate", "a.npy", "--threshold", "0.5", "--scores", "none"],

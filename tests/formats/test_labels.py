@@ -301,7 +301,7 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
             "a row is cut short\n  where:   DIR/a.csv, row 1\n  allowed: 2 fields, as in the heading\n"
             "  found:   1 fields\n  to mend: get or write the file again",
         ),
-        ("a.csv", "image,class\na,true\n", KINDS.format("a.csv", "bool")),
+        ("a.jsonl", '{"image": "a", "class": true}\n', KINDS.format("a.jsonl", "bool")),
         ("a.csv", "image,class\na,10\nb,cat\nc,9\n", KINDS.format("a.csv", "10, cat")),
         ("a.csv", "image,class\na,-1\nb,nan\n", KINDS.format("a.csv", "-1, nan")),
         (

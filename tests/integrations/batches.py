@@ -86,7 +86,7 @@ NO_TARGET = (
     "the target is neither multi-hot nor ids padded with -1\n"
     "  allowed: 0 or 1 of shape (images, 4), or integers of shape (images, most classes of an image)\n"
     "  found:   {}\n"
-    "  to mend: the label of one class that a folder reader gives is not the set of valid classes"
+    "  to mend: a folder reader's label is not the set of valid classes; to give names, use RealAccuracy(labels=...)"
 )
 NO_SCORES = (
     "scores must be floats, one row an image and one column a class\n"

@@ -25,6 +25,7 @@ from reassess.formats.outcomes import write_outcomes
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.intervals import Proportion
 from reassess.multi_labels import MultiLabelAccuracy, count_verdicts
+from reassess.names import are_validation_images
 from reassess.outcomes import Outcomes
 from reassess.tally import Evaluation
 
@@ -116,6 +117,11 @@ def evaluate(
         if reviewed:
             print_multi_label(call, reviewed, judges.labels.classes, by_class=by == "class")
     if not call.json:
+        if judges.original is None and original is None and are_validation_images(judges.labels.images):
+            call.note(
+                "without the original labels nothing checks the order of rows and classes: "
+                "reassess data fetch imagenet-original"
+            )
         call.note_hashes("labels", "original", "scores")
 
 

@@ -127,7 +127,9 @@ def load_judges(
 def _to_cut(labels: str | None, scores: str | None) -> str:
     """The scores from which label sets are cut."""
     if labels is not None and scores is not None:
-        raise click.UsageError("With --threshold, the labels are cut from the scores: give --scores or --labels.")
+        raise click.UsageError(
+            "With --threshold, the labels are cut from the scores: give --scores or --labels, and not both."
+        )
     if scores == _NONE:
         raise click.UsageError("With --threshold, the labels are cut from the scores, which cannot be none.")
     return next((given for given in (scores, labels) if given is not None), _SCORES)

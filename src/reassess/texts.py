@@ -1,8 +1,8 @@
-"""Texts from files, made harmless."""
+"""Texts from files, made harmless; and counts of things."""
 
 import re
 
-__all__ = ["plain"]
+__all__ = ["counted", "plain"]
 
 # C0 (but for tab and newline), C1, marks that turn the direction of writing, and halves of characters.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -15,3 +15,12 @@ def plain(text: str) -> str:
     a\x1b[2Jb
     """
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """How many there are of something.
+
+    >>> counted(1, "row"), counted(1234, "row"), counted(0, "valid class", "valid classes")
+    ('1 row', '1,234 rows', '0 valid classes')
+    """
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"

@@ -8,6 +8,7 @@ from reassess.report.look import LONGEST, MOST_DRAWN, shortened
 from reassess.report.stack_figure import Stacks
 from reassess.report.tables import COUNT, P_VALUE, PERCENT, TEXT, Cell
 from reassess.taxonomy import ERROR_KINDS
+from reassess.texts import counted
 
 __all__ = ["KINDS_IN_WORDS", "bias_chart", "preference_chart", "taxonomy_chart"]
 
@@ -28,15 +29,14 @@ def taxonomy_chart(found: Findings) -> Chart | str:
     each = found.taxonomies
     if not any(map(len, each)):
         return "no model makes a mistake" if found.panel.scored.any() else "no image is scored"
-    known = [kind for kind in ERROR_KINDS if any(one.counts[kind] is not None for one in each)]
     rows = [
         [one.model, KINDS_IN_WORDS[kind], n, percent(n / len(one)) if len(one) else None]
         for one in each
-        for kind in known
+        for kind in ERROR_KINDS
         if (n := one.counts[kind]) is not None
     ]
     drawn = each[:MOST_DRAWN]
-    parts = {KINDS_IN_WORDS[kind]: [one.counts[kind] or 0 for one in drawn] for kind in known}
+    parts = {KINDS_IN_WORDS[kind]: [one.counts[kind] or 0 for one in drawn] for kind in ERROR_KINDS}
     columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "of its mistakes, %": _SHARE}
     numbers = table("taxonomy", "Mistakes by kind", columns, rows)
     stacks = Stacks([one.model for one in drawn], parts, "mistakes, images")
@@ -83,7 +83,7 @@ def bias_chart(found: Findings) -> Chart | str:
         return "no model says a valid class where the original label is one of several"
     rows = [[one.model, *cells(one.original_chosen), percent(one.chance), one.p_value] for one in found.biases]
     drawn = found.biases[:MOST_DRAWN]
-    groups = [f"{shortened(one.model, _HALF)}: {one.original_chosen.n:,} images" for one in drawn]
+    groups = [f"{shortened(one.model, _HALF)}: {counted(one.original_chosen.n, 'image')}" for one in drawn]
     columns = {"model": TEXT, "original label chosen, %": PERCENT, "95 %": PERCENT, "chosen": COUNT, "images": COUNT}
     numbers = table(
         "labelling-bias",

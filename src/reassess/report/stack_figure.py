@@ -17,11 +17,20 @@ _DARK = 0.5  # a colour of less lightness has white numbers
 
 @dataclass(frozen=True, eq=False)
 class Stacks:
-    """What is drawn: for each group, a count by part; and what is counted."""
+    """What is drawn: for each group, a count by part; and what is counted.
+
+    A part has the colour of its place among the parts; one that is zero everywhere is neither drawn nor named.
+    """
 
     groups: Sequence[str]
     parts: Mapping[str, Sequence[int]]
     axis: str
+
+    @property
+    def drawn(self) -> dict[str, tuple[str, Sequence[int]]]:
+        """By name, the colour and the counts of each part that is not zero everywhere."""
+        coloured = zip(KINDS, self.parts.items(), strict=False)
+        return {name: (colour, counts) for colour, (name, counts) in coloured if any(counts)}
 
 
 def size_of_stacks(found: Stacks) -> Size:
@@ -35,7 +44,7 @@ def stacks_on(drawing: Drawing, found: Stacks) -> None:
     totals = [sum(counts) for counts in zip(*found.parts.values(), strict=True)]
     longest = max([1, *totals])
     starts = [0] * len(found.groups)
-    for colour, (name, counts) in zip(KINDS, found.parts.items(), strict=False):
+    for name, (colour, counts) in found.drawn.items():
         bars = [_STEP * i + 1 for i in range(len(found.groups))]
         axes.barh(bars, counts, left=starts, height=0.92, color=colour, label=name, edgecolor="white", linewidth=0.7)
         for y, start, count in zip(bars, starts, counts, strict=True):
@@ -45,7 +54,7 @@ def stacks_on(drawing: Drawing, found: Stacks) -> None:
         starts = [start + count for start, count in zip(starts, counts, strict=True)]
     for i, (group, total) in enumerate(zip(found.groups, totals, strict=True)):
         drawing.above(_STEP * i, f"{shortened(group)}: {total:,}")
-        parts = ", ".join(f"{counts[i]:,} {name}" for name, counts in found.parts.items())
+        parts = ", ".join(f"{counts[i]:,} {name}" for name, (_, counts) in found.drawn.items())
         drawing.words.append(f"{group}: {total:,}: {parts}")
     _finish(drawing, found, longest)
 
@@ -62,11 +71,11 @@ def _finish(drawing: Drawing, found: Stacks, longest: int) -> None:
 
 
 def _columns(found: Stacks) -> int:
-    return 2 if max(map(len, found.parts)) < 26 else 1
+    return 2 if max(map(len, found.drawn), default=0) < 26 else 1
 
 
 def _key_lines(found: Stacks) -> int:
-    return -(-len(found.parts) // _columns(found))
+    return -(-len(found.drawn) // _columns(found))
 
 
 def _lightness(colour: str) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reassess.report.figures import Drawing, Size
-from reassess.report.look import GRID, INK, MUTED, SERIES, WIDTH, shortened
+from reassess.report.look import GRID, INK, MUTED, SERIES, WIDTH, number, shortened
 
 __all__ = ["Intervals", "Mark", "intervals_on", "size_of_intervals"]
 
@@ -71,7 +71,7 @@ def intervals_on(drawing: Drawing, found: Intervals) -> None:
         if found.chances is not None and (chance := found.chances[0][i]) is not None:
             ends = top + _HEADING - 0.45, top + _HEADING + len(found.series) - 0.55
             axes.plot([chance, chance], ends, color=INK, linewidth=1.4, zorder=4)
-            drawing.words.append(f"{group}, {found.chances[1]}: {chance:{found.form}}")
+            drawing.words.append(f"{group}, {found.chances[1]}: {number(chance, found.form)}")
     _finish(drawing, found)
 
 
@@ -81,7 +81,7 @@ def _draw_mark(drawing: Drawing, mark: Mark, y: float, series: int, form: str) -
         axes.plot(mark.interval, [y, y], "-", color=style.colour, linewidth=1.8, solid_capstyle="butt", zorder=3)
     axes.plot([mark.value], [y], style.marker, color=style.colour, markersize=5, markeredgecolor="white", zorder=5)
     transform = axes.get_yaxis_transform()
-    axes.text(1.015, y, format(mark.value, form), color=style.colour, transform=transform, verticalalignment="center")
+    axes.text(1.015, y, number(mark.value, form), color=style.colour, transform=transform, verticalalignment="center")
 
 
 def _finish(drawing: Drawing, found: Intervals) -> None:
@@ -138,7 +138,7 @@ def _extent(mark: Mark) -> tuple[float, ...]:
 
 
 def _in_words(mark: Mark, form: str) -> str:
-    value = format(mark.value, form)
-    return (
-        value if mark.interval is None else f"{value} ({' to '.join(format(bound, form) for bound in mark.interval)})"
-    )
+    value = number(mark.value, form)
+    if mark.interval is None:
+        return value
+    return f"{value} ({' to '.join(number(bound, form) for bound in mark.interval)})"

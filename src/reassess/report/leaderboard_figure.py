@@ -8,7 +8,7 @@ import numpy as np
 
 from reassess.placement import Placement
 from reassess.report.figures import Drawing, along, save_figure
-from reassess.report.look import shortened
+from reassess.report.look import number, shortened
 from reassess.trends import Line, Trend
 
 __all__ = ["draw_leaderboard", "draw_levels", "frame_accuracies", "leaderboard_on"]
@@ -91,8 +91,8 @@ def _draw_line(drawing: Drawing, trend: Trend, line: Line, colour: str, dashes: 
     ends = np.array([[x, line.fit.at(x)] for x in (inside.min(), inside.max())])
     drawing.axes.plot(*ends.T, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
     drawing.drawn.append(along(ends, _SAMPLES))
-    low, high = line.slope.interval
-    text = f"{line} %: slope {line.slope.value:.2f}\n({low:.2f} to {high:.2f})"
+    value, low, high = (number(part, ".2f") for part in (line.slope.value, *line.slope.interval))
+    text = f"{line} %: slope {value}\n({low} to {high})"
     drawing.name(text, along(ends, 9)[1:-1], color=colour)
 
 

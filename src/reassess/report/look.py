@@ -2,7 +2,20 @@
 
 from typing import NamedTuple
 
-__all__ = ["GRID", "INK", "KINDS", "LONGEST", "MOST_DRAWN", "MUTED", "SERIES", "SQUARE", "WIDTH", "Series", "shortened"]
+__all__ = [
+    "GRID",
+    "INK",
+    "KINDS",
+    "LONGEST",
+    "MOST_DRAWN",
+    "MUTED",
+    "SERIES",
+    "SQUARE",
+    "WIDTH",
+    "Series",
+    "number",
+    "shortened",
+]
 
 WIDTH = 4.7  # inches: at 9 points, text stays legible on a screen of 360 pixels
 SQUARE = (WIDTH, 4.3)
@@ -37,3 +50,12 @@ def shortened(text: str, letters: int = LONGEST) -> str:
     'vit_large_…1k_ft_in1k'
     """
     return text if len(text) <= letters else f"{text[: letters // 2]}…{text[-(letters // 2) :]}"
+
+
+def number(value: float, form: str) -> str:
+    r"""A number as charts write it: with the minus sign of their axes.
+
+    >>> number(-5.967, "+.2f") == "\N{MINUS SIGN}5.97"
+    True
+    """
+    return format(value, form).replace("-", "\N{MINUS SIGN}")

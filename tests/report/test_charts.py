@@ -1,6 +1,7 @@
 """Charts: each kind in each format, what cannot be drawn says why, and no chart that could be misread."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ from reassess.report.figures import FIGURE_SUFFIXES, save_figure
 from reassess.report.findings import Findings
 from reassess.report.inline import dark, inline_figure
 from reassess.report.interval_figure import Intervals, Mark, intervals_on, size_of_intervals
+from reassess.report.mistake_charts import KINDS_IN_WORDS, taxonomy_chart
 from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
+from reassess.taxonomy import ERROR_KINDS, Taxonomy
 from tests.report.cases import findings, leaderboard
 
 BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
@@ -36,7 +39,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, draw, size):
     seen = []
     words = figures._in_words
     monkeypatch.setattr(figures, "_in_words", lambda drawing: seen.append(drawing) or words(drawing))
-    save_figure(tmp_path / "f.svg", draw, title="t", size=size)
+    save_figure(tmp_path / "f.svg", draw, title="t", size=size, force=True)
     return seen[0].axes
 
 
@@ -96,16 +99,65 @@ def test_intervals_are_drawn_to_their_ends(tmp_path: Path, monkeypatch: pytest.M
     assert [text.get_text() for text in axes.texts] == ["g", "2.0"]
 
 
-def test_few_images_are_drawn_together_and_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    chart = CHARTS["label-count"](FOUND)
+def test_values_below_nothing_have_the_minus_sign_of_the_axis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Intervals(["g"], {"s": [Mark(-5.967, (-7.0, -4.0))]}, "x", "+.2f")
+    axes = drawn(monkeypatch, tmp_path, lambda drawing: intervals_on(drawing, found), size_of_intervals(found))
+    assert [text.get_text() for text in axes.texts] == ["g", "\N{MINUS SIGN}5.97"]
+    assert "\N{MINUS SIGN}" in "".join(text.get_text() for text in axes.get_xticklabels())
+
+
+def of_sizes(images: dict[int, int]) -> Findings:
+    """Findings on so many images of each number of valid classes."""
+    sets = [list(range(size)) for size, n in images.items() for _ in range(n)]
+    labels = LabelSets.from_lists([f"{i}.png" for i in range(len(sets))], sets, Classes(9))
+    outcome = examine(Predictions.from_ids(np.zeros(len(sets), np.int64), images=labels.images), labels)
+    return Findings({"one": summarize(outcome, labels)}, panel({"one": outcome}), {"one": "one.npy"}, labels)
+
+
+@pytest.mark.parametrize(
+    ("images", "headings"),
+    [
+        ({1: 20, 2: 12, 3: 5}, ["1 valid class: 20 images", "2 valid classes: 12 images", "3 valid classes: 5 images"]),
+        ({1: 30, 2: 5, 3: 1}, ["1 valid class: 30 images", "2 or more valid classes: 6 images"]),
+        ({1: 4, 2: 1}, ["1 valid class: 4 images", "2 valid classes: 1 image"]),
+        ({2: 3, 4: 20, 6: 1, 7: 1}, ["2 valid classes: 3 images", "4 valid classes: 20 images", "6 or more valid cl"]),
+        (
+            {1: 5000, 2: 99, 3: 30, 4: 30},
+            ["1 valid class: 5,000 images", "2 valid classes: 99 images", "3 or more valid classes: 60 images"],
+        ),
+        ({1: 20000, 2: 100, 3: 99}, ["1 valid class: 20,000 im", "2 valid classes: 100 im", "3 valid classes: 99 im"]),
+        ({1: 20000, 2: 99, 3: 99}, ["1 valid class: 20,000 images", "2 or more valid classes: 198 images"]),
+    ],
+)
+def test_only_the_tail_of_few_images_is_drawn_together(
+    images: dict[int, int], headings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chart = CHARTS["label-count"](of_sizes(images))
     axes = drawn(monkeypatch, tmp_path, chart.draw, chart.size)
-    counts = FOUND.evaluations["one"].by_label_count
-    assert counts[3].n < 100 <= counts[2].n + counts[3].n
-    headings = [text.get_text() for text in axes.texts if "valid class" in text.get_text()]
-    assert headings == [
-        f"1 valid class: {counts[1].n} images",
-        f"2 or more valid classes: {counts[2].n + counts[3].n} images",
-    ]
+    found = [text.get_text() for text in axes.texts if "valid class" in text.get_text()]
+    assert len(found) == len(headings)
+    assert all(map(str.startswith, found, headings))
+
+
+def test_a_kind_of_mistake_has_one_colour_and_none_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def legend(**counts: int) -> dict[str, str]:
+        """The colour of each kind that is named."""
+        kinds = np.repeat([ERROR_KINDS.index(kind) for kind in counts], list(counts.values())).astype(np.int8)
+        names = tuple(f"{i}.png" for i in range(len(kinds)))
+        chart = taxonomy_chart(
+            SimpleNamespace(taxonomies=[Taxonomy("one", names, np.zeros(len(kinds), np.int32), kinds)])
+        )
+        (found,) = drawn(monkeypatch, tmp_path, chart.draw, chart.size).get_figure().legends
+        names = [text.get_text() for text in found.get_texts()]
+        return dict(zip(names, [str(bar.get_facecolor()) for bar in found.get_patches()], strict=True))
+
+    every = legend(**dict.fromkeys(ERROR_KINDS, 5))
+    assert list(every) == list(KINDS_IN_WORDS.values())
+    assert len(set(every.values())) == len(ERROR_KINDS)
+    some = legend(co_occurring=4, remaining=3)
+    assert some == {name: every[name] for name in ("often valid together", "the rest")}
 
 
 def test_a_chart_of_nothing_says_why() -> None:

@@ -13,11 +13,12 @@ from reassess.report.look import LONGEST, MOST_DRAWN, SERIES, SQUARE, shortened
 from reassess.report.scatter_figure import MOST_NAMED, Spot, scatter_on
 from reassess.report.tables import COUNT, P_VALUE, PERCENT, POINTS, TEXT, Cell
 from reassess.tally import BySize
+from reassess.texts import counted
 
 __all__ = ["difference_chart", "label_count_chart", "leaderboard_chart", "scatter_chart"]
 
 _LESS = " less "
-_FEW = 100  # images: the chart does not show fewer apart
+_FEWEST, _FEW = 10, 100  # images: of the highest numbers of classes, those with fewer are drawn together
 _Sizes = Mapping[int, BySize]
 
 
@@ -81,7 +82,7 @@ def label_count_chart(found: Findings) -> Chart | str:
     rows = [[model, size, *cells(_hits(parts, [size]))] for size in sizes for model, parts in counts.items()]
     shown = {model: counts[model] for model in found.models[: len(SERIES)]}
     pools = _pooled(sizes, shown)
-    groups = [_pool_in_words(pool, pool is pools[-1], shown) for pool in pools]
+    groups = [_pool_in_words(pool, shown) for pool in pools]
     series = {model: [mark(_hits(parts, pool)) for pool in pools] for model, parts in shown.items()}
     columns = {"model": TEXT, "valid classes": COUNT, "ReaL top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
     numbers = table("label-count", "ReaL accuracy by number of valid classes", columns | {"images": COUNT}, rows)
@@ -96,19 +97,20 @@ def _hits(parts: _Sizes, sizes: Sequence[int]) -> Proportion:
 
 
 def _pooled(sizes: list[int], counts: Mapping[str, _Sizes]) -> list[list[int]]:
-    """Numbers of valid classes; the highest go together until there are enough images."""
-    pools = [[size] for size in sizes]
-    while len(pools) > 1 and any(_hits(parts, pools[-1]).n < _FEW for parts in counts.values()):
-        last = pools.pop()
-        pools[-1] += last
-    return pools
+    """Numbers of valid classes; those above the last with enough images, a hundredth of all, go together."""
+    scored = min(_hits(parts, sizes).n for parts in counts.values())
+    enough = min(max(scored // 100, _FEWEST), _FEW)
+    many = [i for i, size in enumerate(sizes) if all(_hits(parts, [size]).n >= enough for parts in counts.values())]
+    apart = 1 + max(many, default=0)
+    return [[size] for size in sizes[:apart]] + ([sizes[apart:]] if sizes[apart:] else [])
 
 
-def _pool_in_words(pool: list[int], is_last: bool, counts: Mapping[str, _Sizes]) -> str:
-    images = sorted({_hits(parts, pool).n for parts in counts.values()})
-    n = " to ".join(f"{n:,}" for n in dict.fromkeys((images[0], images[-1])))
-    more = " or more" if is_last and len(pool) > 1 else ""
-    return f"{pool[0]}{more} valid class{'' if pool == [1] else 'es'}: {n} images"
+def _pool_in_words(pool: list[int], counts: Mapping[str, _Sizes]) -> str:
+    images = [_hits(parts, pool).n for parts in counts.values()]
+    fewest, most = min(images), max(images)
+    n = counted(most, "image") if fewest == most else f"{fewest:,} to {most:,} images"
+    classes = "valid class" if pool == [1] else "valid classes"
+    return f"{pool[0]}{' or more' if len(pool) > 1 else ''} {classes}: {n}"
 
 
 def leaderboard_chart(found: Findings) -> Chart | str:

@@ -14,6 +14,7 @@ from reassess.leaderboard import Entry, Leaderboard
 from reassess.placement import Placement
 from reassess.ranks import kendall, spearman
 from reassess.regression import Estimate
+from reassess.texts import counted
 from reassess.trends import Trend
 
 __all__ = ["Level", "print_leaderboard", "to_json"]
@@ -162,7 +163,7 @@ def _print_neighbours(placement: Placement) -> None:
 
 def _footnotes(found: Trend, placements: Sequence[Placement], level: Level | None) -> Iterator[str]:
     board = found.board
-    yield f"{len(board):,} rows of {board.models:,} models"
+    yield f"{counted(len(board), 'row')} of {counted(board.models, 'model')}"
     for reason, count in board.left_out.items():
         yield f"left out: {count:,} {reason}"
     yield "95 % of a slope: over models, all rows of a model together; relatives count as independent models"

@@ -25,6 +25,7 @@ from reassess.formats.files import check_output, suffix_of
 from reassess.formats.open_questions import OPEN_QUESTIONS_SUFFIX, write_open_questions
 from reassess.outcomes import Outcomes
 from reassess.predictions import Predictions
+from reassess.texts import counted
 
 __all__ = ["questions"]
 
@@ -129,8 +130,9 @@ def _print(call: Call, found: OpenQuestions, classes: Classes, output: Path, lim
         print_table(["image", "class", "name", "reason", "first for", "named by", "probability"], rows, text_columns=4)
     kinds = {"never proposed": "never_proposed", "on images never rated": "never_rated"}
     words = ", ".join(f"{_counts(found)[name]:,} {text}" for text, name in kinds.items())
-    of_all = "" if len(written) == len(found) else f" of {len(found):,}"
-    call.note(f"{output}: {len(written):,}{of_all} questions, the most informative first")
+    number = counted(len(found), "question")
+    of_all = number if len(written) == len(found) else f"{len(written):,} of {number}"
+    call.note(f"{output}: {of_all}{', the most informative first' if len(found) else ''}")
     call.note(f"{len(found):,} predicted pairs were in no label set and never asked about: {words}")
     for model, unknown in zip(found.models, found.unknown, strict=True):
         if unknown:

@@ -269,3 +269,11 @@ def test_a_metric_that_makes_no_sense_is_refused(case: str) -> None:
     with pytest.raises(DataError) as raised:
         RealAccuracy(**options)
     assert str(raised.value) == message
+
+
+def test_lists_as_a_data_loader_collates_them_are_valid_classes() -> None:
+    metric = RealAccuracy([1])
+    metric.update(np.eye(4)[[1, 2, 3]], [[2, 1], [], [0]])
+    assert metric.compute() == {"real_top1": 0.5, "real_n": 2}
+    with pytest.raises(DataError, match="the target is neither multi-hot nor ids"):
+        metric.update(np.eye(4)[:2], [["cat"], []])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reassess import LabelSets
 from reassess.errors import DataError
-from reassess.targets import multi_hot, padded_ids, read_targets
+from reassess.targets import even, multi_hot, padded_ids, read_targets
 
 sets = st.lists(st.sets(st.integers(0, 12), max_size=5).map(sorted), max_size=9)
 
@@ -40,6 +40,11 @@ def test_padded_ids_and_back(lists: list[list[int]], width: int) -> None:
 @pytest.mark.parametrize("dtype", ["u1", "u8", "i1", ">i4"])
 def test_ids_of_any_type_come_as_one(dtype: str) -> None:
     assert read_targets(np.array([[2, 0]], dtype), 3)[2].dtype == np.int64
+
+
+@given(sets.filter(bool))
+def test_lists_of_any_length_and_back(lists: list[list[int]]) -> None:
+    assert read(np.array(even(lists)), 13) == lists
 
 
 def test_rows_may_be_in_any_order_and_repeat() -> None:

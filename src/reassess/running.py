@@ -12,7 +12,7 @@ from reassess.intervals import Proportion
 from reassess.labels import LabelSets
 from reassess.predictions import Predictions, as_floats
 from reassess.roster import NOT_SEEN, Roster
-from reassess.targets import read_targets
+from reassess.targets import even, read_targets
 from reassess.tensors import as_array
 
 __all__ = ["RealAccuracy", "rank_batch", "roster_for"]
@@ -142,7 +142,7 @@ def rank_batch(
     check_topk(top_k, predictions.depth)
     if roster is not None:
         return roster.rank(predictions, target)
-    given, are_bits = as_array(target)
+    given, are_bits = as_array(even(target))
     starts, ends, classes = read_targets(as_floats(given) if are_bits else given, predictions.depth)
     if len(starts) != len(predictions):
         raise DataError(

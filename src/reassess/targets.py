@@ -13,7 +13,7 @@ from reassess.accuracy import Ints
 from reassess.errors import DataError
 from reassess.labels import LabelSets
 
-__all__ = ["PADDING", "is_multi_hot", "multi_hot", "padded_ids", "read_targets"]
+__all__ = ["PADDING", "even", "is_multi_hot", "multi_hot", "padded_ids", "read_targets"]
 
 PADDING = -1
 
@@ -75,6 +75,18 @@ def padded_ids(labels: LabelSets, rows: Ints, width: int | None = None) -> npt.N
     padded = np.full((len(rows), width), PADDING, np.int64)
     padded[np.arange(width) < sizes[:, None]] = ids
     return padded
+
+
+def even(target: Any) -> Any:
+    """Lists of class ids of different lengths, one an image, made even with -1; any other target as it is.
+
+    >>> even([[2, 0], [], [1]])
+    [[2, 0], [-1, -1], [1, -1]]
+    """
+    if not (isinstance(target, list | tuple) and all(isinstance(ids, list | tuple) for ids in target)):
+        return target
+    width = max([1, *map(len, target)])
+    return [[*ids, *[PADDING] * (width - len(ids))] for ids in target]
 
 
 def is_multi_hot(shape: Sequence[int | None], dtype: str, outputs: int) -> bool:

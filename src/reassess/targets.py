@@ -152,8 +152,9 @@ def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints, In
         rows, classes = np.divmod(_set_positions(target), outputs)
     else:
         _check_range(target, outputs)
-        rows, columns = np.nonzero(target != PADDING)
-        classes = target[rows, columns].astype(np.int64)
+        flat = target.reshape(-1)
+        given = np.flatnonzero(flat != PADDING)
+        rows, classes = given // max(target.shape[1], 1), flat[given].astype(np.int64)
         _refuse_repeated(target, rows, classes, outputs)
     ends = np.cumsum(np.bincount(rows, minlength=len(target)))
     return np.concatenate([[0], ends[:-1]])[: len(ends)], ends, classes

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,18 @@ from reassess.texts import plain
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Call", "Range", "call_options", "console", "percent", "percents", "print_table", "say", "tracked"]
+__all__ = [
+    "Call",
+    "Range",
+    "call_options",
+    "console",
+    "percent",
+    "percents",
+    "print_table",
+    "refuse_repeated",
+    "say",
+    "tracked",
+]
 
 _WIDTH_OF_A_PIPE = 160
 _Item = TypeVar("_Item")
@@ -192,3 +204,10 @@ def print_table(
     for row in rows:
         table.add_row(*(Text("-" if cell is None else plain(str(cell))) for cell in row))
     console().print(table)
+
+
+def refuse_repeated(files: Iterable[str | Path]) -> None:
+    """Raise a usage error if a file is given twice."""
+    for file, times in Counter(files).most_common(1):
+        if times > 1:
+            raise click.UsageError(f"{file} is given twice.")

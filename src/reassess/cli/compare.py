@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, Range, call_options, tracked
+from reassess.cli.common import Call, Range, call_options, refuse_repeated, tracked
 from reassess.cli.compare_tables import Compared, print_compared, to_json
 from reassess.cli.inputs import (
     FILE,
@@ -123,9 +123,7 @@ def _check_call(call: Call, files: tuple[Path, ...], disagreements: Path | None)
     """Refuse, before any work, what cannot be done."""
     if len(files) < 2:
         raise click.UsageError("Give two models or more; reassess evaluate measures one.")
-    twice = [path for path in files if files.count(path) > 1]
-    if twice:
-        raise click.UsageError(f"{twice[0]} is given twice.")
+    refuse_repeated(files)
     if disagreements is not None:
         suffix_of(disagreements, TABLE_SUFFIXES, "a table")
         check_output(disagreements, force=call.force)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
-from reassess.cli.common import Call, call_options, print_table
+from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.inputs import FILE, max_bytes_option, optional_file
 from reassess.curves import precision_recall
 from reassess.errors import DataError, at
@@ -149,9 +149,7 @@ def curve(
 
 def _check_call(call: Call, files: tuple[str, ...], output: Path | None) -> None:
     """Refuse, before any work, what cannot be done."""
-    twice = [file for file in files if files.count(file) > 1]
-    if twice:
-        raise click.UsageError(f"{twice[0]} is given twice.")
+    refuse_repeated(files)
     if output is not None:
         suffix_of(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve")
         check_output(output, force=call.force)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from reassess.classes import Classes
-from reassess.cli.common import Call, call_options, percent, percents, print_table, tracked
+from reassess.cli.common import Call, call_options, percent, percents, print_table, refuse_repeated, tracked
 from reassess.cli.inputs import (
     FILE,
     Judges,
@@ -129,9 +129,7 @@ def _check_call(
     call: Call, files: tuple[Path, ...], thresholds: tuple[float, ...] | None, per_image: Path | None, by: str | None
 ) -> None:
     """Refuse, before any work, what cannot be done."""
-    twice = [path for path in files if files.count(path) > 1]
-    if twice:
-        raise click.UsageError(f"{twice[0]} is given twice.")
+    refuse_repeated(files)
     if len(thresholds or ()) > 1 and per_image is not None:
         raise click.UsageError("--per-image goes with one --threshold.")
     if len(thresholds or ()) > 1 and by is not None and not call.json:

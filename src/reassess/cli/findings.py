@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation import calibrated_recipe
-from reassess.cli.common import Call, Range, tracked
+from reassess.cli.common import Call, Range, refuse_repeated, tracked
 from reassess.cli.inputs import (
     FILE,
     Judges,
@@ -101,9 +101,7 @@ def load_findings(
     **reading: Any,
 ) -> Findings:
     """Read all that `findings_options` name, and put the models in order."""
-    twice = [path for path in files if files.count(path) > 1]
-    if twice:
-        raise click.UsageError(f"{twice[0]} is given twice.")
+    refuse_repeated(files)
     judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
     results, outcomes = _examined(call, files, judges, reading, {"match": match, "ignore_unknown": ignore_unknown})
     rated = load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])

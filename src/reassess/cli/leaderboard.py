@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, Range, call_options
+from reassess.cli.common import Call, Range, call_options, refuse_repeated
 from reassess.cli.inputs import FILE
 from reassess.cli.leaderboard_tables import Level, print_leaderboard, to_json
 from reassess.errors import DataError
@@ -96,9 +96,7 @@ def leaderboard(
     TABLE is a table with the columns model, original and real, in percent; what evaluate --json prints; or, as two
     files, the results of timm on ImageNet and by ReaL. Several make one leaderboard.
     """
-    twice = [path for path in files if files.count(path) > 1]
-    if twice:
-        raise click.UsageError(f"{twice[0]} is given twice.")
+    refuse_repeated(files)
     if output is not None:
         suffix_of(output, FIGURE_SUFFIXES, "a figure")
         check_output(output, force=call.force)

@@ -9,7 +9,7 @@ import numpy as np
 
 from reassess.asking import OpenQuestions, open_questions
 from reassess.classes import Classes
-from reassess.cli.common import Call, call_options, print_table, tracked
+from reassess.cli.common import Call, call_options, print_table, refuse_repeated, tracked
 from reassess.cli.inputs import (
     FILE,
     Judges,
@@ -86,9 +86,7 @@ def questions(
 
 def _check_call(call: Call, files: tuple[Path, ...], output: Path) -> None:
     """Refuse, before any work, what cannot be done."""
-    twice = [path for path in files if files.count(path) > 1]
-    if twice:
-        raise click.UsageError(f"{twice[0]} is given twice.")
+    refuse_repeated(files)
     suffix_of(output, (OPEN_QUESTIONS_SUFFIX,), "a list of questions")
     check_output(output, force=call.force)
 

@@ -69,7 +69,7 @@ def test_what_is_no_list_of_ids_is_an_error_that_says_where(ids, said):
 def test_what_is_no_table_of_scores_is_an_error(scores):
     assert message(lambda: Predictions.from_scores(scores)) == (
         "scores must be floats, one row an image and one column a class\n"
-        "  allowed: float16, float32 or float64 of shape (N, classes)\n"
+        "  allowed: float16, bfloat16, float32 or float64 of shape (N, classes)\n"
         f"  found:   {scores.dtype} {scores.shape}"
     )
 

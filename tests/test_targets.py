@@ -1,5 +1,7 @@
 """Valid classes survive the way to a framework's arrays and back, and what is none is refused."""
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -18,8 +20,8 @@ def labels_of(lists: list[list[int]]) -> LabelSets:
 
 
 def read(target: npt.NDArray, outputs: int) -> list[list[int]]:
-    starts, ends, classes = read_targets(target, outputs)
-    return [classes[a:b].tolist() for a, b in zip(starts, ends, strict=True)]
+    indptr, classes = read_targets(target, outputs)
+    return [classes[a:b].tolist() for a, b in pairwise(indptr)]
 
 
 @given(sets)
@@ -39,7 +41,9 @@ def test_padded_ids_and_back(lists: list[list[int]], width: int) -> None:
 
 @pytest.mark.parametrize("dtype", ["u1", "u8", "i1", ">i4"])
 def test_ids_of_any_type_come_as_one(dtype: str) -> None:
-    assert read_targets(np.array([[2, 0]], dtype), 3)[2].dtype == np.int64
+    for outputs in (3, 1000):
+        indptr, classes = read_targets(np.array([[2, 0]], dtype), outputs)
+        assert (indptr.dtype, classes.dtype, classes.tolist()) == (np.int64, np.int64, [2, 0])
 
 
 @given(sets.filter(bool))
@@ -98,6 +102,13 @@ BAD = {
         "  where:   target, row 0, column 1\n"
         "  allowed: 0 to 2, and -1 where there are no more\n"
         "  found:   -2",
+    ),
+    "above what fits into the type of the ids": (
+        np.array([[0, 2**64 - 1]], np.uint64),
+        "class id out of range\n"
+        "  where:   target, row 0, column 1\n"
+        "  allowed: 0 to 2, and -1 where there are no more\n"
+        "  found:   18446744073709551615",
     ),
     "multi-hot integers that lack a column": (
         np.array([[0, -1], [0, 0]]),

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.errors import DataError
+from reassess.intervals import Proportion
 from reassess.predictions import Predictions, infinity_bits, refuse_nan
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "best_ranks_of_scores",
     "check_topk",
     "count_hits",
+    "proportions",
     "ranks_and_top1",
     "ranks_of_ids",
     "ranks_of_scores",
@@ -105,7 +107,7 @@ def ranks_of_scores(
 
 
 def best_ranks_of_scores(
-    predictions: Predictions,
+    scores: npt.NDArray[Any],
     starts: Ints,
     ends: Ints,
     targets: Ints,
@@ -115,8 +117,8 @@ def best_ranks_of_scores(
 
     Parameters
     ----------
-    predictions
-        Scores of n images, as many outputs as classes.
+    scores
+        As `Predictions` hold them, of n images, as many outputs as classes.
     starts, ends, targets
         ``targets[starts[i]:ends[i]]`` are asked about row i; below the number of outputs.
     image_of
@@ -133,22 +135,20 @@ def best_ranks_of_scores(
 
     Examples
     --------
-    >>> scores = Predictions.from_scores(np.array([[0.1, 0.7, 0.7], [0.5, 0.2, 0.3]], np.float32))
+    >>> scores = np.array([[0.1, 0.7, 0.7], [0.5, 0.2, 0.3]], np.float32)
     >>> best_ranks_of_scores(scores, np.array([0, 2]), np.array([2, 2]), np.array([2, 0]))
     array([ 1, -1], dtype=int32)
     """
-    from reassess.kernels import NOT_A_NUMBER, rank_best, rank_best_of_bits
+    from reassess.kernels import rank_best, rank_best_of_bits
 
-    scores = predictions.scores
-    assert scores is not None
-    ranks = np.empty(len(predictions), np.int32)
+    ranks = np.empty(len(scores), np.int32)
     if scores.dtype.itemsize > 2:
-        rank_best(scores, starts, ends, targets, ranks)
+        failed = rank_best(scores, starts, ends, targets, ranks)
     else:
-        rank_best_of_bits(*_bits(scores), starts, ends, targets, ranks, np.empty(scores.shape[1], np.int16))
-    if ranks.min(initial=0) == NOT_A_NUMBER:
-        row = int(np.argmax(ranks == NOT_A_NUMBER))
-        refuse_nan(predictions, row, None if image_of is None else image_of(row))
+        keys = np.empty(scores.shape[1], np.int16)
+        failed = rank_best_of_bits(*_bits(scores), starts, ends, targets, ranks, keys)
+    if failed >= 0:
+        refuse_nan(Predictions(scores=scores), failed, None if image_of is None else image_of(failed))
     return ranks
 
 
@@ -176,13 +176,24 @@ def check_topk(topk: Sequence[int], depth: int | None = None) -> tuple[int, ...]
     return tuple(sorted(set(topk)))
 
 
-def count_hits(ranks: npt.NDArray[np.int32], topk: tuple[int, ...]) -> dict[int, int]:
-    """For each k, how many of the ranks are among the top k.
+def count_hits(ranks: npt.NDArray[np.int32], topk: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """How many of the ranks are among the top k, for each k, and last how many there are; a rank below 0 is none.
 
-    >>> count_hits(np.array([0, 3, 0, 7], np.int32), (1, 5))
-    {1: 2, 5: 3}
+    >>> count_hits(np.array([0, 3, -1, 0, 7], np.int32), (1, 5))
+    array([2, 3, 4])
     """
-    return {k: int(np.count_nonzero(ranks < k)) for k in topk}
+    above = ranks.view(np.uint32)  # where what is below 0 is above every k
+    return np.array([*(np.count_nonzero(above < k) for k in topk), np.count_nonzero(ranks >= 0)])
+
+
+def proportions(hits: npt.NDArray[np.int64], topk: tuple[int, ...]) -> dict[int, Proportion]:
+    """What `count_hits` counts, by k.
+
+    >>> proportions(np.array([2, 3, 4]), (1, 5))
+    {1: Proportion(hits=2, n=4), 5: Proportion(hits=3, n=4)}
+    """
+    *at_each, n = hits.tolist()
+    return {k: Proportion(at_k, n) for k, at_k in zip(topk, at_each, strict=True)}
 
 
 def top1_hits(top1: Ints, indptr: Ints, targets: Ints) -> npt.NDArray[np.bool_]:

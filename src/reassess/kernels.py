@@ -12,16 +12,15 @@ import numba
 import numpy as np
 
 __all__ = [
-    "NOT_A_NUMBER",
-    "NO_TARGET",
     "compiled",
-    "find_set_bytes",
     "rank_best",
     "rank_best_of_bits",
     "rank_targets",
+    "read_multi_hot",
+    "read_padded",
 ]
 
-NO_TARGET, NOT_A_NUMBER = -1, -2  # in place of a rank
+_NO_TARGET, _NOT_A_NUMBER = -1, -2  # in place of a rank
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,11 +38,11 @@ def _rank(keys, target):  # type: ignore[no-untyped-def]
     above = np.int32(0)
     level = np.int32(0)
     for j in range(keys.size):
-        above += np.int32(keys[j] > key)
-        level += np.int32(keys[j] == key)
+        above = np.int32(above + (keys[j] > key))
+        level = np.int32(level + (keys[j] == key))
     if level > 1:
         for j in range(keys.size):
-            above += np.int32((keys[j] == key) & (np.int32(j) < np.int32(target)))
+            above = np.int32(above + ((keys[j] == key) & (np.int32(j) < np.int32(target))))
     return above
 
 
@@ -121,32 +120,32 @@ def rank_targets(  # type: ignore[no-untyped-def]
 
 @compiled
 def _rank_in(row, target):  # type: ignore[no-untyped-def]
-    """Number of classes before `target` in a row of numbers, or `NOT_A_NUMBER`; `_rank` for what may hold a NaN."""
+    """Number of classes before `target` in a row of numbers, or -2; `_rank` for what may hold a NaN."""
     value = row[target]
     above, below = np.int32(0), np.int32(0)
     for j in range(row.size):
-        above += np.int32(row[j] > value)
-        below += np.int32(row[j] < value)
+        above = np.int32(above + (row[j] > value))
+        below = np.int32(below + (row[j] < value))
     if above + below < row.size - 1 or value != value:  # ties, or a NaN: neither above nor below nor level
         level = np.int32(0)
         for j in range(row.size):
-            level += np.int32(row[j] == value)
+            level = np.int32(level + (row[j] == value))
         if above + below + level < row.size:
-            return np.int32(NOT_A_NUMBER)
+            return np.int32(_NOT_A_NUMBER)
         for j in range(row.size):
-            above += np.int32((row[j] == value) & (np.int32(j) < np.int32(target)))
+            above = np.int32(above + ((row[j] == value) & (np.int32(j) < np.int32(target))))
     return above
 
 
 @compiled
 def _rank_best(row, targets, start, end):  # type: ignore[no-untyped-def]
-    """Rank of the best of ``targets[start:end]``; `NO_TARGET` or `NOT_A_NUMBER`. A row is of floats or of keys."""
+    """Rank of the best of ``targets[start:end]``; -1 without one, -2 with a NaN. A row is of floats or of keys."""
     best = targets[start] if start < end else 0
     for t in range(start + 1, end):
         if row[targets[t]] > row[best] or (row[targets[t]] == row[best] and targets[t] < best):
             best = targets[t]
     rank = _rank_in(row, best)
-    return rank if start < end or rank == NOT_A_NUMBER else np.int32(NO_TARGET)
+    return rank if start < end or rank == _NOT_A_NUMBER else np.int32(_NO_TARGET)
 
 
 @compiled
@@ -160,10 +159,17 @@ def rank_best(scores, starts, ends, targets, ranks):  # type: ignore[no-untyped-
     starts, ends
         int64, shape (n,).
     ranks
-        Written: int32, shape (n,); `NO_TARGET` for a row without a target, `NOT_A_NUMBER` for one with a NaN.
+        Written: int32, shape (n,); -1 for a row without a target.
+
+    Returns
+    -------
+    The first row with a NaN, or -1.
     """
     for i in range(scores.shape[0]):
         ranks[i] = _rank_best(scores[i], targets, starts[i], ends[i])
+        if ranks[i] == _NOT_A_NUMBER:
+            return i
+    return -1
 
 
 @compiled
@@ -173,35 +179,96 @@ def rank_best_of_bits(  # type: ignore[no-untyped-def]
     """`rank_best` of scores that are given as their bits, see `rank_targets`; `keys` is scratch for a row."""
     for i in range(bits.shape[0]):
         low, top = _read_keys(bits[i], magnitude, lowest, sign_shift, np.empty(0, np.int64), keys)
-        ranks[i] = _rank_best(keys, targets, starts[i], ends[i])
         if low < -infinity or top > infinity:
-            ranks[i] = NOT_A_NUMBER
+            return i
+        ranks[i] = _rank_best(keys, targets, starts[i], ends[i])
+    return -1
 
 
 @compiled
-def find_set_bytes(blocks, found):  # type: ignore[no-untyped-def]
-    """Positions of the bytes that are not zero, in blocks of 64 bytes, most of them zero.
+def read_multi_hot(hot):  # type: ignore[no-untyped-def]
+    """Columns that are set, where most are not: int64, those of row i are ``columns[indptr[i]:indptr[i + 1]]``.
 
     Parameters
     ----------
-    blocks
-        uint64, shape (blocks, 8).
-    found
-        Written: int64, ascending.
+    hot
+        bool, shape (n, columns), in C order.
 
     Returns
     -------
-    How many were found.
+    indptr, columns
     """
-    count = 0
-    for b in range(blocks.shape[0]):
-        union = np.uint64(0)
-        for w in range(8):
-            union |= blocks[b, w]
-        if union:
-            for w in range(8):
-                for byte in range(8):
-                    if (blocks[b, w] >> np.uint64(8 * byte)) & np.uint64(255):
-                        found[count] = 64 * b + 8 * w + byte
-                        count += 1
+    indptr, columns = np.empty(len(hot) + 1, np.int64), np.empty(4 * len(hot), np.int64)
+    count = _find_set(hot, indptr, columns)
+    if count > columns.size:  # seldom: most images have one valid class
+        columns = np.empty(count, np.int64)
+        _find_set(hot, indptr, columns)
+    return indptr, columns[:count]
+
+
+@compiled
+def _find_set(hot, indptr, columns):  # type: ignore[no-untyped-def]
+    """Write `indptr`, and as many columns as there is room for; return how many there are."""
+    flat = hot.reshape(hot.size).view(np.uint8)
+    blocks = flat.size // 64
+    words = flat[: 64 * blocks].view(np.uint64)
+    row, count = 0, 0
+    indptr[0] = 0
+    for block in range(blocks):
+        first = 8 * block
+        union = words[first] | words[first + 1] | words[first + 2] | words[first + 3]
+        if union | words[first + 4] | words[first + 5] | words[first + 6] | words[first + 7]:
+            for w in range(first, first + 8):
+                if words[w]:
+                    row, count = _note_set(flat, 8 * w, 8 * w + 8, hot.shape[1], row, count, indptr, columns)
+    row, count = _note_set(flat, 64 * blocks, flat.size, hot.shape[1], row, count, indptr, columns)
+    indptr[row + 1 :] = count
     return count
+
+
+@compiled
+def _note_set(flat, start, end, width, row, count, indptr, columns):  # type: ignore[no-untyped-def]
+    """`_find_set` among some bytes, from the row and the count that it has come to."""
+    for position in range(start, end):
+        if flat[position]:
+            while position >= (row + 1) * width:
+                row += 1
+                indptr[row] = count
+            if count < columns.size:
+                columns[count] = position - row * width
+            count += 1
+    return row, count
+
+
+@compiled
+def read_padded(padded, padding, outputs):  # type: ignore[no-untyped-def]
+    """The ids of a table without its padding: int64, those of row i are ``ids[indptr[i]:indptr[i + 1]]``.
+
+    Parameters
+    ----------
+    padded
+        int64, shape (n, width).
+    padding
+        What stands where there is no id.
+    outputs
+        Number of classes.
+
+    Returns
+    -------
+    failed, indptr, ids
+        The first row with an id that is out of range or stands twice, or -1; and the ids of the rows before.
+    """
+    indptr, ids = np.zeros(len(padded) + 1, np.int64), np.empty(padded.size, np.int64)
+    last_row = np.full(outputs, -1)  # that holds each id
+    count = 0
+    for i in range(padded.shape[0]):
+        for j in range(padded.shape[1]):
+            given = padded[i, j]
+            if given != padding:
+                if given < 0 or given >= outputs or last_row[given] == i:
+                    return i, indptr, ids[:count]
+                last_row[given] = i
+                ids[count] = given
+                count += 1
+        indptr[i + 1] = count
+    return -1, indptr, ids[:count]

@@ -11,10 +11,10 @@ from reassess.errors import DataError
 from reassess.names import unique_images
 from reassess.tensors import as_array
 
-__all__ = ["MOST_IDS", "Predictions", "as_floats", "infinity_bits", "refuse_nan"]
+__all__ = ["MOST_IDS", "Predictions", "as_floats", "as_scores", "infinity_bits", "refuse_nan"]
 
 _BLOCK = 1024
-_SCORE_TYPES = (np.float16, np.float32, np.float64)
+_SCORE_BYTES = (2, 4, 8)
 MOST_IDS = 20  # an integer array with more columns is not a list of the best classes
 
 
@@ -108,17 +108,7 @@ class Predictions:
         detected: str = "scores",
     ) -> "Predictions":
         """Predictions from the scores of all classes, shape (N, outputs), of any library's arrays and not copied."""
-        array, are_bits = as_array(scores)
-        if are_bits:
-            return cls.from_bfloat16(array, images, columns=columns, detected=detected)
-        if array.ndim != 2 or not array.shape[1] or array.dtype.newbyteorder("=") not in _SCORE_TYPES:
-            raise DataError(
-                "scores must be floats, one row an image and one column a class",
-                allowed="float16, float32 or float64 of shape (N, classes)",
-                found=f"{array.dtype} {array.shape}",
-            )
-        native = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-        return cls(scores=native, images=_tuple(images), columns=columns, detected=detected)
+        return cls(scores=as_scores(scores), images=_tuple(images), columns=columns, detected=detected)
 
     @classmethod
     def from_bfloat16(
@@ -222,6 +212,30 @@ class Predictions:
     def named(self, images: Sequence[str], *, detected: str | None = None) -> "Predictions":
         """The same predictions with a name for each row."""
         return replace(self, images=tuple(images), detected=detected or self.detected)
+
+
+def as_scores(given: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Scores of any library's arrays as `Predictions` hold them, shape (N, outputs), and not copied.
+
+    Raises
+    ------
+    DataError
+        They are not floats, one row an image and one column a class.
+
+    Examples
+    --------
+    >>> as_scores([[0.5, 0.25]])
+    array([[0.5 , 0.25]])
+    """
+    array, are_bits = as_array(given)
+    is_float = are_bits or (array.dtype.kind == "f" and array.dtype.itemsize in _SCORE_BYTES)
+    if not is_float or array.ndim != 2 or not array.shape[1]:
+        raise DataError(
+            "scores must be floats, one row an image and one column a class",
+            allowed="float16, bfloat16, float32 or float64 of shape (N, classes)",
+            found=f"{'bfloat16' if are_bits else array.dtype} {array.shape}",
+        )
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def as_floats(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.accuracy import best_ranks_of_scores
+from reassess.accuracy import best_ranks_of_scores, count_hits
 from reassess.errors import DataError, some
-from reassess.intervals import Proportion
 from reassess.labels import LabelSets
 from reassess.names import image_keys, join
 from reassess.outcomes import refuse_unknown
-from reassess.predictions import Predictions
 from reassess.tensors import as_array
 
 __all__ = ["NOT_SEEN", "Roster"]
@@ -92,16 +90,17 @@ class Roster:
                 "images are given by number, and nothing says which image has which number",
                 mend="give the names of the data set's images, in its order: images=dataset.images",
             )
-        bad = (numbers < 0) | (numbers >= len(self.images))
-        if bad.any():
+        positions = numbers.astype(np.int64)
+        is_bad = positions.view(np.uint64) >= len(self.images)  # where what is below 0 is above every number
+        if is_bad.any():
             raise DataError(
                 "there is no image of this number",
                 allowed=f"0 to {len(self.images) - 1}",
-                found=int(numbers[int(np.argmax(bad))]),
+                found=int(numbers[int(np.argmax(is_bad))]),
             )
-        return numbers.astype(np.int64, copy=False)
+        return positions
 
-    def rank(self, predictions: Predictions, target: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    def rank(self, scores: npt.NDArray[Any], target: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """Positions of a batch's images, and the rank of the best valid class of each, 0 where there is none.
 
         Raises
@@ -111,15 +110,15 @@ class Roster:
             output.
         """
         positions = self.positions(target)
-        if len(positions) != len(predictions):
+        if len(positions) != len(scores):
             raise DataError(
                 "not one image a row of scores",
-                allowed=f"{len(predictions):,} images",
+                allowed=f"{len(scores):,} images",
                 found=f"{len(positions):,} images",
             )
-        self._check_outputs(predictions.depth)
+        self._check_outputs(scores.shape[1])
         ranks = best_ranks_of_scores(
-            predictions,
+            scores,
             self._starts[positions],
             self._ends[positions],
             self.labels.indices,
@@ -127,8 +126,8 @@ class Roster:
         )
         return positions, np.maximum(ranks, 0, out=ranks)
 
-    def count(self, ranks: npt.NDArray[np.int32], top_k: Sequence[int]) -> dict[int, Proportion]:
-        """Hits at each k among the images that have been seen and have a valid class.
+    def count(self, ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
+        """`count_hits` of the images that have been seen and have a valid class.
 
         Parameters
         ----------
@@ -137,14 +136,14 @@ class Roster:
         top_k
             For which k.
         """
-        scored = ranks[(ranks != NOT_SEEN) & (self.sizes > 0)]
-        return {k: Proportion(int(np.count_nonzero(scored < k)), scored.size) for k in top_k}
+        return count_hits(ranks[self.sizes > 0], top_k)
 
     def _named(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
-        found = np.fromiter(map(self._by_name.get, names, repeat(NOT_SEEN)), np.int64, len(names))
-        if found.min(initial=0) == NOT_SEEN:  # in another spelling, or not there
+        try:
+            return np.fromiter(map(self._by_name.__getitem__, names), np.int64, len(names))
+        except KeyError:  # another spelling, or not there
             found = np.fromiter(map(self._by_key.get, image_keys(names), repeat(NOT_SEEN)), np.int64, len(names))
-        if found.min(initial=0) == NOT_SEEN:
+        if found.min() == NOT_SEEN:
             missing = [names[row] for row in np.flatnonzero(found == NOT_SEEN).tolist()]
             raise DataError(
                 f"{len(missing):,} of the {len(names):,} images of a batch are not known",

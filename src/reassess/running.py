@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.accuracy import best_ranks_of_scores, check_topk, count_hits
+from reassess.accuracy import best_ranks_of_scores, check_topk, count_hits, proportions
 from reassess.errors import DataError
 from reassess.intervals import Proportion
 from reassess.labels import LabelSets
-from reassess.predictions import Predictions, as_floats
+from reassess.predictions import as_floats, as_scores
 from reassess.roster import NOT_SEEN, Roster
 from reassess.targets import even, read_targets
 from reassess.tensors import as_array
@@ -73,8 +73,7 @@ class RealAccuracy:
 
     def reset(self) -> None:
         """Forget every batch."""
-        self._hits = dict.fromkeys(self.top_k, 0)
-        self._n = 0
+        self._hits = np.zeros(len(self.top_k) + 1, np.int64)  # as of count_hits
         self._ranks = np.full(0 if self.roster is None else len(self.roster.images), NOT_SEEN, np.int32)
 
     def update(self, scores: npt.ArrayLike, target: Any) -> None:
@@ -93,17 +92,15 @@ class RealAccuracy:
             A score is NaN; the scores or the target are not of this form; an image is not known. Nothing is counted.
         """
         positions, ranks = rank_batch(self.roster, self.top_k, scores, target)
-        if positions is not None:
-            np.maximum.at(self._ranks, positions, ranks)
+        if positions is None:
+            self._hits += count_hits(ranks, self.top_k)
         else:
-            self._hits = {k: self._hits[k] + hits for k, hits in count_hits(ranks, self.top_k).items()}
-            self._n += ranks.size
+            np.maximum.at(self._ranks, positions, ranks)
 
     def counts(self) -> dict[int, Proportion]:
         """Hits among the images that have a valid class, by k."""
-        if self.roster is not None:
-            return self.roster.count(self._ranks, self.top_k)
-        return {k: Proportion(hits, self._n) for k, hits in self._hits.items()}
+        hits = self._hits if self.roster is None else self.roster.count(self._ranks, self.top_k)
+        return proportions(hits, self.top_k)
 
     def compute(self) -> dict[str, float | None]:
         """ReaL accuracy at each k, in [0, 1], None where no image has a valid class; and the number of images."""
@@ -136,17 +133,16 @@ def rank_batch(
     -------
     positions, ranks
         With a roster, the position of each image in it, and its rank, 0 where it has no valid class. Without one, None,
-        and the ranks of the images that have a valid class.
+        and -1 for an image that has no valid class.
     """
-    predictions = Predictions.from_scores(scores)
-    check_topk(top_k, predictions.depth)
+    table = as_scores(scores)
+    outputs = table.shape[1]
+    if top_k[-1] > outputs:
+        check_topk(top_k, outputs)
     if roster is not None:
-        return roster.rank(predictions, target)
+        return roster.rank(table, target)
     given, are_bits = as_array(even(target))
-    starts, ends, classes = read_targets(as_floats(given) if are_bits else given, predictions.depth)
-    if len(starts) != len(predictions):
-        raise DataError(
-            "not one target a row of scores", allowed=f"{len(predictions):,} rows", found=f"{len(starts):,} rows"
-        )
-    ranks = best_ranks_of_scores(predictions, starts, ends, classes)
-    return None, ranks[ranks >= 0]
+    indptr, classes = read_targets(as_floats(given) if are_bits else given, outputs)
+    if len(given) != len(table):
+        raise DataError("not one target a row of scores", allowed=f"{len(table):,} rows", found=f"{len(given):,} rows")
+    return None, best_ranks_of_scores(table, indptr[:-1], indptr[1:], classes)

@@ -4,7 +4,7 @@ From label sets to arrays for a data loader; and, checked, from the arrays of a 
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -89,13 +89,14 @@ def even(target: Any) -> Any:
     return [[*ids, *[PADDING] * (width - len(ids))] for ids in target]
 
 
-def is_multi_hot(shape: Sequence[int | None], dtype: str, outputs: int) -> bool:
+def is_multi_hot(shape: Sequence[int | None], dtype: object, outputs: int) -> bool:
     """Whether a metric's target is multi-hot, and not ids padded with -1: it is as wide as the scores.
 
     Parameters
     ----------
     shape, dtype
-        Of the target; None is a length that is not known while a graph is compiled, and no width of multi-hot.
+        Of the target, the type by its name or as what has it for text; a length of None is not known while a graph is
+        compiled, and no width of multi-hot.
     outputs
         Number of classes, as many as the scores have columns.
 
@@ -109,7 +110,7 @@ def is_multi_hot(shape: Sequence[int | None], dtype: str, outputs: int) -> bool:
     >>> is_multi_hot((2, 1000), "float32", 1000), is_multi_hot((None, None), "int64", 1000)
     (True, False)
     """
-    if len(shape) != 2 or (shape[1] != outputs and not dtype.startswith(("int", "uint"))):
+    if len(shape) != 2 or (shape[1] != outputs and not str(dtype).startswith(("int", "uint"))):
         raise DataError(
             "the target is neither multi-hot nor ids padded with -1",
             allowed=f"0 or 1 of shape (images, {outputs}), or integers of shape (images, most classes of an image)",
@@ -119,7 +120,7 @@ def is_multi_hot(shape: Sequence[int | None], dtype: str, outputs: int) -> bool:
     return shape[1] == outputs
 
 
-def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints, Ints]:
+def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints]:
     """The valid classes of each image of a batch, from a metric's target.
 
     Parameters
@@ -132,8 +133,8 @@ def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints, In
 
     Returns
     -------
-    starts, ends, classes
-        The classes of image i are ``classes[starts[i]:ends[i]]``.
+    indptr, classes
+        The classes of image i are ``classes[indptr[i]:indptr[i + 1]]``; both int64.
 
     Raises
     ------
@@ -143,37 +144,25 @@ def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints, In
     Examples
     --------
     >>> read_targets(np.array([[2, 0], [1, -1]]), outputs=3)
-    (array([0, 2]), array([2, 3]), array([2, 0, 1]))
+    (array([0, 2, 3]), array([2, 0, 1]))
     >>> read_targets(np.array([[1, 0, 1], [0, 1, 0]], bool), outputs=3)
-    (array([0, 2]), array([2, 3]), array([0, 2, 1]))
+    (array([0, 2, 3]), array([0, 2, 1]))
     """
-    if is_multi_hot(target.shape, target.dtype.name, outputs):
-        _check_hot(target)
-        rows, classes = np.divmod(_set_positions(target), outputs)
-    else:
-        _check_range(target, outputs)
-        flat = target.reshape(-1)
-        given = np.flatnonzero(flat != PADDING)
-        rows, classes = given // max(target.shape[1], 1), flat[given].astype(np.int64)
-        _refuse_repeated(target, rows, classes, outputs)
-    ends = np.cumsum(np.bincount(rows, minlength=len(target)))
-    return np.concatenate([[0], ends[:-1]])[: len(ends)], ends, classes
+    from reassess.kernels import read_multi_hot, read_padded
+
+    if is_multi_hot(target.shape, target.dtype.newbyteorder("="), outputs):
+        indptr, classes = read_multi_hot(np.ascontiguousarray(target if target.dtype == bool else _as_bool(target)))
+        return indptr, classes
+    fits = target if target.dtype.kind == "i" else np.minimum(target, np.uint64(outputs))
+    failed, indptr, classes = read_padded(np.ascontiguousarray(fits, np.int64), PADDING, outputs)
+    if failed >= 0:
+        _refuse(target[failed].tolist(), failed, outputs)
+    return indptr, classes
 
 
-def _set_positions(target: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Positions in the flattened target of what is not 0: few, so that whole words are skipped."""
-    from reassess.kernels import find_set_bytes
-
-    flat = np.ascontiguousarray(target != 0 if target.dtype != bool else target).reshape(-1)
-    whole = flat.size // 64 * 64
-    found = np.empty(np.count_nonzero(flat), np.int64)
-    count = find_set_bytes(flat[:whole].view(np.uint64).reshape(-1, 8), found)
-    found[count:] = whole + np.flatnonzero(flat[whole:])
-    return found
-
-
-def _check_hot(target: npt.NDArray[Any]) -> None:
-    bad = np.zeros(0, bool) if target.dtype == bool else (target != 0) & (target != 1)
+def _as_bool(target: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    hot: npt.NDArray[np.bool_] = target != 0
+    bad = hot & (target != 1)
     if bad.any():
         row, column = np.argwhere(bad)[0].tolist()
         raise DataError(
@@ -182,30 +171,22 @@ def _check_hot(target: npt.NDArray[Any]) -> None:
             allowed="0 or 1 for each class; ids padded with -1 have fewer columns than there are classes",
             found=target[row, column],
         )
+    return hot
 
 
-def _check_range(target: npt.NDArray[Any], outputs: int) -> None:
-    if not target.size or (target.min() >= PADDING and target.max() < outputs):
-        return
-    bad = (target < PADDING) | (target >= outputs)
-    row, column = np.argwhere(bad)[0].tolist()
+def _refuse(ids: list[int], row: int, outputs: int) -> NoReturn:
+    for column, given in enumerate(ids):
+        if not PADDING <= given < outputs:
+            raise DataError(
+                "class id out of range",
+                where=f"target, row {row}, column {column}",
+                allowed=f"0 to {outputs - 1}, and -1 where there are no more",
+                found=given,
+            )
     raise DataError(
-        "class id out of range",
-        where=f"target, row {row}, column {column}",
-        allowed=f"0 to {outputs - 1}, and -1 where there are no more",
-        found=int(target[row, column]),
+        "a class is named twice for one image",
+        where=f"target, row {row}",
+        allowed="each class once, then -1",
+        found=ids,
+        mend=f"a multi-hot target must have as many columns as the scores, {outputs}, and has {len(ids)}",
     )
-
-
-def _refuse_repeated(target: npt.NDArray[Any], rows: Ints, classes: Ints, outputs: int) -> None:
-    pairs = np.sort(rows * outputs + classes)
-    repeated = pairs[1:] == pairs[:-1]
-    if repeated.any():
-        row = int(pairs[int(np.argmax(repeated))]) // outputs
-        raise DataError(
-            "a class is named twice for one image",
-            where=f"target, row {row}",
-            allowed="each class once, then -1",
-            found=target[row].tolist(),
-            mend=f"a multi-hot target must have as many columns as the scores, {outputs}, and has {target.shape[1]}",
-        )

@@ -44,19 +44,12 @@ def as_array(given: Any) -> tuple[npt.NDArray[Any], bool]:
 
 
 def _read(given: Any) -> tuple[npt.NDArray[Any], bool]:
-    if "torch" in sys.modules and isinstance(given, sys.modules["torch"].Tensor):
-        return _of_torch(given)
     if isinstance(given, np.ndarray):  # a map of a file stays one
         array = given
+    elif (torch := sys.modules.get("torch")) is not None and isinstance(given, torch.Tensor):
+        is_bfloat16 = given.dtype is torch.bfloat16
+        return (given.view(torch.int16) if is_bfloat16 else given).numpy(force=True), is_bfloat16
     else:
         speaks_dlpack_alone = hasattr(given, "__dlpack__") and not hasattr(given, "__array__")
         array = np.from_dlpack(given) if speaks_dlpack_alone else np.asarray(given)
-    return (array.view(np.int16), True) if array.dtype.name == _BFLOAT16 else (array, False)
-
-
-def _of_torch(tensor: Any) -> tuple[npt.NDArray[Any], bool]:
-    import torch
-
-    tensor = tensor.detach().cpu()
-    is_bfloat16 = tensor.dtype == torch.bfloat16
-    return (tensor.view(torch.int16) if is_bfloat16 else tensor).numpy(), is_bfloat16
+    return (array.view(np.int16), True) if array.dtype.kind == "V" and array.dtype.name == _BFLOAT16 else (array, False)

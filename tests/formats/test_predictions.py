@@ -108,7 +108,7 @@ OUTPUTS = "name the class of each output with --classes FILE, one wnid or name a
         (
             np.zeros((2, 3), np.longdouble),
             "scores must be floats, one row an image and one column a class\n  where:   DIR/p.npy\n"
-            "  allowed: float16, float32 or float64 of shape (N, classes)\n"
+            "  allowed: float16, bfloat16, float32 or float64 of shape (N, classes)\n"
             f"  found:   {np.dtype(np.longdouble)} (2, 3)",
         ),
         *[

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from reassess.accuracy import check_topk, count_hits
+from reassess.accuracy import check_topk, count_hits, proportions
 from reassess.errors import MissingPackageError
 from reassess.intervals import Proportion
 from reassess.labels import LabelSets
@@ -48,8 +48,8 @@ class RealAccuracy(Metric):
     Notes
     -----
     With `labels`, the state is the rank of each image's best valid class, and the largest rank counts: an image that a
-    sampler hands to two processes counts once. Without, the state is hits and images, which are summed; a repeated
-    image counts as often as it comes.
+    sampler hands to two processes counts once. Without, the state is the hits at each k and last the images, which are
+    summed; a repeated image counts as often as it comes.
     """
 
     full_state_update = False
@@ -57,7 +57,6 @@ class RealAccuracy(Metric):
     is_differentiable = False
 
     hits: torch.Tensor
-    n: torch.Tensor
     ranks: torch.Tensor
 
     def __init__(
@@ -75,8 +74,7 @@ class RealAccuracy(Metric):
         # A MetricCollection takes metrics with equal states after one batch for one metric. NaN is equal to nothing.
         self.add_state("apart", torch.tensor(float("nan")), dist_reduce_fx="sum")
         if self.roster is None:
-            self.add_state("hits", torch.zeros(len(self.top_k), dtype=torch.int64), dist_reduce_fx="sum")
-            self.add_state("n", torch.tensor(0), dist_reduce_fx="sum")
+            self.add_state("hits", torch.zeros(len(self.top_k) + 1, dtype=torch.int64), dist_reduce_fx="sum")
         else:
             never = torch.full((len(self.roster.images),), NOT_SEEN, dtype=torch.int32)
             self.add_state("ranks", never, dist_reduce_fx="max")
@@ -84,20 +82,21 @@ class RealAccuracy(Metric):
     def update(self, scores: npt.ArrayLike, target: Any) -> None:
         """Count a batch; see `reassess.RealAccuracy.update`. Tensors of another device are fetched."""
         positions, ranks = rank_batch(self.roster, self.top_k, scores, target)
+        name = "hits" if positions is None else "ranks"
+        state = getattr(self, name)
+        if state.is_inference() and not torch.is_inference_mode_enabled():  # it was reset in that mode
+            state = state.clone()
+            setattr(self, name, state)
         if positions is None:
-            self.hits = self.hits + torch.tensor(list(count_hits(ranks, self.top_k).values()), device=self.hits.device)
-            self.n = self.n + len(ranks)
+            state.add_(torch.from_numpy(count_hits(ranks, self.top_k)).to(state.device))
         else:
-            if self.ranks.is_inference() and not torch.is_inference_mode_enabled():  # it was reset in that mode
-                self.ranks = self.ranks.clone()
-            index, value = (torch.tensor(part, device=self.ranks.device) for part in (positions, ranks))
-            self.ranks.scatter_reduce_(0, index, value, "amax")
+            index, value = (torch.from_numpy(part).to(state.device) for part in (positions, ranks))
+            state.scatter_reduce_(0, index, value, "amax")
 
     def counts(self) -> dict[int, Proportion]:
         """Hits among the images that have a valid class, by k; of this process, unless called while synced."""
-        if self.roster is not None:
-            return self.roster.count(self.ranks.cpu().numpy(), self.top_k)
-        return {k: Proportion(hits, int(self.n)) for k, hits in zip(self.top_k, self.hits.tolist(), strict=True)}
+        state = (self.hits if self.roster is None else self.ranks).cpu().numpy()
+        return proportions(state if self.roster is None else self.roster.count(state, self.top_k), self.top_k)
 
     def compute(self) -> dict[str, torch.Tensor]:
         """ReaL accuracy at each k over all processes, NaN where no image has a valid class; and how many have one."""

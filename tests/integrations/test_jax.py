@@ -60,6 +60,17 @@ def test_counts_are_those_of_a_plain_sort_in_every_type_and_form(room: ModuleTyp
         assert numbers(room.count_hits(scores, valid, top_k=TOP_K)) == expected, form
 
 
+@pytest.mark.parametrize("classes", [1, 2, 12, 34, 160])
+def test_counts_are_those_of_a_plain_sort_whatever_blocks_a_row_falls_into(room: ModuleType, classes: int) -> None:
+    rng, top_k = np.random.default_rng(classes), range(1, classes + 1)
+    values = rng.choice([-np.inf, -1.0, -0.0, 0.0, 1.0], (60, classes), p=[0.3, 0.3, 0.2, 0.1, 0.1])
+    sets = [np.flatnonzero(rng.random(classes) < 2 / classes).tolist() for _ in values]
+    expected = expected_counts(values, sets, top_k)
+    for form in ("multi-hot", "multi-hot floats"):
+        valid = forms_of(sets, classes)[form]
+        assert numbers(room.count_hits(values.astype(np.float32), valid, top_k=top_k)) == expected, form
+
+
 @pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32"])
 def test_denormals_are_numbers(room: ModuleType, jnp: ModuleType, kind: str) -> None:
     """XLA itself takes them for zero."""

@@ -21,37 +21,46 @@ from reassess.integrations.jax_ranks import rank_best
 __all__ = ["Counts", "accuracy", "count_hits"]
 
 
-@partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["hits", "n", "empty", "nan", "ill_formed"],
-    meta_fields=["top_k"],
-)
+@partial(jax.tree_util.register_dataclass, data_fields=["numbers"], meta_fields=["top_k"])
 @dataclass(frozen=True)
 class Counts:
-    """Counts of images, int32, a pytree; they add up with ``+``, `jax.lax.psum`, or any other sum over their leaves.
+    """Counts of images, int32, a pytree; they add up with ``+``, `jax.lax.psum`, or any other sum over its one leaf.
 
     Parameters
     ----------
     top_k
         Static: for which k hits are counted, ascending.
-    hits
-        Shape (len(top_k),): any of the k highest classes is valid.
-    n
-        Images with a valid class.
-    empty
-        Images without one, in neither `hits` nor `n`.
-    nan
-        Images with a score that is NaN.
-    ill_formed
-        Images whose valid classes hold an id twice or out of range, or another number than 0 and 1.
+    numbers
+        Shape (len(top_k) + 4,): the properties below, in their order. An array for each would cost a batch more time.
     """
 
     top_k: tuple[int, ...]
-    hits: jax.Array
-    n: jax.Array
-    empty: jax.Array
-    nan: jax.Array
-    ill_formed: jax.Array
+    numbers: jax.Array
+
+    @property
+    def hits(self) -> jax.Array:
+        """Shape (len(top_k),): any of the k highest classes is valid."""
+        return self.numbers[..., :-4]
+
+    @property
+    def n(self) -> jax.Array:
+        """Images with a valid class."""
+        return self.numbers[..., -4]
+
+    @property
+    def empty(self) -> jax.Array:
+        """Images without one, in neither `hits` nor `n`."""
+        return self.numbers[..., -3]
+
+    @property
+    def nan(self) -> jax.Array:
+        """Images with a score that is NaN."""
+        return self.numbers[..., -2]
+
+    @property
+    def ill_formed(self) -> jax.Array:
+        """Images whose valid classes hold an id twice or out of range, or another number than 0 and 1."""
+        return self.numbers[..., -1]
 
     def __add__(self, other: "Counts") -> "Counts":
         if self.top_k != other.top_k:
@@ -128,10 +137,6 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
 @partial(jax.jit, static_argnums=(3, 4))
 def _count(scores: jax.Array, target: jax.Array, shown: jax.Array, is_hot: bool, top_k: tuple[int, ...]) -> Counts:
     rank, is_empty, is_nan, is_ill_formed = rank_best(scores, target, is_hot)
-
-    def count(images: jax.Array) -> jax.Array:
-        return jnp.sum(images, axis=0, dtype=jnp.int32)
-
-    scored = shown & ~is_empty
-    hits = scored[:, None] & (rank[:, None] < jnp.array(top_k, jnp.int32))
-    return Counts(top_k, *map(count, (hits, scored, shown & is_empty, shown & is_nan, shown & is_ill_formed)))
+    hits = [~is_empty & (rank < k) for k in top_k]
+    found = jnp.stack([*hits, ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
+    return Counts(top_k, jnp.sum(found & shown[:, None], axis=0, dtype=jnp.int32))

@@ -263,12 +263,9 @@ def _ranks_of_scores(
 
 
 def _bits(scores: npt.NDArray[Any]) -> tuple[Any, ...]:
-    """Scores as integers; and of this type the highest, the lowest, the position of the sign, the bits of +inf."""
-    size = scores.dtype.itemsize
-    integer = np.dtype(f"i{size}").type
-    limit = np.iinfo(integer)
-    bits = np.asarray(scores).view(integer)
-    return bits, integer(limit.max), integer(limit.min), integer(8 * size - 1), infinity_bits(scores.dtype)
+    """Scores as integers; and of this type the lowest, and the bits of +inf."""
+    bits = np.asarray(scores).view(f"i{scores.dtype.itemsize}")
+    return bits, bits.dtype.type(np.iinfo(bits.dtype).min), infinity_bits(scores.dtype)
 
 
 def _is_all(rows: Ints, length: int) -> bool:

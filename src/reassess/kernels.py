@@ -56,21 +56,19 @@ def _first(keys, key):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _read_keys(row, magnitude, lowest, sign_shift, columns, keys):  # type: ignore[no-untyped-def]
+def _read_keys(row, lowest, infinity, columns, keys):  # type: ignore[no-untyped-def]
     """Write the keys of a row's scores; return the lowest and the highest: a NaN's lies outside those of infinities."""
-    low, top = magnitude, lowest
+    low, top = infinity, lowest
     if columns.size == 0:
         for j in range(row.size):
-            sign = row[j] >> sign_shift
-            keys[j] = ((row[j] & magnitude) ^ sign) - sign
-            key = keys[j]  # of the narrow type, unlike the sum
+            keys[j] = row[j] if row[j] >= 0 else lowest - row[j]
+            key = keys[j]  # of the narrow type, unlike the difference
             low = key if key < low else low
             top = key if key > top else top
     else:
         for j in range(row.size):
             if columns[j] >= 0:
-                sign = row[j] >> sign_shift
-                keys[columns[j]] = ((row[j] & magnitude) ^ sign) - sign
+                keys[columns[j]] = row[j] if row[j] >= 0 else lowest - row[j]
                 key = keys[columns[j]]
                 low = key if key < low else low
                 top = key if key > top else top
@@ -79,7 +77,7 @@ def _read_keys(row, magnitude, lowest, sign_shift, columns, keys):  # type: igno
 
 @compiled
 def rank_targets(  # type: ignore[no-untyped-def]
-    bits, magnitude, lowest, sign_shift, infinity, columns, rows, indptr, targets, ranks, top1, keys
+    bits, lowest, infinity, columns, rows, indptr, targets, ranks, top1, keys
 ):
     """Rank each row's target classes and find its top-1 class, in one pass over the scores.
 
@@ -87,9 +85,8 @@ def rank_targets(  # type: ignore[no-untyped-def]
     ----------
     bits
         Scores viewed as integers, shape (N, outputs).
-    magnitude, lowest, sign_shift, infinity
-        Of the integer type, so that no sum is of a wider one: the highest number, which masks all bits but the sign;
-        the lowest; position of the sign; bits of +inf.
+    lowest, infinity
+        Of the integer type: its lowest number, which is the sign bit alone, and the bits of +inf.
     columns
         int64: class id of each output, -1 to ignore it; empty if output and class are the same.
     rows
@@ -106,7 +103,7 @@ def rank_targets(  # type: ignore[no-untyped-def]
     Position in `rows` of the first row with a NaN, or -1.
     """
     for i in range(rows.size):
-        low, top = _read_keys(bits[rows[i]], magnitude, lowest, sign_shift, columns, keys)
+        low, top = _read_keys(bits[rows[i]], lowest, infinity, columns, keys)
         if low < -infinity or top > infinity:
             return i
         best = -1
@@ -174,11 +171,11 @@ def rank_best(scores, starts, ends, targets, ranks):  # type: ignore[no-untyped-
 
 @compiled
 def rank_best_of_bits(  # type: ignore[no-untyped-def]
-    bits, magnitude, lowest, sign_shift, infinity, starts, ends, targets, ranks, keys
+    bits, lowest, infinity, starts, ends, targets, ranks, keys
 ):
     """`rank_best` of scores that are given as their bits, see `rank_targets`; `keys` is scratch for a row."""
     for i in range(bits.shape[0]):
-        low, top = _read_keys(bits[i], magnitude, lowest, sign_shift, np.empty(0, np.int64), keys)
+        low, top = _read_keys(bits[i], lowest, infinity, np.empty(0, np.int64), keys)
         if low < -infinity or top > infinity:
             return i
         ranks[i] = _rank_best(keys, targets, starts[i], ends[i])

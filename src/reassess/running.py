@@ -45,6 +45,8 @@ class RealAccuracy:
     --------
     >>> metric = RealAccuracy(top_k=[1])
     >>> metric.update(np.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4]]), np.array([[1, 2], [2, -1]]))
+    >>> metric
+    RealAccuracy(top-1 1 of 2 images)
     >>> metric.counts()[1]
     Proportion(hits=1, n=2)
 
@@ -70,6 +72,10 @@ class RealAccuracy:
         self.top_k = check_topk(top_k)
         self.roster = roster_for(labels, images, ignore_unknown=ignore_unknown)
         self.reset()
+
+    def __repr__(self) -> str:
+        counted = ", ".join(f"top-{k} {part.hits:,}" for k, part in self.counts().items())
+        return f"RealAccuracy({counted} of {self.counts()[self.top_k[0]].n:,} images)"
 
     def reset(self) -> None:
         """Forget every batch."""

@@ -65,8 +65,23 @@ def test_counts_are_those_of_a_plain_sort_in_every_type_and_form(kind: str) -> N
             metric = RealAccuracy(k)
             metric.update_state(valid, scores)
             assert metric.counts() == Proportion(expected, n), (form, k)
-            assert float(metric.empty.value) == empty
+            assert float(metric.empty) == empty
             assert float(metric.result()) == pytest.approx(expected / n)
+
+
+@pytest.mark.parametrize("classes", [1, 12, 34, 160])
+def test_counts_are_those_of_a_plain_sort_whatever_parts_a_row_falls_into(classes: int) -> None:
+    rng = np.random.default_rng(classes)
+    values = rng.choice([-np.inf, -1.0, -0.0, 0.0, 1.0], (60, classes), p=[0.3, 0.3, 0.2, 0.1, 0.1]).astype(np.float32)
+    sets = [np.flatnonzero(rng.random(classes) < 2 / classes).tolist() for _ in values]
+    for form in ("multi-hot", "multi-hot floats"):
+        for k in {1, classes // 3 + 1, classes}:
+            metric = RealAccuracy(k)
+            metric.update_state(forms_of(sets, classes)[form], values)
+            hits, n, empty = expected_counts(values, sets, [k])
+            assert (metric.counts(), float(metric.empty)) == (Proportion(hits, n), empty), (form, k)
+    metric.update_state(forms_of(sets, classes)["multi-hot"], np.full_like(values, np.nan))
+    assert float(metric.nan) == 60
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -101,7 +116,7 @@ def test_a_compiled_model_counts_as_evaluate(policy: str, jit: bool) -> None:
             for metric in metrics:
                 assert metric.counts() == expected.real[metric.k]
                 assert found[metric.name] == pytest.approx(expected.real[metric.k].value)
-            assert float(metric.empty.value) == expected.empty
+            assert float(metric.empty) == expected.empty
     finally:
         keras.mixed_precision.set_global_policy("float32")
 
@@ -130,7 +145,7 @@ def test_the_original_labels_score_as_published(real_labels: LabelSets, real_ori
         scores = ops.one_hot(real_original.indices[rows], 1000, dtype="bfloat16")
         metric.update_state(padded_ids(real_labels, rows), scores)
     assert metric.counts() == Proportion(42_164, 46_837)
-    assert float(metric.empty.value) == 3163
+    assert float(metric.empty) == 3163
 
 
 @pytest.mark.parametrize("jit", COMPILED)
@@ -147,7 +162,7 @@ def test_an_image_of_weight_0_is_ignored_whatever_stands_in_it(jit: bool) -> Non
         model = model_of(CLASSES, weighted=[metric], jit=jit)
         model.evaluate(values, ids, batch_size=32, sample_weight=sample_weight, verbose=0)
         assert metric.counts() == Proportion(hits, n)
-        assert float(metric.empty.value) == empty
+        assert float(metric.empty) == empty
 
 
 def test_weights_weigh_hits_and_images() -> None:
@@ -159,7 +174,7 @@ def test_weights_weigh_hits_and_images() -> None:
     hits = sum(weight * hit for weight, (hit, _, _) in zip(weights.tolist(), alone, strict=True))
     total = sum(weight * n for weight, (_, n, _) in zip(weights.tolist(), alone, strict=True))
     assert float(metric.result()) == pytest.approx(hits / total)
-    assert float(metric.empty.value) == sum(not row for row, weight in zip(sets, weights, strict=True) if weight)
+    assert float(metric.empty) == sum(not row for row, weight in zip(sets, weights, strict=True) if weight)
     with pytest.raises(DataError) as caught:
         metric.counts()
     assert str(caught.value) == (
@@ -235,7 +250,7 @@ def test_bad_input_is_one_error(
     with pytest.raises(DataError) as caught:
         metric.update_state(valid, scores, sample_weight=weight)
     assert str(caught.value) == message
-    assert float(metric.total.value) == 0
+    assert float(metric.total) == 0
 
 
 @pytest.mark.parametrize("jit", COMPILED)
@@ -303,4 +318,4 @@ def test_sets_of_a_width_that_is_not_known_beforehand_are_ids() -> None:
         metric = RealAccuracy()
         model_of(CLASSES, metric, jit=jit).evaluate(batches, verbose=0)
         assert metric.counts() == Proportion(hits, n)
-        assert float(metric.empty.value) == empty
+        assert float(metric.empty) == empty

@@ -57,10 +57,32 @@ class RealAccuracy(keras.metrics.Metric):
         super().__init__(name=name or f"real_top{k}", dtype=dtype or "float32")
         if self.dtype not in ("float32", "float64"):
             raise DataError("sums in this dtype are not exact", allowed="float32 or float64", found=self.dtype)
-        self.hits, self.total, self.empty, self.nan, self.ill_formed = (
-            self.add_variable(shape=(), initializer="zeros", dtype=self.dtype, name=state)
-            for state in ("hits", "total", "empty", "nan", "ill_formed")
-        )
+        self.sums = self.add_variable(shape=(5,), initializer="zeros", dtype=self.dtype, name="sums")
+
+    @property
+    def hits(self) -> _Tensor:
+        """Images of which any of the k highest classes is valid, weighted."""
+        return self.sums[0]
+
+    @property
+    def total(self) -> _Tensor:
+        """Images with a valid class, weighted."""
+        return self.sums[1]
+
+    @property
+    def empty(self) -> _Tensor:
+        """Images without one, in neither `hits` nor `total`."""
+        return self.sums[2]
+
+    @property
+    def nan(self) -> _Tensor:
+        """Images with a score that is NaN."""
+        return self.sums[3]
+
+    @property
+    def ill_formed(self) -> _Tensor:
+        """Images whose valid classes hold an id twice or out of range, or another number than 0 and 1."""
+        return self.sums[4]
 
     def update_state(self, y_true: _Tensor, y_pred: _Tensor, sample_weight: _Tensor | None = None) -> None:
         """Count a batch.
@@ -91,15 +113,10 @@ class RealAccuracy(keras.metrics.Metric):
             return
         rank, is_empty, is_nan, is_ill_formed = rank_best(scores, target, is_hot)
         weight = self._weights(sample_weight, images, is_empty)
-        is_shown, one = weight != 0, ops.ones_like(weight)
-        for state, is_counted, of_each in (
-            (self.hits, ~is_empty & (rank < self.k), weight),
-            (self.total, ~is_empty, weight),
-            (self.empty, is_empty, one),
-            (self.nan, is_nan, one),
-            (self.ill_formed, is_ill_formed, one),
-        ):
-            state.assign_add(ops.sum(ops.where(is_shown & is_counted, of_each, 0)))
+        one = ops.ones_like(weight)
+        of_each = ops.stack([weight, weight, one, one, one], axis=1)
+        found = ops.stack([~is_empty & (rank < self.k), ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
+        self.sums.assign_add(ops.sum(ops.where(found & (weight != 0)[:, None], of_each, 0), axis=0))
 
     def result(self) -> _Tensor:
         """ReaL accuracy, in [0, 1]; NaN if no image has a valid class, a score was NaN or valid classes ill-formed."""
@@ -114,7 +131,7 @@ class RealAccuracy(keras.metrics.Metric):
         DataError
             A score was NaN, valid classes were ill-formed, or a weight was no whole number.
         """
-        hits, total, nan, ill_formed = (float(s.value) for s in (self.hits, self.total, self.nan, self.ill_formed))
+        hits, total, nan, ill_formed = (float(s) for s in (self.hits, self.total, self.nan, self.ill_formed))
         refuse_counted(int(nan), int(ill_formed))
         if not (hits.is_integer() and total.is_integer()):
             raise DataError(

@@ -1,6 +1,7 @@
 """Batches in any order, however cut and however often they come, give the counts of `evaluate`."""
 
 from collections.abc import Callable
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,50 @@ def test_shuffled_batches_of_some_images_count_as_evaluate_does(kind: str, seed:
     assert metric.counts() == evaluate(said, labels, topk=(1, 2, 5)).real
 
 
+def unaligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    moved = np.ndarray(array.shape, array.dtype, np.empty(array.nbytes + 1, np.uint8), offset=1)
+    moved[...] = array
+    return moved
+
+
+def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
+
+
+def with_gaps(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.repeat(array, 3, axis=-1)[..., ::3]
+
+
+def backwards(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return array[::-1].copy()[::-1]
+
+
+def other_byte_order(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return array.astype(array.dtype.newbyteorder())
+
+
+LAYOUTS = (np.asfortranarray, unaligned, read_only, with_gaps, backwards, other_byte_order)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda part: part.__name__)
+@pytest.mark.parametrize("kind", ["numbers", "multi-hot", "padded"])
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+def test_a_batch_may_lie_in_memory_in_any_way(kind: str, dtype: str, layout: Callable[..., Any]) -> None:
+    scores, labels = stream(1, dtype)
+    metric = metric_of(kind, labels)
+    for batch in np.array_split(np.arange(N), [7, 30]):
+        metric.update(layout(scores[batch]), layout(target_of(kind, labels, batch)))
+    assert metric.counts() == evaluate(scores, labels, topk=(1, 2, 5)).real
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_of_valid_classes_with_equal_scores_the_lowest_counts_in_whatever_order_they_stand(dtype: str) -> None:
+    for ids in permutations([0, 2, -1]):
+        metric = RealAccuracy([1])
+        metric.update(np.zeros((1, 4), dtype), np.array([ids]))
+        assert metric.compute() == {"real_top1": 1.0, "real_n": 1}
+
+
 @pytest.mark.parametrize("kind", ["names", "numbers"])
 def test_an_image_counts_once_however_often_it_comes(kind: str) -> None:
     scores, labels = stream(0)
@@ -63,10 +108,12 @@ def test_an_image_counts_once_however_often_it_comes(kind: str) -> None:
 
 @pytest.mark.parametrize("right_first", [True, False])
 def test_an_image_is_right_only_if_it_was_right_every_time(right_first: bool) -> None:
-    metric = RealAccuracy([1], labels=LabelSets.from_lists(["a.png"], [[1]]))
-    for right in (right_first, not right_first):
-        metric.update(np.eye(2)[[int(right)]], ["a.png"])
-    assert metric.compute() == {"real_top1": 0.0, "real_n": 1}
+    labels, scores = LabelSets.from_lists(["a.png"], [[1]]), np.eye(2)[[int(right_first), int(not right_first)]]
+    in_two, in_one = RealAccuracy([1], labels=labels), RealAccuracy([1], labels=labels)
+    for row in scores:
+        in_two.update(row[None], ["a.png"])
+    in_one.update(scores, ["a.png", "a.png"])
+    assert in_two.compute() == in_one.compute() == {"real_top1": 0.0, "real_n": 1}
 
 
 def test_images_without_a_valid_class_are_left_out_and_unknown_ones_if_asked_for() -> None:
@@ -96,14 +143,17 @@ def test_reset_forgets(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_that_is_refused_is_not_counted(kind: str) -> None:
     scores, labels = stream(0)
+    metric, target = metric_of(kind, labels), target_of(kind, labels, np.arange(N))
+    metric.update(scores, target)
+    before = metric.counts()
+    scores = -scores  # would count otherwise
     scores[5, 2] = np.nan
-    metric = metric_of(kind, labels)
     with pytest.raises(DataError) as raised:
-        metric.update(scores, target_of(kind, labels, np.arange(N)))
+        metric.update(scores, target)
     named = f"image {NAMES[5]}, " if kind in ("names", "numbers") else ""
     assert raised.value.what == "a score is NaN"
     assert raised.value.where == f"{named}row 5, output 2"
-    assert metric.compute()["real_n"] == 0
+    assert metric.counts() == before
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -134,8 +184,9 @@ def test_multi_hot_may_be_bfloat16_and_numbers_may_not(needs: Callable[[str], No
     assert metric.compute() == {"real_top1": 0.5, "real_n": 2}
     with pytest.raises(DataError, match="neither multi-hot nor ids"):
         metric.update(TWO, torch.zeros(2, 1).bfloat16())
-    with pytest.raises(DataError, match="the target names no images"):
+    with pytest.raises(DataError, match="the target names no images") as raised:
         RealAccuracy([1], labels=LABELS, images=["a.png"]).update(TWO, torch.zeros(2).bfloat16())
+    assert raised.value.found == "bfloat16 (2,)"
 
 
 LABELS = LabelSets.from_lists(["a.png", "b.png"], [[1], [2]])
@@ -153,6 +204,12 @@ BAD_BATCHES = {
         TWO,
         ["a.png", None],
         "the name of an image is no string\n  found:   None\n  to mend: give file names as str",
+    ),
+    "a list of names among names": (
+        {"labels": LABELS},
+        TWO,
+        ["a.png", ["b.png"]],
+        "the name of an image is no string\n  found:   ['b.png']\n  to mend: give file names as str",
     ),
     "one name": ({"labels": LABELS}, TWO, "a.png", NO_NAMES.format("<U5 ()")),
     "nothing": ({"labels": LABELS}, TWO, None, NO_NAMES.format("object ()")),
@@ -178,6 +235,18 @@ BAD_BATCHES = {
         TWO,
         np.array([0, 1]),
         "there is no image of this number\n  allowed: 0 to 0\n  found:   1",
+    ),
+    "a number below 0": (
+        {"labels": LABELS, "images": ["b.png", "a.png"]},
+        TWO,
+        np.array([0, -1], np.int8),
+        "there is no image of this number\n  allowed: 0 to 1\n  found:   -1",
+    ),
+    "a number above what fits into the type of the numbers": (
+        {"labels": LABELS, "images": ["b.png", "a.png"]},
+        TWO,
+        np.array([0, 2**64 - 1], np.uint64),
+        "there is no image of this number\n  allowed: 0 to 1\n  found:   18446744073709551615",
     ),
     "unknown names": (
         {"labels": LABELS},
@@ -213,7 +282,7 @@ BAD_BATCHES = {
         "  to mend: give the scores of the benchmark's classes alone, in the order of their ids",
     ),
     "k too large": (
-        {"top_k": [4]},
+        {"top_k": [1, 4]},
         TWO,
         np.array([[1], [2]]),
         "k is out of range\n  allowed: 1 to 3, as many as the predictions hold for each image\n  found:   4",

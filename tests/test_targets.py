@@ -64,6 +64,15 @@ def test_many_classes_of_which_few_are_valid_are_found_wherever_they_stand() -> 
         assert read(hot, classes) == [np.flatnonzero(row).tolist() for row in hot]
 
 
+def test_of_many_valid_classes_none_is_dropped() -> None:
+    """Also where they are as many as there is room for at first, or one more or less."""
+    for size in range(3 * 4 - 1, 3 * 4 + 2):
+        hot = np.zeros((3, 30), bool)
+        hot.reshape(-1)[7 * np.arange(size)] = True
+        assert read(hot, 30) == [np.flatnonzero(row).tolist() for row in hot]
+    assert read(np.ones((3, 97), bool), 97) == [[*range(97)]] * 3
+
+
 def test_multi_hot_needs_a_number_of_classes() -> None:
     with pytest.raises(DataError) as raised:
         multi_hot(labels_of([[0]]), np.arange(1))
@@ -82,6 +91,9 @@ BAD = {
     "a label an image": (np.array([1, 2]), NEITHER.format("int64 (2,)")),
     "too wide": (np.zeros((2, 4), bool), NEITHER.format("bool (2, 4)")),
     "too narrow": (np.zeros((2, 2), np.float32), NEITHER.format("float32 (2, 2)")),
+    "text": (np.array([["0", "1", "0"]]), NEITHER.format("str32 (1, 3)")),
+    "objects": (np.array([[None, 1, 0]]), NEITHER.format("object (1, 3)")),
+    "numbers without a type": (np.zeros((1, 3), "V4"), NEITHER.format("void32 (1, 3)")),
     "a probability": (
         np.array([[0, 0, 1], [0.5, 0, 0]]),
         "a multi-hot target holds another number than 0 and 1\n"

@@ -124,6 +124,13 @@ def test_integers_of_bfloat16_are_no_ids(needs: Callable[[str], None]) -> None:
         Predictions.from_ids(of_torch(SCORES).bfloat16())
 
 
+def test_bfloat16_of_another_shape_is_refused_by_its_name(needs: Callable[[str], None]) -> None:
+    needs("torch")
+    with pytest.raises(DataError, match="scores must be floats") as raised:
+        Predictions.from_scores(of_torch(SCORES[0]).bfloat16())
+    assert raised.value.found == "bfloat16 (3,)"
+
+
 def test_a_tensor_without_values_is_refused_in_one_way(needs: Callable[[str], None]) -> None:
     needs("torch")
     import torch

@@ -82,7 +82,7 @@ class Roster:
             raise DataError(
                 "the target names no images",
                 allowed="names, or integers of shape (images,)",
-                found=f"{numbers.dtype} {numbers.shape}",
+                found=f"{'bfloat16' if are_bits else numbers.dtype} {numbers.shape}",
                 mend="valid classes are already known from the labels: leave labels out to give them with every batch",
             )
         if not self.numbered:
@@ -141,7 +141,7 @@ class Roster:
     def _named(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
         try:
             return np.fromiter(map(self._by_name.__getitem__, names), np.int64, len(names))
-        except KeyError:  # another spelling, or not there
+        except (KeyError, TypeError):  # another spelling, or not there, or no string
             found = np.fromiter(map(self._by_key.get, image_keys(names), repeat(NOT_SEEN)), np.int64, len(names))
         if found.min() == NOT_SEEN:
             missing = [names[row] for row in np.flatnonzero(found == NOT_SEEN).tolist()]

@@ -16,6 +16,8 @@ from reassess.labels import LabelSets
 __all__ = ["PADDING", "even", "is_multi_hot", "multi_hot", "padded_ids", "read_targets"]
 
 PADDING = -1
+_INTEGERS = ("int", "uint")
+_NUMBERS = (*_INTEGERS, "bool", "float", "bfloat")
 
 
 def multi_hot(labels: LabelSets, rows: Ints, classes: int | None = None) -> npt.NDArray[np.bool_]:
@@ -110,7 +112,8 @@ def is_multi_hot(shape: Sequence[int | None], dtype: object, outputs: int) -> bo
     >>> is_multi_hot((2, 1000), "float32", 1000), is_multi_hot((None, None), "int64", 1000)
     (True, False)
     """
-    if len(shape) != 2 or (shape[1] != outputs and not str(dtype).startswith(("int", "uint"))):
+    allowed = _NUMBERS if len(shape) == 2 and shape[1] == outputs else _INTEGERS
+    if len(shape) != 2 or not str(dtype).startswith(allowed):
         raise DataError(
             "the target is neither multi-hot nor ids padded with -1",
             allowed=f"0 or 1 of shape (images, {outputs}), or integers of shape (images, most classes of an image)",
@@ -150,7 +153,7 @@ def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints]:
     """
     from reassess.kernels import read_multi_hot, read_padded
 
-    if is_multi_hot(target.shape, target.dtype.newbyteorder("="), outputs):
+    if is_multi_hot(target.shape, target.dtype.name, outputs):
         indptr, classes = read_multi_hot(np.ascontiguousarray(target if target.dtype == bool else _as_bool(target)))
         return indptr, classes
     fits = target if target.dtype.kind == "i" else np.minimum(target, np.uint64(outputs))

@@ -61,6 +61,12 @@ def test_accuracy_is_that_of_evaluate(metric: Callable[..., Any]) -> None:
     }
 
 
+def batch_of(joined: bool, rows: Any) -> tuple[Any, Any]:
+    import torch
+
+    return torch.from_numpy(SCORES[rows]), torch.from_numpy(rows if joined else multi_hot(LABELS, rows, CLASSES))
+
+
 @pytest.mark.parametrize("joined", [True, False])
 def test_forward_gives_the_batch_and_keeps_the_whole(metric: Callable[..., Any], joined: bool) -> None:
     import torch
@@ -100,6 +106,54 @@ def test_a_refused_batch_is_not_counted(metric: Callable[..., Any]) -> None:
     assert counter.counts()[1].n == 0
 
 
+@pytest.mark.parametrize("joined", [True, False])
+@pytest.mark.parametrize("every_step", [True, False])
+def test_a_batch_that_forward_refuses_changes_nothing(
+    metric: Callable[..., Any], joined: bool, every_step: bool
+) -> None:
+    import torch
+
+    counter = metric(dist_sync_on_step=every_step, **({"labels": LABELS, "images": NAMES} if joined else {}))
+    counter(*batch_of(joined, np.arange(20)))
+    before = {name: value for name, value in vars(counter).items() if name != "apart"}
+    kept = counter.metric_state["ranks" if joined else "hits"].clone()
+    scores, target = batch_of(joined, np.arange(20, N))
+    with pytest.raises(DataError, match="a score is NaN"):
+        counter(torch.where(torch.arange(N - 20)[:, None] == 9, torch.nan, -scores), target)
+    assert all(vars(counter)[name] is value for name, value in before.items())
+    torch.testing.assert_close(counter.metric_state["ranks" if joined else "hits"], kept)
+    counter(scores, target)
+    assert counter.counts() == expected()
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_what_is_counted_is_whole_whatever_type_is_asked_for(metric: Callable[..., Any], joined: bool) -> None:
+    import torch
+
+    counter = metric(**({"labels": LABELS, "images": NAMES} if joined else {}))
+    counter.update(*batch_of(joined, np.arange(20)))
+    counter.set_dtype(torch.float64).half()
+    counter.update(*batch_of(joined, np.arange(20, N)))
+    assert counter.counts() == expected()
+    assert counter.compute()["real_n"].dtype == torch.int64
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_saved_state_stays_as_it_is_though_one_that_loaded_it_goes_on(
+    metric: Callable[..., Any], joined: bool
+) -> None:
+    options = {"labels": LABELS, "images": NAMES} if joined else {}
+    counter = metric(**options)
+    counter.persistent(True)
+    counter.update(*batch_of(joined, np.arange(20)))
+    saved = counter.state_dict()
+    for _ in range(2):
+        other = metric(**options)
+        other.load_state_dict(saved)
+        other.update(*batch_of(joined, np.arange(20, N)))
+        assert other.counts() == expected()
+
+
 def test_a_tensor_without_values_is_refused(metric: Callable[..., Any]) -> None:
     import torch
 
@@ -116,8 +170,8 @@ def test_a_state_reset_in_inference_mode_may_be_updated_outside_of_it(metric: Ca
     with torch.inference_mode():
         counter(scores, target)
         counter.reset()
-    counter(scores, target)
-    counter.update(scores[:0], target[:0])
+    counter.update(scores[:20], target[:20])
+    counter(scores[20:], target[20:])
     assert counter.counts() == expected()
 
 

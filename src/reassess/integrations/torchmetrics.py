@@ -93,6 +93,26 @@ class RealAccuracy(Metric):
             index, value = (torch.from_numpy(part).to(state.device) for part in (positions, ranks))
             state.scatter_reduce_(0, index, value, "amax")
 
+    def forward(self, scores: npt.ArrayLike, target: Any) -> dict[str, torch.Tensor]:
+        """Count a batch, and return what `compute` gives of it alone; one that is refused changes nothing."""
+        before = self.__dict__.copy()  # torchmetrics sets the states, and more, aside while it counts the batch
+        try:
+            found: dict[str, torch.Tensor] = super().forward(scores, target)
+        except BaseException:
+            self.__dict__.update(before)
+            raise
+        return found
+
+    def set_dtype(self, dst_type: str | torch.dtype) -> "RealAccuracy":  # noqa: ARG002
+        """Change nothing: what is counted are whole numbers."""
+        return self
+
+    def _load_from_state_dict(self, *given: Any) -> None:
+        """As torchmetrics does; but the states are copies, as they are counted on in place."""
+        super()._load_from_state_dict(*given)
+        for name in self._defaults:
+            setattr(self, name, getattr(self, name).clone())
+
     def counts(self) -> dict[int, Proportion]:
         """Hits among the images that have a valid class, by k; of this process, unless called while synced."""
         state = (self.hits if self.roster is None else self.ranks).cpu().numpy()

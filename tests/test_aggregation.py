@@ -1,8 +1,10 @@
+import warnings
+
 import numpy as np
 import pytest
 
 from reassess.aggregation import by_calibration, by_em, by_majority, by_mean
-from reassess.errors import DataError
+from reassess.errors import DataError, ReassessWarning
 from reassess.labels import LabelSets
 from reassess.posteriors import Posterior
 from reassess.questions import Questions
@@ -146,3 +148,19 @@ def test_the_experts_answer_needs_more_than_half_of_them() -> None:
     with pytest.raises(DataError) as caught:
         expert_answer(experts, at_least=1)
     assert str(caught.value) == "no such number of experts\n  allowed: 2 to 3\n  found:   1"
+
+
+def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:
+    rows = [
+        (item, rater, said) for item, given in enumerate([[0, 0, 1], [1, 1, 1]]) for rater, said in enumerate(given)
+    ]
+    votes = votes_on(("a", "b"), rows, ("x", "y"))
+    with pytest.warns(ReassessWarning) as warned:
+        by_em(votes, truths_are_answers=True)
+    assert [str(each.message) for each in warned] == [
+        "em leaves no item to x: the raters' mistakes explain every vote without it. Golden items, or less smoothing "
+        "than 1 where items are few, keep truths apart"
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        by_em(votes, truths_are_answers=True, smoothing=0.01)

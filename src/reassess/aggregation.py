@@ -1,5 +1,6 @@
 """From votes to scores, by one of four methods: each takes votes and gives an `Aggregation`."""
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from reassess.baselines import majority, mean
 from reassess.dawid_skene import Pinned, fit
-from reassess.errors import DataError, some
+from reassess.errors import DataError, ReassessWarning, some
 from reassess.items import take_items
 from reassess.labels import LabelSets
 from reassess.posteriors import Posterior, posterior
@@ -120,7 +121,7 @@ def by_em(
 ) -> Aggregation:
     """Find matrices, prior and posteriors from the votes alone; golden items stay at the experts' truth.
 
-    Parameters are those of `by_calibration`.
+    Parameters are those of `by_calibration`. Warns of a truth that no item is left to.
     """
     truths = votes.answers if truths_are_answers else VALIDITY
     pinned = None
@@ -131,6 +132,16 @@ def by_em(
         pinned = Pinned.to_truths(rows[rows >= 0], truth[rows >= 0], truths=len(truths))
     found = fit(votes, truths=truths, smoothing=smoothing, pinned=pinned)
     facts = {"iterations": found.iterations, "converged": found.converged, "objective": found.objective}
+    lost = [
+        str(truth) for truth, share in zip(truths, found.model.prior, strict=True) if share * len(votes.items) < 0.5
+    ]
+    if lost:
+        warnings.warn(
+            f"em leaves no item to {some(lost)}: the raters' mistakes explain every vote without it. Golden items, or "
+            f"less smoothing than {smoothing:g} where items are few, keep truths apart",
+            ReassessWarning,
+            stacklevel=2,
+        )
     return Aggregation(_as_scores(found.posterior), found.model, facts)
 
 

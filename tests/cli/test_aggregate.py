@@ -149,7 +149,7 @@ def test_an_output_that_exists_is_kept_unless_forced(run: Run, plain: Path, tmp_
 
 def test_votes_are_never_overwritten_by_what_is_made_of_them(run: Run, plain: Path) -> None:
     before = plain.read_text()
-    result = run("aggregate", plain, "-o", plain, "--force")
+    result = run("aggregate", plain, "--method", "majority", "-o", plain, "--force")
     assert (result.code, result.out, plain.read_text()) == (1, "", before)
     assert result.err == (
         f"Error: the output file is one of the inputs\n  where:   {plain}\n  to mend: choose another name\n"

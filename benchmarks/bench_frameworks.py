@@ -72,7 +72,8 @@ class Work:
         """Median time of an update; the first, which may compile, does not count."""
         taken = []
         for target in targets:
-            given = [*target] if isinstance(target, list) else self.tensor(target)
+            names = isinstance(target, list)  # each a string of its own, as one from a loader's process
+            given = [name.encode().decode() for name in target] if names else self.tensor(target)
             scores = self.layer()
             start = time.perf_counter()
             self.update(scores, given)
@@ -93,7 +94,9 @@ def of_jax(update: Callable[[Any, Any], object]) -> Work:
 
     rng = np.random.default_rng(0)
     features, weights = (jnp.asarray(rng.random(shape)) for shape in ((BATCH, FEATURES), (FEATURES, CLASSES)))
-    return Work(update, lambda: (features @ weights).block_until_ready(), lambda target: jnp.array(target))
+    return Work(
+        update, lambda: (features @ weights).block_until_ready(), lambda target: jnp.array(target).block_until_ready()
+    )
 
 
 def running(**joined: Any) -> Work:

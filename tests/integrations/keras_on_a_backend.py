@@ -212,6 +212,24 @@ def test_valid_classes_that_are_ill_formed_spoil_the_result(valid: npt.NDArray) 
     assert str(caught.value) == ILL_FORMED_MESSAGE
 
 
+@pytest.mark.parametrize("width", [2, 15, 16, 40])
+def test_an_id_that_stands_twice_is_found_at_any_width(width: int) -> None:
+    ids = np.stack([np.random.default_rng(row).permutation(width) for row in range(4)])
+    ids[0, -1], ids[1, 1:] = ids[0, 0], -1
+    metric = RealAccuracy()
+    metric.update_state(ids, np.zeros((4, 50), np.float32))
+    assert float(metric.ill_formed) == 1
+
+
+def test_ids_beyond_32_bits_are_no_classes() -> None:
+    """JAX cuts them before a metric sees them."""
+    if BACKEND == "jax":
+        return
+    metric = RealAccuracy()
+    metric.update_state(np.array([[2**32], [-(2**63)], [2**32 - 1], [1]]), np.zeros((4, 4), np.float32))
+    assert (float(metric.ill_formed), float(metric.empty)) == (3, 3)
+
+
 def test_nothing_to_score_is_nan() -> None:
     scores = np.zeros((3, 6), np.float32)
     for valid in (np.full((3, 2), -1), np.zeros((3, 0), np.int32), np.zeros((3, 6), bool)):

@@ -167,6 +167,9 @@ for valid in (hot, ids):
     order = np.argsort(-scores, axis=1, kind="stable")
     hits = [int(np.take_along_axis(hot, order[:, :k], axis=1).any(axis=1).sum()) for k in (1, 5)]
     assert found.hits.tolist() == hits and str(found.hits.dtype) == "int32", (found, hits)
+for ids, counts in ([2**32], [1, 1]), ([-(2**63)], [1, 1]), ([2**64 - 1], [1, 0]):
+    found = count_hits(scores[:1], np.array([ids]), top_k=(1,))
+    assert [int(found.empty), int(found.ill_formed)] == counts, (ids, found)
 print("done")
 """
 
@@ -208,6 +211,15 @@ def test_nan_of_either_sign_is_an_error_even_where_no_class_is_valid(
             room.accuracy(counts + counts)
         assert str(caught.value) == NAN_MESSAGE.format(2)
         assert int(room.count_hits(scores, valid, mask=np.array([1, 0, 1]), top_k=(1,)).nan) == 0
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32"])
+def test_a_valid_class_of_the_least_nan_is_a_valid_class(room: ModuleType, kind: str) -> None:
+    """No float orders below it; blocks before its own have no valid class."""
+    scores, hot = np.zeros((1, 32), kind), np.arange(32)[None] == 20
+    scores.view(f"i{scores.itemsize}")[0, 20] = -1
+    for valid in (hot, np.array([[20]])):
+        assert room.count_hits(scores, valid, top_k=(12, 32)).numbers.tolist() == [0, 1, 1, 0, 1, 0]
 
 
 @pytest.mark.parametrize("valid", ILL_FORMED.values(), ids=ILL_FORMED.keys())

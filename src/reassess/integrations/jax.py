@@ -85,6 +85,7 @@ def count_hits(
     valid
         The valid classes. As wide as the scores: multi-hot, 0 or 1 for each class. Otherwise integers, shape
         (B, most classes of an image): class ids, and -1 where there are no more of them; this is the faster form.
+        Unless 64 bits are enabled, JAX cuts integers to 32 bits before they get here.
     mask
         bool, shape (B,): False for a row that is no image, such as the padding of the last batch; whatever stands in
         it is ignored.

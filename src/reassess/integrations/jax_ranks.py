@@ -83,17 +83,18 @@ def _best_of_hot(scores: jax.Array, target: jax.Array) -> _Images:
         (target != hot.astype(target.dtype), lax.add, 0),
     )
     keys, _ = _keys(lax.bitcast_convert_type(jnp.where(most < 0, least, most), scores.dtype))
+    keys = jnp.where(most < least, lowest, keys)  # of a block without a valid class, which any valid NaN is above
     best, block = jnp.max(keys, axis=1), jnp.argmax(keys, axis=1)
     hot, scores = (_take(table, block[:, None, None])[:, 0] for table in (hot, scores))
     is_best = hot & (_keys(scores)[0] == best[:, None])
-    turn, found = _reduce((jnp.where(is_best, _turns(width), 0), lax.max, 0), (is_best, lax.add, 0))
-    return best, turn + (blocks - 1 - block) * width, found == 0, jnp.any(odd, axis=1)
+    turn = jnp.max(jnp.where(is_best, _turns(width), 0), axis=1)
+    return best, turn + (blocks - 1 - block) * width, best == lowest, jnp.any(odd, axis=1)
 
 
 def _best_of_ids(scores: jax.Array, target: jax.Array) -> _Images:
     """The same from padded ids."""
     classes = scores.shape[1]
-    ids = target.astype(jnp.promote_types(target.dtype, jnp.int32))
+    ids = target.astype(jnp.int64 if target.dtype.itemsize == 8 else jnp.int32)
     given = (ids >= 0) & (ids < classes)
     ordered = lax.sort(ids, dimension=1, is_stable=False)
     twice = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != PADDING)

@@ -17,7 +17,7 @@ from reassess.targets import PADDING
 __all__ = ["rank_best"]
 
 _PARTS = 16  # of a row, at most
-_NAN = 32  # more than the parts of a row
+_FEW = 16  # ids, which are compared in pairs faster than sorted; more take the memory of all pairs
 _Tensor = Any  # of the backend
 
 
@@ -42,9 +42,9 @@ def rank_best(scores: _Tensor, target: _Tensor, is_hot: bool) -> tuple[_Tensor, 
     bits, magnitude, infinity = _bits(scores)
     keys, size = _keys(bits, magnitude)
     is_before = keys > best - ops.cast(_turns(classes) > turn, keys.dtype)
-    marks = ops.cast(is_before, "int8") + ops.cast(size > infinity, "int8") * _NAN
-    lanes = ops.cast(_lanes(ops.sum, marks), "float32")
-    return ops.sum(lanes, axis=1), turn[:, 0] == 0, ops.max(lanes, axis=1) >= _NAN, is_ill_formed
+    ranks, nans = _lanes(ops.sum, ops.cast(is_before, "int32")), _lanes(ops.max, ops.cast(size > infinity, "int32"))
+    rank, is_nan = ops.sum(ops.cast(ranks, "float32"), axis=1), ops.max(ops.cast(nans, "float32"), axis=1) > 0
+    return rank, turn[:, 0] == 0, is_nan, is_ill_formed
 
 
 def _bits(scores: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
@@ -110,13 +110,24 @@ def _best_lanes(bits: _Tensor, is_valid: _Tensor, magnitude: _Tensor) -> _Tensor
 def _best_of_ids(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
     """The same from padded ids; one more is added, since a tensor without columns has no maximum."""
     classes = scores.shape[1]
-    ids = ops.pad(ops.cast(target, "int32"), [[0, 0], [0, 1]], constant_values=PADDING)
-    is_valid, is_given = (ids >= 0) & (ids < classes), ids != PADDING
+    is_wide = standardize_dtype(target.dtype).endswith("64")
+    ids = ops.pad(ops.cast(target, "int64" if is_wide else "int32"), [[0, 0], [0, 1]], constant_values=PADDING)
+    is_valid = (ids >= 0) & (ids < classes)
     bits, magnitude, _ = _bits(scores)
     bits = ops.take_along_axis(bits, ops.where(is_valid, ids, 0), axis=1)
     keys = ops.where(is_valid, _keys(bits, magnitude)[0], ~magnitude)
     best = ops.max(keys, axis=1, keepdims=True)
-    turn = ops.max(ops.where(is_valid & (keys == best), classes - ids, 0), axis=1, keepdims=True)
+    turns = ops.where(is_valid & (keys == best), ops.cast(classes - ids, "int32"), 0)
+    is_ill_formed = ops.any(~is_valid & (ids != PADDING), axis=1) | _is_twice(ids)
+    return best, ops.max(turns, axis=1, keepdims=True), is_ill_formed
+
+
+def _is_twice(ids: _Tensor) -> _Tensor:
+    """Whether an id, other than the padding, stands twice in a row."""
+    if ids.shape[1] is None or ids.shape[1] > _FEW:
+        ids = ops.sort(ids, axis=1)
+        return ops.any((ids[:, 1:] == ids[:, :-1]) & (ids[:, 1:] != PADDING), axis=1)
+    is_given = ids != PADDING
     is_same = (ids[:, :, None] == ids[:, None, :]) & is_given[:, None]  # itself, and whatever is given twice
     same, given = (ops.sum(ops.cast(t, "int32"), axis=a) for t, a in ((is_same, (1, 2)), (is_given, 1)))
-    return best, turn, ops.any(is_given & ~is_valid, axis=1) | (same != given)
+    return same != given

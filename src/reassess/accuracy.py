@@ -182,8 +182,10 @@ def count_hits(ranks: npt.NDArray[np.int32], topk: tuple[int, ...]) -> npt.NDArr
     >>> count_hits(np.array([0, 3, -1, 0, 7], np.int32), (1, 5))
     array([2, 3, 4])
     """
-    above = ranks.view(np.uint32)  # where what is below 0 is above every k
-    return np.array([*(np.count_nonzero(above < k) for k in topk), np.count_nonzero(ranks >= 0)])
+    from reassess.kernels import count_below
+
+    counted: npt.NDArray[np.int64] = count_below(ranks, np.array(topk))
+    return counted
 
 
 def proportions(hits: npt.NDArray[np.int64], topk: tuple[int, ...]) -> dict[int, Proportion]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reassess.accuracy import check_topk, count_hits, proportions
+from reassess.accuracy import check_topk
 from reassess.agreement import check_agreement
 from reassess.intervals import Proportion
 from reassess.known import mistake_kinds, validity
@@ -161,7 +161,7 @@ def _available(topk: Sequence[int] | None, depth: int) -> tuple[int, ...]:
 
 
 def _count(ranks: npt.NDArray[np.int32], topk: tuple[int, ...]) -> dict[int, Proportion]:
-    return proportions(count_hits(ranks, topk), topk)
+    return {k: Proportion(int(np.count_nonzero(ranks < k)), len(ranks)) for k in topk}
 
 
 def _by_size(found: Outcomes, labels: LabelSets, topk: tuple[int, ...]) -> dict[int, BySize]:

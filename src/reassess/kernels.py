@@ -13,6 +13,7 @@ import numpy as np
 
 __all__ = [
     "compiled",
+    "count_below",
     "rank_best",
     "rank_best_of_bits",
     "rank_targets",
@@ -180,6 +181,18 @@ def rank_best_of_bits(  # type: ignore[no-untyped-def]
             return i
         ranks[i] = _rank_best(keys, targets, starts[i], ends[i])
     return -1
+
+
+@compiled
+def count_below(ranks, limits):  # type: ignore[no-untyped-def]
+    """How many ranks are below each limit, and last how many there are, those below 0 left out; int64."""
+    counts = np.zeros(limits.size + 1, np.int64)
+    for rank in ranks:
+        if rank >= 0:
+            for t in range(limits.size):
+                counts[t] += rank < limits[t]
+            counts[limits.size] += 1
+    return counts
 
 
 @compiled

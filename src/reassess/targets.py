@@ -96,9 +96,10 @@ def is_multi_hot(shape: Sequence[int | None], dtype: object, outputs: int) -> bo
 
     Parameters
     ----------
-    shape, dtype
-        Of the target, the type by its name or as what has it for text; a length of None is not known while a graph is
-        compiled, and no width of multi-hot.
+    shape
+        Of the target; None is a length that is not known while a graph is compiled, and no width of multi-hot.
+    dtype
+        Of the target: its name, or a numpy dtype of native byte order.
     outputs
         Number of classes, as many as the scores have columns.
 

@@ -1,7 +1,7 @@
 # Every target makes .venv and installs what it needs; nothing has to be set up by hand.
 #   make demo                the main job on real data
 #   make test [EXTRAS=all]   the core and its tests; with EXTRAS=all every integration and every reference too
-#   make check               ruff, mypy, docs
+#   make check               ruff, mypy, the rule of imports, docs
 #   make bench               the table of speed and memory
 PYTHON ?= python3
 EXTRAS ?=
@@ -24,6 +24,7 @@ check: $(call stamp,check)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/python docs/cli_reference.py --check
 
 bench: $(call stamp,bench)

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import settings
 
 from reassess.cli import main
-from reassess.labels import LabelSets
-from reassess.loading import load_labels, load_original, load_scores
-from reassess.scores import Scores
+from reassess.core.labels import LabelSets
+from reassess.core.scores import Scores
+from reassess.data.loading import load_labels, load_original, load_scores
 
 # The examples of a module that needs a package which is not installed are not read: its tests are skipped, and say so.
 _NEEDED_BY = {
     "clean_training": "torchvision",
     "huggingface": "datasets",
     "jax": "jax",
-    "jax_ranks": "jax",
+    "_jax_ranks": "jax",
     "keras": "keras",
-    "keras_ranks": "keras",
+    "_keras_ranks": "keras",
     "tensorflow": "tensorflow",
     "tfds": "tensorflow_datasets",
     "timm": "timm",
@@ -87,8 +87,8 @@ def real_scores(real_file: Callable[[str], Path]) -> Scores:
 
 @pytest.fixture(autouse=True)
 def _data_of_examples(request: pytest.FixtureRequest) -> None:
-    """The examples of `reassess.loading` and of the frameworks read the real data."""
-    read = ("reassess.loading", "reassess.integrations")
+    """The examples of `reassess.data.loading` and of the frameworks read the real data."""
+    read = ("reassess.data.loading", "reassess.integrations")
     if isinstance(request.node, pytest.DoctestItem) and request.node.name.startswith(read):
         real_file = request.getfixturevalue("real_file")
         for name in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz"):
@@ -133,4 +133,4 @@ def no_known_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No known data on this machine, and no way to get any."""
     monkeypatch.setenv("REASSESS_DATA", "")
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "no-cache"))
-    monkeypatch.setattr("reassess.sources.find_spec", {}.get)
+    monkeypatch.setattr("reassess.data.sources.find_spec", {}.get)

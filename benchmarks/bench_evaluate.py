@@ -15,9 +15,9 @@ import pytest
 from memory import anonymous_mib
 
 from reassess import LabelSets, evaluate, load_labels, load_original
-from reassess.accuracy import best_ranks, ranks_of_scores, top1_hits
-from reassess.names import validation_names
-from reassess.sources import fetch
+from reassess.core.image_names import validation_names
+from reassess.data.sources import fetch
+from reassess.evaluation.class_ranks import best_ranks, ranks_of_scores, top1_hits
 
 CLASSES, IMAGES, MODELS, BATCH = 1_000, 50_000, 2_000, 256
 SIZE = "50,000 x 1,000"

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from memory import anonymous_mib, peak_mib
 
-from reassess.dawid_skene import fit
+from reassess.aggregation.dawid_skene import fit
+from reassess.core.votes import Votes
+from reassess.data.sources import fetch
 from reassess.errors import ConvergenceWarning
 from reassess.formats.votes import read_votes
-from reassess.sources import fetch
-from reassess.votes import Votes
 
 WORDS = ("no", "maybe", "yes")
 THREADS = 2

@@ -12,10 +12,10 @@ import pandas as pd
 from crowdkit.aggregation import DawidSkene, MajorityVote, OneCoinDawidSkene
 
 from reassess import Questions, Scores, Votes, fit, load_original, load_scores, load_votes
-from reassess.baselines import majority, mean
-from reassess.curves import precision_recall
-from reassess.golden import golden_truth
-from reassess.recipe import real_scores
+from reassess.aggregation.baselines import majority, mean
+from reassess.aggregation.curves import precision_recall
+from reassess.aggregation.golden import golden_truth
+from reassess.aggregation.recipe import real_scores
 
 THRESHOLD = 0.8
 Values = npt.NDArray[np.float64]

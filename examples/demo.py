@@ -3,8 +3,8 @@
 from collections import Counter
 
 from reassess import LabelSets, Predictions, evaluate, load_labels, load_original
+from reassess.data.sources import fetch
 from reassess.formats.files import sha256
-from reassess.sources import fetch
 
 labels, original = load_labels("imagenet-real"), load_original("imagenet-original")
 

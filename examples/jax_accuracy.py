@@ -12,8 +12,8 @@ import jax
 import numpy as np
 
 from reassess import load_labels, load_original
+from reassess.evaluation.batch_targets import padded_ids
 from reassess.integrations.jax import Counts, accuracy, count_hits
-from reassess.targets import padded_ids
 
 BATCH = 256
 labels, original = load_labels(), load_original()

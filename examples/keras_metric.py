@@ -12,8 +12,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow says at the sta
 import keras
 
 from reassess import load_labels, load_original
+from reassess.evaluation.batch_targets import padded_ids
 from reassess.integrations.keras import RealAccuracy
-from reassess.targets import padded_ids
 
 labels, original = load_labels(), load_original()
 valid = padded_ids(labels, labels.find(original.images))  # joined by name

@@ -2,7 +2,8 @@
 
 import pytest
 
-from reassess.errors import DataError, MissingPackageError, OutputError, ReassessError, SourceError, some
+from reassess.errors import DataError, MissingPackageError, OutputError, ReassessError, SourceError
+from reassess.text import some
 
 
 def test_a_message_has_a_line_for_each_part_in_one_order():

@@ -4,7 +4,7 @@ A message says what is wrong, where, what is allowed, what was found, and how to
 left out. `reassess.cli` turns a `ReassessError` into exit code 1 and a usage error into 2.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 __all__ = [
@@ -16,8 +16,6 @@ __all__ = [
     "ReassessError",
     "ReassessWarning",
     "SourceError",
-    "at",
-    "some",
 ]
 
 
@@ -126,13 +124,3 @@ def at(where: object) -> Iterator[None]:
         elif str(where) not in str(error.where):
             error.where = f"{where}, {error.where}"
         raise
-
-
-def some(items: Sequence[object], *, most: int = 5) -> str:
-    """The first few of many things, and how many more there are.
-
-    >>> some(["a.png", "b.png", "c.png"], most=2)
-    'a.png, b.png and 1 more'
-    """
-    shown = ", ".join(str(item) for item in items[:most])
-    return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"

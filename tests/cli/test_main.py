@@ -114,7 +114,7 @@ def test_an_interrupt_is_said_in_a_word(run: Callable, monkeypatch: pytest.Monke
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(import_module("reassess.cli.evaluate"), "load_judges", interrupted)
+    monkeypatch.setattr(import_module("reassess.cli.commands.evaluate"), "load_judges", interrupted)
     done = run("evaluate", "a.npy")
     assert (done.code, done.out, done.err.strip()) == (130, "", "Stopped.")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reassess.data.loading import load_labels
 from reassess.formats.labels import read_labels, write_labels
-from reassess.loading import load_labels
 
 LABELS = {"1.jpg": ["mug", "cup"], "2.jpg": ["plate"], "3.jpg": [], "4.jpg": ["bowl"]}
 

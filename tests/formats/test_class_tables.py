@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import reassess
-from reassess.classes import Classes
+from reassess.core.classes import Classes
+from reassess.core.imagenet import CLASSES
+from reassess.data.loading import imagenet_collapsed
 from reassess.formats.class_tables import read_collapsed, read_groups
-from reassess.imagenet import CLASSES
-from reassess.loading import imagenet_collapsed
 
 KITCHEN = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot"))
 NO_CLASS = (
@@ -105,7 +105,7 @@ def test_a_name_that_two_classes_share_is_refused(refused, file) -> None:
 
 def test_every_pair_of_imagenets_table_has_a_reason_a_source_and_the_wnids_of_its_ids(real_file) -> None:
     wnids = sorted(set(real_file("validation_labels.txt").read_text().split()))
-    with (Path(reassess.__file__).parent / "imagenet_collapsed.csv").open(newline="") as file:
+    with (Path(reassess.__file__).parent / "data" / "imagenet_collapsed.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
         assert (row["class_wnid"], row["also_wnid"]) == (wnids[int(row["class"])], wnids[int(row["also"])])

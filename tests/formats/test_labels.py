@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.classes import Classes
+from reassess.core.classes import Classes
+from reassess.core.image_names import validation_names
+from reassess.core.labels import LabelSets
 from reassess.errors import DataError
 from reassess.formats.labels import read_labels, read_original, write_labels
-from reassess.labels import LabelSets
-from reassess.names import validation_names
 
 SUFFIXES = (".json", ".csv", ".tsv", ".jsonl", ".parquet")
 odd = st.sampled_from(["00012.png", "a b, c.png", 'say "hi".png', "it's.png", "#1;\t.png", "null", "1.0", "é/日本.png"])

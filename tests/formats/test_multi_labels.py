@@ -2,8 +2,8 @@
 
 import pytest
 
+from reassess.data.loading import load_multi_labels
 from reassess.formats.multi_labels import holds_multi_labels, read_multi_labels
-from reassess.loading import load_multi_labels
 
 SETS = {
     "valid": {"a.png": {3, 7}, "b.png": set(), "c.png": {7}},

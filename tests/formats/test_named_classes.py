@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from reassess.classes import Classes
+from reassess.core.classes import Classes
 from reassess.formats.labels import read_labels
 from reassess.formats.predictions import read_predictions
 

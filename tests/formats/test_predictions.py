@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from reassess.classes import Classes
+from reassess.core.classes import Classes
+from reassess.core.predictions import Predictions
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions, write_predictions
-from reassess.predictions import Predictions
 
 CLASSES = Classes(3, ("n01", "n02", "n03"), ("crane", "dog, hound", "crane"))
 SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], np.float32)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
 from reassess.formats.scores import read_scores, write_scores
-from reassess.questions import Questions
-from reassess.scores import Scores
 
 SUFFIXES = (".npz", ".csv", ".tsv", ".jsonl", ".parquet")
 INFO = np.array([["a.png", "7"], ["b.png", "3"]])

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
 from reassess.errors import DataError, OutputError
 from reassess.formats.votes import read_votes, write_votes
-from reassess.questions import Questions
-from reassess.votes import Votes
 
 WORDS = ("no", "maybe", "yes")
 INFO = np.array([["a.png", "7"], ["a.png", "3"], ["b.png", "7"]])

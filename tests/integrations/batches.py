@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reassess.labels import LabelSets
-from reassess.targets import multi_hot, padded_ids
+from reassess.core.labels import LabelSets
+from reassess.evaluation.batch_targets import multi_hot, padded_ids
 from tests.references import ranking
 
 CLASSES, WIDTH = 23, 3

@@ -9,12 +9,12 @@ import pytest
 from keras import ops
 
 from reassess import evaluate
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
 from reassess.errors import DataError
+from reassess.evaluation.batch_targets import multi_hot, padded_ids
 from reassess.integrations.keras import RealAccuracy
-from reassess.intervals import Proportion
-from reassess.labels import LabelSets
-from reassess.predictions import Predictions
-from reassess.targets import multi_hot, padded_ids
+from reassess.numeric.proportion import Proportion
 from tests.integrations.batches import (
     CLASSES,
     ILL_FORMED,

@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pytest
 
 from reassess import LabelSets, Predictions, RealAccuracy, evaluate
-from reassess.names import image_keys
-from reassess.targets import multi_hot, padded_ids
+from reassess.core.image_names import image_keys
+from reassess.evaluation.batch_targets import multi_hot, padded_ids
 
 N, CLASSES, BATCH = 5_000, 1_000, 256
 Counted = list[int]  # hits at 1, hits at 5, images with a valid class

@@ -10,8 +10,8 @@ from importlib import import_module
 import numpy as np
 import pytest
 
+from reassess.core.labels import LabelSets
 from reassess.errors import DataError, MissingPackageError
-from reassess.labels import LabelSets
 
 VALID = {1: [65], 2: [], 3: [231, 230], 4: [809, 968, 925], 5: [516], 6: [57], 7: [334], 8: [700]}
 ORDER = [3, 8, 2, 5, 1, 7, 4, 6]
@@ -240,7 +240,7 @@ def test_the_result_can_be_written_and_read(add, images, tmp_path):
 IN_ANOTHER_PROCESS = """
 import datasets
 from reassess.integrations.huggingface import with_real_labels
-from reassess.labels import LabelSets
+from reassess.core.labels import LabelSets
 
 datasets.disable_progress_bars()
 labels = LabelSets.from_lists(["a.png", "b.png"], [[2, 0], []])

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reassess.core.labels import LabelSets
 from reassess.errors import DataError, MissingPackageError
-from reassess.labels import LabelSets
-from reassess.targets import multi_hot, padded_ids
+from reassess.evaluation.batch_targets import multi_hot, padded_ids
 from tests.integrations.batches import (
     CLASSES,
     ILL_FORMED,

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.classes import Classes
+from reassess.core.classes import Classes
+from reassess.core.image_names import image_keys
+from reassess.core.labels import LabelSets
 from reassess.errors import DataError, MissingPackageError
-from reassess.labels import LabelSets
-from reassess.names import image_keys
-from reassess.targets import multi_hot, padded_ids
+from reassess.evaluation.batch_targets import multi_hot, padded_ids
 
 LABELS = LabelSets.from_lists(
     [*(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, 6)), "cats/tom.jpg"],
@@ -250,7 +250,7 @@ def test_multi_hot_needs_the_number_of_classes(module, images):
 
 
 def test_the_real_labels_of_all_images_in_the_order_of_class_folders(tf, module, real_original, real_file):
-    from reassess.imagenet import class_folder_order
+    from reassess.core.imagenet import class_folder_order
 
     names = [f"val/{real_original.images[row]}" for row in class_folder_order(real_original)]
     images = tf.data.Dataset.from_tensor_slices({"file_name": names}).batch(50_000)

@@ -9,13 +9,13 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from reassess.classes import Classes
+from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.core.votes import Votes
+from reassess.data.loading import imagenet_classes, load_votes
 from reassess.errors import DataError, MissingPackageError
-from reassess.labels import LabelSets
-from reassess.loading import imagenet_classes, load_votes
-from reassess.questions import Questions
-from reassess.scores import Scores
-from reassess.votes import Votes
 
 NUMBERS = [3, 8, 2, 5, 1, 7, 4, 6, 9, 10]
 VALID = {1: [65], 2: [], 3: [231, 230], 4: [809], 5: [516, 850], 6: [57], 7: [], 8: [700, 3], 9: [674], 10: [332]}

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from reassess import LabelSets, Predictions, evaluate
+from reassess.core.image_names import validation_names
 from reassess.errors import DataError, MissingPackageError
 from reassess.integrations.timm import RealLabelsImagenet, _validate
-from reassess.names import validation_names
 
 RNG = np.random.default_rng(0)
 SCORES = RNG.standard_normal((300, 1000)).astype(np.float32)

@@ -12,8 +12,8 @@ import pytest
 
 from reassess import LabelSets, Predictions, evaluate
 from reassess.errors import DataError, MissingPackageError
-from reassess.intervals import Proportion
-from reassess.targets import multi_hot
+from reassess.evaluation.batch_targets import multi_hot
+from reassess.numeric.proportion import Proportion
 
 N, CLASSES = 41, 6  # odd, so that a sampler for two processes repeats an image
 NAMES = [f"{row:02d}.png" for row in range(N)]

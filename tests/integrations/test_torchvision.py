@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.classes import Classes
+from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
 from reassess.errors import DataError, MissingPackageError
-from reassess.evaluation import evaluate
-from reassess.intervals import Proportion
-from reassess.labels import LabelSets
-from reassess.predictions import Predictions
-from reassess.questions import Questions
-from reassess.running import RealAccuracy
-from reassess.scores import Scores
+from reassess.evaluation.measure import evaluate
+from reassess.evaluation.streaming import RealAccuracy
+from reassess.numeric.proportion import Proportion
 
 VALID = {1: [], 2: [795, 970], 3: [230, 231], 4: [809], 5: [516, 850], 6: [57], 7: [334], 8: [700], 9: [674], 10: [332]}
 GIVEN = {1: 65, 2: 970, 3: 230, 4: 809, 5: 516, 6: 57, 7: 334, 8: 415, 9: 674, 10: 332}
@@ -341,7 +341,7 @@ def test_a_loader_gets_a_path_or_an_open_file(tv, archive, tmp_path):
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_members_of_every_kind_of_tar_are_found(tv, tmp_path, form):
     """Short and long paths, empty and large members, and a size that is a multiple of the block."""
-    from reassess.integrations.tar_images import TarImages
+    from reassess.data.tar_images import TarImages
 
     rng = np.random.default_rng(0)
     sizes = {f"{'d' * 90}/{'n' * 90}.png": 3, "a/b.JPEG": 0, "b.jpg": 512, "a/a.jpeg": 100_000, "é.png": 511, "x.py": 9}

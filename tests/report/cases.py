@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from reassess.classes import Classes
-from reassess.curves import precision_recall
-from reassess.evaluation import examine, summarize
-from reassess.golden import golden_truth
-from reassess.labels import LabelSets
-from reassess.leaderboard import Entry, Leaderboard
-from reassess.operating_points import Goal, MeasuredCurve, operating_point
-from reassess.panel import panel
-from reassess.predictions import Predictions
-from reassess.questions import Questions
-from reassess.report.findings import Findings
-from reassess.scores import Scores
-from reassess.votes import Votes
+from reassess.aggregation.curves import precision_recall
+from reassess.aggregation.golden import golden_truth
+from reassess.aggregation.operating_points import Goal, MeasuredCurve, operating_point
+from reassess.comparison.findings import Findings
+from reassess.comparison.panel import panel
+from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
+from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.core.predictions import Predictions
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.core.votes import Votes
+from reassess.evaluation.measure import examine, summarize
 
 IMAGES, CLASSES = 400, 6
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'{{123456*3}}"

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from reassess.classes import Classes
+from reassess.comparison.findings import Findings
+from reassess.core.classes import Classes
 from reassess.report.charts import CHARTS
-from reassess.report.findings import Findings
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 from tests.report.test_page import page
 

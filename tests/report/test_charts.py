@@ -6,23 +6,23 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from reassess.classes import Classes
-from reassess.evaluation import examine, summarize
-from reassess.labels import LabelSets
-from reassess.leaderboard import Leaderboard
-from reassess.panel import panel
-from reassess.predictions import Predictions
+from reassess.comparison.findings import Findings
+from reassess.comparison.panel import panel
+from reassess.comparison.taxonomy import ERROR_KINDS, Taxonomy
+from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
+from reassess.core.leaderboard import Leaderboard
+from reassess.core.predictions import Predictions
+from reassess.evaluation.measure import examine, summarize
 from reassess.report import figures
 from reassess.report.chart import Chart
 from reassess.report.charts import CHARTS
 from reassess.report.content import sections
 from reassess.report.figures import FIGURE_SUFFIXES, save_figure
-from reassess.report.findings import Findings
-from reassess.report.inline import dark, inline_figure
+from reassess.report.inline_svg import dark, inline_figure
 from reassess.report.interval_figure import Intervals, Mark, intervals_on, size_of_intervals
 from reassess.report.mistake_charts import KINDS_IN_WORDS, taxonomy_chart
 from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
-from reassess.taxonomy import ERROR_KINDS, Taxonomy
 from tests.report.cases import findings, leaderboard
 
 BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}

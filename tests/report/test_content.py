@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from reassess.comparison import compare
-from reassess.labelling_bias import labelling_biases
+from reassess.comparison.findings import Findings, short_names
+from reassess.comparison.labelling_bias import labelling_biases
+from reassess.comparison.pairs import compare
+from reassess.comparison.taxonomy import ERROR_KINDS, taxonomies
+from reassess.report.chart import Section
 from reassess.report.charts import CHARTS
 from reassess.report.content import sections
 from reassess.report.explorers import explorers
-from reassess.report.findings import Findings, short_names
-from reassess.report.section import Section
-from reassess.taxonomy import ERROR_KINDS, taxonomies
 from tests.report.cases import findings, leaderboard
 
 THREE = findings("one", "two", "three", board=leaderboard())

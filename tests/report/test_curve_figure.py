@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.curves import Curve, Point
+from reassess.aggregation.baseline_rules import Rule
+from reassess.aggregation.curves import Curve, Point
+from reassess.aggregation.golden import Golden
+from reassess.aggregation.operating_points import Goal, MeasuredCurve, operating_point
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
 from reassess.errors import DataError, MissingPackageError, OutputError
-from reassess.golden import Golden
-from reassess.operating_points import Goal, MeasuredCurve, operating_point
-from reassess.questions import Questions
 from reassess.report import figures
 from reassess.report.curve_figure import draw_curves
 from reassess.report.figures import FIGURE_SUFFIXES
-from reassess.rules import Rule
-from reassess.scores import Scores
 
 BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
 

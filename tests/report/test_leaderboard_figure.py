@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.leaderboard import Entry, Leaderboard
-from reassess.placement import place
+from reassess.comparison.placement import place
+from reassess.comparison.trends import Trend, trend
+from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.report import figures
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.leaderboard_figure import draw_leaderboard
-from reassess.trends import Trend, trend
 
 BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
 

@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from reassess.classes import Classes
+from reassess.comparison.findings import Findings
+from reassess.core.classes import Classes
 from reassess.report.charts import CHARTS
 from reassess.report.content import sections
 from reassess.report.explorers import explorers
-from reassess.report.findings import Findings
 from reassess.report.gallery import cards, choose
 from reassess.report.page import Gallery, Page, Provenance, render
 from reassess.report.thumbnails import Thumbnail, Thumbnails

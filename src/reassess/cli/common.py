@@ -14,7 +14,7 @@ import click
 from reassess import __version__
 from reassess.errors import OutputError
 from reassess.formats.files import exists
-from reassess.texts import plain
+from reassess.text import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,21 +56,21 @@ class Call:
         source
             Name of a known source, or a path.
         """
-        from reassess.sources import SOURCES, resolve
+        from reassess.data.sources import SOURCES, resolve
 
         path = resolve(source, offline=self.offline, progress=not self.quiet)
         return self.read(source if source in SOURCES and not exists(source) else name, path)
 
     def find(self, name: str) -> Path | None:
         """The file of a known source if this machine has it, noted as an input."""
-        from reassess.sources import find
+        from reassess.data.sources import find
 
         path = find(name)
         return None if path is None else self.read(name, path)
 
     def find_all(self, name: str) -> tuple[Path, ...] | None:
         """All files of a known source if this machine has them, noted as inputs."""
-        from reassess.sources import find_all
+        from reassess.data.sources import find_all
 
         paths = find_all(name)
         return None if paths is None else tuple(self.read(name, path) for path in paths)

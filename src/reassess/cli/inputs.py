@@ -7,16 +7,19 @@ from typing import Any
 
 import click
 
+from reassess.aggregation.golden import expert_share
+from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call
-from reassess.errors import DataError, at
-from reassess.formats.archives import MAX_BYTES
-from reassess.formats.files import read_lines
-from reassess.formats.multi_labels import holds_multi_labels
-from reassess.formats.predictions import read_predictions
-from reassess.imagenet import class_folder_order
-from reassess.labels import LabelSets
-from reassess.loading import (
-    expert_share,
+from reassess.core.image_names import MATCHES, are_validation_images, validation_names
+from reassess.core.imagenet import class_folder_order
+from reassess.core.labels import LabelSets
+from reassess.core.multi_labels import MultiLabels
+from reassess.core.predictions import Predictions
+from reassess.core.questions import Questions
+from reassess.core.rater_model import VALIDITY
+from reassess.core.scores import Scores
+from reassess.core.votes import KNOWN_ANSWERS, Votes
+from reassess.data.loading import (
     load_labels,
     load_multi_labels,
     load_original,
@@ -24,14 +27,11 @@ from reassess.loading import (
     load_votes,
     with_imagenet_classes,
 )
-from reassess.multi_labels import MultiLabels
-from reassess.names import MATCHES, are_validation_images, validation_names
-from reassess.predictions import Predictions
-from reassess.questions import Questions
-from reassess.rater_model import VALIDITY
-from reassess.scores import Scores
-from reassess.thresholds import label_sets
-from reassess.votes import KNOWN_ANSWERS, Votes
+from reassess.errors import DataError, at
+from reassess.formats.archives import MAX_BYTES
+from reassess.formats.files import read_lines
+from reassess.formats.multi_labels import holds_multi_labels
+from reassess.formats.predictions import read_predictions
 
 __all__ = [
     "FILE",
@@ -223,7 +223,7 @@ def load_golden(
     call: Call, votes: Votes, golden: str | None, rater_golden: str | None, *, max_bytes: int
 ) -> tuple[Votes, Votes] | None:
     """The experts' votes and the raters' votes on golden items, which may be the main votes; None without experts."""
-    from reassess.reliability import natural_truths
+    from reassess.aggregation.reliability import natural_truths
 
     experts = golden_file(call, golden, votes.items.images if isinstance(votes.items, Questions) else ())
     if experts is None:

@@ -1,4 +1,4 @@
-"""Tables about classes: which are collapsed into one, and which group each belongs to."""
+"""Lists and tables of classes: their names, which are collapsed into one, and which group each belongs to."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.classes import Classes
-from reassess.errors import DataError, some
-from reassess.formats.files import suffix_of
-from reassess.formats.labels import read_json
+from reassess.core.classes import Classes
+from reassess.errors import DataError
+from reassess.formats.files import read_lines, suffix_of
+from reassess.formats.json_files import read_json
 from reassess.formats.tables import TABLE_SUFFIXES, column, read_table, refuse_missing
+from reassess.text import some
 
-__all__ = ["read_collapsed", "read_groups"]
+__all__ = ["read_classes", "read_collapsed", "read_groups"]
 
 
 def read_collapsed(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
@@ -126,3 +127,21 @@ def _ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.i
             mend="name the class by id, wnid or name",
         )
     return np.fromiter((id_of[text] for text in texts), np.int64)
+
+
+def read_classes(wnids: Path, lemmas: Path) -> Classes:
+    """Classes from a list of wnids, one a line in the order of the class ids, and a table of the words for each wnid.
+
+    Parameters
+    ----------
+    wnids
+        Text, one wnid a line.
+    lemmas
+        Text, a line a wnid: the wnid, a tab, the words, separated by commas. It may hold more wnids than are classes.
+    """
+    order = read_lines(wnids)
+    name_of = dict(line.split("\t", 1) for line in read_lines(lemmas) if "\t" in line)
+    missing = [wnid for wnid in order if wnid not in name_of]
+    if missing:
+        raise DataError("a class has no name", where=lemmas, found=some(missing))
+    return Classes(len(order), tuple(order), tuple(name_of[wnid] for wnid in order))

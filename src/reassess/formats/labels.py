@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reassess.classes import Classes, class_number
-from reassess.errors import DataError, at, some
-from reassess.formats.files import check_input, read_lines, suffix_of, writing
+from reassess.core.classes import Classes, class_number
+from reassess.core.image_names import VALIDATION_IMAGES, image_keys, validation_names
+from reassess.core.labels import LabelSets
+from reassess.errors import DataError, at
+from reassess.formats.files import read_lines, suffix_of, writing
+from reassess.formats.json_files import read_json
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, write_table
-from reassess.labels import LabelSets
-from reassess.names import VALIDATION_IMAGES, image_keys, validation_names
+from reassess.text import some
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["label_sets_of", "read_json", "read_labels", "read_original", "write_labels"]
+__all__ = ["label_sets_of", "read_labels", "read_original", "write_labels"]
 
 _NAME = "image"
 _UNTYPED = (".csv", ".tsv")  # of which a reader guesses the types
@@ -137,29 +139,6 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
             document = [by_key[key] for key in keys]
     with writing(path, force=force) as temporary:
         temporary.write_text(json.dumps(document))
-
-
-def read_json(path: Path) -> Any:
-    """The JSON document of a file; a key that stands twice is an error."""
-    check_input(path)
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        document = dict(pairs)
-        if len(document) < len(pairs):
-            names = [name for name, _ in pairs]
-            raise DataError(
-                "a name stands twice", where=path, found=next(name for name in names if names.count(name) > 1)
-            )
-        return document
-
-    try:
-        return json.loads(path.read_bytes(), object_pairs_hook=once)
-    except DataError:
-        raise
-    except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
-        raise DataError(
-            "the file is not JSON", where=path, found=str(error).split(";")[0], mend="get or write the file again"
-        ) from error
 
 
 def _lists_of_json(path: Path) -> tuple[Sequence[str], list[list[Any]]]:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from reassess.core.multi_labels import MultiLabels
 from reassess.errors import DataError
 from reassess.formats.files import suffix_of
-from reassess.formats.labels import label_sets_of, read_json
+from reassess.formats.json_files import read_json
+from reassess.formats.labels import label_sets_of
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing
-from reassess.multi_labels import MultiLabels
 
 __all__ = ["holds_multi_labels", "read_multi_labels"]
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from reassess.asking import OpenQuestions
-from reassess.classes import Classes
+from reassess.core.classes import Classes
+from reassess.core.open_questions import OpenQuestions
 from reassess.formats.files import suffix_of
 from reassess.formats.tables import write_table
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from reassess.core.posterior import Posterior
+from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.formats.tables import column, numbers, read_table, write_table
-from reassess.formats.vote_tables import coded_ids
-from reassess.posteriors import Posterior
-from reassess.questions import Questions
+from reassess.formats.votes.tables import coded_ids
 
 __all__ = ["read_posterior", "write_posterior"]
 

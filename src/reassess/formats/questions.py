@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.formats.tables import column, integers, refuse_missing
-from reassess.questions import Questions
 
 if TYPE_CHECKING:
     import polars as pl

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.items import Id, normal_id
+from reassess.core.rater_model import RaterModel
 from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES, Archive, open_archive, write_npz
 from reassess.formats.files import suffix_of, writing
-from reassess.items import Id, normal_id
-from reassess.rater_model import RaterModel
 
 __all__ = ["read_rater_model", "write_rater_model"]
 

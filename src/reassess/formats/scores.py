@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from reassess.core.scores import Scores
 from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES, open_archive, write_npz
 from reassess.formats.files import suffix_of, writing
 from reassess.formats.questions import info_of_questions, questions_of_info, questions_of_table
 from reassess.formats.tables import TABLE_SUFFIXES, column, numbers, read_table, write_table
-from reassess.scores import Scores
 
 __all__ = ["read_scores", "write_scores"]
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from reassess.errors import DataError, MissingPackageError, ReassessWarning, some
+from reassess.data.sources import resolve
+from reassess.errors import DataError, MissingPackageError, ReassessWarning
 from reassess.formats.files import read_lines
-from reassess.sources import resolve
+from reassess.text import some
 
 try:
     from torch.utils.data import Subset

@@ -6,10 +6,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from reassess.errors import DataError, MissingPackageError, some
-from reassess.labels import LabelSets
-from reassess.loading import load_labels
-from reassess.outcomes import refuse_unknown
+from reassess.core.labels import LabelSets
+from reassess.data.loading import load_labels
+from reassess.errors import DataError, MissingPackageError
+from reassess.evaluation.outcomes import refuse_unknown
+from reassess.text import some
 
 try:
     import datasets

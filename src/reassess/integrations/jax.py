@@ -6,9 +6,9 @@ from functools import partial
 
 import numpy as np
 
-from reassess.accuracy import check_topk
 from reassess.errors import DataError, MissingPackageError
-from reassess.integrations.compiled import check_batch, refuse_counted, refuse_rounding
+from reassess.evaluation.class_ranks import check_topk
+from reassess.integrations._compiled import check_batch, refuse_counted, refuse_rounding
 
 try:
     import jax
@@ -16,7 +16,7 @@ try:
 except ImportError as error:
     raise MissingPackageError("jax", extra="jax", purpose="counting hits in JAX") from error
 
-from reassess.integrations.jax_ranks import rank_best
+from reassess.integrations._jax_ranks import rank_best
 
 __all__ = ["Counts", "accuracy", "count_hits"]
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from reassess.accuracy import check_topk
 from reassess.errors import DataError, MissingPackageError
-from reassess.integrations.compiled import check_batch, refuse_counted, refuse_rounding
-from reassess.intervals import Proportion
+from reassess.evaluation.class_ranks import check_topk
+from reassess.integrations._compiled import check_batch, refuse_counted, refuse_rounding
+from reassess.numeric.proportion import Proportion
 
 try:
     import keras
@@ -15,7 +15,7 @@ except ImportError as error:
     package = error.name if error.name in ("jax", "tensorflow", "torch") else "keras"  # a backend is a package too
     raise MissingPackageError(package, extra=package, purpose="RealAccuracy as a metric of Keras") from error
 
-from reassess.integrations.keras_ranks import rank_best
+from reassess.integrations._keras_ranks import rank_best
 
 __all__ = ["RealAccuracy"]
 

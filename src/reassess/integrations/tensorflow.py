@@ -6,11 +6,12 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from reassess.errors import DataError, MissingPackageError, some
-from reassess.labels import LabelSets
-from reassess.loading import load_labels
-from reassess.names import VALIDATION_PATTERN, image_keys
-from reassess.targets import PADDING, multi_hot, padded_ids
+from reassess.core.image_names import VALIDATION_PATTERN, image_keys
+from reassess.core.labels import LabelSets
+from reassess.data.loading import load_labels
+from reassess.errors import DataError, MissingPackageError
+from reassess.evaluation.batch_targets import PADDING, multi_hot, padded_ids
+from reassess.text import some
 
 try:
     import tensorflow as tf

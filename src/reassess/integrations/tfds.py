@@ -10,15 +10,16 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from reassess.catalogue import SOURCES
-from reassess.errors import DataError, MissingPackageError, at, some
-from reassess.integrations.image_folders import FolderImages, find_images
-from reassess.integrations.tar_images import TarImages
-from reassess.labels import LabelSets
-from reassess.loading import load_labels, load_original, load_scores, load_votes
-from reassess.outcomes import refuse_unknown
-from reassess.questions import Questions
-from reassess.votes import KNOWN_ANSWERS
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.votes import KNOWN_ANSWERS
+from reassess.data.catalogue import SOURCES
+from reassess.data.image_folders import FolderImages, find_images
+from reassess.data.loading import load_labels, load_original, load_scores, load_votes
+from reassess.data.tar_images import TarImages
+from reassess.errors import DataError, MissingPackageError, at
+from reassess.evaluation.outcomes import refuse_unknown
+from reassess.text import some
 
 try:
     import tensorflow_datasets as tfds

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from reassess.data.loading import load_labels
 from reassess.errors import DataError, MissingPackageError
-from reassess.loading import load_labels
-from reassess.running import RealAccuracy
+from reassess.evaluation.streaming import RealAccuracy
 
 __all__ = ["RealLabelsImagenet"]
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy.typing as npt
 
-from reassess.accuracy import check_topk, count_hits, proportions
+from reassess.core.labels import LabelSets
 from reassess.errors import MissingPackageError
-from reassess.intervals import Proportion
-from reassess.labels import LabelSets
-from reassess.roster import NOT_SEEN
-from reassess.running import rank_batch, roster_for
+from reassess.evaluation.class_ranks import check_topk, count_hits, proportions
+from reassess.evaluation.image_index import NOT_SEEN
+from reassess.evaluation.streaming import rank_batch, roster_for
+from reassess.numeric.proportion import Proportion
 
 try:
     import torch

@@ -12,16 +12,17 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 import numpy.typing as npt
 
-from reassess.classes import Classes
-from reassess.errors import DataError, MissingPackageError, some
+from reassess.core.classes import Classes
+from reassess.core.image_names import are_validation_images
+from reassess.core.labels import LabelSets
+from reassess.core.scores import Scores
+from reassess.data.image_folders import SPLIT, find_images
+from reassess.data.loading import load_labels, load_original, load_scores, with_imagenet_classes
+from reassess.errors import DataError, MissingPackageError
+from reassess.evaluation.batch_targets import multi_hot, padded_ids
+from reassess.evaluation.outcomes import check_original
 from reassess.integrations.clean_training import CleanTraining
-from reassess.integrations.image_folders import SPLIT, find_images
-from reassess.labels import LabelSets
-from reassess.loading import load_labels, load_original, load_scores, with_imagenet_classes
-from reassess.names import are_validation_images
-from reassess.outcomes import check_original
-from reassess.scores import Scores
-from reassess.targets import multi_hot, padded_ids
+from reassess.text import some
 
 try:
     import torch

@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from reassess.comparison import Paired
-from reassess.intervals import Proportion
+from reassess.comparison.findings import Findings
+from reassess.comparison.pairs import Paired
+from reassess.evaluation.result import BySize
+from reassess.numeric.proportion import Proportion
 from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, table
-from reassess.report.findings import Findings
 from reassess.report.interval_figure import Intervals, Mark
 from reassess.report.leaderboard_figure import leaderboard_on
-from reassess.report.look import LONGEST, MOST_DRAWN, SERIES, SQUARE, shortened
 from reassess.report.scatter_figure import MOST_NAMED, Spot, scatter_on
+from reassess.report.style import LONGEST, MOST_DRAWN, SERIES, SQUARE, shortened
 from reassess.report.tables import COUNT, P_VALUE, PERCENT, POINTS, TEXT, Cell
-from reassess.tally import BySize
-from reassess.texts import counted
+from reassess.text import counted
 
 __all__ = ["difference_chart", "label_count_chart", "leaderboard_chart", "scatter_chart"]
 

@@ -4,14 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from reassess.intervals import Proportion
+from reassess.numeric.proportion import Proportion
 from reassess.report.figures import Draw, Size
 from reassess.report.interval_figure import Intervals, Mark, intervals_on, size_of_intervals
-from reassess.report.look import MOST_DRAWN
 from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
+from reassess.report.style import MOST_DRAWN
 from reassess.report.tables import Cell, Column, Interval, Table
 
-__all__ = ["Chart", "cells", "interval_chart", "mark", "only_some", "percent", "percents", "stack_chart", "table"]
+__all__ = [
+    "Chart",
+    "Section",
+    "cells",
+    "interval_chart",
+    "mark",
+    "only_some",
+    "percent",
+    "percents",
+    "stack_chart",
+    "table",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,3 +82,16 @@ def mark(part: Proportion | None) -> Mark | None:
 def cells(part: Proportion | None) -> list[Cell]:
     """A proportion in a table: percent, its interval, hits and n."""
     return [None] * 4 if part is None else [percent(part.value), percents(part.interval), part.hits, part.n]
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A part of the page; a wide table comes first, the others beside or below the charts."""
+
+    key: str
+    title: str
+    words: Sequence[str] = ()
+    charts: Sequence[Chart] = ()
+    tables: Sequence[Table] = ()
+    notes: Sequence[str] = ()
+    wide: Table | None = None

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from functools import partial
 
+from reassess.comparison.findings import Findings
 from reassess.report.accuracy_charts import difference_chart, label_count_chart, leaderboard_chart, scatter_chart
 from reassess.report.chart import Chart, table
 from reassess.report.curve_figure import curves_on
-from reassess.report.findings import Findings
-from reassess.report.look import SQUARE
 from reassess.report.mistake_charts import bias_chart, preference_chart, taxonomy_chart
+from reassess.report.style import SQUARE
 from reassess.report.tables import COUNT, SHARE, TEXT
 
 __all__ = ["CHARTS"]

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
-from reassess.report.chart import Chart, table
+from reassess.comparison.findings import Findings
+from reassess.report.accuracy_section import headline
+from reassess.report.chart import Chart, Section, table
 from reassess.report.charts import CHARTS
-from reassess.report.findings import Findings
-from reassess.report.headline import headline
+from reassess.report.comparison_section import standing
 from reassess.report.mistake_charts import KINDS_IN_WORDS
-from reassess.report.section import Section
-from reassess.report.standing import standing
 from reassess.report.tables import COUNT, TEXT
 
 __all__ = ["sections"]

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.curves import Curve
-from reassess.operating_points import MeasuredCurve, OperatingPoint
+from reassess.aggregation.baseline_rules import Rule
+from reassess.aggregation.curves import Curve
+from reassess.aggregation.operating_points import MeasuredCurve, OperatingPoint
 from reassess.report.figures import Drawing, along, save_figure
-from reassess.rules import Rule
 
 __all__ = ["curves_on", "draw_curves"]
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reassess.report.findings import Findings
+from reassess.comparison.findings import Findings
+from reassess.evaluation.result import Evaluation
 from reassess.report.tables import COUNT, Column
-from reassess.tally import Evaluation
 
 __all__ = ["Explorer", "explorers"]
 

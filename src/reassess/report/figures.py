@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from reassess.errors import MissingPackageError
 from reassess.formats.files import suffix_of, writing
-from reassess.report.placing import Label, place
-from reassess.texts import plain
+from reassess.report.label_placing import Label, place
+from reassess.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reassess.report.findings import Findings
-from reassess.sheet import Sheet, gather
+from reassess.comparison.findings import Findings
+from reassess.evaluation.image_sheet import Sheet, gather
 
 __all__ = ["Card", "Choice", "cards", "choose"]
 

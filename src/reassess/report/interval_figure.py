@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reassess.report.figures import Drawing, Size
-from reassess.report.look import GRID, INK, MUTED, SERIES, WIDTH, number, shortened
+from reassess.report.style import GRID, INK, MUTED, SERIES, WIDTH, number, shortened
 
 __all__ = ["Intervals", "Mark", "intervals_on", "size_of_intervals"]
 

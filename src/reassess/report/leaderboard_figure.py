@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from reassess.placement import Placement
+from reassess.comparison.placement import Placement
+from reassess.comparison.trends import Line, Trend
 from reassess.report.figures import Drawing, along, save_figure
-from reassess.report.look import number, shortened
-from reassess.trends import Line, Trend
+from reassess.report.style import number, shortened
 
 __all__ = ["draw_leaderboard", "draw_levels", "frame_accuracies", "leaderboard_on"]
 

@@ -1,14 +1,14 @@
 """Charts of what models say beside the labels: kinds of mistakes, model or label, fitting to the labelling."""
 
-from reassess.model_or_label import Verdicts
+from reassess.comparison.findings import Findings
+from reassess.comparison.model_or_label import Verdicts
+from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, stack_chart, table
-from reassess.report.findings import Findings
 from reassess.report.interval_figure import Intervals
-from reassess.report.look import LONGEST, MOST_DRAWN, shortened
 from reassess.report.stack_figure import Stacks
+from reassess.report.style import LONGEST, MOST_DRAWN, shortened
 from reassess.report.tables import COUNT, P_VALUE, PERCENT, TEXT, Cell
-from reassess.taxonomy import ERROR_KINDS
-from reassess.texts import counted
+from reassess.text import counted
 
 __all__ = ["KINDS_IN_WORDS", "bias_chart", "preference_chart", "taxonomy_chart"]
 

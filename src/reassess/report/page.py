@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from reassess.classes import Classes
+from reassess.core.classes import Classes
 from reassess.errors import MissingPackageError
-from reassess.report.chart import Chart
+from reassess.evaluation.image_sheet import Sheet
+from reassess.report.chart import Chart, Section
 from reassess.report.explorers import Explorer
 from reassess.report.gallery import Card, Choice
-from reassess.report.inline import inline_figure, palette
-from reassess.report.section import Section
+from reassess.report.inline_svg import inline_figure, palette
 from reassess.report.tables import Table
 from reassess.report.thumbnails import Thumbnails
-from reassess.sheet import Sheet
-from reassess.texts import plain
+from reassess.text import plain
 
 __all__ = ["Gallery", "Page", "Provenance", "render"]
 

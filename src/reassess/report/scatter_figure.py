@@ -8,7 +8,7 @@ import numpy as np
 from reassess.report.figures import Drawing, along
 from reassess.report.interval_figure import Mark
 from reassess.report.leaderboard_figure import draw_levels, frame_accuracies
-from reassess.report.look import MUTED, SERIES, Series, shortened
+from reassess.report.style import MUTED, SERIES, Series, shortened
 
 __all__ = ["MOST_NAMED", "Spot", "scatter_on"]
 

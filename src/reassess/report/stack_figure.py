@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reassess.report.figures import Drawing, Size
-from reassess.report.look import GRID, KINDS, WIDTH, shortened
+from reassess.report.style import GRID, KINDS, WIDTH, shortened
 
 __all__ = ["Stacks", "size_of_stacks", "stacks_on"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+from reassess.core.image_names import Match, image_keys
 from reassess.errors import DataError, MissingPackageError
-from reassess.names import Match, image_keys
 
 __all__ = ["Thumbnail", "Thumbnails", "thumbnails"]
 

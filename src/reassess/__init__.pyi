@@ -1,0 +1,11 @@
+from .aggregation import *
+from .comparison import *
+from .core import *
+from .data import *
+from .errors import *
+from .evaluation import *
+from .formats import *
+from .numeric import *
+from .proposals import *
+
+__version__: str

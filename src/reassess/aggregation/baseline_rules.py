@@ -1,0 +1,172 @@
+"""Rules that keep labels without a model of the raters: one rater alone, so many who say yes, the original label."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.curves import Curve, Point
+from reassess.aggregation.golden import Golden
+from reassess.aggregation.recipe import original_votes
+from reassess.core.items import Id, find_items
+from reassess.core.labels import LabelSets
+from reassess.core.votes import Votes
+from reassess.errors import DataError
+from reassess.text import some
+
+__all__ = ["Rule", "original_rule", "rater_rule", "share_curve", "share_rule"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """Precision and recall of a rule, in each of its variants.
+
+    Parameters
+    ----------
+    name
+        What the rule keeps.
+    variants
+        What each point is: the id of a rater, or how many say yes.
+    points
+        One a variant.
+    average_precision
+        Of the variants taken as thresholds, where they are some.
+    """
+
+    name: str
+    variants: tuple[Id, ...]
+    points: tuple[Point, ...]
+    average_precision: float | None = None
+
+    def to_json(self, file: str) -> dict[str, Any]:
+        """The object that JSON documents hold; `file` is where the answers came from."""
+        each = zip(self.variants, self.points, strict=True)
+        return {
+            "file": file,
+            "rule": self.name,
+            "average_precision": self.average_precision,
+            "in_sample": False,
+            "points": [{"variant": variant} | point.to_json() for variant, point in each],
+            "chosen": None,
+        }
+
+
+def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
+    """One rater alone: a pair is kept if the rater gave one of some answers; a point for each rater.
+
+    Parameters
+    ----------
+    golden
+        Golden truth.
+    votes
+        Votes on golden pairs; a vote on another pair does not count. Of a rater who votes twice on a pair, both count.
+    answers
+        The answers that keep a pair.
+
+    Returns
+    -------
+    Rule
+        Of the raters who voted on a valid golden pair and kept a pair: others have no precision or no recall.
+
+    Raises
+    ------
+    DataError
+        There is no such rater; an unknown answer.
+
+    Examples
+    --------
+    >>> from reassess.core.questions import Questions
+    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([1, 2]))
+    >>> votes = Votes.from_columns(
+    ...     questions, np.array([0, 1, 0]), np.array([0, 0, 1]), np.array([1, 1, 1]), ("ann", "bo"), ("no", "yes")
+    ... )
+    >>> rule = rater_rule(Golden(questions, np.array([True, False])), votes, ["yes"])
+    >>> rule.variants, [point.precision.value for point in rule.points]
+    (('ann', 'bo'), [0.5, 1.0])
+    """
+    rows = find_items(golden.questions, votes.items)[votes.item_ids]
+    judged = rows >= 0
+    raters, valid = votes.rater_ids[judged], golden.valid[rows[judged]]
+    kept = np.isin(votes.answer_ids[judged], [votes.answer_id(answer) for answer in answers])
+
+    def count(votes_that: npt.NDArray[np.bool_]) -> list[int]:
+        counted: list[int] = np.bincount(raters[votes_that], minlength=len(votes.raters)).tolist()
+        return counted
+
+    each = zip(votes.raters, count(kept & valid), count(kept), count(valid), strict=True)
+    found = {rater: Point(None, hits, n, of) for rater, hits, n, of in each if n and of}
+    if not found:
+        raise DataError(
+            f"no rater said {' or '.join(map(str, answers))} on golden pairs of which some are valid",
+            mend="give the raters' votes on the golden pairs",
+        )
+    return Rule(f"one rater: {' or '.join(map(str, answers))}", tuple(found), tuple(found.values()))
+
+
+def share_curve(golden: Golden, votes: Votes) -> Curve:
+    """The share of the votes for yes as a score; `DataError` where a golden pair has no votes."""
+    rows = golden.rows_in(votes.items, "the votes")
+    sizes = votes.sizes[rows]
+    if (sizes == 0).any():
+        raise DataError("a golden pair has no votes", where=golden.questions.at(int(np.argmin(sizes))))
+    return Curve(golden, votes.fractions()[rows, votes.answer_id("yes")], in_sample=False)
+
+
+def share_rule(golden: Golden, votes: Votes) -> Rule:
+    """At least so many raters say yes: a point for each share that occurs, but for 0, which keeps everything.
+
+    Raises
+    ------
+    DataError
+        A golden pair has no votes; yes is not an answer.
+
+    Examples
+    --------
+    >>> from reassess.core.questions import Questions
+    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([1, 2]))
+    >>> votes = Votes.from_columns(
+    ...     questions, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.array([1, 0, 1, 1]), (1, 2), ("no", "yes")
+    ... )
+    >>> share_rule(Golden(questions, np.array([True, True])), votes).variants
+    ('2 of 2 yes', '1 of 2 yes')
+    """
+    curve = share_curve(golden, votes)
+    points = tuple(curve.point(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
+    sizes = np.unique(votes.sizes[golden.rows_in(votes.items, "the votes")]).tolist()
+
+    def variant(share: float) -> str:
+        return f"{share * sizes[0]:.0f} of {sizes[0]} yes" if len(sizes) == 1 else f"{100 * share:.3g} % yes"
+
+    names = tuple(variant(float(share)) for share in curve.thresholds[: len(points)])
+    return Rule("share of yes", names, points, curve.average_precision)
+
+
+def original_rule(golden: Golden, original: LabelSets) -> Rule:
+    """The original label alone: a pair is kept if its class is the image's original label.
+
+    Raises
+    ------
+    DataError
+        A golden image has no original label.
+
+    Examples
+    --------
+    >>> from reassess.core.questions import Questions
+    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([1, 2]))
+    >>> golden = Golden(questions, np.array([True, True]))
+    >>> original_rule(golden, LabelSets.from_lists(["a.png"], [[1]])).points
+    (Point(threshold=None, hits=1, kept=1, valid=2),)
+    """
+    votes = original_votes(golden.questions, original)
+    unvoted = np.flatnonzero(votes.sizes == 0).tolist()
+    if unvoted:
+        raise DataError(
+            "golden pairs on images without an original label",
+            found=f"{len(unvoted):,} of {len(golden):,}: {some([votes.at(row) for row in unvoted], most=3)}",
+            mend="give the original label of every golden image",
+        )
+    own = votes.counts()[:, votes.answer_id("yes")] > 0
+    point = Point(None, int(np.count_nonzero(own & golden.valid)), int(np.count_nonzero(own)), golden.positives)
+    return Rule("original label", ("original label",), (point,))

@@ -1,0 +1,126 @@
+"""Aggregation without a rater model: majority and mean."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.items import Id, Items
+from reassess.core.votes import Votes, known_weights
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze
+from reassess.text import some
+
+__all__ = ["Majority", "majority", "mean"]
+
+
+@dataclass(frozen=True, eq=False)
+class Majority:
+    """How often each answer was given on each item.
+
+    Parameters
+    ----------
+    items, answers
+        Of the votes.
+    counts
+        int64, shape (items, answers).
+    """
+
+    items: Items
+    answers: tuple[Id, ...]
+    counts: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        freeze(self, "counts")
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __repr__(self) -> str:
+        return f"Majority({len(self):,} items, {np.count_nonzero(self.ties):,} ties, answers {some(self.answers)})"
+
+    @property
+    def fractions(self) -> npt.NDArray[np.float64]:
+        """Share of each answer, float64, shape (items, answers); 0 on an item without votes."""
+        shares = self.counts.astype(np.float64)
+        shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
+        return shares
+
+    @property
+    def winners(self) -> npt.NDArray[np.int64]:
+        """Position of the most frequent answer, the first of equals, -1 without votes; int64, shape (items,)."""
+        return np.where(self.counts.any(axis=1), np.argmax(self.counts, axis=1), -1)
+
+    @property
+    def ties(self) -> npt.NDArray[np.bool_]:
+        """Whether two answers are most frequent, bool, shape (items,)."""
+        most = self.counts.max(axis=1, keepdims=True)
+        tied: npt.NDArray[np.bool_] = np.count_nonzero((self.counts == most) & (most > 0), axis=1) > 1
+        return tied
+
+
+def majority(votes: Votes) -> Majority:
+    """The most frequent answer on each item.
+
+    Examples
+    --------
+    >>> item_ids, rater_ids, answer_ids = np.array([[0, 0, 0], [0, 1, 1], [0, 2, 1], [1, 0, 0], [1, 1, 1]]).T
+    >>> votes = Votes.from_columns(("x", "y"), item_ids, rater_ids, answer_ids, (1, 2, 3), ("a", "b"))
+    >>> result = majority(votes)
+    >>> result
+    Majority(2 items, 1 ties, answers a, b)
+    >>> result.winners, result.ties
+    (array([1, 0]), array([False,  True]))
+    """
+    return Majority(votes.items, votes.answers, votes.counts())
+
+
+def mean(votes: Votes, *, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
+    """The mean weight of the votes on each item.
+
+    Parameters
+    ----------
+    votes
+        The votes; each item has one at least.
+    weights
+        The weight of each answer, finite, shape (answers,); by default no 0, maybe 0.5, yes 1, and integer codes are
+        their own weights.
+
+    Returns
+    -------
+    float64, shape (items,).
+
+    Raises
+    ------
+    DataError
+        The answers are nominal and have no weights; an item has no votes.
+
+    Examples
+    --------
+    >>> votes = Votes.from_columns(
+    ...     ("x", "y"), np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1, 2, 0]), (1, 2), ("no", "maybe", "yes")
+    ... )
+    >>> mean(votes)
+    array([0.75, 0.  ])
+    """
+    values = _weights(votes.answers, weights)
+    if (votes.sizes == 0).any():
+        row = int(np.argmin(votes.sizes))
+        raise DataError("an item without votes has no mean", where=votes.at(row), mend="leave out items without votes")
+    return votes.counts() @ values / votes.sizes
+
+
+def _weights(answers: tuple[Id, ...], weights: npt.ArrayLike | None) -> npt.NDArray[np.float64]:
+    if weights is None:
+        weights = known_weights(answers)
+    if weights is None and any(isinstance(answer, str) for answer in answers):
+        raise DataError(
+            "these answers have no weights, so there is no mean",
+            allowed="no, maybe, yes, or integer codes",
+            found=some(answers),
+            mend="give the weight of each answer, or take the majority",
+        )
+    values = np.array(answers if weights is None else weights, np.float64)
+    if values.shape != (len(answers),) or not np.isfinite(values).all():
+        raise DataError("not a weight for each answer", allowed=f"{len(answers)} numbers", found=values.tolist())
+    return values

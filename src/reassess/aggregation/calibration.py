@@ -1,0 +1,151 @@
+"""Rater models measured on golden items, of which the truth is known."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.items import Id
+from reassess.core.rater_model import VALIDITY, RaterModel
+from reassess.core.votes import Votes
+from reassess.errors import DataError
+
+__all__ = ["calibrate", "check_smoothing", "expert_answer", "expert_truth", "row_shares"]
+
+
+def calibrate(
+    golden_votes: Votes,
+    truth: npt.NDArray[np.integer],
+    *,
+    truths: Sequence[Id] = VALIDITY,
+    smoothing: float = 1.0,
+) -> RaterModel:
+    """Measure each rater on items of which the truth is known.
+
+    Parameters
+    ----------
+    golden_votes
+        The raters' votes on golden items.
+    truth
+        Integers, shape (items,): position in `truths` of each item's truth, -1 where it is not known.
+    truths
+        What an item can be.
+    smoothing
+        Added to each cell of each matrix's counts; a row without counts is then uniform, also at 0.
+
+    Returns
+    -------
+    RaterModel
+        With a matrix for each rater who voted on an item of known truth. The fallback is the mean of these matrices;
+        the prior is the share of each truth among the items of known truth, not smoothed.
+
+    Raises
+    ------
+    DataError
+        No item of known truth has a vote; `truth` does not fit; `smoothing` is negative.
+
+    Examples
+    --------
+    >>> votes = Votes.from_columns(
+    ...     ("x", "y"), np.array([0, 1]), np.array([0, 0]), np.array([1, 0]), raters=("ann",), answers=("no", "yes")
+    ... )
+    >>> calibrate(votes, np.array([1, 0])).matrices.round(3).tolist()
+    [[[0.667, 0.333], [0.333, 0.667]]]
+    """
+    check_smoothing(smoothing)
+    truth = np.asarray(truth)
+    _check_truth(truth, golden_votes, len(truths))
+    known = truth >= 0
+    shape = len(golden_votes.raters), len(truths), len(golden_votes.answers)
+    item_ids = golden_votes.item_ids
+    used = known[item_ids]
+    cells = np.ravel_multi_index(
+        (golden_votes.rater_ids[used], truth[item_ids[used]], golden_votes.answer_ids[used]), shape
+    )
+    counts = np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape)
+    measured = np.flatnonzero(counts.any(axis=(1, 2)))
+    if not measured.size:
+        raise DataError("no golden item of known truth has a vote", mend="check that both files name the items alike")
+    matrices = row_shares(counts[measured].astype(np.float64), smoothing)
+    prior = np.bincount(truth[known], minlength=len(truths)) / np.count_nonzero(known)
+    raters = tuple(golden_votes.raters[row] for row in measured.tolist())
+    return RaterModel(raters, tuple(truths), golden_votes.answers, matrices, matrices.mean(axis=0), prior)
+
+
+def expert_truth(experts: Votes, *, at_least: int, answer: Id = "yes") -> npt.NDArray[np.int64]:
+    """Whether each item is valid: 1 if at least so many experts gave an answer, else 0; -1 where no expert voted.
+
+    Parameters
+    ----------
+    experts
+        The experts' votes.
+    at_least
+        Number of votes for `answer` that make an item valid, 1 to the highest number of votes on an item.
+    answer
+        The answer that counts.
+
+    Returns
+    -------
+    int64, shape (items,).
+
+    Examples
+    --------
+    >>> experts = Votes.from_columns(
+    ...     ("x", "y", "z"), np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1, 1, 1]), (1, 2), ("no", "yes")
+    ... )
+    >>> expert_truth(experts, at_least=2)
+    array([ 1,  0, -1])
+    """
+    most = int(experts.sizes.max(initial=0))
+    if not 1 <= at_least <= most:
+        raise DataError("no such number of experts", allowed=f"1 to {most}", found=at_least)
+    agreeing = experts.counts()[:, experts.answer_id(answer)]
+    return np.where(experts.sizes > 0, (agreeing >= at_least).astype(np.int64), -1)
+
+
+def expert_answer(experts: Votes, *, at_least: int) -> npt.NDArray[np.int64]:
+    """The answer that at least so many experts gave to each item, as its position; -1 where there is no such answer.
+
+    Parameters
+    ----------
+    experts
+        The experts' votes.
+    at_least
+        More than half of the highest number of votes on an item, so that no two answers can reach it.
+
+    Returns
+    -------
+    int64, shape (items,).
+    """
+    most = int(experts.sizes.max(initial=0))
+    if not most < 2 * at_least <= 2 * most:
+        raise DataError("no such number of experts", allowed=f"{most // 2 + 1} to {most}", found=at_least)
+    counts = experts.counts()
+    return np.where(counts.max(axis=1) >= at_least, np.argmax(counts, axis=1), -1)
+
+
+def row_shares(counts: npt.NDArray[np.float64], smoothing: float) -> npt.NDArray[np.float64]:
+    """Share of each answer (last axis), `smoothing` added to each count; uniform where nothing was counted.
+
+    A uniform row tells nothing, and is what smoothing gives as it goes to 0.
+    """
+    smoothed = counts + smoothing
+    sums = smoothed.sum(axis=-1, keepdims=True)
+    shares = np.full_like(smoothed, 1 / counts.shape[-1])
+    np.divide(smoothed, sums, out=shares, where=sums > 0)
+    return shares
+
+
+def check_smoothing(smoothing: float) -> None:
+    """Raise `DataError` unless `smoothing` is a finite number of at least 0."""
+    if not 0 <= smoothing < np.inf:
+        raise DataError("smoothing is not a count", allowed="0 or more", found=smoothing)
+
+
+def _check_truth(truth: npt.NDArray[np.integer], votes: Votes, truths: int) -> None:
+    if truth.shape != (len(votes.items),):
+        raise DataError("not one truth a golden item", allowed=f"shape ({len(votes.items)},)", found=truth.shape)
+    bad = (truth < -1) | (truth >= truths)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise DataError("unknown truth", where=votes.at(row), allowed=f"-1 to {truths - 1}", found=int(truth[row]))

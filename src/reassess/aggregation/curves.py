@@ -1,0 +1,288 @@
+"""Precision and recall of scores against golden truth, at every threshold, and the choice of one.
+
+Precision: of the golden pairs that are kept (score >= threshold), the share that is valid. Recall: of the valid golden
+pairs, the share that is kept. Every figure is a count over another until the last moment.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.golden import Golden
+from reassess.core.scores import Scores
+from reassess.errors import DataError
+from reassess.numeric.proportion import Proportion
+
+__all__ = ["Bands", "Curve", "Point", "precision_recall"]
+
+REPLICATES = 10_000
+_BLOCK = 1 << 22  # so many images are drawn at a time
+
+
+@dataclass(frozen=True)
+class Point:
+    """What is kept by one threshold, or by a rule that has none: `hits` of the `kept` pairs, and of the `valid` ones.
+
+    >>> point = Point(0.8, hits=9, kept=10, valid=12)
+    >>> point.precision, point.recall
+    (Proportion(hits=9, n=10), Proportion(hits=9, n=12))
+    """
+
+    threshold: float | None
+    hits: int
+    kept: int
+    valid: int
+
+    @property
+    def precision(self) -> Proportion:
+        """Hits of kept; without a value where nothing is kept."""
+        return Proportion(self.hits, self.kept)
+
+    @property
+    def recall(self) -> Proportion:
+        """Hits of valid."""
+        return Proportion(self.hits, self.valid)
+
+    def to_json(self) -> dict[str, float | None]:
+        """The object that JSON documents hold."""
+        return {"threshold": self.threshold, "precision": self.precision.value, "recall": self.recall.value}
+
+
+@dataclass(frozen=True, eq=False)
+class Bands:
+    """95 % intervals of precision and recall, over images, at some thresholds.
+
+    Parameters
+    ----------
+    thresholds
+        float64, shape (thresholds,).
+    precision, recall
+        The bounds at each threshold; None where nothing is kept.
+    """
+
+    thresholds: npt.NDArray[np.float64]
+    precision: tuple[tuple[float, float] | None, ...]
+    recall: tuple[tuple[float, float] | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Precision and recall at every threshold.
+
+    Parameters
+    ----------
+    golden
+        Golden truth.
+    values
+        float64, shape (golden pairs,), in [0, 1]: the score of each.
+    in_sample
+        Whether the scores were made with the golden answers that judge them, and so may flatter themselves; None where
+        that is not known.
+
+    Raises
+    ------
+    DataError
+        Not one score a pair; a score is NaN or outside [0, 1].
+
+    Examples
+    --------
+    >>> from reassess.core.questions import Questions
+    >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
+    >>> curve = Curve(Golden(questions, np.array([True, False, True])), np.array([0.9, 0.6, 0.6]))
+    >>> curve
+    Curve(2 thresholds, average precision 0.8333)
+    >>> curve.at(0.8)
+    Point(threshold=0.8, hits=1, kept=1, valid=2)
+    """
+
+    golden: Golden
+    values: npt.NDArray[np.float64]
+    in_sample: bool | None = None
+
+    def __post_init__(self) -> None:
+        Scores(self.golden.questions, self.values)  # the checks are the same
+
+    def __repr__(self) -> str:
+        return f"Curve({self.thresholds.size:,} thresholds, average precision {self.average_precision:.4f})"
+
+    @property
+    def thresholds(self) -> npt.NDArray[np.float64]:
+        """Every score that occurs, the highest first; float64, shape (points,)."""
+        return self._steps[0]
+
+    @property
+    def kept(self) -> npt.NDArray[np.int64]:
+        """Number of pairs that each threshold keeps; int64, shape (points,)."""
+        return self._steps[1]
+
+    @property
+    def hits(self) -> npt.NDArray[np.int64]:
+        """Number of valid pairs that each threshold keeps; int64, shape (points,)."""
+        return self._steps[2]
+
+    @property
+    def precision(self) -> npt.NDArray[np.float64]:
+        """At each threshold, in [0, 1]; shape (points,)."""
+        return self.hits / self.kept
+
+    @property
+    def recall(self) -> npt.NDArray[np.float64]:
+        """At each threshold, in [0, 1]; shape (points,)."""
+        return self.hits / self.golden.positives
+
+    @property
+    def average_precision(self) -> float:
+        """Sum over thresholds of the gain in recall times the precision: step-wise, pairs of one score together."""
+        return float(np.diff(self.recall, prepend=0.0) @ self.precision)
+
+    def point(self, row: int) -> Point:
+        """The point of one threshold of `thresholds`."""
+        return Point(float(self.thresholds[row]), int(self.hits[row]), int(self.kept[row]), self.golden.positives)
+
+    def at(self, threshold: float) -> Point:
+        """The point of any threshold in [0, 1]; it may keep nothing."""
+        _check_share(threshold, "the threshold is not a probability")
+        row = int(np.count_nonzero(self.thresholds >= threshold)) - 1
+        return Point(
+            threshold,
+            int(self.hits[row]) if row >= 0 else 0,
+            int(self.kept[row]) if row >= 0 else 0,
+            self.golden.positives,
+        )
+
+    def with_precision(self, least: float) -> Point:
+        """The point of highest recall among those that reach a precision; of equals, the most precise.
+
+        Raises
+        ------
+        DataError
+            No threshold reaches it.
+        """
+        _check_share(least, "the precision to reach is not a share")
+        reaching = np.flatnonzero(self.precision >= least)
+        if not reaching.size:
+            best = int(np.argmax(self.precision))
+            raise DataError(
+                "no threshold reaches this precision",
+                allowed=f"up to {self.precision[best]!s}, at threshold {self.thresholds[best]!s}",
+                found=least,
+            )
+        most = self.hits[reaching[-1]]
+        return self.point(int(reaching[np.argmax(self.hits[reaching] == most)]))
+
+    def with_recall(self, least: float) -> Point:
+        """The point of highest precision among those that reach a recall; of equals, the one of highest recall.
+
+        The lowest threshold keeps everything, so that every recall is reached.
+        """
+        _check_share(least, "the recall to reach is not a share")
+        return self.point(_last_best(np.where(self.recall >= least, self.precision, -1.0)))
+
+    def with_best_f1(self) -> Point:
+        """The point of highest F1, which is 2 hits / (kept + valid); of equals, the one of highest recall."""
+        return self.point(_last_best(2 * self.hits / (self.kept + self.golden.positives)))
+
+    def bands(self, thresholds: npt.NDArray[np.floating], *, replicates: int = REPLICATES, seed: int = 0) -> Bands:
+        """95 % intervals at some thresholds: percentile bootstrap over images, all pairs of an image together.
+
+        Parameters
+        ----------
+        thresholds
+            Floats in [0, 1], shape (thresholds,).
+        replicates
+            How many times the images are drawn anew.
+        seed
+            Of the draws; the same seed gives the same intervals.
+
+        Notes
+        -----
+        A replicate without a kept (or a valid) pair has no precision (or recall), and is left out of its interval.
+        """
+        cut = np.asarray(thresholds, np.float64)
+        images = self.golden.questions.image_ids
+        kept = np.zeros((3, len(self.golden.questions.images), cut.size))
+        keeps = self.values[:, None] >= cut
+        np.add.at(kept[0], images, keeps)
+        np.add.at(kept[1], images, keeps & self.golden.valid[:, None])
+        np.add.at(kept[2], images, np.broadcast_to(self.golden.valid[:, None], keeps.shape))
+        kept_sums, hit_sums, valid_sums = _resampled_sums(kept, replicates, seed)
+        return Bands(cut, _intervals(hit_sums, kept_sums), _intervals(hit_sums, valid_sums))
+
+    @cached_property
+    def _steps(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        order = np.argsort(-self.values, kind="stable")
+        ranked = self.values[order]
+        last = np.append(np.flatnonzero(np.diff(ranked)), ranked.size - 1)  # of each run of equal scores
+        steps = ranked[last], last + 1, np.cumsum(self.golden.valid[order])[last]
+        for column in steps:
+            column.flags.writeable = False
+        return steps
+
+
+def precision_recall(scores: Scores, golden: Golden, *, in_sample: bool | None = None) -> Curve:
+    """The precision-recall curve of scores on golden pairs.
+
+    Parameters
+    ----------
+    scores
+        Scores of questions, among them every golden pair.
+    golden
+        Golden truth.
+    in_sample
+        See `Curve`.
+
+    Raises
+    ------
+    DataError
+        A golden pair was never rated.
+
+    Examples
+    --------
+    >>> from reassess.core.questions import Questions
+    >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
+    >>> golden = Golden(questions, np.array([True, False, True]))
+    >>> precision_recall(Scores(questions, np.array([0.9, 0.6, 0.7])), golden).average_precision
+    1.0
+
+    Notes
+    -----
+    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 3.
+    """
+    return Curve(golden, scores.values[golden.rows_in(scores.questions, "the scores")], in_sample)
+
+
+def _check_share(value: float, what: str) -> None:
+    if not 0 <= value <= 1:  # written so that NaN fails
+        raise DataError(what, allowed="0 to 1", found=value)
+
+
+def _last_best(figure: npt.NDArray[np.float64]) -> int:
+    return figure.size - 1 - int(np.argmax(figure[::-1]))
+
+
+def _resampled_sums(counts: npt.NDArray[np.float64], replicates: int, seed: int) -> npt.NDArray[np.float64]:
+    """Sums over images drawn with replacement; counts (figures, images, thresholds) to (figures, replicates, ...).
+
+    Counts are whole numbers, so that the products are exact and do not depend on the order of summation.
+    """
+    images = counts.shape[1]
+    rng = np.random.default_rng(seed)
+    parts = []
+    step = max(1, _BLOCK // images)
+    for start in range(0, replicates, step):
+        rows = min(step, replicates - start)
+        drawn = rng.integers(images, size=(rows, images)) + np.arange(rows)[:, None] * images
+        weights = np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images)
+        parts.append(weights.astype(np.float64) @ counts)
+    return np.concatenate(parts, axis=1)
+
+
+def _intervals(hits: npt.NDArray[np.float64], n: npt.NDArray[np.float64]) -> tuple[tuple[float, float] | None, ...]:
+    """Percentile interval of hits / n over replicates (rows) for each threshold (column)."""
+    found: list[tuple[float, float] | None] = []
+    for hit, of in zip(hits.T, n.T, strict=True):
+        share = hit[of > 0] / of[of > 0]
+        found.append((float(np.percentile(share, 2.5)), float(np.percentile(share, 97.5))) if share.size else None)
+    return tuple(found)

@@ -1,0 +1,103 @@
+"""Where EM starts, and what it leaves alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.items import Id
+from reassess.core.votes import Votes, known_weights
+from reassess.errors import DataError
+from reassess.text import some
+
+__all__ = ["Pinned", "answer_shares"]
+
+_SUM_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Pinned:
+    """Items whose truth, or its distribution, is known and stays.
+
+    Parameters
+    ----------
+    rows
+        int64, shape (pinned,): positions of the items, each once.
+    values
+        float64, shape (pinned, truths); each row adds up to 1.
+
+    Examples
+    --------
+    >>> Pinned.to_truths(np.array([4, 7]), np.array([1, 0]), truths=2).values.tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+
+    rows: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+
+    @classmethod
+    def to_truths(cls, rows: npt.NDArray[np.integer], truth: npt.NDArray[np.integer], *, truths: int) -> "Pinned":
+        """Pin each item to one truth, given by its position; one of -1, which is not known, is left free."""
+        known = np.asarray(truth) >= 0
+        if (np.asarray(truth) >= truths).any():
+            raise DataError("unknown truth", allowed=f"-1 to {truths - 1}", found=int(np.max(truth)))
+        return cls(np.asarray(rows, np.int64)[known], np.eye(truths)[truth[known]])
+
+    def check(self, votes: Votes, truths: int) -> None:
+        """Raise `DataError` unless this fits some votes and a number of truths."""
+        if self.rows.ndim != 1 or self.values.shape != (self.rows.size, truths):
+            raise DataError(
+                "the pinned items do not fit", allowed=f"shape ({self.rows.size}, {truths})", found=self.values.shape
+            )
+        if self.rows.size and not 0 <= self.rows.min() <= self.rows.max() < len(votes.items):
+            raise DataError(
+                "a pinned item is unknown", allowed=f"0 to {len(votes.items) - 1}", found=some(self.rows.tolist())
+            )
+        if np.unique(self.rows).size < self.rows.size:
+            row = int(np.argmax(np.bincount(self.rows)))
+            raise DataError("an item is pinned twice", where=votes.at(row))
+        _check_distributions(self.values, "a pinned item", [votes.at(row) for row in self.rows.tolist()])
+
+
+def answer_shares(
+    answers: Sequence[Id], truths: Sequence[Id], weights: npt.ArrayLike | None
+) -> npt.NDArray[np.float64]:
+    """How much each answer speaks for each truth, float64, shape (answers, truths). See `dawid_skene.fit`."""
+    if weights is None:
+        weights = _default_weights(tuple(answers), tuple(truths))
+    shares = np.array(weights, np.float64)
+    if shares.shape == (len(answers),) and len(truths) == 2:
+        shares = np.stack([1 - shares, shares], axis=1)
+    if shares.shape != (len(answers), len(truths)):
+        allowed = f"shape ({len(answers)}, {len(truths)})" + (f" or ({len(answers)},)" if len(truths) == 2 else "")
+        raise DataError("the weights do not fit answers and truths", allowed=allowed, found=shares.shape)
+    _check_distributions(shares, "the weight of an answer", [f"answer {answer}" for answer in answers])
+    return shares
+
+
+def _default_weights(answers: tuple[Id, ...], truths: tuple[Id, ...]) -> npt.ArrayLike:
+    if truths == answers:
+        return np.eye(len(answers))
+    known = known_weights(answers)
+    if known is None or len(truths) != 2:
+        raise DataError(
+            "it is not known how these answers speak for the truths",
+            allowed="no, maybe, yes for two truths; or truths that are the answers",
+            found=f"answers {some(answers)}; truths {some(truths)}",
+            mend="give the weight of each answer",
+        )
+    return known
+
+
+def _check_distributions(rows: npt.NDArray[np.float64], thing: str, where: Sequence[str]) -> None:
+    # Written so that NaN fails.
+    fits = (rows >= 0).all(axis=1) & (np.abs(rows.sum(axis=1) - 1) <= _SUM_TOLERANCE)
+    if not fits.all():
+        row = int(np.argmin(fits))
+        raise DataError(
+            f"{thing} is not a distribution",
+            where=where[row],
+            allowed="0 or more, adding up to 1",
+            found=rows[row].tolist(),
+        )

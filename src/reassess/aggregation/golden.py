@@ -1,0 +1,137 @@
+"""Golden truth: questions of which experts have said whether the class is valid."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.calibration import expert_truth
+from reassess.core.items import Items, find_items, take_items
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.core.votes import Votes
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze
+from reassess.text import some
+
+__all__ = ["Golden", "expert_share", "golden_truth"]
+
+
+@dataclass(frozen=True, eq=False)
+class Golden:
+    """Whether each of some (image, class) questions is valid.
+
+    Parameters
+    ----------
+    questions
+        The golden pairs.
+    valid
+        bool, shape (questions,).
+
+    Raises
+    ------
+    DataError
+        There is no pair, or no valid one; or not one truth a pair.
+
+    Examples
+    --------
+    >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
+    >>> Golden(questions, np.array([True, False, True]))
+    Golden(3 pairs on 2 images, 2 valid)
+    """
+
+    questions: Questions
+    valid: npt.NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        if self.valid.shape != (len(self.questions),):
+            raise DataError(
+                "not one truth a golden pair", allowed=f"shape ({len(self.questions)},)", found=self.valid.shape
+            )
+        if not self.valid.size:
+            raise DataError("there is no golden pair", mend="without golden pairs there is nothing to measure by")
+        if not self.valid.any():
+            raise DataError(
+                "no golden pair is valid",
+                found=f"{len(self):,} pairs that are not valid",
+                mend="without a valid pair there is no recall: let fewer experts be enough, or judge more pairs",
+            )
+        freeze(self, "valid")
+
+    def __len__(self) -> int:
+        return self.valid.size
+
+    def __repr__(self) -> str:
+        images = len(self.questions.images)
+        return f"Golden({len(self):,} pairs on {images:,} images, {self.positives:,} valid)"
+
+    @property
+    def positives(self) -> int:
+        """Number of valid pairs, at least 1."""
+        return int(np.count_nonzero(self.valid))
+
+    def rows_in(self, items: Items, what: str) -> npt.NDArray[np.int64]:
+        """Position of each golden pair among other items, int64, shape (questions,).
+
+        Raises
+        ------
+        DataError
+            A pair is not there; `what`, such as "the scores", says where.
+        """
+        rows = find_items(items, self.questions)
+        missing = np.flatnonzero(rows < 0).tolist()
+        if missing:
+            raise DataError(
+                f"golden pairs that are not in {what}",
+                found=f"{len(missing):,} of {len(self):,}: {some([self.questions.at(row) for row in missing], most=3)}",
+                mend="take both from one release, or leave these pairs out of the golden answers",
+            )
+        return rows
+
+
+def golden_truth(experts: Votes, *, at_least: int | None = None) -> Golden:
+    """What experts found: a pair is valid if enough of them said yes.
+
+    Parameters
+    ----------
+    experts
+        The experts' votes on (image, class) questions; a question without a vote is left out.
+    at_least
+        Number of votes for yes that make a pair valid; by default more than half of the most votes on a pair.
+
+    Raises
+    ------
+    DataError
+        The votes are on plain items; no such number of experts; no pair is valid.
+
+    Examples
+    --------
+    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([1, 2]))
+    >>> said = np.array([1, 1, 0, 0, 1, 0])
+    >>> experts = Votes.from_columns(questions, np.repeat([0, 1], 3), np.tile([0, 1, 2], 2), said, "xyz", ("no", "yes"))
+    >>> golden_truth(experts)
+    Golden(2 pairs on 1 images, 1 valid)
+
+    Notes
+    -----
+    Source: Beyer et al., arXiv 2006.07159, section 3.2.
+    """
+    if not isinstance(experts.items, Questions):
+        raise DataError("the experts did not judge (image, class) questions", mend="give a file with image and class")
+    if not len(experts):
+        raise DataError("the experts gave no votes", mend="give the golden answers")
+    enough = int(experts.sizes.max()) // 2 + 1 if at_least is None else at_least
+    truth = expert_truth(experts, at_least=enough)
+    judged = np.flatnonzero(truth >= 0)
+    return Golden(cast(Questions, take_items(experts.items, judged)), truth[judged] == 1)
+
+
+def expert_share(experts: Votes) -> Scores:
+    """Share of the experts who said yes, of each question that they judged."""
+    if not isinstance(experts.items, Questions):
+        raise DataError("the experts did not judge (image, class) questions", mend="give a file with image and class")
+    judged = np.flatnonzero(experts.sizes)
+    kept = experts.restrict(judged)
+    assert isinstance(kept.items, Questions)
+    return Scores(kept.items, kept.fractions()[:, kept.answer_id("yes")])

@@ -1,0 +1,111 @@
+"""From votes and a rater model to the probability of each truth."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.posterior import Posterior
+from reassess.core.rater_model import RaterModel
+from reassess.core.votes import Votes
+from reassess.errors import DataError
+from reassess.text import some
+
+__all__ = ["as_prior", "code_table", "posterior", "vote_codes"]
+_SUM_TOLERANCE = 1e-6
+
+
+def posterior(
+    votes: Votes,
+    model: RaterModel,
+    *,
+    prior: npt.ArrayLike | None = None,
+    extra: tuple[Votes, RaterModel] | None = None,
+) -> Posterior:
+    """The probability of each truth given the votes: prior times the probabilities of the votes, normalised.
+
+    Parameters
+    ----------
+    votes
+        Votes; a rater that the model does not know has the model's fallback matrix.
+    model
+        How the raters answer.
+    prior
+        Probability of each truth, shape (truths,); by default the model's.
+    extra
+        Votes of one more rater, or several, on the same items, and how they answer: such as the original label, which
+        votes by rule.
+
+    Returns
+    -------
+    Posterior
+        Of an item without votes it is the prior.
+
+    Raises
+    ------
+    DataError
+        An answer that the model does not know; votes that no truth allows, which takes a probability of 0.
+
+    Examples
+    --------
+    >>> matrix = np.array([[0.9, 0.1], [0.2, 0.8]])
+    >>> model = RaterModel(("ann",), ("invalid", "valid"), ("no", "yes"), matrix[None], matrix, np.array([0.5, 0.5]))
+    >>> votes = Votes.from_columns(
+    ...     ("x", "y"), np.array([0, 0]), np.array([0, 1]), np.array([1, 1]), ("ann", "bo"), ("no", "yes")
+    ... )
+    >>> posterior(votes, model).of("valid").round(4)
+    array([0.9846, 0.5   ])
+    """
+    start = as_prior(model.prior if prior is None else prior, len(model.truths))
+    values = np.tile(start, (len(votes.items), 1))
+    for part, rater_model in ((votes, model), *((extra,) if extra else ())):
+        _check_extra(part, votes, rater_model, model)
+        _multiply(values, part.with_answers(rater_model.answers), rater_model)
+    return Posterior(votes.items, model.truths, values)
+
+
+def vote_codes(votes: Votes) -> npt.NDArray[Any]:
+    """One number a vote, rater * answers + answer, of the smallest fitting type."""
+    cells = len(votes.raters) * len(votes.answers)
+    codes: npt.NDArray[Any] = votes.rater_ids.astype(np.uint16 if cells <= 1 << 16 else np.int64)
+    codes *= len(votes.answers)
+    np.add(codes, votes.answer_ids, out=codes, casting="unsafe")  # the type fits: it holds every code
+    return codes
+
+
+def as_prior(prior: npt.ArrayLike, truths: int) -> npt.NDArray[np.float64]:
+    """A given prior as float64, shape (truths,); `DataError` if it is no distribution."""
+    values = np.array(prior, np.float64)
+    # Written so that NaN fails.
+    if values.shape != (truths,) or not (values >= 0).all() or not abs(values.sum() - 1) <= _SUM_TOLERANCE:
+        raise DataError(
+            "the prior is not a distribution", allowed=f"{truths} numbers adding up to 1", found=values.tolist()
+        )
+    return values
+
+
+def _check_extra(part: Votes, votes: Votes, rater_model: RaterModel, model: RaterModel) -> None:
+    if len(part.items) != len(votes.items) or (part.find(votes.items) != np.arange(len(votes.items))).any():
+        raise DataError("the extra votes are not on the same items in the same order")
+    if rater_model.truths != model.truths:
+        raise DataError("two models of different truths", allowed=some(model.truths), found=some(rater_model.truths))
+
+
+def _multiply(values: npt.NDArray[np.float64], votes: Votes, model: RaterModel) -> None:
+    from reassess.numeric.em_kernels import weigh
+
+    table = code_table(model.matrices_of(votes.raters))
+    truths = (0.0,) * len(model.truths)
+    row = weigh(votes.indptr, vote_codes(votes), table, values, np.empty(len(truths)), truths)
+    if row >= 0:
+        raise DataError(
+            "no truth allows the votes on an item",
+            where=votes.at(row),
+            found=some([f"{rater}: {answer}" for rater, answer in votes.on(row)]),
+            mend="measure the raters with smoothing above 0",
+        )
+
+
+def code_table(matrices: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Matrices (raters, truths, answers) as the kernels read them: shape (raters * answers, truths)."""
+    return np.ascontiguousarray(matrices.transpose(0, 2, 1)).reshape(-1, matrices.shape[1])

@@ -1,0 +1,184 @@
+"""Label sets made of the same votes again and again, the raters weighed: what resampling raters needs, and fast."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.recipe import REAL, Recipe, original_votes, possible, real_model
+from reassess.core.image_names import join
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze
+
+__all__ = ["Relabelling", "relabel"]
+
+_Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Relabelling:
+    """Votes on (image, class) questions, the raters' matrices, and the threshold at which label sets are cut.
+
+    Symbols: R raters, A answers.
+
+    Parameters
+    ----------
+    questions
+        The questions.
+    item_ids, codes
+        int64, shape (votes,): position of each vote's question; its rater * A + its answer.
+    matrices
+        float64, shape (R, 2, A): probability of an answer, of invalid and of valid questions.
+    measured
+        bool, shape (R,): whether a rater has a matrix of its own; any other has the mean of these.
+    base
+        float64, shape (questions,): log odds of "valid" without the raters: the prior, and the original label's vote.
+    threshold
+        A class whose probability reaches it is in the label set.
+    """
+
+    questions: Questions
+    item_ids: npt.NDArray[np.int64]
+    codes: npt.NDArray[np.int64]
+    matrices: _Floats
+    measured: npt.NDArray[np.bool_]
+    base: _Floats
+    threshold: float
+
+    def __post_init__(self) -> None:
+        freeze(self, "item_ids", "codes", "matrices", "measured", "base")
+
+    @property
+    def raters(self) -> int:
+        """Number of raters."""
+        return len(self.matrices)
+
+    def kept(self, times: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+        """Which questions reach the threshold if each rater's votes count so many times.
+
+        Parameters
+        ----------
+        times
+            Integers of 0 or more, shape (R,).
+
+        Returns
+        -------
+        bool, shape (questions,). A question on which no vote counts keeps its prior.
+        """
+        matrices = self.matrices
+        own = times * self.measured
+        if own.any() and not self.measured.all():
+            mean = np.tensordot(own / own.sum(), matrices, axes=1)
+            matrices = np.where(self.measured[:, None, None], matrices, mean)
+        ratios = np.log(matrices[:, 1] / matrices[:, 0]) * times[:, None]
+        log_odds = self.base + np.bincount(self.item_ids, ratios.ravel()[self.codes], len(self.base))
+        with np.errstate(over="ignore"):
+            return np.asarray(1 / (1 + np.exp(-log_odds)) >= self.threshold)
+
+
+def relabel(
+    labels: LabelSets,
+    votes: Votes,
+    experts: Votes,
+    rater_golden: Votes,
+    original: LabelSets | None,
+    *,
+    threshold: float,
+    recipes: Sequence[Recipe] = (REAL,),
+) -> Relabelling:
+    """Show that label sets follow from votes, with the original label as one more rater or without, so as to vary them.
+
+    Parameters
+    ----------
+    labels
+        The label sets; they are compared on the images that were rated.
+    votes, experts, rater_golden, original
+        See `reassess.aggregation.recipe.real_scores`.
+    threshold
+        At which the label sets were cut, in [0, 1].
+    recipes
+        The rules to try; those that ask for more experts than there are do not count.
+
+    Raises
+    ------
+    DataError
+        The label sets do not follow by any of the rules; the threshold is not in [0, 1].
+
+    Examples
+    --------
+    Two raters say yes to the first question and no to the second, each having been right on three of four golden ones.
+
+    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]))
+    >>> golden = Questions.from_columns(["b.png"] * 4, np.arange(4))
+    >>> answers, both, four = ("no", "yes"), np.array([0, 1]), np.arange(4)
+    >>> yes = np.array([1, 1, 0, 0])
+    >>> votes = Votes.from_columns(questions, np.repeat(both, 2), np.tile(both, 2), yes, "xy", answers)
+    >>> experts = Votes.from_columns(golden, four, np.zeros(4, int), yes, "e", answers)
+    >>> said = np.tile([1, 1, 0, 1], 2)
+    >>> rated = Votes.from_columns(golden, np.tile(four, 2), np.repeat(both, 4), said, "xy", answers)
+    >>> labels = LabelSets.from_lists(["a.png"], [[0]])
+    >>> rules = Recipe(experts_at_least=1)
+    >>> again = relabel(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
+    >>> again.kept(np.array([1, 1])), again.kept(np.array([0, 0]))
+    (array([ True, False]), array([False, False]))
+    """
+    if not 0 <= threshold <= 1:
+        raise DataError("the threshold is not a probability", allowed="0 to 1", found=threshold)
+    differing = []
+    for recipe in possible(recipes, experts):
+        for label in (original, None) if original is not None else (None,):
+            made = _prepare(votes, experts, rater_golden, label, recipe, threshold)
+            differing.append(_differing(labels, made))
+            if not differing[-1]:
+                return made
+    raise DataError(
+        "the label sets do not follow from the votes",
+        allowed=f"those of the recipe of ReaL at threshold {threshold:g}",
+        found=f"others on {min(differing):,} of {len(made.questions.images):,} rated images",
+        mend="give the votes, golden answers, original labels and threshold of which they were made",
+    )
+
+
+def _prepare(
+    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe, threshold: float
+) -> Relabelling:
+    questions = votes.items
+    if not isinstance(questions, Questions):
+        raise DataError("the votes are not on (image, class) questions", mend="give the columns image and class")
+    model = real_model(experts, rater_golden, original, recipe=recipe)
+    given = votes.with_answers(model.answers)
+    own = model.raters if original is None else model.raters[:-1]
+    raters = tuple(dict.fromkeys((*votes.raters, *own)))
+    with np.errstate(divide="ignore"):  # golden pairs may all be valid
+        base = np.full(len(questions), np.log(model.prior[1] / model.prior[0]))
+    if original is not None:
+        said = original_votes(questions, original, below=recipe.original_below, answers=model.answers)
+        ratios = np.log(model.matrices[-1, 1] / model.matrices[-1, 0])
+        base += np.bincount(said.item_ids, ratios[said.answer_ids], len(questions))
+    return Relabelling(
+        questions=questions,
+        item_ids=votes.item_ids,
+        codes=given.rater_ids.astype(np.int64) * len(model.answers) + given.answer_ids,
+        matrices=model.matrices_of(raters),
+        measured=np.isin(np.arange(len(raters)), [raters.index(name) for name in own]),
+        base=base,
+        threshold=threshold,
+    )
+
+
+def _differing(labels: LabelSets, made: Relabelling) -> int:
+    """On how many rated images the label sets are others than the votes give at equal weights.
+
+    An image that the label sets do not hold counts as one on which they are others.
+    """
+    kept, questions = made.kept(np.ones(made.raters, np.int64)), made.questions
+    rows = join(questions.images, labels.images, where="the votes")
+    held = rows >= 0
+    classes, sizes = labels.of_rows(rows[held])
+    theirs = np.repeat(np.flatnonzero(held), sizes) << 32 | classes
+    ours = questions.image_ids[kept].astype(np.int64) << 32 | questions.class_ids[kept]
+    return np.union1d(np.setxor1d(ours, theirs, assume_unique=True) >> 32, np.flatnonzero(~held)).size

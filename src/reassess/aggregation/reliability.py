@@ -1,0 +1,286 @@
+"""How far each rater can be relied on, and the raters as a whole."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.calibration import calibrate
+from reassess.aggregation.dawid_skene import fit
+from reassess.aggregation.dependence import Dependence, cluster_ids, dependence
+from reassess.aggregation.krippendorff import alpha, natural_metric
+from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
+from reassess.core.items import Id
+from reassess.core.questions import Questions
+from reassess.core.rater_model import VALIDITY
+from reassess.core.votes import KNOWN_ANSWERS, Votes, known_weights, ordered_answers
+from reassess.errors import DataError, DependenceWarning
+from reassess.numeric.information import Information, measure, resampling
+from reassess.numeric.proportion import Proportion
+from reassess.text import some
+
+__all__ = ["natural_truths", "reliability", "right_answers"]
+
+_ONE_ANSWER = 0.99  # the share of one answer from which a rater is flagged
+_FEW = 20  # with fewer votes on a truth, or on fewer images, bootstrap intervals are too narrow
+_AN_ITEM = 0.5  # a truth that is expected of fewer items is one that EM has given up
+_MOST_GROUPS = 400  # that a resample draws: more would make it no better
+_MOST_CELLS = 1 << 24
+_MOST_NAMED = 3
+
+Floats = npt.NDArray[np.float64]
+
+
+def reliability(
+    votes: Votes,
+    golden: tuple[Votes, npt.NDArray[np.integer]] | None = None,
+    *,
+    truths: Sequence[Id] | None = None,
+    resamples: int = 1_000,
+    seed: int = 0,
+) -> Reliability:
+    """Measure each rater, and the raters as a whole.
+
+    Parameters
+    ----------
+    votes
+        The votes of the main job.
+    golden
+        Votes on golden items, and the position in `truths` of each item's truth, -1 where it is not known; integers,
+        shape (golden items,). They stay apart from the main votes, and may be the main votes. Without golden answers
+        confusion matrices and prior come from EM on the votes, in which a rater is judged by what all raters say.
+    truths
+        What an item can be; by default `natural_truths`.
+    resamples, seed
+        Of the bootstrap. It draws images (of plain items, items), of more than 400 random groups of them.
+
+    Warns
+    -----
+    DependenceWarning
+        Pairs of raters agree far more than their confusion matrices predict.
+
+    Raises
+    ------
+    DataError
+        There are no votes, or none on a golden item of known truth; the truth does not fit the golden items.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> truth = np.tile([0, 0, 1], 100)
+    >>> said = np.stack([truth, rng.integers(0, 2, 300)])
+    >>> rows = np.indices(said.shape).reshape(2, -1)
+    >>> votes = Votes.from_columns(range(300), rows[1], rows[0], said.ravel(), ("ann", "bo"), ("cat", "dog"))
+    >>> result = reliability(votes, (votes, truth))
+    >>> result
+    Reliability(2 raters, 1 flagged, nominal alpha -0.061)
+    >>> [(one.rater, one.right.hits, one.flags) for one in result.ranked]
+    [('bo', 143, ('uninformative',)), ('ann', 300, ())]
+    """
+    names = tuple(truths or natural_truths(votes))
+    answers = _all_answers(votes, None if golden is None else golden[0])
+    main, votes = votes, votes.with_answers(answers)
+    judged = votes if golden is None else golden[0].with_answers(answers)
+    weights = fit(votes, truths=names).posterior.values if golden is None else _known(judged, golden[1], names)
+    right = None if golden is None else right_answers(names, answers)
+    measures = dict(_measures(judged, weights, resamples, seed))
+    apart = golden is not None and golden[0] is not main
+    again = _repeated(votes, judged) if apart else {}
+    metric = natural_metric(votes)
+    result = Reliability(
+        tuple(_raters(votes, len(names), measures, right, again)),
+        names,
+        answers,
+        weights.sum(axis=0) / weights.sum(),
+        golden is not None,
+        metric,
+        alpha(votes, metric=metric),
+        dependence(votes),
+        dependence(judged) if apart else None,
+    )
+    _warn(result)
+    return result
+
+
+def natural_truths(votes: Votes) -> tuple[Id, ...]:
+    """Invalid and valid for (image, class) questions answered no, maybe, yes; else one truth an answer."""
+    if isinstance(votes.items, Questions) and set(votes.answers) <= set(KNOWN_ANSWERS):
+        return VALIDITY
+    return votes.answers
+
+
+def right_answers(truths: Sequence[Id], answers: Sequence[Id]) -> npt.NDArray[np.bool_] | None:
+    """Which answers are right for each truth, bool, shape (truths, answers).
+
+    For invalid and valid: no and yes; maybe is right for neither. Else the answer that is named as the truth. None if
+    for some truth no answer is right.
+
+    >>> right_answers(("invalid", "valid"), ("no", "maybe", "yes"))
+    array([[ True, False, False],
+           [False, False,  True]])
+    """
+    if tuple(truths) == VALIDITY:
+        weights = np.array(known_weights(answers) or [np.nan] * len(answers))
+        right = np.stack([weights == 0, weights == 1])
+    else:
+        right = np.array([[answer == truth for answer in answers] for truth in truths])
+    return right if right.any(axis=1).all() else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Measure:
+    """How a rater answered on items of known truth."""
+
+    confusion: Floats
+    information: Information
+    few: bool
+
+
+def _all_answers(votes: Votes, golden: Votes | None) -> tuple[Id, ...]:
+    """The answers of both, in the order of the votes if these hold all."""
+    others = () if golden is None else golden.answers
+    if set(others) <= set(votes.answers):
+        return votes.answers
+    return ordered_answers(tuple(dict.fromkeys((*votes.answers, *others))))
+
+
+def _known(golden: Votes, truth: npt.NDArray[np.integer], truths: tuple[Id, ...]) -> Floats:
+    """1 for the truth of each golden item, shape (items, truths); 0 for all truths where it is not known."""
+    prior = calibrate(golden, truth, truths=truths).prior
+    if prior.max() == 1:
+        raise DataError(
+            "all golden items have one truth, so nothing can tell a good rater from a bad one",
+            allowed="items of two truths or more",
+            found=f"only {truths[int(np.argmax(prior))]}",
+            mend="give golden answers on other items too, or none",
+        )
+    one_hot: Floats = np.eye(len(truths) + 1)[truth][:, :-1]
+    return one_hot
+
+
+def _measures(votes: Votes, weights: Floats, resamples: int, seed: int) -> Iterator[tuple[Id, _Measure]]:
+    """Each rater who voted on an item of known truth; `weights` are those of the truths, shape (items, truths)."""
+    group_of, groups = _groups(votes, weights, seed)
+    known = group_of >= 0
+    items = np.stack([np.bincount(group_of[known], column, groups) for column in weights[known].T], axis=1, dtype=float)
+    drawn = resampling(groups, resamples=resamples, seed=seed)
+    clusters, item_ids = cluster_ids(votes), votes.item_ids
+    for row, cast in enumerate(_by_rater(votes)):
+        on = item_ids[cast]
+        cast, on = cast[known[on]], on[known[on]]
+        if not cast.size:
+            continue
+        counts = _counts(group_of[on], votes.answer_ids[cast], weights[on], (groups, len(votes.answers)))
+        on_truth = counts.sum(axis=(0, 2))[items.sum(axis=0) >= _AN_ITEM]
+        few = bool(on_truth.min() < _FEW) or np.unique(clusters[on]).size < _FEW
+        yield votes.raters[row], _Measure(counts.sum(axis=0), measure(counts, items, drawn), few)
+
+
+def _groups(votes: Votes, weights: Floats, seed: int) -> tuple[npt.NDArray[np.int64], int]:
+    """The group of each item, -1 where its truth is not known, and how many groups there are: images, or some."""
+    known = weights.any(axis=1)
+    found, cluster = np.unique(cluster_ids(votes)[known], return_inverse=True)
+    cells = weights.shape[1] * len(votes.answers)
+    most = int(np.clip(_MOST_CELLS // cells, _FEW, _MOST_GROUPS))
+    group_of = np.full(known.size, -1)
+    shuffled = np.random.default_rng(seed).permutation(found.size) if found.size > most else np.arange(found.size)
+    group_of[known] = shuffled[cluster] % most
+    return group_of, min(found.size, most)
+
+
+def _by_rater(votes: Votes) -> list[npt.NDArray[np.int64]]:
+    """Positions of the votes of each rater."""
+    order = np.argsort(votes.rater_ids, kind="stable")
+    ends = np.cumsum(np.bincount(votes.rater_ids, minlength=len(votes.raters)))
+    return np.split(order, ends[:-1])
+
+
+def _counts(
+    group_ids: npt.NDArray[np.int64],
+    answer_ids: npt.NDArray[np.unsignedinteger],
+    weights: Floats,
+    shape: tuple[int, int],
+) -> Floats:
+    """Votes of a rater by group, truth and answer; each vote counts with the weights of its item's truths."""
+    cells = group_ids * shape[1] + answer_ids
+    parts = [np.bincount(cells, column, shape[0] * shape[1]).reshape(shape) for column in weights.T]
+    return np.stack(parts, axis=1)
+
+
+def _repeated(votes: Votes, golden: Votes) -> dict[Id, Proportion]:
+    """How often each rater gave the same answer in the main job and as a golden answer: of two first votes."""
+    position = {name: row for row, name in enumerate(votes.raters)}
+    raters = np.array([position.get(name, -1) for name in golden.raters], np.int64)[golden.rater_ids]
+    items = votes.find(golden.items)[golden.item_ids]
+    keys, first = np.unique(votes.item_ids * len(votes.raters) + votes.rater_ids, return_index=True)
+    wanted, chosen = np.unique(items * len(votes.raters) + raters, return_index=True)
+    both = (items[chosen] >= 0) & (raters[chosen] >= 0) & np.isin(wanted, keys)
+    wanted, chosen = wanted[both], chosen[both]
+    same = votes.answer_ids[first[np.searchsorted(keys, wanted)]] == golden.answer_ids[chosen]
+    n = np.bincount(raters[chosen], minlength=len(votes.raters))
+    hits = np.bincount(raters[chosen][same], minlength=len(votes.raters))
+    return {name: Proportion(int(hits[row]), int(n[row])) for name, row in position.items() if n[row]}
+
+
+def _raters(
+    votes: Votes,
+    truths: int,
+    measures: dict[Id, _Measure],
+    right: npt.NDArray[np.bool_] | None,
+    again: dict[Id, Proportion],
+) -> Iterator[Rater]:
+    """The rows: the raters of the votes, and then those with golden votes only."""
+    position = {name: row for row, name in enumerate(votes.raters)}
+    counts, cast = votes.counts_by_rater(), _by_rater(votes)
+    empty = np.zeros((truths, len(votes.answers)))
+    for name in dict.fromkeys((*votes.raters, *measures)):
+        row, found = position.get(name), measures.get(name)
+        answers = np.zeros(len(votes.answers), np.int64) if row is None else counts[row]
+        yield Rater(
+            name,
+            answers,
+            empty if found is None else found.confusion,
+            None if found is None or right is None else _right(found.confusion, right),
+            None if found is None else found.information,
+            again.get(name),
+            None if row is None or votes.seconds is None else _seconds(votes.seconds[cast[row]]),
+            tuple(_flags(answers, found)),
+        )
+
+
+def _right(confusion: Floats, right: npt.NDArray[np.bool_]) -> Proportion:
+    return Proportion(round(confusion[right].sum()), round(confusion.sum()))
+
+
+def _seconds(taken: Floats) -> tuple[float, float] | None:
+    known = taken[~np.isnan(taken)]
+    return (float(known.mean()), float(np.median(known))) if known.size else None
+
+
+def _flags(answers: npt.NDArray[np.int64], found: _Measure | None) -> Iterator[str]:
+    uninformative, one_answer, few = FLAGS
+    if found is not None and not found.information.excludes_none:
+        yield uninformative
+    if answers.max(initial=0) >= max(_ONE_ANSWER * answers.sum(), 1):
+        yield one_answer
+    if found is not None and found.few:
+        yield few
+
+
+def _warn(result: Reliability) -> None:
+    for found, where in ((result.dependence, "votes"), (result.golden_dependence, "golden votes")):
+        if found is not None and found.pairs:
+            warnings.warn(_in_words(found, where), DependenceWarning, stacklevel=3)
+
+
+def _in_words(found: Dependence, where: str) -> str:
+    named = [
+        f"{pair.raters[0]} and {pair.raters[1]} ({pair.agreed:,} of {pair.common:,}, {pair.expected:,.0f} expected)"
+        for pair in found.pairs
+    ]
+    return (
+        f"raters are not independent given the truth: in the {where}, {len(named):,} of {found.tested:,} pairs agree "
+        f"more than their confusion matrices predict: {some(named, most=_MOST_NAMED)}"
+    )

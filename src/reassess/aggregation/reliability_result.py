@@ -1,0 +1,142 @@
+"""What is found of raters: a row a rater, and the raters as a whole."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.dependence import Dependence
+from reassess.aggregation.krippendorff import Metric
+from reassess.core.items import Id
+from reassess.numeric.information import Information
+from reassess.numeric.proportion import Proportion
+
+__all__ = ["FLAGS", "Rater", "Reliability"]
+
+FLAGS = ("uninformative", "one answer", "few")
+
+
+@dataclass(frozen=True, eq=False)
+class Rater:
+    """What is known of one rater.
+
+    Parameters
+    ----------
+    rater
+        The id.
+    answers
+        int64, shape (answers,): how often each answer was given in the main votes.
+    confusion
+        float64, shape (truths, answers): how often each answer was given on items of each truth; whole numbers if the
+        truth comes from golden answers, expected numbers if it comes from EM.
+    right
+        Right answers, of all votes on golden items; see `reliability.right_answers`. None if there is no such vote.
+    information
+        Bits a vote. None if no vote is on an item of known truth.
+    repeated
+        Same answers, of all golden votes on items on which the rater voted in the main job too. None if they are the
+        same votes.
+    seconds
+        Mean and median time a vote, of the votes whose time is known; None if none is.
+    flags
+        Of `FLAGS`: "uninformative", the interval of the information includes 0; "one answer", it makes up 99 % of the
+        main votes; "few", there are fewer than 20 votes on a truth, or on fewer than 20 images (of plain items, items),
+        so that the interval is too narrow.
+    """
+
+    rater: Id
+    answers: npt.NDArray[np.int64]
+    confusion: npt.NDArray[np.float64]
+    right: Proportion | None
+    information: Information | None
+    repeated: Proportion | None
+    seconds: tuple[float, float] | None
+    flags: tuple[str, ...]
+
+    @property
+    def votes(self) -> int:
+        """Number of votes in the main job."""
+        return int(self.answers.sum())
+
+    @property
+    def shares(self) -> list[float] | None:
+        """Share of each answer in the main votes, None without votes."""
+        return (self.answers / self.votes).tolist() if self.votes else None
+
+    @property
+    def matrix(self) -> list[list[float] | None]:
+        """Share of each answer, for each truth; None for a truth on which there is no vote."""
+        return [(row / row.sum()).tolist() if row.sum() else None for row in self.confusion]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        mean, median = self.seconds or (None, None)
+        return {
+            "rater": self.rater,
+            "votes": self.votes,
+            "answers": self.answers.tolist(),
+            "shares": self.shares,
+            "golden": self.right and self.right.to_json(),
+            "confusion": self.confusion.tolist(),
+            "matrix": self.matrix,
+            "information": self.information and self.information.to_json(),
+            "repeated": self.repeated and self.repeated.to_json(),
+            "seconds": self.seconds and {"mean": mean, "median": median},
+            "flags": list(self.flags),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """How far the raters can be relied on.
+
+    Parameters
+    ----------
+    raters
+        Each rater, in the order of the votes; then those who gave golden votes only.
+    truths, answers
+        What an item can be, and what a rater can say: rows and columns of the confusion matrices.
+    prior
+        float64, shape (truths,): the prior under which information is measured.
+    golden
+        Whether the truth comes from golden answers, and not from EM on the votes.
+    metric, alpha
+        Krippendorff's alpha of the main votes, and how it measures distance; None where it is not defined.
+    dependence, golden_dependence
+        Pairs of raters that are not independent, in the main votes and in the golden votes; the latter is None if there
+        are none, or if they are the main votes.
+    """
+
+    raters: tuple[Rater, ...]
+    truths: tuple[Id, ...]
+    answers: tuple[Id, ...]
+    prior: npt.NDArray[np.float64]
+    golden: bool
+    metric: Metric
+    alpha: float | None
+    dependence: Dependence
+    golden_dependence: Dependence | None
+
+    def __repr__(self) -> str:
+        flagged = sum(bool(one.flags) for one in self.raters)
+        value = "not defined" if self.alpha is None else f"{self.alpha:.3f}"
+        return f"Reliability({len(self.raters):,} raters, {flagged:,} flagged, {self.metric} alpha {value})"
+
+    @property
+    def ranked(self) -> list[Rater]:
+        """The raters, those whose votes tell the least first; at the end those of whom that is not known."""
+        return sorted(self.raters, key=lambda one: (one.information is None, one.information and one.information.bits))
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        return {
+            "truths": list(self.truths),
+            "answers": list(self.answers),
+            "prior": self.prior.tolist(),
+            "truth_from": "golden" if self.golden else "em",
+            "alpha": {"metric": self.metric, "value": self.alpha},
+            "raters": [one.to_json() for one in self.ranked],
+            "dependence": self.dependence.to_json(),
+            "golden_dependence": self.golden_dependence and self.golden_dependence.to_json(),
+        }

@@ -1,0 +1,68 @@
+"""From scores to label sets."""
+
+import numpy as np
+
+from reassess.core.image_names import image_keys
+from reassess.core.labels import LabelSets
+from reassess.core.scores import Scores
+from reassess.errors import DataError
+
+__all__ = ["label_sets"]
+
+
+def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None = None) -> LabelSets:
+    """Label sets of the classes whose score reaches a threshold.
+
+    Parameters
+    ----------
+    scores
+        Scores of (image, class) questions.
+    threshold
+        In [0, 1]; a rated image keeps each class with score >= threshold.
+    original
+        Original labels: an image that was never rated keeps its own. Without, it is left out.
+
+    Returns
+    -------
+    LabelSets of the images of `original`, then the other rated ones.
+
+    Raises
+    ------
+    DataError
+        The threshold is not in [0, 1].
+
+    Examples
+    --------
+    >>> from reassess import Questions
+    >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
+    >>> scores = Scores(questions, np.array([0.9, 0.8, 0.3]))
+    >>> dict(label_sets(scores, 0.8).sets())
+    {'a.png': frozenset({1, 2}), 'b.png': frozenset()}
+
+    Notes
+    -----
+    Source: Beyer et al., arXiv 2006.07159, section 3.2, which uses 0.8.
+    """
+    if not 0 <= threshold <= 1:
+        raise DataError("the threshold is not a probability", allowed="0 to 1", found=threshold)
+    questions = scores.questions
+    kept = scores.values >= threshold
+    image_ids, class_ids = questions.image_ids[kept].astype(np.int64), questions.class_ids[kept]
+    if original is None:
+        return LabelSets.from_pairs(questions.images, image_ids, class_ids)
+    position = {key: row for row, key in enumerate(image_keys(original.images))}
+    images = list(original.images)
+    row_of = np.empty(len(questions.images), np.int64)
+    for i, (name, key) in enumerate(zip(questions.images, image_keys(questions.images), strict=True)):
+        row_of[i] = position.get(key, len(images))
+        if row_of[i] == len(images):
+            images.append(name)
+    unrated = np.ones(len(images), bool)
+    unrated[row_of] = False
+    keeps = unrated[original.image_ids]
+    return LabelSets.from_pairs(
+        images,
+        np.concatenate([row_of[image_ids], original.image_ids[keeps]]),
+        np.concatenate([class_ids, original.indices[keeps]]),
+        original.classes,
+    )

@@ -1,0 +1,216 @@
+"""`reassess aggregate`: from votes to scores."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
+from reassess.aggregation.recipe import REAL
+from reassess.cli.common import Call, call_options
+from reassess.cli.inputs import FILE, max_bytes_option, optional_file
+from reassess.core.items import normal_id
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.core.votes import Votes
+from reassess.data.loading import load_original, load_votes
+from reassess.formats.files import check_output, suffix_of
+from reassess.formats.posteriors import write_posterior
+from reassess.formats.rater_model import write_rater_model
+from reassess.formats.scores import write_scores
+from reassess.formats.tables import TABLE_SUFFIXES
+
+__all__ = ["aggregate"]
+
+_PRESETS = {
+    "imagenet-real": {
+        "votes": "imagenet-real-raters",
+        "golden": "imagenet-real-golden",
+        "rater_golden": "imagenet-real-raters-golden",
+        "original": "imagenet-original",
+    }
+}
+# The options that a method has a use for: any other is an error, so that none is ignored silently.
+_USED = {
+    "imagenet-real": ("golden", "rater_golden", "golden_at_least", "original", "smoothing", "model"),
+    "calibrated": ("truths", "golden", "rater_golden", "golden_at_least", "original", "smoothing", "model"),
+    "em": ("truths", "golden", "golden_at_least", "smoothing", "model"),
+    "mean": (),
+    "majority": (),
+}
+
+
+@click.command()
+@click.argument("votes", required=False, metavar="[VOTES]")
+@click.option("--preset", type=click.Choice(list(_PRESETS)), help="Make scores as a published set was made.")
+@click.option(
+    "--method",
+    type=click.Choice([name for name in _USED if name not in _PRESETS]),
+    help="calibrated: each rater is measured on golden answers; em: Dawid and Skene's EM; mean: of no 0, maybe 0.5, "
+    "yes 1; majority: the share of each answer.  [default: calibrated with --golden, else em]",
+)
+@click.option(
+    "--truths",
+    type=click.Choice(["valid", "answers"]),
+    help="What an item can be: valid or not, or one of the answers.  [default: valid for votes on images and classes]",
+)
+@click.option("--golden", metavar="NAME|FILE", help="The experts' answers; em keeps golden items at their truth.")
+@click.option("--rater-golden", metavar="NAME|FILE", help="The raters' golden answers.  [default: those in VOTES]")
+@click.option("--golden-at-least", type=int, metavar="M", help="So many experts make the truth.  [default: most]")
+@click.option("--original", metavar="NAME|FILE", help="Original labels, which vote as one more rater, or none.")
+@click.option("--smoothing", type=float, metavar="A", help="Added to each count of each matrix.  [default: 1]")
+@click.option("--answers", metavar="A,B,...", help="All answers, in their order.")
+@click.option(
+    "--seed", type=int, metavar="S", expose_value=False, help="Accepted, and without effect: no method draws."
+)
+@max_bytes_option
+@click.option("-o", "--output", type=FILE, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
+@click.option("--model", type=FILE, metavar="OUT", help="Write the raters' matrices and the prior, npz.")
+@call_options
+def aggregate(
+    call: Call,
+    votes: str | None,
+    preset: str | None,
+    method: str | None,
+    answers: str | None,
+    max_bytes: int,
+    output: Path,
+    **given: Any,
+) -> None:
+    """Make scores of votes.
+
+    A score is the probability that a class is valid, or that an answer is right. VOTES is a file or a known source.
+    Votes on images and classes give scores; votes on plain items give a table of item, answer and probability.
+    """
+    if preset and method:
+        raise click.UsageError("Give --preset or --method: a preset has its method.")
+    name = preset or method or ("em" if given["golden"] is None else "calibrated")
+    _refuse_unused(name, given)
+    _check_outputs(output, given["model"], force=call.force)
+    read = _Reader(call, _PRESETS.get(name, {}), answers, max_bytes)
+    cast = read.votes("votes", votes)
+    if cast is None:
+        raise click.UsageError("Give VOTES, or --preset.")
+    result = _METHODS[name](read, cast, given)
+    call.keep_inputs(output, given["model"])
+    _write(output, result, force=call.force)
+    if given["model"] and result.model:
+        write_rater_model(given["model"], result.model, force=call.force)
+    _report(call, name, cast, result, output)
+
+
+def _check_outputs(output: Path, model: Path | None, *, force: bool) -> None:
+    """Refuse, before any work, what cannot be written."""
+    if output == model:
+        raise click.UsageError("-o and --model name one file.")
+    suffix_of(output, (".npz", *TABLE_SUFFIXES), "scores")
+    check_output(output, force=force)
+    if model is not None:
+        suffix_of(model, (".npz",), "a rater model")
+        check_output(model, force=force)
+
+
+class _Reader:
+    """Reads the command's files, each as given or by the preset's default."""
+
+    def __init__(self, call: Call, defaults: dict[str, str], answers: str | None, max_bytes: int) -> None:
+        self._call = call
+        self._defaults = defaults
+        self._answers = None if answers is None else [normal_id(answer) for answer in answers.split(",")]
+        self._max_bytes = max_bytes
+
+    def votes(self, role: str, given: str | None) -> Votes | None:
+        """The votes that play some role, or None if no file does."""
+        source = self._defaults.get(role) if given is None else given
+        if source is None:
+            return None
+        path = self._call.resolve(role.replace("_", "-"), source)
+        return load_votes(path, answers=self._answers, max_bytes=self._max_bytes)
+
+    def original(self, given: str | None) -> LabelSets | None:
+        """The original labels, or None."""
+        path = optional_file(self._call, "original", self._defaults.get("original") if given is None else given, None)
+        return None if path is None else load_original(path)
+
+
+def _refuse_unused(name: str, given: dict[str, Any]) -> None:
+    unused = [option for option, value in given.items() if value is not None and option not in _USED[name]]
+    if unused:
+        raise click.UsageError(f"{name} has no use for --{unused[0].replace('_', '-')}.")
+    if name == "calibrated" and given["golden"] is None:
+        raise click.UsageError("calibrated measures raters on golden answers: give --golden.")
+
+
+def _preset(read: _Reader, votes: Votes, given: dict[str, Any]) -> Aggregation:
+    experts, rater_golden = (read.votes(role, given[role]) for role in ("golden", "rater_golden"))
+    assert experts is not None
+    assert rater_golden is not None
+    changed = {"experts_at_least": given["golden_at_least"], "smoothing": given["smoothing"]}
+    recipe = replace(REAL, **{rule: value for rule, value in changed.items() if value is not None})
+    return by_recipe(votes, experts, rater_golden, read.original(given["original"]), recipe=recipe)
+
+
+def _calibrated(read: _Reader, votes: Votes, given: dict[str, Any]) -> Aggregation:
+    experts = read.votes("golden", given["golden"])
+    assert experts is not None
+    return by_calibration(
+        votes,
+        experts,
+        rater_golden=read.votes("rater_golden", given["rater_golden"]),
+        original=read.original(given["original"]),
+        **_options(votes, given),
+    )
+
+
+def _em(read: _Reader, votes: Votes, given: dict[str, Any]) -> Aggregation:
+    return by_em(votes, experts=read.votes("golden", given["golden"]), **_options(votes, given))
+
+
+def _options(votes: Votes, given: dict[str, Any]) -> dict[str, Any]:
+    truths = given["truths"] or ("valid" if isinstance(votes.items, Questions) else "answers")
+    return {
+        "truths_are_answers": truths == "answers",
+        "at_least": given["golden_at_least"],
+        "smoothing": 1.0 if given["smoothing"] is None else given["smoothing"],
+    }
+
+
+_METHODS: dict[str, Callable[[_Reader, Votes, dict[str, Any]], Aggregation]] = {
+    "imagenet-real": _preset,
+    "calibrated": _calibrated,
+    "em": _em,
+    "mean": lambda _, votes, __: by_mean(votes),
+    "majority": lambda _, votes, __: by_majority(votes),
+}
+
+
+def _write(output: Path, result: Aggregation, *, force: bool) -> None:
+    if isinstance(result.values, Scores):
+        write_scores(output, result.values, force=force)
+    else:
+        write_posterior(output, result.values, force=force)
+
+
+def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Path) -> None:
+    prior = None
+    if result.model is not None:
+        prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
+    counts = {"votes": len(votes), "raters": len(votes.raters), "items": len(votes.items)}
+    facts = {"method": name, "output": str(output), **counts, "prior": prior, **result.facts}
+    if call.json:
+        call.print_document("aggregate", facts)
+        return
+    call.note(f"{output}: {len(result.values):,} items of {len(votes):,} votes by {len(votes.raters):,} raters, {name}")
+    if prior is not None:
+        call.note("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
+    for fact, value in result.facts.items():
+        call.note(f"{fact.replace('_', ' ')}: {_in_words(value)}")
+
+
+def _in_words(value: bool | int | float) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    return f"{value:,.5f}" if isinstance(value, float) else f"{value:,}"

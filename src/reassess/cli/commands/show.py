@@ -1,0 +1,117 @@
+"""`reassess show`: all that is known of one image."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.cli.common import Call, call_options, print_table, say
+from reassess.cli.inputs import FILE, judge_options, load_judges, load_predictions, prediction_options
+from reassess.core.classes import Classes
+from reassess.core.image_names import are_validation_images
+from reassess.core.items import Id
+from reassess.data.loading import load_votes
+from reassess.evaluation.image_sheet import Candidate, Sheet, gather
+
+__all__ = ["show"]
+
+_RATED = ("imagenet-real-scores", "imagenet-real-raters", "imagenet-real-golden")
+
+
+@click.command()
+@click.argument("image")
+@click.option(
+    "--predictions", "files", type=FILE, multiple=True, metavar="FILE...", help="Outputs of one or more models."
+)
+@click.argument("more", nargs=-1, type=FILE, metavar="")
+@judge_options
+@prediction_options
+@call_options
+def show(
+    call: Call,
+    image: str,
+    files: tuple[Path, ...],
+    more: tuple[Path, ...],
+    labels: str | None,
+    original: str | None,
+    scores: str | None,
+    **reading: Any,
+) -> None:
+    """Show all that is known of one image.
+
+    Its original label, its valid classes, the score and every vote for each class that was proposed, what the experts
+    answered, and what each model said. IMAGE is a name such as ILSVRC2012_val_00000001.
+    """
+    if more and not files:
+        raise click.UsageError(f"One image at a time; models' outputs go after --predictions (found {more[0]}).")
+    judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
+    found = [call.find(name) for name in _RATED[1:]] if are_validation_images(judges.labels.images) else [None, None]
+    votes, experts = (None if path is None else load_votes(path) for path in found)
+    known = judges.labels
+    sheet = gather(
+        image,
+        labels=known,
+        original=judges.original,
+        scores=judges.scores,
+        votes=votes,
+        experts=experts,
+        predictions={str(path): load_predictions(call, path, judges, **reading) for path in (*files, *more)},
+    )
+    if call.json:
+        call.print_document("show", sheet.to_json(known.classes))
+    else:
+        _print(sheet, known.classes)
+        if are_validation_images(known.images) and (judges.scores is None or votes is None):
+            call.note("\nThe scores and votes are not here: reassess data fetch " + " ".join(_RATED))
+
+
+def _print(sheet: Sheet, classes: Classes) -> None:
+    say(f"image      {sheet.image}")
+    say(f"original   {'not known' if sheet.original is None else _named(classes, sheet.original)}")
+    say(f"valid      {_valid(sheet, classes)}")
+    say("")
+    if sheet.candidates is None:
+        say("Which classes were proposed is not known: neither scores nor votes are here.")
+    elif sheet.candidates:
+        headings = ["class", "name", "score", "valid", "votes", "raters", "experts"]
+        print_table(headings, [_row(one, sheet, classes) for one in sheet.candidates], text_columns=7)
+    else:
+        say("The image was never rated: no class was proposed for it.")
+    for file, said in sheet.said.items():
+        say(f"\n{file} says: {_said(said, sheet, classes)}")
+
+
+def _valid(sheet: Sheet, classes: Classes) -> str:
+    if sheet.valid is None:
+        return "not known: the label sets do not hold the image"
+    return "; ".join(_named(classes, i) for i in sheet.valid) or "no class"
+
+
+def _said(said: tuple[int, ...] | None, sheet: Sheet, classes: Classes) -> str:
+    if said is None:
+        return "nothing: the file does not hold the image"
+    valid = sheet.valid or ()
+    return "; ".join(_named(classes, i) + (" (valid)" if i in valid else "") for i in said)
+
+
+def _row(one: Candidate, sheet: Sheet, classes: Classes) -> list[str | None]:
+    return [
+        str(one.class_id),
+        classes.label(one.class_id),
+        None if one.score is None else f"{one.score:.4f}",
+        "valid" if one.class_id in (sheet.valid or ()) else "",
+        _tally(one.votes),
+        ", ".join(f"{rater} {answer}" for rater, answer in one.votes),
+        _tally(one.experts),
+    ]
+
+
+def _tally(votes: tuple[tuple[Id, Id], ...]) -> str:
+    counts = Counter(answer for _, answer in votes)
+    return ", ".join(f"{n} {answer}" for answer, n in counts.most_common())
+
+
+def _named(classes: Classes, class_id: int) -> str:
+    label = classes.label(class_id)
+    return label if label == str(class_id) else f"{class_id} {label}"

@@ -1,0 +1,195 @@
+"""What `reassess leaderboard` prints: tables and what they mean, or the results of the JSON document."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from reassess.cli.common import Call, print_table
+from reassess.comparison.placement import Placement
+from reassess.comparison.trends import Trend
+from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.numeric.proportion import Proportion
+from reassess.numeric.ranks import kendall, spearman
+from reassess.numeric.regression import Estimate
+from reassess.text import counted
+
+__all__ = ["Level", "print_leaderboard", "to_json"]
+
+_SMALL = 0.0001  # a smaller p-value is not told in figures
+_NO_LEVEL = "the original labels, or the re-assessed ones, are not at hand"
+
+
+@dataclass(frozen=True)
+class Level:
+    """ReaL accuracy of the original labels themselves, in percent, and what it was counted from, if it was."""
+
+    percent: float
+    counted: Proportion | None = None
+
+    def above(self, board: Leaderboard) -> int:
+        """Number of rows that are better."""
+        return int((board.real > self.percent).sum())
+
+    def to_json(self, board: Leaderboard) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        part = self.counted
+        return {
+            "real": self.percent,
+            "hits": None if part is None else part.hits,
+            "n": None if part is None else part.n,
+            "above": self.above(board),
+        }
+
+
+def to_json(found: Trend, placements: Sequence[Placement], level: Level | None) -> dict[str, Any]:
+    """The results of the JSON document."""
+    board = found.board
+    ranks = zip(board.real_ranks.tolist(), board.original_ranks.tolist(), strict=True)
+    rows = [
+        entry.to_json() | {"real_rank": real, "original_rank": original}
+        for entry, (real, original) in zip(board.entries, ranks, strict=True)
+    ]
+    return {
+        "unit": "percent",
+        "rows": [rows[row] for row in board.best_first],
+        "models": board.models,
+        "left_out": board.left_out,
+        "kendall": kendall(board.original, board.real),
+        "spearman": spearman(board.original, board.real),
+        **found.to_json(),
+        "level": None if level is None else level.to_json(board),
+        **({"level_reason": _NO_LEVEL} if level is None else {}),
+        "place": [placement.to_json() for placement in placements],
+    }
+
+
+def print_leaderboard(call: Call, found: Trend, placements: Sequence[Placement], level: Level | None, top: int) -> None:
+    """Print the best rows, the slopes, how the two orders differ, and where models stand."""
+    board = found.board
+    _print_rows(board, board.best_first[:top])
+    lines = [
+        [line, f"{line.rows:,}", f"{line.models:,}", *_cells(line.slope)] for line in (found.overall, *found.lines)
+    ]
+    click.echo()
+    print_table(["original accuracy, %", "rows", "models", "slope of ReaL", "95 %"], lines)
+    changes = list(_changes(found))
+    if changes:
+        click.echo()
+        print_table(["change of the slope", "by", "95 %", "p"], changes)
+    click.echo()
+    print_table(["the two orders", ""], _orders(board, level), text_columns=2)
+    if placements:
+        click.echo()
+        headings = ["where", "ReaL %", "rank", "original %", "rank", "expected ReaL %", "95 %", "above it"]
+        print_table(headings, map(_placement, placements))
+    for placement in placements:
+        click.echo()
+        _print_neighbours(placement)
+    for line in _footnotes(found, placements, level):
+        call.note(line)
+
+
+def _print_rows(board: Leaderboard, rows: Sequence[int]) -> None:
+    places = zip(rows, board.real_ranks[rows].tolist(), board.original_ranks[rows].tolist(), strict=True)
+    print_table(
+        ["model", "image size", "parameters, M", "ReaL %", "rank", "original %", "rank"],
+        [[*_entry(board.entries[row], real_rank), f"{original_rank:,}"] for row, real_rank, original_rank in places],
+    )
+
+
+def _entry(entry: Entry, real_rank: int) -> list[object]:
+    millions = None if entry.parameters is None else f"{entry.parameters:,.1f}"
+    return [entry.model, entry.image_size, millions, f"{entry.real:.2f}", f"{real_rank:,}", f"{entry.original:.2f}"]
+
+
+def _cells(estimate: Estimate | None) -> list[str | None]:
+    if estimate is None:
+        return [None, None]
+    return [f"{estimate.value:.4f}", "{:.4f} to {:.4f}".format(*estimate.interval)]
+
+
+def _changes(found: Trend) -> Iterator[list[str | None]]:
+    named = [(f"{after} %, less {before} %", change) for before, after, change in found.changes]
+    if found.bend is not None:
+        named.append(("per % of original accuracy, in all bands", found.bend))
+    for name, change in named:
+        p = f"below {_SMALL}" if change.p_value < _SMALL else f"{change.p_value:.4f}"
+        yield [name, *_cells(change), p]
+
+
+def _orders(board: Leaderboard, level: Level | None) -> Iterator[list[str | None]]:
+    for name, correlation in {"Kendall's tau": kendall, "Spearman's rho": spearman}.items():
+        value = correlation(board.original, board.real)
+        yield [name, None if value is None else f"{value:.3f}"]
+    rises = board.rises
+    for name, row in {"highest rise": _furthest(board, rises), "deepest fall": _furthest(board, -rises)}.items():
+        if row is not None:
+            places = f"rank {board.original_ranks[row]:,} to {board.real_ranks[row]:,}"
+            yield [f"{name} by ReaL", f"{board.entries[row]}, {places}"]
+    if level is not None:
+        above = f"{level.above(board):,} of {len(board):,}"
+        yield [f"rows above the original labels' own {level.percent:.2f} %", above]
+
+
+def _furthest(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
+    """The row that moves furthest, of equals the best; None if none moves."""
+    row = max(board.best_first, key=lambda row: int(moves[row]))
+    return row if moves[row] > 0 else None
+
+
+def _placement(placement: Placement) -> list[str | None]:
+    entry, expected = placement.entry, placement.expected
+    of = f"of {placement.of:,}"
+    cells = [f"{entry.real:.2f}", f"{placement.real_rank:,} {of}", f"{entry.original:.2f}"]
+    cells.append(f"{placement.original_rank:,} {of}")
+    if expected is None:
+        return [str(entry), *cells, None, None, None]
+    interval = f"{expected.low:.2f} to {expected.high:.2f}"
+    return [str(entry), *cells, f"{expected.real:.2f}", interval, f"{expected.residual:+.2f}"]
+
+
+def _print_neighbours(placement: Placement) -> None:
+    entry = placement.entry
+    rows = [
+        [str(one), f"{one.real:.3f}", f"{one.real - entry.real:+.3f}", f"{one.original:.3f}"]
+        for one in (*placement.better, entry, *placement.others)
+    ]
+    print_table([f"next to {entry}", "ReaL %", "difference", "original %"], rows)
+
+
+def _footnotes(found: Trend, placements: Sequence[Placement], level: Level | None) -> Iterator[str]:
+    board = found.board
+    yield f"{counted(len(board), 'row')} of {counted(board.models, 'model')}"
+    for reason, count in board.left_out.items():
+        yield f"left out: {count:,} {reason}"
+    yield "95 % of a slope: over models, all rows of a model together; relatives count as independent models"
+    for line in (found.overall, *found.lines):
+        if line.fit is None:
+            yield f"no slope, {line}: too few models"
+    if level is None:
+        yield f"no level of the original labels: {_NO_LEVEL} (--level PERCENT)"
+    elif level.counted is not None:
+        part = level.counted
+        yield f"the original labels' own: {part.hits:,} of {part.n:,}, imagenet-original by imagenet-real"
+    there = set(map(str, board.entries))
+    for placement in placements:
+        if str(placement.entry) in there:
+            yield f"{placement.entry}: the leaderboard holds a row of that name, which counts as another model"
+        yield from _judged(placement)
+
+
+def _judged(placement: Placement) -> Iterator[str]:
+    entry, expected = placement.entry, placement.expected
+    if expected is None:
+        yield f"{entry}: nothing is expected: too few models for a line"
+        return
+    yield (
+        f"{entry}: expected by the line of the {expected.rows:,} rows nearest in original accuracy; "
+        f"measured from it, this one lies above {100 * expected.share_below:.0f} % of them"
+    )
+    if expected.extrapolated:
+        yield f"{entry}: no row has an original accuracy like this one: the line is drawn out to it"

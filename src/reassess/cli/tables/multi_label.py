@@ -1,0 +1,52 @@
+"""What `reassess evaluate` prints of multi-label accuracy."""
+
+from collections.abc import Iterator
+
+from reassess.cli.common import Call, percent, percents, print_table
+from reassess.core.classes import Classes
+from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy
+
+__all__ = ["print_multi_label"]
+
+
+def print_multi_label(call: Call, reviewed: dict[str, MultiLabelAccuracy], classes: Classes, *, by_class: bool) -> None:
+    """Print each model's multi-label accuracy, by file and, if asked, by class, and what it means."""
+    counts = ["valid", "unclear", "wrong", "unreviewed"]
+    headings = ["multi-label", *counts, "strict %", "95 %", "over classes %", "lenient %", "95 %", "over classes %"]
+    print_table(headings, [_row(file, part, counts) for file, part in reviewed.items()])
+    for file, part in reviewed.items():
+        if by_class and part.by_class is not None:
+            _print_by_class(file, part, classes)
+    for line in _footnotes(reviewed):
+        call.note(line)
+
+
+def _row(file: str, part: MultiLabelAccuracy, counts: list[str]) -> list[str | None]:
+    cells: list[str | None] = [file, *(f"{getattr(part, name):,}" for name in counts)]
+    for of_images, of_classes in ((part.accuracy, part.class_accuracy), (part.lenient, part.class_lenient)):
+        cells += [percent(of_images.value), percents(of_images.interval), percent(of_classes)]
+    return cells
+
+
+def _print_by_class(file: str, part: MultiLabelAccuracy, classes: Classes) -> None:
+    rows = [
+        [
+            *(entry[name] for name in ("class", "name", "images", "valid", "unclear")),
+            percent(entry["unclear_left_out"]),
+            percent(entry["unclear_is_right"]),
+        ]
+        for entry in part.classes_to_json(classes)
+    ]
+    headings = ["original label", "name", "images", "valid", "unclear", "strict %", "lenient %"]
+    print_table(headings, rows, title=file, text_columns=2)
+
+
+def _footnotes(reviewed: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
+    yield "strict: images of which the first class is unclear are left out; lenient: it is right; unreviewed is wrong"
+    for file, part in reviewed.items():
+        counts = (
+            f"{part.problematic:,} problematic, {part.empty:,} without a valid class, {part.unknown:,} not reviewed"
+        )
+        yield f"{file}: multi-label: left out: {counts}"
+    for reason in dict.fromkeys(part.reason for part in reviewed.values() if part.reason is not None):
+        yield f"no mean over classes: {reason}"

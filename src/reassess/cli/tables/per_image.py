@@ -1,0 +1,83 @@
+"""What happened to each image, as a table."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.labels import LabelSets
+from reassess.core.multi_labels import MultiLabels
+from reassess.core.scores import Scores
+from reassess.evaluation.mistakes import KINDS, mistake_kinds, validity
+from reassess.evaluation.multi_label_accuracy import VERDICTS, verdicts
+from reassess.evaluation.outcomes import LABELLED, STATES, Outcomes
+from reassess.formats.tables import write_table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["write_outcomes"]
+
+
+def write_outcomes(
+    path: Path,
+    each: Mapping[str, Outcomes],
+    labels: LabelSets,
+    scores: Scores | None,
+    experts: Scores | None,
+    reviewed: MultiLabels | None = None,
+    *,
+    force: bool = False,
+) -> None:
+    """Write a row for each model and image.
+
+    Columns: file, image, state (labelled, empty, unlabelled, unknown), labels (how many classes are valid), top1 (class
+    id), correct (top-1 is valid; null unless the state is labelled), rank (of the best valid class, from 1; null where
+    it comes after all that are known), valid_found (of n valid classes, how many are among the first n), original_rank
+    (of the original label, as rank); from scores, else null: score (P(top-1 is valid)), mistake (what is known of a
+    wrong top-1, one of `reassess.evaluation.KINDS`). With reviewed label sets also verdict: what reviewers said of the
+    top-1, or why the image is left out, one of `reassess.evaluation.VERDICTS`.
+    """
+    import polars as pl
+
+    tables = []
+    for file, found in each.items():
+        labelled = found.state == LABELLED
+        sizes = np.append(labels.sizes, -1)[found.label_rows]
+        kinds = np.full(len(found), -1) if scores is None else mistake_kinds(found, scores, experts)
+        valid = np.full(len(found), np.nan) if scores is None else validity(found, scores)[0]
+        tables.append(
+            pl.DataFrame(
+                {
+                    "file": pl.repeat(file, len(found), eager=True),
+                    "image": list(found.images),
+                    "state": [STATES[state] for state in found.state.tolist()],
+                    "labels": _nullable(sizes),
+                    "top1": _nullable(found.top1),
+                    "correct": pl.Series(found.rank == 0).set(pl.Series(~labelled), None),
+                    "rank": _known_rank(found.rank, found.depth),
+                    "valid_found": _nullable(found.overlap),
+                    "original_rank": _known_rank(found.original_rank, found.depth),
+                    "score": pl.Series(valid).fill_nan(None),
+                    "mistake": pl.Series([*KINDS, None], dtype=pl.String).gather(kinds),
+                }
+            )
+        )
+        if reviewed is not None:
+            verdict = pl.Series(VERDICTS).gather(verdicts(found, reviewed))
+            tables[-1] = tables[-1].with_columns(verdict=verdict)
+    write_table(path, pl.concat(tables), force=force)
+
+
+def _known_rank(ranks: npt.NDArray[np.int32], depth: int) -> "pl.Series":
+    """Ranks from 1, null where the class is not among the first `depth` that are known."""
+    return _nullable(np.where((ranks >= 0) & (ranks < depth), ranks + 1, -1))
+
+
+def _nullable(values: npt.NDArray[np.integer]) -> "pl.Series":
+    """A column in which -1 stands for nothing."""
+    import polars as pl
+
+    return pl.Series(values).set(pl.Series(values < 0), None)

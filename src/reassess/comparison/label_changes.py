@@ -1,0 +1,150 @@
+"""What changed between two label sets."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import Classes
+from reassess.core.image_names import join
+from reassess.core.labels import LabelSets
+
+__all__ = ["LabelDiff", "label_diff"]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelDiff:
+    """What changed from a first label set to a second, on the images that both hold.
+
+    Parameters
+    ----------
+    images
+        Number of images that both hold.
+    both
+        Number of labels that both hold.
+    added, removed
+        The labels of the second that the first lacks, and the reverse: label sets of the images whose set changed.
+    only_first, only_second
+        The images that one of the two does not hold: there they were never rated.
+    emptied, filled
+        Number of images whose set became empty, or is no longer empty.
+
+    Examples
+    --------
+    >>> before = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[1, 2], [3], []])
+    >>> diff = label_diff(before, LabelSets.from_lists(["a.png", "b.png", "d.png"], [[2, 4], [3], [5]]))
+    >>> diff
+    LabelDiff(2 images, 1 changed, 1 labels added, 1 removed)
+    >>> diff.only_first, diff.only_second
+    (('c.png',), ('d.png',))
+    """
+
+    images: int
+    both: int
+    added: LabelSets
+    removed: LabelSets
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+    emptied: int
+    filled: int
+
+    def __repr__(self) -> str:
+        return (
+            f"LabelDiff({self.images:,} images, {len(self.added):,} changed, {self.added.indices.size:,} labels added, "
+            f"{self.removed.indices.size:,} removed)"
+        )
+
+    @property
+    def jaccard(self) -> float | None:
+        """Labels in both over labels in either, in [0, 1]; None where there are none."""
+        either = self.both + self.added.indices.size + self.removed.indices.size
+        return self.both / either if either else None
+
+    def by_class(self) -> dict[int, tuple[int, int]]:
+        """How many labels of each class were added and removed; the classes with most changes first, none without."""
+        size = int(max(self.added.indices.max(initial=-1), self.removed.indices.max(initial=-1))) + 1
+        added, removed = (np.bincount(part.indices, minlength=size) for part in (self.added, self.removed))
+        changes = added + removed
+        order = np.argsort(-changes, kind="stable")[: np.count_nonzero(changes)].tolist()
+        return {class_id: (int(added[class_id]), int(removed[class_id])) for class_id in order}
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        return {
+            "images": self.images,
+            "changed": len(self.added),
+            "only_first": len(self.only_first),
+            "only_second": len(self.only_second),
+            "emptied": self.emptied,
+            "filled": self.filled,
+            "labels": {
+                "both": self.both,
+                "added": self.added.indices.size,
+                "removed": self.removed.indices.size,
+                "jaccard": self.jaccard,
+            },
+            "by_class": [
+                {"class": i, "name": self.added.classes.label(i), "added": added, "removed": removed}
+                for i, (added, removed) in self.by_class().items()
+            ],
+            "by_image": list(self._by_image()),
+        }
+
+    def _by_image(self) -> Iterator[dict[str, Any]]:
+        for name in self.added.images:
+            yield {"image": name, "added": list(self.added[name] or ()), "removed": list(self.removed[name] or ())}
+
+
+def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
+    """What changed from one label set to another.
+
+    Parameters
+    ----------
+    first, second
+        Label sets; images are joined by name, and classes by wnid or name where both have them, else by id.
+
+    Raises
+    ------
+    DataError
+        A class of one is not in the other's list of classes.
+    """
+    first, second = _in_one_list(first, second)
+    rows = join(second.images, first.images, where="the second label set", known_where="the first label set")
+    shared = rows >= 0
+    old_keys, new_keys = _keys(np.arange(len(first)), first), _keys(rows, second)
+    old_keys = old_keys[np.isin(old_keys >> 32, rows[shared])]
+    new_keys = new_keys[new_keys >= 0]
+    added, removed = np.setdiff1d(new_keys, old_keys), np.setdiff1d(old_keys, new_keys)
+    changed = np.union1d(added >> 32, removed >> 32)
+    sizes = np.zeros((2, len(first)), np.int64)
+    sizes[:, rows[shared]] = first.sizes[rows[shared]], second.sizes[shared]
+    gone = np.setdiff1d(np.arange(len(first)), rows[shared]).tolist()
+    return LabelDiff(
+        int(np.count_nonzero(shared)),
+        old_keys.size - removed.size,
+        _changes(first, changed, added),
+        _changes(first, changed, removed),
+        tuple(first.images[row] for row in gone),
+        tuple(second.images[row] for row in np.flatnonzero(~shared).tolist()),
+        int(np.count_nonzero((sizes[0] > 0) & (sizes[1] == 0))),
+        int(np.count_nonzero((sizes[0] == 0) & (sizes[1] > 0))),
+    )
+
+
+def _in_one_list(first: LabelSets, second: LabelSets) -> tuple[LabelSets, LabelSets]:
+    """Both in one list of classes: the first one's, unless only the second knows what its classes are called."""
+    named = first.classes if first.classes != Classes() else second.classes
+    return first.in_classes(named), second.in_classes(named)
+
+
+def _keys(rows: npt.NDArray[np.int64], labels: LabelSets) -> npt.NDArray[np.int64]:
+    """One number a label: its image's row and its class; negative for a row of -1."""
+    return (rows[labels.image_ids] << 32) | labels.indices
+
+
+def _changes(first: LabelSets, changed: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]) -> LabelSets:
+    """Label sets of the changed images, of labels given by their keys."""
+    images = [first.images[row] for row in changed.tolist()]
+    return LabelSets.from_pairs(images, np.searchsorted(changed, keys >> 32), keys & 0xFFFFFFFF, first.classes)

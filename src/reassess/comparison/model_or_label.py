@@ -1,0 +1,204 @@
+"""Model or label: where a model disagrees with the original label, whose class did the raters find more valid?
+
+Scores may count the original label itself as a voter, as ReaL's do on animals. So the question is also put to scores
+that were made from the raters alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.comparison.panel import Panel
+from reassess.core.image_names import Match, are_validation_images, join
+from reassess.core.imagenet import ANIMALS
+from reassess.core.labels import LabelSets
+from reassess.core.scores import Scores
+from reassess.numeric.proportion import Proportion
+
+__all__ = ["Disagreements", "Preference", "Verdicts", "preferences"]
+
+_Ints = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """On how many images the model's class has the higher score, both the same, or the original label the higher."""
+
+    model: int
+    tied: int
+    label: int
+
+    @property
+    def preferred(self) -> Proportion:
+        """The model's class has the higher score, of all images on which the two were compared."""
+        return Proportion(self.model, self.model + self.tied + self.label)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        low, high = self.preferred.interval or (None, None)
+        counts = {"rated": self.preferred.n, "preferred": self.model, "tied": self.tied, "label": self.label}
+        return counts | {"low": low, "high": high}
+
+
+@dataclass(frozen=True)
+class Disagreements:
+    """Images on which a model's first class is not the original label.
+
+    Parameters
+    ----------
+    images
+        Their number.
+    unrated_images
+        Of them, images that were never rated.
+    by_scores
+        Verdicts of the scores, on the images for which the model's class was rated.
+    by_raters
+        Verdicts of the raters alone, on the images for which they rated the model's class; None without their scores.
+    """
+
+    images: int
+    unrated_images: int
+    by_scores: Verdicts
+    by_raters: Verdicts | None
+
+    @property
+    def coverage(self) -> Proportion:
+        """Images for which the model's class was rated, of all on which it disagrees."""
+        return Proportion(self.by_scores.preferred.n, self.images)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        return {
+            "disagreements": self.images,
+            **self.by_scores.to_json(),
+            "unrated_images": self.unrated_images,
+            "raters_only": None if self.by_raters is None else self.by_raters.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Preference:
+    """Whose class is preferred, one model's or that of the original labels.
+
+    Parameters
+    ----------
+    model
+        Name of the model.
+    total
+        All images on which they disagree.
+    by_group
+        The same by group of the original label: of ImageNet, animals and others; else empty.
+
+    Examples
+    --------
+    >>> ten = Disagreements(10, 3, Verdicts(3, 1, 2), Verdicts(2, 1, 3))
+    >>> print(Preference("one", ten))
+    one: 10 disagreements with the original labels, 6 of them rated: 50.0 % for the model [18.8, 81.2], 33.3 % for the
+    label; raters alone: 33.3 % for the model [9.7, 70.0], 50.0 % for the label
+    """
+
+    model: str
+    total: Disagreements
+    by_group: Mapping[str, Disagreements] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        rated, total = self.total.by_scores.preferred.n, self.total.images
+        text = f"{self.model}: {total:,} disagreements with the original labels, {rated:,} of them rated"
+        alone = "" if self.total.by_raters is None else _in_words("; raters alone: ", self.total.by_raters)
+        return text + _in_words(": ", self.total.by_scores) + alone
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold; what is null has its reason beside it."""
+        document = {"file": self.model, **self.total.to_json(), "interval": "95 %, Wilson, over images"}
+        if self.total.by_raters is None:
+            document["raters_only_reason"] = "no scores from the raters alone are at hand"
+        return document | {"by_group": {name: part.to_json() for name, part in self.by_group.items()}}
+
+
+def preferences(
+    panel: Panel, original: LabelSets, scores: Scores, raters: Scores | None = None
+) -> tuple[Preference, ...]:
+    """For each model, whose class is preferred where it disagrees with the original label.
+
+    The model's class must have been rated. If the original label was not, it counts as if its score were 0.
+
+    Parameters
+    ----------
+    panel
+        The models; the images that have an original label count.
+    original
+        The original labels with which the panel was made.
+    scores
+        P(class valid) of each rated (image, class).
+    raters
+        The same from the raters alone: `reassess.aggregation.recipe.real_scores` without original labels.
+
+    Returns
+    -------
+    tuple of Preference, in the order of the models.
+
+    Examples
+    --------
+    >>> from reassess import Questions
+    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [1], [1]])
+    >>> original = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [1]])
+    >>> panel = Panel.from_predictions({"one": np.array([2, 0, 2])}, labels, original=original)
+    >>> rated = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([0, 2, 1]))
+    >>> preferences(panel, original, Scores(rated, np.array([0.8, 0.9, 1.0])))[0].total
+    Disagreements(images=3, unrated_images=1, by_scores=Verdicts(model=1, tied=0, label=0), by_raters=None)
+
+    Notes
+    -----
+    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 1.
+    """
+    known = np.flatnonzero(panel.original_known)
+    own = original.indices[original.indptr[panel.original_rows[known]]]
+    images = [panel.images[image] for image in known.tolist()]
+    judge = _Judge.of(scores, images, own, panel.match)
+    alone = None if raters is None else _Judge.of(raters, images, own, panel.match)
+    groups = {"animals": own < ANIMALS, "others": own >= ANIMALS} if are_validation_images(panel.images) else {}
+
+    def found(top1: _Ints, among: npt.NDArray[np.bool_]) -> Disagreements:
+        images = np.flatnonzero(among & (top1 != own))
+        by_raters = None if alone is None else alone.verdicts(images, top1[images])
+        unrated = int(np.count_nonzero(judge.rows[images] < 0))
+        return Disagreements(images.size, unrated, judge.verdicts(images, top1[images]), by_raters)
+
+    everywhere = np.ones(known.size, bool)
+    return tuple(
+        Preference(model, found(top1, everywhere), {name: found(top1, group) for name, group in groups.items()})
+        for model, top1 in zip(panel.models, panel.top1[:, known], strict=True)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Judge:
+    """Scores, where each of some images stands among them, -1 if not at all, and the score of its original label."""
+
+    scores: Scores
+    rows: npt.NDArray[np.int64]
+    of_label: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, scores: Scores, images: Sequence[str], labels: _Ints, match: Match) -> "_Judge":
+        rows = join(images, scores.questions.images, match=match, known_where="the scores")
+        return cls(scores, rows, np.nan_to_num(scores.at(rows, labels)))
+
+    def verdicts(self, images: npt.NDArray[np.int64], said: _Ints) -> Verdicts:
+        """Compare the classes that were said of some images, where they were rated, with the original labels."""
+        of_model, of_label = self.scores.at(self.rows[images], said), self.of_label[images]
+        counts = (np.count_nonzero(part) for part in (of_model > of_label, of_model == of_label, of_model < of_label))
+        return Verdicts(*map(int, counts))
+
+
+def _in_words(start: str, verdicts: Verdicts) -> str:
+    """Shares for the model and for the label; nothing where no image was rated."""
+    preferred = verdicts.preferred
+    if preferred.value is None or preferred.interval is None:
+        return ""
+    low, high = (f"{100 * bound:.1f}" for bound in preferred.interval)
+    share = f"{start}{100 * preferred.value:.1f} % for the model [{low}, {high}]"
+    return f"{share}, {100 * verdicts.label / preferred.n:.1f} % for the label"

@@ -1,0 +1,286 @@
+"""Several models on the same images: what each of them said, and whether it was right."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import MOST_CLASSES
+from reassess.core.image_names import Match, image_keys, join
+from reassess.core.items import unique_ids
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.errors import DataError
+from reassess.evaluation.class_ranks import top1_hits
+from reassess.evaluation.measure import examine
+from reassess.evaluation.outcomes import LABELLED, Outcomes
+from reassess.numeric.arrays import freeze
+from reassess.text import some
+
+__all__ = ["Panel", "panel"]
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """What several models said of the same images. Symbols: M models, N images.
+
+    Parameters
+    ----------
+    models
+        Name of each model, each once.
+    images
+        Name of each image, as the first model spells it.
+    top1
+        int32, shape (M, N): class id that each model puts first.
+    valid
+        bool, shape (M, N): whether that class is in the image's label set; False where the set is empty or unknown.
+    scored
+        bool, shape (N,): whether the image has a label set that is not empty: the n of ReaL accuracy.
+    original_hit
+        bool, shape (M, N): whether that class is the original label; False where that is not known.
+    label_rows, original_rows
+        int64, shape (N,): position of the image in the label sets and in the original labels; -1 where it is not there.
+    left_out
+        How many images of each model are not here, because another model has not seen them.
+    match
+        How images are joined with other files.
+
+    Raises
+    ------
+    DataError
+        There is no model, or a model is named twice.
+
+    Examples
+    --------
+    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
+    >>> Panel.from_predictions({"one": np.array([2, 0, 0]), "two": np.array([1, 1, 1])}, labels)
+    Panel(2 models, 3 images, 2 scored)
+    """
+
+    models: tuple[str, ...]
+    images: tuple[str, ...]
+    top1: npt.NDArray[np.int32]
+    valid: npt.NDArray[np.bool_]
+    scored: npt.NDArray[np.bool_]
+    original_hit: npt.NDArray[np.bool_]
+    label_rows: npt.NDArray[np.int64]
+    original_rows: npt.NDArray[np.int64]
+    left_out: tuple[int, ...]
+    match: Match = "path"
+
+    def __post_init__(self) -> None:
+        _check_models(self.models)
+        arrays = ("top1", "valid", "scored", "original_hit", "label_rows", "original_rows")
+        freeze(self, *arrays)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        predictions: Mapping[str, Predictions | npt.NDArray[Any]],
+        labels: LabelSets,
+        *,
+        original: LabelSets | None = None,
+        match: Match = "path",
+        ignore_unknown: bool = False,
+    ) -> "Panel":
+        """The models on the images that all of them have seen.
+
+        Parameters
+        ----------
+        predictions
+            What each model said, by the model's name.
+        labels, original, match, ignore_unknown
+            As for `reassess.evaluate`.
+
+        Raises
+        ------
+        DataError
+            As for `reassess.evaluate`; no image is common to all models.
+        """
+        options: dict[str, Any] = {"original": original, "match": match, "ignore_unknown": ignore_unknown}
+        return panel((name, examine(said, labels, **options)) for name, said in predictions.items())
+
+    @classmethod
+    def from_ids(
+        cls,
+        models: Sequence[str],
+        top1: npt.NDArray[np.integer],
+        labels: LabelSets,
+        *,
+        original: LabelSets | None = None,
+    ) -> "Panel":
+        """Many models whose first class of every image of the label sets is known, in the order of the label sets.
+
+        Parameters
+        ----------
+        models
+            Name of each model.
+        top1
+            Integers, shape (M, N): class ids.
+        labels, original
+            The label sets of the N images, and their original labels.
+
+        Raises
+        ------
+        DataError
+            `top1` has not one row a model and one column an image, or holds an id of no class.
+
+        Examples
+        --------
+        >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[0, 2], [1]])
+        >>> Panel.from_ids(["one", "two"], np.array([[2, 0], [1, 1]]), labels).valid
+        array([[ True, False],
+               [False,  True]])
+        """
+        _check_ids(models, top1, labels)
+        label_rows = _in_order_of_keys(labels.images)
+        ids = top1.astype(np.int32, copy=False)
+        if (np.diff(label_rows) < 0).any():
+            ids = ids[:, label_rows]
+        images = tuple(labels.images[row] for row in label_rows.tolist())
+        original_rows, original_hit = np.full(len(labels), -1), np.zeros(ids.shape, bool)
+        if original is not None:
+            original = original.in_classes(labels.classes)
+            original_rows = join(images, original.images, known_where="the original labels")
+            original_hit = _hits(ids, original, original_rows)
+        return cls(
+            models=tuple(models),
+            images=images,
+            top1=ids,
+            valid=_hits(ids, labels, label_rows),
+            scored=labels.sizes[label_rows] > 0,
+            original_hit=original_hit,
+            label_rows=label_rows,
+            original_rows=original_rows,
+            left_out=(0,) * len(models),
+        )
+
+    @property
+    def original_known(self) -> npt.NDArray[np.bool_]:
+        """Whether the image has an original label: the n of original accuracy; bool, shape (N,)."""
+        return self.original_rows >= 0
+
+    def __repr__(self) -> str:
+        scored = int(np.count_nonzero(self.scored))
+        return f"Panel({len(self.models):,} models, {len(self.images):,} images, {scored:,} scored)"
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One model, its images in the order of the first model's; where it has not seen one, `seen` is False."""
+
+    model: str
+    images: str
+    count: int
+    seen: npt.NDArray[np.bool_]
+    top1: npt.NDArray[np.int32]
+    valid: npt.NDArray[np.bool_]
+    original_hit: npt.NDArray[np.bool_]
+
+
+def panel(outcomes: Mapping[str, Outcomes] | Iterable[tuple[str, Outcomes]]) -> Panel:
+    """Put several models on the images that all of them have seen.
+
+    Parameters
+    ----------
+    outcomes
+        What happened to each image, by the model's name, as `reassess.evaluation.examine` found it, judged by the same
+        labels. Of (name, outcomes) pairs one is held at a time.
+
+    Returns
+    -------
+    Panel
+        Images in the order of their keys, whatever the order of a model's rows.
+
+    Raises
+    ------
+    DataError
+        No image is common to all models; the models were judged by different labels.
+    """
+    columns: list[_Column] = []
+    first: Outcomes | None = None
+    for name, found in outcomes.items() if isinstance(outcomes, Mapping) else outcomes:
+        first = found if first is None else first
+        columns.append(_column(name, found, first))
+    models = tuple(column.model for column in columns)
+    _check_models(models)
+    assert first is not None
+    common = np.flatnonzero(np.logical_and.reduce([column.seen for column in columns]))
+    if not common.size:
+        _refuse_nothing_in_common(columns)
+    rows = common[_in_order_of_keys([first.images[row] for row in common.tolist()], first.match)]
+    return Panel(
+        models=models,
+        images=tuple(first.images[row] for row in rows.tolist()),
+        top1=np.stack([column.top1[rows] for column in columns]),
+        valid=np.stack([column.valid[rows] for column in columns]),
+        scored=(first.state == LABELLED)[rows],
+        original_hit=np.stack([column.original_hit[rows] for column in columns]),
+        label_rows=first.label_rows[rows],
+        original_rows=first.original_rows[rows],
+        left_out=tuple(column.count - rows.size for column in columns),
+        match=first.match,
+    )
+
+
+def _check_models(models: tuple[str, ...]) -> None:
+    if not models:
+        raise DataError("there is no model", mend="give the predictions of at least one")
+    unique_ids(models, "a model")
+
+
+def _check_ids(models: Sequence[str], top1: npt.NDArray[np.integer], labels: LabelSets) -> None:
+    shape = len(models), len(labels)
+    if top1.shape != shape or top1.dtype.kind not in "iu":
+        found = f"{top1.dtype} of shape {top1.shape}"
+        raise DataError("not one class id a model and image", allowed=f"integers of shape {shape}", found=found)
+    largest = (labels.classes.count or MOST_CLASSES) - 1
+    if top1.size and not 0 <= top1.min() <= top1.max() <= largest:
+        model, image = np.argwhere((top1 < 0) | (top1 > largest))[0].tolist()
+        where = f"model {models[model]}, image {labels.images[image]}"
+        raise DataError("class id out of range", where=where, allowed=f"0 to {largest}", found=top1[model, image])
+
+
+def _refuse_nothing_in_common(columns: list[_Column]) -> None:
+    most = 5
+    lines = [f"{column.model}: {column.images}" for column in columns[:most]]
+    more = [f"and {len(columns) - most:,} more models"] if len(columns) > most else []
+    raise DataError(
+        "the models have no image in common",
+        found="\n".join(lines + more),
+        mend="name the images alike, or join by another part of the name (--match name or --match stem)",
+    )
+
+
+def _column(name: str, found: Outcomes, first: Outcomes) -> _Column:
+    rows = join(first.images, found.images, match=found.match, where="the first model", known_where=name)
+    seen = rows >= 0
+    for ours, theirs in ((first.label_rows, found.label_rows), (first.original_rows, found.original_rows)):
+        if (ours[seen] != theirs[rows[seen]]).any():
+            raise DataError("the models were judged by different labels", where=name, mend="judge all by the same")
+    # A row of -1 takes what is appended.
+    return _Column(
+        model=name,
+        images=f"{len(found):,} images" + (f", such as {some(found.images, most=2)}" if len(found) else ""),
+        count=len(found),
+        seen=seen,
+        top1=np.append(found.top1, np.int32(-1))[rows],
+        valid=np.append(found.rank == 0, False)[rows],
+        original_hit=np.append(found.original_rank == 0, False)[rows],
+    )
+
+
+def _in_order_of_keys(images: Sequence[str], match: Match = "path") -> npt.NDArray[np.int64]:
+    """The positions of the images, in the order of what identifies them."""
+    return np.array(sorted(range(len(images)), key=image_keys(images, match).__getitem__), np.int64)
+
+
+def _hits(top1: npt.NDArray[np.int32], labels: LabelSets, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Whether each first class is among the classes of the image's row; nowhere where that is -1."""
+    there = np.flatnonzero(rows >= 0)
+    targets, sizes = labels.of_rows(rows[there])
+    counts = np.zeros(rows.size, np.int64)
+    counts[there] = sizes
+    return top1_hits(top1, np.concatenate([[0], np.cumsum(counts)]), targets)

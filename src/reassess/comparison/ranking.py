@@ -1,0 +1,218 @@
+"""Many models in order of their ReaL accuracy: how sure each rank is, and which gaps by original labels are none."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.comparison.pairs import Comparison, compare
+from reassess.comparison.panel import Panel
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze
+from reassess.numeric.bootstrap import apart, check_replicates, common_hits, percentile_bounds, resampled_hits
+from reassess.numeric.mcnemar import holm
+from reassess.numeric.proportion import Proportion
+from reassess.numeric.ranks import ranks
+
+__all__ = ["Gaps", "Ranking", "rank_models"]
+
+_Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Gaps:
+    """Pairs of models that original labels tell apart, and what re-assessed labels say of them; by 95 % intervals.
+
+    Parameters
+    ----------
+    pairs
+        Number of pairs of models.
+    by_original, by_real
+        How many of them the one and the other labels tell apart.
+    vanished
+        int64, shape (k, 2): pairs that only the original labels tell apart; positions in the ranking, of the better one
+        by original labels first.
+    reversed
+        The same, of pairs that both tell apart, in opposite directions.
+    """
+
+    pairs: int
+    by_original: int
+    by_real: int
+    vanished: _Ints
+    reversed: _Ints
+
+    def __post_init__(self) -> None:
+        freeze(self, "vanished", "reversed")
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Models in order of their ReaL accuracy, the best first; equals in the order of their names.
+
+    Parameters
+    ----------
+    models
+        Names, shape (M,).
+    real, original
+        Accuracy of each model; the latter None where no image has an original label.
+    ranks, original_ranks
+        int64, shape (M,): 1 and the number of models with a higher accuracy, so that equals share a rank.
+    low, high
+        int64, shape (M,): 95 % percentile bootstrap interval of each rank, over images.
+    neighbours
+        Each model compared with the next, M - 1 comparisons.
+    holm
+        Their McNemar p-values, by Holm's correction.
+    gaps
+        What becomes of differences by original labels; None where no image has one.
+    replicates, seed
+        Of the bootstrap.
+    """
+
+    models: tuple[str, ...]
+    real: tuple[Proportion, ...]
+    original: tuple[Proportion, ...] | None
+    ranks: _Ints
+    original_ranks: _Ints | None
+    low: _Ints
+    high: _Ints
+    neighbours: tuple[Comparison, ...]
+    holm: tuple[float, ...]
+    gaps: Gaps | None
+    replicates: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        freeze(self, "ranks", "original_ranks", "low", "high")
+
+    def __len__(self) -> int:
+        return len(self.models)
+
+    def __str__(self) -> str:
+        rows = zip(self.ranks, self.low, self.high, self.real, self.models, strict=True)
+        return "\n".join(
+            f"{rank:>5} [{low}, {high}] {100 * (real.value or 0):6.2f} % {model}"
+            for rank, low, high, real, model in rows
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        original = self.original or (None,) * len(self)
+        original_ranks = [None] * len(self) if self.original_ranks is None else self.original_ranks.tolist()
+        columns = (self.models, self.ranks.tolist(), self.low.tolist(), self.high.tolist(), original_ranks)
+        names = ("file", "rank", "rank_low", "rank_high", "original_rank")
+        models = [
+            dict(zip(names, entry, strict=True))
+            | {"real": real.to_json(), "original": None if by_original is None else by_original.to_json()}
+            for *entry, real, by_original in zip(*columns, self.real, original, strict=True)
+        ]
+        return {
+            "interval": "95 %, percentile bootstrap, over images",
+            "replicates": self.replicates,
+            "seed": self.seed,
+            "models": models,
+            "neighbours": [
+                {"a": pair.a, "b": pair.b, "p_value": pair.real.p_value, "holm": corrected}
+                for pair, corrected in zip(self.neighbours, self.holm, strict=True)
+            ],
+            "gaps": None if self.gaps is None else self._gaps_to_json(self.gaps),
+        }
+
+    def _gaps_to_json(self, gaps: Gaps) -> dict[str, Any]:
+        return {
+            "pairs": gaps.pairs,
+            "told_apart": {"original": gaps.by_original, "real": gaps.by_real},
+            "vanished": self._names(gaps.vanished),
+            "reversed": self._names(gaps.reversed),
+        }
+
+    def _names(self, pairs: _Ints) -> list[dict[str, str]]:
+        return [
+            {"better_by_original": self.models[better], "other": self.models[other]} for better, other in pairs.tolist()
+        ]
+
+
+def rank_models(panel: Panel, *, replicates: int = 1000, seed: int = 0) -> Ranking:
+    """Rank models on the same images by ReaL accuracy.
+
+    Parameters
+    ----------
+    panel
+        The models on the images that all of them have seen.
+    replicates
+        How many bootstrap replicates to draw for the intervals of ranks, at least 40.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    Ranking
+
+    Raises
+    ------
+    DataError
+        No image of the panel is scored; too few replicates.
+
+    Examples
+    --------
+    >>> from reassess import LabelSets
+    >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(9)], [[i % 2] for i in range(9)])
+    >>> panel = Panel.from_predictions({"none": np.zeros(9, int), "half": np.ones(9, int)}, labels)
+    >>> ranking = rank_models(panel)
+    >>> ranking.models, ranking.ranks, ranking.low, ranking.high
+    (('none', 'half'), array([1, 2]), array([1, 1]), array([2, 2]))
+    """
+    if not panel.scored.any():
+        raise DataError("no image is scored", mend="give predictions of images that have valid labels")
+    check_replicates(replicates)
+    hits, known = panel.valid[:, panel.scored], panel.original_known
+    totals = np.count_nonzero(hits, axis=1)
+    order = np.array(sorted(range(len(totals)), key=lambda row: (-totals[row], panel.models[row])))
+    names, hits, totals = [panel.models[row] for row in order.tolist()], hits[order], totals[order]
+    low, high = percentile_bounds(
+        np.stack([ranks(drawn) for drawn in resampled_hits(hits, replicates=replicates, seed=seed)])
+    )
+    neighbours = tuple(compare(panel, a, b) for a, b in pairwise(names))
+    original = panel.original_hit[order][:, known] if known.any() else None
+    by_original = None if original is None else np.count_nonzero(original, axis=1)
+    return Ranking(
+        models=tuple(names),
+        real=_proportions(totals, hits.shape[1]),
+        original=None if by_original is None else _proportions(by_original, int(np.count_nonzero(known))),
+        ranks=ranks(totals),
+        original_ranks=None if by_original is None else ranks(by_original),
+        low=low,
+        high=high,
+        neighbours=neighbours,
+        holm=holm([pair.real.p_value or 0 for pair in neighbours]),
+        gaps=None if original is None else _gaps(hits, original),
+        replicates=replicates,
+        seed=seed,
+    )
+
+
+def _proportions(hits: npt.NDArray[np.integer], n: int) -> tuple[Proportion, ...]:
+    return tuple(Proportion(of_model, n) for of_model in hits.tolist())
+
+
+def _gaps(real: npt.NDArray[np.bool_], original: npt.NDArray[np.bool_]) -> Gaps:
+    first, second = np.triu_indices(len(real), 1)
+    by_real, by_original = (_apart(hits, first, second) for hits in (real, original))
+    better, other = np.where(by_original > 0, (first, second), (second, first))
+    told = by_original != 0
+    return Gaps(
+        pairs=first.size,
+        by_original=int(np.count_nonzero(told)),
+        by_real=int(np.count_nonzero(by_real)),
+        vanished=np.stack([better, other], axis=1)[told & (by_real == 0)],
+        reversed=np.stack([better, other], axis=1)[told & (by_real == -by_original)],
+    )
+
+
+def _apart(hits: npt.NDArray[np.bool_], first: _Ints, second: _Ints) -> npt.NDArray[np.int8]:
+    both = common_hits(hits)
+    of_model, of_pair = np.diag(both), both[first, second]
+    return apart(of_model[first] - of_pair, of_model[second] - of_pair, hits.shape[1])

@@ -1,0 +1,12 @@
+from .classes import Classes as Classes
+from .labels import LabelSets as LabelSets
+from .leaderboard import Entry as Entry
+from .leaderboard import Leaderboard as Leaderboard
+from .multi_labels import MultiLabels as MultiLabels
+from .open_questions import OpenQuestions as OpenQuestions
+from .posterior import Posterior as Posterior
+from .predictions import Predictions as Predictions
+from .questions import Questions as Questions
+from .rater_model import RaterModel as RaterModel
+from .scores import Scores as Scores
+from .votes import Votes as Votes

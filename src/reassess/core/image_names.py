@@ -1,0 +1,184 @@
+"""What identifies an image: from a file name to a key, and the join of two lists of images by key.
+
+A name that holds ``ILSVRC2012_val_`` and 8 digits is that ImageNet validation image, whatever folder, suffix or
+extension it has. Any other name is its relative POSIX path, unchanged, unless a match by file name or by stem is
+asked for.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from pathlib import PurePosixPath
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.errors import DataError
+from reassess.text import some
+
+__all__ = [
+    "MATCHES",
+    "VALIDATION_IMAGES",
+    "VALIDATION_PATTERN",
+    "Match",
+    "are_validation_images",
+    "image_keys",
+    "join",
+    "unique_images",
+    "validation_names",
+]
+
+Match = Literal["path", "name", "stem"]
+MATCHES: tuple[str, ...] = get_args(Match)
+VALIDATION_IMAGES = 50_000
+VALIDATION_PATTERN = "ILSVRC2012_val_[0-9]{8}"  # and no ninth digit after it
+
+_VALIDATION = re.compile(VALIDATION_PATTERN + "(?![0-9])")
+_SHORTENED: dict[str, Callable[[str], str]] = {
+    "path": str,
+    "name": lambda name: PurePosixPath(name).name,
+    "stem": lambda name: PurePosixPath(name).stem,
+}
+
+
+@cache
+def validation_names() -> tuple[str, ...]:
+    """File names of the 50,000 ImageNet validation images, in validation order; they count from 1.
+
+    >>> validation_names()[0]
+    'ILSVRC2012_val_00000001.JPEG'
+    """
+    return tuple(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, VALIDATION_IMAGES + 1))
+
+
+def are_validation_images(names: Sequence[str]) -> bool:
+    """Whether all of some names, and at least one, are those of ImageNet validation images.
+
+    >>> are_validation_images(["val/ILSVRC2012_val_00000007.JPEG"]), are_validation_images(["tom.jpg"])
+    (True, False)
+    """
+    return bool(names) and all(_VALIDATION.fullmatch(key) for key in image_keys(names))
+
+
+def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
+    """Key of each image.
+
+    Parameters
+    ----------
+    names
+        File names or relative POSIX paths.
+    match
+        Which part of a name that is not an ImageNet validation name identifies the image.
+
+    Examples
+    --------
+    >>> image_keys(["val/n01751748/ILSVRC2012_val_00000001_n01751748.png", "cats/tom.jpg"])
+    ('ILSVRC2012_val_00000001', 'cats/tom.jpg')
+    >>> image_keys(["cats/tom.jpg"], "stem")
+    ('tom',)
+    """
+    try:
+        return _keys(tuple(names), match)
+    except TypeError as error:
+        raise DataError(
+            "the name of an image is no string",
+            found=next(repr(name) for name in names if not isinstance(name, str)),
+            mend="give file names as str",
+        ) from error
+
+
+@lru_cache(maxsize=8)  # the labels, the scores and the experts are joined with every model
+def _keys(names: tuple[str, ...], match: Match) -> tuple[str, ...]:
+    search, shorten = _VALIDATION.search, _SHORTENED[match]
+    return tuple([found[0] if (found := search(name)) else shorten(name) for name in names])
+
+
+def join(
+    names: Sequence[str],
+    known: Sequence[str],
+    *,
+    match: Match = "path",
+    where: str = "the predictions",
+    known_where: str = "the label set",
+) -> npt.NDArray[np.int64]:
+    """Position among `known` of each image of `names`, or -1 where it is not there.
+
+    Parameters
+    ----------
+    names, known
+        Image names; neither may hold an image twice.
+    match
+        See `image_keys`.
+    where, known_where
+        What the two lists are, for error messages.
+
+    Returns
+    -------
+    Array of int64, shape (len(names),).
+
+    Raises
+    ------
+    DataError
+        An image is named twice, or a name fits more than one known image.
+
+    Examples
+    --------
+    >>> join(["b.png", "c.png"], ["a.png", "b.png"])
+    array([ 1, -1])
+    """
+    if match == "path" and tuple(names) == tuple(known):
+        return np.arange(len(names))
+    wanted = image_keys(names, match)
+    _refuse_duplicates(names, wanted, match, where)
+    known_keys = image_keys(known, match)
+    position = {key: i for i, key in enumerate(known_keys)}
+    found = np.fromiter((position.get(key, -1) for key in wanted), np.int64, len(wanted))
+    if len(position) < len(known_keys):
+        _refuse_ambiguous(names, wanted, known, known_keys, match, known_where)
+    return found
+
+
+def unique_images(names: Sequence[str], where: str) -> None:
+    """Raise `DataError` if a name is empty, or two names are the same image."""
+    if "" in names:
+        raise DataError("an image has no name", where=f"{where}, row {names.index('')}", mend="name every image")
+    _refuse_duplicates(names, image_keys(names), "path", where)
+
+
+def _refuse_duplicates(names: Sequence[str], keys: Sequence[str], match: Match, where: str) -> None:
+    if len(set(keys)) == len(keys):
+        return
+    first: dict[str, int] = {}
+    for row, key in enumerate(keys):
+        if key in first:
+            break
+        first[key] = row
+    before = first[key]
+    if names[before] == names[row] or match == "path":
+        what, mend = "an image is named twice", "keep one row for each image"
+    else:
+        what = f"two images have the same {match}"
+        mend = "join by the whole path (--match path), or rename one of them"
+    raise DataError(what, where=where, found=f"{names[before]} (row {before}) and {names[row]} (row {row})", mend=mend)
+
+
+def _refuse_ambiguous(
+    names: Sequence[str],
+    wanted: Sequence[str],
+    known: Sequence[str],
+    known_keys: Sequence[str],
+    match: Match,
+    where: str,
+) -> None:
+    fits: dict[str, list[str]] = {}
+    for name, key in zip(known, known_keys, strict=True):
+        fits.setdefault(key, []).append(name)
+    for name, key in zip(names, wanted, strict=True):
+        if len(fits.get(key, ())) > 1:
+            raise DataError(
+                f"the {match} of an image fits more than one image",
+                where=where,
+                found=f"{name} fits {some(fits[key])}",
+                mend="join by the whole path (--match path)" if match != "path" else "keep one entry for each image",
+            )

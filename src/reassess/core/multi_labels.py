@@ -1,0 +1,89 @@
+"""Label sets that also say which classes are unclear or wrong, and which images are bad."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze, pair_keys
+
+__all__ = ["MultiLabels", "label_keys"]
+
+
+@dataclass(frozen=True, eq=False)
+class MultiLabels:
+    """What reviewers said of each image.
+
+    Parameters
+    ----------
+    valid, unclear, wrong
+        Label sets of the same images in the same order: classes that are valid, on which the reviewers did not agree,
+        and that are not valid. A class is in at most one of them.
+    problematic
+        bool, shape (images,): images that should not judge a model.
+
+    Raises
+    ------
+    DataError
+        The four are not of the same images, or a class of an image is in two of the sets.
+
+    Examples
+    --------
+    >>> images = ["a.png", "b.png"]
+    >>> sets = [LabelSets.from_lists(images, lists) for lists in ([[0], [1, 2]], [[1], []], [[], [0]])]
+    >>> MultiLabels(*sets, np.array([False, True]))
+    MultiLabels(2 images, 3 valid labels, 1 unclear, 1 wrong, 1 problematic images)
+
+    Notes
+    -----
+    Source: Shankar et al., "Evaluating machine accuracy on ImageNet", ICML 2020; Vasudevan et al., arXiv 2205.04596.
+    """
+
+    valid: LabelSets
+    unclear: LabelSets
+    wrong: LabelSets
+    problematic: npt.NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        images = self.valid.images
+        if not (images == self.unclear.images == self.wrong.images and self.problematic.shape == (len(images),)):
+            raise DataError("the label sets of valid, unclear and wrong classes are not of the same images")
+        keys = np.concatenate([label_keys(part) for part in (self.valid, self.unclear, self.wrong)])
+        twice, n = np.unique(keys, return_counts=True)
+        if (n > 1).any():
+            image, class_id = divmod(int(twice[np.argmax(n > 1)]), 2**32)
+            raise DataError(
+                "a class is named twice for one image",
+                where=f"image {images[image]}",
+                allowed="once, as valid, unclear or wrong",
+                found=self.valid.classes.label(class_id),
+            )
+        freeze(self, "problematic")
+
+    def __len__(self) -> int:
+        return len(self.valid)
+
+    @property
+    def judging(self) -> LabelSets:
+        """The label sets that judge a model: the valid classes, and none of a problematic image."""
+        rows = self.valid.image_ids
+        good = ~self.problematic[rows]
+        return LabelSets.from_pairs(self.valid.images, rows[good], self.valid.indices[good], self.valid.classes)
+
+    def in_classes(self, classes: Classes) -> "MultiLabels":
+        """The same in another list of classes; as `LabelSets.in_classes`."""
+        parts = {kind: getattr(self, kind).in_classes(classes) for kind in ("valid", "unclear", "wrong")}
+        return replace(self, **parts)
+
+    def __repr__(self) -> str:
+        labels = f"{self.valid.indices.size:,} valid labels, {self.unclear.indices.size:,} unclear"
+        others = f"{self.wrong.indices.size:,} wrong, {np.count_nonzero(self.problematic):,} problematic images"
+        return f"MultiLabels({len(self):,} images, {labels}, {others})"
+
+
+def label_keys(labels: LabelSets) -> npt.NDArray[np.int64]:
+    """One number for each image and class of it; int64, shape (labels,)."""
+    return pair_keys(labels.image_ids, labels.indices)

@@ -1,0 +1,325 @@
+"""What one model said of a set of images: the best class ids, or a score for every class."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.image_names import unique_images
+from reassess.errors import DataError
+from reassess.numeric.arrays import as_array
+
+__all__ = ["MOST_IDS", "Predictions", "as_floats", "as_scores", "infinity_bits", "refuse_nan"]
+
+_BLOCK = 1024
+_SCORE_BYTES = (2, 4, 8)
+MOST_IDS = 20  # an integer array with more columns is not a list of the best classes
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """A model's outputs: either `ids` or `scores` is given.
+
+    Parameters
+    ----------
+    ids
+        int32, shape (N, k), k <= 20: the best outputs, best first.
+    scores
+        float16, float32, float64, shape (N, outputs): a higher score ranks first, equal scores by class id; or the
+        bits of bfloat16 as int16. May be memory-mapped; it is never copied whole.
+    images
+        Name of the image of each row, or None where rows are known by position alone.
+    columns
+        int64, shape (outputs,): class id of each output, -1 for an output that is left out of the ranking; None if
+        output and class are the same.
+    detected
+        What was found in the file and decided about it, in one line.
+
+    Raises
+    ------
+    DataError
+        Shapes or types are not as above, an image is named twice, or a row holds a class twice.
+
+    Examples
+    --------
+    >>> Predictions.from_ids([[3, 1], [2, 0]], images=["a.png", "b.png"])
+    Predictions(2 images, ids, top 2)
+    >>> Predictions.from_scores(np.eye(3, dtype=np.float32))
+    Predictions(3 images, scores of 3 classes, float32)
+    """
+
+    ids: npt.NDArray[np.int32] | None = None
+    scores: npt.NDArray[Any] | None = None
+    images: tuple[str, ...] | None = None
+    columns: npt.NDArray[np.int64] | None = None
+    detected: str = field(default="arrays")
+
+    def __post_init__(self) -> None:
+        if (self.ids is None) == (self.scores is None):
+            raise DataError("predictions hold either ids or scores", mend="give one of them")
+        if self.images is not None:
+            if len(self.images) != len(self):
+                raise DataError(
+                    "not one name a row of the predictions",
+                    allowed=f"{len(self):,} names",
+                    found=f"{len(self.images):,} names",
+                )
+            unique_images(self.images, "the predictions")
+        if self.ids is not None:
+            _refuse_repeated_ids(self.ids)
+        if self.columns is not None:
+            _check_columns(self.columns, None if self.scores is None else self.scores.shape[1])
+
+    @classmethod
+    def from_ids(
+        cls,
+        ids: npt.ArrayLike,
+        images: Sequence[str] | None = None,
+        *,
+        columns: npt.NDArray[np.int64] | None = None,
+        detected: str = "ids",
+    ) -> "Predictions":
+        """Predictions from class ids, shape (N,) for the top-1 or (N, k) best first; of any library's arrays."""
+        given, are_bits = as_array(ids)
+        if given.dtype.kind not in "iu" or are_bits or given.ndim not in (1, 2):
+            raise DataError(
+                "class ids must be integers", allowed="shape (N,) or (N, k)", found=f"{given.dtype} {given.shape}"
+            )
+        table = given[:, None] if given.ndim == 1 else given
+        if not 1 <= table.shape[1] <= MOST_IDS:
+            raise DataError(
+                "too many ids a row" if table.shape[1] else "no ids in a row",
+                allowed=f"1 to {MOST_IDS} ids a row, best first",
+                found=f"shape {given.shape}",
+                mend="if these are scores, save them as floats",
+            )
+        _check_range(table, columns)
+        return cls(table.astype(np.int32), images=_tuple(images), columns=columns, detected=detected)
+
+    @classmethod
+    def from_scores(
+        cls,
+        scores: npt.ArrayLike,
+        images: Sequence[str] | None = None,
+        *,
+        columns: npt.NDArray[np.int64] | None = None,
+        detected: str = "scores",
+    ) -> "Predictions":
+        """Predictions from the scores of all classes, shape (N, outputs), of any library's arrays and not copied."""
+        return cls(scores=as_scores(scores), images=_tuple(images), columns=columns, detected=detected)
+
+    @classmethod
+    def from_bfloat16(
+        cls,
+        bits: npt.NDArray[np.int16],
+        images: Sequence[str] | None = None,
+        *,
+        columns: npt.NDArray[np.int64] | None = None,
+        detected: str = "scores",
+    ) -> "Predictions":
+        """Predictions from bfloat16 scores, of which numpy knows only the bits, as int16 of shape (N, outputs)."""
+        if bits.ndim != 2 or not bits.shape[1] or bits.dtype != np.int16:
+            raise DataError(
+                "bfloat16 scores must be given as their bits, one row an image and one column a class",
+                allowed="int16 of shape (N, classes)",
+                found=f"{bits.dtype} {bits.shape}",
+                mend="tensor.view(torch.int16).numpy()",
+            )
+        return cls(scores=bits, images=_tuple(images), columns=columns, detected=detected)
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def __repr__(self) -> str:
+        if self.ids is not None:
+            return f"Predictions({len(self):,} images, ids, top {self.depth})"
+        return f"Predictions({len(self):,} images, scores of {self.depth:,} classes, {self.dtype})"
+
+    @property
+    def dtype(self) -> str:
+        """Type of the scores or ids."""
+        return "bfloat16" if self._array.dtype == np.int16 else str(self._array.dtype)
+
+    @property
+    def depth(self) -> int:
+        """The largest k for which the top k are known: ids a row, or the number of classes that have an output."""
+        if self.ids is not None:
+            return int(self.ids.shape[1])
+        outputs = int(self._array.shape[1])
+        return outputs if self.columns is None else int(np.count_nonzero(self.columns >= 0))
+
+    @property
+    def class_ids(self) -> npt.NDArray[np.int32]:
+        """Class ids of each row, best first, int32, shape (N, k); -1 at the end for outputs that are no class."""
+        if self.ids is None:
+            raise DataError("these predictions hold scores, not ids")
+        if self.columns is None:
+            return self.ids
+        mapped = self.columns[self.ids].astype(np.int32)
+        return np.take_along_axis(mapped, np.argsort(mapped < 0, axis=1, kind="stable"), axis=1)
+
+    def best(
+        self, k: int, rows: npt.NDArray[np.integer[Any]] | None = None
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[Any] | None]:
+        """The k best classes of each row, int32, shape (N, k), and their scores, or None where only ids are known.
+
+        Parameters
+        ----------
+        k
+            How many, at most `depth`.
+        rows
+            Which rows, shape (N,); by default all.
+
+        Raises
+        ------
+        DataError
+            A score of a class is NaN; the message names the image.
+
+        Examples
+        --------
+        >>> said = Predictions.from_scores(np.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.5]]))
+        >>> said.best(2)[0]
+        array([[1, 2],
+               [0, 2]], dtype=int32)
+        """
+        rows = np.arange(len(self)) if rows is None else rows
+        if self.scores is None:
+            return self.class_ids[rows, :k], None
+        outputs = np.arange(self.scores.shape[1])
+        class_of = outputs if self.columns is None else self.columns
+        order = np.argsort(class_of, kind="stable")
+        order = order[class_of[order] >= 0]
+        ids = np.empty((len(rows), k), np.int32)
+        values = np.empty((len(rows), k), np.float64 if self.scores.dtype == np.float64 else np.float32)
+        for start in range(0, len(rows), _BLOCK):
+            block = as_floats(self.scores[rows[start : start + _BLOCK]])[:, order]
+            has_nan = np.isnan(block).any(axis=1)
+            if has_nan.any():
+                refuse_nan(self, int(rows[start + int(np.argmax(has_nan))]))
+            best = np.argsort(-block, axis=1, kind="stable")[:, :k]
+            ids[start : start + _BLOCK] = class_of[order][best]
+            values[start : start + _BLOCK] = np.take_along_axis(block, best, axis=1)
+        return ids, values
+
+    @property
+    def _array(self) -> npt.NDArray[Any]:
+        array = self.ids if self.scores is None else self.scores
+        assert array is not None
+        return array
+
+    def named(self, images: Sequence[str], *, detected: str | None = None) -> "Predictions":
+        """The same predictions with a name for each row."""
+        return replace(self, images=tuple(images), detected=detected or self.detected)
+
+
+def as_scores(given: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Scores of any library's arrays as `Predictions` hold them, shape (N, outputs), and not copied.
+
+    Raises
+    ------
+    DataError
+        They are not floats, one row an image and one column a class.
+
+    Examples
+    --------
+    >>> as_scores([[0.5, 0.25]])
+    array([[0.5 , 0.25]])
+    """
+    array, are_bits = as_array(given)
+    is_float = are_bits or (array.dtype.kind == "f" and array.dtype.itemsize in _SCORE_BYTES)
+    if not is_float or array.ndim != 2 or not array.shape[1]:
+        raise DataError(
+            "scores must be floats, one row an image and one column a class",
+            allowed="float16, bfloat16, float32 or float64 of shape (N, classes)",
+            found=f"{'bfloat16' if are_bits else array.dtype} {array.shape}",
+        )
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def as_floats(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Scores as numpy floats; the bits of bfloat16 are the upper half of a float32."""
+    if scores.dtype == np.int16:
+        return (scores.astype(np.int32) << 16).view(np.float32)
+    return np.asarray(scores)
+
+
+def infinity_bits(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
+    """The bits of +inf as an integer of the size of a score; those of a NaN, without its sign, are a larger number."""
+    if dtype == np.int16:
+        return np.int16(0x7F80)  # bfloat16
+    return cast("np.signedinteger[Any]", np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()])
+
+
+def refuse_nan(predictions: Predictions, row: int, image: str | None = None) -> NoReturn:
+    """Raise the `DataError` for a row in which the score of a class is NaN.
+
+    Parameters
+    ----------
+    predictions, row
+        The scores, and which row of them.
+    image
+        Name of the image, for the message; by default as the predictions name it.
+    """
+    assert predictions.scores is not None
+    if image is None and predictions.images is not None:
+        image = predictions.images[row]
+    bits = np.asarray(predictions.scores[row]).view(f"i{predictions.scores.dtype.itemsize}")
+    is_nan = (bits & np.iinfo(bits.dtype).max) > infinity_bits(predictions.scores.dtype)
+    if predictions.columns is not None:
+        is_nan &= predictions.columns >= 0
+    name = "" if image is None else f"image {image}, "
+    raise DataError(
+        "a score is NaN",
+        where=f"{name}row {row}, output {int(np.argmax(is_nan))}",
+        allowed="any number, and +inf or -inf",
+        mend="find out why the model returns NaN for this image",
+    )
+
+
+def _tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if images is None else tuple(images)
+
+
+def _check_range(ids: npt.NDArray[Any], columns: npt.NDArray[np.int64] | None) -> None:
+    """Refuse ids that no class or output can have."""
+    limit = np.iinfo(np.int32).max if columns is None else len(columns) - 1
+    bad = (ids < 0) | (ids > limit)
+    if bad.any():
+        row, column = np.argwhere(bad)[0].tolist()
+        raise DataError(
+            "class id out of range",
+            where=f"row {row}" if ids.shape[1] == 1 else f"row {row}, column {column}",
+            allowed=f"0 to {limit}",
+            found=int(ids[row, column]),
+        )
+
+
+def _check_columns(columns: npt.NDArray[np.int64], outputs: int | None) -> None:
+    """Refuse classes of outputs that are not one an output, or that name no class, or a class twice."""
+    if columns.ndim != 1 or columns.dtype.kind not in "iu" or (outputs is not None and columns.size != outputs):
+        raise DataError(
+            "not one class id an output",
+            allowed="integers" if outputs is None else f"integers of shape ({outputs},)",
+            found=f"{columns.dtype} {columns.shape}",
+        )
+    ordered = np.sort(columns[columns >= 0])
+    if not ordered.size:
+        raise DataError("none of the outputs is a class", allowed="class ids, and -1 for an output that is left out")
+    twice = ordered[1:] == ordered[:-1]
+    if twice.any():
+        raise DataError("two outputs are one class", found=f"class {ordered[int(np.argmax(twice))]}")
+
+
+def _refuse_repeated_ids(ids: npt.NDArray[np.int32]) -> None:
+    ordered = np.sort(ids, axis=1)
+    repeated = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+    if repeated.any():
+        row = int(np.argmax(repeated))
+        raise DataError(
+            "a row holds a class twice",
+            where=f"row {row}",
+            allowed="the best classes, each once, best first",
+            found=ids[row].tolist(),
+        )

@@ -1,0 +1,121 @@
+"""The (image, class) questions that were asked of raters, or scored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.image_names import join, unique_images
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze
+
+__all__ = ["Questions"]
+
+_ALLOWED = f"0 to {np.iinfo(np.int32).max}"
+
+
+@dataclass(frozen=True, eq=False)
+class Questions:
+    """(image, class) pairs, each once, in the order of their file.
+
+    Parameters
+    ----------
+    images
+        Names of the images, each once.
+    image_ids
+        int32, shape (questions,): position of the question's image in `images`.
+    class_ids
+        int32, shape (questions,): class id of the question, 0-based.
+
+    Raises
+    ------
+    DataError
+        An image or a question stands twice, or a class id is negative.
+
+    Examples
+    --------
+    >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([7, 3, 7]))
+    >>> questions
+    Questions(3 questions, 2 images)
+    >>> rows = questions.rows_of(["b.png", "a.png"])
+    >>> questions.find(rows, np.array([7, 5]))
+    array([ 2, -1])
+    """
+
+    images: tuple[str, ...]
+    image_ids: npt.NDArray[np.int32]
+    class_ids: npt.NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        unique_images(self.images, "the questions")
+        if self.class_ids.size and self.class_ids.min() < 0:
+            row = int(np.argmin(self.class_ids))
+            raise DataError(
+                "class id out of range",
+                where=f"image {self.images[self.image_ids[row]]}",
+                allowed=_ALLOWED,
+                found=self.class_ids[row],
+            )
+        keys, order = self._sorted
+        same = np.flatnonzero(np.diff(keys) == 0)
+        if same.size:
+            first, second = int(order[same[0]]), int(order[same[0] + 1])
+            raise DataError("a question is asked twice", where=self.at(first), found=f"rows {first} and {second}")
+        freeze(self, "image_ids", "class_ids")
+
+    @classmethod
+    def from_columns(cls, images: Sequence[str], class_ids: npt.NDArray[np.integer]) -> "Questions":
+        """Questions from one image name and one class id a question."""
+        position: dict[str, int] = {}
+        ids = np.fromiter((position.setdefault(name, len(position)) for name in images), np.int32, len(images))
+        large = class_ids > np.iinfo(np.int32).max
+        if large.any():
+            row = int(np.argmax(large))
+            raise DataError(
+                "class id out of range", where=f"image {images[row]}", allowed=_ALLOWED, found=class_ids[row]
+            )
+        return cls(tuple(position), ids, class_ids.astype(np.int32))
+
+    def __len__(self) -> int:
+        return self.image_ids.size
+
+    def __repr__(self) -> str:
+        return f"Questions({len(self):,} questions, {len(self.images):,} images)"
+
+    def at(self, row: int) -> str:
+        """A question in words, for messages."""
+        return f"image {self.images[self.image_ids[row]]}, class {self.class_ids[row]}"
+
+    def rows_of(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Position in `self.images` of each of `images`, -1 for an image about which nothing was asked."""
+        return join(images, self.images, known_where="the questions")
+
+    def find(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """Position of each question, -1 where it was not asked.
+
+        Parameters
+        ----------
+        image_rows
+            Position of the image in `self.images`, or -1; shape (n,).
+        class_ids
+            Class id, shape (n,).
+        """
+        keys, order = self._sorted
+        if not keys.size:
+            return np.full(len(image_rows), -1)
+        wanted = self._key(image_rows, class_ids)
+        slot = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
+        hit = (keys[slot] == wanted) & (np.asarray(image_rows) >= 0)
+        return np.where(hit, order[slot], -1)
+
+    @staticmethod
+    def _key(image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        return (np.asarray(image_rows, np.int64) << 32) | np.asarray(class_ids, np.int64)
+
+    @cached_property
+    def _sorted(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        keys = self._key(self.image_ids, self.class_ids)
+        order = np.argsort(keys, kind="stable")
+        return keys[order], order

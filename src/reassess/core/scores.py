@@ -1,0 +1,72 @@
+"""The probability that a class is valid for an image, for every question that was scored."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.questions import Questions
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze
+
+__all__ = ["Scores"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """A probability for each (image, class) question.
+
+    Parameters
+    ----------
+    questions
+        The scored questions; an image that is in none of them was never rated.
+    values
+        float64, shape (questions,), each in [0, 1].
+
+    Raises
+    ------
+    DataError
+        A value is NaN or outside [0, 1], or there is not one value a question.
+
+    Examples
+    --------
+    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([7, 3]))
+    >>> Scores(questions, np.array([0.9, 0.2]))
+    Scores(2 questions, 1 images)
+    """
+
+    questions: Questions
+    values: npt.NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.values.shape != (len(self.questions),):
+            raise DataError(
+                "not one score a question", allowed=f"shape ({len(self.questions)},)", found=self.values.shape
+            )
+        outside = ~((self.values >= 0) & (self.values <= 1))
+        if outside.any():
+            row = int(np.argmax(outside))
+            raise DataError(
+                "a score is not a probability",
+                where=self.questions.at(row),
+                allowed="0 to 1",
+                found=self.values[row],
+            )
+        freeze(self, "values")
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+    def __repr__(self) -> str:
+        return f"Scores({len(self):,} questions, {len(self.questions.images):,} images)"
+
+    def at(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+        """Score of each (image, class), NaN where it was not scored; image rows as in `Questions.find`."""
+        found = self.questions.find(image_rows, class_ids)
+        return np.where(found >= 0, self.values[found] if len(self) else np.nan, np.nan)
+
+    def highest(self) -> npt.NDArray[np.float64]:
+        """The highest score of each image, float64, shape (images,)."""
+        best = np.zeros(len(self.questions.images))
+        np.maximum.at(best, self.questions.image_ids, self.values)
+        return best

@@ -1,0 +1,295 @@
+"""What raters answered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.items import Id, Items, describe, find_items, take_items, unique_ids, unite_items
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze
+from reassess.text import some
+
+__all__ = ["KNOWN_ANSWERS", "Votes", "known_weights", "ordered_answers"]
+
+KNOWN_ANSWERS = ("no", "maybe", "yes")
+_KNOWN_WEIGHTS = {"no": 0.0, "maybe": 0.5, "yes": 1.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """Votes of raters on items, grouped by item.
+
+    A rater may vote several times on an item, and an item may have any number of votes, also none.
+
+    Parameters
+    ----------
+    items
+        The (image, class) questions, or the ids of plain items, each once; a range, where plain items are numbered.
+    indptr
+        int64, shape (items + 1,): the votes on item i are ``indptr[i]`` to ``indptr[i + 1]``.
+    rater_ids
+        int32, shape (votes,): position of the vote's rater in `raters`.
+    answer_ids
+        Unsigned integers, shape (votes,): position of the vote's answer in `answers`.
+    raters
+        Id of each rater, each once; by it a rater is known in other votes too.
+    answers
+        The answers in their order, each once: words, or integer codes.
+    seconds
+        float64, shape (votes,): how long each vote took, NaN where that is not known; None if it never is.
+
+    Raises
+    ------
+    DataError
+        An item, rater or answer stands twice; a vote names a rater or an answer that is not there; the columns do not
+        fit one another; a time is negative.
+
+    Examples
+    --------
+    >>> item_ids, rater_ids, answer_ids = np.array([[0, 0, 2], [1, 0, 0], [0, 1, 1]]).T
+    >>> votes = Votes.from_columns(
+    ...     ("x", "y"), item_ids, rater_ids, answer_ids, raters=("ann", "bo"), answers=("no", "maybe", "yes")
+    ... )
+    >>> votes
+    Votes(3 votes by 2 raters on 2 items, answers no, maybe, yes)
+    >>> votes.on(0)
+    (('ann', 'yes'), ('bo', 'maybe'))
+    >>> votes.counts()
+    array([[0, 1, 1],
+           [1, 0, 0]])
+    """
+
+    items: Items
+    indptr: npt.NDArray[np.int64]
+    rater_ids: npt.NDArray[np.int32]
+    answer_ids: npt.NDArray[np.unsignedinteger]
+    raters: tuple[Id, ...]
+    answers: tuple[Id, ...]
+    seconds: npt.NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.items, tuple):
+            unique_ids(self.items, "an item")
+        unique_ids(self.raters, "a rater")
+        unique_ids(self.answers, "an answer")
+        self._check_shapes()
+        self._check_range(self.rater_ids, len(self.raters), "rater")
+        self._check_range(self.answer_ids, len(self.answers), "answer")
+        freeze(self, "indptr", "rater_ids", "answer_ids", "seconds")
+
+    @classmethod
+    def from_columns(
+        cls,
+        items: Items,
+        item_ids: npt.NDArray[np.integer],
+        rater_ids: npt.NDArray[np.integer],
+        answer_ids: npt.NDArray[np.integer],
+        raters: Sequence[Id],
+        answers: Sequence[Id],
+        *,
+        seconds: npt.NDArray[np.floating] | None = None,
+    ) -> "Votes":
+        """Votes from columns in any order; votes on one item keep the order in which they come.
+
+        Parameters
+        ----------
+        items, raters, answers
+            See `Votes`.
+        item_ids, rater_ids, answer_ids
+            Integers, shape (votes,): position of each vote's item, rater and answer.
+        seconds
+            See `Votes`.
+        """
+        from reassess.numeric.vote_kernels import group
+
+        if item_ids.size and not 0 <= item_ids.min() <= item_ids.max() < len(items):
+            vote = int(np.argmax((item_ids < 0) | (item_ids >= len(items))))
+            raise DataError("a vote is on an unknown item", where=f"vote {vote}", found=f"item {item_ids[vote]}")
+        indptr, order = np.zeros(len(items) + 1, np.int64), np.empty(item_ids.size, np.int64)
+        group(item_ids, indptr, order)
+        return cls(
+            items,
+            indptr,
+            rater_ids.astype(np.int32, copy=False)[order],
+            answer_ids.astype(answer_type(len(answers)), copy=False)[order],
+            tuple(raters),
+            tuple(answers),
+            None if seconds is None else seconds.astype(np.float64, copy=False)[order],
+        )
+
+    def __len__(self) -> int:
+        return self.rater_ids.size
+
+    def __repr__(self) -> str:
+        answers = some(self.answers)
+        return (
+            f"Votes({len(self):,} votes by {len(self.raters):,} raters on {len(self.items):,} items, answers {answers})"
+        )
+
+    @property
+    def item_ids(self) -> npt.NDArray[np.int64]:
+        """Position of the item of each vote, int64, shape (votes,)."""
+        return np.repeat(np.arange(len(self.items)), self.sizes)
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Number of votes on each item, int64, shape (items,)."""
+        return np.diff(self.indptr)
+
+    def at(self, row: int) -> str:
+        """An item in words, for messages."""
+        return describe(self.items, row)
+
+    def on(self, row: int) -> tuple[tuple[Id, Id], ...]:
+        """The votes on one item: (rater, answer) of each."""
+        span = slice(self.indptr[row], self.indptr[row + 1])
+        pairs = zip(self.rater_ids[span].tolist(), self.answer_ids[span].tolist(), strict=True)
+        return tuple((self.raters[rater], self.answers[answer]) for rater, answer in pairs)
+
+    def answer_id(self, answer: Id) -> int:
+        """Position of an answer among `answers`; `DataError` if it is none of them."""
+        if answer not in self.answers:
+            raise DataError("unknown answer", allowed=some(self.answers), found=repr(answer))
+        return self.answers.index(answer)
+
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Number of votes for each answer on each item, int64, shape (items, answers)."""
+        return self._tally(self.item_ids, len(self.items))
+
+    def counts_by_rater(self) -> npt.NDArray[np.int64]:
+        """Number of votes for each answer by each rater, int64, shape (raters, answers)."""
+        return self._tally(self.rater_ids, len(self.raters))
+
+    def fractions(self) -> npt.NDArray[np.float64]:
+        """Share of each answer in the votes on each item, float64, shape (items, answers); 0 without votes."""
+        counts = self.counts().astype(np.float64)
+        counts /= np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        return counts
+
+    def find(self, items: Items) -> npt.NDArray[np.int64]:
+        """Position among this object's items of each of `items`, -1 where there is none; int64, shape (items,)."""
+        return find_items(self.items, items)
+
+    def restrict(self, rows: npt.NDArray[np.integer]) -> "Votes":
+        """The votes on the items at some rows, in that order; all raters stay."""
+        sizes = self.sizes[rows]
+        indptr = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(sizes, out=indptr[1:])
+        kept = np.arange(indptr[-1]) + np.repeat(self.indptr[rows] - indptr[:-1], sizes)
+        return Votes(
+            take_items(self.items, rows),
+            indptr,
+            self.rater_ids[kept],
+            self.answer_ids[kept],
+            self.raters,
+            self.answers,
+            None if self.seconds is None else self.seconds[kept],
+        )
+
+    def with_answers(self, answers: Sequence[Id]) -> "Votes":
+        """The same votes with another list of possible answers; `DataError` if a given answer is not in it."""
+        if tuple(answers) == self.answers:
+            return self
+        position = {answer: i for i, answer in enumerate(answers)}
+        given = np.flatnonzero(np.bincount(self.answer_ids, minlength=len(self.answers))).tolist()
+        lost = [self.answers[i] for i in given if self.answers[i] not in position]
+        if lost:
+            raise DataError(
+                "unknown answer", allowed=some(list(answers)), found=some([repr(answer) for answer in lost])
+            )
+        moved = np.array([position.get(answer, 0) for answer in self.answers], answer_type(len(answers)))
+        return Votes(
+            self.items, self.indptr, self.rater_ids, moved[self.answer_ids], self.raters, tuple(answers), self.seconds
+        )
+
+    def append(self, other: "Votes") -> "Votes":
+        """These votes and then the others; items and raters are joined by id, and every vote is kept."""
+        items, item_rows = unite_items(self.items, other.items)
+        position = {name: i for i, name in enumerate(dict.fromkeys((*self.raters, *other.raters)))}
+        rater_rows = np.array([position[name] for name in other.raters], np.int32)
+        answers = _united_answers(self.answers, other.answers)
+        first, second = self.with_answers(answers), other.with_answers(answers)
+        return Votes.from_columns(
+            items,
+            np.concatenate([self.item_ids, item_rows[other.item_ids]]),
+            np.concatenate([self.rater_ids, rater_rows[other.rater_ids]]),
+            np.concatenate([first.answer_ids, second.answer_ids]),
+            tuple(position),
+            answers,
+            seconds=_joined_seconds(self, other),
+        )
+
+    def _tally(self, ids: npt.NDArray[np.integer], rows: int) -> npt.NDArray[np.int64]:
+        width = len(self.answers)
+        cells = ids * np.int64(width) + self.answer_ids
+        return np.bincount(cells, minlength=rows * width).reshape(rows, width)
+
+    def _check_shapes(self) -> None:
+        if self.indptr.size != len(self.items) + 1 or self.indptr[0] != 0 or (np.diff(self.indptr) < 0).any():
+            raise DataError(
+                "indptr does not fit the items",
+                allowed=f"{len(self.items) + 1} ascending entries from 0",
+                found=f"{self.indptr.size} entries from {self.indptr[0] if self.indptr.size else None}",
+            )
+        for name, column in (("rater_ids", self.rater_ids), ("answer_ids", self.answer_ids), ("seconds", self.seconds)):
+            if column is not None and column.shape != (self.indptr[-1],):
+                raise DataError(f"{name} does not fit the votes", allowed=f"({self.indptr[-1]},)", found=column.shape)
+        if self.seconds is not None and (self.seconds < 0).any():
+            vote = int(np.argmax(self.seconds < 0))
+            raise DataError(
+                "a vote took less than no time", where=f"vote {vote}", found=f"{self.seconds[vote]} seconds"
+            )
+
+    def _check_range(self, ids: npt.NDArray[np.integer], count: int, thing: str) -> None:
+        if ids.size and not 0 <= ids.min() <= ids.max() < count:
+            vote = int(np.argmax((ids < 0) | (ids >= count)))
+            item = int(np.searchsorted(self.indptr, vote, side="right")) - 1
+            raise DataError(
+                f"a vote has an unknown {thing}", where=self.at(item), allowed=f"0 to {count - 1}", found=int(ids[vote])
+            )
+
+
+def answer_type(answers: int) -> type[np.unsignedinteger]:
+    """The smallest type that numbers so many answers."""
+    return np.uint8 if answers <= 1 << 8 else np.uint16 if answers <= 1 << 16 else np.uint32
+
+
+def ordered_answers(found: Sequence[Id]) -> tuple[Id, ...]:
+    """Different answers in their order: no < maybe < yes is known, numbers and other text are sorted.
+
+    >>> ordered_answers(["yes", "no"]), ordered_answers([4, 1, 2]), ordered_answers(["cat", "bird"])
+    (('no', 'yes'), (1, 2, 4), ('bird', 'cat'))
+    """
+    if set(found) <= set(KNOWN_ANSWERS):
+        return tuple(answer for answer in KNOWN_ANSWERS if answer in found)
+    return tuple(sorted(found, key=lambda answer: (isinstance(answer, str), answer)))
+
+
+def known_weights(answers: Sequence[Id]) -> list[float] | None:
+    """The weights no 0, maybe 0.5, yes 1, where these are the answers."""
+    return [_KNOWN_WEIGHTS[str(answer)] for answer in answers] if set(answers) <= set(KNOWN_ANSWERS) else None
+
+
+def _united_answers(first: tuple[Id, ...], second: tuple[Id, ...]) -> tuple[Id, ...]:
+    """One order for both lists of answers: the longer one if it holds the other, else the order of the words."""
+    for longer, shorter in ((first, second), (second, first)):
+        if tuple(answer for answer in longer if answer in shorter) == shorter:
+            return longer
+    united = ordered_answers(tuple(dict.fromkeys((*first, *second))))
+    for answers in (first, second):
+        if tuple(answer for answer in united if answer in answers) != answers:
+            raise DataError(
+                "votes with answers in different orders cannot be joined",
+                found=f"{some(first)} and {some(second)}",
+                mend="read both with one list of answers",
+            )
+    return united
+
+
+def _joined_seconds(first: Votes, second: Votes) -> npt.NDArray[np.float64] | None:
+    if first.seconds is None and second.seconds is None:
+        return None
+    parts = (np.full(len(votes), np.nan) if votes.seconds is None else votes.seconds for votes in (first, second))
+    return np.concatenate(list(parts))

@@ -1,0 +1,6 @@
+from .loading import imagenet_collapsed as imagenet_collapsed
+from .loading import load_labels as load_labels
+from .loading import load_multi_labels as load_multi_labels
+from .loading import load_original as load_original
+from .loading import load_scores as load_scores
+from .loading import load_votes as load_votes

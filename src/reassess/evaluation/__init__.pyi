@@ -1,0 +1,11 @@
+from .class_ranks import top1_hits as top1_hits
+from .image_sheet import Sheet as Sheet
+from .image_sheet import gather as gather
+from .measure import evaluate as evaluate
+from .measure import examine as examine
+from .mistakes import KINDS as KINDS
+from .multi_label_accuracy import VERDICTS as VERDICTS
+from .multi_label_accuracy import MultiLabelAccuracy as MultiLabelAccuracy
+from .multi_label_accuracy import multi_label_accuracy as multi_label_accuracy
+from .result import Evaluation as Evaluation
+from .streaming import RealAccuracy as RealAccuracy

@@ -1,0 +1,274 @@
+"""Pure functions on arrays: at which rank does a model put each class in question, and which class comes first.
+
+Names: `targets` are the classes asked about, ragged over rows by `indptr`; a *rank* counts from 0, so a target is
+among the top k if its rank is below k. Everything about accuracy follows from ranks; every k comes from the same pass.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.predictions import Predictions, infinity_bits, refuse_nan
+from reassess.errors import DataError
+from reassess.numeric.proportion import Proportion
+
+__all__ = [
+    "best_ranks",
+    "best_ranks_of_scores",
+    "check_topk",
+    "count_hits",
+    "proportions",
+    "ranks_and_top1",
+    "ranks_of_ids",
+    "ranks_of_scores",
+    "top1_hits",
+]
+
+_LANES = 64  # whole vectors of any width, so that no loop over the keys has a remainder
+Ints = npt.NDArray[np.integer[Any]]
+
+
+def ranks_and_top1(
+    predictions: Predictions,
+    rows: Ints,
+    indptr: Ints,
+    targets: Ints,
+    classes: int,
+    images: Sequence[str] | None = None,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Rank of each target class, and the top-1 class, for some rows of a model's predictions.
+
+    Parameters
+    ----------
+    predictions
+        Ids or scores of N images.
+    rows
+        Which rows of the predictions, shape (n,).
+    indptr, targets
+        Shapes (n + 1,) and (targets,): ``targets[indptr[i]:indptr[i + 1]]`` are asked about row ``rows[i]``.
+    classes
+        Number of classes.
+    images
+        Name of the image of each row of the predictions, for messages; by default the predictions' own.
+
+    Returns
+    -------
+    ranks
+        int32, shape (targets,): number of classes that rank before the target; from ids, at least the number of ids
+        in a row where the target is not among them.
+    top1
+        int32, shape (n,).
+
+    Raises
+    ------
+    DataError
+        A score is NaN; the message names the image.
+    """
+    if predictions.ids is not None:
+        ids = predictions.class_ids if _is_all(rows, len(predictions)) else predictions.class_ids[rows]
+        return ranks_of_ids(ids, indptr, targets), ids[:, 0]
+    assert predictions.scores is not None
+    return _ranks_of_scores(predictions, rows, indptr, targets, classes, images or predictions.images)
+
+
+def ranks_of_ids(ids: npt.NDArray[np.int32], indptr: Ints, targets: Ints) -> npt.NDArray[np.int32]:
+    """Rank of each target among a row's ids, or k where it is not one of the k.
+
+    >>> ids = np.array([[5, 2], [1, 0]], np.int32)
+    >>> ranks_of_ids(ids, np.array([0, 2, 3]), np.array([2, 9, 1]))
+    array([1, 2, 0], dtype=int32)
+    """
+    row_of = np.repeat(np.arange(len(ids)), np.diff(indptr))
+    ranks = np.full(len(targets), ids.shape[1], np.int32)
+    for rank in range(ids.shape[1]):
+        ranks[ids[:, rank][row_of] == targets] = rank
+    return ranks
+
+
+def ranks_of_scores(
+    scores: npt.NDArray[Any], indptr: Ints, targets: Ints
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Rank of each target and top-1 of every row of an array of scores, shape (N, classes).
+
+    >>> scores = np.array([[0.1, 0.7, 0.7], [0.5, 0.2, 0.3]], np.float32)
+    >>> ranks_of_scores(scores, np.array([0, 1, 2]), np.array([2, 2]))
+    (array([1, 1], dtype=int32), array([1, 0], dtype=int32))
+    """
+    predictions = Predictions.from_scores(scores)
+    if len(targets) and not 0 <= np.min(targets) <= np.max(targets) < scores.shape[1]:
+        raise DataError(
+            "a target is not one of the classes",
+            allowed=f"0 to {scores.shape[1] - 1}",
+            found=f"{np.min(targets)} to {np.max(targets)}",
+        )
+    return _ranks_of_scores(predictions, np.arange(len(scores)), indptr, targets, scores.shape[1])
+
+
+def best_ranks_of_scores(
+    scores: npt.NDArray[Any],
+    starts: Ints,
+    ends: Ints,
+    targets: Ints,
+    image_of: Callable[[int], str] | None = None,
+) -> npt.NDArray[np.int32]:
+    """Rank of each row's best target, in one pass over the scores of a batch.
+
+    Parameters
+    ----------
+    scores
+        As `Predictions` hold them, of n images, as many outputs as classes.
+    starts, ends, targets
+        ``targets[starts[i]:ends[i]]`` are asked about row i; below the number of outputs.
+    image_of
+        Name of the image of a row, for messages.
+
+    Returns
+    -------
+    int32, shape (n,): number of classes that rank before the best target; -1 for a row without a target.
+
+    Raises
+    ------
+    DataError
+        A score is NaN; the message names the image.
+
+    Examples
+    --------
+    >>> scores = np.array([[0.1, 0.7, 0.7], [0.5, 0.2, 0.3]], np.float32)
+    >>> best_ranks_of_scores(scores, np.array([0, 2]), np.array([2, 2]), np.array([2, 0]))
+    array([ 1, -1], dtype=int32)
+    """
+    from reassess.numeric.rank_kernels import rank_best, rank_best_of_bits
+
+    ranks = np.empty(len(scores), np.int32)
+    if scores.dtype.itemsize > 2:
+        failed = rank_best(scores, starts, ends, targets, ranks)
+    else:
+        keys = np.empty(scores.shape[1], np.int16)
+        failed = rank_best_of_bits(*_bits(scores), starts, ends, targets, ranks, keys)
+    if failed >= 0:
+        refuse_nan(Predictions(scores=scores), failed, None if image_of is None else image_of(failed))
+    return ranks
+
+
+def best_ranks(ranks: npt.NDArray[np.int32], indptr: Ints) -> npt.NDArray[np.int32]:
+    """The best rank of each row's targets; no row may be without a target.
+
+    >>> best_ranks(np.array([3, 1, 7], np.int32), np.array([0, 2, 3]))
+    array([1, 7], dtype=int32)
+    """
+    return np.minimum.reduceat(ranks, indptr[:-1]) if len(indptr) > 1 else ranks[:0]
+
+
+def check_topk(topk: Sequence[int], depth: int | None = None) -> tuple[int, ...]:
+    """Each k once, ascending, if all are whole numbers from 1 to as many classes as are known of each image.
+
+    >>> check_topk([5, 1])
+    (1, 5)
+    """
+    if not isinstance(topk, Sequence) or isinstance(topk, str) or not topk or not all(isinstance(k, int) for k in topk):
+        raise DataError("topk holds no whole numbers", allowed="such as (1, 5)", found=repr(topk))
+    bad = [k for k in topk if k < 1 or (depth is not None and k > depth)]
+    if bad:
+        reach = "1 or more" if depth is None else f"1 to {depth}, as many as the predictions hold for each image"
+        raise DataError("k is out of range", allowed=reach, found=bad[0])
+    return tuple(sorted(set(topk)))
+
+
+def count_hits(ranks: npt.NDArray[np.int32], topk: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """How many of the ranks are among the top k, for each k, and last how many there are; a rank below 0 is none.
+
+    >>> count_hits(np.array([0, 3, -1, 0, 7], np.int32), (1, 5))
+    array([2, 3, 4])
+    """
+    from reassess.numeric.rank_kernels import count_below
+
+    counted: npt.NDArray[np.int64] = count_below(ranks, np.array(topk))
+    return counted
+
+
+def proportions(hits: npt.NDArray[np.int64], topk: tuple[int, ...]) -> dict[int, Proportion]:
+    """What `count_hits` counts, by k.
+
+    >>> proportions(np.array([2, 3, 4]), (1, 5))
+    {1: Proportion(hits=2, n=4), 5: Proportion(hits=3, n=4)}
+    """
+    *at_each, n = hits.tolist()
+    return {k: Proportion(at_k, n) for k, at_k in zip(topk, at_each, strict=True)}
+
+
+def top1_hits(top1: Ints, indptr: Ints, targets: Ints) -> npt.NDArray[np.bool_]:
+    """Whether the top-1 of each image is one of its targets, for one or many models at once.
+
+    Parameters
+    ----------
+    top1
+        Class ids, shape (N,) or (models, N).
+    indptr, targets
+        The targets of image i are ``targets[indptr[i]:indptr[i + 1]]``.
+
+    Returns
+    -------
+    Array of bool, of the shape of `top1`; False for an image without targets.
+
+    Examples
+    --------
+    >>> top1_hits(np.array([[4, 1], [2, 0]]), np.array([0, 2, 3]), np.array([2, 4, 0]))
+    array([[ True, False],
+           [ True,  True]])
+    """
+    sizes = np.diff(indptr)
+    some = np.flatnonzero(sizes)
+    # A narrow or unsigned type of the ids must not wrap a target into another class.
+    dtype = np.result_type(top1.dtype, np.asarray(targets).dtype, np.int8)
+    first = np.full(sizes.size, -1, dtype)
+    first[some] = targets[indptr[some]]
+    further = np.ones(len(targets), bool)
+    further[indptr[some]] = False
+    row_of, rest = np.repeat(np.arange(sizes.size), sizes)[further], targets[further].astype(dtype)
+    hits = np.empty(top1.shape, bool)
+    for said, hit in zip(np.atleast_2d(top1), np.atleast_2d(hits), strict=True):
+        np.equal(said, first, out=hit)
+        hit[row_of[said[row_of] == rest]] = True
+    return hits
+
+
+def _ranks_of_scores(
+    predictions: Predictions,
+    rows: Ints,
+    indptr: Ints,
+    targets: Ints,
+    classes: int,
+    images: Sequence[str] | None = None,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    from reassess.numeric.rank_kernels import rank_targets
+
+    assert predictions.scores is not None
+    ranks, top1 = np.empty(len(targets), np.int32), np.empty(len(rows), np.int32)
+    no_columns = np.empty(0, np.int64)
+    bits = _bits(predictions.scores)
+    failed = rank_targets(
+        *bits,
+        no_columns if predictions.columns is None else predictions.columns,
+        np.asarray(rows, np.int64),
+        np.asarray(indptr, np.int64),
+        np.asarray(targets, np.int32),
+        ranks,
+        top1,
+        np.full(-(-classes // _LANES) * _LANES, np.iinfo(bits[0].dtype).min, bits[0].dtype),
+    )
+    if failed >= 0:
+        row = int(rows[failed])
+        refuse_nan(predictions, row, None if images is None else images[row])
+    return ranks, top1
+
+
+def _bits(scores: npt.NDArray[Any]) -> tuple[Any, ...]:
+    """Scores as integers; and of this type the lowest, and the bits of +inf."""
+    bits = np.asarray(scores).view(f"i{scores.dtype.itemsize}")
+    return bits, bits.dtype.type(np.iinfo(bits.dtype).min), infinity_bits(scores.dtype)
+
+
+def _is_all(rows: Ints, length: int) -> bool:
+    return len(rows) == length and (not length or (rows[0] == 0 and bool((np.diff(rows) == 1).all())))

@@ -1,0 +1,205 @@
+"""All that is known of one image, gathered from every noun that may hold it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from reassess.core.classes import Classes
+from reassess.core.image_names import image_keys
+from reassess.core.items import Id
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.core.votes import Votes
+from reassess.errors import DataError, at
+
+__all__ = ["Candidate", "Sheet", "gather"]
+
+_MOST_SAID = 5
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A class that was proposed for the image: its score, and every vote of raters and experts as (who, answer)."""
+
+    class_id: int
+    score: float | None = None
+    votes: tuple[tuple[Id, Id], ...] = ()
+    experts: tuple[tuple[Id, Id], ...] = ()
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What is known of one image.
+
+    Parameters
+    ----------
+    image
+        Its name.
+    original
+        Its original label, or None.
+    valid
+        Its valid classes: () if it was rated and has none, None if the label sets do not hold it.
+    candidates
+        The classes that were proposed for it, the highest score first; () if it was never rated, None if that is not
+        known, for lack of scores and votes.
+    said
+        The first classes of each model, best first, by the model's name; None where the model was not shown the image.
+    """
+
+    image: str
+    original: int | None
+    valid: tuple[int, ...] | None
+    candidates: tuple[Candidate, ...] | None
+    said: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
+
+    def to_json(self, classes: Classes) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+
+        def named(class_id: int | None) -> dict[str, Any] | None:
+            return None if class_id is None else {"class": class_id, "name": classes.label(class_id)}
+
+        def votes(given: tuple[tuple[Id, Id], ...]) -> list[dict[str, Id]]:
+            return [{"rater": rater, "answer": answer} for rater, answer in given]
+
+        return {
+            "image": self.image,
+            "original": named(self.original),
+            "valid": None if self.valid is None else [named(i) for i in self.valid],
+            "candidates": None
+            if self.candidates is None
+            else [
+                {
+                    "class": one.class_id,
+                    "name": classes.label(one.class_id),
+                    "score": one.score,
+                    "votes": votes(one.votes),
+                    "experts": votes(one.experts),
+                }
+                for one in self.candidates
+            ],
+            "predictions": {
+                file: None if said is None else [named(i) for i in said] for file, said in self.said.items()
+            },
+        }
+
+
+def gather(
+    image: str,
+    *,
+    labels: LabelSets | None = None,
+    original: LabelSets | None = None,
+    scores: Scores | None = None,
+    votes: Votes | None = None,
+    experts: Votes | None = None,
+    predictions: Mapping[str, Predictions] | None = None,
+) -> Sheet:
+    """Gather what is known of one image; any part may be missing.
+
+    Parameters
+    ----------
+    image
+        Its name; ImageNet's validation images are known by number, in whatever spelling.
+    labels, original
+        Valid classes and original labels.
+    scores
+        P(class valid) of each class that was proposed.
+    votes, experts
+        Votes of the raters, and answers of the experts, on (image, class) questions.
+    predictions
+        What models said, by the models' names. Rows without names, if they are as many as the label sets, are in their
+        order.
+
+    Returns
+    -------
+    Sheet
+
+    Raises
+    ------
+    DataError
+        None of the parts holds the image; a model's score for it is NaN, or nothing says which row is the image's; or a
+        class id is not one of the classes of the labels.
+
+    Examples
+    --------
+    >>> labels = LabelSets.from_lists(["a.png"], [[3, 1]])
+    >>> gather("a.png", labels=labels, original=LabelSets.from_lists(["a.png"], [[1]]))
+    Sheet(image='a.png', original=1, valid=(1, 3), candidates=None, said={})
+    """
+    key = image_keys([image])[0]
+    of_original = None if original is None else original[image]
+    valid = None if labels is None else labels[image]
+    candidates = _candidates(key, scores, votes, experts)
+    if of_original is None and valid is None and not candidates:
+        known = labels or original
+        raise DataError(
+            "nothing is known of such an image",
+            where=image,
+            allowed=f"a name such as {known.images[0]}" if known else None,
+            mend="check the name",
+        )
+    said = {file: _said(file, model, key, labels) for file, model in (predictions or {}).items()}
+    classes = Classes() if labels is None else labels.classes
+    _check_range([one.class_id for one in candidates or ()], classes, "the scores and votes")
+    for file, class_ids in said.items():
+        _check_range(class_ids or (), classes, file)
+    return Sheet(image, of_original[0] if of_original else None, valid, candidates, said)
+
+
+def _candidates(
+    key: str, scores: Scores | None, votes: Votes | None, experts: Votes | None
+) -> tuple[Candidate, ...] | None:
+    score_of = _rows(None if scores is None else scores.questions, key)
+    vote_row = _rows(None if votes is None else votes.items, key)
+    expert_row = _rows(None if experts is None else experts.items, key)
+    found = [
+        Candidate(
+            class_id,
+            float(scores.values[score_of[class_id]]) if scores is not None and class_id in score_of else None,
+            votes.on(vote_row[class_id]) if votes is not None and class_id in vote_row else (),
+            experts.on(expert_row[class_id]) if experts is not None and class_id in expert_row else (),
+        )
+        for class_id in score_of.keys() | vote_row.keys() | expert_row.keys()
+    ]
+    if not found and scores is None and votes is None:
+        return None
+    return tuple(sorted(found, key=lambda one: (-(one.score or 0.0), one.class_id)))
+
+
+def _rows(questions: object, key: str) -> dict[int, int]:
+    """Row of each question about the image, by class id."""
+    if not isinstance(questions, Questions):
+        return {}
+    keys = image_keys(questions.images)
+    rows = np.flatnonzero(questions.image_ids == keys.index(key)) if key in keys else np.empty(0, np.int64)
+    return dict(zip(questions.class_ids[rows].tolist(), rows.tolist(), strict=True))
+
+
+def _said(file: str, model: Predictions, key: str, labels: LabelSets | None) -> tuple[int, ...] | None:
+    with at(file):
+        keys = image_keys(_images_of_rows(model, labels))
+        if key not in keys:
+            return None
+        ids, _ = model.best(min(_MOST_SAID, model.depth), np.array([keys.index(key)]))
+    return tuple(class_id for class_id in ids[0].tolist() if class_id >= 0)
+
+
+def _images_of_rows(model: Predictions, labels: LabelSets | None) -> tuple[str, ...]:
+    if model.images is not None:
+        return model.images
+    if labels is None or len(model) != len(labels):
+        raise DataError(
+            "the predictions hold no image names, and are not as many as the label sets",
+            allowed=None if labels is None else f"{len(labels):,} rows",
+            found=f"{len(model):,} rows",
+            mend="name the images of the rows (--names FILE, or names in the file itself)",
+        )
+    return labels.images
+
+
+def _check_range(class_ids: Sequence[int], classes: Classes, where: str) -> None:
+    if class_ids and classes.count is not None and max(class_ids) >= classes.count:
+        raise DataError("class id out of range", where=where, allowed=f"0 to {classes.count - 1}", found=max(class_ids))

@@ -1,0 +1,199 @@
+"""How good is a model, judged by re-assessed labels: `evaluate(predictions, labels)` -> `Evaluation`.
+
+Naming: an `*accuracy` and a `*recall` lie in [0, 1], higher is better; everything else is an integer count. Counts of
+parts add up to the counts of the whole; ratios are derived once, from counts.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.image_names import Match
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.core.scores import Scores
+from reassess.evaluation.class_ranks import check_topk
+from reassess.evaluation.mistakes import mistake_kinds, validity
+from reassess.evaluation.order_checks import check_agreement
+from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, Outcomes, outcomes
+from reassess.evaluation.per_class import count_classes
+from reassess.evaluation.result import BySize, Evaluation, Mistakes, Soft
+from reassess.numeric.arrays import as_array
+from reassess.numeric.proportion import Proportion
+
+__all__ = ["evaluate", "examine", "summarize"]
+
+_USUAL_TOPK = (1, 5)
+
+
+def evaluate(
+    predictions: Predictions | npt.ArrayLike,
+    labels: LabelSets,
+    *,
+    original: LabelSets | None = None,
+    scores: Scores | None = None,
+    experts: Scores | None = None,
+    topk: Sequence[int] | None = None,
+    match: Match = "path",
+    ignore_unknown: bool = False,
+) -> Evaluation:
+    """Measure one model against re-assessed labels.
+
+    Parameters
+    ----------
+    predictions
+        What the model said; an array of integers is ids, one of floats is scores, rows in the order of the labels. An
+        array may be numpy's, PyTorch's, TensorFlow's, JAX's, or speak DLPack; on the CPU it is not copied.
+    labels
+        The valid classes of each image; images with none are left out and counted.
+    original
+        Original labels, for accuracy by them and for the check that rows and classes are in the right order.
+    scores
+        P(class valid) of each rated (image, class), for soft accuracy and for what is known of mistakes.
+    experts
+        Share of the experts who called a class valid, of the (image, class) pairs that they judged.
+    topk
+        For which k to count hits; None for 1 and 5, as far as the predictions reach.
+    match
+        How images are joined: by path, file name or stem; ImageNet's validation images are known by number in any case.
+    ignore_unknown
+        Count images that no file knows, instead of raising.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    DataError
+        The predictions and the labels do not fit; agreement with the original labels is that of chance; a score is
+        NaN; a given k is larger than the predictions reach. The message says where, and how to mend it.
+
+    Examples
+    --------
+    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
+    >>> said = Predictions.from_ids([2, 0, 0], images=["a.png", "b.png", "c.png"])
+    >>> evaluate(said, labels).real[1]
+    Proportion(hits=1, n=2)
+
+    Notes
+    -----
+    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
+    """
+    found = examine(predictions, labels, original=original, scores=scores, match=match, ignore_unknown=ignore_unknown)
+    return summarize(found, labels, scores=scores, experts=experts, topk=topk)
+
+
+def examine(
+    predictions: Predictions | npt.ArrayLike,
+    labels: LabelSets,
+    *,
+    original: LabelSets | None = None,
+    scores: Scores | None = None,
+    match: Match = "path",
+    ignore_unknown: bool = False,
+) -> Outcomes:
+    """Find what happened to each image, the first half of `evaluate`; parameters and errors are the same."""
+    given = _as_predictions(predictions)
+    original = None if original is None else original.in_classes(labels.classes)
+    found = outcomes(
+        given,
+        labels,
+        original=original,
+        also_known=() if scores is None else scores.questions.images,
+        match=match,
+        ignore_unknown=ignore_unknown,
+    )
+    if original is not None:
+        check_agreement(found, original)
+    return found
+
+
+def summarize(
+    found: Outcomes,
+    labels: LabelSets,
+    *,
+    scores: Scores | None = None,
+    experts: Scores | None = None,
+    topk: Sequence[int] | None = None,
+) -> Evaluation:
+    """Count what happened to the images, the second half of `evaluate`; parameters and errors are the same."""
+    ks = _available(topk, found.depth)
+    scored, named = found.state == LABELLED, found.original_rows >= 0
+    reasons: dict[str, str] = {}
+    if not found.has_original:
+        reasons["original"] = "no original labels are at hand"
+    if (labels.sizes[found.label_rows[scored]] > found.depth).any():
+        reasons["recall_at_size"] = f"some images have more labels than the file has ids for each ({found.depth})"
+    if scores is None:
+        reasons["soft"] = reasons["mistakes"] = "no scores are at hand"
+    return Evaluation(
+        images=len(found),
+        empty=int(np.count_nonzero(found.state == EMPTY)),
+        unlabelled=int(np.count_nonzero(found.state == UNLABELLED)),
+        unknown=int(np.count_nonzero(found.state == UNKNOWN)),
+        scorable=len(labels) - labels.empty_images,
+        real=_count(found.rank[scored], ks),
+        original=_count(found.original_rank[named], ks) if found.has_original else None,
+        by_label_count=_by_size(found, labels, ks),
+        per_class=count_classes(found, labels),
+        soft=None if scores is None else _soft(found, scores, reasons),
+        mistakes=None if scores is None else _mistakes(found, scores, experts),
+        reasons=reasons,
+        detected=found.detected,
+    )
+
+
+def _as_predictions(given: Predictions | npt.ArrayLike) -> Predictions:
+    if isinstance(given, Predictions):
+        return given
+    array, are_bits = as_array(given)
+    is_ids = array.dtype.kind in "iu" and not are_bits
+    return Predictions.from_ids(array) if is_ids else Predictions.from_scores(given)
+
+
+def _available(topk: Sequence[int] | None, depth: int) -> tuple[int, ...]:
+    if topk is None:
+        return tuple(k for k in _USUAL_TOPK if k <= depth)
+    return check_topk(topk, depth)
+
+
+def _count(ranks: npt.NDArray[np.int32], topk: tuple[int, ...]) -> dict[int, Proportion]:
+    return {k: Proportion(int(np.count_nonzero(ranks < k)), len(ranks)) for k in topk}
+
+
+def _by_size(found: Outcomes, labels: LabelSets, topk: tuple[int, ...]) -> dict[int, BySize]:
+    scored = found.state == LABELLED
+    sizes = labels.sizes[found.label_rows[scored]]
+    ranks, overlap = found.rank[scored], found.overlap[scored]
+    n = np.bincount(sizes)
+    hits = {k: np.bincount(sizes[ranks < k], minlength=len(n)) for k in topk}
+    found_valid = np.bincount(sizes, weights=overlap)
+    unknown = np.bincount(sizes[overlap < 0], minlength=len(n))
+    return {
+        size: BySize(
+            int(n[size]),
+            {k: int(of_k[size]) for k, of_k in hits.items()},
+            None if unknown[size] else int(found_valid[size]),
+        )
+        for size in np.flatnonzero(n).tolist()
+    }
+
+
+def _soft(found: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft | None:
+    scored = np.flatnonzero(found.state == LABELLED)
+    valid, highest = (part[scored] for part in validity(found, scores))
+    unknown = np.isnan(valid)
+    if unknown.any():
+        image = found.images[scored[int(np.argmax(unknown))]]
+        reasons["soft"] = f"image {image} was never rated, and its original label is not at hand"
+        return None
+    return Soft(math.fsum(valid), math.fsum(highest), scored.size)
+
+
+def _mistakes(found: Outcomes, scores: Scores, experts: Scores | None) -> Mistakes:
+    kinds = mistake_kinds(found, scores, experts)
+    by_experts, *others = np.bincount(kinds[kinds >= 0], minlength=4).tolist()
+    return Mistakes(None if experts is None else by_experts, *others)

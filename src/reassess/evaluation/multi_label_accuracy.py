@@ -1,0 +1,190 @@
+"""Multi-label accuracy: how many of a model's first classes reviewers found valid, unclear or wrong."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import Classes
+from reassess.core.image_names import Match
+from reassess.core.labels import LabelSets
+from reassess.core.multi_labels import MultiLabels, label_keys
+from reassess.core.predictions import Predictions
+from reassess.evaluation.measure import examine
+from reassess.evaluation.outcomes import EMPTY, Outcomes
+from reassess.numeric.arrays import pair_keys
+from reassess.numeric.proportion import Proportion
+
+__all__ = ["VERDICTS", "MultiLabelAccuracy", "count_verdicts", "multi_label_accuracy", "verdicts"]
+VERDICTS = ("unknown", "problematic", "empty", "valid", "unclear", "wrong", "unreviewed")  # the first that fits
+_LEFT_OUT = VERDICTS[:3]
+_JUDGED = VERDICTS[3:]
+
+
+@dataclass(frozen=True, eq=False)
+class MultiLabelAccuracy:
+    """A model's first classes by what reviewers said of them, on good images that have a valid class.
+
+    Parameters
+    ----------
+    valid, unclear, wrong
+        Number of images of which the first class is valid, unclear, or wrong.
+    unreviewed
+        Number of images of which no reviewer judged the first class: it counts as wrong.
+    problematic, empty, unknown
+        Images that are left out: problematic ones, others without a valid class, and images that nobody reviewed.
+    by_class
+        int64, shape (classes, 3): by the class that is the original label, images of which the first class is valid,
+        images of which it is unclear, and all; None without original labels.
+
+    Examples
+    --------
+    >>> found = MultiLabelAccuracy(valid=7, unclear=1, wrong=1, unreviewed=1, problematic=2, empty=0, unknown=0)
+    >>> found.accuracy, found.lenient
+    (Proportion(hits=7, n=9), Proportion(hits=8, n=10))
+    """
+
+    valid: int
+    unclear: int
+    wrong: int
+    unreviewed: int
+    problematic: int
+    empty: int
+    unknown: int
+    by_class: npt.NDArray[np.int64] | None = None
+
+    @property
+    def accuracy(self) -> Proportion:
+        """The first class is valid, of the images of which it is not unclear."""
+        return Proportion(self.valid, self.valid + self.wrong + self.unreviewed)
+
+    @property
+    def lenient(self) -> Proportion:
+        """The first class is valid or unclear, of all images."""
+        return Proportion(self.valid + self.unclear, self.accuracy.n + self.unclear)
+
+    @property
+    def reason(self) -> str | None:
+        """Why there is no `class_accuracy`, in words; None where there is one."""
+        if self.by_class is None:
+            return "no original labels are at hand"
+        return "no image is left to average over" if self.class_accuracy is None else None
+
+    @property
+    def class_accuracy(self) -> float | None:
+        """Mean over classes of `accuracy`, in [0, 1]; None without original labels, or without images."""
+        return None if self.by_class is None else _mean(self.by_class[:, 0], self.by_class[:, 2] - self.by_class[:, 1])
+
+    @property
+    def class_lenient(self) -> float | None:
+        """Mean over classes of `lenient`, in [0, 1]: the published convention; None as for `class_accuracy`."""
+        return None if self.by_class is None else _mean(self.by_class[:, :2].sum(axis=1), self.by_class[:, 2])
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        document = {
+            **{name: getattr(self, name) for name in _JUDGED},
+            "left_out": {name: getattr(self, name) for name in _LEFT_OUT},
+            "unclear_left_out": self.accuracy.to_json() | {"mean_over_classes": self.class_accuracy},
+            "unclear_is_right": self.lenient.to_json() | {"mean_over_classes": self.class_lenient},
+            "interval": "95 %, Wilson, over images",
+        }
+        return document | ({} if self.reason is None else {"mean_over_classes_reason": self.reason})
+
+    def classes_to_json(self, classes: Classes) -> list[dict[str, Any]]:
+        """One object a class that is the original label of any image; [] without original labels."""
+        counts = [] if self.by_class is None else self.by_class.tolist()
+        return [
+            {
+                "class": i,
+                "name": classes.label(i),
+                "images": n,
+                "valid": valid,
+                "unclear": unclear,
+                "unclear_left_out": Proportion(valid, n - unclear).value,
+                "unclear_is_right": Proportion(valid + unclear, n).value,
+            }
+            for i, (valid, unclear, n) in enumerate(counts)
+            if n
+        ]
+
+
+def multi_label_accuracy(
+    predictions: Predictions | npt.ArrayLike,
+    labels: MultiLabels,
+    *,
+    original: LabelSets | None = None,
+    match: Match = "path",
+    ignore_unknown: bool = False,
+) -> MultiLabelAccuracy:
+    """Measure one model against reviewed label sets.
+
+    Parameters
+    ----------
+    predictions, original, match, ignore_unknown
+        As for `reassess.evaluate`; by original label, images are grouped for the mean over classes.
+    labels
+        What reviewers said of each image.
+
+    Raises
+    ------
+    DataError
+        As for `reassess.evaluate`.
+
+    Examples
+    --------
+    >>> images = ["a.png", "b.png", "c.png"]
+    >>> sets = [LabelSets.from_lists(images, lists) for lists in ([[0], [1, 2], [1]], [[1], [], []], [[2], [], []])]
+    >>> reviewed = MultiLabels(*sets, np.array([False, False, True]))
+    >>> multi_label_accuracy(np.array([1, 2, 0]), reviewed).lenient
+    Proportion(hits=2, n=2)
+
+    Notes
+    -----
+    Source: Shankar et al., "Evaluating machine accuracy on ImageNet", ICML 2020, who count unclear classes as right and
+    take the mean over classes.
+    """
+    found = examine(predictions, labels.judging, original=original, match=match, ignore_unknown=ignore_unknown)
+    return count_verdicts(found, labels, original)
+
+
+def verdicts(found: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
+    """What reviewers said of each image's first class.
+
+    Parameters
+    ----------
+    found
+        What happened to the images, by the label sets `labels.judging`.
+    labels
+        What reviewers said of each image.
+
+    Returns
+    -------
+    int8, shape (images,): index into `VERDICTS`, of which the first three leave the image out.
+    """
+    rows, said = found.label_rows, pair_keys(found.label_rows, found.top1)
+    fits = [rows < 0, np.append(labels.problematic, False)[rows], found.state == EMPTY]
+    fits += [np.isin(said, label_keys(part)) for part in (labels.valid, labels.unclear, labels.wrong)]
+    return np.select(fits, range(len(fits)), len(fits)).astype(np.int8)
+
+
+def count_verdicts(found: Outcomes, labels: MultiLabels, original: LabelSets | None) -> MultiLabelAccuracy:
+    """Count the `verdicts`, the second half of `multi_label_accuracy`; parameters are those of both."""
+    verdict = verdicts(found, labels)
+    counts = dict(zip(VERDICTS, np.bincount(verdict, minlength=len(VERDICTS)).tolist(), strict=True))
+    by_class = None
+    if original is not None:
+        judged = np.flatnonzero((verdict >= len(_LEFT_OUT)) & (found.original_rows >= 0))
+        own = original.in_classes(labels.valid.classes).indices[found.original_rows[judged]]
+        valid, unclear = (verdict[judged] == VERDICTS.index(name) for name in ("valid", "unclear"))
+        parts = (own[valid], own[unclear], own)
+        by_class = np.stack([np.bincount(part, minlength=1 + own.max(initial=-1)) for part in parts], axis=1)
+    return MultiLabelAccuracy(**counts, by_class=by_class)
+
+
+def _mean(hits: npt.NDArray[np.int64], n: npt.NDArray[np.int64]) -> float | None:
+    """Mean ratio over the classes that have images."""
+    some = n > 0
+    return math.fsum(hits[some] / n[some]) / int(np.count_nonzero(some)) if some.any() else None

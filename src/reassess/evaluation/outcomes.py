@@ -1,0 +1,276 @@
+"""What happened to each image: which labels it has, what the model said, and at which rank a valid class stands."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.image_names import VALIDATION_IMAGES, Match, are_validation_images, join, validation_names
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.errors import DataError
+from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
+from reassess.numeric.arrays import runs
+from reassess.text import some
+
+__all__ = [
+    "EMPTY",
+    "LABELLED",
+    "STATES",
+    "UNKNOWN",
+    "UNLABELLED",
+    "Outcomes",
+    "check_original",
+    "outcomes",
+    "refuse_unknown",
+]
+
+STATES = ("labelled", "empty", "unlabelled", "unknown")
+LABELLED, EMPTY, UNLABELLED, UNKNOWN = range(len(STATES))
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """One entry for each row of a model's predictions; -1 stands for what is not there.
+
+    Parameters
+    ----------
+    images
+        Names of the images.
+    state
+        int8, index into `STATES`: has valid classes; rated and has none; a known image that was never rated; unknown.
+    label_rows, original_rows
+        int64: position of the image in the label sets and in the original labels.
+    top1
+        int32: class id of the model's first class.
+    rank
+        int32: rank of the best valid class, from 0; from ids, the number of ids where none is valid.
+    overlap
+        int32: of n valid classes, how many are among the model's first n; -1 also where the predictions hold fewer.
+    original_rank
+        int32: rank of the original label.
+    has_original
+        Whether there are original labels, if only of other images.
+    depth
+        The largest k for which a row's first k classes are known: a rank of `depth` only says that the class is later.
+    match
+        How images were joined.
+    detected
+        How the predictions were read and joined, in words.
+    """
+
+    images: tuple[str, ...]
+    state: npt.NDArray[np.int8]
+    label_rows: npt.NDArray[np.int64]
+    original_rows: npt.NDArray[np.int64]
+    top1: npt.NDArray[np.int32]
+    rank: npt.NDArray[np.int32]
+    overlap: npt.NDArray[np.int32]
+    original_rank: npt.NDArray[np.int32]
+    has_original: bool
+    depth: int
+    match: Match
+    detected: str
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def outcomes(
+    predictions: Predictions,
+    labels: LabelSets,
+    *,
+    original: LabelSets | None = None,
+    also_known: tuple[str, ...] = (),
+    match: Match = "path",
+    ignore_unknown: bool = False,
+) -> Outcomes:
+    """Join a model's predictions with the labels, and rank the labels of every image in one pass.
+
+    Parameters
+    ----------
+    predictions, labels, original
+        What the model said, the valid classes, and the original labels.
+    also_known
+        Names of images that are known beside those of the labels; of ImageNet's labels, all validation images are.
+    match
+        How images are joined, see `reassess.core.image_names.image_keys`.
+    ignore_unknown
+        Count images that are not known instead of raising.
+
+    Raises
+    ------
+    DataError
+        Rows without names are not as many as the label sets; an image is named twice, unknown, or ambiguous; an image
+        has not exactly one original label; a class id is out of range; a score is NaN.
+    """
+    if original is not None:
+        check_original(original)
+    images, label_rows, joined = _join_labels(predictions, labels, match)
+    original_rows = np.full(len(images), -1)
+    if original is not None:
+        original_rows = join(images, original.images, match=match, known_where="the original labels")
+    state = _states(labels, label_rows, original_rows >= 0)
+    _know(state, images, also_known, match)
+    if UNKNOWN in state and are_validation_images(labels.images):
+        _know(state, images, validation_names(), match)
+    if not ignore_unknown:
+        refuse_unknown(images, np.flatnonzero(state == UNKNOWN), labels)
+    classes = _count_classes(predictions, labels, original)
+    ranks = _ranked(predictions, labels, original, images, state, label_rows, original_rows, classes)
+    detected = f"{predictions.detected}; {joined}{_without_output(predictions, labels)}"
+    has_original = original is not None
+    return Outcomes(images, state, label_rows, original_rows, *ranks, has_original, predictions.depth, match, detected)
+
+
+def _know(state: npt.NDArray[np.int8], images: tuple[str, ...], known: tuple[str, ...], match: Match) -> None:
+    """Note that unknown images which stand among the known ones were merely never rated."""
+    missing = np.flatnonzero(state == UNKNOWN)
+    if missing.size:
+        found = join([images[row] for row in missing.tolist()], known, match=match, known_where="the known images")
+        state[missing[found >= 0]] = UNLABELLED
+
+
+def _without_output(predictions: Predictions, labels: LabelSets) -> str:
+    """How many classes no output stands for, in words; nothing where there are none or that is not known."""
+    columns, count = predictions.columns, labels.classes.count
+    missing = 0 if columns is None or count is None else count - int(np.count_nonzero(columns >= 0))
+    return f"; {missing:,} classes without an output" if missing else ""
+
+
+def check_original(original: LabelSets) -> None:
+    """Raise `DataError` unless every image has exactly one label."""
+    wrong = original.sizes != 1
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            "an image has not exactly one original label",
+            where=f"image {original.images[row]}",
+            allowed="one class",
+            found=f"{original.sizes[row]} classes",
+        )
+
+
+def _join_labels(
+    predictions: Predictions, labels: LabelSets, match: Match
+) -> tuple[tuple[str, ...], npt.NDArray[np.int64], str]:
+    if predictions.images is not None:
+        rows = join(predictions.images, labels.images, match=match)
+        return predictions.images, rows, f"joined by {match if match != 'path' else 'name'}"
+    if len(predictions) != len(labels):
+        raise DataError(
+            "the predictions hold no image names, and are not as many as the label sets",
+            allowed=f"{len(labels):,} rows",
+            found=f"{len(predictions):,} rows",
+            mend="name the images of the rows (--names FILE, or names in the file itself)",
+        )
+    return labels.images, np.arange(len(labels)), "joined by position, in the order of the label set"
+
+
+def _states(labels: LabelSets, label_rows: npt.NDArray[np.int64], known: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
+    state = np.where(known, UNLABELLED, UNKNOWN).astype(np.int8)
+    rated = label_rows >= 0
+    state[rated] = np.where(labels.sizes[label_rows[rated]] > 0, LABELLED, EMPTY)
+    return state
+
+
+def refuse_unknown(
+    images: tuple[str, ...],
+    unknown: npt.NDArray[np.int64],
+    labels: LabelSets,
+    mend: str = "check the names, try --match name or --match stem, or leave such images out with --ignore-unknown",
+) -> None:
+    """Raise `DataError` if there are images, given as positions, that the label sets and whatever else do not know."""
+    if not unknown.size:
+        return
+    names = [images[row] for row in unknown.tolist()]
+    for number, step in ((0, "add 1 to"), (VALIDATION_IMAGES + 1, "subtract 1 from")):
+        if any(f"ILSVRC2012_val_{number:08d}" in name for name in names):
+            mend = f"ImageNet's validation images count from 1 to {VALIDATION_IMAGES}: {step} the number in every name"
+    raise DataError(
+        f"{len(names):,} of {len(images):,} images are not in the label set",
+        where=f"the first is row {unknown[0]}",
+        allowed=f"names such as {some(labels.images, most=2)}",
+        found=some(names, most=3),
+        mend=mend,
+    )
+
+
+def _count_classes(predictions: Predictions, labels: LabelSets, original: LabelSets | None) -> int:
+    """The number of classes: as declared by the labels, else as many as the predictions and the labels name."""
+    declared = labels.classes.count
+    named = 1 + max(int(part.indices.max(initial=-1)) for part in (labels, original) if part is not None)
+    if predictions.columns is not None:
+        said = int(predictions.columns.max()) + 1
+        if declared is not None and said > declared:
+            raise DataError(
+                "an output stands for a class that the benchmark has not",
+                allowed=f"class ids 0 to {declared - 1}, and -1 for an output that is left out",
+                found=said - 1,
+            )
+    elif predictions.scores is not None:
+        said = predictions.scores.shape[1]
+    else:
+        said = int(predictions.class_ids.max(initial=-1)) + 1
+    if declared is None:
+        if predictions.scores is not None and predictions.columns is None and said < named:
+            _refuse_outputs(f"at least {named:,} columns, as the labels name class {named - 1}", said, "")
+        return max(named, said)
+    if said > declared and predictions.ids is not None:
+        row = int(np.argmax((predictions.class_ids >= declared).any(axis=1)))
+        found = int(predictions.class_ids[row].max())
+        mend = "ids count from 0: subtract 1 from every id" if found == declared else None
+        raise DataError(
+            "class id out of range", where=f"row {row}", allowed=f"0 to {declared - 1}", found=found, mend=mend
+        )
+    if said != declared and predictions.scores is not None and predictions.columns is None:
+        background = "if the first output is a background class, give scores[:, 1:]; else "
+        _refuse_outputs(f"{declared:,} columns", said, background if said == declared + 1 else "")
+    return declared
+
+
+def _refuse_outputs(allowed: str, outputs: int, mend: str) -> None:
+    raise DataError(
+        "wrong number of outputs",
+        allowed=allowed,
+        found=f"{outputs:,} columns",
+        mend=f"{mend}name the class of each output (--classes FILE)",
+    )
+
+
+def _ranked(
+    predictions: Predictions,
+    labels: LabelSets,
+    original: LabelSets | None,
+    images: tuple[str, ...],
+    state: npt.NDArray[np.int8],
+    label_rows: npt.NDArray[np.int64],
+    original_rows: npt.NDArray[np.int64],
+    classes: int,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Rank, in one pass, the valid classes of each image and, after them, its original label.
+
+    Returns
+    -------
+    top1, rank, overlap, original_rank; see `Outcomes`.
+    """
+    sizes = np.where(state == LABELLED, labels.sizes[label_rows], 0) if len(labels) else np.zeros(len(images), int)
+    has_original = (original_rows >= 0).astype(np.int64)
+    indptr = np.concatenate([[0], np.cumsum(sizes + has_original)])
+    targets = np.empty(indptr[-1], np.int32)
+    labelled, named = np.flatnonzero(sizes), np.flatnonzero(has_original)
+    valid_at = runs(indptr[labelled], sizes[labelled])
+    original_at = indptr[named + 1] - 1
+    targets[valid_at], _ = labels.of_rows(label_rows[labelled])
+    if original is not None:
+        targets[original_at] = original.indices[original.indptr[original_rows[named]]]
+    ranks, top1 = ranks_and_top1(predictions, np.arange(len(images)), indptr, targets, classes, images)
+    starts = np.concatenate([[0], np.cumsum(sizes[labelled])])
+    rank, overlap, original_rank = (np.full(len(images), -1, np.int32) for _ in range(3))
+    rank[labelled] = best_ranks(ranks[valid_at], starts)
+    if labelled.size:
+        within = ranks[valid_at] < np.repeat(sizes[labelled], sizes[labelled])
+        overlap[labelled] = np.add.reduceat(within, starts[:-1], dtype=np.int32)
+    overlap[sizes > predictions.depth] = -1
+    original_rank[named] = ranks[original_at]
+    return top1, rank, overlap, original_rank

@@ -1,0 +1,99 @@
+"""Counts by class: how often a class was there, was hit, was predicted, and what was said instead."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
+from reassess.evaluation.outcomes import LABELLED, Outcomes
+
+__all__ = ["PerClass", "count_classes"]
+
+
+@dataclass(frozen=True, eq=False)
+class PerClass:
+    """For each class c, by id, over the scored images whose set contains c; int64 arrays of shape (classes,).
+
+    Parameters
+    ----------
+    images
+        Number of such images.
+    hits
+        Of those, images whose top-1 is in the image's set, whichever class it is.
+    predictions
+        Of those, images whose top-1 is c itself.
+    mistaken
+        int64, shape (2, mistakes): for each image and each c in its set, where the top-1 is outside the set, c and what
+        was predicted instead.
+    """
+
+    images: npt.NDArray[np.int64]
+    hits: npt.NDArray[np.int64]
+    predictions: npt.NDArray[np.int64]
+    mistaken: npt.NDArray[np.int64]
+
+    @cached_property
+    def confusions(self) -> tuple[tuple[int, int, int], ...]:
+        """(c, what was predicted instead, images), the most frequent first."""
+        pairs, n = np.unique(self.mistaken, axis=1, return_counts=True)
+        rows = zip(*pairs.tolist(), n.tolist(), strict=True)
+        return tuple(sorted(rows, key=lambda row: (-row[2], row)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PerClass) and self._counts() == other._counts()
+
+    def __add__(self, other: "PerClass") -> "PerClass":
+        return PerClass(
+            _sum(self.images, other.images),
+            _sum(self.hits, other.hits),
+            _sum(self.predictions, other.predictions),
+            np.concatenate([self.mistaken, other.mistaken], axis=1),
+        )
+
+    def _counts(self) -> tuple[object, ...]:
+        return self.images.tolist(), self.hits.tolist(), self.predictions.tolist(), self.confusions
+
+    def to_json(self, classes: Classes, *, most: int = 5) -> list[dict[str, Any]]:
+        """One object a class that any image has, with the `most` commonest confusions."""
+        instead: dict[int, list[tuple[int, int]]] = {}
+        for valid, said, n in self.confusions:
+            instead.setdefault(valid, []).append((said, n))
+        return [
+            {
+                "class": i,
+                "name": classes.label(i),
+                "images": int(self.images[i]),
+                "hits": int(self.hits[i]),
+                "predictions": int(self.predictions[i]),
+                "instead": [
+                    {"class": said, "name": classes.label(said) if said >= 0 else None, "images": n}
+                    for said, n in instead.get(i, [])[:most]
+                ],
+            }
+            for i in np.flatnonzero(self.images).tolist()
+        ]
+
+
+def count_classes(found: Outcomes, labels: LabelSets) -> PerClass:
+    """Count the outcomes of one model by class."""
+    scored = np.flatnonzero(found.state == LABELLED)
+    valid, sizes = labels.of_rows(found.label_rows[scored])
+    hit, said = np.repeat(found.rank[scored] == 0, sizes), np.repeat(found.top1[scored], sizes)
+    classes = max(labels.classes.count or 0, 1 + int(valid.max(initial=-1)))
+    return PerClass(
+        np.bincount(valid, minlength=classes),
+        np.bincount(valid[hit], minlength=classes),
+        np.bincount(valid[said == valid], minlength=classes),
+        np.stack([valid[~hit], said[~hit]]).astype(np.int64),
+    )
+
+
+def _sum(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    total = np.zeros(max(len(first), len(second)), np.int64)
+    total[: len(first)] += first
+    total[: len(second)] += second
+    return total

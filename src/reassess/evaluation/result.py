@@ -1,0 +1,207 @@
+"""What an evaluation counts: integers that add up over parts of the images, and the ratios that derive from them."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from reassess.errors import DataError
+from reassess.evaluation.per_class import PerClass
+from reassess.numeric.proportion import Proportion
+
+__all__ = ["BySize", "Evaluation", "Mistakes", "Soft"]
+
+_NONE_SCORED = "no image is scored"
+
+
+@dataclass(frozen=True)
+class BySize:
+    """Images with label sets of one size: hits at each k, and valid classes found among as many first classes."""
+
+    n: int
+    hits: dict[int, int]
+    overlap: int | None
+
+    def __add__(self, other: "BySize") -> "BySize":
+        overlap = None if self.overlap is None or other.overlap is None else self.overlap + other.overlap
+        return BySize(self.n + other.n, {k: hits + other.hits[k] for k, hits in self.hits.items()}, overlap)
+
+
+@dataclass(frozen=True)
+class Soft:
+    """Sums over images with a non-empty set: P(top-1 is valid), and the image's highest P (what an oracle gets)."""
+
+    total: float
+    ceiling_total: float
+    n: int
+
+    @property
+    def accuracy(self) -> float | None:
+        """Soft ReaL accuracy, in [0, 1]."""
+        return self.total / self.n if self.n else None
+
+    @property
+    def ceiling(self) -> float | None:
+        """Soft accuracy of an oracle that takes each image's most probable class."""
+        return self.ceiling_total / self.n if self.n else None
+
+    def __add__(self, other: "Soft") -> "Soft":
+        return Soft(self.total + other.total, self.ceiling_total + other.ceiling_total, self.n + other.n)
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """Top-1 classes outside a non-empty set, by what is known of them; `expert_rejected` is None without experts."""
+
+    expert_rejected: int | None
+    rejected: int
+    never_proposed: int
+    never_rated: int
+
+    def __add__(self, other: "Mistakes") -> "Mistakes":
+        known = self.expert_rejected is not None and other.expert_rejected is not None
+        return Mistakes(
+            (self.expert_rejected or 0) + (other.expert_rejected or 0) if known else None,
+            self.rejected + other.rejected,
+            self.never_proposed + other.never_proposed,
+            self.never_rated + other.never_rated,
+        )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One model's result: integer counts, from which every ratio derives. Evaluations of disjoint images add up.
+
+    Parameters
+    ----------
+    images
+        Rows of the predictions: the scored ones, and `empty` (rated, no valid class), `unlabelled` (known, never
+        rated) and `unknown` ones.
+    scorable
+        Images of the label sets that have a valid class, whether or not the model was shown them.
+    real, original
+        Hits among the top k by re-assessed and by original labels, by k; `original` is None without original labels.
+    by_label_count
+        By number of valid classes.
+    per_class
+        By class.
+    soft, mistakes
+        From scores; None without.
+    reasons
+        Why a part is missing, by its name.
+    detected
+        How the predictions were read and joined.
+    """
+
+    images: int
+    empty: int
+    unlabelled: int
+    unknown: int
+    scorable: int
+    real: dict[int, Proportion]
+    original: dict[int, Proportion] | None
+    by_label_count: dict[int, BySize]
+    per_class: PerClass
+    soft: Soft | None
+    mistakes: Mistakes | None
+    reasons: dict[str, str] = field(default_factory=dict)
+    detected: str = ""
+
+    @property
+    def scored(self) -> int:
+        """Images with a valid class: the n of ReaL accuracy."""
+        return sum(part.n for part in self.by_label_count.values())
+
+    @property
+    def recall_at_size(self) -> float | None:
+        """Mean over scored images of the share of the n valid classes that are among the model's first n."""
+        parts = self.by_label_count
+        if not self.scored or any(part.overlap is None for part in parts.values()):
+            return None
+        return math.fsum((part.overlap or 0) / size for size, part in parts.items()) / self.scored
+
+    def __add__(self, other: "Evaluation") -> "Evaluation":
+        """The evaluation of both sets of images together, which must be judged by the same labels and the same k."""
+        if self.scorable != other.scorable or self.real.keys() != other.real.keys():
+            raise DataError("evaluations by other labels or of other k do not add up")
+        sizes = sorted(self.by_label_count.keys() | other.by_label_count.keys())
+        none = BySize(0, dict.fromkeys(self.real, 0), 0)
+        both = self.original is not None and other.original is not None
+        return Evaluation(
+            images=self.images + other.images,
+            empty=self.empty + other.empty,
+            unlabelled=self.unlabelled + other.unlabelled,
+            unknown=self.unknown + other.unknown,
+            scorable=self.scorable,
+            real=_added(self.real, other.real),
+            original=_added(self.original or {}, other.original or {}) if both else None,
+            by_label_count={s: self.by_label_count.get(s, none) + other.by_label_count.get(s, none) for s in sizes},
+            per_class=self.per_class + other.per_class,
+            soft=self.soft + other.soft if self.soft and other.soft else None,
+            mistakes=self.mistakes + other.mistakes if self.mistakes and other.mistakes else None,
+            reasons=self.reasons | other.reasons,
+            detected=self.detected,
+        )
+
+    def __str__(self) -> str:
+        lines = [f"{name:<16} {text}" for name, text in self._summary()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary())
+        return f"<table>{rows}</table>"
+
+    def _summary(self) -> list[tuple[str, str]]:
+        left_out = f"{self.empty:,} empty, {self.unlabelled:,} unlabelled, {self.unknown:,} unknown"
+        rows = [(f"ReaL top-{k}", _in_words(part)) for k, part in self.real.items()]
+        rows += [(f"original top-{k}", _in_words(part)) for k, part in (self.original or {}).items()]
+        if self.soft is not None and self.soft.accuracy is not None:
+            rows.append(("soft ReaL", f"{self.soft.accuracy:.4f} (ceiling {self.soft.ceiling:.4f})"))
+        if self.recall_at_size is not None:
+            rows.append(("recall at size", f"{self.recall_at_size:.4f}"))
+        rows.append(("scored", f"{self.scored:,} of {self.scorable:,} images with labels"))
+        rows.append(("left out", left_out))
+        return rows
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold; what is null has its reason beside it."""
+        soft = None if self.soft is None or not self.soft.n else self.soft
+        parts = {
+            "original": None if self.original is None else _proportions(self.original),
+            "soft": None if soft is None else {"accuracy": soft.accuracy, "ceiling": soft.ceiling},
+            "recall_at_size": self.recall_at_size,
+            "mistakes": None if self.mistakes is None else vars(self.mistakes),
+        }
+        return {
+            "images": self.images,
+            "scored": self.scored,
+            "left_out": {"empty": self.empty, "unlabelled": self.unlabelled, "unknown": self.unknown},
+            "scorable": self.scorable,
+            "detected": self.detected,
+            "interval": "95 %, Wilson, over images",
+            "real": _proportions(self.real),
+            **parts,
+            **{f"{name}_reason": self.reasons.get(name, _NONE_SCORED) for name, part in parts.items() if part is None},
+            "by_label_count": [self._size_to_json(size, part) for size, part in self.by_label_count.items()],
+        }
+
+    def _size_to_json(self, size: int, part: BySize) -> dict[str, Any]:
+        recall = None if part.overlap is None or not part.n else part.overlap / size / part.n
+        real = {k: Proportion(hits, part.n) for k, hits in part.hits.items()}
+        return {"labels": size, "n": part.n, "real": _proportions(real), "recall_at_size": recall}
+
+
+def _added(first: dict[int, Proportion], second: dict[int, Proportion]) -> dict[int, Proportion]:
+    return {k: part + second[k] for k, part in first.items()}
+
+
+def _proportions(parts: dict[int, Proportion]) -> dict[str, Any]:
+    return {str(k): part.to_json() for k, part in parts.items()}
+
+
+def _in_words(part: Proportion) -> str:
+    if part.value is None or part.interval is None:
+        return "- (no images)"
+    low, high = part.interval
+    return f"{part.value:.2%} [{low:.2%}, {high:.2%}] ({part.hits:,} of {part.n:,})"

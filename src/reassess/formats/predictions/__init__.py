@@ -1,0 +1,164 @@
+"""A model's predictions as files: the reader or writer of each suffix."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reassess.core.classes import Classes
+from reassess.core.predictions import MOST_IDS, Predictions, as_floats
+from reassess.errors import DataError, at
+from reassess.formats.archives import MAX_BYTES
+from reassess.formats.files import check_output, suffix_of, writing
+from reassess.formats.predictions.arrays import ARRAY_SUFFIXES, read_prediction_array
+from reassess.formats.predictions.tables import read_prediction_table
+from reassess.formats.tables import TABLE_SUFFIXES, write_table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["read_predictions", "write_predictions"]
+
+_BLOCK = 1024
+
+
+def read_predictions(
+    path: str | Path,
+    classes: Classes | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Predictions:
+    r"""Predictions of a file; what was decided about it stands in `Predictions.detected`.
+
+    Parameters
+    ----------
+    path
+        npy or npz: integers (N,) or (N, k <= 20) are ids, best first; floats (N, outputs) are scores; an npz may hold
+        the image names as ``names``, ``filenames`` or ``paths``. CSV, TSV, JSON lines, Parquet, and the JSON of timm's
+        inference script: a column of image names, and columns of ids or of scores. pt, pth, safetensors: one tensor,
+        where torch or safetensors is installed.
+    classes
+        The classes of the benchmark. Of classes that are known only by the names in the labels (`Classes.ranked`), ids
+        mean nothing: predictions name them, except for scores of exactly as many outputs, taken in sorted order.
+    names
+        Image name of each row, for a file that holds none.
+    outputs
+        What each of the model's outputs is called: wnid, class name or class id.
+    max_bytes
+        An archive that declares more is refused.
+
+    Returns
+    -------
+    Predictions
+        Ids (N, k), or scores (N, outputs); scores of an npy file stay on the disk.
+
+    Raises
+    ------
+    DataError
+        The file does not hold predictions for these classes; the message says where and why.
+    MissingPackageError
+        The file needs torch or safetensors.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "model.csv"
+    >>> _ = path.write_text("image,prediction\na.png,dog\nb.png,cat\n")
+    >>> said = read_predictions(path, Classes(2, names=("cat", "dog")))
+    >>> said, said.ids.tolist()
+    (Predictions(2 images, ids, top 1), [[1], [0]])
+    >>> said.detected
+    'csv: images named by column image; ids, top 1, column prediction'
+    """
+    path = Path(path)
+    classes = classes or Classes()
+    suffix = suffix_of(path, [*ARRAY_SUFFIXES, *TABLE_SUFFIXES, ".json"], "predictions")
+    columns = None if outputs is None else classes.map_outputs(outputs, where="the list of outputs (--classes)")
+    with at(path):
+        if suffix in ARRAY_SUFFIXES:
+            predictions = read_prediction_array(path, classes, columns, max_bytes)
+        else:
+            predictions = read_prediction_table(path, classes, columns)
+        if names is not None:
+            predictions = _with_names(predictions, names)
+    return predictions
+
+
+def write_predictions(path: str | Path, predictions: Predictions, *, topk: int = 5, force: bool = False) -> None:
+    """Write predictions to npy (all of them, with the names in a text file beside it) or a table (the top k).
+
+    Parameters
+    ----------
+    path
+        ``.npy``, or a table: image, prediction_1..k and, where scores are known, score_1..k.
+    predictions
+        What to write.
+    topk
+        How many of the best classes a table holds.
+    force
+        Overwrite files that exist.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".npy":
+        write_table(path, _table(predictions, min(topk, predictions.depth)), force=force)
+        return
+    if predictions.columns is not None:
+        raise DataError(
+            "an npy file cannot say which outputs are which classes", where=path, mend="write a table, such as .parquet"
+        )
+    names = None
+    if predictions.images is not None:
+        check_output(path.with_suffix(".txt"), force=force)
+        names = _lines(path, predictions.images)
+    with ExitStack() as both:  # neither takes its place before both are written
+        _save(both.enter_context(writing(path, force=force)), predictions)
+        if names is not None:
+            text = both.enter_context(writing(path.with_suffix(".txt"), force=force))
+            text.write_text(names, encoding="utf-8")
+
+
+def _lines(path: Path, names: Sequence[str]) -> str:
+    broken = next((row for row, name in enumerate(names) if "\n" in name or "\r" in name), None)
+    if broken is not None:
+        raise DataError(
+            "an image name holds a line break",
+            where=f"{path}, row {broken}",
+            found=repr(names[broken]),
+            mend="write a table, such as .parquet",
+        )
+    return "".join(f"{name}\n" for name in names)
+
+
+def _save(path: Path, predictions: Predictions) -> None:
+    """Write the array; numpy has no bfloat16, so that such scores become float32, a block at a time."""
+    array = predictions.ids if predictions.scores is None else predictions.scores
+    assert array is not None
+    if predictions.dtype != "bfloat16":
+        np.save(path, np.asarray(array), allow_pickle=False)
+        return
+    floats = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=array.shape)
+    for start in range(0, len(array), _BLOCK):
+        floats[start : start + _BLOCK] = as_floats(array[start : start + _BLOCK])
+
+
+def _with_names(predictions: Predictions, names: Sequence[str]) -> Predictions:
+    if predictions.images is not None:
+        raise DataError("the file holds image names of its own", mend="leave --names out")
+    return predictions.named(names, detected=f"{predictions.detected}, names from a file")
+
+
+def _table(predictions: Predictions, topk: int) -> "pl.DataFrame":
+    import polars as pl
+
+    columns: dict[str, Any] = {}
+    if predictions.images is not None:
+        columns["image"] = list(predictions.images)
+    ids, scores = predictions.best(min(topk, MOST_IDS))
+    columns |= {f"prediction_{k + 1}": ids[:, k] for k in range(ids.shape[1])}
+    if scores is not None:
+        columns |= {f"score_{k + 1}": scores[:, k] for k in range(ids.shape[1])}
+    return pl.DataFrame(columns)

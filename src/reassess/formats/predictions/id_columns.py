@@ -1,0 +1,263 @@
+"""A model's class ids in the columns of a table: see `prediction_tables` for which column is what."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import Classes, class_number
+from reassess.errors import DataError
+from reassess.formats.lists import flattened, refuse_nulls, unpacked, unquoted
+from reassess.formats.predictions.outputs import refuse_ids
+from reassess.formats.tables import integers
+from reassess.text import some
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["ID_COLUMNS", "IdColumns", "find_ids", "is_number", "refuse_scores_beside_ids", "without_meaningless_ids"]
+
+_RANKED_COLUMNS = (("prediction_", 1), ("index_", 0), ("label_", 0))  # prefix, number of the best
+ID_COLUMNS = ("prediction", "predicted_class", "pred", "label", "top1", "index")
+_FEW = 10  # class ids of fewer rows may count up by chance
+
+
+@dataclass(frozen=True)
+class IdColumns:
+    """Columns of ids, best first: numbers of outputs, or classes if they were called by wnid or name.
+
+    The names in `unknown` are those of no class; their ids follow those of the classes.
+    """
+
+    headings: list[str]
+    table: npt.NDArray[np.int64]
+    are_classes: bool
+    unknown: tuple[str, ...] = ()
+
+    def columns(self, classes: Classes, outputs: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64] | None:
+        """The class of each id, if they are not the same."""
+        if not self.are_classes:
+            return outputs
+        count = classes.count or 0
+        return np.r_[np.arange(count), np.full(len(self.unknown), -1)] if self.unknown else None
+
+    def said(self) -> str:
+        """What was found, in words."""
+        unknown = f", {len(self.unknown):,} names left out (no label has them): {some(self.unknown)}"
+        return f"ids, top {self.table.shape[1]}, column {_span(self.headings)}{unknown if self.unknown else ''}"
+
+    def best(self, outputs: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
+        """The best class of each row."""
+        best = self.table[:, 0]
+        if outputs is None or self.are_classes:
+            return best
+        return np.where((best >= 0) & (best < len(outputs)), outputs[np.clip(best, 0, len(outputs) - 1)], -1)
+
+
+def find_ids(
+    path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
+) -> IdColumns | None:
+    """The columns of ids, one a rank or one with a list a row; None if there are none."""
+    return _ranked_ids(path, table, classes) or _listed_ids(path, table, classes, outputs)
+
+
+def without_meaningless_ids(
+    path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
+) -> "pl.DataFrame":
+    """The table without its columns of ids, where these mean nothing and other columns name the predictions."""
+    if not classes.ranked or outputs is not None:
+        return table
+    prefixes = "|".join(prefix for prefix, _ in _RANKED_COLUMNS)
+    there = [name for name in table.columns if name in ID_COLUMNS or re.fullmatch(rf"({prefixes})\d+", name)]
+    numbers = [name for name in there if _holds_numbers(table[name])]
+    if numbers and len(numbers) == len(there):
+        refuse_scores_beside_ids(path, table.drop(numbers), numbers, classes)
+        refuse_ids(classes, outputs, f"{path}, column {_span(numbers)}")
+    return table.drop(numbers)
+
+
+def _holds_numbers(series: "pl.Series") -> bool:
+    import polars as pl
+
+    series = _as_numbers(unpacked(series))
+    flat = series.explode() if isinstance(series.dtype, pl.List) else series
+    if flat.dtype == pl.String:
+        return all(class_number(text) is not None for text in flat.drop_nulls())
+    return flat.dtype.is_numeric()
+
+
+def _ranked_ids(path: Path, table: "pl.DataFrame", classes: Classes) -> IdColumns | None:
+    """Ids in one column a rank."""
+    for prefix, best in _RANKED_COLUMNS:
+        there = {name for name in table.columns if re.fullmatch(prefix + r"\d+", name)}
+        if not there:
+            continue
+        wanted = [f"{prefix}{best + rank}" for rank in range(len(there))]
+        if set(wanted) != there:
+            raise DataError(
+                "the columns of the best classes are not numbered in one run",
+                where=path,
+                allowed=some(wanted),
+                found=some(sorted(there)),
+                mend="keep all of them, and rename them",
+            )
+        unknown: dict[str, int] = {}
+        read = [_ids(path, table[name], classes, unknown) for name in wanted]
+        if len({are_classes for _, are_classes in read}) > 1:
+            raise DataError(
+                "some columns hold class ids, others class names",
+                where=path,
+                found=some(wanted),
+                mend="write class ids in all of them",
+            )
+        ids = np.stack([ids for ids, _ in read], axis=1)
+        _refuse_all_unknown(path, wanted, ids, classes, unknown)
+        return IdColumns(wanted, ids, read[0][1], tuple(unknown))
+    return None
+
+
+def _listed_ids(
+    path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
+) -> IdColumns | None:
+    """Ids in one column, one or a list a row; a column of numbers is preferred to one of class names."""
+    import polars as pl
+
+    there = [_as_numbers(unpacked(table[name])) for name in _id_columns(table)]
+    there.sort(key=lambda series: series.dtype in (pl.String, pl.List(pl.String)))
+    if not there:
+        return None
+    unknown: dict[str, int] = {}
+    found = _ids_of_column(path, there[0], classes, unknown)
+    _refuse_all_unknown(path, found.headings, found.table, classes, unknown)
+    for other in there[1:]:
+        try:
+            said = _ids_of_column(path, other, classes)
+        except DataError:  # it holds something else, such as a confidence, or words that are no class names
+            continue
+        differ = found.best(outputs) != said.best(outputs)
+        if differ.any():
+            row = int(np.argmax(differ))
+            raise DataError(
+                "two columns could hold the predictions, and they differ",
+                where=f"{path}, row {row}",
+                found=f"{there[0].name} ({table[there[0].name][row]}) and {other.name} ({table[other.name][row]})",
+                mend="rename or drop the one that does not hold the predictions",
+            )
+    return found
+
+
+def _as_numbers(series: "pl.Series") -> "pl.Series":
+    """Lists of texts as lists of whole numbers, if that is what all of them are."""
+    import polars as pl
+
+    if series.dtype != pl.List(pl.String):
+        return series
+    whole = series.cast(pl.List(pl.Int64), strict=False)
+    return series if whole.explode().null_count() else whole
+
+
+def _id_columns(table: "pl.DataFrame") -> list[str]:
+    """Headings of the columns that could hold the predictions, the first first."""
+    there = [name for name in ID_COLUMNS if name in table.columns]
+    if set(there) - {"label", "top1", "index"} and "label" in there:
+        there.remove("label")
+    if "index" in there and len(there) > 1 and (there[0] != "label" or "top1" in there or _counts_rows(table["index"])):
+        there.remove("index")
+    return there
+
+
+def _counts_rows(series: "pl.Series") -> bool:
+    if len(series) < _FEW or not series.dtype.is_integer():
+        return False
+    return bool(series[0] in (0, 1) and (series.diff().drop_nulls() == 1).sum() == len(series) - 1)
+
+
+def _ids_of_column(
+    path: Path, series: "pl.Series", classes: Classes, unknown: dict[str, int] | None = None
+) -> IdColumns:
+    flat, length = flattened(path, series) if series.dtype.is_nested() else (series, 1)
+    ids, are_classes = _ids(path, flat, classes, unknown, per_row=length)
+    return IdColumns([series.name], ids.reshape(-1, length), are_classes, tuple(unknown or ()))
+
+
+def _ids(
+    path: Path, series: "pl.Series", classes: Classes, unknown: dict[str, int] | None = None, *, per_row: int = 1
+) -> tuple[npt.NDArray[np.int64], bool]:
+    """Ids of a column of ids, wnids or class names, and whether they are those of classes by wnid or name.
+
+    Parameters
+    ----------
+    path, series, classes
+        The column, its file for error messages, and the classes of the benchmark.
+    unknown
+        Takes the names that no label has, each with its number, where the classes are those that the labels name.
+    per_row
+        How many entries belong to one row of the file.
+    """
+    import polars as pl
+
+    refuse_nulls(path, series, "a prediction is missing", per_row)
+    texts = series.unique(maintain_order=True).to_list() if series.dtype == pl.String else []
+    if all(map(is_number, texts)):
+        return integers(path, series, per_row=per_row).to_numpy(), False
+    id_of = {text: _find(path, series.name, text, classes, unknown) for text in sorted(texts, key=str.isdigit)}
+    return np.array([id_of[text] for text in series.to_list()]), True
+
+
+def _find(path: Path, heading: str, text: str, classes: Classes, unknown: dict[str, int] | None) -> int:
+    found = classes.find(unquoted(text))
+    if found is not None:
+        return found
+    if unknown is None or not classes.ranked or class_number(text) is not None:
+        raise _no_class(path, heading, text, classes)
+    return (classes.count or 0) + unknown.setdefault(unquoted(text), len(unknown))
+
+
+def _refuse_all_unknown(
+    path: Path, headings: list[str], ids: npt.NDArray[np.int64], classes: Classes, unknown: dict[str, int]
+) -> None:
+    """Refuse predictions of which not one is a class."""
+    if unknown and (ids >= (classes.count or 0)).all():
+        raise _no_class(path, _span(headings), next(iter(unknown)), classes)
+
+
+def _no_class(path: Path, heading: str, text: str, classes: Classes) -> DataError:
+    kinds = "class ids, wnids or class names" if classes.wnids or classes.names else "class ids"
+    return DataError(
+        "a prediction is not one of the classes",
+        where=f"{path}, column {heading}",
+        allowed=f"names such as {some(classes.wnids or classes.names, most=3)}" if classes.ranked else kinds,
+        found=repr(text),
+        mend="write the classes as the labels name them"
+        if classes.ranked
+        else "write class ids (timm's inference script: --include-index)",
+    )
+
+
+def refuse_scores_beside_ids(path: Path, table: "pl.DataFrame", headings: list[str], classes: Classes) -> None:
+    """A table of scores with a column of true labels must not be taken for a table of predicted ids."""
+    numeric = [name for name in table.columns if table[name].dtype.is_numeric()]
+    try:
+        columns = classes.map_outputs(numeric, where=str(path))
+    except DataError:
+        return
+    if np.count_nonzero(columns >= 0) > 1:
+        scores = [name for name, column in zip(numeric, columns, strict=True) if column >= 0]
+        raise DataError(
+            "the table holds both ids and scores",
+            where=path,
+            found=f"ids in {_span(headings)}; scores in {some(scores, most=3)}",
+            mend="drop the columns that are not the model's predictions",
+        )
+
+
+def _span(headings: list[str]) -> str:
+    return headings[0] if len(headings) == 1 else f"{headings[0]} to {headings[-1]}"
+
+
+def is_number(heading: str) -> bool:
+    """Whether a heading, or a text, is a whole number from 0."""
+    return heading.isascii() and heading.isdigit()

@@ -1,0 +1,85 @@
+"""A model's scores in the columns of a table: see `prediction_tables` for which column is what."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import Classes, class_number
+from reassess.errors import DataError
+from reassess.formats.lists import flattened, unpacked
+from reassess.formats.predictions.id_columns import ID_COLUMNS, is_number
+from reassess.formats.predictions.outputs import LIST_OUTPUTS, are_in_sorted_order, check_outputs
+from reassess.formats.tables import numbers
+from reassess.text import some
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["find_scores"]
+
+_ALL_SCORES = ("prob", "logit")
+_NUMBERED_SCORE = re.compile(r"(?:prob|logit)_(\d+)")
+
+
+def find_scores(
+    path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64] | None, str]:
+    """Scores in one column a class, or in one list a row."""
+    lists = (unpacked(table[name]) for name in _ALL_SCORES if name in table.columns)
+    listed = next((series for series in lists if series.dtype.is_nested()), None)
+    if listed is not None:
+        flat, length = flattened(path, listed)
+        check_outputs((len(table), length), classes, outputs)
+        scores = numbers(path, flat, per_row=length).to_numpy().reshape(-1, length)
+        said = f"scores of {length:,} outputs, column {listed.name}{are_in_sorted_order(classes, outputs)}"
+        return scores, outputs, said
+    numbered = [found[1] for name in table.columns if (found := _NUMBERED_SCORE.fullmatch(name))]
+    if numbered:
+        check_outputs((len(table), len(numbered)), classes, outputs)
+    called = [found[1] if (found := _NUMBERED_SCORE.fullmatch(name)) else name for name in table.columns]
+    columns = _classes_of_headings(path, table, called, classes, outputs)
+    said = f"scores, one column a class, {np.count_nonzero(columns >= 0):,} classes"
+    if any(map(is_number, called)):
+        said += are_in_sorted_order(classes, outputs)
+    left_out = [table.columns[i] for i in np.flatnonzero(columns < 0)]
+    if left_out:
+        said += f"; {len(left_out):,} columns left out (no such class): {some(sorted(left_out))}"
+    kept = table[:, np.flatnonzero(columns >= 0).tolist()]
+    return kept.select(numbers(path, series) for series in kept).to_numpy(), columns[columns >= 0], said
+
+
+def _classes_of_headings(
+    path: Path, table: "pl.DataFrame", called: list[str], classes: Classes, outputs: npt.NDArray[np.int64] | None
+) -> npt.NDArray[np.int64]:
+    """Class id of each column, or -1; numbers are those of outputs, where these are listed."""
+    ids = [name for name in called if is_number(name)]
+    count = classes.count if outputs is None else len(outputs)
+    outside = [name for name in ids if count is not None and (class_number(name) or 0) >= count]
+    if outside:
+        raise DataError(
+            "columns are headed by numbers that are no class ids" if outputs is None else "wrong number of outputs",
+            where=path,
+            allowed=f"0 to {count - 1}" if count else None,
+            found=some(outside),
+            mend=LIST_OUTPUTS if outputs is None else "list every output, in order",
+        )
+    if classes.ranked and outputs is None and ids:
+        check_outputs((len(table), len(ids)), classes, None)
+        outputs = np.arange(len(ids))
+    if outputs is not None and ids:
+        return np.array([outputs[class_number(name)] if name in ids else -1 for name in called], np.int64)
+    try:
+        return classes.map_outputs(called, where=str(path))
+    except DataError as error:
+        if not error.what.startswith("none of the outputs"):
+            raise
+        raise DataError(
+            "no column holds predictions",
+            where=path,
+            allowed=f"prediction_1..k, {', '.join(ID_COLUMNS)}, or a column a class, headed by id, wnid or name",
+            found=some(table.columns),
+            mend="rename the column of predicted class ids to prediction",
+        ) from error

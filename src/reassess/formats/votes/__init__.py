@@ -1,0 +1,66 @@
+"""Votes as files, by suffix; `vote_archives` and `vote_tables` do the reading and writing."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from reassess.core.items import Id
+from reassess.core.votes import Votes
+from reassess.errors import at
+from reassess.formats.archives import MAX_BYTES
+from reassess.formats.files import suffix_of, writing
+from reassess.formats.tables import TABLE_SUFFIXES, write_table
+from reassess.formats.votes.archives import check_fits_archive, read_archive, write_archive
+from reassess.formats.votes.tables import read_vote_table, vote_table
+
+__all__ = ["read_votes", "write_votes"]
+
+
+def read_votes(path: str | Path, *, answers: Sequence[Id] | None = None, max_bytes: int = MAX_BYTES) -> Votes:
+    """Votes of a file.
+
+    Parameters
+    ----------
+    path
+        npz with the arrays ``tensor``, numbers of shape (raters, questions, answers), 1 where the rater gave the answer
+        and 0 elsewhere; ``info``, text, shape (questions, 2): image name and class id; ``ids``, shape (raters,). The
+        tensor is read in blocks, and only the votes are kept. Three answers are no, maybe, yes; any other number of
+        answers are 0, 1, ... unless the array ``answers`` names them.
+
+        Or a table with a row a vote and the columns image and class, or item (or task, or question); rater (or worker);
+        answer (or label); perhaps seconds. An item with neither rater nor answer has no votes.
+    answers
+        All possible answers in their order. By default: no < maybe < yes; other text and integer codes are sorted.
+    max_bytes
+        An archive that declares more is refused.
+
+    Raises
+    ------
+    DataError
+        The file does not hold votes; the message says where.
+    """
+    path = Path(path)
+    readers: dict[str, Callable[[], Votes]] = {
+        ".npz": lambda: read_archive(path, answers, max_bytes),
+        **dict.fromkeys(TABLE_SUFFIXES, lambda: read_vote_table(path, answers)),
+    }
+    read = readers[suffix_of(path, readers, "votes")]
+    with at(path):
+        return read()
+
+
+def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:
+    """Write votes as an npz archive or a table, by suffix.
+
+    Raises
+    ------
+    OutputError
+        The file exists and `force` is not given, or cannot be written; or an archive cannot hold these votes: plain
+        items, times, or two votes of a rater on an item.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".npz":
+        check_fits_archive(path, votes)
+        with writing(path, force=force) as temporary:
+            write_archive(temporary, votes)
+        return
+    write_table(path, vote_table(votes), force=force)

@@ -1,0 +1,90 @@
+"""What a metric within a compiled graph asks of a batch.
+
+Shapes and types are checked while the graph is compiled. Nothing can be raised within it: images that are wrong are
+counted there, and the host raises.
+"""
+
+from collections.abc import Sequence
+
+from reassess.errors import DataError
+from reassess.evaluation.batch_targets import is_multi_hot
+
+__all__ = ["check_batch", "refuse_counted", "refuse_rounding"]
+
+_SCORE_TYPES = ("bfloat16", "float16", "float32", "float64")
+
+
+def check_batch(
+    scores: Sequence[int | None], scores_dtype: str, target: Sequence[int | None], target_dtype: str
+) -> bool:
+    """Whether the target is multi-hot, of scores and a target of these shapes and types; else it is padded ids.
+
+    Raises
+    ------
+    DataError
+        The scores are not floats, one row an image and one column a class; the target is of neither form, or has not as
+        many rows.
+
+    Examples
+    --------
+    >>> check_batch((None, 10), "bfloat16", (None, 3), "int32")
+    False
+    """
+    if len(scores) != 2 or not scores[1] or scores_dtype not in _SCORE_TYPES:
+        raise DataError(
+            "scores must be floats, one row an image and one column a class",
+            allowed=f"{', '.join(_SCORE_TYPES)} of shape (images, classes)",
+            found=f"{scores_dtype} {tuple(scores)}",
+        )
+    is_hot = is_multi_hot(target, target_dtype, scores[1])
+    if None not in (scores[0], target[0]) and scores[0] != target[0]:
+        raise DataError("not one target a row of scores", allowed=f"{scores[0]} rows", found=f"{target[0]} rows")
+    return is_hot
+
+
+def refuse_rounding(given: str, kept: str) -> None:
+    """Raise `DataError` if a framework keeps scores in a narrower type than it was given."""
+    if given != kept:
+        raise DataError(
+            "the scores would be rounded, and ties would appear",
+            allowed=kept,
+            found=given,
+            mend=f"give {kept}, or let the framework keep {given}; in JAX, set jax_enable_x64",
+        )
+
+
+def refuse_counted(nan: int, ill_formed: int) -> None:
+    """Raise the `DataError` for images that a graph has found wrong.
+
+    Parameters
+    ----------
+    nan
+        Number of images with a score that is NaN.
+    ill_formed
+        Number of images whose valid classes are neither multi-hot nor ids padded with -1.
+
+    Examples
+    --------
+    >>> refuse_counted(0, 0)
+    >>> refuse_counted(2, 0)
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: a score is NaN
+      allowed: any number, and +inf or -inf
+      found:   NaN in the scores of images: 2
+      to mend: find out why the model returns NaN
+    """
+    if nan:
+        raise DataError(
+            "a score is NaN",
+            allowed="any number, and +inf or -inf",
+            found=f"NaN in the scores of images: {nan:,}",
+            mend="find out why the model returns NaN",
+        )
+    if ill_formed:
+        raise DataError(
+            "valid classes are neither multi-hot nor ids padded with -1",
+            allowed="0 or 1 for each class; or ids below the number of classes, each once, then -1",
+            found=f"other numbers, or an id twice, for images: {ill_formed:,}",
+            mend="a multi-hot target has as many columns as the scores, ids have fewer; -1 needs a signed type",
+        )

@@ -1,0 +1,122 @@
+"""Ranks within a graph of JAX, by the rule of `reassess.evaluation.class_ranks`: equal scores rank by class id.
+
+Scores are compared as integers that order as the numbers do, with -0 equal to +0, since XLA takes denormals for zero.
+Reductions of rows go in pairs, of which XLA makes one fast loop on a CPU; one alone takes it longer than two.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+from jax import lax
+
+from reassess.evaluation.batch_targets import PADDING
+
+__all__ = ["rank_best"]
+
+_BLOCKS = 16  # of a row, at most
+_Reduction = tuple[jax.Array, Callable[[jax.Array, jax.Array], jax.Array], int]  # table, operation, start
+_Images = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
+
+
+def rank_best(scores: jax.Array, target: jax.Array, is_hot: bool) -> _Images:
+    """Rank of each image's best valid class, and of which images there is none, a NaN, or an ill-formed target.
+
+    Parameters
+    ----------
+    scores
+        Floats, shape (B, classes).
+    target
+        Multi-hot, shape (B, classes), or integers, ids padded with -1, shape (B, width).
+    is_hot
+        Which of the two.
+
+    Returns
+    -------
+    int32, shape (B,), of no meaning for an image without a valid class; and three of bool, shape (B,).
+    """
+    best, turn, is_empty, is_ill_formed = (_best_of_hot if is_hot else _best_of_ids)(scores, target)
+    keys, is_nan = _keys(scores)
+    is_earlier = _turns(scores.shape[1]) > turn[:, None]
+    rank, nans = _reduce((keys > best[:, None] - is_earlier, lax.add, 0), (is_nan, lax.add, 0))
+    return rank, is_empty, nans > 0, is_ill_formed
+
+
+def _bits(scores: jax.Array) -> jax.Array:
+    return lax.bitcast_convert_type(scores, f"int{8 * scores.dtype.itemsize}")
+
+
+def _keys(scores: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Integers that order as the scores do, above the lowest of their type; and whether each score is NaN."""
+    bits, infinity = _bits(scores), _bits(jnp.array(jnp.inf, scores.dtype))
+    limits = jnp.iinfo(bits.dtype)
+    size, sign = bits & limits.max, bits >> (limits.bits - 1)
+    return (size ^ sign) - sign, size > infinity
+
+
+def _turns(classes: int) -> npt.NDArray[np.int32]:
+    """Of equal scores the higher ranks first: the number of classes less the id.
+
+    They descend so that XLA keeps them as they are: what ascends it counts up anew for each row, at twice the cost.
+    """
+    return np.arange(classes, 0, -1, dtype=np.int32)
+
+
+def _best_of_hot(scores: jax.Array, target: jax.Array) -> _Images:
+    """Key of each image's best valid class and its turn; whether there is none, and whether the target is ill-formed.
+
+    The best of each block of a row is found first, and the turn in the one block that holds the best of all. Bits order
+    as the scores do if one of them is positive, and else the other way round; to take keys of all scores here and in
+    `rank_best`, XLA would write them to memory.
+    """
+    images, classes = scores.shape
+    blocks = max(n for n in range(1, _BLOCKS + 1) if classes % n == 0)
+    width = classes // blocks
+    scores, target = (table.reshape(images, blocks, width) for table in (scores, target))
+    hot, bits = target.astype(bool), _bits(scores)
+    lowest = jnp.iinfo(bits.dtype).min
+    most, least, odd = _reduce(
+        (jnp.where(hot, bits, lowest), lax.max, lowest),
+        (jnp.where(hot, bits, -1), lax.min, -1),
+        (target != hot.astype(target.dtype), lax.add, 0),
+    )
+    keys, _ = _keys(lax.bitcast_convert_type(jnp.where(most < 0, least, most), scores.dtype))
+    keys = jnp.where(most < least, lowest, keys)  # of a block without a valid class, which any valid NaN is above
+    best, block = jnp.max(keys, axis=1), jnp.argmax(keys, axis=1)
+    hot, scores = (_take(table, block[:, None, None])[:, 0] for table in (hot, scores))
+    is_best = hot & (_keys(scores)[0] == best[:, None])
+    turn = jnp.max(jnp.where(is_best, _turns(width), 0), axis=1)
+    return best, turn + (blocks - 1 - block) * width, best == lowest, jnp.any(odd, axis=1)
+
+
+def _best_of_ids(scores: jax.Array, target: jax.Array) -> _Images:
+    """The same from padded ids."""
+    classes = scores.shape[1]
+    ids = target.astype(jnp.int64 if target.dtype.itemsize == 8 else jnp.int32)
+    given = (ids >= 0) & (ids < classes)
+    ordered = lax.sort(ids, dimension=1, is_stable=False)
+    twice = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != PADDING)
+    is_ill_formed = jnp.any(~given & (ids != PADDING), axis=1) | jnp.any(twice, axis=1)
+    keys, _ = _keys(_take(scores, jnp.where(given, ids, 0)))
+    best = jnp.max(keys, axis=1, where=given, initial=jnp.iinfo(keys.dtype).min)
+    turn = jnp.max(classes - ids, axis=1, where=given & (keys == best[:, None]), initial=0)
+    return best, turn, turn == 0, is_ill_formed
+
+
+def _take(table: jax.Array, places: jax.Array) -> jax.Array:
+    return jnp.take_along_axis(table, places, axis=1, mode="promise_in_bounds")
+
+
+def _reduce(*reductions: _Reduction) -> tuple[jax.Array, ...]:
+    """Several reductions of the last axis in one pass; of bool, counts."""
+    tables, operations, starts = zip(*reductions, strict=True)
+    tables = tuple(table.astype(jnp.int32) if table.dtype == bool else table for table in tables)
+    found: tuple[jax.Array, ...] = lax.reduce(
+        tables,
+        tuple(jnp.array(start, table.dtype) for start, table in zip(starts, tables, strict=True)),
+        lambda x, y: tuple(of(a, b) for of, a, b in zip(operations, x, y, strict=True)),
+        (tables[0].ndim - 1,),
+    )
+    return found

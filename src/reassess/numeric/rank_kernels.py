@@ -1,0 +1,273 @@
+"""The compiled loops, and nothing else.
+
+Floating-point scores are read as signed integers of the same width and turned into keys that order as the numbers do,
+with -0 equal to +0. So float16, bfloat16, float32 and float64 share one loop, integers vectorise where floats would
+not, and nothing is converted or copied beyond one row.
+"""
+
+import numpy as np
+
+from reassess.numeric.jit import compiled
+
+__all__ = [
+    "count_below",
+    "rank_best",
+    "rank_best_of_bits",
+    "rank_targets",
+    "read_multi_hot",
+    "read_padded",
+]
+
+_NO_TARGET, _NOT_A_NUMBER = -1, -2  # in place of a rank
+
+
+@compiled
+def _rank(keys, target):  # type: ignore[no-untyped-def]
+    """Number of classes before `target`: higher keys, and equal keys of lower class id."""
+    key = keys[target]
+    above = np.int32(0)
+    level = np.int32(0)
+    for j in range(keys.size):
+        above = np.int32(above + (keys[j] > key))
+        level = np.int32(level + (keys[j] == key))
+    if level > 1:
+        for j in range(keys.size):
+            above = np.int32(above + ((keys[j] == key) & (np.int32(j) < np.int32(target))))
+    return above
+
+
+@compiled
+def _first(keys, key):  # type: ignore[no-untyped-def]
+    """Lowest class id that has `key`; without an early exit, so that it vectorises."""
+    first = np.int32(keys.size)
+    for j in range(keys.size):
+        first = min(first, np.int32(j) if keys[j] == key else np.int32(keys.size))
+    return first
+
+
+@compiled
+def _read_keys(row, lowest, infinity, columns, keys):  # type: ignore[no-untyped-def]
+    """Write the keys of a row's scores; return the lowest and the highest: a NaN's lies outside those of infinities."""
+    low, top = infinity, lowest
+    if columns.size == 0:
+        for j in range(row.size):
+            keys[j] = row[j] if row[j] >= 0 else lowest - row[j]
+            key = keys[j]  # of the narrow type, unlike the difference
+            low = key if key < low else low
+            top = key if key > top else top
+    else:
+        for j in range(row.size):
+            if columns[j] >= 0:
+                keys[columns[j]] = row[j] if row[j] >= 0 else lowest - row[j]
+                key = keys[columns[j]]
+                low = key if key < low else low
+                top = key if key > top else top
+    return low, top
+
+
+@compiled
+def rank_targets(  # type: ignore[no-untyped-def]
+    bits, lowest, infinity, columns, rows, indptr, targets, ranks, top1, keys
+):
+    """Rank each row's target classes and find its top-1 class, in one pass over the scores.
+
+    Parameters
+    ----------
+    bits
+        Scores viewed as integers, shape (N, outputs).
+    lowest, infinity
+        Of the integer type: its lowest number, which is the sign bit alone, and the bits of +inf.
+    columns
+        int64: class id of each output, -1 to ignore it; empty if output and class are the same.
+    rows
+        int64, shape (n,): the rows to read.
+    indptr, targets
+        The targets of row i are ``targets[indptr[i]:indptr[i + 1]]``.
+    ranks, top1
+        Written: int32, of the shape of `targets`; int32, shape (n,).
+    keys
+        Scratch, at least as long as there are classes, the integer type's minimum wherever there is no output.
+
+    Returns
+    -------
+    Position in `rows` of the first row with a NaN, or -1.
+    """
+    for i in range(rows.size):
+        low, top = _read_keys(bits[rows[i]], lowest, infinity, columns, keys)
+        if low < -infinity or top > infinity:
+            return i
+        best = -1
+        for t in range(indptr[i], indptr[i + 1]):
+            ranks[t] = _rank(keys, targets[t])
+            if ranks[t] == 0:
+                best = targets[t]
+        top1[i] = _first(keys, top) if best < 0 else best
+    return -1
+
+
+@compiled
+def _rank_in(row, target):  # type: ignore[no-untyped-def]
+    """Number of classes before `target` in a row of numbers, or -2; `_rank` for what may hold a NaN."""
+    value = row[target]
+    above, below = np.int32(0), np.int32(0)
+    for j in range(row.size):
+        above = np.int32(above + (row[j] > value))
+        below = np.int32(below + (row[j] < value))
+    if above + below < row.size - 1 or value != value:  # ties, or a NaN: neither above nor below nor level
+        level = np.int32(0)
+        for j in range(row.size):
+            level = np.int32(level + (row[j] == value))
+        if above + below + level < row.size:
+            return np.int32(_NOT_A_NUMBER)
+        for j in range(row.size):
+            above = np.int32(above + ((row[j] == value) & (np.int32(j) < np.int32(target))))
+    return above
+
+
+@compiled
+def _rank_best(row, targets, start, end):  # type: ignore[no-untyped-def]
+    """Rank of the best of ``targets[start:end]``; -1 without one, -2 with a NaN. A row is of floats or of keys."""
+    best = targets[start] if start < end else 0
+    for t in range(start + 1, end):
+        if row[targets[t]] > row[best] or (row[targets[t]] == row[best] and targets[t] < best):
+            best = targets[t]
+    rank = _rank_in(row, best)
+    return rank if start < end or rank == _NOT_A_NUMBER else np.int32(_NO_TARGET)
+
+
+@compiled
+def rank_best(scores, starts, ends, targets, ranks):  # type: ignore[no-untyped-def]
+    """Rank of each row's best target, as `rank_targets` ranks it; row i asks of ``targets[starts[i]:ends[i]]``.
+
+    Parameters
+    ----------
+    scores
+        float32 or float64, shape (n, classes).
+    starts, ends
+        int64, shape (n,).
+    ranks
+        Written: int32, shape (n,); -1 for a row without a target.
+
+    Returns
+    -------
+    The first row with a NaN, or -1.
+    """
+    for i in range(scores.shape[0]):
+        ranks[i] = _rank_best(scores[i], targets, starts[i], ends[i])
+        if ranks[i] == _NOT_A_NUMBER:
+            return i
+    return -1
+
+
+@compiled
+def rank_best_of_bits(  # type: ignore[no-untyped-def]
+    bits, lowest, infinity, starts, ends, targets, ranks, keys
+):
+    """`rank_best` of scores that are given as their bits, see `rank_targets`; `keys` is scratch for a row."""
+    for i in range(bits.shape[0]):
+        low, top = _read_keys(bits[i], lowest, infinity, np.empty(0, np.int64), keys)
+        if low < -infinity or top > infinity:
+            return i
+        ranks[i] = _rank_best(keys, targets, starts[i], ends[i])
+    return -1
+
+
+@compiled
+def count_below(ranks, limits):  # type: ignore[no-untyped-def]
+    """How many ranks are below each limit, and last how many there are, those below 0 left out; int64."""
+    counts = np.zeros(limits.size + 1, np.int64)
+    for rank in ranks:
+        if rank >= 0:
+            for t in range(limits.size):
+                counts[t] += rank < limits[t]
+            counts[limits.size] += 1
+    return counts
+
+
+@compiled
+def read_multi_hot(hot):  # type: ignore[no-untyped-def]
+    """Columns that are set, where most are not: int64, those of row i are ``columns[indptr[i]:indptr[i + 1]]``.
+
+    Parameters
+    ----------
+    hot
+        bool, shape (n, columns), in C order.
+
+    Returns
+    -------
+    indptr, columns
+    """
+    indptr, columns = np.empty(len(hot) + 1, np.int64), np.empty(4 * len(hot), np.int64)
+    count = _find_set(hot, indptr, columns)
+    if count > columns.size:  # seldom: most images have one valid class
+        columns = np.empty(count, np.int64)
+        _find_set(hot, indptr, columns)
+    return indptr, columns[:count]
+
+
+@compiled
+def _find_set(hot, indptr, columns):  # type: ignore[no-untyped-def]
+    """Write `indptr`, and as many columns as there is room for; return how many there are."""
+    flat = hot.reshape(hot.size).view(np.uint8)
+    blocks = flat.size // 64
+    words = flat[: 64 * blocks].view(np.uint64)
+    row, count = 0, 0
+    indptr[0] = 0
+    for block in range(blocks):
+        first = 8 * block
+        union = words[first] | words[first + 1] | words[first + 2] | words[first + 3]
+        if union | words[first + 4] | words[first + 5] | words[first + 6] | words[first + 7]:
+            for w in range(first, first + 8):
+                if words[w]:
+                    row, count = _note_set(flat, 8 * w, 8 * w + 8, hot.shape[1], row, count, indptr, columns)
+    row, count = _note_set(flat, 64 * blocks, flat.size, hot.shape[1], row, count, indptr, columns)
+    indptr[row + 1 :] = count
+    return count
+
+
+@compiled
+def _note_set(flat, start, end, width, row, count, indptr, columns):  # type: ignore[no-untyped-def]
+    """`_find_set` among some bytes, from the row and the count that it has come to."""
+    for position in range(start, end):
+        if flat[position]:
+            while position >= (row + 1) * width:
+                row += 1
+                indptr[row] = count
+            if count < columns.size:
+                columns[count] = position - row * width
+            count += 1
+    return row, count
+
+
+@compiled
+def read_padded(padded, padding, outputs):  # type: ignore[no-untyped-def]
+    """The ids of a table without its padding: int64, those of row i are ``ids[indptr[i]:indptr[i + 1]]``.
+
+    Parameters
+    ----------
+    padded
+        int64, shape (n, width).
+    padding
+        What stands where there is no id.
+    outputs
+        Number of classes.
+
+    Returns
+    -------
+    failed, indptr, ids
+        The first row with an id that is out of range or stands twice, or -1; and the ids of the rows before.
+    """
+    indptr, ids = np.zeros(len(padded) + 1, np.int64), np.empty(padded.size, np.int64)
+    last_row = np.full(outputs, -1)  # that holds each id
+    count = 0
+    for i in range(padded.shape[0]):
+        for j in range(padded.shape[1]):
+            given = padded[i, j]
+            if given != padding:
+                if given < 0 or given >= outputs or last_row[given] == i:
+                    return i, indptr, ids[:count]
+                last_row[given] = i
+                ids[count] = given
+                count += 1
+        indptr[i + 1] = count
+    return -1, indptr, ids[:count]

@@ -1,0 +1,177 @@
+"""Least squares whose errors may differ in size and go together in groups: polynomials of one variable.
+
+Nothing is assumed of the errors but that groups are independent. The covariance is that of the jackknife over groups,
+a sum over groups of products of what changes when the group is left out; where each group has one row, it is HC3.
+Estimates that share groups, such as slopes in ranges that overlap, have their covariance from the same sum.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.numeric.student import critical, two_sided
+
+__all__ = ["Estimate", "Polynomial", "fit_polynomial"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number that was estimated, with its standard error and degrees of freedom.
+
+    >>> estimate = Estimate(0.5, error=0.1, df=20)
+    >>> [round(bound, 3) for bound in estimate.interval], round(estimate.p_value, 6)
+    ([0.291, 0.709], 6.9e-05)
+    """
+
+    value: float
+    error: float
+    df: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval, by Student's t."""
+        half = critical(self.df) * self.error
+        return self.value - half, self.value + half
+
+    @property
+    def p_value(self) -> float:
+        """Of the hypothesis that the number is 0: two-sided, by Student's t (a Wald test)."""
+        if self.error == 0:
+            return float(self.value == 0)
+        return two_sided(self.value / self.error, self.df)
+
+    def to_json(self) -> dict[str, float]:
+        """The object that JSON documents hold."""
+        low, high = self.interval
+        return {"value": self.value, "low": low, "high": high, "p_value": self.p_value}
+
+
+@dataclass(frozen=True, eq=False)
+class Polynomial:
+    """A polynomial that was fitted.
+
+    Parameters
+    ----------
+    centre
+        The x around which the powers are taken: the mean.
+    coefficients
+        float64, shape (degree + 1,), the constant first.
+    shifts
+        float64, shape (groups, degree + 1): coefficients, less those that are found without the group; 0 for a group
+        without a row.
+    inverse
+        float64, shape (degree + 1, degree + 1): the inverse of the products of the powers.
+    residuals
+        float64, shape (rows,): y, less the polynomial.
+    present
+        bool, shape (groups,): whether the group has a row.
+    """
+
+    centre: float
+    coefficients: Floats
+    shifts: Floats
+    inverse: Floats
+    residuals: Floats
+    present: npt.NDArray[np.bool_]
+
+    @property
+    def df(self) -> int:
+        """Degrees of freedom: groups with a row, less coefficients."""
+        return int(self.present.sum()) - self.coefficients.size
+
+    def coefficient(self, power: int) -> Estimate:
+        """The coefficient of a power of x - centre."""
+        return Estimate(float(self.coefficients[power]), _size(self.shifts[:, power]), self.df)
+
+    def less(self, other: "Polynomial", power: int) -> Estimate:
+        """The coefficient, less that of another fit to rows of the same groups; the two may share rows.
+
+        The degrees of freedom are those of the fit that has fewer: what one knows well makes the other no surer.
+        """
+        value = float(self.coefficients[power] - other.coefficients[power])
+        return Estimate(value, _size(self.shifts[:, power] - other.shifts[:, power]), min(self.df, other.df))
+
+    def at(self, x: float) -> float:
+        """The polynomial's value at x."""
+        return float(self._powers(x) @ self.coefficients)
+
+    def prediction(self, x: float) -> tuple[float, float]:
+        """95 % interval for the y of a new row at x, its error being normal and of the same size as all others.
+
+        Notes
+        -----
+        The size is that of the rows around the polynomial. Groups make no difference to it.
+        """
+        powers = self._powers(x)
+        size = np.sqrt(np.sum(self.residuals**2) / (self.residuals.size - powers.size))
+        half = float(critical(self.df) * size * np.sqrt(1 + powers @ self.inverse @ powers))
+        return self.at(x) - half, self.at(x) + half
+
+    def _powers(self, x: float) -> Floats:
+        return np.asarray((x - self.centre) ** np.arange(self.coefficients.size), np.float64)
+
+
+def fit_polynomial(
+    x: Floats,
+    y: Floats,
+    groups: npt.NDArray[np.integer],
+    *,
+    inside: npt.NDArray[np.bool_] | None = None,
+    degree: int = 1,
+) -> Polynomial | None:
+    """Fit a polynomial by least squares.
+
+    Parameters
+    ----------
+    x, y
+        float64, shape (rows,).
+    groups
+        Integers from 0, shape (rows,): rows of one group may have errors that go together.
+    inside
+        bool, shape (rows,): the rows to fit; by default all.
+    degree
+        Of the polynomial.
+
+    Returns
+    -------
+    Polynomial, or None where too little is given: it must also follow from the rows without any one group, with groups
+    to spare.
+
+    Examples
+    --------
+    >>> x = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    >>> line = fit_polynomial(x, np.array([1.0, 3.0, 2.0, 5.0, 4.0]), np.arange(5))
+    >>> round(line.coefficient(1).value, 6), line.df, line.at(3.0)
+    (0.8, 3, 3.0)
+
+    Notes
+    -----
+    Source: MacKinnon and White (1985), Journal of Econometrics 29, for HC3; Bell and McCaffrey (2002), Survey
+    Methodology 28, for its form by groups.
+    """
+    count = int(groups.max(initial=-1)) + 1
+    if inside is not None:
+        x, y, groups = x[inside], y[inside], groups[inside]
+    present = np.bincount(groups, minlength=count) > 0
+    if present.sum() <= degree + 1:
+        return None
+    centre = float(x.mean())
+    powers = (x - centre)[:, None] ** np.arange(degree + 1)
+    products, sums = np.zeros((count, degree + 1, degree + 1)), np.zeros((count, degree + 1))
+    np.add.at(products, groups, powers[:, :, None] * powers[:, None])
+    np.add.at(sums, groups, powers * y[:, None])
+    total, left = products.sum(axis=0), products.sum(axis=0) - products
+    if np.linalg.matrix_rank(left).min() <= degree:
+        return None
+    coefficients = np.linalg.solve(total, sums.sum(axis=0))
+    without = np.linalg.solve(left, (sums.sum(axis=0) - sums)[..., None])[..., 0]
+    residuals = y - powers @ coefficients
+    return Polynomial(centre, coefficients, coefficients - without, np.linalg.inv(total), residuals, present)
+
+
+def _size(shifts: Floats) -> float:
+    """Standard error of an estimate that shifts so when each group is left out."""
+    return float(np.sqrt(np.sum(shifts**2)))

@@ -1,0 +1,167 @@
+"""The compiled loops over votes: finding answers, grouping votes, comparing raters two by two."""
+
+import math
+
+from reassess.numeric.jit import compiled
+
+__all__ = ["compare", "find_set", "group"]
+
+
+@compiled
+def group(ids, indptr, order):  # type: ignore[no-untyped-def]
+    """Order that groups rows by id, keeping the order within a group; two passes, so linear in the rows.
+
+    Parameters
+    ----------
+    ids
+        Integers in [0, groups), shape (n,).
+    indptr
+        Written: int64, shape (groups + 1,), zero before; the rows of group g are ``order[indptr[g]:indptr[g + 1]]``.
+    order
+        Written: int64, shape (n,).
+    """
+    for i in range(ids.size):
+        indptr[ids[i] + 1] += 1
+    for g in range(indptr.size - 1):
+        indptr[g + 1] += indptr[g]
+    for i in range(ids.size):
+        order[indptr[ids[i]]] = i
+        indptr[ids[i]] += 1
+    # Each start has moved on to the next group's start.
+    for g in range(indptr.size - 1, 0, -1):
+        indptr[g] = indptr[g - 1]
+    indptr[0] = 0
+
+
+@compiled
+def find_set(words, found):  # type: ignore[no-untyped-def]
+    """Positions of the words that are not 0, eight looked at in one go.
+
+    Parameters
+    ----------
+    words
+        Unsigned integers, shape (n,).
+    found
+        Written: int64, shape (n,) or more.
+
+    Returns
+    -------
+    How many there are.
+    """
+    count = 0
+    whole = words.size & ~7
+    for start in range(0, whole, 8):
+        any_set = words[start]
+        for j in range(1, 8):
+            any_set |= words[start + j]
+        if any_set:
+            for j in range(start, start + 8):
+                if words[j]:
+                    found[count] = j
+                    count += 1
+    for j in range(whole, words.size):
+        if words[j]:
+            found[count] = j
+            count += 1
+    return count
+
+
+@compiled
+def _expected(log_weights, first, second, agreement):  # type: ignore[no-untyped-def]
+    """Probability that two raters agree on an item, given what all other votes on it say of the truth.
+
+    Parameters
+    ----------
+    log_weights
+        Logarithm of the weight of each truth given all votes, shape (truths,).
+    first, second
+        What the two votes have added to it.
+    agreement
+        Probability that the two agree, given the truth, shape (truths,).
+    """
+    highest = -math.inf
+    for t in range(log_weights.size):
+        highest = max(highest, log_weights[t] - first[t] - second[t])
+    total = 0.0
+    agreed = 0.0
+    for t in range(log_weights.size):
+        weight = math.exp(log_weights[t] - first[t] - second[t] - highest)
+        total += weight
+        agreed += weight * agreement[t]
+    return agreed / total
+
+
+@compiled
+def compare(  # type: ignore[no-untyped-def]
+    order, clusters, indptr, rater_ids, answer_ids, log_matrices, log_prior, agreement, sums
+):
+    """Compare the raters two by two: how often they agree, and how often they should if they were independent.
+
+    Parameters
+    ----------
+    order
+        int64, shape (items,): the items, those of one cluster one after the other.
+    clusters
+        int64, shape (items,): the cluster of each item, 0 or more.
+    indptr, rater_ids, answer_ids
+        Votes of item i are those from ``indptr[i]`` to ``indptr[i + 1]``, no two of one rater.
+    log_matrices
+        float64, shape (raters, answers, truths).
+    log_prior
+        float64, shape (truths,).
+    agreement
+        float64, shape (raters, raters, truths): probability that two raters agree given the truth.
+    sums
+        Added to, at [first, second] with first < second: float64, shape (raters, raters, 6), of items in common,
+        agreements, expected agreements, their variance if items were independent, their variance if clusters are, and
+        clusters in common.
+    """
+    raters = sums.shape[0]
+    residual = agreement[:, :, 0] * 0.0
+    last = clusters[:1].repeat(raters * raters) * 0 - 1
+    touched = last.copy()
+    count = 0
+    cluster = -1
+    log_weights = log_prior.copy()
+    for i in order:
+        if clusters[i] != cluster:
+            _close(touched[:count], residual, sums)
+            count = 0
+            cluster = clusters[i]
+        log_weights[:] = log_prior
+        for v in range(indptr[i], indptr[i + 1]):
+            log_weights += log_matrices[rater_ids[v], answer_ids[v]]
+        for v in range(indptr[i], indptr[i + 1]):
+            for w in range(v + 1, indptr[i + 1]):
+                r = min(rater_ids[v], rater_ids[w])
+                s = max(rater_ids[v], rater_ids[w])
+                e = _expected(
+                    log_weights,
+                    log_matrices[rater_ids[v], answer_ids[v]],
+                    log_matrices[rater_ids[w], answer_ids[w]],
+                    agreement[r, s],
+                )
+                agreed = 1.0 if answer_ids[v] == answer_ids[w] else 0.0
+                pair = r * raters + s
+                if last[pair] != cluster:
+                    last[pair] = cluster
+                    touched[count] = pair
+                    count += 1
+                residual[r, s] += agreed - e
+                sums[r, s, 0] += 1
+                sums[r, s, 1] += agreed
+                sums[r, s, 2] += e
+                sums[r, s, 3] += e * (1 - e)
+    _close(touched[:count], residual, sums)
+
+
+@compiled
+def _close(touched, residual, sums):  # type: ignore[no-untyped-def]
+    """Add the squared residuals of a cluster, and begin anew."""
+    raters = residual.shape[0]
+    for pair in touched:
+        r = pair // raters
+        s = pair % raters
+        sums[r, s, 4] += residual[r, s] ** 2
+        sums[r, s, 5] += 1
+        residual[r, s] = 0.0

@@ -1,0 +1,1 @@
+from .open_questions import open_questions as open_questions

@@ -1,0 +1,37 @@
+"""Words for messages: texts from files made harmless, counts of things, and the first few of many."""
+
+import re
+from collections.abc import Sequence
+
+__all__ = ["counted", "plain", "some"]
+
+# C0 (but for tab and newline), C1, marks that turn the direction of writing, and halves of characters.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    r"""A text in which nothing tells a terminal, or a figure, to do anything: names come from files of anywhere.
+
+    >>> print(plain("a\x1b[2Jb"))
+    a\x1b[2Jb
+    """
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """How many there are of something.
+
+    >>> counted(1, "row"), counted(1234, "row"), counted(0, "valid class", "valid classes")
+    ('1 row', '1,234 rows', '0 valid classes')
+    """
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def some(items: Sequence[object], *, most: int = 5) -> str:
+    """The first few of many things, and how many more there are.
+
+    >>> some(["a.png", "b.png", "c.png"], most=2)
+    'a.png, b.png and 1 more'
+    """
+    shown = ", ".join(str(item) for item in items[:most])
+    return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"

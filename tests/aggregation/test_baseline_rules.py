@@ -1,0 +1,143 @@
+"""Rules without a model of the raters, on golden pairs: counts of a plain loop, and the measured figures."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.aggregation.baseline_rules import original_rule, rater_rule, share_curve, share_rule
+from reassess.aggregation.baselines import mean
+from reassess.aggregation.curves import Curve, Point
+from reassess.aggregation.golden import Golden, golden_truth
+from reassess.core.items import Items
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
+from reassess.errors import DataError
+from reassess.formats.votes import read_votes
+
+WORDS = ("no", "maybe", "yes")
+PAIRS = Questions.from_columns(["a", "a", "b", "c"], np.array([1, 2, 1, 3]))
+GOLDEN = Golden(PAIRS, np.array([True, False, True, False]))
+ASKED = Questions.from_columns(["c", "d", "a", "b", "a"], np.array([3, 1, 2, 1, 1]))
+ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)), max_size=20)
+
+
+def votes(rows: list[tuple[int, int, int]], items: Items = ASKED) -> Votes:
+    return Votes.from_columns(items, *np.array(rows, int).reshape(-1, 3).T, ("ann", "bo", "cy"), WORDS)
+
+
+@given(ROWS, st.sampled_from([["yes"], ["yes", "maybe"]]))
+def test_a_rater_alone_is_counted_as_by_a_plain_loop(rows: list, answers: list[str]) -> None:
+    """Votes on pairs that are not golden (row 1) do not count."""
+    truth = {0: False, 2: False, 3: True, 4: True}
+    expected = {}
+    for rater, name in enumerate(("ann", "bo", "cy")):
+        own = [(truth[item], WORDS[answer] in answers) for item, r, answer in rows if r == rater and item in truth]
+        kept, valid = [v for v, keeps in own if keeps], sum(v for v, _ in own)
+        if kept and valid:
+            expected[name] = Point(None, sum(kept), len(kept), valid)
+    if not expected:
+        with pytest.raises(DataError) as caught:
+            rater_rule(GOLDEN, votes(rows), answers)
+        assert str(caught.value) == (
+            f"no rater said {' or '.join(answers)} on golden pairs of which some are valid\n"
+            "  to mend: give the raters' votes on the golden pairs"
+        )
+        return
+    rule = rater_rule(GOLDEN, votes(rows), answers)
+    assert dict(zip(rule.variants, rule.points, strict=True)) == expected
+    assert rule.name == f"one rater: {' or '.join(answers)}"
+
+
+def test_a_rule_of_shares_has_a_point_for_each_share_of_yes_but_0() -> None:
+    said = votes([(4, 0, 2), (4, 1, 2), (3, 0, 2), (3, 1, 1), (2, 0, 2), (2, 1, 0), (0, 0, 0), (0, 1, 1), (1, 0, 2)])
+    rule = share_rule(GOLDEN, said)
+    assert rule.variants == ("2 of 2 yes", "1 of 2 yes")
+    assert rule.points == (Point(1.0, 1, 1, 2), Point(0.5, 2, 3, 2))
+    assert rule.average_precision == pytest.approx(1 / 2 + 1 / 2 * 2 / 3)
+
+
+def test_shares_of_different_numbers_of_votes_are_called_by_their_percentage() -> None:
+    said = votes([(4, 0, 2), (3, 0, 2), (3, 1, 2), (3, 2, 0), (2, 0, 0), (0, 0, 0)])
+    assert share_rule(GOLDEN, said).variants == ("100 % yes", "66.7 % yes")
+
+
+def test_the_original_label_keeps_its_own_class() -> None:
+    original = LabelSets.from_lists(["c", "b", "a"], [[3], [9], [1]])
+    rule = original_rule(GOLDEN, original)
+    assert (rule.name, rule.points) == ("original label", (Point(None, 1, 2, 2),))
+    assert rule.to_json("o.txt") == {
+        "file": "o.txt",
+        "rule": "original label",
+        "average_precision": None,
+        "in_sample": False,
+        "points": [{"variant": "original label", "threshold": None, "precision": 0.5, "recall": 0.5}],
+        "chosen": None,
+    }
+
+
+BAD = {
+    "no votes on a pair": (
+        lambda: share_rule(GOLDEN, votes([(4, 0, 2), (3, 0, 2), (2, 0, 0)])),
+        "a golden pair has no votes\n  where:   image c, class 3",
+    ),
+    "a pair that was not asked": (
+        lambda: share_rule(GOLDEN, votes([(0, 0, 2)], Questions.from_columns(["a", "b"], np.array([1, 1])))),
+        "golden pairs that are not in the votes\n"
+        "  found:   2 of 4: image a, class 2, image c, class 3\n"
+        "  to mend: take both from one release, or leave these pairs out of the golden answers",
+    ),
+    "an unknown answer": (
+        lambda: rater_rule(GOLDEN, votes([(4, 0, 2)]), ["perhaps"]),
+        "unknown answer\n  allowed: no, maybe, yes\n  found:   'perhaps'",
+    ),
+    "no original label": (
+        lambda: original_rule(GOLDEN, LabelSets.from_lists(["a", "b"], [[1], [1]])),
+        "golden pairs on images without an original label\n"
+        "  found:   1 of 4: image c, class 3\n"
+        "  to mend: give the original label of every golden image",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused(name: str) -> None:
+    make, message = BAD[name]
+    with pytest.raises(DataError) as caught:
+        make()
+    assert str(caught.value) == message
+
+
+@pytest.fixture(scope="module")
+def golden(real_file) -> Golden:
+    return golden_truth(read_votes(real_file("golden.npz")))
+
+
+@pytest.fixture(scope="module")
+def asked(real_file, golden: Golden) -> Votes:
+    """The real votes on the golden pairs, in the main job."""
+    said = read_votes(real_file("raters.npz"))
+    return said.restrict(golden.rows_in(said.items, "the votes"))
+
+
+def test_the_fraction_of_yes_and_the_mean_have_the_measured_average_precisions(golden: Golden, asked: Votes) -> None:
+    assert round(share_rule(golden, asked).average_precision, 5) == 0.80666
+    assert round(share_curve(golden, asked).average_precision, 5) == 0.80666
+    assert round(Curve(golden, mean(asked)).average_precision, 5) == 0.86527
+
+
+def test_the_original_label_has_the_measured_precision_and_recall(golden: Golden, real_original: LabelSets) -> None:
+    (point,) = original_rule(golden, real_original).points
+    assert (round(point.precision.value, 3), round(point.recall.value, 3)) == (0.787, 0.492)
+
+
+def test_each_of_the_78_raters_with_golden_answers_has_a_point(golden: Golden, real_file) -> None:
+    said = read_votes(real_file("raters_golden.npz"))
+    alone, both = (rater_rule(golden, said, answers) for answers in (["yes"], ["yes", "maybe"]))
+    assert len(alone.points) == len(both.points) == 78
+    assert sum(point.kept for point in alone.points) == 12_745
+    assert sum(point.kept for point in both.points) == 12_745 + 6_497
+    for one, two in zip(alone.points, both.points, strict=True):
+        assert one.valid == two.valid
+        assert one.hits <= two.hits

@@ -1,0 +1,376 @@
+"""Rater models: measured on golden items, kept as files, used to score votes."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.aggregation.baselines import majority, mean
+from reassess.aggregation.calibration import calibrate, expert_truth
+from reassess.aggregation.posteriors import posterior
+from reassess.core.posterior import Posterior
+from reassess.core.questions import Questions
+from reassess.core.rater_model import RaterModel
+from reassess.core.votes import Votes
+from reassess.errors import DataError, OutputError
+from reassess.formats.rater_model import read_rater_model, write_rater_model
+
+WORDS = ("no", "maybe", "yes")
+
+
+def votes_of(rows, items=("x", "y", "z"), raters=("ann", "bo"), answers=WORDS):
+    return Votes.from_columns(items, *np.array(rows, np.int64).reshape(-1, 3).T, raters, answers)
+
+
+ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40)
+TRUTH = st.lists(st.integers(-1, 1), min_size=5, max_size=5)
+
+
+def golden(rows):
+    return votes_of(rows, items=tuple("vwxyz"), raters=(1, 2, 3))
+
+
+# --- calibration ----------------------------------------------------------------------------------------------------
+
+
+@given(ROWS, TRUTH, st.sampled_from([0, 1, 0.5]))
+def test_calibration_is_that_of_a_plain_loop(rows, truth, smoothing):
+    known = [row for row in rows if truth[row[0]] >= 0]
+    if not known:
+        return
+    model = calibrate(golden(rows), np.array(truth), smoothing=smoothing)
+    measured = [r for r in range(3) if any(row[1] == r for row in known)]
+    assert model.raters == tuple(r + 1 for r in measured)
+    for matrix, r in zip(model.matrices, measured, strict=True):
+        for t in (0, 1):
+            counts = [smoothing + sum((truth[i], rr, aa) == (t, r, a) for i, rr, aa in known) for a in range(3)]
+            expected = [x / sum(counts) for x in counts] if sum(counts) else [1 / 3] * 3
+            assert matrix[t].tolist() == pytest.approx(expected)
+    np.testing.assert_allclose(model.fallback, model.matrices.mean(axis=0))
+    assert model.prior[1] == pytest.approx(truth.count(1) / (truth.count(0) + truth.count(1)))
+
+
+@given(ROWS, TRUTH)
+def test_doubling_every_vote_keeps_the_maximum_likelihood_matrices(rows, truth):
+    if not any(truth[row[0]] >= 0 for row in rows):
+        return
+    once = calibrate(golden(rows), np.array(truth), smoothing=0)
+    twice = calibrate(golden(rows).append(golden(rows)), np.array(truth), smoothing=0)
+    np.testing.assert_allclose(once.matrices, twice.matrices)
+
+
+def test_an_unknown_rater_has_the_fallback():
+    model = calibrate(votes_of([(0, 0, 2), (1, 1, 0)]), np.array([1, 0, -1]))
+    assert np.array_equal(model.matrices_of(["bo", "cy"]), [model.matrices[1], model.fallback])
+
+
+def test_truth_by_experts():
+    experts = votes_of([(0, 0, 2), (0, 1, 2), (1, 0, 2), (1, 1, 0)])
+    assert expert_truth(experts, at_least=1).tolist() == [1, 1, -1]
+    assert expert_truth(experts, at_least=2).tolist() == [1, 0, -1]
+    assert expert_truth(experts, at_least=1, answer="no").tolist() == [0, 1, -1]
+
+
+def test_the_released_golden_votes_give_the_measured_prior_and_label_ratios(real_file):
+    from reassess.formats.votes import read_votes
+
+    experts = read_votes(real_file("golden.npz"))
+    truth = expert_truth(experts, at_least=3)
+    assert (truth.size, truth.sum()) == (1_135, 248)
+    model = calibrate(read_votes(real_file("raters_golden.npz")), truth)
+    assert len(model.raters) == 78
+    assert model.prior[1] == 248 / 1_135
+
+
+def bad_calibration(**changed):
+    options = {"golden_votes": votes_of([(0, 0, 2)]), "truth": np.array([1, 0, -1]), **changed}
+    return calibrate(**options)
+
+
+BAD = {
+    "no vote": (
+        lambda: bad_calibration(truth=np.array([-1, 0, 1])),
+        "no golden item of known truth has a vote\n  to mend: check that both files name the items alike",
+    ),
+    "another length": (
+        lambda: bad_calibration(truth=np.array([1, 0])),
+        "not one truth a golden item\n  allowed: shape (3,)\n  found:   (2,)",
+    ),
+    "unknown truth": (
+        lambda: bad_calibration(truth=np.array([1, 2, 0])),
+        "unknown truth\n  where:   item y\n  allowed: -1 to 1\n  found:   2",
+    ),
+    "smoothing": (
+        lambda: bad_calibration(smoothing=math.inf),
+        "smoothing is not a count\n  allowed: 0 or more\n  found:   inf",
+    ),
+    "too many experts": (
+        lambda: expert_truth(votes_of([(0, 0, 2), (0, 1, 2)]), at_least=3),
+        "no such number of experts\n  allowed: 1 to 2\n  found:   3",
+    ),
+    "an answer that no expert can give": (
+        lambda: expert_truth(votes_of([(0, 0, 2)]), at_least=1, answer="sure"),
+        "unknown answer\n  allowed: no, maybe, yes\n  found:   'sure'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_golden_input_is_refused(name):
+    call, message = BAD[name]
+    with pytest.raises(DataError) as error:
+        call()
+    assert str(error.value) == message
+
+
+def a_model(**changed):
+    matrix = np.array([[0.8, 0.1, 0.1], [0.25, 0.25, 0.5]])
+    given_parts = {
+        "raters": ("ann",),
+        "truths": ("invalid", "valid"),
+        "answers": WORDS,
+        "matrices": matrix[None],
+        "fallback": np.full((2, 3), 1 / 3),
+        "prior": np.array([0.75, 0.25]),
+    }
+    return RaterModel(**{**given_parts, **changed})
+
+
+BAD_MODELS = {
+    "shape": (
+        {"raters": ("ann", "bo")},
+        "matrices does not fit raters, truths and answers\n  allowed: shape (2, 2, 3)\n  found:   (1, 2, 3)",
+    ),
+    "row": (
+        {"fallback": np.full((2, 3), 0.4)},
+        "a row of fallback is not a distribution\n  where:   row (0,)\n"
+        "  allowed: 0 or more, adding up to 1\n  found:   [0.4, 0.4, 0.4]",
+    ),
+    "NaN": (
+        {"prior": np.array([math.nan, 1])},
+        "a row of prior is not a distribution\n  allowed: 0 or more, adding up to 1\n  found:   [nan, 1.0]",
+    ),
+    "twice": ({"answers": ("no", "no", "yes")}, "an answer is named twice\n  found:   no"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_MODELS)
+def test_a_model_that_is_none_is_refused(name):
+    changed, message = BAD_MODELS[name]
+    with pytest.raises(DataError) as error:
+        a_model(**changed)
+    assert str(error.value) == message
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("raters", [("ann",), (7,), ()])
+def test_a_model_comes_back_equal(tmp_path, raters):
+    model = a_model(raters=raters, matrices=a_model().matrices[: len(raters)])
+    write_rater_model(tmp_path / "m.npz", model)
+    again = read_rater_model(tmp_path / "m.npz")
+    for name in ("raters", "truths", "answers"):
+        assert getattr(again, name) == getattr(model, name)
+    for name in ("matrices", "fallback", "prior"):
+        assert np.array_equal(getattr(again, name), getattr(model, name))
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    path = tmp_path / "m.npz"
+    np.savez(path, raters=np.array([1]))
+    with pytest.raises(DataError) as error:
+        read_rater_model(path)
+    assert str(error.value) == (
+        f"an array is missing in the archive\n  where:   {path}\n  allowed: truths\n  found:   raters"
+    )
+    write_rater_model(path, a_model(), force=True)
+    with np.load(path) as arrays:
+        np.savez(path, **{**arrays, "prior": np.array([2.0, -1.0])})
+    with pytest.raises(DataError) as error:
+        read_rater_model(path)
+    assert str(error.value) == (
+        f"a row of prior is not a distribution\n  where:   {path}\n"
+        "  allowed: 0 or more, adding up to 1\n  found:   [2.0, -1.0]"
+    )
+
+
+@pytest.mark.parametrize(("name", "array"), [("raters", np.ones((1, 2))), ("prior", np.array(["a", "b"]))])
+def test_arrays_of_other_types_are_refused(tmp_path, name, array):
+    path = tmp_path / "m.npz"
+    write_rater_model(path, a_model())
+    with np.load(path) as arrays:
+        np.savez(path, **{**arrays, name: array})
+    with pytest.raises(DataError, match=f"{name} does not hold"):
+        read_rater_model(path)
+
+
+def test_a_model_is_kept_in_npz_alone_and_not_overwritten(tmp_path):
+    with pytest.raises(DataError) as error:
+        write_rater_model(tmp_path / "m.json", a_model())
+    assert str(error.value) == (
+        f"a rater model cannot be kept in a file of this kind\n  where:   {tmp_path / 'm.json'}\n"
+        "  allowed: .npz\n  found:   .json"
+    )
+    write_rater_model(tmp_path / "m.npz", a_model())
+    with pytest.raises(OutputError, match="the output file exists"):
+        write_rater_model(tmp_path / "m.npz", a_model())
+
+
+# --- posteriors -----------------------------------------------------------------------------------------------------
+
+
+@given(ROWS, st.integers(0, 1_000))
+def test_a_posterior_is_that_of_a_plain_loop(rows, seed):
+    generator = np.random.default_rng(seed)
+    votes, truths = golden(rows), ("a", "b", "c")
+    matrices = generator.dirichlet(np.ones(3), (2, 3))
+    model = RaterModel((1, 2), truths, WORDS, matrices, generator.dirichlet(np.ones(3), 3), np.array([0.5, 0.3, 0.2]))
+    values = posterior(votes, model).values
+    for i in range(len(votes.items)):
+        weights = [
+            model.prior[t] * math.prod(model.matrices_of([r])[0, t, WORDS.index(a)] for r, a in votes.on(i))
+            for t in range(3)
+        ]
+        assert values[i].tolist() == pytest.approx([weight / sum(weights) for weight in weights])
+
+
+def test_the_votes_of_an_extra_rater_count_like_those_of_another():
+    model, other = a_model(), a_model(raters=("label",), matrices=np.array([[[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]]]))
+    both = a_model(raters=("ann", "label"), matrices=np.concatenate([model.matrices, other.matrices]))
+    votes = votes_of([(0, 0, 2), (1, 0, 1)], raters=("ann",))
+    label = votes_of([(0, 0, 0), (2, 0, 2)], raters=("label",))
+    together = posterior(votes.append(label), both)
+    np.testing.assert_allclose(posterior(votes, model, extra=(label, other)).values, together.values)
+    assert posterior(votes, model, prior=[0.5, 0.5]).values[2].tolist() == [0.5, 0.5]
+
+
+def test_a_thousand_votes_on_an_item_do_not_vanish():
+    votes = votes_of([(0, 0, 0)] * 1_000 + [(1, 0, 0)] * 499 + [(1, 0, 2)] * 500, raters=("ann",))
+    model = a_model(matrices=np.array([[[0.6, 0.1, 0.3], [0.3, 0.1, 0.6]]]), prior=np.array([0.5, 0.5]))
+    assert posterior(votes, model).of("valid").tolist() == pytest.approx([0, 2 / 3, 0.5])
+
+
+def test_tiny_probabilities_do_not_vanish():
+    model = a_model(matrices=np.array([[[1 - 2e-200, 1e-200, 1e-200], [1 - 4e-200, 3e-200, 1e-200]]]))
+    votes = votes_of([(0, 0, 1), (0, 0, 1)], raters=("ann",))
+    assert posterior(votes, model).of("valid")[0] == pytest.approx(0.25 * 9 / (0.75 + 0.25 * 9))
+
+
+def test_votes_that_no_truth_allows_are_refused():
+    model = a_model(matrices=np.array([[[1.0, 0, 0], [0, 0.5, 0.5]]]))
+    with pytest.raises(DataError) as error:
+        posterior(votes_of([(1, 0, 0), (1, 0, 2)]), model)
+    assert str(error.value) == (
+        "no truth allows the votes on an item\n"
+        "  where:   item y\n"
+        "  found:   ann: no, ann: yes\n"
+        "  to mend: measure the raters with smoothing above 0"
+    )
+
+
+BAD_POSTERIORS = {
+    "an unknown answer": (
+        lambda: posterior(votes_of([(0, 0, 0)], answers=("sure", "no")), a_model()),
+        "unknown answer\n  allowed: no, maybe, yes\n  found:   'sure'",
+    ),
+    "prior": (
+        lambda: posterior(votes_of([(0, 0, 0)]), a_model(), prior=[1.5, -0.5]),
+        "the prior is not a distribution\n  allowed: 2 numbers adding up to 1\n  found:   [1.5, -0.5]",
+    ),
+    "extra on other items": (
+        lambda: posterior(
+            votes_of([(0, 0, 0)]), a_model(), extra=(votes_of([(0, 0, 0)], items=("x", "z", "y")), a_model())
+        ),
+        "the extra votes are not on the same items in the same order",
+    ),
+    "extra of other truths": (
+        lambda: posterior(
+            votes_of([(0, 0, 0)]), a_model(), extra=(votes_of([(0, 0, 0)]), a_model(truths=("no", "yes")))
+        ),
+        "two models of different truths\n  allowed: invalid, valid\n  found:   no, yes",
+    ),
+    "unknown truth": (
+        lambda: posterior(votes_of([(0, 0, 0)]), a_model()).of("sure"),
+        "unknown truth\n  allowed: invalid, valid\n  found:   'sure'",
+    ),
+    "scores of plain items": (
+        lambda: posterior(votes_of([(0, 0, 0)]), a_model()).scores(),
+        "plain items have no scores\n  to mend: give votes with the columns image and class",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_POSTERIORS)
+def test_bad_input_of_a_posterior_is_refused(name):
+    call, message = BAD_POSTERIORS[name]
+    with pytest.raises(DataError) as error:
+        call()
+    assert str(error.value) == message
+
+
+def test_a_posterior_of_questions_gives_scores():
+    questions = Questions.from_columns(["a", "b"], np.array([1, 1]))
+    result = Posterior(questions, ("invalid", "valid"), np.array([[0.2, 0.8], [0.9, 0.1]]))
+    assert result.scores().values.tolist() == [0.8, 0.1]
+    assert result.scores("invalid").values.tolist() == [0.2, 0.9]
+    assert result.most_likely().tolist() == [1, 0]
+
+
+# --- baselines ------------------------------------------------------------------------------------------------------
+
+
+@given(ROWS)
+def test_majority_reports_ties_and_items_without_votes(rows):
+    result = majority(golden(rows))
+    for i in range(5):
+        said = [row[2] for row in rows if row[0] == i]
+        counts = [said.count(a) for a in range(3)]
+        assert result.counts[i].tolist() == counts
+        assert result.winners[i] == (counts.index(max(counts)) if said else -1)
+        assert result.ties[i] == (bool(said) and counts.count(max(counts)) > 1)
+        assert result.fractions[i].tolist() == [c / len(said) if said else 0 for c in counts]
+
+
+def test_the_mean_takes_known_given_or_integer_weights():
+    rows = [(0, 0, 2), (0, 1, 1), (1, 0, 0), (2, 0, 2)]
+    assert mean(votes_of(rows)).tolist() == [0.75, 0, 1]
+    assert mean(votes_of(rows), weights=[1, 1, 0]).tolist() == [0.5, 1, 0]
+    assert mean(votes_of(rows, answers=(1, 2, 6))).tolist() == [4, 1, 6]
+
+
+BAD_MEANS = {
+    "nominal": (
+        {"answers": ("cat", "dog", "emu")},
+        {},
+        "these answers have no weights, so there is no mean\n"
+        "  allowed: no, maybe, yes, or integer codes\n"
+        "  found:   cat, dog, emu\n"
+        "  to mend: give the weight of each answer, or take the majority",
+    ),
+    "weights": (
+        {},
+        {"weights": [0, 1]},
+        "not a weight for each answer\n  allowed: 3 numbers\n  found:   [0.0, 1.0]",
+    ),
+    "NaN": (
+        {},
+        {"weights": [0, math.nan, 1]},
+        "not a weight for each answer\n  allowed: 3 numbers\n  found:   [0.0, nan, 1.0]",
+    ),
+    "no votes": (
+        {"items": ("x", "y", "z", "empty")},
+        {},
+        "an item without votes has no mean\n  where:   item empty\n  to mend: leave out items without votes",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_MEANS)
+def test_a_mean_that_does_not_exist_is_refused(name):
+    votes, options, message = BAD_MEANS[name]
+    with pytest.raises(DataError) as error:
+        mean(votes_of([(0, 0, 2), (1, 0, 0), (2, 0, 2)], **votes), **options)
+    assert str(error.value) == message

@@ -1,0 +1,505 @@
+"""EM: the published example, an independent reference in plain Python, and the laws that it keeps."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reassess.aggregation.dawid_skene import Fit, Pinned, fit
+from reassess.aggregation.em import EM
+from reassess.aggregation.em_starts import answer_shares
+from reassess.aggregation.posteriors import posterior
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
+from reassess.errors import ConvergenceWarning, DataError
+from reassess.formats.votes import read_votes
+
+WORDS = ("no", "maybe", "yes")
+
+
+# --- the reference --------------------------------------------------------------------------------------------------
+
+
+def reference_em(votes, shares, *, smoothing, iterations, pinned=None, prior=None):
+    """EM as in the paper, in plain Python with logarithms: posteriors, matrices, prior, and each step's objective."""
+    pinned = pinned or {}
+    items = range(len(votes.items))
+    raters, answers, truths = range(len(votes.raters)), range(len(votes.answers)), range(len(shares[0]))
+    given_votes = [
+        [(votes.raters.index(rater), votes.answers.index(answer)) for rater, answer in votes.on(i)] for i in items
+    ]
+    q = [
+        pinned.get(i) or [sum(shares[a][t] for _, a in given_votes[i]) / len(given_votes[i]) for t in truths]
+        if given_votes[i] or i in pinned
+        else [1 / len(truths) for t in truths]
+        for i in items
+    ]
+    told = [i for i in items if given_votes[i] or i in pinned]
+    objectives = []
+    for _ in range(iterations):
+        matrices = []
+        for r in raters:
+            matrix = []
+            for t in truths:
+                row = [
+                    smoothing + sum(q[i][t] for i in items for rr, aa in given_votes[i] if (rr, aa) == (r, a))
+                    for a in answers
+                ]
+                matrix.append([x / sum(row) for x in row] if sum(row) > 0 else [1 / len(answers)] * len(answers))
+            matrices.append(matrix)
+        p = prior or [sum(q[i][t] for i in told) / len(told) for t in truths]
+        objective = 0.0
+        if smoothing:
+            objective += smoothing * sum(math.log(x) for matrix in matrices for row in matrix for x in row)
+        for i in items:
+            logs = [log(p[t]) + sum(log(matrices[r][t][a]) for r, a in given_votes[i]) for t in truths]
+            if i in pinned:
+                objective += sum(x * y for x, y in zip(pinned[i], logs, strict=True) if x)
+                continue
+            total = math.log(sum(math.exp(x - max(logs)) for x in logs)) + max(logs)
+            objective += total
+            q[i] = [math.exp(x - total) for x in logs]
+        objectives.append(objective)
+    return np.array(q), np.array(matrices), np.array(p), objectives
+
+
+def log(x):
+    return math.log(x) if x > 0 else -math.inf
+
+
+def random_votes(seed, *, items=30, raters=5, answers=3, most=6):
+    """Votes of raters who are right two times in three; some vote several times on an item, some items have none."""
+    generator = np.random.default_rng(seed)
+    truth = generator.integers(0, answers, items)
+    item_ids = np.repeat(np.arange(items), generator.integers(0, most, items))
+    right = generator.random(item_ids.size) < 2 / 3
+    answer_ids = np.where(right, truth[item_ids], generator.integers(0, answers, item_ids.size))
+    rater_ids = generator.integers(0, raters, item_ids.size)
+    return Votes.from_columns(
+        tuple(range(items)), item_ids, rater_ids, answer_ids, tuple(range(raters)), tuple(range(answers))
+    )
+
+
+def stopped(votes, **options):
+    """Some iterations, without the warning that there could be more."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return fit(votes, **options)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("smoothing", [0, 1])
+@pytest.mark.parametrize(("answers", "truths"), [(3, 3), (4, 2), (2, 3)])
+@pytest.mark.parametrize("pin", [False, True])
+def test_em_agrees_with_the_reference(seed, smoothing, answers, truths, pin):
+    votes = random_votes(seed, answers=answers)
+    shares = np.random.default_rng(seed).dirichlet(np.ones(truths), answers)
+    pins = {0: [1.0] + [0.0] * (truths - 1), 7: [0.5, 0.5] + [0.0] * (truths - 2), 11: [1 / truths] * truths}
+    pinned = Pinned(np.array(list(pins)), np.array(list(pins.values()))) if pin else None
+    result = stopped(
+        votes,
+        truths=tuple(f"t{t}" for t in range(truths)),
+        weights=shares,
+        smoothing=smoothing,
+        pinned=pinned,
+        max_iterations=12,
+        prior=[1 / truths] * truths if truths == 2 else None,
+    )
+    q, matrices, prior, objectives = reference_em(
+        votes,
+        shares.tolist(),
+        smoothing=smoothing,
+        iterations=result.iterations,
+        pinned=pins if pin else None,
+        prior=[1 / truths] * truths if truths == 2 else None,
+    )
+    np.testing.assert_allclose(result.posterior.values, q, atol=1e-10)
+    np.testing.assert_allclose(result.model.matrices_of(votes.raters), matrices, atol=1e-10)
+    np.testing.assert_allclose(result.model.prior, prior, atol=1e-12)
+    np.testing.assert_allclose(result.history, objectives, rtol=1e-10)
+
+
+def test_the_reference_notices_a_wrong_answer():
+    """The helper that judges EM must itself fail on something else than EM: here, on other smoothing."""
+    votes = random_votes(0)
+    shares = np.eye(3)
+    q, *_ = reference_em(votes, shares.tolist(), smoothing=1, iterations=5)
+    other, *_ = reference_em(votes, shares.tolist(), smoothing=0, iterations=5)
+    assert np.abs(q - other).max() > 1e-3
+
+
+@pytest.mark.parametrize("smoothing", [0, 1])
+def test_many_votes_on_an_item_agree_with_the_reference(smoothing):
+    """Products of many probabilities would run out of a float's range."""
+    generator = np.random.default_rng(0)
+    rows = np.repeat(np.arange(3), [24, 25, 2_000])
+    answer_ids = (generator.random(rows.size) < np.array([0.2, 0.7, 0.5])[rows]).astype(int)
+    votes = Votes.from_columns((0, 1, 2), rows, generator.integers(0, 2, rows.size), answer_ids, (0, 1), (0, 1))
+    result = stopped(votes, smoothing=smoothing, max_iterations=6, prior=[0.6, 0.4])
+    q, _, _, objectives = reference_em(
+        votes, np.eye(2).tolist(), smoothing=smoothing, iterations=result.iterations, prior=[0.6, 0.4]
+    )
+    np.testing.assert_allclose(result.posterior.values, q, atol=1e-9)
+    np.testing.assert_allclose(result.history, objectives, rtol=1e-10)
+
+
+# --- published numbers ----------------------------------------------------------------------------------------------
+
+
+def test_the_1979_example_gives_the_papers_numbers(real_file):
+    votes = read_votes(real_file("anesthesia-1979.csv"))
+    result = fit(votes, smoothing=0)
+    assert result.model.prior.round(4).tolist() == [0.3996, 0.4220, 0.1118, 0.0667]
+    assert result.model.prior.round(2).tolist() == [0.40, 0.42, 0.11, 0.07]
+    assert round(result.objective, 5) == -192.89088
+    assert result.model.matrices[0].round(3).tolist() == [
+        [0.889, 0.111, 0, 0],
+        [0.071, 0.876, 0.053, 0],
+        [0, 0.339, 0.661, 0],
+        [0, 0, 0.556, 0.444],
+    ]
+
+
+def average_precision(truth, scores):
+    """Step-wise, ties grouped."""
+    order = np.argsort(-scores, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(scores[order])), scores.size - 1)
+    hits = np.cumsum(truth[order])[last]
+    return float(np.sum(np.diff(hits, prepend=0) / truth.sum() * hits / (last + 1)))
+
+
+def test_em_on_the_released_votes_gives_the_measured_numbers(real_file):
+    from reassess.aggregation.calibration import expert_truth
+    from reassess.formats.scores import read_scores
+
+    votes, experts = read_votes(real_file("raters.npz")), read_votes(real_file("golden.npz"))
+    published = read_scores(real_file("scores.npz")).values >= 0.8
+    truth, rows = expert_truth(experts, at_least=3), votes.find(experts.items)
+
+    def jaccard(scores):
+        kept = scores >= 0.8
+        return np.count_nonzero(kept & published) / np.count_nonzero(kept | published)
+
+    plain = fit(votes, smoothing=0).posterior.of("valid")
+    smoothed = fit(votes, smoothing=1).posterior.of("valid")
+    assert round(average_precision(truth, plain[rows]), 4) == 0.8922
+    assert round(average_precision(truth, smoothed[rows]), 4) == 0.8923
+    assert round(jaccard(plain), 3) == 0.906
+    three = fit(votes, truths=WORDS, smoothing=0)
+    assert round(jaccard(three.posterior.of("yes")), 3) == 0.474
+    assert three.converged
+    assert (np.diff(three.history) >= -1e-9 * abs(three.objective)).all()
+
+
+# --- simulated raters -----------------------------------------------------------------------------------------------
+
+
+def simulated(seed=0, items=20_000):
+    generator = np.random.default_rng(seed)
+    prior = np.array([0.5, 0.3, 0.2])
+    matrices = 0.6 * np.eye(3) + 0.4 * generator.dirichlet(np.ones(3), (6, 3))
+    truth = generator.choice(3, items, p=prior)
+    item_ids = np.repeat(np.arange(items), 5)
+    rater_ids = generator.integers(0, 6, item_ids.size)
+    chances = matrices[rater_ids, truth[item_ids]].cumsum(axis=1)
+    answer_ids = (generator.random((item_ids.size, 1)) > chances[:, :2]).sum(axis=1)
+    votes = Votes.from_columns(tuple(range(items)), item_ids, rater_ids, answer_ids, tuple(range(6)), WORDS)
+    return votes, prior, matrices
+
+
+def test_simulated_raters_come_back():
+    """Within four standard errors, those of known truths made larger for what the posteriors leave open."""
+    votes, prior, matrices = simulated()
+    result = fit(votes, smoothing=0)
+    each = 5 * len(votes.items) / 6 * prior
+    error = np.sqrt(matrices * (1 - matrices) / each[None, :, None])
+    assert (np.abs(result.model.matrices_of(range(6)) - matrices) <= 4 * 1.6 * error + 1e-3).all()
+    assert (np.abs(result.model.prior - prior) <= 4 * 1.6 * np.sqrt(prior * (1 - prior) / len(votes.items))).all()
+
+
+# --- laws -----------------------------------------------------------------------------------------------------------
+
+SEEDS = st.integers(0, 10_000)
+
+
+def relabelled(votes, seed):
+    """The same votes with items and raters in another order."""
+    generator = np.random.default_rng(seed)
+    items, raters = generator.permutation(len(votes.items)), generator.permutation(len(votes.raters))
+    return Votes.from_columns(
+        tuple(votes.items[i] for i in np.argsort(items)),
+        items[votes.item_ids],
+        raters[votes.rater_ids],
+        votes.answer_ids,
+        tuple(votes.raters[r] for r in np.argsort(raters)),
+        votes.answers,
+    )
+
+
+@given(SEEDS, st.sampled_from([0.0, 0.5, 1.0]))
+@settings(max_examples=30)
+def test_relabelling_raters_and_items_changes_nothing(seed, smoothing):
+    votes = random_votes(seed)
+    other = relabelled(votes, seed)
+    first, second = (stopped(v, smoothing=smoothing, max_iterations=30) for v in (votes, other))
+    rows = other.find(votes.items)
+    np.testing.assert_allclose(first.posterior.values, second.posterior.values[rows], atol=1e-9)
+    np.testing.assert_allclose(first.model.matrices_of(votes.raters), second.model.matrices_of(votes.raters), atol=1e-9)
+
+
+@given(SEEDS, st.sampled_from([0.0, 0.1, 1.0, 7.0]), st.booleans(), st.booleans())
+@settings(max_examples=60)
+def test_the_objective_never_falls(seed, smoothing, pin, given_prior):
+    votes = random_votes(seed, most=4)
+    pinned = Pinned.to_truths(np.arange(6), np.array([0, 1, 2, 0, -1, 1]), truths=3) if pin else None
+    prior = [0.5, 0.3, 0.2] if given_prior else None
+    history = stopped(votes, smoothing=smoothing, pinned=pinned, prior=prior, max_iterations=40).history
+    assert np.isfinite(history).all()
+    assert (np.diff(history) >= -1e-9 * np.abs(history[1:])).all()
+
+
+@given(SEEDS, st.integers(0, 2), st.sampled_from([0, 1]))
+@settings(max_examples=30)
+def test_a_pinned_item_keeps_its_truth(seed, truth, smoothing):
+    votes = random_votes(seed)
+    pinned = Pinned.to_truths(np.array([3]), np.array([truth]), truths=3)
+    result = stopped(votes, smoothing=smoothing, pinned=pinned, max_iterations=20)
+    assert result.posterior.values[3].tolist() == np.eye(3)[truth].tolist()
+    shared = Pinned(np.array([3]), np.array([[0.2, 0.3, 0.5]]))
+    result = stopped(votes, smoothing=smoothing, pinned=shared, max_iterations=20)
+    assert result.posterior.values[3].tolist() == [0.2, 0.3, 0.5]
+
+
+def test_the_number_of_threads_does_not_matter_and_runs_are_the_same():
+    votes, *_ = simulated(items=4_000)
+    runs = [stopped(votes, max_iterations=20, threads=threads) for threads in (1, 2, 3, 2)]
+    for run in runs[1:]:
+        assert np.array_equal(run.posterior.values, runs[0].posterior.values)
+        assert np.array_equal(run.history, runs[0].history)
+
+
+@given(SEEDS, st.sampled_from([0, 1]))
+@settings(max_examples=30)
+def test_scoring_the_same_votes_gives_the_same_posteriors(seed, smoothing):
+    votes = random_votes(seed)
+    result = stopped(votes, smoothing=smoothing, max_iterations=25)
+    np.testing.assert_allclose(posterior(votes, result.model).values, result.posterior.values, atol=1e-9)
+
+
+def test_adding_votes_and_continuing_ends_where_all_votes_at_once_do():
+    votes, *_ = simulated(items=3_000)
+    rows = np.arange(len(votes.items))
+    early, late = votes.restrict(rows[:2_000]), votes.restrict(rows[1_000:])
+    everything = early.append(late)
+    at_once = fit(everything, tolerance=1e-9)
+    continued = fit(everything, start=fit(early).model, tolerance=1e-9)
+    np.testing.assert_allclose(continued.posterior.values, at_once.posterior.values, atol=1e-6)
+    np.testing.assert_allclose(continued.model.matrices, at_once.model.matrices, atol=1e-6)
+
+
+def test_continuing_leaves_a_probability_of_0():
+    """Plain maximum likelihood had never seen rater 0 say yes about a no; then more votes come in."""
+    early = random_votes(1, items=12)
+    votes = early.append(random_votes(2, items=400))
+    continued = fit(votes, start=fit(early, smoothing=0).model, smoothing=0)
+    assert np.isfinite(continued.posterior.values).all()
+    assert continued.objective == pytest.approx(fit(votes, smoothing=0).objective, abs=1e-2)
+
+
+def test_a_converged_model_is_kept():
+    votes, *_ = simulated(items=2_000)
+    first = fit(votes, tolerance=1e-10)
+    again = fit(votes, start=first.model)
+    assert again.iterations == 2
+    np.testing.assert_allclose(again.posterior.values, first.posterior.values, atol=1e-6)
+
+
+# --- two truths -----------------------------------------------------------------------------------------------------
+
+
+def asked(rows, pairs):
+    questions = Questions.from_columns([f"{i}.png" for i in range(pairs)], np.zeros(pairs, int))
+    return Votes.from_columns(questions, *np.array(rows).T, ("ann", "bo", "cy"), WORDS)
+
+
+def test_the_truth_of_the_higher_weights_stays_valid():
+    rows = [(i, r, 2 if (i + (r == i % 7)) % 2 else 0) for i in range(60) for r in range(3)]
+    upright = fit(asked(rows, 60))
+    assert upright.model.truths == ("invalid", "valid")
+    assert (upright.posterior.of("valid")[1::2] > 0.5).mean() > 0.9
+    # A start that says the opposite of the weights' order is turned round at the end.
+    result = fit(asked(rows, 60), weights=[[0.4, 0.6], [0.5, 0.5], [0.6, 0.4]])
+    assert result.model.matrices[0, 1, 0] > result.model.matrices[0, 0, 0]
+
+
+def test_two_truths_that_end_swapped_are_swapped_back():
+    rows = [(i, r, 2 if (i + (r == i % 7)) % 2 else 0) for i in range(60) for r in range(3)]
+    votes, truths = asked(rows, 60), ("invalid", "valid")
+    em = EM(votes, truths, smoothing=1, prior=None, pinned=None, threads=1)
+    em.start_from_answers(answer_shares(WORDS, truths, None))
+    em.run(1e-6, 100)
+    model, values = em.model(), em.posterior
+    em.order_truths(np.array([0, 0.5, 1]))
+    assert np.array_equal(em.posterior, values)
+    em.order_truths(np.array([1, 0.5, 0]))
+    assert np.array_equal(em.posterior, values[:, ::-1])
+    assert np.array_equal(em.model().matrices, model.matrices[:, ::-1])
+    assert np.array_equal(em.model().prior, model.prior[::-1])
+
+
+# --- edges ----------------------------------------------------------------------------------------------------------
+
+
+def small(rows, answers=WORDS, items=("x", "y")):
+    return Votes.from_columns(items, *np.array(rows).T, ("ann", "bo"), answers)
+
+
+@pytest.mark.parametrize("smoothing", [0, 1])
+def test_degenerate_votes_give_numbers(smoothing):
+    cases = {
+        "an item without votes": small([(0, 0, 0), (0, 1, 2)]),
+        "one rater only": small([(0, 0, 0), (1, 0, 2)]),
+        "all answers equal": small([(0, 0, 1), (0, 1, 1), (1, 0, 1)]),
+        "an answer never given": small([(0, 0, 0), (1, 0, 0), (1, 1, 2)]),
+        "one answer": small([(0, 0, 0)], answers=("no",)),
+    }
+    for name, votes in cases.items():
+        result = stopped(votes, smoothing=smoothing)
+        assert np.isfinite(result.posterior.values).all(), name
+        assert np.allclose(result.posterior.values.sum(axis=1), 1), name
+        assert np.isfinite(result.model.matrices).all(), name
+
+
+def test_an_item_without_votes_has_the_prior_and_does_not_move_it():
+    votes = random_votes(0)
+    without = votes.restrict(np.flatnonzero(votes.sizes > 0))
+    first, second = stopped(votes, max_iterations=30), stopped(without, max_iterations=30)
+    empty = int(np.argmin(votes.sizes))
+    assert votes.sizes[empty] == 0
+    np.testing.assert_allclose(first.posterior.values[empty], first.model.prior)
+    np.testing.assert_allclose(first.model.prior, second.model.prior)
+
+
+def test_a_rater_without_votes_has_no_matrix():
+    result = fit(small([(0, 0, 0), (1, 0, 2)]))
+    assert result.model.raters == ("ann",)
+
+
+def test_an_empty_row_is_uniform():
+    """Ann never met a dog."""
+    pinned = Pinned.to_truths(np.array([0, 1]), np.array([0, 1]), truths=2)
+    result = fit(small([(0, 0, 0), (1, 1, 1), (1, 1, 1)], answers=("cat", "dog")), smoothing=0, pinned=pinned)
+    assert result.model.matrices[0].tolist() == [[1, 0], [0.5, 0.5]]
+
+
+def test_stopping_early_warns_by_name():
+    with pytest.warns(ConvergenceWarning) as caught:
+        result = fit(random_votes(0), max_iterations=2)
+    assert str(caught[0].message) == (
+        "EM was stopped after 2 iterations, before its posteriors changed by less than 1e-06: "
+        "allow more iterations, or more smoothing"
+    )
+    assert not result.converged
+    assert result.iterations == 2
+
+
+def test_a_fit_prints_well():
+    result = fit(small([(0, 0, 0), (1, 0, 2)]), smoothing=0)
+    assert isinstance(result, Fit)
+    assert repr(result) == (
+        "Fit(RaterModel(1 raters, truths no, maybe, yes, answers no, maybe, yes), "
+        "1 iterations, converged, objective -1.38629)"
+    )
+
+
+BAD = {
+    "no votes": (
+        {"votes": small(np.empty((0, 3), int))},
+        "there are no votes\n  to mend: give votes, or judge by the prior alone",
+    ),
+    "smoothing": ({"smoothing": -1}, "smoothing is not a count\n  allowed: 0 or more\n  found:   -1"),
+    "NaN smoothing": ({"smoothing": math.nan}, "smoothing is not a count\n  allowed: 0 or more\n  found:   nan"),
+    "tolerance": ({"tolerance": 0}, "the tolerance is not above 0\n  found:   0"),
+    "iterations": ({"max_iterations": 0}, "max_iterations is not a count\n  allowed: 1 or more\n  found:   0"),
+    "threads": ({"threads": 0}, "threads is not a count\n  allowed: 1 or more\n  found:   0"),
+    "prior": (
+        {"prior": [0.5, 0.2, 0.2]},
+        "the prior is not a distribution\n  allowed: 3 numbers adding up to 1\n  found:   [0.5, 0.2, 0.2]",
+    ),
+    "a prior of 0": (
+        {"prior": [0.5, 0.5, 0]},
+        "EM cannot use a prior of 0\n  found:   [0.5, 0.5, 0.0]\n  to mend: leave out the truth that cannot be",
+    ),
+    "weights": (
+        {"weights": [0, 1], "truths": ("invalid", "valid")},
+        "the weights do not fit answers and truths\n  allowed: shape (3, 2) or (3,)\n  found:   (2,)",
+    ),
+    "weights above 1": (
+        {"weights": [0, 0.5, 2], "truths": ("invalid", "valid")},
+        "the weight of an answer is not a distribution\n  where:   answer yes\n"
+        "  allowed: 0 or more, adding up to 1\n  found:   [-1.0, 2.0]",
+    ),
+    "NaN weights": (
+        {"weights": [0, math.nan, 1], "truths": ("invalid", "valid")},
+        "the weight of an answer is not a distribution\n  where:   answer maybe\n"
+        "  allowed: 0 or more, adding up to 1\n  found:   [nan, nan]",
+    ),
+    "unknown weights": (
+        {"votes": small([(0, 0, 0)], answers=("cat", "dog")), "truths": ("invalid", "valid")},
+        "it is not known how these answers speak for the truths\n"
+        "  allowed: no, maybe, yes for two truths; or truths that are the answers\n"
+        "  found:   answers cat, dog; truths invalid, valid\n"
+        "  to mend: give the weight of each answer",
+    ),
+    "pinned twice": (
+        {"pinned": Pinned.to_truths(np.array([1, 1]), np.array([0, 1]), truths=3)},
+        "an item is pinned twice\n  where:   item y",
+    ),
+    "pinned unknown": (
+        {"pinned": Pinned.to_truths(np.array([1, 2]), np.array([0, 1]), truths=3)},
+        "a pinned item is unknown\n  allowed: 0 to 1\n  found:   1, 2",
+    ),
+    "pinned to other truths": (
+        {"pinned": Pinned.to_truths(np.array([1]), np.array([0]), truths=2)},
+        "the pinned items do not fit\n  allowed: shape (1, 3)\n  found:   (1, 2)",
+    ),
+    "pinned to no distribution": (
+        {"pinned": Pinned(np.array([1]), np.array([[0.5, 0.1, 0.1]]))},
+        "a pinned item is not a distribution\n  where:   item y\n"
+        "  allowed: 0 or more, adding up to 1\n  found:   [0.5, 0.1, 0.1]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused(name):
+    options, message = BAD[name]
+    with pytest.raises(DataError) as error:
+        fit(**{"votes": small([(0, 0, 0), (1, 1, 2)]), **options})
+    assert str(error.value) == message
+
+
+def test_pinning_to_an_unknown_truth_is_refused():
+    with pytest.raises(DataError) as error:
+        Pinned.to_truths(np.array([1]), np.array([4]), truths=3)
+    assert str(error.value) == "unknown truth\n  allowed: -1 to 2\n  found:   4"
+
+
+def test_starting_weights():
+    assert answer_shares(WORDS, ("invalid", "valid"), None).tolist() == [[1, 0], [0.5, 0.5], [0, 1]]
+    assert answer_shares((1, 2), (1, 2), None).tolist() == [[1, 0], [0, 1]]
+    assert answer_shares((1, 2), ("a", "b"), [0.25, 1]).tolist() == [[0.75, 0.25], [0, 1]]
+
+
+def test_more_truths_than_the_compiler_can_unroll_are_an_error() -> None:
+    answers = tuple(range(300))
+    votes = Votes.from_columns(("x",), np.array([0]), np.array([0]), np.array([0]), ("ann",), answers)
+    with pytest.raises(DataError) as caught:
+        fit(votes)
+    assert str(caught.value) == (
+        "too many truths for EM\n  allowed: up to 256\n  found:   300\n"
+        "  to mend: take the majority, or split the items into groups with fewer answers"
+    )

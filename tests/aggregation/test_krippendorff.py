@@ -1,0 +1,127 @@
+"""Krippendorff's alpha: published examples, a slow reference written from the definition, and laws."""
+
+from fractions import Fraction
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.aggregation import krippendorff
+from reassess.aggregation.krippendorff import alpha, coincidences, natural_metric
+from reassess.core.votes import Votes
+
+# Krippendorff, "Computing Krippendorff's alpha-reliability" (2011), section C: 4 observers, 12 units.
+FOUR_OBSERVERS = """
+1 2 3 3 2 1 4 1 2 . . .
+1 2 3 3 2 2 4 1 2 5 . 3
+. 3 3 3 2 3 4 2 2 5 1 .
+1 2 3 3 2 4 4 1 2 5 1 .
+"""
+# The example of many textbooks and of Wikipedia: 3 coders, 15 units.
+THREE_CODERS = """
+. . . . . 3 4 1 2 1 1 3 3 . 3
+1 . 2 1 3 3 4 3 . . . . . . .
+. . 2 1 3 4 4 . 2 1 1 3 3 . 4
+"""
+
+
+def parse(text):
+    cells = [line.split() for line in text.strip().splitlines()]
+    rows = [(i, r, int(x) - 1) for r, line in enumerate(cells) for i, x in enumerate(line) if x != "."]
+    return votes_of(rows, items=len(cells[0]), raters=len(cells), answers=5)
+
+
+def votes_of(rows, *, items, raters, answers):
+    columns = np.array(rows, np.int64).reshape(-1, 3).T
+    return Votes.from_columns(range(items), *columns, range(raters), tuple(range(1, answers + 1)))
+
+
+@pytest.mark.parametrize(
+    ("text", "metric", "published"),
+    [
+        (FOUR_OBSERVERS, "nominal", 0.743),
+        (FOUR_OBSERVERS, "ordinal", 0.815),
+        (THREE_CODERS, "nominal", 0.691),
+        (THREE_CODERS, "ordinal", 0.807),
+    ],
+)
+def test_alpha_is_that_of_the_published_examples(text, metric, published):
+    assert alpha(parse(text), metric=metric) == pytest.approx(published, abs=5e-4)
+
+
+def test_the_coincidences_are_those_that_krippendorff_prints():
+    expected = [[7, 4 / 3, 1 / 3, 1 / 3, 0], [4 / 3, 10, 4 / 3, 1 / 3, 0], [1 / 3, 4 / 3, 8, 1 / 3, 0]]
+    expected += [[1 / 3, 1 / 3, 1 / 3, 4, 0], [0, 0, 0, 0, 3]]
+    np.testing.assert_allclose(coincidences(parse(FOUR_OBSERVERS)), expected)
+
+
+def reference(rows, metric):
+    """Alpha in fractions, by going through every ordered pair of votes on every item."""
+    by_item = {}
+    for item, _, answer in rows:
+        by_item.setdefault(item, []).append(answer)
+    paired = [answers for answers in by_item.values() if len(answers) > 1]
+    values = [answer for answers in paired for answer in answers]
+
+    def distance(a, b):
+        low, high = sorted((a, b))
+        if metric == "nominal":
+            return Fraction(low != high)
+        between = sum(values.count(g) for g in range(low, high + 1))
+        return (between - Fraction(values.count(low) + values.count(high), 2)) ** 2 if low != high else Fraction(0)
+
+    observed = sum(Fraction(sum(distance(a, b) for a, b in permutations(x, 2)), len(x) - 1) for x in paired)
+    expected = Fraction(sum(distance(a, b) for a, b in permutations(values, 2)), max(len(values) - 1, 1))
+    return None if expected == 0 else 1 - observed / expected
+
+
+ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 3)), max_size=25)
+
+
+@given(ROWS, st.sampled_from(["nominal", "ordinal"]))
+def test_alpha_is_that_of_the_slow_reference_with_missing_and_repeated_votes(rows, metric):
+    expected = reference(rows, metric)
+    found = alpha(votes_of(rows, items=6, raters=4, answers=4), metric=metric)
+    assert found == (None if expected is None else pytest.approx(float(expected), abs=1e-12))
+
+
+@given(ROWS, st.randoms(use_true_random=False))
+def test_another_order_of_the_items_changes_no_bit(rows, random):
+    order = list(range(6))
+    random.shuffle(order)
+    moved = [(order[item], rater, answer) for item, rater, answer in rows]
+    ours, theirs = (alpha(votes_of(r, items=6, raters=4, answers=4)) for r in (rows, moved))
+    assert ours == theirs
+
+
+@given(ROWS)
+def test_the_size_of_the_blocks_changes_nothing(rows):
+    votes = votes_of(rows, items=6, raters=4, answers=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(krippendorff, "_COUNTS_A_BLOCK", 4)
+        small = coincidences(votes)
+    np.testing.assert_array_equal(small, coincidences(votes))
+
+
+@pytest.mark.parametrize(
+    "rows", [[], [(0, 0, 1)], [(0, 0, 1), (1, 0, 2)], [(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)]], ids=str
+)
+def test_alpha_is_not_defined_where_nobody_could_disagree(rows):
+    votes = votes_of(rows, items=2, raters=2, answers=3)
+    assert alpha(votes) is None
+    assert alpha(votes, metric="nominal") is None
+
+
+def test_perfect_agreement_is_1():
+    assert alpha(votes_of([(i, r, i) for i in range(3) for r in range(2)], items=3, raters=2, answers=3)) == 1
+
+
+def test_words_have_an_order_only_if_it_is_known():
+    def metric(*answers):
+        one = np.zeros(1, np.int64)
+        return natural_metric(Votes.from_columns(("x",), one, one, one, ("ann",), answers))
+
+    assert metric("no", "maybe", "yes") == metric("no", "yes") == metric(1, 2, 5) == "ordinal"
+    assert metric("bird", "cat") == "nominal"

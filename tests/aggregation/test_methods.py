@@ -1,0 +1,166 @@
+import warnings
+
+import numpy as np
+import pytest
+
+from reassess.aggregation.calibration import expert_answer
+from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean
+from reassess.aggregation.recipe import Recipe, real_scores
+from reassess.core.labels import LabelSets
+from reassess.core.posterior import Posterior
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.core.votes import KNOWN_ANSWERS, Votes
+from reassess.errors import DataError, ReassessWarning
+
+ITEMS = ("w", "x", "y", "z")
+NO, MAYBE, YES = range(3)
+
+
+def votes_on(items: object, rows: list[tuple[int, int, int]], answers: tuple[str | int, ...] = KNOWN_ANSWERS) -> Votes:
+    """Votes of (item, rater, answer) positions, by as many raters as are named."""
+    item_ids, rater_ids, answer_ids = np.array(rows).T
+    raters = tuple(f"rater {i}" for i in range(int(rater_ids.max()) + 1))
+    return Votes.from_columns(items, item_ids, rater_ids, answer_ids, raters, answers)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def pairs() -> Questions:
+    return Questions.from_columns(["a", "a", "b", "b"], np.array([0, 1, 0, 1]))
+
+
+@pytest.fixture
+def pair_votes(pairs: Questions) -> Votes:
+    return votes_on(pairs, [(0, 0, YES), (0, 1, YES), (1, 0, NO), (1, 1, MAYBE), (2, 0, NO), (2, 1, YES), (3, 1, YES)])
+
+
+@pytest.fixture
+def experts(pairs: Questions) -> Votes:
+    return votes_on(pairs, [(0, 0, YES), (0, 1, YES), (0, 2, NO), (1, 0, NO), (1, 1, NO), (1, 2, YES)])
+
+
+def test_the_mean_of_questions_is_a_score_for_each_question(pair_votes: Votes) -> None:
+    values = by_mean(pair_votes).values
+    assert isinstance(values, Scores)
+    assert values.values.tolist() == [1.0, 0.25, 0.5, 1.0]
+
+
+def test_the_majority_of_questions_is_the_share_of_yes_and_ties_are_counted(pair_votes: Votes) -> None:
+    result = by_majority(pair_votes)
+    assert isinstance(result.values, Scores)
+    assert result.values.values.tolist() == [1.0, 0.0, 0.5, 1.0]
+    assert result.facts == {"ties": 2, "without_votes": 0}
+
+
+def test_items_without_votes_are_left_out_by_mean_and_majority_and_counted() -> None:
+    votes = votes_on(ITEMS, [(0, 0, YES), (3, 0, NO)])
+    for result in (by_mean(votes), by_majority(votes)):
+        assert result.values.items == ("w", "z")  # type: ignore[union-attr]
+        assert result.facts["without_votes"] == 2
+
+
+def test_the_mean_of_codes_that_are_no_probabilities_is_an_error() -> None:
+    votes = votes_on(ITEMS, [(0, 0, 0), (1, 0, 1)], answers=(1, 2))
+    with pytest.raises(DataError) as caught:
+        by_mean(votes)
+    assert str(caught.value) == (
+        "the mean of these answers is no probability\n"
+        "  allowed: no, maybe, yes, or codes from 0 to 1\n"
+        "  found:   1, 2\n"
+        "  to mend: take em or majority"
+    )
+
+
+def test_calibration_takes_the_raters_own_votes_on_golden_items_where_no_others_are_given(
+    pair_votes: Votes, experts: Votes
+) -> None:
+    golden = pair_votes.restrict(np.array([0, 1]))
+    judged = experts.restrict(np.array([0, 1]))
+    expected = real_scores(pair_votes, judged, golden, None, recipe=Recipe(2, 2, None, 1.0))
+    given = by_calibration(pair_votes, judged, rater_golden=golden).values
+    assert isinstance(given, Scores)
+    assert given.values.tolist() == expected.values.tolist()
+    without = by_calibration(pair_votes, judged).values
+    assert isinstance(without, Scores)
+    assert without.values.tolist() == expected.values.tolist()
+
+
+def test_the_original_label_votes_in_a_calibration(pair_votes: Votes, experts: Votes) -> None:
+    original = LabelSets.from_lists(["a", "b"], [[0], [1]])
+    judged = experts.restrict(np.array([0, 1]))
+    result = by_calibration(pair_votes, judged, original=original)
+    alone = by_calibration(pair_votes, judged)
+    assert isinstance(result.values, Scores)
+    assert isinstance(alone.values, Scores)
+    assert (np.sign(result.values.values - alone.values.values) == [1, -1, -1, 1]).all()
+    assert result.model is not None
+    assert result.model.raters == ("rater 0", "rater 1", "original label")
+
+
+def test_calibration_of_plain_items_finds_the_answer_that_good_raters_give() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 400)
+    rows = []
+    for rater, accuracy in enumerate((0.95, 0.9, 0.4)):
+        right = rng.random(400) < accuracy
+        said = np.where(right, truth, rng.integers(0, 3, 400))
+        rows += [(item, rater, int(answer)) for item, answer in enumerate(said)]
+    items = tuple(range(400))
+    votes = votes_on(items, rows, answers=("cat", "dog", "fox"))
+    experts = votes_on(items[:100], [(item, 0, int(truth[item])) for item in range(100)], answers=("cat", "dog", "fox"))
+    result = by_calibration(votes, experts, truths_are_answers=True).values
+    assert isinstance(result, Posterior)
+    assert result.truths == ("cat", "dog", "fox")
+    assert (result.most_likely() == truth).mean() > 0.93
+
+
+def test_original_labels_of_plain_items_are_an_error() -> None:
+    votes = votes_on(ITEMS, [(0, 0, YES), (1, 0, NO)])
+    original = LabelSets.from_lists(["w"], [[0]])
+    with pytest.raises(DataError) as caught:
+        by_calibration(votes, votes, original=original)
+    assert str(caught.value) == (
+        "original labels vote on valid or invalid (image, class) pairs only\n  to mend: leave them out"
+    )
+
+
+def test_golden_items_that_nobody_voted_on_are_an_error() -> None:
+    votes = votes_on(ITEMS, [(0, 0, YES), (1, 0, NO)])
+    experts = votes_on(("elsewhere",), [(0, 0, YES)])
+    with pytest.raises(DataError) as caught:
+        by_calibration(votes, experts)
+    assert str(caught.value) == (
+        "no golden item was voted on\n"
+        "  to mend: check that both files name the items alike, or give the raters' own golden answers"
+    )
+
+
+def test_em_keeps_golden_items_at_the_experts_truth(pair_votes: Votes, experts: Votes) -> None:
+    result = by_em(pair_votes, experts=experts)
+    assert isinstance(result.values, Scores)
+    assert result.values.values[:2].tolist() == [1.0, 0.0]
+    assert result.facts["converged"] is True
+
+
+def test_the_experts_answer_needs_more_than_half_of_them() -> None:
+    experts = votes_on(ITEMS, [(0, 0, YES), (0, 1, YES), (0, 2, NO), (1, 0, NO), (1, 1, MAYBE), (1, 2, YES)])
+    assert expert_answer(experts, at_least=2).tolist() == [YES, -1, -1, -1]
+    with pytest.raises(DataError) as caught:
+        expert_answer(experts, at_least=1)
+    assert str(caught.value) == "no such number of experts\n  allowed: 2 to 3\n  found:   1"
+
+
+def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:
+    rows = [
+        (item, rater, said) for item, given in enumerate([[0, 0, 1], [1, 1, 1]]) for rater, said in enumerate(given)
+    ]
+    votes = votes_on(("a", "b"), rows, ("x", "y"))
+    with pytest.warns(ReassessWarning) as warned:
+        by_em(votes, truths_are_answers=True)
+    assert [str(each.message) for each in warned] == [
+        "em leaves no item to x: the raters' mistakes explain every vote without it. Golden items, or less smoothing "
+        "than 1 where items are few, keep truths apart"
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        by_em(votes, truths_are_answers=True, smoothing=0.01)

@@ -1,0 +1,109 @@
+"""A chosen threshold comes with its intervals and with the labels that would follow."""
+
+import numpy as np
+import pytest
+
+from reassess.aggregation.curves import Curve, Point, precision_recall
+from reassess.aggregation.golden import Golden, golden_truth
+from reassess.aggregation.operating_points import Goal, MeasuredCurve, operating_point
+from reassess.aggregation.thresholds import label_sets
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.errors import DataError
+from reassess.formats.votes import read_votes
+
+QUESTIONS = Questions.from_columns(["a", "a", "b", "c"], np.array([1, 2, 1, 1]))
+SCORES = Scores(QUESTIONS, np.array([0.9, 0.6, 0.7, 0.2]))
+CURVE = Curve(
+    Golden(Questions.from_columns(["a", "a", "b"], np.array([1, 2, 1])), np.array([True, False, True])),
+    np.array([0.9, 0.6, 0.7]),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "threshold"), [("precision=0.9", 0.7), ("recall=0.4", 0.7), ("f1", 0.7), ("threshold=0.65", 0.65)]
+)
+def test_a_goal_is_read_and_reached(text: str, threshold: float) -> None:
+    assert Goal.parse(text).on(CURVE).threshold == threshold
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0.8", "precision", "precision=", "precision=1.5", "recall=nan", "f1=0.5", "f2", "recall=x", "=1"]
+)
+def test_what_is_no_goal_is_refused(text: str) -> None:
+    with pytest.raises(DataError) as caught:
+        Goal.parse(text)
+    found = f"\n  found:   {text}"
+    assert str(caught.value) == (
+        "not a way to choose a threshold\n"
+        "  allowed: precision=P, recall=R or threshold=T, each from 0 to 1; or f1" + found
+    )
+
+
+def test_labels_and_empty_images_are_those_of_the_label_sets_that_would_follow() -> None:
+    original = LabelSets.from_lists(["a", "d"], [[5], [6]])
+    for known, labels in ((None, 2), (original, 3)):
+        chosen = operating_point(CURVE, Goal("recall", 1.0), SCORES, original=known)
+        assert (chosen.point, chosen.labels, chosen.empty_images) == (Point(0.7, 2, 2, 2), labels, 1)
+        cut = label_sets(SCORES, 0.7, original=known)
+        assert (cut.indices.size, cut.empty_images) == (labels, 1)
+
+
+def test_json_holds_both_figures_their_bounds_and_the_counts() -> None:
+    chosen = operating_point(CURVE, Goal("threshold", 0.6), SCORES)
+    assert chosen.to_json() == {
+        "threshold": 0.6,
+        "precision": 2 / 3,
+        "recall": 1.0,
+        "low": {"precision": 0.5, "recall": 1.0},
+        "high": {"precision": 1.0, "recall": 1.0},
+        "hits": 2,
+        "kept": 3,
+        "valid": 2,
+        "labels": 3,
+        "empty_images": 1,
+    }
+
+
+def test_where_nothing_is_kept_precision_and_its_bounds_are_null() -> None:
+    found = operating_point(CURVE, Goal("threshold", 1.0), SCORES).to_json()
+    assert (found["precision"], found["recall"]) == (None, 0.0)
+    assert (found["low"], found["high"]) == ({"precision": None, "recall": 0.0},) * 2
+    assert (found["labels"], found["empty_images"]) == (0, 3)
+
+
+def test_a_measured_curve_is_called_by_its_file_and_how_honest_it_is() -> None:
+    def name(in_sample: bool | None, left_out: str | None = None) -> str:
+        return MeasuredCurve("s.npz", Curve(CURVE.golden, CURVE.values, in_sample), left_out).name
+
+    assert [name(True), name(None), name(False, "each image left out")] == [
+        "s.npz, in-sample",
+        "s.npz",
+        "s.npz, each image left out",
+    ]
+
+
+def test_json_of_a_curve_is_as_the_contract_says() -> None:
+    assert MeasuredCurve("s.npz", CURVE).to_json() == {
+        "file": "s.npz",
+        "rule": None,
+        "average_precision": 1.0,
+        "in_sample": None,
+        "points": [
+            {"threshold": 0.9, "precision": 1.0, "recall": 0.5},
+            {"threshold": 0.7, "precision": 1.0, "recall": 1.0},
+            {"threshold": 0.6, "precision": 2 / 3, "recall": 1.0},
+        ],
+        "chosen": None,
+    }
+
+
+def test_the_published_threshold_gives_the_published_numbers_of_labels_and_empty_images(
+    real_scores: Scores, real_original: LabelSets, real_file
+) -> None:
+    curve = precision_recall(real_scores, golden_truth(read_votes(real_file("golden.npz"))))
+    chosen = operating_point(curve, Goal("threshold", 0.8), real_scores, original=real_original)
+    assert (chosen.labels, chosen.empty_images) == (57_553, 3_163)
+    assert chosen.precision_interval == pytest.approx((0.858, 0.934), abs=0.002)
+    assert chosen.recall_interval == pytest.approx((0.724, 0.830), abs=0.002)

@@ -1,0 +1,222 @@
+"""The recipe of ReaL's scores: the published scores come back, and follow from the golden votes."""
+
+import numpy as np
+import pytest
+
+from reassess.aggregation.calibration import calibrate, expert_truth
+from reassess.aggregation.recipe import REAL, Recipe, original_votes, real_scores, real_scores_left_out
+from reassess.core.image_names import validation_names
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
+from reassess.errors import DataError
+from reassess.formats.scores import read_scores
+from reassess.formats.votes import read_votes
+
+WORDS = ("no", "maybe", "yes")
+
+
+@pytest.fixture(scope="module")
+def released(real_file):
+    """Votes, experts' and raters' golden votes, original labels, and the published scores."""
+    wnids = real_file("validation_labels.txt").read_text().split()
+    class_of = {wnid: i for i, wnid in enumerate(sorted(set(wnids)))}
+    original = LabelSets.from_lists(validation_names(), [[class_of[wnid]] for wnid in wnids])
+    votes, experts, rater_golden = (
+        read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden")
+    )
+    return votes, experts, rater_golden, original, read_scores(real_file("scores.npz"))
+
+
+def average_precision(truth, scores):
+    """Step-wise, ties grouped."""
+    order = np.argsort(-scores, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(scores[order])), scores.size - 1)
+    hits = np.cumsum(truth[order])[last]
+    return float(np.sum(np.diff(hits, prepend=0) / truth.sum() * hits / (last + 1)))
+
+
+def precision_and_recall(truth, kept):
+    return round(truth[kept].mean(), 5), round(kept[truth == 1].mean(), 5)
+
+
+def test_the_published_scores_come_back(released):
+    votes, experts, rater_golden, original, published = released
+    scores = real_scores(votes, experts, rater_golden, original)
+    assert scores.questions.images == published.questions.images
+    assert np.array_equal(scores.questions.image_ids, published.questions.image_ids)
+    assert np.array_equal(scores.questions.class_ids, published.questions.class_ids)
+    assert np.abs(scores.values - published.values).max() <= 1e-12
+
+
+def test_the_original_labels_log_likelihood_ratios_are_as_measured(released):
+    _, experts, _, original, _ = released
+    truth = expert_truth(experts, at_least=REAL.original_experts_at_least)
+    matrix = calibrate(original_votes(experts.items, original), truth).matrices[0]
+    ratios = np.log(matrix[1] / matrix[0])
+    assert ratios[2] == pytest.approx(2.7661922069202363, abs=1e-14)
+    assert ratios[0] == pytest.approx(-0.5527578747142783, abs=1e-14)
+
+
+def test_leaving_out_the_original_label_changes_as_many_labels_as_measured(released):
+    votes, experts, rater_golden, _, published = released
+    alone = real_scores(votes, experts, rater_golden, None).values >= 0.8
+    kept = published.values >= 0.8
+    assert np.count_nonzero(alone != kept) == 1_585
+    assert round(np.count_nonzero(alone & kept) / np.count_nonzero(alone | kept), 3) == 0.952
+
+
+def test_precision_and_recall_on_the_golden_pairs_are_as_measured(released):
+    votes, experts, rater_golden, original, published = released
+    truth, rows = expert_truth(experts, at_least=3), votes.find(experts.items)
+    scores = published.values[rows]
+    assert round(average_precision(truth, scores), 5) == 0.89324
+    assert precision_and_recall(truth, scores >= 0.8) == (0.89767, 0.77823)
+    assert [round(x, 3) for x in precision_and_recall(truth, scores >= 0.5)] == [0.842, 0.819]
+    assert [round(x, 3) for x in precision_and_recall(truth, scores >= 0.95)] == [0.922, 0.714]
+    label = original_votes(experts.items, original).counts()[:, 2] == 1
+    assert [round(x, 3) for x in precision_and_recall(truth, label)] == [0.787, 0.492]
+    alone = real_scores(votes, experts, rater_golden, None).values[rows]
+    assert round(average_precision(truth, alone), 4) == 0.8940
+
+
+def test_leaving_one_image_out_gives_the_measured_numbers(released):
+    votes, experts, rater_golden, original, _ = released
+    truth = expert_truth(experts, at_least=3)
+    scores = real_scores_left_out(votes, experts, rater_golden, original).values
+    assert round(average_precision(truth, scores), 4) == 0.8910
+    assert precision_and_recall(truth, scores >= 0.8) == (0.89767, 0.77823)
+
+
+def test_changed_golden_votes_change_the_scores(released):
+    """Nothing of the recipe's numbers stands in the code."""
+    votes, experts, rater_golden, original, published = released
+    some = votes.restrict(np.arange(3_000))
+
+    def scores(experts=experts, rater_golden=rater_golden):
+        return real_scores(some, experts, rater_golden, original).values
+
+    def changed(golden):
+        answer_ids = golden.answer_ids.copy()
+        answer_ids[:500] = 2 - answer_ids[:500]
+        return Votes(golden.items, golden.indptr, golden.rater_ids, answer_ids, golden.raters, golden.answers)
+
+    before = scores()
+    np.testing.assert_allclose(before, published.values[:3_000], atol=1e-12)
+    assert np.abs(scores(experts=changed(experts)) - before).max() > 1e-3
+    assert np.abs(scores(rater_golden=changed(rater_golden)) - before).max() > 1e-3
+    fewer = np.arange(600)
+    left = scores(experts=experts.restrict(fewer), rater_golden=rater_golden.restrict(fewer))
+    assert np.abs(left - before).max() > 1e-3
+
+
+# --- a small world --------------------------------------------------------------------------------------------------
+
+PAIRS = Questions.from_columns(["a", "a", "b", "b"], np.array([1, 500, 1, 2]))
+ORIGINAL = LabelSets.from_lists(["b", "a"], [[2], [1]])
+
+
+def small(rows, items=PAIRS, raters=(1, 2, 3)):
+    return Votes.from_columns(items, *np.array(rows, np.int64).reshape(-1, 3).T, raters, WORDS)
+
+
+EXPERTS = small([(i, r, 2 if i in (0, 3) else 0) for i in range(4) for r in range(3)])
+RATERS = small([(0, 0, 2), (1, 0, 0), (2, 1, 0), (3, 1, 2), (3, 0, 1)])
+VOTES = small([(0, 0, 2), (0, 2, 2), (1, 1, 0), (3, 2, 1)])
+RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=400)
+
+
+def test_the_original_label_votes_yes_on_its_class_and_no_on_others():
+    votes = original_votes(PAIRS, ORIGINAL)
+    assert [votes.on(row) for row in range(4)] == [(("original label", word),) for word in ("yes", "no", "no", "yes")]
+    below = original_votes(PAIRS, ORIGINAL, below=2)
+    assert below.sizes.tolist() == [1, 0, 1, 0]
+    unknown = original_votes(PAIRS, LabelSets.from_lists(["a"], [[7]]))
+    assert unknown.sizes.tolist() == [1, 1, 0, 0]
+
+
+def test_scores_are_those_of_a_plain_loop():
+    valid = [1, 0, 0, 1]
+
+    def ratio(rows, answer):
+        """Log-likelihood ratio of an answer of a rater who gave `rows`: (pair, answer)."""
+        share = [
+            (1 + sum(a == answer and valid[i] == t for i, a in rows)) / (3 + sum(valid[i] == t for i, _ in rows))
+            for t in (0, 1)
+        ]
+        return np.log(share[1] / share[0]), share
+
+    golden_rows = {0: [(0, 2), (1, 0), (3, 1)], 1: [(2, 0), (3, 2)]}
+    label_rows = [(0, 2), (1, 0), (2, 0), (3, 2)]
+
+    def fallback(answer):
+        shares = np.mean([ratio(rows, answer)[1] for rows in golden_rows.values()], axis=0)
+        return np.log(shares[1] / shares[0])
+
+    expected = [
+        ratio(golden_rows[0], 2)[0] + fallback(2) + ratio(label_rows, 2)[0],
+        ratio(golden_rows[1], 0)[0],
+        ratio(label_rows, 0)[0],
+        fallback(1) + ratio(label_rows, 2)[0],
+    ]
+    scores = real_scores(VOTES, EXPERTS, RATERS, ORIGINAL, recipe=RULES)
+    np.testing.assert_allclose(scores.values, 1 / (1 + np.exp(-np.array(expected))), atol=1e-12)
+
+
+def test_leaving_out_measures_without_the_image():
+    left = real_scores_left_out(VOTES, EXPERTS, RATERS, ORIGINAL, recipe=RULES)
+    for kept, judged in (([2, 3], [0, 1]), ([0, 1], [2, 3])):
+        alone = real_scores(
+            VOTES.restrict(np.array(judged)),
+            EXPERTS.restrict(np.array(kept)),
+            RATERS.restrict(np.array(kept)),
+            ORIGINAL,
+            recipe=RULES,
+        )
+        np.testing.assert_allclose(left.values[judged], alone.values)
+
+
+def test_images_are_left_out_together_by_folds():
+    names = [f"{i}" for i in range(6)]
+    pairs = Questions.from_columns(names, np.ones(6, int))
+    votes = [small([(i, r, 2 * ((i + shift) % 2)) for i in range(6) for r in range(3)], pairs) for shift in (0, 0, 0)]
+    folds = np.array([0, 0, 1, 1, 2, 2])
+    left = real_scores_left_out(*votes, None, folds=folds)
+    for fold in range(3):
+        inside, outside = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        alone = real_scores(votes[0].restrict(inside), *(part.restrict(outside) for part in votes[1:]), None)
+        np.testing.assert_allclose(left.values[inside], alone.values)
+
+
+def test_golden_pairs_that_were_never_asked_count_in_the_prior_and_are_not_judged():
+    few = VOTES.restrict(np.array([0, 3]))
+    whole, part = (real_scores(v, EXPERTS, RATERS, ORIGINAL, recipe=RULES) for v in (VOTES, few))
+    assert np.array_equal(part.values, whole.values[[0, 3]])
+    assert len(real_scores_left_out(few, EXPERTS, RATERS, ORIGINAL, recipe=RULES)) == 2
+
+
+PLAIN = small([(0, 0, 2)], items=("x",))
+BAD = {
+    "golden pairs without experts": (
+        (VOTES, EXPERTS.restrict(np.array([0, 1, 3])), RATERS, ORIGINAL),
+        "raters voted on golden pairs that no expert judged\n"
+        "  found:   image b, class 1\n"
+        "  to mend: take the experts' and the raters' golden votes from one release",
+    ),
+    "plain items": (
+        (PLAIN, PLAIN, PLAIN, ORIGINAL),
+        "the votes are not on (image, class) questions\n  to mend: give the columns image and class",
+    ),
+    "two original labels": (
+        (VOTES, EXPERTS, RATERS, LabelSets.from_lists(["a"], [[1, 2]])),
+        "not one original label an image\n  allowed: 1\n  found:   2 on a",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused(name):
+    votes, message = BAD[name]
+    with pytest.raises(DataError) as error:
+        real_scores(*votes, recipe=Recipe(experts_at_least=1, original_experts_at_least=1))
+    assert str(error.value) == message

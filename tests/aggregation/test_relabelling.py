@@ -1,0 +1,195 @@
+"""Label sets follow from votes, and follow again where raters are weighed."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reassess.aggregation.methods import calibrated_recipe
+from reassess.aggregation.recipe import REAL, Recipe, real_scores
+from reassess.aggregation.relabelling import relabel
+from reassess.aggregation.thresholds import label_sets
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
+from reassess.errors import DataError
+from reassess.formats.votes import read_votes
+
+WORDS = ("no", "maybe", "yes")
+RATERS = ("ann", "bo", "cy", "new")
+PLAIN = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None)
+
+
+def questions(images: int, classes: int = 3) -> Questions:
+    names = [f"{i}.png" for i in range(images)]
+    return Questions(tuple(names), np.repeat(np.arange(images), classes), np.tile(np.arange(classes), images))
+
+
+def cast(rng: np.random.Generator, items: Questions, raters: tuple[str, ...], most: int) -> Votes:
+    """Up to so many votes on each question, also none."""
+    item_ids = np.repeat(np.arange(len(items)), rng.integers(0, most + 1, len(items)))
+    rater_ids, answer_ids = rng.integers(0, len(raters), item_ids.size), rng.integers(0, 3, item_ids.size)
+    return Votes.from_columns(items, item_ids, rater_ids, answer_ids, raters, WORDS)
+
+
+def case(seed: int) -> tuple[Votes, Votes, Votes, LabelSets]:
+    """Votes, experts, golden votes by all raters but the last, and original labels of some images."""
+    rng = np.random.default_rng(seed)
+    golden = questions(4)
+    answers = np.array([0, 2])[rng.integers(0, 2, 36)]
+    answers[:6] = [2, 2, 2, 0, 0, 0]
+    experts = Votes.from_columns(golden, np.repeat(np.arange(12), 3), np.tile(np.arange(3), 12), answers, "xyz", WORDS)
+    rated = np.repeat(np.arange(12), 3)
+    rater_golden = Votes.from_columns(
+        golden, rated, np.tile(np.arange(3), 12), rng.integers(0, 3, 36), RATERS[:3], WORDS
+    )
+    names = [f"{i}.png" for i in range(6)]
+    original = LabelSets.from_lists(names, rng.integers(0, 3, (6, 1)).tolist())
+    return cast(rng, questions(8), RATERS, 4), experts, rater_golden, original
+
+
+def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], recipe: Recipe) -> list[float]:
+    """P(valid) of each question, vote by vote, where each rater's votes count so many times."""
+    votes, experts, rater_golden, original = case_
+    yes = [sum(answer == "yes" for _, answer in experts.on(row)) for row in range(len(experts.items))]
+    valid = [count >= recipe.experts_at_least for count in yes]
+    matrices = {
+        rater: [
+            [1 + sum((rater, word) in rater_golden.on(q) for q in range(12) if valid[q] == truth) for word in WORDS]
+            for truth in (False, True)
+        ]
+        for rater in RATERS[:3]
+    }
+    matrices = {rater: [[n / sum(row) for n in row] for row in matrix] for rater, matrix in matrices.items()}
+    weights = times if any(times[rater] for rater in RATERS[:3]) else dict.fromkeys(RATERS, 1)
+    total = sum(weights[rater] for rater in RATERS[:3])
+    matrices["new"] = [
+        [sum(weights[rater] * matrices[rater][truth][word] for rater in RATERS[:3]) / total for word in range(3)]
+        for truth in range(2)
+    ]
+    own = original.sets()
+    golden, main = experts.items, votes.items
+    label = [[1, 1], [1, 1]]  # [valid][is the original label]
+    n = [3, 3]  # the answer maybe is one of three too
+    for q in range(12):
+        image = golden.images[golden.image_ids[q]]
+        label[valid[q]][golden.class_ids[q] in own[image]] += 1
+        n[valid[q]] += 1
+    result = []
+    for q in range(len(main)):
+        log_odds = math.log(sum(valid) / (12 - sum(valid)))
+        for rater, answer in votes.on(q):
+            matrix = matrices[rater]
+            word = WORDS.index(answer)
+            log_odds += times[rater] * math.log(matrix[1][word] / matrix[0][word])
+        image = main.images[main.image_ids[q]]
+        if image in own:
+            said = main.class_ids[q] in own[image]
+            log_odds += math.log(label[1][said] / n[1] / (label[0][said] / n[0]))
+        result.append(1 / (1 + math.exp(-log_odds)))
+    return result
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 1000), st.lists(st.integers(0, 3), min_size=4, max_size=4), st.floats(0.05, 0.95))
+def test_a_raters_votes_count_so_many_times_and_the_mean_matrix_follows(
+    seed: int, times: list[int], threshold: float
+) -> None:
+    made = case(seed)
+    votes, experts, rater_golden, original = made
+    labels = label_sets(real_scores(votes, experts, rater_golden, original, recipe=PLAIN), threshold)
+    again = relabel(labels, votes, experts, rater_golden, original, threshold=threshold, recipes=[PLAIN])
+    assert again.raters == 4
+    expected = np.array(odds(made, dict(zip(RATERS, times, strict=True)), PLAIN))
+    clear = np.abs(expected - threshold) > 1e-9
+    assert (again.kept(np.array(times))[clear] == (expected >= threshold)[clear]).all()
+
+
+def test_a_question_on_which_no_vote_counts_keeps_its_prior() -> None:
+    votes, experts, rater_golden, _ = case(0)
+    prior = 0.25
+    for threshold, kept in ((prior - 1e-9, True), (prior + 1e-9, False)):
+        answers = np.repeat([2, 0, 0, 0] * 3, 3).astype(np.uint8)
+        quarter = Votes(experts.items, experts.indptr, experts.rater_ids, answers, experts.raters, WORDS)
+        labels = label_sets(real_scores(votes, quarter, rater_golden, None, recipe=PLAIN), threshold)
+        again = relabel(labels, votes, quarter, rater_golden, None, threshold=threshold, recipes=[PLAIN])
+        assert (again.kept(np.zeros(4, int)) == kept).all()
+
+
+def test_raters_who_only_answered_golden_questions_are_raters_too() -> None:
+    votes, experts, rater_golden, original = case(1)
+    few = votes.restrict(np.arange(3))
+    names = ("ann", "bo", "zoe", "new")
+    renamed = Votes(few.items, few.indptr, few.rater_ids, few.answer_ids, names, WORDS)
+    labels = label_sets(real_scores(renamed, experts, rater_golden, original, recipe=PLAIN), 0.8)
+    again = relabel(labels, renamed, experts, rater_golden, original, threshold=0.8, recipes=[REAL, PLAIN])
+    assert again.raters == 5
+    assert again.measured.tolist() == [True, True, False, False, True]
+
+
+def test_the_rules_and_the_original_label_are_found_by_what_gives_the_label_sets() -> None:
+    votes, experts, rater_golden, original = case(2)
+    labels = label_sets(real_scores(votes, experts, rater_golden, None, recipe=PLAIN), 0.5)
+    again = relabel(labels, votes, experts, rater_golden, original, threshold=0.5, recipes=[REAL, PLAIN])
+    assert len(set(again.base.tolist())) == 1, "the prior alone: the original label has no vote"
+
+
+def test_rules_that_ask_for_more_experts_than_there_are_do_not_stand_in_the_way() -> None:
+    votes, experts, rater_golden, _ = case(2)
+    kept = experts.rater_ids == 0
+    said = experts.answer_ids[kept]
+    one = Votes.from_columns(experts.items, experts.item_ids[kept], np.zeros(said.size, int), said, "x", WORDS)
+    rules = calibrated_recipe(one)
+    scores = real_scores(votes, one, rater_golden, None, recipe=rules)
+    labels = label_sets(scores, 0.5)
+    again = relabel(labels, votes, one, rater_golden, None, threshold=0.5, recipes=[REAL, rules])
+    assert (again.kept(np.ones(4, int)) == (scores.values >= 0.5)).all()
+    with pytest.raises(DataError, match="no such number of experts"):
+        relabel(labels, votes, one, rater_golden, None, threshold=0.5)
+
+
+def refusal(labels: LabelSets, threshold: float = 0.5) -> str:
+    with pytest.raises(DataError) as caught:
+        relabel(labels, *case(2), threshold=threshold, recipes=[PLAIN])
+    return str(caught.value)
+
+
+def test_label_sets_that_do_not_follow_from_the_votes_are_an_error_that_counts_the_images() -> None:
+    votes, experts, rater_golden, _ = case(2)
+    labels = label_sets(real_scores(votes, experts, rater_golden, None, recipe=PLAIN), 0.5)
+    lists = [list(labels[name]) for name in labels.images]
+    lists[3] = [0] if lists[3] != [0] else [1]
+    text = (
+        "the label sets do not follow from the votes\n"
+        "  allowed: those of the recipe of ReaL at threshold 0.5\n"
+        "  found:   others on {} of 8 rated images\n"
+        "  to mend: give the votes, golden answers, original labels and threshold of which they were made"
+    )
+    assert refusal(LabelSets.from_lists(labels.images, lists)) == text.format(1)
+    assert refusal(LabelSets.from_lists(labels.images[:3], lists[:3])) == text.format(5)
+    none = refusal(LabelSets.from_lists(labels.images[:3], [[]] * 3), 1.0)
+    assert "others on 5 of 8 rated images" in none, "an image that was rated is there, if with an empty set"
+    assert refusal(labels, 1.5) == "the threshold is not a probability\n  allowed: 0 to 1\n  found:   1.5"
+
+
+def test_votes_on_plain_items_are_an_error() -> None:
+    _, experts, rater_golden, _ = case(2)
+    plain = Votes.from_columns(("x",), np.array([0]), np.array([0]), np.array([1]), ("ann",), WORDS)
+    with pytest.raises(DataError, match="the votes are not on"):
+        relabel(LabelSets.from_lists([], []), plain, experts, rater_golden, None, threshold=0.5)
+
+
+def test_the_published_labels_follow_from_the_published_votes(
+    real_file: Callable[[str], Path], real_labels: LabelSets, real_original: LabelSets
+) -> None:
+    answers = [read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden")]
+    again = relabel(real_labels, *answers, real_original, threshold=0.8)
+    assert (again.raters, int(again.measured.sum())) == (85, 78)
+    assert int(again.kept(np.ones(85, int)).sum()) == 57_553 - 25_111
+    with pytest.raises(DataError, match=r"others on [\d,]+ of 24,889 rated images"):
+        relabel(real_labels, *answers, None, threshold=0.8, recipes=[REAL, replace(REAL, experts_at_least=2)])

@@ -1,0 +1,393 @@
+"""Rows of raters: what is counted, what is measured, what is flagged, and what changes nothing."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.aggregation.calibration import expert_truth
+from reassess.aggregation.reliability import natural_truths, reliability, right_answers
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
+from reassess.errors import DataError, DependenceWarning
+from reassess.numeric.information import mutual_information
+from reassess.numeric.proportion import Proportion
+
+ANSWERS = ("no", "maybe", "yes")
+MATRICES = {
+    "good": [[0.93, 0.04, 0.03], [0.10, 0.15, 0.75]],
+    "fair": [[0.84, 0.06, 0.10], [0.40, 0.20, 0.40]],
+    "random": [[0.78, 0.07, 0.15], [0.78, 0.07, 0.15]],
+    "constant": [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]],
+}
+PRIOR = np.array([0.75, 0.25])
+
+
+def questions_of(items, a_image=5):
+    return Questions.from_columns([f"{i // a_image}.png" for i in range(items)], np.arange(items))
+
+
+def cast(rng, truth, names, *, each=None):
+    """Votes of raters, each named after a matrix, on questions; `each` raters on a question, by default all."""
+    matrices = np.array([MATRICES[name.split()[0]] for name in names])
+    said = (rng.random((len(names), truth.size, 1)) > np.cumsum(matrices, axis=2)[:, truth, :-1]).sum(axis=-1)
+    rows = np.repeat(np.arange(truth.size), each or len(names))
+    raters = np.argsort(rng.random((truth.size, len(names))), axis=1)[:, : each or len(names)].ravel()
+    return Votes.from_columns(questions_of(truth.size), rows, raters, said[raters, rows], names, ANSWERS)
+
+
+def by_name(result):
+    return {one.rater: one for one in result.raters}
+
+
+NAMES = (*(f"good {i}" for i in range(8)), *(f"fair {i}" for i in range(8)), "random", "constant")
+
+
+def simulated(seed=0, main=4_000, golden=1_000):
+    rng = np.random.default_rng(seed)
+    truth, golden_truth = (rng.choice(2, n, p=PRIOR) for n in (main, golden))
+    return cast(rng, truth, NAMES, each=5), (cast(rng, golden_truth, NAMES), golden_truth)
+
+
+def test_on_golden_items_the_random_and_the_constant_rater_are_flagged_and_no_other():
+    found = by_name(reliability(*simulated()))
+    assert {name: one.flags for name, one in found.items() if one.flags} == {
+        "random": ("uninformative",),
+        "constant": ("uninformative", "one answer"),
+    }
+
+
+def test_on_golden_items_the_interval_covers_the_information_of_the_true_matrix():
+    inside = []
+    for seed in range(10):
+        for name, one in by_name(reliability(*simulated(seed, main=100), seed=seed)).items():
+            true = float(mutual_information(MATRICES[name.split()[0]], PRIOR))
+            inside.append(one.information.low <= true <= one.information.high)
+    assert np.mean(inside) >= 0.90  # 180 intervals, those of one simulation not independent: they share a prior
+
+
+def test_without_golden_items_the_same_raters_are_flagged_and_matrices_come_back():
+    result = reliability(simulated()[0])
+    assert not result.golden
+    assert result.prior[1] == pytest.approx(0.25, abs=0.03)
+    found = by_name(result)
+    assert {name for name, one in found.items() if "uninformative" in one.flags} == {"random", "constant"}
+    for name, one in found.items():
+        np.testing.assert_allclose(one.matrix, MATRICES[name.split()[0]], atol=0.08)
+        assert one.right is None
+
+
+def test_the_worst_rater_comes_first_and_those_without_a_measure_last():
+    votes, golden = simulated(main=500)
+    silent = Votes.from_columns(questions_of(1), *np.zeros((3, 1), np.int64), ("silent",), ANSWERS)
+    result = reliability(votes.append(silent), golden)
+    assert {one.rater for one in result.ranked[:2]} == {"random", "constant"}
+    bits = [one.information.bits for one in result.ranked[:-1]]
+    assert bits == sorted(bits)
+    last = result.ranked[-1]
+    assert (last.rater, last.information, last.right, last.matrix) == ("silent", None, None, [None, None])
+    assert last.votes == 1
+
+
+def test_a_pair_that_copies_is_warned_of_in_words():
+    rng = np.random.default_rng(0)
+    names = tuple(f"good {i}" for i in range(12))
+    votes = cast(rng, rng.choice(2, 900, p=PRIOR), names, each=6)
+    keep = votes.rater_ids != 11
+    copy = votes.rater_ids == 0
+    item_ids = votes.item_ids
+    copied = Votes.from_columns(
+        votes.items,
+        np.concatenate([item_ids[keep], item_ids[copy]]),
+        np.concatenate([votes.rater_ids[keep], np.full(copy.sum(), 11)]),
+        np.concatenate([votes.answer_ids[keep], votes.answer_ids[copy]]),
+        names,
+        ANSWERS,
+    )
+    with pytest.warns(DependenceWarning) as caught:
+        result = reliability(copied)
+    (pair,) = result.dependence.pairs
+    assert pair.raters == ("good 0", "good 11")
+    assert str(caught[0].message) == (
+        "raters are not independent given the truth: in the votes, 1 of 66 pairs agree more than their confusion "
+        f"matrices predict: good 0 and good 11 ({pair.common} of {pair.common}, {pair.expected:.0f} expected)"
+    )
+    assert len(caught) == 1
+
+
+# --- what is counted ------------------------------------------------------------------------------------------------
+
+
+def votes_of(rows, items=("x", "y", "z"), raters=("ann", "bo"), answers=ANSWERS, **more):
+    return Votes.from_columns(items, *np.array(rows, np.int64).reshape(-1, 3).T, raters, answers, **more)
+
+
+def test_right_answers_are_yes_on_valid_and_no_on_invalid_and_maybe_is_wrong_on_both():
+    assert right_answers(("invalid", "valid"), ANSWERS).tolist() == [[True, False, False], [False, False, True]]
+    assert right_answers(("invalid", "valid"), ("yes", "no")).tolist() == [[False, True], [True, False]]
+    assert right_answers((1, 2), (1, 2, 3)).tolist() == [[True, False, False], [False, True, False]]
+    assert right_answers(("invalid", "valid"), (0, 1)) is None
+    assert right_answers(("invalid", "valid"), ("maybe", "yes")) is None
+    assert right_answers(("cat", "dog"), ("cat", "bird")) is None
+
+
+def test_everything_of_a_rater_is_counted():
+    questions = questions_of(3, a_image=1)
+    votes = votes_of([(0, 0, 2), (1, 0, 0), (2, 0, 1), (0, 1, 0)], questions, seconds=np.array([1.0, 2.0, 9.0, np.nan]))
+    golden = votes_of([(0, 0, 2), (1, 0, 1), (2, 0, 0), (0, 2, 2)], questions, raters=("ann", "cy", "di"))
+    result = reliability(votes, (golden, np.array([1, 0, -1])))
+    ann, bo, di = (by_name(result)[name] for name in ("ann", "bo", "di"))
+    assert ann.answers.tolist() == [1, 1, 1]
+    assert ann.shares == pytest.approx([1 / 3] * 3)
+    assert ann.confusion.tolist() == [[0, 1, 0], [0, 0, 1]]  # z has no known truth
+    assert ann.matrix == [[0, 1, 0], [0, 0, 1]]
+    assert ann.right == Proportion(1, 2)
+    assert ann.repeated == Proportion(1, 3)
+    assert ann.seconds == (4, 2)
+    assert (bo.seconds, bo.right, bo.information, bo.repeated, bo.matrix) == (None, None, None, None, [None, None])
+    assert bo.flags == ("one answer",)
+    assert (di.votes, di.shares, di.right, di.matrix) == (0, None, Proportion(1, 1), [None, [0, 0, 1]])
+    assert di.flags == ("uninformative", "few")
+    assert [one.rater for one in result.raters] == ["ann", "bo", "di"]
+    assert result.prior.tolist() == [0.5, 0.5]
+
+
+def test_golden_votes_that_are_the_main_votes_are_not_compared_with_themselves():
+    votes = votes_of([(0, 0, 2), (1, 0, 0), (0, 1, 2), (1, 1, 2)], questions_of(3))
+    result = reliability(votes, (votes, np.array([1, 0, -1])))
+    assert result.golden_dependence is None
+    assert [one.repeated for one in result.raters] == [None, None]
+    assert [one.right for one in result.raters] == [Proportion(2, 2), Proportion(1, 2)]
+
+
+def test_of_repeated_votes_the_first_are_compared_and_all_are_counted():
+    votes = votes_of([(0, 0, 2), (0, 0, 0), (1, 0, 0)], questions_of(3))
+    golden = votes_of([(0, 0, 0), (0, 0, 2), (1, 0, 0)], questions_of(3))
+    (ann, _) = reliability(votes, (golden, np.array([1, 0, -1]))).raters
+    assert ann.repeated == Proportion(1, 2)
+    assert ann.votes == 3
+    assert ann.right == Proportion(2, 3)
+
+
+def test_golden_answers_that_the_main_votes_lack_are_added_in_their_order():
+    votes = votes_of([(0, 0, 0), (1, 0, 1)], questions_of(3), answers=("no", "yes"))
+    golden = votes_of([(0, 0, 1), (1, 0, 2)], questions_of(3))
+    result = reliability(votes, (golden, np.array([0, 1, 0])))
+    assert result.answers == ANSWERS
+    assert result.raters[0].answers.tolist() == [1, 0, 1]
+    assert result.raters[0].confusion.tolist() == [[0, 1, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize(("no", "flagged"), [(98, False), (99, True), (100, True)])
+def test_one_answer_is_flagged_from_99_percent(no, flagged):
+    rows = [(i, 0, 0 if i < no else 2) for i in range(100)]
+    votes = votes_of(rows, questions_of(100))
+    golden = votes_of([(0, 0, 0), (1, 0, 2)], questions_of(100))
+    ann = reliability(votes, (golden, np.arange(100) % 2)).raters[0]
+    assert ("one answer" in ann.flags) == flagged
+
+
+@pytest.mark.parametrize(("items", "a_image", "few"), [(40, 1, False), (39, 1, True), (40, 2, False), (57, 3, True)])
+def test_few_votes_on_a_truth_and_few_images_are_flagged(items, a_image, few):
+    truth = np.arange(items) % 2
+    votes = votes_of([(i, 0, 2 * t) for i, t in enumerate(truth)], questions_of(items, a_image))
+    assert ("few" in reliability(votes, (votes, truth)).raters[0].flags) == few
+
+
+def test_plain_items_have_the_answers_as_truths_and_words_have_no_order():
+    assert natural_truths(votes_of([], answers=("cat", "dog"))) == ("cat", "dog")
+    assert natural_truths(votes_of([])) == ANSWERS
+    assert natural_truths(votes_of([], questions_of(3))) == ("invalid", "valid")
+    assert natural_truths(votes_of([], questions_of(3), answers=(0, 1))) == (0, 1)
+
+
+def test_more_images_than_a_resample_draws_are_grouped_and_the_interval_stays():
+    rng = np.random.default_rng(0)
+    truth = rng.choice(2, 6_000, p=PRIOR)
+    votes = cast(rng, truth, ("fair",))
+    one = reliability(votes, (votes, truth)).raters[0].information
+    true = float(mutual_information(MATRICES["fair"], PRIOR))
+    assert one.low <= true <= one.high
+    nats = math.log(2)
+    error = (one.high - one.low) / 2 / 1.96
+    joint = PRIOR[:, None] * np.array(MATRICES["fair"])
+    surprise = np.log(np.array(MATRICES["fair"]) / joint.sum(axis=0)) / nats
+    plain = math.sqrt(((joint * surprise**2).sum() - true**2) / 6_000)  # delta method
+    assert error == pytest.approx(plain, rel=0.15)
+
+
+# --- what changes nothing -------------------------------------------------------------------------------------------
+
+ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40)
+TRUTH = st.permutations([0, 0, 1, 1, -1, 0])
+
+
+def measured(rows, truth, items, raters):
+    votes = votes_of(rows, items, raters)
+    if not any(truth[row[0]] >= 0 for row in rows):
+        return None
+    return reliability(votes, (votes, np.array(truth)), resamples=50)
+
+
+def plain_names(one):
+    return [(*row.to_json().items(),)[1:] for row in one.raters]
+
+
+@given(ROWS, TRUTH)
+def test_other_names_of_raters_and_items_change_nothing(rows, truth):
+    ours = measured(rows, truth, questions_of(6), ("ann", "bo", "cy"))
+    images = Questions.from_columns([f"other {i // 5}.png" for i in range(6)], np.arange(6) + 100)
+    theirs = measured(rows, truth, images, (7, 3, 5))
+    if ours is not None:
+        assert plain_names(ours) == plain_names(theirs)
+        assert ours.alpha == theirs.alpha
+
+
+@given(ROWS, TRUTH, st.permutations(range(3)), st.permutations(range(6)))
+def test_another_order_of_raters_and_items_changes_no_count(rows, truth, raters, items):
+    ours = measured(rows, truth, tuple("uvwxyz"), ("a", "b", "c"))
+    moved = [(items[item], raters[rater], answer) for item, rater, answer in rows]
+    names = [""] * 3
+    for old, new in enumerate(raters):
+        names[new] = "abc"[old]
+    theirs = measured(moved, [truth[items.index(i)] for i in range(6)], tuple("123456"), tuple(names))
+    if ours is None:
+        assert theirs is None
+        return
+    assert ours.alpha == theirs.alpha
+    for one in ours.raters:
+        other = by_name(theirs)[one.rater]
+        assert one.answers.tolist() == other.answers.tolist()
+        assert one.confusion.tolist() == other.confusion.tolist()
+        assert (one.right, one.seconds) == (other.right, other.seconds)
+
+
+@given(ROWS, TRUTH)
+def test_a_document_never_holds_nan(rows, truth):
+    result = measured(rows, truth, questions_of(6), ("ann", "bo", "cy"))
+    if result is not None:
+        json.dumps(result.to_json(), allow_nan=False)
+
+
+def test_a_seed_gives_the_same_document_and_another_seed_another_interval():
+    votes, golden = simulated(main=200, golden=200)
+    once, again, other = (reliability(votes, golden, seed=seed) for seed in (1, 1, 2))
+    assert once.to_json() == again.to_json()
+    assert by_name(once)["good 0"].information != by_name(other)["good 0"].information
+
+
+# --- bad input ------------------------------------------------------------------------------------------------------
+
+BAD = {
+    "one truth": (
+        np.array([0, 0, -1]),
+        "all golden items have one truth, so nothing can tell a good rater from a bad one\n"
+        "  allowed: items of two truths or more\n"
+        "  found:   only invalid\n"
+        "  to mend: give golden answers on other items too, or none",
+    ),
+    "no vote": (
+        np.array([-1, -1, 1]),
+        "no golden item of known truth has a vote\n  to mend: check that both files name the items alike",
+    ),
+    "another length": (np.array([1, 0]), "not one truth a golden item\n  allowed: shape (3,)\n  found:   (2,)"),
+    "unknown truth": (
+        np.array([1, 2, 0]),
+        "unknown truth\n  where:   image 1.png, class 1\n  allowed: -1 to 1\n  found:   2",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_golden_truth_is_refused(name):
+    truth, message = BAD[name]
+    votes = votes_of([(0, 0, 2), (1, 0, 0)], questions_of(3, a_image=1))
+    with pytest.raises(DataError) as error:
+        reliability(votes, (votes, truth))
+    assert str(error.value) == message
+
+
+def test_no_votes_are_refused():
+    with pytest.raises(DataError) as error:
+        reliability(votes_of([]))
+    assert str(error.value) == "there are no votes\n  to mend: give votes, or judge by the prior alone"
+
+
+def test_golden_votes_on_questions_and_main_votes_on_plain_items_are_refused():
+    with pytest.raises(DataError) as error:
+        reliability(votes_of([(0, 0, 2)]), (votes_of([(0, 0, 2)], questions_of(3)), np.array([1, 0, 0])))
+    assert str(error.value) == (
+        "votes on (image, class) questions and votes on plain items cannot be joined\n"
+        "  to mend: give both tables the columns image and class, or both the column item"
+    )
+
+
+def test_if_all_answers_are_equal_nothing_is_told_and_alpha_is_not_defined():
+    rows = [(i, r, 0) for i in range(30) for r in range(2)]
+    result = reliability(votes_of(rows, questions_of(30, a_image=1)))
+    assert result.alpha is None
+    for one in result.raters:
+        assert one.flags == ("uninformative", "one answer")
+        assert one.information.to_json() == {"bits": 0, "low": 0, "high": 0}
+    json.dumps(result.to_json(), allow_nan=False)
+
+
+def test_a_truth_that_em_has_given_up_makes_no_rater_one_with_few_votes():
+    rows = [(i, r, int(i == r == 0)) for i in range(60) for r in range(3)]
+    result = reliability(votes_of(rows, questions_of(60, a_image=1), raters=("a", "b", "c")))
+    assert 0 < result.prior[1] < 1e-6
+    assert [one.flags for one in result.raters] == [("uninformative",), *[("uninformative", "one answer")] * 2]
+
+
+def test_one_rater_alone_is_measured_on_golden_items_and_has_no_alpha():
+    rng = np.random.default_rng(0)
+    truth = rng.choice(2, 500, p=PRIOR)
+    votes = cast(rng, truth, ("good",))
+    result = reliability(votes, (votes, truth))
+    assert (result.alpha, result.dependence.tested) == (None, 0)
+    assert result.raters[0].flags == ()
+    assert repr(result) == "Reliability(1 raters, 0 flagged, ordinal alpha not defined)"
+
+
+def test_a_class_that_nobody_votes_is_a_row_of_its_own_without_nan():
+    rows = [(i, r, i % 2) for i in range(60) for r in range(3)]
+    result = reliability(votes_of(rows, tuple(range(60)), raters=("a", "b", "c"), answers=("cat", "dog", "emu")))
+    assert result.prior == pytest.approx([0.5, 0.5, 0], abs=1e-3)
+    assert {one.flags for one in result.raters} == {()}
+    json.dumps(result.to_json(), allow_nan=False)
+
+
+# --- the released votes ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def released(real_file):
+    from reassess.formats.votes import read_votes
+
+    votes, experts, golden = (read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden"))
+    truth = expert_truth(experts, at_least=3)[experts.find(golden.items)]
+    with pytest.warns(DependenceWarning):
+        return reliability(votes, (golden, truth))
+
+
+def test_the_released_votes_are_counted_as_they_are(released):
+    votes = [one.votes for one in released.raters]
+    assert (len(votes), min(votes), max(votes), sum(votes)) == (85, 6, 50_720, 924_810)
+    assert sum(one.answers for one in released.raters).tolist() == [729_424, 78_942, 116_444]
+    assert sum(one.confusion for one in released.raters).sum(axis=0).tolist() == [69_288, 6_497, 12_745]
+    assert {one.rater for one in released.raters if one.information is None} == {189, 111, 132, 146, 134, 153, 167}
+    assert {one.right.n for one in released.raters if one.right} == {1_135}
+    again = sum((one.repeated for one in released.raters if one.repeated), Proportion(0, 0))
+    assert again == Proportion(4_795, 5_497)
+    assert released.prior[1] == 248 / 1_135
+
+
+def test_of_the_released_raters_one_tells_nothing(released):
+    assert {one.rater: one.flags for one in released.raters if one.flags} == {145: ("uninformative", "one answer")}
+    assert released.ranked[0].rater == 145
+    assert released.alpha == pytest.approx(0.5172, abs=5e-5)
+    best = released.ranked[77]
+    assert (best.rater, round(best.information.bits, 2)) == (137, 0.41)

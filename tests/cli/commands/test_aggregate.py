@@ -1,0 +1,192 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reassess.aggregation.thresholds import label_sets
+from reassess.formats.labels import read_labels, read_original
+from reassess.formats.posteriors import read_posterior
+from reassess.formats.rater_model import read_rater_model
+from reassess.formats.scores import read_scores
+from reassess.formats.votes import read_votes, write_votes
+
+Run = Callable[..., Any]
+Real = Callable[[str], Path]
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """Three raters on four plain items, one item with a tie."""
+    rows = ["item,rater,answer"]
+    rows += [
+        f"{item},{rater},{answer}"
+        for item, said in (("p", "aab"), ("q", "bbb"), ("r", "aaa"))
+        for rater, answer in zip("xyz", said, strict=True)
+    ]
+    rows += ["s,x,a", "s,y,b"]
+    path = tmp_path / "votes.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def test_the_preset_makes_the_published_scores_and_from_them_the_published_labels(
+    run: Run, real_file: Real, tmp_path: Path
+) -> None:
+    published = read_scores(real_file("scores.npz"))
+    real, original = read_labels(real_file("real.json")), read_original(real_file("validation_labels.txt"))
+    output, model = tmp_path / "scores.npz", tmp_path / "model.npz"
+    result = run("aggregate", "--preset", "imagenet-real", "-o", output, "--model", model, "--offline")
+    assert result.code == 0
+    assert result.out.splitlines()[1] == "prior: invalid 0.7815, valid 0.2185"
+    made = read_scores(output)
+    assert len(made) == 184_962
+    assert np.abs(made.values - published.values).max() < 1e-12
+    assert made.questions.images == published.questions.images
+    assert label_sets(made, 0.8, original=original).sets() == real.sets()
+    read = read_rater_model(model)
+    assert len(read.raters) == 79
+    assert read.raters[-1] == "original label"
+    assert read.prior[1] == 248 / 1135
+
+
+def test_other_golden_votes_make_other_scores(run: Run, real_file: Real, tmp_path: Path) -> None:
+    """Nothing of the recipe is a constant in the code."""
+    experts = read_votes(real_file("golden.npz"))
+    changed = experts.restrict(np.arange(0, len(experts.items), 2))
+    golden = read_votes(real_file("raters_golden.npz"))
+    write_votes(tmp_path / "golden.npz", changed)
+    write_votes(tmp_path / "raters_golden.npz", golden.restrict(np.flatnonzero(changed.find(golden.items) >= 0)))
+    files = ("--golden", tmp_path / "golden.npz", "--rater-golden", tmp_path / "raters_golden.npz")
+    output = tmp_path / "scores.npz"
+    result = run("aggregate", "--preset", "imagenet-real", *files, "-o", output, "--json")
+    prior = json.loads(result.out)["results"]["prior"]["valid"]
+    assert prior == np.count_nonzero(changed.counts()[:, 2] >= 3) / len(changed.items) != 248 / 1135
+    published = read_scores(real_file("scores.npz"))
+    assert np.abs(read_scores(output).values - published.values).max() > 0.01
+
+
+def test_em_on_the_example_of_1979_prints_its_marginals(run: Run, real_file: Real, tmp_path: Path) -> None:
+    result = run("aggregate", real_file("anesthesia-1979.csv"), "--smoothing", "0", "-o", tmp_path / "p.csv")
+    assert result.out.splitlines()[1:] == [
+        "prior: 1 0.3996, 2 0.4220, 3 0.1118, 4 0.0667",
+        "iterations: 16",
+        "converged: yes",
+        "objective: -192.89088",
+    ]
+    found = read_posterior(tmp_path / "p.csv")
+    assert len(found) == 45
+    assert found.truths == (1, 2, 3, 4)
+
+
+def test_plain_items_give_a_table_of_item_answer_and_probability(run: Run, plain: Path, tmp_path: Path) -> None:
+    output = tmp_path / "shares.csv"
+    result = run("aggregate", plain, "--method", "majority", "-o", output)
+    assert (result.code, result.out) == (
+        0,
+        f"{output}: 4 items of 11 votes by 3 raters, majority\nties: 1\nwithout votes: 0\n",
+    )
+    assert output.read_text().splitlines()[:3] == [
+        "item,answer,probability",
+        "p,a,0.6666666666666666",
+        "p,b,0.3333333333333333",
+    ]
+
+
+def test_golden_answers_of_plain_items_calibrate_the_raters(run: Run, plain: Path, tmp_path: Path) -> None:
+    golden = tmp_path / "golden.csv"
+    golden.write_text("item,rater,answer\np,expert,a\nq,expert,b\nr,expert,a\n")
+    output = tmp_path / "p.csv"
+    result = run("aggregate", plain, "--golden", golden, "-o", output, "--json")
+    document = json.loads(result.out)
+    assert document["schema"] == "reassess/aggregate"
+    assert document["results"]["method"] == "calibrated"
+    assert document["results"]["prior"] == {"a": 2 / 3, "b": 1 / 3}
+    assert [entry["name"] for entry in document["inputs"]] == ["votes", "golden"]
+    found = read_posterior(output)
+    tie = found.values[found.items.index("s")]  # type: ignore[union-attr]
+    # x and y answered all three golden items alike and right, so that their matrices cancel out and the prior decides.
+    assert found.truths[int(np.argmax(tie))] == "a"
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--preset", "imagenet-real", "--method", "em"], "Give --preset or --method: a preset has its method."),
+        (["--method", "em"], "Give VOTES, or --preset."),
+        (["VOTES", "--method", "mean", "--smoothing", "1"], "mean has no use for --smoothing."),
+        (["VOTES", "--method", "majority", "--model", "m.npz"], "majority has no use for --model."),
+        (["VOTES", "--rater-golden", "VOTES"], "em has no use for --rater-golden."),
+        (["VOTES", "--method", "calibrated"], "calibrated measures raters on golden answers: give --golden."),
+        (["VOTES", "--model", "OUT"], "-o and --model name one file."),
+    ],
+)
+def test_options_that_do_not_go_together_are_usage_errors(
+    run: Run, plain: Path, tmp_path: Path, argv: list[str], message: str
+) -> None:
+    output = tmp_path / "out.csv"
+    paths = {"VOTES": plain, "OUT": output}
+    result = run("aggregate", *[paths.get(word, word) for word in argv], "-o", output)
+    assert result.code == 2
+    assert result.err.endswith(f"Error: {message}\n")
+    assert not output.exists()
+
+
+def test_an_output_that_exists_is_kept_unless_forced(run: Run, plain: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.csv"
+    output.write_text("precious")
+    result = run("aggregate", plain, "-o", output)
+    assert (result.code, output.read_text()) == (1, "precious")
+    assert result.err == (
+        f"Error: the output file exists\n  where:   {output}\n"
+        "  to mend: choose another name, or overwrite it with --force\n"
+    )
+    assert run("aggregate", plain, "-o", output, "--force").code == 0
+    assert output.read_text() != "precious"
+
+
+def test_votes_are_never_overwritten_by_what_is_made_of_them(run: Run, plain: Path) -> None:
+    before = plain.read_text()
+    result = run("aggregate", plain, "--method", "majority", "-o", plain, "--force")
+    assert (result.code, result.out, plain.read_text()) == (1, "", before)
+    assert result.err == (
+        f"Error: the output file is one of the inputs\n  where:   {plain}\n  to mend: choose another name\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("output", "model", "said"),
+    [
+        (
+            "a.txt",
+            "m.npz",
+            "scores cannot be kept in a file of this kind\n  where:   a.txt\n"
+            "  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n  found:   .txt\n",
+        ),
+        (
+            "a.csv",
+            "m.csv",
+            "a rater model cannot be kept in a file of this kind\n  where:   m.csv\n  allowed: .npz\n  found:   .csv\n",
+        ),
+    ],
+)
+def test_outputs_of_a_wrong_kind_are_refused_before_any_work(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, model: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("aggregate", "no-votes.csv", "-o", output, "--model", model)
+    assert (result.code, result.out, result.err) == (1, "", f"Error: {said}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_answers_are_ordered_as_told_and_an_answer_that_is_not_listed_is_an_error(
+    run: Run, plain: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.csv"
+    assert run("aggregate", plain, "--method", "majority", "--answers", "b,c,a", "-o", output).code == 0
+    assert read_posterior(output).truths == ("b", "c", "a")
+    result = run("aggregate", plain, "--method", "majority", "--answers", "b,c", "-o", output, "--force")
+    assert result.code == 1
+    assert "unknown answer" in result.err

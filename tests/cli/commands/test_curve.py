@@ -1,0 +1,331 @@
+"""`reassess curve` measures scores against golden answers, chooses a threshold, and draws."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from reassess.aggregation.recipe import Recipe, real_scores
+from reassess.core.scores import Scores
+from reassess.formats.scores import write_scores
+from reassess.formats.votes import read_votes
+
+GOLDEN = "image,class,rater,answer\n" + "".join(
+    f"{image},{class_id},{expert},{'yes' if valid else 'no'}\n"
+    for image, class_id, valid in [("a", 1, True), ("a", 2, False), ("b", 1, True), ("c", 1, False)]
+    for expert in ("x", "y", "z")
+)
+SCORES = "image,class,score\na,1,0.9\na,2,0.6\nb,1,0.7\nc,1,0.2\nd,1,0.8\n"
+VOTES = "image,class,rater,answer\n" + "".join(
+    f"{row},{rater},{answer}\n"
+    for row, answers in [("a,1", "yyy"), ("a,2", "nmn"), ("b,1", "ymy"), ("c,1", "nny")]
+    for rater, answer in zip(
+        ("ann", "bo", "cy"), ({"y": "yes", "n": "no", "m": "maybe"}[x] for x in answers), strict=True
+    )
+)
+IMAGENET = ("scores.npz", "golden.npz", "raters.npz", "raters_golden.npz", "validation_labels.txt")
+
+
+@pytest.fixture
+def here(tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small benchmark of one's own, in the working folder."""
+    for name, text in {"scores.csv": SCORES, "golden.csv": GOLDEN, "votes.csv": VOTES}.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def real(real_file: Callable) -> None:
+    """The known sources can be had by name."""
+    for name in IMAGENET:
+        real_file(name)
+
+
+def results(run: Callable, *argv: str | Path) -> list[dict[str, Any]]:
+    done = run("curve", *argv, "--json")
+    assert (done.code, done.err) == (0, "")
+    document = json.loads(done.out)
+    assert (document["schema"], document["version"]) == ("reassess/curve", 1)
+    found: list[dict[str, Any]] = document["results"]
+    return found
+
+
+def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Callable) -> None:
+    assert results(run, "scores.csv", "--golden", "golden.csv") == [
+        {
+            "file": "scores.csv",
+            "rule": None,
+            "average_precision": 1.0,
+            "in_sample": None,
+            "points": [
+                {"threshold": 0.9, "precision": 1.0, "recall": 0.5},
+                {"threshold": 0.7, "precision": 1.0, "recall": 1.0},
+                {"threshold": 0.6, "precision": 2 / 3, "recall": 1.0},
+                {"threshold": 0.2, "precision": 0.5, "recall": 1.0},
+            ],
+            "chosen": None,
+        }
+    ]
+
+
+def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Callable) -> None:
+    (found,) = results(run, "scores.csv", "--golden", "golden.csv", "--choose", "recall=0.8")
+    chosen = found["chosen"]
+    assert (chosen["threshold"], chosen["precision"], chosen["recall"]) == (0.7, 1.0, 1.0)
+    assert (chosen["low"], chosen["high"]) == ({"precision": 1.0, "recall": 1.0},) * 2
+    assert (chosen["labels"], chosen["empty_images"]) == (3, 1)
+
+
+def test_original_labels_complete_what_follows_and_are_a_rule(here: Path, run: Callable) -> None:
+    (here / "original.csv").write_text("image,class\na,1\nb,2\nc,1\ne,5\n")
+    argv = ["scores.csv", "--golden", "golden.csv", "--original", "original.csv", "--choose", "recall=0.8"]
+    found, rule = results(run, *argv)
+    assert found["chosen"]["labels"] == 4
+    assert (rule["file"], rule["rule"]) == ("original.csv", "original label")
+    assert rule["points"] == [{"variant": "original label", "threshold": None, "precision": 0.5, "recall": 0.5}]
+
+
+def test_votes_give_rules(here: Path, run: Callable) -> None:
+    argv = ["scores.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--rater-golden", "votes.csv"]
+    _, yes, both, share = results(run, *argv)
+    assert (yes["rule"], both["rule"], share["rule"]) == (
+        "one rater: yes",
+        "one rater: yes or maybe",
+        "share of yes",
+    )
+    assert [(p["variant"], p["precision"], p["recall"]) for p in yes["points"]] == [
+        ("ann", 1.0, 1.0),
+        ("bo", 1.0, 0.5),
+        ("cy", 2 / 3, 1.0),
+    ]
+    assert [(p["variant"], p["precision"], p["recall"]) for p in both["points"]][1] == ("bo", 2 / 3, 1.0)
+    assert [p["variant"] for p in share["points"]] == ["3 of 3 yes", "2 of 3 yes", "1 of 3 yes"]
+    assert all(rule["in_sample"] is False and rule["chosen"] is None for rule in (yes, both, share))
+
+
+def test_two_files_stand_in_one_table(here: Path, run: Callable) -> None:
+    (here / "other.csv").write_text(SCORES.replace("0.6", "0.95"))
+    done = run("curve", "scores.csv", "other.csv", "--golden", "golden.csv", "--choose", "f1", "--votes", "votes.csv")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[2].split()[:3] == ["scores.csv", "1.0000", "0.7"]
+    assert lines[3].split()[:3] == ["other.csv", "0.5833", "0.7"]
+    assert done.out.endswith(
+        "4 golden pairs on 3 images, 2 of them valid\n"
+        "95 %: bootstrap over images; all golden pairs of an image together\n"
+        "labels and empty images: of all images, those never rated being left out\n"
+    )
+
+
+def test_quiet_prints_the_tables_alone(here: Path, run: Callable) -> None:
+    done = run("curve", "scores.csv", "--golden", "golden.csv", "--quiet")
+    assert [line.split()[0] for line in done.out.splitlines()] == ["scores", "─" * 30, "scores.csv"]
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
+def test_a_figure_is_written(here: Path, run: Callable, needs: Callable, suffix: str) -> None:
+    needs("matplotlib")
+    done = run("curve", "scores.csv", "--golden", "golden.csv", "--votes", "votes.csv", "-o", f"f.{suffix}")
+    assert (done.code, done.err) == (0, "")
+    assert (here / f"f.{suffix}").stat().st_size > 5_000
+
+
+def test_points_are_written_as_a_table(here: Path, run: Callable) -> None:
+    argv = ["curve", "scores.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--choose", "f1", "-o", "p.csv"]
+    assert run(*argv).code == 0
+    table = pl.read_csv(here / "p.csv")
+    assert table["rule"].to_list() == [None] * 4 + ["share of yes"] * 3
+    assert table["chosen"].to_list() == [False, True] + [False] * 5
+
+
+def test_without_matplotlib_the_error_names_the_extra(
+    here: Path, run: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    done = run("curve", "scores.csv", "--golden", "golden.csv", "-o", "f.svg")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "Error: drawing a figure needs the package matplotlib, which is not installed\n"
+        "  to mend: pip install 'reassess[report]'\n"
+    )
+
+
+# --- wrong calls ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], "Error: Missing argument 'SCORES...'."),
+        (["scores.csv", "scores.csv"], "Error: scores.csv is given twice."),
+        (["scores.csv"], "Error: Give --golden: only ImageNet's validation images have known golden answers."),
+        (
+            ["scores.csv", "--golden", "golden.csv", "--choose", "precision=2"],
+            "Error: Invalid value for '--choose': 'precision=2' is not a way to choose a threshold: precision=P, "
+            "recall=R or threshold=T, each from 0 to 1; or f1\n",
+        ),
+        (
+            ["scores.csv", "--golden", "golden.csv", "--leave-out", "images"],
+            "Error: Invalid value for '--leave-out': 'images' is neither image nor a number of folds\n",
+        ),
+        (
+            ["scores.csv", "--golden", "golden.csv", "--leave-out", "image"],
+            "Error: --leave-out needs --votes and --rater-golden, of which the scores were made.",
+        ),
+    ],
+)
+def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, here: Path, run: Callable) -> None:
+    done = run("curve", *argv)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
+GIVEN = ["scores.csv", "--golden", "golden.csv"]
+BAD = {
+    "a golden pair without a score": (
+        {"scores.csv": SCORES.replace("b,1", "e,1")},
+        GIVEN,
+        "golden pairs that are not in the scores\n"
+        "  where:   scores.csv\n"
+        "  found:   1 of 4: image b, class 1\n"
+        "  to mend: take both from one release, or leave these pairs out of the golden answers\n",
+    ),
+    "NaN": (
+        {"scores.csv": SCORES.replace("0.6", "nan")},
+        GIVEN,
+        "a score is not a probability\n  where:   scores.csv, image a, class 2\n  allowed: 0 to 1\n  found:   nan\n",
+    ),
+    "no valid pair": (
+        {"golden.csv": "image,class,rater,answer\na,1,x,no\na,1,y,no\na,1,z,yes\n"},
+        GIVEN,
+        "no golden pair is valid\n"
+        "  found:   1 pairs that are not valid\n"
+        "  to mend: without a valid pair there is no recall: let fewer experts be enough, or judge more pairs\n",
+    ),
+    "too many experts": (
+        {},
+        [*GIVEN, "--golden-at-least", "4"],
+        "no such number of experts\n  allowed: 1 to 3\n  found:   4\n",
+    ),
+    "a precision that cannot be": (
+        {"scores.csv": SCORES.replace("0.6", "0.95")},
+        [*GIVEN, "--choose", "precision=0.9"],
+        "no threshold reaches this precision\n"
+        "  where:   scores.csv\n"
+        "  allowed: up to 0.6666666666666666, at threshold 0.7\n"
+        "  found:   0.9\n",
+    ),
+    "scores of another making": (
+        {},
+        [*GIVEN, "--votes", "votes.csv", "--rater-golden", "votes.csv", "--leave-out", "image"],
+        "these scores do not follow from the votes by the recipe of ReaL, and cannot be made again without an image\n"
+        "  where:   scores.csv\n"
+        "  allowed: a difference of at most 1e-06 on every golden pair\n"
+        "  found:   0.457\n"
+        "  to mend: give the votes, golden answers and original labels of which they were made\n",
+    ),
+    "another kind of output": (
+        {},
+        [*GIVEN, "-o", "f.gif"],
+        "a curve cannot be kept in a file of this kind\n"
+        "  where:   f.gif\n"
+        "  allowed: .svg, .png, .pdf, .csv, .tsv, .jsonl, .parquet\n"
+        "  found:   .gif\n",
+    ),
+    "an output that exists": (
+        {"f.csv": "mine"},
+        [*GIVEN, "-o", "f.csv"],
+        "the output file exists\n  where:   f.csv\n  to mend: choose another name, or overwrite it with --force\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Callable) -> None:
+    files, argv, message = BAD[name]
+    for file, text in files.items():
+        (here / file).write_text(text)
+    done = run("curve", *argv)
+    assert (done.code, done.out, done.err) == (1, "", f"Error: {message}")
+
+
+# --- the published data ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("real")
+def test_the_published_scores_are_measured_by_name_with_the_known_golden_answers(run: Callable) -> None:
+    found, original = results(run, "imagenet-real-scores", "--choose", "threshold=0.8")
+    assert (found["file"], found["in_sample"]) == ("imagenet-real-scores", True)
+    assert round(found["average_precision"], 5) == 0.89324
+    chosen = found["chosen"]
+    assert (round(chosen["precision"], 5), round(chosen["recall"], 5)) == (0.89767, 0.77823)
+    assert [chosen[side][name] for name in ("precision", "recall") for side in ("low", "high")] == pytest.approx(
+        [0.858, 0.934, 0.724, 0.830], abs=0.002
+    )
+    assert (chosen["labels"], chosen["empty_images"]) == (57_553, 3_163)
+    assert (original["file"], original["rule"]) == ("imagenet-original", "original label")
+    (point,) = original["points"]
+    assert (round(point["precision"], 3), round(point["recall"], 3)) == (0.787, 0.492)
+
+
+@pytest.mark.usefixtures("real")
+def test_leaving_each_image_out_is_a_second_curve_that_is_not_in_sample(
+    tmp_path: Path, run: Callable, needs: Callable
+) -> None:
+    needs("matplotlib")
+    argv = ["imagenet-real-scores", "--leave-out", "image", "--choose", "threshold=0.8", "-o", tmp_path / "f.svg"]
+    scores, left_out, *rules = results(run, *argv)
+    assert (scores["in_sample"], left_out["in_sample"]) == (True, False)
+    assert round(left_out["average_precision"], 4) == 0.8910
+    assert [scores["chosen"][name] for name in ("precision", "recall")] == [
+        left_out["chosen"][name] for name in ("precision", "recall")
+    ]
+    assert [(rule["file"], rule["rule"]) for rule in rules] == [
+        ("imagenet-real-raters-golden", "one rater: yes"),
+        ("imagenet-real-raters-golden", "one rater: yes or maybe"),
+        ("imagenet-real-raters", "share of yes"),
+        ("imagenet-original", "original label"),
+    ]
+    assert round(rules[2]["average_precision"], 5) == 0.80666
+    assert (tmp_path / "f.svg").stat().st_size > 50_000
+
+
+@pytest.mark.usefixtures("real")
+def test_the_table_says_what_is_in_sample_and_what_was_left_out(run: Callable) -> None:
+    done = run("curve", "imagenet-real-scores", "--leave-out", "10", "--original", "imagenet-original")
+    assert (done.code, done.err) == (0, "")
+    rows = [line.rsplit(maxsplit=1) for line in done.out.splitlines()[2:4]]
+    assert rows == [
+        ["imagenet-real-scores, in-sample", "0.8932"],
+        ["imagenet-real-scores, 10 folds left out", "0.8907"],
+    ]
+    assert "one rater: yes            median of 78   0.8556 (0.22 to 1.00)   0.5403 (0.04 to 0.91)\n" in done.out
+    assert done.out.endswith(
+        "1,135 golden pairs on 155 images, 248 of them valid\n"
+        "in-sample: the scores were made with the golden answers that judge them\n"
+    )
+
+
+@pytest.mark.usefixtures("real")
+def test_scores_that_were_made_otherwise_are_in_sample_only_where_that_is_shown(
+    tmp_path: Path, run: Callable, real_file: Callable
+) -> None:
+    """By the number of experts that was asked for; of scores of unknown making nothing is said."""
+    votes, experts, raters = (read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden"))
+    asked = votes.restrict(votes.find(experts.items))
+    made = real_scores(asked, experts, raters, None, recipe=Recipe(experts_at_least=4))
+    write_scores(tmp_path / "made.parquet", made)
+    write_scores(tmp_path / "flat.parquet", Scores(made.questions, np.full(len(made), 0.5)))
+    argv = ["--golden-at-least", "4", "--leave-out", "5", "--original", "none"]
+    scores, left_out, *_ = results(run, tmp_path / "made.parquet", *argv)
+    assert (scores["in_sample"], left_out["in_sample"]) == (True, False)
+    assert scores["average_precision"] != left_out["average_precision"]
+    (flat,) = results(run, tmp_path / "flat.parquet", "--original", "none")
+    assert flat["in_sample"] is None
+    assert flat["average_precision"] == 248 / 1135

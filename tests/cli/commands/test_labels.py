@@ -1,0 +1,215 @@
+"""`reassess labels` cuts label sets from scores and shows what changed between two."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reassess.core.labels import LabelSets
+from reassess.data.loading import load_labels
+
+SCORES = "image,class,score\na.png,1,0.9\na.png,2,0.8\nb.png,1,0.3\n"
+SAID = "labels on 2 images, at a threshold of 0.8\n1 rated images have no label\n"
+
+
+@pytest.fixture
+def scores(tmp_path: Path, no_known_data: None) -> Path:
+    path = tmp_path / "scores.csv"
+    path.write_text(SCORES)
+    return path
+
+
+def test_label_sets_are_cut_at_the_threshold(scores: Path, tmp_path: Path, run: Callable) -> None:
+    out = tmp_path / "labels.json"
+    done = run("labels", scores, "--threshold", "0.8", "-o", out)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"{out}: 2 {SAID}images that were never rated are left out\n"
+    assert json.loads(out.read_text()) == {"a.png": [1, 2], "b.png": []}
+
+
+def test_images_that_were_never_rated_keep_their_original_label(scores: Path, tmp_path: Path, run: Callable) -> None:
+    (tmp_path / "original.json").write_text('{"b.png": 7, "c.png": 8}')
+    out = tmp_path / "labels.json"
+    done = run("labels", scores, "--threshold", "0.8", "--original", tmp_path / "original.json", "-o", out)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == (
+        f"{out}: 3 labels on 3 images, at a threshold of 0.8\n"
+        "1 rated images have no label\n"
+        "1 images were never rated and keep their original label\n"
+    )
+    assert json.loads(out.read_text()) == {"b.png": [], "c.png": [8], "a.png": [1, 2]}
+
+
+def test_json_gives_the_counts(scores: Path, tmp_path: Path, run: Callable) -> None:
+    out = tmp_path / "labels.csv"
+    done = run("labels", scores, "--threshold", "0.8", "-o", out, "--json")
+    document = json.loads(done.out)
+    assert (done.code, document["schema"], document["version"]) == (0, "reassess/labels", 1)
+    assert [entry["name"] for entry in document["inputs"]] == ["scores"]
+    assert document["results"] == {
+        "file": str(out),
+        "threshold": 0.8,
+        "images": 2,
+        "labels": 2,
+        "empty_images": 1,
+        "unrated_images": 0,
+    }
+
+
+def test_quiet_says_nothing(scores: Path, tmp_path: Path, run: Callable) -> None:
+    done = run("labels", scores, "--threshold", "0.8", "-o", tmp_path / "l.json", "--quiet")
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+def test_the_published_labels_come_out(real_labels: LabelSets, real_file, tmp_path: Path, run: Callable) -> None:
+    """By the name of the known scores; as a list of lists, which the original labels complete."""
+    real_file("scores.npz"), real_file("validation_labels.txt")
+    out = tmp_path / "real.json"
+    done = run("labels", "imagenet-real-scores", "--threshold", "0.8", "-o", out)
+    assert done.out == (
+        f"{out}: 57,553 labels on 50,000 images, at a threshold of 0.8\n"
+        "3,163 rated images have no label\n"
+        "25,111 images were never rated and keep their original label\n"
+    )
+    assert isinstance(json.loads(out.read_text()), list)
+    assert load_labels(out).sets() == real_labels.sets()
+    without = tmp_path / "rated.json"
+    run("labels", "imagenet-real-scores", "--threshold", "0.8", "--unrated", "omit", "-o", without)
+    rated, published = load_labels(without).sets(), real_labels.sets()
+    assert len(rated) == 24_889
+    assert all(published[name] == ids for name, ids in rated.items())
+
+
+# --- --diff ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pair(tmp_path: Path, no_known_data: None) -> tuple[Path, Path]:
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    first.write_text(json.dumps({"a.png": [1, 2], "b.png": [3], "c.png": [], "e.png": [4]}))
+    second.write_text(json.dumps({"a.png": [2, 4], "b.png": [3], "d.png": [5], "e.png": []}))
+    return first, second
+
+
+def test_a_diff_counts_images_and_labels_and_lists_classes(pair: tuple[Path, Path], run: Callable) -> None:
+    done = run("labels", "--diff", *pair)
+    assert (done.code, done.err) == (0, "")
+    cells = [line.rsplit(maxsplit=1) for line in done.out.splitlines()[2:12]]
+    assert {name.strip(): number for name, number in cells} == {
+        "images in both": "3",
+        "images whose set changed": "2",
+        "became empty": "1",
+        "no longer empty": "0",
+        "images in the first only": "1",
+        "images in the second only": "1",
+        "labels in both": "2",
+        "labels added": "1",
+        "labels removed": "2",
+        "Jaccard index of the labels": "0.4000",
+    }
+    assert [line.split() for line in done.out.splitlines()[15:]] == [["4", "4", "1", "1"], ["1", "1", "0", "1"]]
+
+
+def test_a_diff_as_json_lists_every_image(pair: tuple[Path, Path], run: Callable) -> None:
+    results = json.loads(run("labels", "--diff", *pair, "--json").out)["results"]
+    assert (results["first"], results["second"]) == tuple(map(str, pair))
+    assert results["by_image"] == [
+        {"image": "a.png", "added": [4], "removed": [1]},
+        {"image": "e.png", "added": [], "removed": [4]},
+    ]
+
+
+def test_of_equal_label_sets_there_is_no_table_of_classes(pair: tuple[Path, Path], run: Callable) -> None:
+    done = run("labels", "--diff", pair[0], pair[0])
+    assert "1.0000" in done.out
+    assert "class" not in done.out
+
+
+def test_many_classes_are_cut_short_and_counted(tmp_path: Path, no_known_data: None, run: Callable) -> None:
+    for name, ids in (("a", []), ("b", list(range(25)))):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"x.png": ids}))
+    done = run("labels", "--diff", tmp_path / "a.json", tmp_path / "b.json")
+    assert done.out.endswith("and 5 more classes; --json lists every class and image\n")
+
+
+# --- wrong calls ----------------------------------------------------------------------------------------------------
+
+NEEDS = "Error: Give one SCORES, --threshold T and -o LABELS; or --diff and two label sets."
+ALONE = "Error: --diff takes two label sets and no other option of this command."
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], "Error: Missing argument 'SCORES | A B'."),
+        (["s.csv"], NEEDS),
+        (["s.csv", "--threshold", "0.8"], NEEDS),
+        (["s.csv", "-o", "l.json"], NEEDS),
+        (["s.csv", "t.csv", "--threshold", "0.8", "-o", "l.json"], NEEDS),
+        (["--diff", "a.json"], ALONE),
+        (["--diff", "a.json", "b.json", "--threshold", "0.8"], ALONE),
+        (["--diff", "a.json", "b.json", "-o", "c.json"], ALONE),
+        (
+            ["s.csv", "--threshold", "0.8", "-o", "l.json", "--unrated", "omit", "--original", "o.txt"],
+            "Error: With --unrated omit, original labels have no use: leave --original out.",
+        ),
+        (["s.csv", "--threshold", "x", "-o", "l.json"], "Error: Invalid value for '--threshold'"),
+    ],
+)
+def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, run: Callable) -> None:
+    done = run("labels", *argv)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
+def test_keeping_original_labels_needs_them(scores: Path, tmp_path: Path, run: Callable) -> None:
+    done = run("labels", scores, "--threshold", "0.8", "--unrated", "original", "-o", tmp_path / "l.json")
+    assert done.code == 2
+    assert done.err.endswith("Error: --unrated original needs --original for images that are not ImageNet's.\n")
+
+
+@pytest.mark.parametrize("threshold", ["1.5", "-0.1", "nan"])
+def test_a_threshold_that_is_no_probability_is_refused(
+    threshold: str, scores: Path, tmp_path: Path, run: Callable
+) -> None:
+    done = run("labels", scores, "--threshold", threshold, "-o", tmp_path / "l.json")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f"Error: the threshold is not a probability\n  allowed: 0 to 1\n  found:   {threshold}\n"
+    assert not (tmp_path / "l.json").exists()
+
+
+def test_a_file_that_exists_is_kept_unless_forced(scores: Path, tmp_path: Path, run: Callable) -> None:
+    out = tmp_path / "l.json"
+    out.write_text("mine")
+    done = run("labels", scores, "--threshold", "0.8", "-o", out)
+    assert (done.code, done.err) == (
+        1,
+        f"Error: the output file exists\n  where:   {out}\n"
+        "  to mend: choose another name, or overwrite it with --force\n",
+    )
+    assert out.read_text() == "mine"
+    assert run("labels", scores, "--threshold", "0.8", "-o", out, "--force").code == 0
+    assert out.read_text() != "mine"
+
+
+def test_a_file_of_another_kind_is_refused_before_anything_is_read(tmp_path: Path, run: Callable) -> None:
+    done = run("labels", "no-such.csv", "--threshold", "0.8", "-o", tmp_path / "l.txt")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "Error: a label set cannot be kept in a file of this kind\n"
+        f"  where:   {tmp_path / 'l.txt'}\n"
+        "  allowed: .json, .csv, .tsv, .jsonl, .parquet\n"
+        "  found:   .txt\n"
+    )
+
+
+def test_an_input_is_not_overwritten_even_with_force(run: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    path.write_text("image,class,score\na,0,0.9\n")
+    result = run("labels", path, "--threshold", "0.5", "-o", path, "--force")
+    assert (result.code, path.read_text()) == (1, "image,class,score\na,0,0.9\n")
+    assert result.err == (
+        f"Error: the output file is one of the inputs\n  where:   {path}\n  to mend: choose another name\n"
+    )

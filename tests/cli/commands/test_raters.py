@@ -1,0 +1,296 @@
+"""`reassess raters`: the table, what stands below it, the JSON, and what is refused."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+KNOWN = "imagenet-real-raters"
+
+
+def write(path: Path, rows: Sequence[Sequence[object]], heading: str = "image,class,rater,answer") -> Path:
+    path.write_text("\n".join([heading, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    return path
+
+
+def sets(tmp_path: Path, *, prefix: str = "") -> tuple[Path, Path, Path]:
+    """Main votes, experts' votes and raters' golden votes; 100 golden images: ann is right, bo says yes to everything.
+
+    The images are valid from 60 on. In the main votes, ann calls the golden image 99 invalid.
+    """
+    names = [f"{prefix}{i:08d}.png" for i in range(200)]
+    ann = ["yes" if 60 <= i < 99 or i >= 160 else "no" for i in range(200)]
+    main = [(names[i], 1, "ann", ann[i]) for i in range(200)] + [(name, 1, "bo", "yes") for name in names]
+    experts = [(names[i], 1, who, "yes" if i >= 60 and who != "z" else "no") for i in range(100) for who in "xyz"]
+    golden = [(names[i], 1, "ann", "yes" if i >= 60 else "no") for i in range(100)]
+    golden += [(names[i], 1, "bo", "yes") for i in range(100)]
+    return (
+        write(tmp_path / "votes.csv", [*main, (names[0], 1, "cy", "maybe")]),
+        write(tmp_path / "golden.csv", experts),
+        write(tmp_path / "rater-golden.csv", golden),
+    )
+
+
+def lines_of(out: str) -> list[str]:
+    """The lines, with one space where the table has many."""
+    return [" ".join(line.split()) for line in out.splitlines()]
+
+
+def test_the_table_says_who_can_be_relied_on_the_worst_first_and_what_that_means(run: Callable, tmp_path: Path) -> None:
+    votes, golden, rater_golden = sets(tmp_path)
+    done = run("raters", votes, "--golden", golden, "--rater-golden", rater_golden)
+    assert (done.code, done.err) == (0, "")
+    heading, _, *rows = lines_of(done.out)
+    assert heading == "rater flags bits a vote 95 % right % votes no / maybe / yes % if invalid if valid again %"
+    assert rows[0] == (
+        "bo uninformative, one answer 0.000 0.000 to 0.000 40.0 200 0 / 0 / 100 0 / 0 / 100 0 / 0 / 100 100.0"
+    )
+    assert rows[1].startswith("ann 0.979 0.9")
+    assert rows[1].endswith(" 100.0 200 60 / 0 / 40 100 / 0 / 0 0 / 0 / 100 99.0")
+    assert rows[2] == "cy one answer - - - 1 0 / 100 / 0 - - -"
+    assert rows[3:] == [
+        "Krippendorff's alpha (ordinal): -0.4250",
+        "measured on 200 votes of 2 raters on 100 golden items: 60 invalid, 40 valid "
+        "(valid: at least 2 of 3 experts said yes)",
+        "bits a vote: by how much a vote lowers the entropy of the truth, on average; interval: bootstrap over images, "
+        "or plain items",
+        "right: of all the rater's golden votes (yes on valid, no on invalid; maybe is never right)",
+        "if invalid: the rater's answers, in %, where the item is invalid (60.0% of items)",
+        "if valid: the rater's answers, in %, where the item is valid (40.0% of items)",
+        "again: same answer to a golden item and in the main votes: 199 of 200 cases",
+        "uninformative: the 95 % interval of the information includes 0: the votes tell nothing of the truth",
+        "one answer: one answer makes up 99 % of the votes",
+        "-: no votes on golden items: cy",
+    ]
+
+
+def test_quiet_leaves_the_table_and_what_is_found_of_all(run: Callable, tmp_path: Path) -> None:
+    votes, golden, _ = sets(tmp_path)
+    done = run("raters", votes, "--golden", golden, "--quiet")
+    assert lines_of(done.out)[-2].startswith("Krippendorff's alpha (ordinal): ")
+    assert lines_of(done.out)[-1] == (
+        "measured on 201 votes of 3 raters on 100 golden items: 60 invalid, 40 valid "
+        "(valid: at least 2 of 3 experts said yes)"
+    )
+
+
+def test_without_golden_answers_the_output_says_that_em_is_the_judge(run: Callable, tmp_path: Path) -> None:
+    votes, *_ = sets(tmp_path)
+    done = run("raters", votes)
+    assert done.code == 0
+    assert (
+        "no golden answers: the truth is what EM makes of the votes, the rater's own among them, so that a rater with "
+        "few votes looks better than he may be" in lines_of(done.out)
+    )
+    assert "right" not in lines_of(done.out)[0]
+    results = json.loads(run("raters", votes, "--json").out)["results"]
+    assert results["truth_from"] == "em"
+    assert [one["golden"] for one in results["raters"]] == [None] * 3
+
+
+def test_the_document_holds_everything_and_says_what_was_read(run: Callable, tmp_path: Path) -> None:
+    votes, golden, rater_golden = sets(tmp_path)
+    document = json.loads(run("raters", votes, "--golden", golden, "--rater-golden", rater_golden, "--json").out)
+    assert (document["schema"], document["version"]) == ("reassess/raters", 1)
+    assert [(entry["name"], entry["path"]) for entry in document["inputs"]] == [
+        ("votes", str(votes)),
+        ("golden", str(golden)),
+        ("rater-golden", str(rater_golden)),
+    ]
+    results = document["results"]
+    assert results.keys() == {
+        *("truths", "answers", "prior", "truth_from", "alpha", "raters", "dependence", "golden_dependence")
+    }
+    assert (results["truths"], results["answers"]) == (["invalid", "valid"], ["no", "maybe", "yes"])
+    assert (results["truth_from"], results["prior"]) == ("golden", [0.6, 0.4])
+    assert results["dependence"] == {"level": 0.05, "tested": 1, "untested": 2, "pairs": []}
+    bo, ann, cy = results["raters"]
+    assert bo == {
+        "rater": "bo",
+        "votes": 200,
+        "answers": [0, 0, 200],
+        "shares": [0, 0, 1],
+        "golden": {
+            "hits": 40,
+            "n": 100,
+            "accuracy": 0.4,
+            "low": pytest.approx(0.3094, abs=1e-4),
+            "high": pytest.approx(0.498, abs=1e-4),
+        },
+        "confusion": [[0, 0, 60], [0, 0, 40]],
+        "matrix": [[0, 0, 1], [0, 0, 1]],
+        "information": {"bits": 0, "low": 0, "high": 0},
+        "repeated": {"hits": 100, "n": 100, "accuracy": 1, "low": pytest.approx(0.963, abs=1e-4), "high": 1},
+        "seconds": None,
+        "flags": ["uninformative", "one answer"],
+    }
+    assert ann["information"]["low"] < 0.971 < ann["information"]["high"]
+    assert (cy["golden"], cy["information"], cy["matrix"]) == (None, None, [None, None])
+
+
+def test_times_are_shown_where_the_votes_have_them(run: Callable, tmp_path: Path) -> None:
+    rows = [(f"{i}.png", 1, who, "yes" if i % 2 else "no", i + 1) for i in range(3) for who in ("ann", "bo")]
+    votes = write(tmp_path / "votes.csv", rows, "image,class,rater,answer,seconds")
+    done = run("raters", votes)
+    assert lines_of(done.out)[2].endswith("2.0 (2.0)")
+    assert "seconds: mean and, in brackets, median time a vote" in done.out
+
+
+def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Callable, tmp_path: Path) -> None:
+    said = [("cat", "dog")[i % 2] for i in range(50)]
+    votes = write(tmp_path / "votes.csv", [(i, "ann", said[i]) for i in range(50)], "item,rater,answer")
+    experts = [(i, who, said[i] if who != "z" else "cat") for i in range(49) for who in "xyz"]
+    tied = [(49, "x", "cat"), (49, "y", "dog")]
+    golden = write(tmp_path / "golden.csv", [*experts, *tied], "item,rater,answer")
+    done = run("raters", votes, "--golden", golden)
+    assert done.code == 0
+    assert lines_of(done.out)[3:5] == [
+        "Krippendorff's alpha (nominal): not defined: no two votes on an item, or one answer only",
+        "measured on 49 votes of 1 raters on 49 golden items: 25 cat, 24 dog "
+        "(the answer of most experts, and of at least 2)",
+    ]
+    assert "right: of all the rater's golden votes (the truth's name)" in done.out
+    done = run("raters", votes, "--golden", golden, "--golden-at-least", 1)
+    assert "on 49 golden items: 25 cat, 24 dog (the answer of most experts, and of at least 1)" in done.out
+
+
+def test_answers_give_the_order_of_words_and_many_answers_stand_in_the_document_alone(
+    run: Callable, tmp_path: Path
+) -> None:
+    scale = ["awful", "bad", "fair", "good", "great"]
+    rows = [(i, who, scale[i % 5]) for i in range(40) for who in ("ann", "bo")]
+    votes = write(tmp_path / "votes.csv", rows, "item,rater,answer")
+    done = run("raters", votes, "--answers", ",".join(reversed(scale)))
+    assert lines_of(done.out)[0] == "rater flags bits a vote 95 % votes"
+    document = json.loads(run("raters", votes, "--answers", ",".join(reversed(scale)), "--json").out)
+    assert document["results"]["answers"] == scale[::-1]
+
+
+def test_so_many_experts_must_say_yes(run: Callable, tmp_path: Path) -> None:
+    votes, golden, _ = sets(tmp_path)
+    done = run("raters", votes, "--golden", golden, "--golden-at-least", 1)
+    assert "60 invalid, 40 valid (valid: at least 1 of 3 experts said yes)" in done.out
+    done = run("raters", votes, "--golden", golden, "--golden-at-least", 3)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("Error: all golden items have one truth")
+
+
+def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Callable, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random(400) < 0.3
+    said = np.where(rng.random((12, 400)) < 0.85, truth, ~truth)
+    said[11] = said[0]
+    rows = [(f"{i}.png", 1, r, ("no", "yes")[int(said[r, i])]) for i in range(400) for r in range(12)]
+    done = run("raters", write(tmp_path / "votes.csv", rows))
+    assert done.code == 0
+    assert done.err.startswith(
+        "Warning: raters are not independent given the truth: in the votes, 1 of 66 pairs agree more than their "
+        "confusion matrices predict: 0 and 11 (400 of 400, "
+    )
+    *_, title, heading, _, row = lines_of(done.out)
+    assert title == "not independent in the votes: 1 of 66 pairs of raters"
+    assert heading == "raters items in common agree % expected % standard errors"
+    assert row.startswith("0, 11 400 100.0 ")
+
+
+# --- what is read, and what is refused ------------------------------------------------------------------------------
+
+
+def test_golden_answers_are_found_for_validation_images_only(
+    run: Callable, tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    votes, golden, rater_golden = sets(tmp_path, prefix="ILSVRC2012_val_")
+    known = {"imagenet-real-golden": golden, "imagenet-real-raters-golden": rater_golden}
+    monkeypatch.setattr("reassess.data.sources.find", known.get)
+
+    def read(*argv: object) -> list[str]:
+        done = run("raters", votes, *argv, "--json")
+        assert done.code == 0
+        return [entry["name"] for entry in json.loads(done.out)["inputs"]]
+
+    assert read() == ["votes", "imagenet-real-golden", "imagenet-real-raters-golden"]
+    assert read("--rater-golden", "none") == ["votes", "imagenet-real-golden"]
+    assert read("--rater-golden", rater_golden) == ["votes", "imagenet-real-golden", "rater-golden"]
+    assert read("--golden", golden) == ["votes", "golden"]
+    assert read("--golden", "none") == ["votes"]
+    known.clear()
+    assert read() == ["votes"]
+    (tmp_path / "own").mkdir()
+    votes, *_ = sets(tmp_path / "own")
+    known |= {"imagenet-real-golden": golden}
+    assert read() == ["votes"]
+
+
+def test_rater_golden_votes_need_the_experts(run: Callable, tmp_path: Path) -> None:
+    votes, _, rater_golden = sets(tmp_path)
+    for more in ((), ("--golden", "none")):
+        done = run("raters", votes, "--rater-golden", rater_golden, *more)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.endswith("Error: --rater-golden goes with --golden: the experts' answers.\n")
+
+
+def test_an_unknown_answer_of_an_expert_is_refused(run: Callable, tmp_path: Path) -> None:
+    votes, *_ = sets(tmp_path)
+    golden = write(tmp_path / "sure.csv", [("00000001.png", 1, "x", "no"), ("00000002.png", 1, "x", "sure")])
+    done = run("raters", votes, "--golden", golden)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        f"Error: unknown answer\n  where:   {golden}, row 1\n  allowed: no, maybe, yes\n  found:   'sure'\n"
+    )
+
+
+def test_golden_answers_on_other_images_are_refused(run: Callable, tmp_path: Path) -> None:
+    votes, *_ = sets(tmp_path)
+    golden = write(tmp_path / "other.csv", [(f"other {i}.png", 1, "x", ("no", "yes")[i % 2]) for i in range(9)])
+    done = run("raters", votes, "--golden", golden)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "Error: no golden item of known truth has a vote\n  to mend: check that both files name the items alike\n"
+    )
+
+
+def test_too_many_experts_are_refused(run: Callable, tmp_path: Path) -> None:
+    votes, golden, _ = sets(tmp_path)
+    done = run("raters", votes, "--golden", golden, "--golden-at-least", 4)
+    assert (done.code, done.err) == (1, "Error: no such number of experts\n  allowed: 1 to 3\n  found:   4\n")
+
+
+def test_an_empty_table_is_refused(run: Callable, tmp_path: Path) -> None:
+    empty = write(tmp_path / "empty.csv", [])
+    done = run("raters", empty)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f"Error: the table has no rows\n  where:   {empty}\n  to mend: write it again\n"
+
+
+# --- the released votes ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def known_data(real_file: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("raters.npz", "golden.npz", "raters_golden.npz"):
+        real_file(name)
+
+
+def test_the_released_votes_need_no_more_than_their_name(run: Callable, known_data: None) -> None:
+    done = run("raters", KNOWN)
+    assert done.code == 0
+    lines = lines_of(done.out)
+    assert lines[2].startswith("145 uninformative, one answer 0.000 0.000 to 0.00")
+    assert "Krippendorff's alpha (ordinal): 0.5172" in lines
+    assert (
+        "measured on 88,530 votes of 78 raters on 1,135 golden items: 887 invalid, 248 valid "
+        "(valid: at least 3 of 5 experts said yes)" in lines
+    )
+    assert "again: same answer to a golden item and in the main votes: 4,795 of 5,497 cases" in lines
+    assert "-: no votes on golden items: 189, 111, 132, 146, 134, 153, 167" in lines
+    assert "in the votes, 4 of 1,339 pairs agree more" in done.err
+    assert "in the golden votes, 43 of 3,003 pairs agree more" in done.err
+
+
+def test_the_released_votes_without_golden_answers(run: Callable, known_data: None) -> None:
+    document = json.loads(run("raters", KNOWN, "--golden", "none", "--json").out)
+    assert [entry["name"] for entry in document["inputs"]] == [KNOWN]
+    assert document["results"]["raters"][0]["rater"] == 145
+    assert document["results"]["truth_from"] == "em"

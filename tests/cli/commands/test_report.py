@@ -1,0 +1,167 @@
+"""`reassess report` makes one page of models; `reassess plot` draws its charts alone."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reassess.core.labels import LabelSets
+from reassess.report.charts import CHARTS
+
+
+@pytest.fixture(autouse=True)
+def _packages(needs: Callable) -> None:
+    for package in ("matplotlib", "jinja2", "PIL"):
+        needs(package)
+
+
+@pytest.fixture
+def here(tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A benchmark of one's own and two models, in the working folder."""
+    labels = {f"{i}.png": [["cat"], ["dog", "cat"], []][i % 3] for i in range(30)}
+    (tmp_path / "labels.json").write_text(json.dumps(labels))
+    (tmp_path / "original.json").write_text(json.dumps(dict.fromkeys(labels, "cat")))
+    for model, every in (("one", 4), ("two", 2)):
+        rows = [f"{image},{'dog' if i % every == 0 else 'cat'}" for i, image in enumerate(labels)]
+        (tmp_path / f"{model}.csv").write_text("image,prediction\n" + "\n".join(rows) + "\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+BOTH = ["one.csv", "two.csv", "--labels", "labels.json", "--original", "original.json"]
+
+
+def test_a_page_is_made_of_ones_own_benchmark(here: Path, run: Callable) -> None:
+    done = run("report", *BOTH, "-o", "r.html")
+    assert (done.code, done.err) == (0, "")
+    text = (here / "r.html").read_text()
+    assert "reassess report one.csv two.csv --labels labels.json" in text
+    assert "r.html: 2 models on one page\n" in done.out
+    assert "mistakes are not shown: no folder of images was given (--images DIR)" in done.out
+    evaluated = json.loads(run("evaluate", *BOTH, "--json").out)["results"]
+    data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text)[0])
+    shown = {row[0]: row[1] for row in data["tables"]["accuracy"]["rows"]}
+    assert shown == {one["file"].removesuffix(".csv"): 100 * one["real"]["1"]["accuracy"] for one in evaluated}
+    for entry in json.loads(run("evaluate", *BOTH, "--json").out)["inputs"]:
+        assert entry["sha256"] in text
+
+
+def test_the_same_call_writes_the_same_bytes_and_overwrites_only_by_force(here: Path, run: Callable) -> None:
+    run("report", *BOTH, "-o", "r.html")
+    first = (here / "r.html").read_bytes()
+    assert run("report", *BOTH, "-o", "r.html").code == 1
+    argv = [*BOTH, "-o", "r.html", "--force"]
+    assert run("report", *argv).code == 0
+    (again,) = [(here / "r.html").read_bytes()]
+    assert again == first.replace(b"r.html<", b"r.html --force<")
+
+
+def test_pictures_are_shown_where_they_are_found(here: Path, run: Callable) -> None:
+    from PIL import Image
+
+    (here / "images").mkdir()
+    for i in range(0, 30, 2):
+        Image.new("RGB", (40, 30)).save(here / "images" / f"{i}.png")
+    done = run("report", *BOTH, "-o", "r.html", "--images", "images", "--mistakes", "3", "--json")
+    gallery = json.loads(done.out)["results"]["gallery"]
+    text = (here / "r.html").read_text()
+    assert gallery["images"] == gallery["pictures"] + gallery["missing"] == text.count("data-mistaken=")
+    assert text.count("data:image/webp;base64,") == gallery["pictures"]
+    assert gallery["unreadable"] == 0
+    if gallery["missing"]:
+        assert f"{gallery['missing']} of these images are not in the folder" in " ".join(text.split())
+
+
+def test_bad_calls_are_refused_before_any_work(here: Path, run: Callable) -> None:
+    assert run("report", *BOTH).code == 2
+    done = run("report", *BOTH, "-o", "r.pdf")
+    assert (done.code, done.err.splitlines()[0]) == (1, "Error: a report cannot be kept in a file of this kind")
+    done = run("report", "one.csv", *BOTH, "-o", "r.html")
+    assert (done.code, done.err.splitlines()[-1]) == (2, "Error: one.csv is given twice.")
+    done = run("report", *BOTH, "-o", "r.html", "--images", "away")
+    assert (done.code, done.err.splitlines()[0]) == (1, "Error: no such folder of images")
+    done = run("report", *BOTH, "-o", "one.csv", "--force")
+    assert done.code == 1
+    assert not (here / "r.html").exists()
+
+
+def test_models_on_different_images_are_compared_on_common_ones(here: Path, run: Callable) -> None:
+    lines = (here / "two.csv").read_text().splitlines()
+    (here / "two.csv").write_text("\n".join(lines[:16]) + "\n")
+    assert run("report", *BOTH, "-o", "r.html").code == 0
+    text = (here / "r.html").read_text()
+    assert "one: 15 images left out, which another model has not seen." in text
+    (here / "two.csv").write_text("image,prediction\n")
+    assert run("report", *BOTH, "-o", "s.html").code == 1
+
+
+def test_a_report_without_its_packages_says_what_to_install(
+    here: Path, run: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
+    done = run("report", *BOTH, "-o", "r.html")
+    assert done.code == 1
+    assert "making a report needs the package jinja2, which is not installed" in done.err
+    assert "pip install 'reassess[report]'" in done.err
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
+def test_a_chart_is_drawn_alone(here: Path, run: Callable, suffix: str) -> None:
+    done = run("plot", "differences", *BOTH, "-o", f"f.{suffix}")
+    assert (done.code, done.out) == (0, f"f.{suffix}: Differences between models, on the same images\n")
+    assert (here / f"f.{suffix}").stat().st_size > 1000
+
+
+def test_a_chart_gives_its_numbers_as_json(here: Path, run: Callable) -> None:
+    document = json.loads(run("plot", "scatter", *BOTH, "-o", "f.svg", "--json").out)
+    assert document["schema"] == "reassess/plot"
+    results = document["results"]
+    assert results["columns"][:4] == ["model", "original %", "original 95 %, low", "original 95 %, high"]
+    assert len(results["rows"]) == 2
+
+
+def test_a_chart_that_cannot_be_drawn_says_why(here: Path, run: Callable) -> None:
+    done = run("plot", "curve", *BOTH, "-o", "f.svg")
+    assert (done.code, done.err) == (1, "Error: there is no curve chart of this: no scores are at hand\n")
+    assert not (here / "f.svg").exists()
+    assert run("plot", "pie", *BOTH, "-o", "f.svg").code == 2
+
+
+@pytest.fixture
+def imagenet(
+    real_file: Callable,
+    real_labels: LabelSets,
+    real_original: LabelSets,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> list[str]:
+    """Three models of ImageNet's validation images, by noise: ids best first, scores of all classes, ids alone."""
+    for name in ("scores.npz", "raters.npz", "golden.npz", "raters_golden.npz"):
+        real_file(name)
+    rng = np.random.default_rng(0)
+    n = len(real_labels)
+    at = np.minimum(real_labels.indptr[:-1], real_labels.indices.size - 1)
+    valid = np.where(real_labels.sizes > 0, real_labels.indices[at], real_original.indices)
+    for name, wrong in (("best", 0.1), ("middle", 0.15), ("worst", 0.2)):
+        said = np.where(rng.random(n) < 0.5, valid, real_original.indices)
+        said = np.where(rng.random(n) < wrong, np.clip(said + rng.integers(-5, 6, n), 0, 999), said)
+        ranked = (said[:, None] + np.arange(5)) % 1000
+        np.savez(tmp_path / f"{name}.npz", ids=ranked if name != "worst" else said, names=np.array(real_labels.images))
+    monkeypatch.chdir(tmp_path)
+    return ["best.npz", "middle.npz", "worst.npz"]
+
+
+def test_the_page_of_three_models_of_imagenet_is_small_and_whole(imagenet: list[str], run: Callable) -> None:
+    done = run("report", *imagenet, "-o", "r.html")
+    assert (done.code, done.err) == (0, "")
+    text = Path("r.html").read_text()
+    assert len(text.encode()) < 2_000_000
+    assert "Not shown" not in text
+    assert text.count("<svg") == len(CHARTS) - 1, "all but the leaderboard, which was not given"
+    data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text)[0])
+    assert len(data["explorers"]["classes"]["rows"]["best"]) == 1000
+    curves = {row[0] for row in data["tables"]["curve"]["rows"]}
+    assert curves == {"imagenet-real-scores, in-sample", "imagenet-real-scores, each image left out"}

@@ -1,0 +1,253 @@
+"""`reassess show`: all that is known of one image, on a user's own data and on ImageNet's real files."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reassess.core.image_names import validation_names
+from reassess.core.scores import Scores
+
+LABELS = {"shop/1.jpg": ["mug", "cup"], "shop/2.jpg": ["plate"], "shop/3.jpg": []}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> Path:
+    """A user's own benchmark, in the working folder: labels and original labels by name, and two models."""
+    monkeypatch.chdir(tmp_path)
+    Path("labels.json").write_text(json.dumps(LABELS))
+    Path("original.json").write_text('{"shop/1.jpg": "cup", "shop/3.jpg": "plate"}')
+    Path("a.csv").write_text("image,prediction_1,prediction_2\nshop/1.jpg,plate,cup\n")
+    Path("b.csv").write_text("image,prediction\nshop/2.jpg,cup\n")
+    return tmp_path
+
+
+def test_an_own_image_is_shown_with_what_each_model_said(shop: Path, run: Callable) -> None:
+    argv = ["show", "shop/1.jpg", "--labels", "labels.json", "--original", "original.json"]
+    done = run(*argv, "--predictions", "a.csv", "b.csv")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == (
+        "image      shop/1.jpg\n"
+        "original   0 cup\n"
+        "valid      0 cup; 1 mug\n"
+        "\n"
+        "Which classes were proposed is not known: neither scores nor votes are here.\n"
+        "\n"
+        "a.csv says: 2 plate; 0 cup (valid)\n"
+        "\n"
+        "b.csv says: nothing: the file does not hold the image\n"
+    )
+
+
+def test_the_json_document_holds_the_call_the_inputs_and_the_sheet(shop: Path, run: Callable) -> None:
+    argv = ["show", "shop/1.jpg", "--labels", "labels.json", "--predictions", "a.csv", "b.csv", "--json"]
+    done = run(*argv)
+    assert (done.code, done.err) == (0, "")
+    document = json.loads(done.out)
+    assert (document["schema"], document["version"]) == ("reassess/show", 1)
+    assert document["command"] == ["reassess", *argv]
+    files = {"labels.json": "labels", "a.csv": "predictions", "b.csv": "predictions"}
+    assert document["inputs"] == [
+        {"name": name, "path": path, "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
+        for path, name in files.items()
+    ]
+    assert document["results"] == {
+        "image": "shop/1.jpg",
+        "original": None,
+        "valid": [{"class": 0, "name": "cup"}, {"class": 1, "name": "mug"}],
+        "candidates": None,
+        "predictions": {"a.csv": [{"class": 2, "name": "plate"}, {"class": 0, "name": "cup"}], "b.csv": None},
+    }
+
+
+def test_an_image_that_was_rated_and_has_no_class_says_so(shop: Path, run: Callable) -> None:
+    Path("scores.csv").write_text("image,class,score\nshop/3.jpg,1,0.25\nshop/3.jpg,0,0.5\n")
+    done = run("show", "shop/3.jpg", "--labels", "labels.json", "--scores", "scores.csv")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[:3] == ["image      shop/3.jpg", "original   not known", "valid      no class"]
+    assert lines[4].split() == ["class", "name", "score", "valid", "votes", "raters", "experts"]
+    assert [line.split() for line in lines[6:]] == [["0", "cup", "0.5000"], ["1", "mug", "0.2500"]]
+
+
+def test_an_image_that_nothing_was_asked_about_was_never_rated(shop: Path, run: Callable) -> None:
+    Path("scores.csv").write_text("image,class,score\nshop/3.jpg,1,0.25\n")
+    done = run("show", "shop/2.jpg", "--labels", "labels.json", "--scores", "scores.csv")
+    assert done.out.endswith("\nThe image was never rated: no class was proposed for it.\n")
+
+
+def test_an_image_that_only_the_original_labels_hold_is_shown(shop: Path, run: Callable) -> None:
+    Path("some.json").write_text('{"shop/2.jpg": ["plate", "cup"]}')
+    done = run("show", "shop/3.jpg", "--labels", "some.json", "--original", "original.json")
+    assert done.out.splitlines()[1:3] == [
+        "original   1 plate",
+        "valid      not known: the label sets do not hold the image",
+    ]
+
+
+def test_an_unknown_image_is_an_error(shop: Path, run: Callable) -> None:
+    done = run("show", "shop/4.jpg", "--labels", "labels.json")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "Error: nothing is known of such an image\n"
+        "  where:   shop/4.jpg\n"
+        "  allowed: a name such as shop/1.jpg\n"
+        "  to mend: check the name\n"
+    )
+
+
+def test_a_score_that_is_nan_is_an_error_of_the_image_alone_that_has_it(shop: Path, run: Callable) -> None:
+    Path("nan.csv").write_text("image,mug,plate,cup\nshop/2.jpg,.1,.2,.3\nshop/1.jpg,.1,nan,.3\n")
+    assert run("show", "shop/2.jpg", "--labels", "labels.json", "--predictions", "nan.csv").code == 0
+    for command in (["show", "shop/1.jpg", "--predictions", "nan.csv"], ["evaluate", "nan.csv"]):
+        done = run(*command, "--labels", "labels.json")
+        assert (done.code, done.out) == (1, "")
+        assert done.err == (
+            "Error: a score is NaN\n"
+            "  where:   nan.csv, image shop/1.jpg, row 1, output 1\n"
+            "  allowed: any number, and +inf or -inf\n"
+            "  to mend: find out why the model returns NaN for this image\n"
+        )
+
+
+def test_rows_without_names_that_are_not_as_many_as_the_labels_are_an_error(shop: Path, run: Callable) -> None:
+    np.save("rows.npy", np.eye(3, dtype=np.float32))
+    done = run("show", "shop/2.jpg", "--labels", "labels.json", "--predictions", "rows.npy")
+    assert done.out.endswith("\nrows.npy says: 1 mug; 0 cup; 2 plate (valid)\n")
+    np.save("rows.npy", np.eye(2, 3, dtype=np.float32))
+    done = run("show", "shop/2.jpg", "--labels", "labels.json", "--predictions", "rows.npy")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "Error: the predictions hold no image names, and are not as many as the label sets\n"
+        "  where:   rows.npy\n"
+        "  allowed: 3 rows\n"
+        "  found:   2 rows\n"
+        "  to mend: name the images of the rows (--names FILE, or names in the file itself)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["show"], "Error: Missing argument 'IMAGE'."),
+        (
+            ["show", "shop/1.jpg", "shop/2.jpg"],
+            "Error: One image at a time; models' outputs go after --predictions (found shop/2.jpg).",
+        ),
+    ],
+)
+def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, run: Callable) -> None:
+    done = run(*argv)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
+# ImageNet
+
+
+def test_without_scores_and_votes_on_this_machine_it_says_what_to_fetch(
+    tmp_path: Path, no_known_data: None, run: Callable
+) -> None:
+    labels = tmp_path / "labels.json"
+    labels.write_text('{"ILSVRC2012_val_00000002.JPEG": [795, 970]}')
+    done = run("show", "ILSVRC2012_val_00000002", "--labels", labels)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == (
+        "image      ILSVRC2012_val_00000002\n"
+        "original   not known\n"
+        "valid      795; 970\n"
+        "\n"
+        "Which classes were proposed is not known: neither scores nor votes are here.\n"
+        "\n"
+        "The scores and votes are not here: "
+        "reassess data fetch imagenet-real-scores imagenet-real-raters imagenet-real-golden\n"
+    )
+    results = json.loads(run("show", "ILSVRC2012_val_00000002", "--labels", labels, "--json").out)["results"]
+    assert (results["candidates"], results["original"]) == (None, None)
+    assert results["valid"] == [{"class": 795, "name": "795"}, {"class": 970, "name": "970"}]
+
+
+def results_of(done: Any) -> dict[str, Any]:
+    assert (done.code, done.err) == (0, "")
+    return json.loads(done.out)["results"]
+
+
+@pytest.fixture
+def real(real_file: Callable[[str], Path], run: Callable) -> Callable[[str], dict[str, Any]]:
+    """The results of `show IMAGE --json` on the real files."""
+    for file in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz", "golden.npz"):
+        real_file(file)
+    return lambda image, *argv: results_of(run("show", image, "--json", *argv))
+
+
+def ids(part: list[dict[str, Any]]) -> list[int]:
+    return [entry["class"] for entry in part]
+
+
+@pytest.mark.parametrize("image", ["ILSVRC2012_val_00000002.JPEG", "val/n09193705/ILSVRC2012_val_00000002.png"])
+def test_image_2_is_ski_and_alp_in_any_spelling(image: str, real: Callable) -> None:
+    found = real(image)
+    assert (found["original"]["class"], ids(found["valid"]), ids(found["candidates"])) == (970, [795, 970], [795, 970])
+    answers = [[vote["answer"] for vote in one["votes"]] for one in found["candidates"]]
+    assert answers == [["yes"] * 5, ["yes", "no", "yes", "yes", "yes"]]
+    assert [vote["rater"] for vote in found["candidates"][1]["votes"]] == [123, 120, 113, 101, 107]
+
+
+def test_image_2_by_name_in_the_table(needs: Callable, real: Callable, run: Callable) -> None:
+    needs("timm")
+    done = run("show", "ILSVRC2012_val_00000002.JPEG")
+    lines = done.out.splitlines()
+    assert lines[1:3] == ["original   970 alp", "valid      795 ski; 970 alp"]
+    assert " ".join(lines[6].split()) == "795 ski 1.0000 valid 5 yes 123 yes, 120 yes, 113 yes, 101 yes, 107 yes"
+    assert "4 yes, 1 no" in lines[7]
+
+
+def test_image_3_has_five_votes_for_each_candidate(real: Callable) -> None:
+    found = real("ILSVRC2012_val_00000003.JPEG")
+    assert (found["original"]["class"], ids(found["candidates"])) == (230, [230, 231])
+    assert [len(one["votes"]) for one in found["candidates"]] == [5, 5]
+    assert [one["experts"] for one in found["candidates"]] == [[], []]
+
+
+def test_an_image_never_rated_keeps_its_original_label_and_has_no_candidate(real: Callable) -> None:
+    found = real("ILSVRC2012_val_00000004.JPEG")
+    assert found["candidates"] == []
+    assert found["valid"] == [found["original"]]
+
+
+def test_an_image_rated_and_empty_has_candidates_and_no_valid_class(real: Callable, real_scores: Scores) -> None:
+    found = real("ILSVRC2012_val_00000001.JPEG")
+    assert found["valid"] == []
+    assert len(found["candidates"]) > 0
+    assert all(one["score"] < 0.8 for one in found["candidates"])
+    assert found["candidates"] == sorted(found["candidates"], key=lambda one: -one["score"])
+
+
+def test_a_golden_image_has_the_answers_of_five_experts(real: Callable, run: Callable) -> None:
+    found = real("ILSVRC2012_val_00030153.JPEG")
+    (judged,) = [one for one in found["candidates"] if one["class"] == 101]
+    assert [(vote["rater"], vote["answer"]) for vote in judged["experts"]] == [
+        (168, "yes"),
+        (121, "no"),
+        (170, "no"),
+        (115, "no"),
+        (156, "no"),
+    ]
+    assert "4 no, 1 yes" in run("show", "ILSVRC2012_val_00030153.JPEG").out
+
+
+def test_models_are_read_by_position_and_by_name(real: Callable, real_original, tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", real_original.indices)
+    np.savez(tmp_path / "b.npz", ids=np.array([[1, 2]]), names=np.array([validation_names()[1]]))
+    np.savez(tmp_path / "c.npz", ids=np.array([5]), names=np.array([validation_names()[7]]))
+    files = [tmp_path / name for name in ("a.npy", "b.npz", "c.npz")]
+    said = real(validation_names()[1], "--predictions", *files)["predictions"]
+    assert {Path(file).name: None if part is None else ids(part) for file, part in said.items()} == {
+        "a.npy": [970],
+        "b.npz": [1, 2],
+        "c.npz": None,
+    }

@@ -1,0 +1,146 @@
+"""How often a model says the original label where several classes are valid, against a slow reference."""
+
+import json
+from collections import Counter
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
+from reassess.comparison.panel import Panel
+from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
+from reassess.numeric.proportion import Proportion, wilson
+
+Images = dict[str, tuple[set[int], int, int]]  # valid classes, original label, what the model says
+
+
+def slow(images: Images) -> tuple[dict[int, list[int]], Fraction, Counter[tuple[int, int, int, int]]]:
+    """[hits, n] by number of valid classes; the sum of chances; (class, class, original, said) of each pair."""
+    by_size: dict[int, list[int]] = {}
+    chance, pairs = Fraction(0), Counter()
+    for valid, original, said in images.values():
+        if len(valid) < 2 or not {original, said} <= valid:
+            continue
+        counts = by_size.setdefault(len(valid), [0, 0])
+        counts[0] += said == original
+        counts[1] += 1
+        chance += Fraction(1, len(valid))
+        others = valid - {original} if said == original else {said}
+        pairs.update((*sorted((original, other)), original, said) for other in others)
+    return by_size, chance, pairs
+
+
+def measured(images: Images) -> LabellingBias:
+    labels = LabelSets.from_lists(list(images), [sorted(valid) for valid, _, _ in images.values()])
+    original = LabelSets.from_lists(list(images), [[own] for _, own, _ in images.values()])
+    said = np.array([[said for _, _, said in images.values()]], int).reshape(1, len(images))
+    panel = Panel.from_ids(["one"], said, labels, original=original)
+    return labelling_biases(panel, labels, original)[0]
+
+
+CLASS = st.integers(0, 5)
+IMAGES = st.lists(st.tuples(st.sets(CLASS, max_size=4), CLASS, CLASS), max_size=25).map(
+    lambda rows: {f"{i}.png": row for i, row in enumerate(rows)}
+)
+
+
+@given(IMAGES, st.randoms(use_true_random=False))
+def test_counts_are_those_of_a_slow_reference_whatever_the_order_of_the_images(images: Images, random) -> None:
+    by_size, chance, pairs = slow(images)
+    rows = list(images.items())
+    random.shuffle(rows)
+    found = measured(dict(rows))
+    assert found.by_label_count == {size: Proportion(*by_size[size]) for size in sorted(by_size)}
+    n = sum(count for _, count in by_size.values())
+    assert found.original_chosen == Proportion(sum(hits for hits, _ in by_size.values()), n)
+    assert found.chance == (pytest.approx(float(chance / n)) if n else None)
+    assert (found.p_value is None) == (n == 0)
+    counted = Counter()
+    for (a, b), counts in zip(found.pairs.tolist(), found.counts.tolist(), strict=True):
+        for i, original in enumerate((a, b)):
+            counted.update({(a, b, original, said): counts[i][j] for j, said in enumerate((a, b)) if counts[i][j]})
+    assert counted == pairs
+    total = [sum(map(sum, counts)) for counts in found.counts.tolist()]
+    assert total == sorted(total, reverse=True)
+
+
+def test_images_count_only_if_what_is_said_and_the_original_label_are_two_of_several_valid_classes() -> None:
+    images = {
+        "one valid class": ({1}, 1, 1),
+        "the original label is not valid": ({1, 2}, 3, 1),
+        "what is said is not valid": ({1, 2}, 1, 3),
+        "no valid class": (set(), 1, 1),
+    }
+    assert measured(images).original_chosen == Proportion(0, 0)
+    assert str(measured(images)) == (
+        "one: on no image of several valid classes are the prediction and the original label both valid"
+    )
+
+
+def test_images_without_an_original_label_do_not_count() -> None:
+    labels = LabelSets.from_lists(["a", "b"], [[0, 1], [0, 1]])
+    original = LabelSets.from_lists(["b"], [[1]])
+    panel = Panel.from_ids(["one"], np.array([[0, 0]]), labels, original=original)
+    assert labelling_biases(panel, labels, original)[0].original_chosen == Proportion(0, 1)
+
+
+def test_the_json_tells_which_of_two_names_wins() -> None:
+    images = {"a": ({0, 1}, 0, 1), "b": ({0, 1}, 1, 1), "c": ({0, 1, 2}, 0, 0)}
+    document = measured(images).to_json(Classes(3, names=("cup", "mug", "pot")), most=1)
+    low, high = wilson(2, 3)
+    assert document == {
+        "file": "one",
+        "images": 3,
+        "original_chosen": 2,
+        "low": low,
+        "high": high,
+        "interval": "95 %, Wilson, over images",
+        "chance": (1 / 2 + 1 / 2 + 1 / 3) / 3,
+        "p_value": pytest.approx(5 / 6),
+        "test": "two-sided, Poisson binomial: any valid class at random",
+        "by_label_count": [
+            {"labels": 2, "images": 2, "original_chosen": 1},
+            {"labels": 3, "images": 1, "original_chosen": 1},
+        ],
+        "pairs": [
+            {
+                "classes": [{"class": 0, "name": "cup"}, {"class": 1, "name": "mug"}],
+                "images": 3,
+                "original_chosen": 2,
+                "original": [2, 1],
+                "predicted": [1, 2],
+            }
+        ],
+    }
+    nothing = measured({}).to_json(Classes())
+    assert (nothing["chance"], nothing["p_value"], nothing["low"]) == (None, None, None)
+    assert nothing["chance_reason"].startswith("on no image of several valid classes")
+    json.dumps([document, nothing], allow_nan=False)
+
+
+def test_the_original_labels_say_themselves_whenever_they_are_valid(real_labels, real_original) -> None:
+    panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
+    (found,) = labelling_biases(panel, real_labels, real_original)
+    assert found.original_chosen == Proportion(6_448, 6_448)
+    assert found.chance == pytest.approx(0.443, abs=0.0005)
+    assert str(found).endswith("100.0 % [99.9, 100.0]; by chance 44.3 %, p <= 1e-300")
+    assert (found.counts[:, 0, 1] == 0).all()
+    assert (found.counts[:, 1, 0] == 0).all()
+
+
+def test_saying_any_valid_class_is_chance(real_labels, real_original) -> None:
+    """Of 40 such models, 38 or so have a p-value of 0.05 or more; fewer than 33 do with a chance of 1 in 1,000."""
+    rng, labels = np.random.default_rng(0), real_labels
+    sets = np.flatnonzero(labels.sizes)
+    said = np.zeros((40, len(labels)), int)
+    for model in said:
+        model[sets] = labels.indices[labels.indptr[sets] + rng.integers(0, labels.sizes[sets])]
+    panel = Panel.from_ids([str(i) for i in range(40)], said, labels, original=real_original)
+    found = labelling_biases(panel, labels, real_original)
+    assert sum((bias.p_value or 0) >= 0.05 for bias in found) >= 33
+    chosen = sum((bias.original_chosen for bias in found), Proportion(0, 0))
+    assert chosen.value == pytest.approx(found[0].chance, abs=0.004)

@@ -1,0 +1,144 @@
+"""Whose class is preferred, against a slow reference; by the published scores and by the raters alone."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.aggregation.recipe import REAL, real_scores
+from reassess.comparison.model_or_label import Disagreements, Preference, Verdicts, preferences
+from reassess.comparison.panel import Panel
+from reassess.core.image_names import validation_names
+from reassess.core.imagenet import ANIMALS
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.data.loading import load_votes
+from reassess.numeric.proportion import wilson
+
+IMAGES = [f"{i}.png" for i in range(30)]
+
+
+def random_scores(rng: np.random.Generator, images: list[str]) -> dict[tuple[str, int], float]:
+    """A score for some classes of some images, often the same one."""
+    return {
+        (image, class_id): float(rng.choice([0.0, 0.3, 0.8]))
+        for image in images
+        if rng.random() < 0.7
+        for class_id in rng.permutation(5)[: rng.integers(1, 5)].tolist()
+    }
+
+
+def as_scores(known: dict[tuple[str, int], float]) -> Scores:
+    questions = Questions.from_columns([image for image, _ in known], np.array([c for _, c in known], int))
+    return Scores(questions, np.array(list(known.values())))
+
+
+def slow(said: dict[str, int], original: dict[str, int], scores: dict[tuple[str, int], float]) -> Disagreements:
+    """Image by image, as the definition reads."""
+    images = unrated = model = tied = label = 0
+    for image, class_id in said.items():
+        if image not in original or class_id == original[image]:
+            continue
+        images += 1
+        unrated += not any(name == image for name, _ in scores)
+        if (image, class_id) in scores:
+            ours, theirs = scores[image, class_id], scores.get((image, original[image]), 0.0)
+            model, tied, label = model + (ours > theirs), tied + (ours == theirs), label + (ours < theirs)
+    return Disagreements(images, unrated, Verdicts(model, tied, label), None)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_verdicts_are_those_of_a_slow_reference_whatever_the_order_of_the_files(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    said = dict(zip(IMAGES, rng.integers(0, 5, 30).tolist(), strict=True))
+    original = {image: int(rng.integers(0, 5)) for image in rng.permutation(IMAGES)[:25].tolist()}
+    known, alone = random_scores(rng, IMAGES), random_scores(rng, IMAGES)
+    labels = LabelSets.from_lists(rng.permutation(IMAGES).tolist(), [[0]] * 30)
+    originals = LabelSets.from_lists(list(original), [[class_id] for class_id in original.values()])
+    panel = Panel.from_ids(["one"], np.array([[said[image] for image in labels.images]]), labels, original=originals)
+    (found,) = preferences(panel, originals, as_scores(known), as_scores(alone))
+    by_raters = slow(said, original, alone).by_scores
+    expected = slow(said, original, known)
+    assert found.total == Disagreements(expected.images, expected.unrated_images, expected.by_scores, by_raters)
+    assert found.by_group == {}
+    shuffled = as_scores({pair: known[pair] for pair in [list(known)[i] for i in rng.permutation(len(known))]})
+    assert preferences(panel, originals, shuffled)[0].total == expected
+
+
+def test_an_original_label_that_nobody_was_asked_about_counts_as_if_its_score_were_0() -> None:
+    labels = LabelSets.from_lists(["a", "b"], [[0], [0]])
+    panel = Panel.from_ids(["one"], np.array([[1, 2]]), labels, original=labels)
+    (found,) = preferences(panel, labels, as_scores({("a", 1): 0.1, ("b", 2): 0.0}))
+    assert found.total == Disagreements(2, 0, Verdicts(1, 1, 0), None)
+
+
+def test_imagenets_images_are_counted_by_what_the_original_label_is_too() -> None:
+    names = validation_names()[:3]
+    original = LabelSets.from_lists(names, [[ANIMALS - 1], [ANIMALS], [ANIMALS]])
+    panel = Panel.from_ids(["one"], np.array([[0, 0, ANIMALS]]), original, original=original)
+    (found,) = preferences(panel, original, as_scores({(names[0], 0): 1.0, (names[1], 0): 0.5, (names[1], 398): 0.9}))
+    assert found.by_group["animals"] == Disagreements(1, 0, Verdicts(1, 0, 0), None)
+    assert found.by_group["others"] == Disagreements(1, 0, Verdicts(0, 0, 1), None)
+    assert found.total.coverage.value == 1
+    assert REAL.original_below == ANIMALS
+
+
+def test_the_json_holds_counts_intervals_and_why_a_part_is_missing() -> None:
+    part = Disagreements(10, 3, Verdicts(3, 1, 2), Verdicts(2, 1, 3))
+    low, high = wilson(3, 6)
+    document = Preference("one.npz", part).to_json()
+    assert {name: document[name] for name in ("file", "disagreements", "rated", "preferred", "tied", "label")} == {
+        "file": "one.npz",
+        "disagreements": 10,
+        "rated": 6,
+        "preferred": 3,
+        "tied": 1,
+        "label": 2,
+    }
+    assert (document["low"], document["high"], document["unrated_images"]) == (low, high, 3)
+    low, high = wilson(2, 6)
+    assert document["raters_only"] == {"rated": 6, "preferred": 2, "tied": 1, "label": 3, "low": low, "high": high}
+    nothing = Preference("one.npz", Disagreements(0, 0, Verdicts(0, 0, 0), None)).to_json()
+    assert (nothing["low"], nothing["raters_only"]) == (None, None)
+    assert nothing["raters_only_reason"] == "no scores from the raters alone are at hand"
+    json.dumps(document, allow_nan=False)
+
+
+def test_words_leave_out_what_nobody_rated() -> None:
+    nothing = Disagreements(4, 4, Verdicts(0, 0, 0), Verdicts(0, 0, 0))
+    assert str(Preference("one", nothing)) == "one: 4 disagreements with the original labels, 0 of them rated"
+
+
+@pytest.fixture(scope="module")
+def alone(real_file) -> Scores:
+    """Scores from the raters alone."""
+    files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
+    return real_scores(*map(load_votes, files), None)
+
+
+def test_the_original_labels_never_disagree_with_themselves(real_labels, real_original, real_scores, alone) -> None:
+    panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
+    (found,) = preferences(panel, real_original, real_scores, alone)
+    assert found.total == Disagreements(0, 0, Verdicts(0, 0, 0), Verdicts(0, 0, 0))
+
+
+def test_the_original_labels_own_vote_shifts_the_published_scores_on_animals_alone(
+    real_labels, real_original, real_scores, alone
+) -> None:
+    """A model that says the second best class by the published scores, where there is one."""
+    questions = real_scores.questions
+    order = np.lexsort((questions.class_ids, -real_scores.values, questions.image_ids))
+    second = np.searchsorted(questions.image_ids[order], np.arange(len(questions.images))) + 1
+    said = real_original.indices.copy()
+    said[real_labels.find(questions.images)] = questions.class_ids[order][second]
+    panel = Panel.from_ids(["second"], said[None], real_labels, original=real_original)
+    (found,) = preferences(panel, real_original, real_scores, alone)
+    animals, others = found.by_group["animals"], found.by_group["others"]
+    assert found.total.images == animals.images + others.images == found.total.coverage.hits
+    assert found.total.unrated_images == 0
+    assert animals.by_raters.preferred.hits > animals.by_scores.preferred.hits
+    # A pair of which the label is no animal and the prediction is one has the label's "no" in its published score.
+    assert abs(others.by_raters.model - others.by_scores.model) <= 0.002 * others.images

@@ -1,0 +1,123 @@
+"""Slopes of ReaL accuracy on original accuracy in bands: the published numbers, and laws."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.comparison.trends import Band, Trend, trend
+from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.errors import DataError
+from reassess.formats.leaderboards import read_leaderboard
+
+
+@pytest.fixture(scope="module")
+def public(real_file: Callable[[str], Path]) -> Trend:
+    return trend(read_leaderboard(real_file("results-imagenet.csv"), real_file("results-imagenet-real.csv")))
+
+
+def board_of(original: np.ndarray, real: np.ndarray, models: np.ndarray | None = None) -> Leaderboard:
+    names = np.arange(original.size) if models is None else models
+    rows = zip(names, original.tolist(), real.tolist(), strict=True)
+    return Leaderboard(tuple(Entry(f"m{model}", x, y, size) for size, (model, x, y) in enumerate(rows, start=1)))
+
+
+def bent(seed: int, bend: float = -0.03) -> Leaderboard:
+    rng = np.random.default_rng(seed)
+    original = rng.uniform(70, 90, 300)
+    real = 85 + 0.7 * (original - 80) + bend / 2 * (original - 80) ** 2 + rng.normal(0, 0.3, 300)
+    return board_of(original, real, rng.integers(0, 250, 300))
+
+
+def test_the_slopes_of_the_public_tables_are_those_published(public: Trend) -> None:
+    lines = (public.overall, *public.lines)
+    assert [str(line) for line in lines] == ["all", "70 to 78", "78 to 84", "82 to 90"]
+    assert [round(line.slope.value, 4) for line in lines] == [0.8116, 0.8304, 0.6792, 0.5511]
+    assert [line.rows for line in lines] == [1_556, 254, 838, 753]
+
+
+def test_the_slope_of_the_public_tables_falls_from_band_to_band_and_bends_all_along(public: Trend) -> None:
+    (_, _, first), (_, _, second) = public.changes
+    for change in (first, second, public.bend):
+        assert change.interval[1] < 0
+        assert change.p_value < 1e-15
+    assert (round(first.value, 4), round(second.value, 4)) == (-0.1512, -0.1281)
+    assert round(public.bend.value, 4) == -0.0274
+
+
+def test_a_slope_is_that_of_numpy(public: Trend) -> None:
+    x, y = public.board.original, public.board.real
+    inside = (x >= 82) & (x < 90)
+    slope, constant = np.polyfit(x[inside], y[inside], 1)
+    assert public.lines[2].slope.value == pytest.approx(slope, rel=1e-9)
+    assert public.lines[2].fit.at(85.0) == pytest.approx(constant + slope * 85, rel=1e-12)
+
+
+def test_the_bend_is_twice_the_square_term_of_numpy_in_the_bands_alone(public: Trend) -> None:
+    x, y = public.board.original, public.board.real
+    inside = (x >= 70) & (x < 90)
+    assert public.bend.value == pytest.approx(2 * np.polyfit(x[inside] - 80, y[inside], 2)[0], rel=1e-8)
+
+
+def test_a_band_holds_its_lower_end_and_not_its_upper_one() -> None:
+    original = np.array([70.0, 78.0, 77.9, 69.9])
+    assert Band(70, 78).holds(original).tolist() == [True, False, True, False]
+
+
+@given(st.integers(0, 1_000))
+def test_the_order_of_the_rows_makes_no_difference(seed: int) -> None:
+    board = bent(seed)
+    order = np.random.default_rng(seed).permutation(len(board))
+    one, other = trend(board), trend(Leaderboard(tuple(board.entries[row] for row in order)))
+    for line, same in zip((one.overall, *one.lines), (other.overall, *other.lines), strict=True):
+        assert (line.rows, line.models) == (same.rows, same.models)
+        assert line.slope.value == pytest.approx(same.slope.value, rel=1e-8)
+        assert line.slope.error == pytest.approx(same.slope.error, rel=1e-8)
+    assert one.bend.value == pytest.approx(other.bend.value, rel=1e-7)
+
+
+def test_a_bend_is_found_as_often_as_its_interval_says() -> None:
+    held = 0
+    for seed in range(400):
+        low, high = trend(bent(seed), [Band(70, 90)]).bend.interval
+        held += low <= -0.03 <= high
+    assert 0.93 <= held / 400 <= 0.98
+
+
+def test_a_straight_line_shows_a_change_of_slope_no_more_often_than_by_chance() -> None:
+    p_values = [change.p_value for seed in range(200) for _, _, change in trend(bent(seed, bend=0)).changes]
+    assert 0.02 <= np.mean(np.array(p_values) < 0.05) <= 0.08
+
+
+def test_a_band_with_too_few_models_has_no_slope_and_is_compared_with_none() -> None:
+    board = board_of(np.arange(70.0, 80.0), 80 + 0.5 * np.arange(10.0) ** 1.5)
+    found = trend(board, [Band(70, 75), Band(90, 95), Band(78, 80), Band(74, 80)])
+    assert [line.rows for line in found.lines] == [5, 0, 2, 6]
+    assert [line.slope is None for line in found.lines] == [False, True, True, False]
+    assert found.changes == []
+    document = found.to_json()
+    assert document["lines"][2] == {
+        "band": {"low": 90, "high": 95},
+        "rows": 0,
+        "models": 0,
+        "slope": None,
+        "slope_reason": "too few models",
+    }
+
+
+def test_without_bands_there_are_no_changes_and_no_bend() -> None:
+    found = trend(bent(0), [])
+    assert (found.lines, found.changes, found.bend) == ((), [], None)
+    assert found.to_json()["bend_reason"] == "too few models"
+
+
+@pytest.mark.parametrize(("low", "high"), [(80, 70), (70, 70), (-1, 5), (70, np.inf), (np.nan, 80)])
+def test_a_band_that_holds_nothing_is_refused(low: float, high: float) -> None:
+    with pytest.raises(DataError) as caught:
+        Band(low, high)
+    assert str(caught.value) == (
+        f"a band that holds no accuracy\n  allowed: from a lower to a higher percent\n  found:   {low:g} to {high:g}"
+    )

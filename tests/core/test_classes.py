@@ -1,0 +1,130 @@
+"""Classes: what a model's outputs may be called, and which names are no answer."""
+
+import pytest
+
+from reassess.core.classes import Classes
+from reassess.data.loading import imagenet_classes
+from reassess.errors import DataError
+
+NAMED = Classes(4, ("n01", "n02", "n03", "n04"), ("crane", "dog, hound", "crane", "cat"))
+
+
+@pytest.fixture
+def imagenet(needs):
+    needs("timm")
+    return imagenet_classes()
+
+
+def message(call):
+    with pytest.raises(DataError) as error:
+        call()
+    return str(error.value)
+
+
+@pytest.mark.parametrize("text", ["n02", "dog", "hound", "dog, hound", " Dog ", "HOUND", "N02"])
+def test_a_class_is_found_by_wnid_by_whole_name_and_by_each_of_its_words(text):
+    assert NAMED.find(text) == 1
+
+
+@pytest.mark.parametrize("text", ["", "do", "1", "n05"])
+def test_what_names_no_class_is_not_found(text):
+    assert NAMED.find(text) is None
+
+
+def test_a_shared_name_is_an_error_that_names_both_classes():
+    assert message(lambda: NAMED.find("Crane")) == (
+        "a class name is shared by two classes\n"
+        "  found:   'Crane': 0 n01 crane, 2 n03 crane\n"
+        "  to mend: name the class by its wnid or id"
+    )
+
+
+@pytest.mark.parametrize(
+    ("classes", "label"),
+    [(NAMED, "dog"), (Classes(2, wnids=("n01", "n02")), "n02"), (Classes(2), "1"), (Classes(), "1")],
+)
+def test_a_label_is_the_best_word_there_is(classes, label):
+    assert classes.label(1) == label
+
+
+def test_outputs_are_mapped_by_wnid_name_or_id_and_the_rest_are_minus_1():
+    assert NAMED.map_outputs(["cat", "background", "n01", "1"], where="list").tolist() == [3, -1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        (
+            ["dog", "n01", "hound"],
+            "two outputs are one class\n"
+            "  where:   list\n"
+            "  found:   'dog' (output 0) and 'hound' (output 2) are both 1 n02 dog, hound\n"
+            "  to mend: name each output by its wnid",
+        ),
+        (
+            ["cat", "crane"],
+            "a class name is shared by two classes\n"
+            "  where:   list\n"
+            "  found:   'crane': 0 n01 crane, 2 n03 crane\n"
+            "  to mend: name the class by its wnid or id",
+        ),
+        (
+            ["wolf", "4"],
+            "none of the outputs is a class of the benchmark\n"
+            "  where:   list\n"
+            "  allowed: wnids such as n01, names such as 'crane'\n"
+            "  found:   wolf, 4\n"
+            "  to mend: name each output by wnid, by class name or by class id",
+        ),
+    ],
+)
+def test_outputs_that_cannot_be_mapped_are_an_error_that_says_which(outputs, said):
+    assert message(lambda: NAMED.map_outputs(outputs, where="list")) == said
+
+
+def test_a_number_that_is_too_large_for_any_id_is_no_class():
+    assert Classes().map_outputs(["0", str(2**31), "9" * 5000, "-1"], where="").tolist() == [0, -1, -1, -1]
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("crane", "134 n02012849 crane", "517 n03126707 crane"),
+        ("maillot", "638 n03710637 maillot", "639 n03710721 maillot, tank suit"),
+        ("missile", "657 n03773504 missile", "744 n04008634 projectile, missile"),
+    ],
+)
+def test_imagenets_shared_names_are_an_error_that_names_both(imagenet, name, first, second):
+    assert message(lambda: imagenet.map_outputs(["tench", name], where="names.txt")) == (
+        "a class name is shared by two classes\n"
+        "  where:   names.txt\n"
+        f"  found:   '{name}': {first}, {second}\n"
+        "  to mend: name the class by its wnid or id"
+    )
+
+
+def test_two_outputs_called_sunglasses_are_one_class(imagenet):
+    """Popular lists of names call both 836 and 837 sunglasses; the list of lemmas has it for 837 alone."""
+    assert message(lambda: imagenet.map_outputs(["sunglasses", "sunglasses"], where="names.txt")) == (
+        "two outputs are one class\n"
+        "  where:   names.txt\n"
+        "  found:   'sunglasses' (output 0) and 'sunglasses' (output 1) are both "
+        "837 n04356056 sunglasses, dark glasses, shades\n"
+        "  to mend: name each output by its wnid"
+    )
+
+
+def test_imagenets_wnids_are_sorted_and_each_finds_its_own_class(imagenet):
+    assert imagenet.map_outputs(sorted(imagenet.wnids), where="").tolist() == list(range(1000))
+
+
+def test_a_name_as_it_stands_in_the_labels_is_the_class_though_another_may_be_called_so():
+    """Classes that only the labels name are what the labels tell apart."""
+    named = Classes(4, names=("Dog", "cat", "dog", "dog, hound"), ranked=True)
+    assert [named.find(text) for text in named.names] == [0, 1, 2, 3]
+    assert (named.find("CAT"), named.find("hound"), named.find("fox")) == (1, 3, None)
+
+
+def test_of_classes_that_only_the_labels_name_a_number_is_none():
+    named = Classes(2, names=("cat", "dog"), ranked=True)
+    assert named.map_outputs(["1", "dog", "0"], where="o").tolist() == [-1, 1, -1]

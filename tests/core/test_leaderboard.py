@@ -1,0 +1,120 @@
+"""Leaderboards: ranks, what is refused, and the numbers of timm's public tables."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.errors import DataError
+from reassess.formats.leaderboards import read_leaderboard
+
+IMAGENET, REAL = "results-imagenet.csv", "results-imagenet-real.csv"
+LEVEL = 100 * 42_164 / 46_837
+
+
+@pytest.fixture(scope="module")
+def public(real_file: Callable[[str], Path]) -> Leaderboard:
+    return read_leaderboard(real_file(IMAGENET), real_file(REAL))
+
+
+def test_equals_share_the_better_rank_and_rises_count_places() -> None:
+    board = Leaderboard((Entry("a", 76.0, 84.6), Entry("b", 79.5, 84.6), Entry("c", 80.0, 82.9)))
+    assert board.original_ranks.tolist() == [3, 2, 1]
+    assert board.real_ranks.tolist() == [1, 1, 3]
+    assert board.rises.tolist() == [2, 1, -2]
+
+
+def test_the_best_are_first_and_equals_stand_by_original_accuracy_then_by_name() -> None:
+    entries = (Entry("d", 1.0, 2.0), Entry("c", 1.0, 3.0), Entry("a", 0.5, 3.0), Entry("b", 1.0, 3.0))
+    board = Leaderboard(entries)
+    assert [board.entries[row].model for row in board.best_first] == ["b", "c", "a", "d"]
+
+
+def test_a_model_may_stand_once_for_each_size_and_counts_once() -> None:
+    board = Leaderboard((Entry("a", 76.0, 84.6, 224), Entry("a", 77.0, 85.0, 288), Entry("b", 80.0, 86.0)))
+    assert repr(board) == "Leaderboard(3 rows, 2 models)"
+    assert board.model_ids.tolist() == [0, 0, 1]
+    assert [str(entry) for entry in board.entries] == ["a at 224", "a at 288", "b"]
+
+
+NO_ENTRIES = {
+    "NaN": (
+        ("a", 76.0, np.nan, 224),
+        "an accuracy is not in percent\n  where:   a at 224\n  allowed: 0 to 100\n  found:   nan",
+    ),
+    "more than all": (
+        ("a", 100.1, 90.0),
+        "an accuracy is not in percent\n  where:   a\n  allowed: 0 to 100\n  found:   100.1",
+    ),
+    "no pixels": (
+        ("a", 76.0, 90.0, 0),
+        "no size of an image\n  where:   a\n  allowed: 1 or more pixels\n  found:   0",
+    ),
+    "endless parameters": (
+        ("a", 76.0, 90.0, 224, np.inf),
+        "no number of parameters\n  where:   a at 224\n  allowed: 0 or more millions\n  found:   inf",
+    ),
+    "fewer parameters than none": (
+        ("a", 76.0, 90.0, None, -4.0),
+        "no number of parameters\n  where:   a\n  allowed: 0 or more millions\n  found:   -4.0",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_ENTRIES)
+def test_what_is_no_row_is_refused(name: str) -> None:
+    columns, message = NO_ENTRIES[name]
+    with pytest.raises(DataError) as caught:
+        Entry(*columns)
+    assert str(caught.value) == message
+
+
+BAD = {
+    "no entry": ((), "a leaderboard without a model"),
+    "a model twice": (
+        (Entry("a", 76.0, 80.0), Entry("b", 76.0, 80.0), Entry("a", 77.0, 81.0)),
+        "a model stands twice\n  where:   a\n  to mend: keep one row for each model and image size",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_no_leaderboard_is_refused(name: str) -> None:
+    entries, message = BAD[name]
+    with pytest.raises(DataError) as caught:
+        Leaderboard(entries)
+    assert str(caught.value) == message
+
+
+# --- the public tables ----------------------------------------------------------------------------------------------
+
+
+def test_the_public_tables_make_1556_rows_of_1266_models(public: Leaderboard) -> None:
+    assert (len(public), public.models, public.left_out) == (1_556, 1_266, {})
+    assert sum(np.bincount(public.model_ids) > 1) == 290
+    assert {entry.model: entry.parameters for entry in public.entries}["eva_giant_patch14_336.clip_ft_in1k"] == 1013.01
+
+
+def test_105_rows_are_above_the_original_labels_and_the_best_has_91_144(public: Leaderboard) -> None:
+    assert int((public.real > LEVEL).sum()) == 105
+    best = public.entries[public.best_first[0]]
+    assert (best.real, best.original) == (91.144, 90.056) == (public.real.max(), public.original.max())
+
+
+def test_ranks_move_as_the_public_table_says_wherever_no_accuracies_are_equal(
+    public: Leaderboard, real_file: Callable[[str], Path]
+) -> None:
+    """It gives equals different ranks, which moves rows among them by a few places."""
+    table = pl.read_csv(real_file(REAL), infer_schema_length=None)
+    stated = dict(zip(zip(table["model"], table["img_size"], strict=True), table["rank_diff"], strict=True))
+    theirs = np.array([int(stated[entry.model, entry.image_size]) for entry in public.entries])
+    assert np.abs(public.rises - theirs).max() <= 3
+    alone = np.ones(len(public), bool)
+    for values in (public.original, public.real):
+        _, which, count = np.unique(values, return_inverse=True, return_counts=True)
+        alone &= count[which] == 1
+    assert alone.sum() > 500
+    assert np.array_equal(public.rises[alone], theirs[alone])

@@ -1,0 +1,183 @@
+"""Predictions: ids or scores, and what neither can be."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.core.predictions import Predictions
+from reassess.errors import DataError
+
+TYPES = ["i1", "u1", "i2", "i4", "i8", "u8", ">i4", ">u8"]
+
+
+def message(call):
+    with pytest.raises(DataError) as error:
+        call()
+    return str(error.value)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_ids_of_every_integer_type_are_the_same_ids(dtype):
+    predictions = Predictions.from_ids(np.array([[3, 1], [2, 0]], dtype))
+    assert predictions.class_ids.tolist() == [[3, 1], [2, 0]]
+    assert (predictions.dtype, predictions.depth, len(predictions)) == ("int32", 2, 2)
+
+
+def test_one_id_a_row_is_the_top_1():
+    assert Predictions.from_ids([3, 2]).class_ids.tolist() == [[3], [2]]
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ([[0.0]], "class ids must be integers\n  allowed: shape (N,) or (N, k)\n  found:   float64 (1, 1)"),
+        ([True], "class ids must be integers\n  allowed: shape (N,) or (N, k)\n  found:   bool (1,)"),
+        (7, "class ids must be integers\n  allowed: shape (N,) or (N, k)\n  found:   int64 ()"),
+        (
+            np.zeros((2, 21), int),
+            "too many ids a row\n"
+            "  allowed: 1 to 20 ids a row, best first\n"
+            "  found:   shape (2, 21)\n"
+            "  to mend: if these are scores, save them as floats",
+        ),
+        ([1, -1], "class id out of range\n  where:   row 1\n  allowed: 0 to 2147483647\n  found:   -1"),
+        (
+            [[1, 2], [3, 2**31]],
+            "class id out of range\n  where:   row 1, column 1\n  allowed: 0 to 2147483647\n  found:   2147483648",
+        ),
+        (
+            np.array([2**63 + 1], np.uint64),
+            "class id out of range\n  where:   row 0\n  allowed: 0 to 2147483647\n  found:   9223372036854775809",
+        ),
+        (
+            [[1, 2, 3], [4, 5, 4]],
+            "a row holds a class twice\n"
+            "  where:   row 1\n"
+            "  allowed: the best classes, each once, best first\n"
+            "  found:   [4, 5, 4]",
+        ),
+    ],
+)
+def test_what_is_no_list_of_ids_is_an_error_that_says_where(ids, said):
+    assert message(lambda: Predictions.from_ids(ids)) == said
+
+
+@pytest.mark.parametrize("scores", [np.zeros(3), np.zeros((2, 2, 2)), np.zeros((2, 0)), np.zeros((2, 2), complex)])
+def test_what_is_no_table_of_scores_is_an_error(scores):
+    assert message(lambda: Predictions.from_scores(scores)) == (
+        "scores must be floats, one row an image and one column a class\n"
+        "  allowed: float16, bfloat16, float32 or float64 of shape (N, classes)\n"
+        f"  found:   {scores.dtype} {scores.shape}"
+    )
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_scores_are_used_as_they_are_without_a_copy(dtype, order):
+    scores = np.ones((4, 3), dtype, order=order)
+    assert Predictions.from_scores(scores).scores is scores
+
+
+def test_scores_as_lists_are_scores():
+    assert Predictions.from_scores([[0.5, 1.0], [2.0, 0.0]]).best(1)[0].tolist() == [[1], [0]]
+
+
+def test_scores_of_the_other_byte_order_are_the_same_scores():
+    scores = np.array([[1.5, -2.0]], ">f4")
+    held = Predictions.from_scores(scores).scores
+    assert held.dtype == np.float32
+    assert held.tolist() == [[1.5, -2.0]]
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "b", "c"]])
+def test_as_many_names_as_rows(names):
+    assert message(lambda: Predictions.from_ids([1, 2], names)) == (
+        f"not one name a row of the predictions\n  allowed: 2 names\n  found:   {len(names)} names"
+    )
+
+
+def test_an_image_is_named_once():
+    assert message(lambda: Predictions.from_ids([1, 2], ["a", "a"])) == (
+        "an image is named twice\n"
+        "  where:   the predictions\n"
+        "  found:   a (row 0) and a (row 1)\n"
+        "  to mend: keep one row for each image"
+    )
+
+
+def test_predictions_are_ids_or_scores():
+    said = "predictions hold either ids or scores\n  to mend: give one of them"
+    assert message(Predictions) == said
+    assert message(lambda: Predictions(np.zeros((1, 1), np.int32), np.zeros((1, 1)))) == said
+
+
+@given(st.lists(st.lists(st.integers(-2, 2), min_size=4, max_size=4), min_size=1), st.permutations(range(4)))
+def test_the_lower_class_id_wins_a_tie_whatever_the_order_of_the_outputs(rows, class_of):
+    scores = np.array(rows, np.float32)
+    ids, values = Predictions.from_scores(scores, columns=np.array(class_of)).best(4)
+    by_class = scores[:, np.argsort(class_of)]
+    expected = [sorted(range(4), key=lambda c: (-row[c], c)) for row in by_class]
+    assert ids.tolist() == expected
+    assert values.tolist() == [[row[c] for c in order] for row, order in zip(by_class, expected, strict=True)]
+
+
+def test_outputs_that_are_no_class_are_left_out_of_the_ranking():
+    columns = np.array([2, -1, 0])
+    scores = Predictions.from_scores(np.array([[0.1, 0.9, 0.3]]), columns=columns)
+    assert (scores.depth, scores.best(2)[0].tolist()) == (2, [[0, 2]])
+    ids = Predictions.from_ids([[1, 2, 0], [0, 1, 2]], columns=columns)
+    assert ids.class_ids.tolist() == [[0, 2, -1], [2, 0, -1]]
+
+
+def test_an_id_past_the_outputs_is_an_error():
+    assert message(lambda: Predictions.from_ids([0, 3], columns=np.array([2, -1, 0]))) == (
+        "class id out of range\n  where:   row 1\n  allowed: 0 to 2\n  found:   3"
+    )
+
+
+def test_infinite_scores_rank_first_and_last():
+    ids, _ = Predictions.from_scores(np.array([[0.0, -np.inf, np.inf, 1.0]])).best(4)
+    assert ids.tolist() == [[2, 3, 0, 1]]
+
+
+def test_the_bits_of_bfloat16_are_read_as_their_numbers():
+    bits = (np.array([[1.5, -2.0, 0.0]], np.float32).view(np.int32) >> 16).astype(np.int16)
+    predictions = Predictions.from_bfloat16(bits)
+    ids, values = predictions.best(3)
+    assert (predictions.dtype, ids.tolist(), values.tolist()) == ("bfloat16", [[0, 2, 1]], [[1.5, 0.0, -2.0]])
+
+
+def test_the_best_of_many_rows_is_the_best_of_each():
+    scores = np.random.default_rng(0).normal(size=(3000, 7))
+    ids, values = Predictions.from_scores(scores).best(3)
+    assert np.array_equal(ids, np.argsort(-scores, axis=1)[:, :3])
+    assert np.array_equal(values, -np.sort(-scores, axis=1)[:, :3])
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "bfloat16"])
+def test_nan_is_refused_with_the_image_the_row_and_the_output(dtype):
+    """Also far from the first rows; NaN of an output that is no class does no harm."""
+    scores = np.zeros((2000, 3), np.float32)
+    scores[1500, 2] = scores[7, 0] = np.nan
+    names, columns = [f"{row}.png" for row in range(2000)], np.array([-1, 0, 1])
+    if dtype == "bfloat16":
+        given = Predictions.from_bfloat16((scores.view(np.int32) >> 16).astype(np.int16), names, columns=columns)
+    else:
+        given = Predictions.from_scores(scores.astype(dtype), names, columns=columns)
+    assert message(lambda: given.best(1)) == (
+        "a score is NaN\n  where:   image 1500.png, row 1500, output 2\n"
+        "  allowed: any number, and +inf or -inf\n  to mend: find out why the model returns NaN for this image"
+    )
+    assert message(lambda: replace(given, images=None).best(2)).splitlines()[1] == "  where:   row 1500, output 2"
+    assert given.best(2, np.array([7, 8]))[0].tolist() == [[0, 1], [0, 1]]
+
+
+def test_the_best_of_some_rows_are_those_of_all_at_these_rows():
+    scores, rows = np.random.default_rng(0).normal(size=(50, 7)), np.array([3, 49, 3, 0])
+    whole, part = Predictions.from_scores(scores).best(4), Predictions.from_scores(scores).best(4, rows)
+    assert all(np.array_equal(every[rows], some) for every, some in zip(whole, part, strict=True))
+    ids = Predictions.from_ids(np.arange(100).reshape(50, 2))
+    assert ids.best(1, rows)[0].tolist() == [[6], [98], [6], [0]]

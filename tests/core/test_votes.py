@@ -1,0 +1,285 @@
+"""Votes: grouped by item, joined by id."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.core.items import find_items, normal_id, unite_items
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes, ordered_answers
+from reassess.errors import DataError
+from reassess.formats.votes import read_votes, write_votes
+
+WORDS = ("no", "maybe", "yes")
+
+
+def votes_of(rows, items=None, raters=None, answers=WORDS, seconds=None):
+    """Votes from (item, rater, answer) rows, in any order."""
+    items = tuple(dict.fromkeys(row[0] for row in rows)) if items is None else items
+    raters = tuple(dict.fromkeys(row[1] for row in rows)) if raters is None else raters
+    ids = [(items.index(item), raters.index(rater), answers.index(answer)) for item, rater, answer in rows]
+    columns = np.array(ids, np.int64).reshape(-1, 3).T
+    return Votes.from_columns(items, *columns, raters, answers, seconds=seconds)
+
+
+def rows_of(votes):
+    return [(votes.items[i], rater, answer) for i in range(len(votes.items)) for rater, answer in votes.on(i)]
+
+
+ROWS = st.lists(
+    st.tuples(st.sampled_from("uvwxyz"), st.sampled_from(["ann", "bo", 3]), st.sampled_from(WORDS)), max_size=40
+)
+
+
+@given(ROWS)
+def test_votes_come_back_grouped_by_item_and_in_order(rows):
+    votes = votes_of(rows)
+    assert rows_of(votes) == sorted(rows, key=lambda row: votes.items.index(row[0]))
+    assert len(votes) == len(rows)
+
+
+@given(ROWS)
+def test_counts_are_those_of_a_plain_loop(rows):
+    votes = votes_of(rows, items=tuple("uvwxyz"))
+    by_item = Counter((item, answer) for item, _, answer in rows)
+    by_rater = Counter((rater, answer) for _, rater, answer in rows)
+    assert votes.counts().tolist() == [[by_item[item, answer] for answer in WORDS] for item in votes.items]
+    assert votes.counts_by_rater().tolist() == [[by_rater[rater, answer] for answer in WORDS] for rater in votes.raters]
+    sizes = votes.sizes.tolist()
+    expected = [[by_item[i, a] / n if n else 0 for a in WORDS] for i, n in zip(votes.items, sizes, strict=True)]
+    assert votes.fractions().tolist() == expected
+
+
+@given(ROWS, st.permutations("uvwxyz"), st.integers(0, 6))
+def test_restricting_keeps_the_votes_of_the_items(rows, items, kept):
+    votes = votes_of(rows, items=tuple("uvwxyz"))
+    part = votes.restrict(votes.find(tuple(items[:kept])))
+    assert part.items == tuple(items[:kept])
+    assert Counter(rows_of(part)) == Counter(row for row in rows if row[0] in items[:kept])
+
+
+@given(ROWS, ROWS)
+def test_appending_keeps_every_vote_and_joins_by_id(first, second):
+    joined = votes_of(first).append(votes_of(second))
+    assert Counter(rows_of(joined)) == Counter([*first, *second])
+    assert set(joined.raters) == {row[1] for row in [*first, *second]}
+
+
+def test_appending_questions_joins_images_by_name():
+    first = Votes.from_columns(
+        Questions.from_columns(["a", "b"], np.array([1, 1])), *np.array([[0, 1], [0, 0], [2, 0]]), ("ann",), WORDS
+    )
+    second = Votes.from_columns(
+        Questions.from_columns(["c", "b", "b"], np.array([4, 2, 1])),
+        *np.array([[0, 1, 2], [0, 1, 0], [1, 1, 1]]),
+        ("bo", "ann"),
+        WORDS,
+    )
+    joined = first.append(second)
+    words = [(joined.at(row), joined.on(row)) for row in range(len(joined.items))]
+    assert words == [
+        ("image a, class 1", (("ann", "yes"),)),
+        ("image b, class 1", (("ann", "no"), ("bo", "maybe"))),
+        ("image c, class 4", (("bo", "maybe"),)),
+        ("image b, class 2", (("ann", "maybe"),)),
+    ]
+
+
+def test_restricting_questions_keeps_only_the_images_that_are_needed():
+    questions = Questions.from_columns(["a", "b", "c"], np.array([1, 2, 3]))
+    votes = Votes.from_columns(questions, *np.array([[0, 1, 2], [0, 0, 0], [2, 1, 0]]), ("ann",), WORDS)
+    part = votes.restrict(np.array([2, 0]))
+    assert part.items.images == ("a", "c")
+    assert [part.at(row) for row in range(2)] == ["image c, class 3", "image a, class 1"]
+
+
+def test_times_follow_their_votes():
+    votes = votes_of([("y", 1, "no"), ("x", 1, "yes"), ("y", 2, "no")], items=("x", "y"), seconds=np.array([3.0, 1, 2]))
+    assert votes.seconds.tolist() == [1, 3, 2]
+    assert votes.restrict(np.array([1])).seconds.tolist() == [3, 2]
+    joined = votes.append(votes_of([("x", 1, "no")])).seconds
+    assert joined[[0, 2, 3]].tolist() == [1, 3, 2]
+    assert np.isnan(joined[1])
+
+
+def test_answers_in_known_order():
+    assert ordered_answers(["yes", "maybe", "no"]) == WORDS
+    assert ordered_answers(["yes", "no"]) == ("no", "yes")
+    assert ordered_answers([3, 1]) == (1, 3)
+    assert ordered_answers(["dog", "cat", 3]) == (3, "cat", "dog")
+
+
+def test_answers_of_two_files_are_united_in_one_order():
+    few, many = votes_of([("x", 1, "no")], answers=("no", "yes")), votes_of([("x", 2, "maybe")])
+    assert few.append(many).answers == many.append(few).answers == WORDS
+    assert rows_of(few.append(many)) == [("x", 1, "no"), ("x", 2, "maybe")]
+    numbers = votes_of([("x", 1, 2)], answers=(2, 5)).append(votes_of([("x", 1, 3)], answers=(3,)))
+    assert numbers.answers == (2, 3, 5)
+
+
+def test_an_id_is_a_number_only_where_it_is_written_as_one():
+    assert [normal_id(text) for text in ("7", "-7", "0")] == [7, -7, 0]
+    for text in ("07", "-0", "7.0", "", "-", "٣", "1" * 30):
+        assert normal_id(text) == text
+
+
+def test_more_answers_than_a_byte_can_number():
+    answers = tuple(range(300))
+    votes = votes_of([("x", 1, 299), ("x", 2, 0)], answers=answers)
+    assert votes.on(0) == ((1, 299), (2, 0))
+
+
+def test_votes_cannot_be_changed():
+    votes = votes_of([("x", 1, "no")])
+    with pytest.raises(ValueError, match="read-only"):
+        votes.answer_ids[0] = 1
+
+
+def columns(**changed):
+    given = {
+        "items": ("x", "y"),
+        "indptr": np.array([0, 1, 2]),
+        "rater_ids": np.array([0, 0], np.int32),
+        "answer_ids": np.array([0, 1], np.uint8),
+        "raters": ("ann",),
+        "answers": ("no", "yes"),
+    }
+    return {**given, **changed}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"items": ("x", "x")}, "an item is named twice\n  found:   x"),
+        ({"raters": (3, 3)}, "a rater is named twice\n  found:   3"),
+        ({"answers": ("no", "no")}, "an answer is named twice\n  found:   no"),
+        (
+            {"indptr": np.array([0, 2])},
+            "indptr does not fit the items\n  allowed: 3 ascending entries from 0\n  found:   2 entries from 0",
+        ),
+        (
+            {"indptr": np.array([0, 3, 2])},
+            "indptr does not fit the items\n  allowed: 3 ascending entries from 0\n  found:   3 entries from 0",
+        ),
+        (
+            {"answer_ids": np.array([0], np.uint8)},
+            "answer_ids does not fit the votes\n  allowed: (2,)\n  found:   (1,)",
+        ),
+        (
+            {"rater_ids": np.array([0, 1], np.int32)},
+            "a vote has an unknown rater\n  where:   item y\n  allowed: 0 to 0\n  found:   1",
+        ),
+        (
+            {"answer_ids": np.array([2, 0], np.uint8)},
+            "a vote has an unknown answer\n  where:   item x\n  allowed: 0 to 1\n  found:   2",
+        ),
+        ({"seconds": np.array([1.0, -2])}, "a vote took less than no time\n  where:   vote 1\n  found:   -2.0 seconds"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(changed, message):
+    with pytest.raises(DataError) as error:
+        Votes(**columns(**changed))
+    assert str(error.value) == message
+
+
+def test_a_vote_on_an_unknown_item_is_refused():
+    with pytest.raises(DataError) as error:
+        Votes.from_columns(("x",), np.array([0, 1]), np.array([0, 0]), np.array([0, 0]), ("ann",), ("no",))
+    assert str(error.value) == "a vote is on an unknown item\n  where:   vote 1\n  found:   item 1"
+
+
+def test_an_unknown_answer_is_refused():
+    votes = votes_of([("x", 1, "maybe"), ("x", 1, "no")])
+    with pytest.raises(DataError) as error:
+        votes.answer_id("perhaps")
+    assert str(error.value) == "unknown answer\n  allowed: no, maybe, yes\n  found:   'perhaps'"
+    with pytest.raises(DataError) as error:
+        votes.with_answers(("no", "yes"))
+    assert str(error.value) == "unknown answer\n  allowed: no, yes\n  found:   'maybe'"
+
+
+def test_answers_in_different_orders_are_not_joined():
+    first, second = votes_of([("x", 1, "a")], answers=("a", "b")), votes_of([("x", 1, "a")], answers=("b", "a"))
+    with pytest.raises(DataError) as error:
+        first.append(second)
+    assert str(error.value) == (
+        "votes with answers in different orders cannot be joined\n"
+        "  found:   a, b and b, a\n"
+        "  to mend: read both with one list of answers"
+    )
+
+
+def test_questions_and_plain_items_are_not_joined():
+    with pytest.raises(DataError) as error:
+        find_items(Questions.from_columns(["a"], np.array([1])), ("a",))
+    assert str(error.value) == (
+        "votes on (image, class) questions and votes on plain items cannot be joined\n"
+        "  to mend: give both tables the columns image and class, or both the column item"
+    )
+
+
+@given(st.lists(st.integers(0, 9), unique=True), st.lists(st.integers(0, 9), unique=True))
+def test_united_items_hold_both(first, second):
+    united, rows = unite_items(tuple(first), tuple(second))
+    assert united[: len(first)] == tuple(first)
+    assert [united[row] for row in rows] == second
+    assert set(united) == {*first, *second}
+
+
+# --- published numbers ----------------------------------------------------------------------------------------------
+
+
+def test_the_released_votes_are_as_published(real_file):
+    votes = read_votes(real_file("raters.npz"))
+    assert repr(votes) == "Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)"
+    assert (votes.sizes == 5).all()
+    assert votes.counts().sum(axis=0).tolist() == [729_424, 78_942, 116_444]
+    each = votes.counts_by_rater().sum(axis=1)
+    assert (each.min(), each.max()) == (6, 50_720)
+    pairs = np.bincount(votes.items.image_ids)
+    assert (len(pairs), pairs.min(), pairs.max()) == (24_889, 2, 56)
+
+
+def test_the_released_golden_votes_are_as_published(real_file):
+    experts, raters = read_votes(real_file("golden.npz")), read_votes(real_file("raters_golden.npz"))
+    main = read_votes(real_file("raters.npz"))
+    assert (len(experts.items), len(experts.items.images), len(experts.raters)) == (1_135, 155, 5)
+    assert experts.counts().sum(axis=0).tolist() == [4_439, 0, 1_236]
+    assert raters.counts().sum(axis=0).tolist() == [69_288, 6_497, 12_745]
+    assert (raters.counts_by_rater().sum(axis=1) == 1_135).all()
+    assert (main.find(experts.items) >= 0).all()
+    assert set(raters.raters) < set(main.raters)
+    assert set(main.raters) - set(raters.raters) == {189, 111, 132, 146, 134, 153, 167}
+    assert not set(experts.raters) & set(main.raters)
+
+
+def test_raters_agree_with_themselves_as_often_as_measured(real_file):
+    main, golden = read_votes(real_file("raters.npz")), read_votes(real_file("raters_golden.npz"))
+    main = main.restrict(main.find(golden.items))
+    first, second = (
+        {(i, rater): answer for i in range(len(votes.items)) for rater, answer in votes.on(i)}
+        for votes in (main, golden)
+    )
+    both = first.keys() & second.keys()
+    assert (len(both), sum(first[pair] == second[pair] for pair in both)) == (5_497, 4_795)
+    assert len(main.append(golden)) == len(main) + len(golden)
+
+
+def test_the_1979_example_is_as_printed(real_file):
+    votes = read_votes(Path(real_file("anesthesia-1979.csv")))
+    assert repr(votes) == "Votes(315 votes by 5 raters on 45 items, answers 1, 2, 3, 4)"
+    assert votes.counts_by_rater().sum(axis=1).tolist() == [135, 45, 45, 45, 45]
+
+
+def test_numbered_items_need_no_list_of_ids(tmp_path):
+    votes = Votes.from_columns(range(3), *np.array([[2, 0, 1], [0, 0, 0]]).T, ("ann",), WORDS)
+    assert [votes.at(row) for row in range(3)] == ["item 0", "item 1", "item 2"]
+    assert votes.restrict(np.array([2])).items == (2,)
+    assert votes.find((2, 7)).tolist() == [2, -1]
+    assert votes.append(votes_of([(7, "bo", "no")])).items == (0, 1, 2, 7)
+    write_votes(tmp_path / "v.csv", votes)
+    assert read_votes(tmp_path / "v.csv").items == (0, 1, 2)

@@ -1,0 +1,715 @@
+"""Known data is had from the right place, is checked, and every failure says what to do."""
+
+import hashlib
+import http.server
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from reassess.data import downloads, sources
+from reassess.data.catalogue import SOURCES, KnownFile, Source, WheelMember
+from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
+
+GOOD = b"the known bytes\n"
+OTHER = b"other bytes\n"
+LARGE = bytes(range(256)) * 4096
+GOOD_SHA = hashlib.sha256(GOOD).hexdigest()
+OTHER_SHA = hashlib.sha256(OTHER).hexdigest()
+WHEEL = WheelMember("reassess-toy", "reassess_toy/info/toy-in-the-wheel.txt")
+NAMES = (
+    "imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden, imagenet-real-raters-golden, "
+    "imagenet-original, imagenet-classes, imagenet-train-clean"
+)
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path not in self.server.files:
+            self.send_error(404)
+            return
+        content, length = self.server.files[self.path]
+        self.send_response(200)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    """A public repository on this machine: path -> (content, the length that it declares)."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.files: dict[str, tuple[bytes, int]] = {}
+
+    def holds(self, content: bytes, *, declared: int | None = None) -> str:
+        self.files["/toy.txt"] = (content, len(content) if declared is None else declared)
+        return f"http://127.0.0.1:{self.server_port}/toy.txt"
+
+
+@pytest.fixture
+def repository() -> Iterator[_Server]:
+    server = _Server()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty machine: no REASSESS_DATA, a cache of this test's own, a package index without packages."""
+    monkeypatch.delenv("REASSESS_DATA", raising=False)
+    monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    return tmp_path / "cache"
+
+
+def know(
+    monkeypatch: pytest.MonkeyPatch,
+    url: str | None = None,
+    *,
+    digest: str | None = GOOD_SHA,
+    wheel: WheelMember | None = None,
+) -> None:
+    """Make `toy` a known source."""
+    source = Source("toy", "a toy", (KnownFile("toy.txt", digest, url, wheel),), "CC0-1.0", "nobody")
+    monkeypatch.setitem(SOURCES, "toy", source)
+
+
+def data_folder(path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path.mkdir(parents=True)
+    (path / "toy.txt").write_bytes(content)
+    monkeypatch.setenv("REASSESS_DATA", str(path))
+    return path
+
+
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def build_wheel(folder: Path, content: bytes = GOOD, member: str = WHEEL.path) -> None:
+    """A wheel with one member, as little as pip accepts."""
+    info = "reassess_toy-1.0.dist-info"
+    with zipfile.ZipFile(folder / "reassess_toy-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(member, content)
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: reassess-toy\nVersion: 1.0\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+needs_pip = pytest.mark.skipif(find_spec("pip") is None, reason="pip is not installed in this environment")
+
+
+# The catalogue
+
+
+def test_every_source_is_listed_under_its_own_name() -> None:
+    assert ", ".join(SOURCES) == NAMES
+    assert all(name == source.name for name, source in SOURCES.items())
+
+
+def test_only_the_list_of_clean_training_images_has_no_known_hash() -> None:
+    unknown = [file.name for source in SOURCES.values() for file in source.files if file.sha256 is None]
+    assert unknown == ["fnames_clean.txt"]
+    assert all(
+        len(file.sha256) == 64 for source in SOURCES.values() for file in source.files if file.sha256 is not None
+    )
+
+
+def test_votes_and_scores_come_from_no_wheel() -> None:
+    from_wheels = [name for name, source in SOURCES.items() if all(file.wheel for file in source.files)]
+    assert from_wheels == ["imagenet-real", "imagenet-original", "imagenet-classes"]
+
+
+def test_every_file_has_a_place_on_the_network_and_a_file_name_of_its_own() -> None:
+    files = [file for source in SOURCES.values() for file in source.files]
+    assert all(file.url or file.wheel for file in files)
+    assert len({file.name for file in files}) == len(files)
+
+
+def test_importing_the_module_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, reassess.data.sources; print(*{'numpy', 'pooch', 'requests', 'rich', 'polars'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
+
+
+# Places on this machine
+
+
+def test_nothing_is_found_on_an_empty_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch)
+    assert sources.find("toy") is None
+    assert sources.find_all("toy") is None
+
+
+def test_a_folder_of_reassess_data_comes_first(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch)
+    cache.mkdir()
+    (cache / "toy.txt").write_bytes(GOOD)
+    assert sources.find("toy") == cache / "toy.txt"
+    data_folder(tmp_path / "data", GOOD, monkeypatch)
+    assert sources.find("toy") == tmp_path / "data" / "toy.txt"
+
+
+def test_the_folders_of_reassess_data_are_asked_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch)
+    first, second = (data_folder(tmp_path / name, GOOD, monkeypatch) for name in "ab")
+    monkeypatch.setenv("REASSESS_DATA", os.pathsep.join(map(str, (tmp_path / "none", first, second))))
+    assert sources.find("toy") == first / "toy.txt"
+
+
+def test_reassess_data_is_not_searched_below_the_first_level(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch)
+    data_folder(tmp_path / "data" / "below", GOOD, monkeypatch)
+    monkeypatch.setenv("REASSESS_DATA", str(tmp_path / "data"))
+    assert sources.find("toy") is None
+
+
+def test_an_unexpected_file_in_reassess_data_is_passed_over_with_a_warning(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(monkeypatch)
+    cache.mkdir()
+    (cache / "toy.txt").write_bytes(GOOD)
+    path = data_folder(tmp_path / "data", OTHER, monkeypatch) / "toy.txt"
+    with pytest.warns(ReassessWarning) as caught:
+        assert sources.find("toy") == cache / "toy.txt"
+    assert [str(warning.message) for warning in caught] == [
+        f"{path} is not the known toy.txt and is passed over: its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}"
+    ]
+
+
+def test_an_installed_package_is_found_and_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "site" / "reassess_toy"
+    (package / "info").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    (package / "info" / "toy-in-the-wheel.txt").write_bytes(GOOD)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    know(monkeypatch, wheel=WHEEL)
+    assert sources.find("toy") == package / "info" / "toy-in-the-wheel.txt"
+    assert "reassess_toy" not in sys.modules
+
+
+def test_a_folder_of_no_user_is_a_name_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REASSESS_DATA", "~no-such-user/data")
+    monkeypatch.setenv("REASSESS_CACHE", "~no-such-user/cache")
+    assert sources.cache_folder() == Path("~no-such-user/cache")
+    assert sources.find("imagenet-real-scores") is None
+
+
+def test_a_file_that_cannot_be_read_is_passed_over_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "scores.npz"
+    path.write_bytes(b"x")
+    monkeypatch.setenv("REASSESS_DATA", str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.R_OK)
+    with pytest.warns(ReassessWarning) as caught:
+        assert sources.find("imagenet-real-scores") is None
+    assert [str(warning.message) for warning in caught] == [f"{path} cannot be read and is passed over"]
+
+
+def test_a_damaged_record_of_a_hash_is_said(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.mkdir(exist_ok=True)
+    (cache / "fnames_clean.txt").write_text("x")
+    record = cache / "fnames_clean.txt.sha256"
+    record.write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError) as error:
+        sources.find("imagenet-train-clean")
+    assert str(error.value) == f"the record of a hash cannot be read\n  where:   {record}\n  to mend: remove it"
+
+
+def test_the_cache_is_the_users_own_unless_another_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REASSESS_CACHE", "elsewhere")
+    assert sources.cache_folder() == Path("elsewhere")
+    monkeypatch.delenv("REASSESS_CACHE")
+    assert sources.cache_folder().is_absolute()
+    assert "reassess" in sources.cache_folder().parts
+
+
+def test_all_files_of_a_source_are_found_or_none(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = tuple(KnownFile(name, GOOD_SHA) for name in ("a.txt", "b.txt"))
+    monkeypatch.setitem(SOURCES, "toy", Source("toy", "two files", files, "CC0-1.0", "nobody"))
+    cache.mkdir()
+    (cache / "a.txt").write_bytes(GOOD)
+    assert sources.find("toy") == cache / "a.txt"
+    assert sources.find_all("toy") is None
+    (cache / "b.txt").write_bytes(GOOD)
+    assert sources.find_all("toy") == sources.fetch_all("toy") == (cache / "a.txt", cache / "b.txt")
+
+
+# What the user names
+
+
+def test_a_path_that_the_user_names_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch)
+    mine = tmp_path / "toy.txt"
+    mine.write_bytes(OTHER)
+    assert sources.resolve(str(mine)) == mine
+
+
+def test_a_path_comes_before_a_known_source_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    Path("toy").write_bytes(OTHER)
+    assert sources.resolve("toy") == Path("toy")
+
+
+def test_a_known_name_is_resolved_to_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch)
+    folder = data_folder(tmp_path / "data", GOOD, monkeypatch)
+    assert sources.resolve("toy", offline=True) == folder / "toy.txt"
+
+
+def test_what_is_neither_a_path_nor_a_name_is_an_error() -> None:
+    with pytest.raises(DataError) as caught:
+        sources.resolve("lables/real.json")
+    assert str(caught.value) == (
+        "no such file, and no known source of that name\n"
+        "  where:   lables/real.json\n"
+        f"  allowed: a path, or one of {NAMES}\n"
+        "  to mend: check the path; `reassess data list` describes the known sources"
+    )
+
+
+@pytest.mark.parametrize("function", [sources.find, sources.find_all, sources.fetch, sources.fetch_all])
+def test_an_unknown_name_is_an_error(function) -> None:
+    with pytest.raises(DataError) as caught:
+        function("imagenet-rael")
+    assert str(caught.value) == (f"no known source of that name\n  allowed: {NAMES}\n  found:   imagenet-rael")
+
+
+# The public repository
+
+
+def test_a_file_is_fetched_into_the_cache_and_then_found_there(
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(monkeypatch, repository.holds(LARGE), digest=sha(LARGE))
+    assert sources.fetch("toy") == cache / "toy.txt"
+    assert (cache / "toy.txt").read_bytes() == LARGE
+    repository.files.clear()
+    assert sources.find("toy") == sources.fetch("toy") == cache / "toy.txt"
+    assert left_in(cache) == ["toy.txt"]
+
+
+def test_a_cached_file_that_was_changed_is_fetched_again(
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(monkeypatch, repository.holds(GOOD))
+    cache.mkdir()
+    (cache / "toy.txt").write_bytes(OTHER)
+    with pytest.warns(ReassessWarning) as caught:
+        sources.fetch("toy")
+    assert [str(warning.message) for warning in caught] == [
+        f"{cache / 'toy.txt'} is not the known toy.txt and is passed over: "
+        f"its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}"
+    ]
+    assert (cache / "toy.txt").read_bytes() == GOOD
+
+
+def refused(url: str, cache: Path, reason: str) -> str:
+    return (
+        "toy cannot be had from any of its places\n"
+        "  where:   toy.txt\n"
+        "  found:   REASSESS_DATA: not set\n"
+        f"           cache: no {cache / 'toy.txt'}\n"
+        f"           public repository: {reason}\n"
+        f"  to mend: put toy.txt ({url}) into a folder and name that folder in REASSESS_DATA"
+    )
+
+
+def test_a_wrong_hash_is_an_error_that_names_both(
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(monkeypatch, url := repository.holds(OTHER))
+    both = f"its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}"
+    with pytest.warns(ReassessWarning) as warned, pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, f"holds another file: {both}")
+    assert [str(warning.message) for warning in warned] == [
+        f"the public repository holds another toy.txt, which is not used: {both}"
+    ]
+    assert left_in(cache) == []
+
+
+@pytest.mark.parametrize("sent", [GOOD[:5], b""])
+def test_a_file_that_breaks_off_is_not_used(
+    sent: bytes, repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(monkeypatch, url := repository.holds(sent, declared=len(GOOD)))
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, "broke off in the middle of the file")
+    assert left_in(cache) == []
+
+
+def test_a_file_that_is_gone_is_an_error(repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch, url := repository.holds(GOOD))
+    repository.files.clear()
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, "answers 404 Not Found")
+
+
+def test_without_a_network_the_error_says_how_to_mend(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch, url := f"http://127.0.0.1:{closed_port()}/toy.txt")
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, "cannot be reached")
+    assert left_in(cache) == []
+
+
+def test_a_host_that_takes_no_connection_is_given_up(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "_CONNECT_SECONDS", 0.2)
+    with socket.socket() as full, socket.socket() as caller, socket.socket() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for taken in (caller, waiting):  # they fill the queue, and the next is not answered
+            taken.setblocking(False)
+            taken.connect_ex(full.getsockname())
+        know(monkeypatch, url := f"http://127.0.0.1:{full.getsockname()[1]}/toy.txt")
+        with pytest.raises(SourceError) as caught:
+            sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, "no answer in time")
+
+
+def test_a_host_that_never_answers_is_given_up(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "_ANSWER_SECONDS", 0.2)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        know(monkeypatch, url := f"http://127.0.0.1:{silent.getsockname()[1]}/toy.txt")
+        start = time.monotonic()
+        with pytest.raises(SourceError) as caught:
+            sources.fetch("toy")
+    assert time.monotonic() - start < 5
+    assert str(caught.value) == refused(url, cache, "no answer within 0.2 s")
+    assert left_in(cache) == []
+
+
+def test_an_interrupted_download_leaves_nothing(
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(monkeypatch, repository.holds(GOOD))
+
+    def interrupted(url: str, path: Path, *, progress: bool) -> None:
+        path.write_bytes(GOOD[:5])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sources, "download", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sources.fetch("toy")
+    assert left_in(cache) == []
+
+
+def unwritable(cache: Path, reason: str) -> str:
+    return (
+        "the cache folder cannot be written\n"
+        f"  where:   {cache}\n"
+        f"  found:   {reason}\n"
+        "  to mend: set REASSESS_CACHE to a folder that can be written"
+    )
+
+
+def test_a_cache_that_cannot_be_made_is_an_error(
+    repository: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(monkeypatch, repository.holds(GOOD))
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(OutputError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == unwritable(tmp_path / "file" / "cache", "Not a directory")
+
+
+def test_a_cache_that_cannot_be_written_is_an_error(
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(monkeypatch, repository.holds(GOOD))
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the superuser may write anywhere
+    with pytest.raises(OutputError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == unwritable(cache, "Permission denied")
+
+
+_FETCH_TOY = """
+import sys
+from reassess.data import sources
+from reassess.data.catalogue import SOURCES, KnownFile, Source
+
+SOURCES["toy"] = Source("toy", "a toy", (KnownFile("toy.txt", sys.argv[2], sys.argv[1]),), "CC0-1.0", "nobody")
+print(sources.fetch("toy"))
+"""
+
+
+def test_processes_that_fetch_at_once_do_not_disturb_each_other(repository: _Server, cache: Path) -> None:
+    command = [sys.executable, "-c", _FETCH_TOY, repository.holds(LARGE), sha(LARGE)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [process.communicate()[0] for process in processes] == [f"{cache / 'toy.txt'}\n"] * 4
+    assert (cache / "toy.txt").read_bytes() == LARGE
+    assert left_in(cache) == ["toy.txt"]
+
+
+@pytest.mark.parametrize(
+    ("terminal", "progress", "shown"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_progress_is_drawn_only_if_wanted_and_on_a_terminal(
+    terminal: bool,
+    progress: bool,
+    shown: bool,
+    repository: _Server,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    know(monkeypatch, repository.holds(LARGE), digest=sha(LARGE))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    sources.fetch("toy", progress=progress)
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert ("toy.txt" in output.err) == bool(output.err) == shown
+
+
+# A file without a published hash
+
+
+def test_the_hash_of_a_first_download_is_recorded_and_holds_afterwards(
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(monkeypatch, repository.holds(GOOD), digest=None)
+    with pytest.warns(ReassessWarning) as caught:
+        sources.fetch("toy")
+    assert [str(warning.message) for warning in caught] == [
+        f"toy.txt has no published hash; {GOOD_SHA} is recorded in {cache / 'toy.txt.sha256'} and holds from now on"
+    ]
+    assert (cache / "toy.txt.sha256").read_text() == f"{GOOD_SHA}  toy.txt\n"
+    assert sources.find("toy") == cache / "toy.txt"
+    (cache / "toy.txt").unlink()
+    assert sources.fetch("toy") == cache / "toy.txt"  # without a second warning
+
+
+def test_a_download_that_differs_from_the_record_is_an_error(
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(monkeypatch, url := repository.holds(OTHER), digest=None)
+    cache.mkdir()
+    (cache / "toy.txt.sha256").write_text(f"{GOOD_SHA}  toy.txt\n")
+    with (
+        pytest.warns(ReassessWarning, match=r"^the public repository holds another toy\.txt"),
+        pytest.raises(SourceError) as caught,
+    ):
+        sources.fetch("toy")
+    expected = refused(url, cache, f"holds another file: its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}")
+    assert str(caught.value) == expected.replace(
+        "to mend: ", f"to mend: if a new toy.txt was published, remove {cache / 'toy.txt.sha256'};\n           or "
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>Please log in to this network</html>"])
+def test_a_web_page_is_not_recorded_as_the_file(
+    content: bytes, repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(monkeypatch, url := repository.holds(content), digest=None)
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, "sent an empty file or a web page in its place")
+    assert left_in(cache) == []
+
+
+def test_a_file_that_the_user_placed_needs_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch, digest=None)
+    folder = data_folder(tmp_path / "data", OTHER, monkeypatch)
+    assert sources.find("toy") == folder / "toy.txt"
+
+
+# The package index
+
+
+@needs_pip
+def test_the_package_index_is_asked_when_the_repository_is_out_of_reach(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_wheel(tmp_path)
+    know(monkeypatch, f"http://127.0.0.1:{closed_port()}/toy.txt", wheel=WHEEL)
+    assert sources.fetch("toy") == cache / "toy.txt"
+    assert (cache / "toy.txt").read_bytes() == GOOD
+    assert left_in(cache) == ["toy.txt"]
+
+
+@needs_pip
+def test_other_bytes_from_the_repository_do_not_keep_the_index_from_being_asked(
+    tmp_path: Path, cache: Path, repository: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_wheel(tmp_path)
+    know(monkeypatch, repository.holds(b"<html>This page is blocked</html>"), wheel=WHEEL)
+    with pytest.warns(ReassessWarning, match=r"^the public repository holds another toy\.txt, which is not used"):
+        sources.fetch("toy")
+    assert (cache / "toy.txt").read_bytes() == GOOD
+
+
+def not_from_the_index(cache: Path, reason: str, mend: str = "") -> str:
+    return (
+        "toy cannot be had from any of its places\n"
+        "  where:   toy.txt\n"
+        "  found:   REASSESS_DATA: not set\n"
+        f"           cache: no {cache / 'toy.txt'}\n"
+        "           installed package reassess-toy: not installed\n"
+        f"           package index: {reason}\n"
+        f"  to mend: {mend}put toy.txt (reassess_toy/info/toy-in-the-wheel.txt in the wheel of reassess-toy) into a "
+        "folder and name that folder in REASSESS_DATA"
+    )
+
+
+@needs_pip
+def test_a_package_that_the_index_does_not_have_is_an_error(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch, wheel=WHEEL)
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == not_from_the_index(cache, "pip: No matching distribution found for reassess-toy")
+    assert left_in(cache) == []
+
+
+@needs_pip
+def test_a_wheel_without_the_file_is_an_error(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build_wheel(tmp_path, member="reassess_toy/elsewhere.txt")
+    know(monkeypatch, wheel=WHEEL)
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    reason = "reassess_toy-1.0-py3-none-any.whl does not hold reassess_toy/info/toy-in-the-wheel.txt"
+    assert str(caught.value) == not_from_the_index(cache, reason)
+
+
+@needs_pip
+def test_a_wheel_with_other_bytes_is_an_error(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build_wheel(tmp_path, OTHER)
+    know(monkeypatch, wheel=WHEEL)
+    both = f"its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}"
+    with pytest.warns(ReassessWarning) as warned, pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == not_from_the_index(cache, f"holds another file: {both}")
+    assert [str(warning.message) for warning in warned] == [
+        f"the package index holds another toy.txt, which is not used: {both}"
+    ]
+    assert left_in(cache) == []
+
+
+def absent(package: str) -> None:
+    """In place of `find_spec`."""
+
+
+def present(package: str) -> str:
+    return package
+
+
+def test_an_environment_without_pip_is_told_how_to_get_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch, wheel=WHEEL)
+    monkeypatch.setattr(downloads, "find_spec", absent)
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == not_from_the_index(
+        cache,
+        "needs pip, which is not installed in this environment",
+        "install pip (uv pip install pip, or python -m ensurepip);\n           or ",
+    )
+
+
+def test_a_pip_that_fails_without_a_word_is_an_error(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch, wheel=WHEEL)
+    monkeypatch.setattr(downloads, "find_spec", present)
+    monkeypatch.setattr(sys, "executable", "false")
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == not_from_the_index(cache, "pip: ended with code 1")
+
+
+# Offline
+
+
+def test_offline_touches_no_network_and_says_so(
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(monkeypatch, url := repository.holds(GOOD), wheel=WHEEL)
+
+    def touched(*_: object, **__: object) -> None:
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(sources, "download", touched)
+    monkeypatch.setattr(sources, "download_member", touched)
+    with pytest.raises(SourceError) as caught:
+        sources.resolve("toy", offline=True)
+    assert str(caught.value) == (
+        "toy is not on this machine, and no network is to be used\n"
+        "  where:   toy.txt\n"
+        "  found:   REASSESS_DATA: not set\n"
+        f"           cache: no {cache / 'toy.txt'}\n"
+        "           installed package reassess-toy: not installed\n"
+        "  to mend: reassess data fetch toy, where there is a network;\n"
+        f"           or put toy.txt ({url}) into a folder and name that folder in REASSESS_DATA"
+    )
+    assert left_in(cache) == []
+
+
+def test_offline_a_changed_file_is_named_with_both_hashes(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(monkeypatch, "http://127.0.0.1:1/toy.txt")
+    path = data_folder(tmp_path / "data", OTHER, monkeypatch) / "toy.txt"
+    with pytest.warns(ReassessWarning, match="is passed over"), pytest.raises(SourceError) as caught:
+        sources.fetch("toy", offline=True)
+    assert str(caught.value) == (
+        "toy is not on this machine, and no network is to be used\n"
+        "  where:   toy.txt\n"
+        f"  found:   REASSESS_DATA: {path} is another file: its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}\n"
+        f"           cache: no {cache / 'toy.txt'}\n"
+        "  to mend: reassess data fetch toy, where there is a network;\n"
+        "           or put toy.txt (http://127.0.0.1:1/toy.txt) into a folder and name that folder in REASSESS_DATA"
+    )
+
+
+# The real files
+
+
+@pytest.mark.parametrize("name", list(SOURCES)[:6])
+def test_the_real_file_is_found_in_reassess_data(
+    name: str, real_file: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = real_file(SOURCES[name].files[0].name)
+    monkeypatch.setenv("REASSESS_DATA", str(path.parent))
+    assert sources.find(name) == path
+
+
+@pytest.mark.parametrize("name", ["imagenet-real", "imagenet-classes"])
+def test_an_installed_timm_holds_the_known_files(name: str, needs: Callable[[str], None]) -> None:
+    needs("timm")
+    paths = sources.find_all(name)
+    assert paths is not None
+    assert all(path.parts[-4:-1] == ("timm", "data", "_info") for path in paths)

@@ -1,0 +1,238 @@
+"""Ranks are those of a plain sort, whatever the type and layout of the scores, and ties go to the lower class id."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.core.predictions import Predictions
+from reassess.errors import DataError
+from reassess.evaluation.class_ranks import (
+    best_ranks,
+    count_hits,
+    ranks_and_top1,
+    ranks_of_ids,
+    ranks_of_scores,
+    top1_hits,
+)
+from tests.references import ranking
+
+TYPES = ("float16", "bfloat16", "float32", "float64")
+# Few values, so that ties are everywhere; each is exact in every type but where it is the type's own smallest.
+VALUES = (-np.inf, -2.5, -1.0, -0.0, 0.0, 2.0**-14, 1.0, 1.0078125, 65280.0, np.inf)
+SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 5e-324}
+
+
+def table_of(values: npt.ArrayLike, kind: str) -> npt.NDArray:
+    """Scores as they are stored: floats of the type, or the bits of bfloat16."""
+    if kind != "bfloat16":
+        return np.asarray(values, np.float64).astype(kind)
+    bits = np.asarray(values, np.float32).view(np.int32)
+    assert not (bits & 0xFFFF).any() or np.isnan(np.asarray(values)).any(), "not exact in bfloat16"
+    return (bits >> 16).astype(np.int16)
+
+
+def predictions_of(table: npt.NDArray, **options: object) -> Predictions:
+    read = Predictions.from_bfloat16 if table.dtype == np.int16 else Predictions.from_scores
+    return read(table, **options)
+
+
+def all_ranks(predictions: Predictions, classes: int) -> tuple[npt.NDArray, npt.NDArray]:
+    """The rank of every class in every row, shape (N, classes), and the top-1."""
+    n = len(predictions)
+    indptr, targets = np.arange(n + 1) * classes, np.tile(np.arange(classes), n)
+    ranks, top1 = ranks_and_top1(predictions, np.arange(n), indptr, targets, classes)
+    return ranks.reshape(n, classes), top1
+
+
+def assert_ranks_as_sorted(predictions: Predictions, values: npt.ArrayLike) -> None:
+    rows = np.asarray(values, np.float64).tolist()
+    orders = np.array([ranking(row) for row in rows])
+    expected = np.argsort(orders, axis=1)
+    ranks, top1 = all_ranks(predictions, orders.shape[1])
+    np.testing.assert_array_equal(ranks, expected)
+    np.testing.assert_array_equal(top1, orders[:, 0])
+
+
+def contiguous(table: npt.NDArray, folder: Path) -> npt.NDArray:
+    return np.ascontiguousarray(table)
+
+
+def fortran(table: npt.NDArray, folder: Path) -> npt.NDArray:
+    return np.asfortranarray(table)
+
+
+def every_other_column(table: npt.NDArray, folder: Path) -> npt.NDArray:
+    wide = np.repeat(table, 2, axis=1)
+    wide[:, 1::2] = 1
+    return wide[:, ::2]
+
+
+def backwards(table: npt.NDArray, folder: Path) -> npt.NDArray:
+    return table[::-1, ::-1].copy()[::-1, ::-1]
+
+
+def big_endian(table: npt.NDArray, folder: Path) -> npt.NDArray:
+    return table if table.dtype == np.int16 else table.astype(table.dtype.newbyteorder(">"))
+
+
+def mapped_from_disk(table: npt.NDArray, folder: Path) -> npt.NDArray:
+    np.save(folder / "scores.npy", table)
+    return np.load(folder / "scores.npy", mmap_mode="r")
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize(
+    "layout",
+    [contiguous, fortran, every_other_column, backwards, big_endian, mapped_from_disk],
+    ids=lambda f: f.__name__,
+)
+def test_ranks_are_those_of_a_plain_sort_in_every_type_and_layout(
+    kind: str, layout: Callable[[npt.NDArray, Path], npt.NDArray], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(1)
+    values = rng.choice(VALUES, (40, 23))
+    values[0], values[1], values[2] = 0.0, -np.inf, np.inf  # all equal: the lower id ranks first
+    values[3, ::2] = -0.0
+    assert_ranks_as_sorted(predictions_of(layout(table_of(values, kind), tmp_path)), values)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_distinct_numbers_of_any_size_rank_by_size(kind: str) -> None:
+    """Denormals, the largest numbers and both infinities included."""
+    tiny = SMALLEST[kind]
+    values = np.array([-np.inf, -65280.0, -1.0, -2 * tiny, -tiny, 0.0, tiny, 2 * tiny, 1.0, 65280.0, np.inf])
+    shuffled = np.stack([np.random.default_rng(seed).permutation(values) for seed in range(20)])
+    assert_ranks_as_sorted(predictions_of(table_of(shuffled, kind)), shuffled)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_minus_zero_equals_zero(kind: str) -> None:
+    scores = table_of([[-0.0, 0.0, -1.0], [0.0, -0.0, -1.0]], kind)
+    ranks, top1 = all_ranks(predictions_of(scores), 3)
+    assert ranks.tolist() == [[0, 1, 2], [0, 1, 2]]
+    assert top1.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+@given(data=st.data())
+def test_any_floats_rank_as_a_plain_sort(kind: str, data: st.DataObject) -> None:
+    floats = st.floats(allow_nan=False, width=int(kind[5:]))
+    rows = data.draw(st.lists(st.lists(floats | st.sampled_from([0.0, -0.0]), min_size=6, max_size=6), min_size=1))
+    assert_ranks_as_sorted(Predictions.from_scores(np.array(rows, kind)), rows)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_outputs_are_mapped_to_classes_and_ties_go_by_class_not_by_output(kind: str) -> None:
+    rng = np.random.default_rng(2)
+    columns = np.array([4, -1, 0, 6, -1, 2, 1])  # classes 3 and 5 have no output
+    values = rng.choice([-np.inf, 0.0, 1.0, np.inf], (60, columns.size))
+    values[:, 1] = np.nan  # a NaN in an output that is left out does no harm
+    predictions = predictions_of(table_of(values, kind), columns=columns)
+    indptr = np.arange(61) * 5
+    targets = np.tile([0, 1, 2, 4, 6], 60)
+    ranks, top1 = ranks_and_top1(predictions, np.arange(60), indptr, targets, 7)
+    orders = [ranking(row, columns) for row in values.tolist()]
+    assert ranks.tolist() == [order.index(c) for order in orders for c in (0, 1, 2, 4, 6)]
+    assert top1.tolist() == [order[0] for order in orders]
+
+
+def test_a_class_without_an_output_ranks_behind_all_that_have_one_even_behind_minus_infinity() -> None:
+    scores = Predictions.from_scores(np.full((1, 2), -np.inf), columns=np.array([2, 3]))
+    ranks, top1 = ranks_and_top1(scores, np.array([0]), np.array([0, 4]), np.arange(4), 4)
+    assert ranks.tolist() == [2, 3, 0, 1]
+    assert top1.tolist() == [2]
+
+
+def test_only_the_rows_asked_for_are_ranked() -> None:
+    scores = np.array([[0.0, 1.0], [np.nan, np.nan], [1.0, 0.0]], np.float32)
+    ranks, top1 = ranks_and_top1(
+        Predictions.from_scores(scores), np.array([2, 0]), np.array([0, 1, 3]), np.array([1, 0, 1]), 2
+    )
+    assert ranks.tolist() == [1, 1, 0]
+    assert top1.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("sign", [1, -1], ids=["plus", "minus"])
+def test_nan_of_either_sign_is_an_error_that_names_the_image(kind: str, sign: int) -> None:
+    values = np.zeros((3, 4))
+    values[1, 2] = np.copysign(np.nan, sign)
+    values[0, 3] = np.inf  # not a NaN
+    predictions = predictions_of(table_of(values, kind), images=["a.png", "b.png", "c.png"])
+    with pytest.raises(DataError) as caught:
+        all_ranks(predictions, 4)
+    assert str(caught.value) == (
+        "a score is NaN\n"
+        "  where:   image b.png, row 1, output 2\n"
+        "  allowed: any number, and +inf or -inf\n"
+        "  to mend: find out why the model returns NaN for this image"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "infinity"),
+    [("float16", 0x7C00), ("bfloat16", 0x7F80), ("float32", 0x7F800000), ("float64", 0x7FF0000000000000)],
+)
+@pytest.mark.parametrize("payload", [1, 2, 0x3F])
+def test_every_nan_is_seen_however_near_to_infinity_its_bits_are(kind: str, infinity: int, payload: int) -> None:
+    bits = np.array([[0, infinity + payload]], f"i{table_of(0.0, kind).itemsize}")
+    table = bits if kind == "bfloat16" else bits.view(kind)
+    with pytest.raises(DataError, match="a score is NaN\\n  where:   row 0, output 1"):
+        all_ranks(predictions_of(table), 2)
+
+
+def test_the_nan_that_is_named_is_not_one_in_an_output_that_is_left_out() -> None:
+    scores = Predictions.from_scores(np.array([[np.nan, 0.0, np.nan]]), columns=np.array([-1, 0, 1]))
+    with pytest.raises(DataError, match="where:   row 0, output 2"):
+        all_ranks(scores, 2)
+
+
+def test_a_target_beyond_the_classes_is_an_error() -> None:
+    with pytest.raises(DataError) as caught:
+        ranks_of_scores(np.zeros((1, 3), np.float32), np.array([0, 2]), np.array([1, 3]))
+    assert str(caught.value) == "a target is not one of the classes\n  allowed: 0 to 2\n  found:   1 to 3"
+
+
+@given(
+    ids=st.lists(st.permutations(range(7)).map(lambda p: p[:3]), min_size=1, max_size=8),
+    data=st.data(),
+)
+def test_ranks_of_ids_are_positions_or_k(ids: list[list[int]], data: st.DataObject) -> None:
+    targets = [sorted(data.draw(st.sets(st.integers(0, 8), max_size=4))) for _ in ids]
+    indptr = np.cumsum([0, *map(len, targets)])
+    flat = np.array([c for row in targets for c in row], np.int32)
+    ranks = ranks_of_ids(np.array(ids, np.int32), indptr, flat)
+    expected = [said.index(c) if c in said else 3 for said, row in zip(ids, targets, strict=True) for c in row]
+    assert ranks.tolist() == expected
+
+
+def test_the_best_rank_is_the_least_of_each_row() -> None:
+    assert best_ranks(np.array([9, 4, 0, 2, 2], np.int32), np.array([0, 2, 3, 5])).tolist() == [4, 0, 2]
+    assert best_ranks(np.array([], np.int32), np.array([0])).tolist() == []
+
+
+@given(st.lists(st.integers(-1, 12)))
+def test_hits_never_fall_as_k_grows(ranks: list[int]) -> None:
+    hits = count_hits(np.array(ranks, np.int32), tuple(range(1, 14))).tolist()
+    assert hits == sorted(hits)
+    assert hits == [sum(0 <= rank < k for rank in ranks) for k in range(1, 15)]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
+def test_top1_hits_of_many_models_are_memberships_in_every_integer_type(dtype: str) -> None:
+    """Also where the labels do not fit into the type of the ids: 300 is not 44, though a byte cannot tell."""
+    rng = np.random.default_rng(3)
+    sets = [
+        sorted(rng.choice([0, 1, 2, 44, 100, 300, 356], size, replace=False).tolist()) for size in (0, 1, 2, 3) * 25
+    ]
+    top1 = rng.choice([0, 1, 2, 44, 100], (9, len(sets))).astype(dtype)
+    indptr, flat = np.cumsum([0, *map(len, sets)]), np.array([c for row in sets for c in row])
+    expected = [[said in valid for said, valid in zip(row, sets, strict=True)] for row in top1.tolist()]
+    for targets in (flat.astype(np.int32), flat.astype(np.int64)):
+        assert top1_hits(top1, indptr, targets).tolist() == expected
+        assert top1_hits(top1[0], indptr, targets).tolist() == expected[0]

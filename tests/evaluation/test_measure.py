@@ -1,0 +1,500 @@
+"""`evaluate` counts what plain references count, on random and on the real data, and obeys the laws of accuracy."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.aggregation.golden import expert_share
+from reassess.core.classes import Classes
+from reassess.core.image_names import validation_names
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.data.loading import load_votes
+from reassess.errors import DataError
+from reassess.evaluation.measure import Evaluation, evaluate
+from reassess.numeric.proportion import Proportion
+from tests.references import Tally, published_snippet, ranking, tally
+
+CLASSES = 9
+
+
+@dataclass(frozen=True)
+class World:
+    """A small random benchmark, in plain Python and as the package's nouns, and scores of one model with many ties."""
+
+    sets: dict[str, frozenset[int]]
+    original: dict[str, int]
+    proposed: dict[str, dict[int, float]]
+    golden: dict[str, dict[int, float]]
+    rows: dict[str, list[float]]
+
+    @property
+    def labels(self) -> LabelSets:
+        return LabelSets.from_lists(list(self.sets), [list(ids) for ids in self.sets.values()], Classes(CLASSES))
+
+    @property
+    def nouns(self) -> dict[str, object]:
+        original = LabelSets.from_lists(list(self.original), [[c] for c in self.original.values()], Classes(CLASSES))
+        scores, experts = as_scores(self.proposed), as_scores(self.golden)
+        return {"original": original, "scores": scores, "experts": experts}
+
+    def as_scores(self, images: list[str] | None = None) -> Predictions:
+        images = list(self.rows) if images is None else images
+        table = np.array([self.rows[name] for name in images], np.float32).reshape(-1, CLASSES)
+        return Predictions.from_scores(table, images)
+
+    def as_ids(self, k: int) -> Predictions:
+        ids = np.array([ranking(row)[:k] for row in self.rows.values()])
+        return Predictions.from_ids(ids, list(self.rows))
+
+    def tally(self, topk: tuple[int, ...], images: list[str] | None = None) -> Tally:
+        rankings = {name: ranking(self.rows[name]) for name in (self.rows if images is None else images)}
+        known = {"original": self.original, "scores": self.proposed, "experts": self.golden}
+        return tally(rankings, self.sets, topk=topk, **known)
+
+
+def as_scores(values: dict[str, dict[int, float]]) -> Scores:
+    rows = [(image, class_id, value) for image, of in values.items() for class_id, value in of.items()]
+    questions = Questions.from_columns([row[0] for row in rows], np.array([row[1] for row in rows], int))
+    return Scores(questions, np.array([row[2] for row in rows], float))
+
+
+def some_classes(rng: np.random.Generator, sizes: list[int]) -> list[int]:
+    return rng.choice(CLASSES, rng.choice(sizes), replace=False).tolist()
+
+
+def random_world(seed: int, *, images: int = 50) -> World:
+    rng = np.random.default_rng(seed)
+    names = [f"{'abc'[i % 3]}/{i}.png" for i in range(images)]
+    labelled, shown = (rng.permutation(names)[: images - 10].tolist() for _ in range(2))
+    sets = {name: frozenset(some_classes(rng, [0, 1, 1, 2, 4])) for name in labelled}
+    rated = rng.permutation(names)[: images // 2].tolist()
+    original = {name: int(rng.integers(CLASSES)) for name in names if name in sets or rng.random() < 0.3}
+    proposed = {name: {c: float(rng.random()) for c in some_classes(rng, [1, 3, 6])} for name in rated}
+    golden = {
+        name: {c: float(rng.choice([0.0, 0.4, 0.6])) for c in proposed[name] if rng.random() < 0.5} | {0: 0.0}
+        for name in rated[: images // 4]
+    }
+    rows = {name: rng.choice([-np.inf, -1, -0.0, 0.0, 0.5, 2, np.inf], CLASSES).tolist() for name in shown}
+    return World(sets, original, proposed, golden, rows)
+
+
+def assert_counts(result: Evaluation, expected: Tally) -> None:
+    found = (result.images, result.empty, result.unlabelled, result.unknown)
+    assert found == (expected.images, expected.empty, expected.unlabelled, expected.unknown)
+    assert result.images == result.scored + sum(found[1:])
+    assert result.real == {k: Proportion(*counts) for k, counts in expected.real.items()}
+    assert result.original == {k: Proportion(*counts) for k, counts in expected.original.items()}
+    sizes = {size: [part.n, part.overlap] for size, part in result.by_label_count.items()}
+    assert sizes == expected.by_size
+    for k, part in result.real.items():
+        assert sum(of_size.hits[k] for of_size in result.by_label_count.values()) == part.hits
+    assert_per_class(result, expected)
+    assert result.recall_at_size == near(expected.recall)
+    assert result.soft is not None
+    assert (result.soft.accuracy, result.soft.ceiling) == (near(expected.soft), near(expected.ceiling))
+    kinds = ("expert_rejected", "rejected", "never_proposed", "never_rated")
+    assert vars(result.mistakes) == {kind: expected.mistakes[kind] for kind in kinds}
+
+
+def assert_per_class(result: Evaluation, expected: Tally) -> None:
+    parts = (result.per_class.images, result.per_class.hits, result.per_class.predictions)
+    counts = {c: list(row) for c, row in enumerate(zip(*(map(int, part) for part in parts), strict=True)) if row[0]}
+    assert counts == expected.of_class
+    assert {(valid, said): n for valid, said, n in result.per_class.confusions} == expected.instead
+
+
+def near(value: Fraction | None) -> object:
+    return None if value is None else pytest.approx(float(value), rel=1e-12)
+
+
+# The plain reference
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_scores_count_as_the_plain_reference_counts(seed: int) -> None:
+    world = random_world(seed)
+    result = evaluate(world.as_scores(), world.labels, topk=(1, 2, 5, 9), ignore_unknown=True, **world.nouns)
+    assert_counts(result, world.tally((1, 2, 5, 9)))
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_ids_count_as_the_plain_reference_counts(seed: int) -> None:
+    world = random_world(seed)
+    result = evaluate(world.as_ids(5), world.labels, topk=(1, 3, 5), ignore_unknown=True, **world.nouns)
+    assert_counts(result, world.tally((1, 3, 5)))
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64", "bfloat16"])
+def test_every_type_of_scores_gives_the_same_evaluation(kind: str) -> None:
+    world = random_world(1)
+    table = np.array(list(world.rows.values()), np.float32)
+    if kind == "bfloat16":
+        said = Predictions.from_bfloat16((table.view(np.int32) >> 16).astype(np.int16), list(world.rows))
+    else:
+        said = Predictions.from_scores(table.astype(kind), list(world.rows))
+    result = evaluate(said, world.labels, topk=(1, 2, 5), ignore_unknown=True, **world.nouns)
+    assert_counts(result, world.tally((1, 2, 5)))
+
+
+def test_outputs_in_another_order_with_outputs_that_are_no_class_give_the_same_evaluation() -> None:
+    """Ties are still settled by class id."""
+    world = random_world(2)
+    columns = np.array([3, 8, -1, 0, 5, 1, -1, 7, 2, 6, 4])
+    table = np.full((len(world.rows), columns.size), np.inf, np.float32)
+    table[:, columns >= 0] = np.array(list(world.rows.values()))[:, columns[columns >= 0]]
+    said = Predictions.from_scores(table, list(world.rows), columns=columns)
+    assert_counts(evaluate(said, world.labels, ignore_unknown=True, **world.nouns), world.tally((1, 5)))
+
+
+# Laws
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_order_of_rows_does_not_matter(seed: int) -> None:
+    world = random_world(seed)
+    shuffled = np.random.default_rng(seed).permutation(list(world.rows)).tolist()
+    first, second = (
+        evaluate(world.as_scores(images), world.labels, ignore_unknown=True, **world.nouns)
+        for images in (list(world.rows), shuffled)
+    )
+    assert first == second
+
+
+@given(seed=st.integers(0, 2**32 - 1), cuts=st.lists(st.integers(0, 40), max_size=4))
+def test_batches_add_up(seed: int, cuts: list[int]) -> None:
+    """Batches may be empty, or have no image that is scored."""
+    world = random_world(seed)
+    images, bounds = list(world.rows), [0, *sorted(cuts), 40]
+    parts = [
+        evaluate(world.as_scores(images[a:b]), world.labels, ignore_unknown=True, **world.nouns)
+        for a, b in pairwise(bounds)
+    ]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    assert_counts(total, world.tally((1, 5)))
+    whole = evaluate(world.as_scores(), world.labels, ignore_unknown=True, **world.nouns)
+    assert total.to_json() == json.loads(json.dumps(whole.to_json()), object_hook=with_near_floats)
+
+
+def with_near_floats(document: dict[str, object]) -> dict[str, object]:
+    floats = {name: pytest.approx(part, rel=1e-12) for name, part in document.items() if isinstance(part, float)}
+    return document | floats
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_accuracy_never_falls_as_k_grows_and_reaches_one_at_all_classes(seed: int) -> None:
+    world = random_world(seed)
+    every_k = tuple(range(1, CLASSES + 1))
+    result = evaluate(world.as_scores(), world.labels, topk=every_k, ignore_unknown=True, **world.nouns)
+    for parts in (result.real, result.original or {}):
+        hits = [parts[k].hits for k in every_k]
+        assert hits == sorted(hits)
+        assert hits[-1] == parts[1].n
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_an_oracle_scores_one(seed: int) -> None:
+    world = random_world(seed)
+    told = {name: [float(c in world.sets.get(name, ())) for c in range(CLASSES)] for name in world.rows}
+    result = evaluate(replace(world, rows=told).as_scores(), world.labels, ignore_unknown=True, **world.nouns)
+    assert result.real[1].hits == result.real[1].n == result.scored
+    assert result.recall_at_size == 1
+    assert vars(result.mistakes) == dict.fromkeys(vars(result.mistakes), 0)
+
+
+@given(seed=st.integers(0, 2**32 - 1), added=st.integers(0, CLASSES - 1))
+def test_one_more_valid_label_never_lowers_the_hits(seed: int, added: int) -> None:
+    world = random_world(seed)
+    more = replace(world, sets={name: ids | {added} if ids else ids for name, ids in world.sets.items()})
+    before, after = (
+        evaluate(one.as_scores(), one.labels, topk=(1, 2, 5), ignore_unknown=True, **one.nouns) for one in (world, more)
+    )
+    for k, part in after.real.items():
+        assert part.hits >= before.real[k].hits
+        assert part.n == before.real[k].n
+
+
+@given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 5))
+def test_the_ids_of_the_top_k_count_as_the_scores_do(seed: int, k: int) -> None:
+    world = random_world(seed)
+    topk = tuple(range(1, k + 1))
+    of_ids = evaluate(world.as_ids(k), world.labels, topk=topk, ignore_unknown=True, **world.nouns)
+    of_scores = evaluate(world.as_scores(), world.labels, topk=topk, ignore_unknown=True, **world.nouns)
+    assert (of_ids.real, of_ids.original, of_ids.soft) == (of_scores.real, of_scores.original, of_scores.soft)
+    assert (of_ids.mistakes, of_ids.per_class) == (of_scores.mistakes, of_scores.per_class)
+
+
+# The real data
+
+LIST_LENGTHS = {0: 3163, 1: 39394, 2: 5408, 3: 1319, 4: 411, 5: 161, 6: 88, 7: 41, 8: 13, 9: 2}
+
+
+def test_the_real_labels_are_as_published(real_labels: LabelSets) -> None:
+    lengths, counts = np.unique(real_labels.sizes, return_counts=True)
+    assert dict(zip(lengths.tolist(), counts.tolist(), strict=True)) == LIST_LENGTHS
+    assert real_labels.images == validation_names()
+    assert (len(real_labels) - real_labels.empty_images, real_labels.indices.size) == (46_837, 57_553)
+    assert real_labels.classes.count == 1000
+
+
+def test_some_lists_of_the_real_file_are_not_sorted_and_are_read_as_sets(
+    real_file: Callable[[str], Path], real_labels: LabelSets
+) -> None:
+    lists = json.loads(real_file("real.json").read_text())
+    assert sum(ids != sorted(ids) for ids in lists) == 3957
+    assert list(real_labels.sets().values()) == [frozenset(ids) for ids in lists]
+
+
+def test_unrated_images_carry_exactly_their_original_label(
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
+) -> None:
+    rated = real_scores.questions.rows_of(real_labels.images) >= 0
+    assert (np.count_nonzero(rated), np.count_nonzero(~rated)) == (24_889, 25_111)
+    unrated = np.flatnonzero(~rated)
+    classes, sizes = real_labels.of_rows(unrated)
+    assert (sizes == 1).all()
+    np.testing.assert_array_equal(classes, real_original.indices[unrated])
+
+
+def test_the_original_labels_as_a_model_score_what_the_paper_says(
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_file: Callable[[str], Path]
+) -> None:
+    experts = expert_share(load_votes(real_file("golden.npz")))
+    said = Predictions.from_ids(real_original.indices, real_original.images)
+    result = evaluate(said, real_labels, original=real_original, scores=real_scores, experts=experts)
+    assert result.real == {1: Proportion(42_164, 46_837)}
+    assert f"{result.real[1].value:.4%}" == "90.0228%"
+    assert result.original == {1: Proportion(50_000, 50_000)}
+    assert (result.images, result.scored, result.empty, result.unlabelled, result.unknown) == (
+        50_000,
+        46_837,
+        3163,
+        0,
+        0,
+    )
+    assert result.soft is not None
+    assert (f"{result.soft.accuracy:.4f}", f"{result.soft.ceiling:.4f}") == ("0.9139", "0.9947")
+    assert {size: part.n for size, part in result.by_label_count.items()} == {
+        size: n for size, n in LIST_LENGTHS.items() if size
+    }
+    assert result.mistakes is not None
+    assert sum(vars(result.mistakes).values()) == 46_837 - 42_164
+    assert result.mistakes.never_rated == 0  # an unrated image's label is its original one
+    assert result.recall_at_size is None
+    assert result.reasons["recall_at_size"] == "some images have more labels than the file has ids for each (1)"
+
+
+def test_the_original_labels_score_less_on_the_images_that_were_rated(
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
+) -> None:
+    rated = np.flatnonzero(real_scores.questions.rows_of(real_labels.images) >= 0)
+    names = [real_labels.images[row] for row in rated.tolist()]
+    result = evaluate(Predictions.from_ids(real_original.indices[rated], names), real_labels, original=real_original)
+    assert f"{result.real[1].value:.2%}" == "78.49%"
+    assert result.scored == 24_889 - 3163
+
+
+@pytest.fixture(scope="module")
+def permuted_scores() -> npt.NDArray[np.float32]:
+    """50,000 x 1,000 scores without a tie in any row."""
+    rng = np.random.default_rng(5)
+    return np.argsort(rng.random((50_000, 1000), np.float32), axis=1).astype(np.float32)
+
+
+def test_evaluate_counts_as_timm_and_as_the_published_snippet_on_the_real_labels(
+    permuted_scores: npt.NDArray[np.float32],
+    real_labels: LabelSets,
+    real_file: Callable[[str], Path],
+    needs: Callable[[str], None],
+) -> None:
+    """Whole, shuffled, in batches, and on a subset."""
+    needs("timm")
+    import torch
+    from timm.data import RealLabelsImagenet
+
+    theirs = RealLabelsImagenet(list(validation_names()), real_json=str(real_file("real.json")), topk=(1, 5))
+    for start in range(0, 50_000, 256):
+        theirs.add_result(torch.from_numpy(permuted_scores[start : start + 256]))
+    expected = {k: Proportion(sum(theirs.is_correct[k]), len(theirs.is_correct[k])) for k in (1, 5)}
+    lists, top1 = json.loads(real_file("real.json").read_text()), permuted_scores.argmax(axis=1).tolist()
+    assert expected[1] == Proportion(*published_snippet(zip(validation_names(), top1, strict=True), lists))
+
+    assert evaluate(permuted_scores, real_labels).real == expected
+    names, order = np.array(validation_names()), np.random.default_rng(6).permutation(50_000)
+    batches = [
+        evaluate(Predictions.from_scores(permuted_scores[rows], names[rows].tolist()), real_labels)
+        for rows in np.split(order[:5000], [100, 100, 2600])
+    ]
+    whole = batches[0] + batches[1] + batches[2] + batches[3]
+    subset = [(names[row], top1[row]) for row in order[:5000].tolist()]
+    assert whole.real[1] == Proportion(*published_snippet(subset, lists))
+    hits = [theirs.is_correct[5][i] for i in scored_positions(lists, order[:5000])]
+    assert whole.real[5] == Proportion(sum(hits), len(hits))
+
+
+def scored_positions(lists: list[list[int]], rows: npt.NDArray[np.int64]) -> list[int]:
+    """Where timm, which leaves out images without labels, keeps some rows."""
+    scored = np.array([bool(ids) for ids in lists])
+    return (np.cumsum(scored) - 1)[rows[scored[rows]]].tolist()
+
+
+# What is missing has its reason, and is valid JSON
+
+IMAGES = ["a.png", "b.png", "c.png", "d.png"]
+LABELS = LabelSets.from_lists(IMAGES, [[0, 2], [], [1], [3]])
+
+
+def test_what_lacks_its_input_is_null_with_the_reason() -> None:
+    document = evaluate(np.array([2, 0, 0, 3]), LABELS).to_json()
+    assert document == {
+        "images": 4,
+        "scored": 3,
+        "left_out": {"empty": 1, "unlabelled": 0, "unknown": 0},
+        "scorable": 3,
+        "detected": "ids; joined by position, in the order of the label set",
+        "interval": "95 %, Wilson, over images",
+        "real": {"1": {"hits": 2, "n": 3, "accuracy": 2 / 3, "low": near_four(0.2077), "high": near_four(0.9385)}},
+        "original": None,
+        "soft": None,
+        "recall_at_size": None,
+        "mistakes": None,
+        "original_reason": "no original labels are at hand",
+        "soft_reason": "no scores are at hand",
+        "recall_at_size_reason": "some images have more labels than the file has ids for each (1)",
+        "mistakes_reason": "no scores are at hand",
+        "by_label_count": [
+            {
+                "labels": 1,
+                "n": 2,
+                "real": {
+                    "1": {"hits": 1, "n": 2, "accuracy": 0.5, "low": near_four(0.0945), "high": near_four(0.9055)}
+                },
+                "recall_at_size": 0.5,
+            },
+            {
+                "labels": 2,
+                "n": 1,
+                "real": {"1": {"hits": 1, "n": 1, "accuracy": 1.0, "low": near_four(0.2065), "high": 1.0}},
+                "recall_at_size": None,
+            },
+        ],
+    }
+
+
+def near_four(value: float) -> object:
+    return pytest.approx(value, abs=5e-5)
+
+
+def test_soft_accuracy_needs_the_original_label_of_a_scored_image_that_was_never_rated() -> None:
+    scores = as_scores({"a.png": {0: 0.9}})
+    result = evaluate(np.array([0, 0, 1, 3]), LABELS, scores=scores)
+    assert result.soft is None
+    assert result.to_json()["soft_reason"] == "image c.png was never rated, and its original label is not at hand"
+
+
+def test_when_nothing_is_scored_all_is_null_and_never_nan() -> None:
+    scores = as_scores({"b.png": {0: 0.1}})
+    original = LabelSets.from_lists(IMAGES, [[0], [1], [2], [3]])
+    said = Predictions.from_ids([1], ["b.png"])
+    document = evaluate(said, LABELS, original=original, scores=scores).to_json()
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    nothing = {"hits": 0, "n": 0, "accuracy": None, "low": None, "high": None}
+    assert (document["scored"], document["real"]) == (0, {"1": nothing})
+    assert (document["soft"], document["soft_reason"]) == (None, "no image is scored")
+    assert (document["recall_at_size"], document["recall_at_size_reason"]) == (None, "no image is scored")
+    assert document["mistakes"] == {"expert_rejected": None, "rejected": 0, "never_proposed": 0, "never_rated": 0}
+
+
+def test_predictions_of_no_image_are_an_evaluation_of_nothing() -> None:
+    result = evaluate(Predictions.from_ids(np.empty((0, 2), int), []), LABELS)
+    assert (result.images, result.scored, result.real) == (0, 0, {1: Proportion(0, 0)})
+    assert str(result).startswith("ReaL top-1       - (no images)")
+
+
+def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
+    original = LabelSets.from_lists(IMAGES, [[0], [1], [2], [3]])
+    scores = as_scores({"a.png": {0: 0.9, 2: 0.8}, "b.png": {0: 0.1}})
+    table = np.eye(4, dtype=np.float32)[[2, 0, 0, 3]]
+    result = evaluate(table, LABELS, original=original, scores=scores, topk=(1, 2))
+    assert str(result) == (
+        "ReaL top-1       66.67% [20.77%, 93.85%] (2 of 3)\n"
+        "ReaL top-2       100.00% [43.85%, 100.00%] (3 of 3)\n"
+        "original top-1   25.00% [4.56%, 69.94%] (1 of 4)\n"
+        "original top-2   75.00% [30.06%, 95.44%] (3 of 4)\n"
+        "soft ReaL        0.6000 (ceiling 0.9667)\n"
+        "recall at size   0.6667\n"
+        "scored           3 of 3 images with labels\n"
+        "left out         1 empty, 0 unlabelled, 0 unknown"
+    )
+    assert "<th>ReaL top-1</th><td>66.67% [20.77%, 93.85%] (2 of 3)</td>" in result._repr_html_()
+
+
+def test_ks_are_those_asked_for_and_by_default_those_the_predictions_reach() -> None:
+    def ks(said: Predictions | npt.NDArray, **options: object) -> list[int]:
+        return list(evaluate(said, LABELS, **options).real)
+
+    assert ks(np.zeros(4, int)) == [1]
+    assert ks(np.tile([0, 1, 2, 3, 4], (4, 1))) == [1, 5]
+    assert ks(np.zeros((4, 4), np.float32), topk=[3, 1, 3]) == [1, 3]
+
+
+@pytest.mark.parametrize("k", [0, -1, 3])
+def test_a_k_that_the_predictions_do_not_reach_is_an_error(k: int) -> None:
+    with pytest.raises(DataError) as caught:
+        evaluate(np.tile([0, 1], (4, 1)), LABELS, topk=(1, k))
+    assert str(caught.value) == (
+        f"k is out of range\n  allowed: 1 to 2, as many as the predictions hold for each image\n  found:   {k}"
+    )
+
+
+def test_evaluations_of_other_labels_do_not_add_up() -> None:
+    other = LabelSets.from_lists(["x.png"], [[0]])
+    with pytest.raises(DataError, match="evaluations by other labels or of other k do not add up"):
+        evaluate(np.array([0, 0, 0, 0]), LABELS) + evaluate(np.array([0]), other)
+
+
+def test_a_sum_keeps_only_what_every_part_knows() -> None:
+    original = LabelSets.from_lists(IMAGES, [[0], [1], [2], [3]])
+    scores = as_scores({"a.png": {0: 0.9, 2: 0.8}, "b.png": {0: 0.1}})
+    first = evaluate(Predictions.from_ids([0], ["a.png"]), LABELS, original=original, scores=scores)
+    total = first + evaluate(Predictions.from_ids([1], ["c.png"]), LABELS)
+    assert total.real == {1: Proportion(2, 2)}
+    assert (total.original, total.soft, total.mistakes) == (None, None, None)
+    assert total.to_json()["soft_reason"] == "no scores are at hand"
+
+
+def test_scores_and_experts_are_joined_as_the_images_are() -> None:
+    """With a match by stem, an image that was rated under another folder and suffix is not taken for an unrated one."""
+    said = Predictions.from_ids([1, 1, 3, 1], ["x/a.jpg", "x/b.jpg", "x/c.jpg", "x/d.jpg"])
+    original = LabelSets.from_lists([f"y/{name}" for name in IMAGES], [[0], [1], [2], [3]])
+    scores = as_scores({"z/a.gif": {0: 0.9, 1: 0.25}, "z/c.gif": {1: 0.8}, "z/d.gif": {3: 0.8, 1: 0.2}})
+    experts = as_scores({"z/d.gif": {1: 0.0}})
+    result = evaluate(said, LABELS, original=original, scores=scores, experts=experts, match="stem")
+    assert vars(result.mistakes) == {"expert_rejected": 1, "rejected": 1, "never_proposed": 1, "never_rated": 0}
+    assert result.soft is not None
+    assert result.soft.accuracy == pytest.approx((0.25 + 0.0 + 0.2) / 3)
+
+
+def test_of_golden_pairs_only_those_that_the_experts_refused_count_as_refused_by_experts() -> None:
+    scores = as_scores({"a.png": {1: 0.3, 0: 0.9}, "c.png": {0: 0.3, 1: 0.9}, "d.png": {3: 0.9}})
+    experts = as_scores({"a.png": {1: 0.6}, "c.png": {0: 0.4}, "d.png": {2: 0.2}})
+    result = evaluate(np.array([1, 0, 0, 2]), LABELS, scores=scores, experts=experts)
+    assert vars(result.mistakes) == {"expert_rejected": 2, "rejected": 1, "never_proposed": 0, "never_rated": 0}
+
+
+def test_original_labels_of_no_image_are_no_error() -> None:
+    result = evaluate(np.array([0, 0, 1, 3]), LABELS, original=LabelSets.from_lists([], []))
+    assert result.original == {1: Proportion(0, 0)}

@@ -1,0 +1,151 @@
+"""Multi-label accuracy by both conventions, against the published way to count it."""
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
+from reassess.core.multi_labels import MultiLabels
+from reassess.core.predictions import Predictions
+from reassess.errors import DataError
+from reassess.evaluation.measure import examine, summarize
+from reassess.evaluation.multi_label_accuracy import VERDICTS, MultiLabelAccuracy, multi_label_accuracy, verdicts
+
+IMAGES = [f"{i}.png" for i in range(20)]
+CLASSES = Classes(6)
+
+
+def of(reviews: dict[str, dict]) -> MultiLabels:
+    valid, unclear, wrong = (
+        LabelSets.from_lists(list(reviews), [review[kind] for review in reviews.values()], CLASSES)
+        for kind in ("valid", "unclear", "wrong")
+    )
+    return MultiLabels(valid, unclear, wrong, np.array([review["problematic"] for review in reviews.values()], bool))
+
+
+def random_reviews(rng: np.random.Generator) -> dict[str, dict]:
+    reviews = {}
+    for image in rng.permutation(IMAGES).tolist():
+        kinds = rng.choice(["valid", "unclear", "wrong", "none"], 6).tolist()
+        sets = {kind: [c for c in range(6) if kinds[c] == kind] for kind in ("valid", "unclear", "wrong")}
+        reviews[image] = sets | {"problematic": bool(rng.random() < 0.2)}
+    return reviews
+
+
+def published(said: dict[str, int], reviews: dict[str, dict], original: dict[str, int]) -> float | None:
+    """As the README of the data set in TensorFlow Datasets has it: unclear is right, mean over classes."""
+    right, images = Counter(), Counter()
+    for image, review in reviews.items():
+        if review["problematic"] or not review["valid"]:
+            continue
+        images[original[image]] += 1
+        right[original[image]] += said[image] in review["valid"] or said[image] in review["unclear"]
+    return sum(right[c] / images[c] for c in images) / len(images) if images else None
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_counts_and_means_are_those_of_slow_references(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    reviews = random_reviews(rng)
+    said, original = ({image: int(rng.integers(0, 6)) for image in IMAGES} for _ in range(2))
+    predictions = Predictions.from_ids([said[image] for image in IMAGES], images=IMAGES)
+    originals = LabelSets.from_lists(IMAGES, [[original[image]] for image in IMAGES])
+    found = multi_label_accuracy(predictions, of(reviews), original=originals)
+    judged = [image for image, review in reviews.items() if not review["problematic"] and review["valid"]]
+    kinds = Counter(
+        next((kind for kind in ("valid", "unclear", "wrong") if said[image] in reviews[image][kind]), "unreviewed")
+        for image in judged
+    )
+    assert {kind: getattr(found, kind) for kind in ("valid", "unclear", "wrong", "unreviewed")} == {
+        kind: kinds[kind] for kind in ("valid", "unclear", "wrong", "unreviewed")
+    }
+    assert found.problematic == sum(review["problematic"] for review in reviews.values())
+    assert found.lenient.n + found.problematic + found.empty == len(IMAGES)
+    assert found.accuracy.n == found.lenient.n - found.unclear
+    mean = published(said, reviews, original)
+    assert found.class_lenient == (None if mean is None else pytest.approx(mean))
+    without_unclear = {i: r for i, r in reviews.items() if said[i] not in r["unclear"]}
+    mean = published(said, without_unclear, original)
+    assert found.class_accuracy == (None if mean is None else pytest.approx(mean))
+
+
+def test_images_that_nobody_reviewed_are_counted() -> None:
+    labels = of({"a": {"valid": [1], "unclear": [], "wrong": [], "problematic": False}})
+    predictions = Predictions.from_ids([1, 1], images=["a", "b"])
+    with pytest.raises(DataError, match="1 of 2 images are not in the label set"):
+        multi_label_accuracy(predictions, labels)
+    found = multi_label_accuracy(predictions, labels, ignore_unknown=True)
+    assert (found.valid, found.unknown, found.class_lenient) == (1, 1, None)
+
+
+def test_the_json_gives_both_conventions() -> None:
+    by_class = np.array([[3, 1, 5], [0, 0, 0], [4, 0, 4]])
+    found = MultiLabelAccuracy(7, 1, 1, 0, problematic=2, empty=1, unknown=0, by_class=by_class)
+    assert found.reason is None
+    document = found.to_json()
+    assert "mean_over_classes_reason" not in document
+    assert (document["unclear_left_out"]["hits"], document["unclear_left_out"]["n"]) == (7, 8)
+    assert document["unclear_left_out"]["mean_over_classes"] == (3 / 4 + 1) / 2
+    assert (document["unclear_is_right"]["hits"], document["unclear_is_right"]["n"]) == (8, 9)
+    assert document["unclear_is_right"]["mean_over_classes"] == (4 / 5 + 1) / 2
+    assert document["left_out"] == {"problematic": 2, "empty": 1, "unknown": 0}
+    nothing = MultiLabelAccuracy(0, 0, 0, 0, 0, 0, 0, np.empty((0, 3), np.int64))
+    assert nothing.to_json()["unclear_is_right"]["mean_over_classes"] is None
+    assert nothing.to_json()["mean_over_classes_reason"] == "no image is left to average over"
+    json.dumps([document, nothing.to_json()], allow_nan=False)
+
+
+def test_the_json_of_classes_leaves_out_those_without_images() -> None:
+    by_class = np.array([[3, 1, 5], [0, 0, 0], [0, 2, 2]])
+    found = MultiLabelAccuracy(3, 3, 1, 0, problematic=0, empty=0, unknown=0, by_class=by_class)
+    names = ("class", "name", "images", "valid", "unclear", "unclear_left_out", "unclear_is_right")
+    assert [
+        tuple(entry[name] for name in names) for entry in found.classes_to_json(Classes(3, names=("a", "b", "c")))
+    ] == [
+        (0, "a", 5, 3, 1, 3 / 4, 4 / 5),
+        (2, "c", 2, 0, 2, None, 1.0),
+    ]
+    assert MultiLabelAccuracy(3, 3, 1, 0, problematic=0, empty=0, unknown=0).classes_to_json(Classes(3)) == []
+
+
+def test_every_image_has_the_first_verdict_that_fits() -> None:
+    """A problematic image without a valid class is problematic, and does not judge whatever was said of it."""
+    review = {"valid": [0], "unclear": [1], "wrong": [2], "problematic": False}
+    reviews = dict.fromkeys("abcd", review) | {
+        "e": review | {"valid": []},
+        "f": review | {"problematic": True},
+        "g": review | {"valid": [], "problematic": True},
+    }
+    labels = of(reviews)
+    predictions = Predictions.from_ids([0, 1, 2, 3, 1, 0, 0, 0], images=list("abcdefgh"))
+    found = examine(predictions, labels.judging, ignore_unknown=True)
+    assert [VERDICTS[verdict] for verdict in verdicts(found, labels)] == [
+        *("valid", "unclear", "wrong", "unreviewed"),
+        *("empty", "problematic", "problematic", "unknown"),
+    ]
+    result = summarize(found, labels.judging)
+    assert (result.scored, result.empty, result.unknown, result.real[1].hits) == (4, 3, 1, 1)
+
+
+def test_a_class_that_is_valid_and_wrong_is_an_error() -> None:
+    with pytest.raises(DataError) as caught:
+        of({"a": {"valid": [0, 3], "unclear": [1], "wrong": [2, 3], "problematic": False}})
+    assert str(caught.value) == (
+        "a class is named twice for one image\n"
+        "  where:   image a\n"
+        "  allowed: once, as valid, unclear or wrong\n"
+        "  found:   3"
+    )
+
+
+def test_sets_of_different_images_are_an_error() -> None:
+    one, other = LabelSets.from_lists(["a"], [[0]]), LabelSets.from_lists(["b"], [[1]])
+    for sets, problematic in (((one, other, one), [False]), ((one, one, one), [False, True])):
+        with pytest.raises(DataError) as caught:
+            MultiLabels(*sets, np.array(problematic))
+        assert str(caught.value) == "the label sets of valid, unclear and wrong classes are not of the same images"

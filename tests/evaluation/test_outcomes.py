@@ -1,0 +1,219 @@
+"""Each row of a model is joined with its image; the three states of an image and unknown ones are kept apart."""
+
+import numpy as np
+import pytest
+
+from reassess.core.classes import Classes
+from reassess.core.image_names import validation_names
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.errors import DataError
+from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, outcomes
+
+LABELS = LabelSets.from_lists(["x/a.png", "x/b.png", "y/c.png"], [[0, 2], [], [1]], Classes(4))
+ORIGINAL = LabelSets.from_lists(["y/c.png", "y/d.png", "x/a.png"], [[3], [2], [0]], Classes(4))
+
+
+def said(ids: list, images: list[str] | None = None) -> Predictions:
+    return Predictions.from_ids(np.array(ids), images)
+
+
+def refusal(predictions: Predictions, labels: LabelSets = LABELS, **options: object) -> str:
+    with pytest.raises(DataError) as caught:
+        outcomes(predictions, labels, **options)
+    return str(caught.value)
+
+
+def test_every_row_has_its_state_top_1_and_ranks() -> None:
+    images = ["y/d.png", "y/c.png", "x/b.png", "x/a.png", "z/e.png", "z/f.png"]
+    rows = [[2, 1, 0], [0, 1, 3], [3, 2, 1], [1, 2, 0], [0, 1, 2], [3, 0, 1]]
+    found = outcomes(
+        said(rows, images), LABELS, original=ORIGINAL, also_known=("z/f.png", "unasked.png"), ignore_unknown=True
+    )
+    assert found.images == tuple(images)
+    assert found.state.tolist() == [UNLABELLED, LABELLED, EMPTY, LABELLED, UNKNOWN, UNLABELLED]
+    assert found.label_rows.tolist() == [-1, 2, 1, 0, -1, -1]
+    assert found.original_rows.tolist() == [1, 0, -1, 2, -1, -1]
+    assert found.top1.tolist() == [2, 0, 3, 1, 0, 3]
+    assert found.rank.tolist() == [-1, 1, -1, 1, -1, -1]
+    assert found.overlap.tolist() == [-1, 0, -1, 1, -1, -1]
+    assert found.original_rank.tolist() == [0, 2, -1, 2, -1, -1]
+    assert (found.detected, found.depth, len(found)) == ("ids; joined by name", 3, 6)
+
+
+def test_from_ids_a_rank_is_the_number_of_ids_where_no_valid_class_is_among_them() -> None:
+    found = outcomes(said([[1, 3], [0, 1], [0, 2]]), LABELS, original=ORIGINAL)
+    assert found.rank.tolist() == [2, -1, 2]
+    assert found.original_rank.tolist() == [2, -1, 2]
+
+
+def test_a_set_larger_than_the_ids_of_a_row_has_no_overlap() -> None:
+    found = outcomes(said([0, 0, 0]), LABELS)
+    assert found.overlap.tolist() == [-1, -1, 0]
+
+
+def test_rows_without_names_are_in_the_order_of_the_label_set() -> None:
+    found = outcomes(said([2, 0, 0]), LABELS)
+    assert found.images == LABELS.images
+    assert found.rank.tolist() == [0, -1, 1]
+    assert found.detected == "ids; joined by position, in the order of the label set"
+
+
+@pytest.mark.parametrize("n", [0, 2, 4])
+def test_rows_without_names_of_another_number_are_an_error(n: int) -> None:
+    assert refusal(Predictions.from_ids(np.zeros(n, int))) == (
+        "the predictions hold no image names, and are not as many as the label sets\n"
+        "  allowed: 3 rows\n"
+        f"  found:   {n} rows\n"
+        "  to mend: name the images of the rows (--names FILE, or names in the file itself)"
+    )
+
+
+def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
+    predictions = said([0, 1, 1, 1, 1], ["x/a.png", "no.png", "nor.png", "y/c.png", "never.png"])
+    assert refusal(predictions) == (
+        "3 of 5 images are not in the label set\n"
+        "  where:   the first is row 1\n"
+        "  allowed: names such as x/a.png, x/b.png and 1 more\n"
+        "  found:   no.png, nor.png, never.png\n"
+        "  to mend: check the names, try --match name or --match stem, or leave such images out with --ignore-unknown"
+    )
+    found = outcomes(predictions, LABELS, ignore_unknown=True)
+    assert found.state.tolist() == [LABELLED, UNKNOWN, UNKNOWN, LABELLED, UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("match", "names"),
+    [("path", ["x/a.png", "y/c.png"]), ("name", ["elsewhere/a.png", "c.png"]), ("stem", ["deep/er/a.jpeg", "c"])],
+)
+def test_images_are_joined_by_path_file_name_or_stem(match: str, names: list[str]) -> None:
+    found = outcomes(said([0, 1], names), LABELS, match=match)
+    assert found.label_rows.tolist() == [0, 2]
+    assert found.detected == f"ids; joined by {'name' if match == 'path' else match}"
+
+
+def test_imagenet_validation_images_are_joined_by_number_whatever_folder_suffix_or_extension_they_have() -> None:
+    labels = LabelSets.from_lists(validation_names()[:2], [[0], [1]])
+    names = ["a/b/ILSVRC2012_val_00000002_n01440764.png", "val/n01440764/ILSVRC2012_val_00000001.JPEG"]
+    assert outcomes(said([1, 0], names), labels).rank.tolist() == [0, 0]
+
+
+def test_a_stem_that_fits_two_images_is_an_error_that_names_both() -> None:
+    labels = LabelSets.from_lists(["x/a.png", "y/a.jpg"], [[0], [1]])
+    assert refusal(said([0], ["a.gif"]), labels, match="stem") == (
+        "the stem of an image fits more than one image\n"
+        "  where:   the label set\n"
+        "  found:   a.gif fits x/a.png, y/a.jpg\n"
+        "  to mend: join by the whole path (--match path)"
+    )
+
+
+def test_two_rows_with_one_stem_are_an_error_that_names_both() -> None:
+    assert refusal(said([0, 1], ["x/a.png", "x/a.jpg"]), match="stem") == (
+        "two images have the same stem\n"
+        "  where:   the predictions\n"
+        "  found:   x/a.png (row 0) and x/a.jpg (row 1)\n"
+        "  to mend: join by the whole path (--match path), or rename one of them"
+    )
+
+
+def test_a_nan_names_the_image_also_where_rows_are_joined_by_position() -> None:
+    scores = np.zeros((3, 4), np.float32)
+    scores[1, 3] = np.nan
+    assert refusal(Predictions.from_scores(scores)) == (
+        "a score is NaN\n"
+        "  where:   image x/b.png, row 1, output 3\n"
+        "  allowed: any number, and +inf or -inf\n"
+        "  to mend: find out why the model returns NaN for this image"
+    )
+
+
+def test_an_image_with_several_or_no_original_labels_is_an_error() -> None:
+    """Else the original label of every later image would be another image's."""
+    for ids, n in (([1, 2], 2), ([], 0)):
+        original = LabelSets.from_lists(["x/a.png", "x/b.png"], [[0], ids])
+        assert refusal(said([0, 0, 0]), original=original) == (
+            "an image has not exactly one original label\n"
+            "  where:   image x/b.png\n"
+            "  allowed: one class\n"
+            f"  found:   {n} classes"
+        )
+
+
+@pytest.mark.parametrize("ids", [[0, 4, 0], [0, 7, 4]])
+def test_an_id_beyond_the_classes_is_an_error(ids: list[int]) -> None:
+    mend = "\n  to mend: ids count from 0: subtract 1 from every id" if ids[1] == 4 else ""
+    assert refusal(said(ids)) == (
+        f"class id out of range\n  where:   row 1\n  allowed: 0 to 3\n  found:   {ids[1]}{mend}"
+    )
+
+
+@pytest.mark.parametrize("outputs", [3, 6])
+def test_another_number_of_outputs_than_classes_is_an_error(outputs: int) -> None:
+    assert refusal(Predictions.from_scores(np.zeros((3, outputs), np.float32))) == (
+        "wrong number of outputs\n"
+        "  allowed: 4 columns\n"
+        f"  found:   {outputs} columns\n"
+        "  to mend: name the class of each output (--classes FILE)"
+    )
+
+
+def test_fewer_outputs_than_the_labels_name_classes_is_an_error_even_if_nobody_declared_the_classes() -> None:
+    labels = LabelSets.from_lists(["a.png"], [[7]])
+    assert refusal(Predictions.from_scores(np.zeros((1, 7), np.float32)), labels) == (
+        "wrong number of outputs\n"
+        "  allowed: at least 8 columns, as the labels name class 7\n"
+        "  found:   7 columns\n"
+        "  to mend: name the class of each output (--classes FILE)"
+    )
+
+
+@pytest.mark.parametrize("as_ids", [True, False])
+def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(as_ids: bool) -> None:
+    columns = np.array([0, 5, 1])
+    given = np.zeros((3, 1), int) if as_ids else np.zeros((3, 3), np.float32)
+    read = Predictions.from_ids if as_ids else Predictions.from_scores
+    assert refusal(read(given, columns=columns)) == (
+        "an output stands for a class that the benchmark has not\n"
+        "  allowed: class ids 0 to 3, and -1 for an output that is left out\n"
+        "  found:   5"
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "text"),
+    [
+        ([0, 1], "not one class id an output\n  allowed: integers of shape (3,)\n  found:   int64 (2,)"),
+        ([0.0, 1.0, 2.0], "not one class id an output\n  allowed: integers of shape (3,)\n  found:   float64 (3,)"),
+        ([2, 1, 2], "two outputs are one class\n  found:   class 2"),
+        ([-1, -1, -1], "none of the outputs is a class\n  allowed: class ids, and -1 for an output that is left out"),
+    ],
+)
+def test_classes_of_outputs_that_cannot_be_are_an_error(columns: list, text: str) -> None:
+    with pytest.raises(DataError) as caught:
+        Predictions.from_scores(np.zeros((1, 3), np.float32), columns=np.array(columns))
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("bits", [np.zeros(3, np.int16), np.zeros((1, 3), np.uint16), np.zeros((1, 3), np.float32)])
+def test_bits_that_are_not_those_of_bfloat16_are_an_error(bits: np.ndarray) -> None:
+    with pytest.raises(DataError) as caught:
+        Predictions.from_bfloat16(bits)
+    assert str(caught.value) == (
+        "bfloat16 scores must be given as their bits, one row an image and one column a class\n"
+        "  allowed: int16 of shape (N, classes)\n"
+        f"  found:   {bits.dtype} {bits.shape}\n"
+        "  to mend: tensor.view(torch.int16).numpy()"
+    )
+
+
+def test_label_sets_of_no_image_know_nothing() -> None:
+    nothing = LabelSets.from_lists([], [])
+    found = outcomes(said([0], ["a.png"]), nothing, original=nothing, ignore_unknown=True)
+    assert found.state.tolist() == [UNKNOWN]
+
+
+def test_a_validation_image_that_no_file_holds_was_never_rated_and_is_not_unknown() -> None:
+    labels = LabelSets.from_lists(["ILSVRC2012_val_00000001.JPEG"], [[3]])
+    said = Predictions.from_ids([3, 4], images=["ILSVRC2012_val_00000001.png", "val/ILSVRC2012_val_00000002.png"])
+    assert outcomes(said, labels).state.tolist() == [LABELLED, UNLABELLED]

@@ -1,0 +1,66 @@
+"""Counts by class against a plain reference stand in test_evaluation.py; here is what users see of them."""
+
+import numpy as np
+
+from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.evaluation.outcomes import outcomes
+from reassess.evaluation.per_class import PerClass, count_classes
+
+NAMES = Classes(4, names=("cat, house cat", "dog", "cow", "emu"))
+IMAGES = [f"{i}.png" for i in range(7)]
+LABELS = LabelSets.from_lists(IMAGES, [[0], [0, 1], [], [0], [0], [0, 2], [2]], NAMES)
+
+
+def count(said: list[int], labels: LabelSets = LABELS, **options: np.ndarray) -> PerClass:
+    return count_classes(outcomes(Predictions.from_ids(said, list(labels.images), **options), labels), labels)
+
+
+def test_of_the_images_whose_set_holds_a_class_hits_and_predictions_of_it_are_counted() -> None:
+    """A hit is any valid class; what was predicted instead counts for every class of the set, most frequent first."""
+    document = count([3, 1, 0, 1, 3, 1, 2]).to_json(NAMES)
+    assert document == [
+        {
+            "class": 0,
+            "name": "cat",
+            "images": 5,
+            "hits": 1,
+            "predictions": 0,
+            "instead": [{"class": 1, "name": "dog", "images": 2}, {"class": 3, "name": "emu", "images": 2}],
+        },
+        {"class": 1, "name": "dog", "images": 1, "hits": 1, "predictions": 1, "instead": []},
+        {
+            "class": 2,
+            "name": "cow",
+            "images": 2,
+            "hits": 1,
+            "predictions": 1,
+            "instead": [{"class": 1, "name": "dog", "images": 1}],
+        },
+    ]
+
+
+def test_only_the_most_frequent_confusions_are_listed() -> None:
+    document = count([3, 3, 3, 1, 3, 1, 2]).to_json(NAMES, most=1)
+    assert document[0]["instead"] == [{"class": 3, "name": "emu", "images": 3}]
+
+
+def test_an_output_that_is_no_class_has_no_name() -> None:
+    labels = LabelSets.from_lists(["a.png"], [[2]], NAMES)
+    document = count([1], labels, columns=np.array([0, -1])).to_json(NAMES)
+    assert document[0]["instead"] == [{"class": -1, "name": None, "images": 1}]
+
+
+def test_parts_add_up_also_where_they_know_different_numbers_of_classes() -> None:
+    first, second = LabelSets.from_lists(["a.png"], [[1]]), LabelSets.from_lists(["b.png"], [[1, 3]])
+    total = count([0], first) + count([0], second)
+    both = LabelSets.from_lists(["a.png", "b.png"], [[1], [1, 3]])
+    assert total == count([0, 0], both)
+    assert total.confusions == ((1, 0, 2), (3, 0, 1))
+
+
+def test_nothing_scored_is_no_class() -> None:
+    empty = LabelSets.from_lists(["a.png"], [[]], NAMES)
+    assert count([0], empty).to_json(NAMES) == []
+    assert count([0], empty).confusions == ()

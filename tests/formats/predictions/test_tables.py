@@ -1,0 +1,572 @@
+"""Predictions as tables: which column is what, what timm's inference script writes, and what is not clear."""
+
+import io
+import json
+from contextlib import suppress
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.core.classes import Classes
+from reassess.errors import DataError
+from reassess.formats.lists import unpacked, unquoted
+from reassess.formats.predictions import read_predictions
+
+CLASSES = Classes(
+    4,
+    ("n01", "n02", "n03", "n04"),
+    ("tench, Tinca tinca", "crane", "crane", "jack-o'-lantern"),
+)
+NO_COLUMN = (
+    "no column holds predictions\n  where:   DIR/p.csv\n"
+    "  allowed: prediction_1..k, prediction, predicted_class, pred, label, top1, index, "
+    "or a column a class, headed by id, wnid or name\n  found:   {}\n"
+    "  to mend: rename the column of predicted class ids to prediction"
+)
+
+
+def said_of(found):
+    """What was decided, the images, and the ids or scores."""
+    return found.detected, found.images, (found.ids if found.scores is None else found.scores).tolist()
+
+
+# --- which column is what -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("heading", ["image", "file_name", "filename", "name", "path", "index"])
+@pytest.mark.parametrize("ids", ["prediction", "predicted_class", "pred", "label", "top1"])
+def test_every_heading_of_names_and_of_ids_is_known(file, heading, ids):
+    path = file("p.csv", f"{ids},{heading}\n3,a.png\n0,b.png\n")
+    expected = (f"csv: images named by column {heading}; ids, top 1, column {ids}", ("a.png", "b.png"), [[3], [0]])
+    assert said_of(read_predictions(path, CLASSES)) == expected
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+def test_every_kind_of_table_is_read(tmp_path, suffix):
+    table = pl.DataFrame({"image": ["00012", "a, b"], "prediction_2": [0, 1], "prediction_1": [3, 2]})
+    path = tmp_path / f"p.{suffix}"
+    write = {"csv": table.write_csv, "jsonl": table.write_ndjson, "parquet": table.write_parquet}
+    write.get(suffix, lambda path: table.write_csv(path, separator="\t"))(path)
+    assert said_of(read_predictions(path, CLASSES)) == (
+        f"{suffix}: images named by column image; ids, top 2, column prediction_1 to prediction_2",
+        ("00012", "a, b"),
+        [[3, 0], [2, 1]],
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "image,prediction\n00012,3\nb,0\n",
+        "image,prediction\r\n00012,3\r\nb,0\r\n",
+        "\ufeffimage,prediction\n00012,3\nb,0\n",
+        '"image","prediction"\n"00012","3"\n"b","0"\n',
+        "image,prediction\n00012,3.0\nb,0.0\n",
+        ",image,prediction\n0,00012,3\n1,b,0\n",  # the index that pandas writes
+        "image,prediction,label\n00012,3,1\nb,0,2\n",  # beside predictions, label is the truth
+        "label,image,pred\n1,00012,3\n2,b,0\n",
+        "image,prediction,label\n00012,3,tench\nb,0,n02\n",
+        "image,label,prediction\n00012,1,n04\nb,2,n01\n",
+        "image,index,prediction\n00012,0,n04\nb,1,n01\n",
+        "image,index,top1\n00012,7,3\nb,8,0\n",
+        "image,prediction,top1\n00012,3,3\nb,0,0\n",  # twice the same is clear
+        "image,prediction,pred\n00012,3,0.93\nb,0,0.4\n",  # a confidence is no id
+        "image,path,prediction\n00012,00012,3\nb,b,0\n",
+        "image,prediction,confidence,other\n00012,3,0.5,x\nb,0,0.1,y\n",
+        "image,prediction\n00012,Jack-O'-Lantern\nb,n01\n",
+        "image,predicted_class,pred\n00012,jack-o'-lantern,3\nb,tench,0\n",
+    ],
+)
+def test_tables_that_say_the_same_are_read_as_the_same(file, content):
+    found = read_predictions(file("p.csv", content), CLASSES)
+    assert (found.images, found.class_ids.tolist(), found.columns) == (("00012", "b"), [[3], [0]], None)
+
+
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt64, pl.Float32, pl.Decimal(10, 0), pl.String, pl.Categorical])
+def test_ids_of_every_type_are_ids(tmp_path, dtype):
+    ids = pl.Series(["3", "0"]).cast(dtype)
+    pl.DataFrame({"image": ["a", "b"], "prediction": ids}).write_parquet(tmp_path / "p.parquet")
+    assert read_predictions(tmp_path / "p.parquet").class_ids.tolist() == [[3], [0]]
+
+
+@pytest.mark.parametrize("dtype", [pl.List(pl.Int64), pl.List(pl.Float64), pl.Array(pl.Int16, 2), pl.List(pl.String)])
+def test_a_list_of_ids_a_row_is_best_first(tmp_path, dtype):
+    ids = pl.Series([[3, 0], [1, 2]]).cast(dtype)
+    pl.DataFrame({"image": ["a", "b"], "prediction": ids}).write_parquet(tmp_path / "p.parquet")
+    assert said_of(read_predictions(tmp_path / "p.parquet")) == (
+        "parquet: images named by column image; ids, top 2, column prediction",
+        ("a", "b"),
+        [[3, 0], [1, 2]],
+    )
+
+
+# --- scores ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("headings", ["0,1,2,3", "n01,n02,n03,n04", "tench,n02,2,jack-o'-lantern"])
+def test_one_column_a_class_is_scores_headed_by_id_wnid_or_name(file, headings):
+    path = file("p.csv", f"image,{headings}\na,0.5,-inf,1,inf\nb,1,2,3,4\n")
+    assert said_of(read_predictions(path, CLASSES)) == (
+        "csv: images named by column image; scores, one column a class, 4 classes",
+        ("a", "b"),
+        [[0.5, -np.inf, 1, np.inf], [1, 2, 3, 4]],
+    )
+
+
+def test_columns_need_not_be_in_the_order_of_the_classes(file):
+    found = read_predictions(file("p.csv", "n03,image,n01,n02,n04\n0.1,a,0.2,0.3,0.4\n"), CLASSES)
+    assert found.columns.tolist() == [2, 0, 1, 3]
+    assert found.best(4)[0].tolist() == [[3, 1, 0, 2]]
+
+
+def test_columns_that_are_no_class_are_left_out_and_named(file):
+    found = read_predictions(file("p.csv", ",image,split,n01,n02,wolf\n0,a,val,1,2,3\n1,b,val,2,1,3\n"), CLASSES)
+    assert said_of(found) == (
+        "csv: images named by column image; scores, one column a class, 2 classes; "
+        "3 columns left out (no such class): , split, wolf",
+        ("a", "b"),
+        [[1, 2], [2, 1]],
+    )
+    assert found.depth == 2
+
+
+def test_single_precision_stays_single(tmp_path):
+    columns = {str(i): pl.Series([0.1], dtype=pl.Float32) for i in range(4)}
+    pl.DataFrame({"image": ["a"], **columns}).write_parquet(tmp_path / "p.parquet")
+    assert read_predictions(tmp_path / "p.parquet", CLASSES).dtype == "float32"
+
+
+@pytest.mark.parametrize("nan", ["nan", "NaN"])
+def test_nan_stays_in_its_column_for_evaluate_to_refuse(file, nan):
+    found = read_predictions(file("p.csv", f"image,0,1,2,3\na,{nan},1,2,3\n"), CLASSES)
+    assert found.columns.tolist() == [0, 1, 2, 3]
+    assert np.isnan(found.scores).tolist() == [[True, False, False, False]]
+
+
+# --- a list of outputs ----------------------------------------------------------------------------------------------
+
+OUTPUTS = ["n04", "background", "n01"]
+
+
+@pytest.mark.parametrize(
+    ("content", "best"),
+    [
+        ("image,prediction\na,0\nb,2\n", [3, 0]),
+        ("image,prediction\na,n01\nb,jack-o'-lantern\n", [0, 3]),  # a class by name needs no list
+        ("image,0,1,2\na,1,9,0\nb,0,9,1\n", [3, 0]),
+        ("image,prob\na,[1 9 0]\nb,[0 9 1]\n", [3, 0]),
+        ("image,logit_0,logit_1,logit_2\na,1,9,0\nb,0,9,1\n", [3, 0]),
+        ("image,n01,n02\na,1,0\nb,0,1\n", [0, 1]),
+        ("image,index,label\na,0,n04\nb,2,n01\n", [3, 0]),
+    ],
+)
+def test_numbers_are_those_of_outputs_where_these_are_listed(file, content, best):
+    found = read_predictions(file("p.csv", content), CLASSES, outputs=OUTPUTS)
+    assert found.best(1)[0][:, 0].tolist() == best
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            "image,prediction\na,0\nb,3\n",
+            "class id out of range\n  where:   DIR/p.csv, row 1\n  allowed: 0 to 2\n  found:   3",
+        ),
+        (
+            "image,0,1,2,3\na,1,2,3,4\n",
+            "wrong number of outputs\n  where:   DIR/p.csv\n  allowed: 0 to 2\n  found:   3\n"
+            "  to mend: list every output, in order",
+        ),
+        (
+            "image,prob\na,[1 2]\n",
+            "wrong number of outputs\n  where:   DIR/p.csv\n  allowed: 3 columns\n  found:   2 columns\n"
+            "  to mend: list every output, in order",
+        ),
+    ],
+)
+def test_numbers_past_the_list_of_outputs_are_refused(refused, file, content, said):
+    assert refused(read_predictions, file("p.csv", content), CLASSES, outputs=OUTPUTS) == said
+
+
+# --- what timm's inference script writes ----------------------------------------------------------------------------
+
+IMAGES = ["ILSVRC2012_val_00000001.JPEG", "00012.png"]
+NAMES = ["tench, Tinca tinca", "crane", "crane", "jack-o'-lantern"]
+TOP = np.array([[3, 0], [0, 3]])
+PROBS = np.array([[0.9, 1.5e-5], [0.75, 0.25]], np.float32)
+
+
+def frame(topk, *, index=True, label=True, separate=False, output="prob"):
+    """The data frame of the script: what it is follows from its options."""
+    import pandas as pd
+
+    ids, outputs = TOP[:, :topk], PROBS[:, :topk]
+    labels = np.array(NAMES, object)[ids]
+    parts = {"index": ids if index else None, "label": labels if label else None, output: outputs}
+    columns = {"filename": IMAGES}
+    for name, values in parts.items():
+        if values is None:
+            continue
+        if separate and topk > 1:
+            columns |= {f"{name}_{i}": values[:, i] for i in range(topk)}
+        else:
+            columns[name] = list(values.squeeze(-1) if topk == 1 else values)
+    return pd.DataFrame(columns)
+
+
+def save(table, path, layout):
+    """As the script saves it."""
+    by_name = table.set_index("filename")
+    if layout == "parquet":
+        by_name.to_parquet(path)
+    elif layout == "json":
+        by_name.to_json(path, indent=4, orient="index")
+    elif layout == "json-records":
+        table.to_json(path, lines=True, orient="records")
+    elif layout == "json-split":
+        table.to_json(path, indent=4, orient="split", index=False)
+    else:
+        table.to_csv(path, index=False)
+    return path
+
+
+LAYOUTS = {"csv": "csv", "parquet": "parquet", "json": "json", "json-records": "json", "json-split": "json"}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize("topk", [1, 2])
+@pytest.mark.parametrize(("index", "label"), [(True, True), (True, False), (False, True)])
+def test_what_timms_inference_script_writes_is_read_as_it_is(needs, tmp_path, layout, separate, topk, index, label):
+    needs("pandas")
+    if layout == "parquet":
+        needs("pyarrow")
+    suffix = LAYOUTS[layout]
+    table = frame(topk, index=index, label=label, separate=separate)
+    found = read_predictions(save(table, tmp_path / f"p.{suffix}", layout), CLASSES)
+    column = "index" if index else "label"
+    if separate and topk > 1:
+        column = f"{column}_0 to {column}_1"
+    assert said_of(found) == (
+        f"{suffix}: images named by column filename; ids, top {topk}, column {column}",
+        tuple(IMAGES),
+        TOP[:, :topk].tolist(),
+    )
+
+
+def test_a_list_that_pandas_broke_over_lines_is_read(file):
+    content = 'filename,label,prob\na,"[""jack-o\'-lantern""\n \'tench, Tinca tinca\']","[9.e-01\n 1.e-02]"\n'
+    assert read_predictions(file("p.csv", content), CLASSES).class_ids.tolist() == [[3, 0]]
+
+
+@pytest.mark.parametrize("name", ["plain", "it's", 'say "hi"', """it's "both" """, "back\\slash", "a, b", "[c]", "1"])
+def test_names_in_a_list_that_was_written_as_text_are_read_as_python_wrote_them(file, name):
+    found = unpacked(pl.Series([str([name, "other"])]))
+    assert [unquoted(entry) for entry in found[0]] == [name, "other"]
+
+
+@pytest.mark.parametrize("output", ["prob", "logit"])
+@pytest.mark.parametrize("separate", [False, True])
+def test_the_scores_of_all_outputs_are_scores(file, output, separate):
+    """As with --topk 0."""
+    content = f"filename,{output}\na,[9.0e-01 1.0e-02 3. -4.5]\n"
+    if separate:
+        content = f"filename,{','.join(f'{output}_{i}' for i in range(4))}\na,9.0e-01,1.0e-02,3.,-4.5\n"
+    found = read_predictions(file("p.csv", content), CLASSES)
+    kind = "scores, one column a class, 4 classes" if separate else f"scores of 4 outputs, column {output}"
+    assert said_of(found) == (f"csv: images named by column filename; {kind}", ("a",), [[0.9, 0.01, 3.0, -4.5]])
+
+
+@pytest.mark.parametrize("content", ["filename,prob_0,prob_1\na,0.9,0.1\n", "filename,prob\na,[0.9 0.1]\n"])
+def test_the_scores_of_the_best_outputs_alone_are_refused(refused, file, content):
+    """--label-type none without --include-index: of which classes, the file does not say."""
+    assert refused(read_predictions, file("p.csv", content), CLASSES) == (
+        "wrong number of outputs\n  where:   DIR/p.csv\n  allowed: 4 columns\n  found:   2 columns\n"
+        "  to mend: name the class of each output with --classes FILE, one wnid or name a line"
+    )
+
+
+def test_an_index_that_counts_the_rows_is_no_prediction(file):
+    rows = "".join(f"{row},{row}.png,n0{1 + row % 4}\n" for row in range(12))
+    found = read_predictions(file("p.csv", "index,filename,label\n" + rows), CLASSES)
+    assert found.class_ids[:, 0].tolist() == [0, 1, 2, 3] * 3
+
+
+@pytest.mark.parametrize(
+    "content", ['{"filename":"a","index":3}\n', '{"a":{"index":3}}', '{"a":{"index":3,"prob":0.5}}\n']
+)
+def test_json_of_a_single_image_is_read(file, content):
+    found = read_predictions(file("p.json", content), CLASSES)
+    assert (found.images, found.class_ids.tolist()) == (("a",), [[3]])
+
+
+JSON = (
+    "the JSON does not hold predictions\n  where:   DIR/p.json\n"
+    "  allowed: what timm's inference script writes: json, json-records or json-split\n"
+    "  to mend: write a CSV with the columns image and prediction"
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[1, 2]",
+        '[{"filename": "a", "index": 1}]',
+        '{"a": 1, "b": 2}',
+        "{}",
+        "7",
+        '{"columns": ["filename", "index"], "data": [["a", 1, 2], ["b"]]}',
+        '{"columns": 3, "data": [["a", 1]]}',
+        '{"columns": ["filename"], "data": 3}',
+        '{"filename": "a"}\n{"filename": 7, "index": {"b": [1]}}}\n',
+    ],
+)
+def test_json_of_another_shape_is_refused(refused, file, content):
+    assert refused(read_predictions, file("p.json", content), CLASSES) == JSON
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            '{"a": {"index": 1}, "b": {"ind',
+            "the file is not JSON\n  where:   DIR/p.json\n"
+            "  found:   Unterminated string starting at: line 1 column 27 (char 26)\n"
+            "  to mend: get or write the file again",
+        ),
+        (
+            json.dumps({"a": {"index": 1}})[:-1] + ', "a": {"index": 2}}',
+            "a name stands twice\n  where:   DIR/p.json\n  found:   a",
+        ),
+        (
+            '{"columns": ["filename", "index"], "data": []}',
+            "the table has no rows\n  where:   DIR/p.json\n  to mend: write it again",
+        ),
+    ],
+)
+def test_broken_json_is_refused(refused, file, content, said):
+    assert refused(read_predictions, file("p.json", content), CLASSES) == said
+
+
+# --- what is not clear ----------------------------------------------------------------------------------------------
+
+NOT_A_CLASS = (
+    "a prediction is not one of the classes\n  where:   DIR/p.csv, column {}\n"
+    "  allowed: class ids, wnids or class names\n  found:   {}\n"
+    "  to mend: write class ids (timm's inference script: --include-index)"
+)
+FILL_IN = "\n  to mend: fill it in, or leave the image out"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            "file,prediction\na,1\n",
+            "no column names the images\n  where:   DIR/p.csv\n"
+            "  allowed: image, file_name, filename, name, path, index\n  found:   file, prediction\n"
+            "  to mend: add a column image with the file name of each row's image",
+        ),
+        (
+            "path,image,prediction\nb,a,1\n",
+            "two columns could name the images, and they differ\n  where:   DIR/p.csv\n"
+            "  found:   image (a, ...) and path (b, ...)\n"
+            "  to mend: rename or drop the one that does not name the images",
+        ),
+        (
+            "image,prediction\na,1\nb,2\na,3\n",
+            "an image is named twice\n  where:   DIR/p.csv, the predictions\n  found:   a (row 0) and a (row 2)\n"
+            "  to mend: keep one row for each image",
+        ),
+        ("image,prediction\na,1\n,2\n", "an image has no name\n  where:   DIR/p.csv, row 1, column image" + FILL_IN),
+        (
+            "image,prediction\na,1\nb,\n",
+            "a prediction is missing\n  where:   DIR/p.csv, row 1, column prediction" + FILL_IN,
+        ),
+        (
+            "image,prediction\na,1\nb\n",
+            "a row is cut short\n  where:   DIR/p.csv, row 1\n  allowed: 2 fields, as in the heading\n"
+            "  found:   1 fields\n  to mend: get or write the file again",
+        ),
+        (
+            "image,prediction,prediction\na,1,2\n",
+            "two columns have one heading\n  where:   DIR/p.csv\n  found:   prediction\n  to mend: rename one of them",
+        ),
+        (
+            "image,prediction\na,1.5\n",
+            "not a whole number\n  where:   DIR/p.csv, row 0, column prediction\n  found:   1.5",
+        ),
+        (
+            "image,prediction\na,-1\n",
+            "class id out of range\n  where:   DIR/p.csv, row 0\n  allowed: 0 to 2147483647\n  found:   -1",
+        ),
+        ("image,prediction\na,n01\nb,wolf\n", NOT_A_CLASS.format("prediction", "'wolf'")),
+        ("image,prediction\na,n01\nb,2\n", NOT_A_CLASS.format("prediction", "'2'")),
+        (
+            "image,prediction\na,n01\nb,crane\n",
+            "a class name is shared by two classes\n  where:   DIR/p.csv\n"
+            "  found:   'crane': 1 n02 crane, 2 n03 crane\n  to mend: name the class by its wnid or id",
+        ),
+        (
+            "image,label,top1\na,1,1\nb,2,3\n",
+            "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, row 1\n"
+            "  found:   label (2) and top1 (3)\n  to mend: rename or drop the one that does not hold the predictions",
+        ),
+        (
+            "image,label,top1\na,1,n03\n",
+            "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, row 0\n"
+            "  found:   label (1) and top1 (n03)\n"
+            "  to mend: rename or drop the one that does not hold the predictions",
+        ),
+        (
+            "image,index,label\na,0,n03\n",
+            "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, row 0\n"
+            "  found:   index (0) and label (n03)\n"
+            "  to mend: rename or drop the one that does not hold the predictions",
+        ),
+        (
+            "image,label,0,1,2,3\na,1,.1,.2,.3,.4\n",
+            "the table holds both ids and scores\n  where:   DIR/p.csv\n"
+            "  found:   ids in label; scores in 0, 1, 2 and 1 more\n"
+            "  to mend: drop the columns that are not the model's predictions",
+        ),
+        (
+            "image,prediction_1,prediction_3\na,1,2\n",
+            "the columns of the best classes are not numbered in one run\n  where:   DIR/p.csv\n"
+            "  allowed: prediction_1, prediction_2\n  found:   prediction_1, prediction_3\n"
+            "  to mend: keep all of them, and rename them",
+        ),
+        (
+            "image,prediction_1,prediction_2\na,1,n01\n",
+            "some columns hold class ids, others class names\n  where:   DIR/p.csv\n"
+            "  found:   prediction_1, prediction_2\n  to mend: write class ids in all of them",
+        ),
+        (
+            "image,prediction_1,prediction_2\na,1,2\nb,3,3\n",
+            "a row holds a class twice\n  where:   DIR/p.csv, row 1\n"
+            "  allowed: the best classes, each once, best first\n  found:   [3, 3]",
+        ),
+        (
+            "image,prediction\na,[1 2]\nb,[3]\n",
+            "lists of different lengths\n  where:   DIR/p.csv, row 1, column prediction\n"
+            "  allowed: 2 entries, as in row 0\n  found:   1 entries\n  to mend: give each image as many entries",
+        ),
+        (
+            "image,prediction\na,[]\nb,[]\n",
+            "a list is empty\n  where:   DIR/p.csv, row 0, column prediction\n"
+            "  to mend: give each image as many entries",
+        ),
+        ("image,prediction\na,[1 2]\nb,[3 x]\n", NOT_A_CLASS.format("prediction", "'x'")),
+        ("image,0,1,2,3\na,,1,2,3\n", "a number is missing\n  where:   DIR/p.csv, row 0, column 0"),
+        (
+            "image,0,1,2,3\na,0,1,2,3\nb,0,1,x,3\n",
+            "not a number\n  where:   DIR/p.csv, row 1, column 2\n  found:   'x'",
+        ),
+        (
+            "image,1,2,3,4\na,0,1,2,3\n",
+            "columns are headed by numbers that are no class ids\n  where:   DIR/p.csv\n"
+            "  allowed: 0 to 3\n  found:   4\n"
+            "  to mend: name the class of each output with --classes FILE, one wnid or name a line",
+        ),
+        (
+            "image,n01,0\na,1,2\n",
+            "two outputs are one class\n  where:   DIR/p.csv\n"
+            "  found:   'n01' (output 0) and '0' (output 1) are both 0 n01 tench, Tinca tinca\n"
+            "  to mend: name each output by its wnid",
+        ),
+        (
+            "image,n01,crane\na,1,2\n",
+            "a class name is shared by two classes\n  where:   DIR/p.csv\n"
+            "  found:   'crane': 1 n02 crane, 2 n03 crane\n  to mend: name the class by its wnid or id",
+        ),
+        ("image,wolf,cat\na,1,2\n", NO_COLUMN.format("wolf, cat")),
+        ("filename,prob\na,0.5\n", NO_COLUMN.format("prob")),
+        ("image, prediction\na,1\n", NO_COLUMN.format(" prediction")),
+        ("image\na\n", NO_COLUMN.format("")),
+    ],
+)
+def test_a_table_that_is_not_clear_is_refused(refused, file, content, said):
+    assert refused(read_predictions, file("p.csv", content), CLASSES) == said
+
+
+def test_1001_columns_headed_by_id_are_refused(refused, file):
+    headings, values = ",".join(map(str, range(1001))), ",".join(["0"] * 1001)
+    assert refused(read_predictions, file("p.csv", f"image,{headings}\na,{values}\n"), Classes(1000)) == (
+        "columns are headed by numbers that are no class ids\n  where:   DIR/p.csv\n"
+        "  allowed: 0 to 999\n  found:   1000\n"
+        "  to mend: name the class of each output with --classes FILE, one wnid or name a line"
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        (pl.Series([True, False]), "not a whole number\n  where:   DIR/p.parquet, row 0, column pred\n  found:   True"),
+        (
+            pl.Series([1.0, float("nan")]),
+            "not a whole number\n  where:   DIR/p.parquet, row 1, column pred\n  found:   nan",
+        ),
+        (
+            pl.Series([1, 2**64 - 1], dtype=pl.UInt64),
+            "a number is too large\n  where:   DIR/p.parquet, row 1, column pred\n  found:   18446744073709551615",
+        ),
+        (
+            pl.Series([[1, 2], [3, None]]),
+            "a prediction is missing\n  where:   DIR/p.parquet, row 1, column pred" + FILL_IN,
+        ),
+        (pl.Series([[1, 2], None]), "a prediction is missing\n  where:   DIR/p.parquet, row 1, column pred" + FILL_IN),
+        (
+            pl.Series([[1.0, 2.0], [0.0, 2.5]]),
+            "not a whole number\n  where:   DIR/p.parquet, row 1, column pred\n  found:   2.5",
+        ),
+        (
+            pl.Series([{"a": 1}, {"a": 2}]),
+            "not a list of ids or scores\n  where:   DIR/p.parquet, column pred\n  found:   Struct({'a': Int64})",
+        ),
+    ],
+)
+def test_a_column_of_another_type_is_refused(refused, tmp_path, column, said):
+    pl.DataFrame({"image": ["a", "b"], "pred": column}).write_parquet(tmp_path / "p.parquet")
+    assert refused(read_predictions, tmp_path / "p.parquet") == said
+
+
+def test_without_names_of_classes_a_class_name_is_refused(refused, file):
+    assert refused(read_predictions, file("p.csv", "image,prediction\na,tench\n")) == (
+        "a prediction is not one of the classes\n  where:   DIR/p.csv, column prediction\n  allowed: class ids\n"
+        "  found:   'tench'\n  to mend: write class ids (timm's inference script: --include-index)"
+    )
+
+
+def test_names_for_a_table_that_has_its_own_are_refused(refused, file):
+    assert refused(read_predictions, file("p.csv", "image,prediction\na,1\n"), names=["b"]) == (
+        "the file holds image names of its own\n  where:   DIR/p.csv\n  to mend: leave --names out"
+    )
+
+
+# --- damage ---------------------------------------------------------------------------------------------------------
+
+WHOLE = pl.DataFrame({"image": ["a.png", "b, c.png", 'd"e.png'], "prediction": [3, 0, 1]})
+
+
+def content(suffix):
+    file = io.BytesIO()
+    if suffix == ".json":
+        return json.dumps({row["image"]: {"index": row["prediction"]} for row in WHOLE.rows(named=True)}).encode()
+    write = {".csv": WHOLE.write_csv, ".jsonl": WHOLE.write_ndjson, ".parquet": WHOLE.write_parquet}
+    write[suffix](file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".json"])
+@given(st.data())
+def test_no_damage_to_a_file_ends_in_anything_but_a_data_error(scratch, suffix, data):
+    damaged = bytearray(content(suffix))
+    for _ in range(data.draw(st.integers(0, 3))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    path = scratch / f"damaged{suffix}"
+    path.write_bytes(damaged[: data.draw(st.integers(1, len(damaged)))])
+    with suppress(DataError):
+        read_predictions(path, CLASSES)

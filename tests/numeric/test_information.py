@@ -1,0 +1,107 @@
+"""Information a vote: its definition, and how often its interval covers the truth in simulations."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.numeric import information
+from reassess.numeric.information import Information, measure, mutual_information, resampling
+
+SHARES = st.lists(st.integers(0, 5), min_size=3, max_size=3).filter(any).map(lambda x: [n / sum(x) for n in x])
+
+
+def entropy(shares):
+    return -sum(p * math.log2(p) for p in shares if p > 0)
+
+
+@given(SHARES, st.tuples(SHARES, SHARES, SHARES))
+def test_information_is_the_entropy_of_the_truth_less_what_a_vote_leaves(prior, matrix):
+    answers = [sum(prior[t] * matrix[t][a] for t in range(3)) for a in range(3)]
+    left = sum(q * entropy([prior[t] * matrix[t][a] / q for t in range(3)]) for a, q in enumerate(answers) if q)
+    assert float(mutual_information(matrix, prior)) == pytest.approx(entropy(prior) - left, abs=2e-6)
+
+
+def test_the_ends_of_the_scale():
+    prior = np.array([0.75, 0.25])
+    assert float(mutual_information(np.eye(2), prior)) == pytest.approx(entropy(prior))
+    assert float(mutual_information(np.eye(2)[::-1], prior)) == pytest.approx(entropy(prior))  # always wrong is as good
+    assert mutual_information([[0.2, 0.3, 0.5]] * 2, prior) == 0
+    assert mutual_information([[1, 0], [0, 1]], [1, 0]) == 0
+
+
+MATRICES = {
+    "good": [[0.93, 0.04, 0.03], [0.10, 0.15, 0.75]],
+    "fair": [[0.84, 0.06, 0.10], [0.50, 0.15, 0.35]],
+    "perfect": [[1, 0, 0], [0, 0, 1]],
+    "at random": [[0.78, 0.07, 0.15]] * 2,
+    "constant": [[0, 0, 1]] * 2,
+}
+PRIOR = np.array([0.78, 0.22])
+IMAGES, QUESTIONS, REPEATS = 155, 7, 200
+
+
+def simulate(matrix, rng, *, images=IMAGES, questions=QUESTIONS):
+    """Counts (images, truths, answers) of one rater on golden questions, and items of each truth by image."""
+    truth = rng.choice(2, (images, questions), p=PRIOR)
+    answers = (rng.random(truth.shape)[..., None] > np.cumsum(matrix, axis=1)[truth][..., :-1]).sum(axis=-1)
+    cells = np.eye(6)[truth * 3 + answers].sum(axis=1)
+    return cells.reshape(images, 2, 3), np.stack([(truth == t).sum(axis=1) for t in (0, 1)], axis=1).astype(float)
+
+
+def estimates(name, **size):
+    rng = np.random.default_rng(1)
+    drawn = resampling(size.get("images", IMAGES), resamples=500, seed=0)
+    return [measure(*simulate(np.array(MATRICES[name]), rng, **size), drawn) for _ in range(REPEATS)]
+
+
+@pytest.mark.parametrize("name", ["good", "fair", "perfect"])
+def test_the_interval_covers_the_information_as_often_as_it_says_and_the_estimate_is_not_biased(name):
+    true = float(mutual_information(MATRICES[name], PRIOR))
+    found = estimates(name)
+    assert 0.90 <= np.mean([one.low <= true <= one.high for one in found]) <= 0.99
+    bits = np.array([one.bits for one in found])
+    assert abs(bits.mean() - true) < 3 * bits.std() / math.sqrt(REPEATS)
+    assert all(one.excludes_none and one.low <= one.bits <= one.high for one in found)
+
+
+def test_a_rater_who_votes_at_random_has_an_interval_that_includes_0():
+    found = estimates("at random")
+    assert np.mean([one.low == 0 for one in found]) >= 0.97
+    assert np.mean([one.bits for one in found]) < 0.001  # without correction it would be 0.0013
+
+
+def test_a_rater_who_votes_at_random_on_few_questions_is_seldom_taken_for_informative():
+    assert np.mean([one.low == 0 for one in estimates("at random", images=40, questions=3)]) >= 0.90
+
+
+def test_a_constant_rater_tells_nothing_at_all():
+    assert set(estimates("constant", images=20)) == {Information(0.0, 0.0, 0.0)}
+
+
+def test_questions_of_one_image_that_are_answered_alike_widen_the_interval():
+    rng = np.random.default_rng(2)
+    counts, items = simulate(np.array(MATRICES["good"]), rng, images=80, questions=1)
+    drawn = resampling(80, resamples=2_000, seed=0)
+    single, copied = measure(counts, items, drawn), measure(9 * counts, 9 * items, drawn)
+    assert copied == single  # nine copies of a question tell no more than one
+
+
+def test_a_truth_without_votes_tells_nothing_and_gives_no_nan():
+    counts = np.zeros((5, 2, 3))
+    counts[:, 0, 1] = 2
+    assert measure(counts, np.ones((5, 2)), resampling(5, resamples=50, seed=0)) == Information(0.0, 0.0, 0.0)
+
+
+def test_a_seed_gives_the_same_interval_and_the_size_of_the_blocks_changes_nothing():
+    counts, items = simulate(np.array(MATRICES["fair"]), np.random.default_rng(3))
+    drawn = resampling(IMAGES, resamples=300, seed=7)
+    once = measure(counts, items, drawn)
+    assert measure(counts, items, resampling(IMAGES, resamples=300, seed=7)) == once
+    assert measure(counts, items, resampling(IMAGES, resamples=300, seed=8)) != once
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(information, "_CELLS_A_BLOCK", 6)
+        small = measure(counts, items, drawn)
+    assert small.to_json() == pytest.approx(once.to_json())

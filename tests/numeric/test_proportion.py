@@ -1,0 +1,74 @@
+"""Wilson's interval is the set of proportions that the score test does not reject."""
+
+import math
+from statistics import NormalDist
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.numeric.proportion import Proportion, wilson
+
+Z = NormalDist().inv_cdf(0.975)
+COUNTS = st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+def end_of_acceptance(hits: int, n: int, outside: float) -> float:
+    """By bisection, the proportion between hits / n and `outside` at which the score test starts to reject."""
+    estimate = inside = hits / n
+    for _ in range(200):
+        middle = (inside + outside) / 2
+        if abs(estimate - middle) <= Z * math.sqrt(middle * (1 - middle) / n):
+            inside = middle
+        else:
+            outside = middle
+    return inside
+
+
+@given(COUNTS)
+def test_its_ends_solve_the_score_equation(counts: tuple[int, int]) -> None:
+    hits, n = counts
+    ends = end_of_acceptance(hits, n, 0.0), end_of_acceptance(hits, n, 1.0)
+    assert wilson(hits, n) == pytest.approx(ends, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_it_gives_the_published_values(hits: int, n: int, low: float, high: float) -> None:
+    """Newcombe (1998), Statistics in Medicine 17, table I, method 3."""
+    assert wilson(hits, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(COUNTS)
+def test_it_lies_in_the_unit_interval_holds_the_proportion_and_mirrors(counts: tuple[int, int]) -> None:
+    hits, n = counts
+    low, high = wilson(hits, n)
+    assert 0 <= low <= hits / n <= high <= 1
+    assert wilson(n - hits, n) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 3, 46_837, 10**15])
+def test_no_hit_and_all_hits_reach_the_ends_exactly(n: int) -> None:
+    assert wilson(0, n)[0] == 0.0
+    assert wilson(n, n)[1] == 1.0
+
+
+def test_of_nothing_there_is_no_proportion_and_no_interval() -> None:
+    nothing = Proportion(0, 0)
+    assert (nothing.value, nothing.interval) == (None, None)
+    assert nothing.to_json() == {"hits": 0, "n": 0, "accuracy": None, "low": None, "high": None}
+
+
+@given(COUNTS, COUNTS)
+def test_proportions_add_by_their_counts(first: tuple[int, int], second: tuple[int, int]) -> None:
+    total = Proportion(*first) + Proportion(*second)
+    assert total == Proportion(first[0] + second[0], first[1] + second[1])
+    assert total.value == (first[0] + second[0]) / (first[1] + second[1])
+    assert Proportion(*first) + Proportion(0, 0) == Proportion(*first)
+
+
+def test_json_holds_the_counts_the_ratio_and_the_interval() -> None:
+    low, high = wilson(3, 4)
+    assert Proportion(3, 4).to_json() == {"hits": 3, "n": 4, "accuracy": 0.75, "low": low, "high": high}

@@ -1,0 +1,205 @@
+"""Polynomials by least squares: against statsmodels, against leaving groups out one by one, and the coverage."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.numeric.regression import Estimate, Polynomial, fit_polynomial
+
+Draw = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+def fitted(x: np.ndarray, y: np.ndarray, groups: np.ndarray, **options: object) -> Polynomial:
+    found = fit_polynomial(x, y, groups, **options)
+    assert found is not None
+    return found
+
+
+def noisy(seed: int, rows: int = 60, models: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(70, 90, rows)
+    return x, 20 + 0.8 * x - 0.01 * (x - 80) ** 2 + rng.normal(0, (95 - x) / 20), rng.permutation(rows) % models
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+def test_with_one_row_a_group_the_errors_are_hc3_of_statsmodels(degree: int, needs: Callable) -> None:
+    needs("statsmodels")
+    from statsmodels import api
+
+    x, y, groups = noisy(0)
+    found = fitted(x, y, groups, degree=degree)
+    powers = (x - found.centre)[:, None] ** np.arange(degree + 1)
+    expected = api.OLS(y, powers).fit(cov_type="HC3", use_t=True)
+    for power in range(degree + 1):
+        one = found.coefficient(power)
+        assert one.value == pytest.approx(expected.params[power], rel=1e-9)
+        assert one.error == pytest.approx(expected.bse[power], rel=1e-9)
+        assert one.p_value == pytest.approx(expected.pvalues[power], rel=1e-6)
+        assert one.interval == pytest.approx(tuple(expected.conf_int()[power]), rel=1e-9)
+    assert found.df == 60 - degree - 1
+
+
+def test_a_prediction_interval_is_that_of_statsmodels(needs: Callable) -> None:
+    needs("statsmodels")
+    from statsmodels import api
+
+    x, y, groups = noisy(1)
+    expected = api.OLS(y, api.add_constant(x)).fit().get_prediction([[1.0, 88.0]])
+    found = fitted(x, y, groups)
+    assert found.at(88.0) == pytest.approx(expected.predicted_mean[0], rel=1e-10)
+    assert found.prediction(88.0) == pytest.approx(tuple(expected.conf_int(obs=True)[0]), rel=1e-9)
+
+
+def test_a_wald_test_across_ranges_is_that_of_an_interaction_in_statsmodels(needs: Callable) -> None:
+    """Ranges without a row in common; the p-values differ by the degrees of freedom alone."""
+    needs("statsmodels")
+    from statsmodels import api
+
+    x, y, groups = noisy(2, rows=90, models=90)
+    low = x < 80
+    first, second = fitted(x, y, groups, inside=low), fitted(x, y, groups, inside=~low)
+    design = np.column_stack([low, ~low, np.where(low, x - 75, 0), np.where(low, 0, x - 85)]).astype(float)
+    joint = api.OLS(y, design).fit(cov_type="HC3", use_t=True)
+    test = joint.t_test(np.array([0, 0, -1, 1]))
+    change = second.less(first, 1)
+    assert change.value == pytest.approx(float(test.effect[0]), rel=1e-9)
+    assert change.error == pytest.approx(float(test.sd[0, 0]), rel=1e-9)
+
+
+def by_leaving_out(x: np.ndarray, y: np.ndarray, groups: np.ndarray, ranges: list[np.ndarray]) -> np.ndarray:
+    """Slope of each range when each group is left out, shape (groups, ranges), by numpy's own fit."""
+    slopes = [[np.polyfit(x[r & (groups != g)], y[r & (groups != g)], 1)[0] for r in ranges] for g in np.unique(groups)]
+    return np.array(slopes)
+
+
+def test_with_several_rows_a_group_and_ranges_that_overlap_the_errors_are_those_of_leaving_groups_out() -> None:
+    x, y, groups = noisy(3, rows=80, models=45)
+    ranges = [x < 82, x >= 76]
+    first, second = (fitted(x, y, groups, inside=inside) for inside in ranges)
+    slopes = np.array([np.polyfit(x[r], y[r], 1)[0] for r in ranges])
+    shifts = slopes - by_leaving_out(x, y, groups, ranges)
+    assert first.coefficient(1).error == pytest.approx(np.sqrt((shifts[:, 0] ** 2).sum()), rel=1e-8)
+    change = second.less(first, 1)
+    assert change.value == pytest.approx(slopes[1] - slopes[0], rel=1e-8)
+    assert change.error == pytest.approx(np.sqrt(((shifts[:, 1] - shifts[:, 0]) ** 2).sum()), rel=1e-8)
+    assert change.df == min(first.df, second.df)
+
+
+# --- coverage -------------------------------------------------------------------------------------------------------
+
+
+def models_at_sizes(models: int, sizes: int, slope: float = 0.7) -> Draw:
+    """Models that appear at several sizes with errors in common, which are larger at low accuracies."""
+
+    def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        groups = np.repeat(np.arange(models), rng.integers(1, sizes + 1, models))
+        x = rng.uniform(78, 84, models)[groups] + rng.uniform(0, 1, groups.size)
+        errors = rng.standard_t(6, models)[groups] + 0.5 * rng.normal(size=groups.size)
+        return x, slope * x + 0.1 * (86 - x) * errors, groups
+
+    return draw
+
+
+@pytest.mark.parametrize(
+    ("draw", "draws"),
+    [
+        (models_at_sizes(500, 1), 1_000),
+        (models_at_sizes(500, 3), 1_000),
+        (models_at_sizes(220, 2), 1_000),
+        (models_at_sizes(20, 2), 2_000),
+        (models_at_sizes(6, 1), 2_000),
+    ],
+    ids=["500 models", "500 models at sizes", "220 models at sizes", "20 models at sizes", "6 models"],
+)
+def test_95_percent_intervals_of_a_slope_hold_it_as_often_as_they_say(draw: Draw, draws: int) -> None:
+    rng = np.random.default_rng(4)
+    held = 0
+    for _ in range(draws):
+        low, high = fitted(*draw(rng)).coefficient(1).interval
+        held += low <= 0.7 <= high
+    assert 0.93 <= held / draws <= 0.99
+
+
+def test_intervals_that_ignored_what_goes_together_would_be_too_narrow() -> None:
+    """The simulation can tell: the same models at three sizes, each row a group of its own."""
+    rng = np.random.default_rng(5)
+    held = 0
+    for _ in range(500):
+        x, y, groups = models_at_sizes(300, 3)(rng)
+        low, high = fitted(x, y, np.arange(groups.size)).coefficient(1).interval
+        held += low <= 0.7 <= high
+    assert held / 500 < 0.92
+
+
+def test_a_test_of_change_rejects_a_true_hypothesis_in_one_of_twenty_also_where_ranges_overlap() -> None:
+    rng = np.random.default_rng(6)
+    rejected = 0
+    for _ in range(1_000):
+        x, y, groups = models_at_sizes(250, 2)(rng)
+        change = fitted(x, y, groups, inside=x >= 80.5).less(fitted(x, y, groups, inside=x < 82.5), 1)
+        rejected += change.p_value < 0.05
+    assert 0.03 <= rejected / 1_000 <= 0.07
+
+
+def test_95_percent_of_new_rows_are_in_the_prediction_interval() -> None:
+    rng = np.random.default_rng(7)
+    held = 0
+    for _ in range(2_000):
+        x = rng.uniform(78, 84, 31)
+        y = 0.7 * x + rng.normal(0, 0.3, 31)
+        low, high = fitted(x[1:], y[1:], np.arange(30)).prediction(x[0])
+        held += low <= y[0] <= high
+    assert 0.935 <= held / 2_000 <= 0.965
+
+
+# --- laws and ends --------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.1, 10), st.floats(-5, 5))
+def test_units_and_the_order_of_rows_make_no_difference(seed: int, scale: float, shift: float) -> None:
+    rng = np.random.default_rng(seed)
+    x, y, groups = noisy(seed, rows=30, models=20)
+    order = rng.permutation(30)
+    one = fitted(x, y, groups).coefficient(1)
+    other = fitted(scale * x[order] + shift, y[order] + shift, groups[order]).coefficient(1)
+    assert other.value * scale == pytest.approx(one.value, rel=1e-6, abs=1e-9)
+    assert other.error * scale == pytest.approx(one.error, rel=1e-6, abs=1e-9)
+
+
+def test_a_polynomial_is_found_exactly() -> None:
+    x = np.array([70.0, 71.0, 73.0, 78.0, 84.0, 90.0])
+    found = fitted(x, 3 + 0.5 * x - 0.02 * x**2, np.arange(6), degree=2)
+    assert found.coefficient(2).value == pytest.approx(-0.02)
+    assert found.at(80.0) == pytest.approx(3 + 40 - 128)
+
+
+@pytest.mark.parametrize(
+    ("x", "groups"),
+    [
+        ([], []),
+        ([1.0], [0]),
+        ([1.0, 2.0], [0, 1]),
+        ([1.0, 2.0, 3.0, 4.0], [0, 0, 1, 1]),
+        ([1.0, 1.0, 1.0, 1.0], [0, 1, 2, 3]),
+        ([1.0, 1.0, 1.0, 2.0], [0, 1, 2, 3]),
+        ([0.1 + 0.2, 0.3, 0.3, 0.3], [0, 1, 2, 3]),
+    ],
+    ids=["no row", "one row", "two rows", "two groups", "one x", "one group gives the slope", "one x but for rounding"],
+)
+def test_what_does_not_follow_without_any_one_group_is_not_fitted(x: list[float], groups: list[int]) -> None:
+    y = np.arange(len(x), dtype=np.float64)
+    assert fit_polynomial(np.array(x, np.float64), y, np.array(groups, np.int64)) is None
+
+
+def test_three_groups_are_enough_and_the_interval_says_how_little_that_is() -> None:
+    found = fitted(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.5, 4.0]), np.arange(3)).coefficient(1)
+    assert found.df == 1
+    assert found.interval[0] < 0 < 2 < found.interval[1]
+
+
+def test_a_number_known_without_error_is_0_or_is_not() -> None:
+    assert Estimate(0.0, 0.0, 3).p_value == 1.0
+    assert Estimate(0.1, 0.0, 3).p_value == 0.0

@@ -1,0 +1,179 @@
+"""Questions for a next round: against a slow reference, and in an order that does not hang on that of the files."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.core.labels import LabelSets
+from reassess.core.open_questions import OpenQuestions
+from reassess.core.predictions import Predictions
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.errors import DataError
+from reassess.evaluation.measure import examine
+from reassess.proposals.open_questions import open_questions
+
+IMAGES = [f"{i:02}.png" for i in range(12)]
+CLASSES = 5
+
+
+def ask(
+    models: Mapping[str, Predictions], labels: LabelSets, scores: Scores, top: int = 1, **options: object
+) -> OpenQuestions:
+    each = ((name, said, examine(said, labels, scores=scores, **options)) for name, said in models.items())
+    return open_questions(each, labels, scores, top=top)
+
+
+def as_scores(pairs: list[tuple[str, int]]) -> Scores:
+    questions = Questions.from_columns([image for image, _ in pairs], np.array([c for _, c in pairs], int))
+    return Scores(questions, np.full(len(pairs), 0.1))
+
+
+def listed(found: OpenQuestions) -> list[tuple]:
+    return [
+        (
+            found.image(row),
+            int(found.questions.class_ids[row]),
+            found.said_by(row),
+            int(found.first[row]),
+            None if np.isnan(found.probability[row]) else round(float(found.probability[row]), 9),
+            found.reason(row),
+        )
+        for row in range(len(found))
+    ]
+
+
+def slow(
+    rankings: dict[str, dict[str, list[int]]],
+    probabilities: dict[str, dict[str, list[float]]],
+    sets: dict[str, set[int]],
+    rated: set[tuple[str, int]],
+    top: int,
+) -> list[tuple]:
+    """Pair by pair, as the definitions read."""
+    rows = []
+    for image in IMAGES:
+        for class_id in range(CLASSES):
+            ranks = {
+                model: said[image].index(class_id)
+                for model, said in rankings.items()
+                if image in said and class_id in said[image][:top]
+            }
+            if not ranks or class_id in sets.get(image, ()) or (image, class_id) in rated:
+                continue
+            known = [probabilities[model][image][class_id] for model in ranks if model in probabilities]
+            mean = sum(known) / len(known) if known else None
+            first = sum(rank == 0 for rank in ranks.values())
+            reason = "never proposed" if image in {name for name, _ in rated} else "image never rated"
+            key = (
+                -first,
+                -len(ranks),
+                -1 if mean is None else -mean,
+                sum(ranks.values()) / len(ranks),
+                image,
+                class_id,
+            )
+            key = (*key[:2], 1 if mean is None else round(-mean, 12), *key[3:])
+            rounded = None if mean is None else round(mean, 9)
+            rows.append((key, (image, class_id, sorted(ranks), first, rounded, reason)))
+    return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3))
+def test_questions_are_those_of_a_slow_reference_in_any_order_of_the_files(seed: int, top: int) -> None:
+    rng = np.random.default_rng(seed)
+    sets = {image: set(rng.integers(0, CLASSES, rng.integers(0, 3)).tolist()) for image in IMAGES[:10]}
+    rated = [(image, c) for image in IMAGES if rng.random() < 0.6 for c in rng.permutation(CLASSES)[:2].tolist()]
+    labels = LabelSets.from_lists(list(sets), [sorted(ids) for ids in sets.values()])
+    models, rankings, probabilities = {}, {}, {}
+    for name in ("a", "b", "c", "d"):
+        images = [image for image in rng.permutation(IMAGES[:10]).tolist() if rng.random() < 0.8] or IMAGES[:1]
+        values = rng.choice([0.1, 0.2, 0.4], (len(images), CLASSES))
+        order = np.argsort(-values, axis=1, kind="stable")
+        rankings[name] = dict(zip(images, order.tolist(), strict=True))
+        if name in "ab":
+            models[name] = Predictions.from_scores(values, images=images)
+            probabilities[name] = dict(zip(images, values.tolist(), strict=True))
+        else:
+            models[name] = Predictions.from_ids(order[:, :top], images=images)
+    found = ask(models, labels, as_scores(rated), top)
+    assert listed(found) == slow(rankings, probabilities, sets, set(rated), top)
+    backwards = ask(dict(reversed(models.items())), labels, as_scores(rated), top)
+    assert listed(backwards) == listed(found)
+
+
+def test_an_image_of_no_label_set_that_is_known_otherwise_is_asked_about_and_an_unknown_one_is_counted() -> None:
+    labels = LabelSets.from_lists(["a.png"], [[0]])
+    said = Predictions.from_ids([1, 1, 1], images=["a.png", "rated.png", "unknown.png"])
+    found = ask({"one": said}, labels, as_scores([("rated.png", 0)]), ignore_unknown=True)
+    assert listed(found) == [
+        ("a.png", 1, ["one"], 1, None, "image never rated"),
+        ("rated.png", 1, ["one"], 1, None, "never proposed"),
+    ]
+    assert found.unknown == (1,)
+    assert repr(found) == "OpenQuestions(2 questions, 1 on rated images, 1 models)"
+
+
+def test_images_are_named_as_in_the_label_sets_else_by_the_first_of_the_models_names() -> None:
+    labels = LabelSets.from_lists(["ILSVRC2012_val_00000001.JPEG"], [[0]])
+    names = ["val/ILSVRC2012_val_00000001.png", "val/ILSVRC2012_val_00000002.png"]
+    models = {"one": Predictions.from_ids([1, 1], images=names)}
+    models["two"] = Predictions.from_ids([1, 1], images=[name.removeprefix("val/") for name in names])
+    found = ask(models, labels, as_scores([]))
+    assert [row[:3] for row in listed(found)] == [
+        ("ILSVRC2012_val_00000001.JPEG", 1, ["one", "two"]),
+        ("ILSVRC2012_val_00000002.png", 1, ["one", "two"]),
+    ]
+
+
+def test_an_output_that_is_no_class_is_not_asked_about() -> None:
+    labels = LabelSets.from_lists(["a", "b"], [[0], [0]])
+    said = Predictions.from_ids([[2, 1], [0, 2]], images=["a", "b"], columns=np.array([0, 1, -1]))
+    assert [row[:2] for row in listed(ask({"one": said}, labels, as_scores([]), 2))] == [("a", 1)]
+
+
+def test_more_classes_than_a_model_holds_and_a_model_that_is_named_twice_are_errors() -> None:
+    labels = LabelSets.from_lists(["a"], [[0]])
+    said = Predictions.from_ids([1], images=["a"])
+    with pytest.raises(DataError) as caught:
+        ask({"one": said}, labels, as_scores([]), 2)
+    assert str(caught.value) == (
+        "k is out of range\n  where:   one\n  allowed: 1 to 1, as many as the predictions hold for each image\n"
+        "  found:   2"
+    )
+    with pytest.raises(DataError) as caught:
+        open_questions([("one", said, examine(said, labels))] * 2, labels, as_scores([]))
+    assert str(caught.value) == "a model is named twice\n  found:   one"
+
+
+def test_no_model_asks_nothing() -> None:
+    labels = LabelSets.from_lists(["a"], [[0]])
+    assert len(open_questions([], labels, as_scores([]))) == 0
+    assert len(ask({"own": Predictions.from_ids([0])}, labels, as_scores([]))) == 0
+
+
+def test_the_original_labels_ask_nothing_of_real(real_labels, real_original, real_scores) -> None:
+    """Every original label was proposed wherever anything was."""
+    own = Predictions.from_ids(real_original.indices, images=real_original.images)
+    assert len(ask({"own": own}, real_labels, real_scores)) == 0
+
+
+def test_what_was_never_asked_of_real_is_what_evaluate_counts_and_what_is_said_of_empty_sets(
+    real_labels, real_original, real_scores
+) -> None:
+    rng = np.random.default_rng(0)
+    said = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)
+    found = ask({"one": Predictions.from_ids(said, images=real_original.images)}, real_labels, real_scores)
+    pairs = set(zip(real_scores.questions.image_ids.tolist(), real_scores.questions.class_ids.tolist(), strict=True))
+    rows = real_scores.questions.rows_of(real_labels.images).tolist()
+    expected = [
+        (image, class_id)
+        for image, row, class_id, own in zip(
+            real_labels.images, rows, said.tolist(), real_original.indices, strict=True
+        )
+        if ((row, class_id) not in pairs if row >= 0 else class_id != own)
+    ]
+    assert [row[:2] for row in listed(found)] == expected

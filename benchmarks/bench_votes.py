@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from memory import anonymous_mib, peak_mib
 
-from reassess.aggregation.dawid_skene import fit
+from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.core.votes import Votes
 from reassess.data.sources import fetch
 from reassess.errors import ConvergenceWarning
@@ -41,7 +41,7 @@ def iterate(votes: Votes, iterations: int) -> None:
     """So many iterations of plain maximum likelihood, without a stop."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fit(votes, truths=WORDS, smoothing=0, tolerance=1e-300, max_iterations=iterations, threads=THREADS)
+        fit_dawid_skene(votes, truths=WORDS, smoothing=0, tolerance=1e-300, max_iterations=iterations, threads=THREADS)
 
 
 def seconds_of(work: Callable[[], object]) -> float:
@@ -72,7 +72,7 @@ def test_one_iteration(row: Any, votes: Votes, crowd_kit: float) -> None:
 
 def test_until_it_converges(row: Any, votes: Votes, crowd_kit: float) -> None:
     def run() -> int:
-        return fit(votes, truths=WORDS, smoothing=0, threads=THREADS).iterations
+        return fit_dawid_skene(votes, truths=WORDS, smoothing=0, threads=THREADS).iterations
 
     iterations = run()
     ours = median(seconds_of(run) for _ in range(5))

@@ -42,18 +42,18 @@ def tally(
     rankings: Mapping[str, Sequence[int]],
     sets: Mapping[str, frozenset[int]],
     *,
-    topk: Sequence[int],
+    top_k: Sequence[int],
     original: Mapping[str, int],
     scores: Mapping[str, Mapping[int, float]],
     experts: Mapping[str, Mapping[int, float]],
 ) -> Tally:
     """Measure a model image by image; all names are alike, `scores` holds P of each rated (image, class)."""
-    total = Tally(real={k: [0, 0] for k in topk}, original={k: [0, 0] for k in topk})
+    total = Tally(real={k: [0, 0] for k in top_k}, original={k: [0, 0] for k in top_k})
     recalls, softs, ceilings = [], [], []
     for image, said in rankings.items():
         total.images += 1
         if image in original:
-            for k in topk:
+            for k in top_k:
                 total.original[k][0] += original[image] in said[:k]
                 total.original[k][1] += 1
         if image not in sets:

@@ -7,5 +7,6 @@ from .evaluation import *
 from .formats import *
 from .numeric import *
 from .proposals import *
+from .report import *
 
 __version__: str

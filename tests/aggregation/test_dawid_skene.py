@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation.dawid_skene import Fit, Pinned, fit
+from reassess.aggregation.dawid_skene import DawidSkeneFit, Pinned, fit_dawid_skene
 from reassess.aggregation.em import EM
 from reassess.aggregation.em_starts import answer_shares
 from reassess.aggregation.posteriors import posterior
@@ -87,7 +87,7 @@ def stopped(votes, **options):
     """Some iterations, without the warning that there could be more."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return fit(votes, **options)
+        return fit_dawid_skene(votes, **options)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -151,7 +151,7 @@ def test_many_votes_on_an_item_agree_with_the_reference(smoothing):
 
 def test_the_1979_example_gives_the_papers_numbers(real_file):
     votes = read_votes(real_file("anesthesia-1979.csv"))
-    result = fit(votes, smoothing=0)
+    result = fit_dawid_skene(votes, smoothing=0)
     assert result.model.prior.round(4).tolist() == [0.3996, 0.4220, 0.1118, 0.0667]
     assert result.model.prior.round(2).tolist() == [0.40, 0.42, 0.11, 0.07]
     assert round(result.objective, 5) == -192.89088
@@ -183,12 +183,12 @@ def test_em_on_the_released_votes_gives_the_measured_numbers(real_file):
         kept = scores >= 0.8
         return np.count_nonzero(kept & published) / np.count_nonzero(kept | published)
 
-    plain = fit(votes, smoothing=0).posterior.of("valid")
-    smoothed = fit(votes, smoothing=1).posterior.of("valid")
+    plain = fit_dawid_skene(votes, smoothing=0).posterior.of("valid")
+    smoothed = fit_dawid_skene(votes, smoothing=1).posterior.of("valid")
     assert round(average_precision(truth, plain[rows]), 4) == 0.8922
     assert round(average_precision(truth, smoothed[rows]), 4) == 0.8923
     assert round(jaccard(plain), 3) == 0.906
-    three = fit(votes, truths=WORDS, smoothing=0)
+    three = fit_dawid_skene(votes, truths=WORDS, smoothing=0)
     assert round(jaccard(three.posterior.of("yes")), 3) == 0.474
     assert three.converged
     assert (np.diff(three.history) >= -1e-9 * abs(three.objective)).all()
@@ -213,7 +213,7 @@ def simulated(seed=0, items=20_000):
 def test_simulated_raters_come_back():
     """Within four standard errors, those of known truths made larger for what the posteriors leave open."""
     votes, prior, matrices = simulated()
-    result = fit(votes, smoothing=0)
+    result = fit_dawid_skene(votes, smoothing=0)
     each = 5 * len(votes.items) / 6 * prior
     error = np.sqrt(matrices * (1 - matrices) / each[None, :, None])
     assert (np.abs(result.model.matrices_of(range(6)) - matrices) <= 4 * 1.6 * error + 1e-3).all()
@@ -294,8 +294,8 @@ def test_adding_votes_and_continuing_ends_where_all_votes_at_once_do():
     rows = np.arange(len(votes.items))
     early, late = votes.restrict(rows[:2_000]), votes.restrict(rows[1_000:])
     everything = early.append(late)
-    at_once = fit(everything, tolerance=1e-9)
-    continued = fit(everything, start=fit(early).model, tolerance=1e-9)
+    at_once = fit_dawid_skene(everything, tolerance=1e-9)
+    continued = fit_dawid_skene(everything, start=fit_dawid_skene(early).model, tolerance=1e-9)
     np.testing.assert_allclose(continued.posterior.values, at_once.posterior.values, atol=1e-6)
     np.testing.assert_allclose(continued.model.matrices, at_once.model.matrices, atol=1e-6)
 
@@ -304,15 +304,15 @@ def test_continuing_leaves_a_probability_of_0():
     """Plain maximum likelihood had never seen rater 0 say yes about a no; then more votes come in."""
     early = random_votes(1, items=12)
     votes = early.append(random_votes(2, items=400))
-    continued = fit(votes, start=fit(early, smoothing=0).model, smoothing=0)
+    continued = fit_dawid_skene(votes, start=fit_dawid_skene(early, smoothing=0).model, smoothing=0)
     assert np.isfinite(continued.posterior.values).all()
-    assert continued.objective == pytest.approx(fit(votes, smoothing=0).objective, abs=1e-2)
+    assert continued.objective == pytest.approx(fit_dawid_skene(votes, smoothing=0).objective, abs=1e-2)
 
 
 def test_a_converged_model_is_kept():
     votes, *_ = simulated(items=2_000)
-    first = fit(votes, tolerance=1e-10)
-    again = fit(votes, start=first.model)
+    first = fit_dawid_skene(votes, tolerance=1e-10)
+    again = fit_dawid_skene(votes, start=first.model)
     assert again.iterations == 2
     np.testing.assert_allclose(again.posterior.values, first.posterior.values, atol=1e-6)
 
@@ -327,11 +327,11 @@ def asked(rows, pairs):
 
 def test_the_truth_of_the_higher_weights_stays_valid():
     rows = [(i, r, 2 if (i + (r == i % 7)) % 2 else 0) for i in range(60) for r in range(3)]
-    upright = fit(asked(rows, 60))
+    upright = fit_dawid_skene(asked(rows, 60))
     assert upright.model.truths == ("invalid", "valid")
     assert (upright.posterior.of("valid")[1::2] > 0.5).mean() > 0.9
     # A start that says the opposite of the weights' order is turned round at the end.
-    result = fit(asked(rows, 60), weights=[[0.4, 0.6], [0.5, 0.5], [0.6, 0.4]])
+    result = fit_dawid_skene(asked(rows, 60), weights=[[0.4, 0.6], [0.5, 0.5], [0.6, 0.4]])
     assert result.model.matrices[0, 1, 0] > result.model.matrices[0, 0, 0]
 
 
@@ -384,20 +384,21 @@ def test_an_item_without_votes_has_the_prior_and_does_not_move_it():
 
 
 def test_a_rater_without_votes_has_no_matrix():
-    result = fit(small([(0, 0, 0), (1, 0, 2)]))
+    result = fit_dawid_skene(small([(0, 0, 0), (1, 0, 2)]))
     assert result.model.raters == ("ann",)
 
 
 def test_an_empty_row_is_uniform():
     """Ann never met a dog."""
     pinned = Pinned.to_truths(np.array([0, 1]), np.array([0, 1]), truths=2)
-    result = fit(small([(0, 0, 0), (1, 1, 1), (1, 1, 1)], answers=("cat", "dog")), smoothing=0, pinned=pinned)
+    votes = small([(0, 0, 0), (1, 1, 1), (1, 1, 1)], answers=("cat", "dog"))
+    result = fit_dawid_skene(votes, smoothing=0, pinned=pinned)
     assert result.model.matrices[0].tolist() == [[1, 0], [0.5, 0.5]]
 
 
 def test_stopping_early_warns_by_name():
     with pytest.warns(ConvergenceWarning) as caught:
-        result = fit(random_votes(0), max_iterations=2)
+        result = fit_dawid_skene(random_votes(0), max_iterations=2)
     assert str(caught[0].message) == (
         "EM was stopped after 2 iterations, before its posteriors changed by less than 1e-06: "
         "allow more iterations, or more smoothing"
@@ -407,10 +408,10 @@ def test_stopping_early_warns_by_name():
 
 
 def test_a_fit_prints_well():
-    result = fit(small([(0, 0, 0), (1, 0, 2)]), smoothing=0)
-    assert isinstance(result, Fit)
+    result = fit_dawid_skene(small([(0, 0, 0), (1, 0, 2)]), smoothing=0)
+    assert isinstance(result, DawidSkeneFit)
     assert repr(result) == (
-        "Fit(RaterModel(1 raters, truths no, maybe, yes, answers no, maybe, yes), "
+        "DawidSkeneFit(RaterModel(1 raters, truths no, maybe, yes, answers no, maybe, yes), "
         "1 iterations, converged, objective -1.38629)"
     )
 
@@ -478,7 +479,7 @@ BAD = {
 def test_bad_input_is_refused(name):
     options, message = BAD[name]
     with pytest.raises(DataError) as error:
-        fit(**{"votes": small([(0, 0, 0), (1, 1, 2)]), **options})
+        fit_dawid_skene(**{"votes": small([(0, 0, 0), (1, 1, 2)]), **options})
     assert str(error.value) == message
 
 
@@ -498,7 +499,7 @@ def test_more_truths_than_the_compiler_can_unroll_are_an_error() -> None:
     answers = tuple(range(300))
     votes = Votes.from_columns(("x",), np.array([0]), np.array([0]), np.array([0]), ("ann",), answers)
     with pytest.raises(DataError) as caught:
-        fit(votes)
+        fit_dawid_skene(votes)
     assert str(caught.value) == (
         "too many truths for EM\n  allowed: up to 256\n  found:   300\n"
         "  to mend: take the majority, or split the items into groups with fewer answers"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reassess.aggregation import dependence as module
-from reassess.aggregation.dawid_skene import fit
+from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.dependence import dependence
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
@@ -77,7 +77,7 @@ def test_every_pair_is_that_of_a_plain_loop_over_pairs_of_votes(monkeypatch, shu
     questions = Questions.from_columns([f"{i}.png" for i in images], np.arange(120))
     votes = Votes(questions, votes.indptr, votes.rater_ids, votes.answer_ids, votes.raters, ANSWERS)
     monkeypatch.setattr(module, "_beyond_chance", tuple)
-    model = fit(votes, truths=ANSWERS, weights=np.eye(3), smoothing=0.1, tolerance=1e-4).model
+    model = fit_dawid_skene(votes, truths=ANSWERS, weights=np.eye(3), smoothing=0.1, tolerance=1e-4).model
     found = {pair.raters: pair for pair in dependence(votes).pairs}
     expected = dict(reference(votes, model))
     assert found.keys() == expected.keys()

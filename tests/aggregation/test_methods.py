@@ -5,10 +5,11 @@ import pytest
 
 from reassess.aggregation.calibration import expert_answer
 from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean
-from reassess.aggregation.recipe import Recipe, real_scores
+from reassess.aggregation.recipe import real_scores
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
+from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import KNOWN_ANSWERS, Votes
 from reassess.errors import DataError, ReassessWarning

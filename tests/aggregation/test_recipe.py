@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from reassess.aggregation.calibration import calibrate, expert_truth
-from reassess.aggregation.recipe import REAL, Recipe, original_votes, real_scores, real_scores_left_out
+from reassess.aggregation.recipe import original_votes, real_scores, real_scores_left_out
+from reassess.core.benchmark import IMAGENET
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
+from reassess.core.recipe import Recipe
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.formats.scores import read_scores
@@ -51,7 +53,7 @@ def test_the_published_scores_come_back(released):
 
 def test_the_original_labels_log_likelihood_ratios_are_as_measured(released):
     _, experts, _, original, _ = released
-    truth = expert_truth(experts, at_least=REAL.original_experts_at_least)
+    truth = expert_truth(experts, at_least=IMAGENET.recipe.original_experts_at_least)
     matrix = calibrate(original_votes(experts.items, original), truth).matrices[0]
     ratios = np.log(matrix[1] / matrix[0])
     assert ratios[2] == pytest.approx(2.7661922069202363, abs=1e-14)

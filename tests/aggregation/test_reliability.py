@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.calibration import expert_truth
-from reassess.aggregation.reliability import natural_truths, reliability, right_answers
+from reassess.aggregation.calibration import expert_truth, natural_truths
+from reassess.aggregation.golden import GoldenVotes
+from reassess.aggregation.reliability import rater_reliability, right_answers
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError, DependenceWarning
@@ -49,11 +50,11 @@ NAMES = (*(f"good {i}" for i in range(8)), *(f"fair {i}" for i in range(8)), "ra
 def simulated(seed=0, main=4_000, golden=1_000):
     rng = np.random.default_rng(seed)
     truth, golden_truth = (rng.choice(2, n, p=PRIOR) for n in (main, golden))
-    return cast(rng, truth, NAMES, each=5), (cast(rng, golden_truth, NAMES), golden_truth)
+    return cast(rng, truth, NAMES, each=5), GoldenVotes(cast(rng, golden_truth, NAMES), golden_truth)
 
 
 def test_on_golden_items_the_random_and_the_constant_rater_are_flagged_and_no_other():
-    found = by_name(reliability(*simulated()))
+    found = by_name(rater_reliability(*simulated()))
     assert {name: one.flags for name, one in found.items() if one.flags} == {
         "random": ("uninformative",),
         "constant": ("uninformative", "one answer"),
@@ -63,14 +64,14 @@ def test_on_golden_items_the_random_and_the_constant_rater_are_flagged_and_no_ot
 def test_on_golden_items_the_interval_covers_the_information_of_the_true_matrix():
     inside = []
     for seed in range(10):
-        for name, one in by_name(reliability(*simulated(seed, main=100), seed=seed)).items():
+        for name, one in by_name(rater_reliability(*simulated(seed, main=100), seed=seed)).items():
             true = float(mutual_information(MATRICES[name.split()[0]], PRIOR))
             inside.append(one.information.low <= true <= one.information.high)
     assert np.mean(inside) >= 0.90  # 180 intervals, those of one simulation not independent: they share a prior
 
 
 def test_without_golden_items_the_same_raters_are_flagged_and_matrices_come_back():
-    result = reliability(simulated()[0])
+    result = rater_reliability(simulated()[0])
     assert not result.golden
     assert result.prior[1] == pytest.approx(0.25, abs=0.03)
     found = by_name(result)
@@ -83,7 +84,7 @@ def test_without_golden_items_the_same_raters_are_flagged_and_matrices_come_back
 def test_the_worst_rater_comes_first_and_those_without_a_measure_last():
     votes, golden = simulated(main=500)
     silent = Votes.from_columns(questions_of(1), *np.zeros((3, 1), np.int64), ("silent",), ANSWERS)
-    result = reliability(votes.append(silent), golden)
+    result = rater_reliability(votes.append(silent), golden)
     assert {one.rater for one in result.ranked[:2]} == {"random", "constant"}
     bits = [one.information.bits for one in result.ranked[:-1]]
     assert bits == sorted(bits)
@@ -108,7 +109,7 @@ def test_a_pair_that_copies_is_warned_of_in_words():
         ANSWERS,
     )
     with pytest.warns(DependenceWarning) as caught:
-        result = reliability(copied)
+        result = rater_reliability(copied)
     (pair,) = result.dependence.pairs
     assert pair.raters == ("good 0", "good 11")
     assert str(caught[0].message) == (
@@ -138,7 +139,7 @@ def test_everything_of_a_rater_is_counted():
     questions = questions_of(3, a_image=1)
     votes = votes_of([(0, 0, 2), (1, 0, 0), (2, 0, 1), (0, 1, 0)], questions, seconds=np.array([1.0, 2.0, 9.0, np.nan]))
     golden = votes_of([(0, 0, 2), (1, 0, 1), (2, 0, 0), (0, 2, 2)], questions, raters=("ann", "cy", "di"))
-    result = reliability(votes, (golden, np.array([1, 0, -1])))
+    result = rater_reliability(votes, GoldenVotes(golden, np.array([1, 0, -1])))
     ann, bo, di = (by_name(result)[name] for name in ("ann", "bo", "di"))
     assert ann.answers.tolist() == [1, 1, 1]
     assert ann.shares == pytest.approx([1 / 3] * 3)
@@ -157,7 +158,7 @@ def test_everything_of_a_rater_is_counted():
 
 def test_golden_votes_that_are_the_main_votes_are_not_compared_with_themselves():
     votes = votes_of([(0, 0, 2), (1, 0, 0), (0, 1, 2), (1, 1, 2)], questions_of(3))
-    result = reliability(votes, (votes, np.array([1, 0, -1])))
+    result = rater_reliability(votes, GoldenVotes(votes, np.array([1, 0, -1])))
     assert result.golden_dependence is None
     assert [one.repeated for one in result.raters] == [None, None]
     assert [one.right for one in result.raters] == [Proportion(2, 2), Proportion(1, 2)]
@@ -166,7 +167,7 @@ def test_golden_votes_that_are_the_main_votes_are_not_compared_with_themselves()
 def test_of_repeated_votes_the_first_are_compared_and_all_are_counted():
     votes = votes_of([(0, 0, 2), (0, 0, 0), (1, 0, 0)], questions_of(3))
     golden = votes_of([(0, 0, 0), (0, 0, 2), (1, 0, 0)], questions_of(3))
-    (ann, _) = reliability(votes, (golden, np.array([1, 0, -1]))).raters
+    (ann, _) = rater_reliability(votes, GoldenVotes(golden, np.array([1, 0, -1]))).raters
     assert ann.repeated == Proportion(1, 2)
     assert ann.votes == 3
     assert ann.right == Proportion(2, 3)
@@ -175,7 +176,7 @@ def test_of_repeated_votes_the_first_are_compared_and_all_are_counted():
 def test_golden_answers_that_the_main_votes_lack_are_added_in_their_order():
     votes = votes_of([(0, 0, 0), (1, 0, 1)], questions_of(3), answers=("no", "yes"))
     golden = votes_of([(0, 0, 1), (1, 0, 2)], questions_of(3))
-    result = reliability(votes, (golden, np.array([0, 1, 0])))
+    result = rater_reliability(votes, GoldenVotes(golden, np.array([0, 1, 0])))
     assert result.answers == ANSWERS
     assert result.raters[0].answers.tolist() == [1, 0, 1]
     assert result.raters[0].confusion.tolist() == [[0, 1, 0], [0, 0, 1]]
@@ -186,7 +187,7 @@ def test_one_answer_is_flagged_from_99_percent(no, flagged):
     rows = [(i, 0, 0 if i < no else 2) for i in range(100)]
     votes = votes_of(rows, questions_of(100))
     golden = votes_of([(0, 0, 0), (1, 0, 2)], questions_of(100))
-    ann = reliability(votes, (golden, np.arange(100) % 2)).raters[0]
+    ann = rater_reliability(votes, GoldenVotes(golden, np.arange(100) % 2)).raters[0]
     assert ("one answer" in ann.flags) == flagged
 
 
@@ -194,7 +195,7 @@ def test_one_answer_is_flagged_from_99_percent(no, flagged):
 def test_few_votes_on_a_truth_and_few_images_are_flagged(items, a_image, few):
     truth = np.arange(items) % 2
     votes = votes_of([(i, 0, 2 * t) for i, t in enumerate(truth)], questions_of(items, a_image))
-    assert ("few" in reliability(votes, (votes, truth)).raters[0].flags) == few
+    assert ("few" in rater_reliability(votes, GoldenVotes(votes, truth)).raters[0].flags) == few
 
 
 def test_plain_items_have_the_answers_as_truths_and_words_have_no_order():
@@ -208,7 +209,7 @@ def test_more_images_than_a_resample_draws_are_grouped_and_the_interval_stays():
     rng = np.random.default_rng(0)
     truth = rng.choice(2, 6_000, p=PRIOR)
     votes = cast(rng, truth, ("fair",))
-    one = reliability(votes, (votes, truth)).raters[0].information
+    one = rater_reliability(votes, GoldenVotes(votes, truth)).raters[0].information
     true = float(mutual_information(MATRICES["fair"], PRIOR))
     assert one.low <= true <= one.high
     nats = math.log(2)
@@ -229,7 +230,7 @@ def measured(rows, truth, items, raters):
     votes = votes_of(rows, items, raters)
     if not any(truth[row[0]] >= 0 for row in rows):
         return None
-    return reliability(votes, (votes, np.array(truth)), resamples=50)
+    return rater_reliability(votes, GoldenVotes(votes, np.array(truth)), resamples=50)
 
 
 def plain_names(one):
@@ -274,7 +275,7 @@ def test_a_document_never_holds_nan(rows, truth):
 
 def test_a_seed_gives_the_same_document_and_another_seed_another_interval():
     votes, golden = simulated(main=200, golden=200)
-    once, again, other = (reliability(votes, golden, seed=seed) for seed in (1, 1, 2))
+    once, again, other = (rater_reliability(votes, golden, seed=seed) for seed in (1, 1, 2))
     assert once.to_json() == again.to_json()
     assert by_name(once)["good 0"].information != by_name(other)["good 0"].information
 
@@ -306,19 +307,21 @@ def test_bad_golden_truth_is_refused(name):
     truth, message = BAD[name]
     votes = votes_of([(0, 0, 2), (1, 0, 0)], questions_of(3, a_image=1))
     with pytest.raises(DataError) as error:
-        reliability(votes, (votes, truth))
+        rater_reliability(votes, GoldenVotes(votes, truth))
     assert str(error.value) == message
 
 
 def test_no_votes_are_refused():
     with pytest.raises(DataError) as error:
-        reliability(votes_of([]))
+        rater_reliability(votes_of([]))
     assert str(error.value) == "there are no votes\n  to mend: give votes, or judge by the prior alone"
 
 
 def test_golden_votes_on_questions_and_main_votes_on_plain_items_are_refused():
     with pytest.raises(DataError) as error:
-        reliability(votes_of([(0, 0, 2)]), (votes_of([(0, 0, 2)], questions_of(3)), np.array([1, 0, 0])))
+        rater_reliability(
+            votes_of([(0, 0, 2)]), GoldenVotes(votes_of([(0, 0, 2)], questions_of(3)), np.array([1, 0, 0]))
+        )
     assert str(error.value) == (
         "votes on (image, class) questions and votes on plain items cannot be joined\n"
         "  to mend: give both tables the columns image and class, or both the column item"
@@ -327,7 +330,7 @@ def test_golden_votes_on_questions_and_main_votes_on_plain_items_are_refused():
 
 def test_if_all_answers_are_equal_nothing_is_told_and_alpha_is_not_defined():
     rows = [(i, r, 0) for i in range(30) for r in range(2)]
-    result = reliability(votes_of(rows, questions_of(30, a_image=1)))
+    result = rater_reliability(votes_of(rows, questions_of(30, a_image=1)))
     assert result.alpha is None
     for one in result.raters:
         assert one.flags == ("uninformative", "one answer")
@@ -337,7 +340,7 @@ def test_if_all_answers_are_equal_nothing_is_told_and_alpha_is_not_defined():
 
 def test_a_truth_that_em_has_given_up_makes_no_rater_one_with_few_votes():
     rows = [(i, r, int(i == r == 0)) for i in range(60) for r in range(3)]
-    result = reliability(votes_of(rows, questions_of(60, a_image=1), raters=("a", "b", "c")))
+    result = rater_reliability(votes_of(rows, questions_of(60, a_image=1), raters=("a", "b", "c")))
     assert 0 < result.prior[1] < 1e-6
     assert [one.flags for one in result.raters] == [("uninformative",), *[("uninformative", "one answer")] * 2]
 
@@ -346,7 +349,7 @@ def test_one_rater_alone_is_measured_on_golden_items_and_has_no_alpha():
     rng = np.random.default_rng(0)
     truth = rng.choice(2, 500, p=PRIOR)
     votes = cast(rng, truth, ("good",))
-    result = reliability(votes, (votes, truth))
+    result = rater_reliability(votes, GoldenVotes(votes, truth))
     assert (result.alpha, result.dependence.tested) == (None, 0)
     assert result.raters[0].flags == ()
     assert repr(result) == "Reliability(1 raters, 0 flagged, ordinal alpha not defined)"
@@ -354,7 +357,7 @@ def test_one_rater_alone_is_measured_on_golden_items_and_has_no_alpha():
 
 def test_a_class_that_nobody_votes_is_a_row_of_its_own_without_nan():
     rows = [(i, r, i % 2) for i in range(60) for r in range(3)]
-    result = reliability(votes_of(rows, tuple(range(60)), raters=("a", "b", "c"), answers=("cat", "dog", "emu")))
+    result = rater_reliability(votes_of(rows, tuple(range(60)), raters=("a", "b", "c"), answers=("cat", "dog", "emu")))
     assert result.prior == pytest.approx([0.5, 0.5, 0], abs=1e-3)
     assert {one.flags for one in result.raters} == {()}
     json.dumps(result.to_json(), allow_nan=False)
@@ -370,7 +373,7 @@ def released(real_file):
     votes, experts, golden = (read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden"))
     truth = expert_truth(experts, at_least=3)[experts.find(golden.items)]
     with pytest.warns(DependenceWarning):
-        return reliability(votes, (golden, truth))
+        return rater_reliability(votes, GoldenVotes(golden, truth))
 
 
 def test_the_released_votes_are_counted_as_they_are(released):

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from reassess.aggregation.recipe import Recipe, real_scores
+from reassess.aggregation.recipe import real_scores
 from reassess.aggregation.relabelling import Relabelling, relabel
 from reassess.aggregation.thresholds import label_sets
 from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
 from reassess.comparison.panel import Panel
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
+from reassess.core.recipe import Recipe
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 

@@ -7,16 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.recipe import REAL, real_scores
+from reassess.aggregation.recipe import real_scores
 from reassess.comparison.model_or_label import Disagreements, Preference, Verdicts, preferences
 from reassess.comparison.panel import Panel
+from reassess.core.benchmark import IMAGENET
 from reassess.core.image_names import validation_names
-from reassess.core.imagenet import ANIMALS
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.data.loading import load_votes
 from reassess.numeric.proportion import wilson
+
+ANIMALS = 398  # the classes of lower ids are animals
 
 IMAGES = [f"{i}.png" for i in range(30)]
 
@@ -83,7 +85,7 @@ def test_imagenets_images_are_counted_by_what_the_original_label_is_too() -> Non
     assert found.by_group["animals"] == Disagreements(1, 0, Verdicts(1, 0, 0), None)
     assert found.by_group["others"] == Disagreements(1, 0, Verdicts(0, 0, 1), None)
     assert found.total.coverage.value == 1
-    assert REAL.original_below == ANIMALS
+    assert IMAGENET.recipe.original_below == ANIMALS
 
 
 def test_the_json_holds_counts_intervals_and_why_a_part_is_missing() -> None:

@@ -12,7 +12,7 @@ from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
-from reassess.evaluation.measure import examine
+from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
 
 LABELS = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 2], [], [1], [3]])
@@ -20,7 +20,7 @@ ORIGINAL = LabelSets.from_lists(["d.png", "c.png", "a.png", "e.png"], [[3], [0],
 
 
 def found(ids: list[int], images: list[str], original: LabelSets | None = ORIGINAL) -> Outcomes:
-    return examine(Predictions.from_ids(np.array(ids, int), images), LABELS, original=original)
+    return find_outcomes(Predictions.from_ids(np.array(ids, int), images), LABELS, original=original)
 
 
 def refusal(make: Callable[[], object]) -> str:
@@ -120,7 +120,7 @@ def test_models_judged_by_different_labels_are_an_error() -> None:
     other = LabelSets.from_lists(["b.png", "a.png"], [[0], [1]])
     models = {
         "one": found([0, 0], ["a.png", "b.png"], None),
-        "two": examine(Predictions.from_ids([0, 0], ["a.png", "b.png"]), other),
+        "two": find_outcomes(Predictions.from_ids([0, 0], ["a.png", "b.png"]), other),
     }
     text = "the models were judged by different labels\n  where:   two\n  to mend: judge all by the same"
     assert refusal(lambda: panel(models)) == text

@@ -16,7 +16,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
-from reassess.data.loading import imagenet_collapsed
+from reassess.data.loading import load_collapsed
 from reassess.evaluation.measure import evaluate
 
 IMAGES = [f"{i}.png" for i in range(25)]
@@ -122,7 +122,7 @@ def test_an_output_that_is_no_class_is_of_no_group() -> None:
 @pytest.fixture(scope="module")
 def own_mistakes(real_labels, real_original, real_scores) -> Taxonomy:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
-    return taxonomies(panel, real_labels, scores=real_scores, collapsed=imagenet_collapsed())[0]
+    return taxonomies(panel, real_labels, scores=real_scores, collapsed=load_collapsed())[0]
 
 
 def test_the_original_labels_own_mistakes_by_kind(own_mistakes, real_labels) -> None:

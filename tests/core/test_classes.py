@@ -3,7 +3,7 @@
 import pytest
 
 from reassess.core.classes import Classes
-from reassess.data.loading import imagenet_classes
+from reassess.data.loading import load_classes
 from reassess.errors import DataError
 
 NAMED = Classes(4, ("n01", "n02", "n03", "n04"), ("crane", "dog, hound", "crane", "cat"))
@@ -12,7 +12,7 @@ NAMED = Classes(4, ("n01", "n02", "n03", "n04"), ("crane", "dog, hound", "crane"
 @pytest.fixture
 def imagenet(needs):
     needs("timm")
-    return imagenet_classes()
+    return load_classes()
 
 
 def message(call):

@@ -5,17 +5,18 @@ import json
 import pytest
 
 from reassess.aggregation.golden import expert_share
+from reassess.core.benchmark import IMAGENET
 from reassess.core.classes import Classes
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.core.votes import Votes
 from reassess.data.loading import (
-    imagenet_classes,
+    in_benchmark_classes,
+    load_classes,
     load_labels,
     load_original,
     load_scores,
     load_votes,
-    with_imagenet_classes,
 )
 from reassess.errors import DataError
 
@@ -49,7 +50,7 @@ def test_a_file_that_names_all_1000_wnids_needs_no_list(tmp_path, no_known_data)
     given = {FIRST: WNIDS[::-1], SECOND: [WNIDS[7]]}
     found = load_labels(write(tmp_path / "labels.json", given))
     assert found.sets() == {FIRST: frozenset(range(1000)), SECOND: {7}}
-    assert found.classes == with_imagenet_classes(found).classes == Classes(1000, wnids=tuple(WNIDS))
+    assert found.classes == in_benchmark_classes(found, IMAGENET).classes == Classes(1000, wnids=tuple(WNIDS))
     original = load_original(write(tmp_path / "o.txt", "\n".join(WNIDS[i % 1000] for i in range(50_000))))
     assert original.indices.tolist() == [i % 1000 for i in range(50_000)]
 
@@ -84,10 +85,10 @@ def test_label_sets_without_a_label_fit_any_classes():
 
 def test_with_the_list_wnids_and_names_have_the_official_ids(tmp_path, needs):
     needs("timm")
-    assert imagenet_classes().find("n01440764") == 0
+    assert load_classes().find("n01440764") == 0
     found = load_labels(write(tmp_path / "labels.json", {FIRST: ["n02123045", "n01440764"], SECOND: ["ski", "alp"]}))
     assert found.sets() == {FIRST: {0, 281}, SECOND: {795, 970}}
-    assert found.classes == imagenet_classes()
+    assert found.classes == load_classes()
     bad = write(tmp_path / "bad.json", {FIRST: ["n00000001"]})
     assert message(lambda: load_labels(bad)) == (
         f"a class is not one of the benchmark's\n  where:   {bad}\n  found:   n00000001\n"
@@ -140,6 +141,6 @@ def test_what_is_neither_a_file_nor_a_known_source_is_an_error(load):
     assert message(lambda: load("imagenet-rael")) == (
         "no such file, and no known source of that name\n  where:   imagenet-rael\n"
         "  allowed: a path, or one of imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden, "
-        "imagenet-real-raters-golden, imagenet-original, imagenet-classes, imagenet-train-clean\n"
+        "imagenet-real-raters-golden, imagenet-original, imagenet-classes, imagenet-collapsed, imagenet-train-clean\n"
         "  to mend: check the path; `reassess data list` describes the known sources"
     )

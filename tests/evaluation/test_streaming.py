@@ -50,7 +50,7 @@ def test_shuffled_batches_of_some_images_count_as_evaluate_does(kind: str, seed:
     for batch in np.array_split(rows, 4):
         metric.update(scores[batch], target_of(kind, labels, batch))
     said = Predictions.from_scores(scores[rows], [NAMES[row] for row in rows])
-    assert metric.counts() == evaluate(said, labels, topk=(1, 2, 5)).real
+    assert metric.counts() == evaluate(said, labels, top_k=(1, 2, 5)).real
 
 
 def unaligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -86,7 +86,7 @@ def test_a_batch_may_lie_in_memory_in_any_way(kind: str, dtype: str, layout: Cal
     metric = metric_of(kind, labels)
     for batch in np.array_split(np.arange(N), [7, 30]):
         metric.update(layout(scores[batch]), layout(target_of(kind, labels, batch)))
-    assert metric.counts() == evaluate(scores, labels, topk=(1, 2, 5)).real
+    assert metric.counts() == evaluate(scores, labels, top_k=(1, 2, 5)).real
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
@@ -103,7 +103,7 @@ def test_an_image_counts_once_however_often_it_comes(kind: str) -> None:
     metric = metric_of(kind, labels)
     for rows in (np.arange(N), np.arange(10), np.array([3, 3, 3])):
         metric.update(scores[rows], target_of(kind, labels, rows))
-    assert metric.counts() == evaluate(scores, labels, topk=(1, 2, 5)).real
+    assert metric.counts() == evaluate(scores, labels, top_k=(1, 2, 5)).real
 
 
 @pytest.mark.parametrize("right_first", [True, False])
@@ -312,7 +312,7 @@ BAD_METRICS = {
         {"labels": LABELS, "images": ["a.png", ("b.png", 0)]},
         "the name of an image is no string\n  found:   ('b.png', 0)\n  to mend: give file names as str",
     ),
-    "no k": ({"top_k": []}, "topk holds no whole numbers\n  allowed: such as (1, 5)\n  found:   []"),
+    "no k": ({"top_k": []}, "top_k holds no whole numbers\n  allowed: such as (1, 5)\n  found:   []"),
     "k of 0": ({"top_k": [0]}, "k is out of range\n  allowed: 1 or more\n  found:   0"),
     "an unknown image": (
         {"labels": LABELS, "images": ["a.png", "c.png"]},

@@ -527,7 +527,7 @@ def test_scores_and_names_come_back_from_npy_and_its_text(scratch, names, scores
 @given(st.lists(names, min_size=3, max_size=3, unique=True), floats.filter(lambda scores: np.isfinite(scores).all()))
 def test_the_best_classes_and_their_scores_come_back_from_a_table(scratch, suffix, names, scores):
     path, predictions = scratch / f"p{suffix}", Predictions.from_scores(scores, names)
-    write_predictions(path, predictions, topk=5, force=True)
+    write_predictions(path, predictions, top_k=5, force=True)
     found = read_predictions(path, Classes(7))
     depth = min(5, scores.shape[1])
     column = "prediction_1" if depth == 1 else f"prediction_1 to prediction_{depth}"
@@ -541,7 +541,7 @@ def test_the_scores_of_a_table_are_those_of_its_classes(tmp_path, suffix):
     import polars as pl
 
     path = tmp_path / f"p{suffix}"
-    write_predictions(path, Predictions.from_scores(SCORES, IMAGES), topk=2)
+    write_predictions(path, Predictions.from_scores(SCORES, IMAGES), top_k=2)
     table = pl.read_csv(path) if suffix == ".csv" else pl.read_parquet(path)
     assert table.columns == ["image", "prediction_1", "prediction_2", "score_1", "score_2"]
     assert table.rows() == [

@@ -103,7 +103,7 @@ def test_a_compiled_model_counts_as_evaluate(policy: str, jit: bool) -> None:
     names = [f"{i}.png" for i in range(300)]
     sets = [rng.choice(1000, rng.integers(0, 4), replace=False).tolist() for _ in names]
     labels, rows = LabelSets.from_lists(names, sets), np.arange(300)
-    expected = evaluate(Predictions.from_scores(scores, names), labels, topk=(1, 400))
+    expected = evaluate(Predictions.from_scores(scores, names), labels, top_k=(1, 400))
     ids = padded_ids(labels, rows)
     assert ids.max() > 512
     keras.mixed_precision.set_global_policy(policy)

@@ -281,4 +281,4 @@ def test_a_sort_that_breaks_ties_otherwise_would_be_noticed(stream: Stream) -> N
     assert evaluate(flipped, stream.labels).real == expected  # a class is known by its id, wherever its output stands
     highest_id_first = np.argmax(stream.scores[:, ::-1], axis=1)
     said = Predictions.from_ids(CLASSES - 1 - highest_id_first, stream.names)
-    assert evaluate(said, stream.labels, topk=[1]).real[1].hits != expected[1].hits
+    assert evaluate(said, stream.labels, top_k=[1]).real[1].hits != expected[1].hits

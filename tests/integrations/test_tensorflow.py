@@ -250,7 +250,7 @@ def test_multi_hot_needs_the_number_of_classes(module, images):
 
 
 def test_the_real_labels_of_all_images_in_the_order_of_class_folders(tf, module, real_original, real_file):
-    from reassess.core.imagenet import class_folder_order
+    from reassess.core.benchmark import class_folder_order
 
     names = [f"val/{real_original.images[row]}" for row in class_folder_order(real_original)]
     images = tf.data.Dataset.from_tensor_slices({"file_name": names}).batch(50_000)

@@ -14,7 +14,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.data.loading import imagenet_classes, load_votes
+from reassess.data.loading import load_classes, load_votes
 from reassess.errors import DataError, MissingPackageError
 
 NUMBERS = [3, 8, 2, 5, 1, 7, 4, 6, 9, 10]
@@ -182,7 +182,7 @@ def test_the_features_are_those_of_tfds_and_three_more(tfds, known, tmp_path):
 def test_the_classes_are_named_in_the_order_of_the_core(tfds, needs, tmp_path):
     needs("timm")  # which holds the list of names
     names = tfds.builder("imagenet_real", data_dir=tmp_path).info.features["original_label"].names
-    assert tuple(names) == imagenet_classes().wnids
+    assert tuple(names) == load_classes().wnids
 
 
 def test_missing_images_are_counted_and_named_and_may_be_left_out(tfds, known, tmp_path):

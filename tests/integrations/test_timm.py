@@ -67,7 +67,7 @@ def test_a_shuffled_stream_says_which_images_come(
     evaluator = RealLabelsImagenet(NAMES[:300], str(real_file("real.json")), topk=(1, 3))
     for batch in np.array_split(np.random.default_rng(2).permutation(300), 3):
         evaluator.add_result(scores[batch], [NAMES[row] for row in batch])
-    expected = evaluate(Predictions.from_scores(scores, NAMES[:300]), real_labels, topk=(1, 3)).real
+    expected = evaluate(Predictions.from_scores(scores, NAMES[:300]), real_labels, top_k=(1, 3)).real
     assert evaluator.get_accuracy() == {k: 100 * part.value for k, part in expected.items()}
     assert evaluator.get_accuracy(3) == 100 * expected[3].value
 

@@ -31,7 +31,7 @@ def metric(needs: Callable[[str], None]) -> Callable[..., Any]:
 
 
 def expected() -> dict[int, Any]:
-    return evaluate(Predictions.from_scores(SCORES, NAMES), LABELS, topk=(1, 3)).real
+    return evaluate(Predictions.from_scores(SCORES, NAMES), LABELS, top_k=(1, 3)).real
 
 
 def batches() -> list[tuple[Any, Any]]:

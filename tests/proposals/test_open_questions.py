@@ -13,7 +13,7 @@ from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.errors import DataError
-from reassess.evaluation.measure import examine
+from reassess.evaluation.measure import find_outcomes
 from reassess.proposals.open_questions import open_questions
 
 IMAGES = [f"{i:02}.png" for i in range(12)]
@@ -23,7 +23,7 @@ CLASSES = 5
 def ask(
     models: Mapping[str, Predictions], labels: LabelSets, scores: Scores, top: int = 1, **options: object
 ) -> OpenQuestions:
-    each = ((name, said, examine(said, labels, scores=scores, **options)) for name, said in models.items())
+    each = ((name, said, find_outcomes(said, labels, scores=scores, **options)) for name, said in models.items())
     return open_questions(each, labels, scores, top=top)
 
 
@@ -145,7 +145,7 @@ def test_more_classes_than_a_model_holds_and_a_model_that_is_named_twice_are_err
         "  found:   2"
     )
     with pytest.raises(DataError) as caught:
-        open_questions([("one", said, examine(said, labels))] * 2, labels, as_scores([]))
+        open_questions([("one", said, find_outcomes(said, labels))] * 2, labels, as_scores([]))
     assert str(caught.value) == "a model is named twice\n  found:   one"
 
 

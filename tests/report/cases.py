@@ -2,9 +2,6 @@
 
 import numpy as np
 
-from reassess.aggregation.curves import precision_recall
-from reassess.aggregation.golden import golden_truth
-from reassess.aggregation.operating_points import Goal, MeasuredCurve, operating_point
 from reassess.comparison.findings import Findings
 from reassess.comparison.panel import panel
 from reassess.core.classes import Classes
@@ -14,7 +11,7 @@ from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.evaluation.measure import examine, summarize
+from reassess.evaluation.measure import find_outcomes, summarize
 
 IMAGES, CLASSES = 400, 6
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'{{123456*3}}"
@@ -41,20 +38,22 @@ def findings(
         right = rng.random(len(names)) < 0.9 - 0.1 * i
         said = np.where(right, [one[0] if one else 0 for one in sets], rng.integers(CLASSES, size=len(names)))
         ranked = np.stack([said, (said + 1) % CLASSES, (said + 2) % CLASSES], axis=1)
-        outcomes[model] = examine(Predictions.from_ids(ranked, images=names), labels, original=original, scores=scores)
+        outcomes[model] = find_outcomes(
+            Predictions.from_ids(ranked, images=names), labels, original=original, scores=scores
+        )
         results[model] = summarize(outcomes[model], labels, scores=scores)
     ordered = sorted(results, key=lambda model: (-(results[model].real[1].value or 0), model))
     return Findings(
         evaluations={model: results[model] for model in ordered},
         panel=panel(outcomes),
-        files={model: f"runs/{model}.npy" for model in ordered},
         labels=labels,
         original=original,
         scores=scores,
         votes=votes,
         experts=experts,
-        curves=_curves(scores, experts) if scores is not None and experts is not None else "no scores are at hand",
-        board="no leaderboard was given" if board is None else board,
+        threshold=0.5,
+        score_source="scores.csv",
+        leaderboard=board,
     )
 
 
@@ -76,11 +75,6 @@ def _rated(names, sets, rng) -> tuple[Scores, Votes, Votes]:
         return Votes.from_columns(questions, np.tile(each, len(raters)), of_rater, answers, raters, ("no", "yes"))
 
     return scores, votes(("r1", "r2", "r3"), 0.1), votes(("x1", "x2"), 0.02)
-
-
-def _curves(scores: Scores, experts: Votes) -> tuple[MeasuredCurve, ...]:
-    curve = precision_recall(scores, golden_truth(experts), in_sample=False)
-    return (MeasuredCurve("scores.csv", curve, chosen=operating_point(curve, Goal("threshold", 0.5), scores)),)
 
 
 def leaderboard() -> Leaderboard:

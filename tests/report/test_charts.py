@@ -12,8 +12,9 @@ from reassess.comparison.taxonomy import ERROR_KINDS, Taxonomy
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Leaderboard
+from reassess.core.missing import Missing
 from reassess.core.predictions import Predictions
-from reassess.evaluation.measure import examine, summarize
+from reassess.evaluation.measure import find_outcomes, summarize
 from reassess.report import figures
 from reassess.report.chart import Chart
 from reassess.report.charts import CHARTS
@@ -110,8 +111,8 @@ def of_sizes(images: dict[int, int]) -> Findings:
     """Findings on so many images of each number of valid classes."""
     sets = [list(range(size)) for size, n in images.items() for _ in range(n)]
     labels = LabelSets.from_lists([f"{i}.png" for i in range(len(sets))], sets, Classes(9))
-    outcome = examine(Predictions.from_ids(np.zeros(len(sets), np.int64), images=labels.images), labels)
-    return Findings({"one": summarize(outcome, labels)}, panel({"one": outcome}), {"one": "one.npy"}, labels)
+    outcome = find_outcomes(Predictions.from_ids(np.zeros(len(sets), np.int64), images=labels.images), labels)
+    return Findings(panel({"one": outcome}), labels, evaluations={"one": summarize(outcome, labels)})
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_a_kind_of_mistake_has_one_colour_and_none_where_there_is_none(
 
 def test_a_chart_of_nothing_says_why() -> None:
     bare = findings("one", known=False)
-    reasons = {kind: chart for kind in CHARTS if isinstance(chart := CHARTS[kind](bare), str)}
+    reasons = {kind: chart.why for kind in CHARTS if isinstance(chart := CHARTS[kind](bare), Missing)}
     assert reasons == {
         "scatter": "no model has both accuracies: original labels are not at hand, or no image is scored",
         "leaderboard": "no leaderboard was given",
@@ -176,10 +177,10 @@ def test_a_chart_of_nothing_says_why() -> None:
 def test_a_chart_of_zeros_is_not_drawn() -> None:
     labels = LabelSets.from_lists(["a.png", "b.png"], [[], []], Classes(2))
     original = LabelSets.from_lists(["a.png", "b.png"], [[0], [1]], Classes(2))
-    outcome = examine(Predictions.from_ids([0, 1], images=labels.images), labels, original=original)
+    outcome = find_outcomes(Predictions.from_ids([0, 1], images=labels.images), labels, original=original)
     result = summarize(outcome, labels)
-    none = Findings({"one": result}, panel({"one": outcome}), {"one": "one.npy"}, labels, original=original)
-    assert {kind: CHARTS[kind](none) for kind in ("label-count", "taxonomy", "labelling-bias")} == {
+    none = Findings(panel({"one": outcome}), labels, original, evaluations={"one": result})
+    assert {kind: str(CHARTS[kind](none)) for kind in ("label-count", "taxonomy", "labelling-bias")} == {
         "label-count": "no image is scored",
         "taxonomy": "no image is scored",
         "labelling-bias": "no model says a valid class where the original label is one of several",

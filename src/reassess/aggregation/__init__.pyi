@@ -2,11 +2,13 @@ from .calibration import calibrate as calibrate
 from .curves import Curve as Curve
 from .curves import Point as Point
 from .curves import precision_recall as precision_recall
-from .dawid_skene import Fit as Fit
-from .dawid_skene import fit as fit
+from .dawid_skene import DawidSkeneFit as DawidSkeneFit
+from .dawid_skene import fit_dawid_skene as fit_dawid_skene
 from .em_starts import Pinned as Pinned
 from .golden import Golden as Golden
+from .golden import GoldenVotes as GoldenVotes
 from .golden import golden_truth as golden_truth
+from .golden import golden_votes as golden_votes
 from .methods import Aggregation as Aggregation
 from .methods import by_calibration as by_calibration
 from .methods import by_em as by_em
@@ -17,7 +19,9 @@ from .operating_points import Goal as Goal
 from .operating_points import OperatingPoint as OperatingPoint
 from .operating_points import operating_point as operating_point
 from .posteriors import posterior as posterior
-from .recipe import Recipe as Recipe
 from .relabelling import Relabelling as Relabelling
 from .relabelling import relabel as relabel
+from .reliability import rater_reliability as rater_reliability
+from .reliability_result import Rater as Rater
+from .reliability_result import Reliability as Reliability
 from .thresholds import label_sets as label_sets

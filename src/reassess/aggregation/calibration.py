@@ -6,11 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.items import Id
+from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
-from reassess.core.votes import Votes
+from reassess.core.votes import KNOWN_ANSWERS, Votes
 from reassess.errors import DataError
 
-__all__ = ["calibrate", "check_smoothing", "expert_answer", "expert_truth", "row_shares"]
+__all__ = ["calibrate", "check_smoothing", "expert_answer", "expert_truth", "natural_truths", "row_shares"]
 
 
 def calibrate(
@@ -149,3 +150,10 @@ def _check_truth(truth: npt.NDArray[np.integer], votes: Votes, truths: int) -> N
     if bad.any():
         row = int(np.argmax(bad))
         raise DataError("unknown truth", where=votes.at(row), allowed=f"-1 to {truths - 1}", found=int(truth[row]))
+
+
+def natural_truths(votes: Votes) -> tuple[Id, ...]:
+    """Invalid and valid for (image, class) questions answered no, maybe, yes; else one truth an answer."""
+    if isinstance(votes.items, Questions) and set(votes.answers) <= set(KNOWN_ANSWERS):
+        return VALIDITY
+    return votes.answers

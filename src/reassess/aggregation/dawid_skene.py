@@ -30,13 +30,13 @@ from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.votes import Votes
 from reassess.errors import ConvergenceWarning, DataError
 
-__all__ = ["Fit", "Pinned", "fit"]
+__all__ = ["DawidSkeneFit", "Pinned", "fit_dawid_skene"]
 
 _MOST_TRUTHS = 256  # the loop over truths is unrolled, and the compiler's time grows with it
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class DawidSkeneFit:
     """What EM found.
 
     Parameters
@@ -68,10 +68,10 @@ class Fit:
 
     def __repr__(self) -> str:
         end = "converged" if self.converged else "not converged"
-        return f"Fit({self.model}, {self.iterations:,} iterations, {end}, objective {self.objective:,.5f})"
+        return f"DawidSkeneFit({self.model}, {self.iterations:,} iterations, {end}, objective {self.objective:,.5f})"
 
 
-def fit(
+def fit_dawid_skene(
     votes: Votes,
     *,
     truths: Sequence[Id] | None = None,
@@ -83,7 +83,7 @@ def fit(
     tolerance: float = 1e-6,
     max_iterations: int = 2_000,
     threads: int | None = None,
-) -> Fit:
+) -> DawidSkeneFit:
     """Find confusion matrices, prior and posteriors from the votes alone, by EM.
 
     Parameters
@@ -135,7 +135,7 @@ def fit(
     ...     raters=("ann", "bo", "cy"),
     ...     answers=("cat", "dog"),
     ... )
-    >>> result = fit(votes, smoothing=0)
+    >>> result = fit_dawid_skene(votes, smoothing=0)
     >>> [result.model.truths[truth] for truth in result.posterior.most_likely()]
     ['cat', 'dog', 'cat', 'dog']
     >>> result.model.matrices[2].round(2).tolist()
@@ -163,7 +163,7 @@ def fit(
             ConvergenceWarning,
             stacklevel=2,
         )
-    return Fit(em.model(), Posterior(votes.items, names, em.posterior), history, converged)
+    return DawidSkeneFit(em.model(), Posterior(votes.items, names, em.posterior), history, converged)
 
 
 def _check_truths(truths: tuple[Id, ...]) -> None:

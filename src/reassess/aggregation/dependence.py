@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.dawid_skene import fit
+from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.rater_model import RaterModel
@@ -165,7 +165,7 @@ def _model(votes: Votes) -> RaterModel:
     with warnings.catch_warnings():
         # EM that creeps on for thousands of steps hardly moves the agreements that are expected.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return fit(
+        return fit_dawid_skene(
             votes, truths=votes.answers, weights=np.eye(len(votes.answers)), smoothing=_SMOOTHING, tolerance=_TOLERANCE
         ).model
 

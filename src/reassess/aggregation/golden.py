@@ -6,16 +6,18 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import expert_truth
+from reassess.aggregation.baselines import majority
+from reassess.aggregation.calibration import expert_truth, natural_truths
 from reassess.core.items import Items, find_items, take_items
 from reassess.core.questions import Questions
+from reassess.core.rater_model import VALIDITY
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some
 
-__all__ = ["Golden", "expert_share", "golden_truth"]
+__all__ = ["Golden", "GoldenVotes", "expert_share", "golden_truth", "golden_votes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,3 +137,59 @@ def expert_share(experts: Votes) -> Scores:
     kept = experts.restrict(judged)
     assert isinstance(kept.items, Questions)
     return Scores(kept.items, kept.fractions()[:, kept.answer_id("yes")])
+
+
+@dataclass(frozen=True, eq=False)
+class GoldenVotes:
+    """Raters' votes on golden items, and the truth of each item.
+
+    Parameters
+    ----------
+    votes
+        The raters' votes.
+    truth
+        Integers, shape (golden items,): position of each item's truth among the truths; -1 where it is not known.
+    rule
+        How experts found the truth, in words.
+    """
+
+    votes: Votes
+    truth: npt.NDArray[np.integer]
+    rule: str = ""
+
+
+def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) -> GoldenVotes:
+    """Raters' votes on golden items with the truth that experts found.
+
+    Parameters
+    ----------
+    experts
+        The experts' votes on golden items.
+    raters
+        The raters' votes; an item that no expert judged has no known truth.
+    at_least
+        Number of experts who must say yes for a pair to be valid, or give an item's answer; by default more than half.
+
+    Raises
+    ------
+    DataError
+        No such number of experts.
+
+    Examples
+    --------
+    >>> item, answers = np.zeros(3, int), ("no", "yes")
+    >>> experts = Votes.from_columns(("x",), item, np.arange(3), np.array([0, 0, 1]), (1, 2, 3), answers)
+    >>> found = golden_votes(experts, experts)
+    >>> found.truth, found.rule
+    (array([0]), 'the answer of most experts, and of at least 2')
+    """
+    enough = int(experts.sizes.max(initial=0)) // 2 + 1 if at_least is None else at_least
+    if natural_truths(raters) == VALIDITY:
+        rule = f"valid: at least {enough} of {experts.sizes.max(initial=0)} experts said yes"
+        truth = expert_truth(experts, at_least=enough)
+    else:
+        rule = f"the answer of most experts, and of at least {enough}"
+        most = majority(experts)
+        truth = np.where(~most.ties & (most.counts.max(axis=1) >= enough), most.winners, -1)
+    rows = experts.find(raters.items)
+    return GoldenVotes(votes=raters, truth=np.where(rows >= 0, truth[rows], -1), rule=rule)

@@ -8,14 +8,16 @@ import numpy as np
 
 from reassess.aggregation.baselines import majority, mean
 from reassess.aggregation.calibration import calibrate, expert_answer, expert_truth
-from reassess.aggregation.dawid_skene import Pinned, fit
+from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
 from reassess.aggregation.posteriors import posterior
-from reassess.aggregation.recipe import REAL, Recipe, real_model, real_scores
+from reassess.aggregation.recipe import real_model, real_scores
+from reassess.core.benchmark import IMAGENET
 from reassess.core.items import take_items
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
+from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
@@ -53,7 +55,7 @@ class Aggregation:
 
 
 def by_recipe(
-    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL
+    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = IMAGENET.recipe
 ) -> Aggregation:
     """As ImageNet ReaL's scores were made; parameters as of `recipe.real_scores`."""
     model = real_model(experts, rater_golden, original, recipe=recipe)
@@ -133,7 +135,7 @@ def by_em(
         truth = _truth(experts.with_answers(votes.answers) if truths_are_answers else experts, truths_are_answers, m)
         rows = votes.find(experts.items)
         pinned = Pinned.to_truths(rows[rows >= 0], truth[rows >= 0], truths=len(truths))
-    found = fit(votes, truths=truths, smoothing=smoothing, pinned=pinned)
+    found = fit_dawid_skene(votes, truths=truths, smoothing=smoothing, pinned=pinned)
     facts = {"iterations": found.iterations, "converged": found.converged, "objective": found.objective}
     lost = [
         str(truth) for truth, share in zip(truths, found.model.prior, strict=True) if share * len(votes.items) < 0.5

@@ -7,9 +7,11 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.recipe import REAL, Recipe, possible, real_scores, real_scores_left_out
+from reassess.aggregation.recipe import possible, real_scores, real_scores_left_out
+from reassess.core.benchmark import IMAGENET
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
+from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
@@ -56,7 +58,7 @@ def provenance(
     rater_golden: Votes,
     original: LabelSets | None,
     *,
-    recipes: Sequence[Recipe] = (REAL,),
+    recipes: Sequence[Recipe] = (IMAGENET.recipe,),
 ) -> Provenance:
     """Show that scores follow from votes by the recipe of ReaL, with the original label as one more rater or without.
 

@@ -9,43 +9,19 @@ import numpy.typing as npt
 
 from reassess.aggregation.calibration import calibrate, expert_truth
 from reassess.aggregation.posteriors import posterior
+from reassess.core.benchmark import IMAGENET
 from reassess.core.image_names import join
-from reassess.core.imagenet import ANIMALS
 from reassess.core.items import Id, take_items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
+from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import KNOWN_ANSWERS, Votes
 from reassess.errors import DataError
 from reassess.text import some
 
-__all__ = ["REAL", "Recipe", "original_votes", "possible", "real_model", "real_scores", "real_scores_left_out"]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The rules by which ReaL's scores follow from votes; every number else is measured on the golden answers.
-
-    Parameters
-    ----------
-    experts_at_least
-        So many experts who say yes make a golden pair valid.
-    original_experts_at_least
-        The same, where the original label is measured.
-    original_below
-        The original label votes on classes with a lower id: the animals; None if on all.
-    smoothing
-        Added to each cell of each confusion matrix's counts.
-    """
-
-    experts_at_least: int = 3
-    original_experts_at_least: int = 2
-    original_below: int | None = ANIMALS
-    smoothing: float = 1.0
-
-
-REAL = Recipe()
+__all__ = ["original_votes", "possible", "real_model", "real_scores", "real_scores_left_out"]
 
 
 def possible(recipes: Sequence[Recipe], experts: Votes) -> Sequence[Recipe]:
@@ -55,7 +31,7 @@ def possible(recipes: Sequence[Recipe], experts: Votes) -> Sequence[Recipe]:
 
 
 def real_scores(
-    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL
+    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = IMAGENET.recipe
 ) -> Scores:
     """Scores of (image, class) questions as ImageNet ReaL made them.
 
@@ -88,7 +64,9 @@ def real_scores(
     return _score(votes, _label_votes(votes, original, recipe), _measure(golden, recipe))
 
 
-def real_model(experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL) -> RaterModel:
+def real_model(
+    experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = IMAGENET.recipe
+) -> RaterModel:
     """The rater model behind `real_scores`: each rater's measured matrix, and the original label's as one more rater.
 
     Parameters
@@ -112,7 +90,7 @@ def real_scores_left_out(
     rater_golden: Votes,
     original: LabelSets | None,
     *,
-    recipe: Recipe = REAL,
+    recipe: Recipe = IMAGENET.recipe,
     folds: npt.NDArray[np.integer] | None = None,
 ) -> Scores:
     """Scores of the golden pairs, those of each image by models that were measured without the image.

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.recipe import REAL, Recipe, original_votes, possible, real_model
+from reassess.aggregation.recipe import original_votes, possible, real_model
+from reassess.core.benchmark import IMAGENET
 from reassess.core.image_names import join
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
+from reassess.core.recipe import Recipe
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
@@ -88,7 +90,7 @@ def relabel(
     original: LabelSets | None,
     *,
     threshold: float,
-    recipes: Sequence[Recipe] = (REAL,),
+    recipes: Sequence[Recipe] = (IMAGENET.recipe,),
 ) -> Relabelling:
     """Show that label sets follow from votes, with the original label as one more rater or without, so as to vary them.
 

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import calibrate
-from reassess.aggregation.dawid_skene import fit
+from reassess.aggregation.calibration import calibrate, natural_truths
+from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.dependence import Dependence, cluster_ids, dependence
+from reassess.aggregation.golden import GoldenVotes
 from reassess.aggregation.krippendorff import alpha, natural_metric
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
 from reassess.core.items import Id
-from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
-from reassess.core.votes import KNOWN_ANSWERS, Votes, known_weights, ordered_answers
+from reassess.core.votes import Votes, known_weights, ordered_answers
 from reassess.errors import DataError, DependenceWarning
 from reassess.numeric.information import Information, measure, resampling
 from reassess.numeric.proportion import Proportion
 from reassess.text import some
 
-__all__ = ["natural_truths", "reliability", "right_answers"]
+__all__ = ["rater_reliability", "right_answers"]
 
 _ONE_ANSWER = 0.99  # the share of one answer from which a rater is flagged
 _FEW = 20  # with fewer votes on a truth, or on fewer images, bootstrap intervals are too narrow
@@ -33,9 +33,9 @@ _MOST_NAMED = 3
 Floats = npt.NDArray[np.float64]
 
 
-def reliability(
+def rater_reliability(
     votes: Votes,
-    golden: tuple[Votes, npt.NDArray[np.integer]] | None = None,
+    golden: GoldenVotes | None = None,
     *,
     truths: Sequence[Id] | None = None,
     resamples: int = 1_000,
@@ -48,9 +48,9 @@ def reliability(
     votes
         The votes of the main job.
     golden
-        Votes on golden items, and the position in `truths` of each item's truth, -1 where it is not known; integers,
-        shape (golden items,). They stay apart from the main votes, and may be the main votes. Without golden answers
-        confusion matrices and prior come from EM on the votes, in which a rater is judged by what all raters say.
+        Votes on golden items and the truth of each, as `reassess.golden_votes` gives them. They stay apart from the
+        main votes, and may be the main votes. Without golden answers confusion matrices and prior come from EM on the
+        votes, in which a rater is judged by what all raters say.
     truths
         What an item can be; by default `natural_truths`.
     resamples, seed
@@ -73,20 +73,23 @@ def reliability(
     >>> said = np.stack([truth, rng.integers(0, 2, 300)])
     >>> rows = np.indices(said.shape).reshape(2, -1)
     >>> votes = Votes.from_columns(range(300), rows[1], rows[0], said.ravel(), ("ann", "bo"), ("cat", "dog"))
-    >>> result = reliability(votes, (votes, truth))
+    >>> result = rater_reliability(votes, GoldenVotes(votes, truth))
     >>> result
     Reliability(2 raters, 1 flagged, nominal alpha -0.061)
     >>> [(one.rater, one.right.hits, one.flags) for one in result.ranked]
     [('bo', 143, ('uninformative',)), ('ann', 300, ())]
     """
     names = tuple(truths or natural_truths(votes))
-    answers = _all_answers(votes, None if golden is None else golden[0])
+    answers = _all_answers(votes, None if golden is None else golden.votes)
     main, votes = votes, votes.with_answers(answers)
-    judged = votes if golden is None else golden[0].with_answers(answers)
-    weights = fit(votes, truths=names).posterior.values if golden is None else _known(judged, golden[1], names)
+    judged = votes if golden is None else golden.votes.with_answers(answers)
+    if golden is None:
+        weights = fit_dawid_skene(votes, truths=names).posterior.values
+    else:
+        weights = _known(judged, golden.truth, names)
     right = None if golden is None else right_answers(names, answers)
     measures = dict(_measures(judged, weights, resamples, seed))
-    apart = golden is not None and golden[0] is not main
+    apart = golden is not None and golden.votes is not main
     again = _repeated(votes, judged) if apart else {}
     metric = natural_metric(votes)
     result = Reliability(
@@ -102,13 +105,6 @@ def reliability(
     )
     _warn(result)
     return result
-
-
-def natural_truths(votes: Votes) -> tuple[Id, ...]:
-    """Invalid and valid for (image, class) questions answered no, maybe, yes; else one truth an answer."""
-    if isinstance(votes.items, Questions) and set(votes.answers) <= set(KNOWN_ANSWERS):
-        return VALIDITY
-    return votes.answers
 
 
 def right_answers(truths: Sequence[Id], answers: Sequence[Id]) -> npt.NDArray[np.bool_] | None:

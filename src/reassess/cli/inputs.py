@@ -1,17 +1,18 @@
 """What the commands read: the labels and scores that judge, with their defaults, and models' predictions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from reassess.aggregation.calibration import natural_truths
 from reassess.aggregation.golden import expert_share
 from reassess.aggregation.thresholds import label_sets
-from reassess.cli.common import Call
-from reassess.core.image_names import MATCHES, are_validation_images, validation_names
-from reassess.core.imagenet import class_folder_order
+from reassess.cli.common import Call, tracked
+from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of, class_folder_order
+from reassess.core.image_names import MATCHES, Match
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
@@ -19,15 +20,10 @@ from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
 from reassess.core.scores import Scores
 from reassess.core.votes import KNOWN_ANSWERS, Votes
-from reassess.data.loading import (
-    load_labels,
-    load_multi_labels,
-    load_original,
-    load_scores,
-    load_votes,
-    with_imagenet_classes,
-)
+from reassess.data.loading import load_classes, load_labels, load_multi_labels, load_original, load_scores, load_votes
 from reassess.errors import DataError, at
+from reassess.evaluation.measure import find_outcomes
+from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
 from reassess.formats.multi_labels import holds_multi_labels
@@ -36,7 +32,9 @@ from reassess.formats.predictions import read_predictions
 __all__ = [
     "FILE",
     "Judges",
-    "golden_file",
+    "Model",
+    "each_model",
+    "find_part",
     "golden_options",
     "joining_options",
     "judge_options",
@@ -44,23 +42,20 @@ __all__ = [
     "load_judges",
     "load_predictions",
     "max_bytes_option",
-    "optional_file",
+    "part_option",
     "prediction_options",
 ]
 
 FILE = click.Path(path_type=Path)
 _NONE = "none"
-_REAL = "imagenet-real"
-_ORIGINAL = "imagenet-original"
-_SCORES = "imagenet-real-scores"
-_GOLDEN = "imagenet-real-golden"
-_RATER_GOLDEN = "imagenet-real-raters-golden"
+_IF_HERE = "if the images are ImageNet's and the file is here"
 
 
 @dataclass(frozen=True)
 class Judges:
     """What models are judged by: one label set, or one for each threshold, and what else is known of the images."""
 
+    benchmark: Benchmark
     cuts: dict[float | None, LabelSets]
     original: LabelSets | None
     scores: Scores | None
@@ -100,28 +95,40 @@ def load_judges(
     """
     reviewed = None
     if thresholds is None:
-        label_file = call.resolve("labels", _REAL if labels is None else labels)
+        label_file = call.resolve("labels", IMAGENET.sources["labels"] if labels is None else labels)
         if multi_label and holds_multi_labels(label_file):
             reviewed = load_multi_labels(label_file)
         sets = load_labels(label_file) if reviewed is None else reviewed.judging
-        is_imagenet = are_validation_images(sets.images)
-        score_file = optional_file(call, "scores", scores, _SCORES if is_imagenet else None)
+        benchmark = benchmark_of(sets.images)
+        score_file = find_part(call, benchmark, "scores", scores)
         known = None if score_file is None else load_scores(score_file, max_bytes=max_bytes)
     else:
         known = load_scores(call.resolve("scores", _to_cut(labels, scores)), max_bytes=max_bytes)
-        is_imagenet = are_validation_images(known.questions.images)
-    original_file = optional_file(call, "original", original, _ORIGINAL if is_imagenet else None)
+        benchmark = benchmark_of(known.questions.images)
+    original_file = find_part(call, benchmark, "original", original)
     given = None if original_file is None else load_original(original_file)
     if thresholds is None:
         cuts: dict[float | None, LabelSets] = {None: sets}
-        given = None if given is None else _in_classes_of(sets, given, original_file)
+        if given is not None:
+            with at(original_file):
+                given = given.in_classes(sets.classes)
     else:
         assert known is not None
-        cuts = {cut: with_imagenet_classes(label_sets(known, cut, original=given)) for cut in thresholds}
-    if is_imagenet:
-        call.find_all("imagenet-classes")  # which the labels were read with
-    experts = call.find(_GOLDEN) if is_imagenet and known else None
-    return Judges(cuts, given, known, None if experts is None else expert_share(load_votes(experts)), reviewed)
+        cuts = {cut: label_sets(known, cut, original=given) for cut in thresholds}
+        if benchmark.classes.count is not None:
+            classes = load_classes(benchmark)
+            cuts = {cut: sets.in_classes(classes) for cut, sets in cuts.items()}
+    if "classes" in benchmark.sources:
+        call.find_all(benchmark.sources["classes"])  # with which the labels were read
+    experts = find_part(call, benchmark, "golden", None) if known else None
+    return Judges(
+        benchmark=benchmark,
+        cuts=cuts,
+        original=given,
+        scores=known,
+        experts=None if experts is None else expert_share(load_votes(experts)),
+        reviewed=reviewed,
+    )
 
 
 def _to_cut(labels: str | None, scores: str | None) -> str:
@@ -132,33 +139,32 @@ def _to_cut(labels: str | None, scores: str | None) -> str:
         )
     if scores == _NONE:
         raise click.UsageError("With --threshold, the labels are cut from the scores, which cannot be none.")
-    return next((given for given in (scores, labels) if given is not None), _SCORES)
+    return next((given for given in (scores, labels) if given is not None), IMAGENET.sources["scores"])
 
 
-def _in_classes_of(labels: LabelSets, original: LabelSets, file: Path | None) -> LabelSets:
-    with at(file):
-        return original.in_classes(labels.classes)
-
-
-def optional_file(call: Call, name: str, given: str | None, default: str | None) -> Path | None:
-    """The file of an optional input: as given, or the default if this machine has it."""
+def find_part(call: Call, benchmark: Benchmark, part: str, given: str | None) -> Path | None:
+    """The file of a part of a benchmark: as given, or the benchmark's own if this machine has it; None for "none"."""
     if given == _NONE:
         return None
     if given is not None:
-        return call.resolve(name, given)
-    return None if default is None else call.find(default)
+        return call.resolve(part, given)
+    source = benchmark.sources.get(part)
+    return None if source is None else call.find(source)
+
+
+def part_option(part: str, text: str, *, condition: str = _IF_HERE) -> Callable[..., Any]:
+    """The option for a part of the benchmark: what it is, and its default for ImageNet."""
+    default = f"[default: {IMAGENET.sources[part]}, {condition}]"
+    return click.option(f"--{part}", metavar="NAME|FILE", help=f"{text}, or none.  {default}")
 
 
 def judge_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say by what images and models are judged."""
-    default = "if the images are ImageNet's and the file is here"
     return _with_options(
         command,
-        click.option("--labels", metavar="NAME|FILE", help=f"Label sets.  [default: {_REAL}]"),
-        click.option(
-            "--original", metavar="NAME|FILE", help=f"Original labels, or none.  [default: {_ORIGINAL}, {default}]"
-        ),
-        click.option("--scores", metavar="NAME|FILE", help=f"Scores, or none.  [default: {_SCORES}, {default}]"),
+        click.option("--labels", metavar="NAME|FILE", help=f"Label sets.  [default: {IMAGENET.sources['labels']}]"),
+        part_option("original", "Original labels"),
+        part_option("scores", "Scores"),
     )
 
 
@@ -199,47 +205,80 @@ def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def golden_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say on which golden items raters are measured."""
-    default = "if the images are ImageNet's and the file is here"
     return _with_options(
         command,
-        click.option(
-            "--golden", metavar="NAME|FILE", help=f"Experts' votes, or none.  [default: {_GOLDEN}, {default}]"
-        ),
+        part_option("golden", "Experts' votes"),
         click.option(
             "--rater-golden",
             metavar="NAME|FILE",
             help="The raters' votes on golden items, where they are apart.  "
-            f"[default: {_RATER_GOLDEN}, with its golden votes]",
+            f"[default: {IMAGENET.sources['rater-golden']}, with its golden votes]",
         ),
     )
-
-
-def golden_file(call: Call, golden: str | None, images: Sequence[str]) -> Path | None:
-    """The file of the experts' votes; those on ImageNet's images are known."""
-    return optional_file(call, "golden", golden, _GOLDEN if are_validation_images(images) else None)
 
 
 def load_golden(
     call: Call, votes: Votes, golden: str | None, rater_golden: str | None, *, max_bytes: int
 ) -> tuple[Votes, Votes] | None:
     """The experts' votes and the raters' votes on golden items, which may be the main votes; None without experts."""
-    from reassess.aggregation.reliability import natural_truths
-
-    experts = golden_file(call, golden, votes.items.images if isinstance(votes.items, Questions) else ())
-    if experts is None:
+    benchmark = benchmark_of(votes.items.images) if isinstance(votes.items, Questions) else Benchmark()
+    expert_file = find_part(call, benchmark, "golden", golden)
+    if expert_file is None:
         if rater_golden is not None:
             raise click.UsageError("--rater-golden goes with --golden: the experts' answers.")
         return None
-    apart = optional_file(call, "rater-golden", rater_golden, _RATER_GOLDEN if golden in (None, _GOLDEN) else None)
+    own = benchmark if golden in (None, benchmark.sources.get("golden")) else Benchmark()
+    rater_file = find_part(call, own, "rater-golden", rater_golden)
     answers = KNOWN_ANSWERS if natural_truths(votes) == VALIDITY else votes.answers
-    said = load_votes(experts, answers=answers, max_bytes=max_bytes)
-    return said, votes if apart is None else load_votes(apart, answers=answers, max_bytes=max_bytes)
+    experts = load_votes(expert_file, answers=answers, max_bytes=max_bytes)
+    return experts, votes if rater_file is None else load_votes(rater_file, answers=answers, max_bytes=max_bytes)
 
 
 def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model's file, its predictions, and what happened to each image by each cut of the labels."""
+
+    file: str
+    predictions: Predictions
+    by_cut: dict[float | None, Outcomes]
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """What happened to each image; of several cuts, by the last."""
+        return list(self.by_cut.values())[-1]
+
+
+def each_model(
+    call: Call,
+    files: Sequence[Path],
+    judges: Judges,
+    *,
+    match: Match,
+    ignore_unknown: bool,
+    **reading: Any,
+) -> Iterator[Model]:
+    """Read each file and judge it, one file in memory at a time; `reading` is what `load_predictions` takes."""
+    for path in tracked(call, files, "reading"):
+        predictions = load_predictions(call, path, judges, **reading)
+        with at(path):
+            by_cut = {
+                cut: find_outcomes(
+                    predictions,
+                    labels,
+                    original=judges.original,
+                    scores=judges.scores,
+                    match=match,
+                    ignore_unknown=ignore_unknown,
+                )
+                for cut, labels in judges.cuts.items()
+            }
+        yield Model(file=str(path), predictions=predictions, by_cut=by_cut)
 
 
 def load_predictions(
@@ -253,7 +292,7 @@ def load_predictions(
     max_bytes: int,
 ) -> Predictions:
     """Read one model's predictions as the options of `prediction_options` say."""
-    said = read_predictions(
+    predictions = read_predictions(
         call.read("predictions", path),
         judges.labels.classes,
         names=None if names is None else read_lines(call.read("names", names)),
@@ -261,27 +300,28 @@ def load_predictions(
         max_bytes=max_bytes,
     )
     if order is None:
-        return said
-    if said.images is not None:
+        return predictions
+    if predictions.images is not None:
         raise DataError("the file names its images: rows need no order", where=path, mend="leave --order out")
-    images = _in_order(order, judges.original)
-    if len(images) != len(said):
+    images = _in_order(order, judges)
+    if len(images) != len(predictions):
         raise DataError(
             f"not as many rows as the {order} order has images",
             where=path,
             allowed=f"{len(images):,} rows",
-            found=f"{len(said):,} rows",
+            found=f"{len(predictions):,} rows",
             mend="name the images of the rows (--names FILE)",
         )
-    return said.named(images, detected=f"{said.detected}, rows in {order} order")
+    return predictions.named(images, detected=f"{predictions.detected}, rows in {order} order")
 
 
-def _in_order(order: str, original: LabelSets | None) -> tuple[str, ...]:
+def _in_order(order: str, judges: Judges) -> tuple[str, ...]:
+    """The images in the order in which a file lists them without names."""
     if order == "validation":
-        return validation_names()
-    if original is None:
+        return IMAGENET.images
+    if judges.original is None:
         raise DataError(
             "class-folder order follows from the original labels, which are not at hand",
-            mend="reassess data fetch imagenet-original, or pass --original FILE",
+            mend=f"reassess data fetch {IMAGENET.sources['original']}, or pass --original FILE",
         )
-    return tuple(original.images[row] for row in class_folder_order(original).tolist())
+    return tuple(judges.original.images[row] for row in class_folder_order(judges.original).tolist())

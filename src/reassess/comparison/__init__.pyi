@@ -1,3 +1,4 @@
+from .findings import Findings as Findings
 from .label_changes import LabelDiff as LabelDiff
 from .label_changes import label_diff as label_diff
 from .label_uncertainty import LabelUncertainty as LabelUncertainty

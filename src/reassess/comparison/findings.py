@@ -1,85 +1,167 @@
-"""All that is known of some models, from which a page and its charts are made; each part is found when first used."""
+"""All that is found of some models: what `reassess compare`, the report and its charts show."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.operating_points import MeasuredCurve
-from reassess.aggregation.relabelling import Relabelling
+from reassess.aggregation.curves import precision_recall
+from reassess.aggregation.golden import golden_truth
+from reassess.aggregation.methods import calibrated_recipe, golden_part
+from reassess.aggregation.operating_points import Goal, MeasuredCurve, operating_point
+from reassess.aggregation.provenance import Provenance, provenance
+from reassess.aggregation.recipe import real_scores
+from reassess.aggregation.relabelling import Relabelling, relabel
+from reassess.comparison.co_occurrence import CoOccurrence, co_occurrence
 from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
 from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
 from reassess.comparison.model_or_label import Preference, preferences
 from reassess.comparison.pairs import NO_ORIGINAL, Comparison, compare
-from reassess.comparison.panel import Panel
+from reassess.comparison.panel import Panel, panel
 from reassess.comparison.placement import Placement, place
 from reassess.comparison.ranking import Ranking, rank_models
 from reassess.comparison.taxonomy import Taxonomy, taxonomies
 from reassess.comparison.trends import Trend, trend
+from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.classes import Classes
-from reassess.core.image_names import join
+from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.core.missing import Missing
+from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.evaluation.result import Evaluation
+from reassess.errors import DataError, at
+from reassess.evaluation.measure import find_outcomes, summarize
+from reassess.evaluation.result import Evaluation, ranked
 from reassess.numeric.proportion import Proportion
 
 __all__ = ["Findings", "short_names"]
 
-_EVERY_PAIR = 4  # models of which every pair is compared; of more, neighbours in the ranking
-_NONE_SCORED = "no image is scored"
+_MOST_MODELS = 100  # of which every pair is compared; of more, neighbours in the ranking
+_NONE_SCORED = Missing("no image is scored")
+_NO_SCORES = Missing("no scores are at hand")
+_NO_LABELS = Missing(NO_ORIGINAL)
+_NO_LEADERBOARD = Missing("no leaderboard was given")
 
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """Models, and what they are judged by; a text says why a part is missing.
+    """Models on the same images, and what judges them. Each part is found when it is first used.
 
     Parameters
     ----------
-    evaluations
-        The evaluation of each model, the best first.
     panel
-        The same models on the images that all have seen.
-    files
-        The file of each model.
+        The models on the images that all have seen.
     labels, original, scores
         What the models are judged by.
-    votes, experts, raters
-        The raters' votes, the experts' answers, and what the raters alone make of the votes.
-    again
-        How the labels follow from the votes.
-    curves
-        Precision and recall of the scores; and of the same made again without the image that is judged.
-    board
-        A public leaderboard.
+    evaluations
+        The evaluation of each model on its own images, the best first; empty where only the panel counts.
+    votes, experts, rater_golden
+        The raters' votes, the experts' votes on golden questions, and the raters' votes on these; by default the
+        latter are among the votes.
+    threshold
+        At which the label sets were cut from the scores.
+    score_source
+        What the scores are called.
+    leaderboard
+        Public results.
     collapsed, groups
-        As for `reassess.comparison.taxonomy.taxonomies`.
+        As for `reassess.taxonomies`.
+    replicates, rater_replicates
+        How many bootstrap replicates of images, and of images and raters, are drawn.
+    seed
+        Of the draws.
+    track
+        Passes on the numbers of replicates that draw raters, so that progress can be shown.
+
+    Examples
+    --------
+    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [1], [1]])
+    >>> models = {"one": Predictions.from_ids([2, 1, 1]), "two": Predictions.from_ids([1, 1, 0])}
+    >>> findings = Findings.from_predictions(models, labels)
+    >>> findings.models, findings.ranking.real
+    (('one', 'two'), (Proportion(hits=3, n=3), Proportion(hits=1, n=3)))
+    >>> findings.uncertainty
+    Missing(why='no votes are at hand')
     """
 
-    evaluations: Mapping[str, Evaluation]
     panel: Panel
-    files: Mapping[str, str]
     labels: LabelSets
     original: LabelSets | None = None
     scores: Scores | None = None
+    evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
     votes: Votes | None = None
     experts: Votes | None = None
-    raters: Scores | None = None
-    again: Relabelling | str = "no votes are at hand"
-    curves: tuple[MeasuredCurve, ...] | str = "no golden answers are at hand"
-    board: Leaderboard | str = "no leaderboard was given"
+    rater_golden: Votes | None = None
+    threshold: float = 0.8
+    score_source: str = "scores"
+    leaderboard: Leaderboard | None = None
     collapsed: npt.NDArray[np.integer] | None = None
     groups: Mapping[int, str] | None = None
+    replicates: int = 1000
+    rater_replicates: int = 200
+    seed: int = 0
+    track: Callable[[Sequence[int]], Iterable[int]] = iter
+
+    @classmethod
+    def from_predictions(
+        cls,
+        models: Mapping[str, Predictions] | Iterable[tuple[str, Predictions]],
+        labels: LabelSets,
+        *,
+        original: LabelSets | None = None,
+        scores: Scores | None = None,
+        match: Match = "path",
+        ignore_unknown: bool = False,
+        **known: Any,
+    ) -> "Findings":
+        """Evaluate models and put them on the images that all have seen.
+
+        Parameters
+        ----------
+        models
+            Predictions by the model's name. Of (name, predictions) pairs one is held at a time.
+        labels, original, scores, match, ignore_unknown
+            As for `reassess.evaluate`.
+        known
+            Other fields of `Findings`.
+
+        Raises
+        ------
+        DataError
+            As for `reassess.evaluate`; no image is common to all models.
+        """
+        outcomes, evaluations = {}, {}
+        for name, predictions in models.items() if isinstance(models, Mapping) else models:
+            with at(name):
+                outcomes[name] = find_outcomes(
+                    predictions,
+                    labels,
+                    original=original,
+                    scores=scores,
+                    match=match,
+                    ignore_unknown=ignore_unknown,
+                )
+                evaluations[name] = summarize(outcomes[name], labels, scores=scores)
+        return cls(
+            panel=panel(outcomes),
+            labels=labels,
+            original=original,
+            scores=scores,
+            evaluations=ranked(evaluations),
+            **known,
+        )
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The models, the best first."""
-        return tuple(self.evaluations)
+        """The models: the best first, or as in the panel where there are no evaluations."""
+        return tuple(self.evaluations) or self.panel.models
 
     @property
     def classes(self) -> Classes:
@@ -87,57 +169,136 @@ class Findings:
         return self.labels.classes
 
     @property
-    def topk(self) -> list[int]:
+    def benchmark(self) -> Benchmark:
+        """The known benchmark to which the images belong."""
+        return benchmark_of(self.labels.images)
+
+    @property
+    def top_k(self) -> list[int]:
         """Every k for which hits were counted."""
-        return sorted({k for result in self.evaluations.values() for k in result.real})
+        return sorted({k for evaluation in self.evaluations.values() for k in evaluation.real})
 
     @cached_property
-    def ranking(self) -> Ranking | str:
+    def ranking(self) -> Ranking | Missing:
         """The models in order of ReaL accuracy, with intervals of their ranks."""
         if len(self.models) < 2:
-            return "there is one model"
-        return rank_models(self.panel) if self.panel.scored.any() else _NONE_SCORED
+            return Missing("there is one model")
+        if not self.panel.scored.any():
+            return _NONE_SCORED
+        return rank_models(self.panel, replicates=self.replicates, seed=self.seed)
 
     @cached_property
-    def pairs(self) -> tuple[Comparison, ...] | str:
-        """Every two models compared, the better one first; of many, neighbours in the ranking."""
-        if isinstance(self.ranking, str):
-            return self.ranking
-        if len(self.models) > _EVERY_PAIR:
+    def pairs(self) -> tuple[Comparison, ...]:
+        """Every two models compared, in the order of the panel; of many, neighbours in the ranking."""
+        models = self.panel.models
+        if len(models) > _MOST_MODELS and not isinstance(self.ranking, Missing):
             return self.ranking.neighbours
-        return tuple(compare(self.panel, a, b) for a, b in combinations(self.ranking.models, 2))
+        return tuple(compare(self.panel, a, b) for a, b in combinations(models, 2))
 
     @cached_property
-    def unsure(self) -> LabelUncertainty | str:
-        """What is left of the accuracies if the raters too are drawn anew."""
-        if isinstance(self.again, str):
-            return self.again
-        return label_uncertainty(self.panel, self.again) if self.panel.scored.any() else _NONE_SCORED
+    def uncertainty(self) -> LabelUncertainty | Missing:
+        """What is left of the accuracies if the raters are drawn anew too."""
+        if isinstance(self.relabelling, Missing):
+            return self.relabelling
+        if not self.panel.scored.any():
+            return _NONE_SCORED
+        replicates, seed = self.rater_replicates, self.seed
+        return label_uncertainty(self.panel, self.relabelling, replicates=replicates, seed=seed, track=self.track)
+
+    @cached_property
+    def raters_alone(self) -> Scores | Missing:
+        """The scores that the raters' votes give without the original label."""
+        if self.votes is None:
+            return Missing("no votes are at hand")
+        if self.experts is None:
+            return Missing("no golden answers are at hand, on which to measure the raters")
+        try:
+            recipe = calibrated_recipe(self.experts)
+            return real_scores(self.votes, self.experts, self._golden(self.votes, self.experts), None, recipe=recipe)
+        except DataError as error:
+            return Missing.because(error)
+
+    @cached_property
+    def relabelling(self) -> Relabelling | Missing:
+        """How the label sets follow from the votes."""
+        if isinstance(self.raters_alone, Missing):
+            return self.raters_alone
+        assert self.votes is not None
+        assert self.experts is not None
+        votes = self.votes, self.experts, self._golden(self.votes, self.experts)
+        recipes = [self.benchmark.recipe, calibrated_recipe(self.experts)]
+        try:
+            return relabel(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
+        except DataError as error:
+            return Missing.because(error)
+
+    @cached_property
+    def curves(self) -> tuple[MeasuredCurve, ...] | Missing:
+        """Precision and recall of the scores.
+
+        Where it is known how they follow from votes and golden answers, they are made again without the image that is
+        judged, too.
+        """
+        if self.scores is None:
+            return _NO_SCORES
+        if self.experts is None:
+            return Missing("no golden answers are at hand")
+        try:
+            golden = golden_truth(self.experts)
+            origin = self._origin(self.scores)
+            curve = precision_recall(self.scores, golden, in_sample=None if origin is None else True)
+            chosen = operating_point(curve, Goal("threshold", self.threshold), self.scores, original=self.original)
+            curves = [MeasuredCurve(self.score_source, curve, chosen=chosen)]
+            if origin is not None:
+                again = precision_recall(origin.left_out(), golden, in_sample=False)
+                curves.append(MeasuredCurve(self.score_source, again, "each image left out"))
+        except DataError as error:
+            return Missing.because(error)
+        return tuple(curves)
+
+    def _golden(self, votes: Votes, experts: Votes) -> Votes:
+        return golden_part(votes, experts) if self.rater_golden is None else self.rater_golden
+
+    def _origin(self, scores: Scores) -> Provenance | None:
+        """How the scores follow from the votes; None if that is not known."""
+        if self.votes is None or self.experts is None or isinstance(self.raters_alone, Missing):
+            return None
+        votes = self.votes, self.experts, self._golden(self.votes, self.experts), self.original
+        try:
+            return provenance(scores, *votes, recipes=[self.benchmark.recipe, calibrated_recipe(self.experts)])
+        except DataError:
+            return None
 
     @cached_property
     def taxonomies(self) -> tuple[Taxonomy, ...]:
         """The mistakes of each model by kind."""
-        each = taxonomies(self.panel, self.labels, scores=self.scores, collapsed=self.collapsed, groups=self.groups)
-        found = {one.model: one for one in each}
-        return tuple(found[model] for model in self.models)
+        found = taxonomies(self.panel, self.labels, scores=self.scores, collapsed=self.collapsed, groups=self.groups)
+        by_model = {one.model: one for one in found}
+        return tuple(by_model[model] for model in self.models)
 
     @cached_property
-    def preferences(self) -> tuple[Preference, ...] | str:
+    def preferences(self) -> tuple[Preference, ...] | Missing:
         """Whose class is preferred, each model's or the original label's."""
         if self.original is None or not self.panel.original_known.any():
-            return NO_ORIGINAL
+            return _NO_LABELS
         if self.scores is None:
-            return "no scores are at hand"
-        found = {one.model: one for one in preferences(self.panel, self.original, self.scores, self.raters)}
-        return tuple(found[model] for model in self.models)
+            return _NO_SCORES
+        alone = None if isinstance(self.raters_alone, Missing) else self.raters_alone
+        by_model = {one.model: one for one in preferences(self.panel, self.original, self.scores, alone)}
+        return tuple(by_model[model] for model in self.models)
 
     @cached_property
-    def biases(self) -> tuple[LabellingBias, ...] | str:
-        """How often each model says the original label where others are valid too."""
+    def biases(self) -> tuple[LabellingBias, ...] | Missing:
+        """How often each model says the original label where other classes are valid too."""
         if self.original is None or not self.panel.original_known.any():
-            return NO_ORIGINAL
-        found = {one.model: one for one in labelling_biases(self.panel, self.labels, self.original)}
-        return tuple(found[model] for model in self.models)
+            return _NO_LABELS
+        by_model = {one.model: one for one in labelling_biases(self.panel, self.labels, self.original)}
+        return tuple(by_model[model] for model in self.models)
+
+    @cached_property
+    def co_occurrence(self) -> CoOccurrence:
+        """Which classes are valid together."""
+        return co_occurrence(self.labels)
 
     @cached_property
     def level(self) -> Proportion | None:
@@ -157,25 +318,21 @@ class Findings:
         return None if value is None else 100 * value
 
     @cached_property
-    def trend(self) -> Trend | str:
+    def trend(self) -> Trend | Missing:
         """The lines of the leaderboard."""
-        return self.board if isinstance(self.board, str) else trend(self.board)
+        return _NO_LEADERBOARD if self.leaderboard is None else trend(self.leaderboard)
 
     @cached_property
     def placements(self) -> tuple[Placement, ...]:
         """Where the models stand on the leaderboard."""
-        if isinstance(self.board, str):
+        if self.leaderboard is None:
             return ()
-        return tuple(place(self.board, entry) for entry in self._entries())
-
-    def _entries(self) -> list[Entry]:
         entries = []
-        for model, result in self.evaluations.items():
-            original = (result.original or {}).get(1)
-            real = result.real.get(1)
+        for model, evaluation in self.evaluations.items():
+            original, real = (evaluation.original or {}).get(1), evaluation.real.get(1)
             if original is not None and real is not None and original.value is not None and real.value is not None:
                 entries.append(Entry(model, 100 * original.value, 100 * real.value))
-        return entries
+        return tuple(place(self.leaderboard, entry) for entry in entries)
 
 
 def short_names(files: list[str]) -> dict[str, str]:

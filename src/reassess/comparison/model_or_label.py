@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.panel import Panel
-from reassess.core.image_names import Match, are_validation_images, join
-from reassess.core.imagenet import ANIMALS
+from reassess.core.benchmark import benchmark_of
+from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.numeric.proportion import Proportion
@@ -159,7 +159,8 @@ def preferences(
     images = [panel.images[image] for image in known.tolist()]
     judge = _Judge.of(scores, images, own, panel.match)
     alone = None if raters is None else _Judge.of(raters, images, own, panel.match)
-    groups = {"animals": own < ANIMALS, "others": own >= ANIMALS} if are_validation_images(panel.images) else {}
+    group_of = benchmark_of(panel.images).groups
+    group = np.array([group_of.get(class_id, "") for class_id in own.tolist()])
 
     def found(top1: _Ints, among: npt.NDArray[np.bool_]) -> Disagreements:
         images = np.flatnonzero(among & (top1 != own))
@@ -168,8 +169,9 @@ def preferences(
         return Disagreements(images.size, unrated, judge.verdicts(images, top1[images]), by_raters)
 
     everywhere = np.ones(known.size, bool)
+    names = list(dict.fromkeys(group_of.values()))
     return tuple(
-        Preference(model, found(top1, everywhere), {name: found(top1, group) for name, group in groups.items()})
+        Preference(model, found(top1, everywhere), {name: found(top1, group == name) for name in names})
         for model, top1 in zip(panel.models, panel.top1[:, known], strict=True)
     )
 

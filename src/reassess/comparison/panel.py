@@ -14,7 +14,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
 from reassess.evaluation.class_ranks import top1_hits
-from reassess.evaluation.measure import examine
+from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.numeric.arrays import freeze
 from reassess.text import some
@@ -100,7 +100,7 @@ class Panel:
             As for `reassess.evaluate`; no image is common to all models.
         """
         options: dict[str, Any] = {"original": original, "match": match, "ignore_unknown": ignore_unknown}
-        return panel((name, examine(said, labels, **options)) for name, said in predictions.items())
+        return panel((name, find_outcomes(said, labels, **options)) for name, said in predictions.items())
 
     @classmethod
     def from_ids(
@@ -186,7 +186,7 @@ def panel(outcomes: Mapping[str, Outcomes] | Iterable[tuple[str, Outcomes]]) -> 
     Parameters
     ----------
     outcomes
-        What happened to each image, by the model's name, as `reassess.evaluation.examine` found it, judged by the same
+        What happened to each image, by the model's name, as `reassess.find_outcomes` gives it, judged by the same
         labels. Of (name, outcomes) pairs one is held at a time.
 
     Returns

@@ -19,19 +19,19 @@ from reassess.text import some
 
 __all__ = [
     "MATCHES",
-    "VALIDATION_IMAGES",
     "VALIDATION_PATTERN",
     "Match",
     "are_validation_images",
     "image_keys",
     "join",
+    "numbering_mistake",
     "unique_images",
     "validation_names",
 ]
 
 Match = Literal["path", "name", "stem"]
 MATCHES: tuple[str, ...] = get_args(Match)
-VALIDATION_IMAGES = 50_000
+_VALIDATION_IMAGES = 50_000
 VALIDATION_PATTERN = "ILSVRC2012_val_[0-9]{8}"  # and no ninth digit after it
 
 _VALIDATION = re.compile(VALIDATION_PATTERN + "(?![0-9])")
@@ -49,7 +49,7 @@ def validation_names() -> tuple[str, ...]:
     >>> validation_names()[0]
     'ILSVRC2012_val_00000001.JPEG'
     """
-    return tuple(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, VALIDATION_IMAGES + 1))
+    return tuple(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, _VALIDATION_IMAGES + 1))
 
 
 def are_validation_images(names: Sequence[str]) -> bool:
@@ -59,6 +59,18 @@ def are_validation_images(names: Sequence[str]) -> bool:
     (True, False)
     """
     return bool(names) and all(_VALIDATION.fullmatch(key) for key in image_keys(names))
+
+
+def numbering_mistake(names: Sequence[str]) -> str | None:
+    """How to mend names of ImageNet's validation images whose numbers are off by one; None where none is.
+
+    >>> numbering_mistake(["ILSVRC2012_val_00000000.JPEG"])
+    "ImageNet's validation images count from 1 to 50000: add 1 to the number in every name"
+    """
+    for number, step in ((0, "add 1 to"), (_VALIDATION_IMAGES + 1, "subtract 1 from")):
+        if any(f"ILSVRC2012_val_{number:08d}" in name for name in names):
+            return f"ImageNet's validation images count from 1 to {_VALIDATION_IMAGES}: {step} the number in every name"
+    return None
 
 
 def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:

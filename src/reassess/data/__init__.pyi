@@ -1,4 +1,5 @@
-from .loading import imagenet_collapsed as imagenet_collapsed
+from .loading import load_classes as load_classes
+from .loading import load_collapsed as load_collapsed
 from .loading import load_labels as load_labels
 from .loading import load_multi_labels as load_multi_labels
 from .loading import load_original as load_original

@@ -144,6 +144,19 @@ SOURCES: Mapping[str, Source] = {
             _TIMM,
         ),
         Source(
+            "imagenet-collapsed",
+            "pairs of ImageNet's classes that are names of one thing, or of which one includes the other",
+            (
+                KnownFile(
+                    "imagenet_collapsed.csv",
+                    "87831c51a3d3ad59e212f478dedd16f3dd44b96179f9278181f4d9e5981afb4d",
+                    wheel=WheelMember("reassess", "reassess/data/imagenet_collapsed.csv"),
+                ),
+            ),
+            "Apache-2.0",
+            "Each row names its source.",
+        ),
+        Source(
             "imagenet-train-clean",
             "names of the training images that the authors of ReaL kept",
             (KnownFile("fnames_clean.txt", None, _RELEASE + "fnames_clean.txt"),),

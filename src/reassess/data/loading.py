@@ -1,6 +1,6 @@
 """Known data and files by name: each function takes a path, or the name of a known source, and returns a noun.
 
-ImageNet is known by its images: a label set whose images are all validation images has ImageNet's 1,000 classes.
+A known benchmark is recognized by its images: label sets of them are given in its classes.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.classes import Classes
-from reassess.core.image_names import are_validation_images
-from reassess.core.imagenet import CLASSES
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
@@ -27,35 +26,43 @@ from reassess.formats.scores import read_scores
 from reassess.formats.votes import read_votes
 
 __all__ = [
-    "imagenet_classes",
-    "imagenet_collapsed",
+    "in_benchmark_classes",
+    "load_classes",
+    "load_collapsed",
     "load_labels",
     "load_multi_labels",
     "load_original",
     "load_scores",
     "load_votes",
-    "with_imagenet_classes",
 ]
 
 
-def imagenet_classes() -> Classes:
-    """ImageNet's 1,000 classes in the order of their ids, with wnids and names where this machine has the list of them.
+def load_classes(benchmark: Benchmark = IMAGENET) -> Classes:
+    """A benchmark's classes in the order of their ids, with wnids and names where this machine has the list of them.
 
-    `reassess.data.sources.fetch_all` gets the list; nothing is fetched here.
+    `reassess data fetch imagenet-classes` gets ImageNet's list; nothing is fetched here.
     """
-    paths = find_all("imagenet-classes")
-    return CLASSES if paths is None else read_classes(*paths)
+    source = benchmark.sources.get("classes")
+    paths = None if source is None else find_all(source)
+    return benchmark.classes if paths is None else read_classes(*paths)
 
 
-def imagenet_collapsed() -> npt.NDArray[np.int64]:
-    """Pairs of ImageNet's classes of which an image of the first is also one of the second; int64, shape (pairs, 2).
+def load_collapsed(benchmark: Benchmark = IMAGENET) -> npt.NDArray[np.int64] | None:
+    """Pairs of a benchmark's classes of which an image of the first is also one of the second.
 
     Most are two names for one thing, such as sunglass and sunglasses; the file gives a reason and a source for each.
 
-    >>> imagenet_collapsed()[-2:].tolist()
+    Returns
+    -------
+    int64, shape (pairs, 2); None where the benchmark has no such table.
+
+    Examples
+    --------
+    >>> load_collapsed()[-2:].tolist()
     [[836, 837], [837, 836]]
     """
-    return read_collapsed(Path(__file__).with_name("imagenet_collapsed.csv"), CLASSES)
+    source = benchmark.sources.get("collapsed")
+    return None if source is None else read_collapsed(resolve(source), benchmark.classes)
 
 
 def load_labels(source: str | Path = "imagenet-real", *, offline: bool = False) -> LabelSets:
@@ -88,7 +95,7 @@ def load_labels(source: str | Path = "imagenet-real", *, offline: bool = False) 
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
     """
-    return _in_imagenet_classes(read_labels, resolve(str(source), offline=offline))
+    return _read_in_classes(read_labels, resolve(str(source), offline=offline))
 
 
 def load_multi_labels(path: str | Path) -> MultiLabels:
@@ -106,7 +113,8 @@ def load_multi_labels(path: str | Path) -> MultiLabels:
     """
     labels = read_multi_labels(path)
     with at(path):
-        return labels.in_classes(imagenet_classes()) if are_validation_images(labels.valid.images) else labels
+        benchmark = benchmark_of(labels.valid.images)
+        return labels if benchmark.classes.count is None else labels.in_classes(load_classes(benchmark))
 
 
 def load_original(source: str | Path = "imagenet-original", *, offline: bool = False) -> LabelSets:
@@ -135,7 +143,7 @@ def load_original(source: str | Path = "imagenet-original", *, offline: bool = F
     >>> load_original("imagenet-original")
     LabelSets(50,000 images, 50,000 labels, 0 empty)
     """
-    return _in_imagenet_classes(read_original, resolve(str(source), offline=offline))
+    return _read_in_classes(read_original, resolve(str(source), offline=offline))
 
 
 def load_scores(
@@ -210,12 +218,12 @@ def load_votes(
     return read_votes(resolve(str(source), offline=offline), answers=answers, max_bytes=max_bytes)
 
 
-def _in_imagenet_classes(read: Callable[[Path], LabelSets], path: Path) -> LabelSets:
+def _read_in_classes(read: Callable[[Path], LabelSets], path: Path) -> LabelSets:
     labels = read(path)
     with at(path):
-        return with_imagenet_classes(labels)
+        return in_benchmark_classes(labels, benchmark_of(labels.images))
 
 
-def with_imagenet_classes(labels: LabelSets) -> LabelSets:
-    """The same label sets in ImageNet's classes, if all images are ImageNet validation images."""
-    return labels.in_classes(imagenet_classes()) if are_validation_images(labels.images) else labels
+def in_benchmark_classes(labels: LabelSets, benchmark: Benchmark) -> LabelSets:
+    """The same label sets in the classes of their benchmark; as they are, where its classes are not known."""
+    return labels if benchmark.classes.count is None else labels.in_classes(load_classes(benchmark))

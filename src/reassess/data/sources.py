@@ -117,7 +117,8 @@ def resolve(text: str, *, offline: bool = False, progress: bool = False) -> Path
     reassess.errors.DataError: no such file, and no known source of that name
       where:   rael.json
       allowed: a path, or one of imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden,
-               imagenet-real-raters-golden, imagenet-original, imagenet-classes, imagenet-train-clean
+               imagenet-real-raters-golden, imagenet-original, imagenet-classes, imagenet-collapsed,
+               imagenet-train-clean
       to mend: check the path; `reassess data list` describes the known sources
     """
     if text and exists(text):

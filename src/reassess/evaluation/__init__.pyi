@@ -1,11 +1,12 @@
 from .class_ranks import top1_hits as top1_hits
-from .image_sheet import Sheet as Sheet
-from .image_sheet import gather as gather
+from .image_sheet import ImageSheet as ImageSheet
 from .measure import evaluate as evaluate
-from .measure import examine as examine
+from .measure import find_outcomes as find_outcomes
+from .measure import summarize as summarize
 from .mistakes import KINDS as KINDS
 from .multi_label_accuracy import VERDICTS as VERDICTS
 from .multi_label_accuracy import MultiLabelAccuracy as MultiLabelAccuracy
 from .multi_label_accuracy import multi_label_accuracy as multi_label_accuracy
 from .result import Evaluation as Evaluation
+from .result import ranked as ranked
 from .streaming import RealAccuracy as RealAccuracy

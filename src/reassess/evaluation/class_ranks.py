@@ -17,7 +17,7 @@ from reassess.numeric.proportion import Proportion
 __all__ = [
     "best_ranks",
     "best_ranks_of_scores",
-    "check_topk",
+    "check_top_k",
     "count_hits",
     "proportions",
     "ranks_and_top1",
@@ -161,22 +161,23 @@ def best_ranks(ranks: npt.NDArray[np.int32], indptr: Ints) -> npt.NDArray[np.int
     return np.minimum.reduceat(ranks, indptr[:-1]) if len(indptr) > 1 else ranks[:0]
 
 
-def check_topk(topk: Sequence[int], depth: int | None = None) -> tuple[int, ...]:
+def check_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ...]:
     """Each k once, ascending, if all are whole numbers from 1 to as many classes as are known of each image.
 
-    >>> check_topk([5, 1])
+    >>> check_top_k([5, 1])
     (1, 5)
     """
-    if not isinstance(topk, Sequence) or isinstance(topk, str) or not topk or not all(isinstance(k, int) for k in topk):
-        raise DataError("topk holds no whole numbers", allowed="such as (1, 5)", found=repr(topk))
-    bad = [k for k in topk if k < 1 or (depth is not None and k > depth)]
+    is_sequence = isinstance(top_k, Sequence) and not isinstance(top_k, str)
+    if not is_sequence or not top_k or not all(isinstance(k, int) for k in top_k):
+        raise DataError("top_k holds no whole numbers", allowed="such as (1, 5)", found=repr(top_k))
+    bad = [k for k in top_k if k < 1 or (depth is not None and k > depth)]
     if bad:
         reach = "1 or more" if depth is None else f"1 to {depth}, as many as the predictions hold for each image"
         raise DataError("k is out of range", allowed=reach, found=bad[0])
-    return tuple(sorted(set(topk)))
+    return tuple(sorted(set(top_k)))
 
 
-def count_hits(ranks: npt.NDArray[np.int32], topk: tuple[int, ...]) -> npt.NDArray[np.int64]:
+def count_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
     """How many of the ranks are among the top k, for each k, and last how many there are; a rank below 0 is none.
 
     >>> count_hits(np.array([0, 3, -1, 0, 7], np.int32), (1, 5))
@@ -184,18 +185,18 @@ def count_hits(ranks: npt.NDArray[np.int32], topk: tuple[int, ...]) -> npt.NDArr
     """
     from reassess.numeric.rank_kernels import count_below
 
-    counted: npt.NDArray[np.int64] = count_below(ranks, np.array(topk))
+    counted: npt.NDArray[np.int64] = count_below(ranks, np.array(top_k))
     return counted
 
 
-def proportions(hits: npt.NDArray[np.int64], topk: tuple[int, ...]) -> dict[int, Proportion]:
+def proportions(hits: npt.NDArray[np.int64], top_k: tuple[int, ...]) -> dict[int, Proportion]:
     """What `count_hits` counts, by k.
 
     >>> proportions(np.array([2, 3, 4]), (1, 5))
     {1: Proportion(hits=2, n=4), 5: Proportion(hits=3, n=4)}
     """
     *at_each, n = hits.tolist()
-    return {k: Proportion(at_k, n) for k, at_k in zip(topk, at_each, strict=True)}
+    return {k: Proportion(at_k, n) for k, at_k in zip(top_k, at_each, strict=True)}
 
 
 def top1_hits(top1: Ints, indptr: Ints, targets: Ints) -> npt.NDArray[np.bool_]:

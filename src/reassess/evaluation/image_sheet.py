@@ -16,7 +16,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError, at
 
-__all__ = ["Candidate", "Sheet", "gather"]
+__all__ = ["Candidate", "ImageSheet", "image_sheet"]
 
 _MOST_SAID = 5
 
@@ -32,7 +32,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ImageSheet:
     """What is known of one image.
 
     Parameters
@@ -87,7 +87,7 @@ class Sheet:
         }
 
 
-def gather(
+def image_sheet(
     image: str,
     *,
     labels: LabelSets | None = None,
@@ -96,7 +96,7 @@ def gather(
     votes: Votes | None = None,
     experts: Votes | None = None,
     predictions: Mapping[str, Predictions] | None = None,
-) -> Sheet:
+) -> ImageSheet:
     """Gather what is known of one image; any part may be missing.
 
     Parameters
@@ -115,7 +115,7 @@ def gather(
 
     Returns
     -------
-    Sheet
+    ImageSheet
 
     Raises
     ------
@@ -126,8 +126,8 @@ def gather(
     Examples
     --------
     >>> labels = LabelSets.from_lists(["a.png"], [[3, 1]])
-    >>> gather("a.png", labels=labels, original=LabelSets.from_lists(["a.png"], [[1]]))
-    Sheet(image='a.png', original=1, valid=(1, 3), candidates=None, said={})
+    >>> image_sheet("a.png", labels=labels, original=LabelSets.from_lists(["a.png"], [[1]]))
+    ImageSheet(image='a.png', original=1, valid=(1, 3), candidates=None, said={})
     """
     key = image_keys([image])[0]
     of_original = None if original is None else original[image]
@@ -146,7 +146,7 @@ def gather(
     _check_range([one.class_id for one in candidates or ()], classes, "the scores and votes")
     for file, class_ids in said.items():
         _check_range(class_ids or (), classes, file)
-    return Sheet(image, of_original[0] if of_original else None, valid, candidates, said)
+    return ImageSheet(image, of_original[0] if of_original else None, valid, candidates, said)
 
 
 def _candidates(

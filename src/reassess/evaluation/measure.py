@@ -14,7 +14,7 @@ from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
-from reassess.evaluation.class_ranks import check_topk
+from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.mistakes import mistake_kinds, validity
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, Outcomes, outcomes
@@ -23,9 +23,9 @@ from reassess.evaluation.result import BySize, Evaluation, Mistakes, Soft
 from reassess.numeric.arrays import as_array
 from reassess.numeric.proportion import Proportion
 
-__all__ = ["evaluate", "examine", "summarize"]
+__all__ = ["evaluate", "find_outcomes", "summarize"]
 
-_USUAL_TOPK = (1, 5)
+_USUAL_TOP_K = (1, 5)
 
 
 def evaluate(
@@ -35,7 +35,7 @@ def evaluate(
     original: LabelSets | None = None,
     scores: Scores | None = None,
     experts: Scores | None = None,
-    topk: Sequence[int] | None = None,
+    top_k: Sequence[int] | None = None,
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> Evaluation:
@@ -54,7 +54,7 @@ def evaluate(
         P(class valid) of each rated (image, class), for soft accuracy and for what is known of mistakes.
     experts
         Share of the experts who called a class valid, of the (image, class) pairs that they judged.
-    topk
+    top_k
         For which k to count hits; None for 1 and 5, as far as the predictions reach.
     match
         How images are joined: by path, file name or stem; ImageNet's validation images are known by number in any case.
@@ -82,11 +82,13 @@ def evaluate(
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
     """
-    found = examine(predictions, labels, original=original, scores=scores, match=match, ignore_unknown=ignore_unknown)
-    return summarize(found, labels, scores=scores, experts=experts, topk=topk)
+    found = find_outcomes(
+        predictions, labels, original=original, scores=scores, match=match, ignore_unknown=ignore_unknown
+    )
+    return summarize(found, labels, scores=scores, experts=experts, top_k=top_k)
 
 
-def examine(
+def find_outcomes(
     predictions: Predictions | npt.ArrayLike,
     labels: LabelSets,
     *,
@@ -117,10 +119,10 @@ def summarize(
     *,
     scores: Scores | None = None,
     experts: Scores | None = None,
-    topk: Sequence[int] | None = None,
+    top_k: Sequence[int] | None = None,
 ) -> Evaluation:
     """Count what happened to the images, the second half of `evaluate`; parameters and errors are the same."""
-    ks = _available(topk, found.depth)
+    ks = _available(top_k, found.depth)
     scored, named = found.state == LABELLED, found.original_rows >= 0
     reasons: dict[str, str] = {}
     if not found.has_original:
@@ -154,22 +156,22 @@ def _as_predictions(given: Predictions | npt.ArrayLike) -> Predictions:
     return Predictions.from_ids(array) if is_ids else Predictions.from_scores(given)
 
 
-def _available(topk: Sequence[int] | None, depth: int) -> tuple[int, ...]:
-    if topk is None:
-        return tuple(k for k in _USUAL_TOPK if k <= depth)
-    return check_topk(topk, depth)
+def _available(top_k: Sequence[int] | None, depth: int) -> tuple[int, ...]:
+    if top_k is None:
+        return tuple(k for k in _USUAL_TOP_K if k <= depth)
+    return check_top_k(top_k, depth)
 
 
-def _count(ranks: npt.NDArray[np.int32], topk: tuple[int, ...]) -> dict[int, Proportion]:
-    return {k: Proportion(int(np.count_nonzero(ranks < k)), len(ranks)) for k in topk}
+def _count(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> dict[int, Proportion]:
+    return {k: Proportion(int(np.count_nonzero(ranks < k)), len(ranks)) for k in top_k}
 
 
-def _by_size(found: Outcomes, labels: LabelSets, topk: tuple[int, ...]) -> dict[int, BySize]:
+def _by_size(found: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> dict[int, BySize]:
     scored = found.state == LABELLED
     sizes = labels.sizes[found.label_rows[scored]]
     ranks, overlap = found.rank[scored], found.overlap[scored]
     n = np.bincount(sizes)
-    hits = {k: np.bincount(sizes[ranks < k], minlength=len(n)) for k in topk}
+    hits = {k: np.bincount(sizes[ranks < k], minlength=len(n)) for k in top_k}
     found_valid = np.bincount(sizes, weights=overlap)
     unknown = np.bincount(sizes[overlap < 0], minlength=len(n))
     return {

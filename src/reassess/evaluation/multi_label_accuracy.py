@@ -12,12 +12,12 @@ from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels, label_keys
 from reassess.core.predictions import Predictions
-from reassess.evaluation.measure import examine
+from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import EMPTY, Outcomes
 from reassess.numeric.arrays import pair_keys
 from reassess.numeric.proportion import Proportion
 
-__all__ = ["VERDICTS", "MultiLabelAccuracy", "count_verdicts", "multi_label_accuracy", "verdicts"]
+__all__ = ["VERDICTS", "MultiLabelAccuracy", "multi_label_accuracy", "summarize_verdicts", "verdicts"]
 VERDICTS = ("unknown", "problematic", "empty", "valid", "unclear", "wrong", "unreviewed")  # the first that fits
 _LEFT_OUT = VERDICTS[:3]
 _JUDGED = VERDICTS[3:]
@@ -146,8 +146,8 @@ def multi_label_accuracy(
     Source: Shankar et al., "Evaluating machine accuracy on ImageNet", ICML 2020, who count unclear classes as right and
     take the mean over classes.
     """
-    found = examine(predictions, labels.judging, original=original, match=match, ignore_unknown=ignore_unknown)
-    return count_verdicts(found, labels, original)
+    found = find_outcomes(predictions, labels.judging, original=original, match=match, ignore_unknown=ignore_unknown)
+    return summarize_verdicts(found, labels, original)
 
 
 def verdicts(found: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
@@ -170,7 +170,7 @@ def verdicts(found: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
     return np.select(fits, range(len(fits)), len(fits)).astype(np.int8)
 
 
-def count_verdicts(found: Outcomes, labels: MultiLabels, original: LabelSets | None) -> MultiLabelAccuracy:
+def summarize_verdicts(found: Outcomes, labels: MultiLabels, original: LabelSets | None) -> MultiLabelAccuracy:
     """Count the `verdicts`, the second half of `multi_label_accuracy`; parameters are those of both."""
     verdict = verdicts(found, labels)
     counts = dict(zip(VERDICTS, np.bincount(verdict, minlength=len(VERDICTS)).tolist(), strict=True))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.imagenet import class_folder_order
+from reassess.core.benchmark import class_folder_order
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
 from reassess.evaluation.outcomes import Outcomes

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.image_names import VALIDATION_IMAGES, Match, are_validation_images, join, validation_names
+from reassess.core.benchmark import benchmark_of
+from reassess.core.image_names import Match, join, numbering_mistake
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
@@ -112,8 +113,8 @@ def outcomes(
         original_rows = join(images, original.images, match=match, known_where="the original labels")
     state = _states(labels, label_rows, original_rows >= 0)
     _know(state, images, also_known, match)
-    if UNKNOWN in state and are_validation_images(labels.images):
-        _know(state, images, validation_names(), match)
+    if UNKNOWN in state:
+        _know(state, images, benchmark_of(labels.images).images, match)
     if not ignore_unknown:
         refuse_unknown(images, np.flatnonzero(state == UNKNOWN), labels)
     classes = _count_classes(predictions, labels, original)
@@ -184,15 +185,12 @@ def refuse_unknown(
     if not unknown.size:
         return
     names = [images[row] for row in unknown.tolist()]
-    for number, step in ((0, "add 1 to"), (VALIDATION_IMAGES + 1, "subtract 1 from")):
-        if any(f"ILSVRC2012_val_{number:08d}" in name for name in names):
-            mend = f"ImageNet's validation images count from 1 to {VALIDATION_IMAGES}: {step} the number in every name"
     raise DataError(
         f"{len(names):,} of {len(images):,} images are not in the label set",
         where=f"the first is row {unknown[0]}",
         allowed=f"names such as {some(labels.images, most=2)}",
         found=some(names, most=3),
-        mend=mend,
+        mend=numbering_mistake(names) or mend,
     )
 
 

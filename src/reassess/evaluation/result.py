@@ -1,6 +1,7 @@
 """What an evaluation counts: integers that add up over parts of the images, and the ratios that derive from them."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +9,7 @@ from reassess.errors import DataError
 from reassess.evaluation.per_class import PerClass
 from reassess.numeric.proportion import Proportion
 
-__all__ = ["BySize", "Evaluation", "Mistakes", "Soft"]
+__all__ = ["BySize", "Evaluation", "Mistakes", "Soft", "ranked"]
 
 _NONE_SCORED = "no image is scored"
 
@@ -112,6 +113,11 @@ class Evaluation:
         return sum(part.n for part in self.by_label_count.values())
 
     @property
+    def first_accuracy(self) -> float:
+        """ReaL accuracy at the smallest k, by which models are ranked, in [0, 1]; 0 without scored images."""
+        return next(iter(self.real.values())).value or 0.0
+
+    @property
     def recall_at_size(self) -> float | None:
         """Mean over scored images of the share of the n valid classes that are among the model's first n."""
         parts = self.by_label_count
@@ -190,6 +196,16 @@ class Evaluation:
         recall = None if part.overlap is None or not part.n else part.overlap / size / part.n
         real = {k: Proportion(hits, part.n) for k, hits in part.hits.items()}
         return {"labels": size, "n": part.n, "real": _proportions(real), "recall_at_size": recall}
+
+
+def ranked(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
+    """Evaluations by the model's name, the best first: by ReaL accuracy at the smallest k, then by name."""
+
+    def key(entry: tuple[str, Evaluation]) -> tuple[float, str]:
+        name, evaluation = entry
+        return -evaluation.first_accuracy, name
+
+    return dict(sorted(evaluations.items(), key=key))
 
 
 def _added(first: dict[int, Proportion], second: dict[int, Proportion]) -> dict[int, Proportion]:

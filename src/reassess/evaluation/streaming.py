@@ -10,7 +10,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import as_floats, as_scores
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import even, read_targets
-from reassess.evaluation.class_ranks import best_ranks_of_scores, check_topk, count_hits, proportions
+from reassess.evaluation.class_ranks import best_ranks_of_scores, check_top_k, count_hits, proportions
 from reassess.evaluation.image_index import NOT_SEEN, Roster
 from reassess.numeric.arrays import as_array
 from reassess.numeric.proportion import Proportion
@@ -69,7 +69,7 @@ class RealAccuracy:
         images: Sequence[str] | None = None,
         ignore_unknown: bool = False,
     ) -> None:
-        self.top_k = check_topk(top_k)
+        self.top_k = check_top_k(top_k)
         self.roster = roster_for(labels, images, ignore_unknown=ignore_unknown)
         self.reset()
 
@@ -144,7 +144,7 @@ def rank_batch(
     table = as_scores(scores)
     outputs = table.shape[1]
     if top_k[-1] > outputs:
-        check_topk(top_k, outputs)
+        check_top_k(top_k, outputs)
     if roster is not None:
         return roster.rank(table, target)
     given, are_bits = as_array(even(target))

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reassess.core.benchmark import IMAGENET
 from reassess.core.classes import Classes, class_number
-from reassess.core.image_names import VALIDATION_IMAGES, image_keys, validation_names
+from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, at
 from reassess.formats.files import read_lines, suffix_of, writing
@@ -132,9 +133,9 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     lists = ([called[i] for i in sorted(ids)] if called else sorted(ids) for ids in labels.sets().values())
     by_name: dict[str, list[Any]] = dict(zip(labels.images, lists, strict=True))
     document: Any = by_name
-    if len(labels) == VALIDATION_IMAGES:
+    keys = image_keys(IMAGENET.images)
+    if len(labels) == len(keys):
         by_key = dict(zip(image_keys(labels.images), by_name.values(), strict=True))
-        keys = image_keys(validation_names())
         if by_key.keys() == set(keys):
             document = [by_key[key] for key in keys]
     with writing(path, force=force) as temporary:
@@ -145,7 +146,7 @@ def _lists_of_json(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     document = read_json(path)
     if isinstance(document, list):
         _check_validation_length(path, len(document), "list of label sets")
-        pairs: Iterable[tuple[str, Any]] = zip(validation_names(), document, strict=True)
+        pairs: Iterable[tuple[str, Any]] = zip(IMAGENET.images, document, strict=True)
     elif isinstance(document, dict):
         pairs = document.items()
     else:
@@ -182,15 +183,16 @@ def _lists_of_json_classes(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
 def _lists_of_text(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     lines = " ".join(read_lines(path)).split()
     _check_validation_length(path, len(lines), "list of original labels")
-    return validation_names(), [[line] for line in lines]
+    return IMAGENET.images, [[line] for line in lines]
 
 
 def _check_validation_length(path: Path, length: int, thing: str) -> None:
-    if length != VALIDATION_IMAGES:
+    expected = len(IMAGENET.images)
+    if length != expected:
         raise DataError(
             f"a {thing} without names must be in ImageNet validation order",
             where=path,
-            allowed=f"{VALIDATION_IMAGES:,} entries",
+            allowed=f"{expected:,} entries",
             found=f"{length:,} entries",
             mend="get the whole file, or name the images in a JSON object or a table",
         )

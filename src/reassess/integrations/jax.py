@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from reassess.errors import DataError, MissingPackageError
-from reassess.evaluation.class_ranks import check_topk
+from reassess.evaluation.class_ranks import check_top_k
 from reassess.integrations._compiled import check_batch, refuse_counted, refuse_rounding
 
 try:
@@ -117,7 +117,7 @@ def count_hits(
     shown = jnp.ones(images, bool) if mask is None else jnp.asarray(mask)
     if shown.shape != (images,):
         raise DataError("not one mask a row of scores", allowed=f"shape ({images},)", found=f"shape {shown.shape}")
-    return _count(table, target, shown.astype(bool), is_hot, check_topk(top_k, classes))
+    return _count(table, target, shown.astype(bool), is_hot, check_top_k(top_k, classes))
 
 
 def accuracy(counts: Counts) -> dict[int, float | None]:

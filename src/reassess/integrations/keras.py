@@ -3,7 +3,7 @@
 from typing import Any
 
 from reassess.errors import DataError, MissingPackageError
-from reassess.evaluation.class_ranks import check_topk
+from reassess.evaluation.class_ranks import check_top_k
 from reassess.integrations._compiled import check_batch, refuse_counted, refuse_rounding
 from reassess.numeric.proportion import Proportion
 
@@ -53,7 +53,7 @@ class RealAccuracy(keras.metrics.Metric):
     """
 
     def __init__(self, k: int = 1, name: str | None = None, dtype: str | None = None) -> None:
-        (self.k,) = check_topk((k,))
+        (self.k,) = check_top_k((k,))
         super().__init__(name=name or f"real_top{k}", dtype=dtype or "float32")
         if self.dtype not in ("float32", "float64"):
             raise DataError("sums in this dtype are not exact", allowed="float32 or float64", found=self.dtype)
@@ -108,7 +108,7 @@ class RealAccuracy(keras.metrics.Metric):
         is_hot = check_batch(scores.shape, dtype, target.shape, standardize_dtype(target.dtype))
         refuse_rounding(standardize_dtype(getattr(y_pred, "dtype", dtype)), dtype)
         images, classes = scores.shape
-        check_topk((self.k,), classes)
+        check_top_k((self.k,), classes)
         if images == 0:  # of which two of the backends find no maximum
             return
         rank, is_empty, is_nan, is_ill_formed = rank_best(scores, target, is_hot)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from reassess.core.labels import LabelSets
 from reassess.errors import MissingPackageError
-from reassess.evaluation.class_ranks import check_topk, count_hits, proportions
+from reassess.evaluation.class_ranks import check_top_k, count_hits, proportions
 from reassess.evaluation.image_index import NOT_SEEN
 from reassess.evaluation.streaming import rank_batch, roster_for
 from reassess.numeric.proportion import Proportion
@@ -69,7 +69,7 @@ class RealAccuracy(Metric):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.top_k = check_topk(top_k)
+        self.top_k = check_top_k(top_k)
         self.roster = roster_for(labels, images, ignore_unknown=ignore_unknown)
         # A MetricCollection takes metrics with equal states after one batch for one metric. NaN is equal to nothing.
         self.add_state("apart", torch.tensor(float("nan")), dist_reduce_fx="sum")

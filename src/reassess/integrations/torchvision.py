@@ -12,12 +12,12 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.benchmark import IMAGENET, benchmark_of
 from reassess.core.classes import Classes
-from reassess.core.image_names import are_validation_images
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.data.image_folders import SPLIT, find_images
-from reassess.data.loading import load_labels, load_original, load_scores, with_imagenet_classes
+from reassess.data.loading import in_benchmark_classes, load_labels, load_original, load_scores
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
 from reassess.evaluation.outcomes import check_original
@@ -282,13 +282,13 @@ def _loaded(given: str | Path | _Given, load: Callable[[str | Path], _Given]) ->
 
 
 def _of_imagenet(labels: LabelSets) -> LabelSets:
-    if not are_validation_images(labels.images):
+    if benchmark_of(labels.images) is not IMAGENET:
         raise DataError(
             "the labels are not those of ImageNet's validation images",
             allowed="names such as ILSVRC2012_val_00000001.JPEG",
             found=some(labels.images, most=3) or "no image",
         )
-    return with_imagenet_classes(labels)
+    return in_benchmark_classes(labels, IMAGENET)
 
 
 def _tuples(ids: npt.NDArray[np.int32], sizes: npt.NDArray[np.int64]) -> list[tuple[int, ...]]:

@@ -15,7 +15,7 @@ from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.errors import at
-from reassess.evaluation.class_ranks import check_topk
+from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.outcomes import UNKNOWN, Outcomes
 from reassess.numeric.arrays import pair_keys
 from reassess.proposals.probabilities import class_probabilities
@@ -31,7 +31,7 @@ def open_questions(
     Parameters
     ----------
     each
-        Name of each model, what it said, and what `reassess.evaluation.examine` found. One is held at a time, and
+        Name of each model, what it said, and what `reassess.evaluation.find_outcomes` found. One is held at a time, and
         images need not be the same.
     labels
         The label sets with which all were examined.
@@ -47,12 +47,13 @@ def open_questions(
 
     Examples
     --------
-    >>> from reassess.evaluation.measure import examine
+    >>> from reassess.evaluation.measure import find_outcomes
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
     >>> asked = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([0, 2, 1]))
     >>> rated = Scores(asked, np.array([0.9, 0.8, 0.1]))
     >>> models = {name: Predictions.from_ids(ids) for name, ids in {"one": [1, 1, 2], "two": [1, 0, 1]}.items()}
-    >>> found = open_questions(((name, said, examine(said, labels)) for name, said in models.items()), labels, rated)
+    >>> each = [(name, predictions, find_outcomes(predictions, labels)) for name, predictions in models.items()]
+    >>> found = open_questions(each, labels, rated)
     >>> [(found.image(row), found.said_by(row), found.reason(row)) for row in range(len(found))]
     [('a.png', ['one', 'two'], 'never proposed'),
      ('b.png', ['two'], 'never proposed'),
@@ -64,7 +65,7 @@ def open_questions(
     images = _Images({}, [])
     for name, said, found in each:
         with at(name):
-            check_topk((top,), said.depth)
+            check_top_k((top,), said.depth)
         rows, pairs = _open(said, found, labels, scores, top)
         pairs["image"] = images.numbers(rows, found, labels)
         pairs["model"] = len(models)

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import combinations
 
 from reassess.comparison.findings import Findings
-from reassess.comparison.pairs import Paired
+from reassess.comparison.pairs import Comparison, Paired, compare
+from reassess.core.missing import Missing
 from reassess.evaluation.result import BySize
 from reassess.numeric.proportion import Proportion
 from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, table
@@ -17,12 +19,13 @@ from reassess.text import counted
 
 __all__ = ["difference_chart", "label_count_chart", "leaderboard_chart", "scatter_chart"]
 
+_EVERY_PAIR = 4  # models of which every two are compared
 _LESS = " less "
 _FEWEST, _FEW = 10, 100  # images: of the highest numbers of classes, those with fewer are drawn together
 _Sizes = Mapping[int, BySize]
 
 
-def scatter_chart(found: Findings) -> Chart | str:
+def scatter_chart(found: Findings) -> Chart | Missing:
     """Models by both accuracies."""
     spots, rows = [], []
     for model, result in found.evaluations.items():
@@ -32,7 +35,7 @@ def scatter_chart(found: Findings) -> Chart | str:
             spots.append(Spot(model, across, up))
             rows.append([model, *cells(original), *cells(real)])
     if not spots:
-        return "no model has both accuracies: original labels are not at hand, or no image is scored"
+        return Missing("no model has both accuracies: original labels are not at hand, or no image is scored")
     columns = {"model": TEXT}
     for labels in ("original", "ReaL"):
         columns |= {f"{labels} %": PERCENT, f"{labels} 95 %": PERCENT, f"{labels} hits": COUNT, f"{labels} n": COUNT}
@@ -42,13 +45,23 @@ def scatter_chart(found: Findings) -> Chart | str:
     return Chart(numbers.key, numbers.title, draw, SQUARE, numbers, note)
 
 
-def difference_chart(found: Findings) -> Chart | str:
+def shown_pairs(found: Findings) -> Sequence[Comparison] | Missing:
+    """Every two of a few models compared, the better one first; of many, neighbours in the ranking."""
+    if isinstance(found.ranking, Missing):
+        return found.ranking
+    if len(found.models) > _EVERY_PAIR:
+        return found.ranking.neighbours
+    return [compare(found.panel, a, b) for a, b in combinations(found.ranking.models, 2)]
+
+
+def difference_chart(found: Findings) -> Chart | Missing:
     """Every two models, by both kinds of labels."""
-    if isinstance(found.pairs, str):
-        return found.pairs
+    pairs = shown_pairs(found)
+    if isinstance(pairs, Missing):
+        return pairs
     rows = []
     series: dict[str, list[Mark | None]] = {"ReaL": [], "original": []}
-    for i, pair in enumerate(found.pairs):
+    for i, pair in enumerate(pairs):
         for name, part in {"ReaL": pair.real, "original": pair.original}.items():
             if i < MOST_DRAWN:
                 series[name].append(_difference(part))
@@ -57,14 +70,14 @@ def difference_chart(found: Findings) -> Chart | str:
                 difference = percent(part.difference), percents(part.interval), part.p_value
                 rows.append([pair.a, pair.b, name, *difference, *only])
     half = (LONGEST - len(_LESS)) // 2
-    groups = [f"{shortened(pair.a, half)}{_LESS}{shortened(pair.b, half)}" for pair in found.pairs[:MOST_DRAWN]]
+    groups = [f"{shortened(pair.a, half)}{_LESS}{shortened(pair.b, half)}" for pair in pairs[:MOST_DRAWN]]
     shown = {name: marks for name, marks in series.items() if any(marks)}
     axis = "difference in top-1 accuracy, points"
     columns = {"a": TEXT, "b": TEXT, "labels": TEXT, "a - b, points": POINTS, "95 %": POINTS, "McNemar p": P_VALUE}
     columns |= {"only a right": COUNT, "only b right": COUNT, "images": COUNT}
     numbers = table("differences", "Differences between models, on the same images", columns, rows)
     intervals = Intervals(groups, shown, axis, POINTS, reference=(0.0, "no difference"))
-    return interval_chart(intervals, numbers, only_some(len(found.pairs), "pairs"))
+    return interval_chart(intervals, numbers, only_some(len(pairs), "pairs"))
 
 
 def _difference(part: Paired | None) -> Mark | None:
@@ -73,12 +86,12 @@ def _difference(part: Paired | None) -> Mark | None:
     return Mark(100 * part.difference, percents(part.interval))
 
 
-def label_count_chart(found: Findings) -> Chart | str:
+def label_count_chart(found: Findings) -> Chart | Missing:
     """Accuracy by number of valid classes."""
     counts = {model: result.by_label_count for model, result in found.evaluations.items()}
     sizes = sorted({size for parts in counts.values() for size in parts})
     if not sizes:
-        return "no image is scored"
+        return Missing("no image is scored")
     rows = [[model, size, *cells(_hits(parts, [size]))] for size in sizes for model, parts in counts.items()]
     shown = {model: counts[model] for model in found.models[: len(SERIES)]}
     pools = _pooled(sizes, shown)
@@ -113,9 +126,9 @@ def _pool_in_words(pool: list[int], counts: Mapping[str, _Sizes]) -> str:
     return f"{pool[0]}{' or more' if len(pool) > 1 else ''} {classes}: {n}"
 
 
-def leaderboard_chart(found: Findings) -> Chart | str:
+def leaderboard_chart(found: Findings) -> Chart | Missing:
     """The models among public results."""
-    if isinstance(found.trend, str):
+    if isinstance(found.trend, Missing):
         return found.trend
     placements = found.placements
     draw = partial(leaderboard_on, trend=found.trend, placements=placements, level=found.level_percent, brief=True)

@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from reassess.comparison.findings import Findings
+from reassess.comparison.words import replicates_explained, shift_explained
+from reassess.core.missing import Missing
 from reassess.evaluation.result import Evaluation
+from reassess.evaluation.words import left_out_in_words
 from reassess.report.chart import Chart, Section, percent, percents, table
 from reassess.report.tables import COUNT, PERCENT, TEXT, Cell
 from reassess.text import some
@@ -11,37 +14,38 @@ from reassess.text import some
 __all__ = ["headline"]
 
 
-def headline(found: Findings, scatter: Chart | str) -> Section:
+def headline(found: Findings, scatter: Chart | Missing) -> Section:
     """Every model with its accuracies and intervals; what was left out, and why a number is missing."""
-    unsure = found.unsure
+    uncertainty = found.uncertainty
     columns = {"model": TEXT}
-    for k in found.topk:
+    for k in found.top_k:
         columns |= {f"ReaL top-{k} %": PERCENT, f"ReaL top-{k} 95 %": PERCENT}
-        if k == 1 and not isinstance(unsure, str):
+        if k == 1 and not isinstance(uncertainty, Missing):
             columns |= {"95 %, raters too": PERCENT}
-    columns |= {f"original top-{k} %": PERCENT for k in found.topk}
+    columns |= {f"original top-{k} %": PERCENT for k in found.top_k}
     columns |= {"soft %": PERCENT, "recall at set size %": PERCENT, "scored": COUNT, "left out": COUNT}
     rows = [_accuracies(model, result, found) for model, result in found.evaluations.items()]
     words = (
         "ReaL accuracy: of the images with a valid class, the share for which one of the model's first k classes is "
         "valid. 95 %: Wilson intervals, which cover the choice of images"
     )
-    words += "." if isinstance(unsure, str) else "; raters too: bootstrap intervals that cover doubts about the labels."
+    covered = "; raters too: bootstrap intervals that cover doubts about the labels."
+    words += "." if isinstance(uncertainty, Missing) else covered
     notes = [*_left_out(found), *_missing(found), *_doubts(found)]
-    if isinstance(scatter, str):
+    if isinstance(scatter, Missing):
         notes.append(f"No chart of both accuracies: {scatter}.")
-    shown = [] if isinstance(scatter, str) else [scatter]
+    shown = [] if isinstance(scatter, Missing) else [scatter]
     return Section("headline", "Accuracy", [words], shown, (), notes, table("accuracy", "Accuracy", columns, rows))
 
 
 def _accuracies(model: str, result: Evaluation, found: Findings) -> list[Cell]:
     cells: list[Cell] = [model]
-    for k in found.topk:
+    for k in found.top_k:
         part = result.real.get(k)
         cells += [None, None] if part is None else [percent(part.value), percents(part.interval)]
-        if k == 1 and not isinstance(found.unsure, str):
-            cells.append(percents(found.unsure.interval(model)))
-    by_original = [(result.original or {}).get(k) for k in found.topk]
+        if k == 1 and not isinstance(found.uncertainty, Missing):
+            cells.append(percents(found.uncertainty.interval(model)))
+    by_original = [(result.original or {}).get(k) for k in found.top_k]
     cells += [None if part is None else percent(part.value) for part in by_original]
     soft = None if result.soft is None else percent(result.soft.accuracy)
     return [*cells, soft, percent(result.recall_at_size), result.scored, result.images - result.scored]
@@ -50,15 +54,11 @@ def _accuracies(model: str, result: Evaluation, found: Findings) -> list[Cell]:
 def _left_out(found: Findings) -> Iterator[str]:
     """What was left out, of models that share it together."""
     models: dict[str, list[str]] = {}
-    for model, result in found.evaluations.items():
-        parts = {"with no valid class": result.empty, "never rated": result.unlabelled, "unknown": result.unknown}
-        left_out = [f"{n:,} {what}" for what, n in parts.items() if n]
-        if missing := result.scorable - result.scored:
-            left_out.append(f"{missing:,} of the {result.scorable:,} labelled images have no prediction")
-        if left_out:
-            models.setdefault(", ".join(left_out), []).append(model)
-    for what, those in models.items():
-        yield f"Images left out, {_those(those, found)}: {what}."
+    for model, evaluation in found.evaluations.items():
+        if left_out := left_out_in_words(evaluation):
+            models.setdefault(left_out, []).append(model)
+    for left_out, names in models.items():
+        yield f"Images left out, {_those(names, found)}: {left_out}."
 
 
 def _missing(found: Findings) -> Iterator[str]:
@@ -80,16 +80,13 @@ def _missing(found: Findings) -> Iterator[str]:
 
 def _doubts(found: Findings) -> Iterator[str]:
     """How images and raters were drawn anew, and what that does to the label sets."""
-    unsure = found.unsure
-    if isinstance(unsure, str):
-        yield f"The uncertainty of the labels is not measured: {unsure}."
+    uncertainty = found.uncertainty
+    if isinstance(uncertainty, Missing):
+        yield f"The uncertainty of the labels is not measured: {uncertainty}."
         return
-    shifts = [unsure.shift(model) for model in found.models]
-    moved = " to ".join(dict.fromkeys(f"{100 * shift:+.2f}" for shift in (min(shifts), max(shifts))))
     yield (
-        f"Raters too: {unsure.replicates:,} replicates of images and of {unsure.raters:,} raters, seed {unsure.seed}, "
-        "on the images that all models have seen; label sets are made of their votes anew, at threshold "
-        f"{unsure.threshold:g}. That shifts accuracies by {moved} points, by which the intervals are moved back."
+        f"Raters too: {replicates_explained(uncertainty)}; on the images that all models have seen. "
+        f"{shift_explained(uncertainty).capitalize()}."
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from reassess.comparison.findings import Findings
+from reassess.core.missing import Missing
 from reassess.report.accuracy_charts import difference_chart, label_count_chart, leaderboard_chart, scatter_chart
 from reassess.report.chart import Chart, table
 from reassess.report.curve_figure import curves_on
@@ -14,9 +15,9 @@ from reassess.report.tables import COUNT, SHARE, TEXT
 __all__ = ["CHARTS"]
 
 
-def _curve_chart(found: Findings) -> Chart | str:
+def _curve_chart(found: Findings) -> Chart | Missing:
     """Precision and recall of the scores behind the labels."""
-    if isinstance(found.curves, str):
+    if isinstance(found.curves, Missing):
         return found.curves
     rows = []
     for one in found.curves:
@@ -27,7 +28,7 @@ def _curve_chart(found: Findings) -> Chart | str:
     return Chart(numbers.key, numbers.title, partial(curves_on, lines=found.curves), SQUARE, numbers)
 
 
-CHARTS: dict[str, Callable[[Findings], Chart | str]] = {
+CHARTS: dict[str, Callable[[Findings], Chart | Missing]] = {
     "scatter": scatter_chart,
     "leaderboard": leaderboard_chart,
     "differences": difference_chart,

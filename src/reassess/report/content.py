@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from reassess.comparison.findings import Findings
+from reassess.core.missing import Missing
+from reassess.evaluation.words import MISTAKES_IN_WORDS
 from reassess.report.accuracy_section import headline
 from reassess.report.chart import Chart, Section, table
 from reassess.report.charts import CHARTS
@@ -12,7 +14,7 @@ from reassess.report.tables import COUNT, TEXT
 
 __all__ = ["sections"]
 
-_Charts = Mapping[str, Chart | str]
+_Charts = Mapping[str, Chart | Missing]
 _ABOUT = {
     "leaderboard": (
         "On the leaderboard",
@@ -44,12 +46,6 @@ _ABOUT = {
         "again without the image that is judged. Bands and crosses are 95 % bootstrap intervals over images.",
     ),
 }
-_MISTAKES = {
-    "expert_rejected": "rejected by experts",
-    "rejected": "rated and rejected",
-    "never_proposed": "class never proposed",
-    "never_rated": "image never rated",
-}
 
 
 def sections(found: Findings) -> list[Section]:
@@ -58,7 +54,7 @@ def sections(found: Findings) -> list[Section]:
     return [
         headline(found, charts["scatter"]),
         *([] if len(found.models) < 2 else [standing(found, charts["differences"])]),
-        *([] if isinstance(found.board, str) else [_about(charts, "leaderboard")]),
+        *([] if found.leaderboard is None else [_about(charts, "leaderboard")]),
         _about(charts, "label-count"),
         _mistakes(found, charts),
         *(_about(charts, kind) for kind in ("model-or-label", "labelling-bias", "curve")),
@@ -68,7 +64,7 @@ def sections(found: Findings) -> list[Section]:
 def _about(charts: _Charts, kind: str) -> Section:
     title, words = _ABOUT[kind]
     chart = charts[kind]
-    if isinstance(chart, str):
+    if isinstance(chart, Missing):
         return Section(kind, title, notes=[f"Not shown: {chart}."])
     return Section(kind, title, [words], [chart])
 
@@ -85,9 +81,9 @@ def _mistakes(found: Findings, charts: _Charts) -> Section:
     notes = [f"On the {len(found.panel.images):,} images that all models have seen."]
     notes += [f"Not looked up: {KINDS_IN_WORDS[kind]}: {why}." for kind, why in reasons.items()]
     known = [(model, result.mistakes) for model, result in found.evaluations.items() if result.mistakes is not None]
-    rows = [[model, *(getattr(part, name) for name in _MISTAKES)] for model, part in known]
-    columns = {"model": TEXT} | dict.fromkeys(_MISTAKES.values(), COUNT)
+    rows = [[model, *(getattr(part, name) for name in MISTAKES_IN_WORDS)] for model, part in known]
+    columns = {"model": TEXT} | dict.fromkeys(MISTAKES_IN_WORDS.values(), COUNT)
     tables = [table("known", "All mistakes by what is known of the predicted class", columns, rows)] if rows else []
-    if isinstance(chart, str):
+    if isinstance(chart, Missing):
         return Section("taxonomy", "Mistakes by kind", notes=[f"Not shown: {chart}."])
     return Section("taxonomy", "Mistakes by kind", [words], [chart], tables, notes)

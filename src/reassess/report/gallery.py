@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reassess.comparison.findings import Findings
-from reassess.evaluation.image_sheet import Sheet, gather
+from reassess.evaluation.image_sheet import ImageSheet, image_sheet
 
 __all__ = ["Card", "Choice", "cards", "choose"]
 
@@ -33,7 +33,7 @@ class Card:
     """An image: its name, what is known of it, and for each model its first class and whether that is valid."""
 
     image: str
-    sheet: Sheet
+    sheet: ImageSheet
     said: tuple[tuple[str, int, bool], ...]
 
 
@@ -60,7 +60,7 @@ def cards(found: Findings, rows: Sequence[int]) -> list[Card]:
     each = [(model, panel.models.index(model)) for model in found.models]
     result = []
     for row in rows:
-        sheet = gather(
+        sheet = image_sheet(
             found.labels.images[panel.label_rows[row]],
             labels=found.labels,
             original=found.original,

@@ -3,6 +3,7 @@
 from reassess.comparison.findings import Findings
 from reassess.comparison.model_or_label import Verdicts
 from reassess.comparison.taxonomy import ERROR_KINDS
+from reassess.core.missing import Missing
 from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, stack_chart, table
 from reassess.report.interval_figure import Intervals
 from reassess.report.stack_figure import Stacks
@@ -24,11 +25,11 @@ _SHARE = ".1f"
 _HALF = LONGEST // 2
 
 
-def taxonomy_chart(found: Findings) -> Chart | str:
+def taxonomy_chart(found: Findings) -> Chart | Missing:
     """Mistakes of each model by kind."""
     each = found.taxonomies
     if not any(map(len, each)):
-        return "no model makes a mistake" if found.panel.scored.any() else "no image is scored"
+        return Missing("no model makes a mistake" if found.panel.scored.any() else "no image is scored")
     rows = [
         [one.model, KINDS_IN_WORDS[kind], n, percent(n / len(one)) if len(one) else None]
         for one in each
@@ -43,9 +44,9 @@ def taxonomy_chart(found: Findings) -> Chart | str:
     return stack_chart(stacks, numbers, only_some(len(each)))
 
 
-def preference_chart(found: Findings) -> Chart | str:
+def preference_chart(found: Findings) -> Chart | Missing:
     """Where a model disagrees with the original label: whose class the raters prefer."""
-    if isinstance(found.preferences, str):
+    if isinstance(found.preferences, Missing):
         return found.preferences
     rows: list[list[Cell]] = []
     bars: dict[str, Verdicts] = {}
@@ -60,7 +61,7 @@ def preference_chart(found: Findings) -> Chart | str:
                 if classes == "all" and len(bars) < MOST_DRAWN:
                     bars[f"{shortened(one.model, _HALF)}, by {judge}"] = verdicts
     if not any(verdicts.preferred.n for verdicts in bars.values()):
-        return "raters were asked about no class that a model says instead of the original label"
+        return Missing("raters were asked about no class that a model says instead of the original label")
     parts = {
         "the model's class": [verdicts.model for verdicts in bars.values()],
         "both alike": [verdicts.tied for verdicts in bars.values()],
@@ -75,12 +76,12 @@ def preference_chart(found: Findings) -> Chart | str:
     return stack_chart(stacks, numbers, note)
 
 
-def bias_chart(found: Findings) -> Chart | str:
+def bias_chart(found: Findings) -> Chart | Missing:
     """How often a model says the original label where other classes are valid too."""
-    if isinstance(found.biases, str):
+    if isinstance(found.biases, Missing):
         return found.biases
     if not any(one.original_chosen.n for one in found.biases):
-        return "no model says a valid class where the original label is one of several"
+        return Missing("no model says a valid class where the original label is one of several")
     rows = [[one.model, *cells(one.original_chosen), percent(one.chance), one.p_value] for one in found.biases]
     drawn = found.biases[:MOST_DRAWN]
     groups = [f"{shortened(one.model, _HALF)}: {counted(one.original_chosen.n, 'image')}" for one in drawn]

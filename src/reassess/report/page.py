@@ -9,7 +9,7 @@ from typing import Any
 
 from reassess.core.classes import Classes
 from reassess.errors import MissingPackageError
-from reassess.evaluation.image_sheet import Sheet
+from reassess.evaluation.image_sheet import ImageSheet
 from reassess.report.chart import Chart, Section
 from reassess.report.explorers import Explorer
 from reassess.report.gallery import Card, Choice
@@ -163,7 +163,7 @@ def _card(card: Card, page: Page) -> dict[str, Any]:
     }
 
 
-def _known(sheet: Sheet) -> dict[int, str]:
+def _known(sheet: ImageSheet) -> dict[int, str]:
     """Score and votes of each class that was proposed, in words."""
     found = {}
     for one in sheet.candidates or ():
@@ -176,7 +176,7 @@ def _known(sheet: Sheet) -> dict[int, str]:
     return found
 
 
-def _verdict(class_id: int, sheet: Sheet, known: Mapping[int, str]) -> str:
+def _verdict(class_id: int, sheet: ImageSheet, known: Mapping[int, str]) -> str:
     if sheet.candidates is None:
         return ""
     if not sheet.candidates:

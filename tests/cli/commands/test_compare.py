@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.cli.commands import compare as command
+from reassess.comparison import findings
 from reassess.core.labels import LabelSets
 
 N = 60
@@ -145,7 +145,7 @@ def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Cal
 
 
 def test_of_many_models_neighbours_are_compared(bench: Path, run: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "_MOST_MODELS", 2)
+    monkeypatch.setattr(findings, "_MOST_MODELS", 2)
     write("worse.csv", dict.fromkeys(IMAGES, 2))
     found = results_of(run("compare", "worse.csv", "good.csv", "fitted.csv", *GIVEN, "--json"))
     assert found["pairs_are"] == "neighbours in the ranking"

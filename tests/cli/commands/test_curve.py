@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from reassess.aggregation.recipe import Recipe, real_scores
+from reassess.aggregation.recipe import real_scores
+from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
 from reassess.formats.scores import write_scores
 from reassess.formats.votes import read_votes

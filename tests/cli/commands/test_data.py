@@ -77,6 +77,7 @@ def test_list_says_where_each_file_is_or_can_be_had(cache: Path, data: Data) -> 
         ["imagenet-original", "validation_labels.txt", "Apache-2.0"],
         ["imagenet-classes", "a.txt", "MIT"],
         ["imagenet-classes", "b.txt", "MIT"],
+        ["imagenet-collapsed", "imagenet_collapsed.csv", "Apache-2.0"],
         ["imagenet-train-clean", "fnames_clean.txt", "Apache-2.0"],
     ]
     assert str(path)[:40] in joined
@@ -185,7 +186,7 @@ def test_an_unknown_name_is_a_usage_error(command: str, argument: str, data: Dat
     assert err.endswith(
         f"Error: Invalid value for '{argument}': 'imagenet-rael' is not one of 'imagenet-real', "
         "'imagenet-real-scores', 'imagenet-real-raters', 'imagenet-real-golden', 'imagenet-real-raters-golden', "
-        "'imagenet-original', 'imagenet-classes', 'imagenet-train-clean'.\n"
+        "'imagenet-original', 'imagenet-classes', 'imagenet-collapsed', 'imagenet-train-clean'.\n"
     )
 
 

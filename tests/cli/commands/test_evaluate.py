@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pytest
 
 from reassess import __version__
+from reassess.core.benchmark import class_folder_order
 from reassess.core.image_names import validation_names
-from reassess.core.imagenet import class_folder_order
 from reassess.core.labels import LabelSets
 
 Evaluate = Callable[..., Any]

@@ -199,21 +199,21 @@ TOP = np.array([[3, 0], [0, 3]])
 PROBS = np.array([[0.9, 1.5e-5], [0.75, 0.25]], np.float32)
 
 
-def frame(topk, *, index=True, label=True, separate=False, output="prob"):
+def frame(top_k, *, index=True, label=True, separate=False, output="prob"):
     """The data frame of the script: what it is follows from its options."""
     import pandas as pd
 
-    ids, outputs = TOP[:, :topk], PROBS[:, :topk]
+    ids, outputs = TOP[:, :top_k], PROBS[:, :top_k]
     labels = np.array(NAMES, object)[ids]
     parts = {"index": ids if index else None, "label": labels if label else None, output: outputs}
     columns = {"filename": IMAGES}
     for name, values in parts.items():
         if values is None:
             continue
-        if separate and topk > 1:
-            columns |= {f"{name}_{i}": values[:, i] for i in range(topk)}
+        if separate and top_k > 1:
+            columns |= {f"{name}_{i}": values[:, i] for i in range(top_k)}
         else:
-            columns[name] = list(values.squeeze(-1) if topk == 1 else values)
+            columns[name] = list(values.squeeze(-1) if top_k == 1 else values)
     return pd.DataFrame(columns)
 
 
@@ -238,22 +238,22 @@ LAYOUTS = {"csv": "csv", "parquet": "parquet", "json": "json", "json-records": "
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("separate", [False, True])
-@pytest.mark.parametrize("topk", [1, 2])
+@pytest.mark.parametrize("top_k", [1, 2])
 @pytest.mark.parametrize(("index", "label"), [(True, True), (True, False), (False, True)])
-def test_what_timms_inference_script_writes_is_read_as_it_is(needs, tmp_path, layout, separate, topk, index, label):
+def test_what_timms_inference_script_writes_is_read_as_it_is(needs, tmp_path, layout, separate, top_k, index, label):
     needs("pandas")
     if layout == "parquet":
         needs("pyarrow")
     suffix = LAYOUTS[layout]
-    table = frame(topk, index=index, label=label, separate=separate)
+    table = frame(top_k, index=index, label=label, separate=separate)
     found = read_predictions(save(table, tmp_path / f"p.{suffix}", layout), CLASSES)
     column = "index" if index else "label"
-    if separate and topk > 1:
+    if separate and top_k > 1:
         column = f"{column}_0 to {column}_1"
     assert said_of(found) == (
-        f"{suffix}: images named by column filename; ids, top {topk}, column {column}",
+        f"{suffix}: images named by column filename; ids, top {top_k}, column {column}",
         tuple(IMAGES),
-        TOP[:, :topk].tolist(),
+        TOP[:, :top_k].tolist(),
     )
 
 

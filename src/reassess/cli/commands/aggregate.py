@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
-from reassess.aggregation.recipe import REAL
 from reassess.cli.common import Call, call_options
-from reassess.cli.inputs import FILE, max_bytes_option, optional_file
+from reassess.cli.inputs import FILE, find_part, max_bytes_option
+from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.items import normal_id
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
@@ -25,14 +25,7 @@ from reassess.formats.tables import TABLE_SUFFIXES
 
 __all__ = ["aggregate"]
 
-_PRESETS = {
-    "imagenet-real": {
-        "votes": "imagenet-real-raters",
-        "golden": "imagenet-real-golden",
-        "rater_golden": "imagenet-real-raters-golden",
-        "original": "imagenet-original",
-    }
-}
+_PRESETS = {"imagenet-real": IMAGENET}
 # The options that a method has a use for: any other is an error, so that none is ignored silently.
 _USED = {
     "imagenet-real": ("golden", "rater_golden", "golden_at_least", "original", "smoothing", "model"),
@@ -90,7 +83,7 @@ def aggregate(
     name = preset or method or ("em" if given["golden"] is None else "calibrated")
     _refuse_unused(name, given)
     _check_outputs(output, given["model"], force=call.force)
-    read = _Reader(call, _PRESETS.get(name, {}), answers, max_bytes)
+    read = _Reader(call, _PRESETS.get(name, Benchmark()), answers, max_bytes)
     cast = read.votes("votes", votes)
     if cast is None:
         raise click.UsageError("Give VOTES, or --preset.")
@@ -114,25 +107,26 @@ def _check_outputs(output: Path, model: Path | None, *, force: bool) -> None:
 
 
 class _Reader:
-    """Reads the command's files, each as given or by the preset's default."""
+    """Reads the command's files, each as given or as the part of the preset's benchmark."""
 
-    def __init__(self, call: Call, defaults: dict[str, str], answers: str | None, max_bytes: int) -> None:
+    def __init__(self, call: Call, benchmark: Benchmark, answers: str | None, max_bytes: int) -> None:
         self._call = call
-        self._defaults = defaults
+        self.benchmark = benchmark
         self._answers = None if answers is None else [normal_id(answer) for answer in answers.split(",")]
         self._max_bytes = max_bytes
 
-    def votes(self, role: str, given: str | None) -> Votes | None:
-        """The votes that play some role, or None if no file does."""
-        source = self._defaults.get(role) if given is None else given
+    def votes(self, part: str, given: str | None) -> Votes | None:
+        """The votes of one part of the benchmark, or None if there is no such file."""
+        source = self.benchmark.sources.get(part) if given is None else given
         if source is None:
             return None
-        path = self._call.resolve(role.replace("_", "-"), source)
+        path = self._call.resolve(part, source)
         return load_votes(path, answers=self._answers, max_bytes=self._max_bytes)
 
     def original(self, given: str | None) -> LabelSets | None:
         """The original labels, or None."""
-        path = optional_file(self._call, "original", self._defaults.get("original") if given is None else given, None)
+        source = self.benchmark.sources.get("original") if given is None else given
+        path = find_part(self._call, self.benchmark, "original", source)
         return None if path is None else load_original(path)
 
 
@@ -145,11 +139,11 @@ def _refuse_unused(name: str, given: dict[str, Any]) -> None:
 
 
 def _preset(read: _Reader, votes: Votes, given: dict[str, Any]) -> Aggregation:
-    experts, rater_golden = (read.votes(role, given[role]) for role in ("golden", "rater_golden"))
+    experts, rater_golden = read.votes("golden", given["golden"]), read.votes("rater-golden", given["rater_golden"])
     assert experts is not None
     assert rater_golden is not None
     changed = {"experts_at_least": given["golden_at_least"], "smoothing": given["smoothing"]}
-    recipe = replace(REAL, **{rule: value for rule, value in changed.items() if value is not None})
+    recipe = replace(read.benchmark.recipe, **{rule: value for rule, value in changed.items() if value is not None})
     return by_recipe(votes, experts, rater_golden, read.original(given["original"]), recipe=recipe)
 
 
@@ -159,7 +153,7 @@ def _calibrated(read: _Reader, votes: Votes, given: dict[str, Any]) -> Aggregati
     return by_calibration(
         votes,
         experts,
-        rater_golden=read.votes("rater_golden", given["rater_golden"]),
+        rater_golden=read.votes("rater-golden", given["rater_golden"]),
         original=read.original(given["original"]),
         **_options(votes, given),
     )

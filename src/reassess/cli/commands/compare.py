@@ -1,7 +1,6 @@
 """`reassess compare`: which of two or more models is better, on the same images."""
 
-from collections.abc import Iterator
-from itertools import combinations, pairwise
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,41 +9,30 @@ import click
 from reassess.cli.common import Call, Range, call_options, refuse_repeated, tracked
 from reassess.cli.inputs import (
     FILE,
-    Judges,
+    Model,
+    each_model,
     golden_options,
     joining_options,
     judge_options,
     load_judges,
-    load_predictions,
     prediction_options,
 )
-from reassess.cli.tables.compare import Compared, print_compared, to_json
+from reassess.cli.tables.compare import print_compared, to_json
 from reassess.cli.tables.disagreements import write_disagreements
-from reassess.cli.vote_inputs import Rated, load_rated, relabelling, votes_option
-from reassess.comparison.co_occurrence import co_occurrence
-from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
-from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
-from reassess.comparison.model_or_label import Preference, preferences
-from reassess.comparison.pairs import NO_ORIGINAL
-from reassess.comparison.pairs import compare as compare_two
-from reassess.comparison.panel import Panel, panel
-from reassess.comparison.ranking import Ranking, rank_models
-from reassess.errors import at
-from reassess.evaluation.measure import examine
+from reassess.cli.vote_inputs import load_rated, votes_option
+from reassess.comparison.findings import Findings
+from reassess.comparison.panel import panel
 from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.tables import TABLE_SUFFIXES
 
 __all__ = ["compare"]
 
-_MOST_MODELS = 100  # of which every pair is compared; of more, neighbours in the ranking
-_OF_IMAGES, _OF_RATERS = 1000, 200  # replicates by default
-
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="A B [...]")
 @judge_options
-@votes_option("how sure are the labels?")
+@votes_option("how sure the labels are")
 @golden_options
 @click.option(
     "--threshold",
@@ -61,7 +49,8 @@ _OF_IMAGES, _OF_RATERS = 1000, 200  # replicates by default
     "--replicates",
     type=click.IntRange(40),
     metavar="B",
-    help=f"Of the bootstrap.  [default: {_OF_IMAGES:,} of images, {_OF_RATERS} of images and raters]",
+    help=f"Of the bootstrap.  [default: {Findings.replicates:,} of images, {Findings.rater_replicates} of images and "
+    "raters]",
 )
 @click.option(
     "--disagreements", type=FILE, metavar="OUT", help="Write a table of the images that only one of two gets right."
@@ -77,8 +66,6 @@ def compare(
     golden: str | None,
     rater_golden: str | None,
     threshold: float,
-    match: str,
-    ignore_unknown: bool,
     seed: int,
     replicates: int | None,
     disagreements: Path | None,
@@ -92,30 +79,28 @@ def compare(
     _check_call(call, files, disagreements)
     judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
     detected: dict[str, str] = {}
-    models = panel(_outcomes(call, files, judges, reading, detected, match=match, ignore_unknown=ignore_unknown))
-    ranking = _rank(models, replicates or _OF_IMAGES, seed)
-    pairs = _pairs(models, ranking)
+    models = panel(_outcomes(each_model(call, files, judges, **reading), detected))
     rated = load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])
-    unsure = _unsure(call, models, judges, rated, threshold, replicates or _OF_RATERS, seed)
+    findings = Findings(
+        panel=models,
+        labels=judges.labels,
+        original=judges.original,
+        scores=judges.scores,
+        **rated,
+        threshold=threshold,
+        replicates=replicates or Findings.replicates,
+        rater_replicates=replicates or Findings.rater_replicates,
+        seed=seed,
+        track=lambda items: tracked(call, items, "resampling raters"),
+    )
     if disagreements is not None:
         call.keep_inputs(disagreements)
+        pairs = [(pair.a, pair.b) for pair in findings.pairs]
         write_disagreements(disagreements, models, pairs, force=call.force)
-    comparisons = [compare_two(models, a, b) for a, b in tracked(call, pairs, "comparing")]
-    found = Compared(
-        panel=models,
-        pairs=comparisons,
-        ranking=ranking,
-        unsure=unsure,
-        preferences=_preferences(models, judges, rated),
-        biases=_biases(models, judges),
-        together=co_occurrence(judges.labels),
-        classes=judges.labels.classes,
-        detected=detected,
-    )
     if call.json:
-        call.print_document("compare", to_json(found))
+        call.print_document("compare", to_json(findings, detected))
     else:
-        print_compared(call, found)
+        print_compared(call, findings, detected)
         call.note_hashes("labels", "original", "scores", "votes")
 
 
@@ -129,61 +114,8 @@ def _check_call(call: Call, files: tuple[Path, ...], disagreements: Path | None)
         check_output(disagreements, force=call.force)
 
 
-def _outcomes(
-    call: Call,
-    files: tuple[Path, ...],
-    judges: Judges,
-    reading: dict[str, Any],
-    detected: dict[str, str],
-    **joining: Any,
-) -> Iterator[tuple[str, Outcomes]]:
-    """What happened to each image, one file in memory at a time; how each was read is noted in `detected`."""
-    for path in tracked(call, files, "reading"):
-        said = load_predictions(call, path, judges, **reading)
-        with at(path):
-            found = examine(said, judges.labels, original=judges.original, scores=judges.scores, **joining)
-        detected[str(path)] = found.detected
-        yield str(path), found
-
-
-def _rank(models: Panel, replicates: int, seed: int) -> Ranking | None:
-    return rank_models(models, replicates=replicates, seed=seed) if models.scored.any() else None
-
-
-def _pairs(models: Panel, ranking: Ranking | None) -> list[tuple[str, str]]:
-    """Every two models, as they were given; of many, neighbours in the ranking."""
-    if len(models.models) <= _MOST_MODELS:
-        return list(combinations(models.models, 2))
-    return list(pairwise(models.models if ranking is None else ranking.models))
-
-
-def _unsure(
-    call: Call, models: Panel, judges: Judges, rated: Rated | str, threshold: float, replicates: int, seed: int
-) -> LabelUncertainty | str:
-    """What resampled raters make of the comparison, or why that cannot be said."""
-    if isinstance(rated, str):
-        return rated
-    if not models.scored.any():
-        return "no image is scored"
-    again = relabelling(judges, rated, threshold)
-    if isinstance(again, str):
-        return again
-    return label_uncertainty(
-        models, again, replicates=replicates, seed=seed, track=lambda items: tracked(call, items, "resampling raters")
-    )
-
-
-def _preferences(models: Panel, judges: Judges, rated: Rated | str) -> tuple[Preference, ...] | str:
-    """Whose class is preferred, each model's or the original label's, or why that cannot be said."""
-    if judges.original is None or not models.original_known.any():
-        return NO_ORIGINAL
-    if judges.scores is None:
-        return "no scores are at hand"
-    return preferences(models, judges.original, judges.scores, None if isinstance(rated, str) else rated.alone)
-
-
-def _biases(models: Panel, judges: Judges) -> tuple[LabellingBias, ...] | str:
-    """How often each model says the original label where others are valid too, or why that cannot be said."""
-    if judges.original is None or not models.original_known.any():
-        return NO_ORIGINAL
-    return labelling_biases(models, judges.labels, judges.original)
+def _outcomes(models: Iterable[Model], detected: dict[str, str]) -> Iterator[tuple[str, Outcomes]]:
+    """The outcomes of each model; how its file was read is noted in `detected`."""
+    for model in models:
+        detected[model.file] = model.outcomes.detected
+        yield model.file, model.outcomes

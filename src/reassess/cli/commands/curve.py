@@ -13,11 +13,10 @@ from reassess.aggregation.curves import precision_recall
 from reassess.aggregation.golden import Golden, golden_truth
 from reassess.aggregation.operating_points import Goal, MeasuredCurve, operating_point
 from reassess.aggregation.provenance import Provenance, image_folds, provenance
-from reassess.aggregation.recipe import REAL
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
-from reassess.cli.inputs import FILE, max_bytes_option, optional_file
+from reassess.cli.inputs import FILE, find_part, max_bytes_option, part_option
 from reassess.cli.tables.curve_points import write_points
-from reassess.core.image_names import are_validation_images
+from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
@@ -31,11 +30,6 @@ from reassess.report.figures import FIGURE_SUFFIXES
 
 __all__ = ["curve"]
 
-_SCORES = "imagenet-real-scores"
-_GOLDEN = "imagenet-real-golden"
-_VOTES = "imagenet-real-raters"
-_RATER_GOLDEN = "imagenet-real-raters-golden"
-_ORIGINAL = "imagenet-original"
 _IMAGE = "image"
 _MOST_VARIANTS = 8
 
@@ -44,6 +38,7 @@ _MOST_VARIANTS = 8
 class _Answers:
     """What judges the scores, and what else is known of the golden pairs; files by the names they were given by."""
 
+    benchmark: Benchmark
     golden_file: Path
     experts: Votes
     golden: Golden
@@ -78,7 +73,9 @@ class _LeaveOutType(click.ParamType[str | int]):
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="SCORES...")
 @click.option(
-    "--golden", metavar="NAME|FILE", help=f"Experts' answers.  [default: {_GOLDEN}, if the images are ImageNet's]"
+    "--golden",
+    metavar="NAME|FILE",
+    help=f"Experts' answers.  [default: {IMAGENET.sources['golden']}, if the images are ImageNet's]",
 )
 @click.option(
     "--golden-at-least",
@@ -88,11 +85,7 @@ class _LeaveOutType(click.ParamType[str | int]):
 )
 @click.option("--votes", metavar="NAME|FILE", help="Raters' votes: so many who say yes, as a rule beside the scores.")
 @click.option("--rater-golden", metavar="NAME|FILE", help="Raters' votes on golden pairs: each rater alone, as a rule.")
-@click.option(
-    "--original",
-    metavar="NAME|FILE",
-    help=f"Original labels, or none.  [default: {_ORIGINAL}, if the images are ImageNet's and the file is here]",
-)
+@part_option("original", "Original labels")
 @click.option(
     "--leave-out",
     type=_LeaveOutType(),
@@ -130,13 +123,13 @@ def curve(
     _check_call(call, files, output)
     paths = {file: call.resolve("scores", file) for file in files}
     scores = {file: load_scores(path, max_bytes=max_bytes) for file, path in paths.items()}
-    is_imagenet = all(are_validation_images(each.questions.images) for each in scores.values())
+    benchmark = _common_benchmark(list(scores.values()))
     if leave_out is not None:
-        votes = votes or (_VOTES if is_imagenet else None)
-        rater_golden = rater_golden or (_RATER_GOLDEN if is_imagenet else None)
+        votes = votes or benchmark.sources.get("votes")
+        rater_golden = rater_golden or benchmark.sources.get("rater-golden")
         if votes is None or rater_golden is None:
             raise click.UsageError("--leave-out needs --votes and --rater-golden, of which the scores were made.")
-    answers = _load_answers(call, is_imagenet, golden, golden_at_least, votes, rater_golden, original, max_bytes)
+    answers = _load_answers(call, benchmark, golden, golden_at_least, votes, rater_golden, original, max_bytes)
     measured = [one for file in files for one in _measure(file, paths[file], scores[file], answers, leave_out, goal)]
     if output is not None:
         _write(call, output, measured, answers.rules)
@@ -155,9 +148,16 @@ def _check_call(call: Call, files: tuple[str, ...], output: Path | None) -> None
         check_output(output, force=call.force)
 
 
+def _common_benchmark(scores: Sequence[Scores]) -> Benchmark:
+    """The known benchmark to which the images of all scores belong."""
+    benchmarks = [benchmark_of(each.questions.images) for each in scores]
+    same = all(benchmark.name == benchmarks[0].name for benchmark in benchmarks)
+    return benchmarks[0] if same else Benchmark()
+
+
 def _load_answers(
     call: Call,
-    is_imagenet: bool,
+    benchmark: Benchmark,
     golden: str | None,
     at_least: int | None,
     votes: str | None,
@@ -165,19 +165,27 @@ def _load_answers(
     original: str | None,
     max_bytes: int,
 ) -> _Answers:
-    if golden is None and not is_imagenet:
+    source = golden or benchmark.sources.get("golden")
+    if source is None:
         raise click.UsageError("Give --golden: only ImageNet's validation images have known golden answers.")
-    golden_file = call.resolve("golden", golden or _GOLDEN)
+    golden_file = call.resolve("golden", source)
     experts = load_votes(golden_file, max_bytes=max_bytes)
     said = None if votes is None else load_votes(call.resolve("votes", votes), max_bytes=max_bytes)
     golden_votes = None if rater_golden is None else call.resolve("rater-golden", rater_golden)
     said_on_golden = None if golden_votes is None else load_votes(golden_votes, max_bytes=max_bytes)
-    original_file = optional_file(call, "original", original, _ORIGINAL if is_imagenet else None)
+    original_file = find_part(call, benchmark, "original", original)
     known = None if original_file is None else load_original(original_file)
     answers = _Answers(
-        golden_file, experts, golden_truth(experts, at_least=at_least), at_least, said, said_on_golden, known
+        benchmark=benchmark,
+        golden_file=golden_file,
+        experts=experts,
+        golden=golden_truth(experts, at_least=at_least),
+        at_least=at_least,
+        votes=said,
+        rater_golden=said_on_golden,
+        original=known,
     )
-    names = votes or "", rater_golden or "", original or _ORIGINAL
+    names = votes or "", rater_golden or "", original or benchmark.sources.get("original", "")
     return replace(answers, rules=tuple(_rules(answers, *names)))
 
 
@@ -199,7 +207,8 @@ def _measure(
     """The curve of a file; and, if asked for, that of its scores made again without the image that is judged."""
     with at(file):
         origin = _provenance(scores, answers, must=leave_out is not None)
-        known = _is_known(path, _SCORES) and _is_known(answers.golden_file, _GOLDEN)
+        sources = answers.benchmark.sources
+        known = _is_known(path, sources.get("scores")) and _is_known(answers.golden_file, sources.get("golden"))
         in_sample = True if origin is not None or known else None
         found = [MeasuredCurve(file, precision_recall(scores, answers.golden, in_sample=in_sample))]
         if origin is not None and leave_out is not None:
@@ -214,7 +223,8 @@ def _provenance(scores: Scores, answers: _Answers, *, must: bool) -> Provenance 
     """How the scores follow from the votes; None if that is not known, which is an error if it must be."""
     if answers.votes is None or answers.rater_golden is None:
         return None
-    recipes = dict.fromkeys([REAL, replace(REAL, experts_at_least=answers.at_least or REAL.experts_at_least)])
+    recipe = answers.benchmark.recipe
+    recipes = dict.fromkeys([recipe, replace(recipe, experts_at_least=answers.at_least or recipe.experts_at_least)])
     try:
         return provenance(
             scores, answers.votes, answers.experts, answers.rater_golden, answers.original, recipes=list(recipes)
@@ -232,8 +242,8 @@ def _left_out(origin: Provenance, leave_out: str | int) -> tuple[Scores, str]:
     return origin.left_out(folds), f"{leave_out} folds left out"
 
 
-def _is_known(path: Path, name: str) -> bool:
-    return sha256(path) == SOURCES[name].files[0].sha256
+def _is_known(path: Path, name: str | None) -> bool:
+    return name is not None and sha256(path) == SOURCES[name].files[0].sha256
 
 
 def _write(call: Call, output: Path, measured: Sequence[MeasuredCurve], rules: Sequence[tuple[str, Rule]]) -> None:

@@ -5,33 +5,27 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
-from reassess.cli.common import Call, call_options, percent, percents, print_table, refuse_repeated, tracked
-from reassess.cli.inputs import (
-    FILE,
-    Judges,
-    joining_options,
-    judge_options,
-    load_judges,
-    load_predictions,
-    prediction_options,
-)
+from reassess.cli.common import Call, call_options, percent, percents, print_table, refuse_repeated
+from reassess.cli.inputs import FILE, each_model, joining_options, judge_options, load_judges, prediction_options
 from reassess.cli.tables.multi_label import print_multi_label
 from reassess.cli.tables.per_image import write_outcomes
 from reassess.core.classes import Classes
-from reassess.core.image_names import are_validation_images
 from reassess.errors import at
-from reassess.evaluation.measure import examine, summarize
-from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy, count_verdicts
+from reassess.evaluation.measure import summarize
+from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy, summarize_verdicts
 from reassess.evaluation.outcomes import Outcomes
-from reassess.evaluation.result import Evaluation
+from reassess.evaluation.result import Evaluation, ranked
+from reassess.evaluation.words import MISTAKES_IN_WORDS, left_out_in_words
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.numeric.proportion import Proportion
+from reassess.numeric.ranks import ranks
 
 __all__ = ["evaluate"]
 
-_Ranking = list[tuple[str, Evaluation]]
+_Ranking = dict[str, Evaluation]
 
 
 _Numbers = tuple[float, ...] | None
@@ -69,6 +63,7 @@ def _numbers(
 @joining_options
 @click.option(
     "--topk",
+    "top_k",
     callback=_numbers(click.IntRange(1), "1,5"),
     metavar="K,...",
     help="Count hits among the top k.  [default: 1,5]",
@@ -83,9 +78,7 @@ def evaluate(
     thresholds: tuple[float, ...] | None,
     original: str | None,
     scores: str | None,
-    match: str,
-    ignore_unknown: bool,
-    topk: tuple[int, ...] | None,
+    top_k: tuple[int, ...] | None,
     per_image: Path | None,
     by: str | None,
     **reading: Any,
@@ -98,16 +91,25 @@ def evaluate(
     """
     _check_call(call, files, thresholds, per_image, by)
     judges = load_judges(call, labels, original, scores, thresholds, max_bytes=reading["max_bytes"], multi_label=True)
-    joining: dict[str, Any] = {"match": match, "ignore_unknown": ignore_unknown}
-    measured, each = _measure_files(call, files, judges, reading, joining, topk)
-    rankings = {cut: _ranked(measured[cut]) for cut in judges.cuts}
+    measured: dict[float | None, dict[str, Evaluation]] = {cut: {} for cut in judges.cuts}
+    outcomes: dict[str, Outcomes] = {}
+    for model in each_model(call, files, judges, **reading):
+        outcomes[model.file] = model.outcomes
+        with at(model.file):
+            for cut, each in model.by_cut.items():
+                measured[cut][model.file] = summarize(
+                    each, judges.cuts[cut], scores=judges.scores, experts=judges.experts, top_k=top_k
+                )
+    rankings = {cut: ranked(evaluations) for cut, evaluations in measured.items()}
     if per_image is not None:
         call.keep_inputs(per_image)
-        write_outcomes(per_image, each, judges.labels, judges.scores, judges.experts, judges.reviewed, force=call.force)
+        write_outcomes(
+            per_image, outcomes, judges.labels, judges.scores, judges.experts, judges.reviewed, force=call.force
+        )
     reviewed: dict[str, MultiLabelAccuracy] = {}
     if judges.reviewed is not None:
         (ranking,) = rankings.values()
-        reviewed = {file: count_verdicts(each[file], judges.reviewed, judges.original) for file, _ in ranking}
+        reviewed = {file: summarize_verdicts(outcomes[file], judges.reviewed, judges.original) for file in ranking}
     if call.json:
         call.print_document("evaluate", list(_to_json(rankings, reviewed, judges.labels.classes, by)))
     elif len(rankings) > 1:
@@ -117,10 +119,10 @@ def evaluate(
         if reviewed:
             print_multi_label(call, reviewed, judges.labels.classes, by_class=by == "class")
     if not call.json:
-        if judges.original is None and original is None and are_validation_images(judges.labels.images):
+        if judges.original is None and original is None and "original" in judges.benchmark.sources:
             call.note(
                 "without the original labels nothing checks the order of rows and classes: "
-                "reassess data fetch imagenet-original"
+                f"reassess data fetch {judges.benchmark.sources['original']}"
             )
         call.note_hashes("labels", "original", "scores")
 
@@ -139,51 +141,20 @@ def _check_call(
         check_output(per_image, force=call.force)
 
 
-def _measure_files(
-    call: Call,
-    files: tuple[Path, ...],
-    judges: Judges,
-    reading: dict[str, Any],
-    joining: dict[str, Any],
-    topk: tuple[int, ...] | None,
-) -> tuple[dict[float | None, _Ranking], dict[str, Outcomes]]:
-    """Evaluate each file by each cut, one file in memory at a time; and the outcomes by the last cut."""
-    measured: dict[float | None, _Ranking] = {cut: [] for cut in judges.cuts}
-    each: dict[str, Outcomes] = {}
-    for path in tracked(call, files, "evaluating"):
-        said = load_predictions(call, path, judges, **reading)
-        with at(path):
-            for cut, labels in judges.cuts.items():
-                found = examine(said, labels, original=judges.original, scores=judges.scores, **joining)
-                result = summarize(found, labels, scores=judges.scores, experts=judges.experts, topk=topk)
-                measured[cut].append((str(path), result))
-                each[str(path)] = found
-    return measured, each
-
-
-def _ranked(results: _Ranking) -> _Ranking:
-    """The best ReaL accuracy at the smallest k first, then by file."""
-
-    def key(entry: tuple[str, Evaluation]) -> tuple[float, str]:
-        first = next(iter(entry[1].real.values()))
-        return -(first.value or 0), entry[0]
-
-    return sorted(results, key=key)
-
-
-def _with_ranks(ranking: _Ranking) -> Iterator[tuple[int, str, Evaluation]]:
-    """Each model with its rank: 1 and the number of those with a better accuracy, so that equals share a rank."""
-    accuracies = [next(iter(result.real.values())).value or 0 for _, result in ranking]
-    for accuracy, (file, result) in zip(accuracies, ranking, strict=True):
-        yield 1 + sum(other > accuracy for other in accuracies), file, result
+def _ranks(ranking: _Ranking) -> dict[str, int]:
+    """The rank of each model: 1 and the number of models with a better accuracy, so that equals share a rank."""
+    accuracies = np.array([evaluation.first_accuracy for evaluation in ranking.values()])
+    return dict(zip(ranking, ranks(accuracies).tolist(), strict=True))
 
 
 def _to_json(
     rankings: dict[float | None, _Ranking], reviewed: dict[str, MultiLabelAccuracy], classes: Classes, by: str | None
 ) -> Iterator[dict[str, Any]]:
     for cut, ranking in rankings.items():
-        for rank, file, result in _with_ranks(ranking):
-            document = {"file": file} | ({} if cut is None else {"threshold": cut, "rank": rank}) | result.to_json()
+        rank_of = _ranks(ranking)
+        for file, result in ranking.items():
+            place = {} if cut is None else {"threshold": cut, "rank": rank_of[file]}
+            document = {"file": file} | place | result.to_json()
             document |= {"by_class": result.per_class.to_json(classes)} if by == "class" else {}
             if file in reviewed:
                 part = reviewed[file]
@@ -193,29 +164,29 @@ def _to_json(
 
 
 def _print_ranking(call: Call, ranking: _Ranking, classes: Classes, by: str | None) -> None:
-    topk = sorted({k for _, result in ranking for k in result.real})
+    top_k = sorted({k for result in ranking.values() for k in result.real})
     headings = ["file"]
-    for k in topk:
+    for k in top_k:
         headings += [f"ReaL top-{k} %", "95 %"]
-    headings += [f"original top-{k} %" for k in topk]
+    headings += [f"original top-{k} %" for k in top_k]
     headings += ["soft", "recall", "scored", "left out"]
-    print_table(headings, [_row(file, result, topk) for file, result in ranking])
-    for file, result in ranking:
+    print_table(headings, [_row(file, result, top_k) for file, result in ranking.items()])
+    for file, result in ranking.items():
         if by == "label-count":
             _print_by_label_count(file, result)
         elif by == "class":
             _print_by_class(file, result, classes)
-    for file, result in ranking:
+    for file, result in ranking.items():
         call.note(f"{file}: {result.detected}")
     for line in _footnotes(ranking):
         call.note(line)
 
 
-def _row(file: str, result: Evaluation, topk: list[int]) -> list[str | None]:
+def _row(file: str, result: Evaluation, top_k: list[int]) -> list[str | None]:
     cells: list[str | None] = [file]
-    for k in topk:
+    for k in top_k:
         cells += [_percent(result.real.get(k)), _interval(result.real.get(k))]
-    cells += [_percent((result.original or {}).get(k)) for k in topk]
+    cells += [_percent((result.original or {}).get(k)) for k in top_k]
     soft = None if result.soft is None or result.soft.accuracy is None else f"{result.soft.accuracy:.4f}"
     recall = None if result.recall_at_size is None else f"{result.recall_at_size:.4f}"
     return [*cells, soft, recall, f"{result.scored:,}", f"{result.images - result.scored:,}"]
@@ -231,52 +202,37 @@ def _interval(part: Proportion | None) -> str | None:
 
 def _footnotes(ranking: _Ranking) -> Iterator[str]:
     """What the table's numbers mean: what was left out, the ceiling of soft accuracy, and why a column is empty."""
-    parts = {
-        "{:,} with an empty label set": "empty",
-        "{:,} never rated": "unlabelled",
-        "{:,} unknown": "unknown",
-    }
     yield "95 %: Wilson intervals, over images"
-    for file, result in ranking:
+    for file, result in ranking.items():
         if result.mistakes is not None:
             yield f"{file}: mistakes: {_mistakes(result)}"
-        left_out = [text.format(getattr(result, name)) for text, name in parts.items() if getattr(result, name)]
-        missing = result.scorable - result.scored
-        if missing:
-            left_out.append(f"{missing:,} of the {result.scorable:,} labelled images have no prediction")
-        if left_out:
-            yield f"{file}: left out: {', '.join(left_out)}"
+        if left_out := left_out_in_words(result):
+            yield f"{file}: left out: {left_out}"
     ceilings = {
-        f"{result.soft.ceiling:.4f}" for _, result in ranking if result.soft and result.soft.ceiling is not None
+        f"{result.soft.ceiling:.4f}" for result in ranking.values() if result.soft and result.soft.ceiling is not None
     }
     if ceilings:
         yield f"soft: the best that any model can reach is {' or '.join(sorted(ceilings))}"
-    reasons = dict.fromkeys((name, why) for _, result in ranking for name, why in result.reasons.items())
+    reasons = dict.fromkeys((name, why) for result in ranking.values() for name, why in result.reasons.items())
     for name, why in reasons:
         yield f"no {name.replace('_', ' ')}: {why}"
 
 
 def _mistakes(result: Evaluation) -> str:
     """How many mistakes there are, and what is known of them."""
-    kinds = {
-        "{:,} rejected by experts": "expert_rejected",
-        "{:,} rated and rejected": "rejected",
-        "{:,} of classes never proposed for the image": "never_proposed",
-        "{:,} on images never rated": "never_rated",
-    }
-    counts = {text: getattr(result.mistakes, name) for text, name in kinds.items()}
-    known = [text.format(n) for text, n in counts.items() if n is not None]
-    return f"{sum(n or 0 for n in counts.values()):,}: {', '.join(known)}"
+    counts = {text: getattr(result.mistakes, name) for name, text in MISTAKES_IN_WORDS.items()}
+    known = [f"{count:,} {text}" for text, count in counts.items() if count is not None]
+    return f"{sum(count or 0 for count in counts.values()):,}: {', '.join(known)}"
 
 
 def _print_by_label_count(file: str, result: Evaluation) -> None:
-    topk = list(result.real)
+    top_k = list(result.real)
     rows = []
     for size, part in result.by_label_count.items():
-        counts = [Proportion(part.hits[k], part.n) for k in topk]
+        counts = [Proportion(part.hits[k], part.n) for k in top_k]
         cells = [cell for count in counts for cell in (_percent(count), _interval(count))]
         rows.append([size, f"{part.n:,}", *cells])
-    headings = [heading for k in topk for heading in (f"ReaL top-{k} %", "95 %")]
+    headings = [heading for k in top_k for heading in (f"ReaL top-{k} %", "95 %")]
     print_table(["valid labels", "images", *headings], rows, title=file, text_columns=0)
 
 
@@ -295,11 +251,12 @@ def _print_cuts(call: Call, rankings: dict[float | None, _Ranking]) -> None:
     """ReaL top-1 accuracy and rank of each model at each threshold."""
     places: dict[str, list[str]] = {}
     for ranking in rankings.values():
-        for rank, file, result in _with_ranks(ranking):
+        rank_of = _ranks(ranking)
+        for file, result in ranking.items():
             first = next(iter(result.real.values()))
-            places.setdefault(file, []).extend([_percent(first) or "-", str(rank)])
+            places.setdefault(file, []).extend([_percent(first) or "-", str(rank_of[file])])
     headings = [heading for cut in rankings for heading in (f"at {cut:g}, %", "rank")]
     print_table(["file", *headings], [[file, *cells] for file, cells in places.items()])
     for cut, ranking in rankings.items():
-        result = ranking[0][1]
+        result = next(iter(ranking.values()))
         call.note(f"at {cut:g}: {result.scorable:,} images have a label, {result.empty:,} have none")

@@ -9,17 +9,17 @@ from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, call_options, print_table
 from reassess.cli.inputs import FILE, max_bytes_option
 from reassess.comparison.label_changes import LabelDiff, label_diff
-from reassess.core.image_names import are_validation_images, join
+from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
+from reassess.core.image_names import join
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
-from reassess.data.loading import load_labels, load_original, load_scores, with_imagenet_classes
+from reassess.data.loading import in_benchmark_classes, load_labels, load_original, load_scores
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.labels import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES
 
 __all__ = ["labels"]
 
-_ORIGINAL = "imagenet-original"
 _MOST_CLASSES = 20
 
 
@@ -32,7 +32,11 @@ _MOST_CLASSES = 20
     help="What becomes of images that were never rated: they keep their original label, or are left out.  "
     "[default: original, if the images are ImageNet's or --original is given]",
 )
-@click.option("--original", metavar="NAME|FILE", help=f"Original labels.  [default: {_ORIGINAL}, for ImageNet]")
+@click.option(
+    "--original",
+    metavar="NAME|FILE",
+    help=f"Original labels.  [default: {IMAGENET.sources['original']}, for ImageNet]",
+)
 @click.option("-o", "--output", type=FILE, metavar="LABELS", help="Where the label sets go: json, csv, parquet ...")
 @click.option("--diff", is_flag=True, help="Show what changed from label set A to label set B.")
 @max_bytes_option
@@ -63,21 +67,24 @@ def labels(
     suffix_of(output, (".json", *TABLE_SUFFIXES), "a label set")
     check_output(output, force=call.force)
     scores = load_scores(call.resolve("scores", files[0]), max_bytes=max_bytes)
-    known = _original(call, scores, unrated, original)
-    cut = with_imagenet_classes(label_sets(scores, threshold, original=known))
+    benchmark = benchmark_of(scores.questions.images)
+    known = _original(call, benchmark, unrated, original)
+    cut = in_benchmark_classes(label_sets(scores, threshold, original=known), benchmark)
     call.keep_inputs(output)
     write_labels(output, cut, force=call.force)
     _report(call, output, threshold, cut, _unrated(scores, known))
 
 
-def _original(call: Call, scores: Scores, unrated: str | None, original: str | None) -> LabelSets | None:
+def _original(call: Call, benchmark: Benchmark, unrated: str | None, original: str | None) -> LabelSets | None:
     """The original labels, where unrated images are to keep them."""
-    is_imagenet = are_validation_images(scores.questions.images)
-    if unrated == "original" and original is None and not is_imagenet:
-        raise click.UsageError("--unrated original needs --original for images that are not ImageNet's.")
-    if unrated == "omit" or (original is None and not is_imagenet):
+    if unrated == "omit":
         return None
-    return load_original(call.resolve("original", original or _ORIGINAL))
+    source = benchmark.sources.get("original") if original is None else original
+    if source is None:
+        if unrated == "original":
+            raise click.UsageError("--unrated original needs --original for images that are not ImageNet's.")
+        return None
+    return load_original(call.resolve("original", source))
 
 
 def _unrated(scores: Scores, original: LabelSets | None) -> int:

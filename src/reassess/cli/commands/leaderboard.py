@@ -12,6 +12,7 @@ from reassess.cli.inputs import FILE
 from reassess.cli.tables.leaderboard import Level, print_leaderboard, to_json
 from reassess.comparison.placement import place
 from reassess.comparison.trends import BANDS, Band, trend
+from reassess.core.benchmark import IMAGENET
 from reassess.core.leaderboard import Entry
 from reassess.core.predictions import Predictions
 from reassess.data.loading import load_labels, load_original
@@ -24,8 +25,7 @@ from reassess.report.leaderboard_figure import draw_leaderboard
 
 __all__ = ["leaderboard"]
 
-_LABELS = "imagenet-real"
-_ORIGINAL = "imagenet-original"
+_LABELS, _ORIGINAL = (IMAGENET.sources[part] for part in ("labels", "original"))
 _GIVEN = "the given model"
 
 
@@ -125,5 +125,5 @@ def _own_level(call: Call) -> Level | None:
     if labels is None or original is None:
         return None
     said = load_original(original)
-    found = evaluate(Predictions.from_ids(said.indices, images=said.images), load_labels(labels), topk=(1,)).real[1]
+    found = evaluate(Predictions.from_ids(said.indices, images=said.images), load_labels(labels), top_k=(1,)).real[1]
     return None if found.value is None else Level(100 * found.value, found)

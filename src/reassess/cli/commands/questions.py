@@ -1,28 +1,23 @@
 """`reassess questions`: the predicted pairs that nobody was asked about."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-from reassess.cli.common import Call, call_options, print_table, refuse_repeated, tracked
+from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.inputs import (
     FILE,
-    Judges,
+    each_model,
     joining_options,
     judge_options,
     load_judges,
-    load_predictions,
     prediction_options,
 )
 from reassess.core.classes import Classes
 from reassess.core.open_questions import OpenQuestions
-from reassess.core.predictions import Predictions
-from reassess.errors import DataError, at
-from reassess.evaluation.measure import examine
-from reassess.evaluation.outcomes import Outcomes
+from reassess.errors import DataError
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.open_questions import OPEN_QUESTIONS_SUFFIX, write_open_questions
 from reassess.proposals.open_questions import open_questions
@@ -58,8 +53,6 @@ def questions(
     labels: str | None,
     original: str | None,
     scores: str | None,
-    match: str,
-    ignore_unknown: bool,
     **reading: Any,
 ) -> None:
     """List the predicted pairs that nobody was asked about.
@@ -74,8 +67,8 @@ def questions(
             "which pairs were rated is not known: no scores are at hand",
             mend="reassess data fetch imagenet-real-scores, or pass --scores FILE with the columns image, class, score",
         )
-    joining = {"match": match, "ignore_unknown": ignore_unknown}
-    found = open_questions(_examined(call, files, judges, reading, joining), judges.labels, judges.scores, top=top)
+    models = ((model.file, model.predictions, model.outcomes) for model in each_model(call, files, judges, **reading))
+    found = open_questions(models, judges.labels, judges.scores, top=top)
     call.keep_inputs(output)
     write_open_questions(output, found, judges.labels.classes, limit=limit, force=call.force)
     if call.json:
@@ -90,17 +83,6 @@ def _check_call(call: Call, files: tuple[Path, ...], output: Path) -> None:
     refuse_repeated(files)
     suffix_of(output, (OPEN_QUESTIONS_SUFFIX,), "a list of questions")
     check_output(output, force=call.force)
-
-
-def _examined(
-    call: Call, files: tuple[Path, ...], judges: Judges, reading: dict[str, Any], joining: dict[str, Any]
-) -> Iterator[tuple[str, Predictions, Outcomes]]:
-    """What each model said and what happened to each image, one file in memory at a time."""
-    for path in tracked(call, files, "reading"):
-        said = load_predictions(call, path, judges, **reading)
-        with at(path):
-            found = examine(said, judges.labels, original=judges.original, scores=judges.scores, **joining)
-        yield str(path), said, found
 
 
 def _counts(found: OpenQuestions) -> dict[str, int]:

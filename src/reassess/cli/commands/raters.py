@@ -1,22 +1,18 @@
 """`reassess raters`: how far each rater can be relied on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import click
 import numpy as np
-import numpy.typing as npt
 
-from reassess.aggregation.baselines import majority
-from reassess.aggregation.calibration import expert_truth
 from reassess.aggregation.dependence import Dependence
-from reassess.aggregation.reliability import natural_truths, reliability
+from reassess.aggregation.golden import GoldenVotes, golden_votes
+from reassess.aggregation.reliability import rater_reliability
 from reassess.aggregation.reliability_result import Rater, Reliability
 from reassess.cli.common import Call, call_options, print_table
 from reassess.cli.inputs import golden_options, load_golden, max_bytes_option
 from reassess.core.items import normal_id
 from reassess.core.rater_model import VALIDITY
-from reassess.core.votes import Votes
 from reassess.formats.votes import read_votes
 from reassess.numeric.proportion import Proportion
 from reassess.text import some
@@ -66,41 +62,18 @@ def raters(
     order = None if answers is None else tuple(normal_id(answer) for answer in answers.split(","))
     cast = read_votes(call.resolve("votes", votes), answers=order, max_bytes=max_bytes)
     known = load_golden(call, cast, golden, rater_golden, max_bytes=max_bytes)
-    judged = None if known is None else _judged(*known, golden_at_least)
-    result = reliability(cast, None if judged is None else (judged.votes, judged.truth), seed=seed)
+    golden_answers = None if known is None else golden_votes(*known, at_least=golden_at_least)
+    result = rater_reliability(cast, golden_answers, seed=seed)
     if call.json:
         call.print_document("raters", result.to_json())
         return
     _print_table(result)
-    for line in _summary(result, judged):
+    for line in _summary(result, golden_answers):
         click.echo(line)
     for line in _footnotes(result):
         call.note(line)
     _print_pairs(result.dependence, "votes")
     _print_pairs(result.golden_dependence, "golden votes")
-
-
-@dataclass(frozen=True, eq=False)
-class _Judged:
-    """The raters' votes on golden items, the truth of each of these, and the rule by which experts found it."""
-
-    votes: Votes
-    truth: npt.NDArray[np.int64]
-    rule: str
-
-
-def _judged(experts: Votes, rated: Votes, at_least: int | None) -> _Judged:
-    enough = int(experts.sizes.max()) // 2 + 1 if at_least is None else at_least
-    if natural_truths(rated) == VALIDITY:
-        rule = f"valid: at least {enough} of {experts.sizes.max()} experts said yes"
-        truth = expert_truth(experts, at_least=enough)
-    else:
-        rule = f"the answer of most experts, and of at least {enough}"
-        said = majority(experts)
-        clear = ~said.ties & (said.counts.max(axis=1) >= enough)
-        truth = np.where(clear, said.winners, -1)
-    rows = experts.find(rated.items)
-    return _Judged(rated, np.where(rows >= 0, truth[rows], -1), rule)
 
 
 def _print_table(result: Reliability) -> None:
@@ -141,24 +114,24 @@ def _shares(shares: list[float] | None) -> str | None:
     return None if shares is None else " / ".join(f"{100 * share:.0f}" for share in shares)
 
 
-def _summary(result: Reliability, judged: _Judged | None) -> Iterator[str]:
+def _summary(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
     """What is found of the raters as a whole, and by what they are measured."""
     value = (
         "not defined: no two votes on an item, or one answer only" if result.alpha is None else f"{result.alpha:.4f}"
     )
     yield f"Krippendorff's alpha ({result.metric}): {value}"
-    if judged is None:
+    if golden is None:
         yield (
             "no golden answers: the truth is what EM makes of the votes, the rater's own among them, so that a rater "
             "with few votes looks better than he may be"
         )
         return
-    parts = [f"{np.count_nonzero(judged.truth == i):,} {name}" for i, name in enumerate(result.truths)]
+    parts = [f"{np.count_nonzero(golden.truth == i):,} {name}" for i, name in enumerate(result.truths)]
     votes = sum(int(one.confusion.sum()) for one in result.raters)
     measured = [one for one in result.raters if one.information is not None]
     yield (
-        f"measured on {votes:,} votes of {len(measured):,} raters on {np.count_nonzero(judged.truth >= 0):,} golden "
-        f"items: {', '.join(parts)} ({judged.rule})"
+        f"measured on {votes:,} votes of {len(measured):,} raters on {np.count_nonzero(golden.truth >= 0):,} golden "
+        f"items: {', '.join(parts)} ({golden.rule})"
     )
 
 

@@ -7,16 +7,15 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call, call_options, print_table, say
-from reassess.cli.inputs import FILE, judge_options, load_judges, load_predictions, prediction_options
+from reassess.cli.inputs import FILE, find_part, judge_options, load_judges, load_predictions, prediction_options
 from reassess.core.classes import Classes
-from reassess.core.image_names import are_validation_images
 from reassess.core.items import Id
 from reassess.data.loading import load_votes
-from reassess.evaluation.image_sheet import Candidate, Sheet, gather
+from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
 
 __all__ = ["show"]
 
-_RATED = ("imagenet-real-scores", "imagenet-real-raters", "imagenet-real-golden")
+_RATED = ("scores", "votes", "golden")
 
 
 @click.command()
@@ -46,10 +45,10 @@ def show(
     if more and not files:
         raise click.UsageError(f"One image at a time; models' outputs go after --predictions (found {more[0]}).")
     judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
-    found = [call.find(name) for name in _RATED[1:]] if are_validation_images(judges.labels.images) else [None, None]
-    votes, experts = (None if path is None else load_votes(path) for path in found)
+    files_of_votes = [find_part(call, judges.benchmark, part, None) for part in ("votes", "golden")]
+    votes, experts = (None if path is None else load_votes(path) for path in files_of_votes)
     known = judges.labels
-    sheet = gather(
+    sheet = image_sheet(
         image,
         labels=known,
         original=judges.original,
@@ -62,11 +61,12 @@ def show(
         call.print_document("show", sheet.to_json(known.classes))
     else:
         _print(sheet, known.classes)
-        if are_validation_images(known.images) and (judges.scores is None or votes is None):
-            call.note("\nThe scores and votes are not here: reassess data fetch " + " ".join(_RATED))
+        sources = [judges.benchmark.sources[part] for part in _RATED if part in judges.benchmark.sources]
+        if sources and (judges.scores is None or votes is None):
+            call.note("\nThe scores and votes are not here: reassess data fetch " + " ".join(sources))
 
 
-def _print(sheet: Sheet, classes: Classes) -> None:
+def _print(sheet: ImageSheet, classes: Classes) -> None:
     say(f"image      {sheet.image}")
     say(f"original   {'not known' if sheet.original is None else _named(classes, sheet.original)}")
     say(f"valid      {_valid(sheet, classes)}")
@@ -82,20 +82,20 @@ def _print(sheet: Sheet, classes: Classes) -> None:
         say(f"\n{file} says: {_said(said, sheet, classes)}")
 
 
-def _valid(sheet: Sheet, classes: Classes) -> str:
+def _valid(sheet: ImageSheet, classes: Classes) -> str:
     if sheet.valid is None:
         return "not known: the label sets do not hold the image"
     return "; ".join(_named(classes, i) for i in sheet.valid) or "no class"
 
 
-def _said(said: tuple[int, ...] | None, sheet: Sheet, classes: Classes) -> str:
+def _said(said: tuple[int, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
     if said is None:
         return "nothing: the file does not hold the image"
     valid = sheet.valid or ()
     return "; ".join(_named(classes, i) + (" (valid)" if i in valid else "") for i in said)
 
 
-def _row(one: Candidate, sheet: Sheet, classes: Classes) -> list[str | None]:
+def _row(one: Candidate, sheet: ImageSheet, classes: Classes) -> list[str | None]:
     return [
         str(one.class_id),
         classes.label(one.class_id),

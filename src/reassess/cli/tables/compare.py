@@ -1,107 +1,89 @@
-"""What `reassess compare` prints: tables and what they mean, or the results of the JSON document."""
+"""What `reassess compare` prints, as tables and as JSON."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
 from reassess.cli.common import Call, percent, percents, print_table, say
-from reassess.comparison.co_occurrence import CoOccurrence
+from reassess.comparison.findings import Findings
 from reassess.comparison.label_uncertainty import LabelUncertainty
-from reassess.comparison.labelling_bias import LabellingBias
-from reassess.comparison.model_or_label import Preference
 from reassess.comparison.pairs import NO_ORIGINAL, Comparison, Paired
-from reassess.comparison.panel import Panel
-from reassess.comparison.ranking import Gaps, Ranking
-from reassess.core.classes import Classes
+from reassess.comparison.ranking import Ranking
+from reassess.comparison.words import (
+    gaps_in_words,
+    panel_left_out,
+    probability_in_words,
+    ranks_explained,
+    replicates_explained,
+    shift_explained,
+)
+from reassess.core.missing import Missing
 from reassess.text import some
 
-__all__ = ["Compared", "print_compared", "to_json"]
+__all__ = ["print_compared", "to_json"]
 
 _Part = TypeVar("_Part")
-_NONE_SCORED = "no image is scored"
 
 
-@dataclass(frozen=True, eq=False)
-class Compared:
-    """All that a comparison found; a text says why a part is missing."""
-
-    panel: Panel
-    pairs: Sequence[Comparison]
-    ranking: Ranking | None
-    unsure: LabelUncertainty | str
-    preferences: Sequence[Preference] | str
-    biases: Sequence[LabellingBias] | str
-    together: CoOccurrence
-    classes: Classes
-    detected: dict[str, str]
-
-
-def to_json(found: Compared) -> dict[str, Any]:
+def to_json(findings: Findings, detected: Mapping[str, str]) -> dict[str, Any]:
     """The results of the JSON document; what is null has its reason beside it."""
-    panel, unsure = found.panel, found.unsure
+    panel, uncertainty, ranking = findings.panel, findings.uncertainty, findings.ranking
+    pairs = [(pair.a, pair.b) for pair in findings.pairs]
     results: dict[str, Any] = {
         "common_images": len(panel.images),
         "scored": int(np.count_nonzero(panel.scored)),
         "left_out": dict(zip(panel.models, panel.left_out, strict=True)),
-        "detected": found.detected,
-        "pairs_are": "all" if len(found.pairs) == math.comb(len(panel.models), 2) else "neighbours in the ranking",
-        "pairs": [pair.to_json() for pair in found.pairs],
-        "co_occurrence": found.together.to_json(found.classes),
+        "detected": detected,
+        "pairs_are": "all" if len(pairs) == math.comb(len(panel.models), 2) else "neighbours in the ranking",
+        "pairs": [pair.to_json() for pair in findings.pairs],
+        "co_occurrence": findings.co_occurrence.to_json(findings.classes),
     }
     parts: dict[str, Any] = {
-        "ranking": _NONE_SCORED if found.ranking is None else found.ranking.to_json(),
-        "label_uncertainty": unsure if isinstance(unsure, str) else unsure.to_json([(p.a, p.b) for p in found.pairs]),
-        "model_or_label": _each(found.preferences, lambda part: part.to_json()),
-        "labelling_bias": _each(found.biases, lambda part: part.to_json(found.classes)),
+        "ranking": ranking if isinstance(ranking, Missing) else ranking.to_json(),
+        "label_uncertainty": uncertainty if isinstance(uncertainty, Missing) else uncertainty.to_json(pairs),
+        "model_or_label": _each(findings.preferences, lambda part: part.to_json()),
+        "labelling_bias": _each(findings.biases, lambda part: part.to_json(findings.classes)),
     }
     for name, part in parts.items():
-        results |= {name: None, f"{name}_reason": part} if isinstance(part, str) else {name: part}
+        results |= {name: None, f"{name}_reason": part.why} if isinstance(part, Missing) else {name: part}
     return results
 
 
-def _each(parts: Sequence[_Part] | str, to_json: Callable[[_Part], dict[str, Any]]) -> list[dict[str, Any]] | str:
-    return parts if isinstance(parts, str) else [to_json(part) for part in parts]
+def _each(
+    parts: Sequence[_Part] | Missing, to_json: Callable[[_Part], dict[str, Any]]
+) -> list[dict[str, Any]] | Missing:
+    return parts if isinstance(parts, Missing) else [to_json(part) for part in parts]
 
 
-def print_compared(call: Call, found: Compared) -> None:
+def print_compared(call: Call, findings: Findings, detected: Mapping[str, str]) -> None:
     """Two models as one comparison, more as a ranking; then what the numbers mean."""
-    if len(found.panel.models) == 2:
-        _print_pair(found.pairs[0], found.unsure)
-    elif found.ranking is not None:
-        _print_ranking(found.ranking, found.unsure)
+    if len(findings.panel.models) == 2:
+        _print_pair(findings.pairs[0], findings.uncertainty)
+    elif isinstance(findings.ranking, Missing):
+        say(f"the models cannot be compared: {findings.ranking}")
     else:
-        say(f"the models cannot be compared: {_NONE_SCORED}")
-    for parts in (found.preferences, found.biases):
-        for part in () if isinstance(parts, str) else parts:
+        _print_ranking(findings.ranking, findings.uncertainty)
+    for parts in (findings.preferences, findings.biases):
+        for part in () if isinstance(parts, Missing) else parts:
             say(str(part))
-    for line in _footnotes(found):
+    for line in _footnotes(findings, detected):
         call.note(line)
 
 
-def _print_pair(pair: Comparison, unsure: LabelUncertainty | str) -> None:
+def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
     headings = ["labels", "images", "a %", "b %", "a - b", "95 %", "McNemar p", "only a", "only b"]
     rows = [_paired("ReaL", pair.real)]
-    if isinstance(unsure, LabelUncertainty):
-        bounds = _points(unsure.difference_interval(pair.a, pair.b))
+    if not isinstance(uncertainty, Missing):
+        bounds = _points(uncertainty.difference_interval(pair.a, pair.b))
         rows.append(["ReaL, images and raters", None, None, None, None, bounds, None, None, None])
     if pair.original is not None:
         rows.append(_paired("original", pair.original))
     print_table(headings, rows)
     say(f"a: {pair.a}\nb: {pair.b}\n{pair.verdict}")
-    if isinstance(unsure, LabelUncertainty):
-        say(_with_raters(pair, unsure))
-
-
-def _with_raters(pair: Comparison, unsure: LabelUncertainty) -> str:
-    """What is left of the verdict if the raters too are drawn anew."""
-    first, second = (pair.a, pair.b) if pair.real.only_a >= pair.real.only_b else (pair.b, pair.a)
-    low, high = unsure.difference_interval(first, second)
-    doubt = " (the interval holds 0)" if low <= 0 <= high else ""
-    chance = unsure.probability(first, second)
-    return f"images and raters drawn anew: {first} is better than {second} with probability {chance:.3f}{doubt}"
+    if not isinstance(uncertainty, Missing):
+        say(probability_in_words(pair, uncertainty))
 
 
 def _paired(name: str, pair: Paired) -> list[str | None]:
@@ -111,7 +93,7 @@ def _paired(name: str, pair: Paired) -> list[str | None]:
     return [name, f"{pair.n:,}", *shares, difference, *tests, f"{pair.only_a:,}", f"{pair.only_b:,}"]
 
 
-def _print_ranking(ranking: Ranking, unsure: LabelUncertainty | str) -> None:
+def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing) -> None:
     columns: dict[str, list[str | None]] = {
         "file": list(ranking.models),
         "rank": [str(rank) for rank in ranking.ranks],
@@ -119,8 +101,8 @@ def _print_ranking(ranking: Ranking, unsure: LabelUncertainty | str) -> None:
         "ReaL %": [percent(part.value) for part in ranking.real],
         "95 %": [percents(part.interval) for part in ranking.real],
     }
-    if isinstance(unsure, LabelUncertainty):
-        columns["95 %, raters too"] = [percents(unsure.interval(model)) for model in ranking.models]
+    if not isinstance(uncertainty, Missing):
+        columns["95 %, raters too"] = [percents(uncertainty.interval(model)) for model in ranking.models]
     if ranking.original is not None and ranking.original_ranks is not None:
         columns["original %"] = [percent(part.value) for part in ranking.original]
         columns["original rank"] = [str(rank) for rank in ranking.original_ranks]
@@ -130,66 +112,46 @@ def _print_ranking(ranking: Ranking, unsure: LabelUncertainty | str) -> None:
     print_table(list(columns), zip(*columns.values(), strict=True))
     for pair in ranking.neighbours:
         say(pair.verdict)
-    if ranking.gaps is not None:
-        for line in _gaps(ranking.models, ranking.gaps):
-            say(line)
+    for line in gaps_in_words(ranking):
+        say(line)
 
 
-def _gaps(models: tuple[str, ...], gaps: Gaps) -> Iterator[str]:
-    """What becomes of the gaps by original labels."""
-    yield (
-        f"of {gaps.pairs:,} pairs of models, the original labels tell {gaps.by_original:,} apart, and the re-assessed "
-        f"ones {gaps.by_real:,}"
-    )
-    for what, pairs in (("vanish", gaps.vanished), ("turn round", gaps.reversed)):
-        if len(pairs):
-            named = [f"{models[better]} before {models[other]}" for better, other in pairs.tolist()]
-            yield f"gaps by original labels that {what}: {len(pairs):,} ({some(named)})"
-
-
-def _footnotes(found: Compared) -> Iterator[str]:
+def _footnotes(findings: Findings, detected: Mapping[str, str]) -> Iterator[str]:
     """What the numbers mean, what was left out, and why a part is missing."""
+    panel, ranking = findings.panel, findings.ranking
     yield "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test"
-    if len(found.panel.models) > 2 and found.ranking is not None:
-        drawn = f"{found.ranking.replicates:,} replicates, seed {found.ranking.seed}"
-        yield f"95 % of an accuracy: Wilson; of a rank: percentile bootstrap over images, {drawn}"
-        yield "Holm p: McNemar's, corrected for the number of neighbours"
-    if isinstance(found.unsure, LabelUncertainty):
-        yield from _of_raters(found.unsure)
+    if len(panel.models) > 2 and not isinstance(ranking, Missing):
+        yield f"95 % of an accuracy: Wilson; of a rank: {ranks_explained(ranking)}"
+    if isinstance(findings.uncertainty, Missing):
+        yield f"the uncertainty of the labels is not measured: {findings.uncertainty}"
     else:
-        yield f"the uncertainty of the labels is not measured: {found.unsure}"
-    if not found.panel.original_known.any():
+        yield from _of_raters(findings.uncertainty)
+    if not panel.original_known.any():
         yield f"no comparison by original labels: {NO_ORIGINAL}"
-    elif isinstance(found.preferences, str):
-        yield f"model or label: {found.preferences}"
-    if len(found.together):
-        yield f"classes that are valid together on most images: {some(list(_together(found)), most=3)}"
-    for model, left_out in zip(found.panel.models, found.panel.left_out, strict=True):
-        if left_out:
-            yield f"{model}: {left_out:,} images left out, which another model has not seen"
-        yield f"{model}: {found.detected[model]}"
+    elif isinstance(findings.preferences, Missing):
+        yield f"model or label: {findings.preferences}"
+    if len(findings.co_occurrence):
+        yield f"classes that are valid together on most images: {some(list(_together(findings)), most=3)}"
+    yield from panel_left_out(panel)
+    for model in panel.models:
+        yield f"{model}: {detected[model]}"
 
 
-def _together(found: Compared) -> Iterator[str]:
-    for pair, images in zip(found.together.pairs.tolist(), found.together.images.tolist(), strict=True):
-        yield f"{' and '.join(map(found.classes.label, pair))} ({images:,})"
+def _together(findings: Findings) -> Iterator[str]:
+    together = findings.co_occurrence
+    for pair, images in zip(together.pairs.tolist(), together.images.tolist(), strict=True):
+        yield f"{' and '.join(map(findings.classes.label, pair))} ({images:,})"
 
 
-def _of_raters(unsure: LabelUncertainty) -> Iterator[str]:
-    sets = unsure.to_json([])["sets"]
-    shifts = [unsure.shift(model) for model in unsure.models]
-    yield (
-        f"images and raters: {unsure.replicates:,} replicates, seed {unsure.seed}, of images and of {unsure.raters:,} "
-        f"raters; label sets made of their votes at threshold {unsure.threshold:g}"
-    )
+def _of_raters(uncertainty: LabelUncertainty) -> Iterator[str]:
+    sets = uncertainty.to_json([])["sets"]
+    yield f"images and raters: {replicates_explained(uncertainty)}"
     yield (
         f"  of {sets['rated_images']:,} rated images, replicates have {sets['labels_in_replicates']:,.0f} labels "
         f"(the original {sets['labels']:,}) and {sets['empty_images_in_replicates']:,.0f} images without "
         f"({sets['empty_images']:,})"
     )
-    low, high = (f"{100 * shift:+.2f}" for shift in (min(shifts), max(shifts)))
-    moved = low if low == high else f"{low} to {high}"
-    yield f"  that shifts accuracies by {moved} points, by which the intervals are moved back"
+    yield f"  {shift_explained(uncertainty)}"
 
 
 def _points(interval: tuple[float, float] | None) -> str | None:

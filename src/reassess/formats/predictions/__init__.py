@@ -88,7 +88,7 @@ def read_predictions(
     return predictions
 
 
-def write_predictions(path: str | Path, predictions: Predictions, *, topk: int = 5, force: bool = False) -> None:
+def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int = 5, force: bool = False) -> None:
     """Write predictions to npy (all of them, with the names in a text file beside it) or a table (the top k).
 
     Parameters
@@ -97,14 +97,14 @@ def write_predictions(path: str | Path, predictions: Predictions, *, topk: int =
         ``.npy``, or a table: image, prediction_1..k and, where scores are known, score_1..k.
     predictions
         What to write.
-    topk
+    top_k
         How many of the best classes a table holds.
     force
         Overwrite files that exist.
     """
     path = Path(path)
     if path.suffix.lower() != ".npy":
-        write_table(path, _table(predictions, min(topk, predictions.depth)), force=force)
+        write_table(path, _table(predictions, min(top_k, predictions.depth)), force=force)
         return
     if predictions.columns is not None:
         raise DataError(
@@ -151,13 +151,13 @@ def _with_names(predictions: Predictions, names: Sequence[str]) -> Predictions:
     return predictions.named(names, detected=f"{predictions.detected}, names from a file")
 
 
-def _table(predictions: Predictions, topk: int) -> "pl.DataFrame":
+def _table(predictions: Predictions, top_k: int) -> "pl.DataFrame":
     import polars as pl
 
     columns: dict[str, Any] = {}
     if predictions.images is not None:
         columns["image"] = list(predictions.images)
-    ids, scores = predictions.best(min(topk, MOST_IDS))
+    ids, scores = predictions.best(min(top_k, MOST_IDS))
     columns |= {f"prediction_{k + 1}": ids[:, k] for k in range(ids.shape[1])}
     if scores is not None:
         columns |= {f"score_{k + 1}": scores[:, k] for k in range(ids.shape[1])}

@@ -1,11 +1,11 @@
-"""What is true of ImageNet alone."""
+"""Benchmarks: which images belong to one, and the order of its images."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reassess.core.benchmark import class_folder_order
 from reassess.core.image_names import validation_names
-from reassess.core.imagenet import class_folder_order
 from reassess.core.labels import LabelSets
 
 

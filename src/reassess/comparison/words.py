@@ -1,0 +1,72 @@
+"""What a comparison found, in words that every output shares."""
+
+from collections.abc import Iterator
+
+from reassess.comparison.label_uncertainty import LabelUncertainty
+from reassess.comparison.pairs import Comparison
+from reassess.comparison.panel import Panel
+from reassess.comparison.ranking import Ranking
+from reassess.text import some
+
+__all__ = [
+    "gaps_in_words",
+    "panel_left_out",
+    "probability_in_words",
+    "ranks_explained",
+    "replicates_explained",
+    "shift_explained",
+]
+
+
+def probability_in_words(pair: Comparison, uncertainty: LabelUncertainty) -> str:
+    """What is left of a verdict if the raters are drawn anew too; the model with more hits of its own comes first."""
+    first, second = (pair.a, pair.b) if pair.real.only_a >= pair.real.only_b else (pair.b, pair.a)
+    low, high = uncertainty.difference_interval(first, second)
+    doubt = " (the interval includes 0)" if low <= 0 <= high else ""
+    chance = uncertainty.probability(first, second)
+    return f"images and raters drawn anew: {first} is better than {second} with probability {chance:.3f}{doubt}"
+
+
+def gaps_in_words(ranking: Ranking) -> Iterator[str]:
+    """What becomes of the gaps by original labels; nothing where there are no such labels."""
+    gaps = ranking.gaps
+    if gaps is None:
+        return
+    yield (
+        f"of {gaps.pairs:,} pairs of models, the original labels tell {gaps.by_original:,} apart, and the re-assessed "
+        f"ones {gaps.by_real:,}"
+    )
+    for what, pairs in (("vanish", gaps.vanished), ("turn round", gaps.reversed)):
+        if len(pairs):
+            named = [f"{ranking.models[better]} before {ranking.models[other]}" for better, other in pairs.tolist()]
+            yield f"gaps by original labels that {what}: {len(pairs):,} ({some(named)})"
+
+
+def panel_left_out(panel: Panel) -> Iterator[str]:
+    """How many images of each model are left out, since another model has not seen them."""
+    for model, count in zip(panel.models, panel.left_out, strict=True):
+        if count:
+            yield f"{model}: {count:,} images left out, which another model has not seen"
+
+
+def ranks_explained(ranking: Ranking) -> str:
+    """How the intervals of ranks were made."""
+    return (
+        f"percentile bootstrap over images, {ranking.replicates:,} replicates, seed {ranking.seed}; Holm p: McNemar's "
+        "against the next model, corrected for the number of neighbours"
+    )
+
+
+def replicates_explained(uncertainty: LabelUncertainty) -> str:
+    """How images and raters were drawn anew."""
+    return (
+        f"{uncertainty.replicates:,} replicates, seed {uncertainty.seed}, of images and of {uncertainty.raters:,} "
+        f"raters; label sets made of their votes at threshold {uncertainty.threshold:g}"
+    )
+
+
+def shift_explained(uncertainty: LabelUncertainty) -> str:
+    """How far drawing raters anew moves accuracies, and what was done about it."""
+    shifts = [uncertainty.shift(model) for model in uncertainty.models]
+    moved = " to ".join(dict.fromkeys(f"{100 * shift:+.2f}" for shift in (min(shifts), max(shifts))))
+    return f"that shifts accuracies by {moved} points, by which the intervals are moved back"

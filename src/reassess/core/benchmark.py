@@ -1,0 +1,109 @@
+"""A benchmark: a set of images, its classes, and where each of its parts comes from. ImageNet is one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import Classes
+from reassess.core.image_names import are_validation_images, image_keys, validation_names
+from reassess.core.labels import LabelSets
+from reassess.core.recipe import Recipe
+
+__all__ = ["IMAGENET", "Benchmark", "benchmark_of", "class_folder_order"]
+
+
+@dataclass(frozen=True, eq=False)
+class Benchmark:
+    """What is true of one set of images.
+
+    Parameters
+    ----------
+    name
+        What it is called; empty where nothing is known of the images.
+    classes
+        Its classes. Where only their number is known, the part `classes` holds their names.
+    order
+        Gives the names of all its images, in the order of files that list them without names.
+    sources
+        Where each part comes from: the name of a known source, or a path. Parts are classes, labels, original, scores,
+        votes, golden, rater-golden, groups and collapsed; a part may be missing.
+    groups
+        The group of each class for which results are given apart; empty where there are none.
+    recipe
+        The rules by which its scores follow from its votes.
+
+    Examples
+    --------
+    >>> IMAGENET
+    Benchmark(imagenet, 1,000 classes, 50,000 images)
+    >>> IMAGENET.sources["labels"]
+    'imagenet-real'
+    """
+
+    name: str = ""
+    classes: Classes = field(default_factory=Classes)
+    order: Callable[[], tuple[str, ...]] = tuple
+    sources: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[int, str] = field(default_factory=dict)
+    recipe: Recipe = field(default_factory=Recipe)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Names of all images in their order; empty where they are not known."""
+        return self.order()
+
+    def __repr__(self) -> str:
+        classes = "unknown" if self.classes.count is None else f"{self.classes.count:,}"
+        return f"Benchmark({self.name or 'without a name'}, {classes} classes, {len(self.images):,} images)"
+
+
+_CLASSES, _ANIMALS = 1000, 398  # ids count from 0 in the order of the sorted wnids; those of animals come first
+
+IMAGENET = Benchmark(
+    name="imagenet",
+    classes=Classes(_CLASSES),
+    order=validation_names,
+    sources={
+        "classes": "imagenet-classes",
+        "labels": "imagenet-real",
+        "original": "imagenet-original",
+        "scores": "imagenet-real-scores",
+        "votes": "imagenet-real-raters",
+        "golden": "imagenet-real-golden",
+        "rater-golden": "imagenet-real-raters-golden",
+        "collapsed": "imagenet-collapsed",
+    },
+    groups={class_id: "animals" if class_id < _ANIMALS else "others" for class_id in range(_CLASSES)},
+    recipe=Recipe(original_below=_ANIMALS),
+)
+
+
+def benchmark_of(images: Sequence[str]) -> Benchmark:
+    """The known benchmark to which all of some images belong; one without parts where there is none.
+
+    >>> benchmark_of(["val/ILSVRC2012_val_00000007.JPEG"]).name, benchmark_of(["tom.jpg"]).name
+    ('imagenet', '')
+    """
+    return IMAGENET if are_validation_images(images) else Benchmark()
+
+
+def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
+    """The order in which a reader of class folders yields the images: by class folder, then by file name.
+
+    Parameters
+    ----------
+    original
+        Original labels, in any order.
+
+    Returns
+    -------
+    int64, shape (images,): position in `original` of the image in each row that such a reader yields.
+
+    Examples
+    --------
+    >>> class_folder_order(LabelSets.from_lists(["1.JPEG", "2.JPEG", "3.JPEG"], [[5], [2], [5]]))
+    array([1, 0, 2])
+    """
+    return np.lexsort((np.array(image_keys(original.images)), original.indices))

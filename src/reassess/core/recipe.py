@@ -1,0 +1,33 @@
+"""The rules by which scores of a calibrated kind follow from votes."""
+
+from dataclasses import dataclass
+
+__all__ = ["Recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The rules by which scores follow from votes; every other number is measured on the golden answers.
+
+    Parameters
+    ----------
+    experts_at_least
+        So many experts who say yes make a golden pair valid.
+    original_experts_at_least
+        The same, where the original label is measured.
+    original_below
+        The original label votes on classes with a lower id; None if on all.
+    smoothing
+        Added to each cell of each confusion matrix's counts.
+
+    Examples
+    --------
+    >>> from reassess.core.benchmark import IMAGENET
+    >>> IMAGENET.recipe
+    Recipe(experts_at_least=3, original_experts_at_least=2, original_below=398, smoothing=1.0)
+    """
+
+    experts_at_least: int = 3
+    original_experts_at_least: int = 2
+    original_below: int | None = None
+    smoothing: float = 1.0

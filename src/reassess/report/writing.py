@@ -1,0 +1,111 @@
+"""A report: findings as one HTML file."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from reassess import __version__
+from reassess.comparison.findings import Findings
+from reassess.formats.files import suffix_of, writing
+from reassess.report.content import sections
+from reassess.report.explorers import explorers
+from reassess.report.gallery import cards, choose
+from reassess.report.page import Gallery, Page, Provenance, render
+from reassess.report.thumbnails import thumbnails
+
+__all__ = ["REPORT_SUFFIXES", "write_report"]
+
+REPORT_SUFFIXES = (".html", ".htm")
+_PACKAGES = ("numpy", "matplotlib")
+
+
+def write_report(
+    path: str | Path,
+    findings: Findings,
+    *,
+    images: str | Path | None = None,
+    mistakes: int = 60,
+    seed: int = 0,
+    files: Mapping[str, str] | None = None,
+    command: str = "",
+    inputs: Sequence[Mapping[str, str | None]] = (),
+    force: bool = False,
+) -> Gallery | None:
+    """Write all about some models to one HTML page that needs no network and no other file.
+
+    Parameters
+    ----------
+    path
+        The page, html or htm.
+    findings
+        The models, with their evaluations.
+    images
+        The folder of the images: mistakes are then shown with pictures.
+    mistakes, seed
+        So many mistakes of each model are shown, drawn at random with this seed.
+    files
+        The file of each model, where the page is to name it.
+    command, inputs
+        How the page was made: a command line, and files as (name, path, sha256).
+    force
+        Overwrite a page that exists.
+
+    Returns
+    -------
+    Gallery
+        The mistakes that are shown; None without `images`.
+
+    Raises
+    ------
+    MissingPackageError
+        jinja2 or matplotlib is not installed.
+    OutputError
+        The file exists and `force` is not given, or cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempfile import mkdtemp
+    >>> from reassess import LabelSets, Predictions
+    >>> names = [f"{i}.png" for i in range(4)]
+    >>> labels = LabelSets.from_lists(names, [[0], [1], [0, 1], []])
+    >>> findings = Findings.from_predictions({"one": Predictions.from_ids([0, 0, 1, 1], images=names)}, labels)
+    >>> path = Path(mkdtemp()) / "report.html"
+    >>> write_report(path, findings)
+    >>> "one, re-assessed" in path.read_text()
+    True
+    """
+    path = Path(path)
+    suffix_of(path, REPORT_SUFFIXES, "a report")
+    gallery = None
+    if images is not None:
+        choice = choose(findings, mistakes, seed=seed)
+        chosen = cards(findings, choice.rows)
+        pictures = thumbnails(Path(images), [card.image for card in chosen], match=findings.panel.match)
+        gallery = Gallery(choice=choice, cards=chosen, pictures=pictures)
+    models, count = findings.models, len(findings.panel.images)
+    file_of = files or {}
+    page = Page(
+        title=f"{len(models):,} models, re-assessed" if len(models) > 1 else f"{models[0]}, re-assessed",
+        subtitle=f"Judged by re-assessed labels on {count:,} images.",
+        sections=sections(findings),
+        explorers=explorers(findings),
+        gallery=gallery,
+        provenance=Provenance(command=command, inputs=inputs, versions=_versions()),
+        classes=findings.classes,
+        detected={
+            f"{name} ({file_of[name]})" if name in file_of else name: evaluation.detected
+            for name, evaluation in findings.evaluations.items()
+        },
+    )
+    html = render(page)
+    with writing(path, force=force) as temporary:
+        temporary.write_text(html, encoding="utf-8", newline="\n")
+    return gallery
+
+
+def _versions() -> dict[str, str]:
+    found = {package: version(package) for package in _PACKAGES if find_spec(package)}
+    return {"reassess": __version__, "Python": platform.python_version(), **found}

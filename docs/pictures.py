@@ -7,9 +7,8 @@ from pathlib import Path
 
 import matplotlib
 
-from reassess import load_labels, load_original
+from reassess import load_labels, load_original, top1_hits
 from reassess.cli import main
-from reassess.evaluation.class_ranks import top1_hits
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt

@@ -1,15 +1,15 @@
 """The main job on real data: what the files hold, and how good the original labels are as if they were a model."""
 
+import hashlib
 from collections import Counter
 
 from reassess import LabelSets, Predictions, evaluate, load_labels, load_original
-from reassess.data.sources import fetch
-from reassess.formats.files import sha256
+from reassess.data import fetch
 
 labels, original = load_labels("imagenet-real"), load_original("imagenet-original")
 
 for name in ("imagenet-real", "imagenet-original"):
-    print(f"{name:18} sha256 {sha256(fetch(name))}")
+    print(f"{name:18} sha256 {hashlib.sha256(fetch(name).read_bytes()).hexdigest()}")
 
 
 def facts(sets: LabelSets) -> str:

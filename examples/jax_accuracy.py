@@ -11,8 +11,7 @@ from functools import reduce
 import jax
 import numpy as np
 
-from reassess import load_labels, load_original
-from reassess.evaluation.batch_targets import padded_ids
+from reassess import load_labels, load_original, padded_ids
 from reassess.integrations.jax import Counts, accuracy, count_hits
 
 BATCH = 256

@@ -11,8 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow says at the sta
 
 import keras
 
-from reassess import load_labels, load_original
-from reassess.evaluation.batch_targets import padded_ids
+from reassess import load_labels, load_original, padded_ids
 from reassess.integrations.keras import RealAccuracy
 
 labels, original = load_labels(), load_original()

@@ -10,7 +10,18 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_FACES = ("errors", "core", "formats", "evaluation", "aggregation", "comparison", "data", "proposals", "numeric")
+_FACES = (
+    "errors",
+    "core",
+    "formats",
+    "evaluation",
+    "aggregation",
+    "comparison",
+    "data",
+    "proposals",
+    "report",
+    "numeric",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 from reassess.aggregation.curves import precision_recall
 from reassess.aggregation.golden import golden_truth
-from reassess.aggregation.provenance import image_folds, provenance
+from reassess.aggregation.provenance import find_provenance, image_folds
 from reassess.aggregation.recipe import real_scores
 from reassess.core.benchmark import IMAGENET
 from reassess.core.items import Items
@@ -31,7 +31,7 @@ def test_the_published_scores_follow_from_the_votes_and_are_honest_without_each_
     real_scores: Scores, answers: tuple, real_original: LabelSets
 ) -> None:
     """Average precision 0.8910; precision and recall at 0.8 unchanged."""
-    origin = provenance(real_scores, *answers, real_original)
+    origin = find_provenance(real_scores, *answers, real_original)
     assert (origin.recipe, origin.original is real_original, origin.golden_images) == (IMAGENET.recipe, True, 155)
     golden = golden_truth(answers[1])
     curve = precision_recall(origin.left_out(), golden, in_sample=False)
@@ -42,7 +42,7 @@ def test_the_published_scores_follow_from_the_votes_and_are_honest_without_each_
 
 def test_of_the_raters_alone_the_original_label_is_left_out_again(answers: tuple, real_original: LabelSets) -> None:
     alone = real_scores(*answers, None)
-    origin = provenance(alone, *answers, real_original)
+    origin = find_provenance(alone, *answers, real_original)
     assert origin.original is None
     assert round(precision_recall(alone, golden_truth(answers[1])).average_precision, 4) == 0.8940
     assert round(precision_recall(origin.left_out(), golden_truth(answers[1])).average_precision, 4) == 0.8916
@@ -51,19 +51,19 @@ def test_of_the_raters_alone_the_original_label_is_left_out_again(answers: tuple
 def test_every_rule_that_is_given_is_tried(answers: tuple) -> None:
     other = replace(IMAGENET.recipe, experts_at_least=4)
     scores = real_scores(*answers, None, recipe=other)
-    assert provenance(scores, *answers, None, recipes=[IMAGENET.recipe, other]).recipe == other
+    assert find_provenance(scores, *answers, None, recipes=[IMAGENET.recipe, other]).recipe == other
     with pytest.raises(DataError):
-        provenance(scores, *answers, None)
+        find_provenance(scores, *answers, None)
 
 
 def test_in_as_many_folds_as_images_each_image_is_left_out_alone(answers: tuple) -> None:
-    origin = provenance(real_scores(*answers, None), *answers, None)
+    origin = find_provenance(real_scores(*answers, None), *answers, None)
     np.testing.assert_array_equal(origin.left_out(image_folds(155, 155)).values, origin.left_out().values)
 
 
 def test_scores_that_do_not_follow_from_the_votes_are_refused(real_scores: Scores, answers: tuple) -> None:
     with pytest.raises(DataError) as caught:
-        provenance(Scores(real_scores.questions, real_scores.values**2), *answers, None)
+        find_provenance(Scores(real_scores.questions, real_scores.values**2), *answers, None)
     message = re.sub(r"found:   0\.\d+", "found:   0.xxx", str(caught.value))
     assert message == (
         "these scores do not follow from the votes by the recipe of ReaL, and cannot be made again without an image\n"
@@ -92,11 +92,11 @@ def votes(items: Items = PAIRS) -> Votes:
 def test_golden_pairs_without_a_score_or_without_votes_are_refused() -> None:
     few = Scores(Questions.from_columns(["a"], np.array([1])), np.array([0.5]))
     with pytest.raises(DataError) as caught:
-        provenance(few, votes(), votes(), votes(), None)
+        find_provenance(few, votes(), votes(), votes(), None)
     assert "\n  found:   golden pairs without a score\n" in str(caught.value)
     elsewhere = votes(Questions.from_columns(["c", "d"], np.array([1, 1])))
     with pytest.raises(DataError) as caught:
-        provenance(few, elsewhere, votes(), votes(), None)
+        find_provenance(few, elsewhere, votes(), votes(), None)
     assert str(caught.value) == ("no golden pair was voted on\n  to mend: check that all files name the images alike")
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison.panel import Panel, panel
+from reassess.comparison.panel import Panel
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
@@ -32,7 +32,7 @@ def refusal(make: Callable[[], object]) -> str:
 def test_models_are_put_on_the_images_that_all_have_seen() -> None:
     one = found([3, 1, 2, 0, 1], ["d.png", "c.png", "a.png", "b.png", "e.png"])
     two = found([2, 0, 3, 0], ["b.png", "c.png", "e.png", "a.png"])
-    both = panel({"one": one, "two": two})
+    both = Panel.from_outcomes({"one": one, "two": two})
     assert both.images == ("a.png", "b.png", "c.png", "e.png")
     assert both.top1.tolist() == [[2, 0, 1, 1], [0, 2, 0, 3]]
     assert both.valid.tolist() == [[True, False, True, False], [True, False, False, False]]
@@ -52,7 +52,7 @@ def test_the_order_of_a_models_rows_means_nothing(first: list[int], second: list
     def shuffled(ids: list[int], order: list[int]) -> Outcomes:
         return found([ids[i] for i in order], [LABELS.images[i] for i in order])
 
-    both = panel({"one": shuffled(one, first), "two": shuffled(two, second)})
+    both = Panel.from_outcomes({"one": shuffled(one, first), "two": shuffled(two, second)})
     assert both.images == LABELS.images
     assert both.top1.tolist() == [one, two]
 
@@ -88,7 +88,7 @@ def test_arrays_of_ids_give_the_same_panel_as_predictions(seed: int) -> None:
 
 
 def test_one_model_is_a_panel_too_and_needs_no_original_labels() -> None:
-    alone = panel([("one", found([2, 0], ["c.png", "a.png"], None))])
+    alone = Panel.from_outcomes([("one", found([2, 0], ["c.png", "a.png"], None))])
     assert alone.valid.tolist() == [[True, False]]
     assert not alone.original_known.any()
     assert not alone.original_hit.any()
@@ -104,16 +104,20 @@ def test_models_without_a_common_image_are_an_error_that_says_what_each_has() ->
         "{}"
         "  to mend: name the images alike, or join by another part of the name (--match name or --match stem)"
     )
-    assert refusal(lambda: panel(models)) == text.format("")
+    assert refusal(lambda: Panel.from_outcomes(models)) == text.format("")
     more = models | {f"empty {i}": found([], []) for i in range(4)}
     others = "           empty 0: 0 images\n           empty 1: 0 images\n           empty 2: 0 images\n"
-    assert refusal(lambda: panel(more)) == text.format(f"{others}           and 1 more models\n")
+    assert refusal(lambda: Panel.from_outcomes(more)) == text.format(f"{others}           and 1 more models\n")
 
 
 def test_a_panel_has_models_and_each_once() -> None:
     one = found([0], ["a.png"])
-    assert refusal(lambda: panel({})) == "there is no model\n  to mend: give the predictions of at least one"
-    assert refusal(lambda: panel([("one", one), ("one", one)])) == "a model is named twice\n  found:   one"
+    assert (
+        refusal(lambda: Panel.from_outcomes({})) == "there is no model\n  to mend: give the predictions of at least one"
+    )
+    assert (
+        refusal(lambda: Panel.from_outcomes([("one", one), ("one", one)])) == "a model is named twice\n  found:   one"
+    )
 
 
 def test_models_judged_by_different_labels_are_an_error() -> None:
@@ -123,8 +127,10 @@ def test_models_judged_by_different_labels_are_an_error() -> None:
         "two": find_outcomes(Predictions.from_ids([0, 0], ["a.png", "b.png"]), other),
     }
     text = "the models were judged by different labels\n  where:   two\n  to mend: judge all by the same"
-    assert refusal(lambda: panel(models)) == text
-    assert refusal(lambda: panel({"one": found([0], ["a.png"]), "two": found([0], ["a.png"], None)})) == text
+    assert refusal(lambda: Panel.from_outcomes(models)) == text
+    assert (
+        refusal(lambda: Panel.from_outcomes({"one": found([0], ["a.png"]), "two": found([0], ["a.png"], None)})) == text
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from reassess.comparison.findings import Findings
-from reassess.comparison.panel import panel
+from reassess.comparison.panel import Panel
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Entry, Leaderboard
@@ -45,7 +45,7 @@ def findings(
     ordered = sorted(results, key=lambda model: (-(results[model].real[1].value or 0), model))
     return Findings(
         evaluations={model: results[model] for model in ordered},
-        panel=panel(outcomes),
+        panel=Panel.from_outcomes(outcomes),
         labels=labels,
         original=original,
         scores=scores,

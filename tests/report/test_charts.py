@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reassess.comparison.findings import Findings
-from reassess.comparison.panel import panel
+from reassess.comparison.panel import Panel
 from reassess.comparison.taxonomy import ERROR_KINDS, Taxonomy
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
@@ -112,7 +112,7 @@ def of_sizes(images: dict[int, int]) -> Findings:
     sets = [list(range(size)) for size, n in images.items() for _ in range(n)]
     labels = LabelSets.from_lists([f"{i}.png" for i in range(len(sets))], sets, Classes(9))
     outcome = find_outcomes(Predictions.from_ids(np.zeros(len(sets), np.int64), images=labels.images), labels)
-    return Findings(panel({"one": outcome}), labels, evaluations={"one": summarize(outcome, labels)})
+    return Findings(Panel.from_outcomes({"one": outcome}), labels, evaluations={"one": summarize(outcome, labels)})
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_chart_of_zeros_is_not_drawn() -> None:
     original = LabelSets.from_lists(["a.png", "b.png"], [[0], [1]], Classes(2))
     outcome = find_outcomes(Predictions.from_ids([0, 1], images=labels.images), labels, original=original)
     result = summarize(outcome, labels)
-    none = Findings(panel({"one": outcome}), labels, original, evaluations={"one": result})
+    none = Findings(Panel.from_outcomes({"one": outcome}), labels, original, evaluations={"one": result})
     assert {kind: str(CHARTS[kind](none)) for kind in ("label-count", "taxonomy", "labelling-bias")} == {
         "label-count": "no image is scored",
         "taxonomy": "no image is scored",

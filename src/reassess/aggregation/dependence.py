@@ -15,7 +15,7 @@ from reassess.core.rater_model import RaterModel
 from reassess.core.votes import Votes
 from reassess.errors import ConvergenceWarning
 
-__all__ = ["FEWEST_CLUSTERS", "LEVEL", "Dependence", "Pair", "cluster_ids", "dependence"]
+__all__ = ["FEWEST_CLUSTERS", "LEVEL", "Dependence", "RaterPair", "cluster_ids", "dependence"]
 
 LEVEL = 0.05
 FEWEST_CLUSTERS = 20  # the normal distribution of a sum over fewer images cannot be relied on
@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Pair:
+class RaterPair:
     """Two raters, and how often they agree.
 
     Parameters
@@ -75,7 +75,7 @@ class Dependence:
         than three raters, or too many.
     """
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[RaterPair, ...]
     tested: int
     untested: int
 
@@ -192,14 +192,14 @@ def _compare(votes: Votes, model: RaterModel) -> Floats:
     return sums
 
 
-def _pair(votes: Votes, first: int, second: int, sums: Floats) -> Pair:
+def _pair(votes: Votes, first: int, second: int, sums: Floats) -> RaterPair:
     common, agreed, expected, variance, clustered, clusters = sums.tolist()
     error = max(variance, clustered) ** 0.5
     z = (agreed - expected) / error if error > 0 else 0.0
-    return Pair((votes.raters[first], votes.raters[second]), int(common), int(clusters), int(agreed), expected, z)
+    return RaterPair((votes.raters[first], votes.raters[second]), int(common), int(clusters), int(agreed), expected, z)
 
 
-def _beyond_chance(pairs: list[Pair]) -> tuple[Pair, ...]:
+def _beyond_chance(pairs: list[RaterPair]) -> tuple[RaterPair, ...]:
     """The pairs whose z is too high for chance, by Holm's step-down method."""
     ranked = sorted(pairs, key=lambda pair: -pair.z)
     for rank, pair in enumerate(ranked):

@@ -11,7 +11,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.errors import DataError
 
-__all__ = ["Goal", "MeasuredCurve", "OperatingPoint", "operating_point"]
+__all__ = ["Goal", "OperatingPoint", "operating_point"]
 
 
 @dataclass(frozen=True)
@@ -96,46 +96,6 @@ class OperatingPoint:
             "valid": self.point.valid,
             "labels": self.labels,
             "empty_images": self.empty_images,
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class MeasuredCurve:
-    """The curve of a file of scores.
-
-    Parameters
-    ----------
-    file
-        The file.
-    curve
-        Its curve.
-    left_out
-        What the scores were made again without, such as "each image left out"; None for the scores of the file.
-    chosen
-        The threshold chosen on the curve.
-    """
-
-    file: str
-    curve: Curve
-    left_out: str | None = None
-    chosen: OperatingPoint | None = None
-
-    @property
-    def name(self) -> str:
-        """What the curve is, in words."""
-        mark = "in-sample" if self.curve.in_sample else self.left_out
-        return self.file if mark is None else f"{self.file}, {mark}"
-
-    def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
-        points = zip(self.curve.thresholds.tolist(), self.curve.precision, self.curve.recall, strict=True)
-        return {
-            "file": self.file,
-            "rule": None,
-            "average_precision": self.curve.average_precision,
-            "in_sample": self.curve.in_sample,
-            "points": [{"threshold": t, "precision": float(p), "recall": float(r)} for t, p, r in points],
-            "chosen": None if self.chosen is None else self.chosen.to_json(),
         }
 
 

@@ -16,7 +16,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 
-__all__ = ["Provenance", "image_folds", "provenance"]
+__all__ = ["Provenance", "find_provenance", "image_folds"]
 
 _SAME = 1e-6  # scores in a table may be rounded
 
@@ -51,7 +51,7 @@ class Provenance:
         )
 
 
-def provenance(
+def find_provenance(
     scores: Scores,
     votes: Votes,
     experts: Votes,

@@ -21,7 +21,7 @@ from reassess.cli.inputs import (
 )
 from reassess.cli.vote_inputs import load_rated, votes_option
 from reassess.comparison.findings import Findings, short_names
-from reassess.comparison.panel import panel
+from reassess.comparison.panel import Panel
 from reassess.core.benchmark import IMAGENET
 from reassess.data.loading import load_collapsed
 from reassess.errors import at
@@ -103,7 +103,7 @@ def load_findings(
     rated = load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])
     score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
     return Findings(
-        panel=panel(outcomes),
+        panel=Panel.from_outcomes(outcomes),
         labels=judges.labels,
         original=judges.original,
         scores=judges.scores,

@@ -1,7 +1,7 @@
 """All that is found of some models: what `reassess compare`, the report and its charts show."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import PurePath
@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.curves import precision_recall
 from reassess.aggregation.golden import golden_truth
+from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.methods import calibrated_recipe, golden_part
-from reassess.aggregation.operating_points import Goal, MeasuredCurve, operating_point
-from reassess.aggregation.provenance import Provenance, provenance
+from reassess.aggregation.operating_points import Goal
+from reassess.aggregation.provenance import Provenance, find_provenance
 from reassess.aggregation.recipe import real_scores
 from reassess.aggregation.relabelling import Relabelling, relabel
 from reassess.comparison.co_occurrence import CoOccurrence, co_occurrence
@@ -22,7 +22,7 @@ from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncert
 from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
 from reassess.comparison.model_or_label import Preference, preferences
 from reassess.comparison.pairs import NO_ORIGINAL, Comparison, compare
-from reassess.comparison.panel import Panel, panel
+from reassess.comparison.panel import Panel
 from reassess.comparison.placement import Placement, place
 from reassess.comparison.ranking import Ranking, rank_models
 from reassess.comparison.taxonomy import Taxonomy, taxonomies
@@ -150,7 +150,7 @@ class Findings:
                 )
                 evaluations[name] = summarize(outcomes[name], labels, scores=scores)
         return cls(
-            panel=panel(outcomes),
+            panel=Panel.from_outcomes(outcomes),
             labels=labels,
             original=original,
             scores=scores,
@@ -243,18 +243,20 @@ class Findings:
             return _NO_SCORES
         if self.experts is None:
             return Missing("no golden answers are at hand")
+        origin = self._origin(self.scores)
         try:
-            golden = golden_truth(self.experts)
-            origin = self._origin(self.scores)
-            curve = precision_recall(self.scores, golden, in_sample=None if origin is None else True)
-            chosen = operating_point(curve, Goal("threshold", self.threshold), self.scores, original=self.original)
-            curves = [MeasuredCurve(self.score_source, curve, chosen=chosen)]
-            if origin is not None:
-                again = precision_recall(origin.left_out(), golden, in_sample=False)
-                curves.append(MeasuredCurve(self.score_source, again, "each image left out"))
+            first, *again = measure_curves(
+                self.score_source,
+                self.scores,
+                golden_truth(self.experts),
+                origin=origin,
+                leave_out="image",
+                goal=Goal("threshold", self.threshold),
+                original=self.original,
+            )
         except DataError as error:
             return Missing.because(error)
-        return tuple(curves)
+        return first, *(replace(one, chosen=None) for one in again)  # the threshold was not chosen on these
 
     def _golden(self, votes: Votes, experts: Votes) -> Votes:
         return golden_part(votes, experts) if self.rater_golden is None else self.rater_golden
@@ -265,7 +267,7 @@ class Findings:
             return None
         votes = self.votes, self.experts, self._golden(self.votes, self.experts), self.original
         try:
-            return provenance(scores, *votes, recipes=[self.benchmark.recipe, calibrated_recipe(self.experts)])
+            return find_provenance(scores, *votes, recipes=[self.benchmark.recipe, calibrated_recipe(self.experts)])
         except DataError:
             return None
 

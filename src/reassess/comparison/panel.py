@@ -19,7 +19,7 @@ from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.numeric.arrays import freeze
 from reassess.text import some
 
-__all__ = ["Panel", "panel"]
+__all__ = ["Panel"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +76,51 @@ class Panel:
         freeze(self, *arrays)
 
     @classmethod
+    def from_outcomes(cls, outcomes: Mapping[str, Outcomes] | Iterable[tuple[str, Outcomes]]) -> "Panel":
+        """Put several models on the images that all of them have seen.
+
+        Parameters
+        ----------
+        outcomes
+            What happened to each image, by the model's name, as `reassess.find_outcomes` gives it, judged by the same
+            labels. Of (name, outcomes) pairs one is held at a time.
+
+        Returns
+        -------
+        Panel
+            Images in the order of their keys, whatever the order of a model's rows.
+
+        Raises
+        ------
+        DataError
+            No image is common to all models; the models were judged by different labels.
+        """
+        columns: list[_Column] = []
+        first: Outcomes | None = None
+        for name, found in outcomes.items() if isinstance(outcomes, Mapping) else outcomes:
+            first = found if first is None else first
+            columns.append(_column(name, found, first))
+        models = tuple(column.model for column in columns)
+        _check_models(models)
+        assert first is not None
+        common = np.flatnonzero(np.logical_and.reduce([column.seen for column in columns]))
+        if not common.size:
+            _refuse_nothing_in_common(columns)
+        rows = common[_in_order_of_keys([first.images[row] for row in common.tolist()], first.match)]
+        return cls(
+            models=models,
+            images=tuple(first.images[row] for row in rows.tolist()),
+            top1=np.stack([column.top1[rows] for column in columns]),
+            valid=np.stack([column.valid[rows] for column in columns]),
+            scored=(first.state == LABELLED)[rows],
+            original_hit=np.stack([column.original_hit[rows] for column in columns]),
+            label_rows=first.label_rows[rows],
+            original_rows=first.original_rows[rows],
+            left_out=tuple(column.count - rows.size for column in columns),
+            match=first.match,
+        )
+
+    @classmethod
     def from_predictions(
         cls,
         predictions: Mapping[str, Predictions | npt.NDArray[Any]],
@@ -100,7 +145,7 @@ class Panel:
             As for `reassess.evaluate`; no image is common to all models.
         """
         options: dict[str, Any] = {"original": original, "match": match, "ignore_unknown": ignore_unknown}
-        return panel((name, find_outcomes(said, labels, **options)) for name, said in predictions.items())
+        return cls.from_outcomes((name, find_outcomes(said, labels, **options)) for name, said in predictions.items())
 
     @classmethod
     def from_ids(
@@ -178,51 +223,6 @@ class _Column:
     top1: npt.NDArray[np.int32]
     valid: npt.NDArray[np.bool_]
     original_hit: npt.NDArray[np.bool_]
-
-
-def panel(outcomes: Mapping[str, Outcomes] | Iterable[tuple[str, Outcomes]]) -> Panel:
-    """Put several models on the images that all of them have seen.
-
-    Parameters
-    ----------
-    outcomes
-        What happened to each image, by the model's name, as `reassess.find_outcomes` gives it, judged by the same
-        labels. Of (name, outcomes) pairs one is held at a time.
-
-    Returns
-    -------
-    Panel
-        Images in the order of their keys, whatever the order of a model's rows.
-
-    Raises
-    ------
-    DataError
-        No image is common to all models; the models were judged by different labels.
-    """
-    columns: list[_Column] = []
-    first: Outcomes | None = None
-    for name, found in outcomes.items() if isinstance(outcomes, Mapping) else outcomes:
-        first = found if first is None else first
-        columns.append(_column(name, found, first))
-    models = tuple(column.model for column in columns)
-    _check_models(models)
-    assert first is not None
-    common = np.flatnonzero(np.logical_and.reduce([column.seen for column in columns]))
-    if not common.size:
-        _refuse_nothing_in_common(columns)
-    rows = common[_in_order_of_keys([first.images[row] for row in common.tolist()], first.match)]
-    return Panel(
-        models=models,
-        images=tuple(first.images[row] for row in rows.tolist()),
-        top1=np.stack([column.top1[rows] for column in columns]),
-        valid=np.stack([column.valid[rows] for column in columns]),
-        scored=(first.state == LABELLED)[rows],
-        original_hit=np.stack([column.original_hit[rows] for column in columns]),
-        label_rows=first.label_rows[rows],
-        original_rows=first.original_rows[rows],
-        left_out=tuple(column.count - rows.size for column in columns),
-        match=first.match,
-    )
 
 
 def _check_models(models: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ from reassess.comparison.ranking import Ranking
 from reassess.text import some
 
 __all__ = [
+    "HOLM_EXPLAINED",
     "gaps_in_words",
     "panel_left_out",
     "probability_in_words",
@@ -16,6 +17,8 @@ __all__ = [
     "replicates_explained",
     "shift_explained",
 ]
+
+HOLM_EXPLAINED = "Holm p: McNemar's against the next model, corrected for the number of neighbours"
 
 
 def probability_in_words(pair: Comparison, uncertainty: LabelUncertainty) -> str:
@@ -51,10 +54,7 @@ def panel_left_out(panel: Panel) -> Iterator[str]:
 
 def ranks_explained(ranking: Ranking) -> str:
     """How the intervals of ranks were made."""
-    return (
-        f"percentile bootstrap over images, {ranking.replicates:,} replicates, seed {ranking.seed}; Holm p: McNemar's "
-        "against the next model, corrected for the number of neighbours"
-    )
+    return f"percentile bootstrap over images, {ranking.replicates:,} replicates, seed {ranking.seed}"
 
 
 def replicates_explained(uncertainty: LabelUncertainty) -> str:

@@ -3,6 +3,9 @@ from .benchmark import Benchmark as Benchmark
 from .benchmark import benchmark_of as benchmark_of
 from .benchmark import class_folder_order as class_folder_order
 from .classes import Classes as Classes
+from .image_names import Match as Match
+from .items import Id as Id
+from .items import Items as Items
 from .labels import LabelSets as LabelSets
 from .leaderboard import Entry as Entry
 from .leaderboard import Leaderboard as Leaderboard
@@ -12,7 +15,9 @@ from .open_questions import OpenQuestions as OpenQuestions
 from .posterior import Posterior as Posterior
 from .predictions import Predictions as Predictions
 from .questions import Questions as Questions
+from .rater_model import VALIDITY as VALIDITY
 from .rater_model import RaterModel as RaterModel
 from .recipe import Recipe as Recipe
 from .scores import Scores as Scores
+from .votes import KNOWN_ANSWERS as KNOWN_ANSWERS
 from .votes import Votes as Votes

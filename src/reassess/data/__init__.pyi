@@ -1,3 +1,8 @@
+from .catalogue import SOURCES as SOURCES
+from .catalogue import KnownFile as KnownFile
+from .catalogue import Source as Source
+from .catalogue import WheelMember as WheelMember
+from .loading import in_benchmark_classes as in_benchmark_classes
 from .loading import load_classes as load_classes
 from .loading import load_collapsed as load_collapsed
 from .loading import load_labels as load_labels
@@ -5,3 +10,8 @@ from .loading import load_multi_labels as load_multi_labels
 from .loading import load_original as load_original
 from .loading import load_scores as load_scores
 from .loading import load_votes as load_votes
+from .sources import fetch as fetch
+from .sources import fetch_all as fetch_all
+from .sources import find as find
+from .sources import find_all as find_all
+from .sources import resolve as resolve

@@ -1,3 +1,9 @@
+from .chart import Chart as Chart
 from .charts import CHARTS as CHARTS
-from .figures import save_figure as save_figure
+from .charts import write_chart as write_chart
+from .curve_figure import draw_curves as draw_curves
+from .leaderboard_figure import draw_leaderboard as draw_leaderboard
+from .tables import Column as Column
+from .tables import Table as Table
+from .writing import ShownMistakes as ShownMistakes
 from .writing import write_report as write_report

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from reassess.comparison.findings import Findings
 from reassess.core.missing import Missing
+from reassess.errors import DataError
 from reassess.report.accuracy_charts import difference_chart, label_count_chart, leaderboard_chart, scatter_chart
 from reassess.report.chart import Chart, table
 from reassess.report.curve_figure import curves_on
+from reassess.report.figures import save_figure
 from reassess.report.mistake_charts import bias_chart, preference_chart, taxonomy_chart
 from reassess.report.style import SQUARE
 from reassess.report.tables import COUNT, SHARE, TEXT
 
-__all__ = ["CHARTS"]
+__all__ = ["CHARTS", "write_chart"]
 
 
 def _curve_chart(found: Findings) -> Chart | Missing:
@@ -38,3 +41,38 @@ CHARTS: dict[str, Callable[[Findings], Chart | Missing]] = {
     "labelling-bias": bias_chart,
     "curve": _curve_chart,
 }
+
+
+def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool = False) -> Chart:
+    """Draw one chart of the report into a file.
+
+    Parameters
+    ----------
+    path
+        An svg, png or pdf file.
+    kind
+        One of `CHARTS`.
+    findings
+        What it shows.
+    force
+        Overwrite a file that exists.
+
+    Returns
+    -------
+    Chart
+        What was drawn, with its numbers.
+
+    Raises
+    ------
+    DataError
+        The findings have nothing to draw.
+    MissingPackageError
+        matplotlib is not installed.
+    OutputError
+        The file exists and `force` is not given, or cannot be written.
+    """
+    chart = CHARTS[kind](findings)
+    if isinstance(chart, Missing):
+        raise DataError(f"there is no {kind} chart of this: {chart}")
+    save_figure(Path(path), chart.draw, title=chart.title, size=chart.size, force=force)
+    return chart

@@ -2,7 +2,13 @@
 
 from reassess.comparison.findings import Findings
 from reassess.comparison.pairs import Comparison
-from reassess.comparison.words import gaps_in_words, panel_left_out, probability_in_words, ranks_explained
+from reassess.comparison.words import (
+    HOLM_EXPLAINED,
+    gaps_in_words,
+    panel_left_out,
+    probability_in_words,
+    ranks_explained,
+)
 from reassess.core.missing import Missing
 from reassess.report.chart import Chart, Section, table
 from reassess.report.tables import COUNT, P_VALUE, TEXT, Table
@@ -30,7 +36,7 @@ def standing(found: Findings, chart: Chart | Missing) -> Section:
     notes += [f"{text}." for text in panel_left_out(found.panel)]
     if len(found.models) == 2:
         return Section(key, title, words, [chart], notes=notes)
-    notes.append(f"Rank, 95 %: {ranks_explained(ranking)}.")
+    notes.append(f"Rank, 95 %: {ranks_explained(ranking)}. {HOLM_EXPLAINED}.")
     return Section(key, title, words, [chart], [_ranks(found)], notes)
 
 

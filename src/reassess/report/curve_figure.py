@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.curves import Curve
-from reassess.aggregation.operating_points import MeasuredCurve, OperatingPoint
+from reassess.aggregation.measured_curves import MeasuredCurve
+from reassess.aggregation.operating_points import OperatingPoint
 from reassess.report.figures import Drawing, along, save_figure
 
 __all__ = ["curves_on", "draw_curves"]

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,10 +16,28 @@ from reassess.report.gallery import cards, choose
 from reassess.report.page import Gallery, Page, Provenance, render
 from reassess.report.thumbnails import thumbnails
 
-__all__ = ["REPORT_SUFFIXES", "write_report"]
+__all__ = ["REPORT_SUFFIXES", "ShownMistakes", "write_report"]
 
 REPORT_SUFFIXES = (".html", ".htm")
 _PACKAGES = ("numpy", "matplotlib")
+
+
+@dataclass(frozen=True)
+class ShownMistakes:
+    """How many images with mistakes a page shows, and how many pictures it has of them.
+
+    Parameters
+    ----------
+    images, pictures
+        Images that are shown, and pictures among them.
+    missing, unreadable
+        Images that are not in the folder, or whose file cannot be read.
+    """
+
+    images: int
+    pictures: int
+    missing: int
+    unreadable: int
 
 
 def write_report(
@@ -32,7 +51,7 @@ def write_report(
     command: str = "",
     inputs: Sequence[Mapping[str, str | None]] = (),
     force: bool = False,
-) -> Gallery | None:
+) -> ShownMistakes | None:
     """Write all about some models to one HTML page that needs no network and no other file.
 
     Parameters
@@ -54,8 +73,8 @@ def write_report(
 
     Returns
     -------
-    Gallery
-        The mistakes that are shown; None without `images`.
+    ShownMistakes
+        What is shown of the mistakes; None without `images`.
 
     Raises
     ------
@@ -103,7 +122,15 @@ def write_report(
     html = render(page)
     with writing(path, force=force) as temporary:
         temporary.write_text(html, encoding="utf-8", newline="\n")
-    return gallery
+    if gallery is None:
+        return None
+    shown = gallery.pictures
+    return ShownMistakes(
+        images=len(gallery.cards),
+        pictures=len(shown.pictures),
+        missing=shown.missing,
+        unreadable=shown.unreadable,
+    )
 
 
 def _versions() -> dict[str, str]:

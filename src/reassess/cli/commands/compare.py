@@ -21,7 +21,7 @@ from reassess.cli.tables.compare import print_compared, to_json
 from reassess.cli.tables.disagreements import write_disagreements
 from reassess.cli.vote_inputs import load_rated, votes_option
 from reassess.comparison.findings import Findings
-from reassess.comparison.panel import panel
+from reassess.comparison.panel import Panel
 from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.tables import TABLE_SUFFIXES
@@ -79,7 +79,7 @@ def compare(
     _check_call(call, files, disagreements)
     judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
     detected: dict[str, str] = {}
-    models = panel(_outcomes(each_model(call, files, judges, **reading), detected))
+    models = Panel.from_outcomes(_outcomes(each_model(call, files, judges, **reading), detected))
     rated = load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])
     findings = Findings(
         panel=models,

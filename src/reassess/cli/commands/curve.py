@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 import numpy as np
 
 from reassess.aggregation.baseline_rules import Rule, original_rule, rater_rule, share_rule
-from reassess.aggregation.curves import precision_recall
 from reassess.aggregation.golden import Golden, golden_truth
-from reassess.aggregation.operating_points import Goal, MeasuredCurve, operating_point
-from reassess.aggregation.provenance import Provenance, image_folds, provenance
+from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
+from reassess.aggregation.operating_points import Goal
+from reassess.aggregation.provenance import Provenance, find_provenance
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.inputs import FILE, find_part, max_bytes_option, part_option
 from reassess.cli.tables.curve_points import write_points
@@ -30,8 +30,8 @@ from reassess.report.figures import FIGURE_SUFFIXES
 
 __all__ = ["curve"]
 
-_IMAGE = "image"
 _MOST_VARIANTS = 8
+_LeaveOut = Literal["image"] | int | None
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class _GoalType(click.ParamType[Goal]):
             self.fail(f"{value!r} is {error.what}: {error.allowed}", param, ctx)
 
 
-class _LeaveOutType(click.ParamType[str | int]):
+class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     name = "image or number of folds"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | int:
-        if value == _IMAGE:
-            return _IMAGE
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Literal["image"] | int:
+        if value == "image":
+            return "image"
         if not (value.isascii() and value.isdigit()):
             self.fail(f"{value!r} is neither image nor a number of folds", param, ctx)
         return int(value)
@@ -111,7 +111,7 @@ def curve(
     votes: str | None,
     rater_golden: str | None,
     original: str | None,
-    leave_out: str | int | None,
+    leave_out: _LeaveOut,
     goal: Goal | None,
     max_bytes: int,
     output: Path | None,
@@ -202,21 +202,22 @@ def _rules(answers: _Answers, votes: str, rater_golden: str, original: str) -> I
 
 
 def _measure(
-    file: str, path: Path, scores: Scores, answers: _Answers, leave_out: str | int | None, goal: Goal | None
-) -> Iterator[MeasuredCurve]:
+    file: str, path: Path, scores: Scores, answers: _Answers, leave_out: _LeaveOut, goal: Goal | None
+) -> tuple[MeasuredCurve, ...]:
     """The curve of a file; and, if asked for, that of its scores made again without the image that is judged."""
     with at(file):
-        origin = _provenance(scores, answers, must=leave_out is not None)
         sources = answers.benchmark.sources
         known = _is_known(path, sources.get("scores")) and _is_known(answers.golden_file, sources.get("golden"))
-        in_sample = True if origin is not None or known else None
-        found = [MeasuredCurve(file, precision_recall(scores, answers.golden, in_sample=in_sample))]
-        if origin is not None and leave_out is not None:
-            again, what = _left_out(origin, leave_out)
-            found.append(MeasuredCurve(file, precision_recall(again, answers.golden, in_sample=False), what))
-        for one in found:
-            chosen = None if goal is None else operating_point(one.curve, goal, scores, original=answers.original)
-            yield replace(one, chosen=chosen)
+        return measure_curves(
+            file,
+            scores,
+            answers.golden,
+            origin=_provenance(scores, answers, must=leave_out is not None),
+            leave_out=leave_out,
+            in_sample=True if known else None,
+            goal=goal,
+            original=answers.original,
+        )
 
 
 def _provenance(scores: Scores, answers: _Answers, *, must: bool) -> Provenance | None:
@@ -226,20 +227,13 @@ def _provenance(scores: Scores, answers: _Answers, *, must: bool) -> Provenance 
     recipe = answers.benchmark.recipe
     recipes = dict.fromkeys([recipe, replace(recipe, experts_at_least=answers.at_least or recipe.experts_at_least)])
     try:
-        return provenance(
+        return find_provenance(
             scores, answers.votes, answers.experts, answers.rater_golden, answers.original, recipes=list(recipes)
         )
     except DataError:
         if must:
             raise
         return None
-
-
-def _left_out(origin: Provenance, leave_out: str | int) -> tuple[Scores, str]:
-    if isinstance(leave_out, str):
-        return origin.left_out(), "each image left out"
-    folds = image_folds(origin.golden_images, leave_out)
-    return origin.left_out(folds), f"{leave_out} folds left out"
 
 
 def _is_known(path: Path, name: str | None) -> bool:

@@ -3,16 +3,13 @@
 from pathlib import Path
 
 import click
-import numpy as np
 
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, call_options, print_table
 from reassess.cli.inputs import FILE, max_bytes_option
 from reassess.comparison.label_changes import LabelDiff, label_diff
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
-from reassess.core.image_names import join
 from reassess.core.labels import LabelSets
-from reassess.core.scores import Scores
 from reassess.data.loading import in_benchmark_classes, load_labels, load_original, load_scores
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.labels import write_labels
@@ -72,7 +69,8 @@ def labels(
     cut = in_benchmark_classes(label_sets(scores, threshold, original=known), benchmark)
     call.keep_inputs(output)
     write_labels(output, cut, force=call.force)
-    _report(call, output, threshold, cut, _unrated(scores, known))
+    unrated_images = len(cut) - len(scores.questions.images)  # all others of the original labels
+    _report(call, output, threshold, cut, unrated_images)
 
 
 def _original(call: Call, benchmark: Benchmark, unrated: str | None, original: str | None) -> LabelSets | None:
@@ -85,14 +83,6 @@ def _original(call: Call, benchmark: Benchmark, unrated: str | None, original: s
             raise click.UsageError("--unrated original needs --original for images that are not ImageNet's.")
         return None
     return load_original(call.resolve("original", source))
-
-
-def _unrated(scores: Scores, original: LabelSets | None) -> int:
-    """Number of images that keep their original label."""
-    if original is None:
-        return 0
-    rows = join(original.images, scores.questions.images, known_where="the scores")
-    return int(np.count_nonzero(rows < 0))
 
 
 def _report(call: Call, output: Path, threshold: float, cut: LabelSets, unrated: int) -> None:

@@ -8,11 +8,9 @@ import click
 from reassess.cli.common import Call, call_options
 from reassess.cli.findings_inputs import findings_options, load_findings
 from reassess.cli.inputs import FILE
-from reassess.core.missing import Missing
-from reassess.errors import DataError
 from reassess.formats.files import check_output, suffix_of
-from reassess.report.charts import CHARTS
-from reassess.report.figures import FIGURE_SUFFIXES, save_figure
+from reassess.report.charts import CHARTS, write_chart
+from reassess.report.figures import FIGURE_SUFFIXES
 
 __all__ = ["plot"]
 
@@ -30,11 +28,9 @@ def plot(call: Call, kind: str, files: tuple[Path, ...], output: Path, **reading
     """
     suffix_of(output, FIGURE_SUFFIXES, "a figure")
     check_output(output, force=call.force)
-    chart = CHARTS[kind](load_findings(call, files, **reading))
-    if isinstance(chart, Missing):
-        raise DataError(f"there is no {kind} chart of this: {chart}")
+    findings = load_findings(call, files, **reading)
     call.keep_inputs(output)
-    save_figure(output, chart.draw, title=chart.title, size=chart.size, force=call.force)
+    chart = write_chart(output, kind, findings, force=call.force)
     if call.json:
         table = chart.table
         results = {"output": str(output), "kind": kind, "title": chart.title}

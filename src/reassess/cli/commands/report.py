@@ -11,8 +11,7 @@ from reassess.cli.findings_inputs import findings_options, load_findings
 from reassess.cli.inputs import FILE
 from reassess.comparison.findings import Findings, short_names
 from reassess.formats.files import check_output, sha256, suffix_of
-from reassess.report.page import Gallery
-from reassess.report.writing import REPORT_SUFFIXES, write_report
+from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, write_report
 
 __all__ = ["report"]
 
@@ -52,7 +51,7 @@ def report(
     findings = load_findings(call, files, **reading)
     call.keep_inputs(output)
     file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}
-    gallery = write_report(
+    shown = write_report(
         output,
         findings,
         images=images,
@@ -64,32 +63,22 @@ def report(
         force=call.force,
     )
     if call.json:
-        call.print_document("report", _to_json(findings, file_of, output, gallery))
+        call.print_document("report", _to_json(findings, file_of, output, shown))
     else:
-        _print(call, findings, output, gallery)
+        _print(call, findings, output, shown)
 
 
-def _counts(gallery: Gallery) -> dict[str, int]:
-    pictures = gallery.pictures
-    return {
-        "images": len(gallery.cards),
-        "pictures": len(pictures.pictures),
-        "missing": pictures.missing,
-        "unreadable": pictures.unreadable,
-    }
-
-
-def _to_json(findings: Findings, file_of: dict[str, str], output: Path, gallery: Gallery | None) -> dict[str, Any]:
+def _to_json(findings: Findings, file_of: dict[str, str], output: Path, shown: ShownMistakes | None) -> dict[str, Any]:
     return {
         "output": str(output),
         "bytes": output.stat().st_size,
         "models": [{"name": name, "file": file_of[name]} for name in findings.models],
-        "gallery": None if gallery is None else _counts(gallery),
-        **({} if gallery is not None else {"gallery_reason": "no folder of images was given"}),
+        "gallery": None if shown is None else vars(shown),
+        **({} if shown is not None else {"gallery_reason": "no folder of images was given"}),
     }
 
 
-def _print(call: Call, findings: Findings, output: Path, gallery: Gallery | None) -> None:
+def _print(call: Call, findings: Findings, output: Path, shown: ShownMistakes | None) -> None:
     rows = []
     for name, result in findings.evaluations.items():
         parts = (result.real.get(1), (result.original or {}).get(1))
@@ -97,10 +86,9 @@ def _print(call: Call, findings: Findings, output: Path, gallery: Gallery | None
         rows.append([name, *values])
     print_table(["model", "ReaL top-1 %", "original top-1 %"], rows)
     call.note(f"{output}: {len(rows):,} model{'s' if len(rows) > 1 else ''} on one page")
-    if gallery is None:
+    if shown is None:
         call.note("mistakes are not shown: no folder of images was given (--images DIR)")
         return
-    counts = _counts(gallery)
-    call.note(f"{counts['images']:,} images with mistakes are shown, {counts['pictures']:,} of them with a picture")
-    if counts["missing"] or counts["unreadable"]:
-        call.note(f"no picture: {counts['missing']:,} are not in the folder, {counts['unreadable']:,} cannot be read")
+    call.note(f"{shown.images:,} images with mistakes are shown, {shown.pictures:,} of them with a picture")
+    if shown.missing or shown.unreadable:
+        call.note(f"no picture: {shown.missing:,} are not in the folder, {shown.unreadable:,} cannot be read")

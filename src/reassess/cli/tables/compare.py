@@ -12,6 +12,7 @@ from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.pairs import NO_ORIGINAL, Comparison, Paired
 from reassess.comparison.ranking import Ranking
 from reassess.comparison.words import (
+    HOLM_EXPLAINED,
     gaps_in_words,
     panel_left_out,
     probability_in_words,
@@ -122,6 +123,7 @@ def _footnotes(findings: Findings, detected: Mapping[str, str]) -> Iterator[str]
     yield "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test"
     if len(panel.models) > 2 and not isinstance(ranking, Missing):
         yield f"95 % of an accuracy: Wilson; of a rank: {ranks_explained(ranking)}"
+        yield HOLM_EXPLAINED
     if isinstance(findings.uncertainty, Missing):
         yield f"the uncertainty of the labels is not measured: {findings.uncertainty}"
     else:

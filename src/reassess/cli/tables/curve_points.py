@@ -6,7 +6,7 @@ from typing import Any
 
 from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.curves import Point
-from reassess.aggregation.operating_points import MeasuredCurve
+from reassess.aggregation.measured_curves import MeasuredCurve
 from reassess.formats.tables import write_table
 
 __all__ = ["write_points"]

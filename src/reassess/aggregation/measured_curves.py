@@ -1,0 +1,110 @@
+"""The curves that are shown: of scores as given, and of scores made again without what is judged."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from reassess.aggregation.curves import Curve, precision_recall
+from reassess.aggregation.golden import Golden
+from reassess.aggregation.operating_points import Goal, OperatingPoint, operating_point
+from reassess.aggregation.provenance import Provenance, image_folds
+from reassess.core.labels import LabelSets
+from reassess.core.scores import Scores
+
+__all__ = ["MeasuredCurve", "measure_curves"]
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredCurve:
+    """The curve of a file of scores.
+
+    Parameters
+    ----------
+    file
+        The file.
+    curve
+        Its curve.
+    left_out
+        What the scores were made again without, such as "each image left out"; None for the scores of the file.
+    chosen
+        The threshold chosen on the curve.
+    """
+
+    file: str
+    curve: Curve
+    left_out: str | None = None
+    chosen: OperatingPoint | None = None
+
+    @property
+    def name(self) -> str:
+        """What the curve is, in words."""
+        mark = "in-sample" if self.curve.in_sample else self.left_out
+        return self.file if mark is None else f"{self.file}, {mark}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        points = zip(self.curve.thresholds.tolist(), self.curve.precision, self.curve.recall, strict=True)
+        return {
+            "file": self.file,
+            "rule": None,
+            "average_precision": self.curve.average_precision,
+            "in_sample": self.curve.in_sample,
+            "points": [{"threshold": t, "precision": float(p), "recall": float(r)} for t, p, r in points],
+            "chosen": None if self.chosen is None else self.chosen.to_json(),
+        }
+
+
+def measure_curves(
+    name: str,
+    scores: Scores,
+    golden: Golden,
+    *,
+    origin: Provenance | None = None,
+    leave_out: Literal["image"] | int | None = None,
+    in_sample: bool | None = None,
+    goal: Goal | None = None,
+    original: LabelSets | None = None,
+) -> tuple[MeasuredCurve, ...]:
+    """The curve of some scores, and that of the same scores made again without what is judged.
+
+    Parameters
+    ----------
+    name
+        What the scores are called.
+    scores
+        P(class valid) of each question.
+    golden
+        What experts found of golden pairs.
+    origin
+        The votes and the golden answers from which the scores follow; they are then in-sample.
+    leave_out
+        "image" for each image alone, or a number of folds of images; there is a second curve only with `origin`.
+    in_sample
+        Whether the golden answers are known to have made the scores.
+    goal, original
+        As for `reassess.operating_point`; without a goal no threshold is chosen.
+
+    Raises
+    ------
+    DataError
+        A golden pair has no score; no threshold reaches the goal; no such number of folds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from reassess import Questions
+    >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
+    >>> golden = Golden(questions, np.array([True, False, True]))
+    >>> (one,) = measure_curves("mine", Scores(questions, np.array([0.9, 0.6, 0.7])), golden)
+    >>> one.name, one.curve.average_precision
+    ('mine', 1.0)
+    """
+    known = True if origin is not None else in_sample
+    curves = [MeasuredCurve(name, precision_recall(scores, golden, in_sample=known))]
+    if origin is not None and leave_out is not None:
+        folds = None if leave_out == "image" else image_folds(origin.golden_images, leave_out)
+        without = "each image left out" if folds is None else f"{leave_out} folds left out"
+        again = precision_recall(origin.left_out(folds), golden, in_sample=False)
+        curves.append(MeasuredCurve(name, again, without))
+    if goal is None:
+        return tuple(curves)
+    return tuple(replace(one, chosen=operating_point(one.curve, goal, scores, original=original)) for one in curves)

@@ -7,10 +7,8 @@ from reassess.aggregation.calibration import expert_answer
 from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean
 from reassess.aggregation.recipe import real_scores
 from reassess.core.labels import LabelSets
-from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
 from reassess.core.recipe import Recipe
-from reassess.core.scores import Scores
 from reassess.core.votes import KNOWN_ANSWERS, Votes
 from reassess.errors import DataError, ReassessWarning
 
@@ -41,22 +39,20 @@ def experts(pairs: Questions) -> Votes:
 
 
 def test_the_mean_of_questions_is_a_score_for_each_question(pair_votes: Votes) -> None:
-    values = by_mean(pair_votes).values
-    assert isinstance(values, Scores)
+    values = by_mean(pair_votes).scores
     assert values.values.tolist() == [1.0, 0.25, 0.5, 1.0]
 
 
 def test_the_majority_of_questions_is_the_share_of_yes_and_ties_are_counted(pair_votes: Votes) -> None:
     result = by_majority(pair_votes)
-    assert isinstance(result.values, Scores)
-    assert result.values.values.tolist() == [1.0, 0.0, 0.5, 1.0]
+    assert result.scores.values.tolist() == [1.0, 0.0, 0.5, 1.0]
     assert result.facts == {"ties": 2, "without_votes": 0}
 
 
 def test_items_without_votes_are_left_out_by_mean_and_majority_and_counted() -> None:
     votes = votes_on(ITEMS, [(0, 0, YES), (3, 0, NO)])
     for result in (by_mean(votes), by_majority(votes)):
-        assert result.values.items == ("w", "z")  # type: ignore[union-attr]
+        assert result.posterior.items == ("w", "z")
         assert result.facts["without_votes"] == 2
 
 
@@ -78,11 +74,9 @@ def test_calibration_takes_the_raters_own_votes_on_golden_items_where_no_others_
     golden = pair_votes.restrict(np.array([0, 1]))
     judged = experts.restrict(np.array([0, 1]))
     expected = real_scores(pair_votes, judged, golden, None, recipe=Recipe(2, 2, None, 1.0))
-    given = by_calibration(pair_votes, judged, rater_golden=golden).values
-    assert isinstance(given, Scores)
+    given = by_calibration(pair_votes, judged, rater_golden=golden).scores
     assert given.values.tolist() == expected.values.tolist()
-    without = by_calibration(pair_votes, judged).values
-    assert isinstance(without, Scores)
+    without = by_calibration(pair_votes, judged).scores
     assert without.values.tolist() == expected.values.tolist()
 
 
@@ -91,9 +85,7 @@ def test_the_original_label_votes_in_a_calibration(pair_votes: Votes, experts: V
     judged = experts.restrict(np.array([0, 1]))
     result = by_calibration(pair_votes, judged, original=original)
     alone = by_calibration(pair_votes, judged)
-    assert isinstance(result.values, Scores)
-    assert isinstance(alone.values, Scores)
-    assert (np.sign(result.values.values - alone.values.values) == [1, -1, -1, 1]).all()
+    assert (np.sign(result.scores.values - alone.scores.values) == [1, -1, -1, 1]).all()
     assert result.model is not None
     assert result.model.raters == ("rater 0", "rater 1", "original label")
 
@@ -109,8 +101,7 @@ def test_calibration_of_plain_items_finds_the_answer_that_good_raters_give() -> 
     items = tuple(range(400))
     votes = votes_on(items, rows, answers=("cat", "dog", "fox"))
     experts = votes_on(items[:100], [(item, 0, int(truth[item])) for item in range(100)], answers=("cat", "dog", "fox"))
-    result = by_calibration(votes, experts, truths_are_answers=True).values
-    assert isinstance(result, Posterior)
+    result = by_calibration(votes, experts, truths_are_answers=True).posterior
     assert result.truths == ("cat", "dog", "fox")
     assert (result.most_likely() == truth).mean() > 0.93
 
@@ -138,8 +129,7 @@ def test_golden_items_that_nobody_voted_on_are_an_error() -> None:
 
 def test_em_keeps_golden_items_at_the_experts_truth(pair_votes: Votes, experts: Votes) -> None:
     result = by_em(pair_votes, experts=experts)
-    assert isinstance(result.values, Scores)
-    assert result.values.values[:2].tolist() == [1.0, 0.0]
+    assert result.scores.values[:2].tolist() == [1.0, 0.0]
     assert result.facts["converged"] is True
 
 

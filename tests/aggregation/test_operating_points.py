@@ -5,7 +5,7 @@ import pytest
 
 from reassess.aggregation.curves import Curve, Point, precision_recall
 from reassess.aggregation.golden import Golden, golden_truth
-from reassess.aggregation.operating_points import Goal, MeasuredCurve, operating_point
+from reassess.aggregation.operating_points import Goal, operating_point
 from reassess.aggregation.thresholds import label_sets
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
@@ -71,32 +71,6 @@ def test_where_nothing_is_kept_precision_and_its_bounds_are_null() -> None:
     assert (found["precision"], found["recall"]) == (None, 0.0)
     assert (found["low"], found["high"]) == ({"precision": None, "recall": 0.0},) * 2
     assert (found["labels"], found["empty_images"]) == (0, 3)
-
-
-def test_a_measured_curve_is_called_by_its_file_and_how_honest_it_is() -> None:
-    def name(in_sample: bool | None, left_out: str | None = None) -> str:
-        return MeasuredCurve("s.npz", Curve(CURVE.golden, CURVE.values, in_sample), left_out).name
-
-    assert [name(True), name(None), name(False, "each image left out")] == [
-        "s.npz, in-sample",
-        "s.npz",
-        "s.npz, each image left out",
-    ]
-
-
-def test_json_of_a_curve_is_as_the_contract_says() -> None:
-    assert MeasuredCurve("s.npz", CURVE).to_json() == {
-        "file": "s.npz",
-        "rule": None,
-        "average_precision": 1.0,
-        "in_sample": None,
-        "points": [
-            {"threshold": 0.9, "precision": 1.0, "recall": 0.5},
-            {"threshold": 0.7, "precision": 1.0, "recall": 1.0},
-            {"threshold": 0.6, "precision": 2 / 3, "recall": 1.0},
-        ],
-        "chosen": None,
-    }
 
 
 def test_the_published_threshold_gives_the_published_numbers_of_labels_and_empty_images(

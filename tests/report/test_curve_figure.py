@@ -10,7 +10,8 @@ import pytest
 from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.curves import Curve, Point
 from reassess.aggregation.golden import Golden
-from reassess.aggregation.operating_points import Goal, MeasuredCurve, operating_point
+from reassess.aggregation.measured_curves import MeasuredCurve
+from reassess.aggregation.operating_points import Goal, operating_point
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.errors import DataError, MissingPackageError, OutputError

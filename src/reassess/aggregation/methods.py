@@ -41,17 +41,22 @@ class Aggregation:
 
     Parameters
     ----------
-    values
-        Scores for (image, class) questions, else the probability of each truth for each item.
+    posterior
+        The probability of each truth, or answer, for each item.
     model
         The raters' matrices and the prior; None for a method without.
     facts
         What else there is to say, by name.
     """
 
-    values: Scores | Posterior
+    posterior: Posterior
     model: RaterModel | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def scores(self) -> Scores:
+        """The probability of the last truth, or answer, of (image, class) questions; `DataError` for plain items."""
+        return self.posterior.scores(self.posterior.truths[-1])
 
 
 def by_recipe(
@@ -59,7 +64,9 @@ def by_recipe(
 ) -> Aggregation:
     """As ImageNet ReaL's scores were made; parameters as of `recipe.real_scores`."""
     model = real_model(experts, rater_golden, original, recipe=recipe)
-    return Aggregation(real_scores(votes, experts, rater_golden, original, recipe=recipe), model)
+    scores = real_scores(votes, experts, rater_golden, original, recipe=recipe)
+    values = np.stack([1 - scores.values, scores.values], axis=1)
+    return Aggregation(posterior=Posterior(scores.questions, VALIDITY, values), model=model)
 
 
 def by_calibration(
@@ -107,7 +114,7 @@ def by_calibration(
     truth = _truth(experts.with_answers(votes.answers) if truths_are_answers else experts, truths_are_answers, m)
     truths = votes.answers if truths_are_answers else VALIDITY
     model = calibrate(golden, np.where(rows >= 0, truth[rows], -1), truths=truths, smoothing=smoothing)
-    return Aggregation(_as_scores(posterior(votes, model)), model)
+    return Aggregation(posterior=posterior(votes, model), model=model)
 
 
 def calibrated_recipe(experts: Votes, *, at_least: int | None = None, smoothing: float = 1.0) -> Recipe:
@@ -147,7 +154,7 @@ def by_em(
             ReassessWarning,
             stacklevel=2,
         )
-    return Aggregation(_as_scores(found.posterior), found.model, facts)
+    return Aggregation(posterior=found.posterior, model=found.model, facts=facts)
 
 
 def by_majority(votes: Votes) -> Aggregation:
@@ -156,7 +163,7 @@ def by_majority(votes: Votes) -> Aggregation:
     voted = np.flatnonzero(votes.sizes)
     shares = Posterior(take_items(votes.items, voted), votes.answers, found.fractions[voted])
     facts = {"ties": int(np.count_nonzero(found.ties)), "without_votes": len(votes.items) - voted.size}
-    return Aggregation(_as_scores(shares), None, facts)
+    return Aggregation(posterior=shares, facts=facts)
 
 
 def by_mean(votes: Votes) -> Aggregation:
@@ -172,12 +179,7 @@ def by_mean(votes: Votes) -> Aggregation:
             mend="take em or majority",
         )
     result = Posterior(kept.items, VALIDITY, np.stack([1 - values, values], axis=1))
-    return Aggregation(_as_scores(result), None, {"without_votes": len(votes.items) - voted.size})
-
-
-def _as_scores(found: Posterior) -> Scores | Posterior:
-    """The probability of the last truth, or answer, as scores where the items are (image, class) questions."""
-    return found.scores(found.truths[-1]) if isinstance(found.items, Questions) else found
+    return Aggregation(posterior=result, facts={"without_votes": len(votes.items) - voted.size})
 
 
 def _most(experts: Votes) -> int:

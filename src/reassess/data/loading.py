@@ -95,7 +95,7 @@ def load_labels(source: str | Path = "imagenet-real", *, offline: bool = False) 
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
     """
-    return _read_in_classes(read_labels, resolve(str(source), offline=offline))
+    return _read_in_classes(read_labels, _path(source, offline))
 
 
 def load_multi_labels(path: str | Path) -> MultiLabels:
@@ -143,7 +143,7 @@ def load_original(source: str | Path = "imagenet-original", *, offline: bool = F
     >>> load_original("imagenet-original")
     LabelSets(50,000 images, 50,000 labels, 0 empty)
     """
-    return _read_in_classes(read_original, resolve(str(source), offline=offline))
+    return _read_in_classes(read_original, _path(source, offline))
 
 
 def load_scores(
@@ -176,7 +176,7 @@ def load_scores(
     >>> load_scores("imagenet-real-scores")
     Scores(184,962 questions, 24,889 images)
     """
-    return read_scores(resolve(str(source), offline=offline), max_bytes=max_bytes)
+    return read_scores(_path(source, offline), max_bytes=max_bytes)
 
 
 def load_votes(
@@ -215,7 +215,12 @@ def load_votes(
     >>> load_votes("imagenet-real-raters")
     Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)
     """
-    return read_votes(resolve(str(source), offline=offline), answers=answers, max_bytes=max_bytes)
+    return read_votes(_path(source, offline), answers=answers, max_bytes=max_bytes)
+
+
+def _path(source: str | Path, offline: bool) -> Path:
+    """A path as it is; a text may also be the name of a known source."""
+    return source if isinstance(source, Path) else resolve(source, offline=offline)
 
 
 def _read_in_classes(read: Callable[[Path], LabelSets], path: Path) -> LabelSets:

@@ -18,7 +18,7 @@ _IDS = ("raters", "truths", "answers")
 _NUMBERS = ("matrices", "fallback", "prior")
 
 
-def read_rater_model(path: Path, *, max_bytes: int = MAX_BYTES) -> RaterModel:
+def read_rater_model(path: str | Path, *, max_bytes: int = MAX_BYTES) -> RaterModel:
     """The rater model of an npz file.
 
     Parameters
@@ -34,7 +34,8 @@ def read_rater_model(path: Path, *, max_bytes: int = MAX_BYTES) -> RaterModel:
     DataError
         The file does not hold a rater model; the message says where.
     """
-    suffix_of(path, {".npz": read_rater_model}, "a rater model")
+    path = Path(path)
+    suffix_of(path, (".npz",), "a rater model")
     with open_archive(path, max_bytes=max_bytes) as archive:
         raters, truths, answers = (_ids(archive, name) for name in _IDS)
         matrices, fallback, prior = (_numbers(archive, name) for name in _NUMBERS)
@@ -42,9 +43,10 @@ def read_rater_model(path: Path, *, max_bytes: int = MAX_BYTES) -> RaterModel:
         return RaterModel(raters, truths, answers, matrices, fallback, prior)
 
 
-def write_rater_model(path: Path, model: RaterModel, *, force: bool = False) -> None:
+def write_rater_model(path: str | Path, model: RaterModel, *, force: bool = False) -> None:
     """Write a rater model as an npz file."""
-    suffix_of(path, {".npz": write_rater_model}, "a rater model")
+    path = Path(path)
+    suffix_of(path, (".npz",), "a rater model")
     arrays: dict[str, npt.NDArray[Any]] = {name: np.array(getattr(model, name)) for name in (*_IDS, *_NUMBERS)}
     with writing(path, force=force) as temporary:
         write_npz(temporary, arrays)

@@ -14,7 +14,6 @@ from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.items import normal_id
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
-from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.loading import load_original, load_votes
 from reassess.formats.files import check_output, suffix_of
@@ -89,7 +88,10 @@ def aggregate(
         raise click.UsageError("Give VOTES, or --preset.")
     result = _METHODS[name](read, cast, given)
     call.keep_inputs(output, given["model"])
-    _write(output, result, force=call.force)
+    if isinstance(cast.items, Questions):
+        write_scores(output, result.scores, force=call.force)
+    else:
+        write_posterior(output, result.posterior, force=call.force)
     if given["model"] and result.model:
         write_rater_model(given["model"], result.model, force=call.force)
     _report(call, name, cast, result, output)
@@ -181,13 +183,6 @@ _METHODS: dict[str, Callable[[_Reader, Votes, dict[str, Any]], Aggregation]] = {
 }
 
 
-def _write(output: Path, result: Aggregation, *, force: bool) -> None:
-    if isinstance(result.values, Scores):
-        write_scores(output, result.values, force=force)
-    else:
-        write_posterior(output, result.values, force=force)
-
-
 def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Path) -> None:
     prior = None
     if result.model is not None:
@@ -197,7 +192,8 @@ def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Pa
     if call.json:
         call.print_document("aggregate", facts)
         return
-    call.note(f"{output}: {len(result.values):,} items of {len(votes):,} votes by {len(votes.raters):,} raters, {name}")
+    items = f"{len(result.posterior):,} items"
+    call.note(f"{output}: {items} of {len(votes):,} votes by {len(votes.raters):,} raters, {name}")
     if prior is not None:
         call.note("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
     for fact, value in result.facts.items():

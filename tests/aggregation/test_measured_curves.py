@@ -1,0 +1,79 @@
+"""A curve is called by its file and how honest it is; scores that follow from golden answers get a second one."""
+
+import numpy as np
+
+from reassess.aggregation.curves import Curve, precision_recall
+from reassess.aggregation.golden import Golden, golden_truth
+from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
+from reassess.aggregation.operating_points import Goal
+from reassess.aggregation.provenance import find_provenance, image_folds
+from reassess.aggregation.recipe import real_scores
+from reassess.core.questions import Questions
+from reassess.core.recipe import Recipe
+from reassess.core.scores import Scores
+from reassess.core.votes import Votes
+
+CURVE = Curve(
+    Golden(Questions.from_columns(["a", "a", "b"], np.array([1, 2, 1])), np.array([True, False, True])),
+    np.array([0.9, 0.6, 0.7]),
+)
+ANSWERS = ("no", "maybe", "yes")
+
+
+def test_a_measured_curve_is_called_by_its_file_and_how_honest_it_is() -> None:
+    def name(in_sample: bool | None, left_out: str | None = None) -> str:
+        return MeasuredCurve("s.npz", Curve(CURVE.golden, CURVE.values, in_sample), left_out).name
+
+    assert [name(True), name(None), name(False, "each image left out")] == [
+        "s.npz, in-sample",
+        "s.npz",
+        "s.npz, each image left out",
+    ]
+
+
+def test_json_of_a_curve_is_as_the_contract_says() -> None:
+    assert MeasuredCurve("s.npz", CURVE).to_json() == {
+        "file": "s.npz",
+        "rule": None,
+        "average_precision": 1.0,
+        "in_sample": None,
+        "points": [
+            {"threshold": 0.9, "precision": 1.0, "recall": 0.5},
+            {"threshold": 0.7, "precision": 1.0, "recall": 1.0},
+            {"threshold": 0.6, "precision": 2 / 3, "recall": 1.0},
+        ],
+        "chosen": None,
+    }
+
+
+def rated(raters: int, seed: int) -> Votes:
+    """Votes of some raters on eight pairs of four images, right four times of five."""
+    rng = np.random.default_rng(seed)
+    questions = Questions.from_columns(list("aabbccdd"), np.tile([0, 1], 4))
+    valid = np.tile([True, False], (raters, 4))
+    answers = np.where(valid ^ (rng.random(valid.shape) < 0.2), 2, 0)
+    rater, item = np.indices(valid.shape)
+    names = tuple(range(raters))
+    return Votes.from_columns(questions, item.ravel(), rater.ravel(), answers.ravel(), names, ANSWERS)
+
+
+def test_scores_that_follow_from_golden_answers_are_measured_again_without_what_is_judged() -> None:
+    votes, experts, rater_golden, recipe = rated(4, 0), rated(5, 1), rated(4, 2), Recipe()
+    scores = real_scores(votes, experts, rater_golden, None, recipe=recipe)
+    origin = find_provenance(scores, votes, experts, rater_golden, None, recipes=[recipe])
+    golden, goal = golden_truth(experts), Goal("threshold", 0.5)
+    first, each = measure_curves("mine", scores, golden, origin=origin, leave_out="image", goal=goal)
+    assert (first.name, first.left_out, each.left_out) == ("mine, in-sample", None, "each image left out")
+    assert each.curve.values.tolist() == precision_recall(origin.left_out(), golden, in_sample=False).values.tolist()
+    assert first.chosen is not None
+    assert first.chosen.point.threshold == 0.5
+    _, halves = measure_curves("mine", scores, golden, origin=origin, leave_out=2)
+    expected = precision_recall(origin.left_out(image_folds(4, 2)), golden, in_sample=False)
+    assert (halves.left_out, halves.curve.values.tolist()) == ("2 folds left out", expected.values.tolist())
+    assert halves.chosen is None
+
+
+def test_scores_of_unknown_origin_have_one_curve_whatever_is_asked_for() -> None:
+    scores = Scores(CURVE.golden.questions, CURVE.values)
+    (one,) = measure_curves("mine", scores, CURVE.golden, leave_out="image")
+    assert (one.name, one.curve.in_sample) == ("mine", None)

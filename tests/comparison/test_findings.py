@@ -1,0 +1,72 @@
+"""Findings: each part is there or says why not, and is what its own function gives."""
+
+import numpy as np
+import pytest
+
+from reassess.comparison.findings import Findings
+from reassess.comparison.pairs import compare
+from reassess.comparison.panel import Panel
+from reassess.comparison.ranking import rank_models
+from reassess.core.labels import LabelSets
+from reassess.core.missing import Missing
+from reassess.core.predictions import Predictions
+from reassess.errors import DataError
+from reassess.evaluation.measure import evaluate
+
+IMAGES = [f"{i}.png" for i in range(40)]
+LABELS = LabelSets.from_lists(IMAGES, [[i % 3] for i in range(40)])
+MODELS = {
+    name: Predictions.from_ids(np.where(np.arange(40) < right, np.arange(40) % 3, 3), images=IMAGES)
+    for name, right in {"worst": 10, "best": 30, "middle": 20}.items()
+}
+
+
+def test_what_judges_is_missing_and_said() -> None:
+    findings = Findings.from_predictions(MODELS, LABELS)
+    reasons = {
+        name: str(getattr(findings, name))
+        for name in ("uncertainty", "raters_alone", "relabelling", "curves", "preferences", "biases", "trend")
+    }
+    no_original = "no original labels of these images are at hand"
+    assert reasons == {
+        "uncertainty": "no votes are at hand",
+        "raters_alone": "no votes are at hand",
+        "relabelling": "no votes are at hand",
+        "curves": "no scores are at hand",
+        "preferences": no_original,
+        "biases": no_original,
+        "trend": "no leaderboard was given",
+    }
+    assert (findings.placements, findings.level) == ((), None)
+
+
+def test_the_models_are_evaluated_each_and_put_on_common_images_the_best_first() -> None:
+    findings = Findings.from_predictions(MODELS.items(), LABELS, replicates=50, seed=3)
+    assert findings.models == ("best", "middle", "worst")
+    for name, predictions in MODELS.items():
+        assert findings.evaluations[name].real == evaluate(predictions, LABELS).real
+    expected = rank_models(Panel.from_predictions(MODELS, LABELS), replicates=50, seed=3)
+    assert isinstance(expected, type(findings.ranking))
+    assert str(findings.ranking) == str(expected)
+    pairs = [("worst", "best"), ("worst", "middle"), ("best", "middle")]
+    assert list(findings.pairs) == [compare(findings.panel, a, b) for a, b in pairs]
+
+
+def test_of_many_models_neighbours_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reassess.comparison.findings._MOST_MODELS", 2)
+    findings = Findings.from_predictions(MODELS, LABELS)
+    assert [(pair.a, pair.b) for pair in findings.pairs] == [("best", "middle"), ("middle", "worst")]
+
+
+def test_one_model_has_no_rank_and_empty_sets_score_nothing() -> None:
+    one = Findings.from_predictions({"one": MODELS["best"]}, LABELS)
+    assert one.ranking == Missing("there is one model")
+    empty = LabelSets.from_lists(IMAGES, [[] for _ in IMAGES])
+    assert Findings.from_predictions(MODELS, empty).ranking == Missing("no image is scored")
+
+
+def test_an_error_names_the_model() -> None:
+    other = Predictions.from_ids([0], images=["elsewhere.png"])
+    with pytest.raises(DataError) as caught:
+        Findings.from_predictions({"good": MODELS["best"], "bad": other}, LABELS)
+    assert str(caught.value.where).startswith("bad, ")

@@ -1,0 +1,110 @@
+"""Every public reader and writer takes a path as a text and as a Path, and does the same."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import reassess
+from reassess import (
+    Classes,
+    Findings,
+    LabelSets,
+    OpenQuestions,
+    Posterior,
+    Predictions,
+    Questions,
+    RaterModel,
+    Scores,
+    Votes,
+)
+
+CLASSES = Classes(3, names=("cat", "dog", "fox"))
+QUESTIONS = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([0, 1, 2]))
+LABELS = LabelSets.from_lists(["a.png", "b.png"], [[0, 1], []], Classes(3))
+MATRIX = np.array([[0.9, 0.1], [0.2, 0.8]])
+MODEL = RaterModel(("ann",), ("invalid", "valid"), ("no", "yes"), MATRIX[None], MATRIX, np.array([0.7, 0.3]))
+VOTES = Votes.from_columns(QUESTIONS, np.arange(3), np.zeros(3, int), np.array([0, 1, 1]), ("ann",), ("no", "yes"))
+OPEN = OpenQuestions(
+    questions=QUESTIONS,
+    models=("one",),
+    said=np.ones((3, 1), bool),
+    first=np.ones(3, np.int64),
+    probability=np.ones(3),
+    never_rated=np.zeros(3, bool),
+    unknown=(0,),
+)
+POSTERIOR = Posterior(("x", "y"), ("cat", "dog"), np.array([[0.9, 0.1], [0.2, 0.8]]))
+PREDICTIONS = Predictions.from_ids([0, 2], images=["a.png", "b.png"])
+FINDINGS = Findings.from_predictions({"one": PREDICTIONS}, LABELS)
+
+# The suffix of a file, and what else the writer takes; and so for readers, with what the file holds.
+WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "write_chart": (".svg", ("label-count", FINDINGS)),
+    "write_labels": (".csv", (LABELS,)),
+    "write_open_questions": (".jsonl", (OPEN, CLASSES)),
+    "write_posterior": (".csv", (POSTERIOR,)),
+    "write_predictions": (".csv", (PREDICTIONS,)),
+    "write_rater_model": (".npz", (MODEL,)),
+    "write_report": (".html", (FINDINGS,)),
+    "write_scores": (".csv", (Scores(QUESTIONS, np.array([0.25, 0.5, 1.0])),)),
+    "write_votes": (".csv", (VOTES,)),
+}
+READERS: dict[str, tuple[str, str, tuple[Any, ...]]] = {
+    "read_collapsed": (".csv", "class,also\ncat,fox\n", (CLASSES,)),
+    "read_groups": (".csv", "class,group\ncat,pets\n", (CLASSES,)),
+    "read_labels": (".csv", "image,class\na.png,0\n", ()),
+    "read_leaderboard": (".csv", "model,original,real\none,80,85\n", ()),
+    "read_multi_labels": (".csv", "image,class,answer\na.png,0,valid\n", ()),
+    "read_original": (".csv", "image,class\na.png,0\n", ()),
+    "read_posterior": (".csv", "item,answer,probability\nx,cat,0.5\nx,dog,0.5\n", ()),
+    "read_predictions": (".csv", "image,prediction\na.png,0\n", ()),
+    "read_scores": (".csv", "image,class,score\na.png,0,0.5\n", ()),
+    "read_votes": (".csv", "image,class,rater,answer\na.png,0,ann,yes\n", ()),
+}
+
+
+def public(start: str) -> set[str]:
+    return {name for name in reassess.__all__ if name.startswith(start)}
+
+
+def test_every_reader_and_writer_is_tried_here() -> None:
+    assert public("write_") == WRITERS.keys()
+    assert public("read_") == READERS.keys() | {"read_rater_model"}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_writer_takes_a_text_and_a_path(name: str, tmp_path: Path, needs: Callable[[str], None]) -> None:
+    if name in ("write_chart", "write_report"):
+        needs("matplotlib")
+    suffix, arguments = WRITERS[name]
+    write = getattr(reassess, name)
+    write(tmp_path / f"path{suffix}", *arguments)
+    write(str(tmp_path / f"text{suffix}"), *arguments)
+    assert (tmp_path / f"path{suffix}").read_bytes() == (tmp_path / f"text{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_reader_takes_a_text_and_a_path(name: str, tmp_path: Path) -> None:
+    suffix, content, arguments = READERS[name]
+    path = tmp_path / f"file{suffix}"
+    path.write_text(content)
+    read = getattr(reassess, name)
+    assert repr(read(str(path), *arguments)) == repr(read(path, *arguments))
+
+
+def test_a_rater_model_is_read_from_a_text_and_from_a_path(tmp_path: Path) -> None:
+    reassess.write_rater_model(tmp_path / "model.npz", MODEL)
+    for path in (tmp_path / "model.npz", str(tmp_path / "model.npz")):
+        assert repr(reassess.read_rater_model(path)) == repr(MODEL)
+
+
+@pytest.mark.parametrize("name", ["load_labels", "load_original", "load_scores", "load_votes", "load_multi_labels"])
+def test_what_loads_takes_a_text_and_a_path(name: str, tmp_path: Path) -> None:
+    content = READERS[name.replace("load", "read")][1]
+    path = tmp_path / "file.csv"
+    path.write_text(content)
+    load = getattr(reassess, name)
+    assert repr(load(str(path))) == repr(load(path))

@@ -26,6 +26,7 @@ check: $(call stamp,check)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/python docs/cli_reference.py --check
+	$(BIN)/python docs/rooms.py --check
 
 bench: $(call stamp,bench)
 	$(BIN)/python -m pytest benchmarks $(BENCH)

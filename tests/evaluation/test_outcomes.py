@@ -8,7 +8,7 @@ from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
-from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, outcomes
+from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, join_and_rank
 
 LABELS = LabelSets.from_lists(["x/a.png", "x/b.png", "y/c.png"], [[0, 2], [], [1]], Classes(4))
 ORIGINAL = LabelSets.from_lists(["y/c.png", "y/d.png", "x/a.png"], [[3], [2], [0]], Classes(4))
@@ -20,14 +20,14 @@ def said(ids: list, images: list[str] | None = None) -> Predictions:
 
 def refusal(predictions: Predictions, labels: LabelSets = LABELS, **options: object) -> str:
     with pytest.raises(DataError) as caught:
-        outcomes(predictions, labels, **options)
+        join_and_rank(predictions, labels, **options)
     return str(caught.value)
 
 
 def test_every_row_has_its_state_top_1_and_ranks() -> None:
     images = ["y/d.png", "y/c.png", "x/b.png", "x/a.png", "z/e.png", "z/f.png"]
     rows = [[2, 1, 0], [0, 1, 3], [3, 2, 1], [1, 2, 0], [0, 1, 2], [3, 0, 1]]
-    found = outcomes(
+    found = join_and_rank(
         said(rows, images), LABELS, original=ORIGINAL, also_known=("z/f.png", "unasked.png"), ignore_unknown=True
     )
     assert found.images == tuple(images)
@@ -42,18 +42,18 @@ def test_every_row_has_its_state_top_1_and_ranks() -> None:
 
 
 def test_from_ids_a_rank_is_the_number_of_ids_where_no_valid_class_is_among_them() -> None:
-    found = outcomes(said([[1, 3], [0, 1], [0, 2]]), LABELS, original=ORIGINAL)
+    found = join_and_rank(said([[1, 3], [0, 1], [0, 2]]), LABELS, original=ORIGINAL)
     assert found.rank.tolist() == [2, -1, 2]
     assert found.original_rank.tolist() == [2, -1, 2]
 
 
 def test_a_set_larger_than_the_ids_of_a_row_has_no_overlap() -> None:
-    found = outcomes(said([0, 0, 0]), LABELS)
+    found = join_and_rank(said([0, 0, 0]), LABELS)
     assert found.overlap.tolist() == [-1, -1, 0]
 
 
 def test_rows_without_names_are_in_the_order_of_the_label_set() -> None:
-    found = outcomes(said([2, 0, 0]), LABELS)
+    found = join_and_rank(said([2, 0, 0]), LABELS)
     assert found.images == LABELS.images
     assert found.rank.tolist() == [0, -1, 1]
     assert found.detected == "ids; joined by position, in the order of the label set"
@@ -78,7 +78,7 @@ def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
         "  found:   no.png, nor.png, never.png\n"
         "  to mend: check the names, try --match name or --match stem, or leave such images out with --ignore-unknown"
     )
-    found = outcomes(predictions, LABELS, ignore_unknown=True)
+    found = join_and_rank(predictions, LABELS, ignore_unknown=True)
     assert found.state.tolist() == [LABELLED, UNKNOWN, UNKNOWN, LABELLED, UNKNOWN]
 
 
@@ -87,7 +87,7 @@ def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
     [("path", ["x/a.png", "y/c.png"]), ("name", ["elsewhere/a.png", "c.png"]), ("stem", ["deep/er/a.jpeg", "c"])],
 )
 def test_images_are_joined_by_path_file_name_or_stem(match: str, names: list[str]) -> None:
-    found = outcomes(said([0, 1], names), LABELS, match=match)
+    found = join_and_rank(said([0, 1], names), LABELS, match=match)
     assert found.label_rows.tolist() == [0, 2]
     assert found.detected == f"ids; joined by {'name' if match == 'path' else match}"
 
@@ -95,7 +95,7 @@ def test_images_are_joined_by_path_file_name_or_stem(match: str, names: list[str
 def test_imagenet_validation_images_are_joined_by_number_whatever_folder_suffix_or_extension_they_have() -> None:
     labels = LabelSets.from_lists(validation_names()[:2], [[0], [1]])
     names = ["a/b/ILSVRC2012_val_00000002_n01440764.png", "val/n01440764/ILSVRC2012_val_00000001.JPEG"]
-    assert outcomes(said([1, 0], names), labels).rank.tolist() == [0, 0]
+    assert join_and_rank(said([1, 0], names), labels).rank.tolist() == [0, 0]
 
 
 def test_a_stem_that_fits_two_images_is_an_error_that_names_both() -> None:
@@ -209,11 +209,11 @@ def test_bits_that_are_not_those_of_bfloat16_are_an_error(bits: np.ndarray) -> N
 
 def test_label_sets_of_no_image_know_nothing() -> None:
     nothing = LabelSets.from_lists([], [])
-    found = outcomes(said([0], ["a.png"]), nothing, original=nothing, ignore_unknown=True)
+    found = join_and_rank(said([0], ["a.png"]), nothing, original=nothing, ignore_unknown=True)
     assert found.state.tolist() == [UNKNOWN]
 
 
 def test_a_validation_image_that_no_file_holds_was_never_rated_and_is_not_unknown() -> None:
     labels = LabelSets.from_lists(["ILSVRC2012_val_00000001.JPEG"], [[3]])
     said = Predictions.from_ids([3, 4], images=["ILSVRC2012_val_00000001.png", "val/ILSVRC2012_val_00000002.png"])
-    assert outcomes(said, labels).state.tolist() == [LABELLED, UNLABELLED]
+    assert join_and_rank(said, labels).state.tolist() == [LABELLED, UNLABELLED]

@@ -5,7 +5,7 @@ import numpy as np
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
-from reassess.evaluation.outcomes import outcomes
+from reassess.evaluation.outcomes import join_and_rank
 from reassess.evaluation.per_class import PerClass, count_classes
 
 NAMES = Classes(4, names=("cat, house cat", "dog", "cow", "emu"))
@@ -14,7 +14,7 @@ LABELS = LabelSets.from_lists(IMAGES, [[0], [0, 1], [], [0], [0], [0, 2], [2]], 
 
 
 def count(said: list[int], labels: LabelSets = LABELS, **options: np.ndarray) -> PerClass:
-    return count_classes(outcomes(Predictions.from_ids(said, list(labels.images), **options), labels), labels)
+    return count_classes(join_and_rank(Predictions.from_ids(said, list(labels.images), **options), labels), labels)
 
 
 def test_of_the_images_whose_set_holds_a_class_hits_and_predictions_of_it_are_counted() -> None:

@@ -96,13 +96,13 @@ def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
         return counted
 
     each = zip(votes.raters, count(kept & valid), count(kept), count(valid), strict=True)
-    found = {rater: Point(None, hits, n, of) for rater, hits, n, of in each if n and of}
-    if not found:
+    points = {rater: Point(None, hits, n, of) for rater, hits, n, of in each if n and of}
+    if not points:
         raise DataError(
             f"no rater said {' or '.join(map(str, answers))} on golden pairs of which some are valid",
             mend="give the raters' votes on the golden pairs",
         )
-    return Rule(f"one rater: {' or '.join(map(str, answers))}", tuple(found), tuple(found.values()))
+    return Rule(f"one rater: {' or '.join(map(str, answers))}", tuple(points), tuple(points.values()))
 
 
 def share_curve(golden: Golden, votes: Votes) -> Curve:

@@ -281,8 +281,8 @@ def _resampled_sums(counts: npt.NDArray[np.float64], replicates: int, seed: int)
 
 def _intervals(hits: npt.NDArray[np.float64], n: npt.NDArray[np.float64]) -> tuple[tuple[float, float] | None, ...]:
     """Percentile interval of hits / n over replicates (rows) for each threshold (column)."""
-    found: list[tuple[float, float] | None] = []
+    intervals: list[tuple[float, float] | None] = []
     for hit, of in zip(hits.T, n.T, strict=True):
         share = hit[of > 0] / of[of > 0]
-        found.append((float(np.percentile(share, 2.5)), float(np.percentile(share, 97.5))) if share.size else None)
-    return tuple(found)
+        intervals.append((float(np.percentile(share, 2.5)), float(np.percentile(share, 97.5))) if share.size else None)
+    return tuple(intervals)

@@ -142,10 +142,10 @@ def by_em(
         truth = _truth(experts.with_answers(votes.answers) if truths_are_answers else experts, truths_are_answers, m)
         rows = votes.find(experts.items)
         pinned = Pinned.to_truths(rows[rows >= 0], truth[rows >= 0], truths=len(truths))
-    found = fit_dawid_skene(votes, truths=truths, smoothing=smoothing, pinned=pinned)
-    facts = {"iterations": found.iterations, "converged": found.converged, "objective": found.objective}
+    fitted = fit_dawid_skene(votes, truths=truths, smoothing=smoothing, pinned=pinned)
+    facts = {"iterations": fitted.iterations, "converged": fitted.converged, "objective": fitted.objective}
     lost = [
-        str(truth) for truth, share in zip(truths, found.model.prior, strict=True) if share * len(votes.items) < 0.5
+        str(truth) for truth, share in zip(truths, fitted.model.prior, strict=True) if share * len(votes.items) < 0.5
     ]
     if lost:
         warnings.warn(
@@ -154,15 +154,15 @@ def by_em(
             ReassessWarning,
             stacklevel=2,
         )
-    return Aggregation(posterior=found.posterior, model=found.model, facts=facts)
+    return Aggregation(posterior=fitted.posterior, model=fitted.model, facts=facts)
 
 
 def by_majority(votes: Votes) -> Aggregation:
     """The share of each answer; of (image, class) questions, that of the last answer. Ties are counted."""
-    found = majority(votes)
+    most = majority(votes)
     voted = np.flatnonzero(votes.sizes)
-    shares = Posterior(take_items(votes.items, voted), votes.answers, found.fractions[voted])
-    facts = {"ties": int(np.count_nonzero(found.ties)), "without_votes": len(votes.items) - voted.size}
+    shares = Posterior(take_items(votes.items, voted), votes.answers, most.fractions[voted])
+    facts = {"ties": int(np.count_nonzero(most.ties)), "without_votes": len(votes.items) - voted.size}
     return Aggregation(posterior=shares, facts=facts)
 
 

@@ -145,8 +145,8 @@ def original_votes(
     image_rows = join(questions.images, original.images, known_where="the original labels")
     if (original.sizes != 1).any():
         row = int(np.argmax(original.sizes != 1))
-        found = f"{original.sizes[row]} on {original.images[row]}"
-        raise DataError("not one original label an image", allowed="1", found=found)
+        labels_of_image = f"{original.sizes[row]} on {original.images[row]}"
+        raise DataError("not one original label an image", allowed="1", found=labels_of_image)
     rows = image_rows[questions.image_ids]
     voted = rows >= 0 if below is None else (rows >= 0) & (questions.class_ids < below)
     item_ids = np.flatnonzero(voted)

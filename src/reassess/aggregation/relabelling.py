@@ -158,9 +158,9 @@ def _prepare(
     with np.errstate(divide="ignore"):  # golden pairs may all be valid
         base = np.full(len(questions), np.log(model.prior[1] / model.prior[0]))
     if original is not None:
-        said = original_votes(questions, original, below=recipe.original_below, answers=model.answers)
+        label_votes = original_votes(questions, original, below=recipe.original_below, answers=model.answers)
         ratios = np.log(model.matrices[-1, 1] / model.matrices[-1, 0])
-        base += np.bincount(said.item_ids, ratios[said.answer_ids], len(questions))
+        base += np.bincount(label_votes.item_ids, ratios[label_votes.answer_ids], len(questions))
     return Relabelling(
         questions=questions,
         item_ids=votes.item_ids,

@@ -177,13 +177,15 @@ def _measures(votes: Votes, weights: Floats, resamples: int, seed: int) -> Itera
 def _groups(votes: Votes, weights: Floats, seed: int) -> tuple[npt.NDArray[np.int64], int]:
     """The group of each item, -1 where its truth is not known, and how many groups there are: images, or some."""
     known = weights.any(axis=1)
-    found, cluster = np.unique(cluster_ids(votes)[known], return_inverse=True)
+    clusters, cluster = np.unique(cluster_ids(votes)[known], return_inverse=True)
     cells = weights.shape[1] * len(votes.answers)
     most = int(np.clip(_MOST_CELLS // cells, _FEW, _MOST_GROUPS))
     group_of = np.full(known.size, -1)
-    shuffled = np.random.default_rng(seed).permutation(found.size) if found.size > most else np.arange(found.size)
+    shuffled = (
+        np.random.default_rng(seed).permutation(clusters.size) if clusters.size > most else np.arange(clusters.size)
+    )
     group_of[known] = shuffled[cluster] % most
-    return group_of, min(found.size, most)
+    return group_of, min(clusters.size, most)
 
 
 def _by_rater(votes: Votes) -> list[npt.NDArray[np.int64]]:
@@ -232,17 +234,17 @@ def _raters(
     counts, cast = votes.counts_by_rater(), _by_rater(votes)
     empty = np.zeros((truths, len(votes.answers)))
     for name in dict.fromkeys((*votes.raters, *measures)):
-        row, found = position.get(name), measures.get(name)
+        row, measure = position.get(name), measures.get(name)
         answers = np.zeros(len(votes.answers), np.int64) if row is None else counts[row]
         yield Rater(
             name,
             answers,
-            empty if found is None else found.confusion,
-            None if found is None or right is None else _right(found.confusion, right),
-            None if found is None else found.information,
+            empty if measure is None else measure.confusion,
+            None if measure is None or right is None else _right(measure.confusion, right),
+            None if measure is None else measure.information,
             again.get(name),
             None if row is None or votes.seconds is None else _seconds(votes.seconds[cast[row]]),
-            tuple(_flags(answers, found)),
+            tuple(_flags(answers, measure)),
         )
 
 
@@ -255,28 +257,28 @@ def _seconds(taken: Floats) -> tuple[float, float] | None:
     return (float(known.mean()), float(np.median(known))) if known.size else None
 
 
-def _flags(answers: npt.NDArray[np.int64], found: _Measure | None) -> Iterator[str]:
+def _flags(answers: npt.NDArray[np.int64], measure: _Measure | None) -> Iterator[str]:
     uninformative, one_answer, few = FLAGS
-    if found is not None and not found.information.excludes_none:
+    if measure is not None and not measure.information.excludes_none:
         yield uninformative
     if answers.max(initial=0) >= max(_ONE_ANSWER * answers.sum(), 1):
         yield one_answer
-    if found is not None and found.few:
+    if measure is not None and measure.few:
         yield few
 
 
 def _warn(result: Reliability) -> None:
-    for found, where in ((result.dependence, "votes"), (result.golden_dependence, "golden votes")):
-        if found is not None and found.pairs:
-            warnings.warn(_in_words(found, where), DependenceWarning, stacklevel=3)
+    for dependent, where in ((result.dependence, "votes"), (result.golden_dependence, "golden votes")):
+        if dependent is not None and dependent.pairs:
+            warnings.warn(_in_words(dependent, where), DependenceWarning, stacklevel=3)
 
 
-def _in_words(found: Dependence, where: str) -> str:
+def _in_words(dependent: Dependence, where: str) -> str:
     named = [
         f"{pair.raters[0]} and {pair.raters[1]} ({pair.agreed:,} of {pair.common:,}, {pair.expected:,.0f} expected)"
-        for pair in found.pairs
+        for pair in dependent.pairs
     ]
     return (
-        f"raters are not independent given the truth: in the {where}, {len(named):,} of {found.tested:,} pairs agree "
-        f"more than their confusion matrices predict: {some(named, most=_MOST_NAMED)}"
+        f"raters are not independent given the truth: in the {where}, {len(named):,} of {dependent.tested:,} pairs "
+        f"agree more than their confusion matrices predict: {some(named, most=_MOST_NAMED)}"
     )

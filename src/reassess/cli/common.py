@@ -197,8 +197,8 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    told = None if title is None else Text(plain(title))
-    table = Table(box=SIMPLE_HEAD, title=told, title_justify="left", pad_edge=False, show_edge=False)
+    title_text = None if title is None else Text(plain(title))
+    table = Table(box=SIMPLE_HEAD, title=title_text, title_justify="left", pad_edge=False, show_edge=False)
     for i, heading in enumerate(headings):
         table.add_column(Text(plain(heading)), justify="left" if i < text_columns else "right", overflow="fold")
     for row in rows:

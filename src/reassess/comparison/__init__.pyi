@@ -19,6 +19,7 @@ from .pairs import only_right as only_right
 from .panel import Panel as Panel
 from .placement import Expectation as Expectation
 from .placement import Placement as Placement
+from .placement import original_level as original_level
 from .placement import place as place
 from .ranking import Gaps as Gaps
 from .ranking import Ranking as Ranking

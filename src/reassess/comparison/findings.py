@@ -23,13 +23,13 @@ from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
 from reassess.comparison.model_or_label import Preference, preferences
 from reassess.comparison.pairs import NO_ORIGINAL, Comparison, compare
 from reassess.comparison.panel import Panel
-from reassess.comparison.placement import Placement, place
+from reassess.comparison.placement import Placement, original_level, place
 from reassess.comparison.ranking import Ranking, rank_models
 from reassess.comparison.taxonomy import Taxonomy, taxonomies
 from reassess.comparison.trends import Trend, trend
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.classes import Classes
-from reassess.core.image_names import Match, join
+from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.core.missing import Missing
@@ -305,13 +305,7 @@ class Findings:
     @cached_property
     def level(self) -> Proportion | None:
         """ReaL accuracy of the original labels themselves, over all images that have both."""
-        if self.original is None:
-            return None
-        rows = join(self.labels.images, self.original.images, known_where="the original labels")
-        scored = np.flatnonzero((rows >= 0) & (self.labels.sizes > 0))
-        valid, sizes = self.labels.of_rows(scored)
-        own = self.original.indices[self.original.indptr[rows[scored]]]
-        return Proportion(int(np.count_nonzero(valid == np.repeat(own, sizes))), scored.size)
+        return None if self.original is None else original_level(self.labels, self.original)
 
     @property
     def level_percent(self) -> float | None:

@@ -80,10 +80,10 @@ class LabellingBias:
             return f"{self.model}: {_NO_IMAGES}"
         low, high = (f"{100 * bound:.1f}" for bound in chosen.interval)
         share = f"{100 * chosen.value:.1f} % [{low}, {high}]"
-        said = f"{self.model}: says the original label on {chosen.hits:,} of {chosen.n:,} images"
+        text = f"{self.model}: says the original label on {chosen.hits:,} of {chosen.n:,} images"
         p_value = self.p_value or 1.0
         chance = f"{100 * (self.chance or 0):.1f} %, p {'<=' if p_value <= SMALLEST else '='} {p_value:.2g}"
-        return f"{said} with several valid classes, {share}; by chance {chance}"
+        return f"{text} with several valid classes, {share}; by chance {chance}"
 
     def to_json(self, classes: Classes, *, most: int = 20) -> dict[str, Any]:
         """The object that JSON documents hold, with the `most` frequent pairs; what is null has its reason beside."""
@@ -159,8 +159,10 @@ def labelling_biases(panel: Panel, labels: LabelSets, original: LabelSets) -> tu
     own_is_valid[np.repeat(np.arange(several.size), sizes)[valid == np.repeat(own, sizes)]] = True
     several, own = several[own_is_valid], own[own_is_valid]
     return tuple(
-        _bias(model, labels, panel.label_rows[several][is_valid], own[is_valid], said[is_valid])
-        for model, said, is_valid in zip(panel.models, panel.top1[:, several], panel.valid[:, several], strict=True)
+        _bias(model, labels, panel.label_rows[several][is_valid], own[is_valid], predicted[is_valid])
+        for model, predicted, is_valid in zip(
+            panel.models, panel.top1[:, several], panel.valid[:, several], strict=True
+        )
     )
 
 
@@ -169,25 +171,25 @@ def _bias(
     labels: LabelSets,
     rows: npt.NDArray[np.int64],
     own: npt.NDArray[np.int32],
-    said: npt.NDArray[np.int32],
+    predicted: npt.NDArray[np.int32],
 ) -> LabellingBias:
     """The bias on some images, of which the original label and what the model says are among the valid classes."""
     valid, sizes = labels.of_rows(rows)
     images = np.bincount(sizes)
-    hits = np.bincount(sizes[said == own], minlength=images.size)
+    hits = np.bincount(sizes[predicted == own], minlength=images.size)
     by_size = {size: Proportion(int(hits[size]), int(images[size])) for size in np.flatnonzero(images).tolist()}
-    own, said = np.repeat(own, sizes), np.repeat(said, sizes)
-    kept = (valid != own) & ((said == own) | (said == valid))
-    return LabellingBias(model, by_size, *_count_pairs(own[kept], valid[kept], said[kept]))
+    own, predicted = np.repeat(own, sizes), np.repeat(predicted, sizes)
+    kept = (valid != own) & ((predicted == own) | (predicted == valid))
+    return LabellingBias(model, by_size, *_count_pairs(own[kept], valid[kept], predicted[kept]))
 
 
 def _count_pairs(
-    own: npt.NDArray[np.int32], other: npt.NDArray[np.int32], said: npt.NDArray[np.int32]
+    own: npt.NDArray[np.int32], other: npt.NDArray[np.int32], predicted: npt.NDArray[np.int32]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     """Pairs of classes, and how often each of the two was the original label and was said."""
     both = np.stack([np.minimum(own, other), np.maximum(own, other)], axis=1)
     pairs, number = np.unique(both, axis=0, return_inverse=True)
     counts = np.zeros((len(pairs), 2, 2), np.int64)
-    np.add.at(counts, (number, (own != both[:, 0]).astype(int), (said != both[:, 0]).astype(int)), 1)
+    np.add.at(counts, (number, (own != both[:, 0]).astype(int), (predicted != both[:, 0]).astype(int)), 1)
     order = np.argsort(-counts.sum(axis=(1, 2)), kind="stable")
     return pairs[order], counts[order]

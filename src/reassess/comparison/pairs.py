@@ -119,8 +119,8 @@ class Comparison:
             return f"{words}, {'also' if better else 'nor'} by the original labels"
         if not by_original:
             return f"{words}; the original labels cannot tell them apart"
-        said = "the opposite" if better else f"that {self._in_words(self.original)}"
-        return f"{words}; the original labels say {said}"
+        by_labels = "the opposite" if better else f"that {self._in_words(self.original)}"
+        return f"{words}; the original labels say {by_labels}"
 
     def _in_words(self, pair: Paired) -> str:
         """What the interval says, and whether the exact test, which holds for few images too, is less sure."""

@@ -97,9 +97,9 @@ class Panel:
         """
         columns: list[_Column] = []
         first: Outcomes | None = None
-        for name, found in outcomes.items() if isinstance(outcomes, Mapping) else outcomes:
-            first = found if first is None else first
-            columns.append(_column(name, found, first))
+        for name, of_model in outcomes.items() if isinstance(outcomes, Mapping) else outcomes:
+            first = of_model if first is None else first
+            columns.append(_column(name, of_model, first))
         models = tuple(column.model for column in columns)
         _check_models(models)
         assert first is not None
@@ -145,7 +145,9 @@ class Panel:
             As for `reassess.evaluate`; no image is common to all models.
         """
         options: dict[str, Any] = {"original": original, "match": match, "ignore_unknown": ignore_unknown}
-        return cls.from_outcomes((name, find_outcomes(said, labels, **options)) for name, said in predictions.items())
+        return cls.from_outcomes(
+            (name, find_outcomes(of_model, labels, **options)) for name, of_model in predictions.items()
+        )
 
     @classmethod
     def from_ids(
@@ -234,8 +236,8 @@ def _check_models(models: tuple[str, ...]) -> None:
 def _check_ids(models: Sequence[str], top1: npt.NDArray[np.integer], labels: LabelSets) -> None:
     shape = len(models), len(labels)
     if top1.shape != shape or top1.dtype.kind not in "iu":
-        found = f"{top1.dtype} of shape {top1.shape}"
-        raise DataError("not one class id a model and image", allowed=f"integers of shape {shape}", found=found)
+        given = f"{top1.dtype} of shape {top1.shape}"
+        raise DataError("not one class id a model and image", allowed=f"integers of shape {shape}", found=given)
     largest = (labels.classes.count or MOST_CLASSES) - 1
     if top1.size and not 0 <= top1.min() <= top1.max() <= largest:
         model, image = np.argwhere((top1 < 0) | (top1 > largest))[0].tolist()
@@ -254,21 +256,21 @@ def _refuse_nothing_in_common(columns: list[_Column]) -> None:
     )
 
 
-def _column(name: str, found: Outcomes, first: Outcomes) -> _Column:
-    rows = join(first.images, found.images, match=found.match, where="the first model", known_where=name)
+def _column(name: str, outcomes: Outcomes, first: Outcomes) -> _Column:
+    rows = join(first.images, outcomes.images, match=outcomes.match, where="the first model", known_where=name)
     seen = rows >= 0
-    for ours, theirs in ((first.label_rows, found.label_rows), (first.original_rows, found.original_rows)):
+    for ours, theirs in ((first.label_rows, outcomes.label_rows), (first.original_rows, outcomes.original_rows)):
         if (ours[seen] != theirs[rows[seen]]).any():
             raise DataError("the models were judged by different labels", where=name, mend="judge all by the same")
     # A row of -1 takes what is appended.
     return _Column(
         model=name,
-        images=f"{len(found):,} images" + (f", such as {some(found.images, most=2)}" if len(found) else ""),
-        count=len(found),
+        images=f"{len(outcomes):,} images" + (f", such as {some(outcomes.images, most=2)}" if len(outcomes) else ""),
+        count=len(outcomes),
         seen=seen,
-        top1=np.append(found.top1, np.int32(-1))[rows],
-        valid=np.append(found.rank == 0, False)[rows],
-        original_hit=np.append(found.original_rank == 0, False)[rows],
+        top1=np.append(outcomes.top1, np.int32(-1))[rows],
+        valid=np.append(outcomes.rank == 0, False)[rows],
+        original_hit=np.append(outcomes.original_rank == 0, False)[rows],
     )
 
 

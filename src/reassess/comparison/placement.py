@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.image_names import join
+from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.numeric.proportion import Proportion
 from reassess.numeric.regression import fit_polynomial
 
-__all__ = ["Expectation", "Placement", "place"]
+__all__ = ["Expectation", "Placement", "original_level", "place"]
 
 _NEAREST = 100  # rows of a line: of more, it is not straight; of fewer, it is not steady
 
@@ -130,6 +133,29 @@ def place(board: Leaderboard, entry: Entry, *, neighbours: int = 3) -> Placement
         others=tuple(ranked[better : better + neighbours]),
         expected=_expectation(board, entry),
     )
+
+
+def original_level(labels: LabelSets, original: LabelSets) -> Proportion:
+    """ReaL accuracy of the original labels themselves, over all images that have both.
+
+    Parameters
+    ----------
+    labels
+        The label sets.
+    original
+        Original labels: one class an image.
+
+    Examples
+    --------
+    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
+    >>> original_level(labels, LabelSets.from_lists(["a.png", "c.png"], [[2], [0]]))
+    Proportion(hits=1, n=2)
+    """
+    rows = join(labels.images, original.images, known_where="the original labels")
+    scored = np.flatnonzero((rows >= 0) & (labels.sizes > 0))
+    valid, sizes = labels.of_rows(scored)
+    own = original.indices[original.indptr[rows[scored]]]
+    return Proportion(hits=int(np.count_nonzero(valid == np.repeat(own, sizes))), n=scored.size)
 
 
 def _expectation(board: Leaderboard, entry: Entry) -> Expectation | None:

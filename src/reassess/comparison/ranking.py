@@ -202,13 +202,13 @@ def _gaps(real: npt.NDArray[np.bool_], original: npt.NDArray[np.bool_]) -> Gaps:
     first, second = np.triu_indices(len(real), 1)
     by_real, by_original = (_apart(hits, first, second) for hits in (real, original))
     better, other = np.where(by_original > 0, (first, second), (second, first))
-    told = by_original != 0
+    apart_by_original = by_original != 0
     return Gaps(
         pairs=first.size,
-        by_original=int(np.count_nonzero(told)),
+        by_original=int(np.count_nonzero(apart_by_original)),
         by_real=int(np.count_nonzero(by_real)),
-        vanished=np.stack([better, other], axis=1)[told & (by_real == 0)],
-        reversed=np.stack([better, other], axis=1)[told & (by_real == -by_original)],
+        vanished=np.stack([better, other], axis=1)[apart_by_original & (by_real == 0)],
+        reversed=np.stack([better, other], axis=1)[apart_by_original & (by_real == -by_original)],
     )
 
 

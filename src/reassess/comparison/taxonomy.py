@@ -77,8 +77,8 @@ class Taxonomy:
     @property
     def counts(self) -> dict[str, int | None]:
         """Number of mistakes of each kind, None of a kind for which nothing was looked up; they add up to all."""
-        found = np.bincount(self.kinds, minlength=len(ERROR_KINDS)).tolist()
-        return {kind: None if kind in self.reasons else n for kind, n in zip(ERROR_KINDS, found, strict=True)}
+        counts = np.bincount(self.kinds, minlength=len(ERROR_KINDS)).tolist()
+        return {kind: None if kind in self.reasons else n for kind, n in zip(ERROR_KINDS, counts, strict=True)}
 
     def examples(self, kind: str, *, most: int = 5) -> tuple[tuple[str, int], ...]:
         """The first few images of a kind, each with the predicted class."""
@@ -201,9 +201,9 @@ def _taxonomy(
     reasons: Mapping[str, str],
 ) -> Taxonomy:
     """The mistakes that a model makes on some images."""
-    said, score_rows = top1[images], known.score_rows[images]
+    predicted, score_rows = top1[images], known.score_rows[images]
     valid, sizes = labels.of_rows(panel.label_rows[images])
-    instead = np.repeat(said, sizes)
+    instead = np.repeat(predicted, sizes)
     pairs, group = pair_keys(valid, instead), known.group_ids[valid]
     fits = [
         np.isin(pairs, known.collapsed),
@@ -212,10 +212,10 @@ def _taxonomy(
     ]
     fits = [np.logical_or.reduceat(fit, np.cumsum(sizes) - sizes) for fit in fits]
     if known.scores is not None:
-        unasked = known.scores.questions.find(score_rows, said) < 0
+        unasked = known.scores.questions.find(score_rows, predicted) < 0
         fits += [unasked & (score_rows >= 0), score_rows < 0]
     kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
-    return Taxonomy(model, tuple(panel.images[image] for image in images.tolist()), said, kinds, reasons)
+    return Taxonomy(model, tuple(panel.images[image] for image in images.tolist()), predicted, kinds, reasons)
 
 
 def _keys(pairs: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:

@@ -39,10 +39,10 @@ def gaps_in_words(ranking: Ranking) -> Iterator[str]:
         f"of {gaps.pairs:,} pairs of models, the original labels tell {gaps.by_original:,} apart, and the re-assessed "
         f"ones {gaps.by_real:,}"
     )
-    for what, pairs in (("vanish", gaps.vanished), ("turn round", gaps.reversed)):
+    for change, pairs in (("vanish", gaps.vanished), ("turn round", gaps.reversed)):
         if len(pairs):
             named = [f"{ranking.models[better]} before {ranking.models[other]}" for better, other in pairs.tolist()]
-            yield f"gaps by original labels that {what}: {len(pairs):,} ({some(named)})"
+            yield f"gaps by original labels that {change}: {len(pairs):,} ({some(named)})"
 
 
 def panel_left_out(panel: Panel) -> Iterator[str]:

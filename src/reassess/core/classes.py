@@ -26,8 +26,8 @@ def class_number(text: str) -> int | None:
     >>> class_number(" 007"), class_number("-1"), class_number("cat")
     (7, -1, None)
     """
-    found = _NUMBER.fullmatch(text.strip())
-    return int(found[1] + found[2][:_DIGITS]) if found else None
+    match = _NUMBER.fullmatch(text.strip())
+    return int(match[1] + match[2][:_DIGITS]) if match else None
 
 
 @dataclass(frozen=True)
@@ -131,11 +131,11 @@ class Classes:
         if number is not None and 0 <= number < (MOST_CLASSES if self.count is None else self.count):
             return number
         try:
-            found = self.find(text)
+            class_id = self.find(text)
         except DataError as error:
             error.where = where
             raise
-        return -1 if found is None else found
+        return -1 if class_id is None else class_id
 
     def _described(self, class_id: int) -> str:
         parts = [part[class_id] for part in (self.wnids, self.names) if part]
@@ -148,11 +148,11 @@ class Classes:
 
     @cached_property
     def _by_text(self) -> dict[str, tuple[int, ...]]:
-        found: dict[str, tuple[int, ...]] = {}
+        ids_of: dict[str, tuple[int, ...]] = {}
         for class_id, texts in enumerate(self._texts()):
             for text in texts:
-                found[text] = (*found.get(text, ()), class_id)
-        return found
+                ids_of[text] = (*ids_of.get(text, ()), class_id)
+        return ids_of
 
     def _texts(self) -> Iterator[set[str]]:
         """All that each class may be called."""

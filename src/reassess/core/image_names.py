@@ -103,7 +103,7 @@ def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
 @lru_cache(maxsize=8)  # the labels, the scores and the experts are joined with every model
 def _keys(names: tuple[str, ...], match: Match) -> tuple[str, ...]:
     search, shorten = _VALIDATION.search, _SHORTENED[match]
-    return tuple([found[0] if (found := search(name)) else shorten(name) for name in names])
+    return tuple([number[0] if (number := search(name)) else shorten(name) for name in names])
 
 
 def join(
@@ -145,10 +145,10 @@ def join(
     _refuse_duplicates(names, wanted, match, where)
     known_keys = image_keys(known, match)
     position = {key: i for i, key in enumerate(known_keys)}
-    found = np.fromiter((position.get(key, -1) for key in wanted), np.int64, len(wanted))
+    rows = np.fromiter((position.get(key, -1) for key in wanted), np.int64, len(wanted))
     if len(position) < len(known_keys):
         _refuse_ambiguous(names, wanted, known, known_keys, match, known_where)
-    return found
+    return rows
 
 
 def unique_images(names: Sequence[str], where: str) -> None:

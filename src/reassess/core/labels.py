@@ -164,7 +164,7 @@ class LabelSets:
         if not (own and other):
             return replace(self, classes=classes)
         ids = {i: classes.find(own[i]) for i in np.unique(self.indices).tolist()}
-        lost = [own[i] for i, found in ids.items() if found is None]
+        lost = [own[i] for i, class_id in ids.items() if class_id is None]
         if lost:
             raise DataError("a class is not one of the benchmark's", found=some(lost), mend="use wnids or class ids")
         moved = np.array([ids.get(i, 0) for i in range(len(own))], np.int64)

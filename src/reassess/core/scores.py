@@ -62,8 +62,8 @@ class Scores:
 
     def at(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
         """Score of each (image, class), NaN where it was not scored; image rows as in `Questions.find`."""
-        found = self.questions.find(image_rows, class_ids)
-        return np.where(found >= 0, self.values[found] if len(self) else np.nan, np.nan)
+        rows = self.questions.find(image_rows, class_ids)
+        return np.where(rows >= 0, self.values[rows] if len(self) else np.nan, np.nan)
 
     def highest(self) -> npt.NDArray[np.float64]:
         """The highest score of each image, float64, shape (images,)."""

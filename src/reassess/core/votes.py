@@ -256,15 +256,15 @@ def answer_type(answers: int) -> type[np.unsignedinteger]:
     return np.uint8 if answers <= 1 << 8 else np.uint16 if answers <= 1 << 16 else np.uint32
 
 
-def ordered_answers(found: Sequence[Id]) -> tuple[Id, ...]:
+def ordered_answers(answers: Sequence[Id]) -> tuple[Id, ...]:
     """Different answers in their order: no < maybe < yes is known, numbers and other text are sorted.
 
     >>> ordered_answers(["yes", "no"]), ordered_answers([4, 1, 2]), ordered_answers(["cat", "bird"])
     (('no', 'yes'), (1, 2, 4), ('bird', 'cat'))
     """
-    if set(found) <= set(KNOWN_ANSWERS):
-        return tuple(answer for answer in KNOWN_ANSWERS if answer in found)
-    return tuple(sorted(found, key=lambda answer: (isinstance(answer, str), answer)))
+    if set(answers) <= set(KNOWN_ANSWERS):
+        return tuple(answer for answer in KNOWN_ANSWERS if answer in answers)
+    return tuple(sorted(answers, key=lambda answer: (isinstance(answer, str), answer)))
 
 
 def known_weights(answers: Sequence[Id]) -> list[float] | None:

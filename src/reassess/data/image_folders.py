@@ -36,9 +36,9 @@ class FolderImages:
     def listed(cls, place: Path, is_image: Callable[[str], bool]) -> "FolderImages":
         """The images that a folder holds."""
         inner, names = _entries(place)
-        found = [("", name) for name in names]
-        found += [(folder, name) for folder in inner for name in _entries(place / folder)[1]]
-        return cls(place, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(found) if is_image(name)))
+        listed = [("", name) for name in names]
+        listed += [(folder, name) for folder in inner for name in _entries(place / folder)[1]]
+        return cls(place, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(listed) if is_image(name)))
 
     def source(self, row: int) -> str:
         """Path of an image, for a loader."""

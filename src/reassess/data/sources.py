@@ -276,9 +276,9 @@ def _verify(file: KnownFile, path: Path, place: str) -> None:
 
 def _wrong_hash(file: KnownFile, path: Path) -> str | None:
     expected = _expected(file)
-    if expected is None or (found := sha256(path)) == expected:
+    if expected is None or (digest := sha256(path)) == expected:
         return None
-    return f"its sha256 is {found}, the known one {expected}"
+    return f"its sha256 is {digest}, the known one {expected}"
 
 
 def _expected(file: KnownFile) -> str | None:

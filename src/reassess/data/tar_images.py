@@ -57,8 +57,8 @@ class TarImages:
                 found=str(error),
                 mend="decompress it, or get it again",
             ) from error
-        found = sorted((member for member in members if is_image(member[0])), key=lambda one: _folder_and_name(one[0]))
-        paths, offsets, sizes = zip(*found, strict=True) if found else ((), (), ())
+        images = sorted((member for member in members if is_image(member[0])), key=lambda one: _folder_and_name(one[0]))
+        paths, offsets, sizes = zip(*images, strict=True) if images else ((), (), ())
         return cls(place, paths, offsets, sizes)
 
     def source(self, row: int) -> BytesIO:

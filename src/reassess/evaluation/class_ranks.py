@@ -229,9 +229,9 @@ def top1_hits(top1: Ints, indptr: Ints, targets: Ints) -> npt.NDArray[np.bool_]:
     further[indptr[some]] = False
     row_of, rest = np.repeat(np.arange(sizes.size), sizes)[further], targets[further].astype(dtype)
     hits = np.empty(top1.shape, bool)
-    for said, hit in zip(np.atleast_2d(top1), np.atleast_2d(hits), strict=True):
-        np.equal(said, first, out=hit)
-        hit[row_of[said[row_of] == rest]] = True
+    for predicted, hit in zip(np.atleast_2d(top1), np.atleast_2d(hits), strict=True):
+        np.equal(predicted, first, out=hit)
+        hit[row_of[predicted[row_of] == rest]] = True
     return hits
 
 

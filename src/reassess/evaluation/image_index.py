@@ -143,15 +143,15 @@ class Roster:
         try:
             return np.fromiter(map(self._by_name.__getitem__, names), np.int64, len(names))
         except (KeyError, TypeError):  # another spelling, or not there, or no string
-            found = np.fromiter(map(self._by_key.get, image_keys(names), repeat(NOT_SEEN)), np.int64, len(names))
-        if found.min() == NOT_SEEN:
-            missing = [names[row] for row in np.flatnonzero(found == NOT_SEEN).tolist()]
+            rows = np.fromiter(map(self._by_key.get, image_keys(names), repeat(NOT_SEEN)), np.int64, len(names))
+        if rows.min() == NOT_SEEN:
+            missing = [names[row] for row in np.flatnonzero(rows == NOT_SEEN).tolist()]
             raise DataError(
                 f"{len(missing):,} of the {len(names):,} images of a batch are not known",
                 allowed=f"names such as {some(self.images, most=2)}",
                 found=some(missing, most=3),
             )
-        return found
+        return rows
 
     def _check_outputs(self, outputs: int) -> None:
         allowed = self.labels.classes.count

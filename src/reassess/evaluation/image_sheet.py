@@ -141,12 +141,12 @@ def image_sheet(
             allowed=f"a name such as {known.images[0]}" if known else None,
             mend="check the name",
         )
-    said = {file: _said(file, model, key, labels) for file, model in (predictions or {}).items()}
+    best = {file: _said(file, model, key, labels) for file, model in (predictions or {}).items()}
     classes = Classes() if labels is None else labels.classes
     _check_range([one.class_id for one in candidates or ()], classes, "the scores and votes")
-    for file, class_ids in said.items():
+    for file, class_ids in best.items():
         _check_range(class_ids or (), classes, file)
-    return ImageSheet(image, of_original[0] if of_original else None, valid, candidates, said)
+    return ImageSheet(image, of_original[0] if of_original else None, valid, candidates, best)
 
 
 def _candidates(
@@ -155,7 +155,7 @@ def _candidates(
     score_of = _rows(None if scores is None else scores.questions, key)
     vote_row = _rows(None if votes is None else votes.items, key)
     expert_row = _rows(None if experts is None else experts.items, key)
-    found = [
+    candidates = [
         Candidate(
             class_id,
             float(scores.values[score_of[class_id]]) if scores is not None and class_id in score_of else None,
@@ -164,9 +164,9 @@ def _candidates(
         )
         for class_id in score_of.keys() | vote_row.keys() | expert_row.keys()
     ]
-    if not found and scores is None and votes is None:
+    if not candidates and scores is None and votes is None:
         return None
-    return tuple(sorted(found, key=lambda one: (-(one.score or 0.0), one.class_id)))
+    return tuple(sorted(candidates, key=lambda one: (-(one.score or 0.0), one.class_id)))
 
 
 def _rows(questions: object, key: str) -> dict[int, int]:

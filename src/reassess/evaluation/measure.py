@@ -17,7 +17,7 @@ from reassess.core.scores import Scores
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.mistakes import mistake_kinds, validity
 from reassess.evaluation.order_checks import check_agreement
-from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, Outcomes, outcomes
+from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, Outcomes, join_and_rank
 from reassess.evaluation.per_class import count_classes
 from reassess.evaluation.result import BySize, Evaluation, Mistakes, Soft
 from reassess.numeric.arrays import as_array
@@ -82,10 +82,10 @@ def evaluate(
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
     """
-    found = find_outcomes(
+    outcomes = find_outcomes(
         predictions, labels, original=original, scores=scores, match=match, ignore_unknown=ignore_unknown
     )
-    return summarize(found, labels, scores=scores, experts=experts, top_k=top_k)
+    return summarize(outcomes, labels, scores=scores, experts=experts, top_k=top_k)
 
 
 def find_outcomes(
@@ -100,7 +100,7 @@ def find_outcomes(
     """Find what happened to each image, the first half of `evaluate`; parameters and errors are the same."""
     given = _as_predictions(predictions)
     original = None if original is None else original.in_classes(labels.classes)
-    found = outcomes(
+    outcomes = join_and_rank(
         given,
         labels,
         original=original,
@@ -109,12 +109,12 @@ def find_outcomes(
         ignore_unknown=ignore_unknown,
     )
     if original is not None:
-        check_agreement(found, original)
-    return found
+        check_agreement(outcomes, original)
+    return outcomes
 
 
 def summarize(
-    found: Outcomes,
+    outcomes: Outcomes,
     labels: LabelSets,
     *,
     scores: Scores | None = None,
@@ -122,29 +122,29 @@ def summarize(
     top_k: Sequence[int] | None = None,
 ) -> Evaluation:
     """Count what happened to the images, the second half of `evaluate`; parameters and errors are the same."""
-    ks = _available(top_k, found.depth)
-    scored, named = found.state == LABELLED, found.original_rows >= 0
+    ks = _available(top_k, outcomes.depth)
+    scored, named = outcomes.state == LABELLED, outcomes.original_rows >= 0
     reasons: dict[str, str] = {}
-    if not found.has_original:
+    if not outcomes.has_original:
         reasons["original"] = "no original labels are at hand"
-    if (labels.sizes[found.label_rows[scored]] > found.depth).any():
-        reasons["recall_at_size"] = f"some images have more labels than the file has ids for each ({found.depth})"
+    if (labels.sizes[outcomes.label_rows[scored]] > outcomes.depth).any():
+        reasons["recall_at_size"] = f"some images have more labels than the file has ids for each ({outcomes.depth})"
     if scores is None:
         reasons["soft"] = reasons["mistakes"] = "no scores are at hand"
     return Evaluation(
-        images=len(found),
-        empty=int(np.count_nonzero(found.state == EMPTY)),
-        unlabelled=int(np.count_nonzero(found.state == UNLABELLED)),
-        unknown=int(np.count_nonzero(found.state == UNKNOWN)),
+        images=len(outcomes),
+        empty=int(np.count_nonzero(outcomes.state == EMPTY)),
+        unlabelled=int(np.count_nonzero(outcomes.state == UNLABELLED)),
+        unknown=int(np.count_nonzero(outcomes.state == UNKNOWN)),
         scorable=len(labels) - labels.empty_images,
-        real=_count(found.rank[scored], ks),
-        original=_count(found.original_rank[named], ks) if found.has_original else None,
-        by_label_count=_by_size(found, labels, ks),
-        per_class=count_classes(found, labels),
-        soft=None if scores is None else _soft(found, scores, reasons),
-        mistakes=None if scores is None else _mistakes(found, scores, experts),
+        real=_count(outcomes.rank[scored], ks),
+        original=_count(outcomes.original_rank[named], ks) if outcomes.has_original else None,
+        by_label_count=_by_size(outcomes, labels, ks),
+        per_class=count_classes(outcomes, labels),
+        soft=None if scores is None else _soft(outcomes, scores, reasons),
+        mistakes=None if scores is None else _mistakes(outcomes, scores, experts),
         reasons=reasons,
-        detected=found.detected,
+        detected=outcomes.detected,
     )
 
 
@@ -166,10 +166,10 @@ def _count(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> dict[int, Pr
     return {k: Proportion(int(np.count_nonzero(ranks < k)), len(ranks)) for k in top_k}
 
 
-def _by_size(found: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> dict[int, BySize]:
-    scored = found.state == LABELLED
-    sizes = labels.sizes[found.label_rows[scored]]
-    ranks, overlap = found.rank[scored], found.overlap[scored]
+def _by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> dict[int, BySize]:
+    scored = outcomes.state == LABELLED
+    sizes = labels.sizes[outcomes.label_rows[scored]]
+    ranks, overlap = outcomes.rank[scored], outcomes.overlap[scored]
     n = np.bincount(sizes)
     hits = {k: np.bincount(sizes[ranks < k], minlength=len(n)) for k in top_k}
     found_valid = np.bincount(sizes, weights=overlap)
@@ -184,18 +184,18 @@ def _by_size(found: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> dict
     }
 
 
-def _soft(found: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft | None:
-    scored = np.flatnonzero(found.state == LABELLED)
-    valid, highest = (part[scored] for part in validity(found, scores))
+def _soft(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft | None:
+    scored = np.flatnonzero(outcomes.state == LABELLED)
+    valid, highest = (part[scored] for part in validity(outcomes, scores))
     unknown = np.isnan(valid)
     if unknown.any():
-        image = found.images[scored[int(np.argmax(unknown))]]
+        image = outcomes.images[scored[int(np.argmax(unknown))]]
         reasons["soft"] = f"image {image} was never rated, and its original label is not at hand"
         return None
     return Soft(math.fsum(valid), math.fsum(highest), scored.size)
 
 
-def _mistakes(found: Outcomes, scores: Scores, experts: Scores | None) -> Mistakes:
-    kinds = mistake_kinds(found, scores, experts)
+def _mistakes(outcomes: Outcomes, scores: Scores, experts: Scores | None) -> Mistakes:
+    kinds = mistake_kinds(outcomes, scores, experts)
     by_experts, *others = np.bincount(kinds[kinds >= 0], minlength=4).tolist()
     return Mistakes(None if experts is None else by_experts, *others)

@@ -13,22 +13,22 @@ KINDS = ("expert_rejected", "rejected", "never_proposed", "never_rated")
 _EXPERT_REJECTED, _REJECTED, _NEVER_PROPOSED, _NEVER_RATED = range(len(KINDS))
 
 
-def validity(found: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """P(top-1 is valid), and the highest P of any class, for each image; float64, shape (images,).
 
     A class that was not proposed for a rated image has 0. Of an image that was never rated the original label has 1 and
     any other class 0; without an original label both are NaN.
     """
-    rows = _rows(found, scores)
-    rated, named = rows >= 0, found.original_rows >= 0
-    valid = np.where(named, (found.original_rank == 0).astype(np.float64), np.nan)
+    rows = _rows(outcomes, scores)
+    rated, named = rows >= 0, outcomes.original_rows >= 0
+    valid = np.where(named, (outcomes.original_rank == 0).astype(np.float64), np.nan)
     highest = np.where(named, 1.0, np.nan)
-    valid[rated] = np.nan_to_num(scores.at(rows[rated], found.top1[rated]))
+    valid[rated] = np.nan_to_num(scores.at(rows[rated], outcomes.top1[rated]))
     highest[rated] = scores.highest()[rows[rated]]
     return valid, highest
 
 
-def mistake_kinds(found: Outcomes, scores: Scores, experts: Scores | None) -> npt.NDArray[np.int8]:
+def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Scores | None) -> npt.NDArray[np.int8]:
     """What is known of each mistake: the first of `KINDS` that fits, as its position; -1 where there is no mistake.
 
     A mistake is a top-1 class outside a non-empty label set. Experts reject a class that at most half of them call
@@ -38,14 +38,14 @@ def mistake_kinds(found: Outcomes, scores: Scores, experts: Scores | None) -> np
     -------
     int8, shape (images,).
     """
-    rows = _rows(found, scores)
+    rows = _rows(outcomes, scores)
     kinds = np.where(rows >= 0, _NEVER_PROPOSED, _NEVER_RATED).astype(np.int8)
-    kinds[scores.questions.find(rows, found.top1) >= 0] = _REJECTED
+    kinds[scores.questions.find(rows, outcomes.top1) >= 0] = _REJECTED
     if experts is not None:
-        kinds[experts.at(_rows(found, experts), found.top1) <= 0.5] = _EXPERT_REJECTED
-    kinds[(found.state != LABELLED) | (found.rank <= 0)] = -1
+        kinds[experts.at(_rows(outcomes, experts), outcomes.top1) <= 0.5] = _EXPERT_REJECTED
+    kinds[(outcomes.state != LABELLED) | (outcomes.rank <= 0)] = -1
     return kinds
 
 
-def _rows(found: Outcomes, scores: Scores) -> npt.NDArray[np.int64]:
-    return join(found.images, scores.questions.images, match=found.match, known_where="the scores")
+def _rows(outcomes: Outcomes, scores: Scores) -> npt.NDArray[np.int64]:
+    return join(outcomes.images, scores.questions.images, match=outcomes.match, known_where="the scores")

@@ -146,16 +146,16 @@ def multi_label_accuracy(
     Source: Shankar et al., "Evaluating machine accuracy on ImageNet", ICML 2020, who count unclear classes as right and
     take the mean over classes.
     """
-    found = find_outcomes(predictions, labels.judging, original=original, match=match, ignore_unknown=ignore_unknown)
-    return summarize_verdicts(found, labels, original)
+    outcomes = find_outcomes(predictions, labels.judging, original=original, match=match, ignore_unknown=ignore_unknown)
+    return summarize_verdicts(outcomes, labels, original)
 
 
-def verdicts(found: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
+def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
     """What reviewers said of each image's first class.
 
     Parameters
     ----------
-    found
+    outcomes
         What happened to the images, by the label sets `labels.judging`.
     labels
         What reviewers said of each image.
@@ -164,20 +164,20 @@ def verdicts(found: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
     -------
     int8, shape (images,): index into `VERDICTS`, of which the first three leave the image out.
     """
-    rows, said = found.label_rows, pair_keys(found.label_rows, found.top1)
-    fits = [rows < 0, np.append(labels.problematic, False)[rows], found.state == EMPTY]
-    fits += [np.isin(said, label_keys(part)) for part in (labels.valid, labels.unclear, labels.wrong)]
+    rows, predicted = outcomes.label_rows, pair_keys(outcomes.label_rows, outcomes.top1)
+    fits = [rows < 0, np.append(labels.problematic, False)[rows], outcomes.state == EMPTY]
+    fits += [np.isin(predicted, label_keys(part)) for part in (labels.valid, labels.unclear, labels.wrong)]
     return np.select(fits, range(len(fits)), len(fits)).astype(np.int8)
 
 
-def summarize_verdicts(found: Outcomes, labels: MultiLabels, original: LabelSets | None) -> MultiLabelAccuracy:
+def summarize_verdicts(outcomes: Outcomes, labels: MultiLabels, original: LabelSets | None) -> MultiLabelAccuracy:
     """Count the `verdicts`, the second half of `multi_label_accuracy`; parameters are those of both."""
-    verdict = verdicts(found, labels)
+    verdict = verdicts(outcomes, labels)
     counts = dict(zip(VERDICTS, np.bincount(verdict, minlength=len(VERDICTS)).tolist(), strict=True))
     by_class = None
     if original is not None:
-        judged = np.flatnonzero((verdict >= len(_LEFT_OUT)) & (found.original_rows >= 0))
-        own = original.in_classes(labels.valid.classes).indices[found.original_rows[judged]]
+        judged = np.flatnonzero((verdict >= len(_LEFT_OUT)) & (outcomes.original_rows >= 0))
+        own = original.in_classes(labels.valid.classes).indices[outcomes.original_rows[judged]]
         valid, unclear = (verdict[judged] == VERDICTS.index(name) for name in ("valid", "unclear"))
         parts = (own[valid], own[unclear], own)
         by_class = np.stack([np.bincount(part, minlength=1 + own.max(initial=-1)) for part in parts], axis=1)

@@ -39,26 +39,26 @@ class _Reading:
         return int(np.count_nonzero((self.said == self.truth) & (self.truth >= 0)))
 
 
-def check_agreement(found: Outcomes, original: LabelSets) -> None:
+def check_agreement(outcomes: Outcomes, original: LabelSets) -> None:
     """Raise `DataError` if the top-1 classes agree with the original labels by chance, or far better read otherwise.
 
     Parameters
     ----------
-    found
+    outcomes
         The model's outcomes.
     original
         Original labels: one class an image.
     """
-    named = found.original_rows >= 0
+    named = outcomes.original_rows >= 0
     n, classes = int(np.count_nonzero(named)), original.classes.count or int(original.indices.max(initial=-1)) + 1
     if n < _FEWEST or classes < _FEWEST:
         return
-    truth = np.where(named, original.indices[found.original_rows], -1).astype(np.int32)
-    as_given = _Reading("as given", "", found.top1, truth)
+    truth = np.where(named, original.indices[outcomes.original_rows], -1).astype(np.int32)
+    as_given = _Reading("as given", "", outcomes.top1, truth)
     by_chance = n / classes + 4 * np.sqrt(n / classes) + 1
     if as_given.hits > max(by_chance, n / 10):
         return
-    best = max(_readings(found, original, truth), key=lambda reading: reading.hits)
+    best = max(_readings(outcomes, original, truth), key=lambda reading: reading.hits)
     if best.hits > max(_BETTER * as_given.hits, by_chance, n / _MANY):
         how = _BY_CHANCE if as_given.hits <= by_chance else "far less than when they are read in another way"
         _refuse(as_given, how, best.mend, n, classes, f"; {best.hits / n:.2%} {best.name}")
@@ -79,8 +79,8 @@ def _refuse(as_given: _Reading, how: str, mend: str, n: int, classes: int, inste
     )
 
 
-def _readings(found: Outcomes, original: LabelSets, truth: Ids) -> Iterator[_Reading]:
-    for order, order_mend, truth_in_order in _orders(found, original, truth):
+def _readings(outcomes: Outcomes, original: LabelSets, truth: Ids) -> Iterator[_Reading]:
+    for order, order_mend, truth_in_order in _orders(outcomes, original, truth):
         for ids, ids_mend, shift in (
             ("", "", 0),
             (
@@ -93,18 +93,18 @@ def _readings(found: Outcomes, original: LabelSets, truth: Ids) -> Iterator[_Rea
             name = " and ".join(part for part in (order, ids) if part)
             mend = ", and ".join(part for part in (order_mend, ids_mend) if part)
             if name:
-                yield _Reading(name, mend, found.top1 + np.int32(shift), truth_in_order)
+                yield _Reading(name, mend, outcomes.top1 + np.int32(shift), truth_in_order)
 
 
-def _orders(found: Outcomes, original: LabelSets, truth: Ids) -> Iterator[tuple[str, str, Ids]]:
+def _orders(outcomes: Outcomes, original: LabelSets, truth: Ids) -> Iterator[tuple[str, str, Ids]]:
     """The order as given, and every other known one: its name, how to ask for it, and the truth of each row in it."""
     yield "", "", truth
-    if len(found) == len(original) and (np.diff(found.original_rows) == 1).all():
+    if len(outcomes) == len(original) and (np.diff(outcomes.original_rows) == 1).all():
         by_folder = original.indices[class_folder_order(original)]
         yield "in class-folder order", "pass --order class-folder (what a reader of class folders yields)", by_folder
     for step, name, mend in ((1, "one below", "add 1 to"), (-1, "one above", "subtract 1 from")):
-        shifted = found.original_rows + step
-        inside = (found.original_rows >= 0) & (shifted >= 0) & (shifted < len(original))
+        shifted = outcomes.original_rows + step
+        inside = (outcomes.original_rows >= 0) & (shifted >= 0) & (shifted < len(original))
         truth_of_neighbour = np.where(inside, original.indices[np.clip(shifted, 0, len(original) - 1)], -1)
         yield (
             f"with image numbers that are {name} the right ones",

@@ -22,7 +22,7 @@ __all__ = [
     "UNLABELLED",
     "Outcomes",
     "check_original",
-    "outcomes",
+    "join_and_rank",
     "refuse_unknown",
 ]
 
@@ -77,7 +77,7 @@ class Outcomes:
         return len(self.images)
 
 
-def outcomes(
+def join_and_rank(
     predictions: Predictions,
     labels: LabelSets,
     *,
@@ -128,8 +128,8 @@ def _know(state: npt.NDArray[np.int8], images: tuple[str, ...], known: tuple[str
     """Note that unknown images which stand among the known ones were merely never rated."""
     missing = np.flatnonzero(state == UNKNOWN)
     if missing.size:
-        found = join([images[row] for row in missing.tolist()], known, match=match, known_where="the known images")
-        state[missing[found >= 0]] = UNLABELLED
+        rows = join([images[row] for row in missing.tolist()], known, match=match, known_where="the known images")
+        state[missing[rows >= 0]] = UNLABELLED
 
 
 def _without_output(predictions: Predictions, labels: LabelSets) -> str:
@@ -199,31 +199,31 @@ def _count_classes(predictions: Predictions, labels: LabelSets, original: LabelS
     declared = labels.classes.count
     named = 1 + max(int(part.indices.max(initial=-1)) for part in (labels, original) if part is not None)
     if predictions.columns is not None:
-        said = int(predictions.columns.max()) + 1
-        if declared is not None and said > declared:
+        predicted = int(predictions.columns.max()) + 1
+        if declared is not None and predicted > declared:
             raise DataError(
                 "an output stands for a class that the benchmark has not",
                 allowed=f"class ids 0 to {declared - 1}, and -1 for an output that is left out",
-                found=said - 1,
+                found=predicted - 1,
             )
     elif predictions.scores is not None:
-        said = predictions.scores.shape[1]
+        predicted = predictions.scores.shape[1]
     else:
-        said = int(predictions.class_ids.max(initial=-1)) + 1
+        predicted = int(predictions.class_ids.max(initial=-1)) + 1
     if declared is None:
-        if predictions.scores is not None and predictions.columns is None and said < named:
-            _refuse_outputs(f"at least {named:,} columns, as the labels name class {named - 1}", said, "")
-        return max(named, said)
-    if said > declared and predictions.ids is not None:
+        if predictions.scores is not None and predictions.columns is None and predicted < named:
+            _refuse_outputs(f"at least {named:,} columns, as the labels name class {named - 1}", predicted, "")
+        return max(named, predicted)
+    if predicted > declared and predictions.ids is not None:
         row = int(np.argmax((predictions.class_ids >= declared).any(axis=1)))
-        found = int(predictions.class_ids[row].max())
-        mend = "ids count from 0: subtract 1 from every id" if found == declared else None
+        class_id = int(predictions.class_ids[row].max())
+        mend = "ids count from 0: subtract 1 from every id" if class_id == declared else None
         raise DataError(
-            "class id out of range", where=f"row {row}", allowed=f"0 to {declared - 1}", found=found, mend=mend
+            "class id out of range", where=f"row {row}", allowed=f"0 to {declared - 1}", found=class_id, mend=mend
         )
-    if said != declared and predictions.scores is not None and predictions.columns is None:
+    if predicted != declared and predictions.scores is not None and predictions.columns is None:
         background = "if the first output is a background class, give scores[:, 1:]; else "
-        _refuse_outputs(f"{declared:,} columns", said, background if said == declared + 1 else "")
+        _refuse_outputs(f"{declared:,} columns", predicted, background if predicted == declared + 1 else "")
     return declared
 
 

@@ -60,8 +60,8 @@ class PerClass:
     def to_json(self, classes: Classes, *, most: int = 5) -> list[dict[str, Any]]:
         """One object a class that any image has, with the `most` commonest confusions."""
         instead: dict[int, list[tuple[int, int]]] = {}
-        for valid, said, n in self.confusions:
-            instead.setdefault(valid, []).append((said, n))
+        for valid, predicted, n in self.confusions:
+            instead.setdefault(valid, []).append((predicted, n))
         return [
             {
                 "class": i,
@@ -70,25 +70,25 @@ class PerClass:
                 "hits": int(self.hits[i]),
                 "predictions": int(self.predictions[i]),
                 "instead": [
-                    {"class": said, "name": classes.label(said) if said >= 0 else None, "images": n}
-                    for said, n in instead.get(i, [])[:most]
+                    {"class": predicted, "name": classes.label(predicted) if predicted >= 0 else None, "images": n}
+                    for predicted, n in instead.get(i, [])[:most]
                 ],
             }
             for i in np.flatnonzero(self.images).tolist()
         ]
 
 
-def count_classes(found: Outcomes, labels: LabelSets) -> PerClass:
+def count_classes(outcomes: Outcomes, labels: LabelSets) -> PerClass:
     """Count the outcomes of one model by class."""
-    scored = np.flatnonzero(found.state == LABELLED)
-    valid, sizes = labels.of_rows(found.label_rows[scored])
-    hit, said = np.repeat(found.rank[scored] == 0, sizes), np.repeat(found.top1[scored], sizes)
+    scored = np.flatnonzero(outcomes.state == LABELLED)
+    valid, sizes = labels.of_rows(outcomes.label_rows[scored])
+    hit, predicted = np.repeat(outcomes.rank[scored] == 0, sizes), np.repeat(outcomes.top1[scored], sizes)
     classes = max(labels.classes.count or 0, 1 + int(valid.max(initial=-1)))
     return PerClass(
         np.bincount(valid, minlength=classes),
         np.bincount(valid[hit], minlength=classes),
-        np.bincount(valid[said == valid], minlength=classes),
-        np.stack([valid[~hit], said[~hit]]).astype(np.int64),
+        np.bincount(valid[predicted == valid], minlength=classes),
+        np.stack([valid[~hit], predicted[~hit]]).astype(np.int64),
     )
 
 

@@ -245,7 +245,7 @@ def label_sets_of(path: Path, images: Sequence[str], lists: list[list[Any]]) -> 
 def _ids_of_names(lists: list[list[str]]) -> tuple[list[list[int]], Classes]:
     """Ids of classes that are given as text: numbers as they are, else the rank among the sorted names."""
     texts = sorted(set(chain.from_iterable(lists)))
-    number = {text: found for text in texts if (found := class_number(text)) is not None}
+    number = {text: class_id for text in texts if (class_id := class_number(text)) is not None}
     wnids = [text for text in texts if _WNID.fullmatch(text)]
     others = [text for text in texts if text not in number]
     if "" in texts or (number and others):  # a number among names is no name: ranks would stand for wrong classes

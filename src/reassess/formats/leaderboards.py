@@ -137,17 +137,17 @@ class _Table:
     @cached_property
     def rows(self) -> dict[_Key, int]:
         """Row of each model and image size."""
-        found: dict[_Key, int] = {}
+        rows: dict[_Key, int] = {}
         for row, key in enumerate(self.keys):
-            if key in found:
+            if key in rows:
                 raise DataError(
                     "a model stands twice",
-                    where=f"{self.path}, rows {found[key]} and {row}",
+                    where=f"{self.path}, rows {rows[key]} and {row}",
                     found=_in_words(key),
                     mend="keep one row for each model and image size",
                 )
-            found[key] = row
-        return found
+            rows[key] = row
+        return rows
 
 
 def _joined(halves: Sequence[_Table]) -> tuple[list[Entry], dict[str, int]]:

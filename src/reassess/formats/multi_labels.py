@@ -116,17 +116,17 @@ def _reviews_of_table(path: Path) -> _Reviews:
         classes = integers(path, classes)
     reviews: _Reviews = {}
     rows: Iterable[tuple[str, str, Any]] = zip(images.to_list(), answers.to_list(), classes.to_list(), strict=True)
-    for row, (image, answer, found) in enumerate(rows):
+    for row, (image, answer, class_id) in enumerate(rows):
         review = reviews.setdefault(image, _no_review())
-        if answer in _KINDS and found is not None:
-            review[answer].append(found)
-        elif answer == _PROBLEMATIC and found is None:
+        if answer in _KINDS and class_id is not None:
+            review[answer].append(class_id)
+        elif answer == _PROBLEMATIC and class_id is None:
             review[_PROBLEMATIC] = True
         else:
             raise DataError(
                 "a row holds neither an answer to a class nor a problematic image",
                 where=f"{path}, row {row}",
                 allowed="valid, unclear or wrong with a class, or problematic without one",
-                found=f"{answer} {'without a class' if found is None else f'with class {found}'}",
+                found=f"{answer} {'without a class' if class_id is None else f'with class {class_id}'}",
             )
     return reviews

@@ -13,7 +13,7 @@ OPEN_QUESTIONS_SUFFIX = ".jsonl"
 
 
 def write_open_questions(
-    path: str | Path, found: OpenQuestions, classes: Classes, *, limit: int | None = None, force: bool = False
+    path: str | Path, questions: OpenQuestions, classes: Classes, *, limit: int | None = None, force: bool = False
 ) -> None:
     r"""Write questions, the most informative first, one JSON object a line.
 
@@ -25,7 +25,7 @@ def write_open_questions(
     ----------
     path
         A file called .jsonl.
-    found
+    questions
         What to write.
     classes
         The classes of the benchmark.
@@ -45,18 +45,18 @@ def write_open_questions(
 
     path = Path(path)
     suffix_of(path, (OPEN_QUESTIONS_SUFFIX,), "a list of questions")
-    rows = range(len(found))[:limit]
-    ids = found.questions.class_ids[: len(rows)].tolist()
+    rows = range(len(questions))[:limit]
+    ids = questions.questions.class_ids[: len(rows)].tolist()
     table = pl.DataFrame(
         {
-            "image": [found.image(row) for row in rows],
+            "image": [questions.image(row) for row in rows],
             "class": ids,
             "wnid": [classes.wnids[i] if classes.wnids else None for i in ids],
             "name": [classes.label(i) if classes.names else None for i in ids],
-            "models": [found.said_by(row) for row in rows],
-            "first": found.first[: len(rows)],
-            "probability": pl.Series(found.probability[: len(rows)]).fill_nan(None),
-            "reason": [found.reason(row) for row in rows],
+            "models": [questions.said_by(row) for row in rows],
+            "first": questions.first[: len(rows)],
+            "probability": pl.Series(questions.probability[: len(rows)]).fill_nan(None),
+            "reason": [questions.reason(row) for row in rows],
         },
         schema_overrides={
             "image": pl.String,

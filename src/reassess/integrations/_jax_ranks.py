@@ -113,10 +113,10 @@ def _reduce(*reductions: _Reduction) -> tuple[jax.Array, ...]:
     """Several reductions of the last axis in one pass; of bool, counts."""
     tables, operations, starts = zip(*reductions, strict=True)
     tables = tuple(table.astype(jnp.int32) if table.dtype == bool else table for table in tables)
-    found: tuple[jax.Array, ...] = lax.reduce(
+    reduced: tuple[jax.Array, ...] = lax.reduce(
         tables,
         tuple(jnp.array(start, table.dtype) for start, table in zip(starts, tables, strict=True)),
         lambda x, y: tuple(of(a, b) for of, a, b in zip(operations, x, y, strict=True)),
         (tables[0].ndim - 1,),
     )
-    return found
+    return reduced

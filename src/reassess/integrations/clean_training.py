@@ -76,8 +76,8 @@ class CleanTraining(Subset):
         position: dict[str, int] = {}
         for index, (path, _) in enumerate(dataset.samples):
             if (stem := _stem(path)) in listed and position.setdefault(stem, index) != index:
-                found = f"{dataset.samples[position[stem]][0]} and {path}"
-                raise DataError("two images have a name that is on the list", found=found, mend="rename one of them")
+                both = f"{dataset.samples[position[stem]][0]} and {path}"
+                raise DataError("two images have a name that is on the list", found=both, mend="rename one of them")
         super().__init__(dataset, list(position.values()))
         self.samples = [dataset.samples[index] for index in self.indices]
         self.targets = [target for _, target in self.samples]
@@ -102,8 +102,10 @@ class CleanTraining(Subset):
                 mend="give a data set of the training images",
             )
         if missing:
-            what = f"{len(missing):,} of the {len(missing) + len(self):,} images on the list are not in the data set"
-            warnings.warn(f"{what}: {some(missing, most=3)}", ReassessWarning, stacklevel=3)
+            missing_ones = (
+                f"{len(missing):,} of the {len(missing) + len(self):,} images on the list are not in the data set"
+            )
+            warnings.warn(f"{missing_ones}: {some(missing, most=3)}", ReassessWarning, stacklevel=3)
 
 
 def _names(files: str | Path | Iterable[str | Path]) -> list[str]:

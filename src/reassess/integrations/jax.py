@@ -128,16 +128,18 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
     DataError
         A score was NaN, or valid classes ill-formed; the counts are several, not yet added up.
     """
-    found = jax.device_get(counts)
-    if np.ndim(found.n):
-        raise DataError("counts are not added up", allowed="one n", found=f"n of shape {np.shape(found.n)}")
-    refuse_counted(int(found.nan), int(found.ill_formed))
-    return {k: int(hits) / int(found.n) if found.n else None for k, hits in zip(found.top_k, found.hits, strict=True)}
+    totals = jax.device_get(counts)
+    if np.ndim(totals.n):
+        raise DataError("counts are not added up", allowed="one n", found=f"n of shape {np.shape(totals.n)}")
+    refuse_counted(int(totals.nan), int(totals.ill_formed))
+    return {
+        k: int(hits) / int(totals.n) if totals.n else None for k, hits in zip(totals.top_k, totals.hits, strict=True)
+    }
 
 
 @partial(jax.jit, static_argnums=(3, 4))
 def _count(scores: jax.Array, target: jax.Array, shown: jax.Array, is_hot: bool, top_k: tuple[int, ...]) -> Counts:
     rank, is_empty, is_nan, is_ill_formed = rank_best(scores, target, is_hot)
     hits = [~is_empty & (rank < k) for k in top_k]
-    found = jnp.stack([*hits, ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
-    return Counts(top_k, jnp.sum(found & shown[:, None], axis=0, dtype=jnp.int32))
+    counted = jnp.stack([*hits, ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
+    return Counts(top_k, jnp.sum(counted & shown[:, None], axis=0, dtype=jnp.int32))

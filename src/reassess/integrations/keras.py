@@ -115,8 +115,8 @@ class RealAccuracy(keras.metrics.Metric):
         weight = self._weights(sample_weight, images, is_empty)
         one = ops.ones_like(weight)
         of_each = ops.stack([weight, weight, one, one, one], axis=1)
-        found = ops.stack([~is_empty & (rank < self.k), ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
-        self.sums.assign_add(ops.sum(ops.where(found & (weight != 0)[:, None], of_each, 0), axis=0))
+        counted = ops.stack([~is_empty & (rank < self.k), ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
+        self.sums.assign_add(ops.sum(ops.where(counted & (weight != 0)[:, None], of_each, 0), axis=0))
 
     def result(self) -> _Tensor:
         """ReaL accuracy, in [0, 1]; NaN if no image has a valid class, a score was NaN or valid classes ill-formed."""

@@ -97,11 +97,11 @@ class RealAccuracy(Metric):
         """Count a batch, and return what `compute` gives of it alone; one that is refused changes nothing."""
         before = self.__dict__.copy()  # torchmetrics sets the states, and more, aside while it counts the batch
         try:
-            found: dict[str, torch.Tensor] = super().forward(scores, target)
+            values: dict[str, torch.Tensor] = super().forward(scores, target)
         except BaseException:
             self.__dict__.update(before)
             raise
-        return found
+        return values
 
     def set_dtype(self, dst_type: str | torch.dtype) -> "RealAccuracy":  # noqa: ARG002
         """Change nothing: what is counted are whole numbers."""

@@ -169,15 +169,15 @@ def _lowest(only_a: int, only_b: int, n: int) -> int:
     """The lowest difference in hits at or below which lies at least the tail of the bootstrap distribution."""
     a, b = np.array([only_a]), np.array([only_b])
     # By Cantelli's inequality, less than the tail lies 6.25 standard deviations or more below the mean.
-    found = only_a - only_b
-    below = found - math.ceil(6.25 * _deviation(a, b, n)[0]) - 1
-    while found - below > 1:
-        middle = (below + found) // 2
+    difference = only_a - only_b
+    below = difference - math.ceil(6.25 * _deviation(a, b, n)[0]) - 1
+    while difference - below > 1:
+        middle = (below + difference) // 2
         if _at_most(middle, a, b, n)[0] >= _TAIL:
-            found = middle
+            difference = middle
         else:
             below = middle
-    return found
+    return difference
 
 
 def _deviation(only_a: _Ints, only_b: _Ints, n: int) -> _Floats:

@@ -63,15 +63,15 @@ def open_questions(
     unknown: list[int] = []
     parts = [np.empty(0, _PAIR)]
     images = _Images({}, [])
-    for name, said, found in each:
+    for name, predictions, outcomes in each:
         with at(name):
-            check_top_k((top,), said.depth)
-        rows, pairs = _open(said, found, labels, scores, top)
-        pairs["image"] = images.numbers(rows, found, labels)
+            check_top_k((top,), predictions.depth)
+        rows, pairs = _open(predictions, outcomes, labels, scores, top)
+        pairs["image"] = images.numbers(rows, outcomes, labels)
         pairs["model"] = len(models)
         parts.append(pairs)
         models.append(name)
-        unknown.append(int(np.count_nonzero(found.state == UNKNOWN)))
+        unknown.append(int(np.count_nonzero(outcomes.state == UNKNOWN)))
     unique_ids(models, "a model")
     return _ordered(tuple(models), tuple(unknown), np.concatenate(parts), images)
 
@@ -89,11 +89,11 @@ class _Images:
     position: dict[str, int]
     names: list[str]
 
-    def numbers(self, rows: npt.NDArray[np.int64], found: Outcomes, labels: LabelSets) -> list[int]:
+    def numbers(self, rows: npt.NDArray[np.int64], outcomes: Outcomes, labels: LabelSets) -> list[int]:
         """Positions of some images, named as in the label sets, else by what comes first of the models' names."""
-        keys, numbers = image_keys(found.images, found.match), []
-        for row, known in zip(rows.tolist(), found.label_rows[rows].tolist(), strict=True):
-            name = labels.images[known] if known >= 0 else found.images[row]
+        keys, numbers = image_keys(outcomes.images, outcomes.match), []
+        for row, known in zip(rows.tolist(), outcomes.label_rows[rows].tolist(), strict=True):
+            name = labels.images[known] if known >= 0 else outcomes.images[row]
             number = self.position.setdefault(keys[row], len(self.names))
             if number == len(self.names):
                 self.names.append(name)
@@ -103,20 +103,20 @@ class _Images:
 
 
 def _open(
-    said: Predictions, found: Outcomes, labels: LabelSets, scores: Scores, top: int
+    predictions: Predictions, outcomes: Outcomes, labels: LabelSets, scores: Scores, top: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.void]]:
     """The pairs of a model that are not valid and that nobody was asked about, and the row of each."""
-    known = np.flatnonzero(found.state != UNKNOWN)
-    best = found.top1[known, None] if top == 1 else said.best(top, known)[0]
+    known = np.flatnonzero(outcomes.state != UNKNOWN)
+    best = outcomes.top1[known, None] if top == 1 else predictions.best(top, known)[0]
     place, ranks = np.nonzero(best >= 0)
     rows, class_ids = known[place], best[place, ranks]
-    score_rows = join(found.images, scores.questions.images, match=found.match, known_where="the scores")[rows]
-    settled = np.isin(pair_keys(found.label_rows[rows], class_ids), pair_keys(labels.image_ids, labels.indices))
+    score_rows = join(outcomes.images, scores.questions.images, match=outcomes.match, known_where="the scores")[rows]
+    settled = np.isin(pair_keys(outcomes.label_rows[rows], class_ids), pair_keys(labels.image_ids, labels.indices))
     settled |= scores.questions.find(score_rows, class_ids) >= 0
     kept = np.flatnonzero(~settled)
     pairs = np.empty(kept.size, _PAIR)
     pairs["class"], pairs["rank"], pairs["never_rated"] = class_ids[kept], ranks[kept], score_rows[kept] < 0
-    pairs["probability"] = class_probabilities(said, rows[kept], class_ids[kept])
+    pairs["probability"] = class_probabilities(predictions, rows[kept], class_ids[kept])
     return rows[kept], pairs
 
 
@@ -132,14 +132,14 @@ def _ordered(
         return np.asarray(np.bincount(pair, values, start.size), np.float64)
 
     known = ~np.isnan(pairs["probability"])
-    said, first, given = np.bincount(pair, minlength=start.size), total(pairs["rank"] == 0), total(known)
+    named, first, given = np.bincount(pair, minlength=start.size), total(pairs["rank"] == 0), total(known)
     probability = np.full(start.size, np.nan)
     np.divide(total(np.where(known, pairs["probability"], 0)), given, out=probability, where=given > 0)
     by_key = np.empty(len(images.names), np.int64)
     by_key[[images.position[key] for key in sorted(images.position)]] = np.arange(by_key.size)
     image, class_id = pairs["image"][start], pairs["class"][start]
     order = np.lexsort(
-        (class_id, by_key[image], total(pairs["rank"]) / said, -np.nan_to_num(probability, nan=-1), -said, -first)
+        (class_id, by_key[image], total(pairs["rank"]) / named, -np.nan_to_num(probability, nan=-1), -named, -first)
     )
     named_by = np.zeros((start.size, len(models)), bool)
     named_by[pair, pairs["model"]] = True

@@ -37,9 +37,9 @@ def class_probabilities(
     >>> class_probabilities(said, np.array([1, 2]), np.array([0, 1]))
     array([0.5, 1. ])
     """
-    found = np.full(rows.size, np.nan)
+    probabilities = np.full(rows.size, np.nan)
     if predictions.scores is None:
-        return found
+        return probabilities
     outputs, of_class = _outputs(predictions, class_ids)
     as_they_are = all(
         bool(((scores >= 0) & (scores <= 1)).all())
@@ -49,9 +49,9 @@ def class_probabilities(
     for scores in _blocks(predictions, rows, outputs):
         values = scores if as_they_are else _softmax(scores.astype(np.float64))
         part = slice(start, start + len(scores))
-        found[part] = np.take_along_axis(values, of_class[part, None], axis=1)[:, 0]
+        probabilities[part] = np.take_along_axis(values, of_class[part, None], axis=1)[:, 0]
         start += len(scores)
-    return found
+    return probabilities
 
 
 def _outputs(

@@ -170,7 +170,7 @@ def _load_answers(
         raise click.UsageError("Give --golden: only ImageNet's validation images have known golden answers.")
     golden_file = call.resolve("golden", source)
     experts = load_votes(golden_file, max_bytes=max_bytes)
-    said = None if votes is None else load_votes(call.resolve("votes", votes), max_bytes=max_bytes)
+    rater_votes = None if votes is None else load_votes(call.resolve("votes", votes), max_bytes=max_bytes)
     golden_votes = None if rater_golden is None else call.resolve("rater-golden", rater_golden)
     said_on_golden = None if golden_votes is None else load_votes(golden_votes, max_bytes=max_bytes)
     original_file = find_part(call, benchmark, "original", original)
@@ -181,7 +181,7 @@ def _load_answers(
         experts=experts,
         golden=golden_truth(experts, at_least=at_least),
         at_least=at_least,
-        votes=said,
+        votes=rater_votes,
         rater_golden=said_on_golden,
         original=known,
     )

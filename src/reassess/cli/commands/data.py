@@ -24,13 +24,13 @@ def data() -> None:
 @call_options
 def list_sources(call: Call) -> None:
     """List the known files and where each is."""
-    found = [(source, find_all(source.name) or (None,) * len(source.files)) for source in SOURCES.values()]
+    listed = [(source, find_all(source.name) or (None,) * len(source.files)) for source in SOURCES.values()]
     if call.json:
-        call.print_document("data", [_described(call, source, paths) for source, paths in found])
+        call.print_document("data", [_described(call, source, paths) for source, paths in listed])
         return
     rows = [
         (source.name, file.name, (file.sha256 or "-")[:12], source.licence, path or _to_be_had(file))
-        for source, paths in found
+        for source, paths in listed
         for file, path in zip(source.files, paths, strict=True)
     ]
     print_table(("name", "file", "sha256", "licence", "where"), rows, text_columns=5)
@@ -59,11 +59,11 @@ def fetch(call: Call, names: tuple[str, ...]) -> None:
     _print_paths(call, {name: fetch_all(name, offline=call.offline, progress=not call.quiet) for name in names})
 
 
-def _print_paths(call: Call, found: dict[str, tuple[Path, ...]]) -> None:
+def _print_paths(call: Call, files: dict[str, tuple[Path, ...]]) -> None:
     if call.json:
-        call.print_document("data", [_described(call, SOURCES[name], paths) for name, paths in found.items()])
+        call.print_document("data", [_described(call, SOURCES[name], paths) for name, paths in files.items()])
         return
-    for path in (path for paths in found.values() for path in paths):
+    for path in (path for paths in files.values() for path in paths):
         click.echo(path)
 
 

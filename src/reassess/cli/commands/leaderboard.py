@@ -10,14 +10,12 @@ import click
 from reassess.cli.common import Call, Range, call_options, refuse_repeated
 from reassess.cli.inputs import FILE
 from reassess.cli.tables.leaderboard import Level, print_leaderboard, to_json
-from reassess.comparison.placement import place
+from reassess.comparison.placement import original_level, place
 from reassess.comparison.trends import BANDS, Band, trend
 from reassess.core.benchmark import IMAGENET
 from reassess.core.leaderboard import Entry
-from reassess.core.predictions import Predictions
 from reassess.data.loading import load_labels, load_original
 from reassess.errors import DataError
-from reassess.evaluation.measure import evaluate
 from reassess.formats.files import check_output, suffix_of
 from reassess.formats.leaderboards import read_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
@@ -102,15 +100,15 @@ def leaderboard(
         check_output(output, force=call.force)
     board = read_leaderboard(*(call.read("leaderboard", path) for path in files))
     placements = [place(board, entry) for entry in _entries(call, placed)]
-    found = trend(board, bands)
+    lines = trend(board, bands)
     own = _own_level(call) if level is None else Level(level)
     if output is not None:
         call.keep_inputs(output)
-        draw_leaderboard(output, found, placements, level=None if own is None else own.percent, force=call.force)
+        draw_leaderboard(output, lines, placements, level=None if own is None else own.percent, force=call.force)
     if call.json:
-        call.print_document("leaderboard", to_json(found, placements, own))
+        call.print_document("leaderboard", to_json(lines, placements, own))
     else:
-        print_leaderboard(call, found, placements, own, top)
+        print_leaderboard(call, lines, placements, own, top)
 
 
 def _entries(call: Call, placed: Entry | Path | None) -> Sequence[Entry]:
@@ -124,6 +122,5 @@ def _own_level(call: Call) -> Level | None:
     labels, original = call.find(_LABELS), call.find(_ORIGINAL)
     if labels is None or original is None:
         return None
-    said = load_original(original)
-    found = evaluate(Predictions.from_ids(said.indices, images=said.images), load_labels(labels), top_k=(1,)).real[1]
-    return None if found.value is None else Level(100 * found.value, found)
+    accuracy = original_level(load_labels(labels), load_original(original))
+    return None if accuracy.value is None else Level(100 * accuracy.value, accuracy)

@@ -68,13 +68,13 @@ def questions(
             mend="reassess data fetch imagenet-real-scores, or pass --scores FILE with the columns image, class, score",
         )
     models = ((model.file, model.predictions, model.outcomes) for model in each_model(call, files, judges, **reading))
-    found = open_questions(models, judges.labels, judges.scores, top=top)
+    open_ones = open_questions(models, judges.labels, judges.scores, top=top)
     call.keep_inputs(output)
-    write_open_questions(output, found, judges.labels.classes, limit=limit, force=call.force)
+    write_open_questions(output, open_ones, judges.labels.classes, limit=limit, force=call.force)
     if call.json:
-        call.print_document("questions", _to_json(found, output, top, limit))
+        call.print_document("questions", _to_json(open_ones, output, top, limit))
     else:
-        _print(call, found, judges.labels.classes, output, limit)
+        _print(call, open_ones, judges.labels.classes, output, limit)
         call.note_hashes("labels", "original", "scores")
 
 
@@ -85,50 +85,50 @@ def _check_call(call: Call, files: tuple[Path, ...], output: Path) -> None:
     check_output(output, force=call.force)
 
 
-def _counts(found: OpenQuestions) -> dict[str, int]:
-    never_rated = int(np.count_nonzero(found.never_rated))
-    return {"never_proposed": len(found) - never_rated, "never_rated": never_rated}
+def _counts(open_ones: OpenQuestions) -> dict[str, int]:
+    never_rated = int(np.count_nonzero(open_ones.never_rated))
+    return {"never_proposed": len(open_ones) - never_rated, "never_rated": never_rated}
 
 
-def _to_json(found: OpenQuestions, output: Path, top: int, limit: int | None) -> dict[str, Any]:
+def _to_json(open_ones: OpenQuestions, output: Path, top: int, limit: int | None) -> dict[str, Any]:
     return {
         "output": str(output),
-        "questions": len(found),
-        "written": len(range(len(found))[:limit]),
-        **_counts(found),
+        "questions": len(open_ones),
+        "written": len(range(len(open_ones))[:limit]),
+        **_counts(open_ones),
         "top": top,
         "models": [
             {"file": model, "questions": int(n), "unknown": unknown}
-            for model, n, unknown in zip(found.models, found.said.sum(axis=0), found.unknown, strict=True)
+            for model, n, unknown in zip(open_ones.models, open_ones.said.sum(axis=0), open_ones.unknown, strict=True)
         ],
     }
 
 
-def _print(call: Call, found: OpenQuestions, classes: Classes, output: Path, limit: int | None) -> None:
-    written = range(len(found))[:limit]
-    if len(found):
-        rows = [_row(found, row, classes) for row in written[:_SHOWN]]
+def _print(call: Call, open_ones: OpenQuestions, classes: Classes, output: Path, limit: int | None) -> None:
+    written = range(len(open_ones))[:limit]
+    if len(open_ones):
+        rows = [_row(open_ones, row, classes) for row in written[:_SHOWN]]
         print_table(["image", "class", "name", "reason", "first for", "named by", "probability"], rows, text_columns=4)
     kinds = {"never proposed": "never_proposed", "on images never rated": "never_rated"}
-    words = ", ".join(f"{_counts(found)[name]:,} {text}" for text, name in kinds.items())
-    number = counted(len(found), "question")
-    of_all = number if len(written) == len(found) else f"{len(written):,} of {number}"
-    call.note(f"{output}: {of_all}{', the most informative first' if len(found) else ''}")
-    call.note(f"{len(found):,} predicted pairs were in no label set and never asked about: {words}")
-    for model, unknown in zip(found.models, found.unknown, strict=True):
+    words = ", ".join(f"{_counts(open_ones)[name]:,} {text}" for text, name in kinds.items())
+    number = counted(len(open_ones), "question")
+    of_all = number if len(written) == len(open_ones) else f"{len(written):,} of {number}"
+    call.note(f"{output}: {of_all}{', the most informative first' if len(open_ones) else ''}")
+    call.note(f"{len(open_ones):,} predicted pairs were in no label set and never asked about: {words}")
+    for model, unknown in zip(open_ones.models, open_ones.unknown, strict=True):
         if unknown:
             call.note(f"{model}: left out: {unknown:,} unknown")
 
 
-def _row(found: OpenQuestions, row: int, classes: Classes) -> list[object]:
-    class_id = int(found.questions.class_ids[row])
-    probability = float(found.probability[row])
+def _row(open_ones: OpenQuestions, row: int, classes: Classes) -> list[object]:
+    class_id = int(open_ones.questions.class_ids[row])
+    probability = float(open_ones.probability[row])
     return [
-        found.image(row),
+        open_ones.image(row),
         str(class_id),
         classes.label(class_id),
-        found.reason(row),
-        f"{found.first[row]:,}",
-        f"{np.count_nonzero(found.said[row]):,}",
+        open_ones.reason(row),
+        f"{open_ones.first[row]:,}",
+        f"{np.count_nonzero(open_ones.said[row]):,}",
         None if np.isnan(probability) else f"{probability:.3f}",
     ]

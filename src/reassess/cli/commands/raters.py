@@ -162,9 +162,9 @@ def _footnotes(result: Reliability) -> Iterator[str]:
         yield f"-: {reason}: {some(silent, most=10)}"
 
 
-def _print_pairs(found: Dependence | None, where: str) -> None:
+def _print_pairs(dependent: Dependence | None, where: str) -> None:
     """The pairs that are not independent, the clearest first."""
-    if found is None or not found.pairs:
+    if dependent is None or not dependent.pairs:
         return
     rows = [
         [
@@ -174,9 +174,9 @@ def _print_pairs(found: Dependence | None, where: str) -> None:
             f"{100 * pair.expected / pair.common:.1f}",
             f"{pair.z:.1f}",
         ]
-        for pair in found.pairs[:_MOST_PAIRS]
+        for pair in dependent.pairs[:_MOST_PAIRS]
     ]
-    more = len(found.pairs) - len(rows)
-    title = f"\nnot independent in the {where}: {len(found.pairs):,} of {found.tested:,} pairs of raters"
+    more = len(dependent.pairs) - len(rows)
+    title = f"\nnot independent in the {where}: {len(dependent.pairs):,} of {dependent.tested:,} pairs of raters"
     headings = ["raters", "items in common", "agree %", "expected %", "standard errors"]
     print_table(headings, rows, title=title + (f"; the clearest {len(rows)}" if more else ""))

@@ -78,8 +78,8 @@ def _print(sheet: ImageSheet, classes: Classes) -> None:
         print_table(headings, [_row(one, sheet, classes) for one in sheet.candidates], text_columns=7)
     else:
         say("The image was never rated: no class was proposed for it.")
-    for file, said in sheet.said.items():
-        say(f"\n{file} says: {_said(said, sheet, classes)}")
+    for file, best in sheet.said.items():
+        say(f"\n{file} says: {_said(best, sheet, classes)}")
 
 
 def _valid(sheet: ImageSheet, classes: Classes) -> str:
@@ -88,11 +88,11 @@ def _valid(sheet: ImageSheet, classes: Classes) -> str:
     return "; ".join(_named(classes, i) for i in sheet.valid) or "no class"
 
 
-def _said(said: tuple[int, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
-    if said is None:
+def _said(best: tuple[int, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
+    if best is None:
         return "nothing: the file does not hold the image"
     valid = sheet.valid or ()
-    return "; ".join(_named(classes, i) + (" (valid)" if i in valid else "") for i in said)
+    return "; ".join(_named(classes, i) + (" (valid)" if i in valid else "") for i in best)
 
 
 def _row(one: Candidate, sheet: ImageSheet, classes: Classes) -> list[str | None]:

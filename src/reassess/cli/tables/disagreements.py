@@ -22,15 +22,15 @@ def write_disagreements(path: Path, panel: Panel, pairs: Iterable[tuple[str, str
     for pair in pairs:
         for right, wrong in (pair, pair[::-1]):
             images = only_right(panel, right, wrong)
-            said = {name: panel.top1[panel.models.index(name), images] for name in pair}
+            first_class = {name: panel.top1[panel.models.index(name), images] for name in pair}
             tables.append(
                 pl.DataFrame(
                     {
                         "image": [panel.images[image] for image in images.tolist()],
                         "right": pl.repeat(right, images.size, eager=True),
                         "wrong": pl.repeat(wrong, images.size, eager=True),
-                        "right_class": said[right],
-                        "wrong_class": said[wrong],
+                        "right_class": first_class[right],
+                        "wrong_class": first_class[wrong],
                     },
                     schema_overrides={"image": pl.String},
                 )

@@ -45,9 +45,9 @@ class Level:
         }
 
 
-def to_json(found: Trend, placements: Sequence[Placement], level: Level | None) -> dict[str, Any]:
+def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) -> dict[str, Any]:
     """The results of the JSON document."""
-    board = found.board
+    board = trend.board
     ranks = zip(board.real_ranks.tolist(), board.original_ranks.tolist(), strict=True)
     rows = [
         entry.to_json() | {"real_rank": real, "original_rank": original}
@@ -60,23 +60,23 @@ def to_json(found: Trend, placements: Sequence[Placement], level: Level | None) 
         "left_out": board.left_out,
         "kendall": kendall(board.original, board.real),
         "spearman": spearman(board.original, board.real),
-        **found.to_json(),
+        **trend.to_json(),
         "level": None if level is None else level.to_json(board),
         **({"level_reason": _NO_LEVEL} if level is None else {}),
         "place": [placement.to_json() for placement in placements],
     }
 
 
-def print_leaderboard(call: Call, found: Trend, placements: Sequence[Placement], level: Level | None, top: int) -> None:
+def print_leaderboard(call: Call, trend: Trend, placements: Sequence[Placement], level: Level | None, top: int) -> None:
     """Print the best rows, the slopes, how the two orders differ, and where models stand."""
-    board = found.board
+    board = trend.board
     _print_rows(board, board.best_first[:top])
     lines = [
-        [line, f"{line.rows:,}", f"{line.models:,}", *_cells(line.slope)] for line in (found.overall, *found.lines)
+        [line, f"{line.rows:,}", f"{line.models:,}", *_cells(line.slope)] for line in (trend.overall, *trend.lines)
     ]
     click.echo()
     print_table(["original accuracy, %", "rows", "models", "slope of ReaL", "95 %"], lines)
-    changes = list(_changes(found))
+    changes = list(_changes(trend))
     if changes:
         click.echo()
         print_table(["change of the slope", "by", "95 %", "p"], changes)
@@ -89,7 +89,7 @@ def print_leaderboard(call: Call, found: Trend, placements: Sequence[Placement],
     for placement in placements:
         click.echo()
         _print_neighbours(placement)
-    for line in _footnotes(found, placements, level):
+    for line in _footnotes(trend, placements, level):
         call.note(line)
 
 
@@ -112,10 +112,10 @@ def _cells(estimate: Estimate | None) -> list[str | None]:
     return [f"{estimate.value:.4f}", "{:.4f} to {:.4f}".format(*estimate.interval)]
 
 
-def _changes(found: Trend) -> Iterator[list[str | None]]:
-    named = [(f"{after} %, less {before} %", change) for before, after, change in found.changes]
-    if found.bend is not None:
-        named.append(("per % of original accuracy, in all bands", found.bend))
+def _changes(trend: Trend) -> Iterator[list[str | None]]:
+    named = [(f"{after} %, less {before} %", change) for before, after, change in trend.changes]
+    if trend.bend is not None:
+        named.append(("per % of original accuracy, in all bands", trend.bend))
     for name, change in named:
         p = f"below {_SMALL}" if change.p_value < _SMALL else f"{change.p_value:.4f}"
         yield [name, *_cells(change), p]
@@ -161,13 +161,13 @@ def _print_neighbours(placement: Placement) -> None:
     print_table([f"next to {entry}", "ReaL %", "difference", "original %"], rows)
 
 
-def _footnotes(found: Trend, placements: Sequence[Placement], level: Level | None) -> Iterator[str]:
-    board = found.board
+def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | None) -> Iterator[str]:
+    board = trend.board
     yield f"{counted(len(board), 'row')} of {counted(board.models, 'model')}"
     for reason, count in board.left_out.items():
         yield f"left out: {count:,} {reason}"
     yield "95 % of a slope: over models, all rows of a model together; relatives count as independent models"
-    for line in (found.overall, *found.lines):
+    for line in (trend.overall, *trend.lines):
         if line.fit is None:
             yield f"no slope, {line}: too few models"
     if level is None:

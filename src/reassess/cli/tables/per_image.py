@@ -43,30 +43,30 @@ def write_outcomes(
     import polars as pl
 
     tables = []
-    for file, found in each.items():
-        labelled = found.state == LABELLED
-        sizes = np.append(labels.sizes, -1)[found.label_rows]
-        kinds = np.full(len(found), -1) if scores is None else mistake_kinds(found, scores, experts)
-        valid = np.full(len(found), np.nan) if scores is None else validity(found, scores)[0]
+    for file, outcomes in each.items():
+        labelled = outcomes.state == LABELLED
+        sizes = np.append(labels.sizes, -1)[outcomes.label_rows]
+        kinds = np.full(len(outcomes), -1) if scores is None else mistake_kinds(outcomes, scores, experts)
+        valid = np.full(len(outcomes), np.nan) if scores is None else validity(outcomes, scores)[0]
         tables.append(
             pl.DataFrame(
                 {
-                    "file": pl.repeat(file, len(found), eager=True),
-                    "image": list(found.images),
-                    "state": [STATES[state] for state in found.state.tolist()],
+                    "file": pl.repeat(file, len(outcomes), eager=True),
+                    "image": list(outcomes.images),
+                    "state": [STATES[state] for state in outcomes.state.tolist()],
                     "labels": _nullable(sizes),
-                    "top1": _nullable(found.top1),
-                    "correct": pl.Series(found.rank == 0).set(pl.Series(~labelled), None),
-                    "rank": _known_rank(found.rank, found.depth),
-                    "valid_found": _nullable(found.overlap),
-                    "original_rank": _known_rank(found.original_rank, found.depth),
+                    "top1": _nullable(outcomes.top1),
+                    "correct": pl.Series(outcomes.rank == 0).set(pl.Series(~labelled), None),
+                    "rank": _known_rank(outcomes.rank, outcomes.depth),
+                    "valid_found": _nullable(outcomes.overlap),
+                    "original_rank": _known_rank(outcomes.original_rank, outcomes.depth),
                     "score": pl.Series(valid).fill_nan(None),
                     "mistake": pl.Series([*KINDS, None], dtype=pl.String).gather(kinds),
                 }
             )
         )
         if reviewed is not None:
-            verdict = pl.Series(VERDICTS).gather(verdicts(found, reviewed))
+            verdict = pl.Series(VERDICTS).gather(verdicts(outcomes, reviewed))
             tables[-1] = tables[-1].with_columns(verdict=verdict)
     write_table(path, pl.concat(tables), force=force)
 

@@ -124,13 +124,13 @@ def _read_torch(path: Path, max_bytes: int) -> _Content:
     except DataError:
         raise
     except Exception as error:  # torch and zipfile raise whatever their parts raise
-        said = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
             "the file cannot be loaded as plain tensors",
             where=path,
             allowed="a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded",
             # torch goes on with advice to load it all the same, which would run any code
-            found="other Python objects" if said.startswith(_TORCH_REFUSES) else said,
+            found="other Python objects" if reason.startswith(_TORCH_REFUSES) else reason,
             mend="torch.save(scores.cpu(), path)",
         ) from error
     return _of_tensors(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded})

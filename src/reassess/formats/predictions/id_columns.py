@@ -130,14 +130,14 @@ def _listed_ids(
     if not there:
         return None
     unknown: dict[str, int] = {}
-    found = _ids_of_column(path, there[0], classes, unknown)
-    _refuse_all_unknown(path, found.headings, found.table, classes, unknown)
+    ids = _ids_of_column(path, there[0], classes, unknown)
+    _refuse_all_unknown(path, ids.headings, ids.table, classes, unknown)
     for other in there[1:]:
         try:
-            said = _ids_of_column(path, other, classes)
+            other_ids = _ids_of_column(path, other, classes)
         except DataError:  # it holds something else, such as a confidence, or words that are no class names
             continue
-        differ = found.best(outputs) != said.best(outputs)
+        differ = ids.best(outputs) != other_ids.best(outputs)
         if differ.any():
             row = int(np.argmax(differ))
             raise DataError(
@@ -146,7 +146,7 @@ def _listed_ids(
                 found=f"{there[0].name} ({table[there[0].name][row]}) and {other.name} ({table[other.name][row]})",
                 mend="rename or drop the one that does not hold the predictions",
             )
-    return found
+    return ids
 
 
 def _as_numbers(series: "pl.Series") -> "pl.Series":
@@ -208,9 +208,9 @@ def _ids(
 
 
 def _find(path: Path, heading: str, text: str, classes: Classes, unknown: dict[str, int] | None) -> int:
-    found = classes.find(unquoted(text))
-    if found is not None:
-        return found
+    class_id = classes.find(unquoted(text))
+    if class_id is not None:
+        return class_id
     if unknown is None or not classes.ranked or class_number(text) is not None:
         raise _no_class(path, heading, text, classes)
     return (classes.count or 0) + unknown.setdefault(unquoted(text), len(unknown))

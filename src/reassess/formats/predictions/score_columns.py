@@ -34,21 +34,21 @@ def find_scores(
         flat, length = flattened(path, listed)
         check_outputs((len(table), length), classes, outputs)
         scores = numbers(path, flat, per_row=length).to_numpy().reshape(-1, length)
-        said = f"scores of {length:,} outputs, column {listed.name}{are_in_sorted_order(classes, outputs)}"
-        return scores, outputs, said
-    numbered = [found[1] for name in table.columns if (found := _NUMBERED_SCORE.fullmatch(name))]
+        detected = f"scores of {length:,} outputs, column {listed.name}{are_in_sorted_order(classes, outputs)}"
+        return scores, outputs, detected
+    numbered = [match[1] for name in table.columns if (match := _NUMBERED_SCORE.fullmatch(name))]
     if numbered:
         check_outputs((len(table), len(numbered)), classes, outputs)
-    called = [found[1] if (found := _NUMBERED_SCORE.fullmatch(name)) else name for name in table.columns]
+    called = [match[1] if (match := _NUMBERED_SCORE.fullmatch(name)) else name for name in table.columns]
     columns = _classes_of_headings(path, table, called, classes, outputs)
-    said = f"scores, one column a class, {np.count_nonzero(columns >= 0):,} classes"
+    detected = f"scores, one column a class, {np.count_nonzero(columns >= 0):,} classes"
     if any(map(is_number, called)):
-        said += are_in_sorted_order(classes, outputs)
+        detected += are_in_sorted_order(classes, outputs)
     left_out = [table.columns[i] for i in np.flatnonzero(columns < 0)]
     if left_out:
-        said += f"; {len(left_out):,} columns left out (no such class): {some(sorted(left_out))}"
+        detected += f"; {len(left_out):,} columns left out (no such class): {some(sorted(left_out))}"
     kept = table[:, np.flatnonzero(columns >= 0).tolist()]
-    return kept.select(numbers(path, series) for series in kept).to_numpy(), columns[columns >= 0], said
+    return kept.select(numbers(path, series) for series in kept).to_numpy(), columns[columns >= 0], detected
 
 
 def _classes_of_headings(

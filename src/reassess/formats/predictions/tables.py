@@ -53,13 +53,13 @@ def read_prediction_table(path: Path, classes: Classes, outputs: npt.NDArray[np.
     images = _names(path, table[name])
     rest = without_meaningless_ids(path, table.drop(name), classes, outputs)
     kind = f"{path.suffix.lower().lstrip('.')}: images named by column {name}"
-    found = find_ids(path, rest, classes, outputs)
-    if found is not None:
-        refuse_scores_beside_ids(path, rest.drop(found.headings), found.headings, classes)
-        columns = found.columns(classes, outputs)
-        return Predictions.from_ids(found.table, images, columns=columns, detected=f"{kind}; {found.said()}")
-    scores, columns, said = find_scores(path, rest, classes, outputs)
-    return Predictions.from_scores(scores, images, columns=columns, detected=f"{kind}; {said}")
+    ids = find_ids(path, rest, classes, outputs)
+    if ids is not None:
+        refuse_scores_beside_ids(path, rest.drop(ids.headings), ids.headings, classes)
+        columns = ids.columns(classes, outputs)
+        return Predictions.from_ids(ids.table, images, columns=columns, detected=f"{kind}; {ids.said()}")
+    scores, columns, detected = find_scores(path, rest, classes, outputs)
+    return Predictions.from_scores(scores, images, columns=columns, detected=f"{kind}; {detected}")
 
 
 def _read(path: Path) -> "pl.DataFrame":

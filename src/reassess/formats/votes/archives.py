@@ -128,9 +128,9 @@ def _read_set(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[tuple[int, np
     """Blocks of an array: number of values, positions and values of those that are not 0."""
     from reassess.numeric.vote_kernels import find_set
 
-    found = np.empty(_BLOCK // dtype.itemsize, np.int64)
+    positions = np.empty(_BLOCK // dtype.itemsize, np.int64)
     while block := stream.read(_BLOCK):
-        at = found[: find_set(np.frombuffer(block, _WORDS[dtype.itemsize]), found)]
+        at = positions[: find_set(np.frombuffer(block, _WORDS[dtype.itemsize]), positions)]
         values = np.frombuffer(block, dtype)[at]
         kept = values != 0  # -0 has a bit set
         yield len(block) // dtype.itemsize, at[kept], values[kept]
@@ -182,8 +182,8 @@ def check_fits_archive(path: Path, votes: Votes) -> None:
         raise OutputError("an archive holds ids of one kind: all numbers or all text", where=path, mend=mend)
     doubled = _doubled(votes)
     if doubled is not None:
-        found = f"rater {votes.raters[doubled[1]]} on {votes.at(doubled[0])}"
-        raise OutputError("an archive holds one vote of a rater on an item", where=path, found=found, mend=mend)
+        twice = f"rater {votes.raters[doubled[1]]} on {votes.at(doubled[0])}"
+        raise OutputError("an archive holds one vote of a rater on an item", where=path, found=twice, mend=mend)
 
 
 def write_archive(path: Path, votes: Votes) -> None:

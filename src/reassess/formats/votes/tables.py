@@ -30,14 +30,14 @@ def read_vote_table(path: Path, answers: Sequence[Id] | None) -> Votes:
     answer = table[column(path, table, *_ANSWER, thing="the answer")]
     cast = _voted(path, rater, answer)
     raters, rater_ids = coded_ids(rater.filter(cast))
-    found, answer_ids = coded_ids(answer.filter(cast))
+    answer_names, answer_ids = coded_ids(answer.filter(cast))
     voted = cast.to_numpy()
-    order = tuple(answers) if answers else ordered_answers(found)
+    order = tuple(answers) if answers else ordered_answers(answer_names)
     return Votes.from_columns(
         items,
         item_ids[voted],
         rater_ids,
-        _placed(path, found, order, answer_ids, np.flatnonzero(voted)),
+        _placed(path, answer_names, order, answer_ids, np.flatnonzero(voted)),
         raters,
         order,
         seconds=_seconds_of(path, table, voted),
@@ -86,19 +86,19 @@ def _voted(path: Path, rater: "pl.Series", answer: "pl.Series") -> "pl.Series":
 
 def _placed(
     path: Path,
-    found: tuple[Id, ...],
+    given: tuple[Id, ...],
     order: tuple[Id, ...],
     answer_ids: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.int64]:
     """Answers numbered as in `order`."""
-    unknown = [i for i, answer in enumerate(found) if answer not in order]
+    unknown = [i for i, answer in enumerate(given) if answer not in order]
     if unknown:
         row = rows[np.argmax(np.isin(answer_ids, unknown))]
         raise DataError(
-            "unknown answer", where=f"{path}, row {row}", allowed=some(order), found=repr(str(found[unknown[0]]))
+            "unknown answer", where=f"{path}, row {row}", allowed=some(order), found=repr(str(given[unknown[0]]))
         )
-    return np.array([order.index(answer) for answer in found], np.int64)[answer_ids]
+    return np.array([order.index(answer) for answer in given], np.int64)[answer_ids]
 
 
 def _seconds_of(path: Path, table: "pl.DataFrame", voted: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64] | None:

@@ -12,7 +12,7 @@ from reassess.comparison.panel import Panel
 from reassess.comparison.ranking import Ranking, rank_models
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
-from reassess.numeric.mcnemar import holm
+from reassess.numeric.exact_tests import holm
 
 N = 400
 IMAGES = [f"{i:03}.png" for i in range(N)]

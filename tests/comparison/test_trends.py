@@ -1,6 +1,7 @@
 """Slopes of ReaL accuracy on original accuracy in bands: the published numbers, and laws."""
 
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -121,3 +122,32 @@ def test_a_band_that_holds_nothing_is_refused(low: float, high: float) -> None:
     assert str(caught.value) == (
         f"a band that holds no accuracy\n  allowed: from a lower to a higher percent\n  found:   {low:g} to {high:g}"
     )
+
+
+def correlations(original: list[float], real: list[float]) -> tuple[float | None, float | None]:
+    entries = tuple(Entry(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True)))
+    found = trend(Leaderboard(entries))
+    return found.kendall, found.spearman
+
+
+def test_rank_correlations_are_those_of_the_published_example() -> None:
+    # Tuna by a machine and by people: Hollander and Wolfe, "Nonparametric statistical methods" (1973), page 188.
+    machine = [44.4, 45.9, 41.9, 53.3, 44.7, 44.1, 50.7, 45.2, 60.1]
+    people = [2.6, 3.1, 2.5, 5.0, 3.6, 4.0, 5.2, 2.8, 3.8]
+    assert correlations(machine, people) == (pytest.approx(0.4444444, abs=5e-8), pytest.approx(0.6))
+
+
+def test_kendalls_correlation_counts_pairs_and_allows_for_equals() -> None:
+    rng = np.random.default_rng(0)
+    pairs = rng.integers(0, 6, (40, 2))
+    signs = [np.sign(a - b) for a, b in combinations(pairs, 2)]
+    agree, differ = sum(int(a * b) for a, b in signs), np.abs(signs).sum(axis=0)
+    kendall, _ = correlations(*(50.0 + pairs.T).tolist())
+    assert kendall == pytest.approx(agree / np.sqrt(np.prod(differ)))
+
+
+def test_an_order_agrees_with_itself_and_not_with_its_reverse() -> None:
+    values = [53.0, 51.0, 52.0, 57.0]
+    assert correlations(values, [x + 1 for x in values]) == (pytest.approx(1), pytest.approx(1))
+    assert correlations(values, [100 - x for x in values]) == (pytest.approx(-1), pytest.approx(-1))
+    assert correlations(values, [60.0] * 4) == (None, None)

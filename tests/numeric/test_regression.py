@@ -1,5 +1,6 @@
 """Polynomials by least squares: against statsmodels, against leaving groups out one by one, and the coverage."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -203,3 +204,25 @@ def test_three_groups_are_enough_and_the_interval_says_how_little_that_is() -> N
 def test_a_number_known_without_error_is_0_or_is_not() -> None:
     assert Estimate(0.0, 0.0, 3).p_value == 1.0
     assert Estimate(0.1, 0.0, 3).p_value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("df", "factor"), [(1, 12.706), (2, 4.303), (5, 2.571), (10, 2.228), (30, 2.042), (120, 1.980)]
+)
+def test_the_factor_of_an_interval_is_that_of_students_table(df: int, factor: float) -> None:
+    # Student's t, two-sided 5 %: Fisher and Yates, "Statistical tables", table III.
+    low, high = Estimate(0.0, error=1.0, df=df).interval
+    assert (low, high) == (pytest.approx(-factor, abs=5e-4), pytest.approx(factor, abs=5e-4))
+
+
+@pytest.mark.parametrize(
+    ("t", "df", "p"), [(2.228, 10, 0.05), (3.169, 10, 0.01), (4.587, 10, 0.001), (2.750, 30, 0.01)]
+)
+def test_p_values_are_those_of_students_table(t: float, df: int, p: float) -> None:
+    assert Estimate(t, error=1.0, df=df).p_value == pytest.approx(p, rel=1e-3)
+
+
+def test_a_small_p_value_is_as_accurate_as_a_large_one() -> None:
+    # Of one degree of freedom it is Cauchy's distribution: P(|T| > t) = 1 - 2 atan(t) / pi, for large t 2 / (pi t).
+    assert Estimate(1e9, error=1.0, df=1).p_value == pytest.approx(2 / (math.pi * 1e9), rel=1e-9)
+    assert Estimate(0.0, error=1.0, df=5).p_value == 1.0

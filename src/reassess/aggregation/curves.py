@@ -13,6 +13,7 @@ import numpy.typing as npt
 from reassess.aggregation.golden import Golden
 from reassess.core.scores import Scores
 from reassess.errors import DataError
+from reassess.numeric.bootstrap import percentile_bounds, times_drawn
 from reassess.numeric.proportion import Proportion
 
 __all__ = ["Bands", "Curve", "Point", "precision_recall"]
@@ -272,9 +273,7 @@ def _resampled_sums(counts: npt.NDArray[np.float64], replicates: int, seed: int)
     parts = []
     step = max(1, _BLOCK // images)
     for start in range(0, replicates, step):
-        rows = min(step, replicates - start)
-        drawn = rng.integers(images, size=(rows, images)) + np.arange(rows)[:, None] * images
-        weights = np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images)
+        weights = np.stack([times_drawn(rng, images) for _ in range(min(step, replicates - start))])
         parts.append(weights.astype(np.float64) @ counts)
     return np.concatenate(parts, axis=1)
 
@@ -283,6 +282,7 @@ def _intervals(hits: npt.NDArray[np.float64], n: npt.NDArray[np.float64]) -> tup
     """Percentile interval of hits / n over replicates (rows) for each threshold (column)."""
     intervals: list[tuple[float, float] | None] = []
     for hit, of in zip(hits.T, n.T, strict=True):
-        share = hit[of > 0] / of[of > 0]
-        intervals.append((float(np.percentile(share, 2.5)), float(np.percentile(share, 97.5))) if share.size else None)
+        shares = hit[of > 0] / of[of > 0]
+        low, high = percentile_bounds(shares) if shares.size else (np.nan, np.nan)
+        intervals.append((float(low), float(high)) if shares.size else None)
     return tuple(intervals)

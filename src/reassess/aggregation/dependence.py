@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from reassess.core.questions import Questions
 from reassess.core.rater_model import RaterModel
 from reassess.core.votes import Votes
 from reassess.errors import ConvergenceWarning
+from reassess.numeric.exact_tests import holm
 
 __all__ = ["FEWEST_CLUSTERS", "LEVEL", "Dependence", "RaterPair", "cluster_ids", "dependence"]
 
@@ -200,9 +200,9 @@ def _pair(votes: Votes, first: int, second: int, sums: Floats) -> RaterPair:
 
 
 def _beyond_chance(pairs: list[RaterPair]) -> tuple[RaterPair, ...]:
-    """The pairs whose z is too high for chance, by Holm's step-down method."""
+    """The pairs whose z is too high for chance, by Holm's step-down method; the highest z first."""
+    from scipy.special import ndtr
+
     ranked = sorted(pairs, key=lambda pair: -pair.z)
-    for rank, pair in enumerate(ranked):
-        if pair.z < NormalDist().inv_cdf(1 - LEVEL / (len(ranked) - rank)):
-            return tuple(ranked[:rank])
-    return tuple(ranked)
+    corrected = holm([float(ndtr(-pair.z)) for pair in ranked])
+    return tuple(pair for pair, p_value in zip(ranked, corrected, strict=True) if p_value <= LEVEL)

@@ -19,7 +19,7 @@ from reassess.comparison.panel import Panel
 from reassess.core.image_names import join
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
-from reassess.numeric.bootstrap import check_replicates, percentile_bounds
+from reassess.numeric.bootstrap import check_replicates, percentile_bounds, times_drawn
 
 __all__ = ["LabelUncertainty", "label_uncertainty"]
 
@@ -182,8 +182,8 @@ def label_uncertainty(
     images = len(panel.images)
     counted = [table.count(np.ones(again.raters, np.int64), np.ones(images, np.int64))]
     for _ in track(range(replicates)):
-        times = np.bincount(rng.integers(0, again.raters, again.raters), minlength=again.raters)
-        counted.append(table.count(times, np.bincount(rng.integers(0, images, images), minlength=images)))
+        times = times_drawn(rng, again.raters)
+        counted.append(table.count(times, times_drawn(rng, images)))
     hits, n, labels, empty = (np.array(part, np.int64) for part in zip(*counted, strict=True))
     if n[0] != np.count_nonzero(panel.scored) or (hits[0] != np.count_nonzero(panel.valid, axis=1)).any():
         raise DataError("the panel was judged by other labels than the votes give", mend="judge it by these")

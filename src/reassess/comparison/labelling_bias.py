@@ -16,7 +16,7 @@ from reassess.comparison.panel import Panel
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.numeric.arrays import freeze
-from reassess.numeric.chance import SMALLEST, chance_p_value
+from reassess.numeric.exact_tests import SMALLEST, chance_p_value
 from reassess.numeric.proportion import Proportion
 
 __all__ = ["LabellingBias", "labelling_biases"]

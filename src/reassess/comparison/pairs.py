@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reassess.comparison.panel import Panel
 from reassess.errors import DataError
 from reassess.numeric.bootstrap import difference_interval
-from reassess.numeric.mcnemar import mcnemar
+from reassess.numeric.exact_tests import mcnemar
 from reassess.numeric.proportion import Proportion
 from reassess.text import some
 

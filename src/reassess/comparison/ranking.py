@@ -12,7 +12,7 @@ from reassess.comparison.panel import Panel
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import apart, check_replicates, common_hits, percentile_bounds, resampled_hits
-from reassess.numeric.mcnemar import holm
+from reassess.numeric.exact_tests import holm
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.ranks import ranks
 

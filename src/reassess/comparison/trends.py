@@ -5,7 +5,7 @@ independent, although relatives are not, so that intervals are rather too narrow
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -122,6 +122,26 @@ class Trend:
             for before, after in pairwise(self.lines)
             if before.fit is not None and after.fit is not None
         ]
+
+    @property
+    def kendall(self) -> float | None:
+        """Kendall's tau-b of the two accuracies over all rows; None where all rows are equal by one of them."""
+        from scipy.stats import kendalltau
+
+        return self._correlation(kendalltau)
+
+    @property
+    def spearman(self) -> float | None:
+        """Spearman's rank correlation of the two accuracies over all rows; None as for `kendall`."""
+        from scipy.stats import spearmanr
+
+        return self._correlation(spearmanr)
+
+    def _correlation(self, method: Callable[..., Any]) -> float | None:
+        columns = self.board.original, self.board.real
+        if any(np.ptp(column) == 0 for column in columns):
+            return None
+        return float(method(*columns).statistic)
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""

@@ -15,7 +15,15 @@ import numpy.typing as npt
 
 from reassess.errors import DataError
 
-__all__ = ["apart", "check_replicates", "common_hits", "difference_interval", "percentile_bounds", "resampled_hits"]
+__all__ = [
+    "apart",
+    "check_replicates",
+    "common_hits",
+    "difference_interval",
+    "percentile_bounds",
+    "resampled_hits",
+    "times_drawn",
+]
 
 _TAIL = 0.025  # of a 95 % interval, at either end
 _BLOCK = 4096  # images in one matrix product, whose sums are exact in float32: they are far below 2 ** 24
@@ -79,6 +87,15 @@ def apart(only_a: _Ints, only_b: _Ints, n: int) -> npt.NDArray[np.int8]:
     return np.asarray(better)
 
 
+def times_drawn(rng: np.random.Generator, count: int) -> _Ints:
+    """How often each of some things is drawn, if as many are drawn with replacement; int64, shape (count,).
+
+    >>> times_drawn(np.random.default_rng(0), 5)
+    array([0, 2, 1, 1, 1])
+    """
+    return np.bincount(rng.integers(0, count, count), minlength=count)
+
+
 def resampled_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) -> npt.NDArray[np.int32]:
     """Number of hits of each model in each bootstrap replicate of the images.
 
@@ -107,7 +124,7 @@ def resampled_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) -
     # How often each image is drawn; that one is drawn more than 255 times has a probability below 1e-500.
     times = np.empty((replicates, images), np.uint8)
     for row in times:
-        row[:] = np.bincount(rng.integers(0, images, images), minlength=images)
+        row[:] = times_drawn(rng, images)
     total = np.zeros((replicates, models), np.int32)
     for start in range(0, images, _BLOCK):
         part = slice(start, start + _BLOCK)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from reassess.numeric.bootstrap import percentile_bounds, times_drawn
+
 __all__ = ["Information", "measure", "mutual_information", "resampling"]
 
 _NOTHING = 1e-6  # bits; what is below is rounding, or that EM stops a little before it is at rest
@@ -72,8 +74,8 @@ def mutual_information(matrices: npt.ArrayLike, prior: npt.ArrayLike) -> Floats:
 
 def resampling(groups: int, *, resamples: int, seed: int) -> Floats:
     """How often each group is drawn in each resample of as many groups; float64, shape (resamples, groups)."""
-    drawn = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=resamples)
-    return drawn.astype(np.float64)
+    rng = np.random.default_rng(seed)
+    return np.array([times_drawn(rng, groups) for _ in range(resamples)], np.float64)
 
 
 def measure(counts: Floats, items: Floats, drawn: Floats) -> Information:
@@ -113,8 +115,8 @@ def measure(counts: Floats, items: Floats, drawn: Floats) -> Information:
         ]
     )
     bias = float(resampled.mean()) - plain
-    low, high = (np.quantile(resampled, [0.025, 0.975]) - 2 * bias).tolist()
-    return Information(max(plain - bias, 0.0), max(low, 0.0), max(high, 0.0))
+    low, high = (max(float(bound) - 2 * bias, 0.0) for bound in percentile_bounds(resampled))
+    return Information(bits=max(plain - bias, 0.0), low=low, high=high)
 
 
 def _plain(counts: Floats, items: Floats) -> Floats:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.numeric.student import critical, two_sided
-
 __all__ = ["Estimate", "Polynomial", "fit_polynomial"]
 
 Floats = npt.NDArray[np.float64]
@@ -33,7 +31,7 @@ class Estimate:
     @property
     def interval(self) -> tuple[float, float]:
         """95 % interval, by Student's t."""
-        half = critical(self.df) * self.error
+        half = _factor(self.df) * self.error
         return self.value - half, self.value + half
 
     @property
@@ -41,7 +39,9 @@ class Estimate:
         """Of the hypothesis that the number is 0: two-sided, by Student's t (a Wald test)."""
         if self.error == 0:
             return float(self.value == 0)
-        return two_sided(self.value / self.error, self.df)
+        from scipy.special import stdtr
+
+        return 2 * float(stdtr(self.df, -abs(self.value / self.error)))
 
     def to_json(self) -> dict[str, float]:
         """The object that JSON documents hold."""
@@ -107,7 +107,7 @@ class Polynomial:
         """
         powers = self._powers(x)
         size = np.sqrt(np.sum(self.residuals**2) / (self.residuals.size - powers.size))
-        half = float(critical(self.df) * size * np.sqrt(1 + powers @ self.inverse @ powers))
+        half = float(_factor(self.df) * size * np.sqrt(1 + powers @ self.inverse @ powers))
         return self.at(x) - half, self.at(x) + half
 
     def _powers(self, x: float) -> Floats:
@@ -170,6 +170,13 @@ def fit_polynomial(
     without = np.linalg.solve(left, (sums.sum(axis=0) - sums)[..., None])[..., 0]
     residuals = y - powers @ coefficients
     return Polynomial(centre, coefficients, coefficients - without, np.linalg.inv(total), residuals, present)
+
+
+def _factor(df: int) -> float:
+    """The t that is exceeded, on either side, with a probability of 5 %."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, 0.975))
 
 
 def _size(shifts: Floats) -> float:

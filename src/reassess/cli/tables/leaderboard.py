@@ -13,7 +13,6 @@ from reassess.comparison.placement import Placement
 from reassess.comparison.trends import Trend
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.numeric.proportion import Proportion
-from reassess.numeric.ranks import kendall, spearman
 from reassess.numeric.regression import Estimate
 from reassess.text import counted
 
@@ -58,8 +57,8 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) 
         "rows": [rows[row] for row in board.best_first],
         "models": board.models,
         "left_out": board.left_out,
-        "kendall": kendall(board.original, board.real),
-        "spearman": spearman(board.original, board.real),
+        "kendall": trend.kendall,
+        "spearman": trend.spearman,
         **trend.to_json(),
         "level": None if level is None else level.to_json(board),
         **({"level_reason": _NO_LEVEL} if level is None else {}),
@@ -81,7 +80,7 @@ def print_leaderboard(call: Call, trend: Trend, placements: Sequence[Placement],
         click.echo()
         print_table(["change of the slope", "by", "95 %", "p"], changes)
     click.echo()
-    print_table(["the two orders", ""], _orders(board, level), text_columns=2)
+    print_table(["the two orders", ""], _orders(trend, level), text_columns=2)
     if placements:
         click.echo()
         headings = ["where", "ReaL %", "rank", "original %", "rank", "expected ReaL %", "95 %", "above it"]
@@ -121,9 +120,9 @@ def _changes(trend: Trend) -> Iterator[list[str | None]]:
         yield [name, *_cells(change), p]
 
 
-def _orders(board: Leaderboard, level: Level | None) -> Iterator[list[str | None]]:
-    for name, correlation in {"Kendall's tau": kendall, "Spearman's rho": spearman}.items():
-        value = correlation(board.original, board.real)
+def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
+    board = trend.board
+    for name, value in {"Kendall's tau": trend.kendall, "Spearman's rho": trend.spearman}.items():
         yield [name, None if value is None else f"{value:.3f}"]
     rises = board.rises
     for name, row in {"highest rise": _furthest(board, rises), "deepest fall": _furthest(board, -rises)}.items():

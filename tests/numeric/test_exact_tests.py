@@ -1,0 +1,106 @@
+"""Exact tests against exact fractions and statsmodels; Holm's correction against its definition and a textbook."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from math import comb
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.numeric.exact_tests import SMALLEST, chance_p_value, holm, mcnemar
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+def test_the_p_value_is_twice_the_smaller_tail_of_a_fair_coin(a: int, b: int) -> None:
+    tail = sum(comb(a + b, k) for k in range(min(a, b) + 1))
+    assert mcnemar(a, b) == pytest.approx(float(min(Fraction(1), Fraction(2 * tail, 2 ** (a + b)))), rel=1e-11)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6))
+def test_both_models_are_treated_alike_and_p_is_a_probability(a: int, b: int) -> None:
+    assert mcnemar(a, b) == mcnemar(b, a)
+    assert 0 <= mcnemar(a, b) <= 1
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [(0, 1), (3, 12), (121, 59), (1500, 1400), (25_000, 24_500), (24_800, 25_200), (500_000, 498_000)]
+)
+def test_small_and_large_counts_agree_with_statsmodels(needs: Callable[[str], None], a: int, b: int) -> None:
+    needs("statsmodels")
+    from statsmodels.stats.contingency_tables import mcnemar as reference
+
+    assert mcnemar(a, b) == pytest.approx(reference([[7, a], [b, 9]], exact=True).pvalue, rel=1e-8)
+
+
+def test_a_p_value_too_small_for_a_number_is_0() -> None:
+    assert mcnemar(0, 10_000) == 0
+
+
+def slow_holm(p_values: list[float]) -> list[float]:
+    """By the definition: the p-value of rank i times the number of tests left, the highest so far, at most 1."""
+    ranked = sorted(p_values)
+    steps = [min(1.0, (len(ranked) - i) * p) for i, p in enumerate(ranked)]
+    return [max(steps[: 1 + max(i for i, other in enumerate(ranked) if other == p)]) for p in p_values]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_holms_correction_is_that_of_its_definition(p_values: list[float]) -> None:
+    assert holm(p_values) == pytest.approx(slow_holm(p_values), rel=1e-12)
+
+
+def test_holms_correction_gives_the_textbook_example_and_agrees_with_statsmodels(needs: Callable[[str], None]) -> None:
+    # Aickin and Gensler (1996), American Journal of Public Health 86, describe the steps: 4 x .005, 3 x .01, 2 x .03.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    needs("statsmodels")
+    from statsmodels.stats.multitest import multipletests
+
+    rng = np.random.default_rng(0)
+    for p_values in (rng.random(40), rng.random(40) ** 8, np.round(rng.random(40), 1)):
+        assert holm(p_values.tolist()) == pytest.approx(multipletests(p_values, method="holm")[1], rel=1e-12)
+
+
+def test_no_test_needs_no_correction() -> None:
+    assert holm([]) == ()
+
+
+def exact(hits: int, sizes: list[int]) -> Fraction:
+    """Image by image: the chance of each number of hits so far."""
+    chances = {0: Fraction(1)}
+    for size in sizes:
+        hit, later = Fraction(1, size), dict.fromkeys(range(len(chances) + 1), Fraction(0))
+        for so_far, chance in chances.items():
+            later[so_far] += chance * (1 - hit)
+            later[so_far + 1] += chance * hit
+        chances = later
+    fewer = sum(chance for k, chance in chances.items() if k <= hits)
+    more = sum(chance for k, chance in chances.items() if k >= hits)
+    return min(Fraction(1), 2 * min(fewer, more))
+
+
+@given(st.dictionaries(st.integers(1, 9), st.integers(1, 6), min_size=1, max_size=4), st.data())
+def test_the_p_value_is_that_of_exact_fractions(images: dict[int, int], data: st.DataObject) -> None:
+    sizes = [size for size, n in images.items() for _ in range(n)]
+    hits = data.draw(st.integers(0, len(sizes)))
+    expected = float(exact(hits, sizes))
+    found = chance_p_value(hits, images)
+    assert found == pytest.approx(max(expected, SMALLEST), rel=1e-12)
+    assert found == pytest.approx(chance_p_value(hits, dict(reversed(images.items()))), rel=1e-12)
+
+
+def test_of_images_with_two_classes_it_is_the_sign_test() -> None:
+    for hits in (0, 2_000, 2_700, 2_900, 3_300, 4_000):
+        expected = max(mcnemar(hits, 5_400 - hits), SMALLEST)
+        assert chance_p_value(hits, {2: 5_400}) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_small_p_value_is_as_accurate_as_a_large_one() -> None:
+    assert chance_p_value(300, {2: 300}) == pytest.approx(2 / 2**300, rel=1e-12)
+    tail = Fraction(sum(comb(900, k) for k in range(101)), 2**900)
+    assert chance_p_value(100, {2: 900}) == pytest.approx(float(2 * tail), rel=1e-11)
+
+
+def test_what_is_too_small_for_a_number_is_not_zero() -> None:
+    assert chance_p_value(5_400, {2: 5_400, 3: 1}) == SMALLEST
+    assert chance_p_value(0, {}) == 1

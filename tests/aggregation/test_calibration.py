@@ -96,19 +96,19 @@ BAD = {
     ),
     "another length": (
         lambda: bad_calibration(truth=np.array([1, 0])),
-        "not one truth a golden item\n  allowed: shape (3,)\n  found:   (2,)",
+        "wrong shape of truth\n  allowed: shape (3,)\n  found:   shape (2,)",
     ),
     "unknown truth": (
         lambda: bad_calibration(truth=np.array([1, 2, 0])),
-        "unknown truth\n  where:   item y\n  allowed: -1 to 1\n  found:   2",
+        "truth out of range\n  where:   item y\n  allowed: -1 to 1\n  found:   2",
     ),
     "smoothing": (
         lambda: bad_calibration(smoothing=math.inf),
-        "smoothing is not a count\n  allowed: 0 or more\n  found:   inf",
+        "smoothing out of range\n  allowed: 0 or more\n  found:   inf",
     ),
     "too many experts": (
         lambda: expert_truth(votes_of([(0, 0, 2), (0, 1, 2)]), at_least=3),
-        "no such number of experts\n  allowed: 1 to 2\n  found:   3",
+        "number of experts out of range\n  allowed: 1 to 2\n  found:   3",
     ),
     "an answer that no expert can give": (
         lambda: expert_truth(votes_of([(0, 0, 2)]), at_least=1, answer="sure"),
@@ -141,7 +141,7 @@ def a_model(**changed):
 BAD_MODELS = {
     "shape": (
         {"raters": ("ann", "bo")},
-        "matrices does not fit raters, truths and answers\n  allowed: shape (2, 2, 3)\n  found:   (1, 2, 3)",
+        "wrong shape of matrices\n  allowed: shape (2, 2, 3)\n  found:   shape (1, 2, 3)",
     ),
     "row": (
         {"fallback": np.full((2, 3), 0.4)},
@@ -203,7 +203,7 @@ def test_arrays_of_other_types_are_refused(tmp_path, name, array):
     write_rater_model(path, a_model())
     with np.load(path) as arrays:
         np.savez(path, **{**arrays, name: array})
-    with pytest.raises(DataError, match=f"{name} does not hold"):
+    with pytest.raises(DataError, match=f"wrong type of {name}"):
         read_rater_model(path)
 
 
@@ -278,7 +278,7 @@ BAD_POSTERIORS = {
     ),
     "prior": (
         lambda: posterior(votes_of([(0, 0, 0)]), a_model(), prior=[1.5, -0.5]),
-        "the prior is not a distribution\n  allowed: 2 numbers adding up to 1\n  found:   [1.5, -0.5]",
+        "the prior is not a distribution\n  allowed: 0 or more, adding up to 1\n  found:   [1.5, -0.5]",
     ),
     "extra on other items": (
         lambda: posterior(
@@ -298,7 +298,7 @@ BAD_POSTERIORS = {
     ),
     "scores of plain items": (
         lambda: posterior(votes_of([(0, 0, 0)]), a_model()).scores(),
-        "plain items have no scores\n  to mend: give votes with the columns image and class",
+        "the votes are not on (image, class) questions\n  to mend: give the columns image and class",
     ),
 }
 
@@ -353,12 +353,12 @@ BAD_MEANS = {
     "weights": (
         {},
         {"weights": [0, 1]},
-        "not a weight for each answer\n  allowed: 3 numbers\n  found:   [0.0, 1.0]",
+        "wrong shape of the weights\n  allowed: shape (3,)\n  found:   shape (2,)",
     ),
     "NaN": (
         {},
         {"weights": [0, math.nan, 1]},
-        "not a weight for each answer\n  allowed: 3 numbers\n  found:   [0.0, nan, 1.0]",
+        "weight out of range\n  where:   answer maybe\n  allowed: a finite number\n  found:   nan",
     ),
     "no votes": (
         {"items": ("x", "y", "z", "empty")},

@@ -133,9 +133,9 @@ def test_with_best_f1_no_point_has_a_higher_one(pairs: list) -> None:
 @pytest.mark.parametrize(
     ("method", "what"),
     [
-        ("at", "the threshold is not a probability"),
-        ("with_precision", "the precision to reach is not a share"),
-        ("with_recall", "the recall to reach is not a share"),
+        ("at", "threshold out of range"),
+        ("with_precision", "precision to reach out of range"),
+        ("with_recall", "recall to reach out of range"),
     ],
 )
 def test_what_is_no_share_is_refused(method: str, what: str, bad: float) -> None:
@@ -200,7 +200,7 @@ def test_a_score_that_is_no_probability_is_refused(value: float) -> None:
     with pytest.raises(DataError) as caught:
         curve_of([("a", True, 0.5), ("b", True, value)])
     assert str(caught.value) == (
-        f"a score is not a probability\n  where:   image b, class 1\n  allowed: 0 to 1\n  found:   {value}"
+        f"score out of range\n  where:   image b, class 1\n  allowed: 0 to 1\n  found:   {value}"
     )
 
 

@@ -421,14 +421,14 @@ BAD = {
         {"votes": small(np.empty((0, 3), int))},
         "there are no votes\n  to mend: give votes, or judge by the prior alone",
     ),
-    "smoothing": ({"smoothing": -1}, "smoothing is not a count\n  allowed: 0 or more\n  found:   -1"),
-    "NaN smoothing": ({"smoothing": math.nan}, "smoothing is not a count\n  allowed: 0 or more\n  found:   nan"),
-    "tolerance": ({"tolerance": 0}, "the tolerance is not above 0\n  found:   0"),
-    "iterations": ({"max_iterations": 0}, "max_iterations is not a count\n  allowed: 1 or more\n  found:   0"),
-    "threads": ({"threads": 0}, "threads is not a count\n  allowed: 1 or more\n  found:   0"),
+    "smoothing": ({"smoothing": -1}, "smoothing out of range\n  allowed: 0 or more\n  found:   -1"),
+    "NaN smoothing": ({"smoothing": math.nan}, "smoothing out of range\n  allowed: 0 or more\n  found:   nan"),
+    "tolerance": ({"tolerance": 0}, "tolerance out of range\n  allowed: above 0\n  found:   0"),
+    "iterations": ({"max_iterations": 0}, "max_iterations out of range\n  allowed: 1 or more\n  found:   0"),
+    "threads": ({"threads": 0}, "threads out of range\n  allowed: 1 or more\n  found:   0"),
     "prior": (
         {"prior": [0.5, 0.2, 0.2]},
-        "the prior is not a distribution\n  allowed: 3 numbers adding up to 1\n  found:   [0.5, 0.2, 0.2]",
+        "the prior is not a distribution\n  allowed: 0 or more, adding up to 1\n  found:   [0.5, 0.2, 0.2]",
     ),
     "a prior of 0": (
         {"prior": [0.5, 0.5, 0]},
@@ -436,7 +436,7 @@ BAD = {
     ),
     "weights": (
         {"weights": [0, 1], "truths": ("invalid", "valid")},
-        "the weights do not fit answers and truths\n  allowed: shape (3, 2) or (3,)\n  found:   (2,)",
+        "wrong shape of the weights\n  allowed: shape (3, 2) or (3,)\n  found:   shape (2,)",
     ),
     "weights above 1": (
         {"weights": [0, 0.5, 2], "truths": ("invalid", "valid")},
@@ -461,11 +461,11 @@ BAD = {
     ),
     "pinned unknown": (
         {"pinned": Pinned.to_truths(np.array([1, 2]), np.array([0, 1]), truths=3)},
-        "a pinned item is unknown\n  allowed: 0 to 1\n  found:   1, 2",
+        "pinned row out of range\n  where:   position 1\n  allowed: 0 to 1\n  found:   2",
     ),
     "pinned to other truths": (
         {"pinned": Pinned.to_truths(np.array([1]), np.array([0]), truths=2)},
-        "the pinned items do not fit\n  allowed: shape (1, 3)\n  found:   (1, 2)",
+        "wrong shape of the pinned values\n  allowed: shape (1, 3)\n  found:   shape (1, 2)",
     ),
     "pinned to no distribution": (
         {"pinned": Pinned(np.array([1]), np.array([[0.5, 0.1, 0.1]]))},
@@ -486,7 +486,7 @@ def test_bad_input_is_refused(name):
 def test_pinning_to_an_unknown_truth_is_refused():
     with pytest.raises(DataError) as error:
         Pinned.to_truths(np.array([1]), np.array([4]), truths=3)
-    assert str(error.value) == "unknown truth\n  allowed: -1 to 2\n  found:   4"
+    assert str(error.value) == "truth out of range\n  where:   pinned item 1\n  allowed: -1 to 2\n  found:   4"
 
 
 def test_starting_weights():

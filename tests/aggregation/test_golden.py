@@ -39,7 +39,7 @@ def test_the_released_golden_answers_make_248_of_1135_pairs_valid(real_file) -> 
 BAD = {
     "plain items": (
         lambda: golden_truth(experts([(0, 0, 1)], ("x",))),
-        "the experts did not judge (image, class) questions\n  to mend: give a file with image and class",
+        "the experts' votes are not on (image, class) questions\n  to mend: give the columns image and class",
     ),
     "no votes": (
         lambda: golden_truth(experts([])),
@@ -47,7 +47,7 @@ BAD = {
     ),
     "too many experts": (
         lambda: golden_truth(HALF, at_least=5),
-        "no such number of experts\n  allowed: 1 to 4\n  found:   5",
+        "number of experts out of range\n  allowed: 1 to 4\n  found:   5",
     ),
     "none valid": (
         lambda: golden_truth(experts([(0, 0, 0), (1, 0, 0)])),
@@ -61,7 +61,7 @@ BAD = {
     ),
     "another shape": (
         lambda: Golden(PAIRS, np.array([True])),
-        "not one truth a golden pair\n  allowed: shape (3,)\n  found:   (1,)",
+        "wrong shape of the truth of golden pairs\n  allowed: shape (3,)\n  found:   shape (1,)",
     ),
 }
 

@@ -138,7 +138,7 @@ def test_the_experts_answer_needs_more_than_half_of_them() -> None:
     assert expert_answer(experts, at_least=2).tolist() == [YES, -1, -1, -1]
     with pytest.raises(DataError) as caught:
         expert_answer(experts, at_least=1)
-    assert str(caught.value) == "no such number of experts\n  allowed: 2 to 3\n  found:   1"
+    assert str(caught.value) == "number of experts out of range\n  allowed: 2 to 3\n  found:   1"
 
 
 def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:

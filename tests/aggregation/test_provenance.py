@@ -112,5 +112,5 @@ def test_a_number_of_folds_that_cannot_be_is_refused(folds: int) -> None:
     with pytest.raises(DataError) as caught:
         image_folds(7, folds)
     assert str(caught.value) == (
-        f"no such number of folds\n  allowed: 2 to 7, the number of images\n  found:   {folds}"
+        f"number of folds out of range\n  allowed: 2 to 7, the number of images\n  found:   {folds}"
     )

@@ -151,7 +151,7 @@ def test_rules_that_ask_for_more_experts_than_there_are_do_not_stand_in_the_way(
     labels = label_sets(scores, 0.5)
     again = relabel(labels, votes, one, rater_golden, None, threshold=0.5, recipes=[IMAGENET.recipe, rules])
     assert (again.kept(np.ones(4, int)) == (scores.values >= 0.5)).all()
-    with pytest.raises(DataError, match="no such number of experts"):
+    with pytest.raises(DataError, match="number of experts out of range"):
         relabel(labels, votes, one, rater_golden, None, threshold=0.5)
 
 
@@ -176,7 +176,7 @@ def test_label_sets_that_do_not_follow_from_the_votes_are_an_error_that_counts_t
     assert refusal(LabelSets.from_lists(labels.images[:3], lists[:3])) == text.format(5)
     none = refusal(LabelSets.from_lists(labels.images[:3], [[]] * 3), 1.0)
     assert "others on 5 of 8 rated images" in none, "an image that was rated is there, if with an empty set"
-    assert refusal(labels, 1.5) == "the threshold is not a probability\n  allowed: 0 to 1\n  found:   1.5"
+    assert refusal(labels, 1.5) == "threshold out of range\n  allowed: 0 to 1\n  found:   1.5"
 
 
 def test_votes_on_plain_items_are_an_error() -> None:

@@ -294,10 +294,10 @@ BAD = {
         np.array([-1, -1, 1]),
         "no golden item of known truth has a vote\n  to mend: check that both files name the items alike",
     ),
-    "another length": (np.array([1, 0]), "not one truth a golden item\n  allowed: shape (3,)\n  found:   (2,)"),
+    "another length": (np.array([1, 0]), "wrong shape of truth\n  allowed: shape (3,)\n  found:   shape (2,)"),
     "unknown truth": (
         np.array([1, 2, 0]),
-        "unknown truth\n  where:   image 1.png, class 1\n  allowed: -1 to 1\n  found:   2",
+        "truth out of range\n  where:   image 1.png, class 1\n  allowed: -1 to 1\n  found:   2",
     ),
 }
 

@@ -86,4 +86,4 @@ def test_the_published_threshold_lies_between_the_lowest_kept_and_the_highest_dr
 def test_a_threshold_that_is_no_probability_is_an_error(threshold: float) -> None:
     with pytest.raises(DataError) as caught:
         label_sets(scores_of({("a.png", 1): 0.5}), threshold)
-    assert str(caught.value) == f"the threshold is not a probability\n  allowed: 0 to 1\n  found:   {threshold}"
+    assert str(caught.value) == f"threshold out of range\n  allowed: 0 to 1\n  found:   {threshold}"

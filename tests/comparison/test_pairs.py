@@ -125,7 +125,7 @@ def test_a_comparison_is_shown_in_words_and_in_a_notebook_without_markup_of_name
 def test_a_model_that_is_not_there_is_an_error() -> None:
     with pytest.raises(DataError) as caught:
         compare(PANEL, "one", "three")
-    assert str(caught.value) == "no such model\n  allowed: one, two\n  found:   three"
+    assert str(caught.value) == "unknown model\n  allowed: one, two\n  found:   'three'"
 
 
 def test_the_original_labels_beat_a_copy_with_errors_by_as_many_hits_as_were_spoilt(

@@ -134,12 +134,12 @@ def test_models_judged_by_different_labels_are_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ids", "given_"),
-    [(np.zeros((2, 3), int), "int64 of shape (2, 3)"), (np.zeros((2, 4)), "float64 of shape (2, 4)")],
+    ("ids", "wrong", "given_"),
+    [(np.zeros((2, 3), int), "shape", "int64 (2, 3)"), (np.zeros((2, 4)), "type", "float64 (2, 4)")],
 )
-def test_ids_that_do_not_fit_are_an_error(ids: np.ndarray, given_: str) -> None:
+def test_ids_that_do_not_fit_are_an_error(ids: np.ndarray, wrong: str, given_: str) -> None:
     assert refusal(lambda: Panel.from_ids("ab", ids, LABELS)) == (
-        f"not one class id a model and image\n  allowed: integers of shape (2, 4)\n  found:   {given_}"
+        f"wrong {wrong} of the top-1 classes\n  allowed: integers of shape (2, 4)\n  found:   {given_}"
     )
 
 

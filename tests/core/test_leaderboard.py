@@ -43,23 +43,23 @@ def test_a_model_may_stand_once_for_each_size_and_counts_once() -> None:
 NO_ENTRIES = {
     "NaN": (
         ("a", 76.0, np.nan, 224),
-        "an accuracy is not in percent\n  where:   a at 224\n  allowed: 0 to 100\n  found:   nan",
+        "accuracy in percent out of range\n  where:   a at 224\n  allowed: 0 to 100\n  found:   nan",
     ),
     "more than all": (
         ("a", 100.1, 90.0),
-        "an accuracy is not in percent\n  where:   a\n  allowed: 0 to 100\n  found:   100.1",
+        "accuracy in percent out of range\n  where:   a\n  allowed: 0 to 100\n  found:   100.1",
     ),
     "no pixels": (
         ("a", 76.0, 90.0, 0),
-        "no size of an image\n  where:   a\n  allowed: 1 or more pixels\n  found:   0",
+        "image size in pixels out of range\n  where:   a\n  allowed: 1 or more\n  found:   0",
     ),
     "endless parameters": (
         ("a", 76.0, 90.0, 224, np.inf),
-        "no number of parameters\n  where:   a at 224\n  allowed: 0 or more millions\n  found:   inf",
+        "millions of parameters out of range\n  where:   a at 224\n  allowed: 0 or more\n  found:   inf",
     ),
     "fewer parameters than none": (
         ("a", 76.0, 90.0, None, -4.0),
-        "no number of parameters\n  where:   a\n  allowed: 0 or more millions\n  found:   -4.0",
+        "millions of parameters out of range\n  where:   a\n  allowed: 0 or more\n  found:   -4.0",
     ),
 }
 
@@ -76,7 +76,7 @@ BAD = {
     "no entry": ((), "a leaderboard without a model"),
     "a model twice": (
         (Entry("a", 76.0, 80.0), Entry("b", 76.0, 80.0), Entry("a", 77.0, 81.0)),
-        "a model stands twice\n  where:   a\n  to mend: keep one row for each model and image size",
+        "a model is named twice\n  where:   a\n  to mend: keep one row for each model and image size",
     ),
 }
 

@@ -54,7 +54,7 @@ def test_one_id_a_row_is_the_top_1():
         ),
         (
             [[1, 2, 3], [4, 5, 4]],
-            "a row holds a class twice\n"
+            "a class is named twice for one image\n"
             "  where:   row 1\n"
             "  allowed: the best classes, each once, best first\n"
             "  found:   [4, 5, 4]",
@@ -95,7 +95,7 @@ def test_scores_of_the_other_byte_order_are_the_same_scores():
 @pytest.mark.parametrize("names", [["a"], ["a", "b", "c"]])
 def test_as_many_names_as_rows(names):
     assert message(lambda: Predictions.from_ids([1, 2], names)) == (
-        f"not one name a row of the predictions\n  allowed: 2 names\n  found:   {len(names)} names"
+        f"wrong number of image names\n  allowed: 2, one for each row of the predictions\n  found:   {len(names)}"
     )
 
 

@@ -37,9 +37,9 @@ def test_the_highest_score_of_each_image():
 @pytest.mark.parametrize("value", [np.nan, -1e-9, 1.0000001, np.inf])
 def test_a_value_that_is_no_probability_is_an_error_that_names_the_question(value):
     assert message(lambda: of(0.0, 1.0, value)) == (
-        f"a score is not a probability\n  where:   image a, class 3\n  allowed: 0 to 1\n  found:   {np.float64(value)}"
+        f"score out of range\n  where:   image a, class 3\n  allowed: 0 to 1\n  found:   {np.float64(value)}"
     )
 
 
 def test_one_score_a_question():
-    assert message(lambda: of(0.5, 0.5)) == "not one score a question\n  allowed: shape (3,)\n  found:   (2,)"
+    assert message(lambda: of(0.5, 0.5)) == "wrong shape of the scores\n  allowed: shape (3,)\n  found:   shape (2,)"

@@ -167,17 +167,20 @@ def columns(**changed):
         ),
         (
             {"answer_ids": np.array([0], np.uint8)},
-            "answer_ids does not fit the votes\n  allowed: (2,)\n  found:   (1,)",
+            "wrong shape of answer_ids\n  allowed: shape (2,)\n  found:   shape (1,)",
         ),
         (
             {"rater_ids": np.array([0, 1], np.int32)},
-            "a vote has an unknown rater\n  where:   item y\n  allowed: 0 to 0\n  found:   1",
+            "rater of a vote out of range\n  where:   item y\n  allowed: 0 to 0\n  found:   1",
         ),
         (
             {"answer_ids": np.array([2, 0], np.uint8)},
-            "a vote has an unknown answer\n  where:   item x\n  allowed: 0 to 1\n  found:   2",
+            "answer of a vote out of range\n  where:   item x\n  allowed: 0 to 1\n  found:   2",
         ),
-        ({"seconds": np.array([1.0, -2])}, "a vote took less than no time\n  where:   vote 1\n  found:   -2.0 seconds"),
+        (
+            {"seconds": np.array([1.0, -2])},
+            "seconds of a vote out of range\n  where:   vote 1\n  allowed: 0 or more\n  found:   -2.0",
+        ),
     ],
 )
 def test_columns_that_do_not_fit_are_refused(changed, message):
@@ -189,7 +192,7 @@ def test_columns_that_do_not_fit_are_refused(changed, message):
 def test_a_vote_on_an_unknown_item_is_refused():
     with pytest.raises(DataError) as error:
         Votes.from_columns(("x",), np.array([0, 1]), np.array([0, 0]), np.array([0, 0]), ("ann",), ("no",))
-    assert str(error.value) == "a vote is on an unknown item\n  where:   vote 1\n  found:   item 1"
+    assert str(error.value) == "item of a vote out of range\n  where:   vote 1\n  allowed: 0 to 0\n  found:   1"
 
 
 def test_an_unknown_answer_is_refused():

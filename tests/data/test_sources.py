@@ -304,7 +304,7 @@ def test_what_is_neither_a_path_nor_a_name_is_an_error() -> None:
 def test_an_unknown_name_is_an_error(function) -> None:
     with pytest.raises(DataError) as caught:
         function("imagenet-rael")
-    assert str(caught.value) == (f"no known source of that name\n  allowed: {NAMES}\n  found:   imagenet-rael")
+    assert str(caught.value) == (f"unknown source\n  allowed: {NAMES}\n  found:   'imagenet-rael'")
 
 
 # The public repository

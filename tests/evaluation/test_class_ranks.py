@@ -195,7 +195,7 @@ def test_the_nan_that_is_named_is_not_one_in_an_output_that_is_left_out() -> Non
 def test_a_target_beyond_the_classes_is_an_error() -> None:
     with pytest.raises(DataError) as caught:
         ranks_of_scores(np.zeros((1, 3), np.float32), np.array([0, 2]), np.array([1, 3]))
-    assert str(caught.value) == "a target is not one of the classes\n  allowed: 0 to 2\n  found:   1 to 3"
+    assert str(caught.value) == "class id out of range\n  where:   target 1\n  allowed: 0 to 2\n  found:   3"
 
 
 @given(

@@ -457,7 +457,7 @@ def test_a_k_that_the_predictions_do_not_reach_is_an_error(k: int) -> None:
     with pytest.raises(DataError) as caught:
         evaluate(np.tile([0, 1], (4, 1)), LABELS, top_k=(1, k))
     assert str(caught.value) == (
-        f"k is out of range\n  allowed: 1 to 2, as many as the predictions hold for each image\n  found:   {k}"
+        f"k out of range\n  allowed: 1 to 2, as many as the predictions hold for each image\n  found:   {k}"
     )
 
 

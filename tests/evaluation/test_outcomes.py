@@ -183,8 +183,11 @@ def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(as_ids: bo
 @pytest.mark.parametrize(
     ("columns", "text"),
     [
-        ([0, 1], "not one class id an output\n  allowed: integers of shape (3,)\n  found:   int64 (2,)"),
-        ([0.0, 1.0, 2.0], "not one class id an output\n  allowed: integers of shape (3,)\n  found:   float64 (3,)"),
+        ([0, 1], "wrong shape of the classes of outputs\n  allowed: integers of shape (3,)\n  found:   int64 (2,)"),
+        (
+            [0.0, 1.0, 2.0],
+            "wrong type of the classes of outputs\n  allowed: integers of shape (3,)\n  found:   float64 (3,)",
+        ),
         ([2, 1, 2], "two outputs are one class\n  found:   class 2"),
         ([-1, -1, -1], "none of the outputs is a class\n  allowed: class ids, and -1 for an output that is left out"),
     ],

@@ -264,13 +264,13 @@ BAD_BATCHES = {
         {"labels": LABELS},
         TWO,
         ["a.png"],
-        "not one image a row of scores\n  allowed: 2 images\n  found:   1 images",
+        "wrong number of images\n  allowed: 2, one for each row of scores\n  found:   1",
     ),
     "fewer targets": (
         {},
         TWO,
         np.array([[1]]),
-        "not one target a row of scores\n  allowed: 2 rows\n  found:   1 rows",
+        "wrong number of targets\n  allowed: 2, one for each row of scores\n  found:   1",
     ),
     "too few outputs": (
         {"labels": LABELS},
@@ -285,7 +285,7 @@ BAD_BATCHES = {
         {"top_k": [1, 4]},
         TWO,
         np.array([[1], [2]]),
-        "k is out of range\n  allowed: 1 to 3, as many as the predictions hold for each image\n  found:   4",
+        "k out of range\n  allowed: 1 to 3, as many as the predictions hold for each image\n  found:   4",
     ),
 }
 
@@ -313,7 +313,7 @@ BAD_METRICS = {
         "the name of an image is no string\n  found:   ('b.png', 0)\n  to mend: give file names as str",
     ),
     "no k": ({"top_k": []}, "top_k holds no whole numbers\n  allowed: such as (1, 5)\n  found:   []"),
-    "k of 0": ({"top_k": [0]}, "k is out of range\n  allowed: 1 or more\n  found:   0"),
+    "k of 0": ({"top_k": [0]}, "k out of range\n  allowed: 1 or more\n  found:   0"),
     "an unknown image": (
         {"labels": LABELS, "images": ["a.png", "c.png"]},
         "1 of 2 images are not in the label set\n"

@@ -186,7 +186,7 @@ def test_two_arrays_of_one_name_are_refused(refused, file):
         for name in ("x.npy", "x"):
             members.writestr(name, npy(np.zeros(1)))
     assert refused(read, file("a.npz", content.getvalue())) == (
-        "two arrays have one name\n  where:   DIR/a.npz\n  found:   x\n  to mend: write the file again"
+        "an array is named twice\n  where:   DIR/a.npz\n  found:   x\n  to mend: write the file again"
     )
 
 

@@ -56,7 +56,7 @@ def test_groups_may_be_numbers_in_a_table_and_classes_may_be_left_out(file) -> N
             read_collapsed,
             "a.csv",
             "class,also\ncup,\n",
-            "a value is missing\n  where:   DIR/a.csv, row 0, column also",
+            "a value is missing\n  where:   DIR/a.csv, row 0, column also\n  to mend: fill it in, or leave the row out",
         ),
         (
             read_collapsed,

@@ -225,7 +225,7 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
             "  allowed: 50,000 entries\n  found:   2 entries\n"
             "  to mend: get the whole file, or name the images in a JSON object or a table",
         ),
-        ("a.json", '{"a": [1], "b": [2], "a": [3]}', "a name stands twice\n  where:   DIR/a.json\n  found:   a"),
+        ("a.json", '{"a": [1], "b": [2], "a": [3]}', "a key is named twice\n  where:   DIR/a.json\n  found:   a"),
         ("a.json", '{"a": [[1]]}', KINDS.format("a.json", "list")),
         ("a.json", '{"a": [1.0]}', KINDS.format("a.json", "float")),
         ("a.json", '{"a": [NaN]}', KINDS.format("a.json", "float")),
@@ -282,7 +282,8 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
         (
             "a.csv",
             "image,class\na,1\n,2\n",
-            "an image has no name\n  where:   DIR/a.csv, row 1\n  to mend: name every image",
+            "a value is missing\n  where:   DIR/a.csv, row 1, column image\n"
+            "  to mend: fill it in, or leave the row out",
         ),
         (
             "a.csv",

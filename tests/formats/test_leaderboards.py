@@ -99,7 +99,7 @@ BAD = {
     ),
     "a model without a name": (
         {"m.csv": WHOLE.replace("\na,", "\n,")},
-        "a model has no name\n  where:   DIR/m.csv, row 0\n  to mend: name every model",
+        "a value is missing\n  where:   DIR/m.csv, row 0, column model\n  to mend: fill it in, or leave the row out",
     ),
     "text": (
         {"m.csv": WHOLE.replace("82.9", "many")},
@@ -107,11 +107,11 @@ BAD = {
     ),
     "missing": (
         {"m.csv": WHOLE.replace("79.5", "")},
-        "a number is missing\n  where:   DIR/m.csv, row 1, column original",
+        "a value is missing\n  where:   DIR/m.csv, row 1, column original\n  to mend: fill it in, or leave the row out",
     ),
     "NaN": (
         {"m.csv": WHOLE.replace("79.5", "nan")},
-        "an accuracy is not in percent\n  where:   DIR/m.csv, row 1, column original\n  allowed: 0 to 100\n"
+        "accuracy in percent out of range\n  where:   DIR/m.csv, row 1, column original\n  allowed: 0 to 100\n"
         "  found:   nan",
     ),
     "shares": (
@@ -121,17 +121,17 @@ BAD = {
     ),
     "a model twice": (
         {"m.csv": WHOLE + "a,70,71\n"},
-        "a model stands twice\n  where:   DIR/m.csv, rows 0 and 2\n  found:   a\n"
+        "a model is named twice\n  where:   DIR/m.csv, rows 0 and 2\n  found:   a\n"
         "  to mend: keep one row for each model and image size",
     ),
     "a model and size twice": (
         {"o.csv": ORIGINAL + "a,288,70.0,1\n", "r.csv": REAL},
-        "a model stands twice\n  where:   DIR/o.csv, rows 1 and 4\n  found:   a at 288\n"
+        "a model is named twice\n  where:   DIR/o.csv, rows 1 and 4\n  found:   a at 288\n"
         "  to mend: keep one row for each model and image size",
     ),
     "a model in two files": (
         {"m.csv": WHOLE, "n.csv": WHOLE},
-        "a model stands twice\n  where:   DIR/m.csv, DIR/n.csv, a\n"
+        "a model is named twice\n  where:   DIR/m.csv, DIR/n.csv, a\n"
         "  to mend: keep one row for each model and image size",
     ),
     "one of two tables": (
@@ -162,11 +162,11 @@ BAD = {
     ),
     "endless parameters": (
         {"m.csv": "model,original,real,param_count\na,76.1,82.9,inf\n"},
-        "no number of parameters\n  where:   DIR/m.csv, a\n  allowed: 0 or more millions\n  found:   inf",
+        "millions of parameters out of range\n  where:   DIR/m.csv, a\n  allowed: 0 or more\n  found:   inf",
     ),
     "fewer parameters than none": (
         {"o.csv": ORIGINAL.replace("1,013.01", "-1"), "r.csv": REAL},
-        "no number of parameters\n  where:   DIR/o.csv, a at 224\n  allowed: 0 or more millions\n  found:   -1.0",
+        "millions of parameters out of range\n  where:   DIR/o.csv, a at 224\n  allowed: 0 or more\n  found:   -1.0",
     ),
     "another file": (
         {"m.npz": "x"},

@@ -101,7 +101,12 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(needs, file, real_label
         ("a.csv", "image,class,answer\na,1,maybe\n", NEITHER.format(0, "maybe with class 1")),
         ("a.csv", "image,class,answer\na,1,valid\na,,valid\n", NEITHER.format(1, "valid without a class")),
         ("a.csv", "image,class,answer\na,1,problematic\n", NEITHER.format(0, "problematic with class 1")),
-        ("a.csv", "image,class,answer\na,1,\n", "a value is missing\n  where:   DIR/a.csv, row 0, column answer"),
+        (
+            "a.csv",
+            "image,class,answer\na,1,\n",
+            "a value is missing\n  where:   DIR/a.csv, row 0, column answer\n"
+            "  to mend: fill it in, or leave the row out",
+        ),
         (
             "a.csv",
             "image,class\na,1\n",

@@ -50,13 +50,13 @@ def test_questions_are_written_as_scores(tmp_path: Path) -> None:
         ),
         (
             "x,a,0.5\nx,b,0.4\n",
-            "the probabilities of an item are not a distribution\n"
-            "  where:   {path}, item x\n  allowed: numbers from 0 that add up to 1\n  found:   [0.5, 0.4]",
+            "the posterior of an item is not a distribution\n"
+            "  where:   {path}, item x\n  allowed: 0 or more, adding up to 1\n  found:   [0.5, 0.4]",
         ),
         (
             "x,a,-0.5\nx,b,1.5\n",
-            "the probabilities of an item are not a distribution\n"
-            "  where:   {path}, item x\n  allowed: numbers from 0 that add up to 1\n  found:   [-0.5, 1.5]",
+            "the posterior of an item is not a distribution\n"
+            "  where:   {path}, item x\n  allowed: 0 or more, adding up to 1\n  found:   [-0.5, 1.5]",
         ),
     ],
 )

@@ -138,7 +138,7 @@ OUTPUTS = "name the class of each output with --classes FILE, one wnid or name a
         ),
         (
             np.array([[1, 2], [1, 1]]),
-            "a row holds a class twice\n  where:   DIR/p.npy, row 1\n"
+            "a class is named twice for one image\n  where:   DIR/p.npy, row 1\n"
             "  allowed: the best classes, each once, best first\n  found:   [1, 1]",
         ),
     ],
@@ -228,7 +228,8 @@ UNCLEAR = "allowed: one array of ids or scores, and one of names, filenames, pat
         ),
         (
             {"a": SCORES, "names": np.array(["a"])},
-            "not one name a row of the predictions\n  where:   DIR/p.npz\n  allowed: 2 names\n  found:   1 names",
+            "wrong number of image names\n  where:   DIR/p.npz\n"
+            "  allowed: 2, one for each row of the predictions\n  found:   1",
         ),
         (
             {"a": SCORES, "names": np.array(["a", "a"])},
@@ -272,7 +273,8 @@ def test_an_archive_that_declares_too_much_is_refused(refused, tmp_path):
     [
         (
             ["a"],
-            "not one name a row of the predictions\n  where:   DIR/p.npy\n  allowed: 2 names\n  found:   1 names",
+            "wrong number of image names\n  where:   DIR/p.npy\n"
+            "  allowed: 2, one for each row of the predictions\n  found:   1",
         ),
         (
             ["a", "a"],

@@ -90,14 +90,18 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file):
     ("content", "said"),
     [
         ("image,class,score\na,1,x\n", "not a number\n  where:   DIR/a.csv, row 0, column score\n  found:   'x'"),
-        ("image,class,score\na,1,.5\nb,1,\n", "a number is missing\n  where:   DIR/a.csv, row 1, column score"),
+        (
+            "image,class,score\na,1,.5\nb,1,\n",
+            "a value is missing\n  where:   DIR/a.csv, row 1, column score\n"
+            "  to mend: fill it in, or leave the row out",
+        ),
         (
             "image,class,score\na,1,.5\nb,1,nan\n",
-            "a score is not a probability\n  where:   DIR/a.csv, image b, class 1\n  allowed: 0 to 1\n  found:   nan",
+            "score out of range\n  where:   DIR/a.csv, image b, class 1\n  allowed: 0 to 1\n  found:   nan",
         ),
         (
             "image,class,score\na,1,1.5\n",
-            "a score is not a probability\n  where:   DIR/a.csv, image a, class 1\n  allowed: 0 to 1\n  found:   1.5",
+            "score out of range\n  where:   DIR/a.csv, image a, class 1\n  allowed: 0 to 1\n  found:   1.5",
         ),
         (
             "image,class,score\na,1,.5\nb,1,.5\na,1,.7\n",
@@ -115,8 +119,16 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file):
             "image,class,score\na,n01440764,.5\n",
             "not a whole number\n  where:   DIR/a.csv, row 0, column class\n  found:   'n01440764'",
         ),
-        ("image,class,score\n,1,.5\n", "a value is missing\n  where:   DIR/a.csv, row 0, column image"),
-        ("image,class,score\na,,.5\n", "a value is missing\n  where:   DIR/a.csv, row 0, column class"),
+        (
+            "image,class,score\n,1,.5\n",
+            "a value is missing\n  where:   DIR/a.csv, row 0, column image\n"
+            "  to mend: fill it in, or leave the row out",
+        ),
+        (
+            "image,class,score\na,,.5\n",
+            "a value is missing\n  where:   DIR/a.csv, row 0, column class\n"
+            "  to mend: fill it in, or leave the row out",
+        ),
         (
             "image,class\na,1\n",
             "the table has no column for the score\n  where:   DIR/a.csv\n  allowed: score\n  found:   image, class\n"
@@ -140,7 +152,7 @@ ID = (
     "  allowed: a class id as text, such as 285\n  found:   {}"
 )
 PAIRS = (
-    "info does not hold (image, class) pairs\n  where:   DIR/a.npz, array info\n"
+    "wrong {} of the questions\n  where:   DIR/a.npz, array info\n"
     "  allowed: text of shape (questions, 2)\n  found:   {}"
 )
 
@@ -162,21 +174,21 @@ def named(*ids):
         ),
         (
             {"tensor": np.zeros(3), "info": INFO},
-            "not one score a question\n  where:   DIR/a.npz\n  allowed: shape (2,)\n  found:   (3,)",
+            "wrong shape of the scores\n  where:   DIR/a.npz\n  allowed: shape (2,)\n  found:   shape (3,)",
         ),
         (
             {"tensor": np.zeros((85, 2, 3)), "info": INFO},
-            "the archive does not hold scores\n  where:   DIR/a.npz, array tensor\n"
+            "wrong shape of the scores\n  where:   DIR/a.npz, array tensor\n"
             "  allowed: floats of shape (questions,)\n  found:   float64 (85, 2, 3)\n"
             "  to mend: a tensor of shape (raters, questions, answers) holds votes: aggregate them first",
         ),
         (
             {"tensor": np.zeros(2, int), "info": INFO},
-            "the archive does not hold scores\n  where:   DIR/a.npz, array tensor\n"
+            "wrong type of the scores\n  where:   DIR/a.npz, array tensor\n"
             "  allowed: floats of shape (questions,)\n  found:   int64 (2,)",
         ),
-        ({"tensor": np.zeros(2), "info": INFO.astype("S")}, PAIRS.format("|S5 (2, 2)")),
-        ({"tensor": np.zeros(2), "info": INFO.ravel()}, PAIRS.format("<U5 (4,)")),
+        ({"tensor": np.zeros(2), "info": INFO.astype("S")}, PAIRS.format("type", "|S5 (2, 2)")),
+        ({"tensor": np.zeros(2), "info": INFO.ravel()}, PAIRS.format("shape", "<U5 (4,)")),
         ({"tensor": np.zeros(2), "info": named("7", "cat")}, ID.format("'cat'")),
         ({"tensor": np.zeros(2), "info": named("7", "")}, ID.format("''")),
         ({"tensor": np.zeros(2), "info": named("7", "-1")}, ID.format("'-1'")),
@@ -189,8 +201,7 @@ def named(*ids):
         ),
         (
             {"tensor": np.array([0.5, np.nan]), "info": INFO},
-            "a score is not a probability\n  where:   DIR/a.npz, image b.png, class 3\n  allowed: 0 to 1\n"
-            "  found:   nan",
+            "score out of range\n  where:   DIR/a.npz, image b.png, class 3\n  allowed: 0 to 1\n  found:   nan",
         ),
         (
             {"tensor": np.zeros(2), "info": np.array([["a", "1"], ["a", "1"]])},

@@ -94,7 +94,7 @@ AGAIN = "\n  to mend: get or write the file again"
         (
             "t.csv",
             "image,class,image\na,1,b\n",
-            "two columns have one heading\n  where:   DIR/t.csv\n  found:   image\n  to mend: rename one of them",
+            "a column is named twice\n  where:   DIR/t.csv\n  found:   image\n  to mend: rename one of them",
         ),
         (
             "t.csv",
@@ -228,7 +228,11 @@ def test_single_precision_stays_single(tmp_path):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ([0.5, None], "a number is missing\n  where:   DIR/t.csv, row 1, column score"),
+        (
+            [0.5, None],
+            "a value is missing\n  where:   DIR/t.csv, row 1, column score\n"
+            "  to mend: fill it in, or leave the row out",
+        ),
         (["1", "x"], "not a number\n  where:   DIR/t.csv, row 1, column score\n  found:   'x'"),
         ([True, True], "not a number\n  where:   DIR/t.csv, row 0, column score\n  found:   True"),
     ],

@@ -158,7 +158,7 @@ BAD_ARCHIVES = {
     ),
     "info is no pairs": (
         {"info": INFO[:, 0]},
-        "info does not hold (image, class) pairs\n"
+        "wrong shape of the questions\n"
         "  where:   {path}, array info\n"
         "  allowed: text of shape (questions, 2)\n"
         "  found:   <U5 (3,)",
@@ -176,9 +176,9 @@ BAD_ARCHIVES = {
     ),
     "ids are floats": (
         {"ids": np.array([1.0, 2.0])},
-        "ids does not hold a rater's id each\n"
+        "wrong type of ids\n"
         "  where:   {path}, array ids\n"
-        "  allowed: whole numbers or text of shape (raters,)\n"
+        "  allowed: integers or text of shape (raters,)\n"
         "  found:   float64 (2,)",
     ),
     "rater twice": ({"ids": np.array([4, 4])}, "a rater is named twice\n  where:   {path}\n  found:   4"),
@@ -196,13 +196,14 @@ BAD_ARCHIVES = {
     ),
     "answers do not fit": (
         {"answers": np.array(["no", "yes"])},
-        "not a name for each answer\n  where:   {path}\n  allowed: 3 answers\n  found:   no, yes",
+        "wrong number of names of answers\n  where:   {path}\n"
+        "  allowed: 3, one for each answer in the tensor\n  found:   2",
     ),
     "answers are floats": (
         {"answers": np.array([0.2, 0.5, 1.9])},
-        "answers does not hold an answer each\n"
+        "wrong type of answers\n"
         "  where:   {path}, array answers\n"
-        "  allowed: whole numbers or text of shape (answers,)\n"
+        "  allowed: integers or text of shape (answers,)\n"
         "  found:   float64 (3,)",
     ),
 }
@@ -385,15 +386,15 @@ BAD_TABLES = {
     "no votes": ("item,rater,answer\nx,,\n", "the table has no votes\n  where:   {path}\n  to mend: write it again"),
     "a vote without a rater": (
         "item,rater,answer\nx,1,no\nx,,no\n",
-        "a value is missing\n  where:   {path}, row 1, column rater",
+        "a value is missing\n  where:   {path}, row 1, column rater\n  to mend: fill it in, or leave the row out",
     ),
     "a vote without an answer": (
         "item,rater,answer\nx,1,\n",
-        "a value is missing\n  where:   {path}, row 0, column answer",
+        "a value is missing\n  where:   {path}, row 0, column answer\n  to mend: fill it in, or leave the row out",
     ),
     "a vote without an item": (
         "item,rater,answer\nx,1,no\n,1,no\n",
-        "a value is missing\n  where:   {path}, row 1, column item",
+        "a value is missing\n  where:   {path}, row 1, column item\n  to mend: fill it in, or leave the row out",
     ),
     "a class that is no number": (
         "image,class,rater,answer\na,cat,1,no\n",
@@ -409,7 +410,7 @@ BAD_TABLES = {
     ),
     "a negative time": (
         "item,rater,answer,seconds\nx,1,no,-3\n",
-        "a vote took less than no time\n  where:   {path}, vote 0\n  found:   -3.0 seconds",
+        "seconds of a vote out of range\n  where:   {path}, vote 0\n  allowed: 0 or more\n  found:   -3.0",
     ),
 }
 

@@ -251,13 +251,13 @@ IDS = np.array([[0], [1], [-1]])
         (np.zeros((3, 5), bool), SCORES, None, NO_TARGET.format("bool (3, 5)")),
         (IDS.astype(np.float16), SCORES, None, NO_TARGET.format("float16 (3, 1)")),
         (np.array([0, 1, 2], np.int32), SCORES, None, NO_TARGET.format("int32 (3,)")),
-        (IDS[:2], SCORES, None, "not one target a row of scores\n  allowed: 3 rows\n  found:   2 rows"),
+        (IDS[:2], SCORES, None, "wrong number of targets\n  allowed: 3, one for each row of scores\n  found:   2"),
         (IDS, SCORES.astype(np.int32), None, NO_SCORES.format("int32 (3, 4)")),
         (IDS, SCORES[0], None, NO_SCORES.format("float32 (4,)")),
-        (IDS, SCORES, np.ones((3, 4)), "not one weight an image\n  allowed: shape (3,)\n  found:   shape (3, 4)"),
-        (IDS, SCORES, np.ones(2), "not one weight an image\n  allowed: shape (3,)\n  found:   shape (2,)"),
+        (IDS, SCORES, np.ones((3, 4)), "wrong shape of the weights\n  allowed: shape (3,)\n  found:   shape (3, 4)"),
+        (IDS, SCORES, np.ones(2), "wrong shape of the weights\n  allowed: shape (3,)\n  found:   shape (2,)"),
         (IDS, SCORES[:, :0], None, NO_SCORES.format("float32 (3, 0)")),
-        (IDS[:, :0], SCORES[:, :1], None, "k is out of range\n  allowed: 1 to 1, as many as the predictions hold for "
+        (IDS[:, :0], SCORES[:, :1], None, "k out of range\n  allowed: 1 to 1, as many as the predictions hold for "
          "each image\n  found:   2"),
     ],
 )  # fmt: skip
@@ -293,7 +293,7 @@ def test_scores_are_not_rounded_silently() -> None:
 def test_options_are_checked() -> None:
     with pytest.raises(DataError) as caught:
         RealAccuracy(0)
-    assert str(caught.value) == "k is out of range\n  allowed: 1 or more\n  found:   0"
+    assert str(caught.value) == "k out of range\n  allowed: 1 or more\n  found:   0"
     with pytest.raises(DataError) as caught:
         RealAccuracy(dtype="bfloat16")
     assert str(caught.value) == ("sums in this dtype are not exact\n  allowed: float32 or float64\n  found:   bfloat16")

@@ -240,13 +240,13 @@ ZEROS, IDS = np.zeros((3, 4), np.float32), np.array([[0], [1], [-1]])
         (ZEROS, np.zeros((3, 5), np.float32), {}, NO_TARGET.format("float32 (3, 5)")),
         (ZEROS, np.zeros((3, 5), bool), {}, NO_TARGET.format("bool (3, 5)")),
         (ZEROS, np.array([0, 1, 2], np.int32), {}, NO_TARGET.format("int32 (3,)")),
-        (ZEROS, IDS[:2], {}, "not one target a row of scores\n  allowed: 3 rows\n  found:   2 rows"),
-        (ZEROS, IDS, {"mask": IDS > 0}, "not one mask a row of scores\n  allowed: shape (3,)\n  found:   shape (3, 1)"),
+        (ZEROS, IDS[:2], {}, "wrong number of targets\n  allowed: 3, one for each row of scores\n  found:   2"),
+        (ZEROS, IDS, {"mask": IDS > 0}, "wrong shape of the mask\n  allowed: shape (3,)\n  found:   shape (3, 1)"),
         (ZEROS.astype(np.int32), IDS, {}, NO_SCORES.format("int32 (3, 4)")),
         (ZEROS.astype(np.int64), IDS, {}, NO_SCORES.format("int32 (3, 4)")),
         (ZEROS[0], IDS, {}, NO_SCORES.format("float32 (4,)")),
         (ZEROS[:, :0], IDS, {}, NO_SCORES.format("float32 (3, 0)")),
-        (ZEROS, IDS, {"top_k": (5,)}, "k is out of range\n  allowed: 1 to 4, as many as the predictions hold for each "
+        (ZEROS, IDS, {"top_k": (5,)}, "k out of range\n  allowed: 1 to 4, as many as the predictions hold for each "
          "image\n  found:   5"),
         (ZEROS.astype(np.float64), IDS, {}, ROUNDED),
     ],

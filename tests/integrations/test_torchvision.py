@@ -445,13 +445,13 @@ def test_only_the_validation_images_have_such_labels(tv, archive):
 def test_target_types_have_names(tv, archive, given):
     found = given if isinstance(given, list) else [given]
     assert said(lambda: tv.ImageNetReaL(archive, target_type=given)) == (
-        f"no such target type\n  allowed: real, original, scores, or a list of them\n  found:   {found}"
+        f"unknown target type\n  allowed: real, original, scores, or a list of them\n  found:   {found}"
     )
 
 
 def test_encodings_have_names(tv, archive):
     assert said(lambda: tv.ImageNetReaL(archive, encoding="hot")) == (
-        "no such encoding\n  allowed: multi-hot, padded, list\n  found:   hot"
+        "unknown encoding\n  allowed: multi-hot, padded, list\n  found:   'hot'"
     )
 
 

@@ -141,7 +141,7 @@ def test_more_classes_than_a_model_holds_and_a_model_that_is_named_twice_are_err
     with pytest.raises(DataError) as caught:
         ask({"one": said}, labels, as_scores([]), 2)
     assert str(caught.value) == (
-        "k is out of range\n  where:   one\n  allowed: 1 to 1, as many as the predictions hold for each image\n"
+        "k out of range\n  where:   one\n  allowed: 1 to 1, as many as the predictions hold for each image\n"
         "  found:   2"
     )
     with pytest.raises(DataError) as caught:

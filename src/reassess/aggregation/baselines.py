@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_range, check_shape
 from reassess.core.items import Id, Items
 from reassess.core.votes import Votes, known_weights
 from reassess.errors import DataError
@@ -121,6 +122,6 @@ def _weights(answers: tuple[Id, ...], weights: npt.ArrayLike | None) -> npt.NDAr
             mend="give the weight of each answer, or take the majority",
         )
     values = np.array(answers if weights is None else weights, np.float64)
-    if values.shape != (len(answers),) or not np.isfinite(values).all():
-        raise DataError("not a weight for each answer", allowed=f"{len(answers)} numbers", found=values.tolist())
+    check_shape(values, (len(answers),), what="the weights")
+    check_range(values, what="weight", where=lambda position: f"answer {answers[position]}")
     return values

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_range, check_shape
 from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.votes import KNOWN_ANSWERS, Votes
 from reassess.errors import DataError
 
-__all__ = ["calibrate", "check_smoothing", "expert_answer", "expert_truth", "natural_truths", "row_shares"]
+__all__ = ["calibrate", "expert_answer", "expert_truth", "natural_truths", "row_shares"]
 
 
 def calibrate(
@@ -53,9 +54,10 @@ def calibrate(
     >>> calibrate(votes, np.array([1, 0])).matrices.round(3).tolist()
     [[[0.667, 0.333], [0.333, 0.667]]]
     """
-    check_smoothing(smoothing)
+    check_range(smoothing, 0, what="smoothing")
     truth = np.asarray(truth)
-    _check_truth(truth, golden_votes, len(truths))
+    check_shape(truth, (len(golden_votes.items),), what="truth")
+    check_range(truth, -1, len(truths) - 1, what="truth", where=golden_votes.at)
     known = truth >= 0
     shape = len(golden_votes.raters), len(truths), len(golden_votes.answers)
     item_ids = golden_votes.item_ids
@@ -98,8 +100,7 @@ def expert_truth(experts: Votes, *, at_least: int, answer: Id = "yes") -> npt.ND
     array([ 1,  0, -1])
     """
     most = int(experts.sizes.max(initial=0))
-    if not 1 <= at_least <= most:
-        raise DataError("no such number of experts", allowed=f"1 to {most}", found=at_least)
+    check_range(at_least, 1, most, what="number of experts")
     agreeing = experts.counts()[:, experts.answer_id(answer)]
     return np.where(experts.sizes > 0, (agreeing >= at_least).astype(np.int64), -1)
 
@@ -119,8 +120,7 @@ def expert_answer(experts: Votes, *, at_least: int) -> npt.NDArray[np.int64]:
     int64, shape (items,).
     """
     most = int(experts.sizes.max(initial=0))
-    if not most < 2 * at_least <= 2 * most:
-        raise DataError("no such number of experts", allowed=f"{most // 2 + 1} to {most}", found=at_least)
+    check_range(at_least, most // 2 + 1, most, what="number of experts")
     counts = experts.counts()
     return np.where(counts.max(axis=1) >= at_least, np.argmax(counts, axis=1), -1)
 
@@ -135,21 +135,6 @@ def row_shares(counts: npt.NDArray[np.float64], smoothing: float) -> npt.NDArray
     shares = np.full_like(smoothed, 1 / counts.shape[-1])
     np.divide(smoothed, sums, out=shares, where=sums > 0)
     return shares
-
-
-def check_smoothing(smoothing: float) -> None:
-    """Raise `DataError` unless `smoothing` is a finite number of at least 0."""
-    if not 0 <= smoothing < np.inf:
-        raise DataError("smoothing is not a count", allowed="0 or more", found=smoothing)
-
-
-def _check_truth(truth: npt.NDArray[np.integer], votes: Votes, truths: int) -> None:
-    if truth.shape != (len(votes.items),):
-        raise DataError("not one truth a golden item", allowed=f"shape ({len(votes.items)},)", found=truth.shape)
-    bad = (truth < -1) | (truth >= truths)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise DataError("unknown truth", where=votes.at(row), allowed=f"-1 to {truths - 1}", found=int(truth[row]))
 
 
 def natural_truths(votes: Votes) -> tuple[Id, ...]:

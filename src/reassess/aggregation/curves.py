@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.golden import Golden
+from reassess.core.checks import check_range
 from reassess.core.scores import Scores
 from reassess.errors import DataError
 from reassess.numeric.bootstrap import percentile_bounds, times_drawn
@@ -144,7 +145,7 @@ class Curve:
 
     def at(self, threshold: float) -> Point:
         """The point of any threshold in [0, 1]; it may keep nothing."""
-        _check_share(threshold, "the threshold is not a probability")
+        check_range(threshold, 0, 1, what="threshold")
         row = int(np.count_nonzero(self.thresholds >= threshold)) - 1
         return Point(
             threshold,
@@ -161,7 +162,7 @@ class Curve:
         DataError
             No threshold reaches it.
         """
-        _check_share(least, "the precision to reach is not a share")
+        check_range(least, 0, 1, what="precision to reach")
         reaching = np.flatnonzero(self.precision >= least)
         if not reaching.size:
             best = int(np.argmax(self.precision))
@@ -178,7 +179,7 @@ class Curve:
 
         The lowest threshold keeps everything, so that every recall is reached.
         """
-        _check_share(least, "the recall to reach is not a share")
+        check_range(least, 0, 1, what="recall to reach")
         return self.point(_last_best(np.where(self.recall >= least, self.precision, -1.0)))
 
     def with_best_f1(self) -> Point:
@@ -252,11 +253,6 @@ def precision_recall(scores: Scores, golden: Golden, *, in_sample: bool | None =
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 3.
     """
     return Curve(golden, scores.values[golden.rows_in(scores.questions, "the scores")], in_sample)
-
-
-def _check_share(value: float, what: str) -> None:
-    if not 0 <= value <= 1:  # written so that NaN fails
-        raise DataError(what, allowed="0 to 1", found=value)
 
 
 def _last_best(figure: npt.NDArray[np.float64]) -> int:

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import check_smoothing
 from reassess.aggregation.em import EM
 from reassess.aggregation.em_starts import Pinned, answer_shares
 from reassess.aggregation.posteriors import as_prior
+from reassess.core.checks import check_range
 from reassess.core.items import Id
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
@@ -179,12 +179,12 @@ def _check_truths(truths: tuple[Id, ...]) -> None:
 def _check_options(votes: Votes, smoothing: float, tolerance: float, max_iterations: int, threads: int | None) -> None:
     if not len(votes):
         raise DataError("there are no votes", mend="give votes, or judge by the prior alone")
-    check_smoothing(smoothing)
+    check_range(smoothing, 0, what="smoothing")
     if not tolerance > 0:
-        raise DataError("the tolerance is not above 0", found=tolerance)
-    for name, number in (("max_iterations", max_iterations), ("threads", threads)):
-        if number is not None and number < 1:
-            raise DataError(f"{name} is not a count", allowed="1 or more", found=number)
+        raise DataError("tolerance out of range", allowed="above 0", found=tolerance)
+    check_range(max_iterations, 1, what="max_iterations")
+    if threads is not None:
+        check_range(threads, 1, what="threads")
 
 
 def _positive(prior: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_distribution, check_range, check_shape
 from reassess.core.items import Id
 from reassess.core.votes import Votes, known_weights
 from reassess.errors import DataError
 from reassess.text import some
 
 __all__ = ["Pinned", "answer_shares"]
-
-_SUM_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,25 +38,19 @@ class Pinned:
     @classmethod
     def to_truths(cls, rows: npt.NDArray[np.integer], truth: npt.NDArray[np.integer], *, truths: int) -> "Pinned":
         """Pin each item to one truth, given by its position; one of -1, which is not known, is left free."""
+        check_range(truth, -1, truths - 1, what="truth", where=lambda position: f"pinned item {rows[position]}")
         known = np.asarray(truth) >= 0
-        if (np.asarray(truth) >= truths).any():
-            raise DataError("unknown truth", allowed=f"-1 to {truths - 1}", found=int(np.max(truth)))
         return cls(np.asarray(rows, np.int64)[known], np.eye(truths)[truth[known]])
 
     def check(self, votes: Votes, truths: int) -> None:
         """Raise `DataError` unless this fits some votes and a number of truths."""
-        if self.rows.ndim != 1 or self.values.shape != (self.rows.size, truths):
-            raise DataError(
-                "the pinned items do not fit", allowed=f"shape ({self.rows.size}, {truths})", found=self.values.shape
-            )
-        if self.rows.size and not 0 <= self.rows.min() <= self.rows.max() < len(votes.items):
-            raise DataError(
-                "a pinned item is unknown", allowed=f"0 to {len(votes.items) - 1}", found=some(self.rows.tolist())
-            )
+        check_shape(self.rows, ("pinned",), what="the pinned rows")
+        check_shape(self.values, (self.rows.size, truths), what="the pinned values")
+        check_range(self.rows, 0, len(votes.items) - 1, what="pinned row", where="position {}".format)
         if np.unique(self.rows).size < self.rows.size:
             row = int(np.argmax(np.bincount(self.rows)))
             raise DataError("an item is pinned twice", where=votes.at(row))
-        _check_distributions(self.values, "a pinned item", [votes.at(row) for row in self.rows.tolist()])
+        check_distribution(self.values, what="a pinned item", where=lambda position: votes.at(int(self.rows[position])))
 
 
 def answer_shares(
@@ -71,8 +64,8 @@ def answer_shares(
         shares = np.stack([1 - shares, shares], axis=1)
     if shares.shape != (len(answers), len(truths)):
         allowed = f"shape ({len(answers)}, {len(truths)})" + (f" or ({len(answers)},)" if len(truths) == 2 else "")
-        raise DataError("the weights do not fit answers and truths", allowed=allowed, found=shares.shape)
-    _check_distributions(shares, "the weight of an answer", [f"answer {answer}" for answer in answers])
+        raise DataError("wrong shape of the weights", allowed=allowed, found=f"shape {shares.shape}")
+    check_distribution(shares, what="the weight of an answer", where=lambda position: f"answer {answers[position]}")
     return shares
 
 
@@ -88,16 +81,3 @@ def _default_weights(answers: tuple[Id, ...], truths: tuple[Id, ...]) -> npt.Arr
             mend="give the weight of each answer",
         )
     return known
-
-
-def _check_distributions(rows: npt.NDArray[np.float64], thing: str, where: Sequence[str]) -> None:
-    # Written so that NaN fails.
-    fits = (rows >= 0).all(axis=1) & (np.abs(rows.sum(axis=1) - 1) <= _SUM_TOLERANCE)
-    if not fits.all():
-        row = int(np.argmin(fits))
-        raise DataError(
-            f"{thing} is not a distribution",
-            where=where[row],
-            allowed="0 or more, adding up to 1",
-            found=rows[row].tolist(),
-        )

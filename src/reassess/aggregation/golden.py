@@ -1,14 +1,14 @@
 """Golden truth: questions of which experts have said whether the class is valid."""
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.baselines import majority
 from reassess.aggregation.calibration import expert_truth, natural_truths
-from reassess.core.items import Items, find_items, take_items
+from reassess.core.checks import check_shape
+from reassess.core.items import Items, as_questions, find_items, take_items
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
 from reassess.core.scores import Scores
@@ -34,7 +34,7 @@ class Golden:
     Raises
     ------
     DataError
-        There is no pair, or no valid one; or not one truth a pair.
+        There is no pair, or no valid one; or the truth has another shape.
 
     Examples
     --------
@@ -47,10 +47,7 @@ class Golden:
     valid: npt.NDArray[np.bool_]
 
     def __post_init__(self) -> None:
-        if self.valid.shape != (len(self.questions),):
-            raise DataError(
-                "not one truth a golden pair", allowed=f"shape ({len(self.questions)},)", found=self.valid.shape
-            )
+        check_shape(self.valid, (len(self.questions),), what="the truth of golden pairs")
         if not self.valid.size:
             raise DataError("there is no golden pair", mend="without golden pairs there is nothing to measure by")
         if not self.valid.any():
@@ -119,24 +116,20 @@ def golden_truth(experts: Votes, *, at_least: int | None = None) -> Golden:
     -----
     Source: Beyer et al., arXiv 2006.07159, section 3.2.
     """
-    if not isinstance(experts.items, Questions):
-        raise DataError("the experts did not judge (image, class) questions", mend="give a file with image and class")
+    as_questions(experts.items, what="the experts' votes")
     if not len(experts):
         raise DataError("the experts gave no votes", mend="give the golden answers")
     enough = int(experts.sizes.max()) // 2 + 1 if at_least is None else at_least
     truth = expert_truth(experts, at_least=enough)
     judged = np.flatnonzero(truth >= 0)
-    return Golden(cast(Questions, take_items(experts.items, judged)), truth[judged] == 1)
+    return Golden(as_questions(take_items(experts.items, judged)), truth[judged] == 1)
 
 
 def expert_share(experts: Votes) -> Scores:
     """Share of the experts who said yes, of each question that they judged."""
-    if not isinstance(experts.items, Questions):
-        raise DataError("the experts did not judge (image, class) questions", mend="give a file with image and class")
-    judged = np.flatnonzero(experts.sizes)
-    kept = experts.restrict(judged)
-    assert isinstance(kept.items, Questions)
-    return Scores(kept.items, kept.fractions()[:, kept.answer_id("yes")])
+    as_questions(experts.items, what="the experts' votes")
+    kept = experts.restrict(np.flatnonzero(experts.sizes))
+    return Scores(as_questions(kept.items), kept.fractions()[:, kept.answer_id("yes")])
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_distribution, check_shape
 from reassess.core.posterior import Posterior
 from reassess.core.rater_model import RaterModel
 from reassess.core.votes import Votes
@@ -12,7 +13,6 @@ from reassess.errors import DataError
 from reassess.text import some
 
 __all__ = ["as_prior", "code_table", "posterior", "vote_codes"]
-_SUM_TOLERANCE = 1e-6
 
 
 def posterior(
@@ -76,11 +76,8 @@ def vote_codes(votes: Votes) -> npt.NDArray[Any]:
 def as_prior(prior: npt.ArrayLike, truths: int) -> npt.NDArray[np.float64]:
     """A given prior as float64, shape (truths,); `DataError` if it is no distribution."""
     values = np.array(prior, np.float64)
-    # Written so that NaN fails.
-    if values.shape != (truths,) or not (values >= 0).all() or not abs(values.sum() - 1) <= _SUM_TOLERANCE:
-        raise DataError(
-            "the prior is not a distribution", allowed=f"{truths} numbers adding up to 1", found=values.tolist()
-        )
+    check_shape(values, (truths,), what="the prior")
+    check_distribution(values, what="the prior")
     return values
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.recipe import possible, real_scores, real_scores_left_out
 from reassess.core.benchmark import IMAGENET
+from reassess.core.checks import check_range
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.recipe import Recipe
@@ -111,6 +112,5 @@ def image_folds(images: int, folds: int, *, seed: int = 0) -> npt.NDArray[np.int
     >>> np.bincount(image_folds(7, 3))
     array([3, 2, 2])
     """
-    if not 2 <= folds <= images:
-        raise DataError("no such number of folds", allowed=f"2 to {images:,}, the number of images", found=folds)
+    check_range(folds, 2, images, what="number of folds", high_is="the number of images")
     return np.random.default_rng(seed).permutation(np.arange(images) % folds)

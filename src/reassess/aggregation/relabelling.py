@@ -8,7 +8,9 @@ import numpy.typing as npt
 
 from reassess.aggregation.recipe import original_votes, possible, real_model
 from reassess.core.benchmark import IMAGENET
+from reassess.core.checks import check_range
 from reassess.core.image_names import join
+from reassess.core.items import as_questions
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.recipe import Recipe
@@ -128,8 +130,7 @@ def relabel(
     >>> again.kept(np.array([1, 1])), again.kept(np.array([0, 0]))
     (array([ True, False]), array([False, False]))
     """
-    if not 0 <= threshold <= 1:
-        raise DataError("the threshold is not a probability", allowed="0 to 1", found=threshold)
+    check_range(threshold, 0, 1, what="threshold")
     differing = []
     for recipe in possible(recipes, experts):
         for label in (original, None) if original is not None else (None,):
@@ -148,9 +149,7 @@ def relabel(
 def _prepare(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe, threshold: float
 ) -> Relabelling:
-    questions = votes.items
-    if not isinstance(questions, Questions):
-        raise DataError("the votes are not on (image, class) questions", mend="give the columns image and class")
+    questions = as_questions(votes.items)
     model = real_model(experts, rater_golden, original, recipe=recipe)
     given = votes.with_answers(model.answers)
     own = model.raters if original is None else model.raters[:-1]

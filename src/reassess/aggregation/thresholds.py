@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from reassess.core.checks import check_range
 from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
-from reassess.errors import DataError
 
 __all__ = ["label_sets"]
 
@@ -43,8 +43,7 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     -----
     Source: Beyer et al., arXiv 2006.07159, section 3.2, which uses 0.8.
     """
-    if not 0 <= threshold <= 1:
-        raise DataError("the threshold is not a probability", allowed="0 to 1", found=threshold)
+    check_range(threshold, 0, 1, what="threshold")
     questions = scores.questions
     kept = scores.values >= threshold
     image_ids, class_ids = questions.image_ids[kept].astype(np.int64), questions.class_ids[kept]

@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.panel import Panel
-from reassess.errors import DataError
+from reassess.core.checks import check_known
 from reassess.numeric.bootstrap import difference_interval
 from reassess.numeric.exact_tests import mcnemar
 from reassess.numeric.proportion import Proportion
-from reassess.text import some
 
 __all__ = ["NO_ORIGINAL", "Comparison", "Paired", "compare", "only_right"]
 
@@ -219,8 +218,7 @@ def only_right(panel: Panel, a: str, b: str) -> npt.NDArray[np.int64]:
 
 
 def _row(panel: Panel, model: str) -> int:
-    if model not in panel.models:
-        raise DataError("no such model", allowed=some(panel.models), found=model)
+    check_known([model], panel.models, thing="model")
     return panel.models.index(model)
 
 

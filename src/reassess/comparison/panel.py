@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_range, check_shape, check_unique
 from reassess.core.classes import MOST_CLASSES
 from reassess.core.image_names import Match, image_keys, join
-from reassess.core.items import unique_ids
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
@@ -230,19 +230,18 @@ class _Column:
 def _check_models(models: tuple[str, ...]) -> None:
     if not models:
         raise DataError("there is no model", mend="give the predictions of at least one")
-    unique_ids(models, "a model")
+    check_unique(models, thing="a model")
 
 
 def _check_ids(models: Sequence[str], top1: npt.NDArray[np.integer], labels: LabelSets) -> None:
-    shape = len(models), len(labels)
-    if top1.shape != shape or top1.dtype.kind not in "iu":
-        given = f"{top1.dtype} of shape {top1.shape}"
-        raise DataError("not one class id a model and image", allowed=f"integers of shape {shape}", found=given)
-    largest = (labels.classes.count or MOST_CLASSES) - 1
-    if top1.size and not 0 <= top1.min() <= top1.max() <= largest:
-        model, image = np.argwhere((top1 < 0) | (top1 > largest))[0].tolist()
-        where = f"model {models[model]}, image {labels.images[image]}"
-        raise DataError("class id out of range", where=where, allowed=f"0 to {largest}", found=top1[model, image])
+    check_shape(top1, (len(models), len(labels)), what="the top-1 classes", kind="integers")
+    check_range(
+        top1,
+        0,
+        (labels.classes.count or MOST_CLASSES) - 1,
+        what="class id",
+        where=lambda model, image: f"model {models[model]}, image {labels.images[image]}",
+    )
 
 
 def _refuse_nothing_in_common(columns: list[_Column]) -> None:

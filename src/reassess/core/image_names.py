@@ -14,6 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import first_repeat
 from reassess.errors import DataError
 from reassess.text import some
 
@@ -159,14 +160,10 @@ def unique_images(names: Sequence[str], where: str) -> None:
 
 
 def _refuse_duplicates(names: Sequence[str], keys: Sequence[str], match: Match, where: str) -> None:
-    if len(set(keys)) == len(keys):
+    repeat = first_repeat(keys)
+    if repeat is None:
         return
-    first: dict[str, int] = {}
-    for row, key in enumerate(keys):
-        if key in first:
-            break
-        first[key] = row
-    before = first[key]
+    before, row = repeat
     if names[before] == names[row] or match == "path":
         what, mend = "an image is named twice", "keep one row for each image"
     else:

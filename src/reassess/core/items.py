@@ -1,6 +1,5 @@
 """What was voted on: (image, class) questions, or plain items known by an id; and how two lists of them are joined."""
 
-from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy.typing as npt
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 
-__all__ = ["Id", "Items", "describe", "find_items", "normal_id", "take_items", "unique_ids", "unite_items"]
+__all__ = ["Id", "Items", "as_questions", "describe", "find_items", "normal_id", "take_items", "unite_items"]
 
 Id = str | int
 Items = Questions | tuple[Id, ...] | range  # a range: plain items that are numbered, millions of them at no cost
@@ -32,15 +31,11 @@ def normal_id(text: str) -> Id:
     return number if str(number) == text else text
 
 
-def unique_ids(ids: Sequence[Id], thing: str) -> None:
-    """Raise `DataError` if an id stands twice."""
-    if len(set(ids)) == len(ids):
-        return
-    seen: set[Id] = set()
-    for name in ids:
-        if name in seen:
-            raise DataError(f"{thing} is named twice", found=name)
-        seen.add(name)
+def as_questions(items: Items, *, what: str = "the votes") -> Questions:
+    """The items if they are questions, else `DataError`; `what` is on them."""
+    if not isinstance(items, Questions):
+        raise DataError(f"{what} are not on (image, class) questions", mend="give the columns image and class")
+    return items
 
 
 def describe(items: Items, row: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_range
 from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys, unique_images
 from reassess.errors import DataError
@@ -72,7 +73,8 @@ class LabelSets:
         classes = classes or Classes()
         for name, ids in zip(images, lists, strict=False):
             if ids and not (ids[0] >= 0 and ids[-1] <= _largest_id(classes)):
-                raise _out_of_range(name, ids[0] if ids[0] < 0 else ids[-1], classes)
+                wrong = ids[0] if ids[0] < 0 else ids[-1]
+                check_range(wrong, 0, _largest_id(classes), what="class id", where=f"image {name}")
         indptr = np.zeros(len(lists) + 1, np.int64)
         np.cumsum([len(ids) for ids in lists], out=indptr[1:])
         flat = np.fromiter((class_id for ids in lists for class_id in ids), np.int32, int(indptr[-1]))
@@ -88,10 +90,13 @@ class LabelSets:
     ) -> "LabelSets":
         """Label sets from (image, class) pairs in any order; an image without a pair has the empty set."""
         classes = classes or Classes()
-        bad = (class_ids < 0) | (class_ids > _largest_id(classes))
-        if bad.any():
-            row = int(np.argmax(bad))
-            raise _out_of_range(images[image_ids[row]], class_ids[row], classes)
+        check_range(
+            class_ids,
+            0,
+            _largest_id(classes),
+            what="class id",
+            where=lambda row: f"image {images[int(image_ids[row])]}",
+        )
         order = np.lexsort((class_ids, image_ids))
         indptr = np.zeros(len(images) + 1, np.int64)
         np.cumsum(np.bincount(image_ids, minlength=len(images)), out=indptr[1:])
@@ -188,10 +193,13 @@ class LabelSets:
             )
         if not self.indices.size:
             return
-        bad = (self.indices < 0) | (self.indices > _largest_id(self.classes))
-        if bad.any():
-            first = int(np.argmax(bad))
-            raise _out_of_range(self._image_at(first), self.indices[first], self.classes)
+        check_range(
+            self.indices,
+            0,
+            _largest_id(self.classes),
+            what="class id",
+            where=lambda position: f"image {self._image_at(position)}",
+        )
         starts = np.zeros(self.indices.size, bool)
         starts[self.indptr[:-1][self.sizes > 0]] = True
         repeated = ~starts[1:] & (np.diff(self.indices) <= 0)
@@ -210,9 +218,3 @@ class LabelSets:
 
 def _largest_id(classes: Classes) -> int:
     return np.iinfo(np.int32).max if classes.count is None else classes.count - 1
-
-
-def _out_of_range(image: str, found: object, classes: Classes) -> DataError:
-    return DataError(
-        "class id out of range", where=f"image {image}", allowed=f"0 to {_largest_id(classes)}", found=found
-    )

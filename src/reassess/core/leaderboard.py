@@ -3,7 +3,6 @@
 Ranks begin at 1, the best; equals share the rank that is 1 and the number of those that are better.
 """
 
-import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_range, first_repeat
 from reassess.errors import DataError
 from reassess.numeric.ranks import ranks
 
@@ -46,12 +46,11 @@ class Entry:
 
     def __post_init__(self) -> None:
         for accuracy in (self.original, self.real):
-            if not 0 <= accuracy <= 100:  # written so that NaN fails, here and below
-                raise DataError("an accuracy is not in percent", where=self, allowed="0 to 100", found=accuracy)
-        if self.image_size is not None and self.image_size < 1:
-            raise DataError("no size of an image", where=self.model, allowed="1 or more pixels", found=self.image_size)
-        if self.parameters is not None and not 0 <= self.parameters < math.inf:
-            raise DataError("no number of parameters", where=self, allowed="0 or more millions", found=self.parameters)
+            check_range(accuracy, 0, 100, what="accuracy in percent", where=self)
+        if self.image_size is not None:
+            check_range(self.image_size, 1, what="image size in pixels", where=self.model)
+        if self.parameters is not None:
+            check_range(self.parameters, 0, what="millions of parameters", where=self)
 
     def __str__(self) -> str:
         return self.model if self.image_size is None else f"{self.model} at {self.image_size}"
@@ -92,11 +91,13 @@ class Leaderboard:
     def __post_init__(self) -> None:
         if not self.entries:
             raise DataError("a leaderboard without a model")
-        seen: set[tuple[str, int | None]] = set()
-        for entry in self.entries:
-            if (key := (entry.model, entry.image_size)) in seen:
-                raise DataError("a model stands twice", where=entry, mend="keep one row for each model and image size")
-            seen.add(key)
+        repeat = first_repeat([(entry.model, entry.image_size) for entry in self.entries])
+        if repeat is not None:
+            raise DataError(
+                "a model is named twice",
+                where=self.entries[repeat[1]],
+                mend="keep one row for each model and image size",
+            )
 
     def __len__(self) -> int:
         return len(self.entries)

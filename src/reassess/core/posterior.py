@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.items import Id, Items
-from reassess.core.questions import Questions
+from reassess.core.checks import check_known
+from reassess.core.items import Id, Items, as_questions
 from reassess.core.scores import Scores
-from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some
 
@@ -52,8 +51,7 @@ class Posterior:
 
     def of(self, truth: Id) -> npt.NDArray[np.float64]:
         """The probability of one truth, float64, shape (items,)."""
-        if truth not in self.truths:
-            raise DataError("unknown truth", allowed=some(self.truths), found=repr(truth))
+        check_known([truth], self.truths, thing="truth")
         position = self.truths.index(truth)
         return self.values[:, position].copy()
 
@@ -64,6 +62,4 @@ class Posterior:
 
     def scores(self, truth: Id = "valid") -> Scores:
         """The probability of one truth as scores of (image, class) questions; `DataError` for plain items."""
-        if not isinstance(self.items, Questions):
-            raise DataError("plain items have no scores", mend="give votes with the columns image and class")
-        return Scores(self.items, self.of(truth))
+        return Scores(as_questions(self.items), self.of(truth))

@@ -7,6 +7,7 @@ from typing import Any, NoReturn, cast
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_length, check_range, check_shape
 from reassess.core.image_names import unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_array
@@ -60,12 +61,7 @@ class Predictions:
         if (self.ids is None) == (self.scores is None):
             raise DataError("predictions hold either ids or scores", mend="give one of them")
         if self.images is not None:
-            if len(self.images) != len(self):
-                raise DataError(
-                    "not one name a row of the predictions",
-                    allowed=f"{len(self):,} names",
-                    found=f"{len(self.images):,} names",
-                )
+            check_length(len(self.images), len(self), things="image names", each="row of the predictions")
             unique_images(self.images, "the predictions")
         if self.ids is not None:
             _refuse_repeated_ids(self.ids)
@@ -95,7 +91,14 @@ class Predictions:
                 found=f"shape {given.shape}",
                 mend="if these are scores, save them as floats",
             )
-        _check_range(table, columns)
+        limit = np.iinfo(np.int32).max if columns is None else len(columns) - 1
+        check_range(
+            table,
+            0,
+            limit,
+            what="class id",
+            where=lambda row, column: f"row {row}" + (f", column {column}" if table.shape[1] > 1 else ""),
+        )
         return cls(table.astype(np.int32), images=_tuple(images), columns=columns, detected=detected)
 
     @classmethod
@@ -282,28 +285,9 @@ def _tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:
     return None if images is None else tuple(images)
 
 
-def _check_range(ids: npt.NDArray[Any], columns: npt.NDArray[np.int64] | None) -> None:
-    """Refuse ids that no class or output can have."""
-    limit = np.iinfo(np.int32).max if columns is None else len(columns) - 1
-    bad = (ids < 0) | (ids > limit)
-    if bad.any():
-        row, column = np.argwhere(bad)[0].tolist()
-        raise DataError(
-            "class id out of range",
-            where=f"row {row}" if ids.shape[1] == 1 else f"row {row}, column {column}",
-            allowed=f"0 to {limit}",
-            found=int(ids[row, column]),
-        )
-
-
 def _check_columns(columns: npt.NDArray[np.int64], outputs: int | None) -> None:
     """Refuse classes of outputs that are not one an output, or that name no class, or a class twice."""
-    if columns.ndim != 1 or columns.dtype.kind not in "iu" or (outputs is not None and columns.size != outputs):
-        raise DataError(
-            "not one class id an output",
-            allowed="integers" if outputs is None else f"integers of shape ({outputs},)",
-            found=f"{columns.dtype} {columns.shape}",
-        )
+    check_shape(columns, ("outputs" if outputs is None else outputs,), what="the classes of outputs", kind="integers")
     ordered = np.sort(columns[columns >= 0])
     if not ordered.size:
         raise DataError("none of the outputs is a class", allowed="class ids, and -1 for an output that is left out")
@@ -318,7 +302,7 @@ def _refuse_repeated_ids(ids: npt.NDArray[np.int32]) -> None:
     if repeated.any():
         row = int(np.argmax(repeated))
         raise DataError(
-            "a row holds a class twice",
+            "a class is named twice for one image",
             where=f"row {row}",
             allowed="the best classes, each once, best first",
             found=ids[row].tolist(),

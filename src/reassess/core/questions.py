@@ -7,13 +7,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_range
 from reassess.core.image_names import join, unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 
 __all__ = ["Questions"]
 
-_ALLOWED = f"0 to {np.iinfo(np.int32).max}"
+_MOST_ID = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +51,13 @@ class Questions:
 
     def __post_init__(self) -> None:
         unique_images(self.images, "the questions")
-        if self.class_ids.size and self.class_ids.min() < 0:
-            row = int(np.argmin(self.class_ids))
-            raise DataError(
-                "class id out of range",
-                where=f"image {self.images[self.image_ids[row]]}",
-                allowed=_ALLOWED,
-                found=self.class_ids[row],
-            )
+        check_range(
+            self.class_ids,
+            0,
+            _MOST_ID,
+            what="class id",
+            where=lambda row: f"image {self.images[self.image_ids[row]]}",
+        )
         keys, order = self._sorted
         same = np.flatnonzero(np.diff(keys) == 0)
         if same.size:
@@ -70,12 +70,7 @@ class Questions:
         """Questions from one image name and one class id a question."""
         position: dict[str, int] = {}
         ids = np.fromiter((position.setdefault(name, len(position)) for name in images), np.int32, len(images))
-        large = class_ids > np.iinfo(np.int32).max
-        if large.any():
-            row = int(np.argmax(large))
-            raise DataError(
-                "class id out of range", where=f"image {images[row]}", allowed=_ALLOWED, found=class_ids[row]
-            )
+        check_range(class_ids, 0, _MOST_ID, what="class id", where=lambda row: f"image {images[row]}")
         return cls(tuple(position), ids, class_ids.astype(np.int32))
 
     def __len__(self) -> int:

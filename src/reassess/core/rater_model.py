@@ -6,15 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.items import Id, unique_ids
-from reassess.errors import DataError
+from reassess.core.checks import check_distribution, check_shape, check_unique
+from reassess.core.items import Id
 from reassess.numeric.arrays import freeze
 from reassess.text import some
 
 __all__ = ["VALIDITY", "RaterModel"]
 
 VALIDITY = ("invalid", "valid")
-_SUM_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +61,11 @@ class RaterModel:
 
     def __post_init__(self) -> None:
         for ids, thing in ((self.raters, "a rater"), (self.truths, "a truth"), (self.answers, "an answer")):
-            unique_ids(ids, thing)
+            check_unique(ids, thing=thing)
         shape = len(self.truths), len(self.answers)
-        _check_rows("matrices", self.matrices, (len(self.raters), *shape))
-        _check_rows("fallback", self.fallback, shape)
-        _check_rows("prior", self.prior, shape[:1])
+        for name, allowed in (("matrices", (len(self.raters), *shape)), ("fallback", shape), ("prior", shape[:1])):
+            check_shape(getattr(self, name), allowed, what=name)
+            check_distribution(getattr(self, name), what=f"a row of {name}", where=_row)
         freeze(self, "matrices", "fallback", "prior")
 
     def __repr__(self) -> str:
@@ -79,16 +78,5 @@ class RaterModel:
         return np.concatenate([self.matrices, self.fallback[None]])[rows]
 
 
-def _check_rows(name: str, rows: npt.NDArray[np.float64], shape: tuple[int, ...]) -> None:
-    if rows.shape != shape:
-        raise DataError(f"{name} does not fit raters, truths and answers", allowed=f"shape {shape}", found=rows.shape)
-    # Written so that NaN fails.
-    fits = (rows >= 0).all(axis=-1) & (np.abs(rows.sum(axis=-1) - 1) <= _SUM_TOLERANCE)
-    if not fits.all():
-        where = tuple(int(i) for i in np.argwhere(~fits)[0])
-        raise DataError(
-            f"a row of {name} is not a distribution",
-            where=f"row {where}" if where else None,
-            allowed="0 or more, adding up to 1",
-            found=rows[where].tolist(),
-        )
+def _row(*position: int) -> str | None:
+    return f"row {position}" if position else None

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_range, check_shape
 from reassess.core.questions import Questions
-from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 
 __all__ = ["Scores"]
@@ -39,19 +39,8 @@ class Scores:
     values: npt.NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        if self.values.shape != (len(self.questions),):
-            raise DataError(
-                "not one score a question", allowed=f"shape ({len(self.questions)},)", found=self.values.shape
-            )
-        outside = ~((self.values >= 0) & (self.values <= 1))
-        if outside.any():
-            row = int(np.argmax(outside))
-            raise DataError(
-                "a score is not a probability",
-                where=self.questions.at(row),
-                allowed="0 to 1",
-                found=self.values[row],
-            )
+        check_shape(self.values, (len(self.questions),), what="the scores")
+        check_range(self.values, 0, 1, what="score", where=self.questions.at)
         freeze(self, "values")
 
     def __len__(self) -> int:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.items import Id, Items, describe, find_items, take_items, unique_ids, unite_items
+from reassess.core.checks import check_known, check_range, check_shape, check_unique
+from reassess.core.items import Id, Items, describe, find_items, take_items, unite_items
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some
@@ -71,12 +72,12 @@ class Votes:
 
     def __post_init__(self) -> None:
         if isinstance(self.items, tuple):
-            unique_ids(self.items, "an item")
-        unique_ids(self.raters, "a rater")
-        unique_ids(self.answers, "an answer")
+            check_unique(self.items, thing="an item")
+        check_unique(self.raters, thing="a rater")
+        check_unique(self.answers, thing="an answer")
         self._check_shapes()
-        self._check_range(self.rater_ids, len(self.raters), "rater")
-        self._check_range(self.answer_ids, len(self.answers), "answer")
+        check_range(self.rater_ids, 0, len(self.raters) - 1, what="rater of a vote", where=self._place_of)
+        check_range(self.answer_ids, 0, len(self.answers) - 1, what="answer of a vote", where=self._place_of)
         freeze(self, "indptr", "rater_ids", "answer_ids", "seconds")
 
     @classmethod
@@ -104,9 +105,7 @@ class Votes:
         """
         from reassess.numeric.vote_kernels import group
 
-        if item_ids.size and not 0 <= item_ids.min() <= item_ids.max() < len(items):
-            vote = int(np.argmax((item_ids < 0) | (item_ids >= len(items))))
-            raise DataError("a vote is on an unknown item", where=f"vote {vote}", found=f"item {item_ids[vote]}")
+        check_range(item_ids, 0, len(items) - 1, what="item of a vote", where="vote {}".format)
         indptr, order = np.zeros(len(items) + 1, np.int64), np.empty(item_ids.size, np.int64)
         group(item_ids, indptr, order)
         return cls(
@@ -150,8 +149,7 @@ class Votes:
 
     def answer_id(self, answer: Id) -> int:
         """Position of an answer among `answers`; `DataError` if it is none of them."""
-        if answer not in self.answers:
-            raise DataError("unknown answer", allowed=some(self.answers), found=repr(answer))
+        check_known([answer], self.answers, thing="answer")
         return self.answers.index(answer)
 
     def counts(self) -> npt.NDArray[np.int64]:
@@ -194,11 +192,7 @@ class Votes:
             return self
         position = {answer: i for i, answer in enumerate(answers)}
         given = np.flatnonzero(np.bincount(self.answer_ids, minlength=len(self.answers))).tolist()
-        lost = [self.answers[i] for i in given if self.answers[i] not in position]
-        if lost:
-            raise DataError(
-                "unknown answer", allowed=some(list(answers)), found=some([repr(answer) for answer in lost])
-            )
+        check_known([self.answers[i] for i in given], position, thing="answer")
         moved = np.array([position.get(answer, 0) for answer in self.answers], answer_type(len(answers)))
         return Votes(
             self.items, self.indptr, self.rater_ids, moved[self.answer_ids], self.raters, tuple(answers), self.seconds
@@ -234,21 +228,16 @@ class Votes:
                 found=f"{self.indptr.size} entries from {self.indptr[0] if self.indptr.size else None}",
             )
         for name, column in (("rater_ids", self.rater_ids), ("answer_ids", self.answer_ids), ("seconds", self.seconds)):
-            if column is not None and column.shape != (self.indptr[-1],):
-                raise DataError(f"{name} does not fit the votes", allowed=f"({self.indptr[-1]},)", found=column.shape)
+            if column is not None:
+                check_shape(column, (int(self.indptr[-1]),), what=name)
         if self.seconds is not None and (self.seconds < 0).any():
             vote = int(np.argmax(self.seconds < 0))
             raise DataError(
-                "a vote took less than no time", where=f"vote {vote}", found=f"{self.seconds[vote]} seconds"
+                "seconds of a vote out of range", where=f"vote {vote}", allowed="0 or more", found=self.seconds[vote]
             )
 
-    def _check_range(self, ids: npt.NDArray[np.integer], count: int, thing: str) -> None:
-        if ids.size and not 0 <= ids.min() <= ids.max() < count:
-            vote = int(np.argmax((ids < 0) | (ids >= count)))
-            item = int(np.searchsorted(self.indptr, vote, side="right")) - 1
-            raise DataError(
-                f"a vote has an unknown {thing}", where=self.at(item), allowed=f"0 to {count - 1}", found=int(ids[vote])
-            )
+    def _place_of(self, vote: int) -> str:
+        return self.at(int(np.searchsorted(self.indptr, vote, side="right")) - 1)
 
 
 def answer_type(answers: int) -> type[np.unsignedinteger]:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from reassess.core.checks import first_repeat
 from reassess.core.image_names import image_keys
 from reassess.data.tar_images import TarImages
 from reassess.errors import DataError
@@ -102,10 +103,9 @@ def _reading(place: Path) -> Iterator[None]:
 
 
 def _refuse_duplicates(place: Path, paths: Sequence[str]) -> None:
-    first: dict[str, str] = {}
-    for key, path in zip(image_keys([path.rpartition("/")[2] for path in paths]), paths, strict=True):
-        if (before := first.setdefault(key, path)) is not path:
-            raise DataError("an image is there twice", where=place, found=f"{before} and {path}", mend="keep one")
+    if repeat := first_repeat(image_keys([path.rpartition("/")[2] for path in paths])):
+        found = " and ".join(paths[position] for position in repeat)
+        raise DataError("an image is there twice", where=place, found=found, mend="keep one")
 
 
 def _described(root: Path) -> str:

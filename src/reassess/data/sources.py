@@ -135,7 +135,7 @@ def resolve(text: str, *, offline: bool = False, progress: bool = False) -> Path
 
 def _known(name: str) -> Source:
     if name not in SOURCES:
-        raise DataError("no known source of that name", found=name, allowed=", ".join(SOURCES))
+        raise DataError("unknown source", allowed=", ".join(SOURCES), found=repr(name))
     return SOURCES[name]
 
 

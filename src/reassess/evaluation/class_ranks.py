@@ -4,12 +4,14 @@ Names: `targets` are the classes asked about, ragged over rows by `indptr`; a *r
 among the top k if its rank is below k. Everything about accuracy follows from ranks; every k comes from the same pass.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_range
 from reassess.core.predictions import Predictions, infinity_bits, refuse_nan
 from reassess.errors import DataError
 from reassess.numeric.proportion import Proportion
@@ -97,12 +99,7 @@ def ranks_of_scores(
     (array([1, 1], dtype=int32), array([1, 0], dtype=int32))
     """
     predictions = Predictions.from_scores(scores)
-    if len(targets) and not 0 <= np.min(targets) <= np.max(targets) < scores.shape[1]:
-        raise DataError(
-            "a target is not one of the classes",
-            allowed=f"0 to {scores.shape[1] - 1}",
-            found=f"{np.min(targets)} to {np.max(targets)}",
-        )
+    check_range(targets, 0, scores.shape[1] - 1, what="class id", where="target {}".format)
     return _ranks_of_scores(predictions, np.arange(len(scores)), indptr, targets, scores.shape[1])
 
 
@@ -170,10 +167,13 @@ def check_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ..
     is_sequence = isinstance(top_k, Sequence) and not isinstance(top_k, str)
     if not is_sequence or not top_k or not all(isinstance(k, int) for k in top_k):
         raise DataError("top_k holds no whole numbers", allowed="such as (1, 5)", found=repr(top_k))
-    bad = [k for k in top_k if k < 1 or (depth is not None and k > depth)]
-    if bad:
-        reach = "1 or more" if depth is None else f"1 to {depth}, as many as the predictions hold for each image"
-        raise DataError("k is out of range", allowed=reach, found=bad[0])
+    check_range(
+        top_k,
+        1,
+        math.inf if depth is None else depth,
+        what="k",
+        high_is="as many as the predictions hold for each image",
+    )
     return tuple(sorted(set(top_k)))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_length
 from reassess.core.image_names import image_keys, join
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
@@ -111,12 +112,7 @@ class Roster:
             output.
         """
         positions = self.positions(target)
-        if len(positions) != len(scores):
-            raise DataError(
-                "not one image a row of scores",
-                allowed=f"{len(scores):,} images",
-                found=f"{len(positions):,} images",
-            )
+        check_length(len(positions), len(scores), things="images", each="row of scores")
         self._check_outputs(scores.shape[1])
         ranks = best_ranks_of_scores(
             scores,

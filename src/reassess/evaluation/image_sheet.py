@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from reassess.core.checks import check_range
 from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
 from reassess.core.items import Id
@@ -201,5 +202,5 @@ def _images_of_rows(model: Predictions, labels: LabelSets | None) -> tuple[str, 
 
 
 def _check_range(class_ids: Sequence[int], classes: Classes, where: str) -> None:
-    if class_ids and classes.count is not None and max(class_ids) >= classes.count:
-        raise DataError("class id out of range", where=where, allowed=f"0 to {classes.count - 1}", found=max(class_ids))
+    if classes.count is not None:
+        check_range(class_ids, 0, classes.count - 1, what="class id", where=where)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_length
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import as_floats, as_scores
 from reassess.errors import DataError
@@ -149,6 +150,5 @@ def rank_batch(
         return roster.rank(table, target)
     given, are_bits = as_array(even(target))
     indptr, classes = read_targets(as_floats(given) if are_bits else given, outputs)
-    if len(given) != len(table):
-        raise DataError("not one target a row of scores", allowed=f"{len(table):,} rows", found=f"{len(given):,} rows")
+    check_length(len(given), len(table), things="targets", each="row of scores")
     return None, best_ranks_of_scores(table, indptr[:-1], indptr[1:], classes)

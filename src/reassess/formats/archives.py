@@ -14,6 +14,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_unique
 from reassess.errors import DataError
 from reassess.formats.files import check_input
 
@@ -44,11 +45,9 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
     def __init__(self, path: Path, file: zipfile.ZipFile) -> None:
         self.path = path
         self._file = file
-        self._members: dict[str, zipfile.ZipInfo] = {}
-        for info in file.infolist():
-            name = info.filename.removesuffix(".npy")
-            if self._members.setdefault(name, info) is not info:
-                raise DataError("two arrays have one name", where=path, found=name, mend="write the file again")
+        names = [info.filename.removesuffix(".npy") for info in file.infolist()]
+        check_unique(names, thing="an array", where=path, mend="write the file again")
+        self._members = dict(zip(names, file.infolist(), strict=True))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
@@ -95,9 +94,13 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
 
     def first_of(self, *names: str) -> npt.NDArray[Any]:
         """The first of some arrays that is there."""
+        return self[self.name_of(*names)]
+
+    def name_of(self, *names: str) -> str:
+        """The first of some names of which there is an array."""
         for name in names:
             if name in self:
-                return self[name]
+                return name
         raise DataError(
             "an array is missing in the archive",
             where=self.path,

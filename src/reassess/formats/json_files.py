@@ -2,13 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from reassess.core.checks import check_unique
 from reassess.errors import DataError
 from reassess.formats.files import check_input
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["read_json"]
 
@@ -18,13 +16,8 @@ def read_json(path: Path) -> Any:
     check_input(path)
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        document = dict(pairs)
-        if len(document) < len(pairs):
-            names = [name for name, _ in pairs]
-            raise DataError(
-                "a name stands twice", where=path, found=next(name for name in names if names.count(name) > 1)
-            )
-        return document
+        check_unique([name for name, _ in pairs], thing="a key", where=path)
+        return dict(pairs)
 
     try:
         return json.loads(path.read_bytes(), object_pairs_hook=once)

@@ -16,7 +16,7 @@ from reassess.core.labels import LabelSets
 from reassess.errors import DataError, at
 from reassess.formats.files import read_lines, suffix_of, writing
 from reassess.formats.json_files import read_json
-from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, write_table
+from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing, write_table
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -211,9 +211,7 @@ def _lists_of_table(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     classes = table[column(path, table, "class", thing="the class")]
     if classes.dtype.is_numeric():
         classes = integers(path, classes)
-    if images.null_count():
-        row = images.is_null().arg_max()
-        raise DataError("an image has no name", where=f"{path}, row {row}", mend="name every image")
+    refuse_missing(path, images)
     lists: dict[str, list[Any]] = {}
     for name, value in zip(images.to_list(), classes.to_list(), strict=True):
         lists.setdefault(name, []).append(value)

@@ -7,11 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reassess.core.checks import check_range, first_repeat
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.errors import DataError, at
 from reassess.formats.files import suffix_of
 from reassess.formats.json_files import read_json
-from reassess.formats.tables import TABLE_SUFFIXES, column, integers, numbers, read_table
+from reassess.formats.tables import TABLE_SUFFIXES, column, integers, numbers, read_table, refuse_missing
 from reassess.numeric.proportion import Proportion
 from reassess.text import some
 
@@ -82,9 +83,7 @@ class _Table:
     def keys(self) -> list[_Key]:
         """Model and image size of each row."""
         models = self.table[column(self.path, self.table, "model", thing="the model")]
-        if models.null_count():
-            row = models.is_null().arg_max()
-            raise DataError("a model has no name", where=f"{self.path}, row {row}", mend="name every model")
+        refuse_missing(self.path, models)
         sizes = self.table["img_size"] if "img_size" in self.table.columns else None
         known = [None] * len(models) if sizes is None else integers(self.path, sizes).to_list()
         return list(zip(models.to_list(), known, strict=True))
@@ -107,14 +106,13 @@ class _Table:
         """The accuracies of a column."""
         heading = column(self.path, self.table, name, thing=thing)
         values = numbers(self.path, self.table[heading])
-        for row, value in enumerate(values):
-            if not 0 <= value <= 100:  # written so that NaN fails
-                raise DataError(
-                    "an accuracy is not in percent",
-                    where=f"{self.path}, row {row}, column {heading}",
-                    allowed="0 to 100",
-                    found=value,
-                )
+        check_range(
+            values.to_numpy(),
+            0,
+            100,
+            what="accuracy in percent",
+            where=lambda row: f"{self.path}, row {row}, column {heading}",
+        )
         if max(values) <= 1:
             raise DataError(
                 "the accuracies are shares, not percent",
@@ -137,17 +135,14 @@ class _Table:
     @cached_property
     def rows(self) -> dict[_Key, int]:
         """Row of each model and image size."""
-        rows: dict[_Key, int] = {}
-        for row, key in enumerate(self.keys):
-            if key in rows:
-                raise DataError(
-                    "a model stands twice",
-                    where=f"{self.path}, rows {rows[key]} and {row}",
-                    found=_in_words(key),
-                    mend="keep one row for each model and image size",
-                )
-            rows[key] = row
-        return rows
+        if repeat := first_repeat(self.keys):
+            raise DataError(
+                "a model is named twice",
+                where=f"{self.path}, rows {repeat[0]} and {repeat[1]}",
+                found=_in_words(self.keys[repeat[0]]),
+                mend="keep one row for each model and image size",
+            )
+        return {key: row for row, key in enumerate(self.keys)}
 
 
 def _joined(halves: Sequence[_Table]) -> tuple[list[Entry], dict[str, int]]:

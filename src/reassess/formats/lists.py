@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reassess.errors import DataError
+from reassess.formats.tables import refuse_missing
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["flattened", "refuse_nulls", "unpacked", "unquoted"]
+__all__ = ["flattened", "unpacked", "unquoted"]
 
 _ENTRY = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,\[\]]+"""
 
@@ -31,7 +32,7 @@ def flattened(path: Path, series: "pl.Series") -> tuple["pl.Series", int]:
 
     if not isinstance(series.dtype, pl.List):
         raise DataError("not a list of ids or scores", where=f"{path}, column {series.name}", found=str(series.dtype))
-    refuse_nulls(path, series, "a prediction is missing")
+    refuse_missing(path, series)
     lengths = series.list.len()
     odd = lengths != max(lengths[0], 1)
     if odd.any():
@@ -54,12 +55,3 @@ def unquoted(text: str) -> str:
         return str(ast.literal_eval(text))
     except (SyntaxError, ValueError):
         return text
-
-
-def refuse_nulls(path: Path, series: "pl.Series", what: str, per_row: int = 1) -> None:
-    """Raise `DataError` if a value is missing; `per_row` entries belong to one row of the file."""
-    if series.null_count():
-        row = (series.is_null().arg_max() or 0) // per_row
-        raise DataError(
-            what, where=f"{path}, row {row}, column {series.name}", mend="fill it in, or leave the image out"
-        )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reassess.core.checks import check_distribution
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
 from reassess.errors import DataError
@@ -38,15 +39,7 @@ def read_posterior(path: str | Path) -> Posterior:
         )
     values = np.empty(counts.shape)
     values[item_ids, answer_ids] = numbers(path, probability).to_numpy()
-    bad = ~np.isclose(values.sum(axis=1), 1, rtol=0, atol=1e-6) | (values < 0).any(axis=1)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise DataError(
-            "the probabilities of an item are not a distribution",
-            where=f"{path}, item {items[row]}",
-            allowed="numbers from 0 that add up to 1",
-            found=values[row].tolist(),
-        )
+    check_distribution(values, what="the posterior of an item", where=lambda row: f"{path}, item {items[row]}")
     return Posterior(items, answers, values)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_shape
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.formats.tables import column, integers, refuse_missing
@@ -21,13 +22,7 @@ def questions_of_info(info: npt.NDArray[Any], where: Path) -> Questions:
 
     Neighbours are compared as code points, so that only the first of each run of one image becomes a Python string.
     """
-    if info.ndim != 2 or info.shape[1] != 2 or info.dtype.kind != "U":
-        raise DataError(
-            "info does not hold (image, class) pairs",
-            where=f"{where}, array info",
-            allowed="text of shape (questions, 2)",
-            found=f"{info.dtype} {info.shape}",
-        )
+    check_shape(info, ("questions", 2), what="the questions", kind="text", where=f"{where}, array info")
     width = info.dtype.itemsize // 4
     codes = np.ascontiguousarray(info, info.dtype.newbyteorder("=")).view(np.uint32).reshape(len(info), 2, width)
     starts = np.ones(len(info), bool)

@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_shape
 from reassess.core.items import Id, normal_id
 from reassess.core.rater_model import RaterModel
-from reassess.errors import DataError, at
+from reassess.errors import at
 from reassess.formats.archives import MAX_BYTES, Archive, open_archive, write_npz
 from reassess.formats.files import suffix_of, writing
 
 __all__ = ["read_rater_model", "write_rater_model"]
 
 _IDS = ("raters", "truths", "answers")
-_NUMBERS = ("matrices", "fallback", "prior")
+_NUMBERS = {"matrices": ("raters", "truths", "answers"), "fallback": ("truths", "answers"), "prior": ("truths",)}
 
 
 def read_rater_model(path: str | Path, *, max_bytes: int = MAX_BYTES) -> RaterModel:
@@ -54,23 +55,12 @@ def write_rater_model(path: str | Path, model: RaterModel, *, force: bool = Fals
 
 def _ids(archive: Archive, name: str) -> tuple[Id, ...]:
     ids = archive.first_of(name)
-    if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iuU"):
-        raise DataError(
-            f"{name} does not hold ids",
-            where=f"{archive.path}, array {name}",
-            allowed="whole numbers or text, one-dimensional",
-            found=f"{ids.dtype} {ids.shape}",
-        )
+    kind = "integers or text" if ids.size else None  # numpy takes no names at all for floats
+    check_shape(ids, (name,), what=name, kind=kind, where=f"{archive.path}, array {name}")
     return tuple(normal_id(str(value)) for value in ids.tolist())
 
 
 def _numbers(archive: Archive, name: str) -> npt.NDArray[np.float64]:
     values = archive.first_of(name)
-    if values.dtype.kind != "f":
-        raise DataError(
-            f"{name} does not hold probabilities",
-            where=f"{archive.path}, array {name}",
-            allowed="floats",
-            found=f"{values.dtype} {values.shape}",
-        )
+    check_shape(values, _NUMBERS[name], what=name, kind="floats", where=f"{archive.path}, array {name}")
     return values.astype(np.float64)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from reassess.core.checks import check_shape
 from reassess.core.scores import Scores
-from reassess.errors import DataError, at
+from reassess.errors import at
 from reassess.formats.archives import MAX_BYTES, open_archive, write_npz
 from reassess.formats.files import suffix_of, writing
 from reassess.formats.questions import info_of_questions, questions_of_info, questions_of_table
@@ -83,16 +84,15 @@ def _read_npz(path: Path, max_bytes: int) -> Scores:
     with open_archive(path, max_bytes=max_bytes) as archive:
         values = archive.first_of("tensor", "scores")
         questions = questions_of_info(archive.first_of("info"), path)
-    if values.dtype.kind != "f" or values.ndim != 1:
-        raise DataError(
-            "the archive does not hold scores",
-            where=f"{path}, array tensor",
-            allowed="floats of shape (questions,)",
-            found=f"{values.dtype} {values.shape}",
-            mend="a tensor of shape (raters, questions, answers) holds votes: aggregate them first"
-            if values.ndim == 3
-            else None,
-        )
+    votes = "a tensor of shape (raters, questions, answers) holds votes: aggregate them first"
+    check_shape(
+        values,
+        ("questions",),
+        what="the scores",
+        kind="floats",
+        where=f"{path}, array tensor",
+        mend=votes if values.ndim == 3 else None,
+    )
     return Scores(questions, values.astype(np.float64, copy=False))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reassess.core.checks import check_unique
 from reassess.errors import DataError
 from reassess.formats.files import check_input, suffix_of, writing
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TABLE_SUFFIXES",
+    "as_text",
     "column",
     "integers",
     "numbers",
@@ -46,13 +48,14 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
 
     def read_separated(separator: str) -> pl.DataFrame:
         first = pl.read_csv(path, separator=separator, has_header=False, n_rows=1, infer_schema=False, glob=False)
-        _refuse_double_headings(path, first.row(0))
-        as_text = {name: pl.String for name in first.row(0) if name in text}
+        headings = [name for name in first.row(0) if name]
+        check_unique(headings, thing="a column", where=path, mend="rename one of them")  # polars renames the second
+        are_text = {name: pl.String for name in headings if name in text}
         options: dict[str, Any] = {"separator": separator, "infer_schema_length": _WHOLE_FILE, "glob": False}
-        table = pl.read_csv(path, **options, schema_overrides=as_text)
+        table = pl.read_csv(path, **options, schema_overrides=are_text)
         true_or_false = {name: pl.String for name, dtype in table.schema.items() if dtype == pl.Boolean}
         if true_or_false:  # no format of ours has truth values, but a class may be called so
-            table = pl.read_csv(path, **options, schema_overrides=as_text | true_or_false)
+            table = pl.read_csv(path, **options, schema_overrides=are_text | true_or_false)
         _refuse_short_rows(path, table, separator)
         return table.with_columns(pl.col(pl.String).replace("", None))  # a quoted nothing is nothing too
 
@@ -67,7 +70,7 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
     try:
         str(path).encode()  # polars takes no path of other bytes
         table = read()
-        table = table.with_columns(_as_text(path, table[name]) for name in text if name in table.columns)
+        table = table.with_columns(as_text(path, table[name]) for name in text if name in table.columns)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError, csv.Error) as error:
         raise DataError(
             "the table cannot be read", where=path, found=str(error).splitlines()[0], mend="get or write the file again"
@@ -111,11 +114,23 @@ def column(path: Path, table: "pl.DataFrame", *names: str, thing: str) -> str:
     )
 
 
-def refuse_missing(path: Path, series: "pl.Series") -> None:
-    """Raise `DataError` if a value of a column is missing."""
-    if series.null_count():
-        row = series.is_null().arg_max()
-        raise DataError("a value is missing", where=f"{path}, row {row}, column {series.name}")
+def refuse_missing(path: Path, series: "pl.Series", *, per_row: int = 1, needed: "pl.Series | None" = None) -> None:
+    """Raise `DataError` if a value of a column is missing.
+
+    Parameters
+    ----------
+    path, series, per_row
+        As for `integers`.
+    needed
+        Booleans, where a value must be; by default everywhere.
+    """
+    is_missing = series.is_null() if needed is None else series.is_null() & needed
+    if is_missing.any():
+        raise DataError(
+            "a value is missing",
+            where=f"{path}, row {(is_missing.arg_max() or 0) // per_row}, column {series.name}",
+            mend="fill it in, or leave the row out",
+        )
 
 
 def integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
@@ -149,12 +164,11 @@ def numbers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series"
         values = series.cast(pl.Float64, strict=False)
     else:
         values = pl.Series(series.name, [None] * len(series), pl.Float64)
+    refuse_missing(path, series, per_row=per_row)
     if values.null_count():
         row = values.is_null().arg_max() or 0
         raise DataError(
-            "not a number" if series[row] is not None else "a number is missing",
-            where=f"{path}, row {row // per_row}, column {series.name}",
-            found=None if series[row] is None else repr(series[row]),
+            "not a number", where=f"{path}, row {row // per_row}, column {series.name}", found=repr(series[row])
         )
     return values
 
@@ -175,7 +189,8 @@ def _whole(series: "pl.Series") -> "pl.Series":
     return given.cast(pl.Int64, strict=False).fill_null(whole) if is_text else whole
 
 
-def _as_text(path: Path, series: "pl.Series") -> "pl.Series":
+def as_text(path: Path, series: "pl.Series") -> "pl.Series":
+    """A column of names as text."""
     import polars as pl
 
     if series.dtype.is_nested():
@@ -186,13 +201,6 @@ def _as_text(path: Path, series: "pl.Series") -> "pl.Series":
             mend="write the names as text",
         )
     return series.cast(pl.String)
-
-
-def _refuse_double_headings(path: Path, headings: Sequence[str | None]) -> None:
-    """Refuse two columns with one heading, of which polars renames the second."""
-    double = [name for name in headings if name and headings.count(name) > 1]
-    if double:
-        raise DataError("two columns have one heading", where=path, found=double[0], mend="rename one of them")
 
 
 def _refuse_short_rows(path: Path, table: "pl.DataFrame", separator: str) -> None:

@@ -6,6 +6,7 @@ counted there, and the host raises.
 
 from collections.abc import Sequence
 
+from reassess.core.checks import check_length
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import is_multi_hot
 
@@ -37,8 +38,8 @@ def check_batch(
             found=f"{scores_dtype} {tuple(scores)}",
         )
     is_hot = is_multi_hot(target, target_dtype, scores[1])
-    if None not in (scores[0], target[0]) and scores[0] != target[0]:
-        raise DataError("not one target a row of scores", allowed=f"{scores[0]} rows", found=f"{target[0]} rows")
+    if scores[0] is not None and target[0] is not None:
+        check_length(target[0], scores[0], things="targets", each="row of scores")
     return is_hot
 
 

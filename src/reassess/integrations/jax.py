@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from reassess.core.checks import check_shape
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.integrations._compiled import check_batch, refuse_counted, refuse_rounding
@@ -115,8 +116,7 @@ def count_hits(
     refuse_rounding(str(getattr(scores, "dtype", table.dtype)).removeprefix("torch."), table.dtype.name)
     images, classes = table.shape
     shown = jnp.ones(images, bool) if mask is None else jnp.asarray(mask)
-    if shown.shape != (images,):
-        raise DataError("not one mask a row of scores", allowed=f"shape ({images},)", found=f"shape {shown.shape}")
+    check_shape(shown, (images,), what="the mask")
     return _count(table, target, shown.astype(bool), is_hot, check_top_k(top_k, classes))
 
 

@@ -150,5 +150,5 @@ class RealAccuracy(keras.metrics.Metric):
         weight = ops.cast(1 if given is None else given, self.dtype)
         shape = tuple(weight.shape)
         if shape and (shape[1:] not in ((), (1,)) or (None not in (shape[0], images) and shape[0] != images)):
-            raise DataError("not one weight an image", allowed=f"shape ({images},)", found=f"shape {shape}")
+            raise DataError("wrong shape of the weights", allowed=f"shape ({images},)", found=f"shape {shape}")
         return ops.broadcast_to(ops.reshape(weight, (-1,)), ops.shape(like))

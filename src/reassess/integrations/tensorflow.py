@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from reassess.core.checks import check_known
 from reassess.core.image_names import VALIDATION_PATTERN, image_keys
 from reassess.core.labels import LabelSets
 from reassess.data.loading import load_labels
@@ -113,8 +114,7 @@ def _keys(names: tf.Tensor) -> tf.Tensor:
 
 def _encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.Tensor | tf.RaggedTensor]:
     """From positions, one or a vector of them, to classes; the position after the last has none."""
-    if encoding not in get_args(Encoding):
-        raise DataError("unknown encoding", allowed=some(get_args(Encoding)), found=repr(encoding))
+    check_known([encoding], get_args(Encoding), thing="encoding")
     splits = np.append(labels.indptr, labels.indptr[-1])
     sets = tf.RaggedTensor.from_row_splits(tf.constant(labels.indices, tf.int64), splits)
     none = np.zeros(0, np.int64)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import IMAGENET, benchmark_of
+from reassess.core.checks import check_known, check_range
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
@@ -178,9 +179,8 @@ class ImageNetReaL(VisionDataset):
             )
         if not self.target_type or not all(kind in _TARGET_TYPES for kind in self.target_type):
             allowed = f"{', '.join(_TARGET_TYPES)}, or a list of them"
-            raise DataError("no such target type", allowed=allowed, found=self.target_type)
-        if self.encoding not in _ENCODINGS:
-            raise DataError("no such encoding", allowed=", ".join(_ENCODINGS), found=self.encoding)
+            raise DataError("unknown target type", allowed=allowed, found=self.target_type)
+        check_known([self.encoding], _ENCODINGS, thing="encoding")
 
     def _joined(self, known: LabelSets, what: str) -> npt.NDArray[np.int64]:
         """Position of each image in label sets."""
@@ -203,9 +203,7 @@ class ImageNetReaL(VisionDataset):
             self._name_classes(original.classes)
 
     def _take_scores(self, scores: Scores) -> None:
-        largest, classes = int(scores.questions.class_ids.max(initial=0)), len(self.classes)
-        if largest >= classes:
-            raise DataError("class id out of range", where="the scores", allowed=f"0 to {classes - 1}", found=largest)
+        check_range(scores.questions.class_ids, 0, len(self.classes) - 1, what="class id", where="the scores")
         self._scores = scores
         self._score_rows = scores.questions.rows_of(self.images)
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_unique
 from reassess.core.image_names import image_keys, join
-from reassess.core.items import unique_ids
 from reassess.core.labels import LabelSets
 from reassess.core.open_questions import OpenQuestions
 from reassess.core.predictions import Predictions
@@ -72,7 +72,7 @@ def open_questions(
         parts.append(pairs)
         models.append(name)
         unknown.append(int(np.count_nonzero(outcomes.state == UNKNOWN)))
-    unique_ids(models, "a model")
+    check_unique(models, thing="a model")
     return _ordered(tuple(models), tuple(unknown), np.concatenate(parts), images)
 
 

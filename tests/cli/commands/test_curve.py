@@ -200,7 +200,7 @@ BAD = {
     "NaN": (
         {"scores.csv": SCORES.replace("0.6", "nan")},
         GIVEN,
-        "a score is not a probability\n  where:   scores.csv, image a, class 2\n  allowed: 0 to 1\n  found:   nan\n",
+        "score out of range\n  where:   scores.csv, image a, class 2\n  allowed: 0 to 1\n  found:   nan\n",
     ),
     "no valid pair": (
         {"golden.csv": "image,class,rater,answer\na,1,x,no\na,1,y,no\na,1,z,yes\n"},
@@ -212,7 +212,7 @@ BAD = {
     "too many experts": (
         {},
         [*GIVEN, "--golden-at-least", "4"],
-        "no such number of experts\n  allowed: 1 to 3\n  found:   4\n",
+        "number of experts out of range\n  allowed: 1 to 3\n  found:   4\n",
     ),
     "a precision that cannot be": (
         {"scores.csv": SCORES.replace("0.6", "0.95")},

@@ -350,7 +350,7 @@ def test_a_k_larger_than_a_file_holds_is_an_error_and_the_default_is_what_it_hol
     done = run("evaluate", "ids.npy", "--labels", "numbered.json", "--topk", "1,5")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
-        "Error: k is out of range\n"
+        "Error: k out of range\n"
         "  where:   ids.npy\n"
         "  allowed: 1 to 2, as many as the predictions hold for each image\n"
         "  found:   5\n"

@@ -176,7 +176,7 @@ def test_a_threshold_that_is_no_probability_is_refused(
 ) -> None:
     done = run("labels", scores, "--threshold", threshold, "-o", tmp_path / "l.json")
     assert (done.code, done.out) == (1, "")
-    assert done.err == f"Error: the threshold is not a probability\n  allowed: 0 to 1\n  found:   {threshold}\n"
+    assert done.err == f"Error: threshold out of range\n  allowed: 0 to 1\n  found:   {threshold}\n"
     assert not (tmp_path / "l.json").exists()
 
 

@@ -128,7 +128,7 @@ def test_a_file_that_exists_is_kept_unless_forced_and_an_input_always(shop: Path
         (
             [*ARGV, "--top", "3"],
             1,
-            "Error: k is out of range\n  where:   a.csv\n"
+            "Error: k out of range\n  where:   a.csv\n"
             "  allowed: 1 to 2, as many as the predictions hold for each image\n  found:   3\n",
         ),
         ([*ARGV, "a.csv"], 2, "Usage: reassess questions [OPTIONS] FILE...\n"),

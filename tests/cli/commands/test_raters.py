@@ -254,7 +254,7 @@ def test_golden_answers_on_other_images_are_refused(run: Callable, tmp_path: Pat
 def test_too_many_experts_are_refused(run: Callable, tmp_path: Path) -> None:
     votes, golden, _ = sets(tmp_path)
     done = run("raters", votes, "--golden", golden, "--golden-at-least", 4)
-    assert (done.code, done.err) == (1, "Error: no such number of experts\n  allowed: 1 to 3\n  found:   4\n")
+    assert (done.code, done.err) == (1, "Error: number of experts out of range\n  allowed: 1 to 3\n  found:   4\n")
 
 
 def test_an_empty_table_is_refused(run: Callable, tmp_path: Path) -> None:

@@ -339,7 +339,7 @@ def test_json_of_another_shape_is_refused(refused, file, content):
         ),
         (
             json.dumps({"a": {"index": 1}})[:-1] + ', "a": {"index": 2}}',
-            "a name stands twice\n  where:   DIR/p.json\n  found:   a",
+            "a key is named twice\n  where:   DIR/p.json\n  found:   a",
         ),
         (
             '{"columns": ["filename", "index"], "data": []}',
@@ -358,7 +358,7 @@ NOT_A_CLASS = (
     "  allowed: class ids, wnids or class names\n  found:   {}\n"
     "  to mend: write class ids (timm's inference script: --include-index)"
 )
-FILL_IN = "\n  to mend: fill it in, or leave the image out"
+FILL_IN = "\n  to mend: fill it in, or leave the row out"
 
 
 @pytest.mark.parametrize(
@@ -381,10 +381,10 @@ FILL_IN = "\n  to mend: fill it in, or leave the image out"
             "an image is named twice\n  where:   DIR/p.csv, the predictions\n  found:   a (row 0) and a (row 2)\n"
             "  to mend: keep one row for each image",
         ),
-        ("image,prediction\na,1\n,2\n", "an image has no name\n  where:   DIR/p.csv, row 1, column image" + FILL_IN),
+        ("image,prediction\na,1\n,2\n", "a value is missing\n  where:   DIR/p.csv, row 1, column image" + FILL_IN),
         (
             "image,prediction\na,1\nb,\n",
-            "a prediction is missing\n  where:   DIR/p.csv, row 1, column prediction" + FILL_IN,
+            "a value is missing\n  where:   DIR/p.csv, row 1, column prediction" + FILL_IN,
         ),
         (
             "image,prediction\na,1\nb\n",
@@ -393,7 +393,7 @@ FILL_IN = "\n  to mend: fill it in, or leave the image out"
         ),
         (
             "image,prediction,prediction\na,1,2\n",
-            "two columns have one heading\n  where:   DIR/p.csv\n  found:   prediction\n  to mend: rename one of them",
+            "a column is named twice\n  where:   DIR/p.csv\n  found:   prediction\n  to mend: rename one of them",
         ),
         (
             "image,prediction\na,1.5\n",
@@ -446,7 +446,7 @@ FILL_IN = "\n  to mend: fill it in, or leave the image out"
         ),
         (
             "image,prediction_1,prediction_2\na,1,2\nb,3,3\n",
-            "a row holds a class twice\n  where:   DIR/p.csv, row 1\n"
+            "a class is named twice for one image\n  where:   DIR/p.csv, row 1\n"
             "  allowed: the best classes, each once, best first\n  found:   [3, 3]",
         ),
         (
@@ -460,7 +460,10 @@ FILL_IN = "\n  to mend: fill it in, or leave the image out"
             "  to mend: give each image as many entries",
         ),
         ("image,prediction\na,[1 2]\nb,[3 x]\n", NOT_A_CLASS.format("prediction", "'x'")),
-        ("image,0,1,2,3\na,,1,2,3\n", "a number is missing\n  where:   DIR/p.csv, row 0, column 0"),
+        (
+            "image,0,1,2,3\na,,1,2,3\n",
+            "a value is missing\n  where:   DIR/p.csv, row 0, column 0\n  to mend: fill it in, or leave the row out",
+        ),
         (
             "image,0,1,2,3\na,0,1,2,3\nb,0,1,x,3\n",
             "not a number\n  where:   DIR/p.csv, row 1, column 2\n  found:   'x'",
@@ -515,9 +518,9 @@ def test_1001_columns_headed_by_id_are_refused(refused, file):
         ),
         (
             pl.Series([[1, 2], [3, None]]),
-            "a prediction is missing\n  where:   DIR/p.parquet, row 1, column pred" + FILL_IN,
+            "a value is missing\n  where:   DIR/p.parquet, row 1, column pred" + FILL_IN,
         ),
-        (pl.Series([[1, 2], None]), "a prediction is missing\n  where:   DIR/p.parquet, row 1, column pred" + FILL_IN),
+        (pl.Series([[1, 2], None]), "a value is missing\n  where:   DIR/p.parquet, row 1, column pred" + FILL_IN),
         (
             pl.Series([[1.0, 2.0], [0.0, 2.5]]),
             "not a whole number\n  where:   DIR/p.parquet, row 1, column pred\n  found:   2.5",

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from reassess.core.classes import Classes, class_number
 from reassess.errors import DataError
-from reassess.formats.lists import flattened, refuse_nulls, unpacked, unquoted
+from reassess.formats.lists import flattened, unpacked, unquoted
 from reassess.formats.predictions.outputs import refuse_ids
-from reassess.formats.tables import integers
+from reassess.formats.tables import integers, refuse_missing
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def _ids(
     """
     import polars as pl
 
-    refuse_nulls(path, series, "a prediction is missing", per_row)
+    refuse_missing(path, series, per_row=per_row)
     texts = series.unique(maintain_order=True).to_list() if series.dtype == pl.String else []
     if all(map(is_number, texts)):
         return integers(path, series, per_row=per_row).to_numpy(), False

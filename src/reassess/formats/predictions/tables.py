@@ -21,11 +21,10 @@ from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
-from reassess.formats.lists import refuse_nulls
 from reassess.formats.predictions.id_columns import find_ids, refuse_scores_beside_ids, without_meaningless_ids
 from reassess.formats.predictions.score_columns import find_scores
 from reassess.formats.predictions.timm_json import read_timm_json
-from reassess.formats.tables import read_table
+from reassess.formats.tables import as_text, read_table, refuse_missing
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -92,14 +91,5 @@ def _name_column(path: Path, table: "pl.DataFrame") -> str:
 
 
 def _names(path: Path, series: "pl.Series") -> list[str]:
-    import polars as pl
-
-    refuse_nulls(path, series, "an image has no name")
-    if series.dtype.is_nested():
-        raise DataError(
-            "a column of names does not hold text",
-            where=f"{path}, column {series.name}",
-            found=str(series.dtype),
-            mend="write the names as text",
-        )
-    return series.cast(pl.String).to_list()
+    refuse_missing(path, series)
+    return as_text(path, series).to_list()

@@ -9,13 +9,13 @@ from typing import IO, Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_length, check_shape
 from reassess.core.items import Id, normal_id
 from reassess.core.questions import Questions
 from reassess.core.votes import KNOWN_ANSWERS, Votes
 from reassess.errors import DataError, OutputError
 from reassess.formats.archives import Archive, open_archive, read_header
 from reassess.formats.questions import info_of_questions, questions_of_info
-from reassess.text import some
 
 __all__ = ["check_fits_archive", "read_archive", "write_archive"]
 
@@ -30,8 +30,8 @@ def read_archive(path: Path, answers: Sequence[Id] | None, max_bytes: int) -> Vo
     """Votes of an archive; the tensor is streamed, and only what is not 0 is kept. See `formats.votes.read_votes`."""
     with open_archive(path, max_bytes=max_bytes) as archive:
         questions = _read_questions(archive, path)
-        raters = _read_ids(archive, path, "ids", "a rater's id")
-        named = answers or (_read_ids(archive, path, _ANSWERS, "an answer") if _ANSWERS in archive else None)
+        raters = _read_ids(archive, path, "ids")
+        named = answers or (_read_ids(archive, path, _ANSWERS) if _ANSWERS in archive else None)
         tensor = _read_tensor(archive, path, questions, raters)
     votes = Votes.from_columns(
         questions, tensor.items, tensor.raters, tensor.answers, raters, _answers_of_tensor(tensor.width, named, path)
@@ -42,7 +42,7 @@ def read_archive(path: Path, answers: Sequence[Id] | None, max_bytes: int) -> Vo
 
 def _read_questions(archive: Archive, path: Path) -> Questions:
     """The questions of the array info, read in blocks: it is wider than the rest of the questions together."""
-    with archive.stream("info" if "info" in archive else _missing(archive, "info")) as stream:
+    with archive.stream(archive.name_of("info")) as stream:
         dtype, shape, fortran = read_header(stream, path, "info")
         archive.check_length("info", stream, dtype, shape)
         if dtype.kind == "U" and len(shape) == 2 and shape[1] == 2 and shape[0] and not fortran:
@@ -70,15 +70,9 @@ def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path) -> Questions:
     return Questions(tuple(position), np.concatenate(image_ids), np.concatenate(class_ids))
 
 
-def _read_ids(archive: Archive, path: Path, name: str, each: str) -> tuple[Id, ...]:
-    ids = archive[name if name in archive else _missing(archive, name)]
-    if ids.ndim != 1 or ids.dtype.kind not in "iuU":
-        raise DataError(
-            f"{name} does not hold {each} each",
-            where=f"{path}, array {name}",
-            allowed=f"whole numbers or text of shape ({_SHAPES[name]},)",
-            found=f"{ids.dtype} {ids.shape}",
-        )
+def _read_ids(archive: Archive, path: Path, name: str) -> tuple[Id, ...]:
+    ids = archive.first_of(name)
+    check_shape(ids, (_SHAPES[name],), what=name, kind="integers or text", where=f"{path}, array {name}")
     return tuple(normal_id(value) if isinstance(value, str) else int(value) for value in ids.tolist())
 
 
@@ -93,7 +87,7 @@ class _Ones:
 
 
 def _read_tensor(archive: Archive, path: Path, questions: Questions, raters: Sequence[Id]) -> _Ones:
-    with archive.stream("tensor" if "tensor" in archive else _missing(archive, "tensor")) as stream:
+    with archive.stream(archive.name_of("tensor")) as stream:
         dtype, shape, fortran = read_header(stream, path, "tensor")
         _check_layout(path, dtype, shape, questions, raters)
         archive.check_length("tensor", stream, dtype, shape)
@@ -139,8 +133,7 @@ def _read_set(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[tuple[int, np
 def _answers_of_tensor(count: int, named: Sequence[Id] | None, path: Path) -> tuple[Id, ...]:
     if named is None:
         return KNOWN_ANSWERS if count == len(KNOWN_ANSWERS) else tuple(range(count))
-    if len(named) != count:
-        raise DataError("not a name for each answer", where=path, allowed=f"{count} answers", found=some(list(named)))
+    check_length(len(named), count, things="names of answers", each="answer in the tensor", where=path)
     return tuple(named)
 
 
@@ -163,12 +156,6 @@ def _doubled(votes: Votes) -> tuple[int, int] | None:
     cells.sort()
     same = np.flatnonzero(cells[1:] == cells[:-1])
     return divmod(int(cells[same[0]]), len(votes.raters)) if same.size else None
-
-
-def _missing(archive: Archive, name: str) -> str:
-    raise DataError(
-        "an array is missing in the archive", where=archive.path, allowed=name, found=", ".join(archive) or "no array"
-    )
 
 
 def check_fits_archive(path: Path, votes: Votes) -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_known
 from reassess.core.items import Id, Items, normal_id
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes, ordered_answers
 from reassess.errors import DataError
 from reassess.formats.tables import column, integers, read_table, refuse_missing
-from reassess.text import some
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,11 +73,8 @@ def coded_ids(series: "pl.Series") -> tuple[tuple[Id, ...], npt.NDArray[np.int64
 
 def _voted(path: Path, rater: "pl.Series", answer: "pl.Series") -> "pl.Series":
     """Which rows are votes; the others name an item without votes."""
-    half = rater.is_null() != answer.is_null()
-    if half.any():
-        row = half.arg_max() or 0
-        empty = rater if rater[row] is None else answer
-        raise DataError("a value is missing", where=f"{path}, row {row}, column {empty.name}")
+    refuse_missing(path, rater, needed=answer.is_not_null())
+    refuse_missing(path, answer, needed=rater.is_not_null())
     voted = rater.is_not_null()
     if not voted.any():
         raise DataError("the table has no votes", where=path, mend="write it again")
@@ -92,13 +89,14 @@ def _placed(
     rows: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.int64]:
     """Answers numbered as in `order`."""
-    unknown = [i for i, answer in enumerate(given) if answer not in order]
-    if unknown:
-        row = rows[np.argmax(np.isin(answer_ids, unknown))]
-        raise DataError(
-            "unknown answer", where=f"{path}, row {row}", allowed=some(order), found=repr(str(given[unknown[0]]))
-        )
-    return np.array([order.index(answer) for answer in given], np.int64)[answer_ids]
+    position = {answer: i for i, answer in enumerate(order)}
+    check_known(
+        given,
+        position,
+        thing="answer",
+        where=lambda unknown: f"{path}, row {rows[np.argmax(answer_ids == unknown)]}",
+    )
+    return np.array([position[answer] for answer in given], np.int64)[answer_ids]
 
 
 def _seconds_of(path: Path, table: "pl.DataFrame", voted: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64] | None:

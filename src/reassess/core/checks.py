@@ -1,0 +1,238 @@
+"""The checks of given values, so that one mistake has one message wherever it is made.
+
+Each does nothing if all is well, and else raises a `DataError`. Its `where` is the place for the message, or a function
+from the position of the first bad value to its place, which is called for the message alone.
+"""
+
+import math
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.errors import DataError
+from reassess.text import some
+
+__all__ = [
+    "check_distribution",
+    "check_known",
+    "check_length",
+    "check_range",
+    "check_shape",
+    "check_unique",
+    "first_repeat",
+]
+
+_KINDS = {"integers": "iu", "floats": "f", "text": "U", "integers or text": "iuU"}
+_SUM_TOLERANCE = 1e-6
+_MOST_KNOWN = 12  # names that a message lists
+
+
+def check_range(
+    values: npt.ArrayLike,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    what: str,
+    where: object = None,
+    high_is: str | None = None,
+    mend: str | None = None,
+) -> None:
+    """Raise `DataError` unless every value is finite and from `low` to `high`.
+
+    Parameters
+    ----------
+    values
+        A number, or an array of numbers of any shape.
+    low, high
+        The bounds, both allowed.
+    what
+        What one value is.
+    where
+        See above; a position is an index for each axis.
+    high_is
+        What the upper bound is, where there is one.
+    mend
+        What to do about it.
+
+    Examples
+    --------
+    >>> check_range([3, 1000], 0, 999, what="class id", where="row {}".format)
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: class id out of range
+      where:   row 1
+      allowed: 0 to 999
+      found:   1000
+    """
+    array = np.asarray(values)
+
+    def fit(least: Any, most: Any) -> Any:  # written so that NaN does not
+        return (low <= least) & (most <= high) & (-math.inf < least) & (most < math.inf)
+
+    if not array.size or fit(array.min(), array.max()):
+        return
+    at = np.unravel_index(np.argmin(fit(array, array)), array.shape)
+    if high < math.inf:
+        allowed = f"{low} to {high}" + (f", {high_is}" if high_is else "")
+    else:
+        allowed = f"{low} or more" if low > -math.inf else "a finite number"
+    raise DataError(
+        f"{what} out of range",
+        where=_place(where, *map(int, at)),
+        allowed=allowed,
+        found=array[at],
+        mend=mend,
+    )
+
+
+def check_shape(
+    array: npt.NDArray[Any],
+    shape: Sequence[int | str],
+    *,
+    what: str,
+    kind: str | None = None,
+    where: object = None,
+    mend: str | None = None,
+) -> None:
+    """Raise `DataError` unless an array has a shape and, where `kind` is given, a type.
+
+    Parameters
+    ----------
+    array
+        The array.
+    shape
+        The size of each axis, or the name of an axis that may have any size.
+    what
+        What the values are.
+    kind
+        "integers", "floats", "text", or "integers or text".
+    where, mend
+        As for `check_range`.
+
+    Examples
+    --------
+    >>> check_shape(np.zeros(3), (3,), what="the scores", kind="floats")
+    >>> check_shape(np.zeros(3), ("questions", 2), what="the pairs", kind="text")
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: wrong type of the pairs
+      allowed: text of shape (questions, 2)
+      found:   float64 (3,)
+    """
+    fits = array.ndim == len(shape) and all(
+        isinstance(allowed, str) or size == allowed for size, allowed in zip(array.shape, shape, strict=True)
+    )
+    is_kind = kind is None or array.dtype.kind in _KINDS[kind]
+    if fits and is_kind:
+        return
+    sizes = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
+    raise DataError(
+        f"wrong {'shape' if is_kind else 'type'} of {what}",
+        where=where,
+        allowed=f"{kind} of shape ({sizes})" if kind else f"shape ({sizes})",
+        found=f"{array.dtype} {array.shape}" if kind else f"shape {array.shape}",
+        mend=mend,
+    )
+
+
+def check_length(length: int, allowed: int, *, things: str, each: str, where: object = None) -> None:
+    """Raise `DataError` unless there are as many of one thing as of another.
+
+    >>> check_length(2, 3, things="names", each="row")
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: wrong number of names
+      allowed: 3, one for each row
+      found:   2
+    """
+    if length != allowed:
+        raise DataError(
+            f"wrong number of {things}", where=where, allowed=f"{allowed:,}, one for each {each}", found=f"{length:,}"
+        )
+
+
+def first_repeat(keys: Sequence[Hashable]) -> tuple[int, int] | None:
+    """Positions of the first key that came before, and of where it came before: (before, again).
+
+    >>> first_repeat("abcb"), first_repeat("abc")
+    ((1, 3), None)
+    """
+    if len(set(keys)) == len(keys):
+        return None
+    first: dict[Hashable, int] = {}
+    for position, key in enumerate(keys):
+        if (before := first.setdefault(key, position)) != position:
+            return before, position
+    return None
+
+
+def check_unique(names: Sequence[Hashable], *, thing: str, where: object = None, mend: str | None = None) -> None:
+    """Raise `DataError` if two names are equal.
+
+    >>> check_unique(("ann", "bo", "ann"), thing="a rater")
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: a rater is named twice
+      found:   ann
+    """
+    if repeat := first_repeat(names):
+        again = repeat[1]
+        raise DataError(f"{thing} is named twice", where=_place(where, again), found=names[again], mend=mend)
+
+
+def check_known(
+    names: Sequence[Hashable],
+    known: Iterable[Hashable],
+    *,
+    thing: str,
+    where: object = None,
+    mend: str | None = None,
+) -> None:
+    """Raise `DataError` if a name is not among the known ones.
+
+    >>> check_known(["no", "sure"], ("no", "maybe", "yes"), thing="answer")
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: unknown answer
+      allowed: no, maybe, yes
+      found:   'sure'
+    """
+    known = dict.fromkeys(known)
+    unknown = [position for position, name in enumerate(names) if name not in known]
+    if unknown:
+        raise DataError(
+            f"unknown {thing}",
+            where=_place(where, unknown[0]),
+            allowed=some(list(known), most=_MOST_KNOWN),
+            found=some([repr(names[position]) for position in unknown]),
+            mend=mend,
+        )
+
+
+def check_distribution(rows: npt.NDArray[np.floating], *, what: str, where: object = None) -> None:
+    """Raise `DataError` unless every row, along the last axis, is of numbers from 0 that add up to 1.
+
+    >>> check_distribution(np.array([[0.5, 0.5], [0.5, 0.6]]), what="the weight of an answer", where="answer {}".format)
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: the weight of an answer is not a distribution
+      where:   answer 1
+      allowed: 0 or more, adding up to 1
+      found:   [0.5, 0.6]
+    """
+    # Written so that NaN fails.
+    fits = (rows >= 0).all(axis=-1) & (np.abs(rows.sum(axis=-1) - 1) <= _SUM_TOLERANCE)
+    if not fits.all():
+        at = np.unravel_index(np.argmin(fits), fits.shape)
+        raise DataError(
+            f"{what} is not a distribution",
+            where=_place(where, *map(int, at)),
+            allowed="0 or more, adding up to 1",
+            found=rows[at].tolist(),
+        )
+
+
+def _place(where: object, *position: int) -> object:
+    return where(*position) if callable(where) else where

@@ -102,7 +102,9 @@ def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
             f"no rater said {' or '.join(map(str, answers))} on golden pairs of which some are valid",
             mend="give the raters' votes on the golden pairs",
         )
-    return Rule(f"one rater: {' or '.join(map(str, answers))}", tuple(points), tuple(points.values()))
+    return Rule(
+        name=f"one rater: {' or '.join(map(str, answers))}", variants=tuple(points), points=tuple(points.values())
+    )
 
 
 def share_curve(golden: Golden, votes: Votes) -> Curve:
@@ -140,7 +142,7 @@ def share_rule(golden: Golden, votes: Votes) -> Rule:
         return f"{share * sizes[0]:.0f} of {sizes[0]} yes" if len(sizes) == 1 else f"{100 * share:.3g} % yes"
 
     names = tuple(variant(float(share)) for share in curve.thresholds[: len(points)])
-    return Rule("share of yes", names, points, curve.average_precision)
+    return Rule(name="share of yes", variants=names, points=points, average_precision=curve.average_precision)
 
 
 def original_rule(golden: Golden, original: LabelSets) -> Rule:
@@ -169,4 +171,4 @@ def original_rule(golden: Golden, original: LabelSets) -> Rule:
         )
     own = votes.counts()[:, votes.answer_id("yes")] > 0
     point = Point(None, int(np.count_nonzero(own & golden.valid)), int(np.count_nonzero(own)), golden.positives)
-    return Rule("original label", ("original label",), (point,))
+    return Rule(name="original label", variants=("original label",), points=(point,))

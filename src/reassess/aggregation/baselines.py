@@ -73,7 +73,7 @@ def majority(votes: Votes) -> Majority:
     >>> result.winners, result.ties
     (array([1, 0]), array([False,  True]))
     """
-    return Majority(votes.items, votes.answers, votes.counts())
+    return Majority(items=votes.items, answers=votes.answers, counts=votes.counts())
 
 
 def mean(votes: Votes, *, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:

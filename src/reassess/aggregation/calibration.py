@@ -72,7 +72,14 @@ def calibrate(
     matrices = row_shares(counts[measured].astype(np.float64), smoothing)
     prior = np.bincount(truth[known], minlength=len(truths)) / np.count_nonzero(known)
     raters = tuple(golden_votes.raters[row] for row in measured.tolist())
-    return RaterModel(raters, tuple(truths), golden_votes.answers, matrices, matrices.mean(axis=0), prior)
+    return RaterModel(
+        raters=raters,
+        truths=tuple(truths),
+        answers=golden_votes.answers,
+        matrices=matrices,
+        fallback=matrices.mean(axis=0),
+        prior=prior,
+    )
 
 
 def expert_truth(experts: Votes, *, at_least: int, answer: Id = "yes") -> npt.NDArray[np.int64]:

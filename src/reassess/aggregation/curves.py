@@ -210,7 +210,7 @@ class Curve:
         np.add.at(kept[1], images, keeps & self.golden.valid[:, None])
         np.add.at(kept[2], images, np.broadcast_to(self.golden.valid[:, None], keeps.shape))
         kept_sums, hit_sums, valid_sums = _resampled_sums(kept, replicates, seed)
-        return Bands(cut, _intervals(hit_sums, kept_sums), _intervals(hit_sums, valid_sums))
+        return Bands(thresholds=cut, precision=_intervals(hit_sums, kept_sums), recall=_intervals(hit_sums, valid_sums))
 
     @cached_property
     def _steps(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -252,7 +252,9 @@ def precision_recall(scores: Scores, golden: Golden, *, in_sample: bool | None =
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 3.
     """
-    return Curve(golden, scores.values[golden.rows_in(scores.questions, "the scores")], in_sample)
+    return Curve(
+        golden=golden, values=scores.values[golden.rows_in(scores.questions, "the scores")], in_sample=in_sample
+    )
 
 
 def _last_best(figure: npt.NDArray[np.float64]) -> int:

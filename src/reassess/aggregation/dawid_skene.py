@@ -163,7 +163,9 @@ def fit_dawid_skene(
             ConvergenceWarning,
             stacklevel=2,
         )
-    return DawidSkeneFit(em.model(), Posterior(votes.items, names, em.posterior), history, converged)
+    return DawidSkeneFit(
+        model=em.model(), posterior=Posterior(votes.items, names, em.posterior), history=history, converged=converged
+    )
 
 
 def _check_truths(truths: tuple[Id, ...]) -> None:

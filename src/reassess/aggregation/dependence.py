@@ -128,13 +128,13 @@ def dependence(votes: Votes) -> Dependence:
     """
     raters, answers = len(votes.raters), len(votes.answers)
     if raters < _FEWEST_RATERS or not len(votes) or raters**2 * answers > _MOST_CELLS:
-        return Dependence((), 0, 0)
+        return Dependence(pairs=(), tested=0, untested=0)
     votes = _first_votes(votes)
     sums = _compare(votes, _model(votes))
     first, second = np.nonzero(sums[..., 5] >= FEWEST_CLUSTERS)
     tested = [_pair(votes, r, s, sums[r, s]) for r, s in zip(first.tolist(), second.tolist(), strict=True)]
     untested = int(np.count_nonzero(sums[..., 0])) - len(tested)
-    return Dependence(_beyond_chance(tested), len(tested), untested)
+    return Dependence(pairs=_beyond_chance(tested), tested=len(tested), untested=untested)
 
 
 def cluster_ids(votes: Votes) -> npt.NDArray[np.int64]:
@@ -196,7 +196,14 @@ def _pair(votes: Votes, first: int, second: int, sums: Floats) -> RaterPair:
     common, agreed, expected, variance, clustered, clusters = sums.tolist()
     error = max(variance, clustered) ** 0.5
     z = (agreed - expected) / error if error > 0 else 0.0
-    return RaterPair((votes.raters[first], votes.raters[second]), int(common), int(clusters), int(agreed), expected, z)
+    return RaterPair(
+        raters=(votes.raters[first], votes.raters[second]),
+        common=int(common),
+        clusters=int(clusters),
+        agreed=int(agreed),
+        expected=expected,
+        z=z,
+    )
 
 
 def _beyond_chance(pairs: list[RaterPair]) -> tuple[RaterPair, ...]:

@@ -122,7 +122,14 @@ class EM:
         measured = np.flatnonzero(self._counts.sum(axis=(0, 2)).reshape(shape[0], -1).any(axis=1))
         matrices = self._table.reshape(shape).transpose(0, 2, 1)[measured]
         raters = tuple(votes.raters[row] for row in measured.tolist())
-        return RaterModel(raters, self._truths, votes.answers, matrices, matrices.mean(axis=0), self._prior.copy())
+        return RaterModel(
+            raters=raters,
+            truths=self._truths,
+            answers=votes.answers,
+            matrices=matrices,
+            fallback=matrices.mean(axis=0),
+            prior=self._prior.copy(),
+        )
 
     def _pin(self) -> None:
         if self._pinned is not None:

@@ -104,7 +104,7 @@ def measure_curves(
         folds = None if leave_out == "image" else image_folds(origin.golden_images, leave_out)
         without = "each image left out" if folds is None else f"{leave_out} folds left out"
         again = precision_recall(origin.left_out(folds), golden, in_sample=False)
-        curves.append(MeasuredCurve(name, again, without))
+        curves.append(MeasuredCurve(file=name, curve=again, left_out=without))
     if goal is None:
         return tuple(curves)
     return tuple(replace(one, chosen=operating_point(one.curve, goal, scores, original=original)) for one in curves)

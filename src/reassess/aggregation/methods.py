@@ -120,7 +120,7 @@ def by_calibration(
 def calibrated_recipe(experts: Votes, *, at_least: int | None = None, smoothing: float = 1.0) -> Recipe:
     """The rules of `by_calibration` for (image, class) questions; parameters as there."""
     m = _most(experts) if at_least is None else at_least
-    return Recipe(m, m, None, smoothing)
+    return Recipe(experts_at_least=m, original_experts_at_least=m, original_below=None, smoothing=smoothing)
 
 
 def by_em(

@@ -137,4 +137,10 @@ def operating_point(
     point = goal.on(curve)
     bands = curve.bands(np.array([point.threshold], np.float64), seed=seed)
     cut = label_sets(scores, float(bands.thresholds[0]), original=original)
-    return OperatingPoint(point, bands.precision[0], bands.recall[0], cut.indices.size, cut.empty_images)
+    return OperatingPoint(
+        point=point,
+        precision_interval=bands.precision[0],
+        recall_interval=bands.recall[0],
+        labels=cut.indices.size,
+        empty_images=cut.empty_images,
+    )

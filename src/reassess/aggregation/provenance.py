@@ -89,7 +89,9 @@ def find_provenance(
             made = real_scores(votes, experts, rater_golden, label, recipe=recipe)
             farthest = float(np.abs(made.values - known).max())  # NaN, where a pair has no score, is never near
             if farthest <= _SAME:
-                return Provenance(votes, experts, rater_golden, label, recipe)
+                return Provenance(
+                    votes=votes, experts=experts, rater_golden=rater_golden, original=label, recipe=recipe
+                )
             nearest = min(nearest, farthest)
     raise DataError(
         "these scores do not follow from the votes by the recipe of ReaL, and cannot be made again without an image",

@@ -175,13 +175,15 @@ class _Golden:
                 mend="take the experts' and the raters' golden votes from one release",
             )
         label = None if original is None else original_votes(_questions(experts), original, answers=raters.answers)
-        return cls(experts, raters, label)
+        return cls(experts=experts, raters=raters, label=label)
 
     def restrict(self, rows: npt.NDArray[np.integer]) -> "_Golden":
         """The votes on the experts' items at some rows."""
         kept = np.isin(self.experts.find(self.raters.items), rows)
         label = None if self.label is None else self.label.restrict(rows)
-        return _Golden(self.experts.restrict(rows), self.raters.restrict(np.flatnonzero(kept)), label)
+        return _Golden(
+            experts=self.experts.restrict(rows), raters=self.raters.restrict(np.flatnonzero(kept)), label=label
+        )
 
 
 @dataclass(frozen=True)
@@ -198,9 +200,9 @@ def _measure(golden: _Golden, recipe: Recipe) -> _Measured:
     rater_truth = truth[golden.experts.find(golden.raters.items)]
     raters = calibrate(golden.raters, rater_truth, smoothing=recipe.smoothing)
     if golden.label is None:
-        return _Measured(prior, raters, None)
+        return _Measured(prior=prior, raters=raters, label=None)
     label_truth = expert_truth(golden.experts, at_least=recipe.original_experts_at_least)
-    return _Measured(prior, raters, calibrate(golden.label, label_truth, smoothing=recipe.smoothing))
+    return _Measured(prior=prior, raters=raters, label=calibrate(golden.label, label_truth, smoothing=recipe.smoothing))
 
 
 def _label_votes(votes: Votes, original: LabelSets | None, recipe: Recipe) -> Votes | None:

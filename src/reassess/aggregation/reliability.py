@@ -93,15 +93,15 @@ def rater_reliability(
     again = _repeated(votes, judged) if apart else {}
     metric = natural_metric(votes)
     result = Reliability(
-        tuple(_raters(votes, len(names), measures, right, again)),
-        names,
-        answers,
-        weights.sum(axis=0) / weights.sum(),
-        golden is not None,
-        metric,
-        alpha(votes, metric=metric),
-        dependence(votes),
-        dependence(judged) if apart else None,
+        raters=tuple(_raters(votes, len(names), measures, right, again)),
+        truths=names,
+        answers=answers,
+        prior=weights.sum(axis=0) / weights.sum(),
+        golden=golden is not None,
+        metric=metric,
+        alpha=alpha(votes, metric=metric),
+        dependence=dependence(votes),
+        golden_dependence=dependence(judged) if apart else None,
     )
     _warn(result)
     return result
@@ -171,7 +171,10 @@ def _measures(votes: Votes, weights: Floats, resamples: int, seed: int) -> Itera
         counts = _counts(group_of[on], votes.answer_ids[cast], weights[on], (groups, len(votes.answers)))
         on_truth = counts.sum(axis=(0, 2))[items.sum(axis=0) >= _AN_ITEM]
         few = bool(on_truth.min() < _FEW) or np.unique(clusters[on]).size < _FEW
-        yield votes.raters[row], _Measure(counts.sum(axis=0), measure(counts, items, drawn), few)
+        yield (
+            votes.raters[row],
+            _Measure(confusion=counts.sum(axis=0), information=measure(counts, items, drawn), few=few),
+        )
 
 
 def _groups(votes: Votes, weights: Floats, seed: int) -> tuple[npt.NDArray[np.int64], int]:
@@ -237,14 +240,14 @@ def _raters(
         row, measure = position.get(name), measures.get(name)
         answers = np.zeros(len(votes.answers), np.int64) if row is None else counts[row]
         yield Rater(
-            name,
-            answers,
-            empty if measure is None else measure.confusion,
-            None if measure is None or right is None else _right(measure.confusion, right),
-            None if measure is None else measure.information,
-            again.get(name),
-            None if row is None or votes.seconds is None else _seconds(votes.seconds[cast[row]]),
-            tuple(_flags(answers, measure)),
+            rater=name,
+            answers=answers,
+            confusion=empty if measure is None else measure.confusion,
+            right=None if measure is None or right is None else _right(measure.confusion, right),
+            information=None if measure is None else measure.information,
+            repeated=again.get(name),
+            seconds=None if row is None or votes.seconds is None else _seconds(votes.seconds[cast[row]]),
+            flags=tuple(_flags(answers, measure)),
         )
 
 

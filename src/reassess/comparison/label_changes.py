@@ -122,14 +122,14 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     sizes[:, rows[shared]] = first.sizes[rows[shared]], second.sizes[shared]
     gone = np.setdiff1d(np.arange(len(first)), rows[shared]).tolist()
     return LabelDiff(
-        int(np.count_nonzero(shared)),
-        old_keys.size - removed.size,
-        _changes(first, changed, added),
-        _changes(first, changed, removed),
-        tuple(first.images[row] for row in gone),
-        tuple(second.images[row] for row in np.flatnonzero(~shared).tolist()),
-        int(np.count_nonzero((sizes[0] > 0) & (sizes[1] == 0))),
-        int(np.count_nonzero((sizes[0] == 0) & (sizes[1] > 0))),
+        images=int(np.count_nonzero(shared)),
+        both=old_keys.size - removed.size,
+        added=_changes(first, changed, added),
+        removed=_changes(first, changed, removed),
+        only_first=tuple(first.images[row] for row in gone),
+        only_second=tuple(second.images[row] for row in np.flatnonzero(~shared).tolist()),
+        emptied=int(np.count_nonzero((sizes[0] > 0) & (sizes[1] == 0))),
+        filled=int(np.count_nonzero((sizes[0] == 0) & (sizes[1] > 0))),
     )
 
 

@@ -191,7 +191,15 @@ def label_uncertainty(
     check_replicates(int(np.count_nonzero(some)) - 1)
     rated = int(np.count_nonzero(table.rated))
     return LabelUncertainty(
-        panel.models, hits[some], n[some], labels[some], empty[some], rated, again.raters, again.threshold, seed
+        models=panel.models,
+        hits=hits[some],
+        n=n[some],
+        labels=labels[some],
+        empty=empty[some],
+        rated=rated,
+        raters=again.raters,
+        threshold=again.threshold,
+        seed=seed,
     )
 
 
@@ -237,7 +245,14 @@ class _Table:
         column_of = np.full(len(questions.images), images)
         column_of[rows[rated]] = np.flatnonzero(rated)
         valid = panel.valid[:, ~rated].astype(np.float32)
-        return cls(again, places, valid, column_of[questions.image_ids], rated, panel.scored & ~rated)
+        return cls(
+            again=again,
+            places=places,
+            valid=valid,
+            columns=column_of[questions.image_ids],
+            rated=rated,
+            scored=panel.scored & ~rated,
+        )
 
     def count(self, rater_times: _Ints, image_times: _Ints) -> tuple[_Ints, int, int, int]:
         """Hits of each model, scored images, labels, and images without, if raters and images count so many times."""

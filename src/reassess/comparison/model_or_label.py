@@ -166,12 +166,19 @@ def preferences(
         images = np.flatnonzero(among & (top1 != own))
         by_raters = None if alone is None else alone.verdicts(images, top1[images])
         unrated = int(np.count_nonzero(judge.rows[images] < 0))
-        return Disagreements(images.size, unrated, judge.verdicts(images, top1[images]), by_raters)
+        return Disagreements(
+            images=images.size,
+            unrated_images=unrated,
+            by_scores=judge.verdicts(images, top1[images]),
+            by_raters=by_raters,
+        )
 
     everywhere = np.ones(known.size, bool)
     names = list(dict.fromkeys(group_of.values()))
     return tuple(
-        Preference(model, found(top1, everywhere), {name: found(top1, group == name) for name in names})
+        Preference(
+            model=model, total=found(top1, everywhere), by_group={name: found(top1, group == name) for name in names}
+        )
         for model, top1 in zip(panel.models, panel.top1[:, known], strict=True)
     )
 
@@ -187,7 +194,7 @@ class _Judge:
     @classmethod
     def of(cls, scores: Scores, images: Sequence[str], labels: _Ints, match: Match) -> "_Judge":
         rows = join(images, scores.questions.images, match=match, known_where="the scores")
-        return cls(scores, rows, np.nan_to_num(scores.at(rows, labels)))
+        return cls(scores=scores, rows=rows, of_label=np.nan_to_num(scores.at(rows, labels)))
 
     def verdicts(self, images: npt.NDArray[np.int64], predicted: _Ints) -> Verdicts:
         """Compare the classes that were said of some images, where they were rated, with the original labels."""

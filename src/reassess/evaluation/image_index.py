@@ -54,13 +54,13 @@ class Roster:
             An image is named twice; or is not in the label sets, unless such images are to be ignored.
         """
         if images is None:
-            return cls(labels.images, labels, np.arange(len(labels)), numbered=False)
+            return cls(images=labels.images, labels=labels, rows=np.arange(len(labels)), numbered=False)
         images = tuple(images)
         rows = join(images, labels.images, where="the images")
         if not ignore_unknown:
             mend = "check the names, or leave such images out with ignore_unknown=True"
             refuse_unknown(images, np.flatnonzero(rows < 0), labels, mend)
-        return cls(images, labels, rows, numbered=True)
+        return cls(images=images, labels=labels, rows=rows, numbered=True)
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:

@@ -147,7 +147,9 @@ def image_sheet(
     _check_range([one.class_id for one in candidates or ()], classes, "the scores and votes")
     for file, class_ids in best.items():
         _check_range(class_ids or (), classes, file)
-    return ImageSheet(image, of_original[0] if of_original else None, valid, candidates, best)
+    return ImageSheet(
+        image=image, original=of_original[0] if of_original else None, valid=valid, candidates=candidates, said=best
+    )
 
 
 def _candidates(
@@ -158,10 +160,10 @@ def _candidates(
     expert_row = _rows(None if experts is None else experts.items, key)
     candidates = [
         Candidate(
-            class_id,
-            float(scores.values[score_of[class_id]]) if scores is not None and class_id in score_of else None,
-            votes.on(vote_row[class_id]) if votes is not None and class_id in vote_row else (),
-            experts.on(expert_row[class_id]) if experts is not None and class_id in expert_row else (),
+            class_id=class_id,
+            score=float(scores.values[score_of[class_id]]) if scores is not None and class_id in score_of else None,
+            votes=votes.on(vote_row[class_id]) if votes is not None and class_id in vote_row else (),
+            experts=experts.on(expert_row[class_id]) if experts is not None and class_id in expert_row else (),
         )
         for class_id in score_of.keys() | vote_row.keys() | expert_row.keys()
     ]

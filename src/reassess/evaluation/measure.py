@@ -192,7 +192,7 @@ def _soft(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft |
         image = outcomes.images[scored[int(np.argmax(unknown))]]
         reasons["soft"] = f"image {image} was never rated, and its original label is not at hand"
         return None
-    return Soft(math.fsum(valid), math.fsum(highest), scored.size)
+    return Soft(total=math.fsum(valid), ceiling_total=math.fsum(highest), n=scored.size)
 
 
 def _mistakes(outcomes: Outcomes, scores: Scores, experts: Scores | None) -> Mistakes:

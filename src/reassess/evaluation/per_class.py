@@ -48,10 +48,10 @@ class PerClass:
 
     def __add__(self, other: "PerClass") -> "PerClass":
         return PerClass(
-            _sum(self.images, other.images),
-            _sum(self.hits, other.hits),
-            _sum(self.predictions, other.predictions),
-            np.concatenate([self.mistaken, other.mistaken], axis=1),
+            images=_sum(self.images, other.images),
+            hits=_sum(self.hits, other.hits),
+            predictions=_sum(self.predictions, other.predictions),
+            mistaken=np.concatenate([self.mistaken, other.mistaken], axis=1),
         )
 
     def _counts(self) -> tuple[object, ...]:
@@ -85,10 +85,10 @@ def count_classes(outcomes: Outcomes, labels: LabelSets) -> PerClass:
     hit, predicted = np.repeat(outcomes.rank[scored] == 0, sizes), np.repeat(outcomes.top1[scored], sizes)
     classes = max(labels.classes.count or 0, 1 + int(valid.max(initial=-1)))
     return PerClass(
-        np.bincount(valid, minlength=classes),
-        np.bincount(valid[hit], minlength=classes),
-        np.bincount(valid[predicted == valid], minlength=classes),
-        np.stack([valid[~hit], predicted[~hit]]).astype(np.int64),
+        images=np.bincount(valid, minlength=classes),
+        hits=np.bincount(valid[hit], minlength=classes),
+        predictions=np.bincount(valid[predicted == valid], minlength=classes),
+        mistaken=np.stack([valid[~hit], predicted[~hit]]).astype(np.int64),
     )
 
 

@@ -46,7 +46,9 @@ class Soft:
         return self.ceiling_total / self.n if self.n else None
 
     def __add__(self, other: "Soft") -> "Soft":
-        return Soft(self.total + other.total, self.ceiling_total + other.ceiling_total, self.n + other.n)
+        return Soft(
+            total=self.total + other.total, ceiling_total=self.ceiling_total + other.ceiling_total, n=self.n + other.n
+        )
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,10 @@ class Mistakes:
     def __add__(self, other: "Mistakes") -> "Mistakes":
         known = self.expert_rejected is not None and other.expert_rejected is not None
         return Mistakes(
-            (self.expert_rejected or 0) + (other.expert_rejected or 0) if known else None,
-            self.rejected + other.rejected,
-            self.never_proposed + other.never_proposed,
-            self.never_rated + other.never_rated,
+            expert_rejected=(self.expert_rejected or 0) + (other.expert_rejected or 0) if known else None,
+            rejected=self.rejected + other.rejected,
+            never_proposed=self.never_proposed + other.never_proposed,
+            never_rated=self.never_rated + other.never_rated,
         )
 
 

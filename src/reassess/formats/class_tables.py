@@ -144,4 +144,4 @@ def read_classes(wnids: Path, lemmas: Path) -> Classes:
     missing = [wnid for wnid in order if wnid not in name_of]
     if missing:
         raise DataError("a class has no name", where=lemmas, found=some(missing))
-    return Classes(len(order), tuple(order), tuple(name_of[wnid] for wnid in order))
+    return Classes(count=len(order), wnids=tuple(order), names=tuple(name_of[wnid] for wnid in order))

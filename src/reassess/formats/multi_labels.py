@@ -72,7 +72,7 @@ def read_multi_labels(path: str | Path) -> MultiLabels:
     every = label_sets_of(path, images, [list(chain(*parts)) for parts in zip(*lists, strict=True)])
     problematic = np.array([review[_PROBLEMATIC] for review in reviews.values()], bool)
     valid, unclear, wrong = (label_sets_of(path, images, part).in_classes(every.classes) for part in lists)
-    return MultiLabels(valid, unclear, wrong, problematic)
+    return MultiLabels(valid=valid, unclear=unclear, wrong=wrong, problematic=problematic)
 
 
 def _reviews_of_json(path: Path) -> _Reviews:

@@ -41,7 +41,9 @@ def read_rater_model(path: str | Path, *, max_bytes: int = MAX_BYTES) -> RaterMo
         raters, truths, answers = (_ids(archive, name) for name in _IDS)
         matrices, fallback, prior = (_numbers(archive, name) for name in _NUMBERS)
     with at(path):
-        return RaterModel(raters, truths, answers, matrices, fallback, prior)
+        return RaterModel(
+            raters=raters, truths=truths, answers=answers, matrices=matrices, fallback=fallback, prior=prior
+        )
 
 
 def write_rater_model(path: str | Path, model: RaterModel, *, force: bool = False) -> None:

@@ -169,7 +169,14 @@ def fit_polynomial(
     coefficients = np.linalg.solve(total, sums.sum(axis=0))
     without = np.linalg.solve(left, (sums.sum(axis=0) - sums)[..., None])[..., 0]
     residuals = y - powers @ coefficients
-    return Polynomial(centre, coefficients, coefficients - without, np.linalg.inv(total), residuals, present)
+    return Polynomial(
+        centre=centre,
+        coefficients=coefficients,
+        shifts=coefficients - without,
+        inverse=np.linalg.inv(total),
+        residuals=residuals,
+        present=present,
+    )
 
 
 def _factor(df: int) -> float:

@@ -145,11 +145,11 @@ def _ordered(
     named_by[pair, pairs["model"]] = True
     questions = Questions(tuple(images.names), image[order].astype(np.int32), class_id[order])
     return OpenQuestions(
-        questions,
-        models,
-        named_by[order],
-        first[order].astype(np.int64),
-        probability[order],
-        pairs["never_rated"][start][order],
-        unknown,
+        questions=questions,
+        models=models,
+        said=named_by[order],
+        first=first[order].astype(np.int64),
+        probability=probability[order],
+        never_rated=pairs["never_rated"][start][order],
+        unknown=unknown,
     )

@@ -89,7 +89,7 @@ def _read_npz(path: Path, max_bytes: int) -> _Content:
                 mend="save one array of predictions a file",
             )
         names = _names(archive[named[0]], f"{path}, array {named[0]}") if named else None
-        return _Content(archive[held[0]], f"npz, array {held[0]}", names)
+        return _Content(array=archive[held[0]], kind=f"npz, array {held[0]}", names=names)
 
 
 def _names(array: npt.NDArray[Any], where: str) -> list[str]:
@@ -181,4 +181,9 @@ def _of_tensors(path: Path, loaded: dict[str, Any]) -> _Content:
             found=str(tensor.dtype),
             mend="torch.save(scores.float().cpu(), path)",
         ) from error
-    return _Content(array, path.suffix.lower().lstrip("."), _names(held, f"{path}, names") if names else None, bfloat16)
+    return _Content(
+        array=array,
+        kind=path.suffix.lower().lstrip("."),
+        names=_names(held, f"{path}, names") if names else None,
+        bfloat16=bfloat16,
+    )

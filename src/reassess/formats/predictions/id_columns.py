@@ -115,7 +115,7 @@ def _ranked_ids(path: Path, table: "pl.DataFrame", classes: Classes) -> IdColumn
             )
         ids = np.stack([ids for ids, _ in read], axis=1)
         _refuse_all_unknown(path, wanted, ids, classes, unknown)
-        return IdColumns(wanted, ids, read[0][1], tuple(unknown))
+        return IdColumns(headings=wanted, table=ids, are_classes=read[0][1], unknown=tuple(unknown))
     return None
 
 
@@ -180,7 +180,9 @@ def _ids_of_column(
 ) -> IdColumns:
     flat, length = flattened(path, series) if series.dtype.is_nested() else (series, 1)
     ids, are_classes = _ids(path, flat, classes, unknown, per_row=length)
-    return IdColumns([series.name], ids.reshape(-1, length), are_classes, tuple(unknown or ()))
+    return IdColumns(
+        headings=[series.name], table=ids.reshape(-1, length), are_classes=are_classes, unknown=tuple(unknown or ())
+    )
 
 
 def _ids(

@@ -98,7 +98,7 @@ class ReassessWarning(UserWarning):
 
 
 class ConvergenceWarning(ReassessWarning):
-    """An iteration was stopped before it came to rest."""
+    """An iteration was stopped before it converged."""
 
 
 class DependenceWarning(ReassessWarning):

@@ -243,16 +243,14 @@ def _raters(
             rater=name,
             answers=answers,
             confusion=empty if measure is None else measure.confusion,
-            right=None if measure is None or right is None else _right(measure.confusion, right),
+            right=None
+            if measure is None or right is None
+            else Proportion(hits=round(measure.confusion[right].sum()), n=round(measure.confusion.sum())),
             information=None if measure is None else measure.information,
             repeated=again.get(name),
             seconds=None if row is None or votes.seconds is None else _seconds(votes.seconds[cast[row]]),
             flags=tuple(_flags(answers, measure)),
         )
-
-
-def _right(confusion: Floats, right: npt.NDArray[np.bool_]) -> Proportion:
-    return Proportion(round(confusion[right].sum()), round(confusion.sum()))
 
 
 def _seconds(taken: Floats) -> tuple[float, float] | None:

@@ -128,10 +128,10 @@ _OPTIONS: dict[str, str] = {
 
 
 class Range(click.FloatRange):
-    """Numbers from one to another; of these, NaN is none."""
+    """A number between two bounds; NaN is refused."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number; a usage error if it is none, or beyond the range."""
+        """The number; a usage error if the value is no number or lies outside the bounds."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)

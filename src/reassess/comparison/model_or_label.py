@@ -197,7 +197,7 @@ class _Judge:
         return cls(scores=scores, rows=rows, of_label=np.nan_to_num(scores.at(rows, labels)))
 
     def verdicts(self, images: npt.NDArray[np.int64], predicted: _Ints) -> Verdicts:
-        """Compare the classes that were said of some images, where they were rated, with the original labels."""
+        """Compare predicted classes of some images, where they were rated, with the original labels."""
         of_model, of_label = self.scores.at(self.rows[images], predicted), self.of_label[images]
         counts = (np.count_nonzero(part) for part in (of_model > of_label, of_model == of_label, of_model < of_label))
         return Verdicts(*map(int, counts))

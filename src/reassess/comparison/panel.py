@@ -1,4 +1,4 @@
-"""Several models on the same images: what each of them said, and whether it was right."""
+"""Several models on the same images: the first class of each, and whether it is right."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ __all__ = ["Panel"]
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """What several models said of the same images. Symbols: M models, N images.
+    """First classes of several models on the same images. Symbols: M models, N images.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Many models in order of their ReaL accuracy: how sure each rank is, and which gaps by original labels are none."""
+"""Many models in order of their ReaL accuracy: how sure each rank is, and which gaps by original labels vanish."""
 
 from dataclasses import dataclass
 from itertools import pairwise

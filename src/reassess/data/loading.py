@@ -82,7 +82,7 @@ def load_labels(source: str | Path = "imagenet-real", *, offline: bool = False) 
     Raises
     ------
     DataError
-        There is no such file or source; the file does not hold label sets; or a class is none of ImageNet's.
+        There is no such file or source; the file does not hold label sets; or a class is not one of the benchmark's.
     SourceError
         No place has the file.
 
@@ -109,7 +109,7 @@ def load_multi_labels(path: str | Path) -> MultiLabels:
     Raises
     ------
     DataError
-        The file does not hold such label sets, or a class is none of ImageNet's.
+        The file does not hold such label sets, or a class is not one of the benchmark's.
     """
     labels = read_multi_labels(path)
     with at(path):
@@ -134,7 +134,7 @@ def load_original(source: str | Path = "imagenet-original", *, offline: bool = F
     Raises
     ------
     DataError
-        There is no such file or source; the file does not hold one label an image; or a class is none of ImageNet's.
+        There is no such file or source; the file does not hold one label an image; or a class is not one of the benchmark's.
     SourceError
         No place has the file.
 

@@ -57,7 +57,7 @@ class TarImages:
                 found=str(error),
                 mend="decompress it, or get it again",
             ) from error
-        images = sorted((member for member in members if is_image(member[0])), key=lambda one: _folder_and_name(one[0]))
+        images = sorted((member for member in members if is_image(member[0])), key=lambda one: one[0].rpartition("/"))
         paths, offsets, sizes = zip(*images, strict=True) if images else ((), (), ())
         return cls(place=place, paths=paths, offsets=offsets, sizes=sizes)
 
@@ -73,8 +73,3 @@ class TarImages:
         descriptor = os.open(self.place, os.O_RDONLY)
         weakref.finalize(self, os.close, descriptor)
         return descriptor
-
-
-def _folder_and_name(path: str) -> tuple[str, str]:
-    folder, _, name = path.rpartition("/")
-    return folder, name

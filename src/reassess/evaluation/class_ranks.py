@@ -69,7 +69,8 @@ def ranks_and_top1(
         A score is NaN; the message names the image.
     """
     if predictions.ids is not None:
-        ids = predictions.class_ids if _is_all(rows, len(predictions)) else predictions.class_ids[rows]
+        is_whole = len(rows) == len(predictions) and (rows == np.arange(len(rows))).all()
+        ids = predictions.class_ids if is_whole else predictions.class_ids[rows]
         return ranks_of_ids(ids, indptr, targets), ids[:, 0]
     assert predictions.scores is not None
     return _ranks_of_scores(predictions, rows, indptr, targets, classes, images or predictions.images)
@@ -178,7 +179,7 @@ def check_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ..
 
 
 def count_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """How many of the ranks are among the top k, for each k, and last how many there are; a rank below 0 is none.
+    """Number of ranks among the top k, for each k, and last the number of ranks; ranks below 0 do not count.
 
     >>> count_hits(np.array([0, 3, -1, 0, 7], np.int32), (1, 5))
     array([2, 3, 4])
@@ -269,7 +270,3 @@ def _bits(scores: npt.NDArray[Any]) -> tuple[Any, ...]:
     """Scores as integers; and of this type the lowest, and the bits of +inf."""
     bits = np.asarray(scores).view(f"i{scores.dtype.itemsize}")
     return bits, bits.dtype.type(np.iinfo(bits.dtype).min), infinity_bits(scores.dtype)
-
-
-def _is_all(rows: Ints, length: int) -> bool:
-    return len(rows) == length and (not length or (rows[0] == 0 and bool((np.diff(rows) == 1).all())))

@@ -25,7 +25,7 @@ _JUDGED = VERDICTS[3:]
 
 @dataclass(frozen=True, eq=False)
 class MultiLabelAccuracy:
-    """A model's first classes by what reviewers said of them, on good images that have a valid class.
+    """A model's first classes by the reviewers' verdicts, on good images that have a valid class.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def multi_label_accuracy(
 
 
 def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
-    """What reviewers said of each image's first class.
+    """The reviewers' verdict on each image's first class.
 
     Parameters
     ----------

@@ -133,7 +133,7 @@ def _know(state: npt.NDArray[np.int8], images: tuple[str, ...], known: tuple[str
 
 
 def _without_output(predictions: Predictions, labels: LabelSets) -> str:
-    """How many classes no output stands for, in words; nothing where there are none or that is not known."""
+    """How many classes have no output, in words; empty where every class has one or where that is not known."""
     columns, count = predictions.columns, labels.classes.count
     missing = 0 if columns is None or count is None else count - int(np.count_nonzero(columns >= 0))
     return f"; {missing:,} classes without an output" if missing else ""

@@ -126,7 +126,9 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     '{"a.png": [1, 3], "b.png": []}'
     """
     path = Path(path)
-    called = _written_as(labels.classes)
+    classes = labels.classes
+    # An id means nothing outside label sets whose classes were ranked by name.
+    called = (classes.wnids or classes.names) if classes.ranked else ()
     if suffix_of(path, (".json", *TABLE_SUFFIXES), "a label set") != ".json":
         write_table(path, _table_of_labels(path, labels, called), force=force)
         return
@@ -257,11 +259,6 @@ def _ids_of_names(lists: list[list[str]]) -> tuple[list[list[int]], Classes]:
     rank = {text: i for i, text in enumerate(texts)}
     called = {"wnids": tuple(texts)} if len(wnids) == len(texts) else {"names": tuple(texts)}
     return [[rank[name] for name in names] for names in lists], Classes(len(texts), **called, ranked=True)
-
-
-def _written_as(classes: Classes) -> tuple[str, ...]:
-    """What each class is written as where its id means nothing outside the label sets; () where ids are written."""
-    return (classes.wnids or classes.names) if classes.ranked else ()
 
 
 def _table_of_labels(path: Path, labels: LabelSets, called: tuple[str, ...]) -> "pl.DataFrame":

@@ -72,7 +72,8 @@ class CleanTraining(Subset):
                 allowed="one with samples, such as torchvision's ImageFolder and ImageNet",
                 found=type(dataset).__name__,
             )
-        listed = {_stem(name) for name in _names(files)}
+        lines = read_lines(resolve(str(files))) if isinstance(files, str | Path) else files
+        listed = {_stem(name) for line in lines if (name := os.fspath(line).strip())}
         position: dict[str, int] = {}
         for index, (path, _) in enumerate(dataset.samples):
             if (stem := _stem(path)) in listed and position.setdefault(stem, index) != index:
@@ -106,11 +107,6 @@ class CleanTraining(Subset):
                 f"{len(missing):,} of the {len(missing) + len(self):,} images on the list are not in the data set"
             )
             warnings.warn(f"{missing_ones}: {some(missing, most=3)}", ReassessWarning, stacklevel=3)
-
-
-def _names(files: str | Path | Iterable[str | Path]) -> list[str]:
-    lines = read_lines(resolve(str(files))) if isinstance(files, str | Path) else files
-    return [name for line in lines if (name := os.fspath(line).strip())]
 
 
 def _stem(path: str) -> str:

@@ -103,7 +103,8 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: Any) -> dict[str, _Examples]:
-        images, labels = find_images(Path(dl_manager.manual_dir), _is_jpeg), load_labels()
+        images = find_images(Path(dl_manager.manual_dir), lambda path: path.lower().endswith((".jpeg", ".jpg")))
+        labels = load_labels()
         names = tuple(path.rpartition("/")[2] for path in images.paths)
         with at(images.place):
             _check_names(names, labels, complete=self.builder_config.name == "full")
@@ -119,10 +120,6 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
             features = {"image": images.source(row), "original_label": original_ids[row], "real_label": labels[name]}
             features |= {"file_name": name, "rated": votes["class"].size > 0, "scores": scores, "votes": votes}
             yield name, features
-
-
-def _is_jpeg(path: str) -> bool:
-    return path.lower().endswith((".jpeg", ".jpg"))
 
 
 def _check_names(names: tuple[str, ...], labels: LabelSets, *, complete: bool) -> None:

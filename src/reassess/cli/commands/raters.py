@@ -8,7 +8,7 @@ import numpy as np
 from reassess.aggregation.dependence import Dependence
 from reassess.aggregation.golden import GoldenVotes, golden_votes
 from reassess.aggregation.reliability import rater_reliability
-from reassess.aggregation.reliability_result import Rater, Reliability
+from reassess.aggregation.reliability_result import Reliability
 from reassess.cli.common import Call, call_options, print_table
 from reassess.cli.inputs import golden_options, load_golden, max_bytes_option
 from reassess.core.items import normal_id
@@ -80,11 +80,12 @@ def _print_table(result: Reliability) -> None:
     """The table; a column that would be empty for every rater is left out."""
     answers = " / ".join(str(answer) for answer in result.answers)
     wide = len(result.answers) > _MOST_ANSWERS
+    information = [one.information for one in result.ranked]
     columns: dict[str, list[str | None]] = {
         "rater": [str(one.rater) for one in result.ranked],
         "flags": [", ".join(one.flags) for one in result.ranked],
-        "bits a vote": [_bits(one) for one in result.ranked],
-        "95 %": [_interval(one) for one in result.ranked],
+        "bits a vote": [None if part is None else f"{part.bits:.3f}" for part in information],
+        "95 %": [None if part is None else f"{part.low:.3f} to {part.high:.3f}" for part in information],
         "right %": [_percent(one.right) for one in result.ranked],
         "votes": [f"{one.votes:,}" for one in result.ranked],
     }
@@ -96,14 +97,6 @@ def _print_table(result: Reliability) -> None:
     columns["seconds"] = [one.seconds and f"{one.seconds[0]:.1f} ({one.seconds[1]:.1f})" for one in result.ranked]
     kept = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
     print_table(list(kept), zip(*kept.values(), strict=True), text_columns=2)
-
-
-def _bits(one: Rater) -> str | None:
-    return None if one.information is None else f"{one.information.bits:.3f}"
-
-
-def _interval(one: Rater) -> str | None:
-    return None if one.information is None else f"{one.information.low:.3f} to {one.information.high:.3f}"
 
 
 def _percent(part: Proportion | None) -> str | None:

@@ -25,7 +25,7 @@ __all__ = ["original_votes", "possible", "real_model", "real_scores", "real_scor
 
 
 def possible(recipes: Sequence[Recipe], experts: Votes) -> Sequence[Recipe]:
-    """The recipes that ask for no more experts than there are; all of them where none does, so that an error says why."""
+    """The recipes that ask for no more experts than there are; all where none does, so that an error says why."""
     most = int(experts.sizes.max(initial=0))
     return [recipe for recipe in recipes if recipe.experts_at_least <= most] or recipes
 

@@ -134,7 +134,8 @@ def load_original(source: str | Path = "imagenet-original", *, offline: bool = F
     Raises
     ------
     DataError
-        There is no such file or source; the file does not hold one label an image; or a class is not one of the benchmark's.
+        There is no such file or source; the file does not hold one label an image; or a class is not one of the
+        benchmark's.
     SourceError
         No place has the file.
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from reassess.cli import main
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.data.loading import load_labels, load_original, load_scores
+from tests.helpers import Run
 
 # The examples of a module that needs a package which is not installed are not read: its tests are skipped, and say so.
 _NEEDED_BY = {
@@ -106,13 +106,11 @@ def needs() -> Callable[[str], None]:
     return check
 
 
-@dataclass(frozen=True)
-class Run:
-    """What a command gave back."""
-
-    code: int
-    out: str
-    err: str
+@pytest.fixture(scope="session")
+def report_extra(needs: Callable[[str], None]) -> None:
+    """Skip the test where the extra that draws reports is not installed."""
+    for package in ("matplotlib", "jinja2", "PIL"):
+        needs(package)
 
 
 @pytest.fixture

@@ -19,6 +19,19 @@ def published_snippet(predictions: Iterable[tuple[str, int]], lists: Sequence[Se
     return sum(is_correct), len(is_correct)
 
 
+def average_precision(truth: Iterable[bool], scores: Iterable[float]) -> float:
+    """The precision at each distinct score, weighted by the share of the valid pairs that have this score."""
+    by_score: dict[float, list[bool]] = {}
+    for valid, score in zip(truth, scores, strict=True):
+        by_score.setdefault(score, []).append(valid)
+    total = hits = kept = 0.0
+    for score in sorted(by_score, reverse=True):
+        own = sum(by_score[score])
+        hits, kept = hits + own, kept + len(by_score[score])
+        total += own * hits / kept
+    return total / hits
+
+
 @dataclass
 class Tally:
     """What an evaluation should count."""

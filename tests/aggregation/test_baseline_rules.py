@@ -15,8 +15,8 @@ from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.formats.votes import read_votes
+from tests.helpers import WORDS, votes_of
 
-WORDS = ("no", "maybe", "yes")
 PAIRS = Questions.from_columns(["a", "a", "b", "c"], np.array([1, 2, 1, 3]))
 GOLDEN = Golden(PAIRS, np.array([True, False, True, False]))
 ASKED = Questions.from_columns(["c", "d", "a", "b", "a"], np.array([3, 1, 2, 1, 1]))
@@ -24,7 +24,7 @@ ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2
 
 
 def votes(rows: list[tuple[int, int, int]], items: Items = ASKED) -> Votes:
-    return Votes.from_columns(items, *np.array(rows, int).reshape(-1, 3).T, ("ann", "bo", "cy"), WORDS)
+    return votes_of(rows, items, ("ann", "bo", "cy"))
 
 
 @given(ROWS, st.sampled_from([["yes"], ["yes", "maybe"]]))

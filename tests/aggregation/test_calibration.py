@@ -13,16 +13,9 @@ from reassess.aggregation.posteriors import posterior
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
 from reassess.core.rater_model import RaterModel
-from reassess.core.votes import Votes
 from reassess.errors import DataError, OutputError
 from reassess.formats.rater_model import read_rater_model, write_rater_model
-
-WORDS = ("no", "maybe", "yes")
-
-
-def votes_of(rows, items=("x", "y", "z"), raters=("ann", "bo"), answers=WORDS):
-    return Votes.from_columns(items, *np.array(rows, np.int64).reshape(-1, 3).T, raters, answers)
-
+from tests.helpers import WORDS, votes_of
 
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40)
 TRUTH = st.lists(st.integers(-1, 1), min_size=5, max_size=5)

@@ -16,9 +16,8 @@ from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import ConvergenceWarning, DataError
 from reassess.formats.votes import read_votes
-
-WORDS = ("no", "maybe", "yes")
-
+from tests.helpers import WORDS, votes_of
+from tests.references import average_precision
 
 # --- the reference --------------------------------------------------------------------------------------------------
 
@@ -161,14 +160,6 @@ def test_the_1979_example_gives_the_papers_numbers(real_file):
         [0, 0.339, 0.661, 0],
         [0, 0, 0.556, 0.444],
     ]
-
-
-def average_precision(truth, scores):
-    """Step-wise, ties grouped."""
-    order = np.argsort(-scores, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(scores[order])), scores.size - 1)
-    hits = np.cumsum(truth[order])[last]
-    return float(np.sum(np.diff(hits, prepend=0) / truth.sum() * hits / (last + 1)))
 
 
 def test_em_on_the_released_votes_gives_the_measured_numbers(real_file):
@@ -322,7 +313,7 @@ def test_a_converged_model_is_kept():
 
 def asked(rows, pairs):
     questions = Questions.from_columns([f"{i}.png" for i in range(pairs)], np.zeros(pairs, int))
-    return Votes.from_columns(questions, *np.array(rows).T, ("ann", "bo", "cy"), WORDS)
+    return votes_of(rows, questions, ("ann", "bo", "cy"))
 
 
 def test_the_truth_of_the_higher_weights_stays_valid():
@@ -353,8 +344,8 @@ def test_two_truths_that_end_swapped_are_swapped_back():
 # --- edges ----------------------------------------------------------------------------------------------------------
 
 
-def small(rows, answers=WORDS, items=("x", "y")):
-    return Votes.from_columns(items, *np.array(rows).T, ("ann", "bo"), answers)
+def small(rows, answers=WORDS):
+    return votes_of(rows, ("x", "y"), answers=answers)
 
 
 @pytest.mark.parametrize("smoothing", [0, 1])

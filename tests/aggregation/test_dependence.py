@@ -10,8 +10,8 @@ from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.dependence import dependence
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
+from tests.helpers import WORDS
 
-ANSWERS = ("no", "maybe", "yes")
 MATRICES = np.array([[0.85, 0.10, 0.05], [0.15, 0.65, 0.20], [0.05, 0.15, 0.80]])
 
 
@@ -22,7 +22,7 @@ def simulate(rng, *, raters=20, items=2_000, each=5, copied=0.0):
     said[-1] = np.where(rng.random(items) < copied, said[max(raters - 2, 0)], said[-1])
     cast = np.argsort(rng.random((items, raters)), axis=1)[:, :each]
     rows = np.repeat(np.arange(items), each)
-    return Votes.from_columns(range(items), rows, cast.ravel(), said[cast.ravel(), rows], range(raters), ANSWERS)
+    return Votes.from_columns(range(items), rows, cast.ravel(), said[cast.ravel(), rows], range(raters), WORDS)
 
 
 def test_a_pair_of_which_one_copies_is_named_with_what_was_expected_and_observed():
@@ -75,9 +75,9 @@ def test_every_pair_is_that_of_a_plain_loop_over_pairs_of_votes(monkeypatch, shu
     votes = simulate(rng, raters=5, items=120, each=4)
     images = rng.permutation(np.arange(120) // 3) if shuffled else np.arange(120) // 3
     questions = Questions.from_columns([f"{i}.png" for i in images], np.arange(120))
-    votes = Votes(questions, votes.indptr, votes.rater_ids, votes.answer_ids, votes.raters, ANSWERS)
+    votes = Votes(questions, votes.indptr, votes.rater_ids, votes.answer_ids, votes.raters, WORDS)
     monkeypatch.setattr(module, "_beyond_chance", tuple)
-    model = fit_dawid_skene(votes, truths=ANSWERS, weights=np.eye(3), smoothing=0.1, tolerance=1e-4).model
+    model = fit_dawid_skene(votes, truths=WORDS, weights=np.eye(3), smoothing=0.1, tolerance=1e-4).model
     found = {pair.raters: pair for pair in dependence(votes).pairs}
     expected = dict(reference(votes, model))
     assert found.keys() == expected.keys()
@@ -92,7 +92,7 @@ def test_questions_of_one_image_that_are_answered_alike_count_little_more_than_o
     votes = simulate(np.random.default_rng(4), raters=6, items=200, each=6)
     images, numbers = np.indices((200, 9)).reshape(2, -1)
     item_ids = np.add.outer(9 * votes.item_ids, np.arange(9)).ravel()
-    columns = item_ids, np.repeat(votes.rater_ids, 9), np.repeat(votes.answer_ids, 9), votes.raters, ANSWERS
+    columns = item_ids, np.repeat(votes.rater_ids, 9), np.repeat(votes.answer_ids, 9), votes.raters, WORDS
     questions = Questions.from_columns([f"{i}.png" for i in images], numbers)
     assert dependence(Votes.from_columns(questions, *columns)).pairs == ()
     assert dependence(Votes.from_columns(range(1_800), *columns)).pairs != ()
@@ -107,7 +107,7 @@ def test_other_names_change_nothing_but_the_names():
     votes = simulate(np.random.default_rng(6), copied=1)
     names = tuple(f"rater {i}" for i in range(20))
     renamed = Votes(
-        tuple(f"item {i}" for i in range(2_000)), votes.indptr, votes.rater_ids, votes.answer_ids, names, ANSWERS
+        tuple(f"item {i}" for i in range(2_000)), votes.indptr, votes.rater_ids, votes.answer_ids, names, WORDS
     )
     ours, theirs = dependence(votes), dependence(renamed)
     assert [tuple(names[i] for i in pair.raters) for pair in ours.pairs] == [pair.raters for pair in theirs.pairs]
@@ -125,7 +125,7 @@ def test_two_raters_one_rater_or_none_are_not_tested():
         found = dependence(simulate(np.random.default_rng(8), raters=raters, items=50, each=raters))
         assert (found.pairs, found.tested, found.untested) == ((), 0, 0)
     nothing = np.empty(0, np.int64)
-    assert dependence(Votes.from_columns((), nothing, nothing, nothing, ("a", "b", "c"), ANSWERS)).tested == 0
+    assert dependence(Votes.from_columns((), nothing, nothing, nothing, ("a", "b", "c"), WORDS)).tested == 0
 
 
 def test_too_many_raters_are_not_tested(monkeypatch):
@@ -135,7 +135,7 @@ def test_too_many_raters_are_not_tested(monkeypatch):
 
 def test_raters_who_all_give_one_answer_are_not_suspected():
     rows = np.indices((4, 100)).reshape(2, -1)
-    votes = Votes.from_columns(range(100), rows[1], rows[0], np.zeros(400, np.int64), range(4), ANSWERS)
+    votes = Votes.from_columns(range(100), rows[1], rows[0], np.zeros(400, np.int64), range(4), WORDS)
     found = dependence(votes)
     assert (found.pairs, found.tested) == ((), 6)
 

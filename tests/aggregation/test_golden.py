@@ -9,12 +9,13 @@ from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.formats.votes import read_votes
+from tests.helpers import votes_of
 
 PAIRS = Questions.from_columns(["a", "a", "b"], np.array([1, 2, 1]))
 
 
 def experts(rows: list[tuple[int, int, int]], items: Items = PAIRS) -> Votes:
-    return Votes.from_columns(items, *np.array(rows, int).reshape(-1, 3).T, (1, 2, 3, 4), ("no", "yes"))
+    return votes_of(rows, items, (1, 2, 3, 4), ("no", "yes"))
 
 
 HALF = experts([(0, r, int(r < 2)) for r in range(4)] + [(1, r, int(r < 3)) for r in range(4)])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reassess.aggregation import krippendorff
 from reassess.aggregation.krippendorff import alpha, coincidences, natural_metric
 from reassess.core.votes import Votes
+from tests.helpers import votes_of
 
 # Krippendorff, "Computing Krippendorff's alpha-reliability" (2011), section C: 4 observers, 12 units.
 FOUR_OBSERVERS = """
@@ -30,12 +31,11 @@ THREE_CODERS = """
 def parse(text):
     cells = [line.split() for line in text.strip().splitlines()]
     rows = [(i, r, int(x) - 1) for r, line in enumerate(cells) for i, x in enumerate(line) if x != "."]
-    return votes_of(rows, items=len(cells[0]), raters=len(cells), answers=5)
+    return numbered_votes(rows, items=len(cells[0]), raters=len(cells), answers=5)
 
 
-def votes_of(rows, *, items, raters, answers):
-    columns = np.array(rows, np.int64).reshape(-1, 3).T
-    return Votes.from_columns(range(items), *columns, range(raters), tuple(range(1, answers + 1)))
+def numbered_votes(rows, *, items, raters, answers):
+    return votes_of(rows, range(items), range(raters), range(1, answers + 1))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 3
 @given(ROWS, st.sampled_from(["nominal", "ordinal"]))
 def test_alpha_is_that_of_the_slow_reference_with_missing_and_repeated_votes(rows, metric):
     expected = reference(rows, metric)
-    found = alpha(votes_of(rows, items=6, raters=4, answers=4), metric=metric)
+    found = alpha(numbered_votes(rows, items=6, raters=4, answers=4), metric=metric)
     assert found == (None if expected is None else pytest.approx(float(expected), abs=1e-12))
 
 
@@ -92,13 +92,13 @@ def test_another_order_of_the_items_changes_no_bit(rows, random):
     order = list(range(6))
     random.shuffle(order)
     moved = [(order[item], rater, answer) for item, rater, answer in rows]
-    ours, theirs = (alpha(votes_of(r, items=6, raters=4, answers=4)) for r in (rows, moved))
+    ours, theirs = (alpha(numbered_votes(r, items=6, raters=4, answers=4)) for r in (rows, moved))
     assert ours == theirs
 
 
 @given(ROWS)
 def test_the_size_of_the_blocks_changes_nothing(rows):
-    votes = votes_of(rows, items=6, raters=4, answers=4)
+    votes = numbered_votes(rows, items=6, raters=4, answers=4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(krippendorff, "_COUNTS_A_BLOCK", 4)
         small = coincidences(votes)
@@ -109,13 +109,13 @@ def test_the_size_of_the_blocks_changes_nothing(rows):
     "rows", [[], [(0, 0, 1)], [(0, 0, 1), (1, 0, 2)], [(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)]], ids=str
 )
 def test_alpha_is_not_defined_where_nobody_could_disagree(rows):
-    votes = votes_of(rows, items=2, raters=2, answers=3)
+    votes = numbered_votes(rows, items=2, raters=2, answers=3)
     assert alpha(votes) is None
     assert alpha(votes, metric="nominal") is None
 
 
 def test_perfect_agreement_is_1():
-    assert alpha(votes_of([(i, r, i) for i in range(3) for r in range(2)], items=3, raters=2, answers=3)) == 1
+    assert alpha(numbered_votes([(i, r, i) for i in range(3) for r in range(2)], items=3, raters=2, answers=3)) == 1
 
 
 def test_words_have_an_order_only_if_it_is_known():

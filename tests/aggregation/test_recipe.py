@@ -14,8 +14,8 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.formats.scores import read_scores
 from reassess.formats.votes import read_votes
-
-WORDS = ("no", "maybe", "yes")
+from tests.helpers import votes_of
+from tests.references import average_precision
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +28,6 @@ def released(real_file):
         read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden")
     )
     return votes, experts, rater_golden, original, read_scores(real_file("scores.npz"))
-
-
-def average_precision(truth, scores):
-    """Step-wise, ties grouped."""
-    order = np.argsort(-scores, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(scores[order])), scores.size - 1)
-    hits = np.cumsum(truth[order])[last]
-    return float(np.sum(np.diff(hits, prepend=0) / truth.sum() * hits / (last + 1)))
 
 
 def precision_and_recall(truth, kept):
@@ -118,8 +110,8 @@ PAIRS = Questions.from_columns(["a", "a", "b", "b"], np.array([1, 500, 1, 2]))
 ORIGINAL = LabelSets.from_lists(["b", "a"], [[2], [1]])
 
 
-def small(rows, items=PAIRS, raters=(1, 2, 3)):
-    return Votes.from_columns(items, *np.array(rows, np.int64).reshape(-1, 3).T, raters, WORDS)
+def small(rows, items=PAIRS):
+    return votes_of(rows, items, (1, 2, 3))
 
 
 EXPERTS = small([(i, r, 2 if i in (0, 3) else 0) for i in range(4) for r in range(3)])

@@ -16,8 +16,8 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError, DependenceWarning
 from reassess.numeric.information import mutual_information
 from reassess.numeric.proportion import Proportion
+from tests.helpers import WORDS, votes_of
 
-ANSWERS = ("no", "maybe", "yes")
 MATRICES = {
     "good": [[0.93, 0.04, 0.03], [0.10, 0.15, 0.75]],
     "fair": [[0.84, 0.06, 0.10], [0.40, 0.20, 0.40]],
@@ -37,7 +37,7 @@ def cast(rng, truth, names, *, each=None):
     said = (rng.random((len(names), truth.size, 1)) > np.cumsum(matrices, axis=2)[:, truth, :-1]).sum(axis=-1)
     rows = np.repeat(np.arange(truth.size), each or len(names))
     raters = np.argsort(rng.random((truth.size, len(names))), axis=1)[:, : each or len(names)].ravel()
-    return Votes.from_columns(questions_of(truth.size), rows, raters, said[raters, rows], names, ANSWERS)
+    return Votes.from_columns(questions_of(truth.size), rows, raters, said[raters, rows], names, WORDS)
 
 
 def by_name(result):
@@ -83,7 +83,7 @@ def test_without_golden_items_the_same_raters_are_flagged_and_matrices_come_back
 
 def test_the_worst_rater_comes_first_and_those_without_a_measure_last():
     votes, golden = simulated(main=500)
-    silent = Votes.from_columns(questions_of(1), *np.zeros((3, 1), np.int64), ("silent",), ANSWERS)
+    silent = Votes.from_columns(questions_of(1), *np.zeros((3, 1), np.int64), ("silent",), WORDS)
     result = rater_reliability(votes.append(silent), golden)
     assert {one.rater for one in result.ranked[:2]} == {"random", "constant"}
     bits = [one.information.bits for one in result.ranked[:-1]]
@@ -106,7 +106,7 @@ def test_a_pair_that_copies_is_warned_of_in_words():
         np.concatenate([votes.rater_ids[keep], np.full(copy.sum(), 11)]),
         np.concatenate([votes.answer_ids[keep], votes.answer_ids[copy]]),
         names,
-        ANSWERS,
+        WORDS,
     )
     with pytest.warns(DependenceWarning) as caught:
         result = rater_reliability(copied)
@@ -122,12 +122,8 @@ def test_a_pair_that_copies_is_warned_of_in_words():
 # --- what is counted ------------------------------------------------------------------------------------------------
 
 
-def votes_of(rows, items=("x", "y", "z"), raters=("ann", "bo"), answers=ANSWERS, **more):
-    return Votes.from_columns(items, *np.array(rows, np.int64).reshape(-1, 3).T, raters, answers, **more)
-
-
 def test_right_answers_are_yes_on_valid_and_no_on_invalid_and_maybe_is_wrong_on_both():
-    assert right_answers(("invalid", "valid"), ANSWERS).tolist() == [[True, False, False], [False, False, True]]
+    assert right_answers(("invalid", "valid"), WORDS).tolist() == [[True, False, False], [False, False, True]]
     assert right_answers(("invalid", "valid"), ("yes", "no")).tolist() == [[False, True], [True, False]]
     assert right_answers((1, 2), (1, 2, 3)).tolist() == [[True, False, False], [False, True, False]]
     assert right_answers(("invalid", "valid"), (0, 1)) is None
@@ -177,7 +173,7 @@ def test_golden_answers_that_the_main_votes_lack_are_added_in_their_order():
     votes = votes_of([(0, 0, 0), (1, 0, 1)], questions_of(3), answers=("no", "yes"))
     golden = votes_of([(0, 0, 1), (1, 0, 2)], questions_of(3))
     result = rater_reliability(votes, GoldenVotes(golden, np.array([0, 1, 0])))
-    assert result.answers == ANSWERS
+    assert result.answers == WORDS
     assert result.raters[0].answers.tolist() == [1, 0, 1]
     assert result.raters[0].confusion.tolist() == [[0, 1, 0], [0, 0, 1]]
 
@@ -200,7 +196,7 @@ def test_few_votes_on_a_truth_and_few_images_are_flagged(items, a_image, few):
 
 def test_plain_items_have_the_answers_as_truths_and_words_have_no_order():
     assert natural_truths(votes_of([], answers=("cat", "dog"))) == ("cat", "dog")
-    assert natural_truths(votes_of([])) == ANSWERS
+    assert natural_truths(votes_of([])) == WORDS
     assert natural_truths(votes_of([], questions_of(3))) == ("invalid", "valid")
     assert natural_truths(votes_of([], questions_of(3), answers=(0, 1))) == (0, 1)
 

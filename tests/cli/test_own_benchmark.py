@@ -9,6 +9,7 @@ import pytest
 
 from reassess.data.loading import load_labels
 from reassess.formats.labels import read_labels, write_labels
+from tests.helpers import document_of
 
 LABELS = {"1.jpg": ["mug", "cup"], "2.jpg": ["plate"], "3.jpg": [], "4.jpg": ["bowl"]}
 
@@ -24,7 +25,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) 
 
 def hits(done: object, part: str = "real") -> dict[str, tuple[int, int]]:
     assert (done.code, done.err) == (0, "")
-    (result,) = json.loads(done.out)["results"]
+    (result,) = document_of(done, "evaluate")["results"]
     return {k: (found["hits"], found["n"]) for k, found in result[part].items()}
 
 
@@ -51,7 +52,10 @@ def test_a_predicted_name_that_no_label_has_is_wrong_and_counted(bench: Path, ru
     Path("p.csv").write_text("image,prediction\n1.jpg,cup\n2.jpg,saucer\n4.jpg,bowl\n")
     done = run("evaluate", "p.csv", "--labels", "labels.json", "--json")
     assert hits(done) == {"1": (2, 3)}
-    assert "1 names left out (no label has them): saucer; joined" in json.loads(done.out)["results"][0]["detected"]
+    assert (
+        "1 names left out (no label has them): saucer; joined"
+        in document_of(done, "evaluate")["results"][0]["detected"]
+    )
 
 
 def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: Callable) -> None:

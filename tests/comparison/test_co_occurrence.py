@@ -11,6 +11,7 @@ from reassess.comparison.co_occurrence import co_occurrence
 from reassess.comparison.taxonomy import OFTEN
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
+from tests.helpers import labels_of
 
 SETS = st.lists(st.sets(st.integers(0, 6), max_size=5), max_size=12)
 
@@ -20,7 +21,7 @@ def plain(sets: list[set[int]]) -> Counter[tuple[int, int]]:
 
 
 def of(sets: list[set[int]]) -> LabelSets:
-    return LabelSets.from_lists([f"{i}.png" for i in range(len(sets))], [sorted(ids) for ids in sets])
+    return labels_of({f"{i}.png": sorted(ids) for i, ids in enumerate(sets)})
 
 
 @given(SETS, st.randoms(use_true_random=False))

@@ -14,10 +14,9 @@ from reassess.comparison.taxonomy import ERROR_KINDS, Taxonomy, taxonomies
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
 from reassess.data.loading import load_collapsed
 from reassess.evaluation.measure import evaluate
+from tests.helpers import scores_of
 
 IMAGES = [f"{i}.png" for i in range(25)]
 CLASSES = 8
@@ -52,11 +51,6 @@ def slow(
     return found
 
 
-def as_scores(pairs: list[tuple[str, int]]) -> Scores:
-    questions = Questions.from_columns([image for image, _ in pairs], np.array([c for _, c in pairs], int))
-    return Scores(questions, np.full(len(pairs), 0.1))
-
-
 @given(st.integers(0, 2**32 - 1))
 def test_kinds_are_those_of_a_slow_reference_whatever_the_order_of_the_images(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -71,7 +65,7 @@ def test_kinds_are_those_of_a_slow_reference_whatever_the_order_of_the_images(se
     shuffled = Predictions.from_ids([said[i] for i in reversed(IMAGES)], images=IMAGES[::-1])
     panel = Panel.from_predictions({"one": shuffled}, labels)
     options = {"collapsed": collapsed.reshape(-1, 2), "groups": groups, "often": 2}
-    (found,) = taxonomies(panel, labels, scores=as_scores(rated), **options)
+    (found,) = taxonomies(panel, labels, scores=scores_of(dict.fromkeys(rated, 0.1)), **options)
     expected = slow(
         said, sets, rated=set(rated), collapsed={tuple(p) for p in collapsed.tolist()}, groups=groups, often=2
     )

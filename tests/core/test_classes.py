@@ -4,7 +4,7 @@ import pytest
 
 from reassess.core.classes import Classes
 from reassess.data.loading import load_classes
-from reassess.errors import DataError
+from tests.helpers import message
 
 NAMED = Classes(4, ("n01", "n02", "n03", "n04"), ("crane", "dog, hound", "crane", "cat"))
 
@@ -13,12 +13,6 @@ NAMED = Classes(4, ("n01", "n02", "n03", "n04"), ("crane", "dog, hound", "crane"
 def imagenet(needs):
     needs("timm")
     return load_classes()
-
-
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
 
 
 @pytest.mark.parametrize("text", ["n02", "dog", "hound", "dog, hound", " Dog ", "HOUND", "N02"])

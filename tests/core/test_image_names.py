@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core.image_names import image_keys, join, unique_images, validation_names
-from reassess.errors import DataError
+from tests.helpers import message
 
 VALIDATION_IMAGES = 50_000
 
@@ -14,12 +14,6 @@ names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12).filter(la
 name_lists = st.lists(names, max_size=12, unique=True)
 folders = st.sampled_from(["", "val/", "val/n01751748/", "/data/val/", "C:\\val\\", "a b/c,d/"])
 endings = st.sampled_from([".JPEG", ".png", "", "_n01751748.JPEG", "_n01751748", ".tar.gz"])
-
-
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
 
 
 @given(st.integers(1, VALIDATION_IMAGES), folders, endings, st.sampled_from(["path", "name", "stem"]))

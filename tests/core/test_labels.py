@@ -9,24 +9,15 @@ from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
 from reassess.numeric.arrays import runs
+from tests.helpers import labels_of, message
 
 sets = st.dictionaries(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), st.sets(st.integers(0, 50)))
 sets = sets.filter(lambda sets: not any("ILSVRC" in name for name in sets))
 
 
-def of(sets, classes=None):
-    return LabelSets.from_lists(list(sets), [list(ids) for ids in sets.values()], classes)
-
-
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
 @given(sets)
 def test_every_image_keeps_its_set_and_the_others_were_never_rated(given):
-    labels = of(given)
+    labels = labels_of(given)
     assert {name: labels[name] for name in given} == {name: tuple(sorted(ids)) for name, ids in given.items()}
     assert labels["never/rated"] is None
     assert labels.sets() == given
@@ -42,12 +33,12 @@ def test_pairs_and_lists_give_the_same_sets_in_any_order(given, random):
     image_ids, class_ids = np.array(pairs, np.int64).reshape(-1, 2).T
     assert LabelSets.from_pairs(images, image_ids, class_ids).sets() == given
     random.shuffle(images)
-    assert of({name: given[name] for name in images}).sets() == given
+    assert labels_of({name: given[name] for name in images}).sets() == given
 
 
 @given(sets, st.randoms())
 def test_the_labels_of_some_images_are_theirs_in_the_order_asked(given, random):
-    labels = of(given)
+    labels = labels_of(given)
     rows = np.array(random.sample(range(len(labels)), len(labels)), np.int64)
     ids, sizes = labels.of_rows(rows)
     assert ids.tolist() == [i for row in rows for i in labels[labels.images[row]]]
@@ -55,7 +46,7 @@ def test_the_labels_of_some_images_are_theirs_in_the_order_asked(given, random):
 
 
 def test_arrays_cannot_be_changed():
-    labels = of({"a": {1}})
+    labels = labels_of({"a": {1}})
     with pytest.raises(ValueError, match="read-only"):
         labels.indices[0] = 2
 
@@ -108,17 +99,17 @@ def test_as_many_lists_as_images():
 
 
 def test_classes_are_moved_by_name_into_another_list():
-    own = of({"a": {0, 1}, "b": set(), "c": {1}}, Classes(2, names=("cat", "dog")))
+    own = labels_of({"a": {0, 1}, "b": set(), "c": {1}}, Classes(2, names=("cat", "dog")))
     moved = own.in_classes(Classes(3, ("n1", "n2", "n3"), ("dog, hound", "wolf", "cat")))
     assert moved.sets() == {"a": {0, 2}, "b": set(), "c": {0}}
 
 
 def test_without_names_a_class_keeps_its_id():
-    assert of({"a": {2}}).in_classes(Classes(3, names=("x", "y", "z"))).sets() == {"a": {2}}
+    assert labels_of({"a": {2}}).in_classes(Classes(3, names=("x", "y", "z"))).sets() == {"a": {2}}
 
 
 def test_a_class_that_the_other_list_lacks_is_an_error():
-    own = of({"a": {0, 1}}, Classes(2, names=("cat", "unicorn")))
+    own = labels_of({"a": {0, 1}}, Classes(2, names=("cat", "unicorn")))
     assert message(lambda: own.in_classes(Classes(1, names=("cat",)))) == (
         "a class is not one of the benchmark's\n  found:   unicorn\n  to mend: use wnids or class ids"
     )

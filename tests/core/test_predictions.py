@@ -8,15 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core.predictions import Predictions
-from reassess.errors import DataError
+from tests.helpers import message
 
 TYPES = ["i1", "u1", "i2", "i4", "i8", "u8", ">i4", ">u8"]
-
-
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
 
 
 @pytest.mark.parametrize("dtype", TYPES)

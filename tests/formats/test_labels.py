@@ -13,15 +13,12 @@ from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
 from reassess.formats.labels import read_labels, read_original, write_labels
+from tests.helpers import labels_of
 
 SUFFIXES = (".json", ".csv", ".tsv", ".jsonl", ".parquet")
 odd = st.sampled_from(["00012.png", "a b, c.png", 'say "hi".png', "it's.png", "#1;\t.png", "null", "1.0", "é/日本.png"])
 names = odd | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
 sets = st.dictionaries(names, st.sets(st.integers(0, 2**31 - 1), max_size=4), min_size=1, max_size=8)
-
-
-def of(sets, classes=None):
-    return LabelSets.from_lists(list(sets), [list(ids) for ids in sets.values()], classes)
 
 
 # --- round trips ----------------------------------------------------------------------------------------------------
@@ -31,7 +28,7 @@ def of(sets, classes=None):
 @given(sets)
 def test_rated_empty_and_never_rated_stay_apart_whatever_the_names(scratch, suffix, given):
     path = scratch / f"labels{suffix}"
-    write_labels(path, of(given), force=True)
+    write_labels(path, labels_of(given), force=True)
     found = read_labels(path)
     assert found.sets() == given
     assert found.images == tuple(given)  # in the order written
@@ -40,7 +37,7 @@ def test_rated_empty_and_never_rated_stay_apart_whatever_the_names(scratch, suff
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_empty_sets_alone_come_back(tmp_path, suffix):
-    write_labels(tmp_path / f"labels{suffix}", of({"a": set(), "b": set()}))
+    write_labels(tmp_path / f"labels{suffix}", labels_of({"a": set(), "b": set()}))
     assert read_labels(tmp_path / f"labels{suffix}").sets() == {"a": frozenset(), "b": frozenset()}
 
 
@@ -87,7 +84,7 @@ def test_classes_that_only_the_file_names_come_back(scratch, suffix, data):
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
 @pytest.mark.parametrize("texts", [["true", "false"], ["1.5", "1e3"], ["nan"]])
 def test_names_that_a_file_without_types_would_change_are_refused(refused, tmp_path, suffix, texts):
-    labels = of({"a": {0}}, Classes(len(texts), names=tuple(texts), ranked=True))
+    labels = labels_of({"a": {0}}, Classes(len(texts), names=tuple(texts), ranked=True))
     assert refused(write_labels, tmp_path / f"labels{suffix}", labels) == (
         "class names that are all numbers, or true and false, cannot be told from such in this kind of file\n"
         f"  where:   DIR/labels{suffix}\n  found:   {', '.join(texts)}\n"
@@ -98,7 +95,7 @@ def test_names_that_a_file_without_types_would_change_are_refused(refused, tmp_p
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_classes_of_a_whole_list_are_written_as_ids(tmp_path, suffix):
-    labels = of({"a": {0, 2}, "b": set()}, Classes(3, ("n01", "n02", "n03"), ("cat", "dog", "crane")))
+    labels = labels_of({"a": {0, 2}, "b": set()}, Classes(3, ("n01", "n02", "n03"), ("cat", "dog", "crane")))
     write_labels(tmp_path / f"labels{suffix}", labels)
     found = read_labels(tmp_path / f"labels{suffix}")
     assert (found.classes, found.sets()) == (Classes(), labels.sets())
@@ -340,7 +337,7 @@ def test_json_that_is_nested_without_end_is_refused(refused, file):
 
 def test_labels_do_not_overwrite_unless_forced(refused, file):
     path = file("a.json", "old")
-    assert refused(write_labels, path, of({"a": {1}})) == (
+    assert refused(write_labels, path, labels_of({"a": {1}})) == (
         "the output file exists\n  where:   DIR/a.json\n  to mend: choose another name, or overwrite it with --force"
     )
     assert path.read_text() == "old"

@@ -6,20 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
 from reassess.formats.scores import read_scores, write_scores
+from tests.helpers import scores_of
 
 SUFFIXES = (".npz", ".csv", ".tsv", ".jsonl", ".parquet")
 INFO = np.array([["a.png", "7"], ["b.png", "3"]])
 odd = st.sampled_from(["00012.png", "a b, c.png", 'say "hi".png', "12", "é/日本.png"])
 names = odd | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
 questions = st.dictionaries(st.tuples(names, st.integers(0, 2**31 - 1)), st.floats(0, 1), min_size=1, max_size=8)
-
-
-def of(table):
-    images, classes = [image for image, _ in table], np.array([c for _, c in table], np.int64)
-    return Scores(Questions.from_columns(images, classes), np.array(list(table.values()), np.float64))
 
 
 def save(path, **arrays):
@@ -30,7 +24,7 @@ def save(path, **arrays):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(questions)
 def test_scores_come_back_as_they_were(scratch, suffix, table):
-    path, scores = scratch / f"scores{suffix}", of(table)
+    path, scores = scratch / f"scores{suffix}", scores_of(table)
     write_scores(path, scores, force=True)
     found = read_scores(path)
     assert found.questions.images == scores.questions.images
@@ -60,7 +54,7 @@ def test_the_arrays_of_the_real_file_are_written_as_they_were(real_file, real_sc
 
 
 def test_no_scores_come_back_from_an_archive(tmp_path):
-    write_scores(tmp_path / "none.npz", of({}))
+    write_scores(tmp_path / "none.npz", scores_of({}))
     assert len(read_scores(tmp_path / "none.npz")) == 0
 
 

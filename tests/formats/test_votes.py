@@ -12,8 +12,8 @@ from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError, OutputError
 from reassess.formats.votes import read_votes, write_votes
+from tests.helpers import WORDS
 
-WORDS = ("no", "maybe", "yes")
 INFO = np.array([["a.png", "7"], ["a.png", "3"], ["b.png", "7"]])
 TENSOR = np.zeros((2, 3, 3))
 TENSOR[0, 0, 2] = TENSOR[0, 2, 0] = TENSOR[1, 0, 1] = 1

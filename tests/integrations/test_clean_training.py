@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.errors import DataError, MissingPackageError, ReassessWarning
+from tests.helpers import message
 
 
 @pytest.fixture(scope="module")
@@ -99,16 +100,10 @@ def test_an_image_is_kept_if_and_only_if_it_is_listed(needs, paths, listed):
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 
-def said(call) -> str:
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
 def test_a_data_set_without_file_names_is_an_error(tv):
     from torchvision.datasets import FakeData
 
-    assert said(lambda: tv.CleanTraining(FakeData(), ["a.JPEG"])) == (
+    assert message(lambda: tv.CleanTraining(FakeData(), ["a.JPEG"])) == (
         "the data set does not say which files its images are\n"
         "  allowed: one with samples, such as torchvision's ImageFolder and ImageNet\n"
         "  found:   FakeData"
@@ -117,7 +112,7 @@ def test_a_data_set_without_file_names_is_an_error(tv):
 
 def test_a_list_of_other_images_is_an_error(tv, training):
     root = training.root
-    assert said(lambda: tv.CleanTraining(training, ["b.JPEG", "c.JPEG", "a.JPEG"])) == (
+    assert message(lambda: tv.CleanTraining(training, ["b.JPEG", "c.JPEG", "a.JPEG"])) == (
         "no image of the data set is on the list\n"
         "  allowed: names such as a, b and 1 more\n"
         f"  found:   {root}/n01440764/n01440764_10026.JPEG, {root}/n01440764/n01440764_7.JPEG and 3 more\n"
@@ -127,14 +122,14 @@ def test_a_list_of_other_images_is_an_error(tv, training):
 
 def test_two_images_of_a_listed_name_are_an_error_and_two_of_another_are_not(tv):
     dataset = dataset_of(["a/1.JPEG", "b/1.png", "b/2.JPEG"])
-    assert said(lambda: tv.CleanTraining(dataset, ["1.JPEG"])) == (
+    assert message(lambda: tv.CleanTraining(dataset, ["1.JPEG"])) == (
         "two images have a name that is on the list\n  found:   a/1.JPEG and b/1.png\n  to mend: rename one of them"
     )
     assert names(tv.CleanTraining(dataset, ["2.JPEG"]).samples) == ["2.JPEG"]
 
 
 def test_a_list_that_is_not_there_is_an_error(tv, training):
-    assert said(lambda: tv.CleanTraining(training, "clean.txt")).startswith(
+    assert message(lambda: tv.CleanTraining(training, "clean.txt")).startswith(
         "no such file, and no known source of that name\n  where:   clean.txt\n"
     )
 

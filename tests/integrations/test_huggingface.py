@@ -1,9 +1,7 @@
 """ReaL labels in Hugging Face data sets: by file name, nothing decoded, nothing rewritten, the three states apart."""
 
-import io
 import json
 import pickle
-import subprocess
 import sys
 from importlib import import_module
 
@@ -11,7 +9,8 @@ import numpy as np
 import pytest
 
 from reassess.core.labels import LabelSets
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import MissingPackageError
+from tests.helpers import message, number_of, picture, python
 
 VALID = {1: [65], 2: [], 3: [231, 230], 4: [809, 968, 925], 5: [516], 6: [57], 7: [334], 8: [700]}
 ORDER = [3, 8, 2, 5, 1, 7, 4, 6]
@@ -34,18 +33,6 @@ def datasets(needs, tmp_path_factory):
 def add(datasets):
     """The function under test."""
     return import_module("reassess.integrations.huggingface").with_real_labels
-
-
-def picture(number: int) -> bytes:
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.new("RGB", (32, 32), (20 * number, 0, 77)).save(file, "JPEG")
-    return file.getvalue()
-
-
-def number_of(image) -> int:
-    return round(np.asarray(image)[..., 0].mean() / 20)
 
 
 @pytest.fixture(scope="module")
@@ -88,12 +75,6 @@ def check(labelled, before) -> None:
         assert number_of(row["image"]) == row["label"]
     assert list(labelled.features) == ["image", "label", "real_label"]
     assert {name: labelled.features[name] for name in before.features} == before.features
-
-
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
 
 
 def test_images_in_parquet_get_the_classes_of_their_names(add, datasets, images):
@@ -257,8 +238,7 @@ def test_the_fingerprint_by_which_later_steps_are_cached_is_that_of_what_the_col
     others = LabelSets.from_lists(["a.png", "b.png"], [[2, 0], [1]])
     here = add(dataset, labels)._fingerprint
     assert here == add(dataset, labels)._fingerprint != add(dataset, others)._fingerprint
-    done = subprocess.run([sys.executable, "-c", IN_ANOTHER_PROCESS], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == f"{here} [0, 2]"
+    assert python("-c", IN_ANOTHER_PROCESS).out.strip() == f"{here} [0, 2]"
 
 
 def test_the_real_labels_of_all_images(add, datasets, real_file):

@@ -3,7 +3,6 @@
 import functools
 import importlib
 import operator
-import subprocess
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
+from tests.helpers import python
 from tests.integrations.batches import (
     CLASSES,
     ILL_FORMED,
@@ -176,10 +176,8 @@ print("done")
 
 def test_shards_of_several_devices_count_as_one_and_64_bits_are_exact(needs: Callable[[str], None]) -> None:
     needs("jax")
-    environment = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu", "PATH": ""}
-    program = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", ON_FOUR_DEVICES]
-    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
-    assert done.stdout == "done\n", done.stderr
+    variables = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    assert python("-W", "ignore::DeprecationWarning", "-c", ON_FOUR_DEVICES, **variables).out == "done\n"
 
 
 def test_the_original_labels_score_as_published(

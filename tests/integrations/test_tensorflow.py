@@ -15,6 +15,7 @@ from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
+from tests.helpers import message
 
 LABELS = LabelSets.from_lists(
     [*(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, 6)), "cats/tom.jpg"],
@@ -59,12 +60,6 @@ def images(tf):
 
 def lists(feature):
     return [ids.tolist() for ids in feature]
-
-
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
 
 
 def said_in_iteration(tf, dataset):

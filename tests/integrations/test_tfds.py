@@ -15,7 +15,8 @@ from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.loading import load_classes, load_votes
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import MissingPackageError
+from tests.helpers import WORDS, message, number_of, picture, validation_name
 
 NUMBERS = [3, 8, 2, 5, 1, 7, 4, 6, 9, 10]
 VALID = {1: [65], 2: [], 3: [231, 230], 4: [809], 5: [516, 850], 6: [57], 7: [], 8: [700, 3], 9: [674], 10: [332]}
@@ -25,26 +26,23 @@ VOTES = [(0, "yes"), (1, "maybe"), (0, "yes"), (0, "no"), (2, "yes"), (3, "yes")
 RATED = {2, 3, 7, 8}  # question 5, about image 2, has no vote
 
 
-def name(number: int) -> str:
-    return f"ILSVRC2012_val_{number:08d}.JPEG"
-
-
 def lists(sets: dict[int, list[int]]) -> LabelSets:
-    return LabelSets.from_lists([name(number) for number in sets], sets.values(), Classes(1000))
+    return LabelSets.from_lists([validation_name(number) for number in sets], sets.values(), Classes(1000))
 
 
 LABELS = lists(VALID)
 ORIGINAL = lists({number: [given] for number, given in GIVEN.items()})
-QUESTIONS = Questions.from_columns([name(n) for n, _, _ in ASKED], np.array([class_id for _, class_id, _ in ASKED]))
+QUESTIONS = Questions.from_columns(
+    [validation_name(n) for n, _, _ in ASKED], np.array([class_id for _, class_id, _ in ASKED])
+)
 SCORES = Scores(QUESTIONS, np.array([score for *_, score in ASKED]))
-ANSWERS = ("no", "maybe", "yes")
 COUNTS = Votes.from_columns(
     QUESTIONS,
     np.array([question for question, _ in VOTES]),
     np.arange(len(VOTES)),
-    np.array([ANSWERS.index(answer) for _, answer in VOTES]),
+    np.array([WORDS.index(answer) for _, answer in VOTES]),
     raters=tuple(range(len(VOTES))),
-    answers=ANSWERS,
+    answers=WORDS,
 )
 
 
@@ -67,22 +65,10 @@ def known(monkeypatch, tfds):
         monkeypatch.setattr(f"{module}.load_{source}", lambda noun=noun: noun)
 
 
-def picture(number: int) -> bytes:
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.new("RGB", (32, 32), (20 * number, 0, 77)).save(file, "JPEG")
-    return file.getvalue()
-
-
-def number_of(image) -> int:
-    return round(np.asarray(image)[..., 0].mean() / 20)
-
-
 def tar(folder, numbers=NUMBERS):
     with tarfile.open(folder / "ILSVRC2012_img_val.tar", "w") as archive:
         for number in numbers:
-            member = tarfile.TarInfo(name(number))
+            member = tarfile.TarInfo(validation_name(number))
             member.size = len(picture(number))
             archive.addfile(member, io.BytesIO(picture(number)))
     return folder
@@ -90,7 +76,7 @@ def tar(folder, numbers=NUMBERS):
 
 def flat(folder, numbers=NUMBERS):
     for number in numbers:
-        (folder / name(number)).write_bytes(picture(number))
+        (folder / validation_name(number)).write_bytes(picture(number))
     return folder
 
 
@@ -98,7 +84,7 @@ def class_folders(folder, numbers=NUMBERS):
     for number in numbers:
         place = folder / "val" / f"n{GIVEN[number]:08d}"
         place.mkdir(parents=True, exist_ok=True)
-        (place / name(number)).write_bytes(picture(number))
+        (place / validation_name(number)).write_bytes(picture(number))
     return folder
 
 
@@ -135,15 +121,9 @@ def check(rows) -> None:
         assert list(row["scores"]) == ["class", "score"]
         assert columns(row["scores"]) == [(class_id, np.float32(score)) for class_id, score, _ in asked]
         votes = {question: [answer for q, answer in VOTES if q == question] for _, _, question in asked}
-        expected = [(class_id, *(votes[question].count(a) for a in ANSWERS)) for class_id, _, question in asked]
-        assert columns({key: row["votes"][key] for key in ("class", *ANSWERS)}) == expected
+        expected = [(class_id, *(votes[question].count(a) for a in WORDS)) for class_id, _, question in asked]
+        assert columns({key: row["votes"][key] for key in ("class", *WORDS)}) == expected
         assert bool(row["rated"]) == (number in RATED)
-
-
-def message(call) -> str:
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
 
 
 @pytest.mark.parametrize("layout", [tar, flat, class_folders])
@@ -190,7 +170,7 @@ def test_missing_images_are_counted_and_named_and_may_be_left_out(tfds, known, t
     assert message(lambda: build(tfds, tmp_path, tmp_path)) == (
         "5 of 10 images are missing\n"
         f"  where:   {tmp_path}\n"
-        f"  found:   no {name(1)}, {name(3)}, {name(5)} and 2 more\n"
+        f"  found:   no {validation_name(1)}, {validation_name(3)}, {validation_name(5)} and 2 more\n"
         "  to mend: get all images, or build those that are there: tfds.load('imagenet_real/subset')"
     )
     rows = read(tfds, build(tfds, tmp_path, tmp_path, "/subset"))
@@ -206,7 +186,7 @@ def test_an_image_of_another_name_is_refused(tfds, known, tmp_path):
     assert message(lambda: build(tfds, tmp_path, tmp_path, "/subset")) == (
         "1 of 4 images are not in the label set\n"
         f"  where:   {tmp_path / 'val'}, the first is row 3\n"
-        f"  allowed: names such as {name(1)}, {name(2)} and 8 more\n"
+        f"  allowed: names such as {validation_name(1)}, {validation_name(2)} and 8 more\n"
         "  found:   tom.jpg\n"
         "  to mend: keep only validation images there"
     )
@@ -227,15 +207,17 @@ def test_real_labels_scores_and_votes_of_a_few_images(
     rows = read(tfds, build(tfds, tmp_path, flat(tmp_path, range(1, 13)), "/subset"))
     assert sorted(rows) == list(range(1, 13))
     for number, row in rows.items():
-        assert row["real_label"].tolist() == list(real_labels[name(number)])
-        assert (row["original_label"],) == real_original[name(number)]
-        asked = np.flatnonzero(np.array(real_scores.questions.images)[real_scores.questions.image_ids] == name(number))
+        assert row["real_label"].tolist() == list(real_labels[validation_name(number)])
+        assert (row["original_label"],) == real_original[validation_name(number)]
+        asked = np.flatnonzero(
+            np.array(real_scores.questions.images)[real_scores.questions.image_ids] == validation_name(number)
+        )
         scores = zip(real_scores.questions.class_ids[asked].tolist(), real_scores.values[asked], strict=True)
         assert dict(columns(row["scores"])) == {class_id: np.float32(score) for class_id, score in scores}
         assert [class_id for class_id, _ in columns(row["scores"])] == row["votes"]["class"].tolist()
-        for class_id, *counts in columns({key: row["votes"][key] for key in ("class", *ANSWERS)}):
-            question = votes.items.find(votes.items.rows_of([name(number)]), np.array([class_id]))[0]
-            assert counts == [sum(answer == a for _, answer in votes.on(question)) for a in ANSWERS]
+        for class_id, *counts in columns({key: row["votes"][key] for key in ("class", *WORDS)}):
+            question = votes.items.find(votes.items.rows_of([validation_name(number)]), np.array([class_id]))[0]
+            assert counts == [sum(answer == a for _, answer in votes.on(question)) for a in WORDS]
         assert row["rated"] == (len(asked) > 0)
     assert 0 < sum(row["rated"] for row in rows.values()) < 12
 

@@ -17,10 +17,11 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import MissingPackageError
 from reassess.evaluation.measure import evaluate
 from reassess.evaluation.streaming import RealAccuracy
 from reassess.numeric.proportion import Proportion
+from tests.helpers import message, number_of, picture, scores_of, validation_name
 
 VALID = {1: [], 2: [795, 970], 3: [230, 231], 4: [809], 5: [516, 850], 6: [57], 7: [334], 8: [700], 9: [674], 10: [332]}
 GIVEN = {1: 65, 2: 970, 3: 230, 4: 809, 5: 516, 6: 57, 7: 334, 8: 415, 9: 674, 10: 332}
@@ -29,17 +30,10 @@ WNIDS |= {334: "n02346627", 415: "n02776631", 674: "n03794056", 332: "n02328150"
 BY_FOLDER = sorted(GIVEN, key=lambda number: WNIDS[GIVEN[number]])
 RATED = [1, 2, 3, 5, 6, 8, 10]
 
-
-def name(number: int, suffix: str = ".JPEG") -> str:
-    return f"ILSVRC2012_val_{number:08d}{suffix}"
-
-
-LABELS = LabelSets.from_lists([name(i) for i in VALID], VALID.values())
-ORIGINAL = LabelSets.from_lists([name(i) for i in GIVEN], [[i] for i in GIVEN.values()])
-SCORES = Scores(
-    Questions.from_columns([name(2), name(2), name(2), name(8)], np.array([970, 795, 3, 415])),
-    np.array([0.9, 0.85, 0.125, 0.25]),
-)
+LABELS = LabelSets.from_lists([validation_name(i) for i in VALID], VALID.values())
+ORIGINAL = LabelSets.from_lists([validation_name(i) for i in GIVEN], [[i] for i in GIVEN.values()])
+SCORED = {(2, 970): 0.9, (2, 795): 0.85, (2, 3): 0.125, (8, 415): 0.25}
+SCORES = scores_of({(validation_name(i), class_id): score for (i, class_id), score in SCORED.items()})
 
 
 @pytest.fixture(scope="module")
@@ -52,22 +46,6 @@ def tv(needs):
 @pytest.fixture(scope="module")
 def torch(tv):
     return import_module("torch")
-
-
-def picture(number: int, kind: str = "JPEG") -> bytes:
-    """An image of 32 x 32 whose colour is that of the number, so that a mix-up shows."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.new("RGB", (32, 32), (20 * number, 255 - 20 * number, 77)).save(file, kind)
-    return file.getvalue()
-
-
-def number_of(image) -> int:
-    """The number whose picture this is."""
-    red, _, blue = np.asarray(image).reshape(-1, 3).mean(axis=0)
-    assert blue == pytest.approx(77, abs=4)
-    return round(red / 20)
 
 
 def write(folder: Path, paths: dict[str, bytes]) -> Path:
@@ -87,25 +65,27 @@ def pack(path: Path, members: dict[str, bytes], form: int = tarfile.GNU_FORMAT) 
 
 
 def class_folders(root: Path) -> Path:
-    return write(root, {f"val/{WNIDS[GIVEN[i]]}/{name(i)}": picture(i) for i in VALID})
+    return write(root, {f"val/{WNIDS[GIVEN[i]]}/{validation_name(i)}": picture(i) for i in VALID})
 
 
 def flat(root: Path) -> Path:
-    return write(root, {name(i): picture(i) for i in reversed(VALID)})
+    return write(root, {validation_name(i): picture(i) for i in reversed(VALID)})
 
 
 def other_names(root: Path) -> Path:
-    names = {name(i, f"_{WNIDS[GIVEN[i]]}.png"): picture(i, "PNG") for i in VALID}
+    names = {validation_name(i, f"_{WNIDS[GIVEN[i]]}.png"): picture(i, "PNG") for i in VALID}
     return write(root, names | {"notes.txt": b"not an image"})
 
 
 def published_archive(root: Path) -> Path:
-    pack(root / "ILSVRC2012_img_val.tar", {name(i): picture(i) for i in (7, 3, 10, 1, 2, 4, 9, 8, 6, 5)})
+    pack(root / "ILSVRC2012_img_val.tar", {validation_name(i): picture(i) for i in (7, 3, 10, 1, 2, 4, 9, 8, 6, 5)})
     return write(root, {"ILSVRC2012_devkit_t12.tar.gz": b"not read"})
 
 
 def archive_of_folders(root: Path) -> Path:
-    return pack(root / "mine.tar", {f"./{WNIDS[GIVEN[i]]}/{name(i)}": picture(i) for i in VALID} | {"notes": b"no"})
+    return pack(
+        root / "mine.tar", {f"./{WNIDS[GIVEN[i]]}/{validation_name(i)}": picture(i) for i in VALID} | {"notes": b"no"}
+    )
 
 
 LAYOUTS: dict[str, tuple[Callable[[Path], Path], list[int]]] = {
@@ -152,7 +132,7 @@ def test_paths_are_those_of_the_files(tv, tmp_path):
     folders = tv.ImageNetReaL(class_folders(tmp_path / "a"), labels=LABELS)
     assert [Path(path).read_bytes() for path, _ in folders.samples] == [picture(i) for i in BY_FOLDER]
     packed = tv.ImageNetReaL(published_archive(tmp_path), labels=LABELS)
-    assert packed.samples[0][0] == f"{tmp_path}/ILSVRC2012_img_val.tar/{name(1)}"
+    assert packed.samples[0][0] == f"{tmp_path}/ILSVRC2012_img_val.tar/{validation_name(1)}"
 
 
 def test_the_order_is_that_of_torchvision_s_image_folder(tv, tmp_path):
@@ -164,9 +144,9 @@ def test_the_order_is_that_of_torchvision_s_image_folder(tv, tmp_path):
 
 def test_unpacked_images_come_before_the_archive(tv, tmp_path):
     published_archive(tmp_path)
-    write(tmp_path, {f"val/{name(5)}": picture(5)})
-    assert tv.ImageNetReaL(tmp_path, labels=LABELS).images == [name(5)]
-    (tmp_path / "val" / name(5)).unlink()
+    write(tmp_path, {f"val/{validation_name(5)}": picture(5)})
+    assert tv.ImageNetReaL(tmp_path, labels=LABELS).images == [validation_name(5)]
+    (tmp_path / "val" / validation_name(5)).unlink()
     assert len(tv.ImageNetReaL(tmp_path, labels=LABELS)) == 10
 
 
@@ -180,8 +160,8 @@ def test_multi_hot_and_padded_targets_hold_the_listed_ids(tv, torch, archive):
 
 
 def test_padding_is_as_wide_as_the_largest_set_of_all_labels_and_not_of_those_at_hand(tv, tmp_path):
-    labels = LabelSets.from_lists([name(6), name(50_000)], [[57], range(7)])
-    dataset = tv.ImageNetReaL(write(tmp_path, {name(6): picture(6)}), labels=labels, encoding="padded")
+    labels = LabelSets.from_lists([validation_name(6), validation_name(50_000)], [[57], range(7)])
+    dataset = tv.ImageNetReaL(write(tmp_path, {validation_name(6): picture(6)}), labels=labels, encoding="padded")
     assert dataset[0][1].tolist() == [57, -1, -1, -1, -1, -1, -1]
 
 
@@ -221,17 +201,17 @@ def test_the_known_sources_are_the_default(tv, archive, real_labels, real_origin
     dataset = tv.ImageNetReaL(archive, encoding="list", target_type=["real", "original", "scores"])
     for number, (_, (valid, given, scores)) in zip(VALID, dataset, strict=True):
         assert (valid, given) == (VALID[number], GIVEN[number])
-        assert valid == list(real_labels[name(number)])
+        assert valid == list(real_labels[validation_name(number)])
         assert (scores >= 0.8).nonzero().flatten().tolist() == valid
         assert (scores[given] == 1) == (number not in RATED)
     assert tv.ImageNetReaL(archive, encoding="padded")[0][1].shape == (9,)
 
 
 def test_labels_scores_and_originals_may_be_files(tv, archive, tmp_path):
-    (tmp_path / "labels.json").write_text(f'{{"{name(1)}": [7], "{name(2)}": [999, 3]}}')
-    (tmp_path / "original.json").write_text(f'{{"{name(1)}": 5, "{name(2)}": 6}}')
-    (tmp_path / "scores.csv").write_text(f"image,class,score\n{name(1)},8,0.5\n")
-    root = write(tmp_path / "two", {name(i): picture(i) for i in (1, 2)})
+    (tmp_path / "labels.json").write_text(f'{{"{validation_name(1)}": [7], "{validation_name(2)}": [999, 3]}}')
+    (tmp_path / "original.json").write_text(f'{{"{validation_name(1)}": 5, "{validation_name(2)}": 6}}')
+    (tmp_path / "scores.csv").write_text(f"image,class,score\n{validation_name(1)},8,0.5\n")
+    root = write(tmp_path / "two", {validation_name(i): picture(i) for i in (1, 2)})
     files = {key: tmp_path / f"{key}.json" for key in ("labels", "original")}
     dataset = tv.ImageNetReaL(
         root, **files, scores=str(tmp_path / "scores.csv"), target_type=["real", "original", "scores"], encoding="list"
@@ -261,7 +241,9 @@ def test_it_is_described_as_torchvision_s_data_sets_are(tv, archive):
         "    StandardTransform\n"
         "Transform: ToTensor()"
     )
-    two = tv.ImageNetReaL(write(archive / "two", {name(1): picture(1), name(2): picture(2)}), labels=LABELS)
+    two = tv.ImageNetReaL(
+        write(archive / "two", {validation_name(1): picture(1), validation_name(2): picture(2)}), labels=LABELS
+    )
     assert two.extra_repr().splitlines()[2:] == [
         "Images with labels that are here: 2 of 10",
         "Without a valid class: 1",
@@ -335,7 +317,7 @@ def test_a_loader_gets_a_path_or_an_open_file(tv, archive, tmp_path):
 
     assert tv.ImageNetReaL(archive, labels=LABELS, loader=loader)[2][0] == picture(3)
     root = flat(tmp_path / "flat")
-    assert tv.ImageNetReaL(root, labels=LABELS, loader=loader)[2][0] == str(root / name(3))
+    assert tv.ImageNetReaL(root, labels=LABELS, loader=loader)[2][0] == str(root / validation_name(3))
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
@@ -426,14 +408,8 @@ def test_the_example_prints_the_accuracy_of_a_model(tv, real_file, monkeypatch, 
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 
-def said(call: Callable[[], object]) -> str:
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
 def test_only_the_validation_images_have_such_labels(tv, archive):
-    assert said(lambda: tv.ImageNetReaL(archive, "train")) == (
+    assert message(lambda: tv.ImageNetReaL(archive, "train")) == (
         "only the validation images have re-assessed labels\n"
         "  allowed: split='val'\n"
         "  found:   split='train'\n"
@@ -444,13 +420,13 @@ def test_only_the_validation_images_have_such_labels(tv, archive):
 @pytest.mark.parametrize("given", ["reel", [], ["real", "reel"], None, [["real"]]])
 def test_target_types_have_names(tv, archive, given):
     found = given if isinstance(given, list) else [given]
-    assert said(lambda: tv.ImageNetReaL(archive, target_type=given)) == (
+    assert message(lambda: tv.ImageNetReaL(archive, target_type=given)) == (
         f"no such target type\n  allowed: real, original, scores, or a list of them\n  found:   {found}"
     )
 
 
 def test_encodings_have_names(tv, archive):
-    assert said(lambda: tv.ImageNetReaL(archive, encoding="hot")) == (
+    assert message(lambda: tv.ImageNetReaL(archive, encoding="hot")) == (
         "no such encoding\n  allowed: multi-hot, padded, list\n  found:   hot"
     )
 
@@ -467,7 +443,7 @@ def test_encodings_have_names(tv, archive):
 )
 def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(tv, tmp_path, make, found):
     root = make(tmp_path)
-    assert said(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
+    assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
         "no validation images of ImageNet were found\n"
         f"  where:   {root}\n"
         "  allowed: images or class folders of images, in a folder val or in the folder itself; or "
@@ -493,9 +469,9 @@ def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(tv, tmp_path, m
     ids=["cut off", "compressed", "empty", "cut between images", "cut in a header", "a spoilt header"],
 )
 def test_an_archive_that_cannot_be_read_is_an_error(tv, tmp_path, change, found):
-    path = pack(tmp_path / "ILSVRC2012_img_val.tar", {name(i): picture(i) for i in VALID})
+    path = pack(tmp_path / "ILSVRC2012_img_val.tar", {validation_name(i): picture(i) for i in VALID})
     path.write_bytes(change(path.read_bytes()))
-    assert said(lambda: tv.ImageNetReaL(tmp_path, labels=LABELS)) == (
+    assert message(lambda: tv.ImageNetReaL(tmp_path, labels=LABELS)) == (
         "the archive cannot be read\n"
         f"  where:   {path}\n"
         "  allowed: a tar that is complete and not compressed\n"
@@ -506,7 +482,7 @@ def test_an_archive_that_cannot_be_read_is_an_error(tv, tmp_path, change, found)
 
 def test_a_root_that_cannot_be_looked_at_is_an_error(tv):
     root = "n" * 300
-    assert said(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
+    assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
         "a folder cannot be read\n"
         f"  where:   {root}/val\n"
         "  found:   File name too long\n"
@@ -515,57 +491,62 @@ def test_a_root_that_cannot_be_looked_at_is_an_error(tv):
 
 
 def test_an_image_that_is_there_twice_is_an_error(tv, tmp_path):
-    root = write(tmp_path, {f"a/{name(3)}": picture(3), f"b/{name(3, '_n02105855.png')}": picture(3)})
-    assert said(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
-        f"an image is there twice\n  where:   {root}\n"
-        f"  found:   a/{name(3)} and b/{name(3, '_n02105855.png')}\n  to mend: keep one"
+    root = write(
+        tmp_path, {f"a/{validation_name(3)}": picture(3), f"b/{validation_name(3, '_n02105855.png')}": picture(3)}
     )
-    path = pack(tmp_path / "twice.tar", {name(3): picture(3), name(3, ".jpg"): picture(3)})
-    assert said(lambda: tv.ImageNetReaL(path, labels=LABELS)) == (
-        f"an image is there twice\n  where:   {path}\n  found:   {name(3)} and {name(3, '.jpg')}\n  to mend: keep one"
+    assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
+        f"an image is there twice\n  where:   {root}\n"
+        f"  found:   a/{validation_name(3)} and b/{validation_name(3, '_n02105855.png')}\n  to mend: keep one"
+    )
+    path = pack(tmp_path / "twice.tar", {validation_name(3): picture(3), validation_name(3, ".jpg"): picture(3)})
+    assert message(lambda: tv.ImageNetReaL(path, labels=LABELS)) == (
+        f"an image is there twice\n  where:   {path}\n"
+        f"  found:   {validation_name(3)} and {validation_name(3, '.jpg')}\n  to mend: keep one"
     )
 
 
 def test_images_without_labels_are_counted_and_named(tv, tmp_path):
-    root = write(tmp_path, {f"n01440764/n01440764_{i}.JPEG": picture(1) for i in range(5)} | {name(3): picture(3)})
-    assert said(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
+    root = write(
+        tmp_path, {f"n01440764/n01440764_{i}.JPEG": picture(1) for i in range(5)} | {validation_name(3): picture(3)}
+    )
+    assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
         "5 of 6 images are not in the labels\n"
         f"  where:   {root}\n"
-        f"  allowed: names such as {name(1)}, {name(2)} and 8 more\n"
+        f"  allowed: names such as {validation_name(1)}, {validation_name(2)} and 8 more\n"
         "  found:   n01440764_0.JPEG, n01440764_1.JPEG, n01440764_2.JPEG and 2 more\n"
         "  to mend: move them elsewhere, or give labels that hold them; training images have no re-assessed labels"
     )
 
 
 def test_images_without_an_original_label_are_counted_and_named(tv, archive):
-    original = LabelSets.from_lists([name(1)], [[65]])
-    assert said(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=original, target_type="original")) == (
+    original = LabelSets.from_lists([validation_name(1)], [[65]])
+    assert message(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=original, target_type="original")) == (
         "9 of 10 images are not in the original labels\n"
         f"  where:   {archive / 'ILSVRC2012_img_val.tar'}\n"
-        f"  allowed: names such as {name(1)}\n"
-        f"  found:   {name(2)}, {name(3)}, {name(4)} and 6 more\n"
+        f"  allowed: names such as {validation_name(1)}\n"
+        f"  found:   {validation_name(2)}, {validation_name(3)}, {validation_name(4)} and 6 more\n"
         "  to mend: move them elsewhere, or give labels that hold them; training images have no re-assessed labels"
     )
 
 
 def test_an_original_label_is_one_class(tv, archive):
-    assert said(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=LABELS, target_type="original")) == (
+    assert message(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=LABELS, target_type="original")) == (
         "an image has not exactly one original label\n"
-        f"  where:   image {name(1)}\n  allowed: one class\n  found:   0 classes"
+        f"  where:   image {validation_name(1)}\n  allowed: one class\n  found:   0 classes"
     )
 
 
 def test_labels_of_other_images_are_an_error(tv, archive):
-    assert said(lambda: tv.ImageNetReaL(archive, labels=LabelSets.from_lists(["a.png"], [[0]], Classes(2)))) == (
+    assert message(lambda: tv.ImageNetReaL(archive, labels=LabelSets.from_lists(["a.png"], [[0]], Classes(2)))) == (
         "the labels are not those of ImageNet's validation images\n"
         "  allowed: names such as ILSVRC2012_val_00000001.JPEG\n  found:   a.png"
     )
 
 
 def test_scores_of_other_classes_are_an_error(tv, archive):
-    scores = Scores(Questions.from_columns([name(1)], np.array([1000])), np.array([0.5]))
+    scores = Scores(Questions.from_columns([validation_name(1)], np.array([1000])), np.array([0.5]))
     given = {"labels": LABELS, "original": ORIGINAL, "scores": scores}
-    assert said(lambda: tv.ImageNetReaL(archive, **given, target_type="scores")) == (
+    assert message(lambda: tv.ImageNetReaL(archive, **given, target_type="scores")) == (
         "class id out of range\n  where:   the scores\n  allowed: 0 to 999\n  found:   1000"
     )
 
@@ -580,29 +561,29 @@ def test_scores_of_other_classes_are_an_error(tv, archive):
     ids=["cut off", "empty", "web page"],
 )
 def test_an_image_that_cannot_be_read_is_named(tv, tmp_path, content, found):
-    root = write(tmp_path, {name(2): picture(2), name(3): content()})
+    root = write(tmp_path, {validation_name(2): picture(2), validation_name(3): content()})
     dataset = tv.ImageNetReaL(root, labels=LABELS)
     assert number_of(dataset[0][0]) == 2
-    path = root / name(3)
-    assert said(lambda: dataset[1]) == (
+    path = root / validation_name(3)
+    assert message(lambda: dataset[1]) == (
         f"the image cannot be read\n  where:   {path}\n  found:   {found.format(path=path)}\n"
         "  to mend: get the file again, or give a loader that can read it"
     )
 
 
 def test_an_image_that_cannot_be_read_from_an_archive_is_named(tv, tmp_path):
-    path = pack(tmp_path / "a.tar", {name(2): picture(2), name(3): picture(3)[:-200]})
+    path = pack(tmp_path / "a.tar", {validation_name(2): picture(2), validation_name(3): picture(3)[:-200]})
     dataset = tv.ImageNetReaL(path, labels=LABELS)
-    assert said(lambda: dataset[1]).startswith(
-        f"the image cannot be read\n  where:   {path}/{name(3)}\n  found:   OSErr"
+    assert message(lambda: dataset[1]).startswith(
+        f"the image cannot be read\n  where:   {path}/{validation_name(3)}\n  found:   OSErr"
     )
 
 
 def test_a_file_that_is_gone_is_named(tv, tmp_path):
-    dataset = tv.ImageNetReaL(pack(tmp_path / "a.tar", {name(2): picture(2)}), labels=LABELS)
+    dataset = tv.ImageNetReaL(pack(tmp_path / "a.tar", {validation_name(2): picture(2)}), labels=LABELS)
     (tmp_path / "a.tar").unlink()
-    assert said(lambda: dataset[0]) == (
-        f"the image cannot be read\n  where:   {tmp_path}/a.tar/{name(2)}\n"
+    assert message(lambda: dataset[0]) == (
+        f"the image cannot be read\n  where:   {tmp_path}/a.tar/{validation_name(2)}\n"
         f"  found:   FileNotFoundError: [Errno 2] No such file or directory: '{tmp_path}/a.tar'\n"
         "  to mend: get the file again, or give a loader that can read it"
     )

@@ -26,13 +26,10 @@ from reassess.report.mistake_charts import KINDS_IN_WORDS, taxonomy_chart
 from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
 from tests.report.cases import findings, leaderboard
 
+pytestmark = pytest.mark.usefixtures("report_extra")
+
 BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
 FOUND = findings("one", "two", "three", board=leaderboard())
-
-
-@pytest.fixture(autouse=True)
-def _matplotlib(needs) -> None:
-    needs("matplotlib")
 
 
 def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, draw, size):

@@ -19,6 +19,8 @@ from reassess.report import figures
 from reassess.report.curve_figure import draw_curves
 from reassess.report.figures import FIGURE_SUFFIXES
 
+pytestmark = pytest.mark.usefixtures("report_extra")
+
 BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
 
 
@@ -35,11 +37,6 @@ def measured(file: str, seed: int, *, in_sample: bool | None = None, goal: str |
 CLOUD = Rule("one rater: yes", tuple(range(20)), tuple(Point(None, 10 + i, 20 + i, 60) for i in range(20)))
 SHARES = Rule("share of yes", ("2 of 2 yes", "1 of 2 yes"), (Point(1.0, 20, 22, 60), Point(0.5, 45, 70, 60)))
 CURVES = [measured("one.npz", 0, in_sample=True, goal="f1"), measured("two.csv", 1)]
-
-
-@pytest.fixture(autouse=True)
-def _matplotlib(needs) -> None:
-    needs("matplotlib")
 
 
 @pytest.mark.parametrize("suffix", FIGURE_SUFFIXES)

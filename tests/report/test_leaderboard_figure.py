@@ -13,6 +13,8 @@ from reassess.report import figures
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.leaderboard_figure import draw_leaderboard
 
+pytestmark = pytest.mark.usefixtures("report_extra")
+
 BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
 
 
@@ -25,11 +27,6 @@ def board(lowest: float = 60.0, rows: int = 80) -> Leaderboard:
 
 FOUND = trend(board())
 MINE = place(FOUND.board, Entry("mine", 81.0, 94.5))
-
-
-@pytest.fixture(autouse=True)
-def _matplotlib(needs) -> None:
-    needs("matplotlib")
 
 
 def drawn(monkeypatch: pytest.MonkeyPatch, path: Path, found: Trend, *placements: object, **options: object):

@@ -18,14 +18,10 @@ from reassess.report.page import Gallery, Page, Provenance, render
 from reassess.report.thumbnails import Thumbnail, Thumbnails
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 
+pytestmark = pytest.mark.usefixtures("report_extra")
+
 _VOID = {"meta", "link", "img", "input"}
 _LOADING = {"src", "href", "data", "action", "formaction", "poster", "srcset", "xlink:href"}
-
-
-@pytest.fixture(autouse=True)
-def _packages(needs) -> None:
-    for package in ("matplotlib", "jinja2"):
-        needs(package)
 
 
 class Reader(HTMLParser):

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from reassess.formats.posteriors import read_posterior
 from reassess.formats.rater_model import read_rater_model
 from reassess.formats.scores import read_scores
 from reassess.formats.votes import read_votes, write_votes
+from tests.helpers import document_of
 
 Run = Callable[..., Any]
 Real = Callable[[str], Path]
@@ -62,7 +62,7 @@ def test_other_golden_votes_make_other_scores(run: Run, real_file: Real, tmp_pat
     files = ("--golden", tmp_path / "golden.npz", "--rater-golden", tmp_path / "raters_golden.npz")
     output = tmp_path / "scores.npz"
     result = run("aggregate", "--preset", "imagenet-real", *files, "-o", output, "--json")
-    prior = json.loads(result.out)["results"]["prior"]["valid"]
+    prior = document_of(result, "aggregate")["results"]["prior"]["valid"]
     assert prior == np.count_nonzero(changed.counts()[:, 2] >= 3) / len(changed.items) != 248 / 1135
     published = read_scores(real_file("scores.npz"))
     assert np.abs(read_scores(output).values - published.values).max() > 0.01
@@ -100,8 +100,7 @@ def test_golden_answers_of_plain_items_calibrate_the_raters(run: Run, plain: Pat
     golden.write_text("item,rater,answer\np,expert,a\nq,expert,b\nr,expert,a\n")
     output = tmp_path / "p.csv"
     result = run("aggregate", plain, "--golden", golden, "-o", output, "--json")
-    document = json.loads(result.out)
-    assert document["schema"] == "reassess/aggregate"
+    document = document_of(result, "aggregate")
     assert document["results"]["method"] == "calibrated"
     assert document["results"]["prior"] == {"a": 2 / 3, "b": 1 / 3}
     assert [entry["name"] for entry in document["inputs"]] == ["votes", "golden"]

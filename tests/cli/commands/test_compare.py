@@ -11,6 +11,7 @@ import pytest
 
 from reassess.comparison import findings
 from reassess.core.labels import LabelSets
+from tests.helpers import Run, document_of
 
 N = 60
 IMAGES = [f"{i:02}.jpg" for i in range(N)]
@@ -37,15 +38,8 @@ def write(path: str, said: dict[str, int]) -> None:
     Path(path).write_text("\n".join(["image,prediction", *rows]) + "\n")
 
 
-def results_of(done: Any) -> dict[str, Any]:
-    assert (done.code, done.err) == (0, "")
-
-    def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} is not JSON")
-
-    document = json.loads(done.out, parse_constant=refuse)
-    assert (document["schema"], document["version"]) == ("reassess/compare", 1)
-    return document["results"]
+def results_of(done: Run) -> Any:
+    return document_of(done, "compare")["results"]
 
 
 GIVEN = ("--labels", "labels.json", "--original", "original.json")

@@ -1,6 +1,5 @@
 """`reassess curve` measures scores against golden answers, chooses a threshold, and draws."""
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
 from reassess.formats.scores import write_scores
 from reassess.formats.votes import read_votes
+from tests.helpers import document_of
 
 GOLDEN = "image,class,rater,answer\n" + "".join(
     f"{image},{class_id},{expert},{'yes' if valid else 'no'}\n"
@@ -48,13 +48,8 @@ def real(real_file: Callable) -> None:
         real_file(name)
 
 
-def results(run: Callable, *argv: str | Path) -> list[dict[str, Any]]:
-    done = run("curve", *argv, "--json")
-    assert (done.code, done.err) == (0, "")
-    document = json.loads(done.out)
-    assert (document["schema"], document["version"]) == ("reassess/curve", 1)
-    found: list[dict[str, Any]] = document["results"]
-    return found
+def results(run: Callable, *argv: str | Path) -> Any:
+    return document_of(run("curve", *argv, "--json"), "curve")["results"]
 
 
 def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Callable) -> None:

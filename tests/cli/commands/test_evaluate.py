@@ -15,6 +15,7 @@ from reassess import __version__
 from reassess.core.benchmark import class_folder_order
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
+from tests.helpers import Run, document_of
 
 Evaluate = Callable[..., Any]
 
@@ -59,17 +60,8 @@ def read_csv(path: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def document_of(done: Any) -> dict[str, Any]:
-    assert (done.code, done.err) == (0, "")
-
-    def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} is not JSON")
-
-    return json.loads(done.out, parse_constant=refuse)
-
-
-def results_of(done: Any) -> list[dict[str, Any]]:
-    return document_of(done)["results"]
+def results_of(done: Run) -> Any:
+    return document_of(done, "evaluate")["results"]
 
 
 def counts(part: dict[str, Any]) -> tuple[int, int]:
@@ -105,7 +97,7 @@ def test_an_own_benchmark_with_class_names_as_text_is_measured(shop: Path, run: 
 
 def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results(shop: Path, run: Evaluate) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "labels.json", "--scores", "scores.csv", "--json"]
-    document = document_of(run(*argv))
+    document = document_of(run(*argv), "evaluate")
     results = document.pop("results")
     names = {"labels": "labels.json", "scores": "scores.csv", "predictions": "poor.csv"}
     assert document == {
@@ -319,7 +311,7 @@ def test_names_may_come_from_a_file_of_their_own(ids: list, run: Evaluate) -> No
     Path("names.txt").write_text("\n".join(reversed(LABELS)) + "\n")
     np.save("backwards.npy", np.array(ids[::-1]))
     files = ["backwards.npy", "--names", "names.txt", "--labels", "numbered.json", "--topk", "1,2", "--json"]
-    document = document_of(run("evaluate", *files))
+    document = document_of(run("evaluate", *files), "evaluate")
     assert {k: counts(part) for k, part in document["results"][0]["real"].items()} == {"1": (2, 4), "2": (4, 4)}
     assert document["results"][0]["detected"] == "npy 5x2: ids, top 2, names from a file; joined by name"
     assert [entry["name"] for entry in document["inputs"]] == ["labels", "predictions", "names"]
@@ -329,7 +321,7 @@ def test_one_file_of_names_for_many_models_is_one_input(ids: list, run: Evaluate
     np.save("again.npy", np.array(ids))
     Path("names.txt").write_text("\n".join(LABELS))
     argv = ["evaluate", "ids.npy", "again.npy", "--names", "names.txt", "--labels", "numbered.json", "--json"]
-    names = [entry["name"] for entry in document_of(run(*argv))["inputs"]]
+    names = [entry["name"] for entry in document_of(run(*argv), "evaluate")["inputs"]]
     assert names == ["labels", "predictions", "names", "predictions"]
 
 
@@ -365,7 +357,7 @@ def test_a_list_of_classes_maps_outputs_and_says_what_is_left_out(shop: Path, ru
     scores = [[0, 9, 2, 2], [3, 9, 0, 1], [0, 9, 1, 2], [0, 9, 2, 1], [0, 9, 2, 1]]
     np.save("scores.npy", np.array(scores, np.float16))
     argv = ["evaluate", "scores.npy", "--labels", "labels.json", "--classes", "classes.txt", "--per-image", "o.csv"]
-    document = document_of(run(*argv, "--json"))
+    document = document_of(run(*argv, "--json"), "evaluate")
     assert [row["top1"] for row in read_csv("o.csv")] == [str(c) for c in (CUP, PLATE, CUP, MUG, MUG)]
     detected = document["results"][0]["detected"]
     assert detected == (
@@ -594,7 +586,7 @@ def real(
 def test_the_original_labels_as_a_model_reach_90_02_percent(
     real: npt.NDArray[np.int32], real_file: Callable[[str], Path], run: Evaluate
 ) -> None:
-    document = document_of(run("evaluate", "original.npy", "--json", "--offline"))
+    document = document_of(run("evaluate", "original.npy", "--json", "--offline"), "evaluate")
     known = {
         "imagenet-real": "real.json",
         "imagenet-real-scores": "scores.npz",

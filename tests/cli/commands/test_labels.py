@@ -9,6 +9,7 @@ import pytest
 
 from reassess.core.labels import LabelSets
 from reassess.data.loading import load_labels
+from tests.helpers import document_of
 
 SCORES = "image,class,score\na.png,1,0.9\na.png,2,0.8\nb.png,1,0.3\n"
 SAID = "labels on 2 images, at a threshold of 0.8\n1 rated images have no label\n"
@@ -44,9 +45,7 @@ def test_images_that_were_never_rated_keep_their_original_label(scores: Path, tm
 
 def test_json_gives_the_counts(scores: Path, tmp_path: Path, run: Callable) -> None:
     out = tmp_path / "labels.csv"
-    done = run("labels", scores, "--threshold", "0.8", "-o", out, "--json")
-    document = json.loads(done.out)
-    assert (done.code, document["schema"], document["version"]) == (0, "reassess/labels", 1)
+    document = document_of(run("labels", scores, "--threshold", "0.8", "-o", out, "--json"), "labels")
     assert [entry["name"] for entry in document["inputs"]] == ["scores"]
     assert document["results"] == {
         "file": str(out),
@@ -113,7 +112,7 @@ def test_a_diff_counts_images_and_labels_and_lists_classes(pair: tuple[Path, Pat
 
 
 def test_a_diff_as_json_lists_every_image(pair: tuple[Path, Path], run: Callable) -> None:
-    results = json.loads(run("labels", "--diff", *pair, "--json").out)["results"]
+    results = document_of(run("labels", "--diff", *pair, "--json"), "labels")["results"]
     assert (results["first"], results["second"]) == tuple(map(str, pair))
     assert results["by_image"] == [
         {"image": "a.png", "added": [4], "removed": [1]},

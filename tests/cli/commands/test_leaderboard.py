@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.helpers import document_of
+
 MODELS = "model,original,real\n" + "".join(f"m{i},{70 + i},{78 + 0.7 * i + 0.3 * (i % 3):.2f}\n" for i in range(15))
 
 
@@ -28,13 +30,8 @@ def public(real_file: Callable) -> list[Path]:
     return [real_file("results-imagenet.csv"), real_file("results-imagenet-real.csv")]
 
 
-def results(run: Callable, *argv: str | Path) -> dict[str, Any]:
-    done = run("leaderboard", *argv, "--json")
-    assert (done.code, done.err) == (0, "")
-    document = json.loads(done.out)
-    assert (document["schema"], document["version"]) == ("reassess/leaderboard", 1)
-    found: dict[str, Any] = document["results"]
-    return found
+def results(run: Callable, *argv: str | Path) -> Any:
+    return document_of(run("leaderboard", *argv, "--json"), "leaderboard")["results"]
 
 
 def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: Callable) -> None:
@@ -60,7 +57,7 @@ def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: 
 
 def test_json_names_the_files_with_their_hashes(here: Path, run: Callable) -> None:
     (here / "mine.csv").write_text("model,original,real\nmine,75,82\n")
-    document = json.loads(run("leaderboard", "models.csv", "--place", "mine.csv", "--json").out)
+    document = document_of(run("leaderboard", "models.csv", "--place", "mine.csv", "--json"), "leaderboard")
     assert [(entry["name"], entry["path"], len(entry["sha256"])) for entry in document["inputs"]] == [
         ("leaderboard", "models.csv", 64),
         ("place", "mine.csv", 64),

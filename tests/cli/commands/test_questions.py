@@ -9,6 +9,7 @@ import pytest
 
 from reassess.formats.scores import read_scores
 from reassess.formats.tables import read_table
+from tests.helpers import document_of
 
 ARGV = ["questions", "a.csv", "b.csv", "--labels", "labels.json", "--scores", "scores.csv", "-o", "out.jsonl"]
 
@@ -67,8 +68,7 @@ def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run
     done = run(*ARGV, "--top", "2", "--limit", "2", "--quiet")
     assert (done.code, done.err) == (0, "")
     assert len(Path("out.jsonl").read_text().splitlines()) == 2
-    document = json.loads(run(*ARGV, "--top", "2", "--limit", "2", "--json", "--force").out)
-    assert document["schema"] == "reassess/questions"
+    document = document_of(run(*ARGV, "--top", "2", "--limit", "2", "--json", "--force"), "questions")
     assert [entry["path"] for entry in document["inputs"]] == ["labels.json", "scores.csv", "a.csv", "b.csv"]
     assert document["results"] == {
         "output": "out.jsonl",

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers import document_of
+
 KNOWN = "imagenet-real-raters"
 
 
@@ -85,15 +87,14 @@ def test_without_golden_answers_the_output_says_that_em_is_the_judge(run: Callab
         "few votes looks better than he may be" in lines_of(done.out)
     )
     assert "right" not in lines_of(done.out)[0]
-    results = json.loads(run("raters", votes, "--json").out)["results"]
+    results = document_of(run("raters", votes, "--json"), "raters")["results"]
     assert results["truth_from"] == "em"
     assert [one["golden"] for one in results["raters"]] == [None] * 3
 
 
 def test_the_document_holds_everything_and_says_what_was_read(run: Callable, tmp_path: Path) -> None:
     votes, golden, rater_golden = sets(tmp_path)
-    document = json.loads(run("raters", votes, "--golden", golden, "--rater-golden", rater_golden, "--json").out)
-    assert (document["schema"], document["version"]) == ("reassess/raters", 1)
+    document = document_of(run("raters", votes, "--golden", golden, "--rater-golden", rater_golden, "--json"), "raters")
     assert [(entry["name"], entry["path"]) for entry in document["inputs"]] == [
         ("votes", str(votes)),
         ("golden", str(golden)),
@@ -164,7 +165,7 @@ def test_answers_give_the_order_of_words_and_many_answers_stand_in_the_document_
     votes = write(tmp_path / "votes.csv", rows, "item,rater,answer")
     done = run("raters", votes, "--answers", ",".join(reversed(scale)))
     assert lines_of(done.out)[0] == "rater flags bits a vote 95 % votes"
-    document = json.loads(run("raters", votes, "--answers", ",".join(reversed(scale)), "--json").out)
+    document = document_of(run("raters", votes, "--answers", ",".join(reversed(scale)), "--json"), "raters")
     assert document["results"]["answers"] == scale[::-1]
 
 
@@ -208,7 +209,7 @@ def test_golden_answers_are_found_for_validation_images_only(
     def read(*argv: object) -> list[str]:
         done = run("raters", votes, *argv, "--json")
         assert done.code == 0
-        return [entry["name"] for entry in json.loads(done.out)["inputs"]]
+        return [entry["name"] for entry in document_of(done, "raters")["inputs"]]
 
     assert read() == ["votes", "imagenet-real-golden", "imagenet-real-raters-golden"]
     assert read("--rater-golden", "none") == ["votes", "imagenet-real-golden"]
@@ -290,7 +291,7 @@ def test_the_released_votes_need_no_more_than_their_name(run: Callable, known_da
 
 
 def test_the_released_votes_without_golden_answers(run: Callable, known_data: None) -> None:
-    document = json.loads(run("raters", KNOWN, "--golden", "none", "--json").out)
+    document = json.loads(run("raters", KNOWN, "--golden", "none", "--json").out)  # it warns too
     assert [entry["name"] for entry in document["inputs"]] == [KNOWN]
     assert document["results"]["raters"][0]["rater"] == 145
     assert document["results"]["truth_from"] == "em"

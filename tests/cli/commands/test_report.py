@@ -10,12 +10,9 @@ import pytest
 
 from reassess.core.labels import LabelSets
 from reassess.report.charts import CHARTS
+from tests.helpers import document_of
 
-
-@pytest.fixture(autouse=True)
-def _packages(needs: Callable) -> None:
-    for package in ("matplotlib", "jinja2", "PIL"):
-        needs(package)
+pytestmark = pytest.mark.usefixtures("report_extra")
 
 
 @pytest.fixture
@@ -41,11 +38,11 @@ def test_a_page_is_made_of_ones_own_benchmark(here: Path, run: Callable) -> None
     assert "reassess report one.csv two.csv --labels labels.json" in text
     assert "r.html: 2 models on one page\n" in done.out
     assert "mistakes are not shown: no folder of images was given (--images DIR)" in done.out
-    evaluated = json.loads(run("evaluate", *BOTH, "--json").out)["results"]
+    evaluated = document_of(run("evaluate", *BOTH, "--json"), "evaluate")["results"]
     data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text)[0])
     shown = {row[0]: row[1] for row in data["tables"]["accuracy"]["rows"]}
     assert shown == {one["file"].removesuffix(".csv"): 100 * one["real"]["1"]["accuracy"] for one in evaluated}
-    for entry in json.loads(run("evaluate", *BOTH, "--json").out)["inputs"]:
+    for entry in document_of(run("evaluate", *BOTH, "--json"), "evaluate")["inputs"]:
         assert entry["sha256"] in text
 
 
@@ -66,7 +63,7 @@ def test_pictures_are_shown_where_they_are_found(here: Path, run: Callable) -> N
     for i in range(0, 30, 2):
         Image.new("RGB", (40, 30)).save(here / "images" / f"{i}.png")
     done = run("report", *BOTH, "-o", "r.html", "--images", "images", "--mistakes", "3", "--json")
-    gallery = json.loads(done.out)["results"]["gallery"]
+    gallery = document_of(done, "report")["results"]["gallery"]
     text = (here / "r.html").read_text()
     assert gallery["images"] == gallery["pictures"] + gallery["missing"] == text.count("data-mistaken=")
     assert text.count("data:image/webp;base64,") == gallery["pictures"]
@@ -116,8 +113,7 @@ def test_a_chart_is_drawn_alone(here: Path, run: Callable, suffix: str) -> None:
 
 
 def test_a_chart_gives_its_numbers_as_json(here: Path, run: Callable) -> None:
-    document = json.loads(run("plot", "scatter", *BOTH, "-o", "f.svg", "--json").out)
-    assert document["schema"] == "reassess/plot"
+    document = document_of(run("plot", "scatter", *BOTH, "-o", "f.svg", "--json"), "plot")
     results = document["results"]
     assert results["columns"][:4] == ["model", "original %", "original 95 %, low", "original 95 %, high"]
     assert len(results["rows"]) == 2

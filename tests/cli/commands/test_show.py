@@ -11,6 +11,7 @@ import pytest
 
 from reassess.core.image_names import validation_names
 from reassess.core.scores import Scores
+from tests.helpers import document_of
 
 LABELS = {"shop/1.jpg": ["mug", "cup"], "shop/2.jpg": ["plate"], "shop/3.jpg": []}
 
@@ -45,10 +46,7 @@ def test_an_own_image_is_shown_with_what_each_model_said(shop: Path, run: Callab
 
 def test_the_json_document_holds_the_call_the_inputs_and_the_sheet(shop: Path, run: Callable) -> None:
     argv = ["show", "shop/1.jpg", "--labels", "labels.json", "--predictions", "a.csv", "b.csv", "--json"]
-    done = run(*argv)
-    assert (done.code, done.err) == (0, "")
-    document = json.loads(done.out)
-    assert (document["schema"], document["version"]) == ("reassess/show", 1)
+    document = document_of(run(*argv), "show")
     assert document["command"] == ["reassess", *argv]
     files = {"labels.json": "labels", "a.csv": "predictions", "b.csv": "predictions"}
     assert document["inputs"] == [
@@ -166,14 +164,9 @@ def test_without_scores_and_votes_on_this_machine_it_says_what_to_fetch(
         "The scores and votes are not here: "
         "reassess data fetch imagenet-real-scores imagenet-real-raters imagenet-real-golden\n"
     )
-    results = json.loads(run("show", "ILSVRC2012_val_00000002", "--labels", labels, "--json").out)["results"]
+    results = document_of(run("show", "ILSVRC2012_val_00000002", "--labels", labels, "--json"), "show")["results"]
     assert (results["candidates"], results["original"]) == (None, None)
     assert results["valid"] == [{"class": 795, "name": "795"}, {"class": 970, "name": "970"}]
-
-
-def results_of(done: Any) -> dict[str, Any]:
-    assert (done.code, done.err) == (0, "")
-    return json.loads(done.out)["results"]
 
 
 @pytest.fixture
@@ -181,7 +174,7 @@ def real(real_file: Callable[[str], Path], run: Callable) -> Callable[[str], dic
     """The results of `show IMAGE --json` on the real files."""
     for file in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz", "golden.npz"):
         real_file(file)
-    return lambda image, *argv: results_of(run("show", image, "--json", *argv))
+    return lambda image, *argv: document_of(run("show", image, "--json", *argv), "show")["results"]
 
 
 def ids(part: list[dict[str, Any]]) -> list[int]:

@@ -1,9 +1,10 @@
 """Shared fixtures: the real data, the command line in process, and what a skip means where nothing may be skipped."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -44,7 +45,7 @@ _REQUIRE_ALL = bool(os.environ.get("REASSESS_REQUIRE_ALL"))
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Under REASSESS_REQUIRE_ALL=1 a skipped test is a failure."""
     outcome = yield
     report = outcome.get_result()

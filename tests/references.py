@@ -85,7 +85,9 @@ def tally(
             if said[0] not in sets[image]:
                 total.mistakes[_kind(image, said[0], scores, experts)] += 1
     if recalls:
-        total.recall, total.soft, total.ceiling = (sum(part) / len(part) for part in (recalls, softs, ceilings))
+        total.recall, total.soft, total.ceiling = (
+            sum(part, Fraction()) / len(part) for part in (recalls, softs, ceilings)
+        )
     return total
 
 
@@ -105,7 +107,9 @@ def _score(total: Tally, image: str, said: Sequence[int], valid: frozenset[int])
             total.instead[class_id, said[0]] += 1
 
 
-def _kind(image: str, said: int, scores: Mapping[str, Mapping[int, float]], experts: Mapping[str, Mapping[int, float]]):
+def _kind(
+    image: str, said: int, scores: Mapping[str, Mapping[int, float]], experts: Mapping[str, Mapping[int, float]]
+) -> str:
     if experts.get(image, {}).get(said, 1.0) <= 0.5:
         return "expert_rejected"
     if said in scores.get(image, {}):

@@ -1,5 +1,9 @@
 """Rules without a model of the raters, on golden pairs: counts of a plain loop, and the measured figures."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -28,7 +32,7 @@ def votes(rows: list[tuple[int, int, int]], items: Items = ASKED) -> Votes:
 
 
 @given(ROWS, st.sampled_from([["yes"], ["yes", "maybe"]]))
-def test_a_rater_alone_is_counted_as_by_a_plain_loop(rows: list, answers: list[str]) -> None:
+def test_a_rater_alone_is_counted_as_by_a_plain_loop(rows: list[Any], answers: list[str]) -> None:
     """Votes on pairs that are not golden (row 1) do not count."""
     truth = {0: False, 2: False, 3: True, 4: True}
     expected = {}
@@ -77,7 +81,7 @@ def test_the_original_label_keeps_its_own_class() -> None:
     }
 
 
-BAD = {
+BAD: dict[str, tuple[Callable[[], object], str]] = {
     "no votes on a pair": (
         lambda: share_rule(GOLDEN, votes([(4, 0, 2), (3, 0, 2), (2, 0, 0)])),
         "a golden pair has no votes\n  where:   image c, class 3",
@@ -110,12 +114,12 @@ def test_bad_input_is_refused(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def golden(real_file) -> Golden:
+def golden(real_file: Callable[[str], Path]) -> Golden:
     return golden_truth(read_votes(real_file("golden.npz")))
 
 
 @pytest.fixture(scope="module")
-def asked(real_file, golden: Golden) -> Votes:
+def asked(real_file: Callable[[str], Path], golden: Golden) -> Votes:
     """The real votes on the golden pairs, in the main job."""
     said = read_votes(real_file("raters.npz"))
     return said.restrict(golden.rows_in(said.items, "the votes"))
@@ -132,7 +136,9 @@ def test_the_original_label_has_the_measured_precision_and_recall(golden: Golden
     assert (round(point.precision.value, 3), round(point.recall.value, 3)) == (0.787, 0.492)
 
 
-def test_each_of_the_78_raters_with_golden_answers_has_a_point(golden: Golden, real_file) -> None:
+def test_each_of_the_78_raters_with_golden_answers_has_a_point(
+    golden: Golden, real_file: Callable[[str], Path]
+) -> None:
     said = read_votes(real_file("raters_golden.npz"))
     alone, both = (rater_rule(golden, said, answers) for answers in (["yes"], ["yes", "maybe"]))
     assert len(alone.points) == len(both.points) == 78

@@ -1,5 +1,8 @@
 """Golden truth is what enough experts said."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -31,13 +34,13 @@ def test_a_pair_that_no_expert_judged_is_left_out() -> None:
     assert (golden.questions.images, golden.questions.class_ids.tolist()) == (("a",), [1, 2])
 
 
-def test_the_released_golden_answers_make_248_of_1135_pairs_valid(real_file) -> None:
+def test_the_released_golden_answers_make_248_of_1135_pairs_valid(real_file: Callable[[str], Path]) -> None:
     answers = read_votes(real_file("golden.npz"))
     assert repr(golden_truth(answers)) == "Golden(1,135 pairs on 155 images, 248 valid)"
     assert golden_truth(answers, at_least=3).positives == 248
 
 
-BAD = {
+BAD: dict[str, tuple[Callable[[], object], str]] = {
     "plain items": (
         lambda: golden_truth(experts([(0, 0, 1)], ("x",))),
         "the experts did not judge (image, class) questions\n  to mend: give a file with image and class",

@@ -1,5 +1,8 @@
 """A chosen threshold comes with its intervals and with the labels that would follow."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -74,7 +77,7 @@ def test_where_nothing_is_kept_precision_and_its_bounds_are_null() -> None:
 
 
 def test_the_published_threshold_gives_the_published_numbers_of_labels_and_empty_images(
-    real_scores: Scores, real_original: LabelSets, real_file
+    real_scores: Scores, real_original: LabelSets, real_file: Callable[[str], Path]
 ) -> None:
     curve = precision_recall(real_scores, golden_truth(read_votes(real_file("golden.npz"))))
     chosen = operating_point(curve, Goal("threshold", 0.8), real_scores, original=real_original)

@@ -1,5 +1,7 @@
 """What changed between two label sets is what sets say."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ SETS = st.dictionaries(st.sampled_from("abcdef"), st.sets(st.integers(0, 4)))
 
 
 @given(SETS, SETS)
-def test_it_is_what_sets_say(first: dict, second: dict) -> None:
+def test_it_is_what_sets_say(first: dict[str, Any], second: dict[str, Any]) -> None:
     diff = label_diff(labels_of(first), labels_of(second))
     shared = [name for name in first if name in second]
     changed = [name for name in shared if first[name] != second[name]]
@@ -34,7 +36,9 @@ def test_it_is_what_sets_say(first: dict, second: dict) -> None:
 
 
 @given(SETS, SETS)
-def test_by_class_counts_every_label_once_with_most_changes_first(first: dict, second: dict) -> None:
+def test_by_class_counts_every_label_once_with_most_changes_first(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
     diff = label_diff(labels_of(first), labels_of(second))
     counts = diff.by_class()
     added = [class_id for ids in diff.added.sets().values() for class_id in ids]
@@ -44,7 +48,7 @@ def test_by_class_counts_every_label_once_with_most_changes_first(first: dict, s
 
 
 @given(SETS, SETS)
-def test_the_other_way_round_what_was_added_is_removed(first: dict, second: dict) -> None:
+def test_the_other_way_round_what_was_added_is_removed(first: dict[str, Any], second: dict[str, Any]) -> None:
     one, other = label_diff(labels_of(first), labels_of(second)), label_diff(labels_of(second), labels_of(first))
     assert one.added.sets() == other.removed.sets()
     assert (one.emptied, one.filled, one.jaccard) == (other.filled, other.emptied, other.jaccard)

@@ -1,6 +1,9 @@
 """Whose class is preferred, against a slow reference; by the published scores and by the raters alone."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,20 +113,22 @@ def test_words_leave_out_what_nobody_rated() -> None:
 
 
 @pytest.fixture(scope="module")
-def alone(real_file) -> Scores:
+def alone(real_file: Callable[[str], Path]) -> Scores:
     """Scores from the raters alone."""
     files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
     return real_scores(*map(load_votes, files), None)
 
 
-def test_the_original_labels_never_disagree_with_themselves(real_labels, real_original, real_scores, alone) -> None:
+def test_the_original_labels_never_disagree_with_themselves(
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, alone: Any
+) -> None:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
     (found,) = preferences(panel, real_original, real_scores, alone)
     assert found.total == Disagreements(0, 0, Verdicts(0, 0, 0), Verdicts(0, 0, 0))
 
 
 def test_the_original_labels_own_vote_shifts_the_published_scores_on_animals_alone(
-    real_labels, real_original, real_scores, alone
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, alone: Any
 ) -> None:
     """A model that says the second best class by the published scores, where there is one."""
     questions = real_scores.questions

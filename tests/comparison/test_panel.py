@@ -1,6 +1,9 @@
 """Several models stand side by side on the images that all of them have seen, in whatever order each file has them."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,7 +132,7 @@ def test_models_judged_by_different_labels_are_an_error() -> None:
     ("ids", "given_"),
     [(np.zeros((2, 3), int), "int64 of shape (2, 3)"), (np.zeros((2, 4)), "float64 of shape (2, 4)")],
 )
-def test_ids_that_do_not_fit_are_an_error(ids: np.ndarray, given_: str) -> None:
+def test_ids_that_do_not_fit_are_an_error(ids: npt.NDArray[Any], given_: str) -> None:
     assert message(lambda: Panel.from_ids("ab", ids, LABELS)) == (
         f"not one class id a model and image\n  allowed: integers of shape (2, 4)\n  found:   {given_}"
     )

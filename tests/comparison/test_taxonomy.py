@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from reassess.comparison.taxonomy import ERROR_KINDS, Taxonomy, taxonomies
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
+from reassess.core.scores import Scores
 from reassess.data.loading import load_collapsed
 from reassess.evaluation.measure import evaluate
 from tests.helpers import scores_of
@@ -114,12 +116,12 @@ def test_an_output_that_is_no_class_is_of_no_group() -> None:
 
 
 @pytest.fixture(scope="module")
-def own_mistakes(real_labels, real_original, real_scores) -> Taxonomy:
+def own_mistakes(real_labels: LabelSets, real_original: LabelSets, real_scores: Scores) -> Taxonomy:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
     return taxonomies(panel, real_labels, scores=real_scores, collapsed=load_collapsed())[0]
 
 
-def test_the_original_labels_own_mistakes_by_kind(own_mistakes, real_labels) -> None:
+def test_the_original_labels_own_mistakes_by_kind(own_mistakes: Any, real_labels: LabelSets) -> None:
     counts = {"collapsed": 138, "co_occurring": 1_789, "never_proposed": 0, "never_rated": 0, "remaining": 2_746}
     assert own_mistakes.counts == counts | {"same_group": None}
     assert len(own_mistakes) == 46_837 - 42_164
@@ -127,7 +129,9 @@ def test_the_original_labels_own_mistakes_by_kind(own_mistakes, real_labels) -> 
     assert (image, class_id, real_labels[image]) == ("ILSVRC2012_val_00000468.JPEG", 744, (657,))
 
 
-def test_with_nothing_else_to_look_up_the_kinds_are_those_of_evaluate(real_labels, real_original, real_scores) -> None:
+def test_with_nothing_else_to_look_up_the_kinds_are_those_of_evaluate(
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
+) -> None:
     rng = np.random.default_rng(0)
     said = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)
     panel = Panel.from_ids(["one"], said[None], real_labels)

@@ -1,5 +1,8 @@
 """Label sets: three states of an image, and ids that are classes."""
 
+from random import Random
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +19,7 @@ sets = sets.filter(lambda sets: not any("ILSVRC" in name for name in sets))
 
 
 @given(sets)
-def test_every_image_keeps_its_set_and_the_others_were_never_rated(given):
+def test_every_image_keeps_its_set_and_the_others_were_never_rated(given: Any) -> None:
     labels = labels_of(given)
     assert {name: labels[name] for name in given} == {name: tuple(sorted(ids)) for name, ids in given.items()}
     assert labels["never/rated"] is None
@@ -26,7 +29,7 @@ def test_every_image_keeps_its_set_and_the_others_were_never_rated(given):
 
 
 @given(sets, st.randoms())
-def test_pairs_and_lists_give_the_same_sets_in_any_order(given, random):
+def test_pairs_and_lists_give_the_same_sets_in_any_order(given: Any, random: Random) -> None:
     images = list(given)
     pairs = [(row, class_id) for row, name in enumerate(images) for class_id in given[name]]
     random.shuffle(pairs)
@@ -37,7 +40,7 @@ def test_pairs_and_lists_give_the_same_sets_in_any_order(given, random):
 
 
 @given(sets, st.randoms())
-def test_the_labels_of_some_images_are_theirs_in_the_order_asked(given, random):
+def test_the_labels_of_some_images_are_theirs_in_the_order_asked(given: Any, random: Random) -> None:
     labels = labels_of(given)
     rows = np.array(random.sample(range(len(labels)), len(labels)), np.int64)
     ids, sizes = labels.of_rows(rows)
@@ -45,7 +48,7 @@ def test_the_labels_of_some_images_are_theirs_in_the_order_asked(given, random):
     assert sizes.tolist() == [len(labels[labels.images[row]]) for row in rows]
 
 
-def test_arrays_cannot_be_changed():
+def test_arrays_cannot_be_changed() -> None:
     labels = labels_of({"a": {1}})
     with pytest.raises(ValueError, match="read-only"):
         labels.indices[0] = 2
@@ -62,7 +65,9 @@ def test_arrays_cannot_be_changed():
         ([-1], Classes(1000), 999, -1),
     ],
 )
-def test_an_id_that_is_no_class_is_an_error_that_names_the_image(ids, classes, allowed, found):
+def test_an_id_that_is_no_class_is_an_error_that_names_the_image(
+    ids: Any, classes: Any, allowed: int, found: Any
+) -> None:
     said = f"class id out of range\n  where:   image b\n  allowed: 0 to {allowed}\n  found:   {found}"
     assert message(lambda: LabelSets.from_lists(["a", "b"], [[], ids], classes)) == said
     if abs(found) < 2**63:
@@ -70,18 +75,18 @@ def test_an_id_that_is_no_class_is_an_error_that_names_the_image(ids, classes, a
         assert message(lambda: LabelSets.from_pairs(["a", "b"], *pairs, classes)) == said
 
 
-def test_an_id_past_the_classes_is_an_error_in_plain_arrays_too():
+def test_an_id_past_the_classes_is_an_error_in_plain_arrays_too() -> None:
     with pytest.raises(DataError, match="class id out of range"):
         LabelSets(("a",), np.array([0, 1]), np.array([3], np.int32), Classes(3))
 
 
-def test_a_class_that_is_named_twice_for_an_image_is_an_error():
+def test_a_class_that_is_named_twice_for_an_image_is_an_error() -> None:
     assert message(lambda: LabelSets.from_lists(["a", "b"], [[7], [5, 7, 5]])) == (
         "a class is named twice for one image\n  where:   image b\n  allowed: each class once\n  found:   5"
     )
 
 
-def test_an_image_that_is_named_twice_is_an_error():
+def test_an_image_that_is_named_twice_is_an_error() -> None:
     assert message(lambda: LabelSets.from_lists(["a", "a"], [[7], [5]])) == (
         "an image is named twice\n"
         "  where:   the label set\n"
@@ -90,7 +95,7 @@ def test_an_image_that_is_named_twice_is_an_error():
     )
 
 
-def test_as_many_lists_as_images():
+def test_as_many_lists_as_images() -> None:
     assert message(lambda: LabelSets.from_lists(["a", "b"], [[7]])) == (
         "indptr does not fit the images and the labels\n"
         "  allowed: 3 entries, the last 1\n"
@@ -98,17 +103,17 @@ def test_as_many_lists_as_images():
     )
 
 
-def test_classes_are_moved_by_name_into_another_list():
+def test_classes_are_moved_by_name_into_another_list() -> None:
     own = labels_of({"a": {0, 1}, "b": set(), "c": {1}}, Classes(2, names=("cat", "dog")))
     moved = own.in_classes(Classes(3, ("n1", "n2", "n3"), ("dog, hound", "wolf", "cat")))
     assert moved.sets() == {"a": {0, 2}, "b": set(), "c": {0}}
 
 
-def test_without_names_a_class_keeps_its_id():
+def test_without_names_a_class_keeps_its_id() -> None:
     assert labels_of({"a": {2}}).in_classes(Classes(3, names=("x", "y", "z"))).sets() == {"a": {2}}
 
 
-def test_a_class_that_the_other_list_lacks_is_an_error():
+def test_a_class_that_the_other_list_lacks_is_an_error() -> None:
     own = labels_of({"a": {0, 1}}, Classes(2, names=("cat", "unicorn")))
     assert message(lambda: own.in_classes(Classes(1, names=("cat",)))) == (
         "a class is not one of the benchmark's\n  found:   unicorn\n  to mend: use wnids or class ids"
@@ -116,6 +121,6 @@ def test_a_class_that_the_other_list_lacks_is_an_error():
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 5)), max_size=8))
-def test_runs_are_ranges_one_after_another(pairs):
+def test_runs_are_ranges_one_after_another(pairs: list[tuple[int, int]]) -> None:
     starts, sizes = np.array(pairs, np.int64).reshape(-1, 2).T
     assert runs(starts, sizes).tolist() == [i for start, size in pairs for i in range(start, start + size)]

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,8 @@ def sha(content: bytes) -> str:
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
+    server: "_Server"
+
     def do_GET(self) -> None:
         if self.path not in self.server.files:
             self.send_error(404)
@@ -301,7 +304,7 @@ def test_what_is_neither_a_path_nor_a_name_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("function", [sources.find, sources.find_all, sources.fetch, sources.fetch_all])
-def test_an_unknown_name_is_an_error(function) -> None:
+def test_an_unknown_name_is_an_error(function: Any) -> None:
     with pytest.raises(DataError) as caught:
         function("imagenet-rael")
     assert str(caught.value) == (f"no known source of that name\n  allowed: {NAMES}\n  found:   imagenet-rael")

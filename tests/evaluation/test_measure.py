@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,8 @@ from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.data.loading import load_votes
 from reassess.errors import DataError
-from reassess.evaluation.measure import Evaluation, evaluate
+from reassess.evaluation.measure import evaluate
+from reassess.evaluation.result import Evaluation
 from reassess.numeric.proportion import Proportion
 from tests.helpers import scores_of
 from tests.references import Tally, published_snippet, ranking, tally
@@ -441,7 +443,7 @@ def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
 
 
 def test_ks_are_those_asked_for_and_by_default_those_the_predictions_reach() -> None:
-    def ks(said: Predictions | npt.NDArray, **options: object) -> list[int]:
+    def ks(said: Predictions | npt.NDArray[Any], **options: object) -> list[int]:
         return list(evaluate(said, LABELS, **options).real)
 
     assert ks(np.zeros(4, int)) == [1]

@@ -255,7 +255,7 @@ WAYS: dict[str, tuple[list[str], Callable[..., Counted]]] = {
 @pytest.mark.parametrize("kind", ["float32", "bfloat16"])
 @pytest.mark.parametrize("way", WAYS)
 def test_hits_and_images_are_those_of_evaluate(
-    way: str, kind: str, stream: Stream, needs: Callable[[str], None], real_file: Any, tmp_path: Path
+    way: str, kind: str, stream: Stream, needs: Callable[[str], None], real_file: Callable[[str], Path], tmp_path: Path
 ) -> None:
     packages, count = WAYS[way]
     for package in packages:

@@ -6,6 +6,7 @@ import operator
 import sys
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +46,7 @@ def jnp(room: ModuleType) -> ModuleType:
     return room.jnp
 
 
-def numbers(counts: object) -> list[int]:
+def numbers(counts: Any) -> list[int]:
     assert int(counts.nan) == int(counts.ill_formed) == 0
     assert {str(leaf.dtype) for leaf in (counts.hits, counts.n, counts.empty, counts.nan)} == {"int32"}
     return [*counts.hits.tolist(), int(counts.n), int(counts.empty)]
@@ -221,7 +222,9 @@ def test_a_valid_class_of_the_least_nan_is_a_valid_class(room: ModuleType, kind:
 
 
 @pytest.mark.parametrize("valid", ILL_FORMED.values(), ids=ILL_FORMED.keys())
-def test_valid_classes_that_are_ill_formed_are_an_error(room: ModuleType, jnp: ModuleType, valid: npt.NDArray) -> None:
+def test_valid_classes_that_are_ill_formed_are_an_error(
+    room: ModuleType, jnp: ModuleType, valid: npt.NDArray[Any]
+) -> None:
     counts = room.jax.jit(functools.partial(room.count_hits, top_k=(1,)))(jnp.zeros((3, 4)), valid)
     assert int(counts.ill_formed) == 1
     with pytest.raises(DataError) as caught:
@@ -250,7 +253,7 @@ ZEROS, IDS = np.zeros((3, 4), np.float32), np.array([[0], [1], [-1]])
     ],
 )  # fmt: skip
 def test_bad_input_is_one_error(
-    room: ModuleType, scores: npt.NDArray, valid: npt.NDArray, options: dict[str, object], message: str
+    room: ModuleType, scores: npt.NDArray[Any], valid: npt.NDArray[Any], options: dict[str, object], message: str
 ) -> None:
     with pytest.raises(DataError) as caught:
         room.count_hits(scores, valid, **{"top_k": (1,), **options})

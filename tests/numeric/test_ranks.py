@@ -31,7 +31,7 @@ def test_kendall_counts_pairs(pairs: list[tuple[int, int]]) -> None:
         assert -1 <= found <= 1 + 1e-15
 
 
-def test_both_are_those_of_scipy_with_many_equals(needs: Callable) -> None:
+def test_both_are_those_of_scipy_with_many_equals(needs: Callable[[str], None]) -> None:
     needs("scipy")
     from scipy import stats
 

@@ -12,7 +12,7 @@ DF = [1, 2, 3, 7, 30, 219, 1264, 10**6]
 
 @pytest.mark.parametrize("df", DF)
 @pytest.mark.parametrize("t", [0.0, 0.1, 1.0, -2.0, 5.0, 12.0, 25.0])
-def test_p_values_are_those_of_scipy_however_small(t: float, df: int, needs: Callable) -> None:
+def test_p_values_are_those_of_scipy_however_small(t: float, df: int, needs: Callable[[str], None]) -> None:
     needs("scipy")
     from scipy import stats
 
@@ -20,7 +20,7 @@ def test_p_values_are_those_of_scipy_however_small(t: float, df: int, needs: Cal
 
 
 @pytest.mark.parametrize("df", DF)
-def test_the_factor_of_an_interval_is_that_of_scipy(df: int, needs: Callable) -> None:
+def test_the_factor_of_an_interval_is_that_of_scipy(df: int, needs: Callable[[str], None]) -> None:
     needs("scipy")
     from scipy import stats
 

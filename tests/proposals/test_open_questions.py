@@ -1,6 +1,7 @@
 """Questions for a next round: against a slow reference, and in an order that does not hang on that of the files."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def ask(
     return open_questions(each, labels, scores, top=top)
 
 
-def listed(found: OpenQuestions) -> list[tuple]:
+def listed(found: OpenQuestions) -> list[tuple[Any, ...]]:
     return [
         (
             found.image(row),
@@ -47,7 +48,7 @@ def slow(
     sets: dict[str, set[int]],
     rated: set[tuple[str, int]],
     top: int,
-) -> list[tuple]:
+) -> list[tuple[Any, ...]]:
     """Pair by pair, as the definitions read."""
     rows = []
     for image in IMAGES:
@@ -150,14 +151,16 @@ def test_no_model_asks_nothing() -> None:
     assert len(ask({"own": Predictions.from_ids([0])}, labels, scores_of({}))) == 0
 
 
-def test_the_original_labels_ask_nothing_of_real(real_labels, real_original, real_scores) -> None:
+def test_the_original_labels_ask_nothing_of_real(
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
+) -> None:
     """Every original label was proposed wherever anything was."""
     own = Predictions.from_ids(real_original.indices, images=real_original.images)
     assert len(ask({"own": own}, real_labels, real_scores)) == 0
 
 
 def test_what_was_never_asked_of_real_is_what_evaluate_counts_and_what_is_said_of_empty_sets(
-    real_labels, real_original, real_scores
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
 ) -> None:
     rng = np.random.default_rng(0)
     said = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)

@@ -3,6 +3,7 @@
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,10 +64,10 @@ def test_the_file_says_in_words_what_is_drawn(tmp_path: Path) -> None:
 def test_every_curve_point_and_rule_is_named_once_and_no_name_lies_on_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
+    seen: list[Any] = []
     place_names = figures._place_names
 
-    def spy(drawing) -> None:
+    def spy(drawing: Any) -> None:
         place_names(drawing)
         seen.extend((text.get_text(), text.get_window_extent()) for text in drawing.axes.texts)
 
@@ -112,7 +113,7 @@ def test_a_curve_of_one_pair_can_be_drawn(tmp_path: Path) -> None:
 
 
 def test_six_curves_look_different(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = []
+    looks: list[Any] = []
     monkeypatch.setattr(
         figures,
         "_place_names",

@@ -105,7 +105,7 @@ def test_golden_answers_of_plain_items_calibrate_the_raters(run: Run, plain: Pat
     assert document["results"]["prior"] == {"a": 2 / 3, "b": 1 / 3}
     assert [entry["name"] for entry in document["inputs"]] == ["votes", "golden"]
     found = read_posterior(output)
-    tie = found.values[found.items.index("s")]  # type: ignore[union-attr]
+    tie = found.values[found.items.index("s")]
     # x and y answered all three golden items alike and right, so that their matrices cancel out and the prior decides.
     assert found.truths[int(np.argmax(tie))] == "a"
 

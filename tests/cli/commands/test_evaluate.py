@@ -300,14 +300,14 @@ def ids(shop: Path) -> list[list[int]]:
     return rows
 
 
-def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: list, run: Evaluate) -> None:
+def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: list[Any], run: Evaluate) -> None:
     (result,) = results_of(run("evaluate", "ids.npy", "--labels", "numbered.json", "--topk", "1,2", "--json"))
     assert result["detected"] == "npy 5x2: ids, top 2; joined by position, in the order of the label set"
     assert {k: counts(part) for k, part in result["real"].items()} == {"1": (2, 4), "2": (4, 4)}
     assert result["recall_at_size"] == pytest.approx((1 + 0 + 1 + 0) / 4)
 
 
-def test_names_may_come_from_a_file_of_their_own(ids: list, run: Evaluate) -> None:
+def test_names_may_come_from_a_file_of_their_own(ids: list[Any], run: Evaluate) -> None:
     Path("names.txt").write_text("\n".join(reversed(LABELS)) + "\n")
     np.save("backwards.npy", np.array(ids[::-1]))
     files = ["backwards.npy", "--names", "names.txt", "--labels", "numbered.json", "--topk", "1,2", "--json"]
@@ -317,7 +317,7 @@ def test_names_may_come_from_a_file_of_their_own(ids: list, run: Evaluate) -> No
     assert [entry["name"] for entry in document["inputs"]] == ["labels", "predictions", "names"]
 
 
-def test_one_file_of_names_for_many_models_is_one_input(ids: list, run: Evaluate) -> None:
+def test_one_file_of_names_for_many_models_is_one_input(ids: list[Any], run: Evaluate) -> None:
     np.save("again.npy", np.array(ids))
     Path("names.txt").write_text("\n".join(LABELS))
     argv = ["evaluate", "ids.npy", "again.npy", "--names", "names.txt", "--labels", "numbered.json", "--json"]
@@ -325,7 +325,7 @@ def test_one_file_of_names_for_many_models_is_one_input(ids: list, run: Evaluate
     assert names == ["labels", "predictions", "names", "predictions"]
 
 
-def test_fewer_rows_without_names_are_an_error(ids: list, run: Evaluate) -> None:
+def test_fewer_rows_without_names_are_an_error(ids: list[Any], run: Evaluate) -> None:
     np.save("few.npy", np.array(ids[:3]))
     done = run("evaluate", "few.npy", "--labels", "numbered.json")
     assert (done.code, done.out) == (1, "")
@@ -338,7 +338,9 @@ def test_fewer_rows_without_names_are_an_error(ids: list, run: Evaluate) -> None
     )
 
 
-def test_a_k_larger_than_a_file_holds_is_an_error_and_the_default_is_what_it_holds(ids: list, run: Evaluate) -> None:
+def test_a_k_larger_than_a_file_holds_is_an_error_and_the_default_is_what_it_holds(
+    ids: list[Any], run: Evaluate
+) -> None:
     done = run("evaluate", "ids.npy", "--labels", "numbered.json", "--topk", "1,5")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
@@ -403,7 +405,7 @@ def test_when_nothing_is_scored_the_table_and_the_json_hold_nothing_and_no_nan(s
 # A table with a row for each image
 
 
-def test_a_row_for_each_image_and_model_tells_what_happened(ids: list, run: Evaluate) -> None:
+def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run: Evaluate) -> None:
     """A rank beyond the ids that the file holds is not known, and is left empty."""
     write_csv(
         "original.csv", ("image", "class"), [("shop/1.jpg", "cup"), ("shop/2.jpg", "mug"), ("shop/3.jpg", "bowl")]
@@ -677,7 +679,7 @@ def test_scores_of_every_type_give_the_same_evaluation_on_the_real_labels(
 
 
 def test_where_nothing_checks_the_order_of_rows_it_says_so_and_what_to_fetch(
-    run: Callable[..., Any], tmp_path: Path, no_known_data: None
+    run: Callable[..., Run], tmp_path: Path, no_known_data: None
 ) -> None:
     image, note = (
         "ILSVRC2012_val_00000001.JPEG",

@@ -13,7 +13,7 @@ from tests.helpers import document_of
 
 Evaluate = Callable[..., Any]
 
-REVIEWED = {
+REVIEWED: dict[str, dict[str, Any]] = {
     "1.jpg": {"valid": ["cup", "mug"], "unclear": ["bowl"], "wrong": ["plate"]},
     "2.jpg": {"valid": ["plate"], "unclear": ["bowl"]},
     "3.jpg": {"valid": ["cup"], "wrong": ["bowl"]},

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,12 @@ from hypothesis import settings
 
 from reassess.cli import main
 from reassess.core.labels import LabelSets
+from reassess.core.leaderboard import Leaderboard
 from reassess.core.scores import Scores
+from reassess.core.votes import Votes
 from reassess.data.loading import load_labels, load_original, load_scores
+from reassess.formats.leaderboards import read_leaderboard
+from reassess.formats.votes import read_votes
 from tests.helpers import Run
 
 # The examples of a module that needs a package which is not installed are not read: its tests are skipped, and say so.
@@ -84,6 +89,18 @@ def real_original(real_file: Callable[[str], Path]) -> LabelSets:
 def real_scores(real_file: Callable[[str], Path]) -> Scores:
     """The scores from which the ReaL labels were cut."""
     return load_scores(real_file("scores.npz"))
+
+
+@pytest.fixture(scope="session")
+def real_votes(real_file: Callable[[str], Path]) -> Callable[[str], Votes]:
+    """The released votes of a file, read once."""
+    return cache(lambda name: read_votes(real_file(name)))
+
+
+@pytest.fixture(scope="session")
+def real_leaderboard(real_file: Callable[[str], Path]) -> Leaderboard:
+    """The accuracies of timm's models by both kinds of labels."""
+    return read_leaderboard(real_file("results-imagenet.csv"), real_file("results-imagenet-real.csv"))
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """Rules without a model of the raters, on golden pairs: counts of a plain loop, and the measured figures."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.votes import read_votes
 from tests.helpers import WORDS, votes_of
 
 PAIRS = Questions.from_columns(["a", "a", "b", "c"], np.array([1, 2, 1, 3]))
@@ -114,14 +112,14 @@ def test_bad_input_is_refused(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def golden(real_file: Callable[[str], Path]) -> Golden:
-    return golden_truth(read_votes(real_file("golden.npz")))
+def golden(real_votes: Callable[[str], Votes]) -> Golden:
+    return golden_truth(real_votes("golden.npz"))
 
 
 @pytest.fixture(scope="module")
-def asked(real_file: Callable[[str], Path], golden: Golden) -> Votes:
+def asked(real_votes: Callable[[str], Votes], golden: Golden) -> Votes:
     """The real votes on the golden pairs, in the main job."""
-    said = read_votes(real_file("raters.npz"))
+    said = real_votes("raters.npz")
     return said.restrict(golden.rows_in(said.items, "the votes"))
 
 
@@ -137,9 +135,9 @@ def test_the_original_label_has_the_measured_precision_and_recall(golden: Golden
 
 
 def test_each_of_the_78_raters_with_golden_answers_has_a_point(
-    golden: Golden, real_file: Callable[[str], Path]
+    golden: Golden, real_votes: Callable[[str], Votes]
 ) -> None:
-    said = read_votes(real_file("raters_golden.npz"))
+    said = real_votes("raters_golden.npz")
     alone, both = (rater_rule(golden, said, answers) for answers in (["yes"], ["yes", "maybe"]))
     assert len(alone.points) == len(both.points) == 78
     assert sum(point.kept for point in alone.points) == 12_745

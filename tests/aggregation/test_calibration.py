@@ -71,13 +71,11 @@ def test_truth_by_experts() -> None:
     assert expert_truth(experts, at_least=1, answer="no").tolist() == [0, 1, -1]
 
 
-def test_the_released_golden_votes_give_the_measured_prior_and_label_ratios(real_file: Callable[[str], Path]) -> None:
-    from reassess.formats.votes import read_votes
-
-    experts = read_votes(real_file("golden.npz"))
+def test_the_released_golden_votes_give_the_measured_prior_and_label_ratios(real_votes: Callable[[str], Votes]) -> None:
+    experts = real_votes("golden.npz")
     truth = expert_truth(experts, at_least=3)
     assert (truth.size, truth.sum()) == (1_135, 248)
-    model = calibrate(read_votes(real_file("raters_golden.npz")), truth)
+    model = calibrate(real_votes("raters_golden.npz"), truth)
     assert len(model.raters) == 78
     assert model.prior[1] == 248 / 1_135
 

@@ -4,7 +4,6 @@ figures."""
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -17,8 +16,8 @@ from reassess.aggregation.curves import Curve, Point, precision_recall
 from reassess.aggregation.golden import Golden, golden_truth
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
+from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.votes import read_votes
 from reassess.numeric.proportion import Proportion
 
 VALUES = st.floats(0, 1) | st.sampled_from([0.0, 0.25, 0.5, 1.0])
@@ -222,8 +221,8 @@ def test_golden_pairs_that_were_never_rated_are_refused() -> None:
 
 
 @pytest.fixture(scope="module")
-def published(real_scores: Scores, real_file: Callable[[str], Path]) -> Curve:
-    return precision_recall(real_scores, golden_truth(read_votes(real_file("golden.npz"))))
+def published(real_scores: Scores, real_votes: Callable[[str], Votes]) -> Curve:
+    return precision_recall(real_scores, golden_truth(real_votes("golden.npz")))
 
 
 def test_the_published_scores_have_the_measured_average_precision(published: Curve) -> None:

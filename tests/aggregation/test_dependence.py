@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -150,14 +149,12 @@ def test_raters_who_all_give_one_answer_are_not_suspected() -> None:
 
 
 def test_the_released_votes_name_four_pairs_and_the_golden_votes_a_group_of_eight(
-    real_file: Callable[[str], Path],
+    real_votes: Callable[[str], Votes],
 ) -> None:
-    from reassess.formats.votes import read_votes
-
-    main = dependence(read_votes(real_file("raters.npz")))
+    main = dependence(real_votes("raters.npz"))
     assert (main.tested, main.untested) == (1_339, 1_058)
     assert [pair.raters for pair in main.pairs] == [(180, 107), (142, 129), (134, 147), (113, 101)]
-    golden = dependence(read_votes(real_file("raters_golden.npz")))
+    golden = dependence(real_votes("raters_golden.npz"))
     assert (golden.tested, golden.untested) == (78 * 77 // 2, 0)
     group = {112, 126, 136, 143, 172, 174, 177, 184}
     alike = [pair for pair in golden.pairs if pair.agreed >= 0.96 * pair.common]

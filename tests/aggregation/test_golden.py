@@ -1,7 +1,6 @@
 """Golden truth is what enough experts said."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from reassess.core.items import Items
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.votes import read_votes
 from tests.helpers import votes_of
 
 PAIRS = Questions.from_columns(["a", "a", "b"], np.array([1, 2, 1]))
@@ -34,8 +32,8 @@ def test_a_pair_that_no_expert_judged_is_left_out() -> None:
     assert (golden.questions.images, golden.questions.class_ids.tolist()) == (("a",), [1, 2])
 
 
-def test_the_released_golden_answers_make_248_of_1135_pairs_valid(real_file: Callable[[str], Path]) -> None:
-    answers = read_votes(real_file("golden.npz"))
+def test_the_released_golden_answers_make_248_of_1135_pairs_valid(real_votes: Callable[[str], Votes]) -> None:
+    answers = real_votes("golden.npz")
     assert repr(golden_truth(answers)) == "Golden(1,135 pairs on 155 images, 248 valid)"
     assert golden_truth(answers, at_least=3).positives == 248
 

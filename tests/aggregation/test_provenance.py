@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,13 +19,12 @@ from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.votes import read_votes
 
 
 @pytest.fixture(scope="module")
-def answers(real_file: Callable[[str], Path]) -> tuple[Votes, Votes, Votes]:
+def answers(real_votes: Callable[[str], Votes]) -> tuple[Votes, Votes, Votes]:
     """The votes on golden pairs in the main job, the experts', and the raters' golden ones."""
-    votes, experts, raters = (read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden"))
+    votes, experts, raters = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
     return votes.restrict(votes.find(experts.items)), experts, raters
 
 

@@ -19,20 +19,17 @@ from reassess.core.recipe import Recipe
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.formats.scores import read_scores
-from reassess.formats.votes import read_votes
 from tests.helpers import votes_of
 from tests.references import average_precision
 
 
 @pytest.fixture(scope="module")
-def released(real_file: Callable[[str], Path]) -> Any:
+def released(real_file: Callable[[str], Path], real_votes: Callable[[str], Votes]) -> Any:
     """Votes, experts' and raters' golden votes, original labels, and the published scores."""
     wnids = real_file("validation_labels.txt").read_text().split()
     class_of = {wnid: i for i, wnid in enumerate(sorted(set(wnids)))}
     original = LabelSets.from_lists(validation_names(), [[class_of[wnid]] for wnid in wnids])
-    votes, experts, rater_golden = (
-        read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden")
-    )
+    votes, experts, rater_golden = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
     return votes, experts, rater_golden, original, read_scores(real_file("scores.npz"))
 
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +19,6 @@ from reassess.core.questions import Questions
 from reassess.core.recipe import Recipe
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.votes import read_votes
 from tests.helpers import WORDS, message
 
 RATERS = ("ann", "bo", "cy", "new")
@@ -185,9 +183,9 @@ def test_votes_on_plain_items_are_an_error() -> None:
 
 
 def test_the_published_labels_follow_from_the_published_votes(
-    real_file: Callable[[str], Path], real_labels: LabelSets, real_original: LabelSets
+    real_votes: Callable[[str], Votes], real_labels: LabelSets, real_original: LabelSets
 ) -> None:
-    answers = [read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden")]
+    answers = [real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden")]
     again = relabel(real_labels, *answers, real_original, threshold=0.8)
     assert (again.raters, int(again.measured.sum())) == (85, 78)
     assert int(again.kept(np.ones(85, int)).sum()) == 57_553 - 25_111

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -369,10 +368,8 @@ def test_a_class_that_nobody_votes_is_a_row_of_its_own_without_nan() -> None:
 
 
 @pytest.fixture(scope="module")
-def released(real_file: Callable[[str], Path]) -> Any:
-    from reassess.formats.votes import read_votes
-
-    votes, experts, golden = (read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden"))
+def released(real_votes: Callable[[str], Votes]) -> Any:
+    votes, experts, golden = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
     truth = expert_truth(experts, at_least=3)[experts.find(golden.items)]
     with pytest.warns(DependenceWarning):
         return rater_reliability(votes, GoldenVotes(golden, truth))

@@ -1,7 +1,5 @@
 """Slopes of ReaL accuracy on original accuracy in bands: the published numbers, and laws."""
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +11,11 @@ from hypothesis import strategies as st
 from reassess.comparison.trends import Band, Trend, trend
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.errors import DataError
-from reassess.formats.leaderboards import read_leaderboard
 
 
 @pytest.fixture(scope="module")
-def public(real_file: Callable[[str], Path]) -> Trend:
-    return trend(read_leaderboard(real_file("results-imagenet.csv"), real_file("results-imagenet-real.csv")))
+def public(real_leaderboard: Leaderboard) -> Trend:
+    return trend(real_leaderboard)
 
 
 def board_of(original: npt.NDArray[Any], real: npt.NDArray[Any], models: npt.NDArray[Any] | None = None) -> Leaderboard:

@@ -241,8 +241,8 @@ def test_united_items_hold_both(first: list[int], second: list[int]) -> None:
 # --- published numbers ----------------------------------------------------------------------------------------------
 
 
-def test_the_released_votes_are_as_published(real_file: Callable[[str], Path]) -> None:
-    votes = read_votes(real_file("raters.npz"))
+def test_the_released_votes_are_as_published(real_votes: Callable[[str], Votes]) -> None:
+    votes = real_votes("raters.npz")
     assert repr(votes) == "Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)"
     assert (votes.sizes == 5).all()
     assert votes.counts().sum(axis=0).tolist() == [729_424, 78_942, 116_444]
@@ -252,9 +252,9 @@ def test_the_released_votes_are_as_published(real_file: Callable[[str], Path]) -
     assert (len(pairs), pairs.min(), pairs.max()) == (24_889, 2, 56)
 
 
-def test_the_released_golden_votes_are_as_published(real_file: Callable[[str], Path]) -> None:
-    experts, raters = read_votes(real_file("golden.npz")), read_votes(real_file("raters_golden.npz"))
-    main = read_votes(real_file("raters.npz"))
+def test_the_released_golden_votes_are_as_published(real_votes: Callable[[str], Votes]) -> None:
+    experts, raters = real_votes("golden.npz"), real_votes("raters_golden.npz")
+    main = real_votes("raters.npz")
     assert (len(experts.items), len(experts.items.images), len(experts.raters)) == (1_135, 155, 5)
     assert experts.counts().sum(axis=0).tolist() == [4_439, 0, 1_236]
     assert raters.counts().sum(axis=0).tolist() == [69_288, 6_497, 12_745]
@@ -265,8 +265,8 @@ def test_the_released_golden_votes_are_as_published(real_file: Callable[[str], P
     assert not set(experts.raters) & set(main.raters)
 
 
-def test_raters_agree_with_themselves_as_often_as_measured(real_file: Callable[[str], Path]) -> None:
-    main, golden = read_votes(real_file("raters.npz")), read_votes(real_file("raters_golden.npz"))
+def test_raters_agree_with_themselves_as_often_as_measured(real_votes: Callable[[str], Votes]) -> None:
+    main, golden = real_votes("raters.npz"), real_votes("raters_golden.npz")
     main = main.restrict(main.find(golden.items))
     first, second = (
         {(i, rater): answer for i in range(len(votes.items)) for rater, answer in votes.on(i)}

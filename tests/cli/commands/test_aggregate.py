@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from reassess.aggregation.thresholds import label_sets
+from reassess.core.votes import Votes
 from reassess.formats.labels import read_labels, read_original
 from reassess.formats.posteriors import read_posterior
 from reassess.formats.rater_model import read_rater_model
 from reassess.formats.scores import read_scores
-from reassess.formats.votes import read_votes, write_votes
+from reassess.formats.votes import write_votes
 from tests.helpers import document_of
 
 Run = Callable[..., Any]
@@ -52,11 +53,13 @@ def test_the_preset_makes_the_published_scores_and_from_them_the_published_label
     assert read.prior[1] == 248 / 1135
 
 
-def test_other_golden_votes_make_other_scores(run: Run, real_file: Real, tmp_path: Path) -> None:
+def test_other_golden_votes_make_other_scores(
+    run: Run, real_file: Real, real_votes: Callable[[str], Votes], tmp_path: Path
+) -> None:
     """Nothing of the recipe is a constant in the code."""
-    experts = read_votes(real_file("golden.npz"))
+    experts = real_votes("golden.npz")
     changed = experts.restrict(np.arange(0, len(experts.items), 2))
-    golden = read_votes(real_file("raters_golden.npz"))
+    golden = real_votes("raters_golden.npz")
     write_votes(tmp_path / "golden.npz", changed)
     write_votes(tmp_path / "raters_golden.npz", golden.restrict(np.flatnonzero(changed.find(golden.items) >= 0)))
     files = ("--golden", tmp_path / "golden.npz", "--rater-golden", tmp_path / "raters_golden.npz")

@@ -12,8 +12,8 @@ import pytest
 from reassess.aggregation.recipe import real_scores
 from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
+from reassess.core.votes import Votes
 from reassess.formats.scores import write_scores
-from reassess.formats.votes import read_votes
 from tests.helpers import Run, document_of
 
 GOLDEN = "image,class,rater,answer\n" + "".join(
@@ -310,10 +310,10 @@ def test_the_table_says_what_is_in_sample_and_what_was_left_out(run: Callable[..
 
 @pytest.mark.usefixtures("real")
 def test_scores_that_were_made_otherwise_are_in_sample_only_where_that_is_shown(
-    tmp_path: Path, run: Callable[..., Run], real_file: Callable[[str], Path]
+    tmp_path: Path, run: Callable[..., Run], real_votes: Callable[[str], Votes]
 ) -> None:
     """By the number of experts that was asked for; of scores of unknown making nothing is said."""
-    votes, experts, raters = (read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden"))
+    votes, experts, raters = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
     asked = votes.restrict(votes.find(experts.items))
     made = real_scores(asked, experts, raters, None, recipe=Recipe(experts_at_least=4))
     write_scores(tmp_path / "made.parquet", made)

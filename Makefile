@@ -1,6 +1,6 @@
 # Every target makes .venv and installs what it needs; nothing has to be set up by hand.
 #   make demo                the main job on real data
-#   make test [EXTRAS=all]   the core and its tests; with EXTRAS=all every integration and every reference too
+#   make test [EXTRAS=all]   the core and its tests, on every core; with EXTRAS=all every integration and reference too
 #   make check               ruff, mypy, the rule of imports, docs
 #   make bench               the table of speed and memory
 PYTHON ?= python3
@@ -18,7 +18,7 @@ demo: $(call stamp,core)
 	$(BIN)/python examples/demo.py
 
 test: $(call stamp,test) $(if $(EXTRAS),$(call stamp,$(EXTRAS)))
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: $(call stamp,check)
 	$(BIN)/ruff check .

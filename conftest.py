@@ -1,18 +1,24 @@
 """Shared fixtures: the real data, the command line in process, and what a skip means where nothing may be skipped."""
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from reassess.cli import main
 from reassess.core.labels import LabelSets
+from reassess.core.leaderboard import Leaderboard
 from reassess.core.scores import Scores
+from reassess.core.votes import Votes
 from reassess.data.loading import load_labels, load_original, load_scores
+from reassess.formats.leaderboards import read_leaderboard
+from reassess.formats.votes import read_votes
+from tests.helpers import Run
 
 # The examples of a module that needs a package which is not installed are not read: its tests are skipped, and say so.
 _NEEDED_BY = {
@@ -44,7 +50,7 @@ _REQUIRE_ALL = bool(os.environ.get("REASSESS_REQUIRE_ALL"))
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Under REASSESS_REQUIRE_ALL=1 a skipped test is a failure."""
     outcome = yield
     report = outcome.get_result()
@@ -85,6 +91,18 @@ def real_scores(real_file: Callable[[str], Path]) -> Scores:
     return load_scores(real_file("scores.npz"))
 
 
+@pytest.fixture(scope="session")
+def real_votes(real_file: Callable[[str], Path]) -> Callable[[str], Votes]:
+    """The released votes of a file, read once."""
+    return cache(lambda name: read_votes(real_file(name)))
+
+
+@pytest.fixture(scope="session")
+def real_leaderboard(real_file: Callable[[str], Path]) -> Leaderboard:
+    """The accuracies of timm's models by both kinds of labels."""
+    return read_leaderboard(real_file("results-imagenet.csv"), real_file("results-imagenet-real.csv"))
+
+
 @pytest.fixture(autouse=True)
 def _data_of_examples(request: pytest.FixtureRequest) -> None:
     """The examples of `reassess.data.loading` and of the frameworks read the real data."""
@@ -106,13 +124,11 @@ def needs() -> Callable[[str], None]:
     return check
 
 
-@dataclass(frozen=True)
-class Run:
-    """What a command gave back."""
-
-    code: int
-    out: str
-    err: str
+@pytest.fixture(scope="session")
+def report_extra(needs: Callable[[str], None]) -> None:
+    """Skip the test where the extra that draws reports is not installed."""
+    for package in ("matplotlib", "jinja2", "PIL"):
+        needs(package)
 
 
 @pytest.fixture

@@ -19,6 +19,19 @@ def published_snippet(predictions: Iterable[tuple[str, int]], lists: Sequence[Se
     return sum(is_correct), len(is_correct)
 
 
+def average_precision(truth: Iterable[bool], scores: Iterable[float]) -> float:
+    """The precision at each distinct score, weighted by the share of the valid pairs that have this score."""
+    by_score: dict[float, list[bool]] = {}
+    for valid, score in zip(truth, scores, strict=True):
+        by_score.setdefault(score, []).append(valid)
+    total = hits = kept = 0.0
+    for score in sorted(by_score, reverse=True):
+        own = sum(by_score[score])
+        hits, kept = hits + own, kept + len(by_score[score])
+        total += own * hits / kept
+    return total / hits
+
+
 @dataclass
 class Tally:
     """What an evaluation should count."""
@@ -72,7 +85,9 @@ def tally(
             if said[0] not in sets[image]:
                 total.mistakes[_kind(image, said[0], scores, experts)] += 1
     if recalls:
-        total.recall, total.soft, total.ceiling = (sum(part) / len(part) for part in (recalls, softs, ceilings))
+        total.recall, total.soft, total.ceiling = (
+            sum(part, Fraction()) / len(part) for part in (recalls, softs, ceilings)
+        )
     return total
 
 
@@ -92,7 +107,9 @@ def _score(total: Tally, image: str, said: Sequence[int], valid: frozenset[int])
             total.instead[class_id, said[0]] += 1
 
 
-def _kind(image: str, said: int, scores: Mapping[str, Mapping[int, float]], experts: Mapping[str, Mapping[int, float]]):
+def _kind(
+    image: str, said: int, scores: Mapping[str, Mapping[int, float]], experts: Mapping[str, Mapping[int, float]]
+) -> str:
     if experts.get(image, {}).get(said, 1.0) <= 0.5:
         return "expert_rejected"
     if said in scores.get(image, {}):

@@ -12,9 +12,10 @@ import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.helpers import Run
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -58,7 +59,7 @@ def _shape(text: str) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_shows_what_its_commands_print(
     page: Path,
-    run: Callable[..., object],
+    run: Callable[..., Run],
     needs: Callable[[str], None],
     real_file: Callable[[str], Path],
     tmp_path: Path,
@@ -124,7 +125,7 @@ def test_every_link_to_a_file_leads_to_one() -> None:
 
 def test_the_recipe_for_dumping_scores_makes_a_file_that_evaluate_reads(
     needs: Callable[[str], None],
-    run: Callable[..., Any],
+    run: Callable[..., Run],
     real_file: Callable[[str], Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

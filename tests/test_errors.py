@@ -1,31 +1,33 @@
 """Errors: one message form, and a tree that callers can catch by what it is to them."""
 
+from typing import Any
+
 import pytest
 
 from reassess.errors import DataError, MissingPackageError, OutputError, ReassessError, SourceError
 from reassess.text import some
 
 
-def test_a_message_has_a_line_for_each_part_in_one_order():
+def test_a_message_has_a_line_for_each_part_in_one_order() -> None:
     error = ReassessError("class id out of range", mend="subtract 1", found=1000, allowed="0 to 999", where="p.npy")
     assert str(error) == (
         "class id out of range\n  where:   p.npy\n  allowed: 0 to 999\n  found:   1000\n  to mend: subtract 1"
     )
 
 
-def test_parts_that_add_nothing_are_left_out_and_a_zero_is_something():
+def test_parts_that_add_nothing_are_left_out_and_a_zero_is_something() -> None:
     assert str(ReassessError("no such file")) == "no such file"
     assert str(ReassessError("too few rows", found=0)) == "too few rows\n  found:   0"
 
 
-def test_a_part_of_several_lines_keeps_its_indentation():
+def test_a_part_of_several_lines_keeps_its_indentation() -> None:
     assert str(ReassessError("not there", found="here\nand there")) == (
         "not there\n  found:   here\n           and there"
     )
 
 
 @pytest.mark.parametrize("kind", [DataError, OutputError, SourceError])
-def test_every_kind_prints_the_whole_message(kind):
+def test_every_kind_prints_the_whole_message(kind: Any) -> None:
     assert str(kind("wrong", where="a file")) == "wrong\n  where:   a file"
 
 
@@ -37,12 +39,12 @@ def test_every_kind_prints_the_whole_message(kind):
         (MissingPackageError("torch", extra="torch", purpose="this"), ImportError),
     ],
 )
-def test_an_error_is_also_the_builtin_that_a_caller_would_expect(error, builtin):
+def test_an_error_is_also_the_builtin_that_a_caller_would_expect(error: Any, builtin: Any) -> None:
     assert isinstance(error, ReassessError)
     assert isinstance(error, builtin)
 
 
-def test_a_missing_package_says_how_to_get_it():
+def test_a_missing_package_says_how_to_get_it() -> None:
     assert str(MissingPackageError("torch", extra="torch", purpose="reading .pt files")) == (
         "reading .pt files needs the package torch, which is not installed\n  to mend: pip install 'reassess[torch]'"
     )
@@ -52,5 +54,5 @@ def test_a_missing_package_says_how_to_get_it():
     ("count", "text"),
     [(0, ""), (1, "0"), (5, "0, 1, 2, 3, 4"), (6, "0, 1, 2, 3, 4 and 1 more"), (2005, "0, 1, 2, 3, 4 and 2,000 more")],
 )
-def test_some_shows_the_first_few_and_counts_the_rest(count, text):
+def test_some_shows_the_first_few_and_counts_the_rest(count: int, text: str) -> None:
     assert some(range(count)) == text

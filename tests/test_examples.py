@@ -1,13 +1,12 @@
 """Every example runs in a process of its own, and prints the numbers that it is about."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.helpers import python
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHOWN = {
@@ -36,7 +35,4 @@ def test_an_example_prints_what_it_is_about(
         needs(package)
     for file in DATA:
         real_file(file)
-    program, environment = [sys.executable, str(EXAMPLES / name)], {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(program, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert SHOWN[name] in done.stdout
+    assert SHOWN[name] in python(EXAMPLES / name, cwd=tmp_path, CUDA_VISIBLE_DEVICES="").out

@@ -1,14 +1,13 @@
 """What is not needed is not imported: checked in fresh processes."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import reassess
+from tests.helpers import python
 
 HEAVY = {"numpy", "numba", "polars", "torch", "matplotlib", "scipy", "pandas", "rich", "pooch", "timm"}
 
@@ -16,8 +15,7 @@ HEAVY = {"numpy", "numba", "polars", "torch", "matplotlib", "scipy", "pandas", "
 def loaded_by(code: str, *argv: str | Path) -> set[str]:
     """The heavy packages that some code loads, its output thrown away."""
     program = f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    pass\nprint('\\n' + ' '.join(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", program, *map(str, argv)], capture_output=True, text=True, check=True)
-    return HEAVY & set(done.stdout.splitlines()[-1].split())
+    return HEAVY & set(python("-c", program, *argv).out.splitlines()[-1].split())
 
 
 def test_the_package_loads_nothing_heavy() -> None:
@@ -42,8 +40,8 @@ def test_evaluating_ids_needs_neither_compiler_nor_tables(tmp_path: Path) -> Non
 
 
 def test_every_public_name_can_be_had_and_no_other() -> None:
-    for name in reassess.__all__:
+    for name in reassess.__all__:  # type: ignore[attr-defined]
         assert getattr(reassess, name) is not None
-    assert dir(reassess) == sorted(reassess.__all__)
+    assert dir(reassess) == sorted(reassess.__all__)  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="module 'reassess' has no attribute 'nonsense'"):
-        reassess.nonsense  # noqa: B018
+        reassess.nonsense  # type: ignore[attr-defined]  # noqa: B018

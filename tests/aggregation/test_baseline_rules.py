@@ -1,5 +1,8 @@
 """Rules without a model of the raters, on golden pairs: counts of a plain loop, and the measured figures."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,9 +17,8 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.votes import read_votes
+from tests.helpers import WORDS, votes_of
 
-WORDS = ("no", "maybe", "yes")
 PAIRS = Questions.from_columns(["a", "a", "b", "c"], np.array([1, 2, 1, 3]))
 GOLDEN = Golden(PAIRS, np.array([True, False, True, False]))
 ASKED = Questions.from_columns(["c", "d", "a", "b", "a"], np.array([3, 1, 2, 1, 1]))
@@ -24,11 +26,11 @@ ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2
 
 
 def votes(rows: list[tuple[int, int, int]], items: Items = ASKED) -> Votes:
-    return Votes.from_columns(items, *np.array(rows, int).reshape(-1, 3).T, ("ann", "bo", "cy"), WORDS)
+    return votes_of(rows, items, ("ann", "bo", "cy"))
 
 
 @given(ROWS, st.sampled_from([["yes"], ["yes", "maybe"]]))
-def test_a_rater_alone_is_counted_as_by_a_plain_loop(rows: list, answers: list[str]) -> None:
+def test_a_rater_alone_is_counted_as_by_a_plain_loop(rows: list[Any], answers: list[str]) -> None:
     """Votes on pairs that are not golden (row 1) do not count."""
     truth = {0: False, 2: False, 3: True, 4: True}
     expected = {}
@@ -77,7 +79,7 @@ def test_the_original_label_keeps_its_own_class() -> None:
     }
 
 
-BAD = {
+BAD: dict[str, tuple[Callable[[], object], str]] = {
     "no votes on a pair": (
         lambda: share_rule(GOLDEN, votes([(4, 0, 2), (3, 0, 2), (2, 0, 0)])),
         "a golden pair has no votes\n  where:   image c, class 3",
@@ -110,14 +112,14 @@ def test_bad_input_is_refused(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def golden(real_file) -> Golden:
-    return golden_truth(read_votes(real_file("golden.npz")))
+def golden(real_votes: Callable[[str], Votes]) -> Golden:
+    return golden_truth(real_votes("golden.npz"))
 
 
 @pytest.fixture(scope="module")
-def asked(real_file, golden: Golden) -> Votes:
+def asked(real_votes: Callable[[str], Votes], golden: Golden) -> Votes:
     """The real votes on the golden pairs, in the main job."""
-    said = read_votes(real_file("raters.npz"))
+    said = real_votes("raters.npz")
     return said.restrict(golden.rows_in(said.items, "the votes"))
 
 
@@ -132,8 +134,10 @@ def test_the_original_label_has_the_measured_precision_and_recall(golden: Golden
     assert (round(point.precision.value, 3), round(point.recall.value, 3)) == (0.787, 0.492)
 
 
-def test_each_of_the_78_raters_with_golden_answers_has_a_point(golden: Golden, real_file) -> None:
-    said = read_votes(real_file("raters_golden.npz"))
+def test_each_of_the_78_raters_with_golden_answers_has_a_point(
+    golden: Golden, real_votes: Callable[[str], Votes]
+) -> None:
+    said = real_votes("raters_golden.npz")
     alone, both = (rater_rule(golden, said, answers) for answers in (["yes"], ["yes", "maybe"]))
     assert len(alone.points) == len(both.points) == 78
     assert sum(point.kept for point in alone.points) == 12_745

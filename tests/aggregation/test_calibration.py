@@ -1,8 +1,12 @@
 """Rater models: measured on golden items, kept as files, used to score votes."""
 
 import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,19 +20,13 @@ from reassess.core.rater_model import RaterModel
 from reassess.core.votes import Votes
 from reassess.errors import DataError, OutputError
 from reassess.formats.rater_model import read_rater_model, write_rater_model
-
-WORDS = ("no", "maybe", "yes")
-
-
-def votes_of(rows, items=("x", "y", "z"), raters=("ann", "bo"), answers=WORDS):
-    return Votes.from_columns(items, *np.array(rows, np.int64).reshape(-1, 3).T, raters, answers)
-
+from tests.helpers import WORDS, votes_of
 
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40)
 TRUTH = st.lists(st.integers(-1, 1), min_size=5, max_size=5)
 
 
-def golden(rows):
+def golden(rows: Sequence[Sequence[int]]) -> Votes:
     return votes_of(rows, items=tuple("vwxyz"), raters=(1, 2, 3))
 
 
@@ -36,7 +34,7 @@ def golden(rows):
 
 
 @given(ROWS, TRUTH, st.sampled_from([0, 1, 0.5]))
-def test_calibration_is_that_of_a_plain_loop(rows, truth, smoothing):
+def test_calibration_is_that_of_a_plain_loop(rows: Any, truth: Any, smoothing: float) -> None:
     known = [row for row in rows if truth[row[0]] >= 0]
     if not known:
         return
@@ -53,7 +51,7 @@ def test_calibration_is_that_of_a_plain_loop(rows, truth, smoothing):
 
 
 @given(ROWS, TRUTH)
-def test_doubling_every_vote_keeps_the_maximum_likelihood_matrices(rows, truth):
+def test_doubling_every_vote_keeps_the_maximum_likelihood_matrices(rows: Any, truth: Any) -> None:
     if not any(truth[row[0]] >= 0 for row in rows):
         return
     once = calibrate(golden(rows), np.array(truth), smoothing=0)
@@ -61,35 +59,33 @@ def test_doubling_every_vote_keeps_the_maximum_likelihood_matrices(rows, truth):
     np.testing.assert_allclose(once.matrices, twice.matrices)
 
 
-def test_an_unknown_rater_has_the_fallback():
+def test_an_unknown_rater_has_the_fallback() -> None:
     model = calibrate(votes_of([(0, 0, 2), (1, 1, 0)]), np.array([1, 0, -1]))
     assert np.array_equal(model.matrices_of(["bo", "cy"]), [model.matrices[1], model.fallback])
 
 
-def test_truth_by_experts():
+def test_truth_by_experts() -> None:
     experts = votes_of([(0, 0, 2), (0, 1, 2), (1, 0, 2), (1, 1, 0)])
     assert expert_truth(experts, at_least=1).tolist() == [1, 1, -1]
     assert expert_truth(experts, at_least=2).tolist() == [1, 0, -1]
     assert expert_truth(experts, at_least=1, answer="no").tolist() == [0, 1, -1]
 
 
-def test_the_released_golden_votes_give_the_measured_prior_and_label_ratios(real_file):
-    from reassess.formats.votes import read_votes
-
-    experts = read_votes(real_file("golden.npz"))
+def test_the_released_golden_votes_give_the_measured_prior_and_label_ratios(real_votes: Callable[[str], Votes]) -> None:
+    experts = real_votes("golden.npz")
     truth = expert_truth(experts, at_least=3)
     assert (truth.size, truth.sum()) == (1_135, 248)
-    model = calibrate(read_votes(real_file("raters_golden.npz")), truth)
+    model = calibrate(real_votes("raters_golden.npz"), truth)
     assert len(model.raters) == 78
     assert model.prior[1] == 248 / 1_135
 
 
-def bad_calibration(**changed):
+def bad_calibration(**changed: Any) -> Any:
     options = {"golden_votes": votes_of([(0, 0, 2)]), "truth": np.array([1, 0, -1]), **changed}
     return calibrate(**options)
 
 
-BAD = {
+BAD: dict[str, tuple[Callable[[], object], str]] = {
     "no vote": (
         lambda: bad_calibration(truth=np.array([-1, 0, 1])),
         "no golden item of known truth has a vote\n  to mend: check that both files name the items alike",
@@ -118,14 +114,14 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_golden_input_is_refused(name):
+def test_bad_golden_input_is_refused(name: Any) -> None:
     call, message = BAD[name]
     with pytest.raises(DataError) as error:
         call()
     assert str(error.value) == message
 
 
-def a_model(**changed):
+def a_model(**changed: Any) -> RaterModel:
     matrix = np.array([[0.8, 0.1, 0.1], [0.25, 0.25, 0.5]])
     given_parts = {
         "raters": ("ann",),
@@ -157,7 +153,7 @@ BAD_MODELS = {
 
 
 @pytest.mark.parametrize("name", BAD_MODELS)
-def test_a_model_that_is_none_is_refused(name):
+def test_a_model_that_is_none_is_refused(name: Any) -> None:
     changed, message = BAD_MODELS[name]
     with pytest.raises(DataError) as error:
         a_model(**changed)
@@ -168,7 +164,7 @@ def test_a_model_that_is_none_is_refused(name):
 
 
 @pytest.mark.parametrize("raters", [("ann",), (7,), ()])
-def test_a_model_comes_back_equal(tmp_path, raters):
+def test_a_model_comes_back_equal(tmp_path: Path, raters: Any) -> None:
     model = a_model(raters=raters, matrices=a_model().matrices[: len(raters)])
     write_rater_model(tmp_path / "m.npz", model)
     again = read_rater_model(tmp_path / "m.npz")
@@ -178,7 +174,7 @@ def test_a_model_comes_back_equal(tmp_path, raters):
         assert np.array_equal(getattr(again, name), getattr(model, name))
 
 
-def test_a_file_that_is_no_model_is_refused(tmp_path):
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.npz"
     np.savez(path, raters=np.array([1]))
     with pytest.raises(DataError) as error:
@@ -198,7 +194,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "array"), [("raters", np.ones((1, 2))), ("prior", np.array(["a", "b"]))])
-def test_arrays_of_other_types_are_refused(tmp_path, name, array):
+def test_arrays_of_other_types_are_refused(tmp_path: Path, name: str, array: npt.NDArray[Any]) -> None:
     path = tmp_path / "m.npz"
     write_rater_model(path, a_model())
     with np.load(path) as arrays:
@@ -207,7 +203,7 @@ def test_arrays_of_other_types_are_refused(tmp_path, name, array):
         read_rater_model(path)
 
 
-def test_a_model_is_kept_in_npz_alone_and_not_overwritten(tmp_path):
+def test_a_model_is_kept_in_npz_alone_and_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         write_rater_model(tmp_path / "m.json", a_model())
     assert str(error.value) == (
@@ -223,7 +219,7 @@ def test_a_model_is_kept_in_npz_alone_and_not_overwritten(tmp_path):
 
 
 @given(ROWS, st.integers(0, 1_000))
-def test_a_posterior_is_that_of_a_plain_loop(rows, seed):
+def test_a_posterior_is_that_of_a_plain_loop(rows: Any, seed: int) -> None:
     generator = np.random.default_rng(seed)
     votes, truths = golden(rows), ("a", "b", "c")
     matrices = generator.dirichlet(np.ones(3), (2, 3))
@@ -237,7 +233,7 @@ def test_a_posterior_is_that_of_a_plain_loop(rows, seed):
         assert values[i].tolist() == pytest.approx([weight / sum(weights) for weight in weights])
 
 
-def test_the_votes_of_an_extra_rater_count_like_those_of_another():
+def test_the_votes_of_an_extra_rater_count_like_those_of_another() -> None:
     model, other = a_model(), a_model(raters=("label",), matrices=np.array([[[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]]]))
     both = a_model(raters=("ann", "label"), matrices=np.concatenate([model.matrices, other.matrices]))
     votes = votes_of([(0, 0, 2), (1, 0, 1)], raters=("ann",))
@@ -247,19 +243,19 @@ def test_the_votes_of_an_extra_rater_count_like_those_of_another():
     assert posterior(votes, model, prior=[0.5, 0.5]).values[2].tolist() == [0.5, 0.5]
 
 
-def test_a_thousand_votes_on_an_item_do_not_vanish():
+def test_a_thousand_votes_on_an_item_do_not_vanish() -> None:
     votes = votes_of([(0, 0, 0)] * 1_000 + [(1, 0, 0)] * 499 + [(1, 0, 2)] * 500, raters=("ann",))
     model = a_model(matrices=np.array([[[0.6, 0.1, 0.3], [0.3, 0.1, 0.6]]]), prior=np.array([0.5, 0.5]))
     assert posterior(votes, model).of("valid").tolist() == pytest.approx([0, 2 / 3, 0.5])
 
 
-def test_tiny_probabilities_do_not_vanish():
+def test_tiny_probabilities_do_not_vanish() -> None:
     model = a_model(matrices=np.array([[[1 - 2e-200, 1e-200, 1e-200], [1 - 4e-200, 3e-200, 1e-200]]]))
     votes = votes_of([(0, 0, 1), (0, 0, 1)], raters=("ann",))
     assert posterior(votes, model).of("valid")[0] == pytest.approx(0.25 * 9 / (0.75 + 0.25 * 9))
 
 
-def test_votes_that_no_truth_allows_are_refused():
+def test_votes_that_no_truth_allows_are_refused() -> None:
     model = a_model(matrices=np.array([[[1.0, 0, 0], [0, 0.5, 0.5]]]))
     with pytest.raises(DataError) as error:
         posterior(votes_of([(1, 0, 0), (1, 0, 2)]), model)
@@ -271,7 +267,7 @@ def test_votes_that_no_truth_allows_are_refused():
     )
 
 
-BAD_POSTERIORS = {
+BAD_POSTERIORS: dict[str, tuple[Callable[[], object], str]] = {
     "an unknown answer": (
         lambda: posterior(votes_of([(0, 0, 0)], answers=("sure", "no")), a_model()),
         "unknown answer\n  allowed: no, maybe, yes\n  found:   'sure'",
@@ -304,14 +300,14 @@ BAD_POSTERIORS = {
 
 
 @pytest.mark.parametrize("name", BAD_POSTERIORS)
-def test_bad_input_of_a_posterior_is_refused(name):
+def test_bad_input_of_a_posterior_is_refused(name: Any) -> None:
     call, message = BAD_POSTERIORS[name]
     with pytest.raises(DataError) as error:
         call()
     assert str(error.value) == message
 
 
-def test_a_posterior_of_questions_gives_scores():
+def test_a_posterior_of_questions_gives_scores() -> None:
     questions = Questions.from_columns(["a", "b"], np.array([1, 1]))
     result = Posterior(questions, ("invalid", "valid"), np.array([[0.2, 0.8], [0.9, 0.1]]))
     assert result.scores().values.tolist() == [0.8, 0.1]
@@ -323,7 +319,7 @@ def test_a_posterior_of_questions_gives_scores():
 
 
 @given(ROWS)
-def test_majority_reports_ties_and_items_without_votes(rows):
+def test_majority_reports_ties_and_items_without_votes(rows: Any) -> None:
     result = majority(golden(rows))
     for i in range(5):
         said = [row[2] for row in rows if row[0] == i]
@@ -334,7 +330,7 @@ def test_majority_reports_ties_and_items_without_votes(rows):
         assert result.fractions[i].tolist() == [c / len(said) if said else 0 for c in counts]
 
 
-def test_the_mean_takes_known_given_or_integer_weights():
+def test_the_mean_takes_known_given_or_integer_weights() -> None:
     rows = [(0, 0, 2), (0, 1, 1), (1, 0, 0), (2, 0, 2)]
     assert mean(votes_of(rows)).tolist() == [0.75, 0, 1]
     assert mean(votes_of(rows), weights=[1, 1, 0]).tolist() == [0.5, 1, 0]
@@ -369,7 +365,7 @@ BAD_MEANS = {
 
 
 @pytest.mark.parametrize("name", BAD_MEANS)
-def test_a_mean_that_does_not_exist_is_refused(name):
+def test_a_mean_that_does_not_exist_is_refused(name: Any) -> None:
     votes, options, message = BAD_MEANS[name]
     with pytest.raises(DataError) as error:
         mean(votes_of([(0, 0, 2), (1, 0, 0), (2, 0, 2)], **votes), **options)

@@ -4,6 +4,8 @@ figures."""
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +16,8 @@ from reassess.aggregation.curves import Curve, Point, precision_recall
 from reassess.aggregation.golden import Golden, golden_truth
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
+from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.votes import read_votes
 from reassess.numeric.proportion import Proportion
 
 VALUES = st.floats(0, 1) | st.sampled_from([0.0, 0.25, 0.5, 1.0])
@@ -38,7 +40,7 @@ def counted(pairs: list[tuple[str, bool, float]], threshold: float) -> tuple[int
 
 
 @given(PAIRS)
-def test_there_is_a_point_for_each_different_score_and_its_counts_are_those_of_a_plain_loop(pairs: list) -> None:
+def test_there_is_a_point_for_each_different_score_and_its_counts_are_those_of_a_plain_loop(pairs: list[Any]) -> None:
     curve = curve_of(pairs)
     thresholds = sorted({value for _, _, value in pairs}, reverse=True)
     assert curve.thresholds.tolist() == thresholds
@@ -53,13 +55,13 @@ def test_there_is_a_point_for_each_different_score_and_its_counts_are_those_of_a
 
 
 @given(PAIRS, VALUES)
-def test_any_threshold_keeps_what_a_plain_loop_keeps(pairs: list, threshold: float) -> None:
+def test_any_threshold_keeps_what_a_plain_loop_keeps(pairs: list[Any], threshold: float) -> None:
     valid = sum(valid for _, valid, _ in pairs)
     assert curve_of(pairs).at(threshold) == Point(threshold, *counted(pairs, threshold), valid)
 
 
 @given(PAIRS)
-def test_average_precision_is_the_sum_of_steps_in_exact_fractions(pairs: list) -> None:
+def test_average_precision_is_the_sum_of_steps_in_exact_fractions(pairs: list[Any]) -> None:
     valid, before, total = sum(valid for _, valid, _ in pairs), 0, Fraction(0)
     for threshold in sorted({value for _, _, value in pairs}, reverse=True):
         hits, kept = counted(pairs, threshold)
@@ -69,7 +71,7 @@ def test_average_precision_is_the_sum_of_steps_in_exact_fractions(pairs: list) -
 
 
 @given(PAIRS, st.randoms())
-def test_the_order_of_the_pairs_does_not_matter_even_where_scores_are_equal(pairs: list, random: object) -> None:
+def test_the_order_of_the_pairs_does_not_matter_even_where_scores_are_equal(pairs: list[Any], random: Random) -> None:
     shuffled = list(pairs)
     random.shuffle(shuffled)
     first, second = curve_of(pairs), curve_of(shuffled)
@@ -78,7 +80,7 @@ def test_the_order_of_the_pairs_does_not_matter_even_where_scores_are_equal(pair
 
 
 @given(PAIRS)
-def test_a_growing_function_of_the_scores_changes_no_figure(pairs: list) -> None:
+def test_a_growing_function_of_the_scores_changes_no_figure(pairs: list[Any]) -> None:
     ranks = {value: i for i, value in enumerate(sorted({value for _, _, value in pairs}))}
     moved = curve_of([(image, valid, ranks[value] / 100) for image, valid, value in pairs])
     assert moved.average_precision == curve_of(pairs).average_precision
@@ -93,7 +95,7 @@ def test_perfect_scores_reach_1_and_equal_scores_the_share_of_valid_pairs() -> N
 
 
 @given(PAIRS, st.floats(0, 1))
-def test_with_precision_no_point_that_reaches_it_has_more_recall(pairs: list, least: float) -> None:
+def test_with_precision_no_point_that_reaches_it_has_more_recall(pairs: list[Any], least: float) -> None:
     curve = curve_of(pairs)
     points = [curve.point(row) for row in range(curve.thresholds.size)]
     reaching = [point for point in points if point.precision.value >= least]
@@ -111,7 +113,7 @@ def test_with_precision_no_point_that_reaches_it_has_more_recall(pairs: list, le
 
 
 @given(PAIRS, st.floats(0, 1))
-def test_with_recall_no_point_that_reaches_it_has_more_precision(pairs: list, least: float) -> None:
+def test_with_recall_no_point_that_reaches_it_has_more_precision(pairs: list[Any], least: float) -> None:
     curve = curve_of(pairs)
     points = [curve.point(row) for row in range(curve.thresholds.size)]
     reaching = [point for point in points if point.recall.value >= least]
@@ -119,7 +121,7 @@ def test_with_recall_no_point_that_reaches_it_has_more_precision(pairs: list, le
 
 
 @given(PAIRS)
-def test_with_best_f1_no_point_has_a_higher_one(pairs: list) -> None:
+def test_with_best_f1_no_point_has_a_higher_one(pairs: list[Any]) -> None:
     curve = curve_of(pairs)
 
     def f1(point: Point) -> Fraction:
@@ -155,7 +157,7 @@ def test_where_nothing_is_kept_there_is_no_precision_and_a_recall_of_0() -> None
 
 
 @given(PAIRS, VALUES, st.integers(0, 3))
-def test_intervals_are_those_of_drawing_images_one_by_one(pairs: list, threshold: float, seed: int) -> None:
+def test_intervals_are_those_of_drawing_images_one_by_one(pairs: list[Any], threshold: float, seed: int) -> None:
     images = list(dict.fromkeys(image for image, _, _ in pairs))
     draws = np.random.default_rng(seed).integers(len(images), size=(40, len(images)))
     precisions, recalls = [], []
@@ -220,8 +222,8 @@ def test_golden_pairs_that_were_never_rated_are_refused() -> None:
 
 
 @pytest.fixture(scope="module")
-def published(real_scores: Scores, real_file: Callable) -> Curve:
-    return precision_recall(real_scores, golden_truth(read_votes(real_file("golden.npz"))))
+def published(real_scores: Scores, real_votes: Callable[[str], Votes]) -> Curve:
+    return precision_recall(real_scores, golden_truth(real_votes("golden.npz")))
 
 
 def test_the_published_scores_have_the_measured_average_precision(published: Curve) -> None:

@@ -2,8 +2,12 @@
 
 import math
 import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,14 +20,15 @@ from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import ConvergenceWarning, DataError
 from reassess.formats.votes import read_votes
-
-WORDS = ("no", "maybe", "yes")
-
+from tests.helpers import WORDS, votes_of
+from tests.references import average_precision
 
 # --- the reference --------------------------------------------------------------------------------------------------
 
 
-def reference_em(votes, shares, *, smoothing, iterations, pinned=None, prior=None):
+def reference_em(
+    votes: Votes, shares: npt.NDArray[Any], *, smoothing: float, iterations: int, pinned: Any = None, prior: Any = None
+) -> Any:
     """EM as in the paper, in plain Python with logarithms: posteriors, matrices, prior, and each step's objective."""
     pinned = pinned or {}
     items = range(len(votes.items))
@@ -66,11 +71,11 @@ def reference_em(votes, shares, *, smoothing, iterations, pinned=None, prior=Non
     return np.array(q), np.array(matrices), np.array(p), objectives
 
 
-def log(x):
+def log(x: float) -> float:
     return math.log(x) if x > 0 else -math.inf
 
 
-def random_votes(seed, *, items=30, raters=5, answers=3, most=6):
+def random_votes(seed: int, *, items: int = 30, raters: int = 5, answers: int = 3, most: int = 6) -> Votes:
     """Votes of raters who are right two times in three; some vote several times on an item, some items have none."""
     generator = np.random.default_rng(seed)
     truth = generator.integers(0, answers, items)
@@ -83,7 +88,7 @@ def random_votes(seed, *, items=30, raters=5, answers=3, most=6):
     )
 
 
-def stopped(votes, **options):
+def stopped(votes: Votes, **options: Any) -> Any:
     """Some iterations, without the warning that there could be more."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -94,7 +99,7 @@ def stopped(votes, **options):
 @pytest.mark.parametrize("smoothing", [0, 1])
 @pytest.mark.parametrize(("answers", "truths"), [(3, 3), (4, 2), (2, 3)])
 @pytest.mark.parametrize("pin", [False, True])
-def test_em_agrees_with_the_reference(seed, smoothing, answers, truths, pin):
+def test_em_agrees_with_the_reference(seed: int, smoothing: int, answers: int, truths: int, pin: bool) -> None:
     votes = random_votes(seed, answers=answers)
     shares = np.random.default_rng(seed).dirichlet(np.ones(truths), answers)
     pins = {0: [1.0] + [0.0] * (truths - 1), 7: [0.5, 0.5] + [0.0] * (truths - 2), 11: [1 / truths] * truths}
@@ -122,7 +127,7 @@ def test_em_agrees_with_the_reference(seed, smoothing, answers, truths, pin):
     np.testing.assert_allclose(result.history, objectives, rtol=1e-10)
 
 
-def test_the_reference_notices_a_wrong_answer():
+def test_the_reference_notices_a_wrong_answer() -> None:
     """The helper that judges EM must itself fail on something else than EM: here, on other smoothing."""
     votes = random_votes(0)
     shares = np.eye(3)
@@ -132,7 +137,7 @@ def test_the_reference_notices_a_wrong_answer():
 
 
 @pytest.mark.parametrize("smoothing", [0, 1])
-def test_many_votes_on_an_item_agree_with_the_reference(smoothing):
+def test_many_votes_on_an_item_agree_with_the_reference(smoothing: int) -> None:
     """Products of many probabilities would run out of a float's range."""
     generator = np.random.default_rng(0)
     rows = np.repeat(np.arange(3), [24, 25, 2_000])
@@ -149,7 +154,7 @@ def test_many_votes_on_an_item_agree_with_the_reference(smoothing):
 # --- published numbers ----------------------------------------------------------------------------------------------
 
 
-def test_the_1979_example_gives_the_papers_numbers(real_file):
+def test_the_1979_example_gives_the_papers_numbers(real_file: Callable[[str], Path]) -> None:
     votes = read_votes(real_file("anesthesia-1979.csv"))
     result = fit_dawid_skene(votes, smoothing=0)
     assert result.model.prior.round(4).tolist() == [0.3996, 0.4220, 0.1118, 0.0667]
@@ -163,23 +168,17 @@ def test_the_1979_example_gives_the_papers_numbers(real_file):
     ]
 
 
-def average_precision(truth, scores):
-    """Step-wise, ties grouped."""
-    order = np.argsort(-scores, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(scores[order])), scores.size - 1)
-    hits = np.cumsum(truth[order])[last]
-    return float(np.sum(np.diff(hits, prepend=0) / truth.sum() * hits / (last + 1)))
-
-
-def test_em_on_the_released_votes_gives_the_measured_numbers(real_file):
+def test_em_on_the_released_votes_gives_the_measured_numbers(
+    real_file: Callable[[str], Path], real_votes: Callable[[str], Votes]
+) -> None:
     from reassess.aggregation.calibration import expert_truth
     from reassess.formats.scores import read_scores
 
-    votes, experts = read_votes(real_file("raters.npz")), read_votes(real_file("golden.npz"))
+    votes, experts = real_votes("raters.npz"), real_votes("golden.npz")
     published = read_scores(real_file("scores.npz")).values >= 0.8
     truth, rows = expert_truth(experts, at_least=3), votes.find(experts.items)
 
-    def jaccard(scores):
+    def jaccard(scores: npt.NDArray[Any]) -> float:
         kept = scores >= 0.8
         return np.count_nonzero(kept & published) / np.count_nonzero(kept | published)
 
@@ -197,7 +196,7 @@ def test_em_on_the_released_votes_gives_the_measured_numbers(real_file):
 # --- simulated raters -----------------------------------------------------------------------------------------------
 
 
-def simulated(seed=0, items=20_000):
+def simulated(seed: int = 0, items: int = 20_000) -> tuple[Votes, npt.NDArray[Any], npt.NDArray[Any]]:
     generator = np.random.default_rng(seed)
     prior = np.array([0.5, 0.3, 0.2])
     matrices = 0.6 * np.eye(3) + 0.4 * generator.dirichlet(np.ones(3), (6, 3))
@@ -210,7 +209,7 @@ def simulated(seed=0, items=20_000):
     return votes, prior, matrices
 
 
-def test_simulated_raters_come_back():
+def test_simulated_raters_come_back() -> None:
     """Within four standard errors, those of known truths made larger for what the posteriors leave open."""
     votes, prior, matrices = simulated()
     result = fit_dawid_skene(votes, smoothing=0)
@@ -225,7 +224,7 @@ def test_simulated_raters_come_back():
 SEEDS = st.integers(0, 10_000)
 
 
-def relabelled(votes, seed):
+def relabelled(votes: Votes, seed: int) -> Votes:
     """The same votes with items and raters in another order."""
     generator = np.random.default_rng(seed)
     items, raters = generator.permutation(len(votes.items)), generator.permutation(len(votes.raters))
@@ -241,7 +240,7 @@ def relabelled(votes, seed):
 
 @given(SEEDS, st.sampled_from([0.0, 0.5, 1.0]))
 @settings(max_examples=30)
-def test_relabelling_raters_and_items_changes_nothing(seed, smoothing):
+def test_relabelling_raters_and_items_changes_nothing(seed: Any, smoothing: float) -> None:
     votes = random_votes(seed)
     other = relabelled(votes, seed)
     first, second = (stopped(v, smoothing=smoothing, max_iterations=30) for v in (votes, other))
@@ -252,7 +251,7 @@ def test_relabelling_raters_and_items_changes_nothing(seed, smoothing):
 
 @given(SEEDS, st.sampled_from([0.0, 0.1, 1.0, 7.0]), st.booleans(), st.booleans())
 @settings(max_examples=60)
-def test_the_objective_never_falls(seed, smoothing, pin, given_prior):
+def test_the_objective_never_falls(seed: Any, smoothing: float, pin: bool, given_prior: bool) -> None:
     votes = random_votes(seed, most=4)
     pinned = Pinned.to_truths(np.arange(6), np.array([0, 1, 2, 0, -1, 1]), truths=3) if pin else None
     prior = [0.5, 0.3, 0.2] if given_prior else None
@@ -263,7 +262,7 @@ def test_the_objective_never_falls(seed, smoothing, pin, given_prior):
 
 @given(SEEDS, st.integers(0, 2), st.sampled_from([0, 1]))
 @settings(max_examples=30)
-def test_a_pinned_item_keeps_its_truth(seed, truth, smoothing):
+def test_a_pinned_item_keeps_its_truth(seed: Any, truth: int, smoothing: int) -> None:
     votes = random_votes(seed)
     pinned = Pinned.to_truths(np.array([3]), np.array([truth]), truths=3)
     result = stopped(votes, smoothing=smoothing, pinned=pinned, max_iterations=20)
@@ -273,7 +272,7 @@ def test_a_pinned_item_keeps_its_truth(seed, truth, smoothing):
     assert result.posterior.values[3].tolist() == [0.2, 0.3, 0.5]
 
 
-def test_the_number_of_threads_does_not_matter_and_runs_are_the_same():
+def test_the_number_of_threads_does_not_matter_and_runs_are_the_same() -> None:
     votes, *_ = simulated(items=4_000)
     runs = [stopped(votes, max_iterations=20, threads=threads) for threads in (1, 2, 3, 2)]
     for run in runs[1:]:
@@ -283,13 +282,13 @@ def test_the_number_of_threads_does_not_matter_and_runs_are_the_same():
 
 @given(SEEDS, st.sampled_from([0, 1]))
 @settings(max_examples=30)
-def test_scoring_the_same_votes_gives_the_same_posteriors(seed, smoothing):
+def test_scoring_the_same_votes_gives_the_same_posteriors(seed: Any, smoothing: int) -> None:
     votes = random_votes(seed)
     result = stopped(votes, smoothing=smoothing, max_iterations=25)
     np.testing.assert_allclose(posterior(votes, result.model).values, result.posterior.values, atol=1e-9)
 
 
-def test_adding_votes_and_continuing_ends_where_all_votes_at_once_do():
+def test_adding_votes_and_continuing_ends_where_all_votes_at_once_do() -> None:
     votes, *_ = simulated(items=3_000)
     rows = np.arange(len(votes.items))
     early, late = votes.restrict(rows[:2_000]), votes.restrict(rows[1_000:])
@@ -300,7 +299,7 @@ def test_adding_votes_and_continuing_ends_where_all_votes_at_once_do():
     np.testing.assert_allclose(continued.model.matrices, at_once.model.matrices, atol=1e-6)
 
 
-def test_continuing_leaves_a_probability_of_0():
+def test_continuing_leaves_a_probability_of_0() -> None:
     """Plain maximum likelihood had never seen rater 0 say yes about a no; then more votes come in."""
     early = random_votes(1, items=12)
     votes = early.append(random_votes(2, items=400))
@@ -309,7 +308,7 @@ def test_continuing_leaves_a_probability_of_0():
     assert continued.objective == pytest.approx(fit_dawid_skene(votes, smoothing=0).objective, abs=1e-2)
 
 
-def test_a_converged_model_is_kept():
+def test_a_converged_model_is_kept() -> None:
     votes, *_ = simulated(items=2_000)
     first = fit_dawid_skene(votes, tolerance=1e-10)
     again = fit_dawid_skene(votes, start=first.model)
@@ -320,12 +319,12 @@ def test_a_converged_model_is_kept():
 # --- two truths -----------------------------------------------------------------------------------------------------
 
 
-def asked(rows, pairs):
+def asked(rows: Sequence[Sequence[int]], pairs: int) -> Votes:
     questions = Questions.from_columns([f"{i}.png" for i in range(pairs)], np.zeros(pairs, int))
-    return Votes.from_columns(questions, *np.array(rows).T, ("ann", "bo", "cy"), WORDS)
+    return votes_of(rows, questions, ("ann", "bo", "cy"))
 
 
-def test_the_truth_of_the_higher_weights_stays_valid():
+def test_the_truth_of_the_higher_weights_stays_valid() -> None:
     rows = [(i, r, 2 if (i + (r == i % 7)) % 2 else 0) for i in range(60) for r in range(3)]
     upright = fit_dawid_skene(asked(rows, 60))
     assert upright.model.truths == ("invalid", "valid")
@@ -335,7 +334,7 @@ def test_the_truth_of_the_higher_weights_stays_valid():
     assert result.model.matrices[0, 1, 0] > result.model.matrices[0, 0, 0]
 
 
-def test_two_truths_that_end_swapped_are_swapped_back():
+def test_two_truths_that_end_swapped_are_swapped_back() -> None:
     rows = [(i, r, 2 if (i + (r == i % 7)) % 2 else 0) for i in range(60) for r in range(3)]
     votes, truths = asked(rows, 60), ("invalid", "valid")
     em = EM(votes, truths, smoothing=1, prior=None, pinned=None, threads=1)
@@ -353,12 +352,12 @@ def test_two_truths_that_end_swapped_are_swapped_back():
 # --- edges ----------------------------------------------------------------------------------------------------------
 
 
-def small(rows, answers=WORDS, items=("x", "y")):
-    return Votes.from_columns(items, *np.array(rows).T, ("ann", "bo"), answers)
+def small(rows: Sequence[Sequence[int]], answers: Sequence[str | int] = WORDS) -> Votes:
+    return votes_of(rows, ("x", "y"), answers=answers)
 
 
 @pytest.mark.parametrize("smoothing", [0, 1])
-def test_degenerate_votes_give_numbers(smoothing):
+def test_degenerate_votes_give_numbers(smoothing: int) -> None:
     cases = {
         "an item without votes": small([(0, 0, 0), (0, 1, 2)]),
         "one rater only": small([(0, 0, 0), (1, 0, 2)]),
@@ -373,7 +372,7 @@ def test_degenerate_votes_give_numbers(smoothing):
         assert np.isfinite(result.model.matrices).all(), name
 
 
-def test_an_item_without_votes_has_the_prior_and_does_not_move_it():
+def test_an_item_without_votes_has_the_prior_and_does_not_move_it() -> None:
     votes = random_votes(0)
     without = votes.restrict(np.flatnonzero(votes.sizes > 0))
     first, second = stopped(votes, max_iterations=30), stopped(without, max_iterations=30)
@@ -383,12 +382,12 @@ def test_an_item_without_votes_has_the_prior_and_does_not_move_it():
     np.testing.assert_allclose(first.model.prior, second.model.prior)
 
 
-def test_a_rater_without_votes_has_no_matrix():
+def test_a_rater_without_votes_has_no_matrix() -> None:
     result = fit_dawid_skene(small([(0, 0, 0), (1, 0, 2)]))
     assert result.model.raters == ("ann",)
 
 
-def test_an_empty_row_is_uniform():
+def test_an_empty_row_is_uniform() -> None:
     """Ann never met a dog."""
     pinned = Pinned.to_truths(np.array([0, 1]), np.array([0, 1]), truths=2)
     votes = small([(0, 0, 0), (1, 1, 1), (1, 1, 1)], answers=("cat", "dog"))
@@ -396,7 +395,7 @@ def test_an_empty_row_is_uniform():
     assert result.model.matrices[0].tolist() == [[1, 0], [0.5, 0.5]]
 
 
-def test_stopping_early_warns_by_name():
+def test_stopping_early_warns_by_name() -> None:
     with pytest.warns(ConvergenceWarning) as caught:
         result = fit_dawid_skene(random_votes(0), max_iterations=2)
     assert str(caught[0].message) == (
@@ -407,7 +406,7 @@ def test_stopping_early_warns_by_name():
     assert result.iterations == 2
 
 
-def test_a_fit_prints_well():
+def test_a_fit_prints_well() -> None:
     result = fit_dawid_skene(small([(0, 0, 0), (1, 0, 2)]), smoothing=0)
     assert isinstance(result, DawidSkeneFit)
     assert repr(result) == (
@@ -476,20 +475,20 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_refused(name):
+def test_bad_input_is_refused(name: Any) -> None:
     options, message = BAD[name]
     with pytest.raises(DataError) as error:
         fit_dawid_skene(**{"votes": small([(0, 0, 0), (1, 1, 2)]), **options})
     assert str(error.value) == message
 
 
-def test_pinning_to_an_unknown_truth_is_refused():
+def test_pinning_to_an_unknown_truth_is_refused() -> None:
     with pytest.raises(DataError) as error:
         Pinned.to_truths(np.array([1]), np.array([4]), truths=3)
     assert str(error.value) == "truth out of range\n  where:   pinned item 1\n  allowed: -1 to 2\n  found:   4"
 
 
-def test_starting_weights():
+def test_starting_weights() -> None:
     assert answer_shares(WORDS, ("invalid", "valid"), None).tolist() == [[1, 0], [0.5, 0.5], [0, 1]]
     assert answer_shares((1, 2), (1, 2), None).tolist() == [[1, 0], [0, 1]]
     assert answer_shares((1, 2), ("a", "b"), [0.25, 1]).tolist() == [[0.75, 0.25], [0, 1]]

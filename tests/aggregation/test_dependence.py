@@ -1,8 +1,11 @@
 """Raters who are not independent given the truth: copiers are named, independent raters are not."""
 
 import math
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from reassess.aggregation import dependence as module
@@ -10,22 +13,24 @@ from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.dependence import dependence
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
+from tests.helpers import WORDS
 
-ANSWERS = ("no", "maybe", "yes")
 MATRICES = np.array([[0.85, 0.10, 0.05], [0.15, 0.65, 0.20], [0.05, 0.15, 0.80]])
 
 
-def simulate(rng, *, raters=20, items=2_000, each=5, copied=0.0):
+def simulate(
+    rng: np.random.Generator, *, raters: int = 20, items: int = 2_000, each: int = 5, copied: float = 0.0
+) -> Votes:
     """Votes of `each` raters on each item; the last rater copies so large a share of what the one before says."""
     truth = rng.choice(3, items, p=[0.6, 0.2, 0.2])
     said = (rng.random((raters, items, 1)) > np.cumsum(MATRICES, axis=1)[truth][None, :, :-1]).sum(axis=-1)
     said[-1] = np.where(rng.random(items) < copied, said[max(raters - 2, 0)], said[-1])
     cast = np.argsort(rng.random((items, raters)), axis=1)[:, :each]
     rows = np.repeat(np.arange(items), each)
-    return Votes.from_columns(range(items), rows, cast.ravel(), said[cast.ravel(), rows], range(raters), ANSWERS)
+    return Votes.from_columns(range(items), rows, cast.ravel(), said[cast.ravel(), rows], range(raters), WORDS)
 
 
-def test_a_pair_of_which_one_copies_is_named_with_what_was_expected_and_observed():
+def test_a_pair_of_which_one_copies_is_named_with_what_was_expected_and_observed() -> None:
     found = dependence(simulate(np.random.default_rng(0), copied=1))
     pair = found.pairs[0]
     assert [pair.raters for pair in found.pairs] == [(18, 19)]
@@ -35,21 +40,22 @@ def test_a_pair_of_which_one_copies_is_named_with_what_was_expected_and_observed
     assert (found.tested, found.untested) == (190, 0)
 
 
-def test_half_of_the_votes_copied_is_enough_to_be_named_where_there_are_many():
+def test_half_of_the_votes_copied_is_enough_to_be_named_where_there_are_many() -> None:
     found = dependence(simulate(np.random.default_rng(1), items=8_000, copied=0.5))
     assert [pair.raters for pair in found.pairs] == [(18, 19)]
 
 
-def test_independent_raters_are_named_no_more_often_than_the_level_says():
+def test_independent_raters_are_named_no_more_often_than_the_level_says() -> None:
     alarms = [bool(dependence(simulate(np.random.default_rng(seed), items=800)).pairs) for seed in range(40)]
     assert sum(alarms) <= 5  # of 40 at 5 %: 5 or fewer with a probability of 98.6 %
 
 
-def reference(votes, model):
+def reference(votes: Votes, model: Any) -> Iterator[tuple[Any, ...]]:
     """Common items, agreements, expected agreements and both variances of each pair, by plain loops."""
     images = votes.items.image_ids.tolist() if isinstance(votes.items, Questions) else range(len(votes.items))
     place = {name: i for i, name in enumerate(votes.raters)}
-    sums, residuals = {}, {}
+    sums: dict[tuple[int, int], npt.NDArray[np.float64]] = {}
+    residuals: dict[tuple[int, int, int], float] = {}
     for item, image in enumerate(images):
         cast = [(place[r], votes.answers.index(a)) for r, a in votes.on(item)]
         for i, (r, a) in enumerate(cast):
@@ -70,14 +76,16 @@ def reference(votes, model):
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
-def test_every_pair_is_that_of_a_plain_loop_over_pairs_of_votes(monkeypatch, shuffled):
+def test_every_pair_is_that_of_a_plain_loop_over_pairs_of_votes(
+    monkeypatch: pytest.MonkeyPatch, shuffled: bool
+) -> None:
     rng = np.random.default_rng(3)
     votes = simulate(rng, raters=5, items=120, each=4)
     images = rng.permutation(np.arange(120) // 3) if shuffled else np.arange(120) // 3
     questions = Questions.from_columns([f"{i}.png" for i in images], np.arange(120))
-    votes = Votes(questions, votes.indptr, votes.rater_ids, votes.answer_ids, votes.raters, ANSWERS)
+    votes = Votes(questions, votes.indptr, votes.rater_ids, votes.answer_ids, votes.raters, WORDS)
     monkeypatch.setattr(module, "_beyond_chance", tuple)
-    model = fit_dawid_skene(votes, truths=ANSWERS, weights=np.eye(3), smoothing=0.1, tolerance=1e-4).model
+    model = fit_dawid_skene(votes, truths=WORDS, weights=np.eye(3), smoothing=0.1, tolerance=1e-4).model
     found = {pair.raters: pair for pair in dependence(votes).pairs}
     expected = dict(reference(votes, model))
     assert found.keys() == expected.keys()
@@ -88,65 +96,65 @@ def test_every_pair_is_that_of_a_plain_loop_over_pairs_of_votes(monkeypatch, shu
         assert pair.z == pytest.approx((agreed - e) / math.sqrt(max(variance, clustered)))
 
 
-def test_questions_of_one_image_that_are_answered_alike_count_little_more_than_one():
+def test_questions_of_one_image_that_are_answered_alike_count_little_more_than_one() -> None:
     votes = simulate(np.random.default_rng(4), raters=6, items=200, each=6)
     images, numbers = np.indices((200, 9)).reshape(2, -1)
     item_ids = np.add.outer(9 * votes.item_ids, np.arange(9)).ravel()
-    columns = item_ids, np.repeat(votes.rater_ids, 9), np.repeat(votes.answer_ids, 9), votes.raters, ANSWERS
+    columns = item_ids, np.repeat(votes.rater_ids, 9), np.repeat(votes.answer_ids, 9), votes.raters, WORDS
     questions = Questions.from_columns([f"{i}.png" for i in images], numbers)
     assert dependence(Votes.from_columns(questions, *columns)).pairs == ()
     assert dependence(Votes.from_columns(range(1_800), *columns)).pairs != ()
 
 
-def test_the_first_vote_of_a_rater_on_an_item_counts():
+def test_the_first_vote_of_a_rater_on_an_item_counts() -> None:
     votes = simulate(np.random.default_rng(5), copied=1)
     assert dependence(votes.append(votes)) == dependence(votes)
 
 
-def test_other_names_change_nothing_but_the_names():
+def test_other_names_change_nothing_but_the_names() -> None:
     votes = simulate(np.random.default_rng(6), copied=1)
     names = tuple(f"rater {i}" for i in range(20))
     renamed = Votes(
-        tuple(f"item {i}" for i in range(2_000)), votes.indptr, votes.rater_ids, votes.answer_ids, names, ANSWERS
+        tuple(f"item {i}" for i in range(2_000)), votes.indptr, votes.rater_ids, votes.answer_ids, names, WORDS
     )
     ours, theirs = dependence(votes), dependence(renamed)
     assert [tuple(names[i] for i in pair.raters) for pair in ours.pairs] == [pair.raters for pair in theirs.pairs]
     assert [pair.z for pair in ours.pairs] == [pair.z for pair in theirs.pairs]
 
 
-def test_pairs_with_few_items_in_common_are_counted_and_not_tested():
+def test_pairs_with_few_items_in_common_are_counted_and_not_tested() -> None:
     found = dependence(simulate(np.random.default_rng(7), items=19, raters=6, each=6))
     assert (found.pairs, found.tested, found.untested) == ((), 0, 15)
     assert dependence(simulate(np.random.default_rng(7), items=20, raters=6, each=6)).tested == 15
 
 
-def test_two_raters_one_rater_or_none_are_not_tested():
+def test_two_raters_one_rater_or_none_are_not_tested() -> None:
     for raters in (1, 2):
         found = dependence(simulate(np.random.default_rng(8), raters=raters, items=50, each=raters))
         assert (found.pairs, found.tested, found.untested) == ((), 0, 0)
     nothing = np.empty(0, np.int64)
-    assert dependence(Votes.from_columns((), nothing, nothing, nothing, ("a", "b", "c"), ANSWERS)).tested == 0
+    assert dependence(Votes.from_columns((), nothing, nothing, nothing, ("a", "b", "c"), WORDS)).tested == 0
 
 
-def test_too_many_raters_are_not_tested(monkeypatch):
+def test_too_many_raters_are_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_CELLS", 20**2 * 3 - 1)
     assert dependence(simulate(np.random.default_rng(0), copied=1)).tested == 0
 
 
-def test_raters_who_all_give_one_answer_are_not_suspected():
+def test_raters_who_all_give_one_answer_are_not_suspected() -> None:
     rows = np.indices((4, 100)).reshape(2, -1)
-    votes = Votes.from_columns(range(100), rows[1], rows[0], np.zeros(400, np.int64), range(4), ANSWERS)
+    votes = Votes.from_columns(range(100), rows[1], rows[0], np.zeros(400, np.int64), range(4), WORDS)
     found = dependence(votes)
     assert (found.pairs, found.tested) == ((), 6)
 
 
-def test_the_released_votes_name_four_pairs_and_the_golden_votes_a_group_of_eight(real_file):
-    from reassess.formats.votes import read_votes
-
-    main = dependence(read_votes(real_file("raters.npz")))
+def test_the_released_votes_name_four_pairs_and_the_golden_votes_a_group_of_eight(
+    real_votes: Callable[[str], Votes],
+) -> None:
+    main = dependence(real_votes("raters.npz"))
     assert (main.tested, main.untested) == (1_339, 1_058)
     assert [pair.raters for pair in main.pairs] == [(180, 107), (142, 129), (134, 147), (113, 101)]
-    golden = dependence(read_votes(real_file("raters_golden.npz")))
+    golden = dependence(real_votes("raters_golden.npz"))
     assert (golden.tested, golden.untested) == (78 * 77 // 2, 0)
     group = {112, 126, 136, 143, 172, 174, 177, 184}
     alike = [pair for pair in golden.pairs if pair.agreed >= 0.96 * pair.common]

@@ -1,5 +1,7 @@
 """Golden truth is what enough experts said."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -8,13 +10,13 @@ from reassess.core.items import Items
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.votes import read_votes
+from tests.helpers import votes_of
 
 PAIRS = Questions.from_columns(["a", "a", "b"], np.array([1, 2, 1]))
 
 
 def experts(rows: list[tuple[int, int, int]], items: Items = PAIRS) -> Votes:
-    return Votes.from_columns(items, *np.array(rows, int).reshape(-1, 3).T, (1, 2, 3, 4), ("no", "yes"))
+    return votes_of(rows, items, (1, 2, 3, 4), ("no", "yes"))
 
 
 HALF = experts([(0, r, int(r < 2)) for r in range(4)] + [(1, r, int(r < 3)) for r in range(4)])
@@ -30,13 +32,13 @@ def test_a_pair_that_no_expert_judged_is_left_out() -> None:
     assert (golden.questions.images, golden.questions.class_ids.tolist()) == (("a",), [1, 2])
 
 
-def test_the_released_golden_answers_make_248_of_1135_pairs_valid(real_file) -> None:
-    answers = read_votes(real_file("golden.npz"))
+def test_the_released_golden_answers_make_248_of_1135_pairs_valid(real_votes: Callable[[str], Votes]) -> None:
+    answers = real_votes("golden.npz")
     assert repr(golden_truth(answers)) == "Golden(1,135 pairs on 155 images, 248 valid)"
     assert golden_truth(answers, at_least=3).positives == 248
 
 
-BAD = {
+BAD: dict[str, tuple[Callable[[], object], str]] = {
     "plain items": (
         lambda: golden_truth(experts([(0, 0, 1)], ("x",))),
         "the experts' votes are not on (image, class) questions\n  to mend: give the columns image and class",

@@ -1,7 +1,10 @@
 """Krippendorff's alpha: published examples, a slow reference written from the definition, and laws."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import permutations
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from reassess.aggregation import krippendorff
 from reassess.aggregation.krippendorff import alpha, coincidences, natural_metric
 from reassess.core.votes import Votes
+from tests.helpers import votes_of
 
 # Krippendorff, "Computing Krippendorff's alpha-reliability" (2011), section C: 4 observers, 12 units.
 FOUR_OBSERVERS = """
@@ -27,15 +31,14 @@ THREE_CODERS = """
 """
 
 
-def parse(text):
+def parse(text: str) -> Votes:
     cells = [line.split() for line in text.strip().splitlines()]
     rows = [(i, r, int(x) - 1) for r, line in enumerate(cells) for i, x in enumerate(line) if x != "."]
-    return votes_of(rows, items=len(cells[0]), raters=len(cells), answers=5)
+    return numbered_votes(rows, items=len(cells[0]), raters=len(cells), answers=5)
 
 
-def votes_of(rows, *, items, raters, answers):
-    columns = np.array(rows, np.int64).reshape(-1, 3).T
-    return Votes.from_columns(range(items), *columns, range(raters), tuple(range(1, answers + 1)))
+def numbered_votes(rows: Sequence[Sequence[int]], *, items: int, raters: int, answers: int) -> Votes:
+    return votes_of(rows, range(items), range(raters), range(1, answers + 1))
 
 
 @pytest.mark.parametrize(
@@ -47,25 +50,25 @@ def votes_of(rows, *, items, raters, answers):
         (THREE_CODERS, "ordinal", 0.807),
     ],
 )
-def test_alpha_is_that_of_the_published_examples(text, metric, published):
+def test_alpha_is_that_of_the_published_examples(text: Any, metric: str, published: float) -> None:
     assert alpha(parse(text), metric=metric) == pytest.approx(published, abs=5e-4)
 
 
-def test_the_coincidences_are_those_that_krippendorff_prints():
+def test_the_coincidences_are_those_that_krippendorff_prints() -> None:
     expected = [[7, 4 / 3, 1 / 3, 1 / 3, 0], [4 / 3, 10, 4 / 3, 1 / 3, 0], [1 / 3, 4 / 3, 8, 1 / 3, 0]]
     expected += [[1 / 3, 1 / 3, 1 / 3, 4, 0], [0, 0, 0, 0, 3]]
     np.testing.assert_allclose(coincidences(parse(FOUR_OBSERVERS)), expected)
 
 
-def reference(rows, metric):
+def reference(rows: Sequence[Sequence[int]], metric: str) -> Fraction | None:
     """Alpha in fractions, by going through every ordered pair of votes on every item."""
-    by_item = {}
+    by_item: dict[int, list[int]] = {}
     for item, _, answer in rows:
         by_item.setdefault(item, []).append(answer)
     paired = [answers for answers in by_item.values() if len(answers) > 1]
     values = [answer for answers in paired for answer in answers]
 
-    def distance(a, b):
+    def distance(a: int, b: int) -> Fraction:
         low, high = sorted((a, b))
         if metric == "nominal":
             return Fraction(low != high)
@@ -81,24 +84,24 @@ ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 3
 
 
 @given(ROWS, st.sampled_from(["nominal", "ordinal"]))
-def test_alpha_is_that_of_the_slow_reference_with_missing_and_repeated_votes(rows, metric):
+def test_alpha_is_that_of_the_slow_reference_with_missing_and_repeated_votes(rows: Any, metric: str) -> None:
     expected = reference(rows, metric)
-    found = alpha(votes_of(rows, items=6, raters=4, answers=4), metric=metric)
+    found = alpha(numbered_votes(rows, items=6, raters=4, answers=4), metric=metric)
     assert found == (None if expected is None else pytest.approx(float(expected), abs=1e-12))
 
 
 @given(ROWS, st.randoms(use_true_random=False))
-def test_another_order_of_the_items_changes_no_bit(rows, random):
+def test_another_order_of_the_items_changes_no_bit(rows: Any, random: Random) -> None:
     order = list(range(6))
     random.shuffle(order)
     moved = [(order[item], rater, answer) for item, rater, answer in rows]
-    ours, theirs = (alpha(votes_of(r, items=6, raters=4, answers=4)) for r in (rows, moved))
+    ours, theirs = (alpha(numbered_votes(r, items=6, raters=4, answers=4)) for r in (rows, moved))
     assert ours == theirs
 
 
 @given(ROWS)
-def test_the_size_of_the_blocks_changes_nothing(rows):
-    votes = votes_of(rows, items=6, raters=4, answers=4)
+def test_the_size_of_the_blocks_changes_nothing(rows: Any) -> None:
+    votes = numbered_votes(rows, items=6, raters=4, answers=4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(krippendorff, "_COUNTS_A_BLOCK", 4)
         small = coincidences(votes)
@@ -108,18 +111,18 @@ def test_the_size_of_the_blocks_changes_nothing(rows):
 @pytest.mark.parametrize(
     "rows", [[], [(0, 0, 1)], [(0, 0, 1), (1, 0, 2)], [(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)]], ids=str
 )
-def test_alpha_is_not_defined_where_nobody_could_disagree(rows):
-    votes = votes_of(rows, items=2, raters=2, answers=3)
+def test_alpha_is_not_defined_where_nobody_could_disagree(rows: list[Any] | list[tuple[int, ...]]) -> None:
+    votes = numbered_votes(rows, items=2, raters=2, answers=3)
     assert alpha(votes) is None
     assert alpha(votes, metric="nominal") is None
 
 
-def test_perfect_agreement_is_1():
-    assert alpha(votes_of([(i, r, i) for i in range(3) for r in range(2)], items=3, raters=2, answers=3)) == 1
+def test_perfect_agreement_is_1() -> None:
+    assert alpha(numbered_votes([(i, r, i) for i in range(3) for r in range(2)], items=3, raters=2, answers=3)) == 1
 
 
-def test_words_have_an_order_only_if_it_is_known():
-    def metric(*answers):
+def test_words_have_an_order_only_if_it_is_known() -> None:
+    def metric(*answers: Any) -> Any:
         one = np.zeros(1, np.int64)
         return natural_metric(Votes.from_columns(("x",), one, one, one, ("ann",), answers))
 

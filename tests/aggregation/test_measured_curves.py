@@ -12,12 +12,12 @@ from reassess.core.questions import Questions
 from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
+from tests.helpers import WORDS
 
 CURVE = Curve(
     Golden(Questions.from_columns(["a", "a", "b"], np.array([1, 2, 1])), np.array([True, False, True])),
     np.array([0.9, 0.6, 0.7]),
 )
-ANSWERS = ("no", "maybe", "yes")
 
 
 def test_a_measured_curve_is_called_by_its_file_and_how_honest_it_is() -> None:
@@ -54,7 +54,7 @@ def rated(raters: int, seed: int) -> Votes:
     answers = np.where(valid ^ (rng.random(valid.shape) < 0.2), 2, 0)
     rater, item = np.indices(valid.shape)
     names = tuple(range(raters))
-    return Votes.from_columns(questions, item.ravel(), rater.ravel(), answers.ravel(), names, ANSWERS)
+    return Votes.from_columns(questions, item.ravel(), rater.ravel(), answers.ravel(), names, WORDS)
 
 
 def test_scores_that_follow_from_golden_answers_are_measured_again_without_what_is_judged() -> None:

@@ -6,21 +6,22 @@ import pytest
 from reassess.aggregation.calibration import expert_answer
 from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean
 from reassess.aggregation.recipe import real_scores
+from reassess.core.items import Items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.recipe import Recipe
 from reassess.core.votes import KNOWN_ANSWERS, Votes
 from reassess.errors import DataError, ReassessWarning
+from tests.helpers import votes_of
 
 ITEMS = ("w", "x", "y", "z")
 NO, MAYBE, YES = range(3)
 
 
-def votes_on(items: object, rows: list[tuple[int, int, int]], answers: tuple[str | int, ...] = KNOWN_ANSWERS) -> Votes:
+def votes_on(items: Items, rows: list[tuple[int, int, int]], answers: tuple[str | int, ...] = KNOWN_ANSWERS) -> Votes:
     """Votes of (item, rater, answer) positions, by as many raters as are named."""
-    item_ids, rater_ids, answer_ids = np.array(rows).T
-    raters = tuple(f"rater {i}" for i in range(int(rater_ids.max()) + 1))
-    return Votes.from_columns(items, item_ids, rater_ids, answer_ids, raters, answers)  # type: ignore[arg-type]
+    raters = [f"rater {i}" for i in range(max(rater for _, rater, _ in rows) + 1)]
+    return votes_of(rows, items, raters, answers)
 
 
 @pytest.fixture

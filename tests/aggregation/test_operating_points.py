@@ -1,5 +1,7 @@
 """A chosen threshold comes with its intervals and with the labels that would follow."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,8 @@ from reassess.aggregation.thresholds import label_sets
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
+from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.votes import read_votes
 
 QUESTIONS = Questions.from_columns(["a", "a", "b", "c"], np.array([1, 2, 1, 1]))
 SCORES = Scores(QUESTIONS, np.array([0.9, 0.6, 0.7, 0.2]))
@@ -74,9 +76,9 @@ def test_where_nothing_is_kept_precision_and_its_bounds_are_null() -> None:
 
 
 def test_the_published_threshold_gives_the_published_numbers_of_labels_and_empty_images(
-    real_scores: Scores, real_original: LabelSets, real_file
+    real_scores: Scores, real_original: LabelSets, real_votes: Callable[[str], Votes]
 ) -> None:
-    curve = precision_recall(real_scores, golden_truth(read_votes(real_file("golden.npz"))))
+    curve = precision_recall(real_scores, golden_truth(real_votes("golden.npz")))
     chosen = operating_point(curve, Goal("threshold", 0.8), real_scores, original=real_original)
     assert (chosen.labels, chosen.empty_images) == (57_553, 3_163)
     assert chosen.precision_interval == pytest.approx((0.858, 0.934), abs=0.002)

@@ -1,7 +1,9 @@
 """Scores are made again without the image that is judged only where it was shown how they were made."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,18 +19,17 @@ from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.votes import read_votes
 
 
 @pytest.fixture(scope="module")
-def answers(real_file) -> tuple[Votes, Votes, Votes]:
+def answers(real_votes: Callable[[str], Votes]) -> tuple[Votes, Votes, Votes]:
     """The votes on golden pairs in the main job, the experts', and the raters' golden ones."""
-    votes, experts, raters = (read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden"))
+    votes, experts, raters = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
     return votes.restrict(votes.find(experts.items)), experts, raters
 
 
 def test_the_published_scores_follow_from_the_votes_and_are_honest_without_each_image(
-    real_scores: Scores, answers: tuple, real_original: LabelSets
+    real_scores: Scores, answers: tuple[Any, ...], real_original: LabelSets
 ) -> None:
     """Average precision 0.8910; precision and recall at 0.8 unchanged."""
     origin = find_provenance(real_scores, *answers, real_original)
@@ -40,7 +41,9 @@ def test_the_published_scores_follow_from_the_votes_and_are_honest_without_each_
     assert (round(point.precision.value, 5), round(point.recall.value, 5)) == (0.89767, 0.77823)
 
 
-def test_of_the_raters_alone_the_original_label_is_left_out_again(answers: tuple, real_original: LabelSets) -> None:
+def test_of_the_raters_alone_the_original_label_is_left_out_again(
+    answers: tuple[Any, ...], real_original: LabelSets
+) -> None:
     alone = real_scores(*answers, None)
     origin = find_provenance(alone, *answers, real_original)
     assert origin.original is None
@@ -48,7 +51,7 @@ def test_of_the_raters_alone_the_original_label_is_left_out_again(answers: tuple
     assert round(precision_recall(origin.left_out(), golden_truth(answers[1])).average_precision, 4) == 0.8916
 
 
-def test_every_rule_that_is_given_is_tried(answers: tuple) -> None:
+def test_every_rule_that_is_given_is_tried(answers: tuple[Any, ...]) -> None:
     other = replace(IMAGENET.recipe, experts_at_least=4)
     scores = real_scores(*answers, None, recipe=other)
     assert find_provenance(scores, *answers, None, recipes=[IMAGENET.recipe, other]).recipe == other
@@ -56,12 +59,12 @@ def test_every_rule_that_is_given_is_tried(answers: tuple) -> None:
         find_provenance(scores, *answers, None)
 
 
-def test_in_as_many_folds_as_images_each_image_is_left_out_alone(answers: tuple) -> None:
+def test_in_as_many_folds_as_images_each_image_is_left_out_alone(answers: tuple[Any, ...]) -> None:
     origin = find_provenance(real_scores(*answers, None), *answers, None)
     np.testing.assert_array_equal(origin.left_out(image_folds(155, 155)).values, origin.left_out().values)
 
 
-def test_scores_that_do_not_follow_from_the_votes_are_refused(real_scores: Scores, answers: tuple) -> None:
+def test_scores_that_do_not_follow_from_the_votes_are_refused(real_scores: Scores, answers: tuple[Any, ...]) -> None:
     with pytest.raises(DataError) as caught:
         find_provenance(Scores(real_scores.questions, real_scores.values**2), *answers, None)
     message = re.sub(r"found:   0\.\d+", "found:   0.xxx", str(caught.value))

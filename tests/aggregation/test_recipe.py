@@ -1,48 +1,43 @@
 """The recipe of ReaL's scores: the published scores come back, and follow from the golden votes."""
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from reassess.aggregation.calibration import calibrate, expert_truth
 from reassess.aggregation.recipe import original_votes, real_scores, real_scores_left_out
 from reassess.core.benchmark import IMAGENET
 from reassess.core.image_names import validation_names
+from reassess.core.items import Items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.recipe import Recipe
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.formats.scores import read_scores
-from reassess.formats.votes import read_votes
-
-WORDS = ("no", "maybe", "yes")
+from tests.helpers import votes_of
+from tests.references import average_precision
 
 
 @pytest.fixture(scope="module")
-def released(real_file):
+def released(real_file: Callable[[str], Path], real_votes: Callable[[str], Votes]) -> Any:
     """Votes, experts' and raters' golden votes, original labels, and the published scores."""
     wnids = real_file("validation_labels.txt").read_text().split()
     class_of = {wnid: i for i, wnid in enumerate(sorted(set(wnids)))}
     original = LabelSets.from_lists(validation_names(), [[class_of[wnid]] for wnid in wnids])
-    votes, experts, rater_golden = (
-        read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden")
-    )
+    votes, experts, rater_golden = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
     return votes, experts, rater_golden, original, read_scores(real_file("scores.npz"))
 
 
-def average_precision(truth, scores):
-    """Step-wise, ties grouped."""
-    order = np.argsort(-scores, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(scores[order])), scores.size - 1)
-    hits = np.cumsum(truth[order])[last]
-    return float(np.sum(np.diff(hits, prepend=0) / truth.sum() * hits / (last + 1)))
-
-
-def precision_and_recall(truth, kept):
+def precision_and_recall(truth: npt.NDArray[Any], kept: npt.NDArray[Any]) -> tuple[float, float]:
     return round(truth[kept].mean(), 5), round(kept[truth == 1].mean(), 5)
 
 
-def test_the_published_scores_come_back(released):
+def test_the_published_scores_come_back(released: Any) -> None:
     votes, experts, rater_golden, original, published = released
     scores = real_scores(votes, experts, rater_golden, original)
     assert scores.questions.images == published.questions.images
@@ -51,7 +46,7 @@ def test_the_published_scores_come_back(released):
     assert np.abs(scores.values - published.values).max() <= 1e-12
 
 
-def test_the_original_labels_log_likelihood_ratios_are_as_measured(released):
+def test_the_original_labels_log_likelihood_ratios_are_as_measured(released: Any) -> None:
     _, experts, _, original, _ = released
     truth = expert_truth(experts, at_least=IMAGENET.recipe.original_experts_at_least)
     matrix = calibrate(original_votes(experts.items, original), truth).matrices[0]
@@ -60,7 +55,7 @@ def test_the_original_labels_log_likelihood_ratios_are_as_measured(released):
     assert ratios[0] == pytest.approx(-0.5527578747142783, abs=1e-14)
 
 
-def test_leaving_out_the_original_label_changes_as_many_labels_as_measured(released):
+def test_leaving_out_the_original_label_changes_as_many_labels_as_measured(released: Any) -> None:
     votes, experts, rater_golden, _, published = released
     alone = real_scores(votes, experts, rater_golden, None).values >= 0.8
     kept = published.values >= 0.8
@@ -68,7 +63,7 @@ def test_leaving_out_the_original_label_changes_as_many_labels_as_measured(relea
     assert round(np.count_nonzero(alone & kept) / np.count_nonzero(alone | kept), 3) == 0.952
 
 
-def test_precision_and_recall_on_the_golden_pairs_are_as_measured(released):
+def test_precision_and_recall_on_the_golden_pairs_are_as_measured(released: Any) -> None:
     votes, experts, rater_golden, original, published = released
     truth, rows = expert_truth(experts, at_least=3), votes.find(experts.items)
     scores = published.values[rows]
@@ -82,7 +77,7 @@ def test_precision_and_recall_on_the_golden_pairs_are_as_measured(released):
     assert round(average_precision(truth, alone), 4) == 0.8940
 
 
-def test_leaving_one_image_out_gives_the_measured_numbers(released):
+def test_leaving_one_image_out_gives_the_measured_numbers(released: Any) -> None:
     votes, experts, rater_golden, original, _ = released
     truth = expert_truth(experts, at_least=3)
     scores = real_scores_left_out(votes, experts, rater_golden, original).values
@@ -90,15 +85,15 @@ def test_leaving_one_image_out_gives_the_measured_numbers(released):
     assert precision_and_recall(truth, scores >= 0.8) == (0.89767, 0.77823)
 
 
-def test_changed_golden_votes_change_the_scores(released):
+def test_changed_golden_votes_change_the_scores(released: Any) -> None:
     """Nothing of the recipe's numbers stands in the code."""
     votes, experts, rater_golden, original, published = released
     some = votes.restrict(np.arange(3_000))
 
-    def scores(experts=experts, rater_golden=rater_golden):
+    def scores(experts: Votes = experts, rater_golden: Votes = rater_golden) -> npt.NDArray[Any]:
         return real_scores(some, experts, rater_golden, original).values
 
-    def changed(golden):
+    def changed(golden: Votes) -> Votes:
         answer_ids = golden.answer_ids.copy()
         answer_ids[:500] = 2 - answer_ids[:500]
         return Votes(golden.items, golden.indptr, golden.rater_ids, answer_ids, golden.raters, golden.answers)
@@ -118,8 +113,8 @@ PAIRS = Questions.from_columns(["a", "a", "b", "b"], np.array([1, 500, 1, 2]))
 ORIGINAL = LabelSets.from_lists(["b", "a"], [[2], [1]])
 
 
-def small(rows, items=PAIRS, raters=(1, 2, 3)):
-    return Votes.from_columns(items, *np.array(rows, np.int64).reshape(-1, 3).T, raters, WORDS)
+def small(rows: Sequence[Sequence[int]], items: Items = PAIRS) -> Votes:
+    return votes_of(rows, items, (1, 2, 3))
 
 
 EXPERTS = small([(i, r, 2 if i in (0, 3) else 0) for i in range(4) for r in range(3)])
@@ -128,7 +123,7 @@ VOTES = small([(0, 0, 2), (0, 2, 2), (1, 1, 0), (3, 2, 1)])
 RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=400)
 
 
-def test_the_original_label_votes_yes_on_its_class_and_no_on_others():
+def test_the_original_label_votes_yes_on_its_class_and_no_on_others() -> None:
     votes = original_votes(PAIRS, ORIGINAL)
     assert [votes.on(row) for row in range(4)] == [(("original label", word),) for word in ("yes", "no", "no", "yes")]
     below = original_votes(PAIRS, ORIGINAL, below=2)
@@ -137,10 +132,10 @@ def test_the_original_label_votes_yes_on_its_class_and_no_on_others():
     assert unknown.sizes.tolist() == [1, 1, 0, 0]
 
 
-def test_scores_are_those_of_a_plain_loop():
+def test_scores_are_those_of_a_plain_loop() -> None:
     valid = [1, 0, 0, 1]
 
-    def ratio(rows, answer):
+    def ratio(rows: Sequence[Sequence[int]], answer: int) -> Any:
         """Log-likelihood ratio of an answer of a rater who gave `rows`: (pair, answer)."""
         share = [
             (1 + sum(a == answer and valid[i] == t for i, a in rows)) / (3 + sum(valid[i] == t for i, _ in rows))
@@ -151,7 +146,7 @@ def test_scores_are_those_of_a_plain_loop():
     golden_rows = {0: [(0, 2), (1, 0), (3, 1)], 1: [(2, 0), (3, 2)]}
     label_rows = [(0, 2), (1, 0), (2, 0), (3, 2)]
 
-    def fallback(answer):
+    def fallback(answer: int) -> Any:
         shares = np.mean([ratio(rows, answer)[1] for rows in golden_rows.values()], axis=0)
         return np.log(shares[1] / shares[0])
 
@@ -165,7 +160,7 @@ def test_scores_are_those_of_a_plain_loop():
     np.testing.assert_allclose(scores.values, 1 / (1 + np.exp(-np.array(expected))), atol=1e-12)
 
 
-def test_leaving_out_measures_without_the_image():
+def test_leaving_out_measures_without_the_image() -> None:
     left = real_scores_left_out(VOTES, EXPERTS, RATERS, ORIGINAL, recipe=RULES)
     for kept, judged in (([2, 3], [0, 1]), ([0, 1], [2, 3])):
         alone = real_scores(
@@ -178,7 +173,7 @@ def test_leaving_out_measures_without_the_image():
         np.testing.assert_allclose(left.values[judged], alone.values)
 
 
-def test_images_are_left_out_together_by_folds():
+def test_images_are_left_out_together_by_folds() -> None:
     names = [f"{i}" for i in range(6)]
     pairs = Questions.from_columns(names, np.ones(6, int))
     votes = [small([(i, r, 2 * ((i + shift) % 2)) for i in range(6) for r in range(3)], pairs) for shift in (0, 0, 0)]
@@ -190,7 +185,7 @@ def test_images_are_left_out_together_by_folds():
         np.testing.assert_allclose(left.values[inside], alone.values)
 
 
-def test_golden_pairs_that_were_never_asked_count_in_the_prior_and_are_not_judged():
+def test_golden_pairs_that_were_never_asked_count_in_the_prior_and_are_not_judged() -> None:
     few = VOTES.restrict(np.array([0, 3]))
     whole, part = (real_scores(v, EXPERTS, RATERS, ORIGINAL, recipe=RULES) for v in (VOTES, few))
     assert np.array_equal(part.values, whole.values[[0, 3]])
@@ -217,7 +212,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_refused(name):
+def test_bad_input_is_refused(name: Any) -> None:
     votes, message = BAD[name]
     with pytest.raises(DataError) as error:
         real_scores(*votes, recipe=Recipe(experts_at_least=1, original_experts_at_least=1))

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,9 +19,8 @@ from reassess.core.questions import Questions
 from reassess.core.recipe import Recipe
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.votes import read_votes
+from tests.helpers import WORDS, message
 
-WORDS = ("no", "maybe", "yes")
 RATERS = ("ann", "bo", "cy", "new")
 PLAIN = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None)
 
@@ -156,9 +154,7 @@ def test_rules_that_ask_for_more_experts_than_there_are_do_not_stand_in_the_way(
 
 
 def refusal(labels: LabelSets, threshold: float = 0.5) -> str:
-    with pytest.raises(DataError) as caught:
-        relabel(labels, *case(2), threshold=threshold, recipes=[PLAIN])
-    return str(caught.value)
+    return message(lambda: relabel(labels, *case(2), threshold=threshold, recipes=[PLAIN]))
 
 
 def test_label_sets_that_do_not_follow_from_the_votes_are_an_error_that_counts_the_images() -> None:
@@ -187,9 +183,9 @@ def test_votes_on_plain_items_are_an_error() -> None:
 
 
 def test_the_published_labels_follow_from_the_published_votes(
-    real_file: Callable[[str], Path], real_labels: LabelSets, real_original: LabelSets
+    real_votes: Callable[[str], Votes], real_labels: LabelSets, real_original: LabelSets
 ) -> None:
-    answers = [read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden")]
+    answers = [real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden")]
     again = relabel(real_labels, *answers, real_original, threshold=0.8)
     assert (again.raters, int(again.measured.sum())) == (85, 78)
     assert int(again.kept(np.ones(85, int)).sum()) == 57_553 - 25_111

@@ -2,8 +2,11 @@
 
 import json
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,13 +14,15 @@ from hypothesis import strategies as st
 from reassess.aggregation.calibration import expert_truth, natural_truths
 from reassess.aggregation.golden import GoldenVotes
 from reassess.aggregation.reliability import rater_reliability, right_answers
+from reassess.aggregation.reliability_result import Reliability
+from reassess.core.items import Items
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError, DependenceWarning
 from reassess.numeric.information import mutual_information
 from reassess.numeric.proportion import Proportion
+from tests.helpers import WORDS, votes_of
 
-ANSWERS = ("no", "maybe", "yes")
 MATRICES = {
     "good": [[0.93, 0.04, 0.03], [0.10, 0.15, 0.75]],
     "fair": [[0.84, 0.06, 0.10], [0.40, 0.20, 0.40]],
@@ -27,33 +32,33 @@ MATRICES = {
 PRIOR = np.array([0.75, 0.25])
 
 
-def questions_of(items, a_image=5):
+def questions_of(items: int, a_image: int = 5) -> Questions:
     return Questions.from_columns([f"{i // a_image}.png" for i in range(items)], np.arange(items))
 
 
-def cast(rng, truth, names, *, each=None):
+def cast(rng: np.random.Generator, truth: npt.NDArray[Any], names: Sequence[str], *, each: int | None = None) -> Votes:
     """Votes of raters, each named after a matrix, on questions; `each` raters on a question, by default all."""
     matrices = np.array([MATRICES[name.split()[0]] for name in names])
     said = (rng.random((len(names), truth.size, 1)) > np.cumsum(matrices, axis=2)[:, truth, :-1]).sum(axis=-1)
     rows = np.repeat(np.arange(truth.size), each or len(names))
     raters = np.argsort(rng.random((truth.size, len(names))), axis=1)[:, : each or len(names)].ravel()
-    return Votes.from_columns(questions_of(truth.size), rows, raters, said[raters, rows], names, ANSWERS)
+    return Votes.from_columns(questions_of(truth.size), rows, raters, said[raters, rows], names, WORDS)
 
 
-def by_name(result):
+def by_name(result: Any) -> dict[Any, Any]:
     return {one.rater: one for one in result.raters}
 
 
 NAMES = (*(f"good {i}" for i in range(8)), *(f"fair {i}" for i in range(8)), "random", "constant")
 
 
-def simulated(seed=0, main=4_000, golden=1_000):
+def simulated(seed: int = 0, main: int = 4_000, golden: int = 1_000) -> tuple[Votes, Any]:
     rng = np.random.default_rng(seed)
     truth, golden_truth = (rng.choice(2, n, p=PRIOR) for n in (main, golden))
     return cast(rng, truth, NAMES, each=5), GoldenVotes(cast(rng, golden_truth, NAMES), golden_truth)
 
 
-def test_on_golden_items_the_random_and_the_constant_rater_are_flagged_and_no_other():
+def test_on_golden_items_the_random_and_the_constant_rater_are_flagged_and_no_other() -> None:
     found = by_name(rater_reliability(*simulated()))
     assert {name: one.flags for name, one in found.items() if one.flags} == {
         "random": ("uninformative",),
@@ -61,7 +66,7 @@ def test_on_golden_items_the_random_and_the_constant_rater_are_flagged_and_no_ot
     }
 
 
-def test_on_golden_items_the_interval_covers_the_information_of_the_true_matrix():
+def test_on_golden_items_the_interval_covers_the_information_of_the_true_matrix() -> None:
     inside = []
     for seed in range(10):
         for name, one in by_name(rater_reliability(*simulated(seed, main=100), seed=seed)).items():
@@ -70,7 +75,7 @@ def test_on_golden_items_the_interval_covers_the_information_of_the_true_matrix(
     assert np.mean(inside) >= 0.90  # 180 intervals, those of one simulation not independent: they share a prior
 
 
-def test_without_golden_items_the_same_raters_are_flagged_and_matrices_come_back():
+def test_without_golden_items_the_same_raters_are_flagged_and_matrices_come_back() -> None:
     result = rater_reliability(simulated()[0])
     assert not result.golden
     assert result.prior[1] == pytest.approx(0.25, abs=0.03)
@@ -81,9 +86,9 @@ def test_without_golden_items_the_same_raters_are_flagged_and_matrices_come_back
         assert one.right is None
 
 
-def test_the_worst_rater_comes_first_and_those_without_a_measure_last():
+def test_the_worst_rater_comes_first_and_those_without_a_measure_last() -> None:
     votes, golden = simulated(main=500)
-    silent = Votes.from_columns(questions_of(1), *np.zeros((3, 1), np.int64), ("silent",), ANSWERS)
+    silent = Votes.from_columns(questions_of(1), *np.zeros((3, 1), np.int64), ("silent",), WORDS)
     result = rater_reliability(votes.append(silent), golden)
     assert {one.rater for one in result.ranked[:2]} == {"random", "constant"}
     bits = [one.information.bits for one in result.ranked[:-1]]
@@ -93,7 +98,7 @@ def test_the_worst_rater_comes_first_and_those_without_a_measure_last():
     assert last.votes == 1
 
 
-def test_a_pair_that_copies_is_warned_of_in_words():
+def test_a_pair_that_copies_is_warned_of_in_words() -> None:
     rng = np.random.default_rng(0)
     names = tuple(f"good {i}" for i in range(12))
     votes = cast(rng, rng.choice(2, 900, p=PRIOR), names, each=6)
@@ -106,7 +111,7 @@ def test_a_pair_that_copies_is_warned_of_in_words():
         np.concatenate([votes.rater_ids[keep], np.full(copy.sum(), 11)]),
         np.concatenate([votes.answer_ids[keep], votes.answer_ids[copy]]),
         names,
-        ANSWERS,
+        WORDS,
     )
     with pytest.warns(DependenceWarning) as caught:
         result = rater_reliability(copied)
@@ -122,12 +127,8 @@ def test_a_pair_that_copies_is_warned_of_in_words():
 # --- what is counted ------------------------------------------------------------------------------------------------
 
 
-def votes_of(rows, items=("x", "y", "z"), raters=("ann", "bo"), answers=ANSWERS, **more):
-    return Votes.from_columns(items, *np.array(rows, np.int64).reshape(-1, 3).T, raters, answers, **more)
-
-
-def test_right_answers_are_yes_on_valid_and_no_on_invalid_and_maybe_is_wrong_on_both():
-    assert right_answers(("invalid", "valid"), ANSWERS).tolist() == [[True, False, False], [False, False, True]]
+def test_right_answers_are_yes_on_valid_and_no_on_invalid_and_maybe_is_wrong_on_both() -> None:
+    assert right_answers(("invalid", "valid"), WORDS).tolist() == [[True, False, False], [False, False, True]]
     assert right_answers(("invalid", "valid"), ("yes", "no")).tolist() == [[False, True], [True, False]]
     assert right_answers((1, 2), (1, 2, 3)).tolist() == [[True, False, False], [False, True, False]]
     assert right_answers(("invalid", "valid"), (0, 1)) is None
@@ -135,7 +136,7 @@ def test_right_answers_are_yes_on_valid_and_no_on_invalid_and_maybe_is_wrong_on_
     assert right_answers(("cat", "dog"), ("cat", "bird")) is None
 
 
-def test_everything_of_a_rater_is_counted():
+def test_everything_of_a_rater_is_counted() -> None:
     questions = questions_of(3, a_image=1)
     votes = votes_of([(0, 0, 2), (1, 0, 0), (2, 0, 1), (0, 1, 0)], questions, seconds=np.array([1.0, 2.0, 9.0, np.nan]))
     golden = votes_of([(0, 0, 2), (1, 0, 1), (2, 0, 0), (0, 2, 2)], questions, raters=("ann", "cy", "di"))
@@ -156,7 +157,7 @@ def test_everything_of_a_rater_is_counted():
     assert result.prior.tolist() == [0.5, 0.5]
 
 
-def test_golden_votes_that_are_the_main_votes_are_not_compared_with_themselves():
+def test_golden_votes_that_are_the_main_votes_are_not_compared_with_themselves() -> None:
     votes = votes_of([(0, 0, 2), (1, 0, 0), (0, 1, 2), (1, 1, 2)], questions_of(3))
     result = rater_reliability(votes, GoldenVotes(votes, np.array([1, 0, -1])))
     assert result.golden_dependence is None
@@ -164,7 +165,7 @@ def test_golden_votes_that_are_the_main_votes_are_not_compared_with_themselves()
     assert [one.right for one in result.raters] == [Proportion(2, 2), Proportion(1, 2)]
 
 
-def test_of_repeated_votes_the_first_are_compared_and_all_are_counted():
+def test_of_repeated_votes_the_first_are_compared_and_all_are_counted() -> None:
     votes = votes_of([(0, 0, 2), (0, 0, 0), (1, 0, 0)], questions_of(3))
     golden = votes_of([(0, 0, 0), (0, 0, 2), (1, 0, 0)], questions_of(3))
     (ann, _) = rater_reliability(votes, GoldenVotes(golden, np.array([1, 0, -1]))).raters
@@ -173,17 +174,17 @@ def test_of_repeated_votes_the_first_are_compared_and_all_are_counted():
     assert ann.right == Proportion(2, 3)
 
 
-def test_golden_answers_that_the_main_votes_lack_are_added_in_their_order():
+def test_golden_answers_that_the_main_votes_lack_are_added_in_their_order() -> None:
     votes = votes_of([(0, 0, 0), (1, 0, 1)], questions_of(3), answers=("no", "yes"))
     golden = votes_of([(0, 0, 1), (1, 0, 2)], questions_of(3))
     result = rater_reliability(votes, GoldenVotes(golden, np.array([0, 1, 0])))
-    assert result.answers == ANSWERS
+    assert result.answers == WORDS
     assert result.raters[0].answers.tolist() == [1, 0, 1]
     assert result.raters[0].confusion.tolist() == [[0, 1, 0], [0, 0, 1]]
 
 
 @pytest.mark.parametrize(("no", "flagged"), [(98, False), (99, True), (100, True)])
-def test_one_answer_is_flagged_from_99_percent(no, flagged):
+def test_one_answer_is_flagged_from_99_percent(no: int, flagged: bool) -> None:
     rows = [(i, 0, 0 if i < no else 2) for i in range(100)]
     votes = votes_of(rows, questions_of(100))
     golden = votes_of([(0, 0, 0), (1, 0, 2)], questions_of(100))
@@ -192,20 +193,20 @@ def test_one_answer_is_flagged_from_99_percent(no, flagged):
 
 
 @pytest.mark.parametrize(("items", "a_image", "few"), [(40, 1, False), (39, 1, True), (40, 2, False), (57, 3, True)])
-def test_few_votes_on_a_truth_and_few_images_are_flagged(items, a_image, few):
+def test_few_votes_on_a_truth_and_few_images_are_flagged(items: int, a_image: int, few: bool) -> None:
     truth = np.arange(items) % 2
     votes = votes_of([(i, 0, 2 * t) for i, t in enumerate(truth)], questions_of(items, a_image))
     assert ("few" in rater_reliability(votes, GoldenVotes(votes, truth)).raters[0].flags) == few
 
 
-def test_plain_items_have_the_answers_as_truths_and_words_have_no_order():
+def test_plain_items_have_the_answers_as_truths_and_words_have_no_order() -> None:
     assert natural_truths(votes_of([], answers=("cat", "dog"))) == ("cat", "dog")
-    assert natural_truths(votes_of([])) == ANSWERS
+    assert natural_truths(votes_of([])) == WORDS
     assert natural_truths(votes_of([], questions_of(3))) == ("invalid", "valid")
     assert natural_truths(votes_of([], questions_of(3), answers=(0, 1))) == (0, 1)
 
 
-def test_more_images_than_a_resample_draws_are_grouped_and_the_interval_stays():
+def test_more_images_than_a_resample_draws_are_grouped_and_the_interval_stays() -> None:
     rng = np.random.default_rng(0)
     truth = rng.choice(2, 6_000, p=PRIOR)
     votes = cast(rng, truth, ("fair",))
@@ -226,19 +227,19 @@ ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2), st.integers(0, 2
 TRUTH = st.permutations([0, 0, 1, 1, -1, 0])
 
 
-def measured(rows, truth, items, raters):
+def measured(rows: Sequence[Sequence[int]], truth: Sequence[int], items: Items, raters: Sequence[str | int]) -> Any:
     votes = votes_of(rows, items, raters)
     if not any(truth[row[0]] >= 0 for row in rows):
         return None
     return rater_reliability(votes, GoldenVotes(votes, np.array(truth)), resamples=50)
 
 
-def plain_names(one):
+def plain_names(one: Any) -> Any:
     return [(*row.to_json().items(),)[1:] for row in one.raters]
 
 
 @given(ROWS, TRUTH)
-def test_other_names_of_raters_and_items_change_nothing(rows, truth):
+def test_other_names_of_raters_and_items_change_nothing(rows: Any, truth: Any) -> None:
     ours = measured(rows, truth, questions_of(6), ("ann", "bo", "cy"))
     images = Questions.from_columns([f"other {i // 5}.png" for i in range(6)], np.arange(6) + 100)
     theirs = measured(rows, truth, images, (7, 3, 5))
@@ -248,7 +249,7 @@ def test_other_names_of_raters_and_items_change_nothing(rows, truth):
 
 
 @given(ROWS, TRUTH, st.permutations(range(3)), st.permutations(range(6)))
-def test_another_order_of_raters_and_items_changes_no_count(rows, truth, raters, items):
+def test_another_order_of_raters_and_items_changes_no_count(rows: Any, truth: Any, raters: Any, items: Any) -> None:
     ours = measured(rows, truth, tuple("uvwxyz"), ("a", "b", "c"))
     moved = [(items[item], raters[rater], answer) for item, rater, answer in rows]
     names = [""] * 3
@@ -267,13 +268,13 @@ def test_another_order_of_raters_and_items_changes_no_count(rows, truth, raters,
 
 
 @given(ROWS, TRUTH)
-def test_a_document_never_holds_nan(rows, truth):
+def test_a_document_never_holds_nan(rows: Any, truth: Any) -> None:
     result = measured(rows, truth, questions_of(6), ("ann", "bo", "cy"))
     if result is not None:
         json.dumps(result.to_json(), allow_nan=False)
 
 
-def test_a_seed_gives_the_same_document_and_another_seed_another_interval():
+def test_a_seed_gives_the_same_document_and_another_seed_another_interval() -> None:
     votes, golden = simulated(main=200, golden=200)
     once, again, other = (rater_reliability(votes, golden, seed=seed) for seed in (1, 1, 2))
     assert once.to_json() == again.to_json()
@@ -303,7 +304,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_golden_truth_is_refused(name):
+def test_bad_golden_truth_is_refused(name: Any) -> None:
     truth, message = BAD[name]
     votes = votes_of([(0, 0, 2), (1, 0, 0)], questions_of(3, a_image=1))
     with pytest.raises(DataError) as error:
@@ -311,13 +312,13 @@ def test_bad_golden_truth_is_refused(name):
     assert str(error.value) == message
 
 
-def test_no_votes_are_refused():
+def test_no_votes_are_refused() -> None:
     with pytest.raises(DataError) as error:
         rater_reliability(votes_of([]))
     assert str(error.value) == "there are no votes\n  to mend: give votes, or judge by the prior alone"
 
 
-def test_golden_votes_on_questions_and_main_votes_on_plain_items_are_refused():
+def test_golden_votes_on_questions_and_main_votes_on_plain_items_are_refused() -> None:
     with pytest.raises(DataError) as error:
         rater_reliability(
             votes_of([(0, 0, 2)]), GoldenVotes(votes_of([(0, 0, 2)], questions_of(3)), np.array([1, 0, 0]))
@@ -328,7 +329,7 @@ def test_golden_votes_on_questions_and_main_votes_on_plain_items_are_refused():
     )
 
 
-def test_if_all_answers_are_equal_nothing_is_told_and_alpha_is_not_defined():
+def test_if_all_answers_are_equal_nothing_is_told_and_alpha_is_not_defined() -> None:
     rows = [(i, r, 0) for i in range(30) for r in range(2)]
     result = rater_reliability(votes_of(rows, questions_of(30, a_image=1)))
     assert result.alpha is None
@@ -338,14 +339,14 @@ def test_if_all_answers_are_equal_nothing_is_told_and_alpha_is_not_defined():
     json.dumps(result.to_json(), allow_nan=False)
 
 
-def test_a_truth_that_em_has_given_up_makes_no_rater_one_with_few_votes():
+def test_a_truth_that_em_has_given_up_makes_no_rater_one_with_few_votes() -> None:
     rows = [(i, r, int(i == r == 0)) for i in range(60) for r in range(3)]
     result = rater_reliability(votes_of(rows, questions_of(60, a_image=1), raters=("a", "b", "c")))
     assert 0 < result.prior[1] < 1e-6
     assert [one.flags for one in result.raters] == [("uninformative",), *[("uninformative", "one answer")] * 2]
 
 
-def test_one_rater_alone_is_measured_on_golden_items_and_has_no_alpha():
+def test_one_rater_alone_is_measured_on_golden_items_and_has_no_alpha() -> None:
     rng = np.random.default_rng(0)
     truth = rng.choice(2, 500, p=PRIOR)
     votes = cast(rng, truth, ("good",))
@@ -355,7 +356,7 @@ def test_one_rater_alone_is_measured_on_golden_items_and_has_no_alpha():
     assert repr(result) == "Reliability(1 raters, 0 flagged, ordinal alpha not defined)"
 
 
-def test_a_class_that_nobody_votes_is_a_row_of_its_own_without_nan():
+def test_a_class_that_nobody_votes_is_a_row_of_its_own_without_nan() -> None:
     rows = [(i, r, i % 2) for i in range(60) for r in range(3)]
     result = rater_reliability(votes_of(rows, tuple(range(60)), raters=("a", "b", "c"), answers=("cat", "dog", "emu")))
     assert result.prior == pytest.approx([0.5, 0.5, 0], abs=1e-3)
@@ -367,16 +368,14 @@ def test_a_class_that_nobody_votes_is_a_row_of_its_own_without_nan():
 
 
 @pytest.fixture(scope="module")
-def released(real_file):
-    from reassess.formats.votes import read_votes
-
-    votes, experts, golden = (read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden"))
+def released(real_votes: Callable[[str], Votes]) -> Any:
+    votes, experts, golden = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
     truth = expert_truth(experts, at_least=3)[experts.find(golden.items)]
     with pytest.warns(DependenceWarning):
         return rater_reliability(votes, GoldenVotes(golden, truth))
 
 
-def test_the_released_votes_are_counted_as_they_are(released):
+def test_the_released_votes_are_counted_as_they_are(released: Reliability) -> None:
     votes = [one.votes for one in released.raters]
     assert (len(votes), min(votes), max(votes), sum(votes)) == (85, 6, 50_720, 924_810)
     assert sum(one.answers for one in released.raters).tolist() == [729_424, 78_942, 116_444]
@@ -388,7 +387,7 @@ def test_the_released_votes_are_counted_as_they_are(released):
     assert released.prior[1] == 248 / 1_135
 
 
-def test_of_the_released_raters_one_tells_nothing(released):
+def test_of_the_released_raters_one_tells_nothing(released: Reliability) -> None:
     assert {one.rater: one.flags for one in released.raters if one.flags} == {145: ("uninformative", "one answer")}
     assert released.ranked[0].rater == 145
     assert released.alpha == pytest.approx(0.5172, abs=5e-5)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from reassess.aggregation.thresholds import label_sets
 from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.errors import DataError
+from tests.helpers import scores_of
 
 CUTS = st.floats(0, 1) | st.sampled_from([0.0, 0.25, 0.5, 1.0])
 VALUES = st.dictionaries(
@@ -18,11 +18,6 @@ VALUES = st.dictionaries(
     max_size=12,
 )
 ORIGINAL = LabelSets.from_lists(["d.png", "b.png", "a.png"], [[9], [8], [7]])
-
-
-def scores_of(values: dict[tuple[str, int], float]) -> Scores:
-    images, classes = [image for image, _ in values], np.array([c for _, c in values], int)
-    return Scores(Questions.from_columns(images, classes), np.array(list(values.values()), float))
 
 
 @given(VALUES, CUTS)

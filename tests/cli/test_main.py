@@ -13,10 +13,11 @@ import pytest
 
 from reassess import __version__
 from reassess.cli import COMMANDS, app
+from tests.helpers import Run
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_help_lists_every_command(flag: str, run: Callable) -> None:
+def test_help_lists_every_command(flag: str, run: Callable[..., Run]) -> None:
     done = run(flag)
     assert (done.code, done.err) == (0, "")
     for name, what in COMMANDS.items():
@@ -24,7 +25,9 @@ def test_help_lists_every_command(flag: str, run: Callable) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_of_its_own_that_begins_with_its_line_in_the_list(name: str, run: Callable) -> None:
+def test_every_command_has_help_of_its_own_that_begins_with_its_line_in_the_list(
+    name: str, run: Callable[..., Run]
+) -> None:
     done = run(name, "--help")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"Usage: reassess {name} ")
@@ -39,7 +42,7 @@ def leaves(command: click.Command, path: tuple[str, ...] = ()) -> dict[tuple[str
     if not isinstance(command, click.Group):
         return {path: command}
     context = click.Context(command)
-    found = {}
+    found: dict[tuple[str, ...], click.Command] = {}
     for name in command.list_commands(context):
         found |= leaves(command.get_command(context, name), (*path, name))
     return found
@@ -54,7 +57,7 @@ def test_every_command_takes_the_common_options(name: str) -> None:
         assert {"--json", "--force", "--quiet", "--offline"} <= options
 
 
-def test_the_version_is_that_of_the_package(run: Callable) -> None:
+def test_the_version_is_that_of_the_package(run: Callable[..., Run]) -> None:
     done = run("--version")
     assert (done.code, done.out) == (0, f"reassess, version {__version__}\n")
 
@@ -91,13 +94,17 @@ def test_the_version_is_that_of_the_package(run: Callable) -> None:
         ),
     ],
 )
-def test_a_wrong_call_is_exit_code_2_and_says_what_is_wrong(argv: list[str], said: str, run: Callable) -> None:
+def test_a_wrong_call_is_exit_code_2_and_says_what_is_wrong(
+    argv: list[str], said: str, run: Callable[..., Run]
+) -> None:
     done = run(*argv)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
 
 
-def test_a_wrong_file_is_exit_code_1_with_one_message(run: Callable, tmp_path: Path, no_known_data: None) -> None:
+def test_a_wrong_file_is_exit_code_1_with_one_message(
+    run: Callable[..., Run], tmp_path: Path, no_known_data: None
+) -> None:
     labels = tmp_path / "labels.json"
     labels.write_text("not json")
     done = run("evaluate", tmp_path / "a.npy", "--labels", labels)
@@ -110,7 +117,7 @@ def test_a_wrong_file_is_exit_code_1_with_one_message(run: Callable, tmp_path: P
     )
 
 
-def test_an_interrupt_is_said_in_a_word(run: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_is_said_in_a_word(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -120,7 +127,7 @@ def test_an_interrupt_is_said_in_a_word(run: Callable, monkeypatch: pytest.Monke
 
 
 def test_nothing_in_a_file_tells_the_terminal_what_to_do(
-    run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None
+    run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None
 ) -> None:
     monkeypatch.chdir(tmp_path)
     cat, dog, image = "\x1b[2J[bold]cat[/]", "\u202edog", "\x1b[31m[red]a"
@@ -144,7 +151,7 @@ def test_nothing_in_a_file_tells_the_terminal_what_to_do(
 
 
 def test_a_result_that_cannot_be_printed_is_said(
-    run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None
+    run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -157,7 +164,7 @@ def test_a_result_that_cannot_be_printed_is_said(
     )
 
 
-def test_an_empty_name_is_not_taken_for_the_default(run: Callable, no_known_data: None) -> None:
+def test_an_empty_name_is_not_taken_for_the_default(run: Callable[..., Run], no_known_data: None) -> None:
     done = run("evaluate", "a.npy", "--labels", "")
     assert (done.code, done.err.splitlines()[:2]) == (
         1,
@@ -176,7 +183,7 @@ def test_an_empty_name_is_not_taken_for_the_default(run: Callable, no_known_data
     ids=lambda argv: argv[0],
 )
 def test_an_archive_that_declares_too_much_is_refused_with_an_option_that_the_command_has(
-    run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: list[str]
+    run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     info = np.array([["a.png", "0"]])

@@ -9,6 +9,7 @@ import pytest
 
 from reassess.data.loading import load_labels
 from reassess.formats.labels import read_labels, write_labels
+from tests.helpers import Run, document_of
 
 LABELS = {"1.jpg": ["mug", "cup"], "2.jpg": ["plate"], "3.jpg": [], "4.jpg": ["bowl"]}
 
@@ -22,14 +23,16 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) 
     return tmp_path
 
 
-def hits(done: object, part: str = "real") -> dict[str, tuple[int, int]]:
+def hits(done: Run, part: str = "real") -> dict[str, tuple[int, int]]:
     assert (done.code, done.err) == (0, "")
-    (result,) = json.loads(done.out)["results"]
+    (result,) = document_of(done, "evaluate")["results"]
     return {k: (found["hits"], found["n"]) for k, found in result[part].items()}
 
 
 @pytest.mark.parametrize("suffix", ["json", "csv", "parquet"])
-def test_every_form_of_labels_and_predictions_gives_the_same_accuracy(bench: Path, suffix: str, run: Callable) -> None:
+def test_every_form_of_labels_and_predictions_gives_the_same_accuracy(
+    bench: Path, suffix: str, run: Callable[..., Run]
+) -> None:
     """By name, by scores headed by name, by scores in sorted order, and by ids of listed outputs."""
     labels = f"own.{suffix}"
     write_labels(labels, load_labels("labels.json"))
@@ -47,14 +50,17 @@ def test_every_form_of_labels_and_predictions_gives_the_same_accuracy(bench: Pat
         assert hits(done, "original") == {"1": (3, 4)}
 
 
-def test_a_predicted_name_that_no_label_has_is_wrong_and_counted(bench: Path, run: Callable) -> None:
+def test_a_predicted_name_that_no_label_has_is_wrong_and_counted(bench: Path, run: Callable[..., Run]) -> None:
     Path("p.csv").write_text("image,prediction\n1.jpg,cup\n2.jpg,saucer\n4.jpg,bowl\n")
     done = run("evaluate", "p.csv", "--labels", "labels.json", "--json")
     assert hits(done) == {"1": (2, 3)}
-    assert "1 names left out (no label has them): saucer; joined" in json.loads(done.out)["results"][0]["detected"]
+    assert (
+        "1 names left out (no label has them): saucer; joined"
+        in document_of(done, "evaluate")["results"][0]["detected"]
+    )
 
 
-def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: Callable) -> None:
+def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: Callable[..., Run]) -> None:
     np.savez("ids.npz", ids=np.array([2, 3]), names=["1.jpg", "2.jpg"])
     done = run("evaluate", "ids.npz", "--labels", "labels.json")
     assert (done.code, done.out) == (1, "")
@@ -68,7 +74,7 @@ def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: C
     )
 
 
-def test_numbered_originals_of_named_labels_are_an_error(bench: Path, run: Callable) -> None:
+def test_numbered_originals_of_named_labels_are_an_error(bench: Path, run: Callable[..., Run]) -> None:
     Path("numbers.json").write_text('{"1.jpg": 1}')
     Path("p.csv").write_text("image,prediction\n1.jpg,cup\n")
     done = run("evaluate", "p.csv", "--labels", "labels.json", "--original", "numbers.json")

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from itertools import combinations
+from random import Random
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -11,6 +13,7 @@ from reassess.comparison.co_occurrence import co_occurrence
 from reassess.comparison.taxonomy import OFTEN
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
+from tests.helpers import labels_of
 
 SETS = st.lists(st.sets(st.integers(0, 6), max_size=5), max_size=12)
 
@@ -20,11 +23,11 @@ def plain(sets: list[set[int]]) -> Counter[tuple[int, int]]:
 
 
 def of(sets: list[set[int]]) -> LabelSets:
-    return LabelSets.from_lists([f"{i}.png" for i in range(len(sets))], [sorted(ids) for ids in sets])
+    return labels_of({f"{i}.png": sorted(ids) for i, ids in enumerate(sets)})
 
 
 @given(SETS, st.randoms(use_true_random=False))
-def test_pairs_are_counted_and_ordered_whatever_the_order_of_the_images(sets, random) -> None:
+def test_pairs_are_counted_and_ordered_whatever_the_order_of_the_images(sets: Any, random: Random) -> None:
     found = co_occurrence(of(sets))
     pairs = [tuple(pair) for pair in found.pairs.tolist()]
     expected = plain(sets)
@@ -42,14 +45,16 @@ def test_the_json_names_the_most_frequent_pairs() -> None:
     ]
 
 
-def test_reals_most_frequent_pair_is_desktop_computer_and_monitor(real_labels) -> None:
+def test_reals_most_frequent_pair_is_desktop_computer_and_monitor(real_labels: LabelSets) -> None:
     found = co_occurrence(real_labels)
     assert found.pairs[:3].tolist() == [[527, 664], [836, 837], [526, 664]]
     assert found.images[:3].tolist() == [155, 153, 148]
     assert (len(found), found.images.sum(), len(found.at_least(OFTEN))) == (5_883, 16_058, 1_060)
 
 
-def test_of_pairs_on_three_images_of_a_half_of_real_three_quarters_are_found_in_the_other_half(real_labels) -> None:
+def test_of_pairs_on_three_images_of_a_half_of_real_three_quarters_are_found_in_the_other_half(
+    real_labels: LabelSets,
+) -> None:
     """From which on two classes co-occur often enough to explain a mistake is chosen by this."""
     rng, sets = np.random.default_rng(0), [ids for ids in real_labels.sets().values() if len(ids) > 1]
     again: dict[int, list[bool]] = {n: [] for n in (1, 2, 3)}

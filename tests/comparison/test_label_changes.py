@@ -1,5 +1,7 @@
 """What changed between two label sets is what sets say."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,17 +13,14 @@ from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.errors import DataError
+from tests.helpers import labels_of
 
 SETS = st.dictionaries(st.sampled_from("abcdef"), st.sets(st.integers(0, 4)))
 
 
-def of(sets: dict[str, set[int]]) -> LabelSets:
-    return LabelSets.from_lists(list(sets), [list(ids) for ids in sets.values()])
-
-
 @given(SETS, SETS)
-def test_it_is_what_sets_say(first: dict, second: dict) -> None:
-    diff = label_diff(of(first), of(second))
+def test_it_is_what_sets_say(first: dict[str, Any], second: dict[str, Any]) -> None:
+    diff = label_diff(labels_of(first), labels_of(second))
     shared = [name for name in first if name in second]
     changed = [name for name in shared if first[name] != second[name]]
     assert diff.images == len(shared)
@@ -37,8 +36,10 @@ def test_it_is_what_sets_say(first: dict, second: dict) -> None:
 
 
 @given(SETS, SETS)
-def test_by_class_counts_every_label_once_with_most_changes_first(first: dict, second: dict) -> None:
-    diff = label_diff(of(first), of(second))
+def test_by_class_counts_every_label_once_with_most_changes_first(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    diff = label_diff(labels_of(first), labels_of(second))
     counts = diff.by_class()
     added = [class_id for ids in diff.added.sets().values() for class_id in ids]
     removed = [class_id for ids in diff.removed.sets().values() for class_id in ids]
@@ -47,8 +48,8 @@ def test_by_class_counts_every_label_once_with_most_changes_first(first: dict, s
 
 
 @given(SETS, SETS)
-def test_the_other_way_round_what_was_added_is_removed(first: dict, second: dict) -> None:
-    one, other = label_diff(of(first), of(second)), label_diff(of(second), of(first))
+def test_the_other_way_round_what_was_added_is_removed(first: dict[str, Any], second: dict[str, Any]) -> None:
+    one, other = label_diff(labels_of(first), labels_of(second)), label_diff(labels_of(second), labels_of(first))
     assert one.added.sets() == other.removed.sets()
     assert (one.emptied, one.filled, one.jaccard) == (other.filled, other.emptied, other.jaccard)
 
@@ -64,7 +65,7 @@ def test_validation_images_are_joined_by_number_and_classes_by_name() -> None:
 
 def test_classes_are_called_as_either_label_set_calls_them() -> None:
     named = LabelSets.from_lists(["a"], [[0, 1]], Classes(2, names=("cat", "dog")))
-    for pair in ((of({"a": {0}}), named), (named, of({"a": {0}}))):
+    for pair in ((labels_of({"a": {0}}), named), (named, labels_of({"a": {0}}))):
         assert [entry["name"] for entry in label_diff(*pair).to_json()["by_class"]] == ["dog"]
 
 
@@ -79,7 +80,9 @@ def test_a_class_that_the_first_list_does_not_have_is_refused() -> None:
 
 
 def test_json_names_every_image_and_class() -> None:
-    assert label_diff(of({"a": {1, 2}, "b": {3}, "c": set()}), of({"a": {2, 4}, "b": {3}, "d": {5}})).to_json() == {
+    assert label_diff(
+        labels_of({"a": {1, 2}, "b": {3}, "c": set()}), labels_of({"a": {2, 4}, "b": {3}, "d": {5}})
+    ).to_json() == {
         "images": 2,
         "changed": 1,
         "only_first": 1,

@@ -3,6 +3,8 @@
 import json
 from collections import Counter
 from fractions import Fraction
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ Images = dict[str, tuple[set[int], int, int]]  # valid classes, original label, 
 def slow(images: Images) -> tuple[dict[int, list[int]], Fraction, Counter[tuple[int, int, int, int]]]:
     """[hits, n] by number of valid classes; the sum of chances; (class, class, original, said) of each pair."""
     by_size: dict[int, list[int]] = {}
-    chance, pairs = Fraction(0), Counter()
+    chance, pairs = Fraction(0), Counter[tuple[int, int, int, int]]()
     for valid, original, said in images.values():
         if len(valid) < 2 or not {original, said} <= valid:
             continue
@@ -49,7 +51,7 @@ IMAGES = st.lists(st.tuples(st.sets(CLASS, max_size=4), CLASS, CLASS), max_size=
 
 
 @given(IMAGES, st.randoms(use_true_random=False))
-def test_counts_are_those_of_a_slow_reference_whatever_the_order_of_the_images(images: Images, random) -> None:
+def test_counts_are_those_of_a_slow_reference_whatever_the_order_of_the_images(images: Images, random: Random) -> None:
     by_size, chance, pairs = slow(images)
     rows = list(images.items())
     random.shuffle(rows)
@@ -59,7 +61,7 @@ def test_counts_are_those_of_a_slow_reference_whatever_the_order_of_the_images(i
     assert found.original_chosen == Proportion(sum(hits for hits, _ in by_size.values()), n)
     assert found.chance == (pytest.approx(float(chance / n)) if n else None)
     assert (found.p_value is None) == (n == 0)
-    counted = Counter()
+    counted: Counter[Any] = Counter()
     for (a, b), counts in zip(found.pairs.tolist(), found.counts.tolist(), strict=True):
         for i, original in enumerate((a, b)):
             counted.update({(a, b, original, said): counts[i][j] for j, said in enumerate((a, b)) if counts[i][j]})
@@ -122,7 +124,9 @@ def test_the_json_tells_which_of_two_names_wins() -> None:
     json.dumps([document, nothing], allow_nan=False)
 
 
-def test_the_original_labels_say_themselves_whenever_they_are_valid(real_labels, real_original) -> None:
+def test_the_original_labels_say_themselves_whenever_they_are_valid(
+    real_labels: LabelSets, real_original: LabelSets
+) -> None:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
     (found,) = labelling_biases(panel, real_labels, real_original)
     assert found.original_chosen == Proportion(6_448, 6_448)
@@ -132,7 +136,7 @@ def test_the_original_labels_say_themselves_whenever_they_are_valid(real_labels,
     assert (found.counts[:, 1, 0] == 0).all()
 
 
-def test_saying_any_valid_class_is_chance(real_labels, real_original) -> None:
+def test_saying_any_valid_class_is_chance(real_labels: LabelSets, real_original: LabelSets) -> None:
     """Of 40 such models, 38 or so have a p-value of 0.05 or more; fewer than 33 do with a chance of 1 in 1,000."""
     rng, labels = np.random.default_rng(0), real_labels
     sets = np.flatnonzero(labels.sizes)

@@ -1,6 +1,9 @@
 """Whose class is preferred, against a slow reference; by the published scores and by the raters alone."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +16,10 @@ from reassess.comparison.panel import Panel
 from reassess.core.benchmark import IMAGENET
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.data.loading import load_votes
 from reassess.numeric.proportion import wilson
+from tests.helpers import scores_of
 
 ANIMALS = 398  # the classes of lower ids are animals
 
@@ -31,11 +34,6 @@ def random_scores(rng: np.random.Generator, images: list[str]) -> dict[tuple[str
         if rng.random() < 0.7
         for class_id in rng.permutation(5)[: rng.integers(1, 5)].tolist()
     }
-
-
-def as_scores(known: dict[tuple[str, int], float]) -> Scores:
-    questions = Questions.from_columns([image for image, _ in known], np.array([c for _, c in known], int))
-    return Scores(questions, np.array(list(known.values())))
 
 
 def slow(said: dict[str, int], original: dict[str, int], scores: dict[tuple[str, int], float]) -> Disagreements:
@@ -61,19 +59,19 @@ def test_verdicts_are_those_of_a_slow_reference_whatever_the_order_of_the_files(
     labels = LabelSets.from_lists(rng.permutation(IMAGES).tolist(), [[0]] * 30)
     originals = LabelSets.from_lists(list(original), [[class_id] for class_id in original.values()])
     panel = Panel.from_ids(["one"], np.array([[said[image] for image in labels.images]]), labels, original=originals)
-    (found,) = preferences(panel, originals, as_scores(known), as_scores(alone))
+    (found,) = preferences(panel, originals, scores_of(known), scores_of(alone))
     by_raters = slow(said, original, alone).by_scores
     expected = slow(said, original, known)
     assert found.total == Disagreements(expected.images, expected.unrated_images, expected.by_scores, by_raters)
     assert found.by_group == {}
-    shuffled = as_scores({pair: known[pair] for pair in [list(known)[i] for i in rng.permutation(len(known))]})
+    shuffled = scores_of({pair: known[pair] for pair in [list(known)[i] for i in rng.permutation(len(known))]})
     assert preferences(panel, originals, shuffled)[0].total == expected
 
 
 def test_an_original_label_that_nobody_was_asked_about_counts_as_if_its_score_were_0() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [0]])
     panel = Panel.from_ids(["one"], np.array([[1, 2]]), labels, original=labels)
-    (found,) = preferences(panel, labels, as_scores({("a", 1): 0.1, ("b", 2): 0.0}))
+    (found,) = preferences(panel, labels, scores_of({("a", 1): 0.1, ("b", 2): 0.0}))
     assert found.total == Disagreements(2, 0, Verdicts(1, 1, 0), None)
 
 
@@ -81,7 +79,7 @@ def test_imagenets_images_are_counted_by_what_the_original_label_is_too() -> Non
     names = validation_names()[:3]
     original = LabelSets.from_lists(names, [[ANIMALS - 1], [ANIMALS], [ANIMALS]])
     panel = Panel.from_ids(["one"], np.array([[0, 0, ANIMALS]]), original, original=original)
-    (found,) = preferences(panel, original, as_scores({(names[0], 0): 1.0, (names[1], 0): 0.5, (names[1], 398): 0.9}))
+    (found,) = preferences(panel, original, scores_of({(names[0], 0): 1.0, (names[1], 0): 0.5, (names[1], 398): 0.9}))
     assert found.by_group["animals"] == Disagreements(1, 0, Verdicts(1, 0, 0), None)
     assert found.by_group["others"] == Disagreements(1, 0, Verdicts(0, 0, 1), None)
     assert found.total.coverage.value == 1
@@ -115,20 +113,22 @@ def test_words_leave_out_what_nobody_rated() -> None:
 
 
 @pytest.fixture(scope="module")
-def alone(real_file) -> Scores:
+def alone(real_file: Callable[[str], Path]) -> Scores:
     """Scores from the raters alone."""
     files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
     return real_scores(*map(load_votes, files), None)
 
 
-def test_the_original_labels_never_disagree_with_themselves(real_labels, real_original, real_scores, alone) -> None:
+def test_the_original_labels_never_disagree_with_themselves(
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, alone: Any
+) -> None:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
     (found,) = preferences(panel, real_original, real_scores, alone)
     assert found.total == Disagreements(0, 0, Verdicts(0, 0, 0), Verdicts(0, 0, 0))
 
 
 def test_the_original_labels_own_vote_shifts_the_published_scores_on_animals_alone(
-    real_labels, real_original, real_scores, alone
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, alone: Any
 ) -> None:
     """A model that says the second best class by the published scores, where there is one."""
     questions = real_scores.questions

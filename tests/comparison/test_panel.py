@@ -1,8 +1,9 @@
 """Several models stand side by side on the images that all of them have seen, in whatever order each file has them."""
 
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +12,9 @@ from reassess.comparison.panel import Panel
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
-from reassess.errors import DataError
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
+from tests.helpers import message
 
 LABELS = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 2], [], [1], [3]])
 ORIGINAL = LabelSets.from_lists(["d.png", "c.png", "a.png", "e.png"], [[3], [0], [2], [1]])
@@ -21,12 +22,6 @@ ORIGINAL = LabelSets.from_lists(["d.png", "c.png", "a.png", "e.png"], [[3], [0],
 
 def found(ids: list[int], images: list[str], original: LabelSets | None = ORIGINAL) -> Outcomes:
     return find_outcomes(Predictions.from_ids(np.array(ids, int), images), LABELS, original=original)
-
-
-def refusal(make: Callable[[], object]) -> str:
-    with pytest.raises(DataError) as caught:
-        make()
-    return str(caught.value)
 
 
 def test_models_are_put_on_the_images_that_all_have_seen() -> None:
@@ -104,19 +99,19 @@ def test_models_without_a_common_image_are_an_error_that_says_what_each_has() ->
         "{}"
         "  to mend: name the images alike, or join by another part of the name (--match name or --match stem)"
     )
-    assert refusal(lambda: Panel.from_outcomes(models)) == text.format("")
+    assert message(lambda: Panel.from_outcomes(models)) == text.format("")
     more = models | {f"empty {i}": found([], []) for i in range(4)}
     others = "           empty 0: 0 images\n           empty 1: 0 images\n           empty 2: 0 images\n"
-    assert refusal(lambda: Panel.from_outcomes(more)) == text.format(f"{others}           and 1 more models\n")
+    assert message(lambda: Panel.from_outcomes(more)) == text.format(f"{others}           and 1 more models\n")
 
 
 def test_a_panel_has_models_and_each_once() -> None:
     one = found([0], ["a.png"])
     assert (
-        refusal(lambda: Panel.from_outcomes({})) == "there is no model\n  to mend: give the predictions of at least one"
+        message(lambda: Panel.from_outcomes({})) == "there is no model\n  to mend: give the predictions of at least one"
     )
     assert (
-        refusal(lambda: Panel.from_outcomes([("one", one), ("one", one)])) == "a model is named twice\n  found:   one"
+        message(lambda: Panel.from_outcomes([("one", one), ("one", one)])) == "a model is named twice\n  found:   one"
     )
 
 
@@ -127,9 +122,9 @@ def test_models_judged_by_different_labels_are_an_error() -> None:
         "two": find_outcomes(Predictions.from_ids([0, 0], ["a.png", "b.png"]), other),
     }
     text = "the models were judged by different labels\n  where:   two\n  to mend: judge all by the same"
-    assert refusal(lambda: Panel.from_outcomes(models)) == text
+    assert message(lambda: Panel.from_outcomes(models)) == text
     assert (
-        refusal(lambda: Panel.from_outcomes({"one": found([0], ["a.png"]), "two": found([0], ["a.png"], None)})) == text
+        message(lambda: Panel.from_outcomes({"one": found([0], ["a.png"]), "two": found([0], ["a.png"], None)})) == text
     )
 
 
@@ -137,8 +132,8 @@ def test_models_judged_by_different_labels_are_an_error() -> None:
     ("ids", "wrong", "given_"),
     [(np.zeros((2, 3), int), "shape", "int64 (2, 3)"), (np.zeros((2, 4)), "type", "float64 (2, 4)")],
 )
-def test_ids_that_do_not_fit_are_an_error(ids: np.ndarray, wrong: str, given_: str) -> None:
-    assert refusal(lambda: Panel.from_ids("ab", ids, LABELS)) == (
+def test_ids_that_do_not_fit_are_an_error(ids: npt.NDArray[Any], wrong: str, given_: str) -> None:
+    assert message(lambda: Panel.from_ids("ab", ids, LABELS)) == (
         f"wrong {wrong} of the top-1 classes\n  allowed: integers of shape (2, 4)\n  found:   {given_}"
     )
 
@@ -147,6 +142,6 @@ def test_ids_that_do_not_fit_are_an_error(ids: np.ndarray, wrong: str, given_: s
 def test_an_id_of_no_class_is_an_error(wrong: int) -> None:
     ids = np.array([[0, 1, 2, 3], [0, 1, wrong, 3]])
     labels = LabelSets.from_lists(LABELS.images, [[0], [1], [2], [3]], Classes(4))
-    assert refusal(lambda: Panel.from_ids("ab", ids, labels)) == (
+    assert message(lambda: Panel.from_ids("ab", ids, labels)) == (
         f"class id out of range\n  where:   model b, image c.png\n  allowed: 0 to 3\n  found:   {wrong}"
     )

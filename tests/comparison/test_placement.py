@@ -1,8 +1,5 @@
 """Where a model stands: rank, neighbours, and the distance to the line of those nearest."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,16 +7,10 @@ from hypothesis import strategies as st
 
 from reassess.comparison.placement import place
 from reassess.core.leaderboard import Entry, Leaderboard
-from reassess.formats.leaderboards import read_leaderboard
 
 BOARD = Leaderboard(
     tuple(Entry(f"m{i}", 75.0 + i, real) for i, real in enumerate([83.0, 83.4, 84.6, 84.6, 86.1, 86.3]))
 )
-
-
-@pytest.fixture(scope="module")
-def public(real_file: Callable[[str], Path]) -> Leaderboard:
-    return read_leaderboard(real_file("results-imagenet.csv"), real_file("results-imagenet-real.csv"))
 
 
 def without(board: Leaderboard, model: str) -> Leaderboard:
@@ -39,15 +30,18 @@ def test_at_the_ends_there_are_neighbours_on_one_side(real: float, rank: int, be
     assert (found.real_rank, len(found.better), len(found.others)) == (rank, better, others)
 
 
-def test_the_line_is_that_of_the_rows_nearest_in_original_accuracy(public: Leaderboard) -> None:
-    found = place(public, Entry("mine", 83.1, 88.4))
+def test_the_line_is_that_of_the_rows_nearest_in_original_accuracy(real_leaderboard: Leaderboard) -> None:
+    found = place(real_leaderboard, Entry("mine", 83.1, 88.4))
     expected = found.expected
-    nearest = np.argsort(np.abs(public.original - 83.1), kind="stable")[: expected.rows]
-    x, y = public.original[nearest], public.real[nearest]
+    nearest = np.argsort(np.abs(real_leaderboard.original - 83.1), kind="stable")[: expected.rows]
+    x, y = real_leaderboard.original[nearest], real_leaderboard.real[nearest]
     slope, constant = np.polyfit(x, y, 1)
     line = constant + slope * x
     assert 100 <= expected.rows <= 110
-    assert np.abs(public.original - 83.1)[nearest].max() < np.delete(np.abs(public.original - 83.1), nearest).min()
+    assert (
+        np.abs(real_leaderboard.original - 83.1)[nearest].max()
+        < np.delete(np.abs(real_leaderboard.original - 83.1), nearest).min()
+    )
     assert expected.real == pytest.approx(constant + slope * 83.1, rel=1e-10)
     assert expected.residual == pytest.approx(88.4 - constant - slope * 83.1, rel=1e-8)
     assert expected.side == "above"
@@ -56,27 +50,27 @@ def test_the_line_is_that_of_the_rows_nearest_in_original_accuracy(public: Leade
 
 
 def test_of_the_public_tables_95_percent_of_models_are_where_the_others_say_in_every_part(
-    public: Leaderboard,
+    real_leaderboard: Leaderboard,
 ) -> None:
     """A model's other sizes are left out with it. The line of all rows would fail: it is too high at both ends."""
-    rows = range(0, len(public), 3)
+    rows = range(0, len(real_leaderboard), 3)
     inside, residuals = [], []
     for row in rows:
-        entry = public.entries[row]
-        expected = place(without(public, entry.model), entry).expected
+        entry = real_leaderboard.entries[row]
+        expected = place(without(real_leaderboard, entry.model), entry).expected
         inside.append(expected.low <= entry.real <= expected.high)
         residuals.append(expected.residual)
     assert 0.94 <= np.mean(inside) <= 0.97
-    original = public.original[list(rows)]
+    original = real_leaderboard.original[list(rows)]
     for low, high in ((0, 74), (74, 78), (78, 82), (82, 86), (86, 100)):
         part = (original >= low) & (original < high)
         assert np.mean(np.array(inside)[part]) > 0.9
         assert abs(np.mean(np.array(residuals)[part])) < 0.1
 
 
-def test_a_model_outside_of_all_others_is_said_to_be(public: Leaderboard) -> None:
-    assert place(public, Entry("mine", 92.0, 92.0)).expected.extrapolated
-    assert place(public, Entry("mine", 30.0, 35.0)).expected.extrapolated
+def test_a_model_outside_of_all_others_is_said_to_be(real_leaderboard: Leaderboard) -> None:
+    assert place(real_leaderboard, Entry("mine", 92.0, 92.0)).expected.extrapolated
+    assert place(real_leaderboard, Entry("mine", 30.0, 35.0)).expected.extrapolated
 
 
 def test_with_too_few_models_nothing_is_expected() -> None:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +15,10 @@ from reassess.comparison.taxonomy import ERROR_KINDS, Taxonomy, taxonomies
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.data.loading import load_collapsed
 from reassess.evaluation.measure import evaluate
+from tests.helpers import scores_of
 
 IMAGES = [f"{i}.png" for i in range(25)]
 CLASSES = 8
@@ -52,11 +53,6 @@ def slow(
     return found
 
 
-def as_scores(pairs: list[tuple[str, int]]) -> Scores:
-    questions = Questions.from_columns([image for image, _ in pairs], np.array([c for _, c in pairs], int))
-    return Scores(questions, np.full(len(pairs), 0.1))
-
-
 @given(st.integers(0, 2**32 - 1))
 def test_kinds_are_those_of_a_slow_reference_whatever_the_order_of_the_images(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -71,7 +67,7 @@ def test_kinds_are_those_of_a_slow_reference_whatever_the_order_of_the_images(se
     shuffled = Predictions.from_ids([said[i] for i in reversed(IMAGES)], images=IMAGES[::-1])
     panel = Panel.from_predictions({"one": shuffled}, labels)
     options = {"collapsed": collapsed.reshape(-1, 2), "groups": groups, "often": 2}
-    (found,) = taxonomies(panel, labels, scores=as_scores(rated), **options)
+    (found,) = taxonomies(panel, labels, scores=scores_of(dict.fromkeys(rated, 0.1)), **options)
     expected = slow(
         said, sets, rated=set(rated), collapsed={tuple(p) for p in collapsed.tolist()}, groups=groups, often=2
     )
@@ -120,12 +116,12 @@ def test_an_output_that_is_no_class_is_of_no_group() -> None:
 
 
 @pytest.fixture(scope="module")
-def own_mistakes(real_labels, real_original, real_scores) -> Taxonomy:
+def own_mistakes(real_labels: LabelSets, real_original: LabelSets, real_scores: Scores) -> Taxonomy:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
     return taxonomies(panel, real_labels, scores=real_scores, collapsed=load_collapsed())[0]
 
 
-def test_the_original_labels_own_mistakes_by_kind(own_mistakes, real_labels) -> None:
+def test_the_original_labels_own_mistakes_by_kind(own_mistakes: Any, real_labels: LabelSets) -> None:
     counts = {"collapsed": 138, "co_occurring": 1_789, "never_proposed": 0, "never_rated": 0, "remaining": 2_746}
     assert own_mistakes.counts == counts | {"same_group": None}
     assert len(own_mistakes) == 46_837 - 42_164
@@ -133,7 +129,9 @@ def test_the_original_labels_own_mistakes_by_kind(own_mistakes, real_labels) -> 
     assert (image, class_id, real_labels[image]) == ("ILSVRC2012_val_00000468.JPEG", 744, (657,))
 
 
-def test_with_nothing_else_to_look_up_the_kinds_are_those_of_evaluate(real_labels, real_original, real_scores) -> None:
+def test_with_nothing_else_to_look_up_the_kinds_are_those_of_evaluate(
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
+) -> None:
     rng = np.random.default_rng(0)
     said = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)
     panel = Panel.from_ids(["one"], said[None], real_labels)

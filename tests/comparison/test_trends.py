@@ -1,10 +1,10 @@
 """Slopes of ReaL accuracy on original accuracy in bands: the published numbers, and laws."""
 
-from collections.abc import Callable
 from itertools import combinations
-from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 from reassess.comparison.trends import Band, Trend, trend
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.errors import DataError
-from reassess.formats.leaderboards import read_leaderboard
 
 
 @pytest.fixture(scope="module")
-def public(real_file: Callable[[str], Path]) -> Trend:
-    return trend(read_leaderboard(real_file("results-imagenet.csv"), real_file("results-imagenet-real.csv")))
+def public(real_leaderboard: Leaderboard) -> Trend:
+    return trend(real_leaderboard)
 
 
-def board_of(original: np.ndarray, real: np.ndarray, models: np.ndarray | None = None) -> Leaderboard:
+def board_of(original: npt.NDArray[Any], real: npt.NDArray[Any], models: npt.NDArray[Any] | None = None) -> Leaderboard:
     names = np.arange(original.size) if models is None else models
     rows = zip(names, original.tolist(), real.tolist(), strict=True)
     return Leaderboard(tuple(Entry(f"m{model}", x, y, size) for size, (model, x, y) in enumerate(rows, start=1)))

@@ -1,37 +1,34 @@
 """Classes: what a model's outputs may be called, and which names are no answer."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from reassess.core.classes import Classes
 from reassess.data.loading import load_classes
-from reassess.errors import DataError
+from tests.helpers import message
 
 NAMED = Classes(4, ("n01", "n02", "n03", "n04"), ("crane", "dog, hound", "crane", "cat"))
 
 
 @pytest.fixture
-def imagenet(needs):
+def imagenet(needs: Callable[[str], None]) -> Classes:
     needs("timm")
     return load_classes()
 
 
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
 @pytest.mark.parametrize("text", ["n02", "dog", "hound", "dog, hound", " Dog ", "HOUND", "N02"])
-def test_a_class_is_found_by_wnid_by_whole_name_and_by_each_of_its_words(text):
+def test_a_class_is_found_by_wnid_by_whole_name_and_by_each_of_its_words(text: str) -> None:
     assert NAMED.find(text) == 1
 
 
 @pytest.mark.parametrize("text", ["", "do", "1", "n05"])
-def test_what_names_no_class_is_not_found(text):
+def test_what_names_no_class_is_not_found(text: str) -> None:
     assert NAMED.find(text) is None
 
 
-def test_a_shared_name_is_an_error_that_names_both_classes():
+def test_a_shared_name_is_an_error_that_names_both_classes() -> None:
     assert message(lambda: NAMED.find("Crane")) == (
         "a class name is shared by two classes\n"
         "  found:   'Crane': 0 n01 crane, 2 n03 crane\n"
@@ -43,11 +40,11 @@ def test_a_shared_name_is_an_error_that_names_both_classes():
     ("classes", "label"),
     [(NAMED, "dog"), (Classes(2, wnids=("n01", "n02")), "n02"), (Classes(2), "1"), (Classes(), "1")],
 )
-def test_a_label_is_the_best_word_there_is(classes, label):
+def test_a_label_is_the_best_word_there_is(classes: Any, label: str) -> None:
     assert classes.label(1) == label
 
 
-def test_outputs_are_mapped_by_wnid_name_or_id_and_the_rest_are_minus_1():
+def test_outputs_are_mapped_by_wnid_name_or_id_and_the_rest_are_minus_1() -> None:
     assert NAMED.map_outputs(["cat", "background", "n01", "1"], where="list").tolist() == [3, -1, 0, 1]
 
 
@@ -78,11 +75,11 @@ def test_outputs_are_mapped_by_wnid_name_or_id_and_the_rest_are_minus_1():
         ),
     ],
 )
-def test_outputs_that_cannot_be_mapped_are_an_error_that_says_which(outputs, said):
+def test_outputs_that_cannot_be_mapped_are_an_error_that_says_which(outputs: list[str], said: str) -> None:
     assert message(lambda: NAMED.map_outputs(outputs, where="list")) == said
 
 
-def test_a_number_that_is_too_large_for_any_id_is_no_class():
+def test_a_number_that_is_too_large_for_any_id_is_no_class() -> None:
     assert Classes().map_outputs(["0", str(2**31), "9" * 5000, "-1"], where="").tolist() == [0, -1, -1, -1]
 
 
@@ -94,7 +91,9 @@ def test_a_number_that_is_too_large_for_any_id_is_no_class():
         ("missile", "657 n03773504 missile", "744 n04008634 projectile, missile"),
     ],
 )
-def test_imagenets_shared_names_are_an_error_that_names_both(imagenet, name, first, second):
+def test_imagenets_shared_names_are_an_error_that_names_both(
+    imagenet: Classes, name: str, first: str, second: str
+) -> None:
     assert message(lambda: imagenet.map_outputs(["tench", name], where="names.txt")) == (
         "a class name is shared by two classes\n"
         "  where:   names.txt\n"
@@ -103,7 +102,7 @@ def test_imagenets_shared_names_are_an_error_that_names_both(imagenet, name, fir
     )
 
 
-def test_two_outputs_called_sunglasses_are_one_class(imagenet):
+def test_two_outputs_called_sunglasses_are_one_class(imagenet: Classes) -> None:
     """Popular lists of names call both 836 and 837 sunglasses; the list of lemmas has it for 837 alone."""
     assert message(lambda: imagenet.map_outputs(["sunglasses", "sunglasses"], where="names.txt")) == (
         "two outputs are one class\n"
@@ -114,17 +113,17 @@ def test_two_outputs_called_sunglasses_are_one_class(imagenet):
     )
 
 
-def test_imagenets_wnids_are_sorted_and_each_finds_its_own_class(imagenet):
+def test_imagenets_wnids_are_sorted_and_each_finds_its_own_class(imagenet: Classes) -> None:
     assert imagenet.map_outputs(sorted(imagenet.wnids), where="").tolist() == list(range(1000))
 
 
-def test_a_name_as_it_stands_in_the_labels_is_the_class_though_another_may_be_called_so():
+def test_a_name_as_it_stands_in_the_labels_is_the_class_though_another_may_be_called_so() -> None:
     """Classes that only the labels name are what the labels tell apart."""
     named = Classes(4, names=("Dog", "cat", "dog", "dog, hound"), ranked=True)
     assert [named.find(text) for text in named.names] == [0, 1, 2, 3]
     assert (named.find("CAT"), named.find("hound"), named.find("fox")) == (1, 3, None)
 
 
-def test_of_classes_that_only_the_labels_name_a_number_is_none():
+def test_of_classes_that_only_the_labels_name_a_number_is_none() -> None:
     named = Classes(2, names=("cat", "dog"), ranked=True)
     assert named.map_outputs(["1", "dog", "0"], where="o").tolist() == [-1, 1, -1]

@@ -1,12 +1,15 @@
 """Names: what identifies an image, and the join of two lists of images."""
 
+from random import Random
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core.image_names import image_keys, join, unique_images, validation_names
-from reassess.errors import DataError
+from tests.helpers import message
 
 VALIDATION_IMAGES = 50_000
 
@@ -16,19 +19,15 @@ folders = st.sampled_from(["", "val/", "val/n01751748/", "/data/val/", "C:\\val\
 endings = st.sampled_from([".JPEG", ".png", "", "_n01751748.JPEG", "_n01751748", ".tar.gz"])
 
 
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
 @given(st.integers(1, VALIDATION_IMAGES), folders, endings, st.sampled_from(["path", "name", "stem"]))
-def test_a_validation_image_is_known_by_number_whatever_its_folder_suffix_or_extension(number, folder, ending, match):
+def test_a_validation_image_is_known_by_number_whatever_its_folder_suffix_or_extension(
+    number: int, folder: Any, ending: Any, match: str
+) -> None:
     name = f"{folder}ILSVRC2012_val_{number:08d}{ending}"
     assert image_keys([name], match) == (f"ILSVRC2012_val_{number:08d}",)
 
 
-def test_validation_names_count_from_1_to_50000():
+def test_validation_names_count_from_1_to_50000() -> None:
     known = validation_names()
     assert (known[0], known[-1]) == ("ILSVRC2012_val_00000001.JPEG", "ILSVRC2012_val_00050000.JPEG")
     assert len(set(image_keys(known))) == VALIDATION_IMAGES
@@ -46,17 +45,17 @@ def test_validation_names_count_from_1_to_50000():
         " a , b.png",
     ],
 )
-def test_any_other_name_is_left_as_it_is(name):
+def test_any_other_name_is_left_as_it_is(name: str) -> None:
     assert image_keys([name]) == (name,)
 
 
 @pytest.mark.parametrize(("match", "key"), [("path", "cats/tom.1.jpg"), ("name", "tom.1.jpg"), ("stem", "tom.1")])
-def test_a_match_says_which_part_of_a_name_counts(match, key):
+def test_a_match_says_which_part_of_a_name_counts(match: str, key: str) -> None:
     assert image_keys(["cats/tom.1.jpg"], match) == (key,)
 
 
 @given(name_lists, st.randoms())
-def test_a_join_finds_each_image_where_it_is(known, random):
+def test_a_join_finds_each_image_where_it_is(known: Any, random: Random) -> None:
     wanted = random.sample(known, len(known))
     rows = join(wanted, known)
     assert [known[row] for row in rows] == wanted
@@ -64,7 +63,7 @@ def test_a_join_finds_each_image_where_it_is(known, random):
 
 
 @given(name_lists, name_lists, st.randoms())
-def test_the_order_of_either_list_does_not_matter(wanted, known, random):
+def test_the_order_of_either_list_does_not_matter(wanted: Any, known: Any, random: Random) -> None:
     found = dict(zip(wanted, join(wanted, known).tolist(), strict=True))
     other = random.sample(known, len(known))
     again = random.sample(wanted, len(wanted))
@@ -73,16 +72,16 @@ def test_the_order_of_either_list_does_not_matter(wanted, known, random):
         assert row < 0 or other[row] == known[found[name]]
 
 
-def test_an_image_that_is_not_known_is_minus_1():
+def test_an_image_that_is_not_known_is_minus_1() -> None:
     assert join(["b.png", "c.png", "ILSVRC2012_val_00000002"], ["a.png", "b.png"]).tolist() == [1, -1, -1]
 
 
-def test_nothing_joins_nothing():
+def test_nothing_joins_nothing() -> None:
     assert join([], ["a"]).tolist() == []
     assert join(["a"], []).tolist() == [-1]
 
 
-def test_one_image_under_two_names_is_an_error_that_names_both():
+def test_one_image_under_two_names_is_an_error_that_names_both() -> None:
     double = ["a/ILSVRC2012_val_00000001.png", "b.png", "ILSVRC2012_val_00000001.JPEG"]
     said = (
         "an image is named twice\n"
@@ -95,7 +94,7 @@ def test_one_image_under_two_names_is_an_error_that_names_both():
 
 
 @pytest.mark.parametrize(("match", "second"), [("name", "b/tom.png"), ("stem", "a/tom.jpg")])
-def test_two_images_that_a_match_cannot_tell_apart_are_an_error(match, second):
+def test_two_images_that_a_match_cannot_tell_apart_are_an_error(match: str, second: str) -> None:
     assert message(lambda: join(["a/tom.png", second], [], match=match)) == (
         f"two images have the same {match}\n"
         "  where:   the predictions\n"
@@ -104,7 +103,7 @@ def test_two_images_that_a_match_cannot_tell_apart_are_an_error(match, second):
     )
 
 
-def test_a_stem_that_fits_two_known_images_is_an_error_that_names_both():
+def test_a_stem_that_fits_two_known_images_is_an_error_that_names_both() -> None:
     assert message(lambda: join(["x.png", "tom"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem")) == (
         "the stem of an image fits more than one image\n"
         "  where:   the label set\n"
@@ -113,11 +112,11 @@ def test_a_stem_that_fits_two_known_images_is_an_error_that_names_both():
     )
 
 
-def test_known_images_that_share_a_stem_do_no_harm_where_nobody_asks_for_them():
+def test_known_images_that_share_a_stem_do_no_harm_where_nobody_asks_for_them() -> None:
     assert join(["x.png"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem").tolist() == [2]
 
 
-def test_an_image_known_twice_is_an_error_where_it_is_asked_for():
+def test_an_image_known_twice_is_an_error_where_it_is_asked_for() -> None:
     assert message(lambda: join(["a"], ["a", "b", "a"])) == (
         "the path of an image fits more than one image\n"
         "  where:   the label set\n"
@@ -126,7 +125,7 @@ def test_an_image_known_twice_is_an_error_where_it_is_asked_for():
     )
 
 
-def test_an_empty_name_names_no_image():
+def test_an_empty_name_names_no_image() -> None:
     assert message(lambda: unique_images(["a", "", "b"], "the questions")) == (
         "an image has no name\n  where:   the questions, row 1\n  to mend: name every image"
     )

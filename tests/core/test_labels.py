@@ -1,5 +1,8 @@
 """Label sets: three states of an image, and ids that are classes."""
 
+from random import Random
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,24 +12,15 @@ from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
 from reassess.numeric.arrays import runs
+from tests.helpers import labels_of, message
 
 sets = st.dictionaries(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), st.sets(st.integers(0, 50)))
 sets = sets.filter(lambda sets: not any("ILSVRC" in name for name in sets))
 
 
-def of(sets, classes=None):
-    return LabelSets.from_lists(list(sets), [list(ids) for ids in sets.values()], classes)
-
-
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
 @given(sets)
-def test_every_image_keeps_its_set_and_the_others_were_never_rated(given):
-    labels = of(given)
+def test_every_image_keeps_its_set_and_the_others_were_never_rated(given: Any) -> None:
+    labels = labels_of(given)
     assert {name: labels[name] for name in given} == {name: tuple(sorted(ids)) for name, ids in given.items()}
     assert labels["never/rated"] is None
     assert labels.sets() == given
@@ -35,27 +29,27 @@ def test_every_image_keeps_its_set_and_the_others_were_never_rated(given):
 
 
 @given(sets, st.randoms())
-def test_pairs_and_lists_give_the_same_sets_in_any_order(given, random):
+def test_pairs_and_lists_give_the_same_sets_in_any_order(given: Any, random: Random) -> None:
     images = list(given)
     pairs = [(row, class_id) for row, name in enumerate(images) for class_id in given[name]]
     random.shuffle(pairs)
     image_ids, class_ids = np.array(pairs, np.int64).reshape(-1, 2).T
     assert LabelSets.from_pairs(images, image_ids, class_ids).sets() == given
     random.shuffle(images)
-    assert of({name: given[name] for name in images}).sets() == given
+    assert labels_of({name: given[name] for name in images}).sets() == given
 
 
 @given(sets, st.randoms())
-def test_the_labels_of_some_images_are_theirs_in_the_order_asked(given, random):
-    labels = of(given)
+def test_the_labels_of_some_images_are_theirs_in_the_order_asked(given: Any, random: Random) -> None:
+    labels = labels_of(given)
     rows = np.array(random.sample(range(len(labels)), len(labels)), np.int64)
     ids, sizes = labels.of_rows(rows)
     assert ids.tolist() == [i for row in rows for i in labels[labels.images[row]]]
     assert sizes.tolist() == [len(labels[labels.images[row]]) for row in rows]
 
 
-def test_arrays_cannot_be_changed():
-    labels = of({"a": {1}})
+def test_arrays_cannot_be_changed() -> None:
+    labels = labels_of({"a": {1}})
     with pytest.raises(ValueError, match="read-only"):
         labels.indices[0] = 2
 
@@ -71,7 +65,9 @@ def test_arrays_cannot_be_changed():
         ([-1], Classes(1000), 999, -1),
     ],
 )
-def test_an_id_that_is_no_class_is_an_error_that_names_the_image(ids, classes, allowed, found):
+def test_an_id_that_is_no_class_is_an_error_that_names_the_image(
+    ids: Any, classes: Any, allowed: int, found: Any
+) -> None:
     said = f"class id out of range\n  where:   image b\n  allowed: 0 to {allowed}\n  found:   {found}"
     assert message(lambda: LabelSets.from_lists(["a", "b"], [[], ids], classes)) == said
     if abs(found) < 2**63:
@@ -79,18 +75,18 @@ def test_an_id_that_is_no_class_is_an_error_that_names_the_image(ids, classes, a
         assert message(lambda: LabelSets.from_pairs(["a", "b"], *pairs, classes)) == said
 
 
-def test_an_id_past_the_classes_is_an_error_in_plain_arrays_too():
+def test_an_id_past_the_classes_is_an_error_in_plain_arrays_too() -> None:
     with pytest.raises(DataError, match="class id out of range"):
         LabelSets(("a",), np.array([0, 1]), np.array([3], np.int32), Classes(3))
 
 
-def test_a_class_that_is_named_twice_for_an_image_is_an_error():
+def test_a_class_that_is_named_twice_for_an_image_is_an_error() -> None:
     assert message(lambda: LabelSets.from_lists(["a", "b"], [[7], [5, 7, 5]])) == (
         "a class is named twice for one image\n  where:   image b\n  allowed: each class once\n  found:   5"
     )
 
 
-def test_an_image_that_is_named_twice_is_an_error():
+def test_an_image_that_is_named_twice_is_an_error() -> None:
     assert message(lambda: LabelSets.from_lists(["a", "a"], [[7], [5]])) == (
         "an image is named twice\n"
         "  where:   the label set\n"
@@ -99,7 +95,7 @@ def test_an_image_that_is_named_twice_is_an_error():
     )
 
 
-def test_as_many_lists_as_images():
+def test_as_many_lists_as_images() -> None:
     assert message(lambda: LabelSets.from_lists(["a", "b"], [[7]])) == (
         "indptr does not fit the images and the labels\n"
         "  allowed: 3 entries, the last 1\n"
@@ -107,24 +103,24 @@ def test_as_many_lists_as_images():
     )
 
 
-def test_classes_are_moved_by_name_into_another_list():
-    own = of({"a": {0, 1}, "b": set(), "c": {1}}, Classes(2, names=("cat", "dog")))
+def test_classes_are_moved_by_name_into_another_list() -> None:
+    own = labels_of({"a": {0, 1}, "b": set(), "c": {1}}, Classes(2, names=("cat", "dog")))
     moved = own.in_classes(Classes(3, ("n1", "n2", "n3"), ("dog, hound", "wolf", "cat")))
     assert moved.sets() == {"a": {0, 2}, "b": set(), "c": {0}}
 
 
-def test_without_names_a_class_keeps_its_id():
-    assert of({"a": {2}}).in_classes(Classes(3, names=("x", "y", "z"))).sets() == {"a": {2}}
+def test_without_names_a_class_keeps_its_id() -> None:
+    assert labels_of({"a": {2}}).in_classes(Classes(3, names=("x", "y", "z"))).sets() == {"a": {2}}
 
 
-def test_a_class_that_the_other_list_lacks_is_an_error():
-    own = of({"a": {0, 1}}, Classes(2, names=("cat", "unicorn")))
+def test_a_class_that_the_other_list_lacks_is_an_error() -> None:
+    own = labels_of({"a": {0, 1}}, Classes(2, names=("cat", "unicorn")))
     assert message(lambda: own.in_classes(Classes(1, names=("cat",)))) == (
         "a class is not one of the benchmark's\n  found:   unicorn\n  to mend: use wnids or class ids"
     )
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 5)), max_size=8))
-def test_runs_are_ranges_one_after_another(pairs):
+def test_runs_are_ranges_one_after_another(pairs: list[tuple[int, int]]) -> None:
     starts, sizes = np.array(pairs, np.int64).reshape(-1, 2).T
     assert runs(starts, sizes).tolist() == [i for start, size in pairs for i in range(start, start + size)]

@@ -9,15 +9,9 @@ import pytest
 
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.errors import DataError
-from reassess.formats.leaderboards import read_leaderboard
 
 IMAGENET, REAL = "results-imagenet.csv", "results-imagenet-real.csv"
 LEVEL = 100 * 42_164 / 46_837
-
-
-@pytest.fixture(scope="module")
-def public(real_file: Callable[[str], Path]) -> Leaderboard:
-    return read_leaderboard(real_file(IMAGENET), real_file(REAL))
 
 
 def test_equals_share_the_better_rank_and_rises_count_places() -> None:
@@ -92,29 +86,33 @@ def test_what_is_no_leaderboard_is_refused(name: str) -> None:
 # --- the public tables ----------------------------------------------------------------------------------------------
 
 
-def test_the_public_tables_make_1556_rows_of_1266_models(public: Leaderboard) -> None:
-    assert (len(public), public.models, public.left_out) == (1_556, 1_266, {})
-    assert sum(np.bincount(public.model_ids) > 1) == 290
-    assert {entry.model: entry.parameters for entry in public.entries}["eva_giant_patch14_336.clip_ft_in1k"] == 1013.01
+def test_the_public_tables_make_1556_rows_of_1266_models(real_leaderboard: Leaderboard) -> None:
+    assert (len(real_leaderboard), real_leaderboard.models, real_leaderboard.left_out) == (1_556, 1_266, {})
+    assert sum(np.bincount(real_leaderboard.model_ids) > 1) == 290
+    assert {entry.model: entry.parameters for entry in real_leaderboard.entries}[
+        "eva_giant_patch14_336.clip_ft_in1k"
+    ] == 1013.01
 
 
-def test_105_rows_are_above_the_original_labels_and_the_best_has_91_144(public: Leaderboard) -> None:
-    assert int((public.real > LEVEL).sum()) == 105
-    best = public.entries[public.best_first[0]]
-    assert (best.real, best.original) == (91.144, 90.056) == (public.real.max(), public.original.max())
+def test_105_rows_are_above_the_original_labels_and_the_best_has_91_144(real_leaderboard: Leaderboard) -> None:
+    assert int((real_leaderboard.real > LEVEL).sum()) == 105
+    best = real_leaderboard.entries[real_leaderboard.best_first[0]]
+    assert (
+        (best.real, best.original) == (91.144, 90.056) == (real_leaderboard.real.max(), real_leaderboard.original.max())
+    )
 
 
 def test_ranks_move_as_the_public_table_says_wherever_no_accuracies_are_equal(
-    public: Leaderboard, real_file: Callable[[str], Path]
+    real_leaderboard: Leaderboard, real_file: Callable[[str], Path]
 ) -> None:
     """It gives equals different ranks, which moves rows among them by a few places."""
     table = pl.read_csv(real_file(REAL), infer_schema_length=None)
     stated = dict(zip(zip(table["model"], table["img_size"], strict=True), table["rank_diff"], strict=True))
-    theirs = np.array([int(stated[entry.model, entry.image_size]) for entry in public.entries])
-    assert np.abs(public.rises - theirs).max() <= 3
-    alone = np.ones(len(public), bool)
-    for values in (public.original, public.real):
+    theirs = np.array([int(stated[entry.model, entry.image_size]) for entry in real_leaderboard.entries])
+    assert np.abs(real_leaderboard.rises - theirs).max() <= 3
+    alone = np.ones(len(real_leaderboard), bool)
+    for values in (real_leaderboard.original, real_leaderboard.real):
         _, which, count = np.unique(values, return_inverse=True, return_counts=True)
         alone &= count[which] == 1
     assert alone.sum() > 500
-    assert np.array_equal(public.rises[alone], theirs[alone])
+    assert np.array_equal(real_leaderboard.rises[alone], theirs[alone])

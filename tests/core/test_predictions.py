@@ -1,32 +1,28 @@
 """Predictions: ids or scores, and what neither can be."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core.predictions import Predictions
-from reassess.errors import DataError
+from tests.helpers import message
 
 TYPES = ["i1", "u1", "i2", "i4", "i8", "u8", ">i4", ">u8"]
 
 
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
 @pytest.mark.parametrize("dtype", TYPES)
-def test_ids_of_every_integer_type_are_the_same_ids(dtype):
+def test_ids_of_every_integer_type_are_the_same_ids(dtype: Any) -> None:
     predictions = Predictions.from_ids(np.array([[3, 1], [2, 0]], dtype))
     assert predictions.class_ids.tolist() == [[3, 1], [2, 0]]
     assert (predictions.dtype, predictions.depth, len(predictions)) == ("int32", 2, 2)
 
 
-def test_one_id_a_row_is_the_top_1():
+def test_one_id_a_row_is_the_top_1() -> None:
     assert Predictions.from_ids([3, 2]).class_ids.tolist() == [[3], [2]]
 
 
@@ -61,12 +57,12 @@ def test_one_id_a_row_is_the_top_1():
         ),
     ],
 )
-def test_what_is_no_list_of_ids_is_an_error_that_says_where(ids, said):
+def test_what_is_no_list_of_ids_is_an_error_that_says_where(ids: Any, said: str) -> None:
     assert message(lambda: Predictions.from_ids(ids)) == said
 
 
 @pytest.mark.parametrize("scores", [np.zeros(3), np.zeros((2, 2, 2)), np.zeros((2, 0)), np.zeros((2, 2), complex)])
-def test_what_is_no_table_of_scores_is_an_error(scores):
+def test_what_is_no_table_of_scores_is_an_error(scores: npt.NDArray[Any]) -> None:
     assert message(lambda: Predictions.from_scores(scores)) == (
         "scores must be floats, one row an image and one column a class\n"
         "  allowed: float16, bfloat16, float32 or float64 of shape (N, classes)\n"
@@ -76,16 +72,16 @@ def test_what_is_no_table_of_scores_is_an_error(scores):
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
-def test_scores_are_used_as_they_are_without_a_copy(dtype, order):
+def test_scores_are_used_as_they_are_without_a_copy(dtype: str, order: str) -> None:
     scores = np.ones((4, 3), dtype, order=order)
     assert Predictions.from_scores(scores).scores is scores
 
 
-def test_scores_as_lists_are_scores():
+def test_scores_as_lists_are_scores() -> None:
     assert Predictions.from_scores([[0.5, 1.0], [2.0, 0.0]]).best(1)[0].tolist() == [[1], [0]]
 
 
-def test_scores_of_the_other_byte_order_are_the_same_scores():
+def test_scores_of_the_other_byte_order_are_the_same_scores() -> None:
     scores = np.array([[1.5, -2.0]], ">f4")
     held = Predictions.from_scores(scores).scores
     assert held.dtype == np.float32
@@ -93,13 +89,13 @@ def test_scores_of_the_other_byte_order_are_the_same_scores():
 
 
 @pytest.mark.parametrize("names", [["a"], ["a", "b", "c"]])
-def test_as_many_names_as_rows(names):
+def test_as_many_names_as_rows(names: list[str]) -> None:
     assert message(lambda: Predictions.from_ids([1, 2], names)) == (
         f"wrong number of image names\n  allowed: 2, one for each row of the predictions\n  found:   {len(names)}"
     )
 
 
-def test_an_image_is_named_once():
+def test_an_image_is_named_once() -> None:
     assert message(lambda: Predictions.from_ids([1, 2], ["a", "a"])) == (
         "an image is named twice\n"
         "  where:   the predictions\n"
@@ -108,14 +104,14 @@ def test_an_image_is_named_once():
     )
 
 
-def test_predictions_are_ids_or_scores():
+def test_predictions_are_ids_or_scores() -> None:
     said = "predictions hold either ids or scores\n  to mend: give one of them"
     assert message(Predictions) == said
     assert message(lambda: Predictions(np.zeros((1, 1), np.int32), np.zeros((1, 1)))) == said
 
 
 @given(st.lists(st.lists(st.integers(-2, 2), min_size=4, max_size=4), min_size=1), st.permutations(range(4)))
-def test_the_lower_class_id_wins_a_tie_whatever_the_order_of_the_outputs(rows, class_of):
+def test_the_lower_class_id_wins_a_tie_whatever_the_order_of_the_outputs(rows: list[list[int]], class_of: Any) -> None:
     scores = np.array(rows, np.float32)
     ids, values = Predictions.from_scores(scores, columns=np.array(class_of)).best(4)
     by_class = scores[:, np.argsort(class_of)]
@@ -124,7 +120,7 @@ def test_the_lower_class_id_wins_a_tie_whatever_the_order_of_the_outputs(rows, c
     assert values.tolist() == [[row[c] for c in order] for row, order in zip(by_class, expected, strict=True)]
 
 
-def test_outputs_that_are_no_class_are_left_out_of_the_ranking():
+def test_outputs_that_are_no_class_are_left_out_of_the_ranking() -> None:
     columns = np.array([2, -1, 0])
     scores = Predictions.from_scores(np.array([[0.1, 0.9, 0.3]]), columns=columns)
     assert (scores.depth, scores.best(2)[0].tolist()) == (2, [[0, 2]])
@@ -132,25 +128,25 @@ def test_outputs_that_are_no_class_are_left_out_of_the_ranking():
     assert ids.class_ids.tolist() == [[0, 2, -1], [2, 0, -1]]
 
 
-def test_an_id_past_the_outputs_is_an_error():
+def test_an_id_past_the_outputs_is_an_error() -> None:
     assert message(lambda: Predictions.from_ids([0, 3], columns=np.array([2, -1, 0]))) == (
         "class id out of range\n  where:   row 1\n  allowed: 0 to 2\n  found:   3"
     )
 
 
-def test_infinite_scores_rank_first_and_last():
+def test_infinite_scores_rank_first_and_last() -> None:
     ids, _ = Predictions.from_scores(np.array([[0.0, -np.inf, np.inf, 1.0]])).best(4)
     assert ids.tolist() == [[2, 3, 0, 1]]
 
 
-def test_the_bits_of_bfloat16_are_read_as_their_numbers():
+def test_the_bits_of_bfloat16_are_read_as_their_numbers() -> None:
     bits = (np.array([[1.5, -2.0, 0.0]], np.float32).view(np.int32) >> 16).astype(np.int16)
     predictions = Predictions.from_bfloat16(bits)
     ids, values = predictions.best(3)
     assert (predictions.dtype, ids.tolist(), values.tolist()) == ("bfloat16", [[0, 2, 1]], [[1.5, 0.0, -2.0]])
 
 
-def test_the_best_of_many_rows_is_the_best_of_each():
+def test_the_best_of_many_rows_is_the_best_of_each() -> None:
     scores = np.random.default_rng(0).normal(size=(3000, 7))
     ids, values = Predictions.from_scores(scores).best(3)
     assert np.array_equal(ids, np.argsort(-scores, axis=1)[:, :3])
@@ -158,7 +154,7 @@ def test_the_best_of_many_rows_is_the_best_of_each():
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "bfloat16"])
-def test_nan_is_refused_with_the_image_the_row_and_the_output(dtype):
+def test_nan_is_refused_with_the_image_the_row_and_the_output(dtype: str) -> None:
     """Also far from the first rows; NaN of an output that is no class does no harm."""
     scores = np.zeros((2000, 3), np.float32)
     scores[1500, 2] = scores[7, 0] = np.nan
@@ -175,7 +171,7 @@ def test_nan_is_refused_with_the_image_the_row_and_the_output(dtype):
     assert given.best(2, np.array([7, 8]))[0].tolist() == [[0, 1], [0, 1]]
 
 
-def test_the_best_of_some_rows_are_those_of_all_at_these_rows():
+def test_the_best_of_some_rows_are_those_of_all_at_these_rows() -> None:
     scores, rows = np.random.default_rng(0).normal(size=(50, 7)), np.array([3, 49, 3, 0])
     whole, part = Predictions.from_scores(scores).best(4), Predictions.from_scores(scores).best(4, rows)
     assert all(np.array_equal(every[rows], some) for every, some in zip(whole, part, strict=True))

@@ -1,35 +1,32 @@
 """Questions: (image, class) pairs, each once."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core.questions import Questions
-from reassess.errors import DataError
+from tests.helpers import message
 
 pairs = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 2**31 - 1)), max_size=20, unique=True)
 
 
-def of(pairs):
+def of(pairs: Sequence[tuple[str, int]]) -> Questions:
     return Questions.from_columns([image for image, _ in pairs], np.array([c for _, c in pairs], np.int64))
 
 
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
 @given(pairs)
-def test_the_order_and_the_pairs_are_kept(pairs):
+def test_the_order_and_the_pairs_are_kept(pairs: Any) -> None:
     questions = of(pairs)
     images = [questions.images[i] for i in questions.image_ids]
     assert list(zip(images, questions.class_ids.tolist(), strict=True)) == pairs
 
 
 @given(pairs, pairs)
-def test_a_question_is_found_where_it_is_and_minus_1_where_it_was_not_asked(asked, wanted):
+def test_a_question_is_found_where_it_is_and_minus_1_where_it_was_not_asked(asked: Any, wanted: Any) -> None:
     questions = of(asked)
     images = [image for image, _ in wanted]
     row_of = dict(zip("abcdef", questions.rows_of("abcdef"), strict=True))
@@ -38,20 +35,20 @@ def test_a_question_is_found_where_it_is_and_minus_1_where_it_was_not_asked(aske
     assert found.tolist() == [asked.index(pair) if pair in asked else -1 for pair in wanted]
 
 
-def test_a_question_that_is_asked_twice_is_an_error():
+def test_a_question_that_is_asked_twice_is_an_error() -> None:
     assert message(lambda: of([("a", 7), ("b", 7), ("a", 7)])) == (
         "a question is asked twice\n  where:   image a, class 7\n  found:   rows 0 and 2"
     )
 
 
 @pytest.mark.parametrize("class_id", [-1, 2**31, 2**32 + 7])
-def test_an_id_that_no_class_has_is_an_error_and_never_wraps(class_id):
+def test_an_id_that_no_class_has_is_an_error_and_never_wraps(class_id: Any) -> None:
     assert message(lambda: of([("a", 7), ("b", class_id)])) == (
         f"class id out of range\n  where:   image b\n  allowed: 0 to 2147483647\n  found:   {class_id}"
     )
 
 
-def test_one_image_under_two_names_is_an_error():
+def test_one_image_under_two_names_is_an_error() -> None:
     names = ["ILSVRC2012_val_00000001.png", "ILSVRC2012_val_00000001.JPEG"]
     assert message(lambda: Questions.from_columns(names, np.array([1, 2]))) == (
         "an image is named twice\n"

@@ -1,45 +1,41 @@
 """Scores: a probability for each question."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
-from reassess.errors import DataError
+from tests.helpers import message
 
 
-def of(*values):
+def of(*values: float) -> Scores:
     questions = Questions.from_columns(["a", "b", "a"], np.array([7, 7, 3]))
     return Scores(questions, np.array(values))
 
 
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
-def test_a_pair_that_was_not_scored_has_no_score():
+def test_a_pair_that_was_not_scored_has_no_score() -> None:
     rows = np.array([0, 0, 1, 1, -1])
     found = of(0.9, 0.4, 0.0).at(rows, np.array([7, 3, 7, 3, 7]))
     assert np.array_equal(found, [0.9, 0.0, 0.4, np.nan, np.nan], equal_nan=True)
 
 
-def test_no_scores_find_nothing():
+def test_no_scores_find_nothing() -> None:
     none = Scores(Questions.from_columns([], np.array([], np.int64)), np.array([]))
     assert np.isnan(none.at(np.array([-1]), np.array([0]))).all()
 
 
-def test_the_highest_score_of_each_image():
+def test_the_highest_score_of_each_image() -> None:
     assert of(0.2, 0.4, 0.3).highest().tolist() == [0.3, 0.4]
 
 
 @pytest.mark.parametrize("value", [np.nan, -1e-9, 1.0000001, np.inf])
-def test_a_value_that_is_no_probability_is_an_error_that_names_the_question(value):
+def test_a_value_that_is_no_probability_is_an_error_that_names_the_question(value: Any) -> None:
     assert message(lambda: of(0.0, 1.0, value)) == (
         f"score out of range\n  where:   image a, class 3\n  allowed: 0 to 1\n  found:   {np.float64(value)}"
     )
 
 
-def test_one_score_a_question():
+def test_one_score_a_question() -> None:
     assert message(lambda: of(0.5, 0.5)) == "wrong shape of the scores\n  allowed: shape (3,)\n  found:   shape (2,)"

@@ -1,9 +1,12 @@
 """Votes: grouped by item, joined by id."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,11 +16,16 @@ from reassess.core.questions import Questions
 from reassess.core.votes import Votes, ordered_answers
 from reassess.errors import DataError
 from reassess.formats.votes import read_votes, write_votes
+from tests.helpers import WORDS
 
-WORDS = ("no", "maybe", "yes")
 
-
-def votes_of(rows, items=None, raters=None, answers=WORDS, seconds=None):
+def votes_of(
+    rows: Sequence[tuple[Any, Any, Any]],
+    items: Any = None,
+    raters: Sequence[str | int] | None = None,
+    answers: Sequence[str | int] = WORDS,
+    seconds: npt.NDArray[Any] | None = None,
+) -> Votes:
     """Votes from (item, rater, answer) rows, in any order."""
     items = tuple(dict.fromkeys(row[0] for row in rows)) if items is None else items
     raters = tuple(dict.fromkeys(row[1] for row in rows)) if raters is None else raters
@@ -26,7 +34,7 @@ def votes_of(rows, items=None, raters=None, answers=WORDS, seconds=None):
     return Votes.from_columns(items, *columns, raters, answers, seconds=seconds)
 
 
-def rows_of(votes):
+def rows_of(votes: Votes) -> list[Any]:
     return [(votes.items[i], rater, answer) for i in range(len(votes.items)) for rater, answer in votes.on(i)]
 
 
@@ -36,14 +44,14 @@ ROWS = st.lists(
 
 
 @given(ROWS)
-def test_votes_come_back_grouped_by_item_and_in_order(rows):
+def test_votes_come_back_grouped_by_item_and_in_order(rows: Any) -> None:
     votes = votes_of(rows)
     assert rows_of(votes) == sorted(rows, key=lambda row: votes.items.index(row[0]))
     assert len(votes) == len(rows)
 
 
 @given(ROWS)
-def test_counts_are_those_of_a_plain_loop(rows):
+def test_counts_are_those_of_a_plain_loop(rows: Any) -> None:
     votes = votes_of(rows, items=tuple("uvwxyz"))
     by_item = Counter((item, answer) for item, _, answer in rows)
     by_rater = Counter((rater, answer) for _, rater, answer in rows)
@@ -55,7 +63,7 @@ def test_counts_are_those_of_a_plain_loop(rows):
 
 
 @given(ROWS, st.permutations("uvwxyz"), st.integers(0, 6))
-def test_restricting_keeps_the_votes_of_the_items(rows, items, kept):
+def test_restricting_keeps_the_votes_of_the_items(rows: Any, items: Any, kept: int) -> None:
     votes = votes_of(rows, items=tuple("uvwxyz"))
     part = votes.restrict(votes.find(tuple(items[:kept])))
     assert part.items == tuple(items[:kept])
@@ -63,13 +71,13 @@ def test_restricting_keeps_the_votes_of_the_items(rows, items, kept):
 
 
 @given(ROWS, ROWS)
-def test_appending_keeps_every_vote_and_joins_by_id(first, second):
+def test_appending_keeps_every_vote_and_joins_by_id(first: Any, second: Any) -> None:
     joined = votes_of(first).append(votes_of(second))
     assert Counter(rows_of(joined)) == Counter([*first, *second])
     assert set(joined.raters) == {row[1] for row in [*first, *second]}
 
 
-def test_appending_questions_joins_images_by_name():
+def test_appending_questions_joins_images_by_name() -> None:
     first = Votes.from_columns(
         Questions.from_columns(["a", "b"], np.array([1, 1])), *np.array([[0, 1], [0, 0], [2, 0]]), ("ann",), WORDS
     )
@@ -89,7 +97,7 @@ def test_appending_questions_joins_images_by_name():
     ]
 
 
-def test_restricting_questions_keeps_only_the_images_that_are_needed():
+def test_restricting_questions_keeps_only_the_images_that_are_needed() -> None:
     questions = Questions.from_columns(["a", "b", "c"], np.array([1, 2, 3]))
     votes = Votes.from_columns(questions, *np.array([[0, 1, 2], [0, 0, 0], [2, 1, 0]]), ("ann",), WORDS)
     part = votes.restrict(np.array([2, 0]))
@@ -97,7 +105,7 @@ def test_restricting_questions_keeps_only_the_images_that_are_needed():
     assert [part.at(row) for row in range(2)] == ["image c, class 3", "image a, class 1"]
 
 
-def test_times_follow_their_votes():
+def test_times_follow_their_votes() -> None:
     votes = votes_of([("y", 1, "no"), ("x", 1, "yes"), ("y", 2, "no")], items=("x", "y"), seconds=np.array([3.0, 1, 2]))
     assert votes.seconds.tolist() == [1, 3, 2]
     assert votes.restrict(np.array([1])).seconds.tolist() == [3, 2]
@@ -106,14 +114,14 @@ def test_times_follow_their_votes():
     assert np.isnan(joined[1])
 
 
-def test_answers_in_known_order():
+def test_answers_in_known_order() -> None:
     assert ordered_answers(["yes", "maybe", "no"]) == WORDS
     assert ordered_answers(["yes", "no"]) == ("no", "yes")
     assert ordered_answers([3, 1]) == (1, 3)
     assert ordered_answers(["dog", "cat", 3]) == (3, "cat", "dog")
 
 
-def test_answers_of_two_files_are_united_in_one_order():
+def test_answers_of_two_files_are_united_in_one_order() -> None:
     few, many = votes_of([("x", 1, "no")], answers=("no", "yes")), votes_of([("x", 2, "maybe")])
     assert few.append(many).answers == many.append(few).answers == WORDS
     assert rows_of(few.append(many)) == [("x", 1, "no"), ("x", 2, "maybe")]
@@ -121,25 +129,25 @@ def test_answers_of_two_files_are_united_in_one_order():
     assert numbers.answers == (2, 3, 5)
 
 
-def test_an_id_is_a_number_only_where_it_is_written_as_one():
+def test_an_id_is_a_number_only_where_it_is_written_as_one() -> None:
     assert [normal_id(text) for text in ("7", "-7", "0")] == [7, -7, 0]
     for text in ("07", "-0", "7.0", "", "-", "٣", "1" * 30):
         assert normal_id(text) == text
 
 
-def test_more_answers_than_a_byte_can_number():
+def test_more_answers_than_a_byte_can_number() -> None:
     answers = tuple(range(300))
     votes = votes_of([("x", 1, 299), ("x", 2, 0)], answers=answers)
     assert votes.on(0) == ((1, 299), (2, 0))
 
 
-def test_votes_cannot_be_changed():
+def test_votes_cannot_be_changed() -> None:
     votes = votes_of([("x", 1, "no")])
     with pytest.raises(ValueError, match="read-only"):
         votes.answer_ids[0] = 1
 
 
-def columns(**changed):
+def columns(**changed: object) -> dict[str, Any]:
     given = {
         "items": ("x", "y"),
         "indptr": np.array([0, 1, 2]),
@@ -183,19 +191,19 @@ def columns(**changed):
         ),
     ],
 )
-def test_columns_that_do_not_fit_are_refused(changed, message):
+def test_columns_that_do_not_fit_are_refused(changed: Any, message: str) -> None:
     with pytest.raises(DataError) as error:
         Votes(**columns(**changed))
     assert str(error.value) == message
 
 
-def test_a_vote_on_an_unknown_item_is_refused():
+def test_a_vote_on_an_unknown_item_is_refused() -> None:
     with pytest.raises(DataError) as error:
         Votes.from_columns(("x",), np.array([0, 1]), np.array([0, 0]), np.array([0, 0]), ("ann",), ("no",))
     assert str(error.value) == "item of a vote out of range\n  where:   vote 1\n  allowed: 0 to 0\n  found:   1"
 
 
-def test_an_unknown_answer_is_refused():
+def test_an_unknown_answer_is_refused() -> None:
     votes = votes_of([("x", 1, "maybe"), ("x", 1, "no")])
     with pytest.raises(DataError) as error:
         votes.answer_id("perhaps")
@@ -205,7 +213,7 @@ def test_an_unknown_answer_is_refused():
     assert str(error.value) == "unknown answer\n  allowed: no, yes\n  found:   'maybe'"
 
 
-def test_answers_in_different_orders_are_not_joined():
+def test_answers_in_different_orders_are_not_joined() -> None:
     first, second = votes_of([("x", 1, "a")], answers=("a", "b")), votes_of([("x", 1, "a")], answers=("b", "a"))
     with pytest.raises(DataError) as error:
         first.append(second)
@@ -216,7 +224,7 @@ def test_answers_in_different_orders_are_not_joined():
     )
 
 
-def test_questions_and_plain_items_are_not_joined():
+def test_questions_and_plain_items_are_not_joined() -> None:
     with pytest.raises(DataError) as error:
         find_items(Questions.from_columns(["a"], np.array([1])), ("a",))
     assert str(error.value) == (
@@ -226,7 +234,7 @@ def test_questions_and_plain_items_are_not_joined():
 
 
 @given(st.lists(st.integers(0, 9), unique=True), st.lists(st.integers(0, 9), unique=True))
-def test_united_items_hold_both(first, second):
+def test_united_items_hold_both(first: list[int], second: list[int]) -> None:
     united, rows = unite_items(tuple(first), tuple(second))
     assert united[: len(first)] == tuple(first)
     assert [united[row] for row in rows] == second
@@ -236,8 +244,8 @@ def test_united_items_hold_both(first, second):
 # --- published numbers ----------------------------------------------------------------------------------------------
 
 
-def test_the_released_votes_are_as_published(real_file):
-    votes = read_votes(real_file("raters.npz"))
+def test_the_released_votes_are_as_published(real_votes: Callable[[str], Votes]) -> None:
+    votes = real_votes("raters.npz")
     assert repr(votes) == "Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)"
     assert (votes.sizes == 5).all()
     assert votes.counts().sum(axis=0).tolist() == [729_424, 78_942, 116_444]
@@ -247,9 +255,9 @@ def test_the_released_votes_are_as_published(real_file):
     assert (len(pairs), pairs.min(), pairs.max()) == (24_889, 2, 56)
 
 
-def test_the_released_golden_votes_are_as_published(real_file):
-    experts, raters = read_votes(real_file("golden.npz")), read_votes(real_file("raters_golden.npz"))
-    main = read_votes(real_file("raters.npz"))
+def test_the_released_golden_votes_are_as_published(real_votes: Callable[[str], Votes]) -> None:
+    experts, raters = real_votes("golden.npz"), real_votes("raters_golden.npz")
+    main = real_votes("raters.npz")
     assert (len(experts.items), len(experts.items.images), len(experts.raters)) == (1_135, 155, 5)
     assert experts.counts().sum(axis=0).tolist() == [4_439, 0, 1_236]
     assert raters.counts().sum(axis=0).tolist() == [69_288, 6_497, 12_745]
@@ -260,8 +268,8 @@ def test_the_released_golden_votes_are_as_published(real_file):
     assert not set(experts.raters) & set(main.raters)
 
 
-def test_raters_agree_with_themselves_as_often_as_measured(real_file):
-    main, golden = read_votes(real_file("raters.npz")), read_votes(real_file("raters_golden.npz"))
+def test_raters_agree_with_themselves_as_often_as_measured(real_votes: Callable[[str], Votes]) -> None:
+    main, golden = real_votes("raters.npz"), real_votes("raters_golden.npz")
     main = main.restrict(main.find(golden.items))
     first, second = (
         {(i, rater): answer for i in range(len(votes.items)) for rater, answer in votes.on(i)}
@@ -272,13 +280,13 @@ def test_raters_agree_with_themselves_as_often_as_measured(real_file):
     assert len(main.append(golden)) == len(main) + len(golden)
 
 
-def test_the_1979_example_is_as_printed(real_file):
+def test_the_1979_example_is_as_printed(real_file: Callable[[str], Path]) -> None:
     votes = read_votes(Path(real_file("anesthesia-1979.csv")))
     assert repr(votes) == "Votes(315 votes by 5 raters on 45 items, answers 1, 2, 3, 4)"
     assert votes.counts_by_rater().sum(axis=1).tolist() == [135, 45, 45, 45, 45]
 
 
-def test_numbered_items_need_no_list_of_ids(tmp_path):
+def test_numbered_items_need_no_list_of_ids(tmp_path: Path) -> None:
     votes = Votes.from_columns(range(3), *np.array([[2, 0, 1], [0, 0, 0]]).T, ("ann",), WORDS)
     assert [votes.at(row) for row in range(3)] == ["item 0", "item 1", "item 2"]
     assert votes.restrict(np.array([2])).items == (2,)

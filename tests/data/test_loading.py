@@ -1,6 +1,9 @@
 """Known data and files by name; ImageNet's images have ImageNet's classes."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +21,7 @@ from reassess.data.loading import (
     load_scores,
     load_votes,
 )
-from reassess.errors import DataError
+from tests.helpers import message
 
 WNIDS = [f"n{10_000_000 + i}" for i in range(1000)]
 FIRST, SECOND = validation_names()[:2]
@@ -28,25 +31,19 @@ MIXED = (
 )
 
 
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
-def write(path, content):
+def write(path: Path, content: object) -> Path:
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path
 
 
-def test_wnids_of_some_classes_without_the_list_of_all_are_an_error(tmp_path, no_known_data):
+def test_wnids_of_some_classes_without_the_list_of_all_are_an_error(tmp_path: Path, no_known_data: None) -> None:
     labels = write(tmp_path / "labels.json", {FIRST: ["n01440764", "n02123045"], SECOND: []})
     assert message(lambda: load_labels(labels)) == MIXED.format(labels, "n01440764, n02123045")
     original = write(tmp_path / "original.json", {FIRST: "n01440764"})
     assert message(lambda: load_original(original)) == MIXED.format(original, "n01440764")
 
 
-def test_a_file_that_names_all_1000_wnids_needs_no_list(tmp_path, no_known_data):
+def test_a_file_that_names_all_1000_wnids_needs_no_list(tmp_path: Path, no_known_data: None) -> None:
     given = {FIRST: WNIDS[::-1], SECOND: [WNIDS[7]]}
     found = load_labels(write(tmp_path / "labels.json", given))
     assert found.sets() == {FIRST: frozenset(range(1000)), SECOND: {7}}
@@ -55,7 +52,7 @@ def test_a_file_that_names_all_1000_wnids_needs_no_list(tmp_path, no_known_data)
     assert original.indices.tolist() == [i % 1000 for i in range(50_000)]
 
 
-def test_ids_need_no_list(tmp_path, no_known_data):
+def test_ids_need_no_list(tmp_path: Path, no_known_data: None) -> None:
     found = load_labels(write(tmp_path / "labels.json", {FIRST: [999], SECOND: []}))
     assert (found.classes, found.sets()) == (Classes(1000), {FIRST: {999}, SECOND: frozenset()})
     bad = write(tmp_path / "bad.json", {FIRST: [1000]})
@@ -65,7 +62,7 @@ def test_ids_need_no_list(tmp_path, no_known_data):
 
 
 @pytest.mark.parametrize("name", [{"names": ("cat", "dog")}, {"wnids": ("n01440764", "n02123045")}])
-def test_numbered_originals_of_named_labels_are_an_error_both_ways(name):
+def test_numbered_originals_of_named_labels_are_an_error_both_ways(name: dict[str, tuple[str, ...]]) -> None:
     labels = LabelSets.from_lists(["a"], [[0, 1]], Classes(2, **name, ranked=True))
     original = LabelSets.from_lists(["a"], [[1]])
     texts = ", ".join(next(iter(name.values())))
@@ -77,13 +74,13 @@ def test_numbered_originals_of_named_labels_are_an_error_both_ways(name):
     assert message(lambda: labels.in_classes(original.classes)) == said
 
 
-def test_label_sets_without_a_label_fit_any_classes():
+def test_label_sets_without_a_label_fit_any_classes() -> None:
     empty = LabelSets.from_lists(["a"], [[]])
     classes = Classes(1, names=("cat",), ranked=True)
     assert empty.in_classes(classes).classes == classes
 
 
-def test_with_the_list_wnids_and_names_have_the_official_ids(tmp_path, needs):
+def test_with_the_list_wnids_and_names_have_the_official_ids(tmp_path: Path, needs: Callable[[str], None]) -> None:
     needs("timm")
     assert load_classes().find("n01440764") == 0
     found = load_labels(write(tmp_path / "labels.json", {FIRST: ["n02123045", "n01440764"], SECOND: ["ski", "alp"]}))
@@ -96,7 +93,7 @@ def test_with_the_list_wnids_and_names_have_the_official_ids(tmp_path, needs):
     )
 
 
-def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path):
+def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path: Path) -> None:
     found = load_labels(write(tmp_path / "labels.json", {"a.png": ["dog", "cat"]}))
     assert found.classes == Classes(2, names=("cat", "dog"), ranked=True)
 
@@ -123,12 +120,14 @@ def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path)
         ),
     ],
 )
-def test_known_data_is_loaded_by_default_by_name_and_by_path(real_file, load, name, file, said):
+def test_known_data_is_loaded_by_default_by_name_and_by_path(
+    real_file: Callable[[str], Path], load: Any, name: str, file: str, said: str
+) -> None:
     path = real_file(file)
     assert [repr(load(*source, offline=True)) for source in ((), (name,), (path,), (str(path),))] == [said] * 4
 
 
-def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file):
+def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file: Callable[[str], Path]) -> None:
     real_file("golden.npz")
     experts = load_votes("imagenet-real-golden")
     assert isinstance(experts, Votes)
@@ -137,7 +136,7 @@ def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file):
 
 
 @pytest.mark.parametrize("load", [load_labels, load_original, load_scores, load_votes])
-def test_what_is_neither_a_file_nor_a_known_source_is_an_error(load):
+def test_what_is_neither_a_file_nor_a_known_source_is_an_error(load: Any) -> None:
     assert message(lambda: load("imagenet-rael")) == (
         "no such file, and no known source of that name\n  where:   imagenet-rael\n"
         "  allowed: a path, or one of imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden, "

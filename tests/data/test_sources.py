@@ -12,12 +12,14 @@ import zipfile
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reassess.data import downloads, sources
 from reassess.data.catalogue import SOURCES, KnownFile, Source, WheelMember
 from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
+from tests.helpers import python
 
 GOOD = b"the known bytes\n"
 OTHER = b"other bytes\n"
@@ -36,6 +38,8 @@ def sha(content: bytes) -> str:
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
+    server: "_Server"
+
     def do_GET(self) -> None:
         if self.path not in self.server.files:
             self.send_error(404)
@@ -157,8 +161,7 @@ def test_importing_the_module_loads_nothing_heavy() -> None:
     code = (
         "import sys, reassess.data.sources; print(*{'numpy', 'pooch', 'requests', 'rich', 'polars'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "\n"
+    assert python("-c", code).out == "\n"
 
 
 # Places on this machine
@@ -301,7 +304,7 @@ def test_what_is_neither_a_path_nor_a_name_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("function", [sources.find, sources.find_all, sources.fetch, sources.fetch_all])
-def test_an_unknown_name_is_an_error(function) -> None:
+def test_an_unknown_name_is_an_error(function: Any) -> None:
     with pytest.raises(DataError) as caught:
         function("imagenet-rael")
     assert str(caught.value) == (f"unknown source\n  allowed: {NAMES}\n  found:   'imagenet-rael'")

@@ -1,6 +1,7 @@
 """Valid classes survive the way to a framework's arrays and back, and what is none is refused."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ def labels_of(lists: list[list[int]]) -> LabelSets:
     return LabelSets.from_lists([f"{row}.png" for row in range(len(lists))], lists)
 
 
-def read(target: npt.NDArray, outputs: int) -> list[list[int]]:
+def read(target: npt.NDArray[Any], outputs: int) -> list[list[int]]:
     indptr, classes = read_targets(target, outputs)
     return [classes[a:b].tolist() for a, b in pairwise(indptr)]
 

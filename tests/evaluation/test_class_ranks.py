@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ VALUES = (-np.inf, -2.5, -1.0, -0.0, 0.0, 2.0**-14, 1.0, 1.0078125, 65280.0, np.
 SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 5e-324}
 
 
-def table_of(values: npt.ArrayLike, kind: str) -> npt.NDArray:
+def table_of(values: npt.ArrayLike, kind: str) -> npt.NDArray[Any]:
     """Scores as they are stored: floats of the type, or the bits of bfloat16."""
     if kind != "bfloat16":
         return np.asarray(values, np.float64).astype(kind)
@@ -36,12 +37,12 @@ def table_of(values: npt.ArrayLike, kind: str) -> npt.NDArray:
     return (bits >> 16).astype(np.int16)
 
 
-def predictions_of(table: npt.NDArray, **options: object) -> Predictions:
+def predictions_of(table: npt.NDArray[Any], **options: object) -> Predictions:
     read = Predictions.from_bfloat16 if table.dtype == np.int16 else Predictions.from_scores
     return read(table, **options)
 
 
-def all_ranks(predictions: Predictions, classes: int) -> tuple[npt.NDArray, npt.NDArray]:
+def all_ranks(predictions: Predictions, classes: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """The rank of every class in every row, shape (N, classes), and the top-1."""
     n = len(predictions)
     indptr, targets = np.arange(n + 1) * classes, np.tile(np.arange(classes), n)
@@ -58,29 +59,29 @@ def assert_ranks_as_sorted(predictions: Predictions, values: npt.ArrayLike) -> N
     np.testing.assert_array_equal(top1, orders[:, 0])
 
 
-def contiguous(table: npt.NDArray, folder: Path) -> npt.NDArray:
+def contiguous(table: npt.NDArray[Any], folder: Path) -> npt.NDArray[Any]:
     return np.ascontiguousarray(table)
 
 
-def fortran(table: npt.NDArray, folder: Path) -> npt.NDArray:
+def fortran(table: npt.NDArray[Any], folder: Path) -> npt.NDArray[Any]:
     return np.asfortranarray(table)
 
 
-def every_other_column(table: npt.NDArray, folder: Path) -> npt.NDArray:
+def every_other_column(table: npt.NDArray[Any], folder: Path) -> npt.NDArray[Any]:
     wide = np.repeat(table, 2, axis=1)
     wide[:, 1::2] = 1
     return wide[:, ::2]
 
 
-def backwards(table: npt.NDArray, folder: Path) -> npt.NDArray:
+def backwards(table: npt.NDArray[Any], folder: Path) -> npt.NDArray[Any]:
     return table[::-1, ::-1].copy()[::-1, ::-1]
 
 
-def big_endian(table: npt.NDArray, folder: Path) -> npt.NDArray:
+def big_endian(table: npt.NDArray[Any], folder: Path) -> npt.NDArray[Any]:
     return table if table.dtype == np.int16 else table.astype(table.dtype.newbyteorder(">"))
 
 
-def mapped_from_disk(table: npt.NDArray, folder: Path) -> npt.NDArray:
+def mapped_from_disk(table: npt.NDArray[Any], folder: Path) -> npt.NDArray[Any]:
     np.save(folder / "scores.npy", table)
     return np.load(folder / "scores.npy", mmap_mode="r")
 
@@ -92,7 +93,7 @@ def mapped_from_disk(table: npt.NDArray, folder: Path) -> npt.NDArray:
     ids=lambda f: f.__name__,
 )
 def test_ranks_are_those_of_a_plain_sort_in_every_type_and_layout(
-    kind: str, layout: Callable[[npt.NDArray, Path], npt.NDArray], tmp_path: Path
+    kind: str, layout: Callable[[npt.NDArray[Any], Path], npt.NDArray[Any]], tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(1)
     values = rng.choice(VALUES, (40, 23))

@@ -1,5 +1,7 @@
 """All that is known of one image, from every part that may hold it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,8 @@ from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError
 from reassess.evaluation.image_sheet import Candidate, image_sheet
+from tests.helpers import message
 
 SKI, ALP, FOX = 0, 1, 2
 CLASSES = Classes(3, names=("ski", "alp", "fox"))
@@ -33,13 +35,7 @@ EXPERTS = Votes.from_columns(
 KNOWN = {"labels": LABELS, "original": ORIGINAL, "scores": SCORES, "votes": VOTES, "experts": EXPERTS}
 
 
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
-def test_candidates_stand_with_scores_votes_and_experts_the_highest_score_and_then_the_lower_class_first():
+def test_candidates_stand_with_scores_votes_and_experts_the_highest_score_and_then_the_lower_class_first() -> None:
     found = image_sheet("hill.png", **KNOWN)
     assert (found.image, found.original, found.valid) == ("hill.png", ALP, (SKI, ALP))
     assert found.candidates == (
@@ -49,7 +45,7 @@ def test_candidates_stand_with_scores_votes_and_experts_the_highest_score_and_th
     )
 
 
-def test_the_three_states_of_an_image_stay_apart():
+def test_the_three_states_of_an_image_stay_apart() -> None:
     """Rated with labels, rated and empty, never rated; and not held by the label sets."""
     assert image_sheet("fog.png", **KNOWN).valid == ()
     assert image_sheet("fog.png", **KNOWN).candidates == (Candidate(FOX, 0.2, (("ann", "no"),)),)
@@ -58,7 +54,7 @@ def test_the_three_states_of_an_image_stay_apart():
     assert (elsewhere.valid, elsewhere.original) == (None, FOX)
 
 
-def test_without_scores_and_votes_the_candidates_are_not_known():
+def test_without_scores_and_votes_the_candidates_are_not_known() -> None:
     assert image_sheet("new.png", labels=LABELS).candidates is None
     assert image_sheet("new.png", labels=LABELS, scores=SCORES).candidates == ()
     assert image_sheet("hill.png", experts=EXPERTS).candidates == (Candidate(SKI, None, (), (("eve", "yes"),)),)
@@ -72,7 +68,7 @@ def test_without_scores_and_votes_the_candidates_are_not_known():
         "val/n04228054/ILSVRC2012_val_00000002_n04228054.png",
     ],
 )
-def test_a_validation_image_is_known_in_every_spelling_by_every_part(image):
+def test_a_validation_image_is_known_in_every_spelling_by_every_part(image: str) -> None:
     name = "ILSVRC2012_val_00000002.JPEG"
     labels = LabelSets.from_lists([f"in/{name}"], [[795]])
     scores = Scores(Questions.from_columns([name], np.array([795])), np.array([1.0]))
@@ -91,7 +87,7 @@ def test_a_validation_image_is_known_in_every_spelling_by_every_part(image):
         ({"predictions": {"m": Predictions.from_ids([1], ["hull.png"])}}, ""),
     ],
 )
-def test_an_image_of_which_nothing_is_known_is_an_error(known, allowed):
+def test_an_image_of_which_nothing_is_known_is_an_error(known: Any, allowed: str) -> None:
     assert message(lambda: image_sheet("hull.png", **known)) == (
         f"nothing is known of such an image\n  where:   hull.png\n{allowed}  to mend: check the name"
     )
@@ -100,7 +96,7 @@ def test_an_image_of_which_nothing_is_known_is_an_error(known, allowed):
 # --- what models said -----------------------------------------------------------------------------------------------
 
 
-def test_each_model_says_its_first_five_classes_or_none_where_it_was_not_shown_the_image():
+def test_each_model_says_its_first_five_classes_or_none_where_it_was_not_shown_the_image() -> None:
     images = ["x.png", "a.png"]
     said = image_sheet(
         "a.png",
@@ -115,7 +111,7 @@ def test_each_model_says_its_first_five_classes_or_none_where_it_was_not_shown_t
     assert said == {"scores": (1, 3, 5, 0, 4), "ids": (2, 0), "left out": (3,), "elsewhere": None}
 
 
-def test_rows_without_names_are_in_the_order_of_as_many_label_sets():
+def test_rows_without_names_are_in_the_order_of_as_many_label_sets() -> None:
     assert image_sheet("fog.png", labels=LABELS, predictions={"m": Predictions.from_ids([0, 2, 1])}).said == {"m": (2,)}
     said = "the predictions hold no image names, and are not as many as the label sets\n  where:   m.npy\n"
     mend = "  to mend: name the images of the rows (--names FILE, or names in the file itself)"
@@ -127,7 +123,7 @@ def test_rows_without_names_are_in_the_order_of_as_many_label_sets():
     assert found == f"{said}  found:   2 rows\n{mend}"
 
 
-def test_nan_is_an_error_that_names_the_file_the_image_and_the_row_unless_it_is_another_image_s():
+def test_nan_is_an_error_that_names_the_file_the_image_and_the_row_unless_it_is_another_image_s() -> None:
     scores = np.array([[0.1, 0.2, 0.3], [0.1, np.nan, 0.3]], np.float32)
     models = {"m.npy": Predictions.from_scores(scores, ["hill.png", "fog.png"])}
     assert image_sheet("hill.png", labels=LABELS, predictions=models).said == {"m.npy": (2, 1, 0)}
@@ -137,7 +133,7 @@ def test_nan_is_an_error_that_names_the_file_the_image_and_the_row_unless_it_is_
     )
 
 
-def test_a_class_that_the_labels_have_not_is_an_error():
+def test_a_class_that_the_labels_have_not_is_an_error() -> None:
     models = {"m.npy": Predictions.from_ids([[0, 3]], ["hill.png"])}
     said = "class id out of range\n  where:   {}\n  allowed: 0 to 2\n  found:   3"
     assert message(lambda: image_sheet("hill.png", labels=LABELS, predictions=models)) == said.format("m.npy")
@@ -145,7 +141,7 @@ def test_a_class_that_the_labels_have_not_is_an_error():
     assert message(lambda: image_sheet("hill.png", labels=LABELS, scores=scores)) == said.format("the scores and votes")
 
 
-def test_the_json_object_names_every_class():
+def test_the_json_object_names_every_class() -> None:
     models = {"m": Predictions.from_ids([[FOX, SKI]], ["hill.png"]), "other": Predictions.from_ids([1], ["x"])}
     sheet = image_sheet("hill.png", **(KNOWN | {"scores": None}), predictions=models)
     document = sheet.to_json(CLASSES)
@@ -170,7 +166,7 @@ def test_the_json_object_names_every_class():
 # --- the real files -------------------------------------------------------------------------------------------------
 
 
-def test_image_2_shows_a_skier_on_an_alp(real_labels, real_original, real_scores):
+def test_image_2_shows_a_skier_on_an_alp(real_labels: LabelSets, real_original: LabelSets, real_scores: Scores) -> None:
     found = image_sheet("ILSVRC2012_val_00000002.JPEG", labels=real_labels, original=real_original, scores=real_scores)
     assert (found.original, found.valid) == (970, (795, 970))
     assert [(one.class_id, round(one.score or 0, 4)) for one in found.candidates or ()] == [(795, 1.0), (970, 1.0)]

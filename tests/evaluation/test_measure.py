@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,13 @@ from reassess.core.classes import Classes
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.data.loading import load_votes
 from reassess.errors import DataError
-from reassess.evaluation.measure import Evaluation, evaluate
+from reassess.evaluation.measure import evaluate
+from reassess.evaluation.result import Evaluation
 from reassess.numeric.proportion import Proportion
+from tests.helpers import scores_of
 from tests.references import Tally, published_snippet, ranking, tally
 
 CLASSES = 9
@@ -46,7 +48,10 @@ class World:
     @property
     def nouns(self) -> dict[str, object]:
         original = LabelSets.from_lists(list(self.original), [[c] for c in self.original.values()], Classes(CLASSES))
-        scores, experts = as_scores(self.proposed), as_scores(self.golden)
+        scores, experts = (
+            scores_of({(image, class_id): value for image, row in known.items() for class_id, value in row.items()})
+            for known in (self.proposed, self.golden)
+        )
         return {"original": original, "scores": scores, "experts": experts}
 
     def as_scores(self, images: list[str] | None = None) -> Predictions:
@@ -62,12 +67,6 @@ class World:
         rankings = {name: ranking(self.rows[name]) for name in (self.rows if images is None else images)}
         known = {"original": self.original, "scores": self.proposed, "experts": self.golden}
         return tally(rankings, self.sets, top_k=top_k, **known)
-
-
-def as_scores(values: dict[str, dict[int, float]]) -> Scores:
-    rows = [(image, class_id, value) for image, of in values.items() for class_id, value in of.items()]
-    questions = Questions.from_columns([row[0] for row in rows], np.array([row[1] for row in rows], int))
-    return Scores(questions, np.array([row[2] for row in rows], float))
 
 
 def some_classes(rng: np.random.Generator, sizes: list[int]) -> list[int]:
@@ -400,14 +399,14 @@ def near_four(value: float) -> object:
 
 
 def test_soft_accuracy_needs_the_original_label_of_a_scored_image_that_was_never_rated() -> None:
-    scores = as_scores({"a.png": {0: 0.9}})
+    scores = scores_of({("a.png", 0): 0.9})
     result = evaluate(np.array([0, 0, 1, 3]), LABELS, scores=scores)
     assert result.soft is None
     assert result.to_json()["soft_reason"] == "image c.png was never rated, and its original label is not at hand"
 
 
 def test_when_nothing_is_scored_all_is_null_and_never_nan() -> None:
-    scores = as_scores({"b.png": {0: 0.1}})
+    scores = scores_of({("b.png", 0): 0.1})
     original = LabelSets.from_lists(IMAGES, [[0], [1], [2], [3]])
     said = Predictions.from_ids([1], ["b.png"])
     document = evaluate(said, LABELS, original=original, scores=scores).to_json()
@@ -427,7 +426,7 @@ def test_predictions_of_no_image_are_an_evaluation_of_nothing() -> None:
 
 def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
     original = LabelSets.from_lists(IMAGES, [[0], [1], [2], [3]])
-    scores = as_scores({"a.png": {0: 0.9, 2: 0.8}, "b.png": {0: 0.1}})
+    scores = scores_of({("a.png", 0): 0.9, ("a.png", 2): 0.8, ("b.png", 0): 0.1})
     table = np.eye(4, dtype=np.float32)[[2, 0, 0, 3]]
     result = evaluate(table, LABELS, original=original, scores=scores, top_k=(1, 2))
     assert str(result) == (
@@ -444,7 +443,7 @@ def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
 
 
 def test_ks_are_those_asked_for_and_by_default_those_the_predictions_reach() -> None:
-    def ks(said: Predictions | npt.NDArray, **options: object) -> list[int]:
+    def ks(said: Predictions | npt.NDArray[Any], **options: object) -> list[int]:
         return list(evaluate(said, LABELS, **options).real)
 
     assert ks(np.zeros(4, int)) == [1]
@@ -469,7 +468,7 @@ def test_evaluations_of_other_labels_do_not_add_up() -> None:
 
 def test_a_sum_keeps_only_what_every_part_knows() -> None:
     original = LabelSets.from_lists(IMAGES, [[0], [1], [2], [3]])
-    scores = as_scores({"a.png": {0: 0.9, 2: 0.8}, "b.png": {0: 0.1}})
+    scores = scores_of({("a.png", 0): 0.9, ("a.png", 2): 0.8, ("b.png", 0): 0.1})
     first = evaluate(Predictions.from_ids([0], ["a.png"]), LABELS, original=original, scores=scores)
     total = first + evaluate(Predictions.from_ids([1], ["c.png"]), LABELS)
     assert total.real == {1: Proportion(2, 2)}
@@ -481,8 +480,10 @@ def test_scores_and_experts_are_joined_as_the_images_are() -> None:
     """With a match by stem, an image that was rated under another folder and suffix is not taken for an unrated one."""
     said = Predictions.from_ids([1, 1, 3, 1], ["x/a.jpg", "x/b.jpg", "x/c.jpg", "x/d.jpg"])
     original = LabelSets.from_lists([f"y/{name}" for name in IMAGES], [[0], [1], [2], [3]])
-    scores = as_scores({"z/a.gif": {0: 0.9, 1: 0.25}, "z/c.gif": {1: 0.8}, "z/d.gif": {3: 0.8, 1: 0.2}})
-    experts = as_scores({"z/d.gif": {1: 0.0}})
+    scores = scores_of(
+        {("z/a.gif", 0): 0.9, ("z/a.gif", 1): 0.25, ("z/c.gif", 1): 0.8, ("z/d.gif", 3): 0.8, ("z/d.gif", 1): 0.2}
+    )
+    experts = scores_of({("z/d.gif", 1): 0.0})
     result = evaluate(said, LABELS, original=original, scores=scores, experts=experts, match="stem")
     assert vars(result.mistakes) == {"expert_rejected": 1, "rejected": 1, "never_proposed": 1, "never_rated": 0}
     assert result.soft is not None
@@ -490,8 +491,8 @@ def test_scores_and_experts_are_joined_as_the_images_are() -> None:
 
 
 def test_of_golden_pairs_only_those_that_the_experts_refused_count_as_refused_by_experts() -> None:
-    scores = as_scores({"a.png": {1: 0.3, 0: 0.9}, "c.png": {0: 0.3, 1: 0.9}, "d.png": {3: 0.9}})
-    experts = as_scores({"a.png": {1: 0.6}, "c.png": {0: 0.4}, "d.png": {2: 0.2}})
+    scores = scores_of({("a.png", 1): 0.3, ("a.png", 0): 0.9, ("c.png", 0): 0.3, ("c.png", 1): 0.9, ("d.png", 3): 0.9})
+    experts = scores_of({("a.png", 1): 0.6, ("c.png", 0): 0.4, ("d.png", 2): 0.2})
     result = evaluate(np.array([1, 0, 0, 2]), LABELS, scores=scores, experts=experts)
     assert vars(result.mistakes) == {"expert_rejected": 2, "rejected": 1, "never_proposed": 0, "never_rated": 0}
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ IMAGES = [f"{i}.png" for i in range(20)]
 CLASSES = Classes(6)
 
 
-def of(reviews: dict[str, dict]) -> MultiLabels:
+def of(reviews: dict[str, dict[str, Any]]) -> MultiLabels:
     valid, unclear, wrong = (
         LabelSets.from_lists(list(reviews), [review[kind] for review in reviews.values()], CLASSES)
         for kind in ("valid", "unclear", "wrong")
@@ -28,7 +29,7 @@ def of(reviews: dict[str, dict]) -> MultiLabels:
     return MultiLabels(valid, unclear, wrong, np.array([review["problematic"] for review in reviews.values()], bool))
 
 
-def random_reviews(rng: np.random.Generator) -> dict[str, dict]:
+def random_reviews(rng: np.random.Generator) -> dict[str, dict[str, Any]]:
     reviews = {}
     for image in rng.permutation(IMAGES).tolist():
         kinds = rng.choice(["valid", "unclear", "wrong", "none"], 6).tolist()
@@ -37,9 +38,9 @@ def random_reviews(rng: np.random.Generator) -> dict[str, dict]:
     return reviews
 
 
-def published(said: dict[str, int], reviews: dict[str, dict], original: dict[str, int]) -> float | None:
+def published(said: dict[str, int], reviews: dict[str, dict[str, Any]], original: dict[str, int]) -> float | None:
     """As the README of the data set in TensorFlow Datasets has it: unclear is right, mean over classes."""
-    right, images = Counter(), Counter()
+    right, images = Counter[int](), Counter[int]()
     for image, review in reviews.items():
         if review["problematic"] or not review["valid"]:
             continue

@@ -1,6 +1,9 @@
 """Each row of a model is joined with its image; the three states of an image and unknown ones are kept apart."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from reassess.core.classes import Classes
@@ -9,19 +12,18 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
 from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, join_and_rank
+from tests.helpers import message
 
 LABELS = LabelSets.from_lists(["x/a.png", "x/b.png", "y/c.png"], [[0, 2], [], [1]], Classes(4))
 ORIGINAL = LabelSets.from_lists(["y/c.png", "y/d.png", "x/a.png"], [[3], [2], [0]], Classes(4))
 
 
-def said(ids: list, images: list[str] | None = None) -> Predictions:
+def said(ids: list[Any], images: list[str] | None = None) -> Predictions:
     return Predictions.from_ids(np.array(ids), images)
 
 
 def refusal(predictions: Predictions, labels: LabelSets = LABELS, **options: object) -> str:
-    with pytest.raises(DataError) as caught:
-        join_and_rank(predictions, labels, **options)
-    return str(caught.value)
+    return message(lambda: join_and_rank(predictions, labels, **options))
 
 
 def test_every_row_has_its_state_top_1_and_ranks() -> None:
@@ -192,14 +194,14 @@ def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(as_ids: bo
         ([-1, -1, -1], "none of the outputs is a class\n  allowed: class ids, and -1 for an output that is left out"),
     ],
 )
-def test_classes_of_outputs_that_cannot_be_are_an_error(columns: list, text: str) -> None:
+def test_classes_of_outputs_that_cannot_be_are_an_error(columns: list[Any], text: str) -> None:
     with pytest.raises(DataError) as caught:
         Predictions.from_scores(np.zeros((1, 3), np.float32), columns=np.array(columns))
     assert str(caught.value) == text
 
 
 @pytest.mark.parametrize("bits", [np.zeros(3, np.int16), np.zeros((1, 3), np.uint16), np.zeros((1, 3), np.float32)])
-def test_bits_that_are_not_those_of_bfloat16_are_an_error(bits: np.ndarray) -> None:
+def test_bits_that_are_not_those_of_bfloat16_are_an_error(bits: npt.NDArray[Any]) -> None:
     with pytest.raises(DataError) as caught:
         Predictions.from_bfloat16(bits)
     assert str(caught.value) == (

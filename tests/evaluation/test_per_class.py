@@ -1,6 +1,9 @@
 """Counts by class against a plain reference stand in test_evaluation.py; here is what users see of them."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
@@ -13,7 +16,7 @@ IMAGES = [f"{i}.png" for i in range(7)]
 LABELS = LabelSets.from_lists(IMAGES, [[0], [0, 1], [], [0], [0], [0, 2], [2]], NAMES)
 
 
-def count(said: list[int], labels: LabelSets = LABELS, **options: np.ndarray) -> PerClass:
+def count(said: list[int], labels: LabelSets = LABELS, **options: npt.NDArray[Any]) -> PerClass:
     return count_classes(join_and_rank(Predictions.from_ids(said, list(labels.images), **options), labels), labels)
 
 

@@ -33,12 +33,13 @@ def metric_of(kind: str, labels: LabelSets) -> RealAccuracy:
 
 
 def target_of(kind: str, labels: LabelSets, rows: npt.NDArray[np.int64]) -> Any:
-    return {
+    made: dict[str, Callable[[], object]] = {
         "names": lambda: [f"val/{NAMES[row]}" for row in rows],
         "numbers": lambda: rows,
         "multi-hot": lambda: multi_hot(labels, rows, CLASSES),
         "padded": lambda: padded_ids(labels, rows),
-    }[kind]()
+    }
+    return made[kind]()
 
 
 @pytest.mark.parametrize("kind", KINDS)

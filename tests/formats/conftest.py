@@ -1,6 +1,6 @@
 """Fixtures of the tests of files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -55,7 +55,7 @@ def trap(tmp_path: Path) -> Trap:
 
 
 @pytest.fixture(autouse=True)
-def no_code_ran(tmp_path: Path):
+def no_code_ran(tmp_path: Path) -> Iterator[None]:
     """No test of files ever runs code out of a file, unless it says so."""
     yield
     assert not (tmp_path / "code-ran").exists()

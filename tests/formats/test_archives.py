@@ -4,9 +4,13 @@ import io
 import pickle
 import warnings
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,23 +27,23 @@ PICKLED = (
 BROKEN = "the file is not a whole {} file\n  where:   DIR/{}\n  found:   {}\n  to mend: get or write the file again"
 
 
-def read(path, name="x", **options):
+def read(path: Path, name: str = "x", **options: Any) -> npt.NDArray[Any]:
     with open_archive(path, **options) as archive:
         return archive[name]
 
 
-def read_first(path):
+def read_first(path: Path) -> npt.NDArray[Any]:
     with open_archive(path) as archive:
         return next(iter(archive.values()), None)
 
 
-def npy(array):
+def npy(array: npt.ArrayLike) -> bytes:
     content = io.BytesIO()
     np.save(content, array, allow_pickle=True)
     return content.getvalue()
 
 
-def npz(**members):
+def npz(**members: Any) -> bytes:
     """A zip archive of members as they are."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
@@ -48,7 +52,7 @@ def npz(**members):
     return content.getvalue()
 
 
-def header(shape, dtype="<f8"):
+def header(shape: Any, dtype: Any = "<f8") -> bytes:
     content = io.BytesIO()
     np.lib.format.write_array_header_1_0(content, {"descr": dtype, "fortran_order": False, "shape": shape})
     return content.getvalue()
@@ -59,7 +63,7 @@ def header(shape, dtype="<f8"):
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["<f4", ">f4", "f2", "f8", "i1", ">u8", "U3"])
-def test_an_npy_file_is_mapped_from_disk_whatever_its_type_and_order(tmp_path, dtype, order):
+def test_an_npy_file_is_mapped_from_disk_whatever_its_type_and_order(tmp_path: Path, dtype: str, order: str) -> None:
     array = np.arange(6).reshape(2, 3).astype(dtype, order=order)
     np.save(tmp_path / "a.npy", array)
     found = read_npy(tmp_path / "a.npy")
@@ -68,7 +72,7 @@ def test_an_npy_file_is_mapped_from_disk_whatever_its_type_and_order(tmp_path, d
     assert np.array_equal(found, array)
 
 
-def test_a_mapped_file_cannot_be_changed(tmp_path):
+def test_a_mapped_file_cannot_be_changed(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros(3))
     with pytest.raises(ValueError, match="read-only"):
         read_npy(tmp_path / "a.npy")[0] = 1
@@ -86,16 +90,20 @@ def test_a_mapped_file_cannot_be_changed(tmp_path):
         (header((2**70,)), "Python int too large to convert to C long"),
     ],
 )
-def test_a_broken_npy_file_is_refused(refused, file, content, found):
+def test_a_broken_npy_file_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], content: Any, found: str
+) -> None:
     assert refused(read_npy, file("a.npy", content)) == BROKEN.format("npy", "a.npy", found)
 
 
-def test_a_pickled_npy_file_is_refused_and_its_code_does_not_run(refused, file, trap):
+def test_a_pickled_npy_file_is_refused_and_its_code_does_not_run(
+    refused: Callable[..., str], file: Callable[..., Path], trap: object
+) -> None:
     assert refused(read_npy, file("a.npy", npy(np.array([trap], object)))) == PICKLED.format("a.npy, the file")
     assert refused(read_npy, file("b.npy", pickle.dumps(trap))) == PICKLED.format("b.npy, the file")
 
 
-def test_the_trap_works(trap, tmp_path):
+def test_the_trap_works(trap: object, tmp_path: Path) -> None:
     """Without which the tests that no code runs could not fail."""
     pickle.loads(pickle.dumps(trap))
     (tmp_path / "code-ran").unlink()
@@ -107,7 +115,9 @@ def test_the_trap_works(trap, tmp_path):
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["<f4", ">f4", "f2", "i1", ">u8", "U3", ">U3", "S3", "?"])
 @pytest.mark.parametrize("shape", [(2, 3), (0, 3), ()])
-def test_an_array_of_an_archive_comes_back_as_it_was(tmp_path, shape, dtype, order):
+def test_an_array_of_an_archive_comes_back_as_it_was(
+    tmp_path: Path, shape: tuple[int, ...] | tuple[Any, ...], dtype: str, order: str
+) -> None:
     array = np.ones(shape).astype(dtype, order=order)
     write_npz(tmp_path / "a.npz", {"x": array, "y": np.zeros(2)})
     found = read(tmp_path / "a.npz")
@@ -115,18 +125,18 @@ def test_an_array_of_an_archive_comes_back_as_it_was(tmp_path, shape, dtype, ord
     assert np.array_equal(found, array)
 
 
-def test_an_archive_lists_its_arrays_without_reading_them(file):
+def test_an_archive_lists_its_arrays_without_reading_them(file: Callable[..., Path]) -> None:
     with open_archive(file("a.npz", npz(x=b"no array", y=b""))) as archive:
         assert (list(archive), len(archive), "x" in archive, "z" in archive) == (["x", "y"], 2, True, False)
 
 
-def test_the_first_of_some_arrays_that_is_there_is_taken(file):
+def test_the_first_of_some_arrays_that_is_there_is_taken(file: Callable[..., Path]) -> None:
     with open_archive(file("a.npz", npz(scores=npy(np.ones(2))))) as archive:
         assert archive.first_of("tensor", "scores").tolist() == [1, 1]
 
 
-def test_an_array_that_is_missing_is_said(refused, file):
-    def first(path):
+def test_an_array_that_is_missing_is_said(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+    def first(path: Path) -> Any:
         with open_archive(path) as archive:
             archive.first_of("tensor", "scores")
 
@@ -145,7 +155,9 @@ def test_an_array_that_is_missing_is_said(refused, file):
         (npz(x=b""), "EOF: reading magic string, expected 8 bytes got 0"),
     ],
 )
-def test_a_broken_archive_is_refused(refused, file, content, found):
+def test_a_broken_archive_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], content: Any, found: str
+) -> None:
     assert refused(read, file("a.npz", content)) == BROKEN.format("npz", "a.npz", found)
 
 
@@ -153,7 +165,9 @@ def test_a_broken_archive_is_refused(refused, file, content, found):
     ("shape", "declared", "held"),
     [((4,), "32", "24"), ((2,), "16", "24"), ((-3,), "-24", "24"), ((2**40, 3), "26,388,279,066,624", "24")],
 )
-def test_an_array_that_is_not_as_long_as_its_head_says_is_refused(refused, file, shape, declared, held):
+def test_an_array_that_is_not_as_long_as_its_head_says_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], shape: Any, declared: str, held: str
+) -> None:
     assert refused(read, file("a.npz", npz(x=header(shape) + bytes(24)))) == (
         "an array is not as long as it declares\n  where:   DIR/a.npz, array x\n"
         f"  allowed: {declared} bytes for float64 {shape}\n  found:   {held} bytes\n"
@@ -176,11 +190,13 @@ def test_an_array_that_is_not_as_long_as_its_head_says_is_refused(refused, file,
         ),
     ],
 )
-def test_a_head_that_numpy_cannot_take_is_refused(refused, file, head, found):
+def test_a_head_that_numpy_cannot_take_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], head: Any, found: str
+) -> None:
     assert refused(read, file("a.npz", npz(x=head))) == BROKEN.format("npz", "a.npz", found)
 
 
-def test_two_arrays_of_one_name_are_refused(refused, file):
+def test_two_arrays_of_one_name_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as members:
         for name in ("x.npy", "x"):
@@ -190,14 +206,14 @@ def test_two_arrays_of_one_name_are_refused(refused, file):
     )
 
 
-def test_a_changed_byte_is_noticed(refused, file):
+def test_a_changed_byte_is_noticed(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     content = bytearray(npz(x=npy(np.arange(300.0))))
     content[200] ^= 1
     said = refused(read, file("a.npz", bytes(content)))
     assert said.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   ")
 
 
-def test_an_encrypted_archive_is_refused(refused, file):
+def test_an_encrypted_archive_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     content = bytearray(npz(x=npy(np.zeros(3))))
     content[6] |= 1  # the flag in the member's own head
     content[content.rindex(b"PK\x01\x02") + 8] |= 1  # and in the directory
@@ -206,14 +222,18 @@ def test_an_encrypted_archive_is_refused(refused, file):
     assert said.endswith(" is encrypted, password required for extraction\n  to mend: get or write the file again")
 
 
-def test_pickled_arrays_of_an_archive_are_refused_and_their_code_does_not_run(refused, file, trap):
+def test_pickled_arrays_of_an_archive_are_refused_and_their_code_does_not_run(
+    refused: Callable[..., str], file: Callable[..., Path], trap: object
+) -> None:
     objects = npz(x=npy(np.array([trap], object)), y=npy(np.zeros(2)))
     assert refused(read, file("a.npz", objects)) == PICKLED.format("a.npz, array x")
     assert refused(read, file("b.npz", pickle.dumps(trap))) == PICKLED.format("b.npz, the file")
     assert read(file("c.npz", objects), "y").tolist() == [0, 0]
 
 
-def test_an_archive_that_declares_too_much_is_refused_before_it_is_inflated(refused, file):
+def test_an_archive_that_declares_too_much_is_refused_before_it_is_inflated(
+    refused: Callable[..., str], file: Callable[..., Path]
+) -> None:
     bomb = npz(x=header((10**6,)) + bytes(8 * 10**6))
     assert len(bomb) < 20_000
     path = file("bomb.npz", bomb)
@@ -224,7 +244,9 @@ def test_an_archive_that_declares_too_much_is_refused_before_it_is_inflated(refu
     assert read(path, max_bytes=8_000_128).shape == (10**6,)
 
 
-def test_an_archive_that_declares_less_than_it_holds_is_refused(refused, file):
+def test_an_archive_that_declares_less_than_it_holds_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path]
+) -> None:
     """The declared size is what may be inflated: a lie about it ends the reading there."""
     content = bytearray(npz(x=header((10**6,)) + bytes(8 * 10**6)))
     place = content.rindex(b"PK\x01\x02") + 24
@@ -239,7 +261,7 @@ WHOLE = {".npy": npy(np.arange(40.0)), ".npz": npz(x=npy(np.arange(40.0)), y=npy
 
 @pytest.mark.parametrize("suffix", WHOLE)
 @given(st.data())
-def test_no_damage_to_a_file_ends_in_anything_but_a_data_error(scratch, suffix, data):
+def test_no_damage_to_a_file_ends_in_anything_but_a_data_error(scratch: Path, suffix: Any, data: Any) -> None:
     content = bytearray(WHOLE[suffix])
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))

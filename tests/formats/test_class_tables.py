@@ -1,7 +1,9 @@
 """Tables of collapsed classes and of groups: classes by id, wnid or name; and the table of ImageNet."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ NO_CLASS = (
 )
 
 
-def test_classes_are_called_by_id_wnid_or_name(file) -> None:
+def test_classes_are_called_by_id_wnid_or_name(file: Callable[..., Path]) -> None:
     path = file("a.csv", "class,also,reason\nbeaker,0,a beaker is a cup\nn00000003,cup,\n")
     assert read_collapsed(path, KITCHEN).tolist() == [[1, 0], [2, 0]]
 
@@ -33,11 +35,11 @@ def test_classes_are_called_by_id_wnid_or_name(file) -> None:
         ),
     ],
 )
-def test_groups_are_read_from_every_format(file, name, content) -> None:
+def test_groups_are_read_from_every_format(file: Callable[..., Path], name: str, content: str) -> None:
     assert read_groups(file(name, content), KITCHEN) == {0: "drink", 1: "drink", 2: "cook"}
 
 
-def test_groups_may_be_numbers_in_a_table_and_classes_may_be_left_out(file) -> None:
+def test_groups_may_be_numbers_in_a_table_and_classes_may_be_left_out(file: Callable[..., Path]) -> None:
     assert read_groups(file("a.csv", "class,group\n2,007\n"), Classes()) == {2: "007"}
 
 
@@ -88,11 +90,13 @@ def test_groups_may_be_numbers_in_a_table_and_classes_may_be_left_out(file) -> N
         ),
     ],
 )
-def test_what_is_no_such_table_is_refused(refused, file, read, name, content, said) -> None:
+def test_what_is_no_such_table_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], read: Any, name: str, content: str, said: Any
+) -> None:
     assert refused(read, file(name, content), KITCHEN) == said
 
 
-def test_a_name_that_two_classes_share_is_refused(refused, file) -> None:
+def test_a_name_that_two_classes_share_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     classes = Classes(2, names=("crane", "crane, bird"))
     assert refused(read_groups, file("a.json", '{"crane": "x"}'), classes) == (
         "a class name is shared by two classes\n"
@@ -102,7 +106,9 @@ def test_a_name_that_two_classes_share_is_refused(refused, file) -> None:
     )
 
 
-def test_every_pair_of_imagenets_table_has_a_reason_a_source_and_the_wnids_of_its_ids(real_file) -> None:
+def test_every_pair_of_imagenets_table_has_a_reason_a_source_and_the_wnids_of_its_ids(
+    real_file: Callable[[str], Path],
+) -> None:
     wnids = sorted(set(real_file("validation_labels.txt").read_text().split()))
     with (Path(reassess.__file__).parent / "data" / "imagenet_collapsed.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -2,6 +2,9 @@
 
 import os
 import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +12,7 @@ from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_input, check_output, read_lines, sha256, suffix_of, writing
 
 
-def test_a_file_that_can_be_read_is_fine(file):
+def test_a_file_that_can_be_read_is_fine(file: Callable[..., Path]) -> None:
     check_input(file("a.csv", "x"))
 
 
@@ -30,7 +33,9 @@ def test_a_file_that_can_be_read_is_fine(file):
         ("empty.csv.gz", "the file is empty\n  where:   DIR/empty.csv.gz\n  to mend: write it again"),
     ],
 )
-def test_what_cannot_be_read_is_said_before_it_is_tried(refused, file, tmp_path, name, said):
+def test_what_cannot_be_read_is_said_before_it_is_tried(
+    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str, said: str
+) -> None:
     (tmp_path / "folder").mkdir()
     for there in ("here.csv", "other.csv"):
         file(there, "x")
@@ -41,7 +46,7 @@ def test_what_cannot_be_read_is_said_before_it_is_tried(refused, file, tmp_path,
 LONG = "x" * 300 + ".csv"
 
 
-def test_a_name_that_no_file_can_have_is_of_no_file(refused, tmp_path):
+def test_a_name_that_no_file_can_have_is_of_no_file(refused: Callable[..., str], tmp_path: Path) -> None:
     assert refused(check_input, tmp_path / LONG) == f"no such file\n  where:   DIR/{LONG}\n  to mend: check the path"
     assert refused(write, tmp_path / LONG, "new") == (
         f"the output file cannot be written\n  where:   DIR/{LONG}\n  found:   File name too long\n"
@@ -50,7 +55,7 @@ def test_a_name_that_no_file_can_have_is_of_no_file(refused, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_pipe_is_neither_read_nor_replaced(refused, tmp_path):
+def test_a_pipe_is_neither_read_nor_replaced(refused: Callable[..., str], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     assert refused(check_input, tmp_path / "pipe.csv") == (
         "a pipe or a device was given where a file is read\n  where:   DIR/pipe.csv\n  to mend: write it to a file"
@@ -60,14 +65,16 @@ def test_a_pipe_is_neither_read_nor_replaced(refused, tmp_path):
     )
 
 
-def test_the_file_that_a_link_leads_to_is_written_and_the_link_stays(file, tmp_path):
+def test_the_file_that_a_link_leads_to_is_written_and_the_link_stays(file: Callable[..., Path], tmp_path: Path) -> None:
     path = file("a.csv", "old")
     (tmp_path / "link.csv").symlink_to("a.csv")
     write(tmp_path / "link.csv", "new", force=True)
     assert (path.read_text(), (tmp_path / "link.csv").is_symlink()) == ("new", True)
 
 
-def test_a_file_without_permission_is_said(refused, file, monkeypatch):
+def test_a_file_without_permission_is_said(
+    refused: Callable[..., str], file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = file("secret.csv", "x")
     monkeypatch.setattr(os, "access", lambda _, mode: mode != os.R_OK)
     assert refused(check_input, path) == (
@@ -87,11 +94,11 @@ def test_a_file_without_permission_is_said(refused, file, monkeypatch):
         ("\n", [""]),
     ],
 )
-def test_lines_end_at_line_ends_alone(file, content, lines):
+def test_lines_end_at_line_ends_alone(file: Callable[..., Path], content: str, lines: list[str]) -> None:
     assert read_lines(file("names.txt", content)) == lines
 
 
-def test_bytes_that_are_no_text_are_said(refused, file):
+def test_bytes_that_are_no_text_are_said(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_lines, file("names.txt", b"a\nb\xff")) == (
         "the file is not text\n  where:   DIR/names.txt\n  allowed: one entry a line, UTF-8\n"
         "  found:   byte 0xff at 3\n  to mend: save it as UTF-8"
@@ -99,18 +106,18 @@ def test_bytes_that_are_no_text_are_said(refused, file):
 
 
 @pytest.mark.parametrize(("name", "found"), [("a.xlsx", ".xlsx"), ("a", "no suffix"), ("a.csv.gz", ".gz")])
-def test_a_suffix_that_is_not_known_is_said(refused, tmp_path, name, found):
+def test_a_suffix_that_is_not_known_is_said(refused: Callable[..., str], tmp_path: Path, name: str, found: str) -> None:
     assert refused(suffix_of, tmp_path / name, (".csv", ".json"), "a label set") == (
         f"a label set cannot be kept in a file of this kind\n  where:   DIR/{name}\n  allowed: .csv, .json\n"
         f"  found:   {found}"
     )
 
 
-def test_a_suffix_is_known_in_either_case(tmp_path):
+def test_a_suffix_is_known_in_either_case(tmp_path: Path) -> None:
     assert suffix_of(tmp_path / "A.CSV", (".csv",), "a label set") == ".csv"
 
 
-def test_the_hash_is_that_of_the_content(file):
+def test_the_hash_is_that_of_the_content(file: Callable[..., Path]) -> None:
     assert sha256(file("a", "abc")) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
@@ -135,52 +142,58 @@ def test_the_hash_is_that_of_the_content(file):
         ),
     ],
 )
-def test_a_path_that_cannot_be_written_is_said_before_any_work(refused, file, tmp_path, name, said):
+def test_a_path_that_cannot_be_written_is_said_before_any_work(
+    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str, said: str
+) -> None:
     (tmp_path / "folder").mkdir()
     file("old.csv", "old")
     assert refused(check_output, tmp_path / name) == said
 
 
-def test_a_folder_without_permission_is_said(refused, tmp_path, monkeypatch):
+def test_a_folder_without_permission_is_said(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)
     assert refused(check_output, tmp_path / "new.csv") == (
         "the folder of the output file cannot be written\n  where:   DIR/new.csv\n  to mend: choose another folder"
     )
 
 
-def write(path, content, **options):
+def write(path: Path, content: str, **options: Any) -> None:
     with writing(path, **options) as temporary:
         temporary.write_text(content)
         assert temporary.suffix == path.suffix
         assert not path.exists() or path.read_text() == "old"
 
 
-def test_a_file_appears_whole_and_alone(tmp_path):
+def test_a_file_appears_whole_and_alone(tmp_path: Path) -> None:
     write(tmp_path / "new.csv", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
     assert (tmp_path / "new.csv").read_text() == "new"
 
 
-def test_force_overwrites(file):
+def test_force_overwrites(file: Callable[..., Path]) -> None:
     path = file("old.csv", "old")
     write(path, "new", force=True)
     assert path.read_text() == "new"
 
 
-def test_a_written_file_has_the_usual_permissions(tmp_path):
+def test_a_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
     write(tmp_path / "new.csv", "new")
     (tmp_path / "usual").touch()
     assert stat.filemode((tmp_path / "new.csv").stat().st_mode) == stat.filemode((tmp_path / "usual").stat().st_mode)
 
 
-def fail(path, error):
+def fail(path: Path, error: Any) -> None:
     with writing(path, force=True) as temporary:
         temporary.write_text("half")
         raise error
 
 
 @pytest.mark.parametrize("error", [DataError("wrong"), ValueError("wrong"), KeyboardInterrupt()])
-def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(file, tmp_path, error):
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(
+    file: Callable[..., Path], tmp_path: Path, error: Any
+) -> None:
     path = file("old.csv", "old")
     with pytest.raises(type(error)):
         fail(path, error)
@@ -188,7 +201,9 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(file, tmp_pat
     assert path.read_text() == "old"
 
 
-def test_a_full_disk_is_said_and_keeps_the_old_file(refused, file, tmp_path):
+def test_a_full_disk_is_said_and_keeps_the_old_file(
+    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path
+) -> None:
     path = file("old.csv", "old")
     assert refused(fail, path, OSError(28, "No space left on device")) == (
         "the output file cannot be written\n  where:   DIR/old.csv\n  found:   No space left on device\n"
@@ -197,8 +212,10 @@ def test_a_full_disk_is_said_and_keeps_the_old_file(refused, file, tmp_path):
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
-def test_a_folder_that_only_seems_writable_is_said(refused, tmp_path, monkeypatch):
-    def read_only(**options):
+def test_a_folder_that_only_seems_writable_is_said(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(**options: Any) -> Any:
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("tempfile.mkstemp", read_only)
@@ -208,12 +225,12 @@ def test_a_folder_that_only_seems_writable_is_said(refused, tmp_path, monkeypatc
     )
 
 
-def test_an_error_about_another_output_is_passed_on_as_it_is(tmp_path):
+def test_an_error_about_another_output_is_passed_on_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(OutputError) as error:
         fail(tmp_path / "new.csv", OutputError("the other"))
     assert str(error.value) == "the other"
 
 
-def test_a_long_name_can_be_written(tmp_path):
+def test_a_long_name_can_be_written(tmp_path: Path) -> None:
     write(tmp_path / ("n" * 250 + ".csv"), "new")
     assert [len(path.name) for path in tmp_path.iterdir()] == [254]

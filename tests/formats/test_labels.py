@@ -1,6 +1,9 @@
 """Label sets and original labels as files: the three states of an image survive every format."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,6 +16,7 @@ from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
 from reassess.formats.labels import read_labels, read_original, write_labels
+from tests.helpers import labels_of
 
 SUFFIXES = (".json", ".csv", ".tsv", ".jsonl", ".parquet")
 odd = st.sampled_from(["00012.png", "a b, c.png", 'say "hi".png', "it's.png", "#1;\t.png", "null", "1.0", "é/日本.png"])
@@ -20,18 +24,14 @@ names = odd | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), m
 sets = st.dictionaries(names, st.sets(st.integers(0, 2**31 - 1), max_size=4), min_size=1, max_size=8)
 
 
-def of(sets, classes=None):
-    return LabelSets.from_lists(list(sets), [list(ids) for ids in sets.values()], classes)
-
-
 # --- round trips ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(sets)
-def test_rated_empty_and_never_rated_stay_apart_whatever_the_names(scratch, suffix, given):
+def test_rated_empty_and_never_rated_stay_apart_whatever_the_names(scratch: Path, suffix: Any, given: Any) -> None:
     path = scratch / f"labels{suffix}"
-    write_labels(path, of(given), force=True)
+    write_labels(path, labels_of(given), force=True)
     found = read_labels(path)
     assert found.sets() == given
     assert found.images == tuple(given)  # in the order written
@@ -39,13 +39,13 @@ def test_rated_empty_and_never_rated_stay_apart_whatever_the_names(scratch, suff
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_empty_sets_alone_come_back(tmp_path, suffix):
-    write_labels(tmp_path / f"labels{suffix}", of({"a": set(), "b": set()}))
+def test_empty_sets_alone_come_back(tmp_path: Path, suffix: Any) -> None:
+    write_labels(tmp_path / f"labels{suffix}", labels_of({"a": set(), "b": set()}))
     assert read_labels(tmp_path / f"labels{suffix}").sets() == {"a": frozenset(), "b": frozenset()}
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
-def test_classes_called_true_and_false_are_names(tmp_path, suffix):
+def test_classes_called_true_and_false_are_names(tmp_path: Path, suffix: str) -> None:
     path, separator = tmp_path / f"labels{suffix}", "," if suffix == ".csv" else "\t"
     path.write_text(
         "".join(f"{image}{separator}{name}\n" for image, name in (("image", "class"), ("a", "true"), ("b", "FALSE")))
@@ -61,7 +61,7 @@ wnids = st.integers(0, 9).map("n0144076{}".format)
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(st.data())
-def test_classes_that_only_the_file_names_come_back(scratch, suffix, data):
+def test_classes_that_only_the_file_names_come_back(scratch: Path, suffix: Any, data: Any) -> None:
     """By wnid or by name, whatever the names; class ids alone would say nothing without them."""
     kind = data.draw(st.sampled_from([called, wnids]))
     given = data.draw(st.dictionaries(names, st.sets(kind, max_size=4), min_size=1, max_size=6))
@@ -86,8 +86,10 @@ def test_classes_that_only_the_file_names_come_back(scratch, suffix, data):
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
 @pytest.mark.parametrize("texts", [["true", "false"], ["1.5", "1e3"], ["nan"]])
-def test_names_that_a_file_without_types_would_change_are_refused(refused, tmp_path, suffix, texts):
-    labels = of({"a": {0}}, Classes(len(texts), names=tuple(texts), ranked=True))
+def test_names_that_a_file_without_types_would_change_are_refused(
+    refused: Callable[..., str], tmp_path: Path, suffix: str, texts: list[str]
+) -> None:
+    labels = labels_of({"a": {0}}, Classes(len(texts), names=tuple(texts), ranked=True))
     assert refused(write_labels, tmp_path / f"labels{suffix}", labels) == (
         "class names that are all numbers, or true and false, cannot be told from such in this kind of file\n"
         f"  where:   DIR/labels{suffix}\n  found:   {', '.join(texts)}\n"
@@ -97,14 +99,14 @@ def test_names_that_a_file_without_types_would_change_are_refused(refused, tmp_p
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_classes_of_a_whole_list_are_written_as_ids(tmp_path, suffix):
-    labels = of({"a": {0, 2}, "b": set()}, Classes(3, ("n01", "n02", "n03"), ("cat", "dog", "crane")))
+def test_classes_of_a_whole_list_are_written_as_ids(tmp_path: Path, suffix: Any) -> None:
+    labels = labels_of({"a": {0, 2}, "b": set()}, Classes(3, ("n01", "n02", "n03"), ("cat", "dog", "crane")))
     write_labels(tmp_path / f"labels{suffix}", labels)
     found = read_labels(tmp_path / f"labels{suffix}")
     assert (found.classes, found.sets()) == (Classes(), labels.sets())
 
 
-def test_wnids_of_validation_images_are_a_list_of_lists_too(tmp_path):
+def test_wnids_of_validation_images_are_a_list_of_lists_too(tmp_path: Path) -> None:
     classes = Classes(2, wnids=("n01440764", "n01443537"), ranked=True)
     images = validation_names()
     write_labels(tmp_path / "real.json", LabelSets.from_lists(images, [[i % 2] for i in range(50_000)], classes))
@@ -113,7 +115,7 @@ def test_wnids_of_validation_images_are_a_list_of_lists_too(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_real_labels_come_back(real_labels, tmp_path, suffix):
+def test_the_real_labels_come_back(real_labels: LabelSets, tmp_path: Path, suffix: Any) -> None:
     path = tmp_path / f"real{suffix}"
     write_labels(path, real_labels)
     found = read_labels(path)
@@ -122,14 +124,14 @@ def test_the_real_labels_come_back(real_labels, tmp_path, suffix):
     assert np.array_equal(found.indices, real_labels.indices)
 
 
-def test_validation_images_are_a_list_of_lists_in_their_order_whatever_their_names(tmp_path):
+def test_validation_images_are_a_list_of_lists_in_their_order_whatever_their_names(tmp_path: Path) -> None:
     images = [f"val/{name.removesuffix('.JPEG')}_n01440764.png" for name in reversed(validation_names())]
     write_labels(tmp_path / "real.json", LabelSets.from_lists(images, [[i] for i in range(50_000)]))
     document = json.loads((tmp_path / "real.json").read_text())
     assert (len(document), document[0], document[-1]) == (50_000, [49_999], [0])
 
 
-def test_one_validation_image_less_is_an_object(tmp_path):
+def test_one_validation_image_less_is_an_object(tmp_path: Path) -> None:
     images = validation_names()[1:]
     write_labels(tmp_path / "real.json", LabelSets.from_lists(images, [[]] * len(images)))
     document = json.loads((tmp_path / "real.json").read_text())
@@ -140,7 +142,7 @@ def test_one_validation_image_less_is_an_object(tmp_path):
 # --- what is read ---------------------------------------------------------------------------------------------------
 
 
-def test_null_in_a_list_or_an_object_is_an_image_that_was_never_rated(file):
+def test_null_in_a_list_or_an_object_is_an_image_that_was_never_rated(file: Callable[..., Path]) -> None:
     found = read_labels(file("a.json", '{"a.png": null, "b.png": [], "c.png": [3, 1]}'))
     assert found.sets() == {"b.png": frozenset(), "c.png": frozenset({1, 3})}
     lists = read_labels(file("b.json", json.dumps([None, [], [3, 1], *[[0]] * 49_997])))
@@ -164,19 +166,19 @@ def test_null_in_a_list_or_an_object_is_an_image_that_was_never_rated(file):
         ("mark.json", '\ufeff{"a": [285], "b": [], "c": [1, 0]}'),
     ],
 )
-def test_files_that_say_the_same_are_read_as_the_same(file, name, content):
+def test_files_that_say_the_same_are_read_as_the_same(file: Callable[..., Path], name: str, content: str) -> None:
     expected = {"a": frozenset({285}), "b": frozenset(), "c": frozenset({0, 1})}
     assert read_labels(file(name, content)).sets() == expected
 
 
 @pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt64, pl.Float32, pl.Float64])
-def test_ids_of_every_type_are_ids(tmp_path, dtype):
+def test_ids_of_every_type_are_ids(tmp_path: Path, dtype: Any) -> None:
     table = {"image": ["a", "b"], "class": pl.Series([7, None], dtype=dtype)}
     pl.DataFrame(table).write_parquet(tmp_path / "a.parquet")
     assert read_labels(tmp_path / "a.parquet").sets() == {"a": frozenset({7}), "b": frozenset()}
 
 
-def test_wnids_are_classes_in_sorted_order(file):
+def test_wnids_are_classes_in_sorted_order(file: Callable[..., Path]) -> None:
     found = read_labels(file("a.json", '{"a": ["n02123045", "n01440764"], "b": ["n01443537", "n01440764"]}'))
     assert found.classes == Classes(3, wnids=("n01440764", "n01443537", "n02123045"), ranked=True)
     assert found.sets() == {"a": frozenset({0, 2}), "b": frozenset({0, 1})}
@@ -325,23 +327,25 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
         ),
     ],
 )
-def test_what_holds_no_label_sets_is_refused(refused, file, name, content, said):
+def test_what_holds_no_label_sets_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], name: str, content: Any, said: Any
+) -> None:
     assert refused(read_labels, file(name, content)) == said
 
 
-def test_numbers_among_blanks_are_class_ids_and_no_names(file):
+def test_numbers_among_blanks_are_class_ids_and_no_names(file: Callable[..., Path]) -> None:
     found = read_labels(file("a.csv", "image,class\na, 7\nb, 12\n"))
     assert found.sets() == {"a": frozenset({7}), "b": frozenset({12})}
 
 
-def test_json_that_is_nested_without_end_is_refused(refused, file):
+def test_json_that_is_nested_without_end_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     said = refused(read_labels, file("a.json", "[" * 100_000))
     assert said.startswith("the file is not JSON\n  where:   DIR/a.json\n  found:   maximum recursion depth exceeded")
 
 
-def test_labels_do_not_overwrite_unless_forced(refused, file):
+def test_labels_do_not_overwrite_unless_forced(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     path = file("a.json", "old")
-    assert refused(write_labels, path, of({"a": {1}})) == (
+    assert refused(write_labels, path, labels_of({"a": {1}})) == (
         "the output file exists\n  where:   DIR/a.json\n  to mend: choose another name, or overwrite it with --force"
     )
     assert path.read_text() == "old"
@@ -350,7 +354,9 @@ def test_labels_do_not_overwrite_unless_forced(refused, file):
 # --- original labels ------------------------------------------------------------------------------------------------
 
 
-def test_the_real_original_labels_are_ranks_of_their_wnids(real_file, real_original):
+def test_the_real_original_labels_are_ranks_of_their_wnids(
+    real_file: Callable[[str], Path], real_original: LabelSets
+) -> None:
     lines = real_file("validation_labels.txt").read_text().split()
     wnids = sorted(set(lines))
     assert real_original.images == validation_names()
@@ -358,7 +364,7 @@ def test_the_real_original_labels_are_ranks_of_their_wnids(real_file, real_origi
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_text_of_ids_is_in_validation_order(file, end):
+def test_a_text_of_ids_is_in_validation_order(file: Callable[..., Path], end: str) -> None:
     found = read_original(file("a.txt", end.join(map(str, range(50_000)))))
     assert found.images == validation_names()
     assert found.indices.tolist() == list(range(50_000))
@@ -372,7 +378,7 @@ def test_a_text_of_ids_is_in_validation_order(file, end):
         ("a.jsonl", '{"image": "a", "class": 285}\n{"image": "b", "class": 0}\n'),
     ],
 )
-def test_named_originals_are_read_from_every_format(file, name, content):
+def test_named_originals_are_read_from_every_format(file: Callable[..., Path], name: str, content: str) -> None:
     assert read_original(file(name, content)).sets() == {"a": frozenset({285}), "b": frozenset({0})}
 
 
@@ -416,11 +422,13 @@ def test_named_originals_are_read_from_every_format(file, name, content):
         ),
     ],
 )
-def test_what_holds_no_original_labels_is_refused(refused, file, name, content, said):
+def test_what_holds_no_original_labels_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], name: str, content: Any, said: Any
+) -> None:
     assert refused(read_original, file(name, content)) == said
 
 
-def test_answers_are_not_taken_for_valid_classes(refused, file):
+def test_answers_are_not_taken_for_valid_classes(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     path = file("a.csv", "image,class,answer\na,1,valid\na,2,wrong\n")
     for read in (read_labels, read_original):
         assert refused(read, path) == (

@@ -1,6 +1,9 @@
 """Leaderboards as files: tables, two joined tables, documents of evaluations; each error in one message."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,20 +18,20 @@ ORIGINAL = (
 REAL = "model,img_size,top1,top1_diff\nb,224,84.6,+5.100\na,224,82.9,+6.800\nd,224,60.0,-1.0\na,288,83.5,+6.500\n"
 
 
-def evaluation(file="m.npz", real=(80, 100), original=(75, 110), **other):
-    def part(counts):
+def evaluation(file: Any = "m.npz", real: Any = (80, 100), original: Any = (75, 110), **other: Any) -> Any:
+    def part(counts: Any) -> Any:
         hits, n = counts
         return {"1": {"hits": hits, "n": n, "accuracy": hits / n if n else None}}
 
     return {"file": file, "real": part(real), "original": part(original) if original else None, **other}
 
 
-def document(*results, schema="reassess/evaluate", version=1):
+def document(*results: Any, schema: Any = "reassess/evaluate", version: Any = 1) -> str:
     return json.dumps({"schema": schema, "version": version, "inputs": [], "results": results})
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
-def test_a_table_of_models_is_read_in_any_format(tmp_path, suffix):
+def test_a_table_of_models_is_read_in_any_format(tmp_path: Path, suffix: str) -> None:
     table = pl.DataFrame({"real": [82.9, 84.6], "model": ["a", "00012"], "original": [76.1, 79.5], "note": [None, "x"]})
     path = tmp_path / f"models.{suffix}"
     {
@@ -40,15 +43,15 @@ def test_a_table_of_models_is_read_in_any_format(tmp_path, suffix):
     assert read_leaderboard(path).entries == (Entry("a", 76.1, 82.9), Entry("00012", 79.5, 84.6))
 
 
-def test_a_table_may_hold_sizes_and_parameters(file):
+def test_a_table_may_hold_sizes_and_parameters(file: Callable[..., Path]) -> None:
     path = file("m.csv", 'model,original,real,img_size,param_count\na,76.1,82.9,224,"1,013.01"\na,77,83,,\n')
     assert read_leaderboard(path).entries == (Entry("a", 76.1, 82.9, 224, 1013.01), Entry("a", 77.0, 83.0))
 
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_two_tables_are_joined_by_model_and_size_whichever_comes_first_and_what_is_in_one_only_is_counted(
-    file, swapped
-):
+    file: Callable[..., Path], swapped: bool
+) -> None:
     paths = [file("original.csv", ORIGINAL), file("real.csv", REAL)]
     board = read_leaderboard(*paths[:: -1 if swapped else 1])
     assert board.entries == (
@@ -59,7 +62,7 @@ def test_two_tables_are_joined_by_model_and_size_whichever_comes_first_and_what_
     assert board.left_out == {f"only in {paths[0]}": 1, f"only in {paths[1]}": 1}
 
 
-def test_evaluations_are_rows_called_by_their_files(file):
+def test_evaluations_are_rows_called_by_their_files(file: Callable[..., Path]) -> None:
     first = file("a.json", document(evaluation(), evaluation("n.csv", real=(90, 100))))
     second = file("b.json", document(evaluation("o.csv", original=(55, 110))))
     assert read_leaderboard(first, second).entries == (
@@ -69,12 +72,12 @@ def test_evaluations_are_rows_called_by_their_files(file):
     )
 
 
-def test_an_evaluation_of_a_bad_model_is_in_percent_all_the_same(file):
+def test_an_evaluation_of_a_bad_model_is_in_percent_all_the_same(file: Callable[..., Path]) -> None:
     path = file("a.json", document(evaluation(real=(1, 1000), original=(2, 1000))))
     assert read_leaderboard(path).entries == (Entry("m.npz", 0.2, 0.1),)
 
 
-def test_files_of_all_kinds_make_one_leaderboard(file):
+def test_files_of_all_kinds_make_one_leaderboard(file: Callable[..., Path]) -> None:
     board = read_leaderboard(
         file("real.csv", REAL), file("m.csv", WHOLE), file("a.json", document(evaluation())), file("o.csv", ORIGINAL)
     )
@@ -225,6 +228,6 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_no_leaderboard_is_refused(name, file, refused):
+def test_what_is_no_leaderboard_is_refused(name: Any, file: Callable[..., Path], refused: Callable[..., str]) -> None:
     files, message = BAD[name]
     assert refused(read_leaderboard, *(file(*each) for each in files.items())) == message

@@ -1,7 +1,12 @@
 """Label sets with what is valid, unclear and wrong are read from JSON and tables."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from reassess.core.labels import LabelSets
 from reassess.data.loading import load_multi_labels
 from reassess.formats.multi_labels import holds_multi_labels, read_multi_labels
 
@@ -37,7 +42,7 @@ SHAPE = (
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.json", JSON), ("a.csv", CSV), ("a.jsonl", JSONL)])
-def test_every_format_gives_the_same(file, name, content) -> None:
+def test_every_format_gives_the_same(file: Callable[..., Path], name: str, content: Any) -> None:
     found = read_multi_labels(file(name, content))
     assert {kind: dict(getattr(found, kind).sets()) for kind in SETS} == SETS
     assert dict(zip(found.valid.images, found.problematic.tolist(), strict=True)) == {
@@ -60,17 +65,21 @@ def test_every_format_gives_the_same(file, name, content) -> None:
         ("a.csv", "image,class\na,1\n", False),
     ],
 )
-def test_such_files_are_told_from_plain_label_sets(file, name, content, holds) -> None:
+def test_such_files_are_told_from_plain_label_sets(
+    file: Callable[..., Path], name: str, content: Any, holds: bool
+) -> None:
     assert holds_multi_labels(file(name, content)) is holds
 
 
-def test_classes_may_be_called_by_name(file) -> None:
+def test_classes_may_be_called_by_name(file: Callable[..., Path]) -> None:
     found = read_multi_labels(file("a.json", '{"a": {"valid": ["mug"], "wrong": ["cup", "pot"]}, "b": {}}'))
     assert found.valid.classes.names == found.unclear.classes.names == ("cup", "mug", "pot")
     assert (found.valid["a"], found.unclear["a"], found.wrong["a"], found.valid["b"]) == ((1,), (), (0, 2), ())
 
 
-def test_wnids_of_imagenets_images_are_imagenets_classes(needs, file, real_labels) -> None:
+def test_wnids_of_imagenets_images_are_imagenets_classes(
+    needs: Callable[[str], None], file: Callable[..., Path], real_labels: LabelSets
+) -> None:
     needs("timm")
     wnid = real_labels.classes.wnids[285]
     name = "ILSVRC2012_val_00000007.JPEG"
@@ -121,5 +130,7 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(needs, file, real_label
         ),
     ],
 )
-def test_what_holds_no_multi_label_sets_is_refused(refused, file, name, content, said) -> None:
+def test_what_holds_no_multi_label_sets_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str, said: Any
+) -> None:
     assert refused(read_multi_labels, file(name, content)) == said

@@ -1,6 +1,8 @@
 """Predictions for labels that name their classes: ids mean nothing, and names decide."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -20,7 +22,7 @@ NO_IDS = (
 SORTED = ", taken in the sorted order of the 3 classes that the labels name"
 
 
-def test_the_classes_of_a_label_file_are_known_by_name_alone(file):
+def test_the_classes_of_a_label_file_are_known_by_name_alone(file: Callable[..., Path]) -> None:
     assert read_labels(file("l.json", json.dumps({"a": ["mug", "cup"], "b": ["bowl"]}))).classes == NAMED
     assert read_labels(file("n.json", json.dumps({"a": [2, 1], "b": [0]}))).classes == Classes()
 
@@ -29,7 +31,9 @@ def test_the_classes_of_a_label_file_are_known_by_name_alone(file):
 
 
 @pytest.mark.parametrize("ids", [[0, 2], [[0, 1], [2, 1]]])
-def test_an_array_of_ids_is_refused(refused, tmp_path, ids):
+def test_an_array_of_ids_is_refused(
+    refused: Callable[..., str], tmp_path: Path, ids: list[int] | list[list[int]]
+) -> None:
     np.save(tmp_path / "p.npy", np.array(ids))
     assert refused(read_predictions, tmp_path / "p.npy", NAMED) == NO_IDS.format("p.npy")
 
@@ -44,11 +48,13 @@ def test_an_array_of_ids_is_refused(refused, tmp_path, ids):
         ("image,label,index\na,0,0\nb,2,2\n", "label to index"),
     ],
 )
-def test_columns_of_ids_are_refused(refused, file, content, column):
+def test_columns_of_ids_are_refused(
+    refused: Callable[..., str], file: Callable[..., Path], content: str, column: str
+) -> None:
     assert refused(read_predictions, file("p.csv", content), NAMED) == NO_IDS.format(f"p.csv, column {column}")
 
 
-def test_ids_of_outputs_that_are_listed_are_read(file, tmp_path):
+def test_ids_of_outputs_that_are_listed_are_read(file: Callable[..., Path], tmp_path: Path) -> None:
     outputs = ["mug", "saucer", "bowl", "cup"]
     np.save(tmp_path / "p.npy", np.array([[0, 1], [2, 3]]))
     assert read_predictions(tmp_path / "p.npy", NAMED, outputs=outputs).class_ids.tolist() == [[2, -1], [0, 1]]
@@ -56,7 +62,7 @@ def test_ids_of_outputs_that_are_listed_are_read(file, tmp_path):
     assert read_predictions(table, NAMED, outputs=outputs).class_ids.tolist() == [[2], [1]]
 
 
-def test_a_list_of_outputs_by_number_says_nothing(refused, tmp_path):
+def test_a_list_of_outputs_by_number_says_nothing(refused: Callable[..., str], tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", np.array([0, 1]))
     assert refused(read_predictions, tmp_path / "p.npy", NAMED, outputs=["0", "1", "2"]) == (
         "none of the outputs is a class of the benchmark\n  where:   the list of outputs (--classes)\n"
@@ -74,14 +80,14 @@ def test_a_list_of_outputs_by_number_says_nothing(refused, tmp_path):
         "image,prediction,top1\na,7,mug\nb,3,bowl\n",
     ],
 )
-def test_names_are_preferred_to_ids(file, content):
+def test_names_are_preferred_to_ids(file: Callable[..., Path], content: str) -> None:
     assert read_predictions(file("p.csv", content), NAMED).class_ids.tolist() == [[2], [0]]
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_name_that_no_label_has_is_an_output_that_is_no_class(file):
+def test_a_name_that_no_label_has_is_an_output_that_is_no_class(file: Callable[..., Path]) -> None:
     found = read_predictions(file("p.csv", "image,prediction\na,mug\nb,saucer\nc,jar\nd,saucer\n"), NAMED)
     assert found.class_ids.tolist() == [[2], [-1], [-1], [-1]]
     assert found.detected == (
@@ -97,13 +103,13 @@ def test_a_name_that_no_label_has_is_an_output_that_is_no_class(file):
         "image,prediction\na,\"['saucer' 'cup']\"\nb,[mug jar]\nc,[saucer jar]\n",
     ],
 )
-def test_names_that_no_label_has_are_the_same_in_every_column(file, content):
+def test_names_that_no_label_has_are_the_same_in_every_column(file: Callable[..., Path], content: str) -> None:
     found = read_predictions(file("p.csv", content), NAMED)
     assert found.class_ids.tolist() == [[1, -1], [2, -1], [-1, -1]]
     assert found.detected.endswith(", 2 names left out (no label has them): saucer, jar")
 
 
-def test_names_of_which_no_label_has_one_are_refused(refused, file):
+def test_names_of_which_no_label_has_one_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     said = (
         "a prediction is not one of the classes\n  where:   DIR/p.csv, column {}\n"
         "  allowed: names such as bowl, cup, mug\n  found:   'saucer'\n"
@@ -115,7 +121,7 @@ def test_names_of_which_no_label_has_one_are_refused(refused, file):
     assert refused(read_predictions, two, NAMED) == said.format("prediction_1 to prediction_2")
 
 
-def test_a_number_among_names_is_refused(refused, file):
+def test_a_number_among_names_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,mug\nb,2\n"), NAMED) == (
         "a prediction is not one of the classes\n  where:   DIR/p.csv, column prediction\n"
         "  allowed: names such as bowl, cup, mug\n  found:   '2'\n"
@@ -126,7 +132,9 @@ def test_a_number_among_names_is_refused(refused, file):
 # --- scores ---------------------------------------------------------------------------------------------------------
 
 
-def test_as_many_outputs_as_classes_are_taken_in_sorted_order_and_this_is_said(file, tmp_path):
+def test_as_many_outputs_as_classes_are_taken_in_sorted_order_and_this_is_said(
+    file: Callable[..., Path], tmp_path: Path
+) -> None:
     scores = np.array([[0.1, 0.2, 0.7]], np.float32)
     np.save(tmp_path / "p.npy", scores)
     found = read_predictions(tmp_path / "p.npy", NAMED)
@@ -141,7 +149,9 @@ def test_as_many_outputs_as_classes_are_taken_in_sorted_order_and_this_is_said(f
 
 
 @pytest.mark.parametrize("outputs", [2, 4])
-def test_another_number_of_outputs_is_refused(refused, file, tmp_path, outputs):
+def test_another_number_of_outputs_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, outputs: int
+) -> None:
     np.save(tmp_path / "p.npy", np.zeros((1, outputs)))
     said = "wrong number of outputs\n  where:   DIR/{}\n  allowed: 3 columns, one for each class that the labels name\n"
     mend = f"  found:   {outputs} columns\n  to mend: {LIST}"
@@ -151,7 +161,7 @@ def test_another_number_of_outputs_is_refused(refused, file, tmp_path, outputs):
     assert refused(read_predictions, table, NAMED) == said.format("p.csv") + mend
 
 
-def test_scores_headed_by_name_need_no_order(file):
+def test_scores_headed_by_name_need_no_order(file: Callable[..., Path]) -> None:
     found = read_predictions(file("p.csv", "image,mug,saucer,bowl\na,.1,.9,.3\n"), NAMED)
     assert found.best(2)[0].tolist() == [[0, 2]]
     assert found.detected == (
@@ -160,7 +170,7 @@ def test_scores_headed_by_name_need_no_order(file):
     )
 
 
-def test_true_ids_beside_scores_are_refused_as_ever(refused, file):
+def test_true_ids_beside_scores_are_refused_as_ever(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_predictions, file("p.csv", "image,label,mug,cup\na,1,.1,.9\n"), NAMED) == (
         "the table holds both ids and scores\n  where:   DIR/p.csv\n  found:   ids in label; scores in mug, cup\n"
         "  to mend: drop the columns that are not the model's predictions"

@@ -2,8 +2,13 @@
 
 import pickle
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,17 +24,17 @@ SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], np.float32)
 IMAGES = ("a b.png", "00012.png")
 
 
-def save(path, array):
+def save(path: Path, array: Any) -> Path:
     np.save(path, array, allow_pickle=True)
     return path
 
 
-def savez(path, **arrays):
+def savez(path: Path, **arrays: Any) -> Path:
     np.savez(path, allow_pickle=True, **arrays)
     return path
 
 
-def top1(predictions):
+def top1(predictions: Predictions) -> list[int]:
     return predictions.best(1)[0][:, 0].tolist()
 
 
@@ -41,13 +46,15 @@ def top1(predictions):
     ("ids", "detected"),
     [([1, 2], "npy 2: ids, top 1"), ([[1], [2]], "npy 2x1: ids, top 1"), ([[1, 0], [2, 1]], "npy 2x2: ids, top 2")],
 )
-def test_integers_are_ids_best_first(tmp_path, ids, detected, dtype):
+def test_integers_are_ids_best_first(
+    tmp_path: Path, ids: list[int] | list[list[int]], detected: str, dtype: str
+) -> None:
     found = read_predictions(save(tmp_path / "p.npy", np.array(ids, dtype)), CLASSES)
     assert found.detected == detected
     assert found.class_ids.tolist() == np.reshape(ids, (2, -1)).tolist()
 
 
-def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused, tmp_path):
+def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused: Callable[..., str], tmp_path: Path) -> None:
     ids = np.arange(42).reshape(2, 21)
     assert read_predictions(save(tmp_path / "p.npy", ids[:, :20])).detected == "npy 2x20: ids, top 20"
     assert refused(read_predictions, save(tmp_path / "p.npy", ids)) == (
@@ -58,7 +65,7 @@ def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused, tmp_path)
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize(("dtype", "name"), [("f2", "float16"), ("f4", "float32"), ("f8", "float64")])
-def test_floats_are_scores_which_stay_on_the_disk(tmp_path, dtype, name, order):
+def test_floats_are_scores_which_stay_on_the_disk(tmp_path: Path, dtype: str, name: str, order: str) -> None:
     found = read_predictions(save(tmp_path / "p.npy", SCORES.astype(dtype, order=order)), CLASSES)
     assert found.detected == f"npy 2x3: scores, {name}"
     assert found.scores.dtype == dtype
@@ -67,13 +74,13 @@ def test_floats_are_scores_which_stay_on_the_disk(tmp_path, dtype, name, order):
     assert top1(found) == [1, 0]
 
 
-def test_a_name_for_each_row_does_not_copy_the_scores(tmp_path):
+def test_a_name_for_each_row_does_not_copy_the_scores(tmp_path: Path) -> None:
     found = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, names=IMAGES)
     assert isinstance(found.scores, np.memmap)
     assert (found.images, found.detected) == (IMAGES, "npy 2x3: scores, float32, names from a file")
 
 
-def test_scores_of_the_other_byte_order_are_the_same_scores(tmp_path):
+def test_scores_of_the_other_byte_order_are_the_same_scores(tmp_path: Path) -> None:
     found = read_predictions(save(tmp_path / "p.npy", SCORES.astype(">f4")), CLASSES)
     assert (found.detected, found.scores.tolist()) == ("npy 2x3: scores, float32", SCORES.tolist())
 
@@ -143,11 +150,13 @@ OUTPUTS = "name the class of each output with --classes FILE, one wnid or name a
         ),
     ],
 )
-def test_an_array_that_is_neither_ids_nor_scores_is_refused(refused, tmp_path, array, said):
+def test_an_array_that_is_neither_ids_nor_scores_is_refused(
+    refused: Callable[..., str], tmp_path: Path, array: Any, said: Any
+) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", array), CLASSES) == said
 
 
-def test_imagenets_1001_outputs_are_refused(refused, tmp_path):
+def test_imagenets_1001_outputs_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", np.zeros((1, 1001))), Classes(1000)) == (
         "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 1,000 columns\n  found:   1,001 columns\n"
         f"  to mend: if the first output is a background class, save scores[:, 1:]; else {OUTPUTS}"
@@ -161,7 +170,9 @@ PICKLED = (
 )
 
 
-def test_pickles_are_refused_and_their_code_does_not_run(refused, file, tmp_path, trap):
+def test_pickles_are_refused_and_their_code_does_not_run(
+    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, trap: object
+) -> None:
     objects = np.array([trap, trap], object)
     assert refused(read_predictions, save(tmp_path / "p.npy", objects)) == PICKLED.format("p.npy, the file")
     assert refused(read_predictions, file("q.npy", pickle.dumps(trap))) == PICKLED.format("q.npy, the file")
@@ -169,7 +180,7 @@ def test_pickles_are_refused_and_their_code_does_not_run(refused, file, tmp_path
     assert refused(read_predictions, path) == PICKLED.format("p.npz, array names")
 
 
-def test_a_file_of_no_known_kind_is_refused(refused, tmp_path):
+def test_a_file_of_no_known_kind_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     assert refused(read_predictions, tmp_path / "p.pkl") == (
         "predictions cannot be kept in a file of this kind\n  where:   DIR/p.pkl\n"
         "  allowed: .npy, .npz, .pt, .pth, .safetensors, .csv, .tsv, .jsonl, .parquet, .json\n  found:   .pkl"
@@ -177,7 +188,9 @@ def test_a_file_of_no_known_kind_is_refused(refused, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".csv", ".json", ".parquet"])
-def test_a_file_that_is_missing_or_empty_is_refused(refused, file, tmp_path, suffix):
+def test_a_file_that_is_missing_or_empty_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, suffix: str
+) -> None:
     path = tmp_path / f"p{suffix}"
     assert refused(read_predictions, path) == f"no such file\n  where:   DIR/p{suffix}\n  to mend: check the path"
     file(path.name, "")
@@ -189,19 +202,19 @@ def test_a_file_that_is_missing_or_empty_is_refused(refused, file, tmp_path, suf
 
 @pytest.mark.parametrize("key", ["names", "filenames", "paths"])
 @pytest.mark.parametrize("names", [np.array(IMAGES), np.array(IMAGES).astype("S"), np.array(IMAGES).astype(">U20")])
-def test_an_archive_may_name_its_images(tmp_path, key, names):
+def test_an_archive_may_name_its_images(tmp_path: Path, key: str, names: npt.NDArray[Any]) -> None:
     found = read_predictions(savez(tmp_path / "p.npz", logits=SCORES, **{key: names}), CLASSES)
     assert found.images == IMAGES
     assert found.detected == "npz, array logits 2x3: scores, float32"
     assert top1(found) == [1, 0]
 
 
-def test_an_archive_of_ids_without_names(tmp_path):
+def test_an_archive_of_ids_without_names(tmp_path: Path) -> None:
     found = read_predictions(savez(tmp_path / "p.npz", top5=np.array([[1, 2]])), CLASSES)
     assert (found.images, found.detected) == (None, "npz, array top5 1x2: ids, top 2")
 
 
-def test_numbers_that_name_images_are_their_digits(tmp_path):
+def test_numbers_that_name_images_are_their_digits(tmp_path: Path) -> None:
     assert read_predictions(savez(tmp_path / "p.npz", ids=[1, 2], names=[7, 12])).images == ("7", "12")
 
 
@@ -251,11 +264,13 @@ UNCLEAR = "allowed: one array of ids or scores, and one of names, filenames, pat
         ],
     ],
 )
-def test_an_archive_that_is_not_clear_is_refused(refused, tmp_path, arrays, said):
+def test_an_archive_that_is_not_clear_is_refused(
+    refused: Callable[..., str], tmp_path: Path, arrays: Any, said: Any
+) -> None:
     assert refused(read_predictions, savez(tmp_path / "p.npz", **arrays), CLASSES) == said
 
 
-def test_an_archive_that_declares_too_much_is_refused(refused, tmp_path):
+def test_an_archive_that_declares_too_much_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     path = tmp_path / "p.npz"
     np.savez_compressed(path, scores=np.zeros((1000, 1000), np.float32))
     assert refused(read_predictions, path, max_bytes=10**6) == (
@@ -283,11 +298,13 @@ def test_an_archive_that_declares_too_much_is_refused(refused, tmp_path):
         ),
     ],
 )
-def test_names_that_do_not_fit_are_refused(refused, tmp_path, names, said):
+def test_names_that_do_not_fit_are_refused(
+    refused: Callable[..., str], tmp_path: Path, names: list[str], said: str
+) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, names=names) == said
 
 
-def test_names_for_a_file_that_has_its_own_are_refused(refused, tmp_path):
+def test_names_for_a_file_that_has_its_own_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     path = savez(tmp_path / "p.npz", scores=SCORES, names=np.array(IMAGES))
     assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == (
         "the file holds image names of its own\n  where:   DIR/p.npz\n  to mend: leave --names out"
@@ -303,7 +320,9 @@ def test_names_for_a_file_that_has_its_own_are_refused(refused, tmp_path):
         (["n01", "wolf", "cat"], [0, -1, -1], ", 2 outputs left out (no such class)"),
     ],
 )
-def test_a_list_of_outputs_says_which_class_each_is(tmp_path, outputs, columns, left_out):
+def test_a_list_of_outputs_says_which_class_each_is(
+    tmp_path: Path, outputs: list[str], columns: list[int], left_out: str
+) -> None:
     found = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, outputs=outputs)
     assert found.columns.tolist() == columns
     assert found.detected == f"npy 2x3: scores, float32{left_out}"
@@ -339,11 +358,13 @@ def test_a_list_of_outputs_says_which_class_each_is(tmp_path, outputs, columns, 
         ),
     ],
 )
-def test_a_list_of_outputs_that_does_not_fit_is_refused(refused, tmp_path, outputs, said):
+def test_a_list_of_outputs_that_does_not_fit_is_refused(
+    refused: Callable[..., str], tmp_path: Path, outputs: list[str], said: str
+) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, outputs=outputs) == said
 
 
-def test_an_id_past_the_list_of_outputs_is_refused(refused, tmp_path):
+def test_an_id_past_the_list_of_outputs_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     path = save(tmp_path / "p.npy", np.array([0, 3]))
     assert refused(read_predictions, path, CLASSES, outputs=["n01", "n02", "n03"]) == (
         "class id out of range\n  where:   DIR/p.npy, row 1\n  allowed: 0 to 2\n  found:   3"
@@ -354,7 +375,7 @@ def test_an_id_past_the_list_of_outputs_is_refused(refused, tmp_path):
 
 
 @pytest.fixture
-def torch(needs):
+def torch(needs: Callable[[str], None]) -> Any:
     needs("torch")
     import torch
 
@@ -362,7 +383,7 @@ def torch(needs):
 
 
 @pytest.fixture
-def safetensors(torch, needs):
+def safetensors(torch: ModuleType, needs: Callable[[str], None]) -> Any:
     needs("safetensors")
     import safetensors.torch
 
@@ -371,39 +392,39 @@ def safetensors(torch, needs):
 
 @pytest.mark.parametrize("suffix", ["pt", "pth"])
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
-def test_a_tensor_of_scores_is_read(torch, tmp_path, suffix, dtype):
+def test_a_tensor_of_scores_is_read(torch: ModuleType, tmp_path: Path, suffix: str, dtype: str) -> None:
     torch.save(torch.tensor(SCORES, requires_grad=True).to(getattr(torch, dtype)), tmp_path / f"p.{suffix}")
     found = read_predictions(tmp_path / f"p.{suffix}", CLASSES)
     assert (found.detected, found.dtype, top1(found)) == (f"{suffix} 2x3: scores, {dtype}", dtype, [1, 0])
 
 
-def test_a_tensor_of_ids_is_read(torch, tmp_path):
+def test_a_tensor_of_ids_is_read(torch: ModuleType, tmp_path: Path) -> None:
     torch.save(torch.tensor([[1, 0], [2, 1]]), tmp_path / "p.pt")
     found = read_predictions(tmp_path / "p.pt", CLASSES)
     assert (found.detected, found.class_ids.tolist()) == ("pt 2x2: ids, top 2", [[1, 0], [2, 1]])
 
 
 @pytest.mark.parametrize("key", ["names", "filenames", "paths"])
-def test_a_dictionary_of_a_tensor_and_names_is_read(torch, tmp_path, key):
+def test_a_dictionary_of_a_tensor_and_names_is_read(torch: ModuleType, tmp_path: Path, key: str) -> None:
     torch.save({"logits": torch.tensor(SCORES).T.contiguous().T, key: list(IMAGES)}, tmp_path / "p.pt")
     found = read_predictions(tmp_path / "p.pt", CLASSES)
     assert (found.images, top1(found)) == (IMAGES, [1, 0])
 
 
-def test_numbers_that_name_images_may_be_a_tensor(torch, tmp_path):
+def test_numbers_that_name_images_may_be_a_tensor(torch: ModuleType, tmp_path: Path) -> None:
     torch.save({"logits": torch.tensor(SCORES), "names": torch.tensor([7, 12])}, tmp_path / "p.pt")
     assert read_predictions(tmp_path / "p.pt", CLASSES).images == ("7", "12")
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
-def test_safetensors_of_scores_are_read(safetensors, torch, tmp_path, dtype):
+def test_safetensors_of_scores_are_read(safetensors: ModuleType, torch: ModuleType, tmp_path: Path, dtype: str) -> None:
     tensor = torch.tensor(SCORES).to(getattr(torch, dtype))
     safetensors.save_file({"logits": tensor}, tmp_path / "p.safetensors")
     found = read_predictions(tmp_path / "p.safetensors", CLASSES)
     assert (found.detected, top1(found)) == (f"safetensors 2x3: scores, {dtype}", [1, 0])
 
 
-def test_bfloat16_scores_are_their_numbers_to_the_last_bit(torch, tmp_path):
+def test_bfloat16_scores_are_their_numbers_to_the_last_bit(torch: ModuleType, tmp_path: Path) -> None:
     tensor = torch.randn(50, 7, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
     torch.save(tensor, tmp_path / "p.pt")
     ids, values = read_predictions(tmp_path / "p.pt").best(7)
@@ -412,7 +433,9 @@ def test_bfloat16_scores_are_their_numbers_to_the_last_bit(torch, tmp_path):
     assert values.tolist() == expected.tolist()
 
 
-def test_a_malicious_tensor_file_is_refused_and_its_code_does_not_run(refused, torch, tmp_path, trap):
+def test_a_malicious_tensor_file_is_refused_and_its_code_does_not_run(
+    refused: Callable[..., str], torch: ModuleType, tmp_path: Path, trap: object
+) -> None:
     torch.save({"scores": torch.zeros(2, 3), "names": trap}, tmp_path / "p.pt")
     assert refused(read_predictions, tmp_path / "p.pt") == (  # without torch's advice to load it all the same
         "the file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n"
@@ -421,7 +444,9 @@ def test_a_malicious_tensor_file_is_refused_and_its_code_does_not_run(refused, t
     )
 
 
-def test_a_tensor_file_with_a_damaged_directory_is_refused(refused, torch, tmp_path):
+def test_a_tensor_file_with_a_damaged_directory_is_refused(
+    refused: Callable[..., str], torch: ModuleType, tmp_path: Path
+) -> None:
     torch.save(torch.tensor(SCORES), tmp_path / "p.pt")
     content = bytearray((tmp_path / "p.pt").read_bytes())
     content[content.rindex(b"PK\x01\x02")] = 0
@@ -434,13 +459,17 @@ def test_a_tensor_file_with_a_damaged_directory_is_refused(refused, torch, tmp_p
 
 
 @pytest.mark.parametrize("content", [b"image,prediction\na,1\n", b"PK\x03\x04 cut short"])
-def test_a_broken_tensor_file_is_refused(refused, torch, file, content):
+def test_a_broken_tensor_file_is_refused(
+    refused: Callable[..., str], torch: ModuleType, file: Callable[..., Path], content: bytes
+) -> None:
     said = refused(read_predictions, file("p.pt", content))
     assert said.startswith("the file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n")
     assert said.endswith("\n  to mend: torch.save(scores.cpu(), path)")
 
 
-def test_a_tensor_file_that_declares_too_much_is_refused(refused, torch, tmp_path):
+def test_a_tensor_file_that_declares_too_much_is_refused(
+    refused: Callable[..., str], torch: ModuleType, tmp_path: Path
+) -> None:
     torch.save(torch.zeros(100, 100), tmp_path / "p.pt")
     with zipfile.ZipFile(tmp_path / "p.pt") as file:
         declared = sum(member.file_size for member in file.infolist())
@@ -451,7 +480,7 @@ def test_a_tensor_file_that_declares_too_much_is_refused(refused, torch, tmp_pat
     )
 
 
-def dictionaries(torch):
+def dictionaries(torch: ModuleType) -> Any:
     tensor = torch.tensor(SCORES)
     return {
         "a, b": {"a": tensor, "b": tensor},
@@ -463,7 +492,9 @@ def dictionaries(torch):
 
 
 @pytest.mark.parametrize("found", ["a, b", "names", "list", "nothing", "a, names, paths"])
-def test_a_dictionary_that_is_not_clear_is_refused(refused, torch, tmp_path, found):
+def test_a_dictionary_that_is_not_clear_is_refused(
+    refused: Callable[..., str], torch: ModuleType, tmp_path: Path, found: str
+) -> None:
     torch.save(dictionaries(torch)[found], tmp_path / "p.pt")
     assert refused(read_predictions, tmp_path / "p.pt") == (
         "it is not clear which tensor holds the predictions\n  where:   DIR/p.pt\n"
@@ -473,7 +504,9 @@ def test_a_dictionary_that_is_not_clear_is_refused(refused, torch, tmp_path, fou
 
 
 @pytest.mark.parametrize("kind", ["float8_e5m2", "sparse"])
-def test_a_tensor_that_numpy_does_not_know_is_refused(refused, torch, tmp_path, kind):
+def test_a_tensor_that_numpy_does_not_know_is_refused(
+    refused: Callable[..., str], torch: ModuleType, tmp_path: Path, kind: str
+) -> None:
     tensor = torch.tensor(SCORES)
     torch.save(tensor.to_sparse() if kind == "sparse" else tensor.to(torch.float8_e5m2), tmp_path / "p.pt")
     assert refused(read_predictions, tmp_path / "p.pt") == (
@@ -484,7 +517,9 @@ def test_a_tensor_that_numpy_does_not_know_is_refused(refused, torch, tmp_path, 
     )
 
 
-def test_a_truncated_safetensors_file_is_refused(refused, safetensors, torch, file, tmp_path):
+def test_a_truncated_safetensors_file_is_refused(
+    refused: Callable[..., str], safetensors: ModuleType, torch: ModuleType, file: Callable[..., Path], tmp_path: Path
+) -> None:
     safetensors.save_file({"logits": torch.tensor(SCORES)}, tmp_path / "whole.safetensors")
     path = file("p.safetensors", (tmp_path / "whole.safetensors").read_bytes()[:-1])
     said = refused(read_predictions, path)
@@ -500,7 +535,15 @@ def test_a_truncated_safetensors_file_is_refused(refused, safetensors, torch, fi
         ("p.safetensors", "safetensors.torch", "safetensors", "reading .safetensors files"),
     ],
 )
-def test_a_package_that_is_missing_is_said(refused, tmp_path, monkeypatch, name, missing, package, purpose):
+def test_a_package_that_is_missing_is_said(
+    refused: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    missing: str,
+    package: str,
+    purpose: str,
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, missing, None)
     assert refused(read_predictions, tmp_path / name) == (
         f"{purpose} needs the package {package}, which is not installed\n"
@@ -517,7 +560,7 @@ floats = arrays.arrays(
 
 
 @given(st.lists(names, min_size=3, max_size=3, unique=True), floats)
-def test_scores_and_names_come_back_from_npy_and_its_text(scratch, names, scores):
+def test_scores_and_names_come_back_from_npy_and_its_text(scratch: Path, names: list[Any], scores: Any) -> None:
     path = scratch / "p.npy"
     write_predictions(path, Predictions.from_scores(scores, names), force=True)
     found = read_predictions(path, names=read_lines(path.with_suffix(".txt")))
@@ -527,7 +570,9 @@ def test_scores_and_names_come_back_from_npy_and_its_text(scratch, names, scores
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 @given(st.lists(names, min_size=3, max_size=3, unique=True), floats.filter(lambda scores: np.isfinite(scores).all()))
-def test_the_best_classes_and_their_scores_come_back_from_a_table(scratch, suffix, names, scores):
+def test_the_best_classes_and_their_scores_come_back_from_a_table(
+    scratch: Path, suffix: str, names: list[Any], scores: Any
+) -> None:
     path, predictions = scratch / f"p{suffix}", Predictions.from_scores(scores, names)
     write_predictions(path, predictions, top_k=5, force=True)
     found = read_predictions(path, Classes(7))
@@ -539,7 +584,7 @@ def test_the_best_classes_and_their_scores_come_back_from_a_table(scratch, suffi
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_the_scores_of_a_table_are_those_of_its_classes(tmp_path, suffix):
+def test_the_scores_of_a_table_are_those_of_its_classes(tmp_path: Path, suffix: str) -> None:
     import polars as pl
 
     path = tmp_path / f"p{suffix}"
@@ -552,13 +597,13 @@ def test_the_scores_of_a_table_are_those_of_its_classes(tmp_path, suffix):
     ]
 
 
-def test_ids_come_back_from_npy(tmp_path):
+def test_ids_come_back_from_npy(tmp_path: Path) -> None:
     write_predictions(tmp_path / "p.npy", Predictions.from_ids([[1, 0], [2, 1]]))
     assert read_predictions(tmp_path / "p.npy").class_ids.tolist() == [[1, 0], [2, 1]]
     assert not (tmp_path / "p.txt").exists()
 
 
-def test_bfloat16_is_written_as_the_float32_that_numpy_knows(tmp_path):
+def test_bfloat16_is_written_as_the_float32_that_numpy_knows(tmp_path: Path) -> None:
     bits = (SCORES.view(np.int32) >> 16).astype(np.int16)
     write_predictions(tmp_path / "p.npy", Predictions.from_bfloat16(bits))
     found = read_predictions(tmp_path / "p.npy", CLASSES)
@@ -566,7 +611,9 @@ def test_bfloat16_is_written_as_the_float32_that_numpy_knows(tmp_path):
     assert np.array_equal(found.scores.view(np.int32) >> 16, bits)
 
 
-def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(refused, tmp_path):
+def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(
+    refused: Callable[..., str], tmp_path: Path
+) -> None:
     mapped = Predictions.from_scores(SCORES, IMAGES, columns=np.array([2, -1, 0]))
     assert refused(write_predictions, tmp_path / "p.npy", mapped) == (
         "an npy file cannot say which outputs are which classes\n  where:   DIR/p.npy\n"
@@ -576,7 +623,7 @@ def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(refused, t
     assert read_predictions(tmp_path / "p.csv", CLASSES).class_ids.tolist() == [[0, 2], [2, 0]]
 
 
-def test_a_name_with_a_line_break_needs_a_table(refused, tmp_path):
+def test_a_name_with_a_line_break_needs_a_table(refused: Callable[..., str], tmp_path: Path) -> None:
     predictions = Predictions.from_ids([1, 2], ["a", "b\nc"])
     assert refused(write_predictions, tmp_path / "p.npy", predictions) == (
         "an image name holds a line break\n  where:   DIR/p.npy, row 1\n  found:   'b\\nc'\n"
@@ -588,7 +635,9 @@ def test_a_name_with_a_line_break_needs_a_table(refused, tmp_path):
 
 
 @pytest.mark.parametrize("there", ["p.npy", "p.txt"])
-def test_neither_the_array_nor_its_names_overwrite_unless_forced(refused, file, tmp_path, there):
+def test_neither_the_array_nor_its_names_overwrite_unless_forced(
+    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, there: str
+) -> None:
     file(there, "old")
     predictions = Predictions.from_ids([1, 2], IMAGES)
     assert refused(write_predictions, tmp_path / "p.npy", predictions) == (
@@ -600,8 +649,10 @@ def test_neither_the_array_nor_its_names_overwrite_unless_forced(refused, file, 
     assert len(read_predictions(tmp_path / "p.npy", names=read_lines(tmp_path / "p.txt"))) == 2
 
 
-def test_a_failed_write_keeps_both_old_files(refused, file, tmp_path, monkeypatch):
-    def fail(*args, **options):
+def test_a_failed_write_keeps_both_old_files(
+    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **options: Any) -> Any:
         raise OSError(28, "No space left on device")
 
     file("p.npy", "old array")

@@ -1,14 +1,19 @@
 """Scores as files: equal to the last bit on a round trip."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.formats.scores import read_scores, write_scores
+from tests.helpers import scores_of
 
 SUFFIXES = (".npz", ".csv", ".tsv", ".jsonl", ".parquet")
 INFO = np.array([["a.png", "7"], ["b.png", "3"]])
@@ -17,20 +22,15 @@ names = odd | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), m
 questions = st.dictionaries(st.tuples(names, st.integers(0, 2**31 - 1)), st.floats(0, 1), min_size=1, max_size=8)
 
 
-def of(table):
-    images, classes = [image for image, _ in table], np.array([c for _, c in table], np.int64)
-    return Scores(Questions.from_columns(images, classes), np.array(list(table.values()), np.float64))
-
-
-def save(path, **arrays):
+def save(path: Path, **arrays: Any) -> Path:
     np.savez(path, allow_pickle=True, **arrays)
     return path
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(questions)
-def test_scores_come_back_as_they_were(scratch, suffix, table):
-    path, scores = scratch / f"scores{suffix}", of(table)
+def test_scores_come_back_as_they_were(scratch: Path, suffix: Any, table: Any) -> None:
+    path, scores = scratch / f"scores{suffix}", scores_of(table)
     write_scores(path, scores, force=True)
     found = read_scores(path)
     assert found.questions.images == scores.questions.images
@@ -40,7 +40,9 @@ def test_scores_come_back_as_they_were(scratch, suffix, table):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_real_scores_come_back(real_file, real_scores, tmp_path, suffix):
+def test_the_real_scores_come_back(
+    real_file: Callable[[str], Path], real_scores: Scores, tmp_path: Path, suffix: Any
+) -> None:
     write_scores(tmp_path / f"scores{suffix}", real_scores)
     found = read_scores(tmp_path / f"scores{suffix}")
     assert len(found) == 184_962
@@ -50,7 +52,9 @@ def test_the_real_scores_come_back(real_file, real_scores, tmp_path, suffix):
     assert np.array_equal(found.values, real_scores.values)
 
 
-def test_the_arrays_of_the_real_file_are_written_as_they_were(real_file, real_scores, tmp_path):
+def test_the_arrays_of_the_real_file_are_written_as_they_were(
+    real_file: Callable[[str], Path], real_scores: Scores, tmp_path: Path
+) -> None:
     write_scores(tmp_path / "scores.npz", real_scores)
     with np.load(real_file("scores.npz")) as old, np.load(tmp_path / "scores.npz") as new:
         assert set(new) == {"tensor", "info"}
@@ -59,28 +63,28 @@ def test_the_arrays_of_the_real_file_are_written_as_they_were(real_file, real_sc
             assert np.array_equal(new[name], old[name])
 
 
-def test_no_scores_come_back_from_an_archive(tmp_path):
-    write_scores(tmp_path / "none.npz", of({}))
+def test_no_scores_come_back_from_an_archive(tmp_path: Path) -> None:
+    write_scores(tmp_path / "none.npz", scores_of({}))
     assert len(read_scores(tmp_path / "none.npz")) == 0
 
 
 @pytest.mark.parametrize("key", ["tensor", "scores"])
 @pytest.mark.parametrize("dtype", ["f2", "f4", ">f8"])
 @pytest.mark.parametrize("info", [INFO, INFO.astype(">U5"), INFO.astype("U40"), np.asfortranarray(INFO)])
-def test_every_layout_of_an_archive_is_read(tmp_path, key, dtype, info):
+def test_every_layout_of_an_archive_is_read(tmp_path: Path, key: str, dtype: str, info: Any) -> None:
     found = read_scores(save(tmp_path / "a.npz", **{key: np.array([0.5, 0.25], dtype), "info": info}))
     assert [found.questions.at(row) for row in range(2)] == ["image a.png, class 7", "image b.png, class 3"]
     assert found.values.tolist() == [0.5, 0.25]
 
 
-def test_an_image_need_not_be_in_one_piece(tmp_path):
+def test_an_image_need_not_be_in_one_piece(tmp_path: Path) -> None:
     info = np.array([["a", "1"], ["b", "2"], ["a", "3"]])
     found = read_scores(save(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
     assert found.questions.images == ("a", "b")
     assert found.questions.image_ids.tolist() == [0, 1, 0]
 
 
-def test_quoted_numbers_are_numbers_and_names_stay_text(file):
+def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path]) -> None:
     found = read_scores(file("a.csv", '"image","class","score"\n"00012","7","0.5"\n'))
     assert found.questions.at(0) == "image 00012, class 7"
     assert found.values.tolist() == [0.5]
@@ -136,11 +140,13 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file):
         ),
     ],
 )
-def test_a_table_without_scores_is_refused(refused, file, content, said):
+def test_a_table_without_scores_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], content: str, said: str
+) -> None:
     assert refused(read_scores, file("a.csv", content)) == said
 
 
-def test_true_is_no_score(refused, tmp_path):
+def test_true_is_no_score(refused: Callable[..., str], tmp_path: Path) -> None:
     pl.DataFrame({"image": ["a"], "class": [1], "score": [True]}).write_parquet(tmp_path / "a.parquet")
     assert refused(read_scores, tmp_path / "a.parquet") == (
         "not a number\n  where:   DIR/a.parquet, row 0, column score\n  found:   True"
@@ -157,7 +163,7 @@ PAIRS = (
 )
 
 
-def named(*ids):
+def named(*ids: Any) -> npt.NDArray[Any]:
     return np.array([[f"{row}.png", class_id] for row, class_id in enumerate(ids)])
 
 
@@ -215,11 +221,13 @@ def named(*ids):
         ),
     ],
 )
-def test_an_archive_without_scores_is_refused(refused, tmp_path, arrays, said):
+def test_an_archive_without_scores_is_refused(
+    refused: Callable[..., str], tmp_path: Path, arrays: dict[str, Any], said: Any
+) -> None:
     assert refused(read_scores, save(tmp_path / "a.npz", **arrays)) == said
 
 
-def test_a_scores_archive_that_declares_too_much_is_refused(refused, tmp_path):
+def test_a_scores_archive_that_declares_too_much_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     path = save(tmp_path / "a.npz", tensor=np.zeros(2), info=INFO)
     assert refused(read_scores, path, max_bytes=300) == (
         "the archive declares more than is allowed\n  where:   DIR/a.npz\n  allowed: 300 bytes\n  found:   352 bytes\n"
@@ -227,7 +235,7 @@ def test_a_scores_archive_that_declares_too_much_is_refused(refused, tmp_path):
     )
 
 
-def test_scores_of_no_known_kind_are_refused(refused, tmp_path):
+def test_scores_of_no_known_kind_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     assert refused(read_scores, tmp_path / "a.json") == (
         "scores cannot be kept in a file of this kind\n  where:   DIR/a.json\n"
         "  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n  found:   .json"

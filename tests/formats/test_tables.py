@@ -1,5 +1,9 @@
 """Tables: the same table from every kind of file, and no row or type misread."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -13,7 +17,7 @@ rows = st.lists(st.tuples(texts, st.none() | st.integers(-(2**31), 2**31)), min_
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
 @given(rows)
-def test_a_table_comes_back_as_it_was(scratch, suffix, rows):
+def test_a_table_comes_back_as_it_was(scratch: Path, suffix: Any, rows: Any) -> None:
     table = pl.DataFrame(rows, schema={"image": pl.String, "class": pl.Int64}, orient="row")
     path = scratch / f"table{suffix}"
     write_table(path, table, force=True)
@@ -24,7 +28,7 @@ def test_a_table_comes_back_as_it_was(scratch, suffix, rows):
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
 @given(st.lists(st.floats(allow_nan=False, width=32) | st.floats(allow_nan=False), min_size=1))
-def test_numbers_come_back_to_the_last_bit(scratch, suffix, values):
+def test_numbers_come_back_to_the_last_bit(scratch: Path, suffix: Any, values: list[float]) -> None:
     path = scratch / f"numbers{suffix}"
     finite = [v for v in values if abs(v) != float("inf") or suffix != ".jsonl"] or [0.0]  # JSON has no infinity
     write_table(path, pl.DataFrame({"score": finite}, schema={"score": pl.Float64}), force=True)
@@ -47,7 +51,7 @@ def test_numbers_come_back_to_the_last_bit(scratch, suffix, values):
         ("absent.jsonl", '{"image": "00012", "class": 1}\n{"image": "b"}\n'),
     ],
 )
-def test_files_that_say_the_same_are_read_as_the_same(file, name, content):
+def test_files_that_say_the_same_are_read_as_the_same(file: Callable[..., Path], name: str, content: str) -> None:
     path = file(name, content)
     table = read_table(path, text=("image",))
     assert table["image"].to_list() == ["00012", "b"]
@@ -55,12 +59,12 @@ def test_files_that_say_the_same_are_read_as_the_same(file, name, content):
 
 
 @pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum(["a", "b"]), pl.Binary])
-def test_names_of_any_type_of_text_are_text(tmp_path, dtype):
+def test_names_of_any_type_of_text_are_text(tmp_path: Path, dtype: Any) -> None:
     pl.DataFrame({"image": pl.Series(["a", "b"]).cast(dtype)}).write_parquet(tmp_path / "t.parquet")
     assert read_table(tmp_path / "t.parquet", text=("image",))["image"].to_list() == ["a", "b"]
 
 
-def test_a_type_that_shows_late_is_the_columns_type(file):
+def test_a_type_that_shows_late_is_the_columns_type(file: Callable[..., Path]) -> None:
     content = "image,score\n" + "a,1\n" * 500 + "b,0.25\n"
     assert read_table(file("t.csv", content))["score"][-1] == 0.25
 
@@ -115,17 +119,21 @@ AGAIN = "\n  to mend: get or write the file again"
         ),
     ],
 )
-def test_a_table_that_cannot_be_trusted_is_refused(refused, file, name, content, said):
+def test_a_table_that_cannot_be_trusted_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str | bytes, said: str
+) -> None:
     assert refused(read_table, file(name, content), text=("image",)) == said
 
 
-def cut_parquet(path):
+def cut_parquet(path: Path) -> Any:
     pl.DataFrame({"image": ["a"] * 100}).write_parquet(path)
     return path.read_bytes()[:-20]
 
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.jsonl", "t.csv"])
-def test_a_truncated_table_is_refused(refused, file, tmp_path, name):
+def test_a_truncated_table_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
     content = {
         "t.parquet": cut_parquet(tmp_path / "whole.parquet"),
         "t.jsonl": b'{"image": "a", "class": 1}\n{"image": "b", "cla',
@@ -139,8 +147,10 @@ def test_a_truncated_table_is_refused(refused, file, tmp_path, name):
     assert said[2].startswith("  found:   ")  # in the words of the reader of such files
 
 
-def test_a_file_so_broken_that_polars_panics_is_refused(refused, file, monkeypatch):
-    def panic(path, **options):
+def test_a_file_so_broken_that_polars_panics_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def panic(path: Any, **options: Any) -> Any:
         raise pl.exceptions.PanicException("called `Result::unwrap()` on an `Err` value\nand more")
 
     monkeypatch.setattr(pl, "read_parquet", panic)
@@ -150,12 +160,12 @@ def test_a_file_so_broken_that_polars_panics_is_refused(refused, file, monkeypat
     )
 
 
-def test_the_first_of_some_headings_is_the_column(tmp_path):
+def test_the_first_of_some_headings_is_the_column(tmp_path: Path) -> None:
     table = pl.DataFrame({"b": [1], "c": [2]})
     assert column(tmp_path, table, "a", "c", "b", thing="the score") == "c"
 
 
-def test_a_column_that_is_missing_is_said(refused, tmp_path):
+def test_a_column_that_is_missing_is_said(refused: Callable[..., str], tmp_path: Path) -> None:
     assert refused(column, tmp_path / "t.csv", pl.DataFrame({"b": [1], "c": [2]}), "a", "d", thing="the score") == (
         "the table has no column for the score\n  where:   DIR/t.csv\n  allowed: a or d\n  found:   b, c\n"
         "  to mend: rename the column"
@@ -176,7 +186,7 @@ LARGE = 2**53 + 1  # the first whole number that is no float
         (["5"], pl.Decimal(10, 2), [5]),
     ],
 )
-def test_whole_numbers_count_however_they_are_kept(tmp_path, values, dtype, whole):
+def test_whole_numbers_count_however_they_are_kept(tmp_path: Path, values: Any, dtype: Any, whole: Any) -> None:
     series = pl.Series("class", values, dtype=pl.String if dtype == pl.Decimal(10, 2) else dtype).cast(dtype)
     assert integers(tmp_path, series).to_list() == whole
 
@@ -195,7 +205,9 @@ def test_whole_numbers_count_however_they_are_kept(tmp_path, values, dtype, whol
     ],
 )
 @pytest.mark.parametrize("per_row", [1, 2])
-def test_what_is_no_whole_number_is_said_with_its_row(refused, tmp_path, values, dtype, found, per_row):
+def test_what_is_no_whole_number_is_said_with_its_row(
+    refused: Callable[..., str], tmp_path: Path, values: Any, dtype: Any, found: str, per_row: int
+) -> None:
     series = pl.Series("class", values, dtype=dtype)
     row = 0 if dtype == pl.Boolean else 1 // per_row
     assert refused(integers, tmp_path / "t.csv", series, per_row=per_row) == (
@@ -203,7 +215,7 @@ def test_what_is_no_whole_number_is_said_with_its_row(refused, tmp_path, values,
     )
 
 
-def test_a_whole_number_that_is_too_large_is_said(refused, tmp_path):
+def test_a_whole_number_that_is_too_large_is_said(refused: Callable[..., str], tmp_path: Path) -> None:
     assert refused(integers, tmp_path / "t.csv", pl.Series("class", [1, 2**64 - 1], dtype=pl.UInt64)) == (
         "a number is too large\n  where:   DIR/t.csv, row 1, column class\n  found:   18446744073709551615"
     )
@@ -212,16 +224,16 @@ def test_a_whole_number_that_is_too_large_is_said(refused, tmp_path):
 @pytest.mark.parametrize(
     ("values", "floats"), [([1, 2], [1.0, 2.0]), (["1", "-inf", "1e-3"], [1.0, -float("inf"), 1e-3]), ([0.5], [0.5])]
 )
-def test_numbers_count_however_they_are_kept(tmp_path, values, floats):
+def test_numbers_count_however_they_are_kept(tmp_path: Path, values: Any, floats: Any) -> None:
     assert numbers(tmp_path, pl.Series("score", values)).to_list() == floats
 
 
 @pytest.mark.parametrize("nan", ["nan", "NaN", float("nan")])
-def test_nan_is_a_number_here_for_its_reader_to_refuse(tmp_path, nan):
+def test_nan_is_a_number_here_for_its_reader_to_refuse(tmp_path: Path, nan: Any) -> None:
     assert numbers(tmp_path, pl.Series("score", [nan])).is_nan().all()
 
 
-def test_single_precision_stays_single(tmp_path):
+def test_single_precision_stays_single(tmp_path: Path) -> None:
     assert numbers(tmp_path, pl.Series("score", [0.5], dtype=pl.Float32)).dtype == pl.Float32
 
 
@@ -237,12 +249,16 @@ def test_single_precision_stays_single(tmp_path):
         ([True, True], "not a number\n  where:   DIR/t.csv, row 0, column score\n  found:   True"),
     ],
 )
-def test_what_is_no_number_is_said_with_its_row(refused, tmp_path, values, said):
+def test_what_is_no_number_is_said_with_its_row(
+    refused: Callable[..., str], tmp_path: Path, values: Any, said: str
+) -> None:
     assert refused(numbers, tmp_path / "t.csv", pl.Series("score", values)) == said
 
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
-def test_a_table_does_not_overwrite_unless_forced(refused, file, suffix):
+def test_a_table_does_not_overwrite_unless_forced(
+    refused: Callable[..., str], file: Callable[..., Path], suffix: Any
+) -> None:
     path = file(f"t{suffix}", "old")
     assert refused(write_table, path, pl.DataFrame({"a": [1]})) == (
         f"the output file exists\n  where:   DIR/t{suffix}\n"
@@ -253,13 +269,15 @@ def test_a_table_does_not_overwrite_unless_forced(refused, file, suffix):
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 @pytest.mark.parametrize("name", ["run[1]", "run?", "r*"])
-def test_the_file_of_a_name_is_read_and_no_other_that_the_name_would_match(tmp_path, name, suffix):
+def test_the_file_of_a_name_is_read_and_no_other_that_the_name_would_match(
+    tmp_path: Path, name: str, suffix: str
+) -> None:
     write_table(tmp_path / f"run1{suffix}", pl.DataFrame({"a": [1]}))
     write_table(tmp_path / f"{name}{suffix}", pl.DataFrame({"a": [2]}))
     assert read_table(tmp_path / f"{name}{suffix}")["a"].to_list() == [2]
 
 
-def test_a_name_of_bytes_that_are_no_text_is_said(refused, file):
+def test_a_name_of_bytes_that_are_no_text_is_said(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_table, file("\udcff.csv", "a\n1\n")).startswith(
         "the table cannot be read\n  where:   DIR/\udcff.csv\n  found:   'utf-8' codec can't encode character"
     )

@@ -1,7 +1,9 @@
 """Votes as files: what is written comes back, and what is wrong is said."""
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +14,8 @@ from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError, OutputError
 from reassess.formats.votes import read_votes, write_votes
+from tests.helpers import WORDS
 
-WORDS = ("no", "maybe", "yes")
 INFO = np.array([["a.png", "7"], ["a.png", "3"], ["b.png", "7"]])
 TENSOR = np.zeros((2, 3, 3))
 TENSOR[0, 0, 2] = TENSOR[0, 2, 0] = TENSOR[1, 0, 1] = 1
@@ -26,7 +28,7 @@ def save(path: Path, **changed: object) -> Path:
     return path
 
 
-def words(votes):
+def words(votes: Votes) -> Any:
     return [(votes.at(row), votes.on(row)) for row in range(len(votes.items))]
 
 
@@ -40,7 +42,7 @@ READ = [
 # --- archives -------------------------------------------------------------------------------------------------------
 
 
-def test_an_archive_is_read(tmp_path):
+def test_an_archive_is_read(tmp_path: Path) -> None:
     votes = read_votes(save(tmp_path / "v.npz"))
     assert words(votes) == READ
     assert votes.answers == WORDS
@@ -49,30 +51,30 @@ def test_an_archive_is_read(tmp_path):
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", ">i4", "float32", ">f8", "int64"])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_tensors_of_other_types_and_orders_are_read(tmp_path, dtype, order):
+def test_tensors_of_other_types_and_orders_are_read(tmp_path: Path, dtype: str, order: str) -> None:
     tensor = np.array(TENSOR, dtype=dtype, order=order)
     assert words(read_votes(save(tmp_path / "v.npz", tensor=tensor, info=np.array(INFO, order=order)))) == READ
 
 
-def test_minus_zero_is_no_vote(tmp_path):
+def test_minus_zero_is_no_vote(tmp_path: Path) -> None:
     tensor = np.where(TENSOR == 0, -0.0, 1.0)
     assert words(read_votes(save(tmp_path / "v.npz", tensor=tensor))) == READ
 
 
-def test_an_uncompressed_archive_and_raters_with_names_are_read(tmp_path):
+def test_an_uncompressed_archive_and_raters_with_names_are_read(tmp_path: Path) -> None:
     np.savez(tmp_path / "v.npz", tensor=TENSOR, info=INFO.astype("<U40"), ids=np.array(["ann", "7"]))
     votes = read_votes(tmp_path / "v.npz")
     assert votes.raters == ("ann", 7)
     assert votes.items.images == ("a.png", "b.png")
 
 
-def test_answers_of_a_tensor_are_named_by_the_array_or_the_caller_or_numbered(tmp_path):
+def test_answers_of_a_tensor_are_named_by_the_array_or_the_caller_or_numbered(tmp_path: Path) -> None:
     assert read_votes(save(tmp_path / "a.npz", tensor=TENSOR[:, :, 1:])).answers == (0, 1)
     assert read_votes(save(tmp_path / "b.npz", answers=np.array(["x", "y", "4"]))).answers == ("x", "y", 4)
     assert read_votes(save(tmp_path / "c.npz"), answers=("x", "y", "z")).answers == ("x", "y", "z")
 
 
-def test_blocks_that_are_larger_than_one_join_without_a_seam(tmp_path):
+def test_blocks_that_are_larger_than_one_join_without_a_seam(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     shape = 7, 40_000, 3
     given_answer = generator.integers(-1, 3, shape[:2])
@@ -90,7 +92,7 @@ def test_blocks_that_are_larger_than_one_join_without_a_seam(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["raters.npz", "golden.npz", "raters_golden.npz"])
-def test_released_archives_come_back_equal(real_file, tmp_path, name):
+def test_released_archives_come_back_equal(real_file: Callable[[str], Path], tmp_path: Path, name: str) -> None:
     write_votes(tmp_path / name, read_votes(real_file(name)))
     with np.load(real_file(name)) as published, np.load(tmp_path / name) as written:
         assert list(published) == list(written)
@@ -99,14 +101,14 @@ def test_released_archives_come_back_equal(real_file, tmp_path, name):
             assert np.array_equal(published[array], written[array])
 
 
-def test_the_same_votes_are_written_as_the_same_bytes(tmp_path):
+def test_the_same_votes_are_written_as_the_same_bytes(tmp_path: Path) -> None:
     votes = read_votes(save(tmp_path / "v.npz"))
     write_votes(tmp_path / "a.npz", votes)
     write_votes(tmp_path / "b.npz", votes)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
-def test_other_answers_come_back_from_an_archive(tmp_path):
+def test_other_answers_come_back_from_an_archive(tmp_path: Path) -> None:
     votes = read_votes(save(tmp_path / "v.npz"), answers=("x", "y", "z"))
     write_votes(tmp_path / "w.npz", votes)
     assert read_votes(tmp_path / "w.npz").answers == ("x", "y", "z")
@@ -210,7 +212,7 @@ BAD_ARCHIVES = {
 
 
 @pytest.mark.parametrize("name", BAD_ARCHIVES)
-def test_a_bad_archive_is_refused(tmp_path, name):
+def test_a_bad_archive_is_refused(tmp_path: Path, name: Any) -> None:
     changed, message = BAD_ARCHIVES[name]
     path = save(tmp_path / "v.npz", **changed)
     with pytest.raises(DataError) as error:
@@ -218,7 +220,7 @@ def test_a_bad_archive_is_refused(tmp_path, name):
     assert str(error.value) == message.format(path=path)
 
 
-def test_pickled_arrays_are_never_loaded(tmp_path):
+def test_pickled_arrays_are_never_loaded(tmp_path: Path) -> None:
     path = save(tmp_path / "v.npz", ids=np.array([{}, {}], object))
     with pytest.raises(DataError, match="pickled Python objects, which are never loaded"):
         read_votes(path)
@@ -227,7 +229,7 @@ def test_pickled_arrays_are_never_loaded(tmp_path):
         read_votes(path)
 
 
-def test_an_archive_that_declares_too_much_is_refused(tmp_path):
+def test_an_archive_that_declares_too_much_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "v.npz")
     with zipfile.ZipFile(path) as file:
         declared = sum(info.file_size for info in file.infolist())
@@ -247,7 +249,7 @@ def test_an_archive_that_declares_too_much_is_refused(tmp_path):
     ("name", "declared", "held"),
     [("tensor", "144 bytes for float64 (2, 3, 3)", 124), ("info", "120 bytes for <U5 (3, 2)", 100)],
 )
-def test_an_array_that_is_cut_short_is_refused(tmp_path, name, declared, held):
+def test_an_array_that_is_cut_short_is_refused(tmp_path: Path, name: str, declared: str, held: int) -> None:
     whole = save(tmp_path / "v.npz")
     path = tmp_path / "short.npz"
     with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w") as file:
@@ -262,7 +264,7 @@ def test_an_array_that_is_cut_short_is_refused(tmp_path, name, declared, held):
     )
 
 
-def plain_votes(**changed):
+def plain_votes(**changed: Any) -> Any:
     given = {"items": ("x",), "raters": (1,), "rows": [(0, 0, 0)], "seconds": None, **changed}
     columns = np.array(given["rows"]).T
     return Votes.from_columns(given["items"], *columns, given["raters"], WORDS, seconds=given["seconds"])
@@ -288,7 +290,7 @@ DOES_NOT_FIT = {
 
 
 @pytest.mark.parametrize("name", DOES_NOT_FIT)
-def test_votes_that_an_archive_cannot_hold_are_not_written(tmp_path, name):
+def test_votes_that_an_archive_cannot_hold_are_not_written(tmp_path: Path, name: Any) -> None:
     changed, message = DOES_NOT_FIT[name]
     path = tmp_path / "v.npz"
     with pytest.raises(OutputError) as error:
@@ -297,7 +299,7 @@ def test_votes_that_an_archive_cannot_hold_are_not_written(tmp_path, name):
     assert not path.exists()
 
 
-def test_a_file_that_exists_is_not_overwritten(tmp_path):
+def test_a_file_that_exists_is_not_overwritten(tmp_path: Path) -> None:
     path = save(tmp_path / "v.npz")
     votes = read_votes(path)
     with pytest.raises(OutputError, match="the output file exists"):
@@ -306,7 +308,7 @@ def test_a_file_that_exists_is_not_overwritten(tmp_path):
     assert words(read_votes(path)) == READ
 
 
-def test_votes_are_not_kept_in_files_of_other_kinds(tmp_path):
+def test_votes_are_not_kept_in_files_of_other_kinds(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         read_votes(tmp_path / "v.json")
     assert str(error.value) == (
@@ -325,13 +327,13 @@ def table(tmp_path: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize("head", ["item,rater,answer", "task,worker,label", "question,worker,answer"])
-def test_long_tables_under_any_known_heading(tmp_path, head):
+def test_long_tables_under_any_known_heading(tmp_path: Path, head: str) -> None:
     votes = read_votes(table(tmp_path, f"{head}\nx,ann,yes\ny,007,no\nx,7,no\nz,,\n"))
     assert words(votes) == [("item x", (("ann", "yes"), (7, "no"))), ("item y", (("007", "no"),)), ("item z", ())]
     assert votes.answers == ("no", "yes")
 
 
-def test_a_table_of_questions_with_times(tmp_path):
+def test_a_table_of_questions_with_times(tmp_path: Path) -> None:
     text = "image,class,rater,answer,seconds\na,3,1,yes,2.5\nb,3,1,no,\na,3,2,maybe,1\na,4,2,no,4\n"
     votes = read_votes(table(tmp_path, text))
     assert words(votes) == [
@@ -343,7 +345,7 @@ def test_a_table_of_questions_with_times(tmp_path):
     assert np.array_equal(votes.seconds, [2.5, 1, np.nan, 4], equal_nan=True)
 
 
-def test_integer_codes_keep_their_values_and_other_text_is_sorted(tmp_path):
+def test_integer_codes_keep_their_values_and_other_text_is_sorted(tmp_path: Path) -> None:
     assert read_votes(table(tmp_path, "item,rater,answer\nx,1,10\nx,2,2\n")).answers == (2, 10)
     assert read_votes(table(tmp_path, "item,rater,answer\nx,1,dog\nx,2,cat\n")).answers == ("cat", "dog")
     path = table(tmp_path, "item,rater,answer\nx,1,dog\nx,2,cat\n")
@@ -352,7 +354,7 @@ def test_integer_codes_keep_their_values_and_other_text_is_sorted(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 @given(data=st.data())
-def test_tables_come_back_equal(tmp_path_factory, suffix, data):
+def test_tables_come_back_equal(tmp_path_factory: pytest.TempPathFactory, suffix: str, data: Any) -> None:
     path = tmp_path_factory.mktemp("tables") / f"v{suffix}"
     rows = data.draw(st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=1, max_size=20))
     items = data.draw(st.sampled_from([("x", 3, "03"), Questions.from_columns(list("aab"), np.array([1, 2, 1]))]))
@@ -416,7 +418,7 @@ BAD_TABLES = {
 
 
 @pytest.mark.parametrize("name", BAD_TABLES)
-def test_a_bad_table_is_refused(tmp_path, name):
+def test_a_bad_table_is_refused(tmp_path: Path, name: Any) -> None:
     text, message = BAD_TABLES[name]
     path = table(tmp_path, text)
     with pytest.raises(DataError) as error:
@@ -424,7 +426,7 @@ def test_a_bad_table_is_refused(tmp_path, name):
     assert str(error.value) == message.format(path=path)
 
 
-def test_an_unknown_answer_in_a_table_is_refused(tmp_path):
+def test_an_unknown_answer_in_a_table_is_refused(tmp_path: Path) -> None:
     path = table(tmp_path, "item,rater,answer\nx,,\nx,1,no\nx,2,perhaps\n")
     with pytest.raises(DataError) as error:
         read_votes(path, answers=("no", "yes"))

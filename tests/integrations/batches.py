@@ -1,6 +1,7 @@
 """Batches of scores with ties everywhere, their valid classes in every form, and what should be counted of them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,7 @@ def sets_of(n: int) -> list[list[int]]:
     return [sorted(rng.choice(CLASSES, rng.integers(0, WIDTH + 1), replace=False).tolist()) for _ in range(n)]
 
 
-def forms_of(sets: Sequence[Sequence[int]], classes: int = CLASSES) -> dict[str, npt.NDArray]:
+def forms_of(sets: Sequence[Sequence[int]], classes: int = CLASSES) -> dict[str, npt.NDArray[Any]]:
     labels = LabelSets.from_lists([f"{i}.png" for i in range(len(sets))], sets)
     rows = np.arange(len(sets))
     hot, ids = multi_hot(labels, rows, classes), padded_ids(labels, rows)

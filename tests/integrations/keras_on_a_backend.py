@@ -1,6 +1,7 @@
 """Keras: the counts are those of a plain sort; test_keras.py runs this file once for each backend."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -49,7 +50,9 @@ def no_loss(target: object, scores: object) -> object:
     return ops.zeros_like(scores[:, 0])
 
 
-def model_of(classes: int, *metrics: RealAccuracy, weighted: list[RealAccuracy] | None = None, jit: bool = False):
+def model_of(
+    classes: int, *metrics: RealAccuracy, weighted: list[RealAccuracy] | None = None, jit: bool = False
+) -> Any:
     """A model whose scores are its input."""
     model = keras.Sequential([keras.Input((classes,)), keras.layers.Identity()])
     model.compile(loss=no_loss, metrics=list(metrics), weighted_metrics=weighted, jit_compile=jit)
@@ -203,7 +206,7 @@ def test_nan_of_either_sign_spoils_the_result_even_where_no_class_is_valid(kind:
 
 
 @pytest.mark.parametrize("valid", ILL_FORMED.values(), ids=ILL_FORMED.keys())
-def test_valid_classes_that_are_ill_formed_spoil_the_result(valid: npt.NDArray) -> None:
+def test_valid_classes_that_are_ill_formed_spoil_the_result(valid: npt.NDArray[Any]) -> None:
     metric = RealAccuracy()
     metric.update_state(valid, np.zeros((3, 4), np.float32))
     assert np.isnan(float(metric.result()))
@@ -262,7 +265,7 @@ IDS = np.array([[0], [1], [-1]])
     ],
 )  # fmt: skip
 def test_bad_input_is_one_error(
-    valid: npt.NDArray, scores: npt.NDArray, weight: npt.NDArray | None, message: str
+    valid: npt.NDArray[Any], scores: npt.NDArray[Any], weight: npt.NDArray[Any] | None, message: str
 ) -> None:
     metric = RealAccuracy(2)
     with pytest.raises(DataError) as caught:

@@ -4,9 +4,6 @@ The labels reach a metric by way of the integrations that add labels; the scores
 """
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +16,7 @@ import pytest
 from reassess import LabelSets, Predictions, RealAccuracy, evaluate
 from reassess.core.image_names import image_keys
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
+from tests.helpers import python
 
 N, CLASSES, BATCH = 5_000, 1_000, 256
 Counted = list[int]  # hits at 1, hits at 5, images with a valid class
@@ -219,11 +217,9 @@ def with_keras(backend: str) -> Callable[..., Counted]:
     def count(stream: Stream, kind: str, folder: Path) -> Counted:
         rows = stream.labels.find(stream.names)
         np.savez(folder / "batches.npz", scores=stream.scores, valid=padded_ids(stream.labels, rows))
-        environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-        program = [sys.executable, "-c", KERAS, str(folder / "batches.npz"), kind]
-        done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
+        variables = {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+        hits: Counted = json.loads(python("-c", KERAS, folder / "batches.npz", kind, **variables).out.splitlines()[-1])
+        return hits
 
     return count
 
@@ -259,7 +255,7 @@ WAYS: dict[str, tuple[list[str], Callable[..., Counted]]] = {
 @pytest.mark.parametrize("kind", ["float32", "bfloat16"])
 @pytest.mark.parametrize("way", WAYS)
 def test_hits_and_images_are_those_of_evaluate(
-    way: str, kind: str, stream: Stream, needs: Callable[[str], None], real_file: Any, tmp_path: Path
+    way: str, kind: str, stream: Stream, needs: Callable[[str], None], real_file: Callable[[str], Path], tmp_path: Path
 ) -> None:
     packages, count = WAYS[way]
     for package in packages:

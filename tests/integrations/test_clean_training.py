@@ -1,26 +1,29 @@
 """CleanTraining: the images on a list, by name, and nothing else; what the data set lacks is counted."""
 
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.errors import DataError, MissingPackageError, ReassessWarning
+from tests.helpers import message
 
 
 @pytest.fixture(scope="module")
-def tv(needs):
+def tv(needs: Callable[[str], None]) -> ModuleType:
     needs("torchvision")
     return import_module("reassess.integrations.torchvision")
 
 
 @pytest.fixture
-def training(tv, tmp_path):
+def training(tv: ModuleType, tmp_path: Path) -> Any:
     """A folder of two classes and five images, as torchvision reads it."""
     from PIL import Image
     from torchvision.datasets import ImageFolder
@@ -31,17 +34,17 @@ def training(tv, tmp_path):
     return ImageFolder(tmp_path / "train")
 
 
-def names(samples) -> list[str]:
+def names(samples: Any) -> list[str]:
     return [Path(path).name for path, _ in samples]
 
 
-def dataset_of(paths):
+def dataset_of(paths: Any) -> Any:
     """A data set in so far as CleanTraining looks at it."""
     samples = [(path, 0) for path in paths]
     return SimpleNamespace(samples=samples, classes=["cat"], class_to_idx={"cat": 0})
 
 
-def test_the_listed_images_are_kept_in_the_order_of_the_data_set(tv, training):
+def test_the_listed_images_are_kept_in_the_order_of_the_data_set(tv: ModuleType, training: Any) -> None:
     clean = tv.CleanTraining(training, ["n01443537_7.JPEG", "n01443537_11.JPEG", "n01440764_10026.JPEG"])
     assert names(clean.samples) == ["n01440764_10026.JPEG", "n01443537_11.JPEG", "n01443537_7.JPEG"]
     assert (len(clean), clean.targets, clean.missing) == (3, [0, 1, 1], 0)
@@ -51,7 +54,9 @@ def test_the_listed_images_are_kept_in_the_order_of_the_data_set(tv, training):
     assert [image.getpixel((0, 0))[0] for image, _ in clean] == pytest.approx([10026 % 256, 11, 7], abs=3)
 
 
-def test_the_list_may_be_a_file_and_folders_and_extensions_do_not_count(tv, training, tmp_path):
+def test_the_list_may_be_a_file_and_folders_and_extensions_do_not_count(
+    tv: ModuleType, training: Any, tmp_path: Path
+) -> None:
     listed = tmp_path / "fnames_clean.txt"
     listed.write_bytes(b"n01443537/n01443537_2.jpg\r\n\r\nn01440764_7\r\n")
     lines = listed.read_text().splitlines()
@@ -59,14 +64,16 @@ def test_the_list_may_be_a_file_and_folders_and_extensions_do_not_count(tv, trai
         assert names(tv.CleanTraining(training, files).samples) == ["n01440764_7.JPEG", "n01443537_2.JPEG"]
 
 
-def test_the_known_list_is_the_default(tv, training, tmp_path, monkeypatch):
+def test_the_known_list_is_the_default(
+    tv: ModuleType, training: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("REASSESS_DATA", str(tmp_path))
     (tmp_path / "fnames_clean.txt").write_text("n01443537_2.JPEG\n")
     assert names(tv.CleanTraining(training).samples) == ["n01443537_2.JPEG"]
 
 
-def test_names_that_the_data_set_does_not_hold_are_counted_and_said(tv, training):
+def test_names_that_the_data_set_does_not_hold_are_counted_and_said(tv: ModuleType, training: Any) -> None:
     listed = ["n01443537_2.JPEG", *(f"n01443537_{number}.JPEG" for number in range(3, 7)), "n01443537_3.JPEG"]
     with pytest.warns(ReassessWarning) as seen:
         clean = tv.CleanTraining(training, listed)
@@ -81,7 +88,9 @@ paths = st.lists(st.sampled_from([f"{folder}/{stem}.JPEG" for folder in "ab" for
 
 
 @given(paths, st.sets(st.sampled_from("cdefgh"), min_size=1))
-def test_an_image_is_kept_if_and_only_if_it_is_listed(needs, paths, listed):
+def test_an_image_is_kept_if_and_only_if_it_is_listed(
+    needs: Callable[[str], None], paths: Any, listed: set[str]
+) -> None:
     needs("torchvision")
     module = import_module("reassess.integrations.clean_training")
     stems = [Path(path).stem for path in paths]
@@ -99,25 +108,19 @@ def test_an_image_is_kept_if_and_only_if_it_is_listed(needs, paths, listed):
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 
-def said(call) -> str:
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
-def test_a_data_set_without_file_names_is_an_error(tv):
+def test_a_data_set_without_file_names_is_an_error(tv: ModuleType) -> None:
     from torchvision.datasets import FakeData
 
-    assert said(lambda: tv.CleanTraining(FakeData(), ["a.JPEG"])) == (
+    assert message(lambda: tv.CleanTraining(FakeData(), ["a.JPEG"])) == (
         "the data set does not say which files its images are\n"
         "  allowed: one with samples, such as torchvision's ImageFolder and ImageNet\n"
         "  found:   FakeData"
     )
 
 
-def test_a_list_of_other_images_is_an_error(tv, training):
+def test_a_list_of_other_images_is_an_error(tv: ModuleType, training: Any) -> None:
     root = training.root
-    assert said(lambda: tv.CleanTraining(training, ["b.JPEG", "c.JPEG", "a.JPEG"])) == (
+    assert message(lambda: tv.CleanTraining(training, ["b.JPEG", "c.JPEG", "a.JPEG"])) == (
         "no image of the data set is on the list\n"
         "  allowed: names such as a, b and 1 more\n"
         f"  found:   {root}/n01440764/n01440764_10026.JPEG, {root}/n01440764/n01440764_7.JPEG and 3 more\n"
@@ -125,21 +128,21 @@ def test_a_list_of_other_images_is_an_error(tv, training):
     )
 
 
-def test_two_images_of_a_listed_name_are_an_error_and_two_of_another_are_not(tv):
+def test_two_images_of_a_listed_name_are_an_error_and_two_of_another_are_not(tv: ModuleType) -> None:
     dataset = dataset_of(["a/1.JPEG", "b/1.png", "b/2.JPEG"])
-    assert said(lambda: tv.CleanTraining(dataset, ["1.JPEG"])) == (
+    assert message(lambda: tv.CleanTraining(dataset, ["1.JPEG"])) == (
         "two images have a name that is on the list\n  found:   a/1.JPEG and b/1.png\n  to mend: rename one of them"
     )
     assert names(tv.CleanTraining(dataset, ["2.JPEG"]).samples) == ["2.JPEG"]
 
 
-def test_a_list_that_is_not_there_is_an_error(tv, training):
-    assert said(lambda: tv.CleanTraining(training, "clean.txt")).startswith(
+def test_a_list_that_is_not_there_is_an_error(tv: ModuleType, training: Any) -> None:
+    assert message(lambda: tv.CleanTraining(training, "clean.txt")).startswith(
         "no such file, and no known source of that name\n  where:   clean.txt\n"
     )
 
 
-def test_a_missing_package_is_said(tv, monkeypatch):
+def test_a_missing_package_is_said(tv: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("torch", "torch.utils.data"):
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.delitem(sys.modules, "reassess.integrations.clean_training")

@@ -1,17 +1,20 @@
 """ReaL labels in Hugging Face data sets: by file name, nothing decoded, nothing rewritten, the three states apart."""
 
-import io
 import json
 import pickle
-import subprocess
 import sys
+from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 from reassess.core.labels import LabelSets
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import MissingPackageError
+from tests.helpers import message, number_of, picture, python
 
 VALID = {1: [65], 2: [], 3: [231, 230], 4: [809, 968, 925], 5: [516], 6: [57], 7: [334], 8: [700]}
 ORDER = [3, 8, 2, 5, 1, 7, 4, 6]
@@ -22,7 +25,7 @@ MEND = "check the names, or keep such images apart with ignore_unknown=True"
 
 
 @pytest.fixture(scope="module")
-def datasets(needs, tmp_path_factory):
+def datasets(needs: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     needs("datasets")
     needs("PIL")
     datasets = import_module("datasets")
@@ -31,25 +34,13 @@ def datasets(needs, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def add(datasets):
+def add(datasets: ModuleType) -> Callable[..., Any]:
     """The function under test."""
     return import_module("reassess.integrations.huggingface").with_real_labels
 
 
-def picture(number: int) -> bytes:
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.new("RGB", (32, 32), (20 * number, 0, 77)).save(file, "JPEG")
-    return file.getvalue()
-
-
-def number_of(image) -> int:
-    return round(np.asarray(image)[..., 0].mean() / 20)
-
-
 @pytest.fixture(scope="module")
-def parquet(datasets, tmp_path_factory):
+def parquet(datasets: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file laid out as those of imagenet-1k: in each row an image, its bytes and its name, and the label."""
     path = tmp_path_factory.mktemp("parquet") / "validation.parquet"
     rows = {
@@ -62,24 +53,24 @@ def parquet(datasets, tmp_path_factory):
 
 
 @pytest.fixture
-def images(datasets, parquet, tmp_path):
+def images(datasets: ModuleType, parquet: Path, tmp_path: Path) -> Any:
     return datasets.Dataset.from_parquet(str(parquet), cache_dir=str(tmp_path))
 
 
 @pytest.fixture
-def streamed(datasets, parquet, tmp_path):
+def streamed(datasets: ModuleType, parquet: Path, tmp_path: Path) -> Any:
     return datasets.load_dataset(
         "parquet", data_files=str(parquet), split="train", streaming=True, cache_dir=str(tmp_path)
     )
 
 
 @pytest.fixture
-def named(datasets):
+def named(datasets: ModuleType) -> Any:
     """A data set of names alone, one of them of an image that was never rated."""
     return datasets.Dataset.from_dict({"file": [*NAMES, "cats/tom.jpg"]})
 
 
-def check(labelled, before) -> None:
+def check(labelled: Any, before: Any) -> None:
     """Every image has its own picture, label and valid classes."""
     rows = list(labelled)
     assert sorted(row["label"] for row in rows) == sorted(ORDER)
@@ -90,13 +81,9 @@ def check(labelled, before) -> None:
     assert {name: labelled.features[name] for name in before.features} == before.features
 
 
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
-def test_images_in_parquet_get_the_classes_of_their_names(add, datasets, images):
+def test_images_in_parquet_get_the_classes_of_their_names(
+    add: Callable[..., Any], datasets: ModuleType, images: Any
+) -> None:
     labelled = add(images, LABELS)
     check(labelled, images)
     assert labelled["real_label"][:] == EXPECTED
@@ -104,13 +91,15 @@ def test_images_in_parquet_get_the_classes_of_their_names(add, datasets, images)
     assert "real_label" not in images.features
 
 
-def test_so_do_images_in_another_order_or_only_some(add, images):
+def test_so_do_images_in_another_order_or_only_some(add: Callable[..., Any], images: Any) -> None:
     check(add(images.shuffle(seed=3), LABELS), images)
     assert add(images.select([6, 2]), LABELS)["real_label"][:] == [[809, 925, 968], []]
     assert add(images.select([]), LABELS)["real_label"][:] == []
 
 
-def test_no_image_is_decoded_and_none_is_written_again(add, datasets, tmp_path):
+def test_no_image_is_decoded_and_none_is_written_again(
+    add: Callable[..., Any], datasets: ModuleType, tmp_path: Path
+) -> None:
     features = datasets.Features({"image": datasets.Image()})
     rows = {"image": [{"bytes": b"no picture", "path": name} for name in NAMES]}
     datasets.Dataset.from_dict(rows, features=features).to_parquet(tmp_path / "a.parquet")
@@ -120,7 +109,9 @@ def test_no_image_is_decoded_and_none_is_written_again(add, datasets, tmp_path):
     assert sorted(path for path in tmp_path.rglob("*")) == files
 
 
-def test_the_way_a_column_is_decoded_and_the_format_stay(add, datasets, images):
+def test_the_way_a_column_is_decoded_and_the_format_stay(
+    add: Callable[..., Any], datasets: ModuleType, images: Any
+) -> None:
     undecoded = images.cast_column("image", datasets.Image(decode=False))
     labelled = add(undecoded, LABELS)
     assert labelled.features["image"] == datasets.Image(decode=False)
@@ -132,14 +123,16 @@ def test_the_way_a_column_is_decoded_and_the_format_stay(add, datasets, images):
     assert hidden[:2]["label"].tolist() == ORDER[:2]
 
 
-def test_a_streamed_data_set_gets_them_too(add, images, streamed):
+def test_a_streamed_data_set_gets_them_too(add: Callable[..., Any], images: Any, streamed: Any) -> None:
     check(add(streamed, LABELS), streamed)
     check(add(streamed.shuffle(seed=3, buffer_size=4), LABELS), streamed)
     check(add(images.to_iterable_dataset(num_shards=3), LABELS), images)
     assert [row["real_label"] for row in add(streamed.skip(1).take(2), LABELS)] == EXPECTED[1:3]
 
 
-def test_a_streamed_data_set_keeps_its_decoding_and_its_format(add, datasets, streamed):
+def test_a_streamed_data_set_keeps_its_decoding_and_its_format(
+    add: Callable[..., Any], datasets: ModuleType, streamed: Any
+) -> None:
     undecoded = add(streamed.cast_column("image", datasets.Image(decode=False)), LABELS)
     assert undecoded.features["image"] == datasets.Image(decode=False)
     assert [row["image"]["path"] for row in undecoded] == NAMES
@@ -148,11 +141,11 @@ def test_a_streamed_data_set_keeps_its_decoding_and_its_format(add, datasets, st
     assert row["real_label"].tolist() == EXPECTED[0]
 
 
-def test_a_streamed_data_set_can_be_sent_to_the_processes_of_a_loader(add, streamed):
+def test_a_streamed_data_set_can_be_sent_to_the_processes_of_a_loader(add: Callable[..., Any], streamed: Any) -> None:
     check(pickle.loads(pickle.dumps(add(streamed, LABELS))), streamed)
 
 
-def test_names_in_a_column_of_their_own(add, datasets, named):
+def test_names_in_a_column_of_their_own(add: Callable[..., Any], datasets: ModuleType, named: Any) -> None:
     names = named.select(range(8))
     ways = (names, names.to_iterable_dataset(), names.cast_column("file", datasets.Value("large_string")))
     for dataset in ways:
@@ -162,7 +155,9 @@ def test_names_in_a_column_of_their_own(add, datasets, named):
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_never_rated_is_none_and_rated_without_a_class_is_empty(add, named, streaming):
+def test_never_rated_is_none_and_rated_without_a_class_is_empty(
+    add: Callable[..., Any], named: Any, streaming: bool
+) -> None:
     dataset = named.to_iterable_dataset() if streaming else named
     labelled = add(dataset, LABELS, image="file", ignore_unknown=True)
     assert [row["real_label"] for row in labelled] == [*EXPECTED, None]
@@ -170,7 +165,7 @@ def test_never_rated_is_none_and_rated_without_a_class_is_empty(add, named, stre
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_unknown_images_are_counted_and_named(add, datasets, streaming):
+def test_unknown_images_are_counted_and_named(add: Callable[..., Any], datasets: ModuleType, streaming: bool) -> None:
     dataset = datasets.Dataset.from_dict({"file": [*NAMES, "a.jpg", "b.jpg", "c.jpg", "d.jpg"]})
     dataset = dataset.to_iterable_dataset() if streaming else dataset
     assert message(lambda: list(add(dataset, LABELS, image="file"))) == (
@@ -184,7 +179,9 @@ def test_unknown_images_are_counted_and_named(add, datasets, streaming):
 
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("missing", [None, ""])
-def test_images_without_a_name_are_refused(add, datasets, streaming, missing):
+def test_images_without_a_name_are_refused(
+    add: Callable[..., Any], datasets: ModuleType, streaming: bool, missing: str | None
+) -> None:
     rows = {"image": [{"bytes": picture(1), "path": path} for path in (NAMES[0], missing, missing)]}
     dataset = datasets.Dataset.from_dict(rows, features=datasets.Features({"image": datasets.Image()}))
     dataset = dataset.to_iterable_dataset() if streaming else dataset
@@ -196,7 +193,7 @@ def test_images_without_a_name_are_refused(add, datasets, streaming, missing):
     )
 
 
-def test_a_dict_of_splits_is_refused(add, datasets, images):
+def test_a_dict_of_splits_is_refused(add: Callable[..., Any], datasets: ModuleType, images: Any) -> None:
     assert message(lambda: add(datasets.DatasetDict(train=images, validation=images), LABELS)) == (
         "this is not one data set\n"
         "  allowed: a Dataset or an IterableDataset\n"
@@ -206,7 +203,7 @@ def test_a_dict_of_splits_is_refused(add, datasets, images):
     assert "found:   list\n" in message(lambda: add([], LABELS))
 
 
-def test_columns_are_checked(add, images, named):
+def test_columns_are_checked(add: Callable[..., Any], images: Any, named: Any) -> None:
     assert message(lambda: add(named, LABELS)) == (
         "the data set has no column image\n"
         "  found:   file\n"
@@ -224,7 +221,7 @@ def test_columns_are_checked(add, images, named):
     )
 
 
-def test_a_streamed_data_set_must_say_what_its_columns_hold(add, datasets):
+def test_a_streamed_data_set_must_say_what_its_columns_hold(add: Callable[..., Any], datasets: ModuleType) -> None:
     untyped = datasets.IterableDataset.from_generator(lambda: iter([{"image": NAMES[0]}]))
     assert message(lambda: add(untyped, LABELS)) == (
         "the data set does not say what its columns hold\n"
@@ -232,7 +229,7 @@ def test_a_streamed_data_set_must_say_what_its_columns_hold(add, datasets):
     )
 
 
-def test_the_result_can_be_written_and_read(add, images, tmp_path):
+def test_the_result_can_be_written_and_read(add: Callable[..., Any], images: Any, tmp_path: Path) -> None:
     add(images, LABELS).to_parquet(tmp_path / "out.parquet")
     check(type(images).from_parquet(str(tmp_path / "out.parquet"), cache_dir=str(tmp_path / "cache")), images)
 
@@ -250,18 +247,21 @@ print(labelled._fingerprint, counted["valid"][:])
 """
 
 
-def test_the_fingerprint_by_which_later_steps_are_cached_is_that_of_what_the_column_holds(add, datasets):
+def test_the_fingerprint_by_which_later_steps_are_cached_is_that_of_what_the_column_holds(
+    add: Callable[..., Any], datasets: ModuleType
+) -> None:
     """And the later steps may run in several processes."""
     dataset = datasets.Dataset.from_dict({"image": ["b.png", "a.png"]})
     labels = LabelSets.from_lists(["a.png", "b.png"], [[2, 0], []])
     others = LabelSets.from_lists(["a.png", "b.png"], [[2, 0], [1]])
     here = add(dataset, labels)._fingerprint
     assert here == add(dataset, labels)._fingerprint != add(dataset, others)._fingerprint
-    done = subprocess.run([sys.executable, "-c", IN_ANOTHER_PROCESS], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == f"{here} [0, 2]"
+    assert python("-c", IN_ANOTHER_PROCESS).out.strip() == f"{here} [0, 2]"
 
 
-def test_the_real_labels_of_all_images(add, datasets, real_file):
+def test_the_real_labels_of_all_images(
+    add: Callable[..., Any], datasets: ModuleType, real_file: Callable[[str], Path]
+) -> None:
     numbers = np.random.default_rng(0).permutation(50_000) + 1
     dataset = datasets.Dataset.from_dict({"image": [f"ILSVRC2012_val_{n:08d}_n01440764.JPEG" for n in numbers]})
     lists = add(dataset, real_file("real.json"))["real_label"][:]
@@ -269,7 +269,7 @@ def test_the_real_labels_of_all_images(add, datasets, real_file):
     assert lists == [sorted(published[n - 1]) for n in numbers]
 
 
-def test_a_missing_package_is_said(monkeypatch):
+def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
     monkeypatch.delitem(sys.modules, "reassess.integrations.huggingface", raising=False)
     with pytest.raises(MissingPackageError) as error:

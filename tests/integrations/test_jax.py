@@ -3,10 +3,10 @@
 import functools
 import importlib
 import operator
-import subprocess
 import sys
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
+from tests.helpers import python
 from tests.integrations.batches import (
     CLASSES,
     ILL_FORMED,
@@ -45,7 +46,7 @@ def jnp(room: ModuleType) -> ModuleType:
     return room.jnp
 
 
-def numbers(counts: object) -> list[int]:
+def numbers(counts: Any) -> list[int]:
     assert int(counts.nan) == int(counts.ill_formed) == 0
     assert {str(leaf.dtype) for leaf in (counts.hits, counts.n, counts.empty, counts.nan)} == {"int32"}
     return [*counts.hits.tolist(), int(counts.n), int(counts.empty)]
@@ -176,10 +177,8 @@ print("done")
 
 def test_shards_of_several_devices_count_as_one_and_64_bits_are_exact(needs: Callable[[str], None]) -> None:
     needs("jax")
-    environment = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu", "PATH": ""}
-    program = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", ON_FOUR_DEVICES]
-    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
-    assert done.stdout == "done\n", done.stderr
+    variables = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    assert python("-W", "ignore::DeprecationWarning", "-c", ON_FOUR_DEVICES, **variables).out == "done\n"
 
 
 def test_the_original_labels_score_as_published(
@@ -223,7 +222,9 @@ def test_a_valid_class_of_the_least_nan_is_a_valid_class(room: ModuleType, kind:
 
 
 @pytest.mark.parametrize("valid", ILL_FORMED.values(), ids=ILL_FORMED.keys())
-def test_valid_classes_that_are_ill_formed_are_an_error(room: ModuleType, jnp: ModuleType, valid: npt.NDArray) -> None:
+def test_valid_classes_that_are_ill_formed_are_an_error(
+    room: ModuleType, jnp: ModuleType, valid: npt.NDArray[Any]
+) -> None:
     counts = room.jax.jit(functools.partial(room.count_hits, top_k=(1,)))(jnp.zeros((3, 4)), valid)
     assert int(counts.ill_formed) == 1
     with pytest.raises(DataError) as caught:
@@ -252,7 +253,7 @@ ZEROS, IDS = np.zeros((3, 4), np.float32), np.array([[0], [1], [-1]])
     ],
 )  # fmt: skip
 def test_bad_input_is_one_error(
-    room: ModuleType, scores: npt.NDArray, valid: npt.NDArray, options: dict[str, object], message: str
+    room: ModuleType, scores: npt.NDArray[Any], valid: npt.NDArray[Any], options: dict[str, object], message: str
 ) -> None:
     with pytest.raises(DataError) as caught:
         room.count_hits(scores, valid, **{"top_k": (1,), **options})

@@ -1,8 +1,6 @@
 """Keras: each backend passes the same tests, in a process of its own."""
 
 import importlib
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reassess.errors import MissingPackageError
+from tests.helpers import python
 
 EXPECTED = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"  # it saves models
 BODY = Path(__file__).with_name("keras_on_a_backend.py")
@@ -19,11 +18,9 @@ BODY = Path(__file__).with_name("keras_on_a_backend.py")
 def test_every_backend_counts_the_same(backend: str, needs: Callable[[str], None]) -> None:
     needs("keras")
     needs(backend)
-    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    program = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", EXPECTED, str(BODY)]
-    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " passed in " in done.stdout
+    variables = {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", EXPECTED, BODY, **variables)
+    assert " passed in " in done.out
 
 
 def test_without_keras_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,9 +37,7 @@ def test_without_keras_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch
 def test_without_its_backend_the_error_names_the_backend(needs: Callable[[str], None]) -> None:
     needs("keras")
     code = "import sys; sys.modules['jax'] = None; import reassess.integrations.keras"
-    environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert done.stderr.endswith(
+    assert python("-c", code, code=1, KERAS_BACKEND="jax").err.endswith(
         "reassess.errors.MissingPackageError: RealAccuracy as a metric of Keras needs the package jax, "
         "which is not installed\n  to mend: pip install 'reassess[jax]'\n"
     )

@@ -3,7 +3,11 @@
 import os
 import re
 import sys
+from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
+from tests.helpers import message
 
 LABELS = LabelSets.from_lists(
     [*(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, 6)), "cats/tom.jpg"],
@@ -30,7 +35,7 @@ NAMES = [
     "ILSVRC2012_val_00000004.JPEG",
 ]
 ROWS = np.array([2, 0, 1, 5, 2, 3])
-TABLES = {"padded": padded_ids(LABELS, ROWS), "multi-hot": multi_hot(LABELS, ROWS)}
+TABLES: dict[str, Any] = {"padded": padded_ids(LABELS, ROWS), "multi-hot": multi_hot(LABELS, ROWS)}
 TABLES["ragged"] = [LABELS[name] for name in NAMES]
 
 pieces = st.sampled_from(
@@ -40,52 +45,48 @@ image_names = st.lists(st.one_of(pieces, st.text(st.characters(codec="utf-8"), m
 
 
 @pytest.fixture(scope="module")
-def tf(needs):
+def tf(needs: Callable[[str], None]) -> ModuleType:
     needs("tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return import_module("tensorflow")
 
 
 @pytest.fixture(scope="module")
-def module(tf):
+def module(tf: ModuleType) -> ModuleType:
     return import_module("reassess.integrations.tensorflow")
 
 
 @pytest.fixture
-def images(tf):
+def images(tf: ModuleType) -> Any:
     """A dataset of the names, numbered."""
     return tf.data.Dataset.from_tensor_slices({"file_name": NAMES, "number": np.arange(len(NAMES))})
 
 
-def lists(feature):
+def lists(feature: Any) -> list[list[int]]:
     return [ids.tolist() for ids in feature]
 
 
-def message(call):
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
-def said_in_iteration(tf, dataset):
+def said_in_iteration(tf: ModuleType, dataset: Any) -> str:
     with pytest.raises(tf.errors.InvalidArgumentError) as error:
         list(dataset)
     return re.search(r"assertion failed: \[(.*)\]\n", error.value.message)[1]
 
 
 @given(image_names)
-def test_an_image_is_known_by_the_rule_of_the_core(module, parts):
+def test_an_image_is_known_by_the_rule_of_the_core(module: ModuleType, parts: Any) -> None:
     name = "".join(parts)
     assert module._keys([name]).numpy().tolist() == [key.encode() for key in image_keys([name])]
 
 
 @given(st.lists(st.one_of(st.just(b"ILSVRC2012_val_00000001"), st.binary(max_size=3)), max_size=4).map(b"".join))
-def test_so_is_one_whose_name_is_no_utf8(module, name):
+def test_so_is_one_whose_name_is_no_utf8(module: ModuleType, name: list[Any]) -> None:
     assert module._keys([name]).numpy().tolist() == [os.fsencode(key) for key in image_keys([os.fsdecode(name)])]
 
 
 @pytest.mark.parametrize("encoding", ["ragged", "padded", "multi-hot"])
-def test_every_element_gets_the_classes_of_its_image_and_keeps_its_features(module, images, encoding):
+def test_every_element_gets_the_classes_of_its_image_and_keeps_its_features(
+    module: ModuleType, images: Any, encoding: str
+) -> None:
     elements = list(module.with_real_labels(images.shuffle(6, seed=1), LABELS, encoding=encoding))
     assert sorted(int(element["number"]) for element in elements) == list(range(6))
     for element in elements:
@@ -96,13 +97,13 @@ def test_every_element_gets_the_classes_of_its_image_and_keeps_its_features(modu
 
 @pytest.mark.parametrize("encoding", ["ragged", "padded", "multi-hot"])
 @pytest.mark.parametrize("size", [1, 4, 6])
-def test_so_does_every_batch(module, images, encoding, size):
+def test_so_does_every_batch(module: ModuleType, images: Any, encoding: str, size: int) -> None:
     batches = [batch["real_label"] for batch in module.with_real_labels(images.batch(size), LABELS, encoding=encoding)]
     together = [row for batch in batches for row in lists(batch.numpy())]
     assert together == [list(row) for row in TABLES[encoding]]
 
 
-def test_single_elements_put_into_batches_are_the_same_batches(tf, module, images):
+def test_single_elements_put_into_batches_are_the_same_batches(tf: ModuleType, module: ModuleType, images: Any) -> None:
     before = next(iter(module.with_real_labels(images.batch(6), LABELS)))["real_label"]
     after = next(iter(module.with_real_labels(images, LABELS).ragged_batch(6)))["real_label"]
     assert isinstance(before, tf.RaggedTensor)
@@ -117,7 +118,14 @@ def test_single_elements_put_into_batches_are_the_same_batches(tf, module, image
         ("multi-hot", "bool", (6,), (4, 6)),
     ],
 )
-def test_types_and_shapes_are_known_before_the_values(module, images, encoding, dtype, shape, batch_shape):
+def test_types_and_shapes_are_known_before_the_values(
+    module: ModuleType,
+    images: Any,
+    encoding: str,
+    dtype: str,
+    shape: tuple[None, ...] | tuple[int, ...],
+    batch_shape: tuple[None, ...] | tuple[int, ...],
+) -> None:
     single = module.with_real_labels(images, LABELS, encoding=encoding).element_spec["real_label"]
     batched = images.batch(4, drop_remainder=True)
     batch = module.with_real_labels(batched, LABELS, encoding=encoding).element_spec["real_label"]
@@ -125,9 +133,9 @@ def test_types_and_shapes_are_known_before_the_values(module, images, encoding, 
     assert (batch.dtype.name, tuple(batch.shape)) == (dtype, batch_shape)
 
 
-def test_the_labels_may_be_added_inside_a_compiled_function(tf, module, images):
+def test_the_labels_may_be_added_inside_a_compiled_function(tf: ModuleType, module: ModuleType, images: Any) -> None:
     @tf.function
-    def total():
+    def total() -> Any:
         found = tf.constant(0, tf.int64)
         for element in module.with_real_labels(images.batch(4), LABELS):
             found += tf.reduce_sum(element["real_label"])
@@ -136,18 +144,20 @@ def test_the_labels_may_be_added_inside_a_compiled_function(tf, module, images):
     assert total() == sum(sum(ids) for ids in TABLES["ragged"])
 
 
-def test_the_dataset_may_be_mapped_in_parallel_repeated_and_iterated_in_a_compiled_function(tf, module, images):
+def test_the_dataset_may_be_mapped_in_parallel_repeated_and_iterated_in_a_compiled_function(
+    tf: ModuleType, module: ModuleType, images: Any
+) -> None:
     labelled = module.with_real_labels(images, LABELS, encoding="multi-hot").repeat(50).batch(7)
     mapped = labelled.map(lambda element: tf.reduce_sum(tf.cast(element["real_label"], tf.int64)), num_parallel_calls=4)
 
     @tf.function
-    def total():
+    def total() -> Any:
         return mapped.prefetch(2).reduce(tf.constant(0, tf.int64), tf.add)
 
     assert total() == 50 * sum(len(ids) for ids in TABLES["ragged"])
 
 
-def test_unknown_images_stop_the_iteration_counted_and_named(tf, module):
+def test_unknown_images_stop_the_iteration_counted_and_named(tf: ModuleType, module: ModuleType) -> None:
     images = tf.data.Dataset.from_tensor_slices({"file_name": [*NAMES, "a.png", "b.png", "c.png", "d/e.png"]})
     known = "allowed: names such as ILSVRC2012_val_00000001.JPEG, ILSVRC2012_val_00000002.JPEG and 4 more"
     mend = "to mend: check the names, or keep such images apart with ignore_unknown=True"
@@ -164,7 +174,9 @@ def test_unknown_images_stop_the_iteration_counted_and_named(tf, module):
 
 
 @pytest.mark.parametrize("encoding", ["ragged", "padded", "multi-hot"])
-def test_an_image_that_was_never_rated_is_kept_apart_from_one_without_a_valid_class(tf, module, encoding):
+def test_an_image_that_was_never_rated_is_kept_apart_from_one_without_a_valid_class(
+    tf: ModuleType, module: ModuleType, encoding: str
+) -> None:
     names = ["ILSVRC2012_val_00000002.JPEG", "never.png", "ILSVRC2012_val_00000005.JPEG"]
     images = tf.data.Dataset.from_tensor_slices({"name": names})
     options = {"file_name": "name", "feature": "valid", "encoding": encoding, "ignore_unknown": True}
@@ -178,20 +190,20 @@ def test_an_image_that_was_never_rated_is_kept_apart_from_one_without_a_valid_cl
 
 
 @pytest.mark.parametrize("label_sets", [LabelSets.from_lists([], []), LabelSets.from_lists(["a.png"], [[]])])
-def test_labels_without_a_class_give_none(tf, module, label_sets):
+def test_labels_without_a_class_give_none(tf: ModuleType, module: ModuleType, label_sets: Any) -> None:
     images = tf.data.Dataset.from_tensor_slices({"file_name": ["a.png"]}).batch(1)
     one = next(iter(module.with_real_labels(images, label_sets, encoding="padded", ignore_unknown=True)))
     assert one["real_label"].numpy().tolist() == [[-1]]
     assert one["real_label_rated"].numpy().tolist() == [len(label_sets) == 1]
 
 
-def test_what_is_no_dataset_is_refused(module):
+def test_what_is_no_dataset_is_refused(module: ModuleType) -> None:
     assert message(lambda: module.with_real_labels([{"file_name": "a.png"}], LABELS)) == (
         "this is no dataset of tf.data\n  allowed: a tf.data.Dataset\n  found:   list"
     )
 
 
-def test_elements_that_are_not_dicts_are_refused(tf, module):
+def test_elements_that_are_not_dicts_are_refused(tf: ModuleType, module: ModuleType) -> None:
     pairs = tf.data.Dataset.from_tensor_slices(([1.0], [2]))
     assert message(lambda: module.with_real_labels(pairs, LABELS)) == (
         "the elements of the dataset are not dicts, and so name no image\n"
@@ -202,7 +214,7 @@ def test_elements_that_are_not_dicts_are_refused(tf, module):
     )
 
 
-def test_elements_must_name_their_image(tf, module, images):
+def test_elements_must_name_their_image(tf: ModuleType, module: ModuleType, images: Any) -> None:
     assert message(lambda: module.with_real_labels(images, LABELS, file_name="path")) == (
         "the elements of the dataset have no feature path\n"
         "  found:   file_name, number\n"
@@ -220,7 +232,7 @@ def test_elements_must_name_their_image(tf, module, images):
     )
 
 
-def test_a_feature_is_never_overwritten(module, images):
+def test_a_feature_is_never_overwritten(module: ModuleType, images: Any) -> None:
     assert message(lambda: module.with_real_labels(images, LABELS, feature="number")) == (
         "the elements of the dataset have a feature number already\n"
         "  found:   file_name, number\n"
@@ -236,20 +248,22 @@ def test_a_feature_is_never_overwritten(module, images):
         module.with_real_labels(taken, LABELS, feature="x", ignore_unknown=True)
 
 
-def test_an_encoding_is_one_of_three(module, images):
+def test_an_encoding_is_one_of_three(module: ModuleType, images: Any) -> None:
     assert message(lambda: module.with_real_labels(images, LABELS, encoding="one-hot")) == (
         "unknown encoding\n  allowed: ragged, multi-hot, padded\n  found:   'one-hot'"
     )
 
 
-def test_multi_hot_needs_the_number_of_classes(module, images):
+def test_multi_hot_needs_the_number_of_classes(module: ModuleType, images: Any) -> None:
     unsaid = LabelSets.from_lists(["a.png"], [[0]])
     assert message(lambda: module.with_real_labels(images, unsaid, encoding="multi-hot")) == (
         "the label sets do not say how many classes there are\n  to mend: give the number of classes"
     )
 
 
-def test_the_real_labels_of_all_images_in_the_order_of_class_folders(tf, module, real_original, real_file):
+def test_the_real_labels_of_all_images_in_the_order_of_class_folders(
+    tf: ModuleType, module: ModuleType, real_original: LabelSets, real_file: Callable[[str], Path]
+) -> None:
     from reassess.core.benchmark import class_folder_order
 
     names = [f"val/{real_original.images[row]}" for row in class_folder_order(real_original)]
@@ -260,7 +274,7 @@ def test_the_real_labels_of_all_images_in_the_order_of_class_folders(tf, module,
     assert found[names.index("val/ILSVRC2012_val_00000003.JPEG")].numpy().tolist() == [230, 231]
 
 
-def test_a_missing_package_is_said(monkeypatch):
+def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     monkeypatch.delitem(sys.modules, "reassess.integrations.tensorflow", raising=False)
     with pytest.raises(MissingPackageError) as error:

@@ -4,7 +4,11 @@ import io
 import os
 import sys
 import tarfile
+from collections.abc import Callable, Iterable
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +19,8 @@ from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.loading import load_classes, load_votes
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import MissingPackageError
+from tests.helpers import WORDS, message, number_of, picture, validation_name
 
 NUMBERS = [3, 8, 2, 5, 1, 7, 4, 6, 9, 10]
 VALID = {1: [65], 2: [], 3: [231, 230], 4: [809], 5: [516, 850], 6: [57], 7: [], 8: [700, 3], 9: [674], 10: [332]}
@@ -25,31 +30,28 @@ VOTES = [(0, "yes"), (1, "maybe"), (0, "yes"), (0, "no"), (2, "yes"), (3, "yes")
 RATED = {2, 3, 7, 8}  # question 5, about image 2, has no vote
 
 
-def name(number: int) -> str:
-    return f"ILSVRC2012_val_{number:08d}.JPEG"
-
-
 def lists(sets: dict[int, list[int]]) -> LabelSets:
-    return LabelSets.from_lists([name(number) for number in sets], sets.values(), Classes(1000))
+    return LabelSets.from_lists([validation_name(number) for number in sets], sets.values(), Classes(1000))
 
 
 LABELS = lists(VALID)
 ORIGINAL = lists({number: [given] for number, given in GIVEN.items()})
-QUESTIONS = Questions.from_columns([name(n) for n, _, _ in ASKED], np.array([class_id for _, class_id, _ in ASKED]))
+QUESTIONS = Questions.from_columns(
+    [validation_name(n) for n, _, _ in ASKED], np.array([class_id for _, class_id, _ in ASKED])
+)
 SCORES = Scores(QUESTIONS, np.array([score for *_, score in ASKED]))
-ANSWERS = ("no", "maybe", "yes")
 COUNTS = Votes.from_columns(
     QUESTIONS,
     np.array([question for question, _ in VOTES]),
     np.arange(len(VOTES)),
-    np.array([ANSWERS.index(answer) for _, answer in VOTES]),
+    np.array([WORDS.index(answer) for _, answer in VOTES]),
     raters=tuple(range(len(VOTES))),
-    answers=ANSWERS,
+    answers=WORDS,
 )
 
 
 @pytest.fixture(scope="module")
-def tfds(needs):
+def tfds(needs: Callable[[str], None]) -> ModuleType:
     needs("tensorflow")
     needs("tensorflow_datasets")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -60,55 +62,43 @@ def tfds(needs):
 
 
 @pytest.fixture
-def known(monkeypatch, tfds):
+def known(monkeypatch: pytest.MonkeyPatch, tfds: ModuleType) -> None:
     """Ten images are all that there are."""
     module = "reassess.integrations.tfds"
     for source, noun in {"labels": LABELS, "original": ORIGINAL, "scores": SCORES, "votes": COUNTS}.items():
         monkeypatch.setattr(f"{module}.load_{source}", lambda noun=noun: noun)
 
 
-def picture(number: int) -> bytes:
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.new("RGB", (32, 32), (20 * number, 0, 77)).save(file, "JPEG")
-    return file.getvalue()
-
-
-def number_of(image) -> int:
-    return round(np.asarray(image)[..., 0].mean() / 20)
-
-
-def tar(folder, numbers=NUMBERS):
+def tar(folder: Path, numbers: Iterable[int] = NUMBERS) -> Any:
     with tarfile.open(folder / "ILSVRC2012_img_val.tar", "w") as archive:
         for number in numbers:
-            member = tarfile.TarInfo(name(number))
+            member = tarfile.TarInfo(validation_name(number))
             member.size = len(picture(number))
             archive.addfile(member, io.BytesIO(picture(number)))
     return folder
 
 
-def flat(folder, numbers=NUMBERS):
+def flat(folder: Path, numbers: Iterable[int] = NUMBERS) -> Path:
     for number in numbers:
-        (folder / name(number)).write_bytes(picture(number))
+        (folder / validation_name(number)).write_bytes(picture(number))
     return folder
 
 
-def class_folders(folder, numbers=NUMBERS):
+def class_folders(folder: Path, numbers: Iterable[int] = NUMBERS) -> Path:
     for number in numbers:
         place = folder / "val" / f"n{GIVEN[number]:08d}"
         place.mkdir(parents=True, exist_ok=True)
-        (place / name(number)).write_bytes(picture(number))
+        (place / validation_name(number)).write_bytes(picture(number))
     return folder
 
 
-def build(tfds, tmp_path, manual_dir, config="", **options):
+def build(tfds: ModuleType, tmp_path: Path, manual_dir: Path, config: str = "", **options: Any) -> Any:
     builder = tfds.builder(f"imagenet_real{config}", data_dir=tmp_path / "data", **options)
     builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir))
     return builder
 
 
-def read(tfds, builder) -> dict[int, dict]:
+def read(tfds: ModuleType, builder: Any) -> dict[int, dict[str, Any]]:
     """The examples by number."""
     if builder.info.file_format.value == "array_record":
         rows = list(builder.as_data_source("validation"))
@@ -119,12 +109,12 @@ def read(tfds, builder) -> dict[int, dict]:
     return dict(zip(numbers, rows, strict=True))
 
 
-def columns(feature) -> list[tuple]:
+def columns(feature: Any) -> list[tuple[Any, ...]]:
     """A sequence of dicts, which TFDS reads as a dict of sequences, as rows."""
     return list(zip(*(np.asarray(column).tolist() for column in feature.values()), strict=True))
 
 
-def check(rows) -> None:
+def check(rows: Any) -> None:
     for number, row in rows.items():
         assert number_of(row["image"]) == number
         assert int(row["original_label"]) == GIVEN[number]
@@ -135,19 +125,15 @@ def check(rows) -> None:
         assert list(row["scores"]) == ["class", "score"]
         assert columns(row["scores"]) == [(class_id, np.float32(score)) for class_id, score, _ in asked]
         votes = {question: [answer for q, answer in VOTES if q == question] for _, _, question in asked}
-        expected = [(class_id, *(votes[question].count(a) for a in ANSWERS)) for class_id, _, question in asked]
-        assert columns({key: row["votes"][key] for key in ("class", *ANSWERS)}) == expected
+        expected = [(class_id, *(votes[question].count(a) for a in WORDS)) for class_id, _, question in asked]
+        assert columns({key: row["votes"][key] for key in ("class", *WORDS)}) == expected
         assert bool(row["rated"]) == (number in RATED)
 
 
-def message(call) -> str:
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
 @pytest.mark.parametrize("layout", [tar, flat, class_folders])
-def test_every_feature_is_that_of_the_image_of_the_name(tfds, known, tmp_path, layout):
+def test_every_feature_is_that_of_the_image_of_the_name(
+    tfds: ModuleType, known: None, tmp_path: Path, layout: Any
+) -> None:
     manual_dir = tmp_path / "manual"
     manual_dir.mkdir()
     rows = read(tfds, build(tfds, tmp_path, layout(manual_dir)))
@@ -155,14 +141,14 @@ def test_every_feature_is_that_of_the_image_of_the_name(tfds, known, tmp_path, l
     check(rows)
 
 
-def test_so_it_is_in_array_records(tfds, known, tmp_path):
+def test_so_it_is_in_array_records(tfds: ModuleType, known: None, tmp_path: Path) -> None:
     (tmp_path / "manual").mkdir()
     rows = read(tfds, build(tfds, tmp_path, tar(tmp_path / "manual"), file_format="array_record"))
     assert sorted(rows) == sorted(NUMBERS)
     check(rows)
 
 
-def test_a_split_may_be_read_in_part_and_supervised(tfds, known, tmp_path):
+def test_a_split_may_be_read_in_part_and_supervised(tfds: ModuleType, known: None, tmp_path: Path) -> None:
     builder = build(tfds, tmp_path, flat(tmp_path))
     pairs = list(tfds.as_numpy(builder.as_dataset("validation[:40%]", as_supervised=True)))
     assert len(pairs) == 4
@@ -170,7 +156,7 @@ def test_a_split_may_be_read_in_part_and_supervised(tfds, known, tmp_path):
         assert real_label.tolist() == sorted(VALID[number_of(image)])
 
 
-def test_the_features_are_those_of_tfds_and_three_more(tfds, known, tmp_path):
+def test_the_features_are_those_of_tfds_and_three_more(tfds: ModuleType, known: None, tmp_path: Path) -> None:
     ours = tfds.builder("imagenet_real", data_dir=tmp_path).info.features
     theirs = tfds.builder("imagenet2012_real", data_dir=tmp_path).info.features
     assert {key: repr(ours[key]) for key in theirs} == {key: repr(feature) for key, feature in theirs.items()}
@@ -179,18 +165,22 @@ def test_the_features_are_those_of_tfds_and_three_more(tfds, known, tmp_path):
         assert label.names == theirs["original_label"].names
 
 
-def test_the_classes_are_named_in_the_order_of_the_core(tfds, needs, tmp_path):
+def test_the_classes_are_named_in_the_order_of_the_core(
+    tfds: ModuleType, needs: Callable[[str], None], tmp_path: Path
+) -> None:
     needs("timm")  # which holds the list of names
     names = tfds.builder("imagenet_real", data_dir=tmp_path).info.features["original_label"].names
     assert tuple(names) == load_classes().wnids
 
 
-def test_missing_images_are_counted_and_named_and_may_be_left_out(tfds, known, tmp_path):
+def test_missing_images_are_counted_and_named_and_may_be_left_out(
+    tfds: ModuleType, known: None, tmp_path: Path
+) -> None:
     flat(tmp_path, [4, 8, 2, 6, 10])
     assert message(lambda: build(tfds, tmp_path, tmp_path)) == (
         "5 of 10 images are missing\n"
         f"  where:   {tmp_path}\n"
-        f"  found:   no {name(1)}, {name(3)}, {name(5)} and 2 more\n"
+        f"  found:   no {validation_name(1)}, {validation_name(3)}, {validation_name(5)} and 2 more\n"
         "  to mend: get all images, or build those that are there: tfds.load('imagenet_real/subset')"
     )
     rows = read(tfds, build(tfds, tmp_path, tmp_path, "/subset"))
@@ -198,7 +188,7 @@ def test_missing_images_are_counted_and_named_and_may_be_left_out(tfds, known, t
     check(rows)
 
 
-def test_an_image_of_another_name_is_refused(tfds, known, tmp_path):
+def test_an_image_of_another_name_is_refused(tfds: ModuleType, known: None, tmp_path: Path) -> None:
     tar(tmp_path, NUMBERS[:3])
     (tmp_path / "val").mkdir()
     flat(tmp_path / "val", NUMBERS[:3])
@@ -206,13 +196,13 @@ def test_an_image_of_another_name_is_refused(tfds, known, tmp_path):
     assert message(lambda: build(tfds, tmp_path, tmp_path, "/subset")) == (
         "1 of 4 images are not in the label set\n"
         f"  where:   {tmp_path / 'val'}, the first is row 3\n"
-        f"  allowed: names such as {name(1)}, {name(2)} and 8 more\n"
+        f"  allowed: names such as {validation_name(1)}, {validation_name(2)} and 8 more\n"
         "  found:   tom.jpg\n"
         "  to mend: keep only validation images there"
     )
 
 
-def test_a_folder_without_images_is_refused(tfds, known, tmp_path):
+def test_a_folder_without_images_is_refused(tfds: ModuleType, known: None, tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_bytes(picture(1))
     assert message(lambda: build(tfds, tmp_path, tmp_path)).startswith(
         f"no validation images of ImageNet were found\n  where:   {tmp_path}\n"
@@ -220,27 +210,34 @@ def test_a_folder_without_images_is_refused(tfds, known, tmp_path):
 
 
 def test_real_labels_scores_and_votes_of_a_few_images(
-    tfds, tmp_path, real_file, real_labels, real_original, real_scores
-):
+    tfds: ModuleType,
+    tmp_path: Path,
+    real_file: Callable[[str], Path],
+    real_labels: LabelSets,
+    real_original: LabelSets,
+    real_scores: Scores,
+) -> None:
     real_file("raters.npz")
     votes = load_votes()
     rows = read(tfds, build(tfds, tmp_path, flat(tmp_path, range(1, 13)), "/subset"))
     assert sorted(rows) == list(range(1, 13))
     for number, row in rows.items():
-        assert row["real_label"].tolist() == list(real_labels[name(number)])
-        assert (row["original_label"],) == real_original[name(number)]
-        asked = np.flatnonzero(np.array(real_scores.questions.images)[real_scores.questions.image_ids] == name(number))
+        assert row["real_label"].tolist() == list(real_labels[validation_name(number)])
+        assert (row["original_label"],) == real_original[validation_name(number)]
+        asked = np.flatnonzero(
+            np.array(real_scores.questions.images)[real_scores.questions.image_ids] == validation_name(number)
+        )
         scores = zip(real_scores.questions.class_ids[asked].tolist(), real_scores.values[asked], strict=True)
         assert dict(columns(row["scores"])) == {class_id: np.float32(score) for class_id, score in scores}
         assert [class_id for class_id, _ in columns(row["scores"])] == row["votes"]["class"].tolist()
-        for class_id, *counts in columns({key: row["votes"][key] for key in ("class", *ANSWERS)}):
-            question = votes.items.find(votes.items.rows_of([name(number)]), np.array([class_id]))[0]
-            assert counts == [sum(answer == a for _, answer in votes.on(question)) for a in ANSWERS]
+        for class_id, *counts in columns({key: row["votes"][key] for key in ("class", *WORDS)}):
+            question = votes.items.find(votes.items.rows_of([validation_name(number)]), np.array([class_id]))[0]
+            assert counts == [sum(answer == a for _, answer in votes.on(question)) for a in WORDS]
         assert row["rated"] == (len(asked) > 0)
     assert 0 < sum(row["rated"] for row in rows.values()) < 12
 
 
-def test_a_missing_package_is_said(monkeypatch):
+def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     monkeypatch.delitem(sys.modules, "reassess.integrations.tfds", raising=False)
     with pytest.raises(MissingPackageError) as error:

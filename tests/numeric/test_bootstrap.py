@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from reassess.numeric import bootstrap
 from reassess.numeric.bootstrap import apart, common_hits, difference_interval, percentile_bounds, resampled_hits
 
 
-def distribution(only_a: int, only_b: int, n: int) -> np.ndarray:
+def distribution(only_a: int, only_b: int, n: int) -> npt.NDArray[Any]:
     """Probability of each difference in hits of a replicate, from -n to n, by summing one draw after another."""
     step, total = np.array([only_b, n - only_a - only_b, only_a]) / n, np.ones(1)
     for _ in range(n):

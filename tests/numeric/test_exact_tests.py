@@ -74,8 +74,8 @@ def exact(hits: int, sizes: list[int]) -> Fraction:
             later[so_far] += chance * (1 - hit)
             later[so_far + 1] += chance * hit
         chances = later
-    fewer = sum(chance for k, chance in chances.items() if k <= hits)
-    more = sum(chance for k, chance in chances.items() if k >= hits)
+    fewer = sum((chance for k, chance in chances.items() if k <= hits), Fraction(0))
+    more = sum((chance for k, chance in chances.items() if k >= hits), Fraction(0))
     return min(Fraction(1), 2 * min(fewer, more))
 
 

@@ -1,8 +1,10 @@
 """Information a vote: its definition, and how often its interval covers the truth in simulations."""
 
 import math
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,18 +15,20 @@ from reassess.numeric.information import Information, measure, mutual_informatio
 SHARES = st.lists(st.integers(0, 5), min_size=3, max_size=3).filter(any).map(lambda x: [n / sum(x) for n in x])
 
 
-def entropy(shares):
+def entropy(shares: npt.NDArray[Any]) -> float:
     return -sum(p * math.log2(p) for p in shares if p > 0)
 
 
 @given(SHARES, st.tuples(SHARES, SHARES, SHARES))
-def test_information_is_the_entropy_of_the_truth_less_what_a_vote_leaves(prior, matrix):
+def test_information_is_the_entropy_of_the_truth_less_what_a_vote_leaves(
+    prior: Any, matrix: tuple[Any, Any, Any]
+) -> None:
     answers = [sum(prior[t] * matrix[t][a] for t in range(3)) for a in range(3)]
     left = sum(q * entropy([prior[t] * matrix[t][a] / q for t in range(3)]) for a, q in enumerate(answers) if q)
     assert float(mutual_information(matrix, prior)) == pytest.approx(entropy(prior) - left, abs=2e-6)
 
 
-def test_the_ends_of_the_scale():
+def test_the_ends_of_the_scale() -> None:
     prior = np.array([0.75, 0.25])
     assert float(mutual_information(np.eye(2), prior)) == pytest.approx(entropy(prior))
     assert float(mutual_information(np.eye(2)[::-1], prior)) == pytest.approx(entropy(prior))  # always wrong is as good
@@ -43,7 +47,9 @@ PRIOR = np.array([0.78, 0.22])
 IMAGES, QUESTIONS, REPEATS = 155, 7, 200
 
 
-def simulate(matrix, rng, *, images=IMAGES, questions=QUESTIONS):
+def simulate(
+    matrix: npt.NDArray[Any], rng: np.random.Generator, *, images: int = IMAGES, questions: int = QUESTIONS
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Counts (images, truths, answers) of one rater on golden questions, and items of each truth by image."""
     truth = rng.choice(2, (images, questions), p=PRIOR)
     answers = (rng.random(truth.shape)[..., None] > np.cumsum(matrix, axis=1)[truth][..., :-1]).sum(axis=-1)
@@ -51,14 +57,14 @@ def simulate(matrix, rng, *, images=IMAGES, questions=QUESTIONS):
     return cells.reshape(images, 2, 3), np.stack([(truth == t).sum(axis=1) for t in (0, 1)], axis=1).astype(float)
 
 
-def estimates(name, **size):
+def estimates(name: str, **size: Any) -> Any:
     rng = np.random.default_rng(1)
     drawn = resampling(size.get("images", IMAGES), resamples=500, seed=0)
     return [measure(*simulate(np.array(MATRICES[name]), rng, **size), drawn) for _ in range(REPEATS)]
 
 
 @pytest.mark.parametrize("name", ["good", "fair", "perfect"])
-def test_the_interval_covers_the_information_as_often_as_it_says_and_the_estimate_is_not_biased(name):
+def test_the_interval_covers_the_information_as_often_as_it_says_and_the_estimate_is_not_biased(name: str) -> None:
     true = float(mutual_information(MATRICES[name], PRIOR))
     found = estimates(name)
     assert 0.90 <= np.mean([one.low <= true <= one.high for one in found]) <= 0.99
@@ -67,21 +73,21 @@ def test_the_interval_covers_the_information_as_often_as_it_says_and_the_estimat
     assert all(one.excludes_none and one.low <= one.bits <= one.high for one in found)
 
 
-def test_a_rater_who_votes_at_random_has_an_interval_that_includes_0():
+def test_a_rater_who_votes_at_random_has_an_interval_that_includes_0() -> None:
     found = estimates("at random")
     assert np.mean([one.low == 0 for one in found]) >= 0.97
     assert np.mean([one.bits for one in found]) < 0.001  # without correction it would be 0.0013
 
 
-def test_a_rater_who_votes_at_random_on_few_questions_is_seldom_taken_for_informative():
+def test_a_rater_who_votes_at_random_on_few_questions_is_seldom_taken_for_informative() -> None:
     assert np.mean([one.low == 0 for one in estimates("at random", images=40, questions=3)]) >= 0.90
 
 
-def test_a_constant_rater_tells_nothing_at_all():
+def test_a_constant_rater_tells_nothing_at_all() -> None:
     assert set(estimates("constant", images=20)) == {Information(0.0, 0.0, 0.0)}
 
 
-def test_questions_of_one_image_that_are_answered_alike_widen_the_interval():
+def test_questions_of_one_image_that_are_answered_alike_widen_the_interval() -> None:
     rng = np.random.default_rng(2)
     counts, items = simulate(np.array(MATRICES["good"]), rng, images=80, questions=1)
     drawn = resampling(80, resamples=2_000, seed=0)
@@ -89,13 +95,13 @@ def test_questions_of_one_image_that_are_answered_alike_widen_the_interval():
     assert copied == single  # nine copies of a question tell no more than one
 
 
-def test_a_truth_without_votes_tells_nothing_and_gives_no_nan():
+def test_a_truth_without_votes_tells_nothing_and_gives_no_nan() -> None:
     counts = np.zeros((5, 2, 3))
     counts[:, 0, 1] = 2
     assert measure(counts, np.ones((5, 2)), resampling(5, resamples=50, seed=0)) == Information(0.0, 0.0, 0.0)
 
 
-def test_a_seed_gives_the_same_interval_and_the_size_of_the_blocks_changes_nothing():
+def test_a_seed_gives_the_same_interval_and_the_size_of_the_blocks_changes_nothing() -> None:
     counts, items = simulate(np.array(MATRICES["fair"]), np.random.default_rng(3))
     drawn = resampling(IMAGES, resamples=300, seed=7)
     once = measure(counts, items, drawn)

@@ -2,31 +2,33 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.numeric.regression import Estimate, Polynomial, fit_polynomial
 
-Draw = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray, np.ndarray]]
+Draw = Callable[[np.random.Generator], tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]]
 
 
-def fitted(x: np.ndarray, y: np.ndarray, groups: np.ndarray, **options: object) -> Polynomial:
+def fitted(x: npt.NDArray[Any], y: npt.NDArray[Any], groups: npt.NDArray[Any], **options: object) -> Polynomial:
     found = fit_polynomial(x, y, groups, **options)
     assert found is not None
     return found
 
 
-def noisy(seed: int, rows: int = 60, models: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def noisy(seed: int, rows: int = 60, models: int = 60) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
     rng = np.random.default_rng(seed)
     x = rng.uniform(70, 90, rows)
     return x, 20 + 0.8 * x - 0.01 * (x - 80) ** 2 + rng.normal(0, (95 - x) / 20), rng.permutation(rows) % models
 
 
 @pytest.mark.parametrize("degree", [1, 2])
-def test_with_one_row_a_group_the_errors_are_hc3_of_statsmodels(degree: int, needs: Callable) -> None:
+def test_with_one_row_a_group_the_errors_are_hc3_of_statsmodels(degree: int, needs: Callable[[str], None]) -> None:
     needs("statsmodels")
     from statsmodels import api
 
@@ -43,7 +45,7 @@ def test_with_one_row_a_group_the_errors_are_hc3_of_statsmodels(degree: int, nee
     assert found.df == 60 - degree - 1
 
 
-def test_a_prediction_interval_is_that_of_statsmodels(needs: Callable) -> None:
+def test_a_prediction_interval_is_that_of_statsmodels(needs: Callable[[str], None]) -> None:
     needs("statsmodels")
     from statsmodels import api
 
@@ -54,7 +56,7 @@ def test_a_prediction_interval_is_that_of_statsmodels(needs: Callable) -> None:
     assert found.prediction(88.0) == pytest.approx(tuple(expected.conf_int(obs=True)[0]), rel=1e-9)
 
 
-def test_a_wald_test_across_ranges_is_that_of_an_interaction_in_statsmodels(needs: Callable) -> None:
+def test_a_wald_test_across_ranges_is_that_of_an_interaction_in_statsmodels(needs: Callable[[str], None]) -> None:
     """Ranges without a row in common; the p-values differ by the degrees of freedom alone."""
     needs("statsmodels")
     from statsmodels import api
@@ -70,7 +72,9 @@ def test_a_wald_test_across_ranges_is_that_of_an_interaction_in_statsmodels(need
     assert change.error == pytest.approx(float(test.sd[0, 0]), rel=1e-9)
 
 
-def by_leaving_out(x: np.ndarray, y: np.ndarray, groups: np.ndarray, ranges: list[np.ndarray]) -> np.ndarray:
+def by_leaving_out(
+    x: npt.NDArray[Any], y: npt.NDArray[Any], groups: npt.NDArray[Any], ranges: list[npt.NDArray[Any]]
+) -> npt.NDArray[Any]:
     """Slope of each range when each group is left out, shape (groups, ranges), by numpy's own fit."""
     slopes = [[np.polyfit(x[r & (groups != g)], y[r & (groups != g)], 1)[0] for r in ranges] for g in np.unique(groups)]
     return np.array(slopes)
@@ -95,7 +99,7 @@ def test_with_several_rows_a_group_and_ranges_that_overlap_the_errors_are_those_
 def models_at_sizes(models: int, sizes: int, slope: float = 0.7) -> Draw:
     """Models that appear at several sizes with errors in common, which are larger at low accuracies."""
 
-    def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def draw(rng: np.random.Generator) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
         groups = np.repeat(np.arange(models), rng.integers(1, sizes + 1, models))
         x = rng.uniform(78, 84, models)[groups] + rng.uniform(0, 1, groups.size)
         errors = rng.standard_t(6, models)[groups] + 0.5 * rng.normal(size=groups.size)

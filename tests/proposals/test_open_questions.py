@@ -1,6 +1,7 @@
 """Questions for a next round: against a slow reference, and in an order that does not hang on that of the files."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +11,11 @@ from hypothesis import strategies as st
 from reassess.core.labels import LabelSets
 from reassess.core.open_questions import OpenQuestions
 from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.errors import DataError
 from reassess.evaluation.measure import find_outcomes
 from reassess.proposals.open_questions import open_questions
+from tests.helpers import scores_of
 
 IMAGES = [f"{i:02}.png" for i in range(12)]
 CLASSES = 5
@@ -27,12 +28,7 @@ def ask(
     return open_questions(each, labels, scores, top=top)
 
 
-def as_scores(pairs: list[tuple[str, int]]) -> Scores:
-    questions = Questions.from_columns([image for image, _ in pairs], np.array([c for _, c in pairs], int))
-    return Scores(questions, np.full(len(pairs), 0.1))
-
-
-def listed(found: OpenQuestions) -> list[tuple]:
+def listed(found: OpenQuestions) -> list[tuple[Any, ...]]:
     return [
         (
             found.image(row),
@@ -52,7 +48,7 @@ def slow(
     sets: dict[str, set[int]],
     rated: set[tuple[str, int]],
     top: int,
-) -> list[tuple]:
+) -> list[tuple[Any, ...]]:
     """Pair by pair, as the definitions read."""
     rows = []
     for image in IMAGES:
@@ -99,16 +95,16 @@ def test_questions_are_those_of_a_slow_reference_in_any_order_of_the_files(seed:
             probabilities[name] = dict(zip(images, values.tolist(), strict=True))
         else:
             models[name] = Predictions.from_ids(order[:, :top], images=images)
-    found = ask(models, labels, as_scores(rated), top)
+    found = ask(models, labels, scores_of(dict.fromkeys(rated, 0.1)), top)
     assert listed(found) == slow(rankings, probabilities, sets, set(rated), top)
-    backwards = ask(dict(reversed(models.items())), labels, as_scores(rated), top)
+    backwards = ask(dict(reversed(models.items())), labels, scores_of(dict.fromkeys(rated, 0.1)), top)
     assert listed(backwards) == listed(found)
 
 
 def test_an_image_of_no_label_set_that_is_known_otherwise_is_asked_about_and_an_unknown_one_is_counted() -> None:
     labels = LabelSets.from_lists(["a.png"], [[0]])
     said = Predictions.from_ids([1, 1, 1], images=["a.png", "rated.png", "unknown.png"])
-    found = ask({"one": said}, labels, as_scores([("rated.png", 0)]), ignore_unknown=True)
+    found = ask({"one": said}, labels, scores_of({("rated.png", 0): 0.1}), ignore_unknown=True)
     assert listed(found) == [
         ("a.png", 1, ["one"], 1, None, "image never rated"),
         ("rated.png", 1, ["one"], 1, None, "never proposed"),
@@ -122,7 +118,7 @@ def test_images_are_named_as_in_the_label_sets_else_by_the_first_of_the_models_n
     names = ["val/ILSVRC2012_val_00000001.png", "val/ILSVRC2012_val_00000002.png"]
     models = {"one": Predictions.from_ids([1, 1], images=names)}
     models["two"] = Predictions.from_ids([1, 1], images=[name.removeprefix("val/") for name in names])
-    found = ask(models, labels, as_scores([]))
+    found = ask(models, labels, scores_of({}))
     assert [row[:3] for row in listed(found)] == [
         ("ILSVRC2012_val_00000001.JPEG", 1, ["one", "two"]),
         ("ILSVRC2012_val_00000002.png", 1, ["one", "two"]),
@@ -132,37 +128,39 @@ def test_images_are_named_as_in_the_label_sets_else_by_the_first_of_the_models_n
 def test_an_output_that_is_no_class_is_not_asked_about() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [0]])
     said = Predictions.from_ids([[2, 1], [0, 2]], images=["a", "b"], columns=np.array([0, 1, -1]))
-    assert [row[:2] for row in listed(ask({"one": said}, labels, as_scores([]), 2))] == [("a", 1)]
+    assert [row[:2] for row in listed(ask({"one": said}, labels, scores_of({}), 2))] == [("a", 1)]
 
 
 def test_more_classes_than_a_model_holds_and_a_model_that_is_named_twice_are_errors() -> None:
     labels = LabelSets.from_lists(["a"], [[0]])
     said = Predictions.from_ids([1], images=["a"])
     with pytest.raises(DataError) as caught:
-        ask({"one": said}, labels, as_scores([]), 2)
+        ask({"one": said}, labels, scores_of({}), 2)
     assert str(caught.value) == (
         "k out of range\n  where:   one\n  allowed: 1 to 1, as many as the predictions hold for each image\n"
         "  found:   2"
     )
     with pytest.raises(DataError) as caught:
-        open_questions([("one", said, find_outcomes(said, labels))] * 2, labels, as_scores([]))
+        open_questions([("one", said, find_outcomes(said, labels))] * 2, labels, scores_of({}))
     assert str(caught.value) == "a model is named twice\n  found:   one"
 
 
 def test_no_model_asks_nothing() -> None:
     labels = LabelSets.from_lists(["a"], [[0]])
-    assert len(open_questions([], labels, as_scores([]))) == 0
-    assert len(ask({"own": Predictions.from_ids([0])}, labels, as_scores([]))) == 0
+    assert len(open_questions([], labels, scores_of({}))) == 0
+    assert len(ask({"own": Predictions.from_ids([0])}, labels, scores_of({}))) == 0
 
 
-def test_the_original_labels_ask_nothing_of_real(real_labels, real_original, real_scores) -> None:
+def test_the_original_labels_ask_nothing_of_real(
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
+) -> None:
     """Every original label was proposed wherever anything was."""
     own = Predictions.from_ids(real_original.indices, images=real_original.images)
     assert len(ask({"own": own}, real_labels, real_scores)) == 0
 
 
 def test_what_was_never_asked_of_real_is_what_evaluate_counts_and_what_is_said_of_empty_sets(
-    real_labels, real_original, real_scores
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
 ) -> None:
     rng = np.random.default_rng(0)
     said = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)

@@ -2,8 +2,11 @@
 
 import math
 import random
+from random import Random
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -24,7 +27,7 @@ def plain(scores: list[float], at: int) -> float:
 SCORE = st.floats(-50, 50, width=16) | st.sampled_from([0.0, 1.0, INF, -INF])
 
 
-def drawn(scores: np.ndarray, random: random.Random) -> tuple[np.ndarray, np.ndarray]:
+def drawn(scores: npt.NDArray[Any], random: random.Random) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     rows, columns = scores.shape
     return np.array([random.randrange(rows) for _ in range(7)]), np.array([random.randrange(columns) for _ in range(7)])
 
@@ -32,7 +35,7 @@ def drawn(scores: np.ndarray, random: random.Random) -> tuple[np.ndarray, np.nda
 @given(st.lists(st.lists(SCORE, min_size=4, max_size=4), min_size=1, max_size=5), st.randoms(use_true_random=False))
 @example([[-INF] * 4] * 5, random.Random(0))
 @example([[INF, -INF, INF, 0.0]] * 5, random.Random(0))
-def test_scores_are_logits_if_any_of_them_is_no_probability(rows, random) -> None:
+def test_scores_are_logits_if_any_of_them_is_no_probability(rows: list[list[Any]], random: Random) -> None:
     rows = [*rows, [0.0, 0.5, 1.0, 2.0]]
     for dtype in (np.float16, np.float32, np.float64):
         which, at = drawn(np.array(rows), random)
@@ -42,7 +45,7 @@ def test_scores_are_logits_if_any_of_them_is_no_probability(rows, random) -> Non
 
 
 @given(st.lists(st.lists(st.floats(0, 1), min_size=4, max_size=4), min_size=1, max_size=5), st.randoms())
-def test_scores_that_are_probabilities_are_taken_as_they_are(rows, random) -> None:
+def test_scores_that_are_probabilities_are_taken_as_they_are(rows: list[list[float]], random: Random) -> None:
     scores = np.array(rows)
     which, at = drawn(scores, random)
     assert class_probabilities(Predictions.from_scores(scores), which, at).tolist() == scores[which, at].tolist()

@@ -1,5 +1,7 @@
 """Models to report on: a benchmark of one's own, small, with votes and experts, and names as one likes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from reassess.comparison.findings import Findings
@@ -57,7 +59,9 @@ def findings(
     )
 
 
-def _rated(names, sets, rng) -> tuple[Scores, Votes, Votes]:
+def _rated(
+    names: Sequence[str], sets: Sequence[Sequence[int]], rng: np.random.Generator
+) -> tuple[Scores, Votes, Votes]:
     """The first half of the images was rated on every class, by three raters and two experts."""
     half = range(len(names) // 2)
     questions = Questions.from_columns(

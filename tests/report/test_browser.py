@@ -22,9 +22,9 @@ NAMES = ("cat", "dog", "=1+1", "eel", "newt", f"owl {HOSTILE}")
 
 
 @pytest.fixture(scope="module")
-def browser(needs: Callable) -> Iterator[Any]:
+def browser(needs: Callable[[str], None]) -> Iterator[Any]:
     """Chromium of the system, without a window."""
-    for package in ("matplotlib", "jinja2", "playwright", "axe_playwright_python"):
+    for package in ("playwright", "axe_playwright_python"):
         needs(package)
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
@@ -44,9 +44,7 @@ def found() -> Findings:
 
 
 @pytest.fixture(scope="module")
-def file(found: Findings, needs: Callable, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    for package in ("matplotlib", "jinja2"):
-        needs(package)
+def file(found: Findings, report_extra: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(page(found), encoding="utf-8")
     return path

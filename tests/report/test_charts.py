@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,16 +27,13 @@ from reassess.report.mistake_charts import KINDS_IN_WORDS, taxonomy_chart
 from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
 from tests.report.cases import findings, leaderboard
 
+pytestmark = pytest.mark.usefixtures("report_extra")
+
 BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
 FOUND = findings("one", "two", "three", board=leaderboard())
 
 
-@pytest.fixture(autouse=True)
-def _matplotlib(needs) -> None:
-    needs("matplotlib")
-
-
-def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, draw, size):
+def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, draw: Any, size: Any) -> Any:
     """The axes of a figure as it is saved."""
     seen = []
     words = figures._in_words
@@ -146,9 +144,9 @@ def test_a_kind_of_mistake_has_one_colour_and_none_where_there_is_none(
     def legend(**counts: int) -> dict[str, str]:
         """The colour of each kind that is named."""
         kinds = np.repeat([ERROR_KINDS.index(kind) for kind in counts], list(counts.values())).astype(np.int8)
-        names = tuple(f"{i}.png" for i in range(len(kinds)))
+        images = tuple(f"{i}.png" for i in range(len(kinds)))
         chart = taxonomy_chart(
-            SimpleNamespace(taxonomies=[Taxonomy("one", names, np.zeros(len(kinds), np.int32), kinds)])
+            SimpleNamespace(taxonomies=[Taxonomy("one", images, np.zeros(len(kinds), np.int32), kinds)])
         )
         (found,) = drawn(monkeypatch, tmp_path, chart.draw, chart.size).get_figure().legends
         names = [text.get_text() for text in found.get_texts()]

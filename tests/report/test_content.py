@@ -1,5 +1,7 @@
 """What a page says is what the rooms found: every number of a section against the object it comes from."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,7 @@ def part(found: Findings, key: str) -> Section:
     return section
 
 
-def columns(table, *names: str) -> list[tuple]:
+def columns(table: Any, *names: str) -> list[tuple[Any, ...]]:
     at = [[column.name for column in table.columns].index(name) for name in names]
     return [tuple(row[i] for i in at) for row in table.rows]
 

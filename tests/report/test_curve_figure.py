@@ -3,6 +3,7 @@
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from reassess.errors import DataError, MissingPackageError, OutputError
 from reassess.report import figures
 from reassess.report.curve_figure import draw_curves
 from reassess.report.figures import FIGURE_SUFFIXES
+
+pytestmark = pytest.mark.usefixtures("report_extra")
 
 BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
 
@@ -35,11 +38,6 @@ def measured(file: str, seed: int, *, in_sample: bool | None = None, goal: str |
 CLOUD = Rule("one rater: yes", tuple(range(20)), tuple(Point(None, 10 + i, 20 + i, 60) for i in range(20)))
 SHARES = Rule("share of yes", ("2 of 2 yes", "1 of 2 yes"), (Point(1.0, 20, 22, 60), Point(0.5, 45, 70, 60)))
 CURVES = [measured("one.npz", 0, in_sample=True, goal="f1"), measured("two.csv", 1)]
-
-
-@pytest.fixture(autouse=True)
-def _matplotlib(needs) -> None:
-    needs("matplotlib")
 
 
 @pytest.mark.parametrize("suffix", FIGURE_SUFFIXES)
@@ -66,10 +64,10 @@ def test_the_file_says_in_words_what_is_drawn(tmp_path: Path) -> None:
 def test_every_curve_point_and_rule_is_named_once_and_no_name_lies_on_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
+    seen: list[Any] = []
     place_names = figures._place_names
 
-    def spy(drawing) -> None:
+    def spy(drawing: Any) -> None:
         place_names(drawing)
         seen.extend((text.get_text(), text.get_window_extent()) for text in drawing.axes.texts)
 
@@ -115,7 +113,7 @@ def test_a_curve_of_one_pair_can_be_drawn(tmp_path: Path) -> None:
 
 
 def test_six_curves_look_different(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = []
+    looks: list[Any] = []
     monkeypatch.setattr(
         figures,
         "_place_names",

@@ -1,5 +1,7 @@
 """Labels lie in the area, on nothing else, and near what they name."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ SPOT = st.tuples(st.floats(0, 500), st.floats(0, 400))
 
 
 @given(st.lists(SPOT, min_size=1, max_size=6), st.lists(SPOT, max_size=20))
-def test_no_two_labels_overlap_and_all_lie_in_the_area(anchors: list, points: list) -> None:
+def test_no_two_labels_overlap_and_all_lie_in_the_area(anchors: list[Any], points: list[Any]) -> None:
     labels = [Label(np.array([anchor]), 60.0, 20.0) for anchor in anchors]
     covered = np.array([*points, *anchors])
     found = place(labels, covered, AREA)

@@ -2,16 +2,19 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from reassess.comparison.placement import place
+from reassess.comparison.placement import Placement, place
 from reassess.comparison.trends import Trend, trend
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.report import figures
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.leaderboard_figure import draw_leaderboard
+
+pytestmark = pytest.mark.usefixtures("report_extra")
 
 BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
 
@@ -27,12 +30,7 @@ FOUND = trend(board())
 MINE = place(FOUND.board, Entry("mine", 81.0, 94.5))
 
 
-@pytest.fixture(autouse=True)
-def _matplotlib(needs) -> None:
-    needs("matplotlib")
-
-
-def drawn(monkeypatch: pytest.MonkeyPatch, path: Path, found: Trend, *placements: object, **options: object):
+def drawn(monkeypatch: pytest.MonkeyPatch, path: Path, found: Trend, *placements: object, **options: object) -> Any:
     """The drawing, once its names are placed."""
     seen = []
     place_names = figures._place_names
@@ -83,7 +81,7 @@ def test_the_file_says_in_words_what_is_drawn_and_what_is_not(tmp_path: Path) ->
 
 @pytest.mark.parametrize("mine", [MINE, place(FOUND.board, Entry("mine", 62.0, 50.0))], ids=["inside", "far away"])
 def test_the_users_model_and_the_level_are_in_the_picture(
-    mine: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mine: Placement, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     axes = drawn(monkeypatch, tmp_path / "f.png", FOUND, mine, level=99.0).axes
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()

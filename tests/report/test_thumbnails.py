@@ -9,10 +9,7 @@ import pytest
 from reassess.errors import DataError
 from reassess.report.thumbnails import thumbnails
 
-
-@pytest.fixture(autouse=True)
-def _pillow(needs) -> None:
-    needs("PIL")
+pytestmark = pytest.mark.usefixtures("report_extra")
 
 
 def save(path: Path, size: tuple[int, int] = (400, 200), mode: str = "RGB", **options: object) -> Path:

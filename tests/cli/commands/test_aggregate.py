@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,11 +6,13 @@ import numpy as np
 import pytest
 
 from reassess.aggregation.thresholds import label_sets
+from reassess.core.votes import Votes
 from reassess.formats.labels import read_labels, read_original
 from reassess.formats.posteriors import read_posterior
 from reassess.formats.rater_model import read_rater_model
 from reassess.formats.scores import read_scores
-from reassess.formats.votes import read_votes, write_votes
+from reassess.formats.votes import write_votes
+from tests.helpers import document_of
 
 Run = Callable[..., Any]
 Real = Callable[[str], Path]
@@ -52,17 +53,19 @@ def test_the_preset_makes_the_published_scores_and_from_them_the_published_label
     assert read.prior[1] == 248 / 1135
 
 
-def test_other_golden_votes_make_other_scores(run: Run, real_file: Real, tmp_path: Path) -> None:
+def test_other_golden_votes_make_other_scores(
+    run: Run, real_file: Real, real_votes: Callable[[str], Votes], tmp_path: Path
+) -> None:
     """Nothing of the recipe is a constant in the code."""
-    experts = read_votes(real_file("golden.npz"))
+    experts = real_votes("golden.npz")
     changed = experts.restrict(np.arange(0, len(experts.items), 2))
-    golden = read_votes(real_file("raters_golden.npz"))
+    golden = real_votes("raters_golden.npz")
     write_votes(tmp_path / "golden.npz", changed)
     write_votes(tmp_path / "raters_golden.npz", golden.restrict(np.flatnonzero(changed.find(golden.items) >= 0)))
     files = ("--golden", tmp_path / "golden.npz", "--rater-golden", tmp_path / "raters_golden.npz")
     output = tmp_path / "scores.npz"
     result = run("aggregate", "--preset", "imagenet-real", *files, "-o", output, "--json")
-    prior = json.loads(result.out)["results"]["prior"]["valid"]
+    prior = document_of(result, "aggregate")["results"]["prior"]["valid"]
     assert prior == np.count_nonzero(changed.counts()[:, 2] >= 3) / len(changed.items) != 248 / 1135
     published = read_scores(real_file("scores.npz"))
     assert np.abs(read_scores(output).values - published.values).max() > 0.01
@@ -100,13 +103,12 @@ def test_golden_answers_of_plain_items_calibrate_the_raters(run: Run, plain: Pat
     golden.write_text("item,rater,answer\np,expert,a\nq,expert,b\nr,expert,a\n")
     output = tmp_path / "p.csv"
     result = run("aggregate", plain, "--golden", golden, "-o", output, "--json")
-    document = json.loads(result.out)
-    assert document["schema"] == "reassess/aggregate"
+    document = document_of(result, "aggregate")
     assert document["results"]["method"] == "calibrated"
     assert document["results"]["prior"] == {"a": 2 / 3, "b": 1 / 3}
     assert [entry["name"] for entry in document["inputs"]] == ["votes", "golden"]
     found = read_posterior(output)
-    tie = found.values[found.items.index("s")]  # type: ignore[union-attr]
+    tie = found.values[found.items.index("s")]
     # x and y answered all three golden items alike and right, so that their matrices cancel out and the prior decides.
     assert found.truths[int(np.argmax(tie))] == "a"
 

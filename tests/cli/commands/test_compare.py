@@ -11,6 +11,7 @@ import pytest
 
 from reassess.comparison import findings
 from reassess.core.labels import LabelSets
+from tests.helpers import Run, document_of
 
 N = 60
 IMAGES = [f"{i:02}.jpg" for i in range(N)]
@@ -37,21 +38,14 @@ def write(path: str, said: dict[str, int]) -> None:
     Path(path).write_text("\n".join(["image,prediction", *rows]) + "\n")
 
 
-def results_of(done: Any) -> dict[str, Any]:
-    assert (done.code, done.err) == (0, "")
-
-    def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} is not JSON")
-
-    document = json.loads(done.out, parse_constant=refuse)
-    assert (document["schema"], document["version"]) == ("reassess/compare", 1)
-    return document["results"]
+def results_of(done: Run) -> Any:
+    return document_of(done, "compare")["results"]
 
 
 GIVEN = ("--labels", "labels.json", "--original", "original.json")
 
 
-def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Callable) -> None:
+def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Callable[..., Run]) -> None:
     """By hand: good is right on all 50; fitted on the 40 that are no multiple of 5. By original labels: 30 and 48."""
     found = results_of(run("compare", "good.csv", "fitted.csv", *GIVEN, "--json"))
     (pair,) = found["pairs"]
@@ -79,7 +73,9 @@ def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Calla
     assert [entry["file"] for entry in found["ranking"]["models"]] == ["good.csv", "fitted.csv"]
 
 
-def test_the_table_of_two_models_says_which_is_better_and_what_the_numbers_mean(bench: Path, run: Callable) -> None:
+def test_the_table_of_two_models_says_which_is_better_and_what_the_numbers_mean(
+    bench: Path, run: Callable[..., Run]
+) -> None:
     done = run("compare", "good.csv", "fitted.csv", *GIVEN)
     assert done.code == 0
     lines = [line.rstrip() for line in done.out.splitlines()]
@@ -108,7 +104,7 @@ def test_the_table_of_two_models_says_which_is_better_and_what_the_numbers_mean(
     assert [line.rstrip() for line in quiet.out.splitlines()] == lines[:9]
 
 
-def test_swapping_the_files_turns_the_comparison_round(bench: Path, run: Callable) -> None:
+def test_swapping_the_files_turns_the_comparison_round(bench: Path, run: Callable[..., Run]) -> None:
     one, two = (
         results_of(run("compare", *files, *GIVEN, "--json"))["pairs"][0]
         for files in (("good.csv", "fitted.csv"), ("fitted.csv", "good.csv"))
@@ -120,7 +116,7 @@ def test_swapping_the_files_turns_the_comparison_round(bench: Path, run: Callabl
     assert one["verdict"] == two["verdict"]
 
 
-def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Callable) -> None:
+def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Callable[..., Run]) -> None:
     write("worse.csv", dict.fromkeys(IMAGES, 2))
     files = ("worse.csv", "good.csv", "fitted.csv")
     found = results_of(run("compare", *files, *GIVEN, "--json", "--replicates", "100", "--seed", "4"))
@@ -144,7 +140,9 @@ def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Cal
     assert "fitted.csv is better than worse.csv, also by the original labels" in lines
 
 
-def test_of_many_models_neighbours_are_compared(bench: Path, run: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_models_neighbours_are_compared(
+    bench: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(findings, "_MOST_MODELS", 2)
     write("worse.csv", dict.fromkeys(IMAGES, 2))
     found = results_of(run("compare", "worse.csv", "good.csv", "fitted.csv", *GIVEN, "--json"))
@@ -156,7 +154,7 @@ def test_of_many_models_neighbours_are_compared(bench: Path, run: Callable, monk
 
 
 def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_said(
-    bench: Path, run: Callable
+    bench: Path, run: Callable[..., Run]
 ) -> None:
     write("part.csv", dict(list(FITTED.items())[:20][::-1]))
     found = results_of(run("compare", "good.csv", "part.csv", *GIVEN, "--json"))
@@ -166,7 +164,7 @@ def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_
     assert "good.csv: 40 images left out, which another model has not seen\n" in out
 
 
-def test_models_without_a_common_image_are_an_error(bench: Path, run: Callable) -> None:
+def test_models_without_a_common_image_are_an_error(bench: Path, run: Callable[..., Run]) -> None:
     write("one.csv", dict(list(GOOD.items())[:3]))
     write("other.csv", dict(list(GOOD.items())[3:5]))
     done = run("compare", "one.csv", "other.csv", *GIVEN)
@@ -193,13 +191,15 @@ def test_models_without_a_common_image_are_an_error(bench: Path, run: Callable) 
         (["good.csv", "fitted.csv", "--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
     ],
 )
-def test_calls_that_cannot_be_meant_are_usage_errors(bench: Path, run: Callable, argv: list[str], text: str) -> None:
+def test_calls_that_cannot_be_meant_are_usage_errors(
+    bench: Path, run: Callable[..., Run], argv: list[str], text: str
+) -> None:
     done = run("compare", *argv, "--labels", "labels.json")
     assert done.code == 2
     assert done.err.splitlines()[-1] == f"Error: {text}"
 
 
-def test_without_original_labels_that_part_is_null_and_says_why(bench: Path, run: Callable) -> None:
+def test_without_original_labels_that_part_is_null_and_says_why(bench: Path, run: Callable[..., Run]) -> None:
     found = results_of(run("compare", "good.csv", "fitted.csv", "--labels", "labels.json", "--json"))
     (pair,) = found["pairs"]
     assert pair["original_difference"] is None
@@ -210,7 +210,7 @@ def test_without_original_labels_that_part_is_null_and_says_why(bench: Path, run
     assert "no comparison by original labels: no original labels of these images are at hand\n" in out
 
 
-def test_images_that_are_not_scored_give_nulls(bench: Path, run: Callable) -> None:
+def test_images_that_are_not_scored_give_nulls(bench: Path, run: Callable[..., Run]) -> None:
     for name, said in (("x.csv", GOOD), ("y.csv", FITTED)):
         write(name, dict(list(said.items())[-10:]))
     found = results_of(run("compare", "x.csv", "y.csv", "--labels", "labels.json", "--json"))
@@ -225,7 +225,7 @@ def test_images_that_are_not_scored_give_nulls(bench: Path, run: Callable) -> No
     assert done.out.startswith("the models cannot be compared: no image is scored\n")
 
 
-def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path, run: Callable) -> None:
+def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path, run: Callable[..., Run]) -> None:
     argv = ("compare", "good.csv", "fitted.csv", *GIVEN, "--disagreements", "only.csv")
     assert run(*argv).code == 0
     with Path("only.csv").open() as file:
@@ -248,7 +248,7 @@ def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path,
 
 
 @pytest.fixture
-def voted(bench: Path, run: Callable) -> Path:
+def voted(bench: Path, run: Callable[..., Run]) -> Path:
     """The benchmark with labels that follow from votes: ten raters, four on each of two questions an image."""
     rng = np.random.default_rng(3)
     votes = ["image,class,rater,answer"]
@@ -276,7 +276,7 @@ def voted(bench: Path, run: Callable) -> Path:
 VOTED = ("--votes", "votes.csv", "--golden", "golden.csv", "--threshold", "0.6")
 
 
-def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable) -> None:
+def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable[..., Run]) -> None:
     argv = ("compare", "good.csv", "fitted.csv", *GIVEN, *VOTED)
     found = results_of(run(*argv, "--json"))
     unsure = found["label_uncertainty"]
@@ -297,7 +297,7 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable) 
 
 
 def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand_in_the_document(
-    voted: Path, run: Callable
+    voted: Path, run: Callable[..., Run]
 ) -> None:
     found = results_of(run("compare", "good.csv", "fitted.csv", *GIVEN, *VOTED, "--scores", "scores.csv", "--json"))
     good, fitted = found["model_or_label"]
@@ -327,7 +327,7 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
     ],
 )
 def test_where_the_labels_uncertainty_cannot_be_measured_the_reason_is_given(
-    voted: Path, run: Callable, given: tuple[str, ...], reason: str
+    voted: Path, run: Callable[..., Run], given: tuple[str, ...], reason: str
 ) -> None:
     Path("strange.csv").write_text("image,class,rater,answer\nelsewhere.jpg,0,e1,yes\nelsewhere.jpg,1,e1,no\n")
     found = results_of(run("compare", "good.csv", "fitted.csv", *GIVEN, *given, "--json"))
@@ -337,14 +337,18 @@ def test_where_the_labels_uncertainty_cannot_be_measured_the_reason_is_given(
     assert f"the uncertainty of the labels is not measured: {reason}" in out
 
 
-def test_golden_answers_of_raters_without_those_of_experts_are_a_usage_error(voted: Path, run: Callable) -> None:
+def test_golden_answers_of_raters_without_those_of_experts_are_a_usage_error(
+    voted: Path, run: Callable[..., Run]
+) -> None:
     done = run("compare", "good.csv", "fitted.csv", *GIVEN, "--votes", "votes.csv", "--rater-golden", "votes.csv")
     assert done.code == 2
     assert done.err.splitlines()[-1] == "Error: --rater-golden goes with --golden: the experts' answers."
 
 
 @pytest.fixture
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_original: LabelSets, real_file: Callable) -> list[str]:
+def models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_original: LabelSets, real_file: Callable[[str], Path]
+) -> list[str]:
     """The original labels of ImageNet, and a copy with every hundredth spoilt, in the working folder."""
     for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz"):
         real_file(name)
@@ -356,7 +360,9 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_original: Label
     return ["original.npz", "spoilt.npz"]
 
 
-def test_imagenets_files_are_found_and_the_original_labels_beat_a_spoilt_copy(models: list[str], run: Callable) -> None:
+def test_imagenets_files_are_found_and_the_original_labels_beat_a_spoilt_copy(
+    models: list[str], run: Callable[..., Run]
+) -> None:
     """The original labels: 42,164 of 46,837; the uncertainty of the labels by the published votes."""
     found = results_of(run("compare", *models, "--json", "--replicates", "40"))
     (pair,) = found["pairs"]

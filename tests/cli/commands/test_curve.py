@@ -1,6 +1,5 @@
 """`reassess curve` measures scores against golden answers, chooses a threshold, and draws."""
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +12,9 @@ import pytest
 from reassess.aggregation.recipe import real_scores
 from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
+from reassess.core.votes import Votes
 from reassess.formats.scores import write_scores
-from reassess.formats.votes import read_votes
+from tests.helpers import Run, document_of
 
 GOLDEN = "image,class,rater,answer\n" + "".join(
     f"{image},{class_id},{expert},{'yes' if valid else 'no'}\n"
@@ -42,22 +42,17 @@ def here(tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture(scope="module")
-def real(real_file: Callable) -> None:
+def real(real_file: Callable[[str], Path]) -> None:
     """The known sources can be had by name."""
     for name in IMAGENET:
         real_file(name)
 
 
-def results(run: Callable, *argv: str | Path) -> list[dict[str, Any]]:
-    done = run("curve", *argv, "--json")
-    assert (done.code, done.err) == (0, "")
-    document = json.loads(done.out)
-    assert (document["schema"], document["version"]) == ("reassess/curve", 1)
-    found: list[dict[str, Any]] = document["results"]
-    return found
+def results(run: Callable[..., Run], *argv: str | Path) -> Any:
+    return document_of(run("curve", *argv, "--json"), "curve")["results"]
 
 
-def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Callable) -> None:
+def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Callable[..., Run]) -> None:
     assert results(run, "scores.csv", "--golden", "golden.csv") == [
         {
             "file": "scores.csv",
@@ -75,7 +70,7 @@ def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Callable) ->
     ]
 
 
-def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Callable) -> None:
+def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Callable[..., Run]) -> None:
     (found,) = results(run, "scores.csv", "--golden", "golden.csv", "--choose", "recall=0.8")
     chosen = found["chosen"]
     assert (chosen["threshold"], chosen["precision"], chosen["recall"]) == (0.7, 1.0, 1.0)
@@ -83,7 +78,7 @@ def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Callab
     assert (chosen["labels"], chosen["empty_images"]) == (3, 1)
 
 
-def test_original_labels_complete_what_follows_and_are_a_rule(here: Path, run: Callable) -> None:
+def test_original_labels_complete_what_follows_and_are_a_rule(here: Path, run: Callable[..., Run]) -> None:
     (here / "original.csv").write_text("image,class\na,1\nb,2\nc,1\ne,5\n")
     argv = ["scores.csv", "--golden", "golden.csv", "--original", "original.csv", "--choose", "recall=0.8"]
     found, rule = results(run, *argv)
@@ -92,7 +87,7 @@ def test_original_labels_complete_what_follows_and_are_a_rule(here: Path, run: C
     assert rule["points"] == [{"variant": "original label", "threshold": None, "precision": 0.5, "recall": 0.5}]
 
 
-def test_votes_give_rules(here: Path, run: Callable) -> None:
+def test_votes_give_rules(here: Path, run: Callable[..., Run]) -> None:
     argv = ["scores.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--rater-golden", "votes.csv"]
     _, yes, both, share = results(run, *argv)
     assert (yes["rule"], both["rule"], share["rule"]) == (
@@ -110,7 +105,7 @@ def test_votes_give_rules(here: Path, run: Callable) -> None:
     assert all(rule["in_sample"] is False and rule["chosen"] is None for rule in (yes, both, share))
 
 
-def test_two_files_stand_in_one_table(here: Path, run: Callable) -> None:
+def test_two_files_stand_in_one_table(here: Path, run: Callable[..., Run]) -> None:
     (here / "other.csv").write_text(SCORES.replace("0.6", "0.95"))
     done = run("curve", "scores.csv", "other.csv", "--golden", "golden.csv", "--choose", "f1", "--votes", "votes.csv")
     assert (done.code, done.err) == (0, "")
@@ -124,20 +119,20 @@ def test_two_files_stand_in_one_table(here: Path, run: Callable) -> None:
     )
 
 
-def test_quiet_prints_the_tables_alone(here: Path, run: Callable) -> None:
+def test_quiet_prints_the_tables_alone(here: Path, run: Callable[..., Run]) -> None:
     done = run("curve", "scores.csv", "--golden", "golden.csv", "--quiet")
     assert [line.split()[0] for line in done.out.splitlines()] == ["scores", "─" * 30, "scores.csv"]
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
-def test_a_figure_is_written(here: Path, run: Callable, needs: Callable, suffix: str) -> None:
+def test_a_figure_is_written(here: Path, run: Callable[..., Run], needs: Callable[[str], None], suffix: str) -> None:
     needs("matplotlib")
     done = run("curve", "scores.csv", "--golden", "golden.csv", "--votes", "votes.csv", "-o", f"f.{suffix}")
     assert (done.code, done.err) == (0, "")
     assert (here / f"f.{suffix}").stat().st_size > 5_000
 
 
-def test_points_are_written_as_a_table(here: Path, run: Callable) -> None:
+def test_points_are_written_as_a_table(here: Path, run: Callable[..., Run]) -> None:
     argv = ["curve", "scores.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--choose", "f1", "-o", "p.csv"]
     assert run(*argv).code == 0
     table = pl.read_csv(here / "p.csv")
@@ -146,7 +141,7 @@ def test_points_are_written_as_a_table(here: Path, run: Callable) -> None:
 
 
 def test_without_matplotlib_the_error_names_the_extra(
-    here: Path, run: Callable, monkeypatch: pytest.MonkeyPatch
+    here: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     done = run("curve", "scores.csv", "--golden", "golden.csv", "-o", "f.svg")
@@ -181,7 +176,7 @@ def test_without_matplotlib_the_error_names_the_extra(
         ),
     ],
 )
-def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, here: Path, run: Callable) -> None:
+def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, here: Path, run: Callable[..., Run]) -> None:
     done = run("curve", *argv)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
@@ -248,7 +243,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Callable) -> None:
+def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Callable[..., Run]) -> None:
     files, argv, message = BAD[name]
     for file, text in files.items():
         (here / file).write_text(text)
@@ -260,7 +255,7 @@ def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Ca
 
 
 @pytest.mark.usefixtures("real")
-def test_the_published_scores_are_measured_by_name_with_the_known_golden_answers(run: Callable) -> None:
+def test_the_published_scores_are_measured_by_name_with_the_known_golden_answers(run: Callable[..., Run]) -> None:
     found, original = results(run, "imagenet-real-scores", "--choose", "threshold=0.8")
     assert (found["file"], found["in_sample"]) == ("imagenet-real-scores", True)
     assert round(found["average_precision"], 5) == 0.89324
@@ -277,7 +272,7 @@ def test_the_published_scores_are_measured_by_name_with_the_known_golden_answers
 
 @pytest.mark.usefixtures("real")
 def test_leaving_each_image_out_is_a_second_curve_that_is_not_in_sample(
-    tmp_path: Path, run: Callable, needs: Callable
+    tmp_path: Path, run: Callable[..., Run], needs: Callable[[str], None]
 ) -> None:
     needs("matplotlib")
     argv = ["imagenet-real-scores", "--leave-out", "image", "--choose", "threshold=0.8", "-o", tmp_path / "f.svg"]
@@ -298,7 +293,7 @@ def test_leaving_each_image_out_is_a_second_curve_that_is_not_in_sample(
 
 
 @pytest.mark.usefixtures("real")
-def test_the_table_says_what_is_in_sample_and_what_was_left_out(run: Callable) -> None:
+def test_the_table_says_what_is_in_sample_and_what_was_left_out(run: Callable[..., Run]) -> None:
     done = run("curve", "imagenet-real-scores", "--leave-out", "10", "--original", "imagenet-original")
     assert (done.code, done.err) == (0, "")
     rows = [line.rsplit(maxsplit=1) for line in done.out.splitlines()[2:4]]
@@ -315,10 +310,10 @@ def test_the_table_says_what_is_in_sample_and_what_was_left_out(run: Callable) -
 
 @pytest.mark.usefixtures("real")
 def test_scores_that_were_made_otherwise_are_in_sample_only_where_that_is_shown(
-    tmp_path: Path, run: Callable, real_file: Callable
+    tmp_path: Path, run: Callable[..., Run], real_votes: Callable[[str], Votes]
 ) -> None:
     """By the number of experts that was asked for; of scores of unknown making nothing is said."""
-    votes, experts, raters = (read_votes(real_file(f"{name}.npz")) for name in ("raters", "golden", "raters_golden"))
+    votes, experts, raters = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
     asked = votes.restrict(votes.find(experts.items))
     made = real_scores(asked, experts, raters, None, recipe=Recipe(experts_at_least=4))
     write_scores(tmp_path / "made.parquet", made)

@@ -5,13 +5,13 @@ import json
 from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from reassess import __version__
 from reassess.data import sources
 from reassess.data.catalogue import SOURCES, KnownFile, Source, WheelMember
+from tests.helpers import Run
 
 GOOD = b"the known bytes\n"
 GOOD_SHA = hashlib.sha256(GOOD).hexdigest()
@@ -56,7 +56,7 @@ def keep(cache: Path, *names: str) -> list[Path]:
 
 
 @pytest.fixture
-def data(run: Callable[..., Any]) -> Data:
+def data(run: Callable[..., Run]) -> Data:
     """Run `reassess data`; its exit code, standard output and standard error."""
     return lambda *argv: astuple(run("data", *argv))
 

@@ -15,6 +15,7 @@ from reassess import __version__
 from reassess.core.benchmark import class_folder_order
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
+from tests.helpers import Run, document_of
 
 Evaluate = Callable[..., Any]
 
@@ -59,17 +60,8 @@ def read_csv(path: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def document_of(done: Any) -> dict[str, Any]:
-    assert (done.code, done.err) == (0, "")
-
-    def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} is not JSON")
-
-    return json.loads(done.out, parse_constant=refuse)
-
-
-def results_of(done: Any) -> list[dict[str, Any]]:
-    return document_of(done)["results"]
+def results_of(done: Run) -> Any:
+    return document_of(done, "evaluate")["results"]
 
 
 def counts(part: dict[str, Any]) -> tuple[int, int]:
@@ -105,7 +97,7 @@ def test_an_own_benchmark_with_class_names_as_text_is_measured(shop: Path, run: 
 
 def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results(shop: Path, run: Evaluate) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "labels.json", "--scores", "scores.csv", "--json"]
-    document = document_of(run(*argv))
+    document = document_of(run(*argv), "evaluate")
     results = document.pop("results")
     names = {"labels": "labels.json", "scores": "scores.csv", "predictions": "poor.csv"}
     assert document == {
@@ -308,32 +300,32 @@ def ids(shop: Path) -> list[list[int]]:
     return rows
 
 
-def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: list, run: Evaluate) -> None:
+def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: list[Any], run: Evaluate) -> None:
     (result,) = results_of(run("evaluate", "ids.npy", "--labels", "numbered.json", "--topk", "1,2", "--json"))
     assert result["detected"] == "npy 5x2: ids, top 2; joined by position, in the order of the label set"
     assert {k: counts(part) for k, part in result["real"].items()} == {"1": (2, 4), "2": (4, 4)}
     assert result["recall_at_size"] == pytest.approx((1 + 0 + 1 + 0) / 4)
 
 
-def test_names_may_come_from_a_file_of_their_own(ids: list, run: Evaluate) -> None:
+def test_names_may_come_from_a_file_of_their_own(ids: list[Any], run: Evaluate) -> None:
     Path("names.txt").write_text("\n".join(reversed(LABELS)) + "\n")
     np.save("backwards.npy", np.array(ids[::-1]))
     files = ["backwards.npy", "--names", "names.txt", "--labels", "numbered.json", "--topk", "1,2", "--json"]
-    document = document_of(run("evaluate", *files))
+    document = document_of(run("evaluate", *files), "evaluate")
     assert {k: counts(part) for k, part in document["results"][0]["real"].items()} == {"1": (2, 4), "2": (4, 4)}
     assert document["results"][0]["detected"] == "npy 5x2: ids, top 2, names from a file; joined by name"
     assert [entry["name"] for entry in document["inputs"]] == ["labels", "predictions", "names"]
 
 
-def test_one_file_of_names_for_many_models_is_one_input(ids: list, run: Evaluate) -> None:
+def test_one_file_of_names_for_many_models_is_one_input(ids: list[Any], run: Evaluate) -> None:
     np.save("again.npy", np.array(ids))
     Path("names.txt").write_text("\n".join(LABELS))
     argv = ["evaluate", "ids.npy", "again.npy", "--names", "names.txt", "--labels", "numbered.json", "--json"]
-    names = [entry["name"] for entry in document_of(run(*argv))["inputs"]]
+    names = [entry["name"] for entry in document_of(run(*argv), "evaluate")["inputs"]]
     assert names == ["labels", "predictions", "names", "predictions"]
 
 
-def test_fewer_rows_without_names_are_an_error(ids: list, run: Evaluate) -> None:
+def test_fewer_rows_without_names_are_an_error(ids: list[Any], run: Evaluate) -> None:
     np.save("few.npy", np.array(ids[:3]))
     done = run("evaluate", "few.npy", "--labels", "numbered.json")
     assert (done.code, done.out) == (1, "")
@@ -346,7 +338,9 @@ def test_fewer_rows_without_names_are_an_error(ids: list, run: Evaluate) -> None
     )
 
 
-def test_a_k_larger_than_a_file_holds_is_an_error_and_the_default_is_what_it_holds(ids: list, run: Evaluate) -> None:
+def test_a_k_larger_than_a_file_holds_is_an_error_and_the_default_is_what_it_holds(
+    ids: list[Any], run: Evaluate
+) -> None:
     done = run("evaluate", "ids.npy", "--labels", "numbered.json", "--topk", "1,5")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
@@ -365,7 +359,7 @@ def test_a_list_of_classes_maps_outputs_and_says_what_is_left_out(shop: Path, ru
     scores = [[0, 9, 2, 2], [3, 9, 0, 1], [0, 9, 1, 2], [0, 9, 2, 1], [0, 9, 2, 1]]
     np.save("scores.npy", np.array(scores, np.float16))
     argv = ["evaluate", "scores.npy", "--labels", "labels.json", "--classes", "classes.txt", "--per-image", "o.csv"]
-    document = document_of(run(*argv, "--json"))
+    document = document_of(run(*argv, "--json"), "evaluate")
     assert [row["top1"] for row in read_csv("o.csv")] == [str(c) for c in (CUP, PLATE, CUP, MUG, MUG)]
     detected = document["results"][0]["detected"]
     assert detected == (
@@ -411,7 +405,7 @@ def test_when_nothing_is_scored_the_table_and_the_json_hold_nothing_and_no_nan(s
 # A table with a row for each image
 
 
-def test_a_row_for_each_image_and_model_tells_what_happened(ids: list, run: Evaluate) -> None:
+def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run: Evaluate) -> None:
     """A rank beyond the ids that the file holds is not known, and is left empty."""
     write_csv(
         "original.csv", ("image", "class"), [("shop/1.jpg", "cup"), ("shop/2.jpg", "mug"), ("shop/3.jpg", "bowl")]
@@ -594,7 +588,7 @@ def real(
 def test_the_original_labels_as_a_model_reach_90_02_percent(
     real: npt.NDArray[np.int32], real_file: Callable[[str], Path], run: Evaluate
 ) -> None:
-    document = document_of(run("evaluate", "original.npy", "--json", "--offline"))
+    document = document_of(run("evaluate", "original.npy", "--json", "--offline"), "evaluate")
     known = {
         "imagenet-real": "real.json",
         "imagenet-real-scores": "scores.npz",
@@ -685,7 +679,7 @@ def test_scores_of_every_type_give_the_same_evaluation_on_the_real_labels(
 
 
 def test_where_nothing_checks_the_order_of_rows_it_says_so_and_what_to_fetch(
-    run: Callable[..., Any], tmp_path: Path, no_known_data: None
+    run: Callable[..., Run], tmp_path: Path, no_known_data: None
 ) -> None:
     image, note = (
         "ILSVRC2012_val_00000001.JPEG",

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from reassess.core.labels import LabelSets
 from reassess.data.loading import load_labels
+from tests.helpers import Run, document_of
 
 SCORES = "image,class,score\na.png,1,0.9\na.png,2,0.8\nb.png,1,0.3\n"
 SAID = "labels on 2 images, at a threshold of 0.8\n1 rated images have no label\n"
@@ -21,7 +21,7 @@ def scores(tmp_path: Path, no_known_data: None) -> Path:
     return path
 
 
-def test_label_sets_are_cut_at_the_threshold(scores: Path, tmp_path: Path, run: Callable) -> None:
+def test_label_sets_are_cut_at_the_threshold(scores: Path, tmp_path: Path, run: Callable[..., Run]) -> None:
     out = tmp_path / "labels.json"
     done = run("labels", scores, "--threshold", "0.8", "-o", out)
     assert (done.code, done.err) == (0, "")
@@ -29,7 +29,9 @@ def test_label_sets_are_cut_at_the_threshold(scores: Path, tmp_path: Path, run: 
     assert json.loads(out.read_text()) == {"a.png": [1, 2], "b.png": []}
 
 
-def test_images_that_were_never_rated_keep_their_original_label(scores: Path, tmp_path: Path, run: Callable) -> None:
+def test_images_that_were_never_rated_keep_their_original_label(
+    scores: Path, tmp_path: Path, run: Callable[..., Run]
+) -> None:
     (tmp_path / "original.json").write_text('{"b.png": 7, "c.png": 8}')
     out = tmp_path / "labels.json"
     done = run("labels", scores, "--threshold", "0.8", "--original", tmp_path / "original.json", "-o", out)
@@ -42,11 +44,9 @@ def test_images_that_were_never_rated_keep_their_original_label(scores: Path, tm
     assert json.loads(out.read_text()) == {"b.png": [], "c.png": [8], "a.png": [1, 2]}
 
 
-def test_json_gives_the_counts(scores: Path, tmp_path: Path, run: Callable) -> None:
+def test_json_gives_the_counts(scores: Path, tmp_path: Path, run: Callable[..., Run]) -> None:
     out = tmp_path / "labels.csv"
-    done = run("labels", scores, "--threshold", "0.8", "-o", out, "--json")
-    document = json.loads(done.out)
-    assert (done.code, document["schema"], document["version"]) == (0, "reassess/labels", 1)
+    document = document_of(run("labels", scores, "--threshold", "0.8", "-o", out, "--json"), "labels")
     assert [entry["name"] for entry in document["inputs"]] == ["scores"]
     assert document["results"] == {
         "file": str(out),
@@ -58,12 +58,14 @@ def test_json_gives_the_counts(scores: Path, tmp_path: Path, run: Callable) -> N
     }
 
 
-def test_quiet_says_nothing(scores: Path, tmp_path: Path, run: Callable) -> None:
+def test_quiet_says_nothing(scores: Path, tmp_path: Path, run: Callable[..., Run]) -> None:
     done = run("labels", scores, "--threshold", "0.8", "-o", tmp_path / "l.json", "--quiet")
     assert (done.code, done.out, done.err) == (0, "", "")
 
 
-def test_the_published_labels_come_out(real_labels: LabelSets, real_file, tmp_path: Path, run: Callable) -> None:
+def test_the_published_labels_come_out(
+    real_labels: LabelSets, real_file: Callable[[str], Path], tmp_path: Path, run: Callable[..., Run]
+) -> None:
     """By the name of the known scores; as a list of lists, which the original labels complete."""
     real_file("scores.npz"), real_file("validation_labels.txt")
     out = tmp_path / "real.json"
@@ -93,7 +95,7 @@ def pair(tmp_path: Path, no_known_data: None) -> tuple[Path, Path]:
     return first, second
 
 
-def test_a_diff_counts_images_and_labels_and_lists_classes(pair: tuple[Path, Path], run: Callable) -> None:
+def test_a_diff_counts_images_and_labels_and_lists_classes(pair: tuple[Path, Path], run: Callable[..., Run]) -> None:
     done = run("labels", "--diff", *pair)
     assert (done.code, done.err) == (0, "")
     cells = [line.rsplit(maxsplit=1) for line in done.out.splitlines()[2:12]]
@@ -112,8 +114,8 @@ def test_a_diff_counts_images_and_labels_and_lists_classes(pair: tuple[Path, Pat
     assert [line.split() for line in done.out.splitlines()[15:]] == [["4", "4", "1", "1"], ["1", "1", "0", "1"]]
 
 
-def test_a_diff_as_json_lists_every_image(pair: tuple[Path, Path], run: Callable) -> None:
-    results = json.loads(run("labels", "--diff", *pair, "--json").out)["results"]
+def test_a_diff_as_json_lists_every_image(pair: tuple[Path, Path], run: Callable[..., Run]) -> None:
+    results = document_of(run("labels", "--diff", *pair, "--json"), "labels")["results"]
     assert (results["first"], results["second"]) == tuple(map(str, pair))
     assert results["by_image"] == [
         {"image": "a.png", "added": [4], "removed": [1]},
@@ -121,13 +123,13 @@ def test_a_diff_as_json_lists_every_image(pair: tuple[Path, Path], run: Callable
     ]
 
 
-def test_of_equal_label_sets_there_is_no_table_of_classes(pair: tuple[Path, Path], run: Callable) -> None:
+def test_of_equal_label_sets_there_is_no_table_of_classes(pair: tuple[Path, Path], run: Callable[..., Run]) -> None:
     done = run("labels", "--diff", pair[0], pair[0])
     assert "1.0000" in done.out
     assert "class" not in done.out
 
 
-def test_many_classes_are_cut_short_and_counted(tmp_path: Path, no_known_data: None, run: Callable) -> None:
+def test_many_classes_are_cut_short_and_counted(tmp_path: Path, no_known_data: None, run: Callable[..., Run]) -> None:
     for name, ids in (("a", []), ("b", list(range(25)))):
         (tmp_path / f"{name}.json").write_text(json.dumps({"x.png": ids}))
     done = run("labels", "--diff", tmp_path / "a.json", tmp_path / "b.json")
@@ -158,13 +160,13 @@ ALONE = "Error: --diff takes two label sets and no other option of this command.
         (["s.csv", "--threshold", "x", "-o", "l.json"], "Error: Invalid value for '--threshold'"),
     ],
 )
-def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, run: Callable) -> None:
+def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, run: Callable[..., Run]) -> None:
     done = run("labels", *argv)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
 
 
-def test_keeping_original_labels_needs_them(scores: Path, tmp_path: Path, run: Callable) -> None:
+def test_keeping_original_labels_needs_them(scores: Path, tmp_path: Path, run: Callable[..., Run]) -> None:
     done = run("labels", scores, "--threshold", "0.8", "--unrated", "original", "-o", tmp_path / "l.json")
     assert done.code == 2
     assert done.err.endswith("Error: --unrated original needs --original for images that are not ImageNet's.\n")
@@ -172,7 +174,7 @@ def test_keeping_original_labels_needs_them(scores: Path, tmp_path: Path, run: C
 
 @pytest.mark.parametrize("threshold", ["1.5", "-0.1", "nan"])
 def test_a_threshold_that_is_no_probability_is_refused(
-    threshold: str, scores: Path, tmp_path: Path, run: Callable
+    threshold: str, scores: Path, tmp_path: Path, run: Callable[..., Run]
 ) -> None:
     done = run("labels", scores, "--threshold", threshold, "-o", tmp_path / "l.json")
     assert (done.code, done.out) == (1, "")
@@ -180,7 +182,7 @@ def test_a_threshold_that_is_no_probability_is_refused(
     assert not (tmp_path / "l.json").exists()
 
 
-def test_a_file_that_exists_is_kept_unless_forced(scores: Path, tmp_path: Path, run: Callable) -> None:
+def test_a_file_that_exists_is_kept_unless_forced(scores: Path, tmp_path: Path, run: Callable[..., Run]) -> None:
     out = tmp_path / "l.json"
     out.write_text("mine")
     done = run("labels", scores, "--threshold", "0.8", "-o", out)
@@ -194,7 +196,7 @@ def test_a_file_that_exists_is_kept_unless_forced(scores: Path, tmp_path: Path, 
     assert out.read_text() != "mine"
 
 
-def test_a_file_of_another_kind_is_refused_before_anything_is_read(tmp_path: Path, run: Callable) -> None:
+def test_a_file_of_another_kind_is_refused_before_anything_is_read(tmp_path: Path, run: Callable[..., Run]) -> None:
     done = run("labels", "no-such.csv", "--threshold", "0.8", "-o", tmp_path / "l.txt")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
@@ -205,7 +207,7 @@ def test_a_file_of_another_kind_is_refused_before_anything_is_read(tmp_path: Pat
     )
 
 
-def test_an_input_is_not_overwritten_even_with_force(run: Callable[..., Any], tmp_path: Path) -> None:
+def test_an_input_is_not_overwritten_even_with_force(run: Callable[..., Run], tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     path.write_text("image,class,score\na,0,0.9\n")
     result = run("labels", path, "--threshold", "0.5", "-o", path, "--force")

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.helpers import Run, document_of
+
 MODELS = "model,original,real\n" + "".join(f"m{i},{70 + i},{78 + 0.7 * i + 0.3 * (i % 3):.2f}\n" for i in range(15))
 
 
@@ -21,23 +23,18 @@ def here(tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def public(real_file: Callable) -> list[Path]:
+def public(real_file: Callable[[str], Path]) -> list[Path]:
     """The tables of timm; ImageNet's labels can be had by name."""
     real_file("real.json")
     real_file("validation_labels.txt")
     return [real_file("results-imagenet.csv"), real_file("results-imagenet-real.csv")]
 
 
-def results(run: Callable, *argv: str | Path) -> dict[str, Any]:
-    done = run("leaderboard", *argv, "--json")
-    assert (done.code, done.err) == (0, "")
-    document = json.loads(done.out)
-    assert (document["schema"], document["version"]) == ("reassess/leaderboard", 1)
-    found: dict[str, Any] = document["results"]
-    return found
+def results(run: Callable[..., Run], *argv: str | Path) -> Any:
+    return document_of(run("leaderboard", *argv, "--json"), "leaderboard")["results"]
 
 
-def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: Callable) -> None:
+def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: Callable[..., Run]) -> None:
     found = results(run, *public)
     assert (len(found["rows"]), found["models"], found["left_out"]) == (1_556, 1_266, {})
     assert [round(line["slope"]["value"], 4) for line in found["lines"]] == [0.8116, 0.8304, 0.6792, 0.5511]
@@ -58,9 +55,9 @@ def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: 
     assert (round(found["kendall"], 4), round(found["spearman"], 4)) == (0.9287, 0.9924)
 
 
-def test_json_names_the_files_with_their_hashes(here: Path, run: Callable) -> None:
+def test_json_names_the_files_with_their_hashes(here: Path, run: Callable[..., Run]) -> None:
     (here / "mine.csv").write_text("model,original,real\nmine,75,82\n")
-    document = json.loads(run("leaderboard", "models.csv", "--place", "mine.csv", "--json").out)
+    document = document_of(run("leaderboard", "models.csv", "--place", "mine.csv", "--json"), "leaderboard")
     assert [(entry["name"], entry["path"], len(entry["sha256"])) for entry in document["inputs"]] == [
         ("leaderboard", "models.csv", 64),
         ("place", "mine.csv", 64),
@@ -70,7 +67,7 @@ def test_json_names_the_files_with_their_hashes(here: Path, run: Callable) -> No
     assert "not at hand" in document["results"]["level_reason"]
 
 
-def test_two_accuracies_are_placed(here: Path, run: Callable) -> None:
+def test_two_accuracies_are_placed(here: Path, run: Callable[..., Run]) -> None:
     (found,) = results(run, "models.csv", "--place", "real=82.35,original=75")["place"]
     assert (found["real_rank"], found["original_rank"], found["of"]) == (9, 10, 16)
     assert [entry["model"] for entry in found["better"]] == ["m9", "m8", "m7"]
@@ -85,7 +82,7 @@ def test_two_accuracies_are_placed(here: Path, run: Callable) -> None:
     assert expected["share_below"] == 1
 
 
-def test_an_evaluation_is_placed_on_a_leaderboard(here: Path, run: Callable) -> None:
+def test_an_evaluation_is_placed_on_a_leaderboard(here: Path, run: Callable[..., Run]) -> None:
     (here / "labels.json").write_text(json.dumps({f"{i}": [i % 2] for i in range(100)}))
     (here / "original.json").write_text(json.dumps({f"{i}": i % 2 for i in range(100)}))
     (here / "mine.csv").write_text(
@@ -99,7 +96,7 @@ def test_an_evaluation_is_placed_on_a_leaderboard(here: Path, run: Callable) -> 
     assert results(run, "mine.json", "models.csv")["rows"][0]["model"] == "mine.csv"
 
 
-def test_the_tables_say_what_they_mean(here: Path, run: Callable) -> None:
+def test_the_tables_say_what_they_mean(here: Path, run: Callable[..., Run]) -> None:
     (here / "models.csv").write_text(MODELS + "last,83.5,86\n")
     done = run("leaderboard", "models.csv", "--top", "2", "--level", "86", "--place", "original=75,real=82.35")
     assert (done.code, done.err) == (0, "")
@@ -121,7 +118,7 @@ def test_the_tables_say_what_they_mean(here: Path, run: Callable) -> None:
     )
 
 
-def test_what_is_not_known_is_said(here: Path, run: Callable) -> None:
+def test_what_is_not_known_is_said(here: Path, run: Callable[..., Run]) -> None:
     (here / "two.csv").write_text("model,original,real\na,76,82\nb,77,83\n")
     done = run("leaderboard", "two.csv", "--place", "original=99,real=99")
     assert (done.code, done.err) == (0, "")
@@ -139,14 +136,14 @@ def test_what_is_not_known_is_said(here: Path, run: Callable) -> None:
     assert "change of the slope" not in done.out
 
 
-def test_a_model_that_the_leaderboard_holds_too_is_said_to_count_there(here: Path, run: Callable) -> None:
+def test_a_model_that_the_leaderboard_holds_too_is_said_to_count_there(here: Path, run: Callable[..., Run]) -> None:
     (here / "mine.csv").write_text("model,original,real\nm3,73,80.1\nm99,73,80.1\n")
     done = run("leaderboard", "models.csv", "--place", "mine.csv")
     assert "\nm3: the leaderboard holds a row of that name, which counts as another model\n" in done.out
     assert "m99: the leaderboard holds" not in done.out
 
 
-def test_rows_that_only_one_table_has_are_counted(here: Path, run: Callable) -> None:
+def test_rows_that_only_one_table_has_are_counted(here: Path, run: Callable[..., Run]) -> None:
     (here / "o.csv").write_text("model,img_size,top1\na,224,76.0\nb,224,78.0\nc,224,80.0\n")
     (here / "r.csv").write_text("model,img_size,top1,top1_diff\na,224,82.0,6.0\nd,224,60.0,1.0\n")
     done = run("leaderboard", "o.csv", "r.csv")
@@ -154,13 +151,13 @@ def test_rows_that_only_one_table_has_are_counted(here: Path, run: Callable) -> 
     assert results(run, "o.csv", "r.csv")["left_out"] == {"only in o.csv": 2, "only in r.csv": 1}
 
 
-def test_quiet_prints_the_tables_alone(here: Path, run: Callable) -> None:
+def test_quiet_prints_the_tables_alone(here: Path, run: Callable[..., Run]) -> None:
     done = run("leaderboard", "models.csv", "--quiet")
     assert "rows of" not in done.out
     assert done.out.splitlines()[-1].startswith("Spearman's rho")
 
 
-def test_bands_can_be_chosen(here: Path, run: Callable) -> None:
+def test_bands_can_be_chosen(here: Path, run: Callable[..., Run]) -> None:
     found = results(run, "models.csv", "--bands", "70-77.5,77.5-100")
     assert [(line["band"], line["rows"]) for line in found["lines"]] == [
         (None, 15),
@@ -174,7 +171,7 @@ def test_bands_can_be_chosen(here: Path, run: Callable) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
-def test_a_figure_is_written(here: Path, run: Callable, needs: Callable, suffix: str) -> None:
+def test_a_figure_is_written(here: Path, run: Callable[..., Run], needs: Callable[[str], None], suffix: str) -> None:
     needs("matplotlib")
     done = run("leaderboard", "models.csv", "--place", "original=75,real=82", "-o", f"f.{suffix}")
     assert (done.code, done.err) == (0, "")
@@ -182,7 +179,7 @@ def test_a_figure_is_written(here: Path, run: Callable, needs: Callable, suffix:
 
 
 def test_without_matplotlib_the_error_names_the_extra(
-    here: Path, run: Callable, monkeypatch: pytest.MonkeyPatch
+    here: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     done = run("leaderboard", "models.csv", "-o", "f.svg")
@@ -218,7 +215,7 @@ _BANDS = "are no bands. Give percents such as 70-78,78-84.\n"
         (["models.csv", "--top", "0"], "Error: Invalid value for '--top': 0 is not in the range x>=1."),
     ],
 )
-def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, here: Path, run: Callable) -> None:
+def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, here: Path, run: Callable[..., Run]) -> None:
     done = run("leaderboard", *argv)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
@@ -257,7 +254,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Callable) -> None:
+def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Callable[..., Run]) -> None:
     files, argv, message = BAD[name]
     for file, text in files.items():
         (here / file).write_text(text)

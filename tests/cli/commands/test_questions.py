@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reassess.core.labels import LabelSets
 from reassess.formats.scores import read_scores
 from reassess.formats.tables import read_table
+from tests.helpers import Run, document_of
 
 ARGV = ["questions", "a.csv", "b.csv", "--labels", "labels.json", "--scores", "scores.csv", "-o", "out.jsonl"]
 
@@ -26,7 +28,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -
     return tmp_path
 
 
-def test_questions_are_shown_and_written_the_most_informative_first(shop: Path, run: Callable) -> None:
+def test_questions_are_shown_and_written_the_most_informative_first(shop: Path, run: Callable[..., Run]) -> None:
     done = run(*ARGV)
     assert (done.code, done.err) == (0, "")
     table, notes = done.out.split("\n\n")[0], done.out
@@ -56,19 +58,18 @@ def test_questions_are_shown_and_written_the_most_informative_first(shop: Path, 
     ]
 
 
-def test_the_order_of_the_files_means_nothing(shop: Path, run: Callable) -> None:
+def test_the_order_of_the_files_means_nothing(shop: Path, run: Callable[..., Run]) -> None:
     run(*ARGV)
     first = Path("out.jsonl").read_bytes()
     assert run("questions", "b.csv", "a.csv", *ARGV[3:], "--force").code == 0
     assert Path("out.jsonl").read_bytes() == first
 
 
-def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run: Callable) -> None:
+def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run: Callable[..., Run]) -> None:
     done = run(*ARGV, "--top", "2", "--limit", "2", "--quiet")
     assert (done.code, done.err) == (0, "")
     assert len(Path("out.jsonl").read_text().splitlines()) == 2
-    document = json.loads(run(*ARGV, "--top", "2", "--limit", "2", "--json", "--force").out)
-    assert document["schema"] == "reassess/questions"
+    document = document_of(run(*ARGV, "--top", "2", "--limit", "2", "--json", "--force"), "questions")
     assert [entry["path"] for entry in document["inputs"]] == ["labels.json", "scores.csv", "a.csv", "b.csv"]
     assert document["results"] == {
         "output": "out.jsonl",
@@ -84,7 +85,7 @@ def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run
     }
 
 
-def test_unknown_images_are_counted(shop: Path, run: Callable) -> None:
+def test_unknown_images_are_counted(shop: Path, run: Callable[..., Run]) -> None:
     Path("a.csv").write_text("image,prediction\n9.jpg,2\n1.jpg,0\n")
     assert run(*ARGV).code == 1
     done = run("questions", "a.csv", *ARGV[3:], "--ignore-unknown")
@@ -94,7 +95,7 @@ def test_unknown_images_are_counted(shop: Path, run: Callable) -> None:
     assert Path("out.jsonl").read_text() == ""
 
 
-def test_a_file_that_exists_is_kept_unless_forced_and_an_input_always(shop: Path, run: Callable) -> None:
+def test_a_file_that_exists_is_kept_unless_forced_and_an_input_always(shop: Path, run: Callable[..., Run]) -> None:
     Path("out.jsonl").write_text("mine")
     done = run(*ARGV)
     assert done.code == 1
@@ -135,7 +136,9 @@ def test_a_file_that_exists_is_kept_unless_forced_and_an_input_always(shop: Path
         (ARGV[:-2], 2, "Usage: reassess questions [OPTIONS] FILE...\n"),
     ],
 )
-def test_what_cannot_be_done_is_refused(shop: Path, run: Callable, argv: list[str], code: int, said: str) -> None:
+def test_what_cannot_be_done_is_refused(
+    shop: Path, run: Callable[..., Run], argv: list[str], code: int, said: str
+) -> None:
     done = run(*argv)
     assert done.code == code
     assert done.err == said if code == 1 else done.err.startswith(said)
@@ -143,7 +146,11 @@ def test_what_cannot_be_done_is_refused(shop: Path, run: Callable, argv: list[st
 
 
 def test_the_questions_written_of_real_have_names_and_can_be_read_as_questions(
-    needs: Callable, tmp_path: Path, run: Callable, real_original, real_labels
+    needs: Callable[[str], None],
+    tmp_path: Path,
+    run: Callable[..., Run],
+    real_original: LabelSets,
+    real_labels: LabelSets,
 ) -> None:
     needs("timm")
     rng = np.random.default_rng(0)

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers import Run, document_of
+
 KNOWN = "imagenet-real-raters"
 
 
@@ -38,7 +40,9 @@ def lines_of(out: str) -> list[str]:
     return [" ".join(line.split()) for line in out.splitlines()]
 
 
-def test_the_table_says_who_can_be_relied_on_the_worst_first_and_what_that_means(run: Callable, tmp_path: Path) -> None:
+def test_the_table_says_who_can_be_relied_on_the_worst_first_and_what_that_means(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
     votes, golden, rater_golden = sets(tmp_path)
     done = run("raters", votes, "--golden", golden, "--rater-golden", rater_golden)
     assert (done.code, done.err) == (0, "")
@@ -66,7 +70,7 @@ def test_the_table_says_who_can_be_relied_on_the_worst_first_and_what_that_means
     ]
 
 
-def test_quiet_leaves_the_table_and_what_is_found_of_all(run: Callable, tmp_path: Path) -> None:
+def test_quiet_leaves_the_table_and_what_is_found_of_all(run: Callable[..., Run], tmp_path: Path) -> None:
     votes, golden, _ = sets(tmp_path)
     done = run("raters", votes, "--golden", golden, "--quiet")
     assert lines_of(done.out)[-2].startswith("Krippendorff's alpha (ordinal): ")
@@ -76,7 +80,7 @@ def test_quiet_leaves_the_table_and_what_is_found_of_all(run: Callable, tmp_path
     )
 
 
-def test_without_golden_answers_the_output_says_that_em_is_the_judge(run: Callable, tmp_path: Path) -> None:
+def test_without_golden_answers_the_output_says_that_em_is_the_judge(run: Callable[..., Run], tmp_path: Path) -> None:
     votes, *_ = sets(tmp_path)
     done = run("raters", votes)
     assert done.code == 0
@@ -85,15 +89,14 @@ def test_without_golden_answers_the_output_says_that_em_is_the_judge(run: Callab
         "few votes looks better than he may be" in lines_of(done.out)
     )
     assert "right" not in lines_of(done.out)[0]
-    results = json.loads(run("raters", votes, "--json").out)["results"]
+    results = document_of(run("raters", votes, "--json"), "raters")["results"]
     assert results["truth_from"] == "em"
     assert [one["golden"] for one in results["raters"]] == [None] * 3
 
 
-def test_the_document_holds_everything_and_says_what_was_read(run: Callable, tmp_path: Path) -> None:
+def test_the_document_holds_everything_and_says_what_was_read(run: Callable[..., Run], tmp_path: Path) -> None:
     votes, golden, rater_golden = sets(tmp_path)
-    document = json.loads(run("raters", votes, "--golden", golden, "--rater-golden", rater_golden, "--json").out)
-    assert (document["schema"], document["version"]) == ("reassess/raters", 1)
+    document = document_of(run("raters", votes, "--golden", golden, "--rater-golden", rater_golden, "--json"), "raters")
     assert [(entry["name"], entry["path"]) for entry in document["inputs"]] == [
         ("votes", str(votes)),
         ("golden", str(golden)),
@@ -130,7 +133,7 @@ def test_the_document_holds_everything_and_says_what_was_read(run: Callable, tmp
     assert (cy["golden"], cy["information"], cy["matrix"]) == (None, None, [None, None])
 
 
-def test_times_are_shown_where_the_votes_have_them(run: Callable, tmp_path: Path) -> None:
+def test_times_are_shown_where_the_votes_have_them(run: Callable[..., Run], tmp_path: Path) -> None:
     rows = [(f"{i}.png", 1, who, "yes" if i % 2 else "no", i + 1) for i in range(3) for who in ("ann", "bo")]
     votes = write(tmp_path / "votes.csv", rows, "image,class,rater,answer,seconds")
     done = run("raters", votes)
@@ -138,7 +141,7 @@ def test_times_are_shown_where_the_votes_have_them(run: Callable, tmp_path: Path
     assert "seconds: mean and, in brackets, median time a vote" in done.out
 
 
-def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Callable, tmp_path: Path) -> None:
+def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Callable[..., Run], tmp_path: Path) -> None:
     said = [("cat", "dog")[i % 2] for i in range(50)]
     votes = write(tmp_path / "votes.csv", [(i, "ann", said[i]) for i in range(50)], "item,rater,answer")
     experts = [(i, who, said[i] if who != "z" else "cat") for i in range(49) for who in "xyz"]
@@ -157,18 +160,18 @@ def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Callable, tmp
 
 
 def test_answers_give_the_order_of_words_and_many_answers_stand_in_the_document_alone(
-    run: Callable, tmp_path: Path
+    run: Callable[..., Run], tmp_path: Path
 ) -> None:
     scale = ["awful", "bad", "fair", "good", "great"]
     rows = [(i, who, scale[i % 5]) for i in range(40) for who in ("ann", "bo")]
     votes = write(tmp_path / "votes.csv", rows, "item,rater,answer")
     done = run("raters", votes, "--answers", ",".join(reversed(scale)))
     assert lines_of(done.out)[0] == "rater flags bits a vote 95 % votes"
-    document = json.loads(run("raters", votes, "--answers", ",".join(reversed(scale)), "--json").out)
+    document = document_of(run("raters", votes, "--answers", ",".join(reversed(scale)), "--json"), "raters")
     assert document["results"]["answers"] == scale[::-1]
 
 
-def test_so_many_experts_must_say_yes(run: Callable, tmp_path: Path) -> None:
+def test_so_many_experts_must_say_yes(run: Callable[..., Run], tmp_path: Path) -> None:
     votes, golden, _ = sets(tmp_path)
     done = run("raters", votes, "--golden", golden, "--golden-at-least", 1)
     assert "60 invalid, 40 valid (valid: at least 1 of 3 experts said yes)" in done.out
@@ -177,7 +180,7 @@ def test_so_many_experts_must_say_yes(run: Callable, tmp_path: Path) -> None:
     assert done.err.startswith("Error: all golden items have one truth")
 
 
-def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Callable, tmp_path: Path) -> None:
+def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Callable[..., Run], tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     truth = rng.random(400) < 0.3
     said = np.where(rng.random((12, 400)) < 0.85, truth, ~truth)
@@ -199,7 +202,7 @@ def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Callable, 
 
 
 def test_golden_answers_are_found_for_validation_images_only(
-    run: Callable, tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., Run], tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     votes, golden, rater_golden = sets(tmp_path, prefix="ILSVRC2012_val_")
     known = {"imagenet-real-golden": golden, "imagenet-real-raters-golden": rater_golden}
@@ -208,7 +211,7 @@ def test_golden_answers_are_found_for_validation_images_only(
     def read(*argv: object) -> list[str]:
         done = run("raters", votes, *argv, "--json")
         assert done.code == 0
-        return [entry["name"] for entry in json.loads(done.out)["inputs"]]
+        return [entry["name"] for entry in document_of(done, "raters")["inputs"]]
 
     assert read() == ["votes", "imagenet-real-golden", "imagenet-real-raters-golden"]
     assert read("--rater-golden", "none") == ["votes", "imagenet-real-golden"]
@@ -223,7 +226,7 @@ def test_golden_answers_are_found_for_validation_images_only(
     assert read() == ["votes"]
 
 
-def test_rater_golden_votes_need_the_experts(run: Callable, tmp_path: Path) -> None:
+def test_rater_golden_votes_need_the_experts(run: Callable[..., Run], tmp_path: Path) -> None:
     votes, _, rater_golden = sets(tmp_path)
     for more in ((), ("--golden", "none")):
         done = run("raters", votes, "--rater-golden", rater_golden, *more)
@@ -231,7 +234,7 @@ def test_rater_golden_votes_need_the_experts(run: Callable, tmp_path: Path) -> N
         assert done.err.endswith("Error: --rater-golden goes with --golden: the experts' answers.\n")
 
 
-def test_an_unknown_answer_of_an_expert_is_refused(run: Callable, tmp_path: Path) -> None:
+def test_an_unknown_answer_of_an_expert_is_refused(run: Callable[..., Run], tmp_path: Path) -> None:
     votes, *_ = sets(tmp_path)
     golden = write(tmp_path / "sure.csv", [("00000001.png", 1, "x", "no"), ("00000002.png", 1, "x", "sure")])
     done = run("raters", votes, "--golden", golden)
@@ -241,7 +244,7 @@ def test_an_unknown_answer_of_an_expert_is_refused(run: Callable, tmp_path: Path
     )
 
 
-def test_golden_answers_on_other_images_are_refused(run: Callable, tmp_path: Path) -> None:
+def test_golden_answers_on_other_images_are_refused(run: Callable[..., Run], tmp_path: Path) -> None:
     votes, *_ = sets(tmp_path)
     golden = write(tmp_path / "other.csv", [(f"other {i}.png", 1, "x", ("no", "yes")[i % 2]) for i in range(9)])
     done = run("raters", votes, "--golden", golden)
@@ -251,13 +254,13 @@ def test_golden_answers_on_other_images_are_refused(run: Callable, tmp_path: Pat
     )
 
 
-def test_too_many_experts_are_refused(run: Callable, tmp_path: Path) -> None:
+def test_too_many_experts_are_refused(run: Callable[..., Run], tmp_path: Path) -> None:
     votes, golden, _ = sets(tmp_path)
     done = run("raters", votes, "--golden", golden, "--golden-at-least", 4)
     assert (done.code, done.err) == (1, "Error: number of experts out of range\n  allowed: 1 to 3\n  found:   4\n")
 
 
-def test_an_empty_table_is_refused(run: Callable, tmp_path: Path) -> None:
+def test_an_empty_table_is_refused(run: Callable[..., Run], tmp_path: Path) -> None:
     empty = write(tmp_path / "empty.csv", [])
     done = run("raters", empty)
     assert (done.code, done.out) == (1, "")
@@ -268,12 +271,12 @@ def test_an_empty_table_is_refused(run: Callable, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def known_data(real_file: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def known_data(real_file: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("raters.npz", "golden.npz", "raters_golden.npz"):
         real_file(name)
 
 
-def test_the_released_votes_need_no_more_than_their_name(run: Callable, known_data: None) -> None:
+def test_the_released_votes_need_no_more_than_their_name(run: Callable[..., Run], known_data: None) -> None:
     done = run("raters", KNOWN)
     assert done.code == 0
     lines = lines_of(done.out)
@@ -289,8 +292,8 @@ def test_the_released_votes_need_no_more_than_their_name(run: Callable, known_da
     assert "in the golden votes, 43 of 3,003 pairs agree more" in done.err
 
 
-def test_the_released_votes_without_golden_answers(run: Callable, known_data: None) -> None:
-    document = json.loads(run("raters", KNOWN, "--golden", "none", "--json").out)
+def test_the_released_votes_without_golden_answers(run: Callable[..., Run], known_data: None) -> None:
+    document = json.loads(run("raters", KNOWN, "--golden", "none", "--json").out)  # it warns too
     assert [entry["name"] for entry in document["inputs"]] == [KNOWN]
     assert document["results"]["raters"][0]["rater"] == 145
     assert document["results"]["truth_from"] == "em"

@@ -10,12 +10,9 @@ import pytest
 
 from reassess.core.labels import LabelSets
 from reassess.report.charts import CHARTS
+from tests.helpers import Run, document_of
 
-
-@pytest.fixture(autouse=True)
-def _packages(needs: Callable) -> None:
-    for package in ("matplotlib", "jinja2", "PIL"):
-        needs(package)
+pytestmark = pytest.mark.usefixtures("report_extra")
 
 
 @pytest.fixture
@@ -34,22 +31,22 @@ def here(tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch) -
 BOTH = ["one.csv", "two.csv", "--labels", "labels.json", "--original", "original.json"]
 
 
-def test_a_page_is_made_of_ones_own_benchmark(here: Path, run: Callable) -> None:
+def test_a_page_is_made_of_ones_own_benchmark(here: Path, run: Callable[..., Run]) -> None:
     done = run("report", *BOTH, "-o", "r.html")
     assert (done.code, done.err) == (0, "")
     text = (here / "r.html").read_text()
     assert "reassess report one.csv two.csv --labels labels.json" in text
     assert "r.html: 2 models on one page\n" in done.out
     assert "mistakes are not shown: no folder of images was given (--images DIR)" in done.out
-    evaluated = json.loads(run("evaluate", *BOTH, "--json").out)["results"]
+    evaluated = document_of(run("evaluate", *BOTH, "--json"), "evaluate")["results"]
     data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text)[0])
     shown = {row[0]: row[1] for row in data["tables"]["accuracy"]["rows"]}
     assert shown == {one["file"].removesuffix(".csv"): 100 * one["real"]["1"]["accuracy"] for one in evaluated}
-    for entry in json.loads(run("evaluate", *BOTH, "--json").out)["inputs"]:
+    for entry in document_of(run("evaluate", *BOTH, "--json"), "evaluate")["inputs"]:
         assert entry["sha256"] in text
 
 
-def test_the_same_call_writes_the_same_bytes_and_overwrites_only_by_force(here: Path, run: Callable) -> None:
+def test_the_same_call_writes_the_same_bytes_and_overwrites_only_by_force(here: Path, run: Callable[..., Run]) -> None:
     run("report", *BOTH, "-o", "r.html")
     first = (here / "r.html").read_bytes()
     assert run("report", *BOTH, "-o", "r.html").code == 1
@@ -59,14 +56,14 @@ def test_the_same_call_writes_the_same_bytes_and_overwrites_only_by_force(here: 
     assert again == first.replace(b"r.html<", b"r.html --force<")
 
 
-def test_pictures_are_shown_where_they_are_found(here: Path, run: Callable) -> None:
+def test_pictures_are_shown_where_they_are_found(here: Path, run: Callable[..., Run]) -> None:
     from PIL import Image
 
     (here / "images").mkdir()
     for i in range(0, 30, 2):
         Image.new("RGB", (40, 30)).save(here / "images" / f"{i}.png")
     done = run("report", *BOTH, "-o", "r.html", "--images", "images", "--mistakes", "3", "--json")
-    gallery = json.loads(done.out)["results"]["gallery"]
+    gallery = document_of(done, "report")["results"]["gallery"]
     text = (here / "r.html").read_text()
     assert gallery["images"] == gallery["pictures"] + gallery["missing"] == text.count("data-mistaken=")
     assert text.count("data:image/webp;base64,") == gallery["pictures"]
@@ -75,7 +72,7 @@ def test_pictures_are_shown_where_they_are_found(here: Path, run: Callable) -> N
         assert f"{gallery['missing']} of these images are not in the folder" in " ".join(text.split())
 
 
-def test_bad_calls_are_refused_before_any_work(here: Path, run: Callable) -> None:
+def test_bad_calls_are_refused_before_any_work(here: Path, run: Callable[..., Run]) -> None:
     assert run("report", *BOTH).code == 2
     done = run("report", *BOTH, "-o", "r.pdf")
     assert (done.code, done.err.splitlines()[0]) == (1, "Error: a report cannot be kept in a file of this kind")
@@ -88,7 +85,7 @@ def test_bad_calls_are_refused_before_any_work(here: Path, run: Callable) -> Non
     assert not (here / "r.html").exists()
 
 
-def test_models_on_different_images_are_compared_on_common_ones(here: Path, run: Callable) -> None:
+def test_models_on_different_images_are_compared_on_common_ones(here: Path, run: Callable[..., Run]) -> None:
     lines = (here / "two.csv").read_text().splitlines()
     (here / "two.csv").write_text("\n".join(lines[:16]) + "\n")
     assert run("report", *BOTH, "-o", "r.html").code == 0
@@ -99,7 +96,7 @@ def test_models_on_different_images_are_compared_on_common_ones(here: Path, run:
 
 
 def test_a_report_without_its_packages_says_what_to_install(
-    here: Path, run: Callable, monkeypatch: pytest.MonkeyPatch
+    here: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
     done = run("report", *BOTH, "-o", "r.html")
@@ -109,21 +106,20 @@ def test_a_report_without_its_packages_says_what_to_install(
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
-def test_a_chart_is_drawn_alone(here: Path, run: Callable, suffix: str) -> None:
+def test_a_chart_is_drawn_alone(here: Path, run: Callable[..., Run], suffix: str) -> None:
     done = run("plot", "differences", *BOTH, "-o", f"f.{suffix}")
     assert (done.code, done.out) == (0, f"f.{suffix}: Differences between models, on the same images\n")
     assert (here / f"f.{suffix}").stat().st_size > 1000
 
 
-def test_a_chart_gives_its_numbers_as_json(here: Path, run: Callable) -> None:
-    document = json.loads(run("plot", "scatter", *BOTH, "-o", "f.svg", "--json").out)
-    assert document["schema"] == "reassess/plot"
+def test_a_chart_gives_its_numbers_as_json(here: Path, run: Callable[..., Run]) -> None:
+    document = document_of(run("plot", "scatter", *BOTH, "-o", "f.svg", "--json"), "plot")
     results = document["results"]
     assert results["columns"][:4] == ["model", "original %", "original 95 %, low", "original 95 %, high"]
     assert len(results["rows"]) == 2
 
 
-def test_a_chart_that_cannot_be_drawn_says_why(here: Path, run: Callable) -> None:
+def test_a_chart_that_cannot_be_drawn_says_why(here: Path, run: Callable[..., Run]) -> None:
     done = run("plot", "curve", *BOTH, "-o", "f.svg")
     assert (done.code, done.err) == (1, "Error: there is no curve chart of this: no scores are at hand\n")
     assert not (here / "f.svg").exists()
@@ -132,7 +128,7 @@ def test_a_chart_that_cannot_be_drawn_says_why(here: Path, run: Callable) -> Non
 
 @pytest.fixture
 def imagenet(
-    real_file: Callable,
+    real_file: Callable[[str], Path],
     real_labels: LabelSets,
     real_original: LabelSets,
     tmp_path: Path,
@@ -154,7 +150,7 @@ def imagenet(
     return ["best.npz", "middle.npz", "worst.npz"]
 
 
-def test_the_page_of_three_models_of_imagenet_is_small_and_whole(imagenet: list[str], run: Callable) -> None:
+def test_the_page_of_three_models_of_imagenet_is_small_and_whole(imagenet: list[str], run: Callable[..., Run]) -> None:
     done = run("report", *imagenet, "-o", "r.html")
     assert (done.code, done.err) == (0, "")
     text = Path("r.html").read_text()

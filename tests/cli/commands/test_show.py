@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from reassess.core.image_names import validation_names
+from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
+from tests.helpers import Run, document_of
 
 LABELS = {"shop/1.jpg": ["mug", "cup"], "shop/2.jpg": ["plate"], "shop/3.jpg": []}
 
@@ -26,7 +28,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -
     return tmp_path
 
 
-def test_an_own_image_is_shown_with_what_each_model_said(shop: Path, run: Callable) -> None:
+def test_an_own_image_is_shown_with_what_each_model_said(shop: Path, run: Callable[..., Run]) -> None:
     argv = ["show", "shop/1.jpg", "--labels", "labels.json", "--original", "original.json"]
     done = run(*argv, "--predictions", "a.csv", "b.csv")
     assert (done.code, done.err) == (0, "")
@@ -43,12 +45,9 @@ def test_an_own_image_is_shown_with_what_each_model_said(shop: Path, run: Callab
     )
 
 
-def test_the_json_document_holds_the_call_the_inputs_and_the_sheet(shop: Path, run: Callable) -> None:
+def test_the_json_document_holds_the_call_the_inputs_and_the_sheet(shop: Path, run: Callable[..., Run]) -> None:
     argv = ["show", "shop/1.jpg", "--labels", "labels.json", "--predictions", "a.csv", "b.csv", "--json"]
-    done = run(*argv)
-    assert (done.code, done.err) == (0, "")
-    document = json.loads(done.out)
-    assert (document["schema"], document["version"]) == ("reassess/show", 1)
+    document = document_of(run(*argv), "show")
     assert document["command"] == ["reassess", *argv]
     files = {"labels.json": "labels", "a.csv": "predictions", "b.csv": "predictions"}
     assert document["inputs"] == [
@@ -64,7 +63,7 @@ def test_the_json_document_holds_the_call_the_inputs_and_the_sheet(shop: Path, r
     }
 
 
-def test_an_image_that_was_rated_and_has_no_class_says_so(shop: Path, run: Callable) -> None:
+def test_an_image_that_was_rated_and_has_no_class_says_so(shop: Path, run: Callable[..., Run]) -> None:
     Path("scores.csv").write_text("image,class,score\nshop/3.jpg,1,0.25\nshop/3.jpg,0,0.5\n")
     done = run("show", "shop/3.jpg", "--labels", "labels.json", "--scores", "scores.csv")
     assert (done.code, done.err) == (0, "")
@@ -74,13 +73,13 @@ def test_an_image_that_was_rated_and_has_no_class_says_so(shop: Path, run: Calla
     assert [line.split() for line in lines[6:]] == [["0", "cup", "0.5000"], ["1", "mug", "0.2500"]]
 
 
-def test_an_image_that_nothing_was_asked_about_was_never_rated(shop: Path, run: Callable) -> None:
+def test_an_image_that_nothing_was_asked_about_was_never_rated(shop: Path, run: Callable[..., Run]) -> None:
     Path("scores.csv").write_text("image,class,score\nshop/3.jpg,1,0.25\n")
     done = run("show", "shop/2.jpg", "--labels", "labels.json", "--scores", "scores.csv")
     assert done.out.endswith("\nThe image was never rated: no class was proposed for it.\n")
 
 
-def test_an_image_that_only_the_original_labels_hold_is_shown(shop: Path, run: Callable) -> None:
+def test_an_image_that_only_the_original_labels_hold_is_shown(shop: Path, run: Callable[..., Run]) -> None:
     Path("some.json").write_text('{"shop/2.jpg": ["plate", "cup"]}')
     done = run("show", "shop/3.jpg", "--labels", "some.json", "--original", "original.json")
     assert done.out.splitlines()[1:3] == [
@@ -89,7 +88,7 @@ def test_an_image_that_only_the_original_labels_hold_is_shown(shop: Path, run: C
     ]
 
 
-def test_an_unknown_image_is_an_error(shop: Path, run: Callable) -> None:
+def test_an_unknown_image_is_an_error(shop: Path, run: Callable[..., Run]) -> None:
     done = run("show", "shop/4.jpg", "--labels", "labels.json")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
@@ -100,7 +99,7 @@ def test_an_unknown_image_is_an_error(shop: Path, run: Callable) -> None:
     )
 
 
-def test_a_score_that_is_nan_is_an_error_of_the_image_alone_that_has_it(shop: Path, run: Callable) -> None:
+def test_a_score_that_is_nan_is_an_error_of_the_image_alone_that_has_it(shop: Path, run: Callable[..., Run]) -> None:
     Path("nan.csv").write_text("image,mug,plate,cup\nshop/2.jpg,.1,.2,.3\nshop/1.jpg,.1,nan,.3\n")
     assert run("show", "shop/2.jpg", "--labels", "labels.json", "--predictions", "nan.csv").code == 0
     for command in (["show", "shop/1.jpg", "--predictions", "nan.csv"], ["evaluate", "nan.csv"]):
@@ -114,7 +113,9 @@ def test_a_score_that_is_nan_is_an_error_of_the_image_alone_that_has_it(shop: Pa
         )
 
 
-def test_rows_without_names_that_are_not_as_many_as_the_labels_are_an_error(shop: Path, run: Callable) -> None:
+def test_rows_without_names_that_are_not_as_many_as_the_labels_are_an_error(
+    shop: Path, run: Callable[..., Run]
+) -> None:
     np.save("rows.npy", np.eye(3, dtype=np.float32))
     done = run("show", "shop/2.jpg", "--labels", "labels.json", "--predictions", "rows.npy")
     assert done.out.endswith("\nrows.npy says: 1 mug; 0 cup; 2 plate (valid)\n")
@@ -140,7 +141,7 @@ def test_rows_without_names_that_are_not_as_many_as_the_labels_are_an_error(shop
         ),
     ],
 )
-def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, run: Callable) -> None:
+def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, run: Callable[..., Run]) -> None:
     done = run(*argv)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
@@ -150,7 +151,7 @@ def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, run: Callable) 
 
 
 def test_without_scores_and_votes_on_this_machine_it_says_what_to_fetch(
-    tmp_path: Path, no_known_data: None, run: Callable
+    tmp_path: Path, no_known_data: None, run: Callable[..., Run]
 ) -> None:
     labels = tmp_path / "labels.json"
     labels.write_text('{"ILSVRC2012_val_00000002.JPEG": [795, 970]}')
@@ -166,22 +167,17 @@ def test_without_scores_and_votes_on_this_machine_it_says_what_to_fetch(
         "The scores and votes are not here: "
         "reassess data fetch imagenet-real-scores imagenet-real-raters imagenet-real-golden\n"
     )
-    results = json.loads(run("show", "ILSVRC2012_val_00000002", "--labels", labels, "--json").out)["results"]
+    results = document_of(run("show", "ILSVRC2012_val_00000002", "--labels", labels, "--json"), "show")["results"]
     assert (results["candidates"], results["original"]) == (None, None)
     assert results["valid"] == [{"class": 795, "name": "795"}, {"class": 970, "name": "970"}]
 
 
-def results_of(done: Any) -> dict[str, Any]:
-    assert (done.code, done.err) == (0, "")
-    return json.loads(done.out)["results"]
-
-
 @pytest.fixture
-def real(real_file: Callable[[str], Path], run: Callable) -> Callable[[str], dict[str, Any]]:
+def real(real_file: Callable[[str], Path], run: Callable[..., Run]) -> Callable[[str], dict[str, Any]]:
     """The results of `show IMAGE --json` on the real files."""
     for file in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz", "golden.npz"):
         real_file(file)
-    return lambda image, *argv: results_of(run("show", image, "--json", *argv))
+    return lambda image, *argv: document_of(run("show", image, "--json", *argv), "show")["results"]
 
 
 def ids(part: list[dict[str, Any]]) -> list[int]:
@@ -189,7 +185,7 @@ def ids(part: list[dict[str, Any]]) -> list[int]:
 
 
 @pytest.mark.parametrize("image", ["ILSVRC2012_val_00000002.JPEG", "val/n09193705/ILSVRC2012_val_00000002.png"])
-def test_image_2_is_ski_and_alp_in_any_spelling(image: str, real: Callable) -> None:
+def test_image_2_is_ski_and_alp_in_any_spelling(image: str, real: Callable[..., Any]) -> None:
     found = real(image)
     assert (found["original"]["class"], ids(found["valid"]), ids(found["candidates"])) == (970, [795, 970], [795, 970])
     answers = [[vote["answer"] for vote in one["votes"]] for one in found["candidates"]]
@@ -197,7 +193,9 @@ def test_image_2_is_ski_and_alp_in_any_spelling(image: str, real: Callable) -> N
     assert [vote["rater"] for vote in found["candidates"][1]["votes"]] == [123, 120, 113, 101, 107]
 
 
-def test_image_2_by_name_in_the_table(needs: Callable, real: Callable, run: Callable) -> None:
+def test_image_2_by_name_in_the_table(
+    needs: Callable[[str], None], real: Callable[..., Any], run: Callable[..., Run]
+) -> None:
     needs("timm")
     done = run("show", "ILSVRC2012_val_00000002.JPEG")
     lines = done.out.splitlines()
@@ -206,20 +204,22 @@ def test_image_2_by_name_in_the_table(needs: Callable, real: Callable, run: Call
     assert "4 yes, 1 no" in lines[7]
 
 
-def test_image_3_has_five_votes_for_each_candidate(real: Callable) -> None:
+def test_image_3_has_five_votes_for_each_candidate(real: Callable[..., Any]) -> None:
     found = real("ILSVRC2012_val_00000003.JPEG")
     assert (found["original"]["class"], ids(found["candidates"])) == (230, [230, 231])
     assert [len(one["votes"]) for one in found["candidates"]] == [5, 5]
     assert [one["experts"] for one in found["candidates"]] == [[], []]
 
 
-def test_an_image_never_rated_keeps_its_original_label_and_has_no_candidate(real: Callable) -> None:
+def test_an_image_never_rated_keeps_its_original_label_and_has_no_candidate(real: Callable[..., Any]) -> None:
     found = real("ILSVRC2012_val_00000004.JPEG")
     assert found["candidates"] == []
     assert found["valid"] == [found["original"]]
 
 
-def test_an_image_rated_and_empty_has_candidates_and_no_valid_class(real: Callable, real_scores: Scores) -> None:
+def test_an_image_rated_and_empty_has_candidates_and_no_valid_class(
+    real: Callable[..., Any], real_scores: Scores
+) -> None:
     found = real("ILSVRC2012_val_00000001.JPEG")
     assert found["valid"] == []
     assert len(found["candidates"]) > 0
@@ -227,7 +227,7 @@ def test_an_image_rated_and_empty_has_candidates_and_no_valid_class(real: Callab
     assert found["candidates"] == sorted(found["candidates"], key=lambda one: -one["score"])
 
 
-def test_a_golden_image_has_the_answers_of_five_experts(real: Callable, run: Callable) -> None:
+def test_a_golden_image_has_the_answers_of_five_experts(real: Callable[..., Any], run: Callable[..., Run]) -> None:
     found = real("ILSVRC2012_val_00030153.JPEG")
     (judged,) = [one for one in found["candidates"] if one["class"] == 101]
     assert [(vote["rater"], vote["answer"]) for vote in judged["experts"]] == [
@@ -240,7 +240,9 @@ def test_a_golden_image_has_the_answers_of_five_experts(real: Callable, run: Cal
     assert "4 no, 1 yes" in run("show", "ILSVRC2012_val_00030153.JPEG").out
 
 
-def test_models_are_read_by_position_and_by_name(real: Callable, real_original, tmp_path: Path) -> None:
+def test_models_are_read_by_position_and_by_name(
+    real: Callable[..., Any], real_original: LabelSets, tmp_path: Path
+) -> None:
     np.save(tmp_path / "a.npy", real_original.indices)
     np.savez(tmp_path / "b.npz", ids=np.array([[1, 2]]), names=np.array([validation_names()[1]]))
     np.savez(tmp_path / "c.npz", ids=np.array([5]), names=np.array([validation_names()[7]]))

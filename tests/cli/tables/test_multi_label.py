@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.helpers import document_of
+
 Evaluate = Callable[..., Any]
 
-REVIEWED = {
+REVIEWED: dict[str, dict[str, Any]] = {
     "1.jpg": {"valid": ["cup", "mug"], "unclear": ["bowl"], "wrong": ["plate"]},
     "2.jpg": {"valid": ["plate"], "unclear": ["bowl"]},
     "3.jpg": {"valid": ["cup"], "wrong": ["bowl"]},
@@ -75,7 +77,7 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
 @pytest.mark.parametrize("labels", ["reviewed.json", "reviewed.csv"])
 def test_the_json_holds_what_the_table_shows_and_classes_when_asked(labels: str, run: Evaluate) -> None:
     argv = ["evaluate", "poor.csv", "--labels", labels, "--original", "original.csv", "--json"]
-    plain, by_class = (json.loads(run(*argv, *more).out)["results"][0] for more in ([], ["--by", "class"]))
+    plain, by_class = (document_of(run(*argv, *more), "evaluate")["results"][0] for more in ([], ["--by", "class"]))
     assert (plain["images"], plain["scored"], plain["scorable"], plain["left_out"]["empty"]) == (6, 4, 4, 2)
     assert (plain["real"]["1"]["hits"], plain["real"]["1"]["n"]) == (1, 4)
     found = plain["multi_label"]
@@ -108,7 +110,7 @@ def test_by_class_prints_the_accuracy_of_each_original_label(run: Evaluate) -> N
 def test_without_original_labels_there_is_no_mean_over_classes_and_that_is_said(run: Evaluate) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "reviewed.json", "--by", "class"]
     assert "no mean over classes: no original labels are at hand" in run(*argv).out.splitlines()
-    found = json.loads(run(*argv, "--json").out)["results"][0]["multi_label"]
+    found = document_of(run(*argv, "--json"), "evaluate")["results"][0]["multi_label"]
     assert found["by_class"] == []
     assert found["unclear_is_right"]["mean_over_classes"] is None
     assert found["mean_over_classes_reason"] == "no original labels are at hand"

@@ -2,7 +2,10 @@
 
 import io
 import json
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -28,7 +31,7 @@ NO_COLUMN = (
 )
 
 
-def said_of(found):
+def said_of(found: Any) -> Any:
     """What was decided, the images, and the ids or scores."""
     return found.detected, found.images, (found.ids if found.scores is None else found.scores).tolist()
 
@@ -38,14 +41,14 @@ def said_of(found):
 
 @pytest.mark.parametrize("heading", ["image", "file_name", "filename", "name", "path", "index"])
 @pytest.mark.parametrize("ids", ["prediction", "predicted_class", "pred", "label", "top1"])
-def test_every_heading_of_names_and_of_ids_is_known(file, heading, ids):
+def test_every_heading_of_names_and_of_ids_is_known(file: Callable[..., Path], heading: str, ids: str) -> None:
     path = file("p.csv", f"{ids},{heading}\n3,a.png\n0,b.png\n")
     expected = (f"csv: images named by column {heading}; ids, top 1, column {ids}", ("a.png", "b.png"), [[3], [0]])
     assert said_of(read_predictions(path, CLASSES)) == expected
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
-def test_every_kind_of_table_is_read(tmp_path, suffix):
+def test_every_kind_of_table_is_read(tmp_path: Path, suffix: str) -> None:
     table = pl.DataFrame({"image": ["00012", "a, b"], "prediction_2": [0, 1], "prediction_1": [3, 2]})
     path = tmp_path / f"p.{suffix}"
     write = {"csv": table.write_csv, "jsonl": table.write_ndjson, "parquet": table.write_parquet}
@@ -80,20 +83,20 @@ def test_every_kind_of_table_is_read(tmp_path, suffix):
         "image,predicted_class,pred\n00012,jack-o'-lantern,3\nb,tench,0\n",
     ],
 )
-def test_tables_that_say_the_same_are_read_as_the_same(file, content):
+def test_tables_that_say_the_same_are_read_as_the_same(file: Callable[..., Path], content: str) -> None:
     found = read_predictions(file("p.csv", content), CLASSES)
     assert (found.images, found.class_ids.tolist(), found.columns) == (("00012", "b"), [[3], [0]], None)
 
 
 @pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt64, pl.Float32, pl.Decimal(10, 0), pl.String, pl.Categorical])
-def test_ids_of_every_type_are_ids(tmp_path, dtype):
+def test_ids_of_every_type_are_ids(tmp_path: Path, dtype: Any) -> None:
     ids = pl.Series(["3", "0"]).cast(dtype)
     pl.DataFrame({"image": ["a", "b"], "prediction": ids}).write_parquet(tmp_path / "p.parquet")
     assert read_predictions(tmp_path / "p.parquet").class_ids.tolist() == [[3], [0]]
 
 
 @pytest.mark.parametrize("dtype", [pl.List(pl.Int64), pl.List(pl.Float64), pl.Array(pl.Int16, 2), pl.List(pl.String)])
-def test_a_list_of_ids_a_row_is_best_first(tmp_path, dtype):
+def test_a_list_of_ids_a_row_is_best_first(tmp_path: Path, dtype: Any) -> None:
     ids = pl.Series([[3, 0], [1, 2]]).cast(dtype)
     pl.DataFrame({"image": ["a", "b"], "prediction": ids}).write_parquet(tmp_path / "p.parquet")
     assert said_of(read_predictions(tmp_path / "p.parquet")) == (
@@ -107,7 +110,7 @@ def test_a_list_of_ids_a_row_is_best_first(tmp_path, dtype):
 
 
 @pytest.mark.parametrize("headings", ["0,1,2,3", "n01,n02,n03,n04", "tench,n02,2,jack-o'-lantern"])
-def test_one_column_a_class_is_scores_headed_by_id_wnid_or_name(file, headings):
+def test_one_column_a_class_is_scores_headed_by_id_wnid_or_name(file: Callable[..., Path], headings: str) -> None:
     path = file("p.csv", f"image,{headings}\na,0.5,-inf,1,inf\nb,1,2,3,4\n")
     assert said_of(read_predictions(path, CLASSES)) == (
         "csv: images named by column image; scores, one column a class, 4 classes",
@@ -116,13 +119,13 @@ def test_one_column_a_class_is_scores_headed_by_id_wnid_or_name(file, headings):
     )
 
 
-def test_columns_need_not_be_in_the_order_of_the_classes(file):
+def test_columns_need_not_be_in_the_order_of_the_classes(file: Callable[..., Path]) -> None:
     found = read_predictions(file("p.csv", "n03,image,n01,n02,n04\n0.1,a,0.2,0.3,0.4\n"), CLASSES)
     assert found.columns.tolist() == [2, 0, 1, 3]
     assert found.best(4)[0].tolist() == [[3, 1, 0, 2]]
 
 
-def test_columns_that_are_no_class_are_left_out_and_named(file):
+def test_columns_that_are_no_class_are_left_out_and_named(file: Callable[..., Path]) -> None:
     found = read_predictions(file("p.csv", ",image,split,n01,n02,wolf\n0,a,val,1,2,3\n1,b,val,2,1,3\n"), CLASSES)
     assert said_of(found) == (
         "csv: images named by column image; scores, one column a class, 2 classes; "
@@ -133,14 +136,14 @@ def test_columns_that_are_no_class_are_left_out_and_named(file):
     assert found.depth == 2
 
 
-def test_single_precision_stays_single(tmp_path):
+def test_single_precision_stays_single(tmp_path: Path) -> None:
     columns = {str(i): pl.Series([0.1], dtype=pl.Float32) for i in range(4)}
     pl.DataFrame({"image": ["a"], **columns}).write_parquet(tmp_path / "p.parquet")
     assert read_predictions(tmp_path / "p.parquet", CLASSES).dtype == "float32"
 
 
 @pytest.mark.parametrize("nan", ["nan", "NaN"])
-def test_nan_stays_in_its_column_for_evaluate_to_refuse(file, nan):
+def test_nan_stays_in_its_column_for_evaluate_to_refuse(file: Callable[..., Path], nan: str) -> None:
     found = read_predictions(file("p.csv", f"image,0,1,2,3\na,{nan},1,2,3\n"), CLASSES)
     assert found.columns.tolist() == [0, 1, 2, 3]
     assert np.isnan(found.scores).tolist() == [[True, False, False, False]]
@@ -163,7 +166,9 @@ OUTPUTS = ["n04", "background", "n01"]
         ("image,index,label\na,0,n04\nb,2,n01\n", [3, 0]),
     ],
 )
-def test_numbers_are_those_of_outputs_where_these_are_listed(file, content, best):
+def test_numbers_are_those_of_outputs_where_these_are_listed(
+    file: Callable[..., Path], content: str, best: list[int]
+) -> None:
     found = read_predictions(file("p.csv", content), CLASSES, outputs=OUTPUTS)
     assert found.best(1)[0][:, 0].tolist() == best
 
@@ -187,7 +192,9 @@ def test_numbers_are_those_of_outputs_where_these_are_listed(file, content, best
         ),
     ],
 )
-def test_numbers_past_the_list_of_outputs_are_refused(refused, file, content, said):
+def test_numbers_past_the_list_of_outputs_are_refused(
+    refused: Callable[..., str], file: Callable[..., Path], content: str, said: str
+) -> None:
     assert refused(read_predictions, file("p.csv", content), CLASSES, outputs=OUTPUTS) == said
 
 
@@ -199,7 +206,7 @@ TOP = np.array([[3, 0], [0, 3]])
 PROBS = np.array([[0.9, 1.5e-5], [0.75, 0.25]], np.float32)
 
 
-def frame(top_k, *, index=True, label=True, separate=False, output="prob"):
+def frame(top_k: int, *, index: bool = True, label: Any = True, separate: bool = False, output: Any = "prob") -> Any:
     """The data frame of the script: what it is follows from its options."""
     import pandas as pd
 
@@ -217,7 +224,7 @@ def frame(top_k, *, index=True, label=True, separate=False, output="prob"):
     return pd.DataFrame(columns)
 
 
-def save(table, path, layout):
+def save(table: Any, path: Path, layout: str) -> Path:
     """As the script saves it."""
     by_name = table.set_index("filename")
     if layout == "parquet":
@@ -240,7 +247,9 @@ LAYOUTS = {"csv": "csv", "parquet": "parquet", "json": "json", "json-records": "
 @pytest.mark.parametrize("separate", [False, True])
 @pytest.mark.parametrize("top_k", [1, 2])
 @pytest.mark.parametrize(("index", "label"), [(True, True), (True, False), (False, True)])
-def test_what_timms_inference_script_writes_is_read_as_it_is(needs, tmp_path, layout, separate, top_k, index, label):
+def test_what_timms_inference_script_writes_is_read_as_it_is(
+    needs: Callable[[str], None], tmp_path: Path, layout: Any, separate: bool, top_k: int, index: bool, label: bool
+) -> None:
     needs("pandas")
     if layout == "parquet":
         needs("pyarrow")
@@ -257,20 +266,22 @@ def test_what_timms_inference_script_writes_is_read_as_it_is(needs, tmp_path, la
     )
 
 
-def test_a_list_that_pandas_broke_over_lines_is_read(file):
+def test_a_list_that_pandas_broke_over_lines_is_read(file: Callable[..., Path]) -> None:
     content = 'filename,label,prob\na,"[""jack-o\'-lantern""\n \'tench, Tinca tinca\']","[9.e-01\n 1.e-02]"\n'
     assert read_predictions(file("p.csv", content), CLASSES).class_ids.tolist() == [[3, 0]]
 
 
 @pytest.mark.parametrize("name", ["plain", "it's", 'say "hi"', """it's "both" """, "back\\slash", "a, b", "[c]", "1"])
-def test_names_in_a_list_that_was_written_as_text_are_read_as_python_wrote_them(file, name):
+def test_names_in_a_list_that_was_written_as_text_are_read_as_python_wrote_them(
+    file: Callable[..., Path], name: str
+) -> None:
     found = unpacked(pl.Series([str([name, "other"])]))
     assert [unquoted(entry) for entry in found[0]] == [name, "other"]
 
 
 @pytest.mark.parametrize("output", ["prob", "logit"])
 @pytest.mark.parametrize("separate", [False, True])
-def test_the_scores_of_all_outputs_are_scores(file, output, separate):
+def test_the_scores_of_all_outputs_are_scores(file: Callable[..., Path], output: str, separate: bool) -> None:
     """As with --topk 0."""
     content = f"filename,{output}\na,[9.0e-01 1.0e-02 3. -4.5]\n"
     if separate:
@@ -281,7 +292,9 @@ def test_the_scores_of_all_outputs_are_scores(file, output, separate):
 
 
 @pytest.mark.parametrize("content", ["filename,prob_0,prob_1\na,0.9,0.1\n", "filename,prob\na,[0.9 0.1]\n"])
-def test_the_scores_of_the_best_outputs_alone_are_refused(refused, file, content):
+def test_the_scores_of_the_best_outputs_alone_are_refused(
+    refused: Callable[..., str], file: Callable[..., Path], content: str
+) -> None:
     """--label-type none without --include-index: of which classes, the file does not say."""
     assert refused(read_predictions, file("p.csv", content), CLASSES) == (
         "wrong number of outputs\n  where:   DIR/p.csv\n  allowed: 4 columns\n  found:   2 columns\n"
@@ -289,7 +302,7 @@ def test_the_scores_of_the_best_outputs_alone_are_refused(refused, file, content
     )
 
 
-def test_an_index_that_counts_the_rows_is_no_prediction(file):
+def test_an_index_that_counts_the_rows_is_no_prediction(file: Callable[..., Path]) -> None:
     rows = "".join(f"{row},{row}.png,n0{1 + row % 4}\n" for row in range(12))
     found = read_predictions(file("p.csv", "index,filename,label\n" + rows), CLASSES)
     assert found.class_ids[:, 0].tolist() == [0, 1, 2, 3] * 3
@@ -298,7 +311,7 @@ def test_an_index_that_counts_the_rows_is_no_prediction(file):
 @pytest.mark.parametrize(
     "content", ['{"filename":"a","index":3}\n', '{"a":{"index":3}}', '{"a":{"index":3,"prob":0.5}}\n']
 )
-def test_json_of_a_single_image_is_read(file, content):
+def test_json_of_a_single_image_is_read(file: Callable[..., Path], content: str) -> None:
     found = read_predictions(file("p.json", content), CLASSES)
     assert (found.images, found.class_ids.tolist()) == (("a",), [[3]])
 
@@ -324,7 +337,7 @@ JSON = (
         '{"filename": "a"}\n{"filename": 7, "index": {"b": [1]}}}\n',
     ],
 )
-def test_json_of_another_shape_is_refused(refused, file, content):
+def test_json_of_another_shape_is_refused(refused: Callable[..., str], file: Callable[..., Path], content: str) -> None:
     assert refused(read_predictions, file("p.json", content), CLASSES) == JSON
 
 
@@ -347,7 +360,9 @@ def test_json_of_another_shape_is_refused(refused, file, content):
         ),
     ],
 )
-def test_broken_json_is_refused(refused, file, content, said):
+def test_broken_json_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], content: Any, said: str
+) -> None:
     assert refused(read_predictions, file("p.json", content), CLASSES) == said
 
 
@@ -491,11 +506,13 @@ FILL_IN = "\n  to mend: fill it in, or leave the row out"
         ("image\na\n", NO_COLUMN.format("")),
     ],
 )
-def test_a_table_that_is_not_clear_is_refused(refused, file, content, said):
+def test_a_table_that_is_not_clear_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], content: str, said: Any
+) -> None:
     assert refused(read_predictions, file("p.csv", content), CLASSES) == said
 
 
-def test_1001_columns_headed_by_id_are_refused(refused, file):
+def test_1001_columns_headed_by_id_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     headings, values = ",".join(map(str, range(1001))), ",".join(["0"] * 1001)
     assert refused(read_predictions, file("p.csv", f"image,{headings}\na,{values}\n"), Classes(1000)) == (
         "columns are headed by numbers that are no class ids\n  where:   DIR/p.csv\n"
@@ -531,19 +548,23 @@ def test_1001_columns_headed_by_id_are_refused(refused, file):
         ),
     ],
 )
-def test_a_column_of_another_type_is_refused(refused, tmp_path, column, said):
+def test_a_column_of_another_type_is_refused(
+    refused: Callable[..., str], tmp_path: Path, column: Any, said: str
+) -> None:
     pl.DataFrame({"image": ["a", "b"], "pred": column}).write_parquet(tmp_path / "p.parquet")
     assert refused(read_predictions, tmp_path / "p.parquet") == said
 
 
-def test_without_names_of_classes_a_class_name_is_refused(refused, file):
+def test_without_names_of_classes_a_class_name_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path]
+) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,tench\n")) == (
         "a prediction is not one of the classes\n  where:   DIR/p.csv, column prediction\n  allowed: class ids\n"
         "  found:   'tench'\n  to mend: write class ids (timm's inference script: --include-index)"
     )
 
 
-def test_names_for_a_table_that_has_its_own_are_refused(refused, file):
+def test_names_for_a_table_that_has_its_own_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,1\n"), names=["b"]) == (
         "the file holds image names of its own\n  where:   DIR/p.csv\n  to mend: leave --names out"
     )
@@ -554,7 +575,7 @@ def test_names_for_a_table_that_has_its_own_are_refused(refused, file):
 WHOLE = pl.DataFrame({"image": ["a.png", "b, c.png", 'd"e.png'], "prediction": [3, 0, 1]})
 
 
-def content(suffix):
+def content(suffix: str) -> Any:
     file = io.BytesIO()
     if suffix == ".json":
         return json.dumps({row["image"]: {"index": row["prediction"]} for row in WHOLE.rows(named=True)}).encode()
@@ -565,7 +586,7 @@ def content(suffix):
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".json"])
 @given(st.data())
-def test_no_damage_to_a_file_ends_in_anything_but_a_data_error(scratch, suffix, data):
+def test_no_damage_to_a_file_ends_in_anything_but_a_data_error(scratch: Path, suffix: str, data: Any) -> None:
     damaged = bytearray(content(suffix))
     for _ in range(data.draw(st.integers(0, 3))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))

@@ -1,0 +1,22 @@
+"""The tests stand in the same rooms as what they test."""
+
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "src" / "reassess"
+# What tests more than one module of its room.
+OF_SEVERAL = {
+    "cli/test_main.py": "the command line as a whole",
+    "cli/test_own_benchmark.py": "evaluate and its readers, on labels by name",
+    "formats/test_named_classes.py": "every reader of classes by name",
+    "formats/test_paths.py": "every reader and writer",
+    "integrations/test_agreement.py": "every integration, compared with evaluate",
+    "report/test_browser.py": "the whole page, in a browser",
+}
+
+
+def test_every_file_of_tests_is_named_after_a_module_or_package_of_its_room() -> None:
+    files = [path.relative_to(TESTS) for path in TESTS.glob("*/**/test_*.py")]
+    modules = {str(file): SOURCE / file.parent / file.stem.removeprefix("test_") for file in files}
+    of_one = {file for file, at in modules.items() if at.with_suffix(".py").exists() or (at / "__init__.py").exists()}
+    assert modules.keys() - of_one == OF_SEVERAL.keys()

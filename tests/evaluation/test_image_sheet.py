@@ -75,7 +75,7 @@ def test_a_validation_image_is_known_in_every_spelling_by_every_part(image: str)
     model = Predictions.from_ids([7], [f"x_{name}"])
     found = image_sheet(image, labels=labels, scores=scores, predictions={"m": model})
     assert (found.image, found.valid, found.candidates) == (image, (795,), (Candidate(795, 1.0),))
-    assert found.said == {"m": (7,)}
+    assert found.predictions == {"m": (7,)}
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,14 @@ def test_each_model_says_its_first_five_classes_or_none_where_it_was_not_shown_t
             "left out": Predictions.from_ids([[0, 1], [1, 2]], images, columns=np.array([5, -1, 3])),
             "elsewhere": Predictions.from_ids([1], ["b.png"]),
         },
-    ).said
+    ).predictions
     assert said == {"scores": (1, 3, 5, 0, 4), "ids": (2, 0), "left out": (3,), "elsewhere": None}
 
 
 def test_rows_without_names_are_in_the_order_of_as_many_label_sets() -> None:
-    assert image_sheet("fog.png", labels=LABELS, predictions={"m": Predictions.from_ids([0, 2, 1])}).said == {"m": (2,)}
+    assert image_sheet("fog.png", labels=LABELS, predictions={"m": Predictions.from_ids([0, 2, 1])}).predictions == {
+        "m": (2,)
+    }
     said = "the predictions hold no image names, and are not as many as the label sets\n  where:   m.npy\n"
     mend = "  to mend: name the images of the rows (--names FILE, or names in the file itself)"
     few = {"m.npy": Predictions.from_ids([0, 2])}
@@ -126,7 +128,7 @@ def test_rows_without_names_are_in_the_order_of_as_many_label_sets() -> None:
 def test_nan_is_an_error_that_names_the_file_the_image_and_the_row_unless_it_is_another_image_s() -> None:
     scores = np.array([[0.1, 0.2, 0.3], [0.1, np.nan, 0.3]], np.float32)
     models = {"m.npy": Predictions.from_scores(scores, ["hill.png", "fog.png"])}
-    assert image_sheet("hill.png", labels=LABELS, predictions=models).said == {"m.npy": (2, 1, 0)}
+    assert image_sheet("hill.png", labels=LABELS, predictions=models).predictions == {"m.npy": (2, 1, 0)}
     assert message(lambda: image_sheet("fog.png", labels=LABELS, predictions=models)) == (
         "a score is NaN\n  where:   m.npy, image fog.png, row 1, output 1\n"
         "  allowed: any number, and +inf or -inf\n  to mend: find out why the model returns NaN for this image"

@@ -33,7 +33,7 @@ def listed(found: OpenQuestions) -> list[tuple[Any, ...]]:
         (
             found.image(row),
             int(found.questions.class_ids[row]),
-            found.said_by(row),
+            found.named_by(row),
             int(found.first[row]),
             None if np.isnan(found.probability[row]) else round(float(found.probability[row]), 9),
             found.reason(row),

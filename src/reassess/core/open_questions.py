@@ -24,7 +24,7 @@ class OpenQuestions:
         The questions; images are named as in the label sets, or as a model names them.
     models
         Name of each model.
-    said
+    named
         bool, shape (Q, M): whether the model names the class among its best.
     first
         int64, shape (Q,): how many models put the class first.
@@ -38,14 +38,14 @@ class OpenQuestions:
 
     questions: Questions
     models: tuple[str, ...]
-    said: npt.NDArray[np.bool_]
+    named: npt.NDArray[np.bool_]
     first: npt.NDArray[np.int64]
     probability: npt.NDArray[np.float64]
     never_rated: npt.NDArray[np.bool_]
     unknown: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        freeze(self, "said", "first", "probability", "never_rated")
+        freeze(self, "named", "first", "probability", "never_rated")
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -58,9 +58,9 @@ class OpenQuestions:
         """Name of the image of a question."""
         return self.questions.images[int(self.questions.image_ids[row])]
 
-    def said_by(self, row: int) -> list[str]:
+    def named_by(self, row: int) -> list[str]:
         """The models that name the class of a question, in the order of their names."""
-        return sorted(self.models[model] for model in np.flatnonzero(self.said[row]).tolist())
+        return sorted(self.models[model] for model in np.flatnonzero(self.named[row]).tolist())
 
     def reason(self, row: int) -> str:
         """Why a question is open."""

@@ -47,7 +47,7 @@ class ImageSheet:
     candidates
         The classes that were proposed for it, the highest score first; () if it was never rated, None if that is not
         known, for lack of scores and votes.
-    said
+    predictions
         The first classes of each model, best first, by the model's name; None where the model was not shown the image.
     """
 
@@ -55,7 +55,7 @@ class ImageSheet:
     original: int | None
     valid: tuple[int, ...] | None
     candidates: tuple[Candidate, ...] | None
-    said: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
+    predictions: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -83,7 +83,7 @@ class ImageSheet:
                 for one in self.candidates
             ],
             "predictions": {
-                file: None if said is None else [named(i) for i in said] for file, said in self.said.items()
+                file: None if best is None else [named(i) for i in best] for file, best in self.predictions.items()
             },
         }
 
@@ -111,7 +111,7 @@ def image_sheet(
     votes, experts
         Votes of the raters, and answers of the experts, on (image, class) questions.
     predictions
-        What models said, by the models' names. Rows without names, if they are as many as the label sets, are in their
+        Predictions by the models' names. Rows without names, if they are as many as the label sets, are in their
         order.
 
     Returns
@@ -128,7 +128,7 @@ def image_sheet(
     --------
     >>> labels = LabelSets.from_lists(["a.png"], [[3, 1]])
     >>> image_sheet("a.png", labels=labels, original=LabelSets.from_lists(["a.png"], [[1]]))
-    ImageSheet(image='a.png', original=1, valid=(1, 3), candidates=None, said={})
+    ImageSheet(image='a.png', original=1, valid=(1, 3), candidates=None, predictions={})
     """
     key = image_keys([image])[0]
     of_original = None if original is None else original[image]
@@ -142,13 +142,17 @@ def image_sheet(
             allowed=f"a name such as {known.images[0]}" if known else None,
             mend="check the name",
         )
-    best = {file: _said(file, model, key, labels) for file, model in (predictions or {}).items()}
+    best = {file: _best_of(file, model, key, labels) for file, model in (predictions or {}).items()}
     classes = Classes() if labels is None else labels.classes
     _check_range([one.class_id for one in candidates or ()], classes, "the scores and votes")
     for file, class_ids in best.items():
         _check_range(class_ids or (), classes, file)
     return ImageSheet(
-        image=image, original=of_original[0] if of_original else None, valid=valid, candidates=candidates, said=best
+        image=image,
+        original=of_original[0] if of_original else None,
+        valid=valid,
+        candidates=candidates,
+        predictions=best,
     )
 
 
@@ -181,7 +185,7 @@ def _rows(questions: object, key: str) -> dict[int, int]:
     return dict(zip(questions.class_ids[rows].tolist(), rows.tolist(), strict=True))
 
 
-def _said(file: str, model: Predictions, key: str, labels: LabelSets | None) -> tuple[int, ...] | None:
+def _best_of(file: str, model: Predictions, key: str, labels: LabelSets | None) -> tuple[int, ...] | None:
     with at(file):
         keys = image_keys(_images_of_rows(model, labels))
         if key not in keys:

@@ -31,12 +31,12 @@ class _Reading:
 
     name: str
     mend: str
-    said: Ids
+    predicted: Ids
     truth: Ids
 
     @property
     def hits(self) -> int:
-        return int(np.count_nonzero((self.said == self.truth) & (self.truth >= 0)))
+        return int(np.count_nonzero((self.predicted == self.truth) & (self.truth >= 0)))
 
 
 def check_agreement(outcomes: Outcomes, original: LabelSets) -> None:
@@ -54,7 +54,7 @@ def check_agreement(outcomes: Outcomes, original: LabelSets) -> None:
     if n < _FEWEST or classes < _FEWEST:
         return
     truth = np.where(named, original.indices[outcomes.original_rows], -1).astype(np.int32)
-    as_given = _Reading(name="as given", mend="", said=outcomes.top1, truth=truth)
+    as_given = _Reading(name="as given", mend="", predicted=outcomes.top1, truth=truth)
     by_chance = n / classes + 4 * np.sqrt(n / classes) + 1
     if as_given.hits > max(by_chance, n / 10):
         return
@@ -93,7 +93,7 @@ def _readings(outcomes: Outcomes, original: LabelSets, truth: Ids) -> Iterator[_
             name = " and ".join(part for part in (order, ids) if part)
             mend = ", and ".join(part for part in (order_mend, ids_mend) if part)
             if name:
-                yield _Reading(name=name, mend=mend, said=outcomes.top1 + np.int32(shift), truth=truth_in_order)
+                yield _Reading(name=name, mend=mend, predicted=outcomes.top1 + np.int32(shift), truth=truth_in_order)
 
 
 def _orders(outcomes: Outcomes, original: LabelSets, truth: Ids) -> Iterator[tuple[str, str, Ids]]:

@@ -53,7 +53,7 @@ def write_open_questions(
             "class": ids,
             "wnid": [classes.wnids[i] if classes.wnids else None for i in ids],
             "name": [classes.label(i) if classes.names else None for i in ids],
-            "models": [questions.said_by(row) for row in rows],
+            "models": [questions.named_by(row) for row in rows],
             "first": questions.first[: len(rows)],
             "probability": pl.Series(questions.probability[: len(rows)]).fill_nan(None),
             "reason": [questions.reason(row) for row in rows],

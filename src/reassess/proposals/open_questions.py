@@ -54,7 +54,7 @@ def open_questions(
     >>> models = {name: Predictions.from_ids(ids) for name, ids in {"one": [1, 1, 2], "two": [1, 0, 1]}.items()}
     >>> each = [(name, predictions, find_outcomes(predictions, labels)) for name, predictions in models.items()]
     >>> found = open_questions(each, labels, rated)
-    >>> [(found.image(row), found.said_by(row), found.reason(row)) for row in range(len(found))]
+    >>> [(found.image(row), found.named_by(row), found.reason(row)) for row in range(len(found))]
     [('a.png', ['one', 'two'], 'never proposed'),
      ('b.png', ['two'], 'never proposed'),
      ('c.png', ['one'], 'image never rated')]
@@ -147,7 +147,7 @@ def _ordered(
     return OpenQuestions(
         questions=questions,
         models=models,
-        said=named_by[order],
+        named=named_by[order],
         first=first[order].astype(np.int64),
         probability=probability[order],
         never_rated=pairs["never_rated"][start][order],

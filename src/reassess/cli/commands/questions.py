@@ -99,7 +99,7 @@ def _to_json(open_ones: OpenQuestions, output: Path, top: int, limit: int | None
         "top": top,
         "models": [
             {"file": model, "questions": int(n), "unknown": unknown}
-            for model, n, unknown in zip(open_ones.models, open_ones.said.sum(axis=0), open_ones.unknown, strict=True)
+            for model, n, unknown in zip(open_ones.models, open_ones.named.sum(axis=0), open_ones.unknown, strict=True)
         ],
     }
 
@@ -129,6 +129,6 @@ def _row(open_ones: OpenQuestions, row: int, classes: Classes) -> list[object]:
         classes.label(class_id),
         open_ones.reason(row),
         f"{open_ones.first[row]:,}",
-        f"{np.count_nonzero(open_ones.said[row]):,}",
+        f"{np.count_nonzero(open_ones.named[row]):,}",
         None if np.isnan(probability) else f"{probability:.3f}",
     ]

@@ -78,7 +78,7 @@ def _print(sheet: ImageSheet, classes: Classes) -> None:
         print_table(headings, [_row(one, sheet, classes) for one in sheet.candidates], text_columns=7)
     else:
         say("The image was never rated: no class was proposed for it.")
-    for file, best in sheet.said.items():
+    for file, best in sheet.predictions.items():
         say(f"\n{file} says: {_said(best, sheet, classes)}")
 
 

@@ -44,7 +44,7 @@ class IdColumns:
         count = classes.count or 0
         return np.r_[np.arange(count), np.full(len(self.unknown), -1)] if self.unknown else None
 
-    def said(self) -> str:
+    def in_words(self) -> str:
         """What was found, in words."""
         unknown = f", {len(self.unknown):,} names left out (no label has them): {some(self.unknown)}"
         return f"ids, top {self.table.shape[1]}, column {_span(self.headings)}{unknown if self.unknown else ''}"

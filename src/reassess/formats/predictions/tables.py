@@ -56,7 +56,7 @@ def read_prediction_table(path: Path, classes: Classes, outputs: npt.NDArray[np.
     if ids is not None:
         refuse_scores_beside_ids(path, rest.drop(ids.headings), ids.headings, classes)
         columns = ids.columns(classes, outputs)
-        return Predictions.from_ids(ids.table, images, columns=columns, detected=f"{kind}; {ids.said()}")
+        return Predictions.from_ids(ids.table, images, columns=columns, detected=f"{kind}; {ids.in_words()}")
     scores, columns, detected = find_scores(path, rest, classes, outputs)
     return Predictions.from_scores(scores, images, columns=columns, detected=f"{kind}; {detected}")
 

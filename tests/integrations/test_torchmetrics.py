@@ -202,8 +202,8 @@ def test_numbers_may_lie_in_memory_that_cannot_be_written(metric: Callable[..., 
     assert counter.counts() == expected()
 
 
-def in_one_of_two_processes(rank: int, folder: str, joined: bool) -> None:
-    """What a process of a distributed evaluation does; it writes what it found to a file."""
+def in_one_of_two_processes(rank: int, folder: str) -> None:
+    """What a process of a distributed evaluation does, joined and not; it writes what it found to a file."""
     import torch
     import torch.distributed as dist
     from torch.utils.data import DistributedSampler
@@ -211,27 +211,38 @@ def in_one_of_two_processes(rank: int, folder: str, joined: bool) -> None:
     from reassess.integrations.torchmetrics import RealAccuracy
 
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
-    counter = RealAccuracy(top_k=(1, 3), **({"labels": LABELS, "images": NAMES} if joined else {}))
     sampler = DistributedSampler(range(N), num_replicas=2, rank=rank, shuffle=True, seed=1)
-    rows = np.array(list(sampler))
-    for batch in np.array_split(rows, 3):
-        target = batch if joined else multi_hot(LABELS, batch, CLASSES)
-        counter.update(torch.from_numpy(SCORES[batch]), torch.from_numpy(target))
-    found = counter.compute()
-    lines = [len(rows), *(found[name].item() for name in ("real_top1", "real_top3", "real_n"))]
+    rows, lines = np.array(list(sampler)), {}
+    for joined in (True, False):
+        counter = RealAccuracy(top_k=(1, 3), **({"labels": LABELS, "images": NAMES} if joined else {}))
+        for batch in np.array_split(rows, 3):
+            target = batch if joined else multi_hot(LABELS, batch, CLASSES)
+            counter.update(torch.from_numpy(SCORES[batch]), torch.from_numpy(target))
+        found = counter.compute()
+        numbers = [len(rows), *(found[name].item() for name in ("real_top1", "real_top3", "real_n"))]
+        lines["joined" if joined else "apart"] = numbers
     Path(folder, f"found-{rank}").write_text(json.dumps(lines))
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize("joined", [True, False])
-def test_two_processes_that_share_an_image_find_the_same_as_one(
-    metric: Callable[..., Any], tmp_path: Path, joined: bool
-) -> None:
+@pytest.fixture(scope="module")
+def of_two_processes(needs: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each of two processes found."""
+    needs("torchmetrics")
     import torch.multiprocessing
 
-    torch.multiprocessing.spawn(in_one_of_two_processes, (str(tmp_path), joined), nprocs=2)
-    rows, *found = json.loads((tmp_path / "found-0").read_text())
-    assert json.loads((tmp_path / "found-1").read_text()) == [rows, *found]
+    folder = tmp_path_factory.mktemp("processes")
+    torch.multiprocessing.spawn(in_one_of_two_processes, (str(folder),), nprocs=2)
+    return [json.loads((folder / f"found-{rank}").read_text()) for rank in range(2)]
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_two_processes_that_share_an_image_find_the_same_as_one(
+    of_two_processes: list[dict[str, Any]], joined: bool
+) -> None:
+    first, second = (lines["joined" if joined else "apart"] for lines in of_two_processes)
+    assert first == second
+    rows, *found = first
     assert 2 * rows == N + 1
     whole = expected()
     if joined:

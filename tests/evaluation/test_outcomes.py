@@ -176,7 +176,7 @@ def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(as_ids: bo
     given = np.zeros((3, 1), int) if as_ids else np.zeros((3, 3), np.float32)
     read = Predictions.from_ids if as_ids else Predictions.from_scores
     assert refusal(read(given, columns=columns)) == (
-        "an output stands for a class that the benchmark has not\n"
+        "an output stands for a class that the benchmark does not have\n"
         "  allowed: class ids 0 to 3, and -1 for an output that is left out\n"
         "  found:   5"
     )

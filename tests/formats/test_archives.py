@@ -154,6 +154,7 @@ def test_an_array_that_is_missing_is_said(refused: Callable[..., str], file: Cal
         (npz(x=b"no array"), r"the magic string is not correct; expected b'\x93NUMPY', got b'no arr'"),
         (npz(x=b""), "EOF: reading magic string, expected 8 bytes got 0"),
     ],
+    ids=["text", "cut at the end", "cut in the middle", "no array", "empty"],  # archives hold the time of day
 )
 def test_a_broken_archive_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], content: Any, found: str

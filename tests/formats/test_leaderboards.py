@@ -139,7 +139,7 @@ BAD = {
     ),
     "one of two tables": (
         {"o.csv": ORIGINAL},
-        "tables that hold one accuracy, top1, go in twos\n  where:   DIR/o.csv\n"
+        "tables with the one accuracy column top1 come in pairs\n  where:   DIR/o.csv\n"
         "  allowed: one of ImageNet, and one of ReaL, which has the column top1_diff too\n"
         "  found:   1 without top1_diff, 0 with it\n"
         "  to mend: give both, or a table with the columns model, original and real",

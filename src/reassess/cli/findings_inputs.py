@@ -48,7 +48,7 @@ def findings_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default=0.8,
             show_default=True,
             metavar="T",
-            help="At which the label sets were cut from the scores.",
+            help="The threshold at which the label sets were cut from the scores.",
         ),
         click.option(
             "--leaderboard",

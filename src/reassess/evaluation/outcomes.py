@@ -202,7 +202,7 @@ def _count_classes(predictions: Predictions, labels: LabelSets, original: LabelS
         predicted = int(predictions.columns.max()) + 1
         if declared is not None and predicted > declared:
             raise DataError(
-                "an output stands for a class that the benchmark has not",
+                "an output stands for a class that the benchmark does not have",
                 allowed=f"class ids 0 to {declared - 1}, and -1 for an output that is left out",
                 found=predicted - 1,
             )

@@ -175,7 +175,7 @@ def _pair(halves: Sequence[_Table]) -> tuple[_Table, _Table]:
     original = [half for half in halves if not half.is_real]
     if len(real) != 1 or len(original) != 1:
         raise DataError(
-            "tables that hold one accuracy, top1, go in twos",
+            "tables with the one accuracy column top1 come in pairs",
             where=some([half.path for half in halves]),
             allowed="one of ImageNet, and one of ReaL, which has the column top1_diff too",
             found=f"{len(original)} without top1_diff, {len(real)} with it",

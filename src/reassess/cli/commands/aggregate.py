@@ -51,7 +51,12 @@ _USED = {
 )
 @click.option("--golden", metavar="NAME|FILE", help="The experts' answers; em keeps golden items at their truth.")
 @click.option("--rater-golden", metavar="NAME|FILE", help="The raters' golden answers.  [default: those in VOTES]")
-@click.option("--golden-at-least", type=int, metavar="M", help="So many experts make the truth.  [default: most]")
+@click.option(
+    "--golden-at-least",
+    type=int,
+    metavar="M",
+    help="How many experts must agree on a golden answer.  [default: more than half]",
+)
 @click.option("--original", metavar="NAME|FILE", help="Original labels, which vote as one more rater, or none.")
 @click.option("--smoothing", type=float, metavar="A", help="Added to each count of each matrix.  [default: 1]")
 @click.option("--answers", metavar="A,B,...", help="All answers, in their order.")

@@ -40,20 +40,23 @@ __all__ = ["compare"]
     default=0.8,
     show_default=True,
     metavar="T",
-    help="At which the label sets were cut from what the votes give.",
+    help="The threshold at which the label sets were cut from the scores.",
 )
 @prediction_options
 @joining_options
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the bootstrap.")
 @click.option(
     "--replicates",
     type=click.IntRange(40),
     metavar="B",
-    help=f"Of the bootstrap.  [default: {Findings.replicates:,} of images, {Findings.rater_replicates} of images and "
+    help=f"The number of bootstrap replicates.  [default: {Findings.replicates:,} of images, {Findings.rater_replicates} of images and "
     "raters]",
 )
 @click.option(
-    "--disagreements", type=FILE, metavar="OUT", help="Write a table of the images that only one of two gets right."
+    "--disagreements",
+    type=FILE,
+    metavar="OUT",
+    help="Write a table of the images that only one of two models gets right.",
 )
 @call_options
 def compare(

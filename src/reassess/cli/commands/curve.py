@@ -81,16 +81,20 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     "--golden-at-least",
     type=int,
     metavar="M",
-    help="So many experts who say yes make a pair valid.  [default: more than half]",
+    help="How many experts must say yes for a pair to be valid.  [default: more than half]",
 )
-@click.option("--votes", metavar="NAME|FILE", help="Raters' votes: so many who say yes, as a rule beside the scores.")
-@click.option("--rater-golden", metavar="NAME|FILE", help="Raters' votes on golden pairs: each rater alone, as a rule.")
+@click.option(
+    "--votes", metavar="NAME|FILE", help="Raters' votes, for the rule that keeps a pair if enough raters say yes."
+)
+@click.option(
+    "--rater-golden", metavar="NAME|FILE", help="Raters' votes on golden pairs, for the rule that follows one rater."
+)
 @part_option("original", "Original labels")
 @click.option(
     "--leave-out",
     type=_LeaveOutType(),
     metavar="image|FOLDS",
-    help="Measure all that came from golden answers again without the image, or fold of images, that is judged.",
+    help="Make the scores again without the golden answers of the image, or fold of images, that is judged.",
 )
 @click.option(
     "--choose",

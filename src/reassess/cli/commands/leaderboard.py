@@ -77,7 +77,7 @@ class _PlaceType(click.ParamType[Entry | Path]):
     help=f"ReaL accuracy of the original labels themselves.  [default: that of {_ORIGINAL} by {_LABELS}, if the "
     "files are here]",
 )
-@click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="So many rows are printed.")
+@click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="The number of rows to print.")
 @click.option("-o", "--output", type=FILE, metavar="FIGURE", help="A figure: svg, png or pdf.")
 @call_options
 def leaderboard(

@@ -36,10 +36,10 @@ _EXPLAINED = {
     "--golden-at-least",
     type=click.IntRange(min=1),
     metavar="M",
-    help="So many experts must say yes for a pair to be valid, or give an item's answer.  [default: more than half]",
+    help="How many experts must say yes for a pair to be valid, or give an item's answer.  [default: more than half]",
 )
 @click.option("--answers", metavar="A,...", help="All possible answers, in their order.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the bootstrap.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The seed of the bootstrap.")
 @max_bytes_option
 @call_options
 def raters(

@@ -26,9 +26,9 @@ __all__ = ["report"]
     default=60,
     show_default=True,
     metavar="N",
-    help="With --images, so many mistakes of each model are shown, drawn at random.",
+    help="With --images, how many mistakes of each model to show, drawn at random.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of that draw.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of that draw.")
 @findings_options
 @call_options
 def report(

@@ -49,8 +49,8 @@ __all__ = ["compare"]
     "--replicates",
     type=click.IntRange(40),
     metavar="B",
-    help=f"The number of bootstrap replicates.  [default: {Findings.replicates:,} of images, {Findings.rater_replicates} of images and "
-    "raters]",
+    help=f"The number of bootstrap replicates.  [default: {Findings.replicates:,} of images, "
+    f"{Findings.rater_replicates} of images and raters]",
 )
 @click.option(
     "--disagreements",

@@ -39,6 +39,14 @@ def test_evaluating_ids_needs_neither_compiler_nor_tables(tmp_path: Path) -> Non
     assert loaded_by(code, *argv) == {"numpy"}
 
 
+def test_evaluating_scores_in_a_table_loads_no_statistics(tmp_path: Path) -> None:
+    (tmp_path / "scores.csv").write_text("image,class,score\na.png,0,0.9\nb.png,1,0.7\n")
+    (tmp_path / "model.csv").write_text("image,0,1\na.png,0.75,0.25\nb.png,0.5,0.5\n")
+    code = "from reassess.cli import main; assert main(sys.argv[1:]) == 0"
+    argv = ["evaluate", tmp_path / "model.csv", "--scores", tmp_path / "scores.csv", "--threshold", "0.5,0.8"]
+    assert "scipy" not in loaded_by(code, *argv)
+
+
 def test_every_public_name_can_be_had_and_no_other() -> None:
     for name in reassess.__all__:  # type: ignore[attr-defined]
         assert getattr(reassess, name) is not None

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from reassess.cli.common import Call, print_table
 from reassess.comparison.placement import Placement
 from reassess.comparison.trends import Trend
+from reassess.core.benchmark import IMAGENET
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.regression import Estimate
@@ -20,6 +21,7 @@ __all__ = ["Level", "print_leaderboard", "to_json"]
 
 _SMALL = 0.0001  # a smaller p-value is not told in figures
 _NO_LEVEL = "the original labels, or the re-assessed ones, are not at hand"
+_OF_LEVEL = f"{IMAGENET.sources['original']} by {IMAGENET.sources['labels']}"
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
         yield f"no level of the original labels: {_NO_LEVEL} (--level PERCENT)"
     elif level.counted is not None:
         part = level.counted
-        yield f"the original labels' own: {part.hits:,} of {part.n:,}, imagenet-original by imagenet-real"
+        yield f"the original labels' own: {part.hits:,} of {part.n:,}, {_OF_LEVEL}"
     there = set(map(str, board.entries))
     for placement in placements:
         if str(placement.entry) in there:

@@ -66,8 +66,8 @@ def questions(
     if judges.scores is None:
         raise DataError(
             "which pairs were rated is not known: no scores are at hand",
-            mend=f"reassess data fetch {IMAGENET.sources['scores']}, or pass --scores FILE with the columns image, class, "
-            "score",
+            mend=f"reassess data fetch {IMAGENET.sources['scores']}, "
+            "or pass --scores FILE with the columns image, class, score",
         )
     models = ((model.file, model.predictions, model.outcomes) for model in each_model(call, files, judges, **reading))
     open_ones = open_questions(models, judges.labels, judges.scores, top=top)

@@ -1,4 +1,4 @@
-"""The second section: which model is better?"""
+"""The second section: differences between models."""
 
 from collections.abc import Iterator
 
@@ -13,60 +13,60 @@ __all__ = ["standing"]
 _MOST_VERDICTS = 5  # on neighbours
 
 
-def standing(found: Findings, chart: Chart | str) -> Section:
+def standing(findings: Findings, chart: Chart | str) -> Section:
     """Verdicts, differences and ranks of several models."""
-    ranking = found.ranking
+    ranking = findings.ranking
     key, title = "comparison", "Which is better?"
     if isinstance(chart, str) or isinstance(ranking, str):
-        return Section(key, title, notes=[f"Not shown: {chart}."])
-    words = [_verdict(pair, found) for pair in ranking.neighbours[:_MOST_VERDICTS]]
+        return Section(key=key, title=title, notes=[f"Not shown: {chart}."])
+    words = [_verdict(pair, findings) for pair in ranking.neighbours[:_MOST_VERDICTS]]
     if (more := len(ranking.neighbours) - _MOST_VERDICTS) > 0:
-        words.append(f"{more:,} more neighbours: see the ranks.")
-    words += _gaps(found)
+        words.append(f"{more:,} more pairs of neighbours are in the table of ranks.")
+    words += _gaps(findings)
     notes = [
-        f"On the {len(found.panel.images):,} images that all models have seen. Lines are 95 % percentile bootstrap "
-        "intervals over images; one that holds 0 does not tell the two models apart. p is of McNemar's exact test."
+        f"On the {len(findings.panel.images):,} images that all models have seen. Lines are 95 % percentile bootstrap "
+        "intervals over images; where one contains 0, the two models cannot be told apart. p: McNemar's exact test."
     ]
     notes += [
-        f"{model}: {n:,} images left out, which another model has not seen."
-        for model, n in zip(found.panel.models, found.panel.left_out, strict=True)
+        f"{model}: {n:,} images are left out because another model has not seen them."
+        for model, n in zip(findings.panel.models, findings.panel.left_out, strict=True)
         if n
     ]
-    if len(found.models) == 2:
-        return Section(key, title, words, [chart], notes=notes)
+    if len(findings.models) == 2:
+        return Section(key=key, title=title, words=words, charts=[chart], notes=notes)
     notes.append(
-        f"Rank, 95 %: percentile bootstrap over images, {ranking.replicates:,} replicates, seed {ranking.seed}. Holm "
-        "p: McNemar's against the next model, corrected for the number of neighbours."
+        f"Ranks: 95 % percentile bootstrap intervals over images, {ranking.replicates:,} replicates, seed "
+        f"{ranking.seed}. Holm p: McNemar's test against the next model, corrected for the number of tests."
     )
-    return Section(key, title, words, [chart], [_ranks(found)], notes)
+    return Section(key=key, title=title, words=words, charts=[chart], tables=[_ranks(findings)], notes=notes)
 
 
-def _verdict(pair: Comparison, found: Findings) -> str:
-    """Which of two models is better, and how sure that is if the raters too are drawn anew."""
-    if isinstance(found.unsure, str):
+def _verdict(pair: Comparison, findings: Findings) -> str:
+    """Which of two models is better, and how probable that is when images and raters are resampled."""
+    if isinstance(findings.unsure, str):
         return f"{pair.verdict}."
-    chance = found.unsure.probability(pair.a, pair.b)
-    return f"{pair.verdict}. Images and raters drawn anew, {pair.a} is ahead with probability {chance:.3f}."
+    chance = findings.unsure.probability(pair.a, pair.b)
+    return f"{pair.verdict}. When images and raters are resampled, {pair.a} is ahead with probability {chance:.3f}."
 
 
-def _gaps(found: Findings) -> Iterator[str]:
-    """What becomes of the gaps by original labels."""
-    ranking = found.ranking
+def _gaps(findings: Findings) -> Iterator[str]:
+    """Which gaps by the original labels remain by the re-assessed ones."""
+    ranking = findings.ranking
     if isinstance(ranking, str) or ranking.gaps is None or ranking.gaps.pairs < 2:
         return
     gaps = ranking.gaps
     yield (
-        f"Of {gaps.pairs:,} pairs of models, the original labels tell {gaps.by_original:,} apart, and the re-assessed "
-        f"ones {gaps.by_real:,}."
+        f"Of {gaps.pairs:,} pairs of models, the original labels tell {gaps.by_original:,} apart, the re-assessed "
+        f"labels {gaps.by_real:,}."
     )
-    for what, pairs in (("vanish", gaps.vanished), ("turn round", gaps.reversed)):
+    for change, pairs in (("vanish", gaps.vanished), ("are reversed", gaps.reversed)):
         if len(pairs):
             named = [f"{ranking.models[better]} before {ranking.models[other]}" for better, other in pairs.tolist()]
-            yield f"Gaps by original labels that {what}: {some(named)}."
+            yield f"Gaps by the original labels that {change} by the re-assessed ones: {some(named)}."
 
 
-def _ranks(found: Findings) -> Table:
-    ranking = found.ranking
+def _ranks(findings: Findings) -> Table:
+    ranking = findings.ranking
     assert not isinstance(ranking, str)
     intervals = list(zip(ranking.low.tolist(), ranking.high.tolist(), strict=True))
     by_original = [None] * len(ranking) if ranking.original_ranks is None else ranking.original_ranks.tolist()

@@ -90,8 +90,8 @@ def test_bars_begin_at_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_intervals_are_drawn_to_their_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Intervals(["g"], {"s": [Mark(2.0, (1.0, 4.0))]}, "x", ".1f", reference=(0.0, "none"))
-    axes = drawn(monkeypatch, tmp_path, lambda drawing: intervals_on(drawing, found), size_of_intervals(found))
+    intervals = Intervals(["g"], {"s": [Mark(2.0, (1.0, 4.0))]}, "x", ".1f", reference=(0.0, "none"))
+    axes = drawn(monkeypatch, tmp_path, lambda drawing: intervals_on(drawing, intervals), size_of_intervals(intervals))
     assert [1.0, 4.0] in [np.asarray(line.get_xdata()).tolist() for line in axes.lines]
     left, right = axes.get_xlim()
     assert left < 0 < 4 < right
@@ -99,8 +99,8 @@ def test_intervals_are_drawn_to_their_ends(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_values_below_nothing_have_the_minus_sign_of_the_axis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Intervals(["g"], {"s": [Mark(-5.967, (-7.0, -4.0))]}, "x", "+.2f")
-    axes = drawn(monkeypatch, tmp_path, lambda drawing: intervals_on(drawing, found), size_of_intervals(found))
+    intervals = Intervals(["g"], {"s": [Mark(-5.967, (-7.0, -4.0))]}, "x", "+.2f")
+    axes = drawn(monkeypatch, tmp_path, lambda drawing: intervals_on(drawing, intervals), size_of_intervals(intervals))
     assert [text.get_text() for text in axes.texts] == ["g", "\N{MINUS SIGN}5.97"]
     assert "\N{MINUS SIGN}" in "".join(text.get_text() for text in axes.get_xticklabels())
 
@@ -163,7 +163,7 @@ def test_a_chart_of_nothing_says_why() -> None:
     bare = findings("one", known=False)
     reasons = {kind: chart.why for kind in CHARTS if isinstance(chart := CHARTS[kind](bare), Missing)}
     assert reasons == {
-        "scatter": "no model has both accuracies: original labels are not at hand, or no image is scored",
+        "scatter": "no model has both accuracies: there are no original labels, or no image is scored",
         "leaderboard": "no leaderboard was given",
         "differences": "there is one model",
         "model-or-label": "no original labels of these images are at hand",
@@ -181,7 +181,7 @@ def test_a_chart_of_zeros_is_not_drawn() -> None:
     assert {kind: str(CHARTS[kind](none)) for kind in ("label-count", "taxonomy", "labelling-bias")} == {
         "label-count": "no image is scored",
         "taxonomy": "no image is scored",
-        "labelling-bias": "no model says a valid class where the original label is one of several",
+        "labelling-bias": "no model predicts a valid class where the original label is one of several",
     }
     assert all("Not shown" in section.notes[0] for section in sections(none) if section.key != "headline")
 
@@ -211,7 +211,7 @@ def test_of_many_models_the_first_are_drawn_and_the_numbers_hold_all() -> None:
     for kind in ("differences", "taxonomy", "labelling-bias", "model-or-label", "label-count", "scatter"):
         chart = CHARTS[kind](many)
         assert isinstance(chart, Chart)
-        assert chart.note.endswith(("hold all.", "name all."))
+        assert chart.note.endswith("all of them.")
         assert CHARTS[kind](FOUND).note == ""
         models = {row[0] for row in chart.table.rows} | {row[1] for row in chart.table.rows}
         assert models >= set(many.models)

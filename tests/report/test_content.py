@@ -110,8 +110,8 @@ def test_the_classes_hold_the_counts_of_each_class() -> None:
     assert [row[3] for row in rows] == counted.hits.tolist()
     assert [row[5] for row in rows] == counted.predictions.tolist()
     assert [tuple(row) for row in confusions.rows["two"]] == list(counted.confusions)
-    valid, said, times = counted.confusions[0]
-    assert rows[valid][6:] == [said, times]
+    valid, predicted, times = counted.confusions[0]
+    assert rows[valid][6:] == [predicted, times]
 
 
 def test_the_level_is_the_accuracy_of_the_original_labels_themselves() -> None:

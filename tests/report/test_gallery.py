@@ -28,14 +28,16 @@ def test_models_share_what_they_both_get_wrong() -> None:
     assert choose(FOUND, 10_000).shown == choose(FOUND, 10_000).mistakes
 
 
-def test_a_card_tells_what_each_model_said_and_what_is_known() -> None:
+def test_a_card_has_the_prediction_of_each_model_and_what_is_known() -> None:
     row = choose(FOUND, 1).rows[0]
     (card,) = cards(FOUND, [row])
     panel = FOUND.panel
     assert card.image == panel.images[row]
     assert card.sheet.valid == FOUND.labels[card.image]
     assert card.sheet.original == FOUND.original[card.image][0]
-    assert [said for _, said, _ in card.said] == [panel.top1[panel.models.index(m), row] for m in FOUND.models]
+    assert [predicted for _, predicted, _ in card.predictions] == [
+        panel.top1[panel.models.index(m), row] for m in FOUND.models
+    ]
     rated = next(row for row in choose(FOUND, 10_000).rows if row < 100)
     (card,) = cards(FOUND, [rated])
     assert len(card.sheet.candidates) == 6

@@ -39,3 +39,23 @@ def test_a_label_takes_the_anchor_that_has_room() -> None:
 
 def test_a_label_that_is_larger_than_the_area_begins_at_its_corner() -> None:
     assert place([Label(np.array([[5.0, 5.0]]), 900.0, 20.0)], np.empty((0, 2)), AREA)[0][0][0] == 0.0
+
+
+def test_a_leader_line_crosses_no_other_label() -> None:
+    """Two points close together in a crowd, from which the lines to the only free places would cross."""
+    rng = np.random.default_rng(0)
+    crowd = rng.uniform((150, 100), (350, 300), (600, 2))
+    anchors = np.array([[240.0, 200.0], [260.0, 200.0], [250.0, 190.0], [250.0, 215.0]])
+    placed = place([Label(at[None], 90.0, 24.0) for at in anchors], crowd, AREA)
+    for i, (corner, anchor) in enumerate(placed):
+        start = np.clip(anchor, corner, np.add(corner, (90.0, 24.0)))
+        line = start + np.linspace(0, 1, 200)[:, None] * np.subtract(anchor, start)
+        for other, _ in placed[:i] + placed[i + 1 :]:
+            assert not ((line > other) & (line < np.add(other, (90.0, 24.0)))).all(axis=1).any()
+
+
+def test_the_same_labels_are_placed_in_the_same_way() -> None:
+    rng = np.random.default_rng(1)
+    labels = [Label(at[None], 60.0, 20.0) for at in rng.uniform((200, 150), (300, 250), (8, 2))]
+    crowd = rng.uniform((0, 0), (500, 400), (100, 2))
+    assert place(labels, crowd, AREA) == place(labels, crowd, AREA)

@@ -27,7 +27,7 @@ def probability_in_words(pair: Comparison, uncertainty: LabelUncertainty) -> str
     low, high = uncertainty.difference_interval(first, second)
     doubt = " (the interval includes 0)" if low <= 0 <= high else ""
     chance = uncertainty.probability(first, second)
-    return f"images and raters drawn anew: {first} is better than {second} with probability {chance:.3f}{doubt}"
+    return f"with images and raters resampled, {first} is better than {second} with probability {chance:.3f}{doubt}"
 
 
 def gaps_in_words(ranking: Ranking) -> Iterator[str]:
@@ -36,20 +36,20 @@ def gaps_in_words(ranking: Ranking) -> Iterator[str]:
     if gaps is None:
         return
     yield (
-        f"of {gaps.pairs:,} pairs of models, the original labels tell {gaps.by_original:,} apart, and the re-assessed "
-        f"ones {gaps.by_real:,}"
+        f"of {gaps.pairs:,} pairs of models, the original labels tell {gaps.by_original:,} apart, the re-assessed "
+        f"labels {gaps.by_real:,}"
     )
-    for change, pairs in (("vanish", gaps.vanished), ("turn round", gaps.reversed)):
+    for change, pairs in (("vanish", gaps.vanished), ("are reversed", gaps.reversed)):
         if len(pairs):
             named = [f"{ranking.models[better]} before {ranking.models[other]}" for better, other in pairs.tolist()]
-            yield f"gaps by original labels that {change}: {len(pairs):,} ({some(named)})"
+            yield f"gaps by the original labels that {change}: {len(pairs):,} ({some(named)})"
 
 
 def panel_left_out(panel: Panel) -> Iterator[str]:
     """How many images of each model are left out, since another model has not seen them."""
     for model, count in zip(panel.models, panel.left_out, strict=True):
         if count:
-            yield f"{model}: {count:,} images left out, which another model has not seen"
+            yield f"{model}: {count:,} images are left out because another model has not seen them"
 
 
 def ranks_explained(ranking: Ranking) -> str:
@@ -61,7 +61,7 @@ def replicates_explained(uncertainty: LabelUncertainty) -> str:
     """How images and raters were drawn anew."""
     return (
         f"{uncertainty.replicates:,} replicates, seed {uncertainty.seed}, of images and of {uncertainty.raters:,} "
-        f"raters; label sets made of their votes at threshold {uncertainty.threshold:g}"
+        f"raters; label sets are made again from the votes at threshold {uncertainty.threshold:g}"
     )
 
 
@@ -69,4 +69,4 @@ def shift_explained(uncertainty: LabelUncertainty) -> str:
     """How far drawing raters anew moves accuracies, and what was done about it."""
     shifts = [uncertainty.shift(model) for model in uncertainty.models]
     moved = " to ".join(dict.fromkeys(f"{100 * shift:+.2f}" for shift in (min(shifts), max(shifts))))
-    return f"that shifts accuracies by {moved} points, by which the intervals are moved back"
+    return f"this shifts accuracies by {moved} points; the intervals are corrected for the shift"

@@ -105,11 +105,12 @@ def _finder(labels: LabelSets) -> Callable[[tf.Tensor], tf.Tensor]:
     keys = [*image_keys(labels.images), ""]  # no image has the last name, and no table may be empty
     rows = tf.range(len(keys), dtype=tf.int64)
     table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, rows), len(labels))
+    return lambda names: table.lookup(_keys(names))
 
-    def find(names: tf.Tensor) -> tf.Tensor:
-        return table.lookup(tf.strings.regex_replace(names, _VALIDATION, r"\1", replace_global=False))
 
-    return find
+def _keys(names: tf.Tensor) -> tf.Tensor:
+    """The key of each image, by the rule of `reassess.core.image_names`, within the graph."""
+    return tf.strings.regex_replace(names, _VALIDATION, r"\1", replace_global=False)
 
 
 def _encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.Tensor | tf.RaggedTensor]:

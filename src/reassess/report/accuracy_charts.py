@@ -1,4 +1,4 @@
-"""Charts of how often models are right: over one another, apart, by number of valid classes, among public results."""
+"""Charts of accuracy: both accuracies, differences, by number of valid classes, and among public results."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -25,38 +25,42 @@ _FEWEST, _FEW = 10, 100  # images: of the highest numbers of classes, those with
 _Sizes = Mapping[int, BySize]
 
 
-def scatter_chart(found: Findings) -> Chart | Missing:
+def scatter_chart(findings: Findings) -> Chart | Missing:
     """Models by both accuracies."""
     spots, rows = [], []
-    for model, result in found.evaluations.items():
+    for model, result in findings.evaluations.items():
         original, real = (result.original or {}).get(1), result.real.get(1)
         across, up = mark(original), mark(real)
         if across is not None and up is not None:
-            spots.append(Spot(model, across, up))
+            spots.append(Spot(name=model, original=across, real=up))
             rows.append([model, *cells(original), *cells(real)])
     if not spots:
-        return Missing("no model has both accuracies: original labels are not at hand, or no image is scored")
+        return Missing("no model has both accuracies: there are no original labels, or no image is scored")
     columns = {"model": TEXT}
     for labels in ("original", "ReaL"):
         columns |= {f"{labels} %": PERCENT, f"{labels} 95 %": PERCENT, f"{labels} hits": COUNT, f"{labels} n": COUNT}
     numbers = table("scatter", "ReaL accuracy over original accuracy", columns, rows)
-    note = "" if len(spots) <= MOST_NAMED else f"Named: the {MOST_NAMED} best; the numbers of the chart name all."
-    draw = partial(scatter_on, spots=spots, level=found.level_percent)
-    return Chart(numbers.key, numbers.title, draw, SQUARE, numbers, note)
+    note = (
+        ""
+        if len(spots) <= MOST_NAMED
+        else f"The chart names the {MOST_NAMED} best models; its table names all of them."
+    )
+    draw = partial(scatter_on, spots=spots, level=findings.level_percent)
+    return Chart(key=numbers.key, title=numbers.title, draw=draw, size=SQUARE, table=numbers, note=note)
 
 
-def shown_pairs(found: Findings) -> Sequence[Comparison] | Missing:
+def shown_pairs(findings: Findings) -> Sequence[Comparison] | Missing:
     """Every two of a few models compared, the better one first; of many, neighbours in the ranking."""
-    if isinstance(found.ranking, Missing):
-        return found.ranking
-    if len(found.models) > _EVERY_PAIR:
-        return found.ranking.neighbours
-    return [compare(found.panel, a, b) for a, b in combinations(found.ranking.models, 2)]
+    if isinstance(findings.ranking, Missing):
+        return findings.ranking
+    if len(findings.models) > _EVERY_PAIR:
+        return findings.ranking.neighbours
+    return [compare(findings.panel, a, b) for a, b in combinations(findings.ranking.models, 2)]
 
 
-def difference_chart(found: Findings) -> Chart | Missing:
-    """Every two models, by both kinds of labels."""
-    pairs = shown_pairs(found)
+def difference_chart(findings: Findings) -> Chart | Missing:
+    """Differences between pairs of models, by both kinds of labels."""
+    pairs = shown_pairs(findings)
     if isinstance(pairs, Missing):
         return pairs
     rows = []
@@ -76,7 +80,7 @@ def difference_chart(found: Findings) -> Chart | Missing:
     columns = {"a": TEXT, "b": TEXT, "labels": TEXT, "a - b, points": POINTS, "95 %": POINTS, "McNemar p": P_VALUE}
     columns |= {"only a right": COUNT, "only b right": COUNT, "images": COUNT}
     numbers = table("differences", "Differences between models, on the same images", columns, rows)
-    intervals = Intervals(groups, shown, axis, POINTS, reference=(0.0, "no difference"))
+    intervals = Intervals(groups=groups, series=shown, axis=axis, form=POINTS, reference=(0.0, "no difference"))
     return interval_chart(intervals, numbers, only_some(len(pairs), "pairs"))
 
 
@@ -86,31 +90,32 @@ def _difference(part: Paired | None) -> Mark | None:
     return Mark(100 * part.difference, percents(part.interval))
 
 
-def label_count_chart(found: Findings) -> Chart | Missing:
+def label_count_chart(findings: Findings) -> Chart | Missing:
     """Accuracy by number of valid classes."""
-    counts = {model: result.by_label_count for model, result in found.evaluations.items()}
+    counts = {model: result.by_label_count for model, result in findings.evaluations.items()}
     sizes = sorted({size for parts in counts.values() for size in parts})
     if not sizes:
         return Missing("no image is scored")
     rows = [[model, size, *cells(_hits(parts, [size]))] for size in sizes for model, parts in counts.items()]
-    shown = {model: counts[model] for model in found.models[: len(SERIES)]}
+    shown = {model: counts[model] for model in findings.models[: len(SERIES)]}
     pools = _pooled(sizes, shown)
     groups = [_pool_in_words(pool, shown) for pool in pools]
     series = {model: [mark(_hits(parts, pool)) for pool in pools] for model, parts in shown.items()}
     columns = {"model": TEXT, "valid classes": COUNT, "ReaL top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
     numbers = table("label-count", "ReaL accuracy by number of valid classes", columns | {"images": COUNT}, rows)
     note = only_some(len(counts), most=len(SERIES))
-    return interval_chart(Intervals(groups, series, "ReaL top-1 accuracy, %", ".1f"), numbers, note)
+    intervals = Intervals(groups=groups, series=series, axis="ReaL top-1 accuracy, %", form=".1f")
+    return interval_chart(intervals, numbers, note)
 
 
 def _hits(parts: _Sizes, sizes: Sequence[int]) -> Proportion:
-    """Hits on images with so many valid classes."""
-    there = [parts[size] for size in sizes if size in parts]
-    return Proportion(sum(part.hits[1] for part in there), sum(part.n for part in there))
+    """Hits on images whose number of valid classes is one of `sizes`."""
+    known = [parts[size] for size in sizes if size in parts]
+    return Proportion(sum(part.hits[1] for part in known), sum(part.n for part in known))
 
 
 def _pooled(sizes: list[int], counts: Mapping[str, _Sizes]) -> list[list[int]]:
-    """Numbers of valid classes; those above the last with enough images, a hundredth of all, go together."""
+    """Numbers of valid classes; the highest ones, of less than a hundredth of the images each, are pooled."""
     scored = min(_hits(parts, sizes).n for parts in counts.values())
     enough = min(max(scored // 100, _FEWEST), _FEW)
     many = [i for i, size in enumerate(sizes) if all(_hits(parts, [size]).n >= enough for parts in counts.values())]
@@ -126,12 +131,14 @@ def _pool_in_words(pool: list[int], counts: Mapping[str, _Sizes]) -> str:
     return f"{pool[0]}{' or more' if len(pool) > 1 else ''} {classes}: {n}"
 
 
-def leaderboard_chart(found: Findings) -> Chart | Missing:
+def leaderboard_chart(findings: Findings) -> Chart | Missing:
     """The models among public results."""
-    if isinstance(found.trend, Missing):
-        return found.trend
-    placements = found.placements
-    draw = partial(leaderboard_on, trend=found.trend, placements=placements, level=found.level_percent, brief=True)
+    if isinstance(findings.trend, Missing):
+        return findings.trend
+    placements = findings.placements
+    draw = partial(
+        leaderboard_on, trend=findings.trend, placements=placements, level=findings.level_percent, brief=True
+    )
     rows: list[list[Cell]] = []
     for one in placements:
         entry, expected = one.entry, one.expected
@@ -143,4 +150,4 @@ def leaderboard_chart(found: Findings) -> Chart | Missing:
     columns = {"model": TEXT, "ReaL %": PERCENT, "rank": COUNT, "original %": PERCENT, "original rank": COUNT}
     columns |= {"of": COUNT, "expected ReaL %": PERCENT, "95 %": PERCENT, "above it, points": POINTS}
     numbers = table("leaderboard", "Where the models stand on the leaderboard", columns, rows)
-    return Chart(numbers.key, numbers.title, draw, SQUARE, numbers)
+    return Chart(key=numbers.key, title=numbers.title, draw=draw, size=SQUARE, table=numbers)

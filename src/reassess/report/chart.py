@@ -27,7 +27,7 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """A chart: what it is called, how it is drawn, its numbers, and what it leaves out, in words."""
+    """A chart: its title, how it is drawn, its numbers, and a note on what it leaves out."""
 
     key: str
     title: str
@@ -37,31 +37,44 @@ class Chart:
     note: str = ""
 
 
-def interval_chart(found: Intervals, numbers: Table, note: str = "") -> Chart:
-    """Values with intervals, called as their table is."""
-    draw = partial(intervals_on, found=found)
-    return Chart(numbers.key, numbers.title, draw, size_of_intervals(found), numbers, note)
+def interval_chart(intervals: Intervals, numbers: Table, note: str = "") -> Chart:
+    """Values with intervals; key and title are those of the table."""
+    return Chart(
+        key=numbers.key,
+        title=numbers.title,
+        draw=partial(intervals_on, intervals=intervals),
+        size=size_of_intervals(intervals),
+        table=numbers,
+        note=note,
+    )
 
 
-def stack_chart(found: Stacks, numbers: Table, note: str = "") -> Chart:
-    """Bars of parts, called as their table is."""
-    return Chart(numbers.key, numbers.title, partial(stacks_on, found=found), size_of_stacks(found), numbers, note)
+def stack_chart(stacks: Stacks, numbers: Table, note: str = "") -> Chart:
+    """Stacked bars; key and title are those of the table."""
+    return Chart(
+        key=numbers.key,
+        title=numbers.title,
+        draw=partial(stacks_on, stacks=stacks),
+        size=size_of_stacks(stacks),
+        table=numbers,
+        note=note,
+    )
 
 
 def table(key: str, title: str, columns: dict[str, str], rows: Sequence[Sequence[Cell]]) -> Table:
-    """A table whose columns are given as headings and forms."""
-    return Table(key, title, tuple(Column(name, form) for name, form in columns.items()), rows)
+    """A table whose columns are given as headings and number formats."""
+    return Table(key=key, title=title, columns=tuple(Column(name, form) for name, form in columns.items()), rows=rows)
 
 
-def only_some(all_of_them: int, what: str = "models", most: int = MOST_DRAWN) -> str:
-    """Say that a chart draws the first few only; nothing if it draws all.
+def only_some(total: int, items: str = "models", most: int = MOST_DRAWN) -> str:
+    """A note that a chart shows only the first few; empty if it shows all.
 
     >>> only_some(40)
-    'Drawn: the first 12 of 40 models; the numbers of the chart hold all.'
+    'The chart shows the first 12 of 40 models; its table has all of them.'
     """
-    if all_of_them <= most:
+    if total <= most:
         return ""
-    return f"Drawn: the first {most} of {all_of_them:,} {what}; the numbers of the chart hold all."
+    return f"The chart shows the first {most} of {total:,} {items}; its table has all of them."
 
 
 def percent(share: float | None) -> float | None:
@@ -86,7 +99,7 @@ def cells(part: Proportion | None) -> list[Cell]:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A part of the page; a wide table comes first, the others beside or below the charts."""
+    """A part of the page. A wide table comes first, the other tables below the charts."""
 
     key: str
     title: str

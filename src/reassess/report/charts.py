@@ -18,17 +18,19 @@ from reassess.report.tables import COUNT, SHARE, TEXT
 __all__ = ["CHARTS", "write_chart"]
 
 
-def _curve_chart(found: Findings) -> Chart | Missing:
+def _curve_chart(findings: Findings) -> Chart | Missing:
     """Precision and recall of the scores behind the labels."""
-    if isinstance(found.curves, Missing):
-        return found.curves
+    if isinstance(findings.curves, Missing):
+        return findings.curves
     rows = []
-    for one in found.curves:
-        figures = one.curve.thresholds, one.curve.precision, one.curve.recall, one.curve.kept
-        rows += [[one.name, *row] for row in zip(*(figure.tolist() for figure in figures), strict=True)]
+    for measured in findings.curves:
+        curve = measured.curve
+        values = curve.thresholds, curve.precision, curve.recall, curve.kept
+        rows += [[measured.name, *row] for row in zip(*(column.tolist() for column in values), strict=True)]
     columns = {"scores": TEXT, "threshold": SHARE, "precision": SHARE, "recall": SHARE, "kept": COUNT}
     numbers = table("curve", "Precision and recall of the labels", columns, rows)
-    return Chart(numbers.key, numbers.title, partial(curves_on, lines=found.curves), SQUARE, numbers)
+    draw = partial(curves_on, lines=findings.curves)
+    return Chart(key=numbers.key, title=numbers.title, draw=draw, size=SQUARE, table=numbers)
 
 
 CHARTS: dict[str, Callable[[Findings], Chart | Missing]] = {

@@ -1,4 +1,4 @@
-"""The second section: which model is better?"""
+"""The second section: differences between models."""
 
 from reassess.comparison.findings import Findings
 from reassess.comparison.pairs import Comparison
@@ -18,37 +18,37 @@ __all__ = ["standing"]
 _MOST_VERDICTS = 5  # on neighbours
 
 
-def standing(found: Findings, chart: Chart | Missing) -> Section:
+def standing(findings: Findings, chart: Chart | Missing) -> Section:
     """Verdicts, differences and ranks of several models."""
-    ranking = found.ranking
+    ranking = findings.ranking
     key, title = "comparison", "Which is better?"
     if isinstance(chart, Missing) or isinstance(ranking, Missing):
-        return Section(key, title, notes=[f"Not shown: {chart}."])
-    words = [_verdict(pair, found) for pair in ranking.neighbours[:_MOST_VERDICTS]]
+        return Section(key=key, title=title, notes=[f"Not shown: {chart}."])
+    words = [_verdict(pair, findings) for pair in ranking.neighbours[:_MOST_VERDICTS]]
     if (more := len(ranking.neighbours) - _MOST_VERDICTS) > 0:
-        words.append(f"{more:,} more neighbours: see the ranks.")
+        words.append(f"{more:,} more pairs of neighbours are in the table of ranks.")
     if ranking.gaps is not None and ranking.gaps.pairs > 1:
         words += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in gaps_in_words(ranking)]
     notes = [
-        f"On the {len(found.panel.images):,} images that all models have seen. Lines are 95 % percentile bootstrap "
-        "intervals over images; one that holds 0 does not tell the two models apart. p is of McNemar's exact test."
+        f"On the {len(findings.panel.images):,} images that all models have seen. Lines are 95 % percentile bootstrap "
+        "intervals over images; where one contains 0, the two models cannot be told apart. p: McNemar's exact test."
     ]
-    notes += [f"{text}." for text in panel_left_out(found.panel)]
-    if len(found.models) == 2:
-        return Section(key, title, words, [chart], notes=notes)
+    notes += [f"{text}." for text in panel_left_out(findings.panel)]
+    if len(findings.models) == 2:
+        return Section(key=key, title=title, words=words, charts=[chart], notes=notes)
     notes.append(f"Rank, 95 %: {ranks_explained(ranking)}. {HOLM_EXPLAINED}.")
-    return Section(key, title, words, [chart], [_ranks(found)], notes)
+    return Section(key=key, title=title, words=words, charts=[chart], tables=[_ranks(findings)], notes=notes)
 
 
-def _verdict(pair: Comparison, found: Findings) -> str:
-    """Which of two models is better, and how sure that is if the raters too are drawn anew."""
-    if isinstance(found.uncertainty, Missing):
+def _verdict(pair: Comparison, findings: Findings) -> str:
+    """Which of two models is better, and how probable that is when images and raters are resampled."""
+    if isinstance(findings.uncertainty, Missing):
         return f"{pair.verdict}."
-    return f"{pair.verdict}; {probability_in_words(pair, found.uncertainty)}."
+    return f"{pair.verdict}; {probability_in_words(pair, findings.uncertainty)}."
 
 
-def _ranks(found: Findings) -> Table:
-    ranking = found.ranking
+def _ranks(findings: Findings) -> Table:
+    ranking = findings.ranking
     assert not isinstance(ranking, Missing)
     intervals = list(zip(ranking.low.tolist(), ranking.high.tolist(), strict=True))
     by_original = [None] * len(ranking) if ranking.original_ranks is None else ranking.original_ranks.tolist()

@@ -1,4 +1,4 @@
-"""What a page shows: sections of words, charts, tables and notes, made from findings; nothing here knows HTML."""
+"""The sections of a page (words, charts, tables, notes), made from findings and independent of HTML."""
 
 from collections.abc import Mapping
 
@@ -18,45 +18,47 @@ _Charts = Mapping[str, Chart | Missing]
 _ABOUT = {
     "leaderboard": (
         "On the leaderboard",
-        "Grey points are public results, a star is a model of this report. Expected is the accuracy on the line "
-        "through the rows nearest in original accuracy; 95 % of models like it lie in the interval beside it.",
+        "Grey points are public results, stars are the models of this report. The expected accuracy is that of the "
+        "line through the rows nearest in original accuracy; 95 % of models with the same original accuracy lie in "
+        "the interval beside it.",
     ),
     "label-count": (
         "By number of valid classes",
         "Images that show several things have several valid classes, and a prediction of any of them is right. Lines "
-        "are 95 % Wilson intervals over images. The highest numbers of classes, of few images, are drawn together; the "
-        "numbers below the chart keep them apart.",
+        "are 95 % Wilson intervals over images. The highest numbers of classes have few images and are pooled in the "
+        "chart; the table lists each number.",
     ),
     "model-or-label": (
         "Model or label?",
-        "On images where the model's first class is not the original label, and raters were asked about the model's "
-        "class: whose class has the higher score? The published scores of ImageNet count the original label itself as "
-        "a voter on animal classes; the raters alone do not.",
+        "Where the model's first class is not the original label and raters were asked about the model's class: which "
+        "of the two classes has the higher score? The published scores of ImageNet count the original label as a vote "
+        "on animal classes; the raters alone do not.",
     ),
     "labelling-bias": (
         "Fitting to the labelling",
-        "On images with several valid classes, of which the model says one and the original label is one: how often "
-        "are the two the same? A model that knew the valid classes but nothing of how images were labelled would do no "
-        "better than chance. Lines are 95 % Wilson intervals over images; p is of chance, exact and two-sided.",
+        "On images with several valid classes, where the model predicts one of them and the original label is one of "
+        "them: how often are the two the same? A model that knows the valid classes but not how the images were "
+        "labelled agrees by chance only. Lines are 95 % Wilson intervals over images; p: exact two-sided test against "
+        "chance.",
     ),
     "curve": (
         "Precision and recall of the labels",
-        "How good the labels themselves are: scores of (image, class) pairs against what experts found. In-sample: the "
-        "scores were made with the very answers that judge them; where that is so, a second curve is of scores made "
-        "again without the image that is judged. Bands and crosses are 95 % bootstrap intervals over images.",
+        "How good the labels themselves are: scores of (image, class) pairs against the answers of experts. In-sample "
+        "means that the scores were made with the same answers that they are measured against; a second curve then "
+        "shows scores made without the image in question. Bands and crosses are 95 % bootstrap intervals over images.",
     ),
 }
 
 
-def sections(found: Findings) -> list[Section]:
-    """The parts of the page in their order; a part that cannot be shown says why."""
-    charts = {kind: make(found) for kind, make in CHARTS.items()}
+def sections(findings: Findings) -> list[Section]:
+    """The sections of the page in order; a section that cannot be shown gives the reason."""
+    charts = {kind: make(findings) for kind, make in CHARTS.items()}
     return [
-        headline(found, charts["scatter"]),
-        *([] if len(found.models) < 2 else [standing(found, charts["differences"])]),
-        *([] if found.leaderboard is None else [_about(charts, "leaderboard")]),
+        headline(findings, charts["scatter"]),
+        *([] if len(findings.models) < 2 else [standing(findings, charts["differences"])]),
+        *([] if findings.leaderboard is None else [_about(charts, "leaderboard")]),
         _about(charts, "label-count"),
-        _mistakes(found, charts),
+        _mistakes(findings, charts),
         *(_about(charts, kind) for kind in ("model-or-label", "labelling-bias", "curve")),
     ]
 
@@ -65,25 +67,29 @@ def _about(charts: _Charts, kind: str) -> Section:
     title, words = _ABOUT[kind]
     chart = charts[kind]
     if isinstance(chart, Missing):
-        return Section(kind, title, notes=[f"Not shown: {chart}."])
-    return Section(kind, title, [words], [chart])
+        return Section(key=kind, title=title, notes=[f"Not shown: {chart}."])
+    return Section(key=kind, title=title, words=[words], charts=[chart])
 
 
-def _mistakes(found: Findings, charts: _Charts) -> Section:
-    chart = charts["taxonomy"]
+def _mistakes(findings: Findings, charts: _Charts) -> Section:
+    chart, title = charts["taxonomy"], "Mistakes by kind"
     words = (
-        "A mistake is a first class outside the valid ones of an image that has any. Each is of the first kind that "
-        "fits: another name for a valid class, or one that includes it; a class that is often valid together with a "
-        "valid one, on other images; a class of the same group; a class that nobody was asked about; an image that was "
-        "never rated; and the rest."
+        "A mistake is a first class that is not valid, on an image with at least one valid class. Each mistake is of "
+        "the first kind that applies: another name for a valid class, or a class that includes it; a class that is "
+        "often valid together with a valid one on other images; a class of the same group; a class that raters were "
+        "never asked about; an image that was never rated; and the rest."
     )
-    reasons = {kind: why for one in found.taxonomies for kind, why in one.reasons.items()}
-    notes = [f"On the {len(found.panel.images):,} images that all models have seen."]
-    notes += [f"Not looked up: {KINDS_IN_WORDS[kind]}: {why}." for kind, why in reasons.items()]
-    known = [(model, result.mistakes) for model, result in found.evaluations.items() if result.mistakes is not None]
+    reasons = {kind: why for one in findings.taxonomies for kind, why in one.reasons.items()}
+    notes = [f"On the {len(findings.panel.images):,} images that all models have seen."]
+    notes += [f"Not counted: {KINDS_IN_WORDS[kind]}: {why}." for kind, why in reasons.items()]
+    known = [(model, result.mistakes) for model, result in findings.evaluations.items() if result.mistakes is not None]
     rows = [[model, *(getattr(part, name) for name in MISTAKES_IN_WORDS)] for model, part in known]
     columns = {"model": TEXT} | dict.fromkeys(MISTAKES_IN_WORDS.values(), COUNT)
-    tables = [table("known", "All mistakes by what is known of the predicted class", columns, rows)] if rows else []
+    tables = (
+        [table("known", "All mistakes by what raters answered about the predicted class", columns, rows)]
+        if rows
+        else []
+    )
     if isinstance(chart, Missing):
-        return Section("taxonomy", "Mistakes by kind", notes=[f"Not shown: {chart}."])
-    return Section("taxonomy", "Mistakes by kind", [words], [chart], tables, notes)
+        return Section(key="taxonomy", title=title, notes=[f"Not shown: {chart}."])
+    return Section(key="taxonomy", title=title, words=[words], charts=[chart], tables=tables, notes=notes)

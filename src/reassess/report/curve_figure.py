@@ -1,4 +1,4 @@
-"""Precision-recall curves as a figure that can be read in grey: every curve and point bears its own name."""
+"""Precision-recall curves as a figure that can be read in grey: every curve and point has its name beside it."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -77,7 +77,7 @@ def _draw_line(
 
 
 def _draw_chosen(drawing: Drawing, chosen: OperatingPoint, colour: str) -> None:
-    """The chosen threshold, with the intervals of both figures as a cross."""
+    """The chosen threshold, with the intervals of precision and recall as a cross."""
     precision, recall = chosen.point.precision.value, chosen.point.recall.value
     if precision is None or recall is None:
         return
@@ -103,8 +103,8 @@ def _draw_rule(drawing: Drawing, rule: Rule, marker: str) -> None:
         middle = np.argsort(np.abs(at - np.median(at, axis=0)).sum(axis=1))[: len(at) // 2]
         drawing.name(f"{rule.name} ({len(at)} raters)", at[middle], color="#5a5a5a")
         return
-    for variant, place_of in zip(rule.variants, at, strict=True):
-        drawing.name(str(variant), place_of[None], color="#333333")
+    for variant, point in zip(rule.variants, at, strict=True):
+        drawing.name(str(variant), point[None], color="#333333")
 
 
 def _finish_axes(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
@@ -136,7 +136,7 @@ def _steady(curve: Curve) -> npt.NDArray[np.bool_]:
 
 
 def _apart(anchors: npt.NDArray[np.float64], others: Sequence[MeasuredCurve]) -> npt.NDArray[np.float64]:
-    """The half of some places that is farthest from other curves, where a name says best which curve is meant."""
+    """The half of the anchors that is farthest from other curves, where a name is least ambiguous."""
     if not others:
         return anchors
     taken = np.concatenate([along(_path(other.curve), _SAMPLES) for other in others])

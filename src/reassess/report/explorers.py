@@ -1,4 +1,4 @@
-"""The long tables of a page, which the reader sorts and searches: classes, and what was said instead of which."""
+"""The long tables of a page, which the reader sorts and searches: classes and confusions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Explorer:
     columns
         The columns.
     rows
-        The rows of each model; a class stands as its id, in the columns `named`.
+        The rows of each model; the columns in `named` hold class ids.
     named
         Positions of the columns that hold a class; the first of them names the row.
     order
@@ -43,28 +43,29 @@ class Explorer:
     notes: Sequence[str]
 
 
-def explorers(found: Findings) -> list[Explorer]:
+def explorers(findings: Findings) -> list[Explorer]:
     """The long tables; of many models, those of the best."""
-    models = found.models[:_MOST_MODELS]
-    left_out = len(found.models) - len(models)
+    models = findings.models[:_MOST_MODELS]
+    left_out = len(findings.models) - len(models)
     notes = [f"The {len(models)} best models; {left_out:,} more are not shown here."] if left_out else []
-    results = {model: found.evaluations[model] for model in models}
+    results = {model: findings.evaluations[model] for model in models}
     return [_classes(results, notes), _confusions(results, notes)]
 
 
 def _classes(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
     counts = {"images": COUNT, "hits": COUNT, "accuracy %": _SHARE, "predicted": COUNT}
     return Explorer(
-        "classes",
-        "Classes",
-        "For each class, the images of which it is a valid one. Hits: the first class is any valid one of the image; "
-        "predicted: it is this very class. Of 50 images, an accuracy of 80 % has a 95 % interval of 67 to 89 %.",
-        (
+        key="classes",
+        title="Classes",
+        words="For each class, the images for which it is valid. Hits: images whose first predicted class is any valid "
+        "one. Predicted: images whose first predicted class is this class. With 50 images, an accuracy of 80 % has a "
+        "95 % interval of 67 to 89 %.",
+        columns=(
             *(Column("class"), Column("id", COUNT)),
             *(Column(name, form) for name, form in counts.items()),
             *(Column("most often instead"), Column("times", COUNT)),
         ),
-        {model: _class_rows(result) for model, result in results.items()},
+        rows={model: _class_rows(result) for model, result in results.items()},
         named=(0, 6),
         order=(4, False),
         notes=notes,
@@ -72,11 +73,11 @@ def _classes(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
 
 
 def _class_rows(result: Evaluation) -> list[list[Any]]:
-    """Class, id, images, hits, accuracy, predictions, what was said most often instead, and how often."""
+    """Class, id, images, hits, accuracy, predictions, the most frequent confusion, and how often."""
     part = result.per_class
     instead: dict[int, tuple[int, int]] = {}
-    for valid, said, times in part.confusions:
-        instead.setdefault(valid, (said, times))
+    for valid, predicted, times in part.confusions:
+        instead.setdefault(valid, (predicted, times))
     rows = []
     for i in part.images.nonzero()[0].tolist():
         images, hits = int(part.images[i]), int(part.hits[i])
@@ -87,12 +88,12 @@ def _class_rows(result: Evaluation) -> list[list[Any]]:
 
 def _confusions(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
     return Explorer(
-        "confusions",
-        "Confusions",
-        f"A valid class, and what was predicted instead, outside the valid ones: of each model the {_MOST_CONFUSIONS} "
-        "most frequent pairs. An image with several valid classes counts for each of them.",
-        (Column("valid class"), Column("predicted instead"), Column("images", COUNT)),
-        {
+        key="confusions",
+        title="Confusions",
+        words=f"A valid class and the class that was predicted instead, which is not valid: the {_MOST_CONFUSIONS} "
+        "most frequent pairs of each model. An image with several valid classes counts for each of them.",
+        columns=(Column("valid class"), Column("predicted instead"), Column("images", COUNT)),
+        rows={
             model: [list(row) for row in result.per_class.confusions[:_MOST_CONFUSIONS]]
             for model, result in results.items()
         },

@@ -1,4 +1,4 @@
-"""What all figures share: one look, names placed near what they name, and files with a title and a description."""
+"""Shared by all figures: one style, placed names, and files with a title and a description."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ _LEFT, _LETTER = 0.5, 0.061  # inches left of the axes, and of a letter of a hea
 
 @dataclass
 class Drawing:
-    """The axes, the names still to be placed, what they should not cover, and what is drawn, in words."""
+    """The axes, the names still to be placed, the points they should not cover, and a description in words."""
 
     axes: "Axes"
     names: list[tuple[str, npt.NDArray[np.float64], dict[str, Any]]] = field(default_factory=list)
@@ -39,18 +39,18 @@ class Drawing:
     words: list[str] = field(default_factory=list)
 
     def name(self, text: str, anchors: npt.NDArray[np.float64], **style: Any) -> None:
-        """Name what is at one of some places, in units of the axes."""
+        """Add a name that points at one of some places, in units of the axes."""
         self.names.append((plain(text), anchors, style))
 
     def heading(self, text: str) -> None:
-        """Say above the axes what is drawn, in lines that fit."""
+        """Write a heading above the axes, in lines that fit."""
         figure = self.axes.get_figure(root=True)
         assert figure is not None
         letters = int((figure.get_figwidth() - _LEFT) / _LETTER)
         self.axes.set_title("\n".join(wrap(text, letters)), fontsize=8, loc="left")
 
     def above(self, y: float, text: str) -> None:
-        """Write a text over what is drawn at some height, from the left edge of the axes."""
+        """Write a text at a height, from the left edge of the axes."""
         place: dict[str, Any] = {
             "transform": self.axes.get_yaxis_transform(),
             "verticalalignment": "center",
@@ -60,7 +60,7 @@ class Drawing:
         self.axes.text(0, y, plain(text), bbox=ground, **place)
 
     def key(self, handles: Sequence["Artist"], names: Sequence[str], *, columns: int = 1) -> None:
-        """Say above the figure what each mark or colour stands for."""
+        """Draw a legend above the figure."""
         style: dict[str, Any] = {"frameon": False, "borderpad": 0, "labelspacing": 0.3, "columnspacing": 1.2}
         figure = self.axes.get_figure(root=True)
         assert figure is not None
@@ -71,16 +71,16 @@ Draw = Callable[[Drawing], None]
 
 
 def save_figure(path: Path, draw: Draw, *, title: str, size: Size = SIZE, force: bool = False) -> None:
-    """Draw a figure into a file; what is given twice is written the same, byte for byte.
+    """Draw a figure into a file; the same input always gives the same bytes.
 
     Parameters
     ----------
     path
         An svg, png or pdf file.
     draw
-        Draws on the axes, and says what is to be named.
+        Draws on the axes, and adds the names.
     title
-        What the figure is. The file keeps it, and a description in words of what is drawn, for those who do not see it.
+        The title of the figure. The file holds it and a description in words, for readers who cannot see it.
     size
         Width and height, in inches.
     force
@@ -89,7 +89,7 @@ def save_figure(path: Path, draw: Draw, *, title: str, size: Size = SIZE, force:
     Raises
     ------
     DataError
-        A figure cannot be kept in a file of this kind.
+        The suffix is not one of `FIGURE_SUFFIXES`.
     MissingPackageError
         matplotlib is not installed.
     OutputError
@@ -101,7 +101,7 @@ def save_figure(path: Path, draw: Draw, *, title: str, size: Size = SIZE, force:
 
 
 def figure_as_svg(draw: Draw, *, size: Size = SIZE) -> tuple[str, str]:
-    """A figure as an svg document whose text is text and whose ground is clear; and in words, what is drawn.
+    """A figure as an svg document with text as text and a transparent background; and its description in words.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def figure_as_svg(draw: Draw, *, size: Size = SIZE) -> tuple[str, str]:
 
 @contextmanager
 def _drawn(draw: Draw, size: Size, *, is_text: bool = False) -> "Iterator[tuple[Figure, str]]":
-    """A figure with its names placed, in svg as text or as shapes; and what it shows in words."""
+    """A figure with its names placed, and its description; text in svg is text or outlines."""
     try:
         from matplotlib import rc_context
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -138,7 +138,7 @@ def _drawn(draw: Draw, size: Size, *, is_text: bool = False) -> "Iterator[tuple[
         drawing = Drawing(figure.add_subplot())
         draw(drawing)
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # the names are placed in pixels: nothing may move any more
+        figure.set_layout_engine("none")  # names are placed in pixels, so nothing may move from here on
         if drawing.names:
             _place_names(drawing)
         yield figure, _in_words(drawing)
@@ -152,17 +152,17 @@ def along(at: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
 
 
 def _in_words(drawing: Drawing) -> str:
-    """What is drawn: the heading, the axes, every name, which says what it stands at, and what was said besides."""
+    """The description: the heading, the axes, every name, and the words added while drawing."""
     axes = drawing.axes
     parts = {"": axes.get_title(loc="left"), "Across: ": axes.get_xlabel(), "Up: ": axes.get_ylabel()}
-    words = [what + text.replace("\n", " ") for what, text in parts.items() if text]
+    words = [prefix + text.replace("\n", " ") for prefix, text in parts.items() if text]
     if drawing.names:
         words.append("Named: " + ". ".join(text.replace("\n", ", ") for text, _, _ in drawing.names))
     return "".join(f"{sentence}. " for sentence in [*words, *map(plain, drawing.words)]).rstrip()
 
 
 def _metadata(suffix: str, title: str, description: str) -> dict[str, Any]:
-    """Of a file of some kind; without the date, so that the same results give the same file."""
+    """Metadata for a kind of file, without the date, so that the same input gives the same bytes."""
     kinds: dict[str, dict[str, Any]] = {
         ".svg": {"Title": title, "Description": description, "Date": None},
         ".png": {"Title": title, "Description": description},
@@ -174,7 +174,7 @@ def _metadata(suffix: str, title: str, description: str) -> dict[str, Any]:
 def _place_names(drawing: Drawing) -> None:
     axes = drawing.axes
     to_pixels, to_data = axes.transData.transform, axes.transData.inverted().transform
-    # What can be named at one place only goes first; a curve finds a place for its name later, too.
+    # Names with one possible place go first; a curve still finds a place for its name later.
     names = sorted(drawing.names, key=lambda name: len(name[1]))
     texts = [axes.text(0, 0, text, linespacing=1.15, **style) for text, _, style in names]
     sizes = [text.get_window_extent() for text in texts]

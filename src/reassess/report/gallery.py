@@ -1,4 +1,4 @@
-"""Mistakes to look at: which images are shown, and what is known of each; pictures come later."""
+"""Mistakes to look at: which images are shown, and what is known of each; pictures are added by the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,40 +34,40 @@ class Card:
 
     image: str
     sheet: ImageSheet
-    said: tuple[tuple[str, int, bool], ...]
+    predictions: tuple[tuple[str, int, bool], ...]
 
 
-def choose(found: Findings, most: int, *, seed: int = 0) -> Choice:
-    """Draw at most so many mistakes of each model at random; models that share mistakes share what is drawn.
+def choose(findings: Findings, most: int, *, seed: int = 0) -> Choice:
+    """Draw at most `most` mistakes of each model at random; models with common mistakes share the drawn images.
 
-    Every image has a random number, and a model's mistakes with the smallest are its own.
+    Every image has one random number; of each model the mistakes with the smallest numbers are taken.
     """
-    panel = found.panel
+    panel = findings.panel
     order = np.random.default_rng(seed).permutation(len(panel.images))
     chosen: dict[int, None] = {}
     shown, mistakes = {}, {}
-    for model in found.models:
+    for model in findings.models:
         is_mistake = panel.scored & ~panel.valid[panel.models.index(model)]
         drawn = order[is_mistake[order]][:most].tolist()
         shown[model], mistakes[model] = len(drawn), int(np.count_nonzero(is_mistake))
         chosen |= dict.fromkeys(drawn)
-    return Choice(tuple(sorted(chosen)), shown, mistakes)
+    return Choice(rows=tuple(sorted(chosen)), shown=shown, mistakes=mistakes)
 
 
-def cards(found: Findings, rows: Sequence[int]) -> list[Card]:
+def cards(findings: Findings, rows: Sequence[int]) -> list[Card]:
     """What is known of some images of the panel."""
-    panel = found.panel
-    each = [(model, panel.models.index(model)) for model in found.models]
-    result = []
+    panel = findings.panel
+    models = [(model, panel.models.index(model)) for model in findings.models]
+    shown = []
     for row in rows:
         sheet = image_sheet(
-            found.labels.images[panel.label_rows[row]],
-            labels=found.labels,
-            original=found.original,
-            scores=found.scores,
-            votes=found.votes,
-            experts=found.experts,
+            findings.labels.images[panel.label_rows[row]],
+            labels=findings.labels,
+            original=findings.original,
+            scores=findings.scores,
+            votes=findings.votes,
+            experts=findings.experts,
         )
-        said = tuple((model, int(panel.top1[i, row]), bool(panel.valid[i, row])) for model, i in each)
-        result.append(Card(panel.images[row], sheet, said))
-    return result
+        predictions = tuple((model, int(panel.top1[i, row]), bool(panel.valid[i, row])) for model, i in models)
+        shown.append(Card(image=panel.images[row], sheet=sheet, predictions=predictions))
+    return shown

@@ -15,14 +15,18 @@ _HREF = "{http://www.w3.org/1999/xlink}href"
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 _FONT = re.compile(r"font: (?:(\d+) )?([0-9.]+px)[^;]*")  # as matplotlib writes it before 3.10
 _FAMILY = re.compile(r"font-family: [^;]*;? ?")
-_DARKEST, _BRIGHTEST, _BEND = 0.2, 0.94, 0.7  # lightness of white and of black in the dark, and of what is in between
+_DARKEST, _BRIGHTEST, _BEND = (
+    0.2,
+    0.94,
+    0.7,
+)  # on a dark page: lightness of white and of black, and the curve in between
 _TO_CONES = np.array([[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]])
 _TO_LAB = np.array([[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]])
 
 
 @dataclass(frozen=True)
 class Inline:
-    """An svg element, and what it shows in words."""
+    """An svg element, and a description of it in words."""
 
     svg: str
     words: str
@@ -38,7 +42,7 @@ def inline_figure(draw: Draw, *, key: str, title: str, size: Size) -> Inline:
     key
         The page's name for it, with which its ids begin.
     title
-        What it is; said to those who do not see it, with a description in words.
+        What it shows; screen readers read it out, with a description in words.
 
     Raises
     ------
@@ -58,11 +62,11 @@ def inline_figure(draw: Draw, *, key: str, title: str, size: Size) -> Inline:
         element.text = text
         root.insert(i, element)
     ElementTree.register_namespace("", _SVG)
-    return Inline(ElementTree.tostring(root, encoding="unicode"), words)
+    return Inline(svg=ElementTree.tostring(root, encoding="unicode"), words=words)
 
 
 def palette(svgs: list[str]) -> dict[str, tuple[str, str]]:
-    """By the name of each variable that figures use for a colour: the colour in light and in dark."""
+    """The colours that figures use: by the name of its variable, each colour on a light and on a dark page."""
     colours = sorted({f"#{name}" for svg in svgs for name in re.findall(r"var\(--c([0-9a-f]{6})\)", svg)})
     return {f"--c{colour[1:]}": (colour, dark(colour)) for colour in colours}
 
@@ -91,7 +95,7 @@ def _drop_metadata(root: ElementTree.Element) -> None:
 
 
 def _own_ids(root: ElementTree.Element, key: str) -> None:
-    """Keep only the ids that are referred to, and let them and what refers to them begin with the key."""
+    """Drop the ids that nothing refers to, and put the key before the others and before the references to them."""
     for element in root.iter():
         if (href := element.attrib.pop(_HREF, None)) is not None:
             element.set("href", href)
@@ -108,9 +112,9 @@ def _own_ids(root: ElementTree.Element, key: str) -> None:
 
 
 def _own_colours(root: ElementTree.Element) -> None:
-    """Colours become variables of the page, black too, which is what has no colour; letters are the page's."""
+    """Replace colours by variables of the page, the default black too, and drop the font family."""
     for element in root.iter():
         if (style := element.get("style")) is not None:
-            style = _COLOUR.sub(lambda found: f"var(--c{found[0][1:]})", style)
+            style = _COLOUR.sub(lambda match: f"var(--c{match[0][1:]})", style)
             element.set("style", _FAMILY.sub("", _FONT.sub(r"font-weight: \1; font-size: \2", style)))
     root.set("style", "fill: var(--c000000)")

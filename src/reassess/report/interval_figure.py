@@ -18,7 +18,7 @@ _MARGIN = 0.05  # of what is drawn, beside it
 
 @dataclass(frozen=True)
 class Mark:
-    """A value and its interval, which may not be known."""
+    """A value and its interval; None if the interval is not known."""
 
     value: float
     interval: tuple[float, float] | None = None
@@ -52,27 +52,27 @@ class Intervals:
     chances: tuple[Sequence[float | None], str] | None = None
 
 
-def size_of_intervals(found: Intervals) -> Size:
+def size_of_intervals(intervals: Intervals) -> Size:
     """Width and height, in inches."""
-    entries = len(_entries(found))
-    return WIDTH, _AROUND + _LINE * (_lines(found) + (entries if entries > 1 else 0))
+    entries = len(_entries(intervals))
+    return WIDTH, _AROUND + _LINE * (_lines(intervals) + (entries if entries > 1 else 0))
 
 
-def intervals_on(drawing: Drawing, found: Intervals) -> None:
+def intervals_on(drawing: Drawing, intervals: Intervals) -> None:
     """Draw values with their intervals."""
-    axes, step = drawing.axes, _step(found)
-    for i, group in enumerate(found.groups):
+    axes, step = drawing.axes, _step(intervals)
+    for i, group in enumerate(intervals.groups):
         top = i * step
         drawing.above(top, shortened(group))
-        for j, (name, marks) in enumerate(found.series.items()):
+        for j, (name, marks) in enumerate(intervals.series.items()):
             if (mark := marks[i]) is not None:
-                _draw_mark(drawing, mark, top + _HEADING + j, j, found.form)
-                drawing.words.append(f"{group}, {name}: {_in_words(mark, found.form)}")
-        if found.chances is not None and (chance := found.chances[0][i]) is not None:
-            ends = top + _HEADING - 0.45, top + _HEADING + len(found.series) - 0.55
+                _draw_mark(drawing, mark, top + _HEADING + j, j, intervals.form)
+                drawing.words.append(f"{group}, {name}: {_in_words(mark, intervals.form)}")
+        if intervals.chances is not None and (chance := intervals.chances[0][i]) is not None:
+            ends = top + _HEADING - 0.45, top + _HEADING + len(intervals.series) - 0.55
             axes.plot([chance, chance], ends, color=INK, linewidth=1.4, zorder=4)
-            drawing.words.append(f"{group}, {found.chances[1]}: {number(chance, found.form)}")
-    _finish(drawing, found)
+            drawing.words.append(f"{group}, {intervals.chances[1]}: {number(chance, intervals.form)}")
+    _finish(drawing, intervals)
 
 
 def _draw_mark(drawing: Drawing, mark: Mark, y: float, series: int, form: str) -> None:
@@ -84,57 +84,59 @@ def _draw_mark(drawing: Drawing, mark: Mark, y: float, series: int, form: str) -
     axes.text(1.015, y, number(mark.value, form), color=style.colour, transform=transform, verticalalignment="center")
 
 
-def _finish(drawing: Drawing, found: Intervals) -> None:
+def _finish(drawing: Drawing, intervals: Intervals) -> None:
     axes = drawing.axes
-    values = [bound for marks in found.series.values() for mark in marks if mark for bound in _extent(mark)]
-    values += [] if found.reference is None else [found.reference[0]]
-    values += [] if found.chances is None else [chance for chance in found.chances[0] if chance is not None]
+    values = [
+        bound
+        for marks in intervals.series.values()
+        for mark in marks
+        if mark
+        for bound in (mark.value, *(mark.interval or ()))
+    ]
+    values += [] if intervals.reference is None else [intervals.reference[0]]
+    values += [] if intervals.chances is None else [chance for chance in intervals.chances[0] if chance is not None]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     free = _MARGIN * (high - low) or 1.0
-    axes.set(xlabel=found.axis, xlim=(low - free, high + free), ylim=(_lines(found) - 0.4, -0.7), yticks=[])
+    axes.set(xlabel=intervals.axis, xlim=(low - free, high + free), ylim=(_lines(intervals) - 0.4, -0.7), yticks=[])
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
-    if found.reference is not None:
-        axes.axvline(found.reference[0], color=MUTED, linewidth=1, linestyle="--", zorder=2)
-    _draw_key(drawing, found)
+    if intervals.reference is not None:
+        axes.axvline(intervals.reference[0], color=MUTED, linewidth=1, linestyle="--", zorder=2)
+    _draw_key(drawing, intervals)
 
 
-def _draw_key(drawing: Drawing, found: Intervals) -> None:
+def _draw_key(drawing: Drawing, intervals: Intervals) -> None:
     from matplotlib.lines import Line2D
 
-    entries = _entries(found)
+    entries = _entries(intervals)
     if len(entries) > 1:
         handles = [Line2D([], [], **style) for style in entries.values()]
         names = [shortened(name) for name in entries]
         drawing.key(handles, names)
 
 
-def _entries(found: Intervals) -> dict[str, dict[str, Any]]:
-    """What the key names, and how it is drawn."""
-    styles = [SERIES[i % len(SERIES)] for i in range(len(found.series))]
+def _entries(intervals: Intervals) -> dict[str, dict[str, Any]]:
+    """The entries of the legend, and how each is drawn."""
+    styles = [SERIES[i % len(SERIES)] for i in range(len(intervals.series))]
     entries: dict[str, dict[str, Any]] = {
         name: {"color": style.colour, "marker": style.marker, "markeredgecolor": "white", "linewidth": 1.8}
-        for name, style in zip(found.series, styles, strict=True)
+        for name, style in zip(intervals.series, styles, strict=True)
     }
-    if found.reference is not None:
-        entries[found.reference[1]] = {"color": MUTED, "linestyle": "--", "linewidth": 1}
-    if found.chances is not None:
-        entries[found.chances[1]] = {"color": INK, "marker": "|", "markersize": 9, "linewidth": 0}
+    if intervals.reference is not None:
+        entries[intervals.reference[1]] = {"color": MUTED, "linestyle": "--", "linewidth": 1}
+    if intervals.chances is not None:
+        entries[intervals.chances[1]] = {"color": INK, "marker": "|", "markersize": 9, "linewidth": 0}
     return entries
 
 
-def _step(found: Intervals) -> float:
+def _step(intervals: Intervals) -> float:
     """Lines from one group to the next."""
-    return _HEADING + len(found.series) + _GAP
+    return _HEADING + len(intervals.series) + _GAP
 
 
-def _lines(found: Intervals) -> float:
-    return len(found.groups) * _step(found)
-
-
-def _extent(mark: Mark) -> tuple[float, ...]:
-    return (mark.value,) if mark.interval is None else (mark.value, *mark.interval)
+def _lines(intervals: Intervals) -> float:
+    return len(intervals.groups) * _step(intervals)
 
 
 def _in_words(mark: Mark, form: str) -> str:

@@ -8,12 +8,18 @@ import numpy.typing as npt
 
 __all__ = ["Label", "place"]
 
-_STEPS = 48  # positions tried along each side of the figure
+_ORDERS = 12  # at most so many orders of the labels are tried; the one of least cost is kept
+_STEPS = 64  # positions tried along each side of the figure
 _MARGIN = 4.0  # pixels around a label that stay free
 _NEAR = 10.0  # a label that is nearer to what it names covers it
-_PER_COVERED = 50.0  # pixels of distance that one covered point is worth
-_TRIED = 400  # so many of the best spots are judged by the line that leads to them, too
-_LEADER = np.linspace(0.0, 1.0, 16)[:, None]  # places along that line
+_TRIED = 1000  # so many of the best positions are judged by their leader line, too
+_LEADER = np.linspace(0.0, 1.0, 48)[:, None, None]  # places along a leader line
+_PER_POINT = 50.0  # pixels of distance that one covered point is worth
+_OTHER_LABEL = 4  # covered points that one point of another label or its leader line is worth
+_OVERLAP = 1e6  # labels overlap only where there is no room left
+
+_Points = npt.NDArray[np.float64]
+_Area = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -28,38 +34,23 @@ class Label:
         Of its text, in pixels.
     """
 
-    anchors: npt.NDArray[np.float64]
+    anchors: _Points
     width: float
     height: float
 
 
-@dataclass(frozen=True)
-class _Spots:
-    """Lower left corners of candidate boxes, and the boxes' size."""
-
-    corners: npt.NDArray[np.float64]
-    size: npt.NDArray[np.float64]
-
-    def gaps(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Distance from each box to each point, 0 inside; shape (boxes, points)."""
-        low = self.corners[:, None] - points
-        outside = np.maximum(np.maximum(low, -(low + self.size)), 0)
-        return np.asarray(np.hypot(outside[..., 0], outside[..., 1]))
-
-
 def place(
-    labels: Sequence[Label],
-    covered: npt.NDArray[np.float64],
-    area: tuple[float, float, float, float],
+    labels: Sequence[Label], covered: _Points, area: _Area
 ) -> list[tuple[tuple[float, float], tuple[float, float]]]:
     """Lower left corner of each label, and the anchor that it points at.
 
-    One after another, each label takes the spot where it and the line to its anchor cover least; near ones are better.
+    One after another, each label takes the position where it and the leader line to its anchor cover least of what is
+    drawn and of the labels and leader lines placed before it; near positions are better. Several orders are tried.
 
     Parameters
     ----------
     labels
-        The labels, the most important first.
+        The labels; those with few anchors first, because the others find room more easily.
     covered
         float64, shape (points, 2), pixels: what the labels should not lie on.
     area
@@ -72,46 +63,111 @@ def place(
     >>> anchor
     (50.0, 50.0)
     """
-    taken: list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]] = []
-    found = []
-    for label in labels:
-        spots = _spots(label, area)
-        cost = _PER_COVERED * np.count_nonzero(spots.gaps(covered) < _MARGIN, axis=1).astype(np.float64)
-        for corner, size in taken:
-            free = (spots.corners > corner + size + _MARGIN) | (spots.corners + spots.size + _MARGIN < corner)
-            cost[~free.any(axis=1)] = np.inf
-        corner, anchor, leader = _best(spots, label, cost, covered)
-        taken.append((corner, spots.size))
-        covered = np.concatenate([covered, leader])
-        found.append((_pair(corner), _pair(anchor)))
-    return found
+    rng = np.random.default_rng(0)
+    orders = [range(len(labels)), *(rng.permutation(len(labels)).tolist() for _ in range(_ORDERS - 1))]
+    best: dict[int, _Placed] = {}
+    least = np.inf
+    for order in orders:
+        placed = _placed_in(order, labels, covered, area)
+        cost = sum(one.cost for one in placed.values())
+        if cost < least:
+            best, least = placed, cost
+        if least < _PER_POINT * len(labels):  # little can be gained by another order
+            break
+    return [(_pair(best[i].corner), _pair(best[i].anchor)) for i in range(len(labels))]
 
 
-def _best(
-    spots: _Spots, label: Label, cost: npt.NDArray[np.float64], covered: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The corner and the anchor that cost least, and the line between them."""
-    costs = cost[:, None] + np.abs(spots.gaps(label.anchors) - _NEAR)
+def _placed_in(order: Sequence[int], labels: Sequence[Label], covered: _Points, area: _Area) -> "dict[int, _Placed]":
+    """The labels by their number, placed one after another in some order."""
+    placed: dict[int, _Placed] = {}
+    for i in order:
+        counts = _Counts.of(covered, area)
+        placed[i] = _best(labels[i], counts, list(placed.values()), area)
+        covered = np.concatenate([covered, np.tile(placed[i].points(), (_OTHER_LABEL, 1))])
+    return placed
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """A label at its position."""
+
+    corner: _Points
+    size: _Points
+    anchor: _Points
+    cost: float
+
+    def points(self) -> _Points:
+        """Points of the text and of the leader line, at most a margin apart."""
+        across, up = (np.arange(0.0, length + _MARGIN, _MARGIN).clip(max=length) for length in self.size)
+        text = self.corner + np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
+        return np.concatenate([text, _leaders(self.corner, self.size, self.anchor)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Counts:
+    """How many points lie in a rectangle, from sums over a grid of pixels."""
+
+    origin: _Points
+    sums: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, points: _Points, area: _Area) -> "_Counts":
+        """Count the points that lie in an area or near it."""
+        origin = np.floor(area[:2]) - 2 * _MARGIN
+        width, height = (np.ceil(area[2:] - origin) + 2 * _MARGIN).astype(np.int64).tolist()
+        cells = np.floor(points - origin).astype(np.int64)
+        x, y = cells[((cells >= 0) & (cells < (width, height))).all(axis=1)].T
+        counts = np.bincount(x * height + y, minlength=width * height).reshape(width, height)
+        return cls(origin=origin, sums=np.pad(counts.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0))))
+
+    def inside(self, low: _Points, high: _Points) -> npt.NDArray[np.int64]:
+        """Points between the lower left and the upper right corners of rectangles, to the pixel."""
+        most = np.array(self.sums.shape) - 1
+        left, bottom = np.moveaxis(np.floor(low - self.origin).astype(np.int64).clip(0, most), -1, 0)
+        right, top = np.moveaxis(np.ceil(high - self.origin).astype(np.int64).clip(0, most), -1, 0)
+        sums = self.sums
+        return np.asarray(sums[right, top] - sums[left, top] - sums[right, bottom] + sums[left, bottom])
+
+
+def _best(label: Label, counts: _Counts, others: Sequence[_Placed], area: _Area) -> _Placed:
+    """The position and the anchor of least cost."""
+    corners, size = _corners(label, area), np.array([label.width, label.height])
+    low, high = corners - _MARGIN, corners + size + _MARGIN
+    cost = _PER_POINT * counts.inside(low, high)
+    for other in others:
+        free = (low > other.corner + other.size) | (high < other.corner)
+        cost[~free.any(axis=1)] += _OVERLAP
+    gaps = np.maximum(np.maximum(corners[:, None] - label.anchors, label.anchors - (corners + size)[:, None]), 0)
+    costs = cost[:, None] + np.abs(np.hypot(*np.moveaxis(gaps, -1, 0)) - _NEAR)
     tried = np.argsort(costs, axis=None, kind="stable")[:_TRIED]
     rows, columns = np.unravel_index(tried, costs.shape)
-    corners, anchors = spots.corners[rows], label.anchors[columns]
-    starts = np.clip(anchors, corners, corners + spots.size)
-    leaders = starts[:, None] + _LEADER * (anchors - starts)[:, None]
-    near = np.hypot(*(leaders[:, :, None] - covered).transpose(3, 0, 1, 2)) < _MARGIN
-    # What lies around the anchor itself is not crossed: the line ends there.
-    near &= np.hypot(*(anchors[:, None] - covered).transpose(2, 0, 1))[:, None] > 2 * _NEAR
-    total = costs.ravel()[tried] + _PER_COVERED * np.count_nonzero(near.any(axis=1), axis=1)
+    corners, anchors = corners[rows], label.anchors[columns]
+    total = costs[rows, columns] + _leader_cost(_leaders(corners, size, anchors), counts)
     best = int(np.argmin(total))
-    return corners[best], anchors[best], leaders[best]
+    return _Placed(corner=corners[best], size=size, anchor=anchors[best], cost=float(total[best]))
 
 
-def _spots(label: Label, area: tuple[float, float, float, float]) -> _Spots:
+def _leader_cost(leaders: _Points, counts: _Counts) -> _Points:
+    """What leader lines of shape (places, lines, 2) cost by the points within a margin of them."""
+    to_anchor = np.hypot(*np.moveaxis(leaders - leaders[-1], -1, 0))
+    # What lies around the anchor itself is not crossed: the line ends there.
+    near = counts.inside(leaders - _MARGIN, leaders + _MARGIN) * (to_anchor > 2 * _NEAR)
+    return np.asarray(_PER_POINT * near.mean(axis=0) * to_anchor[0] / (2 * _MARGIN))
+
+
+def _leaders(corners: _Points, size: _Points, anchors: _Points) -> _Points:
+    """Places along the lines from labels to their anchors."""
+    starts = np.clip(anchors, corners, corners + size)
+    return np.asarray((starts + _LEADER * (anchors - starts)).reshape(len(_LEADER), *anchors.shape))
+
+
+def _corners(label: Label, area: _Area) -> _Points:
+    """The lower left corners that are tried."""
     left, bottom, right, top = area
     x = np.linspace(left, max(left, right - label.width), _STEPS)
     y = np.linspace(bottom, max(bottom, top - label.height), _STEPS)
-    corners = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    return _Spots(corners, np.array([label.width, label.height]))
+    return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 
 
-def _pair(point: npt.NDArray[np.float64]) -> tuple[float, float]:
+def _pair(point: _Points) -> tuple[float, float]:
     return float(point[0]), float(point[1])

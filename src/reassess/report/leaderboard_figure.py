@@ -37,9 +37,9 @@ def draw_leaderboard(
     path
         An svg, png or pdf file.
     trend
-        The lines through the leaderboard. What is left of the first band is not drawn, and said to be left out.
+        The lines through the leaderboard. Rows below the first band are not drawn; the heading counts them.
     placements
-        The user's models, drawn as stars; they are always in the picture.
+        The user's models, drawn as stars; they always lie within the axes.
     level
         ReaL accuracy of the original labels themselves, in percent.
     force
@@ -59,7 +59,7 @@ def draw_leaderboard(
 def leaderboard_on(
     drawing: Drawing, trend: Trend, placements: Sequence[Placement], level: float | None, *, brief: bool = False
 ) -> None:
-    """Draw what `draw_leaderboard` draws; in brief, a model's name says no more than its rank."""
+    """Draw what `draw_leaderboard` draws; if `brief`, a model's label has its name and rank only."""
     start = _start(trend, placements)
     _draw_points(drawing, trend, start)
     for i, line in enumerate(trend.lines):
@@ -71,7 +71,7 @@ def leaderboard_on(
 
 
 def _start(trend: Trend, placements: Sequence[Placement]) -> float:
-    """The original accuracy from which on rows are drawn: a few far away would squeeze all others into a corner."""
+    """The lowest original accuracy that is drawn; a few rows far below would squeeze all others into a corner."""
     starts = [line.band.low for line in trend.lines if line.band is not None and line.fit is not None]
     return min(starts + [placement.entry.original for placement in placements]) if starts else -np.inf
 
@@ -109,7 +109,7 @@ def _draw_placement(drawing: Drawing, placement: Placement, brief: bool) -> None
 
 
 def draw_levels(drawing: Drawing, level: float | None) -> None:
-    """Where ReaL accuracy is that of the original labels themselves, and where it is the same as original accuracy."""
+    """Draw the ReaL accuracy of the original labels themselves, and the line of equal accuracies."""
     axes = drawing.axes
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()

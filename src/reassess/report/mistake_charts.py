@@ -1,4 +1,4 @@
-"""Charts of what models say beside the labels: kinds of mistakes, model or label, fitting to the labelling."""
+"""Charts of predictions against labels: kinds of mistakes, model or label, fitting to the labelling."""
 
 from reassess.comparison.findings import Findings
 from reassess.comparison.model_or_label import Verdicts
@@ -25,32 +25,32 @@ _SHARE = ".1f"
 _HALF = LONGEST // 2
 
 
-def taxonomy_chart(found: Findings) -> Chart | Missing:
+def taxonomy_chart(findings: Findings) -> Chart | Missing:
     """Mistakes of each model by kind."""
-    each = found.taxonomies
-    if not any(map(len, each)):
-        return Missing("no model makes a mistake" if found.panel.scored.any() else "no image is scored")
+    taxonomies = findings.taxonomies
+    if not any(map(len, taxonomies)):
+        return Missing("no model makes a mistake" if findings.panel.scored.any() else "no image is scored")
     rows = [
         [one.model, KINDS_IN_WORDS[kind], n, percent(n / len(one)) if len(one) else None]
-        for one in each
+        for one in taxonomies
         for kind in ERROR_KINDS
         if (n := one.counts[kind]) is not None
     ]
-    drawn = each[:MOST_DRAWN]
+    drawn = taxonomies[:MOST_DRAWN]
     parts = {KINDS_IN_WORDS[kind]: [one.counts[kind] or 0 for one in drawn] for kind in ERROR_KINDS}
     columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "of its mistakes, %": _SHARE}
     numbers = table("taxonomy", "Mistakes by kind", columns, rows)
-    stacks = Stacks([one.model for one in drawn], parts, "mistakes, images")
-    return stack_chart(stacks, numbers, only_some(len(each)))
+    stacks = Stacks(groups=[one.model for one in drawn], parts=parts, axis="mistakes, images")
+    return stack_chart(stacks, numbers, only_some(len(taxonomies)))
 
 
-def preference_chart(found: Findings) -> Chart | Missing:
+def preference_chart(findings: Findings) -> Chart | Missing:
     """Where a model disagrees with the original label: whose class the raters prefer."""
-    if isinstance(found.preferences, Missing):
-        return found.preferences
+    if isinstance(findings.preferences, Missing):
+        return findings.preferences
     rows: list[list[Cell]] = []
     bars: dict[str, Verdicts] = {}
-    for one in found.preferences:
+    for one in findings.preferences:
         for classes, part in {"all": one.total, **one.by_group}.items():
             for judge, verdicts in {"the scores": part.by_scores, "the raters alone": part.by_raters}.items():
                 if verdicts is None:
@@ -61,7 +61,7 @@ def preference_chart(found: Findings) -> Chart | Missing:
                 if classes == "all" and len(bars) < MOST_DRAWN:
                     bars[f"{shortened(one.model, _HALF)}, by {judge}"] = verdicts
     if not any(verdicts.preferred.n for verdicts in bars.values()):
-        return Missing("raters were asked about no class that a model says instead of the original label")
+        return Missing("raters were never asked about a class that a model predicts instead of the original label")
     parts = {
         "the model's class": [verdicts.model for verdicts in bars.values()],
         "both alike": [verdicts.tied for verdicts in bars.values()],
@@ -71,19 +71,19 @@ def preference_chart(found: Findings) -> Chart | Missing:
     columns |= {"for the model": COUNT, "both alike": COUNT, "for the label": COUNT}
     columns |= {"model's class preferred, %": _SHARE, "95 %": _SHARE}
     numbers = table("model-or-label", "Which class do the raters find more valid?", columns, rows)
-    stacks = Stacks(list(bars), parts, "images on which model and original label disagree")
+    stacks = Stacks(groups=list(bars), parts=parts, axis="images on which model and original label disagree")
     note = only_some(sum(row[1] == "all" for row in rows), "comparisons")
     return stack_chart(stacks, numbers, note)
 
 
-def bias_chart(found: Findings) -> Chart | Missing:
-    """How often a model says the original label where other classes are valid too."""
-    if isinstance(found.biases, Missing):
-        return found.biases
-    if not any(one.original_chosen.n for one in found.biases):
-        return Missing("no model says a valid class where the original label is one of several")
-    rows = [[one.model, *cells(one.original_chosen), percent(one.chance), one.p_value] for one in found.biases]
-    drawn = found.biases[:MOST_DRAWN]
+def bias_chart(findings: Findings) -> Chart | Missing:
+    """How often a model predicts the original label where other classes are valid too."""
+    if isinstance(findings.biases, Missing):
+        return findings.biases
+    if not any(one.original_chosen.n for one in findings.biases):
+        return Missing("no model predicts a valid class where the original label is one of several")
+    rows = [[one.model, *cells(one.original_chosen), percent(one.chance), one.p_value] for one in findings.biases]
+    drawn = findings.biases[:MOST_DRAWN]
     groups = [f"{shortened(one.model, _HALF)}: {counted(one.original_chosen.n, 'image')}" for one in drawn]
     columns = {"model": TEXT, "original label chosen, %": PERCENT, "95 %": PERCENT, "chosen": COUNT, "images": COUNT}
     numbers = table(
@@ -93,9 +93,11 @@ def bias_chart(found: Findings) -> Chart | Missing:
         rows,
     )
     marks = {"the model": [mark(one.original_chosen) for one in drawn]}
-    axis, at_random = (
-        "original label chosen among the valid classes, %",
-        ([percent(one.chance) for one in drawn], "any valid class at random"),
+    intervals = Intervals(
+        groups=groups,
+        series=marks,
+        axis="original label chosen among the valid classes, %",
+        form=_SHARE,
+        chances=([percent(one.chance) for one in drawn], "any valid class at random"),
     )
-    intervals = Intervals(groups, marks, axis, _SHARE, chances=at_random)
-    return interval_chart(intervals, numbers, only_some(len(found.biases)))
+    return interval_chart(intervals, numbers, only_some(len(findings.biases)))

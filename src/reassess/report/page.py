@@ -1,4 +1,4 @@
-"""From what a page shows to one HTML file that needs nothing else: no network, no other file."""
+"""Render a page as one HTML file that needs no network and no other file."""
 
 import json
 from collections import Counter
@@ -20,13 +20,13 @@ from reassess.text import plain
 
 __all__ = ["Gallery", "Page", "Provenance", "render"]
 
-_MOST_ROWS = 60  # of a chart's table on the page; the file that can be had from there holds all
+_MOST_ROWS = 60  # of a chart's table on the page; its CSV file has all
 _NO_CLASS = "none of the classes"
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What the page was made by and from: the command, the files with their hashes, and the versions."""
+    """How the page was made: the command, the input files with their hashes, and the versions."""
 
     command: str
     inputs: Sequence[Mapping[str, str | None]]
@@ -57,7 +57,7 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """The page as HTML; what is given twice is written the same.
+    """The page as HTML; the same page always gives the same bytes.
 
     Raises
     ------
@@ -95,14 +95,14 @@ def render(page: Page) -> str:
 
 
 def _thinned(table: Table) -> list[list[str]]:
-    """At most so many rows of a table, evenly, as they are written."""
+    """Rows of a table at even distances, no more than `_MOST_ROWS`, as text."""
     rows = table.written()
     step = -(-len(rows) // _MOST_ROWS) or 1
     return rows[::step]
 
 
 def _data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
-    """What the page's script works with."""
+    """The data of the page's script."""
     tables = [chart.table for chart in charts]
     tables += [table for section in page.sections for table in (*section.tables, section.wide) if table is not None]
     return {
@@ -123,7 +123,7 @@ def _data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
 
 
 def _class_names(page: Page) -> list[str]:
-    """A name for every class that a long table speaks of, by id."""
+    """The name of every class up to the highest id in a long table."""
     ids = (row[i] for one in page.explorers for rows in one.rows.values() for row in rows for i in one.named)
     return [page.classes.label(i) for i in range(1 + max((i for i in ids if i is not None), default=-1))]
 
@@ -158,25 +158,28 @@ def _card(card: Card, page: Page) -> dict[str, Any]:
         "picture": page.gallery.pictures.pictures.get(card.image),
         "original": None if sheet.original is None else label(sheet.original),
         "valid": [(label(i), known.get(i, "")) for i in sheet.valid or ()],
-        "said": [(model, named(i), is_valid, _verdict(i, sheet, known)) for model, i, is_valid in card.said],
-        "mistaken": json.dumps([model for model, _, is_valid in card.said if not is_valid]),
+        "predictions": [
+            (model, named(i), is_valid, _verdict(i, sheet, known)) for model, i, is_valid in card.predictions
+        ],
+        "mistaken": json.dumps([model for model, _, is_valid in card.predictions if not is_valid]),
     }
 
 
 def _known(sheet: ImageSheet) -> dict[int, str]:
-    """Score and votes of each class that was proposed, in words."""
-    found = {}
+    """Score and votes of each proposed class, in words."""
+    known = {}
     for one in sheet.candidates or ():
         parts = [] if one.score is None else [f"score {one.score:.2f}"]
         for who, given in (("", one.votes), ("experts ", one.experts)):
             counts = Counter(str(answer) for _, answer in given)
             if counts:
                 parts.append(who + ", ".join(f"{n} {answer}" for answer, n in counts.most_common()))
-        found[one.class_id] = "; ".join(parts)
-    return found
+        known[one.class_id] = "; ".join(parts)
+    return known
 
 
 def _verdict(class_id: int, sheet: ImageSheet, known: Mapping[int, str]) -> str:
+    """What raters answered about a predicted class; empty if there are neither scores nor votes."""
     if sheet.candidates is None:
         return ""
     if not sheet.candidates:

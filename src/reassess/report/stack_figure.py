@@ -1,4 +1,4 @@
-"""Counts that make up a whole, as bars of parts: one bar for each group, its number in each part that has room."""
+"""Stacked bars: one bar for each group, with the count written in each part that is wide enough."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,49 +33,46 @@ class Stacks:
         return {name: (colour, counts) for colour, (name, counts) in coloured if any(counts)}
 
 
-def size_of_stacks(found: Stacks) -> Size:
+def size_of_stacks(stacks: Stacks) -> Size:
     """Width and height, in inches."""
-    return WIDTH, _AROUND + _LINE * (_STEP * len(found.groups) + _key_lines(found))
+    legend_lines = -(-len(stacks.drawn) // _columns(stacks))
+    return WIDTH, _AROUND + _LINE * (_STEP * len(stacks.groups) + legend_lines)
 
 
-def stacks_on(drawing: Drawing, found: Stacks) -> None:
+def stacks_on(drawing: Drawing, stacks: Stacks) -> None:
     """Draw bars of parts."""
     axes = drawing.axes
-    totals = [sum(counts) for counts in zip(*found.parts.values(), strict=True)]
+    totals = [sum(counts) for counts in zip(*stacks.parts.values(), strict=True)]
     longest = max([1, *totals])
-    starts = [0] * len(found.groups)
-    for name, (colour, counts) in found.drawn.items():
-        bars = [_STEP * i + 1 for i in range(len(found.groups))]
+    starts = [0] * len(stacks.groups)
+    for name, (colour, counts) in stacks.drawn.items():
+        bars = [_STEP * i + 1 for i in range(len(stacks.groups))]
         axes.barh(bars, counts, left=starts, height=0.92, color=colour, label=name, edgecolor="white", linewidth=0.7)
         for y, start, count in zip(bars, starts, counts, strict=True):
             if count > longest * _ROOM * (len(f"{count:,}") + 1):
                 ink = "#ffffff" if _lightness(colour) < _DARK else "#000000"
                 axes.text(start + count / 2, y, f"{count:,}", color=ink, fontsize=8, ha="center", va="center")
         starts = [start + count for start, count in zip(starts, counts, strict=True)]
-    for i, (group, total) in enumerate(zip(found.groups, totals, strict=True)):
+    for i, (group, total) in enumerate(zip(stacks.groups, totals, strict=True)):
         drawing.above(_STEP * i, f"{shortened(group)}: {total:,}")
-        parts = ", ".join(f"{counts[i]:,} {name}" for name, (_, counts) in found.drawn.items())
+        parts = ", ".join(f"{counts[i]:,} {name}" for name, (_, counts) in stacks.drawn.items())
         drawing.words.append(f"{group}: {total:,}: {parts}")
-    _finish(drawing, found, longest)
+    _finish(drawing, stacks, longest)
 
 
-def _finish(drawing: Drawing, found: Stacks, longest: int) -> None:
+def _finish(drawing: Drawing, stacks: Stacks, longest: int) -> None:
     axes = drawing.axes
-    axes.set(xlabel=found.axis, xlim=(0, 1.02 * longest), ylim=(_STEP * len(found.groups) - 0.6, -0.6), yticks=[])
+    axes.set(xlabel=stacks.axis, xlim=(0, 1.02 * longest), ylim=(_STEP * len(stacks.groups) - 0.6, -0.6), yticks=[])
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.locator_params(axis="x", nbins=5, integer=True)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
-    drawing.key(*axes.get_legend_handles_labels(), columns=_columns(found))
+    drawing.key(*axes.get_legend_handles_labels(), columns=_columns(stacks))
 
 
-def _columns(found: Stacks) -> int:
-    return 2 if max(map(len, found.drawn), default=0) < 26 else 1
-
-
-def _key_lines(found: Stacks) -> int:
-    return -(-len(found.drawn) // _columns(found))
+def _columns(stacks: Stacks) -> int:
+    return 2 if max(map(len, stacks.drawn), default=0) < 26 else 1
 
 
 def _lightness(colour: str) -> float:

@@ -1,4 +1,4 @@
-"""How the charts of a page look: narrow enough to be read on a phone, and of colours that differ in lightness."""
+"""The style of the charts of a page: narrow enough for a phone, with colours that differ in lightness."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ WIDTH = 4.7  # inches: at 9 points, text stays legible on a screen of 360 pixels
 SQUARE = (WIDTH, 4.3)
 INK, MUTED, GRID = "#222222", "#666666", "#e4e4e4"
 MOST_DRAWN = 12  # models, or pairs of them; the table beside a chart has all
-LONGEST = 44  # letters that fit into the width
+LONGEST = 44  # characters that fit into the width
 
 
 class Series(NamedTuple):
@@ -39,12 +39,12 @@ SERIES = (
     Series("#4d7c0f", "v"),
     Series("#6e6e6e", "P"),
 )
-# Of parts of a bar, next to each other: each differs in lightness from the one before.
+# Colours of neighbouring parts of a bar; each differs in lightness from the one before.
 KINDS = ("#14406b", "#c9a227", "#5b8fbf", "#8c2d19", "#d9d9d9", "#6e6e6e")
 
 
 def shortened(text: str, letters: int = LONGEST) -> str:
-    """A text that fits into a chart: its beginning and its end; the table beside it has all of it.
+    """The beginning and the end of a text, so that it fits into a chart; the table has all of it.
 
     >>> shortened("vit_large_patch16_384.augreg_in21k_ft_in1k", 20)
     'vit_large_…1k_ft_in1k'
@@ -53,7 +53,7 @@ def shortened(text: str, letters: int = LONGEST) -> str:
 
 
 def number(value: float, form: str) -> str:
-    r"""A number as charts write it: with the minus sign of their axes.
+    r"""A number with the minus sign that the axes of charts use.
 
     >>> number(-5.967, "+.2f") == "\N{MINUS SIGN}5.97"
     True

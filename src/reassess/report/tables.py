@@ -1,4 +1,4 @@
-"""Tables as a page shows them, and as a spreadsheet gets them: the same numbers, there rounded and here in full."""
+"""Tables: rounded on the page, with all digits in files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Cell = str | int | float | Interval | None
 
 TEXT, COUNT, PERCENT, POINTS, SHARE, P_VALUE = "s", ",d", ".2f", "+.2f", ".4f", ".2g"
 _NOTHING = "-"
-_SMALLEST = 1e-300  # a p-value below it is told as such
+_SMALLEST = 1e-300  # a smaller p-value is written as below it
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Column:
 
     @property
     def is_text(self) -> bool:
-        """Whether it holds words, which are flushed left."""
+        """Whether it holds text, which is aligned to the left."""
         return self.form == TEXT
 
     def write(self, cell: Cell) -> str:
@@ -48,7 +48,7 @@ class Table:
     Parameters
     ----------
     key
-        Names it within the page, and is the name of its file.
+        Its id on the page, and the name of its file.
     title
         What it shows.
     columns, rows
@@ -91,7 +91,7 @@ class Table:
 
 
 def _in_full(cell: Cell, is_pair: bool) -> tuple[Cell, ...]:
-    """The numbers of a cell; of an interval that is not known, twice nothing."""
+    """The values of a cell in a file; an interval has two, also where it is not known."""
     if isinstance(cell, tuple):
         return cell
     return (None, None) if is_pair else (cell,)

@@ -1,4 +1,4 @@
-"""Small pictures of images, as data that a page can hold."""
+"""Small pictures of images, as data URIs."""
 
 import base64
 import warnings
@@ -71,15 +71,15 @@ def thumbnails(folder: Path, images: Sequence[str], *, match: Match = "path") ->
             unreadable += 1
         else:
             pictures[image] = picture
-    return Thumbnails(pictures, missing, unreadable)
+    return Thumbnails(pictures=pictures, missing=missing, unreadable=unreadable)
 
 
 def _paths(folder: Path, match: Match) -> dict[str, Path]:
-    """The image files below a folder by what identifies them; of two that are alike, the first in order of path."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
-    keys = image_keys([path.relative_to(folder).as_posix() for path in found], match)
+    """The image files below a folder by their key; of several with the same key, the first by path."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    keys = image_keys([path.relative_to(folder).as_posix() for path in files], match)
     paths: dict[str, Path] = {}
-    for key, path in zip(keys, found, strict=True):
+    for key, path in zip(keys, files, strict=True):
         paths.setdefault(key, path)
     return paths
 
@@ -90,7 +90,7 @@ def _thumbnail(path: Path) -> Thumbnail | None:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata, and of size, which is checked here
+            warnings.simplefilter("ignore")  # about metadata, and about the size, which is checked here
             with Image.open(path) as image:
                 if image.width * image.height > _MOST_PIXELS:
                     return None
@@ -102,4 +102,4 @@ def _thumbnail(path: Path) -> Thumbnail | None:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     data = base64.b64encode(file.getvalue()).decode()
-    return Thumbnail(f"data:image/webp;base64,{data}", small.width, small.height)
+    return Thumbnail(uri=f"data:image/webp;base64,{data}", width=small.width, height=small.height)

@@ -136,7 +136,7 @@ def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Cal
     assert ranking["gaps"]["reversed"] == [{"better_by_original": "fitted.csv", "other": "good.csv"}]
     lines = run("compare", *files, *GIVEN).out.splitlines()
     assert lines[2].split()[:6] == ["good.csv", "1", "1", "to", "1", "100.00"]
-    assert "gaps by original labels that turn round: 1 (fitted.csv before good.csv)" in lines
+    assert "gaps by the original labels that are reversed: 1 (fitted.csv before good.csv)" in lines
     assert "fitted.csv is better than worse.csv, also by the original labels" in lines
 
 
@@ -161,7 +161,7 @@ def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_
     assert (found["common_images"], found["left_out"]) == (20, {"good.csv": 40, "part.csv": 0})
     assert (found["pairs"][0]["images"], found["pairs"][0]["only_a"]) == (20, 4)
     out = run("compare", "good.csv", "part.csv", *GIVEN).out
-    assert "good.csv: 40 images left out, which another model has not seen\n" in out
+    assert "good.csv: 40 images are left out because another model has not seen them\n" in out
 
 
 def test_models_without_a_common_image_are_an_error(bench: Path, run: Callable[..., Run]) -> None:
@@ -291,7 +291,7 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable[.
     assert unsure != results_of(run(*argv, "--json", "--seed", "1"))["label_uncertainty"]
     out = run(*argv, "--replicates", "50").out
     assert "images and raters: 50 replicates, seed 0, of images and of 10 raters" in out
-    assert "images and raters drawn anew: good.csv is better than fitted.csv with probability" in out
+    assert "with images and raters resampled, good.csv is better than fitted.csv with probability" in out
     write("worse.csv", dict.fromkeys(IMAGES, 2))
     assert "95 %, raters too" in run("compare", "good.csv", "fitted.csv", "worse.csv", *GIVEN, *VOTED).out
 

@@ -90,7 +90,7 @@ def test_models_on_different_images_are_compared_on_common_ones(here: Path, run:
     (here / "two.csv").write_text("\n".join(lines[:16]) + "\n")
     assert run("report", *BOTH, "-o", "r.html").code == 0
     text = (here / "r.html").read_text()
-    assert "one: 15 images left out, which another model has not seen." in text
+    assert "one: 15 images are left out because another model has not seen them." in text
     (here / "two.csv").write_text("image,prediction\n")
     assert run("report", *BOTH, "-o", "s.html").code == 1
 

@@ -42,7 +42,7 @@
     const all = () => (words[model.value] ??= rows[model.value].map(inWords));
     let [by, falls] = order, most = FIRST;
 
-    const found = () => {
+    const matching = () => {
       const wanted = search.value.trim().toLowerCase();
       const fits = (row) => row.some((cell) => typeof cell === "string" && cell.toLowerCase().includes(wanted));
       const kept = wanted ? all().filter(fits) : [...all()];
@@ -54,7 +54,7 @@
       });
     };
     const show = () => {
-      const kept = found();
+      const kept = matching();
       body.replaceChildren(...kept.slice(0, most).map((row) => {
         const line = document.createElement("tr");
         row.forEach((cell, i) => {

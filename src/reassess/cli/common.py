@@ -4,7 +4,7 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -89,6 +89,14 @@ class Call:
         if entry not in self.inputs:
             self.inputs.append(entry)
         return path
+
+    def check_output(self, path: Path | None, suffixes: Collection[str], thing: str) -> None:
+        """Refuse, before any work, an output of another kind, or one that exists and is not to be overwritten."""
+        from reassess.formats.files import check_output, suffix_of
+
+        if path is not None:
+            suffix_of(path, suffixes, thing)
+            check_output(path, force=self.force)
 
     def keep_inputs(self, *outputs: Path | None) -> None:
         """Raise `OutputError` if an output would take the place of a file that was read, even with --force."""

@@ -5,13 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
-import numpy.typing as npt
 
 from reassess.cli.common import Call, Range, refuse_repeated
 from reassess.cli.inputs import (
     FILE,
-    Judges,
     each_model,
     golden_options,
     joining_options,
@@ -112,13 +109,8 @@ def load_findings(
         threshold=threshold,
         score_source=score_sources[0] if score_sources else _SCORES[0],
         leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else None,
-        collapsed=_collapsed(call, judges, collapsed),
+        collapsed=load_collapsed(judges.benchmark)
+        if collapsed is None
+        else read_collapsed(call.read("collapsed", collapsed), judges.labels.classes),
         groups=None if groups is None else read_groups(call.read("groups", groups), judges.labels.classes),
     )
-
-
-def _collapsed(call: Call, judges: Judges, given: Path | None) -> npt.NDArray[np.int64] | None:
-    """Classes that are names of one thing, of a file or of the benchmark."""
-    if given is not None:
-        return read_collapsed(call.read("collapsed", given), judges.labels.classes)
-    return load_collapsed(judges.benchmark)

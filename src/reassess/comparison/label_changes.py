@@ -1,6 +1,5 @@
 """What changed between two label sets."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,12 +88,11 @@ class LabelDiff:
                 {"class": i, "name": self.added.classes.label(i), "added": added, "removed": removed}
                 for i, (added, removed) in self.by_class().items()
             ],
-            "by_image": list(self._by_image()),
+            "by_image": [
+                {"image": name, "added": list(self.added[name] or ()), "removed": list(self.removed[name] or ())}
+                for name in self.added.images
+            ],
         }
-
-    def _by_image(self) -> Iterator[dict[str, Any]]:
-        for name in self.added.images:
-            yield {"image": name, "added": list(self.added[name] or ()), "removed": list(self.removed[name] or ())}
 
 
 def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:

@@ -257,17 +257,12 @@ class _Table:
     def count(self, rater_times: _Ints, image_times: _Ints) -> tuple[_Ints, int, int, int]:
         """Hits of each model, scored images, labels, and images without, if raters and images count so many times."""
         kept = self.again.kept(rater_times)
-        sizes = self._sizes(kept)
+        sizes = np.bincount(self.columns[kept], minlength=len(self.rated) + 1)[:-1]  # by the votes
         verdicts = np.append(kept * np.append(image_times, 0)[self.columns], 0)
         hits = (self.valid @ image_times[~self.rated].astype(np.float32)).astype(np.int64)
         hits += [verdicts.take(place).sum() for place in self.places]
         scored = np.where(self.rated, sizes > 0, self.scored)
         return hits, int(image_times[scored].sum()), int(sizes.sum()), int(np.count_nonzero(self.rated & (sizes == 0)))
-
-    def _sizes(self, kept: npt.NDArray[np.bool_]) -> _Ints:
-        """Number of labels of each image of the panel by the votes."""
-        images = len(self.rated)
-        return np.bincount(self.columns[kept], minlength=images + 1)[:images]
 
 
 def _bounds(samples: _Floats, least: float, most: float) -> tuple[float, float]:

@@ -134,5 +134,5 @@ def write_report(
 
 
 def _versions() -> dict[str, str]:
-    found = {package: version(package) for package in _PACKAGES if find_spec(package)}
-    return {"reassess": __version__, "Python": platform.python_version(), **found}
+    installed = {package: version(package) for package in _PACKAGES if find_spec(package)}
+    return {"reassess": __version__, "Python": platform.python_version(), **installed}

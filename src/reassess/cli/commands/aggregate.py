@@ -16,7 +16,6 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.data.loading import load_original, load_votes
-from reassess.formats.files import check_output, suffix_of
 from reassess.formats.posteriors import write_posterior
 from reassess.formats.rater_model import write_rater_model
 from reassess.formats.scores import write_scores
@@ -86,7 +85,7 @@ def aggregate(
         raise click.UsageError("Give --preset or --method: a preset has its method.")
     name = preset or method or ("em" if given["golden"] is None else "calibrated")
     _refuse_unused(name, given)
-    _check_outputs(output, given["model"], force=call.force)
+    _check_outputs(call, output, given["model"])
     read = _Reader(call, _PRESETS.get(name, Benchmark()), answers, max_bytes)
     cast = read.votes("votes", votes)
     if cast is None:
@@ -102,15 +101,12 @@ def aggregate(
     _report(call, name, cast, result, output)
 
 
-def _check_outputs(output: Path, model: Path | None, *, force: bool) -> None:
+def _check_outputs(call: Call, output: Path, model: Path | None) -> None:
     """Refuse, before any work, what cannot be written."""
     if output == model:
         raise click.UsageError("-o and --model name one file.")
-    suffix_of(output, (".npz", *TABLE_SUFFIXES), "scores")
-    check_output(output, force=force)
-    if model is not None:
-        suffix_of(model, (".npz",), "a rater model")
-        check_output(model, force=force)
+    call.check_output(output, (".npz", *TABLE_SUFFIXES), "scores")
+    call.check_output(model, (".npz",), "a rater model")
 
 
 class _Reader:

@@ -23,7 +23,6 @@ from reassess.cli.vote_inputs import load_rated, votes_option
 from reassess.comparison.findings import Findings
 from reassess.comparison.panel import Panel
 from reassess.evaluation.outcomes import Outcomes
-from reassess.formats.files import check_output, suffix_of
 from reassess.formats.tables import TABLE_SUFFIXES
 
 __all__ = ["compare"]
@@ -112,9 +111,7 @@ def _check_call(call: Call, files: tuple[Path, ...], disagreements: Path | None)
     if len(files) < 2:
         raise click.UsageError("Give two models or more; reassess evaluate measures one.")
     refuse_repeated(files)
-    if disagreements is not None:
-        suffix_of(disagreements, TABLE_SUFFIXES, "a table")
-        check_output(disagreements, force=call.force)
+    call.check_output(disagreements, TABLE_SUFFIXES, "a table")
 
 
 def _outcomes(models: Iterable[Model], detected: dict[str, str]) -> Iterator[tuple[str, Outcomes]]:

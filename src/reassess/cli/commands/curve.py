@@ -23,7 +23,7 @@ from reassess.core.votes import Votes
 from reassess.data.loading import load_original, load_scores, load_votes
 from reassess.data.sources import SOURCES
 from reassess.errors import DataError, at
-from reassess.formats.files import check_output, sha256, suffix_of
+from reassess.formats.files import sha256
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report.curve_figure import draw_curves
 from reassess.report.figures import FIGURE_SUFFIXES
@@ -147,9 +147,7 @@ def curve(
 def _check_call(call: Call, files: tuple[str, ...], output: Path | None) -> None:
     """Refuse, before any work, what cannot be done."""
     refuse_repeated(files)
-    if output is not None:
-        suffix_of(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve")
-        check_output(output, force=call.force)
+    call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve")
 
 
 def _common_benchmark(scores: Sequence[Scores]) -> Benchmark:

@@ -18,7 +18,6 @@ from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy, summari
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import Evaluation, ranked
 from reassess.evaluation.words import MISTAKES_IN_WORDS, left_out_in_words
-from reassess.formats.files import check_output, suffix_of
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.ranks import ranks
@@ -136,9 +135,7 @@ def _check_call(
         raise click.UsageError("--per-image goes with one --threshold.")
     if len(thresholds or ()) > 1 and by is not None and not call.json:
         raise click.UsageError("--by goes with one --threshold, or with --json.")
-    if per_image is not None:
-        suffix_of(per_image, TABLE_SUFFIXES, "a table")
-        check_output(per_image, force=call.force)
+    call.check_output(per_image, TABLE_SUFFIXES, "a table")
 
 
 def _ranks(ranking: _Ranking) -> dict[str, int]:

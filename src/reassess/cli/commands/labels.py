@@ -11,7 +11,6 @@ from reassess.comparison.label_changes import LabelDiff, label_diff
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.labels import LabelSets
 from reassess.data.loading import in_benchmark_classes, load_labels, load_original, load_scores
-from reassess.formats.files import check_output, suffix_of
 from reassess.formats.labels import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES
 
@@ -61,8 +60,7 @@ def labels(
         raise click.UsageError("Give one SCORES, --threshold T and -o LABELS; or --diff and two label sets.")
     if unrated == "omit" and original is not None:
         raise click.UsageError("With --unrated omit, original labels have no use: leave --original out.")
-    suffix_of(output, (".json", *TABLE_SUFFIXES), "a label set")
-    check_output(output, force=call.force)
+    call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set")
     scores = load_scores(call.resolve("scores", files[0]), max_bytes=max_bytes)
     benchmark = benchmark_of(scores.questions.images)
     known = _original(call, benchmark, unrated, original)

@@ -16,7 +16,6 @@ from reassess.core.benchmark import IMAGENET
 from reassess.core.leaderboard import Entry
 from reassess.data.loading import load_labels, load_original
 from reassess.errors import DataError
-from reassess.formats.files import check_output, suffix_of
 from reassess.formats.leaderboards import read_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.leaderboard_figure import draw_leaderboard
@@ -95,9 +94,7 @@ def leaderboard(
     files, the results of timm on ImageNet and by ReaL. Several make one leaderboard.
     """
     refuse_repeated(files)
-    if output is not None:
-        suffix_of(output, FIGURE_SUFFIXES, "a figure")
-        check_output(output, force=call.force)
+    call.check_output(output, FIGURE_SUFFIXES, "a figure")
     board = read_leaderboard(*(call.read("leaderboard", path) for path in files))
     placements = [place(board, entry) for entry in _entries(call, placed)]
     lines = trend(board, bands)

@@ -8,7 +8,6 @@ import click
 from reassess.cli.common import Call, call_options
 from reassess.cli.findings_inputs import findings_options, load_findings
 from reassess.cli.inputs import FILE
-from reassess.formats.files import check_output, suffix_of
 from reassess.report.charts import CHARTS, write_chart
 from reassess.report.figures import FIGURE_SUFFIXES
 
@@ -26,8 +25,7 @@ def plot(call: Call, kind: str, files: tuple[Path, ...], output: Path, **reading
 
     Each FILE holds one model's predictions, as for evaluate and report. KIND is the chart.
     """
-    suffix_of(output, FIGURE_SUFFIXES, "a figure")
-    check_output(output, force=call.force)
+    call.check_output(output, FIGURE_SUFFIXES, "a figure")
     findings = load_findings(call, files, **reading)
     call.keep_inputs(output)
     chart = write_chart(output, kind, findings, force=call.force)

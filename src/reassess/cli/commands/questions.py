@@ -19,7 +19,6 @@ from reassess.core.benchmark import IMAGENET
 from reassess.core.classes import Classes
 from reassess.core.open_questions import OpenQuestions
 from reassess.errors import DataError
-from reassess.formats.files import check_output, suffix_of
 from reassess.formats.open_questions import OPEN_QUESTIONS_SUFFIX, write_open_questions
 from reassess.proposals.open_questions import open_questions
 from reassess.text import counted
@@ -61,7 +60,8 @@ def questions(
     Each FILE holds one model's predictions, as for evaluate. OUT lists the predicted classes that are in no label set
     and that no rater was asked about: what most models predict comes first. --scores holds the pairs that were rated.
     """
-    _check_call(call, files, output)
+    refuse_repeated(files)
+    call.check_output(output, (OPEN_QUESTIONS_SUFFIX,), "a list of questions")
     judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
     if judges.scores is None:
         raise DataError(
@@ -78,13 +78,6 @@ def questions(
     else:
         _print(call, open_ones, judges.labels.classes, output, limit)
         call.note_hashes("labels", "original", "scores")
-
-
-def _check_call(call: Call, files: tuple[Path, ...], output: Path) -> None:
-    """Refuse, before any work, what cannot be done."""
-    refuse_repeated(files)
-    suffix_of(output, (OPEN_QUESTIONS_SUFFIX,), "a list of questions")
-    check_output(output, force=call.force)
 
 
 def _counts(open_ones: OpenQuestions) -> dict[str, int]:

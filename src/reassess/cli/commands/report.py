@@ -10,7 +10,7 @@ from reassess.cli.common import Call, call_options, print_table
 from reassess.cli.findings_inputs import findings_options, load_findings
 from reassess.cli.inputs import FILE
 from reassess.comparison.findings import Findings, short_names
-from reassess.formats.files import check_output, sha256, suffix_of
+from reassess.formats.files import sha256
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, write_report
 
 __all__ = ["report"]
@@ -46,8 +46,7 @@ def report(
     intervals, comparisons, kinds of mistakes, classes, confusions, how good the labels are, and where all of it comes
     from; charts give their numbers as CSV.
     """
-    suffix_of(output, REPORT_SUFFIXES, "a report")
-    check_output(output, force=call.force)
+    call.check_output(output, REPORT_SUFFIXES, "a report")
     findings = load_findings(call, files, **reading)
     call.keep_inputs(output)
     file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}

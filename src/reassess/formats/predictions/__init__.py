@@ -84,7 +84,9 @@ def read_predictions(
         else:
             predictions = read_prediction_table(path, classes, columns)
         if names is not None:
-            predictions = _with_names(predictions, names)
+            if predictions.images is not None:
+                raise DataError("the file holds image names of its own", mend="leave --names out")
+            predictions = predictions.named(names, detected=f"{predictions.detected}, names from a file")
     return predictions
 
 
@@ -143,12 +145,6 @@ def _save(path: Path, predictions: Predictions) -> None:
     floats = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=array.shape)
     for start in range(0, len(array), _BLOCK):
         floats[start : start + _BLOCK] = as_floats(array[start : start + _BLOCK])
-
-
-def _with_names(predictions: Predictions, names: Sequence[str]) -> Predictions:
-    if predictions.images is not None:
-        raise DataError("the file holds image names of its own", mend="leave --names out")
-    return predictions.named(names, detected=f"{predictions.detected}, names from a file")
 
 
 def _table(predictions: Predictions, top_k: int) -> "pl.DataFrame":

@@ -47,7 +47,8 @@ def read_prediction_table(path: Path, classes: Classes, outputs: npt.NDArray[np.
     outputs
         Class id of each of the model's outputs, where the file's numbers are those of outputs and not of classes.
     """
-    table = _read(path)
+    text = tuple(name for name in _NAME_COLUMNS if name != "index")
+    table = read_timm_json(path) if path.suffix.lower() == ".json" else read_table(path, text=text)
     name = _name_column(path, table)
     images = _names(path, table[name])
     rest = without_meaningless_ids(path, table.drop(name), classes, outputs)
@@ -59,11 +60,6 @@ def read_prediction_table(path: Path, classes: Classes, outputs: npt.NDArray[np.
         return Predictions.from_ids(ids.table, images, columns=columns, detected=f"{kind}; {ids.in_words()}")
     scores, columns, detected = find_scores(path, rest, classes, outputs)
     return Predictions.from_scores(scores, images, columns=columns, detected=f"{kind}; {detected}")
-
-
-def _read(path: Path) -> "pl.DataFrame":
-    text = tuple(name for name in _NAME_COLUMNS if name != "index")
-    return read_timm_json(path) if path.suffix.lower() == ".json" else read_table(path, text=text)
 
 
 def _name_column(path: Path, table: "pl.DataFrame") -> str:

@@ -22,22 +22,23 @@ from tests.helpers import Run
 
 # The examples of a module that needs a package which is not installed are not read: its tests are skipped, and say so.
 _NEEDED_BY = {
-    "clean_training": "torchvision",
-    "huggingface": "datasets",
-    "jax": "jax",
-    "_jax_ranks": "jax",
-    "keras": "keras",
-    "_keras_ranks": "keras",
-    "tensorflow": "tensorflow",
-    "tfds": "tensorflow_datasets",
-    "timm": "timm",
-    "torchmetrics": "torchmetrics",
-    "torchvision": "torchvision",
+    "integrations/clean_training": "torchvision",
+    "integrations/huggingface": "datasets",
+    "integrations/jax": "jax",
+    "integrations/_jax_ranks": "jax",
+    "integrations/keras": "keras",
+    "integrations/_keras_ranks": "keras",
+    "integrations/tensorflow": "tensorflow",
+    "integrations/tfds": "tensorflow_datasets",
+    "integrations/timm": "timm",
+    "integrations/torchmetrics": "torchmetrics",
+    "integrations/torchvision": "torchvision",
+    "report/writing": "jinja2",
 }
 collect_ignore = [
     "tests/integrations/keras_on_a_backend.py",  # test_keras.py runs it, once for each backend
     *(
-        f"src/reassess/integrations/{name}.py"
+        f"src/reassess/{name}.py"
         for name, package in _NEEDED_BY.items()
         if find_spec(package) is None and not os.environ.get("REASSESS_REQUIRE_ALL")
     ),

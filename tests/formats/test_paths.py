@@ -79,6 +79,7 @@ def test_every_reader_and_writer_is_tried_here() -> None:
 def test_a_writer_takes_a_text_and_a_path(name: str, tmp_path: Path, needs: Callable[[str], None]) -> None:
     if name in ("write_chart", "write_report"):
         needs("matplotlib")
+        needs("jinja2")
     suffix, arguments = WRITERS[name]
     write = getattr(reassess, name)
     write(tmp_path / f"path{suffix}", *arguments)

@@ -1,12 +1,14 @@
 """What is not needed is not imported: checked in fresh processes."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import reassess
+from reassess.core.labels import LabelSets
 from tests.helpers import python
 
 HEAVY = {"numpy", "numba", "polars", "torch", "matplotlib", "pandas", "rich", "pooch", "timm"}
@@ -38,6 +40,16 @@ def test_evaluating_ids_needs_neither_compiler_nor_tables(tmp_path: Path) -> Non
     code = "from reassess.cli import main; assert main(sys.argv[1:]) == 0"
     argv = ["evaluate", tmp_path / "ids.npy", "--labels", tmp_path / "labels.json", "--json"]
     assert loaded_by(code, *argv) == {"numpy"}
+
+
+def test_evaluating_ids_by_all_that_is_known_of_imagenet_needs_no_compiler(
+    tmp_path: Path, real_file: Callable[[str], Path], real_original: LabelSets
+) -> None:
+    for name in ("real.json", "scores.npz", "golden.npz", "validation_labels.txt"):
+        real_file(name)
+    np.save(tmp_path / "ids.npy", real_original.indices)
+    code = "from reassess.cli import main; assert main(sys.argv[1:]) == 0"
+    assert loaded_by(code, "evaluate", tmp_path / "ids.npy", "--json") <= {"numpy"}
 
 
 def test_evaluating_scores_in_a_table_loads_no_statistics(tmp_path: Path) -> None:

@@ -294,3 +294,16 @@ def test_numbered_items_need_no_list_of_ids(tmp_path: Path) -> None:
     assert votes.append(votes_of([(7, "bo", "no")])).items == (0, 1, 2, 7)
     write_votes(tmp_path / "v.csv", votes)
     assert read_votes(tmp_path / "v.csv").items == (0, 1, 2)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)), max_size=30))
+def test_few_votes_are_grouped_as_many_are(rows: list[tuple[int, int, int]]) -> None:
+    columns = np.array(rows, np.int64).reshape(-1, 3).T
+    few = Votes.from_columns(tuple(range(5)), *columns, ("a", "b", "c"), WORDS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reassess.core.votes._FEW", 0)
+        many = Votes.from_columns(tuple(range(5)), *columns, ("a", "b", "c"), WORDS)
+    for name in ("indptr", "rater_ids", "answer_ids"):
+        assert getattr(few, name).tolist() == getattr(many, name).tolist()
+    expected = [(rater, answer) for item in range(5) for row, rater, answer in rows if row == item]
+    assert list(zip(few.rater_ids.tolist(), few.answer_ids.tolist(), strict=True)) == expected

@@ -15,6 +15,7 @@ from reassess.text import some
 __all__ = ["KNOWN_ANSWERS", "Votes", "known_weights", "ordered_answers"]
 
 KNOWN_ANSWERS = ("no", "maybe", "yes")
+_FEW = 1 << 17  # votes
 _KNOWN_WEIGHTS = {"no": 0.0, "maybe": 0.5, "yes": 1.0}
 
 
@@ -103,11 +104,8 @@ class Votes:
         seconds
             See `Votes`.
         """
-        from reassess.numeric.vote_kernels import group
-
         check_range(item_ids, 0, len(items) - 1, what="item of a vote", where="vote {}".format)
-        indptr, order = np.zeros(len(items) + 1, np.int64), np.empty(item_ids.size, np.int64)
-        group(item_ids, indptr, order)
+        indptr, order = _grouped(item_ids, len(items))
         return cls(
             items=items,
             indptr=indptr,
@@ -288,3 +286,15 @@ def _joined_seconds(first: Votes, second: Votes) -> npt.NDArray[np.float64] | No
         return None
     parts = (np.full(len(votes), np.nan) if votes.seconds is None else votes.seconds for votes in (first, second))
     return np.concatenate(list(parts))
+
+
+def _grouped(item_ids: npt.NDArray[np.integer], items: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where the votes of each item begin and end, and the order that puts them there, votes of an item as given."""
+    if item_ids.size < _FEW:  # sorted before the compiled loop is loaded
+        ends = np.cumsum(np.bincount(item_ids, minlength=items))
+        return np.concatenate([[0], ends]), np.argsort(item_ids, kind="stable")
+    from reassess.numeric.vote_kernels import group
+
+    indptr, order = np.zeros(items + 1, np.int64), np.empty(item_ids.size, np.int64)
+    group(item_ids, indptr, order)
+    return indptr, order

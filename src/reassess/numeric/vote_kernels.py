@@ -1,10 +1,10 @@
-"""The compiled loops over votes: finding answers, grouping votes, comparing raters two by two."""
+"""The compiled loops over votes: grouping votes, and comparing raters two by two."""
 
 import math
 
 from reassess.numeric.jit import compiled
 
-__all__ = ["compare", "find_set", "group"]
+__all__ = ["compare", "group"]
 
 
 @compiled
@@ -31,39 +31,6 @@ def group(ids, indptr, order):  # type: ignore[no-untyped-def]
     for g in range(indptr.size - 1, 0, -1):
         indptr[g] = indptr[g - 1]
     indptr[0] = 0
-
-
-@compiled
-def find_set(words, found):  # type: ignore[no-untyped-def]
-    """Positions of the words that are not 0, eight looked at in one go.
-
-    Parameters
-    ----------
-    words
-        Unsigned integers, shape (n,).
-    found
-        Written: int64, shape (n,) or more.
-
-    Returns
-    -------
-    How many there are.
-    """
-    count = 0
-    whole = words.size & ~7
-    for start in range(0, whole, 8):
-        any_set = words[start]
-        for j in range(1, 8):
-            any_set |= words[start + j]
-        if any_set:
-            for j in range(start, start + 8):
-                if words[j]:
-                    found[count] = j
-                    count += 1
-    for j in range(whole, words.size):
-        if words[j]:
-            found[count] = j
-            count += 1
-    return count
 
 
 @compiled

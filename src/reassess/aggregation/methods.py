@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from reassess.aggregation.baselines import majority, mean
-from reassess.aggregation.calibration import calibrate, expert_answer, expert_truth
+from reassess.aggregation.calibration import calibrate, expert_answer, expert_truth, natural_truths
 from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
 from reassess.aggregation.posteriors import posterior
 from reassess.aggregation.recipe import real_model, real_scores
@@ -75,7 +75,7 @@ def by_calibration(
     *,
     rater_golden: Votes | None = None,
     original: LabelSets | None = None,
-    truths_are_answers: bool = False,
+    truths_are_answers: bool | None = None,
     at_least: int | None = None,
     smoothing: float = 1.0,
 ) -> Aggregation:
@@ -92,7 +92,7 @@ def by_calibration(
     original
         Original labels, which vote as one more rater, on (image, class) questions.
     truths_are_answers
-        Whether an item can be any of the answers, instead of valid or invalid.
+        Whether an item can be any of the answers, instead of valid or invalid; by default as `natural_truths` says.
     at_least
         So many experts make the truth; by default more than half of the highest number on an item.
     smoothing
@@ -103,6 +103,8 @@ def by_calibration(
     DataError
         No golden item was voted on; original labels are given for plain items.
     """
+    if truths_are_answers is None:
+        truths_are_answers = natural_truths(votes) != VALIDITY
     golden = rater_golden if rater_golden is not None else golden_part(votes, experts)
     if isinstance(votes.items, Questions) and not truths_are_answers:
         recipe = calibrated_recipe(experts, at_least=at_least, smoothing=smoothing)
@@ -127,7 +129,7 @@ def by_em(
     votes: Votes,
     *,
     experts: Votes | None = None,
-    truths_are_answers: bool = False,
+    truths_are_answers: bool | None = None,
     at_least: int | None = None,
     smoothing: float = 1.0,
 ) -> Aggregation:
@@ -135,6 +137,8 @@ def by_em(
 
     Parameters are those of `by_calibration`. Warns of a truth that no item is left to.
     """
+    if truths_are_answers is None:
+        truths_are_answers = natural_truths(votes) != VALIDITY
     truths = votes.answers if truths_are_answers else VALIDITY
     pinned = None
     if experts is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from reassess.aggregation.golden import expert_share
 from reassess.cli.common import Call, Range, refuse_repeated
 from reassess.cli.inputs import (
     FILE,
@@ -89,6 +90,8 @@ def load_findings(
     """Read all that `findings_options` name; a model has the short name of its file."""
     refuse_repeated(files)
     judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
+    rated = load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])
+    experts = None if rated["experts"] is None else expert_share(rated["experts"])
     names = short_names([str(path) for path in files])
     evaluations: dict[str, Evaluation] = {}
     outcomes: dict[str, Outcomes] = {}
@@ -96,8 +99,7 @@ def load_findings(
         name = names[model.file]
         outcomes[name] = model.outcomes
         with at(model.file):
-            evaluations[name] = summarize(model.outcomes, judges.labels, scores=judges.scores, experts=judges.experts)
-    rated = load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])
+            evaluations[name] = summarize(model.outcomes, judges.labels, scores=judges.scores, experts=experts)
     score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
     return Findings(
         panel=Panel.from_outcomes(outcomes),

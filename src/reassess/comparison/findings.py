@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.golden import golden_truth
+from reassess.aggregation.golden import expert_share, golden_truth
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.methods import calibrated_recipe, golden_part
 from reassess.aggregation.operating_points import Goal
@@ -117,6 +117,7 @@ class Findings:
         *,
         original: LabelSets | None = None,
         scores: Scores | None = None,
+        experts: Votes | None = None,
         match: Match = "path",
         ignore_unknown: bool = False,
         **known: Any,
@@ -129,6 +130,8 @@ class Findings:
             Predictions by the model's name. Of (name, predictions) pairs one is held at a time.
         labels, original, scores, match, ignore_unknown
             As for `reassess.evaluate`.
+        experts
+            The experts' votes on golden questions; they also tell which mistakes experts rejected.
         known
             Other fields of `Findings`.
 
@@ -138,6 +141,7 @@ class Findings:
             As for `reassess.evaluate`; no image is common to all models.
         """
         outcomes, evaluations = {}, {}
+        shares = None if experts is None else expert_share(experts)
         for name, predictions in models.items() if isinstance(models, Mapping) else models:
             with at(name):
                 outcomes[name] = find_outcomes(
@@ -148,15 +152,19 @@ class Findings:
                     match=match,
                     ignore_unknown=ignore_unknown,
                 )
-                evaluations[name] = summarize(outcomes[name], labels, scores=scores)
+                evaluations[name] = summarize(outcomes[name], labels, scores=scores, experts=shares)
         return cls(
             panel=Panel.from_outcomes(outcomes),
             labels=labels,
             original=original,
             scores=scores,
             evaluations=ranked(evaluations),
+            experts=experts,
             **known,
         )
+
+    def __repr__(self) -> str:
+        return f"Findings({len(self.models):,} models, {len(self.panel.images):,} images)"
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Arrays, compiled loops and statistics; nothing here knows of images, labels or votes."""
+"""Arrays, compiled loops and statistics, on plain arrays."""
 
 import lazy_loader
 

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from reassess.comparison.findings import Findings
+from reassess.core.checks import check_known
 from reassess.core.missing import Missing
 from reassess.errors import DataError
 from reassess.report.accuracy_charts import difference_chart, label_count_chart, leaderboard_chart, scatter_chart
@@ -67,12 +68,13 @@ def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool 
     Raises
     ------
     DataError
-        The findings have nothing to draw.
+        There is no such kind, or the findings have nothing to draw.
     MissingPackageError
         matplotlib is not installed.
     OutputError
         The file exists and `force` is not given, or cannot be written.
     """
+    check_known([kind], CHARTS, thing="kind of chart")
     chart = CHARTS[kind](findings)
     if isinstance(chart, Missing):
         raise DataError(f"there is no {kind} chart of this: {chart}")

@@ -86,7 +86,7 @@ def test_without_golden_answers_the_output_says_that_em_is_the_judge(run: Callab
     assert done.code == 0
     assert (
         "no golden answers: the truth is what EM makes of the votes, the rater's own among them, so that a rater with "
-        "few votes looks better than he may be" in lines_of(done.out)
+        "few votes looks better than they are" in lines_of(done.out)
     )
     assert "right" not in lines_of(done.out)[0]
     results = document_of(run("raters", votes, "--json"), "raters")["results"]

@@ -103,7 +103,7 @@ def compare(
         call.print_document("compare", to_json(findings, detected))
     else:
         print_compared(call, findings, detected)
-        call.note_hashes("labels", "original", "scores", "votes")
+        call.note_hashes("labels", "original", "scores", "votes", "golden", "rater-golden")
 
 
 def _check_call(call: Call, files: tuple[Path, ...], disagreements: Path | None) -> None:

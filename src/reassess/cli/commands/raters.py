@@ -116,7 +116,7 @@ def _summary(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
     if golden is None:
         yield (
             "no golden answers: the truth is what EM makes of the votes, the rater's own among them, so that a rater "
-            "with few votes looks better than he may be"
+            "with few votes looks better than they are"
         )
         return
     parts = [f"{np.count_nonzero(golden.truth == i):,} {name}" for i, name in enumerate(result.truths)]

@@ -156,3 +156,9 @@ def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         by_em(votes, truths_are_answers=True, smoothing=0.01)
+
+
+def test_what_an_item_can_be_follows_from_the_votes() -> None:
+    votes = votes_on(ITEMS, [(0, 0, 0), (0, 1, 0), (1, 0, 1), (1, 1, 1)], answers=("cat", "dog"))
+    plain = by_em(votes, smoothing=0.01, truths_are_answers=True)
+    assert by_em(votes, smoothing=0.01).posterior.values.tolist() == plain.posterior.values.tolist()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from reassess.aggregation.golden import expert_share
 from reassess.comparison.findings import Findings
 from reassess.comparison.pairs import compare
 from reassess.comparison.panel import Panel
@@ -10,6 +11,9 @@ from reassess.comparison.ranking import rank_models
 from reassess.core.labels import LabelSets
 from reassess.core.missing import Missing
 from reassess.core.predictions import Predictions
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.evaluation.measure import evaluate
 
@@ -70,3 +74,21 @@ def test_an_error_names_the_model() -> None:
     with pytest.raises(DataError) as caught:
         Findings.from_predictions({"good": MODELS["best"], "bad": other}, LABELS)
     assert str(caught.value.where).startswith("bad, ")
+
+
+def test_experts_judge_mistakes_as_they_do_in_evaluate() -> None:
+    questions = Questions.from_columns(IMAGES[:20], np.full(20, 3))
+    scores = Scores(questions, np.zeros(20))
+    answers = np.zeros(20, int)
+    experts = Votes.from_columns(questions, np.arange(20), answers, answers, ("expert",), ("no", "maybe", "yes"))
+    findings = Findings.from_predictions(MODELS, LABELS, scores=scores, experts=experts)
+    for name, predictions in MODELS.items():
+        expected = evaluate(predictions, LABELS, scores=scores, experts=expert_share(experts)).mistakes
+        assert findings.evaluations[name].mistakes == expected
+    worst = findings.evaluations["worst"].mistakes
+    assert worst is not None
+    assert (worst.expert_rejected, worst.never_rated) == (10, 20)
+
+
+def test_findings_print_in_a_line() -> None:
+    assert repr(Findings.from_predictions(MODELS, LABELS)) == "Findings(3 models, 40 images)"

@@ -18,13 +18,14 @@ from reassess.core.predictions import Predictions
 from reassess.evaluation.measure import find_outcomes, summarize
 from reassess.report import figures
 from reassess.report.chart import Chart
-from reassess.report.charts import CHARTS
+from reassess.report.charts import CHARTS, write_chart
 from reassess.report.content import sections
 from reassess.report.figures import FIGURE_SUFFIXES, save_figure
 from reassess.report.inline_svg import dark, inline_figure
 from reassess.report.interval_figure import Intervals, Mark, intervals_on, size_of_intervals
 from reassess.report.mistake_charts import KINDS_IN_WORDS, taxonomy_chart
 from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
+from tests.helpers import message
 from tests.report.cases import findings, leaderboard
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -215,3 +216,9 @@ def test_of_many_models_the_first_are_drawn_and_the_numbers_hold_all() -> None:
         assert CHARTS[kind](FOUND).note == ""
         models = {row[0] for row in chart.table.rows} | {row[1] for row in chart.table.rows}
         assert models >= set(many.models)
+
+
+def test_an_unknown_kind_of_chart_is_an_error_that_lists_the_kinds(tmp_path: Path) -> None:
+    assert message(lambda: write_chart(tmp_path / "a.svg", "nope", FOUND)) == (
+        f"unknown kind of chart\n  allowed: {', '.join(CHARTS)}\n  found:   'nope'"
+    )

@@ -34,6 +34,11 @@ def test_small_and_large_counts_agree_with_statsmodels(needs: Callable[[str], No
     assert mcnemar(a, b) == pytest.approx(reference([[7, a], [b, 9]], exact=True).pvalue, rel=1e-8)
 
 
+@pytest.mark.parametrize(("a", "b"), [(17, 18), (18, 17), (10_000, 10_001), (5, 5)])
+def test_counts_that_differ_by_at_most_one_give_exactly_1(a: int, b: int) -> None:
+    assert mcnemar(a, b) == 1.0
+
+
 def test_a_p_value_too_small_for_a_number_is_0() -> None:
     assert mcnemar(0, 10_000) == 0
 

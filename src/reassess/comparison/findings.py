@@ -28,6 +28,7 @@ from reassess.comparison.ranking import Ranking, rank_models
 from reassess.comparison.taxonomy import Taxonomy, taxonomies
 from reassess.comparison.trends import Trend, trend
 from reassess.core.benchmark import Benchmark, benchmark_of
+from reassess.core.checks import check_unique
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
@@ -38,6 +39,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError, at
 from reassess.evaluation.measure import find_outcomes, summarize
+from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import Evaluation, ranked
 from reassess.numeric.proportion import Proportion
 
@@ -140,9 +142,11 @@ class Findings:
         DataError
             As for `reassess.evaluate`; no image is common to all models.
         """
-        outcomes, evaluations = {}, {}
+        outcomes: dict[str, Outcomes] = {}
+        evaluations: dict[str, Evaluation] = {}
         shares = None if experts is None else expert_share(experts)
         for name, predictions in models.items() if isinstance(models, Mapping) else models:
+            check_unique([*outcomes, name], thing="a model")
             with at(name):
                 outcomes[name] = find_outcomes(
                     predictions,
@@ -206,10 +210,12 @@ class Findings:
     @cached_property
     def uncertainty(self) -> LabelUncertainty | Missing:
         """What is left of the accuracies if the raters are drawn anew too."""
-        if isinstance(self.relabelling, Missing):
-            return self.relabelling
+        if isinstance(self.raters_alone, Missing):
+            return self.raters_alone
         if not self.panel.scored.any():
             return _NONE_SCORED
+        if isinstance(self.relabelling, Missing):
+            return self.relabelling
         replicates, seed = self.rater_replicates, self.seed
         return label_uncertainty(self.panel, self.relabelling, replicates=replicates, seed=seed, track=self.track)
 

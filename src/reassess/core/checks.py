@@ -67,6 +67,11 @@ def check_range(
       found:   1000
     """
     array = np.asarray(values)
+    is_large = array.dtype.kind == "O" and all(isinstance(value, int | float) for value in array.ravel())
+    if array.dtype.kind not in "biuf" and not is_large:  # a whole number too large for any type is an object
+        raise DataError(
+            f"{what} is not a number", where=None if callable(where) else where, found=repr(values), mend=mend
+        )
 
     def fit(least: Any, most: Any) -> Any:  # written so that NaN does not
         return (low <= least) & (most <= high) & (-math.inf < least) & (most < math.inf)
@@ -199,13 +204,14 @@ def check_known(
       allowed: no, maybe, yes
       found:   'sure'
     """
-    known = dict.fromkeys(known)
-    unknown = [position for position, name in enumerate(names) if name not in known]
+    known = list(known)
+    there = set(known)
+    unknown = [i for i, name in enumerate(names) if not isinstance(name, Hashable) or name not in there]
     if unknown:
         raise DataError(
             f"unknown {thing}",
             where=_place(where, unknown[0]),
-            allowed=some(list(known), most=_MOST_KNOWN),
+            allowed=some(known, most=_MOST_KNOWN),
             found=some([repr(names[position]) for position in unknown]),
             mend=mend,
         )
@@ -235,4 +241,6 @@ def check_distribution(rows: npt.NDArray[np.floating], *, what: str, where: obje
 
 
 def _place(where: object, *position: int) -> object:
-    return where(*position) if callable(where) else where
+    if callable(where):
+        return where(*position) if position else None
+    return where

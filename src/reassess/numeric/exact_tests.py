@@ -32,10 +32,10 @@ def mcnemar(only_a: int, only_b: int) -> float:
     """
     from scipy.special import betainc
 
-    if only_a == only_b:
+    if abs(only_a - only_b) <= 1:  # twice the tail is 1 or more
         return 1.0
     # The binomial tail as an incomplete beta function, which is more exact than bdtr where there are many images.
-    return 2 * float(betainc(max(only_a, only_b), min(only_a, only_b) + 1, 0.5))
+    return min(1.0, 2 * float(betainc(max(only_a, only_b), min(only_a, only_b) + 1, 0.5)))
 
 
 def chance_p_value(hits: int, images: Mapping[int, int]) -> float:

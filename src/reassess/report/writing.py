@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reassess import __version__
 from reassess.comparison.findings import Findings
+from reassess.errors import DataError
 from reassess.formats.files import suffix_of, writing
 from reassess.report.content import sections
 from reassess.report.explorers import explorers
@@ -78,6 +79,8 @@ def write_report(
 
     Raises
     ------
+    DataError
+        The findings hold no evaluations, or the path is no page.
     MissingPackageError
         jinja2 or matplotlib is not installed.
     OutputError
@@ -98,6 +101,8 @@ def write_report(
     """
     path = Path(path)
     suffix_of(path, REPORT_SUFFIXES, "a report")
+    if not findings.evaluations:
+        raise DataError("these findings hold no evaluations", mend="make them with Findings.from_predictions")
     gallery = None
     if images is not None:
         choice = choose(findings, mistakes, seed=seed)

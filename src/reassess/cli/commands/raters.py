@@ -39,7 +39,7 @@ _EXPLAINED = {
     help="How many experts must say yes for a pair to be valid, or give an item's answer.  [default: more than half]",
 )
 @click.option("--answers", metavar="A,...", help="All possible answers, in their order.")
-@click.option("--seed", type=int, default=0, show_default=True, help="The seed of the bootstrap.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the bootstrap.")
 @max_bytes_option
 @call_options
 def raters(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from crowdkit.aggregation import DawidSkene, MajorityVote, OneCoinDawidSkene
 
-from reassess import Questions, Scores, Votes, fit, load_original, load_scores, load_votes
+from reassess import Questions, Scores, Votes, fit_dawid_skene, load_original, load_scores, load_votes
 from reassess.aggregation.baselines import majority, mean
 from reassess.aggregation.curves import precision_recall
 from reassess.aggregation.golden import golden_truth
@@ -34,11 +34,11 @@ def ways(votes: Votes) -> Iterator[tuple[str, Callable[[], Values]]]:
     original = load_original()
     yield "the recipe", lambda: real_scores(votes, experts, golden, original).values
     yield "the recipe without the original label", lambda: real_scores(votes, experts, golden, None).values
-    yield "EM, valid or not, smoothing 0", lambda: fit(votes, smoothing=0).posterior.of("valid")
-    yield "EM, valid or not, smoothing 1", lambda: fit(votes, smoothing=1).posterior.of("valid")
+    yield "EM, valid or not, smoothing 0", lambda: fit_dawid_skene(votes, smoothing=0).posterior.of("valid")
+    yield "EM, valid or not, smoothing 1", lambda: fit_dawid_skene(votes, smoothing=1).posterior.of("valid")
     yield (
         "EM, three answers, smoothing 0",
-        lambda: fit(votes, truths=votes.answers, smoothing=0).posterior.of("yes"),
+        lambda: fit_dawid_skene(votes, truths=votes.answers, smoothing=0).posterior.of("yes"),
     )
     yield "mean of 0, 0.5, 1", lambda: mean(votes)
     yield "share of yes", lambda: majority(votes).fractions[:, votes.answers.index("yes")]

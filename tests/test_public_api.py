@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
+import polars
 import pytest
 
 import reassess
@@ -96,7 +97,7 @@ def test_what_public_functions_take_and_return_is_public() -> None:
         (name, found.__name__)
         for name in reassess.__all__  # type: ignore[attr-defined]
         for function in functions_of(name)
-        for hint in typing.get_type_hints(function).values()
+        for hint in typing.get_type_hints(function, localns={"pl": polars}).values()
         for found in classes_in(hint)
         if found.__name__ not in reassess.__all__  # type: ignore[attr-defined]
     }

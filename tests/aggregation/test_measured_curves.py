@@ -1,5 +1,7 @@
 """A curve is called by its file and how honest it is; scores that follow from golden answers get a second one."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from reassess.aggregation.curves import Curve, precision_recall
@@ -9,7 +11,7 @@ from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import find_provenance, image_folds
 from reassess.aggregation.recipe import real_scores
 from reassess.core.questions import Questions
-from reassess.core.recipe import Recipe
+from reassess.core.recipe import REAL_RECIPE
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from tests.helpers import WORDS
@@ -58,7 +60,12 @@ def rated(raters: int, seed: int) -> Votes:
 
 
 def test_scores_that_follow_from_golden_answers_are_measured_again_without_what_is_judged() -> None:
-    votes, experts, rater_golden, recipe = rated(4, 0), rated(5, 1), rated(4, 2), Recipe()
+    votes, experts, rater_golden, recipe = (
+        rated(4, 0),
+        rated(5, 1),
+        rated(4, 2),
+        replace(REAL_RECIPE, original_below=None),
+    )
     scores = real_scores(votes, experts, rater_golden, None, recipe=recipe)
     origin = find_provenance(scores, votes, experts, rater_golden, None, recipes=[recipe])
     golden, goal = golden_truth(experts), Goal("threshold", 0.5)

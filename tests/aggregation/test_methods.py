@@ -74,7 +74,13 @@ def test_calibration_takes_the_raters_own_votes_on_golden_items_where_no_others_
 ) -> None:
     golden = pair_votes.restrict(np.array([0, 1]))
     judged = experts.restrict(np.array([0, 1]))
-    expected = real_scores(pair_votes, judged, golden, None, recipe=Recipe(2, 2, None, 1.0))
+    expected = real_scores(
+        pair_votes,
+        judged,
+        golden,
+        None,
+        recipe=Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0),
+    )
     given = by_calibration(pair_votes, judged, rater_golden=golden).scores
     assert given.values.tolist() == expected.values.tolist()
     without = by_calibration(pair_votes, judged).scores

@@ -12,10 +12,10 @@ from reassess.aggregation.curves import precision_recall
 from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.provenance import find_provenance, image_folds
 from reassess.aggregation.recipe import real_scores
-from reassess.core.benchmark import IMAGENET
 from reassess.core.items import Items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
+from reassess.core.recipe import REAL_RECIPE
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
@@ -33,7 +33,7 @@ def test_the_published_scores_follow_from_the_votes_and_are_honest_without_each_
 ) -> None:
     """Average precision 0.8910; precision and recall at 0.8 unchanged."""
     origin = find_provenance(real_scores, *answers, real_original)
-    assert (origin.recipe, origin.original is real_original, origin.golden_images) == (IMAGENET.recipe, True, 155)
+    assert (origin.recipe, origin.original is real_original, origin.golden_images) == (REAL_RECIPE, True, 155)
     golden = golden_truth(answers[1])
     curve = precision_recall(origin.left_out(), golden, in_sample=False)
     assert round(curve.average_precision, 4) == 0.8910
@@ -52,9 +52,9 @@ def test_of_the_raters_alone_the_original_label_is_left_out_again(
 
 
 def test_every_rule_that_is_given_is_tried(answers: tuple[Any, ...]) -> None:
-    other = replace(IMAGENET.recipe, experts_at_least=4)
+    other = replace(REAL_RECIPE, experts_at_least=4)
     scores = real_scores(*answers, None, recipe=other)
-    assert find_provenance(scores, *answers, None, recipes=[IMAGENET.recipe, other]).recipe == other
+    assert find_provenance(scores, *answers, None, recipes=[REAL_RECIPE, other]).recipe == other
     with pytest.raises(DataError):
         find_provenance(scores, *answers, None)
 

@@ -1,6 +1,7 @@
 """The recipe of ReaL's scores: the published scores come back, and follow from the golden votes."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def small(rows: Sequence[Sequence[int]], items: Items = PAIRS) -> Votes:
 EXPERTS = small([(i, r, 2 if i in (0, 3) else 0) for i in range(4) for r in range(3)])
 RATERS = small([(0, 0, 2), (1, 0, 0), (2, 1, 0), (3, 1, 2), (3, 0, 1)])
 VOTES = small([(0, 0, 2), (0, 2, 2), (1, 1, 0), (3, 2, 1)])
-RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=400)
+RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=400, smoothing=1.0)
 
 
 def test_the_original_label_votes_yes_on_its_class_and_no_on_others() -> None:
@@ -215,5 +216,5 @@ BAD = {
 def test_bad_input_is_refused(name: Any) -> None:
     votes, message = BAD[name]
     with pytest.raises(DataError) as error:
-        real_scores(*votes, recipe=Recipe(experts_at_least=1, original_experts_at_least=1))
+        real_scores(*votes, recipe=replace(RULES, experts_at_least=1, original_experts_at_least=1))
     assert str(error.value) == message

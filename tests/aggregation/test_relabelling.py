@@ -13,16 +13,15 @@ from reassess.aggregation.methods import calibrated_recipe
 from reassess.aggregation.recipe import real_scores
 from reassess.aggregation.relabelling import relabel
 from reassess.aggregation.thresholds import label_sets
-from reassess.core.benchmark import IMAGENET
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
-from reassess.core.recipe import Recipe
+from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from tests.helpers import WORDS, message
 
 RATERS = ("ann", "bo", "cy", "new")
-PLAIN = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None)
+PLAIN = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0)
 
 
 def questions(images: int, classes: int = 3) -> Questions:
@@ -127,7 +126,7 @@ def test_raters_who_only_answered_golden_questions_are_raters_too() -> None:
     names = ("ann", "bo", "zoe", "new")
     renamed = Votes(few.items, few.indptr, few.rater_ids, few.answer_ids, names, WORDS)
     labels = label_sets(real_scores(renamed, experts, rater_golden, original, recipe=PLAIN), 0.8)
-    again = relabel(labels, renamed, experts, rater_golden, original, threshold=0.8, recipes=[IMAGENET.recipe, PLAIN])
+    again = relabel(labels, renamed, experts, rater_golden, original, threshold=0.8, recipes=[REAL_RECIPE, PLAIN])
     assert again.raters == 5
     assert again.measured.tolist() == [True, True, False, False, True]
 
@@ -135,7 +134,7 @@ def test_raters_who_only_answered_golden_questions_are_raters_too() -> None:
 def test_the_rules_and_the_original_label_are_found_by_what_gives_the_label_sets() -> None:
     votes, experts, rater_golden, original = case(2)
     labels = label_sets(real_scores(votes, experts, rater_golden, None, recipe=PLAIN), 0.5)
-    again = relabel(labels, votes, experts, rater_golden, original, threshold=0.5, recipes=[IMAGENET.recipe, PLAIN])
+    again = relabel(labels, votes, experts, rater_golden, original, threshold=0.5, recipes=[REAL_RECIPE, PLAIN])
     assert len(set(again.base.tolist())) == 1, "the prior alone: the original label has no vote"
 
 
@@ -147,7 +146,7 @@ def test_rules_that_ask_for_more_experts_than_there_are_do_not_stand_in_the_way(
     rules = calibrated_recipe(one)
     scores = real_scores(votes, one, rater_golden, None, recipe=rules)
     labels = label_sets(scores, 0.5)
-    again = relabel(labels, votes, one, rater_golden, None, threshold=0.5, recipes=[IMAGENET.recipe, rules])
+    again = relabel(labels, votes, one, rater_golden, None, threshold=0.5, recipes=[REAL_RECIPE, rules])
     assert (again.kept(np.ones(4, int)) == (scores.values >= 0.5)).all()
     with pytest.raises(DataError, match="number of experts out of range"):
         relabel(labels, votes, one, rater_golden, None, threshold=0.5)
@@ -189,6 +188,6 @@ def test_the_published_labels_follow_from_the_published_votes(
     again = relabel(real_labels, *answers, real_original, threshold=0.8)
     assert (again.raters, int(again.measured.sum())) == (85, 78)
     assert int(again.kept(np.ones(85, int)).sum()) == 57_553 - 25_111
-    recipes = [IMAGENET.recipe, replace(IMAGENET.recipe, experts_at_least=2)]
+    recipes = [REAL_RECIPE, replace(REAL_RECIPE, experts_at_least=2)]
     with pytest.raises(DataError, match=r"others on [\d,]+ of 24,889 rated images"):
         relabel(real_labels, *answers, None, threshold=0.8, recipes=recipes)

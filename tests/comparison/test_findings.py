@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from reassess.aggregation.golden import expert_share
 from reassess.comparison.findings import Findings
 from reassess.comparison.pairs import compare
 from reassess.comparison.panel import Panel
@@ -83,7 +82,7 @@ def test_experts_judge_mistakes_as_they_do_in_evaluate() -> None:
     experts = Votes.from_columns(questions, np.arange(20), answers, answers, ("expert",), ("no", "maybe", "yes"))
     findings = Findings.from_predictions(MODELS, LABELS, scores=scores, experts=experts)
     for name, predictions in MODELS.items():
-        expected = evaluate(predictions, LABELS, scores=scores, experts=expert_share(experts)).mistakes
+        expected = evaluate(predictions, LABELS, scores=scores, experts=experts).mistakes
         assert findings.evaluations[name].mistakes == expected
     worst = findings.evaluations["worst"].mistakes
     assert worst is not None

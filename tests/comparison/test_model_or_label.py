@@ -79,7 +79,12 @@ def test_imagenets_images_are_counted_by_what_the_original_label_is_too() -> Non
     names = validation_names()[:3]
     original = LabelSets.from_lists(names, [[ANIMALS - 1], [ANIMALS], [ANIMALS]])
     panel = Panel.from_ids(["one"], np.array([[0, 0, ANIMALS]]), original, original=original)
-    (found,) = preferences(panel, original, scores_of({(names[0], 0): 1.0, (names[1], 0): 0.5, (names[1], 398): 0.9}))
+    (found,) = preferences(
+        panel,
+        original,
+        scores_of({(names[0], 0): 1.0, (names[1], 0): 0.5, (names[1], 398): 0.9}),
+        groups=IMAGENET.groups,
+    )
     assert found.by_group["animals"] == Disagreements(1, 0, Verdicts(1, 0, 0), None)
     assert found.by_group["others"] == Disagreements(1, 0, Verdicts(0, 0, 1), None)
     assert found.total.coverage.value == 1
@@ -137,7 +142,7 @@ def test_the_original_labels_own_vote_shifts_the_published_scores_on_animals_alo
     said = real_original.indices.copy()
     said[real_labels.find(questions.images)] = questions.class_ids[order][second]
     panel = Panel.from_ids(["second"], said[None], real_labels, original=real_original)
-    (found,) = preferences(panel, real_original, real_scores, alone)
+    (found,) = preferences(panel, real_original, real_scores, alone, groups=IMAGENET.groups)
     animals, others = found.by_group["animals"], found.by_group["others"]
     assert found.total.images == animals.images + others.images == found.total.coverage.hits
     assert found.total.unrated_images == 0

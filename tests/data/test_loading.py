@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from reassess.aggregation.golden import expert_share
 from reassess.core.benchmark import IMAGENET
 from reassess.core.classes import Classes
 from reassess.core.image_names import validation_names
@@ -21,6 +20,7 @@ from reassess.data.loading import (
     load_scores,
     load_votes,
 )
+from reassess.evaluation.mistakes import expert_share
 from tests.helpers import message
 
 WNIDS = [f"n{10_000_000 + i}" for i in range(1000)]

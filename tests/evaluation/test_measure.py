@@ -1,7 +1,7 @@
 """`evaluate` counts what plain references count, on random and on the real data, and obeys the laws of accuracy."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.golden import expert_share
 from reassess.core.classes import Classes
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
+from reassess.core.votes import Votes
 from reassess.data.loading import load_votes
 from reassess.errors import DataError
 from reassess.evaluation.measure import evaluate
@@ -29,6 +29,16 @@ from tests.helpers import scores_of
 from tests.references import Tally, published_snippet, ranking, tally
 
 CLASSES = 9
+
+
+def experts_of(shares: Mapping[tuple[str, int], float]) -> Votes:
+    """Votes of five experts, of whom such a share says yes to each (image, class)."""
+    questions = scores_of(shares).questions
+    yes = np.array([[expert < round(5 * share) for expert in range(5)] for share in shares.values()], int)
+    experts = np.tile(np.arange(5), len(shares))
+    return Votes.from_columns(
+        questions, np.repeat(np.arange(len(shares)), 5), experts, yes.ravel(), "abcde", ("no", "yes")
+    )
 
 
 @dataclass(frozen=True)
@@ -49,10 +59,10 @@ class World:
     def nouns(self) -> dict[str, object]:
         original = LabelSets.from_lists(list(self.original), [[c] for c in self.original.values()], Classes(CLASSES))
         scores, experts = (
-            scores_of({(image, class_id): value for image, row in known.items() for class_id, value in row.items()})
+            {(image, class_id): value for image, row in known.items() for class_id, value in row.items()}
             for known in (self.proposed, self.golden)
         )
-        return {"original": original, "scores": scores, "experts": experts}
+        return {"original": original, "scores": scores_of(scores), "experts": experts_of(experts)}
 
     def as_scores(self, images: list[str] | None = None) -> Predictions:
         images = list(self.rows) if images is None else images
@@ -272,7 +282,7 @@ def test_unrated_images_carry_exactly_their_original_label(
 def test_the_original_labels_as_a_model_score_what_the_paper_says(
     real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_file: Callable[[str], Path]
 ) -> None:
-    experts = expert_share(load_votes(real_file("golden.npz")))
+    experts = load_votes(real_file("golden.npz"))
     said = Predictions.from_ids(real_original.indices, real_original.images)
     result = evaluate(said, real_labels, original=real_original, scores=real_scores, experts=experts)
     assert result.real == {1: Proportion(42_164, 46_837)}
@@ -483,7 +493,7 @@ def test_scores_and_experts_are_joined_as_the_images_are() -> None:
     scores = scores_of(
         {("z/a.gif", 0): 0.9, ("z/a.gif", 1): 0.25, ("z/c.gif", 1): 0.8, ("z/d.gif", 3): 0.8, ("z/d.gif", 1): 0.2}
     )
-    experts = scores_of({("z/d.gif", 1): 0.0})
+    experts = experts_of({("z/d.gif", 1): 0.0})
     result = evaluate(said, LABELS, original=original, scores=scores, experts=experts, match="stem")
     assert vars(result.mistakes) == {"expert_rejected": 1, "rejected": 1, "never_proposed": 1, "never_rated": 0}
     assert result.soft is not None
@@ -492,7 +502,7 @@ def test_scores_and_experts_are_joined_as_the_images_are() -> None:
 
 def test_of_golden_pairs_only_those_that_the_experts_refused_count_as_refused_by_experts() -> None:
     scores = scores_of({("a.png", 1): 0.3, ("a.png", 0): 0.9, ("c.png", 0): 0.3, ("c.png", 1): 0.9, ("d.png", 3): 0.9})
-    experts = scores_of({("a.png", 1): 0.6, ("c.png", 0): 0.4, ("d.png", 2): 0.2})
+    experts = experts_of({("a.png", 1): 0.6, ("c.png", 0): 0.4, ("d.png", 2): 0.2})
     result = evaluate(np.array([1, 0, 0, 2]), LABELS, scores=scores, experts=experts)
     assert vars(result.mistakes) == {"expert_rejected": 2, "rejected": 1, "never_proposed": 0, "never_rated": 0}
 

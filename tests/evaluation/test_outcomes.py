@@ -11,6 +11,7 @@ from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
+from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, join_and_rank
 from tests.helpers import message
 
@@ -30,7 +31,7 @@ def test_every_row_has_its_state_top_1_and_ranks() -> None:
     images = ["y/d.png", "y/c.png", "x/b.png", "x/a.png", "z/e.png", "z/f.png"]
     rows = [[2, 1, 0], [0, 1, 3], [3, 2, 1], [1, 2, 0], [0, 1, 2], [3, 0, 1]]
     found = join_and_rank(
-        said(rows, images), LABELS, original=ORIGINAL, also_known=("z/f.png", "unasked.png"), ignore_unknown=True
+        said(rows, images), LABELS, original=ORIGINAL, also_known=[("unasked.png",), ("z/f.png",)], ignore_unknown=True
     )
     assert found.images == tuple(images)
     assert found.state.tolist() == [UNLABELLED, LABELLED, EMPTY, LABELLED, UNKNOWN, UNLABELLED]
@@ -221,4 +222,4 @@ def test_label_sets_of_no_image_know_nothing() -> None:
 def test_a_validation_image_that_no_file_holds_was_never_rated_and_is_not_unknown() -> None:
     labels = LabelSets.from_lists(["ILSVRC2012_val_00000001.JPEG"], [[3]])
     said = Predictions.from_ids([3, 4], images=["ILSVRC2012_val_00000001.png", "val/ILSVRC2012_val_00000002.png"])
-    assert join_and_rank(said, labels).state.tolist() == [LABELLED, UNLABELLED]
+    assert find_outcomes(said, labels).state.tolist() == [LABELLED, UNLABELLED]

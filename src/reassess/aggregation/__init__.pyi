@@ -15,7 +15,6 @@ from .dependence import RaterPair as RaterPair
 from .em_starts import Pinned as Pinned
 from .golden import Golden as Golden
 from .golden import GoldenVotes as GoldenVotes
-from .golden import expert_share as expert_share
 from .golden import golden_truth as golden_truth
 from .golden import golden_votes as golden_votes
 from .measured_curves import MeasuredCurve as MeasuredCurve
@@ -26,6 +25,7 @@ from .methods import by_em as by_em
 from .methods import by_majority as by_majority
 from .methods import by_mean as by_mean
 from .methods import by_recipe as by_recipe
+from .methods import calibrated_recipe as calibrated_recipe
 from .operating_points import Goal as Goal
 from .operating_points import OperatingPoint as OperatingPoint
 from .operating_points import operating_point as operating_point

@@ -11,13 +11,12 @@ from reassess.core.checks import check_shape
 from reassess.core.items import Items, as_questions, find_items, take_items
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
-from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some
 
-__all__ = ["Golden", "GoldenVotes", "expert_share", "golden_truth", "golden_votes"]
+__all__ = ["Golden", "GoldenVotes", "golden_truth", "golden_votes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,13 +122,6 @@ def golden_truth(experts: Votes, *, at_least: int | None = None) -> Golden:
     truth = expert_truth(experts, at_least=enough)
     judged = np.flatnonzero(truth >= 0)
     return Golden(as_questions(take_items(experts.items, judged)), truth[judged] == 1)
-
-
-def expert_share(experts: Votes) -> Scores:
-    """Share of the experts who said yes, of each question that they judged."""
-    as_questions(experts.items, what="the experts' votes")
-    kept = experts.restrict(np.flatnonzero(experts.sizes))
-    return Scores(as_questions(kept.items), kept.fractions()[:, kept.answer_id("yes")])
 
 
 @dataclass(frozen=True, eq=False)

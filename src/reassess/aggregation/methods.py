@@ -11,13 +11,12 @@ from reassess.aggregation.calibration import calibrate, expert_answer, expert_tr
 from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
 from reassess.aggregation.posteriors import posterior
 from reassess.aggregation.recipe import real_model, real_scores
-from reassess.core.benchmark import IMAGENET
 from reassess.core.items import take_items
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
-from reassess.core.recipe import Recipe
+from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
@@ -60,7 +59,7 @@ class Aggregation:
 
 
 def by_recipe(
-    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = IMAGENET.recipe
+    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
 ) -> Aggregation:
     """As ImageNet ReaL's scores were made; parameters as of `recipe.real_scores`."""
     model = real_model(experts, rater_golden, original, recipe=recipe)

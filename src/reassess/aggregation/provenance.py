@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.recipe import possible, real_scores, real_scores_left_out
-from reassess.core.benchmark import IMAGENET
 from reassess.core.checks import check_range
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
-from reassess.core.recipe import Recipe
+from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
@@ -59,7 +58,7 @@ def find_provenance(
     rater_golden: Votes,
     original: LabelSets | None,
     *,
-    recipes: Sequence[Recipe] = (IMAGENET.recipe,),
+    recipes: Sequence[Recipe] = (REAL_RECIPE,),
 ) -> Provenance:
     """Show that scores follow from votes by the recipe of ReaL, with the original label as one more rater or without.
 

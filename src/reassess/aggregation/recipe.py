@@ -9,13 +9,12 @@ import numpy.typing as npt
 
 from reassess.aggregation.calibration import calibrate, expert_truth
 from reassess.aggregation.posteriors import posterior
-from reassess.core.benchmark import IMAGENET
 from reassess.core.image_names import join
 from reassess.core.items import Id, take_items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
-from reassess.core.recipe import Recipe
+from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import KNOWN_ANSWERS, Votes
 from reassess.errors import DataError
@@ -31,7 +30,7 @@ def possible(recipes: Sequence[Recipe], experts: Votes) -> Sequence[Recipe]:
 
 
 def real_scores(
-    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = IMAGENET.recipe
+    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
 ) -> Scores:
     """Scores of (image, class) questions as ImageNet ReaL made them.
 
@@ -65,7 +64,7 @@ def real_scores(
 
 
 def real_model(
-    experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = IMAGENET.recipe
+    experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
 ) -> RaterModel:
     """The rater model behind `real_scores`: each rater's measured matrix, and the original label's as one more rater.
 
@@ -90,7 +89,7 @@ def real_scores_left_out(
     rater_golden: Votes,
     original: LabelSets | None,
     *,
-    recipe: Recipe = IMAGENET.recipe,
+    recipe: Recipe = REAL_RECIPE,
     folds: npt.NDArray[np.integer] | None = None,
 ) -> Scores:
     """Scores of the golden pairs, those of each image by models that were measured without the image.

@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.recipe import original_votes, possible, real_model
-from reassess.core.benchmark import IMAGENET
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
 from reassess.core.items import as_questions
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
-from reassess.core.recipe import Recipe
+from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
@@ -92,7 +91,7 @@ def relabel(
     original: LabelSets | None,
     *,
     threshold: float,
-    recipes: Sequence[Recipe] = (IMAGENET.recipe,),
+    recipes: Sequence[Recipe] = (REAL_RECIPE,),
 ) -> Relabelling:
     """Show that label sets follow from votes, with the original label as one more rater or without, so as to vary them.
 
@@ -125,7 +124,7 @@ def relabel(
     >>> said = np.tile([1, 1, 0, 1], 2)
     >>> rated = Votes.from_columns(golden, np.tile(four, 2), np.repeat(both, 4), said, "xy", answers)
     >>> labels = LabelSets.from_lists(["a.png"], [[0]])
-    >>> rules = Recipe(experts_at_least=1)
+    >>> rules = Recipe(experts_at_least=1, original_experts_at_least=1, original_below=None, smoothing=1.0)
     >>> again = relabel(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
     >>> again.kept(np.array([1, 1])), again.kept(np.array([0, 0]))
     (array([ True, False]), array([False, False]))

@@ -6,26 +6,20 @@ from typing import Any
 
 import click
 
-from reassess.aggregation.golden import expert_share
-from reassess.cli.common import Call, Range, refuse_repeated
+from reassess.cli.common import Call, refuse_repeated
 from reassess.cli.inputs import (
     FILE,
-    each_model,
+    each_prediction,
     golden_options,
     joining_options,
     judge_options,
     load_judges,
     prediction_options,
 )
-from reassess.cli.vote_inputs import load_rated, votes_option
+from reassess.cli.vote_inputs import load_rated, threshold_option, votes_option
 from reassess.comparison.findings import Findings, short_names
-from reassess.comparison.panel import Panel
 from reassess.core.benchmark import IMAGENET
 from reassess.data.loading import load_collapsed
-from reassess.errors import at
-from reassess.evaluation.measure import summarize
-from reassess.evaluation.outcomes import Outcomes
-from reassess.evaluation.result import Evaluation, ranked
 from reassess.formats.class_tables import read_collapsed, read_groups
 from reassess.formats.leaderboards import read_leaderboard
 
@@ -40,14 +34,7 @@ def findings_options(command: Callable[..., Any]) -> Callable[..., Any]:
         judge_options,
         votes_option("how sure the labels are, model or label, and mistakes to look at"),
         golden_options,
-        click.option(
-            "--threshold",
-            type=Range(0, 1),
-            default=0.8,
-            show_default=True,
-            metavar="T",
-            help="The threshold at which the label sets were cut from the scores.",
-        ),
+        threshold_option,
         click.option(
             "--leaderboard",
             "tables",
@@ -91,22 +78,15 @@ def load_findings(
     refuse_repeated(files)
     judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
     rated = load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])
-    experts = None if rated["experts"] is None else expert_share(rated["experts"])
-    names = short_names([str(path) for path in files])
-    evaluations: dict[str, Evaluation] = {}
-    outcomes: dict[str, Outcomes] = {}
-    for model in each_model(call, files, judges, **reading):
-        name = names[model.file]
-        outcomes[name] = model.outcomes
-        with at(model.file):
-            evaluations[name] = summarize(model.outcomes, judges.labels, scores=judges.scores, experts=experts)
     score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
-    return Findings(
-        panel=Panel.from_outcomes(outcomes),
-        labels=judges.labels,
+    names = short_names([str(path) for path in files])
+    joining = {name: reading.pop(name) for name in ("match", "ignore_unknown")}
+    return Findings.from_predictions(
+        ((names[file], predictions) for file, predictions in each_prediction(call, files, judges, **reading)),
+        judges.labels,
         original=judges.original,
         scores=judges.scores,
-        evaluations=ranked(evaluations),
+        benchmark=judges.benchmark,
         **rated,
         threshold=threshold,
         score_source=score_sources[0] if score_sources else _SCORES[0],
@@ -115,4 +95,5 @@ def load_findings(
         if collapsed is None
         else read_collapsed(call.read("collapsed", collapsed), judges.labels.classes),
         groups=None if groups is None else read_groups(call.read("groups", groups), judges.labels.classes),
+        **joining,
     )

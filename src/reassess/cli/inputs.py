@@ -8,11 +8,10 @@ from typing import Any
 import click
 
 from reassess.aggregation.calibration import natural_truths
-from reassess.aggregation.golden import expert_share
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, tracked
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of, class_folder_order
-from reassess.core.image_names import MATCHES, Match
+from reassess.core.image_names import MATCHES
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
@@ -32,8 +31,7 @@ from reassess.formats.predictions import read_predictions
 __all__ = [
     "FILE",
     "Judges",
-    "Model",
-    "each_model",
+    "each_prediction",
     "find_part",
     "golden_options",
     "joining_options",
@@ -59,13 +57,24 @@ class Judges:
     cuts: dict[float | None, LabelSets]
     original: LabelSets | None
     scores: Scores | None
-    experts: Scores | None
+    experts: Votes | None
     reviewed: MultiLabels | None = None
 
     @property
     def labels(self) -> LabelSets:
         """The label sets; of several thresholds, the first."""
         return next(iter(self.cuts.values()))
+
+    def outcomes(self, predictions: Predictions, labels: LabelSets, **joining: Any) -> Outcomes:
+        """What happened to each image of one model by one of the label sets; `joining` as `joining_options`."""
+        return find_outcomes(
+            predictions,
+            labels,
+            original=self.original,
+            scores=self.scores,
+            benchmark=self.benchmark,
+            **joining,
+        )
 
 
 def load_judges(
@@ -126,7 +135,7 @@ def load_judges(
         cuts=cuts,
         original=given,
         scores=known,
-        experts=None if experts is None else expert_share(load_votes(experts)),
+        experts=None if experts is None else load_votes(experts),
         reviewed=reviewed,
     )
 
@@ -240,45 +249,12 @@ def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> 
     return command
 
 
-@dataclass(frozen=True, eq=False)
-class Model:
-    """A model's file, its predictions, and what happened to each image by each cut of the labels."""
-
-    file: str
-    predictions: Predictions
-    by_cut: dict[float | None, Outcomes]
-
-    @property
-    def outcomes(self) -> Outcomes:
-        """What happened to each image; of several cuts, by the last."""
-        return list(self.by_cut.values())[-1]
-
-
-def each_model(
-    call: Call,
-    files: Sequence[Path],
-    judges: Judges,
-    *,
-    match: Match,
-    ignore_unknown: bool,
-    **reading: Any,
-) -> Iterator[Model]:
-    """Read each file and judge it, one file in memory at a time; `reading` is what `load_predictions` takes."""
+def each_prediction(
+    call: Call, files: Sequence[Path], judges: Judges, **reading: Any
+) -> Iterator[tuple[str, Predictions]]:
+    """Each file and its predictions, one file in memory at a time; `reading` is what `load_predictions` takes."""
     for path in tracked(call, files, "reading"):
-        predictions = load_predictions(call, path, judges, **reading)
-        with at(path):
-            by_cut = {
-                cut: find_outcomes(
-                    predictions,
-                    labels,
-                    original=judges.original,
-                    scores=judges.scores,
-                    match=match,
-                    ignore_unknown=ignore_unknown,
-                )
-                for cut, labels in judges.cuts.items()
-            }
-        yield Model(file=str(path), predictions=predictions, by_cut=by_cut)
+        yield str(path), load_predictions(call, path, judges, **reading)
 
 
 def load_predictions(

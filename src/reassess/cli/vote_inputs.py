@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import Any, TypedDict
 
-from reassess.cli.common import Call
+import click
+
+from reassess.cli.common import Call, Range
 from reassess.cli.inputs import Judges, find_part, load_golden, part_option
 from reassess.core.votes import Votes
 from reassess.data.loading import load_votes
 
-__all__ = ["Rated", "load_rated", "votes_option"]
+__all__ = ["Rated", "load_rated", "threshold_option", "votes_option"]
 
 
 class Rated(TypedDict):
@@ -22,6 +24,16 @@ class Rated(TypedDict):
 def votes_option(purpose: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The option that names the raters' votes, and says what for."""
     return part_option("votes", f"Raters' votes, for {purpose}")
+
+
+threshold_option = click.option(
+    "--threshold",
+    type=Range(0, 1),
+    default=0.8,
+    show_default=True,
+    metavar="T",
+    help="The threshold at which the label sets were cut from the scores.",
+)
 
 
 def load_rated(

@@ -1,5 +1,6 @@
 from .co_occurrence import CoOccurrence as CoOccurrence
 from .co_occurrence import co_occurrence as co_occurrence
+from .disagreements import disagreements_table as disagreements_table
 from .findings import Findings as Findings
 from .findings import short_names as short_names
 from .label_changes import LabelDiff as LabelDiff

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import PurePath
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.golden import expert_share, golden_truth
+from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.methods import calibrated_recipe, golden_part
 from reassess.aggregation.operating_points import Goal
@@ -35,6 +34,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.core.missing import Missing
 from reassess.core.predictions import Predictions
+from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError, at
@@ -64,6 +64,8 @@ class Findings:
         What the models are judged by.
     evaluations
         The evaluation of each model on its own images, the best first; empty where only the panel counts.
+    benchmark
+        Whose images they are.
     votes, experts, rater_golden
         The raters' votes, the experts' votes on golden questions, and the raters' votes on these; by default the
         latter are among the votes.
@@ -73,8 +75,11 @@ class Findings:
         What the scores are called.
     leaderboard
         Public results.
-    collapsed, groups
+    collapsed
         As for `reassess.taxonomies`.
+    groups
+        The group of each class, for kinds of mistakes and for results given apart; the latter are given by the
+        benchmark's own groups by default.
     replicates, rater_replicates
         How many bootstrap replicates of images, and of images and raters, are drawn.
     seed
@@ -98,6 +103,7 @@ class Findings:
     original: LabelSets | None = None
     scores: Scores | None = None
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
+    benchmark: Benchmark = field(default_factory=Benchmark)
     votes: Votes | None = None
     experts: Votes | None = None
     rater_golden: Votes | None = None
@@ -119,10 +125,21 @@ class Findings:
         *,
         original: LabelSets | None = None,
         scores: Scores | None = None,
+        benchmark: Benchmark | None = None,
+        votes: Votes | None = None,
         experts: Votes | None = None,
+        rater_golden: Votes | None = None,
+        threshold: float = threshold,
+        score_source: str = score_source,
+        leaderboard: Leaderboard | None = None,
+        collapsed: npt.NDArray[np.integer] | None = None,
+        groups: Mapping[int, str] | None = None,
+        replicates: int = replicates,
+        rater_replicates: int = rater_replicates,
+        seed: int = seed,
+        track: Callable[[Sequence[int]], Iterable[int]] = iter,
         match: Match = "path",
         ignore_unknown: bool = False,
-        **known: Any,
     ) -> "Findings":
         """Evaluate models and put them on the images that all have seen.
 
@@ -130,12 +147,12 @@ class Findings:
         ----------
         models
             Predictions by the model's name. Of (name, predictions) pairs one is held at a time.
-        labels, original, scores, match, ignore_unknown
+        labels, original, scores, experts, benchmark, match, ignore_unknown
             As for `reassess.evaluate`.
-        experts
-            The experts' votes on golden questions; they also tell which mistakes experts rejected.
-        known
-            Other fields of `Findings`.
+        votes, rater_golden, threshold, score_source, leaderboard, collapsed, groups
+            What else is known, see `Findings`.
+        replicates, rater_replicates, seed, track
+            How the bootstrap is drawn, see `Findings`.
 
         Raises
         ------
@@ -144,7 +161,7 @@ class Findings:
         """
         outcomes: dict[str, Outcomes] = {}
         evaluations: dict[str, Evaluation] = {}
-        shares = None if experts is None else expert_share(experts)
+        benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
         for name, predictions in models.items() if isinstance(models, Mapping) else models:
             check_unique([*outcomes, name], thing="a model")
             with at(name):
@@ -153,18 +170,30 @@ class Findings:
                     labels,
                     original=original,
                     scores=scores,
+                    benchmark=benchmark,
                     match=match,
                     ignore_unknown=ignore_unknown,
                 )
-                evaluations[name] = summarize(outcomes[name], labels, scores=scores, experts=shares)
+                evaluations[name] = summarize(outcomes[name], labels, scores=scores, experts=experts)
         return cls(
             panel=Panel.from_outcomes(outcomes),
             labels=labels,
             original=original,
             scores=scores,
             evaluations=ranked(evaluations),
+            benchmark=benchmark,
+            votes=votes,
             experts=experts,
-            **known,
+            rater_golden=rater_golden,
+            threshold=threshold,
+            score_source=score_source,
+            leaderboard=leaderboard,
+            collapsed=collapsed,
+            groups=groups,
+            replicates=replicates,
+            rater_replicates=rater_replicates,
+            seed=seed,
+            track=track,
         )
 
     def __repr__(self) -> str:
@@ -179,11 +208,6 @@ class Findings:
     def classes(self) -> Classes:
         """The classes of the labels."""
         return self.labels.classes
-
-    @property
-    def benchmark(self) -> Benchmark:
-        """The known benchmark to which the images belong."""
-        return benchmark_of(self.labels.images)
 
     @property
     def top_k(self) -> list[int]:
@@ -240,7 +264,7 @@ class Findings:
         assert self.votes is not None
         assert self.experts is not None
         votes = self.votes, self.experts, self._golden(self.votes, self.experts)
-        recipes = [self.benchmark.recipe, calibrated_recipe(self.experts)]
+        recipes = self._recipes(self.experts)
         try:
             return relabel(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
         except DataError as error:
@@ -275,13 +299,18 @@ class Findings:
     def _golden(self, votes: Votes, experts: Votes) -> Votes:
         return golden_part(votes, experts) if self.rater_golden is None else self.rater_golden
 
+    def _recipes(self, experts: Votes) -> list[Recipe]:
+        """The rules by which the scores may have been made: the benchmark's own, and those of `calibrated`."""
+        own = self.benchmark.recipe
+        return [*([] if own is None else [own]), calibrated_recipe(experts)]
+
     def _origin(self, scores: Scores) -> Provenance | None:
         """How the scores follow from the votes; None if that is not known."""
         if self.votes is None or self.experts is None or isinstance(self.raters_alone, Missing):
             return None
         votes = self.votes, self.experts, self._golden(self.votes, self.experts), self.original
         try:
-            return find_provenance(scores, *votes, recipes=[self.benchmark.recipe, calibrated_recipe(self.experts)])
+            return find_provenance(scores, *votes, recipes=self._recipes(self.experts))
         except DataError:
             return None
 
@@ -300,7 +329,8 @@ class Findings:
         if self.scores is None:
             return _NO_SCORES
         alone = None if isinstance(self.raters_alone, Missing) else self.raters_alone
-        by_model = {one.model: one for one in preferences(self.panel, self.original, self.scores, alone)}
+        groups = self.benchmark.groups if self.groups is None else self.groups
+        by_model = {one.model: one for one in preferences(self.panel, self.original, self.scores, alone, groups=groups)}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property

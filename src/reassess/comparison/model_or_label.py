@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.panel import Panel
-from reassess.core.benchmark import benchmark_of
 from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
@@ -119,7 +118,12 @@ class Preference:
 
 
 def preferences(
-    panel: Panel, original: LabelSets, scores: Scores, raters: Scores | None = None
+    panel: Panel,
+    original: LabelSets,
+    scores: Scores,
+    raters: Scores | None = None,
+    *,
+    groups: Mapping[int, str] | None = None,
 ) -> tuple[Preference, ...]:
     """For each model, whose class is preferred where it disagrees with the original label.
 
@@ -135,6 +139,8 @@ def preferences(
         P(class valid) of each rated (image, class).
     raters
         The same from the raters alone: `reassess.aggregation.recipe.real_scores` without original labels.
+    groups
+        The group of each class: results are given apart by the group of the original label.
 
     Returns
     -------
@@ -159,7 +165,7 @@ def preferences(
     images = [panel.images[image] for image in known.tolist()]
     judge = _Judge.of(scores, images, own, panel.match)
     alone = None if raters is None else _Judge.of(raters, images, own, panel.match)
-    group_of = benchmark_of(panel.images).groups
+    group_of = groups or {}
     group = np.array([group_of.get(class_id, "") for class_id in own.tolist()])
 
     def found(top1: _Ints, among: npt.NDArray[np.bool_]) -> Disagreements:

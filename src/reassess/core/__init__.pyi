@@ -17,6 +17,7 @@ from .predictions import Predictions as Predictions
 from .questions import Questions as Questions
 from .rater_model import VALIDITY as VALIDITY
 from .rater_model import RaterModel as RaterModel
+from .recipe import REAL_RECIPE as REAL_RECIPE
 from .recipe import Recipe as Recipe
 from .scores import Scores as Scores
 from .votes import KNOWN_ANSWERS as KNOWN_ANSWERS

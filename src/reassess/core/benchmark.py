@@ -9,7 +9,7 @@ import numpy.typing as npt
 from reassess.core.classes import Classes
 from reassess.core.image_names import are_validation_images, image_keys, validation_names
 from reassess.core.labels import LabelSets
-from reassess.core.recipe import Recipe
+from reassess.core.recipe import REAL_RECIPE, Recipe
 
 __all__ = ["IMAGENET", "Benchmark", "benchmark_of", "class_folder_order"]
 
@@ -28,11 +28,11 @@ class Benchmark:
         Gives the names of all its images, in the order of files that list them without names.
     sources
         Where each part comes from: the name of a known source, or a path. Parts are classes, labels, original, scores,
-        votes, golden, rater-golden, groups and collapsed; a part may be missing.
+        votes, golden, rater-golden and collapsed; a part may be missing.
     groups
         The group of each class for which results are given apart; empty where there are none.
     recipe
-        The rules by which its scores follow from its votes.
+        The rules by which its scores were made from its votes; None where they are not known.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class Benchmark:
     order: Callable[[], tuple[str, ...]] = tuple
     sources: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[int, str] = field(default_factory=dict)
-    recipe: Recipe = field(default_factory=Recipe)
+    recipe: Recipe | None = None
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ IMAGENET = Benchmark(
         "collapsed": "imagenet-collapsed",
     },
     groups={class_id: "animals" if class_id < _ANIMALS else "others" for class_id in range(_CLASSES)},
-    recipe=Recipe(original_below=_ANIMALS),
+    recipe=REAL_RECIPE,
 )
 
 

@@ -59,6 +59,11 @@ def are_validation_images(names: Sequence[str]) -> bool:
     >>> are_validation_images(["val/ILSVRC2012_val_00000007.JPEG"]), are_validation_images(["tom.jpg"])
     (True, False)
     """
+    return _are_validation_images(tuple(names))
+
+
+@lru_cache(maxsize=8)  # asked of the same labels with every model
+def _are_validation_images(names: tuple[str, ...]) -> bool:
     return bool(names) and all(_VALIDATION.fullmatch(key) for key in image_keys(names))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Recipe"]
+__all__ = ["REAL_RECIPE", "Recipe"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,15 @@ class Recipe:
 
     Examples
     --------
-    >>> from reassess.core.benchmark import IMAGENET
-    >>> IMAGENET.recipe
+    >>> REAL_RECIPE
     Recipe(experts_at_least=3, original_experts_at_least=2, original_below=398, smoothing=1.0)
     """
 
-    experts_at_least: int = 3
-    original_experts_at_least: int = 2
-    original_below: int | None = None
-    smoothing: float = 1.0
+    experts_at_least: int
+    original_experts_at_least: int
+    original_below: int | None
+    smoothing: float
+
+
+_ANIMALS = 398  # ImageNet's classes of animals come first: the original label votes on those alone
+REAL_RECIPE = Recipe(experts_at_least=3, original_experts_at_least=2, original_below=_ANIMALS, smoothing=1.0)

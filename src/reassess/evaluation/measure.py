@@ -10,10 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
+from reassess.core.votes import Votes
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.mistakes import mistake_kinds, validity
 from reassess.evaluation.order_checks import check_agreement
@@ -34,7 +36,8 @@ def evaluate(
     *,
     original: LabelSets | None = None,
     scores: Scores | None = None,
-    experts: Scores | None = None,
+    experts: Votes | None = None,
+    benchmark: Benchmark | None = None,
     top_k: Sequence[int] | None = None,
     match: Match = "path",
     ignore_unknown: bool = False,
@@ -53,7 +56,10 @@ def evaluate(
     scores
         P(class valid) of each rated (image, class), for soft accuracy and for what is known of mistakes.
     experts
-        Share of the experts who called a class valid, of the (image, class) pairs that they judged.
+        The experts' votes on (image, class) questions, for mistakes that experts rejected.
+    benchmark
+        Whose images they are: one of its images that is not in the label sets was merely never rated. By default the
+        known benchmark to which the images of the label sets belong.
     top_k
         For which k to count hits; None for 1 and 5, as far as the predictions reach.
     match
@@ -83,7 +89,13 @@ def evaluate(
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
     """
     outcomes = find_outcomes(
-        predictions, labels, original=original, scores=scores, match=match, ignore_unknown=ignore_unknown
+        predictions,
+        labels,
+        original=original,
+        scores=scores,
+        benchmark=benchmark,
+        match=match,
+        ignore_unknown=ignore_unknown,
     )
     return summarize(outcomes, labels, scores=scores, experts=experts, top_k=top_k)
 
@@ -94,17 +106,19 @@ def find_outcomes(
     *,
     original: LabelSets | None = None,
     scores: Scores | None = None,
+    benchmark: Benchmark | None = None,
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> Outcomes:
     """Find what happened to each image, the first half of `evaluate`; parameters and errors are the same."""
     given = _as_predictions(predictions)
+    benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
     original = None if original is None else original.in_classes(labels.classes)
     outcomes = join_and_rank(
         given,
         labels,
         original=original,
-        also_known=() if scores is None else scores.questions.images,
+        also_known=[() if scores is None else scores.questions.images, benchmark.images],
         match=match,
         ignore_unknown=ignore_unknown,
     )
@@ -118,7 +132,7 @@ def summarize(
     labels: LabelSets,
     *,
     scores: Scores | None = None,
-    experts: Scores | None = None,
+    experts: Votes | None = None,
     top_k: Sequence[int] | None = None,
 ) -> Evaluation:
     """Count what happened to the images, the second half of `evaluate`; parameters and errors are the same."""
@@ -195,7 +209,7 @@ def _soft(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft |
     return Soft(total=math.fsum(valid), ceiling_total=math.fsum(highest), n=scored.size)
 
 
-def _mistakes(outcomes: Outcomes, scores: Scores, experts: Scores | None) -> Mistakes:
+def _mistakes(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> Mistakes:
     kinds = mistake_kinds(outcomes, scores, experts)
     by_experts, *others = np.bincount(kinds[kinds >= 0], minlength=4).tolist()
     return Mistakes(None if experts is None else by_experts, *others)

@@ -4,7 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.image_names import join
+from reassess.core.items import as_questions
 from reassess.core.scores import Scores
+from reassess.core.votes import Votes
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 
 __all__ = ["KINDS", "mistake_kinds", "validity"]
@@ -28,7 +30,7 @@ def validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64
     return valid, highest
 
 
-def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Scores | None) -> npt.NDArray[np.int8]:
+def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> npt.NDArray[np.int8]:
     """What is known of each mistake: the first of `KINDS` that fits, as its position; -1 where there is no mistake.
 
     A mistake is a top-1 class outside a non-empty label set. Experts reject a class that at most half of them call
@@ -42,9 +44,17 @@ def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Scores | None) ->
     kinds = np.where(rows >= 0, _NEVER_PROPOSED, _NEVER_RATED).astype(np.int8)
     kinds[scores.questions.find(rows, outcomes.top1) >= 0] = _REJECTED
     if experts is not None:
-        kinds[experts.at(_rows(outcomes, experts), outcomes.top1) <= 0.5] = _EXPERT_REJECTED
+        share = expert_share(experts)
+        kinds[share.at(_rows(outcomes, share), outcomes.top1) <= 0.5] = _EXPERT_REJECTED
     kinds[(outcomes.state != LABELLED) | (outcomes.rank <= 0)] = -1
     return kinds
+
+
+def expert_share(experts: Votes) -> Scores:
+    """Share of the experts who said yes, of each question that they judged."""
+    as_questions(experts.items, what="the experts' votes")
+    judged = experts.restrict(np.flatnonzero(experts.sizes))
+    return Scores(as_questions(judged.items), judged.fractions()[:, judged.answer_id("yes")])
 
 
 def _rows(outcomes: Outcomes, scores: Scores) -> npt.NDArray[np.int64]:

@@ -1,11 +1,11 @@
 """What happened to each image: which labels it has, what the model said, and at which rank a valid class stands."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.benchmark import benchmark_of
 from reassess.core.image_names import Match, join, numbering_mistake
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
@@ -82,7 +82,7 @@ def join_and_rank(
     labels: LabelSets,
     *,
     original: LabelSets | None = None,
-    also_known: tuple[str, ...] = (),
+    also_known: Sequence[Sequence[str]] = (),
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> Outcomes:
@@ -93,7 +93,7 @@ def join_and_rank(
     predictions, labels, original
         What the model said, the valid classes, and the original labels.
     also_known
-        Names of images that are known beside those of the labels; of ImageNet's labels, all validation images are.
+        Lists of names of images that are known beside those of the labels.
     match
         How images are joined, see `reassess.core.image_names.image_keys`.
     ignore_unknown
@@ -112,9 +112,8 @@ def join_and_rank(
     if original is not None:
         original_rows = join(images, original.images, match=match, known_where="the original labels")
     state = _states(labels, label_rows, original_rows >= 0)
-    _know(state, images, also_known, match)
-    if UNKNOWN in state:
-        _know(state, images, benchmark_of(labels.images).images, match)
+    for known in also_known:
+        _know(state, images, known, match)
     if not ignore_unknown:
         refuse_unknown(images, np.flatnonzero(state == UNKNOWN), labels)
     classes = _count_classes(predictions, labels, original)
@@ -124,7 +123,7 @@ def join_and_rank(
     return Outcomes(images, state, label_rows, original_rows, *ranks, has_original, predictions.depth, match, detected)
 
 
-def _know(state: npt.NDArray[np.int8], images: tuple[str, ...], known: tuple[str, ...], match: Match) -> None:
+def _know(state: npt.NDArray[np.int8], images: tuple[str, ...], known: Sequence[str], match: Match) -> None:
     """Note that unknown images which stand among the known ones were merely never rated."""
     missing = np.flatnonzero(state == UNKNOWN)
     if missing.size:

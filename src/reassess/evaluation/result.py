@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from reassess.errors import DataError
 from reassess.evaluation.per_class import PerClass
 from reassess.numeric.proportion import Proportion
+from reassess.numeric.ranks import ranks
 
-__all__ = ["BySize", "Evaluation", "Mistakes", "Soft", "ranked"]
+__all__ = ["BySize", "Evaluation", "Mistakes", "Soft", "ranked", "ranks_of"]
 
 _NONE_SCORED = "no image is scored"
 
@@ -208,6 +211,12 @@ def ranked(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
         return -evaluation.first_accuracy, name
 
     return dict(sorted(evaluations.items(), key=key))
+
+
+def ranks_of(evaluations: Mapping[str, Evaluation]) -> dict[str, int]:
+    """The rank of each model: 1 and the number of models with a better accuracy, so that equals share a rank."""
+    accuracies = np.array([evaluation.first_accuracy for evaluation in evaluations.values()])
+    return dict(zip(evaluations, ranks(accuracies).tolist(), strict=True))
 
 
 def _added(first: dict[int, Proportion], second: dict[int, Proportion]) -> dict[int, Proportion]:

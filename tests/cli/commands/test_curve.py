@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 from reassess.aggregation.recipe import real_scores
-from reassess.core.recipe import Recipe
+from reassess.core.recipe import REAL_RECIPE
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.formats.scores import write_scores
@@ -315,7 +316,9 @@ def test_scores_that_were_made_otherwise_are_in_sample_only_where_that_is_shown(
     """By the number of experts that was asked for; of scores of unknown making nothing is said."""
     votes, experts, raters = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
     asked = votes.restrict(votes.find(experts.items))
-    made = real_scores(asked, experts, raters, None, recipe=Recipe(experts_at_least=4))
+    made = real_scores(
+        asked, experts, raters, None, recipe=replace(REAL_RECIPE, experts_at_least=4, original_below=None)
+    )
     write_scores(tmp_path / "made.parquet", made)
     write_scores(tmp_path / "flat.parquet", Scores(made.questions, np.full(len(made), 0.5)))
     argv = ["--golden-at-least", "4", "--leave-out", "5", "--original", "none"]

@@ -14,6 +14,7 @@ from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.items import normal_id
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
+from reassess.core.recipe import REAL_RECIPE
 from reassess.core.votes import Votes
 from reassess.data.loading import load_original, load_votes
 from reassess.formats.posteriors import write_posterior
@@ -146,7 +147,7 @@ def _preset(read: _Reader, votes: Votes, given: dict[str, Any]) -> Aggregation:
     assert experts is not None
     assert rater_golden is not None
     changed = {"experts_at_least": given["golden_at_least"], "smoothing": given["smoothing"]}
-    recipe = replace(read.benchmark.recipe, **{rule: value for rule, value in changed.items() if value is not None})
+    recipe = replace(REAL_RECIPE, **{rule: value for rule, value in changed.items() if value is not None})
     return by_recipe(votes, experts, rater_golden, read.original(given["original"]), recipe=recipe)
 
 

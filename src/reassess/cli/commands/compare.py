@@ -1,16 +1,14 @@
 """`reassess compare`: which of two or more models is better, on the same images."""
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reassess.cli.common import Call, Range, call_options, refuse_repeated, tracked
+from reassess.cli.common import Call, call_options, refuse_repeated, tracked
 from reassess.cli.inputs import (
     FILE,
-    Model,
-    each_model,
+    each_prediction,
     golden_options,
     joining_options,
     judge_options,
@@ -18,12 +16,10 @@ from reassess.cli.inputs import (
     prediction_options,
 )
 from reassess.cli.tables.compare import print_compared, to_json
-from reassess.cli.tables.disagreements import write_disagreements
-from reassess.cli.vote_inputs import load_rated, votes_option
+from reassess.cli.vote_inputs import load_rated, threshold_option, votes_option
+from reassess.comparison.disagreements import disagreements_table
 from reassess.comparison.findings import Findings
-from reassess.comparison.panel import Panel
-from reassess.evaluation.outcomes import Outcomes
-from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
 __all__ = ["compare"]
 
@@ -33,14 +29,7 @@ __all__ = ["compare"]
 @judge_options
 @votes_option("how sure the labels are")
 @golden_options
-@click.option(
-    "--threshold",
-    type=Range(0, 1),
-    default=0.8,
-    show_default=True,
-    metavar="T",
-    help="The threshold at which the label sets were cut from the scores.",
-)
+@threshold_option
 @prediction_options
 @joining_options
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the bootstrap.")
@@ -80,29 +69,30 @@ def compare(
     """
     _check_call(call, files, disagreements)
     judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
-    detected: dict[str, str] = {}
-    models = Panel.from_outcomes(_outcomes(each_model(call, files, judges, **reading), detected))
     rated = load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])
-    findings = Findings(
-        panel=models,
-        labels=judges.labels,
+    joining = {name: reading.pop(name) for name in ("match", "ignore_unknown")}
+    findings = Findings.from_predictions(
+        each_prediction(call, files, judges, **reading),
+        judges.labels,
         original=judges.original,
         scores=judges.scores,
+        benchmark=judges.benchmark,
         **rated,
         threshold=threshold,
         replicates=replicates or Findings.replicates,
         rater_replicates=replicates or Findings.rater_replicates,
         seed=seed,
         track=lambda items: tracked(call, items, "resampling raters"),
+        **joining,
     )
     if disagreements is not None:
         call.keep_inputs(disagreements)
         pairs = [(pair.a, pair.b) for pair in findings.pairs]
-        write_disagreements(disagreements, models, pairs, force=call.force)
+        write_table(disagreements, disagreements_table(findings.panel, pairs), force=call.force)
     if call.json:
-        call.print_document("compare", to_json(findings, detected))
+        call.print_document("compare", to_json(findings))
     else:
-        print_compared(call, findings, detected)
+        print_compared(call, findings)
         call.note_hashes("labels", "original", "scores", "votes", "golden", "rater-golden")
 
 
@@ -112,10 +102,3 @@ def _check_call(call: Call, files: tuple[Path, ...], disagreements: Path | None)
         raise click.UsageError("Give two models or more; reassess evaluate measures one.")
     refuse_repeated(files)
     call.check_output(disagreements, TABLE_SUFFIXES, "a table")
-
-
-def _outcomes(models: Iterable[Model], detected: dict[str, str]) -> Iterator[tuple[str, Outcomes]]:
-    """The outcomes of each model; how its file was read is noted in `detected`."""
-    for model in models:
-        detected[model.file] = model.outcomes.detected
-        yield model.file, model.outcomes

@@ -11,6 +11,7 @@ import numpy as np
 from reassess.aggregation.baseline_rules import Rule, original_rule, rater_rule, share_rule
 from reassess.aggregation.golden import Golden, golden_truth
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
+from reassess.aggregation.methods import calibrated_recipe
 from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import Provenance, find_provenance
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
@@ -226,7 +227,7 @@ def _provenance(scores: Scores, answers: _Answers, *, must: bool) -> Provenance 
     """How the scores follow from the votes; None if that is not known, which is an error if it must be."""
     if answers.votes is None or answers.rater_golden is None:
         return None
-    recipe = answers.benchmark.recipe
+    recipe = answers.benchmark.recipe or calibrated_recipe(answers.experts)
     recipes = dict.fromkeys([recipe, replace(recipe, experts_at_least=answers.at_least or recipe.experts_at_least)])
     try:
         return find_provenance(

@@ -5,22 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from reassess.cli.common import Call, call_options, percent, percents, print_table, refuse_repeated
-from reassess.cli.inputs import FILE, each_model, joining_options, judge_options, load_judges, prediction_options
+from reassess.cli.inputs import FILE, each_prediction, joining_options, judge_options, load_judges, prediction_options
 from reassess.cli.tables.multi_label import print_multi_label
-from reassess.cli.tables.per_image import write_outcomes
 from reassess.core.classes import Classes
 from reassess.errors import at
 from reassess.evaluation.measure import summarize
 from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy, summarize_verdicts
 from reassess.evaluation.outcomes import Outcomes
-from reassess.evaluation.result import Evaluation, ranked
+from reassess.evaluation.outcomes_table import outcomes_table
+from reassess.evaluation.result import Evaluation, ranked, ranks_of
 from reassess.evaluation.words import MISTAKES_IN_WORDS, left_out_in_words
-from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.numeric.proportion import Proportion
-from reassess.numeric.ranks import ranks
 
 __all__ = ["evaluate"]
 
@@ -92,19 +90,21 @@ def evaluate(
     judges = load_judges(call, labels, original, scores, thresholds, max_bytes=reading["max_bytes"], multi_label=True)
     measured: dict[float | None, dict[str, Evaluation]] = {cut: {} for cut in judges.cuts}
     outcomes: dict[str, Outcomes] = {}
-    for model in each_model(call, files, judges, **reading):
-        outcomes[model.file] = model.outcomes
-        with at(model.file):
-            for cut, each in model.by_cut.items():
-                measured[cut][model.file] = summarize(
-                    each, judges.cuts[cut], scores=judges.scores, experts=judges.experts, top_k=top_k
+    joining = {name: reading.pop(name) for name in ("match", "ignore_unknown")}
+    for file, predictions in each_prediction(call, files, judges, **reading):
+        with at(file):
+            for cut, sets in judges.cuts.items():
+                outcomes[file] = judges.outcomes(predictions, sets, **joining)
+                measured[cut][file] = summarize(
+                    outcomes[file], sets, scores=judges.scores, experts=judges.experts, top_k=top_k
                 )
     rankings = {cut: ranked(evaluations) for cut, evaluations in measured.items()}
     if per_image is not None:
         call.keep_inputs(per_image)
-        write_outcomes(
-            per_image, outcomes, judges.labels, judges.scores, judges.experts, judges.reviewed, force=call.force
+        table = outcomes_table(
+            outcomes, judges.labels, scores=judges.scores, experts=judges.experts, reviewed=judges.reviewed
         )
+        write_table(per_image, table, force=call.force)
     reviewed: dict[str, MultiLabelAccuracy] = {}
     if judges.reviewed is not None:
         (ranking,) = rankings.values()
@@ -138,17 +138,11 @@ def _check_call(
     call.check_output(per_image, TABLE_SUFFIXES, "a table")
 
 
-def _ranks(ranking: _Ranking) -> dict[str, int]:
-    """The rank of each model: 1 and the number of models with a better accuracy, so that equals share a rank."""
-    accuracies = np.array([evaluation.first_accuracy for evaluation in ranking.values()])
-    return dict(zip(ranking, ranks(accuracies).tolist(), strict=True))
-
-
 def _to_json(
     rankings: dict[float | None, _Ranking], reviewed: dict[str, MultiLabelAccuracy], classes: Classes, by: str | None
 ) -> Iterator[dict[str, Any]]:
     for cut, ranking in rankings.items():
-        rank_of = _ranks(ranking)
+        rank_of = ranks_of(ranking)
         for file, result in ranking.items():
             place = {} if cut is None else {"threshold": cut, "rank": rank_of[file]}
             document = {"file": file} | place | result.to_json()
@@ -248,7 +242,7 @@ def _print_cuts(call: Call, rankings: dict[float | None, _Ranking]) -> None:
     """ReaL top-1 accuracy and rank of each model at each threshold."""
     places: dict[str, list[str]] = {}
     for ranking in rankings.values():
-        rank_of = _ranks(ranking)
+        rank_of = ranks_of(ranking)
         for file, result in ranking.items():
             first = next(iter(result.real.values()))
             places.setdefault(file, []).extend([_percent(first) or "-", str(rank_of[file])])

@@ -1,5 +1,6 @@
 """`reassess questions`: the predicted pairs that nobody was asked about."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.inputs import (
     FILE,
-    each_model,
+    Judges,
+    each_prediction,
     joining_options,
     judge_options,
     load_judges,
@@ -17,8 +19,11 @@ from reassess.cli.inputs import (
 )
 from reassess.core.benchmark import IMAGENET
 from reassess.core.classes import Classes
+from reassess.core.image_names import Match
 from reassess.core.open_questions import OpenQuestions
-from reassess.errors import DataError
+from reassess.core.predictions import Predictions
+from reassess.errors import DataError, at
+from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.open_questions import OPEN_QUESTIONS_SUFFIX, write_open_questions
 from reassess.proposals.open_questions import open_questions
 from reassess.text import counted
@@ -69,61 +74,70 @@ def questions(
             mend=f"reassess data fetch {IMAGENET.sources['scores']}, "
             "or pass --scores FILE with the columns image, class, score",
         )
-    models = ((model.file, model.predictions, model.outcomes) for model in each_model(call, files, judges, **reading))
-    open_ones = open_questions(models, judges.labels, judges.scores, top=top)
+    unasked = open_questions(_judged(call, files, judges, **reading), judges.labels, judges.scores, top=top)
     call.keep_inputs(output)
-    write_open_questions(output, open_ones, judges.labels.classes, limit=limit, force=call.force)
+    write_open_questions(output, unasked, judges.labels.classes, limit=limit, force=call.force)
     if call.json:
-        call.print_document("questions", _to_json(open_ones, output, top, limit))
+        call.print_document("questions", _to_json(unasked, output, top, limit))
     else:
-        _print(call, open_ones, judges.labels.classes, output, limit)
+        _print(call, unasked, judges.labels.classes, output, limit)
         call.note_hashes("labels", "original", "scores")
 
 
-def _counts(open_ones: OpenQuestions) -> dict[str, int]:
-    never_rated = int(np.count_nonzero(open_ones.never_rated))
-    return {"never_proposed": len(open_ones) - never_rated, "never_rated": never_rated}
+def _judged(
+    call: Call, files: tuple[Path, ...], judges: Judges, *, match: Match, ignore_unknown: bool, **reading: Any
+) -> Iterator[tuple[str, Predictions, Outcomes]]:
+    """Each model, what it predicts, and what happened to each image."""
+    for file, predictions in each_prediction(call, files, judges, **reading):
+        with at(file):
+            outcomes = judges.outcomes(predictions, judges.labels, match=match, ignore_unknown=ignore_unknown)
+        yield file, predictions, outcomes
 
 
-def _to_json(open_ones: OpenQuestions, output: Path, top: int, limit: int | None) -> dict[str, Any]:
+def _counts(questions: OpenQuestions) -> dict[str, int]:
+    never_rated = int(np.count_nonzero(questions.never_rated))
+    return {"never_proposed": len(questions) - never_rated, "never_rated": never_rated}
+
+
+def _to_json(questions: OpenQuestions, output: Path, top: int, limit: int | None) -> dict[str, Any]:
     return {
         "output": str(output),
-        "questions": len(open_ones),
-        "written": len(range(len(open_ones))[:limit]),
-        **_counts(open_ones),
+        "questions": len(questions),
+        "written": len(range(len(questions))[:limit]),
+        **_counts(questions),
         "top": top,
         "models": [
             {"file": model, "questions": int(n), "unknown": unknown}
-            for model, n, unknown in zip(open_ones.models, open_ones.named.sum(axis=0), open_ones.unknown, strict=True)
+            for model, n, unknown in zip(questions.models, questions.named.sum(axis=0), questions.unknown, strict=True)
         ],
     }
 
 
-def _print(call: Call, open_ones: OpenQuestions, classes: Classes, output: Path, limit: int | None) -> None:
-    written = range(len(open_ones))[:limit]
-    if len(open_ones):
-        rows = [_row(open_ones, row, classes) for row in written[:_SHOWN]]
+def _print(call: Call, questions: OpenQuestions, classes: Classes, output: Path, limit: int | None) -> None:
+    written = range(len(questions))[:limit]
+    if len(questions):
+        rows = [_row(questions, row, classes) for row in written[:_SHOWN]]
         print_table(["image", "class", "name", "reason", "first for", "named by", "probability"], rows, text_columns=4)
     kinds = {"never proposed": "never_proposed", "on images never rated": "never_rated"}
-    words = ", ".join(f"{_counts(open_ones)[name]:,} {text}" for text, name in kinds.items())
-    number = counted(len(open_ones), "question")
-    of_all = number if len(written) == len(open_ones) else f"{len(written):,} of {number}"
-    call.note(f"{output}: {of_all}{', the most informative first' if len(open_ones) else ''}")
-    call.note(f"{len(open_ones):,} predicted pairs were in no label set and never asked about: {words}")
-    for model, unknown in zip(open_ones.models, open_ones.unknown, strict=True):
+    words = ", ".join(f"{_counts(questions)[name]:,} {text}" for text, name in kinds.items())
+    number = counted(len(questions), "question")
+    of_all = number if len(written) == len(questions) else f"{len(written):,} of {number}"
+    call.note(f"{output}: {of_all}{', the most informative first' if len(questions) else ''}")
+    call.note(f"{len(questions):,} predicted pairs were in no label set and never asked about: {words}")
+    for model, unknown in zip(questions.models, questions.unknown, strict=True):
         if unknown:
             call.note(f"{model}: left out: {unknown:,} unknown")
 
 
-def _row(open_ones: OpenQuestions, row: int, classes: Classes) -> list[object]:
-    class_id = int(open_ones.questions.class_ids[row])
-    probability = float(open_ones.probability[row])
+def _row(questions: OpenQuestions, row: int, classes: Classes) -> list[object]:
+    class_id = int(questions.questions.class_ids[row])
+    probability = float(questions.probability[row])
     return [
-        open_ones.image(row),
+        questions.image(row),
         str(class_id),
         classes.label(class_id),
-        open_ones.reason(row),
-        f"{open_ones.first[row]:,}",
-        f"{np.count_nonzero(open_ones.named[row]):,}",
+        questions.reason(row),
+        f"{questions.first[row]:,}",
+        f"{np.count_nonzero(questions.named[row]):,}",
         None if np.isnan(probability) else f"{probability:.3f}",
     ]

@@ -1,7 +1,7 @@
 """What `reassess compare` prints, as tables and as JSON."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,7 +28,7 @@ __all__ = ["print_compared", "to_json"]
 _Part = TypeVar("_Part")
 
 
-def to_json(findings: Findings, detected: Mapping[str, str]) -> dict[str, Any]:
+def to_json(findings: Findings) -> dict[str, Any]:
     """The results of the JSON document; what is null has its reason beside it."""
     panel, uncertainty, ranking = findings.panel, findings.uncertainty, findings.ranking
     pairs = [(pair.a, pair.b) for pair in findings.pairs]
@@ -36,7 +36,7 @@ def to_json(findings: Findings, detected: Mapping[str, str]) -> dict[str, Any]:
         "common_images": len(panel.images),
         "scored": int(np.count_nonzero(panel.scored)),
         "left_out": dict(zip(panel.models, panel.left_out, strict=True)),
-        "detected": detected,
+        "detected": {model: findings.evaluations[model].detected for model in panel.models},
         "pairs_are": "all" if len(pairs) == math.comb(len(panel.models), 2) else "neighbours in the ranking",
         "pairs": [pair.to_json() for pair in findings.pairs],
         "co_occurrence": findings.co_occurrence.to_json(findings.classes),
@@ -58,7 +58,7 @@ def _each(
     return parts if isinstance(parts, Missing) else [to_json(part) for part in parts]
 
 
-def print_compared(call: Call, findings: Findings, detected: Mapping[str, str]) -> None:
+def print_compared(call: Call, findings: Findings) -> None:
     """Two models as one comparison, more as a ranking; then what the numbers mean."""
     if len(findings.panel.models) == 2:
         _print_pair(findings.pairs[0], findings.uncertainty)
@@ -69,7 +69,7 @@ def print_compared(call: Call, findings: Findings, detected: Mapping[str, str]) 
     for parts in (findings.preferences, findings.biases):
         for part in () if isinstance(parts, Missing) else parts:
             say(str(part))
-    for line in _footnotes(findings, detected):
+    for line in _footnotes(findings):
         call.note(line)
 
 
@@ -117,7 +117,7 @@ def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing) ->
         say(line)
 
 
-def _footnotes(findings: Findings, detected: Mapping[str, str]) -> Iterator[str]:
+def _footnotes(findings: Findings) -> Iterator[str]:
     """What the numbers mean, what was left out, and why a part is missing."""
     panel, ranking = findings.panel, findings.ranking
     yield "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test"
@@ -136,7 +136,7 @@ def _footnotes(findings: Findings, detected: Mapping[str, str]) -> Iterator[str]
         yield f"classes that are valid together on most images: {some(list(_together(findings)), most=3)}"
     yield from panel_left_out(panel)
     for model in panel.models:
-        yield f"{model}: {detected[model]}"
+        yield f"{model}: {findings.evaluations[model].detected}"
 
 
 def _together(findings: Findings) -> Iterator[str]:

@@ -1,20 +1,39 @@
 """The images that only one of two models gets right, as a table."""
 
 from collections.abc import Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reassess.comparison.pairs import only_right
 from reassess.comparison.panel import Panel
-from reassess.formats.tables import write_table
 
-__all__ = ["write_disagreements"]
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["disagreements_table"]
 
 
-def write_disagreements(path: Path, panel: Panel, pairs: Iterable[tuple[str, str]], *, force: bool = False) -> None:
-    """Write a row for each pair of models and image that one gets right by its label set and the other does not.
+def disagreements_table(panel: Panel, pairs: Iterable[tuple[str, str]]) -> "pl.DataFrame":
+    """A table with a row for each pair of models and image that one gets right by its label set and the other does not.
 
-    Columns: image, right and wrong (names of the models), right_class and wrong_class (the classes that they put
-    first).
+    Parameters
+    ----------
+    panel
+        The models.
+    pairs
+        Names of two models each.
+
+    Returns
+    -------
+    polars.DataFrame. Columns: image, right and wrong (names of the models), right_class and wrong_class (ids of the
+    classes that they put first).
+
+    Examples
+    --------
+    >>> from reassess import LabelSets, Predictions
+    >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[0, 2], [1]])
+    >>> models = {"one": Predictions.from_ids([2, 1]), "two": Predictions.from_ids([1, 1])}
+    >>> disagreements_table(Panel.from_predictions(models, labels), [("one", "two")]).rows()
+    [('a.png', 'one', 'two', 2, 1)]
     """
     import polars as pl
 
@@ -35,4 +54,4 @@ def write_disagreements(path: Path, panel: Panel, pairs: Iterable[tuple[str, str
                     schema_overrides={"image": pl.String},
                 )
             )
-    write_table(path, pl.concat(tables), force=force)
+    return pl.concat(tables)

@@ -1,7 +1,6 @@
 """What happened to each image, as a table."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,35 +9,52 @@ import numpy.typing as npt
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.scores import Scores
+from reassess.core.votes import Votes
 from reassess.evaluation.mistakes import KINDS, mistake_kinds, validity
 from reassess.evaluation.multi_label_accuracy import VERDICTS, verdicts
 from reassess.evaluation.outcomes import LABELLED, STATES, Outcomes
-from reassess.formats.tables import write_table
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["write_outcomes"]
+__all__ = ["outcomes_table"]
 
 
-def write_outcomes(
-    path: Path,
+def outcomes_table(
     each: Mapping[str, Outcomes],
     labels: LabelSets,
-    scores: Scores | None,
-    experts: Scores | None,
-    reviewed: MultiLabels | None = None,
     *,
-    force: bool = False,
-) -> None:
-    """Write a row for each model and image.
+    scores: Scores | None = None,
+    experts: Votes | None = None,
+    reviewed: MultiLabels | None = None,
+) -> "pl.DataFrame":
+    """A table with a row for each model and image.
 
-    Columns: file, image, state (labelled, empty, unlabelled, unknown), labels (how many classes are valid), top1 (class
-    id), correct (top-1 is valid; null unless the state is labelled), rank (of the best valid class, from 1; null where
-    it comes after all that are known), valid_found (of n valid classes, how many are among the first n), original_rank
-    (of the original label, as rank); from scores, else null: score (P(top-1 is valid)), mistake (what is known of a
-    wrong top-1, one of `reassess.evaluation.KINDS`). With reviewed label sets also verdict: what reviewers said of the
-    top-1, or why the image is left out, one of `reassess.evaluation.VERDICTS`.
+    Parameters
+    ----------
+    each
+        What happened to each image, by the model's name.
+    labels, scores, experts
+        With which the models were evaluated.
+    reviewed
+        Label sets that also say what is unclear, wrong or problematic.
+
+    Returns
+    -------
+    polars.DataFrame. Columns: file (the model's name), image, state (labelled, empty, unlabelled, unknown), labels
+    (how many classes are valid), top1 (class id), correct (top-1 is valid; null unless the state is labelled), rank (of
+    the best valid class, from 1; null where it comes after all that are known), valid_found (of n valid classes, how
+    many are among the first n), original_rank (of the original label, as rank); from scores, else null: score (P(top-1
+    is valid)), mistake (what is known of a wrong top-1, one of `reassess.evaluation.KINDS`). With reviewed label sets
+    also verdict: what reviewers said of the top-1, or why the image is left out, one of `reassess.evaluation.VERDICTS`.
+
+    Examples
+    --------
+    >>> from reassess import Predictions, find_outcomes
+    >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[0, 2], []])
+    >>> outcomes = find_outcomes(Predictions.from_ids([[1, 2], [0, 1]]), labels)
+    >>> outcomes_table({"one": outcomes}, labels).select("file", "image", "state", "top1", "correct", "rank").rows()
+    [('one', 'a.png', 'labelled', 1, False, 2), ('one', 'b.png', 'empty', 0, None, None)]
     """
     import polars as pl
 
@@ -68,7 +84,7 @@ def write_outcomes(
         if reviewed is not None:
             verdict = pl.Series(VERDICTS).gather(verdicts(outcomes, reviewed))
             tables[-1] = tables[-1].with_columns(verdict=verdict)
-    write_table(path, pl.concat(tables), force=force)
+    return pl.concat(tables)
 
 
 def _known_rank(ranks: npt.NDArray[np.int32], depth: int) -> "pl.Series":

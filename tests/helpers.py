@@ -84,14 +84,14 @@ class Run:
     err: str
 
 
-def document_of(done: Run, command: str) -> Any:
+def document_of(result: Run, command: str) -> Any:
     """The document of a command that went well: strict JSON, and of the schema of this command."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
 
-    assert (done.code, done.err) == (0, "")
-    document = json.loads(done.out, parse_constant=refuse)
+    assert (result.code, result.err) == (0, "")
+    document = json.loads(result.out, parse_constant=refuse)
     assert (document["schema"], document["version"]) == (f"reassess/{command}", 1)
     return document
 
@@ -99,6 +99,6 @@ def document_of(done: Run, command: str) -> Any:
 def python(*argv: str | Path, code: int = 0, cwd: Path | None = None, **environment: str) -> Run:
     """Run Python in a process of its own, which must end with this code."""
     command, variables = [sys.executable, *map(str, argv)], {**os.environ, **environment}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=variables)
-    assert done.returncode == code, done.stdout + done.stderr
-    return Run(done.returncode, done.stdout, done.stderr)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=variables)
+    assert result.returncode == code, result.stdout + result.stderr
+    return Run(result.returncode, result.stdout, result.stderr)

@@ -75,5 +75,5 @@ def test_scores_that_follow_from_golden_answers_are_measured_again_without_what_
 
 def test_scores_of_unknown_origin_have_one_curve_whatever_is_asked_for() -> None:
     scores = Scores(CURVE.golden.questions, CURVE.values)
-    (one,) = measure_curves("mine", scores, CURVE.golden, leave_out="image")
-    assert (one.name, one.curve.in_sample) == ("mine", None)
+    (curve,) = measure_curves("mine", scores, CURVE.golden, leave_out="image")
+    assert (curve.name, curve.curve.in_sample) == ("mine", None)

@@ -106,9 +106,9 @@ REFUSED: dict[str, tuple[Callable[[], None], str]] = {
 }
 
 
-@pytest.mark.parametrize(("check", "said"), REFUSED.values(), ids=REFUSED)
-def test_what_is_wrong_is_said_whole(check: Callable[[], None], said: str) -> None:
-    assert str(refusal(check)) == said
+@pytest.mark.parametrize(("check", "expected"), REFUSED.values(), ids=REFUSED)
+def test_what_is_wrong_is_said_whole(check: Callable[[], None], expected: str) -> None:
+    assert str(refusal(check)) == expected
 
 
 @given(

@@ -396,9 +396,9 @@ def test_a_host_that_takes_no_connection_is_given_up(cache: Path, monkeypatch: p
     with socket.socket() as full, socket.socket() as caller, socket.socket() as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        for taken in (caller, waiting):  # they fill the queue, and the next is not answered
-            taken.setblocking(False)
-            taken.connect_ex(full.getsockname())
+        for connection in (caller, waiting):  # they fill the queue, and the next is not answered
+            connection.setblocking(False)
+            connection.connect_ex(full.getsockname())
         know(monkeypatch, url := f"http://127.0.0.1:{full.getsockname()[1]}/toy.txt")
         with pytest.raises(SourceError) as caught:
             sources.fetch("toy")

@@ -208,7 +208,7 @@ def test_ranks_of_ids_are_positions_or_k(ids: list[list[int]], data: st.DataObje
     indptr = np.cumsum([0, *map(len, targets)])
     flat = np.array([c for row in targets for c in row], np.int32)
     ranks = ranks_of_ids(np.array(ids, np.int32), indptr, flat)
-    expected = [said.index(c) if c in said else 3 for said, row in zip(ids, targets, strict=True) for c in row]
+    expected = [ranked.index(c) if c in ranked else 3 for ranked, row in zip(ids, targets, strict=True) for c in row]
     assert ranks.tolist() == expected
 
 
@@ -233,7 +233,7 @@ def test_top1_hits_of_many_models_are_memberships_in_every_integer_type(dtype: s
     ]
     top1 = rng.choice([0, 1, 2, 44, 100], (9, len(sets))).astype(dtype)
     indptr, flat = np.cumsum([0, *map(len, sets)]), np.array([c for row in sets for c in row])
-    expected = [[said in valid for said, valid in zip(row, sets, strict=True)] for row in top1.tolist()]
+    expected = [[class_id in valid for class_id, valid in zip(row, sets, strict=True)] for row in top1.tolist()]
     for targets in (flat.astype(np.int32), flat.astype(np.int64)):
         assert top1_hits(top1, indptr, targets).tolist() == expected
         assert top1_hits(top1[0], indptr, targets).tolist() == expected[0]

@@ -26,14 +26,16 @@ from reassess.numeric.proportion import Proportion
 from tests.helpers import message, number_of, picture, scores_of, validation_name
 
 VALID = {1: [], 2: [795, 970], 3: [230, 231], 4: [809], 5: [516, 850], 6: [57], 7: [334], 8: [700], 9: [674], 10: [332]}
-GIVEN = {1: 65, 2: 970, 3: 230, 4: 809, 5: 516, 6: 57, 7: 334, 8: 415, 9: 674, 10: 332}
+ORIGINAL_CLASSES = {1: 65, 2: 970, 3: 230, 4: 809, 5: 516, 6: 57, 7: 334, 8: 415, 9: 674, 10: 332}
 WNIDS = {65: "n01751748", 970: "n09193705", 230: "n02105855", 809: "n04263257", 516: "n03125729", 57: "n01735189"}
 WNIDS |= {334: "n02346627", 415: "n02776631", 674: "n03794056", 332: "n02328150"}
-BY_FOLDER = sorted(GIVEN, key=lambda number: WNIDS[GIVEN[number]])
+BY_FOLDER = sorted(ORIGINAL_CLASSES, key=lambda number: WNIDS[ORIGINAL_CLASSES[number]])
 RATED = [1, 2, 3, 5, 6, 8, 10]
 
 LABELS = LabelSets.from_lists([validation_name(i) for i in VALID], VALID.values())
-ORIGINAL = LabelSets.from_lists([validation_name(i) for i in GIVEN], [[i] for i in GIVEN.values()])
+ORIGINAL = LabelSets.from_lists(
+    [validation_name(i) for i in ORIGINAL_CLASSES], [[i] for i in ORIGINAL_CLASSES.values()]
+)
 SCORED = {(2, 970): 0.9, (2, 795): 0.85, (2, 3): 0.125, (8, 415): 0.25}
 SCORES = scores_of({(validation_name(i), class_id): score for (i, class_id), score in SCORED.items()})
 
@@ -67,7 +69,7 @@ def pack(path: Path, members: dict[str, bytes], form: int = tarfile.GNU_FORMAT) 
 
 
 def class_folders(root: Path) -> Path:
-    return write(root, {f"val/{WNIDS[GIVEN[i]]}/{validation_name(i)}": picture(i) for i in VALID})
+    return write(root, {f"val/{WNIDS[ORIGINAL_CLASSES[i]]}/{validation_name(i)}": picture(i) for i in VALID})
 
 
 def flat(root: Path) -> Path:
@@ -75,7 +77,7 @@ def flat(root: Path) -> Path:
 
 
 def other_names(root: Path) -> Path:
-    names = {validation_name(i, f"_{WNIDS[GIVEN[i]]}.png"): picture(i, "PNG") for i in VALID}
+    names = {validation_name(i, f"_{WNIDS[ORIGINAL_CLASSES[i]]}.png"): picture(i, "PNG") for i in VALID}
     return write(root, names | {"notes.txt": b"not an image"})
 
 
@@ -86,7 +88,8 @@ def published_archive(root: Path) -> Path:
 
 def archive_of_folders(root: Path) -> Path:
     return pack(
-        root / "mine.tar", {f"./{WNIDS[GIVEN[i]]}/{validation_name(i)}": picture(i) for i in VALID} | {"notes": b"no"}
+        root / "mine.tar",
+        {f"./{WNIDS[ORIGINAL_CLASSES[i]]}/{validation_name(i)}": picture(i) for i in VALID} | {"notes": b"no"},
     )
 
 
@@ -171,7 +174,7 @@ def test_padding_is_as_wide_as_the_largest_set_of_all_labels_and_not_of_those_at
 
 def test_original_targets_are_class_ids(tv: ModuleType, archive: Path) -> None:
     dataset = tv.ImageNetReaL(archive, labels=LABELS, original=ORIGINAL, target_type="original")
-    assert [target for _, target in dataset] == list(GIVEN.values())
+    assert [target for _, target in dataset] == list(ORIGINAL_CLASSES.values())
     assert all(type(target) is int for _, target in dataset)
 
 
@@ -182,7 +185,10 @@ def test_scores_are_of_every_class_and_an_image_never_rated_has_its_original_lab
     dataset = tv.ImageNetReaL(archive, labels=LABELS, original=ORIGINAL, scores=SCORES, target_type="scores")
     targets = [target for _, target in dataset]
     assert {(target.dtype, target.shape) for target in targets} == {(torch.float32, (1000,))}
-    expected = {i: {given: 1.0} for i, given in GIVEN.items()} | {2: {3: 0.125, 795: 0.85, 970: 0.9}, 8: {415: 0.25}}
+    expected = {i: {given: 1.0} for i, given in ORIGINAL_CLASSES.items()} | {
+        2: {3: 0.125, 795: 0.85, 970: 0.9},
+        8: {415: 0.25},
+    }
     for number, target in zip(VALID, targets, strict=True):
         at = target.nonzero().flatten().tolist()
         assert dict(zip(at, target[at].tolist(), strict=True)) == pytest.approx(expected[number])
@@ -210,7 +216,7 @@ def test_the_known_sources_are_the_default(
 ) -> None:
     dataset = tv.ImageNetReaL(archive, encoding="list", target_type=["real", "original", "scores"])
     for number, (_, (valid, given, scores)) in zip(VALID, dataset, strict=True):
-        assert (valid, given) == (VALID[number], GIVEN[number])
+        assert (valid, given) == (VALID[number], ORIGINAL_CLASSES[number])
         assert valid == list(real_labels[validation_name(number)])
         assert (scores >= 0.8).nonzero().flatten().tolist() == valid
         assert (scores[given] == 1) == (number not in RATED)
@@ -283,9 +289,13 @@ def test_without_a_list_of_classes_their_names_are_what_the_files_know(
     plain = tv.ImageNetReaL(archive, labels=LABELS)
     assert (plain.wnids, plain.wnid_to_idx, plain.classes[7], plain.class_to_idx["7"]) == ([], {}, ("7",), 7)
     original = real_file("validation_labels.txt")
-    known = tv.ImageNetReaL(archive, labels=LABELS, original=original, target_type="original")
-    assert (known.wnids[65], known.wnid_to_idx["n01751748"], known.classes[65]) == ("n01751748", 65, ("n01751748",))
-    assert [target for _, target in known] == list(GIVEN.values())
+    dataset = tv.ImageNetReaL(archive, labels=LABELS, original=original, target_type="original")
+    assert (dataset.wnids[65], dataset.wnid_to_idx["n01751748"], dataset.classes[65]) == (
+        "n01751748",
+        65,
+        ("n01751748",),
+    )
+    assert [target for _, target in dataset] == list(ORIGINAL_CLASSES.values())
 
 
 def read_by_workers(process: int, archive: Path, start: str) -> None:
@@ -401,17 +411,17 @@ def test_a_trained_model_is_right_on_photographs(
     with torch.inference_mode():
         batches = [(model(images), targets) for images, targets in torch.utils.data.DataLoader(dataset, batch_size=3)]
     scores = torch.cat([scores for scores, _ in batches])
-    found = evaluate(Predictions.from_scores(scores, dataset.images), real_labels, original=real_original)
-    assert found.real == {1: Proportion(3, 4), 5: Proportion(4, 4)}
-    assert found.original == {1: Proportion(2, 4), 5: Proportion(4, 4)}
+    evaluation = evaluate(Predictions.from_scores(scores, dataset.images), real_labels, original=real_original)
+    assert evaluation.real == {1: Proportion(3, 4), 5: Proportion(4, 4)}
+    assert evaluation.original == {1: Proportion(2, 4), 5: Proportion(4, 4)}
     hot, given = (torch.cat(parts) for parts in zip(*(targets for _, targets in batches), strict=True))
-    said = dict(zip(given.tolist(), scores.argmax(dim=1).tolist(), strict=True))
-    assert said == {285: 282, 967: 967, 744: 657, 665: 665}
+    predicted = dict(zip(given.tolist(), scores.argmax(dim=1).tolist(), strict=True))
+    assert predicted == {285: 282, 967: 967, 744: 657, 665: 665}
     by_target, by_name = RealAccuracy(), RealAccuracy(labels=dataset.labels, images=dataset.images)
     by_target.update(scores, hot)
     for rows in ([2, 0], [3, 1, 2]):  # in any order, and image 2 twice
         by_name.update(scores[rows], torch.tensor(rows))
-    assert by_target.counts() == by_name.counts() == found.real
+    assert by_target.counts() == by_name.counts() == evaluation.real
 
 
 def test_the_example_prints_the_accuracy_of_a_model(
@@ -442,9 +452,9 @@ def test_only_the_validation_images_have_such_labels(tv: ModuleType, archive: Pa
 
 @pytest.mark.parametrize("given", ["reel", [], ["real", "reel"], None, [["real"]]])
 def test_target_types_have_names(tv: ModuleType, archive: Path, given: Any) -> None:
-    found = given if isinstance(given, list) else [given]
+    types = given if isinstance(given, list) else [given]
     assert message(lambda: tv.ImageNetReaL(archive, target_type=given)) == (
-        f"unknown target type\n  allowed: real, original, scores, or a list of them\n  found:   {found}"
+        f"unknown target type\n  allowed: real, original, scores, or a list of them\n  found:   {types}"
     )
 
 
@@ -455,7 +465,7 @@ def test_encodings_have_names(tv: ModuleType, archive: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "found"),
+    ("make", "content"),
     [
         (lambda root: root / "nowhere", "no such file or folder"),
         (lambda root: root, "an empty folder"),
@@ -465,7 +475,7 @@ def test_encodings_have_names(tv: ModuleType, archive: Path) -> None:
     ],
 )
 def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(
-    tv: ModuleType, tmp_path: Path, make: Callable[..., object], found: str
+    tv: ModuleType, tmp_path: Path, make: Callable[..., object], content: str
 ) -> None:
     root = make(tmp_path)
     assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
@@ -473,13 +483,13 @@ def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(
         f"  where:   {root}\n"
         "  allowed: images or class folders of images, in a folder val or in the folder itself; or "
         "ILSVRC2012_img_val.tar\n"
-        f"  found:   {found}\n"
+        f"  found:   {content}\n"
         "  to mend: give the folder that holds val or the archive"
     )
 
 
 @pytest.mark.parametrize(
-    ("change", "found"),
+    ("change", "fault"),
     [
         (lambda data: data[:1000], "unexpected end of data"),
         (gzip.compress, "invalid header"),
@@ -493,14 +503,14 @@ def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(
     ],
     ids=["cut off", "compressed", "empty", "cut between images", "cut in a header", "a spoilt header"],
 )
-def test_an_archive_that_cannot_be_read_is_an_error(tv: ModuleType, tmp_path: Path, change: Any, found: str) -> None:
+def test_an_archive_that_cannot_be_read_is_an_error(tv: ModuleType, tmp_path: Path, change: Any, fault: str) -> None:
     path = pack(tmp_path / "ILSVRC2012_img_val.tar", {validation_name(i): picture(i) for i in VALID})
     path.write_bytes(change(path.read_bytes()))
     assert message(lambda: tv.ImageNetReaL(tmp_path, labels=LABELS)) == (
         "the archive cannot be read\n"
         f"  where:   {path}\n"
         "  allowed: a tar that is complete and not compressed\n"
-        f"  found:   {found}\n"
+        f"  found:   {fault}\n"
         "  to mend: decompress it, or get it again"
     )
 
@@ -577,7 +587,7 @@ def test_scores_of_other_classes_are_an_error(tv: ModuleType, archive: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "fault"),
     [
         (lambda: picture(3)[:-20], "OSError: image file is truncated (2 bytes not processed)"),
         (lambda: b"", "UnidentifiedImageError: cannot identify image file '{path}'"),
@@ -586,14 +596,14 @@ def test_scores_of_other_classes_are_an_error(tv: ModuleType, archive: Path) -> 
     ids=["cut off", "empty", "web page"],
 )
 def test_an_image_that_cannot_be_read_is_named(
-    tv: ModuleType, tmp_path: Path, content: Callable[..., object], found: str
+    tv: ModuleType, tmp_path: Path, content: Callable[..., object], fault: str
 ) -> None:
     root = write(tmp_path, {validation_name(2): picture(2), validation_name(3): content()})
     dataset = tv.ImageNetReaL(root, labels=LABELS)
     assert number_of(dataset[0][0]) == 2
     path = root / validation_name(3)
     assert message(lambda: dataset[1]) == (
-        f"the image cannot be read\n  where:   {path}\n  found:   {found.format(path=path)}\n"
+        f"the image cannot be read\n  where:   {path}\n  found:   {fault.format(path=path)}\n"
         "  to mend: get the file again, or give a loader that can read it"
     )
 

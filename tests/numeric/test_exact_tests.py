@@ -91,9 +91,9 @@ def test_the_p_value_is_that_of_exact_fractions(images: dict[int, int], data: st
     sizes = [size for size, n in images.items() for _ in range(n)]
     hits = data.draw(st.integers(0, len(sizes)))
     expected = float(exact(hits, sizes))
-    found = chance_p_value(hits, images)
-    assert found == pytest.approx(max(expected, SMALLEST), rel=1e-12)
-    assert found == pytest.approx(chance_p_value(hits, dict(reversed(images.items()))), rel=1e-12)
+    p_value = chance_p_value(hits, images)
+    assert p_value == pytest.approx(max(expected, SMALLEST), rel=1e-12)
+    assert p_value == pytest.approx(chance_p_value(hits, dict(reversed(images.items()))), rel=1e-12)
 
 
 def test_of_images_with_two_classes_it_is_the_sign_test() -> None:

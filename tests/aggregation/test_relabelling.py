@@ -156,7 +156,7 @@ def test_rules_that_ask_for_more_experts_than_there_are_do_not_stand_in_the_way(
 
 
 def refusal(labels: LabelSets, threshold: float = 0.5) -> str:
-    return message(lambda: relabel(labels, *case(2), threshold=threshold, recipes=[PLAIN]))
+    return message(relabel, labels, *case(2), threshold=threshold, recipes=[PLAIN])
 
 
 def test_label_sets_that_do_not_follow_from_the_votes_are_an_error_that_counts_the_images() -> None:

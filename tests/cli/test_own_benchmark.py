@@ -15,12 +15,11 @@ LABELS = {"1.jpg": ["mug", "cup"], "2.jpg": ["plate"], "3.jpg": [], "4.jpg": ["b
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> Path:
+def bench(folder: Path) -> Path:
     """Labels and original labels by class name, in the working folder."""
-    monkeypatch.chdir(tmp_path)
     Path("labels.json").write_text(json.dumps(LABELS))
     Path("original.csv").write_text("image,class\n1.jpg,cup\n2.jpg,bowl\n3.jpg,cup\n4.jpg,bowl\n")
-    return tmp_path
+    return folder
 
 
 def hits(call: Run, part: str = "real") -> dict[str, tuple[int, int]]:

@@ -13,7 +13,7 @@ from reassess.comparison.co_occurrence import co_occurrence
 from reassess.comparison.taxonomy import OFTEN
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
-from tests.helpers import labels_of
+from tests.helpers import numbered_labels
 
 SETS = st.lists(st.sets(st.integers(0, 6), max_size=5), max_size=12)
 
@@ -22,20 +22,16 @@ def plain(sets: list[set[int]]) -> Counter[tuple[int, int]]:
     return Counter(pair for ids in sets for pair in combinations(sorted(ids), 2))
 
 
-def of(sets: list[set[int]]) -> LabelSets:
-    return labels_of({f"{i}.png": sorted(ids) for i, ids in enumerate(sets)})
-
-
 @given(SETS, st.randoms(use_true_random=False))
 def test_pairs_are_counted_and_ordered_whatever_the_order_of_the_images(sets: Any, random: Random) -> None:
-    counts = co_occurrence(of(sets))
+    counts = co_occurrence(numbered_labels(sets))
     pairs = [tuple(pair) for pair in counts.pairs.tolist()]
     expected = plain(sets)
     assert dict(zip(pairs, counts.images.tolist(), strict=True)) == expected
     assert pairs == sorted(expected, key=lambda pair: (-expected[pair], pair))
     assert [tuple(p) for p in counts.at_least(2).tolist()] == [pair for pair in pairs if expected[pair] >= 2]
     random.shuffle(sets)
-    assert co_occurrence(of(sets)).pairs.tolist() == counts.pairs.tolist()
+    assert co_occurrence(numbered_labels(sets)).pairs.tolist() == counts.pairs.tolist()
 
 
 def test_the_json_names_the_most_frequent_pairs() -> None:

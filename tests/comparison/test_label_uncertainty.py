@@ -194,17 +194,16 @@ def test_the_work_can_be_followed(small: tuple[Panel, Relabelling, LabelSets]) -
     assert replicates == list(range(40))
 
 
-def refusal(panel: Panel, again: Relabelling, replicates: int = 40) -> str:
-    return message(lambda: label_uncertainty(panel, again, replicates=replicates))
-
-
 def test_what_cannot_be_measured_is_an_error(small: tuple[Panel, Relabelling, LabelSets]) -> None:
     panel, again, labels = small
-    assert refusal(panel, again, 39) == "too few replicates for a 95 % interval\n  allowed: 40 or more\n  found:   39"
+    assert (
+        message(label_uncertainty, panel, again, replicates=39)
+        == "too few replicates for a 95 % interval\n  allowed: 40 or more\n  found:   39"
+    )
     empty = Panel.from_ids("ab", panel.top1, LabelSets.from_lists(labels.images, [[]] * 60))
-    assert refusal(empty, again).startswith("no image is scored\n")
+    assert message(label_uncertainty, empty, again, replicates=40).startswith("no image is scored\n")
     other = Panel.from_ids("ab", panel.top1, LabelSets.from_lists(labels.images, [[0]] * 60))
-    assert refusal(other, again) == (
+    assert message(label_uncertainty, other, again, replicates=40) == (
         "the panel was judged by other labels than the votes give\n  to mend: judge it by these"
     )
 
@@ -216,4 +215,6 @@ def test_replicates_without_a_scored_image_do_not_count() -> None:
     again = Relabelling(items, np.array([0]), np.array([1]), matrices, np.ones(99, bool), np.zeros(1), 0.8)
     panel = Panel.from_ids("ab", np.zeros((2, 1), int), LabelSets.from_lists(["a.png"], [[0]]))
     assert 100 < label_uncertainty(panel, again, replicates=200).replicates < 150
-    assert refusal(panel, again, 40).startswith("too few replicates for a 95 % interval\n")
+    assert message(label_uncertainty, panel, again, replicates=40).startswith(
+        "too few replicates for a 95 % interval\n"
+    )

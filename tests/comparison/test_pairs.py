@@ -9,8 +9,9 @@ from reassess.comparison.pairs import Comparison, Paired, compare, only_right
 from reassess.comparison.panel import Panel
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
+from tests.helpers import numbered_labels
 
-LABELS = LabelSets.from_lists([f"{i}.png" for i in range(8)], [[0], [0, 1], [], [2], [1], [2], [0], [2, 3]])
+LABELS = numbered_labels([[0], [0, 1], [], [2], [1], [2], [0], [2, 3]])
 ORIGINAL = LabelSets.from_lists([f"{i}.png" for i in range(1, 8)], [[1], [0], [3], [1], [1], [0], [2]])
 PREDICTED = {"one": np.array([0, 0, 0, 2, 1, 1, 0, 3]), "two": np.array([0, 2, 0, 3, 1, 2, 1, 3])}
 PANEL = Panel.from_predictions(PREDICTED, LABELS, original=ORIGINAL)

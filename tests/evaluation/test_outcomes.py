@@ -22,10 +22,6 @@ def predictions_of(ids: list[Any], images: list[str] | None = None) -> Predictio
     return Predictions.from_ids(np.array(ids), images)
 
 
-def refusal(predictions: Predictions, labels: LabelSets = LABELS, **options: object) -> str:
-    return message(lambda: join_and_rank(predictions, labels, **options))
-
-
 def test_every_row_has_its_state_top_1_and_ranks() -> None:
     images = ["y/d.png", "y/c.png", "x/b.png", "x/a.png", "z/e.png", "z/f.png"]
     rows = [[2, 1, 0], [0, 1, 3], [3, 2, 1], [1, 2, 0], [0, 1, 2], [3, 0, 1]]
@@ -67,7 +63,7 @@ def test_rows_without_names_are_in_the_order_of_the_label_set() -> None:
 
 @pytest.mark.parametrize("n", [0, 2, 4])
 def test_rows_without_names_of_another_number_are_an_error(n: int) -> None:
-    assert refusal(Predictions.from_ids(np.zeros(n, int))) == (
+    assert message(join_and_rank, Predictions.from_ids(np.zeros(n, int)), LABELS) == (
         "the predictions hold no image names, and are not as many as the label sets\n"
         "  allowed: 3 rows\n"
         f"  found:   {n} rows\n"
@@ -77,7 +73,7 @@ def test_rows_without_names_of_another_number_are_an_error(n: int) -> None:
 
 def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
     predictions = predictions_of([0, 1, 1, 1, 1], ["x/a.png", "no.png", "nor.png", "y/c.png", "never.png"])
-    assert refusal(predictions) == (
+    assert message(join_and_rank, predictions, LABELS) == (
         "3 of 5 images are not in the label set\n"
         "  where:   the first is row 1\n"
         "  allowed: names such as x/a.png, x/b.png and 1 more\n"
@@ -106,7 +102,7 @@ def test_imagenet_validation_images_are_joined_by_number_whatever_folder_suffix_
 
 def test_a_stem_that_fits_two_images_is_an_error_that_names_both() -> None:
     labels = LabelSets.from_lists(["x/a.png", "y/a.jpg"], [[0], [1]])
-    assert refusal(predictions_of([0], ["a.gif"]), labels, match="stem") == (
+    assert message(join_and_rank, predictions_of([0], ["a.gif"]), labels, match="stem") == (
         "the stem of an image fits more than one image\n"
         "  where:   the label set\n"
         "  found:   a.gif fits x/a.png, y/a.jpg\n"
@@ -115,7 +111,7 @@ def test_a_stem_that_fits_two_images_is_an_error_that_names_both() -> None:
 
 
 def test_two_rows_with_one_stem_are_an_error_that_names_both() -> None:
-    assert refusal(predictions_of([0, 1], ["x/a.png", "x/a.jpg"]), match="stem") == (
+    assert message(join_and_rank, predictions_of([0, 1], ["x/a.png", "x/a.jpg"]), LABELS, match="stem") == (
         "two images have the same stem\n"
         "  where:   the predictions\n"
         "  found:   x/a.png (row 0) and x/a.jpg (row 1)\n"
@@ -126,7 +122,7 @@ def test_two_rows_with_one_stem_are_an_error_that_names_both() -> None:
 def test_a_nan_names_the_image_also_where_rows_are_joined_by_position() -> None:
     scores = np.zeros((3, 4), np.float32)
     scores[1, 3] = np.nan
-    assert refusal(Predictions.from_scores(scores)) == (
+    assert message(join_and_rank, Predictions.from_scores(scores), LABELS) == (
         "a score is NaN\n"
         "  where:   image x/b.png, row 1, output 3\n"
         "  allowed: any number, and +inf or -inf\n"
@@ -138,7 +134,7 @@ def test_an_image_with_several_or_no_original_labels_is_an_error() -> None:
     """Else the original label of every later image would be another image's."""
     for ids, n in (([1, 2], 2), ([], 0)):
         original = LabelSets.from_lists(["x/a.png", "x/b.png"], [[0], ids])
-        assert refusal(predictions_of([0, 0, 0]), original=original) == (
+        assert message(join_and_rank, predictions_of([0, 0, 0]), LABELS, original=original) == (
             "an image has not exactly one original label\n"
             "  where:   image x/b.png\n"
             "  allowed: one class\n"
@@ -149,14 +145,14 @@ def test_an_image_with_several_or_no_original_labels_is_an_error() -> None:
 @pytest.mark.parametrize("ids", [[0, 4, 0], [0, 7, 4]])
 def test_an_id_beyond_the_classes_is_an_error(ids: list[int]) -> None:
     mend = "\n  to mend: ids count from 0: subtract 1 from every id" if ids[1] == 4 else ""
-    assert refusal(predictions_of(ids)) == (
+    assert message(join_and_rank, predictions_of(ids), LABELS) == (
         f"class id out of range\n  where:   row 1\n  allowed: 0 to 3\n  found:   {ids[1]}{mend}"
     )
 
 
 @pytest.mark.parametrize("outputs", [3, 6])
 def test_another_number_of_outputs_than_classes_is_an_error(outputs: int) -> None:
-    assert refusal(Predictions.from_scores(np.zeros((3, outputs), np.float32))) == (
+    assert message(join_and_rank, Predictions.from_scores(np.zeros((3, outputs), np.float32)), LABELS) == (
         "wrong number of outputs\n"
         "  allowed: 4 columns\n"
         f"  found:   {outputs} columns\n"
@@ -166,7 +162,7 @@ def test_another_number_of_outputs_than_classes_is_an_error(outputs: int) -> Non
 
 def test_fewer_outputs_than_the_labels_name_classes_is_an_error_even_if_nobody_declared_the_classes() -> None:
     labels = LabelSets.from_lists(["a.png"], [[7]])
-    assert refusal(Predictions.from_scores(np.zeros((1, 7), np.float32)), labels) == (
+    assert message(join_and_rank, Predictions.from_scores(np.zeros((1, 7), np.float32)), labels) == (
         "wrong number of outputs\n"
         "  allowed: at least 8 columns, as the labels name class 7\n"
         "  found:   7 columns\n"
@@ -179,7 +175,7 @@ def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(as_ids: bo
     columns = np.array([0, 5, 1])
     given = np.zeros((3, 1), int) if as_ids else np.zeros((3, 3), np.float32)
     read = Predictions.from_ids if as_ids else Predictions.from_scores
-    assert refusal(read(given, columns=columns)) == (
+    assert message(join_and_rank, read(given, columns=columns), LABELS) == (
         "an output stands for a class that the benchmark does not have\n"
         "  allowed: class ids 0 to 3, and -1 for an output that is left out\n"
         "  found:   5"

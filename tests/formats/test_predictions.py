@@ -18,6 +18,7 @@ from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions, write_predictions
+from tests.helpers import save_npz
 
 CLASSES = Classes(3, ("n01", "n02", "n03"), ("crane", "dog, hound", "crane"))
 SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], np.float32)
@@ -26,11 +27,6 @@ IMAGES = ("a b.png", "00012.png")
 
 def save(path: Path, array: Any) -> Path:
     np.save(path, array, allow_pickle=True)
-    return path
-
-
-def savez(path: Path, **arrays: Any) -> Path:
-    np.savez(path, allow_pickle=True, **arrays)
     return path
 
 
@@ -176,7 +172,7 @@ def test_pickles_are_refused_and_their_code_does_not_run(
     objects = np.array([trap, trap], object)
     assert refused(read_predictions, save(tmp_path / "p.npy", objects)) == PICKLED.format("p.npy, the file")
     assert refused(read_predictions, file("q.npy", pickle.dumps(trap))) == PICKLED.format("q.npy, the file")
-    path = savez(tmp_path / "p.npz", scores=SCORES, names=objects)
+    path = save_npz(tmp_path / "p.npz", scores=SCORES, names=objects)
     assert refused(read_predictions, path) == PICKLED.format("p.npz, array names")
 
 
@@ -203,19 +199,19 @@ def test_a_file_that_is_missing_or_empty_is_refused(
 @pytest.mark.parametrize("key", ["names", "filenames", "paths"])
 @pytest.mark.parametrize("names", [np.array(IMAGES), np.array(IMAGES).astype("S"), np.array(IMAGES).astype(">U20")])
 def test_an_archive_may_name_its_images(tmp_path: Path, key: str, names: npt.NDArray[Any]) -> None:
-    predictions = read_predictions(savez(tmp_path / "p.npz", logits=SCORES, **{key: names}), CLASSES)
+    predictions = read_predictions(save_npz(tmp_path / "p.npz", logits=SCORES, **{key: names}), CLASSES)
     assert predictions.images == IMAGES
     assert predictions.detected == "npz, array logits 2x3: scores, float32"
     assert top1(predictions) == [1, 0]
 
 
 def test_an_archive_of_ids_without_names(tmp_path: Path) -> None:
-    predictions = read_predictions(savez(tmp_path / "p.npz", top5=np.array([[1, 2]])), CLASSES)
+    predictions = read_predictions(save_npz(tmp_path / "p.npz", top5=np.array([[1, 2]])), CLASSES)
     assert (predictions.images, predictions.detected) == (None, "npz, array top5 1x2: ids, top 2")
 
 
 def test_numbers_that_name_images_are_their_digits(tmp_path: Path) -> None:
-    assert read_predictions(savez(tmp_path / "p.npz", ids=[1, 2], names=[7, 12])).images == ("7", "12")
+    assert read_predictions(save_npz(tmp_path / "p.npz", ids=[1, 2], names=[7, 12])).images == ("7", "12")
 
 
 UNCLEAR = "allowed: one array of ids or scores, and one of names, filenames, paths"
@@ -267,7 +263,7 @@ UNCLEAR = "allowed: one array of ids or scores, and one of names, filenames, pat
 def test_an_archive_that_is_not_clear_is_refused(
     refused: Callable[..., str], tmp_path: Path, arrays: Any, expected: Any
 ) -> None:
-    assert refused(read_predictions, savez(tmp_path / "p.npz", **arrays), CLASSES) == expected
+    assert refused(read_predictions, save_npz(tmp_path / "p.npz", **arrays), CLASSES) == expected
 
 
 def test_an_archive_that_declares_too_much_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
@@ -305,7 +301,7 @@ def test_names_that_do_not_fit_are_refused(
 
 
 def test_names_for_a_file_that_has_its_own_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
-    path = savez(tmp_path / "p.npz", scores=SCORES, names=np.array(IMAGES))
+    path = save_npz(tmp_path / "p.npz", scores=SCORES, names=np.array(IMAGES))
     assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == (
         "the file holds image names of its own\n  where:   DIR/p.npz\n  to mend: leave --names out"
     )

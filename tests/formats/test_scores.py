@@ -13,18 +13,13 @@ from hypothesis import strategies as st
 
 from reassess.core.scores import Scores
 from reassess.formats.scores import read_scores, write_scores
-from tests.helpers import scores_of
+from tests.helpers import save_npz, scores_of
 
 SUFFIXES = (".npz", ".csv", ".tsv", ".jsonl", ".parquet")
 INFO = np.array([["a.png", "7"], ["b.png", "3"]])
 odd = st.sampled_from(["00012.png", "a b, c.png", 'say "hi".png', "12", "é/日本.png"])
 names = odd | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
 questions = st.dictionaries(st.tuples(names, st.integers(0, 2**31 - 1)), st.floats(0, 1), min_size=1, max_size=8)
-
-
-def save(path: Path, **arrays: Any) -> Path:
-    np.savez(path, allow_pickle=True, **arrays)
-    return path
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -72,14 +67,14 @@ def test_no_scores_come_back_from_an_archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", ["f2", "f4", ">f8"])
 @pytest.mark.parametrize("info", [INFO, INFO.astype(">U5"), INFO.astype("U40"), np.asfortranarray(INFO)])
 def test_every_layout_of_an_archive_is_read(tmp_path: Path, key: str, dtype: str, info: Any) -> None:
-    scores = read_scores(save(tmp_path / "a.npz", **{key: np.array([0.5, 0.25], dtype), "info": info}))
+    scores = read_scores(save_npz(tmp_path / "a.npz", **{key: np.array([0.5, 0.25], dtype), "info": info}))
     assert [scores.questions.at(row) for row in range(2)] == ["image a.png, class 7", "image b.png, class 3"]
     assert scores.values.tolist() == [0.5, 0.25]
 
 
 def test_an_image_need_not_be_in_one_piece(tmp_path: Path) -> None:
     info = np.array([["a", "1"], ["b", "2"], ["a", "3"]])
-    scores = read_scores(save(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
+    scores = read_scores(save_npz(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
     assert scores.questions.images == ("a", "b")
     assert scores.questions.image_ids.tolist() == [0, 1, 0]
 
@@ -224,11 +219,11 @@ def named(*ids: Any) -> npt.NDArray[Any]:
 def test_an_archive_without_scores_is_refused(
     refused: Callable[..., str], tmp_path: Path, arrays: dict[str, Any], expected: Any
 ) -> None:
-    assert refused(read_scores, save(tmp_path / "a.npz", **arrays)) == expected
+    assert refused(read_scores, save_npz(tmp_path / "a.npz", **arrays)) == expected
 
 
 def test_a_scores_archive_that_declares_too_much_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
-    path = save(tmp_path / "a.npz", tensor=np.zeros(2), info=INFO)
+    path = save_npz(tmp_path / "a.npz", tensor=np.zeros(2), info=INFO)
     assert refused(read_scores, path, max_bytes=300) == (
         "the archive declares more than is allowed\n  where:   DIR/a.npz\n  allowed: 300 bytes\n  found:   352 bytes\n"
         "  to mend: if you trust the file, pass --max-bytes 352"

@@ -16,6 +16,7 @@ from reassess.errors import DataError
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
 from reassess.integrations.keras import RealAccuracy
 from reassess.numeric.proportion import Proportion
+from tests.helpers import SMALLEST, bits_of_bfloat16
 from tests.integrations.batches import (
     CLASSES,
     ILL_FORMED,
@@ -24,9 +25,7 @@ from tests.integrations.batches import (
     NO_SCORES,
     NO_TARGET,
     ROUNDED,
-    SMALLEST,
     TOP_K,
-    bits_of_bfloat16,
     expected_counts,
     forms_of,
     sets_of,

@@ -16,12 +16,6 @@ from reassess.errors import DataError, MissingPackageError, ReassessWarning
 from tests.helpers import message
 
 
-@pytest.fixture(scope="module")
-def tv(needs: Callable[[str], None]) -> ModuleType:
-    needs("torchvision")
-    return import_module("reassess.integrations.torchvision")
-
-
 @pytest.fixture
 def training(tv: ModuleType, tmp_path: Path) -> Any:
     """A folder of two classes and five images, as torchvision reads it."""

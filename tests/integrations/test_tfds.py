@@ -20,11 +20,10 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.loading import load_classes, load_votes
 from reassess.errors import MissingPackageError
-from tests.helpers import WORDS, message, number_of, picture, validation_name
+from tests.helpers import ORIGINAL_CLASSES, WORDS, message, number_of, picture, validation_name, write_files
 
 NUMBERS = [3, 8, 2, 5, 1, 7, 4, 6, 9, 10]
 VALID = {1: [65], 2: [], 3: [231, 230], 4: [809], 5: [516, 850], 6: [57], 7: [], 8: [700, 3], 9: [674], 10: [332]}
-ORIGINAL_CLASSES = {1: 65, 2: 970, 3: 230, 4: 809, 5: 516, 6: 57, 7: 334, 8: 415, 9: 674, 10: 332}
 SCORED = [(8, 700, 0.9), (3, 231, 0.95), (8, 3, 0.85), (3, 230, 1.0), (8, 415, 0.1), (2, 970, 0.25), (7, 334, 0.5)]
 VOTES = [(0, "yes"), (1, "maybe"), (0, "yes"), (0, "no"), (2, "yes"), (3, "yes"), (3, "yes"), (4, "no"), (6, "maybe")]
 RATED = {2, 3, 7, 8}  # question 5, about image 2, has no vote
@@ -79,17 +78,12 @@ def tar(folder: Path, numbers: Iterable[int] = NUMBERS) -> Any:
 
 
 def flat(folder: Path, numbers: Iterable[int] = NUMBERS) -> Path:
-    for number in numbers:
-        (folder / validation_name(number)).write_bytes(picture(number))
-    return folder
+    return write_files(folder, {validation_name(number): picture(number) for number in numbers})
 
 
 def class_folders(folder: Path, numbers: Iterable[int] = NUMBERS) -> Path:
-    for number in numbers:
-        place = folder / "val" / f"n{ORIGINAL_CLASSES[number]:08d}"
-        place.mkdir(parents=True, exist_ok=True)
-        (place / validation_name(number)).write_bytes(picture(number))
-    return folder
+    paths = {number: f"val/n{ORIGINAL_CLASSES[number]:08d}/{validation_name(number)}" for number in numbers}
+    return write_files(folder, {path: picture(number) for number, path in paths.items()})
 
 
 def build(tfds: ModuleType, tmp_path: Path, manual_dir: Path, config: str = "", **options: Any) -> Any:

@@ -23,10 +23,9 @@ from reassess.errors import MissingPackageError
 from reassess.evaluation.measure import evaluate
 from reassess.evaluation.streaming import RealAccuracy
 from reassess.numeric.proportion import Proportion
-from tests.helpers import message, number_of, picture, scores_of, validation_name
+from tests.helpers import ORIGINAL_CLASSES, message, number_of, picture, scores_of, validation_name, write_files
 
 VALID = {1: [], 2: [795, 970], 3: [230, 231], 4: [809], 5: [516, 850], 6: [57], 7: [334], 8: [700], 9: [674], 10: [332]}
-ORIGINAL_CLASSES = {1: 65, 2: 970, 3: 230, 4: 809, 5: 516, 6: 57, 7: 334, 8: 415, 9: 674, 10: 332}
 WNIDS = {65: "n01751748", 970: "n09193705", 230: "n02105855", 809: "n04263257", 516: "n03125729", 57: "n01735189"}
 WNIDS |= {334: "n02346627", 415: "n02776631", 674: "n03794056", 332: "n02328150"}
 BY_FOLDER = sorted(ORIGINAL_CLASSES, key=lambda number: WNIDS[ORIGINAL_CLASSES[number]])
@@ -41,22 +40,8 @@ SCORES = scores_of({(validation_name(i), class_id): score for (i, class_id), sco
 
 
 @pytest.fixture(scope="module")
-def tv(needs: Callable[[str], None]) -> ModuleType:
-    """The module under test."""
-    needs("torchvision")
-    return import_module("reassess.integrations.torchvision")
-
-
-@pytest.fixture(scope="module")
 def torch(tv: ModuleType) -> ModuleType:
     return import_module("torch")
-
-
-def write(folder: Path, paths: dict[str, bytes]) -> Path:
-    for path, content in paths.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
-    return folder
 
 
 def pack(path: Path, members: dict[str, bytes], form: int = tarfile.GNU_FORMAT) -> Path:
@@ -69,21 +54,21 @@ def pack(path: Path, members: dict[str, bytes], form: int = tarfile.GNU_FORMAT) 
 
 
 def class_folders(root: Path) -> Path:
-    return write(root, {f"val/{WNIDS[ORIGINAL_CLASSES[i]]}/{validation_name(i)}": picture(i) for i in VALID})
+    return write_files(root, {f"val/{WNIDS[ORIGINAL_CLASSES[i]]}/{validation_name(i)}": picture(i) for i in VALID})
 
 
 def flat(root: Path) -> Path:
-    return write(root, {validation_name(i): picture(i) for i in reversed(VALID)})
+    return write_files(root, {validation_name(i): picture(i) for i in reversed(VALID)})
 
 
 def other_names(root: Path) -> Path:
     names = {validation_name(i, f"_{WNIDS[ORIGINAL_CLASSES[i]]}.png"): picture(i, "PNG") for i in VALID}
-    return write(root, names | {"notes.txt": b"not an image"})
+    return write_files(root, names | {"notes.txt": b"not an image"})
 
 
 def published_archive(root: Path) -> Path:
     pack(root / "ILSVRC2012_img_val.tar", {validation_name(i): picture(i) for i in (7, 3, 10, 1, 2, 4, 9, 8, 6, 5)})
-    return write(root, {"ILSVRC2012_devkit_t12.tar.gz": b"not read"})
+    return write_files(root, {"ILSVRC2012_devkit_t12.tar.gz": b"not read"})
 
 
 def archive_of_folders(root: Path) -> Path:
@@ -149,7 +134,7 @@ def test_the_order_is_that_of_torchvision_s_image_folder(tv: ModuleType, tmp_pat
 
 def test_unpacked_images_come_before_the_archive(tv: ModuleType, tmp_path: Path) -> None:
     published_archive(tmp_path)
-    write(tmp_path, {f"val/{validation_name(5)}": picture(5)})
+    write_files(tmp_path, {f"val/{validation_name(5)}": picture(5)})
     assert tv.ImageNetReaL(tmp_path, labels=LABELS).images == [validation_name(5)]
     (tmp_path / "val" / validation_name(5)).unlink()
     assert len(tv.ImageNetReaL(tmp_path, labels=LABELS)) == 10
@@ -168,7 +153,7 @@ def test_padding_is_as_wide_as_the_largest_set_of_all_labels_and_not_of_those_at
     tv: ModuleType, tmp_path: Path
 ) -> None:
     labels = LabelSets.from_lists([validation_name(6), validation_name(50_000)], [[57], range(7)])
-    dataset = tv.ImageNetReaL(write(tmp_path, {validation_name(6): picture(6)}), labels=labels, encoding="padded")
+    dataset = tv.ImageNetReaL(write_files(tmp_path, {validation_name(6): picture(6)}), labels=labels, encoding="padded")
     assert dataset[0][1].tolist() == [57, -1, -1, -1, -1, -1, -1]
 
 
@@ -227,7 +212,7 @@ def test_labels_scores_and_originals_may_be_files(tv: ModuleType, archive: Path,
     (tmp_path / "labels.json").write_text(f'{{"{validation_name(1)}": [7], "{validation_name(2)}": [999, 3]}}')
     (tmp_path / "original.json").write_text(f'{{"{validation_name(1)}": 5, "{validation_name(2)}": 6}}')
     (tmp_path / "scores.csv").write_text(f"image,class,score\n{validation_name(1)},8,0.5\n")
-    root = write(tmp_path / "two", {validation_name(i): picture(i) for i in (1, 2)})
+    root = write_files(tmp_path / "two", {validation_name(i): picture(i) for i in (1, 2)})
     files = {key: tmp_path / f"{key}.json" for key in ("labels", "original")}
     dataset = tv.ImageNetReaL(
         root, **files, scores=str(tmp_path / "scores.csv"), target_type=["real", "original", "scores"], encoding="list"
@@ -258,7 +243,7 @@ def test_it_is_described_as_torchvision_s_data_sets_are(tv: ModuleType, archive:
         "Transform: ToTensor()"
     )
     two = tv.ImageNetReaL(
-        write(archive / "two", {validation_name(1): picture(1), validation_name(2): picture(2)}), labels=LABELS
+        write_files(archive / "two", {validation_name(1): picture(1), validation_name(2): picture(2)}), labels=LABELS
     )
     assert two.extra_repr().splitlines()[2:] == [
         "Images with labels that are here: 2 of 10",
@@ -469,8 +454,11 @@ def test_encodings_have_names(tv: ModuleType, archive: Path) -> None:
     [
         (lambda root: root / "nowhere", "no such file or folder"),
         (lambda root: root, "an empty folder"),
-        (lambda root: write(root, {"train/a/b.JPEG/c.txt": b"", "a.txt": b""}), "a.txt, train"),
-        (lambda root: write(root, {f"{i}.txt": b"" for i in range(9)}), "0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 4 more"),
+        (lambda root: write_files(root, {"train/a/b.JPEG/c.txt": b"", "a.txt": b""}), "a.txt, train"),
+        (
+            lambda root: write_files(root, {f"{i}.txt": b"" for i in range(9)}),
+            "0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 4 more",
+        ),
         (lambda root: pack(root / "train.tar", {"n01440764.tar": b"1"}), "an archive without images"),
     ],
 )
@@ -526,7 +514,7 @@ def test_a_root_that_cannot_be_looked_at_is_an_error(tv: ModuleType) -> None:
 
 
 def test_an_image_that_is_there_twice_is_an_error(tv: ModuleType, tmp_path: Path) -> None:
-    root = write(
+    root = write_files(
         tmp_path, {f"a/{validation_name(3)}": picture(3), f"b/{validation_name(3, '_n02105855.png')}": picture(3)}
     )
     assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
@@ -541,7 +529,7 @@ def test_an_image_that_is_there_twice_is_an_error(tv: ModuleType, tmp_path: Path
 
 
 def test_images_without_labels_are_counted_and_named(tv: ModuleType, tmp_path: Path) -> None:
-    root = write(
+    root = write_files(
         tmp_path, {f"n01440764/n01440764_{i}.JPEG": picture(1) for i in range(5)} | {validation_name(3): picture(3)}
     )
     assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
@@ -598,7 +586,7 @@ def test_scores_of_other_classes_are_an_error(tv: ModuleType, archive: Path) -> 
 def test_an_image_that_cannot_be_read_is_named(
     tv: ModuleType, tmp_path: Path, content: Callable[..., object], fault: str
 ) -> None:
-    root = write(tmp_path, {validation_name(2): picture(2), validation_name(3): content()})
+    root = write_files(tmp_path, {validation_name(2): picture(2), validation_name(3): content()})
     dataset = tv.ImageNetReaL(root, labels=LABELS)
     assert number_of(dataset[0][0]) == 2
     path = root / validation_name(3)

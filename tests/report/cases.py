@@ -17,6 +17,7 @@ from reassess.evaluation.measure import find_outcomes, summarize
 
 IMAGES, CLASSES = 400, 6
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'{{123456*3}}"
+BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}  # of a figure, by the suffix of its file
 
 
 def findings(

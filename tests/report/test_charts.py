@@ -25,12 +25,11 @@ from reassess.report.inline_svg import dark, inline_figure
 from reassess.report.interval_figure import Intervals, Mark, intervals_on, size_of_intervals
 from reassess.report.mistake_charts import KINDS_IN_WORDS, taxonomy_chart
 from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
-from tests.helpers import message
-from tests.report.cases import findings, leaderboard
+from tests.helpers import message, numbered_labels
+from tests.report.cases import BEGINNINGS, findings, leaderboard
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
-BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
 THREE = findings("one", "two", "three", board=leaderboard())
 
 
@@ -109,7 +108,7 @@ def test_values_below_nothing_have_the_minus_sign_of_the_axis(tmp_path: Path, mo
 def of_sizes(images: dict[int, int]) -> Findings:
     """Findings on so many images of each number of valid classes."""
     sets = [list(range(size)) for size, n in images.items() for _ in range(n)]
-    labels = LabelSets.from_lists([f"{i}.png" for i in range(len(sets))], sets, Classes(9))
+    labels = numbered_labels(sets, Classes(9))
     outcome = find_outcomes(Predictions.from_ids(np.zeros(len(sets), np.int64), images=labels.images), labels)
     return Findings(Panel.from_outcomes({"one": outcome}), labels, evaluations={"one": summarize(outcome, labels)})
 

@@ -19,10 +19,9 @@ from reassess.errors import DataError, MissingPackageError, OutputError
 from reassess.report import figures
 from reassess.report.curve_figure import draw_curves
 from reassess.report.figures import FIGURE_SUFFIXES
+from tests.report.cases import BEGINNINGS
 
 pytestmark = pytest.mark.usefixtures("report_extra")
-
-BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
 
 
 def measured(file: str, seed: int, *, in_sample: bool | None = None, goal: str | None = None) -> MeasuredCurve:

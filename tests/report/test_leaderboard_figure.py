@@ -13,10 +13,9 @@ from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.report import figures
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.leaderboard_figure import draw_leaderboard
+from tests.report.cases import BEGINNINGS
 
 pytestmark = pytest.mark.usefixtures("report_extra")
-
-BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
 
 
 def board(lowest: float = 60.0, rows: int = 80) -> Leaderboard:

@@ -4,14 +4,13 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from reassess.comparison import findings
 from reassess.core.labels import LabelSets
-from tests.helpers import Run, document_of
+from tests.helpers import Run, results_of, write_csv
 
 N = 60
 IMAGES = [f"{i:02}.jpg" for i in range(N)]
@@ -23,23 +22,13 @@ FITTED = {name: i % 2 if i % 5 else 2 for i, name in enumerate(IMAGES)}
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> Path:
+def bench(folder: Path) -> Path:
     """A user's own benchmark in the working folder: labels, original labels, and models."""
-    monkeypatch.chdir(tmp_path)
     Path("labels.json").write_text(json.dumps(LABELS))
     Path("original.json").write_text(json.dumps(ORIGINAL))
-    write("good.csv", GOOD)
-    write("fitted.csv", FITTED)
-    return tmp_path
-
-
-def write(path: str, answers: dict[str, int]) -> None:
-    rows = [f"{name},{class_id}" for name, class_id in answers.items()]
-    Path(path).write_text("\n".join(["image,prediction", *rows]) + "\n")
-
-
-def results_of(result: Run) -> Any:
-    return document_of(result, "compare")["results"]
+    write_csv("good.csv", "image,prediction", GOOD.items())
+    write_csv("fitted.csv", "image,prediction", FITTED.items())
+    return folder
 
 
 OPTIONS = ("--labels", "labels.json", "--original", "original.json")
@@ -47,7 +36,7 @@ OPTIONS = ("--labels", "labels.json", "--original", "original.json")
 
 def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Callable[..., Run]) -> None:
     """By hand: good is right on all 50; fitted on the 40 that are no multiple of 5. By original labels: 30 and 48."""
-    results = results_of(run("compare", "good.csv", "fitted.csv", *OPTIONS, "--json"))
+    results = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS)
     (pair,) = results["pairs"]
     assert pair["low"] == pytest.approx(0.1)
     assert pair["high"] == pytest.approx(0.32)
@@ -106,7 +95,7 @@ def test_the_table_of_two_models_says_which_is_better_and_what_the_numbers_mean(
 
 def test_swapping_the_files_turns_the_comparison_round(bench: Path, run: Callable[..., Run]) -> None:
     one, two = (
-        results_of(run("compare", *files, *OPTIONS, "--json"))["pairs"][0]
+        results_of(run, "compare", *files, *OPTIONS)["pairs"][0]
         for files in (("good.csv", "fitted.csv"), ("fitted.csv", "good.csv"))
     )
     for name in ("real_difference", "original_difference"):
@@ -117,9 +106,9 @@ def test_swapping_the_files_turns_the_comparison_round(bench: Path, run: Callabl
 
 
 def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Callable[..., Run]) -> None:
-    write("worse.csv", dict.fromkeys(IMAGES, 2))
+    write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
     files = ("worse.csv", "good.csv", "fitted.csv")
-    results = results_of(run("compare", *files, *OPTIONS, "--json", "--replicates", "100", "--seed", "4"))
+    results = results_of(run, "compare", *files, *OPTIONS, "--replicates", "100", "--seed", "4")
     assert [(pair["a"], pair["b"]) for pair in results["pairs"]] == [
         ("worse.csv", "good.csv"),
         ("worse.csv", "fitted.csv"),
@@ -144,8 +133,8 @@ def test_of_many_models_neighbours_are_compared(
     bench: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(findings, "_MOST_MODELS", 2)
-    write("worse.csv", dict.fromkeys(IMAGES, 2))
-    results = results_of(run("compare", "worse.csv", "good.csv", "fitted.csv", *OPTIONS, "--json"))
+    write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
+    results = results_of(run, "compare", "worse.csv", "good.csv", "fitted.csv", *OPTIONS)
     assert results["pairs_are"] == "neighbours in the ranking"
     assert [(pair["a"], pair["b"]) for pair in results["pairs"]] == [
         ("good.csv", "fitted.csv"),
@@ -156,8 +145,8 @@ def test_of_many_models_neighbours_are_compared(
 def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_said(
     bench: Path, run: Callable[..., Run]
 ) -> None:
-    write("part.csv", dict(list(FITTED.items())[:20][::-1]))
-    results = results_of(run("compare", "good.csv", "part.csv", *OPTIONS, "--json"))
+    write_csv("part.csv", "image,prediction", list(FITTED.items())[:20][::-1])
+    results = results_of(run, "compare", "good.csv", "part.csv", *OPTIONS)
     assert (results["common_images"], results["left_out"]) == (20, {"good.csv": 40, "part.csv": 0})
     assert (results["pairs"][0]["images"], results["pairs"][0]["only_a"]) == (20, 4)
     out = run("compare", "good.csv", "part.csv", *OPTIONS).out
@@ -165,8 +154,8 @@ def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_
 
 
 def test_models_without_a_common_image_are_an_error(bench: Path, run: Callable[..., Run]) -> None:
-    write("one.csv", dict(list(GOOD.items())[:3]))
-    write("other.csv", dict(list(GOOD.items())[3:5]))
+    write_csv("one.csv", "image,prediction", list(GOOD.items())[:3])
+    write_csv("other.csv", "image,prediction", list(GOOD.items())[3:5])
     result = run("compare", "one.csv", "other.csv", *OPTIONS)
     assert (result.code, result.out) == (1, "")
     assert result.err == (
@@ -200,7 +189,7 @@ def test_calls_that_cannot_be_meant_are_usage_errors(
 
 
 def test_without_original_labels_that_part_is_null_and_says_why(bench: Path, run: Callable[..., Run]) -> None:
-    results = results_of(run("compare", "good.csv", "fitted.csv", "--labels", "labels.json", "--json"))
+    results = results_of(run, "compare", "good.csv", "fitted.csv", "--labels", "labels.json")
     (pair,) = results["pairs"]
     assert pair["original_difference"] is None
     assert pair["original_reason"] == "no original labels of these images are at hand"
@@ -212,15 +201,15 @@ def test_without_original_labels_that_part_is_null_and_says_why(bench: Path, run
 
 def test_images_that_are_not_scored_give_nulls(bench: Path, run: Callable[..., Run]) -> None:
     for name, answers in (("x.csv", GOOD), ("y.csv", FITTED)):
-        write(name, dict(list(answers.items())[-10:]))
-    results = results_of(run("compare", "x.csv", "y.csv", "--labels", "labels.json", "--json"))
+        write_csv(name, "image,prediction", list(answers.items())[-10:])
+    results = results_of(run, "compare", "x.csv", "y.csv", "--labels", "labels.json")
     (pair,) = results["pairs"]
     assert (pair["images"], pair["real_difference"], pair["low"], pair["p_value"]) == (0, None, None, None)
     assert pair["real_reason"] == "no image is scored"
     assert (results["ranking"], results["ranking_reason"]) == (None, "no image is scored")
     result = run("compare", "x.csv", "y.csv", "--labels", "labels.json")
     assert "x.csv and y.csv cannot be compared: no image is scored\n" in result.out
-    write("z.csv", dict(list(GOOD.items())[-10:]))
+    write_csv("z.csv", "image,prediction", list(GOOD.items())[-10:])
     result = run("compare", "x.csv", "y.csv", "z.csv", "--labels", "labels.json")
     assert result.out.startswith("the models cannot be compared: no image is scored\n")
 
@@ -278,7 +267,7 @@ VOTED = ("--votes", "votes.csv", "--golden", "golden.csv", "--threshold", "0.6")
 
 def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable[..., Run]) -> None:
     argv = ("compare", "good.csv", "fitted.csv", *OPTIONS, *VOTED)
-    results = results_of(run(*argv, "--json"))
+    results = results_of(run, *argv)
     unsure = results["label_uncertainty"]
     assert "label_uncertainty_reason" not in results
     assert (unsure["replicates"], unsure["seed"], unsure["threshold"], unsure["raters"]) == (200, 0, 0.6, 10)
@@ -287,19 +276,19 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable[.
     assert (pair["a"], pair["b"]) == ("good.csv", "fitted.csv")
     assert pair["low"] < of_images["real_difference"] < pair["high"]
     assert pair["probability_a"] > 0.95
-    assert unsure == results_of(run(*argv, "--json"))["label_uncertainty"]
-    assert unsure != results_of(run(*argv, "--json", "--seed", "1"))["label_uncertainty"]
+    assert unsure == results_of(run, *argv)["label_uncertainty"]
+    assert unsure != results_of(run, *argv, "--seed", "1")["label_uncertainty"]
     out = run(*argv, "--replicates", "50").out
     assert "images and raters: 50 replicates, seed 0, of images and of 10 raters" in out
     assert "with images and raters resampled, good.csv is better than fitted.csv with probability" in out
-    write("worse.csv", dict.fromkeys(IMAGES, 2))
+    write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
     assert "95 %, raters too" in run("compare", "good.csv", "fitted.csv", "worse.csv", *OPTIONS, *VOTED).out
 
 
 def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand_in_the_document(
     voted: Path, run: Callable[..., Run]
 ) -> None:
-    results = results_of(run("compare", "good.csv", "fitted.csv", *OPTIONS, *VOTED, "--scores", "scores.csv", "--json"))
+    results = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS, *VOTED, "--scores", "scores.csv")
     good, fitted = results["model_or_label"]
     assert (good["file"], good["disagreements"], good["rated"], good["unrated_images"]) == ("good.csv", 30, 30, 0)
     assert (fitted["disagreements"], fitted["rated"]) == (12, 0), "class 2 was not rated"
@@ -307,11 +296,11 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
     biases = results["labelling_bias"]
     assert [(bias["file"], bias["chance"]) for bias in biases] == [("good.csv", 0.5), ("fitted.csv", 0.5)]
     assert 0 < biases[0]["images"] == results["co_occurrence"][0]["images"]
-    alone = results_of(run("compare", "good.csv", "fitted.csv", *OPTIONS, "--scores", "scores.csv", "--json"))
+    alone = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS, "--scores", "scores.csv")
     assert alone["model_or_label"][0]["raters_only"] is None
     out = run("compare", "good.csv", "fitted.csv", *OPTIONS, "--scores", "scores.csv").out
     assert "good.csv: 30 disagreements with the original labels, 30 of them rated: " in out
-    without = results_of(run("compare", "good.csv", "fitted.csv", "--labels", "labels.json", "--json"))
+    without = results_of(run, "compare", "good.csv", "fitted.csv", "--labels", "labels.json")
     for part in ("model_or_label", "labelling_bias"):
         assert without[part] is None
         assert without[f"{part}_reason"] == "no original labels of these images are at hand"
@@ -330,7 +319,7 @@ def test_where_the_labels_uncertainty_cannot_be_measured_the_reason_is_given(
     voted: Path, run: Callable[..., Run], given: tuple[str, ...], reason: str
 ) -> None:
     Path("strange.csv").write_text("image,class,rater,answer\nelsewhere.jpg,0,e1,yes\nelsewhere.jpg,1,e1,no\n")
-    results = results_of(run("compare", "good.csv", "fitted.csv", *OPTIONS, *given, "--json"))
+    results = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS, *given)
     assert results["label_uncertainty"] is None
     assert results["label_uncertainty_reason"].startswith(reason)
     out = run("compare", "good.csv", "fitted.csv", *OPTIONS, *given).out
@@ -364,7 +353,7 @@ def test_imagenets_files_are_found_and_the_original_labels_beat_a_spoilt_copy(
     models: list[str], run: Callable[..., Run]
 ) -> None:
     """The original labels: 42,164 of 46,837; the uncertainty of the labels by the published votes."""
-    results = results_of(run("compare", *models, "--json", "--replicates", "40"))
+    results = results_of(run, "compare", *models, "--replicates", "40")
     (pair,) = results["pairs"]
     assert (pair["images"], pair["both"] + pair["only_a"], pair["only_b"]) == (46_837, 42_164, 0)
     assert (pair["original_difference"], pair["original_images"]) == (0.01, 50_000)

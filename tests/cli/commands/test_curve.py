@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,7 +13,7 @@ from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.formats.scores import write_scores
-from tests.helpers import Run, document_of
+from tests.helpers import Run, results_of, write_files
 
 GOLDEN = "image,class,rater,answer\n" + "".join(
     f"{image},{class_id},{expert},{'yes' if valid else 'no'}\n"
@@ -33,12 +32,9 @@ IMAGENET = ("scores.npz", "golden.npz", "raters.npz", "raters_golden.npz", "vali
 
 
 @pytest.fixture
-def here(tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(folder: Path) -> Path:
     """A small benchmark of one's own, in the working folder."""
-    for name, text in {"scores.csv": SCORES, "golden.csv": GOLDEN, "votes.csv": VOTES}.items():
-        (tmp_path / name).write_text(text)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return write_files(folder, {"scores.csv": SCORES, "golden.csv": GOLDEN, "votes.csv": VOTES})
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +44,8 @@ def real(real_file: Callable[[str], Path]) -> None:
         real_file(name)
 
 
-def results(run: Callable[..., Run], *argv: str | Path) -> Any:
-    return document_of(run("curve", *argv, "--json"), "curve")["results"]
-
-
 def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Callable[..., Run]) -> None:
-    assert results(run, "scores.csv", "--golden", "golden.csv") == [
+    assert results_of(run, "curve", "scores.csv", "--golden", "golden.csv") == [
         {
             "file": "scores.csv",
             "rule": None,
@@ -71,7 +63,7 @@ def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Callable[...
 
 
 def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Callable[..., Run]) -> None:
-    (curve,) = results(run, "scores.csv", "--golden", "golden.csv", "--choose", "recall=0.8")
+    (curve,) = results_of(run, "curve", "scores.csv", "--golden", "golden.csv", "--choose", "recall=0.8")
     chosen = curve["chosen"]
     assert (chosen["threshold"], chosen["precision"], chosen["recall"]) == (0.7, 1.0, 1.0)
     assert (chosen["low"], chosen["high"]) == ({"precision": 1.0, "recall": 1.0},) * 2
@@ -81,7 +73,7 @@ def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Callab
 def test_original_labels_complete_what_follows_and_are_a_rule(here: Path, run: Callable[..., Run]) -> None:
     (here / "original.csv").write_text("image,class\na,1\nb,2\nc,1\ne,5\n")
     argv = ["scores.csv", "--golden", "golden.csv", "--original", "original.csv", "--choose", "recall=0.8"]
-    curve, rule = results(run, *argv)
+    curve, rule = results_of(run, "curve", *argv)
     assert curve["chosen"]["labels"] == 4
     assert (rule["file"], rule["rule"]) == ("original.csv", "original label")
     assert rule["points"] == [{"variant": "original label", "threshold": None, "precision": 0.5, "recall": 0.5}]
@@ -89,7 +81,7 @@ def test_original_labels_complete_what_follows_and_are_a_rule(here: Path, run: C
 
 def test_votes_give_rules(here: Path, run: Callable[..., Run]) -> None:
     argv = ["scores.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--rater-golden", "votes.csv"]
-    _, yes, both, share = results(run, *argv)
+    _, yes, both, share = results_of(run, "curve", *argv)
     assert (yes["rule"], both["rule"], share["rule"]) == (
         "one rater: yes",
         "one rater: yes or maybe",
@@ -256,7 +248,7 @@ def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Ca
 
 @pytest.mark.usefixtures("real")
 def test_the_published_scores_are_measured_by_name_with_the_known_golden_answers(run: Callable[..., Run]) -> None:
-    curve, original = results(run, "imagenet-real-scores", "--choose", "threshold=0.8")
+    curve, original = results_of(run, "curve", "imagenet-real-scores", "--choose", "threshold=0.8")
     assert (curve["file"], curve["in_sample"]) == ("imagenet-real-scores", True)
     assert round(curve["average_precision"], 5) == 0.89324
     chosen = curve["chosen"]
@@ -276,7 +268,7 @@ def test_leaving_each_image_out_is_a_second_curve_that_is_not_in_sample(
 ) -> None:
     needs("matplotlib")
     argv = ["imagenet-real-scores", "--leave-out", "image", "--choose", "threshold=0.8", "-o", tmp_path / "f.svg"]
-    scores, left_out, *rules = results(run, *argv)
+    scores, left_out, *rules = results_of(run, "curve", *argv)
     assert (scores["in_sample"], left_out["in_sample"]) == (True, False)
     assert round(left_out["average_precision"], 4) == 0.8910
     assert [scores["chosen"][name] for name in ("precision", "recall")] == [
@@ -319,9 +311,9 @@ def test_scores_that_were_made_otherwise_are_in_sample_only_where_that_is_shown(
     write_scores(tmp_path / "made.parquet", made)
     write_scores(tmp_path / "flat.parquet", Scores(made.questions, np.full(len(made), 0.5)))
     argv = ["--golden-at-least", "4", "--leave-out", "5", "--original", "none"]
-    scores, left_out, *_ = results(run, tmp_path / "made.parquet", *argv)
+    scores, left_out, *_ = results_of(run, "curve", tmp_path / "made.parquet", *argv)
     assert (scores["in_sample"], left_out["in_sample"]) == (True, False)
     assert scores["average_precision"] != left_out["average_precision"]
-    (flat,) = results(run, tmp_path / "flat.parquet", "--original", "none")
+    (flat,) = results_of(run, "curve", tmp_path / "flat.parquet", "--original", "none")
     assert flat["in_sample"] is None
     assert flat["average_precision"] == 248 / 1135

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from reassess import __version__
 from reassess.core.benchmark import class_folder_order
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
-from tests.helpers import Run, document_of
+from tests.helpers import Run, document_of, results_of, write_csv
 
 Evaluate = Callable[..., Any]
 
@@ -40,28 +40,18 @@ SCORES = [
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> Path:
+def shop(folder: Path) -> Path:
     """A user's own benchmark of tableware, in the working folder: labels, scores, and two models."""
-    monkeypatch.chdir(tmp_path)
     Path("labels.json").write_text(json.dumps(LABELS))
-    write_csv("good.csv", ("image", "prediction"), GOOD.items())
-    write_csv("poor.csv", ("image", "prediction"), POOR.items())
-    write_csv("scores.csv", ("image", "class", "score"), SCORES)
-    return tmp_path
-
-
-def write_csv(path: str, headings: Sequence[str], rows: Any) -> None:
-    with Path(path).open("w", newline="") as file:
-        csv.writer(file).writerows([headings, *rows])
+    write_csv("good.csv", "image,prediction", GOOD.items())
+    write_csv("poor.csv", "image,prediction", POOR.items())
+    write_csv("scores.csv", "image,class,score", SCORES)
+    return folder
 
 
 def read_csv(path: str) -> list[dict[str, str]]:
     with Path(path).open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-def results_of(result: Run) -> Any:
-    return document_of(result, "evaluate")["results"]
 
 
 def counts(part: dict[str, Any]) -> tuple[int, int]:
@@ -139,16 +129,20 @@ def proportion(hits: int, n: int, low: float, high: float) -> dict[str, object]:
 
 
 def test_files_are_sorted_by_real_top_1_then_by_name(shop: Path, run: Evaluate) -> None:
-    write_csv("also-good.csv", ("image", "prediction"), GOOD.items())
-    results = results_of(run("evaluate", "poor.csv", "good.csv", "also-good.csv", "--labels", "labels.json", "--json"))
+    write_csv("also-good.csv", "image,prediction", GOOD.items())
+    results = results_of(run, "evaluate", "poor.csv", "good.csv", "also-good.csv", "--labels", "labels.json")
     assert [part["file"] for part in results] == ["also-good.csv", "good.csv", "poor.csv"]
 
 
 def test_all_k_of_all_files_stand_in_the_table(shop: Path, run: Evaluate) -> None:
     """Also when the best model's file holds fewer."""
-    write_csv("five.csv", ("image", *(f"prediction_{k}" for k in range(1, 6))), [("shop/2.jpg", 3, 1, 2, 0, 4)])
+    write_csv(
+        "five.csv",
+        ",".join(["image", *(f"prediction_{k}" for k in range(1, 6))]),
+        [("shop/2.jpg", 3, 1, 2, 0, 4)],
+    )
     Path("labels5.json").write_text(json.dumps({"shop/2.jpg": [4], "shop/4.jpg": [0]}))
-    write_csv("one.csv", ("image", "prediction"), [("shop/2.jpg", 4)])
+    write_csv("one.csv", "image,prediction", [("shop/2.jpg", 4)])
     result = run("evaluate", "five.csv", "one.csv", "--labels", "labels5.json", "--quiet")
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
@@ -171,9 +165,9 @@ def test_quiet_prints_the_table_alone(shop: Path, run: Evaluate) -> None:
 def test_scores_of_all_classes_headed_by_class_name_are_ranked(shop: Path, run: Evaluate) -> None:
     """The tie between cup and mug goes to cup, the lower class id, though mug's column comes first."""
     rows = [("shop/5.jpg", 0.5, 0.5, 0.1, 0.2), ("shop/2.jpg", 0.0, 0.1, 0.7, 0.9)]
-    write_csv("table.csv", ("image", "mug", "cup", "bowl", "plate"), rows)
-    argv = ["evaluate", "table.csv", "--labels", "labels.json", "--topk", "1,2,4", "--json"]
-    (result,) = results_of(run(*argv))
+    write_csv("table.csv", "image,mug,cup,bowl,plate", rows)
+    argv = ["evaluate", "table.csv", "--labels", "labels.json", "--topk", "1,2,4"]
+    (result,) = results_of(run, *argv)
     assert {k: counts(part) for k, part in result["real"].items()} == {"1": (2, 2), "2": (2, 2), "4": (2, 2)}
     assert result["recall_at_size"] == 1
 
@@ -187,7 +181,7 @@ def test_by_class_tells_what_was_predicted_instead(shop: Path, run: Evaluate) ->
         ["2", "mug", "1", "100.00", "0", "-"],
         ["3", "plate", "1", "0.00", "0", "bowl", "(1)"],
     ]
-    (result,) = results_of(run("evaluate", "poor.csv", "--labels", "labels.json", "--by", "class", "--json"))
+    (result,) = results_of(run, "evaluate", "poor.csv", "--labels", "labels.json", "--by", "class")
     assert result["by_class"][3] == {
         "class": PLATE,
         "name": "plate",
@@ -212,16 +206,16 @@ def test_names_are_matched_as_asked_and_so_are_scores(match: str, shop: Path, ru
         ("image", "prediction"),
         [(f"new/{name[5]}{suffix}", prediction) for name, prediction in POOR.items()],
     )
-    argv = ["evaluate", "moved.csv", "--labels", "labels.json", "--scores", "scores.csv", "--json"]
+    argv = ["evaluate", "moved.csv", "--labels", "labels.json", "--scores", "scores.csv"]
     assert run(*argv).code == 1
-    (result,) = results_of(run(*argv, "--match", match))
+    (result,) = results_of(run, *argv, "--match", match)
     assert counts(result["real"]["1"]) == (2, 3)
     assert result["mistakes"]["rejected"] == 1
     assert result["soft"]["accuracy"] == pytest.approx((0.85 + 0.5 + 1) / 3)
 
 
 def test_unknown_images_are_an_error_or_counted(shop: Path, run: Evaluate) -> None:
-    write_csv("more.csv", ("image", "prediction"), [*GOOD.items(), ("shop/9.jpg", "cup")])
+    write_csv("more.csv", "image,prediction", [*GOOD.items(), ("shop/9.jpg", "cup")])
     argv = ["evaluate", "more.csv", "--labels", "labels.json"]
     call = run(*argv)
     assert (call.code, call.out) == (1, "")
@@ -232,7 +226,7 @@ def test_unknown_images_are_an_error_or_counted(shop: Path, run: Evaluate) -> No
         "  found:   shop/9.jpg\n"
         "  to mend: check the names, try --match name or --match stem, or leave such images out with --ignore-unknown\n"
     )
-    (result,) = results_of(run(*argv, "--ignore-unknown", "--json"))
+    (result,) = results_of(run, *argv, "--ignore-unknown")
     assert result["left_out"] == {"empty": 1, "unlabelled": 0, "unknown": 1}
     assert result["images"] == result["scored"] + sum(result["left_out"].values()) == 5
 
@@ -242,13 +236,13 @@ def test_images_that_only_the_scores_know_were_never_rated_in_every_output(shop:
         json.dumps({name: LABELS[name] for name in ("shop/1.jpg", "shop/2.jpg")} | {"x": ["bowl"]})
     )
     argv = ["evaluate", "good.csv", "--labels", "fewer.json", "--scores", "scores.csv", "--per-image", "out.csv"]
-    (result,) = results_of(run(*argv, "--json"))
+    (result,) = results_of(run, *argv)
     assert result["left_out"] == {"empty": 0, "unlabelled": 2, "unknown": 0}
     assert [row["state"] for row in read_csv("out.csv")] == ["labelled", "labelled", "unlabelled", "unlabelled"]
 
 
 def test_one_bad_file_among_many_is_its_error_and_no_table(shop: Path, run: Evaluate) -> None:
-    write_csv("bad.csv", ("image", "prediction"), [("shop/1.jpg", "spoon")])
+    write_csv("bad.csv", "image,prediction", [("shop/1.jpg", "spoon")])
     for files in (["good.csv", "bad.csv", "poor.csv"], ["bad.csv", "good.csv"]):
         result = run("evaluate", *files, "--labels", "labels.json")
         assert (result.code, result.out) == (1, "")
@@ -264,7 +258,7 @@ def test_one_bad_file_among_many_writes_no_table_of_images(shop: Path, run: Eval
 
 
 def test_an_original_label_that_no_label_set_holds_is_an_error_that_names_the_file(shop: Path, run: Evaluate) -> None:
-    write_csv("original.csv", ("image", "class"), [("shop/1.jpg", "cup"), ("shop/2.jpg", "spoon")])
+    write_csv("original.csv", "image,class", [("shop/1.jpg", "cup"), ("shop/2.jpg", "spoon")])
     result = run("evaluate", "good.csv", "--labels", "labels.json", "--original", "original.csv")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
@@ -278,9 +272,9 @@ def test_an_original_label_that_no_label_set_holds_is_an_error_that_names_the_fi
 def test_original_labels_of_an_own_benchmark_are_put_into_the_classes_of_its_labels(shop: Path, run: Evaluate) -> None:
     """They name fewer classes, so that their own ids would be others."""
     originals = [("shop/1.jpg", "mug"), ("shop/2.jpg", "plate"), ("shop/3.jpg", "plate"), ("shop/4.jpg", "mug")]
-    write_csv("original.csv", ("image", "class"), originals)
+    write_csv("original.csv", "image,class", originals)
     argv = ["evaluate", "good.csv", "--labels", "labels.json", "--original", "original.csv", "--scores", "scores.csv"]
-    (result,) = results_of(run(*argv, "--per-image", "out.csv", "--json"))
+    (result,) = results_of(run, *argv, "--per-image", "out.csv")
     assert counts(result["original"]["1"]) == (1, 4)
     assert [row["original_rank"] for row in read_csv("out.csv")] == ["", "1", "", ""]
 
@@ -305,7 +299,7 @@ def ids(shop: Path) -> list[list[int]]:
 
 
 def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: list[Any], run: Evaluate) -> None:
-    (result,) = results_of(run("evaluate", "ids.npy", "--labels", "numbered.json", "--topk", "1,2", "--json"))
+    (result,) = results_of(run, "evaluate", "ids.npy", "--labels", "numbered.json", "--topk", "1,2")
     assert result["detected"] == "npy 5x2: ids, top 2; joined by position, in the order of the label set"
     assert {k: counts(part) for k, part in result["real"].items()} == {"1": (2, 4), "2": (4, 4)}
     assert result["recall_at_size"] == pytest.approx((1 + 0 + 1 + 0) / 4)
@@ -353,7 +347,7 @@ def test_a_k_larger_than_a_file_holds_is_an_error_and_the_default_is_what_it_hol
         "  allowed: 1 to 2, as many as the predictions hold for each image\n"
         "  found:   5\n"
     )
-    (result,) = results_of(run("evaluate", "ids.npy", "--labels", "numbered.json", "--json"))
+    (result,) = results_of(run, "evaluate", "ids.npy", "--labels", "numbered.json")
     assert list(result["real"]) == ["1"]
 
 
@@ -397,9 +391,9 @@ def test_a_nan_is_an_error_that_names_the_file_and_the_image(shop: Path, run: Ev
 
 
 def test_when_nothing_is_scored_the_table_and_the_json_hold_nothing_and_no_nan(shop: Path, run: Evaluate) -> None:
-    write_csv("empty.csv", ("image", "prediction"), [("shop/3.jpg", "cup")])
+    write_csv("empty.csv", "image,prediction", [("shop/3.jpg", "cup")])
     argv = ["evaluate", "empty.csv", "--labels", "labels.json", "--scores", "scores.csv"]
-    (result,) = results_of(run(*argv, "--json"))
+    (result,) = results_of(run, *argv)
     assert result["real"] == {"1": {"hits": 0, "n": 0, "accuracy": None, "low": None, "high": None}}
     assert (result["soft"], result["soft_reason"]) == (None, "no image is scored")
     call = run(*argv, "--quiet")
@@ -490,10 +484,10 @@ def test_a_table_of_images_of_no_known_kind_is_refused_before_any_work(shop: Pat
 
 @pytest.mark.parametrize("option", ["--labels", "--scores"])
 def test_several_thresholds_show_how_accuracy_and_ranks_move(option: str, shop: Path, run: Evaluate) -> None:
-    write_csv("first.csv", ("image", "prediction"), [("shop/1.jpg", MUG), ("shop/2.jpg", CUP), ("shop/4.jpg", BOWL)])
-    write_csv("second.csv", ("image", "prediction"), [("shop/1.jpg", CUP), ("shop/2.jpg", PLATE), ("shop/4.jpg", CUP)])
+    write_csv("first.csv", "image,prediction", [("shop/1.jpg", MUG), ("shop/2.jpg", CUP), ("shop/4.jpg", BOWL)])
+    write_csv("second.csv", "image,prediction", [("shop/1.jpg", CUP), ("shop/2.jpg", PLATE), ("shop/4.jpg", CUP)])
     argv = ["evaluate", "first.csv", "second.csv", option, "scores.csv", "--threshold", "0.7,0.88"]
-    results = results_of(run(*argv, "--json"))
+    results = results_of(run, *argv)
     expected = [
         ("first.csv", 0.7, 1, (2, 3)),
         ("second.csv", 0.7, 1, (2, 3)),  # equals share a rank
@@ -629,16 +623,16 @@ def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.
         "  found:   0.11% as given (55 of 50,000); 100.00% in class-folder order\n"
         "  to mend: pass --order class-folder (what a reader of class folders yields)\n"
     )
-    (result,) = results_of(run("evaluate", "folders.npy", "--order", "class-folder", "--json"))
+    (result,) = results_of(run, "evaluate", "folders.npy", "--order", "class-folder")
     assert counts(result["real"]["1"]) == (42_164, 46_837)
     assert result["detected"] == "npy 50000: ids, top 1, rows in class-folder order; joined by name"
-    (result,) = results_of(run("evaluate", "folders.npy", "--original", "none", "--json"))
+    (result,) = results_of(run, "evaluate", "folders.npy", "--original", "none")
     assert counts(result["real"]["1"]) == (60, 46_837)
     assert result["original"] is None
 
 
 def test_validation_order_may_be_said_out_loud(real: npt.NDArray[np.int32], run: Evaluate) -> None:
-    (result,) = results_of(run("evaluate", "original.npy", "--order", "validation", "--json"))
+    (result,) = results_of(run, "evaluate", "original.npy", "--order", "validation")
     assert counts(result["real"]["1"]) == (42_164, 46_837)
     call = run("evaluate", "original.npy", "--order", "class-folder")
     assert call.code == 1
@@ -646,7 +640,7 @@ def test_validation_order_may_be_said_out_loud(real: npt.NDArray[np.int32], run:
 
 
 def test_cut_at_0_8_the_scores_give_the_published_accuracy(real: npt.NDArray[np.int32], run: Evaluate) -> None:
-    low, published, high = results_of(run("evaluate", "original.npy", "--threshold", "0.5,0.8,0.95", "--json"))
+    low, published, high = results_of(run, "evaluate", "original.npy", "--threshold", "0.5,0.8,0.95")
     assert (published["threshold"], counts(published["real"]["1"])) == (0.8, (42_164, 46_837))
     assert low["scored"] > published["scored"] > high["scored"]
     assert [part["images"] for part in (low, published, high)] == [50_000] * 3
@@ -676,7 +670,7 @@ def test_scores_of_every_type_give_the_same_evaluation_on_the_real_labels(
     documents = []
     for kind in ("float16", "float32", "float64"):
         np.savez(f"{kind}.npz", scores=scores.astype(kind), names=names)
-        (result,) = results_of(run("evaluate", f"{kind}.npz", "--by", "class", "--json"))
+        (result,) = results_of(run, "evaluate", f"{kind}.npz", "--by", "class")
         documents.append({name: part for name, part in result.items() if name not in ("file", "detected")})
     assert documents[0] == documents[1] == documents[2]
     assert documents[0]["images"] == 500

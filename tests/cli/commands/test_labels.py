@@ -8,7 +8,7 @@ import pytest
 
 from reassess.core.labels import LabelSets
 from reassess.data.loading import load_labels
-from tests.helpers import Run, document_of
+from tests.helpers import Run, document_of, results_of
 
 SCORES = "image,class,score\na.png,1,0.9\na.png,2,0.8\nb.png,1,0.3\n"
 SUMMARY = "labels on 2 images, at a threshold of 0.8\n1 rated images have no label\n"
@@ -115,7 +115,7 @@ def test_a_diff_counts_images_and_labels_and_lists_classes(pair: tuple[Path, Pat
 
 
 def test_a_diff_as_json_lists_every_image(pair: tuple[Path, Path], run: Callable[..., Run]) -> None:
-    results = document_of(run("labels", "--diff", *pair, "--json"), "labels")["results"]
+    results = results_of(run, "labels", "--diff", *pair)
     assert (results["first"], results["second"]) == tuple(map(str, pair))
     assert results["by_image"] == [
         {"image": "a.png", "added": [4], "removed": [1]},

@@ -4,22 +4,19 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.helpers import Run, document_of
+from tests.helpers import Run, document_of, results_of, write_files
 
 MODELS = "model,original,real\n" + "".join(f"m{i},{70 + i},{78 + 0.7 * i + 0.3 * (i % 3):.2f}\n" for i in range(15))
 
 
 @pytest.fixture
-def here(tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(folder: Path) -> Path:
     """A leaderboard of one's own, in the working folder."""
-    (tmp_path / "models.csv").write_text(MODELS)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return write_files(folder, {"models.csv": MODELS})
 
 
 @pytest.fixture
@@ -30,12 +27,8 @@ def public(real_file: Callable[[str], Path]) -> list[Path]:
     return [real_file("results-imagenet.csv"), real_file("results-imagenet-real.csv")]
 
 
-def results(run: Callable[..., Run], *argv: str | Path) -> Any:
-    return document_of(run("leaderboard", *argv, "--json"), "leaderboard")["results"]
-
-
 def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: Callable[..., Run]) -> None:
-    table = results(run, *public)
+    table = results_of(run, "leaderboard", *public)
     assert (len(table["rows"]), table["models"], table["left_out"]) == (1_556, 1_266, {})
     assert [round(line["slope"]["value"], 4) for line in table["lines"]] == [0.8116, 0.8304, 0.6792, 0.5511]
     assert [line["band"] for line in table["lines"]][:2] == [None, {"low": 70, "high": 78}]
@@ -68,7 +61,7 @@ def test_json_names_the_files_with_their_hashes(here: Path, run: Callable[..., R
 
 
 def test_two_accuracies_are_placed(here: Path, run: Callable[..., Run]) -> None:
-    (placement,) = results(run, "models.csv", "--place", "real=82.35,original=75")["place"]
+    (placement,) = results_of(run, "leaderboard", "models.csv", "--place", "real=82.35,original=75")["place"]
     assert (placement["real_rank"], placement["original_rank"], placement["of"]) == (9, 10, 16)
     assert [entry["model"] for entry in placement["better"]] == ["m9", "m8", "m7"]
     assert [entry["model"] for entry in placement["others"]] == ["m6", "m5", "m4"]
@@ -90,7 +83,7 @@ def test_an_evaluation_is_placed_on_a_leaderboard(here: Path, run: Callable[...,
     )
     evaluated = run("evaluate", "mine.csv", "--labels", "labels.json", "--original", "original.json", "--json")
     (here / "mine.json").write_text(evaluated.out)
-    (placement,) = results(run, "models.csv", "--place", "mine.json")["place"]
+    (placement,) = results_of(run, "leaderboard", "models.csv", "--place", "mine.json")["place"]
     assert (placement["model"], placement["original"], placement["real"], placement["real_rank"]) == (
         "mine.csv",
         90.0,
@@ -98,7 +91,7 @@ def test_an_evaluation_is_placed_on_a_leaderboard(here: Path, run: Callable[...,
         1,
     )
     assert placement["expected"]["extrapolated"] is True
-    assert results(run, "mine.json", "models.csv")["rows"][0]["model"] == "mine.csv"
+    assert results_of(run, "leaderboard", "mine.json", "models.csv")["rows"][0]["model"] == "mine.csv"
 
 
 def test_the_tables_say_what_they_mean(here: Path, run: Callable[..., Run]) -> None:
@@ -153,7 +146,7 @@ def test_rows_that_only_one_table_has_are_counted(here: Path, run: Callable[...,
     (here / "r.csv").write_text("model,img_size,top1,top1_diff\na,224,82.0,6.0\nd,224,60.0,1.0\n")
     result = run("leaderboard", "o.csv", "r.csv")
     assert "left out: 2 only in o.csv\nleft out: 1 only in r.csv\n" in result.out
-    assert results(run, "o.csv", "r.csv")["left_out"] == {"only in o.csv": 2, "only in r.csv": 1}
+    assert results_of(run, "leaderboard", "o.csv", "r.csv")["left_out"] == {"only in o.csv": 2, "only in r.csv": 1}
 
 
 def test_quiet_prints_the_tables_alone(here: Path, run: Callable[..., Run]) -> None:
@@ -163,7 +156,7 @@ def test_quiet_prints_the_tables_alone(here: Path, run: Callable[..., Run]) -> N
 
 
 def test_bands_can_be_chosen(here: Path, run: Callable[..., Run]) -> None:
-    table = results(run, "models.csv", "--bands", "70-77.5,77.5-100")
+    table = results_of(run, "leaderboard", "models.csv", "--bands", "70-77.5,77.5-100")
     assert [(line["band"], line["rows"]) for line in table["lines"]] == [
         (None, 15),
         ({"low": 70.0, "high": 77.5}, 8),

@@ -16,16 +16,15 @@ ARGV = ["questions", "a.csv", "b.csv", "--labels", "labels.json", "--scores", "s
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> Path:
+def shop(folder: Path) -> Path:
     """A user's own benchmark: three rated images, one never rated, and two models."""
-    monkeypatch.chdir(tmp_path)
     Path("labels.json").write_text('{"1.jpg": [0, 1], "2.jpg": [2], "3.jpg": [], "4.jpg": [1]}')
     Path("scores.csv").write_text(
         "image,class,score\n1.jpg,0,0.9\n1.jpg,1,0.8\n2.jpg,2,0.9\n2.jpg,0,0.1\n3.jpg,0,0.2\n"
     )
     Path("a.csv").write_text("image,prediction_1,prediction_2\n1.jpg,2,0\n2.jpg,0,1\n3.jpg,1,0\n4.jpg,2,1\n")
     Path("b.csv").write_text("image,0,1,2\n1.jpg,0.7,0.2,0.1\n3.jpg,0.1,0.6,0.3\n4.jpg,0.5,0.3,0.2\n")
-    return tmp_path
+    return folder
 
 
 def test_questions_are_shown_and_written_the_most_informative_first(shop: Path, run: Callable[..., Run]) -> None:

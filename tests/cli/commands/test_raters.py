@@ -1,20 +1,18 @@
 """`reassess raters`: the table, what stands below it, the JSON, and what is refused."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.helpers import Run, document_of
+from tests.helpers import Run, document_of, results_of, write_csv
 
 RELEASED = "imagenet-real-raters"
 
 
-def write(path: Path, rows: Sequence[Sequence[object]], heading: str = "image,class,rater,answer") -> Path:
-    path.write_text("\n".join([heading, *(",".join(map(str, row)) for row in rows)]) + "\n")
-    return path
+HEADINGS = "image,class,rater,answer"
 
 
 def sets(tmp_path: Path, *, prefix: str = "") -> tuple[Path, Path, Path]:
@@ -29,9 +27,9 @@ def sets(tmp_path: Path, *, prefix: str = "") -> tuple[Path, Path, Path]:
     golden = [(names[i], 1, "ann", "yes" if i >= 60 else "no") for i in range(100)]
     golden += [(names[i], 1, "bo", "yes") for i in range(100)]
     return (
-        write(tmp_path / "votes.csv", [*main, (names[0], 1, "cy", "maybe")]),
-        write(tmp_path / "golden.csv", experts),
-        write(tmp_path / "rater-golden.csv", golden),
+        write_csv(tmp_path / "votes.csv", HEADINGS, [*main, (names[0], 1, "cy", "maybe")]),
+        write_csv(tmp_path / "golden.csv", HEADINGS, experts),
+        write_csv(tmp_path / "rater-golden.csv", HEADINGS, golden),
     )
 
 
@@ -89,7 +87,7 @@ def test_without_golden_answers_the_output_says_that_em_is_the_judge(run: Callab
         "few votes looks better than they are" in lines_of(result.out)
     )
     assert "right" not in lines_of(result.out)[0]
-    results = document_of(run("raters", votes, "--json"), "raters")["results"]
+    results = results_of(run, "raters", votes)
     assert results["truth_from"] == "em"
     assert [rater["golden"] for rater in results["raters"]] == [None] * 3
 
@@ -135,7 +133,7 @@ def test_the_document_holds_everything_and_says_what_was_read(run: Callable[...,
 
 def test_times_are_shown_where_the_votes_have_them(run: Callable[..., Run], tmp_path: Path) -> None:
     rows = [(f"{i}.png", 1, rater, "yes" if i % 2 else "no", i + 1) for i in range(3) for rater in ("ann", "bo")]
-    votes = write(tmp_path / "votes.csv", rows, "image,class,rater,answer,seconds")
+    votes = write_csv(tmp_path / "votes.csv", "image,class,rater,answer,seconds", rows)
     result = run("raters", votes)
     assert lines_of(result.out)[2].endswith("2.0 (2.0)")
     assert "seconds: mean and, in brackets, median time a vote" in result.out
@@ -143,10 +141,10 @@ def test_times_are_shown_where_the_votes_have_them(run: Callable[..., Run], tmp_
 
 def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Callable[..., Run], tmp_path: Path) -> None:
     answers = [("cat", "dog")[i % 2] for i in range(50)]
-    votes = write(tmp_path / "votes.csv", [(i, "ann", answers[i]) for i in range(50)], "item,rater,answer")
+    votes = write_csv(tmp_path / "votes.csv", "item,rater,answer", [(i, "ann", answers[i]) for i in range(50)])
     experts = [(i, expert, answers[i] if expert != "z" else "cat") for i in range(49) for expert in "xyz"]
     tied = [(49, "x", "cat"), (49, "y", "dog")]
-    golden = write(tmp_path / "golden.csv", [*experts, *tied], "item,rater,answer")
+    golden = write_csv(tmp_path / "golden.csv", "item,rater,answer", [*experts, *tied])
     result = run("raters", votes, "--golden", golden)
     assert result.code == 0
     assert lines_of(result.out)[3:5] == [
@@ -164,7 +162,7 @@ def test_answers_give_the_order_of_words_and_many_answers_stand_in_the_document_
 ) -> None:
     scale = ["awful", "bad", "fair", "good", "great"]
     rows = [(i, rater, scale[i % 5]) for i in range(40) for rater in ("ann", "bo")]
-    votes = write(tmp_path / "votes.csv", rows, "item,rater,answer")
+    votes = write_csv(tmp_path / "votes.csv", "item,rater,answer", rows)
     result = run("raters", votes, "--answers", ",".join(reversed(scale)))
     assert lines_of(result.out)[0] == "rater flags bits a vote 95 % votes"
     document = document_of(run("raters", votes, "--answers", ",".join(reversed(scale)), "--json"), "raters")
@@ -186,7 +184,7 @@ def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Callable[.
     answers = np.where(rng.random((12, 400)) < 0.85, truth, ~truth)
     answers[11] = answers[0]
     rows = [(f"{i}.png", 1, r, ("no", "yes")[int(answers[r, i])]) for i in range(400) for r in range(12)]
-    result = run("raters", write(tmp_path / "votes.csv", rows))
+    result = run("raters", write_csv(tmp_path / "votes.csv", HEADINGS, rows))
     assert result.code == 0
     assert result.err.startswith(
         "Warning: raters are not independent given the truth: in the votes, 1 of 66 pairs agree more than their "
@@ -236,7 +234,9 @@ def test_rater_golden_votes_need_the_experts(run: Callable[..., Run], tmp_path: 
 
 def test_an_unknown_answer_of_an_expert_is_refused(run: Callable[..., Run], tmp_path: Path) -> None:
     votes, *_ = sets(tmp_path)
-    golden = write(tmp_path / "sure.csv", [("00000001.png", 1, "x", "no"), ("00000002.png", 1, "x", "sure")])
+    golden = write_csv(
+        tmp_path / "sure.csv", HEADINGS, [("00000001.png", 1, "x", "no"), ("00000002.png", 1, "x", "sure")]
+    )
     result = run("raters", votes, "--golden", golden)
     assert (result.code, result.out) == (1, "")
     assert result.err == (
@@ -246,7 +246,9 @@ def test_an_unknown_answer_of_an_expert_is_refused(run: Callable[..., Run], tmp_
 
 def test_golden_answers_on_other_images_are_refused(run: Callable[..., Run], tmp_path: Path) -> None:
     votes, *_ = sets(tmp_path)
-    golden = write(tmp_path / "other.csv", [(f"other {i}.png", 1, "x", ("no", "yes")[i % 2]) for i in range(9)])
+    golden = write_csv(
+        tmp_path / "other.csv", HEADINGS, [(f"other {i}.png", 1, "x", ("no", "yes")[i % 2]) for i in range(9)]
+    )
     result = run("raters", votes, "--golden", golden)
     assert (result.code, result.out) == (1, "")
     assert result.err == (
@@ -261,7 +263,7 @@ def test_too_many_experts_are_refused(run: Callable[..., Run], tmp_path: Path) -
 
 
 def test_an_empty_table_is_refused(run: Callable[..., Run], tmp_path: Path) -> None:
-    empty = write(tmp_path / "empty.csv", [])
+    empty = write_csv(tmp_path / "empty.csv", HEADINGS, [])
     result = run("raters", empty)
     assert (result.code, result.out) == (1, "")
     assert result.err == f"Error: the table has no rows\n  where:   {empty}\n  to mend: write it again\n"

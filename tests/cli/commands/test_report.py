@@ -10,22 +10,20 @@ import pytest
 
 from reassess.core.labels import LabelSets
 from reassess.report.charts import CHARTS
-from tests.helpers import Run, document_of
+from tests.helpers import Run, document_of, results_of, write_csv, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
 
 @pytest.fixture
-def here(tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(folder: Path) -> Path:
     """A benchmark of one's own and two models, in the working folder."""
     labels = {f"{i}.png": [["cat"], ["dog", "cat"], []][i % 3] for i in range(30)}
-    (tmp_path / "labels.json").write_text(json.dumps(labels))
-    (tmp_path / "original.json").write_text(json.dumps(dict.fromkeys(labels, "cat")))
+    write_files(folder, {"labels.json": json.dumps(labels), "original.json": json.dumps(dict.fromkeys(labels, "cat"))})
     for model, every in (("one", 4), ("two", 2)):
-        rows = [f"{image},{'dog' if i % every == 0 else 'cat'}" for i, image in enumerate(labels)]
-        (tmp_path / f"{model}.csv").write_text("image,prediction\n" + "\n".join(rows) + "\n")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+        rows = [(image, "dog" if i % every == 0 else "cat") for i, image in enumerate(labels)]
+        write_csv(folder / f"{model}.csv", "image,prediction", rows)
+    return folder
 
 
 BOTH = ["one.csv", "two.csv", "--labels", "labels.json", "--original", "original.json"]
@@ -38,7 +36,7 @@ def test_a_page_is_made_of_ones_own_benchmark(here: Path, run: Callable[..., Run
     assert "reassess report one.csv two.csv --labels labels.json" in text
     assert "r.html: 2 models on one page\n" in result.out
     assert "mistakes are not shown: no folder of images was given (--images DIR)" in result.out
-    evaluated = document_of(run("evaluate", *BOTH, "--json"), "evaluate")["results"]
+    evaluated = results_of(run, "evaluate", *BOTH)
     data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text)[0])
     accuracies = {row[0]: row[1] for row in data["tables"]["accuracy"]["rows"]}
     assert accuracies == {

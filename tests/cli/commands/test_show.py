@@ -12,20 +12,19 @@ import pytest
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
-from tests.helpers import Run, document_of
+from tests.helpers import Run, document_of, results_of
 
 LABELS = {"shop/1.jpg": ["mug", "cup"], "shop/2.jpg": ["plate"], "shop/3.jpg": []}
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> Path:
+def shop(folder: Path) -> Path:
     """A user's own benchmark, in the working folder: labels and original labels by name, and two models."""
-    monkeypatch.chdir(tmp_path)
     Path("labels.json").write_text(json.dumps(LABELS))
     Path("original.json").write_text('{"shop/1.jpg": "cup", "shop/3.jpg": "plate"}')
     Path("a.csv").write_text("image,prediction_1,prediction_2\nshop/1.jpg,plate,cup\n")
     Path("b.csv").write_text("image,prediction\nshop/2.jpg,cup\n")
-    return tmp_path
+    return folder
 
 
 def test_an_own_image_is_shown_with_what_each_model_said(shop: Path, run: Callable[..., Run]) -> None:
@@ -167,7 +166,7 @@ def test_without_scores_and_votes_on_this_machine_it_says_what_to_fetch(
         "The scores and votes are not here: "
         "reassess data fetch imagenet-real-scores imagenet-real-raters imagenet-real-golden\n"
     )
-    results = document_of(run("show", "ILSVRC2012_val_00000002", "--labels", labels, "--json"), "show")["results"]
+    results = results_of(run, "show", "ILSVRC2012_val_00000002", "--labels", labels)
     assert (results["candidates"], results["original"]) == (None, None)
     assert results["valid"] == [{"class": 795, "name": "795"}, {"class": 970, "name": "970"}]
 
@@ -177,7 +176,7 @@ def real(real_file: Callable[[str], Path], run: Callable[..., Run]) -> Callable[
     """The results of `show IMAGE --json` on the real files."""
     for file in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz", "golden.npz"):
         real_file(file)
-    return lambda image, *argv: document_of(run("show", image, "--json", *argv), "show")["results"]
+    return lambda image, *argv: results_of(run, "show", image, *argv)
 
 
 def ids(part: list[dict[str, Any]]) -> list[int]:

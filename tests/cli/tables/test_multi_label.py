@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import document_of
+from tests.helpers import results_of
 
 Evaluate = Callable[..., Any]
 
@@ -76,8 +76,8 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
 
 @pytest.mark.parametrize("labels", ["reviewed.json", "reviewed.csv"])
 def test_the_json_holds_what_the_table_shows_and_classes_when_asked(labels: str, run: Evaluate) -> None:
-    argv = ["evaluate", "poor.csv", "--labels", labels, "--original", "original.csv", "--json"]
-    plain, by_class = (document_of(run(*argv, *more), "evaluate")["results"][0] for more in ([], ["--by", "class"]))
+    argv = ["evaluate", "poor.csv", "--labels", labels, "--original", "original.csv"]
+    plain, by_class = (results_of(run, *argv, *more)[0] for more in ([], ["--by", "class"]))
     assert (plain["images"], plain["scored"], plain["scorable"], plain["left_out"]["empty"]) == (6, 4, 4, 2)
     assert (plain["real"]["1"]["hits"], plain["real"]["1"]["n"]) == (1, 4)
     counts = plain["multi_label"]
@@ -110,7 +110,7 @@ def test_by_class_prints_the_accuracy_of_each_original_label(run: Evaluate) -> N
 def test_without_original_labels_there_is_no_mean_over_classes_and_that_is_said(run: Evaluate) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "reviewed.json", "--by", "class"]
     assert "no mean over classes: no original labels are at hand" in run(*argv).out.splitlines()
-    counts = document_of(run(*argv, "--json"), "evaluate")["results"][0]["multi_label"]
+    counts = results_of(run, *argv)[0]["multi_label"]
     assert counts["by_class"] == []
     assert counts["unclear_is_right"]["mean_over_classes"] is None
     assert counts["mean_over_classes_reason"] == "no original labels are at hand"

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from reassess.aggregation.curves import Curve
+from reassess.aggregation.golden import Golden
 from reassess.core.classes import Classes
 from reassess.core.items import Items
 from reassess.core.labels import LabelSets
@@ -32,6 +34,20 @@ ORIGINAL_CLASSES = {1: 65, 2: 970, 3: 230, 4: 809, 5: 516, 6: 57, 7: 334, 8: 415
 # Few scores, so that ties are everywhere; each is exact in every type, and the smallest of each type in its own.
 EXACT_VALUES = (-np.inf, -2.5, -1.0, -0.0, 0.0, 2.0**-14, 1.0, 1.0078125, 65280.0, np.inf)
 SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 5e-324}
+
+# A curve on three golden pairs, of which the one of the lowest score is not valid.
+CURVE = Curve(
+    Golden(Questions.from_columns(["a", "a", "b"], np.array([1, 2, 1])), np.array([True, False, True])),
+    np.array([0.9, 0.6, 0.7]),
+)
+# What messages of several readers say.
+NAME_OUTPUTS = "name the class of each output with --classes FILE, one wnid or name a line"
+PICKLED = (
+    "the file holds pickled Python objects, which are never loaded: unpickling can run any code\n"
+    "  where:   DIR/{}\n"
+    "  allowed: arrays of numbers or text\n"
+    "  to mend: save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
+)
 
 
 def message(function: Callable[..., object], *args: object, **options: object) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from reassess.aggregation.curves import Curve, Point, precision_recall
-from reassess.aggregation.golden import Golden, golden_truth
+from reassess.aggregation.curves import Point, precision_recall
+from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.operating_points import Goal, operating_point
 from reassess.aggregation.thresholds import label_sets
 from reassess.core.labels import LabelSets
@@ -14,13 +14,10 @@ from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
+from tests.helpers import CURVE
 
 QUESTIONS = Questions.from_columns(["a", "a", "b", "c"], np.array([1, 2, 1, 1]))
 SCORES = Scores(QUESTIONS, np.array([0.9, 0.6, 0.7, 0.2]))
-CURVE = Curve(
-    Golden(Questions.from_columns(["a", "a", "b"], np.array([1, 2, 1])), np.array([True, False, True])),
-    np.array([0.9, 0.6, 0.7]),
-)
 
 
 @pytest.mark.parametrize(

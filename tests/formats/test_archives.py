@@ -17,13 +17,8 @@ from hypothesis import strategies as st
 
 from reassess.errors import DataError
 from reassess.formats.archives import open_archive, read_npy, write_npz
+from tests.helpers import PICKLED
 
-PICKLED = (
-    "the file holds pickled Python objects, which are never loaded: unpickling can run any code\n"
-    "  where:   DIR/{}\n"
-    "  allowed: arrays of numbers or text\n"
-    "  to mend: save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
-)
 BROKEN = "the file is not a whole {} file\n  where:   DIR/{}\n  found:   {}\n  to mend: get or write the file again"
 
 

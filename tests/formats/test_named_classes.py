@@ -11,13 +11,13 @@ import pytest
 from reassess.core.classes import Classes
 from reassess.formats.labels import read_labels
 from reassess.formats.predictions import read_predictions
+from tests.helpers import NAME_OUTPUTS
 
 NAMED = Classes(3, names=("bowl", "cup", "mug"), ranked=True)
-LIST = "name the class of each output with --classes FILE, one wnid or name a line"
 NO_IDS = (
     "class ids mean nothing for labels that name their classes\n  where:   DIR/{}\n"
     f"  allowed: class names such as bowl\n  found:   class ids\n"
-    f"  to mend: write the predicted classes by name, or {LIST}"
+    f"  to mend: write the predicted classes by name, or {NAME_OUTPUTS}"
 )
 SORTED = ", taken in the sorted order of the 3 classes that the labels name"
 
@@ -158,7 +158,7 @@ def test_another_number_of_outputs_is_refused(
     expected = (
         "wrong number of outputs\n  where:   DIR/{}\n  allowed: 3 columns, one for each class that the labels name\n"
     )
-    mend = f"  found:   {outputs} columns\n  to mend: {LIST}"
+    mend = f"  found:   {outputs} columns\n  to mend: {NAME_OUTPUTS}"
     assert refused(read_predictions, tmp_path / "p.npy", NAMED) == expected.format("p.npy") + mend
     headings = ",".join(f"prob_{i}" for i in range(outputs))
     table = file("p.csv", f"image,{headings}\na{',.1' * outputs}\n")

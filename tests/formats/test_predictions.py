@@ -18,7 +18,7 @@ from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions, write_predictions
-from tests.helpers import save_npz
+from tests.helpers import NAME_OUTPUTS, PICKLED, save_npz
 
 CLASSES = Classes(3, ("n01", "n02", "n03"), ("crane", "dog, hound", "crane"))
 SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], np.float32)
@@ -81,21 +81,18 @@ def test_scores_of_the_other_byte_order_are_the_same_scores(tmp_path: Path) -> N
     assert (predictions.detected, predictions.scores.tolist()) == ("npy 2x3: scores, float32", SCORES.tolist())
 
 
-OUTPUTS = "name the class of each output with --classes FILE, one wnid or name a line"
-
-
 @pytest.mark.parametrize(
     ("array", "expected"),
     [
         (
             np.zeros((2, 4)),
             "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 3 columns\n  found:   4 columns\n"
-            f"  to mend: if the first output is a background class, save scores[:, 1:]; else {OUTPUTS}",
+            f"  to mend: if the first output is a background class, save scores[:, 1:]; else {NAME_OUTPUTS}",
         ),
         (
             np.zeros((2, 2)),
             "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 3 columns\n  found:   2 columns\n"
-            f"  to mend: {OUTPUTS}",
+            f"  to mend: {NAME_OUTPUTS}",
         ),
         (
             np.zeros(3),
@@ -155,15 +152,8 @@ def test_an_array_that_is_neither_ids_nor_scores_is_refused(
 def test_imagenets_1001_outputs_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", np.zeros((1, 1001))), Classes(1000)) == (
         "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 1,000 columns\n  found:   1,001 columns\n"
-        f"  to mend: if the first output is a background class, save scores[:, 1:]; else {OUTPUTS}"
+        f"  to mend: if the first output is a background class, save scores[:, 1:]; else {NAME_OUTPUTS}"
     )
-
-
-PICKLED = (
-    "the file holds pickled Python objects, which are never loaded: unpickling can run any code\n"
-    "  where:   DIR/{}\n  allowed: arrays of numbers or text\n"
-    "  to mend: save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
-)
 
 
 def test_pickles_are_refused_and_their_code_does_not_run(

@@ -1,5 +1,7 @@
 """What several files of tests share: small inputs, refusals, documents of commands, and fresh processes."""
 
+import csv
+import hashlib
 import io
 import json
 import os
@@ -14,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from reassess.aggregation.curves import Curve
+from reassess.aggregation.golden import Golden
 from reassess.core.classes import Classes
 from reassess.core.items import Items
 from reassess.core.labels import LabelSets
@@ -23,12 +27,33 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError
 
 WORDS = ("no", "maybe", "yes")
+GOOD = b"the known bytes\n"  # of a file whose hash is known
+GOOD_SHA = hashlib.sha256(GOOD).hexdigest()
+# The original class of each of the first ten validation images of ImageNet.
+ORIGINAL_CLASSES = {1: 65, 2: 970, 3: 230, 4: 809, 5: 516, 6: 57, 7: 334, 8: 415, 9: 674, 10: 332}
+# Few scores, so that ties are everywhere; each is exact in every type, and the smallest of each type in its own.
+EXACT_VALUES = (-np.inf, -2.5, -1.0, -0.0, 0.0, 2.0**-14, 1.0, 1.0078125, 65280.0, np.inf)
+SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 5e-324}
+
+# A curve on three golden pairs, of which the one of the lowest score is not valid.
+CURVE = Curve(
+    Golden(Questions.from_columns(["a", "a", "b"], np.array([1, 2, 1])), np.array([True, False, True])),
+    np.array([0.9, 0.6, 0.7]),
+)
+# What messages of several readers say.
+NAME_OUTPUTS = "name the class of each output with --classes FILE, one wnid or name a line"
+PICKLED = (
+    "the file holds pickled Python objects, which are never loaded: unpickling can run any code\n"
+    "  where:   DIR/{}\n"
+    "  allowed: arrays of numbers or text\n"
+    "  to mend: save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
+)
 
 
-def message(call: Callable[[], object]) -> str:
+def message(function: Callable[..., object], *args: object, **options: object) -> str:
     """The whole message with which a call is refused."""
     with pytest.raises(DataError) as caught:
-        call()
+        function(*args, **options)
     return str(caught.value)
 
 
@@ -54,9 +79,51 @@ def votes_of(
     return Votes.from_columns(items, *np.array(rows, np.int64).reshape(-1, 3).T, raters, answers, **options)
 
 
+def numbered_labels(sets: Sequence[Iterable[int]], classes: Classes | None = None) -> LabelSets:
+    """The valid classes of 0.png, 1.png and so on."""
+    return labels_of({f"{row}.png": ids for row, ids in enumerate(sets)}, classes)
+
+
 def validation_name(number: int, suffix: str = ".JPEG") -> str:
     """The file name of a validation image of ImageNet."""
     return f"ILSVRC2012_val_{number:08d}{suffix}"
+
+
+def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> Path:
+    """Write the content of each path below a folder, which comes back."""
+    for path, content in contents.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder
+
+
+def write_csv(path: str | Path, headings: str, rows: Iterable[Iterable[object]]) -> Path:
+    """Write a table, its headings joined by commas."""
+    with Path(path).open("w", newline="") as file:
+        csv.writer(file).writerows([headings.split(","), *rows])
+    return Path(path)
+
+
+def save_npz(path: Path, **arrays: object) -> Path:
+    """Write an archive, objects included."""
+    np.savez(path, allow_pickle=True, **arrays)
+    return path
+
+
+def bits_of_bfloat16(values: npt.ArrayLike) -> npt.NDArray[np.int16]:
+    """The bits of values that bfloat16 holds exactly, whatever numpy's own cast may do to denormals."""
+    bits = np.asarray(values, np.float32).view(np.int32)
+    assert not (bits & 0xFFFF).any() or np.isnan(np.asarray(values)).any(), "not exact in bfloat16"
+    return (bits >> 16).astype(np.int16)
+
+
+def no_package(name: str) -> None:
+    """In place of `find_spec`, where no package is installed."""
+
+
+def no_network(*_: object, **__: object) -> None:
+    """In place of a download that must not be tried."""
+    raise AssertionError("the network was used")
 
 
 def picture(number: int, kind: str = "JPEG") -> bytes:
@@ -84,21 +151,26 @@ class Run:
     err: str
 
 
-def document_of(done: Run, command: str) -> Any:
+def document_of(result: Run, command: str) -> Any:
     """The document of a command that went well: strict JSON, and of the schema of this command."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
 
-    assert (done.code, done.err) == (0, "")
-    document = json.loads(done.out, parse_constant=refuse)
+    assert (result.code, result.err) == (0, "")
+    document = json.loads(result.out, parse_constant=refuse)
     assert (document["schema"], document["version"]) == (f"reassess/{command}", 1)
     return document
+
+
+def results_of(run: Callable[..., Run], command: str, *argv: object) -> Any:
+    """The results in the document of a command that goes well."""
+    return document_of(run(command, *argv, "--json"), command)["results"]
 
 
 def python(*argv: str | Path, code: int = 0, cwd: Path | None = None, **environment: str) -> Run:
     """Run Python in a process of its own, which must end with this code."""
     command, variables = [sys.executable, *map(str, argv)], {**os.environ, **environment}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=variables)
-    assert done.returncode == code, done.stdout + done.stderr
-    return Run(done.returncode, done.stdout, done.stderr)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=variables)
+    assert result.returncode == code, result.stdout + result.stderr
+    return Run(result.returncode, result.stdout, result.stderr)

@@ -63,27 +63,27 @@ def tally(
     """Measure a model image by image; all names are alike, `scores` holds P of each rated (image, class)."""
     total = Tally(real={k: [0, 0] for k in top_k}, original={k: [0, 0] for k in top_k})
     recalls, softs, ceilings = [], [], []
-    for image, said in rankings.items():
+    for image, ranked in rankings.items():
         total.images += 1
         if image in original:
             for k in top_k:
-                total.original[k][0] += original[image] in said[:k]
+                total.original[k][0] += original[image] in ranked[:k]
                 total.original[k][1] += 1
         if image not in sets:
-            known = image in original or image in scores
-            total.unlabelled += known
-            total.unknown += not known
+            asked = image in original or image in scores
+            total.unlabelled += asked
+            total.unknown += not asked
         elif not sets[image]:
             total.empty += 1
         else:
-            _score(total, image, said, sets[image])
-            found = len(set(said[: len(sets[image])]) & sets[image])
-            recalls.append(Fraction(found, len(sets[image])))
+            _score(total, image, ranked, sets[image])
+            overlap = len(set(ranked[: len(sets[image])]) & sets[image])
+            recalls.append(Fraction(overlap, len(sets[image])))
             valid = scores.get(image, {original.get(image, -1): 1.0})
-            softs.append(Fraction(valid.get(said[0], 0.0)))
+            softs.append(Fraction(valid.get(ranked[0], 0.0)))
             ceilings.append(Fraction(max(valid.values())))
-            if said[0] not in sets[image]:
-                total.mistakes[_kind(image, said[0], scores, experts)] += 1
+            if ranked[0] not in sets[image]:
+                total.mistakes[_kind(image, ranked[0], scores, experts)] += 1
     if recalls:
         total.recall, total.soft, total.ceiling = (
             sum(part, Fraction()) / len(part) for part in (recalls, softs, ceilings)
@@ -91,27 +91,27 @@ def tally(
     return total
 
 
-def _score(total: Tally, image: str, said: Sequence[int], valid: frozenset[int]) -> None:
+def _score(total: Tally, image: str, ranked: Sequence[int], valid: frozenset[int]) -> None:
     for k in total.real:
-        total.real[k][0] += bool(valid & set(said[:k]))
+        total.real[k][0] += bool(valid & set(ranked[:k]))
         total.real[k][1] += 1
     of_size = total.by_size.setdefault(len(valid), [0, 0])
     of_size[0] += 1
-    of_size[1] += len(set(said[: len(valid)]) & valid)
+    of_size[1] += len(set(ranked[: len(valid)]) & valid)
     for class_id in valid:
         of_class = total.of_class.setdefault(class_id, [0, 0, 0])
         of_class[0] += 1
-        of_class[1] += said[0] in valid
-        of_class[2] += said[0] == class_id
-        if said[0] not in valid:
-            total.instead[class_id, said[0]] += 1
+        of_class[1] += ranked[0] in valid
+        of_class[2] += ranked[0] == class_id
+        if ranked[0] not in valid:
+            total.instead[class_id, ranked[0]] += 1
 
 
 def _kind(
-    image: str, said: int, scores: Mapping[str, Mapping[int, float]], experts: Mapping[str, Mapping[int, float]]
+    image: str, predicted: int, scores: Mapping[str, Mapping[int, float]], experts: Mapping[str, Mapping[int, float]]
 ) -> str:
-    if experts.get(image, {}).get(said, 1.0) <= 0.5:
+    if experts.get(image, {}).get(predicted, 1.0) <= 0.5:
         return "expert_rejected"
-    if said in scores.get(image, {}):
+    if predicted in scores.get(image, {}):
         return "rejected"
     return "never_proposed" if image in scores else "never_rated"

@@ -44,10 +44,10 @@ def _imported(block: str) -> list[str]:
 def _run_session(block: str, names: dict[str, object], page: Path) -> dict[str, object]:
     """Run what an interactive session shows; return the names that it leaves."""
     session = doctest.DocTestParser().get_doctest(block, names, page.name, str(page), 0)
-    said: list[str] = []
+    output: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    runner.run(session, out=said.append, clear_globs=False)
-    assert runner.failures == 0, "".join(said)
+    runner.run(session, out=output.append, clear_globs=False)
+    assert runner.failures == 0, "".join(output)
     return session.globs
 
 

@@ -94,12 +94,12 @@ def functions_of(name: str) -> Iterator[object]:
 
 def test_what_public_functions_take_and_return_is_public() -> None:
     hidden = {
-        (name, found.__name__)
+        (name, hinted.__name__)
         for name in reassess.__all__  # type: ignore[attr-defined]
         for function in functions_of(name)
         for hint in typing.get_type_hints(function, localns={"pl": polars}).values()
-        for found in classes_in(hint)
-        if found.__name__ not in reassess.__all__  # type: ignore[attr-defined]
+        for hinted in classes_in(hint)
+        if hinted.__name__ not in reassess.__all__  # type: ignore[attr-defined]
     }
     assert hidden == set()
 

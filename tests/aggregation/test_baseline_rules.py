@@ -21,11 +21,11 @@ from tests.helpers import WORDS, votes_of
 
 PAIRS = Questions.from_columns(["a", "a", "b", "c"], np.array([1, 2, 1, 3]))
 GOLDEN = Golden(PAIRS, np.array([True, False, True, False]))
-ASKED = Questions.from_columns(["c", "d", "a", "b", "a"], np.array([3, 1, 2, 1, 1]))
+QUESTIONS = Questions.from_columns(["c", "d", "a", "b", "a"], np.array([3, 1, 2, 1, 1]))
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)), max_size=20)
 
 
-def votes(rows: list[tuple[int, int, int]], items: Items = ASKED) -> Votes:
+def votes(rows: list[tuple[int, int, int]], items: Items = QUESTIONS) -> Votes:
     return votes_of(rows, items, ("ann", "bo", "cy"))
 
 
@@ -53,16 +53,16 @@ def test_a_rater_alone_is_counted_as_by_a_plain_loop(rows: list[Any], answers: l
 
 
 def test_a_rule_of_shares_has_a_point_for_each_share_of_yes_but_0() -> None:
-    said = votes([(4, 0, 2), (4, 1, 2), (3, 0, 2), (3, 1, 1), (2, 0, 2), (2, 1, 0), (0, 0, 0), (0, 1, 1), (1, 0, 2)])
-    rule = share_rule(GOLDEN, said)
+    cast = votes([(4, 0, 2), (4, 1, 2), (3, 0, 2), (3, 1, 1), (2, 0, 2), (2, 1, 0), (0, 0, 0), (0, 1, 1), (1, 0, 2)])
+    rule = share_rule(GOLDEN, cast)
     assert rule.variants == ("2 of 2 yes", "1 of 2 yes")
     assert rule.points == (Point(1.0, 1, 1, 2), Point(0.5, 2, 3, 2))
     assert rule.average_precision == pytest.approx(1 / 2 + 1 / 2 * 2 / 3)
 
 
 def test_shares_of_different_numbers_of_votes_are_called_by_their_percentage() -> None:
-    said = votes([(4, 0, 2), (3, 0, 2), (3, 1, 2), (3, 2, 0), (2, 0, 0), (0, 0, 0)])
-    assert share_rule(GOLDEN, said).variants == ("100 % yes", "66.7 % yes")
+    cast = votes([(4, 0, 2), (3, 0, 2), (3, 1, 2), (3, 2, 0), (2, 0, 0), (0, 0, 0)])
+    assert share_rule(GOLDEN, cast).variants == ("100 % yes", "66.7 % yes")
 
 
 def test_the_original_label_keeps_its_own_class() -> None:
@@ -117,16 +117,18 @@ def golden(real_votes: Callable[[str], Votes]) -> Golden:
 
 
 @pytest.fixture(scope="module")
-def asked(real_votes: Callable[[str], Votes], golden: Golden) -> Votes:
+def votes_of_questions(real_votes: Callable[[str], Votes], golden: Golden) -> Votes:
     """The real votes on the golden pairs, in the main job."""
-    said = real_votes("raters.npz")
-    return said.restrict(golden.rows_in(said.items, "the votes"))
+    votes = real_votes("raters.npz")
+    return votes.restrict(golden.rows_in(votes.items, "the votes"))
 
 
-def test_the_fraction_of_yes_and_the_mean_have_the_measured_average_precisions(golden: Golden, asked: Votes) -> None:
-    assert round(share_rule(golden, asked).average_precision, 5) == 0.80666
-    assert round(share_curve(golden, asked).average_precision, 5) == 0.80666
-    assert round(Curve(golden, mean(asked)).average_precision, 5) == 0.86527
+def test_the_fraction_of_yes_and_the_mean_have_the_measured_average_precisions(
+    golden: Golden, votes_of_questions: Votes
+) -> None:
+    assert round(share_rule(golden, votes_of_questions).average_precision, 5) == 0.80666
+    assert round(share_curve(golden, votes_of_questions).average_precision, 5) == 0.80666
+    assert round(Curve(golden, mean(votes_of_questions)).average_precision, 5) == 0.86527
 
 
 def test_the_original_label_has_the_measured_precision_and_recall(golden: Golden, real_original: LabelSets) -> None:
@@ -137,8 +139,8 @@ def test_the_original_label_has_the_measured_precision_and_recall(golden: Golden
 def test_each_of_the_78_raters_with_golden_answers_has_a_point(
     golden: Golden, real_votes: Callable[[str], Votes]
 ) -> None:
-    said = real_votes("raters_golden.npz")
-    alone, both = (rater_rule(golden, said, answers) for answers in (["yes"], ["yes", "maybe"]))
+    votes = real_votes("raters_golden.npz")
+    alone, both = (rater_rule(golden, votes, answers) for answers in (["yes"], ["yes", "maybe"]))
     assert len(alone.points) == len(both.points) == 78
     assert sum(point.kept for point in alone.points) == 12_745
     assert sum(point.kept for point in both.points) == 12_745 + 6_497

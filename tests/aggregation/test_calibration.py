@@ -35,15 +35,15 @@ def golden(rows: Sequence[Sequence[int]]) -> Votes:
 
 @given(ROWS, TRUTH, st.sampled_from([0, 1, 0.5]))
 def test_calibration_is_that_of_a_plain_loop(rows: Any, truth: Any, smoothing: float) -> None:
-    known = [row for row in rows if truth[row[0]] >= 0]
-    if not known:
+    golden_rows = [row for row in rows if truth[row[0]] >= 0]
+    if not golden_rows:
         return
     model = calibrate(golden(rows), np.array(truth), smoothing=smoothing)
-    measured = [r for r in range(3) if any(row[1] == r for row in known)]
+    measured = [r for r in range(3) if any(row[1] == r for row in golden_rows)]
     assert model.raters == tuple(r + 1 for r in measured)
     for matrix, r in zip(model.matrices, measured, strict=True):
         for t in (0, 1):
-            counts = [smoothing + sum((truth[i], rr, aa) == (t, r, a) for i, rr, aa in known) for a in range(3)]
+            counts = [smoothing + sum((truth[i], rr, aa) == (t, r, a) for i, rr, aa in golden_rows) for a in range(3)]
             expected = [x / sum(counts) for x in counts] if sum(counts) else [1 / 3] * 3
             assert matrix[t].tolist() == pytest.approx(expected)
     np.testing.assert_allclose(model.fallback, model.matrices.mean(axis=0))
@@ -322,12 +322,12 @@ def test_a_posterior_of_questions_gives_scores() -> None:
 def test_majority_reports_ties_and_items_without_votes(rows: Any) -> None:
     result = majority(golden(rows))
     for i in range(5):
-        said = [row[2] for row in rows if row[0] == i]
-        counts = [said.count(a) for a in range(3)]
+        answers = [row[2] for row in rows if row[0] == i]
+        counts = [answers.count(a) for a in range(3)]
         assert result.counts[i].tolist() == counts
-        assert result.winners[i] == (counts.index(max(counts)) if said else -1)
-        assert result.ties[i] == (bool(said) and counts.count(max(counts)) > 1)
-        assert result.fractions[i].tolist() == [c / len(said) if said else 0 for c in counts]
+        assert result.winners[i] == (counts.index(max(counts)) if answers else -1)
+        assert result.ties[i] == (bool(answers) and counts.count(max(counts)) > 1)
+        assert result.fractions[i].tolist() == [c / len(answers) if answers else 0 for c in counts]
 
 
 def test_the_mean_takes_known_given_or_integer_weights() -> None:

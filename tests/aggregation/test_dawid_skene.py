@@ -42,7 +42,7 @@ def reference_em(
         else [1 / len(truths) for t in truths]
         for i in items
     ]
-    told = [i for i in items if given_votes[i] or i in pinned]
+    judged = [i for i in items if given_votes[i] or i in pinned]
     objectives = []
     for _ in range(iterations):
         matrices = []
@@ -55,7 +55,7 @@ def reference_em(
                 ]
                 matrix.append([x / sum(row) for x in row] if sum(row) > 0 else [1 / len(answers)] * len(answers))
             matrices.append(matrix)
-        p = prior or [sum(q[i][t] for i in told) / len(told) for t in truths]
+        p = prior or [sum(q[i][t] for i in judged) / len(judged) for t in truths]
         objective = 0.0
         if smoothing:
             objective += smoothing * sum(math.log(x) for matrix in matrices for row in matrix for x in row)
@@ -352,18 +352,18 @@ def test_two_truths_that_end_swapped_are_swapped_back() -> None:
 # --- edges ----------------------------------------------------------------------------------------------------------
 
 
-def small(rows: Sequence[Sequence[int]], answers: Sequence[str | int] = WORDS) -> Votes:
+def votes_on_two(rows: Sequence[Sequence[int]], answers: Sequence[str | int] = WORDS) -> Votes:
     return votes_of(rows, ("x", "y"), answers=answers)
 
 
 @pytest.mark.parametrize("smoothing", [0, 1])
 def test_degenerate_votes_give_numbers(smoothing: int) -> None:
     cases = {
-        "an item without votes": small([(0, 0, 0), (0, 1, 2)]),
-        "one rater only": small([(0, 0, 0), (1, 0, 2)]),
-        "all answers equal": small([(0, 0, 1), (0, 1, 1), (1, 0, 1)]),
-        "an answer never given": small([(0, 0, 0), (1, 0, 0), (1, 1, 2)]),
-        "one answer": small([(0, 0, 0)], answers=("no",)),
+        "an item without votes": votes_on_two([(0, 0, 0), (0, 1, 2)]),
+        "one rater only": votes_on_two([(0, 0, 0), (1, 0, 2)]),
+        "all answers equal": votes_on_two([(0, 0, 1), (0, 1, 1), (1, 0, 1)]),
+        "an answer never given": votes_on_two([(0, 0, 0), (1, 0, 0), (1, 1, 2)]),
+        "one answer": votes_on_two([(0, 0, 0)], answers=("no",)),
     }
     for name, votes in cases.items():
         result = stopped(votes, smoothing=smoothing)
@@ -383,14 +383,14 @@ def test_an_item_without_votes_has_the_prior_and_does_not_move_it() -> None:
 
 
 def test_a_rater_without_votes_has_no_matrix() -> None:
-    result = fit_dawid_skene(small([(0, 0, 0), (1, 0, 2)]))
+    result = fit_dawid_skene(votes_on_two([(0, 0, 0), (1, 0, 2)]))
     assert result.model.raters == ("ann",)
 
 
 def test_an_empty_row_is_uniform() -> None:
     """Ann never met a dog."""
     pinned = Pinned.to_truths(np.array([0, 1]), np.array([0, 1]), truths=2)
-    votes = small([(0, 0, 0), (1, 1, 1), (1, 1, 1)], answers=("cat", "dog"))
+    votes = votes_on_two([(0, 0, 0), (1, 1, 1), (1, 1, 1)], answers=("cat", "dog"))
     result = fit_dawid_skene(votes, smoothing=0, pinned=pinned)
     assert result.model.matrices[0].tolist() == [[1, 0], [0.5, 0.5]]
 
@@ -407,7 +407,7 @@ def test_stopping_early_warns_by_name() -> None:
 
 
 def test_a_fit_prints_well() -> None:
-    result = fit_dawid_skene(small([(0, 0, 0), (1, 0, 2)]), smoothing=0)
+    result = fit_dawid_skene(votes_on_two([(0, 0, 0), (1, 0, 2)]), smoothing=0)
     assert isinstance(result, DawidSkeneFit)
     assert repr(result) == (
         "DawidSkeneFit(RaterModel(1 raters, truths no, maybe, yes, answers no, maybe, yes), "
@@ -417,7 +417,7 @@ def test_a_fit_prints_well() -> None:
 
 BAD = {
     "no votes": (
-        {"votes": small(np.empty((0, 3), int))},
+        {"votes": votes_on_two(np.empty((0, 3), int))},
         "there are no votes\n  to mend: give votes, or judge by the prior alone",
     ),
     "smoothing": ({"smoothing": -1}, "smoothing out of range\n  allowed: 0 or more\n  found:   -1"),
@@ -448,7 +448,7 @@ BAD = {
         "  allowed: 0 or more, adding up to 1\n  found:   [nan, nan]",
     ),
     "unknown weights": (
-        {"votes": small([(0, 0, 0)], answers=("cat", "dog")), "truths": ("invalid", "valid")},
+        {"votes": votes_on_two([(0, 0, 0)], answers=("cat", "dog")), "truths": ("invalid", "valid")},
         "it is not known how these answers speak for the truths\n"
         "  allowed: no, maybe, yes for two truths; or truths that are the answers\n"
         "  found:   answers cat, dog; truths invalid, valid\n"
@@ -478,7 +478,7 @@ BAD = {
 def test_bad_input_is_refused(name: Any) -> None:
     options, message = BAD[name]
     with pytest.raises(DataError) as error:
-        fit_dawid_skene(**{"votes": small([(0, 0, 0), (1, 1, 2)]), **options})
+        fit_dawid_skene(**{"votes": votes_on_two([(0, 0, 0), (1, 1, 2)]), **options})
     assert str(error.value) == message
 
 

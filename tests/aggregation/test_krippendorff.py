@@ -86,8 +86,8 @@ ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 3
 @given(ROWS, st.sampled_from(["nominal", "ordinal"]))
 def test_alpha_is_that_of_the_slow_reference_with_missing_and_repeated_votes(rows: Any, metric: str) -> None:
     expected = reference(rows, metric)
-    found = alpha(numbered_votes(rows, items=6, raters=4, answers=4), metric=metric)
-    assert found == (None if expected is None else pytest.approx(float(expected), abs=1e-12))
+    result = alpha(numbered_votes(rows, items=6, raters=4, answers=4), metric=metric)
+    assert result == (None if expected is None else pytest.approx(float(expected), abs=1e-12))
 
 
 @given(ROWS, st.randoms(use_true_random=False))
@@ -95,8 +95,8 @@ def test_another_order_of_the_items_changes_no_bit(rows: Any, random: Random) ->
     order = list(range(6))
     random.shuffle(order)
     moved = [(order[item], rater, answer) for item, rater, answer in rows]
-    ours, theirs = (alpha(numbered_votes(r, items=6, raters=4, answers=4)) for r in (rows, moved))
-    assert ours == theirs
+    before, after = (alpha(numbered_votes(r, items=6, raters=4, answers=4)) for r in (rows, moved))
+    assert before == after
 
 
 @given(ROWS)
@@ -123,8 +123,8 @@ def test_perfect_agreement_is_1() -> None:
 
 def test_words_have_an_order_only_if_it_is_known() -> None:
     def metric(*answers: Any) -> Any:
-        one = np.zeros(1, np.int64)
-        return natural_metric(Votes.from_columns(("x",), one, one, one, ("ann",), answers))
+        zero = np.zeros(1, np.int64)
+        return natural_metric(Votes.from_columns(("x",), zero, zero, zero, ("ann",), answers))
 
     assert metric("no", "maybe", "yes") == metric("no", "yes") == metric(1, 2, 5) == "ordinal"
     assert metric("bird", "cat") == "nominal"

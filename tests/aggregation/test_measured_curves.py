@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from reassess.aggregation.curves import Curve, precision_recall
-from reassess.aggregation.golden import Golden, golden_truth
+from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import find_provenance, image_folds
@@ -14,12 +14,7 @@ from reassess.core.questions import Questions
 from reassess.core.recipe import REAL_RECIPE
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from tests.helpers import WORDS
-
-CURVE = Curve(
-    Golden(Questions.from_columns(["a", "a", "b"], np.array([1, 2, 1])), np.array([True, False, True])),
-    np.array([0.9, 0.6, 0.7]),
-)
+from tests.helpers import CURVE, WORDS
 
 
 def test_a_measured_curve_is_called_by_its_file_and_how_honest_it_is() -> None:
@@ -82,5 +77,5 @@ def test_scores_that_follow_from_golden_answers_are_measured_again_without_what_
 
 def test_scores_of_unknown_origin_have_one_curve_whatever_is_asked_for() -> None:
     scores = Scores(CURVE.golden.questions, CURVE.values)
-    (one,) = measure_curves("mine", scores, CURVE.golden, leave_out="image")
-    assert (one.name, one.curve.in_sample) == ("mine", None)
+    (curve,) = measure_curves("mine", scores, CURVE.golden, leave_out="image")
+    assert (curve.name, curve.curve.in_sample) == ("mine", None)

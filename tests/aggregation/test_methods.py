@@ -103,8 +103,8 @@ def test_calibration_of_plain_items_finds_the_answer_that_good_raters_give() -> 
     rows = []
     for rater, accuracy in enumerate((0.95, 0.9, 0.4)):
         right = rng.random(400) < accuracy
-        said = np.where(right, truth, rng.integers(0, 3, 400))
-        rows += [(item, rater, int(answer)) for item, answer in enumerate(said)]
+        answers = np.where(right, truth, rng.integers(0, 3, 400))
+        rows += [(item, rater, int(answer)) for item, answer in enumerate(answers)]
     items = tuple(range(400))
     votes = votes_on(items, rows, answers=("cat", "dog", "fox"))
     experts = votes_on(items[:100], [(item, 0, int(truth[item])) for item in range(100)], answers=("cat", "dog", "fox"))
@@ -150,7 +150,7 @@ def test_the_experts_answer_needs_more_than_half_of_them() -> None:
 
 def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:
     rows = [
-        (item, rater, said) for item, given in enumerate([[0, 0, 1], [1, 1, 1]]) for rater, said in enumerate(given)
+        (item, rater, answer) for item, given in enumerate([[0, 0, 1], [1, 1, 1]]) for rater, answer in enumerate(given)
     ]
     votes = votes_on(("a", "b"), rows, ("x", "y"))
     with pytest.warns(ReassessWarning) as warned:

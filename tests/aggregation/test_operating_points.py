@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from reassess.aggregation.curves import Curve, Point, precision_recall
-from reassess.aggregation.golden import Golden, golden_truth
+from reassess.aggregation.curves import Point, precision_recall
+from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.operating_points import Goal, operating_point
 from reassess.aggregation.thresholds import label_sets
 from reassess.core.labels import LabelSets
@@ -14,13 +14,10 @@ from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
+from tests.helpers import CURVE
 
 QUESTIONS = Questions.from_columns(["a", "a", "b", "c"], np.array([1, 2, 1, 1]))
 SCORES = Scores(QUESTIONS, np.array([0.9, 0.6, 0.7, 0.2]))
-CURVE = Curve(
-    Golden(Questions.from_columns(["a", "a", "b"], np.array([1, 2, 1])), np.array([True, False, True])),
-    np.array([0.9, 0.6, 0.7]),
-)
 
 
 @pytest.mark.parametrize(
@@ -36,19 +33,19 @@ def test_a_goal_is_read_and_reached(text: str, threshold: float) -> None:
 def test_what_is_no_goal_is_refused(text: str) -> None:
     with pytest.raises(DataError) as caught:
         Goal.parse(text)
-    found = f"\n  found:   {text}"
+    found_line = f"\n  found:   {text}"
     assert str(caught.value) == (
         "not a way to choose a threshold\n"
-        "  allowed: precision=P, recall=R or threshold=T, each from 0 to 1; or f1" + found
+        "  allowed: precision=P, recall=R or threshold=T, each from 0 to 1; or f1" + found_line
     )
 
 
 def test_labels_and_empty_images_are_those_of_the_label_sets_that_would_follow() -> None:
     original = LabelSets.from_lists(["a", "d"], [[5], [6]])
-    for known, labels in ((None, 2), (original, 3)):
-        chosen = operating_point(CURVE, Goal("recall", 1.0), SCORES, original=known)
+    for originals, labels in ((None, 2), (original, 3)):
+        chosen = operating_point(CURVE, Goal("recall", 1.0), SCORES, original=originals)
         assert (chosen.point, chosen.labels, chosen.empty_images) == (Point(0.7, 2, 2, 2), labels, 1)
-        cut = label_sets(SCORES, 0.7, original=known)
+        cut = label_sets(SCORES, 0.7, original=originals)
         assert (cut.indices.size, cut.empty_images) == (labels, 1)
 
 
@@ -69,10 +66,10 @@ def test_json_holds_both_figures_their_bounds_and_the_counts() -> None:
 
 
 def test_where_nothing_is_kept_precision_and_its_bounds_are_null() -> None:
-    found = operating_point(CURVE, Goal("threshold", 1.0), SCORES).to_json()
-    assert (found["precision"], found["recall"]) == (None, 0.0)
-    assert (found["low"], found["high"]) == ({"precision": None, "recall": 0.0},) * 2
-    assert (found["labels"], found["empty_images"]) == (0, 3)
+    point = operating_point(CURVE, Goal("threshold", 1.0), SCORES).to_json()
+    assert (point["precision"], point["recall"]) == (None, 0.0)
+    assert (point["low"], point["high"]) == ({"precision": None, "recall": 0.0},) * 2
+    assert (point["labels"], point["empty_images"]) == (0, 3)
 
 
 def test_the_published_threshold_gives_the_published_numbers_of_labels_and_empty_images(

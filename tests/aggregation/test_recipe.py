@@ -104,8 +104,8 @@ def test_changed_golden_votes_change_the_scores(released: Any) -> None:
     assert np.abs(scores(experts=changed(experts)) - before).max() > 1e-3
     assert np.abs(scores(rater_golden=changed(rater_golden)) - before).max() > 1e-3
     fewer = np.arange(600)
-    left = scores(experts=experts.restrict(fewer), rater_golden=rater_golden.restrict(fewer))
-    assert np.abs(left - before).max() > 1e-3
+    of_fewer = scores(experts=experts.restrict(fewer), rater_golden=rater_golden.restrict(fewer))
+    assert np.abs(of_fewer - before).max() > 1e-3
 
 
 # --- a small world --------------------------------------------------------------------------------------------------
@@ -114,13 +114,13 @@ PAIRS = Questions.from_columns(["a", "a", "b", "b"], np.array([1, 500, 1, 2]))
 ORIGINAL = LabelSets.from_lists(["b", "a"], [[2], [1]])
 
 
-def small(rows: Sequence[Sequence[int]], items: Items = PAIRS) -> Votes:
+def votes_on(rows: Sequence[Sequence[int]], items: Items = PAIRS) -> Votes:
     return votes_of(rows, items, (1, 2, 3))
 
 
-EXPERTS = small([(i, r, 2 if i in (0, 3) else 0) for i in range(4) for r in range(3)])
-RATERS = small([(0, 0, 2), (1, 0, 0), (2, 1, 0), (3, 1, 2), (3, 0, 1)])
-VOTES = small([(0, 0, 2), (0, 2, 2), (1, 1, 0), (3, 2, 1)])
+EXPERTS = votes_on([(i, r, 2 if i in (0, 3) else 0) for i in range(4) for r in range(3)])
+RATERS = votes_on([(0, 0, 2), (1, 0, 0), (2, 1, 0), (3, 1, 2), (3, 0, 1)])
+VOTES = votes_on([(0, 0, 2), (0, 2, 2), (1, 1, 0), (3, 2, 1)])
 RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=400, smoothing=1.0)
 
 
@@ -162,7 +162,7 @@ def test_scores_are_those_of_a_plain_loop() -> None:
 
 
 def test_leaving_out_measures_without_the_image() -> None:
-    left = real_scores_left_out(VOTES, EXPERTS, RATERS, ORIGINAL, recipe=RULES)
+    left_out = real_scores_left_out(VOTES, EXPERTS, RATERS, ORIGINAL, recipe=RULES)
     for kept, judged in (([2, 3], [0, 1]), ([0, 1], [2, 3])):
         alone = real_scores(
             VOTES.restrict(np.array(judged)),
@@ -171,19 +171,21 @@ def test_leaving_out_measures_without_the_image() -> None:
             ORIGINAL,
             recipe=RULES,
         )
-        np.testing.assert_allclose(left.values[judged], alone.values)
+        np.testing.assert_allclose(left_out.values[judged], alone.values)
 
 
 def test_images_are_left_out_together_by_folds() -> None:
     names = [f"{i}" for i in range(6)]
     pairs = Questions.from_columns(names, np.ones(6, int))
-    votes = [small([(i, r, 2 * ((i + shift) % 2)) for i in range(6) for r in range(3)], pairs) for shift in (0, 0, 0)]
+    votes = [
+        votes_on([(i, r, 2 * ((i + shift) % 2)) for i in range(6) for r in range(3)], pairs) for shift in (0, 0, 0)
+    ]
     folds = np.array([0, 0, 1, 1, 2, 2])
-    left = real_scores_left_out(*votes, None, folds=folds)
+    left_out = real_scores_left_out(*votes, None, folds=folds)
     for fold in range(3):
         inside, outside = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
         alone = real_scores(votes[0].restrict(inside), *(part.restrict(outside) for part in votes[1:]), None)
-        np.testing.assert_allclose(left.values[inside], alone.values)
+        np.testing.assert_allclose(left_out.values[inside], alone.values)
 
 
 def test_golden_pairs_that_were_never_asked_count_in_the_prior_and_are_not_judged() -> None:
@@ -193,7 +195,7 @@ def test_golden_pairs_that_were_never_asked_count_in_the_prior_and_are_not_judge
     assert len(real_scores_left_out(few, EXPERTS, RATERS, ORIGINAL, recipe=RULES)) == 2
 
 
-PLAIN = small([(0, 0, 2)], items=("x",))
+PLAIN = votes_on([(0, 0, 2)], items=("x",))
 BAD = {
     "golden pairs without experts": (
         (VOTES, EXPERTS.restrict(np.array([0, 1, 3])), RATERS, ORIGINAL),

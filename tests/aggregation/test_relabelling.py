@@ -88,8 +88,8 @@ def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], re
             log_odds += times[rater] * math.log(matrix[1][word] / matrix[0][word])
         image = main.images[main.image_ids[q]]
         if image in own:
-            said = main.class_ids[q] in own[image]
-            log_odds += math.log(label[1][said] / n[1] / (label[0][said] / n[0]))
+            says_valid = main.class_ids[q] in own[image]
+            log_odds += math.log(label[1][says_valid] / n[1] / (label[0][says_valid] / n[0]))
         result.append(1 / (1 + math.exp(-log_odds)))
     return result
 
@@ -141,19 +141,21 @@ def test_the_rules_and_the_original_label_are_found_by_what_gives_the_label_sets
 def test_rules_that_ask_for_more_experts_than_there_are_do_not_stand_in_the_way() -> None:
     votes, experts, rater_golden, _ = case(2)
     kept = experts.rater_ids == 0
-    said = experts.answer_ids[kept]
-    one = Votes.from_columns(experts.items, experts.item_ids[kept], np.zeros(said.size, int), said, "x", WORDS)
-    rules = calibrated_recipe(one)
-    scores = real_scores(votes, one, rater_golden, None, recipe=rules)
+    answers = experts.answer_ids[kept]
+    one_expert = Votes.from_columns(
+        experts.items, experts.item_ids[kept], np.zeros(answers.size, int), answers, "x", WORDS
+    )
+    rules = calibrated_recipe(one_expert)
+    scores = real_scores(votes, one_expert, rater_golden, None, recipe=rules)
     labels = label_sets(scores, 0.5)
-    again = relabel(labels, votes, one, rater_golden, None, threshold=0.5, recipes=[REAL_RECIPE, rules])
+    again = relabel(labels, votes, one_expert, rater_golden, None, threshold=0.5, recipes=[REAL_RECIPE, rules])
     assert (again.kept(np.ones(4, int)) == (scores.values >= 0.5)).all()
     with pytest.raises(DataError, match="number of experts out of range"):
-        relabel(labels, votes, one, rater_golden, None, threshold=0.5)
+        relabel(labels, votes, one_expert, rater_golden, None, threshold=0.5)
 
 
 def refusal(labels: LabelSets, threshold: float = 0.5) -> str:
-    return message(lambda: relabel(labels, *case(2), threshold=threshold, recipes=[PLAIN]))
+    return message(relabel, labels, *case(2), threshold=threshold, recipes=[PLAIN])
 
 
 def test_label_sets_that_do_not_follow_from_the_votes_are_an_error_that_counts_the_images() -> None:

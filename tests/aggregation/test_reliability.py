@@ -39,14 +39,14 @@ def questions_of(items: int, a_image: int = 5) -> Questions:
 def cast(rng: np.random.Generator, truth: npt.NDArray[Any], names: Sequence[str], *, each: int | None = None) -> Votes:
     """Votes of raters, each named after a matrix, on questions; `each` raters on a question, by default all."""
     matrices = np.array([MATRICES[name.split()[0]] for name in names])
-    said = (rng.random((len(names), truth.size, 1)) > np.cumsum(matrices, axis=2)[:, truth, :-1]).sum(axis=-1)
+    answers = (rng.random((len(names), truth.size, 1)) > np.cumsum(matrices, axis=2)[:, truth, :-1]).sum(axis=-1)
     rows = np.repeat(np.arange(truth.size), each or len(names))
     raters = np.argsort(rng.random((truth.size, len(names))), axis=1)[:, : each or len(names)].ravel()
-    return Votes.from_columns(questions_of(truth.size), rows, raters, said[raters, rows], names, WORDS)
+    return Votes.from_columns(questions_of(truth.size), rows, raters, answers[raters, rows], names, WORDS)
 
 
 def by_name(result: Any) -> dict[Any, Any]:
-    return {one.rater: one for one in result.raters}
+    return {rater.rater: rater for rater in result.raters}
 
 
 NAMES = (*(f"good {i}" for i in range(8)), *(f"fair {i}" for i in range(8)), "random", "constant")
@@ -59,8 +59,8 @@ def simulated(seed: int = 0, main: int = 4_000, golden: int = 1_000) -> tuple[Vo
 
 
 def test_on_golden_items_the_random_and_the_constant_rater_are_flagged_and_no_other() -> None:
-    found = by_name(rater_reliability(*simulated()))
-    assert {name: one.flags for name, one in found.items() if one.flags} == {
+    raters = by_name(rater_reliability(*simulated()))
+    assert {name: rater.flags for name, rater in raters.items() if rater.flags} == {
         "random": ("uninformative",),
         "constant": ("uninformative", "one answer"),
     }
@@ -69,9 +69,9 @@ def test_on_golden_items_the_random_and_the_constant_rater_are_flagged_and_no_ot
 def test_on_golden_items_the_interval_covers_the_information_of_the_true_matrix() -> None:
     inside = []
     for seed in range(10):
-        for name, one in by_name(rater_reliability(*simulated(seed, main=100), seed=seed)).items():
+        for name, rater in by_name(rater_reliability(*simulated(seed, main=100), seed=seed)).items():
             true = float(mutual_information(MATRICES[name.split()[0]], PRIOR))
-            inside.append(one.information.low <= true <= one.information.high)
+            inside.append(rater.information.low <= true <= rater.information.high)
     assert np.mean(inside) >= 0.90  # 180 intervals, those of one simulation not independent: they share a prior
 
 
@@ -79,19 +79,19 @@ def test_without_golden_items_the_same_raters_are_flagged_and_matrices_come_back
     result = rater_reliability(simulated()[0])
     assert not result.golden
     assert result.prior[1] == pytest.approx(0.25, abs=0.03)
-    found = by_name(result)
-    assert {name for name, one in found.items() if "uninformative" in one.flags} == {"random", "constant"}
-    for name, one in found.items():
-        np.testing.assert_allclose(one.matrix, MATRICES[name.split()[0]], atol=0.08)
-        assert one.right is None
+    raters = by_name(result)
+    assert {name for name, rater in raters.items() if "uninformative" in rater.flags} == {"random", "constant"}
+    for name, rater in raters.items():
+        np.testing.assert_allclose(rater.matrix, MATRICES[name.split()[0]], atol=0.08)
+        assert rater.right is None
 
 
 def test_the_worst_rater_comes_first_and_those_without_a_measure_last() -> None:
     votes, golden = simulated(main=500)
     silent = Votes.from_columns(questions_of(1), *np.zeros((3, 1), np.int64), ("silent",), WORDS)
     result = rater_reliability(votes.append(silent), golden)
-    assert {one.rater for one in result.ranked[:2]} == {"random", "constant"}
-    bits = [one.information.bits for one in result.ranked[:-1]]
+    assert {rater.rater for rater in result.ranked[:2]} == {"random", "constant"}
+    bits = [rater.information.bits for rater in result.ranked[:-1]]
     assert bits == sorted(bits)
     last = result.ranked[-1]
     assert (last.rater, last.information, last.right, last.matrix) == ("silent", None, None, [None, None])
@@ -153,7 +153,7 @@ def test_everything_of_a_rater_is_counted() -> None:
     assert bo.flags == ("one answer",)
     assert (di.votes, di.shares, di.right, di.matrix) == (0, None, Proportion(1, 1), [None, [0, 0, 1]])
     assert di.flags == ("uninformative", "few")
-    assert [one.rater for one in result.raters] == ["ann", "bo", "di"]
+    assert [rater.rater for rater in result.raters] == ["ann", "bo", "di"]
     assert result.prior.tolist() == [0.5, 0.5]
 
 
@@ -161,8 +161,8 @@ def test_golden_votes_that_are_the_main_votes_are_not_compared_with_themselves()
     votes = votes_of([(0, 0, 2), (1, 0, 0), (0, 1, 2), (1, 1, 2)], questions_of(3))
     result = rater_reliability(votes, GoldenVotes(votes, np.array([1, 0, -1])))
     assert result.golden_dependence is None
-    assert [one.repeated for one in result.raters] == [None, None]
-    assert [one.right for one in result.raters] == [Proportion(2, 2), Proportion(1, 2)]
+    assert [rater.repeated for rater in result.raters] == [None, None]
+    assert [rater.right for rater in result.raters] == [Proportion(2, 2), Proportion(1, 2)]
 
 
 def test_of_repeated_votes_the_first_are_compared_and_all_are_counted() -> None:
@@ -210,11 +210,11 @@ def test_more_images_than_a_resample_draws_are_grouped_and_the_interval_stays() 
     rng = np.random.default_rng(0)
     truth = rng.choice(2, 6_000, p=PRIOR)
     votes = cast(rng, truth, ("fair",))
-    one = rater_reliability(votes, GoldenVotes(votes, truth)).raters[0].information
+    information = rater_reliability(votes, GoldenVotes(votes, truth)).raters[0].information
     true = float(mutual_information(MATRICES["fair"], PRIOR))
-    assert one.low <= true <= one.high
+    assert information.low <= true <= information.high
     nats = math.log(2)
-    error = (one.high - one.low) / 2 / 1.96
+    error = (information.high - information.low) / 2 / 1.96
     joint = PRIOR[:, None] * np.array(MATRICES["fair"])
     surprise = np.log(np.array(MATRICES["fair"]) / joint.sum(axis=0)) / nats
     plain = math.sqrt(((joint * surprise**2).sum() - true**2) / 6_000)  # delta method
@@ -234,37 +234,37 @@ def measured(rows: Sequence[Sequence[int]], truth: Sequence[int], items: Items, 
     return rater_reliability(votes, GoldenVotes(votes, np.array(truth)), resamples=50)
 
 
-def plain_names(one: Any) -> Any:
-    return [(*row.to_json().items(),)[1:] for row in one.raters]
+def plain_names(rater: Any) -> Any:
+    return [(*row.to_json().items(),)[1:] for row in rater.raters]
 
 
 @given(ROWS, TRUTH)
 def test_other_names_of_raters_and_items_change_nothing(rows: Any, truth: Any) -> None:
-    ours = measured(rows, truth, questions_of(6), ("ann", "bo", "cy"))
+    before = measured(rows, truth, questions_of(6), ("ann", "bo", "cy"))
     images = Questions.from_columns([f"other {i // 5}.png" for i in range(6)], np.arange(6) + 100)
-    theirs = measured(rows, truth, images, (7, 3, 5))
-    if ours is not None:
-        assert plain_names(ours) == plain_names(theirs)
-        assert ours.alpha == theirs.alpha
+    after = measured(rows, truth, images, (7, 3, 5))
+    if before is not None:
+        assert plain_names(before) == plain_names(after)
+        assert before.alpha == after.alpha
 
 
 @given(ROWS, TRUTH, st.permutations(range(3)), st.permutations(range(6)))
 def test_another_order_of_raters_and_items_changes_no_count(rows: Any, truth: Any, raters: Any, items: Any) -> None:
-    ours = measured(rows, truth, tuple("uvwxyz"), ("a", "b", "c"))
+    before = measured(rows, truth, tuple("uvwxyz"), ("a", "b", "c"))
     moved = [(items[item], raters[rater], answer) for item, rater, answer in rows]
     names = [""] * 3
     for old, new in enumerate(raters):
         names[new] = "abc"[old]
-    theirs = measured(moved, [truth[items.index(i)] for i in range(6)], tuple("123456"), tuple(names))
-    if ours is None:
-        assert theirs is None
+    after = measured(moved, [truth[items.index(i)] for i in range(6)], tuple("123456"), tuple(names))
+    if before is None:
+        assert after is None
         return
-    assert ours.alpha == theirs.alpha
-    for one in ours.raters:
-        other = by_name(theirs)[one.rater]
-        assert one.answers.tolist() == other.answers.tolist()
-        assert one.confusion.tolist() == other.confusion.tolist()
-        assert (one.right, one.seconds) == (other.right, other.seconds)
+    assert before.alpha == after.alpha
+    for measures in before.raters:
+        other = by_name(after)[measures.rater]
+        assert measures.answers.tolist() == other.answers.tolist()
+        assert measures.confusion.tolist() == other.confusion.tolist()
+        assert (measures.right, measures.seconds) == (other.right, other.seconds)
 
 
 @given(ROWS, TRUTH)
@@ -333,9 +333,9 @@ def test_if_all_answers_are_equal_nothing_is_told_and_alpha_is_not_defined() -> 
     rows = [(i, r, 0) for i in range(30) for r in range(2)]
     result = rater_reliability(votes_of(rows, questions_of(30, a_image=1)))
     assert result.alpha is None
-    for one in result.raters:
-        assert one.flags == ("uninformative", "one answer")
-        assert one.information.to_json() == {"bits": 0, "low": 0, "high": 0}
+    for rater in result.raters:
+        assert rater.flags == ("uninformative", "one answer")
+        assert rater.information.to_json() == {"bits": 0, "low": 0, "high": 0}
     json.dumps(result.to_json(), allow_nan=False)
 
 
@@ -343,7 +343,7 @@ def test_a_truth_that_em_has_given_up_makes_no_rater_one_with_few_votes() -> Non
     rows = [(i, r, int(i == r == 0)) for i in range(60) for r in range(3)]
     result = rater_reliability(votes_of(rows, questions_of(60, a_image=1), raters=("a", "b", "c")))
     assert 0 < result.prior[1] < 1e-6
-    assert [one.flags for one in result.raters] == [("uninformative",), *[("uninformative", "one answer")] * 2]
+    assert [rater.flags for rater in result.raters] == [("uninformative",), *[("uninformative", "one answer")] * 2]
 
 
 def test_one_rater_alone_is_measured_on_golden_items_and_has_no_alpha() -> None:
@@ -360,7 +360,7 @@ def test_a_class_that_nobody_votes_is_a_row_of_its_own_without_nan() -> None:
     rows = [(i, r, i % 2) for i in range(60) for r in range(3)]
     result = rater_reliability(votes_of(rows, tuple(range(60)), raters=("a", "b", "c"), answers=("cat", "dog", "emu")))
     assert result.prior == pytest.approx([0.5, 0.5, 0], abs=1e-3)
-    assert {one.flags for one in result.raters} == {()}
+    assert {rater.flags for rater in result.raters} == {()}
     json.dumps(result.to_json(), allow_nan=False)
 
 
@@ -376,19 +376,29 @@ def released(real_votes: Callable[[str], Votes]) -> Any:
 
 
 def test_the_released_votes_are_counted_as_they_are(released: Reliability) -> None:
-    votes = [one.votes for one in released.raters]
+    votes = [rater.votes for rater in released.raters]
     assert (len(votes), min(votes), max(votes), sum(votes)) == (85, 6, 50_720, 924_810)
-    assert sum(one.answers for one in released.raters).tolist() == [729_424, 78_942, 116_444]
-    assert sum(one.confusion for one in released.raters).sum(axis=0).tolist() == [69_288, 6_497, 12_745]
-    assert {one.rater for one in released.raters if one.information is None} == {189, 111, 132, 146, 134, 153, 167}
-    assert {one.right.n for one in released.raters if one.right} == {1_135}
-    again = sum((one.repeated for one in released.raters if one.repeated), Proportion(0, 0))
+    assert sum(rater.answers for rater in released.raters).tolist() == [729_424, 78_942, 116_444]
+    assert sum(rater.confusion for rater in released.raters).sum(axis=0).tolist() == [69_288, 6_497, 12_745]
+    assert {rater.rater for rater in released.raters if rater.information is None} == {
+        189,
+        111,
+        132,
+        146,
+        134,
+        153,
+        167,
+    }
+    assert {rater.right.n for rater in released.raters if rater.right} == {1_135}
+    again = sum((rater.repeated for rater in released.raters if rater.repeated), Proportion(0, 0))
     assert again == Proportion(4_795, 5_497)
     assert released.prior[1] == 248 / 1_135
 
 
 def test_of_the_released_raters_one_tells_nothing(released: Reliability) -> None:
-    assert {one.rater: one.flags for one in released.raters if one.flags} == {145: ("uninformative", "one answer")}
+    assert {rater.rater: rater.flags for rater in released.raters if rater.flags} == {
+        145: ("uninformative", "one answer")
+    }
     assert released.ranked[0].rater == 145
     assert released.alpha == pytest.approx(0.5172, abs=5e-5)
     best = released.ranked[77]

@@ -18,20 +18,20 @@ from tests.helpers import Run
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_lists_every_command(flag: str, run: Callable[..., Run]) -> None:
-    done = run(flag)
-    assert (done.code, done.err) == (0, "")
+    result = run(flag)
+    assert (result.code, result.err) == (0, "")
     for name, what in COMMANDS.items():
-        assert f"{name} {what}" in in_one_line(done.out)
+        assert f"{name} {what}" in in_one_line(result.out)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_of_its_own_that_begins_with_its_line_in_the_list(
     name: str, run: Callable[..., Run]
 ) -> None:
-    done = run(name, "--help")
-    assert (done.code, done.err) == (0, "")
-    assert done.out.startswith(f"Usage: reassess {name} ")
-    assert COMMANDS[name] in in_one_line(done.out)
+    result = run(name, "--help")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(f"Usage: reassess {name} ")
+    assert COMMANDS[name] in in_one_line(result.out)
 
 
 def in_one_line(text: str) -> str:
@@ -42,10 +42,10 @@ def leaves(command: click.Command, path: tuple[str, ...] = ()) -> dict[tuple[str
     if not isinstance(command, click.Group):
         return {path: command}
     context = click.Context(command)
-    found: dict[tuple[str, ...], click.Command] = {}
+    commands: dict[tuple[str, ...], click.Command] = {}
     for name in command.list_commands(context):
-        found |= leaves(command.get_command(context, name), (*path, name))
-    return found
+        commands |= leaves(command.get_command(context, name), (*path, name))
+    return commands
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -58,12 +58,12 @@ def test_every_command_takes_the_common_options(name: str) -> None:
 
 
 def test_the_version_is_that_of_the_package(run: Callable[..., Run]) -> None:
-    done = run("--version")
-    assert (done.code, done.out) == (0, f"reassess, version {__version__}\n")
+    result = run("--version")
+    assert (result.code, result.out) == (0, f"reassess, version {__version__}\n")
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "expected"),
     [
         ([], "Usage: reassess"),
         (["nonsense"], "Error: No such command 'nonsense'."),
@@ -95,11 +95,11 @@ def test_the_version_is_that_of_the_package(run: Callable[..., Run]) -> None:
     ],
 )
 def test_a_wrong_call_is_exit_code_2_and_says_what_is_wrong(
-    argv: list[str], said: str, run: Callable[..., Run]
+    argv: list[str], expected: str, run: Callable[..., Run]
 ) -> None:
-    done = run(*argv)
-    assert (done.code, done.out) == (2, "")
-    assert said in done.err
+    result = run(*argv)
+    assert (result.code, result.out) == (2, "")
+    assert expected in result.err
 
 
 def test_a_wrong_file_is_exit_code_1_with_one_message(
@@ -107,9 +107,9 @@ def test_a_wrong_file_is_exit_code_1_with_one_message(
 ) -> None:
     labels = tmp_path / "labels.json"
     labels.write_text("not json")
-    done = run("evaluate", tmp_path / "a.npy", "--labels", labels)
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("evaluate", tmp_path / "a.npy", "--labels", labels)
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: the file is not JSON\n"
         f"  where:   {labels}\n"
         "  found:   Expecting value: line 1 column 1 (char 0)\n"
@@ -122,8 +122,8 @@ def test_an_interrupt_is_said_in_a_word(run: Callable[..., Run], monkeypatch: py
         raise KeyboardInterrupt
 
     monkeypatch.setattr(import_module("reassess.cli.commands.evaluate"), "load_judges", interrupted)
-    done = run("evaluate", "a.npy")
-    assert (done.code, done.out, done.err.strip()) == (130, "", "Stopped.")
+    result = run("evaluate", "a.npy")
+    assert (result.code, result.out, result.err.strip()) == (130, "", "Stopped.")
 
 
 def test_nothing_in_a_file_tells_the_terminal_what_to_do(
@@ -133,15 +133,15 @@ def test_nothing_in_a_file_tells_the_terminal_what_to_do(
     cat, dog, image = "\x1b[2J[bold]cat[/]", "\u202edog", "\x1b[31m[red]a"
     Path("labels.json").write_text(json.dumps({image: [cat], "b": [dog]}))
     Path("[red]model[bold].csv").write_text(f"image,prediction\n{image},{cat}\nb,{cat}\n")
-    done = run("evaluate", "[red]model[bold].csv", "--labels", "labels.json", "--by", "class", "--quiet")
-    assert done.code == 0
-    *_, title, _, _, first, second = done.out.splitlines()
+    result = run("evaluate", "[red]model[bold].csv", "--labels", "labels.json", "--by", "class", "--quiet")
+    assert result.code == 0
+    *_, title, _, _, first, second = result.out.splitlines()
     assert title.strip() == "[red]model[bold].csv"
     assert first.split()[:2] == ["0", r"\x1b[2J[bold]cat[/]"]
     assert second.split()[:2] == ["1", r"\u202edog"]
     assert r"\x1b[2J[bold]cat[/] (1)" in second
-    shown = run("show", image, "--labels", "labels.json").out.splitlines()
-    assert (shown[0], shown[2]) == (r"image      \x1b[31m[red]a", r"valid      0 \x1b[2J[bold]cat[/]")
+    lines = run("show", image, "--labels", "labels.json").out.splitlines()
+    assert (lines[0], lines[2]) == (r"image      \x1b[31m[red]a", r"valid      0 \x1b[2J[bold]cat[/]")
     Path("c.csv").write_text(f"image,prediction\n\x1b]0;pwned\x07,{cat}\n")
     assert run("evaluate", "c.csv", "--labels", "labels.json").err == (
         "Error: 1 of 1 images are not in the label set\n  where:   c.csv, the first is row 0\n"
@@ -157,16 +157,16 @@ def test_a_result_that_cannot_be_printed_is_said(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("rich.console.Console.print", full)
-    done = run("data", "list")
-    assert (done.code, done.err) == (
+    result = run("data", "list")
+    assert (result.code, result.err) == (
         1,
         "Error: a file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n",
     )
 
 
 def test_an_empty_name_is_not_taken_for_the_default(run: Callable[..., Run], no_known_data: None) -> None:
-    done = run("evaluate", "a.npy", "--labels", "")
-    assert (done.code, done.err.splitlines()[:2]) == (
+    result = run("evaluate", "a.npy", "--labels", "")
+    assert (result.code, result.err.splitlines()[:2]) == (
         1,
         ["Error: no such file, and no known source of that name", "  where:   ''"],
     )
@@ -189,6 +189,6 @@ def test_an_archive_that_declares_too_much_is_refused_with_an_option_that_the_co
     info = np.array([["a.png", "0"]])
     np.savez_compressed("scores.npz", tensor=np.array([0.5]), info=info)
     np.savez_compressed("votes.npz", tensor=np.array([[[0.0, 0, 1]]]), info=info, ids=np.array([1]))
-    found = run(*argv, "--max-bytes", "9")
-    assert found.code == 1
-    assert "to mend: if you trust the file, pass --max-bytes" in found.err
+    result = run(*argv, "--max-bytes", "9")
+    assert result.code == 1
+    assert "to mend: if you trust the file, pass --max-bytes" in result.err

@@ -15,18 +15,17 @@ LABELS = {"1.jpg": ["mug", "cup"], "2.jpg": ["plate"], "3.jpg": [], "4.jpg": ["b
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> Path:
+def bench(folder: Path) -> Path:
     """Labels and original labels by class name, in the working folder."""
-    monkeypatch.chdir(tmp_path)
     Path("labels.json").write_text(json.dumps(LABELS))
     Path("original.csv").write_text("image,class\n1.jpg,cup\n2.jpg,bowl\n3.jpg,cup\n4.jpg,bowl\n")
-    return tmp_path
+    return folder
 
 
-def hits(done: Run, part: str = "real") -> dict[str, tuple[int, int]]:
-    assert (done.code, done.err) == (0, "")
-    (result,) = document_of(done, "evaluate")["results"]
-    return {k: (found["hits"], found["n"]) for k, found in result[part].items()}
+def hits(call: Run, part: str = "real") -> dict[str, tuple[int, int]]:
+    assert (call.code, call.err) == (0, "")
+    (result,) = document_of(call, "evaluate")["results"]
+    return {k: (ratio["hits"], ratio["n"]) for k, ratio in result[part].items()}
 
 
 @pytest.mark.parametrize("suffix", ["json", "csv", "parquet"])
@@ -45,26 +44,26 @@ def test_every_form_of_labels_and_predictions_gives_the_same_accuracy(
     np.savez("ids.npz", ids=np.array([3, 1, 2, 1]), names=["1.jpg", "2.jpg", "3.jpg", "4.jpg"])
     Path("outputs.txt").write_text("saucer\nbowl\ncup\nmug\n")
     for argv in (["names.csv"], ["headed.csv"], ["sorted.npy"], ["ids.npz", "--classes", "outputs.txt"]):
-        done = run("evaluate", *argv, "--labels", labels, "--original", "original.csv", "--topk", "1", "--json")
-        assert hits(done) == {"1": (2, 3)}
-        assert hits(done, "original") == {"1": (3, 4)}
+        result = run("evaluate", *argv, "--labels", labels, "--original", "original.csv", "--topk", "1", "--json")
+        assert hits(result) == {"1": (2, 3)}
+        assert hits(result, "original") == {"1": (3, 4)}
 
 
 def test_a_predicted_name_that_no_label_has_is_wrong_and_counted(bench: Path, run: Callable[..., Run]) -> None:
     Path("p.csv").write_text("image,prediction\n1.jpg,cup\n2.jpg,saucer\n4.jpg,bowl\n")
-    done = run("evaluate", "p.csv", "--labels", "labels.json", "--json")
-    assert hits(done) == {"1": (2, 3)}
+    result = run("evaluate", "p.csv", "--labels", "labels.json", "--json")
+    assert hits(result) == {"1": (2, 3)}
     assert (
         "1 names left out (no label has them): saucer; joined"
-        in document_of(done, "evaluate")["results"][0]["detected"]
+        in document_of(result, "evaluate")["results"][0]["detected"]
     )
 
 
 def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: Callable[..., Run]) -> None:
     np.savez("ids.npz", ids=np.array([2, 3]), names=["1.jpg", "2.jpg"])
-    done = run("evaluate", "ids.npz", "--labels", "labels.json")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("evaluate", "ids.npz", "--labels", "labels.json")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: class ids mean nothing for labels that name their classes\n"
         "  where:   ids.npz\n"
         "  allowed: class names such as bowl\n"
@@ -77,9 +76,9 @@ def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: C
 def test_numbered_originals_of_named_labels_are_an_error(bench: Path, run: Callable[..., Run]) -> None:
     Path("numbers.json").write_text('{"1.jpg": 1}')
     Path("p.csv").write_text("image,prediction\n1.jpg,cup\n")
-    done = run("evaluate", "p.csv", "--labels", "labels.json", "--original", "numbers.json")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("evaluate", "p.csv", "--labels", "labels.json", "--original", "numbers.json")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: the classes are named in one file and numbered in another\n"
         "  where:   numbers.json\n"
         "  found:   bowl, cup and 2 more, and ids\n"

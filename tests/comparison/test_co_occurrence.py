@@ -13,7 +13,7 @@ from reassess.comparison.co_occurrence import co_occurrence
 from reassess.comparison.taxonomy import OFTEN
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
-from tests.helpers import labels_of
+from tests.helpers import numbered_labels
 
 SETS = st.lists(st.sets(st.integers(0, 6), max_size=5), max_size=12)
 
@@ -22,20 +22,16 @@ def plain(sets: list[set[int]]) -> Counter[tuple[int, int]]:
     return Counter(pair for ids in sets for pair in combinations(sorted(ids), 2))
 
 
-def of(sets: list[set[int]]) -> LabelSets:
-    return labels_of({f"{i}.png": sorted(ids) for i, ids in enumerate(sets)})
-
-
 @given(SETS, st.randoms(use_true_random=False))
 def test_pairs_are_counted_and_ordered_whatever_the_order_of_the_images(sets: Any, random: Random) -> None:
-    found = co_occurrence(of(sets))
-    pairs = [tuple(pair) for pair in found.pairs.tolist()]
+    counts = co_occurrence(numbered_labels(sets))
+    pairs = [tuple(pair) for pair in counts.pairs.tolist()]
     expected = plain(sets)
-    assert dict(zip(pairs, found.images.tolist(), strict=True)) == expected
+    assert dict(zip(pairs, counts.images.tolist(), strict=True)) == expected
     assert pairs == sorted(expected, key=lambda pair: (-expected[pair], pair))
-    assert [tuple(p) for p in found.at_least(2).tolist()] == [pair for pair in pairs if expected[pair] >= 2]
+    assert [tuple(p) for p in counts.at_least(2).tolist()] == [pair for pair in pairs if expected[pair] >= 2]
     random.shuffle(sets)
-    assert co_occurrence(of(sets)).pairs.tolist() == found.pairs.tolist()
+    assert co_occurrence(numbered_labels(sets)).pairs.tolist() == counts.pairs.tolist()
 
 
 def test_the_json_names_the_most_frequent_pairs() -> None:
@@ -46,10 +42,10 @@ def test_the_json_names_the_most_frequent_pairs() -> None:
 
 
 def test_reals_most_frequent_pair_is_desktop_computer_and_monitor(real_labels: LabelSets) -> None:
-    found = co_occurrence(real_labels)
-    assert found.pairs[:3].tolist() == [[527, 664], [836, 837], [526, 664]]
-    assert found.images[:3].tolist() == [155, 153, 148]
-    assert (len(found), found.images.sum(), len(found.at_least(OFTEN))) == (5_883, 16_058, 1_060)
+    counts = co_occurrence(real_labels)
+    assert counts.pairs[:3].tolist() == [[527, 664], [836, 837], [526, 664]]
+    assert counts.images[:3].tolist() == [155, 153, 148]
+    assert (len(counts), counts.images.sum(), len(counts.at_least(OFTEN))) == (5_883, 16_058, 1_060)
 
 
 def test_of_pairs_on_three_images_of_a_half_of_real_three_quarters_are_found_in_the_other_half(

@@ -62,8 +62,8 @@ def test_of_many_models_neighbours_are_compared(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_one_model_has_no_rank_and_empty_sets_score_nothing() -> None:
-    one = Findings.from_predictions({"one": MODELS["best"]}, LABELS)
-    assert one.ranking == Missing("there is one model")
+    findings = Findings.from_predictions({"one": MODELS["best"]}, LABELS)
+    assert findings.ranking == Missing("there is one model")
     empty = LabelSets.from_lists(IMAGES, [[] for _ in IMAGES])
     assert Findings.from_predictions(MODELS, empty).ranking == Missing("no image is scored")
 

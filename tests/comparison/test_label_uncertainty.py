@@ -43,13 +43,13 @@ def study(seed: int, images: int = 500) -> tuple[Panel, Relabelling, LabelSets]:
     )
     pairs = Questions(("golden",), np.zeros(GOLDEN, np.int32), np.arange(GOLDEN, dtype=np.int32))
     is_valid = rng.random(GOLDEN) < 0.35
-    said = np.where(np.repeat(is_valid, 3), 2, 0)
+    golden_answers = np.where(np.repeat(is_valid, 3), 2, 0)
     experts = Votes.from_columns(
-        pairs, np.repeat(np.arange(GOLDEN), 3), np.tile(np.arange(3), GOLDEN), said, "xyz", WORDS
+        pairs, np.repeat(np.arange(GOLDEN), 3), np.tile(np.arange(3), GOLDEN), golden_answers, "xyz", WORDS
     )
-    who, which = np.repeat(np.arange(RATERS), GOLDEN), np.tile(np.arange(GOLDEN), RATERS)
+    voters, which = np.repeat(np.arange(RATERS), GOLDEN), np.tile(np.arange(GOLDEN), RATERS)
     golden = Votes.from_columns(
-        pairs, which, who, by_chance(rng, matrices[who, is_valid[which].astype(int)]), tuple(range(RATERS)), WORDS
+        pairs, which, voters, by_chance(rng, matrices[voters, is_valid[which].astype(int)]), tuple(range(RATERS)), WORDS
     )
     labels = label_sets(real_scores(votes, experts, golden, None, recipe=RULES), THRESHOLD)
     again = relabel(labels, votes, experts, golden, None, threshold=THRESHOLD, recipes=[RULES])
@@ -69,7 +69,7 @@ def test_a_replicate_judges_resampled_images_by_the_votes_of_resampled_raters(
 ) -> None:
     """Against label sets made one by one and models judged image by image."""
     panel, again, _ = small
-    found = label_uncertainty(panel, again, replicates=40, seed=5)
+    uncertainty = label_uncertainty(panel, again, replicates=40, seed=5)
     rng = np.random.default_rng(5)
     questions = again.questions
     draws = [(np.arange(30), np.arange(60))]
@@ -80,13 +80,13 @@ def test_a_replicate_judges_resampled_images_by_the_votes_of_resampled_raters(
         for row in np.flatnonzero(kept).tolist():
             sets[questions.images[questions.image_ids[row]]].add(int(questions.class_ids[row]))
         drawn = [panel.images[i] for i in images.tolist()]
-        assert found.n[replicate] == sum(bool(sets[name]) for name in drawn)
-        assert found.labels[replicate] == sum(map(len, sets.values()))
-        assert found.empty[replicate] == sum(not each for each in sets.values())
+        assert uncertainty.n[replicate] == sum(bool(sets[name]) for name in drawn)
+        assert uncertainty.labels[replicate] == sum(map(len, sets.values()))
+        assert uncertainty.empty[replicate] == sum(not each for each in sets.values())
         for model in range(2):
-            said = panel.top1[model]
-            hits = sum(int(said[i]) in sets[panel.images[i]] for i in images.tolist())
-            assert found.hits[replicate, model] == hits
+            predicted = panel.top1[model]
+            hits = sum(int(predicted[i]) in sets[panel.images[i]] for i in images.tolist())
+            assert uncertainty.hits[replicate, model] == hits
 
 
 def test_images_that_were_not_rated_keep_their_labels(small: tuple[Panel, Relabelling, LabelSets]) -> None:
@@ -94,20 +94,24 @@ def test_images_that_were_not_rated_keep_their_labels(small: tuple[Panel, Relabe
     names = [*labels.images, "unrated.png", "empty.png"]
     more = LabelSets.from_lists(names, [*(labels[name] for name in labels.images), [2], []])
     ids = np.concatenate([panel.top1, [[2, 0], [1, 0]]], axis=1)
-    found = label_uncertainty(Panel.from_ids("ab", ids, more), again, replicates=40)
-    assert found.rated == 60
-    assert found.n[0] == np.count_nonzero(panel.scored) + 1
-    assert (found.hits[0] - np.count_nonzero(panel.valid, axis=1)).tolist() == [1, 0]
-    assert found.empty[0] == labels.empty_images, "of the rated images"
-    assert found.labels[0] == labels.indices.size
+    uncertainty = label_uncertainty(Panel.from_ids("ab", ids, more), again, replicates=40)
+    assert uncertainty.rated == 60
+    assert uncertainty.n[0] == np.count_nonzero(panel.scored) + 1
+    assert (uncertainty.hits[0] - np.count_nonzero(panel.valid, axis=1)).tolist() == [1, 0]
+    assert uncertainty.empty[0] == labels.empty_images, "of the rated images"
+    assert uncertainty.labels[0] == labels.indices.size
 
 
 def test_a_panel_of_some_of_the_images_is_judged_on_these(small: tuple[Panel, Relabelling, LabelSets]) -> None:
     panel, again, labels = small
     rows = np.arange(59, 19, -1)
     part = LabelSets.from_lists([labels.images[i] for i in rows], [labels[labels.images[i]] for i in rows])
-    found = label_uncertainty(Panel.from_ids("ab", panel.top1[:, rows], part), again, replicates=40)
-    assert (found.rated, found.labels[0], found.empty[0]) == (40, part.indices.size, part.empty_images)
+    uncertainty = label_uncertainty(Panel.from_ids("ab", panel.top1[:, rows], part), again, replicates=40)
+    assert (uncertainty.rated, uncertainty.labels[0], uncertainty.empty[0]) == (
+        40,
+        part.indices.size,
+        part.empty_images,
+    )
 
 
 def test_swapping_the_models_turns_everything_round(small: tuple[Panel, Relabelling, LabelSets]) -> None:
@@ -126,20 +130,20 @@ def test_swapping_the_models_turns_everything_round(small: tuple[Panel, Relabell
 def test_a_model_and_its_copy_are_better_with_probability_one_half(small: tuple[Panel, Relabelling, LabelSets]) -> None:
     panel, again, labels = small
     twice = Panel.from_ids("ab", panel.top1[[0, 0]], labels)
-    found = label_uncertainty(twice, again, replicates=40)
-    assert found.probability("a", "b") == 0.5
-    assert found.difference_interval("a", "b") == (0, 0)
+    uncertainty = label_uncertainty(twice, again, replicates=40)
+    assert uncertainty.probability("a", "b") == 0.5
+    assert uncertainty.difference_interval("a", "b") == (0, 0)
 
 
 def test_intervals_are_moved_back_by_the_shift_and_stay_within_what_there_is() -> None:
     samples = np.arange(41)
     hits = np.stack([np.append(50, samples), np.append(98, 60 + samples)], axis=1)
     ones = np.full(42, 100)
-    found = LabelUncertainty(("a", "b"), hits, ones, ones, ones, 9, 5, 0.8, 0)
-    assert found.replicates == 41
-    assert found.shift("a") == pytest.approx(0.2 - 0.5)
-    assert found.interval("a") == pytest.approx((0.31, 0.69)), "1 and 39 of 0 to 40, moved up by 30"
-    assert found.interval("b") == pytest.approx((0.79, 1))
+    uncertainty = LabelUncertainty(("a", "b"), hits, ones, ones, ones, 9, 5, 0.8, 0)
+    assert uncertainty.replicates == 41
+    assert uncertainty.shift("a") == pytest.approx(0.2 - 0.5)
+    assert uncertainty.interval("a") == pytest.approx((0.31, 0.69)), "1 and 39 of 0 to 40, moved up by 30"
+    assert uncertainty.interval("b") == pytest.approx((0.79, 1))
 
 
 def test_the_intervals_hold_the_truth_as_often_as_they_say() -> None:
@@ -150,8 +154,8 @@ def test_the_intervals_hold_the_truth_as_often_as_they_say() -> None:
     covered = np.zeros(3)
     for seed in range(60):
         panel, again, _ = study(1000 + seed)
-        found = label_uncertainty(panel, again, replicates=100, seed=seed)
-        intervals = found.interval("a"), found.interval("b"), found.difference_interval("a", "b")
+        uncertainty = label_uncertainty(panel, again, replicates=100, seed=seed)
+        intervals = uncertainty.interval("a"), uncertainty.interval("b"), uncertainty.difference_interval("a", "b")
         for i, ((low, high), value) in enumerate(zip(intervals, (*truth, truth[0] - truth[1]), strict=True)):
             covered[i] += low <= value <= high
     assert (covered / 60 >= 0.93).all(), covered
@@ -161,46 +165,45 @@ def test_the_json_object_holds_models_pairs_and_what_became_of_the_sets(
     small: tuple[Panel, Relabelling, LabelSets],
 ) -> None:
     panel, again, labels = small
-    found = label_uncertainty(panel, again, replicates=40, seed=7)
-    document = found.to_json([("b", "a")])
-    low, high = found.difference_interval("b", "a")
+    uncertainty = label_uncertainty(panel, again, replicates=40, seed=7)
+    document = uncertainty.to_json([("b", "a")])
+    low, high = uncertainty.difference_interval("b", "a")
     assert document["pairs"] == [
-        {"a": "b", "b": "a", "low": low, "high": high, "probability_a": found.probability("b", "a")}
+        {"a": "b", "b": "a", "low": low, "high": high, "probability_a": uncertainty.probability("b", "a")}
     ]
     assert [entry["file"] for entry in document["models"]] == ["a", "b"]
     assert document["sets"] == {
         "rated_images": 60,
         "labels": labels.indices.size,
-        "labels_in_replicates": float(found.labels[1:].mean()),
+        "labels_in_replicates": float(uncertainty.labels[1:].mean()),
         "empty_images": labels.empty_images,
-        "empty_images_in_replicates": float(found.empty[1:].mean()),
+        "empty_images_in_replicates": float(uncertainty.empty[1:].mean()),
     }
     assert (document["replicates"], document["seed"], document["threshold"], document["raters"]) == (40, 7, 0.8, 30)
 
 
 def test_the_work_can_be_followed(small: tuple[Panel, Relabelling, LabelSets]) -> None:
-    seen: list[int] = []
+    replicates: list[int] = []
 
     def track(items: Iterable[int]) -> Iterable[int]:
         for item in items:
-            seen.append(item)
+            replicates.append(item)
             yield item
 
     label_uncertainty(*small[:2], replicates=40, track=track)
-    assert seen == list(range(40))
-
-
-def refusal(panel: Panel, again: Relabelling, replicates: int = 40) -> str:
-    return message(lambda: label_uncertainty(panel, again, replicates=replicates))
+    assert replicates == list(range(40))
 
 
 def test_what_cannot_be_measured_is_an_error(small: tuple[Panel, Relabelling, LabelSets]) -> None:
     panel, again, labels = small
-    assert refusal(panel, again, 39) == "too few replicates for a 95 % interval\n  allowed: 40 or more\n  found:   39"
+    assert (
+        message(label_uncertainty, panel, again, replicates=39)
+        == "too few replicates for a 95 % interval\n  allowed: 40 or more\n  found:   39"
+    )
     empty = Panel.from_ids("ab", panel.top1, LabelSets.from_lists(labels.images, [[]] * 60))
-    assert refusal(empty, again).startswith("no image is scored\n")
+    assert message(label_uncertainty, empty, again, replicates=40).startswith("no image is scored\n")
     other = Panel.from_ids("ab", panel.top1, LabelSets.from_lists(labels.images, [[0]] * 60))
-    assert refusal(other, again) == (
+    assert message(label_uncertainty, other, again, replicates=40) == (
         "the panel was judged by other labels than the votes give\n  to mend: judge it by these"
     )
 
@@ -212,4 +215,6 @@ def test_replicates_without_a_scored_image_do_not_count() -> None:
     again = Relabelling(items, np.array([0]), np.array([1]), matrices, np.ones(99, bool), np.zeros(1), 0.8)
     panel = Panel.from_ids("ab", np.zeros((2, 1), int), LabelSets.from_lists(["a.png"], [[0]]))
     assert 100 < label_uncertainty(panel, again, replicates=200).replicates < 150
-    assert refusal(panel, again, 40).startswith("too few replicates for a 95 % interval\n")
+    assert message(label_uncertainty, panel, again, replicates=40).startswith(
+        "too few replicates for a 95 % interval\n"
+    )

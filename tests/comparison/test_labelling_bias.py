@@ -24,23 +24,23 @@ def slow(images: Images) -> tuple[dict[int, list[int]], Fraction, Counter[tuple[
     """[hits, n] by number of valid classes; the sum of chances; (class, class, original, said) of each pair."""
     by_size: dict[int, list[int]] = {}
     chance, pairs = Fraction(0), Counter[tuple[int, int, int, int]]()
-    for valid, original, said in images.values():
-        if len(valid) < 2 or not {original, said} <= valid:
+    for valid, original, predicted in images.values():
+        if len(valid) < 2 or not {original, predicted} <= valid:
             continue
         counts = by_size.setdefault(len(valid), [0, 0])
-        counts[0] += said == original
+        counts[0] += predicted == original
         counts[1] += 1
         chance += Fraction(1, len(valid))
-        others = valid - {original} if said == original else {said}
-        pairs.update((*sorted((original, other)), original, said) for other in others)
+        others = valid - {original} if predicted == original else {predicted}
+        pairs.update((*sorted((original, other)), original, predicted) for other in others)
     return by_size, chance, pairs
 
 
 def measured(images: Images) -> LabellingBias:
     labels = LabelSets.from_lists(list(images), [sorted(valid) for valid, _, _ in images.values()])
     original = LabelSets.from_lists(list(images), [[own] for _, own, _ in images.values()])
-    said = np.array([[said for _, _, said in images.values()]], int).reshape(1, len(images))
-    panel = Panel.from_ids(["one"], said, labels, original=original)
+    predicted = np.array([[predicted for _, _, predicted in images.values()]], int).reshape(1, len(images))
+    panel = Panel.from_ids(["one"], predicted, labels, original=original)
     return labelling_biases(panel, labels, original)[0]
 
 
@@ -55,18 +55,20 @@ def test_counts_are_those_of_a_slow_reference_whatever_the_order_of_the_images(i
     by_size, chance, pairs = slow(images)
     rows = list(images.items())
     random.shuffle(rows)
-    found = measured(dict(rows))
-    assert found.by_label_count == {size: Proportion(*by_size[size]) for size in sorted(by_size)}
+    bias = measured(dict(rows))
+    assert bias.by_label_count == {size: Proportion(*by_size[size]) for size in sorted(by_size)}
     n = sum(count for _, count in by_size.values())
-    assert found.original_chosen == Proportion(sum(hits for hits, _ in by_size.values()), n)
-    assert found.chance == (pytest.approx(float(chance / n)) if n else None)
-    assert (found.p_value is None) == (n == 0)
+    assert bias.original_chosen == Proportion(sum(hits for hits, _ in by_size.values()), n)
+    assert bias.chance == (pytest.approx(float(chance / n)) if n else None)
+    assert (bias.p_value is None) == (n == 0)
     counted: Counter[Any] = Counter()
-    for (a, b), counts in zip(found.pairs.tolist(), found.counts.tolist(), strict=True):
+    for (a, b), counts in zip(bias.pairs.tolist(), bias.counts.tolist(), strict=True):
         for i, original in enumerate((a, b)):
-            counted.update({(a, b, original, said): counts[i][j] for j, said in enumerate((a, b)) if counts[i][j]})
+            counted.update(
+                {(a, b, original, predicted): counts[i][j] for j, predicted in enumerate((a, b)) if counts[i][j]}
+            )
     assert counted == pairs
-    total = [sum(map(sum, counts)) for counts in found.counts.tolist()]
+    total = [sum(map(sum, counts)) for counts in bias.counts.tolist()]
     assert total == sorted(total, reverse=True)
 
 
@@ -128,23 +130,23 @@ def test_the_original_labels_say_themselves_whenever_they_are_valid(
     real_labels: LabelSets, real_original: LabelSets
 ) -> None:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
-    (found,) = labelling_biases(panel, real_labels, real_original)
-    assert found.original_chosen == Proportion(6_448, 6_448)
-    assert found.chance == pytest.approx(0.443, abs=0.0005)
-    assert str(found).endswith("100.0 % [99.9, 100.0]; by chance 44.3 %, p <= 1e-300")
-    assert (found.counts[:, 0, 1] == 0).all()
-    assert (found.counts[:, 1, 0] == 0).all()
+    (bias,) = labelling_biases(panel, real_labels, real_original)
+    assert bias.original_chosen == Proportion(6_448, 6_448)
+    assert bias.chance == pytest.approx(0.443, abs=0.0005)
+    assert str(bias).endswith("100.0 % [99.9, 100.0]; by chance 44.3 %, p <= 1e-300")
+    assert (bias.counts[:, 0, 1] == 0).all()
+    assert (bias.counts[:, 1, 0] == 0).all()
 
 
 def test_saying_any_valid_class_is_chance(real_labels: LabelSets, real_original: LabelSets) -> None:
     """Of 40 such models, 38 or so have a p-value of 0.05 or more; fewer than 33 do with a chance of 1 in 1,000."""
     rng, labels = np.random.default_rng(0), real_labels
     sets = np.flatnonzero(labels.sizes)
-    said = np.zeros((40, len(labels)), int)
-    for model in said:
+    predicted = np.zeros((40, len(labels)), int)
+    for model in predicted:
         model[sets] = labels.indices[labels.indptr[sets] + rng.integers(0, labels.sizes[sets])]
-    panel = Panel.from_ids([str(i) for i in range(40)], said, labels, original=real_original)
-    found = labelling_biases(panel, labels, real_original)
-    assert sum((bias.p_value or 0) >= 0.05 for bias in found) >= 33
-    chosen = sum((bias.original_chosen for bias in found), Proportion(0, 0))
-    assert chosen.value == pytest.approx(found[0].chance, abs=0.004)
+    panel = Panel.from_ids([str(i) for i in range(40)], predicted, labels, original=real_original)
+    biases = labelling_biases(panel, labels, real_original)
+    assert sum((bias.p_value or 0) >= 0.05 for bias in biases) >= 33
+    chosen = sum((bias.original_chosen for bias in biases), Proportion(0, 0))
+    assert chosen.value == pytest.approx(biases[0].chance, abs=0.004)

@@ -36,58 +36,64 @@ def random_scores(rng: np.random.Generator, images: list[str]) -> dict[tuple[str
     }
 
 
-def slow(said: dict[str, int], original: dict[str, int], scores: dict[tuple[str, int], float]) -> Disagreements:
+def slow(predicted: dict[str, int], original: dict[str, int], scores: dict[tuple[str, int], float]) -> Disagreements:
     """Image by image, as the definition reads."""
     images = unrated = model = tied = label = 0
-    for image, class_id in said.items():
+    for image, class_id in predicted.items():
         if image not in original or class_id == original[image]:
             continue
         images += 1
         unrated += not any(name == image for name, _ in scores)
         if (image, class_id) in scores:
-            ours, theirs = scores[image, class_id], scores.get((image, original[image]), 0.0)
-            model, tied, label = model + (ours > theirs), tied + (ours == theirs), label + (ours < theirs)
+            of_model, of_label = scores[image, class_id], scores.get((image, original[image]), 0.0)
+            model, tied, label = (
+                model + (of_model > of_label),
+                tied + (of_model == of_label),
+                label + (of_model < of_label),
+            )
     return Disagreements(images, unrated, Verdicts(model, tied, label), None)
 
 
 @given(st.integers(0, 2**32 - 1))
 def test_verdicts_are_those_of_a_slow_reference_whatever_the_order_of_the_files(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    said = dict(zip(IMAGES, rng.integers(0, 5, 30).tolist(), strict=True))
+    predicted = dict(zip(IMAGES, rng.integers(0, 5, 30).tolist(), strict=True))
     original = {image: int(rng.integers(0, 5)) for image in rng.permutation(IMAGES)[:25].tolist()}
-    known, alone = random_scores(rng, IMAGES), random_scores(rng, IMAGES)
+    scores, alone = random_scores(rng, IMAGES), random_scores(rng, IMAGES)
     labels = LabelSets.from_lists(rng.permutation(IMAGES).tolist(), [[0]] * 30)
     originals = LabelSets.from_lists(list(original), [[class_id] for class_id in original.values()])
-    panel = Panel.from_ids(["one"], np.array([[said[image] for image in labels.images]]), labels, original=originals)
-    (found,) = preferences(panel, originals, scores_of(known), scores_of(alone))
-    by_raters = slow(said, original, alone).by_scores
-    expected = slow(said, original, known)
-    assert found.total == Disagreements(expected.images, expected.unrated_images, expected.by_scores, by_raters)
-    assert found.by_group == {}
-    shuffled = scores_of({pair: known[pair] for pair in [list(known)[i] for i in rng.permutation(len(known))]})
+    panel = Panel.from_ids(
+        ["one"], np.array([[predicted[image] for image in labels.images]]), labels, original=originals
+    )
+    (preference,) = preferences(panel, originals, scores_of(scores), scores_of(alone))
+    by_raters = slow(predicted, original, alone).by_scores
+    expected = slow(predicted, original, scores)
+    assert preference.total == Disagreements(expected.images, expected.unrated_images, expected.by_scores, by_raters)
+    assert preference.by_group == {}
+    shuffled = scores_of({pair: scores[pair] for pair in [list(scores)[i] for i in rng.permutation(len(scores))]})
     assert preferences(panel, originals, shuffled)[0].total == expected
 
 
 def test_an_original_label_that_nobody_was_asked_about_counts_as_if_its_score_were_0() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [0]])
     panel = Panel.from_ids(["one"], np.array([[1, 2]]), labels, original=labels)
-    (found,) = preferences(panel, labels, scores_of({("a", 1): 0.1, ("b", 2): 0.0}))
-    assert found.total == Disagreements(2, 0, Verdicts(1, 1, 0), None)
+    (preference,) = preferences(panel, labels, scores_of({("a", 1): 0.1, ("b", 2): 0.0}))
+    assert preference.total == Disagreements(2, 0, Verdicts(1, 1, 0), None)
 
 
 def test_imagenets_images_are_counted_by_what_the_original_label_is_too() -> None:
     names = validation_names()[:3]
     original = LabelSets.from_lists(names, [[ANIMALS - 1], [ANIMALS], [ANIMALS]])
     panel = Panel.from_ids(["one"], np.array([[0, 0, ANIMALS]]), original, original=original)
-    (found,) = preferences(
+    (preference,) = preferences(
         panel,
         original,
         scores_of({(names[0], 0): 1.0, (names[1], 0): 0.5, (names[1], 398): 0.9}),
         groups=IMAGENET.groups,
     )
-    assert found.by_group["animals"] == Disagreements(1, 0, Verdicts(1, 0, 0), None)
-    assert found.by_group["others"] == Disagreements(1, 0, Verdicts(0, 0, 1), None)
-    assert found.total.coverage.value == 1
+    assert preference.by_group["animals"] == Disagreements(1, 0, Verdicts(1, 0, 0), None)
+    assert preference.by_group["others"] == Disagreements(1, 0, Verdicts(0, 0, 1), None)
+    assert preference.total.coverage.value == 1
     assert IMAGENET.recipe.original_below == ANIMALS
 
 
@@ -128,8 +134,8 @@ def test_the_original_labels_never_disagree_with_themselves(
     real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, alone: Any
 ) -> None:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
-    (found,) = preferences(panel, real_original, real_scores, alone)
-    assert found.total == Disagreements(0, 0, Verdicts(0, 0, 0), Verdicts(0, 0, 0))
+    (preference,) = preferences(panel, real_original, real_scores, alone)
+    assert preference.total == Disagreements(0, 0, Verdicts(0, 0, 0), Verdicts(0, 0, 0))
 
 
 def test_the_original_labels_own_vote_shifts_the_published_scores_on_animals_alone(
@@ -139,13 +145,13 @@ def test_the_original_labels_own_vote_shifts_the_published_scores_on_animals_alo
     questions = real_scores.questions
     order = np.lexsort((questions.class_ids, -real_scores.values, questions.image_ids))
     second = np.searchsorted(questions.image_ids[order], np.arange(len(questions.images))) + 1
-    said = real_original.indices.copy()
-    said[real_labels.find(questions.images)] = questions.class_ids[order][second]
-    panel = Panel.from_ids(["second"], said[None], real_labels, original=real_original)
-    (found,) = preferences(panel, real_original, real_scores, alone, groups=IMAGENET.groups)
-    animals, others = found.by_group["animals"], found.by_group["others"]
-    assert found.total.images == animals.images + others.images == found.total.coverage.hits
-    assert found.total.unrated_images == 0
+    predicted = real_original.indices.copy()
+    predicted[real_labels.find(questions.images)] = questions.class_ids[order][second]
+    panel = Panel.from_ids(["second"], predicted[None], real_labels, original=real_original)
+    (preference,) = preferences(panel, real_original, real_scores, alone, groups=IMAGENET.groups)
+    animals, others = preference.by_group["animals"], preference.by_group["others"]
+    assert preference.total.images == animals.images + others.images == preference.total.coverage.hits
+    assert preference.total.unrated_images == 0
     assert animals.by_raters.preferred.hits > animals.by_scores.preferred.hits
     # A pair of which the label is no animal and the prediction is one has the label's "no" in its published score.
     assert abs(others.by_raters.model - others.by_scores.model) <= 0.002 * others.images

@@ -9,11 +9,12 @@ from reassess.comparison.pairs import Comparison, Paired, compare, only_right
 from reassess.comparison.panel import Panel
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
+from tests.helpers import numbered_labels
 
-LABELS = LabelSets.from_lists([f"{i}.png" for i in range(8)], [[0], [0, 1], [], [2], [1], [2], [0], [2, 3]])
+LABELS = numbered_labels([[0], [0, 1], [], [2], [1], [2], [0], [2, 3]])
 ORIGINAL = LabelSets.from_lists([f"{i}.png" for i in range(1, 8)], [[1], [0], [3], [1], [1], [0], [2]])
-SAID = {"one": np.array([0, 0, 0, 2, 1, 1, 0, 3]), "two": np.array([0, 2, 0, 3, 1, 2, 1, 3])}
-PANEL = Panel.from_predictions(SAID, LABELS, original=ORIGINAL)
+PREDICTED = {"one": np.array([0, 0, 0, 2, 1, 1, 0, 3]), "two": np.array([0, 2, 0, 3, 1, 2, 1, 3])}
+PANEL = Panel.from_predictions(PREDICTED, LABELS, original=ORIGINAL)
 
 SAME, A, B = Paired(1000, 800, 50, 50), Paired(1000, 800, 90, 30), Paired(1000, 800, 30, 90)
 FEW = Paired(1000, 800, 7, 1)  # of which the interval leaves out 0
@@ -21,14 +22,14 @@ FEW = Paired(1000, 800, 7, 1)  # of which the interval leaves out 0
 
 def test_hits_are_counted_on_the_images_that_each_kind_of_labels_knows() -> None:
     """By hand: of the seven images that are not empty, 0, 4 and 7 are right for both, 1, 3, 6 for one, 5 for two."""
-    found = compare(PANEL, "one", "two")
-    assert (found.a, found.b, found.images) == ("one", "two", 8)
-    assert found.real == Paired(n=7, both=3, only_a=3, only_b=1)
-    assert found.original == Paired(n=7, both=2, only_a=2, only_b=1)
-    assert found.real.a.hits == 6
-    assert found.real.b.hits == 4
-    assert found.real.difference == 2 / 7
-    assert found.real.p_value == pytest.approx(0.625)
+    comparison = compare(PANEL, "one", "two")
+    assert (comparison.a, comparison.b, comparison.images) == ("one", "two", 8)
+    assert comparison.real == Paired(n=7, both=3, only_a=3, only_b=1)
+    assert comparison.original == Paired(n=7, both=2, only_a=2, only_b=1)
+    assert comparison.real.a.hits == 6
+    assert comparison.real.b.hits == 4
+    assert comparison.real.difference == 2 / 7
+    assert comparison.real.p_value == pytest.approx(0.625)
     assert only_right(PANEL, "one", "two").tolist() == [1, 3, 6]
     assert only_right(PANEL, "two", "one").tolist() == [5]
 
@@ -49,9 +50,9 @@ def test_swapping_the_models_turns_everything_round(seed: int) -> None:
 
 
 def test_a_model_and_itself_cannot_be_told_apart() -> None:
-    found = compare(PANEL, "one", "one")
-    assert (found.real.difference, found.real.interval, found.real.p_value) == (0, (0, 0), 1)
-    assert found.verdict == "one and one cannot be told apart, nor by the original labels"
+    comparison = compare(PANEL, "one", "one")
+    assert (comparison.real.difference, comparison.real.interval, comparison.real.p_value) == (0, (0, 0), 1)
+    assert comparison.verdict == "one and one cannot be told apart, nor by the original labels"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_the_json_object_holds_the_counts_and_says_why_a_part_is_null() -> None:
         "original_p_value": 1,
         "verdict": "one and two cannot be told apart, nor by the original labels",
     }
-    empty = Panel.from_predictions(SAID, LabelSets.from_lists(LABELS.images, [[]] * 8))
+    empty = Panel.from_predictions(PREDICTED, LabelSets.from_lists(LABELS.images, [[]] * 8))
     document = compare(empty, "one", "two").to_json()
     of_original = [f"original_{name}" for name in ("difference", "low", "high", "p_value")]
     nulls = ["real_difference", "low", "high", "p_value", *of_original]
@@ -114,8 +115,8 @@ def test_the_json_object_holds_the_counts_and_says_why_a_part_is_null() -> None:
 
 
 def test_a_comparison_is_shown_in_words_and_in_a_notebook_without_markup_of_names() -> None:
-    shown = Comparison("<a>", "b", 1000, A, None)._repr_html_()
-    assert shown == (
+    html = Comparison("<a>", "b", 1000, A, None)._repr_html_()
+    assert html == (
         "<p>&lt;a&gt; is better than b</p><table><tr><th>ReaL</th>"
         "<td>+6.00 points [+3.90, +8.10], McNemar p = 3.8e-08; "
         "of 1,000 images 90 only &lt;a&gt;, 30 only b</td></tr></table>"
@@ -135,14 +136,14 @@ def test_the_original_labels_beat_a_copy_with_errors_by_as_many_hits_as_were_spo
     ids = real_original.indices
     spoilt = np.where(np.arange(ids.size) % 100 == 0, (ids + 500) % 1000, ids)
     panel = Panel.from_predictions({"original": ids, "spoilt": spoilt}, real_labels, original=real_original)
-    found = compare(panel, "original", "spoilt")
-    assert (found.original.n, found.original.only_a, found.original.only_b) == (50_000, 500, 0)
-    assert found.original.a.hits == 50_000
-    assert (found.real.n, found.real.a.hits) == (46_837, 42_164)
+    comparison = compare(panel, "original", "spoilt")
+    assert (comparison.original.n, comparison.original.only_a, comparison.original.only_b) == (50_000, 500, 0)
+    assert comparison.original.a.hits == 50_000
+    assert (comparison.real.n, comparison.real.a.hits) == (46_837, 42_164)
     valid = real_labels.sets()
     lost = sum(
         int(ids[row]) in valid[real_original.images[row]] and int(spoilt[row]) not in valid[real_original.images[row]]
         for row in range(0, 50_000, 100)
     )
-    assert found.real.only_a == lost
-    assert found.verdict == "original is better than spoilt, also by the original labels"
+    assert comparison.real.only_a == lost
+    assert comparison.verdict == "original is better than spoilt, also by the original labels"

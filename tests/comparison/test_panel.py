@@ -20,13 +20,13 @@ LABELS = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 2], [],
 ORIGINAL = LabelSets.from_lists(["d.png", "c.png", "a.png", "e.png"], [[3], [0], [2], [1]])
 
 
-def found(ids: list[int], images: list[str], original: LabelSets | None = ORIGINAL) -> Outcomes:
+def outcomes_of(ids: list[int], images: list[str], original: LabelSets | None = ORIGINAL) -> Outcomes:
     return find_outcomes(Predictions.from_ids(np.array(ids, int), images), LABELS, original=original)
 
 
 def test_models_are_put_on_the_images_that_all_have_seen() -> None:
-    one = found([3, 1, 2, 0, 1], ["d.png", "c.png", "a.png", "b.png", "e.png"])
-    two = found([2, 0, 3, 0], ["b.png", "c.png", "e.png", "a.png"])
+    one = outcomes_of([3, 1, 2, 0, 1], ["d.png", "c.png", "a.png", "b.png", "e.png"])
+    two = outcomes_of([2, 0, 3, 0], ["b.png", "c.png", "e.png", "a.png"])
     both = Panel.from_outcomes({"one": one, "two": two})
     assert both.images == ("a.png", "b.png", "c.png", "e.png")
     assert both.top1.tolist() == [[2, 0, 1, 1], [0, 2, 0, 3]]
@@ -45,7 +45,7 @@ def test_the_order_of_a_models_rows_means_nothing(first: list[int], second: list
     one, two = [2, 0, 1, 0], [1, 1, 1, 3]
 
     def shuffled(ids: list[int], order: list[int]) -> Outcomes:
-        return found([ids[i] for i in order], [LABELS.images[i] for i in order])
+        return outcomes_of([ids[i] for i in order], [LABELS.images[i] for i in order])
 
     both = Panel.from_outcomes({"one": shuffled(one, first), "two": shuffled(two, second)})
     assert both.images == LABELS.images
@@ -83,7 +83,7 @@ def test_arrays_of_ids_give_the_same_panel_as_predictions(seed: int) -> None:
 
 
 def test_one_model_is_a_panel_too_and_needs_no_original_labels() -> None:
-    alone = Panel.from_outcomes([("one", found([2, 0], ["c.png", "a.png"], None))])
+    alone = Panel.from_outcomes([("one", outcomes_of([2, 0], ["c.png", "a.png"], None))])
     assert alone.valid.tolist() == [[True, False]]
     assert not alone.original_known.any()
     assert not alone.original_hit.any()
@@ -91,7 +91,7 @@ def test_one_model_is_a_panel_too_and_needs_no_original_labels() -> None:
 
 def test_models_without_a_common_image_are_an_error_that_says_what_each_has() -> None:
     names = ["a.png", "b.png", "c.png", "d.png"]
-    models = {"one": found([0, 1, 2], names[:3]), "two": found([0], names[3:])}
+    models = {"one": outcomes_of([0, 1, 2], names[:3]), "two": outcomes_of([0], names[3:])}
     text = (
         "the models have no image in common\n"
         "  found:   one: 3 images, such as a.png, b.png and 1 more\n"
@@ -100,31 +100,35 @@ def test_models_without_a_common_image_are_an_error_that_says_what_each_has() ->
         "  to mend: name the images alike, or join by another part of the name (--match name or --match stem)"
     )
     assert message(lambda: Panel.from_outcomes(models)) == text.format("")
-    more = models | {f"empty {i}": found([], []) for i in range(4)}
+    more = models | {f"empty {i}": outcomes_of([], []) for i in range(4)}
     others = "           empty 0: 0 images\n           empty 1: 0 images\n           empty 2: 0 images\n"
     assert message(lambda: Panel.from_outcomes(more)) == text.format(f"{others}           and 1 more models\n")
 
 
 def test_a_panel_has_models_and_each_once() -> None:
-    one = found([0], ["a.png"])
+    outcomes = outcomes_of([0], ["a.png"])
     assert (
         message(lambda: Panel.from_outcomes({})) == "there is no model\n  to mend: give the predictions of at least one"
     )
     assert (
-        message(lambda: Panel.from_outcomes([("one", one), ("one", one)])) == "a model is named twice\n  found:   one"
+        message(lambda: Panel.from_outcomes([("one", outcomes), ("one", outcomes)]))
+        == "a model is named twice\n  found:   one"
     )
 
 
 def test_models_judged_by_different_labels_are_an_error() -> None:
     other = LabelSets.from_lists(["b.png", "a.png"], [[0], [1]])
     models = {
-        "one": found([0, 0], ["a.png", "b.png"], None),
+        "one": outcomes_of([0, 0], ["a.png", "b.png"], None),
         "two": find_outcomes(Predictions.from_ids([0, 0], ["a.png", "b.png"]), other),
     }
     text = "the models were judged by different labels\n  where:   two\n  to mend: judge all by the same"
     assert message(lambda: Panel.from_outcomes(models)) == text
     assert (
-        message(lambda: Panel.from_outcomes({"one": found([0], ["a.png"]), "two": found([0], ["a.png"], None)})) == text
+        message(
+            lambda: Panel.from_outcomes({"one": outcomes_of([0], ["a.png"]), "two": outcomes_of([0], ["a.png"], None)})
+        )
+        == text
     )
 
 

@@ -18,21 +18,21 @@ def without(board: Leaderboard, model: str) -> Leaderboard:
 
 
 def test_the_rank_counts_better_rows_only_and_neighbours_are_the_nearest() -> None:
-    found = place(BOARD, Entry("mine", 76.5, 84.6), neighbours=2)
-    assert (found.real_rank, found.original_rank, found.of) == (3, 5, 7)
-    assert [entry.model for entry in found.better] == ["m5", "m4"]
-    assert [entry.model for entry in found.others] == ["m3", "m2"]
+    placement = place(BOARD, Entry("mine", 76.5, 84.6), neighbours=2)
+    assert (placement.real_rank, placement.original_rank, placement.of) == (3, 5, 7)
+    assert [entry.model for entry in placement.better] == ["m5", "m4"]
+    assert [entry.model for entry in placement.others] == ["m3", "m2"]
 
 
 @pytest.mark.parametrize(("real", "rank", "better", "others"), [(99.0, 1, 0, 3), (1.0, 7, 3, 0)])
 def test_at_the_ends_there_are_neighbours_on_one_side(real: float, rank: int, better: int, others: int) -> None:
-    found = place(BOARD, Entry("mine", 76.5, real))
-    assert (found.real_rank, len(found.better), len(found.others)) == (rank, better, others)
+    placement = place(BOARD, Entry("mine", 76.5, real))
+    assert (placement.real_rank, len(placement.better), len(placement.others)) == (rank, better, others)
 
 
 def test_the_line_is_that_of_the_rows_nearest_in_original_accuracy(real_leaderboard: Leaderboard) -> None:
-    found = place(real_leaderboard, Entry("mine", 83.1, 88.4))
-    expected = found.expected
+    placement = place(real_leaderboard, Entry("mine", 83.1, 88.4))
+    expected = placement.expected
     nearest = np.argsort(np.abs(real_leaderboard.original - 83.1), kind="stable")[: expected.rows]
     x, y = real_leaderboard.original[nearest], real_leaderboard.real[nearest]
     slope, constant = np.polyfit(x, y, 1)
@@ -74,9 +74,9 @@ def test_a_model_outside_of_all_others_is_said_to_be(real_leaderboard: Leaderboa
 
 
 def test_with_too_few_models_nothing_is_expected() -> None:
-    found = place(Leaderboard(BOARD.entries[:2]), Entry("mine", 80.0, 85.0))
-    assert found.expected is None
-    document = found.to_json()
+    placement = place(Leaderboard(BOARD.entries[:2]), Entry("mine", 80.0, 85.0))
+    assert placement.expected is None
+    document = placement.to_json()
     assert (document["expected"], document["expected_reason"], document["real_rank"]) == (None, "too few models", 1)
 
 

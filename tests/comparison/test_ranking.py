@@ -23,30 +23,30 @@ ORIGINAL = LabelSets.from_lists(IMAGES, [[1] if i % 4 == 0 else [0] for i in ran
 def panel_of(shares: list[float], seed: int = 0, original: LabelSets | None = ORIGINAL) -> Panel:
     """Models that say class 0 on about so many images, and else class 2."""
     rng = np.random.default_rng(seed)
-    said = {f"model {i}": np.where(rng.random(N) < share, 0, 2) for i, share in enumerate(shares)}
-    return Panel.from_predictions(said, LABELS, original=original)
+    predicted = {f"model {i}": np.where(rng.random(N) < share, 0, 2) for i, share in enumerate(shares)}
+    return Panel.from_predictions(predicted, LABELS, original=original)
 
 
 def test_models_are_ranked_by_hits_and_equals_share_a_rank_in_the_order_of_their_names() -> None:
     right = np.zeros(N, int)
-    said = {"b": right, "c": np.full(N, 2), "a": right, "half": np.where(np.arange(N) % 2, 0, 2)}
-    found = rank_models(Panel.from_predictions(said, LABELS, original=ORIGINAL))
-    assert found.models == ("a", "b", "half", "c")
-    assert found.ranks.tolist() == [1, 1, 3, 4]
-    assert (found.low.tolist(), found.high.tolist()) == ([1, 1, 3, 4], [1, 1, 3, 4])
+    predicted = {"b": right, "c": np.full(N, 2), "a": right, "half": np.where(np.arange(N) % 2, 0, 2)}
+    ranking = rank_models(Panel.from_predictions(predicted, LABELS, original=ORIGINAL))
+    assert ranking.models == ("a", "b", "half", "c")
+    assert ranking.ranks.tolist() == [1, 1, 3, 4]
+    assert (ranking.low.tolist(), ranking.high.tolist()) == ([1, 1, 3, 4], [1, 1, 3, 4])
     scored = N - N // 5 + N // 20
-    assert [part.hits for part in found.real] == [scored, scored, 160, 0]
-    assert [part.n for part in found.real] == [scored] * 4
-    assert [part.hits for part in found.original] == [300, 300, 200, 0]
-    assert found.original_ranks.tolist() == [1, 1, 3, 4]
-    assert str(found).splitlines()[2] == "    3 [3, 3]  47.06 % half"
+    assert [part.hits for part in ranking.real] == [scored, scored, 160, 0]
+    assert [part.n for part in ranking.real] == [scored] * 4
+    assert [part.hits for part in ranking.original] == [300, 300, 200, 0]
+    assert ranking.original_ranks.tolist() == [1, 1, 3, 4]
+    assert str(ranking).splitlines()[2] == "    3 [3, 3]  47.06 % half"
 
 
 def test_neighbours_are_compared_and_their_p_values_corrected() -> None:
-    found = rank_models(panel_of([0.9, 0.5, 0.8, 0.85]))
-    pairs = list(zip(found.models, found.models[1:], strict=False))
-    assert [(pair.a, pair.b) for pair in found.neighbours] == pairs
-    assert found.holm == holm([pair.real.p_value for pair in found.neighbours])
+    ranking = rank_models(panel_of([0.9, 0.5, 0.8, 0.85]))
+    pairs = list(zip(ranking.models, ranking.models[1:], strict=False))
+    assert [(pair.a, pair.b) for pair in ranking.neighbours] == pairs
+    assert ranking.holm == holm([pair.real.p_value for pair in ranking.neighbours])
 
 
 @settings(max_examples=25)
@@ -55,35 +55,35 @@ def test_a_gap_vanishes_if_only_the_original_labels_tell_the_two_apart(seed: int
     """On a quarter of the images class 0 is valid and not the original label; models differ in how often they say 1."""
     rng = np.random.default_rng(seed)
     quarter = np.arange(N) % 4 == 0
-    said = {}
+    predicted = {}
     for i, (right, original) in enumerate(rng.uniform((0.8, 0), (0.9, 1), (5, 2))):
         chosen = np.where(quarter & (rng.random(N) < original), 1, 0)
-        said[f"model {i}"] = np.where(rng.random(N) < right, chosen, 2)
-    panel = Panel.from_predictions(said, LABELS, original=ORIGINAL)
-    found = rank_models(panel, replicates=40)
-    verdicts = [compare(panel, a, b) for a, b in combinations(found.models, 2)]
-    assert found.gaps.pairs == len(verdicts)
-    assert found.gaps.by_original == sum(pair.original.better != 0 for pair in verdicts)
-    assert found.gaps.by_real == sum(pair.real.better != 0 for pair in verdicts)
+        predicted[f"model {i}"] = np.where(rng.random(N) < right, chosen, 2)
+    panel = Panel.from_predictions(predicted, LABELS, original=ORIGINAL)
+    ranking = rank_models(panel, replicates=40)
+    verdicts = [compare(panel, a, b) for a, b in combinations(ranking.models, 2)]
+    assert ranking.gaps.pairs == len(verdicts)
+    assert ranking.gaps.by_original == sum(pair.original.better != 0 for pair in verdicts)
+    assert ranking.gaps.by_real == sum(pair.real.better != 0 for pair in verdicts)
     expected = [
         (pair.a, pair.b) if pair.original.better > 0 else (pair.b, pair.a)
         for pair in verdicts
         if pair.original.better and not pair.real.better
     ]
-    assert [tuple(found.models[i] for i in pair) for pair in found.gaps.vanished.tolist()] == expected
+    assert [tuple(ranking.models[i] for i in pair) for pair in ranking.gaps.vanished.tolist()] == expected
     opposite = [(pair.a, pair.b) for pair in verdicts if pair.original.better * pair.real.better < 0]
-    assert {frozenset(found.models[i] for i in pair) for pair in found.gaps.reversed.tolist()} == set(
+    assert {frozenset(ranking.models[i] for i in pair) for pair in ranking.gaps.reversed.tolist()} == set(
         map(frozenset, opposite)
     )
 
 
 def test_a_gap_may_turn_round() -> None:
     quarter = np.arange(N) % 4 == 0
-    said = {"real": np.where(quarter, 0, np.where(np.arange(N) % 8 == 1, 2, 0)), "orig": np.where(quarter, 1, 0)}
-    said["orig"][1::4] = 2
-    found = rank_models(Panel.from_predictions(said, LABELS, original=ORIGINAL))
-    assert found.models == ("real", "orig")
-    assert found.to_json()["gaps"] == {
+    predicted = {"real": np.where(quarter, 0, np.where(np.arange(N) % 8 == 1, 2, 0)), "orig": np.where(quarter, 1, 0)}
+    predicted["orig"][1::4] = 2
+    ranking = rank_models(Panel.from_predictions(predicted, LABELS, original=ORIGINAL))
+    assert ranking.models == ("real", "orig")
+    assert ranking.to_json()["gaps"] == {
         "pairs": 1,
         "told_apart": {"original": 1, "real": 1},
         "vanished": [],
@@ -98,17 +98,17 @@ def same(one: Ranking, two: Ranking) -> bool:
 def test_the_order_of_models_and_images_means_nothing_and_the_seed_decides() -> None:
     shares = [0.8, 0.82, 0.84, 0.7]
     panel = panel_of(shares)
-    said = dict(zip(panel.models, panel.top1, strict=True))
-    turned = dict(reversed(said.items()))
+    predicted = dict(zip(panel.models, panel.top1, strict=True))
+    turned = dict(reversed(predicted.items()))
     order = np.random.default_rng(1).permutation(N)
     labels = LabelSets.from_lists(*zip(*[(IMAGES[i], LABELS[IMAGES[i]]) for i in order], strict=True))
-    shuffled = {name: ids[order] for name, ids in said.items()}
-    found = rank_models(panel, seed=3)
-    assert same(found, rank_models(Panel.from_predictions(turned, LABELS, original=ORIGINAL), seed=3))
-    assert same(found, rank_models(Panel.from_predictions(shuffled, labels, original=ORIGINAL), seed=3))
+    shuffled = {name: ids[order] for name, ids in predicted.items()}
+    ranking = rank_models(panel, seed=3)
+    assert same(ranking, rank_models(Panel.from_predictions(turned, LABELS, original=ORIGINAL), seed=3))
+    assert same(ranking, rank_models(Panel.from_predictions(shuffled, labels, original=ORIGINAL), seed=3))
     rows = np.stack(list(shuffled.values()))
-    assert same(found, rank_models(Panel.from_ids(panel.models, rows, labels, original=ORIGINAL), seed=3))
-    assert not same(found, rank_models(panel, seed=4))
+    assert same(ranking, rank_models(Panel.from_ids(panel.models, rows, labels, original=ORIGINAL), seed=3))
+    assert not same(ranking, rank_models(panel, seed=4))
 
 
 def test_the_interval_of_a_rank_holds_the_true_rank_as_often_as_it_says() -> None:
@@ -116,25 +116,25 @@ def test_the_interval_of_a_rank_holds_the_true_rank_as_often_as_it_says() -> Non
     shares = [0.9, 0.87, 0.84, 0.81, 0.78]
     covered = 0
     for seed in range(200):
-        found = rank_models(panel_of(shares, seed=seed), replicates=200, seed=seed)
-        true = np.array([int(name[-1]) + 1 for name in found.models])
-        covered += int(((found.low <= true) & (true <= found.high)).sum())
+        ranking = rank_models(panel_of(shares, seed=seed), replicates=200, seed=seed)
+        true = np.array([int(name[-1]) + 1 for name in ranking.models])
+        covered += int(((ranking.low <= true) & (true <= ranking.high)).sum())
     assert covered / 1000 >= 0.93
 
 
 def test_without_original_labels_there_are_no_gaps() -> None:
-    found = rank_models(panel_of([0.9, 0.8], original=None))
-    assert found.original is None
-    document = found.to_json()
+    ranking = rank_models(panel_of([0.9, 0.8], original=None))
+    assert ranking.original is None
+    document = ranking.to_json()
     assert document["gaps"] is None
     assert [entry["original"] for entry in document["models"]] == [None, None]
     assert [entry["original_rank"] for entry in document["models"]] == [None, None]
 
 
 def test_one_model_has_a_rank_and_no_neighbour() -> None:
-    found = rank_models(panel_of([0.9]))
-    assert (found.ranks.tolist(), found.neighbours, found.holm, found.gaps.pairs) == ([1], (), (), 0)
-    assert len(found) == 1
+    ranking = rank_models(panel_of([0.9]))
+    assert (ranking.ranks.tolist(), ranking.neighbours, ranking.holm, ranking.gaps.pairs) == ([1], (), (), 0)
+    assert len(ranking) == 1
 
 
 def test_nothing_to_rank_by_and_too_few_replicates_are_errors() -> None:

@@ -25,7 +25,7 @@ CLASSES = 8
 
 
 def slow(
-    said: dict[str, int],
+    predicted: dict[str, int],
     sets: dict[str, frozenset[int]],
     *,
     rated: set[tuple[str, int]],
@@ -35,84 +35,84 @@ def slow(
 ) -> dict[str, str]:
     """Image by image, as the definitions read."""
     together = Counter(frozenset(pair) for valid in sets.values() for pair in combinations(valid, 2))
-    found = {}
-    for image, class_id in said.items():
+    kinds = {}
+    for image, class_id in predicted.items():
         valid = sets[image]
         if not valid or class_id in valid:
             continue
         if any((own, class_id) in collapsed for own in valid):
-            found[image] = "collapsed"
+            kinds[image] = "collapsed"
         elif any(together[frozenset((own, class_id))] >= often for own in valid):
-            found[image] = "co_occurring"
+            kinds[image] = "co_occurring"
         elif class_id in groups and groups[class_id] in {groups[own] for own in valid if own in groups}:
-            found[image] = "same_group"
+            kinds[image] = "same_group"
         elif not any(name == image for name, _ in rated):
-            found[image] = "never_rated"
+            kinds[image] = "never_rated"
         else:
-            found[image] = "remaining" if (image, class_id) in rated else "never_proposed"
-    return found
+            kinds[image] = "remaining" if (image, class_id) in rated else "never_proposed"
+    return kinds
 
 
 @given(st.integers(0, 2**32 - 1))
 def test_kinds_are_those_of_a_slow_reference_whatever_the_order_of_the_images(seed: int) -> None:
     rng = np.random.default_rng(seed)
     sets = {image: frozenset(rng.integers(0, CLASSES, rng.integers(0, 3)).tolist()) for image in IMAGES}
-    said = dict(zip(IMAGES, rng.integers(0, CLASSES, len(IMAGES)).tolist(), strict=True))
+    predicted = dict(zip(IMAGES, rng.integers(0, CLASSES, len(IMAGES)).tolist(), strict=True))
     rated = [(str(i), int(c)) for i in rng.permutation(IMAGES)[:20] for c in rng.permutation(CLASSES)[:3]]
     collapsed = np.array(
         [(a, b) for a in range(CLASSES) for b in range(CLASSES) if a != b and rng.random() < 0.04], int
     )
     groups = {c: str(rng.choice(["x", "y", "z"])) for c in range(CLASSES) if rng.random() < 0.5}
     labels = LabelSets.from_lists(IMAGES, [sorted(sets[image]) for image in IMAGES], Classes(CLASSES))
-    shuffled = Predictions.from_ids([said[i] for i in reversed(IMAGES)], images=IMAGES[::-1])
+    shuffled = Predictions.from_ids([predicted[i] for i in reversed(IMAGES)], images=IMAGES[::-1])
     panel = Panel.from_predictions({"one": shuffled}, labels)
     options = {"collapsed": collapsed.reshape(-1, 2), "groups": groups, "often": 2}
-    (found,) = taxonomies(panel, labels, scores=scores_of(dict.fromkeys(rated, 0.1)), **options)
+    (taxonomy,) = taxonomies(panel, labels, scores=scores_of(dict.fromkeys(rated, 0.1)), **options)
     expected = slow(
-        said, sets, rated=set(rated), collapsed={tuple(p) for p in collapsed.tolist()}, groups=groups, often=2
+        predicted, sets, rated=set(rated), collapsed={tuple(p) for p in collapsed.tolist()}, groups=groups, often=2
     )
-    assert {image: ERROR_KINDS[kind] for image, kind in zip(found.images, found.kinds, strict=True)} == expected
-    assert found.predicted.tolist() == [said[image] for image in found.images]
-    assert found.counts == {kind: Counter(expected.values())[kind] for kind in ERROR_KINDS}
-    assert sum(found.counts.values()) == len(found)
+    assert {image: ERROR_KINDS[kind] for image, kind in zip(taxonomy.images, taxonomy.kinds, strict=True)} == expected
+    assert taxonomy.predicted.tolist() == [predicted[image] for image in taxonomy.images]
+    assert taxonomy.counts == {kind: Counter(expected.values())[kind] for kind in ERROR_KINDS}
+    assert sum(taxonomy.counts.values()) == len(taxonomy)
 
 
 def test_what_is_not_looked_up_has_no_count_and_a_reason_and_the_others_add_up() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [1]], Classes(3, names=("cup", "mug", "pot")))
     panel = Panel.from_ids(["one"], np.array([[2, 2]]), labels)
-    (found,) = taxonomies(panel, labels)
+    (taxonomy,) = taxonomies(panel, labels)
     nothing = dict.fromkeys(("collapsed", "same_group", "never_proposed", "never_rated"))
-    assert found.counts == nothing | {"co_occurring": 0, "remaining": 2}
-    assert list(found.counts) == list(ERROR_KINDS)
+    assert taxonomy.counts == nothing | {"co_occurring": 0, "remaining": 2}
+    assert list(taxonomy.counts) == list(ERROR_KINDS)
     pot = {"class": 2, "name": "pot"}
-    assert found.to_json(labels.classes, most=1) == {
+    assert taxonomy.to_json(labels.classes, most=1) == {
         "file": "one",
         "mistakes": 2,
-        **found.counts,
+        **taxonomy.counts,
         "never_proposed_reason": "no scores are at hand",
         "never_rated_reason": "no scores are at hand",
         "collapsed_reason": "no table of collapsed classes is at hand",
         "same_group_reason": "no groups of classes are given",
         "examples": {kind: [] for kind in ERROR_KINDS} | {"remaining": [{"image": "a", "predicted": pot}]},
     }
-    json.dumps(found.to_json(labels.classes), allow_nan=False)
+    json.dumps(taxonomy.to_json(labels.classes), allow_nan=False)
 
 
 def test_a_class_is_collapsed_into_another_and_not_the_other_way_round() -> None:
     labels = LabelSets.from_lists(["mug", "cup"], [[0], [1]])
     panel = Panel.from_ids(["one"], np.array([[1, 0]]), labels)
-    (found,) = taxonomies(panel, labels, collapsed=np.array([[0, 1]]))
-    assert found.counts["collapsed"] == 1
-    assert found.examples("collapsed") == (("mug", 1),)
+    (taxonomy,) = taxonomies(panel, labels, collapsed=np.array([[0, 1]]))
+    assert taxonomy.counts["collapsed"] == 1
+    assert taxonomy.examples("collapsed") == (("mug", 1),)
 
 
 def test_an_output_that_is_no_class_is_of_no_group() -> None:
     labels = LabelSets.from_lists(["a"], [[0]], Classes(3))
-    said = Predictions.from_ids([3], images=["a"], columns=np.array([0, 1, 2, -1]))
-    panel = Panel.from_predictions({"one": said}, labels)
-    (found,) = taxonomies(panel, labels, groups={0: "x"}, collapsed=np.array([[0, 1]]))
-    assert found.counts["remaining"] == 1
-    assert found.to_json(labels.classes)["examples"]["remaining"] == [{"image": "a", "predicted": None}]
+    predictions = Predictions.from_ids([3], images=["a"], columns=np.array([0, 1, 2, -1]))
+    panel = Panel.from_predictions({"one": predictions}, labels)
+    (taxonomy,) = taxonomies(panel, labels, groups={0: "x"}, collapsed=np.array([[0, 1]]))
+    assert taxonomy.counts["remaining"] == 1
+    assert taxonomy.to_json(labels.classes)["examples"]["remaining"] == [{"image": "a", "predicted": None}]
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +133,13 @@ def test_with_nothing_else_to_look_up_the_kinds_are_those_of_evaluate(
     real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
 ) -> None:
     rng = np.random.default_rng(0)
-    said = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)
-    panel = Panel.from_ids(["one"], said[None], real_labels)
-    (found,) = taxonomies(panel, real_labels, scores=real_scores, often=10**6)
-    known = evaluate(said, real_labels, original=real_original, scores=real_scores).mistakes
-    counts = {"remaining": known.rejected, "never_proposed": known.never_proposed, "never_rated": known.never_rated}
-    assert found.counts == counts | {"collapsed": None, "co_occurring": 0, "same_group": None}
+    predicted = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)
+    panel = Panel.from_ids(["one"], predicted[None], real_labels)
+    (taxonomy,) = taxonomies(panel, real_labels, scores=real_scores, often=10**6)
+    mistakes = evaluate(predicted, real_labels, original=real_original, scores=real_scores).mistakes
+    counts = {
+        "remaining": mistakes.rejected,
+        "never_proposed": mistakes.never_proposed,
+        "never_rated": mistakes.never_rated,
+    }
+    assert taxonomy.counts == counts | {"collapsed": None, "co_occurring": 0, "same_group": None}

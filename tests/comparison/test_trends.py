@@ -80,11 +80,11 @@ def test_the_order_of_the_rows_makes_no_difference(seed: int) -> None:
 
 
 def test_a_bend_is_found_as_often_as_its_interval_says() -> None:
-    held = 0
+    covered = 0
     for seed in range(400):
         low, high = trend(bent(seed), [Band(70, 90)]).bend.interval
-        held += low <= -0.03 <= high
-    assert 0.93 <= held / 400 <= 0.98
+        covered += low <= -0.03 <= high
+    assert 0.93 <= covered / 400 <= 0.98
 
 
 def test_a_straight_line_shows_a_change_of_slope_no_more_often_than_by_chance() -> None:
@@ -94,11 +94,11 @@ def test_a_straight_line_shows_a_change_of_slope_no_more_often_than_by_chance() 
 
 def test_a_band_with_too_few_models_has_no_slope_and_is_compared_with_none() -> None:
     board = board_of(np.arange(70.0, 80.0), 80 + 0.5 * np.arange(10.0) ** 1.5)
-    found = trend(board, [Band(70, 75), Band(90, 95), Band(78, 80), Band(74, 80)])
-    assert [line.rows for line in found.lines] == [5, 0, 2, 6]
-    assert [line.slope is None for line in found.lines] == [False, True, True, False]
-    assert found.changes == []
-    document = found.to_json()
+    result = trend(board, [Band(70, 75), Band(90, 95), Band(78, 80), Band(74, 80)])
+    assert [line.rows for line in result.lines] == [5, 0, 2, 6]
+    assert [line.slope is None for line in result.lines] == [False, True, True, False]
+    assert result.changes == []
+    document = result.to_json()
     assert document["lines"][2] == {
         "band": {"low": 90, "high": 95},
         "rows": 0,
@@ -109,9 +109,9 @@ def test_a_band_with_too_few_models_has_no_slope_and_is_compared_with_none() -> 
 
 
 def test_without_bands_there_are_no_changes_and_no_bend() -> None:
-    found = trend(bent(0), [])
-    assert (found.lines, found.changes, found.bend) == ((), [], None)
-    assert found.to_json()["bend_reason"] == "too few models"
+    result = trend(bent(0), [])
+    assert (result.lines, result.changes, result.bend) == ((), [], None)
+    assert result.to_json()["bend_reason"] == "too few models"
 
 
 @pytest.mark.parametrize(("low", "high"), [(80, 70), (70, 70), (-1, 5), (70, np.inf), (np.nan, 80)])
@@ -125,8 +125,8 @@ def test_a_band_that_holds_nothing_is_refused(low: float, high: float) -> None:
 
 def correlations(original: list[float], real: list[float]) -> tuple[float | None, float | None]:
     entries = tuple(Entry(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True)))
-    found = trend(Leaderboard(entries))
-    return found.kendall, found.spearman
+    result = trend(Leaderboard(entries))
+    return result.kendall, result.spearman
 
 
 def test_rank_correlations_are_those_of_the_published_example() -> None:

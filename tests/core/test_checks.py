@@ -22,7 +22,7 @@ from reassess.core.checks import (
 from reassess.errors import DataError
 
 
-def refusal(check: Callable[[], None]) -> DataError | None:
+def error_of(check: Callable[[], None]) -> DataError | None:
     try:
         check()
     except DataError as error:
@@ -106,9 +106,9 @@ REFUSED: dict[str, tuple[Callable[[], None], str]] = {
 }
 
 
-@pytest.mark.parametrize(("check", "said"), REFUSED.values(), ids=REFUSED)
-def test_what_is_wrong_is_said_whole(check: Callable[[], None], said: str) -> None:
-    assert str(refusal(check)) == said
+@pytest.mark.parametrize(("check", "expected"), REFUSED.values(), ids=REFUSED)
+def test_what_is_wrong_is_said_whole(check: Callable[[], None], expected: str) -> None:
+    assert str(error_of(check)) == expected
 
 
 @given(
@@ -117,7 +117,7 @@ def test_what_is_wrong_is_said_whole(check: Callable[[], None], said: str) -> No
     st.sampled_from([1, 2.5, math.inf]),
 )
 def test_a_range_holds_exactly_the_finite_numbers_between_its_bounds(values: Any, low: float, high: float) -> None:
-    error = refusal(lambda: check_range(values, low, high, what="value", where=lambda *at: at))
+    error = error_of(lambda: check_range(values, low, high, what="value", where=lambda *at: at))
     bad = [at for at in np.ndindex(values.shape) if not (math.isfinite(values[at]) and low <= values[at] <= high)]
     assert (error.where if error else None) == (bad[0] if bad else None)
 
@@ -125,7 +125,7 @@ def test_a_range_holds_exactly_the_finite_numbers_between_its_bounds(values: Any
 @given(st.lists(st.integers(-(2**70), 2**70) | st.integers(-3, 3)), st.integers(-3, 3), st.integers(0, 2**66))
 def test_a_range_holds_integers_of_any_size(values: list[int], low: int, high: int) -> None:
     array = np.array(values, object)
-    error = refusal(lambda: check_range(array, low, high, what="value", where=lambda at: at))
+    error = error_of(lambda: check_range(array, low, high, what="value", where=lambda at: at))
     bad = [at for at, value in enumerate(values) if not low <= value <= high]
     assert (error.where if error else None) == (bad[0] if bad else None)
 
@@ -139,43 +139,43 @@ def test_a_range_may_be_wider_than_the_type_of_the_values(dtype: type) -> None:
 @given(array_shapes(max_dims=3, min_side=0, max_side=3), st.lists(st.integers(0, 3) | st.just("any"), max_size=3))
 def test_a_shape_fits_axis_by_axis_and_a_named_axis_fits_any_size(shape: Any, allowed: list[Any]) -> None:
     fits = len(shape) == len(allowed) and all(b in ("any", a) for a, b in zip(shape, allowed, strict=True))
-    assert (refusal(lambda: check_shape(np.zeros(shape), allowed, what="it")) is None) == fits
+    assert (error_of(lambda: check_shape(np.zeros(shape), allowed, what="it")) is None) == fits
 
 
 @given(st.lists(st.integers(0, 9) | st.sampled_from(["0", "a", "b"])))
 def test_the_first_repeat_is_the_first_name_that_stood_before(names: list[Any]) -> None:
     again = next((i for i, name in enumerate(names) if name in names[:i]), None)
     assert first_repeat(names) == (None if again is None else (names.index(names[again]), again))
-    error = refusal(lambda: check_unique(names, thing="a name", where=lambda at: at))
+    error = error_of(lambda: check_unique(names, thing="a name", where=lambda at: at))
     assert (error.where if error else None) == again
 
 
 @given(st.lists(st.integers(0, 9)), st.lists(st.integers(0, 9)))
 def test_names_are_known_exactly_if_each_is_among_the_known(names: list[int], known: list[int]) -> None:
-    error = refusal(lambda: check_known(names, known, thing="name", where=lambda at: at))
+    error = error_of(lambda: check_known(names, known, thing="name", where=lambda at: at))
     unknown = [at for at, name in enumerate(names) if name not in known]
     assert (error.where if error else None) == (unknown[0] if unknown else None)
 
 
 @given(arrays(np.float64, (3, 2), elements=st.sampled_from([0, 0.25, 0.75, 1, 1 + 9e-7, -0.5, 1.5, math.nan])))
 def test_a_distribution_has_no_number_below_0_and_adds_up_to_1(rows: Any) -> None:
-    error = refusal(lambda: check_distribution(rows, what="row", where=lambda at: at))
+    error = error_of(lambda: check_distribution(rows, what="row", where=lambda at: at))
     bad = [at for at, row in enumerate(rows) if not (all(p >= 0 for p in row) and abs(sum(row) - 1) <= 1e-6)]
     assert (error.where if error else None) == (bad[0] if bad else None)
 
 
 def test_what_is_no_number_is_said() -> None:
-    error = refusal(lambda: check_range("0.5", 0, 1, what="threshold"))
+    error = error_of(lambda: check_range("0.5", 0, 1, what="threshold"))
     assert str(error) == "threshold is not a number\n  found:   '0.5'"
 
 
 def test_a_name_that_cannot_be_looked_up_is_unknown() -> None:
-    assert str(refusal(lambda: check_known([[1]], ("no", "yes"), thing="answer"))) == (
+    assert str(error_of(lambda: check_known([[1]], ("no", "yes"), thing="answer"))) == (
         "unknown answer\n  allowed: no, yes\n  found:   [1]"
     )
 
 
 def test_a_single_value_has_no_position() -> None:
-    assert str(refusal(lambda: check_range(np.nan, 0, 9, what="x", where="row {}".format))) == (
+    assert str(error_of(lambda: check_range(np.nan, 0, 9, what="x", where="row {}".format))) == (
         "x out of range\n  allowed: 0 to 9\n  found:   nan"
     )

@@ -49,7 +49,7 @@ def test_outputs_are_mapped_by_wnid_name_or_id_and_the_rest_are_minus_1() -> Non
 
 
 @pytest.mark.parametrize(
-    ("outputs", "said"),
+    ("outputs", "expected"),
     [
         (
             ["dog", "n01", "hound"],
@@ -75,8 +75,8 @@ def test_outputs_are_mapped_by_wnid_name_or_id_and_the_rest_are_minus_1() -> Non
         ),
     ],
 )
-def test_outputs_that_cannot_be_mapped_are_an_error_that_says_which(outputs: list[str], said: str) -> None:
-    assert message(lambda: NAMED.map_outputs(outputs, where="list")) == said
+def test_outputs_that_cannot_be_mapped_are_an_error_that_says_which(outputs: list[str], expected: str) -> None:
+    assert message(lambda: NAMED.map_outputs(outputs, where="list")) == expected
 
 
 def test_a_number_that_is_too_large_for_any_id_is_no_class() -> None:

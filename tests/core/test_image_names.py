@@ -28,9 +28,9 @@ def test_a_validation_image_is_known_by_number_whatever_its_folder_suffix_or_ext
 
 
 def test_validation_names_count_from_1_to_50000() -> None:
-    known = validation_names()
-    assert (known[0], known[-1]) == ("ILSVRC2012_val_00000001.JPEG", "ILSVRC2012_val_00050000.JPEG")
-    assert len(set(image_keys(known))) == VALIDATION_IMAGES
+    names = validation_names()
+    assert (names[0], names[-1]) == ("ILSVRC2012_val_00000001.JPEG", "ILSVRC2012_val_00050000.JPEG")
+    assert len(set(image_keys(names))) == VALIDATION_IMAGES
 
 
 @pytest.mark.parametrize(
@@ -55,21 +55,21 @@ def test_a_match_says_which_part_of_a_name_counts(match: str, key: str) -> None:
 
 
 @given(name_lists, st.randoms())
-def test_a_join_finds_each_image_where_it_is(known: Any, random: Random) -> None:
-    wanted = random.sample(known, len(known))
-    rows = join(wanted, known)
-    assert [known[row] for row in rows] == wanted
-    assert np.array_equal(join(known, wanted)[rows], np.arange(len(known)))  # joined back, it is the identity
+def test_a_join_finds_each_image_where_it_is(names: Any, random: Random) -> None:
+    wanted = random.sample(names, len(names))
+    rows = join(wanted, names)
+    assert [names[row] for row in rows] == wanted
+    assert np.array_equal(join(names, wanted)[rows], np.arange(len(names)))  # joined back, it is the identity
 
 
 @given(name_lists, name_lists, st.randoms())
-def test_the_order_of_either_list_does_not_matter(wanted: Any, known: Any, random: Random) -> None:
-    found = dict(zip(wanted, join(wanted, known).tolist(), strict=True))
-    other = random.sample(known, len(known))
+def test_the_order_of_either_list_does_not_matter(wanted: Any, names: Any, random: Random) -> None:
+    rows = dict(zip(wanted, join(wanted, names).tolist(), strict=True))
+    other = random.sample(names, len(names))
     again = random.sample(wanted, len(wanted))
     for name, row in zip(again, join(again, other).tolist(), strict=True):
-        assert (row < 0) == (found[name] < 0) == (name not in known)
-        assert row < 0 or other[row] == known[found[name]]
+        assert (row < 0) == (rows[name] < 0) == (name not in names)
+        assert row < 0 or other[row] == names[rows[name]]
 
 
 def test_an_image_that_is_not_known_is_minus_1() -> None:
@@ -83,14 +83,14 @@ def test_nothing_joins_nothing() -> None:
 
 def test_one_image_under_two_names_is_an_error_that_names_both() -> None:
     double = ["a/ILSVRC2012_val_00000001.png", "b.png", "ILSVRC2012_val_00000001.JPEG"]
-    said = (
+    expected = (
         "an image is named twice\n"
         "  where:   the predictions\n"
         "  found:   a/ILSVRC2012_val_00000001.png (row 0) and ILSVRC2012_val_00000001.JPEG (row 2)\n"
         "  to mend: keep one row for each image"
     )
-    assert message(lambda: join(double, ["b.png"])) == said
-    assert message(lambda: unique_images(double, "the predictions")) == said
+    assert message(lambda: join(double, ["b.png"])) == expected
+    assert message(lambda: unique_images(double, "the predictions")) == expected
 
 
 @pytest.mark.parametrize(("match", "second"), [("name", "b/tom.png"), ("stem", "a/tom.jpg")])

@@ -55,7 +55,7 @@ def test_arrays_cannot_be_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ids", "classes", "allowed", "found"),
+    ("ids", "classes", "allowed", "class_id"),
     [
         ([1, -1], None, 2147483647, -1),
         ([2**31], None, 2147483647, 2**31),
@@ -66,13 +66,13 @@ def test_arrays_cannot_be_changed() -> None:
     ],
 )
 def test_an_id_that_is_no_class_is_an_error_that_names_the_image(
-    ids: Any, classes: Any, allowed: int, found: Any
+    ids: Any, classes: Any, allowed: int, class_id: Any
 ) -> None:
-    said = f"class id out of range\n  where:   image b\n  allowed: 0 to {allowed}\n  found:   {found}"
-    assert message(lambda: LabelSets.from_lists(["a", "b"], [[], ids], classes)) == said
-    if abs(found) < 2**63:
+    expected = f"class id out of range\n  where:   image b\n  allowed: 0 to {allowed}\n  found:   {class_id}"
+    assert message(lambda: LabelSets.from_lists(["a", "b"], [[], ids], classes)) == expected
+    if abs(class_id) < 2**63:
         pairs = np.ones(len(ids), np.int64), np.array(ids)
-        assert message(lambda: LabelSets.from_pairs(["a", "b"], *pairs, classes)) == said
+        assert message(lambda: LabelSets.from_pairs(["a", "b"], *pairs, classes)) == expected
 
 
 def test_an_id_past_the_classes_is_an_error_in_plain_arrays_too() -> None:

@@ -107,12 +107,12 @@ def test_ranks_move_as_the_public_table_says_wherever_no_accuracies_are_equal(
 ) -> None:
     """It gives equals different ranks, which moves rows among them by a few places."""
     table = pl.read_csv(real_file(REAL), infer_schema_length=None)
-    stated = dict(zip(zip(table["model"], table["img_size"], strict=True), table["rank_diff"], strict=True))
-    theirs = np.array([int(stated[entry.model, entry.image_size]) for entry in real_leaderboard.entries])
-    assert np.abs(real_leaderboard.rises - theirs).max() <= 3
+    rises = dict(zip(zip(table["model"], table["img_size"], strict=True), table["rank_diff"], strict=True))
+    expected = np.array([int(rises[entry.model, entry.image_size]) for entry in real_leaderboard.entries])
+    assert np.abs(real_leaderboard.rises - expected).max() <= 3
     alone = np.ones(len(real_leaderboard), bool)
     for values in (real_leaderboard.original, real_leaderboard.real):
         _, which, count = np.unique(values, return_inverse=True, return_counts=True)
         alone &= count[which] == 1
     assert alone.sum() > 500
-    assert np.array_equal(real_leaderboard.rises[alone], theirs[alone])
+    assert np.array_equal(real_leaderboard.rises[alone], expected[alone])

@@ -27,7 +27,7 @@ def test_one_id_a_row_is_the_top_1() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ids", "said"),
+    ("ids", "expected"),
     [
         ([[0.0]], "class ids must be integers\n  allowed: shape (N,) or (N, k)\n  found:   float64 (1, 1)"),
         ([True], "class ids must be integers\n  allowed: shape (N,) or (N, k)\n  found:   bool (1,)"),
@@ -57,8 +57,8 @@ def test_one_id_a_row_is_the_top_1() -> None:
         ),
     ],
 )
-def test_what_is_no_list_of_ids_is_an_error_that_says_where(ids: Any, said: str) -> None:
-    assert message(lambda: Predictions.from_ids(ids)) == said
+def test_what_is_no_list_of_ids_is_an_error_that_says_where(ids: Any, expected: str) -> None:
+    assert message(lambda: Predictions.from_ids(ids)) == expected
 
 
 @pytest.mark.parametrize("scores", [np.zeros(3), np.zeros((2, 2, 2)), np.zeros((2, 0)), np.zeros((2, 2), complex)])
@@ -83,9 +83,9 @@ def test_scores_as_lists_are_scores() -> None:
 
 def test_scores_of_the_other_byte_order_are_the_same_scores() -> None:
     scores = np.array([[1.5, -2.0]], ">f4")
-    held = Predictions.from_scores(scores).scores
-    assert held.dtype == np.float32
-    assert held.tolist() == [[1.5, -2.0]]
+    predictions = Predictions.from_scores(scores).scores
+    assert predictions.dtype == np.float32
+    assert predictions.tolist() == [[1.5, -2.0]]
 
 
 @pytest.mark.parametrize("names", [["a"], ["a", "b", "c"]])
@@ -105,9 +105,9 @@ def test_an_image_is_named_once() -> None:
 
 
 def test_predictions_are_ids_or_scores() -> None:
-    said = "predictions hold either ids or scores\n  to mend: give one of them"
-    assert message(Predictions) == said
-    assert message(lambda: Predictions(np.zeros((1, 1), np.int32), np.zeros((1, 1)))) == said
+    expected = "predictions hold either ids or scores\n  to mend: give one of them"
+    assert message(Predictions) == expected
+    assert message(lambda: Predictions(np.zeros((1, 1), np.int32), np.zeros((1, 1)))) == expected
 
 
 @given(st.lists(st.lists(st.integers(-2, 2), min_size=4, max_size=4), min_size=1), st.permutations(range(4)))

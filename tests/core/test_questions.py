@@ -31,8 +31,8 @@ def test_a_question_is_found_where_it_is_and_minus_1_where_it_was_not_asked(aske
     images = [image for image, _ in wanted]
     row_of = dict(zip("abcdef", questions.rows_of("abcdef"), strict=True))
     rows = np.array([row_of[image] for image in images], np.int64)
-    found = questions.find(rows, np.array([c for _, c in wanted], np.int64))
-    assert found.tolist() == [asked.index(pair) if pair in asked else -1 for pair in wanted]
+    places = questions.find(rows, np.array([c for _, c in wanted], np.int64))
+    assert places.tolist() == [asked.index(pair) if pair in asked else -1 for pair in wanted]
 
 
 def test_a_question_that_is_asked_twice_is_an_error() -> None:

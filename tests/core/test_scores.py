@@ -17,8 +17,8 @@ def of(*values: float) -> Scores:
 
 def test_a_pair_that_was_not_scored_has_no_score() -> None:
     rows = np.array([0, 0, 1, 1, -1])
-    found = of(0.9, 0.4, 0.0).at(rows, np.array([7, 3, 7, 3, 7]))
-    assert np.array_equal(found, [0.9, 0.0, 0.4, np.nan, np.nan], equal_nan=True)
+    scores = of(0.9, 0.4, 0.0).at(rows, np.array([7, 3, 7, 3, 7]))
+    assert np.array_equal(scores, [0.9, 0.0, 0.4, np.nan, np.nan], equal_nan=True)
 
 
 def test_no_scores_find_nothing() -> None:

@@ -19,7 +19,7 @@ from reassess.formats.votes import read_votes, write_votes
 from tests.helpers import WORDS
 
 
-def votes_of(
+def votes_by_name(
     rows: Sequence[tuple[Any, Any, Any]],
     items: Any = None,
     raters: Sequence[str | int] | None = None,
@@ -45,14 +45,14 @@ ROWS = st.lists(
 
 @given(ROWS)
 def test_votes_come_back_grouped_by_item_and_in_order(rows: Any) -> None:
-    votes = votes_of(rows)
+    votes = votes_by_name(rows)
     assert rows_of(votes) == sorted(rows, key=lambda row: votes.items.index(row[0]))
     assert len(votes) == len(rows)
 
 
 @given(ROWS)
 def test_counts_are_those_of_a_plain_loop(rows: Any) -> None:
-    votes = votes_of(rows, items=tuple("uvwxyz"))
+    votes = votes_by_name(rows, items=tuple("uvwxyz"))
     by_item = Counter((item, answer) for item, _, answer in rows)
     by_rater = Counter((rater, answer) for _, rater, answer in rows)
     assert votes.counts().tolist() == [[by_item[item, answer] for answer in WORDS] for item in votes.items]
@@ -64,7 +64,7 @@ def test_counts_are_those_of_a_plain_loop(rows: Any) -> None:
 
 @given(ROWS, st.permutations("uvwxyz"), st.integers(0, 6))
 def test_restricting_keeps_the_votes_of_the_items(rows: Any, items: Any, kept: int) -> None:
-    votes = votes_of(rows, items=tuple("uvwxyz"))
+    votes = votes_by_name(rows, items=tuple("uvwxyz"))
     part = votes.restrict(votes.find(tuple(items[:kept])))
     assert part.items == tuple(items[:kept])
     assert Counter(rows_of(part)) == Counter(row for row in rows if row[0] in items[:kept])
@@ -72,7 +72,7 @@ def test_restricting_keeps_the_votes_of_the_items(rows: Any, items: Any, kept: i
 
 @given(ROWS, ROWS)
 def test_appending_keeps_every_vote_and_joins_by_id(first: Any, second: Any) -> None:
-    joined = votes_of(first).append(votes_of(second))
+    joined = votes_by_name(first).append(votes_by_name(second))
     assert Counter(rows_of(joined)) == Counter([*first, *second])
     assert set(joined.raters) == {row[1] for row in [*first, *second]}
 
@@ -106,10 +106,12 @@ def test_restricting_questions_keeps_only_the_images_that_are_needed() -> None:
 
 
 def test_times_follow_their_votes() -> None:
-    votes = votes_of([("y", 1, "no"), ("x", 1, "yes"), ("y", 2, "no")], items=("x", "y"), seconds=np.array([3.0, 1, 2]))
+    votes = votes_by_name(
+        [("y", 1, "no"), ("x", 1, "yes"), ("y", 2, "no")], items=("x", "y"), seconds=np.array([3.0, 1, 2])
+    )
     assert votes.seconds.tolist() == [1, 3, 2]
     assert votes.restrict(np.array([1])).seconds.tolist() == [3, 2]
-    joined = votes.append(votes_of([("x", 1, "no")])).seconds
+    joined = votes.append(votes_by_name([("x", 1, "no")])).seconds
     assert joined[[0, 2, 3]].tolist() == [1, 3, 2]
     assert np.isnan(joined[1])
 
@@ -122,10 +124,10 @@ def test_answers_in_known_order() -> None:
 
 
 def test_answers_of_two_files_are_united_in_one_order() -> None:
-    few, many = votes_of([("x", 1, "no")], answers=("no", "yes")), votes_of([("x", 2, "maybe")])
+    few, many = votes_by_name([("x", 1, "no")], answers=("no", "yes")), votes_by_name([("x", 2, "maybe")])
     assert few.append(many).answers == many.append(few).answers == WORDS
     assert rows_of(few.append(many)) == [("x", 1, "no"), ("x", 2, "maybe")]
-    numbers = votes_of([("x", 1, 2)], answers=(2, 5)).append(votes_of([("x", 1, 3)], answers=(3,)))
+    numbers = votes_by_name([("x", 1, 2)], answers=(2, 5)).append(votes_by_name([("x", 1, 3)], answers=(3,)))
     assert numbers.answers == (2, 3, 5)
 
 
@@ -137,12 +139,12 @@ def test_an_id_is_a_number_only_where_it_is_written_as_one() -> None:
 
 def test_more_answers_than_a_byte_can_number() -> None:
     answers = tuple(range(300))
-    votes = votes_of([("x", 1, 299), ("x", 2, 0)], answers=answers)
+    votes = votes_by_name([("x", 1, 299), ("x", 2, 0)], answers=answers)
     assert votes.on(0) == ((1, 299), (2, 0))
 
 
 def test_votes_cannot_be_changed() -> None:
-    votes = votes_of([("x", 1, "no")])
+    votes = votes_by_name([("x", 1, "no")])
     with pytest.raises(ValueError, match="read-only"):
         votes.answer_ids[0] = 1
 
@@ -204,7 +206,7 @@ def test_a_vote_on_an_unknown_item_is_refused() -> None:
 
 
 def test_an_unknown_answer_is_refused() -> None:
-    votes = votes_of([("x", 1, "maybe"), ("x", 1, "no")])
+    votes = votes_by_name([("x", 1, "maybe"), ("x", 1, "no")])
     with pytest.raises(DataError) as error:
         votes.answer_id("perhaps")
     assert str(error.value) == "unknown answer\n  allowed: no, maybe, yes\n  found:   'perhaps'"
@@ -214,7 +216,10 @@ def test_an_unknown_answer_is_refused() -> None:
 
 
 def test_answers_in_different_orders_are_not_joined() -> None:
-    first, second = votes_of([("x", 1, "a")], answers=("a", "b")), votes_of([("x", 1, "a")], answers=("b", "a"))
+    first, second = (
+        votes_by_name([("x", 1, "a")], answers=("a", "b")),
+        votes_by_name([("x", 1, "a")], answers=("b", "a")),
+    )
     with pytest.raises(DataError) as error:
         first.append(second)
     assert str(error.value) == (
@@ -291,7 +296,7 @@ def test_numbered_items_need_no_list_of_ids(tmp_path: Path) -> None:
     assert [votes.at(row) for row in range(3)] == ["item 0", "item 1", "item 2"]
     assert votes.restrict(np.array([2])).items == (2,)
     assert votes.find((2, 7)).tolist() == [2, -1]
-    assert votes.append(votes_of([(7, "bo", "no")])).items == (0, 1, 2, 7)
+    assert votes.append(votes_by_name([(7, "bo", "no")])).items == (0, 1, 2, 7)
     write_votes(tmp_path / "v.csv", votes)
     assert read_votes(tmp_path / "v.csv").items == (0, 1, 2)
 

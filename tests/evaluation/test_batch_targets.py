@@ -9,15 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess import LabelSets
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import even, multi_hot, padded_ids, read_targets
+from tests.helpers import numbered_labels
 
 sets = st.lists(st.sets(st.integers(0, 12), max_size=5).map(sorted), max_size=9)
-
-
-def labels_of(lists: list[list[int]]) -> LabelSets:
-    return LabelSets.from_lists([f"{row}.png" for row in range(len(lists))], lists)
 
 
 def read(target: npt.NDArray[Any], outputs: int) -> list[list[int]]:
@@ -27,7 +23,7 @@ def read(target: npt.NDArray[Any], outputs: int) -> list[list[int]]:
 
 @given(sets)
 def test_multi_hot_and_back(lists: list[list[int]]) -> None:
-    hot = multi_hot(labels_of(lists), np.arange(len(lists)), 13)
+    hot = multi_hot(numbered_labels(lists), np.arange(len(lists)), 13)
     for kind in (bool, np.uint8, np.int64, np.float32):
         assert read(hot.astype(kind), 13) == lists
     assert read(np.asfortranarray(hot), 13) == lists
@@ -36,8 +32,8 @@ def test_multi_hot_and_back(lists: list[list[int]]) -> None:
 @given(sets, st.integers(5, 9))
 def test_padded_ids_and_back(lists: list[list[int]], width: int) -> None:
     rows = np.arange(len(lists))
-    assert read(padded_ids(labels_of(lists), rows, width), 13) == lists
-    assert read(padded_ids(labels_of(lists), rows)[:, ::-1].astype(np.int32), 13) == [ids[::-1] for ids in lists]
+    assert read(padded_ids(numbered_labels(lists), rows, width), 13) == lists
+    assert read(padded_ids(numbered_labels(lists), rows)[:, ::-1].astype(np.int32), 13) == [ids[::-1] for ids in lists]
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u8", "i1", ">i4"])
@@ -53,7 +49,7 @@ def test_lists_of_any_length_and_back(lists: list[list[int]]) -> None:
 
 
 def test_rows_may_be_in_any_order_and_repeat() -> None:
-    labels = labels_of([[2, 0], [], [1]])
+    labels = numbered_labels([[2, 0], [], [1]])
     assert read(padded_ids(labels, np.array([2, 0, 0, 1])), 3) == [[1], [0, 2], [0, 2], []]
 
 
@@ -76,7 +72,7 @@ def test_of_many_valid_classes_none_is_dropped() -> None:
 
 def test_multi_hot_needs_a_number_of_classes() -> None:
     with pytest.raises(DataError) as raised:
-        multi_hot(labels_of([[0]]), np.arange(1))
+        multi_hot(numbered_labels([[0]]), np.arange(1))
     assert str(raised.value) == (
         "the label sets do not say how many classes there are\n  to mend: give the number of classes"
     )

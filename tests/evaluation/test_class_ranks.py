@@ -20,21 +20,15 @@ from reassess.evaluation.class_ranks import (
     ranks_of_scores,
     top1_hits,
 )
+from tests.helpers import EXACT_VALUES, SMALLEST, bits_of_bfloat16
 from tests.references import ranking
 
 TYPES = ("float16", "bfloat16", "float32", "float64")
-# Few values, so that ties are everywhere; each is exact in every type but where it is the type's own smallest.
-VALUES = (-np.inf, -2.5, -1.0, -0.0, 0.0, 2.0**-14, 1.0, 1.0078125, 65280.0, np.inf)
-SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 5e-324}
 
 
 def table_of(values: npt.ArrayLike, kind: str) -> npt.NDArray[Any]:
     """Scores as they are stored: floats of the type, or the bits of bfloat16."""
-    if kind != "bfloat16":
-        return np.asarray(values, np.float64).astype(kind)
-    bits = np.asarray(values, np.float32).view(np.int32)
-    assert not (bits & 0xFFFF).any() or np.isnan(np.asarray(values)).any(), "not exact in bfloat16"
-    return (bits >> 16).astype(np.int16)
+    return bits_of_bfloat16(values) if kind == "bfloat16" else np.asarray(values, np.float64).astype(kind)
 
 
 def predictions_of(table: npt.NDArray[Any], **options: object) -> Predictions:
@@ -96,7 +90,7 @@ def test_ranks_are_those_of_a_plain_sort_in_every_type_and_layout(
     kind: str, layout: Callable[[npt.NDArray[Any], Path], npt.NDArray[Any]], tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(1)
-    values = rng.choice(VALUES, (40, 23))
+    values = rng.choice(EXACT_VALUES, (40, 23))
     values[0], values[1], values[2] = 0.0, -np.inf, np.inf  # all equal: the lower id ranks first
     values[3, ::2] = -0.0
     assert_ranks_as_sorted(predictions_of(layout(table_of(values, kind), tmp_path)), values)
@@ -208,7 +202,7 @@ def test_ranks_of_ids_are_positions_or_k(ids: list[list[int]], data: st.DataObje
     indptr = np.cumsum([0, *map(len, targets)])
     flat = np.array([c for row in targets for c in row], np.int32)
     ranks = ranks_of_ids(np.array(ids, np.int32), indptr, flat)
-    expected = [said.index(c) if c in said else 3 for said, row in zip(ids, targets, strict=True) for c in row]
+    expected = [ranked.index(c) if c in ranked else 3 for ranked, row in zip(ids, targets, strict=True) for c in row]
     assert ranks.tolist() == expected
 
 
@@ -233,7 +227,7 @@ def test_top1_hits_of_many_models_are_memberships_in_every_integer_type(dtype: s
     ]
     top1 = rng.choice([0, 1, 2, 44, 100], (9, len(sets))).astype(dtype)
     indptr, flat = np.cumsum([0, *map(len, sets)]), np.array([c for row in sets for c in row])
-    expected = [[said in valid for said, valid in zip(row, sets, strict=True)] for row in top1.tolist()]
+    expected = [[class_id in valid for class_id, valid in zip(row, sets, strict=True)] for row in top1.tolist()]
     for targets in (flat.astype(np.int32), flat.astype(np.int64)):
         assert top1_hits(top1, indptr, targets).tolist() == expected
         assert top1_hits(top1[0], indptr, targets).tolist() == expected[0]

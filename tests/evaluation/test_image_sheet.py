@@ -32,13 +32,13 @@ EXPERTS = Votes.from_columns(
     ("eve",),
     VOTES.answers,
 )
-KNOWN = {"labels": LABELS, "original": ORIGINAL, "scores": SCORES, "votes": VOTES, "experts": EXPERTS}
+NOUNS = {"labels": LABELS, "original": ORIGINAL, "scores": SCORES, "votes": VOTES, "experts": EXPERTS}
 
 
 def test_candidates_stand_with_scores_votes_and_experts_the_highest_score_and_then_the_lower_class_first() -> None:
-    found = image_sheet("hill.png", **KNOWN)
-    assert (found.image, found.original, found.valid) == ("hill.png", ALP, (SKI, ALP))
-    assert found.candidates == (
+    sheet = image_sheet("hill.png", **NOUNS)
+    assert (sheet.image, sheet.original, sheet.valid) == ("hill.png", ALP, (SKI, ALP))
+    assert sheet.candidates == (
         Candidate(SKI, 0.9, (("bo", "yes"),), (("eve", "yes"),)),
         Candidate(ALP, 0.9, (("ann", "yes"), ("bo", "no")), ()),
         Candidate(FOX, 0.1, (), ()),
@@ -47,9 +47,9 @@ def test_candidates_stand_with_scores_votes_and_experts_the_highest_score_and_th
 
 def test_the_three_states_of_an_image_stay_apart() -> None:
     """Rated with labels, rated and empty, never rated; and not held by the label sets."""
-    assert image_sheet("fog.png", **KNOWN).valid == ()
-    assert image_sheet("fog.png", **KNOWN).candidates == (Candidate(FOX, 0.2, (("ann", "no"),)),)
-    assert image_sheet("new.png", **KNOWN).candidates == ()
+    assert image_sheet("fog.png", **NOUNS).valid == ()
+    assert image_sheet("fog.png", **NOUNS).candidates == (Candidate(FOX, 0.2, (("ann", "no"),)),)
+    assert image_sheet("new.png", **NOUNS).candidates == ()
     elsewhere = image_sheet("new.png", original=ORIGINAL, labels=LabelSets.from_lists(["hill.png"], [[SKI]], CLASSES))
     assert (elsewhere.valid, elsewhere.original) == (None, FOX)
 
@@ -73,22 +73,22 @@ def test_a_validation_image_is_known_in_every_spelling_by_every_part(image: str)
     labels = LabelSets.from_lists([f"in/{name}"], [[795]])
     scores = Scores(Questions.from_columns([name], np.array([795])), np.array([1.0]))
     model = Predictions.from_ids([7], [f"x_{name}"])
-    found = image_sheet(image, labels=labels, scores=scores, predictions={"m": model})
-    assert (found.image, found.valid, found.candidates) == (image, (795,), (Candidate(795, 1.0),))
-    assert found.predictions == {"m": (7,)}
+    sheet = image_sheet(image, labels=labels, scores=scores, predictions={"m": model})
+    assert (sheet.image, sheet.valid, sheet.candidates) == (image, (795,), (Candidate(795, 1.0),))
+    assert sheet.predictions == {"m": (7,)}
 
 
 @pytest.mark.parametrize(
-    ("known", "allowed"),
+    ("nouns", "allowed"),
     [
-        (KNOWN, "  allowed: a name such as hill.png\n"),
+        (NOUNS, "  allowed: a name such as hill.png\n"),
         ({"original": ORIGINAL}, "  allowed: a name such as hill.png\n"),
         ({"scores": SCORES}, ""),
         ({"predictions": {"m": Predictions.from_ids([1], ["hull.png"])}}, ""),
     ],
 )
-def test_an_image_of_which_nothing_is_known_is_an_error(known: Any, allowed: str) -> None:
-    assert message(lambda: image_sheet("hull.png", **known)) == (
+def test_an_image_of_which_nothing_is_known_is_an_error(nouns: Any, allowed: str) -> None:
+    assert message(lambda: image_sheet("hull.png", **nouns)) == (
         f"nothing is known of such an image\n  where:   hull.png\n{allowed}  to mend: check the name"
     )
 
@@ -98,7 +98,7 @@ def test_an_image_of_which_nothing_is_known_is_an_error(known: Any, allowed: str
 
 def test_each_model_says_its_first_five_classes_or_none_where_it_was_not_shown_the_image() -> None:
     images = ["x.png", "a.png"]
-    said = image_sheet(
+    sheet = image_sheet(
         "a.png",
         labels=LabelSets.from_lists(images, [[1], [2]]),
         predictions={
@@ -108,21 +108,21 @@ def test_each_model_says_its_first_five_classes_or_none_where_it_was_not_shown_t
             "elsewhere": Predictions.from_ids([1], ["b.png"]),
         },
     ).predictions
-    assert said == {"scores": (1, 3, 5, 0, 4), "ids": (2, 0), "left out": (3,), "elsewhere": None}
+    assert sheet == {"scores": (1, 3, 5, 0, 4), "ids": (2, 0), "left out": (3,), "elsewhere": None}
 
 
 def test_rows_without_names_are_in_the_order_of_as_many_label_sets() -> None:
     assert image_sheet("fog.png", labels=LABELS, predictions={"m": Predictions.from_ids([0, 2, 1])}).predictions == {
         "m": (2,)
     }
-    said = "the predictions hold no image names, and are not as many as the label sets\n  where:   m.npy\n"
+    expected = "the predictions hold no image names, and are not as many as the label sets\n  where:   m.npy\n"
     mend = "  to mend: name the images of the rows (--names FILE, or names in the file itself)"
     few = {"m.npy": Predictions.from_ids([0, 2])}
     assert message(lambda: image_sheet("fog.png", labels=LABELS, predictions=few)) == (
-        f"{said}  allowed: 3 rows\n  found:   2 rows\n{mend}"
+        f"{expected}  allowed: 3 rows\n  found:   2 rows\n{mend}"
     )
-    found = message(lambda: image_sheet("fog.png", original=ORIGINAL, predictions=few))
-    assert found == f"{said}  found:   2 rows\n{mend}"
+    text = message(lambda: image_sheet("fog.png", original=ORIGINAL, predictions=few))
+    assert text == f"{expected}  found:   2 rows\n{mend}"
 
 
 def test_nan_is_an_error_that_names_the_file_the_image_and_the_row_unless_it_is_another_image_s() -> None:
@@ -137,15 +137,17 @@ def test_nan_is_an_error_that_names_the_file_the_image_and_the_row_unless_it_is_
 
 def test_a_class_that_the_labels_have_not_is_an_error() -> None:
     models = {"m.npy": Predictions.from_ids([[0, 3]], ["hill.png"])}
-    said = "class id out of range\n  where:   {}\n  allowed: 0 to 2\n  found:   3"
-    assert message(lambda: image_sheet("hill.png", labels=LABELS, predictions=models)) == said.format("m.npy")
+    expected = "class id out of range\n  where:   {}\n  allowed: 0 to 2\n  found:   3"
+    assert message(lambda: image_sheet("hill.png", labels=LABELS, predictions=models)) == expected.format("m.npy")
     scores = Scores(Questions.from_columns(["hill.png"], np.array([3])), np.array([1.0]))
-    assert message(lambda: image_sheet("hill.png", labels=LABELS, scores=scores)) == said.format("the scores and votes")
+    assert message(lambda: image_sheet("hill.png", labels=LABELS, scores=scores)) == expected.format(
+        "the scores and votes"
+    )
 
 
 def test_the_json_object_names_every_class() -> None:
     models = {"m": Predictions.from_ids([[FOX, SKI]], ["hill.png"]), "other": Predictions.from_ids([1], ["x"])}
-    sheet = image_sheet("hill.png", **(KNOWN | {"scores": None}), predictions=models)
+    sheet = image_sheet("hill.png", **(NOUNS | {"scores": None}), predictions=models)
     document = sheet.to_json(CLASSES)
     assert list(document) == ["image", "original", "valid", "candidates", "predictions"]
     assert document["original"] == {"class": ALP, "name": "alp"}
@@ -169,6 +171,9 @@ def test_the_json_object_names_every_class() -> None:
 
 
 def test_image_2_shows_a_skier_on_an_alp(real_labels: LabelSets, real_original: LabelSets, real_scores: Scores) -> None:
-    found = image_sheet("ILSVRC2012_val_00000002.JPEG", labels=real_labels, original=real_original, scores=real_scores)
-    assert (found.original, found.valid) == (970, (795, 970))
-    assert [(one.class_id, round(one.score or 0, 4)) for one in found.candidates or ()] == [(795, 1.0), (970, 1.0)]
+    sheet = image_sheet("ILSVRC2012_val_00000002.JPEG", labels=real_labels, original=real_original, scores=real_scores)
+    assert (sheet.original, sheet.valid) == (970, (795, 970))
+    assert [(candidate.class_id, round(candidate.score or 0, 4)) for candidate in sheet.candidates or ()] == [
+        (795, 1.0),
+        (970, 1.0),
+    ]

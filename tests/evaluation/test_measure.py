@@ -59,8 +59,8 @@ class World:
     def nouns(self) -> dict[str, object]:
         original = LabelSets.from_lists(list(self.original), [[c] for c in self.original.values()], Classes(CLASSES))
         scores, experts = (
-            {(image, class_id): value for image, row in known.items() for class_id, value in row.items()}
-            for known in (self.proposed, self.golden)
+            {(image, class_id): value for image, row in table.items() for class_id, value in row.items()}
+            for table in (self.proposed, self.golden)
         )
         return {"original": original, "scores": scores_of(scores), "experts": experts_of(experts)}
 
@@ -75,8 +75,8 @@ class World:
 
     def tally(self, top_k: tuple[int, ...], images: list[str] | None = None) -> Tally:
         rankings = {name: ranking(self.rows[name]) for name in (self.rows if images is None else images)}
-        known = {"original": self.original, "scores": self.proposed, "experts": self.golden}
-        return tally(rankings, self.sets, top_k=top_k, **known)
+        nouns = {"original": self.original, "scores": self.proposed, "experts": self.golden}
+        return tally(rankings, self.sets, top_k=top_k, **nouns)
 
 
 def some_classes(rng: np.random.Generator, sizes: list[int]) -> list[int]:
@@ -100,9 +100,9 @@ def random_world(seed: int, *, images: int = 50) -> World:
 
 
 def assert_counts(result: Evaluation, expected: Tally) -> None:
-    found = (result.images, result.empty, result.unlabelled, result.unknown)
-    assert found == (expected.images, expected.empty, expected.unlabelled, expected.unknown)
-    assert result.images == result.scored + sum(found[1:])
+    images = (result.images, result.empty, result.unlabelled, result.unknown)
+    assert images == (expected.images, expected.empty, expected.unlabelled, expected.unknown)
+    assert result.images == result.scored + sum(images[1:])
     assert result.real == {k: Proportion(*counts) for k, counts in expected.real.items()}
     assert result.original == {k: Proportion(*counts) for k, counts in expected.original.items()}
     sizes = {size: [part.n, part.overlap] for size, part in result.by_label_count.items()}
@@ -121,7 +121,7 @@ def assert_per_class(result: Evaluation, expected: Tally) -> None:
     parts = (result.per_class.images, result.per_class.hits, result.per_class.predictions)
     counts = {c: list(row) for c, row in enumerate(zip(*(map(int, part) for part in parts), strict=True)) if row[0]}
     assert counts == expected.of_class
-    assert {(valid, said): n for valid, said, n in result.per_class.confusions} == expected.instead
+    assert {(valid, predicted): n for valid, predicted, n in result.per_class.confusions} == expected.instead
 
 
 def near(value: Fraction | None) -> object:
@@ -150,10 +150,10 @@ def test_every_type_of_scores_gives_the_same_evaluation(kind: str) -> None:
     world = random_world(1)
     table = np.array(list(world.rows.values()), np.float32)
     if kind == "bfloat16":
-        said = Predictions.from_bfloat16((table.view(np.int32) >> 16).astype(np.int16), list(world.rows))
+        predictions = Predictions.from_bfloat16((table.view(np.int32) >> 16).astype(np.int16), list(world.rows))
     else:
-        said = Predictions.from_scores(table.astype(kind), list(world.rows))
-    result = evaluate(said, world.labels, top_k=(1, 2, 5), ignore_unknown=True, **world.nouns)
+        predictions = Predictions.from_scores(table.astype(kind), list(world.rows))
+    result = evaluate(predictions, world.labels, top_k=(1, 2, 5), ignore_unknown=True, **world.nouns)
     assert_counts(result, world.tally((1, 2, 5)))
 
 
@@ -163,8 +163,8 @@ def test_outputs_in_another_order_with_outputs_that_are_no_class_give_the_same_e
     columns = np.array([3, 8, -1, 0, 5, 1, -1, 7, 2, 6, 4])
     table = np.full((len(world.rows), columns.size), np.inf, np.float32)
     table[:, columns >= 0] = np.array(list(world.rows.values()))[:, columns[columns >= 0]]
-    said = Predictions.from_scores(table, list(world.rows), columns=columns)
-    assert_counts(evaluate(said, world.labels, ignore_unknown=True, **world.nouns), world.tally((1, 5)))
+    predictions = Predictions.from_scores(table, list(world.rows), columns=columns)
+    assert_counts(evaluate(predictions, world.labels, ignore_unknown=True, **world.nouns), world.tally((1, 5)))
 
 
 # Laws
@@ -217,8 +217,8 @@ def test_accuracy_never_falls_as_k_grows_and_reaches_one_at_all_classes(seed: in
 @given(seed=st.integers(0, 2**32 - 1))
 def test_an_oracle_scores_one(seed: int) -> None:
     world = random_world(seed)
-    told = {name: [float(c in world.sets.get(name, ())) for c in range(CLASSES)] for name in world.rows}
-    result = evaluate(replace(world, rows=told).as_scores(), world.labels, ignore_unknown=True, **world.nouns)
+    rows = {name: [float(c in world.sets.get(name, ())) for c in range(CLASSES)] for name in world.rows}
+    result = evaluate(replace(world, rows=rows).as_scores(), world.labels, ignore_unknown=True, **world.nouns)
     assert result.real[1].hits == result.real[1].n == result.scored
     assert result.recall_at_size == 1
     assert vars(result.mistakes) == dict.fromkeys(vars(result.mistakes), 0)
@@ -283,8 +283,8 @@ def test_the_original_labels_as_a_model_score_what_the_paper_says(
     real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_file: Callable[[str], Path]
 ) -> None:
     experts = load_votes(real_file("golden.npz"))
-    said = Predictions.from_ids(real_original.indices, real_original.images)
-    result = evaluate(said, real_labels, original=real_original, scores=real_scores, experts=experts)
+    predictions = Predictions.from_ids(real_original.indices, real_original.images)
+    result = evaluate(predictions, real_labels, original=real_original, scores=real_scores, experts=experts)
     assert result.real == {1: Proportion(42_164, 46_837)}
     assert f"{result.real[1].value:.4%}" == "90.0228%"
     assert result.original == {1: Proportion(50_000, 50_000)}
@@ -418,8 +418,8 @@ def test_soft_accuracy_needs_the_original_label_of_a_scored_image_that_was_never
 def test_when_nothing_is_scored_all_is_null_and_never_nan() -> None:
     scores = scores_of({("b.png", 0): 0.1})
     original = LabelSets.from_lists(IMAGES, [[0], [1], [2], [3]])
-    said = Predictions.from_ids([1], ["b.png"])
-    document = evaluate(said, LABELS, original=original, scores=scores).to_json()
+    predictions = Predictions.from_ids([1], ["b.png"])
+    document = evaluate(predictions, LABELS, original=original, scores=scores).to_json()
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     nothing = {"hits": 0, "n": 0, "accuracy": None, "low": None, "high": None}
     assert (document["scored"], document["real"]) == (0, {"1": nothing})
@@ -453,8 +453,8 @@ def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
 
 
 def test_ks_are_those_asked_for_and_by_default_those_the_predictions_reach() -> None:
-    def ks(said: Predictions | npt.NDArray[Any], **options: object) -> list[int]:
-        return list(evaluate(said, LABELS, **options).real)
+    def ks(predictions: Predictions | npt.NDArray[Any], **options: object) -> list[int]:
+        return list(evaluate(predictions, LABELS, **options).real)
 
     assert ks(np.zeros(4, int)) == [1]
     assert ks(np.tile([0, 1, 2, 3, 4], (4, 1))) == [1, 5]
@@ -488,13 +488,13 @@ def test_a_sum_keeps_only_what_every_part_knows() -> None:
 
 def test_scores_and_experts_are_joined_as_the_images_are() -> None:
     """With a match by stem, an image that was rated under another folder and suffix is not taken for an unrated one."""
-    said = Predictions.from_ids([1, 1, 3, 1], ["x/a.jpg", "x/b.jpg", "x/c.jpg", "x/d.jpg"])
+    predictions = Predictions.from_ids([1, 1, 3, 1], ["x/a.jpg", "x/b.jpg", "x/c.jpg", "x/d.jpg"])
     original = LabelSets.from_lists([f"y/{name}" for name in IMAGES], [[0], [1], [2], [3]])
     scores = scores_of(
         {("z/a.gif", 0): 0.9, ("z/a.gif", 1): 0.25, ("z/c.gif", 1): 0.8, ("z/d.gif", 3): 0.8, ("z/d.gif", 1): 0.2}
     )
     experts = experts_of({("z/d.gif", 1): 0.0})
-    result = evaluate(said, LABELS, original=original, scores=scores, experts=experts, match="stem")
+    result = evaluate(predictions, LABELS, original=original, scores=scores, experts=experts, match="stem")
     assert vars(result.mistakes) == {"expert_rejected": 1, "rejected": 1, "never_proposed": 1, "never_rated": 0}
     assert result.soft is not None
     assert result.soft.accuracy == pytest.approx((0.25 + 0.0 + 0.2) / 3)

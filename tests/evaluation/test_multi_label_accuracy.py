@@ -38,14 +38,14 @@ def random_reviews(rng: np.random.Generator) -> dict[str, dict[str, Any]]:
     return reviews
 
 
-def published(said: dict[str, int], reviews: dict[str, dict[str, Any]], original: dict[str, int]) -> float | None:
+def published(predicted: dict[str, int], reviews: dict[str, dict[str, Any]], original: dict[str, int]) -> float | None:
     """As the README of the data set in TensorFlow Datasets has it: unclear is right, mean over classes."""
     right, images = Counter[int](), Counter[int]()
     for image, review in reviews.items():
         if review["problematic"] or not review["valid"]:
             continue
         images[original[image]] += 1
-        right[original[image]] += said[image] in review["valid"] or said[image] in review["unclear"]
+        right[original[image]] += predicted[image] in review["valid"] or predicted[image] in review["unclear"]
     return sum(right[c] / images[c] for c in images) / len(images) if images else None
 
 
@@ -53,26 +53,26 @@ def published(said: dict[str, int], reviews: dict[str, dict[str, Any]], original
 def test_counts_and_means_are_those_of_slow_references(seed: int) -> None:
     rng = np.random.default_rng(seed)
     reviews = random_reviews(rng)
-    said, original = ({image: int(rng.integers(0, 6)) for image in IMAGES} for _ in range(2))
-    predictions = Predictions.from_ids([said[image] for image in IMAGES], images=IMAGES)
+    predicted, original = ({image: int(rng.integers(0, 6)) for image in IMAGES} for _ in range(2))
+    predictions = Predictions.from_ids([predicted[image] for image in IMAGES], images=IMAGES)
     originals = LabelSets.from_lists(IMAGES, [[original[image]] for image in IMAGES])
-    found = multi_label_accuracy(predictions, of(reviews), original=originals)
+    accuracy = multi_label_accuracy(predictions, of(reviews), original=originals)
     judged = [image for image, review in reviews.items() if not review["problematic"] and review["valid"]]
     kinds = Counter(
-        next((kind for kind in ("valid", "unclear", "wrong") if said[image] in reviews[image][kind]), "unreviewed")
+        next((kind for kind in ("valid", "unclear", "wrong") if predicted[image] in reviews[image][kind]), "unreviewed")
         for image in judged
     )
-    assert {kind: getattr(found, kind) for kind in ("valid", "unclear", "wrong", "unreviewed")} == {
+    assert {kind: getattr(accuracy, kind) for kind in ("valid", "unclear", "wrong", "unreviewed")} == {
         kind: kinds[kind] for kind in ("valid", "unclear", "wrong", "unreviewed")
     }
-    assert found.problematic == sum(review["problematic"] for review in reviews.values())
-    assert found.lenient.n + found.problematic + found.empty == len(IMAGES)
-    assert found.accuracy.n == found.lenient.n - found.unclear
-    mean = published(said, reviews, original)
-    assert found.class_lenient == (None if mean is None else pytest.approx(mean))
-    without_unclear = {i: r for i, r in reviews.items() if said[i] not in r["unclear"]}
-    mean = published(said, without_unclear, original)
-    assert found.class_accuracy == (None if mean is None else pytest.approx(mean))
+    assert accuracy.problematic == sum(review["problematic"] for review in reviews.values())
+    assert accuracy.lenient.n + accuracy.problematic + accuracy.empty == len(IMAGES)
+    assert accuracy.accuracy.n == accuracy.lenient.n - accuracy.unclear
+    mean = published(predicted, reviews, original)
+    assert accuracy.class_lenient == (None if mean is None else pytest.approx(mean))
+    without_unclear = {i: r for i, r in reviews.items() if predicted[i] not in r["unclear"]}
+    mean = published(predicted, without_unclear, original)
+    assert accuracy.class_accuracy == (None if mean is None else pytest.approx(mean))
 
 
 def test_images_that_nobody_reviewed_are_counted() -> None:
@@ -80,15 +80,15 @@ def test_images_that_nobody_reviewed_are_counted() -> None:
     predictions = Predictions.from_ids([1, 1], images=["a", "b"])
     with pytest.raises(DataError, match="1 of 2 images are not in the label set"):
         multi_label_accuracy(predictions, labels)
-    found = multi_label_accuracy(predictions, labels, ignore_unknown=True)
-    assert (found.valid, found.unknown, found.class_lenient) == (1, 1, None)
+    accuracy = multi_label_accuracy(predictions, labels, ignore_unknown=True)
+    assert (accuracy.valid, accuracy.unknown, accuracy.class_lenient) == (1, 1, None)
 
 
 def test_the_json_gives_both_conventions() -> None:
     by_class = np.array([[3, 1, 5], [0, 0, 0], [4, 0, 4]])
-    found = MultiLabelAccuracy(7, 1, 1, 0, problematic=2, empty=1, unknown=0, by_class=by_class)
-    assert found.reason is None
-    document = found.to_json()
+    accuracy = MultiLabelAccuracy(7, 1, 1, 0, problematic=2, empty=1, unknown=0, by_class=by_class)
+    assert accuracy.reason is None
+    document = accuracy.to_json()
     assert "mean_over_classes_reason" not in document
     assert (document["unclear_left_out"]["hits"], document["unclear_left_out"]["n"]) == (7, 8)
     assert document["unclear_left_out"]["mean_over_classes"] == (3 / 4 + 1) / 2
@@ -103,10 +103,10 @@ def test_the_json_gives_both_conventions() -> None:
 
 def test_the_json_of_classes_leaves_out_those_without_images() -> None:
     by_class = np.array([[3, 1, 5], [0, 0, 0], [0, 2, 2]])
-    found = MultiLabelAccuracy(3, 3, 1, 0, problematic=0, empty=0, unknown=0, by_class=by_class)
+    accuracy = MultiLabelAccuracy(3, 3, 1, 0, problematic=0, empty=0, unknown=0, by_class=by_class)
     names = ("class", "name", "images", "valid", "unclear", "unclear_left_out", "unclear_is_right")
     assert [
-        tuple(entry[name] for name in names) for entry in found.classes_to_json(Classes(3, names=("a", "b", "c")))
+        tuple(entry[name] for name in names) for entry in accuracy.classes_to_json(Classes(3, names=("a", "b", "c")))
     ] == [
         (0, "a", 5, 3, 1, 3 / 4, 4 / 5),
         (2, "c", 2, 0, 2, None, 1.0),
@@ -124,12 +124,12 @@ def test_every_image_has_the_first_verdict_that_fits() -> None:
     }
     labels = of(reviews)
     predictions = Predictions.from_ids([0, 1, 2, 3, 1, 0, 0, 0], images=list("abcdefgh"))
-    found = find_outcomes(predictions, labels.judging, ignore_unknown=True)
-    assert [VERDICTS[verdict] for verdict in verdicts(found, labels)] == [
+    outcomes = find_outcomes(predictions, labels.judging, ignore_unknown=True)
+    assert [VERDICTS[verdict] for verdict in verdicts(outcomes, labels)] == [
         *("valid", "unclear", "wrong", "unreviewed"),
         *("empty", "problematic", "problematic", "unknown"),
     ]
-    result = summarize(found, labels.judging)
+    result = summarize(outcomes, labels.judging)
     assert (result.scored, result.empty, result.unknown, result.real[1].hits) == (4, 3, 1, 1)
 
 

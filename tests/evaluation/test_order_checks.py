@@ -9,7 +9,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.evaluation.measure import evaluate
 from reassess.numeric.proportion import Proportion
-from tests.helpers import message
+from tests.helpers import message, numbered_labels
 
 NOTHING_FITS = (
     "no known order of the images or of the classes fits: check that the file belongs to these images and classes; "
@@ -26,14 +26,10 @@ def numbered(first: int, n: int) -> list[str]:
     return [f"val/ILSVRC2012_val_{number:08d}.JPEG" for number in range(first, first + n)]
 
 
-def refusal(said: Predictions, labels: LabelSets, original: LabelSets, **options: bool) -> str:
-    return message(lambda: evaluate(said, labels, original=original, **options))
-
-
-def no_better_than_chance(found: str, mend: str) -> str:
+def no_better_than_chance(accuracy: str, mend: str) -> str:
     return (
         "the predictions agree with the original labels no more than chance would\n"
-        f"  allowed: well above 0.10%\n  found:   {found}\n  to mend: {mend}"
+        f"  allowed: well above 0.10%\n  found:   {accuracy}\n  to mend: {mend}"
     )
 
 
@@ -44,9 +40,9 @@ def in_folders(original: LabelSets) -> npt.NDArray[np.int32]:
 def test_class_folder_order_taken_for_validation_order_is_explained(
     real_labels: LabelSets, real_original: LabelSets
 ) -> None:
-    said = Predictions.from_ids(in_folders(real_original))
+    predictions = Predictions.from_ids(in_folders(real_original))
     expected = no_better_than_chance("0.11% as given (55 of 50,000); 100.00% in class-folder order", FOLDERS)
-    assert refusal(said, real_labels, real_original) == expected
+    assert message(evaluate, predictions, real_labels, original=real_original) == expected
 
 
 def test_class_folder_order_would_score_0_13_percent_if_nothing_caught_it(
@@ -62,8 +58,8 @@ def test_ids_that_count_from_1_are_explained(real_labels: LabelSets, real_origin
     ids = real_original.indices
     without_last = Predictions.from_ids(np.where(ids == 999, 0, ids + 1))
     expected = no_better_than_chance("0.00% as given (0 of 50,000); 99.90% with ids that count from 1", FROM_ONE)
-    assert refusal(without_last, real_labels, real_original) == expected
-    assert refusal(Predictions.from_ids(ids + 1), real_labels, real_original) == (
+    assert message(evaluate, without_last, real_labels, original=real_original) == expected
+    assert message(evaluate, Predictions.from_ids(ids + 1), real_labels, original=real_original) == (
         "class id out of range\n"
         "  where:   row 1078\n"
         "  allowed: 0 to 999\n"
@@ -73,16 +69,16 @@ def test_ids_that_count_from_1_are_explained(real_labels: LabelSets, real_origin
 
 
 def test_ids_that_lack_the_first_class_are_explained(real_labels: LabelSets, real_original: LabelSets) -> None:
-    said = Predictions.from_ids(np.maximum(real_original.indices - 1, 0))
+    predictions = Predictions.from_ids(np.maximum(real_original.indices - 1, 0))
     expected = no_better_than_chance(
         "0.10% as given (50 of 50,000); 99.90% with ids that lack the first class", LACKS_FIRST
     )
-    assert refusal(said, real_labels, real_original) == expected
+    assert message(evaluate, predictions, real_labels, original=real_original) == expected
 
 
 def test_scores_with_a_background_class_are_explained(real_labels: LabelSets, real_original: LabelSets) -> None:
     scores = np.zeros((50_000, 1001), np.float16)
-    assert refusal(Predictions.from_scores(scores), real_labels, real_original) == (
+    assert message(evaluate, Predictions.from_scores(scores), real_labels, original=real_original) == (
         "wrong number of outputs\n"
         "  allowed: 1,000 columns\n"
         "  found:   1,001 columns\n"
@@ -91,25 +87,26 @@ def test_scores_with_a_background_class_are_explained(real_labels: LabelSets, re
     )
 
 
-@pytest.mark.parametrize(("step", "said", "mend"), [(-1, "below", ADD), (1, "above", SUBTRACT)], ids=["below", "above"])
+@pytest.mark.parametrize(("step", "side", "mend"), [(-1, "below", ADD), (1, "above", SUBTRACT)], ids=["below", "above"])
 def test_image_numbers_off_by_one_are_explained(
-    step: int, said: str, mend: str, real_labels: LabelSets, real_original: LabelSets
+    step: int, side: str, mend: str, real_labels: LabelSets, real_original: LabelSets
 ) -> None:
     ids = real_original.indices[1:-1]
     predictions = Predictions.from_ids(ids, numbered(2 + step, 49_998))
     agree = np.count_nonzero(real_original.indices[1 + step : 49_999 + step] == ids)
-    found = (
-        f"{agree / 49_998:.2%} as given ({agree} of 49,998); 100.00% with image numbers that are one {said} the right"
+    accuracy = (
+        f"{agree / 49_998:.2%} as given ({agree} of 49,998); 100.00% with image numbers that are one {side} the right"
     )
-    assert refusal(predictions, real_labels, real_original) == no_better_than_chance(f"{found} ones", mend)
+    text = message(evaluate, predictions, real_labels, original=real_original)
+    assert text == no_better_than_chance(f"{accuracy} ones", mend)
 
 
 @pytest.mark.parametrize(("first", "name", "mend"), [(0, "00000000", "add 1 to"), (2, "00050001", "subtract 1 from")])
 def test_an_image_number_that_no_image_has_is_explained(
     first: int, name: str, mend: str, real_labels: LabelSets, real_original: LabelSets
 ) -> None:
-    said = Predictions.from_ids(real_original.indices, numbered(first, 50_000))
-    assert refusal(said, real_labels, real_original) == (
+    predictions = Predictions.from_ids(real_original.indices, numbered(first, 50_000))
+    assert message(evaluate, predictions, real_labels, original=real_original) == (
         "1 of 50,000 images are not in the label set\n"
         f"  where:   the first is row {0 if first == 0 else 49_999}\n"
         "  allowed: names such as ILSVRC2012_val_00000001.JPEG, ILSVRC2012_val_00000002.JPEG and 49,998 more\n"
@@ -121,21 +118,21 @@ def test_an_image_number_that_no_image_has_is_explained(
 def test_numbers_off_by_one_are_seen_also_when_unknown_images_are_ignored(
     real_labels: LabelSets, real_original: LabelSets
 ) -> None:
-    said = Predictions.from_ids(real_original.indices, numbered(0, 50_000))
+    predictions = Predictions.from_ids(real_original.indices, numbered(0, 50_000))
     expected = no_better_than_chance(
         "0.09% as given (47 of 49,999); 100.00% with image numbers that are one below the right ones", ADD
     )
-    assert refusal(said, real_labels, real_original, ignore_unknown=True) == expected
+    assert message(evaluate, predictions, real_labels, original=real_original, ignore_unknown=True) == expected
 
 
 def test_combined_mistakes_are_explained_together(real_labels: LabelSets, real_original: LabelSets) -> None:
-    said = Predictions.from_ids(np.minimum(in_folders(real_original) + 1, 999))
-    assert refusal(said, real_labels, real_original) == no_better_than_chance(
+    predictions = Predictions.from_ids(np.minimum(in_folders(real_original) + 1, 999))
+    assert message(evaluate, predictions, real_labels, original=real_original) == no_better_than_chance(
         "0.11% as given (55 of 50,000); 99.90% in class-folder order and with ids that count from 1",
         f"{FOLDERS}, and {FROM_ONE}",
     )
     ids = np.maximum(real_original.indices[1:2001] - 1, 0)
-    text = refusal(Predictions.from_ids(ids, numbered(1, 2000)), real_labels, real_original)
+    text = message(evaluate, Predictions.from_ids(ids, numbered(1, 2000)), real_labels, original=real_original)
     assert text.endswith(f"to mend: {ADD}, and {LACKS_FIRST}")
 
 
@@ -145,7 +142,7 @@ def test_a_subset_and_a_weaker_model_are_enough_to_see_it(
 ) -> None:
     rng = np.random.default_rng(1)
     ids = np.where(rng.random(998) < weaken, rng.integers(0, 1000, 998), real_original.indices[1:999])
-    text = refusal(Predictions.from_ids(ids, numbered(1, 998)), real_labels, real_original)
+    text = message(evaluate, Predictions.from_ids(ids, numbered(1, 998)), real_labels, original=real_original)
     assert text.endswith(f"to mend: {ADD}")
 
 
@@ -156,7 +153,7 @@ def test_rows_of_which_few_stand_in_the_right_place_are_explained_too(
     ids = in_folders(real_original)
     ids[:2500] = real_original.indices[:2500]
     hits, in_order = (np.count_nonzero(ids == truth) for truth in (real_original.indices, in_folders(real_original)))
-    assert refusal(Predictions.from_ids(ids), real_labels, real_original) == (
+    assert message(evaluate, Predictions.from_ids(ids), real_labels, original=real_original) == (
         "the predictions agree with the original labels far less than when they are read in another way\n"
         "  allowed: well above 0.10%\n"
         f"  found:   {hits / 50_000:.2%} as given ({hits:,} of 50,000); {in_order / 50_000:.2%} in class-folder order\n"
@@ -168,12 +165,12 @@ def test_random_ids_are_refused_as_fitting_nothing(real_labels: LabelSets, real_
     ids = np.random.default_rng(0).integers(0, 1000, 50_000)
     hits = np.count_nonzero(ids == real_original.indices)
     expected = no_better_than_chance(f"{hits / 50_000:.2%} as given ({hits} of 50,000)", NOTHING_FITS)
-    assert refusal(Predictions.from_ids(ids), real_labels, real_original) == expected
+    assert message(evaluate, Predictions.from_ids(ids), real_labels, original=real_original) == expected
 
 
 def test_without_original_labels_random_ids_are_measured(real_labels: LabelSets) -> None:
     ids = np.random.default_rng(0).integers(0, 1000, 50_000)
-    hits = sum(said in valid for said, valid in zip(ids.tolist(), real_labels.sets().values(), strict=True))
+    hits = sum(class_id in valid for class_id, valid in zip(ids.tolist(), real_labels.sets().values(), strict=True))
     assert evaluate(ids, real_labels).real == {1: Proportion(hits, 46_837)}
 
 
@@ -190,6 +187,6 @@ def test_a_model_that_is_merely_poor_is_measured(
 @pytest.mark.parametrize(("images", "classes"), [(99, 1000), (1000, 99)])
 def test_few_images_or_classes_cannot_tell_and_are_measured(images: int, classes: int) -> None:
     truth = np.arange(images) % classes
-    labels = LabelSets.from_lists([f"{i}.png" for i in range(images)], truth[:, None].tolist())
+    labels = numbered_labels(truth[:, None].tolist())
     wrong = (truth + classes // 2) % classes
     assert evaluate(wrong, labels, original=labels).real[1].hits == 0

@@ -19,52 +19,52 @@ LABELS = LabelSets.from_lists(["x/a.png", "x/b.png", "y/c.png"], [[0, 2], [], [1
 ORIGINAL = LabelSets.from_lists(["y/c.png", "y/d.png", "x/a.png"], [[3], [2], [0]], Classes(4))
 
 
-def said(ids: list[Any], images: list[str] | None = None) -> Predictions:
+def predictions_of(ids: list[Any], images: list[str] | None = None) -> Predictions:
     return Predictions.from_ids(np.array(ids), images)
-
-
-def refusal(predictions: Predictions, labels: LabelSets = LABELS, **options: object) -> str:
-    return message(lambda: join_and_rank(predictions, labels, **options))
 
 
 def test_every_row_has_its_state_top_1_and_ranks() -> None:
     images = ["y/d.png", "y/c.png", "x/b.png", "x/a.png", "z/e.png", "z/f.png"]
     rows = [[2, 1, 0], [0, 1, 3], [3, 2, 1], [1, 2, 0], [0, 1, 2], [3, 0, 1]]
-    found = join_and_rank(
-        said(rows, images), LABELS, original=ORIGINAL, also_known=[("unasked.png",), ("z/f.png",)], ignore_unknown=True
+    outcomes = join_and_rank(
+        predictions_of(rows, images),
+        LABELS,
+        original=ORIGINAL,
+        also_known=[("unasked.png",), ("z/f.png",)],
+        ignore_unknown=True,
     )
-    assert found.images == tuple(images)
-    assert found.state.tolist() == [UNLABELLED, LABELLED, EMPTY, LABELLED, UNKNOWN, UNLABELLED]
-    assert found.label_rows.tolist() == [-1, 2, 1, 0, -1, -1]
-    assert found.original_rows.tolist() == [1, 0, -1, 2, -1, -1]
-    assert found.top1.tolist() == [2, 0, 3, 1, 0, 3]
-    assert found.rank.tolist() == [-1, 1, -1, 1, -1, -1]
-    assert found.overlap.tolist() == [-1, 0, -1, 1, -1, -1]
-    assert found.original_rank.tolist() == [0, 2, -1, 2, -1, -1]
-    assert (found.detected, found.depth, len(found)) == ("ids; joined by name", 3, 6)
+    assert outcomes.images == tuple(images)
+    assert outcomes.state.tolist() == [UNLABELLED, LABELLED, EMPTY, LABELLED, UNKNOWN, UNLABELLED]
+    assert outcomes.label_rows.tolist() == [-1, 2, 1, 0, -1, -1]
+    assert outcomes.original_rows.tolist() == [1, 0, -1, 2, -1, -1]
+    assert outcomes.top1.tolist() == [2, 0, 3, 1, 0, 3]
+    assert outcomes.rank.tolist() == [-1, 1, -1, 1, -1, -1]
+    assert outcomes.overlap.tolist() == [-1, 0, -1, 1, -1, -1]
+    assert outcomes.original_rank.tolist() == [0, 2, -1, 2, -1, -1]
+    assert (outcomes.detected, outcomes.depth, len(outcomes)) == ("ids; joined by name", 3, 6)
 
 
 def test_from_ids_a_rank_is_the_number_of_ids_where_no_valid_class_is_among_them() -> None:
-    found = join_and_rank(said([[1, 3], [0, 1], [0, 2]]), LABELS, original=ORIGINAL)
-    assert found.rank.tolist() == [2, -1, 2]
-    assert found.original_rank.tolist() == [2, -1, 2]
+    outcomes = join_and_rank(predictions_of([[1, 3], [0, 1], [0, 2]]), LABELS, original=ORIGINAL)
+    assert outcomes.rank.tolist() == [2, -1, 2]
+    assert outcomes.original_rank.tolist() == [2, -1, 2]
 
 
 def test_a_set_larger_than_the_ids_of_a_row_has_no_overlap() -> None:
-    found = join_and_rank(said([0, 0, 0]), LABELS)
-    assert found.overlap.tolist() == [-1, -1, 0]
+    outcomes = join_and_rank(predictions_of([0, 0, 0]), LABELS)
+    assert outcomes.overlap.tolist() == [-1, -1, 0]
 
 
 def test_rows_without_names_are_in_the_order_of_the_label_set() -> None:
-    found = join_and_rank(said([2, 0, 0]), LABELS)
-    assert found.images == LABELS.images
-    assert found.rank.tolist() == [0, -1, 1]
-    assert found.detected == "ids; joined by position, in the order of the label set"
+    outcomes = join_and_rank(predictions_of([2, 0, 0]), LABELS)
+    assert outcomes.images == LABELS.images
+    assert outcomes.rank.tolist() == [0, -1, 1]
+    assert outcomes.detected == "ids; joined by position, in the order of the label set"
 
 
 @pytest.mark.parametrize("n", [0, 2, 4])
 def test_rows_without_names_of_another_number_are_an_error(n: int) -> None:
-    assert refusal(Predictions.from_ids(np.zeros(n, int))) == (
+    assert message(join_and_rank, Predictions.from_ids(np.zeros(n, int)), LABELS) == (
         "the predictions hold no image names, and are not as many as the label sets\n"
         "  allowed: 3 rows\n"
         f"  found:   {n} rows\n"
@@ -73,16 +73,16 @@ def test_rows_without_names_of_another_number_are_an_error(n: int) -> None:
 
 
 def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
-    predictions = said([0, 1, 1, 1, 1], ["x/a.png", "no.png", "nor.png", "y/c.png", "never.png"])
-    assert refusal(predictions) == (
+    predictions = predictions_of([0, 1, 1, 1, 1], ["x/a.png", "no.png", "nor.png", "y/c.png", "never.png"])
+    assert message(join_and_rank, predictions, LABELS) == (
         "3 of 5 images are not in the label set\n"
         "  where:   the first is row 1\n"
         "  allowed: names such as x/a.png, x/b.png and 1 more\n"
         "  found:   no.png, nor.png, never.png\n"
         "  to mend: check the names, try --match name or --match stem, or leave such images out with --ignore-unknown"
     )
-    found = join_and_rank(predictions, LABELS, ignore_unknown=True)
-    assert found.state.tolist() == [LABELLED, UNKNOWN, UNKNOWN, LABELLED, UNKNOWN]
+    outcomes = join_and_rank(predictions, LABELS, ignore_unknown=True)
+    assert outcomes.state.tolist() == [LABELLED, UNKNOWN, UNKNOWN, LABELLED, UNKNOWN]
 
 
 @pytest.mark.parametrize(
@@ -90,20 +90,20 @@ def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
     [("path", ["x/a.png", "y/c.png"]), ("name", ["elsewhere/a.png", "c.png"]), ("stem", ["deep/er/a.jpeg", "c"])],
 )
 def test_images_are_joined_by_path_file_name_or_stem(match: str, names: list[str]) -> None:
-    found = join_and_rank(said([0, 1], names), LABELS, match=match)
-    assert found.label_rows.tolist() == [0, 2]
-    assert found.detected == f"ids; joined by {'name' if match == 'path' else match}"
+    outcomes = join_and_rank(predictions_of([0, 1], names), LABELS, match=match)
+    assert outcomes.label_rows.tolist() == [0, 2]
+    assert outcomes.detected == f"ids; joined by {'name' if match == 'path' else match}"
 
 
 def test_imagenet_validation_images_are_joined_by_number_whatever_folder_suffix_or_extension_they_have() -> None:
     labels = LabelSets.from_lists(validation_names()[:2], [[0], [1]])
     names = ["a/b/ILSVRC2012_val_00000002_n01440764.png", "val/n01440764/ILSVRC2012_val_00000001.JPEG"]
-    assert join_and_rank(said([1, 0], names), labels).rank.tolist() == [0, 0]
+    assert join_and_rank(predictions_of([1, 0], names), labels).rank.tolist() == [0, 0]
 
 
 def test_a_stem_that_fits_two_images_is_an_error_that_names_both() -> None:
     labels = LabelSets.from_lists(["x/a.png", "y/a.jpg"], [[0], [1]])
-    assert refusal(said([0], ["a.gif"]), labels, match="stem") == (
+    assert message(join_and_rank, predictions_of([0], ["a.gif"]), labels, match="stem") == (
         "the stem of an image fits more than one image\n"
         "  where:   the label set\n"
         "  found:   a.gif fits x/a.png, y/a.jpg\n"
@@ -112,7 +112,7 @@ def test_a_stem_that_fits_two_images_is_an_error_that_names_both() -> None:
 
 
 def test_two_rows_with_one_stem_are_an_error_that_names_both() -> None:
-    assert refusal(said([0, 1], ["x/a.png", "x/a.jpg"]), match="stem") == (
+    assert message(join_and_rank, predictions_of([0, 1], ["x/a.png", "x/a.jpg"]), LABELS, match="stem") == (
         "two images have the same stem\n"
         "  where:   the predictions\n"
         "  found:   x/a.png (row 0) and x/a.jpg (row 1)\n"
@@ -123,7 +123,7 @@ def test_two_rows_with_one_stem_are_an_error_that_names_both() -> None:
 def test_a_nan_names_the_image_also_where_rows_are_joined_by_position() -> None:
     scores = np.zeros((3, 4), np.float32)
     scores[1, 3] = np.nan
-    assert refusal(Predictions.from_scores(scores)) == (
+    assert message(join_and_rank, Predictions.from_scores(scores), LABELS) == (
         "a score is NaN\n"
         "  where:   image x/b.png, row 1, output 3\n"
         "  allowed: any number, and +inf or -inf\n"
@@ -135,7 +135,7 @@ def test_an_image_with_several_or_no_original_labels_is_an_error() -> None:
     """Else the original label of every later image would be another image's."""
     for ids, n in (([1, 2], 2), ([], 0)):
         original = LabelSets.from_lists(["x/a.png", "x/b.png"], [[0], ids])
-        assert refusal(said([0, 0, 0]), original=original) == (
+        assert message(join_and_rank, predictions_of([0, 0, 0]), LABELS, original=original) == (
             "an image has not exactly one original label\n"
             "  where:   image x/b.png\n"
             "  allowed: one class\n"
@@ -146,14 +146,14 @@ def test_an_image_with_several_or_no_original_labels_is_an_error() -> None:
 @pytest.mark.parametrize("ids", [[0, 4, 0], [0, 7, 4]])
 def test_an_id_beyond_the_classes_is_an_error(ids: list[int]) -> None:
     mend = "\n  to mend: ids count from 0: subtract 1 from every id" if ids[1] == 4 else ""
-    assert refusal(said(ids)) == (
+    assert message(join_and_rank, predictions_of(ids), LABELS) == (
         f"class id out of range\n  where:   row 1\n  allowed: 0 to 3\n  found:   {ids[1]}{mend}"
     )
 
 
 @pytest.mark.parametrize("outputs", [3, 6])
 def test_another_number_of_outputs_than_classes_is_an_error(outputs: int) -> None:
-    assert refusal(Predictions.from_scores(np.zeros((3, outputs), np.float32))) == (
+    assert message(join_and_rank, Predictions.from_scores(np.zeros((3, outputs), np.float32)), LABELS) == (
         "wrong number of outputs\n"
         "  allowed: 4 columns\n"
         f"  found:   {outputs} columns\n"
@@ -163,7 +163,7 @@ def test_another_number_of_outputs_than_classes_is_an_error(outputs: int) -> Non
 
 def test_fewer_outputs_than_the_labels_name_classes_is_an_error_even_if_nobody_declared_the_classes() -> None:
     labels = LabelSets.from_lists(["a.png"], [[7]])
-    assert refusal(Predictions.from_scores(np.zeros((1, 7), np.float32)), labels) == (
+    assert message(join_and_rank, Predictions.from_scores(np.zeros((1, 7), np.float32)), labels) == (
         "wrong number of outputs\n"
         "  allowed: at least 8 columns, as the labels name class 7\n"
         "  found:   7 columns\n"
@@ -176,7 +176,7 @@ def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(as_ids: bo
     columns = np.array([0, 5, 1])
     given = np.zeros((3, 1), int) if as_ids else np.zeros((3, 3), np.float32)
     read = Predictions.from_ids if as_ids else Predictions.from_scores
-    assert refusal(read(given, columns=columns)) == (
+    assert message(join_and_rank, read(given, columns=columns), LABELS) == (
         "an output stands for a class that the benchmark does not have\n"
         "  allowed: class ids 0 to 3, and -1 for an output that is left out\n"
         "  found:   5"
@@ -215,11 +215,13 @@ def test_bits_that_are_not_those_of_bfloat16_are_an_error(bits: npt.NDArray[Any]
 
 def test_label_sets_of_no_image_know_nothing() -> None:
     nothing = LabelSets.from_lists([], [])
-    found = join_and_rank(said([0], ["a.png"]), nothing, original=nothing, ignore_unknown=True)
-    assert found.state.tolist() == [UNKNOWN]
+    outcomes = join_and_rank(predictions_of([0], ["a.png"]), nothing, original=nothing, ignore_unknown=True)
+    assert outcomes.state.tolist() == [UNKNOWN]
 
 
 def test_a_validation_image_that_no_file_holds_was_never_rated_and_is_not_unknown() -> None:
     labels = LabelSets.from_lists(["ILSVRC2012_val_00000001.JPEG"], [[3]])
-    said = Predictions.from_ids([3, 4], images=["ILSVRC2012_val_00000001.png", "val/ILSVRC2012_val_00000002.png"])
-    assert find_outcomes(said, labels).state.tolist() == [LABELLED, UNLABELLED]
+    predictions = Predictions.from_ids(
+        [3, 4], images=["ILSVRC2012_val_00000001.png", "val/ILSVRC2012_val_00000002.png"]
+    )
+    assert find_outcomes(predictions, labels).state.tolist() == [LABELLED, UNLABELLED]

@@ -16,8 +16,8 @@ IMAGES = [f"{i}.png" for i in range(7)]
 LABELS = LabelSets.from_lists(IMAGES, [[0], [0, 1], [], [0], [0], [0, 2], [2]], NAMES)
 
 
-def count(said: list[int], labels: LabelSets = LABELS, **options: npt.NDArray[Any]) -> PerClass:
-    return count_classes(join_and_rank(Predictions.from_ids(said, list(labels.images), **options), labels), labels)
+def count(ids: list[int], labels: LabelSets = LABELS, **options: npt.NDArray[Any]) -> PerClass:
+    return count_classes(join_and_rank(Predictions.from_ids(ids, list(labels.images), **options), labels), labels)
 
 
 def test_of_the_images_whose_set_holds_a_class_hits_and_predictions_of_it_are_counted() -> None:

@@ -33,13 +33,13 @@ def metric_of(kind: str, labels: LabelSets) -> RealAccuracy:
 
 
 def target_of(kind: str, labels: LabelSets, rows: npt.NDArray[np.int64]) -> Any:
-    made: dict[str, Callable[[], object]] = {
+    targets: dict[str, Callable[[], object]] = {
         "names": lambda: [f"val/{NAMES[row]}" for row in rows],
         "numbers": lambda: rows,
         "multi-hot": lambda: multi_hot(labels, rows, CLASSES),
         "padded": lambda: padded_ids(labels, rows),
     }
-    return made[kind]()
+    return targets[kind]()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -50,8 +50,8 @@ def test_shuffled_batches_of_some_images_count_as_evaluate_does(kind: str, seed:
     metric = metric_of(kind, labels)
     for batch in np.array_split(rows, 4):
         metric.update(scores[batch], target_of(kind, labels, batch))
-    said = Predictions.from_scores(scores[rows], [NAMES[row] for row in rows])
-    assert metric.counts() == evaluate(said, labels, top_k=(1, 2, 5)).real
+    predictions = Predictions.from_scores(scores[rows], [NAMES[row] for row in rows])
+    assert metric.counts() == evaluate(predictions, labels, top_k=(1, 2, 5)).real
 
 
 def unaligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reassess.errors import ReassessError
+from tests.helpers import write_files
 
 
 @pytest.fixture
@@ -31,9 +32,7 @@ def file(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
     """Write a file of a name and a content."""
 
     def write(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
+        return write_files(tmp_path, {name: content}) / name
 
     return write
 

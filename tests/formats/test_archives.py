@@ -17,13 +17,8 @@ from hypothesis import strategies as st
 
 from reassess.errors import DataError
 from reassess.formats.archives import open_archive, read_npy, write_npz
+from tests.helpers import PICKLED
 
-PICKLED = (
-    "the file holds pickled Python objects, which are never loaded: unpickling can run any code\n"
-    "  where:   DIR/{}\n"
-    "  allowed: arrays of numbers or text\n"
-    "  to mend: save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
-)
 BROKEN = "the file is not a whole {} file\n  where:   DIR/{}\n  found:   {}\n  to mend: get or write the file again"
 
 
@@ -66,10 +61,10 @@ def header(shape: Any, dtype: Any = "<f8") -> bytes:
 def test_an_npy_file_is_mapped_from_disk_whatever_its_type_and_order(tmp_path: Path, dtype: str, order: str) -> None:
     array = np.arange(6).reshape(2, 3).astype(dtype, order=order)
     np.save(tmp_path / "a.npy", array)
-    found = read_npy(tmp_path / "a.npy")
-    assert isinstance(found, np.memmap)
-    assert found.dtype == array.dtype
-    assert np.array_equal(found, array)
+    mapped = read_npy(tmp_path / "a.npy")
+    assert isinstance(mapped, np.memmap)
+    assert mapped.dtype == array.dtype
+    assert np.array_equal(mapped, array)
 
 
 def test_a_mapped_file_cannot_be_changed(tmp_path: Path) -> None:
@@ -79,7 +74,7 @@ def test_a_mapped_file_cannot_be_changed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "fault"),
     [
         (npy(np.zeros(300))[:-1], "mmap length is greater than file size"),
         (npy(np.zeros(3))[:5], "EOF: reading magic string, expected 8 bytes got 5"),
@@ -91,9 +86,9 @@ def test_a_mapped_file_cannot_be_changed(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_npy_file_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: Any, found: str
+    refused: Callable[..., str], file: Callable[..., Path], content: Any, fault: str
 ) -> None:
-    assert refused(read_npy, file("a.npy", content)) == BROKEN.format("npy", "a.npy", found)
+    assert refused(read_npy, file("a.npy", content)) == BROKEN.format("npy", "a.npy", fault)
 
 
 def test_a_pickled_npy_file_is_refused_and_its_code_does_not_run(
@@ -120,9 +115,9 @@ def test_an_array_of_an_archive_comes_back_as_it_was(
 ) -> None:
     array = np.ones(shape).astype(dtype, order=order)
     write_npz(tmp_path / "a.npz", {"x": array, "y": np.zeros(2)})
-    found = read(tmp_path / "a.npz")
-    assert (found.dtype, found.shape) == (array.dtype, array.shape)
-    assert np.array_equal(found, array)
+    result = read(tmp_path / "a.npz")
+    assert (result.dtype, result.shape) == (array.dtype, array.shape)
+    assert np.array_equal(result, array)
 
 
 def test_an_archive_lists_its_arrays_without_reading_them(file: Callable[..., Path]) -> None:
@@ -140,13 +135,13 @@ def test_an_array_that_is_missing_is_said(refused: Callable[..., str], file: Cal
         with open_archive(path) as archive:
             archive.first_of("tensor", "scores")
 
-    said = "an array is missing in the archive\n  where:   DIR/{}.npz\n  allowed: tensor or scores\n  found:   {}"
-    assert refused(first, file("a.npz", npz(x=b"", y=b""))) == said.format("a", "x, y")
-    assert refused(first, file("b.npz", npz())) == said.format("b", "no array")
+    expected = "an array is missing in the archive\n  where:   DIR/{}.npz\n  allowed: tensor or scores\n  found:   {}"
+    assert refused(first, file("a.npz", npz(x=b"", y=b""))) == expected.format("a", "x, y")
+    assert refused(first, file("b.npz", npz())) == expected.format("b", "no array")
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "fault"),
     [
         (b"image,prediction\n", "File is not a zip file"),
         (npz(x=npy(np.zeros(300)))[:-1], "File is not a zip file"),
@@ -157,27 +152,27 @@ def test_an_array_that_is_missing_is_said(refused: Callable[..., str], file: Cal
     ids=["text", "cut at the end", "cut in the middle", "no array", "empty"],  # archives hold the time of day
 )
 def test_a_broken_archive_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: Any, found: str
+    refused: Callable[..., str], file: Callable[..., Path], content: Any, fault: str
 ) -> None:
-    assert refused(read, file("a.npz", content)) == BROKEN.format("npz", "a.npz", found)
+    assert refused(read, file("a.npz", content)) == BROKEN.format("npz", "a.npz", fault)
 
 
 @pytest.mark.parametrize(
-    ("shape", "declared", "held"),
+    ("shape", "declared", "size"),
     [((4,), "32", "24"), ((2,), "16", "24"), ((-3,), "-24", "24"), ((2**40, 3), "26,388,279,066,624", "24")],
 )
 def test_an_array_that_is_not_as_long_as_its_head_says_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], shape: Any, declared: str, held: str
+    refused: Callable[..., str], file: Callable[..., Path], shape: Any, declared: str, size: str
 ) -> None:
     assert refused(read, file("a.npz", npz(x=header(shape) + bytes(24)))) == (
         "an array is not as long as it declares\n  where:   DIR/a.npz, array x\n"
-        f"  allowed: {declared} bytes for float64 {shape}\n  found:   {held} bytes\n"
+        f"  allowed: {declared} bytes for float64 {shape}\n  found:   {size} bytes\n"
         "  to mend: get or write the file again"
     )
 
 
 @pytest.mark.parametrize(
-    ("head", "found"),
+    ("head", "fault"),
     [
         (
             header((0, 2**62)),
@@ -192,9 +187,9 @@ def test_an_array_that_is_not_as_long_as_its_head_says_is_refused(
     ],
 )
 def test_a_head_that_numpy_cannot_take_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], head: Any, found: str
+    refused: Callable[..., str], file: Callable[..., Path], head: Any, fault: str
 ) -> None:
-    assert refused(read, file("a.npz", npz(x=head))) == BROKEN.format("npz", "a.npz", found)
+    assert refused(read, file("a.npz", npz(x=head))) == BROKEN.format("npz", "a.npz", fault)
 
 
 def test_two_arrays_of_one_name_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
@@ -210,17 +205,17 @@ def test_two_arrays_of_one_name_are_refused(refused: Callable[..., str], file: C
 def test_a_changed_byte_is_noticed(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     content = bytearray(npz(x=npy(np.arange(300.0))))
     content[200] ^= 1
-    said = refused(read, file("a.npz", bytes(content)))
-    assert said.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   ")
+    text = refused(read, file("a.npz", bytes(content)))
+    assert text.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   ")
 
 
 def test_an_encrypted_archive_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     content = bytearray(npz(x=npy(np.zeros(3))))
     content[6] |= 1  # the flag in the member's own head
     content[content.rindex(b"PK\x01\x02") + 8] |= 1  # and in the directory
-    said = refused(read, file("a.npz", bytes(content)))
-    assert said.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   File ")
-    assert said.endswith(" is encrypted, password required for extraction\n  to mend: get or write the file again")
+    text = refused(read, file("a.npz", bytes(content)))
+    assert text.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   File ")
+    assert text.endswith(" is encrypted, password required for extraction\n  to mend: get or write the file again")
 
 
 def test_pickled_arrays_of_an_archive_are_refused_and_their_code_does_not_run(

@@ -44,7 +44,7 @@ def test_groups_may_be_numbers_in_a_table_and_classes_may_be_left_out(file: Call
 
 
 @pytest.mark.parametrize(
-    ("read", "name", "content", "said"),
+    ("read", "name", "content", "expected"),
     [
         (read_collapsed, "a.csv", "class,also\ncup,mug\nfork,3\n", NO_CLASS.format("a.csv", "fork")),
         (read_collapsed, "a.csv", "class,also\ncup,mug\ncup,3\n", NO_CLASS.format("a.csv", "3")),
@@ -91,9 +91,9 @@ def test_groups_may_be_numbers_in_a_table_and_classes_may_be_left_out(file: Call
     ],
 )
 def test_what_is_no_such_table_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], read: Any, name: str, content: str, said: Any
+    refused: Callable[..., str], file: Callable[..., Path], read: Any, name: str, content: str, expected: Any
 ) -> None:
-    assert refused(read, file(name, content), KITCHEN) == said
+    assert refused(read, file(name, content), KITCHEN) == expected
 
 
 def test_a_name_that_two_classes_share_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:

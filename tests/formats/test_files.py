@@ -17,7 +17,7 @@ def test_a_file_that_can_be_read_is_fine(file: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [
         (
             "folder",
@@ -34,13 +34,13 @@ def test_a_file_that_can_be_read_is_fine(file: Callable[..., Path]) -> None:
     ],
 )
 def test_what_cannot_be_read_is_said_before_it_is_tried(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str, said: str
+    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str, expected: str
 ) -> None:
     (tmp_path / "folder").mkdir()
     for there in ("here.csv", "other.csv"):
         file(there, "x")
     file("empty.csv.gz", "")
-    assert refused(check_input, tmp_path / name) == said
+    assert refused(check_input, tmp_path / name) == expected
 
 
 LONG = "x" * 300 + ".csv"
@@ -105,11 +105,13 @@ def test_bytes_that_are_no_text_are_said(refused: Callable[..., str], file: Call
     )
 
 
-@pytest.mark.parametrize(("name", "found"), [("a.xlsx", ".xlsx"), ("a", "no suffix"), ("a.csv.gz", ".gz")])
-def test_a_suffix_that_is_not_known_is_said(refused: Callable[..., str], tmp_path: Path, name: str, found: str) -> None:
+@pytest.mark.parametrize(("name", "suffix"), [("a.xlsx", ".xlsx"), ("a", "no suffix"), ("a.csv.gz", ".gz")])
+def test_a_suffix_that_is_not_known_is_said(
+    refused: Callable[..., str], tmp_path: Path, name: str, suffix: str
+) -> None:
     assert refused(suffix_of, tmp_path / name, (".csv", ".json"), "a label set") == (
         f"a label set cannot be kept in a file of this kind\n  where:   DIR/{name}\n  allowed: .csv, .json\n"
-        f"  found:   {found}"
+        f"  found:   {suffix}"
     )
 
 
@@ -122,7 +124,7 @@ def test_the_hash_is_that_of_the_content(file: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [
         ("folder", "the output path is a folder\n  where:   DIR/folder\n  to mend: name a file"),
         (
@@ -143,11 +145,11 @@ def test_the_hash_is_that_of_the_content(file: Callable[..., Path]) -> None:
     ],
 )
 def test_a_path_that_cannot_be_written_is_said_before_any_work(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str, said: str
+    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str, expected: str
 ) -> None:
     (tmp_path / "folder").mkdir()
     file("old.csv", "old")
-    assert refused(check_output, tmp_path / name) == said
+    assert refused(check_output, tmp_path / name) == expected
 
 
 def test_a_folder_without_permission_is_said(

@@ -32,10 +32,10 @@ sets = st.dictionaries(names, st.sets(st.integers(0, 2**31 - 1), max_size=4), mi
 def test_rated_empty_and_never_rated_stay_apart_whatever_the_names(scratch: Path, suffix: Any, given: Any) -> None:
     path = scratch / f"labels{suffix}"
     write_labels(path, labels_of(given), force=True)
-    found = read_labels(path)
-    assert found.sets() == given
-    assert found.images == tuple(given)  # in the order written
-    assert found["never rated"] == (tuple(sorted(given["never rated"])) if "never rated" in given else None)
+    labels = read_labels(path)
+    assert labels.sets() == given
+    assert labels.images == tuple(given)  # in the order written
+    assert labels["never rated"] == (tuple(sorted(given["never rated"])) if "never rated" in given else None)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -76,12 +76,12 @@ def test_classes_that_only_the_file_names_come_back(scratch: Path, suffix: Any, 
     except DataError:  # see the next test
         assert suffix in (".csv", ".tsv")
         return
-    found = read_labels(path)
-    assert found.classes == labels.classes
-    assert found.sets() == labels.sets()
+    result = read_labels(path)
+    assert result.classes == labels.classes
+    assert result.sets() == labels.sets()
     if labels.indices.size and labels.classes != Classes():
-        texts = found.classes.wnids or found.classes.names
-        assert {name: {texts[i] for i in ids} for name, ids in found.sets().items()} == given
+        texts = result.classes.wnids or result.classes.names
+        assert {name: {texts[i] for i in ids} for name, ids in result.sets().items()} == given
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
@@ -102,8 +102,8 @@ def test_names_that_a_file_without_types_would_change_are_refused(
 def test_classes_of_a_whole_list_are_written_as_ids(tmp_path: Path, suffix: Any) -> None:
     labels = labels_of({"a": {0, 2}, "b": set()}, Classes(3, ("n01", "n02", "n03"), ("cat", "dog", "crane")))
     write_labels(tmp_path / f"labels{suffix}", labels)
-    found = read_labels(tmp_path / f"labels{suffix}")
-    assert (found.classes, found.sets()) == (Classes(), labels.sets())
+    result = read_labels(tmp_path / f"labels{suffix}")
+    assert (result.classes, result.sets()) == (Classes(), labels.sets())
 
 
 def test_wnids_of_validation_images_are_a_list_of_lists_too(tmp_path: Path) -> None:
@@ -118,10 +118,10 @@ def test_wnids_of_validation_images_are_a_list_of_lists_too(tmp_path: Path) -> N
 def test_the_real_labels_come_back(real_labels: LabelSets, tmp_path: Path, suffix: Any) -> None:
     path = tmp_path / f"real{suffix}"
     write_labels(path, real_labels)
-    found = read_labels(path)
-    assert found.images == real_labels.images
-    assert np.array_equal(found.indptr, real_labels.indptr)
-    assert np.array_equal(found.indices, real_labels.indices)
+    labels = read_labels(path)
+    assert labels.images == real_labels.images
+    assert np.array_equal(labels.indptr, real_labels.indptr)
+    assert np.array_equal(labels.indices, real_labels.indices)
 
 
 def test_validation_images_are_a_list_of_lists_in_their_order_whatever_their_names(tmp_path: Path) -> None:
@@ -143,8 +143,8 @@ def test_one_validation_image_less_is_an_object(tmp_path: Path) -> None:
 
 
 def test_null_in_a_list_or_an_object_is_an_image_that_was_never_rated(file: Callable[..., Path]) -> None:
-    found = read_labels(file("a.json", '{"a.png": null, "b.png": [], "c.png": [3, 1]}'))
-    assert found.sets() == {"b.png": frozenset(), "c.png": frozenset({1, 3})}
+    labels = read_labels(file("a.json", '{"a.png": null, "b.png": [], "c.png": [3, 1]}'))
+    assert labels.sets() == {"b.png": frozenset(), "c.png": frozenset({1, 3})}
     lists = read_labels(file("b.json", json.dumps([None, [], [3, 1], *[[0]] * 49_997])))
     first, second, third = (lists[name] for name in validation_names()[:3])
     assert (first, second, third) == (None, (), (1, 3))
@@ -179,9 +179,9 @@ def test_ids_of_every_type_are_ids(tmp_path: Path, dtype: Any) -> None:
 
 
 def test_wnids_are_classes_in_sorted_order(file: Callable[..., Path]) -> None:
-    found = read_labels(file("a.json", '{"a": ["n02123045", "n01440764"], "b": ["n01443537", "n01440764"]}'))
-    assert found.classes == Classes(3, wnids=("n01440764", "n01443537", "n02123045"), ranked=True)
-    assert found.sets() == {"a": frozenset({0, 2}), "b": frozenset({0, 1})}
+    labels = read_labels(file("a.json", '{"a": ["n02123045", "n01440764"], "b": ["n01443537", "n01440764"]}'))
+    assert labels.classes == Classes(3, wnids=("n01440764", "n01443537", "n02123045"), ranked=True)
+    assert labels.sets() == {"a": frozenset({0, 2}), "b": frozenset({0, 1})}
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "expected"),
     [
         ("a.json", "", "the file is empty\n  where:   DIR/a.json\n  to mend: write it again"),
         (
@@ -328,19 +328,19 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
     ],
 )
 def test_what_holds_no_label_sets_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], name: str, content: Any, said: Any
+    refused: Callable[..., str], file: Callable[..., Path], name: str, content: Any, expected: Any
 ) -> None:
-    assert refused(read_labels, file(name, content)) == said
+    assert refused(read_labels, file(name, content)) == expected
 
 
 def test_numbers_among_blanks_are_class_ids_and_no_names(file: Callable[..., Path]) -> None:
-    found = read_labels(file("a.csv", "image,class\na, 7\nb, 12\n"))
-    assert found.sets() == {"a": frozenset({7}), "b": frozenset({12})}
+    labels = read_labels(file("a.csv", "image,class\na, 7\nb, 12\n"))
+    assert labels.sets() == {"a": frozenset({7}), "b": frozenset({12})}
 
 
 def test_json_that_is_nested_without_end_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    said = refused(read_labels, file("a.json", "[" * 100_000))
-    assert said.startswith("the file is not JSON\n  where:   DIR/a.json\n  found:   maximum recursion depth exceeded")
+    text = refused(read_labels, file("a.json", "[" * 100_000))
+    assert text.startswith("the file is not JSON\n  where:   DIR/a.json\n  found:   maximum recursion depth exceeded")
 
 
 def test_labels_do_not_overwrite_unless_forced(refused: Callable[..., str], file: Callable[..., Path]) -> None:
@@ -365,9 +365,9 @@ def test_the_real_original_labels_are_ranks_of_their_wnids(
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_text_of_ids_is_in_validation_order(file: Callable[..., Path], end: str) -> None:
-    found = read_original(file("a.txt", end.join(map(str, range(50_000)))))
-    assert found.images == validation_names()
-    assert found.indices.tolist() == list(range(50_000))
+    labels = read_original(file("a.txt", end.join(map(str, range(50_000)))))
+    assert labels.images == validation_names()
+    assert labels.indices.tolist() == list(range(50_000))
 
 
 @pytest.mark.parametrize(
@@ -383,7 +383,7 @@ def test_named_originals_are_read_from_every_format(file: Callable[..., Path], n
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "expected"),
     [
         (
             "a.txt",
@@ -423,9 +423,9 @@ def test_named_originals_are_read_from_every_format(file: Callable[..., Path], n
     ],
 )
 def test_what_holds_no_original_labels_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], name: str, content: Any, said: Any
+    refused: Callable[..., str], file: Callable[..., Path], name: str, content: Any, expected: Any
 ) -> None:
-    assert refused(read_original, file(name, content)) == said
+    assert refused(read_original, file(name, content)) == expected
 
 
 def test_answers_are_not_taken_for_valid_classes(refused: Callable[..., str], file: Callable[..., Path]) -> None:

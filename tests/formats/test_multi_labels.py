@@ -43,9 +43,9 @@ SHAPE = (
 
 @pytest.mark.parametrize(("name", "content"), [("a.json", JSON), ("a.csv", CSV), ("a.jsonl", JSONL)])
 def test_every_format_gives_the_same(file: Callable[..., Path], name: str, content: Any) -> None:
-    found = read_multi_labels(file(name, content))
-    assert {kind: dict(getattr(found, kind).sets()) for kind in SETS} == SETS
-    assert dict(zip(found.valid.images, found.problematic.tolist(), strict=True)) == {
+    labels = read_multi_labels(file(name, content))
+    assert {kind: dict(getattr(labels, kind).sets()) for kind in SETS} == SETS
+    assert dict(zip(labels.valid.images, labels.problematic.tolist(), strict=True)) == {
         "a.png": False,
         "b.png": True,
         "c.png": False,
@@ -72,9 +72,9 @@ def test_such_files_are_told_from_plain_label_sets(
 
 
 def test_classes_may_be_called_by_name(file: Callable[..., Path]) -> None:
-    found = read_multi_labels(file("a.json", '{"a": {"valid": ["mug"], "wrong": ["cup", "pot"]}, "b": {}}'))
-    assert found.valid.classes.names == found.unclear.classes.names == ("cup", "mug", "pot")
-    assert (found.valid["a"], found.unclear["a"], found.wrong["a"], found.valid["b"]) == ((1,), (), (0, 2), ())
+    labels = read_multi_labels(file("a.json", '{"a": {"valid": ["mug"], "wrong": ["cup", "pot"]}, "b": {}}'))
+    assert labels.valid.classes.names == labels.unclear.classes.names == ("cup", "mug", "pot")
+    assert (labels.valid["a"], labels.unclear["a"], labels.wrong["a"], labels.valid["b"]) == ((1,), (), (0, 2), ())
 
 
 def test_wnids_of_imagenets_images_are_imagenets_classes(
@@ -83,12 +83,12 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
     needs("timm")
     wnid = real_labels.classes.wnids[285]
     name = "ILSVRC2012_val_00000007.JPEG"
-    found = load_multi_labels(file("a.json", f'{{"{name}": {{"valid": ["{wnid}"], "wrong": ["n01440764"]}}}}'))
-    assert (found.valid[name], found.wrong[name]) == ((285,), (0,))
+    labels = load_multi_labels(file("a.json", f'{{"{name}": {{"valid": ["{wnid}"], "wrong": ["n01440764"]}}}}'))
+    assert (labels.valid[name], labels.wrong[name]) == ((285,), (0,))
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "expected"),
     [
         ("a.json", "[1]", SHAPE.format("", "[1]")),
         ("a.json", '{"a": [1]}', SHAPE.format(", image a", "[1]")),
@@ -131,6 +131,6 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
     ],
 )
 def test_what_holds_no_multi_label_sets_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str, said: Any
+    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str, expected: Any
 ) -> None:
-    assert refused(read_multi_labels, file(name, content)) == said
+    assert refused(read_multi_labels, file(name, content)) == expected

@@ -11,13 +11,13 @@ import pytest
 from reassess.core.classes import Classes
 from reassess.formats.labels import read_labels
 from reassess.formats.predictions import read_predictions
+from tests.helpers import NAME_OUTPUTS
 
 NAMED = Classes(3, names=("bowl", "cup", "mug"), ranked=True)
-LIST = "name the class of each output with --classes FILE, one wnid or name a line"
 NO_IDS = (
     "class ids mean nothing for labels that name their classes\n  where:   DIR/{}\n"
     f"  allowed: class names such as bowl\n  found:   class ids\n"
-    f"  to mend: write the predicted classes by name, or {LIST}"
+    f"  to mend: write the predicted classes by name, or {NAME_OUTPUTS}"
 )
 SORTED = ", taken in the sorted order of the 3 classes that the labels name"
 
@@ -88,9 +88,9 @@ def test_names_are_preferred_to_ids(file: Callable[..., Path], content: str) -> 
 
 
 def test_a_name_that_no_label_has_is_an_output_that_is_no_class(file: Callable[..., Path]) -> None:
-    found = read_predictions(file("p.csv", "image,prediction\na,mug\nb,saucer\nc,jar\nd,saucer\n"), NAMED)
-    assert found.class_ids.tolist() == [[2], [-1], [-1], [-1]]
-    assert found.detected == (
+    predictions = read_predictions(file("p.csv", "image,prediction\na,mug\nb,saucer\nc,jar\nd,saucer\n"), NAMED)
+    assert predictions.class_ids.tolist() == [[2], [-1], [-1], [-1]]
+    assert predictions.detected == (
         "csv: images named by column image; ids, top 1, column prediction, "
         "2 names left out (no label has them): saucer, jar"
     )
@@ -104,21 +104,21 @@ def test_a_name_that_no_label_has_is_an_output_that_is_no_class(file: Callable[.
     ],
 )
 def test_names_that_no_label_has_are_the_same_in_every_column(file: Callable[..., Path], content: str) -> None:
-    found = read_predictions(file("p.csv", content), NAMED)
-    assert found.class_ids.tolist() == [[1, -1], [2, -1], [-1, -1]]
-    assert found.detected.endswith(", 2 names left out (no label has them): saucer, jar")
+    predictions = read_predictions(file("p.csv", content), NAMED)
+    assert predictions.class_ids.tolist() == [[1, -1], [2, -1], [-1, -1]]
+    assert predictions.detected.endswith(", 2 names left out (no label has them): saucer, jar")
 
 
 def test_names_of_which_no_label_has_one_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    said = (
+    expected = (
         "a prediction is not one of the classes\n  where:   DIR/p.csv, column {}\n"
         "  allowed: names such as bowl, cup, mug\n  found:   'saucer'\n"
         "  to mend: write the classes as the labels name them"
     )
     one = file("p.csv", "image,prediction\na,saucer\nb,jar\n")
-    assert refused(read_predictions, one, NAMED) == said.format("prediction")
+    assert refused(read_predictions, one, NAMED) == expected.format("prediction")
     two = file("p.csv", "image,prediction_1,prediction_2\na,saucer,jar\n")
-    assert refused(read_predictions, two, NAMED) == said.format("prediction_1 to prediction_2")
+    assert refused(read_predictions, two, NAMED) == expected.format("prediction_1 to prediction_2")
 
 
 def test_a_number_among_names_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
@@ -137,15 +137,17 @@ def test_as_many_outputs_as_classes_are_taken_in_sorted_order_and_this_is_said(
 ) -> None:
     scores = np.array([[0.1, 0.2, 0.7]], np.float32)
     np.save(tmp_path / "p.npy", scores)
-    found = read_predictions(tmp_path / "p.npy", NAMED)
-    assert (found.best(1)[0].tolist(), found.detected) == ([[2]], f"npy 1x3: scores, float32{SORTED}")
+    predictions = read_predictions(tmp_path / "p.npy", NAMED)
+    assert (predictions.best(1)[0].tolist(), predictions.detected) == ([[2]], f"npy 1x3: scores, float32{SORTED}")
     for headings in ("0,1,2", "prob_0,prob_1,prob_2"):
-        found = read_predictions(file("p.csv", f"image,{headings}\na,.1,.2,.7\n"), NAMED)
-        assert found.best(1)[0].tolist() == [[2]]
-        assert found.detected == (f"csv: images named by column image; scores, one column a class, 3 classes{SORTED}")
+        predictions = read_predictions(file("p.csv", f"image,{headings}\na,.1,.2,.7\n"), NAMED)
+        assert predictions.best(1)[0].tolist() == [[2]]
+        assert predictions.detected == (
+            f"csv: images named by column image; scores, one column a class, 3 classes{SORTED}"
+        )
     pl.DataFrame({"image": ["a"], "prob": [[0.1, 0.2, 0.7]]}).write_parquet(tmp_path / "p.parquet")
-    found = read_predictions(tmp_path / "p.parquet", NAMED)
-    assert found.detected.endswith(f"scores of 3 outputs, column prob{SORTED}")
+    predictions = read_predictions(tmp_path / "p.parquet", NAMED)
+    assert predictions.detected.endswith(f"scores of 3 outputs, column prob{SORTED}")
 
 
 @pytest.mark.parametrize("outputs", [2, 4])
@@ -153,18 +155,20 @@ def test_another_number_of_outputs_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, outputs: int
 ) -> None:
     np.save(tmp_path / "p.npy", np.zeros((1, outputs)))
-    said = "wrong number of outputs\n  where:   DIR/{}\n  allowed: 3 columns, one for each class that the labels name\n"
-    mend = f"  found:   {outputs} columns\n  to mend: {LIST}"
-    assert refused(read_predictions, tmp_path / "p.npy", NAMED) == said.format("p.npy") + mend
+    expected = (
+        "wrong number of outputs\n  where:   DIR/{}\n  allowed: 3 columns, one for each class that the labels name\n"
+    )
+    mend = f"  found:   {outputs} columns\n  to mend: {NAME_OUTPUTS}"
+    assert refused(read_predictions, tmp_path / "p.npy", NAMED) == expected.format("p.npy") + mend
     headings = ",".join(f"prob_{i}" for i in range(outputs))
     table = file("p.csv", f"image,{headings}\na{',.1' * outputs}\n")
-    assert refused(read_predictions, table, NAMED) == said.format("p.csv") + mend
+    assert refused(read_predictions, table, NAMED) == expected.format("p.csv") + mend
 
 
 def test_scores_headed_by_name_need_no_order(file: Callable[..., Path]) -> None:
-    found = read_predictions(file("p.csv", "image,mug,saucer,bowl\na,.1,.9,.3\n"), NAMED)
-    assert found.best(2)[0].tolist() == [[0, 2]]
-    assert found.detected == (
+    predictions = read_predictions(file("p.csv", "image,mug,saucer,bowl\na,.1,.9,.3\n"), NAMED)
+    assert predictions.best(2)[0].tolist() == [[0, 2]]
+    assert predictions.detected == (
         "csv: images named by column image; scores, one column a class, 2 classes; "
         "1 columns left out (no such class): saucer"
     )

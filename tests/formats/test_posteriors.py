@@ -22,16 +22,20 @@ def test_a_posterior_comes_back_as_it_was_written(
     items, truths = ([f"x{name}" for name in part] for part in (items, truths))
     path = tmp_path_factory.mktemp("posterior") / f"p{suffix}"
     write_posterior(path, Posterior(tuple(items), tuple(truths), values))
-    found = read_posterior(path)
-    assert (found.items, found.truths) == (tuple(items), tuple(truths))
-    assert (found.values == values).all()
+    posterior = read_posterior(path)
+    assert (posterior.items, posterior.truths) == (tuple(items), tuple(truths))
+    assert (posterior.values == values).all()
 
 
 def test_ids_that_are_numbers_come_back_as_numbers(tmp_path: Path) -> None:
     written = Posterior((7, "007"), (1, 2), np.array([[0.25, 0.75], [1.0, 0.0]]))
     write_posterior(tmp_path / "p.csv", written)
-    found = read_posterior(tmp_path / "p.csv")
-    assert (found.items, found.truths, found.values.tolist()) == ((7, "007"), (1, 2), written.values.tolist())
+    posterior = read_posterior(tmp_path / "p.csv")
+    assert (posterior.items, posterior.truths, posterior.values.tolist()) == (
+        (7, "007"),
+        (1, 2),
+        written.values.tolist(),
+    )
 
 
 def test_questions_are_written_as_scores(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions, write_predictions
+from tests.helpers import NAME_OUTPUTS, PICKLED, save_npz
 
 CLASSES = Classes(3, ("n01", "n02", "n03"), ("crane", "dog, hound", "crane"))
 SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], np.float32)
@@ -26,11 +27,6 @@ IMAGES = ("a b.png", "00012.png")
 
 def save(path: Path, array: Any) -> Path:
     np.save(path, array, allow_pickle=True)
-    return path
-
-
-def savez(path: Path, **arrays: Any) -> Path:
-    np.savez(path, allow_pickle=True, **arrays)
     return path
 
 
@@ -49,9 +45,9 @@ def top1(predictions: Predictions) -> list[int]:
 def test_integers_are_ids_best_first(
     tmp_path: Path, ids: list[int] | list[list[int]], detected: str, dtype: str
 ) -> None:
-    found = read_predictions(save(tmp_path / "p.npy", np.array(ids, dtype)), CLASSES)
-    assert found.detected == detected
-    assert found.class_ids.tolist() == np.reshape(ids, (2, -1)).tolist()
+    predictions = read_predictions(save(tmp_path / "p.npy", np.array(ids, dtype)), CLASSES)
+    assert predictions.detected == detected
+    assert predictions.class_ids.tolist() == np.reshape(ids, (2, -1)).tolist()
 
 
 def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused: Callable[..., str], tmp_path: Path) -> None:
@@ -66,40 +62,37 @@ def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused: Callable[
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize(("dtype", "name"), [("f2", "float16"), ("f4", "float32"), ("f8", "float64")])
 def test_floats_are_scores_which_stay_on_the_disk(tmp_path: Path, dtype: str, name: str, order: str) -> None:
-    found = read_predictions(save(tmp_path / "p.npy", SCORES.astype(dtype, order=order)), CLASSES)
-    assert found.detected == f"npy 2x3: scores, {name}"
-    assert found.scores.dtype == dtype
-    assert isinstance(found.scores, np.memmap)  # not read, and so not copied
-    assert not found.scores.flags.owndata
-    assert top1(found) == [1, 0]
+    predictions = read_predictions(save(tmp_path / "p.npy", SCORES.astype(dtype, order=order)), CLASSES)
+    assert predictions.detected == f"npy 2x3: scores, {name}"
+    assert predictions.scores.dtype == dtype
+    assert isinstance(predictions.scores, np.memmap)  # not read, and so not copied
+    assert not predictions.scores.flags.owndata
+    assert top1(predictions) == [1, 0]
 
 
 def test_a_name_for_each_row_does_not_copy_the_scores(tmp_path: Path) -> None:
-    found = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, names=IMAGES)
-    assert isinstance(found.scores, np.memmap)
-    assert (found.images, found.detected) == (IMAGES, "npy 2x3: scores, float32, names from a file")
+    predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, names=IMAGES)
+    assert isinstance(predictions.scores, np.memmap)
+    assert (predictions.images, predictions.detected) == (IMAGES, "npy 2x3: scores, float32, names from a file")
 
 
 def test_scores_of_the_other_byte_order_are_the_same_scores(tmp_path: Path) -> None:
-    found = read_predictions(save(tmp_path / "p.npy", SCORES.astype(">f4")), CLASSES)
-    assert (found.detected, found.scores.tolist()) == ("npy 2x3: scores, float32", SCORES.tolist())
-
-
-OUTPUTS = "name the class of each output with --classes FILE, one wnid or name a line"
+    predictions = read_predictions(save(tmp_path / "p.npy", SCORES.astype(">f4")), CLASSES)
+    assert (predictions.detected, predictions.scores.tolist()) == ("npy 2x3: scores, float32", SCORES.tolist())
 
 
 @pytest.mark.parametrize(
-    ("array", "said"),
+    ("array", "expected"),
     [
         (
             np.zeros((2, 4)),
             "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 3 columns\n  found:   4 columns\n"
-            f"  to mend: if the first output is a background class, save scores[:, 1:]; else {OUTPUTS}",
+            f"  to mend: if the first output is a background class, save scores[:, 1:]; else {NAME_OUTPUTS}",
         ),
         (
             np.zeros((2, 2)),
             "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 3 columns\n  found:   2 columns\n"
-            f"  to mend: {OUTPUTS}",
+            f"  to mend: {NAME_OUTPUTS}",
         ),
         (
             np.zeros(3),
@@ -151,23 +144,16 @@ OUTPUTS = "name the class of each output with --classes FILE, one wnid or name a
     ],
 )
 def test_an_array_that_is_neither_ids_nor_scores_is_refused(
-    refused: Callable[..., str], tmp_path: Path, array: Any, said: Any
+    refused: Callable[..., str], tmp_path: Path, array: Any, expected: Any
 ) -> None:
-    assert refused(read_predictions, save(tmp_path / "p.npy", array), CLASSES) == said
+    assert refused(read_predictions, save(tmp_path / "p.npy", array), CLASSES) == expected
 
 
 def test_imagenets_1001_outputs_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", np.zeros((1, 1001))), Classes(1000)) == (
         "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 1,000 columns\n  found:   1,001 columns\n"
-        f"  to mend: if the first output is a background class, save scores[:, 1:]; else {OUTPUTS}"
+        f"  to mend: if the first output is a background class, save scores[:, 1:]; else {NAME_OUTPUTS}"
     )
-
-
-PICKLED = (
-    "the file holds pickled Python objects, which are never loaded: unpickling can run any code\n"
-    "  where:   DIR/{}\n  allowed: arrays of numbers or text\n"
-    "  to mend: save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
-)
 
 
 def test_pickles_are_refused_and_their_code_does_not_run(
@@ -176,7 +162,7 @@ def test_pickles_are_refused_and_their_code_does_not_run(
     objects = np.array([trap, trap], object)
     assert refused(read_predictions, save(tmp_path / "p.npy", objects)) == PICKLED.format("p.npy, the file")
     assert refused(read_predictions, file("q.npy", pickle.dumps(trap))) == PICKLED.format("q.npy, the file")
-    path = savez(tmp_path / "p.npz", scores=SCORES, names=objects)
+    path = save_npz(tmp_path / "p.npz", scores=SCORES, names=objects)
     assert refused(read_predictions, path) == PICKLED.format("p.npz, array names")
 
 
@@ -203,26 +189,26 @@ def test_a_file_that_is_missing_or_empty_is_refused(
 @pytest.mark.parametrize("key", ["names", "filenames", "paths"])
 @pytest.mark.parametrize("names", [np.array(IMAGES), np.array(IMAGES).astype("S"), np.array(IMAGES).astype(">U20")])
 def test_an_archive_may_name_its_images(tmp_path: Path, key: str, names: npt.NDArray[Any]) -> None:
-    found = read_predictions(savez(tmp_path / "p.npz", logits=SCORES, **{key: names}), CLASSES)
-    assert found.images == IMAGES
-    assert found.detected == "npz, array logits 2x3: scores, float32"
-    assert top1(found) == [1, 0]
+    predictions = read_predictions(save_npz(tmp_path / "p.npz", logits=SCORES, **{key: names}), CLASSES)
+    assert predictions.images == IMAGES
+    assert predictions.detected == "npz, array logits 2x3: scores, float32"
+    assert top1(predictions) == [1, 0]
 
 
 def test_an_archive_of_ids_without_names(tmp_path: Path) -> None:
-    found = read_predictions(savez(tmp_path / "p.npz", top5=np.array([[1, 2]])), CLASSES)
-    assert (found.images, found.detected) == (None, "npz, array top5 1x2: ids, top 2")
+    predictions = read_predictions(save_npz(tmp_path / "p.npz", top5=np.array([[1, 2]])), CLASSES)
+    assert (predictions.images, predictions.detected) == (None, "npz, array top5 1x2: ids, top 2")
 
 
 def test_numbers_that_name_images_are_their_digits(tmp_path: Path) -> None:
-    assert read_predictions(savez(tmp_path / "p.npz", ids=[1, 2], names=[7, 12])).images == ("7", "12")
+    assert read_predictions(save_npz(tmp_path / "p.npz", ids=[1, 2], names=[7, 12])).images == ("7", "12")
 
 
 UNCLEAR = "allowed: one array of ids or scores, and one of names, filenames, paths"
 
 
 @pytest.mark.parametrize(
-    ("arrays", "said"),
+    ("arrays", "expected"),
     [
         (
             {"a": SCORES, "b": SCORES},
@@ -265,9 +251,9 @@ UNCLEAR = "allowed: one array of ids or scores, and one of names, filenames, pat
     ],
 )
 def test_an_archive_that_is_not_clear_is_refused(
-    refused: Callable[..., str], tmp_path: Path, arrays: Any, said: Any
+    refused: Callable[..., str], tmp_path: Path, arrays: Any, expected: Any
 ) -> None:
-    assert refused(read_predictions, savez(tmp_path / "p.npz", **arrays), CLASSES) == said
+    assert refused(read_predictions, save_npz(tmp_path / "p.npz", **arrays), CLASSES) == expected
 
 
 def test_an_archive_that_declares_too_much_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
@@ -284,7 +270,7 @@ def test_an_archive_that_declares_too_much_is_refused(refused: Callable[..., str
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "expected"),
     [
         (
             ["a"],
@@ -299,13 +285,13 @@ def test_an_archive_that_declares_too_much_is_refused(refused: Callable[..., str
     ],
 )
 def test_names_that_do_not_fit_are_refused(
-    refused: Callable[..., str], tmp_path: Path, names: list[str], said: str
+    refused: Callable[..., str], tmp_path: Path, names: list[str], expected: str
 ) -> None:
-    assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, names=names) == said
+    assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, names=names) == expected
 
 
 def test_names_for_a_file_that_has_its_own_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
-    path = savez(tmp_path / "p.npz", scores=SCORES, names=np.array(IMAGES))
+    path = save_npz(tmp_path / "p.npz", scores=SCORES, names=np.array(IMAGES))
     assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == (
         "the file holds image names of its own\n  where:   DIR/p.npz\n  to mend: leave --names out"
     )
@@ -323,16 +309,16 @@ def test_names_for_a_file_that_has_its_own_are_refused(refused: Callable[..., st
 def test_a_list_of_outputs_says_which_class_each_is(
     tmp_path: Path, outputs: list[str], columns: list[int], left_out: str
 ) -> None:
-    found = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, outputs=outputs)
-    assert found.columns.tolist() == columns
-    assert found.detected == f"npy 2x3: scores, float32{left_out}"
-    assert isinstance(found.scores, np.memmap)
+    predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, outputs=outputs)
+    assert predictions.columns.tolist() == columns
+    assert predictions.detected == f"npy 2x3: scores, float32{left_out}"
+    assert isinstance(predictions.scores, np.memmap)
     ids = read_predictions(save(tmp_path / "q.npy", np.array([0, 2])), CLASSES, outputs=outputs)
     assert ids.class_ids[:, 0].tolist() == [columns[0], columns[2]]
 
 
 @pytest.mark.parametrize(
-    ("outputs", "said"),
+    ("outputs", "expected"),
     [
         (
             ["n01", "n02"],
@@ -359,9 +345,9 @@ def test_a_list_of_outputs_says_which_class_each_is(
     ],
 )
 def test_a_list_of_outputs_that_does_not_fit_is_refused(
-    refused: Callable[..., str], tmp_path: Path, outputs: list[str], said: str
+    refused: Callable[..., str], tmp_path: Path, outputs: list[str], expected: str
 ) -> None:
-    assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, outputs=outputs) == said
+    assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, outputs=outputs) == expected
 
 
 def test_an_id_past_the_list_of_outputs_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
@@ -394,21 +380,25 @@ def safetensors(torch: ModuleType, needs: Callable[[str], None]) -> Any:
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_a_tensor_of_scores_is_read(torch: ModuleType, tmp_path: Path, suffix: str, dtype: str) -> None:
     torch.save(torch.tensor(SCORES, requires_grad=True).to(getattr(torch, dtype)), tmp_path / f"p.{suffix}")
-    found = read_predictions(tmp_path / f"p.{suffix}", CLASSES)
-    assert (found.detected, found.dtype, top1(found)) == (f"{suffix} 2x3: scores, {dtype}", dtype, [1, 0])
+    predictions = read_predictions(tmp_path / f"p.{suffix}", CLASSES)
+    assert (predictions.detected, predictions.dtype, top1(predictions)) == (
+        f"{suffix} 2x3: scores, {dtype}",
+        dtype,
+        [1, 0],
+    )
 
 
 def test_a_tensor_of_ids_is_read(torch: ModuleType, tmp_path: Path) -> None:
     torch.save(torch.tensor([[1, 0], [2, 1]]), tmp_path / "p.pt")
-    found = read_predictions(tmp_path / "p.pt", CLASSES)
-    assert (found.detected, found.class_ids.tolist()) == ("pt 2x2: ids, top 2", [[1, 0], [2, 1]])
+    predictions = read_predictions(tmp_path / "p.pt", CLASSES)
+    assert (predictions.detected, predictions.class_ids.tolist()) == ("pt 2x2: ids, top 2", [[1, 0], [2, 1]])
 
 
 @pytest.mark.parametrize("key", ["names", "filenames", "paths"])
 def test_a_dictionary_of_a_tensor_and_names_is_read(torch: ModuleType, tmp_path: Path, key: str) -> None:
     torch.save({"logits": torch.tensor(SCORES).T.contiguous().T, key: list(IMAGES)}, tmp_path / "p.pt")
-    found = read_predictions(tmp_path / "p.pt", CLASSES)
-    assert (found.images, top1(found)) == (IMAGES, [1, 0])
+    predictions = read_predictions(tmp_path / "p.pt", CLASSES)
+    assert (predictions.images, top1(predictions)) == (IMAGES, [1, 0])
 
 
 def test_numbers_that_name_images_may_be_a_tensor(torch: ModuleType, tmp_path: Path) -> None:
@@ -420,8 +410,8 @@ def test_numbers_that_name_images_may_be_a_tensor(torch: ModuleType, tmp_path: P
 def test_safetensors_of_scores_are_read(safetensors: ModuleType, torch: ModuleType, tmp_path: Path, dtype: str) -> None:
     tensor = torch.tensor(SCORES).to(getattr(torch, dtype))
     safetensors.save_file({"logits": tensor}, tmp_path / "p.safetensors")
-    found = read_predictions(tmp_path / "p.safetensors", CLASSES)
-    assert (found.detected, top1(found)) == (f"safetensors 2x3: scores, {dtype}", [1, 0])
+    predictions = read_predictions(tmp_path / "p.safetensors", CLASSES)
+    assert (predictions.detected, top1(predictions)) == (f"safetensors 2x3: scores, {dtype}", [1, 0])
 
 
 def test_bfloat16_scores_are_their_numbers_to_the_last_bit(torch: ModuleType, tmp_path: Path) -> None:
@@ -462,9 +452,9 @@ def test_a_tensor_file_with_a_damaged_directory_is_refused(
 def test_a_broken_tensor_file_is_refused(
     refused: Callable[..., str], torch: ModuleType, file: Callable[..., Path], content: bytes
 ) -> None:
-    said = refused(read_predictions, file("p.pt", content))
-    assert said.startswith("the file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n")
-    assert said.endswith("\n  to mend: torch.save(scores.cpu(), path)")
+    predictions = refused(read_predictions, file("p.pt", content))
+    assert predictions.startswith("the file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n")
+    assert predictions.endswith("\n  to mend: torch.save(scores.cpu(), path)")
 
 
 def test_a_tensor_file_that_declares_too_much_is_refused(
@@ -491,14 +481,14 @@ def dictionaries(torch: ModuleType) -> Any:
     }
 
 
-@pytest.mark.parametrize("found", ["a, b", "names", "list", "nothing", "a, names, paths"])
+@pytest.mark.parametrize("content", ["a, b", "names", "list", "nothing", "a, names, paths"])
 def test_a_dictionary_that_is_not_clear_is_refused(
-    refused: Callable[..., str], torch: ModuleType, tmp_path: Path, found: str
+    refused: Callable[..., str], torch: ModuleType, tmp_path: Path, content: str
 ) -> None:
-    torch.save(dictionaries(torch)[found], tmp_path / "p.pt")
+    torch.save(dictionaries(torch)[content], tmp_path / "p.pt")
     assert refused(read_predictions, tmp_path / "p.pt") == (
         "it is not clear which tensor holds the predictions\n  where:   DIR/p.pt\n"
-        f"  allowed: one tensor of ids or scores, and one list of names, filenames, paths\n  found:   {found}\n"
+        f"  allowed: one tensor of ids or scores, and one list of names, filenames, paths\n  found:   {content}\n"
         "  to mend: save one tensor of predictions a file"
     )
 
@@ -522,9 +512,9 @@ def test_a_truncated_safetensors_file_is_refused(
 ) -> None:
     safetensors.save_file({"logits": torch.tensor(SCORES)}, tmp_path / "whole.safetensors")
     path = file("p.safetensors", (tmp_path / "whole.safetensors").read_bytes()[:-1])
-    said = refused(read_predictions, path)
-    assert said.startswith("the file is not a whole safetensors file\n  where:   DIR/p.safetensors\n  found:   ")
-    assert said.endswith("\n  to mend: get or write the file again")
+    predictions = refused(read_predictions, path)
+    assert predictions.startswith("the file is not a whole safetensors file\n  where:   DIR/p.safetensors\n  found:   ")
+    assert predictions.endswith("\n  to mend: get or write the file again")
 
 
 @pytest.mark.parametrize(
@@ -563,9 +553,9 @@ floats = arrays.arrays(
 def test_scores_and_names_come_back_from_npy_and_its_text(scratch: Path, names: list[Any], scores: Any) -> None:
     path = scratch / "p.npy"
     write_predictions(path, Predictions.from_scores(scores, names), force=True)
-    found = read_predictions(path, names=read_lines(path.with_suffix(".txt")))
-    assert found.images == tuple(names)
-    assert np.array_equal(found.scores, scores)
+    predictions = read_predictions(path, names=read_lines(path.with_suffix(".txt")))
+    assert predictions.images == tuple(names)
+    assert np.array_equal(predictions.scores, scores)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
@@ -575,12 +565,12 @@ def test_the_best_classes_and_their_scores_come_back_from_a_table(
 ) -> None:
     path, predictions = scratch / f"p{suffix}", Predictions.from_scores(scores, names)
     write_predictions(path, predictions, top_k=5, force=True)
-    found = read_predictions(path, Classes(7))
+    result = read_predictions(path, Classes(7))
     depth = min(5, scores.shape[1])
     column = "prediction_1" if depth == 1 else f"prediction_1 to prediction_{depth}"
-    assert found.detected == f"{suffix[1:]}: images named by column image; ids, top {depth}, column {column}"
-    assert found.images == tuple(names)
-    assert np.array_equal(found.class_ids, predictions.best(depth)[0])
+    assert result.detected == f"{suffix[1:]}: images named by column image; ids, top {depth}, column {column}"
+    assert result.images == tuple(names)
+    assert np.array_equal(result.class_ids, predictions.best(depth)[0])
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
@@ -606,9 +596,9 @@ def test_ids_come_back_from_npy(tmp_path: Path) -> None:
 def test_bfloat16_is_written_as_the_float32_that_numpy_knows(tmp_path: Path) -> None:
     bits = (SCORES.view(np.int32) >> 16).astype(np.int16)
     write_predictions(tmp_path / "p.npy", Predictions.from_bfloat16(bits))
-    found = read_predictions(tmp_path / "p.npy", CLASSES)
-    assert found.dtype == "float32"
-    assert np.array_equal(found.scores.view(np.int32) >> 16, bits)
+    predictions = read_predictions(tmp_path / "p.npy", CLASSES)
+    assert predictions.dtype == "float32"
+    assert np.array_equal(predictions.scores.view(np.int32) >> 16, bits)
 
 
 def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(

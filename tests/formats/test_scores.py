@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reassess.core.scores import Scores
 from reassess.formats.scores import read_scores, write_scores
-from tests.helpers import scores_of
+from tests.helpers import save_npz, scores_of
 
 SUFFIXES = (".npz", ".csv", ".tsv", ".jsonl", ".parquet")
 INFO = np.array([["a.png", "7"], ["b.png", "3"]])
@@ -22,21 +22,16 @@ names = odd | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), m
 questions = st.dictionaries(st.tuples(names, st.integers(0, 2**31 - 1)), st.floats(0, 1), min_size=1, max_size=8)
 
 
-def save(path: Path, **arrays: Any) -> Path:
-    np.savez(path, allow_pickle=True, **arrays)
-    return path
-
-
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(questions)
 def test_scores_come_back_as_they_were(scratch: Path, suffix: Any, table: Any) -> None:
     path, scores = scratch / f"scores{suffix}", scores_of(table)
     write_scores(path, scores, force=True)
-    found = read_scores(path)
-    assert found.questions.images == scores.questions.images
-    assert np.array_equal(found.questions.image_ids, scores.questions.image_ids)
-    assert np.array_equal(found.questions.class_ids, scores.questions.class_ids)
-    assert found.values.tobytes() == scores.values.tobytes()
+    result = read_scores(path)
+    assert result.questions.images == scores.questions.images
+    assert np.array_equal(result.questions.image_ids, scores.questions.image_ids)
+    assert np.array_equal(result.questions.class_ids, scores.questions.class_ids)
+    assert result.values.tobytes() == scores.values.tobytes()
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -44,12 +39,12 @@ def test_the_real_scores_come_back(
     real_file: Callable[[str], Path], real_scores: Scores, tmp_path: Path, suffix: Any
 ) -> None:
     write_scores(tmp_path / f"scores{suffix}", real_scores)
-    found = read_scores(tmp_path / f"scores{suffix}")
-    assert len(found) == 184_962
-    assert found.questions.images == real_scores.questions.images
-    assert np.array_equal(found.questions.image_ids, real_scores.questions.image_ids)
-    assert np.array_equal(found.questions.class_ids, real_scores.questions.class_ids)
-    assert np.array_equal(found.values, real_scores.values)
+    scores = read_scores(tmp_path / f"scores{suffix}")
+    assert len(scores) == 184_962
+    assert scores.questions.images == real_scores.questions.images
+    assert np.array_equal(scores.questions.image_ids, real_scores.questions.image_ids)
+    assert np.array_equal(scores.questions.class_ids, real_scores.questions.class_ids)
+    assert np.array_equal(scores.values, real_scores.values)
 
 
 def test_the_arrays_of_the_real_file_are_written_as_they_were(
@@ -72,26 +67,26 @@ def test_no_scores_come_back_from_an_archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", ["f2", "f4", ">f8"])
 @pytest.mark.parametrize("info", [INFO, INFO.astype(">U5"), INFO.astype("U40"), np.asfortranarray(INFO)])
 def test_every_layout_of_an_archive_is_read(tmp_path: Path, key: str, dtype: str, info: Any) -> None:
-    found = read_scores(save(tmp_path / "a.npz", **{key: np.array([0.5, 0.25], dtype), "info": info}))
-    assert [found.questions.at(row) for row in range(2)] == ["image a.png, class 7", "image b.png, class 3"]
-    assert found.values.tolist() == [0.5, 0.25]
+    scores = read_scores(save_npz(tmp_path / "a.npz", **{key: np.array([0.5, 0.25], dtype), "info": info}))
+    assert [scores.questions.at(row) for row in range(2)] == ["image a.png, class 7", "image b.png, class 3"]
+    assert scores.values.tolist() == [0.5, 0.25]
 
 
 def test_an_image_need_not_be_in_one_piece(tmp_path: Path) -> None:
     info = np.array([["a", "1"], ["b", "2"], ["a", "3"]])
-    found = read_scores(save(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
-    assert found.questions.images == ("a", "b")
-    assert found.questions.image_ids.tolist() == [0, 1, 0]
+    scores = read_scores(save_npz(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
+    assert scores.questions.images == ("a", "b")
+    assert scores.questions.image_ids.tolist() == [0, 1, 0]
 
 
 def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path]) -> None:
-    found = read_scores(file("a.csv", '"image","class","score"\n"00012","7","0.5"\n'))
-    assert found.questions.at(0) == "image 00012, class 7"
-    assert found.values.tolist() == [0.5]
+    scores = read_scores(file("a.csv", '"image","class","score"\n"00012","7","0.5"\n'))
+    assert scores.questions.at(0) == "image 00012, class 7"
+    assert scores.values.tolist() == [0.5]
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         ("image,class,score\na,1,x\n", "not a number\n  where:   DIR/a.csv, row 0, column score\n  found:   'x'"),
         (
@@ -141,9 +136,9 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
     ],
 )
 def test_a_table_without_scores_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: str, said: str
+    refused: Callable[..., str], file: Callable[..., Path], content: str, expected: str
 ) -> None:
-    assert refused(read_scores, file("a.csv", content)) == said
+    assert refused(read_scores, file("a.csv", content)) == expected
 
 
 def test_true_is_no_score(refused: Callable[..., str], tmp_path: Path) -> None:
@@ -168,7 +163,7 @@ def named(*ids: Any) -> npt.NDArray[Any]:
 
 
 @pytest.mark.parametrize(
-    ("arrays", "said"),
+    ("arrays", "expected"),
     [
         (
             {"info": INFO},
@@ -222,13 +217,13 @@ def named(*ids: Any) -> npt.NDArray[Any]:
     ],
 )
 def test_an_archive_without_scores_is_refused(
-    refused: Callable[..., str], tmp_path: Path, arrays: dict[str, Any], said: Any
+    refused: Callable[..., str], tmp_path: Path, arrays: dict[str, Any], expected: Any
 ) -> None:
-    assert refused(read_scores, save(tmp_path / "a.npz", **arrays)) == said
+    assert refused(read_scores, save_npz(tmp_path / "a.npz", **arrays)) == expected
 
 
 def test_a_scores_archive_that_declares_too_much_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
-    path = save(tmp_path / "a.npz", tensor=np.zeros(2), info=INFO)
+    path = save_npz(tmp_path / "a.npz", tensor=np.zeros(2), info=INFO)
     assert refused(read_scores, path, max_bytes=300) == (
         "the archive declares more than is allowed\n  where:   DIR/a.npz\n  allowed: 300 bytes\n  found:   352 bytes\n"
         "  to mend: if you trust the file, pass --max-bytes 352"

@@ -21,9 +21,9 @@ def test_a_table_comes_back_as_it_was(scratch: Path, suffix: Any, rows: Any) -> 
     table = pl.DataFrame(rows, schema={"image": pl.String, "class": pl.Int64}, orient="row")
     path = scratch / f"table{suffix}"
     write_table(path, table, force=True)
-    found = read_table(path, text=("image",))
-    assert found["image"].to_list() == table["image"].to_list()
-    assert integers(path, found["class"]).to_list() == table["class"].to_list()
+    result = read_table(path, text=("image",))
+    assert result["image"].to_list() == table["image"].to_list()
+    assert integers(path, result["class"]).to_list() == table["class"].to_list()
 
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
@@ -73,7 +73,7 @@ AGAIN = "\n  to mend: get or write the file again"
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "expected"),
     [
         ("t.csv", "image,class\n", "the table has no rows\n  where:   DIR/t.csv\n  to mend: write it again"),
         ("t.csv", "", "the file is empty\n  where:   DIR/t.csv\n  to mend: write it again"),
@@ -120,9 +120,9 @@ AGAIN = "\n  to mend: get or write the file again"
     ],
 )
 def test_a_table_that_cannot_be_trusted_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str | bytes, said: str
+    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str | bytes, expected: str
 ) -> None:
-    assert refused(read_table, file(name, content), text=("image",)) == said
+    assert refused(read_table, file(name, content), text=("image",)) == expected
 
 
 def cut_parquet(path: Path) -> Any:
@@ -139,12 +139,12 @@ def test_a_truncated_table_is_refused(
         "t.jsonl": b'{"image": "a", "class": 1}\n{"image": "b", "cla',
         "t.csv": b'image,class\na,1\n"b',
     }[name]
-    said = refused(read_table, file(name, content), text=("image",)).splitlines()
-    assert (said[:2], said[3:]) == (
+    table = refused(read_table, file(name, content), text=("image",)).splitlines()
+    assert (table[:2], table[3:]) == (
         ["the table cannot be read", f"  where:   DIR/{name}"],
         ["  to mend: get or write the file again"],
     )
-    assert said[2].startswith("  found:   ")  # in the words of the reader of such files
+    assert table[2].startswith("  found:   ")  # in the words of the reader of such files
 
 
 def test_a_file_so_broken_that_polars_panics_is_refused(
@@ -192,7 +192,7 @@ def test_whole_numbers_count_however_they_are_kept(tmp_path: Path, values: Any, 
 
 
 @pytest.mark.parametrize(
-    ("values", "dtype", "found"),
+    ("values", "dtype", "value"),
     [
         ([1.0, 2.5], pl.Float64, "2.5"),
         ([1.0, float("nan")], pl.Float64, "nan"),
@@ -206,12 +206,12 @@ def test_whole_numbers_count_however_they_are_kept(tmp_path: Path, values: Any, 
 )
 @pytest.mark.parametrize("per_row", [1, 2])
 def test_what_is_no_whole_number_is_said_with_its_row(
-    refused: Callable[..., str], tmp_path: Path, values: Any, dtype: Any, found: str, per_row: int
+    refused: Callable[..., str], tmp_path: Path, values: Any, dtype: Any, value: str, per_row: int
 ) -> None:
     series = pl.Series("class", values, dtype=dtype)
     row = 0 if dtype == pl.Boolean else 1 // per_row
     assert refused(integers, tmp_path / "t.csv", series, per_row=per_row) == (
-        f"not a whole number\n  where:   DIR/t.csv, row {row}, column class\n  found:   {found}"
+        f"not a whole number\n  where:   DIR/t.csv, row {row}, column class\n  found:   {value}"
     )
 
 
@@ -238,7 +238,7 @@ def test_single_precision_stays_single(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "expected"),
     [
         (
             [0.5, None],
@@ -250,9 +250,9 @@ def test_single_precision_stays_single(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_number_is_said_with_its_row(
-    refused: Callable[..., str], tmp_path: Path, values: Any, said: str
+    refused: Callable[..., str], tmp_path: Path, values: Any, expected: str
 ) -> None:
-    assert refused(numbers, tmp_path / "t.csv", pl.Series("score", values)) == said
+    assert refused(numbers, tmp_path / "t.csv", pl.Series("score", values)) == expected
 
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)

@@ -246,10 +246,10 @@ def test_an_archive_that_declares_too_much_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "declared", "held"),
+    ("name", "declared", "size"),
     [("tensor", "144 bytes for float64 (2, 3, 3)", 124), ("info", "120 bytes for <U5 (3, 2)", 100)],
 )
-def test_an_array_that_is_cut_short_is_refused(tmp_path: Path, name: str, declared: str, held: int) -> None:
+def test_an_array_that_is_cut_short_is_refused(tmp_path: Path, name: str, declared: str, size: int) -> None:
     whole = save(tmp_path / "v.npz")
     path = tmp_path / "short.npz"
     with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w") as file:
@@ -260,7 +260,7 @@ def test_an_array_that_is_cut_short_is_refused(tmp_path: Path, name: str, declar
         read_votes(path)
     assert str(error.value) == (
         f"an array is not as long as it declares\n  where:   {path}, array {name}\n"
-        f"  allowed: {declared}\n  found:   {held} bytes\n  to mend: get or write the file again"
+        f"  allowed: {declared}\n  found:   {size} bytes\n  to mend: get or write the file again"
     )
 
 

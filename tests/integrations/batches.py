@@ -6,30 +6,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.labels import LabelSets
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
+from tests.helpers import EXACT_VALUES, SMALLEST, numbered_labels
 from tests.references import ranking
 
 CLASSES, WIDTH = 23, 3
 TOP_K = (1, 2, 5)
-# Few values, so that ties are everywhere; each is exact in every type but where it is the type's own smallest.
-_VALUES = (-np.inf, -2.5, -1.0, -0.0, 0.0, 2.0**-14, 1.0, 1.0078125, 65280.0, np.inf)
-SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 5e-324}
 
 
 def values_of(kind: str, n: int) -> npt.NDArray[np.float64]:
     """Scores that are exact in a type, denormals and infinities included."""
     tiny = SMALLEST[kind]
-    values = np.random.default_rng(1).choice([*_VALUES, tiny, -tiny, 2 * tiny], (n, CLASSES))
+    values = np.random.default_rng(1).choice([*EXACT_VALUES, tiny, -tiny, 2 * tiny], (n, CLASSES))
     values[0], values[1], values[2], values[3, ::2] = 0.0, -np.inf, np.inf, -0.0
     return values
-
-
-def bits_of_bfloat16(values: npt.ArrayLike) -> npt.NDArray[np.int16]:
-    """Whatever numpy's own cast may do to denormals."""
-    bits = np.asarray(values, np.float32).view(np.int32)
-    assert not (bits & 0xFFFF).any() or np.isnan(np.asarray(values)).any(), "not exact in bfloat16"
-    return (bits >> 16).astype(np.int16)
 
 
 def sets_of(n: int) -> list[list[int]]:
@@ -38,7 +28,7 @@ def sets_of(n: int) -> list[list[int]]:
 
 
 def forms_of(sets: Sequence[Sequence[int]], classes: int = CLASSES) -> dict[str, npt.NDArray[Any]]:
-    labels = LabelSets.from_lists([f"{i}.png" for i in range(len(sets))], sets)
+    labels = numbered_labels(sets)
     rows = np.arange(len(sets))
     hot, ids = multi_hot(labels, rows, classes), padded_ids(labels, rows)
     unordered = np.stack([np.random.default_rng(i).permutation(row) for i, row in enumerate(ids)])

@@ -16,6 +16,7 @@ from reassess.errors import DataError
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
 from reassess.integrations.keras import RealAccuracy
 from reassess.numeric.proportion import Proportion
+from tests.helpers import SMALLEST, bits_of_bfloat16
 from tests.integrations.batches import (
     CLASSES,
     ILL_FORMED,
@@ -24,9 +25,7 @@ from tests.integrations.batches import (
     NO_SCORES,
     NO_TARGET,
     ROUNDED,
-    SMALLEST,
     TOP_K,
-    bits_of_bfloat16,
     expected_counts,
     forms_of,
     sets_of,
@@ -113,12 +112,12 @@ def test_a_compiled_model_counts_as_evaluate(policy: str, jit: bool) -> None:
     try:
         for valid in (ids, multi_hot(labels, rows, 1000)):
             metrics = RealAccuracy(1), RealAccuracy(400)
-            found = model_of(1000, *metrics, jit=jit).evaluate(
+            metrics_by_name = model_of(1000, *metrics, jit=jit).evaluate(
                 scores, valid, batch_size=128, verbose=0, return_dict=True
             )
             for metric in metrics:
                 assert metric.counts() == expected.real[metric.k]
-                assert found[metric.name] == pytest.approx(expected.real[metric.k].value)
+                assert metrics_by_name[metric.name] == pytest.approx(expected.real[metric.k].value)
             assert float(metric.empty) == expected.empty
     finally:
         keras.mixed_precision.set_global_policy("float32")

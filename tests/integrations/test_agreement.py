@@ -104,10 +104,10 @@ def with_timm(stream: Stream, kind: str, folder: Path) -> Counted:
     evaluator = RealLabelsImagenet(stream.names, folder / "labels.json")
     for scores, _, _ in stream.batches():
         evaluator.add_result(torch_scores(scores, kind))
-    found = counted(evaluator.metric)
-    percent = {1: 100 * found[0] / found[2], 5: 100 * found[1] / found[2]}
+    counts = counted(evaluator.metric)
+    percent = {1: 100 * counts[0] / counts[2], 5: 100 * counts[1] / counts[2]}
     assert evaluator.get_accuracy() == pytest.approx(percent, rel=1e-14)
-    return found
+    return counts
 
 
 def with_torchvision(stream: Stream, kind: str, folder: Path) -> Counted:
@@ -226,8 +226,8 @@ def hits_by_keras(backend: str, file: Path) -> dict[str, Counted]:
     """Of each type of scores; a process takes seconds to begin, so that it does both."""
     variables = {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     lines = python("-c", KERAS, file, json.dumps(PARTS), **variables).out.splitlines()
-    found: dict[str, Counted] = json.loads(lines[-1])
-    return found
+    counts: dict[str, Counted] = json.loads(lines[-1])
+    return counts
 
 
 def with_keras(backend: str) -> Callable[..., Counted]:
@@ -289,5 +289,5 @@ def test_a_sort_that_breaks_ties_otherwise_would_be_noticed(stream: Stream) -> N
     )
     assert evaluate(flipped, stream.labels).real == expected  # a class is known by its id, wherever its output stands
     highest_id_first = np.argmax(stream.scores[:, ::-1], axis=1)
-    said = Predictions.from_ids(CLASSES - 1 - highest_id_first, stream.names)
-    assert evaluate(said, stream.labels, top_k=[1]).real[1].hits != expected[1].hits
+    predictions = Predictions.from_ids(CLASSES - 1 - highest_id_first, stream.names)
+    assert evaluate(predictions, stream.labels, top_k=[1]).real[1].hits != expected[1].hits

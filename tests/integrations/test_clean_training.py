@@ -16,12 +16,6 @@ from reassess.errors import DataError, MissingPackageError, ReassessWarning
 from tests.helpers import message
 
 
-@pytest.fixture(scope="module")
-def tv(needs: Callable[[str], None]) -> ModuleType:
-    needs("torchvision")
-    return import_module("reassess.integrations.torchvision")
-
-
 @pytest.fixture
 def training(tv: ModuleType, tmp_path: Path) -> Any:
     """A folder of two classes and five images, as torchvision reads it."""
@@ -75,12 +69,12 @@ def test_the_known_list_is_the_default(
 
 def test_names_that_the_data_set_does_not_hold_are_counted_and_said(tv: ModuleType, training: Any) -> None:
     listed = ["n01443537_2.JPEG", *(f"n01443537_{number}.JPEG" for number in range(3, 7)), "n01443537_3.JPEG"]
-    with pytest.warns(ReassessWarning) as seen:
+    with pytest.warns(ReassessWarning) as warned:
         clean = tv.CleanTraining(training, listed)
-    assert [str(warning.message) for warning in seen] == [
+    assert [str(warning.message) for warning in warned] == [
         "4 of the 5 images on the list are not in the data set: n01443537_3, n01443537_4, n01443537_5 and 1 more"
     ]
-    assert Path(seen[0].filename) == Path(__file__)
+    assert Path(warned[0].filename) == Path(__file__)
     assert repr(clean) == ("Dataset CleanTraining\n    Number of datapoints: 1 of 5\n    On the list and not here: 4")
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
-from tests.helpers import python
+from tests.helpers import SMALLEST, python
 from tests.integrations.batches import (
     CLASSES,
     ILL_FORMED,
@@ -26,7 +26,6 @@ from tests.integrations.batches import (
     NO_SCORES,
     NO_TARGET,
     ROUNDED,
-    SMALLEST,
     TOP_K,
     expected_counts,
     forms_of,

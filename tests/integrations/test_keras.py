@@ -19,8 +19,8 @@ def test_every_backend_counts_the_same(backend: str, needs: Callable[[str], None
     needs("keras")
     needs(backend)
     variables = {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", EXPECTED, BODY, **variables)
-    assert " passed in " in done.out
+    result = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", EXPECTED, BODY, **variables)
+    assert " passed in " in result.out
 
 
 def test_without_keras_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

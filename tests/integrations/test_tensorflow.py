@@ -136,10 +136,10 @@ def test_types_and_shapes_are_known_before_the_values(
 def test_the_labels_may_be_added_inside_a_compiled_function(tf: ModuleType, module: ModuleType, images: Any) -> None:
     @tf.function
     def total() -> Any:
-        found = tf.constant(0, tf.int64)
+        result = tf.constant(0, tf.int64)
         for element in module.with_real_labels(images.batch(4), LABELS):
-            found += tf.reduce_sum(element["real_label"])
-        return found
+            result += tf.reduce_sum(element["real_label"])
+        return result
 
     assert total() == sum(sum(ids) for ids in TABLES["ragged"])
 
@@ -159,17 +159,17 @@ def test_the_dataset_may_be_mapped_in_parallel_repeated_and_iterated_in_a_compil
 
 def test_unknown_images_stop_the_iteration_counted_and_named(tf: ModuleType, module: ModuleType) -> None:
     images = tf.data.Dataset.from_tensor_slices({"file_name": [*NAMES, "a.png", "b.png", "c.png", "d/e.png"]})
-    known = "allowed: names such as ILSVRC2012_val_00000001.JPEG, ILSVRC2012_val_00000002.JPEG and 4 more"
+    allowed = "allowed: names such as ILSVRC2012_val_00000001.JPEG, ILSVRC2012_val_00000002.JPEG and 4 more"
     mend = "to mend: check the names, or keep such images apart with ignore_unknown=True"
     assert said_in_iteration(tf, module.with_real_labels(images, LABELS)) == (
-        f"1 of 1 images are not in the label set; {known}; found: a.png; {mend}"
+        f"1 of 1 images are not in the label set; {allowed}; found: a.png; {mend}"
     )
     assert said_in_iteration(tf, module.with_real_labels(images.batch(10), LABELS)) == (
-        f"4 of 10 images are not in the label set; {known}; found: a.png, b.png, c.png; {mend}"
+        f"4 of 10 images are not in the label set; {allowed}; found: a.png, b.png, c.png; {mend}"
     )
     no_utf8 = tf.data.Dataset.from_tensor_slices({"file_name": [b"\xff.png"]})
     assert said_in_iteration(tf, module.with_real_labels(no_utf8, LABELS)) == (
-        f"1 of 1 images are not in the label set; {known}; found: \ufffd.png; {mend}"
+        f"1 of 1 images are not in the label set; {allowed}; found: \ufffd.png; {mend}"
     )
 
 
@@ -183,18 +183,22 @@ def test_an_image_that_was_never_rated_is_kept_apart_from_one_without_a_valid_cl
     batch = next(iter(module.with_real_labels(images.batch(3), LABELS, **options)))
     singles = list(module.with_real_labels(images, LABELS, **options))
     assert sorted(batch) == sorted(singles[0]) == ["name", "valid", "valid_rated"]
-    assert batch["valid_rated"].numpy().tolist() == [bool(one["valid_rated"]) for one in singles] == [True, False, True]
+    assert (
+        batch["valid_rated"].numpy().tolist()
+        == [bool(example["valid_rated"]) for example in singles]
+        == [True, False, True]
+    )
     empty, never, zero = lists(batch["valid"].numpy())
     assert empty == never != zero
-    assert [one["valid"].numpy().tolist() for one in singles] == [empty, never, zero]
+    assert [example["valid"].numpy().tolist() for example in singles] == [empty, never, zero]
 
 
 @pytest.mark.parametrize("label_sets", [LabelSets.from_lists([], []), LabelSets.from_lists(["a.png"], [[]])])
 def test_labels_without_a_class_give_none(tf: ModuleType, module: ModuleType, label_sets: Any) -> None:
     images = tf.data.Dataset.from_tensor_slices({"file_name": ["a.png"]}).batch(1)
-    one = next(iter(module.with_real_labels(images, label_sets, encoding="padded", ignore_unknown=True)))
-    assert one["real_label"].numpy().tolist() == [[-1]]
-    assert one["real_label_rated"].numpy().tolist() == [len(label_sets) == 1]
+    batch = next(iter(module.with_real_labels(images, label_sets, encoding="padded", ignore_unknown=True)))
+    assert batch["real_label"].numpy().tolist() == [[-1]]
+    assert batch["real_label_rated"].numpy().tolist() == [len(label_sets) == 1]
 
 
 def test_what_is_no_dataset_is_refused(module: ModuleType) -> None:
@@ -238,14 +242,14 @@ def test_a_feature_is_never_overwritten(module: ModuleType, images: Any) -> None
         "  found:   file_name, number\n"
         "  to mend: call the new one otherwise: feature=..."
     )
-    taken = images.map(lambda one: {**one, "x_rated": 0})
-    assert sorted(module.with_real_labels(taken, LABELS, feature="x").element_spec) == [
+    clashing = images.map(lambda example: {**example, "x_rated": 0})
+    assert sorted(module.with_real_labels(clashing, LABELS, feature="x").element_spec) == [
         *images.element_spec,
         "x",
         "x_rated",
     ]
     with pytest.raises(DataError, match="have a feature x_rated already"):
-        module.with_real_labels(taken, LABELS, feature="x", ignore_unknown=True)
+        module.with_real_labels(clashing, LABELS, feature="x", ignore_unknown=True)
 
 
 def test_an_encoding_is_one_of_three(module: ModuleType, images: Any) -> None:
@@ -268,10 +272,10 @@ def test_the_real_labels_of_all_images_in_the_order_of_class_folders(
 
     names = [f"val/{real_original.images[row]}" for row in class_folder_order(real_original)]
     images = tf.data.Dataset.from_tensor_slices({"file_name": names}).batch(50_000)
-    found = next(iter(module.with_real_labels(images, real_file("real.json"))))["real_label"]
-    sizes = found.row_lengths().numpy()
+    labels = next(iter(module.with_real_labels(images, real_file("real.json"))))["real_label"]
+    sizes = labels.row_lengths().numpy()
     assert np.bincount(sizes).tolist() == [3163, 39394, 5408, 1319, 411, 161, 88, 41, 13, 2]
-    assert found[names.index("val/ILSVRC2012_val_00000003.JPEG")].numpy().tolist() == [230, 231]
+    assert labels[names.index("val/ILSVRC2012_val_00000003.JPEG")].numpy().tolist() == [230, 231]
 
 
 def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,12 +20,11 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.loading import load_classes, load_votes
 from reassess.errors import MissingPackageError
-from tests.helpers import WORDS, message, number_of, picture, validation_name
+from tests.helpers import ORIGINAL_CLASSES, WORDS, message, number_of, picture, validation_name, write_files
 
 NUMBERS = [3, 8, 2, 5, 1, 7, 4, 6, 9, 10]
 VALID = {1: [65], 2: [], 3: [231, 230], 4: [809], 5: [516, 850], 6: [57], 7: [], 8: [700, 3], 9: [674], 10: [332]}
-GIVEN = {1: 65, 2: 970, 3: 230, 4: 809, 5: 516, 6: 57, 7: 334, 8: 415, 9: 674, 10: 332}
-ASKED = [(8, 700, 0.9), (3, 231, 0.95), (8, 3, 0.85), (3, 230, 1.0), (8, 415, 0.1), (2, 970, 0.25), (7, 334, 0.5)]
+SCORED = [(8, 700, 0.9), (3, 231, 0.95), (8, 3, 0.85), (3, 230, 1.0), (8, 415, 0.1), (2, 970, 0.25), (7, 334, 0.5)]
 VOTES = [(0, "yes"), (1, "maybe"), (0, "yes"), (0, "no"), (2, "yes"), (3, "yes"), (3, "yes"), (4, "no"), (6, "maybe")]
 RATED = {2, 3, 7, 8}  # question 5, about image 2, has no vote
 
@@ -35,11 +34,11 @@ def lists(sets: dict[int, list[int]]) -> LabelSets:
 
 
 LABELS = lists(VALID)
-ORIGINAL = lists({number: [given] for number, given in GIVEN.items()})
+ORIGINAL = lists({number: [given] for number, given in ORIGINAL_CLASSES.items()})
 QUESTIONS = Questions.from_columns(
-    [validation_name(n) for n, _, _ in ASKED], np.array([class_id for _, class_id, _ in ASKED])
+    [validation_name(n) for n, _, _ in SCORED], np.array([class_id for _, class_id, _ in SCORED])
 )
-SCORES = Scores(QUESTIONS, np.array([score for *_, score in ASKED]))
+SCORES = Scores(QUESTIONS, np.array([score for *_, score in SCORED]))
 COUNTS = Votes.from_columns(
     QUESTIONS,
     np.array([question for question, _ in VOTES]),
@@ -62,7 +61,7 @@ def tfds(needs: Callable[[str], None]) -> ModuleType:
 
 
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch, tfds: ModuleType) -> None:
+def sources(monkeypatch: pytest.MonkeyPatch, tfds: ModuleType) -> None:
     """Ten images are all that there are."""
     module = "reassess.integrations.tfds"
     for source, noun in {"labels": LABELS, "original": ORIGINAL, "scores": SCORES, "votes": COUNTS}.items():
@@ -79,17 +78,12 @@ def tar(folder: Path, numbers: Iterable[int] = NUMBERS) -> Any:
 
 
 def flat(folder: Path, numbers: Iterable[int] = NUMBERS) -> Path:
-    for number in numbers:
-        (folder / validation_name(number)).write_bytes(picture(number))
-    return folder
+    return write_files(folder, {validation_name(number): picture(number) for number in numbers})
 
 
 def class_folders(folder: Path, numbers: Iterable[int] = NUMBERS) -> Path:
-    for number in numbers:
-        place = folder / "val" / f"n{GIVEN[number]:08d}"
-        place.mkdir(parents=True, exist_ok=True)
-        (place / validation_name(number)).write_bytes(picture(number))
-    return folder
+    paths = {number: f"val/n{ORIGINAL_CLASSES[number]:08d}/{validation_name(number)}" for number in numbers}
+    return write_files(folder, {path: picture(number) for number, path in paths.items()})
 
 
 def build(tfds: ModuleType, tmp_path: Path, manual_dir: Path, config: str = "", **options: Any) -> Any:
@@ -117,10 +111,10 @@ def columns(feature: Any) -> list[tuple[Any, ...]]:
 def check(rows: Any) -> None:
     for number, row in rows.items():
         assert number_of(row["image"]) == number
-        assert int(row["original_label"]) == GIVEN[number]
+        assert int(row["original_label"]) == ORIGINAL_CLASSES[number]
         assert np.asarray(row["real_label"]).tolist() == sorted(VALID[number])
         asked = sorted(
-            (class_id, score, question) for question, (n, class_id, score) in enumerate(ASKED) if n == number
+            (class_id, score, question) for question, (n, class_id, score) in enumerate(SCORED) if n == number
         )
         assert list(row["scores"]) == ["class", "score"]
         assert columns(row["scores"]) == [(class_id, np.float32(score)) for class_id, score, _ in asked]
@@ -132,7 +126,7 @@ def check(rows: Any) -> None:
 
 @pytest.mark.parametrize("layout", [tar, flat, class_folders])
 def test_every_feature_is_that_of_the_image_of_the_name(
-    tfds: ModuleType, known: None, tmp_path: Path, layout: Any
+    tfds: ModuleType, sources: None, tmp_path: Path, layout: Any
 ) -> None:
     manual_dir = tmp_path / "manual"
     manual_dir.mkdir()
@@ -141,14 +135,14 @@ def test_every_feature_is_that_of_the_image_of_the_name(
     check(rows)
 
 
-def test_so_it_is_in_array_records(tfds: ModuleType, known: None, tmp_path: Path) -> None:
+def test_so_it_is_in_array_records(tfds: ModuleType, sources: None, tmp_path: Path) -> None:
     (tmp_path / "manual").mkdir()
     rows = read(tfds, build(tfds, tmp_path, tar(tmp_path / "manual"), file_format="array_record"))
     assert sorted(rows) == sorted(NUMBERS)
     check(rows)
 
 
-def test_a_split_may_be_read_in_part_and_supervised(tfds: ModuleType, known: None, tmp_path: Path) -> None:
+def test_a_split_may_be_read_in_part_and_supervised(tfds: ModuleType, sources: None, tmp_path: Path) -> None:
     builder = build(tfds, tmp_path, flat(tmp_path))
     pairs = list(tfds.as_numpy(builder.as_dataset("validation[:40%]", as_supervised=True)))
     assert len(pairs) == 4
@@ -156,7 +150,7 @@ def test_a_split_may_be_read_in_part_and_supervised(tfds: ModuleType, known: Non
         assert real_label.tolist() == sorted(VALID[number_of(image)])
 
 
-def test_the_features_are_those_of_tfds_and_three_more(tfds: ModuleType, known: None, tmp_path: Path) -> None:
+def test_the_features_are_those_of_tfds_and_three_more(tfds: ModuleType, sources: None, tmp_path: Path) -> None:
     ours = tfds.builder("imagenet_real", data_dir=tmp_path).info.features
     theirs = tfds.builder("imagenet2012_real", data_dir=tmp_path).info.features
     assert {key: repr(ours[key]) for key in theirs} == {key: repr(feature) for key, feature in theirs.items()}
@@ -174,7 +168,7 @@ def test_the_classes_are_named_in_the_order_of_the_core(
 
 
 def test_missing_images_are_counted_and_named_and_may_be_left_out(
-    tfds: ModuleType, known: None, tmp_path: Path
+    tfds: ModuleType, sources: None, tmp_path: Path
 ) -> None:
     flat(tmp_path, [4, 8, 2, 6, 10])
     assert message(lambda: build(tfds, tmp_path, tmp_path)) == (
@@ -188,7 +182,7 @@ def test_missing_images_are_counted_and_named_and_may_be_left_out(
     check(rows)
 
 
-def test_an_image_of_another_name_is_refused(tfds: ModuleType, known: None, tmp_path: Path) -> None:
+def test_an_image_of_another_name_is_refused(tfds: ModuleType, sources: None, tmp_path: Path) -> None:
     tar(tmp_path, NUMBERS[:3])
     (tmp_path / "val").mkdir()
     flat(tmp_path / "val", NUMBERS[:3])
@@ -202,7 +196,7 @@ def test_an_image_of_another_name_is_refused(tfds: ModuleType, known: None, tmp_
     )
 
 
-def test_a_folder_without_images_is_refused(tfds: ModuleType, known: None, tmp_path: Path) -> None:
+def test_a_folder_without_images_is_refused(tfds: ModuleType, sources: None, tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_bytes(picture(1))
     assert message(lambda: build(tfds, tmp_path, tmp_path)).startswith(
         f"no validation images of ImageNet were found\n  where:   {tmp_path}\n"

@@ -22,12 +22,12 @@ NAMES = validation_names()
 @pytest.fixture
 def scores(real_labels: LabelSets) -> Any:
     """Scores of the first 300 validation images, of which many are right."""
-    said = SCORES.copy()
+    logits = SCORES.copy()
     for row in range(0, 300, 2):
         valid = real_labels[NAMES[row]]
         if valid:
-            said[row, valid[-1]] = 9.0
-    return said
+            logits[row, valid[-1]] = 9.0
+    return logits
 
 
 def test_all_images_in_order_count_as_timm_counts_them(
@@ -102,8 +102,8 @@ def test_a_validation_script_runs_with_it_as_it_is(
         "if __name__ == '__main__':\n"
         "    print(RealLabelsImagenet.__module__, sys.argv[1:])\n"
     )
-    done = python("-m", "reassess.integrations.timm", script, "--real-labels", "real.json")
-    assert done.out.split("\n")[0] == "__main__ ['--real-labels', 'real.json']"
+    result = python("-m", "reassess.integrations.timm", script, "--real-labels", "real.json")
+    assert result.out.split("\n")[0] == "__main__ ['--real-labels', 'real.json']"
 
 
 def test_without_timm_its_script_says_which_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,5 +117,5 @@ def test_without_timm_its_script_says_which_extra_is_missing(monkeypatch: pytest
 
 def test_run_without_a_script_it_says_how(needs: Callable[[str], None]) -> None:
     needs("timm")
-    done = python("-m", "reassess.integrations.timm", code=2)
-    assert done.err == "usage: python -m reassess.integrations.timm validate.py [what validate.py takes]\n"
+    result = python("-m", "reassess.integrations.timm", code=2)
+    assert result.err == "usage: python -m reassess.integrations.timm validate.py [what validate.py takes]\n"

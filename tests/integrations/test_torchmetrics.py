@@ -53,8 +53,8 @@ def test_accuracy_is_that_of_evaluate(metric: Callable[..., Any]) -> None:
     for scores, rows in batches():
         counter.update(scores, rows)
     assert counter.counts() == expected()
-    found = counter.compute()
-    assert {name: value.item() for name, value in found.items()} == {
+    values = counter.compute()
+    assert {name: value.item() for name, value in values.items()} == {
         "real_top1": expected()[1].value,
         "real_top3": expected()[3].value,
         "real_n": expected()[1].n,
@@ -76,7 +76,7 @@ def test_forward_gives_the_batch_and_keeps_the_whole(metric: Callable[..., Any],
     for scores, rows in batches():
         target = rows if joined else torch.from_numpy(multi_hot(LABELS, rows.numpy(), CLASSES))
         of_batches.append(counter(scores, target))
-    assert sum(int(found["real_n"]) for found in of_batches) == expected()[1].n
+    assert sum(int(values["real_n"]) for values in of_batches) == expected()[1].n
     assert counter.counts() == expected()
 
 
@@ -218,8 +218,8 @@ def in_one_of_two_processes(rank: int, folder: str) -> None:
         for batch in np.array_split(rows, 3):
             target = batch if joined else multi_hot(LABELS, batch, CLASSES)
             counter.update(torch.from_numpy(SCORES[batch]), torch.from_numpy(target))
-        found = counter.compute()
-        numbers = [len(rows), *(found[name].item() for name in ("real_top1", "real_top3", "real_n"))]
+        values = counter.compute()
+        numbers = [len(rows), *(values[name].item() for name in ("real_top1", "real_top3", "real_n"))]
         lines["joined" if joined else "apart"] = numbers
     Path(folder, f"found-{rank}").write_text(json.dumps(lines))
     dist.destroy_process_group()
@@ -242,13 +242,13 @@ def test_two_processes_that_share_an_image_find_the_same_as_one(
 ) -> None:
     first, second = (lines["joined" if joined else "apart"] for lines in of_two_processes)
     assert first == second
-    rows, *found = first
+    rows, *values = first
     assert 2 * rows == N + 1
     whole = expected()
     if joined:
-        assert found == [whole[1].value, whole[3].value, whole[1].n]
+        assert values == [whole[1].value, whole[3].value, whole[1].n]
     else:  # nothing tells which image came twice
-        assert found[2] - whole[1].n in (0, 1)
+        assert values[2] - whole[1].n in (0, 1)
 
 
 def test_without_torchmetrics_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

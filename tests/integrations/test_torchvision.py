@@ -23,38 +23,25 @@ from reassess.errors import MissingPackageError
 from reassess.evaluation.measure import evaluate
 from reassess.evaluation.streaming import RealAccuracy
 from reassess.numeric.proportion import Proportion
-from tests.helpers import message, number_of, picture, scores_of, validation_name
+from tests.helpers import ORIGINAL_CLASSES, message, number_of, picture, scores_of, validation_name, write_files
 
 VALID = {1: [], 2: [795, 970], 3: [230, 231], 4: [809], 5: [516, 850], 6: [57], 7: [334], 8: [700], 9: [674], 10: [332]}
-GIVEN = {1: 65, 2: 970, 3: 230, 4: 809, 5: 516, 6: 57, 7: 334, 8: 415, 9: 674, 10: 332}
 WNIDS = {65: "n01751748", 970: "n09193705", 230: "n02105855", 809: "n04263257", 516: "n03125729", 57: "n01735189"}
 WNIDS |= {334: "n02346627", 415: "n02776631", 674: "n03794056", 332: "n02328150"}
-BY_FOLDER = sorted(GIVEN, key=lambda number: WNIDS[GIVEN[number]])
+BY_FOLDER = sorted(ORIGINAL_CLASSES, key=lambda number: WNIDS[ORIGINAL_CLASSES[number]])
 RATED = [1, 2, 3, 5, 6, 8, 10]
 
 LABELS = LabelSets.from_lists([validation_name(i) for i in VALID], VALID.values())
-ORIGINAL = LabelSets.from_lists([validation_name(i) for i in GIVEN], [[i] for i in GIVEN.values()])
+ORIGINAL = LabelSets.from_lists(
+    [validation_name(i) for i in ORIGINAL_CLASSES], [[i] for i in ORIGINAL_CLASSES.values()]
+)
 SCORED = {(2, 970): 0.9, (2, 795): 0.85, (2, 3): 0.125, (8, 415): 0.25}
 SCORES = scores_of({(validation_name(i), class_id): score for (i, class_id), score in SCORED.items()})
 
 
 @pytest.fixture(scope="module")
-def tv(needs: Callable[[str], None]) -> ModuleType:
-    """The module under test."""
-    needs("torchvision")
-    return import_module("reassess.integrations.torchvision")
-
-
-@pytest.fixture(scope="module")
 def torch(tv: ModuleType) -> ModuleType:
     return import_module("torch")
-
-
-def write(folder: Path, paths: dict[str, bytes]) -> Path:
-    for path, content in paths.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
-    return folder
 
 
 def pack(path: Path, members: dict[str, bytes], form: int = tarfile.GNU_FORMAT) -> Path:
@@ -67,26 +54,27 @@ def pack(path: Path, members: dict[str, bytes], form: int = tarfile.GNU_FORMAT) 
 
 
 def class_folders(root: Path) -> Path:
-    return write(root, {f"val/{WNIDS[GIVEN[i]]}/{validation_name(i)}": picture(i) for i in VALID})
+    return write_files(root, {f"val/{WNIDS[ORIGINAL_CLASSES[i]]}/{validation_name(i)}": picture(i) for i in VALID})
 
 
 def flat(root: Path) -> Path:
-    return write(root, {validation_name(i): picture(i) for i in reversed(VALID)})
+    return write_files(root, {validation_name(i): picture(i) for i in reversed(VALID)})
 
 
 def other_names(root: Path) -> Path:
-    names = {validation_name(i, f"_{WNIDS[GIVEN[i]]}.png"): picture(i, "PNG") for i in VALID}
-    return write(root, names | {"notes.txt": b"not an image"})
+    names = {validation_name(i, f"_{WNIDS[ORIGINAL_CLASSES[i]]}.png"): picture(i, "PNG") for i in VALID}
+    return write_files(root, names | {"notes.txt": b"not an image"})
 
 
 def published_archive(root: Path) -> Path:
     pack(root / "ILSVRC2012_img_val.tar", {validation_name(i): picture(i) for i in (7, 3, 10, 1, 2, 4, 9, 8, 6, 5)})
-    return write(root, {"ILSVRC2012_devkit_t12.tar.gz": b"not read"})
+    return write_files(root, {"ILSVRC2012_devkit_t12.tar.gz": b"not read"})
 
 
 def archive_of_folders(root: Path) -> Path:
     return pack(
-        root / "mine.tar", {f"./{WNIDS[GIVEN[i]]}/{validation_name(i)}": picture(i) for i in VALID} | {"notes": b"no"}
+        root / "mine.tar",
+        {f"./{WNIDS[ORIGINAL_CLASSES[i]]}/{validation_name(i)}": picture(i) for i in VALID} | {"notes": b"no"},
     )
 
 
@@ -146,7 +134,7 @@ def test_the_order_is_that_of_torchvision_s_image_folder(tv: ModuleType, tmp_pat
 
 def test_unpacked_images_come_before_the_archive(tv: ModuleType, tmp_path: Path) -> None:
     published_archive(tmp_path)
-    write(tmp_path, {f"val/{validation_name(5)}": picture(5)})
+    write_files(tmp_path, {f"val/{validation_name(5)}": picture(5)})
     assert tv.ImageNetReaL(tmp_path, labels=LABELS).images == [validation_name(5)]
     (tmp_path / "val" / validation_name(5)).unlink()
     assert len(tv.ImageNetReaL(tmp_path, labels=LABELS)) == 10
@@ -165,13 +153,13 @@ def test_padding_is_as_wide_as_the_largest_set_of_all_labels_and_not_of_those_at
     tv: ModuleType, tmp_path: Path
 ) -> None:
     labels = LabelSets.from_lists([validation_name(6), validation_name(50_000)], [[57], range(7)])
-    dataset = tv.ImageNetReaL(write(tmp_path, {validation_name(6): picture(6)}), labels=labels, encoding="padded")
+    dataset = tv.ImageNetReaL(write_files(tmp_path, {validation_name(6): picture(6)}), labels=labels, encoding="padded")
     assert dataset[0][1].tolist() == [57, -1, -1, -1, -1, -1, -1]
 
 
 def test_original_targets_are_class_ids(tv: ModuleType, archive: Path) -> None:
     dataset = tv.ImageNetReaL(archive, labels=LABELS, original=ORIGINAL, target_type="original")
-    assert [target for _, target in dataset] == list(GIVEN.values())
+    assert [target for _, target in dataset] == list(ORIGINAL_CLASSES.values())
     assert all(type(target) is int for _, target in dataset)
 
 
@@ -182,7 +170,10 @@ def test_scores_are_of_every_class_and_an_image_never_rated_has_its_original_lab
     dataset = tv.ImageNetReaL(archive, labels=LABELS, original=ORIGINAL, scores=SCORES, target_type="scores")
     targets = [target for _, target in dataset]
     assert {(target.dtype, target.shape) for target in targets} == {(torch.float32, (1000,))}
-    expected = {i: {given: 1.0} for i, given in GIVEN.items()} | {2: {3: 0.125, 795: 0.85, 970: 0.9}, 8: {415: 0.25}}
+    expected = {i: {given: 1.0} for i, given in ORIGINAL_CLASSES.items()} | {
+        2: {3: 0.125, 795: 0.85, 970: 0.9},
+        8: {415: 0.25},
+    }
     for number, target in zip(VALID, targets, strict=True):
         at = target.nonzero().flatten().tolist()
         assert dict(zip(at, target[at].tolist(), strict=True)) == pytest.approx(expected[number])
@@ -210,7 +201,7 @@ def test_the_known_sources_are_the_default(
 ) -> None:
     dataset = tv.ImageNetReaL(archive, encoding="list", target_type=["real", "original", "scores"])
     for number, (_, (valid, given, scores)) in zip(VALID, dataset, strict=True):
-        assert (valid, given) == (VALID[number], GIVEN[number])
+        assert (valid, given) == (VALID[number], ORIGINAL_CLASSES[number])
         assert valid == list(real_labels[validation_name(number)])
         assert (scores >= 0.8).nonzero().flatten().tolist() == valid
         assert (scores[given] == 1) == (number not in RATED)
@@ -221,7 +212,7 @@ def test_labels_scores_and_originals_may_be_files(tv: ModuleType, archive: Path,
     (tmp_path / "labels.json").write_text(f'{{"{validation_name(1)}": [7], "{validation_name(2)}": [999, 3]}}')
     (tmp_path / "original.json").write_text(f'{{"{validation_name(1)}": 5, "{validation_name(2)}": 6}}')
     (tmp_path / "scores.csv").write_text(f"image,class,score\n{validation_name(1)},8,0.5\n")
-    root = write(tmp_path / "two", {validation_name(i): picture(i) for i in (1, 2)})
+    root = write_files(tmp_path / "two", {validation_name(i): picture(i) for i in (1, 2)})
     files = {key: tmp_path / f"{key}.json" for key in ("labels", "original")}
     dataset = tv.ImageNetReaL(
         root, **files, scores=str(tmp_path / "scores.csv"), target_type=["real", "original", "scores"], encoding="list"
@@ -252,7 +243,7 @@ def test_it_is_described_as_torchvision_s_data_sets_are(tv: ModuleType, archive:
         "Transform: ToTensor()"
     )
     two = tv.ImageNetReaL(
-        write(archive / "two", {validation_name(1): picture(1), validation_name(2): picture(2)}), labels=LABELS
+        write_files(archive / "two", {validation_name(1): picture(1), validation_name(2): picture(2)}), labels=LABELS
     )
     assert two.extra_repr().splitlines()[2:] == [
         "Images with labels that are here: 2 of 10",
@@ -283,9 +274,13 @@ def test_without_a_list_of_classes_their_names_are_what_the_files_know(
     plain = tv.ImageNetReaL(archive, labels=LABELS)
     assert (plain.wnids, plain.wnid_to_idx, plain.classes[7], plain.class_to_idx["7"]) == ([], {}, ("7",), 7)
     original = real_file("validation_labels.txt")
-    known = tv.ImageNetReaL(archive, labels=LABELS, original=original, target_type="original")
-    assert (known.wnids[65], known.wnid_to_idx["n01751748"], known.classes[65]) == ("n01751748", 65, ("n01751748",))
-    assert [target for _, target in known] == list(GIVEN.values())
+    dataset = tv.ImageNetReaL(archive, labels=LABELS, original=original, target_type="original")
+    assert (dataset.wnids[65], dataset.wnid_to_idx["n01751748"], dataset.classes[65]) == (
+        "n01751748",
+        65,
+        ("n01751748",),
+    )
+    assert [target for _, target in dataset] == list(ORIGINAL_CLASSES.values())
 
 
 def read_by_workers(process: int, archive: Path, start: str) -> None:
@@ -401,17 +396,17 @@ def test_a_trained_model_is_right_on_photographs(
     with torch.inference_mode():
         batches = [(model(images), targets) for images, targets in torch.utils.data.DataLoader(dataset, batch_size=3)]
     scores = torch.cat([scores for scores, _ in batches])
-    found = evaluate(Predictions.from_scores(scores, dataset.images), real_labels, original=real_original)
-    assert found.real == {1: Proportion(3, 4), 5: Proportion(4, 4)}
-    assert found.original == {1: Proportion(2, 4), 5: Proportion(4, 4)}
+    evaluation = evaluate(Predictions.from_scores(scores, dataset.images), real_labels, original=real_original)
+    assert evaluation.real == {1: Proportion(3, 4), 5: Proportion(4, 4)}
+    assert evaluation.original == {1: Proportion(2, 4), 5: Proportion(4, 4)}
     hot, given = (torch.cat(parts) for parts in zip(*(targets for _, targets in batches), strict=True))
-    said = dict(zip(given.tolist(), scores.argmax(dim=1).tolist(), strict=True))
-    assert said == {285: 282, 967: 967, 744: 657, 665: 665}
+    predicted = dict(zip(given.tolist(), scores.argmax(dim=1).tolist(), strict=True))
+    assert predicted == {285: 282, 967: 967, 744: 657, 665: 665}
     by_target, by_name = RealAccuracy(), RealAccuracy(labels=dataset.labels, images=dataset.images)
     by_target.update(scores, hot)
     for rows in ([2, 0], [3, 1, 2]):  # in any order, and image 2 twice
         by_name.update(scores[rows], torch.tensor(rows))
-    assert by_target.counts() == by_name.counts() == found.real
+    assert by_target.counts() == by_name.counts() == evaluation.real
 
 
 def test_the_example_prints_the_accuracy_of_a_model(
@@ -442,9 +437,9 @@ def test_only_the_validation_images_have_such_labels(tv: ModuleType, archive: Pa
 
 @pytest.mark.parametrize("given", ["reel", [], ["real", "reel"], None, [["real"]]])
 def test_target_types_have_names(tv: ModuleType, archive: Path, given: Any) -> None:
-    found = given if isinstance(given, list) else [given]
+    types = given if isinstance(given, list) else [given]
     assert message(lambda: tv.ImageNetReaL(archive, target_type=given)) == (
-        f"unknown target type\n  allowed: real, original, scores, or a list of them\n  found:   {found}"
+        f"unknown target type\n  allowed: real, original, scores, or a list of them\n  found:   {types}"
     )
 
 
@@ -455,17 +450,20 @@ def test_encodings_have_names(tv: ModuleType, archive: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "found"),
+    ("make", "content"),
     [
         (lambda root: root / "nowhere", "no such file or folder"),
         (lambda root: root, "an empty folder"),
-        (lambda root: write(root, {"train/a/b.JPEG/c.txt": b"", "a.txt": b""}), "a.txt, train"),
-        (lambda root: write(root, {f"{i}.txt": b"" for i in range(9)}), "0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 4 more"),
+        (lambda root: write_files(root, {"train/a/b.JPEG/c.txt": b"", "a.txt": b""}), "a.txt, train"),
+        (
+            lambda root: write_files(root, {f"{i}.txt": b"" for i in range(9)}),
+            "0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 4 more",
+        ),
         (lambda root: pack(root / "train.tar", {"n01440764.tar": b"1"}), "an archive without images"),
     ],
 )
 def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(
-    tv: ModuleType, tmp_path: Path, make: Callable[..., object], found: str
+    tv: ModuleType, tmp_path: Path, make: Callable[..., object], content: str
 ) -> None:
     root = make(tmp_path)
     assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
@@ -473,13 +471,13 @@ def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(
         f"  where:   {root}\n"
         "  allowed: images or class folders of images, in a folder val or in the folder itself; or "
         "ILSVRC2012_img_val.tar\n"
-        f"  found:   {found}\n"
+        f"  found:   {content}\n"
         "  to mend: give the folder that holds val or the archive"
     )
 
 
 @pytest.mark.parametrize(
-    ("change", "found"),
+    ("change", "fault"),
     [
         (lambda data: data[:1000], "unexpected end of data"),
         (gzip.compress, "invalid header"),
@@ -493,14 +491,14 @@ def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(
     ],
     ids=["cut off", "compressed", "empty", "cut between images", "cut in a header", "a spoilt header"],
 )
-def test_an_archive_that_cannot_be_read_is_an_error(tv: ModuleType, tmp_path: Path, change: Any, found: str) -> None:
+def test_an_archive_that_cannot_be_read_is_an_error(tv: ModuleType, tmp_path: Path, change: Any, fault: str) -> None:
     path = pack(tmp_path / "ILSVRC2012_img_val.tar", {validation_name(i): picture(i) for i in VALID})
     path.write_bytes(change(path.read_bytes()))
     assert message(lambda: tv.ImageNetReaL(tmp_path, labels=LABELS)) == (
         "the archive cannot be read\n"
         f"  where:   {path}\n"
         "  allowed: a tar that is complete and not compressed\n"
-        f"  found:   {found}\n"
+        f"  found:   {fault}\n"
         "  to mend: decompress it, or get it again"
     )
 
@@ -516,7 +514,7 @@ def test_a_root_that_cannot_be_looked_at_is_an_error(tv: ModuleType) -> None:
 
 
 def test_an_image_that_is_there_twice_is_an_error(tv: ModuleType, tmp_path: Path) -> None:
-    root = write(
+    root = write_files(
         tmp_path, {f"a/{validation_name(3)}": picture(3), f"b/{validation_name(3, '_n02105855.png')}": picture(3)}
     )
     assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
@@ -531,7 +529,7 @@ def test_an_image_that_is_there_twice_is_an_error(tv: ModuleType, tmp_path: Path
 
 
 def test_images_without_labels_are_counted_and_named(tv: ModuleType, tmp_path: Path) -> None:
-    root = write(
+    root = write_files(
         tmp_path, {f"n01440764/n01440764_{i}.JPEG": picture(1) for i in range(5)} | {validation_name(3): picture(3)}
     )
     assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
@@ -577,7 +575,7 @@ def test_scores_of_other_classes_are_an_error(tv: ModuleType, archive: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "fault"),
     [
         (lambda: picture(3)[:-20], "OSError: image file is truncated (2 bytes not processed)"),
         (lambda: b"", "UnidentifiedImageError: cannot identify image file '{path}'"),
@@ -586,14 +584,14 @@ def test_scores_of_other_classes_are_an_error(tv: ModuleType, archive: Path) -> 
     ids=["cut off", "empty", "web page"],
 )
 def test_an_image_that_cannot_be_read_is_named(
-    tv: ModuleType, tmp_path: Path, content: Callable[..., object], found: str
+    tv: ModuleType, tmp_path: Path, content: Callable[..., object], fault: str
 ) -> None:
-    root = write(tmp_path, {validation_name(2): picture(2), validation_name(3): content()})
+    root = write_files(tmp_path, {validation_name(2): picture(2), validation_name(3): content()})
     dataset = tv.ImageNetReaL(root, labels=LABELS)
     assert number_of(dataset[0][0]) == 2
     path = root / validation_name(3)
     assert message(lambda: dataset[1]) == (
-        f"the image cannot be read\n  where:   {path}\n  found:   {found.format(path=path)}\n"
+        f"the image cannot be read\n  where:   {path}\n  found:   {fault.format(path=path)}\n"
         "  to mend: get the file again, or give a loader that can read it"
     )
 

@@ -73,7 +73,7 @@ def test_the_interval_agrees_with_scipys_bootstrap(
 
     a = np.repeat([1.0, 0.0, 0.0], [only_a, only_b, n - only_a - only_b])
     b = np.repeat([0.0, 1.0, 0.0], [only_a, only_b, n - only_a - only_b])
-    found = reference(
+    result = reference(
         (a, b),
         lambda x, y, axis: (x - y).mean(axis=axis),
         paired=True,
@@ -83,8 +83,8 @@ def test_the_interval_agrees_with_scipys_bootstrap(
         batch=200,
         rng=np.random.default_rng(1),
     )
-    error = 5 * found.standard_error / math.sqrt(4000 * 0.05)  # of a percentile that is drawn
-    interval = found.confidence_interval
+    error = 5 * result.standard_error / math.sqrt(4000 * 0.05)  # of a percentile that is drawn
+    interval = result.confidence_interval
     assert difference_interval(only_a, only_b, n) == pytest.approx((interval.low, interval.high), abs=error + 1 / n)
 
 

@@ -24,8 +24,8 @@ def test_information_is_the_entropy_of_the_truth_less_what_a_vote_leaves(
     prior: Any, matrix: tuple[Any, Any, Any]
 ) -> None:
     answers = [sum(prior[t] * matrix[t][a] for t in range(3)) for a in range(3)]
-    left = sum(q * entropy([prior[t] * matrix[t][a] / q for t in range(3)]) for a, q in enumerate(answers) if q)
-    assert float(mutual_information(matrix, prior)) == pytest.approx(entropy(prior) - left, abs=2e-6)
+    remaining = sum(q * entropy([prior[t] * matrix[t][a] / q for t in range(3)]) for a, q in enumerate(answers) if q)
+    assert float(mutual_information(matrix, prior)) == pytest.approx(entropy(prior) - remaining, abs=2e-6)
 
 
 def test_the_ends_of_the_scale() -> None:
@@ -66,21 +66,21 @@ def estimates(name: str, **size: Any) -> Any:
 @pytest.mark.parametrize("name", ["good", "fair", "perfect"])
 def test_the_interval_covers_the_information_as_often_as_it_says_and_the_estimate_is_not_biased(name: str) -> None:
     true = float(mutual_information(MATRICES[name], PRIOR))
-    found = estimates(name)
-    assert 0.90 <= np.mean([one.low <= true <= one.high for one in found]) <= 0.99
-    bits = np.array([one.bits for one in found])
+    results = estimates(name)
+    assert 0.90 <= np.mean([estimate.low <= true <= estimate.high for estimate in results]) <= 0.99
+    bits = np.array([estimate.bits for estimate in results])
     assert abs(bits.mean() - true) < 3 * bits.std() / math.sqrt(REPEATS)
-    assert all(one.excludes_none and one.low <= one.bits <= one.high for one in found)
+    assert all(estimate.excludes_none and estimate.low <= estimate.bits <= estimate.high for estimate in results)
 
 
 def test_a_rater_who_votes_at_random_has_an_interval_that_includes_0() -> None:
-    found = estimates("at random")
-    assert np.mean([one.low == 0 for one in found]) >= 0.97
-    assert np.mean([one.bits for one in found]) < 0.001  # without correction it would be 0.0013
+    results = estimates("at random")
+    assert np.mean([estimate.low == 0 for estimate in results]) >= 0.97
+    assert np.mean([estimate.bits for estimate in results]) < 0.001  # without correction it would be 0.0013
 
 
 def test_a_rater_who_votes_at_random_on_few_questions_is_seldom_taken_for_informative() -> None:
-    assert np.mean([one.low == 0 for one in estimates("at random", images=40, questions=3)]) >= 0.90
+    assert np.mean([estimate.low == 0 for estimate in estimates("at random", images=40, questions=3)]) >= 0.90
 
 
 def test_a_constant_rater_tells_nothing_at_all() -> None:

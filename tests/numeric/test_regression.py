@@ -16,9 +16,9 @@ Draw = Callable[[np.random.Generator], tuple[npt.NDArray[Any], npt.NDArray[Any],
 
 
 def fitted(x: npt.NDArray[Any], y: npt.NDArray[Any], groups: npt.NDArray[Any], **options: object) -> Polynomial:
-    found = fit_polynomial(x, y, groups, **options)
-    assert found is not None
-    return found
+    fit = fit_polynomial(x, y, groups, **options)
+    assert fit is not None
+    return fit
 
 
 def noisy(seed: int, rows: int = 60, models: int = 60) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
@@ -33,16 +33,16 @@ def test_with_one_row_a_group_the_errors_are_hc3_of_statsmodels(degree: int, nee
     from statsmodels import api
 
     x, y, groups = noisy(0)
-    found = fitted(x, y, groups, degree=degree)
-    powers = (x - found.centre)[:, None] ** np.arange(degree + 1)
+    fit = fitted(x, y, groups, degree=degree)
+    powers = (x - fit.centre)[:, None] ** np.arange(degree + 1)
     expected = api.OLS(y, powers).fit(cov_type="HC3", use_t=True)
     for power in range(degree + 1):
-        one = found.coefficient(power)
-        assert one.value == pytest.approx(expected.params[power], rel=1e-9)
-        assert one.error == pytest.approx(expected.bse[power], rel=1e-9)
-        assert one.p_value == pytest.approx(expected.pvalues[power], rel=1e-6)
-        assert one.interval == pytest.approx(tuple(expected.conf_int()[power]), rel=1e-9)
-    assert found.df == 60 - degree - 1
+        coefficient = fit.coefficient(power)
+        assert coefficient.value == pytest.approx(expected.params[power], rel=1e-9)
+        assert coefficient.error == pytest.approx(expected.bse[power], rel=1e-9)
+        assert coefficient.p_value == pytest.approx(expected.pvalues[power], rel=1e-6)
+        assert coefficient.interval == pytest.approx(tuple(expected.conf_int()[power]), rel=1e-9)
+    assert fit.df == 60 - degree - 1
 
 
 def test_a_prediction_interval_is_that_of_statsmodels(needs: Callable[[str], None]) -> None:
@@ -51,9 +51,9 @@ def test_a_prediction_interval_is_that_of_statsmodels(needs: Callable[[str], Non
 
     x, y, groups = noisy(1)
     expected = api.OLS(y, api.add_constant(x)).fit().get_prediction([[1.0, 88.0]])
-    found = fitted(x, y, groups)
-    assert found.at(88.0) == pytest.approx(expected.predicted_mean[0], rel=1e-10)
-    assert found.prediction(88.0) == pytest.approx(tuple(expected.conf_int(obs=True)[0]), rel=1e-9)
+    fit = fitted(x, y, groups)
+    assert fit.at(88.0) == pytest.approx(expected.predicted_mean[0], rel=1e-10)
+    assert fit.prediction(88.0) == pytest.approx(tuple(expected.conf_int(obs=True)[0]), rel=1e-9)
 
 
 def test_a_wald_test_across_ranges_is_that_of_an_interaction_in_statsmodels(needs: Callable[[str], None]) -> None:
@@ -121,22 +121,22 @@ def models_at_sizes(models: int, sizes: int, slope: float = 0.7) -> Draw:
 )
 def test_95_percent_intervals_of_a_slope_hold_it_as_often_as_they_say(draw: Draw, draws: int) -> None:
     rng = np.random.default_rng(4)
-    held = 0
+    covered = 0
     for _ in range(draws):
         low, high = fitted(*draw(rng)).coefficient(1).interval
-        held += low <= 0.7 <= high
-    assert 0.93 <= held / draws <= 0.99
+        covered += low <= 0.7 <= high
+    assert 0.93 <= covered / draws <= 0.99
 
 
 def test_intervals_that_ignored_what_goes_together_would_be_too_narrow() -> None:
     """The simulation can tell: the same models at three sizes, each row a group of its own."""
     rng = np.random.default_rng(5)
-    held = 0
+    covered = 0
     for _ in range(500):
         x, y, groups = models_at_sizes(300, 3)(rng)
         low, high = fitted(x, y, np.arange(groups.size)).coefficient(1).interval
-        held += low <= 0.7 <= high
-    assert held / 500 < 0.92
+        covered += low <= 0.7 <= high
+    assert covered / 500 < 0.92
 
 
 def test_a_test_of_change_rejects_a_true_hypothesis_in_one_of_twenty_also_where_ranges_overlap() -> None:
@@ -151,13 +151,13 @@ def test_a_test_of_change_rejects_a_true_hypothesis_in_one_of_twenty_also_where_
 
 def test_95_percent_of_new_rows_are_in_the_prediction_interval() -> None:
     rng = np.random.default_rng(7)
-    held = 0
+    covered = 0
     for _ in range(2_000):
         x = rng.uniform(78, 84, 31)
         y = 0.7 * x + rng.normal(0, 0.3, 31)
         low, high = fitted(x[1:], y[1:], np.arange(30)).prediction(x[0])
-        held += low <= y[0] <= high
-    assert 0.935 <= held / 2_000 <= 0.965
+        covered += low <= y[0] <= high
+    assert 0.935 <= covered / 2_000 <= 0.965
 
 
 # --- laws and ends --------------------------------------------------------------------------------------------------
@@ -176,9 +176,9 @@ def test_units_and_the_order_of_rows_make_no_difference(seed: int, scale: float,
 
 def test_a_polynomial_is_found_exactly() -> None:
     x = np.array([70.0, 71.0, 73.0, 78.0, 84.0, 90.0])
-    found = fitted(x, 3 + 0.5 * x - 0.02 * x**2, np.arange(6), degree=2)
-    assert found.coefficient(2).value == pytest.approx(-0.02)
-    assert found.at(80.0) == pytest.approx(3 + 40 - 128)
+    fit = fitted(x, 3 + 0.5 * x - 0.02 * x**2, np.arange(6), degree=2)
+    assert fit.coefficient(2).value == pytest.approx(-0.02)
+    assert fit.at(80.0) == pytest.approx(3 + 40 - 128)
 
 
 @pytest.mark.parametrize(
@@ -200,9 +200,9 @@ def test_what_does_not_follow_without_any_one_group_is_not_fitted(x: list[float]
 
 
 def test_three_groups_are_enough_and_the_interval_says_how_little_that_is() -> None:
-    found = fitted(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.5, 4.0]), np.arange(3)).coefficient(1)
-    assert found.df == 1
-    assert found.interval[0] < 0 < 2 < found.interval[1]
+    fit = fitted(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.5, 4.0]), np.arange(3)).coefficient(1)
+    assert fit.df == 1
+    assert fit.interval[0] < 0 < 2 < fit.interval[1]
 
 
 def test_a_number_known_without_error_is_0_or_is_not() -> None:

@@ -24,21 +24,24 @@ CLASSES = 5
 def ask(
     models: Mapping[str, Predictions], labels: LabelSets, scores: Scores, top: int = 1, **options: object
 ) -> OpenQuestions:
-    each = ((name, said, find_outcomes(said, labels, scores=scores, **options)) for name, said in models.items())
+    each = (
+        (name, predictions, find_outcomes(predictions, labels, scores=scores, **options))
+        for name, predictions in models.items()
+    )
     return open_questions(each, labels, scores, top=top)
 
 
-def listed(found: OpenQuestions) -> list[tuple[Any, ...]]:
+def listed(questions: OpenQuestions) -> list[tuple[Any, ...]]:
     return [
         (
-            found.image(row),
-            int(found.questions.class_ids[row]),
-            found.named_by(row),
-            int(found.first[row]),
-            None if np.isnan(found.probability[row]) else round(float(found.probability[row]), 9),
-            found.reason(row),
+            questions.image(row),
+            int(questions.questions.class_ids[row]),
+            questions.named_by(row),
+            int(questions.first[row]),
+            None if np.isnan(questions.probability[row]) else round(float(questions.probability[row]), 9),
+            questions.reason(row),
         )
-        for row in range(len(found))
+        for row in range(len(questions))
     ]
 
 
@@ -54,14 +57,14 @@ def slow(
     for image in IMAGES:
         for class_id in range(CLASSES):
             ranks = {
-                model: said[image].index(class_id)
-                for model, said in rankings.items()
-                if image in said and class_id in said[image][:top]
+                model: ranked[image].index(class_id)
+                for model, ranked in rankings.items()
+                if image in ranked and class_id in ranked[image][:top]
             }
             if not ranks or class_id in sets.get(image, ()) or (image, class_id) in rated:
                 continue
-            known = [probabilities[model][image][class_id] for model in ranks if model in probabilities]
-            mean = sum(known) / len(known) if known else None
+            values = [probabilities[model][image][class_id] for model in ranks if model in probabilities]
+            mean = sum(values) / len(values) if values else None
             first = sum(rank == 0 for rank in ranks.values())
             reason = "never proposed" if image in {name for name, _ in rated} else "image never rated"
             key = (
@@ -95,22 +98,22 @@ def test_questions_are_those_of_a_slow_reference_in_any_order_of_the_files(seed:
             probabilities[name] = dict(zip(images, values.tolist(), strict=True))
         else:
             models[name] = Predictions.from_ids(order[:, :top], images=images)
-    found = ask(models, labels, scores_of(dict.fromkeys(rated, 0.1)), top)
-    assert listed(found) == slow(rankings, probabilities, sets, set(rated), top)
+    questions = ask(models, labels, scores_of(dict.fromkeys(rated, 0.1)), top)
+    assert listed(questions) == slow(rankings, probabilities, sets, set(rated), top)
     backwards = ask(dict(reversed(models.items())), labels, scores_of(dict.fromkeys(rated, 0.1)), top)
-    assert listed(backwards) == listed(found)
+    assert listed(backwards) == listed(questions)
 
 
 def test_an_image_of_no_label_set_that_is_known_otherwise_is_asked_about_and_an_unknown_one_is_counted() -> None:
     labels = LabelSets.from_lists(["a.png"], [[0]])
-    said = Predictions.from_ids([1, 1, 1], images=["a.png", "rated.png", "unknown.png"])
-    found = ask({"one": said}, labels, scores_of({("rated.png", 0): 0.1}), ignore_unknown=True)
-    assert listed(found) == [
+    predictions = Predictions.from_ids([1, 1, 1], images=["a.png", "rated.png", "unknown.png"])
+    questions = ask({"one": predictions}, labels, scores_of({("rated.png", 0): 0.1}), ignore_unknown=True)
+    assert listed(questions) == [
         ("a.png", 1, ["one"], 1, None, "image never rated"),
         ("rated.png", 1, ["one"], 1, None, "never proposed"),
     ]
-    assert found.unknown == (1,)
-    assert repr(found) == "OpenQuestions(2 questions, 1 on rated images, 1 models)"
+    assert questions.unknown == (1,)
+    assert repr(questions) == "OpenQuestions(2 questions, 1 on rated images, 1 models)"
 
 
 def test_images_are_named_as_in_the_label_sets_else_by_the_first_of_the_models_names() -> None:
@@ -118,8 +121,8 @@ def test_images_are_named_as_in_the_label_sets_else_by_the_first_of_the_models_n
     names = ["val/ILSVRC2012_val_00000001.png", "val/ILSVRC2012_val_00000002.png"]
     models = {"one": Predictions.from_ids([1, 1], images=names)}
     models["two"] = Predictions.from_ids([1, 1], images=[name.removeprefix("val/") for name in names])
-    found = ask(models, labels, scores_of({}))
-    assert [row[:3] for row in listed(found)] == [
+    questions = ask(models, labels, scores_of({}))
+    assert [row[:3] for row in listed(questions)] == [
         ("ILSVRC2012_val_00000001.JPEG", 1, ["one", "two"]),
         ("ILSVRC2012_val_00000002.png", 1, ["one", "two"]),
     ]
@@ -127,21 +130,21 @@ def test_images_are_named_as_in_the_label_sets_else_by_the_first_of_the_models_n
 
 def test_an_output_that_is_no_class_is_not_asked_about() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [0]])
-    said = Predictions.from_ids([[2, 1], [0, 2]], images=["a", "b"], columns=np.array([0, 1, -1]))
-    assert [row[:2] for row in listed(ask({"one": said}, labels, scores_of({}), 2))] == [("a", 1)]
+    predictions = Predictions.from_ids([[2, 1], [0, 2]], images=["a", "b"], columns=np.array([0, 1, -1]))
+    assert [row[:2] for row in listed(ask({"one": predictions}, labels, scores_of({}), 2))] == [("a", 1)]
 
 
 def test_more_classes_than_a_model_holds_and_a_model_that_is_named_twice_are_errors() -> None:
     labels = LabelSets.from_lists(["a"], [[0]])
-    said = Predictions.from_ids([1], images=["a"])
+    predictions = Predictions.from_ids([1], images=["a"])
     with pytest.raises(DataError) as caught:
-        ask({"one": said}, labels, scores_of({}), 2)
+        ask({"one": predictions}, labels, scores_of({}), 2)
     assert str(caught.value) == (
         "k out of range\n  where:   one\n  allowed: 1 to 1, as many as the predictions hold for each image\n"
         "  found:   2"
     )
     with pytest.raises(DataError) as caught:
-        open_questions([("one", said, find_outcomes(said, labels))] * 2, labels, scores_of({}))
+        open_questions([("one", predictions, find_outcomes(predictions, labels))] * 2, labels, scores_of({}))
     assert str(caught.value) == "a model is named twice\n  found:   one"
 
 
@@ -163,15 +166,15 @@ def test_what_was_never_asked_of_real_is_what_evaluate_counts_and_what_is_said_o
     real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
 ) -> None:
     rng = np.random.default_rng(0)
-    said = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)
-    found = ask({"one": Predictions.from_ids(said, images=real_original.images)}, real_labels, real_scores)
+    predicted = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)
+    questions = ask({"one": Predictions.from_ids(predicted, images=real_original.images)}, real_labels, real_scores)
     pairs = set(zip(real_scores.questions.image_ids.tolist(), real_scores.questions.class_ids.tolist(), strict=True))
     rows = real_scores.questions.rows_of(real_labels.images).tolist()
     expected = [
         (image, class_id)
         for image, row, class_id, own in zip(
-            real_labels.images, rows, said.tolist(), real_original.indices, strict=True
+            real_labels.images, rows, predicted.tolist(), real_original.indices, strict=True
         )
         if ((row, class_id) not in pairs if row >= 0 else class_id != own)
     ]
-    assert [row[:2] for row in listed(found)] == expected
+    assert [row[:2] for row in listed(questions)] == expected

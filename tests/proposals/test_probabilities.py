@@ -40,8 +40,8 @@ def test_scores_are_logits_if_any_of_them_is_no_probability(rows: list[list[Any]
     for dtype in (np.float16, np.float32, np.float64):
         which, at = drawn(np.array(rows), random)
         expected = [plain(rows[row], column) for row, column in zip(which, at, strict=True)]
-        found = class_probabilities(Predictions.from_scores(np.array(rows, dtype)), which, at)
-        assert found == pytest.approx(expected, abs=1e-12)
+        probabilities = class_probabilities(Predictions.from_scores(np.array(rows, dtype)), which, at)
+        assert probabilities == pytest.approx(expected, abs=1e-12)
 
 
 @given(st.lists(st.lists(st.floats(0, 1), min_size=4, max_size=4), min_size=1, max_size=5), st.randoms())
@@ -52,17 +52,17 @@ def test_scores_that_are_probabilities_are_taken_as_they_are(rows: list[list[flo
 
 
 def test_outputs_that_are_no_class_have_no_part() -> None:
-    said = Predictions.from_scores(np.array([[9.0, 4.0, 4.0]]), columns=np.array([-1, 5, 2]))
-    assert class_probabilities(said, np.array([0, 0]), np.array([2, 5])).tolist() == [0.5, 0.5]
+    predictions = Predictions.from_scores(np.array([[9.0, 4.0, 4.0]]), columns=np.array([-1, 5, 2]))
+    assert class_probabilities(predictions, np.array([0, 0]), np.array([2, 5])).tolist() == [0.5, 0.5]
 
 
 def test_many_rows_are_taken_block_by_block() -> None:
     scores = np.random.default_rng(0).normal(size=(3_000, 3))
-    found = [
+    columns = [
         class_probabilities(Predictions.from_scores(scores), np.arange(3_000), np.full(3_000, c)) for c in range(3)
     ]
-    np.testing.assert_allclose(sum(found), 1)
-    assert found[1][2_999] == pytest.approx(plain(scores[2_999].tolist(), 1))
+    np.testing.assert_allclose(sum(columns), 1)
+    assert columns[1][2_999] == pytest.approx(plain(scores[2_999].tolist(), 1))
 
 
 def test_ids_have_no_probability() -> None:

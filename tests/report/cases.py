@@ -17,29 +17,32 @@ from reassess.evaluation.measure import find_outcomes, summarize
 
 IMAGES, CLASSES = 400, 6
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'{{123456*3}}"
+BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}  # of a figure, by the suffix of its file
 
 
 def findings(
     *models: str,
     classes: Classes | None = None,
     images: tuple[str, ...] | None = None,
-    known: bool = True,
+    complete: bool = True,
     board: Leaderboard | None = None,
     seed: int = 0,
 ) -> Findings:
-    """Each model a little worse than the one before; `known`: original labels, scores, votes and experts."""
+    """Each model a little worse than the one before; `complete`: with original labels, scores, votes and experts."""
     rng = np.random.default_rng(seed)
     names = images or tuple(f"{i:03d}.png" for i in range(IMAGES))
     sets = [sorted(rng.choice(CLASSES, rng.choice([0, 1, 1, 1, 2, 3]), replace=False).tolist()) for _ in names]
     labels = LabelSets.from_lists(names, sets, classes or Classes(CLASSES))
-    own = [[one[0] if one and rng.random() < 0.8 else int(rng.integers(CLASSES))] for one in sets]
-    original = LabelSets.from_lists(names, own, labels.classes) if known else None
-    scores, votes, experts = _rated(names, sets, rng) if known else (None, None, None)
+    own = [[valid[0] if valid and rng.random() < 0.8 else int(rng.integers(CLASSES))] for valid in sets]
+    original = LabelSets.from_lists(names, own, labels.classes) if complete else None
+    scores, votes, experts = _rated(names, sets, rng) if complete else (None, None, None)
     outcomes, results = {}, {}
     for i, model in enumerate(models or ("one",)):
         right = rng.random(len(names)) < 0.9 - 0.1 * i
-        said = np.where(right, [one[0] if one else 0 for one in sets], rng.integers(CLASSES, size=len(names)))
-        ranked = np.stack([said, (said + 1) % CLASSES, (said + 2) % CLASSES], axis=1)
+        predicted = np.where(
+            right, [valid[0] if valid else 0 for valid in sets], rng.integers(CLASSES, size=len(names))
+        )
+        ranked = np.stack([predicted, (predicted + 1) % CLASSES, (predicted + 2) % CLASSES], axis=1)
         outcomes[model] = find_outcomes(
             Predictions.from_ids(ranked, images=names), labels, original=original, scores=scores
         )
@@ -73,9 +76,9 @@ def _rated(
     each = np.arange(valid.size)
 
     def votes(raters: tuple[str, ...], error: float) -> Votes:
-        said = [valid ^ (rng.random(valid.size) < error) for _ in raters]
+        answers_of_raters = [valid ^ (rng.random(valid.size) < error) for _ in raters]
         of_rater = np.repeat(range(len(raters)), valid.size)
-        answers = np.concatenate(said).astype(np.int64)
+        answers = np.concatenate(answers_of_raters).astype(np.int64)
         return Votes.from_columns(questions, np.tile(each, len(raters)), of_rater, answers, raters, ("no", "yes"))
 
     return scores, votes(("r1", "r2", "r3"), 0.1), votes(("x1", "x2"), 0.02)

@@ -32,21 +32,21 @@ def browser(needs: Callable[[str], None]) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield found
-        found.close()
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="module")
-def found() -> Findings:
+def results() -> Findings:
     images = tuple(f"{HOSTILE}/{i}.png" for i in range(IMAGES))
     return findings("one", HOSTILE, "three", classes=Classes(6, names=NAMES), images=images, board=leaderboard())
 
 
 @pytest.fixture(scope="module")
-def file(found: Findings, report_extra: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(results: Findings, report_extra: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(page(found), encoding="utf-8")
+    path.write_text(page(results), encoding="utf-8")
     return path
 
 
@@ -84,8 +84,8 @@ def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(
 
     view = opened(width, scheme)
     view.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    found = Axe().run(view).response["violations"]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    violations = Axe().run(view).response["violations"]
+    assert [(violation["id"], violation["nodes"][0]["html"]) for violation in violations] == []
     assert view.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -95,14 +95,14 @@ def rows(view: Any, key: str) -> list[list[str]]:
     )
 
 
-def test_classes_are_sorted_by_any_column_and_back(opened: Callable[..., Any], found: Findings) -> None:
+def test_classes_are_sorted_by_any_column_and_back(opened: Callable[..., Any], results: Findings) -> None:
     view = opened()
     accuracy = [float(row[4]) for row in rows(view, "classes")]
     assert accuracy == sorted(accuracy)
     heading = view.locator("#classes thead button", has_text="images")
     heading.click()
     images = [int(row[2]) for row in rows(view, "classes")]
-    assert images == sorted(found.evaluations["one"].per_class.images.tolist(), reverse=True)
+    assert images == sorted(results.evaluations["one"].per_class.images.tolist(), reverse=True)
     assert view.get_attribute("#classes th[aria-sort=descending]", "class") == "n"
     heading.focus()
     view.keyboard.press("Enter")
@@ -124,11 +124,11 @@ def test_search_keeps_the_rows_that_hold_the_words(opened: Callable[..., Any]) -
     assert len(rows(view, "classes")) == 6
 
 
-def test_another_model_shows_its_own_numbers(opened: Callable[..., Any], found: Findings) -> None:
+def test_another_model_shows_its_own_numbers(opened: Callable[..., Any], results: Findings) -> None:
     view = opened()
     view.select_option("#classes select", label=HOSTILE)
     hits = {row[1]: row[3] for row in rows(view, "classes")}
-    assert hits == {str(i): f"{n:,}" for i, n in enumerate(found.evaluations[HOSTILE].per_class.hits.tolist())}
+    assert hits == {str(i): f"{n:,}" for i, n in enumerate(results.evaluations[HOSTILE].per_class.hits.tolist())}
 
 
 def saved(view: Any, press: Callable[[], None]) -> list[list[str]]:
@@ -138,7 +138,7 @@ def saved(view: Any, press: Callable[[], None]) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text)))
 
 
-def test_each_table_is_saved_with_all_its_digits(opened: Callable[..., Any], found: Findings) -> None:
+def test_each_table_is_saved_with_all_its_digits(opened: Callable[..., Any], results: Findings) -> None:
     keys = opened().eval_on_selector_all("button[data-csv]", "(buttons) => buttons.map((one) => one.dataset.csv)")
     assert set(keys) > set(CHARTS)
     tables = {}
@@ -149,7 +149,7 @@ def test_each_table_is_saved_with_all_its_digits(opened: Callable[..., Any], fou
     table = tables["accuracy"]
     assert table[0][:2] == ["model", "ReaL top-1 %"]
     values = {row[0]: float(row[1]) for row in table[1:]}
-    assert values == {model: 100 * one.real[1].value for model, one in found.evaluations.items()}
+    assert values == {model: 100 * evaluation.real[1].value for model, evaluation in results.evaluations.items()}
 
 
 def test_a_name_that_looks_like_a_formula_is_saved_as_a_text(opened: Callable[..., Any]) -> None:
@@ -165,10 +165,10 @@ def test_the_gallery_shows_the_mistakes_of_a_model(opened: Callable[..., Any]) -
     view = opened()
     everything = view.locator(".gallery li:visible").count()
     view.select_option("#gallery select", label=HOSTILE)
-    shown = view.locator(".gallery li:visible")
-    assert 0 < shown.count() < everything
-    for i in range(shown.count()):
-        verdicts = shown.nth(i).locator("dd .wrong").count()
+    visible = view.locator(".gallery li:visible")
+    assert 0 < visible.count() < everything
+    for i in range(visible.count()):
+        verdicts = visible.nth(i).locator("dd .wrong").count()
         assert verdicts >= 1
 
 

@@ -25,28 +25,27 @@ from reassess.report.inline_svg import dark, inline_figure
 from reassess.report.interval_figure import Intervals, Mark, intervals_on, size_of_intervals
 from reassess.report.mistake_charts import KINDS_IN_WORDS, taxonomy_chart
 from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
-from tests.helpers import message
-from tests.report.cases import findings, leaderboard
+from tests.helpers import message, numbered_labels
+from tests.report.cases import BEGINNINGS, findings, leaderboard
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
-BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
-FOUND = findings("one", "two", "three", board=leaderboard())
+THREE = findings("one", "two", "three", board=leaderboard())
 
 
 def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, draw: Any, size: Any) -> Any:
     """The axes of a figure as it is saved."""
-    seen = []
+    drawings = []
     words = figures._in_words
-    monkeypatch.setattr(figures, "_in_words", lambda drawing: seen.append(drawing) or words(drawing))
+    monkeypatch.setattr(figures, "_in_words", lambda drawing: drawings.append(drawing) or words(drawing))
     save_figure(tmp_path / "f.svg", draw, title="t", size=size, force=True)
-    return seen[0].axes
+    return drawings[0].axes
 
 
 @pytest.mark.parametrize("kind", CHARTS)
 @pytest.mark.parametrize("suffix", FIGURE_SUFFIXES)
 def test_each_kind_is_drawn_in_each_format(kind: str, suffix: str, tmp_path: Path) -> None:
-    chart = CHARTS[kind](FOUND)
+    chart = CHARTS[kind](THREE)
     assert isinstance(chart, Chart)
     save_figure(tmp_path / f"f{suffix}", chart.draw, title=chart.title, size=chart.size)
     assert (tmp_path / f"f{suffix}").read_bytes().startswith(BEGINNINGS[suffix])
@@ -56,7 +55,7 @@ def test_each_kind_is_drawn_in_each_format(kind: str, suffix: str, tmp_path: Pat
 def test_no_text_of_a_chart_leaves_it_or_lies_on_another(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chart = CHARTS[kind](FOUND)
+    chart = CHARTS[kind](THREE)
     axes = drawn(monkeypatch, tmp_path, chart.draw, chart.size)
     figure = axes.get_figure()
     titles = [axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
@@ -71,7 +70,7 @@ def test_no_text_of_a_chart_leaves_it_or_lies_on_another(
 
 
 def test_a_chart_is_an_element_whose_ids_are_its_own() -> None:
-    svgs = [inline_figure(CHARTS["scatter"](FOUND).draw, key=key, title="T", size=(4, 4)).svg for key in ("a", "b")]
+    svgs = [inline_figure(CHARTS["scatter"](THREE).draw, key=key, title="T", size=(4, 4)).svg for key in ("a", "b")]
     ids = [{svg.split('id="')[i].split('"')[0] for i in range(1, svg.count('id="') + 1)} for svg in svgs]
     assert ids[0]
     assert not ids[0] & ids[1]
@@ -109,7 +108,7 @@ def test_values_below_nothing_have_the_minus_sign_of_the_axis(tmp_path: Path, mo
 def of_sizes(images: dict[int, int]) -> Findings:
     """Findings on so many images of each number of valid classes."""
     sets = [list(range(size)) for size, n in images.items() for _ in range(n)]
-    labels = LabelSets.from_lists([f"{i}.png" for i in range(len(sets))], sets, Classes(9))
+    labels = numbered_labels(sets, Classes(9))
     outcome = find_outcomes(Predictions.from_ids(np.zeros(len(sets), np.int64), images=labels.images), labels)
     return Findings(Panel.from_outcomes({"one": outcome}), labels, evaluations={"one": summarize(outcome, labels)})
 
@@ -134,9 +133,9 @@ def test_only_the_tail_of_few_images_is_drawn_together(
 ) -> None:
     chart = CHARTS["label-count"](of_sizes(images))
     axes = drawn(monkeypatch, tmp_path, chart.draw, chart.size)
-    found = [text.get_text() for text in axes.texts if "valid class" in text.get_text()]
-    assert len(found) == len(headings)
-    assert all(map(str.startswith, found, headings))
+    texts = [text.get_text() for text in axes.texts if "valid class" in text.get_text()]
+    assert len(texts) == len(headings)
+    assert all(map(str.startswith, texts, headings))
 
 
 def test_a_kind_of_mistake_has_one_colour_and_none_where_there_is_none(
@@ -149,9 +148,9 @@ def test_a_kind_of_mistake_has_one_colour_and_none_where_there_is_none(
         chart = taxonomy_chart(
             SimpleNamespace(taxonomies=[Taxonomy("one", images, np.zeros(len(kinds), np.int32), kinds)])
         )
-        (found,) = drawn(monkeypatch, tmp_path, chart.draw, chart.size).get_figure().legends
-        names = [text.get_text() for text in found.get_texts()]
-        return dict(zip(names, [str(bar.get_facecolor()) for bar in found.get_patches()], strict=True))
+        (box,) = drawn(monkeypatch, tmp_path, chart.draw, chart.size).get_figure().legends
+        names = [text.get_text() for text in box.get_texts()]
+        return dict(zip(names, [str(bar.get_facecolor()) for bar in box.get_patches()], strict=True))
 
     every = legend(**dict.fromkeys(ERROR_KINDS, 5))
     assert list(every) == list(KINDS_IN_WORDS.values())
@@ -161,7 +160,7 @@ def test_a_kind_of_mistake_has_one_colour_and_none_where_there_is_none(
 
 
 def test_a_chart_of_nothing_says_why() -> None:
-    bare = findings("one", known=False)
+    bare = findings("one", complete=False)
     reasons = {kind: chart.why for kind in CHARTS if isinstance(chart := CHARTS[kind](bare), Missing)}
     assert reasons == {
         "scatter": "no model has both accuracies: there are no original labels, or no image is scored",
@@ -213,12 +212,12 @@ def test_of_many_models_the_first_are_drawn_and_the_numbers_hold_all() -> None:
         chart = CHARTS[kind](many)
         assert isinstance(chart, Chart)
         assert chart.note.endswith(("its table names all of them.", "its table has all of them."))
-        assert CHARTS[kind](FOUND).note == ""
+        assert CHARTS[kind](THREE).note == ""
         models = {row[0] for row in chart.table.rows} | {row[1] for row in chart.table.rows}
         assert models >= set(many.models)
 
 
 def test_an_unknown_kind_of_chart_is_an_error_that_lists_the_kinds(tmp_path: Path) -> None:
-    assert message(lambda: write_chart(tmp_path / "a.svg", "nope", FOUND)) == (
+    assert message(lambda: write_chart(tmp_path / "a.svg", "nope", THREE)) == (
         f"unknown kind of chart\n  allowed: {', '.join(CHARTS)}\n  found:   'nope'"
     )

@@ -18,8 +18,8 @@ from tests.report.cases import findings, leaderboard
 THREE = findings("one", "two", "three", board=leaderboard())
 
 
-def part(found: Findings, key: str) -> Section:
-    (section,) = [section for section in sections(found) if section.key == key]
+def part(results: Findings, key: str) -> Section:
+    (section,) = [section for section in sections(results) if section.key == key]
     return section
 
 
@@ -30,11 +30,11 @@ def columns(table: Any, *names: str) -> list[tuple[Any, ...]]:
 
 def test_the_headline_holds_the_numbers_of_evaluate() -> None:
     table = part(THREE, "headline").wide
-    shown = columns(
+    rows = columns(
         table, "model", "ReaL top-1 %", "ReaL top-1 95 %", "original top-1 %", "soft %", "scored", "left out"
     )
     for (model, real, interval, original, soft, scored, left_out), (name, result) in zip(
-        shown, THREE.evaluations.items(), strict=True
+        rows, THREE.evaluations.items(), strict=True
     ):
         assert model == name
         assert real == 100 * result.real[1].value
@@ -42,7 +42,7 @@ def test_the_headline_holds_the_numbers_of_evaluate() -> None:
         assert original == 100 * result.original[1].value
         assert soft == 100 * result.soft.accuracy
         assert (scored, left_out) == (result.scored, result.images - result.scored)
-    assert [row[0] for row in shown] == ["one", "two", "three"], "the best first"
+    assert [row[0] for row in rows] == ["one", "two", "three"], "the best first"
 
 
 def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:
@@ -71,19 +71,19 @@ def test_of_many_models_neighbours_are_compared() -> None:
 
 def test_the_kinds_of_mistakes_add_up_and_are_those_of_the_taxonomy() -> None:
     chart = part(THREE, "taxonomy").charts[0]
-    found = {one.model: one for one in taxonomies(THREE.panel, THREE.labels, scores=THREE.scores)}
-    for model, one in found.items():
+    by_model = {taxonomy.model: taxonomy for taxonomy in taxonomies(THREE.panel, THREE.labels, scores=THREE.scores)}
+    for model, taxonomy in by_model.items():
         counts = [n for name, n in columns(chart.table, "model", "mistakes") if name == model]
-        assert counts == [one.counts[kind] for kind in ERROR_KINDS if one.counts[kind] is not None]
-        assert sum(counts) == len(one)
+        assert counts == [taxonomy.counts[kind] for kind in ERROR_KINDS if taxonomy.counts[kind] is not None]
+        assert sum(counts) == len(taxonomy)
 
 
 def test_the_labelling_bias_is_that_of_each_model() -> None:
     table = CHARTS["labelling-bias"](THREE).table
-    found = {one.model: one for one in labelling_biases(THREE.panel, THREE.labels, THREE.original)}
+    by_model = {bias.model: bias for bias in labelling_biases(THREE.panel, THREE.labels, THREE.original)}
     for model, chosen, n, chance in columns(table, "model", "chosen", "images", "by chance, %"):
-        assert (chosen, n) == (found[model].original_chosen.hits, found[model].original_chosen.n)
-        assert chance == 100 * found[model].chance
+        assert (chosen, n) == (by_model[model].original_chosen.hits, by_model[model].original_chosen.n)
+        assert chance == 100 * by_model[model].chance
 
 
 def test_accuracy_by_label_count_keeps_every_number_apart_in_the_table() -> None:
@@ -124,14 +124,14 @@ def test_the_level_is_the_accuracy_of_the_original_labels_themselves() -> None:
 
 
 def test_a_part_that_cannot_be_shown_says_why() -> None:
-    found = findings("one", known=False)
-    keys = [section.key for section in sections(found)]
+    results = findings("one", complete=False)
+    keys = [section.key for section in sections(results)]
     assert "comparison" not in keys, "one model has none to be compared with"
     assert "leaderboard" not in keys
-    assert part(found, "model-or-label").notes == ["Not shown: no original labels of these images are at hand."]
-    assert part(found, "curve").notes == ["Not shown: no scores are at hand."]
-    assert part(found, "headline").charts == []
-    assert any("No chart of both accuracies: no model has both" in note for note in part(found, "headline").notes)
+    assert part(results, "model-or-label").notes == ["Not shown: no original labels of these images are at hand."]
+    assert part(results, "curve").notes == ["Not shown: no scores are at hand."]
+    assert part(results, "headline").charts == []
+    assert any("No chart of both accuracies: no model has both" in note for note in part(results, "headline").notes)
 
 
 def test_models_are_named_by_their_files() -> None:

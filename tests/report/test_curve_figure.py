@@ -19,10 +19,9 @@ from reassess.errors import DataError, MissingPackageError, OutputError
 from reassess.report import figures
 from reassess.report.curve_figure import draw_curves
 from reassess.report.figures import FIGURE_SUFFIXES
+from tests.report.cases import BEGINNINGS
 
 pytestmark = pytest.mark.usefixtures("report_extra")
-
-BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
 
 
 def measured(file: str, seed: int, *, in_sample: bool | None = None, goal: str | None = None) -> MeasuredCurve:
@@ -54,27 +53,27 @@ def test_the_file_says_in_words_what_is_drawn(tmp_path: Path) -> None:
     draw_curves(tmp_path / "f.svg", CURVES, [CLOUD, SHARES])
     text = (tmp_path / "f.svg").read_text()
     assert "<title>Precision and recall</title>" in text
-    (said,) = re.findall(r"<dc:description>(.*?)</dc:description>", text)
-    assert said.startswith("200 golden pairs on 40 images")
-    assert "Across: recall: of the valid golden pairs, the share that is kept. Up: precision" in said
+    (description,) = re.findall(r"<dc:description>(.*?)</dc:description>", text)
+    assert description.startswith("200 golden pairs on 40 images")
+    assert "Across: recall: of the valid golden pairs, the share that is kept. Up: precision" in description
     average = CURVES[1].curve.average_precision
-    assert f"two.csv, average precision {average:.3f}. " in said
+    assert f"two.csv, average precision {average:.3f}. " in description
 
 
 def test_every_curve_point_and_rule_is_named_once_and_no_name_lies_on_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[Any] = []
+    texts: list[Any] = []
     place_names = figures._place_names
 
     def spy(drawing: Any) -> None:
         place_names(drawing)
-        seen.extend((text.get_text(), text.get_window_extent()) for text in drawing.axes.texts)
+        texts.extend((text.get_text(), text.get_window_extent()) for text in drawing.axes.texts)
 
     monkeypatch.setattr(figures, "_place_names", spy)
     draw_curves(tmp_path / "f.png", CURVES, [CLOUD, SHARES])
     point = CURVES[0].chosen.point
-    assert sorted(text for text, _ in seen) == sorted(
+    assert sorted(text for text, _ in texts) == sorted(
         [
             f"one.npz, in-sample\naverage precision {CURVES[0].curve.average_precision:.3f}",
             f"two.csv\naverage precision {CURVES[1].curve.average_precision:.3f}",
@@ -84,8 +83,8 @@ def test_every_curve_point_and_rule_is_named_once_and_no_name_lies_on_another(
             "1 of 2 yes",
         ]
     )
-    for i, (_, box) in enumerate(seen):
-        for _, other in seen[:i]:
+    for i, (_, box) in enumerate(texts):
+        for _, other in texts[:i]:
             assert not box.overlaps(other)
 
 

@@ -3,12 +3,12 @@
 from reassess.report.gallery import cards, choose
 from tests.report.cases import findings
 
-FOUND = findings("one", "two")
+TWO = findings("one", "two")
 
 
 def test_only_mistakes_are_drawn_and_no_more_than_asked_for() -> None:
-    choice = choose(FOUND, 10)
-    panel = FOUND.panel
+    choice = choose(TWO, 10)
+    panel = TWO.panel
     for i, model in enumerate(panel.models):
         wrong = panel.scored & ~panel.valid[i]
         assert choice.mistakes[model] == wrong.sum()
@@ -18,28 +18,28 @@ def test_only_mistakes_are_drawn_and_no_more_than_asked_for() -> None:
 
 
 def test_the_draw_is_the_same_for_a_seed_and_differs_between_seeds() -> None:
-    assert choose(FOUND, 10).rows == choose(FOUND, 10).rows
-    assert choose(FOUND, 10).rows != choose(FOUND, 10, seed=1).rows
+    assert choose(TWO, 10).rows == choose(TWO, 10).rows
+    assert choose(TWO, 10).rows != choose(TWO, 10, seed=1).rows
 
 
 def test_models_share_what_they_both_get_wrong() -> None:
-    alone = [choose(findings("one"), 10_000), choose(FOUND, 10_000)]
+    alone = [choose(findings("one"), 10_000), choose(TWO, 10_000)]
     assert len(alone[1].rows) < sum(alone[1].mistakes.values()), "an image that both get wrong is there once"
-    assert choose(FOUND, 10_000).shown == choose(FOUND, 10_000).mistakes
+    assert choose(TWO, 10_000).shown == choose(TWO, 10_000).mistakes
 
 
 def test_a_card_has_the_prediction_of_each_model_and_what_is_known() -> None:
-    row = choose(FOUND, 1).rows[0]
-    (card,) = cards(FOUND, [row])
-    panel = FOUND.panel
+    row = choose(TWO, 1).rows[0]
+    (card,) = cards(TWO, [row])
+    panel = TWO.panel
     assert card.image == panel.images[row]
-    assert card.sheet.valid == FOUND.labels[card.image]
-    assert card.sheet.original == FOUND.original[card.image][0]
+    assert card.sheet.valid == TWO.labels[card.image]
+    assert card.sheet.original == TWO.original[card.image][0]
     assert [predicted for _, predicted, _ in card.predictions] == [
-        panel.top1[panel.models.index(m), row] for m in FOUND.models
+        panel.top1[panel.models.index(m), row] for m in TWO.models
     ]
-    rated = next(row for row in choose(FOUND, 10_000).rows if row < 100)
-    (card,) = cards(FOUND, [rated])
+    rated = next(row for row in choose(TWO, 10_000).rows if row < 100)
+    (card,) = cards(TWO, [rated])
     assert len(card.sheet.candidates) == 6
     assert len(card.sheet.candidates[0].votes) == 3
     assert len(card.sheet.candidates[0].experts) == 2

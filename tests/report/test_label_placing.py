@@ -16,12 +16,12 @@ SPOT = st.tuples(st.floats(0, 500), st.floats(0, 400))
 def test_no_two_labels_overlap_and_all_lie_in_the_area(anchors: list[Any], points: list[Any]) -> None:
     labels = [Label(np.array([anchor]), 60.0, 20.0) for anchor in anchors]
     covered = np.array([*points, *anchors])
-    found = place(labels, covered, AREA)
-    assert [anchor for _, anchor in found] == anchors
-    for i, ((x, y), _) in enumerate(found):
+    places = place(labels, covered, AREA)
+    assert [anchor for _, anchor in places] == anchors
+    for i, ((x, y), _) in enumerate(places):
         assert 0 <= x <= 440
         assert 0 <= y <= 380
-        for (other_x, other_y), _ in found[:i]:
+        for (other_x, other_y), _ in places[:i]:
             assert abs(x - other_x) > 60 or abs(y - other_y) > 20
 
 

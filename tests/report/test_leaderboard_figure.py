@@ -13,10 +13,9 @@ from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.report import figures
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.leaderboard_figure import draw_leaderboard
+from tests.report.cases import BEGINNINGS
 
 pytestmark = pytest.mark.usefixtures("report_extra")
-
-BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
 
 
 def board(lowest: float = 60.0, rows: int = 80) -> Leaderboard:
@@ -26,24 +25,24 @@ def board(lowest: float = 60.0, rows: int = 80) -> Leaderboard:
     return Leaderboard(tuple(Entry(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True))))
 
 
-FOUND = trend(board())
-MINE = place(FOUND.board, Entry("mine", 81.0, 94.5))
+TREND = trend(board())
+MINE = place(TREND.board, Entry("mine", 81.0, 94.5))
 
 
-def drawn(monkeypatch: pytest.MonkeyPatch, path: Path, found: Trend, *placements: object, **options: object) -> Any:
+def drawn(monkeypatch: pytest.MonkeyPatch, path: Path, slopes: Trend, *placements: object, **options: object) -> Any:
     """The drawing, once its names are placed."""
-    seen = []
+    drawings = []
     place_names = figures._place_names
-    monkeypatch.setattr(figures, "_place_names", lambda drawing: seen.append(drawing) or place_names(drawing))
-    draw_leaderboard(path, found, placements, **options)
-    return seen[0]
+    monkeypatch.setattr(figures, "_place_names", lambda drawing: drawings.append(drawing) or place_names(drawing))
+    draw_leaderboard(path, slopes, placements, **options)
+    return drawings[0]
 
 
 @pytest.mark.parametrize("suffix", FIGURE_SUFFIXES)
 def test_each_format_is_written_and_the_same_from_run_to_run(tmp_path: Path, suffix: str) -> None:
     paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
     for path in paths:
-        draw_leaderboard(path, FOUND, [MINE], level=90.02)
+        draw_leaderboard(path, TREND, [MINE], level=90.02)
     first, second = (path.read_bytes() for path in paths)
     assert first.startswith(BEGINNINGS[suffix])
     assert first == second
@@ -52,11 +51,11 @@ def test_each_format_is_written_and_the_same_from_run_to_run(tmp_path: Path, suf
 def test_every_line_and_model_is_named_and_no_name_lies_on_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    axes = drawn(monkeypatch, tmp_path / "f.png", FOUND, MINE, level=90.02).axes
+    axes = drawn(monkeypatch, tmp_path / "f.png", TREND, MINE, level=90.02).axes
     texts = [text.get_text() for text in axes.texts]
     slopes = [
         f"{line} %: slope {line.slope.value:.2f}\n({line.slope.interval[0]:.2f} to {line.slope.interval[1]:.2f})"
-        for line in FOUND.lines
+        for line in TREND.lines
     ]
     side = f"{abs(MINE.expected.residual):.2f} {MINE.expected.side} the line of the 80 nearest"
     mine = f"mine\nReaL 94.50 %, rank {MINE.real_rank} of 81\n{side}"
@@ -69,21 +68,23 @@ def test_every_line_and_model_is_named_and_no_name_lies_on_another(
 
 
 def test_the_file_says_in_words_what_is_drawn_and_what_is_not(tmp_path: Path) -> None:
-    draw_leaderboard(tmp_path / "f.svg", FOUND, [MINE], level=90.02)
+    draw_leaderboard(tmp_path / "f.svg", TREND, [MINE], level=90.02)
     text = (tmp_path / "f.svg").read_text()
-    hidden = int((FOUND.board.original < 70).sum())
+    hidden = int((TREND.board.original < 70).sum())
     assert "<title>Leaderboard</title>" in text
-    (said,) = re.findall(r"<dc:description>(.*?)</dc:description>", text)
-    assert said.startswith(f"80 results of 80 models, {hidden} of them below 70 % and not shown; slopes with 95 %")
-    assert f"78 to 84 %: slope {FOUND.lines[1].slope.value:.2f}, (" in said
-    assert "mine, ReaL 94.50 %, rank" in said
+    (description,) = re.findall(r"<dc:description>(.*?)</dc:description>", text)
+    assert description.startswith(
+        f"80 results of 80 models, {hidden} of them below 70 % and not shown; slopes with 95 %"
+    )
+    assert f"78 to 84 %: slope {TREND.lines[1].slope.value:.2f}, (" in description
+    assert "mine, ReaL 94.50 %, rank" in description
 
 
-@pytest.mark.parametrize("mine", [MINE, place(FOUND.board, Entry("mine", 62.0, 50.0))], ids=["inside", "far away"])
+@pytest.mark.parametrize("mine", [MINE, place(TREND.board, Entry("mine", 62.0, 50.0))], ids=["inside", "far away"])
 def test_the_users_model_and_the_level_are_in_the_picture(
     mine: Placement, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    axes = drawn(monkeypatch, tmp_path / "f.png", FOUND, mine, level=99.0).axes
+    axes = drawn(monkeypatch, tmp_path / "f.png", TREND, mine, level=99.0).axes
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     assert left < mine.entry.original < right
     assert bottom < mine.entry.real < top
@@ -93,8 +94,8 @@ def test_the_users_model_and_the_level_are_in_the_picture(
 def test_rows_are_hidden_only_left_of_the_first_band_that_has_a_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    axes = drawn(monkeypatch, tmp_path / "g.png", FOUND).axes
-    assert axes.lines[0].get_xdata().size == int((FOUND.board.original >= 70).sum()) < 80
+    axes = drawn(monkeypatch, tmp_path / "g.png", TREND).axes
+    assert axes.lines[0].get_xdata().size == int((TREND.board.original >= 70).sum()) < 80
     low = trend(board(lowest=40.0, rows=12), [])
     axes = drawn(monkeypatch, tmp_path / "f.png", low).axes
     assert axes.lines[0].get_xdata().size == 12
@@ -102,21 +103,21 @@ def test_rows_are_hidden_only_left_of_the_first_band_that_has_a_line(
 
 
 def test_lines_end_where_the_rows_of_their_band_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    axes = drawn(monkeypatch, tmp_path / "f.png", FOUND).axes
-    x = FOUND.board.original
+    axes = drawn(monkeypatch, tmp_path / "f.png", TREND).axes
+    x = TREND.board.original
     inside = x[(x >= 82) & (x < 90)]
     assert axes.lines[3].get_xdata().tolist() == [inside.min(), inside.max()]
 
 
 def test_a_leaderboard_of_one_model_can_be_drawn(tmp_path: Path) -> None:
-    one = Leaderboard((Entry("only", 76.0, 82.0),))
-    draw_leaderboard(tmp_path / "f.svg", trend(one), [place(one, Entry("mine", 76.0, 82.0))])
+    leaderboard = Leaderboard((Entry("only", 76.0, 82.0),))
+    draw_leaderboard(tmp_path / "f.svg", trend(leaderboard), [place(leaderboard, Entry("mine", 76.0, 82.0))])
     assert (tmp_path / "f.svg").exists()
 
 
 def test_names_are_drawn_as_they_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = place(FOUND.board, Entry("$x$ <b>\x1b[1m", 81.0, 94.5))
-    axes = drawn(monkeypatch, tmp_path / "f.svg", FOUND, mine).axes
+    mine = place(TREND.board, Entry("$x$ <b>\x1b[1m", 81.0, 94.5))
+    axes = drawn(monkeypatch, tmp_path / "f.svg", TREND, mine).axes
     (text,) = [text for text in axes.texts if "rank" in text.get_text()]
     assert text.get_text().startswith("$x$ <b>\\x1b[1m\n")
     assert not text.get_parse_math()

@@ -55,19 +55,19 @@ class Reader(HTMLParser):
         return json.loads(text)
 
 
-def page(found: Findings, *, pictures: bool = True, command: str = "reassess report one.npy -o r.html") -> str:
-    choice = choose(found, 5)
-    shown = cards(found, choice.rows)
-    made = {card.image: Thumbnail("data:image/webp;base64,AAAA", 8, 8) for card in shown[1:]}
+def page(results: Findings, *, pictures: bool = True, command: str = "reassess report one.npy -o r.html") -> str:
+    choice = choose(results, 5)
+    shown = cards(results, choice.rows)
+    pictures_by_image = {card.image: Thumbnail("data:image/webp;base64,AAAA", 8, 8) for card in shown[1:]}
     return render(
         Page(
             title="2 models, re-assessed",
             subtitle="Judged by re-assessed labels.",
-            sections=sections(found),
-            explorers=explorers(found),
-            gallery=Gallery(choice, shown, Thumbnails(made, 1, 0)) if pictures else None,
+            sections=sections(results),
+            explorers=explorers(results),
+            gallery=Gallery(choice, shown, Thumbnails(pictures_by_image, 1, 0)) if pictures else None,
             provenance=Provenance(command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}),
-            classes=found.classes,
+            classes=results.classes,
             detected={"one": "npy of ids"},
         )
     )
@@ -128,8 +128,8 @@ def test_the_same_findings_give_the_same_bytes() -> None:
 def test_names_from_files_stay_names() -> None:
     names = tuple(f"{HOSTILE}{i}" for i in range(6))
     images = tuple(f"{HOSTILE}/{i}.png" for i in range(IMAGES))
-    found = findings(HOSTILE, f"=cmd|{HOSTILE}", classes=Classes(6, names=names), images=images)
-    text = page(found, command=f"reassess report {HOSTILE}")
+    results = findings(HOSTILE, f"=cmd|{HOSTILE}", classes=Classes(6, names=names), images=images)
+    text = page(results, command=f"reassess report {HOSTILE}")
     reader = Reader(text)
     counts = Counter(tag for tag, _ in reader.elements)
     assert (counts["script"], counts["noscript"]) == (2, 2)
@@ -148,7 +148,7 @@ def test_control_characters_are_written_out() -> None:
 
 
 def test_a_page_without_pictures_or_other_files_is_whole() -> None:
-    text = page(findings("one", known=False), pictures=False)
+    text = page(findings("one", complete=False), pictures=False)
     reader = Reader(text)
     assert reader.open == []
     assert "Mistakes to look at" not in text

@@ -25,9 +25,9 @@ def test_images_are_found_by_name_and_made_small(tmp_path: Path) -> None:
 
     save(tmp_path / "a" / "one.png")
     save(tmp_path / "n01440764" / "ILSVRC2012_val_00000293.JPEG")
-    found = thumbnails(tmp_path, ["a/one.png", "ILSVRC2012_val_00000293.JPEG"])
-    assert (found.missing, found.unreadable, len(found.pictures)) == (0, 0, 2)
-    picture = found.pictures["a/one.png"]
+    result = thumbnails(tmp_path, ["a/one.png", "ILSVRC2012_val_00000293.JPEG"])
+    assert (result.missing, result.unreadable, len(result.pictures)) == (0, 0, 2)
+    picture = result.pictures["a/one.png"]
     kind, data = picture.uri.split(",")
     assert kind == "data:image/webp;base64"
     with Image.open(BytesIO(base64.b64decode(data))) as image:
@@ -58,8 +58,8 @@ def test_what_is_missing_or_broken_is_counted(tmp_path: Path) -> None:
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "empty.png").touch()
     (tmp_path / "folder.png").mkdir()
-    found = thumbnails(tmp_path, ["good.png", "text.png", "cut.jpg", "empty.png", "folder.png", "away.png"])
-    assert (list(found.pictures), found.missing, found.unreadable) == (["good.png"], 1, 4)
+    result = thumbnails(tmp_path, ["good.png", "text.png", "cut.jpg", "empty.png", "folder.png", "away.png"])
+    assert (list(result.pictures), result.missing, result.unreadable) == (["good.png"], 1, 4)
 
 
 def test_images_join_by_stem_if_asked(tmp_path: Path) -> None:

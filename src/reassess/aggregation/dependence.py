@@ -119,10 +119,10 @@ def dependence(votes: Votes) -> Dependence:
     --------
     >>> rng = np.random.default_rng(0)
     >>> truth = rng.integers(0, 2, 500)
-    >>> said = np.where(rng.random((10, 500)) < 0.85, truth, 1 - truth)
-    >>> said[9] = said[4]
-    >>> rows = np.indices(said.shape).reshape(2, -1)
-    >>> votes = Votes.from_columns(range(500), rows[1], rows[0], said.ravel(), range(10), ("no", "yes"))
+    >>> cast = np.where(rng.random((10, 500)) < 0.85, truth, 1 - truth)
+    >>> cast[9] = cast[4]
+    >>> rows = np.indices(cast.shape).reshape(2, -1)
+    >>> votes = Votes.from_columns(range(500), rows[1], rows[0], cast.ravel(), range(10), ("no", "yes"))
     >>> [pair.raters for pair in dependence(votes).pairs]
     [(4, 9)]
     """

@@ -106,8 +106,8 @@ def golden_truth(experts: Votes, *, at_least: int | None = None) -> Golden:
     Examples
     --------
     >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([1, 2]))
-    >>> said = np.array([1, 1, 0, 0, 1, 0])
-    >>> experts = Votes.from_columns(questions, np.repeat([0, 1], 3), np.tile([0, 1, 2], 2), said, "xyz", ("no", "yes"))
+    >>> cast = np.array([1, 1, 0, 0, 1, 0])
+    >>> experts = Votes.from_columns(questions, np.repeat([0, 1], 3), np.tile([0, 1, 2], 2), cast, "xyz", ("no", "yes"))
     >>> golden_truth(experts)
     Golden(2 pairs on 1 images, 1 valid)
 
@@ -164,8 +164,8 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     --------
     >>> item, answers = np.zeros(3, int), ("no", "yes")
     >>> experts = Votes.from_columns(("x",), item, np.arange(3), np.array([0, 0, 1]), (1, 2, 3), answers)
-    >>> found = golden_votes(experts, experts)
-    >>> found.truth, found.rule
+    >>> golden = golden_votes(experts, experts)
+    >>> golden.truth, golden.rule
     (array([0]), 'the answer of most experts, and of at least 2')
     """
     enough = int(experts.sizes.max(initial=0)) // 2 + 1 if at_least is None else at_least

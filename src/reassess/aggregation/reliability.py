@@ -70,9 +70,9 @@ def rater_reliability(
     --------
     >>> rng = np.random.default_rng(0)
     >>> truth = np.tile([0, 0, 1], 100)
-    >>> said = np.stack([truth, rng.integers(0, 2, 300)])
-    >>> rows = np.indices(said.shape).reshape(2, -1)
-    >>> votes = Votes.from_columns(range(300), rows[1], rows[0], said.ravel(), ("ann", "bo"), ("cat", "dog"))
+    >>> cast = np.stack([truth, rng.integers(0, 2, 300)])
+    >>> rows = np.indices(cast.shape).reshape(2, -1)
+    >>> votes = Votes.from_columns(range(300), rows[1], rows[0], cast.ravel(), ("ann", "bo"), ("cat", "dog"))
     >>> result = rater_reliability(votes, GoldenVotes(votes, truth))
     >>> result
     Reliability(2 raters, 1 flagged, nominal alpha -0.061)

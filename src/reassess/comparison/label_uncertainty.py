@@ -164,9 +164,9 @@ def label_uncertainty(
     >>> votes = np.repeat(np.arange(50), 3), np.tile([1, 3, 5], 50)
     >>> again = Relabelling(questions, *votes, matrices, np.ones(3, bool), np.zeros(50), threshold=0.8)
     >>> labels = LabelSets.from_lists(images, [[0]] * 50)
-    >>> said = {"one": np.zeros(50, int), "two": np.repeat([0, 1], 25)}
-    >>> found = label_uncertainty(Panel.from_predictions(said, labels), again)
-    >>> found.probability("one", "two"), found.interval("one")
+    >>> predicted = {"one": np.zeros(50, int), "two": np.repeat([0, 1], 25)}
+    >>> uncertainty = label_uncertainty(Panel.from_predictions(predicted, labels), again)
+    >>> uncertainty.probability("one", "two"), uncertainty.interval("one")
     (1.0, (1.0, 1.0))
 
     Notes

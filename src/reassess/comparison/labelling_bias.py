@@ -141,10 +141,10 @@ def labelling_biases(panel: Panel, labels: LabelSets, original: LabelSets) -> tu
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [1], [0, 1, 2]])
     >>> original = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [2]])
     >>> panel = Panel.from_predictions({"one": np.array([0, 1, 1])}, labels, original=original)
-    >>> found = labelling_biases(panel, labels, original)[0]
-    >>> found.original_chosen, round(found.chance, 9), found.p_value
+    >>> bias = labelling_biases(panel, labels, original)[0]
+    >>> bias.original_chosen, round(bias.chance, 9), bias.p_value
     (Proportion(hits=1, n=2), 0.416666667, 1.0)
-    >>> found.pairs.tolist(), found.counts.tolist()
+    >>> bias.pairs.tolist(), bias.counts.tolist()
     ([[0, 2], [1, 2]], [[[1, 0], [0, 0]], [[0, 0], [1, 0]]])
 
     Notes

@@ -110,10 +110,10 @@ def place(board: Leaderboard, entry: Entry, *, neighbours: int = 3) -> Placement
     --------
     >>> real = [83.0, 83.4, 84.6, 85.0, 86.1]
     >>> board = Leaderboard(tuple(Entry(f"m{i}", 75.0 + i, y) for i, y in enumerate(real)))
-    >>> found = place(board, Entry("mine", 77.5, 85.2), neighbours=1)
-    >>> found.real_rank, found.of, [entry.model for entry in (*found.better, *found.others)]
+    >>> placement = place(board, Entry("mine", 77.5, 85.2), neighbours=1)
+    >>> placement.real_rank, placement.of, [entry.model for entry in (*placement.better, *placement.others)]
     (2, 6, ['m4', 'm3'])
-    >>> round(found.expected.real, 2), round(found.expected.residual, 2), found.expected.share_below
+    >>> round(placement.expected.real, 2), round(placement.expected.residual, 2), placement.expected.share_below
     (84.81, 0.39, 1.0)
 
     Notes

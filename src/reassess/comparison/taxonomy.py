@@ -55,10 +55,10 @@ class Taxonomy:
     Examples
     --------
     >>> kinds = np.array([5, 0, 5], np.int8)
-    >>> found = Taxonomy("one", ("a.png", "b.png", "c.png"), np.array([3, 1, 2], np.int32), kinds)
-    >>> print(found)
+    >>> taxonomy = Taxonomy("one", ("a.png", "b.png", "c.png"), np.array([3, 1, 2], np.int32), kinds)
+    >>> print(taxonomy)
     one: 3 mistakes: 1 collapsed, 0 co-occurring, 0 same group, 0 never proposed, 0 never rated, 2 remaining
-    >>> found.examples("remaining", most=1)
+    >>> taxonomy.examples("remaining", most=1)
     (('a.png', 3),)
     """
 

@@ -178,8 +178,8 @@ def trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     >>> original = np.arange(70, 90)
     >>> real = 100 - (100 - original) ** 2 / 40
     >>> board = Leaderboard(tuple(Entry(f"m{x}", float(x), y) for x, y in zip(original, real)))
-    >>> found = trend(board, [Band(70, 80), Band(80, 90)])
-    >>> [round(line.slope.value, 6) for line in found.lines], round(found.bend.value, 6)
+    >>> result = trend(board, [Band(70, 80), Band(80, 90)])
+    >>> [round(line.slope.value, 6) for line in result.lines], round(result.bend.value, 6)
     ([1.275, 0.775], -0.05)
 
     Notes

@@ -182,8 +182,8 @@ class Predictions:
 
         Examples
         --------
-        >>> said = Predictions.from_scores(np.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.5]]))
-        >>> said.best(2)[0]
+        >>> predictions = Predictions.from_scores(np.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.5]]))
+        >>> predictions.best(2)[0]
         array([[1, 2],
                [0, 2]], dtype=int32)
         """

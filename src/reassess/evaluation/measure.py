@@ -80,8 +80,8 @@ def evaluate(
     Examples
     --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
-    >>> said = Predictions.from_ids([2, 0, 0], images=["a.png", "b.png", "c.png"])
-    >>> evaluate(said, labels).real[1]
+    >>> predictions = Predictions.from_ids([2, 0, 0], images=["a.png", "b.png", "c.png"])
+    >>> evaluate(predictions, labels).real[1]
     Proportion(hits=1, n=2)
 
     Notes

@@ -41,8 +41,8 @@ class MultiLabelAccuracy:
 
     Examples
     --------
-    >>> found = MultiLabelAccuracy(valid=7, unclear=1, wrong=1, unreviewed=1, problematic=2, empty=0, unknown=0)
-    >>> found.accuracy, found.lenient
+    >>> measured = MultiLabelAccuracy(valid=7, unclear=1, wrong=1, unreviewed=1, problematic=2, empty=0, unknown=0)
+    >>> measured.accuracy, measured.lenient
     (Proportion(hits=7, n=9), Proportion(hits=8, n=10))
     """
 

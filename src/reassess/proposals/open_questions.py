@@ -53,8 +53,8 @@ def open_questions(
     >>> rated = Scores(asked, np.array([0.9, 0.8, 0.1]))
     >>> models = {name: Predictions.from_ids(ids) for name, ids in {"one": [1, 1, 2], "two": [1, 0, 1]}.items()}
     >>> each = [(name, predictions, find_outcomes(predictions, labels)) for name, predictions in models.items()]
-    >>> found = open_questions(each, labels, rated)
-    >>> [(found.image(row), found.named_by(row), found.reason(row)) for row in range(len(found))]
+    >>> questions = open_questions(each, labels, rated)
+    >>> [(questions.image(row), questions.named_by(row), questions.reason(row)) for row in range(len(questions))]
     [('a.png', ['one', 'two'], 'never proposed'),
      ('b.png', ['two'], 'never proposed'),
      ('c.png', ['one'], 'image never rated')]

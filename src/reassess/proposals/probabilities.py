@@ -33,8 +33,8 @@ def class_probabilities(
 
     Examples
     --------
-    >>> said = Predictions.from_scores(np.array([[0.0, 7.0, 0.0], [0.0, -np.inf, 0.0], [5.0, np.inf, 1.0]]))
-    >>> class_probabilities(said, np.array([1, 2]), np.array([0, 1]))
+    >>> predictions = Predictions.from_scores(np.array([[0.0, 7.0, 0.0], [0.0, -np.inf, 0.0], [5.0, np.inf, 1.0]]))
+    >>> class_probabilities(predictions, np.array([1, 2]), np.array([0, 1]))
     array([0.5, 1. ])
     """
     probabilities = np.full(rows.size, np.nan)

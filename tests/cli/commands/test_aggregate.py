@@ -24,8 +24,8 @@ def plain(tmp_path: Path) -> Path:
     rows = ["item,rater,answer"]
     rows += [
         f"{item},{rater},{answer}"
-        for item, said in (("p", "aab"), ("q", "bbb"), ("r", "aaa"))
-        for rater, answer in zip("xyz", said, strict=True)
+        for item, answers in (("p", "aab"), ("q", "bbb"), ("r", "aaa"))
+        for rater, answer in zip("xyz", answers, strict=True)
     ]
     rows += ["s,x,a", "s,y,b"]
     path = tmp_path / "votes.csv"
@@ -79,9 +79,9 @@ def test_em_on_the_example_of_1979_prints_its_marginals(run: Run, real_file: Rea
         "converged: yes",
         "objective: -192.89088",
     ]
-    found = read_posterior(tmp_path / "p.csv")
-    assert len(found) == 45
-    assert found.truths == (1, 2, 3, 4)
+    posterior = read_posterior(tmp_path / "p.csv")
+    assert len(posterior) == 45
+    assert posterior.truths == (1, 2, 3, 4)
 
 
 def test_plain_items_give_a_table_of_item_answer_and_probability(run: Run, plain: Path, tmp_path: Path) -> None:
@@ -107,10 +107,10 @@ def test_golden_answers_of_plain_items_calibrate_the_raters(run: Run, plain: Pat
     assert document["results"]["method"] == "calibrated"
     assert document["results"]["prior"] == {"a": 2 / 3, "b": 1 / 3}
     assert [entry["name"] for entry in document["inputs"]] == ["votes", "golden"]
-    found = read_posterior(output)
-    tie = found.values[found.items.index("s")]
+    posterior = read_posterior(output)
+    tie = posterior.values[posterior.items.index("s")]
     # x and y answered all three golden items alike and right, so that their matrices cancel out and the prior decides.
-    assert found.truths[int(np.argmax(tie))] == "a"
+    assert posterior.truths[int(np.argmax(tie))] == "a"
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_votes_are_never_overwritten_by_what_is_made_of_them(run: Run, plain: Pa
 
 
 @pytest.mark.parametrize(
-    ("output", "model", "said"),
+    ("output", "model", "expected"),
     [
         (
             "a.txt",
@@ -175,11 +175,11 @@ def test_votes_are_never_overwritten_by_what_is_made_of_them(run: Run, plain: Pa
     ],
 )
 def test_outputs_of_a_wrong_kind_are_refused_before_any_work(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, model: str, said: str
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, model: str, expected: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     result = run("aggregate", "no-votes.csv", "-o", output, "--model", model)
-    assert (result.code, result.out, result.err) == (1, "", f"Error: {said}")
+    assert (result.code, result.out, result.err) == (1, "", f"Error: {expected}")
     assert not list(tmp_path.iterdir())
 
 

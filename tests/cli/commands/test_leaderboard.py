@@ -4,22 +4,19 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.helpers import Run, document_of
+from tests.helpers import Run, document_of, results_of, write_files
 
 MODELS = "model,original,real\n" + "".join(f"m{i},{70 + i},{78 + 0.7 * i + 0.3 * (i % 3):.2f}\n" for i in range(15))
 
 
 @pytest.fixture
-def here(tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(folder: Path) -> Path:
     """A leaderboard of one's own, in the working folder."""
-    (tmp_path / "models.csv").write_text(MODELS)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return write_files(folder, {"models.csv": MODELS})
 
 
 @pytest.fixture
@@ -30,17 +27,13 @@ def public(real_file: Callable[[str], Path]) -> list[Path]:
     return [real_file("results-imagenet.csv"), real_file("results-imagenet-real.csv")]
 
 
-def results(run: Callable[..., Run], *argv: str | Path) -> Any:
-    return document_of(run("leaderboard", *argv, "--json"), "leaderboard")["results"]
-
-
 def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: Callable[..., Run]) -> None:
-    found = results(run, *public)
-    assert (len(found["rows"]), found["models"], found["left_out"]) == (1_556, 1_266, {})
-    assert [round(line["slope"]["value"], 4) for line in found["lines"]] == [0.8116, 0.8304, 0.6792, 0.5511]
-    assert [line["band"] for line in found["lines"]][:2] == [None, {"low": 70, "high": 78}]
-    assert (found["level"]["hits"], found["level"]["n"], found["level"]["above"]) == (42_164, 46_837, 105)
-    assert found["rows"][0] == {
+    table = results_of(run, "leaderboard", *public)
+    assert (len(table["rows"]), table["models"], table["left_out"]) == (1_556, 1_266, {})
+    assert [round(line["slope"]["value"], 4) for line in table["lines"]] == [0.8116, 0.8304, 0.6792, 0.5511]
+    assert [line["band"] for line in table["lines"]][:2] == [None, {"low": 70, "high": 78}]
+    assert (table["level"]["hits"], table["level"]["n"], table["level"]["above"]) == (42_164, 46_837, 105)
+    assert table["rows"][0] == {
         "model": "eva02_large_patch14_448.mim_m38m_ft_in22k_in1k",
         "original": 90.056,
         "real": 91.144,
@@ -49,10 +42,10 @@ def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: 
         "real_rank": 1,
         "original_rank": 1,
     }
-    for change in (*found["changes"], found["bend"]):
+    for change in (*table["changes"], table["bend"]):
         assert change["high"] < 0
         assert change["p_value"] < 1e-15
-    assert (round(found["kendall"], 4), round(found["spearman"], 4)) == (0.9287, 0.9924)
+    assert (round(table["kendall"], 4), round(table["spearman"], 4)) == (0.9287, 0.9924)
 
 
 def test_json_names_the_files_with_their_hashes(here: Path, run: Callable[..., Run]) -> None:
@@ -68,13 +61,13 @@ def test_json_names_the_files_with_their_hashes(here: Path, run: Callable[..., R
 
 
 def test_two_accuracies_are_placed(here: Path, run: Callable[..., Run]) -> None:
-    (found,) = results(run, "models.csv", "--place", "real=82.35,original=75")["place"]
-    assert (found["real_rank"], found["original_rank"], found["of"]) == (9, 10, 16)
-    assert [entry["model"] for entry in found["better"]] == ["m9", "m8", "m7"]
-    assert [entry["model"] for entry in found["others"]] == ["m6", "m5", "m4"]
+    (placement,) = results_of(run, "leaderboard", "models.csv", "--place", "real=82.35,original=75")["place"]
+    assert (placement["real_rank"], placement["original_rank"], placement["of"]) == (9, 10, 16)
+    assert [entry["model"] for entry in placement["better"]] == ["m9", "m8", "m7"]
+    assert [entry["model"] for entry in placement["others"]] == ["m6", "m5", "m4"]
     x = np.arange(70, 85)
     slope, constant = np.polyfit(x, [float(line.split(",")[2]) for line in MODELS.splitlines()[1:]], 1)
-    expected = found["expected"]
+    expected = placement["expected"]
     assert expected["rows"] == 15
     assert expected["real"] == pytest.approx(constant + 75 * slope)
     assert expected["residual"] == pytest.approx(82.35 - constant - 75 * slope)
@@ -90,17 +83,22 @@ def test_an_evaluation_is_placed_on_a_leaderboard(here: Path, run: Callable[...,
     )
     evaluated = run("evaluate", "mine.csv", "--labels", "labels.json", "--original", "original.json", "--json")
     (here / "mine.json").write_text(evaluated.out)
-    (found,) = results(run, "models.csv", "--place", "mine.json")["place"]
-    assert (found["model"], found["original"], found["real"], found["real_rank"]) == ("mine.csv", 90.0, 90.0, 1)
-    assert found["expected"]["extrapolated"] is True
-    assert results(run, "mine.json", "models.csv")["rows"][0]["model"] == "mine.csv"
+    (placement,) = results_of(run, "leaderboard", "models.csv", "--place", "mine.json")["place"]
+    assert (placement["model"], placement["original"], placement["real"], placement["real_rank"]) == (
+        "mine.csv",
+        90.0,
+        90.0,
+        1,
+    )
+    assert placement["expected"]["extrapolated"] is True
+    assert results_of(run, "leaderboard", "mine.json", "models.csv")["rows"][0]["model"] == "mine.csv"
 
 
 def test_the_tables_say_what_they_mean(here: Path, run: Callable[..., Run]) -> None:
     (here / "models.csv").write_text(MODELS + "last,83.5,86\n")
-    done = run("leaderboard", "models.csv", "--top", "2", "--level", "86", "--place", "original=75,real=82.35")
-    assert (done.code, done.err) == (0, "")
-    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    result = run("leaderboard", "models.csv", "--top", "2", "--level", "86", "--place", "original=75,real=82.35")
+    assert (result.code, result.err) == (0, "")
+    lines = [" ".join(line.split()) for line in result.out.splitlines()]
     for line in (
         "m14 - - 88.40 1 84.00 1",
         "m13 - - 87.40 2 83.00 3",
@@ -120,9 +118,9 @@ def test_the_tables_say_what_they_mean(here: Path, run: Callable[..., Run]) -> N
 
 def test_what_is_not_known_is_said(here: Path, run: Callable[..., Run]) -> None:
     (here / "two.csv").write_text("model,original,real\na,76,82\nb,77,83\n")
-    done = run("leaderboard", "two.csv", "--place", "original=99,real=99")
-    assert (done.code, done.err) == (0, "")
-    assert done.out.endswith(
+    result = run("leaderboard", "two.csv", "--place", "original=99,real=99")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.endswith(
         "2 rows of 2 models\n"
         "95 % of a slope: over models, all rows of a model together; relatives count as independent models\n"
         "no slope, all: too few models\n"
@@ -133,48 +131,48 @@ def test_what_is_not_known_is_said(here: Path, run: Callable[..., Run]) -> None:
         "(--level PERCENT)\n"
         "the given model: nothing is expected: too few models for a line\n"
     )
-    assert "change of the slope" not in done.out
+    assert "change of the slope" not in result.out
 
 
 def test_a_model_that_the_leaderboard_holds_too_is_said_to_count_there(here: Path, run: Callable[..., Run]) -> None:
     (here / "mine.csv").write_text("model,original,real\nm3,73,80.1\nm99,73,80.1\n")
-    done = run("leaderboard", "models.csv", "--place", "mine.csv")
-    assert "\nm3: the leaderboard holds a row of that name, which counts as another model\n" in done.out
-    assert "m99: the leaderboard holds" not in done.out
+    result = run("leaderboard", "models.csv", "--place", "mine.csv")
+    assert "\nm3: the leaderboard holds a row of that name, which counts as another model\n" in result.out
+    assert "m99: the leaderboard holds" not in result.out
 
 
 def test_rows_that_only_one_table_has_are_counted(here: Path, run: Callable[..., Run]) -> None:
     (here / "o.csv").write_text("model,img_size,top1\na,224,76.0\nb,224,78.0\nc,224,80.0\n")
     (here / "r.csv").write_text("model,img_size,top1,top1_diff\na,224,82.0,6.0\nd,224,60.0,1.0\n")
-    done = run("leaderboard", "o.csv", "r.csv")
-    assert "left out: 2 only in o.csv\nleft out: 1 only in r.csv\n" in done.out
-    assert results(run, "o.csv", "r.csv")["left_out"] == {"only in o.csv": 2, "only in r.csv": 1}
+    result = run("leaderboard", "o.csv", "r.csv")
+    assert "left out: 2 only in o.csv\nleft out: 1 only in r.csv\n" in result.out
+    assert results_of(run, "leaderboard", "o.csv", "r.csv")["left_out"] == {"only in o.csv": 2, "only in r.csv": 1}
 
 
 def test_quiet_prints_the_tables_alone(here: Path, run: Callable[..., Run]) -> None:
-    done = run("leaderboard", "models.csv", "--quiet")
-    assert "rows of" not in done.out
-    assert done.out.splitlines()[-1].startswith("Spearman's rho")
+    result = run("leaderboard", "models.csv", "--quiet")
+    assert "rows of" not in result.out
+    assert result.out.splitlines()[-1].startswith("Spearman's rho")
 
 
 def test_bands_can_be_chosen(here: Path, run: Callable[..., Run]) -> None:
-    found = results(run, "models.csv", "--bands", "70-77.5,77.5-100")
-    assert [(line["band"], line["rows"]) for line in found["lines"]] == [
+    table = results_of(run, "leaderboard", "models.csv", "--bands", "70-77.5,77.5-100")
+    assert [(line["band"], line["rows"]) for line in table["lines"]] == [
         (None, 15),
         ({"low": 70.0, "high": 77.5}, 8),
         ({"low": 77.5, "high": 100.0}, 7),
     ]
-    (change,) = found["changes"]
-    assert (change["from"], change["to"]) == (found["lines"][1]["band"], found["lines"][2]["band"])
-    slopes = [line["slope"]["value"] for line in found["lines"]]
+    (change,) = table["changes"]
+    assert (change["from"], change["to"]) == (table["lines"][1]["band"], table["lines"][2]["band"])
+    slopes = [line["slope"]["value"] for line in table["lines"]]
     assert change["value"] == pytest.approx(slopes[2] - slopes[1])
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
 def test_a_figure_is_written(here: Path, run: Callable[..., Run], needs: Callable[[str], None], suffix: str) -> None:
     needs("matplotlib")
-    done = run("leaderboard", "models.csv", "--place", "original=75,real=82", "-o", f"f.{suffix}")
-    assert (done.code, done.err) == (0, "")
+    result = run("leaderboard", "models.csv", "--place", "original=75,real=82", "-o", f"f.{suffix}")
+    assert (result.code, result.err) == (0, "")
     assert (here / f"f.{suffix}").stat().st_size > 5_000
 
 
@@ -182,9 +180,9 @@ def test_without_matplotlib_the_error_names_the_extra(
     here: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    done = run("leaderboard", "models.csv", "-o", "f.svg")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("leaderboard", "models.csv", "-o", "f.svg")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: drawing a figure needs the package matplotlib, which is not installed\n"
         "  to mend: pip install 'reassess[report]'\n"
     )
@@ -197,7 +195,7 @@ _BANDS = "are no bands. Give percents such as 70-78,78-84.\n"
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "expected"),
     [
         ([], "Error: Missing argument 'TABLE...'."),
         (["models.csv", "models.csv"], "Error: models.csv is given twice."),
@@ -215,10 +213,10 @@ _BANDS = "are no bands. Give percents such as 70-78,78-84.\n"
         (["models.csv", "--top", "0"], "Error: Invalid value for '--top': 0 is not in the range x>=1."),
     ],
 )
-def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, here: Path, run: Callable[..., Run]) -> None:
-    done = run("leaderboard", *argv)
-    assert (done.code, done.out) == (2, "")
-    assert said in done.err
+def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, here: Path, run: Callable[..., Run]) -> None:
+    result = run("leaderboard", *argv)
+    assert (result.code, result.out) == (2, "")
+    assert expected in result.err
 
 
 BAD = {
@@ -258,5 +256,5 @@ def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Ca
     files, argv, message = BAD[name]
     for file, text in files.items():
         (here / file).write_text(text)
-    done = run("leaderboard", *argv)
-    assert (done.code, done.out, done.err) == (1, "", f"Error: {message}")
+    result = run("leaderboard", *argv)
+    assert (result.code, result.out, result.err) == (1, "", f"Error: {message}")

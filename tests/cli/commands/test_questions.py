@@ -16,22 +16,21 @@ ARGV = ["questions", "a.csv", "b.csv", "--labels", "labels.json", "--scores", "s
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> Path:
+def shop(folder: Path) -> Path:
     """A user's own benchmark: three rated images, one never rated, and two models."""
-    monkeypatch.chdir(tmp_path)
     Path("labels.json").write_text('{"1.jpg": [0, 1], "2.jpg": [2], "3.jpg": [], "4.jpg": [1]}')
     Path("scores.csv").write_text(
         "image,class,score\n1.jpg,0,0.9\n1.jpg,1,0.8\n2.jpg,2,0.9\n2.jpg,0,0.1\n3.jpg,0,0.2\n"
     )
     Path("a.csv").write_text("image,prediction_1,prediction_2\n1.jpg,2,0\n2.jpg,0,1\n3.jpg,1,0\n4.jpg,2,1\n")
     Path("b.csv").write_text("image,0,1,2\n1.jpg,0.7,0.2,0.1\n3.jpg,0.1,0.6,0.3\n4.jpg,0.5,0.3,0.2\n")
-    return tmp_path
+    return folder
 
 
 def test_questions_are_shown_and_written_the_most_informative_first(shop: Path, run: Callable[..., Run]) -> None:
-    done = run(*ARGV)
-    assert (done.code, done.err) == (0, "")
-    table, notes = done.out.split("\n\n")[0], done.out
+    result = run(*ARGV)
+    assert (result.code, result.err) == (0, "")
+    table, notes = result.out.split("\n\n")[0], result.out
     assert table.splitlines()[2].split() == ["3.jpg", "1", "1", "never", "proposed", "2", "2", "0.600"]
     assert [line.split()[0] for line in table.splitlines()[2:6]] == ["3.jpg", "4.jpg", "1.jpg", "4.jpg"]
     assert "out.jsonl: 4 questions, the most informative first\n" in notes
@@ -66,8 +65,8 @@ def test_the_order_of_the_files_means_nothing(shop: Path, run: Callable[..., Run
 
 
 def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run: Callable[..., Run]) -> None:
-    done = run(*ARGV, "--top", "2", "--limit", "2", "--quiet")
-    assert (done.code, done.err) == (0, "")
+    result = run(*ARGV, "--top", "2", "--limit", "2", "--quiet")
+    assert (result.code, result.err) == (0, "")
     assert len(Path("out.jsonl").read_text().splitlines()) == 2
     document = document_of(run(*ARGV, "--top", "2", "--limit", "2", "--json", "--force"), "questions")
     assert [entry["path"] for entry in document["inputs"]] == ["labels.json", "scores.csv", "a.csv", "b.csv"]
@@ -88,30 +87,30 @@ def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run
 def test_unknown_images_are_counted(shop: Path, run: Callable[..., Run]) -> None:
     Path("a.csv").write_text("image,prediction\n9.jpg,2\n1.jpg,0\n")
     assert run(*ARGV).code == 1
-    done = run("questions", "a.csv", *ARGV[3:], "--ignore-unknown")
-    assert (done.code, done.err) == (0, "")
-    assert "out.jsonl: 0 questions" in done.out
-    assert "a.csv: left out: 1 unknown\n" in done.out
+    result = run("questions", "a.csv", *ARGV[3:], "--ignore-unknown")
+    assert (result.code, result.err) == (0, "")
+    assert "out.jsonl: 0 questions" in result.out
+    assert "a.csv: left out: 1 unknown\n" in result.out
     assert Path("out.jsonl").read_text() == ""
 
 
 def test_a_file_that_exists_is_kept_unless_forced_and_an_input_always(shop: Path, run: Callable[..., Run]) -> None:
     Path("out.jsonl").write_text("mine")
-    done = run(*ARGV)
-    assert done.code == 1
-    assert done.err == (
+    result = run(*ARGV)
+    assert result.code == 1
+    assert result.err == (
         "Error: the output file exists\n  where:   out.jsonl\n"
         "  to mend: choose another name, or overwrite it with --force\n"
     )
     Path("a.csv").rename("a.jsonl")
     Path("a.jsonl").write_text('{"image": "1.jpg", "prediction": 2}\n')
-    done = run("questions", "a.jsonl", *ARGV[3:-1], "a.jsonl", "--force")
-    assert done.code == 1
-    assert done.err.startswith("Error: the output file is one of the inputs\n")
+    result = run("questions", "a.jsonl", *ARGV[3:-1], "a.jsonl", "--force")
+    assert result.code == 1
+    assert result.err.startswith("Error: the output file is one of the inputs\n")
 
 
 @pytest.mark.parametrize(
-    ("argv", "code", "said"),
+    ("argv", "code", "expected"),
     [
         (
             [*ARGV[:5], "-o", "out.jsonl"],
@@ -137,11 +136,11 @@ def test_a_file_that_exists_is_kept_unless_forced_and_an_input_always(shop: Path
     ],
 )
 def test_what_cannot_be_done_is_refused(
-    shop: Path, run: Callable[..., Run], argv: list[str], code: int, said: str
+    shop: Path, run: Callable[..., Run], argv: list[str], code: int, expected: str
 ) -> None:
-    done = run(*argv)
-    assert done.code == code
-    assert done.err == said if code == 1 else done.err.startswith(said)
+    result = run(*argv)
+    assert result.code == code
+    assert result.err == expected if code == 1 else result.err.startswith(expected)
     assert not Path("out.jsonl").exists()
 
 
@@ -154,15 +153,15 @@ def test_the_questions_written_of_real_have_names_and_can_be_read_as_questions(
 ) -> None:
     needs("timm")
     rng = np.random.default_rng(0)
-    said = np.where(rng.random(50_000) < 0.05, rng.integers(0, 1000, 50_000), real_original.indices)
-    np.savez(tmp_path / "a.npz", ids=said, names=real_original.images)
-    done = run("questions", tmp_path / "a.npz", "-o", tmp_path / "out.jsonl", "--limit", "5", "--quiet")
-    assert (done.code, done.err) == (0, "")
+    predicted = np.where(rng.random(50_000) < 0.05, rng.integers(0, 1000, 50_000), real_original.indices)
+    np.savez(tmp_path / "a.npz", ids=predicted, names=real_original.images)
+    result = run("questions", tmp_path / "a.npz", "-o", tmp_path / "out.jsonl", "--limit", "5", "--quiet")
+    assert (result.code, result.err) == (0, "")
     classes = real_labels.classes
     for line in (tmp_path / "out.jsonl").read_text().splitlines():
         row = json.loads(line)
         assert (row["wnid"], row["name"]) == (classes.wnids[row["class"]], classes.label(row["class"]))
-        assert said[real_labels.find([row["image"]])[0]] == row["class"]
+        assert predicted[real_labels.find([row["image"]])[0]] == row["class"]
     rated = read_table(tmp_path / "out.jsonl").with_row_index("score").select("image", "class", "score")
     rated.with_columns(score=0.5).write_csv(tmp_path / "rated.csv")
     assert len(read_scores(tmp_path / "rated.csv")) == 5

@@ -10,38 +10,38 @@ import pytest
 
 from reassess.core.labels import LabelSets
 from reassess.report.charts import CHARTS
-from tests.helpers import Run, document_of
+from tests.helpers import Run, document_of, results_of, write_csv, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
 
 @pytest.fixture
-def here(tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(folder: Path) -> Path:
     """A benchmark of one's own and two models, in the working folder."""
     labels = {f"{i}.png": [["cat"], ["dog", "cat"], []][i % 3] for i in range(30)}
-    (tmp_path / "labels.json").write_text(json.dumps(labels))
-    (tmp_path / "original.json").write_text(json.dumps(dict.fromkeys(labels, "cat")))
+    write_files(folder, {"labels.json": json.dumps(labels), "original.json": json.dumps(dict.fromkeys(labels, "cat"))})
     for model, every in (("one", 4), ("two", 2)):
-        rows = [f"{image},{'dog' if i % every == 0 else 'cat'}" for i, image in enumerate(labels)]
-        (tmp_path / f"{model}.csv").write_text("image,prediction\n" + "\n".join(rows) + "\n")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+        rows = [(image, "dog" if i % every == 0 else "cat") for i, image in enumerate(labels)]
+        write_csv(folder / f"{model}.csv", "image,prediction", rows)
+    return folder
 
 
 BOTH = ["one.csv", "two.csv", "--labels", "labels.json", "--original", "original.json"]
 
 
 def test_a_page_is_made_of_ones_own_benchmark(here: Path, run: Callable[..., Run]) -> None:
-    done = run("report", *BOTH, "-o", "r.html")
-    assert (done.code, done.err) == (0, "")
+    result = run("report", *BOTH, "-o", "r.html")
+    assert (result.code, result.err) == (0, "")
     text = (here / "r.html").read_text()
     assert "reassess report one.csv two.csv --labels labels.json" in text
-    assert "r.html: 2 models on one page\n" in done.out
-    assert "mistakes are not shown: no folder of images was given (--images DIR)" in done.out
-    evaluated = document_of(run("evaluate", *BOTH, "--json"), "evaluate")["results"]
+    assert "r.html: 2 models on one page\n" in result.out
+    assert "mistakes are not shown: no folder of images was given (--images DIR)" in result.out
+    evaluated = results_of(run, "evaluate", *BOTH)
     data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text)[0])
-    shown = {row[0]: row[1] for row in data["tables"]["accuracy"]["rows"]}
-    assert shown == {one["file"].removesuffix(".csv"): 100 * one["real"]["1"]["accuracy"] for one in evaluated}
+    accuracies = {row[0]: row[1] for row in data["tables"]["accuracy"]["rows"]}
+    assert accuracies == {
+        evaluation["file"].removesuffix(".csv"): 100 * evaluation["real"]["1"]["accuracy"] for evaluation in evaluated
+    }
     for entry in document_of(run("evaluate", *BOTH, "--json"), "evaluate")["inputs"]:
         assert entry["sha256"] in text
 
@@ -62,8 +62,8 @@ def test_pictures_are_shown_where_they_are_found(here: Path, run: Callable[..., 
     (here / "images").mkdir()
     for i in range(0, 30, 2):
         Image.new("RGB", (40, 30)).save(here / "images" / f"{i}.png")
-    done = run("report", *BOTH, "-o", "r.html", "--images", "images", "--mistakes", "3", "--json")
-    gallery = document_of(done, "report")["results"]["gallery"]
+    result = run("report", *BOTH, "-o", "r.html", "--images", "images", "--mistakes", "3", "--json")
+    gallery = document_of(result, "report")["results"]["gallery"]
     text = (here / "r.html").read_text()
     assert gallery["images"] == gallery["pictures"] + gallery["missing"] == text.count("data-mistaken=")
     assert text.count("data:image/webp;base64,") == gallery["pictures"]
@@ -74,14 +74,14 @@ def test_pictures_are_shown_where_they_are_found(here: Path, run: Callable[..., 
 
 def test_bad_calls_are_refused_before_any_work(here: Path, run: Callable[..., Run]) -> None:
     assert run("report", *BOTH).code == 2
-    done = run("report", *BOTH, "-o", "r.pdf")
-    assert (done.code, done.err.splitlines()[0]) == (1, "Error: a report cannot be kept in a file of this kind")
-    done = run("report", "one.csv", *BOTH, "-o", "r.html")
-    assert (done.code, done.err.splitlines()[-1]) == (2, "Error: one.csv is given twice.")
-    done = run("report", *BOTH, "-o", "r.html", "--images", "away")
-    assert (done.code, done.err.splitlines()[0]) == (1, "Error: no such folder of images")
-    done = run("report", *BOTH, "-o", "one.csv", "--force")
-    assert done.code == 1
+    result = run("report", *BOTH, "-o", "r.pdf")
+    assert (result.code, result.err.splitlines()[0]) == (1, "Error: a report cannot be kept in a file of this kind")
+    result = run("report", "one.csv", *BOTH, "-o", "r.html")
+    assert (result.code, result.err.splitlines()[-1]) == (2, "Error: one.csv is given twice.")
+    result = run("report", *BOTH, "-o", "r.html", "--images", "away")
+    assert (result.code, result.err.splitlines()[0]) == (1, "Error: no such folder of images")
+    result = run("report", *BOTH, "-o", "one.csv", "--force")
+    assert result.code == 1
     assert not (here / "r.html").exists()
 
 
@@ -99,16 +99,16 @@ def test_a_report_without_its_packages_says_what_to_install(
     here: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
-    done = run("report", *BOTH, "-o", "r.html")
-    assert done.code == 1
-    assert "making a report needs the package jinja2, which is not installed" in done.err
-    assert "pip install 'reassess[report]'" in done.err
+    result = run("report", *BOTH, "-o", "r.html")
+    assert result.code == 1
+    assert "making a report needs the package jinja2, which is not installed" in result.err
+    assert "pip install 'reassess[report]'" in result.err
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
 def test_a_chart_is_drawn_alone(here: Path, run: Callable[..., Run], suffix: str) -> None:
-    done = run("plot", "differences", *BOTH, "-o", f"f.{suffix}")
-    assert (done.code, done.out) == (0, f"f.{suffix}: Differences between models, on the same images\n")
+    result = run("plot", "differences", *BOTH, "-o", f"f.{suffix}")
+    assert (result.code, result.out) == (0, f"f.{suffix}: Differences between models, on the same images\n")
     assert (here / f"f.{suffix}").stat().st_size > 1000
 
 
@@ -120,8 +120,8 @@ def test_a_chart_gives_its_numbers_as_json(here: Path, run: Callable[..., Run]) 
 
 
 def test_a_chart_that_cannot_be_drawn_says_why(here: Path, run: Callable[..., Run]) -> None:
-    done = run("plot", "curve", *BOTH, "-o", "f.svg")
-    assert (done.code, done.err) == (1, "Error: there is no curve chart of this: no scores are at hand\n")
+    result = run("plot", "curve", *BOTH, "-o", "f.svg")
+    assert (result.code, result.err) == (1, "Error: there is no curve chart of this: no scores are at hand\n")
     assert not (here / "f.svg").exists()
     assert run("plot", "pie", *BOTH, "-o", "f.svg").code == 2
 
@@ -142,17 +142,19 @@ def imagenet(
     at = np.minimum(real_labels.indptr[:-1], real_labels.indices.size - 1)
     valid = np.where(real_labels.sizes > 0, real_labels.indices[at], real_original.indices)
     for name, wrong in (("best", 0.1), ("middle", 0.15), ("worst", 0.2)):
-        said = np.where(rng.random(n) < 0.5, valid, real_original.indices)
-        said = np.where(rng.random(n) < wrong, np.clip(said + rng.integers(-5, 6, n), 0, 999), said)
-        ranked = (said[:, None] + np.arange(5)) % 1000
-        np.savez(tmp_path / f"{name}.npz", ids=ranked if name != "worst" else said, names=np.array(real_labels.images))
+        predicted = np.where(rng.random(n) < 0.5, valid, real_original.indices)
+        predicted = np.where(rng.random(n) < wrong, np.clip(predicted + rng.integers(-5, 6, n), 0, 999), predicted)
+        ranked = (predicted[:, None] + np.arange(5)) % 1000
+        np.savez(
+            tmp_path / f"{name}.npz", ids=ranked if name != "worst" else predicted, names=np.array(real_labels.images)
+        )
     monkeypatch.chdir(tmp_path)
     return ["best.npz", "middle.npz", "worst.npz"]
 
 
 def test_the_page_of_three_models_of_imagenet_is_small_and_whole(imagenet: list[str], run: Callable[..., Run]) -> None:
-    done = run("report", *imagenet, "-o", "r.html")
-    assert (done.code, done.err) == (0, "")
+    result = run("report", *imagenet, "-o", "r.html")
+    assert (result.code, result.err) == (0, "")
     text = Path("r.html").read_text()
     assert len(text.encode()) < 2_000_000
     assert "Not shown" not in text

@@ -12,27 +12,26 @@ import pytest
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
-from tests.helpers import Run, document_of
+from tests.helpers import Run, document_of, results_of
 
 LABELS = {"shop/1.jpg": ["mug", "cup"], "shop/2.jpg": ["plate"], "shop/3.jpg": []}
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None) -> Path:
+def shop(folder: Path) -> Path:
     """A user's own benchmark, in the working folder: labels and original labels by name, and two models."""
-    monkeypatch.chdir(tmp_path)
     Path("labels.json").write_text(json.dumps(LABELS))
     Path("original.json").write_text('{"shop/1.jpg": "cup", "shop/3.jpg": "plate"}')
     Path("a.csv").write_text("image,prediction_1,prediction_2\nshop/1.jpg,plate,cup\n")
     Path("b.csv").write_text("image,prediction\nshop/2.jpg,cup\n")
-    return tmp_path
+    return folder
 
 
 def test_an_own_image_is_shown_with_what_each_model_said(shop: Path, run: Callable[..., Run]) -> None:
     argv = ["show", "shop/1.jpg", "--labels", "labels.json", "--original", "original.json"]
-    done = run(*argv, "--predictions", "a.csv", "b.csv")
-    assert (done.code, done.err) == (0, "")
-    assert done.out == (
+    result = run(*argv, "--predictions", "a.csv", "b.csv")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (
         "image      shop/1.jpg\n"
         "original   0 cup\n"
         "valid      0 cup; 1 mug\n"
@@ -65,9 +64,9 @@ def test_the_json_document_holds_the_call_the_inputs_and_the_sheet(shop: Path, r
 
 def test_an_image_that_was_rated_and_has_no_class_says_so(shop: Path, run: Callable[..., Run]) -> None:
     Path("scores.csv").write_text("image,class,score\nshop/3.jpg,1,0.25\nshop/3.jpg,0,0.5\n")
-    done = run("show", "shop/3.jpg", "--labels", "labels.json", "--scores", "scores.csv")
-    assert (done.code, done.err) == (0, "")
-    lines = done.out.splitlines()
+    result = run("show", "shop/3.jpg", "--labels", "labels.json", "--scores", "scores.csv")
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
     assert lines[:3] == ["image      shop/3.jpg", "original   not known", "valid      no class"]
     assert lines[4].split() == ["class", "name", "score", "valid", "votes", "raters", "experts"]
     assert [line.split() for line in lines[6:]] == [["0", "cup", "0.5000"], ["1", "mug", "0.2500"]]
@@ -75,23 +74,23 @@ def test_an_image_that_was_rated_and_has_no_class_says_so(shop: Path, run: Calla
 
 def test_an_image_that_nothing_was_asked_about_was_never_rated(shop: Path, run: Callable[..., Run]) -> None:
     Path("scores.csv").write_text("image,class,score\nshop/3.jpg,1,0.25\n")
-    done = run("show", "shop/2.jpg", "--labels", "labels.json", "--scores", "scores.csv")
-    assert done.out.endswith("\nThe image was never rated: no class was proposed for it.\n")
+    result = run("show", "shop/2.jpg", "--labels", "labels.json", "--scores", "scores.csv")
+    assert result.out.endswith("\nThe image was never rated: no class was proposed for it.\n")
 
 
 def test_an_image_that_only_the_original_labels_hold_is_shown(shop: Path, run: Callable[..., Run]) -> None:
     Path("some.json").write_text('{"shop/2.jpg": ["plate", "cup"]}')
-    done = run("show", "shop/3.jpg", "--labels", "some.json", "--original", "original.json")
-    assert done.out.splitlines()[1:3] == [
+    result = run("show", "shop/3.jpg", "--labels", "some.json", "--original", "original.json")
+    assert result.out.splitlines()[1:3] == [
         "original   1 plate",
         "valid      not known: the label sets do not hold the image",
     ]
 
 
 def test_an_unknown_image_is_an_error(shop: Path, run: Callable[..., Run]) -> None:
-    done = run("show", "shop/4.jpg", "--labels", "labels.json")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("show", "shop/4.jpg", "--labels", "labels.json")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: nothing is known of such an image\n"
         "  where:   shop/4.jpg\n"
         "  allowed: a name such as shop/1.jpg\n"
@@ -103,9 +102,9 @@ def test_a_score_that_is_nan_is_an_error_of_the_image_alone_that_has_it(shop: Pa
     Path("nan.csv").write_text("image,mug,plate,cup\nshop/2.jpg,.1,.2,.3\nshop/1.jpg,.1,nan,.3\n")
     assert run("show", "shop/2.jpg", "--labels", "labels.json", "--predictions", "nan.csv").code == 0
     for command in (["show", "shop/1.jpg", "--predictions", "nan.csv"], ["evaluate", "nan.csv"]):
-        done = run(*command, "--labels", "labels.json")
-        assert (done.code, done.out) == (1, "")
-        assert done.err == (
+        result = run(*command, "--labels", "labels.json")
+        assert (result.code, result.out) == (1, "")
+        assert result.err == (
             "Error: a score is NaN\n"
             "  where:   nan.csv, image shop/1.jpg, row 1, output 1\n"
             "  allowed: any number, and +inf or -inf\n"
@@ -117,12 +116,12 @@ def test_rows_without_names_that_are_not_as_many_as_the_labels_are_an_error(
     shop: Path, run: Callable[..., Run]
 ) -> None:
     np.save("rows.npy", np.eye(3, dtype=np.float32))
-    done = run("show", "shop/2.jpg", "--labels", "labels.json", "--predictions", "rows.npy")
-    assert done.out.endswith("\nrows.npy says: 1 mug; 0 cup; 2 plate (valid)\n")
+    result = run("show", "shop/2.jpg", "--labels", "labels.json", "--predictions", "rows.npy")
+    assert result.out.endswith("\nrows.npy says: 1 mug; 0 cup; 2 plate (valid)\n")
     np.save("rows.npy", np.eye(2, 3, dtype=np.float32))
-    done = run("show", "shop/2.jpg", "--labels", "labels.json", "--predictions", "rows.npy")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("show", "shop/2.jpg", "--labels", "labels.json", "--predictions", "rows.npy")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: the predictions hold no image names, and are not as many as the label sets\n"
         "  where:   rows.npy\n"
         "  allowed: 3 rows\n"
@@ -132,7 +131,7 @@ def test_rows_without_names_that_are_not_as_many_as_the_labels_are_an_error(
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "expected"),
     [
         (["show"], "Error: Missing argument 'IMAGE'."),
         (
@@ -141,10 +140,10 @@ def test_rows_without_names_that_are_not_as_many_as_the_labels_are_an_error(
         ),
     ],
 )
-def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, run: Callable[..., Run]) -> None:
-    done = run(*argv)
-    assert (done.code, done.out) == (2, "")
-    assert said in done.err
+def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, run: Callable[..., Run]) -> None:
+    result = run(*argv)
+    assert (result.code, result.out) == (2, "")
+    assert expected in result.err
 
 
 # ImageNet
@@ -155,9 +154,9 @@ def test_without_scores_and_votes_on_this_machine_it_says_what_to_fetch(
 ) -> None:
     labels = tmp_path / "labels.json"
     labels.write_text('{"ILSVRC2012_val_00000002.JPEG": [795, 970]}')
-    done = run("show", "ILSVRC2012_val_00000002", "--labels", labels)
-    assert (done.code, done.err) == (0, "")
-    assert done.out == (
+    result = run("show", "ILSVRC2012_val_00000002", "--labels", labels)
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (
         "image      ILSVRC2012_val_00000002\n"
         "original   not known\n"
         "valid      795; 970\n"
@@ -167,7 +166,7 @@ def test_without_scores_and_votes_on_this_machine_it_says_what_to_fetch(
         "The scores and votes are not here: "
         "reassess data fetch imagenet-real-scores imagenet-real-raters imagenet-real-golden\n"
     )
-    results = document_of(run("show", "ILSVRC2012_val_00000002", "--labels", labels, "--json"), "show")["results"]
+    results = results_of(run, "show", "ILSVRC2012_val_00000002", "--labels", labels)
     assert (results["candidates"], results["original"]) == (None, None)
     assert results["valid"] == [{"class": 795, "name": "795"}, {"class": 970, "name": "970"}]
 
@@ -177,7 +176,7 @@ def real(real_file: Callable[[str], Path], run: Callable[..., Run]) -> Callable[
     """The results of `show IMAGE --json` on the real files."""
     for file in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz", "golden.npz"):
         real_file(file)
-    return lambda image, *argv: document_of(run("show", image, "--json", *argv), "show")["results"]
+    return lambda image, *argv: results_of(run, "show", image, *argv)
 
 
 def ids(part: list[dict[str, Any]]) -> list[int]:
@@ -186,50 +185,50 @@ def ids(part: list[dict[str, Any]]) -> list[int]:
 
 @pytest.mark.parametrize("image", ["ILSVRC2012_val_00000002.JPEG", "val/n09193705/ILSVRC2012_val_00000002.png"])
 def test_image_2_is_ski_and_alp_in_any_spelling(image: str, real: Callable[..., Any]) -> None:
-    found = real(image)
-    assert (found["original"]["class"], ids(found["valid"]), ids(found["candidates"])) == (970, [795, 970], [795, 970])
-    answers = [[vote["answer"] for vote in one["votes"]] for one in found["candidates"]]
+    sheet = real(image)
+    assert (sheet["original"]["class"], ids(sheet["valid"]), ids(sheet["candidates"])) == (970, [795, 970], [795, 970])
+    answers = [[vote["answer"] for vote in candidate["votes"]] for candidate in sheet["candidates"]]
     assert answers == [["yes"] * 5, ["yes", "no", "yes", "yes", "yes"]]
-    assert [vote["rater"] for vote in found["candidates"][1]["votes"]] == [123, 120, 113, 101, 107]
+    assert [vote["rater"] for vote in sheet["candidates"][1]["votes"]] == [123, 120, 113, 101, 107]
 
 
 def test_image_2_by_name_in_the_table(
     needs: Callable[[str], None], real: Callable[..., Any], run: Callable[..., Run]
 ) -> None:
     needs("timm")
-    done = run("show", "ILSVRC2012_val_00000002.JPEG")
-    lines = done.out.splitlines()
+    result = run("show", "ILSVRC2012_val_00000002.JPEG")
+    lines = result.out.splitlines()
     assert lines[1:3] == ["original   970 alp", "valid      795 ski; 970 alp"]
     assert " ".join(lines[6].split()) == "795 ski 1.0000 valid 5 yes 123 yes, 120 yes, 113 yes, 101 yes, 107 yes"
     assert "4 yes, 1 no" in lines[7]
 
 
 def test_image_3_has_five_votes_for_each_candidate(real: Callable[..., Any]) -> None:
-    found = real("ILSVRC2012_val_00000003.JPEG")
-    assert (found["original"]["class"], ids(found["candidates"])) == (230, [230, 231])
-    assert [len(one["votes"]) for one in found["candidates"]] == [5, 5]
-    assert [one["experts"] for one in found["candidates"]] == [[], []]
+    sheet = real("ILSVRC2012_val_00000003.JPEG")
+    assert (sheet["original"]["class"], ids(sheet["candidates"])) == (230, [230, 231])
+    assert [len(candidate["votes"]) for candidate in sheet["candidates"]] == [5, 5]
+    assert [candidate["experts"] for candidate in sheet["candidates"]] == [[], []]
 
 
 def test_an_image_never_rated_keeps_its_original_label_and_has_no_candidate(real: Callable[..., Any]) -> None:
-    found = real("ILSVRC2012_val_00000004.JPEG")
-    assert found["candidates"] == []
-    assert found["valid"] == [found["original"]]
+    sheet = real("ILSVRC2012_val_00000004.JPEG")
+    assert sheet["candidates"] == []
+    assert sheet["valid"] == [sheet["original"]]
 
 
 def test_an_image_rated_and_empty_has_candidates_and_no_valid_class(
     real: Callable[..., Any], real_scores: Scores
 ) -> None:
-    found = real("ILSVRC2012_val_00000001.JPEG")
-    assert found["valid"] == []
-    assert len(found["candidates"]) > 0
-    assert all(one["score"] < 0.8 for one in found["candidates"])
-    assert found["candidates"] == sorted(found["candidates"], key=lambda one: -one["score"])
+    sheet = real("ILSVRC2012_val_00000001.JPEG")
+    assert sheet["valid"] == []
+    assert len(sheet["candidates"]) > 0
+    assert all(candidate["score"] < 0.8 for candidate in sheet["candidates"])
+    assert sheet["candidates"] == sorted(sheet["candidates"], key=lambda candidate: -candidate["score"])
 
 
 def test_a_golden_image_has_the_answers_of_five_experts(real: Callable[..., Any], run: Callable[..., Run]) -> None:
-    found = real("ILSVRC2012_val_00030153.JPEG")
-    (judged,) = [one for one in found["candidates"] if one["class"] == 101]
+    sheet = real("ILSVRC2012_val_00030153.JPEG")
+    (judged,) = [candidate for candidate in sheet["candidates"] if candidate["class"] == 101]
     assert [(vote["rater"], vote["answer"]) for vote in judged["experts"]] == [
         (168, "yes"),
         (121, "no"),
@@ -247,8 +246,8 @@ def test_models_are_read_by_position_and_by_name(
     np.savez(tmp_path / "b.npz", ids=np.array([[1, 2]]), names=np.array([validation_names()[1]]))
     np.savez(tmp_path / "c.npz", ids=np.array([5]), names=np.array([validation_names()[7]]))
     files = [tmp_path / name for name in ("a.npy", "b.npz", "c.npz")]
-    said = real(validation_names()[1], "--predictions", *files)["predictions"]
-    assert {Path(file).name: None if part is None else ids(part) for file, part in said.items()} == {
+    sheet = real(validation_names()[1], "--predictions", *files)["predictions"]
+    assert {Path(file).name: None if part is None else ids(part) for file, part in sheet.items()} == {
         "a.npy": [970],
         "b.npz": [1, 2],
         "c.npz": None,

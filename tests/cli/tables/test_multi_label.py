@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import document_of
+from tests.helpers import results_of
 
 Evaluate = Callable[..., Any]
 
@@ -22,7 +22,7 @@ REVIEWED: dict[str, dict[str, Any]] = {
     "6.jpg": {"valid": ["mug"], "problematic": True},
 }
 # cup is valid, bowl unclear, bowl wrong, mug was not reviewed; the others do not judge.
-SAID = {"1.jpg": "cup", "2.jpg": "bowl", "3.jpg": "bowl", "4.jpg": "mug", "5.jpg": "mug", "6.jpg": "mug"}
+PREDICTED = {"1.jpg": "cup", "2.jpg": "bowl", "3.jpg": "bowl", "4.jpg": "mug", "5.jpg": "mug", "6.jpg": "mug"}
 ORIGINAL = {"1.jpg": "mug", "2.jpg": "plate", "3.jpg": "cup", "4.jpg": "mug", "5.jpg": "mug", "6.jpg": "mug"}
 
 
@@ -39,17 +39,17 @@ def _tableware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: N
     ]
     Path("reviewed.csv").write_text("\n".join(["image,class,answer", *rows, "6.jpg,,problematic", ""]))
     for path, heading, classes in (
-        ("poor.csv", "prediction", SAID),
-        ("good.csv", "prediction", SAID | {"4.jpg": "cup"}),
+        ("poor.csv", "prediction", PREDICTED),
+        ("good.csv", "prediction", PREDICTED | {"4.jpg": "cup"}),
         ("original.csv", "class", ORIGINAL),
     ):
         Path(path).write_text("\n".join([f"image,{heading}", *map(",".join, classes.items()), ""]))
 
 
 def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -> None:
-    done = run("evaluate", "poor.csv", "good.csv", "--labels", "reviewed.json", "--original", "original.csv")
-    assert (done.code, done.err) == (0, "")
-    lines = done.out.splitlines()
+    result = run("evaluate", "poor.csv", "good.csv", "--labels", "reviewed.json", "--original", "original.csv")
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
     assert [line.split()[:2] for line in lines[2:4]] == [["good.csv", "50.00"], ["poor.csv", "25.00"]]
     assert "poor.csv: left out: 2 with an empty label set" in lines
     start = next(row for row, line in enumerate(lines) if line.startswith("multi-label"))
@@ -76,18 +76,18 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
 
 @pytest.mark.parametrize("labels", ["reviewed.json", "reviewed.csv"])
 def test_the_json_holds_what_the_table_shows_and_classes_when_asked(labels: str, run: Evaluate) -> None:
-    argv = ["evaluate", "poor.csv", "--labels", labels, "--original", "original.csv", "--json"]
-    plain, by_class = (document_of(run(*argv, *more), "evaluate")["results"][0] for more in ([], ["--by", "class"]))
+    argv = ["evaluate", "poor.csv", "--labels", labels, "--original", "original.csv"]
+    plain, by_class = (results_of(run, *argv, *more)[0] for more in ([], ["--by", "class"]))
     assert (plain["images"], plain["scored"], plain["scorable"], plain["left_out"]["empty"]) == (6, 4, 4, 2)
     assert (plain["real"]["1"]["hits"], plain["real"]["1"]["n"]) == (1, 4)
-    found = plain["multi_label"]
-    assert [found[name] for name in ("valid", "unclear", "wrong", "unreviewed")] == [1, 1, 1, 1]
-    assert found["left_out"] == {"problematic": 1, "empty": 1, "unknown": 0}
+    counts = plain["multi_label"]
+    assert [counts[name] for name in ("valid", "unclear", "wrong", "unreviewed")] == [1, 1, 1, 1]
+    assert counts["left_out"] == {"problematic": 1, "empty": 1, "unknown": 0}
     kept = ("hits", "n", "mean_over_classes")
-    assert [found["unclear_left_out"][name] for name in kept] == [1, 3, 0.25]
-    assert [found["unclear_is_right"][name] for name in kept] == [2, 4, 0.5]
+    assert [counts["unclear_left_out"][name] for name in kept] == [1, 3, 0.25]
+    assert [counts["unclear_is_right"][name] for name in kept] == [2, 4, 0.5]
     classes = by_class["multi_label"].pop("by_class")
-    assert by_class["multi_label"] == found
+    assert by_class["multi_label"] == counts
     assert [tuple(entry.values()) for entry in classes] == [
         (1, "cup", 1, 0, 0, 0.0, 0.0),
         (2, "mug", 2, 1, 0, 0.5, 0.5),
@@ -110,10 +110,10 @@ def test_by_class_prints_the_accuracy_of_each_original_label(run: Evaluate) -> N
 def test_without_original_labels_there_is_no_mean_over_classes_and_that_is_said(run: Evaluate) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "reviewed.json", "--by", "class"]
     assert "no mean over classes: no original labels are at hand" in run(*argv).out.splitlines()
-    found = document_of(run(*argv, "--json"), "evaluate")["results"][0]["multi_label"]
-    assert found["by_class"] == []
-    assert found["unclear_is_right"]["mean_over_classes"] is None
-    assert found["mean_over_classes_reason"] == "no original labels are at hand"
+    counts = results_of(run, *argv)[0]["multi_label"]
+    assert counts["by_class"] == []
+    assert counts["unclear_is_right"]["mean_over_classes"] is None
+    assert counts["mean_over_classes_reason"] == "no original labels are at hand"
 
 
 def test_the_table_of_images_tells_what_reviewers_said_of_each_first_class(run: Evaluate) -> None:
@@ -132,9 +132,9 @@ def test_the_table_of_images_tells_what_reviewers_said_of_each_first_class(run: 
 
 def test_a_file_that_does_not_fit_is_one_error(run: Evaluate) -> None:
     Path("bad.json").write_text(json.dumps(REVIEWED | {"2.jpg": ["plate"]}))
-    done = run("evaluate", "poor.csv", "--labels", "bad.json")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("evaluate", "poor.csv", "--labels", "bad.json")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: the JSON does not hold multi-label sets\n"
         "  where:   bad.json, image 2.jpg\n"
         "  allowed: for each image lists of classes, valid, unclear and wrong, and problematic: true or false\n"
@@ -143,9 +143,9 @@ def test_a_file_that_does_not_fit_is_one_error(run: Evaluate) -> None:
 
 
 def test_other_commands_do_not_take_answers_for_valid_classes(run: Evaluate) -> None:
-    done = run("compare", "poor.csv", "good.csv", "--labels", "reviewed.csv")
-    assert (done.code, done.out) == (1, "")
-    assert done.err == (
+    result = run("compare", "poor.csv", "good.csv", "--labels", "reviewed.csv")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "Error: the table holds answers: not all of its classes are valid\n"
         "  where:   reviewed.csv\n"
         "  found:   image, class, answer\n"

@@ -31,9 +31,13 @@ NO_COLUMN = (
 )
 
 
-def said_of(found: Any) -> Any:
+def said_of(predictions: Any) -> Any:
     """What was decided, the images, and the ids or scores."""
-    return found.detected, found.images, (found.ids if found.scores is None else found.scores).tolist()
+    return (
+        predictions.detected,
+        predictions.images,
+        (predictions.ids if predictions.scores is None else predictions.scores).tolist(),
+    )
 
 
 # --- which column is what -------------------------------------------------------------------------------------------
@@ -84,8 +88,12 @@ def test_every_kind_of_table_is_read(tmp_path: Path, suffix: str) -> None:
     ],
 )
 def test_tables_that_say_the_same_are_read_as_the_same(file: Callable[..., Path], content: str) -> None:
-    found = read_predictions(file("p.csv", content), CLASSES)
-    assert (found.images, found.class_ids.tolist(), found.columns) == (("00012", "b"), [[3], [0]], None)
+    predictions = read_predictions(file("p.csv", content), CLASSES)
+    assert (predictions.images, predictions.class_ids.tolist(), predictions.columns) == (
+        ("00012", "b"),
+        [[3], [0]],
+        None,
+    )
 
 
 @pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt64, pl.Float32, pl.Decimal(10, 0), pl.String, pl.Categorical])
@@ -120,20 +128,20 @@ def test_one_column_a_class_is_scores_headed_by_id_wnid_or_name(file: Callable[.
 
 
 def test_columns_need_not_be_in_the_order_of_the_classes(file: Callable[..., Path]) -> None:
-    found = read_predictions(file("p.csv", "n03,image,n01,n02,n04\n0.1,a,0.2,0.3,0.4\n"), CLASSES)
-    assert found.columns.tolist() == [2, 0, 1, 3]
-    assert found.best(4)[0].tolist() == [[3, 1, 0, 2]]
+    predictions = read_predictions(file("p.csv", "n03,image,n01,n02,n04\n0.1,a,0.2,0.3,0.4\n"), CLASSES)
+    assert predictions.columns.tolist() == [2, 0, 1, 3]
+    assert predictions.best(4)[0].tolist() == [[3, 1, 0, 2]]
 
 
 def test_columns_that_are_no_class_are_left_out_and_named(file: Callable[..., Path]) -> None:
-    found = read_predictions(file("p.csv", ",image,split,n01,n02,wolf\n0,a,val,1,2,3\n1,b,val,2,1,3\n"), CLASSES)
-    assert said_of(found) == (
+    predictions = read_predictions(file("p.csv", ",image,split,n01,n02,wolf\n0,a,val,1,2,3\n1,b,val,2,1,3\n"), CLASSES)
+    assert said_of(predictions) == (
         "csv: images named by column image; scores, one column a class, 2 classes; "
         "3 columns left out (no such class): , split, wolf",
         ("a", "b"),
         [[1, 2], [2, 1]],
     )
-    assert found.depth == 2
+    assert predictions.depth == 2
 
 
 def test_single_precision_stays_single(tmp_path: Path) -> None:
@@ -144,9 +152,9 @@ def test_single_precision_stays_single(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("nan", ["nan", "NaN"])
 def test_nan_stays_in_its_column_for_evaluate_to_refuse(file: Callable[..., Path], nan: str) -> None:
-    found = read_predictions(file("p.csv", f"image,0,1,2,3\na,{nan},1,2,3\n"), CLASSES)
-    assert found.columns.tolist() == [0, 1, 2, 3]
-    assert np.isnan(found.scores).tolist() == [[True, False, False, False]]
+    predictions = read_predictions(file("p.csv", f"image,0,1,2,3\na,{nan},1,2,3\n"), CLASSES)
+    assert predictions.columns.tolist() == [0, 1, 2, 3]
+    assert np.isnan(predictions.scores).tolist() == [[True, False, False, False]]
 
 
 # --- a list of outputs ----------------------------------------------------------------------------------------------
@@ -169,12 +177,12 @@ OUTPUTS = ["n04", "background", "n01"]
 def test_numbers_are_those_of_outputs_where_these_are_listed(
     file: Callable[..., Path], content: str, best: list[int]
 ) -> None:
-    found = read_predictions(file("p.csv", content), CLASSES, outputs=OUTPUTS)
-    assert found.best(1)[0][:, 0].tolist() == best
+    predictions = read_predictions(file("p.csv", content), CLASSES, outputs=OUTPUTS)
+    assert predictions.best(1)[0][:, 0].tolist() == best
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (
             "image,prediction\na,0\nb,3\n",
@@ -193,9 +201,9 @@ def test_numbers_are_those_of_outputs_where_these_are_listed(
     ],
 )
 def test_numbers_past_the_list_of_outputs_are_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: str, said: str
+    refused: Callable[..., str], file: Callable[..., Path], content: str, expected: str
 ) -> None:
-    assert refused(read_predictions, file("p.csv", content), CLASSES, outputs=OUTPUTS) == said
+    assert refused(read_predictions, file("p.csv", content), CLASSES, outputs=OUTPUTS) == expected
 
 
 # --- what timm's inference script writes ----------------------------------------------------------------------------
@@ -255,11 +263,11 @@ def test_what_timms_inference_script_writes_is_read_as_it_is(
         needs("pyarrow")
     suffix = LAYOUTS[layout]
     table = frame(top_k, index=index, label=label, separate=separate)
-    found = read_predictions(save(table, tmp_path / f"p.{suffix}", layout), CLASSES)
+    predictions = read_predictions(save(table, tmp_path / f"p.{suffix}", layout), CLASSES)
     column = "index" if index else "label"
     if separate and top_k > 1:
         column = f"{column}_0 to {column}_1"
-    assert said_of(found) == (
+    assert said_of(predictions) == (
         f"{suffix}: images named by column filename; ids, top {top_k}, column {column}",
         tuple(IMAGES),
         TOP[:, :top_k].tolist(),
@@ -275,8 +283,8 @@ def test_a_list_that_pandas_broke_over_lines_is_read(file: Callable[..., Path]) 
 def test_names_in_a_list_that_was_written_as_text_are_read_as_python_wrote_them(
     file: Callable[..., Path], name: str
 ) -> None:
-    found = unpacked(pl.Series([str([name, "other"])]))
-    assert [unquoted(entry) for entry in found[0]] == [name, "other"]
+    names = unpacked(pl.Series([str([name, "other"])]))
+    assert [unquoted(entry) for entry in names[0]] == [name, "other"]
 
 
 @pytest.mark.parametrize("output", ["prob", "logit"])
@@ -286,9 +294,9 @@ def test_the_scores_of_all_outputs_are_scores(file: Callable[..., Path], output:
     content = f"filename,{output}\na,[9.0e-01 1.0e-02 3. -4.5]\n"
     if separate:
         content = f"filename,{','.join(f'{output}_{i}' for i in range(4))}\na,9.0e-01,1.0e-02,3.,-4.5\n"
-    found = read_predictions(file("p.csv", content), CLASSES)
+    predictions = read_predictions(file("p.csv", content), CLASSES)
     kind = "scores, one column a class, 4 classes" if separate else f"scores of 4 outputs, column {output}"
-    assert said_of(found) == (f"csv: images named by column filename; {kind}", ("a",), [[0.9, 0.01, 3.0, -4.5]])
+    assert said_of(predictions) == (f"csv: images named by column filename; {kind}", ("a",), [[0.9, 0.01, 3.0, -4.5]])
 
 
 @pytest.mark.parametrize("content", ["filename,prob_0,prob_1\na,0.9,0.1\n", "filename,prob\na,[0.9 0.1]\n"])
@@ -304,16 +312,16 @@ def test_the_scores_of_the_best_outputs_alone_are_refused(
 
 def test_an_index_that_counts_the_rows_is_no_prediction(file: Callable[..., Path]) -> None:
     rows = "".join(f"{row},{row}.png,n0{1 + row % 4}\n" for row in range(12))
-    found = read_predictions(file("p.csv", "index,filename,label\n" + rows), CLASSES)
-    assert found.class_ids[:, 0].tolist() == [0, 1, 2, 3] * 3
+    predictions = read_predictions(file("p.csv", "index,filename,label\n" + rows), CLASSES)
+    assert predictions.class_ids[:, 0].tolist() == [0, 1, 2, 3] * 3
 
 
 @pytest.mark.parametrize(
     "content", ['{"filename":"a","index":3}\n', '{"a":{"index":3}}', '{"a":{"index":3,"prob":0.5}}\n']
 )
 def test_json_of_a_single_image_is_read(file: Callable[..., Path], content: str) -> None:
-    found = read_predictions(file("p.json", content), CLASSES)
-    assert (found.images, found.class_ids.tolist()) == (("a",), [[3]])
+    predictions = read_predictions(file("p.json", content), CLASSES)
+    assert (predictions.images, predictions.class_ids.tolist()) == (("a",), [[3]])
 
 
 JSON = (
@@ -342,7 +350,7 @@ def test_json_of_another_shape_is_refused(refused: Callable[..., str], file: Cal
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (
             '{"a": {"index": 1}, "b": {"ind',
@@ -361,9 +369,9 @@ def test_json_of_another_shape_is_refused(refused: Callable[..., str], file: Cal
     ],
 )
 def test_broken_json_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: Any, said: str
+    refused: Callable[..., str], file: Callable[..., Path], content: Any, expected: str
 ) -> None:
-    assert refused(read_predictions, file("p.json", content), CLASSES) == said
+    assert refused(read_predictions, file("p.json", content), CLASSES) == expected
 
 
 # --- what is not clear ----------------------------------------------------------------------------------------------
@@ -377,7 +385,7 @@ FILL_IN = "\n  to mend: fill it in, or leave the row out"
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (
             "file,prediction\na,1\n",
@@ -507,9 +515,9 @@ FILL_IN = "\n  to mend: fill it in, or leave the row out"
     ],
 )
 def test_a_table_that_is_not_clear_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: str, said: Any
+    refused: Callable[..., str], file: Callable[..., Path], content: str, expected: Any
 ) -> None:
-    assert refused(read_predictions, file("p.csv", content), CLASSES) == said
+    assert refused(read_predictions, file("p.csv", content), CLASSES) == expected
 
 
 def test_1001_columns_headed_by_id_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
@@ -522,7 +530,7 @@ def test_1001_columns_headed_by_id_are_refused(refused: Callable[..., str], file
 
 
 @pytest.mark.parametrize(
-    ("column", "said"),
+    ("column", "expected"),
     [
         (pl.Series([True, False]), "not a whole number\n  where:   DIR/p.parquet, row 0, column pred\n  found:   True"),
         (
@@ -549,10 +557,10 @@ def test_1001_columns_headed_by_id_are_refused(refused: Callable[..., str], file
     ],
 )
 def test_a_column_of_another_type_is_refused(
-    refused: Callable[..., str], tmp_path: Path, column: Any, said: str
+    refused: Callable[..., str], tmp_path: Path, column: Any, expected: str
 ) -> None:
     pl.DataFrame({"image": ["a", "b"], "pred": column}).write_parquet(tmp_path / "p.parquet")
-    assert refused(read_predictions, tmp_path / "p.parquet") == said
+    assert refused(read_predictions, tmp_path / "p.parquet") == expected
 
 
 def test_without_names_of_classes_a_class_name_is_refused(

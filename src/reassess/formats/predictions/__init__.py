@@ -68,10 +68,10 @@ def read_predictions(
     >>> from tempfile import mkdtemp
     >>> path = Path(mkdtemp()) / "model.csv"
     >>> _ = path.write_text("image,prediction\na.png,dog\nb.png,cat\n")
-    >>> said = read_predictions(path, Classes(2, names=("cat", "dog")))
-    >>> said, said.ids.tolist()
+    >>> predictions = read_predictions(path, Classes(2, names=("cat", "dog")))
+    >>> predictions, predictions.ids.tolist()
     (Predictions(2 images, ids, top 1), [[1], [0]])
-    >>> said.detected
+    >>> predictions.detected
     'csv: images named by column image; ids, top 1, column prediction'
     """
     path = Path(path)

@@ -1,0 +1,14 @@
+"""What the tests of torchvision's data sets share."""
+
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tv(needs: Callable[[str], None]) -> ModuleType:
+    """The module of torchvision's data sets; the test is skipped where torchvision is not installed."""
+    needs("torchvision")
+    return import_module("reassess.integrations.torchvision")

@@ -24,7 +24,7 @@ __all__ = [
     "first_repeat",
 ]
 
-_KINDS = {"integers": "iu", "floats": "f", "text": "U", "integers or text": "iuU"}
+_KINDS = {"integers": "iu", "floats": "f", "numbers": "iuf", "text": "U", "integers or text": "iuU"}
 _SUM_TOLERANCE = 1e-6
 _MOST_KNOWN = 12  # names that a message lists
 
@@ -112,7 +112,7 @@ def check_shape(
     what
         What the values are.
     kind
-        "integers", "floats", "text", or "integers or text".
+        "integers", "floats", "numbers", "text", or "integers or text".
     where, mend
         As for `check_range`.
 

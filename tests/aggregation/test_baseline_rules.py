@@ -1,6 +1,7 @@
 """Rules without a model of the raters, on golden pairs: counts of a plain loop, and the measured figures."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.baseline_rules import original_rule, rater_rule, share_curve, share_rule
+from reassess.aggregation.baseline_rules import original_rule, rater_rule, share_curve, share_rule, simple_rules
 from reassess.aggregation.baselines import mean
 from reassess.aggregation.curves import Curve, Point
 from reassess.aggregation.golden import Golden, golden_truth
@@ -53,23 +54,23 @@ def test_a_rater_alone_is_counted_as_by_a_plain_loop(rows: list[Any], answers: l
 
 
 def test_a_rule_of_shares_has_a_point_for_each_share_of_yes_but_0() -> None:
-    said = votes([(4, 0, 2), (4, 1, 2), (3, 0, 2), (3, 1, 1), (2, 0, 2), (2, 1, 0), (0, 0, 0), (0, 1, 1), (1, 0, 2)])
-    rule = share_rule(GOLDEN, said)
+    rated = votes([(4, 0, 2), (4, 1, 2), (3, 0, 2), (3, 1, 1), (2, 0, 2), (2, 1, 0), (0, 0, 0), (0, 1, 1), (1, 0, 2)])
+    rule = share_rule(GOLDEN, rated)
     assert rule.variants == ("2 of 2 yes", "1 of 2 yes")
     assert rule.points == (Point(1.0, 1, 1, 2), Point(0.5, 2, 3, 2))
     assert rule.average_precision == pytest.approx(1 / 2 + 1 / 2 * 2 / 3)
 
 
 def test_shares_of_different_numbers_of_votes_are_called_by_their_percentage() -> None:
-    said = votes([(4, 0, 2), (3, 0, 2), (3, 1, 2), (3, 2, 0), (2, 0, 0), (0, 0, 0)])
-    assert share_rule(GOLDEN, said).variants == ("100 % yes", "66.7 % yes")
+    rated = votes([(4, 0, 2), (3, 0, 2), (3, 1, 2), (3, 2, 0), (2, 0, 0), (0, 0, 0)])
+    assert share_rule(GOLDEN, rated).variants == ("100 % yes", "66.7 % yes")
 
 
 def test_the_original_label_keeps_its_own_class() -> None:
     original = LabelSets.from_lists(["c", "b", "a"], [[3], [9], [1]])
     rule = original_rule(GOLDEN, original)
     assert (rule.name, rule.points) == ("original label", (Point(None, 1, 2, 2),))
-    assert rule.to_json("o.txt") == {
+    assert replace(rule, file="o.txt").to_json() == {
         "file": "o.txt",
         "rule": "original label",
         "average_precision": None,
@@ -79,10 +80,29 @@ def test_the_original_label_keeps_its_own_class() -> None:
     }
 
 
+def test_every_rule_that_can_be_had_is_made_and_says_where_it_came_from() -> None:
+    rated = votes([(item, 0, 2 * (item > 2)) for item in range(5)])
+    original = LabelSets.from_lists(["c", "b", "a"], [[3], [9], [1]])
+    files = {"votes": "v.csv", "rater_golden": "g.csv", "original": "o.csv"}
+    rules = simple_rules(GOLDEN, votes=rated, rater_golden=rated, original=original, files=files)
+    assert [(rule.file, rule.name) for rule in rules] == [
+        ("g.csv", "one rater: yes"),
+        ("g.csv", "one rater: yes or maybe"),
+        ("v.csv", "share of yes"),
+        ("o.csv", "original label"),
+    ]
+    assert rules[2].points == share_rule(GOLDEN, rated).points
+    assert simple_rules(GOLDEN) == ()
+    two_answers = votes_of([(4, 0, 1), (3, 0, 0)], ASKED, ("ann",), ("no", "yes"))
+    assert [(rule.file, rule.name) for rule in simple_rules(GOLDEN, rater_golden=two_answers)] == [
+        ("", "one rater: yes")
+    ]
+
+
 BAD: dict[str, tuple[Callable[[], object], str]] = {
     "no votes on a pair": (
         lambda: share_rule(GOLDEN, votes([(4, 0, 2), (3, 0, 2), (2, 0, 0)])),
-        "a golden pair has no votes\n  where:   image c, class 3",
+        "golden pairs without votes\n  found:   1 of 4: image c, class 3",
     ),
     "a pair that was not asked": (
         lambda: share_rule(GOLDEN, votes([(0, 0, 2)], Questions.from_columns(["a", "b"], np.array([1, 1])))),
@@ -119,8 +139,8 @@ def golden(real_votes: Callable[[str], Votes]) -> Golden:
 @pytest.fixture(scope="module")
 def asked(real_votes: Callable[[str], Votes], golden: Golden) -> Votes:
     """The real votes on the golden pairs, in the main job."""
-    said = real_votes("raters.npz")
-    return said.restrict(golden.rows_in(said.items, "the votes"))
+    votes = real_votes("raters.npz")
+    return votes.restrict(golden.rows_in(votes.items, "the votes"))
 
 
 def test_the_fraction_of_yes_and_the_mean_have_the_measured_average_precisions(golden: Golden, asked: Votes) -> None:
@@ -137,8 +157,8 @@ def test_the_original_label_has_the_measured_precision_and_recall(golden: Golden
 def test_each_of_the_78_raters_with_golden_answers_has_a_point(
     golden: Golden, real_votes: Callable[[str], Votes]
 ) -> None:
-    said = real_votes("raters_golden.npz")
-    alone, both = (rater_rule(golden, said, answers) for answers in (["yes"], ["yes", "maybe"]))
+    rater_golden = real_votes("raters_golden.npz")
+    alone, both = (rater_rule(golden, rater_golden, answers) for answers in (["yes"], ["yes", "maybe"]))
     assert len(alone.points) == len(both.points) == 78
     assert sum(point.kept for point in alone.points) == 12_745
     assert sum(point.kept for point in both.points) == 12_745 + 6_497

@@ -322,12 +322,12 @@ def test_a_posterior_of_questions_gives_scores() -> None:
 def test_majority_reports_ties_and_items_without_votes(rows: Any) -> None:
     result = majority(golden(rows))
     for i in range(5):
-        said = [row[2] for row in rows if row[0] == i]
-        counts = [said.count(a) for a in range(3)]
+        given = [row[2] for row in rows if row[0] == i]
+        counts = [given.count(a) for a in range(3)]
         assert result.counts[i].tolist() == counts
-        assert result.winners[i] == (counts.index(max(counts)) if said else -1)
-        assert result.ties[i] == (bool(said) and counts.count(max(counts)) > 1)
-        assert result.fractions[i].tolist() == [c / len(said) if said else 0 for c in counts]
+        assert result.winners[i] == (counts.index(max(counts)) if given else -1)
+        assert result.ties[i] == (bool(given) and counts.count(max(counts)) > 1)
+        assert result.fractions[i].tolist() == [c / len(given) if given else 0 for c in counts]
 
 
 def test_the_mean_takes_known_given_or_integer_weights() -> None:
@@ -359,7 +359,7 @@ BAD_MEANS = {
     "no votes": (
         {"items": ("x", "y", "z", "empty")},
         {},
-        "an item without votes has no mean\n  where:   item empty\n  to mend: leave out items without votes",
+        "items without votes have no mean\n  found:   1 of 4: item empty\n  to mend: leave out items without votes",
     ),
 }
 

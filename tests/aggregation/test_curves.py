@@ -167,10 +167,10 @@ def test_intervals_are_those_of_drawing_images_one_by_one(pairs: list[Any], thre
         precisions += [hits / kept] if kept else []
         recalls += [hits / valid] if valid else []
     bands = curve_of(pairs).bands(np.array([threshold]), replicates=40, seed=seed)
-    for (found,), shares in ((bands.precision, precisions), (bands.recall, recalls)):
+    for (interval,), shares in ((bands.precision, precisions), (bands.recall, recalls)):
         tail = -(-len(shares) // 40)  # of n values that were drawn, so many lie at or beyond each bound
         expected = (sorted(shares)[tail - 1], sorted(shares)[-tail]) if shares else None
-        assert found == (None if expected is None else pytest.approx(expected, abs=1e-12))
+        assert interval == (None if expected is None else pytest.approx(expected, abs=1e-12))
 
 
 def test_intervals_do_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

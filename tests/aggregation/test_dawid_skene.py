@@ -42,7 +42,7 @@ def reference_em(
         else [1 / len(truths) for t in truths]
         for i in items
     ]
-    told = [i for i in items if given_votes[i] or i in pinned]
+    informative = [i for i in items if given_votes[i] or i in pinned]
     objectives = []
     for _ in range(iterations):
         matrices = []
@@ -55,7 +55,7 @@ def reference_em(
                 ]
                 matrix.append([x / sum(row) for x in row] if sum(row) > 0 else [1 / len(answers)] * len(answers))
             matrices.append(matrix)
-        p = prior or [sum(q[i][t] for i in told) / len(told) for t in truths]
+        p = prior or [sum(q[i][t] for i in informative) / len(informative) for t in truths]
         objective = 0.0
         if smoothing:
             objective += smoothing * sum(math.log(x) for matrix in matrices for row in matrix for x in row)

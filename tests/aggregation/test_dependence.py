@@ -23,26 +23,26 @@ def simulate(
 ) -> Votes:
     """Votes of `each` raters on each item; the last rater copies so large a share of what the one before says."""
     truth = rng.choice(3, items, p=[0.6, 0.2, 0.2])
-    said = (rng.random((raters, items, 1)) > np.cumsum(MATRICES, axis=1)[truth][None, :, :-1]).sum(axis=-1)
-    said[-1] = np.where(rng.random(items) < copied, said[max(raters - 2, 0)], said[-1])
-    cast = np.argsort(rng.random((items, raters)), axis=1)[:, :each]
+    answer_ids = (rng.random((raters, items, 1)) > np.cumsum(MATRICES, axis=1)[truth][None, :, :-1]).sum(axis=-1)
+    answer_ids[-1] = np.where(rng.random(items) < copied, answer_ids[max(raters - 2, 0)], answer_ids[-1])
+    voted = np.argsort(rng.random((items, raters)), axis=1)[:, :each]
     rows = np.repeat(np.arange(items), each)
-    return Votes.from_columns(range(items), rows, cast.ravel(), said[cast.ravel(), rows], range(raters), WORDS)
+    return Votes.from_columns(range(items), rows, voted.ravel(), answer_ids[voted.ravel(), rows], range(raters), WORDS)
 
 
 def test_a_pair_of_which_one_copies_is_named_with_what_was_expected_and_observed() -> None:
-    found = dependence(simulate(np.random.default_rng(0), copied=1))
-    pair = found.pairs[0]
-    assert [pair.raters for pair in found.pairs] == [(18, 19)]
+    result = dependence(simulate(np.random.default_rng(0), copied=1))
+    pair = result.pairs[0]
+    assert [pair.raters for pair in result.pairs] == [(18, 19)]
     assert pair.agreed == pair.common == pair.clusters
     assert 0.4 * pair.common < pair.expected < 0.8 * pair.common
     assert pair.z > 5
-    assert (found.tested, found.untested) == (190, 0)
+    assert (result.tested, result.untested) == (190, 0)
 
 
 def test_half_of_the_votes_copied_is_enough_to_be_named_where_there_are_many() -> None:
-    found = dependence(simulate(np.random.default_rng(1), items=8_000, copied=0.5))
-    assert [pair.raters for pair in found.pairs] == [(18, 19)]
+    result = dependence(simulate(np.random.default_rng(1), items=8_000, copied=0.5))
+    assert [pair.raters for pair in result.pairs] == [(18, 19)]
 
 
 def test_independent_raters_are_named_no_more_often_than_the_level_says() -> None:
@@ -57,12 +57,12 @@ def reference(votes: Votes, model: Any) -> Iterator[tuple[Any, ...]]:
     sums: dict[tuple[int, int], npt.NDArray[np.float64]] = {}
     residuals: dict[tuple[int, int, int], float] = {}
     for item, image in enumerate(images):
-        cast = [(place[r], votes.answers.index(a)) for r, a in votes.on(item)]
-        for i, (r, a) in enumerate(cast):
-            for s, b in cast[i + 1 :]:
+        voted = [(place[r], votes.answers.index(a)) for r, a in votes.on(item)]
+        for i, (r, a) in enumerate(voted):
+            for s, b in voted[i + 1 :]:
                 weights = []
                 for t, p in enumerate(model.prior):
-                    others = [model.matrices[x, t, y] for x, y in cast if x not in (r, s)]
+                    others = [model.matrices[x, t, y] for x, y in voted if x not in (r, s)]
                     weights.append(p * math.prod(others))
                 alike = [sum(model.matrices[r, t] * model.matrices[s, t]) for t in range(len(weights))]
                 e = sum(w * x for w, x in zip(weights, alike, strict=True)) / sum(weights)
@@ -86,11 +86,11 @@ def test_every_pair_is_that_of_a_plain_loop_over_pairs_of_votes(
     votes = Votes(questions, votes.indptr, votes.rater_ids, votes.answer_ids, votes.raters, WORDS)
     monkeypatch.setattr(module, "_beyond_chance", tuple)
     model = fit_dawid_skene(votes, truths=WORDS, weights=np.eye(3), smoothing=0.1, tolerance=1e-4).model
-    found = {pair.raters: pair for pair in dependence(votes).pairs}
+    result = {pair.raters: pair for pair in dependence(votes).pairs}
     expected = dict(reference(votes, model))
-    assert found.keys() == expected.keys()
+    assert result.keys() == expected.keys()
     for raters, (common, agreed, e, variance, clustered, clusters) in expected.items():
-        pair = found[raters]
+        pair = result[raters]
         assert (pair.common, pair.agreed, pair.clusters) == (common, agreed, clusters)
         assert pair.expected == pytest.approx(e)
         assert pair.z == pytest.approx((agreed - e) / math.sqrt(max(variance, clustered)))
@@ -123,15 +123,15 @@ def test_other_names_change_nothing_but_the_names() -> None:
 
 
 def test_pairs_with_few_items_in_common_are_counted_and_not_tested() -> None:
-    found = dependence(simulate(np.random.default_rng(7), items=19, raters=6, each=6))
-    assert (found.pairs, found.tested, found.untested) == ((), 0, 15)
+    result = dependence(simulate(np.random.default_rng(7), items=19, raters=6, each=6))
+    assert (result.pairs, result.tested, result.untested) == ((), 0, 15)
     assert dependence(simulate(np.random.default_rng(7), items=20, raters=6, each=6)).tested == 15
 
 
 def test_two_raters_one_rater_or_none_are_not_tested() -> None:
     for raters in (1, 2):
-        found = dependence(simulate(np.random.default_rng(8), raters=raters, items=50, each=raters))
-        assert (found.pairs, found.tested, found.untested) == ((), 0, 0)
+        result = dependence(simulate(np.random.default_rng(8), raters=raters, items=50, each=raters))
+        assert (result.pairs, result.tested, result.untested) == ((), 0, 0)
     nothing = np.empty(0, np.int64)
     assert dependence(Votes.from_columns((), nothing, nothing, nothing, ("a", "b", "c"), WORDS)).tested == 0
 
@@ -144,8 +144,8 @@ def test_too_many_raters_are_not_tested(monkeypatch: pytest.MonkeyPatch) -> None
 def test_raters_who_all_give_one_answer_are_not_suspected() -> None:
     rows = np.indices((4, 100)).reshape(2, -1)
     votes = Votes.from_columns(range(100), rows[1], rows[0], np.zeros(400, np.int64), range(4), WORDS)
-    found = dependence(votes)
-    assert (found.pairs, found.tested) == ((), 6)
+    result = dependence(votes)
+    assert (result.pairs, result.tested) == ((), 6)
 
 
 def test_the_released_votes_name_four_pairs_and_the_golden_votes_a_group_of_eight(

@@ -86,8 +86,8 @@ ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 3
 @given(ROWS, st.sampled_from(["nominal", "ordinal"]))
 def test_alpha_is_that_of_the_slow_reference_with_missing_and_repeated_votes(rows: Any, metric: str) -> None:
     expected = reference(rows, metric)
-    found = alpha(numbered_votes(rows, items=6, raters=4, answers=4), metric=metric)
-    assert found == (None if expected is None else pytest.approx(float(expected), abs=1e-12))
+    value = alpha(numbered_votes(rows, items=6, raters=4, answers=4), metric=metric)
+    assert value == (None if expected is None else pytest.approx(float(expected), abs=1e-12))
 
 
 @given(ROWS, st.randoms(use_true_random=False))

@@ -1,11 +1,13 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from reassess.aggregation.calibration import expert_answer
-from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean
+from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean, likely_recipes
 from reassess.aggregation.recipe import real_scores
+from reassess.core.benchmark import IMAGENET
 from reassess.core.items import Items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
@@ -97,8 +99,8 @@ def test_calibration_of_plain_items_finds_the_answer_that_good_raters_give() -> 
     rows = []
     for rater, accuracy in enumerate((0.95, 0.9, 0.4)):
         right = rng.random(400) < accuracy
-        said = np.where(right, truth, rng.integers(0, 3, 400))
-        rows += [(item, rater, int(answer)) for item, answer in enumerate(said)]
+        answer = np.where(right, truth, rng.integers(0, 3, 400))
+        rows += [(item, rater, int(answer)) for item, answer in enumerate(answer)]
     items = tuple(range(400))
     votes = votes_on(items, rows, answers=("cat", "dog", "fox"))
     experts = votes_on(items[:100], [(item, 0, int(truth[item])) for item in range(100)], answers=("cat", "dog", "fox"))
@@ -124,7 +126,20 @@ def test_golden_items_that_nobody_voted_on_are_an_error() -> None:
         by_calibration(votes, experts)
     assert str(caught.value) == (
         "no golden item was voted on\n"
-        "  to mend: check that both files name the items alike, or give the raters' own golden answers"
+        "  to mend: check that all files name the items alike, or give the raters' votes on golden items"
+    )
+
+
+def test_scores_of_unknown_making_may_follow_by_each_rule_once() -> None:
+    experts = votes_on(ITEMS, [(0, rater, YES) for rater in range(2)])
+    published = IMAGENET.recipe
+    own = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0)
+    assert likely_recipes(experts) == (own,)
+    assert likely_recipes(experts, own, at_least=2) == (own,)
+    assert likely_recipes(experts, published, at_least=4) == (
+        published,
+        replace(published, experts_at_least=4),
+        replace(own, experts_at_least=4, original_experts_at_least=4),
     )
 
 
@@ -144,7 +159,7 @@ def test_the_experts_answer_needs_more_than_half_of_them() -> None:
 
 def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:
     rows = [
-        (item, rater, said) for item, given in enumerate([[0, 0, 1], [1, 1, 1]]) for rater, said in enumerate(given)
+        (item, rater, answer) for item, given in enumerate([[0, 0, 1], [1, 1, 1]]) for rater, answer in enumerate(given)
     ]
     votes = votes_on(("a", "b"), rows, ("x", "y"))
     with pytest.warns(ReassessWarning) as warned:

@@ -36,10 +36,10 @@ def test_a_goal_is_read_and_reached(text: str, threshold: float) -> None:
 def test_what_is_no_goal_is_refused(text: str) -> None:
     with pytest.raises(DataError) as caught:
         Goal.parse(text)
-    found = f"\n  found:   {text}"
+    shown = f"\n  found:   {text}"
     assert str(caught.value) == (
         "not a way to choose a threshold\n"
-        "  allowed: precision=P, recall=R or threshold=T, each from 0 to 1; or f1" + found
+        "  allowed: precision=P, recall=R or threshold=T, each from 0 to 1; or f1" + shown
     )
 
 
@@ -69,10 +69,10 @@ def test_json_holds_both_figures_their_bounds_and_the_counts() -> None:
 
 
 def test_where_nothing_is_kept_precision_and_its_bounds_are_null() -> None:
-    found = operating_point(CURVE, Goal("threshold", 1.0), SCORES).to_json()
-    assert (found["precision"], found["recall"]) == (None, 0.0)
-    assert (found["low"], found["high"]) == ({"precision": None, "recall": 0.0},) * 2
-    assert (found["labels"], found["empty_images"]) == (0, 3)
+    document = operating_point(CURVE, Goal("threshold", 1.0), SCORES).to_json()
+    assert (document["precision"], document["recall"]) == (None, 0.0)
+    assert (document["low"], document["high"]) == ({"precision": None, "recall": 0.0},) * 2
+    assert (document["labels"], document["empty_images"]) == (0, 3)
 
 
 def test_the_published_threshold_gives_the_published_numbers_of_labels_and_empty_images(

@@ -197,7 +197,7 @@ BAD = {
     "golden pairs without experts": (
         (VOTES, EXPERTS.restrict(np.array([0, 1, 3])), RATERS, ORIGINAL),
         "raters voted on golden pairs that no expert judged\n"
-        "  found:   image b, class 1\n"
+        "  found:   1 of 4: image b, class 1\n"
         "  to mend: take the experts' and the raters' golden votes from one release",
     ),
     "plain items": (

@@ -89,8 +89,8 @@ def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], re
             log_odds += times[rater] * math.log(matrix[1][word] / matrix[0][word])
         image = main.images[main.image_ids[q]]
         if image in own:
-            said = main.class_ids[q] in own[image]
-            log_odds += math.log(label[1][said] / n[1] / (label[0][said] / n[0]))
+            yes = main.class_ids[q] in own[image]
+            log_odds += math.log(label[1][yes] / n[1] / (label[0][yes] / n[0]))
         result.append(1 / (1 + math.exp(-log_odds)))
     return result
 
@@ -142,8 +142,8 @@ def test_the_rules_and_the_original_label_are_found_by_what_gives_the_label_sets
 def test_rules_that_ask_for_more_experts_than_there_are_do_not_stand_in_the_way() -> None:
     votes, experts, rater_golden, _ = case(2)
     kept = experts.rater_ids == 0
-    said = experts.answer_ids[kept]
-    one = Votes.from_columns(experts.items, experts.item_ids[kept], np.zeros(said.size, int), said, "x", WORDS)
+    yes = experts.answer_ids[kept]
+    one = Votes.from_columns(experts.items, experts.item_ids[kept], np.zeros(yes.size, int), yes, "x", WORDS)
     rules = calibrated_recipe(one)
     scores = real_scores(votes, one, rater_golden, None, recipe=rules)
     labels = label_sets(scores, 0.5)

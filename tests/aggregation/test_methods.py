@@ -99,8 +99,8 @@ def test_calibration_of_plain_items_finds_the_answer_that_good_raters_give() -> 
     rows = []
     for rater, accuracy in enumerate((0.95, 0.9, 0.4)):
         right = rng.random(400) < accuracy
-        answer = np.where(right, truth, rng.integers(0, 3, 400))
-        rows += [(item, rater, int(answer)) for item, answer in enumerate(answer)]
+        answer_ids = np.where(right, truth, rng.integers(0, 3, 400))
+        rows += [(item, rater, answer) for item, answer in enumerate(answer_ids.tolist())]
     items = tuple(range(400))
     votes = votes_on(items, rows, answers=("cat", "dog", "fox"))
     experts = votes_on(items[:100], [(item, 0, int(truth[item])) for item in range(100)], answers=("cat", "dog", "fox"))

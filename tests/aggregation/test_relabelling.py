@@ -89,8 +89,8 @@ def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], re
             log_odds += times[rater] * math.log(matrix[1][word] / matrix[0][word])
         image = main.images[main.image_ids[q]]
         if image in own:
-            yes = main.class_ids[q] in own[image]
-            log_odds += math.log(label[1][yes] / n[1] / (label[0][yes] / n[0]))
+            agrees = main.class_ids[q] in own[image]
+            log_odds += math.log(label[1][agrees] / n[1] / (label[0][agrees] / n[0]))
         result.append(1 / (1 + math.exp(-log_odds)))
     return result
 

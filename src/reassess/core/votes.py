@@ -222,12 +222,12 @@ class Votes:
         answers = _united_answers(self.answers, other.answers)
         first, second = self.with_answers(answers), other.with_answers(answers)
         return Votes.from_columns(
-            items,
-            np.concatenate([self.item_ids, item_rows[other.item_ids]]),
-            np.concatenate([self.rater_ids, rater_rows[other.rater_ids]]),
-            np.concatenate([first.answer_ids, second.answer_ids]),
-            tuple(position),
-            answers,
+            items=items,
+            item_ids=np.concatenate([self.item_ids, item_rows[other.item_ids]]),
+            rater_ids=np.concatenate([self.rater_ids, rater_rows[other.rater_ids]]),
+            answer_ids=np.concatenate([first.answer_ids, second.answer_ids]),
+            raters=tuple(position),
+            answers=answers,
             seconds=_joined_seconds(self, other),
         )
 

@@ -71,8 +71,8 @@ def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Callable[...
 
 
 def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Callable[..., Run]) -> None:
-    (found,) = results(run, "scores.csv", "--golden", "golden.csv", "--choose", "recall=0.8")
-    chosen = found["chosen"]
+    (scores,) = results(run, "scores.csv", "--golden", "golden.csv", "--choose", "recall=0.8")
+    chosen = scores["chosen"]
     assert (chosen["threshold"], chosen["precision"], chosen["recall"]) == (0.7, 1.0, 1.0)
     assert (chosen["low"], chosen["high"]) == ({"precision": 1.0, "recall": 1.0},) * 2
     assert (chosen["labels"], chosen["empty_images"]) == (3, 1)
@@ -81,8 +81,8 @@ def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Callab
 def test_original_labels_complete_what_follows_and_are_a_rule(here: Path, run: Callable[..., Run]) -> None:
     (here / "original.csv").write_text("image,class\na,1\nb,2\nc,1\ne,5\n")
     argv = ["scores.csv", "--golden", "golden.csv", "--original", "original.csv", "--choose", "recall=0.8"]
-    found, rule = results(run, *argv)
-    assert found["chosen"]["labels"] == 4
+    scores, rule = results(run, *argv)
+    assert scores["chosen"]["labels"] == 4
     assert (rule["file"], rule["rule"]) == ("original.csv", "original label")
     assert rule["points"] == [{"variant": "original label", "threshold": None, "precision": 0.5, "recall": 0.5}]
 
@@ -103,6 +103,24 @@ def test_votes_give_rules(here: Path, run: Callable[..., Run]) -> None:
     assert [(p["variant"], p["precision"], p["recall"]) for p in both["points"]][1] == ("bo", 2 / 3, 1.0)
     assert [p["variant"] for p in share["points"]] == ["3 of 3 yes", "2 of 3 yes", "1 of 3 yes"]
     assert all(rule["in_sample"] is False and rule["chosen"] is None for rule in (yes, both, share))
+
+
+def test_raters_golden_votes_are_by_default_those_among_the_votes(here: Path, run: Callable[..., Run]) -> None:
+    """So that scores which `aggregate` made of one file of votes can be made again without what is judged."""
+    (here / "more.csv").write_text(VOTES + "d,1,ann,yes\nd,1,bo,no\n")
+    made = run("aggregate", "more.csv", "--golden", "golden.csv", "-o", "made.csv")
+    assert made.code == 0
+    argv = ["made.csv", "--golden", "golden.csv", "--votes", "more.csv"]
+    given, left_out, *rules = results(run, *argv, "--leave-out", "image")
+    assert (given["in_sample"], left_out["in_sample"]) == (True, False)
+    assert given["points"] != left_out["points"]
+    assert results(run, *argv) == [given, *rules]
+    apart = results(run, *argv, "--leave-out", "image", "--rater-golden", "votes.csv")
+    assert [entry | {"file": None} for entry in apart] == [
+        entry | {"file": None} for entry in (given, left_out, *rules)
+    ]
+    assert [rule["file"] for rule in rules] == ["more.csv"] * 3
+    assert [rule["file"] for rule in apart[2:]] == ["votes.csv"] * 2 + ["more.csv"]
 
 
 def test_two_files_stand_in_one_table(here: Path, run: Callable[..., Run]) -> None:
@@ -136,8 +154,10 @@ def test_points_are_written_as_a_table(here: Path, run: Callable[..., Run]) -> N
     argv = ["curve", "scores.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--choose", "f1", "-o", "p.csv"]
     assert run(*argv).code == 0
     table = pl.read_csv(here / "p.csv")
-    assert table["rule"].to_list() == [None] * 4 + ["share of yes"] * 3
-    assert table["chosen"].to_list() == [False, True] + [False] * 5
+    rules = ["one rater: yes"] * 3 + ["one rater: yes or maybe"] * 3 + ["share of yes"] * 3
+    assert table["rule"].to_list() == [None] * 4 + rules
+    assert table["file"].to_list() == ["scores.csv"] * 4 + ["votes.csv"] * 9
+    assert table["chosen"].to_list() == [False, True] + [False] * 11
 
 
 def test_without_matplotlib_the_error_names_the_extra(
@@ -156,7 +176,7 @@ def test_without_matplotlib_the_error_names_the_extra(
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "message"),
     [
         ([], "Error: Missing argument 'SCORES...'."),
         (["scores.csv", "scores.csv"], "Error: scores.csv is given twice."),
@@ -172,14 +192,14 @@ def test_without_matplotlib_the_error_names_the_extra(
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--leave-out", "image"],
-            "Error: --leave-out needs --votes and --rater-golden, of which the scores were made.",
+            "Error: --leave-out needs --votes, of which the scores were made.",
         ),
     ],
 )
-def test_a_wrong_call_is_exit_code_2(argv: list[str], said: str, here: Path, run: Callable[..., Run]) -> None:
+def test_a_wrong_call_is_exit_code_2(argv: list[str], message: str, here: Path, run: Callable[..., Run]) -> None:
     done = run("curve", *argv)
     assert (done.code, done.out) == (2, "")
-    assert said in done.err
+    assert message in done.err
 
 
 GIVEN = ["scores.csv", "--golden", "golden.csv"]
@@ -256,10 +276,10 @@ def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Ca
 
 @pytest.mark.usefixtures("real")
 def test_the_published_scores_are_measured_by_name_with_the_known_golden_answers(run: Callable[..., Run]) -> None:
-    found, original = results(run, "imagenet-real-scores", "--choose", "threshold=0.8")
-    assert (found["file"], found["in_sample"]) == ("imagenet-real-scores", True)
-    assert round(found["average_precision"], 5) == 0.89324
-    chosen = found["chosen"]
+    scores, original = results(run, "imagenet-real-scores", "--choose", "threshold=0.8")
+    assert (scores["file"], scores["in_sample"]) == ("imagenet-real-scores", True)
+    assert round(scores["average_precision"], 5) == 0.89324
+    chosen = scores["chosen"]
     assert (round(chosen["precision"], 5), round(chosen["recall"], 5)) == (0.89767, 0.77823)
     assert [chosen[side][name] for name in ("precision", "recall") for side in ("low", "high")] == pytest.approx(
         [0.858, 0.934, 0.724, 0.830], abs=0.002

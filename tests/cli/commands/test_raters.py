@@ -142,9 +142,9 @@ def test_times_are_shown_where_the_votes_have_them(run: Callable[..., Run], tmp_
 
 
 def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Callable[..., Run], tmp_path: Path) -> None:
-    said = [("cat", "dog")[i % 2] for i in range(50)]
-    votes = write(tmp_path / "votes.csv", [(i, "ann", said[i]) for i in range(50)], "item,rater,answer")
-    experts = [(i, who, said[i] if who != "z" else "cat") for i in range(49) for who in "xyz"]
+    truth = [("cat", "dog")[i % 2] for i in range(50)]
+    votes = write(tmp_path / "votes.csv", [(i, "ann", truth[i]) for i in range(50)], "item,rater,answer")
+    experts = [(i, who, truth[i] if who != "z" else "cat") for i in range(49) for who in "xyz"]
     tied = [(49, "x", "cat"), (49, "y", "dog")]
     golden = write(tmp_path / "golden.csv", [*experts, *tied], "item,rater,answer")
     done = run("raters", votes, "--golden", golden)
@@ -183,9 +183,9 @@ def test_so_many_experts_must_say_yes(run: Callable[..., Run], tmp_path: Path) -
 def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Callable[..., Run], tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     truth = rng.random(400) < 0.3
-    said = np.where(rng.random((12, 400)) < 0.85, truth, ~truth)
-    said[11] = said[0]
-    rows = [(f"{i}.png", 1, r, ("no", "yes")[int(said[r, i])]) for i in range(400) for r in range(12)]
+    yes = np.where(rng.random((12, 400)) < 0.85, truth, ~truth)
+    yes[11] = yes[0]
+    rows = [(f"{i}.png", 1, r, ("no", "yes")[int(yes[r, i])]) for i in range(400) for r in range(12)]
     done = run("raters", write(tmp_path / "votes.csv", rows))
     assert done.code == 0
     assert done.err.startswith(
@@ -258,6 +258,22 @@ def test_too_many_experts_are_refused(run: Callable[..., Run], tmp_path: Path) -
     votes, golden, _ = sets(tmp_path)
     done = run("raters", votes, "--golden", golden, "--golden-at-least", 4)
     assert (done.code, done.err) == (1, "Error: number of experts out of range\n  allowed: 1 to 3\n  found:   4\n")
+
+
+@pytest.mark.parametrize(("answers", "truths"), [((7, "zebra"), "7, zebra"), (("a", "b", "c"), "a, b, c")])
+def test_one_item_with_as_many_answers_as_votes_is_refused(
+    run: Callable[..., Run], tmp_path: Path, answers: tuple[object, ...], truths: str
+) -> None:
+    """EM leaves each truth the same share of the item, which is less than half."""
+    rows = [("x", f"rater {i}", answer) for i, answer in enumerate(answers)]
+    done = run("raters", write(tmp_path / "votes.csv", rows, "item,rater,answer"), "--golden", "none")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "Error: too few items for EM to tell one truth from another, so that no rater can be measured\n"
+        "  allowed: half an item or more of some truth\n"
+        f"  found:   items: 1; truths: {truths}\n"
+        "  to mend: give votes on more items, or golden answers\n"
+    )
 
 
 def test_an_empty_table_is_refused(run: Callable[..., Run], tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def curve(
     if output is not None:
         _write(call, output, measured, answers.rules)
     if call.json:
-        call.print_document("curve", [part.to_json() for part in (*measured, *answers.rules)])
+        call.print_document("curve", [one.to_json() for one in measured] + [rule.to_json() for rule in answers.rules])
     else:
         _print(call, measured, answers, goal)
 

@@ -17,7 +17,7 @@ def write_points(
     """Write the columns of `curve_points`; what is not known, and NaN, is null."""
     import polars as pl
 
-    types = {"in_sample": pl.Boolean, "chosen": pl.Boolean}
+    types: dict[str, type[pl.DataType]] = dict.fromkeys(("in_sample", "chosen"), pl.Boolean)
     types |= dict.fromkeys(("hits", "kept", "valid"), pl.Int64)
     types |= dict.fromkeys(("threshold", "precision", "recall"), pl.Float64)
     columns = curve_points(curves, rules)

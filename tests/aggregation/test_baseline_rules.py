@@ -1,6 +1,7 @@
 """Rules without a model of the raters, on golden pairs: counts of a plain loop, and the measured figures."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.baseline_rules import original_rule, rater_rule, share_curve, share_rule
+from reassess.aggregation.baseline_rules import original_rule, rater_rule, share_curve, share_rule, simple_rules
 from reassess.aggregation.baselines import mean
 from reassess.aggregation.curves import Curve, Point
 from reassess.aggregation.golden import Golden, golden_truth
@@ -69,7 +70,7 @@ def test_the_original_label_keeps_its_own_class() -> None:
     original = LabelSets.from_lists(["c", "b", "a"], [[3], [9], [1]])
     rule = original_rule(GOLDEN, original)
     assert (rule.name, rule.points) == ("original label", (Point(None, 1, 2, 2),))
-    assert rule.to_json("o.txt") == {
+    assert replace(rule, file="o.txt").to_json() == {
         "file": "o.txt",
         "rule": "original label",
         "average_precision": None,
@@ -79,10 +80,29 @@ def test_the_original_label_keeps_its_own_class() -> None:
     }
 
 
+def test_every_rule_that_can_be_had_is_made_and_says_where_it_came_from() -> None:
+    rated = votes([(item, 0, 2 * (item > 2)) for item in range(5)])
+    original = LabelSets.from_lists(["c", "b", "a"], [[3], [9], [1]])
+    files = {"votes": "v.csv", "rater_golden": "g.csv", "original": "o.csv"}
+    rules = simple_rules(GOLDEN, votes=rated, rater_golden=rated, original=original, files=files)
+    assert [(rule.file, rule.name) for rule in rules] == [
+        ("g.csv", "one rater: yes"),
+        ("g.csv", "one rater: yes or maybe"),
+        ("v.csv", "share of yes"),
+        ("o.csv", "original label"),
+    ]
+    assert rules[2].points == share_rule(GOLDEN, rated).points
+    assert simple_rules(GOLDEN) == ()
+    two_answers = votes_of([(4, 0, 1), (3, 0, 0)], QUESTIONS, ("ann",), ("no", "yes"))
+    assert [(rule.file, rule.name) for rule in simple_rules(GOLDEN, rater_golden=two_answers)] == [
+        ("", "one rater: yes")
+    ]
+
+
 BAD: dict[str, tuple[Callable[[], object], str]] = {
     "no votes on a pair": (
         lambda: share_rule(GOLDEN, votes([(4, 0, 2), (3, 0, 2), (2, 0, 0)])),
-        "a golden pair has no votes\n  where:   image c, class 3",
+        "golden pairs without votes\n  found:   1 of 4: image c, class 3",
     ),
     "a pair that was not asked": (
         lambda: share_rule(GOLDEN, votes([(0, 0, 2)], Questions.from_columns(["a", "b"], np.array([1, 1])))),

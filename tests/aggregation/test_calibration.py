@@ -359,7 +359,7 @@ BAD_MEANS = {
     "no votes": (
         {"items": ("x", "y", "z", "empty")},
         {},
-        "an item without votes has no mean\n  where:   item empty\n  to mend: leave out items without votes",
+        "items without votes have no mean\n  found:   1 of 4: item empty\n  to mend: leave out items without votes",
     ),
 }
 

@@ -57,12 +57,12 @@ def reference(votes: Votes, model: Any) -> Iterator[tuple[Any, ...]]:
     sums: dict[tuple[int, int], npt.NDArray[np.float64]] = {}
     residuals: dict[tuple[int, int, int], float] = {}
     for item, image in enumerate(images):
-        cast = [(place[r], votes.answers.index(a)) for r, a in votes.on(item)]
-        for i, (r, a) in enumerate(cast):
-            for s, b in cast[i + 1 :]:
+        voted = [(place[r], votes.answers.index(a)) for r, a in votes.on(item)]
+        for i, (r, a) in enumerate(voted):
+            for s, b in voted[i + 1 :]:
                 weights = []
                 for t, p in enumerate(model.prior):
-                    others = [model.matrices[x, t, y] for x, y in cast if x not in (r, s)]
+                    others = [model.matrices[x, t, y] for x, y in voted if x not in (r, s)]
                     weights.append(p * math.prod(others))
                 alike = [sum(model.matrices[r, t] * model.matrices[s, t]) for t in range(len(weights))]
                 e = sum(w * x for w, x in zip(weights, alike, strict=True)) / sum(weights)

@@ -5,7 +5,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from reassess.aggregation.golden import Golden, golden_truth
+from reassess.aggregation.golden import (
+    Golden,
+    GoldenVotes,
+    golden_answers,
+    golden_part,
+    golden_sources,
+    golden_truth,
+    golden_votes,
+)
+from reassess.aggregation.reliability import rater_reliability
+from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.items import Items
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
@@ -30,6 +40,61 @@ def test_by_default_more_than_half_of_the_experts_make_a_pair_valid() -> None:
 def test_a_pair_that_no_expert_judged_is_left_out() -> None:
     golden = golden_truth(HALF)
     assert (golden.questions.images, golden.questions.class_ids.tolist()) == (("a",), [1, 2])
+
+
+def test_experts_who_all_say_no_leave_no_valid_pair_also_where_yes_is_not_in_the_file() -> None:
+    alone = votes_of([(0, 0, 0)], PAIRS, (1,), ("no",))
+    with pytest.raises(DataError, match="no golden pair is valid"):
+        golden_truth(alone)
+    assert golden_votes(alone, HALF).truth.tolist() == [0, -1, -1]
+
+
+def test_golden_votes_say_what_their_truth_stands_for() -> None:
+    """The experts' list of answers may be another: the truth is a place among the raters' answers."""
+    raters = votes_of([(0, 0, 0), (1, 0, 2), (2, 0, 1)], answers=("bird", "cat", "fish"))
+    judges = votes_of([(0, 0, 1), (1, 0, 0)], answers=("fish", "bird"))
+    golden = golden_votes(judges, raters)
+    assert (golden.truths, golden.truth.tolist()) == (("bird", "cat", "fish"), [0, 2, -1])
+    assert golden_votes(HALF, HALF).truths == ("invalid", "valid")
+    with pytest.raises(DataError) as caught:
+        golden_votes(raters, judges)
+    assert str(caught.value) == "unknown answer\n  allowed: fish, bird\n  found:   'cat'"
+
+
+def test_raters_are_measured_by_the_truths_of_the_golden_votes() -> None:
+    """Golden votes apart, in which one answer of the main votes never occurs, and others stand in another order."""
+    main = votes_of([(0, 0, 0), (1, 0, 1), (2, 0, 2)], answers=("bird", "cat", "fish"))
+    apart = votes_of([(0, 0, 1), (1, 0, 0), (2, 0, 0)], answers=("fish", "bird"))
+    result = rater_reliability(main, golden_votes(apart, apart), resamples=10)
+    assert result.truths == ("fish", "bird")
+    assert (result.raters[0].right.hits, result.raters[0].right.n) == (3, 3)
+    assert result.prior.tolist() == [2 / 3, 1 / 3]
+    named = rater_reliability(main, GoldenVotes(apart, np.array([1, 0, 0])), truths=("fish", "bird"), resamples=10)
+    assert named.to_json() == result.to_json()
+
+
+def test_golden_votes_are_read_with_the_answers_that_raters_have() -> None:
+    assert golden_answers(HALF) == ("no", "maybe", "yes")
+    assert golden_answers(experts([(0, 0, 1)], ("x",))) == ("no", "yes")
+    assert golden_answers(votes_of([(0, 0, 0)], PAIRS, (1,), ("cat", "dog"))) == ("cat", "dog")
+
+
+def test_raters_golden_votes_are_those_given_or_else_those_among_the_votes() -> None:
+    votes = votes_of([(0, 0, 0), (1, 1, 2), (2, 0, 1)])
+    judges = votes_of([(0, 0, 2), (1, 0, 2)], ("z", "y", "w"))
+    among = golden_part(votes, judges)
+    assert [(among.items[row], among.on(row)) for row in range(2)] == [
+        ("z", (("ann", "maybe"),)),
+        ("y", (("bo", "yes"),)),
+    ]
+    assert golden_part(votes, judges, judges) is judges
+
+
+def test_a_benchmarks_rater_golden_votes_go_with_its_own_experts_alone() -> None:
+    own = {"golden": "imagenet-real-golden", "rater-golden": "imagenet-real-raters-golden"}
+    assert golden_sources(IMAGENET) == golden_sources(IMAGENET, "imagenet-real-golden") == own
+    assert golden_sources(IMAGENET, "mine.csv") == golden_sources(Benchmark(), "mine.csv") == {"golden": "mine.csv"}
+    assert golden_sources(Benchmark()) == {}
 
 
 def test_the_released_golden_answers_make_248_of_1135_pairs_valid(real_votes: Callable[[str], Votes]) -> None:

@@ -1,15 +1,16 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from reassess.aggregation.calibration import expert_answer
-from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean
+from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean, likely_recipes
 from reassess.aggregation.recipe import real_scores
 from reassess.core.items import Items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
-from reassess.core.recipe import Recipe
+from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.votes import KNOWN_ANSWERS, Votes
 from reassess.errors import DataError, ReassessWarning
 from tests.helpers import votes_of
@@ -130,7 +131,20 @@ def test_golden_items_that_nobody_voted_on_are_an_error() -> None:
         by_calibration(votes, experts)
     assert str(caught.value) == (
         "no golden item was voted on\n"
-        "  to mend: check that both files name the items alike, or give the raters' own golden answers"
+        "  to mend: check that all files name the items alike, or give the raters' votes on golden items"
+    )
+
+
+def test_scores_of_unknown_making_may_follow_by_each_rule_once() -> None:
+    experts = votes_on(ITEMS, [(0, rater, YES) for rater in range(2)])
+    published = REAL_RECIPE
+    own = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0)
+    assert likely_recipes(experts) == (own,)
+    assert likely_recipes(experts, own, at_least=2) == (own,)
+    assert likely_recipes(experts, published, at_least=4) == (
+        published,
+        replace(published, experts_at_least=4),
+        replace(own, experts_at_least=4, original_experts_at_least=4),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from reassess.aggregation.curves import precision_recall
 from reassess.aggregation.golden import golden_truth
-from reassess.aggregation.provenance import find_provenance, image_folds
+from reassess.aggregation.provenance import find_provenance, image_folds, known_provenance
 from reassess.aggregation.recipe import real_scores
 from reassess.core.items import Items
 from reassess.core.labels import LabelSets
@@ -100,7 +100,17 @@ def test_golden_pairs_without_a_score_or_without_votes_are_refused() -> None:
     elsewhere = votes(Questions.from_columns(["c", "d"], np.array([1, 1])))
     with pytest.raises(DataError) as caught:
         find_provenance(few, elsewhere, votes(), votes(), None)
-    assert str(caught.value) == ("no golden pair was voted on\n  to mend: check that all files name the images alike")
+    assert str(caught.value) == (
+        "no golden item was voted on\n"
+        "  to mend: check that all files name the items alike, or give the raters' votes on golden items"
+    )
+
+
+def test_an_origin_that_cannot_be_shown_is_none() -> None:
+    scores = real_scores(votes(), votes(), votes(), None, recipe=REAL_RECIPE)
+    assert known_provenance(scores, votes(), votes(), votes(), None).recipe == REAL_RECIPE
+    others = Scores(scores.questions, np.full(2, 0.5))
+    assert known_provenance(others, votes(), votes(), votes(), None) is None
 
 
 def test_folds_are_even_seeded_and_hold_every_image() -> None:

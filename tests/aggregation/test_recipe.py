@@ -11,12 +11,11 @@ import pytest
 
 from reassess.aggregation.calibration import calibrate, expert_truth
 from reassess.aggregation.recipe import original_votes, real_scores, real_scores_left_out
-from reassess.core.benchmark import IMAGENET
 from reassess.core.image_names import validation_names
 from reassess.core.items import Items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
-from reassess.core.recipe import Recipe
+from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.formats.scores import read_scores
@@ -49,7 +48,7 @@ def test_the_published_scores_come_back(released: Any) -> None:
 
 def test_the_original_labels_log_likelihood_ratios_are_as_measured(released: Any) -> None:
     _, experts, _, original, _ = released
-    truth = expert_truth(experts, at_least=IMAGENET.recipe.original_experts_at_least)
+    truth = expert_truth(experts, at_least=REAL_RECIPE.original_experts_at_least)
     matrix = calibrate(original_votes(experts.items, original), truth).matrices[0]
     ratios = np.log(matrix[1] / matrix[0])
     assert ratios[2] == pytest.approx(2.7661922069202363, abs=1e-14)
@@ -200,7 +199,7 @@ BAD = {
     "golden pairs without experts": (
         (VOTES, EXPERTS.restrict(np.array([0, 1, 3])), RATERS, ORIGINAL),
         "raters voted on golden pairs that no expert judged\n"
-        "  found:   image b, class 1\n"
+        "  found:   1 of 4: image b, class 1\n"
         "  to mend: take the experts' and the raters' golden votes from one release",
     ),
     "plain items": (

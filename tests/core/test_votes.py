@@ -205,6 +205,51 @@ def test_a_vote_on_an_unknown_item_is_refused() -> None:
     assert str(error.value) == "item of a vote out of range\n  where:   vote 1\n  allowed: 0 to 0\n  found:   1"
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"item_ids": np.zeros((2, 1), int)},
+            "wrong shape of item_ids\n  allowed: integers of shape (votes,)\n  found:   int64 (2, 1)",
+        ),
+        (
+            {"rater_ids": np.zeros((2, 2), int)},
+            "wrong shape of rater_ids\n  allowed: integers of shape (2,)\n  found:   int64 (2, 2)",
+        ),
+        (
+            {"answer_ids": np.zeros(3, int)},
+            "wrong shape of answer_ids\n  allowed: integers of shape (2,)\n  found:   int64 (3,)",
+        ),
+        (
+            {"answer_ids": np.array([0.0, 1.5])},
+            "wrong type of answer_ids\n  allowed: integers of shape (2,)\n  found:   float64 (2,)",
+        ),
+        (
+            {"seconds": np.ones(1)},
+            "wrong shape of seconds\n  allowed: numbers of shape (2,)\n  found:   float64 (1,)",
+        ),
+        (
+            {"rater_ids": np.array([0, 1 << 32])},
+            "rater of a vote out of range\n  where:   item x\n  allowed: 0 to 0\n  found:   4294967296",
+        ),
+        (
+            {"answer_ids": np.array([256, 0])},
+            "answer of a vote out of range\n  where:   item y\n  allowed: 0 to 1\n  found:   256",
+        ),
+        (
+            {"answer_ids": np.array([0, -255])},
+            "answer of a vote out of range\n  where:   item x\n  allowed: 0 to 1\n  found:   -255",
+        ),
+    ],
+)
+def test_columns_that_would_be_cut_or_cast_are_refused(changed: Any, message: str) -> None:
+    """256 is 0 in a byte, and -255 is 1: ids are checked as they were given."""
+    columns = {"item_ids": np.array([1, 0]), "rater_ids": np.array([0, 0]), "answer_ids": np.array([0, 1])}
+    with pytest.raises(DataError) as error:
+        Votes.from_columns(("x", "y"), **(columns | changed), raters=("ann",), answers=("no", "yes"))
+    assert str(error.value) == message
+
+
 def test_an_unknown_answer_is_refused() -> None:
     votes = votes_by_name([("x", 1, "maybe"), ("x", 1, "no")])
     with pytest.raises(DataError) as error:

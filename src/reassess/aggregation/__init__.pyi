@@ -2,6 +2,7 @@ from .baseline_rules import Rule as Rule
 from .baseline_rules import original_rule as original_rule
 from .baseline_rules import rater_rule as rater_rule
 from .baseline_rules import share_rule as share_rule
+from .baseline_rules import simple_rules as simple_rules
 from .calibration import calibrate as calibrate
 from .calibration import natural_truths as natural_truths
 from .curves import Bands as Bands
@@ -15,6 +16,9 @@ from .dependence import RaterPair as RaterPair
 from .em_starts import Pinned as Pinned
 from .golden import Golden as Golden
 from .golden import GoldenVotes as GoldenVotes
+from .golden import golden_answers as golden_answers
+from .golden import golden_part as golden_part
+from .golden import golden_sources as golden_sources
 from .golden import golden_truth as golden_truth
 from .golden import golden_votes as golden_votes
 from .measured_curves import MeasuredCurve as MeasuredCurve
@@ -26,13 +30,16 @@ from .methods import by_majority as by_majority
 from .methods import by_mean as by_mean
 from .methods import by_recipe as by_recipe
 from .methods import calibrated_recipe as calibrated_recipe
+from .methods import likely_recipes as likely_recipes
 from .operating_points import Goal as Goal
 from .operating_points import OperatingPoint as OperatingPoint
 from .operating_points import operating_point as operating_point
+from .point_tables import curve_points as curve_points
 from .posteriors import posterior as posterior
 from .provenance import Provenance as Provenance
 from .provenance import find_provenance as find_provenance
 from .provenance import image_folds as image_folds
+from .provenance import known_provenance as known_provenance
 from .relabelling import Relabelling as Relabelling
 from .relabelling import relabel as relabel
 from .reliability import rater_reliability as rater_reliability

@@ -1,7 +1,7 @@
 """Rules that keep labels without a model of the raters: one rater alone, so many who say yes, the original label."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,13 @@ import numpy.typing as npt
 from reassess.aggregation.curves import Curve, Point
 from reassess.aggregation.golden import Golden
 from reassess.aggregation.recipe import original_votes
+from reassess.core.checks import check_all
 from reassess.core.items import Id, find_items
 from reassess.core.labels import LabelSets
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.text import some
 
-__all__ = ["Rule", "original_rule", "rater_rule", "share_curve", "share_rule"]
+__all__ = ["Rule", "original_rule", "rater_rule", "share_curve", "share_rule", "simple_rules"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,24 +33,83 @@ class Rule:
         One a variant.
     average_precision
         Of the variants taken as thresholds, where they are some.
+    file
+        Where the votes, or the original labels, came from.
     """
 
     name: str
     variants: tuple[Id, ...]
     points: tuple[Point, ...]
     average_precision: float | None = None
+    file: str = ""
 
-    def to_json(self, file: str) -> dict[str, Any]:
-        """The object that JSON documents hold; `file` is where the answers came from."""
-        each = zip(self.variants, self.points, strict=True)
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        points = zip(self.variants, self.points, strict=True)
         return {
-            "file": file,
+            "file": self.file,
             "rule": self.name,
             "average_precision": self.average_precision,
             "in_sample": False,
-            "points": [{"variant": variant} | point.to_json() for variant, point in each],
+            "points": [{"variant": variant} | point.to_json() for variant, point in points],
             "chosen": None,
         }
+
+
+def simple_rules(
+    golden: Golden,
+    *,
+    votes: Votes | None = None,
+    rater_golden: Votes | None = None,
+    original: LabelSets | None = None,
+    files: Mapping[str, str] | None = None,
+) -> tuple[Rule, ...]:
+    """Every rule that can be had of some votes and labels.
+
+    Parameters
+    ----------
+    golden
+        Golden truth.
+    votes
+        The raters' votes, for the share of yes.
+    rater_golden
+        The raters' votes on golden pairs, for one rater alone: who says yes; and, where maybe is an answer, yes or
+        maybe.
+    original
+        The original labels.
+    files
+        Where each of `votes`, `rater_golden` and `original` came from, by these names.
+
+    Returns
+    -------
+    The rules of single raters, of the share of yes and of the original label, as far as each can be had.
+
+    Raises
+    ------
+    DataError
+        As for `rater_rule`, `share_rule` and `original_rule`.
+
+    Examples
+    --------
+    >>> from reassess.core.questions import Questions
+    >>> golden = Golden(Questions.from_columns(["a.png", "a.png"], np.array([1, 2])), np.array([True, False]))
+    >>> original = LabelSets.from_lists(["a.png"], [[1]])
+    >>> (rule,) = simple_rules(golden, original=original, files={"original": "mine.csv"})
+    >>> rule.name, rule.file
+    ('original label', 'mine.csv')
+    """
+
+    def made() -> Iterator[tuple[str, Rule]]:
+        if rater_golden is not None:
+            yield "rater_golden", rater_rule(golden, rater_golden, ["yes"])
+            if "maybe" in rater_golden.answers:
+                yield "rater_golden", rater_rule(golden, rater_golden, ["yes", "maybe"])
+        if votes is not None:
+            yield "votes", share_rule(golden, votes)
+        if original is not None:
+            yield "original", original_rule(golden, original)
+
+    return tuple(replace(rule, file=(files or {}).get(source, "")) for source, rule in made())
 
 
 def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
@@ -95,8 +154,12 @@ def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
         counted: list[int] = np.bincount(raters[votes_that], minlength=len(votes.raters)).tolist()
         return counted
 
-    each = zip(votes.raters, count(kept & valid), count(kept), count(valid), strict=True)
-    points = {rater: Point(None, hits, n, of) for rater, hits, n, of in each if n and of}
+    counts = zip(votes.raters, count(kept & valid), count(kept), count(valid), strict=True)
+    points = {
+        rater: Point(threshold=None, hits=hits, kept=kept_by, valid=valid_of)
+        for rater, hits, kept_by, valid_of in counts
+        if kept_by and valid_of
+    }
     if not points:
         raise DataError(
             f"no rater said {' or '.join(map(str, answers))} on golden pairs of which some are valid",
@@ -110,10 +173,8 @@ def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
 def share_curve(golden: Golden, votes: Votes) -> Curve:
     """The share of the votes for yes as a score; `DataError` where a golden pair has no votes."""
     rows = golden.rows_in(votes.items, "the votes")
-    sizes = votes.sizes[rows]
-    if (sizes == 0).any():
-        raise DataError("a golden pair has no votes", where=golden.questions.at(int(np.argmin(sizes))))
-    return Curve(golden, votes.fractions()[rows, votes.answer_id("yes")], in_sample=False)
+    check_all(votes.sizes[rows] > 0, what="golden pairs without votes", name_of=golden.questions.at)
+    return Curve(golden=golden, values=votes.fractions()[rows, votes.answer_id("yes")], in_sample=False)
 
 
 def share_rule(golden: Golden, votes: Votes) -> Rule:
@@ -162,13 +223,17 @@ def original_rule(golden: Golden, original: LabelSets) -> Rule:
     (Point(threshold=None, hits=1, kept=1, valid=2),)
     """
     votes = original_votes(golden.questions, original)
-    unvoted = np.flatnonzero(votes.sizes == 0).tolist()
-    if unvoted:
-        raise DataError(
-            "golden pairs on images without an original label",
-            found=f"{len(unvoted):,} of {len(golden):,}: {some([votes.at(row) for row in unvoted], most=3)}",
-            mend="give the original label of every golden image",
-        )
+    check_all(
+        votes.sizes > 0,
+        what="golden pairs on images without an original label",
+        name_of=votes.at,
+        mend="give the original label of every golden image",
+    )
     own = votes.counts()[:, votes.answer_id("yes")] > 0
-    point = Point(None, int(np.count_nonzero(own & golden.valid)), int(np.count_nonzero(own)), golden.positives)
+    point = Point(
+        threshold=None,
+        hits=int(np.count_nonzero(own & golden.valid)),
+        kept=int(np.count_nonzero(own)),
+        valid=golden.positives,
+    )
     return Rule(name="original label", variants=("original label",), points=(point,))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_range, check_shape
+from reassess.core.checks import check_all, check_range, check_shape
 from reassess.core.items import Id, Items
 from reassess.core.votes import Votes, known_weights
 from reassess.errors import DataError
@@ -105,9 +105,9 @@ def mean(votes: Votes, *, weights: npt.ArrayLike | None = None) -> npt.NDArray[n
     array([0.75, 0.  ])
     """
     values = _weights(votes.answers, weights)
-    if (votes.sizes == 0).any():
-        row = int(np.argmin(votes.sizes))
-        raise DataError("an item without votes has no mean", where=votes.at(row), mend="leave out items without votes")
+    check_all(
+        votes.sizes > 0, what="items without votes have no mean", name_of=votes.at, mend="leave out items without votes"
+    )
     return votes.counts() @ values / votes.sizes
 
 

@@ -12,7 +12,7 @@ from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.votes import KNOWN_ANSWERS, Votes
 from reassess.errors import DataError
 
-__all__ = ["calibrate", "expert_answer", "expert_truth", "natural_truths", "row_shares"]
+__all__ = ["calibrate", "expert_answer", "expert_truth", "more_than_half", "natural_truths", "row_shares"]
 
 
 def calibrate(
@@ -130,6 +130,11 @@ def expert_answer(experts: Votes, *, at_least: int) -> npt.NDArray[np.int64]:
     check_range(at_least, most // 2 + 1, most, what="number of experts")
     counts = experts.counts()
     return np.where(counts.max(axis=1) >= at_least, np.argmax(counts, axis=1), -1)
+
+
+def more_than_half(experts: Votes) -> int:
+    """The least number that is more than half of the most experts who voted on an item; 1 without votes."""
+    return int(experts.sizes.max(initial=0)) // 2 + 1
 
 
 def row_shares(counts: npt.NDArray[np.float64], smoothing: float) -> npt.NDArray[np.float64]:

@@ -141,17 +141,22 @@ class Curve:
 
     def point(self, row: int) -> Point:
         """The point of one threshold of `thresholds`."""
-        return Point(float(self.thresholds[row]), int(self.hits[row]), int(self.kept[row]), self.golden.positives)
+        return Point(
+            threshold=float(self.thresholds[row]),
+            hits=int(self.hits[row]),
+            kept=int(self.kept[row]),
+            valid=self.golden.positives,
+        )
 
     def at(self, threshold: float) -> Point:
         """The point of any threshold in [0, 1]; it may keep nothing."""
         check_range(threshold, 0, 1, what="threshold")
         row = int(np.count_nonzero(self.thresholds >= threshold)) - 1
         return Point(
-            threshold,
-            int(self.hits[row]) if row >= 0 else 0,
-            int(self.kept[row]) if row >= 0 else 0,
-            self.golden.positives,
+            threshold=threshold,
+            hits=int(self.hits[row]) if row >= 0 else 0,
+            kept=int(self.kept[row]) if row >= 0 else 0,
+            valid=self.golden.positives,
         )
 
     def with_precision(self, least: float) -> Point:
@@ -279,8 +284,8 @@ def _resampled_sums(counts: npt.NDArray[np.float64], replicates: int, seed: int)
 def _intervals(hits: npt.NDArray[np.float64], n: npt.NDArray[np.float64]) -> tuple[tuple[float, float] | None, ...]:
     """Percentile interval of hits / n over replicates (rows) for each threshold (column)."""
     intervals: list[tuple[float, float] | None] = []
-    for hit, of in zip(hits.T, n.T, strict=True):
-        shares = hit[of > 0] / of[of > 0]
+    for hits_at, n_at in zip(hits.T, n.T, strict=True):
+        shares = hits_at[n_at > 0] / n_at[n_at > 0]
         low, high = percentile_bounds(shares) if shares.size else (np.nan, np.nan)
         intervals.append((float(low), float(high)) if shares.size else None)
     return tuple(intervals)

@@ -37,7 +37,7 @@ _MOST_TRUTHS = 256  # the loop over truths is unrolled, and the compiler's time 
 
 @dataclass(frozen=True, eq=False)
 class DawidSkeneFit:
-    """What EM found.
+    """The rater model and the posteriors at which EM ended.
 
     Parameters
     ----------
@@ -146,7 +146,9 @@ def fit_dawid_skene(
         votes, truths = votes.with_answers(start.answers), truths or start.truths
     names = tuple(truths or (VALIDITY if isinstance(votes.items, Questions) else votes.answers))
     _check_truths(names)
-    given = None if prior is None else _positive(as_prior(prior, len(names)))
+    given = None if prior is None else as_prior(prior, len(names))
+    if given is not None and (given <= 0).any():
+        raise DataError("EM cannot use a prior of 0", found=given.tolist(), mend="leave out the truth that cannot be")
     em = EM(votes, names, smoothing=smoothing, prior=given, pinned=pinned, threads=threads)
     if start is None:
         shares = answer_shares(votes.answers, names, weights)
@@ -164,7 +166,10 @@ def fit_dawid_skene(
             stacklevel=2,
         )
     return DawidSkeneFit(
-        model=em.model(), posterior=Posterior(votes.items, names, em.posterior), history=history, converged=converged
+        model=em.model(),
+        posterior=Posterior(items=votes.items, truths=names, values=em.posterior),
+        history=history,
+        converged=converged,
     )
 
 
@@ -187,9 +192,3 @@ def _check_options(votes: Votes, smoothing: float, tolerance: float, max_iterati
     check_range(max_iterations, 1, what="max_iterations")
     if threads is not None:
         check_range(threads, 1, what="threads")
-
-
-def _positive(prior: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    if (prior <= 0).any():
-        raise DataError("EM cannot use a prior of 0", found=prior.tolist(), mend="leave out the truth that cannot be")
-    return prior

@@ -119,10 +119,10 @@ def dependence(votes: Votes) -> Dependence:
     --------
     >>> rng = np.random.default_rng(0)
     >>> truth = rng.integers(0, 2, 500)
-    >>> cast = np.where(rng.random((10, 500)) < 0.85, truth, 1 - truth)
-    >>> cast[9] = cast[4]
-    >>> rows = np.indices(cast.shape).reshape(2, -1)
-    >>> votes = Votes.from_columns(range(500), rows[1], rows[0], cast.ravel(), range(10), ("no", "yes"))
+    >>> answer_ids = np.where(rng.random((10, 500)) < 0.85, truth, 1 - truth)
+    >>> answer_ids[9] = answer_ids[4]
+    >>> rows = np.indices(answer_ids.shape).reshape(2, -1)
+    >>> votes = Votes.from_columns(range(500), rows[1], rows[0], answer_ids.ravel(), range(10), ("no", "yes"))
     >>> [pair.raters for pair in dependence(votes).pairs]
     [(4, 9)]
     """
@@ -152,12 +152,12 @@ def _first_votes(votes: Votes) -> Votes:
         return votes
     kept.sort()
     return Votes.from_columns(
-        votes.items,
-        votes.item_ids[kept],
-        votes.rater_ids[kept],
-        votes.answer_ids[kept],
-        votes.raters,
-        votes.answers,
+        items=votes.items,
+        item_ids=votes.item_ids[kept],
+        rater_ids=votes.rater_ids[kept],
+        answer_ids=votes.answer_ids[kept],
+        raters=votes.raters,
+        answers=votes.answers,
     )
 
 

@@ -98,7 +98,8 @@ class EM:
         with ThreadPoolExecutor(self._threads - 1) if self._threads > 1 else nullcontext() as pool:
             while True:
                 self._expect(pool)
-                history.append(float(self._sums[:, 0].sum()) + self._log_density())
+                log_density = self._smoothing * float(np.log(self._table).sum()) if self._smoothing else 0.0
+                history.append(float(self._sums[:, 0].sum()) + log_density)
                 if self._sums[:, 1].max() < tolerance:
                     return np.array(history), True
                 if len(history) == max_iterations:
@@ -171,9 +172,6 @@ class EM:
         if self._learns_prior:
             totals = self._totals.sum(axis=0)
             self._prior = totals / totals.sum()
-
-    def _log_density(self) -> float:
-        return self._smoothing * float(np.log(self._table).sum()) if self._smoothing else 0.0
 
 
 def _lifted(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

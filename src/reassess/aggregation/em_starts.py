@@ -40,7 +40,7 @@ class Pinned:
         """Pin each item to one truth, given by its position; one of -1, which is not known, is left free."""
         check_range(truth, -1, truths - 1, what="truth", where=lambda position: f"pinned item {rows[position]}")
         known = np.asarray(truth) >= 0
-        return cls(np.asarray(rows, np.int64)[known], np.eye(truths)[truth[known]])
+        return cls(rows=np.asarray(rows, np.int64)[known], values=np.eye(truths)[truth[known]])
 
     def check(self, votes: Votes, truths: int) -> None:
         """Raise `DataError` unless this fits some votes and a number of truths."""

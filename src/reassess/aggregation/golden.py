@@ -6,17 +6,25 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.baselines import majority
-from reassess.aggregation.calibration import expert_truth, natural_truths
-from reassess.core.checks import check_shape
-from reassess.core.items import Items, as_questions, find_items, take_items
+from reassess.aggregation.calibration import expert_truth, more_than_half, natural_truths
+from reassess.core.benchmark import Benchmark
+from reassess.core.checks import check_all, check_shape
+from reassess.core.items import Id, Items, as_questions, find_items, take_items
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
-from reassess.core.votes import Votes
+from reassess.core.votes import KNOWN_ANSWERS, Votes
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
-from reassess.text import some
 
-__all__ = ["Golden", "GoldenVotes", "golden_truth", "golden_votes"]
+__all__ = [
+    "Golden",
+    "GoldenVotes",
+    "golden_answers",
+    "golden_part",
+    "golden_sources",
+    "golden_truth",
+    "golden_votes",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,18 +86,17 @@ class Golden:
             A pair is not there; `what`, such as "the scores", says where.
         """
         rows = find_items(items, self.questions)
-        missing = np.flatnonzero(rows < 0).tolist()
-        if missing:
-            raise DataError(
-                f"golden pairs that are not in {what}",
-                found=f"{len(missing):,} of {len(self):,}: {some([self.questions.at(row) for row in missing], most=3)}",
-                mend="take both from one release, or leave these pairs out of the golden answers",
-            )
+        check_all(
+            rows >= 0,
+            what=f"golden pairs that are not in {what}",
+            name_of=self.questions.at,
+            mend="take both from one release, or leave these pairs out of the golden answers",
+        )
         return rows
 
 
 def golden_truth(experts: Votes, *, at_least: int | None = None) -> Golden:
-    """What experts found: a pair is valid if enough of them said yes.
+    """The truth by the experts: a pair is valid if enough of them said yes.
 
     Parameters
     ----------
@@ -106,8 +113,8 @@ def golden_truth(experts: Votes, *, at_least: int | None = None) -> Golden:
     Examples
     --------
     >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([1, 2]))
-    >>> cast = np.array([1, 1, 0, 0, 1, 0])
-    >>> experts = Votes.from_columns(questions, np.repeat([0, 1], 3), np.tile([0, 1, 2], 2), cast, "xyz", ("no", "yes"))
+    >>> yes = np.array([1, 1, 0, 0, 1, 0])
+    >>> experts = Votes.from_columns(questions, np.repeat([0, 1], 3), np.tile([0, 1, 2], 2), yes, "xyz", ("no", "yes"))
     >>> golden_truth(experts)
     Golden(2 pairs on 1 images, 1 valid)
 
@@ -118,8 +125,8 @@ def golden_truth(experts: Votes, *, at_least: int | None = None) -> Golden:
     as_questions(experts.items, what="the experts' votes")
     if not len(experts):
         raise DataError("the experts gave no votes", mend="give the golden answers")
-    enough = int(experts.sizes.max()) // 2 + 1 if at_least is None else at_least
-    truth = expert_truth(experts, at_least=enough)
+    experts = experts.with_answers(golden_answers(experts))
+    truth = expert_truth(experts, at_least=more_than_half(experts) if at_least is None else at_least)
     judged = np.flatnonzero(truth >= 0)
     return Golden(as_questions(take_items(experts.items, judged)), truth[judged] == 1)
 
@@ -135,16 +142,22 @@ class GoldenVotes:
     truth
         Integers, shape (golden items,): position of each item's truth among the truths; -1 where it is not known.
     rule
-        How experts found the truth, in words.
+        How the truth follows from the experts' votes, in words.
+    truths
+        What an item can be; empty where whoever measures the raters says so.
     """
 
     votes: Votes
     truth: npt.NDArray[np.integer]
     rule: str = ""
+    truths: tuple[Id, ...] = ()
 
 
 def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) -> GoldenVotes:
-    """Raters' votes on golden items with the truth that experts found.
+    """Raters' votes on golden items with the truth by the experts.
+
+    (image, class) questions that the raters answer with no, maybe, yes are invalid or valid; any other item is one of
+    the raters' answers.
 
     Parameters
     ----------
@@ -158,18 +171,20 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     Raises
     ------
     DataError
-        No such number of experts.
+        No such number of experts; an expert gave an answer that raters cannot give.
 
     Examples
     --------
     >>> item, answers = np.zeros(3, int), ("no", "yes")
     >>> experts = Votes.from_columns(("x",), item, np.arange(3), np.array([0, 0, 1]), (1, 2, 3), answers)
     >>> golden = golden_votes(experts, experts)
-    >>> golden.truth, golden.rule
-    (array([0]), 'the answer of most experts, and of at least 2')
+    >>> golden.truth, golden.truths, golden.rule
+    (array([0]), ('no', 'yes'), 'the answer of most experts, and of at least 2')
     """
-    enough = int(experts.sizes.max(initial=0)) // 2 + 1 if at_least is None else at_least
-    if natural_truths(raters) == VALIDITY:
+    experts = experts.with_answers(golden_answers(raters))
+    truths = natural_truths(raters)
+    enough = more_than_half(experts) if at_least is None else at_least
+    if truths == VALIDITY:
         rule = f"valid: at least {enough} of {experts.sizes.max(initial=0)} experts said yes"
         truth = expert_truth(experts, at_least=enough)
     else:
@@ -177,4 +192,91 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
         most = majority(experts)
         truth = np.where(~most.ties & (most.counts.max(axis=1) >= enough), most.winners, -1)
     rows = experts.find(raters.items)
-    return GoldenVotes(votes=raters, truth=np.where(rows >= 0, truth[rows], -1), rule=rule)
+    return GoldenVotes(votes=raters, truth=np.where(rows >= 0, truth[rows], -1), rule=rule, truths=truths)
+
+
+def golden_answers(votes: Votes) -> tuple[Id, ...]:
+    """The answers that votes on golden items can hold, in order: all known ones for invalid and valid, or the raters'.
+
+    By them votes are read, so that experts who never say maybe, or yes, have the raters' answers.
+
+    Parameters
+    ----------
+    votes
+        The raters' votes.
+
+    Examples
+    --------
+    >>> item = np.zeros(1, int)
+    >>> golden_answers(Votes.from_columns(("x",), item, item, item, ("ann",), ("cat", "dog")))
+    ('cat', 'dog')
+    >>> question = Questions.from_columns(["a.png"], np.array([1]))
+    >>> golden_answers(Votes.from_columns(question, item, item, item, ("ann",), ("no",)))
+    ('no', 'maybe', 'yes')
+    """
+    return KNOWN_ANSWERS if natural_truths(votes) == VALIDITY else votes.answers
+
+
+def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None) -> Votes:
+    """The raters' votes on golden items, on which the raters are measured: those that are apart, or else among `votes`.
+
+    Parameters
+    ----------
+    votes
+        The raters' votes of the main job.
+    experts
+        The experts' votes on golden items.
+    rater_golden
+        The raters' votes on golden items, where these are apart.
+
+    Raises
+    ------
+    DataError
+        No golden item is among those of `votes`.
+
+    Examples
+    --------
+    >>> two = np.array([0, 1])
+    >>> votes = Votes.from_columns(("x", "y"), two, np.zeros(2, int), two, ("ann",), ("no", "yes"))
+    >>> experts = Votes.from_columns(("y", "z"), two, np.zeros(2, int), two, ("expert",), ("no", "yes"))
+    >>> golden_part(votes, experts)
+    Votes(1 votes by 1 raters on 1 items, answers no, yes)
+    """
+    if rater_golden is not None:
+        return rater_golden
+    rows = votes.find(experts.items)
+    if not (rows >= 0).any():
+        raise DataError(
+            "no golden item was voted on",
+            mend="check that all files name the items alike, or give the raters' votes on golden items",
+        )
+    return votes.restrict(rows[rows >= 0])
+
+
+def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str, str]:
+    """Where the votes on golden items come from.
+
+    Parameters
+    ----------
+    benchmark
+        To which the images belong.
+    golden
+        Where the experts' votes come from: the name of a known source, or a path; by default the benchmark's own.
+
+    Returns
+    -------
+    Names of known sources, or paths, by part as in `Benchmark.sources`: `golden`, the experts' votes, where there are
+    some; and `rater-golden`, the raters' votes on the same items, where these are apart. The benchmark's go with its
+    own experts' votes alone: with others, the raters' votes on golden items are those among their votes.
+
+    Examples
+    --------
+    >>> from reassess.core.benchmark import IMAGENET
+    >>> golden_sources(IMAGENET)
+    {'golden': 'imagenet-real-golden', 'rater-golden': 'imagenet-real-raters-golden'}
+    >>> golden_sources(IMAGENET, "mine.csv")
+    {'golden': 'mine.csv'}
+    """
+    if golden not in (None, benchmark.sources.get("golden")):
+        return {"golden": golden}
+    return {part: benchmark.sources[part] for part in ("golden", "rater-golden") if part in benchmark.sources}

@@ -73,7 +73,7 @@ def measure_curves(
     scores
         P(class valid) of each question.
     golden
-        What experts found of golden pairs.
+        Golden truth.
     origin
         The votes and the golden answers from which the scores follow; they are then in-sample.
     leave_out
@@ -98,8 +98,8 @@ def measure_curves(
     >>> one.name, one.curve.average_precision
     ('mine', 1.0)
     """
-    known = True if origin is not None else in_sample
-    curves = [MeasuredCurve(name, precision_recall(scores, golden, in_sample=known))]
+    given = precision_recall(scores, golden, in_sample=True if origin is not None else in_sample)
+    curves = [MeasuredCurve(file=name, curve=given)]
     if origin is not None and leave_out is not None:
         folds = None if leave_out == "image" else image_folds(origin.golden_images, leave_out)
         without = "each image left out" if folds is None else f"{leave_out} folds left out"

@@ -1,17 +1,19 @@
 """From votes to scores, by one of four methods: each takes votes and gives an `Aggregation`."""
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from reassess.aggregation.baselines import majority, mean
-from reassess.aggregation.calibration import calibrate, expert_answer, expert_truth, natural_truths
+from reassess.aggregation.calibration import calibrate, expert_answer, expert_truth, more_than_half, natural_truths
 from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
+from reassess.aggregation.golden import golden_part
 from reassess.aggregation.posteriors import posterior
 from reassess.aggregation.recipe import real_model, real_scores
-from reassess.core.items import take_items
+from reassess.core.items import Id, take_items
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
@@ -31,6 +33,7 @@ __all__ = [
     "by_recipe",
     "calibrated_recipe",
     "golden_part",
+    "likely_recipes",
 ]
 
 
@@ -65,7 +68,7 @@ def by_recipe(
     model = real_model(experts, rater_golden, original, recipe=recipe)
     scores = real_scores(votes, experts, rater_golden, original, recipe=recipe)
     values = np.stack([1 - scores.values, scores.values], axis=1)
-    return Aggregation(posterior=Posterior(scores.questions, VALIDITY, values), model=model)
+    return Aggregation(posterior=Posterior(items=scores.questions, truths=VALIDITY, values=values), model=model)
 
 
 def by_calibration(
@@ -104,24 +107,56 @@ def by_calibration(
     """
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY
-    golden = rater_golden if rater_golden is not None else golden_part(votes, experts)
+    golden = golden_part(votes, experts, rater_golden)
     if isinstance(votes.items, Questions) and not truths_are_answers:
         recipe = calibrated_recipe(experts, at_least=at_least, smoothing=smoothing)
         return by_recipe(votes, experts, golden, original, recipe=recipe)
     if original is not None:
         raise DataError("original labels vote on valid or invalid (image, class) pairs only", mend="leave them out")
-    m = _most(experts) if at_least is None else at_least
-    rows = experts.find(golden.items)
-    truth = _truth(experts.with_answers(votes.answers) if truths_are_answers else experts, truths_are_answers, m)
     truths = votes.answers if truths_are_answers else VALIDITY
+    truth = _truth(experts, truths if truths_are_answers else None, at_least)
+    rows = experts.find(golden.items)
     model = calibrate(golden, np.where(rows >= 0, truth[rows], -1), truths=truths, smoothing=smoothing)
     return Aggregation(posterior=posterior(votes, model), model=model)
 
 
 def calibrated_recipe(experts: Votes, *, at_least: int | None = None, smoothing: float = 1.0) -> Recipe:
     """The rules of `by_calibration` for (image, class) questions; parameters as there."""
-    m = _most(experts) if at_least is None else at_least
-    return Recipe(experts_at_least=m, original_experts_at_least=m, original_below=None, smoothing=smoothing)
+    enough = more_than_half(experts) if at_least is None else at_least
+    return Recipe(experts_at_least=enough, original_experts_at_least=enough, original_below=None, smoothing=smoothing)
+
+
+def likely_recipes(
+    experts: Votes, published: Recipe | None = None, *, at_least: int | None = None
+) -> tuple[Recipe, ...]:
+    """The rules by which scores or label sets of unknown making may have followed from votes, each once.
+
+    Parameters
+    ----------
+    experts
+        The experts' votes on golden items.
+    published
+        The rules of the images' benchmark.
+    at_least
+        A number of experts that may have been asked for instead.
+
+    Returns
+    -------
+    The published rules; the same with `at_least`; and those of `by_calibration`.
+
+    Examples
+    --------
+    >>> from reassess.core.questions import Questions
+    >>> three = np.arange(3)
+    >>> question = Questions.from_columns(["a.png"], np.array([1]))
+    >>> experts = Votes.from_columns(question, 0 * three, three, 0 * three, raters="xyz", answers=("no", "yes"))
+    >>> [recipe.experts_at_least for recipe in likely_recipes(experts, REAL_RECIPE, at_least=1)]
+    [3, 1, 1]
+    """
+    recipes = [] if published is None else [published]
+    if published is not None and at_least is not None:
+        recipes.append(replace(published, experts_at_least=at_least))
+    return tuple(dict.fromkeys([*recipes, calibrated_recipe(experts, at_least=at_least)]))
 
 
 def by_em(
@@ -141,8 +176,7 @@ def by_em(
     truths = votes.answers if truths_are_answers else VALIDITY
     pinned = None
     if experts is not None:
-        m = _most(experts) if at_least is None else at_least
-        truth = _truth(experts.with_answers(votes.answers) if truths_are_answers else experts, truths_are_answers, m)
+        truth = _truth(experts, truths if truths_are_answers else None, at_least)
         rows = votes.find(experts.items)
         pinned = Pinned.to_truths(rows[rows >= 0], truth[rows >= 0], truths=len(truths))
     fitted = fit_dawid_skene(votes, truths=truths, smoothing=smoothing, pinned=pinned)
@@ -164,7 +198,7 @@ def by_majority(votes: Votes) -> Aggregation:
     """The share of each answer; of (image, class) questions, that of the last answer. Ties are counted."""
     most = majority(votes)
     voted = np.flatnonzero(votes.sizes)
-    shares = Posterior(take_items(votes.items, voted), votes.answers, most.fractions[voted])
+    shares = Posterior(items=take_items(votes.items, voted), truths=votes.answers, values=most.fractions[voted])
     facts = {"ties": int(np.count_nonzero(most.ties)), "without_votes": len(votes.items) - voted.size}
     return Aggregation(posterior=shares, facts=facts)
 
@@ -181,24 +215,13 @@ def by_mean(votes: Votes) -> Aggregation:
             found=some(votes.answers),
             mend="take em or majority",
         )
-    result = Posterior(kept.items, VALIDITY, np.stack([1 - values, values], axis=1))
+    result = Posterior(items=kept.items, truths=VALIDITY, values=np.stack([1 - values, values], axis=1))
     return Aggregation(posterior=result, facts={"without_votes": len(votes.items) - voted.size})
 
 
-def _most(experts: Votes) -> int:
-    return int(experts.sizes.max(initial=0)) // 2 + 1
-
-
-def _truth(experts: Votes, truths_are_answers: bool, at_least: int) -> "np.ndarray[Any, np.dtype[np.int64]]":
-    return expert_answer(experts, at_least=at_least) if truths_are_answers else expert_truth(experts, at_least=at_least)
-
-
-def golden_part(votes: Votes, experts: Votes) -> Votes:
-    """The votes on golden items; `DataError` if there is none."""
-    rows = votes.find(experts.items)
-    if not (rows >= 0).any():
-        raise DataError(
-            "no golden item was voted on",
-            mend="check that both files name the items alike, or give the raters' own golden answers",
-        )
-    return votes.restrict(rows[rows >= 0])
+def _truth(experts: Votes, answers: tuple[Id, ...] | None, at_least: int | None) -> npt.NDArray[np.int64]:
+    """The truth of each item by enough experts: position among `answers`, or 1 for valid; -1 where there is none."""
+    enough = more_than_half(experts) if at_least is None else at_least
+    if answers is None:
+        return expert_truth(experts, at_least=enough)
+    return expert_answer(experts.with_answers(answers), at_least=enough)

@@ -59,9 +59,14 @@ def posterior(
     start = as_prior(model.prior if prior is None else prior, len(model.truths))
     values = np.tile(start, (len(votes.items), 1))
     for part, rater_model in ((votes, model), *((extra,) if extra else ())):
-        _check_extra(part, votes, rater_model, model)
+        if len(part.items) != len(votes.items) or (part.find(votes.items) != np.arange(len(votes.items))).any():
+            raise DataError("the extra votes are not on the same items in the same order")
+        if rater_model.truths != model.truths:
+            raise DataError(
+                "two models of different truths", allowed=some(model.truths), found=some(rater_model.truths)
+            )
         _multiply(values, part.with_answers(rater_model.answers), rater_model)
-    return Posterior(votes.items, model.truths, values)
+    return Posterior(items=votes.items, truths=model.truths, values=values)
 
 
 def vote_codes(votes: Votes) -> npt.NDArray[Any]:
@@ -79,13 +84,6 @@ def as_prior(prior: npt.ArrayLike, truths: int) -> npt.NDArray[np.float64]:
     check_shape(values, (truths,), what="the prior")
     check_distribution(values, what="the prior")
     return values
-
-
-def _check_extra(part: Votes, votes: Votes, rater_model: RaterModel, model: RaterModel) -> None:
-    if len(part.items) != len(votes.items) or (part.find(votes.items) != np.arange(len(votes.items))).any():
-        raise DataError("the extra votes are not on the same items in the same order")
-    if rater_model.truths != model.truths:
-        raise DataError("two models of different truths", allowed=some(model.truths), found=some(rater_model.truths))
 
 
 def _multiply(values: npt.NDArray[np.float64], votes: Votes, model: RaterModel) -> None:

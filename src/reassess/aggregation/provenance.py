@@ -2,21 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.recipe import possible, real_scores, real_scores_left_out
+from reassess.aggregation.golden import golden_part
+from reassess.aggregation.recipe import makings, real_scores, real_scores_left_out
 from reassess.core.checks import check_range
+from reassess.core.items import as_questions
 from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
 from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 
-__all__ = ["Provenance", "find_provenance", "image_folds"]
+__all__ = ["Provenance", "find_provenance", "image_folds", "known_provenance"]
 
 _SAME = 1e-6  # scores in a table may be rounded
 
@@ -42,7 +42,7 @@ class Provenance:
     @property
     def golden_images(self) -> int:
         """Number of images of golden pairs."""
-        return len(cast(Questions, self.experts.items).images)  # or there would be no scores
+        return len(as_questions(self.experts.items).images)
 
     def left_out(self, folds: npt.NDArray[np.integer] | None = None) -> Scores:
         """Scores of the golden pairs, those of each image measured without it; or without the images of its fold."""
@@ -74,30 +74,40 @@ def find_provenance(
     Raises
     ------
     DataError
-        The scores do not follow by any of the rules.
+        The scores do not follow by any of the rules; no golden pair is among the votes.
     """
-    asked = votes.find(experts.items)
-    votes = votes.restrict(asked[asked >= 0])
-    pairs = votes.items
-    if not (isinstance(pairs, Questions) and len(pairs)):
-        raise DataError("no golden pair was voted on", mend="check that all files name the images alike")
-    known = scores.at(scores.questions.rows_of(pairs.images)[pairs.image_ids], pairs.class_ids)
+    votes = golden_part(votes, experts)
+    pairs = as_questions(votes.items)
+    values = scores.at(scores.questions.rows_of(pairs.images)[pairs.image_ids], pairs.class_ids)
     nearest = np.inf
-    for recipe in possible(recipes, experts):
-        for label in (original, None) if original is not None else (None,):
-            made = real_scores(votes, experts, rater_golden, label, recipe=recipe)
-            farthest = float(np.abs(made.values - known).max())  # NaN, where a pair has no score, is never near
-            if farthest <= _SAME:
-                return Provenance(
-                    votes=votes, experts=experts, rater_golden=rater_golden, original=label, recipe=recipe
-                )
-            nearest = min(nearest, farthest)
+    for recipe, labels in makings(recipes, experts, original):
+        remade = real_scores(votes, experts, rater_golden, labels, recipe=recipe)
+        farthest = float(np.abs(remade.values - values).max())  # NaN, where a pair has no score, is never near
+        if farthest <= _SAME:
+            return Provenance(votes=votes, experts=experts, rater_golden=rater_golden, original=labels, recipe=recipe)
+        nearest = min(nearest, farthest)
     raise DataError(
         "these scores do not follow from the votes by the recipe of ReaL, and cannot be made again without an image",
         allowed=f"a difference of at most {_SAME:g} on every golden pair",
         found=f"{nearest:.3g}" if np.isfinite(nearest) else "golden pairs without a score",
         mend="give the votes, golden answers and original labels of which they were made",
     )
+
+
+def known_provenance(
+    scores: Scores,
+    votes: Votes,
+    experts: Votes,
+    rater_golden: Votes,
+    original: LabelSets | None,
+    *,
+    recipes: Sequence[Recipe] = (REAL_RECIPE,),
+) -> Provenance | None:
+    """As `find_provenance`, and None where the scores cannot be shown to follow from the votes."""
+    try:
+        return find_provenance(scores, votes, experts, rater_golden, original, recipes=recipes)
+    except DataError:
+        return None
 
 
 def image_folds(images: int, folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:

@@ -1,16 +1,16 @@
 """How ImageNet ReaL's scores follow from the votes: confusion matrices from golden pairs, then one Bayes posterior."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.calibration import calibrate, expert_truth
 from reassess.aggregation.posteriors import posterior
+from reassess.core.checks import check_all
 from reassess.core.image_names import join
-from reassess.core.items import Id, take_items
+from reassess.core.items import Id, as_questions, take_items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
@@ -18,15 +18,23 @@ from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import KNOWN_ANSWERS, Votes
 from reassess.errors import DataError
-from reassess.text import some
 
-__all__ = ["original_votes", "possible", "real_model", "real_scores", "real_scores_left_out"]
+__all__ = ["makings", "original_votes", "real_model", "real_scores", "real_scores_left_out"]
 
 
-def possible(recipes: Sequence[Recipe], experts: Votes) -> Sequence[Recipe]:
-    """The recipes that ask for no more experts than there are; all where none does, so that an error says why."""
+def makings(
+    recipes: Sequence[Recipe], experts: Votes, original: LabelSets | None
+) -> Iterator[tuple[Recipe, LabelSets | None]]:
+    """Every way in which scores may have been made: each recipe, with the original labels and without.
+
+    Recipes that ask for more experts than there are do not count; all do where each asks for more, so that an error
+    says why.
+    """
     most = int(experts.sizes.max(initial=0))
-    return [recipe for recipe in recipes if recipe.experts_at_least <= most] or recipes
+    for recipe in [recipe for recipe in recipes if recipe.experts_at_least <= most] or recipes:
+        if original is not None:
+            yield recipe, original
+        yield recipe, None
 
 
 def real_scores(
@@ -57,7 +65,7 @@ def real_scores(
 
     Notes
     -----
-    Source: Beyer et al., arXiv 2006.07159, section 3; the details were found by reproducing the published scores.
+    Source: Beyer et al., arXiv 2006.07159, section 3; the details follow from reproducing the published scores.
     """
     golden = _Golden.of(experts, rater_golden, original)
     return _score(votes, _label_votes(votes, original, recipe), _measure(golden, recipe))
@@ -106,7 +114,7 @@ def real_scores_left_out(
         image alone.
     """
     golden = _Golden.of(experts, rater_golden, original)
-    pairs = _questions(experts)
+    pairs = as_questions(experts.items)
     label = _label_votes(votes, original, recipe)
     fold_of = np.arange(len(pairs.images)) if folds is None else np.asarray(folds)
     fold = fold_of[pairs.image_ids]
@@ -118,7 +126,7 @@ def real_scores_left_out(
         part = rows[judged]
         values[judged] = _score(votes.restrict(part), None if label is None else label.restrict(part), models).values
     kept = np.flatnonzero(rows >= 0)
-    return Scores(cast(Questions, take_items(pairs, kept)), values[kept])
+    return Scores(questions=as_questions(take_items(pairs, kept)), values=values[kept])
 
 
 def original_votes(
@@ -152,7 +160,12 @@ def original_votes(
     own = questions.class_ids[item_ids] == original.indices[rows[item_ids]]
     answer_ids = np.where(own, answers.index("yes"), answers.index("no"))
     return Votes.from_columns(
-        questions, item_ids, np.zeros(item_ids.size, np.int32), answer_ids, ("original label",), answers
+        items=questions,
+        item_ids=item_ids,
+        rater_ids=np.zeros(item_ids.size, np.int32),
+        answer_ids=answer_ids,
+        raters=("original label",),
+        answers=answers,
     )
 
 
@@ -166,14 +179,14 @@ class _Golden:
 
     @classmethod
     def of(cls, experts: Votes, raters: Votes, original: LabelSets | None) -> "_Golden":
-        rows = experts.find(raters.items)
-        if (rows < 0).any():
-            raise DataError(
-                "raters voted on golden pairs that no expert judged",
-                found=some([raters.at(row) for row in np.flatnonzero(rows < 0).tolist()]),
-                mend="take the experts' and the raters' golden votes from one release",
-            )
-        label = None if original is None else original_votes(_questions(experts), original, answers=raters.answers)
+        check_all(
+            experts.find(raters.items) >= 0,
+            what="raters voted on golden pairs that no expert judged",
+            name_of=raters.at,
+            mend="take the experts' and the raters' golden votes from one release",
+        )
+        pairs = as_questions(experts.items)
+        label = None if original is None else original_votes(pairs, original, answers=raters.answers)
         return cls(experts=experts, raters=raters, label=label)
 
     def restrict(self, rows: npt.NDArray[np.integer]) -> "_Golden":
@@ -207,15 +220,9 @@ def _measure(golden: _Golden, recipe: Recipe) -> _Measured:
 def _label_votes(votes: Votes, original: LabelSets | None, recipe: Recipe) -> Votes | None:
     if original is None:
         return None
-    return original_votes(_questions(votes), original, below=recipe.original_below)
+    return original_votes(as_questions(votes.items), original, below=recipe.original_below)
 
 
 def _score(votes: Votes, label: Votes | None, measured: _Measured) -> Scores:
     extra = None if label is None or measured.label is None else (label, measured.label)
     return posterior(votes, measured.raters, prior=measured.prior, extra=extra).scores()
-
-
-def _questions(votes: Votes) -> Questions:
-    if isinstance(votes.items, Questions):
-        return votes.items
-    raise DataError("the votes are not on (image, class) questions", mend="give the columns image and class")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.recipe import original_votes, possible, real_model
+from reassess.aggregation.recipe import makings, original_votes, real_model
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
 from reassess.core.items import as_questions
@@ -121,8 +121,8 @@ def relabel(
     >>> yes = np.array([1, 1, 0, 0])
     >>> votes = Votes.from_columns(questions, np.repeat(both, 2), np.tile(both, 2), yes, "xy", answers)
     >>> experts = Votes.from_columns(golden, four, np.zeros(4, int), yes, "e", answers)
-    >>> cast = np.tile([1, 1, 0, 1], 2)
-    >>> rated = Votes.from_columns(golden, np.tile(four, 2), np.repeat(both, 4), cast, "xy", answers)
+    >>> right = np.tile([1, 1, 0, 1], 2)
+    >>> rated = Votes.from_columns(golden, np.tile(four, 2), np.repeat(both, 4), right, "xy", answers)
     >>> labels = LabelSets.from_lists(["a.png"], [[0]])
     >>> rules = Recipe(experts_at_least=1, original_experts_at_least=1, original_below=None, smoothing=1.0)
     >>> again = relabel(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
@@ -131,16 +131,15 @@ def relabel(
     """
     check_range(threshold, 0, 1, what="threshold")
     differing = []
-    for recipe in possible(recipes, experts):
-        for label in (original, None) if original is not None else (None,):
-            made = _prepare(votes, experts, rater_golden, label, recipe, threshold)
-            differing.append(_differing(labels, made))
-            if not differing[-1]:
-                return made
+    for recipe, original_labels in makings(recipes, experts, original):
+        relabelling = _prepare(votes, experts, rater_golden, original_labels, recipe, threshold)
+        differing.append(_differing(labels, relabelling))
+        if not differing[-1]:
+            return relabelling
     raise DataError(
         "the label sets do not follow from the votes",
         allowed=f"those of the recipe of ReaL at threshold {threshold:g}",
-        found=f"others on {min(differing):,} of {len(made.questions.images):,} rated images",
+        found=f"others on {min(differing):,} of {len(relabelling.questions.images):,} rated images",
         mend="give the votes, golden answers, original labels and threshold of which they were made",
     )
 
@@ -170,12 +169,12 @@ def _prepare(
     )
 
 
-def _differing(labels: LabelSets, made: Relabelling) -> int:
+def _differing(labels: LabelSets, relabelling: Relabelling) -> int:
     """On how many rated images the label sets are others than the votes give at equal weights.
 
     An image that the label sets do not hold counts as one on which they are others.
     """
-    kept, questions = made.kept(np.ones(made.raters, np.int64)), made.questions
+    kept, questions = relabelling.kept(np.ones(relabelling.raters, np.int64)), relabelling.questions
     rows = join(questions.images, labels.images, where="the votes")
     held = rows >= 0
     classes, sizes = labels.of_rows(rows[held])

@@ -52,7 +52,7 @@ def rater_reliability(
         main votes, and may be the main votes. Without golden answers confusion matrices and prior come from EM on the
         votes, in which a rater is judged by what all raters say.
     truths
-        What an item can be; by default `natural_truths`.
+        What an item can be; by default as the golden votes say, or else `natural_truths`.
     resamples, seed
         Of the bootstrap. It draws images (of plain items, items), of more than 400 random groups of them.
 
@@ -64,36 +64,36 @@ def rater_reliability(
     Raises
     ------
     DataError
-        There are no votes, or none on a golden item of known truth; the truth does not fit the golden items.
+        There are no votes, or none on a golden item of known truth; the truth does not fit the golden items; without
+        golden answers, there are too few items for EM to tell one truth from another.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> truth = np.tile([0, 0, 1], 100)
-    >>> cast = np.stack([truth, rng.integers(0, 2, 300)])
-    >>> rows = np.indices(cast.shape).reshape(2, -1)
-    >>> votes = Votes.from_columns(range(300), rows[1], rows[0], cast.ravel(), ("ann", "bo"), ("cat", "dog"))
+    >>> answer_ids = np.stack([truth, rng.integers(0, 2, 300)])
+    >>> rows = np.indices(answer_ids.shape).reshape(2, -1)
+    >>> votes = Votes.from_columns(range(300), rows[1], rows[0], answer_ids.ravel(), ("ann", "bo"), ("cat", "dog"))
     >>> result = rater_reliability(votes, GoldenVotes(votes, truth))
     >>> result
     Reliability(2 raters, 1 flagged, nominal alpha -0.061)
     >>> [(one.rater, one.right.hits, one.flags) for one in result.ranked]
     [('bo', 143, ('uninformative',)), ('ann', 300, ())]
     """
+    if truths is None and golden is not None:
+        truths = golden.truths
     names = tuple(truths or natural_truths(votes))
-    answers = _all_answers(votes, None if golden is None else golden.votes)
+    answers = votes.answers if golden is None else _all_answers(votes, golden.votes)
     main, votes = votes, votes.with_answers(answers)
     judged = votes if golden is None else golden.votes.with_answers(answers)
-    if golden is None:
-        weights = fit_dawid_skene(votes, truths=names).posterior.values
-    else:
-        weights = _known(judged, golden.truth, names)
+    weights = _em_weights(votes, names) if golden is None else _golden_weights(judged, golden.truth, names)
     right = None if golden is None else right_answers(names, answers)
     measures = dict(_measures(judged, weights, resamples, seed))
     apart = golden is not None and golden.votes is not main
-    again = _repeated(votes, judged) if apart else {}
+    repeated = _repeated(votes, judged) if apart else {}
     metric = natural_metric(votes)
     result = Reliability(
-        raters=tuple(_raters(votes, len(names), measures, right, again)),
+        raters=tuple(_raters(votes, len(names), measures, right, repeated)),
         truths=names,
         answers=answers,
         prior=weights.sum(axis=0) / weights.sum(),
@@ -103,7 +103,9 @@ def rater_reliability(
         dependence=dependence(votes),
         golden_dependence=dependence(judged) if apart else None,
     )
-    _warn(result)
+    for dependent, where in ((result.dependence, "votes"), (result.golden_dependence, "golden votes")):
+        if dependent is not None and dependent.pairs:
+            warnings.warn(_in_words(dependent, where), DependenceWarning, stacklevel=2)
     return result
 
 
@@ -134,15 +136,27 @@ class _Measure:
     few: bool
 
 
-def _all_answers(votes: Votes, golden: Votes | None) -> tuple[Id, ...]:
+def _all_answers(votes: Votes, golden: Votes) -> tuple[Id, ...]:
     """The answers of both, in the order of the votes if these hold all."""
-    others = () if golden is None else golden.answers
-    if set(others) <= set(votes.answers):
+    if set(golden.answers) <= set(votes.answers):
         return votes.answers
-    return ordered_answers(tuple(dict.fromkeys((*votes.answers, *others))))
+    return ordered_answers(tuple(dict.fromkeys((*votes.answers, *golden.answers))))
 
 
-def _known(golden: Votes, truth: npt.NDArray[np.integer], truths: tuple[Id, ...]) -> Floats:
+def _em_weights(votes: Votes, truths: tuple[Id, ...]) -> Floats:
+    """The probability of each truth by EM on the votes, shape (items, truths)."""
+    weights = fit_dawid_skene(votes, truths=truths).posterior.values
+    if weights.sum(axis=0).max() < _AN_ITEM:
+        raise DataError(
+            "too few items for EM to tell one truth from another, so that no rater can be measured",
+            allowed="half an item or more of some truth",
+            found=f"items: {len(votes.items):,}; truths: {some(truths)}",
+            mend="give votes on more items, or golden answers",
+        )
+    return weights
+
+
+def _golden_weights(golden: Votes, truth: npt.NDArray[np.integer], truths: tuple[Id, ...]) -> Floats:
     """1 for the truth of each golden item, shape (items, truths); 0 for all truths where it is not known."""
     prior = calibrate(golden, truth, truths=truths).prior
     if prior.max() == 1:
@@ -163,12 +177,12 @@ def _measures(votes: Votes, weights: Floats, resamples: int, seed: int) -> Itera
     items = np.stack([np.bincount(group_of[known], column, groups) for column in weights[known].T], axis=1, dtype=float)
     drawn = resampling(groups, resamples=resamples, seed=seed)
     clusters, item_ids = cluster_ids(votes), votes.item_ids
-    for row, cast in enumerate(_by_rater(votes)):
-        on = item_ids[cast]
-        cast, on = cast[known[on]], on[known[on]]
-        if not cast.size:
+    for row, own in enumerate(_by_rater(votes)):
+        judged = own[known[item_ids[own]]]
+        if not judged.size:
             continue
-        counts = _counts(group_of[on], votes.answer_ids[cast], weights[on], (groups, len(votes.answers)))
+        on = item_ids[judged]
+        counts = _counts(group_of[on], votes.answer_ids[judged], weights[on], (groups, len(votes.answers)))
         on_truth = counts.sum(axis=(0, 2))[items.sum(axis=0) >= _AN_ITEM]
         few = bool(on_truth.min() < _FEW) or np.unique(clusters[on]).size < _FEW
         yield (
@@ -216,13 +230,13 @@ def _repeated(votes: Votes, golden: Votes) -> dict[Id, Proportion]:
     raters = np.array([position.get(name, -1) for name in golden.raters], np.int64)[golden.rater_ids]
     items = votes.find(golden.items)[golden.item_ids]
     keys, first = np.unique(votes.item_ids * len(votes.raters) + votes.rater_ids, return_index=True)
-    wanted, chosen = np.unique(items * len(votes.raters) + raters, return_index=True)
-    both = (items[chosen] >= 0) & (raters[chosen] >= 0) & np.isin(wanted, keys)
-    wanted, chosen = wanted[both], chosen[both]
-    same = votes.answer_ids[first[np.searchsorted(keys, wanted)]] == golden.answer_ids[chosen]
-    n = np.bincount(raters[chosen], minlength=len(votes.raters))
-    hits = np.bincount(raters[chosen][same], minlength=len(votes.raters))
-    return {name: Proportion(int(hits[row]), int(n[row])) for name, row in position.items() if n[row]}
+    golden_keys, golden_first = np.unique(items * len(votes.raters) + raters, return_index=True)
+    both = (items[golden_first] >= 0) & (raters[golden_first] >= 0) & np.isin(golden_keys, keys)
+    golden_keys, golden_first = golden_keys[both], golden_first[both]
+    same = votes.answer_ids[first[np.searchsorted(keys, golden_keys)]] == golden.answer_ids[golden_first]
+    n = np.bincount(raters[golden_first], minlength=len(votes.raters))
+    hits = np.bincount(raters[golden_first][same], minlength=len(votes.raters))
+    return {name: Proportion(hits=int(hits[row]), n=int(n[row])) for name, row in position.items() if n[row]}
 
 
 def _raters(
@@ -230,11 +244,11 @@ def _raters(
     truths: int,
     measures: dict[Id, _Measure],
     right: npt.NDArray[np.bool_] | None,
-    again: dict[Id, Proportion],
+    repeated: dict[Id, Proportion],
 ) -> Iterator[Rater]:
     """The rows: the raters of the votes, and then those with golden votes only."""
     position = {name: row for row, name in enumerate(votes.raters)}
-    counts, cast = votes.counts_by_rater(), _by_rater(votes)
+    counts, votes_of = votes.counts_by_rater(), _by_rater(votes)
     empty = np.zeros((truths, len(votes.answers)))
     for name in dict.fromkeys((*votes.raters, *measures)):
         row, measure = position.get(name), measures.get(name)
@@ -247,14 +261,15 @@ def _raters(
             if measure is None or right is None
             else Proportion(hits=round(measure.confusion[right].sum()), n=round(measure.confusion.sum())),
             information=None if measure is None else measure.information,
-            repeated=again.get(name),
-            seconds=None if row is None or votes.seconds is None else _seconds(votes.seconds[cast[row]]),
+            repeated=repeated.get(name),
+            seconds=None if row is None or votes.seconds is None else _seconds(votes.seconds[votes_of[row]]),
             flags=tuple(_flags(answers, measure)),
         )
 
 
-def _seconds(taken: Floats) -> tuple[float, float] | None:
-    known = taken[~np.isnan(taken)]
+def _seconds(seconds: Floats) -> tuple[float, float] | None:
+    """Mean and median of the times that are known."""
+    known = seconds[~np.isnan(seconds)]
     return (float(known.mean()), float(np.median(known))) if known.size else None
 
 
@@ -266,12 +281,6 @@ def _flags(answers: npt.NDArray[np.int64], measure: _Measure | None) -> Iterator
         yield one_answer
     if measure is not None and measure.few:
         yield few
-
-
-def _warn(result: Reliability) -> None:
-    for dependent, where in ((result.dependence, "votes"), (result.golden_dependence, "golden votes")):
-        if dependent is not None and dependent.pairs:
-            warnings.warn(_in_words(dependent, where), DependenceWarning, stacklevel=3)
 
 
 def _in_words(dependent: Dependence, where: str) -> str:

@@ -1,4 +1,4 @@
-"""What is found of raters: a row a rater, and the raters as a whole."""
+"""The reliability of raters: a row a rater, and the raters as a whole."""
 
 from dataclasses import dataclass
 from typing import Any

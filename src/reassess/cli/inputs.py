@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reassess.aggregation.calibration import natural_truths
+from reassess.aggregation.golden import golden_answers, golden_sources
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, tracked
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of, class_folder_order
@@ -16,9 +16,8 @@ from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
-from reassess.core.rater_model import VALIDITY
 from reassess.core.scores import Scores
-from reassess.core.votes import KNOWN_ANSWERS, Votes
+from reassess.core.votes import Votes
 from reassess.data.loading import load_classes, load_labels, load_multi_labels, load_original, load_scores, load_votes
 from reassess.errors import DataError, at
 from reassess.evaluation.measure import find_outcomes
@@ -236,9 +235,9 @@ def load_golden(
         if rater_golden is not None:
             raise click.UsageError("--rater-golden goes with --golden: the experts' answers.")
         return None
-    own = benchmark if golden in (None, benchmark.sources.get("golden")) else Benchmark()
-    rater_file = find_part(call, own, "rater-golden", rater_golden)
-    answers = KNOWN_ANSWERS if natural_truths(votes) == VALIDITY else votes.answers
+    sources = golden_sources(benchmark, golden)
+    rater_file = find_part(call, Benchmark(sources=sources), "rater-golden", rater_golden)
+    answers = golden_answers(votes)
     experts = load_votes(expert_file, answers=answers, max_bytes=max_bytes)
     return experts, votes if rater_file is None else load_votes(rater_file, answers=answers, max_bytes=max_bytes)
 

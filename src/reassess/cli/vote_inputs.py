@@ -14,7 +14,7 @@ __all__ = ["Rated", "load_rated", "threshold_option", "votes_option"]
 
 
 class Rated(TypedDict):
-    """Fields of `reassess.Findings`: what raters and experts said; None where that is not at hand."""
+    """Fields of `reassess.Findings`: raters' and experts' votes; None where that is not at hand."""
 
     votes: Votes | None
     experts: Votes | None
@@ -45,9 +45,9 @@ def load_rated(
         expert_file = find_part(call, judges.benchmark, "golden", golden)
         experts = None if expert_file is None else load_votes(expert_file, max_bytes=max_bytes)
         return Rated(votes=None, experts=experts, rater_golden=None)
-    cast = load_votes(file, max_bytes=max_bytes)
-    known = load_golden(call, cast, golden, rater_golden, max_bytes=max_bytes)
-    if known is None:
-        return Rated(votes=cast, experts=None, rater_golden=None)
-    experts, raters = known
-    return Rated(votes=cast, experts=experts, rater_golden=None if raters is cast else raters)
+    main = load_votes(file, max_bytes=max_bytes)
+    on_golden = load_golden(call, main, golden, rater_golden, max_bytes=max_bytes)
+    if on_golden is None:
+        return Rated(votes=main, experts=None, rater_golden=None)
+    experts, raters = on_golden
+    return Rated(votes=main, experts=experts, rater_golden=None if raters is main else raters)

@@ -9,11 +9,11 @@ from pathlib import PurePath
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.golden import golden_truth
+from reassess.aggregation.golden import golden_part, golden_truth
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
-from reassess.aggregation.methods import calibrated_recipe, golden_part
+from reassess.aggregation.methods import calibrated_recipe, likely_recipes
 from reassess.aggregation.operating_points import Goal
-from reassess.aggregation.provenance import Provenance, find_provenance
+from reassess.aggregation.provenance import Provenance, known_provenance
 from reassess.aggregation.recipe import real_scores
 from reassess.aggregation.relabelling import Relabelling, relabel
 from reassess.comparison.co_occurrence import CoOccurrence, co_occurrence
@@ -34,7 +34,6 @@ from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.core.missing import Missing
 from reassess.core.predictions import Predictions
-from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError, at
@@ -252,7 +251,9 @@ class Findings:
             return Missing("no golden answers are at hand, on which to measure the raters")
         try:
             recipe = calibrated_recipe(self.experts)
-            return real_scores(self.votes, self.experts, self._golden(self.votes, self.experts), None, recipe=recipe)
+            return real_scores(
+                self.votes, self.experts, golden_part(self.votes, self.experts, self.rater_golden), None, recipe=recipe
+            )
         except DataError as error:
             return Missing.because(error)
 
@@ -263,8 +264,8 @@ class Findings:
             return self.raters_alone
         assert self.votes is not None
         assert self.experts is not None
-        votes = self.votes, self.experts, self._golden(self.votes, self.experts)
-        recipes = self._recipes(self.experts)
+        votes = self.votes, self.experts, golden_part(self.votes, self.experts, self.rater_golden)
+        recipes = likely_recipes(self.experts, self.benchmark.recipe)
         try:
             return relabel(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
         except DataError as error:
@@ -296,23 +297,13 @@ class Findings:
             return Missing.because(error)
         return first, *(replace(one, chosen=None) for one in again)  # the threshold was not chosen on these
 
-    def _golden(self, votes: Votes, experts: Votes) -> Votes:
-        return golden_part(votes, experts) if self.rater_golden is None else self.rater_golden
-
-    def _recipes(self, experts: Votes) -> list[Recipe]:
-        """The rules by which the scores may have been made: the benchmark's own, and those of `calibrated`."""
-        own = self.benchmark.recipe
-        return [*([] if own is None else [own]), calibrated_recipe(experts)]
-
     def _origin(self, scores: Scores) -> Provenance | None:
         """How the scores follow from the votes; None if that is not known."""
         if self.votes is None or self.experts is None or isinstance(self.raters_alone, Missing):
             return None
-        votes = self.votes, self.experts, self._golden(self.votes, self.experts), self.original
-        try:
-            return find_provenance(scores, *votes, recipes=self._recipes(self.experts))
-        except DataError:
-            return None
+        golden = golden_part(self.votes, self.experts, self.rater_golden)
+        recipes = likely_recipes(self.experts, self.benchmark.recipe)
+        return known_provenance(scores, self.votes, self.experts, golden, self.original, recipes=recipes)
 
     @cached_property
     def taxonomies(self) -> tuple[Taxonomy, ...]:

@@ -5,7 +5,7 @@ from the position of the first bad value to its place, which is called for the m
 """
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from reassess.errors import DataError
 from reassess.text import some
 
 __all__ = [
+    "check_all",
     "check_distribution",
     "check_known",
     "check_length",
@@ -24,9 +25,10 @@ __all__ = [
     "first_repeat",
 ]
 
-_KINDS = {"integers": "iu", "floats": "f", "text": "U", "integers or text": "iuU"}
+_KINDS = {"integers": "iu", "floats": "f", "numbers": "iuf", "text": "U", "integers or text": "iuU"}
 _SUM_TOLERANCE = 1e-6
 _MOST_KNOWN = 12  # names that a message lists
+_MOST_BAD = 3  # of many bad ones
 
 
 def check_range(
@@ -112,7 +114,7 @@ def check_shape(
     what
         What the values are.
     kind
-        "integers", "floats", "text", or "integers or text".
+        "integers", "floats", "numbers", "text", or "integers or text".
     where, mend
         As for `check_range`.
 
@@ -215,6 +217,23 @@ def check_known(
             found=some([repr(names[position]) for position in unknown]),
             mend=mend,
         )
+
+
+def check_all(
+    fits: npt.NDArray[np.bool_], *, what: str, name_of: Callable[[int], str], mend: str | None = None
+) -> None:
+    """Raise `DataError` unless all of some things fit; the message counts the others and names the first of them.
+
+    >>> check_all(np.array([True, False]), what="items without votes", name_of="item {}".format)
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: items without votes
+      found:   1 of 2: item 1
+    """
+    if not fits.all():
+        bad = np.flatnonzero(~fits).tolist()
+        names = some([name_of(position) for position in bad], most=_MOST_BAD)
+        raise DataError(what, found=f"{len(bad):,} of {fits.size:,}: {names}", mend=mend)
 
 
 def check_distribution(rows: npt.NDArray[np.floating], *, what: str, where: object = None) -> None:

@@ -1,6 +1,6 @@
 """What raters answered."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,8 +77,7 @@ class Votes:
         check_unique(self.raters, thing="a rater")
         check_unique(self.answers, thing="an answer")
         self._check_shapes()
-        check_range(self.rater_ids, 0, len(self.raters) - 1, what="rater of a vote", where=self._place_of)
-        check_range(self.answer_ids, 0, len(self.answers) - 1, what="answer of a vote", where=self._place_of)
+        _check_ids(self.rater_ids, self.answer_ids, len(self.raters), len(self.answers), self._place_of)
         freeze(self, "indptr", "rater_ids", "answer_ids", "seconds")
 
     @classmethod
@@ -102,9 +101,22 @@ class Votes:
         item_ids, rater_ids, answer_ids
             Integers, shape (votes,): position of each vote's item, rater and answer.
         seconds
-            See `Votes`.
+            Numbers, shape (votes,). See `Votes`.
+
+        Raises
+        ------
+        DataError
+            A column is not of integers, has another shape, or names an item, rater or answer that is not there; and
+            as for `Votes`.
         """
+        check_shape(item_ids, ("votes",), what="item_ids", kind="integers")
+        for name, column in (("rater_ids", rater_ids), ("answer_ids", answer_ids)):
+            check_shape(column, item_ids.shape, what=name, kind="integers")
+        if seconds is not None:
+            check_shape(seconds, item_ids.shape, what="seconds", kind="numbers")
         check_range(item_ids, 0, len(items) - 1, what="item of a vote", where="vote {}".format)
+        # Before they are cast, for which a bad one might come out as a good one.
+        _check_ids(rater_ids, answer_ids, len(raters), len(answers), lambda vote: describe(items, int(item_ids[vote])))
         indptr, order = _grouped(item_ids, len(items))
         return cls(
             items=items,
@@ -210,12 +222,12 @@ class Votes:
         answers = _united_answers(self.answers, other.answers)
         first, second = self.with_answers(answers), other.with_answers(answers)
         return Votes.from_columns(
-            items,
-            np.concatenate([self.item_ids, item_rows[other.item_ids]]),
-            np.concatenate([self.rater_ids, rater_rows[other.rater_ids]]),
-            np.concatenate([first.answer_ids, second.answer_ids]),
-            tuple(position),
-            answers,
+            items=items,
+            item_ids=np.concatenate([self.item_ids, item_rows[other.item_ids]]),
+            rater_ids=np.concatenate([self.rater_ids, rater_rows[other.rater_ids]]),
+            answer_ids=np.concatenate([first.answer_ids, second.answer_ids]),
+            raters=tuple(position),
+            answers=answers,
             seconds=_joined_seconds(self, other),
         )
 
@@ -242,6 +254,17 @@ class Votes:
 
     def _place_of(self, vote: int) -> str:
         return self.at(int(np.searchsorted(self.indptr, vote, side="right")) - 1)
+
+
+def _check_ids(
+    rater_ids: npt.NDArray[np.integer],
+    answer_ids: npt.NDArray[np.integer],
+    raters: int,
+    answers: int,
+    where: Callable[[int], str],
+) -> None:
+    check_range(rater_ids, 0, raters - 1, what="rater of a vote", where=where)
+    check_range(answer_ids, 0, answers - 1, what="answer of a vote", where=where)
 
 
 def answer_type(answers: int) -> type[np.unsignedinteger]:

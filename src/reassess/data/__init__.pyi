@@ -2,6 +2,7 @@ from .catalogue import SOURCES as SOURCES
 from .catalogue import KnownFile as KnownFile
 from .catalogue import Source as Source
 from .catalogue import WheelMember as WheelMember
+from .in_sample import known_in_sample as known_in_sample
 from .loading import in_benchmark_classes as in_benchmark_classes
 from .loading import load_classes as load_classes
 from .loading import load_collapsed as load_collapsed

@@ -98,6 +98,24 @@ def test_votes_give_rules(here: Path, run: Callable[..., Run]) -> None:
     assert all(rule["in_sample"] is False and rule["chosen"] is None for rule in (yes, both, share))
 
 
+def test_raters_golden_votes_are_by_default_those_among_the_votes(here: Path, run: Callable[..., Run]) -> None:
+    """So that scores which `aggregate` made of one file of votes can be made again without what is judged."""
+    (here / "more.csv").write_text(VOTES + "d,1,ann,yes\nd,1,bo,no\n")
+    made = run("aggregate", "more.csv", "--golden", "golden.csv", "-o", "made.csv")
+    assert made.code == 0
+    argv = ["made.csv", "--golden", "golden.csv", "--votes", "more.csv"]
+    given, left_out, *rules = results_of(run, "curve", *argv, "--leave-out", "image")
+    assert (given["in_sample"], left_out["in_sample"]) == (True, False)
+    assert given["points"] != left_out["points"]
+    assert results_of(run, "curve", *argv) == [given, *rules]
+    apart = results_of(run, "curve", *argv, "--leave-out", "image", "--rater-golden", "votes.csv")
+    assert [entry | {"file": None} for entry in apart] == [
+        entry | {"file": None} for entry in (given, left_out, *rules)
+    ]
+    assert [rule["file"] for rule in rules] == ["more.csv"] * 3
+    assert [rule["file"] for rule in apart[2:]] == ["votes.csv"] * 2 + ["more.csv"]
+
+
 def test_two_files_stand_in_one_table(here: Path, run: Callable[..., Run]) -> None:
     (here / "other.csv").write_text(SCORES.replace("0.6", "0.95"))
     result = run("curve", "scores.csv", "other.csv", "--golden", "golden.csv", "--choose", "f1", "--votes", "votes.csv")
@@ -129,8 +147,10 @@ def test_points_are_written_as_a_table(here: Path, run: Callable[..., Run]) -> N
     argv = ["curve", "scores.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--choose", "f1", "-o", "p.csv"]
     assert run(*argv).code == 0
     table = pl.read_csv(here / "p.csv")
-    assert table["rule"].to_list() == [None] * 4 + ["share of yes"] * 3
-    assert table["chosen"].to_list() == [False, True] + [False] * 5
+    rules = ["one rater: yes"] * 3 + ["one rater: yes or maybe"] * 3 + ["share of yes"] * 3
+    assert table["rule"].to_list() == [None] * 4 + rules
+    assert table["file"].to_list() == ["scores.csv"] * 4 + ["votes.csv"] * 9
+    assert table["chosen"].to_list() == [False, True] + [False] * 11
 
 
 def test_without_matplotlib_the_error_names_the_extra(
@@ -165,7 +185,7 @@ def test_without_matplotlib_the_error_names_the_extra(
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--leave-out", "image"],
-            "Error: --leave-out needs --votes and --rater-golden, of which the scores were made.",
+            "Error: --leave-out needs --votes, of which the scores were made.",
         ),
     ],
 )

@@ -262,6 +262,22 @@ def test_too_many_experts_are_refused(run: Callable[..., Run], tmp_path: Path) -
     assert (result.code, result.err) == (1, "Error: number of experts out of range\n  allowed: 1 to 3\n  found:   4\n")
 
 
+@pytest.mark.parametrize(("answers", "truths"), [((7, "zebra"), "7, zebra"), (("a", "b", "c"), "a, b, c")])
+def test_one_item_with_as_many_answers_as_votes_is_refused(
+    run: Callable[..., Run], tmp_path: Path, answers: tuple[object, ...], truths: str
+) -> None:
+    """EM leaves each truth the same share of the item, which is less than half."""
+    rows = [("x", f"rater {i}", answer) for i, answer in enumerate(answers)]
+    done = run("raters", write_csv(tmp_path / "votes.csv", "item,rater,answer", rows), "--golden", "none")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "Error: too few items for EM to tell one truth from another, so that no rater can be measured\n"
+        "  allowed: half an item or more of some truth\n"
+        f"  found:   items: 1; truths: {truths}\n"
+        "  to mend: give votes on more items, or golden answers\n"
+    )
+
+
 def test_an_empty_table_is_refused(run: Callable[..., Run], tmp_path: Path) -> None:
     empty = write_csv(tmp_path / "empty.csv", HEADINGS, [])
     result = run("raters", empty)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pytest
 
 from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.curves import Curve, Point
@@ -17,27 +16,32 @@ from reassess.core.scores import Scores
 
 QUESTIONS = Questions.from_columns(["a", "b"], np.array([1, 1]))
 CURVE = Curve(Golden(QUESTIONS, np.array([True, False])), np.array([0.9, 0.25]), in_sample=True)
-RULE = Rule("one rater: yes", (7,), (Point(None, 1, 2, 1),))
+POINTS = Point(threshold=None, hits=1, kept=2, valid=1), Point(threshold=None, hits=0, kept=0, valid=1)
+RULE = Rule(name="one rater: yes", variants=(7, 8), points=POINTS, file="rg.npz")
 
 
 def chosen(goal: str) -> MeasuredCurve:
     point = operating_point(CURVE, Goal.parse(goal), Scores(QUESTIONS, CURVE.values))
-    return MeasuredCurve("s.npz", CURVE, "each image left out", point)
+    return MeasuredCurve(file="s.npz", curve=CURVE, left_out="each image left out", chosen=point)
 
 
 def test_a_table_has_a_row_for_each_point(tmp_path: Path) -> None:
-    write_points(tmp_path / "p.csv", [chosen("f1")], [("rg.npz", RULE)])
+    write_points(tmp_path / "p.csv", [chosen("f1")], [RULE])
     assert (tmp_path / "p.csv").read_text() == (
         "file,rule,variant,left_out,in_sample,chosen,threshold,hits,kept,valid,precision,recall\n"
         "s.npz,,,each image left out,true,true,0.9,1,1,1,1.0,1.0\n"
         "s.npz,,,each image left out,true,false,0.25,1,2,1,0.5,1.0\n"
         "rg.npz,one rater: yes,7,,false,false,,1,2,1,0.5,1.0\n"
+        "rg.npz,one rater: yes,8,,false,false,,0,0,1,,0.0\n"
     )
 
 
-@pytest.mark.parametrize(("threshold", "row"), [(1.0, 0), (0.5, 1), (0.1, 2)])
-def test_a_chosen_threshold_between_scores_has_a_row_of_its_own(tmp_path: Path, threshold: float, row: int) -> None:
-    write_points(tmp_path / "p.parquet", [chosen(f"threshold={threshold}")])
-    table = pl.read_parquet(tmp_path / "p.parquet")
-    assert table["threshold"].to_list() == sorted([0.9, 0.25, threshold], reverse=True)
-    assert table["chosen"].arg_true().to_list() == [row]
+def test_columns_have_their_types_also_where_every_value_is_missing(tmp_path: Path) -> None:
+    write_points(tmp_path / "p.parquet", [MeasuredCurve(file="s.npz", curve=Curve(CURVE.golden, CURVE.values))])
+    types = dict(pl.read_parquet_schema(tmp_path / "p.parquet"))
+    assert {name: types[name] for name in ("rule", "in_sample", "hits", "threshold")} == {
+        "rule": pl.String,
+        "in_sample": pl.Boolean,
+        "hits": pl.Int64,
+        "threshold": pl.Float64,
+    }

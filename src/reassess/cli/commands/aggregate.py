@@ -88,18 +88,18 @@ def aggregate(
     _refuse_unused(name, given)
     _check_outputs(call, output, given["model"])
     read = _Reader(call, _PRESETS.get(name, Benchmark()), answers, max_bytes)
-    cast = read.votes("votes", votes)
-    if cast is None:
+    given_votes = read.votes("votes", votes)
+    if given_votes is None:
         raise click.UsageError("Give VOTES, or --preset.")
-    result = _METHODS[name](read, cast, given)
+    result = _METHODS[name](read, given_votes, given)
     call.keep_inputs(output, given["model"])
-    if isinstance(cast.items, Questions):
+    if isinstance(given_votes.items, Questions):
         write_scores(output, result.scores, force=call.force)
     else:
         write_posterior(output, result.posterior, force=call.force)
     if given["model"] and result.model:
         write_rater_model(given["model"], result.model, force=call.force)
-    _report(call, name, cast, result, output)
+    _report(call, name, given_votes, result, output)
 
 
 def _check_outputs(call: Call, output: Path, model: Path | None) -> None:

@@ -1,19 +1,19 @@
 """`reassess curve`: measure scores against golden answers, and choose a threshold."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 import numpy as np
 
-from reassess.aggregation.baseline_rules import Rule, original_rule, rater_rule, share_rule
-from reassess.aggregation.golden import Golden, golden_truth
+from reassess.aggregation.baseline_rules import Rule, simple_rules
+from reassess.aggregation.golden import Golden, golden_part, golden_sources, golden_truth
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
-from reassess.aggregation.methods import calibrated_recipe
+from reassess.aggregation.methods import likely_recipes
 from reassess.aggregation.operating_points import Goal
-from reassess.aggregation.provenance import Provenance, find_provenance
+from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.inputs import FILE, find_part, max_bytes_option, part_option
 from reassess.cli.tables.curve_points import write_points
@@ -21,10 +21,9 @@ from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
+from reassess.data.in_sample import known_in_sample
 from reassess.data.loading import load_original, load_scores, load_votes
-from reassess.data.sources import SOURCES
 from reassess.errors import DataError, at
-from reassess.formats.files import sha256
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report.curve_figure import draw_curves
 from reassess.report.figures import FIGURE_SUFFIXES
@@ -37,7 +36,7 @@ _LeaveOut = Literal["image"] | int | None
 
 @dataclass(frozen=True)
 class _Answers:
-    """What judges the scores, and what else is known of the golden pairs; files by the names they were given by."""
+    """What judges the scores, and what else is known of the golden pairs."""
 
     benchmark: Benchmark
     golden_file: Path
@@ -47,7 +46,7 @@ class _Answers:
     votes: Votes | None
     rater_golden: Votes | None
     original: LabelSets | None
-    rules: tuple[tuple[str, Rule], ...] = ()
+    rules: tuple[Rule, ...]
 
 
 class _GoalType(click.ParamType[Goal]):
@@ -88,7 +87,10 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     "--votes", metavar="NAME|FILE", help="Raters' votes, for the rule that keeps a pair if enough raters say yes."
 )
 @click.option(
-    "--rater-golden", metavar="NAME|FILE", help="Raters' votes on golden pairs, for the rule that follows one rater."
+    "--rater-golden",
+    metavar="NAME|FILE",
+    help="Raters' votes on golden pairs, for the rule that follows one rater.  [default: those in --votes; of "
+    f"ImageNet's golden answers, {IMAGENET.sources['rater-golden']}]",
 )
 @part_option("original", "Original labels")
 @click.option(
@@ -131,16 +133,14 @@ def curve(
     benchmark = _common_benchmark(list(scores.values()))
     if leave_out is not None:
         votes = votes or benchmark.sources.get("votes")
-        rater_golden = rater_golden or benchmark.sources.get("rater-golden")
-        if votes is None or rater_golden is None:
-            raise click.UsageError("--leave-out needs --votes and --rater-golden, of which the scores were made.")
+        if votes is None:
+            raise click.UsageError("--leave-out needs --votes, of which the scores were made.")
     answers = _load_answers(call, benchmark, golden, golden_at_least, votes, rater_golden, original, max_bytes)
     measured = [one for file in files for one in _measure(file, paths[file], scores[file], answers, leave_out, goal)]
     if output is not None:
         _write(call, output, measured, answers.rules)
     if call.json:
-        rules = [rule.to_json(file) for file, rule in answers.rules]
-        call.print_document("curve", [*(one.to_json() for one in measured), *rules])
+        call.print_document("curve", [one.to_json() for one in measured] + [rule.to_json() for rule in answers.rules])
     else:
         _print(call, measured, answers, goal)
 
@@ -168,40 +168,39 @@ def _load_answers(
     original: str | None,
     max_bytes: int,
 ) -> _Answers:
-    source = golden or benchmark.sources.get("golden")
-    if source is None:
+    sources = golden_sources(benchmark, golden)
+    if "golden" not in sources:
         raise click.UsageError("Give --golden: only ImageNet's validation images have known golden answers.")
-    golden_file = call.resolve("golden", source)
+    if votes is not None and rater_golden is None:
+        rater_golden = sources.get("rater-golden")
+
+    def load(part: str, source: str | None) -> Votes | None:
+        return None if source is None else load_votes(call.resolve(part, source), max_bytes=max_bytes)
+
+    golden_file = call.resolve("golden", sources["golden"])
     experts = load_votes(golden_file, max_bytes=max_bytes)
-    rater_votes = None if votes is None else load_votes(call.resolve("votes", votes), max_bytes=max_bytes)
-    golden_votes = None if rater_golden is None else call.resolve("rater-golden", rater_golden)
-    said_on_golden = None if golden_votes is None else load_votes(golden_votes, max_bytes=max_bytes)
+    rater_votes, golden_votes = load("votes", votes), load("rater-golden", rater_golden)
+    if rater_votes is not None:
+        golden_votes = golden_part(rater_votes, experts, golden_votes)
     original_file = find_part(call, benchmark, "original", original)
-    known = None if original_file is None else load_original(original_file)
-    answers = _Answers(
+    original_labels = None if original_file is None else load_original(original_file)
+    truth = golden_truth(experts, at_least=at_least)
+    files = {
+        "votes": votes or "",
+        "rater_golden": rater_golden or votes or "",
+        "original": original or benchmark.sources.get("original", ""),
+    }
+    return _Answers(
         benchmark=benchmark,
         golden_file=golden_file,
         experts=experts,
-        golden=golden_truth(experts, at_least=at_least),
+        golden=truth,
         at_least=at_least,
         votes=rater_votes,
-        rater_golden=said_on_golden,
-        original=known,
+        rater_golden=golden_votes,
+        original=original_labels,
+        rules=simple_rules(truth, votes=rater_votes, rater_golden=golden_votes, original=original_labels, files=files),
     )
-    names = votes or "", rater_golden or "", original or benchmark.sources.get("original", "")
-    return replace(answers, rules=tuple(_rules(answers, *names)))
-
-
-def _rules(answers: _Answers, votes: str, rater_golden: str, original: str) -> Iterator[tuple[str, Rule]]:
-    golden, raters = answers.golden, answers.rater_golden
-    if raters is not None:
-        yield rater_golden, rater_rule(golden, raters, ["yes"])
-        if "maybe" in raters.answers:
-            yield rater_golden, rater_rule(golden, raters, ["yes", "maybe"])
-    if answers.votes is not None:
-        yield votes, share_rule(golden, answers.votes)
-    if answers.original is not None:
-        yield original, original_rule(golden, answers.original)
 
 
 def _measure(
@@ -209,15 +208,13 @@ def _measure(
 ) -> tuple[MeasuredCurve, ...]:
     """The curve of a file; and, if asked for, that of its scores made again without the image that is judged."""
     with at(file):
-        sources = answers.benchmark.sources
-        known = _is_known(path, sources.get("scores")) and _is_known(answers.golden_file, sources.get("golden"))
         return measure_curves(
             file,
             scores,
             answers.golden,
             origin=_provenance(scores, answers, must=leave_out is not None),
             leave_out=leave_out,
-            in_sample=True if known else None,
+            in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
             goal=goal,
             original=answers.original,
         )
@@ -227,26 +224,15 @@ def _provenance(scores: Scores, answers: _Answers, *, must: bool) -> Provenance 
     """How the scores follow from the votes; None if that is not known, which is an error if it must be."""
     if answers.votes is None or answers.rater_golden is None:
         return None
-    recipe = answers.benchmark.recipe or calibrated_recipe(answers.experts)
-    recipes = dict.fromkeys([recipe, replace(recipe, experts_at_least=answers.at_least or recipe.experts_at_least)])
-    try:
-        return find_provenance(
-            scores, answers.votes, answers.experts, answers.rater_golden, answers.original, recipes=list(recipes)
-        )
-    except DataError:
-        if must:
-            raise
-        return None
+    find = find_provenance if must else known_provenance
+    recipes = likely_recipes(answers.experts, answers.benchmark.recipe, at_least=answers.at_least)
+    return find(scores, answers.votes, answers.experts, answers.rater_golden, answers.original, recipes=recipes)
 
 
-def _is_known(path: Path, name: str | None) -> bool:
-    return name is not None and sha256(path) == SOURCES[name].files[0].sha256
-
-
-def _write(call: Call, output: Path, measured: Sequence[MeasuredCurve], rules: Sequence[tuple[str, Rule]]) -> None:
+def _write(call: Call, output: Path, measured: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
     call.keep_inputs(output)
     if output.suffix.lower() in FIGURE_SUFFIXES:
-        draw_curves(output, measured, [rule for _, rule in rules], force=call.force)
+        draw_curves(output, measured, rules, force=call.force)
     else:
         write_points(output, measured, rules, force=call.force)
 
@@ -258,7 +244,7 @@ def _print(call: Call, measured: Sequence[MeasuredCurve], answers: _Answers, goa
     print_table(headings, [_row(one) for one in measured])
     if answers.rules:
         click.echo()
-        rows = [row for _, rule in answers.rules for row in _rule_rows(rule)]
+        rows = [row for rule in answers.rules for row in _rule_rows(rule)]
         print_table(["rule", "variant", "precision", "recall"], rows, text_columns=2)
     golden = answers.golden
     images = len(golden.questions.images)

@@ -60,15 +60,15 @@ def raters(
     The rater whose votes tell the least comes first.
     """
     order = None if answers is None else tuple(normal_id(answer) for answer in answers.split(","))
-    cast = read_votes(call.resolve("votes", votes), answers=order, max_bytes=max_bytes)
-    known = load_golden(call, cast, golden, rater_golden, max_bytes=max_bytes)
-    golden_answers = None if known is None else golden_votes(*known, at_least=golden_at_least)
-    result = rater_reliability(cast, golden_answers, seed=seed)
+    main = read_votes(call.resolve("votes", votes), answers=order, max_bytes=max_bytes)
+    on_golden = load_golden(call, main, golden, rater_golden, max_bytes=max_bytes)
+    measured_on = None if on_golden is None else golden_votes(*on_golden, at_least=golden_at_least)
+    result = rater_reliability(main, measured_on, seed=seed)
     if call.json:
         call.print_document("raters", result.to_json())
         return
     _print_table(result)
-    for line in _summary(result, golden_answers):
+    for line in _summary(result, measured_on):
         click.echo(line)
     for line in _footnotes(result):
         call.note(line)
@@ -108,7 +108,7 @@ def _shares(shares: list[float] | None) -> str | None:
 
 
 def _summary(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
-    """What is found of the raters as a whole, and by what they are measured."""
+    """The raters as a whole, and by what they are measured."""
     value = (
         "not defined: no two votes on an item, or one answer only" if result.alpha is None else f"{result.alpha:.4f}"
     )

@@ -30,9 +30,7 @@ def columns(table: Any, *names: str) -> list[tuple[Any, ...]]:
 
 def test_the_headline_holds_the_numbers_of_evaluate() -> None:
     table = part(THREE, "headline").wide
-    shown = columns(
-        table, "model", "ReaL top-1 %", "ReaL top-1 95 %", "original top-1 %", "soft %", "scored", "left out"
-    )
+    shown = columns(table, "model", "ReaL top-1 %", "ReaL top-1 95 %", "original top-1 %", "soft", "scored", "left out")
     for (model, real, interval, original, soft, scored, left_out), (name, result) in zip(
         shown, THREE.evaluations.items(), strict=True
     ):
@@ -40,7 +38,7 @@ def test_the_headline_holds_the_numbers_of_evaluate() -> None:
         assert real == 100 * result.real[1].value
         assert interval == tuple(100 * bound for bound in result.real[1].interval)
         assert original == 100 * result.original[1].value
-        assert soft == 100 * result.soft.accuracy
+        assert soft == result.soft.accuracy
         assert (scored, left_out) == (result.scored, result.images - result.scored)
     assert [row[0] for row in shown] == ["one", "two", "three"], "the best first"
 

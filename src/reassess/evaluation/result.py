@@ -7,11 +7,10 @@ from typing import Any
 
 from reassess.errors import DataError
 from reassess.evaluation.per_class import PerClass
+from reassess.evaluation.words import NONE_SCORED, ceiling_in_words, left_out_in_words
 from reassess.numeric.proportion import Proportion
 
 __all__ = ["BySize", "Evaluation", "Mistakes", "Soft", "ranked"]
-
-_NONE_SCORED = "no image is scored"
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,8 @@ class BySize:
 
     def __add__(self, other: "BySize") -> "BySize":
         overlap = None if self.overlap is None or other.overlap is None else self.overlap + other.overlap
-        return BySize(self.n + other.n, {k: hits + other.hits[k] for k, hits in self.hits.items()}, overlap)
+        hits = {k: of_k + other.hits[k] for k, of_k in self.hits.items()}
+        return BySize(n=self.n + other.n, hits=hits, overlap=overlap)
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,16 @@ class Evaluation:
             return None
         return math.fsum((part.overlap or 0) / size for size, part in parts.items()) / self.scored
 
+    def original_accuracy(self, k: int) -> Proportion | None:
+        """Accuracy among the top k by original labels; None without such labels, or if k was not counted."""
+        return None if self.original is None else self.original.get(k)
+
     def __add__(self, other: "Evaluation") -> "Evaluation":
         """The evaluation of both sets of images together, which must be judged by the same labels and the same k."""
         if self.scorable != other.scorable or self.real.keys() != other.real.keys():
             raise DataError("evaluations by other labels or of other k do not add up")
         sizes = sorted(self.by_label_count.keys() | other.by_label_count.keys())
-        none = BySize(0, dict.fromkeys(self.real, 0), 0)
-        both = self.original is not None and other.original is not None
+        none = BySize(n=0, hits=dict.fromkeys(self.real, 0), overlap=0)
         return Evaluation(
             images=self.images + other.images,
             empty=self.empty + other.empty,
@@ -141,7 +144,7 @@ class Evaluation:
             unknown=self.unknown + other.unknown,
             scorable=self.scorable,
             real=_added(self.real, other.real),
-            original=_added(self.original or {}, other.original or {}) if both else None,
+            original=None if self.original is None or other.original is None else _added(self.original, other.original),
             by_label_count={s: self.by_label_count.get(s, none) + other.by_label_count.get(s, none) for s in sizes},
             per_class=self.per_class + other.per_class,
             soft=self.soft + other.soft if self.soft and other.soft else None,
@@ -161,15 +164,14 @@ class Evaluation:
         return f"<table>{rows}</table>"
 
     def _summary(self) -> list[tuple[str, str]]:
-        left_out = f"{self.empty:,} empty, {self.unlabelled:,} unlabelled, {self.unknown:,} unknown"
         rows = [(f"ReaL top-{k}", _in_words(part)) for k, part in self.real.items()]
         rows += [(f"original top-{k}", _in_words(part)) for k, part in (self.original or {}).items()]
         if self.soft is not None and self.soft.accuracy is not None:
-            rows.append(("soft ReaL", f"{self.soft.accuracy:.4f} (ceiling {self.soft.ceiling:.4f})"))
+            rows.append(("soft ReaL", f"{self.soft.accuracy:.4f}; {ceiling_in_words([self])}"))
         if self.recall_at_size is not None:
             rows.append(("recall at size", f"{self.recall_at_size:.4f}"))
         rows.append(("scored", f"{self.scored:,} of {self.scorable:,} images with labels"))
-        rows.append(("left out", left_out))
+        rows.append(("left out", left_out_in_words(self) or "nothing"))
         return rows
 
     def to_json(self) -> dict[str, Any]:
@@ -190,7 +192,7 @@ class Evaluation:
             "interval": "95 %, Wilson, over images",
             "real": _proportions(self.real),
             **parts,
-            **{f"{name}_reason": self.reasons.get(name, _NONE_SCORED) for name, part in parts.items() if part is None},
+            **{f"{name}_reason": self.reasons.get(name, NONE_SCORED) for name, part in parts.items() if part is None},
             "by_label_count": [self._size_to_json(size, part) for size, part in self.by_label_count.items()],
         }
 

@@ -19,6 +19,7 @@ from reassess.core.benchmark import IMAGENET
 from reassess.core.classes import Classes
 from reassess.core.open_questions import OpenQuestions
 from reassess.errors import DataError
+from reassess.evaluation.words import MISTAKES_IN_WORDS
 from reassess.formats.open_questions import OPEN_QUESTIONS_SUFFIX, write_open_questions
 from reassess.proposals.open_questions import open_questions
 from reassess.text import counted
@@ -70,60 +71,59 @@ def questions(
             "or pass --scores FILE with the columns image, class, score",
         )
     models = ((model.file, model.predictions, model.outcomes) for model in each_model(call, files, judges, **reading))
-    open_ones = open_questions(models, judges.labels, judges.scores, top=top)
+    pending = open_questions(models, judges.labels, judges.scores, top=top)
     call.keep_inputs(output)
-    write_open_questions(output, open_ones, judges.labels.classes, limit=limit, force=call.force)
+    write_open_questions(output, pending, judges.labels.classes, limit=limit, force=call.force)
     if call.json:
-        call.print_document("questions", _to_json(open_ones, output, top, limit))
+        call.print_document("questions", _to_json(pending, output, top, limit))
     else:
-        _print(call, open_ones, judges.labels.classes, output, limit)
+        _print(call, pending, judges.labels.classes, output, limit)
         call.note_hashes("labels", "original", "scores")
 
 
-def _counts(open_ones: OpenQuestions) -> dict[str, int]:
-    never_rated = int(np.count_nonzero(open_ones.never_rated))
-    return {"never_proposed": len(open_ones) - never_rated, "never_rated": never_rated}
+def _counts(pending: OpenQuestions) -> dict[str, int]:
+    never_rated = int(np.count_nonzero(pending.never_rated))
+    return {"never_proposed": len(pending) - never_rated, "never_rated": never_rated}
 
 
-def _to_json(open_ones: OpenQuestions, output: Path, top: int, limit: int | None) -> dict[str, Any]:
+def _to_json(pending: OpenQuestions, output: Path, top: int, limit: int | None) -> dict[str, Any]:
     return {
         "output": str(output),
-        "questions": len(open_ones),
-        "written": len(range(len(open_ones))[:limit]),
-        **_counts(open_ones),
+        "questions": len(pending),
+        "written": len(range(len(pending))[:limit]),
+        **_counts(pending),
         "top": top,
         "models": [
             {"file": model, "questions": int(n), "unknown": unknown}
-            for model, n, unknown in zip(open_ones.models, open_ones.named.sum(axis=0), open_ones.unknown, strict=True)
+            for model, n, unknown in zip(pending.models, pending.named.sum(axis=0), pending.unknown, strict=True)
         ],
     }
 
 
-def _print(call: Call, open_ones: OpenQuestions, classes: Classes, output: Path, limit: int | None) -> None:
-    written = range(len(open_ones))[:limit]
-    if len(open_ones):
-        rows = [_row(open_ones, row, classes) for row in written[:_SHOWN]]
+def _print(call: Call, pending: OpenQuestions, classes: Classes, output: Path, limit: int | None) -> None:
+    written = range(len(pending))[:limit]
+    if len(pending):
+        rows = [_row(pending, row, classes) for row in written[:_SHOWN]]
         print_table(["image", "class", "name", "reason", "first for", "named by", "probability"], rows, text_columns=4)
-    kinds = {"never proposed": "never_proposed", "on images never rated": "never_rated"}
-    words = ", ".join(f"{_counts(open_ones)[name]:,} {text}" for text, name in kinds.items())
-    number = counted(len(open_ones), "question")
-    of_all = number if len(written) == len(open_ones) else f"{len(written):,} of {number}"
-    call.note(f"{output}: {of_all}{', the most informative first' if len(open_ones) else ''}")
-    call.note(f"{len(open_ones):,} predicted pairs were in no label set and never asked about: {words}")
-    for model, unknown in zip(open_ones.models, open_ones.unknown, strict=True):
+    words = ", ".join(f"{count:,} {MISTAKES_IN_WORDS[kind]}" for kind, count in _counts(pending).items())
+    number = counted(len(pending), "question")
+    of_all = number if len(written) == len(pending) else f"{len(written):,} of {number}"
+    call.note(f"{output}: {of_all}{', the most informative first' if len(pending) else ''}")
+    call.note(f"{len(pending):,} predicted pairs were in no label set and never asked about: {words}")
+    for model, unknown in zip(pending.models, pending.unknown, strict=True):
         if unknown:
             call.note(f"{model}: left out: {unknown:,} unknown")
 
 
-def _row(open_ones: OpenQuestions, row: int, classes: Classes) -> list[object]:
-    class_id = int(open_ones.questions.class_ids[row])
-    probability = float(open_ones.probability[row])
+def _row(pending: OpenQuestions, row: int, classes: Classes) -> list[object]:
+    class_id = int(pending.questions.class_ids[row])
+    probability = float(pending.probability[row])
     return [
-        open_ones.image(row),
+        pending.image(row),
         str(class_id),
         classes.label(class_id),
-        open_ones.reason(row),
-        f"{open_ones.first[row]:,}",
-        f"{np.count_nonzero(open_ones.named[row]):,}",
+        pending.reason(row),
+        f"{pending.first[row]:,}",
+        f"{np.count_nonzero(pending.named[row]):,}",
         None if np.isnan(probability) else f"{probability:.3f}",
     ]

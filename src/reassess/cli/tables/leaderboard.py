@@ -11,6 +11,7 @@ import numpy.typing as npt
 from reassess.cli.common import Call, print_table
 from reassess.comparison.placement import Placement
 from reassess.comparison.trends import Trend
+from reassess.comparison.words import TOO_FEW_MODELS
 from reassess.core.benchmark import IMAGENET
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.numeric.proportion import Proportion
@@ -19,7 +20,7 @@ from reassess.text import counted
 
 __all__ = ["Level", "print_leaderboard", "to_json"]
 
-_SMALL = 0.0001  # a smaller p-value is not told in figures
+_SMALL = 0.0001  # a smaller p-value is not written in figures
 _NO_LEVEL = "the original labels, or the re-assessed ones, are not at hand"
 _OF_LEVEL = f"{IMAGENET.sources['original']} by {IMAGENET.sources['labels']}"
 
@@ -170,7 +171,7 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
     yield "95 % of a slope: over models, all rows of a model together; relatives count as independent models"
     for line in (trend.overall, *trend.lines):
         if line.fit is None:
-            yield f"no slope, {line}: too few models"
+            yield f"no slope, {line}: {TOO_FEW_MODELS}"
     if level is None:
         yield f"no level of the original labels: {_NO_LEVEL} (--level PERCENT)"
     elif level.counted is not None:
@@ -186,7 +187,7 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
 def _judged(placement: Placement) -> Iterator[str]:
     entry, expected = placement.entry, placement.expected
     if expected is None:
-        yield f"{entry}: nothing is expected: too few models for a line"
+        yield f"{entry}: nothing is expected: {TOO_FEW_MODELS} for a line"
         return
     yield (
         f"{entry}: expected by the line of the {expected.rows:,} rows nearest in original accuracy; "

@@ -129,17 +129,14 @@ def _footnotes(findings: Findings, detected: Mapping[str, str]) -> Iterator[str]
         yield f"no comparison by original labels: {NO_ORIGINAL}"
     elif isinstance(findings.preferences, Missing):
         yield f"model or label: {findings.preferences}"
-    if len(findings.co_occurrence):
-        yield f"classes that are valid together on most images: {some(list(_together(findings)), most=3)}"
+    together, label = findings.co_occurrence, findings.classes.label
+    if len(together):
+        pairs = zip(together.pairs.tolist(), together.images.tolist(), strict=True)
+        named = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]
+        yield f"classes that are valid together on most images: {some(named, most=3)}"
     yield from panel_left_out(panel)
     for model in panel.models:
         yield f"{model}: {detected[model]}"
-
-
-def _together(findings: Findings) -> Iterator[str]:
-    together = findings.co_occurrence
-    for pair, images in zip(together.pairs.tolist(), together.images.tolist(), strict=True):
-        yield f"{' and '.join(map(findings.classes.label, pair))} ({images:,})"
 
 
 def _points(interval: tuple[float, float] | None) -> str | None:

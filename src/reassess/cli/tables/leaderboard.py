@@ -13,7 +13,7 @@ from reassess.comparison.placement import Placement
 from reassess.comparison.trends import Trend
 from reassess.comparison.words import TOO_FEW_MODELS
 from reassess.core.benchmark import IMAGENET
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.core.leaderboard import Leaderboard
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.regression import Estimate
 from reassess.text import counted
@@ -96,16 +96,15 @@ def print_leaderboard(call: Call, trend: Trend, placements: Sequence[Placement],
 
 
 def _print_rows(board: Leaderboard, rows: Sequence[int]) -> None:
-    places = zip(rows, board.real_ranks[rows].tolist(), board.original_ranks[rows].tolist(), strict=True)
-    print_table(
-        ["model", "image size", "parameters, M", "ReaL %", "rank", "original %", "rank"],
-        [[*_entry(board.entries[row], real_rank), f"{original_rank:,}"] for row, real_rank, original_rank in places],
-    )
-
-
-def _entry(entry: Entry, real_rank: int) -> list[object]:
-    millions = None if entry.parameters is None else f"{entry.parameters:,.1f}"
-    return [entry.model, entry.image_size, millions, f"{entry.real:.2f}", f"{real_rank:,}", f"{entry.original:.2f}"]
+    columns = ["model", "image size", "parameters, M", "ReaL %", "rank", "original %", "rank"]
+    cells: list[list[object]] = []
+    for row in rows:
+        entry = board.entries[row]
+        millions = None if entry.parameters is None else f"{entry.parameters:,.1f}"
+        real = f"{entry.real:.2f}", f"{board.real_ranks[row]:,}"
+        original = f"{entry.original:.2f}", f"{board.original_ranks[row]:,}"
+        cells.append([entry.model, entry.image_size, millions, *real, *original])
+    print_table(columns, cells)
 
 
 def _cells(estimate: Estimate | None) -> list[str | None]:

@@ -1,5 +1,6 @@
 """What a page says is what the rooms found: every number of a section against the object it comes from."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,6 +47,16 @@ def test_the_headline_holds_the_numbers_of_evaluate() -> None:
         assert soft == result.soft.accuracy
         assert (scored, left_out) == (result.scored, result.images - result.scored)
     assert [row[0] for row in shown] == ["one", "two", "three"], "the best first"
+
+
+def test_models_of_which_the_same_was_left_out_share_a_sentence() -> None:
+    one, two = THREE.evaluations["one"], THREE.evaluations["two"]
+    assert part(THREE, "headline").notes[0] == f"Left out: {one.empty} with an empty label set."
+    unlike = replace(THREE, evaluations={"one": replace(one, empty=7), "two": two, "three": two})
+    assert part(unlike, "headline").notes[:2] == [
+        "Left out of one: 7 with an empty label set.",
+        f"Left out of two, three: {two.empty} with an empty label set.",
+    ]
 
 
 def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:

@@ -1,16 +1,26 @@
 """What an evaluation counts: integers that add up over parts of the images, and the ratios that derive from them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from reassess.errors import DataError
 from reassess.evaluation.per_class import PerClass
-from reassess.evaluation.words import NONE_SCORED, ceiling_in_words, left_out_in_words
 from reassess.numeric.proportion import Proportion
 
-__all__ = ["BySize", "Evaluation", "Mistakes", "Soft", "ranked"]
+__all__ = [
+    "NONE_SCORED",
+    "BySize",
+    "Evaluation",
+    "Mistakes",
+    "Soft",
+    "ceiling_in_words",
+    "left_out_in_words",
+    "ranked",
+]
+
+NONE_SCORED = "no image is scored"
 
 
 @dataclass(frozen=True)
@@ -210,6 +220,26 @@ def ranked(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
         return -evaluation.first_accuracy, name
 
     return dict(sorted(evaluations.items(), key=key))
+
+
+def left_out_in_words(evaluation: Evaluation) -> str:
+    """What was left out of an evaluation, in words; empty where nothing was."""
+    parts = {
+        "with an empty label set": evaluation.empty,
+        "never rated": evaluation.unlabelled,
+        "unknown": evaluation.unknown,
+    }
+    left_out = [f"{count:,} {what}" for what, count in parts.items() if count]
+    if missing := evaluation.scorable - evaluation.scored:
+        left_out.append(f"{missing:,} of the {evaluation.scorable:,} labelled images have no prediction")
+    return ", ".join(left_out)
+
+
+def ceiling_in_words(evaluations: Iterable[Evaluation]) -> str:
+    """The highest soft accuracy that there can be, by each model's images; empty where none is known."""
+    soft = [evaluation.soft for evaluation in evaluations if evaluation.soft is not None]
+    ceilings = sorted({f"{part.ceiling:.4f}" for part in soft if part.ceiling is not None})
+    return f"the best that any model can reach is {' or '.join(ceilings)}" if ceilings else ""
 
 
 def _added(first: dict[int, Proportion], second: dict[int, Proportion]) -> dict[int, Proportion]:

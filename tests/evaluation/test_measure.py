@@ -444,10 +444,10 @@ def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
         "ReaL top-2       100.00% [43.85%, 100.00%] (3 of 3)\n"
         "original top-1   25.00% [4.56%, 69.94%] (1 of 4)\n"
         "original top-2   75.00% [30.06%, 95.44%] (3 of 4)\n"
-        "soft ReaL        0.6000 (ceiling 0.9667)\n"
+        "soft ReaL        0.6000; the best that any model can reach is 0.9667\n"
         "recall at size   0.6667\n"
         "scored           3 of 3 images with labels\n"
-        "left out         1 empty, 0 unlabelled, 0 unknown"
+        "left out         1 with an empty label set"
     )
     assert "<th>ReaL top-1</th><td>66.67% [20.77%, 93.85%] (2 of 3)</td>" in result._repr_html_()
 

@@ -9,7 +9,7 @@ import pytest
 
 from reassess.comparison.findings import Findings
 from reassess.comparison.panel import Panel
-from reassess.comparison.taxonomy import ERROR_KINDS, Taxonomy
+from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS, Taxonomy
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Leaderboard
@@ -23,7 +23,7 @@ from reassess.report.content import sections
 from reassess.report.figures import FIGURE_SUFFIXES, save_figure
 from reassess.report.inline_svg import dark, inline_figure
 from reassess.report.interval_figure import Intervals, Mark, intervals_on, size_of_intervals
-from reassess.report.mistake_charts import KINDS_IN_WORDS, taxonomy_chart
+from reassess.report.mistake_charts import taxonomy_chart
 from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
 from tests.helpers import message, numbered_labels
 from tests.report.cases import BEGINNINGS, findings, leaderboard
@@ -156,7 +156,7 @@ def test_a_kind_of_mistake_has_one_colour_and_none_where_there_is_none(
     assert list(every) == list(KINDS_IN_WORDS.values())
     assert len(set(every.values())) == len(ERROR_KINDS)
     some = legend(co_occurring=4, remaining=3)
-    assert some == {name: every[name] for name in ("often valid together", "the rest")}
+    assert some == {name: every[name] for name in ("co-occurring", "remaining")}
 
 
 def test_a_chart_of_nothing_says_why() -> None:

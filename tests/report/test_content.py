@@ -1,14 +1,20 @@
 """What a page says is what the rooms found: every number of a section against the object it comes from."""
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from reassess.cli.tables.compare import print_compared
 from reassess.comparison.findings import Findings, short_names
+from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.labelling_bias import labelling_biases
 from reassess.comparison.pairs import compare
 from reassess.comparison.taxonomy import ERROR_KINDS, taxonomies
+from reassess.comparison.words import DIFFERENCE_EXPLAINED
+from reassess.core.missing import Missing
 from reassess.report.chart import Section
 from reassess.report.charts import CHARTS
 from reassess.report.content import sections
@@ -30,9 +36,7 @@ def columns(table: Any, *names: str) -> list[tuple[Any, ...]]:
 
 def test_the_headline_holds_the_numbers_of_evaluate() -> None:
     table = part(THREE, "headline").wide
-    rows = columns(
-        table, "model", "ReaL top-1 %", "ReaL top-1 95 %", "original top-1 %", "soft %", "scored", "left out"
-    )
+    rows = columns(table, "model", "ReaL top-1 %", "ReaL top-1 95 %", "original top-1 %", "soft", "scored", "left out")
     for (model, real, interval, original, soft, scored, left_out), (name, result) in zip(
         rows, THREE.evaluations.items(), strict=True
     ):
@@ -40,9 +44,19 @@ def test_the_headline_holds_the_numbers_of_evaluate() -> None:
         assert real == 100 * result.real[1].value
         assert interval == tuple(100 * bound for bound in result.real[1].interval)
         assert original == 100 * result.original[1].value
-        assert soft == 100 * result.soft.accuracy
+        assert soft == result.soft.accuracy
         assert (scored, left_out) == (result.scored, result.images - result.scored)
     assert [row[0] for row in rows] == ["one", "two", "three"], "the best first"
+
+
+def test_models_of_which_the_same_was_left_out_share_a_sentence() -> None:
+    one, two = THREE.evaluations["one"], THREE.evaluations["two"]
+    assert part(THREE, "headline").notes[0] == f"Left out: {one.empty} with an empty label set."
+    unlike = replace(THREE, evaluations={"one": replace(one, empty=7), "two": two, "three": two})
+    assert part(unlike, "headline").notes[:2] == [
+        "Left out of one: 7 with an empty label set.",
+        f"Left out of two, three: {two.empty} with an empty label set.",
+    ]
 
 
 def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:
@@ -132,6 +146,41 @@ def test_a_part_that_cannot_be_shown_says_why() -> None:
     assert part(results, "curve").notes == ["Not shown: no scores are at hand."]
     assert part(results, "headline").charts == []
     assert any("No chart of both accuracies: no model has both" in note for note in part(results, "headline").notes)
+
+
+UNCERTAIN = LabelUncertainty(
+    models=("one", "two"),
+    hits=np.repeat([[300, 280], [290, 281]], [1, 40], axis=0),
+    n=np.repeat([400, 390], [1, 40]),
+    labels=np.repeat([500, 470], [1, 40]),
+    empty=np.repeat([40, 52], [1, 40]),
+    rated=200,
+    raters=3,
+    threshold=0.5,
+    seed=7,
+)
+EXPLAINED = (
+    "Raters too: 40 replicates, seed 7, of images and of 3 raters; label sets are made again from the votes at "
+    "threshold 0.5. Of 200 rated images, replicates have 470 labels (the original 500) and 52 images without (40). "
+    "This shifts accuracies by -0.64 to +2.05 points; the intervals are corrected for the shift."
+)
+UNMEASURED = "The uncertainty of the labels is not measured: no votes are at hand."
+
+
+@pytest.mark.parametrize(
+    ("uncertainty", "note"), [(UNCERTAIN, EXPLAINED), (Missing("no votes are at hand"), UNMEASURED)]
+)
+def test_a_page_and_the_command_line_say_the_same_of_the_labels(
+    uncertainty: LabelUncertainty | Missing, note: str
+) -> None:
+    found = findings("one", "two")
+    found.__dict__["uncertainty"] = uncertainty  # in place of what is worked out when first used
+    assert note in part(found, "headline").notes
+    printed: list[str] = []
+    print_compared(SimpleNamespace(note=printed.append), found)
+    assert note in " ".join(f"{line[0].upper()}{line[1:]}." for line in printed)
+    assert DIFFERENCE_EXPLAINED in printed
+    assert f"{DIFFERENCE_EXPLAINED}. " in part(found, "comparison").notes[0]
 
 
 def test_models_are_named_by_their_files() -> None:

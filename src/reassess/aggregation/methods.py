@@ -32,7 +32,6 @@ __all__ = [
     "by_mean",
     "by_recipe",
     "calibrated_recipe",
-    "golden_part",
     "likely_recipes",
 ]
 

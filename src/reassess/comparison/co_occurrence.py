@@ -77,4 +77,4 @@ def co_occurrence(labels: LabelSets) -> CoOccurrence:
         parts.append(sets.reshape(-1, size)[:, np.stack(np.triu_indices(size, 1), axis=1)].reshape(-1, 2))
     pairs, images = np.unique(np.concatenate(parts), axis=0, return_counts=True)
     order = np.argsort(-images, kind="stable")
-    return CoOccurrence(pairs[order], images[order])
+    return CoOccurrence(pairs=pairs[order], images=images[order])

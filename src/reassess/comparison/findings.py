@@ -250,10 +250,8 @@ class Findings:
         if self.experts is None:
             return Missing("no golden answers are at hand, on which to measure the raters")
         try:
-            recipe = calibrated_recipe(self.experts)
-            return real_scores(
-                self.votes, self.experts, golden_part(self.votes, self.experts, self.rater_golden), None, recipe=recipe
-            )
+            golden = golden_part(self.votes, self.experts, self.rater_golden)
+            return real_scores(self.votes, self.experts, golden, None, recipe=calibrated_recipe(self.experts))
         except DataError as error:
             return Missing.because(error)
 

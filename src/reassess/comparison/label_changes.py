@@ -108,7 +108,9 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     DataError
         A class of one is not in the other's list of classes.
     """
-    first, second = _in_one_list(first, second)
+    # In one list of classes: the first one's, unless only the second knows what its classes are called.
+    named = first.classes if first.classes != Classes() else second.classes
+    first, second = first.in_classes(named), second.in_classes(named)
     rows = join(second.images, first.images, where="the second label set", known_where="the first label set")
     shared = rows >= 0
     old_keys, new_keys = _keys(np.arange(len(first)), first), _keys(rows, second)
@@ -129,12 +131,6 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
         emptied=int(np.count_nonzero((sizes[0] > 0) & (sizes[1] == 0))),
         filled=int(np.count_nonzero((sizes[0] == 0) & (sizes[1] > 0))),
     )
-
-
-def _in_one_list(first: LabelSets, second: LabelSets) -> tuple[LabelSets, LabelSets]:
-    """Both in one list of classes: the first one's, unless only the second knows what its classes are called."""
-    named = first.classes if first.classes != Classes() else second.classes
-    return first.in_classes(named), second.in_classes(named)
 
 
 def _keys(rows: npt.NDArray[np.int64], labels: LabelSets) -> npt.NDArray[np.int64]:

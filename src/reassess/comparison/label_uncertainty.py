@@ -101,13 +101,17 @@ class LabelUncertainty:
                 {"a": a, "b": b, **_named(self.difference_interval(a, b)), "probability_a": self.probability(a, b)}
                 for a, b in pairs
             ],
-            "sets": {
-                "rated_images": self.rated,
-                "labels": int(self.labels[0]),
-                "labels_in_replicates": float(self.labels[1:].mean()),
-                "empty_images": int(self.empty[0]),
-                "empty_images_in_replicates": float(self.empty[1:].mean()),
-            },
+            "sets": self.sets_to_json(),
+        }
+
+    def sets_to_json(self) -> dict[str, Any]:
+        """Labels and rated images without a label: of the original, and the mean over replicates."""
+        return {
+            "rated_images": self.rated,
+            "labels": int(self.labels[0]),
+            "labels_in_replicates": float(self.labels[1:].mean()),
+            "empty_images": int(self.empty[0]),
+            "empty_images_in_replicates": float(self.empty[1:].mean()),
         }
 
     def _column(self, model: str) -> _Ints:
@@ -121,7 +125,7 @@ class LabelUncertainty:
 
 def label_uncertainty(
     panel: Panel,
-    again: Relabelling,
+    relabelling: Relabelling,
     *,
     replicates: int = 200,
     seed: int = 0,
@@ -135,8 +139,8 @@ def label_uncertainty(
     Parameters
     ----------
     panel
-        The models, judged by the label sets that `again` makes at equal weights.
-    again
+        The models, judged by the label sets that `relabelling` makes at equal weights.
+    relabelling
         How label sets follow from votes.
     replicates
         How many to draw, at least 40.
@@ -175,30 +179,29 @@ def label_uncertainty(
     crossed design; Efron and Tibshirani, "An introduction to the bootstrap" (1993), section 10.2, for the shift.
     """
     check_replicates(replicates)
-    if not panel.scored.any():
-        raise DataError("no image is scored", mend="give predictions of images that have valid labels")
-    table = _Table.of(panel, again)
+    panel.check_scored()
+    table = _Table.of(panel, relabelling)
     rng = np.random.default_rng(seed)
     images = len(panel.images)
-    counted = [table.count(np.ones(again.raters, np.int64), np.ones(images, np.int64))]
+    counted = [table.count(np.ones(relabelling.raters, np.int64), np.ones(images, np.int64))]
     for _ in track(range(replicates)):
-        times = times_drawn(rng, again.raters)
+        times = times_drawn(rng, relabelling.raters)
         counted.append(table.count(times, times_drawn(rng, images)))
     hits, n, labels, empty = (np.array(part, np.int64) for part in zip(*counted, strict=True))
     if n[0] != np.count_nonzero(panel.scored) or (hits[0] != np.count_nonzero(panel.valid, axis=1)).any():
         raise DataError("the panel was judged by other labels than the votes give", mend="judge it by these")
-    some = n > 0
-    check_replicates(int(np.count_nonzero(some)) - 1)
+    has_images = n > 0
+    check_replicates(int(np.count_nonzero(has_images)) - 1)
     rated = int(np.count_nonzero(table.rated))
     return LabelUncertainty(
         models=panel.models,
-        hits=hits[some],
-        n=n[some],
-        labels=labels[some],
-        empty=empty[some],
+        hits=hits[has_images],
+        n=n[has_images],
+        labels=labels[has_images],
+        empty=empty[has_images],
         rated=rated,
-        raters=again.raters,
-        threshold=again.threshold,
+        raters=relabelling.raters,
+        threshold=relabelling.threshold,
         seed=seed,
     )
 
@@ -212,7 +215,7 @@ class _Table:
 
     Parameters
     ----------
-    again
+    relabelling
         How label sets follow from votes.
     places
         int64, shape (M, rated images): position of the verdict in that column.
@@ -226,7 +229,7 @@ class _Table:
         bool, shape (N,): whether an image that was not rated is scored.
     """
 
-    again: Relabelling
+    relabelling: Relabelling
     places: _Ints
     valid: npt.NDArray[np.float32]
     columns: _Ints
@@ -234,19 +237,19 @@ class _Table:
     scored: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, panel: Panel, again: Relabelling) -> "_Table":
-        questions, never, images = again.questions, len(again.questions), len(panel.images)
+    def of(cls, panel: Panel, relabelling: Relabelling) -> "_Table":
+        questions, never_valid, images = relabelling.questions, len(relabelling.questions), len(panel.images)
         rows = join(panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes")
         rated = rows >= 0
         places = np.empty((len(panel.models), int(np.count_nonzero(rated))), np.int64)
         for place, top1 in zip(places, panel.top1, strict=True):
             asked = questions.find(rows[rated], top1[rated])
-            place[:] = np.where(asked >= 0, asked, never)
+            place[:] = np.where(asked >= 0, asked, never_valid)
         column_of = np.full(len(questions.images), images)
         column_of[rows[rated]] = np.flatnonzero(rated)
         valid = panel.valid[:, ~rated].astype(np.float32)
         return cls(
-            again=again,
+            relabelling=relabelling,
             places=places,
             valid=valid,
             columns=column_of[questions.image_ids],
@@ -256,7 +259,7 @@ class _Table:
 
     def count(self, rater_times: _Ints, image_times: _Ints) -> tuple[_Ints, int, int, int]:
         """Hits of each model, scored images, labels, and images without, if raters and images count so many times."""
-        kept = self.again.kept(rater_times)
+        kept = self.relabelling.kept(rater_times)
         sizes = np.bincount(self.columns[kept], minlength=len(self.rated) + 1)[:-1]  # by the votes
         verdicts = np.append(kept * np.append(image_times, 0)[self.columns], 0)
         hits = (self.valid @ image_times[~self.rated].astype(np.float32)).astype(np.int64)

@@ -180,7 +180,8 @@ def _bias(
     by_size = {size: Proportion(int(hits[size]), int(images[size])) for size in np.flatnonzero(images).tolist()}
     own, predicted = np.repeat(own, sizes), np.repeat(predicted, sizes)
     kept = (valid != own) & ((predicted == own) | (predicted == valid))
-    return LabellingBias(model, by_size, *_count_pairs(own[kept], valid[kept], predicted[kept]))
+    pairs, counts = _count_pairs(own[kept], valid[kept], predicted[kept])
+    return LabellingBias(model=model, by_label_count=by_size, pairs=pairs, counts=counts)
 
 
 def _count_pairs(

@@ -168,7 +168,7 @@ def preferences(
     group_of = groups or {}
     group = np.array([group_of.get(class_id, "") for class_id in own.tolist()])
 
-    def found(top1: _Ints, among: npt.NDArray[np.bool_]) -> Disagreements:
+    def disagreements(top1: _Ints, among: npt.NDArray[np.bool_]) -> Disagreements:
         images = np.flatnonzero(among & (top1 != own))
         by_raters = None if alone is None else alone.verdicts(images, top1[images])
         unrated = int(np.count_nonzero(judge.rows[images] < 0))
@@ -183,7 +183,9 @@ def preferences(
     names = list(dict.fromkeys(group_of.values()))
     return tuple(
         Preference(
-            model=model, total=found(top1, everywhere), by_group={name: found(top1, group == name) for name in names}
+            model=model,
+            total=disagreements(top1, everywhere),
+            by_group={name: disagreements(top1, group == name) for name in names},
         )
         for model, top1 in zip(panel.models, panel.top1[:, known], strict=True)
     )
@@ -205,8 +207,11 @@ class _Judge:
     def verdicts(self, images: npt.NDArray[np.int64], predicted: _Ints) -> Verdicts:
         """Compare predicted classes of some images, where they were rated, with the original labels."""
         of_model, of_label = self.scores.at(self.rows[images], predicted), self.of_label[images]
-        counts = (np.count_nonzero(part) for part in (of_model > of_label, of_model == of_label, of_model < of_label))
-        return Verdicts(*map(int, counts))
+        return Verdicts(
+            model=int(np.count_nonzero(of_model > of_label)),
+            tied=int(np.count_nonzero(of_model == of_label)),
+            label=int(np.count_nonzero(of_model < of_label)),
+        )
 
 
 def _in_words(start: str, verdicts: Verdicts) -> str:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from reassess.comparison.panel import Panel
 from reassess.core.checks import check_known
+from reassess.evaluation.words import NONE_SCORED
 from reassess.numeric.bootstrap import difference_interval
 from reassess.numeric.exact_tests import mcnemar
 from reassess.numeric.proportion import Proportion
@@ -17,7 +18,6 @@ from reassess.numeric.proportion import Proportion
 __all__ = ["NO_ORIGINAL", "Comparison", "Paired", "compare", "only_right"]
 
 NO_ORIGINAL = "no original labels of these images are at hand"
-_NONE_SCORED = "no image is scored"
 _LEVEL = 0.05  # of a p-value that agrees with a 95 % interval
 
 
@@ -109,7 +109,7 @@ class Comparison:
     def verdict(self) -> str:
         """Which model is better, in words that claim no more than the 95 % intervals do."""
         if not self.real.n:
-            return f"{self.a} and {self.b} cannot be compared: {_NONE_SCORED}"
+            return f"{self.a} and {self.b} cannot be compared: {NONE_SCORED}"
         words = self._in_words(self.real)
         if self.original is None:
             return words
@@ -171,7 +171,7 @@ class Comparison:
             "verdict": self.verdict,
         }
         if not real.n:
-            document["real_reason"] = _NONE_SCORED
+            document["real_reason"] = NONE_SCORED
         if original is None:
             document["original_reason"] = NO_ORIGINAL
         return document

@@ -16,6 +16,7 @@ from reassess.errors import DataError
 from reassess.evaluation.class_ranks import top1_hits
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import LABELLED, Outcomes
+from reassess.evaluation.words import NONE_SCORED
 from reassess.numeric.arrays import freeze
 from reassess.text import some
 
@@ -208,6 +209,11 @@ class Panel:
     def original_known(self) -> npt.NDArray[np.bool_]:
         """Whether the image has an original label: the n of original accuracy; bool, shape (N,)."""
         return self.original_rows >= 0
+
+    def check_scored(self) -> None:
+        """Raise `DataError` if no image is scored."""
+        if not self.scored.any():
+            raise DataError(NONE_SCORED, mend="give predictions of images that have valid labels")
 
     def __repr__(self) -> str:
         scored = int(np.count_nonzero(self.scored))

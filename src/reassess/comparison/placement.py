@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from reassess.comparison.words import TOO_FEW_MODELS
 from reassess.core.image_names import join
 from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Entry, Leaderboard
@@ -86,7 +86,7 @@ class Placement:
             "better": [entry.to_json() for entry in self.better],
             "others": [entry.to_json() for entry in self.others],
             "expected": None if self.expected is None else dict(vars(self.expected)),
-            **({"expected_reason": "too few models"} if self.expected is None else {}),
+            **({"expected_reason": TOO_FEW_MODELS} if self.expected is None else {}),
         }
 
 
@@ -125,7 +125,7 @@ def place(board: Leaderboard, entry: Entry, *, neighbours: int = 3) -> Placement
     ranked = [board.entries[row] for row in board.best_first]
     better = int(np.count_nonzero(board.real > entry.real))
     return Placement(
-        entry,
+        entry=entry,
         of=len(board) + 1,
         real_rank=1 + better,
         original_rank=1 + int(np.count_nonzero(board.original > entry.original)),
@@ -159,7 +159,8 @@ def original_level(labels: LabelSets, original: LabelSets) -> Proportion:
 
 
 def _expectation(board: Leaderboard, entry: Entry) -> Expectation | None:
-    near = _nearest(board.original, entry.original)
+    distance = np.abs(board.original - entry.original)
+    near = distance <= np.sort(distance)[min(_NEAREST, distance.size) - 1]  # and all that are as near as the last
     line = fit_polynomial(board.original, board.real, board.model_ids, inside=near)
     if line is None:
         return None
@@ -177,9 +178,3 @@ def _expectation(board: Leaderboard, entry: Entry) -> Expectation | None:
         share_below=below / (2 * line.residuals.size),
         extrapolated=not bool(x.min() <= entry.original <= x.max()),
     )
-
-
-def _nearest(original: npt.NDArray[np.float64], wanted: float) -> npt.NDArray[np.bool_]:
-    """The rows nearest to an accuracy: so many, and all that are as near as the last of them."""
-    distance = np.abs(original - wanted)
-    return np.asarray(distance <= np.sort(distance)[min(_NEAREST, distance.size) - 1])

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from reassess.comparison.pairs import Comparison, compare
 from reassess.comparison.panel import Panel
-from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import apart, check_replicates, common_hits, percentile_bounds, resampled_hits
 from reassess.numeric.exact_tests import holm
@@ -165,8 +164,7 @@ def rank_models(panel: Panel, *, replicates: int = 1000, seed: int = 0) -> Ranki
     >>> ranking.models, ranking.ranks, ranking.low, ranking.high
     (('none', 'half'), array([1, 2]), array([1, 1]), array([2, 2]))
     """
-    if not panel.scored.any():
-        raise DataError("no image is scored", mend="give predictions of images that have valid labels")
+    panel.check_scored()
     check_replicates(replicates)
     hits, known = panel.valid[:, panel.scored], panel.original_known
     totals = np.count_nonzero(hits, axis=1)

@@ -21,11 +21,20 @@ from reassess.core.classes import Classes
 from reassess.core.image_names import join
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
+from reassess.evaluation.words import MISTAKES_IN_WORDS
 from reassess.numeric.arrays import freeze, pair_keys
 
-__all__ = ["ERROR_KINDS", "OFTEN", "Taxonomy", "taxonomies"]
+__all__ = ["ERROR_KINDS", "KINDS_IN_WORDS", "OFTEN", "Taxonomy", "taxonomies"]
 
 ERROR_KINDS = ("collapsed", "co_occurring", "same_group", "never_proposed", "never_rated", "remaining")
+KINDS_IN_WORDS = {
+    "collapsed": "collapsed",
+    "co_occurring": "co-occurring",
+    "same_group": "same group",
+    "never_proposed": MISTAKES_IN_WORDS["never_proposed"],
+    "never_rated": MISTAKES_IN_WORDS["never_rated"],
+    "remaining": "remaining",
+}
 
 # Of ReaL's pairs of classes that are valid together on three images of a random half, 77 % are so in the other half
 # too; on two images, 59 %, and on one, 21 %.
@@ -57,7 +66,7 @@ class Taxonomy:
     >>> kinds = np.array([5, 0, 5], np.int8)
     >>> taxonomy = Taxonomy("one", ("a.png", "b.png", "c.png"), np.array([3, 1, 2], np.int32), kinds)
     >>> print(taxonomy)
-    one: 3 mistakes: 1 collapsed, 0 co-occurring, 0 same group, 0 never proposed, 0 never rated, 2 remaining
+    one: 3 mistakes: 1 collapsed, 0 co-occurring, 0 same group, 0 never proposed, 0 on images never rated, 2 remaining
     >>> taxonomy.examples("remaining", most=1)
     (('a.png', 3),)
     """
@@ -86,8 +95,7 @@ class Taxonomy:
         return tuple((self.images[row], int(self.predicted[row])) for row in rows)
 
     def __str__(self) -> str:
-        known = {kind: n for kind, n in self.counts.items() if n is not None}
-        words = (f"{n:,} {kind.replace('co_', 'co-').replace('_', ' ')}" for kind, n in known.items())
+        words = (f"{n:,} {KINDS_IN_WORDS[kind]}" for kind, n in self.counts.items() if n is not None)
         return f"{self.model}: {len(self):,} mistakes: {', '.join(words)}"
 
     def to_json(self, classes: Classes, *, most: int = 5) -> dict[str, Any]:

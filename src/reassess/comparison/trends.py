@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.comparison.words import TOO_FEW_MODELS
 from reassess.core.leaderboard import Leaderboard
 from reassess.errors import DataError
 from reassess.numeric.regression import Estimate, Polynomial, fit_polynomial
 
 __all__ = ["BANDS", "Band", "Line", "Trend", "trend"]
-
-_TOO_FEW = "too few models"
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Line:
             "rows": self.rows,
             "models": self.models,
             "slope": None if self.slope is None else self.slope.to_json(),
-            **({"slope_reason": _TOO_FEW} if self.slope is None else {}),
+            **({"slope_reason": TOO_FEW_MODELS} if self.slope is None else {}),
         }
 
 
@@ -154,7 +153,7 @@ class Trend:
                 if before.band is not None and after.band is not None
             ],
             "bend": None if self.bend is None else self.bend.to_json(),
-            **({"bend_reason": _TOO_FEW} if self.bend is None else {}),
+            **({"bend_reason": TOO_FEW_MODELS} if self.bend is None else {}),
         }
 
 
@@ -193,14 +192,14 @@ def trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     bend = None
     if parabola is not None:
         half = parabola.coefficient(2)
-        bend = Estimate(2 * half.value, 2 * half.error, half.df)
+        bend = Estimate(value=2 * half.value, error=2 * half.error, df=half.df)
     return Trend(board=board, overall=_line(board, None), lines=lines, bend=bend)
 
 
 def _line(board: Leaderboard, band: Band | None) -> Line:
     inside = np.ones(len(board), np.bool_) if band is None else band.holds(board.original)
     return Line(
-        band,
+        band=band,
         rows=int(inside.sum()),
         models=np.unique(board.model_ids[inside]).size,
         fit=fit_polynomial(board.original, board.real, board.model_ids, inside=inside),

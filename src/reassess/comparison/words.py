@@ -6,18 +6,22 @@ from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.pairs import Comparison
 from reassess.comparison.panel import Panel
 from reassess.comparison.ranking import Ranking
+from reassess.core.missing import Missing
 from reassess.text import some
 
 __all__ = [
+    "DIFFERENCE_EXPLAINED",
     "HOLM_EXPLAINED",
+    "TOO_FEW_MODELS",
     "gaps_in_words",
     "panel_left_out",
     "probability_in_words",
     "ranks_explained",
-    "replicates_explained",
-    "shift_explained",
+    "uncertainty_explained",
 ]
 
+DIFFERENCE_EXPLAINED = "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test"
+TOO_FEW_MODELS = "too few models"
 HOLM_EXPLAINED = "Holm p: McNemar's against the next model, corrected for the number of neighbours"
 
 
@@ -57,16 +61,22 @@ def ranks_explained(ranking: Ranking) -> str:
     return f"percentile bootstrap over images, {ranking.replicates:,} replicates, seed {ranking.seed}"
 
 
-def replicates_explained(uncertainty: LabelUncertainty) -> str:
-    """How images and raters were drawn anew."""
-    return (
-        f"{uncertainty.replicates:,} replicates, seed {uncertainty.seed}, of images and of {uncertainty.raters:,} "
-        f"raters; label sets are made again from the votes at threshold {uncertainty.threshold:g}"
+def uncertainty_explained(uncertainty: LabelUncertainty | Missing) -> Iterator[str]:
+    """How images and raters were drawn anew, what this does to label sets and accuracies; or why it was not done."""
+    if isinstance(uncertainty, Missing):
+        yield f"the uncertainty of the labels is not measured: {uncertainty}"
+        return
+    yield (
+        f"raters too: {uncertainty.replicates:,} replicates, seed {uncertainty.seed}, of images and of "
+        f"{uncertainty.raters:,} raters; label sets are made again from the votes at threshold "
+        f"{uncertainty.threshold:g}"
     )
-
-
-def shift_explained(uncertainty: LabelUncertainty) -> str:
-    """How far drawing raters anew moves accuracies, and what was done about it."""
+    sets = uncertainty.sets_to_json()
+    yield (
+        f"of {sets['rated_images']:,} rated images, replicates have {sets['labels_in_replicates']:,.0f} labels "
+        f"(the original {sets['labels']:,}) and {sets['empty_images_in_replicates']:,.0f} images without "
+        f"({sets['empty_images']:,})"
+    )
     shifts = [uncertainty.shift(model) for model in uncertainty.models]
     moved = " to ".join(dict.fromkeys(f"{100 * shift:+.2f}" for shift in (min(shifts), max(shifts))))
-    return f"this shifts accuracies by {moved} points; the intervals are corrected for the shift"
+    yield f"this shifts accuracies by {moved} points; the intervals are corrected for the shift"

@@ -18,13 +18,13 @@ from reassess.evaluation.outcomes import refuse_unknown
 from reassess.numeric.arrays import as_array
 from reassess.text import some
 
-__all__ = ["NOT_SEEN", "Roster"]
+__all__ = ["NOT_SEEN", "ImageIndex"]
 
 NOT_SEEN = -1  # in place of the rank of an image that no batch has brought yet
 
 
 @dataclass(frozen=True, eq=False)
-class Roster:
+class ImageIndex:
     """Names of images, and where the valid classes of each are in label sets.
 
     Parameters
@@ -45,7 +45,9 @@ class Roster:
     numbered: bool
 
     @classmethod
-    def of(cls, labels: LabelSets, images: Sequence[str] | None = None, *, ignore_unknown: bool = False) -> "Roster":
+    def of(
+        cls, labels: LabelSets, images: Sequence[str] | None = None, *, ignore_unknown: bool = False
+    ) -> "ImageIndex":
         """The images of label sets, or those of a data set, joined with the label sets by name.
 
         Raises
@@ -73,7 +75,7 @@ class Roster:
         Raises
         ------
         DataError
-            An image is not among those of the roster, or positions are given and no list of names says what they mean.
+            An image is not in the index, or positions are given and no list of names says what they mean.
         """
         if isinstance(target, list | tuple) and _begins_with_a_name(target):
             return self._named(target)
@@ -108,7 +110,7 @@ class Roster:
         Raises
         ------
         DataError
-            A score is NaN; the batch's images are not as many as its rows, or not in the roster; a valid class has no
+            A score is NaN; the batch's images are not as many as its rows, or not in the index; a valid class has no
             output.
         """
         positions = self.positions(target)

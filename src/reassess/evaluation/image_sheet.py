@@ -19,7 +19,7 @@ from reassess.errors import DataError, at
 
 __all__ = ["Candidate", "ImageSheet", "image_sheet"]
 
-_MOST_SAID = 5
+_MOST_PREDICTED = 5
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def _best_of(file: str, model: Predictions, key: str, labels: LabelSets | None) 
         keys = image_keys(_images_of_rows(model, labels))
         if key not in keys:
             return None
-        ids, _ = model.best(min(_MOST_SAID, model.depth), np.array([keys.index(key)]))
+        ids, _ = model.best(min(_MOST_PREDICTED, model.depth), np.array([keys.index(key)]))
     return tuple(class_id for class_id in ids[0].tolist() if class_id >= 0)
 
 

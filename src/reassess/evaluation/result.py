@@ -1,7 +1,7 @@
 """What an evaluation counts: integers that add up over parts of the images, and the ratios that derive from them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,19 @@ from reassess.evaluation.per_class import PerClass
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.ranks import ranks
 
-__all__ = ["BySize", "Evaluation", "Mistakes", "Soft", "ranked", "ranks_of"]
+__all__ = [
+    "NONE_SCORED",
+    "BySize",
+    "Evaluation",
+    "Mistakes",
+    "Soft",
+    "ceiling_in_words",
+    "left_out_in_words",
+    "ranked",
+    "ranks_of",
+]
 
-_NONE_SCORED = "no image is scored"
+NONE_SCORED = "no image is scored"
 
 
 @dataclass(frozen=True)
@@ -27,7 +37,8 @@ class BySize:
 
     def __add__(self, other: "BySize") -> "BySize":
         overlap = None if self.overlap is None or other.overlap is None else self.overlap + other.overlap
-        return BySize(self.n + other.n, {k: hits + other.hits[k] for k, hits in self.hits.items()}, overlap)
+        hits = {k: of_k + other.hits[k] for k, of_k in self.hits.items()}
+        return BySize(n=self.n + other.n, hits=hits, overlap=overlap)
 
 
 @dataclass(frozen=True)
@@ -130,13 +141,16 @@ class Evaluation:
             return None
         return math.fsum((part.overlap or 0) / size for size, part in parts.items()) / self.scored
 
+    def original_accuracy(self, k: int) -> Proportion | None:
+        """Accuracy among the top k by original labels; None without such labels, or if k was not counted."""
+        return None if self.original is None else self.original.get(k)
+
     def __add__(self, other: "Evaluation") -> "Evaluation":
         """The evaluation of both sets of images together, which must be judged by the same labels and the same k."""
         if self.scorable != other.scorable or self.real.keys() != other.real.keys():
             raise DataError("evaluations by other labels or of other k do not add up")
         sizes = sorted(self.by_label_count.keys() | other.by_label_count.keys())
-        none = BySize(0, dict.fromkeys(self.real, 0), 0)
-        both = self.original is not None and other.original is not None
+        none = BySize(n=0, hits=dict.fromkeys(self.real, 0), overlap=0)
         return Evaluation(
             images=self.images + other.images,
             empty=self.empty + other.empty,
@@ -144,7 +158,7 @@ class Evaluation:
             unknown=self.unknown + other.unknown,
             scorable=self.scorable,
             real=_added(self.real, other.real),
-            original=_added(self.original or {}, other.original or {}) if both else None,
+            original=None if self.original is None or other.original is None else _added(self.original, other.original),
             by_label_count={s: self.by_label_count.get(s, none) + other.by_label_count.get(s, none) for s in sizes},
             per_class=self.per_class + other.per_class,
             soft=self.soft + other.soft if self.soft and other.soft else None,
@@ -164,15 +178,14 @@ class Evaluation:
         return f"<table>{rows}</table>"
 
     def _summary(self) -> list[tuple[str, str]]:
-        left_out = f"{self.empty:,} empty, {self.unlabelled:,} unlabelled, {self.unknown:,} unknown"
         rows = [(f"ReaL top-{k}", _in_words(part)) for k, part in self.real.items()]
         rows += [(f"original top-{k}", _in_words(part)) for k, part in (self.original or {}).items()]
         if self.soft is not None and self.soft.accuracy is not None:
-            rows.append(("soft ReaL", f"{self.soft.accuracy:.4f} (ceiling {self.soft.ceiling:.4f})"))
+            rows.append(("soft ReaL", f"{self.soft.accuracy:.4f}; {ceiling_in_words([self])}"))
         if self.recall_at_size is not None:
             rows.append(("recall at size", f"{self.recall_at_size:.4f}"))
         rows.append(("scored", f"{self.scored:,} of {self.scorable:,} images with labels"))
-        rows.append(("left out", left_out))
+        rows.append(("left out", left_out_in_words(self) or "nothing"))
         return rows
 
     def to_json(self) -> dict[str, Any]:
@@ -193,7 +206,7 @@ class Evaluation:
             "interval": "95 %, Wilson, over images",
             "real": _proportions(self.real),
             **parts,
-            **{f"{name}_reason": self.reasons.get(name, _NONE_SCORED) for name, part in parts.items() if part is None},
+            **{f"{name}_reason": self.reasons.get(name, NONE_SCORED) for name, part in parts.items() if part is None},
             "by_label_count": [self._size_to_json(size, part) for size, part in self.by_label_count.items()],
         }
 
@@ -217,6 +230,26 @@ def ranks_of(evaluations: Mapping[str, Evaluation]) -> dict[str, int]:
     """The rank of each model: 1 and the number of models with a better accuracy, so that equals share a rank."""
     accuracies = np.array([evaluation.first_accuracy for evaluation in evaluations.values()])
     return dict(zip(evaluations, ranks(accuracies).tolist(), strict=True))
+
+
+def left_out_in_words(evaluation: Evaluation) -> str:
+    """What was left out of an evaluation, in words; empty where nothing was."""
+    parts = {
+        "with an empty label set": evaluation.empty,
+        "never rated": evaluation.unlabelled,
+        "unknown": evaluation.unknown,
+    }
+    left_out = [f"{count:,} {what}" for what, count in parts.items() if count]
+    if missing := evaluation.scorable - evaluation.scored:
+        left_out.append(f"{missing:,} of the {evaluation.scorable:,} labelled images have no prediction")
+    return ", ".join(left_out)
+
+
+def ceiling_in_words(evaluations: Iterable[Evaluation]) -> str:
+    """The highest soft accuracy that there can be, by each model's images; empty where none is known."""
+    soft = [evaluation.soft for evaluation in evaluations if evaluation.soft is not None]
+    ceilings = sorted({f"{part.ceiling:.4f}" for part in soft if part.ceiling is not None})
+    return f"the best that any model can reach is {' or '.join(ceilings)}" if ceilings else ""
 
 
 def _added(first: dict[int, Proportion], second: dict[int, Proportion]) -> dict[int, Proportion]:

@@ -12,11 +12,11 @@ from reassess.core.predictions import as_floats, as_scores
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import even, read_targets
 from reassess.evaluation.class_ranks import best_ranks_of_scores, check_top_k, count_hits, proportions
-from reassess.evaluation.image_index import NOT_SEEN, Roster
+from reassess.evaluation.image_index import NOT_SEEN, ImageIndex
 from reassess.numeric.arrays import as_array
 from reassess.numeric.proportion import Proportion
 
-__all__ = ["RealAccuracy", "rank_batch", "roster_for"]
+__all__ = ["RealAccuracy", "index_images", "rank_batch"]
 
 
 class RealAccuracy:
@@ -71,7 +71,7 @@ class RealAccuracy:
         ignore_unknown: bool = False,
     ) -> None:
         self.top_k = check_top_k(top_k)
-        self.roster = roster_for(labels, images, ignore_unknown=ignore_unknown)
+        self.image_index = index_images(labels, images, ignore_unknown=ignore_unknown)
         self.reset()
 
     def __repr__(self) -> str:
@@ -81,7 +81,7 @@ class RealAccuracy:
     def reset(self) -> None:
         """Forget every batch."""
         self._hits = np.zeros(len(self.top_k) + 1, np.int64)  # as of count_hits
-        self._ranks = np.full(0 if self.roster is None else len(self.roster.images), NOT_SEEN, np.int32)
+        self._ranks = np.full(0 if self.image_index is None else len(self.image_index.images), NOT_SEEN, np.int32)
 
     def update(self, scores: npt.ArrayLike, target: Any) -> None:
         """Count a batch.
@@ -98,7 +98,7 @@ class RealAccuracy:
         DataError
             A score is NaN; the scores or the target are not of this form; an image is not known. Nothing is counted.
         """
-        positions, ranks = rank_batch(self.roster, self.top_k, scores, target)
+        positions, ranks = rank_batch(self.image_index, self.top_k, scores, target)
         if positions is None:
             self._hits += count_hits(ranks, self.top_k)
         else:
@@ -106,7 +106,7 @@ class RealAccuracy:
 
     def counts(self) -> dict[int, Proportion]:
         """Hits among the images that have a valid class, by k."""
-        hits = self._hits if self.roster is None else self.roster.count(self._ranks, self.top_k)
+        hits = self._hits if self.image_index is None else self.image_index.count(self._ranks, self.top_k)
         return proportions(hits, self.top_k)
 
     def compute(self) -> dict[str, float | None]:
@@ -115,7 +115,7 @@ class RealAccuracy:
         return {f"real_top{k}": part.value for k, part in counts.items()} | {"real_n": counts[self.top_k[0]].n}
 
 
-def roster_for(labels: LabelSets | None, images: Sequence[str] | None, *, ignore_unknown: bool) -> Roster | None:
+def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, ignore_unknown: bool) -> ImageIndex | None:
     """The images that `RealAccuracy` joins by name; None where every batch brings its valid classes."""
     if labels is not None:
         if not isinstance(labels, LabelSets):
@@ -125,29 +125,29 @@ def roster_for(labels: LabelSets | None, images: Sequence[str] | None, *, ignore
                 found=type(labels).__name__,
                 mend="labels=reassess.load_labels(...)",
             )
-        return Roster.of(labels, images, ignore_unknown=ignore_unknown)
+        return ImageIndex.of(labels, images, ignore_unknown=ignore_unknown)
     if images is not None:
         raise DataError("images are given, and no labels to join them with", mend="labels=reassess.load_labels()")
     return None
 
 
 def rank_batch(
-    roster: Roster | None, top_k: Sequence[int], scores: npt.ArrayLike, target: Any
+    index: ImageIndex | None, top_k: Sequence[int], scores: npt.ArrayLike, target: Any
 ) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int32]]:
     """Rank of the best valid class of a batch's images, for `RealAccuracy.update`; see there for what is given.
 
     Returns
     -------
     positions, ranks
-        With a roster, the position of each image in it, and its rank, 0 where it has no valid class. Without one, None,
+        With an index, the position of each image in it, and its rank, 0 where it has no valid class. Without one, None,
         and -1 for an image that has no valid class.
     """
     table = as_scores(scores)
     outputs = table.shape[1]
     if top_k[-1] > outputs:
         check_top_k(top_k, outputs)
-    if roster is not None:
-        return roster.rank(table, target)
+    if index is not None:
+        return index.rank(table, target)
     given, are_bits = as_array(even(target))
     indptr, classes = read_targets(as_floats(given) if are_bits else given, outputs)
     check_length(len(given), len(table), things="targets", each="row of scores")

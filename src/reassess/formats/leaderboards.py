@@ -130,7 +130,13 @@ class _Table:
         parameters = self.parameters
         with at(self.path):
             for (model, size), row in self.rows.items():
-                yield Entry(model, original[row], real[row], size, parameters[row])
+                yield Entry(
+                    model=model,
+                    original=original[row],
+                    real=real[row],
+                    image_size=size,
+                    parameters=parameters[row],
+                )
 
     @cached_property
     def rows(self) -> dict[_Key, int]:
@@ -162,7 +168,13 @@ def _joined(halves: Sequence[_Table]) -> tuple[list[Entry], dict[str, int]]:
     for key in both:
         row, real_row = original.rows[key], real.rows[key]
         with at(original.path):
-            entry = Entry(key[0], accuracies[row], real_accuracies[real_row], key[1], parameters[row])
+            entry = Entry(
+                model=key[0],
+                original=accuracies[row],
+                real=real_accuracies[real_row],
+                image_size=key[1],
+                parameters=parameters[row],
+            )
         _check_difference(real.path, real_row, entry, differences[real_row])
         entries.append(entry)
     only = {half.path: len(half.rows) - len(both) for half in (original, real)}
@@ -226,7 +238,7 @@ def read_entries(paths: Sequence[Path]) -> Iterator[Entry]:
                         found="{:,} and {:,}".format(*images),
                         mend="evaluate all models on the same images",
                     )
-                yield Entry(model, 100 * original.hits / original.n, 100 * real.hits / real.n)
+                yield Entry(model=model, original=100 * original.hits / original.n, real=100 * real.hits / real.n)
 
 
 def _evaluations(document: Any) -> Iterator[tuple[str, Proportion, Proportion]]:

@@ -9,7 +9,7 @@ from reassess.core.labels import LabelSets
 from reassess.errors import MissingPackageError
 from reassess.evaluation.class_ranks import check_top_k, count_hits, proportions
 from reassess.evaluation.image_index import NOT_SEEN
-from reassess.evaluation.streaming import rank_batch, roster_for
+from reassess.evaluation.streaming import index_images, rank_batch
 from reassess.numeric.proportion import Proportion
 
 try:
@@ -70,18 +70,18 @@ class RealAccuracy(Metric):
     ) -> None:
         super().__init__(**options)
         self.top_k = check_top_k(top_k)
-        self.roster = roster_for(labels, images, ignore_unknown=ignore_unknown)
+        self.image_index = index_images(labels, images, ignore_unknown=ignore_unknown)
         # A MetricCollection takes metrics with equal states after one batch for one metric. NaN is equal to nothing.
         self.add_state("apart", torch.tensor(float("nan")), dist_reduce_fx="sum")
-        if self.roster is None:
+        if self.image_index is None:
             self.add_state("hits", torch.zeros(len(self.top_k) + 1, dtype=torch.int64), dist_reduce_fx="sum")
         else:
-            never = torch.full((len(self.roster.images),), NOT_SEEN, dtype=torch.int32)
+            never = torch.full((len(self.image_index.images),), NOT_SEEN, dtype=torch.int32)
             self.add_state("ranks", never, dist_reduce_fx="max")
 
     def update(self, scores: npt.ArrayLike, target: Any) -> None:
         """Count a batch; see `reassess.RealAccuracy.update`. Tensors of another device are fetched."""
-        positions, ranks = rank_batch(self.roster, self.top_k, scores, target)
+        positions, ranks = rank_batch(self.image_index, self.top_k, scores, target)
         name = "hits" if positions is None else "ranks"
         state = getattr(self, name)
         if state.is_inference() and not torch.is_inference_mode_enabled():  # it was reset in that mode
@@ -115,8 +115,8 @@ class RealAccuracy(Metric):
 
     def counts(self) -> dict[int, Proportion]:
         """Hits among the images that have a valid class, by k; of this process, unless called while synced."""
-        state = (self.hits if self.roster is None else self.ranks).cpu().numpy()
-        return proportions(state if self.roster is None else self.roster.count(state, self.top_k), self.top_k)
+        state = (self.hits if self.image_index is None else self.ranks).cpu().numpy()
+        return proportions(state if self.image_index is None else self.image_index.count(state, self.top_k), self.top_k)
 
     def compute(self) -> dict[str, torch.Tensor]:
         """ReaL accuracy at each k over all processes, NaN where no image has a valid class; and how many have one."""

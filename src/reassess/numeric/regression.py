@@ -84,7 +84,7 @@ class Polynomial:
 
     def coefficient(self, power: int) -> Estimate:
         """The coefficient of a power of x - centre."""
-        return Estimate(float(self.coefficients[power]), _size(self.shifts[:, power]), self.df)
+        return Estimate(value=float(self.coefficients[power]), error=_size(self.shifts[:, power]), df=self.df)
 
     def less(self, other: "Polynomial", power: int) -> Estimate:
         """The coefficient, less that of another fit to rows of the same groups; the two may share rows.
@@ -92,7 +92,8 @@ class Polynomial:
         The degrees of freedom are those of the fit that has fewer: what one knows well makes the other no surer.
         """
         value = float(self.coefficients[power] - other.coefficients[power])
-        return Estimate(value, _size(self.shifts[:, power] - other.shifts[:, power]), min(self.df, other.df))
+        error = _size(self.shifts[:, power] - other.shifts[:, power])
+        return Estimate(value=value, error=error, df=min(self.df, other.df))
 
     def at(self, x: float) -> float:
         """The polynomial's value at x."""

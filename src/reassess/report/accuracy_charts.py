@@ -8,6 +8,7 @@ from reassess.comparison.findings import Findings
 from reassess.comparison.pairs import Comparison, Paired, compare
 from reassess.core.missing import Missing
 from reassess.evaluation.result import BySize
+from reassess.evaluation.words import NONE_SCORED
 from reassess.numeric.proportion import Proportion
 from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, table
 from reassess.report.interval_figure import Intervals, Mark
@@ -29,13 +30,13 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
     """Models by both accuracies."""
     spots, rows = [], []
     for model, result in findings.evaluations.items():
-        original, real = (result.original or {}).get(1), result.real.get(1)
+        original, real = result.original_accuracy(1), result.real.get(1)
         across, up = mark(original), mark(real)
         if across is not None and up is not None:
             spots.append(Spot(name=model, original=across, real=up))
             rows.append([model, *cells(original), *cells(real)])
     if not spots:
-        return Missing("no model has both accuracies: there are no original labels, or no image is scored")
+        return Missing(f"no model has both accuracies: there are no original labels, or {NONE_SCORED}")
     columns = {"model": TEXT}
     for labels in ("original", "ReaL"):
         columns |= {f"{labels} %": PERCENT, f"{labels} 95 %": PERCENT, f"{labels} hits": COUNT, f"{labels} n": COUNT}
@@ -95,7 +96,7 @@ def label_count_chart(findings: Findings) -> Chart | Missing:
     counts = {model: result.by_label_count for model, result in findings.evaluations.items()}
     sizes = sorted({size for parts in counts.values() for size in parts})
     if not sizes:
-        return Missing("no image is scored")
+        return Missing(NONE_SCORED)
     rows = [[model, size, *cells(_hits(parts, [size]))] for size in sizes for model, parts in counts.items()]
     shown = {model: counts[model] for model in findings.models[: len(SERIES)]}
     pools = _pooled(sizes, shown)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from reassess.core.missing import Missing
 from reassess.numeric.proportion import Proportion
 from reassess.report.figures import Draw, Size
 from reassess.report.interval_figure import Intervals, Mark, intervals_on, size_of_intervals
@@ -17,6 +18,7 @@ __all__ = [
     "cells",
     "interval_chart",
     "mark",
+    "missing_section",
     "only_some",
     "percent",
     "percents",
@@ -108,3 +110,8 @@ class Section:
     tables: Sequence[Table] = ()
     notes: Sequence[str] = ()
     wide: Table | None = None
+
+
+def missing_section(key: str, title: str, reason: Missing) -> Section:
+    """A section that cannot be shown, and why."""
+    return Section(key=key, title=title, notes=[f"Not shown: {reason}."])

@@ -3,6 +3,7 @@
 from reassess.comparison.findings import Findings
 from reassess.comparison.pairs import Comparison
 from reassess.comparison.words import (
+    DIFFERENCE_EXPLAINED,
     HOLM_EXPLAINED,
     gaps_in_words,
     panel_left_out,
@@ -10,7 +11,8 @@ from reassess.comparison.words import (
     ranks_explained,
 )
 from reassess.core.missing import Missing
-from reassess.report.chart import Chart, Section, table
+from reassess.report.chart import Chart, Section, missing_section, table
+from reassess.report.style import sentence
 from reassess.report.tables import COUNT, P_VALUE, TEXT, Table
 
 __all__ = ["standing"]
@@ -22,16 +24,17 @@ def standing(findings: Findings, chart: Chart | Missing) -> Section:
     """Verdicts, differences and ranks of several models."""
     ranking = findings.ranking
     key, title = "comparison", "Which is better?"
-    if isinstance(chart, Missing) or isinstance(ranking, Missing):
-        return Section(key=key, title=title, notes=[f"Not shown: {chart}."])
+    if isinstance(chart, Missing):
+        return missing_section(key, title, chart)
+    assert not isinstance(ranking, Missing)
     words = [_verdict(pair, findings) for pair in ranking.neighbours[:_MOST_VERDICTS]]
     if (more := len(ranking.neighbours) - _MOST_VERDICTS) > 0:
         words.append(f"{more:,} more pairs of neighbours are in the table of ranks.")
     if ranking.gaps is not None and ranking.gaps.pairs > 1:
-        words += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in gaps_in_words(ranking)]
+        words += map(sentence, gaps_in_words(ranking))
     notes = [
-        f"On the {len(findings.panel.images):,} images that all models have seen. Lines are 95 % percentile bootstrap "
-        "intervals over images; where one contains 0, the two models cannot be told apart. p: McNemar's exact test."
+        f"On the {len(findings.panel.images):,} images that all models have seen. {DIFFERENCE_EXPLAINED}. "
+        "Where an interval contains 0, the two models cannot be told apart."
     ]
     notes += [f"{text}." for text in panel_left_out(findings.panel)]
     if len(findings.models) == 2:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from reassess.comparison.findings import Findings
+from reassess.comparison.taxonomy import KINDS_IN_WORDS
 from reassess.core.missing import Missing
 from reassess.evaluation.words import MISTAKES_IN_WORDS
 from reassess.report.accuracy_section import headline
-from reassess.report.chart import Chart, Section, table
+from reassess.report.chart import Chart, Section, missing_section, table
 from reassess.report.charts import CHARTS
 from reassess.report.comparison_section import standing
-from reassess.report.mistake_charts import KINDS_IN_WORDS
 from reassess.report.tables import COUNT, TEXT
 
 __all__ = ["sections"]
@@ -67,7 +67,7 @@ def _about(charts: _Charts, kind: str) -> Section:
     title, words = _ABOUT[kind]
     chart = charts[kind]
     if isinstance(chart, Missing):
-        return Section(key=kind, title=title, notes=[f"Not shown: {chart}."])
+        return missing_section(kind, title, chart)
     return Section(key=kind, title=title, words=[words], charts=[chart])
 
 
@@ -75,9 +75,10 @@ def _mistakes(findings: Findings, charts: _Charts) -> Section:
     chart, title = charts["taxonomy"], "Mistakes by kind"
     words = (
         "A mistake is a first class that is not valid, on an image with at least one valid class. Each mistake is of "
-        "the first kind that applies: another name for a valid class, or a class that includes it; a class that is "
-        "often valid together with a valid one on other images; a class of the same group; a class that raters were "
-        "never asked about; an image that was never rated; and the rest."
+        "the first kind that applies. Collapsed: another name for a valid class, or a class that includes it. "
+        "Co-occurring: often valid together with a valid class, on other images. Same group: of one group with a "
+        "valid class. Never proposed: raters were never asked about the class. On images never rated: nor about any "
+        "class of the image. Remaining: none of these; where scores are at hand, raters rejected the class."
     )
     reasons = {kind: why for one in findings.taxonomies for kind, why in one.reasons.items()}
     notes = [f"On the {len(findings.panel.images):,} images that all models have seen."]
@@ -91,5 +92,5 @@ def _mistakes(findings: Findings, charts: _Charts) -> Section:
         else []
     )
     if isinstance(chart, Missing):
-        return Section(key="taxonomy", title=title, notes=[f"Not shown: {chart}."])
+        return missing_section("taxonomy", title, chart)
     return Section(key="taxonomy", title=title, words=[words], charts=[chart], tables=tables, notes=notes)

@@ -179,7 +179,7 @@ def _place_names(drawing: Drawing) -> None:
     texts = [axes.text(0, 0, text, linespacing=1.15, **style) for text, _, style in names]
     sizes = [text.get_window_extent() for text in texts]
     labels = [
-        Label(np.asarray(to_pixels(anchors)), size.width, size.height)
+        Label(anchors=np.asarray(to_pixels(anchors)), width=size.width, height=size.height)
         for (_, anchors, _), size in zip(names, sizes, strict=True)
     ]
     frame = axes.get_window_extent()

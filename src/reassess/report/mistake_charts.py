@@ -2,8 +2,9 @@
 
 from reassess.comparison.findings import Findings
 from reassess.comparison.model_or_label import Verdicts
-from reassess.comparison.taxonomy import ERROR_KINDS
+from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.core.missing import Missing
+from reassess.evaluation.words import NONE_SCORED
 from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, stack_chart, table
 from reassess.report.interval_figure import Intervals
 from reassess.report.stack_figure import Stacks
@@ -11,16 +12,8 @@ from reassess.report.style import LONGEST, MOST_DRAWN, shortened
 from reassess.report.tables import COUNT, P_VALUE, PERCENT, TEXT, Cell
 from reassess.text import counted
 
-__all__ = ["KINDS_IN_WORDS", "bias_chart", "preference_chart", "taxonomy_chart"]
+__all__ = ["bias_chart", "preference_chart", "taxonomy_chart"]
 
-KINDS_IN_WORDS = {
-    "collapsed": "another name for a valid class",
-    "co_occurring": "often valid together",
-    "same_group": "of the same group",
-    "never_proposed": "never proposed",
-    "never_rated": "image never rated",
-    "remaining": "the rest",
-}
 _SHARE = ".1f"
 _HALF = LONGEST // 2
 
@@ -29,7 +22,7 @@ def taxonomy_chart(findings: Findings) -> Chart | Missing:
     """Mistakes of each model by kind."""
     taxonomies = findings.taxonomies
     if not any(map(len, taxonomies)):
-        return Missing("no model makes a mistake" if findings.panel.scored.any() else "no image is scored")
+        return Missing("no model makes a mistake" if findings.panel.scored.any() else NONE_SCORED)
     rows = [
         [one.model, KINDS_IN_WORDS[kind], n, percent(n / len(one)) if len(one) else None]
         for one in taxonomies

@@ -14,6 +14,7 @@ __all__ = [
     "WIDTH",
     "Series",
     "number",
+    "sentence",
     "shortened",
 ]
 
@@ -59,3 +60,12 @@ def number(value: float, form: str) -> str:
     True
     """
     return format(value, form).replace("-", "\N{MINUS SIGN}")
+
+
+def sentence(text: str) -> str:
+    """Words that other outputs show in a line of their own, as a sentence of a page.
+
+    >>> sentence("no scores are at hand")
+    'No scores are at hand.'
+    """
+    return f"{text[0].upper()}{text[1:]}."

@@ -279,7 +279,7 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable[.
     assert unsure == results_of(run, *argv)["label_uncertainty"]
     assert unsure != results_of(run, *argv, "--seed", "1")["label_uncertainty"]
     out = run(*argv, "--replicates", "50").out
-    assert "images and raters: 50 replicates, seed 0, of images and of 10 raters" in out
+    assert "raters too: 50 replicates, seed 0, of images and of 10 raters" in out
     assert "with images and raters resampled, good.csv is better than fitted.csv with probability" in out
     write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
     assert "95 %, raters too" in run("compare", "good.csv", "fitted.csv", "worse.csv", *OPTIONS, *VOTED).out

@@ -49,7 +49,7 @@ class _PlaceType(click.ParamType[Entry | Path]):
             original, real = 0.0, 0.0
         if parts or not (1 < original <= 100 and 1 < real <= 100):  # and not shares
             self.fail(f"{value!r} are not two accuracies in percent, such as original=83.1,real=88.5", param, ctx)
-        return Entry(_GIVEN, original, real)
+        return Entry(model=_GIVEN, original=original, real=real)
 
 
 @click.command()
@@ -120,4 +120,4 @@ def _own_level(call: Call) -> Level | None:
     if labels is None or original is None:
         return None
     accuracy = original_level(load_labels(labels), load_original(original))
-    return None if accuracy.value is None else Level(100 * accuracy.value, accuracy)
+    return None if accuracy.value is None else Level(percent=100 * accuracy.value, counted=accuracy)

@@ -24,6 +24,7 @@ from reassess.core.open_questions import OpenQuestions
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError, at
 from reassess.evaluation.outcomes import Outcomes
+from reassess.evaluation.words import MISTAKES_IN_WORDS
 from reassess.formats.open_questions import OPEN_QUESTIONS_SUFFIX, write_open_questions
 from reassess.proposals.open_questions import open_questions
 from reassess.text import counted
@@ -74,13 +75,13 @@ def questions(
             mend=f"reassess data fetch {IMAGENET.sources['scores']}, "
             "or pass --scores FILE with the columns image, class, score",
         )
-    unasked = open_questions(_judged(call, files, judges, **reading), judges.labels, judges.scores, top=top)
+    pending = open_questions(_judged(call, files, judges, **reading), judges.labels, judges.scores, top=top)
     call.keep_inputs(output)
-    write_open_questions(output, unasked, judges.labels.classes, limit=limit, force=call.force)
+    write_open_questions(output, pending, judges.labels.classes, limit=limit, force=call.force)
     if call.json:
-        call.print_document("questions", _to_json(unasked, output, top, limit))
+        call.print_document("questions", _to_json(pending, output, top, limit))
     else:
-        _print(call, unasked, judges.labels.classes, output, limit)
+        _print(call, pending, judges.labels.classes, output, limit)
         call.note_hashes("labels", "original", "scores")
 
 
@@ -94,50 +95,49 @@ def _judged(
         yield file, predictions, outcomes
 
 
-def _counts(questions: OpenQuestions) -> dict[str, int]:
-    never_rated = int(np.count_nonzero(questions.never_rated))
-    return {"never_proposed": len(questions) - never_rated, "never_rated": never_rated}
+def _counts(pending: OpenQuestions) -> dict[str, int]:
+    never_rated = int(np.count_nonzero(pending.never_rated))
+    return {"never_proposed": len(pending) - never_rated, "never_rated": never_rated}
 
 
-def _to_json(questions: OpenQuestions, output: Path, top: int, limit: int | None) -> dict[str, Any]:
+def _to_json(pending: OpenQuestions, output: Path, top: int, limit: int | None) -> dict[str, Any]:
     return {
         "output": str(output),
-        "questions": len(questions),
-        "written": len(range(len(questions))[:limit]),
-        **_counts(questions),
+        "questions": len(pending),
+        "written": len(range(len(pending))[:limit]),
+        **_counts(pending),
         "top": top,
         "models": [
             {"file": model, "questions": int(n), "unknown": unknown}
-            for model, n, unknown in zip(questions.models, questions.named.sum(axis=0), questions.unknown, strict=True)
+            for model, n, unknown in zip(pending.models, pending.named.sum(axis=0), pending.unknown, strict=True)
         ],
     }
 
 
-def _print(call: Call, questions: OpenQuestions, classes: Classes, output: Path, limit: int | None) -> None:
-    written = range(len(questions))[:limit]
-    if len(questions):
-        rows = [_row(questions, row, classes) for row in written[:_SHOWN]]
+def _print(call: Call, pending: OpenQuestions, classes: Classes, output: Path, limit: int | None) -> None:
+    written = range(len(pending))[:limit]
+    if len(pending):
+        rows = [_row(pending, row, classes) for row in written[:_SHOWN]]
         print_table(["image", "class", "name", "reason", "first for", "named by", "probability"], rows, text_columns=4)
-    kinds = {"never proposed": "never_proposed", "on images never rated": "never_rated"}
-    words = ", ".join(f"{_counts(questions)[name]:,} {text}" for text, name in kinds.items())
-    number = counted(len(questions), "question")
-    of_all = number if len(written) == len(questions) else f"{len(written):,} of {number}"
-    call.note(f"{output}: {of_all}{', the most informative first' if len(questions) else ''}")
-    call.note(f"{len(questions):,} predicted pairs were in no label set and never asked about: {words}")
-    for model, unknown in zip(questions.models, questions.unknown, strict=True):
+    words = ", ".join(f"{count:,} {MISTAKES_IN_WORDS[kind]}" for kind, count in _counts(pending).items())
+    number = counted(len(pending), "question")
+    of_all = number if len(written) == len(pending) else f"{len(written):,} of {number}"
+    call.note(f"{output}: {of_all}{', the most informative first' if len(pending) else ''}")
+    call.note(f"{len(pending):,} predicted pairs were in no label set and never asked about: {words}")
+    for model, unknown in zip(pending.models, pending.unknown, strict=True):
         if unknown:
             call.note(f"{model}: left out: {unknown:,} unknown")
 
 
-def _row(questions: OpenQuestions, row: int, classes: Classes) -> list[object]:
-    class_id = int(questions.questions.class_ids[row])
-    probability = float(questions.probability[row])
+def _row(pending: OpenQuestions, row: int, classes: Classes) -> list[object]:
+    class_id = int(pending.questions.class_ids[row])
+    probability = float(pending.probability[row])
     return [
-        questions.image(row),
+        pending.image(row),
         str(class_id),
         classes.label(class_id),
-        questions.reason(row),
-        f"{questions.first[row]:,}",
-        f"{np.count_nonzero(questions.named[row]):,}",
+        pending.reason(row),
+        f"{pending.first[row]:,}",
+        f"{np.count_nonzero(pending.named[row]):,}",
         None if np.isnan(probability) else f"{probability:.3f}",
     ]

@@ -80,7 +80,7 @@ def _to_json(findings: Findings, file_of: dict[str, str], output: Path, shown: S
 def _print(call: Call, findings: Findings, output: Path, shown: ShownMistakes | None) -> None:
     rows = []
     for name, result in findings.evaluations.items():
-        parts = (result.real.get(1), (result.original or {}).get(1))
+        parts = (result.real.get(1), result.original_accuracy(1))
         values = [None if part is None or part.value is None else f"{100 * part.value:.2f}" for part in parts]
         rows.append([name, *values])
     print_table(["model", "ReaL top-1 %", "original top-1 %"], rows)

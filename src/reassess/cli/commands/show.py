@@ -79,7 +79,7 @@ def _print(sheet: ImageSheet, classes: Classes) -> None:
     else:
         say("The image was never rated: no class was proposed for it.")
     for file, best in sheet.predictions.items():
-        say(f"\n{file} says: {_said(best, sheet, classes)}")
+        say(f"\n{file} says: {_predicted(best, sheet, classes)}")
 
 
 def _valid(sheet: ImageSheet, classes: Classes) -> str:
@@ -88,7 +88,7 @@ def _valid(sheet: ImageSheet, classes: Classes) -> str:
     return "; ".join(_named(classes, i) for i in sheet.valid) or "no class"
 
 
-def _said(best: tuple[int, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
+def _predicted(best: tuple[int, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
     if best is None:
         return "nothing: the file does not hold the image"
     valid = sheet.valid or ()
@@ -101,13 +101,13 @@ def _row(one: Candidate, sheet: ImageSheet, classes: Classes) -> list[str | None
         classes.label(one.class_id),
         None if one.score is None else f"{one.score:.4f}",
         "valid" if one.class_id in (sheet.valid or ()) else "",
-        _tally(one.votes),
+        _vote_counts(one.votes),
         ", ".join(f"{rater} {answer}" for rater, answer in one.votes),
-        _tally(one.experts),
+        _vote_counts(one.experts),
     ]
 
 
-def _tally(votes: tuple[tuple[Id, Id], ...]) -> str:
+def _vote_counts(votes: tuple[tuple[Id, Id], ...]) -> str:
     counts = Counter(answer for _, answer in votes)
     return ", ".join(f"{n} {answer}" for answer, n in counts.most_common())
 

@@ -12,13 +12,13 @@ from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.pairs import NO_ORIGINAL, Comparison, Paired
 from reassess.comparison.ranking import Ranking
 from reassess.comparison.words import (
+    DIFFERENCE_EXPLAINED,
     HOLM_EXPLAINED,
     gaps_in_words,
     panel_left_out,
     probability_in_words,
     ranks_explained,
-    replicates_explained,
-    shift_explained,
+    uncertainty_explained,
 )
 from reassess.core.missing import Missing
 from reassess.text import some
@@ -78,7 +78,7 @@ def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> No
     rows = [_paired("ReaL", pair.real)]
     if not isinstance(uncertainty, Missing):
         bounds = _points(uncertainty.difference_interval(pair.a, pair.b))
-        rows.append(["ReaL, images and raters", None, None, None, None, bounds, None, None, None])
+        rows.append(["ReaL, raters too", None, None, None, None, bounds, None, None, None])
     if pair.original is not None:
         rows.append(_paired("original", pair.original))
     print_table(headings, rows)
@@ -120,40 +120,23 @@ def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing) ->
 def _footnotes(findings: Findings) -> Iterator[str]:
     """What the numbers mean, what was left out, and why a part is missing."""
     panel, ranking = findings.panel, findings.ranking
-    yield "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test"
+    yield DIFFERENCE_EXPLAINED
     if len(panel.models) > 2 and not isinstance(ranking, Missing):
         yield f"95 % of an accuracy: Wilson; of a rank: {ranks_explained(ranking)}"
         yield HOLM_EXPLAINED
-    if isinstance(findings.uncertainty, Missing):
-        yield f"the uncertainty of the labels is not measured: {findings.uncertainty}"
-    else:
-        yield from _of_raters(findings.uncertainty)
+    yield from uncertainty_explained(findings.uncertainty)
     if not panel.original_known.any():
         yield f"no comparison by original labels: {NO_ORIGINAL}"
     elif isinstance(findings.preferences, Missing):
         yield f"model or label: {findings.preferences}"
-    if len(findings.co_occurrence):
-        yield f"classes that are valid together on most images: {some(list(_together(findings)), most=3)}"
+    together, label = findings.co_occurrence, findings.classes.label
+    if len(together):
+        pairs = zip(together.pairs.tolist(), together.images.tolist(), strict=True)
+        named = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]
+        yield f"classes that are valid together on most images: {some(named, most=3)}"
     yield from panel_left_out(panel)
     for model in panel.models:
         yield f"{model}: {findings.evaluations[model].detected}"
-
-
-def _together(findings: Findings) -> Iterator[str]:
-    together = findings.co_occurrence
-    for pair, images in zip(together.pairs.tolist(), together.images.tolist(), strict=True):
-        yield f"{' and '.join(map(findings.classes.label, pair))} ({images:,})"
-
-
-def _of_raters(uncertainty: LabelUncertainty) -> Iterator[str]:
-    sets = uncertainty.to_json([])["sets"]
-    yield f"images and raters: {replicates_explained(uncertainty)}"
-    yield (
-        f"  of {sets['rated_images']:,} rated images, replicates have {sets['labels_in_replicates']:,.0f} labels "
-        f"(the original {sets['labels']:,}) and {sets['empty_images_in_replicates']:,.0f} images without "
-        f"({sets['empty_images']:,})"
-    )
-    yield f"  {shift_explained(uncertainty)}"
 
 
 def _points(interval: tuple[float, float] | None) -> str | None:

@@ -11,15 +11,16 @@ import numpy.typing as npt
 from reassess.cli.common import Call, print_table
 from reassess.comparison.placement import Placement
 from reassess.comparison.trends import Trend
+from reassess.comparison.words import TOO_FEW_MODELS
 from reassess.core.benchmark import IMAGENET
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.core.leaderboard import Leaderboard
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.regression import Estimate
 from reassess.text import counted
 
 __all__ = ["Level", "print_leaderboard", "to_json"]
 
-_SMALL = 0.0001  # a smaller p-value is not told in figures
+_SMALL = 0.0001  # a smaller p-value is not written in figures
 _NO_LEVEL = "the original labels, or the re-assessed ones, are not at hand"
 _OF_LEVEL = f"{IMAGENET.sources['original']} by {IMAGENET.sources['labels']}"
 
@@ -95,16 +96,15 @@ def print_leaderboard(call: Call, trend: Trend, placements: Sequence[Placement],
 
 
 def _print_rows(board: Leaderboard, rows: Sequence[int]) -> None:
-    places = zip(rows, board.real_ranks[rows].tolist(), board.original_ranks[rows].tolist(), strict=True)
-    print_table(
-        ["model", "image size", "parameters, M", "ReaL %", "rank", "original %", "rank"],
-        [[*_entry(board.entries[row], real_rank), f"{original_rank:,}"] for row, real_rank, original_rank in places],
-    )
-
-
-def _entry(entry: Entry, real_rank: int) -> list[object]:
-    millions = None if entry.parameters is None else f"{entry.parameters:,.1f}"
-    return [entry.model, entry.image_size, millions, f"{entry.real:.2f}", f"{real_rank:,}", f"{entry.original:.2f}"]
+    columns = ["model", "image size", "parameters, M", "ReaL %", "rank", "original %", "rank"]
+    cells: list[list[object]] = []
+    for row in rows:
+        entry = board.entries[row]
+        millions = None if entry.parameters is None else f"{entry.parameters:,.1f}"
+        real = f"{entry.real:.2f}", f"{board.real_ranks[row]:,}"
+        original = f"{entry.original:.2f}", f"{board.original_ranks[row]:,}"
+        cells.append([entry.model, entry.image_size, millions, *real, *original])
+    print_table(columns, cells)
 
 
 def _cells(estimate: Estimate | None) -> list[str | None]:
@@ -170,7 +170,7 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
     yield "95 % of a slope: over models, all rows of a model together; relatives count as independent models"
     for line in (trend.overall, *trend.lines):
         if line.fit is None:
-            yield f"no slope, {line}: too few models"
+            yield f"no slope, {line}: {TOO_FEW_MODELS}"
     if level is None:
         yield f"no level of the original labels: {_NO_LEVEL} (--level PERCENT)"
     elif level.counted is not None:
@@ -186,7 +186,7 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
 def _judged(placement: Placement) -> Iterator[str]:
     entry, expected = placement.entry, placement.expected
     if expected is None:
-        yield f"{entry}: nothing is expected: too few models for a line"
+        yield f"{entry}: nothing is expected: {TOO_FEW_MODELS} for a line"
         return
     yield (
         f"{entry}: expected by the line of the {expected.rows:,} rows nearest in original accuracy; "

@@ -1,0 +1,86 @@
+"""What outputs say of evaluations: one sentence for what is true of several models, none where there is nothing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reassess.comparison.panel import Panel
+from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.errors import DataError
+from reassess.evaluation.measure import evaluate
+from reassess.evaluation.mistakes import KINDS
+from reassess.evaluation.result import Evaluation
+from reassess.evaluation.words import (
+    MISTAKES_IN_WORDS,
+    NONE_SCORED,
+    ceiling_in_words,
+    left_out_in_words,
+    missing_in_words,
+)
+from reassess.numeric.proportion import Proportion
+
+IMAGES = ["a.png", "b.png", "c.png"]
+LABELS = LabelSets.from_lists(IMAGES, [[0, 2], [], [1]])
+ORIGINAL = LabelSets.from_lists(IMAGES, [[0], [1], [1]])
+SCORES = Scores(Questions.from_columns(["a.png", "a.png", "c.png"], np.array([0, 2, 1])), np.array([0.9, 0.8, 0.85]))
+
+
+def measured(images: list[str] = IMAGES, scores: Scores | None = SCORES) -> Evaluation:
+    return evaluate(Predictions.from_ids([0] * len(images), images=images), LABELS, original=ORIGINAL, scores=scores)
+
+
+def lacking(**reasons: str) -> Evaluation:
+    return replace(measured(), reasons=reasons)
+
+
+def test_models_that_lack_a_part_for_one_reason_share_a_sentence() -> None:
+    some_have = {"one": lacking(soft="no scores"), "two": lacking(), "three": lacking(soft="no scores")}
+    assert list(missing_in_words(some_have)) == ["no soft for one, three: no scores"]
+    all_lack = {name: lacking(soft="no scores", recall_at_size="too deep") for name in ("one", "two")}
+    assert list(missing_in_words(all_lack)) == ["no soft: no scores", "no recall at size: too deep"]
+    differ = {"one": lacking(soft="no scores"), "two": lacking(soft="never rated")}
+    assert list(missing_in_words(differ)) == ["no soft for one: no scores", "no soft for two: never rated"]
+    assert list(missing_in_words({"one": lacking()})) == []
+
+
+def test_the_ceiling_is_that_of_each_models_images() -> None:
+    both, first, without = measured(), measured(["a.png"]), measured(scores=None)
+    assert ceiling_in_words([both, both, without]) == "the best that any model can reach is 0.8750"
+    assert ceiling_in_words([first, both]) == "the best that any model can reach is 0.8750 or 0.9000"
+    assert ceiling_in_words([without, measured(["b.png"])]) == ""
+
+
+def test_only_what_was_left_out_is_named() -> None:
+    assert left_out_in_words(measured()) == "1 with an empty label set"
+    assert left_out_in_words(measured(["c.png"])) == "1 of the 2 labelled images have no prediction"
+    many = replace(measured(), empty=1234, unlabelled=2, unknown=3)
+    assert left_out_in_words(many) == "1,234 with an empty label set, 2 never rated, 3 unknown"
+    assert str(measured()).endswith("left out         1 with an empty label set")
+    assert str(replace(measured(), empty=0)).endswith("left out         nothing")
+
+
+def test_every_kind_of_mistake_has_a_name_and_one_that_two_breakdowns_have_has_the_same() -> None:
+    assert tuple(MISTAKES_IN_WORDS) == KINDS
+    assert tuple(KINDS_IN_WORDS) == ERROR_KINDS
+    assert {kind: KINDS_IN_WORDS[kind] for kind in ERROR_KINDS if kind in KINDS} == {
+        kind: MISTAKES_IN_WORDS[kind] for kind in ("never_proposed", "never_rated")
+    }
+
+
+def test_the_accuracy_by_original_labels_is_none_where_it_was_not_counted() -> None:
+    result = measured()
+    assert (result.original_accuracy(1), result.original_accuracy(5)) == (Proportion(1, 3), None)
+    assert replace(result, original=None).original_accuracy(1) is None
+
+
+def test_a_panel_without_a_scored_image_is_refused() -> None:
+    panel = Panel.from_predictions({"one": np.array([0, 0, 0])}, LABELS)
+    panel.check_scored()
+    with pytest.raises(DataError) as caught:
+        replace(panel, scored=np.zeros(3, bool)).check_scored()
+    assert str(caught.value) == f"{NONE_SCORED}\n  to mend: give predictions of images that have valid labels"

@@ -2,6 +2,10 @@ from .co_occurrence import CoOccurrence as CoOccurrence
 from .co_occurrence import co_occurrence as co_occurrence
 from .findings import Findings as Findings
 from .findings import short_names as short_names
+from .label_agreement import AGREEMENTS as AGREEMENTS
+from .label_agreement import SAYINGS as SAYINGS
+from .label_agreement import LabelAgreement as LabelAgreement
+from .label_agreement import label_agreement as label_agreement
 from .label_changes import LabelDiff as LabelDiff
 from .label_changes import label_diff as label_diff
 from .label_uncertainty import LabelUncertainty as LabelUncertainty

@@ -89,7 +89,7 @@ def evaluate(
     that also say what is unclear, wrong or problematic give multi-label accuracy too.
     """
     _check_call(call, files, thresholds, per_image, by)
-    judges = load_judges(call, labels, original, scores, thresholds, max_bytes=reading["max_bytes"], multi_label=True)
+    judges = load_judges(call, labels, original, scores, thresholds, max_bytes=reading["max_bytes"])
     measured: dict[float | None, dict[str, Evaluation]] = {cut: {} for cut in judges.cuts}
     outcomes: dict[str, Outcomes] = {}
     for model in each_model(call, files, judges, **reading):

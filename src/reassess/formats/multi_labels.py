@@ -4,6 +4,7 @@ import json
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,23 +162,22 @@ def _each_class_once(lists: dict[str, list[int]]) -> dict[str, list[int]]:
 
 def _warn_of_repeats(path: Path, images: list[str], judged: list[dict[str, list[int]]], classes: Classes) -> None:
     """Warn of classes that stand in two lists of an image, and of those that stand twice in one."""
-    in_two, twice = [], []
+    in_two: dict[str, str] = {}
+    twice: dict[str, str] = {}
     for image, lists in zip(images, judged, strict=True):
-        if sum(map(len, lists.values())) == len(set().union(*lists.values())):
-            continue
-        kinds_of: dict[int, list[str]] = {}
-        for kind, ids in lists.items():
-            counts = Counter(ids)
-            twice += [f"{image} ({classes.label(class_id)})" for class_id, n in counts.items() if n > 1][:1]
-            for class_id in counts:
-                kinds_of.setdefault(class_id, []).append(kind)
-        in_two += [f"{image} ({classes.label(i)}: {', '.join(of)})" for i, of in kinds_of.items() if len(of) > 1][:1]
+        named = Counter(chain.from_iterable(lists.values()))
+        for class_id in (class_id for class_id, n in named.items() if n > 1):
+            kinds = [kind for kind, ids in lists.items() if class_id in ids]
+            if len(kinds) > 1:
+                in_two.setdefault(image, f"{image} ({classes.label(class_id)}: {', '.join(kinds)})")
+            if named[class_id] > len(kinds):
+                twice.setdefault(image, f"{image} ({classes.label(class_id)})")
     for places, what in (
         (in_two, "a class stands in two lists, and is taken as valid over unclear over wrong"),
-        (list(dict.fromkeys(twice)), "a class stands twice in one list, and counts once"),
+        (twice, "a class stands twice in one list, and counts once"),
     ):
         if places:
-            text = f"{path}: on {counted(len(places), 'image')} {what}: {some(places, most=3)}"
+            text = f"{path}: on {counted(len(places), 'image')} {what}: {some(list(places.values()), most=3)}"
             warnings.warn(text, ReassessWarning, stacklevel=2)
 
 

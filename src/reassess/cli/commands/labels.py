@@ -65,7 +65,7 @@ def labels(
     by: str | None,
     max_bytes: int,
 ) -> None:
-    """Cut label sets from scores, show what changed between two label sets, or how far several agree.
+    """Cut label sets from scores, show what changed between two, or how far several agree.
 
     SCORES, A and B are files or names of known data, such as imagenet-real-scores and imagenet-real.
     """

@@ -24,6 +24,8 @@ _BLOCK = re.compile(r"^```(python|pycon|console)\n(.*?)^```$", re.MULTILINE | re
 _NOT_RUN = ("make", "pip", "git")
 # What a page asks the reader to get from elsewhere.
 _GOT = ("results-imagenet.csv", "results-imagenet-real.csv")
+# The files of known label sets that no page but theirs uses.
+_OTHER_LABELS = {"imagenet-ecologists": "Biodiversity_ImageNet_Image_data.csv"}
 
 
 def _blocks(page: Path) -> list[tuple[str, str]]:
@@ -72,6 +74,9 @@ def test_a_page_shows_what_its_commands_print(
         needs(package)
     for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz", "validation_labels.txt"):
         real_file(name)
+    for name, file in _OTHER_LABELS.items():
+        if any(name in block for kind, block in blocks):
+            real_file(file)
     for name in _GOT:
         if name in page.read_text(encoding="utf-8"):
             (tmp_path / name).symlink_to(real_file(name))

@@ -11,11 +11,14 @@ from reassess.core.benchmark import IMAGENET
 from reassess.core.classes import Classes
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
+from reassess.core.multi_labels import MultiLabels
 from reassess.core.votes import Votes
 from reassess.data.loading import (
     in_benchmark_classes,
+    load_any_labels,
     load_classes,
     load_labels,
+    load_multi_labels,
     load_original,
     load_scores,
     load_votes,
@@ -127,6 +130,97 @@ def test_known_data_is_loaded_by_default_by_name_and_by_path(
     assert [repr(load(*source, offline=True)) for source in ((), (name,), (path,), (str(path),))] == [expected] * 4
 
 
+def test_a_file_of_labels_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Path] = []
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: (calls.append(path), read(path))[1])
+    for content in ({"a.png": [1]}, {"a.png": {"valid": [1]}}):
+        path = write(tmp_path / "labels.json", content)
+        calls.clear()
+        assert load_labels(path).sets() == {"a.png": {1}}
+        assert calls == [path]
+
+
+def test_a_loader_gives_what_the_file_holds(tmp_path: Path, real_file: Callable[[str], Path]) -> None:
+    plain = load_any_labels(write(tmp_path / "plain.csv", "image,class\na,1\nb,\n"))
+    assert isinstance(plain, LabelSets)
+    reviewed = load_any_labels(write(tmp_path / "r.csv", "image,class,answer\na,1,valid\nb,1,valid\nb,,problematic\n"))
+    assert isinstance(reviewed, MultiLabels)
+    assert repr(load_any_labels(real_file("validation_labels.txt"))).startswith("LabelSets(50,000 images, 50,000")
+
+
+def test_of_a_multi_label_set_the_valid_classes_of_good_images_judge(tmp_path: Path) -> None:
+    content = {"a": {"valid": [1, 2], "wrong": [3]}, "b": {"valid": [1], "problematic": True}, "c": {"unclear": [4]}}
+    assert load_labels(write(tmp_path / "r.json", content)).sets() == {"a": {1, 2}, "b": frozenset(), "c": frozenset()}
+
+
+def test_plain_label_sets_are_no_multi_label_sets(tmp_path: Path) -> None:
+    path = write(tmp_path / "plain.json", {"a.png": [1]})
+    assert message(lambda: load_multi_labels(path)) == (
+        f"the file says what is valid, and nothing more\n  where:   {path}\n  to mend: read it with load_labels"
+    )
+
+
+def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
+    real_file: Callable[[str], Path], real_original: LabelSets
+) -> None:
+    path = real_file("Biodiversity_ImageNet_Image_data.csv")
+    found = load_multi_labels("imagenet-ecologists", offline=True)
+    parts = [part.sets() for part in (found.valid, found.unclear, found.wrong)]
+    assert [sum(map(bool, part.values())) for part in parts] == [11_348, 454, 1_648]
+    original = real_original.sets()
+    assert all(
+        set().union(*(part[image] for part in parts)) == original[image]
+        and sum(len(part[image]) for part in parts) == 1
+        for image in found.images
+    )
+    rows = [line.rsplit(",", 6) for line in path.read_text().splitlines()[1:]]
+    right = {int(start[:8]) for start, correct, *_ in rows if float(correct) > 0}
+    assert {int(name[15:23]) for name, ids in parts[0].items() if ids} == right
+    assert not found.complete
+    assert message(lambda: load_labels("imagenet-ecologists")) == (
+        "reviewers were asked about some classes alone, and others may be valid too: this judges no model\n"
+        f"  where:   {path}\n"
+        "  to mend: set it beside other label sets with reassess labels --agree, and judge by those"
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            "50001,x,1",
+            "a verdict is on an image without an original label\n  where:   {}, row 1\n"
+            "  allowed: a number from 1 to 50,000\n  found:   ILSVRC2012_val_00050001.JPEG",
+        ),
+        ("2,x,1.5", "Correct ID out of range\n  where:   {}, row 1\n  allowed: -1 to 1\n  found:   1.5"),
+        (
+            "2,x,",
+            "a value is missing\n  where:   {}, row 1, column Correct ID\n  to mend: fill it in, or leave the row out",
+        ),
+        (
+            "1,x,1",
+            "an image is named twice\n  where:   {}, the label set\n"
+            "  found:   ILSVRC2012_val_00000001.JPEG (row 0) and ILSVRC2012_val_00000001.JPEG (row 1)\n"
+            "  to mend: keep one row for each image",
+        ),
+    ],
+)
+def test_verdicts_that_cannot_be_are_refused(
+    row: str, said: str, tmp_path: Path, real_file: Callable[[str], Path]
+) -> None:
+    real_file("validation_labels.txt")
+    path = write(tmp_path / "v.csv", f"Image Number,Label,Correct ID\n00000001,x,-1.0\n{row}\n")
+    assert message(lambda: load_any_labels(path)) == said.format(path)
+
+
+def test_the_labels_of_imagenetv2_are_its_own(real_file: Callable[[str], Path]) -> None:
+    real_file("imagenetv2_refined_labels.json")
+    found = load_labels("imagenetv2-labels", offline=True)
+    assert repr(found) == "LabelSets(10,000 images, 19,077 labels, 129 empty)"
+    assert found.classes == Classes()
+
+
 def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file: Callable[[str], Path]) -> None:
     real_file("golden.npz")
     experts = load_votes("imagenet-real-golden")
@@ -140,6 +234,7 @@ def test_what_is_neither_a_file_nor_a_known_source_is_an_error(load: Any) -> Non
     assert message(lambda: load("imagenet-rael")) == (
         "no such file, and no known source of that name\n  where:   imagenet-rael\n"
         "  allowed: a path, or one of imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden, "
-        "imagenet-real-raters-golden, imagenet-original, imagenet-classes, imagenet-collapsed, imagenet-train-clean\n"
+        "imagenet-real-raters-golden, imagenet-original, imagenet-classes, imagenet-collapsed, imagenet-train-clean, "
+        "imagenet-ecologists, imagenetv2-labels\n"
         "  to mend: check the path; `reassess data list` describes the known sources"
     )

@@ -27,7 +27,8 @@ OTHER_SHA = hashlib.sha256(OTHER).hexdigest()
 WHEEL = WheelMember("reassess-toy", "reassess_toy/info/toy-in-the-wheel.txt")
 NAMES = (
     "imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden, imagenet-real-raters-golden, "
-    "imagenet-original, imagenet-classes, imagenet-collapsed, imagenet-train-clean"
+    "imagenet-original, imagenet-classes, imagenet-collapsed, imagenet-train-clean, imagenet-ecologists, "
+    "imagenetv2-labels"
 )
 
 
@@ -691,7 +692,7 @@ def test_offline_a_changed_file_is_named_with_both_hashes(
 # The real files
 
 
-@pytest.mark.parametrize("name", list(SOURCES)[:6])
+@pytest.mark.parametrize("name", [*list(SOURCES)[:6], "imagenet-ecologists", "imagenetv2-labels"])
 def test_the_real_file_is_found_in_reassess_data(
     name: str, real_file: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -433,6 +433,6 @@ def test_answers_are_not_taken_for_valid_classes(refused: Callable[..., str], fi
     for read in (read_labels, read_original):
         assert refused(read, path) == (
             "the table holds answers: not all of its classes are valid\n  where:   DIR/a.csv\n"
-            "  found:   image, class, answer\n  to mend: judge by it with reassess evaluate, or keep the rows that are"
+            "  found:   image, class, answer\n  to mend: read it with read_multi_labels, or keep the rows that are"
             " valid and leave the column out"
         )

@@ -1,14 +1,22 @@
 """Label sets with what is valid, unclear and wrong are read from JSON and tables."""
 
+import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reassess.core.labels import LabelSets
+from reassess.core.multi_labels import MultiLabels
 from reassess.data.loading import load_multi_labels
-from reassess.formats.multi_labels import holds_multi_labels, read_multi_labels
+from reassess.errors import ReassessWarning
+from reassess.formats.multi_labels import read_any_labels, read_multi_labels
+from tests.helpers import labels_of
 
 SETS = {
     "valid": {"a.png": {3, 7}, "b.png": set(), "c.png": {7}},
@@ -27,6 +35,14 @@ JSONL = "".join(
     f'{{"image": "{image}", "class": {class_id or "null"}, "answer": "{answer}"}}\n'
     for image, class_id, answer in (line.split(",") for line in CSV.splitlines()[1:])
 )
+# The form in which the 20,000 reviewed images of ImageNet were published.
+PUBLISHED = """\
+id,category,original_label,proposed_labels,manually_validated,unclear_multi_labels,wrong_multi_labels,is_problematic
+a.png,M,3,"3, 7",True,4,0,False
+b.png,Z,5,,True,,,True
+c.png,A,7,7,True,,3,False
+"""
+LISTS = "image\tvalid\tunclear\twrong\tproblematic\na.png\t7,3\t4\t0\t0\nb.png\t\t\t\t1\nc.png\t7\t\t3\t\n"
 NEITHER = (
     "a row holds neither an answer to a class nor a problematic image\n"
     "  where:   DIR/a.csv, row {}\n"
@@ -41,7 +57,10 @@ SHAPE = (
 )
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.json", JSON), ("a.csv", CSV), ("a.jsonl", JSONL)])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.json", JSON), ("a.csv", CSV), ("a.jsonl", JSONL), ("b.csv", PUBLISHED), ("a.tsv", LISTS)],
+)
 def test_every_format_gives_the_same(file: Callable[..., Path], name: str, content: Any) -> None:
     labels = read_multi_labels(file(name, content))
     assert {kind: dict(getattr(labels, kind).sets()) for kind in SETS} == SETS
@@ -58,17 +77,74 @@ def test_every_format_gives_the_same(file: Callable[..., Path], name: str, conte
         ("a.json", JSON, True),
         ("a.csv", CSV, True),
         ("a.jsonl", JSONL, True),
-        ("a.json", '{"a": [1], "b": {"valid": [2]}}', True),
+        ("a.csv", PUBLISHED, True),
+        ("a.tsv", LISTS, True),
+        ("a.csv", "image,class,wrong\na,1,2\n", False),
         ("a.json", '{"a": [1], "b": []}', False),
         ("a.json", "{}", False),
-        ("a.json", "[[1], [2]]", False),
         ("a.csv", "image,class\na,1\n", False),
     ],
 )
 def test_such_files_are_told_from_plain_label_sets(
     file: Callable[..., Path], name: str, content: Any, holds: bool
 ) -> None:
-    assert holds_multi_labels(file(name, content)) is holds
+    assert isinstance(read_any_labels(file(name, content), original=lambda: labels_of({})), MultiLabels) is holds
+
+
+def test_a_file_of_both_kinds_is_refused(file: Callable[..., Path], refused: Callable[..., str]) -> None:
+    path = file("a.json", '{"a": [1], "b": {"valid": [2]}}')
+    assert refused(read_any_labels, path, original=lambda: labels_of({})) == SHAPE.format(", image a", "[1]")
+
+
+REVIEWS = st.dictionaries(
+    st.sampled_from(["a.png", "b.png", "c.png", "d.png"]),
+    st.fixed_dictionaries({kind: st.lists(st.integers(0, 5), max_size=4) for kind in SETS}),
+    min_size=1,
+)
+
+
+@given(REVIEWS)
+def test_a_class_named_again_is_valid_over_unclear_over_wrong_in_every_format(
+    scratch: Path, reviews: dict[str, dict[str, list[int]]]
+) -> None:
+    json_file, table, rows = scratch / "r.json", scratch / "r.parquet", scratch / "r.csv"
+    json_file.write_text(json.dumps(reviews))
+    cells = {kind: [", ".join(map(str, review[kind])) or None for review in reviews.values()] for kind in SETS}
+    pl.DataFrame({"id": list(reviews), **cells}, schema_overrides=dict.fromkeys(SETS, pl.String)).write_parquet(table)
+    long = [(image, i, kind) for image, review in reviews.items() for kind, ids in review.items() for i in ids]
+    lines = [f"{image},{i},{kind}" for image, i, kind in long]
+    rows.write_text("\n".join(["image,class,answer", *lines, *(f"{image},,problematic" for image in reviews)]) + "\n")
+    repeated = [image for image, review in reviews.items() if any(len(ids) > len(set(ids)) for ids in review.values())]
+    in_two = [
+        image
+        for image, review in reviews.items()
+        if any(sum(i in ids for ids in review.values()) > 1 for i in range(6))
+    ]
+    for path in (json_file, table, rows):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = read_multi_labels(path)
+        for image, review in reviews.items():
+            valid, unclear, wrong = (set(review[kind]) for kind in SETS)
+            parts = found.valid[image], found.unclear[image], found.wrong[image]
+            assert tuple(map(set, parts)) == (valid, unclear - valid, wrong - valid - unclear)
+        texts = [str(entry.message) for entry in caught if entry.category is ReassessWarning]
+        counts = [len(images) for images in (in_two, repeated) if images]
+        assert [int(text.split(": on ")[1].split()[0]) for text in texts] == counts
+
+
+def test_classes_in_two_lists_are_counted_and_shown(file: Callable[..., Path]) -> None:
+    table = 'id,proposed_labels,wrong_multi_labels,unclear_multi_labels\na,"3, 7",3,7\nb,"1, 1",1,1\nc,2,,\n'
+    path = file("a.csv", table)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = read_multi_labels(path)
+    assert [str(entry.message) for entry in caught] == [
+        f"{path}: on 2 images a class stands in two lists, and is taken as valid over unclear over wrong: "
+        "a (3: valid, wrong), b (1: valid, unclear, wrong)",
+        f"{path}: on 1 image a class stands twice in one list, and counts once: b (1)",
+    ]
+    assert repr(found) == "MultiLabels(3 images, 4 valid labels, 0 unclear, 0 wrong, 0 problematic images)"
 
 
 def test_classes_may_be_called_by_name(file: Callable[..., Path]) -> None:
@@ -96,10 +172,32 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
         ("a.json", '{"a": {"problematic": 1}}', SHAPE.format(", image a", '{"problematic": 1}')),
         ("a.json", '{"a": {"correct": [1]}}', SHAPE.format(", image a", '{"correct": [1]}')),
         (
-            "a.json",
-            '{"a": {"valid": [1], "wrong": [1]}}',
-            "a class is named twice for one image\n  where:   DIR/a.json, image a\n  allowed: each class once\n"
-            "  found:   1",
+            "a.csv",
+            "id,valid,is_problematic\na,1,False\nb,1,maybe\n",
+            "neither true nor false\n  where:   DIR/a.csv, row 1, column is_problematic\n  found:   'maybe'",
+        ),
+        (
+            "a.csv",
+            "id,valid\na,1\na,2\n",
+            "an image is named twice\n  where:   DIR/a.csv, the label set\n  found:   a (row 0) and a (row 1)\n"
+            "  to mend: keep one row for each image",
+        ),
+        (
+            "a.csv",
+            'id,valid\na,"cat, 3"\n',
+            "classes are neither all ids nor all names\n  where:   DIR/a.csv\n  allowed: whole numbers, or text\n"
+            "  found:   3, cat",
+        ),
+        (
+            "a.csv",
+            'id,valid\na,"cat,,dog"\n',
+            "a class has no name\n  where:   DIR/a.csv\n  allowed: whole numbers, or text\n  found:   ''",
+        ),
+        (
+            "a.csv",
+            "picture,valid\na,1\n",
+            "the table has no column for the image\n  where:   DIR/a.csv\n  allowed: image or id\n"
+            "  found:   picture, valid\n  to mend: rename the column",
         ),
         (
             "a.json",

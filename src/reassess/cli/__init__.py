@@ -23,7 +23,7 @@ COMMANDS = {
     "curve": "Measure precision and recall of scores, and choose a threshold.",
     "data": "List, find and fetch the known data files.",
     "evaluate": "Measure models against re-assessed labels.",
-    "labels": "Cut label sets from scores, or show what changed between two label sets.",
+    "labels": "Cut label sets from scores, show what changed between two, or how far several agree.",
     "leaderboard": "Compare ReaL accuracy with original accuracy over many models.",
     "plot": "Draw one chart of the report.",
     "questions": "List the predicted pairs that nobody was asked about.",

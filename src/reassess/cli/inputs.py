@@ -18,13 +18,12 @@ from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.data.loading import load_classes, load_labels, load_multi_labels, load_original, load_scores, load_votes
+from reassess.data.loading import load_any_labels, load_classes, load_original, load_scores, load_votes
 from reassess.errors import DataError, at
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
-from reassess.formats.multi_labels import holds_multi_labels
 from reassess.formats.predictions import read_predictions
 
 __all__ = [
@@ -84,9 +83,8 @@ def load_judges(
     thresholds: tuple[float, ...] | None = None,
     *,
     max_bytes: int,
-    multi_label: bool = False,
 ) -> Judges:
-    """Read what models are judged by.
+    """Read what models are judged by; label sets that say more than what is valid are `Judges.reviewed` too.
 
     Parameters
     ----------
@@ -98,15 +96,14 @@ def load_judges(
         Cut the label sets from the scores, which may then be given as labels too.
     max_bytes
         Larger archives are refused.
-    multi_label
-        The label sets may also say what is unclear, wrong or problematic; then they are `Judges.reviewed` too.
     """
     reviewed = None
     if thresholds is None:
         label_file = call.resolve("labels", IMAGENET.sources["labels"] if labels is None else labels)
-        if multi_label and holds_multi_labels(label_file):
-            reviewed = load_multi_labels(label_file)
-        sets = load_labels(label_file) if reviewed is None else reviewed.judging
+        given_labels = load_any_labels(label_file, offline=call.offline)
+        reviewed = given_labels if isinstance(given_labels, MultiLabels) else None
+        with at(label_file):
+            sets = given_labels.judging if isinstance(given_labels, MultiLabels) else given_labels
         benchmark = benchmark_of(sets.images)
         score_file = find_part(call, benchmark, "scores", scores)
         known = None if score_file is None else load_scores(score_file, max_bytes=max_bytes)

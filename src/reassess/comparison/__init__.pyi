@@ -3,6 +3,10 @@ from .co_occurrence import co_occurrence as co_occurrence
 from .disagreements import disagreements_table as disagreements_table
 from .findings import Findings as Findings
 from .findings import short_names as short_names
+from .label_agreement import AGREEMENTS as AGREEMENTS
+from .label_agreement import SAYINGS as SAYINGS
+from .label_agreement import LabelAgreement as LabelAgreement
+from .label_agreement import label_agreement as label_agreement
 from .label_changes import LabelDiff as LabelDiff
 from .label_changes import label_diff as label_diff
 from .label_uncertainty import LabelUncertainty as LabelUncertainty

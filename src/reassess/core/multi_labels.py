@@ -24,6 +24,9 @@ class MultiLabels:
         and that are not valid. A class is in at most one of them.
     problematic
         bool, shape (images,): images that should not judge a model.
+    complete
+        Whether a class in none of the sets may be taken as not valid. False where the reviewers were asked about some
+        classes alone: such sets can be set beside others, and judge no model.
 
     Raises
     ------
@@ -46,6 +49,7 @@ class MultiLabels:
     unclear: LabelSets
     wrong: LabelSets
     problematic: npt.NDArray[np.bool_]
+    complete: bool = True
 
     def __post_init__(self) -> None:
         images = self.valid.images
@@ -67,8 +71,24 @@ class MultiLabels:
         return len(self.valid)
 
     @property
+    def images(self) -> tuple[str, ...]:
+        """Names of the reviewed images."""
+        return self.valid.images
+
+    @property
     def judging(self) -> LabelSets:
-        """The label sets that judge a model: the valid classes, and none of a problematic image."""
+        """The label sets that judge a model: the valid classes, and none of a problematic image.
+
+        Raises
+        ------
+        DataError
+            The sets are not complete.
+        """
+        if not self.complete:
+            raise DataError(
+                "reviewers were asked about some classes alone, and others may be valid too: this judges no model",
+                mend="set it beside other label sets with reassess labels --agree, and judge by those",
+            )
         rows = self.valid.image_ids
         good = ~self.problematic[rows]
         return LabelSets.from_pairs(self.valid.images, rows[good], self.valid.indices[good], self.valid.classes)

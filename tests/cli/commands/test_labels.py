@@ -136,16 +136,101 @@ def test_many_classes_are_cut_short_and_counted(tmp_path: Path, no_known_data: N
     assert result.out.endswith("and 5 more classes; --json lists every class and image\n")
 
 
+# --- --agree --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def three(pair: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path, Path]:
+    third = tmp_path / "c.csv"
+    third.write_text("image,class,answer\na.png,1,valid\na.png,2,wrong\ne.png,4,unclear\n")
+    return (*pair, third)
+
+
+def test_agreement_is_shown_for_every_two_label_sets(three: tuple[Path, ...], run: Callable[..., Run]) -> None:
+    results = document_of(run("labels", "--agree", *three, "--json"), "labels")["results"]
+    assert [(entry["first"], entry["second"]) for entry in results] == [
+        tuple(map(str, pair)) for pair in ((three[0], three[1]), (three[0], three[2]), (three[1], three[2]))
+    ]
+    states = ("images", "equal", "overlap", "disjoint", "first_silent", "second_silent", "both_silent")
+    assert [[entry[state] for state in states] for entry in results] == [
+        [5, 1, 1, 0, 1, 1, 1],
+        [4, 0, 1, 0, 0, 2, 1],
+        [4, 0, 0, 1, 0, 2, 1],
+    ]
+    assert results[1]["sayings"]["valid"] == {"valid": 1, "unclear": 1, "wrong": 1, "not_named": 0}
+
+
+def test_agreement_is_printed_with_what_reviewers_say_and_classes(
+    three: tuple[Path, ...], run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(three[0].parent)
+    done = run("labels", "--agree", "a.json", "c.csv", "--by", "class")
+    assert (done.code, done.err) == (0, "")
+    lines = [line.split() for line in done.out.splitlines()]
+    assert " ".join(lines[0]) == (
+        "first second images equal overlap disjoint equal % first silent second silent both silent"
+    )
+    assert lines[2] == ["a.json", "c.csv", "4", "0", "1", "0", "0.00", "0", "2", "1"]
+    assert done.out.splitlines()[6] == (
+        "labels on the images of both: what a.json says (rows) and what c.csv says (columns)"
+    )
+    assert lines[7:10] == [["valid", "unclear", "wrong"], lines[8], ["valid", "1", "1", "1"]]
+    assert lines[11] == ["a.json", "and", "c.csv"]
+    assert lines[14:] == [["1", "1", "0", "1", "0", "0", "0"], ["2", "2", "0", "1", "0", "0", "0"]]
+
+
+def test_of_plain_label_sets_only_agreement_is_printed(
+    pair: tuple[Path, Path], run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pair[0].parent)
+    argv = ["labels", "--agree", "a.json", "b.json"]
+    assert len(run(*argv).out.splitlines()) == 5
+    assert len(run(*argv, "--quiet").out.splitlines()) == 3
+
+
+def test_agreement_by_class_is_written_as_a_table(
+    three: tuple[Path, ...], tmp_path: Path, run: Callable[..., Run]
+) -> None:
+    out = tmp_path / "classes.csv"
+    done = run("labels", "--agree", *three[:2], "-o", out)
+    assert (done.code, done.err) == (0, "")
+    a, b = three[:2]
+    assert out.read_text() == (
+        "first,second,class,name,equal,overlap,disjoint,first_silent,second_silent\n"
+        + "".join(
+            f"{a},{b},{row}\n"
+            for row in ("1,1,0,1,0,0,0", "2,2,0,1,0,0,0", "3,3,1,0,0,0,0", "4,4,0,1,0,0,1", "5,5,0,0,0,1,0")
+        )
+    )
+    assert run("labels", "--agree", *three[:2], "-o", out).err.startswith("Error: the output file exists\n")
+    wrong = run("labels", "--agree", *three[:2], "-o", tmp_path / "classes.json")
+    assert wrong.err.startswith("Error: a table cannot be kept in a file of this kind\n")
+
+
+def test_verdicts_on_original_labels_name_the_file_of_those_labels(
+    real_file: Callable[[str], Path], run: Callable[..., Run]
+) -> None:
+    real_file("Biodiversity_ImageNet_Image_data.csv"), real_file("validation_labels.txt")
+    argv = ["labels", "--agree", "imagenet-real", "imagenet-ecologists"]
+    document = document_of(run(*argv, "--json"), "labels")
+    assert [entry["name"] for entry in document["inputs"]] == [*argv[2:], "imagenet-original"]
+    (result,) = document["results"]
+    assert [result[state] for state in ("equal", "overlap", "disjoint")] == [9_965, 521, 401]
+    last = "imagenet-ecologists judges one class of an image, the original label: of others it is silent\n"
+    assert run(*argv).out.endswith(last)
+
+
 # --- wrong calls ----------------------------------------------------------------------------------------------------
 
-NEEDS = "Error: Give one SCORES, --threshold T and -o LABELS; or --diff and two label sets."
+NEEDS = "Error: Give one SCORES, --threshold T and -o LABELS; or label sets and --diff or --agree."
+SEVERAL = "Error: --agree takes two or more label sets, and of the other options --by and -o."
 ALONE = "Error: --diff takes two label sets and no other option of this command."
 
 
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
-        ([], "Error: Missing argument 'SCORES | A B'."),
+        ([], "Error: Missing argument 'SCORES | A B...'."),
         (["s.csv"], NEEDS),
         (["s.csv", "--threshold", "0.8"], NEEDS),
         (["s.csv", "-o", "l.json"], NEEDS),
@@ -153,6 +238,11 @@ ALONE = "Error: --diff takes two label sets and no other option of this command.
         (["--diff", "a.json"], ALONE),
         (["--diff", "a.json", "b.json", "--threshold", "0.8"], ALONE),
         (["--diff", "a.json", "b.json", "-o", "c.json"], ALONE),
+        (["--diff", "a.json", "b.json", "--agree"], ALONE),
+        (["--agree", "a.json"], SEVERAL),
+        (["--agree", "a.json", "b.json", "--threshold", "0.8"], SEVERAL),
+        (["--agree", "a.json", "b.json", "a.json"], "Error: a.json is given twice."),
+        (["s.csv", "--threshold", "0.8", "-o", "l.json", "--by", "class"], "Error: --by goes with --agree."),
         (
             ["s.csv", "--threshold", "0.8", "-o", "l.json", "--unrated", "omit", "--original", "o.txt"],
             "Error: With --unrated omit, original labels have no use: leave --original out.",

@@ -142,12 +142,18 @@ def test_a_file_that_does_not_fit_is_one_error(run: Evaluate) -> None:
     )
 
 
-def test_other_commands_do_not_take_answers_for_valid_classes(run: Evaluate) -> None:
-    result = run("compare", "poor.csv", "good.csv", "--labels", "reviewed.csv")
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
-        "Error: the table holds answers: not all of its classes are valid\n"
-        "  where:   reviewed.csv\n"
-        "  found:   image, class, answer\n"
-        "  to mend: judge by it with reassess evaluate, or keep the rows that are valid and leave the column out\n"
-    )
+def test_compare_judges_by_the_valid_classes_of_good_images(run: Evaluate) -> None:
+    valid = {image: [] if review.get("problematic") else review.get("valid", []) for image, review in REVIEWED.items()}
+    Path("valid.json").write_text(json.dumps(valid))
+    done = {
+        name: run("compare", "poor.csv", "good.csv", "--labels", name, "--quiet")
+        for name in ("reviewed.csv", "valid.json")
+    }
+    assert done["reviewed.csv"].code == 0
+    assert done["reviewed.csv"] == done["valid.json"]
+
+
+@pytest.mark.parametrize("command", [["report", "-o", "r.html"], ["show", "1.jpg", "--predictions"]])
+def test_reports_and_sheets_take_multi_label_sets_too(command: list[str], run: Evaluate, report_extra: None) -> None:
+    done = run(*command, "poor.csv", "--labels", "reviewed.json")
+    assert (done.code, done.err) == (0, "")

@@ -87,7 +87,7 @@ def evaluate(
     that also say what is unclear, wrong or problematic give multi-label accuracy too.
     """
     _check_call(call, files, thresholds, per_image, by)
-    judges = load_judges(call, labels, original, scores, thresholds, max_bytes=reading["max_bytes"], multi_label=True)
+    judges = load_judges(call, labels, original, scores, thresholds, max_bytes=reading["max_bytes"])
     measured: dict[float | None, dict[str, Evaluation]] = {cut: {} for cut in judges.cuts}
     outcomes: dict[str, Outcomes] = {}
     joining = {name: reading.pop(name) for name in ("match", "ignore_unknown")}

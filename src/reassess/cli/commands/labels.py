@@ -1,26 +1,34 @@
-"""`reassess labels`: cut label sets from scores, or show what changed between two label sets."""
+"""`reassess labels`: cut label sets from scores, show what changed between two, or how far several agree."""
 
+from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from reassess.aggregation.thresholds import label_sets
-from reassess.cli.common import Call, call_options, print_table
+from reassess.cli.common import Call, call_options, percent, print_table, refuse_repeated, say
 from reassess.cli.inputs import FILE, max_bytes_option
+from reassess.comparison.label_agreement import AGREEMENTS, SAYINGS, LabelAgreement, label_agreement
 from reassess.comparison.label_changes import LabelDiff, label_diff
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.labels import LabelSets
-from reassess.data.loading import in_benchmark_classes, load_labels, load_original, load_scores
+from reassess.core.multi_labels import MultiLabels
+from reassess.data.loading import in_benchmark_classes, load_any_labels, load_labels, load_original, load_scores
 from reassess.formats.labels import write_labels
-from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.formats.tables import TABLE_SUFFIXES, write_table
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["labels"]
 
 _MOST_CLASSES = 20
+_Agreements = dict[tuple[str, str], LabelAgreement]
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="SCORES | A B")
+@click.argument("files", nargs=-1, required=True, metavar="SCORES | A B...")
 @click.option("--threshold", type=float, metavar="T", help="Keep each class with a score of at least T.")
 @click.option(
     "--unrated",
@@ -33,8 +41,16 @@ _MOST_CLASSES = 20
     metavar="NAME|FILE",
     help=f"Original labels.  [default: {IMAGENET.sources['original']}, for ImageNet]",
 )
-@click.option("-o", "--output", type=FILE, metavar="LABELS", help="Where the label sets go: json, csv, parquet ...")
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    metavar="OUT",
+    help="Where the label sets go: json, csv, parquet ...; with --agree, a table with a row for each class.",
+)
 @click.option("--diff", is_flag=True, help="Show what changed from label set A to label set B.")
+@click.option("--agree", is_flag=True, help="Show how far label sets agree, for every two of them.")
+@click.option("--by", type=click.Choice(["class"]), help="With --agree, show it for each class too.")
 @max_bytes_option
 @call_options
 def labels(
@@ -45,19 +61,29 @@ def labels(
     original: str | None,
     output: Path | None,
     diff: bool,
+    agree: bool,
+    by: str | None,
     max_bytes: int,
 ) -> None:
-    """Cut label sets from scores, or show what changed between two label sets.
+    """Cut label sets from scores, show what changed between two, or how far several agree.
 
     SCORES, A and B are files or names of known data, such as imagenet-real-scores and imagenet-real.
     """
+    cutting = any(option is not None for option in (threshold, unrated, original))
     if diff:
-        if len(files) != 2 or any(option is not None for option in (threshold, unrated, original, output)):
+        if len(files) != 2 or cutting or agree or by or output is not None:
             raise click.UsageError("--diff takes two label sets and no other option of this command.")
         _show_diff(call, *files)
         return
+    if agree:
+        if len(files) < 2 or cutting:
+            raise click.UsageError("--agree takes two or more label sets, and of the other options --by and -o.")
+        _show_agreement(call, files, by, output)
+        return
+    if by is not None:
+        raise click.UsageError("--by goes with --agree.")
     if len(files) != 1 or threshold is None or output is None:
-        raise click.UsageError("Give one SCORES, --threshold T and -o LABELS; or --diff and two label sets.")
+        raise click.UsageError("Give one SCORES, --threshold T and -o LABELS; or label sets and --diff or --agree.")
     if unrated == "omit" and original is not None:
         raise click.UsageError("With --unrated omit, original labels have no use: leave --original out.")
     call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set")
@@ -139,3 +165,81 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
         )
     if len(changes) > _MOST_CLASSES:
         call.note(f"and {len(changes) - _MOST_CLASSES:,} more classes; --json lists every class and image")
+
+
+def _show_agreement(call: Call, files: tuple[str, ...], by: str | None, output: Path | None) -> None:
+    refuse_repeated(files)
+    call.check_output(output, TABLE_SUFFIXES, "a table")
+    sets = {given: load_any_labels(call.resolve("labels", given), offline=call.offline) for given in files}
+    partial = [given for given, its in sets.items() if isinstance(its, MultiLabels) and not its.complete]
+    if partial:
+        call.find(IMAGENET.sources["original"])  # on which the verdicts are
+    agreements = {(a, b): label_agreement(sets[a], sets[b]) for a, b in combinations(files, 2)}
+    if output is not None:
+        call.keep_inputs(output)
+        write_table(output, _class_table(agreements), force=call.force)
+    if call.json:
+        results = [{"first": a, "second": b, **agreement.to_json()} for (a, b), agreement in agreements.items()]
+        call.print_document("labels", results)
+        return
+    _print_agreements(call, agreements)
+    for (a, b), agreement in agreements.items():
+        if any(isinstance(sets[given], MultiLabels) for given in (a, b)):
+            _print_sayings(a, b, agreement)
+    for (a, b), agreement in agreements.items():
+        if by == "class":
+            _print_classes(call, f"{a} and {b}", agreement)
+    for given in partial:
+        call.note(f"{given} judges one class of an image, the original label: of others it is silent")
+
+
+def _class_table(agreements: _Agreements) -> "pl.DataFrame":
+    import polars as pl
+
+    rows = [
+        {"first": a, "second": b, **entry}
+        for (a, b), agreement in agreements.items()
+        for entry in agreement.to_json()["by_class"]
+    ]
+    schema = {"first": pl.String, "second": pl.String, "class": pl.Int64, "name": pl.String}
+    return pl.DataFrame(rows, schema=schema | dict.fromkeys(AGREEMENTS[:-1], pl.Int64))
+
+
+def _print_agreements(call: Call, agreements: _Agreements) -> None:
+    headings = ["first", "second", "images", "equal", "overlap", "disjoint", "equal %"]
+    rows: list[list[str | None]] = []
+    for (a, b), agreement in agreements.items():
+        n = {name: f"{count:,}" for name, count in agreement.counts.items()}
+        cells = [n[name] for name in AGREEMENTS[:3]]
+        silent = [n[name] for name in AGREEMENTS[3:]]
+        rows.append([a, b, f"{len(agreement):,}", *cells, percent(agreement.equal_share), *silent])
+    print_table([*headings, "first silent", "second silent", "both silent"], rows, text_columns=2)
+    call.note("overlap: they share a class and are not equal; silent: no valid class, or the image is not there")
+    call.note("equal %: of the images on which neither is silent")
+
+
+def _print_sayings(first: str, second: str, agreement: LabelAgreement) -> None:
+    """What each of two says of the classes that either names; rows and columns without any are left out."""
+    counts = agreement.sayings
+    rows, columns = ([i for i in range(len(SAYINGS)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0)))
+    words = [name.replace("_", " ") for name in SAYINGS]
+    say(f"\nlabels on the images of both: what {first} says (rows) and what {second} says (columns)")
+    print_table(
+        ["", *(words[i] for i in columns)],
+        [[words[row], *(f"{counts[row, column]:,}" for column in columns)] for row in rows],
+    )
+
+
+def _print_classes(call: Call, title: str, agreement: LabelAgreement) -> None:
+    """The classes of most images on which the two are disjoint or overlap."""
+    entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
+    entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
+    click.echo()
+    print_table(
+        ["class", "name", *(name.replace("_", " ") for name in AGREEMENTS[:-1])],
+        [list(entry.values()) for entry in entries[:_MOST_CLASSES]],
+        title=title,
+        text_columns=2,
+    )
+    if len(entries) > _MOST_CLASSES:
+        call.note(f"and {len(entries) - _MOST_CLASSES:,} more classes; --json and -o list every class")

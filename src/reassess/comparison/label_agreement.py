@@ -1,0 +1,229 @@
+"""Whether two label sets agree: on how many images they are equal, overlap or are disjoint, and what the rest is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import Classes
+from reassess.core.image_names import Match, join
+from reassess.core.labels import LabelSets
+from reassess.core.multi_labels import MultiLabels, label_keys
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze, pair_keys
+from reassess.text import counted
+
+__all__ = ["AGREEMENTS", "SAYINGS", "LabelAgreement", "label_agreement"]
+
+AGREEMENTS = ("equal", "overlap", "disjoint", "first_silent", "second_silent", "both_silent")
+SAYINGS = ("valid", "unclear", "wrong", "not_named")
+_BOTH_SPEAK = 3  # of AGREEMENTS, the first
+_CLASS_IDS = np.int64(0xFFFFFFFF)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelAgreement:
+    """How far two label sets agree, on every image that one of them holds.
+
+    Parameters
+    ----------
+    images
+        Names of the images: those of the first label set, then those that only the second holds.
+    state
+        int8, shape (images,): index into `AGREEMENTS`. The valid classes are equal; overlap, which is to share a class
+        and not be equal; or are disjoint; or one of the two is silent: it has no valid class for the image, or does not
+        hold it.
+    class_ids
+        int32, shape (classes,): the classes that are valid in either, ascending.
+    by_class
+        int64, shape (classes, 5): for each of these, the images of which it is valid in either, by `AGREEMENTS`; of the
+        last there are none.
+    sayings
+        int64, shape (4, 4): pairs of an image and a class that one of the two names, on the images that both hold, by
+        what the first (row) and the second (column) say, in the order of `SAYINGS`. Plain label sets say valid, or do
+        not name a class.
+    classes
+        The classes that both are in.
+
+    Examples
+    --------
+    >>> first = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[1, 2], [3], []])
+    >>> agreement = label_agreement(first, LabelSets.from_lists(["a.png", "b.png", "d.png"], [[2, 4], [3], [5]]))
+    >>> print(agreement)
+    2 images with labels in both: 1 equal (50.00 %), 1 overlap, 0 disjoint
+    silent: the first on 1 image, the second on 0 images, both on 1 image
+    >>> agreement.images_of("overlap")
+    ('a.png',)
+    """
+
+    images: tuple[str, ...]
+    state: npt.NDArray[np.int8]
+    class_ids: npt.NDArray[np.int32]
+    by_class: npt.NDArray[np.int64]
+    sayings: npt.NDArray[np.int64]
+    classes: Classes
+
+    def __post_init__(self) -> None:
+        freeze(self, "state", "class_ids", "by_class", "sayings")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of images of each of `AGREEMENTS`."""
+        return dict(zip(AGREEMENTS, np.bincount(self.state, minlength=len(AGREEMENTS)).tolist(), strict=True))
+
+    @property
+    def equal_share(self) -> float | None:
+        """Images whose sets are equal, of those that have labels in both, in [0, 1]; None where there are none."""
+        both = int(np.count_nonzero(self.state < _BOTH_SPEAK))
+        return self.counts["equal"] / both if both else None
+
+    def images_of(self, agreement: str) -> tuple[str, ...]:
+        """The images of one of `AGREEMENTS`, by name."""
+        return tuple(self.images[row] for row in np.flatnonzero(self.state == AGREEMENTS.index(agreement)).tolist())
+
+    def __str__(self) -> str:
+        n = self.counts
+        share = "" if self.equal_share is None else f" ({100 * self.equal_share:.2f} %)"
+        both = counted(sum(list(n.values())[:_BOTH_SPEAK]), "image")
+        silent = [counted(n[name], "image") for name in AGREEMENTS[_BOTH_SPEAK:]]
+        return (
+            f"{both} with labels in both: {n['equal']:,} equal{share}, {n['overlap']:,} overlap, "
+            f"{n['disjoint']:,} disjoint\n"
+            f"silent: the first on {silent[0]}, the second on {silent[1]}, both on {silent[2]}"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        return {
+            "images": len(self),
+            **self.counts,
+            "sayings": {
+                first: dict(zip(SAYINGS, row, strict=True))
+                for first, row in zip(SAYINGS, self.sayings.tolist(), strict=True)
+            },
+            "by_class": [
+                self.classes.named(class_id) | dict(zip(AGREEMENTS, row, strict=False))
+                for class_id, row in zip(self.class_ids.tolist(), self.by_class.tolist(), strict=True)
+            ],
+        }
+
+
+def label_agreement(
+    first: LabelSets | MultiLabels, second: LabelSets | MultiLabels, *, match: Match = "path"
+) -> LabelAgreement:
+    """How far two label sets agree, image by image and class by class.
+
+    Parameters
+    ----------
+    first, second
+        Label sets, or what reviewers said of each image: of these the valid classes are compared, those of problematic
+        images too, and `LabelAgreement.sayings` also counts what is unclear or wrong. Images are joined by name, and
+        classes by wnid or name where both have them, else by id.
+    match
+        Which part of a name identifies an image; see `evaluate`.
+
+    Returns
+    -------
+    LabelAgreement
+
+    Raises
+    ------
+    DataError
+        The two are of different classes; or an image name is ambiguous.
+
+    Notes
+    -----
+    Verdicts on the original labels alone, such as those of the source `imagenet-ecologists`, tell nothing of other
+    classes: there overlap is no disagreement, and a label that is not named is not known to be wrong.
+    """
+    classes = _shared_classes(_valid(first).classes, _valid(second).classes)
+    first, second = first.in_classes(classes), second.in_classes(classes)
+    a, b = _valid(first), _valid(second)
+    rows = join(b.images, a.images, match=match, where="the second label set", known_where="the first label set")
+    only_b = np.flatnonzero(rows < 0)
+    is_shared = np.zeros(len(a) + only_b.size, bool)
+    is_shared[rows[rows >= 0]] = True
+    rows[only_b] = len(a) + np.arange(only_b.size)
+    keys = label_keys(a), pair_keys(rows[b.image_ids], b.indices)
+    state = _states(*keys, len(is_shared))
+    class_ids, by_class = _by_class(np.union1d(*keys), state)
+    return LabelAgreement(
+        images=a.images + tuple(b.images[row] for row in only_b.tolist()),
+        state=state,
+        class_ids=class_ids,
+        by_class=by_class,
+        sayings=_sayings(_said_of(first, np.arange(len(a))), _said_of(second, rows), is_shared),
+        classes=classes,
+    )
+
+
+def _valid(labels: LabelSets | MultiLabels) -> LabelSets:
+    return labels.valid if isinstance(labels, MultiLabels) else labels
+
+
+def _shared_classes(first: Classes, second: Classes) -> Classes:
+    """The list of classes in which both are compared."""
+    names = [(classes.wnids, classes.names) for classes in (first, second)]
+    if first.ranked and second.ranked and all(bool(one) == bool(other) for one, other in zip(*names, strict=True)):
+        wnids, called = (tuple(sorted({*one, *other})) for one, other in zip(*names, strict=True))
+        return Classes(len(wnids or called), wnids=wnids, names=called, ranked=True)
+    if None not in (first.count, second.count) and first.count != second.count and not all(map(any, names)):
+        raise DataError(
+            "the label sets are of different classes",
+            found=f"{first.count:,} classes and {second.count:,} classes",
+            mend="name the classes in both files",
+        )
+    return second if first.ranked or first == Classes() else first
+
+
+_Pairs = npt.NDArray[np.int64]
+
+
+def _states(first: _Pairs, second: _Pairs, images: int) -> npt.NDArray[np.int8]:
+    """Index into `AGREEMENTS` of each image, from the keys of both's labels."""
+    in_both = np.intersect1d(first, second, assume_unique=True)
+    n_first, n_second, n_both = (np.bincount(keys >> 32, minlength=images) for keys in (first, second, in_both))
+    fits = {
+        "both_silent": (n_first == 0) & (n_second == 0),
+        "first_silent": n_first == 0,
+        "second_silent": n_second == 0,
+        "disjoint": n_both == 0,
+        "equal": (n_both == n_first) & (n_both == n_second),
+    }
+    places = [AGREEMENTS.index(name) for name in fits]
+    return np.select(list(fits.values()), places, AGREEMENTS.index("overlap")).astype(np.int8)
+
+
+def _by_class(keys: _Pairs, state: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """The classes of some labels, and how many images of each state each has."""
+    class_ids, place = np.unique(keys & _CLASS_IDS, return_inverse=True)
+    width = len(AGREEMENTS) - 1  # some class is valid, so that not both are silent
+    counts = np.bincount(place * width + state[keys >> 32], minlength=class_ids.size * width)
+    return class_ids.astype(np.int32), counts.reshape(-1, width)
+
+
+def _said_of(labels: LabelSets | MultiLabels, rows: npt.NDArray[np.int64]) -> tuple[_Pairs, _Pairs]:
+    """Keys of the classes that a label set names, ascending, and index into `SAYINGS` of what it says of each."""
+    parts = [labels.valid, labels.unclear, labels.wrong] if isinstance(labels, MultiLabels) else [labels]
+    keys = np.concatenate([pair_keys(rows[part.image_ids], part.indices) for part in parts])
+    sayings = np.repeat(np.arange(len(parts)), [part.indices.size for part in parts])
+    order = np.argsort(keys)
+    return keys[order], sayings[order]
+
+
+def _sayings(
+    first: tuple[_Pairs, _Pairs], second: tuple[_Pairs, _Pairs], is_shared: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
+    """Count the pairs that either names, on shared images, by what both say."""
+    named = np.union1d(first[0], second[0])
+    named = named[is_shared[named >> 32]]
+    size = len(SAYINGS)
+    both = np.full((2, named.size), SAYINGS.index("not_named"))
+    for said, (keys, sayings) in zip(both, (first, second), strict=True):
+        known = np.isin(named, keys)
+        said[known] = sayings[np.searchsorted(keys, named[known])]
+    return np.bincount(both[0] * size + both[1], minlength=size * size).reshape(size, size)

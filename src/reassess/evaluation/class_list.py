@@ -8,7 +8,7 @@ order of rows does not matter. The choosing half chooses the one-to-one assignme
 its images right; an order that has a name takes its place where it makes at least 95 % as many right. The other half,
 which had no part in it, must confirm it against two rivals: the ids as they are given, and the runner-up, which is the
 class that comes second for each id in the choosing half. Against each of them, the assignment must make at least twice
-as many images right; it must be better for more than half of the ids; and the exact test of the images that only one of
+as many images right, must be better for at least 3 in 4 of the ids, and the exact test of the images that only one of
 both makes right must give p < 0.0001.
 
 **What it guarantees.** If the ids as they are given are right at least as often as any other list would be, the chance
@@ -18,9 +18,9 @@ another there. The images must be independent of one another, given their classe
 
 **What it does not.** A model that takes most classes for one certain other class, more than twice as often as it is
 right, cannot be told from one with another class list. A list of which only some ids are wrong is not seen while the
-ids as given are right more than half as often. Whole class folders that are joined to one another's images look like
-another list. And what is confirmed is the list as a whole: of single classes, see `ClassList.undecided`; two classes
-that the model itself exchanges more often than not come out exchanged.
+ids as given are right more than half as often, or for more than 1 in 4 of the ids. Whole class folders that are joined
+to one another's images look like another list. And what is confirmed is the list as a whole: of single classes, see
+`ClassList.undecided`; two classes that the model itself exchanges more often than not come out exchanged.
 """
 
 from dataclasses import dataclass
@@ -42,9 +42,11 @@ __all__ = ["ClassList", "UndecidedClass", "find_class_list"]
 
 _LEVEL = 1e-4  # of the confirmation
 _TIMES = 2  # as many images right as each rival
+_MOST_IDS = 0.75  # for which it must be better
 _AS_GOOD = 0.95  # a named order takes the place of an assignment that fits the choosing half as closely as it can
 _DOUBT = 0.01  # an id is undecided if a swap with another one explains the images with a higher p-value
 _MOST_CLASSES = 5_000  # the confusion matrix is held whole
+_FEWEST = 30  # half of fewer images cannot confirm anything at this level
 _SORTED_AS_TEXT = "class numbers sorted as text: 0, 1, 10, 100"
 
 Ids = npt.NDArray[np.int64]
@@ -127,6 +129,26 @@ class ClassList:
         beyond = np.arange(len(self.class_of), int(given.max(initial=0)) + 1)
         return np.where(given < 0, -1, np.r_[self.class_of, beyond][given])
 
+    def names(self, predictions: Predictions, classes: Classes) -> list[str]:
+        """What each of a model's outputs is called, as `read_predictions` and ``--classes`` read it.
+
+        Parameters
+        ----------
+        predictions
+            The model's predictions as they were read.
+        classes
+            The classes of the benchmark: their wnids are taken, or their ids; names where only the labels name them.
+
+        Returns
+        -------
+        A wnid, id or name for each output; "-" for an output that is no class.
+        """
+        texts = classes.wnids or (classes.names if classes.ranked else ())
+        return [
+            "-" if class_id < 0 else texts[class_id] if texts else str(class_id)
+            for class_id in self.of_outputs(predictions).tolist()
+        ]
+
     def to_json(self, classes: Classes) -> dict[str, Any]:
         """The object that JSON documents hold."""
         return {
@@ -160,7 +182,8 @@ class _Pairs:
 
     def right(self, class_of: Ids) -> npt.NDArray[np.bool_]:
         """Which images are right if each id stands for this class; -1 stands for none."""
-        return (self.given >= 0) & (class_of[self.given] == self.truth)
+        right: npt.NDArray[np.bool_] = (self.given >= 0) & (class_of[self.given] == self.truth)
+        return right
 
 
 def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> ClassList | None:
@@ -176,7 +199,8 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
 
     Returns
     -------
-    The list and how sure it is; None if no other list is confirmed, which is so of more than 5,000 classes too.
+    The list and how sure it is; None if no other list is confirmed. Of fewer than 30 images or more than 5,000 classes
+    none is sought.
 
     Examples
     --------
@@ -188,7 +212,7 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     ClassList(class numbers sorted as text: 0, 1, 10, 100: right 100.00% instead of 10.00%, 0 of 20 classes undecided)
     """
     pairs, images = _pairs(outcomes, labels, original)
-    if not images or pairs.classes > _MOST_CLASSES or not _may_be_another(pairs):
+    if len(images) < _FEWEST or pairs.classes > _MOST_CLASSES or not _may_be_another(pairs):
         return None
     first, second = _halves(images, pairs.truth)
     choosing, confirming = pairs[first], pairs[second]
@@ -236,7 +260,7 @@ def _may_be_another(pairs: _Pairs) -> bool:
     keys, counts = np.unique(pairs.given[said] * pairs.classes + pairs.truth[said], return_counts=True)
     best = np.zeros(pairs.classes, np.int64)
     np.maximum.at(best, keys // pairs.classes, counts)
-    return bool(best.sum() >= _TIMES * np.count_nonzero(pairs.given == pairs.truth) and best.any())
+    return bool(best.sum() >= _TIMES * np.count_nonzero(pairs.given == pairs.truth))
 
 
 def _halves(images: tuple[str, ...], truth: Ids) -> tuple[Ids, Ids]:
@@ -250,7 +274,8 @@ def _choose(counts: npt.NDArray[np.int32]) -> tuple[Ids, str | None]:
     """The assignment that fits best, or a known order that fits as well; and the name of the order."""
     class_of, ids = _assign(counts), np.arange(len(counts))
     as_text = np.array(sorted(range(len(counts)), key=str))
-    if counts[ids, as_text].sum() >= _AS_GOOD * counts[ids, class_of].sum():
+    is_other = (as_text != ids).any()
+    if is_other and counts[ids, as_text].sum() >= _AS_GOOD * counts[ids, class_of].sum():
         return as_text, _SORTED_AS_TEXT
     return class_of, None
 
@@ -260,10 +285,10 @@ def _p_value(after: npt.NDArray[np.bool_], rival: npt.NDArray[np.bool_]) -> floa
 
 
 def _is_plain(given: Ids, after: npt.NDArray[np.bool_], rival: npt.NDArray[np.bool_]) -> bool:
-    """Whether the assignment makes far more images right than a rival, and does so for more than half of the ids."""
+    """Whether the assignment makes far more images right than a rival, and does so for most of the ids."""
     said = given >= 0
     gain = np.bincount(given[said], weights=after[said].astype(np.int64) - rival[said])
-    return bool(after.sum() >= _TIMES * rival.sum() and 2 * (gain > 0).sum() > len(np.unique(given[said])))
+    return bool(after.sum() >= _TIMES * rival.sum() and (gain > 0).sum() >= _MOST_IDS * len(np.unique(given[said])))
 
 
 def _assign(counts: npt.NDArray[np.int32]) -> Ids:

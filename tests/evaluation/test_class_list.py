@@ -371,6 +371,56 @@ def test_classes_that_the_model_takes_for_each_other_are_undecided() -> None:
     }
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(2, 6))
+def test_an_id_is_undecided_if_a_swap_is_not_far_less_likely(seed: int, classes: int) -> None:
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(rng.choice([0.3, 3, 30]), (classes, classes)).astype(np.int32)
+    class_of, unlike = rng.permutation(classes), rng.random(classes) < 0.2
+    counts[np.arange(classes), class_of] += rng.poisson(8, classes).astype(np.int32)
+    expected = []
+    for i in range(classes):
+        for j in set(range(classes)) - {i}:
+            kept = counts[i, class_of[i]] + counts[j, class_of[j]]
+            both = kept + counts[i, class_of[j]] + counts[j, class_of[i]]
+            if unlike[i] or both == 0 or binomtest(int(kept), int(both), alternative="greater").pvalue > 0.01:
+                expected.append(i)
+                break
+    undecided = class_list._undecided(counts, class_of, unlike)
+    assert [each.output for each in undecided] == expected
+    for each in undecided:
+        assert (each.class_id, each.images) == (class_of[each.output], counts[each.output, each.class_id])
+        assert each.rival_images == (0 if each.rival is None else counts[each.output, each.rival])
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6))
+def test_ids_of_which_no_image_tells_keep_their_class_or_take_the_free_ones_in_order(seed: int, classes: int) -> None:
+    counts = np.random.default_rng(seed).poisson(0.3, (classes, classes)).astype(np.int32)
+    class_of = class_list._assign(counts).tolist()
+    assert sorted(class_of) == list(range(classes))
+    silent = [i for i in range(classes) if not counts[i, class_of[i]]]
+    free = {class_of[i] for i in silent}
+    assert all(class_of[i] == i for i in silent if i in free)
+    others = [class_of[i] for i in silent if i not in free]
+    assert others == sorted(others)
+
+
+def test_all_images_choose_the_list_that_is_written() -> None:
+    """Of four classes with one image each, only two have it in the choosing half."""
+    class_of = np.array([*range(1, 10), 0, 12, 13, 10, 11])
+    said = np.r_[np.arange(500) % 10, 10:14]
+    other = searched(said, labels_of(class_of[said]))
+    assert other.class_of.tolist() == class_of.tolist()
+    assert [each.output for each in other.undecided] == [10, 11, 12, 13]
+
+
+def test_original_labels_in_another_order_of_classes_are_put_into_that_of_the_labels() -> None:
+    truth = np.arange(300) % 3
+    labels = labels_of(truth, Classes(3, names=("bowl", "cup", "mug")))
+    original = labels_of(2 - truth, Classes(3, names=("mug", "cup", "bowl")))
+    outcomes = find_outcomes((truth + 1) % 3, labels, original=original)
+    assert find_class_list(outcomes, labels, original).class_of.tolist() == [2, 0, 1]
+
+
 # The list mends
 
 

@@ -332,11 +332,10 @@ def _undecided(
     undecided = []
     for output in np.arange(len(counts)):
         kept, swapped = own + own[output], by_id[output].astype(np.int64) + by_id[:, output]
-        clear = (kept - swapped) / np.sqrt(np.maximum(kept + swapped, 1))
-        clear[output] = np.inf
-        rival = int(np.argmin(clear))
-        p_value = 1.0 if kept[rival] == 0 else float(betainc(kept[rival], swapped[rival] + 1, 0.5))
-        if len(counts) > 1 and (p_value > _DOUBT or unlike[output]):
+        p_values = np.where(kept == 0, 1.0, betainc(np.maximum(kept, 1), swapped + 1, 0.5))
+        p_values[output] = 0
+        rival = int(np.argmax(p_values))
+        if p_values[rival] > _DOUBT or unlike[output]:
             in_doubt = int(by_id[output, rival])
             undecided.append(
                 UndecidedClass(

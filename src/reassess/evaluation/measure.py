@@ -109,8 +109,13 @@ def find_outcomes(
     benchmark: Benchmark | None = None,
     match: Match = "path",
     ignore_unknown: bool = False,
+    any_class_list: bool = False,
 ) -> Outcomes:
-    """Find what happened to each image, the first half of `evaluate`; parameters and errors are the same."""
+    """Find what happened to each image, the first half of `evaluate`; parameters and errors are the same.
+
+    With `any_class_list`, ids that agree with the original labels by chance are no error if `find_class_list` finds to
+    which list they belong.
+    """
     given = _as_predictions(predictions)
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
     original = None if original is None else original.in_classes(labels.classes)
@@ -123,7 +128,7 @@ def find_outcomes(
         ignore_unknown=ignore_unknown,
     )
     if original is not None:
-        check_agreement(outcomes, original)
+        check_agreement(outcomes, original, any_class_list=any_class_list)
     return outcomes
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from reassess.core.benchmark import class_folder_order
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
+from reassess.evaluation.class_list import find_class_list
 from reassess.evaluation.outcomes import Outcomes
 
 __all__ = ["check_agreement"]
@@ -20,6 +21,8 @@ __all__ = ["check_agreement"]
 _FEWEST = 100  # with fewer images or classes, a poor model cannot be told from a wrong order
 _BY_CHANCE = "no more than chance would"
 _BETTER = 5  # a reading fits if it agrees this many times as often
+_CONFIRMED = "on the half of the images that did not choose it"
+_WRITE_CLASSES = "let reassess evaluate FILE --write-classes OUT write that order, then pass --classes OUT"
 _MANY = 50  # and on one image in so many: of ten readings, one may look better by chance
 
 Ids = npt.NDArray[np.int32]
@@ -39,7 +42,7 @@ class _Reading:
         return int(np.count_nonzero((self.predicted == self.truth) & (self.truth >= 0)))
 
 
-def check_agreement(outcomes: Outcomes, original: LabelSets) -> None:
+def check_agreement(outcomes: Outcomes, original: LabelSets, *, any_class_list: bool = False) -> None:
     """Raise `DataError` if the top-1 classes agree with the original labels by chance, or far better read otherwise.
 
     Parameters
@@ -48,6 +51,8 @@ def check_agreement(outcomes: Outcomes, original: LabelSets) -> None:
         The model's outcomes.
     original
         Original labels: one class an image.
+    any_class_list
+        Let a model pass of which the images confirm another class list, see `find_class_list`.
     """
     named = outcomes.original_rows >= 0
     n, classes = int(np.count_nonzero(named)), original.classes.count or int(original.indices.max(initial=-1)) + 1
@@ -63,6 +68,12 @@ def check_agreement(outcomes: Outcomes, original: LabelSets) -> None:
         how = _BY_CHANCE if as_given.hits <= by_chance else "far less than when they are read in another way"
         _refuse(as_given, how, best.mend, n, classes, f"; {best.hits / n:.2%} {best.name}")
     if as_given.hits <= by_chance:
+        other = find_class_list(outcomes, original, original)
+        if other is not None:
+            if any_class_list:
+                return
+            instead = f"; {other.after.value:.2%} with the classes in another order, {_CONFIRMED}"
+            _refuse(as_given, _BY_CHANCE, _WRITE_CLASSES, n, classes, instead)
         mend = (
             "no known order of the images or of the classes fits: check that the file belongs to these images and "
             "classes; to measure it all the same, leave the original labels out (--original none)"

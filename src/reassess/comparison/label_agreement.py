@@ -10,7 +10,6 @@ from reassess.core.classes import Classes
 from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels, label_keys
-from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, pair_keys
 from reassess.text import counted
 
@@ -140,7 +139,7 @@ def label_agreement(
     Verdicts on the original labels alone, such as those of the source `imagenet-ecologists`, tell nothing of other
     classes: there overlap is no disagreement, and a label that is not named is not known to be wrong.
     """
-    classes = _shared_classes(_valid(first).classes, _valid(second).classes)
+    classes = _valid(first).classes.unite(_valid(second).classes)
     first, second = first.in_classes(classes), second.in_classes(classes)
     a, b = _valid(first), _valid(second)
     rows = join(b.images, a.images, match=match, where="the second label set", known_where="the first label set")
@@ -163,21 +162,6 @@ def label_agreement(
 
 def _valid(labels: LabelSets | MultiLabels) -> LabelSets:
     return labels.valid if isinstance(labels, MultiLabels) else labels
-
-
-def _shared_classes(first: Classes, second: Classes) -> Classes:
-    """The list of classes in which both are compared."""
-    names = [(classes.wnids, classes.names) for classes in (first, second)]
-    if first.ranked and second.ranked and all(bool(one) == bool(other) for one, other in zip(*names, strict=True)):
-        wnids, called = (tuple(sorted({*one, *other})) for one, other in zip(*names, strict=True))
-        return Classes(len(wnids or called), wnids=wnids, names=called, ranked=True)
-    if None not in (first.count, second.count) and first.count != second.count and not all(map(any, names)):
-        raise DataError(
-            "the label sets are of different classes",
-            found=f"{first.count:,} classes and {second.count:,} classes",
-            mend="name the classes in both files",
-        )
-    return second if first.ranked or first == Classes() else first
 
 
 _Pairs = npt.NDArray[np.int64]

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes
 from reassess.core.image_names import join
 from reassess.core.labels import LabelSets
 
@@ -108,9 +107,8 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     DataError
         A class of one is not in the other's list of classes.
     """
-    # In one list of classes: the first one's, unless only the second knows what its classes are called.
-    named = first.classes if first.classes != Classes() else second.classes
-    first, second = first.in_classes(named), second.in_classes(named)
+    classes = first.classes.unite(second.classes)
+    first, second = first.in_classes(classes), second.in_classes(classes)
     rows = join(second.images, first.images, where="the second label set", known_where="the first label set")
     shared = rows >= 0
     old_keys, new_keys = _keys(np.arange(len(first)), first), _keys(rows, second)

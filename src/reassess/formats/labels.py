@@ -1,7 +1,6 @@
 """Label sets and original labels as files."""
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -10,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reassess.core.benchmark import IMAGENET
-from reassess.core.classes import Classes, class_number
+from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, at
+from reassess.formats.class_columns import ids_of_texts
 from reassess.formats.files import read_lines, suffix_of, writing
 from reassess.formats.json_files import read_json
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing, write_table
@@ -28,10 +28,9 @@ LABEL_SUFFIXES = (".json", *TABLE_SUFFIXES)
 
 _NAME = "image"
 _UNTYPED = (".csv", ".tsv")  # of which a reader guesses the types
-_WNID = re.compile(r"n\d{8}")
 
 
-def read_labels(path: str | Path) -> LabelSets:
+def read_labels(path: str | Path, *, classes: Classes | None = None) -> LabelSets:
     """Label sets of a file.
 
     Parameters
@@ -39,8 +38,10 @@ def read_labels(path: str | Path) -> LabelSets:
     path
         JSON: a list of 50,000 lists in ImageNet validation order (null for an image never rated), or an object from
         image name to list. CSV, TSV, JSON lines or Parquet: columns image and class, an empty set being one row without
-        a class. Classes are ids, or wnids or names; then a class id is the rank among the sorted names of the file,
-        until `LabelSets.in_classes` puts them in the order of a list of classes.
+        a class. Classes are ids, or wnids or names.
+    classes
+        The classes of the benchmark, in which wnids and names are looked up; without, they are those that the file
+        names, in sorted order, until `LabelSets.in_classes` puts them in that of a list.
 
     Raises
     ------
@@ -49,24 +50,26 @@ def read_labels(path: str | Path) -> LabelSets:
     """
     path = Path(path)
     is_json = suffix_of(path, LABEL_SUFFIXES, "a label set") == ".json"
-    return plain_labels(path, read_json(path) if is_json else read_table(path, text=(_NAME,)))
+    return plain_labels(path, read_json(path) if is_json else read_table(path, text=(_NAME,)), classes)
 
 
-def plain_labels(path: Path, document: Any) -> LabelSets:
+def plain_labels(path: Path, document: Any, classes: Classes | None) -> LabelSets:
     """Label sets of a file that was parsed: of a JSON document, or else of a table; see `read_labels`."""
     is_json = path.suffix.lower() == ".json"
     images, lists = _lists_of_json(path, document) if is_json else _lists_of_table(path, document)
-    return _label_sets(path, images, lists)
+    return _label_sets(path, images, lists, classes)
 
 
-def read_original(path: str | Path) -> LabelSets:
+def read_original(path: str | Path, *, classes: Classes | None = None) -> LabelSets:
     r"""Original labels of a file: one class an image.
 
     Parameters
     ----------
     path
         Text: one wnid or class id a line, in ImageNet validation order. JSON: an object from image name to class. A
-        table with the columns image and class. Classes as for `read_labels`.
+        table with the columns image and class.
+    classes
+        As for `read_labels`.
 
     Returns
     -------
@@ -102,7 +105,7 @@ def read_original(path: str | Path) -> LabelSets:
             allowed="one class",
             found=f"{len(lists[wrong])} classes",
         )
-    return _label_sets(path, images, lists)
+    return _label_sets(path, images, lists, classes)
 
 
 def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) -> None:
@@ -135,9 +138,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     '{"a.png": [1, 3], "b.png": []}'
     """
     path = Path(path)
-    classes = labels.classes
-    # An id means nothing outside label sets whose classes were ranked by name.
-    called = (classes.wnids or classes.names) if classes.ranked else ()
+    called = labels.classes.in_files
     if suffix_of(path, LABEL_SUFFIXES, "a label set") != ".json":
         write_table(path, _table_of_labels(path, labels, called), force=force)
         return
@@ -234,13 +235,15 @@ def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], l
     return list(lists), [[] if values == [None] else values for values in lists.values()]
 
 
-def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]]) -> LabelSets:
-    ids, classes = class_ids(path, lists)
+def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], classes: Classes | None) -> LabelSets:
+    ids, classes = class_ids(path, lists, classes)
     with at(path):
         return LabelSets.from_lists(images, ids, classes)
 
 
-def class_ids(path: Path, lists: list[list[Any]]) -> tuple[list[list[int]], Classes]:
+def class_ids(
+    path: Path, lists: list[list[Any]], classes: Classes | None, *, numbers_are_ids: bool | None = None
+) -> tuple[list[list[int]], Classes]:
     """Ids of classes in lists of a file, which are ids, or wnids or names; and those classes; see `read_labels`."""
     kinds = set(map(type, chain.from_iterable(lists)))
     if kinds - {int, str} or len(kinds) > 1:
@@ -250,27 +253,11 @@ def class_ids(path: Path, lists: list[list[Any]]) -> tuple[list[list[int]], Clas
             allowed="whole numbers, or text",
             found=some(sorted(kind.__name__ for kind in kinds)),
         )
-    with at(path):
-        return _ids_of_names(lists) if kinds == {str} else (lists, Classes())
-
-
-def _ids_of_names(lists: list[list[str]]) -> tuple[list[list[int]], Classes]:
-    """Ids of classes that are given as text: numbers as they are, else the rank among the sorted names."""
-    texts = sorted(set(chain.from_iterable(lists)))
-    number = {text: class_id for text in texts if (class_id := class_number(text)) is not None}
-    wnids = [text for text in texts if _WNID.fullmatch(text)]
-    others = [text for text in texts if text not in number]
-    if "" in texts or (number and others):  # a number among names is no name: ranks would stand for wrong classes
-        raise DataError(
-            "classes are neither all ids nor all names" if number else "a class has no name",
-            allowed="whole numbers, or text",
-            found=some([next(iter(number)), others[0]] if number else ["''"]),
-        )
-    if number:
-        return [[number[text] for text in names] for names in lists], Classes()
-    rank = {text: i for i, text in enumerate(texts)}
-    called = {"wnids": tuple(texts)} if len(wnids) == len(texts) else {"names": tuple(texts)}
-    return [[rank[name] for name in names] for names in lists], Classes(len(texts), **called, ranked=True)
+    if kinds != {str}:
+        return lists, classes or Classes()
+    texts = dict.fromkeys(chain.from_iterable(lists))
+    id_of, classes = ids_of_texts(path, list(texts), classes, numbers_are_ids=numbers_are_ids)
+    return [[id_of[text] for text in names] for names in lists], classes
 
 
 def _table_of_labels(path: Path, labels: LabelSets, called: tuple[str, ...]) -> "pl.DataFrame":

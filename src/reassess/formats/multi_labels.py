@@ -44,7 +44,9 @@ _TRUE = {"true": True, "1": True, "false": False, "0": False}
 _Review = dict[str, Any]
 
 
-def read_any_labels(path: str | Path, *, original: Callable[[], LabelSets]) -> LabelSets | MultiLabels:
+def read_any_labels(
+    path: str | Path, *, original: Callable[[], LabelSets], classes: Classes | None = None
+) -> LabelSets | MultiLabels:
     """What a file of labels holds; it is read once.
 
     Parameters
@@ -55,6 +57,8 @@ def read_any_labels(path: str | Path, *, original: Callable[[], LabelSets]) -> L
         above 0, wrong below, and unclear at 0.
     original
         Gives the original labels; called for such verdicts alone.
+    classes
+        As for `read_labels`.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def read_any_labels(path: str | Path, *, original: Callable[[], LabelSets]) -> L
     """
     path = Path(path)
     if suffix_of(path, (*LABEL_SUFFIXES, ".txt"), "a label set") == ".txt":
-        return read_original(path)
+        return read_original(path, classes=classes)
     document = _parsed(path)
     if _is_json(path):
         is_reviewed = isinstance(document, dict) and any(isinstance(given, dict) for given in document.values())
@@ -76,10 +80,10 @@ def read_any_labels(path: str | Path, *, original: Callable[[], LabelSets]) -> L
         if {_NUMBER, _CORRECT} <= set(document.columns):
             return _of_verdicts(path, document, original())
         is_reviewed = "answer" in document.columns or _has_lists(document)
-    return _multi_labels(path, document) if is_reviewed else plain_labels(path, document)
+    return _multi_labels(path, document, classes) if is_reviewed else plain_labels(path, document, classes)
 
 
-def read_multi_labels(path: str | Path) -> MultiLabels:
+def read_multi_labels(path: str | Path, *, classes: Classes | None = None) -> MultiLabels:
     r"""What reviewers said of each image.
 
     Parameters
@@ -92,6 +96,8 @@ def read_multi_labels(path: str | Path) -> MultiLabels:
         (wrong_multi_labels), each a text of classes separated by commas, and problematic (is_problematic). Classes are
         ids, wnids or names, as for `read_labels`. A class in two lists of an image is valid over unclear over wrong,
         and a class that stands twice in one counts once, with a `ReassessWarning` of how many images have such.
+    classes
+        As for `read_labels`.
 
     Returns
     -------
@@ -117,7 +123,7 @@ def read_multi_labels(path: str | Path) -> MultiLabels:
     """
     path = Path(path)
     suffix_of(path, LABEL_SUFFIXES, "a multi-label set")
-    return _multi_labels(path, _parsed(path))
+    return _multi_labels(path, _parsed(path), classes)
 
 
 def _is_json(path: Path) -> bool:
@@ -133,7 +139,7 @@ def _has_lists(table: "pl.DataFrame") -> bool:
     return "class" not in table.columns and not _LISTS.isdisjoint(table.columns)
 
 
-def _multi_labels(path: Path, document: Any) -> MultiLabels:
+def _multi_labels(path: Path, document: Any, classes: Classes | None) -> MultiLabels:
     """Multi-label sets of a file that was parsed: of a JSON document, or else of a table."""
     if _is_json(path):
         reviews = _reviews_of_json(path, document)
@@ -142,7 +148,9 @@ def _multi_labels(path: Path, document: Any) -> MultiLabels:
     else:
         reviews = _reviews_of_rows(path, document)
     images = [image for image, _ in reviews]
-    ids, classes = class_ids(path, [review[kind] for _, review in reviews for kind in _KINDS])
+    lists = [review[kind] for _, review in reviews for kind in _KINDS]
+    in_cells = True if not _is_json(path) and _has_lists(document) else None
+    ids, classes = class_ids(path, lists, classes, numbers_are_ids=in_cells)
     judged = [dict(zip(_KINDS, ids[start : start + len(_KINDS)], strict=True)) for start in range(0, len(ids), 3)]
     _warn_of_repeats(path, images, judged, classes)
     once = [_each_class_once(lists) for lists in judged]

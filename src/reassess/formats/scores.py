@@ -5,24 +5,29 @@ from pathlib import Path
 import numpy as np
 
 from reassess.core.checks import check_shape
+from reassess.core.classes import Classes
 from reassess.core.scores import Scores
 from reassess.errors import at
 from reassess.formats.archives import MAX_BYTES, open_archive, write_npz
 from reassess.formats.files import suffix_of, writing
-from reassess.formats.questions import info_of_questions, questions_of_info, questions_of_table
+from reassess.formats.questions import columns_of_questions, info_of_questions, questions_of_info, questions_of_table
 from reassess.formats.tables import TABLE_SUFFIXES, column, numbers, read_table, write_table
 
 __all__ = ["read_scores", "write_scores"]
 
 
-def read_scores(path: str | Path, *, max_bytes: int = MAX_BYTES) -> Scores:
+def read_scores(path: str | Path, *, classes: Classes | None = None, max_bytes: int = MAX_BYTES) -> Scores:
     """Scores of a file.
 
     Parameters
     ----------
     path
         npz with the arrays ``tensor`` (or ``scores``), float, shape (questions,), and ``info``, text, shape
-        (questions, 2): image name and class id. Or a table with the columns image, class and score.
+        (questions, 2): image name and class. Or a table with the columns image, class and score. Classes are ids,
+        or wnids or names.
+    classes
+        The classes of the benchmark, in which wnids and names are looked up; without, they are those that the file
+        names, in sorted order.
     max_bytes
         An archive that declares more is refused.
 
@@ -34,7 +39,7 @@ def read_scores(path: str | Path, *, max_bytes: int = MAX_BYTES) -> Scores:
     path = Path(path)
     suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
     with at(path):
-        return _read_npz(path, max_bytes) if suffix == ".npz" else _read_table(path)
+        return _read_npz(path, classes, max_bytes) if suffix == ".npz" else _read_table(path, classes)
 
 
 def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> None:
@@ -44,7 +49,8 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     ----------
     path
         npz with the arrays ``tensor``, float64, shape (questions,), and ``info``, text, shape (questions, 2): image
-        name and class id. CSV, TSV, JSON lines or Parquet: columns image, class and score.
+        name and class. CSV, TSV, JSON lines or Parquet: columns image, class and score. Classes are ids, or names
+        where they were read by name.
     scores
         What to write; the file holds the same numbers to the last bit.
     force
@@ -74,16 +80,14 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
         return
     import polars as pl
 
-    questions = scores.questions
-    images = pl.Series(questions.images, dtype=pl.String).gather(questions.image_ids)
-    table = pl.DataFrame({"image": images, "class": questions.class_ids, "score": scores.values})
+    table = pl.DataFrame({**columns_of_questions(scores.questions), "score": scores.values})
     write_table(path, table, force=force)
 
 
-def _read_npz(path: Path, max_bytes: int) -> Scores:
+def _read_npz(path: Path, classes: Classes | None, max_bytes: int) -> Scores:
     with open_archive(path, max_bytes=max_bytes) as archive:
         values = archive.first_of("tensor", "scores")
-        questions = questions_of_info(archive.first_of("info"), path)
+        questions = questions_of_info(archive.first_of("info"), path, classes)
     votes = "a tensor of shape (raters, questions, answers) holds votes: aggregate them first"
     check_shape(
         values,
@@ -96,8 +100,8 @@ def _read_npz(path: Path, max_bytes: int) -> Scores:
     return Scores(questions, values.astype(np.float64, copy=False))
 
 
-def _read_table(path: Path) -> Scores:
+def _read_table(path: Path, classes: Classes | None) -> Scores:
     table = read_table(path, text=("image",))
-    questions = questions_of_table(path, table)
+    questions = questions_of_table(path, table, classes)
     values = numbers(path, table[column(path, table, "score", thing="the score")])
     return Scores(questions, values.to_numpy().astype(np.float64))

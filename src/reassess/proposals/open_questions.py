@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_unique
+from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys, join
 from reassess.core.labels import LabelSets
 from reassess.core.open_questions import OpenQuestions
@@ -73,7 +74,7 @@ def open_questions(
         models.append(name)
         unknown.append(int(np.count_nonzero(outcomes.state == UNKNOWN)))
     check_unique(models, thing="a model")
-    return _ordered(tuple(models), tuple(unknown), np.concatenate(parts), images)
+    return _ordered(tuple(models), tuple(unknown), np.concatenate(parts), images, labels.classes)
 
 
 # A class that a model names and that nobody was asked about; rank 0 is its first class.
@@ -121,7 +122,7 @@ def _open(
 
 
 def _ordered(
-    models: tuple[str, ...], unknown: tuple[int, ...], pairs: npt.NDArray[np.void], images: _Images
+    models: tuple[str, ...], unknown: tuple[int, ...], pairs: npt.NDArray[np.void], images: _Images, classes: Classes
 ) -> OpenQuestions:
     """Each pair once, with all that the models say of it, the most informative first."""
     # In an order that does not hang on that of the models, so that sums round alike.
@@ -143,7 +144,9 @@ def _ordered(
     )
     named_by = np.zeros((start.size, len(models)), bool)
     named_by[pair, pairs["model"]] = True
-    questions = Questions(tuple(images.names), image[order].astype(np.int32), class_id[order])
+    questions = Questions(
+        images=tuple(images.names), image_ids=image[order].astype(np.int32), class_ids=class_id[order], classes=classes
+    )
     return OpenQuestions(
         questions=questions,
         models=models,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from reassess.core.classes import Classes
 from reassess.core.items import Id
 from reassess.core.votes import Votes
 from reassess.errors import at
@@ -15,14 +16,20 @@ from reassess.formats.votes.tables import read_vote_table, vote_table
 __all__ = ["read_votes", "write_votes"]
 
 
-def read_votes(path: str | Path, *, answers: Sequence[Id] | None = None, max_bytes: int = MAX_BYTES) -> Votes:
+def read_votes(
+    path: str | Path,
+    *,
+    answers: Sequence[Id] | None = None,
+    classes: Classes | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Votes:
     """Votes of a file.
 
     Parameters
     ----------
     path
         npz with the arrays ``tensor``, numbers of shape (raters, questions, answers), 1 where the rater gave the answer
-        and 0 elsewhere; ``info``, text, shape (questions, 2): image name and class id; ``ids``, shape (raters,). The
+        and 0 elsewhere; ``info``, text, shape (questions, 2): image name and class; ``ids``, shape (raters,). The
         tensor is read in blocks, and only the votes are kept. Three answers are no, maybe, yes; any other number of
         answers are 0, 1, ... unless the array ``answers`` names them.
 
@@ -30,6 +37,9 @@ def read_votes(path: str | Path, *, answers: Sequence[Id] | None = None, max_byt
         answer (or label); perhaps seconds. An item with neither rater nor answer has no votes.
     answers
         All possible answers in their order. By default: no < maybe < yes; other text and integer codes are sorted.
+    classes
+        The classes of the benchmark, in which wnids and names are looked up; without, they are those that the file
+        names, in sorted order.
     max_bytes
         An archive that declares more is refused.
 
@@ -40,8 +50,8 @@ def read_votes(path: str | Path, *, answers: Sequence[Id] | None = None, max_byt
     """
     path = Path(path)
     readers: dict[str, Callable[[], Votes]] = {
-        ".npz": lambda: read_archive(path, answers, max_bytes),
-        **dict.fromkeys(TABLE_SUFFIXES, lambda: read_vote_table(path, answers)),
+        ".npz": lambda: read_archive(path, answers, classes, max_bytes),
+        **dict.fromkeys(TABLE_SUFFIXES, lambda: read_vote_table(path, answers, classes)),
     }
     read = readers[suffix_of(path, readers, "votes")]
     with at(path):

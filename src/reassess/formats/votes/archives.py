@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_shape
+from reassess.core.classes import Classes
 from reassess.core.items import Id, normal_id
 from reassess.core.questions import Questions
 from reassess.core.votes import KNOWN_ANSWERS, Votes
@@ -26,10 +27,10 @@ _ANSWERS = "answers"
 _SHAPES = {"ids": "raters", _ANSWERS: "answers"}
 
 
-def read_archive(path: Path, answers: Sequence[Id] | None, max_bytes: int) -> Votes:
+def read_archive(path: Path, answers: Sequence[Id] | None, classes: Classes | None, max_bytes: int) -> Votes:
     """Votes of an archive; the tensor is streamed, and only what is not 0 is kept. See `formats.votes.read_votes`."""
     with open_archive(path, max_bytes=max_bytes) as archive:
-        questions = _read_questions(archive, path)
+        questions = _read_questions(archive, path, classes)
         raters = _read_ids(archive, path, "ids")
         named = answers or (_read_ids(archive, path, _ANSWERS) if _ANSWERS in archive else None)
         tensor = _read_tensor(archive, path, questions, raters)
@@ -40,17 +41,17 @@ def read_archive(path: Path, answers: Sequence[Id] | None, max_bytes: int) -> Vo
     return votes
 
 
-def _read_questions(archive: Archive, path: Path) -> Questions:
+def _read_questions(archive: Archive, path: Path, classes: Classes | None) -> Questions:
     """The questions of the array info, read in blocks: it is wider than the rest of the questions together."""
     with archive.stream(archive.name_of("info")) as stream:
         dtype, shape, fortran = read_header(stream, path, "info")
         archive.check_length("info", stream, dtype, shape)
         if dtype.kind == "U" and len(shape) == 2 and shape[1] == 2 and shape[0] and not fortran:
             try:
-                return _join_blocks(_info_blocks(stream, dtype), path)
+                return _join_blocks(_info_blocks(stream, dtype), path, classes)
             except DataError:
-                pass  # read at once, the message can name the row
-    return questions_of_info(archive["info"], path)
+                pass  # read at once, the message can name the row, and classes without a list make one
+    return questions_of_info(archive["info"], path, classes)
 
 
 def _info_blocks(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
@@ -59,15 +60,21 @@ def _info_blocks(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[npt.NDArra
         yield np.frombuffer(block, dtype).astype(dtype.newbyteorder("="), copy=False).reshape(-1, 2)
 
 
-def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path) -> Questions:
+def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classes | None) -> Questions:
+    known = classes or Classes()
     position: dict[str, int] = {}
     image_ids, class_ids = [], []
     for block in blocks:
-        part = questions_of_info(block, path)
+        part = questions_of_info(block, path, known)
         rows = np.array([position.setdefault(name, len(position)) for name in part.images], np.int32)
         image_ids.append(rows[part.image_ids])
         class_ids.append(part.class_ids)
-    return Questions(tuple(position), np.concatenate(image_ids), np.concatenate(class_ids))
+    return Questions(
+        images=tuple(position),
+        image_ids=np.concatenate(image_ids),
+        class_ids=np.concatenate(class_ids),
+        classes=known,
+    )
 
 
 def _read_ids(archive: Archive, path: Path, name: str) -> tuple[Id, ...]:

@@ -8,11 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_known
+from reassess.core.classes import Classes
 from reassess.core.items import Id, Items, normal_id
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes, ordered_answers
 from reassess.errors import DataError
-from reassess.formats.tables import column, integers, read_table, refuse_missing
+from reassess.formats.class_columns import ids_of_column
+from reassess.formats.questions import columns_of_questions
+from reassess.formats.tables import column, read_table, refuse_missing
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,10 +25,10 @@ __all__ = ["coded_ids", "read_vote_table", "vote_table"]
 _ITEM, _RATER, _ANSWER = ("item", "task", "question"), ("rater", "worker"), ("answer", "label")
 
 
-def read_vote_table(path: Path, answers: Sequence[Id] | None) -> Votes:
+def read_vote_table(path: Path, answers: Sequence[Id] | None, classes: Classes | None = None) -> Votes:
     """Votes of a long table. See `formats.votes.read_votes`."""
     table = read_table(path, text=("image", *_ITEM, *_RATER, *_ANSWER))
-    items, item_ids = _items_of(path, table)
+    items, item_ids = _items_of(path, table, classes)
     rater = table[column(path, table, *_RATER, thing="the rater")]
     answer = table[column(path, table, *_ANSWER, thing="the answer")]
     cast = _voted(path, rater, answer)
@@ -44,19 +47,19 @@ def read_vote_table(path: Path, answers: Sequence[Id] | None) -> Votes:
     )
 
 
-def _items_of(path: Path, table: "pl.DataFrame") -> tuple[Items, npt.NDArray[np.int64]]:
+def _items_of(path: Path, table: "pl.DataFrame", classes: Classes | None) -> tuple[Items, npt.NDArray[np.int64]]:
     """The items in the order in which they first come, and the position of each row's item."""
     if "image" in table.columns and "class" in table.columns:
-        image, class_ids = table["image"], integers(path, table["class"])
+        image = table["image"]
         refuse_missing(path, image)
-        refuse_missing(path, class_ids)
+        class_ids, classes = ids_of_column(path, table["class"], classes)
         _, image_ids = coded_ids(image)
-        keys = (image_ids << 32) + class_ids.to_numpy()
+        keys = (image_ids << 32) + class_ids
         _, first, ids = np.unique(keys, return_index=True, return_inverse=True)
         order = np.argsort(first)
         rows = first[order]
         images = [str(name) for name in image.gather(rows).to_list()]
-        return Questions.from_columns(images, class_ids.to_numpy()[rows]), np.argsort(order)[ids]
+        return Questions.from_columns(images, class_ids[rows], classes), np.argsort(order)[ids]
     item = table[column(path, table, *_ITEM, thing="the item (or image and class)")]
     refuse_missing(path, item)
     return coded_ids(item)
@@ -127,11 +130,8 @@ def vote_table(votes: Votes) -> "pl.DataFrame":
 
 
 def _columns_of_items(items: Items, rows: npt.NDArray[np.int64]) -> "dict[str, pl.Series]":
-    import polars as pl
-
     if isinstance(items, Questions):
-        images = pl.Series(items.images, dtype=pl.String).gather(items.image_ids[rows])
-        return {"image": images, "class": pl.Series(items.class_ids[rows])}
+        return columns_of_questions(items, rows)
     return {"item": _texts(items).gather(rows)}
 
 

@@ -1,0 +1,99 @@
+"""Classes in files: ids, or wnids or names, which are looked up in a list of classes or else make one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import LIST_CLASSES, NO_CLASS, Classes, class_number
+from reassess.errors import DataError
+from reassess.formats.tables import integers, refuse_missing
+from reassess.text import some
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["ids_of_column", "ids_of_texts"]
+
+_UNTYPED = (".csv", ".tsv", ".txt", ".npz")
+
+
+def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> tuple[npt.NDArray[np.int64], Classes]:
+    """Class id of each row of a column, and the classes.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    series
+        Whole numbers, which are ids; or text. No row may be empty.
+    classes
+        In which text is looked up; without, the classes are the names in the column.
+    """
+    refuse_missing(path, series)
+    if series.dtype.is_numeric():
+        ids = integers(path, series)
+        refuse_missing(path, ids)
+        return ids.to_numpy(), classes or Classes()
+    import polars as pl
+
+    unique = series.cast(pl.String).unique()
+    id_of, classes = ids_of_texts(path, unique.to_list(), classes)
+    ids = series.cast(pl.String).replace_strict(list(id_of), list(id_of.values()), return_dtype=pl.Int64)
+    return ids.to_numpy(), classes
+
+
+def ids_of_texts(
+    path: Path, texts: Sequence[str], classes: Classes | None, *, numbers_are_ids: bool | None = None
+) -> tuple[dict[str, int], Classes]:
+    """The class id of each of some texts, and the classes.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    texts
+        Each once.
+    classes
+        In which they are looked up, by name, wnid or id; without, the classes are these texts in sorted order.
+    numbers_are_ids
+        Whether texts of digits are ids without `classes`; by default in files that hold nothing but text, since there a
+        number cannot be written in another way.
+
+    Raises
+    ------
+    DataError
+        A text is empty; is none of the classes, or fits two; or is a number, so that it could be an id or a name.
+    """
+    if any(not text.strip() for text in texts):
+        raise DataError("a class has no name", where=path, allowed="whole numbers, or text", found="''")
+    if classes is not None:
+        id_of = {text: classes.id_of(text, where=str(path)) for text in texts}
+        lost = sorted(text for text, class_id in id_of.items() if class_id < 0)
+        if lost:
+            raise DataError(
+                NO_CLASS,
+                where=path,
+                allowed=classes.allowed,
+                found=some(lost, most=3),
+                mend="check the spelling, or add the class to the list of classes",
+            )
+        return id_of, classes
+    numbers = {text: class_id for text in sorted(texts) if (class_id := class_number(text)) is not None}
+    if numbers_are_ids is None:
+        numbers_are_ids = path.suffix.lower() in _UNTYPED
+    if len(numbers) == len(texts) and numbers_are_ids:
+        return numbers, Classes()
+    if numbers:
+        names = sorted(set(texts) - numbers.keys())
+        raise DataError(
+            "classes are neither all ids nor all names" if names else "the names of classes are numbers",
+            where=path,
+            allowed="whole numbers for ids, or text for names",
+            found=some([next(iter(numbers)), names[0]] if names else sorted(numbers), most=3),
+            mend=f"write ids as numbers and not as text; or {LIST_CLASSES}" if not names else None,
+        )
+    classes = Classes.from_texts(texts)
+    return {text: class_id for class_id, text in enumerate(classes.texts)}, classes

@@ -261,6 +261,7 @@ def each_model(
     *,
     match: Match,
     ignore_unknown: bool,
+    any_class_list: bool = False,
     **reading: Any,
 ) -> Iterator[Model]:
     """Read each file and judge it, one file in memory at a time; `reading` is what `load_predictions` takes."""
@@ -275,6 +276,7 @@ def each_model(
                     scores=judges.scores,
                     match=match,
                     ignore_unknown=ignore_unknown,
+                    any_class_list=any_class_list,
                 )
                 for cut, labels in judges.cuts.items()
             }

@@ -120,6 +120,7 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
             {"labels": 1, "n": 2, "real": {"1": proportion(1, 2, 0.0945, 0.9055)}, "recall_at_size": 0.5},
             {"labels": 2, "n": 1, "real": {"1": proportion(1, 1, 0.2065, 1.0)}, "recall_at_size": None},
         ],
+        "class_list": None,
     }
 
 

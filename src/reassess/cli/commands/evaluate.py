@@ -8,9 +8,11 @@ import click
 
 from reassess.cli.common import Call, call_options, percent, percents, print_table, refuse_repeated
 from reassess.cli.inputs import FILE, each_prediction, joining_options, judge_options, load_judges, prediction_options
+from reassess.cli.tables.class_list import report_class_list
 from reassess.cli.tables.multi_label import print_multi_label
 from reassess.core.classes import Classes
 from reassess.errors import at
+from reassess.evaluation.class_list import ClassList, find_class_list
 from reassess.evaluation.measure import summarize
 from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy, summarize_verdicts
 from reassess.evaluation.outcomes import Outcomes
@@ -66,6 +68,12 @@ def _numbers(
     help="Count hits among the top k.  [default: 1,5]",
 )
 @click.option("--per-image", type=FILE, metavar="OUT", help="Write a table with a row for each image.")
+@click.option(
+    "--write-classes",
+    type=FILE,
+    metavar="OUT",
+    help="If the ids are those of another class list, write the class of each output, for --classes.",
+)
 @click.option("--by", type=click.Choice(["label-count", "class"]), help="Break the results down.")
 @call_options
 def evaluate(
@@ -77,6 +85,7 @@ def evaluate(
     scores: str | None,
     top_k: tuple[int, ...] | None,
     per_image: Path | None,
+    write_classes: Path | None,
     by: str | None,
     **reading: Any,
 ) -> None:
@@ -84,20 +93,26 @@ def evaluate(
 
     Each FILE holds one model's predictions: class ids, best first, or the scores of all classes, as npy, npz, csv, tsv,
     jsonl, parquet, pt or safetensors, or as timm's inference script writes them. Images are joined by name. Label sets
-    that also say what is unclear, wrong or problematic give multi-label accuracy too.
+    that also say what is unclear, wrong or problematic give multi-label accuracy too. A warning says if a model's ids
+    are plainly those of another class list.
     """
-    _check_call(call, files, thresholds, per_image, by)
+    _check_call(call, files, thresholds, per_image, write_classes, by)
     judges = load_judges(call, labels, original, scores, thresholds, max_bytes=reading["max_bytes"])
     measured: dict[float | None, dict[str, Evaluation]] = {cut: {} for cut in judges.cuts}
     outcomes: dict[str, Outcomes] = {}
+    others: dict[str, ClassList | None] = {}
     joining = {name: reading.pop(name) for name in ("match", "ignore_unknown")}
     for file, predictions in each_prediction(call, files, judges, **reading):
         with at(file):
             for cut, sets in judges.cuts.items():
-                outcomes[file] = judges.outcomes(predictions, sets, **joining)
+                outcomes[file] = judges.outcomes(predictions, sets, any_class_list=True, **joining)
                 measured[cut][file] = summarize(
                     outcomes[file], sets, scores=judges.scores, experts=judges.experts, top_k=top_k
                 )
+            others[file] = find_class_list(outcomes[file], sets, judges.original)
+        report_class_list(
+            call, file, predictions, others[file], sets.classes, write_classes, max_bytes=reading["max_bytes"]
+        )
     rankings = {cut: ranked(evaluations) for cut, evaluations in measured.items()}
     if per_image is not None:
         call.keep_inputs(per_image)
@@ -110,7 +125,7 @@ def evaluate(
         (ranking,) = rankings.values()
         reviewed = {file: summarize_verdicts(outcomes[file], judges.reviewed, judges.original) for file in ranking}
     if call.json:
-        call.print_document("evaluate", list(_to_json(rankings, reviewed, judges.labels.classes, by)))
+        call.print_document("evaluate", list(_to_json(rankings, others, reviewed, judges.labels.classes, by)))
     elif len(rankings) > 1:
         _print_cuts(call, rankings)
     else:
@@ -127,25 +142,39 @@ def evaluate(
 
 
 def _check_call(
-    call: Call, files: tuple[Path, ...], thresholds: tuple[float, ...] | None, per_image: Path | None, by: str | None
+    call: Call,
+    files: tuple[Path, ...],
+    thresholds: tuple[float, ...] | None,
+    per_image: Path | None,
+    write_classes: Path | None,
+    by: str | None,
 ) -> None:
     """Refuse, before any work, what cannot be done."""
     refuse_repeated(files)
+    if len(files) > 1 and write_classes is not None:
+        raise click.UsageError("--write-classes goes with one FILE.")
     if len(thresholds or ()) > 1 and per_image is not None:
         raise click.UsageError("--per-image goes with one --threshold.")
     if len(thresholds or ()) > 1 and by is not None and not call.json:
         raise click.UsageError("--by goes with one --threshold, or with --json.")
     call.check_output(per_image, TABLE_SUFFIXES, "a table")
+    call.check_output(write_classes, (".txt",), "a list of classes")
 
 
 def _to_json(
-    rankings: dict[float | None, _Ranking], reviewed: dict[str, MultiLabelAccuracy], classes: Classes, by: str | None
+    rankings: dict[float | None, _Ranking],
+    others: dict[str, ClassList | None],
+    reviewed: dict[str, MultiLabelAccuracy],
+    classes: Classes,
+    by: str | None,
 ) -> Iterator[dict[str, Any]]:
     for cut, ranking in rankings.items():
         rank_of = ranks_of(ranking)
         for file, result in ranking.items():
             place = {} if cut is None else {"threshold": cut, "rank": rank_of[file]}
+            other = others[file]
             document = {"file": file} | place | result.to_json()
+            document["class_list"] = None if other is None else other.to_json(classes)
             document |= {"by_class": result.per_class.to_json(classes)} if by == "class" else {}
             if file in reviewed:
                 part = reviewed[file]

@@ -203,7 +203,7 @@ def test_names_are_matched_as_asked_and_so_are_scores(match: str, shop: Path, ru
     suffix = ".jpg" if match == "name" else ".png"
     write_csv(
         "moved.csv",
-        ("image", "prediction"),
+        "image,prediction",
         [(f"new/{name[5]}{suffix}", prediction) for name, prediction in POOR.items()],
     )
     argv = ["evaluate", "moved.csv", "--labels", "labels.json", "--scores", "scores.csv"]
@@ -405,9 +405,7 @@ def test_when_nothing_is_scored_the_table_and_the_json_hold_nothing_and_no_nan(s
 
 def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run: Evaluate) -> None:
     """A rank beyond the ids that the file holds is not known, and is left empty."""
-    write_csv(
-        "original.csv", ("image", "class"), [("shop/1.jpg", "cup"), ("shop/2.jpg", "mug"), ("shop/3.jpg", "bowl")]
-    )
+    write_csv("original.csv", "image,class", [("shop/1.jpg", "cup"), ("shop/2.jpg", "mug"), ("shop/3.jpg", "bowl")])
     argv = ["evaluate", "ids.npy", "poor.csv", "--labels", "labels.json", "--original", "original.csv"]
     argv += ["--classes", "outputs.txt"]
     result = run(*argv, "--per-image", "out.csv", "--quiet")

@@ -39,13 +39,13 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError, at
 from reassess.evaluation.measure import find_outcomes, summarize
 from reassess.evaluation.outcomes import Outcomes
-from reassess.evaluation.result import Evaluation, ranked
+from reassess.evaluation.result import NONE_SCORED, Evaluation, ranked
 from reassess.numeric.proportion import Proportion
 
 __all__ = ["Findings", "short_names"]
 
 _MOST_MODELS = 100  # of which every pair is compared; of more, neighbours in the ranking
-_NONE_SCORED = Missing("no image is scored")
+_NONE_SCORED = Missing(NONE_SCORED)
 _NO_SCORES = Missing("no scores are at hand")
 _NO_LABELS = Missing(NO_ORIGINAL)
 _NO_LEADERBOARD = Missing("no leaderboard was given")
@@ -358,9 +358,9 @@ class Findings:
             return ()
         entries = []
         for model, evaluation in self.evaluations.items():
-            original, real = (evaluation.original or {}).get(1), evaluation.real.get(1)
+            original, real = evaluation.original_accuracy(1), evaluation.real.get(1)
             if original is not None and real is not None and original.value is not None and real.value is not None:
-                entries.append(Entry(model, 100 * original.value, 100 * real.value))
+                entries.append(Entry(model=model, original=100 * original.value, real=100 * real.value))
         return tuple(place(self.leaderboard, entry) for entry in entries)
 
 

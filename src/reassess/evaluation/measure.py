@@ -17,7 +17,7 @@ from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.evaluation.class_ranks import check_top_k
-from reassess.evaluation.mistakes import mistake_kinds, validity
+from reassess.evaluation.mistakes import KINDS, mistake_kinds, validity
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, Outcomes, join_and_rank
 from reassess.evaluation.per_class import count_classes
@@ -191,13 +191,13 @@ def _by_size(outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]) -> d
     ranks, overlap = outcomes.rank[scored], outcomes.overlap[scored]
     n = np.bincount(sizes)
     hits = {k: np.bincount(sizes[ranks < k], minlength=len(n)) for k in top_k}
-    found_valid = np.bincount(sizes, weights=overlap)
+    valid_among_first = np.bincount(sizes, weights=overlap)
     unknown = np.bincount(sizes[overlap < 0], minlength=len(n))
     return {
         size: BySize(
-            int(n[size]),
-            {k: int(of_k[size]) for k, of_k in hits.items()},
-            None if unknown[size] else int(found_valid[size]),
+            n=int(n[size]),
+            hits={k: int(of_k[size]) for k, of_k in hits.items()},
+            overlap=None if unknown[size] else int(valid_among_first[size]),
         )
         for size in np.flatnonzero(n).tolist()
     }
@@ -216,5 +216,5 @@ def _soft(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft |
 
 def _mistakes(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> Mistakes:
     kinds = mistake_kinds(outcomes, scores, experts)
-    by_experts, *others = np.bincount(kinds[kinds >= 0], minlength=4).tolist()
-    return Mistakes(None if experts is None else by_experts, *others)
+    counts = dict(zip(KINDS, np.bincount(kinds[kinds >= 0], minlength=len(KINDS)).tolist(), strict=True))
+    return Mistakes(**counts | ({"expert_rejected": None} if experts is None else {}))

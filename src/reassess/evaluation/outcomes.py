@@ -117,10 +117,23 @@ def join_and_rank(
     if not ignore_unknown:
         refuse_unknown(images, np.flatnonzero(state == UNKNOWN), labels)
     classes = _count_classes(predictions, labels, original)
-    ranks = _ranked(predictions, labels, original, images, state, label_rows, original_rows, classes)
-    detected = f"{predictions.detected}; {joined}{_without_output(predictions, labels)}"
-    has_original = original is not None
-    return Outcomes(images, state, label_rows, original_rows, *ranks, has_original, predictions.depth, match, detected)
+    top1, rank, overlap, original_rank = _ranked(
+        predictions, labels, original, images, state, label_rows, original_rows, classes
+    )
+    return Outcomes(
+        images=images,
+        state=state,
+        label_rows=label_rows,
+        original_rows=original_rows,
+        top1=top1,
+        rank=rank,
+        overlap=overlap,
+        original_rank=original_rank,
+        has_original=original is not None,
+        depth=predictions.depth,
+        match=match,
+        detected=f"{predictions.detected}; {joined}{_without_output(predictions, labels)}",
+    )
 
 
 def _know(state: npt.NDArray[np.int8], images: tuple[str, ...], known: Sequence[str], match: Match) -> None:

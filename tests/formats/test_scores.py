@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reassess.core.classes import Classes
+from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.formats.scores import read_scores, write_scores
 from tests.helpers import save_npz, scores_of
@@ -115,8 +117,9 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
             "class id out of range\n  where:   DIR/a.csv, image a\n  allowed: 0 to 2147483647\n  found:   4294967297",
         ),
         (
-            "image,class,score\na,n01440764,.5\n",
-            "not a whole number\n  where:   DIR/a.csv, row 0, column class\n  found:   'n01440764'",
+            "image,class,score\na,n01440764,.5\na,7,.5\n",
+            "classes are neither all ids nor all names\n  where:   DIR/a.csv\n  allowed: whole numbers, or text\n"
+            "  found:   7, n01440764",
         ),
         (
             "image,class,score\n,1,.5\n",
@@ -148,10 +151,11 @@ def test_true_is_no_score(refused: Callable[..., str], tmp_path: Path) -> None:
     )
 
 
-ID = (
-    "a class id is not a whole number\n  where:   DIR/a.npz, array info, row 1\n"
-    "  allowed: a class id as text, such as 285\n  found:   {}"
+KINDS = (
+    "classes are neither all ids nor all names\n  where:   DIR/a.npz\n  allowed: whole numbers, or text\n  found:   {}"
 )
+NO_NAME = "a class has no name\n  where:   DIR/a.npz\n  allowed: whole numbers, or text\n  found:   ''"
+ID = "class id out of range\n  where:   DIR/a.npz, array info, row 1\n  allowed: 0 to 2147483647\n  found:   {}"
 PAIRS = (
     "wrong {} of the questions\n  where:   DIR/a.npz, array info\n"
     "  allowed: text of shape (questions, 2)\n  found:   {}"
@@ -190,15 +194,15 @@ def named(*ids: Any) -> npt.NDArray[Any]:
         ),
         ({"tensor": np.zeros(2), "info": INFO.astype("S")}, PAIRS.format("type", "|S5 (2, 2)")),
         ({"tensor": np.zeros(2), "info": INFO.ravel()}, PAIRS.format("shape", "<U5 (4,)")),
-        ({"tensor": np.zeros(2), "info": named("7", "cat")}, ID.format("'cat'")),
-        ({"tensor": np.zeros(2), "info": named("7", "")}, ID.format("''")),
-        ({"tensor": np.zeros(2), "info": named("7", "-1")}, ID.format("'-1'")),
-        ({"tensor": np.zeros(2), "info": named("7", "1.0")}, ID.format("'1.0'")),
-        ({"tensor": np.zeros(2), "info": named("7", "2147483648")}, ID.format("'2147483648'")),
-        ({"tensor": np.zeros(2), "info": named("7", "4294967303")}, ID.format("'4294967303'")),
+        ({"tensor": np.zeros(2), "info": named("7", "cat")}, KINDS.format("7, cat")),
+        ({"tensor": np.zeros(2), "info": named("7", "")}, NO_NAME),
+        ({"tensor": np.zeros(2), "info": named("7", "-1")}, ID.format("-1")),
+        ({"tensor": np.zeros(2), "info": named("7", "1.0")}, KINDS.format("7, 1.0")),
+        ({"tensor": np.zeros(2), "info": named("7", "2147483648")}, ID.format("2147483648")),
+        ({"tensor": np.zeros(2), "info": named("7", "4294967303")}, ID.format("4294967303")),
         (
             {"tensor": np.zeros(2), "info": named("7", "70000000000000000000007")},
-            ID.format("'70000000000000000000007'"),
+            ID.format("7000000000000000000"),
         ),
         (
             {"tensor": np.array([0.5, np.nan]), "info": INFO},
@@ -235,3 +239,28 @@ def test_scores_of_no_known_kind_are_refused(refused: Callable[..., str], tmp_pa
         "scores cannot be kept in a file of this kind\n  where:   DIR/a.json\n"
         "  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n  found:   .json"
     )
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".tsv", ".jsonl", ".parquet"])
+def test_names_of_classes_come_back(tmp_path: Path, suffix: str) -> None:
+    """By name, whether the file's names make the list of classes or a list gives their ids."""
+    file, again, listed = (tmp_path / f"{name}{suffix}" for name in ("scores", "again", "listed"))
+    questions = Questions.from_columns(
+        ["b.png", "a.png", "a.png"], np.array([1, 0, 1]), Classes.from_texts(["dog", "cat"])
+    )
+    scores = Scores(questions, np.array([0.5, 0.25, 1.0]))
+    write_scores(file, scores)
+    result = read_scores(file)
+    assert (result.questions.classes, result.values.tolist()) == (questions.classes, [0.5, 0.25, 1.0])
+    assert [result.questions.at(row) for row in range(3)] == [
+        "image b.png, class dog",
+        "image a.png, class cat",
+        "image a.png, class dog",
+    ]
+    write_scores(again, result)
+    assert again.read_bytes() == file.read_bytes()
+    classes = Classes(3, names=("dog", "bird", "cat"))
+    result = read_scores(file, classes=classes)
+    assert (result.questions.class_ids.tolist(), result.questions.classes) == ([0, 2, 0], classes)
+    write_scores(listed, result)
+    assert listed.read_bytes() == file.read_bytes()

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError, OutputError
 from reassess.formats.votes import read_votes, write_votes
-from tests.helpers import WORDS
+from tests.helpers import WORDS, votes_of
 
 INFO = np.array([["a.png", "7"], ["a.png", "3"], ["b.png", "7"]])
 TENSOR = np.zeros((2, 3, 3))
@@ -167,10 +168,10 @@ BAD_ARCHIVES = {
     ),
     "class is no number": (
         {"info": np.array([["a", "1"], ["a", "cat"], ["b", "2"]])},
-        "a class id is not a whole number\n"
-        "  where:   {path}, array info, row 1\n"
-        "  allowed: a class id as text, such as 285\n"
-        "  found:   'cat'",
+        "classes are neither all ids nor all names\n"
+        "  where:   {path}\n"
+        "  allowed: whole numbers, or text\n"
+        "  found:   1, cat",
     ),
     "question twice": (
         {"info": INFO[[0, 1, 0]]},
@@ -398,9 +399,10 @@ BAD_TABLES = {
         "item,rater,answer\nx,1,no\n,1,no\n",
         "a value is missing\n  where:   {path}, row 1, column item\n  to mend: fill it in, or leave the row out",
     ),
-    "a class that is no number": (
-        "image,class,rater,answer\na,cat,1,no\n",
-        "not a whole number\n  where:   {path}, row 0, column class\n  found:   'cat'",
+    "a class by name and one by number": (
+        "image,class,rater,answer\na,cat,1,no\na,7,1,no\n",
+        "classes are neither all ids nor all names\n  where:   {path}\n  allowed: whole numbers, or text\n"
+        "  found:   7, cat",
     ),
     "a negative class": (
         "image,class,rater,answer\na,-1,1,no\n",
@@ -431,3 +433,19 @@ def test_an_unknown_answer_in_a_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         read_votes(path, answers=("no", "yes"))
     assert str(error.value) == (f"unknown answer\n  where:   {path}, row 2\n  allowed: no, yes\n  found:   'perhaps'")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".jsonl", ".parquet"])
+def test_names_of_classes_come_back(tmp_path: Path, suffix: str) -> None:
+    questions = Questions.from_columns(["b", "a", "a"], np.array([1, 0, 1]), Classes.from_texts(["dog", "cat"]))
+    votes = votes_of([(0, 0, 1), (1, 0, 0), (1, 1, 1), (2, 1, 0)], questions, ("x", "y"), ("no", "yes"))
+    write_votes(tmp_path / f"votes{suffix}", votes)
+    result = read_votes(tmp_path / f"votes{suffix}", answers=("no", "yes"))
+    assert (result.items.classes, result.counts().tolist()) == (questions.classes, votes.counts().tolist())
+    classes = Classes(3, names=("dog", "bird", "cat"))
+    listed = read_votes(tmp_path / f"votes{suffix}", answers=("no", "yes"), classes=classes).items
+    assert [(listed.images[i], classes.names[c]) for i, c in zip(listed.image_ids, listed.class_ids, strict=True)] == [
+        ("b", "dog"),
+        ("a", "cat"),
+        ("a", "dog"),
+    ]

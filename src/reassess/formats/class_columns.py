@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import LIST_CLASSES, NO_CLASS, Classes, class_number
+from reassess.core.classes import NO_CLASS, Classes, class_number
 from reassess.errors import DataError
 from reassess.formats.tables import integers, refuse_missing
 from reassess.text import some
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["ids_of_column", "ids_of_texts"]
-
-_UNTYPED = (".csv", ".tsv", ".txt", ".npz")
 
 
 def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> tuple[npt.NDArray[np.int64], Classes]:
@@ -45,9 +43,7 @@ def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> t
     return ids.to_numpy(), classes
 
 
-def ids_of_texts(
-    path: Path, texts: Sequence[str], classes: Classes | None, *, numbers_are_ids: bool | None = None
-) -> tuple[dict[str, int], Classes]:
+def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> tuple[dict[str, int], Classes]:
     """The class id of each of some texts, and the classes.
 
     Parameters
@@ -57,15 +53,13 @@ def ids_of_texts(
     texts
         Each once.
     classes
-        In which they are looked up, by name, wnid or id; without, the classes are these texts in sorted order.
-    numbers_are_ids
-        Whether texts of digits are ids without `classes`; by default in files that hold nothing but text, since there a
-        number cannot be written in another way.
+        In which they are looked up, by name, wnid or id; without, texts that are all numbers are ids, and other texts
+        make the list of classes, in sorted order.
 
     Raises
     ------
     DataError
-        A text is empty; is none of the classes, or fits two; or is a number, so that it could be an id or a name.
+        A text is empty; is none of the classes, or fits two; or there are both numbers and names.
     """
     if any(not text.strip() for text in texts):
         raise DataError("a class has no name", where=path, allowed="whole numbers, or text", found="''")
@@ -82,18 +76,15 @@ def ids_of_texts(
             )
         return id_of, classes
     numbers = {text: class_id for text in sorted(texts) if (class_id := class_number(text)) is not None}
-    if numbers_are_ids is None:
-        numbers_are_ids = path.suffix.lower() in _UNTYPED
-    if len(numbers) == len(texts) and numbers_are_ids:
+    if len(numbers) == len(texts):
         return numbers, Classes()
-    if numbers:
-        names = sorted(set(texts) - numbers.keys())
+    if numbers:  # a number among names is no name: ranks would stand for wrong classes
+        name = min(set(texts) - numbers.keys())
         raise DataError(
-            "classes are neither all ids nor all names" if names else "the names of classes are numbers",
+            "classes are neither all ids nor all names",
             where=path,
-            allowed="whole numbers for ids, or text for names",
-            found=some([next(iter(numbers)), names[0]] if names else sorted(numbers), most=3),
-            mend=f"write ids as numbers and not as text; or {LIST_CLASSES}" if not names else None,
+            allowed="whole numbers, or text",
+            found=some([next(iter(numbers)), name]),
         )
     classes = Classes.from_texts(texts)
     return {text: class_id for class_id, text in enumerate(classes.texts)}, classes

@@ -241,9 +241,7 @@ def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], class
         return LabelSets.from_lists(images, ids, classes)
 
 
-def class_ids(
-    path: Path, lists: list[list[Any]], classes: Classes | None, *, numbers_are_ids: bool | None = None
-) -> tuple[list[list[int]], Classes]:
+def class_ids(path: Path, lists: list[list[Any]], classes: Classes | None) -> tuple[list[list[int]], Classes]:
     """Ids of classes in lists of a file, which are ids, or wnids or names; and those classes; see `read_labels`."""
     kinds = set(map(type, chain.from_iterable(lists)))
     if kinds - {int, str} or len(kinds) > 1:
@@ -256,7 +254,7 @@ def class_ids(
     if kinds != {str}:
         return lists, classes or Classes()
     texts = dict.fromkeys(chain.from_iterable(lists))
-    id_of, classes = ids_of_texts(path, list(texts), classes, numbers_are_ids=numbers_are_ids)
+    id_of, classes = ids_of_texts(path, list(texts), classes)
     return [[id_of[text] for text in names] for names in lists], classes
 
 

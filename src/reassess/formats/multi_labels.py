@@ -149,8 +149,7 @@ def _multi_labels(path: Path, document: Any, classes: Classes | None) -> MultiLa
         reviews = _reviews_of_rows(path, document)
     images = [image for image, _ in reviews]
     lists = [review[kind] for _, review in reviews for kind in _KINDS]
-    in_cells = True if not _is_json(path) and _has_lists(document) else None
-    ids, classes = class_ids(path, lists, classes, numbers_are_ids=in_cells)
+    ids, classes = class_ids(path, lists, classes)
     judged = [dict(zip(_KINDS, ids[start : start + len(_KINDS)], strict=True)) for start in range(0, len(ids), 3)]
     _warn_of_repeats(path, images, judged, classes)
     once = [_each_class_once(lists) for lists in judged]

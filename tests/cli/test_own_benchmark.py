@@ -81,7 +81,7 @@ def test_numbered_originals_of_named_labels_are_an_error(bench: Path, run: Calla
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "Error: the classes are named in one file and numbered in another\n"
-        "  where:   numbers.json\n"
+        "  where:   labels.json (labels) and numbers.json (original)\n"
         "  found:   bowl, cup and 2 more, and ids\n"
         f"  to mend: {LIST_CLASSES}\n"
     )

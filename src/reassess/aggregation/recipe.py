@@ -149,6 +149,7 @@ def original_votes(
     answers
         The possible answers, among them no and yes.
     """
+    original = original.in_classes(questions.classes)
     image_rows = join(questions.images, original.images, known_where="the original labels")
     if (original.sizes != 1).any():
         row = int(np.argmax(original.sizes != 1))

@@ -130,6 +130,7 @@ def relabel(
     (array([ True, False]), array([False, False]))
     """
     check_range(threshold, 0, 1, what="threshold")
+    labels = labels.in_classes(as_questions(votes.items).classes)
     differing = []
     for recipe, original_labels in makings(recipes, experts, original):
         relabelling = _prepare(votes, experts, rater_golden, original_labels, recipe, threshold)

@@ -1,8 +1,11 @@
 """From scores to label sets."""
 
+from typing import Any
+
 import numpy as np
 
 from reassess.core.checks import check_range
+from reassess.core.class_lists import in_one_list
 from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
@@ -29,7 +32,7 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     Raises
     ------
     DataError
-        The threshold is not in [0, 1].
+        The threshold is not in [0, 1]; or scores and original labels are not of the same classes.
 
     Examples
     --------
@@ -44,11 +47,14 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     Source: Beyer et al., arXiv 2006.07159, section 3.2, which uses 0.8.
     """
     check_range(threshold, 0, 1, what="threshold")
+    if original is not None:
+        parts: dict[str, Any] = {"the scores": scores, "the original labels": original}
+        scores, original = in_one_list(parts).values()
     questions = scores.questions
     kept = scores.values >= threshold
     image_ids, class_ids = questions.image_ids[kept].astype(np.int64), questions.class_ids[kept]
     if original is None:
-        return LabelSets.from_pairs(questions.images, image_ids, class_ids)
+        return LabelSets.from_pairs(questions.images, image_ids, class_ids, questions.classes)
     position = {key: row for row, key in enumerate(image_keys(original.images))}
     images = list(original.images)
     row_of = np.empty(len(questions.images), np.int64)

@@ -45,6 +45,7 @@ class Call:
     quiet: bool = False
     offline: bool = False
     inputs: list[dict[str, str | None]] = field(default_factory=list)
+    explanations: list[str] = field(default_factory=list)
 
     def resolve(self, name: str, source: str) -> Path:
         """The file of a known source, or at a path, noted as an input; fetched if need be.
@@ -76,9 +77,11 @@ class Call:
         return None if paths is None else tuple(self.read(name, path) for path in paths)
 
     def note_hashes(self, *names: str) -> None:
-        """Explain which files the user gave as `names`: their hashes tell them from others of that name."""
+        """Explain how inputs were read, and which files the user gave as `names`: hashes tell them from others."""
         from reassess.formats.files import sha256
 
+        for text in self.explanations:
+            self.note(text)
         for entry in self.inputs:
             if entry["name"] in names:
                 self.note(f"{entry['name']}: {entry['path']}, sha256 {sha256(Path(str(entry['path'])))}")

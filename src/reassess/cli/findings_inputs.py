@@ -1,6 +1,6 @@
 """What `reassess report` and `reassess plot` read: models, what judges them, and what else is known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from reassess.cli.inputs import (
     golden_options,
     joining_options,
     judge_options,
-    load_judges,
     prediction_options,
+    threshold_option,
+    votes_option,
 )
-from reassess.cli.vote_inputs import load_rated, threshold_option, votes_option
+from reassess.cli.judges import Judges, find_part, load_judges
 from reassess.comparison.findings import Findings, short_names
-from reassess.core.benchmark import IMAGENET
+from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.data.loading import load_collapsed
 from reassess.formats.class_tables import read_collapsed, read_groups
 from reassess.formats.leaderboards import read_leaderboard
@@ -62,13 +63,14 @@ def load_findings(
     call: Call,
     files: tuple[Path, ...],
     *,
+    benchmark: Benchmark | None,
     labels: str | None,
     original: str | None,
     scores: str | None,
     votes: str | None,
     golden: str | None,
     rater_golden: str | None,
-    threshold: float,
+    threshold: float | None,
     tables: tuple[Path, ...],
     collapsed: Path | None,
     groups: Path | None,
@@ -76,24 +78,36 @@ def load_findings(
 ) -> Findings:
     """Read all that `findings_options` name; a model has the short name of its file."""
     refuse_repeated(files)
-    judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
-    rated = load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])
+    judges = load_judges(
+        call,
+        benchmark,
+        labels,
+        original,
+        scores,
+        votes=votes,
+        golden=golden,
+        rater_golden=rater_golden,
+        max_bytes=reading["max_bytes"],
+    )
     score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
     names = short_names([str(path) for path in files])
     joining = {name: reading.pop(name) for name in ("match", "ignore_unknown")}
     return Findings.from_predictions(
         ((names[file], predictions) for file, predictions in each_prediction(call, files, judges, **reading)),
         judges.labels,
-        original=judges.original,
-        scores=judges.scores,
-        benchmark=judges.benchmark,
-        **rated,
-        threshold=threshold,
+        **judges.known,
+        threshold=judges.threshold(threshold),
         score_source=score_sources[0] if score_sources else _SCORES[0],
         leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else None,
         collapsed=load_collapsed(judges.benchmark)
         if collapsed is None
         else read_collapsed(call.read("collapsed", collapsed), judges.labels.classes),
-        groups=None if groups is None else read_groups(call.read("groups", groups), judges.labels.classes),
+        groups=_groups(call, judges, groups),
         **joining,
     )
+
+
+def _groups(call: Call, judges: Judges, given: Path | None) -> Mapping[int, str] | None:
+    """The group of each class: as given, or of the benchmark's file; None where there is none."""
+    path = find_part(call, judges.benchmark, "groups", None if given is None else str(given))
+    return None if path is None else read_groups(path, judges.labels.classes)

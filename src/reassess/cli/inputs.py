@@ -1,160 +1,54 @@
-"""What the commands read: the labels and scores that judge, with their defaults, and models' predictions."""
+"""The options that say what the commands read, and the reading of models' predictions."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reassess.aggregation.golden import golden_answers, golden_sources
-from reassess.aggregation.thresholds import label_sets
-from reassess.cli.common import Call, tracked
-from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of, class_folder_order
+from reassess.cli.common import Call, Range, tracked
+from reassess.cli.judges import Judges
+from reassess.comparison.findings import Findings
+from reassess.core.benchmark import IMAGENET, Benchmark, class_folder_order
 from reassess.core.image_names import MATCHES
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
-from reassess.data.loading import load_any_labels, load_classes, load_original, load_scores, load_votes
-from reassess.errors import DataError, at
-from reassess.evaluation.measure import find_outcomes
-from reassess.evaluation.outcomes import Outcomes
+from reassess.data.benchmark_folders import open_benchmark
+from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions
 
 __all__ = [
     "FILE",
-    "Judges",
+    "benchmark_option",
     "each_prediction",
-    "find_part",
     "golden_options",
     "joining_options",
     "judge_options",
-    "load_golden",
-    "load_judges",
     "load_predictions",
     "max_bytes_option",
     "part_option",
     "prediction_options",
+    "threshold_option",
+    "votes_option",
 ]
 
 FILE = click.Path(path_type=Path)
-_NONE = "none"
 _IF_HERE = "if the images are ImageNet's and the file is here"
 
 
-@dataclass(frozen=True)
-class Judges:
-    """What models are judged by: one label set, or one for each threshold, and what else is known of the images."""
-
-    benchmark: Benchmark
-    cuts: dict[float | None, LabelSets]
-    original: LabelSets | None
-    scores: Scores | None
-    experts: Votes | None
-    reviewed: MultiLabels | None = None
-
-    @property
-    def labels(self) -> LabelSets:
-        """The label sets; of several thresholds, the first."""
-        return next(iter(self.cuts.values()))
-
-    def outcomes(self, predictions: Predictions, labels: LabelSets, **joining: Any) -> Outcomes:
-        """What happened to each image of one model by one of the label sets; `joining` as `joining_options`."""
-        return find_outcomes(
-            predictions,
-            labels,
-            original=self.original,
-            scores=self.scores,
-            benchmark=self.benchmark,
-            **joining,
-        )
+def _open(_context: click.Context, _option: click.Parameter, source: str | None) -> Benchmark | None:
+    return None if source is None else open_benchmark(source)
 
 
-def load_judges(
-    call: Call,
-    labels: str | None,
-    original: str | None,
-    scores: str | None,
-    thresholds: tuple[float, ...] | None = None,
-    *,
-    max_bytes: int,
-) -> Judges:
-    """Read what models are judged by; label sets that say more than what is valid are `Judges.reviewed` too.
-
-    Parameters
-    ----------
-    call
-        The command's call.
-    labels, original, scores
-        Names or paths as given, or None for the defaults; original and scores may be "none".
-    thresholds
-        Cut the label sets from the scores, which may then be given as labels too.
-    max_bytes
-        Larger archives are refused.
-    """
-    reviewed = None
-    if thresholds is None:
-        label_file = call.resolve("labels", IMAGENET.sources["labels"] if labels is None else labels)
-        given_labels = load_any_labels(label_file, offline=call.offline)
-        reviewed = given_labels if isinstance(given_labels, MultiLabels) else None
-        with at(label_file):
-            sets = given_labels.judging if isinstance(given_labels, MultiLabels) else given_labels
-        benchmark = benchmark_of(sets.images)
-        score_file = find_part(call, benchmark, "scores", scores)
-        known = None if score_file is None else load_scores(score_file, max_bytes=max_bytes)
-    else:
-        known = load_scores(call.resolve("scores", _to_cut(labels, scores)), max_bytes=max_bytes)
-        benchmark = benchmark_of(known.questions.images)
-    original_file = find_part(call, benchmark, "original", original)
-    given = None if original_file is None else load_original(original_file)
-    if thresholds is None:
-        cuts: dict[float | None, LabelSets] = {None: sets}
-        if given is not None:
-            with at(original_file):
-                given = given.in_classes(sets.classes)
-    else:
-        assert known is not None
-        cuts = {cut: label_sets(known, cut, original=given) for cut in thresholds}
-        if benchmark.classes.count is not None:
-            classes = load_classes(benchmark)
-            cuts = {cut: sets.in_classes(classes) for cut, sets in cuts.items()}
-    if "classes" in benchmark.sources:
-        call.find_all(benchmark.sources["classes"])  # with which the labels were read
-    experts = find_part(call, benchmark, "golden", None) if known else None
-    return Judges(
-        benchmark=benchmark,
-        cuts=cuts,
-        original=given,
-        scores=known,
-        experts=None if experts is None else load_votes(experts),
-        reviewed=reviewed,
-    )
-
-
-def _to_cut(labels: str | None, scores: str | None) -> str:
-    """The scores from which label sets are cut."""
-    if labels is not None and scores is not None:
-        raise click.UsageError(
-            "With --threshold, the labels are cut from the scores: give --scores or --labels, and not both."
-        )
-    if scores == _NONE:
-        raise click.UsageError("With --threshold, the labels are cut from the scores, which cannot be none.")
-    return next((given for given in (scores, labels) if given is not None), IMAGENET.sources["scores"])
-
-
-def find_part(call: Call, benchmark: Benchmark, part: str, given: str | None) -> Path | None:
-    """The file of a part of a benchmark: as given, or the benchmark's own if this machine has it; None for "none"."""
-    if given == _NONE:
-        return None
-    if given is not None:
-        return call.resolve(part, given)
-    source = benchmark.sources.get(part)
-    return None if source is None else call.find(source)
+benchmark_option = click.option(
+    "--benchmark",
+    callback=_open,
+    metavar="NAME|FOLDER",
+    envvar="REASSESS_BENCHMARK",
+    help="Where each part comes from that no option gives: imagenet, or a folder with files such as labels.csv.  "
+    "[default: imagenet, if the images are ImageNet's]",
+)
 
 
 def part_option(part: str, text: str, *, condition: str = _IF_HERE) -> Callable[..., Any]:
@@ -167,6 +61,7 @@ def judge_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say by what images and models are judged."""
     return _with_options(
         command,
+        benchmark_option,
         click.option("--labels", metavar="NAME|FILE", help=f"Label sets.  [default: {IMAGENET.sources['labels']}]"),
         part_option("original", "Original labels"),
         part_option("scores", "Scores"),
@@ -208,6 +103,20 @@ def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def votes_option(purpose: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option that names the raters' votes, and says what for."""
+    return part_option("votes", f"Raters' votes, for {purpose}")
+
+
+threshold_option = click.option(
+    "--threshold",
+    type=Range(0, 1),
+    metavar="T",
+    help="The threshold at which the label sets were cut from the scores.  "
+    f"[default: the benchmark's, or {Findings.threshold}]",
+)
+
+
 def golden_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say on which golden items raters are measured."""
     return _with_options(
@@ -220,23 +129,6 @@ def golden_options(command: Callable[..., Any]) -> Callable[..., Any]:
             f"[default: {IMAGENET.sources['rater-golden']}, with its golden votes]",
         ),
     )
-
-
-def load_golden(
-    call: Call, votes: Votes, golden: str | None, rater_golden: str | None, *, max_bytes: int
-) -> tuple[Votes, Votes] | None:
-    """The experts' votes and the raters' votes on golden items, which may be the main votes; None without experts."""
-    benchmark = benchmark_of(votes.items.images) if isinstance(votes.items, Questions) else Benchmark()
-    expert_file = find_part(call, benchmark, "golden", golden)
-    if expert_file is None:
-        if rater_golden is not None:
-            raise click.UsageError("--rater-golden goes with --golden: the experts' answers.")
-        return None
-    sources = golden_sources(benchmark, golden)
-    rater_file = find_part(call, Benchmark(sources=sources), "rater-golden", rater_golden)
-    answers = golden_answers(votes)
-    experts = load_votes(expert_file, answers=answers, max_bytes=max_bytes)
-    return experts, votes if rater_file is None else load_votes(rater_file, answers=answers, max_bytes=max_bytes)
 
 
 def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:

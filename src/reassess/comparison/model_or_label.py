@@ -160,6 +160,8 @@ def preferences(
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 1.
     """
+    scores = scores.in_classes(original.classes)
+    raters = None if raters is None else raters.in_classes(original.classes)
     known = np.flatnonzero(panel.original_known)
     own = original.indices[original.indptr[panel.original_rows[known]]]
     images = [panel.images[image] for image in known.tolist()]

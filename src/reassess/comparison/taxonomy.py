@@ -153,6 +153,7 @@ def taxonomies(
     >>> print(taxonomies(panel, labels, groups={0: "cup", 1: "cup"}, often=1)[0])
     one: 3 mistakes: 1 co-occurring, 1 same group, 1 remaining
     """
+    scores = None if scores is None else scores.in_classes(labels.classes)
     known = _Known.of(panel, labels, scores, collapsed, groups or {}, often)
     reasons = {} if scores is not None else dict.fromkeys(_OF_SCORES, "no scores are at hand")
     if collapsed is None:

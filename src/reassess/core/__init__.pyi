@@ -2,6 +2,9 @@ from .benchmark import IMAGENET as IMAGENET
 from .benchmark import Benchmark as Benchmark
 from .benchmark import benchmark_of as benchmark_of
 from .benchmark import class_folder_order as class_folder_order
+from .class_lists import Classed as Classed
+from .class_lists import classes_of as classes_of
+from .class_lists import in_one_list as in_one_list
 from .classes import Classes as Classes
 from .image_names import Match as Match
 from .items import Id as Id

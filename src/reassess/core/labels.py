@@ -1,7 +1,8 @@
 """The set of valid classes of each image."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
 from typing import Any
@@ -156,7 +157,10 @@ class LabelSets:
         """
         indices, classes = self.classes.move(self.indices, classes)
         if indices is self.indices:
-            return replace(self, classes=classes)
+            same = copy(self)  # with all that was worked out from the ids
+            object.__setattr__(same, "classes", classes)
+            same._check_range()
+            return same
         return LabelSets.from_pairs(self.images, self.image_ids, indices, classes)
 
     def sets(self) -> Mapping[str, frozenset[int]]:
@@ -177,13 +181,7 @@ class LabelSets:
             )
         if not self.indices.size:
             return
-        check_range(
-            self.indices,
-            0,
-            self.classes.largest_id,
-            what="class id",
-            where=lambda position: f"image {self._image_at(position)}",
-        )
+        self._check_range()
         starts = np.zeros(self.indices.size, bool)
         starts[self.indptr[:-1][self.sizes > 0]] = True
         repeated = ~starts[1:] & (np.diff(self.indices) <= 0)
@@ -195,6 +193,15 @@ class LabelSets:
                 allowed="each class once",
                 found=self.indices[second],
             )
+
+    def _check_range(self) -> None:
+        check_range(
+            self.indices,
+            0,
+            self.classes.largest_id,
+            what="class id",
+            where=lambda position: f"image {self._image_at(position)}",
+        )
 
     def _image_at(self, position: int) -> str:
         return self.images[int(np.searchsorted(self.indptr, position, side="right")) - 1]

@@ -54,7 +54,7 @@ class Questions:
 
     def __post_init__(self) -> None:
         unique_images(self.images, "the questions")
-        self._check_ids()
+        self._check_range()
         keys, order = self._sorted
         same = np.flatnonzero(np.diff(keys) == 0)
         if same.size:
@@ -92,7 +92,7 @@ class Questions:
             return self
         same = copy(self)  # with all that was worked out from the ids
         object.__setattr__(same, "classes", classes)
-        same._check_ids()
+        same._check_range()
         return same
 
     def rows_of(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -117,7 +117,7 @@ class Questions:
         hit = (keys[slot] == wanted) & (np.asarray(image_rows) >= 0)
         return np.where(hit, order[slot], -1)
 
-    def _check_ids(self) -> None:
+    def _check_range(self) -> None:
         check_range(
             self.class_ids,
             0,

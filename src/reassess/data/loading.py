@@ -6,6 +6,7 @@ A known benchmark is recognized by its images: label sets of them are given in i
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ from reassess.formats.labels import read_original
 from reassess.formats.multi_labels import read_any_labels
 from reassess.formats.scores import read_scores
 from reassess.formats.votes import read_votes
+
+_Labels = TypeVar("_Labels", bound=LabelSets | MultiLabels)
 
 __all__ = [
     "in_benchmark_classes",
@@ -67,13 +70,18 @@ def load_collapsed(benchmark: Benchmark = IMAGENET) -> npt.NDArray[np.int64] | N
     return None if source is None else read_collapsed(resolve(source), benchmark.classes)
 
 
-def load_labels(source: str | Path = "imagenet-real", *, offline: bool = False) -> LabelSets:
+def load_labels(
+    source: str | Path = "imagenet-real", *, classes: Classes | None = None, offline: bool = False
+) -> LabelSets:
     """Label sets of a file or a known source.
 
     Parameters
     ----------
     source
         A path, as for `load_any_labels`, or the name of a known source, fetched if need be.
+    classes
+        The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to
+        which the images belong, or else those that the file names.
     offline
         Use no network.
 
@@ -100,12 +108,14 @@ def load_labels(source: str | Path = "imagenet-real", *, offline: bool = False) 
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
     """
     path = _path(source, offline)
-    labels = load_any_labels(path, offline=offline)
+    labels = load_any_labels(path, classes=classes, offline=offline)
     with at(path):
         return labels.judging if isinstance(labels, MultiLabels) else labels
 
 
-def load_any_labels(source: str | Path, *, offline: bool = False) -> LabelSets | MultiLabels:
+def load_any_labels(
+    source: str | Path, *, classes: Classes | None = None, offline: bool = False
+) -> LabelSets | MultiLabels:
     """What a file of labels or a known source holds, read once: label sets, or what reviewers said of each image.
 
     Parameters
@@ -114,6 +124,9 @@ def load_any_labels(source: str | Path, *, offline: bool = False) -> LabelSets |
         A path: label sets as for `read_labels`, original labels in a text file as for `read_original`, multi-label sets
         as for `read_multi_labels`, or the ecologists' table of verdicts on original labels; or the name of a known
         source, fetched if need be.
+    classes
+        The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to
+        which the images belong, or else those that the file names.
     offline
         Use no network.
 
@@ -138,13 +151,13 @@ def load_any_labels(source: str | Path, *, offline: bool = False) -> LabelSets |
     MultiLabels(13,450 images, 11,348 valid labels, 454 unclear, 1,648 wrong, 0 problematic images)
     """
     path = _path(source, offline)
-    labels = read_any_labels(path, original=partial(load_original, offline=offline))
+    original = partial(load_original, classes=classes, offline=offline)
+    labels = read_any_labels(path, original=original, classes=classes)
     with at(path):
-        benchmark = benchmark_of(labels.images)
-        return labels if benchmark.classes.count is None else labels.in_classes(load_classes(benchmark))
+        return labels if classes else in_benchmark_classes(labels, benchmark_of(labels.images))
 
 
-def load_multi_labels(source: str | Path, *, offline: bool = False) -> MultiLabels:
+def load_multi_labels(source: str | Path, *, classes: Classes | None = None, offline: bool = False) -> MultiLabels:
     """What reviewers said of each image, of a file or a known source.
 
     Parameters
@@ -152,6 +165,9 @@ def load_multi_labels(source: str | Path, *, offline: bool = False) -> MultiLabe
     source
         A path, as for `read_multi_labels`, or the ecologists' table of verdicts on original labels; or the name of a
         known source, fetched if need be.
+    classes
+        The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to
+        which the images belong, or else those that the file names.
     offline
         Use no network.
 
@@ -167,19 +183,24 @@ def load_multi_labels(source: str | Path, *, offline: bool = False) -> MultiLabe
         No place has the file.
     """
     path = _path(source, offline)
-    labels = load_any_labels(path, offline=offline)
+    labels = load_any_labels(path, classes=classes, offline=offline)
     if isinstance(labels, LabelSets):
         raise DataError("the file says what is valid, and nothing more", where=path, mend="read it with load_labels")
     return labels
 
 
-def load_original(source: str | Path = "imagenet-original", *, offline: bool = False) -> LabelSets:
+def load_original(
+    source: str | Path = "imagenet-original", *, classes: Classes | None = None, offline: bool = False
+) -> LabelSets:
     """Original labels of a file or a known source: label sets of one class each.
 
     Parameters
     ----------
     source
         A path, as for `formats.labels.read_original`, or the name of a known source, fetched if need be.
+    classes
+        The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to
+        which the images belong, or else those that the file names.
     offline
         Use no network.
 
@@ -201,13 +222,17 @@ def load_original(source: str | Path = "imagenet-original", *, offline: bool = F
     LabelSets(50,000 images, 50,000 labels, 0 empty)
     """
     path = _path(source, offline)
-    labels = read_original(path)
+    labels = read_original(path, classes=classes)
     with at(path):
-        return in_benchmark_classes(labels, benchmark_of(labels.images))
+        return labels if classes else in_benchmark_classes(labels, benchmark_of(labels.images))
 
 
 def load_scores(
-    source: str | Path = "imagenet-real-scores", *, offline: bool = False, max_bytes: int = MAX_BYTES
+    source: str | Path = "imagenet-real-scores",
+    *,
+    classes: Classes | None = None,
+    offline: bool = False,
+    max_bytes: int = MAX_BYTES,
 ) -> Scores:
     """Scores of a file or a known source: P(class valid) of each (image, class) question.
 
@@ -215,6 +240,8 @@ def load_scores(
     ----------
     source
         A path, as for `formats.scores.read_scores`, or the name of a known source, fetched if need be.
+    classes
+        The classes of the benchmark, in which wnids and names are looked up; by default those that the file names.
     offline
         Use no network.
     max_bytes
@@ -236,13 +263,14 @@ def load_scores(
     >>> load_scores("imagenet-real-scores")
     Scores(184,962 questions, 24,889 images)
     """
-    return read_scores(_path(source, offline), max_bytes=max_bytes)
+    return read_scores(_path(source, offline), classes=classes, max_bytes=max_bytes)
 
 
 def load_votes(
     source: str | Path = "imagenet-real-raters",
     *,
     answers: Sequence[Id] | None = None,
+    classes: Classes | None = None,
     offline: bool = False,
     max_bytes: int = MAX_BYTES,
 ) -> Votes:
@@ -254,6 +282,8 @@ def load_votes(
         A path, as for `formats.votes.read_votes`, or the name of a known source, fetched if need be.
     answers
         All answers that may be given, in order; by default those that the file holds.
+    classes
+        The classes of the benchmark, in which wnids and names are looked up; by default those that the file names.
     offline
         Use no network.
     max_bytes
@@ -275,7 +305,7 @@ def load_votes(
     >>> load_votes("imagenet-real-raters")
     Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)
     """
-    return read_votes(_path(source, offline), answers=answers, max_bytes=max_bytes)
+    return read_votes(_path(source, offline), answers=answers, classes=classes, max_bytes=max_bytes)
 
 
 def _path(source: str | Path, offline: bool) -> Path:
@@ -283,6 +313,6 @@ def _path(source: str | Path, offline: bool) -> Path:
     return source if isinstance(source, Path) else resolve(source, offline=offline)
 
 
-def in_benchmark_classes(labels: LabelSets, benchmark: Benchmark) -> LabelSets:
+def in_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:
     """The same label sets in the classes of their benchmark; as they are, where its classes are not known."""
-    return labels if benchmark.classes.count is None else labels.in_classes(load_classes(benchmark))
+    return labels if benchmark.classes.count is None else cast("_Labels", labels.in_classes(load_classes(benchmark)))

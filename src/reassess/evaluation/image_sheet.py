@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from reassess.core.checks import check_range
+from reassess.core.class_lists import in_one_list
 from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
 from reassess.core.items import Id
@@ -130,6 +131,12 @@ def image_sheet(
     >>> image_sheet("a.png", labels=labels, original=LabelSets.from_lists(["a.png"], [[1]]))
     ImageSheet(image='a.png', original=1, valid=(1, 3), candidates=None, predictions={})
     """
+    given: dict[str, Any] = {"the original labels": original, "the scores": scores, "the votes": votes}
+    given = {name: part for name, part in (given | {"the experts' votes": experts}).items() if part is not None}
+    moved = in_one_list(given, None if labels is None else labels.classes)
+    original, scores, votes, experts = (
+        moved.get(name) for name in ("the original labels", "the scores", "the votes", "the experts' votes")
+    )
     key = image_keys([image])[0]
     of_original = None if original is None else original[image]
     valid = None if labels is None else labels[image]

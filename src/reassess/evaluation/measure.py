@@ -142,6 +142,8 @@ def summarize(
 ) -> Evaluation:
     """Count what happened to the images, the second half of `evaluate`; parameters and errors are the same."""
     ks = _available(top_k, outcomes.depth)
+    scores = None if scores is None else scores.in_classes(labels.classes)
+    experts = None if experts is None else experts.in_classes(labels.classes)
     scored, named = outcomes.state == LABELLED, outcomes.original_rows >= 0
     reasons: dict[str, str] = {}
     if not outcomes.has_original:

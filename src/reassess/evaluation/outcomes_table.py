@@ -58,6 +58,8 @@ def outcomes_table(
     """
     import polars as pl
 
+    scores = None if scores is None else scores.in_classes(labels.classes)
+    experts = None if experts is None else experts.in_classes(labels.classes)
     tables = []
     for file, outcomes in each.items():
         labelled = outcomes.state == LABELLED

@@ -60,6 +60,7 @@ def open_questions(
      ('b.png', ['two'], 'never proposed'),
      ('c.png', ['one'], 'image never rated')]
     """
+    scores = scores.in_classes(labels.classes)
     models: list[str] = []
     unknown: list[int] = []
     parts = [np.empty(0, _PAIR)]

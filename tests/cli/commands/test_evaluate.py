@@ -30,12 +30,12 @@ BOWL, CUP, MUG, PLATE = range(4)  # ids are ranks among the sorted names
 GOOD = {"shop/1.jpg": "cup", "shop/2.jpg": "plate", "shop/3.jpg": "cup", "shop/4.jpg": "bowl"}
 POOR = GOOD | {"shop/2.jpg": "bowl"}
 SCORES = [
-    ("shop/1.jpg", MUG, 0.9),
-    ("shop/1.jpg", CUP, 0.85),
-    ("shop/2.jpg", PLATE, 0.75),
-    ("shop/2.jpg", BOWL, 0.5),
-    ("shop/3.jpg", CUP, 0.25),
-    ("shop/4.jpg", BOWL, 1.0),
+    ("shop/1.jpg", "mug", 0.9),
+    ("shop/1.jpg", "cup", 0.85),
+    ("shop/2.jpg", "plate", 0.75),
+    ("shop/2.jpg", "bowl", 0.5),
+    ("shop/3.jpg", "cup", 0.25),
+    ("shop/4.jpg", "bowl", 1.0),
 ]
 
 
@@ -81,6 +81,7 @@ def test_an_own_benchmark_with_class_names_as_text_is_measured(shop: Path, run: 
         "no recall at size: some images have more labels than the file has ids for each (1)",
         "no soft: no scores are at hand",
         "no mistakes: no scores are at hand",
+        "classes: the 4 names in labels.json, sorted: bowl, cup, mug, plate",
         f"labels: labels.json, sha256 {hashlib.sha256(Path('labels.json').read_bytes()).hexdigest()}",
     ]
 
@@ -258,16 +259,13 @@ def test_one_bad_file_among_many_writes_no_table_of_images(shop: Path, run: Eval
     assert not Path("out.csv").exists()
 
 
-def test_an_original_label_that_no_label_set_holds_is_an_error_that_names_the_file(shop: Path, run: Evaluate) -> None:
+def test_an_original_label_that_no_label_set_holds_is_a_class_too(shop: Path, run: Evaluate) -> None:
     write_csv("original.csv", "image,class", [("shop/1.jpg", "cup"), ("shop/2.jpg", "spoon")])
-    result = run("evaluate", "good.csv", "--labels", "labels.json", "--original", "original.csv")
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
-        "Error: a class is not one of the benchmark's\n"
-        "  where:   original.csv\n"
-        "  found:   spoon\n"
-        "  to mend: use wnids or class ids\n"
-    )
+    argv = ["evaluate", "good.csv", "--labels", "labels.json", "--original", "original.csv"]
+    (result,) = results_of(run, *argv)
+    assert counts(result["original"]["1"]) == (1, 2)
+    names = "classes: the 5 names in labels.json, original.csv, sorted: bowl, cup, mug, plate, spoon"
+    assert names in run(*argv).out.splitlines()
 
 
 def test_original_labels_of_an_own_benchmark_are_put_into_the_classes_of_its_labels(shop: Path, run: Evaluate) -> None:
@@ -480,8 +478,8 @@ def test_a_table_of_images_of_no_known_kind_is_refused_before_any_work(shop: Pat
 
 @pytest.mark.parametrize("option", ["--labels", "--scores"])
 def test_several_thresholds_show_how_accuracy_and_ranks_move(option: str, shop: Path, run: Evaluate) -> None:
-    write_csv("first.csv", "image,prediction", [("shop/1.jpg", MUG), ("shop/2.jpg", CUP), ("shop/4.jpg", BOWL)])
-    write_csv("second.csv", "image,prediction", [("shop/1.jpg", CUP), ("shop/2.jpg", PLATE), ("shop/4.jpg", CUP)])
+    write_csv("first.csv", "image,prediction", [("shop/1.jpg", "mug"), ("shop/2.jpg", "cup"), ("shop/4.jpg", "bowl")])
+    write_csv("second.csv", "image,prediction", [("shop/1.jpg", "cup"), ("shop/2.jpg", "plate"), ("shop/4.jpg", "cup")])
     argv = ["evaluate", "first.csv", "second.csv", option, "scores.csv", "--threshold", "0.7,0.88"]
     results = results_of(run, *argv)
     expected = [
@@ -502,6 +500,7 @@ def test_several_thresholds_show_how_accuracy_and_ranks_move(option: str, shop: 
     assert lines[4:] == [
         "at 0.7: 3 images have a label, 0 have none",
         "at 0.88: 2 images have a label, 1 have none",
+        "classes: the 4 names in scores.csv, sorted: bowl, cup, mug, plate",
         f"scores: scores.csv, sha256 {hashlib.sha256(Path('scores.csv').read_bytes()).hexdigest()}",
     ]
 

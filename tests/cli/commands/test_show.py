@@ -63,7 +63,7 @@ def test_the_json_document_holds_the_call_the_inputs_and_the_sheet(shop: Path, r
 
 
 def test_an_image_that_was_rated_and_has_no_class_says_so(shop: Path, run: Callable[..., Run]) -> None:
-    Path("scores.csv").write_text("image,class,score\nshop/3.jpg,1,0.25\nshop/3.jpg,0,0.5\n")
+    Path("scores.csv").write_text("image,class,score\nshop/3.jpg,mug,0.25\nshop/3.jpg,cup,0.5\n")
     result = run("show", "shop/3.jpg", "--labels", "labels.json", "--scores", "scores.csv")
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
@@ -73,7 +73,7 @@ def test_an_image_that_was_rated_and_has_no_class_says_so(shop: Path, run: Calla
 
 
 def test_an_image_that_nothing_was_asked_about_was_never_rated(shop: Path, run: Callable[..., Run]) -> None:
-    Path("scores.csv").write_text("image,class,score\nshop/3.jpg,1,0.25\n")
+    Path("scores.csv").write_text("image,class,score\nshop/3.jpg,mug,0.25\n")
     result = run("show", "shop/2.jpg", "--labels", "labels.json", "--scores", "scores.csv")
     assert result.out.endswith("\nThe image was never rated: no class was proposed for it.\n")
 

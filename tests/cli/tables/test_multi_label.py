@@ -70,6 +70,7 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
         "strict: images of which the first class is unclear are left out; lenient: it is right; unreviewed is wrong",
         "good.csv: multi-label: left out: 1 problematic, 1 without a valid class, 0 not reviewed",
         "poor.csv: multi-label: left out: 1 problematic, 1 without a valid class, 0 not reviewed",
+        "classes: the 4 names in reviewed.json, original.csv, sorted: bowl, cup, mug, plate",
         *hashes,
     ]
 

@@ -9,7 +9,8 @@ import click
 
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
 from reassess.cli.common import Call, call_options
-from reassess.cli.inputs import FILE, find_part, max_bytes_option
+from reassess.cli.inputs import FILE, max_bytes_option
+from reassess.cli.judges import find_part
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.items import normal_id
 from reassess.core.labels import LabelSets

@@ -12,13 +12,15 @@ from reassess.cli.inputs import (
     golden_options,
     joining_options,
     judge_options,
-    load_judges,
     prediction_options,
+    threshold_option,
+    votes_option,
 )
+from reassess.cli.judges import load_judges
 from reassess.cli.tables.compare import print_compared, to_json
-from reassess.cli.vote_inputs import load_rated, threshold_option, votes_option
 from reassess.comparison.disagreements import disagreements_table
 from reassess.comparison.findings import Findings
+from reassess.core.benchmark import Benchmark
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
 __all__ = ["compare"]
@@ -50,13 +52,14 @@ __all__ = ["compare"]
 def compare(
     call: Call,
     files: tuple[Path, ...],
+    benchmark: Benchmark | None,
     labels: str | None,
     original: str | None,
     scores: str | None,
     votes: str | None,
     golden: str | None,
     rater_golden: str | None,
-    threshold: float,
+    threshold: float | None,
     seed: int,
     replicates: int | None,
     disagreements: Path | None,
@@ -68,17 +71,23 @@ def compare(
     that all of them have seen. Two models give one comparison, more of them a ranking too.
     """
     _check_call(call, files, disagreements)
-    judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
-    rated = load_rated(call, judges, votes, golden, rater_golden, reading["max_bytes"])
+    judges = load_judges(
+        call,
+        benchmark,
+        labels,
+        original,
+        scores,
+        votes=votes,
+        golden=golden,
+        rater_golden=rater_golden,
+        max_bytes=reading["max_bytes"],
+    )
     joining = {name: reading.pop(name) for name in ("match", "ignore_unknown")}
     findings = Findings.from_predictions(
         each_prediction(call, files, judges, **reading),
         judges.labels,
-        original=judges.original,
-        scores=judges.scores,
-        benchmark=judges.benchmark,
-        **rated,
-        threshold=threshold,
+        **judges.known,
+        threshold=judges.threshold(threshold),
         replicates=replicates or Findings.replicates,
         rater_replicates=replicates or Findings.rater_replicates,
         seed=seed,

@@ -15,7 +15,8 @@ from reassess.aggregation.methods import likely_recipes
 from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
-from reassess.cli.inputs import FILE, find_part, max_bytes_option, part_option
+from reassess.cli.inputs import FILE, max_bytes_option, part_option
+from reassess.cli.judges import find_part
 from reassess.cli.tables.curve_points import write_points
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.labels import LabelSets

@@ -7,9 +7,11 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call, call_options, percent, percents, print_table, refuse_repeated
-from reassess.cli.inputs import FILE, each_prediction, joining_options, judge_options, load_judges, prediction_options
+from reassess.cli.inputs import FILE, each_prediction, joining_options, judge_options, prediction_options
+from reassess.cli.judges import load_judges
 from reassess.cli.tables.class_list import report_class_list
 from reassess.cli.tables.multi_label import print_multi_label
+from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
 from reassess.errors import at
 from reassess.evaluation.class_list import ClassList, find_class_list
@@ -79,6 +81,7 @@ def _numbers(
 def evaluate(
     call: Call,
     files: tuple[Path, ...],
+    benchmark: Benchmark | None,
     labels: str | None,
     thresholds: tuple[float, ...] | None,
     original: str | None,
@@ -97,7 +100,7 @@ def evaluate(
     are plainly those of another class list.
     """
     _check_call(call, files, thresholds, per_image, write_classes, by)
-    judges = load_judges(call, labels, original, scores, thresholds, max_bytes=reading["max_bytes"])
+    judges = load_judges(call, benchmark, labels, original, scores, thresholds, max_bytes=reading["max_bytes"])
     measured: dict[float | None, dict[str, Evaluation]] = {cut: {} for cut in judges.cuts}
     outcomes: dict[str, Outcomes] = {}
     others: dict[str, ClassList | None] = {}

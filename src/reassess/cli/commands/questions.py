@@ -10,14 +10,13 @@ import numpy as np
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.inputs import (
     FILE,
-    Judges,
     each_prediction,
     joining_options,
     judge_options,
-    load_judges,
     prediction_options,
 )
-from reassess.core.benchmark import IMAGENET
+from reassess.cli.judges import Judges, load_judges
+from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
 from reassess.core.open_questions import OpenQuestions
@@ -56,6 +55,7 @@ def questions(
     output: Path,
     top: int,
     limit: int | None,
+    benchmark: Benchmark | None,
     labels: str | None,
     original: str | None,
     scores: str | None,
@@ -68,7 +68,7 @@ def questions(
     """
     refuse_repeated(files)
     call.check_output(output, (OPEN_QUESTIONS_SUFFIX,), "a list of questions")
-    judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
+    judges = load_judges(call, benchmark, labels, original, scores, max_bytes=reading["max_bytes"])
     if judges.scores is None:
         raise DataError(
             "which pairs were rated is not known: no scores are at hand",

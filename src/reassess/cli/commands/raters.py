@@ -10,8 +10,11 @@ from reassess.aggregation.golden import GoldenVotes, golden_votes
 from reassess.aggregation.reliability import rater_reliability
 from reassess.aggregation.reliability_result import Reliability
 from reassess.cli.common import Call, call_options, print_table
-from reassess.cli.inputs import golden_options, load_golden, max_bytes_option
+from reassess.cli.inputs import golden_options, max_bytes_option
+from reassess.cli.judges import load_golden
+from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.items import normal_id
+from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
 from reassess.formats.votes import read_votes
 from reassess.numeric.proportion import Proportion
@@ -61,8 +64,12 @@ def raters(
     """
     order = None if answers is None else tuple(normal_id(answer) for answer in answers.split(","))
     main = read_votes(call.resolve("votes", votes), answers=order, max_bytes=max_bytes)
-    on_golden = load_golden(call, main, golden, rater_golden, max_bytes=max_bytes)
-    measured_on = None if on_golden is None else golden_votes(*on_golden, at_least=golden_at_least)
+    benchmark = benchmark_of(main.items.images) if isinstance(main.items, Questions) else Benchmark()
+    on_golden = load_golden(call, benchmark, main, golden, rater_golden, None, max_bytes=max_bytes)
+    measured_on = None
+    if "golden" in on_golden:
+        _, apart = on_golden.get("rater-golden", (None, main))
+        measured_on = golden_votes(on_golden["golden"][1], apart, at_least=golden_at_least)
     result = rater_reliability(main, measured_on, seed=seed)
     if call.json:
         call.print_document("raters", result.to_json())

@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call, call_options, print_table, say
-from reassess.cli.inputs import FILE, find_part, judge_options, load_judges, load_predictions, prediction_options
+from reassess.cli.inputs import FILE, judge_options, load_predictions, part_option, prediction_options, votes_option
+from reassess.cli.judges import load_judges
+from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
 from reassess.core.items import Id
-from reassess.data.loading import load_votes
 from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
 
 __all__ = ["show"]
@@ -25,6 +26,8 @@ _RATED = ("scores", "votes", "golden")
 )
 @click.argument("more", nargs=-1, type=FILE, metavar="")
 @judge_options
+@votes_option("what the raters said of each class")
+@part_option("golden", "Experts' votes")
 @prediction_options
 @call_options
 def show(
@@ -32,9 +35,12 @@ def show(
     image: str,
     files: tuple[Path, ...],
     more: tuple[Path, ...],
+    benchmark: Benchmark | None,
     labels: str | None,
     original: str | None,
     scores: str | None,
+    votes: str | None,
+    golden: str | None,
     **reading: Any,
 ) -> None:
     """Show all that is known of one image.
@@ -44,17 +50,17 @@ def show(
     """
     if more and not files:
         raise click.UsageError(f"One image at a time; models' outputs go after --predictions (found {more[0]}).")
-    judges = load_judges(call, labels, original, scores, max_bytes=reading["max_bytes"])
-    files_of_votes = [find_part(call, judges.benchmark, part, None) for part in ("votes", "golden")]
-    votes, experts = (None if path is None else load_votes(path) for path in files_of_votes)
+    judges = load_judges(
+        call, benchmark, labels, original, scores, votes=votes, golden=golden, max_bytes=reading["max_bytes"]
+    )
     known = judges.labels
     sheet = image_sheet(
         image,
         labels=known,
         original=judges.original,
         scores=judges.scores,
-        votes=votes,
-        experts=experts,
+        votes=judges.votes,
+        experts=judges.experts,
         predictions={str(path): load_predictions(call, path, judges, **reading) for path in (*files, *more)},
     )
     if call.json:
@@ -62,7 +68,7 @@ def show(
     else:
         _print(sheet, known.classes)
         sources = [judges.benchmark.sources[part] for part in _RATED if part in judges.benchmark.sources]
-        if sources and (judges.scores is None or votes is None):
+        if sources and (judges.scores is None or judges.votes is None):
             call.note("\nThe scores and votes are not here: reassess data fetch " + " ".join(sources))
 
 

@@ -1,0 +1,285 @@
+"""What the commands judge models by: labels, scores, votes and golden answers, in one list of classes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.aggregation.golden import golden_answers, golden_sources
+from reassess.aggregation.thresholds import label_sets
+from reassess.cli.common import Call
+from reassess.comparison.findings import Findings
+from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
+from reassess.core.class_lists import Classed, classes_of, in_one_list
+from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
+from reassess.core.multi_labels import MultiLabels
+from reassess.core.predictions import Predictions
+from reassess.core.scores import Scores
+from reassess.core.votes import Votes
+from reassess.data.benchmark_folders import has_class_folders, original_of_class_folders, part_path
+from reassess.data.loading import load_any_labels, load_classes, load_original, load_scores, load_votes
+from reassess.data.sources import SOURCES
+from reassess.errors import at
+from reassess.evaluation.measure import find_outcomes
+from reassess.evaluation.outcomes import Outcomes
+from reassess.formats.archives import MAX_BYTES
+from reassess.text import some
+
+__all__ = ["NONE", "Judges", "find_part", "load_golden", "load_judges", "read_classes_of", "read_original_of"]
+
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Judges:
+    """What models are judged by: one label set, or one for each threshold, and what else is known of the images.
+
+    Parameters
+    ----------
+    benchmark
+        Whose images they are.
+    by_default
+        Whether the label sets are ImageNet's because no others were given.
+    cuts
+        The label sets, by the threshold at which they were cut; None where they were not cut here.
+    original, scores, votes, experts, rater_golden
+        As for `reassess.Findings`.
+    reviewed
+        Of label sets that also say what is unclear, wrong or problematic, all that they say.
+    """
+
+    benchmark: Benchmark
+    by_default: bool
+    cuts: dict[float | None, LabelSets]
+    original: LabelSets | None
+    scores: Scores | None
+    votes: Votes | None
+    experts: Votes | None
+    rater_golden: Votes | None
+    reviewed: MultiLabels | None
+
+    @property
+    def labels(self) -> LabelSets:
+        """The label sets; of several thresholds, the first."""
+        return next(iter(self.cuts.values()))
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """Fields of `reassess.Findings`."""
+        names = ("benchmark", "original", "scores", "votes", "experts", "rater_golden")
+        return {name: getattr(self, name) for name in names}
+
+    def threshold(self, given: float | None) -> float:
+        """At which the label sets were cut from the scores: as given, or the benchmark's, or else the usual one."""
+        return next(cut for cut in (given, self.benchmark.threshold, Findings.threshold) if cut is not None)
+
+    def outcomes(self, predictions: Predictions, labels: LabelSets, **joining: Any) -> Outcomes:
+        """What happened to each image of one model by one of the label sets; `joining` as `joining_options`."""
+        return find_outcomes(
+            predictions,
+            labels,
+            original=self.original,
+            scores=self.scores,
+            benchmark=self.benchmark,
+            **joining,
+        )
+
+
+def load_judges(
+    call: Call,
+    benchmark: Benchmark | None,
+    labels: str | None,
+    original: str | None,
+    scores: str | None,
+    thresholds: tuple[float, ...] | None = None,
+    *,
+    votes: str | None = NONE,
+    golden: str | None = None,
+    rater_golden: str | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Judges:
+    """Read what models are judged by, all of it in one list of classes.
+
+    Parameters
+    ----------
+    call
+        The command's call.
+    benchmark
+        The benchmark that was given; None for ImageNet's label sets by default, and the known benchmark to which the
+        images belong.
+    labels, original, scores, votes, golden, rater_golden
+        Names or paths as given, or None for the benchmark's own; all but labels may be "none".
+    thresholds
+        Cut the label sets from the scores, which may then be given as labels too.
+    max_bytes
+        Larger archives are refused.
+    """
+    by_default = benchmark is None and labels is None and thresholds is None
+    classes = None if benchmark is None else read_classes_of(call, benchmark)
+    files: dict[str, Path] = {}
+    parts: dict[str, Classed] = {}
+    if thresholds is None:
+        files["labels"] = _needed(call, benchmark, "labels", labels)
+        first: LabelSets | MultiLabels | Scores
+        first = parts["labels"] = load_any_labels(files["labels"], classes=classes, offline=call.offline)
+        images = first.images
+    else:
+        files["scores"] = _needed(call, benchmark, "scores", _to_cut(labels, scores))
+        cut = parts["scores"] = load_scores(files["scores"], classes=classes, max_bytes=max_bytes)
+        images = cut.questions.images
+    if benchmark is None:
+        benchmark = benchmark_of(images)
+        classes = read_classes_of(call, benchmark)
+    if thresholds is None and (path := find_part(call, benchmark, "scores", scores)):
+        files["scores"], parts["scores"] = path, load_scores(path, classes=classes, max_bytes=max_bytes)
+    if (given := read_original_of(call, benchmark, original, classes)) is not None:
+        files["original"], parts["original"] = given
+    if (path := find_part(call, benchmark, "votes", votes)) is not None:
+        files["votes"], parts["votes"] = path, load_votes(path, classes=classes, max_bytes=max_bytes)
+    main = parts.get("votes")
+    if votes != NONE or "scores" in parts:
+        main_votes = main if isinstance(main, Votes) else None
+        for part, (path, given_votes) in load_golden(
+            call, benchmark, main_votes, golden, rater_golden, classes, max_bytes=max_bytes
+        ).items():
+            files[part], parts[part] = path, given_votes
+    return _judges(call, benchmark, by_default, classes, files, parts, thresholds)
+
+
+def _judges(
+    call: Call,
+    benchmark: Benchmark,
+    by_default: bool,
+    classes: Classes | None,
+    files: Mapping[str, Path],
+    parts: Mapping[str, Classed],
+    thresholds: tuple[float, ...] | None,
+) -> Judges:
+    """The parts in one list of classes."""
+    named = {f"{files[part]} ({part})": noun for part, noun in parts.items()}
+    moved: dict[str, Any] = dict(zip(parts, in_one_list(named, classes).values(), strict=True))
+    _note_classes(call, files, parts, moved)
+    labels: Any = moved.get("labels")
+    reviewed = None
+    if isinstance(labels, MultiLabels):
+        reviewed = labels
+        with at(files["labels"]):
+            labels = labels.judging
+    cuts: dict[float | None, LabelSets] = _cut(moved, thresholds) if thresholds else {None: labels}
+    return Judges(
+        benchmark=benchmark,
+        by_default=by_default,
+        cuts=cuts,
+        original=moved.get("original"),
+        scores=moved.get("scores"),
+        votes=moved.get("votes"),
+        experts=moved.get("golden"),
+        rater_golden=moved.get("rater-golden"),
+        reviewed=reviewed,
+    )
+
+
+def _cut(parts: Mapping[str, Any], thresholds: tuple[float, ...]) -> dict[float | None, LabelSets]:
+    return {cut: label_sets(parts["scores"], cut, original=parts.get("original")) for cut in thresholds}
+
+
+def _note_classes(
+    call: Call, files: Mapping[str, Path], parts: Mapping[str, Classed], moved: Mapping[str, Classed]
+) -> None:
+    """Say which classes there are, where no list but the names in the files says so."""
+    classes = next((classes_of(noun) for noun in moved.values()), Classes())
+    if not classes.ranked:
+        return
+    named = [str(files[part]) for part, noun in parts.items() if classes_of(noun).texts]
+    names = some(classes.texts, most=5)
+    call.explanations.append(f"classes: the {classes.count:,} names in {some(named)}, sorted: {names}")
+
+
+def read_classes_of(call: Call, benchmark: Benchmark) -> Classes | None:
+    """The classes of a benchmark, noted as an input; None where they are not known."""
+    source = benchmark.sources.get("classes")
+    if source is not None and source in SOURCES:
+        call.find_all(source)
+    elif source is not None:
+        call.read("classes", Path(source))
+    classes = load_classes(benchmark)
+    return None if classes.count is None else classes
+
+
+def read_original_of(
+    call: Call, benchmark: Benchmark, given: str | None, classes: Classes | None
+) -> tuple[Path, LabelSets] | None:
+    """The original labels as given, or the benchmark's own: of its file, or else of its class folders."""
+    path = find_part(call, benchmark, "original", given)
+    if path is not None:
+        return path, load_original(path, classes=classes)
+    if given is not None or not has_class_folders(benchmark):
+        return None
+    place = call.read("original", Path(benchmark.sources["images"]))
+    with at(place):
+        return place, original_of_class_folders(benchmark.images, classes)
+
+
+def load_golden(
+    call: Call,
+    benchmark: Benchmark,
+    votes: Votes | None,
+    golden: str | None,
+    rater_golden: str | None,
+    classes: Classes | None,
+    *,
+    max_bytes: int,
+) -> dict[str, tuple[Path, Votes]]:
+    """Files and votes of the experts, as `golden`, and of the raters on the same items, where these are apart."""
+    expert_file = find_part(call, benchmark, "golden", golden)
+    if expert_file is None:
+        if rater_golden is not None:
+            raise click.UsageError("--rater-golden goes with --golden: the experts' answers.")
+        return {}
+    answers = None if votes is None else golden_answers(votes)
+    parts = {"golden": expert_file}
+    if votes is not None:
+        own = Benchmark(sources=golden_sources(benchmark, golden))
+        if (rater_file := find_part(call, own, "rater-golden", rater_golden)) is not None:
+            parts["rater-golden"] = rater_file
+    return {
+        part: (path, load_votes(path, answers=answers, classes=classes, max_bytes=max_bytes))
+        for part, path in parts.items()
+    }
+
+
+def _needed(call: Call, benchmark: Benchmark | None, part: str, given: str | None) -> Path:
+    """The file of a part without which the command cannot work."""
+    if given is not None:
+        return call.resolve(part, given)
+    if benchmark is None:
+        return call.resolve(part, IMAGENET.sources[part])
+    if part not in benchmark.sources:
+        part_path(benchmark, part, needed_by=click.get_current_context().info_name)
+    return call.resolve(part, benchmark.sources[part])
+
+
+def _to_cut(labels: str | None, scores: str | None) -> str | None:
+    """The scores from which label sets are cut, as given."""
+    if labels is not None and scores is not None:
+        raise click.UsageError(
+            "With --threshold, the labels are cut from the scores: give --scores or --labels, and not both."
+        )
+    if scores == NONE:
+        raise click.UsageError("With --threshold, the labels are cut from the scores, which cannot be none.")
+    return labels if scores is None else scores
+
+
+def find_part(call: Call, benchmark: Benchmark, part: str, given: str | None) -> Path | None:
+    """The file of a part of a benchmark: as given, or the benchmark's own if this machine has it; None for "none"."""
+    if given == NONE:
+        return None
+    if given is not None:
+        return call.resolve(part, given)
+    source = benchmark.sources.get(part)
+    if source is None:
+        return None
+    return call.find(source) if source in SOURCES else call.read(part, Path(source))

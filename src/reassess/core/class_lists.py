@@ -1,0 +1,104 @@
+"""Label sets, scores and votes in one list of classes."""
+
+from collections.abc import Mapping
+from typing import TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import LIST_CLASSES, Classes
+from reassess.core.labels import LabelSets
+from reassess.core.multi_labels import MultiLabels
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.core.votes import Votes
+from reassess.errors import DataError, at
+from reassess.text import some
+
+__all__ = ["Classed", "classes_of", "in_one_list"]
+
+Classed = LabelSets | MultiLabels | Scores | Votes
+_Classed = TypeVar("_Classed", bound=Classed)
+
+
+def classes_of(noun: Classed) -> Classes:
+    """The classes that label sets, scores or votes are of; those of votes on plain items are not known."""
+    if isinstance(noun, LabelSets):
+        return noun.classes
+    if isinstance(noun, MultiLabels):
+        return noun.valid.classes
+    items = noun.questions if isinstance(noun, Scores) else noun.items
+    return items.classes if isinstance(items, Questions) else Classes()
+
+
+def in_one_list(nouns: Mapping[str, _Classed], classes: Classes | None = None) -> dict[str, _Classed]:
+    """The same label sets, scores and votes in one list of classes, so that an id is the same class in all of them.
+
+    The list is that of a benchmark where one of them has such a list, and else all names that they hold, in sorted
+    order; where all of them hold ids, these stay as they are.
+
+    Parameters
+    ----------
+    nouns
+        By the name of the file, for messages.
+    classes
+        The classes of the benchmark, if they are known.
+
+    Raises
+    ------
+    DataError
+        One file names its classes and another numbers them, and there is no list of classes; or a class of one is not
+        in the list of another. The message names both files.
+
+    Examples
+    --------
+    >>> labels = LabelSets.from_lists(["a.png"], [[0]], Classes.from_texts(["dog"]))
+    >>> original = LabelSets.from_lists(["a.png"], [[0]], Classes.from_texts(["cat"]))
+    >>> both = in_one_list({"labels.csv": labels, "original.csv": original})
+    >>> {file: part.sets() for file, part in both.items()}
+    {'labels.csv': {'a.png': frozenset({1})}, 'original.csv': {'a.png': frozenset({0})}}
+    """
+    together = _united(nouns) if classes is None else classes
+    moved = {}
+    for file, noun in nouns.items():
+        with at(file):
+            moved[file] = cast("_Classed", noun.in_classes(together))
+    return moved
+
+
+def _united(nouns: Mapping[str, _Classed]) -> Classes:
+    """The list of classes that holds those of all files."""
+    lists = {file: classes_of(noun) for file, noun in nouns.items() if _class_ids(noun).size}
+    _refuse_names_beside_ids(lists)
+    together, first = Classes(), ""
+    for file, classes in lists.items():
+        with at(f"{first} and {file}"):
+            together = together.unite(classes) if first else classes
+        first = first or file
+    return together
+
+
+def _class_ids(noun: Classed) -> npt.NDArray[np.integer]:
+    if isinstance(noun, LabelSets):
+        return noun.indices
+    if isinstance(noun, MultiLabels):
+        return np.concatenate([part.indices for part in (noun.valid, noun.unclear, noun.wrong)])
+    items = noun.questions if isinstance(noun, Scores) else noun.items
+    return items.class_ids if isinstance(items, Questions) else np.empty(0, np.int32)
+
+
+def _refuse_names_beside_ids(lists: Mapping[str, Classes]) -> None:
+    """Refuse files of names and files of ids where no list of classes says which is which."""
+    if any(classes.texts and not classes.ranked for classes in lists.values()):
+        return
+    named = [file for file, classes in lists.items() if classes.texts]
+    count = len({text for file in named for text in lists[file].texts})
+    numbered = [file for file, classes in lists.items() if not classes.texts and classes.count != count]
+    if named and numbered:
+        texts = lists[named[0]].texts
+        raise DataError(
+            "the classes are named in one file and numbered in another",
+            where=f"{named[0]} and {numbered[0]}",
+            found=f"{some(texts, most=2)}, and ids",
+            mend=LIST_CLASSES,
+        )

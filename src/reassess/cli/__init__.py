@@ -21,7 +21,7 @@ COMMANDS = {
     "aggregate": "Make scores of votes.",
     "compare": "Compare models on the same images.",
     "curve": "Measure precision and recall of scores, and choose a threshold.",
-    "data": "List, find and fetch the known data files.",
+    "data": "List, find and fetch the known data files, and check a benchmark.",
     "evaluate": "Measure models against re-assessed labels.",
     "labels": "Cut label sets from scores, show what changed between two, or how far several agree.",
     "leaderboard": "Compare ReaL accuracy with original accuracy over many models.",

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.classes import Classes
-from reassess.core.image_names import are_validation_images, image_keys, validation_names
+from reassess.core.image_names import Match, are_validation_images, image_keys, validation_names
 from reassess.core.labels import LabelSets
 from reassess.core.recipe import REAL_RECIPE, Recipe
 
@@ -27,12 +28,20 @@ class Benchmark:
     order
         Gives the names of all its images, in the order of files that list them without names.
     sources
-        Where each part comes from: the name of a known source, or a path. Parts are classes, labels, original, scores,
-        votes, golden, rater-golden and collapsed; a part may be missing.
+        Where each part comes from: the name of a known source, or a path. Parts are classes, images, original, labels,
+        scores, votes, golden, rater-golden, groups and collapsed; a part may be missing.
     groups
         The group of each class for which results are given apart; empty where there are none.
     recipe
         The rules by which its scores were made from its votes; None where they are not known.
+    threshold
+        From which score on a class was kept as valid; None where none was chosen.
+    method
+        How its votes were made into scores, as in `reassess aggregate --method`; None where that is not known.
+    match
+        Which part of a name identifies an image; None where none was chosen.
+    folder
+        The folder that holds its parts; None for a known benchmark.
 
     Examples
     --------
@@ -48,6 +57,10 @@ class Benchmark:
     sources: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[int, str] = field(default_factory=dict)
     recipe: Recipe | None = None
+    threshold: float | None = None
+    method: str | None = None
+    match: Match | None = None
+    folder: Path | None = None
 
     @property
     def images(self) -> tuple[str, ...]:

@@ -1,7 +1,17 @@
+from .benchmark_check import BenchmarkCheck as BenchmarkCheck
+from .benchmark_check import NameProblem as NameProblem
+from .benchmark_check import PartCheck as PartCheck
+from .benchmark_check import check_benchmark as check_benchmark
+from .benchmark_folders import has_class_folders as has_class_folders
+from .benchmark_folders import open_benchmark as open_benchmark
+from .benchmark_folders import original_of_class_folders as original_of_class_folders
+from .benchmark_folders import part_path as part_path
+from .benchmark_settings import update_benchmark as update_benchmark
 from .catalogue import SOURCES as SOURCES
 from .catalogue import KnownFile as KnownFile
 from .catalogue import Source as Source
 from .catalogue import WheelMember as WheelMember
+from .image_folders import list_images as list_images
 from .in_sample import known_in_sample as known_in_sample
 from .loading import in_benchmark_classes as in_benchmark_classes
 from .loading import load_any_labels as load_any_labels

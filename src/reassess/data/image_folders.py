@@ -1,6 +1,11 @@
-"""Where ImageNet's validation images lie: in class folders, in one folder, or in the archive as it is published."""
+"""Where images lie: those of a benchmark in a folder, zip or tar; and ImageNet's validation images.
+
+These lie in class folders, in one folder, or in the archive as it is published.
+"""
 
 import os
+import posixpath
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,12 +15,14 @@ from reassess.core.checks import first_repeat
 from reassess.core.image_names import image_keys
 from reassess.data.tar_images import TarImages
 from reassess.errors import DataError
+from reassess.formats.files import check_input, suffix_of
 from reassess.text import some
 
-__all__ = ["ARCHIVE", "SPLIT", "FolderImages", "find_images"]
+__all__ = ["ARCHIVE", "PICTURE_SUFFIXES", "SPLIT", "FolderImages", "find_images", "list_images"]
 
 SPLIT = "val"
 ARCHIVE = "ILSVRC2012_img_val.tar"
+PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +51,49 @@ class FolderImages:
     def source(self, row: int) -> str:
         """Path of an image, for a loader."""
         return str(self.place / self.paths[row])
+
+
+def list_images(place: str | Path) -> tuple[str, ...]:
+    r"""Names of the images in a folder, and in the folders in it, or in an archive.
+
+    Parameters
+    ----------
+    place
+        A folder, a zip, or a tar that is not compressed. If all images of an archive lie in one folder that is called
+        as the archive, such as images in images.zip, that folder is the place.
+
+    Returns
+    -------
+    Names relative to the place, with slashes, sorted; where the place has slashes and backslashes, a name may stand
+    twice. Other files than pictures, hidden ones and those in ``__MACOSX`` are left out.
+
+    Raises
+    ------
+    DataError
+        There is no such place, or it cannot be read.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> place = Path(mkdtemp()) / "images.zip"
+    >>> with zipfile.ZipFile(place, "w") as archive:
+    ...     for name in ("cats\\tom.jpg", "dogs/rex.png", "notes.txt", "__MACOSX/dogs/._rex.png"):
+    ...         archive.writestr(name, "")
+    >>> list_images(place)
+    ('cats/tom.jpg', 'dogs/rex.png')
+    """
+    place = Path(place)
+    with _reading(place):
+        is_folder = place.is_dir()
+    if is_folder:
+        return tuple(sorted(filter(_is_picture, map(_with_slashes, _walk(place)))))
+    suffix = suffix_of(place, (".zip", ".tar"), "a set of images")
+    check_input(place)
+    names = _zipped(place) if suffix == ".zip" else TarImages.indexed(place, lambda _: True).paths
+    pictures = sorted(filter(_is_picture, map(_with_slashes, names)))
+    top = f"{place.stem}/"
+    is_inside = all(name.startswith(top) for name in pictures)
+    return tuple(name.removeprefix(top) if is_inside else name for name in pictures)
 
 
 def find_images(root: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages:
@@ -81,6 +131,39 @@ def _images_at(place: Path, is_image: Callable[[str], bool]) -> FolderImages | T
     if is_folder:
         return FolderImages.listed(place, is_image)
     return TarImages.indexed(place, is_image) if is_file else None
+
+
+def _walk(folder: Path, before: str = "") -> Iterator[str]:
+    """Names of the files in a folder and below it, but for hidden folders."""
+    inner, names = _entries(folder)
+    yield from (before + name for name in names)
+    for name in inner:
+        if not name.startswith("."):
+            yield from _walk(folder / name, f"{before}{name}/")
+
+
+def _zipped(place: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(place) as archive:
+            return [name for name in archive.namelist() if not name.endswith(("/", "\\"))]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise DataError(
+            "the archive cannot be read",
+            where=place,
+            allowed="a zip that is complete",
+            found=str(error),
+            mend="get it again",
+        ) from error
+
+
+def _with_slashes(name: str) -> str:
+    """A name as a relative path with slashes: ``./a.jpg`` is a.jpg."""
+    return posixpath.normpath(name.replace("\\", "/")).lstrip("/")
+
+
+def _is_picture(name: str) -> bool:
+    path = f"/{name}"
+    return name.lower().endswith(PICTURE_SUFFIXES) and "/." not in path and "/__MACOSX/" not in path
 
 
 def _entries(folder: Path) -> tuple[list[str], list[str]]:

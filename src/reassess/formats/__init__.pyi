@@ -1,3 +1,4 @@
+from .class_tables import read_classes as read_classes
 from .class_tables import read_collapsed as read_collapsed
 from .class_tables import read_groups as read_groups
 from .labels import read_labels as read_labels

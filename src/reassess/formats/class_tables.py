@@ -1,19 +1,26 @@
 """Lists and tables of classes: their names, which are collapsed into one, and which group each belongs to."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes
+from reassess.core.checks import check_range, check_unique
+from reassess.core.classes import LIST_CLASSES, NO_CLASS, Classes
 from reassess.errors import DataError
 from reassess.formats.files import read_lines, suffix_of
 from reassess.formats.json_files import read_json
-from reassess.formats.tables import TABLE_SUFFIXES, column, read_table, refuse_missing
+from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing
 from reassess.text import some
 
+if TYPE_CHECKING:
+    import polars as pl
+
 __all__ = ["read_classes", "read_collapsed", "read_groups"]
+
+_TEXT = ("name", "wnid", "synonyms")
 
 
 def read_collapsed(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
@@ -121,27 +128,124 @@ def _ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.i
     lost = [text for text, class_id in id_of.items() if class_id < 0]
     if lost:
         raise DataError(
-            "a class is not one of the benchmark's",
+            NO_CLASS,
             where=path,
             found=some(lost),
-            mend="name the class by id, wnid or name",
+            mend="name the class by id, wnid or name" if classes.texts else LIST_CLASSES,
         )
     return np.fromiter((id_of[text] for text in texts), np.int64)
 
 
-def read_classes(wnids: Path, lemmas: Path) -> Classes:
-    """Classes from a list of wnids, one a line in the order of the class ids, and a table of the words for each wnid.
+def read_classes(path: str | Path, words: str | Path | None = None) -> Classes:
+    r"""The classes of a benchmark, in the order of their ids.
 
     Parameters
     ----------
-    wnids
-        Text, one wnid a line.
-    lemmas
-        Text, a line a wnid: the wnid, a tab, the words, separated by commas. It may hold more wnids than are classes.
+    path
+        Text: one name or wnid a line; its id is the line, from 0. CSV, TSV, JSON lines or Parquet: a column name, and
+        perhaps id, from 0 and in any order, without which the id is the row; wnid; and synonyms, other names separated
+        by ``;``. Other columns, such as a definition, are not read.
+    words
+        Text: the names of wnids that `path` lists one a line. A line a wnid: the wnid, a tab, the words, separated by
+        commas. It may hold more wnids than are classes, and a name may be that of two classes.
+
+    Returns
+    -------
+    Classes
+
+    Raises
+    ------
+    DataError
+        The file holds no classes; a class has no name; a name, wnid or synonym is that of two classes; or the ids are
+        not 0, 1, ..., each once.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "classes.csv"
+    >>> _ = path.write_text("id,name,synonyms\n1,mug,beaker;cup with a handle\n0,plate,\n")
+    >>> classes = read_classes(path)
+    >>> classes.names, classes.find("Beaker")
+    (('plate', 'mug'), 1)
     """
+    path = Path(path)
+    if words is not None:
+        return _with_words(path, Path(words))
+    if suffix_of(path, (".txt", *TABLE_SUFFIXES), "a list of classes") != ".txt":
+        return _classes_of_table(path)
+    names = [line.strip() for line in read_lines(path)]
+    _check_names(names, [()] * len(names), lambda row: f"{path}, line {row + 1}")
+    if Classes.from_texts(names).wnids:
+        return Classes(count=len(names), wnids=tuple(names))
+    return Classes(count=len(names), names=tuple(names))
+
+
+def _with_words(wnids: Path, words: Path) -> Classes:
     order = read_lines(wnids)
-    name_of = dict(line.split("\t", 1) for line in read_lines(lemmas) if "\t" in line)
+    name_of = dict(line.split("\t", 1) for line in read_lines(words) if "\t" in line)
     missing = [wnid for wnid in order if wnid not in name_of]
     if missing:
-        raise DataError("a class has no name", where=lemmas, found=some(missing))
+        raise DataError("a class has no name", where=words, found=some(missing))
     return Classes(count=len(order), wnids=tuple(order), names=tuple(name_of[wnid] for wnid in order))
+
+
+def _classes_of_table(path: Path) -> Classes:
+    import polars as pl
+
+    table = read_table(path, text=_TEXT)
+    heading = column(path, table, "name", thing="the name of a class")
+    if "id" in table.columns:
+        table = table.with_columns(_ids_in_order(path, table["id"])).sort("id")
+    else:
+        table = table.with_row_index("id")
+    ids = table["id"].to_list()
+    columns = {name: table[name] if name in table.columns else pl.Series(name, [], pl.String) for name in _TEXT}
+    names = [text.strip() for text in columns[heading].fill_null("")]
+    synonyms = [
+        tuple(text for part in cell.split(";") if (text := part.strip())) for cell in columns["synonyms"].fill_null("")
+    ]
+    _check_names(names, synonyms or [()] * len(names), lambda row: f"{path}, class {ids[row]}")
+    refuse_missing(path, columns["wnid"])
+    wnids = [text.strip() for text in columns["wnid"]]
+    check_unique(wnids, thing="a wnid", where=lambda row: f"{path}, class {ids[row]}")
+    return Classes(
+        count=len(names),
+        wnids=tuple(wnids),
+        names=tuple(names),
+        synonyms=tuple(synonyms) if any(synonyms) else (),
+    )
+
+
+def _ids_in_order(path: Path, series: "pl.Series") -> "pl.Series":
+    """The ids of all classes; `DataError` unless they are 0, 1, ..., each once."""
+    refuse_missing(path, series)
+    ids = integers(path, series)
+    check_range(ids, 0, ids.len() - 1, what="class id", where=lambda row: f"{path}, row {row}, column id")
+    check_unique(ids.to_list(), thing="a class id", where=lambda row: f"{path}, row {row}, column id")
+    return ids
+
+
+def _check_names(names: Sequence[str], synonyms: Sequence[Sequence[str]], place: Callable[[int], str]) -> None:
+    """Refuse a class without a name, and a name or synonym of two classes; capitals do not tell classes apart."""
+    row_of: dict[str, int] = {}
+    for row, name in enumerate(names):
+        if not name:
+            raise DataError("a class has no name", where=place(row), mend="name every class")
+        before = row_of.setdefault(name.casefold(), row)
+        if before != row:
+            raise DataError(
+                "a class is named twice",
+                where=place(row),
+                found=f"{name}, and {names[before]} in {place(before).rpartition(', ')[2]}",
+                mend="give each class a name of its own, such as crane (bird) and crane (machine)",
+            )
+    for row, others in enumerate(synonyms):
+        for text in others:
+            before = row_of.setdefault(text.casefold(), row)
+            if before != row:
+                raise DataError(
+                    "a synonym is that of two classes",
+                    where=place(row),
+                    found=f"{text}: {names[before]} and {names[row]}",
+                    mend="keep it for one of them",
+                )

@@ -1,4 +1,4 @@
-"""`reassess data`: list the known data, say where it lies, and fetch it."""
+"""`reassess data`: list the known data, say where it lies, fetch it, and check a benchmark."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,7 +6,11 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, print_table
+from reassess.cli.common import Call, call_options, print_table, say
+from reassess.cli.inputs import max_bytes_option
+from reassess.cli.tables.benchmark_check import check_document, print_check
+from reassess.core.benchmark import IMAGENET
+from reassess.data.benchmark_check import check_benchmark
 from reassess.data.catalogue import SOURCES, KnownFile, Source
 from reassess.data.sources import fetch_all, find_all
 
@@ -17,7 +21,7 @@ _NAME = click.Choice(list(SOURCES))
 
 @click.group()
 def data() -> None:
-    """List, find and fetch the known data files."""
+    """List, find and fetch the known data files, and check a benchmark."""
 
 
 @data.command("list")
@@ -57,6 +61,37 @@ def fetch(call: Call, names: tuple[str, ...]) -> None:
     One path a line. A file that is on this machine already is not fetched again.
     """
     _print_paths(call, {name: fetch_all(name, offline=call.offline, progress=not call.quiet) for name in names})
+
+
+@data.command()
+@click.option(
+    "--benchmark",
+    envvar="REASSESS_BENCHMARK",
+    default=IMAGENET.name,
+    show_default=True,
+    metavar="NAME|FOLDER",
+    help="The benchmark.",
+)
+@max_bytes_option
+@call_options
+def check(call: Call, benchmark: str, max_bytes: int) -> int:
+    """Say what a benchmark holds, what each command still lacks, and which names do not fit.
+
+    Every part is read. The exit code is 1 if one cannot be read, and its error is shown; the others are read all the
+    same. The network is not used.
+    """
+    result = check_benchmark(benchmark, max_bytes=max_bytes)
+    if call.json:
+        for one in result.parts:
+            for path in one.paths:
+                if one.part != "images" and path.is_file():
+                    call.read(one.part, path)
+        call.print_document("data", check_document(result))
+    else:
+        print_check(result)
+    for error in result.errors:
+        say(f"Error: {error}", err=True)
+    return 1 if result.errors else 0
 
 
 def _print_paths(call: Call, files: dict[str, tuple[Path, ...]]) -> None:

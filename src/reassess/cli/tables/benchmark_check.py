@@ -1,0 +1,78 @@
+"""What `reassess data check` prints, and its part of the JSON document."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from reassess.cli.common import print_table, say
+from reassess.data.benchmark_check import BenchmarkCheck, NameProblem, PartCheck
+from reassess.text import counted
+
+__all__ = ["check_document", "print_check"]
+
+_SINGULAR = {"classes": "class"}
+
+
+def print_check(check: BenchmarkCheck) -> None:
+    """Print the parts, the commands, and the names that do not fit."""
+    rows = [(one.part, one.source, one.format, _holds(one)) for one in check.parts]
+    print_table(("part", "file", "format", "holds"), rows, title=f"{check.name}: parts", text_columns=4)
+    print_table(
+        ("command", "state"),
+        [(command, _state(parts)) for command, parts in check.lacks.items()],
+        title=f"{check.name}: commands",
+        text_columns=2,
+    )
+    for problem in (*check.duplicates, *check.mismatches):
+        say(_in_words(problem))
+    if check.others:
+        say(f"None of the parts, and not read: {_some(check.others, len(check.others))}.")
+
+
+def check_document(check: BenchmarkCheck) -> dict[str, Any]:
+    """The results of a check in a JSON document."""
+    return {
+        "benchmark": check.name,
+        "folder": None if check.folder is None else str(check.folder),
+        "settings": dict(check.settings),
+        "parts": [
+            {
+                "part": one.part,
+                "source": one.source,
+                "paths": [str(path) for path in one.paths],
+                "format": one.format,
+                "counts": dict(one.counts),
+                "error": None if one.error is None else str(one.error),
+                "made_by": one.made_by,
+            }
+            for one in check.parts
+        ],
+        "commands": [
+            {"command": command, "ready": not parts, "lacks": [one.part for one in parts]}
+            for command, parts in check.lacks.items()
+        ],
+        "duplicates": list(map(asdict, check.duplicates)),
+        "mismatches": list(map(asdict, check.mismatches)),
+        "other_files": list(check.others),
+    }
+
+
+def _holds(one: PartCheck) -> str:
+    if one.format is None:
+        return f"not here; {one.made_by}"
+    counts = ", ".join(counted(count, _SINGULAR.get(thing, thing[:-1]), thing) for thing, count in one.counts.items())
+    return "; ".join([*filter(None, [counts]), *(["cannot be read, see below"] if one.error else [])])
+
+
+def _state(parts: Iterable[PartCheck]) -> str:
+    return "; ".join(f"{one.part} {'cannot be read' if one.error else 'not here'}" for one in parts) or "ready"
+
+
+def _in_words(problem: NameProblem) -> str:
+    mend = f" To mend: {problem.mend}." if problem.mend else ""
+    return f"{problem.count:,} {problem.what}: {_some(problem.examples, problem.count)}.{mend}"
+
+
+def _some(examples: Sequence[str], count: int) -> str:
+    shown = examples[:3]
+    return ", ".join(shown) + (f" and {count - len(shown):,} more" if count > len(shown) else "")

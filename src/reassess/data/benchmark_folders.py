@@ -1,0 +1,250 @@
+"""A benchmark by its name, or as a folder whose files are called by what they hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import cache, partial
+from pathlib import Path
+
+from reassess.core.benchmark import IMAGENET, Benchmark
+from reassess.core.classes import NO_CLASS, Classes
+from reassess.core.labels import LabelSets
+from reassess.data.benchmark_settings import read_settings
+from reassess.data.image_folders import list_images
+from reassess.data.sources import resolve
+from reassess.errors import DataError, at
+from reassess.formats.class_tables import read_classes, read_groups
+from reassess.formats.files import exists
+from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.text import some
+
+__all__ = [
+    "KNOWN_BENCHMARKS",
+    "MADE_BY",
+    "benchmark_folder",
+    "has_class_folders",
+    "one_place",
+    "open_benchmark",
+    "original_of_class_folders",
+    "part_path",
+    "places_of_parts",
+]
+
+KNOWN_BENCHMARKS = {IMAGENET.name: IMAGENET}
+_SUFFIXES = (".json", ".npz", ".txt", *TABLE_SUFFIXES)
+_ARCHIVES = (".tar", ".zip")
+_VOTES = "with the columns image, class, rater and answer"
+# The parts of a benchmark, and how each comes about.
+MADE_BY: Mapping[str, str] = {
+    "classes": "write classes.txt, one name a line",
+    "images": "put the images into the folder images, or pack them into images.zip or images.tar",
+    "original": "put each image into the folder of its class, or write original.csv, with the columns image and class",
+    "labels": "reassess labels makes them of scores; or write labels.csv, with the columns image and class",
+    "scores": "reassess aggregate makes them of votes",
+    "votes": f"write votes.csv, {_VOTES}",
+    "golden": f"write golden.csv, the experts' votes, {_VOTES}",
+    "rater-golden": f"write rater-golden.csv, the raters' votes on golden questions, {_VOTES}",
+    "groups": "write groups.csv, with the columns class and group",
+    "collapsed": "write collapsed.csv, with the columns class and also",
+}
+
+
+def open_benchmark(source: str | Path) -> Benchmark:
+    r"""A known benchmark, or that of a folder.
+
+    Parameters
+    ----------
+    source
+        The name of a known benchmark, ``imagenet``; or a folder with some of these files, each in any format that it
+        can be read from: classes, original, labels, scores, votes, golden, rater-golden, groups and collapsed; and the
+        folder images, images.zip or images.tar. Its benchmark.json may give its name, threshold, method and match.
+
+    Returns
+    -------
+    Benchmark; of a folder, its sources are paths, and its images are listed when they are asked for. Its classes are
+    those of the file, or else, where class folders of images serve as original labels, the names of the folders.
+
+    Raises
+    ------
+    DataError
+        There is no such benchmark; two files hold one part; or benchmark.json, classes, groups or class folders are
+        wrong.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> folder = Path(mkdtemp())
+    >>> _ = (folder / "classes.txt").write_text("cat\ndog\n")
+    >>> _ = (folder / "benchmark.json").write_text('{"name": "pets", "threshold": 0.8}')
+    >>> benchmark = open_benchmark(folder)
+    >>> benchmark, benchmark.classes.names, benchmark.threshold
+    (Benchmark(pets, 2 classes, 0 images), ('cat', 'dog'), 0.8)
+    """
+    if isinstance(source, str) and source in KNOWN_BENCHMARKS:
+        return KNOWN_BENCHMARKS[source]
+    folder = benchmark_folder(source)
+    settings = read_settings(folder)
+    parts = {part: one_place(folder, part, places) for part, places in places_of_parts(folder).items()}
+    order = cache(partial(list_images, parts["images"])) if "images" in parts else tuple
+    classes = Classes()
+    if "classes" in parts:
+        classes = read_classes(parts["classes"])
+    elif "original" not in parts and _in_folders(images := order()):
+        with at(parts["images"]):
+            classes = original_of_class_folders(images).classes
+    return Benchmark(
+        name=settings.get("name", folder.resolve().name),
+        classes=classes,
+        order=order,
+        sources={part: str(path) for part, path in parts.items()},
+        groups=read_groups(parts["groups"], classes) if "groups" in parts else {},
+        threshold=settings.get("threshold"),
+        method=settings.get("method"),
+        match=settings.get("match"),
+        folder=folder,
+    )
+
+
+def has_class_folders(benchmark: Benchmark) -> bool:
+    """Whether the class folders of a benchmark's images serve as its original labels: it has no others."""
+    return benchmark.folder is not None and "original" not in benchmark.sources and _in_folders(benchmark.images)
+
+
+def original_of_class_folders(images: Sequence[str], classes: Classes | None = None) -> LabelSets:
+    """Original labels of images that lie in class folders: the class is the image's immediate folder.
+
+    Parameters
+    ----------
+    images
+        Names of images, as of `list_images`.
+    classes
+        The classes of the benchmark, in which folders are looked up by name or wnid and never by id; without, they are
+        the names of the folders, sorted as text.
+
+    Returns
+    -------
+    LabelSets of one class each.
+
+    Raises
+    ------
+    DataError
+        The images lie in no folders, or not all at one depth; a folder is none of the classes, or fits two.
+
+    Examples
+    --------
+    >>> original = original_of_class_folders(["pets/dog/rex.png", "pets/cat/tom.jpg", "pets/10/x.png"])
+    >>> original.classes.names, original.indices
+    (('10', 'cat', 'dog'), array([2, 1, 0], dtype=int32))
+    """
+    of_depth = {name.count("/"): name for name in reversed(images)}
+    if len(of_depth) != 1 or 0 in of_depth:
+        raise DataError(
+            "class folders lie at different depths" if len(of_depth) > 1 else "the images are in no class folders",
+            allowed="each image in the folder of its class, all at one depth",
+            found=some([of_depth[depth] for depth in sorted(of_depth)]) or "no image",
+            mend="put each image into the folder of its class, or list the classes of the images in original.csv",
+        )
+    folders = [name.split("/")[-2] for name in images]
+    if classes is None:
+        classes = replace(Classes.from_texts(folders), ranked=False)
+    id_of = {folder: classes.find(folder) for folder in dict.fromkeys(folders)}
+    lost = [folder for folder, class_id in id_of.items() if class_id is None]
+    if lost:
+        raise DataError(
+            NO_CLASS,
+            allowed=classes.allowed,
+            found=f"class folders {some(sorted(lost), most=3)}",
+            mend="rename the folder, or add its name to the list of classes",
+        )
+    return LabelSets.from_lists(images, ([id_of[folder] or 0] for folder in folders), classes)
+
+
+def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None, offline: bool = False) -> Path:
+    """The file or folder of a part of a benchmark; a known file is fetched if need be.
+
+    Parameters
+    ----------
+    benchmark
+        As of `open_benchmark`.
+    part
+        One of `Benchmark.sources`.
+    needed_by
+        The command that needs it, for the message.
+    offline
+        Use no network.
+
+    Raises
+    ------
+    DataError
+        The benchmark has no such part; the message says which file is missing, and how it comes about.
+    SourceError
+        No place has the known file.
+
+    Examples
+    --------
+    >>> part_path(Benchmark("pets", folder=Path("pets")), "labels", needed_by="evaluate")
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: the benchmark has no labels, which reassess evaluate needs
+      where:   pets
+      to mend: reassess labels makes them of scores; or write labels.csv, with the columns image and class
+    """
+    if part in benchmark.sources:
+        return resolve(benchmark.sources[part], offline=offline)
+    folder = benchmark.folder
+    others = [] if folder is None else sorted(path.name for path in folder.glob("*") if path.stem == part)
+    raise DataError(
+        f"the benchmark has no {part}" + (f", which reassess {needed_by} needs" if needed_by else ""),
+        where=folder or benchmark.name or None,
+        allowed=f"a file {part}, with one of the suffixes {', '.join(_SUFFIXES)}" if others else None,
+        found=some(others) or None,
+        mend=MADE_BY[part],
+    )
+
+
+def benchmark_folder(source: str | Path) -> Path:
+    """The folder that a user means by `source`; `DataError` with what is called much the same if there is none."""
+    folder = Path(source)
+    if str(source) and exists(folder) and folder.is_dir():
+        return folder
+    if str(source) and exists(folder):
+        raise DataError(
+            "a file was given where a benchmark's folder is read", where=folder, mend="name the folder that holds it"
+        )
+    beside = [path.name for path in folder.parent.glob("*") if path.is_dir()] if exists(folder.parent) else []
+    near = [str(folder.with_name(name)) for name in get_close_matches(folder.name, beside)]
+    near += get_close_matches(str(source).lower(), KNOWN_BENCHMARKS)
+    raise DataError(
+        "no such folder, and no known benchmark of that name",
+        where=source or "''",
+        allowed=f"a folder, or one of {', '.join(KNOWN_BENCHMARKS)}",
+        mend=f"did you mean {' or '.join(near)}?" if near else "check the path",
+    )
+
+
+def places_of_parts(folder: Path) -> dict[str, list[Path]]:
+    """The files, folders and archives in a benchmark's folder that are called as its parts, by part."""
+    places: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        of_images = path.suffix.lower() in _ARCHIVES or (path.is_dir() and not path.suffix)
+        is_part = of_images if path.stem == "images" else path.suffix.lower() in _SUFFIXES and not path.is_dir()
+        if is_part and path.stem in MADE_BY:
+            places.setdefault(path.stem, []).append(path)
+    return {part: places[part] for part in MADE_BY if part in places}
+
+
+def one_place(folder: Path, part: str, places: Sequence[Path]) -> Path:
+    """The place of a part; `DataError` if there are two."""
+    if len(places) > 1:
+        raise DataError(
+            "the images are in two places" if part == "images" else "two files hold one part of the benchmark",
+            where=folder,
+            allowed="one of images/, images.zip and images.tar" if part == "images" else f"one file {part}",
+            found=" and ".join(path.name + "/" * path.is_dir() for path in places),
+            mend="keep one, or give the other another name",
+        )
+    return places[0]
+
+
+def _in_folders(images: Sequence[str]) -> bool:
+    return any("/" in name for name in images)

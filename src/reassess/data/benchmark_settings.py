@@ -1,0 +1,119 @@
+"""What a benchmark's folder says of itself in benchmark.json: its name, and defaults for the commands."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from reassess.core.checks import check_known, check_range
+from reassess.core.image_names import MATCHES, Match
+from reassess.errors import DataError
+from reassess.formats.files import exists, writing
+from reassess.formats.json_files import read_json
+
+__all__ = ["METHODS", "SETTINGS_FILE", "read_settings", "update_benchmark"]
+
+SETTINGS_FILE = "benchmark.json"
+METHODS = ("calibrated", "em", "mean", "majority")
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """The settings of a benchmark's folder: some of name, threshold, method and match; none without the file.
+
+    Raises
+    ------
+    DataError
+        The file holds no JSON object, or an unknown key or a wrong value.
+    """
+    path = folder / SETTINGS_FILE
+    if not exists(path):
+        return {}
+    document = read_json(path)
+    if not isinstance(document, dict):
+        raise DataError(
+            "the JSON does not hold the settings of a benchmark",
+            where=path,
+            allowed=f"an object with some of {', '.join(_CHECKS)}",
+            found=type(document).__name__,
+        )
+    _check_settings(path, document)
+    return document
+
+
+def update_benchmark(
+    folder: str | Path,
+    *,
+    name: str | None = None,
+    threshold: float | None = None,
+    method: str | None = None,
+    match: Match | None = None,
+) -> None:
+    """Write settings into benchmark.json of a benchmark's folder; what is not given stays as it is.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    name
+        What the benchmark is called.
+    threshold
+        From which score on, in [0, 1], a class is kept as valid.
+    method
+        How votes are made into scores: calibrated, em, mean or majority.
+    match
+        Which part of a name identifies an image: path, name or stem.
+
+    Raises
+    ------
+    DataError
+        A value is wrong, or the file that is there holds no settings.
+    OutputError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> folder = mkdtemp()
+    >>> update_benchmark(folder, method="em")
+    >>> update_benchmark(folder, threshold=0.8)
+    >>> print((Path(folder) / "benchmark.json").read_text())
+    {
+      "threshold": 0.8,
+      "method": "em"
+    }
+    """
+    path = Path(folder) / SETTINGS_FILE
+    given = {"name": name, "threshold": threshold, "method": method, "match": match}
+    settings = read_settings(Path(folder)) | {key: value for key, value in given.items() if value is not None}
+    _check_settings(path, settings)
+    with writing(path, force=True) as temporary:
+        ordered = {key: settings[key] for key in _CHECKS if key in settings}
+        temporary.write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    check_known(list(settings), _CHECKS, thing="setting of a benchmark", where=path)
+    for key, value in settings.items():
+        _CHECKS[key](value, f"{path}, key {key}")
+
+
+def _check_name(value: Any, where: str) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise DataError("the name of a benchmark is not a text", where=where, found=repr(value))
+
+
+def _check_threshold(value: Any, where: str) -> None:
+    check_range(str(value) if isinstance(value, bool) else value, 0, 1, what="the threshold", where=where)
+
+
+def _check_choice(value: Any, where: str, *, allowed: tuple[str, ...], thing: str) -> None:
+    check_known([value], allowed, thing=thing, where=where)
+
+
+_CHECKS: Mapping[str, Callable[[Any, str], None]] = {
+    "name": _check_name,
+    "threshold": _check_threshold,
+    "method": partial(_check_choice, allowed=METHODS, thing="method"),
+    "match": partial(_check_choice, allowed=MATCHES, thing="match"),
+}

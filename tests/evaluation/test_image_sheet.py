@@ -141,7 +141,7 @@ def test_a_class_that_the_labels_have_not_is_an_error() -> None:
     assert message(lambda: image_sheet("hill.png", labels=LABELS, predictions=models)) == expected.format("m.npy")
     scores = Scores(Questions.from_columns(["hill.png"], np.array([3])), np.array([1.0]))
     assert message(lambda: image_sheet("hill.png", labels=LABELS, scores=scores)) == expected.format(
-        "the scores and votes"
+        "the scores, image hill.png"
     )
 
 

@@ -10,13 +10,14 @@ from reassess.cli.common import Call, Range, tracked
 from reassess.cli.judges import Judges
 from reassess.comparison.findings import Findings
 from reassess.core.benchmark import IMAGENET, Benchmark, class_folder_order
-from reassess.core.image_names import MATCHES
+from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import open_benchmark
 from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions
+from reassess.text import some
 
 __all__ = [
     "FILE",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 FILE = click.Path(path_type=Path)
+_OWN_LABELS = "for images that are not ImageNet's, give their own label sets: --labels FILE, or --benchmark FOLDER"
 _IF_HERE = "if the images are ImageNet's and the file is here"
 
 
@@ -156,13 +158,20 @@ def load_predictions(
     max_bytes: int,
 ) -> Predictions:
     """Read one model's predictions as the options of `prediction_options` say."""
-    predictions = read_predictions(
-        call.read("predictions", path),
-        judges.labels.classes,
-        names=None if names is None else read_lines(call.read("names", names)),
-        outputs=None if classes is None else read_lines(call.read("classes", classes)),
-        max_bytes=max_bytes,
-    )
+    try:
+        predictions = read_predictions(
+            call.read("predictions", path),
+            judges.labels.classes,
+            names=None if names is None else read_lines(call.read("names", names)),
+            outputs=None if classes is None else read_lines(call.read("classes", classes)),
+            max_bytes=max_bytes,
+        )
+    except DataError as error:
+        if judges.by_default:
+            error.mend = f"{error.mend or 'check the file'}; {_OWN_LABELS}"
+        raise
+    if judges.by_default:
+        _refuse_other_images(path, predictions, judges)
     if order is None:
         return predictions
     if predictions.images is not None:
@@ -177,6 +186,19 @@ def load_predictions(
             mend="name the images of the rows (--names FILE)",
         )
     return predictions.named(images, detected=f"{predictions.detected}, rows in {order} order")
+
+
+def _refuse_other_images(path: Path, predictions: Predictions, judges: Judges) -> None:
+    """Refuse images of which ImageNet's label sets, by which models are judged by default, hold none."""
+    images = predictions.images
+    if images and set(image_keys(images)).isdisjoint(image_keys(judges.labels.images)):
+        raise DataError(
+            "these are not ImageNet's images, and no label set was given for them",
+            where=path,
+            allowed=f"names such as {some(judges.labels.images, most=1)}",
+            found=some(images, most=3),
+            mend=numbering_mistake(images) or _OWN_LABELS,
+        )
 
 
 def _in_order(order: str, judges: Judges) -> tuple[str, ...]:

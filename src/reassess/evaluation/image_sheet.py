@@ -151,7 +151,6 @@ def image_sheet(
         )
     best = {file: _best_of(file, model, key, labels) for file, model in (predictions or {}).items()}
     classes = Classes() if labels is None else labels.classes
-    _check_range([one.class_id for one in candidates or ()], classes, "the scores and votes")
     for file, class_ids in best.items():
         _check_range(class_ids or (), classes, file)
     return ImageSheet(

@@ -1,16 +1,19 @@
-"""Tables of collapsed classes and of groups: classes by id, wnid or name; and the table of ImageNet."""
+"""Lists of classes; tables of collapsed classes and of groups, by id, wnid or name; and the table of ImageNet."""
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import reassess
-from reassess.core.classes import Classes
+from reassess.core.classes import LIST_CLASSES, Classes
 from reassess.data.loading import load_collapsed
-from reassess.formats.class_tables import read_collapsed, read_groups
+from reassess.formats.class_tables import read_classes, read_collapsed, read_groups
 
 KITCHEN = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot"))
 NO_CLASS = (
@@ -120,3 +123,137 @@ def test_every_pair_of_imagenets_table_has_a_reason_a_source_and_the_wnids_of_it
     assert pairs == [(int(row["class"]), int(row["also"])) for row in rows]
     assert len(set(pairs)) == len(pairs) == 29
     assert all(0 <= class_id < 1000 for pair in pairs for class_id in pair)
+
+
+# Names that differ in more than capitals, and of which not all are wnids.
+NAMES = st.lists(
+    st.text("abcxyz 09ä;", min_size=1).filter(lambda text: text == text.strip()),
+    min_size=1,
+    max_size=6,
+    unique_by=str.casefold,
+)
+
+
+@given(names=NAMES)
+def test_a_class_is_the_line_that_names_it(scratch: Path, names: list[str]) -> None:
+    (scratch / "classes.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+    classes = read_classes(scratch / "classes.txt")
+    assert classes == Classes(len(names), names=tuple(names))
+    assert [classes.find(name) for name in names] == list(range(len(names)))
+
+
+@given(names=NAMES, order=st.randoms(use_true_random=False))
+def test_the_ids_of_a_table_say_the_order_whatever_that_of_its_rows(
+    scratch: Path, names: list[str], order: Any
+) -> None:
+    rows = [{"id": class_id, "name": name, "definition": "any"} for class_id, name in enumerate(names)]
+    order.shuffle(rows)
+    (scratch / "classes.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert read_classes(scratch / "classes.jsonl") == Classes(len(names), names=tuple(names))
+
+
+def test_a_table_gives_wnids_and_synonyms(file: Callable[..., Path]) -> None:
+    path = file(
+        "classes.csv", "name,wnid,synonyms\ncup,n00000003,\n12,n00000001,dozen; twelve ;\nPot,n00000002,pot;kettle\n"
+    )
+    classes = read_classes(path)
+    assert classes == Classes(
+        3,
+        wnids=("n00000003", "n00000001", "n00000002"),
+        names=("cup", "12", "Pot"),
+        synonyms=((), ("dozen", "twelve"), ("pot", "kettle")),
+    )
+    assert [classes.find(text) for text in ("n00000003", "TWELVE", "kettle", "12")] == [0, 1, 2, 1]
+
+
+def test_lines_of_wnids_are_wnids(file: Callable[..., Path]) -> None:
+    path = file("classes.txt", "n00000002\nn00000001\n")
+    assert read_classes(path) == Classes(2, wnids=("n00000002", "n00000001"))
+
+
+def test_words_give_wnids_their_names_which_two_may_share(file: Callable[..., Path]) -> None:
+    words = file("words.txt", "n1\tcrane, bird\nn2\tother\nn3\tcrane\n")
+    assert read_classes(file("wnids.txt", "n1\nn3\n"), words) == Classes(2, ("n1", "n3"), ("crane, bird", "crane"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        (
+            "a.txt",
+            "cup\npot\nCup\n",
+            "a class is named twice\n  where:   DIR/a.txt, line 3\n  found:   Cup, and cup in line 1\n"
+            "  to mend: give each class a name of its own, such as crane (bird) and crane (machine)",
+        ),
+        (
+            "a.txt",
+            "cup\n \npot\n",
+            "a class has no name\n  where:   DIR/a.txt, line 2\n  to mend: name every class",
+        ),
+        (
+            "a.csv",
+            "id,name\n1,cup\n0,\n",
+            "a class has no name\n  where:   DIR/a.csv, class 0\n  to mend: name every class",
+        ),
+        (
+            "a.csv",
+            "id,name\n1,cup\n0,cup\n",
+            "a class is named twice\n  where:   DIR/a.csv, class 1\n  found:   cup, and cup in class 0\n"
+            "  to mend: give each class a name of its own, such as crane (bird) and crane (machine)",
+        ),
+        (
+            "a.csv",
+            "name,synonyms\ncup,mug;beaker\npot,Beaker\n",
+            "a synonym is that of two classes\n  where:   DIR/a.csv, class 1\n  found:   Beaker: cup and pot\n"
+            "  to mend: keep it for one of them",
+        ),
+        (
+            "a.csv",
+            "name,synonyms\ncup,pot\npot,\n",
+            "a synonym is that of two classes\n  where:   DIR/a.csv, class 0\n  found:   pot: pot and cup\n"
+            "  to mend: keep it for one of them",
+        ),
+        (
+            "a.csv",
+            "id,name\n1,cup\n2,pot\n",
+            "class id out of range\n  where:   DIR/a.csv, row 1, column id\n  allowed: 0 to 1\n  found:   2",
+        ),
+        (
+            "a.csv",
+            "id,name\n1,cup\n1,pot\n",
+            "a class id is named twice\n  where:   DIR/a.csv, row 1, column id\n  found:   1",
+        ),
+        (
+            "a.csv",
+            "id,name\n,cup\n1,pot\n",
+            "a value is missing\n  where:   DIR/a.csv, row 0, column id\n  to mend: fill it in, or leave the row out",
+        ),
+        (
+            "a.csv",
+            "name,wnid\ncup,n00000001\npot,n00000001\n",
+            "a wnid is named twice\n  where:   DIR/a.csv, class 1\n  found:   n00000001",
+        ),
+        (
+            "a.csv",
+            "class\ncup\n",
+            "the table has no column for the name of a class\n  where:   DIR/a.csv\n  allowed: name\n"
+            "  found:   class\n  to mend: rename the column",
+        ),
+        (
+            "a.npz",
+            "x",
+            "a list of classes cannot be kept in a file of this kind\n  where:   DIR/a.npz\n"
+            "  allowed: .txt, .csv, .tsv, .jsonl, .parquet\n  found:   .npz",
+        ),
+    ],
+)
+def test_what_is_no_list_of_classes_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str, expected: str
+) -> None:
+    assert refused(read_classes, file(name, content)) == expected
+
+
+def test_names_in_groups_need_a_list_of_classes(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+    assert refused(read_groups, file("a.json", '{"cup": "x"}'), Classes()) == (
+        f"a class is not one of the benchmark's\n  where:   DIR/a.json\n  found:   cup\n  to mend: {LIST_CLASSES}"
+    )

@@ -1,7 +1,6 @@
 """What a benchmark holds, what its commands still lack, and which names do not fit one another."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, starmap
 from pathlib import Path
@@ -14,6 +13,7 @@ from reassess.core.image_names import MATCHES, Match, image_keys
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.questions import Questions
+from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import (
     KNOWN_BENCHMARKS,
     MADE_BY,
@@ -27,7 +27,6 @@ from reassess.data.image_folders import PICTURE_SUFFIXES, list_images
 from reassess.data.loading import load_original
 from reassess.data.sources import find_all
 from reassess.errors import ReassessError, at
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.class_tables import read_classes, read_collapsed, read_groups
 from reassess.formats.files import exists
 from reassess.formats.labels import read_original
@@ -50,6 +49,8 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "curve": ("scores", "golden"),
 }
 _SHOWN = ("labels", "original", "scores", "votes", "golden")
+_OF_CLASSES = ("groups", "collapsed")
+_CLASS_FOLDERS = "class folders"
 _OF_VOTES = ("votes", "golden", "rater-golden")
 _EXAMPLES = 3
 
@@ -60,8 +61,10 @@ class NameProblem:
 
     Parameters
     ----------
+    thing
+        What they name: "image" or "class".
     what
-        What is wrong with them, in words.
+        What is wrong with them, in words that follow on how many there are.
     count
         How many there are.
     examples
@@ -70,6 +73,7 @@ class NameProblem:
         What to do about it, where that is known.
     """
 
+    thing: str
     what: str
     count: int
     examples: tuple[str, ...]
@@ -155,15 +159,13 @@ class BenchmarkCheck:
         return f"BenchmarkCheck({self.name}, {counted(there, 'part')}, {counted(len(self.errors), 'error')})"
 
 
-def check_benchmark(source: str | Path, *, max_bytes: int = MAX_BYTES) -> BenchmarkCheck:
+def check_benchmark(source: str | Path) -> BenchmarkCheck:
     r"""Read every part of a benchmark that this machine has, and compare their names; the network is not used.
 
     Parameters
     ----------
     source
         As for `open_benchmark`.
-    max_bytes
-        An archive of numbers that declares more is refused.
 
     Returns
     -------
@@ -182,22 +184,23 @@ def check_benchmark(source: str | Path, *, max_bytes: int = MAX_BYTES) -> Benchm
     >>> _ = (folder / "labels.json").write_text('{"a.png": ["cat"], "B.png": []}')
     >>> check = check_benchmark(folder)
     >>> check.mismatches[0]
-    NameProblem(what='images in labels and not in original', count=1, examples=('B.png',), mend=None)
+    NameProblem(thing='image', what='in labels and not in original', count=1, examples=('B.png',), mend=None)
     >>> [command for command, parts in check.lacks.items() if not parts]
     ['evaluate', 'compare', 'report', 'questions', 'show']
     """
     folder, places = _places(source)
-    reader = _Reader(folder=folder, max_bytes=max_bytes)
-    parts = tuple(reader.check(part, place) for part, place in places.items())
+    reader = _Reader(folder=folder)
+    for part, place in places.items():
+        reader.check(part, place)
     images = {part: held.images for part, held in reader.held.items() if held.images}
     return BenchmarkCheck(
         name=reader.settings.get("name", str(source) if folder is None else folder.resolve().name),
         folder=folder,
         settings=reader.settings,
-        parts=parts,
+        parts=tuple(reader.parts.values()),
         duplicates=tuple(chain.from_iterable(starmap(_duplicates, images.items()))),
-        mismatches=(*_image_mismatches(images, reader.settings.get("match", "path")), *reader.class_mismatches()),
-        others=() if folder is None else _others(folder, parts),
+        mismatches=(*_image_mismatches(images, reader.settings.get("match", "path")), *reader.class_problems()),
+        others=() if folder is None else _others(folder, places.values()),
     )
 
 
@@ -243,95 +246,89 @@ class _Reader:
     """Reads part after part: what was read says how the parts after it are read."""
 
     folder: Path | None
-    max_bytes: int
     settings: dict[str, Any] = field(default_factory=dict)
     listed: Classes | None = None
-    images: PartCheck | None = None
+    parts: dict[str, PartCheck] = field(default_factory=dict)
     held: dict[str, _Held] = field(default_factory=dict)
-    lost: list[NameProblem] = field(default_factory=list)
+    unlisted: list[NameProblem] = field(default_factory=list)
 
-    def check(self, part: str, place: _Place) -> PartCheck:
+    def check(self, part: str, place: _Place) -> None:
         """Read a part, if it is there."""
-        if not place.paths and part == "original" and self.images and _in_folders(self.held["images"].images):
-            check = PartCheck(part, self.images.source, self.images.paths, "class folders")
-        elif not place.paths:
-            return PartCheck(part, made_by=place.made_by)
-        else:
-            check = PartCheck(part, place.source, place.paths, _format(place.paths[0]))
+        check = PartCheck(part=part, made_by=place.made_by)
+        if place.paths:
+            check = PartCheck(part=part, source=place.source, paths=place.paths, format=_format(place.paths[0]))
+        elif part == "original" and "images" in self.held and _in_folders(self.held["images"].images):
+            check = replace(self.parts["images"], part=part, format=_CLASS_FOLDERS, counts={})
+        classes_unread = "classes" in self.parts and self.parts["classes"].error is not None
+        if check.paths and not (part in _OF_CLASSES and classes_unread):
+            check = self._read_part(check)
+        self.parts[part] = check
+
+    def _read_part(self, check: PartCheck) -> PartCheck:
         try:
             if self.folder is not None:
-                one_place(self.folder, part, check.paths)
-            held = self._read(part, check.paths, self.listed)
+                one_place(self.folder, check.part, check.paths)
+            held = self._read(check, self.listed)
         except ReassessError as error:
-            check = replace(check, error=error)
-            with suppress(ReassessError):
-                check = replace(check, counts=self._read_unlisted(part, check).counts)
-            return check
-        self.held[part] = held
-        check = replace(check, counts=held.counts)
-        if part == "images":
-            self.images = check
-        return check
+            if error.what != NO_CLASS or self.listed is None or check.part in _OF_CLASSES:
+                return replace(check, error=error)
+            return self._read_unlisted(check, error, self.listed)
+        self.held[check.part] = held
+        return replace(check, counts=held.counts)
 
-    def _read_unlisted(self, part: str, check: PartCheck) -> _Held:
-        """Read a part, of which the list of classes lacks some, without the list, and note which it lacks."""
-        assert check.error is not None
-        if check.error.what != NO_CLASS or self.listed is None:
-            raise check.error
-        held = self.held[part] = self._read(part, check.paths, None)
+    def _read_unlisted(self, check: PartCheck, error: ReassessError, listed: Classes) -> PartCheck:
+        """Read a part, of which the list of classes lacks some, without the list, and note which they are."""
+        try:
+            held = self.held[check.part] = self._read(check, None)
+        except ReassessError:  # it is wrong in another way too
+            return replace(check, error=error)
         assert held.classes is not None
-        lacking = [text for text in held.classes.texts if self.listed.find(text) is None]
-        self.lost.append(_problem(f"classes in {part} and not in classes", lacking))
-        return held
+        lacking = [text for text in held.classes.texts if listed.find(text) is None]
+        where = "classes" if self.parts["classes"].format else "the class folders"
+        self.unlisted.append(_problem("class", f"in {check.part} and not in {where}", lacking))
+        return replace(check, error=error, counts=held.counts)
 
-    def _read(self, part: str, paths: tuple[Path, ...], listed: Classes | None) -> _Held:
-        path = paths[0]
-        if part == SETTINGS_FILE:
-            assert self.folder is not None
-            self.settings = read_settings(self.folder)
-            return _Held(counts={})
-        if part == "classes":
-            self.listed = read_classes(*paths)
-            return _Held(counts={"classes": self.listed.count or 0})
-        if part == "images":
-            images = list_images(path)
-            return _Held(counts={"images": len(images)}, images=images)
-        if part == "original":
-            return self._original(path, listed)
-        if part == "labels":
-            return _of_labels(read_any_labels(path, original=load_original, classes=listed))
-        if part == "scores":
-            return _of_questions({}, read_scores(path, classes=listed, max_bytes=self.max_bytes).questions)
-        if part == "groups":
-            groups = read_groups(path, listed or Classes())
-            return _Held(counts={"classes": len(groups), "groups": len(set(groups.values()))})
-        if part == "collapsed":
-            return _Held(counts={"pairs": len(read_collapsed(path, listed or Classes()))})
-        votes = read_votes(path, classes=listed, max_bytes=self.max_bytes)
-        counts = {"votes": len(votes), "raters": len(votes.raters)}
-        if isinstance(votes.items, Questions):
-            return _of_questions(counts, votes.items)
-        return _Held(counts=counts | {"items": len(votes.items)})
+    def _read(self, check: PartCheck, listed: Classes | None) -> _Held:
+        path = check.paths[0]
+        readers: dict[str, Callable[[], _Held]] = {
+            SETTINGS_FILE: lambda: self._read_settings(path.parent),
+            "classes": lambda: self._read_classes(check.paths),
+            "images": lambda: _of_images(list_images(path)),
+            "original": lambda: self._read_original(check, listed),
+            "labels": lambda: _of_labels(read_any_labels(path, original=load_original, classes=listed)),
+            "scores": lambda: _of_questions(read_scores(path, classes=listed).questions),
+            "groups": lambda: _of_groups(read_groups(path, listed or Classes())),
+            "collapsed": lambda: _Held(counts={"pairs": len(read_collapsed(path, listed or Classes()))}),
+        }
+        return readers.get(check.part, lambda: _of_votes(read_votes(path, classes=listed)))()
 
-    def _original(self, path: Path, listed: Classes | None) -> _Held:
-        if self.images is None or path not in self.images.paths:
-            return _of_labels(read_original(path, classes=listed))
-        with at(path):
+    def _read_settings(self, folder: Path) -> _Held:
+        self.settings = read_settings(folder)
+        return _Held(counts={"settings": len(self.settings)})
+
+    def _read_classes(self, paths: tuple[Path, ...]) -> _Held:
+        self.listed = read_classes(*paths)
+        return _Held(counts={"classes": self.listed.count or 0})
+
+    def _read_original(self, check: PartCheck, listed: Classes | None) -> _Held:
+        if check.format != _CLASS_FOLDERS:
+            return _of_labels(read_original(check.paths[0], classes=listed))
+        with at(check.paths[0]):
             original = original_of_class_folders(self.held["images"].images, listed)
-        if self.listed is None:
+        if self.parts["classes"].format is None:
             self.listed = original.classes
-        return _of_labels(original)
+        return replace(_of_labels(original), images=())  # they are those of the part images
 
-    def class_mismatches(self) -> tuple[NameProblem, ...]:
+    def class_problems(self) -> tuple[NameProblem, ...]:
         """Classes that the list lacks, or that without a list cannot be told."""
         held = {part: one.classes for part, one in self.held.items() if one.classes is not None}
         named = [part for part, classes in held.items() if classes.texts]
         numbered = [part for part, classes in held.items() if not classes.texts]
         if self.folder is None or self.listed is not None or not (named and numbered):
-            return tuple(self.lost)
-        what = f"classes that are named in {' and '.join(named)}, and numbered in {' and '.join(numbered)}"
+            return tuple(self.unlisted)
         texts = sorted({text for part in named for text in held[part].texts})
-        return (*self.lost, _problem(what, texts, mend=MADE_BY["classes"]))
+        what = f"named in {' and '.join(named)}, and numbered in {' and '.join(numbered)}"
+        return (*self.unlisted, _problem("class", what, texts, mend=MADE_BY["classes"]))
 
 
 def _format(path: Path) -> str:
@@ -346,8 +343,8 @@ def _of_labels(labels: LabelSets | MultiLabels) -> _Held:
     return _Held(counts=counts, images=valid.images, classes=valid.classes)
 
 
-def _of_questions(counts: dict[str, int], questions: Questions) -> _Held:
-    counts = counts | {
+def _of_questions(questions: Questions) -> _Held:
+    counts = {
         "questions": len(questions),
         "images": len(questions.images),
         "classes": np.unique(questions.class_ids).size,
@@ -355,8 +352,22 @@ def _of_questions(counts: dict[str, int], questions: Questions) -> _Held:
     return _Held(counts=counts, images=questions.images, classes=questions.classes)
 
 
-def _others(folder: Path, parts: Iterable[PartCheck]) -> tuple[str, ...]:
-    used = {path.name for one in parts for path in one.paths}
+def _of_votes(votes: Votes) -> _Held:
+    items = votes.items
+    held = _of_questions(items) if isinstance(items, Questions) else _Held(counts={"items": len(items)})
+    return replace(held, counts={"votes": len(votes), "raters": len(votes.raters), **held.counts})
+
+
+def _of_images(images: tuple[str, ...]) -> _Held:
+    return _Held(counts={"images": len(images)}, images=images)
+
+
+def _of_groups(groups: Mapping[int, str]) -> _Held:
+    return _Held(counts={"classes": len(groups), "groups": len(set(groups.values()))})
+
+
+def _others(folder: Path, places: Iterable[_Place]) -> tuple[str, ...]:
+    used = {path.name for place in places for path in place.paths}
     return tuple(sorted(path.name for path in folder.glob("[!.]*") if path.name not in used))
 
 
@@ -365,11 +376,11 @@ def _duplicates(part: str, images: Sequence[str]) -> Iterator[NameProblem]:
     keys = [key.casefold() for key in _keys(images)]
     spellings = _alike(images, keys)
     if spellings:
-        yield _problem(f"images in {part} that stand there twice, but for capitals and slashes", spellings)
+        yield _problem("image", f"twice in {part}, but for capitals and slashes", spellings)
     one_of = dict(zip(keys, images, strict=True))
     suffixes = _alike(list(one_of.values()), [_without_suffix(key) for key in one_of])
     if suffixes:
-        yield _problem(f"images in {part} that stand there with two suffixes", suffixes)
+        yield _problem("image", f"in {part} with two suffixes", suffixes)
 
 
 def _alike(names: Sequence[str], keys: Sequence[str]) -> list[str]:
@@ -399,7 +410,7 @@ def _image_mismatches(images: Mapping[str, tuple[str, ...]], match: Match) -> It
     if judged:
         for part in _OF_VOTES:
             if part in images:
-                yield from _one_sided(images, part, judged, "in no part but votes", match)
+                yield from _one_sided(images, part, judged, f"not in {' or '.join(judged)}", match)
 
 
 def _one_sided(
@@ -412,7 +423,7 @@ def _one_sided(
     if lost:
         fits = next((other for other in MATCHES if set(_keys(lost, other)) <= set(_keys(known, other))), None)
         mend = None if fits is None else f'they fit by {fits}: --match {fits}, or "match": "{fits}" in {SETTINGS_FILE}'
-        yield _problem(f"images in {part} and {where}", lost, mend=mend)
+        yield _problem("image", f"in {part} and {where}", lost, mend=mend)
 
 
 def _keys(images: Sequence[str], match: str = "path") -> tuple[str, ...]:
@@ -423,5 +434,5 @@ def _in_folders(images: Iterable[str]) -> bool:
     return any("/" in name for name in images)
 
 
-def _problem(what: str, names: Sequence[str], *, mend: str | None = None) -> NameProblem:
-    return NameProblem(what=what, count=len(names), examples=tuple(names[:_EXAMPLES]), mend=mend)
+def _problem(thing: str, what: str, names: Sequence[str], *, mend: str | None = None) -> NameProblem:
+    return NameProblem(thing=thing, what=what, count=len(names), examples=tuple(names[:_EXAMPLES]), mend=mend)

@@ -33,7 +33,6 @@ __all__ = [
 KNOWN_BENCHMARKS = {IMAGENET.name: IMAGENET}
 _SUFFIXES = (".json", ".npz", ".txt", *TABLE_SUFFIXES)
 _ARCHIVES = (".tar", ".zip")
-_VOTES = "with the columns image, class, rater and answer"
 # The parts of a benchmark, and how each comes about.
 MADE_BY: Mapping[str, str] = {
     "classes": "write classes.txt, one name a line",
@@ -41,9 +40,9 @@ MADE_BY: Mapping[str, str] = {
     "original": "put each image into the folder of its class, or write original.csv, with the columns image and class",
     "labels": "reassess labels makes them of scores; or write labels.csv, with the columns image and class",
     "scores": "reassess aggregate makes them of votes",
-    "votes": f"write votes.csv, {_VOTES}",
-    "golden": f"write golden.csv, the experts' votes, {_VOTES}",
-    "rater-golden": f"write rater-golden.csv, the raters' votes on golden questions, {_VOTES}",
+    "votes": "write votes.csv, with the columns image, class, rater and answer",
+    "golden": "write golden.csv, with the experts' votes",
+    "rater-golden": "write rater-golden.csv, with the raters' votes on the questions of golden",
     "groups": "write groups.csv, with the columns class and group",
     "collapsed": "write collapsed.csv, with the columns class and also",
 }

@@ -104,7 +104,9 @@ def _check_name(value: Any, where: str) -> None:
 
 
 def _check_threshold(value: Any, where: str) -> None:
-    check_range(str(value) if isinstance(value, bool) else value, 0, 1, what="the threshold", where=where)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DataError("threshold is not a number", where=where, found=repr(value))
+    check_range(value, 0, 1, what="threshold", where=where)
 
 
 def _check_choice(value: Any, where: str, *, allowed: tuple[str, ...], thing: str) -> None:

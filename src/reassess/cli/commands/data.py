@@ -7,10 +7,7 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call, call_options, print_table, say
-from reassess.cli.inputs import max_bytes_option
-from reassess.cli.tables.benchmark_check import check_document, print_check
 from reassess.core.benchmark import IMAGENET
-from reassess.data.benchmark_check import check_benchmark
 from reassess.data.catalogue import SOURCES, KnownFile, Source
 from reassess.data.sources import fetch_all, find_all
 
@@ -72,15 +69,17 @@ def fetch(call: Call, names: tuple[str, ...]) -> None:
     metavar="NAME|FOLDER",
     help="The benchmark.",
 )
-@max_bytes_option
 @call_options
-def check(call: Call, benchmark: str, max_bytes: int) -> int:
+def check(call: Call, benchmark: str) -> int:
     """Say what a benchmark holds, what each command still lacks, and which names do not fit.
 
     Every part is read. The exit code is 1 if one cannot be read, and its error is shown; the others are read all the
     same. The network is not used.
     """
-    result = check_benchmark(benchmark, max_bytes=max_bytes)
+    from reassess.cli.tables.benchmark_check import check_document, print_check
+    from reassess.data.benchmark_check import check_benchmark
+
+    result = check_benchmark(benchmark)
     if call.json:
         for one in result.parts:
             for path in one.paths:

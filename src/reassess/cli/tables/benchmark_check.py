@@ -11,16 +11,17 @@ from reassess.text import counted
 __all__ = ["check_document", "print_check"]
 
 _SINGULAR = {"classes": "class"}
+_PLURAL = {"class": "classes"}
 
 
 def print_check(check: BenchmarkCheck) -> None:
     """Print the parts, the commands, and the names that do not fit."""
     rows = [(one.part, one.source, one.format, _holds(one)) for one in check.parts]
-    print_table(("part", "file", "format", "holds"), rows, title=f"{check.name}: parts", text_columns=4)
+    print_table(("part", "file", "format", "holds"), rows, title=check.name, text_columns=4)
+    say("")
     print_table(
         ("command", "state"),
         [(command, _state(parts)) for command, parts in check.lacks.items()],
-        title=f"{check.name}: commands",
         text_columns=2,
     )
     for problem in (*check.duplicates, *check.mismatches):
@@ -48,7 +49,11 @@ def check_document(check: BenchmarkCheck) -> dict[str, Any]:
             for one in check.parts
         ],
         "commands": [
-            {"command": command, "ready": not parts, "lacks": [one.part for one in parts]}
+            {
+                "command": command,
+                "ready": not parts,
+                "lacks": [{"part": one.part, "made_by": one.made_by} for one in parts],
+            }
             for command, parts in check.lacks.items()
         ],
         "duplicates": list(map(asdict, check.duplicates)),
@@ -61,7 +66,9 @@ def _holds(one: PartCheck) -> str:
     if one.format is None:
         return f"not here; {one.made_by}"
     counts = ", ".join(counted(count, _SINGULAR.get(thing, thing[:-1]), thing) for thing, count in one.counts.items())
-    return "; ".join([*filter(None, [counts]), *(["cannot be read, see below"] if one.error else [])])
+    if one.error is not None:
+        return f"{counts}; cannot be read, see below".removeprefix("; ")
+    return counts or "not read, since classes cannot be"
 
 
 def _state(parts: Iterable[PartCheck]) -> str:
@@ -70,7 +77,8 @@ def _state(parts: Iterable[PartCheck]) -> str:
 
 def _in_words(problem: NameProblem) -> str:
     mend = f" To mend: {problem.mend}." if problem.mend else ""
-    return f"{problem.count:,} {problem.what}: {_some(problem.examples, problem.count)}.{mend}"
+    count = counted(problem.count, problem.thing, _PLURAL.get(problem.thing))
+    return f"{count} {problem.what}: {_some(problem.examples, problem.count)}.{mend}"
 
 
 def _some(examples: Sequence[str], count: int) -> str:

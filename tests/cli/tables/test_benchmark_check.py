@@ -1,0 +1,156 @@
+"""`reassess data check` says what a benchmark holds, and its exit code whether all of it can be read."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import Run, results_of, write_files
+
+FILES = {
+    "images/cat/tom.jpg": "",
+    "images/cat/TOM.jpg": "",
+    "images/dog/rex.jpg": "",
+    "labels.json": '{"cat/tom.jpg": ["cat"], "dog/rex.jpg": ["dog", "cat"], "x.jpg": []}',
+    "notes.md": "",
+}
+
+
+@pytest.fixture
+def pets(folder: Path) -> Path:
+    """A benchmark with class folders and labels, in the working folder."""
+    return write_files(folder / "pets", FILES)
+
+
+def lines(out: str) -> list[str]:
+    return [" ".join(line.split()) for line in out.splitlines() if not line.startswith("─")]
+
+
+def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run: Callable[..., Run]) -> None:
+    result = run("data", "check", "--benchmark", "pets")
+    assert (result.code, result.err) == (0, "")
+    assert lines(result.out) == [
+        "pets",
+        "part file format holds",
+        "classes - - not here; write classes.txt, one name a line",
+        "images images folder 3 images",
+        "original images class folders 3 images, 3 labels, 2 classes",
+        "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set",
+        "scores - - not here; reassess aggregate makes them of votes",
+        "votes - - not here; write votes.csv, with the columns image, class, rater and answer",
+        "golden - - not here; write golden.csv, with the experts' votes",
+        "rater-golden - - not here; write rater-golden.csv, with the raters' votes on the questions of golden",
+        "groups - - not here; write groups.csv, with the columns class and group",
+        "collapsed - - not here; write collapsed.csv, with the columns class and also",
+        "",
+        "command state",
+        "evaluate ready",
+        "compare ready",
+        "report ready",
+        "questions ready",
+        "aggregate votes not here",
+        "raters votes not here",
+        "labels scores not here",
+        "curve scores not here; golden not here",
+        "show ready",
+        "1 image twice in images, but for capitals and slashes: cat/TOM.jpg and cat/tom.jpg.",
+        "1 image in labels and not in images: x.jpg.",
+        "1 image in images and not in labels: cat/TOM.jpg.",
+        "None of the parts, and not read: notes.md.",
+    ]
+
+
+def test_a_part_that_cannot_be_read_is_exit_code_1_and_its_whole_error(pets: Path, run: Callable[..., Run]) -> None:
+    write_files(pets, {"classes.txt": "cat\ncat\n", "groups.csv": "class,group\ncat,x\n", "votes.csv": ""})
+    result = run("data", "check", "--benchmark", pets)
+    assert result.code == 1
+    assert result.err == (
+        "Error: a class is named twice\n"
+        f"  where:   {pets}/classes.txt, line 2\n"
+        "  found:   cat, and cat in line 1\n"
+        "  to mend: give each class a name of its own, such as crane (bird) and crane (machine)\n"
+        "Error: the file is empty\n"
+        f"  where:   {pets}/votes.csv\n"
+        "  to mend: write it again\n"
+    )
+    shown = lines(result.out)
+    assert "classes classes.txt txt cannot be read, see below" in shown
+    assert "groups groups.csv csv not read, since classes cannot be" in shown
+    assert "aggregate votes cannot be read" in shown
+    assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set" in shown
+
+
+def test_a_part_whose_classes_are_not_listed_is_counted_all_the_same(pets: Path, run: Callable[..., Run]) -> None:
+    (pets / "classes.txt").write_text("cat\n")
+    result = run("data", "check", "--benchmark", "pets")
+    assert result.code == 1
+    assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set; cannot be read, see below" in lines(
+        result.out
+    )
+    assert "1 class in labels and not in classes: dog." in lines(result.out)
+
+
+def test_more_than_three_names_are_counted(pets: Path, run: Callable[..., Run]) -> None:
+    (pets / "labels.json").write_text(json.dumps({f"{x}.jpg": ["cat"] for x in "abcde"}))
+    out = run("data", "check", "--benchmark", "pets").out
+    assert "5 images in labels and not in images: a.jpg, b.jpg, c.jpg and 2 more." in lines(out)
+
+
+def test_the_document_holds_all_that_is_printed(pets: Path, run: Callable[..., Run]) -> None:
+    results = results_of(run, "data", "check", "--benchmark", "pets")
+    assert (results["benchmark"], results["folder"], results["settings"]) == ("pets", "pets", {})
+    parts = {one["part"]: one for one in results["parts"]}
+    assert parts["original"] == {
+        "part": "original",
+        "source": "images",
+        "paths": ["pets/images"],
+        "format": "class folders",
+        "counts": {"images": 3, "labels": 3, "classes": 2},
+        "error": None,
+        "made_by": None,
+    }
+    assert {one["command"]: one for one in results["commands"]}["labels"] == {
+        "command": "labels",
+        "ready": False,
+        "lacks": [{"part": "scores", "made_by": "reassess aggregate makes them of votes"}],
+    }
+    assert results["mismatches"][0] == {
+        "thing": "image",
+        "what": "in labels and not in images",
+        "count": 1,
+        "examples": ["x.jpg"],
+        "mend": None,
+    }
+    assert [one["count"] for one in results["duplicates"]] == [1]
+    assert results["other_files"] == ["notes.md"]
+
+
+def test_the_document_of_a_benchmark_with_errors_names_them(pets: Path, run: Callable[..., Run]) -> None:
+    (pets / "votes.csv").write_text("")
+    result = run("data", "check", "--benchmark", "pets", "--json")
+    assert result.code == 1
+    document = json.loads(result.out)
+    assert [Path(one["path"]).name for one in document["inputs"]] == ["labels.json", "votes.csv"]
+    errors = {one["part"]: one["error"] for one in document["results"]["parts"] if one["error"]}
+    assert errors == {"votes": "the file is empty\n  where:   pets/votes.csv\n  to mend: write it again"}
+    assert result.err == f"Error: {errors['votes']}\n".replace("\n\n", "\n")
+
+
+def test_the_benchmark_of_the_environment_is_the_default(
+    pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("data", "check").out.startswith("imagenet ")
+    monkeypatch.setenv("REASSESS_BENCHMARK", "pets")
+    assert run("data", "check").out.startswith("pets ")
+
+
+def test_a_benchmark_that_is_not_there_is_an_error(pets: Path, run: Callable[..., Run]) -> None:
+    assert run("data", "check", "--benchmark", "pet") == Run(
+        1,
+        "",
+        "Error: no such folder, and no known benchmark of that name\n"
+        "  where:   pet\n"
+        "  allowed: a folder, or one of imagenet\n"
+        "  to mend: did you mean pets?\n",
+    )

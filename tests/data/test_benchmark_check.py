@@ -1,0 +1,274 @@
+"""A check of a benchmark: what is there, what is lacking, and which names do not fit; one error stops no other part."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.data.benchmark_check import BenchmarkCheck, NameProblem, check_benchmark
+from tests.helpers import write_files
+
+VOTES = "image,class,rater,answer\n"
+
+
+def check(folder: Path, files: Mapping[str, str]) -> BenchmarkCheck:
+    return check_benchmark(write_files(folder / "pets", files))
+
+
+def counts(result: BenchmarkCheck) -> dict[str, dict[str, int]]:
+    """What each part that is there holds."""
+    return {one.part: dict(one.counts) for one in result.parts if one.format is not None}
+
+
+def errors(result: BenchmarkCheck) -> dict[str, str]:
+    """The first line of each part's error."""
+    return {one.part: one.error.what for one in result.parts if one.error is not None}
+
+
+def test_every_part_is_counted(tmp_path: Path) -> None:
+    result = check(
+        tmp_path,
+        {
+            "benchmark.json": '{"name": "animals", "threshold": 0.5}',
+            "classes.txt": "cat\ndog\ncow\n",
+            "images/a.jpg": "",
+            "images/b.jpg": "",
+            "original.csv": "image,class\na.jpg,cat\nb.jpg,cat\n",
+            "labels.json": '{"a.jpg": ["cat", "dog"], "b.jpg": []}',
+            "scores.csv": "image,class,score\na.jpg,cat,0.9\na.jpg,dog,0.8\nb.jpg,cow,0.1\n",
+            "votes.csv": VOTES + "a.jpg,cat,ann,yes\na.jpg,cat,bo,yes\nb.jpg,cow,bo,no\n",
+            "golden.csv": VOTES + "a.jpg,cat,eve,yes\n",
+            "rater-golden.csv": VOTES + "a.jpg,cat,ann,yes\n",
+            "groups.csv": "class,group\ncat,small\ndog,small\ncow,large\n",
+            "collapsed.csv": "class,also\ncow,dog\n",
+            "notes.txt": "",
+            "old/labels.csv": "",
+        },
+    )
+    one_vote = {"votes": 1, "raters": 1, "questions": 1, "images": 1, "classes": 1}
+    assert counts(result) == {
+        "benchmark.json": {"settings": 2},
+        "classes": {"classes": 3},
+        "images": {"images": 2},
+        "original": {"images": 2, "labels": 2, "classes": 1},
+        "labels": {"images": 2, "labels": 2, "classes": 2, "empty sets": 1},
+        "scores": {"questions": 3, "images": 2, "classes": 3},
+        "votes": {"votes": 3, "raters": 2, "questions": 2, "images": 2, "classes": 2},
+        "golden": one_vote,
+        "rater-golden": one_vote,
+        "groups": {"classes": 3, "groups": 2},
+        "collapsed": {"pairs": 1},
+    }
+    assert (result.name, result.settings, result.errors) == ("animals", {"name": "animals", "threshold": 0.5}, ())
+    assert (result.duplicates, result.mismatches, result.others) == ((), (), ("notes.txt", "old"))
+    assert not any(result.lacks.values())
+    assert repr(result) == "BenchmarkCheck(animals, 11 parts, 0 errors)"
+
+
+def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
+    result = check_benchmark(tmp_path)
+    assert {command: [one.part for one in parts] for command, parts in result.lacks.items()} == {
+        "evaluate": ["labels"],
+        "compare": ["labels"],
+        "report": ["labels"],
+        "questions": ["labels"],
+        "aggregate": ["votes"],
+        "raters": ["votes"],
+        "labels": ["scores"],
+        "curve": ["scores", "golden"],
+        "show": ["labels"],
+    }
+    assert all(one.made_by for one in result.parts)
+    assert counts(result) == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "ready"),
+    [
+        ("labels.json", '{"a": ["x"]}', {"evaluate", "compare", "report", "questions", "show"}),
+        ("original.json", '{"a": "x"}', {"show"}),
+        ("votes.csv", VOTES + "a,x,ann,yes\n", {"aggregate", "raters", "show"}),
+        ("votes.csv", "item,rater,answer\n1,ann,yes\n", {"aggregate", "raters", "show"}),
+        ("scores.csv", "image,class,score\na,x,1\n", {"labels", "show"}),
+        ("labels.csv", "nothing of the kind\n1\n", set()),
+        ("classes.txt", "x", set()),
+    ],
+)
+def test_a_command_is_ready_where_its_parts_can_be_read(
+    tmp_path: Path, file: str, content: str, ready: set[str]
+) -> None:
+    assert {command for command, parts in check(tmp_path, {file: content}).lacks.items() if not parts} == ready
+
+
+def test_class_folders_are_counted_as_original_labels(tmp_path: Path) -> None:
+    result = check(tmp_path, {"images/cat/a.jpg": "", "images/dog/b.jpg": "", "labels.json": '{"cat/a.jpg": ["dog"]}'})
+    assert counts(result)["original"] == {"images": 2, "labels": 2, "classes": 2}
+    assert {one.part: one.format for one in result.parts if one.format} == {
+        "images": "folder",
+        "original": "class folders",
+        "labels": "json",
+    }
+    assert result.mismatches == (NameProblem("image", "in images and not in labels", 1, ("dog/b.jpg",)),)
+
+
+def test_an_error_of_one_part_stops_no_other(tmp_path: Path) -> None:
+    result = check(
+        tmp_path,
+        {
+            "benchmark.json": "{",
+            "classes.txt": "cat\ncat\n",
+            "images/cat/a.jpg": "",
+            "images/b.jpg": "",
+            "labels.csv": "image,class\ncat/a.jpg,cat\n",
+            "scores.csv": "",
+            "votes.csv": VOTES + "cat/a.jpg,cat,ann,yes\n",
+            "golden.csv": "",
+            "golden.json": "",
+            "groups.csv": "class,group\ncat,x\n",
+        },
+    )
+    assert errors(result) == {
+        "benchmark.json": "the file is not JSON",
+        "classes": "a class is named twice",
+        "original": "class folders lie at different depths",
+        "scores": "the file is empty",
+        "golden": "two files hold one part of the benchmark",
+    }
+    assert counts(result) == {
+        "benchmark.json": {},
+        "classes": {},
+        "images": {"images": 2},
+        "original": {},
+        "labels": {"images": 1, "labels": 1, "classes": 1},
+        "scores": {},
+        "votes": {"votes": 1, "raters": 1, "questions": 1, "images": 1, "classes": 1},
+        "golden": {},
+        "groups": {},
+    }
+
+
+def test_names_on_one_side_only_are_counted_with_examples(tmp_path: Path) -> None:
+    images = {f"images/{name}.jpg": "" for name in "abcde"}
+    result = check(
+        tmp_path,
+        images
+        | {
+            "labels.json": '{"a.jpg": [0], "x.jpg": [1]}',
+            "scores.csv": "image,class,score\ny.jpg,0,1\n",
+            "votes.csv": VOTES + "a.jpg,0,ann,yes\nx.jpg,0,ann,no\nz.jpg,0,ann,no\n",
+            "golden.csv": VOTES + "z.jpg,0,eve,no\n",
+        },
+    )
+    known = "not in images or labels or scores"
+    assert result.mismatches == (
+        NameProblem("image", "in labels and not in images", 1, ("x.jpg",)),
+        NameProblem("image", "in scores and not in images", 1, ("y.jpg",)),
+        NameProblem("image", "in images and not in labels", 4, ("b.jpg", "c.jpg", "d.jpg")),
+        NameProblem("image", f"in votes and {known}", 1, ("z.jpg",)),
+        NameProblem("image", f"in golden and {known}", 1, ("z.jpg",)),
+    )
+
+
+@pytest.mark.parametrize(("labels", "match"), [("a.jpg", "name"), ("a", "stem")])
+def test_names_that_fit_by_another_match_are_said_to(tmp_path: Path, labels: str, match: str) -> None:
+    files = {"images/cat/a.jpg": "", "labels.json": f'{{"{labels}": ["cat"]}}'}
+    mends = {one.mend for one in check(tmp_path, files).mismatches}
+    assert mends == {f'they fit by {match}: --match {match}, or "match": "{match}" in benchmark.json'}
+    assert check(tmp_path, {"benchmark.json": f'{{"match": "{match}"}}'}).mismatches == ()
+
+
+def test_backslashes_are_slashes(tmp_path: Path) -> None:
+    files = {"images/cat/a.jpg": "", "labels.json": '{"cat\\\\a.jpg": ["cat"]}'}
+    assert check(tmp_path, files).mismatches == ()
+
+
+NAMES = st.sets(st.sampled_from(["a.jpg", "A.jpg", "a.JPG", "a.png", "b.jpg", "b.tif", "c/a.jpg", "c\\a.jpg", "a.b"]))
+
+
+@given(names=NAMES)
+def test_duplicates_are_pairs_that_differ_in_capitals_slashes_or_suffix(
+    tmp_path_factory: pytest.TempPathFactory, names: set[str]
+) -> None:
+    """Against a plain comparison of all pairs."""
+
+    def plain(name: str) -> str:
+        return name.lower().replace("\\", "/")
+
+    def stem(name: str) -> str:
+        return plain(name).rsplit(".", 1)[0] if plain(name).endswith((".jpg", ".png", ".tif")) else plain(name)
+
+    rows = "".join(f"{name},0\n" for name in sorted(names)) or "z,0\n"
+    result = check(tmp_path_factory.mktemp("any"), {"labels.csv": "image,class\n" + rows})
+    pairs = [(one, other) for one in names for other in names if one < other]
+    spelt = {plain(one) for one, other in pairs if plain(one) == plain(other)}
+    suffixed = {stem(one) for one, other in pairs if stem(one) == stem(other) and plain(one) != plain(other)}
+    expected = {
+        "twice in labels, but for capitals and slashes": len(spelt),
+        "in labels with two suffixes": len(suffixed),
+    }
+    assert {one.what: one.count for one in result.duplicates} == {what: n for what, n in expected.items() if n}
+
+
+def test_classes_that_the_list_lacks_are_counted_and_an_error(tmp_path: Path) -> None:
+    result = check(
+        tmp_path,
+        {
+            "classes.txt": "cat\n",
+            "labels.json": '{"a": ["cat", "dog"], "b": ["cow"]}',
+            "votes.csv": VOTES + "a,hen,ann,yes\n",
+            "groups.csv": "class,group\nhen,x\n",
+        },
+    )
+    assert errors(result) == dict.fromkeys(("labels", "votes", "groups"), "a class is not one of the benchmark's")
+    assert counts(result)["labels"] == {"images": 2, "labels": 3, "classes": 3}
+    assert [one for one in result.mismatches if one.thing == "class"] == [
+        NameProblem("class", "in labels and not in classes", 2, ("cow", "dog")),
+        NameProblem("class", "in votes and not in classes", 1, ("hen",)),
+    ]
+
+
+def test_a_part_that_is_wrong_in_two_ways_has_the_first_error(tmp_path: Path) -> None:
+    files = {"classes.txt": "cat\n", "scores.csv": "image,class,score\na,dog,many\n"}
+    result = check(tmp_path, files)
+    assert errors(result) == {"scores": "a class is not one of the benchmark's"}
+    assert counts(result)["scores"] == {}
+
+
+def test_classes_that_the_class_folders_lack_are_said_to_be_so(tmp_path: Path) -> None:
+    result = check(tmp_path, {"images/cat/a.jpg": "", "labels.json": '{"cat/a.jpg": ["dog"]}'})
+    assert result.mismatches == (NameProblem("class", "in labels and not in the class folders", 1, ("dog",)),)
+
+
+def test_names_and_ids_without_a_list_do_not_go_together(tmp_path: Path) -> None:
+    files = {"original.json": '{"a": "cat", "b": "dog"}', "labels.json": '{"a": [1], "b": [0]}'}
+    what = "named in original, and numbered in labels"
+    mend = "write classes.txt, one name a line"
+    assert check(tmp_path, files).mismatches == (NameProblem("class", what, 2, ("cat", "dog"), mend),)
+    assert check(tmp_path, {"classes.txt": "dog\ncat\n"}).mismatches == ()
+
+
+def test_of_imagenet_every_known_file_is_read(real_file: Callable[[str], Path]) -> None:
+    for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz", "validation_labels.txt"):
+        real_file(name)
+    result = check_benchmark("imagenet")
+    assert (result.name, result.folder, result.errors, result.duplicates, result.mismatches) == (
+        "imagenet",
+        None,
+        (),
+        (),
+        (),
+    )
+    held = counts(result)
+    assert held["labels"] == {"images": 50_000, "labels": 57_553, "classes": 1000, "empty sets": 3163}
+    assert held["votes"] == {"votes": 924_810, "raters": 85, "questions": 184_962, "images": 24_889, "classes": 1000}
+    assert held["collapsed"] == {"pairs": 29}
+
+
+def test_of_imagenet_what_is_not_here_can_be_fetched(no_known_data: None) -> None:
+    result = check_benchmark("imagenet")
+    assert {one.part: one.made_by for one in result.lacks["curve"]} == {
+        "scores": "reassess data fetch imagenet-real-scores",
+        "golden": "reassess data fetch imagenet-real-golden",
+    }

@@ -1,0 +1,246 @@
+"""A folder as a benchmark: what its files are called, its class folders, and one clear error for each mistake."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.core.benchmark import IMAGENET, Benchmark
+from reassess.core.classes import LIST_CLASSES, Classes
+from reassess.data.benchmark_folders import (
+    has_class_folders,
+    open_benchmark,
+    original_of_class_folders,
+    part_path,
+)
+from reassess.data.benchmark_settings import update_benchmark
+from tests.helpers import message, write_files
+
+MEND_FOLDERS = "put each image into the folder of its class, or list the classes of the images in original.csv"
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    """A folder with two class folders of images and nothing else."""
+    images = ["dog/rex.png", "10/x.jpg", "9/tom.jpg", "9/.hidden.jpg"]
+    return write_files(tmp_path / "pets", {f"images/{name}": "" for name in images})
+
+
+def refused(folder: Path, source: str | Path | None = None) -> str:
+    """The message with which a folder is refused; the folder above it reads DIR."""
+    return message(open_benchmark, folder if source is None else source).replace(str(folder.parent), "DIR")
+
+
+def test_imagenet_is_known_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "imagenet").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert open_benchmark("imagenet") is IMAGENET
+    assert open_benchmark(Path("imagenet")).folder == Path("imagenet")
+    assert open_benchmark("./imagenet").folder == Path("imagenet")
+
+
+def test_files_are_parts_by_what_they_are_called(tmp_path: Path) -> None:
+    names = {
+        "classes.txt": "cat\ndog\n",
+        "original.csv": "image,class\na.jpg,cat\n",
+        "labels.json": "{}",
+        "scores.npz": "",
+        "votes.parquet": "",
+        "golden.TSV": "",
+        "rater-golden.jsonl": "",
+        "groups.csv": "class,group\ndog,big\n",
+        "collapsed.csv": "class,also\n",
+        "images.zip": "",
+        # None of the parts.
+        "labels.md": "",
+        "labels.csv.bak": "",
+        "old-labels.csv": "",
+        "images.csv": "",
+        ".votes.csv": "",
+        "scores.csv/x": "",
+    }
+    benchmark = open_benchmark(str(write_files(tmp_path / "pets", names)))
+    parts = ("classes", "images", "original", "labels", "scores", "votes", "golden", "rater-golden", "groups")
+    assert tuple(benchmark.sources) == (*parts, "collapsed")
+    assert {Path(path).stem: Path(path).name for path in benchmark.sources.values()} == {
+        name.partition(".")[0]: name for name in list(names)[:10]
+    }
+    assert (benchmark.name, benchmark.classes, benchmark.groups) == (
+        "pets",
+        Classes(2, names=("cat", "dog")),
+        {1: "big"},
+    )
+    assert (benchmark.threshold, benchmark.method, benchmark.match, benchmark.recipe) == (None, None, None, None)
+
+
+def test_images_are_listed_once_and_only_when_they_are_asked_for(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "pets", {"images.zip": "no zip", "original.csv": "image,class\na.jpg,cat\n"})
+    benchmark = open_benchmark(folder)
+    assert message(lambda: benchmark.images).startswith("the archive cannot be read\n")
+    with zipfile.ZipFile(folder / "images.zip", "w") as archive:
+        archive.writestr("images/a.jpg", "")
+    assert benchmark.images == ("a.jpg",)
+    (folder / "images.zip").unlink()
+    assert benchmark.images == ("a.jpg",)
+
+
+def test_settings_are_defaults_of_the_benchmark(pets: Path) -> None:
+    update_benchmark(pets, name="animals", threshold=0.5, method="em", match="stem")
+    benchmark = open_benchmark(pets)
+    assert (benchmark.name, benchmark.threshold, benchmark.method, benchmark.match) == ("animals", 0.5, "em", "stem")
+
+
+def test_class_folders_are_classes_and_original_labels(pets: Path) -> None:
+    benchmark = open_benchmark(pets)
+    assert benchmark.classes == Classes(3, names=("10", "9", "dog"))  # as text, and no ids
+    assert has_class_folders(benchmark)
+    original = original_of_class_folders(benchmark.images, benchmark.classes)
+    assert original.classes == benchmark.classes
+    assert original.sets() == {"10/x.jpg": {0}, "9/tom.jpg": {1}, "dog/rex.png": {2}}
+
+
+def test_class_folders_are_looked_up_by_name_in_a_list_of_classes(pets: Path) -> None:
+    (pets / "classes.csv").write_text("name,synonyms\nDog,\nnine,9\nten,10\n")
+    benchmark = open_benchmark(pets)
+    original = original_of_class_folders(benchmark.images, benchmark.classes)
+    assert original.sets() == {"10/x.jpg": {2}, "9/tom.jpg": {1}, "dog/rex.png": {0}}
+
+
+def test_folders_are_no_labels_beside_original_labels(pets: Path) -> None:
+    (pets / "original.csv").write_text("image,class\n9/tom.jpg,cat\n")
+    benchmark = open_benchmark(pets)
+    assert (benchmark.classes, has_class_folders(benchmark)) == (Classes(), False)
+
+
+def test_images_in_no_folders_have_no_class_folders(tmp_path: Path) -> None:
+    benchmark = open_benchmark(write_files(tmp_path, {"images/a.jpg": "", "images/b.jpg": ""}))
+    assert (benchmark.classes, has_class_folders(benchmark), benchmark.images) == (Classes(), False, ("a.jpg", "b.jpg"))
+
+
+FOLDERS = st.text("abAB09é .,", min_size=1, max_size=3).filter(lambda text: text == text.strip() and text[0] != ".")
+
+
+@given(
+    folders=st.lists(FOLDERS, min_size=1, max_size=5, unique_by=str.casefold).filter(
+        lambda folders: not any("," in folder for folder in folders)
+    ),
+    above=st.sampled_from(["", "a/", "a/b/"]),
+)
+def test_the_immediate_folder_is_the_class_whatever_is_above_it(folders: list[str], above: str) -> None:
+    images = [f"{above}{folder}/{row}.jpg" for folder in folders for row in range(2)]
+    original = original_of_class_folders(images)
+    assert original.classes == Classes(len(folders), names=tuple(sorted(folders)))
+    called = {image: original.classes.names[original[image][0]] for image in images}
+    assert called == {image: image.split("/")[-2] for image in images}
+
+
+def test_a_folder_that_the_list_of_classes_lacks_is_refused() -> None:
+    images = ["cat/tom.jpg", "1/x.jpg"]
+    assert message(original_of_class_folders, images, Classes(2, names=("cat", "dog"))) == (
+        "a class is not one of the benchmark's\n  allowed: names such as 'cat'\n  found:   class folders 1\n"
+        "  to mend: rename the folder, or add its name to the list of classes"
+    )
+
+
+def test_class_folders_at_different_depths_are_refused(pets: Path) -> None:
+    write_files(pets / "images", {"a.jpg": "", "dog/big/b.jpg": ""})
+    assert refused(pets) == (
+        "class folders lie at different depths\n  where:   DIR/pets/images\n"
+        "  allowed: each image in the folder of its class, all at one depth\n"
+        f"  found:   a.jpg, 10/x.jpg, dog/big/b.jpg\n  to mend: {MEND_FOLDERS}"
+    )
+    (pets / "original.json").write_text("{}")
+    assert len(open_benchmark(pets).images) == 5
+
+
+def test_images_without_folders_have_no_original_labels() -> None:
+    assert message(original_of_class_folders, ["a.jpg", "b.jpg"]) == (
+        "the images are in no class folders\n  allowed: each image in the folder of its class, all at one depth\n"
+        f"  found:   a.jpg\n  to mend: {MEND_FOLDERS}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (
+            ["labels.json", "labels.csv"],
+            "two files hold one part of the benchmark\n  where:   DIR/pets\n  allowed: one file labels\n"
+            "  found:   labels.csv and labels.json\n  to mend: keep one, or give the other another name",
+        ),
+        (
+            ["images.zip", "images.tar"],
+            "the images are in two places\n  where:   DIR/pets\n  allowed: one of images/, images.zip and images.tar\n"
+            "  found:   images/ and images.tar and images.zip\n  to mend: keep one, or give the other another name",
+        ),
+    ],
+)
+def test_two_places_of_one_part_are_refused(pets: Path, files: list[str], expected: str) -> None:
+    write_files(pets, dict.fromkeys(files, "{}"))
+    assert refused(pets) == expected
+
+
+def test_a_name_twice_in_classes_is_refused(pets: Path) -> None:
+    (pets / "classes.txt").write_text("cat\ncat\n")
+    assert refused(pets) == (
+        "a class is named twice\n  where:   DIR/pets/classes.txt, line 2\n  found:   cat, and cat in line 1\n"
+        "  to mend: give each class a name of its own, such as crane (bird) and crane (machine)"
+    )
+
+
+def test_groups_by_name_without_a_list_of_classes_are_refused(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "pets", {"groups.csv": "class,group\ndog,big\n"})
+    assert refused(folder) == (
+        "a class is not one of the benchmark's\n  where:   DIR/pets/groups.csv\n  found:   dog\n"
+        f"  to mend: {LIST_CLASSES}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "mend"),
+    [
+        ("{}/pest", "did you mean {}/pets?"),
+        ("Imagnet", "did you mean imagenet?"),
+        ("{}/no/where", "check the path"),
+        ("", "check the path"),
+    ],
+)
+def test_a_benchmark_that_is_not_there_is_refused(
+    pets: Path, monkeypatch: pytest.MonkeyPatch, source: str, mend: str
+) -> None:
+    monkeypatch.chdir(pets / "images")
+    source = source.format(pets.parent)
+    assert message(open_benchmark, source) == (
+        f"no such folder, and no known benchmark of that name\n  where:   {source or repr(source)}\n"
+        f"  allowed: a folder, or one of imagenet\n  to mend: {mend.format(pets.parent)}"
+    )
+
+
+def test_a_file_is_no_benchmark(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("")
+    assert refused(tmp_path / "pets", tmp_path / "labels.csv") == (
+        "a file was given where a benchmark's folder is read\n  where:   DIR/labels.csv\n"
+        "  to mend: name the folder that holds it"
+    )
+
+
+def test_a_part_is_found_or_said_to_be_missing(pets: Path) -> None:
+    benchmark = open_benchmark(pets)
+    assert part_path(benchmark, "images", needed_by="predict") == pets / "images"
+    assert message(part_path, benchmark, "scores", needed_by="labels") == (
+        f"the benchmark has no scores, which reassess labels needs\n  where:   {pets}\n"
+        "  to mend: reassess aggregate makes them of votes"
+    )
+    (pets / "scores.xlsx").write_text("")
+    assert message(part_path, benchmark, "scores") == (
+        f"the benchmark has no scores\n  where:   {pets}\n"
+        "  allowed: a file scores, with one of the suffixes .json, .npz, .txt, .csv, .tsv, .jsonl, .parquet\n"
+        "  found:   scores.xlsx\n  to mend: reassess aggregate makes them of votes"
+    )
+
+
+def test_a_part_of_a_known_benchmark_is_its_known_source(real_file: object) -> None:
+    assert part_path(IMAGENET, "collapsed", offline=True).name == "imagenet_collapsed.csv"
+    assert message(part_path, Benchmark(), "labels").startswith("the benchmark has no labels\n  to mend: ")

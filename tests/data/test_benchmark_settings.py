@@ -1,0 +1,101 @@
+"""The settings in benchmark.json: read, refused and updated."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.data.benchmark_settings import read_settings, update_benchmark
+from tests.helpers import message
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            "[]",
+            "the JSON does not hold the settings of a benchmark\n  where:   DIR/benchmark.json\n"
+            "  allowed: an object with some of name, threshold, method, match\n  found:   list",
+        ),
+        (
+            '{"treshold": 1}',
+            "unknown setting of a benchmark\n  where:   DIR/benchmark.json\n"
+            "  allowed: name, threshold, method, match\n  found:   'treshold'",
+        ),
+        (
+            '{"threshold": 80}',
+            "threshold out of range\n  where:   DIR/benchmark.json, key threshold\n  allowed: 0 to 1\n  found:   80",
+        ),
+        (
+            '{"threshold": NaN}',
+            "threshold out of range\n  where:   DIR/benchmark.json, key threshold\n  allowed: 0 to 1\n  found:   nan",
+        ),
+        (
+            '{"threshold": "0.8"}',
+            "threshold is not a number\n  where:   DIR/benchmark.json, key threshold\n  found:   '0.8'",
+        ),
+        (
+            '{"threshold": true}',
+            "threshold is not a number\n  where:   DIR/benchmark.json, key threshold\n  found:   True",
+        ),
+        (
+            '{"threshold": [0.5]}',
+            "threshold is not a number\n  where:   DIR/benchmark.json, key threshold\n  found:   [0.5]",
+        ),
+        (
+            '{"method": "EM"}',
+            "unknown method\n  where:   DIR/benchmark.json, key method\n"
+            "  allowed: calibrated, em, mean, majority\n  found:   'EM'",
+        ),
+        (
+            '{"match": ["stem"]}',
+            "unknown match\n  where:   DIR/benchmark.json, key match\n  allowed: path, name, stem\n  found:   ['stem']",
+        ),
+        (
+            '{"name": ""}',
+            "the name of a benchmark is not a text\n  where:   DIR/benchmark.json, key name\n  found:   ''",
+        ),
+        (
+            '{"name": "a", "name": "b"}',
+            "a key is named twice\n  where:   DIR/benchmark.json\n  found:   name",
+        ),
+    ],
+)
+def test_wrong_settings_are_refused(tmp_path: Path, content: str, expected: str) -> None:
+    (tmp_path / "benchmark.json").write_text(content)
+    assert message(read_settings, tmp_path).replace(str(tmp_path), "DIR") == expected
+
+
+SETTINGS = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.text(min_size=1).filter(str.strip),
+        "threshold": st.floats(0, 1),
+        "method": st.sampled_from(["calibrated", "em", "mean", "majority"]),
+        "match": st.sampled_from(["path", "name", "stem"]),
+    },
+)
+
+
+@given(before=SETTINGS, after=SETTINGS)
+def test_an_update_keeps_what_it_is_not_given(
+    tmp_path_factory: pytest.TempPathFactory, before: dict[str, object], after: dict[str, object]
+) -> None:
+    folder = tmp_path_factory.mktemp("pets")
+    update_benchmark(folder, **before)
+    update_benchmark(folder, **after)
+    assert json.loads((folder / "benchmark.json").read_text(encoding="utf-8")) == before | after
+    assert read_settings(folder) == before | after
+
+
+def test_a_folder_without_the_file_has_no_settings(tmp_path: Path) -> None:
+    assert read_settings(tmp_path) == {}
+
+
+def test_a_wrong_update_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    update_benchmark(tmp_path, threshold=0.8)
+    kept = (tmp_path / "benchmark.json").read_bytes()
+    assert message(update_benchmark, tmp_path, threshold=8).startswith("threshold out of range\n")
+    assert (tmp_path / "benchmark.json").read_bytes() == kept

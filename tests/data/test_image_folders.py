@@ -1,0 +1,104 @@
+"""Lists of the images in a folder or an archive: names relative to it, pictures alone."""
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.data.image_folders import list_images
+from tests.helpers import message, write_files
+
+
+def to_folder(place: Path, names: Iterable[str]) -> Path:
+    place.mkdir()
+    return write_files(place, dict.fromkeys(names, ""))
+
+
+def to_zip(place: Path, names: Iterable[str]) -> Path:
+    path = place.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, "")
+    return path
+
+
+def to_tar(place: Path, names: Iterable[str]) -> Path:
+    path = place.with_suffix(".tar")
+    with tarfile.open(path, "w") as archive:
+        for name in names:
+            archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    return path
+
+
+KINDS = pytest.mark.parametrize("write", [to_folder, to_zip, to_tar])
+PARTS = st.sampled_from(["a", "b c", "ä", "1", ".x", "__MACOSX"])
+FILES = st.sampled_from(["x.jpg", "x.JPEG", "y.png", "z.webp", "notes.txt", "jpg", ".y.png", "._x.jpg"])
+
+
+@KINDS
+@given(paths=st.sets(st.tuples(st.lists(PARTS, max_size=3), FILES).map(lambda one: "/".join([*one[0], one[1]]))))
+def test_the_list_holds_each_picture_once_and_nothing_hidden(
+    tmp_path_factory: pytest.TempPathFactory, write: Callable[..., Path], paths: set[str]
+) -> None:
+    """Against a plain rule on the names that were written."""
+    expected = []
+    for path in paths:
+        parts = path.split("/")
+        if not any(part[0] == "." or part == "__MACOSX" for part in parts) and parts[-1] not in ("notes.txt", "jpg"):
+            expected.append(path)
+    place = write(tmp_path_factory.mktemp("any") / "pictures", paths)
+    assert list_images(place) == tuple(sorted(expected))
+
+
+@pytest.mark.parametrize("write", [to_zip, to_tar])
+def test_backslashes_and_dots_in_an_archive_are_read_as_paths(tmp_path: Path, write: Callable[..., Path]) -> None:
+    place = write(tmp_path / "images", ["./cats/tom.jpg", "dogs\\rex.jpg", "/cow.gif"])
+    assert list_images(str(place)) == ("cats/tom.jpg", "cow.gif", "dogs/rex.jpg")
+
+
+@pytest.mark.parametrize("name", ["old.jpg/", "dogs\\old.jpg\\"])
+def test_a_folder_in_a_zip_is_no_picture_whatever_its_name(tmp_path: Path, name: str) -> None:
+    assert list_images(to_zip(tmp_path / "images", [name, "rex.jpg"])) == ("rex.jpg",)
+
+
+@pytest.mark.parametrize("write", [to_zip, to_tar])
+def test_the_folder_that_was_packed_is_no_part_of_a_name(tmp_path: Path, write: Callable[..., Path]) -> None:
+    names = ["images/cats/tom.jpg", "images/rex.jpg", "__MACOSX/images/._rex.jpg"]
+    assert list_images(write(tmp_path / "images", names)) == ("cats/tom.jpg", "rex.jpg")
+    assert list_images(write(tmp_path / "photos", names)) == ("images/cats/tom.jpg", "images/rex.jpg")
+    assert list_images(write(tmp_path / "images", [*names, "cow.jpg"]))[0] == "cow.jpg"
+
+
+def test_a_link_to_a_folder_is_followed(tmp_path: Path) -> None:
+    to_folder(tmp_path / "elsewhere", ["tom.jpg"])
+    to_folder(tmp_path / "images", []).joinpath("cats").symlink_to(tmp_path / "elsewhere")
+    assert list_images(tmp_path / "images") == ("cats/tom.jpg",)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        (
+            "images.zip",
+            b"no zip",
+            "the archive cannot be read\n  where:   DIR/images.zip\n  allowed: a zip that is complete\n"
+            "  found:   File is not a zip file\n  to mend: get it again",
+        ),
+        (
+            "images.rar",
+            b"x",
+            "a set of images cannot be kept in a file of this kind\n  where:   DIR/images.rar\n"
+            "  allowed: .zip, .tar\n  found:   .rar",
+        ),
+        ("images.tar", None, "no such file\n  where:   DIR/images.tar\n  to mend: check the path"),
+    ],
+)
+def test_what_is_no_place_of_images_is_refused(tmp_path: Path, name: str, content: bytes | None, expected: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert message(list_images, tmp_path / name).replace(str(tmp_path), "DIR") == expected

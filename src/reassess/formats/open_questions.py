@@ -17,9 +17,10 @@ def write_open_questions(
 ) -> None:
     r"""Write questions, the most informative first, one JSON object a line.
 
-    Fields: image, class (id), wnid and name (null where they are not known), models (that name the class), first (how
-    many models put it first), probability (mean over the models that give scores, or null) and reason (never proposed,
-    or image never rated).
+    Fields: image, class (id, or name where classes are written by name), wnid and name (null where they are not known),
+    models (that name the class), first (how many models put it first), probability (mean over the models that give
+    scores, or null) and reason (never proposed, or image never rated). With rater and answer added to
+    each line, `read_votes` reads the file.
 
     Parameters
     ----------
@@ -47,10 +48,11 @@ def write_open_questions(
     suffix_of(path, (OPEN_QUESTIONS_SUFFIX,), "a list of questions")
     rows = range(len(questions))[:limit]
     ids = questions.questions.class_ids[: len(rows)].tolist()
+    called = classes.in_files
     table = pl.DataFrame(
         {
             "image": [questions.image(row) for row in rows],
-            "class": ids,
+            "class": [called[i] for i in ids] if called else ids,
             "wnid": [classes.wnids[i] if classes.wnids else None for i in ids],
             "name": [classes.label(i) if classes.names else None for i in ids],
             "models": [questions.named_by(row) for row in rows],
@@ -60,7 +62,7 @@ def write_open_questions(
         },
         schema_overrides={
             "image": pl.String,
-            "class": pl.Int64,
+            "class": pl.String if called else pl.Int64,
             "wnid": pl.String,
             "name": pl.String,
             "models": pl.List(pl.String),

@@ -25,7 +25,7 @@ __all__ = ["open_questions"]
 
 
 def open_questions(
-    each: Iterable[tuple[str, Predictions, Outcomes]], labels: LabelSets, scores: Scores, *, top: int = 1
+    each: Iterable[tuple[str, Predictions, Outcomes]], labels: LabelSets, scores: Scores | None, *, top: int = 1
 ) -> OpenQuestions:
     """Find the predicted pairs that are in no label set and that nobody was asked about.
 
@@ -37,7 +37,7 @@ def open_questions(
     labels
         The label sets with which all were examined.
     scores
-        The pairs that were rated.
+        The pairs that were rated; None if none were: then images without a label set were never rated.
     top
         How many of a model's best classes count as predicted.
 
@@ -60,7 +60,7 @@ def open_questions(
      ('b.png', ['two'], 'never proposed'),
      ('c.png', ['one'], 'image never rated')]
     """
-    scores = scores.in_classes(labels.classes)
+    scores = None if scores is None else scores.in_classes(labels.classes)
     models: list[str] = []
     unknown: list[int] = []
     parts = [np.empty(0, _PAIR)]
@@ -105,19 +105,24 @@ class _Images:
 
 
 def _open(
-    predictions: Predictions, outcomes: Outcomes, labels: LabelSets, scores: Scores, top: int
+    predictions: Predictions, outcomes: Outcomes, labels: LabelSets, scores: Scores | None, top: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.void]]:
     """The pairs of a model that are not valid and that nobody was asked about, and the row of each."""
     known = np.flatnonzero(outcomes.state != UNKNOWN)
     best = outcomes.top1[known, None] if top == 1 else predictions.best(top, known)[0]
     place, ranks = np.nonzero(best >= 0)
     rows, class_ids = known[place], best[place, ranks]
-    score_rows = join(outcomes.images, scores.questions.images, match=outcomes.match, known_where="the scores")[rows]
     settled = np.isin(pair_keys(outcomes.label_rows[rows], class_ids), pair_keys(labels.image_ids, labels.indices))
-    settled |= scores.questions.find(score_rows, class_ids) >= 0
+    rated = outcomes.label_rows[rows] >= 0
+    if scores is not None:
+        score_rows = join(outcomes.images, scores.questions.images, match=outcomes.match, known_where="the scores")[
+            rows
+        ]
+        settled |= scores.questions.find(score_rows, class_ids) >= 0
+        rated = score_rows >= 0
     kept = np.flatnonzero(~settled)
     pairs = np.empty(kept.size, _PAIR)
-    pairs["class"], pairs["rank"], pairs["never_rated"] = class_ids[kept], ranks[kept], score_rows[kept] < 0
+    pairs["class"], pairs["rank"], pairs["never_rated"] = class_ids[kept], ranks[kept], ~rated[kept]
     pairs["probability"] = class_probabilities(predictions, rows[kept], class_ids[kept])
     return rows[kept], pairs
 

@@ -64,16 +64,17 @@ def questions(
     """List the predicted pairs that nobody was asked about.
 
     Each FILE holds one model's predictions, as for evaluate. OUT lists the predicted classes that are in no label set
-    and that no rater was asked about: what most models predict comes first. --scores holds the pairs that were rated.
+    and that no rater was asked about: what most models predict comes first. --scores holds the pairs that were rated;
+    of a benchmark without scores or labels, none were.
     """
     refuse_repeated(files)
     call.check_output(output, (OPEN_QUESTIONS_SUFFIX,), "a list of questions")
-    judges = load_judges(call, benchmark, labels, original, scores, max_bytes=reading["max_bytes"])
-    if judges.scores is None:
+    judges = load_judges(call, benchmark, labels, original, scores, labels_needed=False, max_bytes=reading["max_bytes"])
+    if judges.scores is None and scores is None and "scores" in judges.benchmark.sources:
         raise DataError(
             "which pairs were rated is not known: no scores are at hand",
             mend=f"reassess data fetch {IMAGENET.sources['scores']}, "
-            "or pass --scores FILE with the columns image, class, score",
+            "or pass --scores FILE with the columns image, class, score; --scores none: no pair was rated",
         )
     pending = open_questions(_judged(call, files, judges, **reading), judges.labels, judges.scores, top=top)
     call.keep_inputs(output)

@@ -13,6 +13,7 @@ from reassess.core.benchmark import IMAGENET, Benchmark, class_folder_order
 from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import open_benchmark
+from reassess.data.benchmark_settings import update_benchmark
 from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
@@ -26,6 +27,7 @@ __all__ = [
     "golden_options",
     "joining_options",
     "judge_options",
+    "keep_setting",
     "load_predictions",
     "max_bytes_option",
     "part_option",
@@ -51,6 +53,13 @@ benchmark_option = click.option(
     help="Where each part comes from that no option gives: imagenet, or a folder with files such as labels.csv.  "
     "[default: imagenet, if the images are ImageNet's]",
 )
+
+
+def keep_setting(benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
+    """Note a setting in benchmark.json of a benchmark's folder, if the output is that part of the benchmark."""
+    folder = None if benchmark is None else benchmark.folder
+    if folder is not None and output.stem == part and output.parent.resolve() == folder.resolve():
+        update_benchmark(folder, **settings)
 
 
 def part_option(part: str, text: str, *, condition: str = _IF_HERE) -> Callable[..., Any]:

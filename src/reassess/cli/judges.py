@@ -28,7 +28,16 @@ from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.archives import MAX_BYTES
 from reassess.text import some
 
-__all__ = ["NONE", "Judges", "find_part", "load_golden", "load_judges", "read_classes_of", "read_original_of"]
+__all__ = [
+    "NONE",
+    "Judges",
+    "find_part",
+    "load_golden",
+    "load_judges",
+    "needed_part",
+    "read_classes_of",
+    "read_original_of",
+]
 
 NONE = "none"
 
@@ -128,11 +137,11 @@ def load_judges(
         files["labels"], parts["labels"] = Path("labels"), LabelSets.from_lists([], [], classes)
         images = benchmark.images
     elif thresholds is None:
-        files["labels"] = _needed(call, benchmark, "labels", labels)
+        files["labels"] = needed_part(call, benchmark, "labels", labels)
         sets = parts["labels"] = load_any_labels(files["labels"], classes=classes, offline=call.offline)
         images = sets.images
     else:
-        files["scores"] = _needed(call, benchmark, "scores", _to_cut(labels, scores))
+        files["scores"] = needed_part(call, benchmark, "scores", _to_cut(labels, scores))
         cut = parts["scores"] = load_scores(files["scores"], classes=classes, max_bytes=max_bytes)
         images = cut.questions.images
     if benchmark is None:
@@ -256,7 +265,7 @@ def load_golden(
     }
 
 
-def _needed(call: Call, benchmark: Benchmark | None, part: str, given: str | None) -> Path:
+def needed_part(call: Call, benchmark: Benchmark | None, part: str, given: str | None = None) -> Path:
     """The file of a part without which the command cannot work."""
     if given is not None:
         return call.resolve(part, given)

@@ -8,6 +8,8 @@ from reassess.formats.files import sha256
 
 __all__ = ["known_in_sample"]
 
+_BY_GOLDEN = ("calibrated", "em")  # em keeps golden items at their truth
+
 
 def known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGENET) -> bool | None:
     """Whether scores are known to have been made with the golden answers that judge them.
@@ -21,7 +23,8 @@ def known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGEN
 
     Returns
     -------
-    True if both files are, byte for byte, the benchmark's own; None if not, since nothing is known then.
+    True if both files are, byte for byte, those of a known benchmark, or are those of a benchmark's folder whose
+    benchmark.json names a method that uses golden answers; False if it names another; None where nothing is known.
 
     Examples
     --------
@@ -29,6 +32,9 @@ def known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGEN
     >>> known_in_sample(resolve("imagenet-real-scores"), resolve("imagenet-real-golden"))
     True
     """
+    if benchmark.folder is not None:
+        own = [Path(benchmark.sources.get(part, "")) for part in ("scores", "golden")]
+        return benchmark.method in _BY_GOLDEN if own == [scores, golden] and benchmark.method else None
     for part, path in (("scores", scores), ("golden", golden)):
         source = SOURCES.get(benchmark.sources.get(part, ""))
         if source is None or sha256(path) != source.files[0].sha256:

@@ -9,14 +9,15 @@ import click
 
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
 from reassess.cli.common import Call, call_options
-from reassess.cli.inputs import FILE, max_bytes_option
-from reassess.cli.judges import find_part
+from reassess.cli.inputs import FILE, benchmark_option, keep_setting, max_bytes_option
+from reassess.cli.judges import find_part, read_classes_of
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.items import normal_id
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.recipe import REAL_RECIPE
 from reassess.core.votes import Votes
+from reassess.data.benchmark_folders import part_path
 from reassess.data.loading import load_original, load_votes
 from reassess.formats.posteriors import write_posterior
 from reassess.formats.rater_model import write_rater_model
@@ -38,12 +39,13 @@ _USED = {
 
 @click.command()
 @click.argument("votes", required=False, metavar="[VOTES]")
+@benchmark_option
 @click.option("--preset", type=click.Choice(list(_PRESETS)), help="Make scores as a published set was made.")
 @click.option(
     "--method",
     type=click.Choice([name for name in _USED if name not in _PRESETS]),
     help="calibrated: each rater is measured on golden answers; em: Dawid and Skene's EM; mean: of no 0, maybe 0.5, "
-    "yes 1; majority: the share of each answer.  [default: calibrated with --golden, else em]",
+    "yes 1; majority: the share of each answer.  [default: the benchmark's; calibrated with golden answers, else em]",
 )
 @click.option(
     "--truths",
@@ -71,6 +73,7 @@ _USED = {
 def aggregate(
     call: Call,
     votes: str | None,
+    benchmark: Benchmark | None,
     preset: str | None,
     method: str | None,
     answers: str | None,
@@ -82,16 +85,23 @@ def aggregate(
 
     A score is the probability that a class is valid, or that an answer is right. VOTES is a file or a known source.
     Votes on images and classes give scores; votes on plain items give a table of item, answer and probability.
+    Votes and golden answers of a --benchmark are used where no option names others; scores that are written into its
+    folder are its scores from then on, and its benchmark.json keeps the method.
     """
     if preset and method:
         raise click.UsageError("Give --preset or --method: a preset has its method.")
-    name = preset or method or ("em" if given["golden"] is None else "calibrated")
-    _refuse_unused(name, given)
+    if preset and benchmark:
+        raise click.UsageError("Give --preset or --benchmark: a preset has its benchmark.")
+    source = benchmark or _PRESETS.get(preset or "", Benchmark())
+    name = preset or method or source.method or _usual_method(source, given)
+    _refuse_unused(name, given, source)
     _check_outputs(call, output, given["model"])
-    read = _Reader(call, _PRESETS.get(name, Benchmark()), answers, max_bytes)
+    read = _Reader(call, source, answers, max_bytes)
     given_votes = read.votes("votes", votes)
     if given_votes is None:
-        raise click.UsageError("Give VOTES, or --preset.")
+        if benchmark is not None:
+            part_path(benchmark, "votes", needed_by="aggregate")
+        raise click.UsageError("Give VOTES, --benchmark or --preset.")
     result = _METHODS[name](read, given_votes, given)
     call.keep_inputs(output, given["model"])
     if isinstance(given_votes.items, Questions):
@@ -100,7 +110,15 @@ def aggregate(
         write_posterior(output, result.posterior, force=call.force)
     if given["model"] and result.model:
         write_rater_model(given["model"], result.model, force=call.force)
+    keep_setting(benchmark, output, "scores", method=name)
     _report(call, name, given_votes, result, output)
+
+
+def _usual_method(benchmark: Benchmark, given: dict[str, Any]) -> str:
+    """The method where none is asked for: the preset of a known benchmark, or as there are golden answers."""
+    presets = [name for name, preset in _PRESETS.items() if preset is benchmark]
+    has_golden = given["golden"] is not None or "golden" in benchmark.sources
+    return next(iter(presets), "calibrated" if has_golden else "em")
 
 
 def _check_outputs(call: Call, output: Path, model: Path | None) -> None:
@@ -119,6 +137,7 @@ class _Reader:
         self.benchmark = benchmark
         self._answers = None if answers is None else [normal_id(answer) for answer in answers.split(",")]
         self._max_bytes = max_bytes
+        self._classes = read_classes_of(call, benchmark) if benchmark.folder else None
 
     def votes(self, part: str, given: str | None) -> Votes | None:
         """The votes of one part of the benchmark, or None if there is no such file."""
@@ -126,20 +145,20 @@ class _Reader:
         if source is None:
             return None
         path = self._call.resolve(part, source)
-        return load_votes(path, answers=self._answers, max_bytes=self._max_bytes)
+        return load_votes(path, answers=self._answers, classes=self._classes, max_bytes=self._max_bytes)
 
     def original(self, given: str | None) -> LabelSets | None:
         """The original labels, or None."""
         source = self.benchmark.sources.get("original") if given is None else given
         path = find_part(self._call, self.benchmark, "original", source)
-        return None if path is None else load_original(path)
+        return None if path is None else load_original(path, classes=self._classes)
 
 
-def _refuse_unused(name: str, given: dict[str, Any]) -> None:
+def _refuse_unused(name: str, given: dict[str, Any], benchmark: Benchmark) -> None:
     unused = [option for option, value in given.items() if value is not None and option not in _USED[name]]
     if unused:
         raise click.UsageError(f"{name} has no use for --{unused[0].replace('_', '-')}.")
-    if name == "calibrated" and given["golden"] is None:
+    if name == "calibrated" and given["golden"] is None and "golden" not in benchmark.sources:
         raise click.UsageError("calibrated measures raters on golden answers: give --golden.")
 
 
@@ -159,7 +178,7 @@ def _calibrated(read: _Reader, votes: Votes, given: dict[str, Any]) -> Aggregati
         votes,
         experts,
         rater_golden=read.votes("rater-golden", given["rater_golden"]),
-        original=read.original(given["original"]),
+        original=None if given["original"] is None else read.original(given["original"]),
         **_options(votes, given),
     )
 

@@ -15,15 +15,17 @@ from reassess.aggregation.methods import likely_recipes
 from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
-from reassess.cli.inputs import FILE, max_bytes_option, part_option
-from reassess.cli.judges import find_part
+from reassess.cli.inputs import FILE, benchmark_option, max_bytes_option, part_option
+from reassess.cli.judges import needed_part, read_classes_of, read_original_of
 from reassess.cli.tables.curve_points import write_points
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
+from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
+from reassess.data.benchmark_folders import part_path
 from reassess.data.in_sample import known_in_sample
-from reassess.data.loading import load_original, load_scores, load_votes
+from reassess.data.loading import load_scores, load_votes
 from reassess.errors import DataError, at
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report.curve_figure import draw_curves
@@ -72,7 +74,8 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="SCORES...")
+@click.argument("files", nargs=-1, metavar="[SCORES...]")
+@benchmark_option
 @click.option(
     "--golden",
     metavar="NAME|FILE",
@@ -114,6 +117,7 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
 def curve(
     call: Call,
     files: tuple[str, ...],
+    benchmark: Benchmark | None,
     golden: str | None,
     golden_at_least: int | None,
     votes: str | None,
@@ -126,17 +130,26 @@ def curve(
 ) -> None:
     """Measure precision and recall of scores, and choose a threshold.
 
-    SCORES are files, or names of known data such as imagenet-real-scores. They are judged by experts' golden answers.
+    SCORES are files, or names of known data such as imagenet-real-scores; by default those of the --benchmark. They are
+    judged by experts' golden answers.
     """
     _check_call(call, files, output)
+    if benchmark is None and not files:
+        raise click.UsageError("Give SCORES, or --benchmark.")
+    if not files:
+        files = (str(needed_part(call, benchmark, "scores")),)
+    classes = None if benchmark is None else read_classes_of(call, benchmark)
     paths = {file: call.resolve("scores", file) for file in files}
-    scores = {file: load_scores(path, max_bytes=max_bytes) for file, path in paths.items()}
-    benchmark = _common_benchmark(list(scores.values()))
+    scores = {file: load_scores(path, classes=classes, max_bytes=max_bytes) for file, path in paths.items()}
+    if benchmark is None:
+        benchmark = _common_benchmark(list(scores.values()))
+    elif benchmark.folder is not None:
+        votes = votes or benchmark.sources.get("votes")
     if leave_out is not None:
         votes = votes or benchmark.sources.get("votes")
         if votes is None:
             raise click.UsageError("--leave-out needs --votes, of which the scores were made.")
-    answers = _load_answers(call, benchmark, golden, golden_at_least, votes, rater_golden, original, max_bytes)
+    answers = _load_answers(call, benchmark, golden, golden_at_least, votes, rater_golden, original, classes, max_bytes)
     measured = [one for file in files for one in _measure(file, paths[file], scores[file], answers, leave_out, goal)]
     if output is not None:
         _write(call, output, measured, answers.rules)
@@ -167,24 +180,27 @@ def _load_answers(
     votes: str | None,
     rater_golden: str | None,
     original: str | None,
+    classes: Classes | None,
     max_bytes: int,
 ) -> _Answers:
     sources = golden_sources(benchmark, golden)
     if "golden" not in sources:
+        if benchmark.folder is not None:
+            part_path(benchmark, "golden", needed_by="curve")
         raise click.UsageError("Give --golden: only ImageNet's validation images have known golden answers.")
     if votes is not None and rater_golden is None:
         rater_golden = sources.get("rater-golden")
 
     def load(part: str, source: str | None) -> Votes | None:
-        return None if source is None else load_votes(call.resolve(part, source), max_bytes=max_bytes)
+        return None if source is None else load_votes(call.resolve(part, source), classes=classes, max_bytes=max_bytes)
 
     golden_file = call.resolve("golden", sources["golden"])
-    experts = load_votes(golden_file, max_bytes=max_bytes)
+    experts = load_votes(golden_file, classes=classes, max_bytes=max_bytes)
     rater_votes, golden_votes = load("votes", votes), load("rater-golden", rater_golden)
     if rater_votes is not None:
         golden_votes = golden_part(rater_votes, experts, golden_votes)
-    original_file = find_part(call, benchmark, "original", original)
-    original_labels = None if original_file is None else load_original(original_file)
+    given = read_original_of(call, benchmark, original, classes)
+    original_labels = None if given is None else given[1]
     truth = golden_truth(experts, at_least=at_least)
     files = {
         "votes": votes or "",

@@ -8,13 +8,16 @@ import click
 
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, call_options, percent, print_table, refuse_repeated, say
-from reassess.cli.inputs import FILE, max_bytes_option
+from reassess.cli.inputs import FILE, benchmark_option, keep_setting, max_bytes_option
+from reassess.cli.judges import needed_part, read_classes_of, read_original_of
 from reassess.comparison.label_agreement import AGREEMENTS, SAYINGS, LabelAgreement, label_agreement
 from reassess.comparison.label_changes import LabelDiff, label_diff
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
+from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.data.loading import in_benchmark_classes, load_any_labels, load_labels, load_original, load_scores
+from reassess.data.sources import SOURCES
 from reassess.formats.labels import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
@@ -28,18 +31,24 @@ _Agreements = dict[tuple[str, str], LabelAgreement]
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="SCORES | A B...")
-@click.option("--threshold", type=float, metavar="T", help="Keep each class with a score of at least T.")
+@click.argument("files", nargs=-1, metavar="[SCORES] | A B...")
+@benchmark_option
+@click.option(
+    "--threshold",
+    type=float,
+    metavar="T",
+    help="Keep each class with a score of at least T.  [default: the benchmark's]",
+)
 @click.option(
     "--unrated",
     type=click.Choice(["original", "omit"]),
     help="What becomes of images that were never rated: they keep their original label, or are left out.  "
-    "[default: original, if the images are ImageNet's or --original is given]",
+    "[default: original, where there are original labels]",
 )
 @click.option(
     "--original",
     metavar="NAME|FILE",
-    help=f"Original labels.  [default: {IMAGENET.sources['original']}, for ImageNet]",
+    help=f"Original labels.  [default: the benchmark's; {IMAGENET.sources['original']} for ImageNet]",
 )
 @click.option(
     "-o",
@@ -56,6 +65,7 @@ _Agreements = dict[tuple[str, str], LabelAgreement]
 def labels(
     call: Call,
     files: tuple[str, ...],
+    benchmark: Benchmark | None,
     threshold: float | None,
     unrated: str | None,
     original: str | None,
@@ -67,7 +77,9 @@ def labels(
 ) -> None:
     """Cut label sets from scores, show what changed between two, or how far several agree.
 
-    SCORES, A and B are files or names of known data, such as imagenet-real-scores and imagenet-real.
+    SCORES, A and B are files or names of known data, such as imagenet-real-scores and imagenet-real; SCORES may also be
+    those of a --benchmark. Label sets that are written into its folder are its labels from then on, and its
+    benchmark.json keeps the threshold.
     """
     cutting = any(option is not None for option in (threshold, unrated, original))
     if diff:
@@ -82,31 +94,39 @@ def labels(
         return
     if by is not None:
         raise click.UsageError("--by goes with --agree.")
-    if len(files) != 1 or threshold is None or output is None:
+    if threshold is None and benchmark is not None:
+        threshold = benchmark.threshold
+    if len(files) > 1 or not (files or benchmark) or threshold is None or output is None:
         raise click.UsageError("Give one SCORES, --threshold T and -o LABELS; or label sets and --diff or --agree.")
     if unrated == "omit" and original is not None:
         raise click.UsageError("With --unrated omit, original labels have no use: leave --original out.")
     call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set")
-    scores = load_scores(call.resolve("scores", files[0]), max_bytes=max_bytes)
-    benchmark = benchmark_of(scores.questions.images)
-    known = _original(call, benchmark, unrated, original)
-    cut = in_benchmark_classes(label_sets(scores, threshold, original=known), benchmark)
+    classes = None if benchmark is None else read_classes_of(call, benchmark)
+    path = needed_part(call, benchmark, "scores", *files)
+    scores = load_scores(path, classes=classes, max_bytes=max_bytes)
+    images_of = benchmark_of(scores.questions.images) if benchmark is None else benchmark
+    known = _original(call, images_of, unrated, original, classes)
+    cut = in_benchmark_classes(label_sets(scores, threshold, original=known), images_of)
     call.keep_inputs(output)
     write_labels(output, cut, force=call.force)
+    keep_setting(benchmark, output, "labels", threshold=threshold)
     unrated_images = len(cut) - len(scores.questions.images)  # all others of the original labels
     _report(call, output, threshold, cut, unrated_images)
 
 
-def _original(call: Call, benchmark: Benchmark, unrated: str | None, original: str | None) -> LabelSets | None:
+def _original(
+    call: Call, benchmark: Benchmark, unrated: str | None, original: str | None, classes: Classes | None
+) -> LabelSets | None:
     """The original labels, where unrated images are to keep them."""
     if unrated == "omit":
         return None
     source = benchmark.sources.get("original") if original is None else original
-    if source is None:
-        if unrated == "original":
-            raise click.UsageError("--unrated original needs --original for images that are not ImageNet's.")
-        return None
-    return load_original(call.resolve("original", source))
+    if source is not None and source in SOURCES:
+        return load_original(call.resolve("original", source), classes=classes)  # fetched if need be
+    given = read_original_of(call, benchmark, original, classes)
+    if given is None and unrated == "original":
+        raise click.UsageError("--unrated original needs --original for images that are not ImageNet's.")
+    return None if given is None else given[1]
 
 
 def _report(call: Call, output: Path, threshold: float, cut: LabelSets, unrated: int) -> None:

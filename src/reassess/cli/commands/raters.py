@@ -10,8 +10,8 @@ from reassess.aggregation.golden import GoldenVotes, golden_votes
 from reassess.aggregation.reliability import rater_reliability
 from reassess.aggregation.reliability_result import Reliability
 from reassess.cli.common import Call, call_options, print_table
-from reassess.cli.inputs import golden_options, max_bytes_option
-from reassess.cli.judges import load_golden
+from reassess.cli.inputs import benchmark_option, golden_options, max_bytes_option
+from reassess.cli.judges import load_golden, needed_part, read_classes_of
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.items import normal_id
 from reassess.core.questions import Questions
@@ -33,7 +33,8 @@ _EXPLAINED = {
 
 
 @click.command()
-@click.argument("votes", metavar="VOTES")
+@click.argument("votes", required=False, metavar="[VOTES]")
+@benchmark_option
 @golden_options
 @click.option(
     "--golden-at-least",
@@ -47,7 +48,8 @@ _EXPLAINED = {
 @call_options
 def raters(
     call: Call,
-    votes: str,
+    votes: str | None,
+    benchmark: Benchmark | None,
     golden: str | None,
     rater_golden: str | None,
     golden_at_least: int | None,
@@ -57,15 +59,21 @@ def raters(
 ) -> None:
     """Measure how far each rater can be relied on.
 
-    VOTES is a file of votes, or the name of a known source such as imagenet-real-raters. The raters are measured on
+    VOTES is a file of votes, or the name of a known source such as imagenet-real-raters; by default those of the
+    --benchmark. The raters are measured on
     golden items, of which experts know the truth; without golden answers, by what all raters say (Dawid-Skene).
 
     The rater whose votes tell the least comes first.
     """
     order = None if answers is None else tuple(normal_id(answer) for answer in answers.split(","))
-    main = read_votes(call.resolve("votes", votes), answers=order, max_bytes=max_bytes)
-    benchmark = benchmark_of(main.items.images) if isinstance(main.items, Questions) else Benchmark()
-    on_golden = load_golden(call, benchmark, main, golden, rater_golden, None, max_bytes=max_bytes)
+    if benchmark is None and votes is None:
+        raise click.UsageError("Give VOTES, or --benchmark.")
+    classes = None if benchmark is None else read_classes_of(call, benchmark)
+    path = needed_part(call, benchmark, "votes", votes)
+    main = read_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
+    if benchmark is None:
+        benchmark = benchmark_of(main.items.images) if isinstance(main.items, Questions) else Benchmark()
+    on_golden = load_golden(call, benchmark, main, golden, rater_golden, classes, max_bytes=max_bytes)
     measured_on = None
     if "golden" in on_golden:
         _, apart = on_golden.get("rater-golden", (None, main))

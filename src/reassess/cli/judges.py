@@ -232,7 +232,9 @@ def read_original_of(
         return path, load_original(path, classes=classes)
     if given is not None or not has_class_folders(benchmark):
         return None
-    place = call.read("original", Path(benchmark.sources["images"]))
+    place = Path(benchmark.sources["images"])
+    if place.is_file():  # of a folder there is no hash
+        call.read("original", place)
     with at(place):
         return place, original_of_class_folders(benchmark.images, classes)
 

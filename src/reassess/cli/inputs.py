@@ -1,7 +1,7 @@
 """What the commands read: the labels and scores that judge, with their defaults, and models' predictions."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
+from reassess.data.label_names import label_set_name
 from reassess.data.loading import load_any_labels, load_classes, load_original, load_scores, load_votes
 from reassess.errors import DataError, at
 from reassess.evaluation.measure import find_outcomes
@@ -108,7 +109,8 @@ def load_judges(
         score_file = find_part(call, benchmark, "scores", scores)
         known = None if score_file is None else load_scores(score_file, max_bytes=max_bytes)
     else:
-        known = load_scores(call.resolve("scores", _to_cut(labels, scores)), max_bytes=max_bytes)
+        score_file = call.resolve("scores", _to_cut(labels, scores))
+        known = load_scores(score_file, max_bytes=max_bytes)
         benchmark = benchmark_of(known.questions.images)
     original_file = find_part(call, benchmark, "original", original)
     given = None if original_file is None else load_original(original_file)
@@ -119,7 +121,9 @@ def load_judges(
                 given = given.in_classes(sets.classes)
     else:
         assert known is not None
-        cuts = {cut: label_sets(known, cut, original=given) for cut in thresholds}
+        assert score_file is not None
+        name = label_set_name(score_file)
+        cuts = {cut: replace(label_sets(known, cut, original=given), name=f"{name} at {cut:g}") for cut in thresholds}
         if benchmark.classes.count is not None:
             classes = load_classes(benchmark)
             cuts = {cut: sets.in_classes(classes) for cut, sets in cuts.items()}

@@ -4,6 +4,7 @@ A known benchmark is recognized by its images: label sets of them are given in i
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
+from reassess.data.label_names import label_set_name
 from reassess.data.sources import find_all, resolve
 from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES
@@ -138,7 +140,7 @@ def load_any_labels(source: str | Path, *, offline: bool = False) -> LabelSets |
     MultiLabels(13,450 images, 11,348 valid labels, 454 unclear, 1,648 wrong, 0 problematic images)
     """
     path = _path(source, offline)
-    labels = read_any_labels(path, original=partial(load_original, offline=offline))
+    labels = replace(read_any_labels(path, original=partial(load_original, offline=offline)), name=label_set_name(path))
     with at(path):
         benchmark = benchmark_of(labels.images)
         return labels if benchmark.classes.count is None else labels.in_classes(load_classes(benchmark))
@@ -201,7 +203,7 @@ def load_original(source: str | Path = "imagenet-original", *, offline: bool = F
     LabelSets(50,000 images, 50,000 labels, 0 empty)
     """
     path = _path(source, offline)
-    labels = read_original(path)
+    labels = replace(read_original(path), name=label_set_name(path))
     with at(path):
         return in_benchmark_classes(labels, benchmark_of(labels.images))
 

@@ -1,9 +1,11 @@
 """Words for messages: texts from files made harmless, counts of things, and the first few of many."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-__all__ = ["counted", "plain", "some"]
+__all__ = ["aligned", "counted", "plain", "shortened", "some"]
+
+_WIDTH = 16  # letters of the names, if they have no more
 
 # C0 (but for tab and newline), C1, marks that turn the direction of writing, and halves of characters.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -18,6 +20,17 @@ def plain(text: str) -> str:
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
+def aligned(rows: Iterable[tuple[str, str]]) -> list[str]:
+    """Names and a text on each, one a line.
+
+    >>> aligned([("scored", "2 of 3"), ("left out", "nothing")])
+    ['scored           2 of 3', 'left out         nothing']
+    """
+    rows = list(rows)
+    width = max([_WIDTH, *(len(name) for name, _ in rows)])
+    return [f"{name:<{width}} {text}" for name, text in rows]
+
+
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """How many there are of something.
 
@@ -25,6 +38,15 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     ('1 row', '1,234 rows', '0 valid classes')
     """
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def shortened(text: str, letters: int) -> str:
+    """The beginning and the end of a text that has more letters.
+
+    >>> shortened("vit_large_patch16_384.augreg_in21k_ft_in1k", 20)
+    'vit_large_…1k_ft_in1k'
+    """
+    return text if len(text) <= letters else f"{text[: letters // 2]}…{text[-(letters // 2) :]}"
 
 
 def some(items: Sequence[object], *, most: int = 5) -> str:

@@ -1,7 +1,7 @@
 """What the commands judge models by: labels, scores, votes and golden answers, in one list of classes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import has_class_folders, original_of_class_folders, part_path
+from reassess.data.label_names import label_set_name
 from reassess.data.loading import load_any_labels, load_classes, load_original, load_scores, load_votes
 from reassess.data.sources import SOURCES
 from reassess.errors import at
@@ -182,7 +183,9 @@ def _judges(
         reviewed = labels
         with at(files["labels"]):
             labels = labels.judging
-    cuts: dict[float | None, LabelSets] = _cut(moved, thresholds) if thresholds else {None: labels}
+    cuts: dict[float | None, LabelSets] = {None: labels}
+    if thresholds is not None:
+        cuts = {cut: _cut(moved, cut, label_set_name(files["scores"])) for cut in thresholds}
     return Judges(
         benchmark=benchmark,
         by_default=by_default,
@@ -196,8 +199,10 @@ def _judges(
     )
 
 
-def _cut(parts: Mapping[str, Any], thresholds: tuple[float, ...]) -> dict[float | None, LabelSets]:
-    return {cut: label_sets(parts["scores"], cut, original=parts.get("original")) for cut in thresholds}
+def _cut(parts: Mapping[str, Any], threshold: float, name: str) -> LabelSets:
+    return replace(
+        label_sets(parts["scores"], threshold, original=parts.get("original")), name=f"{name} at {threshold:g}"
+    )
 
 
 def _note_classes(

@@ -10,10 +10,12 @@ import numpy.typing as npt
 
 from reassess.comparison.panel import Panel
 from reassess.core.checks import check_known
+from reassess.core.labels import UNNAMED
 from reassess.evaluation.words import NONE_SCORED
 from reassess.numeric.bootstrap import difference_interval
 from reassess.numeric.exact_tests import mcnemar
 from reassess.numeric.proportion import Proportion
+from reassess.text import aligned
 
 __all__ = ["NO_ORIGINAL", "Comparison", "Paired", "compare", "only_right"]
 
@@ -90,12 +92,14 @@ class Comparison:
         By re-assessed labels, on the images whose label set is not empty.
     original
         By original labels, on the images that have one; None if none has.
+    label_set
+        What the label sets are called.
 
     Examples
     --------
     >>> print(Comparison("one", "two", 1000, Paired(900, 700, 70, 40), Paired(1000, 600, 80, 90)))
     one is better than two; the original labels cannot tell them apart
-    ReaL             +3.33 points [+1.11, +5.67], McNemar p = 0.0054; of 900 images 70 only one, 40 only two
+    re-assessed      +3.33 points [+1.11, +5.67], McNemar p = 0.0054; of 900 images 70 only one, 40 only two
     original         -1.00 points [-3.60, +1.60], McNemar p = 0.49; of 1,000 images 80 only one, 90 only two
     """
 
@@ -104,6 +108,7 @@ class Comparison:
     images: int
     real: Paired
     original: Paired | None
+    label_set: str = UNNAMED
 
     @property
     def verdict(self) -> str:
@@ -131,14 +136,14 @@ class Comparison:
         return f"{first} is better than {second}{doubt}"
 
     def __str__(self) -> str:
-        return "\n".join([self.verdict, *(f"{name:<16} {text}" for name, text in self._summary())])
+        return "\n".join([self.verdict, *aligned(self._summary())])
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><th>{name}</th><td>{escape(text)}</td></tr>" for name, text in self._summary())
+        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary())
         return f"<p>{escape(self.verdict)}</p><table>{rows}</table>"
 
     def _summary(self) -> Iterator[tuple[str, str]]:
-        for name, pair in (("ReaL", self.real), ("original", self.original)):
+        for name, pair in ((self.label_set, self.real), ("original", self.original)):
             if pair is not None and pair.difference is not None and pair.interval is not None:
                 low, high = (f"{100 * bound:+.2f}" for bound in pair.interval)
                 points = f"{100 * pair.difference:+.2f} points [{low}, {high}], McNemar p = {pair.p_value:.2g}"
@@ -209,7 +214,7 @@ def compare(panel: Panel, a: str, b: str) -> Comparison:
     scored, known = int(np.count_nonzero(panel.scored)), int(np.count_nonzero(panel.original_known))
     real = _paired(panel.valid[first], panel.valid[second], scored)
     original = _paired(panel.original_hit[first], panel.original_hit[second], known) if known else None
-    return Comparison(a=a, b=b, images=len(panel.images), real=real, original=original)
+    return Comparison(a=a, b=b, images=len(panel.images), real=real, original=original, label_set=panel.label_set)
 
 
 def only_right(panel: Panel, a: str, b: str) -> npt.NDArray[np.int64]:

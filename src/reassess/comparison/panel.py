@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reassess.core.checks import check_range, check_shape, check_unique
 from reassess.core.classes import MOST_CLASSES
 from reassess.core.image_names import Match, image_keys, join
-from reassess.core.labels import LabelSets
+from reassess.core.labels import UNNAMED, LabelSets
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
 from reassess.evaluation.class_ranks import top1_hits
@@ -47,6 +47,8 @@ class Panel:
         How many images of each model are not here, because another model has not seen them.
     match
         How images are joined with other files.
+    label_set
+        What the label sets are called.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class Panel:
     original_rows: npt.NDArray[np.int64]
     left_out: tuple[int, ...]
     match: Match = "path"
+    label_set: str = UNNAMED
 
     def __post_init__(self) -> None:
         _check_models(self.models)
@@ -119,6 +122,7 @@ class Panel:
             original_rows=first.original_rows[rows],
             left_out=tuple(column.count - rows.size for column in columns),
             match=first.match,
+            label_set=first.label_set,
         )
 
     @classmethod
@@ -203,6 +207,7 @@ class Panel:
             label_rows=label_rows,
             original_rows=original_rows,
             left_out=(0,) * len(models),
+            label_set=labels.title,
         )
 
     @property

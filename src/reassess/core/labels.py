@@ -16,7 +16,10 @@ from reassess.core.image_names import image_keys, unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, runs
 
-__all__ = ["LabelSets"]
+__all__ = ["UNNAMED", "LabelSets"]
+
+UNNAMED = "re-assessed"  # what label sets without a name are called
+_ORIGINAL = "original"  # what tables call the original labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,8 @@ class LabelSets:
         int32, shape (labels,): class ids, 0-based, ascending within an image, none twice.
     classes
         The classes of the benchmark.
+    name
+        What the label sets are called, such as ReaL; tables and charts show it as `title`.
 
     Raises
     ------
@@ -48,6 +53,8 @@ class LabelSets:
     ((0, 2), (), None)
     >>> labels
     LabelSets(3 images, 3 labels, 1 empty)
+    >>> labels.title, replace(labels, name="pets").title
+    ('re-assessed', 'pets')
 
     Notes
     -----
@@ -58,6 +65,7 @@ class LabelSets:
     indptr: npt.NDArray[np.int64]
     indices: npt.NDArray[np.int32]
     classes: Classes = field(default_factory=Classes)
+    name: str = ""
 
     def __post_init__(self) -> None:
         unique_images(self.images, "the label set")
@@ -66,19 +74,24 @@ class LabelSets:
 
     @classmethod
     def from_lists(
-        cls, images: Sequence[str], lists: Iterable[Sequence[int]], classes: Classes | None = None
+        cls,
+        images: Sequence[str],
+        lists: Iterable[Sequence[int]],
+        classes: Classes | None = None,
+        *,
+        name: str = "",
     ) -> "LabelSets":
         """Label sets from one list of class ids an image, in any order within the list."""
         lists = [sorted(ids) for ids in lists]
         classes = classes or Classes()
-        for name, ids in zip(images, lists, strict=False):
+        for image, ids in zip(images, lists, strict=False):
             if ids and not (ids[0] >= 0 and ids[-1] <= classes.largest_id):
                 wrong = ids[0] if ids[0] < 0 else ids[-1]
-                check_range(wrong, 0, classes.largest_id, what="class id", where=f"image {name}")
+                check_range(wrong, 0, classes.largest_id, what="class id", where=f"image {image}")
         indptr = np.zeros(len(lists) + 1, np.int64)
         np.cumsum([len(ids) for ids in lists], out=indptr[1:])
         flat = np.fromiter((class_id for ids in lists for class_id in ids), np.int32, int(indptr[-1]))
-        return cls(images=tuple(images), indptr=indptr, indices=flat, classes=classes)
+        return cls(images=tuple(images), indptr=indptr, indices=flat, classes=classes, name=name)
 
     @classmethod
     def from_pairs(
@@ -87,6 +100,8 @@ class LabelSets:
         image_ids: npt.NDArray[np.integer],
         class_ids: npt.NDArray[np.integer],
         classes: Classes | None = None,
+        *,
+        name: str = "",
     ) -> "LabelSets":
         """Label sets from (image, class) pairs in any order; an image without a pair has the empty set."""
         classes = classes or Classes()
@@ -100,7 +115,8 @@ class LabelSets:
         order = np.lexsort((class_ids, image_ids))
         indptr = np.zeros(len(images) + 1, np.int64)
         np.cumsum(np.bincount(image_ids, minlength=len(images)), out=indptr[1:])
-        return cls(images=tuple(images), indptr=indptr, indices=class_ids[order].astype(np.int32), classes=classes)
+        indices = class_ids[order].astype(np.int32)
+        return cls(images=tuple(images), indptr=indptr, indices=indices, classes=classes, name=name)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -123,6 +139,14 @@ class LabelSets:
 
     def __repr__(self) -> str:
         return f"LabelSets({len(self):,} images, {self.indices.size:,} labels, {self.empty_images:,} empty)"
+
+    @property
+    def title(self) -> str:
+        """What tables and charts call them: their name, or "re-assessed"; in quotes if that is "original".
+
+        There "original" alone stands for the original labels.
+        """
+        return f'"{self.name}"' if self.name == _ORIGINAL else self.name or UNNAMED
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
@@ -161,7 +185,7 @@ class LabelSets:
             object.__setattr__(same, "classes", classes)
             same._check_range()
             return same
-        return LabelSets.from_pairs(self.images, self.image_ids, indices, classes)
+        return LabelSets.from_pairs(self.images, self.image_ids, indices, classes, name=self.name)
 
     def sets(self) -> Mapping[str, frozenset[int]]:
         """The set of each image by name; handy for comparing two label sets whatever their order."""

@@ -27,6 +27,8 @@ class MultiLabels:
     complete
         Whether a class in none of the sets may be taken as not valid. False where the reviewers were asked about some
         classes alone: such sets can be set beside others, and judge no model.
+    name
+        What they are called; `judging` is called so too.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class MultiLabels:
     wrong: LabelSets
     problematic: npt.NDArray[np.bool_]
     complete: bool = True
+    name: str = ""
 
     def __post_init__(self) -> None:
         images = self.valid.images
@@ -91,7 +94,8 @@ class MultiLabels:
             )
         rows = self.valid.image_ids
         good = ~self.problematic[rows]
-        return LabelSets.from_pairs(self.valid.images, rows[good], self.valid.indices[good], self.valid.classes)
+        ids, classes = self.valid.indices[good], self.valid.classes
+        return LabelSets.from_pairs(self.valid.images, rows[good], ids, classes, name=self.name)
 
     def in_classes(self, classes: Classes) -> "MultiLabels":
         """The same in another list of classes; as `LabelSets.in_classes`."""

@@ -4,6 +4,7 @@ A known benchmark is recognized by its images: label sets of them are given in i
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
@@ -18,6 +19,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
+from reassess.data.label_names import label_set_name
 from reassess.data.sources import SOURCES, find_all, resolve
 from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES
@@ -155,6 +157,7 @@ def load_any_labels(
     path = _path(source, offline)
     original = partial(load_original, classes=classes, offline=offline)
     labels = read_any_labels(path, original=original, classes=classes)
+    labels = replace(labels, name=label_set_name(path))
     with at(path):
         return labels if classes else in_benchmark_classes(labels, benchmark_of(labels.images))
 
@@ -224,7 +227,7 @@ def load_original(
     LabelSets(50,000 images, 50,000 labels, 0 empty)
     """
     path = _path(source, offline)
-    labels = read_original(path, classes=classes)
+    labels = replace(read_original(path, classes=classes), name=label_set_name(path))
     with at(path):
         return labels if classes else in_benchmark_classes(labels, benchmark_of(labels.images))
 

@@ -166,6 +166,7 @@ def summarize(
         mistakes=None if scores is None else _mistakes(outcomes, scores, experts),
         reasons=reasons,
         detected=outcomes.detected,
+        label_set=labels.title,
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.image_names import Match, join, numbering_mistake
-from reassess.core.labels import LabelSets
+from reassess.core.labels import UNNAMED, LabelSets
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
@@ -58,6 +58,8 @@ class Outcomes:
         How images were joined.
     detected
         How the predictions were read and joined, in words.
+    label_set
+        What the label sets are called.
     """
 
     images: tuple[str, ...]
@@ -72,6 +74,7 @@ class Outcomes:
     depth: int
     match: Match
     detected: str
+    label_set: str = UNNAMED
 
     def __len__(self) -> int:
         return len(self.images)
@@ -133,6 +136,7 @@ def join_and_rank(
         depth=predictions.depth,
         match=match,
         detected=f"{predictions.detected}; {joined}{_without_output(predictions, labels)}",
+        label_set=labels.title,
     )
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from reassess.core.labels import UNNAMED
 from reassess.errors import DataError
 from reassess.evaluation.per_class import PerClass
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.ranks import ranks
+from reassess.text import aligned
 
 __all__ = [
     "NONE_SCORED",
@@ -107,6 +109,8 @@ class Evaluation:
         Why a part is missing, by its name.
     detected
         How the predictions were read and joined.
+    label_set
+        What the label sets are called.
     """
 
     images: int
@@ -122,6 +126,7 @@ class Evaluation:
     mistakes: Mistakes | None
     reasons: dict[str, str] = field(default_factory=dict)
     detected: str = ""
+    label_set: str = UNNAMED
 
     @property
     def scored(self) -> int:
@@ -147,7 +152,8 @@ class Evaluation:
 
     def __add__(self, other: "Evaluation") -> "Evaluation":
         """The evaluation of both sets of images together, which must be judged by the same labels and the same k."""
-        if self.scorable != other.scorable or self.real.keys() != other.real.keys():
+        same = self.label_set == other.label_set and self.scorable == other.scorable
+        if not same or self.real.keys() != other.real.keys():
             raise DataError("evaluations by other labels or of other k do not add up")
         sizes = sorted(self.by_label_count.keys() | other.by_label_count.keys())
         none = BySize(n=0, hits=dict.fromkeys(self.real, 0), overlap=0)
@@ -165,11 +171,11 @@ class Evaluation:
             mistakes=self.mistakes + other.mistakes if self.mistakes and other.mistakes else None,
             reasons=self.reasons | other.reasons,
             detected=self.detected,
+            label_set=self.label_set,
         )
 
     def __str__(self) -> str:
-        lines = [f"{name:<16} {text}" for name, text in self._summary()]
-        return "\n".join(lines)
+        return "\n".join(aligned(self._summary()))
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -178,10 +184,10 @@ class Evaluation:
         return f"<table>{rows}</table>"
 
     def _summary(self) -> list[tuple[str, str]]:
-        rows = [(f"ReaL top-{k}", _in_words(part)) for k, part in self.real.items()]
+        rows = [(f"{self.label_set} top-{k}", _in_words(part)) for k, part in self.real.items()]
         rows += [(f"original top-{k}", _in_words(part)) for k, part in (self.original or {}).items()]
         if self.soft is not None and self.soft.accuracy is not None:
-            rows.append(("soft ReaL", f"{self.soft.accuracy:.4f}; {ceiling_in_words([self])}"))
+            rows.append((f"soft {self.label_set}", f"{self.soft.accuracy:.4f}; {ceiling_in_words([self])}"))
         if self.recall_at_size is not None:
             rows.append(("recall at size", f"{self.recall_at_size:.4f}"))
         rows.append(("scored", f"{self.scored:,} of {self.scorable:,} images with labels"))
@@ -204,6 +210,7 @@ class Evaluation:
             "scorable": self.scorable,
             "detected": self.detected,
             "interval": "95 %, Wilson, over images",
+            "label_set": self.label_set,
             "real": _proportions(self.real),
             **parts,
             **{f"{name}_reason": self.reasons.get(name, NONE_SCORED) for name, part in parts.items() if part is None},

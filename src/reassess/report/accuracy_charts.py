@@ -10,13 +10,13 @@ from reassess.core.missing import Missing
 from reassess.evaluation.result import BySize
 from reassess.evaluation.words import NONE_SCORED
 from reassess.numeric.proportion import Proportion
-from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, table
+from reassess.report.chart import Chart, cells, interval_chart, label_set, mark, only_some, percent, percents, table
 from reassess.report.interval_figure import Intervals, Mark
 from reassess.report.leaderboard_figure import leaderboard_on
 from reassess.report.scatter_figure import MOST_NAMED, Spot, scatter_on
-from reassess.report.style import LONGEST, MOST_DRAWN, SERIES, SQUARE, shortened
-from reassess.report.tables import COUNT, P_VALUE, PERCENT, POINTS, TEXT, Cell
-from reassess.text import counted
+from reassess.report.style import LONGEST, MOST_DRAWN, SERIES, SQUARE
+from reassess.report.tables import COUNT, P_VALUE, PERCENT, POINTS, TEXT, Cell, Column, Table
+from reassess.text import counted, shortened
 
 __all__ = ["difference_chart", "label_count_chart", "leaderboard_chart", "scatter_chart"]
 
@@ -37,16 +37,17 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
             rows.append([model, *cells(original), *cells(real)])
     if not spots:
         return Missing(f"no model has both accuracies: there are no original labels, or {NONE_SCORED}")
+    judge = label_set(findings)
     columns = {"model": TEXT}
-    for labels in ("original", "ReaL"):
+    for labels in ("original", judge):
         columns |= {f"{labels} %": PERCENT, f"{labels} 95 %": PERCENT, f"{labels} hits": COUNT, f"{labels} n": COUNT}
-    numbers = table("scatter", "ReaL accuracy over original accuracy", columns, rows)
+    numbers = table("scatter", f"{judge} accuracy over original accuracy", columns, rows)
     note = (
         ""
         if len(spots) <= MOST_NAMED
         else f"The chart names the {MOST_NAMED} best models; its table names all of them."
     )
-    draw = partial(scatter_on, spots=spots, level=findings.level_percent)
+    draw = partial(scatter_on, spots=spots, level=findings.level_percent, label_set=judge)
     return Chart(key=numbers.key, title=numbers.title, draw=draw, size=SQUARE, table=numbers, note=note)
 
 
@@ -64,10 +65,10 @@ def difference_chart(findings: Findings) -> Chart | Missing:
     pairs = shown_pairs(findings)
     if isinstance(pairs, Missing):
         return pairs
-    rows = []
-    series: dict[str, list[Mark | None]] = {"ReaL": [], "original": []}
+    rows, judge = [], label_set(findings)
+    series: dict[str, list[Mark | None]] = {judge: [], "original": []}
     for i, pair in enumerate(pairs):
-        for name, part in {"ReaL": pair.real, "original": pair.original}.items():
+        for name, part in {judge: pair.real, "original": pair.original}.items():
             if i < MOST_DRAWN:
                 series[name].append(_difference(part))
             if part is not None and part.n:
@@ -102,10 +103,11 @@ def label_count_chart(findings: Findings) -> Chart | Missing:
     pools = _pooled(sizes, shown)
     groups = [_pool_in_words(pool, shown) for pool in pools]
     series = {model: [mark(_hits(parts, pool)) for pool in pools] for model, parts in shown.items()}
-    columns = {"model": TEXT, "valid classes": COUNT, "ReaL top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
-    numbers = table("label-count", "ReaL accuracy by number of valid classes", columns | {"images": COUNT}, rows)
+    judge = label_set(findings)
+    columns = {"model": TEXT, "valid classes": COUNT, f"{judge} top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
+    numbers = table("label-count", f"{judge} accuracy by number of valid classes", columns | {"images": COUNT}, rows)
     note = only_some(len(counts), most=len(SERIES))
-    intervals = Intervals(groups=groups, series=series, axis="ReaL top-1 accuracy, %", form=".1f")
+    intervals = Intervals(groups=groups, series=series, axis=f"{judge} top-1 accuracy, %", form=".1f")
     return interval_chart(intervals, numbers, note)
 
 
@@ -148,7 +150,10 @@ def leaderboard_chart(findings: Findings) -> Chart | Missing:
         if expected is not None:
             line = [expected.real, (expected.low, expected.high), expected.residual]
         rows.append(places + line)
-    columns = {"model": TEXT, "ReaL %": PERCENT, "rank": COUNT, "original %": PERCENT, "original rank": COUNT}
-    columns |= {"of": COUNT, "expected ReaL %": PERCENT, "95 %": PERCENT, "above it, points": POINTS}
-    numbers = table("leaderboard", "Where the models stand on the leaderboard", columns, rows)
+    own = Column("model"), Column(f"{label_set(findings)} %", PERCENT)
+    places_in = {"rank": COUNT, "original %": PERCENT, "original rank": COUNT, "of": COUNT}
+    line_at = {"expected ReaL %": PERCENT, "95 %": PERCENT, "above it, points": POINTS}
+    columns = (*own, *(Column(name, form) for name, form in (places_in | line_at).items()))
+    title = "Where the models stand on the leaderboard"
+    numbers = Table(key="leaderboard", title=title, columns=columns, rows=rows)
     return Chart(key=numbers.key, title=numbers.title, draw=draw, size=SQUARE, table=numbers)

@@ -7,7 +7,7 @@ from reassess.comparison.words import uncertainty_explained
 from reassess.core.missing import Missing
 from reassess.evaluation.result import Evaluation
 from reassess.evaluation.words import ceiling_in_words, left_out_in_words, missing_in_words
-from reassess.report.chart import Chart, Section, percent, percents, table
+from reassess.report.chart import Chart, Section, label_set, percent, percents, table
 from reassess.report.style import sentence
 from reassess.report.tables import COUNT, PERCENT, SHARE, TEXT, Cell
 from reassess.text import some
@@ -17,18 +17,19 @@ __all__ = ["headline"]
 
 def headline(findings: Findings, scatter: Chart | Missing) -> Section:
     """Every model with its accuracies and intervals; images left out, and reasons for missing numbers."""
-    uncertainty = findings.uncertainty
+    uncertainty, judge = findings.uncertainty, label_set(findings)
     columns = {"model": TEXT}
     for k in findings.top_k:
-        columns |= {f"ReaL top-{k} %": PERCENT, f"ReaL top-{k} 95 %": PERCENT}
+        columns |= {f"{judge} top-{k} %": PERCENT, f"{judge} top-{k} 95 %": PERCENT}
         if k == 1 and not isinstance(uncertainty, Missing):
             columns |= {"95 %, raters too": PERCENT}
     columns |= {f"original top-{k} %": PERCENT for k in findings.top_k}
     columns |= {"soft": SHARE, "recall at size": SHARE, "scored": COUNT, "left out": COUNT}
     rows = [_accuracies(model, result, findings) for model, result in findings.evaluations.items()]
     words = (
-        "ReaL top-k accuracy is the share of images for which one of the model's first k classes is valid, of all "
-        "images with a valid class. The 95 % intervals are Wilson intervals; they cover the choice of images only."
+        f"{findings.labels.title} top-k accuracy is the share of images for which one of the model's first k classes "
+        "is valid, of all images with a valid class. The 95 % intervals are Wilson intervals; they cover the choice of "
+        "images only."
     )
     if not isinstance(uncertainty, Missing):
         words += ' The intervals "raters too" are bootstrap intervals; they also cover the uncertainty of the labels.'

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reassess.report.figures import Drawing, Size
-from reassess.report.style import GRID, INK, MUTED, SERIES, WIDTH, number, shortened
+from reassess.report.style import GRID, INK, LONGEST, MUTED, SERIES, WIDTH, number
+from reassess.text import shortened
 
 __all__ = ["Intervals", "Mark", "intervals_on", "size_of_intervals"]
 
@@ -63,7 +64,7 @@ def intervals_on(drawing: Drawing, intervals: Intervals) -> None:
     axes, step = drawing.axes, _step(intervals)
     for i, group in enumerate(intervals.groups):
         top = i * step
-        drawing.above(top, shortened(group))
+        drawing.above(top, shortened(group, LONGEST))
         for j, (name, marks) in enumerate(intervals.series.items()):
             if (mark := marks[i]) is not None:
                 _draw_mark(drawing, mark, top + _HEADING + j, j, intervals.form)
@@ -112,7 +113,7 @@ def _draw_key(drawing: Drawing, intervals: Intervals) -> None:
     entries = _entries(intervals)
     if len(entries) > 1:
         handles = [Line2D([], [], **style) for style in entries.values()]
-        names = [shortened(name) for name in entries]
+        names = [shortened(name, LONGEST) for name in entries]
         drawing.key(handles, names)
 
 

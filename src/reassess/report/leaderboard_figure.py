@@ -8,8 +8,10 @@ import numpy as np
 
 from reassess.comparison.placement import Placement
 from reassess.comparison.trends import Line, Trend
+from reassess.core.labels import UNNAMED
 from reassess.report.figures import Drawing, along, save_figure
-from reassess.report.style import number, shortened
+from reassess.report.style import LONGEST, number
+from reassess.text import shortened
 
 __all__ = ["draw_leaderboard", "draw_levels", "frame_accuracies", "leaderboard_on"]
 
@@ -102,7 +104,7 @@ def _draw_placement(drawing: Drawing, placement: Placement, brief: bool) -> None
     drawing.axes.plot(*at.T, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
     drawing.drawn.append(at)
     rank = f"rank {placement.real_rank:,} of {placement.of:,}"
-    text = f"{shortened(str(entry))}\n{rank}" if brief else f"{entry}\nReaL {entry.real:.2f} %, {rank}"
+    text = f"{shortened(str(entry), LONGEST)}\n{rank}" if brief else f"{entry}\nReaL {entry.real:.2f} %, {rank}"
     if (expected := placement.expected) is not None and not brief:
         text += f"\n{abs(expected.residual):.2f} {expected.side} the line of the {expected.rows:,} nearest"
     drawing.name(text, at, color="#a00000", fontweight="bold")
@@ -128,7 +130,7 @@ def draw_levels(drawing: Drawing, level: float | None) -> None:
 
 
 def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
-    frame_accuracies(drawing)
+    frame_accuracies(drawing, "ReaL")
     board = trend.board
     hidden = int(np.sum(board.original < start))
     left_out = f", {hidden:,} of them below {start:g} % and not shown" if hidden else ""
@@ -136,15 +138,16 @@ def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
     drawing.heading(f"{results}; slopes with 95 % intervals over models")
 
 
-def frame_accuracies(drawing: Drawing) -> None:
-    """Both accuracies as the axes, around all that is drawn."""
+def frame_accuracies(drawing: Drawing, label_set: str) -> None:
+    """Both accuracies as the axes, around all that is drawn; the label sets by what headings call them."""
+    name = "" if label_set == UNNAMED else f" ({label_set})"
     drawn = np.concatenate(drawing.drawn)
     low, high = drawn.min(axis=0), drawn.max(axis=0)
     margin = np.maximum(_MARGIN * (high - low), 0.1)
     axes = drawing.axes
     axes.set(
         xlabel="top-1 accuracy by the original labels, %",
-        ylabel="top-1 accuracy by the re-assessed labels (ReaL), %",
+        ylabel=f"top-1 accuracy by the re-assessed labels{name}, %",
         xlim=(low[0] - margin[0], high[0] + margin[0]),
         ylim=(low[1] - margin[1], high[1] + margin[1]),
     )

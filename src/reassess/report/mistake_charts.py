@@ -8,9 +8,9 @@ from reassess.evaluation.words import NONE_SCORED
 from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, stack_chart, table
 from reassess.report.interval_figure import Intervals
 from reassess.report.stack_figure import Stacks
-from reassess.report.style import LONGEST, MOST_DRAWN, shortened
+from reassess.report.style import LONGEST, MOST_DRAWN
 from reassess.report.tables import COUNT, P_VALUE, PERCENT, TEXT, Cell
-from reassess.text import counted
+from reassess.text import counted, shortened
 
 __all__ = ["bias_chart", "preference_chart", "taxonomy_chart"]
 

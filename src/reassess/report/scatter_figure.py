@@ -8,7 +8,8 @@ import numpy as np
 from reassess.report.figures import Drawing, along
 from reassess.report.interval_figure import Mark
 from reassess.report.leaderboard_figure import draw_levels, frame_accuracies
-from reassess.report.style import MUTED, SERIES, Series, shortened
+from reassess.report.style import LONGEST, MUTED, SERIES, Series
+from reassess.text import shortened
 
 __all__ = ["MOST_NAMED", "Spot", "scatter_on"]
 
@@ -26,7 +27,7 @@ class Spot:
     real: Mark
 
 
-def scatter_on(drawing: Drawing, spots: Sequence[Spot], level: float | None) -> None:
+def scatter_on(drawing: Drawing, spots: Sequence[Spot], level: float | None, label_set: str) -> None:
     """Draw models by their accuracies, the first few with a name, and the level of the original labels themselves."""
     for i, spot in enumerate(spots):
         style = SERIES[i] if i < MOST_NAMED else _UNNAMED
@@ -37,10 +38,11 @@ def scatter_on(drawing: Drawing, spots: Sequence[Spot], level: float | None) -> 
             drawing.axes.plot(*ends.T, "-", color=style.colour, linewidth=1.2, zorder=4)
             drawing.drawn.append(along(ends, _SAMPLES))
         drawing.axes.plot(*at.T, style.marker, color=style.colour, markersize=6, markeredgecolor="white", zorder=5)
-        drawing.words.append(f"{spot.name}: original {spot.original.value:.2f}, ReaL {spot.real.value:.2f}")
+        values = f"original {spot.original.value:.2f}, {label_set} {spot.real.value:.2f}"
+        drawing.words.append(f"{spot.name}: {values}")
         if i >= MOST_NAMED:
             continue
-        text = f"{shortened(spot.name)}\n{spot.original.value:.2f}, ReaL {spot.real.value:.2f}"
+        text = f"{shortened(spot.name, LONGEST)}\n{spot.original.value:.2f}, {label_set} {spot.real.value:.2f}"
         drawing.name(text, at, color=style.colour)
-    frame_accuracies(drawing)
+    frame_accuracies(drawing, label_set)
     draw_levels(drawing, level)

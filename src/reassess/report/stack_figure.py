@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reassess.report.figures import Drawing, Size
-from reassess.report.style import GRID, KINDS, WIDTH, shortened
+from reassess.report.style import GRID, KINDS, LONGEST, WIDTH
+from reassess.text import shortened
 
 __all__ = ["Stacks", "size_of_stacks", "stacks_on"]
 
@@ -54,7 +55,7 @@ def stacks_on(drawing: Drawing, stacks: Stacks) -> None:
                 axes.text(start + count / 2, y, f"{count:,}", color=ink, fontsize=8, ha="center", va="center")
         starts = [start + count for start, count in zip(starts, counts, strict=True)]
     for i, (group, total) in enumerate(zip(stacks.groups, totals, strict=True)):
-        drawing.above(_STEP * i, f"{shortened(group)}: {total:,}")
+        drawing.above(_STEP * i, f"{shortened(group, LONGEST)}: {total:,}")
         parts = ", ".join(f"{counts[i]:,} {name}" for name, (_, counts) in stacks.drawn.items())
         drawing.words.append(f"{group}: {total:,}: {parts}")
     _finish(drawing, stacks, longest)

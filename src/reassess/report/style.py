@@ -15,7 +15,6 @@ __all__ = [
     "Series",
     "number",
     "sentence",
-    "shortened",
 ]
 
 WIDTH = 4.7  # inches: at 9 points, text stays legible on a screen of 360 pixels
@@ -42,15 +41,6 @@ SERIES = (
 )
 # Colours of neighbouring parts of a bar; each differs in lightness from the one before.
 KINDS = ("#14406b", "#c9a227", "#5b8fbf", "#8c2d19", "#d9d9d9", "#6e6e6e")
-
-
-def shortened(text: str, letters: int = LONGEST) -> str:
-    """The beginning and the end of a text, so that it fits into a chart; the table has all of it.
-
-    >>> shortened("vit_large_patch16_384.augreg_in21k_ft_in1k", 20)
-    'vit_large_…1k_ft_in1k'
-    """
-    return text if len(text) <= letters else f"{text[: letters // 2]}…{text[-(letters // 2) :]}"
 
 
 def number(value: float, form: str) -> str:

@@ -10,6 +10,7 @@ from reassess.cli.common import Call, call_options, percent, percents, print_tab
 from reassess.cli.inputs import FILE, each_prediction, joining_options, judge_options, prediction_options
 from reassess.cli.judges import load_judges
 from reassess.cli.tables.class_list import report_class_list
+from reassess.cli.tables.headings import heading
 from reassess.cli.tables.multi_label import print_multi_label
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
@@ -188,9 +189,10 @@ def _to_json(
 
 def _print_ranking(call: Call, ranking: _Ranking, classes: Classes, by: str | None) -> None:
     top_k = sorted({k for result in ranking.values() for k in result.real})
+    judge = heading(next(iter(ranking.values())).label_set)
     headings = ["file"]
     for k in top_k:
-        headings += [f"ReaL top-{k} %", "95 %"]
+        headings += [f"{judge} top-{k} %", "95 %"]
     headings += [f"original top-{k} %" for k in top_k]
     headings += ["soft", "recall", "scored", "left out"]
     print_table(headings, [_row(file, result, top_k) for file, result in ranking.items()])
@@ -250,7 +252,8 @@ def _print_by_label_count(file: str, result: Evaluation) -> None:
         counts = [Proportion(part.hits[k], part.n) for k in top_k]
         cells = [cell for count in counts for cell in (_percent(count), _interval(count))]
         rows.append([size, f"{part.n:,}", *cells])
-    headings = [heading for k in top_k for heading in (f"ReaL top-{k} %", "95 %")]
+    judge = heading(result.label_set)
+    headings = [text for k in top_k for text in (f"{judge} top-{k} %", "95 %")]
     print_table(["valid labels", "images", *headings], rows, title=file, text_columns=0)
 
 
@@ -261,19 +264,19 @@ def _print_by_class(file: str, result: Evaluation, classes: Classes) -> None:
         most_often = None if instead is None else f"{instead['name']} ({instead['images']})"
         percent = _percent(Proportion(entry["hits"], entry["images"]))
         rows.append([entry["class"], entry["name"], entry["images"], percent, entry["predictions"], most_often])
-    headings = ["class", "name", "images", "ReaL top-1 %", "predicted", "most often instead"]
+    headings = ["class", "name", "images", f"{heading(result.label_set)} top-1 %", "predicted", "most often instead"]
     print_table(headings, rows, title=file, text_columns=2)
 
 
 def _print_cuts(call: Call, rankings: dict[float | None, _Ranking]) -> None:
-    """ReaL top-1 accuracy and rank of each model at each threshold."""
+    """Top-1 accuracy and rank of each model at each threshold."""
     places: dict[str, list[str]] = {}
     for ranking in rankings.values():
         rank_of = ranks_of(ranking)
         for file, result in ranking.items():
             first = next(iter(result.real.values()))
             places.setdefault(file, []).extend([_percent(first) or "-", str(rank_of[file])])
-    headings = [heading for cut in rankings for heading in (f"at {cut:g}, %", "rank")]
+    headings = [text for cut in rankings for text in (f"at {cut:g}, %", "rank")]
     print_table(["file", *headings], [[file, *cells] for file, cells in places.items()])
     for cut, ranking in rankings.items():
         result = next(iter(ranking.values()))

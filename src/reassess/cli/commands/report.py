@@ -9,6 +9,7 @@ import click
 from reassess.cli.common import Call, call_options, print_table
 from reassess.cli.findings_inputs import findings_options, load_findings
 from reassess.cli.inputs import FILE
+from reassess.cli.tables.headings import heading
 from reassess.comparison.findings import Findings, short_names
 from reassess.formats.files import sha256
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, write_report
@@ -71,6 +72,7 @@ def _to_json(findings: Findings, file_of: dict[str, str], output: Path, shown: S
     return {
         "output": str(output),
         "bytes": output.stat().st_size,
+        "label_set": findings.labels.title,
         "models": [{"name": name, "file": file_of[name]} for name in findings.models],
         "gallery": None if shown is None else vars(shown),
         **({} if shown is not None else {"gallery_reason": "no folder of images was given"}),
@@ -83,7 +85,7 @@ def _print(call: Call, findings: Findings, output: Path, shown: ShownMistakes | 
         parts = (result.real.get(1), result.original_accuracy(1))
         values = [None if part is None or part.value is None else f"{100 * part.value:.2f}" for part in parts]
         rows.append([name, *values])
-    print_table(["model", "ReaL top-1 %", "original top-1 %"], rows)
+    print_table(["model", f"{heading(findings.labels.title)} top-1 %", "original top-1 %"], rows)
     call.note(f"{output}: {len(rows):,} model{'s' if len(rows) > 1 else ''} on one page")
     if shown is None:
         call.note("mistakes are not shown: no folder of images was given (--images DIR)")

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from reassess.cli.common import Call, percent, percents, print_table, say
+from reassess.cli.tables.headings import heading
 from reassess.comparison.findings import Findings
 from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.pairs import NO_ORIGINAL, Comparison, Paired
@@ -33,6 +34,7 @@ def to_json(findings: Findings) -> dict[str, Any]:
     panel, uncertainty, ranking = findings.panel, findings.uncertainty, findings.ranking
     pairs = [(pair.a, pair.b) for pair in findings.pairs]
     results: dict[str, Any] = {
+        "label_set": findings.labels.title,
         "common_images": len(panel.images),
         "scored": int(np.count_nonzero(panel.scored)),
         "left_out": dict(zip(panel.models, panel.left_out, strict=True)),
@@ -65,7 +67,7 @@ def print_compared(call: Call, findings: Findings) -> None:
     elif isinstance(findings.ranking, Missing):
         say(f"the models cannot be compared: {findings.ranking}")
     else:
-        _print_ranking(findings.ranking, findings.uncertainty)
+        _print_ranking(findings.ranking, findings.uncertainty, heading(findings.labels.title))
     for parts in (findings.preferences, findings.biases):
         for part in () if isinstance(parts, Missing) else parts:
             say(str(part))
@@ -75,10 +77,11 @@ def print_compared(call: Call, findings: Findings) -> None:
 
 def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
     headings = ["labels", "images", "a %", "b %", "a - b", "95 %", "McNemar p", "only a", "only b"]
-    rows = [_paired("ReaL", pair.real)]
+    judge = heading(pair.label_set)
+    rows = [_paired(judge, pair.real)]
     if not isinstance(uncertainty, Missing):
         bounds = _points(uncertainty.difference_interval(pair.a, pair.b))
-        rows.append(["ReaL, raters too", None, None, None, None, bounds, None, None, None])
+        rows.append([f"{judge}, raters too", None, None, None, None, bounds, None, None, None])
     if pair.original is not None:
         rows.append(_paired("original", pair.original))
     print_table(headings, rows)
@@ -94,23 +97,24 @@ def _paired(name: str, pair: Paired) -> list[str | None]:
     return [name, f"{pair.n:,}", *shares, difference, *tests, f"{pair.only_a:,}", f"{pair.only_b:,}"]
 
 
-def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing) -> None:
-    columns: dict[str, list[str | None]] = {
-        "file": list(ranking.models),
-        "rank": [str(rank) for rank in ranking.ranks],
-        "rank, 95 %": [f"{low} to {high}" for low, high in zip(ranking.low, ranking.high, strict=True)],
-        "ReaL %": [percent(part.value) for part in ranking.real],
-        "95 %": [percents(part.interval) for part in ranking.real],
-    }
+def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, judge: str) -> None:
+    columns: list[tuple[str, list[str | None]]] = [
+        ("file", list(ranking.models)),
+        ("rank", [str(rank) for rank in ranking.ranks]),
+        ("rank, 95 %", [f"{low} to {high}" for low, high in zip(ranking.low, ranking.high, strict=True)]),
+        (f"{judge} %", [percent(part.value) for part in ranking.real]),
+        ("95 %", [percents(part.interval) for part in ranking.real]),
+    ]
     if not isinstance(uncertainty, Missing):
-        columns["95 %, raters too"] = [percents(uncertainty.interval(model)) for model in ranking.models]
+        columns.append(("95 %, raters too", [percents(uncertainty.interval(model)) for model in ranking.models]))
     if ranking.original is not None and ranking.original_ranks is not None:
-        columns["original %"] = [percent(part.value) for part in ranking.original]
-        columns["original rank"] = [str(rank) for rank in ranking.original_ranks]
+        columns.append(("original %", [percent(part.value) for part in ranking.original]))
+        columns.append(("original rank", [str(rank) for rank in ranking.original_ranks]))
     ahead = [pair.real for pair in ranking.neighbours]
-    columns["ahead of next"] = [*(_points(pair.interval) for pair in ahead), None]
-    columns["Holm p"] = [*(_p_value(p) for p in ranking.holm), None]
-    print_table(list(columns), zip(*columns.values(), strict=True))
+    columns.append(("ahead of next", [*(_points(pair.interval) for pair in ahead), None]))
+    columns.append(("Holm p", [*(_p_value(p) for p in ranking.holm), None]))
+    headings, cells = zip(*columns, strict=True)
+    print_table(headings, zip(*cells, strict=True))
     for pair in ranking.neighbours:
         say(pair.verdict)
     for line in gaps_in_words(ranking):

@@ -164,6 +164,7 @@ def summarize(
         mistakes=None if scores is None else _mistakes(outcomes, scores, experts),
         reasons=reasons,
         detected=outcomes.detected,
+        unknown_classes=outcomes.unknown_classes,
     )
 
 

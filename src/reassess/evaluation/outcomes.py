@@ -1,14 +1,14 @@
 """What happened to each image: which labels it has, what the model said, and at which rank a valid class stands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.image_names import Match, join, numbering_mistake
 from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
+from reassess.core.predictions import Predictions, UnknownClasses
 from reassess.errors import DataError
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
 from reassess.numeric.arrays import runs
@@ -43,7 +43,7 @@ class Outcomes:
     label_rows, original_rows
         int64: position of the image in the label sets and in the original labels.
     top1
-        int32: class id of the model's first class.
+        int32: class id of the model's first class; -1 where it predicts first what is no class.
     rank
         int32: rank of the best valid class, from 0; from ids, the number of ids where none is valid.
     overlap
@@ -58,6 +58,8 @@ class Outcomes:
         How images were joined.
     detected
         How the predictions were read and joined, in words.
+    unknown_classes
+        What was predicted by names that no class has.
     """
 
     images: tuple[str, ...]
@@ -72,6 +74,7 @@ class Outcomes:
     depth: int
     match: Match
     detected: str
+    unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -117,10 +120,25 @@ def join_and_rank(
     if not ignore_unknown:
         refuse_unknown(images, np.flatnonzero(state == UNKNOWN), labels)
     classes = _count_classes(predictions, labels, original)
-    ranks = _ranked(predictions, labels, original, images, state, label_rows, original_rows, classes)
+    top1, rank, overlap, original_rank = _ranked(
+        predictions, labels, original, images, state, label_rows, original_rows, classes
+    )
     detected = f"{predictions.detected}; {joined}{_without_output(predictions, labels)}"
-    has_original = original is not None
-    return Outcomes(images, state, label_rows, original_rows, *ranks, has_original, predictions.depth, match, detected)
+    return Outcomes(
+        images=images,
+        state=state,
+        label_rows=label_rows,
+        original_rows=original_rows,
+        top1=top1,
+        rank=rank,
+        overlap=overlap,
+        original_rank=original_rank,
+        has_original=original is not None,
+        depth=predictions.depth,
+        match=match,
+        detected=detected,
+        unknown_classes=predictions.unknown_classes,
+    )
 
 
 def _know(state: npt.NDArray[np.int8], images: tuple[str, ...], known: Sequence[str], match: Match) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from reassess.core.predictions import UnknownClasses
 from reassess.errors import DataError
 from reassess.evaluation.per_class import PerClass
 from reassess.numeric.proportion import Proportion
@@ -107,6 +108,8 @@ class Evaluation:
         Why a part is missing, by its name.
     detected
         How the predictions were read and joined.
+    unknown_classes
+        What was predicted by names that no class has.
     """
 
     images: int
@@ -122,6 +125,7 @@ class Evaluation:
     mistakes: Mistakes | None
     reasons: dict[str, str] = field(default_factory=dict)
     detected: str = ""
+    unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
 
     @property
     def scored(self) -> int:
@@ -165,6 +169,7 @@ class Evaluation:
             mistakes=self.mistakes + other.mistakes if self.mistakes and other.mistakes else None,
             reasons=self.reasons | other.reasons,
             detected=self.detected,
+            unknown_classes=self.unknown_classes + other.unknown_classes,
         )
 
     def __str__(self) -> str:
@@ -186,6 +191,8 @@ class Evaluation:
             rows.append(("recall at size", f"{self.recall_at_size:.4f}"))
         rows.append(("scored", f"{self.scored:,} of {self.scorable:,} images with labels"))
         rows.append(("left out", left_out_in_words(self) or "nothing"))
+        if self.unknown_classes.predictions:
+            rows.append(("unknown classes", str(self.unknown_classes)))
         return rows
 
     def to_json(self) -> dict[str, Any]:
@@ -203,6 +210,7 @@ class Evaluation:
             "left_out": {"empty": self.empty, "unlabelled": self.unlabelled, "unknown": self.unknown},
             "scorable": self.scorable,
             "detected": self.detected,
+            "unknown_classes": self.unknown_classes.to_json(),
             "interval": "95 %, Wilson, over images",
             "real": _proportions(self.real),
             **parts,

@@ -95,7 +95,7 @@ def read_predictions(
     """
     path = Path(path)
     classes = classes or Classes()
-    check_known([unknown_class], UNKNOWN_CLASS, thing="unknown_class")
+    check_known([unknown_class], UNKNOWN_CLASS, thing="value of unknown_class")
     suffix = suffix_of(path, [*ARRAY_SUFFIXES, *TABLE_SUFFIXES, ".json"], "predictions")
     columns = None if outputs is None else classes.map_outputs(outputs, where="the list of outputs (--classes)")
     with at(path):

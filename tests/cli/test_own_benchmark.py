@@ -53,11 +53,11 @@ def test_every_form_of_labels_and_predictions_gives_the_same_accuracy(
 def test_a_predicted_name_that_no_label_has_is_wrong_and_counted(bench: Path, run: Callable[..., Run]) -> None:
     Path("p.csv").write_text("image,prediction\n1.jpg,cup\n2.jpg,saucer\n4.jpg,bowl\n")
     result = run("evaluate", "p.csv", "--labels", "labels.json", "--json")
-    assert hits(result) == {"1": (2, 3)}
-    assert (
-        "1 names left out (no label has them): saucer; joined"
-        in document_of(result, "evaluate")["results"][0]["detected"]
-    )
+    text = "1 prediction by 1 name that no class has, counted as wrong: saucer"
+    assert (result.code, result.err) == (0, f"Warning: p.csv: {text}\n")
+    (evaluation,) = json.loads(result.out)["results"]
+    assert (evaluation["real"]["1"]["hits"], evaluation["real"]["1"]["n"]) == (2, 3)
+    assert f"; {text}; joined" in evaluation["detected"]
 
 
 def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: Callable[..., Run]) -> None:

@@ -375,6 +375,7 @@ def test_what_lacks_its_input_is_null_with_the_reason() -> None:
         "left_out": {"empty": 1, "unlabelled": 0, "unknown": 0},
         "scorable": 3,
         "detected": "ids; joined by position, in the order of the label set",
+        "unknown_classes": {"predictions": 0, "names": 0},
         "interval": "95 %, Wilson, over images",
         "real": {"1": {"hits": 2, "n": 3, "accuracy": 2 / 3, "low": near_four(0.2077), "high": near_four(0.9385)}},
         "original": None,

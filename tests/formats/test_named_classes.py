@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 
 from reassess.core.classes import Classes
+from reassess.core.predictions import UnknownClasses
+from reassess.errors import ReassessWarning
 from reassess.formats.labels import read_labels
 from reassess.formats.predictions import read_predictions
 from tests.helpers import NAME_OUTPUTS
@@ -87,13 +89,14 @@ def test_names_are_preferred_to_ids(file: Callable[..., Path], content: str) -> 
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_name_that_no_label_has_is_an_output_that_is_no_class(file: Callable[..., Path]) -> None:
-    predictions = read_predictions(file("p.csv", "image,prediction\na,mug\nb,saucer\nc,jar\nd,saucer\n"), NAMED)
+def test_a_name_that_no_label_has_is_wrong_and_counted(file: Callable[..., Path]) -> None:
+    path = file("p.csv", "image,prediction\na,mug\nb,saucer\nc,jar\nd,saucer\n")
+    with pytest.warns(ReassessWarning) as caught:
+        predictions = read_predictions(path, NAMED)
     assert predictions.class_ids.tolist() == [[2], [-1], [-1], [-1]]
-    assert predictions.detected == (
-        "csv: images named by column image; ids, top 1, column prediction, "
-        "2 names left out (no label has them): saucer, jar"
-    )
+    text = "3 predictions by 2 names that no class has, counted as wrong: saucer, jar"
+    assert predictions.detected == f"csv: images named by column image; ids, top 1, column prediction; {text}"
+    assert [str(warning.message) for warning in caught] == [f"{path}: {text}"]
 
 
 @pytest.mark.parametrize(
@@ -104,9 +107,10 @@ def test_a_name_that_no_label_has_is_an_output_that_is_no_class(file: Callable[.
     ],
 )
 def test_names_that_no_label_has_are_the_same_in_every_column(file: Callable[..., Path], content: str) -> None:
-    predictions = read_predictions(file("p.csv", content), NAMED)
-    assert predictions.class_ids.tolist() == [[1, -1], [2, -1], [-1, -1]]
-    assert predictions.detected.endswith(", 2 names left out (no label has them): saucer, jar")
+    with pytest.warns(ReassessWarning, match="4 predictions by 2 names that no class has, counted as wrong"):
+        predictions = read_predictions(file("p.csv", content), NAMED)
+    assert predictions.class_ids.tolist() == [[-1, 1], [2, -1], [-1, -1]]
+    assert predictions.unknown_classes == UnknownClasses(4, ("saucer", "jar"))
 
 
 def test_names_of_which_no_label_has_one_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:

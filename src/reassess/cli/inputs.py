@@ -18,6 +18,7 @@ from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions
+from reassess.formats.predictions.unknown_names import UNKNOWN_CLASS, UnknownClass
 from reassess.text import some
 
 __all__ = [
@@ -95,6 +96,13 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="The order of rows without names, of ImageNet's validation images.",
         ),
         click.option("--classes", type=FILE, metavar="F", help="The class of each output, one wnid or name a line."),
+        click.option(
+            "--unknown-class",
+            type=click.Choice(UNKNOWN_CLASS),
+            default="wrong",
+            show_default=True,
+            help="Predicted names that no class has: count them as wrong, stop, or leave them out.",
+        ),
         max_bytes_option,
     )
 
@@ -164,6 +172,7 @@ def load_predictions(
     names: Path | None,
     order: str | None,
     classes: Path | None,
+    unknown_class: UnknownClass,
     max_bytes: int,
 ) -> Predictions:
     """Read one model's predictions as the options of `prediction_options` say."""
@@ -173,6 +182,7 @@ def load_predictions(
             judges.labels.classes,
             names=None if names is None else read_lines(call.read("names", names)),
             outputs=None if classes is None else read_lines(call.read("classes", classes)),
+            unknown_class=unknown_class,
             max_bytes=max_bytes,
         )
     except DataError as error:

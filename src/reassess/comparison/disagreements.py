@@ -25,7 +25,7 @@ def disagreements_table(panel: Panel, pairs: Iterable[tuple[str, str]]) -> "pl.D
     Returns
     -------
     polars.DataFrame. Columns: image, right and wrong (names of the models), right_class and wrong_class (ids of the
-    classes that they put first).
+    classes that they put first; null for what is no class).
 
     Examples
     --------
@@ -49,7 +49,7 @@ def disagreements_table(panel: Panel, pairs: Iterable[tuple[str, str]]) -> "pl.D
                         "right": pl.repeat(right, images.size, eager=True),
                         "wrong": pl.repeat(wrong, images.size, eager=True),
                         "right_class": first_class[right],
-                        "wrong_class": first_class[wrong],
+                        "wrong_class": pl.Series(first_class[wrong]).set(pl.Series(first_class[wrong] < 0), None),
                     },
                     schema_overrides={"image": pl.String},
                 )

@@ -17,6 +17,7 @@ from .multi_labels import MultiLabels as MultiLabels
 from .open_questions import OpenQuestions as OpenQuestions
 from .posterior import Posterior as Posterior
 from .predictions import Predictions as Predictions
+from .predictions import UnknownClasses as UnknownClasses
 from .questions import Questions as Questions
 from .rater_model import VALIDITY as VALIDITY
 from .rater_model import RaterModel as RaterModel

@@ -11,12 +11,47 @@ from reassess.core.checks import check_length, check_range, check_shape
 from reassess.core.image_names import unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_array
+from reassess.text import counted
 
-__all__ = ["MOST_IDS", "Predictions", "as_floats", "as_scores", "infinity_bits", "refuse_nan"]
+__all__ = [
+    "MOST_IDS",
+    "Predictions",
+    "UnknownClasses",
+    "as_floats",
+    "as_scores",
+    "infinity_bits",
+    "refuse_nan",
+]
 
 _BLOCK = 1024
 _SCORE_BYTES = (2, 4, 8)
 MOST_IDS = 20  # an integer array with more columns is not a list of the best classes
+
+
+@dataclass(frozen=True)
+class UnknownClasses:
+    """Predictions by names that no class has: how many, and each name once; of several parts they add up.
+
+    Examples
+    --------
+    >>> UnknownClasses(3, ("saucer", "jar")) + UnknownClasses(1, ("jar",))
+    UnknownClasses(predictions=4, names=('saucer', 'jar'))
+    """
+
+    predictions: int = 0
+    names: tuple[str, ...] = ()
+
+    def __add__(self, other: "UnknownClasses") -> "UnknownClasses":
+        names = tuple(dict.fromkeys((*self.names, *other.names)))
+        return UnknownClasses(predictions=self.predictions + other.predictions, names=names)
+
+    def __str__(self) -> str:
+        predictions, names = counted(self.predictions, "prediction"), counted(len(self.names), "name")
+        return f"{predictions} by {names} that no class has"
+
+    def to_json(self) -> dict[str, int]:
+        """The object that JSON documents hold: both counts."""
+        return {"predictions": self.predictions, "names": len(self.names)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +61,8 @@ class Predictions:
     Parameters
     ----------
     ids
-        int32, shape (N, k), k <= 20: the best outputs, best first.
+        int32, shape (N, k), k <= 20: the best outputs, best first; -1 for a prediction that is no class, which takes up
+        its place and is wrong.
     scores
         float16, float32, float64, shape (N, outputs): a higher score ranks first, equal scores by class id; or the
         bits of bfloat16 as int16. May be memory-mapped; it is never copied whole.
@@ -37,6 +73,8 @@ class Predictions:
         output and class are the same.
     detected
         What was found in the file and decided about it, in one line.
+    unknown_classes
+        What was predicted by names that no class has.
 
     Raises
     ------
@@ -56,6 +94,7 @@ class Predictions:
     images: tuple[str, ...] | None = None
     columns: npt.NDArray[np.int64] | None = None
     detected: str = field(default="arrays")
+    unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
 
     def __post_init__(self) -> None:
         if (self.ids is None) == (self.scores is None):
@@ -76,8 +115,12 @@ class Predictions:
         *,
         columns: npt.NDArray[np.int64] | None = None,
         detected: str = "ids",
+        unknown_classes: UnknownClasses = UnknownClasses(),
     ) -> "Predictions":
-        """Predictions from class ids, shape (N,) for the top-1 or (N, k) best first; of any library's arrays."""
+        """Predictions from class ids, shape (N,) for the top-1 or (N, k) best first; of any library's arrays.
+
+        An id may be -1 only where there are `unknown_classes`.
+        """
         given, are_bits = as_array(ids)
         if given.dtype.kind not in "iu" or are_bits or given.ndim not in (1, 2):
             raise DataError(
@@ -94,12 +137,18 @@ class Predictions:
         limit = np.iinfo(np.int32).max if columns is None else len(columns) - 1
         check_range(
             table,
-            0,
+            -1 if unknown_classes.predictions else 0,
             limit,
             what="class id",
             where=lambda row, column: f"row {row}" + (f", column {column}" if table.shape[1] > 1 else ""),
         )
-        return cls(table.astype(np.int32), images=_tuple(images), columns=columns, detected=detected)
+        return cls(
+            table.astype(np.int32),
+            images=_tuple(images),
+            columns=columns,
+            detected=detected,
+            unknown_classes=unknown_classes,
+        )
 
     @classmethod
     def from_scores(
@@ -155,18 +204,24 @@ class Predictions:
 
     @property
     def class_ids(self) -> npt.NDArray[np.int32]:
-        """Class ids of each row, best first, int32, shape (N, k); -1 at the end for outputs that are no class."""
+        """Class ids of each row, best first, int32, shape (N, k); -1 for what is no class.
+
+        Outputs that are left out of the ranking come at the end; a prediction that is no class is at its place.
+        """
         if self.ids is None:
             raise DataError("these predictions hold scores, not ids")
         if self.columns is None:
             return self.ids
-        mapped = self.columns[self.ids].astype(np.int32)
-        return np.take_along_axis(mapped, np.argsort(mapped < 0, axis=1, kind="stable"), axis=1)
+        mapped = np.append(self.columns, -1)[self.ids].astype(np.int32)
+        left_out = (mapped < 0) & (self.ids >= 0)
+        return np.take_along_axis(mapped, np.argsort(left_out, axis=1, kind="stable"), axis=1)
 
     def best(
         self, k: int, rows: npt.NDArray[np.integer[Any]] | None = None
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[Any] | None]:
         """The k best classes of each row, int32, shape (N, k), and their scores, or None where only ids are known.
+
+        Ids are -1 as in `class_ids`.
 
         Parameters
         ----------
@@ -298,7 +353,7 @@ def _check_columns(columns: npt.NDArray[np.int64], outputs: int | None) -> None:
 
 def _refuse_repeated_ids(ids: npt.NDArray[np.int32]) -> None:
     ordered = np.sort(ids, axis=1)
-    repeated = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+    repeated = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
     if repeated.any():
         row = int(np.argmax(repeated))
         raise DataError(

@@ -61,7 +61,7 @@ def ranks_and_top1(
         int32, shape (targets,): number of classes that rank before the target; from ids, at least the number of ids
         in a row where the target is not among them.
     top1
-        int32, shape (n,).
+        int32, shape (n,); -1 where what comes first is no class.
 
     Raises
     ------

@@ -49,14 +49,15 @@ class ImageSheet:
         The classes that were proposed for it, the highest score first; () if it was never rated, None if that is not
         known, for lack of scores and votes.
     predictions
-        The first classes of each model, best first, by the model's name; None where the model was not shown the image.
+        The first classes of each model, best first, by the model's name: None in the place of what is no class, unless
+        no class comes after it. None where the model was not shown the image.
     """
 
     image: str
     original: int | None
     valid: tuple[int, ...] | None
     candidates: tuple[Candidate, ...] | None
-    predictions: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
+    predictions: dict[str, tuple[int | None, ...] | None] = field(default_factory=dict)
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -152,7 +153,7 @@ def image_sheet(
     best = {file: _best_of(file, model, key, labels) for file, model in (predictions or {}).items()}
     classes = Classes() if labels is None else labels.classes
     for file, class_ids in best.items():
-        _check_range(class_ids or (), classes, file)
+        _check_range([class_id for class_id in class_ids or () if class_id is not None], classes, file)
     return ImageSheet(
         image=image,
         original=of_original[0] if of_original else None,
@@ -191,13 +192,14 @@ def _rows(questions: object, key: str) -> dict[int, int]:
     return dict(zip(questions.class_ids[rows].tolist(), rows.tolist(), strict=True))
 
 
-def _best_of(file: str, model: Predictions, key: str, labels: LabelSets | None) -> tuple[int, ...] | None:
+def _best_of(file: str, model: Predictions, key: str, labels: LabelSets | None) -> tuple[int | None, ...] | None:
     with at(file):
         keys = image_keys(_images_of_rows(model, labels))
         if key not in keys:
             return None
         ids, _ = model.best(min(_MOST_PREDICTED, model.depth), np.array([keys.index(key)]))
-    return tuple(class_id for class_id in ids[0].tolist() if class_id >= 0)
+    known = 1 + max(np.flatnonzero(ids[0] >= 0), default=-1)
+    return tuple(class_id if class_id >= 0 else None for class_id in ids[0, :known].tolist())
 
 
 def _images_of_rows(model: Predictions, labels: LabelSets | None) -> tuple[str, ...]:

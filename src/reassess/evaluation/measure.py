@@ -167,6 +167,7 @@ def summarize(
         reasons=reasons,
         detected=outcomes.detected,
         label_set=labels.title,
+        unknown_classes=outcomes.unknown_classes,
     )
 
 

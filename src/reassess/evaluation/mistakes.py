@@ -34,7 +34,7 @@ def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> 
     """What is known of each mistake: the first of `KINDS` that fits, as its position; -1 where there is no mistake.
 
     A mistake is a top-1 class outside a non-empty label set. Experts reject a class that at most half of them call
-    valid.
+    valid. A top-1 that is no class was never proposed.
 
     Returns
     -------

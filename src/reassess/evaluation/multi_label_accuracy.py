@@ -32,7 +32,7 @@ class MultiLabelAccuracy:
     valid, unclear, wrong
         Number of images of which the first class is valid, unclear, or wrong.
     unreviewed
-        Number of images of which no reviewer judged the first class: it counts as wrong.
+        Number of images of which no reviewer judged the first class, or where it is no class: it counts as wrong.
     problematic, empty, unknown
         Images that are left out: problematic ones, others without a valid class, and images that nobody reviewed.
     by_class

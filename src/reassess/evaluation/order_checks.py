@@ -104,7 +104,8 @@ def _readings(outcomes: Outcomes, original: LabelSets, truth: Ids) -> Iterator[_
             name = " and ".join(part for part in (order, ids) if part)
             mend = ", and ".join(part for part in (order_mend, ids_mend) if part)
             if name:
-                yield _Reading(name=name, mend=mend, predicted=outcomes.top1 + np.int32(shift), truth=truth_in_order)
+                shifted = np.where(outcomes.top1 < 0, -1, outcomes.top1 + shift).astype(np.int32)
+                yield _Reading(name=name, mend=mend, predicted=shifted, truth=truth_in_order)
 
 
 def _orders(outcomes: Outcomes, original: LabelSets, truth: Ids) -> Iterator[tuple[str, str, Ids]]:

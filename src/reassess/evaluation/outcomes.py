@@ -1,14 +1,14 @@
 """What happened to each image: which labels it has, what the model said, and at which rank a valid class stands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.image_names import Match, join, numbering_mistake
 from reassess.core.labels import UNNAMED, LabelSets
-from reassess.core.predictions import Predictions
+from reassess.core.predictions import Predictions, UnknownClasses
 from reassess.errors import DataError
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
 from reassess.numeric.arrays import runs
@@ -43,7 +43,7 @@ class Outcomes:
     label_rows, original_rows
         int64: position of the image in the label sets and in the original labels.
     top1
-        int32: class id of the model's first class.
+        int32: class id of the model's first class; -1 where it predicts first what is no class.
     rank
         int32: rank of the best valid class, from 0; from ids, the number of ids where none is valid.
     overlap
@@ -60,6 +60,8 @@ class Outcomes:
         How the predictions were read and joined, in words.
     label_set
         What the label sets are called.
+    unknown_classes
+        What was predicted by names that no class has.
     """
 
     images: tuple[str, ...]
@@ -75,6 +77,7 @@ class Outcomes:
     match: Match
     detected: str
     label_set: str = UNNAMED
+    unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -137,6 +140,7 @@ def join_and_rank(
         match=match,
         detected=f"{predictions.detected}; {joined}{_without_output(predictions, labels)}",
         label_set=labels.title,
+        unknown_classes=predictions.unknown_classes,
     )
 
 

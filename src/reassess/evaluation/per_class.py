@@ -28,7 +28,7 @@ class PerClass:
         Of those, images whose top-1 is c itself.
     mistaken
         int64, shape (2, mistakes): for each image and each c in its set, where the top-1 is outside the set, c and what
-        was predicted instead.
+        was predicted instead, -1 for what is no class.
     """
 
     images: npt.NDArray[np.int64]

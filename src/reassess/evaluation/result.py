@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from reassess.core.labels import UNNAMED
+from reassess.core.predictions import UnknownClasses
 from reassess.errors import DataError
 from reassess.evaluation.per_class import PerClass
 from reassess.numeric.proportion import Proportion
@@ -111,6 +112,8 @@ class Evaluation:
         How the predictions were read and joined.
     label_set
         What the label sets are called.
+    unknown_classes
+        What was predicted by names that no class has.
     """
 
     images: int
@@ -127,6 +130,7 @@ class Evaluation:
     reasons: dict[str, str] = field(default_factory=dict)
     detected: str = ""
     label_set: str = UNNAMED
+    unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
 
     @property
     def scored(self) -> int:
@@ -172,6 +176,7 @@ class Evaluation:
             reasons=self.reasons | other.reasons,
             detected=self.detected,
             label_set=self.label_set,
+            unknown_classes=self.unknown_classes + other.unknown_classes,
         )
 
     def __str__(self) -> str:
@@ -192,6 +197,8 @@ class Evaluation:
             rows.append(("recall at size", f"{self.recall_at_size:.4f}"))
         rows.append(("scored", f"{self.scored:,} of {self.scorable:,} images with labels"))
         rows.append(("left out", left_out_in_words(self) or "nothing"))
+        if self.unknown_classes.predictions:
+            rows.append(("unknown classes", str(self.unknown_classes)))
         return rows
 
     def to_json(self) -> dict[str, Any]:
@@ -209,6 +216,7 @@ class Evaluation:
             "left_out": {"empty": self.empty, "unlabelled": self.unlabelled, "unknown": self.unknown},
             "scorable": self.scorable,
             "detected": self.detected,
+            "unknown_classes": self.unknown_classes.to_json(),
             "interval": "95 %, Wilson, over images",
             "label_set": self.label_set,
             "real": _proportions(self.real),

@@ -214,6 +214,19 @@ def test_images_that_are_not_scored_give_nulls(bench: Path, run: Callable[..., R
     assert result.out.startswith("the models cannot be compared: no image is scored\n")
 
 
+def test_a_predicted_name_that_no_class_has_is_wrong_dropped_or_an_error(bench: Path, run: Callable[..., Run]) -> None:
+    Path("named.json").write_text(json.dumps({"a": ["cup"], "b": ["mug"]}))
+    Path("x.csv").write_text("image,prediction_1,prediction_2\na,jar,cup\nb,mug,jar\n")
+    Path("y.csv").write_text("image,prediction_1,prediction_2\na,cup,mug\nb,cup,mug\n")
+    argv = ("compare", "x.csv", "y.csv", "--labels", "named.json", "--unknown-class")
+    for option, both in (("wrong", 0), ("drop", 1)):
+        result = run(*argv, option, "--json")
+        assert result.err.startswith("Warning: x.csv: 2 predictions by 1 name that no class has, ")
+        (pair,) = json.loads(result.out)["results"]["pairs"]
+        assert (pair["both"], pair["only_a"]) == (both, 1)
+    assert run(*argv, "error").code == 1
+
+
 def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path, run: Callable[..., Run]) -> None:
     argv = ("compare", "good.csv", "fitted.csv", *OPTIONS, "--disagreements", "only.csv")
     assert run(*argv).code == 0

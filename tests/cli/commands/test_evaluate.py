@@ -109,6 +109,7 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
         "left_out": {"empty": 1, "unlabelled": 0, "unknown": 0},
         "scorable": 4,
         "detected": "csv: images named by column image; ids, top 1, column prediction; joined by name",
+        "unknown_classes": {"predictions": 0, "names": 0},
         "interval": "95 %, Wilson, over images",
         "real": {"1": proportion(2, 3, 0.2077, 0.9385)},
         "original": None,
@@ -684,3 +685,66 @@ def test_where_nothing_checks_the_order_of_rows_it_says_so_and_what_to_fetch(
     argv = ["evaluate", tmp_path / "said.csv", "--labels", tmp_path / "labels.json"]
     assert f"{note}: reassess data fetch imagenet-original\n" in run(*argv).out
     assert note not in run(*argv, "--original", "none").out
+
+
+# Predicted names that no class has
+
+SAUCERS = [("shop/1.jpg", "saucer", "cup"), ("shop/2.jpg", "plate", "saucer"), ("shop/4.jpg", "saucer", "jar")]
+FOUR = "4 predictions by 2 names that no class has, "
+
+
+@pytest.fixture
+def saucers(shop: Path) -> list[str]:
+    write_csv("saucers.csv", "image,prediction_1,prediction_2", SAUCERS)
+    return ["evaluate", "saucers.csv", "--labels", "labels.json", "--topk", "1,2"]
+
+
+@pytest.mark.parametrize(
+    ("option", "hits", "text"),
+    [
+        ([], (1, 2), FOUR + "counted as wrong: saucer, jar"),
+        (["--unknown-class", "wrong"], (1, 2), FOUR + "counted as wrong: saucer, jar"),
+        (
+            ["--unknown-class", "drop"],
+            (2, 2),
+            FOUR + "left out: saucer, jar; 1 image left without a prediction, counted as wrong",
+        ),
+    ],
+)
+def test_names_that_no_class_has_are_counted_and_said_even_if_quiet(
+    saucers: list[str], run: Evaluate, option: list[str], hits: tuple[int, int], text: str
+) -> None:
+    for quiet in ([], ["--quiet"]):
+        call = run(*saucers, *option, *quiet)
+        assert (call.code, call.err) == (0, f"Warning: saucers.csv: {text}\n")
+    call = run(*saucers, *option, "--json")
+    assert (call.code, call.err) == (0, f"Warning: saucers.csv: {text}\n")
+    (result,) = json.loads(call.out)["results"]
+    assert tuple(counts(result["real"][k]) for k in ("1", "2")) == tuple((n, 3) for n in hits)
+    assert result["unknown_classes"] == {"predictions": 4, "names": 2}
+    assert f"; {text}; joined by name" in result["detected"]
+
+
+def test_names_that_no_class_has_are_an_error_on_request(saucers: list[str], run: Evaluate) -> None:
+    call = run(*saucers, "--unknown-class", "error")
+    assert (call.code, call.out) == (1, "")
+    assert call.err == (
+        "Error: a prediction is by a name that no class has\n"
+        "  where:   saucers.csv, column prediction_1 to prediction_2\n"
+        "  allowed: names such as 'bowl'\n"
+        "  found:   4 predictions by 2 names that no class has: saucer, jar\n"
+        "  to mend: call the classes so, or count such predictions as wrong (--unknown-class wrong)\n"
+    )
+
+
+def test_what_is_no_class_is_empty_in_the_table_of_images_and_named_so_by_class(
+    saucers: list[str], run: Evaluate
+) -> None:
+    call = run(*saucers, "--per-image", "out.csv", "--by", "class", "--quiet")
+    assert [row["top1"] for row in read_csv("out.csv")] == ["", str(PLATE), ""]
+    assert [line.split()[1:] for line in call.out.splitlines()[6:]] == [
+        ["bowl", "1", "0.00", "0", "no", "class", "(1)"],
+        ["cup", "1", "0.00", "0", "no", "class", "(1)"],
+        ["mug", "1", "0.00", "0", "no", "class", "(1)"],
+        ["plate", "1", "100.00", "1", "-"],
+    ]

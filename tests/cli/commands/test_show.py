@@ -62,6 +62,19 @@ def test_the_json_document_holds_the_call_the_inputs_and_the_sheet(shop: Path, r
     }
 
 
+def test_a_predicted_name_that_no_class_has_is_no_class_in_its_place(shop: Path, run: Callable[..., Run]) -> None:
+    Path("c.csv").write_text("image,prediction_1,prediction_2\nshop/1.jpg,saucer,cup\nshop/2.jpg,jar,saucer\n")
+    argv = ["--labels", "labels.json", "--predictions", "c.csv"]
+    for image, option, says in (
+        ("shop/1.jpg", "wrong", "no class; 0 cup (valid)"),
+        ("shop/1.jpg", "drop", "0 cup (valid)"),
+        ("shop/2.jpg", "wrong", "no class"),
+    ):
+        result = run("show", image, *argv, "--unknown-class", option)
+        assert (result.code, result.out.splitlines()[-1]) == (0, f"c.csv says: {says}")
+        assert result.err.startswith("Warning: c.csv: 3 predictions by 2 names that no class has, ")
+
+
 def test_an_image_that_was_rated_and_has_no_class_says_so(shop: Path, run: Callable[..., Run]) -> None:
     Path("scores.csv").write_text("image,class,score\nshop/3.jpg,mug,0.25\nshop/3.jpg,cup,0.5\n")
     result = run("show", "shop/3.jpg", "--labels", "labels.json", "--scores", "scores.csv")

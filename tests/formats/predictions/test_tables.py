@@ -426,11 +426,12 @@ FILL_IN = "\n  to mend: fill it in, or leave the row out"
             "image,prediction\na,-1\n",
             "class id out of range\n  where:   DIR/p.csv, row 0\n  allowed: 0 to 2147483647\n  found:   -1",
         ),
-        ("image,prediction\na,n01\nb,wolf\n", NOT_A_CLASS.format("prediction", "'wolf'")),
+        ("image,prediction\na,lynx\nb,wolf\n", NOT_A_CLASS.format("prediction", "'lynx'")),
+        ("image,prediction\na,1\nb,wolf\n", NOT_A_CLASS.format("prediction", "'wolf'")),
         ("image,prediction\na,n01\nb,2\n", NOT_A_CLASS.format("prediction", "'2'")),
         (
             "image,prediction\na,n01\nb,crane\n",
-            "a class name is shared by two classes\n  where:   DIR/p.csv\n"
+            "a class name is shared by two classes\n  where:   DIR/p.csv, column prediction\n"
             "  found:   'crane': 1 n02 crane, 2 n03 crane\n  to mend: name the class by its wnid or id",
         ),
         (

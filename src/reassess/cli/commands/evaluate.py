@@ -261,7 +261,7 @@ def _print_by_class(file: str, result: Evaluation, classes: Classes) -> None:
     rows = []
     for entry in result.per_class.to_json(classes, most=1):
         instead = entry["instead"][0] if entry["instead"] else None
-        most_often = None if instead is None else f"{instead['name']} ({instead['images']})"
+        most_often = None if instead is None else f"{instead['name'] or 'no class'} ({instead['images']})"
         percent = _percent(Proportion(entry["hits"], entry["images"]))
         rows.append([entry["class"], entry["name"], entry["images"], percent, entry["predictions"], most_often])
     headings = ["class", "name", "images", f"{heading(result.label_set)} top-1 %", "predicted", "most often instead"]

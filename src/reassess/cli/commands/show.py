@@ -17,6 +17,7 @@ from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
 __all__ = ["show"]
 
 _RATED = ("scores", "votes", "golden")
+_NO_CLASS = "no class"
 
 
 @click.command()
@@ -91,14 +92,15 @@ def _print(sheet: ImageSheet, classes: Classes) -> None:
 def _valid(sheet: ImageSheet, classes: Classes) -> str:
     if sheet.valid is None:
         return "not known: the label sets do not hold the image"
-    return "; ".join(_named(classes, i) for i in sheet.valid) or "no class"
+    return "; ".join(_named(classes, i) for i in sheet.valid) or _NO_CLASS
 
 
-def _predicted(best: tuple[int, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
+def _predicted(best: tuple[int | None, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
     if best is None:
         return "nothing: the file does not hold the image"
     valid = sheet.valid or ()
-    return "; ".join(_named(classes, i) + (" (valid)" if i in valid else "") for i in best)
+    words = (_NO_CLASS if i is None else _named(classes, i) + (" (valid)" if i in valid else "") for i in best)
+    return "; ".join(words) or _NO_CLASS
 
 
 def _row(one: Candidate, sheet: ImageSheet, classes: Classes) -> list[str | None]:

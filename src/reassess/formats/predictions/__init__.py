@@ -1,19 +1,23 @@
 """A model's predictions as files: the reader or writer of each suffix."""
 
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reassess.core.checks import check_known
 from reassess.core.classes import Classes
 from reassess.core.predictions import MOST_IDS, Predictions, as_floats
-from reassess.errors import DataError, at
+from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import check_output, suffix_of, writing
 from reassess.formats.predictions.arrays import ARRAY_SUFFIXES, read_prediction_array
 from reassess.formats.predictions.tables import read_prediction_table
+from reassess.formats.predictions.unknown_names import UNKNOWN_CLASS, UnknownClass, unknown_in_words
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ def read_predictions(
     *,
     names: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
+    unknown_class: UnknownClass = "wrong",
     max_bytes: int = MAX_BYTES,
 ) -> Predictions:
     r"""Predictions of a file; what was decided about it stands in `Predictions.detected`.
@@ -48,6 +53,11 @@ def read_predictions(
         Image name of each row, for a file that holds none.
     outputs
         What each of the model's outputs is called: wnid, class name or class id.
+    unknown_class
+        What becomes of a prediction by a name that no class has: "wrong", it takes up its place and is wrong; "error";
+        or "drop", the next one moves up, and an image that is left without a prediction is wrong. With "wrong" and
+        "drop" they are counted in `Predictions.unknown_classes`, and a `ReassessWarning` says so. That not one name is
+        a class is an error in any case.
     max_bytes
         An archive that declares more is refused.
 
@@ -59,7 +69,8 @@ def read_predictions(
     Raises
     ------
     DataError
-        The file does not hold predictions for these classes; the message says where and why.
+        The file does not hold predictions for these classes, or names a class that no class or two classes are called;
+        the message says where and why.
     MissingPackageError
         The file needs torch or safetensors.
 
@@ -73,21 +84,34 @@ def read_predictions(
     (Predictions(2 images, ids, top 1), [[1], [0]])
     >>> predictions.detected
     'csv: images named by column image; ids, top 1, column prediction'
+
+    A name that no class has is wrong at its place:
+
+    >>> _ = path.write_text("image,prediction_1,prediction_2\na.png,jar,dog\n")
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     predictions = read_predictions(path, Classes(2, names=("cat", "dog")))
+    >>> predictions.class_ids.tolist(), predictions.unknown_classes
+    ([[-1, 1]], UnknownClasses(predictions=1, names=('jar',)))
     """
     path = Path(path)
     classes = classes or Classes()
+    check_known([unknown_class], UNKNOWN_CLASS, thing="value of unknown_class")
     suffix = suffix_of(path, [*ARRAY_SUFFIXES, *TABLE_SUFFIXES, ".json"], "predictions")
     columns = None if outputs is None else classes.map_outputs(outputs, where="the list of outputs (--classes)")
     with at(path):
         if suffix in ARRAY_SUFFIXES:
             predictions = read_prediction_array(path, classes, columns, max_bytes)
         else:
-            predictions = read_prediction_table(path, classes, columns)
+            predictions = read_prediction_table(path, classes, columns, unknown_class)
         if names is not None:
             if predictions.images is not None:
                 raise DataError("the file holds image names of its own", mend="leave --names out")
             predictions = predictions.named(names, detected=f"{predictions.detected}, names from a file")
-    return predictions
+    unknown = unknown_in_words(predictions, unknown_class)
+    if not unknown:
+        return predictions
+    warnings.warn(f"{path}: {unknown}", ReassessWarning, stacklevel=2)
+    return replace(predictions, detected=f"{predictions.detected}; {unknown}")
 
 
 def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int = 5, force: bool = False) -> None:
@@ -112,6 +136,8 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
         raise DataError(
             "an npy file cannot say which outputs are which classes", where=path, mend="write a table, such as .parquet"
         )
+    if predictions.unknown_classes.predictions:
+        raise DataError("ids cannot say what is no class", where=path, found=predictions.unknown_classes)
     names = None
     if predictions.images is not None:
         check_output(path.with_suffix(".txt"), force=force)

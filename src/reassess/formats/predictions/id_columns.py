@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.classes import Classes, class_number
-from reassess.errors import DataError
+from reassess.errors import DataError, at
 from reassess.formats.lists import flattened, unpacked, unquoted
 from reassess.formats.predictions.outputs import refuse_ids
 from reassess.formats.tables import integers, refuse_missing
@@ -23,13 +23,14 @@ __all__ = ["ID_COLUMNS", "IdColumns", "find_ids", "is_number", "refuse_scores_be
 _RANKED_COLUMNS = (("prediction_", 1), ("index_", 0), ("label_", 0))  # prefix, number of the best
 ID_COLUMNS = ("prediction", "predicted_class", "pred", "label", "top1", "index")
 _FEW = 10  # class ids of fewer rows may count up by chance
+_Unknown = dict[str, tuple[int, str]]  # the names of no class as they are compared: the id and the first spelling
 
 
 @dataclass(frozen=True)
 class IdColumns:
     """Columns of ids, best first: numbers of outputs, or classes if they were called by wnid or name.
 
-    The names in `unknown` are those of no class; their ids follow those of the classes.
+    The names in `unknown` are those of no class; their ids are -1 for the first, -2 for the second, and so on.
     """
 
     headings: list[str]
@@ -37,17 +38,14 @@ class IdColumns:
     are_classes: bool
     unknown: tuple[str, ...] = ()
 
-    def columns(self, classes: Classes, outputs: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64] | None:
-        """The class of each id, if they are not the same."""
-        if not self.are_classes:
-            return outputs
-        count = classes.count or 0
-        return np.r_[np.arange(count), np.full(len(self.unknown), -1)] if self.unknown else None
+    @property
+    def heading(self) -> str:
+        """The heading, or the first and the last of them."""
+        return _span(self.headings)
 
     def in_words(self) -> str:
         """What was found, in words."""
-        unknown = f", {len(self.unknown):,} names left out (no label has them): {some(self.unknown)}"
-        return f"ids, top {self.table.shape[1]}, column {_span(self.headings)}{unknown if self.unknown else ''}"
+        return f"ids, top {self.table.shape[1]}, column {self.heading}"
 
     def best(self, outputs: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
         """The best class of each row."""
@@ -104,7 +102,7 @@ def _ranked_ids(path: Path, table: "pl.DataFrame", classes: Classes) -> IdColumn
                 found=some(sorted(there)),
                 mend="keep all of them, and rename them",
             )
-        unknown: dict[str, int] = {}
+        unknown: _Unknown = {}
         read = [_ids(path, table[name], classes, unknown) for name in wanted]
         if len({are_classes for _, are_classes in read}) > 1:
             raise DataError(
@@ -114,8 +112,10 @@ def _ranked_ids(path: Path, table: "pl.DataFrame", classes: Classes) -> IdColumn
                 mend="write class ids in all of them",
             )
         ids = np.stack([ids for ids, _ in read], axis=1)
-        _refuse_all_unknown(path, wanted, ids, classes, unknown)
-        return IdColumns(headings=wanted, table=ids, are_classes=read[0][1], unknown=tuple(unknown))
+        unknown_names = tuple(name for _, name in unknown.values())
+        columns = IdColumns(headings=wanted, table=ids, are_classes=read[0][1], unknown=unknown_names)
+        _refuse_all_unknown(path, columns, classes)
+        return columns
     return None
 
 
@@ -129,15 +129,16 @@ def _listed_ids(
     there.sort(key=lambda series: series.dtype in (pl.String, pl.List(pl.String)))
     if not there:
         return None
-    unknown: dict[str, int] = {}
-    ids = _ids_of_column(path, there[0], classes, unknown)
-    _refuse_all_unknown(path, ids.headings, ids.table, classes, unknown)
+    ids = _ids_of_column(path, there[0], classes)
+    _refuse_all_unknown(path, ids, classes)
     for other in there[1:]:
         try:
             other_ids = _ids_of_column(path, other, classes)
-        except DataError:  # it holds something else, such as a confidence, or words that are no class names
+        except DataError:  # it holds something else, such as a confidence
             continue
         differ = ids.best(outputs) != other_ids.best(outputs)
+        if other_ids.are_classes:  # words that are no class names may be anything
+            differ &= other_ids.best(outputs) >= 0
         if differ.any():
             row = int(np.argmax(differ))
             raise DataError(
@@ -175,18 +176,20 @@ def _counts_rows(series: "pl.Series") -> bool:
     return bool(series[0] in (0, 1) and (series.diff().drop_nulls() == 1).sum() == len(series) - 1)
 
 
-def _ids_of_column(
-    path: Path, series: "pl.Series", classes: Classes, unknown: dict[str, int] | None = None
-) -> IdColumns:
+def _ids_of_column(path: Path, series: "pl.Series", classes: Classes) -> IdColumns:
+    unknown: _Unknown = {}
     flat, length = flattened(path, series) if series.dtype.is_nested() else (series, 1)
     ids, are_classes = _ids(path, flat, classes, unknown, per_row=length)
     return IdColumns(
-        headings=[series.name], table=ids.reshape(-1, length), are_classes=are_classes, unknown=tuple(unknown or ())
+        headings=[series.name],
+        table=ids.reshape(-1, length),
+        are_classes=are_classes,
+        unknown=tuple(name for _, name in unknown.values()),
     )
 
 
 def _ids(
-    path: Path, series: "pl.Series", classes: Classes, unknown: dict[str, int] | None = None, *, per_row: int = 1
+    path: Path, series: "pl.Series", classes: Classes, unknown: _Unknown, *, per_row: int = 1
 ) -> tuple[npt.NDArray[np.int64], bool]:
     """Ids of a column of ids, wnids or class names, and whether they are those of classes by wnid or name.
 
@@ -195,7 +198,7 @@ def _ids(
     path, series, classes
         The column, its file for error messages, and the classes of the benchmark.
     unknown
-        Takes the names that no label has, each with its number, where the classes are those that the labels name.
+        Takes the names that no class has. Only a column of names alone may hold some: among numbers, they are an error.
     per_row
         How many entries belong to one row of the file.
     """
@@ -205,25 +208,24 @@ def _ids(
     texts = series.unique(maintain_order=True).to_list() if series.dtype == pl.String else []
     if all(map(is_number, texts)):
         return integers(path, series, per_row=per_row).to_numpy(), False
-    id_of = {text: _find(path, series.name, text, classes, unknown) for text in sorted(texts, key=str.isdigit)}
+    are_names = all(class_number(text) is None for text in texts)
+    id_of = {}
+    for text in sorted(texts, key=str.isdigit):
+        name = unquoted(text)
+        with at(f"{path}, column {series.name}"):
+            class_id = classes.find(name)
+        if class_id is None and not are_names:
+            raise _no_class(path, series.name, text, classes)
+        if class_id is None:
+            class_id, _ = unknown.setdefault(name.strip().casefold(), (-1 - len(unknown), name))
+        id_of[text] = class_id
     return np.array([id_of[text] for text in series.to_list()]), True
 
 
-def _find(path: Path, heading: str, text: str, classes: Classes, unknown: dict[str, int] | None) -> int:
-    class_id = classes.find(unquoted(text))
-    if class_id is not None:
-        return class_id
-    if unknown is None or not classes.ranked or class_number(text) is not None:
-        raise _no_class(path, heading, text, classes)
-    return (classes.count or 0) + unknown.setdefault(unquoted(text), len(unknown))
-
-
-def _refuse_all_unknown(
-    path: Path, headings: list[str], ids: npt.NDArray[np.int64], classes: Classes, unknown: dict[str, int]
-) -> None:
+def _refuse_all_unknown(path: Path, ids: IdColumns, classes: Classes) -> None:
     """Refuse predictions of which not one is a class."""
-    if unknown and (ids >= (classes.count or 0)).all():
-        raise _no_class(path, _span(headings), next(iter(unknown)), classes)
+    if ids.unknown and (ids.table < 0).all():
+        raise _no_class(path, ids.heading, ids.unknown[0], classes)
 
 
 def _no_class(path: Path, heading: str, text: str, classes: Classes) -> DataError:

@@ -5,7 +5,7 @@ Decided in this order: a column of image names; `prediction_1..k` (or timm's `in
 column of scores a class, headed by id, wnid or name (or timm's list of all outputs). Wnids and names stand for ids.
 
 Where the classes are known only by the names in the labels, ids mean nothing: columns of ids are passed over if there
-are others of names, and refused if not; and a name that no label has is an output that is no class.
+are others of names, and refused if not. Of a name that no class has, see `unknown_names`.
 
 A column `label` beside a column of predictions is taken for the truth, and a column `index` that counts the rows for
 their numbers; two columns that could both hold the predictions, and differ, are an error.
@@ -24,6 +24,7 @@ from reassess.errors import DataError
 from reassess.formats.predictions.id_columns import find_ids, refuse_scores_beside_ids, without_meaningless_ids
 from reassess.formats.predictions.score_columns import find_scores
 from reassess.formats.predictions.timm_json import read_timm_json
+from reassess.formats.predictions.unknown_names import UnknownClass, settle_unknown
 from reassess.formats.tables import as_text, read_table, refuse_missing
 from reassess.text import some
 
@@ -35,7 +36,9 @@ __all__ = ["read_prediction_table"]
 _NAME_COLUMNS = ("image", "file_name", "filename", "name", "path", "index")
 
 
-def read_prediction_table(path: Path, classes: Classes, outputs: npt.NDArray[np.int64] | None) -> Predictions:
+def read_prediction_table(
+    path: Path, classes: Classes, outputs: npt.NDArray[np.int64] | None, unknown_class: UnknownClass
+) -> Predictions:
     """Predictions of a table; see the module for which column is what.
 
     Parameters
@@ -46,6 +49,8 @@ def read_prediction_table(path: Path, classes: Classes, outputs: npt.NDArray[np.
         The classes of the benchmark.
     outputs
         Class id of each of the model's outputs, where the file's numbers are those of outputs and not of classes.
+    unknown_class
+        What becomes of predictions by names that no class has.
     """
     text = tuple(name for name in _NAME_COLUMNS if name != "index")
     table = read_timm_json(path) if path.suffix.lower() == ".json" else read_table(path, text=text)
@@ -56,8 +61,10 @@ def read_prediction_table(path: Path, classes: Classes, outputs: npt.NDArray[np.
     ids = find_ids(path, rest, classes, outputs)
     if ids is not None:
         refuse_scores_beside_ids(path, rest.drop(ids.headings), ids.headings, classes)
-        columns = ids.columns(classes, outputs)
-        return Predictions.from_ids(ids.table, images, columns=columns, detected=f"{kind}; {ids.in_words()}")
+        best, unknown = settle_unknown(path, ids, classes, unknown_class)
+        columns = None if ids.are_classes else outputs
+        detected = f"{kind}; {ids.in_words()}"
+        return Predictions.from_ids(best, images, columns=columns, detected=detected, unknown_classes=unknown)
     scores, columns, detected = find_scores(path, rest, classes, outputs)
     return Predictions.from_scores(scores, images, columns=columns, detected=f"{kind}; {detected}")
 

@@ -1,0 +1,252 @@
+"""Predicted names that no class has: wrong at their place, an error, or left out; counted and said in any case."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions, UnknownClasses
+from reassess.errors import ReassessWarning
+from reassess.evaluation.measure import evaluate, find_outcomes
+from reassess.formats.predictions import read_predictions, write_predictions
+from tests.helpers import write_csv
+
+WHOLE = Classes(
+    4,
+    ("n00000001", "n00000002", "n00000003", "n00000004"),
+    ("tench, Tinca tinca", "tabby, tabby cat", "crane", "crane"),
+    synonyms=(("doctor fish",), (), (), ()),
+)
+RANKED = Classes(4, names=("bowl", "cup", "mug", "plate"), ranked=True)
+SPELLINGS = {
+    WHOLE: (
+        ("n00000001", "TENCH", "tinca tinca", "Doctor fish", "tench, tinca tinca"),
+        ("Tabby cat", "N00000002", "tabby"),
+        ("n00000003",),
+        ("n00000004",),
+    ),
+    RANKED: (("bowl", "Bowl"), ("cup", " cup"), ("mug", "MUG"), ("plate", "plate ")),
+}
+UNKNOWN = ("saucer", "jar", "n99999999", "it's")
+
+
+def read(path: Path, classes: Classes, unknown_class: Any = "wrong") -> tuple[Predictions, list[str]]:
+    """The predictions, and what was warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        predictions = read_predictions(path, classes, unknown_class=unknown_class)
+    assert {warning.category for warning in caught} <= {ReassessWarning}
+    return predictions, [str(warning.message).removeprefix(f"{path}: ") for warning in caught]
+
+
+# --- laws -----------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[Classes, list[list[int | str]], list[list[str]]]:
+    """Classes, rows of class ids and of names that no class has, and how all of them are written."""
+    classes, k = draw(st.sampled_from([WHOLE, RANKED])), draw(st.integers(1, 4))
+    entries = st.one_of(st.integers(0, 3), st.sampled_from(UNKNOWN))
+    row = st.lists(entries, min_size=k, max_size=k).filter(names_no_class_twice)
+    rows = draw(st.lists(row, min_size=1, max_size=6).filter(lambda rows: any(map(only_ids, rows))))
+    written = [
+        [draw(st.sampled_from(SPELLINGS[classes][entry] if isinstance(entry, int) else [entry])) for entry in row]
+        for row in rows
+    ]
+    return classes, rows, written
+
+
+def only_ids(row: list[int | str]) -> list[int]:
+    return [entry for entry in row if isinstance(entry, int)]
+
+
+def names_no_class_twice(row: list[int | str]) -> bool:
+    return len(only_ids(row)) == len(set(only_ids(row)))
+
+
+def settled(row: list[int | str], unknown_class: str) -> list[int]:
+    """The class ids of a row, one name after the other."""
+    ids: list[int] = []
+    for entry in row:
+        if isinstance(entry, int):
+            ids.append(entry)
+        elif unknown_class == "wrong":
+            ids.append(-1)
+    while len(ids) < len(row):
+        ids.append(-1)
+    return ids
+
+
+def write(folder: Path, rows: list[list[str]], as_list: bool) -> Path:
+    """A table with a column a rank, or one column of lists."""
+    path = folder / "p.csv"
+    if as_list and len(rows[0]) > 1:
+        lists = ["[" + " ".join(repr(name) for name in row) + "]" for row in rows]
+        return write_csv(path, "image,prediction", [(f"{i}.png", text) for i, text in enumerate(lists)])
+    headings = ",".join(["image", *(f"prediction_{rank + 1}" for rank in range(len(rows[0])))])
+    return write_csv(path, headings, [(f"{i}.png", *row) for i, row in enumerate(rows)])
+
+
+@given(tables(), st.sampled_from(["wrong", "drop"]), st.booleans())
+def test_ids_and_counts_are_those_of_a_slow_reference(
+    scratch: Path, table: tuple[Classes, list[list[int | str]], list[list[str]]], unknown_class: str, as_list: bool
+) -> None:
+    classes, rows, written = table
+    predictions, warned = read(write(scratch, written, as_list), classes, unknown_class)
+    assert predictions.class_ids.tolist() == [settled(row, unknown_class) for row in rows]
+    names = [entry for row in rows for entry in row if isinstance(entry, str)]
+    assert predictions.unknown_classes.predictions == len(names)
+    assert set(predictions.unknown_classes.names) == set(names)
+    assert len(predictions.unknown_classes.names) == len(set(names))
+    assert len(warned) == bool(names)
+    assert all(predictions.detected.endswith(f"; {text}") for text in warned)
+
+
+@given(tables(), st.sampled_from(["wrong", "drop"]), st.data())
+def test_ranks_and_hits_are_those_of_a_slow_reference(
+    scratch: Path, table: tuple[Classes, list[list[int | str]], list[list[str]]], unknown_class: str, data: Any
+) -> None:
+    """The rank of the best valid class counts the names before it, known or not, unless these are left out."""
+    classes, rows, written = table
+    sets = data.draw(st.lists(st.sets(st.integers(0, 3), min_size=1), min_size=len(rows), max_size=len(rows)))
+    labels = LabelSets.from_lists([f"{i}.png" for i in range(len(rows))], [sorted(one) for one in sets], classes)
+    predictions, _ = read(write(scratch, written, as_list=False), classes, unknown_class)
+    outcomes, k = find_outcomes(predictions, labels), len(rows[0])
+    ids = [settled(row, unknown_class) for row in rows]
+    ranks = [
+        min([row.index(one) for one in valid if one in row], default=k) for row, valid in zip(ids, sets, strict=True)
+    ]
+
+    assert outcomes.rank.tolist() == ranks
+    assert outcomes.top1.tolist() == [row[0] for row in ids]
+    for top, part in evaluate(predictions, labels, top_k=range(1, k + 1)).real.items():
+        assert (part.hits, part.n) == (sum(rank < top for rank in ranks), len(rows))
+
+
+@given(tables())
+def test_error_is_an_error_if_and_only_if_there_is_such_a_name(
+    scratch: Path, table: tuple[Classes, list[list[int | str]], list[list[str]]]
+) -> None:
+    classes, rows, written = table
+    path = write(scratch, written, as_list=False)
+    if any(isinstance(entry, str) for row in rows for entry in row):
+        with pytest.raises(ValueError, match="a prediction is by a name that no class has"):
+            read(path, classes, "error")
+    else:
+        assert read(path, classes, "error")[0].class_ids.tolist() == rows
+
+
+# --- what is said ---------------------------------------------------------------------------------------------------
+
+TOP_2 = (
+    "image,prediction_1,prediction_2\n"
+    "a,saucer,tabby cat\nb,n00000003,jar\nc,Saucer,tin\nd,tub,tench\ne,tench,n00000004\n"
+)
+READ = "csv: images named by column image; ids, top 2, column prediction_1 to prediction_2; "
+COUNTED = "5 predictions by 4 names that no class has, {}: saucer, tub, jar and 1 more"
+
+
+def test_wrong_says_how_many_predictions_and_names_with_three_examples(file: Callable[..., Path]) -> None:
+    """Names that differ in case alone are one, as they are for classes."""
+    predictions, warned = read(file("p.csv", TOP_2), WHOLE)
+    assert predictions.class_ids.tolist() == [[-1, 1], [2, -1], [-1, -1], [-1, 0], [0, 3]]
+    assert predictions.unknown_classes == UnknownClasses(5, ("saucer", "tub", "jar", "tin"))
+    assert warned == [COUNTED.format("counted as wrong")]
+    assert predictions.detected == READ + warned[0]
+
+
+def test_drop_says_how_many_images_are_left_without_a_prediction(file: Callable[..., Path]) -> None:
+    predictions, warned = read(file("p.csv", TOP_2), WHOLE, "drop")
+    assert predictions.class_ids.tolist() == [[1, -1], [2, -1], [-1, -1], [0, -1], [0, 3]]
+    assert predictions.unknown_classes == UnknownClasses(5, ("saucer", "tub", "jar", "tin"))
+    assert warned == [COUNTED.format("left out") + "; 1 image left without a prediction, counted as wrong"]
+    assert predictions.detected == READ + warned[0]
+    _, warned = read(file("q.csv", "image,prediction_1,prediction_2\na,jar,tench\n"), WHOLE, "drop")
+    assert warned == ["1 prediction by 1 name that no class has, left out: jar"]
+
+
+def test_error_names_the_column_the_counts_and_examples(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+    assert refused(read_predictions, file("p.csv", TOP_2), WHOLE, unknown_class="error") == (
+        "a prediction is by a name that no class has\n"
+        "  where:   DIR/p.csv, column prediction_1 to prediction_2\n"
+        "  allowed: wnids such as n00000001, names such as 'tench'\n"
+        "  found:   5 predictions by 4 names that no class has: saucer, tub, jar and 1 more\n"
+        "  to mend: call the classes so, or count such predictions as wrong (--unknown-class wrong)"
+    )
+
+
+@pytest.mark.parametrize("unknown_class", ["wrong", "error", "drop"])
+def test_known_names_and_ids_need_no_word(file: Callable[..., Path], unknown_class: str) -> None:
+    for content in ("image,prediction\na,tench\nb,Tabby Cat\n", "image,prediction\na,0\nb,1\n"):
+        predictions, warned = read(file("p.csv", content), WHOLE, unknown_class)
+        assert (predictions.class_ids.tolist(), predictions.unknown_classes, warned) == (
+            [[0], [1]],
+            UnknownClasses(),
+            [],
+        )
+
+
+@pytest.mark.parametrize("unknown_class", ["wrong", "error", "drop"])
+def test_that_not_one_name_is_a_class_is_an_error(
+    refused: Callable[..., str], file: Callable[..., Path], unknown_class: str
+) -> None:
+    path = file("p.csv", "image,prediction\na,jar\nb,saucer\n")
+    assert refused(read_predictions, path, WHOLE, unknown_class=unknown_class) == (
+        "a prediction is not one of the classes\n  where:   DIR/p.csv, column prediction\n"
+        "  allowed: class ids, wnids or class names\n  found:   'jar'\n"
+        "  to mend: write class ids (timm's inference script: --include-index)"
+    )
+
+
+@pytest.mark.parametrize("unknown_class", ["wrong", "error", "drop"])
+def test_a_name_that_two_classes_share_is_an_error_that_names_both(
+    refused: Callable[..., str], file: Callable[..., Path], unknown_class: str
+) -> None:
+    path = file("p.csv", "image,prediction\na,tench\nb,Crane\nc,jar\n")
+    assert refused(read_predictions, path, WHOLE, unknown_class=unknown_class) == (
+        "a class name is shared by two classes\n  where:   DIR/p.csv, column prediction\n"
+        "  found:   'Crane': 2 n00000003 crane, 3 n00000004 crane\n  to mend: name the class by its wnid or id"
+    )
+
+
+def test_another_word_for_unknown_class_is_an_error(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+    assert refused(read_predictions, file("p.csv", TOP_2), WHOLE, unknown_class="ignore") == (
+        "unknown value of unknown_class\n  allowed: wrong, error, drop\n  found:   'ignore'"
+    )
+
+
+def test_a_second_column_that_names_another_class_is_an_error(
+    refused: Callable[..., str], file: Callable[..., Path]
+) -> None:
+    """Of a second column that may be anything, only its names of classes count."""
+    assert refused(read_predictions, file("p.csv", "image,prediction,top1\na,tench,jar\nb,tub,tabby\n"), WHOLE) == (
+        "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, row 1\n"
+        "  found:   prediction (tub) and top1 (tabby)\n"
+        "  to mend: rename or drop the one that does not hold the predictions"
+    )
+    for content in ("image,prediction,top1\na,tench,jar\nb,tabby,tub\n", "image,prediction,top1\na,0,jar\nb,1,tabby\n"):
+        predictions, warned = read(file("q.csv", content), WHOLE)
+        assert (predictions.class_ids.tolist(), warned) == ([[0], [1]], [])
+
+
+def test_ids_cannot_say_what_is_no_class(
+    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path
+) -> None:
+    predictions, _ = read(file("p.csv", TOP_2), WHOLE)
+    assert refused(write_predictions, tmp_path / "out.npy", predictions) == (
+        "ids cannot say what is no class\n  where:   DIR/out.npy\n  found:   5 predictions by 4 names that no class has"
+    )
+    assert not (tmp_path / "out.npy").exists()
+
+
+def test_places_of_no_class_stay_where_outputs_that_are_left_out_go_to_the_end() -> None:
+    unknown = UnknownClasses(2, ("jar",))
+    predictions = Predictions.from_ids([[0, -1, 2], [-1, 1, 2]], columns=np.array([-1, 5, 7]), unknown_classes=unknown)
+    assert predictions.class_ids.tolist() == [[-1, 7, -1], [-1, 5, 7]]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from reassess.comparison.pairs import only_right
 from reassess.comparison.panel import Panel
+from reassess.core.classes import Classes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["disagreements_table"]
 
 
-def disagreements_table(panel: Panel, pairs: Iterable[tuple[str, str]]) -> "pl.DataFrame":
+def disagreements_table(
+    panel: Panel, pairs: Iterable[tuple[str, str]], classes: Classes | None = None
+) -> "pl.DataFrame":
     """A table with a row for each pair of models and image that one gets right by its label set and the other does not.
 
     Parameters
@@ -21,11 +24,13 @@ def disagreements_table(panel: Panel, pairs: Iterable[tuple[str, str]]) -> "pl.D
         The models.
     pairs
         Names of two models each.
+    classes
+        The classes of the labels; without, classes are given by id.
 
     Returns
     -------
-    polars.DataFrame. Columns: image, right and wrong (names of the models), right_class and wrong_class (ids of the
-    classes that they put first; null for what is no class).
+    polars.DataFrame. Columns: image, right and wrong (names of the models), right_class and wrong_class (the classes
+    that they put first, by id or as files name them; null for what is no class).
 
     Examples
     --------
@@ -37,6 +42,7 @@ def disagreements_table(panel: Panel, pairs: Iterable[tuple[str, str]]) -> "pl.D
     """
     import polars as pl
 
+    classes = classes or Classes()
     tables = []
     for pair in pairs:
         for right, wrong in (pair, pair[::-1]):
@@ -48,8 +54,8 @@ def disagreements_table(panel: Panel, pairs: Iterable[tuple[str, str]]) -> "pl.D
                         "image": [panel.images[image] for image in images.tolist()],
                         "right": pl.repeat(right, images.size, eager=True),
                         "wrong": pl.repeat(wrong, images.size, eager=True),
-                        "right_class": first_class[right],
-                        "wrong_class": pl.Series(first_class[wrong]).set(pl.Series(first_class[wrong] < 0), None),
+                        "right_class": classes.column(first_class[right]),
+                        "wrong_class": classes.column(first_class[wrong]),
                     },
                     schema_overrides={"image": pl.String},
                 )

@@ -4,13 +4,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.errors import DataError
 from reassess.text import some
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["LIST_CLASSES", "MOST_CLASSES", "NO_CLASS", "Classes", "class_number"]
 
@@ -100,6 +103,17 @@ class Classes:
         names.
         """
         return self.texts if self.ranked or not self.wnids else ()
+
+    def column(self, ids: npt.NDArray[np.integer]) -> "pl.Series":
+        """Some classes as a column of a table: as they are called in files; empty where an id is -1.
+
+        >>> Classes.from_texts(["dog", "cat"]).column(np.array([1, -1])).to_list()
+        ['dog', None]
+        """
+        import polars as pl
+
+        rows = pl.Series(ids).set(pl.Series(ids < 0), None)
+        return pl.Series(self.in_files, dtype=pl.String).gather(rows) if self.in_files else rows
 
     def label(self, class_id: int) -> str:
         """A short name for people: the first word for the class, else its wnid, else its id."""

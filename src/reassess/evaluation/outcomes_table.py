@@ -42,9 +42,9 @@ def outcomes_table(
     Returns
     -------
     polars.DataFrame. Columns: file (the model's name), image, state (labelled, empty, unlabelled, unknown), labels
-    (how many classes are valid), top1 (class id; null for what is no class), correct (top-1 is valid; null unless the
-    state is labelled), rank (of the best valid class, from 1; null where it comes after all that are known),
-    valid_found (of n valid classes, how many are among the first n), original_rank (of the original label, as rank);
+    (how many classes are valid), top1 (the class, by id or as files name it; null for what is no class), correct
+    (top-1 is valid; null unless the state is labelled), rank (of the best valid class, from 1; null where it comes
+    after all that are known), valid_found (of n valid classes, how many are among the first n), original_rank (of the original label, as rank);
     from scores, else null: score (P(top-1 is valid)), mistake (what is known of a wrong top-1, one of
     `reassess.evaluation.KINDS`). With reviewed label sets also verdict: what reviewers said of the top-1, or why the
     image is left out, one of `reassess.evaluation.VERDICTS`.
@@ -74,7 +74,7 @@ def outcomes_table(
                     "image": list(outcomes.images),
                     "state": [STATES[state] for state in outcomes.state.tolist()],
                     "labels": _nullable(sizes),
-                    "top1": _nullable(outcomes.top1),
+                    "top1": labels.classes.column(outcomes.top1),
                     "correct": pl.Series(outcomes.rank == 0).set(pl.Series(~labelled), None),
                     "rank": _known_rank(outcomes.rank, outcomes.depth),
                     "valid_found": _nullable(outcomes.overlap),

@@ -15,7 +15,9 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["ids_of_column", "ids_of_texts"]
+__all__ = ["check_names_stay", "ids_of_column", "ids_of_texts"]
+
+_UNTYPED = (".csv", ".tsv")  # of which a reader guesses the types
 
 
 def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> tuple[npt.NDArray[np.int64], Classes]:
@@ -88,3 +90,20 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
         )
     classes = Classes.from_texts(texts)
     return {text: class_id for class_id, text in enumerate(classes.texts)}, classes
+
+
+def check_names_stay(path: Path, classes: Classes) -> None:
+    """Refuse class names that a file without types would give back as numbers, or as true and false."""
+    import polars as pl
+
+    texts = pl.Series(classes.in_files, dtype=pl.String)
+    if path.suffix.lower() not in _UNTYPED or not classes.in_files:
+        return
+    if texts.cast(pl.Float64, strict=False).null_count() and not texts.is_in(["true", "false"]).all():
+        return
+    raise DataError(
+        "class names that are all numbers, or true and false, cannot be told from such in this kind of file",
+        where=path,
+        found=some(texts.to_list()),
+        mend="write .json, .jsonl or .parquet",
+    )

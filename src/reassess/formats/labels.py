@@ -13,7 +13,7 @@ from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, at
-from reassess.formats.class_columns import ids_of_texts
+from reassess.formats.class_columns import check_names_stay, ids_of_texts
 from reassess.formats.files import read_lines, suffix_of, writing
 from reassess.formats.json_files import read_json
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing, write_table
@@ -27,7 +27,6 @@ __all__ = ["LABEL_SUFFIXES", "class_ids", "plain_labels", "read_labels", "read_o
 LABEL_SUFFIXES = (".json", *TABLE_SUFFIXES)
 
 _NAME = "image"
-_UNTYPED = (".csv", ".tsv")  # of which a reader guesses the types
 
 
 def read_labels(path: str | Path, *, classes: Classes | None = None) -> LabelSets:
@@ -140,7 +139,8 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     path = Path(path)
     called = labels.classes.in_files
     if suffix_of(path, LABEL_SUFFIXES, "a label set") != ".json":
-        write_table(path, _table_of_labels(path, labels, called), force=force)
+        check_names_stay(path, labels.classes)
+        write_table(path, _table_of_labels(labels), force=force)
         return
     lists = ([called[i] for i in sorted(ids)] if called else sorted(ids) for ids in labels.sets().values())
     by_name: dict[str, list[Any]] = dict(zip(labels.images, lists, strict=True))
@@ -258,35 +258,16 @@ def class_ids(path: Path, lists: list[list[Any]], classes: Classes | None) -> tu
     return [[id_of[text] for text in names] for names in lists], classes
 
 
-def _table_of_labels(path: Path, labels: LabelSets, called: tuple[str, ...]) -> "pl.DataFrame":
+def _table_of_labels(labels: LabelSets) -> "pl.DataFrame":
     import polars as pl
 
     empty = np.flatnonzero(labels.sizes == 0)
     image_ids = np.concatenate([labels.image_ids, empty])
     class_ids = np.concatenate([labels.indices, np.full(empty.size, -1, np.int32)])
     order = np.lexsort((class_ids, image_ids))
-    ids = pl.Series("class", class_ids[order])
-    ids = ids.set(ids < 0, None)
-    texts = pl.Series("class", called, dtype=pl.String)
-    if called and path.suffix.lower() in _UNTYPED:
-        _refuse_other_types(path, texts)
     return pl.DataFrame(
         {
             _NAME: pl.Series(labels.images, dtype=pl.String).gather(image_ids[order]),
-            "class": texts.gather(ids) if called else ids,
+            "class": labels.classes.column(class_ids[order]),
         }
-    )
-
-
-def _refuse_other_types(path: Path, texts: "pl.Series") -> None:
-    """Refuse class names that a file without types would give back as numbers, or as true and false."""
-    import polars as pl
-
-    if texts.cast(pl.Float64, strict=False).null_count() and not texts.is_in(["true", "false"]).all():
-        return
-    raise DataError(
-        "class names that are all numbers, or true and false, cannot be told from such in this kind of file",
-        where=path,
-        found=some(texts.to_list()),
-        mend="write .json, .jsonl or .parquet",
     )

@@ -69,11 +69,9 @@ def columns_of_questions(questions: Questions, rows: npt.NDArray[np.int64] | Non
     import polars as pl
 
     rows = np.arange(len(questions)) if rows is None else rows
-    classes = pl.Series(questions.class_ids[rows])
-    called = questions.classes.in_files
     return {
         "image": pl.Series(questions.images, dtype=pl.String).gather(questions.image_ids[rows]),
-        "class": pl.Series(called, dtype=pl.String).gather(classes) if called else classes,
+        "class": questions.classes.column(questions.class_ids[rows]),
     }
 
 

@@ -97,7 +97,7 @@ def compare(
     if disagreements is not None:
         call.keep_inputs(disagreements)
         pairs = [(pair.a, pair.b) for pair in findings.pairs]
-        write_table(disagreements, disagreements_table(findings.panel, pairs), force=call.force)
+        write_table(disagreements, disagreements_table(findings.panel, pairs, findings.classes), force=call.force)
     if call.json:
         call.print_document("compare", to_json(findings))
     else:

@@ -110,7 +110,7 @@ def labels(
     call.keep_inputs(output)
     write_labels(output, cut, force=call.force)
     keep_setting(benchmark, output, "labels", threshold=threshold)
-    unrated_images = len(cut) - len(scores.questions.images)  # all others of the original labels
+    unrated_images = None if known is None else len(cut) - len(scores.questions.images)  # all others of the originals
     _report(call, output, threshold, cut, unrated_images)
 
 
@@ -129,14 +129,14 @@ def _original(
     return None if given is None else given[1]
 
 
-def _report(call: Call, output: Path, threshold: float, cut: LabelSets, unrated: int) -> None:
+def _report(call: Call, output: Path, threshold: float, cut: LabelSets, unrated: int | None) -> None:
     results = {
         "file": str(output),
         "threshold": threshold,
         "images": len(cut),
         "labels": cut.indices.size,
         "empty_images": cut.empty_images,
-        "unrated_images": unrated,
+        "unrated_images": unrated or 0,
     }
     if call.json:
         call.print_document("labels", results)
@@ -144,9 +144,9 @@ def _report(call: Call, output: Path, threshold: float, cut: LabelSets, unrated:
     call.note(f"{output}: {cut.indices.size:,} labels on {len(cut):,} images, at a threshold of {threshold:g}")
     call.note(f"{cut.empty_images:,} rated images have no label")
     call.note(
-        f"{unrated:,} images were never rated and keep their original label"
-        if unrated
-        else "images that were never rated are left out"
+        "images that were never rated are left out"
+        if unrated is None
+        else f"{unrated:,} images were never rated and keep their original label"
     )
 
 

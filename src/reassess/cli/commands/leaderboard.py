@@ -8,13 +8,15 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call, Range, call_options, refuse_repeated
-from reassess.cli.inputs import FILE
+from reassess.cli.inputs import FILE, benchmark_option
+from reassess.cli.judges import find_part, read_classes_of, read_original_of
 from reassess.cli.tables.leaderboard import Level, print_leaderboard, to_json
 from reassess.comparison.placement import original_level, place
 from reassess.comparison.trends import BANDS, Band, trend
-from reassess.core.benchmark import IMAGENET
+from reassess.core.benchmark import IMAGENET, Benchmark
+from reassess.core.class_lists import in_one_list
 from reassess.core.leaderboard import Entry
-from reassess.data.loading import load_labels, load_original
+from reassess.data.loading import load_labels
 from reassess.errors import DataError
 from reassess.formats.leaderboards import read_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
@@ -54,6 +56,7 @@ class _PlaceType(click.ParamType[Entry | Path]):
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="TABLE...")
+@benchmark_option
 @click.option(
     "--place",
     "placed",
@@ -73,8 +76,8 @@ class _PlaceType(click.ParamType[Entry | Path]):
     "--level",
     type=Range(0, 100),
     metavar="PERCENT",
-    help=f"ReaL accuracy of the original labels themselves.  [default: that of {_ORIGINAL} by {_LABELS}, if the "
-    "files are here]",
+    help=f"ReaL accuracy of the original labels themselves.  [default: that of {_ORIGINAL} by {_LABELS}, or of the "
+    "benchmark's, if the files are here]",
 )
 @click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="The number of rows to print.")
 @click.option("-o", "--output", type=FILE, metavar="FIGURE", help="A figure: svg, png or pdf.")
@@ -82,6 +85,7 @@ class _PlaceType(click.ParamType[Entry | Path]):
 def leaderboard(
     call: Call,
     files: tuple[Path, ...],
+    benchmark: Benchmark | None,
     placed: Entry | Path | None,
     bands: tuple[Band, ...],
     level: float | None,
@@ -98,7 +102,7 @@ def leaderboard(
     board = read_leaderboard(*(call.read("leaderboard", path) for path in files))
     placements = [place(board, entry) for entry in _entries(call, placed)]
     lines = trend(board, bands)
-    own = _own_level(call) if level is None else Level(level)
+    own = _own_level(call, benchmark or IMAGENET) if level is None else Level(level)
     if output is not None:
         call.keep_inputs(output)
         draw_leaderboard(output, lines, placements, level=None if own is None else own.percent, force=call.force)
@@ -114,10 +118,12 @@ def _entries(call: Call, placed: Entry | Path | None) -> Sequence[Entry]:
     return (placed,) if isinstance(placed, Entry) else read_leaderboard(call.read("place", placed)).entries
 
 
-def _own_level(call: Call) -> Level | None:
-    """ReaL accuracy of the original labels of ImageNet, if this machine has them."""
-    labels, original = call.find(_LABELS), call.find(_ORIGINAL)
-    if labels is None or original is None:
+def _own_level(call: Call, benchmark: Benchmark) -> Level | None:
+    """Accuracy of a benchmark's own original labels by its labels, if this machine has both."""
+    classes = read_classes_of(call, benchmark)
+    path, original = find_part(call, benchmark, "labels", None), read_original_of(call, benchmark, None, classes)
+    if path is None or original is None:
         return None
-    accuracy = original_level(load_labels(labels), load_original(original))
+    parts = {str(path): load_labels(path, classes=classes), str(original[0]): original[1]}
+    accuracy = original_level(*in_one_list(parts, classes).values())
     return None if accuracy.value is None else Level(percent=100 * accuracy.value, counted=accuracy)

@@ -11,6 +11,7 @@ from reassess.cli.findings_inputs import findings_options, load_findings
 from reassess.cli.inputs import FILE
 from reassess.cli.tables.headings import heading
 from reassess.comparison.findings import Findings, short_names
+from reassess.core.benchmark import Benchmark
 from reassess.formats.files import sha256
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, write_report
 
@@ -20,7 +21,12 @@ __all__ = ["report"]
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option("-o", "--output", required=True, type=FILE, metavar="PAGE", help="The page: html.")
-@click.option("--images", type=FILE, metavar="DIR", help="The folder of the images: mistakes are shown with pictures.")
+@click.option(
+    "--images",
+    type=FILE,
+    metavar="DIR",
+    help="The folder of the images: mistakes are shown with pictures.  [default: the benchmark's]",
+)
 @click.option(
     "--mistakes",
     type=click.IntRange(1),
@@ -49,6 +55,7 @@ def report(
     """
     call.check_output(output, REPORT_SUFFIXES, "a report")
     findings = load_findings(call, files, **reading)
+    images = _images_of(findings.benchmark) if images is None else images
     call.keep_inputs(output)
     file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}
     shown = write_report(
@@ -66,6 +73,12 @@ def report(
         call.print_document("report", _to_json(findings, file_of, output, shown))
     else:
         _print(call, findings, output, shown)
+
+
+def _images_of(benchmark: Benchmark) -> Path | None:
+    """The folder of a benchmark's images, if it has one; pictures are not taken from an archive."""
+    place = Path(benchmark.sources.get("images", ""))
+    return place if "images" in benchmark.sources and place.is_dir() else None
 
 
 def _to_json(findings: Findings, file_of: dict[str, str], output: Path, shown: ShownMistakes | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ SOURCE = TESTS.parent / "src" / "reassess"
 OF_SEVERAL = {
     "cli/test_main.py": "the command line as a whole",
     "cli/test_own_benchmark.py": "evaluate and its readers, on labels by name",
+    "evaluation/test_unknown_classes.py": "predictions of no class, in every number",
     "formats/test_named_classes.py": "every reader of classes by name",
     "formats/test_paths.py": "every reader and writer",
     "integrations/test_agreement.py": "every integration, compared with evaluate",

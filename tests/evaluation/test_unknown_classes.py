@@ -8,9 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison.disagreements import disagreements_table
-from reassess.comparison.panel import Panel
-from reassess.comparison.taxonomy import taxonomies
 from reassess.core.classes import Classes
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions, UnknownClasses
@@ -18,7 +15,6 @@ from reassess.evaluation.image_sheet import image_sheet
 from reassess.evaluation.measure import evaluate, find_outcomes
 from reassess.evaluation.multi_label_accuracy import multi_label_accuracy
 from reassess.evaluation.outcomes_table import outcomes_table
-from reassess.proposals.open_questions import open_questions
 from tests.helpers import message, numbered_labels, scores_of
 
 CLASSES = Classes(5)  # nothing holds class 4: what stands for no class may as well be it
@@ -91,24 +87,3 @@ def test_an_image_shows_no_class_in_its_place_but_not_at_the_end() -> None:
     assert sheet.predictions == {"m": (None, 2, None, 3), "n": ()}
     two, three = {"class": 2, "name": "2"}, {"class": 3, "name": "3"}
     assert sheet.to_json(CLASSES)["predictions"] == {"m": [None, two, None, three], "n": []}
-
-
-def test_nobody_is_asked_about_no_class() -> None:
-    labels = numbered_labels([[0], [1]], CLASSES)
-    model = predicted([[-1, 3], [-1, 4]])
-    questions = open_questions([("m", model, find_outcomes(model, labels))], labels, SCORES, top=2)
-    assert [(questions.image(row), int(questions.questions.class_ids[row])) for row in range(len(questions))] == [
-        ("1.png", 4)
-    ]
-
-
-def test_models_that_predict_no_class_are_compared() -> None:
-    labels = numbered_labels([[0, 3], [1]], CLASSES)
-    panel = Panel.from_predictions({"m": predicted([-1, 1]), "n": predicted([3, -1])}, labels)
-    assert disagreements_table(panel, [("m", "n")]).rows() == [
-        ("1.png", "m", "n", 1, None),
-        ("0.png", "n", "m", 3, None),
-    ]
-    groups = dict.fromkeys(range(5), "all")  # of which no class is none
-    for taxonomy in taxonomies(panel, labels, scores=SCORES, groups=groups, often=1):
-        assert [kind for kind, n in taxonomy.counts.items() if n] == ["never_proposed"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reassess.core.labels import LabelSets
 from reassess.core.open_questions import OpenQuestions
-from reassess.core.predictions import Predictions
+from reassess.core.predictions import Predictions, UnknownClasses
 from reassess.core.scores import Scores
 from reassess.errors import DataError
 from reassess.evaluation.measure import find_outcomes
@@ -132,6 +132,13 @@ def test_an_output_that_is_no_class_is_not_asked_about() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [0]])
     predictions = Predictions.from_ids([[2, 1], [0, 2]], images=["a", "b"], columns=np.array([0, 1, -1]))
     assert [row[:2] for row in listed(ask({"one": predictions}, labels, scores_of({}), 2))] == [("a", 1)]
+
+
+def test_a_class_after_a_name_that_no_class_has_is_no_first_class() -> None:
+    labels, jar = LabelSets.from_lists(["a", "b"], [[0], [0]]), UnknownClasses(2, ("jar",))
+    models = {"one": Predictions.from_ids([[-1, 1], [0, -1]], images=["a", "b"], unknown_classes=jar)}
+    assert [(*row[:2], row[3]) for row in listed(ask(models, labels, scores_of({}), 2))] == [("a", 1, 0)]
+    assert listed(ask(models, labels, scores_of({}), 1)) == []
 
 
 def test_more_classes_than_a_model_holds_and_a_model_that_is_named_twice_are_errors() -> None:

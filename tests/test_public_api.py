@@ -18,7 +18,17 @@ FACES = ("core", "formats", "evaluation", "aggregation", "comparison", "data", "
 # What the command line shares with other rooms and a notebook has no use for: words, files, suffixes.
 OF_THE_COMMAND_LINE = ("reassess.cli", "reassess.errors", "reassess.text", "reassess.formats.", "reassess.numeric.")
 WORDS = ("reassess.evaluation.words", "reassess.comparison.words")
-CONSTANTS = {"MATCHES", "NO_ORIGINAL", "LABELLED", "STATES", "FIGURE_SUFFIXES", "REPORT_SUFFIXES", "normal_id"}
+CONSTANTS = {
+    "MATCHES",
+    "NO_ORIGINAL",
+    "LABELLED",
+    "STATES",
+    "FIGURE_SUFFIXES",
+    "REPORT_SUFFIXES",
+    "normal_id",
+    "image_keys",
+}
+CONSTANTS |= {"numbering_mistake", "label_set_name"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:

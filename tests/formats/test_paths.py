@@ -53,6 +53,7 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_votes": (".csv", (VOTES,)),
 }
 READERS: dict[str, tuple[str, str, tuple[Any, ...]]] = {
+    "read_classes": (".txt", "cat\ndog\n", ()),
     "read_collapsed": (".csv", "class,also\ncat,fox\n", (CLASSES,)),
     "read_groups": (".csv", "class,group\ncat,pets\n", (CLASSES,)),
     "read_labels": (".csv", "image,class\na.png,0\n", ()),

@@ -1,8 +1,8 @@
 """What identifies an image: from a file name to a key, and the join of two lists of images by key.
 
 A name that holds ``ILSVRC2012_val_`` and 8 digits is that ImageNet validation image, whatever folder, suffix or
-extension it has. Any other name is its relative POSIX path, unchanged, unless a match by file name or by stem is
-asked for.
+extension it has. Any other name is its relative path, backslashes being slashes, unless a match by file name or by
+stem is asked for.
 """
 
 import re
@@ -37,9 +37,9 @@ VALIDATION_PATTERN = "ILSVRC2012_val_[0-9]{8}"  # and no ninth digit after it
 
 _VALIDATION = re.compile(VALIDATION_PATTERN + "(?![0-9])")
 _SHORTENED: dict[str, Callable[[str], str]] = {
-    "path": str,
-    "name": lambda name: PurePosixPath(name).name,
-    "stem": lambda name: PurePosixPath(name).stem,
+    "path": lambda name: name.replace("\\", "/"),
+    "name": lambda name: PurePosixPath(name.replace("\\", "/")).name,
+    "stem": lambda name: PurePosixPath(name.replace("\\", "/")).stem,
 }
 
 
@@ -93,7 +93,7 @@ def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
     --------
     >>> image_keys(["val/n01751748/ILSVRC2012_val_00000001_n01751748.png", "cats/tom.jpg"])
     ('ILSVRC2012_val_00000001', 'cats/tom.jpg')
-    >>> image_keys(["cats/tom.jpg"], "stem")
+    >>> image_keys([r"cats\tom.jpg"], "stem")
     ('tom',)
     """
     try:

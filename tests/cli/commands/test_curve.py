@@ -171,7 +171,7 @@ def test_without_matplotlib_the_error_names_the_extra(
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
-        ([], "Error: Missing argument 'SCORES...'."),
+        ([], "Error: Give SCORES, or --benchmark."),
         (["scores.csv", "scores.csv"], "Error: scores.csv is given twice."),
         (["scores.csv"], "Error: Give --golden: only ImageNet's validation images have known golden answers."),
         (

@@ -230,7 +230,7 @@ ALONE = "Error: --diff takes two label sets and no other option of this command.
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
-        ([], "Error: Missing argument 'SCORES | A B...'."),
+        ([], "Error: Give one SCORES, --threshold T and -o LABELS; or label sets and --diff or --agree."),
         (["s.csv"], NEEDS),
         (["s.csv", "--threshold", "0.8"], NEEDS),
         (["s.csv", "-o", "l.json"], NEEDS),

@@ -117,7 +117,7 @@ def test_a_file_that_exists_is_kept_unless_forced_and_an_input_always(shop: Path
             1,
             "Error: which pairs were rated is not known: no scores are at hand\n"
             "  to mend: reassess data fetch imagenet-real-scores, or pass --scores FILE with the columns image, class, "
-            "score\n",
+            "score; or --scores none, if no pair was rated\n",
         ),
         (
             [*ARGV[:-1], "out.csv"],

@@ -70,11 +70,11 @@ def questions(
     refuse_repeated(files)
     call.check_output(output, (OPEN_QUESTIONS_SUFFIX,), "a list of questions")
     judges = load_judges(call, benchmark, labels, original, scores, labels_needed=False, max_bytes=reading["max_bytes"])
-    if judges.scores is None and scores is None and "scores" in judges.benchmark.sources:
+    if judges.scores is None and scores is None and len(judges.labels):
         raise DataError(
             "which pairs were rated is not known: no scores are at hand",
             mend=f"reassess data fetch {IMAGENET.sources['scores']}, "
-            "or pass --scores FILE with the columns image, class, score; --scores none: no pair was rated",
+            "or pass --scores FILE with the columns image, class, score; or --scores none, if no pair was rated",
         )
     pending = open_questions(_judged(call, files, judges, **reading), judges.labels, judges.scores, top=top)
     call.keep_inputs(output)

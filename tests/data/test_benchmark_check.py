@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.data.benchmark_check import BenchmarkCheck, NameProblem, check_benchmark
+from reassess.data.benchmark_check import BenchmarkCheck, check_benchmark
+from reassess.data.name_problems import NameProblem
 from tests.helpers import write_files
 
 VOTES = "image,class,rater,answer\n"
@@ -196,6 +197,11 @@ def test_names_that_fit_by_another_match_are_said_to(tmp_path: Path, labels: str
     mends = {one.mend for one in check(tmp_path, files).mismatches}
     assert mends == {f'they fit by {match}: --match {match}, or "match": "{match}" in benchmark.json'}
     assert check(tmp_path, {"benchmark.json": f'{{"match": "{match}"}}'}).mismatches == ()
+
+
+def test_a_match_that_fits_two_images_is_not_advised(tmp_path: Path) -> None:
+    files = {"images/cat/a.jpg": "", "images/dog/a.jpg": "", "labels.json": '{"a.jpg": ["cat"]}'}
+    assert [one.mend for one in check(tmp_path, files).mismatches] == [None, None]
 
 
 def test_backslashes_are_slashes(tmp_path: Path) -> None:

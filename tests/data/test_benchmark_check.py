@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.data.benchmark_check import BenchmarkCheck, NameProblem, check_benchmark
+from reassess.data.benchmark_check import BenchmarkCheck, check_benchmark
+from reassess.data.name_problems import NameProblem
 from tests.helpers import write_files
 
 VOTES = "image,class,rater,answer\n"
+
+
+@pytest.fixture
+def labels_and_original(real_file: Callable[[str], Path]) -> tuple[Path, Path]:
+    return real_file("real.json"), real_file("validation_labels.txt")
 
 
 def check(folder: Path, files: Mapping[str, str]) -> BenchmarkCheck:
@@ -171,12 +177,31 @@ def test_names_on_one_side_only_are_counted_with_examples(tmp_path: Path) -> Non
     )
 
 
+def test_without_images_the_original_labels_are_the_whole(tmp_path: Path) -> None:
+    files = {"original.json": '{"a": "x", "b": "x"}', "labels.json": '{"a": ["x"], "c": []}'}
+    result = check(tmp_path, files)
+    assert result.mismatches == (
+        NameProblem("image", "in labels and not in original", 1, ("c",)),
+        NameProblem("image", "in original and not in labels", 1, ("b",)),
+    )
+
+
+def test_images_without_an_original_label_are_counted(tmp_path: Path) -> None:
+    result = check(tmp_path, {"images/a.jpg": "", "images/b.jpg": "", "original.json": '{"a.jpg": "x"}'})
+    assert result.mismatches == (NameProblem("image", "in images and not in original", 1, ("b.jpg",)),)
+
+
 @pytest.mark.parametrize(("labels", "match"), [("a.jpg", "name"), ("a", "stem")])
 def test_names_that_fit_by_another_match_are_said_to(tmp_path: Path, labels: str, match: str) -> None:
     files = {"images/cat/a.jpg": "", "labels.json": f'{{"{labels}": ["cat"]}}'}
     mends = {one.mend for one in check(tmp_path, files).mismatches}
     assert mends == {f'they fit by {match}: --match {match}, or "match": "{match}" in benchmark.json'}
     assert check(tmp_path, {"benchmark.json": f'{{"match": "{match}"}}'}).mismatches == ()
+
+
+def test_a_match_that_fits_two_images_is_not_advised(tmp_path: Path) -> None:
+    files = {"images/cat/a.jpg": "", "images/dog/a.jpg": "", "labels.json": '{"a.jpg": ["cat"]}'}
+    assert [one.mend for one in check(tmp_path, files).mismatches] == [None, None]
 
 
 def test_backslashes_are_slashes(tmp_path: Path) -> None:
@@ -236,6 +261,16 @@ def test_a_part_that_is_wrong_in_two_ways_has_the_first_error(tmp_path: Path) ->
     assert counts(result)["scores"] == {}
 
 
+def test_ids_that_the_list_lacks_are_errors_and_no_names(tmp_path: Path) -> None:
+    files = {"classes.txt": "cat\n", "labels.json": '{"a": [7]}', "groups.csv": "class,group\n7,x\n"}
+    result = check(tmp_path, files)
+    assert errors(result) == {
+        "labels": "class id out of range",
+        "groups": "a class is not one of the benchmark's",
+    }
+    assert (result.mismatches, counts(result)["labels"], counts(result)["groups"]) == ((), {}, {})
+
+
 def test_classes_that_the_class_folders_lack_are_said_to_be_so(tmp_path: Path) -> None:
     result = check(tmp_path, {"images/cat/a.jpg": "", "labels.json": '{"cat/a.jpg": ["dog"]}'})
     assert result.mismatches == (NameProblem("class", "in labels and not in the class folders", 1, ("dog",)),)
@@ -264,6 +299,16 @@ def test_of_imagenet_every_known_file_is_read(real_file: Callable[[str], Path]) 
     assert held["labels"] == {"images": 50_000, "labels": 57_553, "classes": 1000, "empty sets": 3163}
     assert held["votes"] == {"votes": 924_810, "raters": 85, "questions": 184_962, "images": 24_889, "classes": 1000}
     assert held["collapsed"] == {"pairs": 29}
+
+
+def test_of_imagenet_ids_and_wnids_go_together_without_a_list(
+    tmp_path: Path, labels_and_original: tuple[Path, Path], no_known_data: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in labels_and_original:
+        (tmp_path / path.name).symlink_to(path)
+    monkeypatch.setenv("REASSESS_DATA", str(tmp_path))
+    result = check_benchmark("imagenet")
+    assert (list(counts(result)), result.errors, result.mismatches) == (["original", "labels"], (), ())
 
 
 def test_of_imagenet_what_is_not_here_can_be_fetched(no_known_data: None) -> None:

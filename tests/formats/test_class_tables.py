@@ -230,6 +230,11 @@ def test_words_give_wnids_their_names_which_two_may_share(file: Callable[..., Pa
         ),
         (
             "a.csv",
+            "name,wnid\ncup,\npot,n00000001\n",
+            "a value is missing\n  where:   DIR/a.csv, row 0, column wnid\n  to mend: fill it in, or leave the row out",
+        ),
+        (
+            "a.csv",
             "name,wnid\ncup,n00000001\npot,n00000001\n",
             "a wnid is named twice\n  where:   DIR/a.csv, class 1\n  found:   n00000001",
         ),

@@ -1,5 +1,4 @@
 from .benchmark_check import BenchmarkCheck as BenchmarkCheck
-from .benchmark_check import NameProblem as NameProblem
 from .benchmark_check import PartCheck as PartCheck
 from .benchmark_check import check_benchmark as check_benchmark
 from .benchmark_folders import has_class_folders as has_class_folders
@@ -22,6 +21,7 @@ from .loading import load_multi_labels as load_multi_labels
 from .loading import load_original as load_original
 from .loading import load_scores as load_scores
 from .loading import load_votes as load_votes
+from .name_problems import NameProblem as NameProblem
 from .sources import fetch as fetch
 from .sources import fetch_all as fetch_all
 from .sources import find as find

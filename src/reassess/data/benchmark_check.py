@@ -1,15 +1,14 @@
 """What a benchmark holds, what its commands still lack, and which names do not fit one another."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, starmap
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from reassess.core.classes import NO_CLASS, Classes
-from reassess.core.image_names import MATCHES, Match, image_keys
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.questions import Questions
@@ -23,8 +22,9 @@ from reassess.data.benchmark_folders import (
     places_of_parts,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
-from reassess.data.image_folders import PICTURE_SUFFIXES, list_images
+from reassess.data.image_folders import list_images
 from reassess.data.loading import load_original
+from reassess.data.name_problems import NameProblem, duplicate_images, image_mismatches, name_problem
 from reassess.data.sources import find_all
 from reassess.errors import ReassessError, at
 from reassess.formats.class_tables import read_classes, read_collapsed, read_groups
@@ -35,7 +35,7 @@ from reassess.formats.scores import read_scores
 from reassess.formats.votes import read_votes
 from reassess.text import counted
 
-__all__ = ["BenchmarkCheck", "NameProblem", "PartCheck", "check_benchmark"]
+__all__ = ["BenchmarkCheck", "PartCheck", "check_benchmark"]
 
 # The parts that a command reads and cannot do without; show takes any one.
 _NEEDS: Mapping[str, tuple[str, ...]] = {
@@ -51,33 +51,6 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
 _SHOWN = ("labels", "original", "scores", "votes", "golden")
 _OF_CLASSES = ("groups", "collapsed")
 _CLASS_FOLDERS = "class folders"
-_OF_VOTES = ("votes", "golden", "rater-golden")
-_EXAMPLES = 3
-
-
-@dataclass(frozen=True)
-class NameProblem:
-    """Names that stand twice, or on one side only.
-
-    Parameters
-    ----------
-    thing
-        What they name: "image" or "class".
-    what
-        What is wrong with them, in words that follow on how many there are.
-    count
-        How many there are.
-    examples
-        Up to three of them.
-    mend
-        What to do about it, where that is known.
-    """
-
-    thing: str
-    what: str
-    count: int
-    examples: tuple[str, ...]
-    mend: str | None = None
 
 
 @dataclass(frozen=True)
@@ -198,8 +171,8 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
         folder=folder,
         settings=reader.settings,
         parts=tuple(reader.parts.values()),
-        duplicates=tuple(chain.from_iterable(starmap(_duplicates, images.items()))),
-        mismatches=(*_image_mismatches(images, reader.settings.get("match", "path")), *reader.class_problems()),
+        duplicates=tuple(chain.from_iterable(starmap(duplicate_images, images.items()))),
+        mismatches=(*image_mismatches(images, reader.settings.get("match", "path")), *reader.class_problems()),
         others=() if folder is None else _others(folder, places.values()),
     )
 
@@ -218,7 +191,11 @@ def _places(source: str | Path) -> tuple[Path | None, dict[str, _Place]]:
     if isinstance(source, str) and source in KNOWN_BENCHMARKS:
         known = KNOWN_BENCHMARKS[source].sources
         return None, {
-            part: _Place(known[part], find_all(known[part]) or (), f"reassess data fetch {known[part]}")
+            part: _Place(
+                source=known[part],
+                paths=find_all(known[part]) or (),
+                made_by=f"reassess data fetch {known[part]}",
+            )
             for part in MADE_BY
             if part in known
         }
@@ -227,8 +204,10 @@ def _places(source: str | Path) -> tuple[Path | None, dict[str, _Place]]:
     settings = [folder / SETTINGS_FILE]
     paths = ({SETTINGS_FILE: settings} if exists(settings[0]) else {}) | {part: there.get(part, []) for part in MADE_BY}
     return folder, {
-        part: _Place(" and ".join(path.name for path in some), tuple(some), MADE_BY.get(part, ""))
-        for part, some in paths.items()
+        part: _Place(
+            source=" and ".join(path.name for path in of_part), paths=tuple(of_part), made_by=MADE_BY.get(part, "")
+        )
+        for part, of_part in paths.items()
     }
 
 
@@ -285,7 +264,7 @@ class _Reader:
         assert held.classes is not None
         lacking = [text for text in held.classes.texts if listed.find(text) is None]
         where = "classes" if self.parts["classes"].format else "the class folders"
-        self.unlisted.append(_problem("class", f"in {check.part} and not in {where}", lacking))
+        self.unlisted.append(name_problem("class", f"in {check.part} and not in {where}", lacking))
         return replace(check, error=error, counts=held.counts)
 
     def _read(self, check: PartCheck, listed: Classes | None) -> _Held:
@@ -328,7 +307,7 @@ class _Reader:
             return tuple(self.unlisted)
         texts = sorted({text for part in named for text in held[part].texts})
         what = f"named in {' and '.join(named)}, and numbered in {' and '.join(numbered)}"
-        return (*self.unlisted, _problem("class", what, texts, mend=MADE_BY["classes"]))
+        return (*self.unlisted, name_problem("class", what, texts, mend=MADE_BY["classes"]))
 
 
 def _format(path: Path) -> str:
@@ -371,68 +350,5 @@ def _others(folder: Path, places: Iterable[_Place]) -> tuple[str, ...]:
     return tuple(sorted(path.name for path in folder.glob("[!.]*") if path.name not in used))
 
 
-def _duplicates(part: str, images: Sequence[str]) -> Iterator[NameProblem]:
-    """The images of a part that stand there twice, in another spelling or with another suffix."""
-    keys = [key.casefold() for key in _keys(images)]
-    spellings = _alike(images, keys)
-    if spellings:
-        yield _problem("image", f"twice in {part}, but for capitals and slashes", spellings)
-    one_of = dict(zip(keys, images, strict=True))
-    suffixes = _alike(list(one_of.values()), [_without_suffix(key) for key in one_of])
-    if suffixes:
-        yield _problem("image", f"in {part} with two suffixes", suffixes)
-
-
-def _alike(names: Sequence[str], keys: Sequence[str]) -> list[str]:
-    """The names that have one key, for each key that several have."""
-    names_of: dict[str, list[str]] = {}
-    for name, key in zip(names, keys, strict=True):
-        names_of.setdefault(key, []).append(name)
-    return [" and ".join(sorted(names)) for names in names_of.values() if len(names) > 1]
-
-
-def _without_suffix(name: str) -> str:
-    stem, dot, suffix = name.rpartition(".")
-    return stem if f"{dot}{suffix}" in PICTURE_SUFFIXES else name
-
-
-def _image_mismatches(images: Mapping[str, tuple[str, ...]], match: Match) -> Iterator[NameProblem]:
-    """Images in one part and not in another: what is judged against the images, votes against all else."""
-    whole = next((part for part in ("images", "original") if part in images), None)
-    if whole is not None:
-        for part in ("original", "labels", "scores"):
-            if part in images and part != whole:
-                yield from _one_sided(images, part, [whole], f"not in {whole}", match)
-        for part in ("original", "labels"):
-            if part in images and part != whole:
-                yield from _one_sided(images, whole, [part], f"not in {part}", match)
-    judged = [part for part in images if part not in _OF_VOTES]
-    if judged:
-        for part in _OF_VOTES:
-            if part in images:
-                yield from _one_sided(images, part, judged, f"not in {' or '.join(judged)}", match)
-
-
-def _one_sided(
-    images: Mapping[str, tuple[str, ...]], part: str, others: Sequence[str], where: str, match: Match
-) -> Iterator[NameProblem]:
-    names = images[part]
-    known = tuple(chain.from_iterable(images[other] for other in others))
-    there = set(_keys(known, match))
-    lost = [name for name, key in zip(names, _keys(names, match), strict=True) if key not in there]
-    if lost:
-        fits = next((other for other in MATCHES if set(_keys(lost, other)) <= set(_keys(known, other))), None)
-        mend = None if fits is None else f'they fit by {fits}: --match {fits}, or "match": "{fits}" in {SETTINGS_FILE}'
-        yield _problem("image", f"in {part} and {where}", lost, mend=mend)
-
-
-def _keys(images: Sequence[str], match: str = "path") -> tuple[str, ...]:
-    return image_keys([name.replace("\\", "/") for name in images], cast(Match, match))
-
-
 def _in_folders(images: Iterable[str]) -> bool:
     return any("/" in name for name in images)
-
-
-def _problem(thing: str, what: str, names: Sequence[str], *, mend: str | None = None) -> NameProblem:
-    return NameProblem(thing=thing, what=what, count=len(names), examples=tuple(names[:_EXAMPLES]), mend=mend)

@@ -134,12 +134,11 @@ def _images_at(place: Path, is_image: Callable[[str], bool]) -> FolderImages | T
 
 
 def _walk(folder: Path, before: str = "") -> Iterator[str]:
-    """Names of the files in a folder and below it, but for hidden folders."""
+    """Names of the files in a folder and below it."""
     inner, names = _entries(folder)
     yield from (before + name for name in names)
     for name in inner:
-        if not name.startswith("."):
-            yield from _walk(folder / name, f"{before}{name}/")
+        yield from _walk(folder / name, f"{before}{name}/")
 
 
 def _zipped(place: Path) -> list[str]:

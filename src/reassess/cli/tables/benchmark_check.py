@@ -5,7 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from reassess.cli.common import print_table, say
-from reassess.data.benchmark_check import BenchmarkCheck, NameProblem, PartCheck
+from reassess.data.benchmark_check import BenchmarkCheck, PartCheck
+from reassess.data.name_problems import NameProblem
 from reassess.text import counted
 
 __all__ = ["check_document", "print_check"]

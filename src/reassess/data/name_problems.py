@@ -1,0 +1,112 @@
+"""Names of images that stand twice in one part of a benchmark, or in one part and not in another."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import cast
+
+from reassess.core.image_names import MATCHES, Match, image_keys
+from reassess.data.benchmark_settings import SETTINGS_FILE
+from reassess.data.image_folders import PICTURE_SUFFIXES
+
+__all__ = ["NameProblem", "duplicate_images", "image_mismatches", "name_problem"]
+
+_OF_VOTES = ("votes", "golden", "rater-golden")
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class NameProblem:
+    """Names that stand twice, or on one side only.
+
+    Parameters
+    ----------
+    thing
+        What they name: "image" or "class".
+    what
+        What is wrong with them, in words that follow on how many there are.
+    count
+        How many there are.
+    examples
+        Up to three of them.
+    mend
+        What to do about it, where that is known.
+    """
+
+    thing: str
+    what: str
+    count: int
+    examples: tuple[str, ...]
+    mend: str | None = None
+
+
+def name_problem(thing: str, what: str, names: Sequence[str], *, mend: str | None = None) -> NameProblem:
+    """The count of some names, and the first of them."""
+    return NameProblem(thing=thing, what=what, count=len(names), examples=tuple(names[:_EXAMPLES]), mend=mend)
+
+
+def duplicate_images(part: str, images: Sequence[str]) -> Iterator[NameProblem]:
+    """The images of a part that stand there twice, in another spelling or with another suffix."""
+    keys = [key.casefold() for key in _keys(images)]
+    spellings = _alike(images, keys)
+    if spellings:
+        yield name_problem("image", f"twice in {part}, but for capitals and slashes", spellings)
+    one_of = dict(zip(keys, images, strict=True))
+    suffixes = _alike(list(one_of.values()), [_without_suffix(key) for key in one_of])
+    if suffixes:
+        yield name_problem("image", f"in {part} with two suffixes", suffixes)
+
+
+def _alike(names: Sequence[str], keys: Sequence[str]) -> list[str]:
+    """The names that have one key, for each key that several have."""
+    names_of: dict[str, list[str]] = {}
+    for name, key in zip(names, keys, strict=True):
+        names_of.setdefault(key, []).append(name)
+    return [" and ".join(sorted(names)) for names in names_of.values() if len(names) > 1]
+
+
+def _without_suffix(name: str) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    return stem if f"{dot}{suffix}" in PICTURE_SUFFIXES else name
+
+
+def image_mismatches(images: Mapping[str, tuple[str, ...]], match: Match) -> Iterator[NameProblem]:
+    """Images in one part and not in another: what is judged against the images, votes against all else."""
+    whole = next((part for part in ("images", "original") if part in images), None)
+    if whole is not None:
+        for part in ("original", "labels", "scores"):
+            if part in images and part != whole:
+                yield from _one_sided(images, part, [whole], f"not in {whole}", match)
+        for part in ("original", "labels"):
+            if part in images and part != whole:
+                yield from _one_sided(images, whole, [part], f"not in {part}", match)
+    judged = [part for part in images if part not in _OF_VOTES]
+    if judged:
+        for part in _OF_VOTES:
+            if part in images:
+                yield from _one_sided(images, part, judged, f"not in {' or '.join(judged)}", match)
+
+
+def _one_sided(
+    images: Mapping[str, tuple[str, ...]], part: str, others: Sequence[str], where: str, match: Match
+) -> Iterator[NameProblem]:
+    names = images[part]
+    known = tuple(chain.from_iterable(images[other] for other in others))
+    there = set(_keys(known, match))
+    lost = [name for name, key in zip(names, _keys(names, match), strict=True) if key not in there]
+    if lost:
+        fits = next((other for other in MATCHES if _all_fit(lost, known, other)), None)
+        mend = None if fits is None else f'they fit by {fits}: --match {fits}, or "match": "{fits}" in {SETTINGS_FILE}'
+        yield name_problem("image", f"in {part} and {where}", lost, mend=mend)
+
+
+def _all_fit(names: Sequence[str], known: Sequence[str], match: str) -> bool:
+    """Whether each of some names fits one of the known ones, and no other name fits that."""
+    fitting = Counter(_keys(sorted(set(_keys(known))), match))
+    keys = _keys(names, match)
+    return len(set(keys)) == len(keys) and all(fitting[key] == 1 for key in keys)
+
+
+def _keys(images: Sequence[str], match: str = "path") -> tuple[str, ...]:
+    return image_keys([name.replace("\\", "/") for name in images], cast(Match, match))

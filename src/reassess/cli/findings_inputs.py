@@ -91,7 +91,7 @@ def load_findings(
     )
     score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
     names = short_names([str(path) for path in files])
-    joining = {name: reading.pop(name) for name in ("match", "ignore_unknown")}
+    joining = judges.joining(reading)
     return Findings.from_predictions(
         ((names[file], predictions) for file, predictions in each_prediction(call, files, judges, **reading)),
         judges.labels,

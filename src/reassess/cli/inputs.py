@@ -114,9 +114,8 @@ def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--match",
             type=click.Choice(MATCHES),
-            default="path",
-            show_default=True,
-            help="Which part of a name identifies an image; ImageNet's validation images are known by number.",
+            help="Which part of a name identifies an image; ImageNet's validation images are known by number.  "
+            "[default: the benchmark's, or path]",
         ),
         click.option("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping."),
     )
@@ -189,6 +188,7 @@ def load_predictions(
         if judges.by_default:
             error.mend = f"{error.mend or 'check the file'}; {_OWN_LABELS}"
         raise
+    predictions = _below_images(predictions, judges.benchmark)
     if judges.by_default:
         _refuse_other_images(path, predictions, judges)
     if order is None:
@@ -205,6 +205,17 @@ def load_predictions(
             mend="name the images of the rows (--names FILE)",
         )
     return predictions.named(images, detected=f"{predictions.detected}, rows in {order} order")
+
+
+def _below_images(predictions: Predictions, benchmark: Benchmark) -> Predictions:
+    """The predictions with images named below the benchmark's folder of images, whose own path is no part of a name."""
+    if predictions.images is None or "images" not in benchmark.sources or benchmark.folder is None:
+        return predictions
+    place = Path(benchmark.sources["images"])
+    heads = tuple(f"{folder.as_posix()}/" for folder in (place, place.resolve()))
+    images = [name.replace("\\", "/") for name in predictions.images]
+    head_of = [next((head for head in heads if name.startswith(head)), "") for name in images]
+    return predictions.named([name.removeprefix(head) for name, head in zip(images, head_of, strict=True)])
 
 
 def _refuse_other_images(path: Path, predictions: Predictions, judges: Judges) -> None:

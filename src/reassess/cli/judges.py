@@ -86,6 +86,11 @@ class Judges:
         """At which the label sets were cut from the scores: as given, or the benchmark's, or else the usual one."""
         return next(cut for cut in (given, self.benchmark.threshold, Findings.threshold) if cut is not None)
 
+    def joining(self, reading: dict[str, Any]) -> dict[str, Any]:
+        """Take from a command's options those that say how images are joined; by default as the benchmark says."""
+        match = reading.pop("match") or self.benchmark.match or "path"
+        return {"match": match, "ignore_unknown": reading.pop("ignore_unknown")}
+
     def outcomes(self, predictions: Predictions, labels: LabelSets, **joining: Any) -> Outcomes:
         """What happened to each image of one model by one of the label sets; `joining` as `joining_options`."""
         return find_outcomes(

@@ -80,7 +80,7 @@ def numbering_mistake(names: Sequence[str]) -> str | None:
 
 
 def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
-    """Key of each image.
+    r"""Key of each image.
 
     Parameters
     ----------

@@ -82,7 +82,7 @@ def compare(
         rater_golden=rater_golden,
         max_bytes=reading["max_bytes"],
     )
-    joining = {name: reading.pop(name) for name in ("match", "ignore_unknown")}
+    joining = judges.joining(reading)
     findings = Findings.from_predictions(
         each_prediction(call, files, judges, **reading),
         judges.labels,

@@ -105,7 +105,7 @@ def evaluate(
     measured: dict[float | None, dict[str, Evaluation]] = {cut: {} for cut in judges.cuts}
     outcomes: dict[str, Outcomes] = {}
     others: dict[str, ClassList | None] = {}
-    joining = {name: reading.pop(name) for name in ("match", "ignore_unknown")}
+    joining = judges.joining(reading)
     for file, predictions in each_prediction(call, files, judges, **reading):
         with at(file):
             for cut, sets in judges.cuts.items():

@@ -18,7 +18,6 @@ from reassess.cli.inputs import (
 from reassess.cli.judges import Judges, load_judges
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.classes import Classes
-from reassess.core.image_names import Match
 from reassess.core.open_questions import OpenQuestions
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError, at
@@ -87,12 +86,13 @@ def questions(
 
 
 def _judged(
-    call: Call, files: tuple[Path, ...], judges: Judges, *, match: Match, ignore_unknown: bool, **reading: Any
+    call: Call, files: tuple[Path, ...], judges: Judges, **reading: Any
 ) -> Iterator[tuple[str, Predictions, Outcomes]]:
     """Each model, what it predicts, and what happened to each image."""
+    joining = judges.joining(reading)
     for file, predictions in each_prediction(call, files, judges, **reading):
         with at(file):
-            outcomes = judges.outcomes(predictions, judges.labels, match=match, ignore_unknown=ignore_unknown)
+            outcomes = judges.outcomes(predictions, judges.labels, **joining)
         yield file, predictions, outcomes
 
 

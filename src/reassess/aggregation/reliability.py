@@ -64,7 +64,7 @@ def rater_reliability(
     Raises
     ------
     DataError
-        There are no votes, or none on a golden item of known truth; the truth does not fit the golden items; without
+        There are no votes, or none on a golden item of known truth; it is not known who voted; the truth does not fit the golden items; without
         golden answers, there are too few items for EM to tell one truth from another.
 
     Examples
@@ -80,6 +80,8 @@ def rater_reliability(
     >>> [(one.rater, one.right.hits, one.flags) for one in result.ranked]
     [('bo', 143, ('uninformative',)), ('ann', 300, ())]
     """
+    for given in (votes, *([] if golden is None else [golden.votes])):
+        given.require_raters("how far raters can be relied on")
     if truths is None and golden is not None:
         truths = golden.truths
     names = tuple(truths or natural_truths(votes))

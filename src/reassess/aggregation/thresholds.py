@@ -24,12 +24,12 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
 
     Returns
     -------
-    LabelSets of the images of `original`, then the other rated ones.
+    LabelSets of the images of `original`, then the other rated ones, in the classes of the scores or in those of both.
 
     Raises
     ------
     DataError
-        The threshold is not in [0, 1].
+        The threshold is not in [0, 1]; scores and original labels name their classes in ways that cannot be joined.
 
     Examples
     --------
@@ -44,11 +44,16 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     Source: Beyer et al., arXiv 2006.07159, section 3.2, which uses 0.8.
     """
     check_range(threshold, 0, 1, what="threshold")
+    classes = scores.questions.classes
+    if original is not None:
+        classes = classes.unite(original.classes)
+        scores, original = scores.in_classes(classes), original.in_classes(classes)
+        classes = scores.questions.classes.unite(original.classes)  # with names, where either has them
     questions = scores.questions
     kept = scores.values >= threshold
     image_ids, class_ids = questions.image_ids[kept].astype(np.int64), questions.class_ids[kept]
     if original is None:
-        return LabelSets.from_pairs(questions.images, image_ids, class_ids)
+        return LabelSets.from_pairs(questions.images, image_ids, class_ids, classes)
     position = {key: row for row, key in enumerate(image_keys(original.images))}
     images = list(original.images)
     row_of = np.empty(len(questions.images), np.int64)
@@ -63,5 +68,5 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
         images,
         np.concatenate([row_of[image_ids], original.image_ids[keeps]]),
         np.concatenate([class_ids, original.indices[keeps]]),
-        original.classes,
+        classes,
     )

@@ -249,6 +249,8 @@ class Findings:
             return Missing("no votes are at hand")
         if self.experts is None:
             return Missing("no golden answers are at hand, on which to measure the raters")
+        if self.votes.classes is not None:
+            return Missing("the votes are for one class an image, and not on (image, class) questions")
         try:
             golden = golden_part(self.votes, self.experts, self.rater_golden)
             return real_scores(self.votes, self.experts, golden, None, recipe=calibrated_recipe(self.experts))
@@ -285,7 +287,7 @@ class Findings:
             first, *again = measure_curves(
                 self.score_source,
                 self.scores,
-                golden_truth(self.experts),
+                golden_truth(self.experts, among=[self.scores.questions]),
                 origin=origin,
                 leave_out="image",
                 goal=Goal("threshold", self.threshold),

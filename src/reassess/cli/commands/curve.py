@@ -19,6 +19,7 @@ from reassess.cli.inputs import FILE, find_part, max_bytes_option, part_option
 from reassess.cli.tables.curve_points import write_points
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.in_sample import known_in_sample
@@ -81,7 +82,7 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     "--golden-at-least",
     type=int,
     metavar="M",
-    help="How many experts must say yes for a pair to be valid.  [default: more than half]",
+    help="How many experts must say yes for a pair to be valid, or choose its class.  [default: more than half]",
 )
 @click.option(
     "--votes", metavar="NAME|FILE", help="Raters' votes, for the rule that keeps a pair if enough raters say yes."
@@ -135,7 +136,10 @@ def curve(
         votes = votes or benchmark.sources.get("votes")
         if votes is None:
             raise click.UsageError("--leave-out needs --votes, of which the scores were made.")
-    answers = _load_answers(call, benchmark, golden, golden_at_least, votes, rater_golden, original, max_bytes)
+    asked = [each.questions for each in scores.values()]
+    answers = _load_answers(call, benchmark, asked, golden, golden_at_least, votes, rater_golden, original, max_bytes)
+    if leave_out is not None and answers.votes is not None and answers.votes.classes is not None:
+        raise click.UsageError("--leave-out is for scores of votes on (image, class) questions.")
     measured = [one for file in files for one in _measure(file, paths[file], scores[file], answers, leave_out, goal)]
     if output is not None:
         _write(call, output, measured, answers.rules)
@@ -161,6 +165,7 @@ def _common_benchmark(scores: Sequence[Scores]) -> Benchmark:
 def _load_answers(
     call: Call,
     benchmark: Benchmark,
+    asked: Sequence[Questions],
     golden: str | None,
     at_least: int | None,
     votes: str | None,
@@ -184,7 +189,7 @@ def _load_answers(
         golden_votes = golden_part(rater_votes, experts, golden_votes)
     original_file = find_part(call, benchmark, "original", original)
     original_labels = None if original_file is None else load_original(original_file)
-    truth = golden_truth(experts, at_least=at_least)
+    truth = golden_truth(experts, at_least=at_least, among=asked)
     files = {
         "votes": votes or "",
         "rater_golden": rater_golden or votes or "",
@@ -222,7 +227,7 @@ def _measure(
 
 def _provenance(scores: Scores, answers: _Answers, *, must: bool) -> Provenance | None:
     """How the scores follow from the votes; None if that is not known, which is an error if it must be."""
-    if answers.votes is None or answers.rater_golden is None:
+    if answers.votes is None or answers.rater_golden is None or answers.votes.classes is not None:
         return None
     find = find_provenance if must else known_provenance
     recipes = likely_recipes(answers.experts, answers.benchmark.recipe, at_least=answers.at_least)

@@ -8,7 +8,6 @@ import numpy.typing as npt
 from reassess.core.checks import check_all, check_range, check_shape
 from reassess.core.classes import Classes
 from reassess.core.items import Id, Items
-from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes, known_weights
 from reassess.errors import DataError
@@ -117,22 +116,14 @@ def class_shares(votes: Votes) -> ClassShares:
     >>> class_shares(votes).scores.values.round(2)
     array([0.33, 0.67, 1.  ])
     """
-    chosen = votes.class_ids
-    cells, counts = np.unique(votes.item_ids << 32 | chosen[votes.answer_ids], return_counts=True)
-    item_ids, class_ids = cells >> 32, cells & 0xFFFFFFFF
-    most = np.zeros(len(votes.items), np.int64)
-    np.maximum.at(most, item_ids, counts)
-    first = np.bincount(item_ids[counts == most[item_ids]], minlength=len(votes.items))
-    voted, image_ids = np.unique(item_ids, return_inverse=True)
-    questions = Questions(
-        images=tuple(votes.images[row] for row in voted.tolist()),
-        image_ids=image_ids.astype(np.int32),
-        class_ids=class_ids.astype(np.int32),
-        classes=votes.classes or Classes(),
-    )
-    return ClassShares(
-        scores=Scores(questions, counts / votes.sizes[item_ids]), ties=int(np.count_nonzero(first > 1))
-    )
+    questions, counts = votes.counts_by_class()
+    images = len(questions.images)
+    most, given = np.zeros(images, np.int64), np.zeros(images, np.int64)
+    np.maximum.at(most, questions.image_ids, counts)
+    np.add.at(given, questions.image_ids, counts)
+    first = np.bincount(questions.image_ids[counts == most[questions.image_ids]], minlength=images)
+    shares = Scores(questions, counts / given[questions.image_ids])
+    return ClassShares(scores=shares, ties=int(np.count_nonzero(first > 1)))
 
 
 def mean(votes: Votes, *, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:

@@ -81,7 +81,7 @@ def rater_reliability(
     [('bo', 143, ('uninformative',)), ('ann', 300, ())]
     """
     for given in (votes, *([] if golden is None else [golden.votes])):
-        given.require_raters("how far raters can be relied on")
+        given.require_raters("measuring raters")
     if truths is None and golden is not None:
         truths = golden.truths
     names = tuple(truths or natural_truths(votes))

@@ -247,10 +247,10 @@ class Findings:
         """The scores that the raters' votes give without the original label."""
         if self.votes is None:
             return Missing("no votes are at hand")
-        if self.experts is None:
-            return Missing("no golden answers are at hand, on which to measure the raters")
         if self.votes.classes is not None:
             return Missing("the votes are for one class an image, and not on (image, class) questions")
+        if self.experts is None:
+            return Missing("no golden answers are at hand, on which to measure the raters")
         try:
             golden = golden_part(self.votes, self.experts, self.rater_golden)
             return real_scores(self.votes, self.experts, golden, None, recipe=calibrated_recipe(self.experts))

@@ -220,6 +220,22 @@ class Votes:
         """Number of votes for each answer on each item, int64, shape (items, answers)."""
         return self._tally(self.item_ids, len(self.items))
 
+    def counts_by_class(self) -> tuple[Questions, npt.NDArray[np.int64]]:
+        """Of votes for classes, the classes that someone chose for each image, as questions, and how many did.
+
+        Questions come by image and then by class id; an image without votes has none. Counts are int64, shape
+        (questions,). `DataError` where answers are no classes.
+        """
+        cells, counts = np.unique(self.item_ids << 32 | self.class_ids[self.answer_ids], return_counts=True)
+        voted, image_ids = np.unique(cells >> 32, return_inverse=True)
+        questions = Questions(
+            images=tuple(self.images[row] for row in voted.tolist()),
+            image_ids=image_ids.astype(np.int32),
+            class_ids=(cells & 0xFFFFFFFF).astype(np.int32),
+            classes=self.classes or Classes(),
+        )
+        return questions, counts
+
     def counts_by_rater(self) -> npt.NDArray[np.int64]:
         """Number of votes for each answer by each rater, int64, shape (raters, answers)."""
         return self._tally(self.rater_ids, len(self.raters))

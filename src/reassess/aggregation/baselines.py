@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_all, check_range, check_shape
-from reassess.core.classes import Classes
 from reassess.core.items import Id, Items
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes, known_weights
@@ -110,6 +109,7 @@ def class_shares(votes: Votes) -> ClassShares:
 
     Examples
     --------
+    >>> from reassess.core.classes import Classes
     >>> classes = Classes.from_texts(["cat", "dog"])
     >>> columns = np.array([0, 0, 0, 1]), np.arange(4), np.array([1, 1, 0, 1])
     >>> votes = Votes.from_columns(("a.png", "b.png"), *columns, "wxyz", ("cat", "dog"), classes=classes)

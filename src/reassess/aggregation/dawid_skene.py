@@ -32,6 +32,7 @@ from reassess.errors import ConvergenceWarning, DataError
 
 __all__ = ["DawidSkeneFit", "Pinned", "fit_dawid_skene"]
 
+
 @dataclass(frozen=True, eq=False)
 class DawidSkeneFit:
     """The rater model and the posteriors at which EM ended.

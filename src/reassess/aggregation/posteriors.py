@@ -88,7 +88,7 @@ def check_truths(truths: Sequence[Id]) -> None:
 
 
 def vote_codes(votes: Votes) -> npt.NDArray[Any]:
-    """One number a vote, rater * answers + answer, of the smallest fitting type; `DataError` where raters are unknown."""
+    """One number a vote, rater * answers + answer, of the smallest fitting type; votes need raters."""
     votes.require_raters("a rater model")
     cells = len(votes.raters) * len(votes.answers)
     codes: npt.NDArray[Any] = votes.rater_ids.astype(np.uint16 if cells <= 1 << 16 else np.int64)

@@ -64,8 +64,8 @@ def rater_reliability(
     Raises
     ------
     DataError
-        There are no votes, or none on a golden item of known truth; it is not known who voted; the truth does not fit the golden items; without
-        golden answers, there are too few items for EM to tell one truth from another.
+        There are no votes, or none on a golden item of known truth; it is not known who voted; the truth does not fit
+        the golden items; without golden answers, there are too few items for EM to tell one truth from another.
 
     Examples
     --------

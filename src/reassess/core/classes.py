@@ -121,7 +121,7 @@ class Classes:
 
     def ids_of_answers(self, answers: Sequence[str | int]) -> npt.NDArray[np.int64]:
         """Class id of each answer, as `as_answers` gives them, int64, shape (answers,); `DataError` for another."""
-        known = {text: class_id for class_id, text in enumerate(self.texts)}
+        known: dict[str | int, int] = {text: class_id for class_id, text in enumerate(self.texts)}
         if self.texts:
             fits = [answer in known for answer in answers]
         else:

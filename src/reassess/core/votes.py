@@ -378,8 +378,8 @@ def in_common_classes(*many: Votes) -> tuple[Votes, ...]:
     Examples
     --------
     >>> def vote(name):
-    ...     zero = np.zeros(1, int)
-    ...     return Votes.from_columns(("a.png",), zero, zero, zero, ("ann",), (name,), classes=Classes.from_texts([name]))
+    ...     zero, classes = np.zeros(1, int), Classes.from_texts([name])
+    ...     return Votes.from_columns(("a.png",), zero, zero, zero, ("ann",), (name,), classes=classes)
     >>> [votes.answers for votes in in_common_classes(vote("dog"), vote("cat"))]
     [('cat', 'dog'), ('cat', 'dog')]
     """

@@ -53,7 +53,7 @@ def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> 
 
 
 def expert_share(experts: Votes) -> Scores:
-    """Share of the experts who said yes, of each question that they judged; or who chose a class, of all on its image."""
+    """Share of the experts who said yes, of each question that they judged; or who chose each class of an image."""
     if experts.classes is not None:
         questions, counts = experts.counts_by_class()
         return Scores(questions, counts / np.bincount(questions.image_ids, counts)[questions.image_ids])

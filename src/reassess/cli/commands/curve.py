@@ -13,7 +13,7 @@ from reassess.aggregation.golden import Golden, golden_part, golden_sources, gol
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.methods import likely_recipes
 from reassess.aggregation.operating_points import Goal
-from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance
+from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, made_by_calibration
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.inputs import FILE, find_part, max_bytes_option, part_option
 from reassess.cli.tables.curve_points import write_points
@@ -219,10 +219,19 @@ def _measure(
             answers.golden,
             origin=_provenance(scores, answers, must=leave_out is not None),
             leave_out=leave_out,
-            in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
+            in_sample=_known_in_sample(path, scores, answers),
             goal=goal,
             original=answers.original,
         )
+
+
+def _known_in_sample(path: Path, scores: Scores, answers: _Answers) -> bool | None:
+    """Whether the golden answers are known to have made the scores; None if that is not known."""
+    votes, rater_golden = answers.votes, answers.rater_golden
+    if votes is not None and votes.classes is not None and rater_golden is not None:
+        given = votes, answers.experts, rater_golden
+        return made_by_calibration(scores, answers.golden, *given, at_least=answers.at_least) or None
+    return known_in_sample(path, answers.golden_file, benchmark=answers.benchmark)
 
 
 def _provenance(scores: Scores, answers: _Answers, *, must: bool) -> Provenance | None:
@@ -254,9 +263,12 @@ def _print(call: Call, measured: Sequence[MeasuredCurve], answers: _Answers, goa
     golden = answers.golden
     images = len(golden.questions.images)
     call.note(f"{len(golden):,} golden pairs on {images:,} images, {golden.positives:,} of them valid")
+    if golden.exclusive:
+        call.note("a class that the experts chose for an image, and that has no score, counts as a score of 0")
     if any(one.curve.in_sample for one in measured):
         call.note("in-sample: the scores were made with the golden answers that judge them")
-        if not any(one.left_out for one in measured):
+        can_leave_out = answers.votes is None or answers.votes.classes is None
+        if can_leave_out and not any(one.left_out for one in measured):
             call.note("           (--leave-out image makes them again without the image that is judged)")
     if goal is not None:
         call.note("95 %: bootstrap over images; all golden pairs of an image together")

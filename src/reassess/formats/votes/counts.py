@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known, check_range, check_unique
+from reassess.core.checks import check_known, check_range, check_unique, first_repeat
 from reassess.core.classes import Classes
 from reassess.core.items import Id
 from reassess.core.votes import Votes
@@ -56,12 +56,14 @@ def _read_long(
     position: dict[str, int] = {}
     names = table[_IMAGE].to_list()
     image_ids = np.fromiter((position.setdefault(name, len(position)) for name in names), np.int64, len(names))
-    check_unique(
-        list(zip(image_ids.tolist(), class_ids.tolist(), strict=True)),
-        thing="a pair of an image and a class",
-        where=lambda row: f"{path}, row {row}",
-        mend="write one count for both",
-    )
+    if repeat := first_repeat(list(zip(names, class_ids.tolist(), strict=True))):
+        row = repeat[1]
+        raise DataError(
+            "a class is counted twice for an image",
+            where=f"{path}, row {row}",
+            found=f"image {names[row]}, class {table[_CLASS][row]}",
+            mend="write one count for both",
+        )
     return tuple(position), image_ids, class_ids, _counts(path, table[_COUNT]), classes
 
 

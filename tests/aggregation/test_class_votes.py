@@ -18,6 +18,7 @@ from reassess.aggregation.golden import golden_truth, golden_votes, votes_on_que
 from reassess.aggregation.krippendorff import natural_metric
 from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean
 from reassess.aggregation.posteriors import posterior
+from reassess.aggregation.provenance import made_by_calibration
 from reassess.aggregation.reliability import rater_reliability
 from reassess.aggregation.thresholds import label_sets
 from reassess.core.classes import Classes
@@ -252,6 +253,27 @@ def test_rules_of_single_raters_and_shares_follow_from_votes_for_classes() -> No
     assert [rule.name for rule in simple_rules(golden, votes=anonymous(ALL), rater_golden=anonymous(ALL))] == [
         share.name
     ]
+
+
+def test_scores_of_their_own_golden_classes_are_known_as_such() -> None:
+    experts = expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(6)})
+    own, other = by_calibration(ALL, experts).scores, by_majority(ALL).scores
+    golden = golden_truth(experts, among=[own.questions, other.questions])
+    assert made_by_calibration(own, golden, ALL, experts, ALL)
+    assert not made_by_calibration(other, golden, ALL, experts, ALL)
+    assert not made_by_calibration(own, golden, anonymous(ALL), experts, anonymous(ALL))
+
+
+def test_a_rater_is_wrong_where_the_expert_chose_a_class_that_no_rater_did() -> None:
+    """Also where the golden votes are the main ones, which then are not repeated."""
+    golden = golden_votes(expert({IMAGES[1]: "elk", IMAGES[2]: "cow"}), ALL)
+    result = rater_reliability(ALL, golden)
+    assert (result.truths, result.answers) == (("ant", "bee", "cow", "elk"),) * 2
+    assert [(one.rater, one.right.hits, one.right.n, one.repeated) for one in result.raters] == [
+        (name, 1, 2, None) for name in RATERS
+    ]
+    apart = golden_votes(expert({IMAGES[1]: "elk", IMAGES[2]: "cow"}), ALL.restrict(np.arange(3)))
+    assert [one.repeated.n for one in rater_reliability(ALL, apart).raters] == [3, 3, 3]
 
 
 def test_raters_are_measured_on_golden_images_as_on_plain_items() -> None:

@@ -16,7 +16,7 @@ from reassess.core.items import Id, Items, as_questions, find_items, take_items,
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
 from reassess.core.scores import Scores
-from reassess.core.votes import KNOWN_ANSWERS, Votes
+from reassess.core.votes import KNOWN_ANSWERS, Votes, in_common_classes
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, runs
 
@@ -162,7 +162,7 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
         raise DataError("the experts gave no votes", mend="give the golden answers")
     if experts.classes is not None:
         return _golden_classes(experts, among, at_least)
-    experts = experts.with_answers(golden_answers(experts))
+    experts = experts.with_answers(golden_answers(experts) or experts.answers)
     truth = expert_truth(experts, at_least=more_than_half(experts) if at_least is None else at_least)
     judged = np.flatnonzero(truth >= 0)
     return Golden(as_questions(take_items(experts.items, judged)), truth[judged] == 1)
@@ -264,7 +264,7 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     Raises
     ------
     DataError
-        No such number of experts; an expert gave an answer that raters cannot give.
+        No such number of experts; an expert gave an answer that raters cannot give, if that is no class.
 
     Examples
     --------
@@ -274,9 +274,8 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     >>> golden.truth, golden.truths, golden.rule
     (array([0]), ('no', 'yes'), 'the answer of most experts, and of at least 2')
     """
-    if raters.classes is not None:
-        experts = experts.in_classes(raters.classes)
-    experts = experts.with_answers(golden_answers(raters))
+    experts, raters = in_common_classes(experts, raters)
+    experts = experts.with_answers(golden_answers(raters) or raters.answers)
     truths = natural_truths(raters)
     enough = more_than_half(experts) if at_least is None else at_least
     if truths == VALIDITY:
@@ -295,10 +294,11 @@ def agreed_answer(experts: Votes, *, at_least: int) -> npt.NDArray[np.int64]:
     return np.where(~most.ties & (most.counts.max(axis=1) >= at_least), most.winners, -1)
 
 
-def golden_answers(votes: Votes) -> tuple[Id, ...]:
+def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
     """The answers that votes on golden items can hold, in order: all known ones for invalid and valid, or the raters'.
 
-    By them votes are read, so that experts who never say maybe, or yes, have the raters' answers.
+    By them votes are read, so that experts who never say maybe, or yes, have the raters' answers. None for classes,
+    since an expert may choose one that no rater did.
 
     Parameters
     ----------
@@ -314,6 +314,8 @@ def golden_answers(votes: Votes) -> tuple[Id, ...]:
     >>> golden_answers(Votes.from_columns(question, item, item, item, ("ann",), ("no",)))
     ('no', 'maybe', 'yes')
     """
+    if votes.classes is not None:
+        return None
     return KNOWN_ANSWERS if natural_truths(votes) == VALIDITY else votes.answers
 
 

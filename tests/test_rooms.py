@@ -6,9 +6,13 @@ TESTS = Path(__file__).parent
 SOURCE = TESTS.parent / "src" / "reassess"
 # What tests more than one module of its room.
 OF_SEVERAL = {
+    "aggregation/test_class_votes.py": "every method, on votes for one class an image",
+    "cli/test_class_votes.py": "every command that takes votes, on votes for one class an image",
     "cli/test_main.py": "the command line as a whole",
     "cli/test_own_benchmark.py": "evaluate and its readers, on labels by name",
     "evaluation/test_unknown_classes.py": "predictions of no class, in every number",
+    "core/test_class_votes.py": "votes for one class an image, and their posteriors",
+    "formats/test_class_votes.py": "the tables of votes for one class an image",
     "formats/test_named_classes.py": "every reader of classes by name",
     "formats/test_paths.py": "every reader and writer",
     "integrations/test_agreement.py": "every integration, compared with evaluate",

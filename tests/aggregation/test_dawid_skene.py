@@ -500,6 +500,6 @@ def test_more_truths_than_the_compiler_can_unroll_are_an_error() -> None:
     with pytest.raises(DataError) as caught:
         fit_dawid_skene(votes)
     assert str(caught.value) == (
-        "too many truths for EM\n  allowed: up to 256\n  found:   300\n"
+        "too many truths for a rater model\n  allowed: up to 256\n  found:   300\n"
         "  to mend: take the majority, or split the items into groups with fewer answers"
     )

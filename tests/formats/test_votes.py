@@ -378,11 +378,11 @@ BAD_TABLES = {
         "  to mend: rename the column",
     ),
     "no item": (
-        "image,rater,answer\nx,1,no\n",
+        "thing,rater,answer\nx,1,no\n",
         "the table has no column for the item (or image and class)\n"
         "  where:   {path}\n"
         "  allowed: item or task or question\n"
-        "  found:   image, rater, answer\n"
+        "  found:   thing, rater, answer\n"
         "  to mend: rename the column",
     ),
     "no rows": ("item,rater,answer\n", "the table has no rows\n  where:   {path}\n  to mend: write it again"),

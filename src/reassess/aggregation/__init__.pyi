@@ -40,6 +40,7 @@ from .provenance import Provenance as Provenance
 from .provenance import find_provenance as find_provenance
 from .provenance import image_folds as image_folds
 from .provenance import known_provenance as known_provenance
+from .provenance import made_by_calibration as made_by_calibration
 from .relabelling import Relabelling as Relabelling
 from .relabelling import relabel as relabel
 from .reliability import rater_reliability as rater_reliability

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.curves import Curve, Point
-from reassess.aggregation.golden import Golden
+from reassess.aggregation.golden import Golden, votes_on_questions
 from reassess.aggregation.recipe import original_votes
 from reassess.core.checks import check_all
 from reassess.core.items import Id, find_items
@@ -71,10 +71,10 @@ def simple_rules(
     golden
         Golden truth.
     votes
-        The raters' votes, for the share of yes.
+        The raters' votes, for the share of yes. A vote for one class of an image is a yes to it and a no to each other.
     rater_golden
-        The raters' votes on golden pairs, for one rater alone: who says yes; and, where maybe is an answer, yes or
-        maybe.
+        The raters' votes on golden pairs or images, for one rater alone: who says yes; and, where maybe is an answer,
+        yes or maybe. Of votes without raters no such rule can be had.
     original
         The original labels.
     files
@@ -100,16 +100,22 @@ def simple_rules(
     """
 
     def made() -> Iterator[tuple[str, Rule]]:
-        if rater_golden is not None:
-            yield "rater_golden", rater_rule(golden, rater_golden, ["yes"])
-            if "maybe" in rater_golden.answers:
-                yield "rater_golden", rater_rule(golden, rater_golden, ["yes", "maybe"])
+        if rater_golden is not None and not rater_golden.anonymous:
+            given = _on_pairs(rater_golden, golden)
+            yield "rater_golden", rater_rule(golden, given, ["yes"])
+            if "maybe" in given.answers:
+                yield "rater_golden", rater_rule(golden, given, ["yes", "maybe"])
         if votes is not None:
-            yield "votes", share_rule(golden, votes)
+            yield "votes", share_rule(golden, _on_pairs(votes, golden))
         if original is not None:
             yield "original", original_rule(golden, original)
 
     return tuple(replace(rule, file=(files or {}).get(source, "")) for source, rule in made())
+
+
+def _on_pairs(votes: Votes, golden: Golden) -> Votes:
+    """Votes for one class an image as votes on the golden pairs; others as they are."""
+    return votes if votes.classes is None else votes_on_questions(votes, golden.questions)
 
 
 def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:

@@ -7,12 +7,13 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_all, check_range, check_shape
 from reassess.core.items import Id, Items
+from reassess.core.scores import Scores
 from reassess.core.votes import Votes, known_weights
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some
 
-__all__ = ["Majority", "majority", "mean"]
+__all__ = ["ClassShares", "Majority", "class_shares", "majority", "mean"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +77,55 @@ def majority(votes: Votes) -> Majority:
     return Majority(items=votes.items, answers=votes.answers, counts=votes.counts())
 
 
+@dataclass(frozen=True, eq=False)
+class ClassShares:
+    """Of votes for one class an image, the share of each class that someone chose.
+
+    Parameters
+    ----------
+    scores
+        The share of an image's votes, one for each image and class with a vote, by image and then by class id.
+    ties
+        Number of images of which several classes have the most votes.
+    """
+
+    scores: Scores
+    ties: int
+
+
+def class_shares(votes: Votes) -> ClassShares:
+    """The share of each class that someone chose for an image; an image without votes has none.
+
+    Parameters
+    ----------
+    votes
+        Votes for one class an image. Of these the table that `majority` makes may be too large: 1,000 classes of
+        each of 50,000 images.
+
+    Raises
+    ------
+    DataError
+        The answers are no classes.
+
+    Examples
+    --------
+    >>> from reassess.core.classes import Classes
+    >>> classes = Classes.from_texts(["cat", "dog"])
+    >>> columns = np.array([0, 0, 0, 1]), np.arange(4), np.array([1, 1, 0, 1])
+    >>> votes = Votes.from_columns(("a.png", "b.png"), *columns, "wxyz", ("cat", "dog"), classes=classes)
+    >>> class_shares(votes).scores.values.round(2)
+    array([0.33, 0.67, 1.  ])
+    """
+    questions, counts = votes.counts_by_class()
+    images = len(questions.images)
+    most, given = np.zeros(images, np.int64), np.zeros(images, np.int64)
+    np.maximum.at(most, questions.image_ids, counts)
+    np.add.at(given, questions.image_ids, counts)
+    first = np.bincount(questions.image_ids[counts == most[questions.image_ids]], minlength=images)
+    shares = Scores(questions, counts / given[questions.image_ids])
+    return ClassShares(scores=shares, ties=int(np.count_nonzero(first > 1)))
+
+
 def mean(votes: Votes, *, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
     """The mean weight of the votes on each item.
 
@@ -94,7 +144,7 @@ def mean(votes: Votes, *, weights: npt.ArrayLike | None = None) -> npt.NDArray[n
     Raises
     ------
     DataError
-        The answers are nominal and have no weights; an item has no votes.
+        The answers are nominal, such as classes, and have no weights; an item has no votes.
 
     Examples
     --------
@@ -104,17 +154,19 @@ def mean(votes: Votes, *, weights: npt.ArrayLike | None = None) -> npt.NDArray[n
     >>> mean(votes)
     array([0.75, 0.  ])
     """
-    values = _weights(votes.answers, weights)
+    values = _weights(votes, weights)
     check_all(
         votes.sizes > 0, what="items without votes have no mean", name_of=votes.at, mend="leave out items without votes"
     )
     return votes.counts() @ values / votes.sizes
 
 
-def _weights(answers: tuple[Id, ...], weights: npt.ArrayLike | None) -> npt.NDArray[np.float64]:
-    if weights is None:
+def _weights(votes: Votes, weights: npt.ArrayLike | None) -> npt.NDArray[np.float64]:
+    answers = votes.answers
+    if weights is None and votes.classes is None:
         weights = known_weights(answers)
-    if weights is None and any(isinstance(answer, str) for answer in answers):
+    nominal = votes.classes is not None or any(isinstance(answer, str) for answer in answers)
+    if weights is None and nominal:
         raise DataError(
             "these answers have no weights, so there is no mean",
             allowed="no, maybe, yes, or integer codes",

@@ -44,7 +44,8 @@ def calibrate(
     Raises
     ------
     DataError
-        No item of known truth has a vote; `truth` does not fit; `smoothing` is negative.
+        No item of known truth has a vote, or votes are counts without raters; `truth` does not fit; `smoothing` is
+        negative.
 
     Examples
     --------
@@ -55,6 +56,7 @@ def calibrate(
     [[[0.667, 0.333], [0.333, 0.667]]]
     """
     check_range(smoothing, 0, what="smoothing")
+    golden_votes.require_raters("a rater model")
     truth = np.asarray(truth)
     check_shape(truth, (len(golden_votes.items),), what="truth")
     check_range(truth, -1, len(truths) - 1, what="truth", where=golden_votes.at)

@@ -243,7 +243,7 @@ def precision_recall(scores: Scores, golden: Golden, *, in_sample: bool | None =
     Raises
     ------
     DataError
-        A golden pair was never rated.
+        A golden pair was never rated; of experts who chose one class an image, a golden image.
 
     Examples
     --------
@@ -257,9 +257,7 @@ def precision_recall(scores: Scores, golden: Golden, *, in_sample: bool | None =
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 3.
     """
-    return Curve(
-        golden=golden, values=scores.values[golden.rows_in(scores.questions, "the scores")], in_sample=in_sample
-    )
+    return Curve(golden=golden, values=golden.values_of(scores), in_sample=in_sample)
 
 
 def _last_best(figure: npt.NDArray[np.float64]) -> int:

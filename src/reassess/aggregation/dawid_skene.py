@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.em import EM
 from reassess.aggregation.em_starts import Pinned, answer_shares
-from reassess.aggregation.posteriors import as_prior
+from reassess.aggregation.posteriors import as_prior, check_truths
 from reassess.core.checks import check_range
 from reassess.core.items import Id
 from reassess.core.posterior import Posterior
@@ -31,8 +31,6 @@ from reassess.core.votes import Votes
 from reassess.errors import ConvergenceWarning, DataError
 
 __all__ = ["DawidSkeneFit", "Pinned", "fit_dawid_skene"]
-
-_MOST_TRUTHS = 256  # the loop over truths is unrolled, and the compiler's time grows with it
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +89,7 @@ def fit_dawid_skene(
     votes
         The votes; raters without a vote get no matrix, and items without a vote have the prior as their posterior.
     truths
-        What an item can be. By default invalid and valid for (image, class) questions, and the answers for plain items.
+        What an item can be. By default invalid and valid for (image, class) questions, and the answers for all else.
     weights
         Where EM starts. Shape (answers,), for two truths: how much each answer speaks for the second truth, 0 to 1;
         by default no 0, maybe 0.5, yes 1. Shape (answers, truths): how much it speaks for each, rows adding up to 1;
@@ -118,7 +116,7 @@ def fit_dawid_skene(
     Raises
     ------
     DataError
-        There are no votes; an option is out of range or does not fit the votes.
+        There are no votes, or they are counts without raters; an option is out of range or does not fit the votes.
 
     Warns
     -----
@@ -145,7 +143,7 @@ def fit_dawid_skene(
     if start is not None:
         votes, truths = votes.with_answers(start.answers), truths or start.truths
     names = tuple(truths or (VALIDITY if isinstance(votes.items, Questions) else votes.answers))
-    _check_truths(names)
+    check_truths(names)
     given = None if prior is None else as_prior(prior, len(names))
     if given is not None and (given <= 0).any():
         raise DataError("EM cannot use a prior of 0", found=given.tolist(), mend="leave out the truth that cannot be")
@@ -167,25 +165,21 @@ def fit_dawid_skene(
         )
     return DawidSkeneFit(
         model=em.model(),
-        posterior=Posterior(items=votes.items, truths=names, values=em.posterior),
+        posterior=Posterior(
+            items=votes.items,
+            truths=names,
+            values=em.posterior,
+            classes=votes.classes if names == votes.answers else None,
+        ),
         history=history,
         converged=converged,
     )
 
 
-def _check_truths(truths: tuple[Id, ...]) -> None:
-    if len(truths) > _MOST_TRUTHS:
-        raise DataError(
-            "too many truths for EM",
-            allowed=f"up to {_MOST_TRUTHS}",
-            found=f"{len(truths):,}",
-            mend="take the majority, or split the items into groups with fewer answers",
-        )
-
-
 def _check_options(votes: Votes, smoothing: float, tolerance: float, max_iterations: int, threads: int | None) -> None:
     if not len(votes):
         raise DataError("there are no votes", mend="give votes, or judge by the prior alone")
+    votes.require_raters("EM")
     check_range(smoothing, 0, what="smoothing")
     if not tolerance > 0:
         raise DataError("tolerance out of range", allowed="above 0", found=tolerance)

@@ -1,5 +1,6 @@
 """Golden truth: questions of which experts have said whether the class is valid."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,22 +9,27 @@ import numpy.typing as npt
 from reassess.aggregation.baselines import majority
 from reassess.aggregation.calibration import expert_truth, more_than_half, natural_truths
 from reassess.core.benchmark import Benchmark
-from reassess.core.checks import check_all, check_shape
-from reassess.core.items import Id, Items, as_questions, find_items, take_items
+from reassess.core.checks import check_all, check_range, check_shape
+from reassess.core.classes import Classes
+from reassess.core.image_names import join
+from reassess.core.items import Id, Items, as_questions, find_items, take_items, unite_items
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
-from reassess.core.votes import KNOWN_ANSWERS, Votes
+from reassess.core.scores import Scores
+from reassess.core.votes import KNOWN_ANSWERS, Votes, in_common_classes
 from reassess.errors import DataError
-from reassess.numeric.arrays import freeze
+from reassess.numeric.arrays import freeze, runs
 
 __all__ = [
     "Golden",
     "GoldenVotes",
+    "agreed_answer",
     "golden_answers",
     "golden_part",
     "golden_sources",
     "golden_truth",
     "golden_votes",
+    "votes_on_questions",
 ]
 
 
@@ -37,6 +43,9 @@ class Golden:
         The golden pairs.
     valid
         bool, shape (questions,).
+    exclusive
+        Whether the experts chose one class for each image, so that a class without a score has 0, if its image has
+        scores.
 
     Raises
     ------
@@ -52,6 +61,7 @@ class Golden:
 
     questions: Questions
     valid: npt.NDArray[np.bool_]
+    exclusive: bool = False
 
     def __post_init__(self) -> None:
         check_shape(self.valid, (len(self.questions),), what="the truth of golden pairs")
@@ -94,16 +104,40 @@ class Golden:
         )
         return rows
 
+    def values_of(self, scores: Scores) -> npt.NDArray[np.float64]:
+        """Score of each golden pair, float64, shape (questions,); see `exclusive`.
 
-def golden_truth(experts: Votes, *, at_least: int | None = None) -> Golden:
-    """The truth by the experts: a pair is valid if enough of them said yes.
+        Raises
+        ------
+        DataError
+            A pair, or of exclusive classes an image, has no score.
+        """
+        if not self.exclusive:
+            return np.asarray(scores.values[self.rows_in(scores.questions, "the scores")])
+        check_all(
+            scores.questions.rows_of(self.questions.images) >= 0,
+            what="golden images that are not in the scores",
+            name_of=lambda row: f"image {self.questions.images[row]}",
+            mend="take both from one release, or leave these images out of the golden answers",
+        )
+        rows = find_items(scores.questions, self.questions)
+        return np.where(rows >= 0, scores.values[rows], 0.0)
+
+
+def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence[Questions] = ()) -> Golden:
+    """The truth by the experts: a pair is valid if enough of them said yes, or chose its class for its image.
 
     Parameters
     ----------
     experts
-        The experts' votes on (image, class) questions; a question without a vote is left out.
+        The experts' votes on (image, class) questions, of which one without a vote is left out; or for one class an
+        image, of which one without enough votes for a class is left out.
     at_least
-        Number of votes for yes that make a pair valid; by default more than half of the most votes on a pair.
+        Number of votes for yes that make a pair valid, or for a class that make it the only valid one of its image; by
+        default more than half of the most votes on an item.
+    among
+        Of votes for one class an image: the questions of each file of scores to be judged; those about golden images
+        are golden pairs, and so is the class that the experts chose. Other votes have their own questions.
 
     Raises
     ------
@@ -122,13 +156,72 @@ def golden_truth(experts: Votes, *, at_least: int | None = None) -> Golden:
     -----
     Source: Beyer et al., arXiv 2006.07159, section 3.2.
     """
-    as_questions(experts.items, what="the experts' votes")
+    if experts.classes is None:
+        as_questions(experts.items, what="the experts' votes")
     if not len(experts):
         raise DataError("the experts gave no votes", mend="give the golden answers")
-    experts = experts.with_answers(golden_answers(experts))
+    if experts.classes is not None:
+        return _golden_classes(experts, among, at_least)
+    experts = experts.with_answers(golden_answers(experts) or experts.answers)
     truth = expert_truth(experts, at_least=more_than_half(experts) if at_least is None else at_least)
     judged = np.flatnonzero(truth >= 0)
     return Golden(as_questions(take_items(experts.items, judged)), truth[judged] == 1)
+
+
+def _golden_classes(experts: Votes, among: Sequence[Questions], at_least: int | None) -> Golden:
+    """Of each golden image, the questions about it; the class that the experts chose is valid, and no other."""
+    enough = more_than_half(experts) if at_least is None else at_least
+    check_range(enough, 1, int(experts.sizes.max()), what="number of experts")
+    most = agreed_answer(experts, at_least=enough)
+    known = np.flatnonzero(most >= 0)
+    chosen = Questions(
+        images=tuple(experts.images[row] for row in known.tolist()),
+        image_ids=np.arange(known.size, dtype=np.int32),
+        class_ids=experts.class_ids[most[known]].astype(np.int32),
+        classes=experts.classes or Classes(),
+    )
+    pairs: Items = chosen
+    for asked in among:
+        on_golden = join(asked.images, chosen.images, where="the questions", known_where="the golden answers")
+        rows = np.flatnonzero(on_golden[asked.image_ids] >= 0)
+        pairs, _ = unite_items(pairs, take_items(asked, rows))
+    valid = find_items(chosen, pairs) >= 0
+    return Golden(as_questions(pairs), valid, exclusive=True)
+
+
+def votes_on_questions(votes: Votes, questions: Questions) -> Votes:
+    """Votes for one class an image as votes on questions: yes to the chosen class, and no to each other of the image.
+
+    Parameters
+    ----------
+    votes
+        Votes for one class an image.
+    questions
+        On these; a vote on an image with no question is left out, and a question on an image without votes has none.
+
+    Examples
+    --------
+    >>> zero, classes = np.zeros(1, int), Classes.from_texts(["cat", "dog"])
+    >>> votes = Votes.from_columns(("a.png",), zero, zero, zero, ("ann",), ("dog",), classes=classes)
+    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]), classes)
+    >>> votes_on_questions(votes, questions).counts().tolist()
+    [[1, 0], [0, 1]]
+    """
+    classes = questions.classes if votes.classes is None else votes.classes.unite(questions.classes)
+    votes, questions = votes.in_classes(classes), questions.in_classes(classes)
+    image_rows = votes.find(questions.images)[questions.image_ids]
+    sizes = np.where(image_rows >= 0, votes.sizes[image_rows], 0)
+    given = runs(votes.indptr[image_rows], sizes)  # the votes on the image of each question, one question after another
+    item_ids = np.repeat(np.arange(len(questions)), sizes)
+    answer_ids = votes.class_ids[votes.answer_ids[given]] == questions.class_ids[item_ids]
+    return Votes.from_columns(
+        items=questions,
+        item_ids=item_ids,
+        rater_ids=votes.rater_ids[given],
+        answer_ids=answer_ids.astype(np.uint8),
+        raters=votes.raters,
+        answers=("no", "yes"),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +264,7 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     Raises
     ------
     DataError
-        No such number of experts; an expert gave an answer that raters cannot give.
+        No such number of experts; an expert gave an answer that raters cannot give, if that is no class.
 
     Examples
     --------
@@ -181,7 +274,8 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     >>> golden.truth, golden.truths, golden.rule
     (array([0]), ('no', 'yes'), 'the answer of most experts, and of at least 2')
     """
-    experts = experts.with_answers(golden_answers(raters))
+    experts, raters = in_common_classes(experts, raters)
+    experts = experts.with_answers(golden_answers(raters) or raters.answers)
     truths = natural_truths(raters)
     enough = more_than_half(experts) if at_least is None else at_least
     if truths == VALIDITY:
@@ -189,16 +283,22 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
         truth = expert_truth(experts, at_least=enough)
     else:
         rule = f"the answer of most experts, and of at least {enough}"
-        most = majority(experts)
-        truth = np.where(~most.ties & (most.counts.max(axis=1) >= enough), most.winners, -1)
+        truth = agreed_answer(experts, at_least=enough)
     rows = experts.find(raters.items)
     return GoldenVotes(votes=raters, truth=np.where(rows >= 0, truth[rows], -1), rule=rule, truths=truths)
 
 
-def golden_answers(votes: Votes) -> tuple[Id, ...]:
+def agreed_answer(experts: Votes, *, at_least: int) -> npt.NDArray[np.int64]:
+    """The answer of most experts, and of at least so many, to each item, as its position; -1 where there is none."""
+    most = majority(experts)
+    return np.where(~most.ties & (most.counts.max(axis=1) >= at_least), most.winners, -1)
+
+
+def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
     """The answers that votes on golden items can hold, in order: all known ones for invalid and valid, or the raters'.
 
-    By them votes are read, so that experts who never say maybe, or yes, have the raters' answers.
+    By them votes are read, so that experts who never say maybe, or yes, have the raters' answers. None for classes,
+    since an expert may choose one that no rater did.
 
     Parameters
     ----------
@@ -214,6 +314,8 @@ def golden_answers(votes: Votes) -> tuple[Id, ...]:
     >>> golden_answers(Votes.from_columns(question, item, item, item, ("ann",), ("no",)))
     ('no', 'maybe', 'yes')
     """
+    if votes.classes is not None:
+        return None
     return KNOWN_ANSWERS if natural_truths(votes) == VALIDITY else votes.answers
 
 

@@ -78,7 +78,9 @@ def coincidences(votes: Votes) -> npt.NDArray[np.float64]:
 
 
 def natural_metric(votes: Votes) -> Metric:
-    """Ordinal where the answers have an order of their own: no, maybe, yes, or numbers; else nominal."""
+    """Ordinal where the answers have an order of their own: no, maybe, yes, or numbers; else, as classes, nominal."""
+    if votes.classes is not None:
+        return "nominal"
     words = [answer for answer in votes.answers if isinstance(answer, str)]
     return "ordinal" if set(words) <= set(KNOWN_ANSWERS) else "nominal"
 

@@ -1,4 +1,7 @@
-"""From votes to scores, by one of four methods: each takes votes and gives an `Aggregation`."""
+"""From votes to scores, by one of four methods: each takes votes and gives an `Aggregation`.
+
+Of votes for one class an image, each gives the probability of each class as that of an (image, class) question.
+"""
 
 import warnings
 from dataclasses import dataclass, field, replace
@@ -7,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.baselines import majority, mean
+from reassess.aggregation.baselines import class_shares, majority, mean
 from reassess.aggregation.calibration import calibrate, expert_answer, expert_truth, more_than_half, natural_truths
 from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
 from reassess.aggregation.golden import golden_part
-from reassess.aggregation.posteriors import posterior
+from reassess.aggregation.posteriors import check_truths, posterior
 from reassess.aggregation.recipe import real_model, real_scores
 from reassess.core.items import Id, take_items
 from reassess.core.labels import LabelSets
@@ -20,7 +23,7 @@ from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.scores import Scores
-from reassess.core.votes import Votes
+from reassess.core.votes import Votes, in_common_classes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import some
 
@@ -43,7 +46,9 @@ class Aggregation:
     Parameters
     ----------
     posterior
-        The probability of each truth, or answer, for each item.
+        The probability of each truth, or answer, for each item. Of votes for one class an image, the items are the
+        (image, class) questions of classes that someone chose or that have at least 1e-6, and the truths invalid and
+        valid.
     model
         The raters' matrices and the prior; None for a method without.
     facts
@@ -94,6 +99,7 @@ def by_calibration(
         Original labels, which vote as one more rater, on (image, class) questions.
     truths_are_answers
         Whether an item can be any of the answers, instead of valid or invalid; by default as `natural_truths` says.
+        Of votes for classes, the answers are all classes that someone, or an expert, chose.
     at_least
         So many experts make the truth; by default more than half of the highest number on an item.
     smoothing
@@ -102,21 +108,24 @@ def by_calibration(
     Raises
     ------
     DataError
-        No golden item was voted on; original labels are given for plain items.
+        No golden item was voted on; original labels are given for items that are no (image, class) questions; it is
+        not known who voted; there are more than 256 truths.
     """
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY
     golden = golden_part(votes, experts, rater_golden)
+    votes, experts, golden = in_common_classes(votes, experts, golden)
     if isinstance(votes.items, Questions) and not truths_are_answers:
         recipe = calibrated_recipe(experts, at_least=at_least, smoothing=smoothing)
         return by_recipe(votes, experts, golden, original, recipe=recipe)
     if original is not None:
         raise DataError("original labels vote on valid or invalid (image, class) pairs only", mend="leave them out")
     truths = votes.answers if truths_are_answers else VALIDITY
+    check_truths(truths)
     truth = _truth(experts, truths if truths_are_answers else None, at_least)
     rows = experts.find(golden.items)
     model = calibrate(golden, np.where(rows >= 0, truth[rows], -1), truths=truths, smoothing=smoothing)
-    return Aggregation(posterior=posterior(votes, model), model=model)
+    return Aggregation(posterior=_by_class(votes, posterior(votes, model)), model=model)
 
 
 def calibrated_recipe(experts: Votes, *, at_least: int | None = None, smoothing: float = 1.0) -> Recipe:
@@ -172,6 +181,8 @@ def by_em(
     """
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY
+    if experts is not None:
+        votes, experts = in_common_classes(votes, experts)
     truths = votes.answers if truths_are_answers else VALIDITY
     pinned = None
     if experts is not None:
@@ -190,11 +201,13 @@ def by_em(
             ReassessWarning,
             stacklevel=2,
         )
-    return Aggregation(posterior=fitted.posterior, model=fitted.model, facts=facts)
+    return Aggregation(posterior=_by_class(votes, fitted.posterior), model=fitted.model, facts=facts)
 
 
 def by_majority(votes: Votes) -> Aggregation:
     """The share of each answer; of (image, class) questions, that of the last answer. Ties are counted."""
+    if votes.classes is not None:
+        return _by_share(votes)
     most = majority(votes)
     voted = np.flatnonzero(votes.sizes)
     shares = Posterior(items=take_items(votes.items, voted), truths=votes.answers, values=most.fractions[voted])
@@ -203,7 +216,9 @@ def by_majority(votes: Votes) -> Aggregation:
 
 
 def by_mean(votes: Votes) -> Aggregation:
-    """The mean of no 0, maybe 0.5, yes 1."""
+    """The mean of no 0, maybe 0.5, yes 1; a vote for a class is 1 for it and 0 for every other class."""
+    if votes.classes is not None:
+        return _by_share(votes)
     voted = np.flatnonzero(votes.sizes)
     kept = votes.restrict(voted)
     values = mean(kept)
@@ -216,6 +231,20 @@ def by_mean(votes: Votes) -> Aggregation:
         )
     result = Posterior(items=kept.items, truths=VALIDITY, values=np.stack([1 - values, values], axis=1))
     return Aggregation(posterior=result, facts={"without_votes": len(votes.items) - voted.size})
+
+
+def _by_share(votes: Votes) -> Aggregation:
+    """The share of each class that someone chose."""
+    shares = class_shares(votes)
+    valid = shares.scores.values
+    result = Posterior(items=shares.scores.questions, truths=VALIDITY, values=np.stack([1 - valid, valid], axis=1))
+    without = len(votes.items) - len(shares.scores.questions.images)
+    return Aggregation(posterior=result, facts={"ties": shares.ties, "without_votes": without})
+
+
+def _by_class(votes: Votes, result: Posterior) -> Posterior:
+    """Of votes for classes, whether each class is valid: also if it is next to impossible, but someone chose it."""
+    return result if result.classes is None else result.on_questions(asked=votes.counts() > 0)
 
 
 def _truth(experts: Votes, answers: tuple[Id, ...] | None, at_least: int | None) -> npt.NDArray[np.int64]:

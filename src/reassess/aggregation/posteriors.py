@@ -1,18 +1,22 @@
 """From votes and a rater model to the probability of each truth."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_distribution, check_shape
+from reassess.core.items import Id
 from reassess.core.posterior import Posterior
 from reassess.core.rater_model import RaterModel
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.text import some
 
-__all__ = ["as_prior", "code_table", "posterior", "vote_codes"]
+__all__ = ["as_prior", "check_truths", "code_table", "posterior", "vote_codes"]
+
+_MOST_TRUTHS = 256  # the loop over truths is unrolled, and the compiler's time grows with it
 
 
 def posterior(
@@ -44,7 +48,8 @@ def posterior(
     Raises
     ------
     DataError
-        An answer that the model does not know; votes that no truth allows, which takes a probability of 0.
+        An answer that the model does not know; votes that no truth allows, which takes a probability of 0; more than
+        256 truths; counts of votes without raters.
 
     Examples
     --------
@@ -56,6 +61,7 @@ def posterior(
     >>> posterior(votes, model).of("valid").round(4)
     array([0.9846, 0.5   ])
     """
+    check_truths(model.truths)
     start = as_prior(model.prior if prior is None else prior, len(model.truths))
     values = np.tile(start, (len(votes.items), 1))
     for part, rater_model in ((votes, model), *((extra,) if extra else ())):
@@ -66,11 +72,24 @@ def posterior(
                 "two models of different truths", allowed=some(model.truths), found=some(rater_model.truths)
             )
         _multiply(values, part.with_answers(rater_model.answers), rater_model)
-    return Posterior(items=votes.items, truths=model.truths, values=values)
+    classes = votes.classes if model.truths == model.answers else None
+    return Posterior(items=votes.items, truths=model.truths, values=values, classes=classes)
+
+
+def check_truths(truths: Sequence[Id]) -> None:
+    """Raise `DataError` if an item can be of more truths than posteriors are made of."""
+    if len(truths) > _MOST_TRUTHS:
+        raise DataError(
+            "too many truths for a rater model",
+            allowed=f"up to {_MOST_TRUTHS}",
+            found=f"{len(truths):,}",
+            mend="take the majority, or split the items into groups with fewer answers",
+        )
 
 
 def vote_codes(votes: Votes) -> npt.NDArray[Any]:
-    """One number a vote, rater * answers + answer, of the smallest fitting type."""
+    """One number a vote, rater * answers + answer, of the smallest fitting type; votes need raters."""
+    votes.require_raters("a rater model")
     cells = len(votes.raters) * len(votes.answers)
     codes: npt.NDArray[Any] = votes.rater_ids.astype(np.uint16 if cells <= 1 << 16 else np.int64)
     codes *= len(votes.answers)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.golden import golden_part
+from reassess.aggregation.golden import Golden, golden_part
+from reassess.aggregation.methods import by_calibration
 from reassess.aggregation.recipe import makings, real_scores, real_scores_left_out
 from reassess.core.checks import check_range
 from reassess.core.items import as_questions
@@ -16,7 +17,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 
-__all__ = ["Provenance", "find_provenance", "image_folds", "known_provenance"]
+__all__ = ["Provenance", "find_provenance", "image_folds", "known_provenance", "made_by_calibration"]
 
 _SAME = 1e-6  # scores in a table may be rounded
 
@@ -108,6 +109,47 @@ def known_provenance(
         return find_provenance(scores, votes, experts, rater_golden, original, recipes=recipes)
     except DataError:
         return None
+
+
+def made_by_calibration(
+    scores: Scores, golden: Golden, votes: Votes, experts: Votes, rater_golden: Votes, *, at_least: int | None = None
+) -> bool:
+    """Whether scores of votes for one class an image are those of `by_calibration` with these golden answers.
+
+    They are then in-sample. Where they are not the same, they may still have been made so with another smoothing.
+
+    Parameters
+    ----------
+    scores
+        The scores; they are compared on the golden pairs.
+    golden
+        Golden truth by the experts, `golden_truth`.
+    votes, experts, rater_golden, at_least
+        See `by_calibration`.
+
+    Raises
+    ------
+    DataError
+        No golden image is among the votes; a golden image has no score.
+
+    Examples
+    --------
+    >>> from reassess.core.classes import Classes
+    >>> from reassess.aggregation.golden import golden_truth
+    >>> two, classes = np.array([0, 1]), Classes.from_texts(["cat", "dog"])
+    >>> votes = Votes.from_columns(("a", "b"), two, 0 * two, two, ("ann",), ("cat", "dog"), classes=classes)
+    >>> scores = by_calibration(votes, votes).scores
+    >>> golden = golden_truth(votes, among=[scores.questions])
+    >>> made_by_calibration(scores, golden, votes, votes, votes)
+    True
+    """
+    if votes.anonymous or rater_golden.anonymous:
+        return False
+    on_golden = golden_part(votes, experts)
+    again = by_calibration(on_golden, experts, rater_golden=rater_golden, at_least=at_least).scores
+    if (again.questions.rows_of(golden.questions.images) < 0).any():
+        return False
+    return bool(np.abs(golden.values_of(again) - golden.values_of(scores)).max() <= _SAME)
 
 
 def image_folds(images: int, folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:

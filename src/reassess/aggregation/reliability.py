@@ -15,7 +15,7 @@ from reassess.aggregation.krippendorff import alpha, natural_metric
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
 from reassess.core.items import Id
 from reassess.core.rater_model import VALIDITY
-from reassess.core.votes import Votes, known_weights, ordered_answers
+from reassess.core.votes import Votes, in_common_classes, known_weights, ordered_answers
 from reassess.errors import DataError, DependenceWarning
 from reassess.numeric.information import Information, measure, resampling
 from reassess.numeric.proportion import Proportion
@@ -64,8 +64,8 @@ def rater_reliability(
     Raises
     ------
     DataError
-        There are no votes, or none on a golden item of known truth; the truth does not fit the golden items; without
-        golden answers, there are too few items for EM to tell one truth from another.
+        There are no votes, or none on a golden item of known truth; it is not known who voted; the truth does not fit
+        the golden items; without golden answers, there are too few items for EM to tell one truth from another.
 
     Examples
     --------
@@ -80,16 +80,18 @@ def rater_reliability(
     >>> [(one.rater, one.right.hits, one.flags) for one in result.ranked]
     [('bo', 143, ('uninformative',)), ('ann', 300, ())]
     """
+    for given in (votes, *([] if golden is None else [golden.votes])):
+        given.require_raters("measuring raters")
     if truths is None and golden is not None:
         truths = golden.truths
     names = tuple(truths or natural_truths(votes))
-    answers = votes.answers if golden is None else _all_answers(votes, golden.votes)
-    main, votes = votes, votes.with_answers(answers)
-    judged = votes if golden is None else golden.votes.with_answers(answers)
+    apart = golden is not None and not np.shares_memory(golden.votes.rater_ids, votes.rater_ids)
+    votes, judged = in_common_classes(votes, votes if golden is None else golden.votes)
+    answers = _all_answers(votes, judged)
+    votes, judged = votes.with_answers(answers), judged.with_answers(answers)
     weights = _em_weights(votes, names) if golden is None else _golden_weights(judged, golden.truth, names)
     right = None if golden is None else right_answers(names, answers)
     measures = dict(_measures(judged, weights, resamples, seed))
-    apart = golden is not None and golden.votes is not main
     repeated = _repeated(votes, judged) if apart else {}
     metric = natural_metric(votes)
     result = Reliability(

@@ -27,7 +27,7 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
 
     Returns
     -------
-    LabelSets of the images of `original`, then the other rated ones.
+    LabelSets of the images of `original`, then the other rated ones, in the classes of the scores or in those of both.
 
     Raises
     ------

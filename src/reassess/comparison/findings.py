@@ -247,6 +247,8 @@ class Findings:
         """The scores that the raters' votes give without the original label."""
         if self.votes is None:
             return Missing("no votes are at hand")
+        if self.votes.classes is not None:
+            return Missing("the votes are for one class an image, and not on (image, class) questions")
         if self.experts is None:
             return Missing("no golden answers are at hand, on which to measure the raters")
         try:
@@ -285,7 +287,7 @@ class Findings:
             first, *again = measure_curves(
                 self.score_source,
                 self.scores,
-                golden_truth(self.experts),
+                golden_truth(self.experts, among=[self.scores.questions]),
                 origin=origin,
                 leave_out="image",
                 goal=Goal("threshold", self.threshold),

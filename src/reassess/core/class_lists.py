@@ -27,6 +27,8 @@ def classes_of(noun: Classed) -> Classes:
         return noun.classes
     if isinstance(noun, MultiLabels):
         return noun.valid.classes
+    if isinstance(noun, Votes) and noun.classes is not None:
+        return noun.classes
     items = noun.questions if isinstance(noun, Scores) else noun.items
     return items.classes if isinstance(items, Questions) else Classes()
 
@@ -83,6 +85,8 @@ def _class_ids(noun: Classed) -> npt.NDArray[np.integer]:
         return noun.indices
     if isinstance(noun, MultiLabels):
         return np.concatenate([part.indices for part in (noun.valid, noun.unclear, noun.wrong)])
+    if isinstance(noun, Votes) and noun.classes is not None:
+        return noun.class_ids
     items = noun.questions if isinstance(noun, Scores) else noun.items
     return items.class_ids if isinstance(items, Questions) else np.empty(0, np.int32)
 

@@ -125,6 +125,26 @@ class Classes:
         """A class in a JSON document: its id and its short name."""
         return {"class": class_id, "name": self.label(class_id)}
 
+    def as_answers(self, ids: Iterable[int]) -> tuple[str | int, ...]:
+        """Some classes as the answers of raters who choose one: wnids, else names; ids where only ids are known.
+
+        >>> Classes.from_texts(["dog", "cat"]).as_answers([1]), Classes(3).as_answers([1])
+        (('dog',), (1,))
+        """
+        return tuple(self.texts[class_id] for class_id in ids) if self.texts else tuple(ids)
+
+    def ids_of_answers(self, answers: Sequence[str | int]) -> npt.NDArray[np.int64]:
+        """Class id of each answer, as `as_answers` gives them, int64, shape (answers,); `DataError` for another."""
+        known: dict[str | int, int] = {text: class_id for class_id, text in enumerate(self.texts)}
+        if self.texts:
+            fits = [answer in known for answer in answers]
+        else:
+            fits = [isinstance(answer, int) and 0 <= answer <= self.largest_id for answer in answers]
+        if not all(fits):
+            lost = [answer for answer, fit in zip(answers, fits, strict=True) if not fit]
+            raise DataError("an answer is none of the classes", allowed=self.allowed, found=some(lost, most=3))
+        return np.array([known[answer] if known else answer for answer in answers], np.int64)
+
     def find(self, text: str) -> int | None:
         """Id of the class called `text`: by wnid, whole name, or one of the words for a class; None if there is none.
 

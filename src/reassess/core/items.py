@@ -79,11 +79,16 @@ def find_items(known: Items, wanted: Items) -> npt.NDArray[np.int64]:
     return np.fromiter((position.get(name, -1) for name in wanted), np.int64, len(wanted))
 
 
-def unite_items(first: Items, second: Items) -> tuple[Items, npt.NDArray[np.int64]]:
-    """All items of `first`, then those of `second` that are new; and the position of each of `second` among them."""
+def unite_items(
+    first: Items, second: Items, *, rows: npt.NDArray[np.int64] | None = None
+) -> tuple[Items, npt.NDArray[np.int64]]:
+    """All items of `first`, then those of `second` that are new; and the position of each of `second` among them.
+
+    `rows` is where in `first` each of `second` is, if that is known.
+    """
     if isinstance(first, Questions) and isinstance(second, Questions):
         first, second = _in_one_list(first, second)
-    rows = find_items(first, second)
+    rows = find_items(first, second) if rows is None else rows
     new = np.flatnonzero(rows < 0)
     if not new.size:
         return first, rows

@@ -1,17 +1,24 @@
 """The probability of each truth, for each item."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known
+from reassess.core.checks import check_known, check_shape
+from reassess.core.classes import Classes
 from reassess.core.items import Id, Items, as_questions
+from reassess.core.questions import Questions
+from reassess.core.rater_model import VALIDITY
 from reassess.core.scores import Scores
+from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some
 
 __all__ = ["Posterior"]
+
+_LEAST = 1e-6  # a class of a lower probability is no question, unless someone chose it
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +33,8 @@ class Posterior:
         What an item can be.
     values
         float64, shape (items, truths); each row adds up to 1.
+    classes
+        The classes that the truths are, as for `Votes`, where the items are images; None of other items.
 
     Examples
     --------
@@ -39,6 +48,7 @@ class Posterior:
     items: Items
     truths: tuple[Id, ...]
     values: npt.NDArray[np.float64]
+    classes: Classes | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "values")
@@ -60,6 +70,53 @@ class Posterior:
         best: npt.NDArray[np.int64] = np.argmax(self.values, axis=1)
         return best
 
+    def on_questions(self, *, asked: npt.NDArray[np.bool_] | None = None) -> "Posterior":
+        """Of images that can be one of some classes, whether each class is valid, as (image, class) questions.
+
+        Parameters
+        ----------
+        asked
+            bool, shape (items, truths): classes that are questions however improbable, such as those that raters chose.
+
+        Returns
+        -------
+        Posterior of the truths invalid and valid; a class is valid with the probability that the image has here. A
+        class that has less than 1e-6, and was not asked, is no question: so each image lacks less than 1e-6 times the
+        number of classes.
+
+        Raises
+        ------
+        DataError
+            The truths are no classes.
+
+        Examples
+        --------
+        >>> classes = Classes.from_texts(["cat", "dog"])
+        >>> result = Posterior(("a.png",), ("cat", "dog"), np.array([[0.9, 0.1]]), classes=classes).on_questions()
+        >>> result.items.at(1), result.of("valid")
+        ('image a.png, class dog', array([0.9, 0.1]))
+        """
+        if self.classes is None:
+            raise DataError("the truths are no classes", found=some(self.truths))
+        kept = self.values >= _LEAST
+        if asked is not None:
+            check_shape(asked, self.values.shape, what="the asked classes")
+            kept |= asked
+        image_ids, truth_ids = np.nonzero(kept)
+        questions = Questions(
+            images=cast("tuple[str, ...]", self.items),
+            image_ids=image_ids.astype(np.int32),
+            class_ids=self.classes.ids_of_answers(self.truths)[truth_ids].astype(np.int32),
+            classes=self.classes,
+        )
+        valid = self.values[kept]
+        return Posterior(items=questions, truths=VALIDITY, values=np.stack([1 - valid, valid], axis=1))
+
     def scores(self, truth: Id = "valid") -> Scores:
-        """The probability of one truth as scores of (image, class) questions; `DataError` for plain items."""
+        """The probability of one truth as scores of (image, class) questions; `DataError` for plain items.
+
+        Where the truths are classes, that of each class, as `on_questions` says.
+        """
+        if self.classes is not None:
+            return self.on_questions().scores()
         return Scores(as_questions(self.items), self.of(truth))

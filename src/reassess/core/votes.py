@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_known, check_range, check_shape, check_unique
 from reassess.core.classes import Classes
+from reassess.core.image_names import join, unique_images
 from reassess.core.items import Id, Items, describe, find_items, take_items, unite_items
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some
 
-__all__ = ["KNOWN_ANSWERS", "Votes", "known_weights", "ordered_answers"]
+__all__ = ["KNOWN_ANSWERS", "Votes", "in_common_classes", "known_weights", "ordered_answers"]
 
 KNOWN_ANSWERS = ("no", "maybe", "yes")
 _FEW = 1 << 17  # votes
@@ -27,6 +30,9 @@ class Votes:
 
     A rater may vote several times on an item, and an item may have any number of votes, also none.
 
+    Where raters choose one class for each image, the items are the names of the images, the answers are classes, and
+    `classes` says of which list.
+
     Parameters
     ----------
     items
@@ -34,21 +40,24 @@ class Votes:
     indptr
         int64, shape (items + 1,): the votes on item i are ``indptr[i]`` to ``indptr[i + 1]``.
     rater_ids
-        int32, shape (votes,): position of the vote's rater in `raters`.
+        int32, shape (votes,): position of the vote's rater in `raters`; -1 for all votes where `raters` is empty.
     answer_ids
         Unsigned integers, shape (votes,): position of the vote's answer in `answers`.
     raters
-        Id of each rater, each once; by it a rater is known in other votes too.
+        Id of each rater, each once; by it a rater is known in other votes too. Empty where votes are but counted.
     answers
         The answers in their order, each once: words, or integer codes.
     seconds
         float64, shape (votes,): how long each vote took, NaN where that is not known; None if it never is.
+    classes
+        The classes that the answers are, each called by its wnid or name in this list, or by its id in a list without
+        names; None where answers are no classes.
 
     Raises
     ------
     DataError
         An item, rater or answer stands twice; a vote names a rater or an answer that is not there; the columns do not
-        fit one another; a time is negative.
+        fit one another; a time is negative; an answer is none of the classes.
 
     Examples
     --------
@@ -72,9 +81,13 @@ class Votes:
     raters: tuple[Id, ...]
     answers: tuple[Id, ...]
     seconds: npt.NDArray[np.float64] | None = None
+    classes: Classes | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.items, tuple):
+        if self.classes is not None:
+            unique_images(self.images, "the votes")
+            self.classes.ids_of_answers(self.answers)
+        elif isinstance(self.items, tuple):
             check_unique(self.items, thing="an item")
         check_unique(self.raters, thing="a rater")
         check_unique(self.answers, thing="an answer")
@@ -93,12 +106,13 @@ class Votes:
         answers: Sequence[Id],
         *,
         seconds: npt.NDArray[np.floating] | None = None,
+        classes: Classes | None = None,
     ) -> "Votes":
         """Votes from columns in any order; votes on one item keep the order in which they come.
 
         Parameters
         ----------
-        items, raters, answers
+        items, raters, answers, classes
             See `Votes`.
         item_ids, rater_ids, answer_ids
             Integers, shape (votes,): position of each vote's item, rater and answer.
@@ -128,16 +142,35 @@ class Votes:
             raters=tuple(raters),
             answers=tuple(answers),
             seconds=None if seconds is None else seconds.astype(np.float64, copy=False)[order],
+            classes=classes,
         )
 
     def __len__(self) -> int:
         return self.rater_ids.size
 
     def __repr__(self) -> str:
-        answers = some(self.answers)
-        return (
-            f"Votes({len(self):,} votes by {len(self.raters):,} raters on {len(self.items):,} items, answers {answers})"
-        )
+        raters = "unknown raters" if self.anonymous else f"{len(self.raters):,} raters"
+        items = "items" if self.classes is None else "images"
+        return f"Votes({len(self):,} votes by {raters} on {len(self.items):,} {items}, answers {some(self.answers)})"
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether votes are but counted: it is not known who voted."""
+        return len(self) > 0 and not self.raters
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The images of the questions, or of votes for classes; none of plain items."""
+        if isinstance(self.items, Questions):
+            return self.items.images
+        return () if self.classes is None else cast("tuple[str, ...]", self.items)
+
+    @property
+    def class_ids(self) -> npt.NDArray[np.int64]:
+        """Class id of each answer, int64, shape (answers,); `DataError` where answers are no classes."""
+        if self.classes is None:
+            raise DataError("the answers are no classes", found=some(self.answers))
+        return self.classes.ids_of_answers(self.answers)
 
     @property
     def item_ids(self) -> npt.NDArray[np.int64]:
@@ -151,10 +184,11 @@ class Votes:
 
     def at(self, row: int) -> str:
         """An item in words, for messages."""
-        return describe(self.items, row)
+        return describe(self.items, row) if self.classes is None else f"image {self.images[row]}"
 
     def on(self, row: int) -> tuple[tuple[Id, Id], ...]:
-        """The votes on one item: (rater, answer) of each."""
+        """The votes on one item: (rater, answer) of each; `DataError` where raters are not known."""
+        self.require_raters("a list of votes")
         span = slice(self.indptr[row], self.indptr[row + 1])
         pairs = zip(self.rater_ids[span].tolist(), self.answer_ids[span].tolist(), strict=True)
         return tuple((self.raters[rater], self.answers[answer]) for rater, answer in pairs)
@@ -164,13 +198,43 @@ class Votes:
         check_known([answer], self.answers, thing="answer")
         return self.answers.index(answer)
 
+    def require_raters(self, what: str) -> None:
+        """Raise `DataError` if it is not known who voted, which something needs; `what` says what."""
+        if self.anonymous:
+            raise DataError(
+                f"{what} needs to know who voted",
+                found="counts of votes, without raters",
+                mend="give a row a vote, with the columns image, rater and answer; or take the majority",
+            )
+
     def in_classes(self, classes: Classes) -> "Votes":
         """The same votes in another list of classes, as `LabelSets.in_classes`; those on plain items as they are."""
-        return replace(self, items=self.items.in_classes(classes)) if isinstance(self.items, Questions) else self
+        if isinstance(self.items, Questions):
+            return replace(self, items=self.items.in_classes(classes))
+        if self.classes is None or self.classes == classes:
+            return self
+        class_ids, classes = self.classes.move(self.class_ids, classes)
+        return replace(self, answers=classes.as_answers(class_ids.tolist()), classes=classes)
 
     def counts(self) -> npt.NDArray[np.int64]:
         """Number of votes for each answer on each item, int64, shape (items, answers)."""
         return self._tally(self.item_ids, len(self.items))
+
+    def counts_by_class(self) -> tuple[Questions, npt.NDArray[np.int64]]:
+        """Of votes for classes, the classes that someone chose for each image, as questions, and how many did.
+
+        Questions come by image and then by class id; an image without votes has none. Counts are int64, shape
+        (questions,). `DataError` where answers are no classes.
+        """
+        cells, counts = np.unique(self.item_ids << 32 | self.class_ids[self.answer_ids], return_counts=True)
+        voted, image_ids = np.unique(cells >> 32, return_inverse=True)
+        questions = Questions(
+            images=tuple(self.images[row] for row in voted.tolist()),
+            image_ids=image_ids.astype(np.int32),
+            class_ids=(cells & 0xFFFFFFFF).astype(np.int32),
+            classes=self.classes or Classes(),
+        )
+        return questions, counts
 
     def counts_by_rater(self) -> npt.NDArray[np.int64]:
         """Number of votes for each answer by each rater, int64, shape (raters, answers)."""
@@ -183,8 +247,18 @@ class Votes:
         return counts
 
     def find(self, items: Items) -> npt.NDArray[np.int64]:
-        """Position among this object's items of each of `items`, -1 where there is none; int64, shape (items,)."""
-        return find_items(self.items, items)
+        """Position among this object's items of each of `items`, -1 where there is none; int64, shape (items,).
+
+        Of votes for classes, items are images, and are joined as images are.
+        """
+        if self.classes is None:
+            return find_items(self.items, items)
+        if isinstance(items, Questions):
+            raise DataError(
+                "votes for one class an image and votes on (image, class) questions cannot be joined",
+                mend="give both tables the column class, or neither",
+            )
+        return join([str(item) for item in items], self.images, where="the other items", known_where="the votes")
 
     def restrict(self, rows: npt.NDArray[np.integer]) -> "Votes":
         """The votes on the items at some rows, in that order; all raters stay."""
@@ -192,13 +266,12 @@ class Votes:
         indptr = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(sizes, out=indptr[1:])
         kept = np.arange(indptr[-1]) + np.repeat(self.indptr[rows] - indptr[:-1], sizes)
-        return Votes(
+        return replace(
+            self,
             items=take_items(self.items, rows),
             indptr=indptr,
             rater_ids=self.rater_ids[kept],
             answer_ids=self.answer_ids[kept],
-            raters=self.raters,
-            answers=self.answers,
             seconds=None if self.seconds is None else self.seconds[kept],
         )
 
@@ -210,31 +283,29 @@ class Votes:
         given = np.flatnonzero(np.bincount(self.answer_ids, minlength=len(self.answers))).tolist()
         check_known([self.answers[i] for i in given], position, thing="answer")
         moved = np.array([position.get(answer, 0) for answer in self.answers], answer_type(len(answers)))
-        return Votes(
-            items=self.items,
-            indptr=self.indptr,
-            rater_ids=self.rater_ids,
-            answer_ids=moved[self.answer_ids],
-            raters=self.raters,
-            answers=tuple(answers),
-            seconds=self.seconds,
-        )
+        return replace(self, answer_ids=moved[self.answer_ids], answers=tuple(answers))
 
     def append(self, other: "Votes") -> "Votes":
         """These votes and then the others; items and raters are joined by id, and every vote is kept."""
-        items, item_rows = unite_items(self.items, other.items)
+        if (self.classes is None) != (other.classes is None):
+            raise DataError("votes for one class an image and other votes cannot be joined")
+        if self.anonymous != other.anonymous and len(self) and len(other):
+            raise DataError("votes of raters and counts of votes without raters cannot be joined")
+        first, second = in_common_classes(self, other)
+        items, item_rows = unite_items(first.items, second.items, rows=first.find(second.items))
         position = {name: i for i, name in enumerate(dict.fromkeys((*self.raters, *other.raters)))}
-        rater_rows = np.array([position[name] for name in other.raters], np.int32)
-        answers = _united_answers(self.answers, other.answers)
-        first, second = self.with_answers(answers), other.with_answers(answers)
+        rater_rows = np.array([*(position[name] for name in other.raters), -1], np.int32)  # -1 stays -1
+        answers = _united_answers(first.answers, second.answers)
+        first, second = first.with_answers(answers), second.with_answers(answers)
         return Votes.from_columns(
             items=items,
-            item_ids=np.concatenate([self.item_ids, item_rows[other.item_ids]]),
-            rater_ids=np.concatenate([self.rater_ids, rater_rows[other.rater_ids]]),
+            item_ids=np.concatenate([first.item_ids, item_rows[second.item_ids]]),
+            rater_ids=np.concatenate([first.rater_ids, rater_rows[second.rater_ids]]),
             answer_ids=np.concatenate([first.answer_ids, second.answer_ids]),
             raters=tuple(position),
             answers=answers,
-            seconds=_joined_seconds(self, other),
+            seconds=_joined_seconds(first, second),
+            classes=first.classes,
         )
 
     def _tally(self, ids: npt.NDArray[np.integer], rows: int) -> npt.NDArray[np.int64]:
@@ -269,7 +340,7 @@ def _check_ids(
     answers: int,
     where: Callable[[int], str],
 ) -> None:
-    check_range(rater_ids, 0, raters - 1, what="rater of a vote", where=where)
+    check_range(rater_ids, 0 if raters else -1, raters - 1, what="rater of a vote", where=where)
     check_range(answer_ids, 0, answers - 1, what="answer of a vote", where=where)
 
 
@@ -292,6 +363,34 @@ def ordered_answers(answers: Sequence[Id]) -> tuple[Id, ...]:
 def known_weights(answers: Sequence[Id]) -> list[float] | None:
     """The weights no 0, maybe 0.5, yes 1, where these are the answers."""
     return [_KNOWN_WEIGHTS[str(answer)] for answer in answers] if set(answers) <= set(KNOWN_ANSWERS) else None
+
+
+def in_common_classes(*many: Votes) -> tuple[Votes, ...]:
+    """Votes for one class an image, all in one list of classes and with the same answers: those of any of them.
+
+    Votes of which some are no votes for classes come back as they are.
+
+    Raises
+    ------
+    DataError
+        As for `Classes.unite` and `Classes.move`.
+
+    Examples
+    --------
+    >>> def vote(name):
+    ...     zero, classes = np.zeros(1, int), Classes.from_texts([name])
+    ...     return Votes.from_columns(("a.png",), zero, zero, zero, ("ann",), (name,), classes=classes)
+    >>> [votes.answers for votes in in_common_classes(vote("dog"), vote("cat"))]
+    [('cat', 'dog'), ('cat', 'dog')]
+    """
+    lists = [votes.classes for votes in many if votes.classes is not None]
+    if len(lists) < len(many):
+        return many
+    moved = [votes.in_classes(reduce(Classes.unite, lists)) for votes in many]
+    classes = reduce(Classes.unite, [votes.classes for votes in moved if votes.classes is not None])  # names are known
+    class_ids = np.unique(np.concatenate([votes.class_ids for votes in moved]))
+    answers = classes.as_answers(class_ids.tolist())
+    return tuple(votes.in_classes(classes).with_answers(answers) for votes in moved)
 
 
 def _united_answers(first: tuple[Id, ...], second: tuple[Id, ...]) -> tuple[Id, ...]:

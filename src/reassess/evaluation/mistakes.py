@@ -34,7 +34,7 @@ def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> 
     """What is known of each mistake: the first of `KINDS` that fits, as its position; -1 where there is no mistake.
 
     A mistake is a top-1 class outside a non-empty label set. Experts reject a class that at most half of them call
-    valid. A top-1 that is no class was never proposed.
+    valid, or choose for its image. A top-1 that is no class was never proposed.
 
     Returns
     -------
@@ -45,13 +45,18 @@ def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> 
     kinds[scores.questions.find(rows, outcomes.top1) >= 0] = _REJECTED
     if experts is not None:
         share = expert_share(experts)
-        kinds[share.at(_rows(outcomes, share), outcomes.top1) <= 0.5] = _EXPERT_REJECTED
+        judged = _rows(outcomes, share)
+        given = share.at(judged, outcomes.top1)
+        kinds[(given <= 0.5) | (np.isnan(given) & (judged >= 0) & (experts.classes is not None))] = _EXPERT_REJECTED
     kinds[(outcomes.state != LABELLED) | (outcomes.rank <= 0)] = -1
     return kinds
 
 
 def expert_share(experts: Votes) -> Scores:
-    """Share of the experts who said yes, of each question that they judged."""
+    """Share of the experts who said yes, of each question that they judged; or who chose each class of an image."""
+    if experts.classes is not None:
+        questions, counts = experts.counts_by_class()
+        return Scores(questions, counts / np.bincount(questions.image_ids, counts)[questions.image_ids])
     as_questions(experts.items, what="the experts' votes")
     judged = experts.restrict(np.flatnonzero(experts.sizes))
     return Scores(as_questions(judged.items), judged.fractions()[:, judged.answer_id("yes")])

@@ -45,7 +45,8 @@ _USED = {
     "--method",
     type=click.Choice([name for name in _USED if name not in _PRESETS]),
     help="calibrated: each rater is measured on golden answers; em: Dawid and Skene's EM; mean: of no 0, maybe 0.5, "
-    "yes 1; majority: the share of each answer.  [default: the benchmark's; calibrated with golden answers, else em]",
+    "yes 1; majority: the share of each answer, or class.  [default: the benchmark's; calibrated with golden "
+    "answers, else em]",
 )
 @click.option(
     "--truths",
@@ -84,7 +85,8 @@ def aggregate(
     """Make scores of votes.
 
     A score is the probability that a class is valid, or that an answer is right. VOTES is a file or a known source.
-    Votes on images and classes give scores; votes on plain items give a table of item, answer and probability.
+    Votes on images and classes give scores, and so do votes for one class an image, or counts of such; votes on plain
+    items give a table of item, answer and probability.
     Votes and golden answers of a --benchmark are used where no option names others; scores that are written into its
     folder are its scores from then on, and its benchmark.json keeps the method.
     """
@@ -104,7 +106,7 @@ def aggregate(
         raise click.UsageError("Give VOTES, --benchmark or --preset.")
     result = _METHODS[name](read, given_votes, given)
     call.keep_inputs(output, given["model"])
-    if isinstance(given_votes.items, Questions):
+    if isinstance(result.posterior.items, Questions):
         write_scores(output, result.scores, force=call.force)
     else:
         write_posterior(output, result.posterior, force=call.force)
@@ -214,8 +216,9 @@ def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Pa
     if call.json:
         call.print_document("aggregate", facts)
         return
-    items = f"{len(result.posterior):,} items"
-    call.note(f"{output}: {items} of {len(votes):,} votes by {len(votes.raters):,} raters, {name}")
+    items = f"{len(result.posterior):,} items" if votes.classes is None else f"{len(result.posterior):,} scores"
+    raters = "unknown raters" if votes.anonymous else f"{len(votes.raters):,} raters"
+    call.note(f"{output}: {items} of {len(votes):,} votes by {raters}, {name}")
     if prior is not None:
         call.note("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
     for fact, value in result.facts.items():

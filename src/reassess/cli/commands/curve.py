@@ -13,12 +13,13 @@ from reassess.aggregation.golden import Golden, golden_part, golden_sources, gol
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.methods import likely_recipes
 from reassess.aggregation.operating_points import Goal
-from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance
+from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, made_by_calibration
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.inputs import FILE, benchmark_option, max_bytes_option, part_option
 from reassess.cli.judges import needed_part, read_classes_of, read_original_of
 from reassess.cli.tables.curve_points import write_points
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
+from reassess.core.class_lists import in_one_list
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
@@ -85,7 +86,7 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     "--golden-at-least",
     type=int,
     metavar="M",
-    help="How many experts must say yes for a pair to be valid.  [default: more than half]",
+    help="How many experts must say yes for a pair to be valid, or choose its class.  [default: more than half]",
 )
 @click.option(
     "--votes", metavar="NAME|FILE", help="Raters' votes, for the rule that keeps a pair if enough raters say yes."
@@ -149,7 +150,11 @@ def curve(
         votes = votes or benchmark.sources.get("votes")
         if votes is None:
             raise click.UsageError("--leave-out needs --votes, of which the scores were made.")
-    answers = _load_answers(call, benchmark, golden, golden_at_least, votes, rater_golden, original, classes, max_bytes)
+    scores, answers = _load_answers(
+        call, benchmark, scores, golden, golden_at_least, votes, rater_golden, original, classes, max_bytes
+    )
+    if leave_out is not None and answers.votes is not None and answers.votes.classes is not None:
+        raise click.UsageError("--leave-out is for scores of votes on (image, class) questions.")
     measured = [one for file in files for one in _measure(file, paths[file], scores[file], answers, leave_out, goal)]
     if output is not None:
         _write(call, output, measured, answers.rules)
@@ -175,6 +180,7 @@ def _common_benchmark(scores: Sequence[Scores]) -> Benchmark:
 def _load_answers(
     call: Call,
     benchmark: Benchmark,
+    scores: dict[str, Scores],
     golden: str | None,
     at_least: int | None,
     votes: str | None,
@@ -182,7 +188,8 @@ def _load_answers(
     original: str | None,
     classes: Classes | None,
     max_bytes: int,
-) -> _Answers:
+) -> tuple[dict[str, Scores], _Answers]:
+    """What judges the scores, and the scores; all in one list of classes."""
     sources = golden_sources(benchmark, golden)
     if "golden" not in sources:
         if benchmark.folder is not None:
@@ -195,19 +202,25 @@ def _load_answers(
         return None if source is None else load_votes(call.resolve(part, source), classes=classes, max_bytes=max_bytes)
 
     golden_file = call.resolve("golden", sources["golden"])
-    experts = load_votes(golden_file, classes=classes, max_bytes=max_bytes)
-    rater_votes, golden_votes = load("votes", votes), load("rater-golden", rater_golden)
+    given = read_original_of(call, benchmark, original, classes)
+    parts: dict[str, Any] = {
+        f"{golden_file} (golden)": load_votes(golden_file, classes=classes, max_bytes=max_bytes),
+        f"{votes} (votes)": load("votes", votes),
+        f"{rater_golden} (rater-golden)": load("rater-golden", rater_golden),
+        f"{given and given[0]} (original)": given and given[1],
+    }
+    moved = in_one_list(scores | {file: part for file, part in parts.items() if part is not None}, classes)
+    experts, rater_votes, golden_votes, original_labels = (moved.get(file) for file in parts)
+    scores = {file: moved[file] for file in scores}
     if rater_votes is not None:
         golden_votes = golden_part(rater_votes, experts, golden_votes)
-    given = read_original_of(call, benchmark, original, classes)
-    original_labels = None if given is None else given[1]
-    truth = golden_truth(experts, at_least=at_least)
+    truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in scores.values()])
     files = {
         "votes": votes or "",
         "rater_golden": rater_golden or votes or "",
         "original": original or benchmark.sources.get("original", ""),
     }
-    return _Answers(
+    return scores, _Answers(
         benchmark=benchmark,
         golden_file=golden_file,
         experts=experts,
@@ -231,15 +244,24 @@ def _measure(
             answers.golden,
             origin=_provenance(scores, answers, must=leave_out is not None),
             leave_out=leave_out,
-            in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
+            in_sample=_known_in_sample(path, scores, answers),
             goal=goal,
             original=answers.original,
         )
 
 
+def _known_in_sample(path: Path, scores: Scores, answers: _Answers) -> bool | None:
+    """Whether the golden answers are known to have made the scores; None if that is not known."""
+    votes, rater_golden = answers.votes, answers.rater_golden
+    if votes is not None and votes.classes is not None and rater_golden is not None:
+        given = votes, answers.experts, rater_golden
+        return made_by_calibration(scores, answers.golden, *given, at_least=answers.at_least) or None
+    return known_in_sample(path, answers.golden_file, benchmark=answers.benchmark)
+
+
 def _provenance(scores: Scores, answers: _Answers, *, must: bool) -> Provenance | None:
     """How the scores follow from the votes; None if that is not known, which is an error if it must be."""
-    if answers.votes is None or answers.rater_golden is None:
+    if answers.votes is None or answers.rater_golden is None or answers.votes.classes is not None:
         return None
     find = find_provenance if must else known_provenance
     recipes = likely_recipes(answers.experts, answers.benchmark.recipe, at_least=answers.at_least)
@@ -266,9 +288,12 @@ def _print(call: Call, measured: Sequence[MeasuredCurve], answers: _Answers, goa
     golden = answers.golden
     images = len(golden.questions.images)
     call.note(f"{len(golden):,} golden pairs on {images:,} images, {golden.positives:,} of them valid")
+    if golden.exclusive:
+        call.note("a class that the experts chose for an image, and that has no score, counts as a score of 0")
     if any(one.curve.in_sample for one in measured):
         call.note("in-sample: the scores were made with the golden answers that judge them")
-        if not any(one.left_out for one in measured):
+        can_leave_out = answers.votes is None or answers.votes.classes is None
+        if can_leave_out and not any(one.left_out for one in measured):
             call.note("           (--leave-out image makes them again without the image that is judged)")
     if goal is not None:
         call.note("95 %: bootstrap over images; all golden pairs of an image together")

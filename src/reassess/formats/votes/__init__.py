@@ -1,4 +1,4 @@
-"""Votes as files, by suffix; `vote_archives` and `vote_tables` do the reading and writing."""
+"""Votes as files, by suffix; `archives`, `tables` and `counts` do the reading and writing."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ def read_votes(
     classes: Classes | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Votes:
-    """Votes of a file.
+    r"""Votes of a file.
 
     Parameters
     ----------
@@ -35,10 +35,16 @@ def read_votes(
         tensor is read in blocks, and only the votes are kept. Three answers are no, maybe, yes; any other number of
         answers are 0, 1, ... unless the array ``answers`` names them.
 
-        Or a table with a row a vote and the columns image and class, or item (or task, or question); rater (or worker);
-        answer (or label); perhaps seconds. An item with neither rater nor answer has no votes.
+        Or a table with a row a vote and the columns image and class, or item (or task, or question), or image alone;
+        rater (or worker); answer (or label); perhaps seconds. An item with neither rater nor answer has no votes. Where
+        items are images alone, answers are classes: ids, or wnids or names, and `Votes.classes` says of which list.
+
+        Or a table of how many people chose each class, without raters: the columns image, class and count; or a row an
+        image, with the column image and one of counts for each class, headed by its id, wnid or name. A column class is
+        then the original label, which `read_original` reads, and is no vote.
     answers
-        All possible answers in their order. By default: no < maybe < yes; other text and integer codes are sorted.
+        All possible answers in their order. By default: no < maybe < yes; other text and integer codes are sorted;
+        classes come by id.
     classes
         The classes of the benchmark, in which wnids and names are looked up; without, they are those that the file
         names, in sorted order.
@@ -48,7 +54,16 @@ def read_votes(
     Raises
     ------
     DataError
-        The file does not hold votes; the message says where.
+        The file does not hold votes; the message says where. A count is negative or no whole number, or is given twice;
+        answers that are classes are partly names and partly numbers.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "counts.csv"
+    >>> _ = path.write_text("image,class,cat,dog\na.png,cat,3,1\nb.png,dog,0,5\n")
+    >>> read_votes(path)
+    Votes(9 votes by unknown raters on 2 images, answers cat, dog)
     """
     path = Path(path)
     readers: dict[str, Callable[[], Votes]] = {
@@ -61,7 +76,7 @@ def read_votes(
 
 
 def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:
-    """Write votes as an npz archive or a table, by suffix.
+    """Write votes as an npz archive or a table, by suffix; counts without raters as image, class and count.
 
     Raises
     ------

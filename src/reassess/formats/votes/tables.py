@@ -1,8 +1,8 @@
-"""Votes as a long table: a row a vote."""
+"""Votes as a long table, a row a vote, of which `counts` reads those without raters."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,10 @@ from reassess.core.items import Id, Items, normal_id
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes, ordered_answers
 from reassess.errors import DataError
-from reassess.formats.class_columns import ids_of_column
+from reassess.formats.class_columns import ids_of_column, ids_of_texts
 from reassess.formats.questions import columns_of_questions
 from reassess.formats.tables import column, read_table, refuse_missing
+from reassess.formats.votes.counts import count_table, holds_counts, named_answers, read_counts
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,28 +27,44 @@ _ITEM, _RATER, _ANSWER = ("item", "task", "question"), ("rater", "worker"), ("an
 
 
 def read_vote_table(path: Path, answers: Sequence[Id] | None, classes: Classes | None = None) -> Votes:
-    """Votes of a long table. See `formats.votes.read_votes`."""
+    """Votes of a table. See `formats.votes.read_votes`."""
     table = read_table(path, text=("image", *_ITEM, *_RATER, *_ANSWER))
-    items, item_ids = _items_of(path, table, classes)
+    names = set(table.columns)
+    if not names & {*_ITEM, *_RATER, *_ANSWER} and holds_counts(table):
+        return read_counts(path, table, answers, _listed(path, answers, classes))
+    for_classes = "image" in names and not names & {"class", *_ITEM}
+    items, item_ids = _items_of(path, table, classes, are_images=for_classes)
     rater = table[column(path, table, *_RATER, thing="the rater")]
     answer = table[column(path, table, *_ANSWER, thing="the answer")]
     cast = _voted(path, rater, answer)
     raters, rater_ids = coded_ids(rater.filter(cast))
-    answer_names, answer_ids = coded_ids(answer.filter(cast))
     voted = cast.to_numpy()
-    order = tuple(answers) if answers else ordered_answers(answer_names)
-    return Votes.from_columns(
-        items,
-        item_ids[voted],
-        rater_ids,
-        _placed(path, answer_names, order, answer_ids, np.flatnonzero(voted)),
-        raters,
-        order,
-        seconds=_seconds_of(path, table, voted),
-    )
+    columns: dict[str, Any] = {
+        "items": items,
+        "item_ids": item_ids[voted],
+        "rater_ids": rater_ids,
+        "raters": raters,
+        "seconds": _seconds_of(path, table, voted),
+    }
+    if for_classes:
+        class_ids, listed = ids_of_column(path, answer.filter(cast), _listed(path, answers, classes))
+        return Votes.from_columns(**columns, **named_answers(path, class_ids, listed, answers))
+    given, answer_ids = coded_ids(answer.filter(cast))
+    order = tuple(answers) if answers else ordered_answers(given)
+    placed = _placed(path, given, order, answer_ids, np.flatnonzero(voted))
+    return Votes.from_columns(**columns, answer_ids=placed, answers=order)
 
 
-def _items_of(path: Path, table: "pl.DataFrame", classes: Classes | None) -> tuple[Items, npt.NDArray[np.int64]]:
+def _listed(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> Classes | None:
+    """The list in which classes are looked up: as given, or that of all answers; None where the file makes it."""
+    if classes is not None or not answers:
+        return classes
+    return ids_of_texts(path, [str(answer) for answer in answers], None)[1]
+
+
+def _items_of(
+    path: Path, table: "pl.DataFrame", classes: Classes | None, *, are_images: bool
+) -> tuple[Items, npt.NDArray[np.int64]]:
     """The items in the order in which they first come, and the position of each row's item."""
     if "image" in table.columns and "class" in table.columns:
         image = table["image"]
@@ -60,9 +77,10 @@ def _items_of(path: Path, table: "pl.DataFrame", classes: Classes | None) -> tup
         rows = first[order]
         images = [str(name) for name in image.gather(rows).to_list()]
         return Questions.from_columns(images, class_ids[rows], classes), np.argsort(order)[ids]
-    item = table[column(path, table, *_ITEM, thing="the item (or image and class)")]
+    item = table["image" if are_images else column(path, table, *_ITEM, thing="the item (or image and class)")]
     refuse_missing(path, item)
-    return coded_ids(item)
+    ids, item_ids = coded_ids(item)
+    return tuple(map(str, ids)) if are_images else ids, item_ids
 
 
 def coded_ids(series: "pl.Series") -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
@@ -112,15 +130,17 @@ def _seconds_of(path: Path, table: "pl.DataFrame", voted: npt.NDArray[np.bool_])
 
 
 def vote_table(votes: Votes) -> "pl.DataFrame":
-    """A row a vote; an item without votes has one row with neither rater nor answer."""
+    """A row a vote; an item without votes has one row with neither rater nor answer. Of counts, a row for each."""
     import polars as pl
 
+    if votes.anonymous:
+        return count_table(votes)
     item_ids = np.repeat(np.arange(len(votes.items)), np.maximum(votes.sizes, 1))
     vote = np.full(item_ids.size, -1)
     vote[votes.sizes[item_ids] > 0] = np.arange(len(votes))
     vote_rows = pl.Series(vote).replace(-1, None)
     columns = {
-        **_columns_of_items(votes.items, item_ids),
+        **_columns_of_items(votes, item_ids),
         "rater": _texts(votes.raters).gather(pl.Series(votes.rater_ids).gather(vote_rows)),
         "answer": _texts(votes.answers).gather(pl.Series(votes.answer_ids).gather(vote_rows)),
     }
@@ -129,10 +149,10 @@ def vote_table(votes: Votes) -> "pl.DataFrame":
     return pl.DataFrame(columns)
 
 
-def _columns_of_items(items: Items, rows: npt.NDArray[np.int64]) -> "dict[str, pl.Series]":
-    if isinstance(items, Questions):
-        return columns_of_questions(items, rows)
-    return {"item": _texts(items).gather(rows)}
+def _columns_of_items(votes: Votes, rows: npt.NDArray[np.int64]) -> "dict[str, pl.Series]":
+    if isinstance(votes.items, Questions):
+        return columns_of_questions(votes.items, rows)
+    return {"item" if votes.classes is None else "image": _texts(votes.items).gather(rows)}
 
 
 def _texts(ids: Sequence[Id]) -> "pl.Series":

@@ -1,0 +1,142 @@
+"""Counts of votes for classes, without raters: a row for each image and class, or a column for each class."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_known, check_range, check_unique, first_repeat
+from reassess.core.classes import Classes
+from reassess.core.items import Id
+from reassess.core.votes import Votes
+from reassess.errors import DataError
+from reassess.formats.class_columns import ids_of_column, ids_of_texts
+from reassess.formats.tables import integers, refuse_missing
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["count_table", "holds_counts", "named_answers", "read_counts"]
+
+_IMAGE, _CLASS, _COUNT = "image", "class", "count"
+_MEND = f"a table with several rows an image has the columns {_IMAGE}, {_CLASS} and {_COUNT}"
+
+Ints = npt.NDArray[np.int64]
+
+
+def holds_counts(table: "pl.DataFrame") -> bool:
+    """Whether a table without raters and answers has counts: a column of them, or one for each of several classes."""
+    names = set(table.columns)
+    return _IMAGE in names and ({_CLASS, _COUNT} <= names or len(names - {_IMAGE, _CLASS}) > 1)
+
+
+def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None, classes: Classes | None) -> Votes:
+    """Votes of a table of counts. See `formats.votes.read_votes`."""
+    refuse_missing(path, table[_IMAGE])
+    read = _read_long if {_CLASS, _COUNT} <= set(table.columns) else _read_wide
+    images, image_ids, class_ids, counts, classes = read(path, table, classes)
+    if not counts.any():
+        raise DataError("the table has no votes", where=path, mend="write it again")
+    return Votes.from_columns(
+        items=images,
+        item_ids=np.repeat(image_ids, counts),
+        rater_ids=np.full(counts.sum(), -1, np.int32),
+        raters=(),
+        **named_answers(path, np.repeat(class_ids, counts), classes, answers, among=class_ids),
+    )
+
+
+def _read_long(
+    path: Path, table: "pl.DataFrame", classes: Classes | None
+) -> tuple[tuple[str, ...], Ints, Ints, Ints, Classes]:
+    """Images; and of each row the position of its image, its class and its count; and the classes."""
+    class_ids, classes = ids_of_column(path, table[_CLASS], classes)
+    position: dict[str, int] = {}
+    names = table[_IMAGE].to_list()
+    image_ids = np.fromiter((position.setdefault(name, len(position)) for name in names), np.int64, len(names))
+    if repeat := first_repeat(list(zip(names, class_ids.tolist(), strict=True))):
+        row = repeat[1]
+        raise DataError(
+            "a class is counted twice for an image",
+            where=f"{path}, row {row}",
+            found=f"image {names[row]}, class {table[_CLASS][row]}",
+            mend="write one count for both",
+        )
+    return tuple(position), image_ids, class_ids, _counts(path, table[_COUNT]), classes
+
+
+def _read_wide(
+    path: Path, table: "pl.DataFrame", classes: Classes | None
+) -> tuple[tuple[str, ...], Ints, Ints, Ints, Classes]:
+    """As `_read_long`; every count of 0 but the first of each class is left out."""
+    images = tuple(table[_IMAGE].to_list())
+    check_unique(images, thing="an image", where=lambda row: f"{path}, row {row}", mend=_MEND)
+    id_of, classes = ids_of_texts(path, [name for name in table.columns if name not in (_IMAGE, _CLASS)], classes)
+
+    def cells() -> Iterator[tuple[Ints, Ints, Ints]]:
+        for name, class_id in sorted(id_of.items(), key=lambda item: item[1]):
+            counts = _counts(path, table[name])
+            rows = np.union1d(np.flatnonzero(counts), [0])
+            yield rows, np.full(rows.size, class_id), counts[rows]
+
+    image_ids, class_ids, counts = (np.concatenate(part) for part in zip(*cells(), strict=True))
+    return images, image_ids, class_ids, counts, classes
+
+
+def _counts(path: Path, series: "pl.Series") -> Ints:
+    """A column of whole numbers from 0."""
+    counts = integers(path, series)
+    refuse_missing(path, counts)
+    values = np.asarray(counts.to_numpy(), np.int64)
+    check_range(values, 0, what="count", where=lambda row: f"{path}, row {row}, column {series.name}")
+    return values
+
+
+def named_answers(
+    path: Path, class_ids: Ints, classes: Classes, answers: Sequence[Id] | None, *, among: Ints | None = None
+) -> dict[str, Any]:
+    """Votes for classes as fields of `Votes`: the position of each vote's answer, the answers, and the classes.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    class_ids
+        The class of each vote.
+    classes
+        The list of classes.
+    answers
+        All answers in their order; by default the classes of `among`, in the order of their ids.
+    among
+        Class ids that may repeat; by default those of the votes.
+    """
+    among = class_ids if among is None else among
+    check_range(among, 0, classes.largest_id, what="class id", where=path)
+    if answers:
+        order = np.array(list(ids_of_texts(path, [str(answer) for answer in answers], classes)[0].values()), np.int64)
+    else:
+        order = np.unique(among)
+    named = classes.as_answers(order.tolist())
+    check_known(classes.as_answers(np.unique(class_ids).tolist()), named, thing="answer", where=path)
+    ascending = np.argsort(order)
+    answer_ids = ascending[np.searchsorted(order[ascending], class_ids)]
+    return {"answer_ids": answer_ids, "answers": named, "classes": classes}
+
+
+def count_table(votes: Votes) -> "pl.DataFrame":
+    """Votes without raters: a row for each image and class with a vote; an image without has a count of 0."""
+    import polars as pl
+
+    width = len(votes.answers)
+    cells, counts = np.unique(votes.item_ids * width + votes.answer_ids, return_counts=True)
+    empty = np.flatnonzero(votes.sizes == 0) * width
+    cells, counts = np.concatenate([cells, empty]), np.concatenate([counts, np.zeros(empty.size, np.int64)])
+    return pl.DataFrame(
+        {
+            _IMAGE: pl.Series(votes.images, dtype=pl.String).gather(cells // width),
+            _CLASS: pl.Series(list(votes.answers)).gather(cells % width),
+            _COUNT: counts,
+        }
+    )

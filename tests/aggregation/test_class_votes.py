@@ -1,0 +1,285 @@
+"""Votes for one class an image: every method gives the probability of each class, and golden classes judge it."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.aggregation.baseline_rules import simple_rules
+from reassess.aggregation.baselines import class_shares, majority, mean
+from reassess.aggregation.calibration import calibrate
+from reassess.aggregation.curves import precision_recall
+from reassess.aggregation.dawid_skene import fit_dawid_skene
+from reassess.aggregation.golden import golden_truth, golden_votes, votes_on_questions
+from reassess.aggregation.krippendorff import natural_metric
+from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean
+from reassess.aggregation.posteriors import posterior
+from reassess.aggregation.provenance import made_by_calibration
+from reassess.aggregation.reliability import rater_reliability
+from reassess.aggregation.thresholds import label_sets
+from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.core.votes import Votes
+from tests.helpers import message, votes_of
+
+NAMES = ("ant", "bee", "cow")
+CLASSES = Classes.from_texts(NAMES)
+IMAGES = tuple(f"{row}.png" for row in range(12))
+RATERS = ("ann", "bo", "cy")
+
+ROWS = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=60)
+
+
+def chosen(rows: Any, **options: Any) -> Votes:
+    """Votes from rows of an image, a rater and a class, each by its place."""
+    return votes_of(rows, options.pop("images", IMAGES), RATERS, NAMES, classes=CLASSES, **options)
+
+
+def plain(votes: Votes) -> Votes:
+    """The same votes on plain items."""
+    return replace(votes, classes=None)
+
+
+def anonymous(votes: Votes) -> Votes:
+    """The same votes without raters."""
+    return replace(votes, raters=(), rater_ids=np.full(len(votes), -1, np.int32))
+
+
+def expert(truth: dict[str, str]) -> Votes:
+    """One expert's class of each image."""
+    rows = [(place, 0, sorted(set(truth.values())).index(name)) for place, name in enumerate(truth.values())]
+    names = sorted(set(truth.values()))
+    return votes_of(rows, tuple(truth), ("eve",), names, classes=Classes.from_texts(names))
+
+
+def probabilities(scores: Scores) -> dict[tuple[str, str], float]:
+    questions = scores.questions
+    return {
+        (questions.images[image], questions.classes.names[class_id]): value
+        for image, class_id, value in zip(
+            questions.image_ids.tolist(), questions.class_ids.tolist(), scores.values.tolist(), strict=True
+        )
+    }
+
+
+# Each image has a truth; ann is right but for one image, bo and cy often.
+TRUTH = np.arange(12) % 3
+ALL = chosen(
+    [(i, 0, t if i else 1) for i, t in enumerate(TRUTH)]
+    + [(i, 1, t if i % 4 else (t + 1) % 3) for i, t in enumerate(TRUTH)]
+    + [(i, 2, t if i % 3 else 2) for i, t in enumerate(TRUTH)]
+)
+
+
+# --- methods --------------------------------------------------------------------------------------------------------
+
+
+@given(ROWS)
+def test_majority_and_mean_are_the_share_of_each_class_that_someone_chose(rows: Any) -> None:
+    votes = chosen(rows)
+    given_to, of = Counter((IMAGES[i], NAMES[a]) for i, _, a in rows), Counter(IMAGES[i] for i, _, _ in rows)
+    for method in (by_majority, by_mean):
+        for each in (votes, anonymous(votes)):
+            result = method(each)
+            assert probabilities(result.scores) == {key: count / of[key[0]] for key, count in given_to.items()}
+            assert result.facts == {
+                "ties": int(np.count_nonzero(majority(plain(votes)).ties)),
+                "without_votes": len(IMAGES) - len(of),
+            }
+    assert class_shares(votes).scores.questions.classes == CLASSES
+
+
+@pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:EM was stopped")
+@given(ROWS)
+def test_em_gives_each_class_what_it_gives_each_answer_of_a_plain_item(rows: Any) -> None:
+    votes = chosen(rows)
+    fitted = fit_dawid_skene(plain(votes))
+    scores = probabilities(by_em(votes).scores)
+    voted = {(IMAGES[i], NAMES[a]) for i, _, a in rows}
+    expected = {
+        (image, name): value
+        for image, row in zip(IMAGES, fitted.posterior.values.tolist(), strict=True)
+        for name, value in zip(NAMES, row, strict=True)
+        if value >= 1e-6 or (image, name) in voted
+    }
+    assert scores == expected
+    assert fit_dawid_skene(votes).posterior.classes == CLASSES
+
+
+def test_calibrated_is_bayes_rule_by_the_matrices_measured_on_golden_images() -> None:
+    experts = expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(6)})
+    model = calibrate(plain(ALL).restrict(np.arange(6)), TRUTH[:6], truths=NAMES)
+    expected = posterior(plain(ALL), model).values
+    result = by_calibration(ALL, experts)
+    assert result.model is not None
+    assert result.model.truths == NAMES
+    got = probabilities(result.scores)
+    assert got == {(i, n): v for i, row in zip(IMAGES, expected, strict=True) for n, v in zip(NAMES, row, strict=True)}
+
+
+def test_a_class_that_only_experts_name_can_be_the_truth() -> None:
+    experts = expert({IMAGES[0]: "elk", IMAGES[1]: "bee"})
+    by_votes = by_em(ALL, experts=experts, smoothing=0.1)
+    for result in (by_calibration(ALL, experts), by_votes):
+        assert result.model is not None
+        assert result.model.truths == ("ant", "bee", "cow", "elk")
+    assert probabilities(by_votes.scores)[IMAGES[0], "elk"] == 1.0
+
+
+def test_scores_cut_to_label_sets_keep_the_names() -> None:
+    original = LabelSets.from_lists(["0.png", "new.png"], [[0], [1]], Classes.from_texts(["ant", "elk"]))
+    cut = label_sets(by_majority(ALL).scores, 0.7, original=original)
+    assert cut.classes.names == ("ant", "bee", "cow", "elk")
+    named = {image: {cut.classes.names[i] for i in ids} for image, ids in cut.sets().items()}
+    assert (named["new.png"], named["5.png"]) == ({"elk"}, {"cow"})
+    assert named["0.png"] == set()  # two of three say bee
+    assert label_sets(by_majority(ALL).scores, 0.7).classes == CLASSES
+
+
+COUNTS = (
+    "  found:   counts of votes, without raters\n"
+    "  to mend: give a row a vote, with the columns image, rater and answer; or take the majority"
+)
+
+
+@pytest.mark.parametrize(
+    ("what", "method"),
+    [
+        ("EM", by_em),
+        ("a rater model", lambda votes: by_calibration(votes, expert({IMAGES[0]: "ant"}))),
+        ("a rater model", lambda votes: posterior(votes, by_em(ALL, smoothing=0.1).model)),
+        ("measuring raters", rater_reliability),
+    ],
+)
+def test_what_needs_raters_is_refused_for_counts(what: str, method: Any) -> None:
+    assert message(method, anonymous(ALL)) == f"{what} needs to know who voted\n{COUNTS}"
+
+
+def test_too_many_classes_for_a_rater_model_are_refused_before_it_is_made() -> None:
+    ids = np.arange(300)
+    votes = Votes.from_columns(tuple(map(str, ids)), ids, 0 * ids, ids, ("ann",), tuple(range(300)), classes=Classes())
+    expected = (
+        "too many truths for a rater model\n  allowed: up to 256\n  found:   300\n"
+        "  to mend: take the majority, or split the items into groups with fewer answers"
+    )
+    assert message(by_em, votes) == message(by_calibration, votes, votes) == expected
+    assert len(by_majority(votes).scores) == 300
+
+
+def test_ids_of_classes_are_no_numbers() -> None:
+    votes = replace(ALL, answers=(0, 1, 2), classes=Classes(3))
+    assert natural_metric(votes) == "nominal"
+    assert message(mean, votes).startswith("these answers have no weights, so there is no mean\n")
+
+
+# --- golden classes -------------------------------------------------------------------------------------------------
+
+
+def test_golden_pairs_are_the_questions_about_golden_images_and_the_chosen_class() -> None:
+    """Of 0.png nobody was asked for the class that the expert chose; 9.png is not golden."""
+    scores = Scores(
+        Questions.from_columns(["0.png", "0.png", "1.png", "9.png"], np.array([0, 1, 1, 0]), CLASSES),
+        np.array([0.6, 0.4, 1.0, 1.0]),
+    )
+    golden = golden_truth(expert({"0.png": "cow", "1.png": "bee"}), among=[scores.questions])
+    named = golden.questions
+    pairs = {
+        (named.images[i], named.classes.names[c]): valid
+        for i, c, valid in zip(named.image_ids, named.class_ids, golden.valid.tolist(), strict=True)
+    }
+    assert pairs == {
+        ("0.png", "cow"): True,
+        ("1.png", "bee"): True,
+        ("0.png", "ant"): False,
+        ("0.png", "bee"): False,
+    }
+    curve = precision_recall(scores, golden)
+    assert dict(zip(pairs, curve.values.tolist(), strict=True)) == {
+        ("0.png", "cow"): 0.0,
+        ("1.png", "bee"): 1.0,
+        ("0.png", "ant"): 0.6,
+        ("0.png", "bee"): 0.4,
+    }
+    assert curve.at(0.5).recall.value == 0.5  # the cow is missed
+
+
+def test_without_questions_the_chosen_classes_are_the_golden_pairs() -> None:
+    golden = golden_truth(expert({"0.png": "cow", "1.png": "bee"}))
+    assert (len(golden), golden.positives, golden.exclusive) == (2, 2, True)
+
+
+def test_most_experts_make_the_class_and_an_image_without_such_is_left_out() -> None:
+    rows = [(0, 0, 0), (0, 1, 0), (0, 2, 1), (1, 0, 0), (1, 1, 1), (1, 2, 2), (2, 0, 2), (2, 1, 2)]
+    golden = golden_truth(chosen(rows))
+    assert golden.questions.images == ("0.png", "2.png")
+    assert golden.questions.class_ids.tolist() == [0, 2]
+    assert golden_truth(chosen(rows), at_least=1).questions.images == ("0.png", "2.png")  # all three differ on 1.png
+    assert message(golden_truth, chosen(rows), at_least=4) == (
+        "number of experts out of range\n  allowed: 1 to 3\n  found:   4"
+    )
+
+
+def test_a_golden_image_without_scores_is_an_error() -> None:
+    scores = Scores(Questions.from_columns(["0.png"], np.array([0]), CLASSES), np.array([1.0]))
+    golden = golden_truth(expert({"0.png": "ant", "7.png": "bee"}), among=[scores.questions])
+    assert message(precision_recall, scores, golden) == (
+        "golden images that are not in the scores\n  found:   1 of 2: image 7.png\n"
+        "  to mend: take both from one release, or leave these images out of the golden answers"
+    )
+
+
+@given(ROWS, st.lists(st.tuples(st.integers(0, 13), st.integers(0, 2)), min_size=1, max_size=20, unique=True))
+def test_a_vote_for_a_class_is_a_yes_to_it_and_a_no_to_each_other_question(rows: Any, pairs: Any) -> None:
+    questions = Questions.from_columns([f"{i}.png" for i, _ in pairs], np.array([c for _, c in pairs]), CLASSES)
+    votes = votes_on_questions(chosen(rows), questions)
+    for row, (image, class_id) in enumerate(pairs):
+        expected = Counter((RATERS[r], "yes" if a == class_id else "no") for i, r, a in rows if i == image)
+        assert Counter(votes.on(row)) == expected
+
+
+def test_rules_of_single_raters_and_shares_follow_from_votes_for_classes() -> None:
+    shares = by_majority(ALL).scores
+    golden = golden_truth(expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(6)}), among=[shares.questions])
+    alone, share = simple_rules(golden, votes=ALL, rater_golden=ALL)
+    assert alone.variants == RATERS
+    assert (alone.points[0].hits, alone.points[0].kept, alone.points[0].valid) == (5, 6, 6)
+    assert share.average_precision == precision_recall(shares, golden).average_precision
+    assert [rule.name for rule in simple_rules(golden, votes=anonymous(ALL), rater_golden=anonymous(ALL))] == [
+        share.name
+    ]
+
+
+def test_scores_of_their_own_golden_classes_are_known_as_such() -> None:
+    experts = expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(6)})
+    own, other = by_calibration(ALL, experts).scores, by_majority(ALL).scores
+    golden = golden_truth(experts, among=[own.questions, other.questions])
+    assert made_by_calibration(own, golden, ALL, experts, ALL)
+    assert not made_by_calibration(other, golden, ALL, experts, ALL)
+    assert not made_by_calibration(own, golden, anonymous(ALL), experts, anonymous(ALL))
+
+
+def test_a_rater_is_wrong_where_the_expert_chose_a_class_that_no_rater_did() -> None:
+    """Also where the golden votes are the main ones, which then are not repeated."""
+    golden = golden_votes(expert({IMAGES[1]: "elk", IMAGES[2]: "cow"}), ALL)
+    result = rater_reliability(ALL, golden)
+    assert (result.truths, result.answers) == (("ant", "bee", "cow", "elk"),) * 2
+    assert [(one.rater, one.right.hits, one.right.n, one.repeated) for one in result.raters] == [
+        (name, 1, 2, None) for name in RATERS
+    ]
+    apart = golden_votes(expert({IMAGES[1]: "elk", IMAGES[2]: "cow"}), ALL.restrict(np.arange(3)))
+    assert [one.repeated.n for one in rater_reliability(ALL, apart).raters] == [3, 3, 3]
+
+
+def test_raters_are_measured_on_golden_images_as_on_plain_items() -> None:
+    experts = expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(9)})
+    result = rater_reliability(ALL, golden_votes(experts, ALL))
+    same = plain(ALL)
+    expected = rater_reliability(same, golden_votes(plain(experts), same))
+    assert (result.truths, result.metric) == (NAMES, "nominal")
+    assert str(result.to_json()) == str(expected.to_json())

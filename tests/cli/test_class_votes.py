@@ -1,0 +1,183 @@
+"""Votes for one class an image, from the file of votes to label sets, a curve, raters and a report."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from reassess.data.loading import load_original, load_scores
+from reassess.formats.labels import read_labels
+from tests.helpers import Run, document_of, results_of, write_files
+
+VOTES = "image,rater,answer\n" + "".join(
+    f"{image},{rater},{answer}\n"
+    for image, answers in [
+        ("a.png", ["cat", "cat", "dog"]),
+        ("b.png", ["dog", "dog", "dog"]),
+        ("c.png", ["fox", "fox", "dog"]),
+        ("d.png", ["cat", "dog", "fox"]),
+    ]
+    for rater, answer in zip(["ann", "bo", "cy"], answers, strict=True)
+)
+GOLDEN = "image,rater,answer\na.png,eve,cat\nb.png,eve,dog\nd.png,eve,hen\n"
+COUNTS = "image,class,cat,dog,fox\na.png,cat,2,1,0\nb.png,fox,0,3,0\n"
+
+
+@pytest.fixture
+def here(folder: Path) -> Path:
+    """Votes, golden answers and counts by class name, in the working folder."""
+    return write_files(folder, {"votes.csv": VOTES, "golden.csv": GOLDEN, "counts.csv": COUNTS})
+
+
+def answer(result: Run) -> str:
+    assert (result.code, result.err) == (0, "")
+    return str(result.out)
+
+
+@pytest.mark.parametrize("method", ["majority", "mean"])
+def test_shares_are_written_by_image_and_class_name(here: Path, run: Callable[..., Run], method: str) -> None:
+    out = answer(run("aggregate", "votes.csv", "--method", method, "-o", "scores.csv"))
+    assert out == f"scores.csv: 8 scores of 12 votes by 3 raters, {method}\nties: 1\nwithout votes: 0\n"
+    assert Path("scores.csv").read_text().splitlines()[:4] == [
+        "image,class,score",
+        "a.png,cat,0.6666666666666666",
+        "a.png,dog,0.3333333333333333",
+        "b.png,dog,1.0",
+    ]
+
+
+@pytest.mark.parametrize("scores", ["s.csv", "s.npz", "s.jsonl", "s.parquet"])
+@pytest.mark.parametrize("labels", ["l.json", "l.csv", "l.tsv", "l.jsonl", "l.parquet"])
+def test_names_stay_names_from_votes_to_label_sets(
+    here: Path, run: Callable[..., Run], scores: str, labels: str
+) -> None:
+    answer(run("aggregate", "votes.csv", "--method", "majority", "-o", scores))
+    answer(run("labels", scores, "--threshold", "0.5", "-o", labels))
+    cut = read_labels(labels)
+    named = {image: [cut.classes.names[i] for i in ids] for image, ids in cut.sets().items()}
+    assert named == {"a.png": ["cat"], "b.png": ["dog"], "c.png": ["fox"], "d.png": []}
+
+
+def test_label_sets_in_json_hold_the_names(here: Path, run: Callable[..., Run]) -> None:
+    answer(run("aggregate", "counts.csv", "--method", "majority", "-o", "s.csv"))
+    answer(run("labels", "s.csv", "--threshold", "0.3", "-o", "l.json"))
+    assert json.loads(Path("l.json").read_text()) == {"a.png": ["cat", "dog"], "b.png": ["dog"]}
+
+
+def test_counts_have_unknown_raters_and_what_needs_raters_says_so(here: Path, run: Callable[..., Run]) -> None:
+    out = answer(run("aggregate", "counts.csv", "--method", "majority", "-o", "s.csv"))
+    assert out.startswith("s.csv: 3 scores of 6 votes by unknown raters, majority\n")
+    refused = (
+        "needs to know who voted\n  found:   counts of votes, without raters\n"
+        "  to mend: give a row a vote, with the columns image, rater and answer; or take the majority\n"
+    )
+    for what, argv in {
+        "EM": ["aggregate", "counts.csv", "-o", "t.csv"],
+        "a rater model": ["aggregate", "counts.csv", "--golden", "golden.csv", "-o", "t.csv"],
+        "measuring raters": ["raters", "counts.csv"],
+    }.items():
+        result = run(*argv)
+        assert (result.code, result.out, result.err) == (1, "", f"Error: {what} {refused}")
+    assert not Path("t.csv").exists()
+
+
+def test_a_golden_class_that_nobody_chose_is_missed(here: Path, run: Callable[..., Run]) -> None:
+    """The expert calls d.png a hen; the raters know none."""
+    answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "s.csv"))
+    out = answer(run("curve", "s.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--choose", "threshold=0.5"))
+    assert "7 golden pairs on 3 images, 3 of them valid\n" in out
+    assert "a class that the experts chose for an image, and that has no score, counts as a score of 0\n" in out
+    (one, *rules) = results_of(run, "curve", "s.csv", "--golden", "golden.csv", "--votes", "votes.csv")
+    assert [(p["threshold"], p["precision"], p["recall"]) for p in one["points"]] == [
+        (1.0, 1.0, 1 / 3),
+        (2 / 3, 1.0, 2 / 3),
+        (1 / 3, 2 / 6, 2 / 3),
+        (0.0, 3 / 7, 1.0),
+    ]
+    assert one["in_sample"] is None
+    by_rater = {point["variant"]: (point["precision"], point["recall"]) for point in rules[0]["points"]}
+    assert by_rater == {"ann": (2 / 3, 2 / 3), "bo": (2 / 3, 2 / 3), "cy": (1 / 3, 1 / 3)}
+
+
+def test_scores_made_with_the_golden_classes_that_judge_them_are_in_sample(here: Path, run: Callable[..., Run]) -> None:
+    answer(run("aggregate", "votes.csv", "--golden", "golden.csv", "-o", "s.csv"))
+    files = ("s.csv", "--golden", "golden.csv", "--votes", "votes.csv")
+    assert results_of(run, "curve", *files)[0]["in_sample"] is True
+    result = run("curve", *files, "--leave-out", "image")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.endswith("Error: --leave-out is for scores of votes on (image, class) questions.\n")
+
+
+def test_raters_are_measured_on_golden_images_by_class_name(here: Path, run: Callable[..., Run]) -> None:
+    Path("golden.csv").write_text(GOLDEN.replace("hen", "fox"))
+    result = document_of(run("raters", "votes.csv", "--golden", "golden.csv", "--json"), "raters")["results"]
+    assert (result["truths"], result["answers"]) == (["cat", "dog", "fox"], ["cat", "dog", "fox"])
+    right = {one["rater"]: (one["golden"]["hits"], one["golden"]["n"]) for one in result["raters"]}
+    assert right == {"ann": (2, 3), "bo": (2, 3), "cy": (2, 3)}
+    Path("counted.csv").write_text("image,cat,dog,fox\na.png,5,1,0\nb.png,0,6,0\nd.png,1,0,5\n")
+    counted = document_of(run("raters", "votes.csv", "--golden", "counted.csv", "--json"), "raters")["results"]
+    assert counted["raters"] == result["raters"]  # experts may be counted
+
+
+def test_a_report_says_why_the_labels_are_not_drawn_anew(here: Path, run: Callable[..., Run]) -> None:
+    write_files(
+        here,
+        {
+            "model.csv": "image,prediction\na.png,dog\nb.png,dog\nc.png,fox\nd.png,dog\n",
+            "labels.json": '{"a.png": ["cat"], "b.png": ["dog"], "c.png": ["fox"], "d.png": []}',
+        },
+    )
+    answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "s.csv"))
+    judged = ("--labels", "labels.json", "--scores", "s.csv")
+    rated = ("--votes", "votes.csv", "--golden", "golden.csv")
+    answer(run("report", "model.csv", *judged, *rated, "-o", "page.html"))
+    text = re.sub(r"<[^>]+>", "", Path("page.html").read_text())
+    assert "the votes are for one class an image, and not on (image, class) questions" in text
+    evaluated = results_of(run, "evaluate", "model.csv", *judged)
+    assert evaluated[0]["mistakes"] == {"expert_rejected": None, "rejected": 1, "never_proposed": 0, "never_rated": 0}
+
+
+# --- CIFAR-10 -------------------------------------------------------------------------------------------------------
+
+
+def wrong(scores: Path, original: Path) -> float:
+    """The share of images of which the most probable class, the lower id of equals, is not the original one."""
+    made, truth = load_scores(scores), load_original(original)
+    questions = made.questions
+    assert questions.classes.names == truth.classes.names
+    order = np.lexsort((questions.class_ids, -made.values, questions.image_ids))
+    images, first = np.unique(questions.image_ids[order], return_index=True)
+    best = questions.class_ids[order][first]
+    rows = truth.find([questions.images[image] for image in images])
+    return float(np.mean(best != truth.indices[truth.indptr[rows]]))
+
+
+@pytest.mark.parametrize(
+    ("votes", "options", "expected"),
+    [
+        ("test-counts.csv", ["--method", "majority"], 0.0079),
+        ("train-votes.parquet", ["--method", "majority"], 0.0882),
+        ("train-votes.parquet", ["--method", "em"], 0.0949),
+    ],
+)
+def test_people_are_as_often_wrong_on_cifar_10_as_is_known(
+    run: Callable[..., Run],
+    real_file: Callable[[str], Path],
+    tmp_path: Path,
+    votes: str,
+    options: list[str],
+    expected: float,
+) -> None:
+    path: Any = real_file(votes)
+    original = path
+    if path.suffix == ".parquet":
+        table = pl.read_parquet(path).rename({"item": "image"})
+        path, original = tmp_path / "votes.parquet", real_file("train-original.csv")
+        table.write_parquet(path)
+    answer(run("aggregate", path, *options, "-o", tmp_path / "scores.parquet"))
+    assert wrong(tmp_path / "scores.parquet", original) == pytest.approx(expected, abs=5e-5)

@@ -1,0 +1,227 @@
+"""Votes for one class an image, with raters and as counts without: what is read, written and refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.core.classes import Classes
+from reassess.core.votes import Votes
+from reassess.formats.labels import read_original
+from reassess.formats.votes import read_votes, write_votes
+from tests.helpers import message
+
+LISTED = Classes(3, wnids=("n00000001", "n00000005", "n00000009"), names=("dog, hound", "emu", "cat"))
+NAMED = "image,rater,answer\na.png,ann,dog\na.png,7,cat\n01,ann,dog\nb.png,,\n"
+
+
+def table(folder: Path, text: str, name: str = "v.csv") -> Path:
+    (folder / name).write_text(text)
+    return folder / name
+
+
+def counts_of(votes: Votes) -> dict[tuple[str, Any], int]:
+    """How often each class was chosen for each image."""
+    return {
+        (image, answer): count
+        for image, row in zip(votes.images, votes.counts().tolist(), strict=True)
+        for answer, count in zip(votes.answers, row, strict=True)
+    }
+
+
+# --- with raters ----------------------------------------------------------------------------------------------------
+
+
+def test_names_make_the_list_of_classes_and_images_keep_their_names(tmp_path: Path) -> None:
+    votes = read_votes(table(tmp_path, NAMED))
+    assert votes.images == votes.items == ("a.png", "01", "b.png")
+    assert votes.classes == Classes.from_texts(["cat", "dog"])
+    assert (votes.answers, votes.class_ids.tolist(), votes.raters) == (("cat", "dog"), [0, 1], ("ann", 7))
+    assert [votes.on(row) for row in range(3)] == [(("ann", "dog"), (7, "cat")), (("ann", "dog"),), ()]
+    assert votes.at(0) == "image a.png"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_numbers_are_ids_in_every_kind_of_table(tmp_path: Path, suffix: str) -> None:
+    columns = pl.DataFrame({"image": ["a", "a", "b"], "rater": [1, 2, 1], "answer": [10, 2, 10]})
+    path = tmp_path / f"v{suffix}"
+    write = {".csv": columns.write_csv, ".jsonl": columns.write_ndjson, ".parquet": columns.write_parquet}
+    write.get(suffix, lambda to: columns.write_csv(to, separator="\t"))(path)
+    votes = read_votes(path)
+    assert (votes.answers, votes.classes, votes.class_ids.tolist()) == ((2, 10), Classes(), [2, 10])
+
+
+def test_answers_are_looked_up_in_a_list_of_classes_by_wnid_name_or_id(tmp_path: Path) -> None:
+    votes = read_votes(
+        table(tmp_path, "image,rater,answer\na,1,cat\na,2,n00000001\na,3,hound\nb,1,2\n"), classes=LISTED
+    )
+    assert votes.answers == ("n00000001", "n00000009")
+    assert votes.counts().tolist() == [[2, 1], [0, 1]]
+    assert (votes.class_ids.tolist(), votes.classes) == ([0, 2], LISTED)
+
+
+def test_all_answers_can_be_given_in_an_order(tmp_path: Path) -> None:
+    votes = read_votes(table(tmp_path, NAMED), answers=("dog", "emu", "cat"))
+    assert (votes.answers, votes.class_ids.tolist()) == (("dog", "emu", "cat"), [1, 2, 0])
+    assert counts_of(votes)["a.png", "dog"] == 1
+    assert read_votes(table(tmp_path, NAMED), answers=("cat", "dog"), classes=LISTED).class_ids.tolist() == [2, 0]
+
+
+def test_a_column_class_makes_questions_and_a_column_item_makes_plain_items(tmp_path: Path) -> None:
+    assert read_votes(table(tmp_path, "image,class,rater,answer\na,cat,1,yes\n")).classes is None
+    assert read_votes(table(tmp_path, "image,item,rater,answer\na,x,1,cat\n")).items == ("x",)
+
+
+# --- counts ---------------------------------------------------------------------------------------------------------
+
+WIDE = "image,class,dog,cat\na,cat,1,2\nb,dog,0,0\nc,dog,3,0\n"
+LONG = "image,class,count\na,dog,1\na,cat,2\nb,cat,0\nc,dog,3\n"
+
+
+@pytest.mark.parametrize("text", [WIDE, LONG, "image,dog,cat\na,1,2\nb,0,0\nc,3,0\n"])
+def test_counts_are_votes_of_unknown_raters(tmp_path: Path, text: str) -> None:
+    votes = read_votes(table(tmp_path, text))
+    assert str(votes) == "Votes(6 votes by unknown raters on 3 images, answers cat, dog)"
+    assert (votes.raters, votes.anonymous, set(votes.rater_ids.tolist())) == ((), True, {-1})
+    assert votes.counts().tolist() == [[2, 1], [0, 0], [0, 3]]
+    assert votes.classes == Classes.from_texts(["cat", "dog"])
+
+
+def test_the_column_class_of_counts_is_the_original_label_and_no_vote(tmp_path: Path) -> None:
+    path = table(tmp_path, WIDE)
+    original = read_original(path)
+    assert (original.images, original.classes.names) == (("a", "b", "c"), ("cat", "dog"))
+    assert original.indices.tolist() == [0, 1, 1]
+    without = table(tmp_path, "image,dog,cat\na,1,2\n", "w.csv")
+    assert message(read_original, without).startswith("the table has no column for the class\n")
+
+
+def test_headings_are_ids_or_are_looked_up(tmp_path: Path) -> None:
+    ids = read_votes(table(tmp_path, "image,10,2\na,1,5\n"))
+    assert (ids.answers, ids.classes, ids.counts().tolist()) == ((2, 10), Classes(), [[5, 1]])
+    listed = read_votes(table(tmp_path, "image,cat,n00000001\na,1,5\n"), classes=LISTED)
+    assert (listed.class_ids.tolist(), listed.counts().tolist()) == ([0, 2], [[5, 1]])
+
+
+BAD = {
+    "a negative count": (
+        "image,dog,cat\na,1,2\nb,1,-2\n",
+        "count out of range\n  where:   {path}, row 1, column cat\n  allowed: 0 or more\n  found:   -2",
+    ),
+    "a count that is no whole number": (
+        "image,dog,cat\na,1,2\nb,0.5,2\n",
+        "not a whole number\n  where:   {path}, row 1, column dog\n  found:   0.5",
+    ),
+    "a count that is text": (
+        "image,class,count\na,cat,many\n",
+        "not a whole number\n  where:   {path}, row 0, column count\n  found:   'many'",
+    ),
+    "a negative count in a row of its own": (
+        "image,class,count\na,cat,-1\n",
+        "count out of range\n  where:   {path}, row 0, column count\n  allowed: 0 or more\n  found:   -1",
+    ),
+    "no count": (
+        "image,dog,cat\na,1,2\nb,,2\n",
+        "a value is missing\n  where:   {path}, row 1, column dog\n  to mend: fill it in, or leave the row out",
+    ),
+    "an image twice": (
+        "image,dog,cat\na,1,2\nb,1,2\na,0,1\n",
+        "an image is named twice\n  where:   {path}, row 2\n  found:   a\n"
+        "  to mend: a table with several rows an image has the columns image, class and count",
+    ),
+    "a pair twice": (
+        "image,class,count\na,cat,1\na,dog,1\na,cat,2\n",
+        "a class is counted twice for an image\n  where:   {path}, row 2\n  found:   image a, class cat\n"
+        "  to mend: write one count for both",
+    ),
+    "no votes": (
+        "image,dog,cat\na,0,0\n",
+        "the table has no votes\n  where:   {path}\n  to mend: write it again",
+    ),
+    "names and numbers as answers": (
+        "image,rater,answer\na,1,cat\nb,1,7\n",
+        "classes are neither all ids nor all names\n  where:   {path}\n  allowed: whole numbers, or text\n"
+        "  found:   7, cat",
+    ),
+    "names and numbers as headings": (
+        "image,cat,7\na,1,2\n",
+        "classes are neither all ids nor all names\n  where:   {path}\n  allowed: whole numbers, or text\n"
+        "  found:   7, cat",
+    ),
+    "a negative class": (
+        "image,rater,answer\na,1,-3\n",
+        "class id out of range\n  where:   {path}\n  allowed: 0 to 2147483647\n  found:   -3",
+    ),
+    "original labels alone": (
+        "image,class\na,cat\n",
+        "the table has no column for the rater\n  where:   {path}\n  allowed: rater or worker\n"
+        "  found:   image, class\n  to mend: rename the column",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_table_is_refused(tmp_path: Path, name: str) -> None:
+    text, expected = BAD[name]
+    path = table(tmp_path, text)
+    assert message(read_votes, path) == expected.format(path=path)
+
+
+def test_an_answer_that_is_not_in_the_list_is_refused(tmp_path: Path) -> None:
+    path = table(tmp_path, NAMED)
+    assert message(read_votes, path, answers=("cat", "emu")) == (
+        f"a class is not one of the benchmark's\n  where:   {path}\n  allowed: names such as 'cat'\n  found:   dog\n"
+        "  to mend: check the spelling, or add the class to the list of classes"
+    )
+    assert message(read_votes, path, answers=("cat",), classes=LISTED) == (
+        f"unknown answer\n  where:   {path}\n  allowed: n00000009\n  found:   'n00000001'"
+    )
+
+
+# --- there and back -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("answers", [("cat", "dog", "emu, large"), (0, 3, 12)])
+@given(data=st.data())
+def test_tables_come_back_equal(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, answers: tuple[Any, ...], data: Any
+) -> None:
+    rows = data.draw(st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=1, max_size=20))
+    anonymous = data.draw(st.booleans())
+    classes = Classes.from_texts(answers) if isinstance(answers[0], str) else Classes()
+    item_ids, rater_ids, answer_ids = np.array(rows).T
+    votes = Votes.from_columns(
+        ("a.png", "07", "x/é.png"),
+        item_ids,
+        np.full(item_ids.size, -1) if anonymous else rater_ids,
+        answer_ids,
+        () if anonymous else ("ann", 7, "07"),
+        answers,
+        classes=classes,
+    )
+    path = tmp_path_factory.mktemp("tables") / f"v{suffix}"
+    write_votes(path, votes)
+    again = read_votes(path, answers=answers)
+    assert again.anonymous == anonymous
+    assert (again.answers, again.classes) == (answers, classes)
+    assert {key: count for key, count in counts_of(again).items() if count} == {
+        key: count for key, count in counts_of(votes).items() if count
+    }
+    assert set(again.images) == set(votes.images)
+    if not anonymous:
+        assert [again.on(row) for row in range(3)] == [votes.on(row) for row in range(3)]
+
+
+def test_the_counts_of_cifar_10_are_as_published(real_file: Callable[[str], Path]) -> None:
+    votes = read_votes(real_file("test-counts.csv"))
+    assert (len(votes.items), votes.sizes.min(), votes.sizes.max()) == (10_000, 47, 63)
+    original = read_original(real_file("test-counts.csv"))
+    winners = votes.class_ids[np.argmax(votes.counts(), axis=1)]
+    assert original.classes == votes.classes
+    assert np.mean(winners == original.indices) == pytest.approx(0.992, abs=5e-4)

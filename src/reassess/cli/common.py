@@ -113,8 +113,8 @@ class Call:
         if not self.quiet:
             say(text)
 
-    def print_document(self, command: str, results: Any) -> None:
-        """Print the JSON document of a command: its schema, its call, its inputs with hashes, its results."""
+    def print_document(self, command: str, results: Any, **others: Any) -> None:
+        """Print the JSON document of a command: schema, call, inputs with hashes, results, and other parts by name."""
         from reassess.formats.files import sha256
 
         for entry in self.inputs:
@@ -126,6 +126,7 @@ class Call:
             "reassess": __version__,
             "inputs": self.inputs,
             "results": results,
+            **others,
         }
         click.echo(json.dumps(document, indent=2, allow_nan=False))
 

@@ -69,12 +69,14 @@ def part_option(part: str, text: str, *, condition: str = _IF_HERE) -> Callable[
     return click.option(f"--{part}", metavar="NAME|FILE", help=f"{text}, or none.  {default}")
 
 
-def judge_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say by what images and models are judged."""
+def judge_options(command: Callable[..., Any], *, several: bool = False) -> Callable[..., Any]:
+    """The options that say by what images and models are judged; --labels may be given several times if asked."""
+    labels = f"Label sets{'; may be given several times' if several else ''}."
+    default = f"[default: {IMAGENET.sources['labels']}]"
     return _with_options(
         command,
         benchmark_option,
-        click.option("--labels", metavar="NAME|FILE", help=f"Label sets.  [default: {IMAGENET.sources['labels']}]"),
+        click.option("--labels", metavar="NAME|FILE", multiple=several, help=f"{labels}  {default}"),
         part_option("original", "Original labels"),
         part_option("scores", "Scores"),
     )

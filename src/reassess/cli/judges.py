@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 
 from reassess.aggregation.golden import golden_answers, golden_sources
 from reassess.aggregation.thresholds import label_sets
-from reassess.cli.common import Call
+from reassess.cli.common import Call, refuse_repeated
 from reassess.comparison.findings import Findings
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.class_lists import Classed, classes_of, in_one_list
@@ -45,7 +46,7 @@ NONE = "none"
 
 @dataclass(frozen=True)
 class Judges:
-    """What models are judged by: one label set, or one for each threshold, and what else is known of the images.
+    """What models are judged by, a label set or several, and what else is known of the images.
 
     Parameters
     ----------
@@ -53,17 +54,17 @@ class Judges:
         Whose images they are.
     by_default
         Whether the label sets are ImageNet's because no others were given.
-    cuts
-        The label sets, by the threshold at which they were cut; None where they were not cut here.
+    sets
+        The label sets: by the threshold at which they were cut; several, by name as they were given; or one, by None.
     original, scores, votes, experts, rater_golden
         As for `reassess.Findings`.
     reviewed
-        Of label sets that also say what is unclear, wrong or problematic, all that they say.
+        Of one label set that also says what is unclear, wrong or problematic, all that it says.
     """
 
     benchmark: Benchmark
     by_default: bool
-    cuts: dict[float | None, LabelSets]
+    sets: dict[float | str | None, LabelSets]
     original: LabelSets | None
     scores: Scores | None
     votes: Votes | None
@@ -73,8 +74,8 @@ class Judges:
 
     @property
     def labels(self) -> LabelSets:
-        """The label sets; of several thresholds, the first."""
-        return next(iter(self.cuts.values()))
+        """The label sets; of several, the first."""
+        return next(iter(self.sets.values()))
 
     @property
     def known(self) -> dict[str, Any]:
@@ -92,13 +93,21 @@ class Judges:
         return {"match": match, "ignore_unknown": reading.pop("ignore_unknown")}
 
     def outcomes(self, predictions: Predictions, labels: LabelSets, **joining: Any) -> Outcomes:
-        """What happened to each image of one model by one of the label sets; `joining` as `joining_options`."""
+        """What happened to each image of one model by one of the label sets; `joining` as `joining_options`.
+
+        Images that another of several label sets holds are known, and rows without names are in the order of the first.
+        """
+        first = next(iter(self.sets))
+        if isinstance(first, str) and predictions.images is None and len(predictions) == len(self.labels):
+            detected = f"{predictions.detected}, rows in the order of {first}"
+            predictions = predictions.named(self.labels.images, detected=detected)
         return find_outcomes(
             predictions,
             labels,
             original=self.original,
             scores=self.scores,
             benchmark=self.benchmark,
+            also_known=[others.images for others in self.sets.values()],
             **joining,
         )
 
@@ -111,6 +120,7 @@ def load_judges(
     scores: str | None,
     thresholds: tuple[float, ...] | None = None,
     *,
+    more_labels: tuple[str, ...] = (),
     votes: str | None = NONE,
     golden: str | None = None,
     rater_golden: str | None = None,
@@ -130,6 +140,8 @@ def load_judges(
         Names or paths as given, or None for the benchmark's own; all but labels may be "none".
     thresholds
         Cut the label sets from the scores, which may then be given as labels too.
+    more_labels
+        Names or paths of further label sets, with labels and without thresholds.
     labels_needed
         Whether it is an error that the benchmark has no labels; else no image has any.
     max_bytes
@@ -143,9 +155,12 @@ def load_judges(
         files["labels"], parts["labels"] = Path("labels"), LabelSets.from_lists([], [], classes)
         images = benchmark.images
     elif thresholds is None:
-        files["labels"] = needed_part(call, benchmark, "labels", labels)
-        sets = parts["labels"] = load_any_labels(files["labels"], classes=classes, offline=call.offline)
-        images = sets.images
+        given_sets = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}
+        files |= {part: needed_part(call, benchmark, "labels", source) for part, source in given_sets.items()}
+        refuse_repeated(path.resolve() for path in files.values())
+        sets = {part: load_any_labels(path, classes=classes, offline=call.offline) for part, path in files.items()}
+        parts |= sets
+        images = tuple(chain.from_iterable(of_set.images for of_set in sets.values()))
     else:
         files["scores"] = needed_part(call, benchmark, "scores", _to_cut(labels, scores))
         cut = parts["scores"] = load_scores(files["scores"], classes=classes, max_bytes=max_bytes)
@@ -166,7 +181,8 @@ def load_judges(
             call, benchmark, main_votes, golden, rater_golden, classes, max_bytes=max_bytes
         ).items():
             files[part], parts[part] = path, given_votes
-    return _judges(call, benchmark, by_default, classes, files, parts, thresholds)
+    names = (labels, *more_labels) if more_labels else ()
+    return _judges(call, benchmark, by_default, classes, files, parts, thresholds, names)
 
 
 def _judges(
@@ -177,31 +193,36 @@ def _judges(
     files: Mapping[str, Path],
     parts: Mapping[str, Classed],
     thresholds: tuple[float, ...] | None,
+    names: tuple[str | None, ...],
 ) -> Judges:
-    """The parts in one list of classes."""
+    """The parts in one list of classes; several label sets by their names."""
     named = {f"{files[part]} ({part})": noun for part, noun in parts.items()}
     moved: dict[str, Any] = dict(zip(parts, in_one_list(named, classes).values(), strict=True))
     _note_classes(call, files, parts, moved)
-    labels: Any = moved.get("labels")
-    reviewed = None
-    if isinstance(labels, MultiLabels):
-        reviewed = labels
-        with at(files["labels"]):
-            labels = labels.judging
-    cuts: dict[float | None, LabelSets] = {None: labels}
-    if thresholds is not None:
-        cuts = {cut: _cut(moved, cut, label_set_name(files["scores"])) for cut in thresholds}
+    sets: dict[float | str | None, LabelSets]
+    if thresholds is None:
+        judging = (_judging(files[part], noun) for part, noun in moved.items() if part.startswith("labels"))
+        sets = dict(zip(names or (None,), judging, strict=True))
+    else:
+        sets = {cut: _cut(moved, cut, label_set_name(files["scores"])) for cut in thresholds}
+    only = None if names else moved.get("labels")
     return Judges(
         benchmark=benchmark,
         by_default=by_default,
-        cuts=cuts,
+        sets=sets,
         original=moved.get("original"),
         scores=moved.get("scores"),
         votes=moved.get("votes"),
         experts=moved.get("golden"),
         rater_golden=moved.get("rater-golden"),
-        reviewed=reviewed,
+        reviewed=only if isinstance(only, MultiLabels) else None,
     )
+
+
+def _judging(file: Path, labels: LabelSets | MultiLabels) -> LabelSets:
+    """The label sets of a file that judge a model."""
+    with at(file):
+        return labels.judging if isinstance(labels, MultiLabels) else labels
 
 
 def _cut(parts: Mapping[str, Any], threshold: float, name: str) -> LabelSets:

@@ -17,6 +17,9 @@ from .model_or_label import Disagreements as Disagreements
 from .model_or_label import Preference as Preference
 from .model_or_label import Verdicts as Verdicts
 from .model_or_label import preferences as preferences
+from .model_orders import ModelOrders as ModelOrders
+from .model_orders import OrderChange as OrderChange
+from .model_orders import compare_orders as compare_orders
 from .pairs import Comparison as Comparison
 from .pairs import Paired as Paired
 from .pairs import compare as compare

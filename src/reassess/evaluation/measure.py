@@ -110,11 +110,12 @@ def find_outcomes(
     match: Match = "path",
     ignore_unknown: bool = False,
     any_class_list: bool = False,
+    also_known: Sequence[Sequence[str]] = (),
 ) -> Outcomes:
     """Find what happened to each image, the first half of `evaluate`; parameters and errors are the same.
 
     With `any_class_list`, ids that agree with the original labels by chance are no error if `find_class_list` finds to
-    which list they belong.
+    which list they belong. Images in the lists of names `also_known`, such as those of other label sets, are known too.
     """
     given = _as_predictions(predictions)
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
@@ -123,7 +124,7 @@ def find_outcomes(
         given,
         labels,
         original=original,
-        also_known=[() if scores is None else scores.questions.images, benchmark.images],
+        also_known=[() if scores is None else scores.questions.images, benchmark.images, *also_known],
         match=match,
         ignore_unknown=ignore_unknown,
     )

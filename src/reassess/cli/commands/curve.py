@@ -209,8 +209,12 @@ def _load_answers(
         f"{rater_golden} (rater-golden)": load("rater-golden", rater_golden),
         f"{given and given[0]} (original)": given and given[1],
     }
-    moved = in_one_list(scores | {file: part for file, part in parts.items() if part is not None}, classes)
-    experts, rater_votes, golden_votes, original_labels = (moved.get(file) for file in parts)
+    moved: dict[str, Any] = in_one_list(
+        scores | {file: part for file, part in parts.items() if part is not None}, classes
+    )
+    experts, *others = (moved.get(file) for file in parts)
+    assert experts is not None
+    rater_votes, golden_votes, original_labels = others
     scores = {file: moved[file] for file in scores}
     if rater_votes is not None:
         golden_votes = golden_part(rater_votes, experts, golden_votes)

@@ -1,6 +1,7 @@
 """`reassess evaluate`: measure models against re-assessed labels."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ from reassess.cli.inputs import FILE, each_prediction, joining_options, judge_op
 from reassess.cli.judges import load_judges
 from reassess.cli.tables.class_list import report_class_list
 from reassess.cli.tables.headings import heading
+from reassess.cli.tables.label_sets import orders_to_json, print_label_sets
 from reassess.cli.tables.multi_label import print_multi_label
+from reassess.comparison.model_orders import ModelOrders, compare_orders
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
-from reassess.errors import at
+from reassess.core.missing import Missing
+from reassess.errors import DataError, at
 from reassess.evaluation.class_list import ClassList, find_class_list
 from reassess.evaluation.measure import summarize
 from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy, summarize_verdicts
@@ -28,8 +32,7 @@ from reassess.numeric.proportion import Proportion
 __all__ = ["evaluate"]
 
 _Ranking = dict[str, Evaluation]
-
-
+_Cut = float | str | None  # the threshold or the name of a label set among several
 _Numbers = tuple[float, ...] | None
 
 
@@ -53,7 +56,7 @@ def _numbers(
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@judge_options
+@partial(judge_options, several=True)
 @click.option(
     "--threshold",
     "thresholds",
@@ -83,7 +86,7 @@ def evaluate(
     call: Call,
     files: tuple[Path, ...],
     benchmark: Benchmark | None,
-    labels: str | None,
+    labels: tuple[str, ...],
     thresholds: tuple[float, ...] | None,
     original: str | None,
     scores: str | None,
@@ -98,38 +101,47 @@ def evaluate(
     Each FILE holds one model's predictions: class ids, best first, or the scores of all classes, as npy, npz, csv, tsv,
     jsonl, parquet, pt or safetensors, or as timm's inference script writes them. Images are joined by name. Label sets
     that also say what is unclear, wrong or problematic give multi-label accuracy too. A warning says if a model's ids
-    are plainly those of another class list.
+    are plainly those of another class list. Several label sets also show how the order of the models moves.
     """
-    _check_call(call, files, thresholds, per_image, write_classes, by)
-    judges = load_judges(call, benchmark, labels, original, scores, thresholds, max_bytes=reading["max_bytes"])
-    measured: dict[float | None, dict[str, Evaluation]] = {cut: {} for cut in judges.cuts}
-    outcomes: dict[str, Outcomes] = {}
+    _check_call(call, files, labels, thresholds, per_image, write_classes, by)
+    first, more = (labels[0] if labels else None), labels[1:]
+    judges = load_judges(
+        call, benchmark, first, original, scores, thresholds, more_labels=more, max_bytes=reading["max_bytes"]
+    )
+    measured: dict[_Cut, _Ranking] = {cut: {} for cut in judges.sets}
+    outcomes: dict[_Cut, dict[str, Outcomes]] = {}  # by each label set; of thresholds, by the last
     others: dict[str, ClassList | None] = {}
     joining = judges.joining(reading)
     for file, predictions in each_prediction(call, files, judges, **reading):
         with at(file):
-            for cut, sets in judges.cuts.items():
-                outcomes[file] = judges.outcomes(predictions, sets, any_class_list=True, **joining)
+            for cut, sets in judges.sets.items():
+                outcome = judges.outcomes(predictions, sets, any_class_list=True, **joining)
+                outcomes.setdefault(cut if more else None, {})[file] = outcome
                 measured[cut][file] = summarize(
-                    outcomes[file], sets, scores=judges.scores, experts=judges.experts, top_k=top_k
+                    outcome, sets, scores=judges.scores, experts=judges.experts, top_k=top_k
                 )
-            others[file] = find_class_list(outcomes[file], sets, judges.original)
+            others[file] = find_class_list(outcome, sets, judges.original)
         report_class_list(
             call, file, predictions, others[file], sets.classes, write_classes, max_bytes=reading["max_bytes"]
         )
     rankings = {cut: ranked(evaluations) for cut, evaluations in measured.items()}
+    last = next(reversed(outcomes.values()))
     if per_image is not None:
         call.keep_inputs(per_image)
         table = outcomes_table(
-            outcomes, judges.labels, scores=judges.scores, experts=judges.experts, reviewed=judges.reviewed
+            last, judges.labels, scores=judges.scores, experts=judges.experts, reviewed=judges.reviewed
         )
         write_table(per_image, table, force=call.force)
     reviewed: dict[str, MultiLabelAccuracy] = {}
     if judges.reviewed is not None:
         (ranking,) = rankings.values()
-        reviewed = {file: summarize_verdicts(outcomes[file], judges.reviewed, judges.original) for file in ranking}
+        reviewed = {file: summarize_verdicts(last[file], judges.reviewed, judges.original) for file in ranking}
+    orders = _orders(outcomes) if more else None
     if call.json:
-        call.print_document("evaluate", list(_to_json(rankings, others, reviewed, judges.labels.classes, by)))
+        results = list(_to_json(rankings, others, reviewed, judges.labels.classes, by))
+        call.print_document("evaluate", results, **({} if orders is None else orders_to_json(orders)))
+    elif orders is not None:
+        print_label_sets(call, {str(name): ranking for name, ranking in rankings.items()}, orders)
     elif len(rankings) > 1:
         _print_cuts(call, rankings)
     else:
@@ -145,9 +157,17 @@ def evaluate(
         call.note_hashes("labels", "original", "scores")
 
 
+def _orders(outcomes: dict[_Cut, dict[str, Outcomes]]) -> ModelOrders | Missing:
+    try:
+        return compare_orders({str(name): of_models for name, of_models in outcomes.items()})
+    except DataError as error:
+        return Missing.because(error)
+
+
 def _check_call(
     call: Call,
     files: tuple[Path, ...],
+    labels: tuple[str, ...],
     thresholds: tuple[float, ...] | None,
     per_image: Path | None,
     write_classes: Path | None,
@@ -157,6 +177,14 @@ def _check_call(
     refuse_repeated(files)
     if len(files) > 1 and write_classes is not None:
         raise click.UsageError("--write-classes goes with one FILE.")
+    refuse_repeated(labels)
+    several = len(labels) > 1
+    if several and thresholds is not None:
+        raise click.UsageError("--threshold cuts label sets from scores: it goes with one --labels.")
+    if several and per_image is not None:
+        raise click.UsageError("--per-image goes with one --labels.")
+    if several and by is not None and not call.json:
+        raise click.UsageError("--by goes with one --labels, or with --json.")
     if len(thresholds or ()) > 1 and per_image is not None:
         raise click.UsageError("--per-image goes with one --threshold.")
     if len(thresholds or ()) > 1 and by is not None and not call.json:
@@ -166,7 +194,7 @@ def _check_call(
 
 
 def _to_json(
-    rankings: dict[float | None, _Ranking],
+    rankings: dict[_Cut, _Ranking],
     others: dict[str, ClassList | None],
     reviewed: dict[str, MultiLabelAccuracy],
     classes: Classes,
@@ -175,7 +203,8 @@ def _to_json(
     for cut, ranking in rankings.items():
         rank_of = ranks_of(ranking)
         for file, result in ranking.items():
-            place = {} if cut is None else {"threshold": cut, "rank": rank_of[file]}
+            judged_by = "labels" if isinstance(cut, str) else "threshold"
+            place = {} if cut is None else {judged_by: cut, "rank": rank_of[file]}
             other = others[file]
             document = {"file": file} | place | result.to_json()
             document["class_list"] = None if other is None else other.to_json(classes)
@@ -268,7 +297,7 @@ def _print_by_class(file: str, result: Evaluation, classes: Classes) -> None:
     print_table(headings, rows, title=file, text_columns=2)
 
 
-def _print_cuts(call: Call, rankings: dict[float | None, _Ranking]) -> None:
+def _print_cuts(call: Call, rankings: dict[_Cut, _Ranking]) -> None:
     """Top-1 accuracy and rank of each model at each threshold."""
     places: dict[str, list[str]] = {}
     for ranking in rankings.values():

@@ -1,0 +1,65 @@
+"""What `reassess evaluate` prints and writes of models judged by several label sets."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reassess.cli.common import Call, percent, percents, print_table, say
+from reassess.comparison.model_orders import ModelOrders
+from reassess.core.missing import Missing
+from reassess.evaluation.result import Evaluation, ranks_of
+from reassess.evaluation.words import left_out_in_words
+from reassess.text import counted
+
+__all__ = ["orders_to_json", "print_label_sets"]
+
+
+def orders_to_json(orders: ModelOrders | Missing) -> dict[str, Any]:
+    """The part of the JSON document beside the results; what is null has its reason beside it."""
+    if isinstance(orders, Missing):
+        return {"orders": None, "orders_reason": orders.why}
+    return {"orders": orders.to_json()}
+
+
+def print_label_sets(
+    call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing
+) -> None:
+    """A row for each model and label set, how the order of the models moves, and on which images each rests.
+
+    Parameters
+    ----------
+    call
+        The command's call.
+    rankings
+        By the name of the label set and then of the model.
+    orders
+        The orders of the models, or why there are none.
+    """
+    models = list(next(iter(rankings.values())))
+    k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real)
+    rank_of = {name: ranks_of(ranking) for name, ranking in rankings.items()}
+    rows = [_row(model, name, rankings[name][model], rank_of[name][model]) for model in models for name in rankings]
+    print_table(["file", "labels", "scored", f"top-{k} %", "95 %", "rank"], rows, text_columns=2)
+    say(f"the orders are not compared: {orders}" if isinstance(orders, Missing) else str(orders))
+    for line in _footnotes(rankings, orders):
+        call.note(line)
+
+
+def _footnotes(rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing) -> Iterator[str]:
+    """Of which images the table is, how the change of a lead is tested, how files were read and what was left out."""
+    yield "table: each label set on the images that it scores, so that rows of different"
+    yield "label sets are not of the same images; 95 %: Wilson intervals, over images"
+    if isinstance(orders, ModelOrders) and len(orders.models) > 1:
+        tests = sum(len(change.leads) for change in orders.changes)
+        yield f"p: exact, either sign for the change on each image; Holm: for {counted(tests, 'lead')}"
+    for model, result in next(iter(rankings.values())).items():
+        yield f"{model}: {result.detected}"
+    for name, ranking in rankings.items():
+        left_out = {model: words for model, result in ranking.items() if (words := left_out_in_words(result))}
+        if len(ranking) > 1 and len(left_out) == len(ranking) and len(set(left_out.values())) == 1:
+            left_out = {"each file": next(iter(left_out.values()))}
+        yield from (f"{name}: {model}: left out: {words}" for model, words in left_out.items())
+
+
+def _row(model: str, name: str, result: Evaluation, rank: int) -> list[object]:
+    first = next(iter(result.real.values()))
+    return [model, name, f"{result.scored:,}", percent(first.value), percents(first.interval), rank]

@@ -140,6 +140,8 @@ def test_scores_cut_to_label_sets_keep_the_names() -> None:
     assert (named["new.png"], named["5.png"]) == ({"elk"}, {"cow"})
     assert named["0.png"] == set()  # two of three say bee
     assert label_sets(by_majority(ALL).scores, 0.7).classes == CLASSES
+    ids = LabelSets.from_lists(["new.png"], [[1]], Classes(3))  # all of them, so that ranks are ids
+    assert label_sets(by_majority(ALL).scores, 0.7, original=ids).classes.names == NAMES
 
 
 COUNTS = (
@@ -175,6 +177,8 @@ def test_too_many_classes_for_a_rater_model_are_refused_before_it_is_made() -> N
 def test_ids_of_classes_are_no_numbers() -> None:
     votes = replace(ALL, answers=(0, 1, 2), classes=Classes(3))
     assert natural_metric(votes) == "nominal"
+    words = votes_of([(0, 0, 1)], IMAGES, RATERS, ("no", "yes"), classes=Classes.from_texts(["no", "yes"]))
+    assert message(mean, words).startswith("these answers have no weights, so there is no mean\n")
     assert message(mean, votes).startswith("these answers have no weights, so there is no mean\n")
 
 

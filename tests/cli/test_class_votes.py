@@ -72,6 +72,8 @@ def test_label_sets_in_json_hold_the_names(here: Path, run: Callable[..., Run]) 
 def test_counts_have_unknown_raters_and_what_needs_raters_says_so(here: Path, run: Callable[..., Run]) -> None:
     out = answer(run("aggregate", "counts.csv", "--method", "majority", "-o", "s.csv"))
     assert out.startswith("s.csv: 3 scores of 6 votes by unknown raters, majority\n")
+    json_out = document_of(run("aggregate", "counts.csv", "--method", "mean", "-o", "u.csv", "--json"), "aggregate")
+    assert (json_out["results"]["raters"], json_out["results"]["items"]) == (None, 2)
     refused = (
         "needs to know who voted\n  found:   counts of votes, without raters\n"
         "  to mend: give a row a vote, with the columns image, rater and answer; or take the majority\n"

@@ -487,6 +487,27 @@ def test_a_sum_keeps_only_what_every_part_knows() -> None:
     assert total.to_json()["soft_reason"] == "no scores are at hand"
 
 
+def test_experts_who_chose_one_class_for_an_image_reject_every_other() -> None:
+    """Of a.png two of three chose 1, of b.png half chose 2; nobody judged c.png."""
+    images = ["a.png", "b.png", "c.png"]
+    labels = LabelSets.from_lists(images, [[0], [0], [0]])
+    scores = scores_of({(image, class_id): 0.1 for image in images for class_id in (1, 2, 3)})
+    rows = np.array([(0, 0, 1), (0, 1, 1), (0, 2, 2), (1, 0, 2), (1, 1, 1)]).T
+    experts = Votes.from_columns(tuple(images), *rows, "xyz", (0, 1, 2), classes=Classes())
+
+    def kinds(*top1: int) -> tuple[int | None, int]:
+        mistakes = evaluate(
+            Predictions.from_ids(list(top1), images=images), labels, scores=scores, experts=experts
+        ).mistakes
+        assert mistakes is not None
+        return mistakes.expert_rejected, mistakes.rejected
+
+    assert kinds(1, 0, 0) == (0, 1)  # most experts say so
+    assert kinds(2, 0, 0) == (1, 0)
+    assert kinds(3, 3, 3) == (2, 1)  # no expert says so
+    assert kinds(1, 2, 1) == (1, 2)  # half are not most
+
+
 def test_scores_and_experts_are_joined_as_the_images_are() -> None:
     """With a match by stem, an image that was rated under another folder and suffix is not taken for an unrated one."""
     predictions = Predictions.from_ids([1, 1, 3, 1], ["x/a.jpg", "x/b.jpg", "x/c.jpg", "x/d.jpg"])

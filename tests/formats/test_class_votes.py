@@ -101,6 +101,12 @@ def test_the_column_class_of_counts_is_the_original_label_and_no_vote(tmp_path: 
     assert message(read_original, without).startswith("the table has no column for the class\n")
 
 
+def test_a_class_that_nobody_chose_stays_an_answer(tmp_path: Path) -> None:
+    for text in ("image,emu,cat\na,0,1\nb,0,2\n", "image,class,count\na,emu,0\na,cat,1\nb,cat,2\n"):
+        votes = read_votes(table(tmp_path, text))
+        assert (votes.answers, votes.counts().tolist()) == (("cat", "emu"), [[1, 0], [2, 0]])
+
+
 def test_headings_are_ids_or_are_looked_up(tmp_path: Path) -> None:
     ids = read_votes(table(tmp_path, "image,10,2\na,1,5\n"))
     assert (ids.answers, ids.classes, ids.counts().tolist()) == ((2, 10), Classes(), [[5, 1]])

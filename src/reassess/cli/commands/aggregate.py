@@ -211,14 +211,15 @@ def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Pa
     prior = None
     if result.model is not None:
         prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
-    counts = {"votes": len(votes), "raters": len(votes.raters), "items": len(votes.items)}
+    raters = None if votes.anonymous else len(votes.raters)
+    counts = {"votes": len(votes), "raters": raters, "items": len(votes.items)}
     facts = {"method": name, "output": str(output), **counts, "prior": prior, **result.facts}
     if call.json:
         call.print_document("aggregate", facts)
         return
     items = f"{len(result.posterior):,} items" if votes.classes is None else f"{len(result.posterior):,} scores"
-    raters = "unknown raters" if votes.anonymous else f"{len(votes.raters):,} raters"
-    call.note(f"{output}: {items} of {len(votes):,} votes by {raters}, {name}")
+    by = "unknown raters" if raters is None else f"{raters:,} raters"
+    call.note(f"{output}: {items} of {len(votes):,} votes by {by}, {name}")
     if prior is not None:
         call.note("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
     for fact, value in result.facts.items():

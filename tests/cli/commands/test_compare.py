@@ -56,7 +56,7 @@ def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Calla
     }
     assert {name: pair[name] for name in expected} == expected
     assert results["left_out"] == {"good.csv": 0, "fitted.csv": 0}
-    assert (results["common_images"], results["scored"]) == (60, 50)
+    assert (results["label_set"], results["common_images"], results["scored"]) == ("labels", 60, 50)
     assert results["label_uncertainty"] is None
     assert results["label_uncertainty_reason"] == "no votes are at hand"
     assert [entry["file"] for entry in results["ranking"]["models"]] == ["good.csv", "fitted.csv"]
@@ -71,7 +71,7 @@ def test_the_table_of_two_models_says_which_is_better_and_what_the_numbers_mean(
     assert lines == [
         "labels     images      a %     b %    a - b               95 %   McNemar p   only a   only b",
         "────────────────────────────────────────────────────────────────────────────────────────────",
-        "ReaL           50   100.00   80.00   +20.00   +10.00 to +32.00       0.002       10        0",
+        "labels         50   100.00   80.00   +20.00   +10.00 to +32.00       0.002       10        0",
         "original       60    50.00   80.00   -30.00   -46.67 to -13.33      0.0014        6       24",
         "a: good.csv",
         "b: fitted.csv",

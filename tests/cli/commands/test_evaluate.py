@@ -109,6 +109,7 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
         "scorable": 4,
         "detected": "csv: images named by column image; ids, top 1, column prediction; joined by name",
         "interval": "95 %, Wilson, over images",
+        "label_set": "labels",
         "real": {"1": proportion(2, 3, 0.2077, 0.9385)},
         "original": None,
         "original_reason": "no original labels are at hand",
@@ -147,8 +148,8 @@ def test_all_k_of_all_files_stand_in_the_table(shop: Path, run: Evaluate) -> Non
     result = run("evaluate", "five.csv", "one.csv", "--labels", "labels5.json", "--quiet")
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
-    assert "ReaL top-1 %" in lines[0]
-    assert "ReaL top-5 %" in lines[0]
+    assert "labels5 top-1 %" in lines[0]
+    assert "labels5 top-5 %" in lines[0]
     assert [line.split()[:6] for line in lines[2:]] == [
         ["one.csv", "100.00", "20.65", "to", "100.00", "-"],
         ["five.csv", "0.00", "0.00", "to", "79.35", "100.00"],

@@ -144,13 +144,14 @@ def test_a_file_that_does_not_fit_is_one_error(run: Evaluate) -> None:
 
 def test_compare_judges_by_the_valid_classes_of_good_images(run: Evaluate) -> None:
     valid = {image: [] if review.get("problematic") else review.get("valid", []) for image, review in REVIEWED.items()}
-    Path("valid.json").write_text(json.dumps(valid))
+    Path("judging").mkdir()
+    Path("judging/reviewed.json").write_text(json.dumps(valid))
     done = {
         name: run("compare", "poor.csv", "good.csv", "--labels", name, "--quiet")
-        for name in ("reviewed.csv", "valid.json")
+        for name in ("reviewed.csv", "judging/reviewed.json")
     }
     assert done["reviewed.csv"].code == 0
-    assert done["reviewed.csv"] == done["valid.json"]
+    assert done["reviewed.csv"] == done["judging/reviewed.json"]
 
 
 @pytest.mark.parametrize("command", [["report", "-o", "r.html"], ["show", "1.jpg", "--predictions"]])

@@ -9,7 +9,6 @@ import click
 from reassess.cli.common import Call, call_options, percent, percents, print_table, refuse_repeated
 from reassess.cli.inputs import FILE, each_prediction, joining_options, judge_options, load_judges, prediction_options
 from reassess.cli.tables.class_list import report_class_list
-from reassess.cli.tables.headings import heading
 from reassess.cli.tables.multi_label import print_multi_label
 from reassess.core.classes import Classes
 from reassess.errors import at
@@ -19,7 +18,7 @@ from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy, summari
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.outcomes_table import outcomes_table
 from reassess.evaluation.result import Evaluation, ranked, ranks_of
-from reassess.evaluation.words import MISTAKES_IN_WORDS, ceiling_in_words, left_out_in_words, missing_in_words
+from reassess.evaluation.words import MISTAKES_IN_WORDS, ceiling_in_words, heading, left_out_in_words, missing_in_words
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.numeric.proportion import Proportion
 

@@ -7,11 +7,13 @@ SOURCE = TESTS.parent / "src" / "reassess"
 # What tests more than one module of its room.
 OF_SEVERAL = {
     "cli/test_main.py": "the command line as a whole",
+    "cli/test_label_set_names.py": "every command that judges, by label sets of any name",
     "cli/test_own_benchmark.py": "evaluate and its readers, on labels by name",
     "formats/test_named_classes.py": "every reader of classes by name",
     "formats/test_paths.py": "every reader and writer",
     "integrations/test_agreement.py": "every integration, compared with evaluate",
     "report/test_browser.py": "the whole page, in a browser",
+    "report/test_label_set_names.py": "every section and chart, by label sets of any name",
 }
 
 

@@ -461,7 +461,7 @@ def test_a_result_is_headed_by_the_label_sets_name_and_lines_stay_aligned() -> N
     }
     assert str(named[""]) == (
         "re-assessed top-1 66.67% [20.77%, 93.85%] (2 of 3)\n"
-        "original top-1    50.00% [15.00%, 85.00%] (2 of 4)\n"
+        "original top-1    25.00% [4.56%, 69.94%] (1 of 4)\n"
         "soft re-assessed  0.6000; the best that any model can reach is 0.9333\n"
         "scored            3 of 3 images with labels\n"
         "left out          1 with an empty label set"

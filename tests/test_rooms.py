@@ -9,6 +9,7 @@ OF_SEVERAL = {
     "aggregation/test_class_votes.py": "every method, on votes for one class an image",
     "cli/test_class_votes.py": "every command that takes votes, on votes for one class an image",
     "cli/test_main.py": "the command line as a whole",
+    "cli/test_label_set_names.py": "every command that judges, by label sets of any name",
     "cli/test_own_benchmark.py": "evaluate and its readers, on labels by name",
     "evaluation/test_unknown_classes.py": "predictions of no class, in every number",
     "core/test_class_votes.py": "votes for one class an image, and their posteriors",
@@ -17,6 +18,7 @@ OF_SEVERAL = {
     "formats/test_paths.py": "every reader and writer",
     "integrations/test_agreement.py": "every integration, compared with evaluate",
     "report/test_browser.py": "the whole page, in a browser",
+    "report/test_label_set_names.py": "every section and chart, by label sets of any name",
 }
 
 

@@ -115,9 +115,9 @@ def test_the_json_object_holds_the_counts_and_says_why_a_part_is_null() -> None:
 
 
 def test_a_comparison_is_shown_in_words_and_in_a_notebook_without_markup_of_names() -> None:
-    html = Comparison("<a>", "b", 1000, A, None)._repr_html_()
+    html = Comparison("<a>", "b", 1000, A, None, label_set="<pets>")._repr_html_()
     assert html == (
-        "<p>&lt;a&gt; is better than b</p><table><tr><th>ReaL</th>"
+        "<p>&lt;a&gt; is better than b</p><table><tr><th>&lt;pets&gt;</th>"
         "<td>+6.00 points [+3.90, +8.10], McNemar p = 3.8e-08; "
         "of 1,000 images 90 only &lt;a&gt;, 30 only b</td></tr></table>"
     )

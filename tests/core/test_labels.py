@@ -124,3 +124,18 @@ def test_a_class_that_the_other_list_lacks_is_an_error() -> None:
 def test_runs_are_ranges_one_after_another(pairs: list[tuple[int, int]]) -> None:
     starts, sizes = np.array(pairs, np.int64).reshape(-1, 2).T
     assert runs(starts, sizes).tolist() == [i for start, size in pairs for i in range(start, start + size)]
+
+
+def test_label_sets_keep_their_name_in_other_classes() -> None:
+    own = LabelSets.from_lists(["a"], [[1]], Classes(2, names=("cat", "dog")), name="pets")
+    assert own.in_classes(Classes(2, names=("dog", "cat"))).name == "pets"
+    assert own.in_classes(Classes(2, names=("cat", "dog"))).name == "pets"
+    assert LabelSets.from_pairs(["a"], np.array([0]), np.array([1]), name="pets").name == "pets"
+    assert LabelSets.from_lists(["a"], [[1]], name="pets").in_classes(Classes(2)).name == "pets"
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("", "re-assessed"), ("pets", "pets"), ("ReaL", "ReaL"), ("original", '"original"')]
+)
+def test_tables_call_label_sets_by_their_name_and_none_like_the_original_labels(name: str, title: str) -> None:
+    assert LabelSets.from_lists(["a"], [[1]], name=name).title == title

@@ -377,6 +377,7 @@ def test_what_lacks_its_input_is_null_with_the_reason() -> None:
         "detected": "ids; joined by position, in the order of the label set",
         "unknown_classes": {"predictions": 0, "names": 0},
         "interval": "95 %, Wilson, over images",
+        "label_set": "re-assessed",
         "real": {"1": {"hits": 2, "n": 3, "accuracy": 2 / 3, "low": near_four(0.2077), "high": near_four(0.9385)}},
         "original": None,
         "soft": None,
@@ -432,14 +433,14 @@ def test_when_nothing_is_scored_all_is_null_and_never_nan() -> None:
 def test_predictions_of_no_image_are_an_evaluation_of_nothing() -> None:
     result = evaluate(Predictions.from_ids(np.empty((0, 2), int), []), LABELS)
     assert (result.images, result.scored, result.real) == (0, 0, {1: Proportion(0, 0)})
-    assert str(result).startswith("ReaL top-1       - (no images)")
+    assert str(result).startswith("re-assessed top-1 - (no images)")
 
 
 def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
     original = LabelSets.from_lists(IMAGES, [[0], [1], [2], [3]])
     scores = scores_of({("a.png", 0): 0.9, ("a.png", 2): 0.8, ("b.png", 0): 0.1})
     table = np.eye(4, dtype=np.float32)[[2, 0, 0, 3]]
-    result = evaluate(table, LABELS, original=original, scores=scores, top_k=(1, 2))
+    result = evaluate(table, replace(LABELS, name="ReaL"), original=original, scores=scores, top_k=(1, 2))
     assert str(result) == (
         "ReaL top-1       66.67% [20.77%, 93.85%] (2 of 3)\n"
         "ReaL top-2       100.00% [43.85%, 100.00%] (3 of 3)\n"
@@ -451,6 +452,32 @@ def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
         "left out         1 with an empty label set"
     )
     assert "<th>ReaL top-1</th><td>66.67% [20.77%, 93.85%] (2 of 3)</td>" in result._repr_html_()
+
+
+def test_a_result_is_headed_by_the_label_sets_name_and_lines_stay_aligned() -> None:
+    original, scores = LabelSets.from_lists(IMAGES, [[0], [1], [2], [3]]), scores_of({("a.png", 2): 0.8})
+    named = {
+        name: evaluate(np.array([2, 0, 0, 3]), replace(LABELS, name=name), original=original, scores=scores)
+        for name in ("", "<pets>")
+    }
+    assert str(named[""]) == (
+        "re-assessed top-1 66.67% [20.77%, 93.85%] (2 of 3)\n"
+        "original top-1    25.00% [4.56%, 69.94%] (1 of 4)\n"
+        "soft re-assessed  0.6000; the best that any model can reach is 0.9333\n"
+        "scored            3 of 3 images with labels\n"
+        "left out          1 with an empty label set"
+    )
+    assert str(named["<pets>"]).splitlines()[0] == "<pets> top-1     66.67% [20.77%, 93.85%] (2 of 3)"
+    assert "<th>&lt;pets&gt; top-1</th>" in named["<pets>"]._repr_html_()
+    assert [one.to_json()["label_set"] for one in named.values()] == ["re-assessed", "<pets>"]
+
+
+def test_evaluations_by_label_sets_of_other_names_do_not_add_up() -> None:
+    first, second = (evaluate(np.array([2, 0, 0, 3]), replace(LABELS, name=name)) for name in ("pets", "others"))
+    assert (first + first).label_set == "pets"
+    with pytest.raises(DataError) as caught:
+        first + second
+    assert str(caught.value) == "evaluations by other labels or of other k do not add up"
 
 
 def test_ks_are_those_asked_for_and_by_default_those_the_predictions_reach() -> None:

@@ -27,12 +27,13 @@ def findings(
     complete: bool = True,
     board: Leaderboard | None = None,
     seed: int = 0,
+    name: str = "",
 ) -> Findings:
     """Each model a little worse than the one before; `complete`: with original labels, scores, votes and experts."""
     rng = np.random.default_rng(seed)
     names = images or tuple(f"{i:03d}.png" for i in range(IMAGES))
     sets = [sorted(rng.choice(CLASSES, rng.choice([0, 1, 1, 1, 2, 3]), replace=False).tolist()) for _ in names]
-    labels = LabelSets.from_lists(names, sets, classes or Classes(CLASSES))
+    labels = LabelSets.from_lists(names, sets, classes or Classes(CLASSES), name=name)
     own = [[valid[0] if valid and rng.random() < 0.8 else int(rng.integers(CLASSES))] for valid in sets]
     original = LabelSets.from_lists(names, own, labels.classes) if complete else None
     scores, votes, experts = _rated(names, sets, rng) if complete else (None, None, None)

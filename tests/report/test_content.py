@@ -36,7 +36,8 @@ def columns(table: Any, *names: str) -> list[tuple[Any, ...]]:
 
 def test_the_headline_holds_the_numbers_of_evaluate() -> None:
     table = part(THREE, "headline").wide
-    rows = columns(table, "model", "ReaL top-1 %", "ReaL top-1 95 %", "original top-1 %", "soft", "scored", "left out")
+    real = "re-assessed top-1 %", "re-assessed top-1 95 %"
+    rows = columns(table, "model", *real, "original top-1 %", "soft", "scored", "left out")
     for (model, real, interval, original, soft, scored, left_out), (name, result) in zip(
         rows, THREE.evaluations.items(), strict=True
     ):
@@ -64,7 +65,7 @@ def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:
     table = section.charts[0].table
     for row in table.rows:
         pair = compare(THREE.panel, row[0], row[1])
-        paired = pair.real if row[2] == "ReaL" else pair.original
+        paired = pair.real if row[2] == "re-assessed" else pair.original
         assert row[3:] == [
             100 * paired.difference,
             tuple(100 * bound for bound in paired.interval),

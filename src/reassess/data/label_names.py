@@ -14,8 +14,28 @@ _OF_REAL = ("imagenet-real", "imagenet-real-scores")
 def label_set_name(path: Path) -> str:
     """What label sets are called that are read from a file, or cut from the scores in it.
 
-    ReaL for the known files of ImageNet ReaL, wherever they lie; the name of another known source; else the file's name
-    without its suffix, which stays where the name would be ReaL's.
+    Parameters
+    ----------
+    path
+        A file of labels or scores.
+
+    Returns
+    -------
+    ReaL for the files of ImageNet ReaL, which are known by their hash wherever they lie; for those of another known
+    source its name; else the file's name without the suffix, which stays where the name would be ReaL's.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "pets.json"
+    >>> _ = path.write_text('{"tom.jpg": [0]}')
+    >>> label_set_name(path)
+    'pets'
     """
     digest = sha256(path)
     for name, source in SOURCES.items():

@@ -8,9 +8,9 @@ from reassess.comparison.findings import Findings
 from reassess.comparison.pairs import Comparison, Paired, compare
 from reassess.core.missing import Missing
 from reassess.evaluation.result import BySize
-from reassess.evaluation.words import NONE_SCORED
+from reassess.evaluation.words import NONE_SCORED, heading
 from reassess.numeric.proportion import Proportion
-from reassess.report.chart import Chart, cells, interval_chart, label_set, mark, only_some, percent, percents, table
+from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, table
 from reassess.report.interval_figure import Intervals, Mark
 from reassess.report.leaderboard_figure import leaderboard_on
 from reassess.report.scatter_figure import MOST_NAMED, Spot, scatter_on
@@ -37,7 +37,7 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
             rows.append([model, *cells(original), *cells(real)])
     if not spots:
         return Missing(f"no model has both accuracies: there are no original labels, or {NONE_SCORED}")
-    judge = label_set(findings)
+    judge = heading(findings.labels.title)
     columns = {"model": TEXT}
     for labels in ("original", judge):
         columns |= {f"{labels} %": PERCENT, f"{labels} 95 %": PERCENT, f"{labels} hits": COUNT, f"{labels} n": COUNT}
@@ -65,7 +65,7 @@ def difference_chart(findings: Findings) -> Chart | Missing:
     pairs = shown_pairs(findings)
     if isinstance(pairs, Missing):
         return pairs
-    rows, judge = [], label_set(findings)
+    rows, judge = [], heading(findings.labels.title)
     series: dict[str, list[Mark | None]] = {judge: [], "original": []}
     for i, pair in enumerate(pairs):
         for name, part in {judge: pair.real, "original": pair.original}.items():
@@ -103,7 +103,7 @@ def label_count_chart(findings: Findings) -> Chart | Missing:
     pools = _pooled(sizes, shown)
     groups = [_pool_in_words(pool, shown) for pool in pools]
     series = {model: [mark(_hits(parts, pool)) for pool in pools] for model, parts in shown.items()}
-    judge = label_set(findings)
+    judge = heading(findings.labels.title)
     columns = {"model": TEXT, "valid classes": COUNT, f"{judge} top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
     numbers = table("label-count", f"{judge} accuracy by number of valid classes", columns | {"images": COUNT}, rows)
     note = only_some(len(counts), most=len(SERIES))
@@ -150,7 +150,7 @@ def leaderboard_chart(findings: Findings) -> Chart | Missing:
         if expected is not None:
             line = [expected.real, (expected.low, expected.high), expected.residual]
         rows.append(places + line)
-    own = Column("model"), Column(f"{label_set(findings)} %", PERCENT)
+    own = Column("model"), Column(f"{heading(findings.labels.title)} %", PERCENT)
     places_in = {"rank": COUNT, "original %": PERCENT, "original rank": COUNT, "of": COUNT}
     line_at = {"expected ReaL %": PERCENT, "95 %": PERCENT, "above it, points": POINTS}
     columns = (*own, *(Column(name, form) for name, form in (places_in | line_at).items()))

@@ -6,8 +6,8 @@ from reassess.comparison.findings import Findings
 from reassess.comparison.words import uncertainty_explained
 from reassess.core.missing import Missing
 from reassess.evaluation.result import Evaluation
-from reassess.evaluation.words import ceiling_in_words, left_out_in_words, missing_in_words
-from reassess.report.chart import Chart, Section, label_set, percent, percents, table
+from reassess.evaluation.words import ceiling_in_words, heading, left_out_in_words, missing_in_words
+from reassess.report.chart import Chart, Section, percent, percents, table
 from reassess.report.style import sentence
 from reassess.report.tables import COUNT, PERCENT, SHARE, TEXT, Cell
 from reassess.text import some
@@ -17,7 +17,7 @@ __all__ = ["headline"]
 
 def headline(findings: Findings, scatter: Chart | Missing) -> Section:
     """Every model with its accuracies and intervals; images left out, and reasons for missing numbers."""
-    uncertainty, judge = findings.uncertainty, label_set(findings)
+    uncertainty, judge = findings.uncertainty, heading(findings.labels.title)
     columns = {"model": TEXT}
     for k in findings.top_k:
         columns |= {f"{judge} top-{k} %": PERCENT, f"{judge} top-{k} 95 %": PERCENT}

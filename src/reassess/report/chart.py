@@ -4,22 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from reassess.comparison.findings import Findings
 from reassess.core.missing import Missing
 from reassess.numeric.proportion import Proportion
 from reassess.report.figures import Draw, Size
 from reassess.report.interval_figure import Intervals, Mark, intervals_on, size_of_intervals
 from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
-from reassess.report.style import LONGEST, MOST_DRAWN
+from reassess.report.style import MOST_DRAWN
 from reassess.report.tables import Cell, Column, Interval, Table
-from reassess.text import plain, shortened
 
 __all__ = [
     "Chart",
     "Section",
     "cells",
     "interval_chart",
-    "label_set",
     "mark",
     "missing_section",
     "only_some",
@@ -69,11 +66,6 @@ def stack_chart(stacks: Stacks, numbers: Table, note: str = "") -> Chart:
 def table(key: str, title: str, columns: dict[str, str], rows: Sequence[Sequence[Cell]]) -> Table:
     """A table whose columns are given as headings and number formats."""
     return Table(key=key, title=title, columns=tuple(Column(name, form) for name, form in columns.items()), rows=rows)
-
-
-def label_set(findings: Findings) -> str:
-    """What headings call the label sets that judge the models."""
-    return shortened(plain(findings.labels.title), LONGEST // 2)
 
 
 def only_some(total: int, items: str = "models", most: int = MOST_DRAWN) -> str:

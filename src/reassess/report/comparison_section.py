@@ -11,7 +11,8 @@ from reassess.comparison.words import (
     ranks_explained,
 )
 from reassess.core.missing import Missing
-from reassess.report.chart import Chart, Section, label_set, missing_section, table
+from reassess.evaluation.words import heading
+from reassess.report.chart import Chart, Section, missing_section, table
 from reassess.report.style import sentence
 from reassess.report.tables import COUNT, P_VALUE, TEXT, Table
 
@@ -56,6 +57,6 @@ def _ranks(findings: Findings) -> Table:
     intervals = list(zip(ranking.low.tolist(), ranking.high.tolist(), strict=True))
     by_original = [None] * len(ranking) if ranking.original_ranks is None else ranking.original_ranks.tolist()
     columns = ranking.models, ranking.ranks.tolist(), intervals, by_original, [*ranking.holm, None]
-    by_judge = f"rank by {label_set(findings)}"
+    by_judge = f"rank by {heading(findings.labels.title)}"
     forms = {"model": TEXT, by_judge: COUNT, "95 %": COUNT, "rank by original": COUNT, "Holm p": P_VALUE}
     return table("ranks", "Ranks", forms, list(zip(*columns, strict=True)))

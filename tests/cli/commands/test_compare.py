@@ -56,7 +56,7 @@ def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Calla
     }
     assert {name: pair[name] for name in expected} == expected
     assert results["left_out"] == {"good.csv": 0, "fitted.csv": 0}
-    assert (results["common_images"], results["scored"]) == (60, 50)
+    assert (results["label_set"], results["common_images"], results["scored"]) == ("labels", 60, 50)
     assert results["label_uncertainty"] is None
     assert results["label_uncertainty_reason"] == "no votes are at hand"
     assert [entry["file"] for entry in results["ranking"]["models"]] == ["good.csv", "fitted.csv"]

@@ -11,7 +11,6 @@ from reassess.cli.common import Call, call_options, percent, percents, print_tab
 from reassess.cli.inputs import FILE, each_prediction, joining_options, judge_options, prediction_options
 from reassess.cli.judges import load_judges
 from reassess.cli.tables.class_list import report_class_list
-from reassess.cli.tables.headings import heading
 from reassess.cli.tables.label_sets import orders_to_json, print_label_sets
 from reassess.cli.tables.multi_label import print_multi_label
 from reassess.comparison.model_orders import ModelOrders, compare_orders
@@ -25,7 +24,7 @@ from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy, summari
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.outcomes_table import outcomes_table
 from reassess.evaluation.result import Evaluation, ranked, ranks_of
-from reassess.evaluation.words import MISTAKES_IN_WORDS, ceiling_in_words, left_out_in_words, missing_in_words
+from reassess.evaluation.words import MISTAKES_IN_WORDS, ceiling_in_words, heading, left_out_in_words, missing_in_words
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.numeric.proportion import Proportion
 

@@ -9,9 +9,9 @@ import click
 from reassess.cli.common import Call, call_options, print_table
 from reassess.cli.findings_inputs import findings_options, load_findings
 from reassess.cli.inputs import FILE
-from reassess.cli.tables.headings import heading
 from reassess.comparison.findings import Findings, short_names
 from reassess.core.benchmark import Benchmark
+from reassess.evaluation.words import heading
 from reassess.formats.files import sha256
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, write_report
 

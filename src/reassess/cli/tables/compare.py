@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from reassess.cli.common import Call, percent, percents, print_table, say
-from reassess.cli.tables.headings import heading
 from reassess.comparison.findings import Findings
 from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.pairs import NO_ORIGINAL, Comparison, Paired
@@ -22,6 +21,7 @@ from reassess.comparison.words import (
     uncertainty_explained,
 )
 from reassess.core.missing import Missing
+from reassess.evaluation.words import heading
 from reassess.text import some
 
 __all__ = ["print_compared", "to_json"]

@@ -1,0 +1,154 @@
+"""What tables call the label sets that judge: ImageNet's ReaL by that name, all others by their own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import Run, results_of, validation_name, write_csv
+
+N = 40
+LABELS = {f"{i:02}.jpg": [i % 3, 3] if i % 4 else [] for i in range(N)}
+ORIGINAL = {name: i % 5 for i, name in enumerate(LABELS)}
+MODELS = {"a.csv": 7, "b.csv": 4, "c.csv": 2}  # wrong on every so many images, some of which have no valid class
+JUDGED = ("--labels", "pets.json", "--original", "original.json")
+ALONE = ("--original", "none", "--scores", "none")
+
+
+@pytest.fixture
+def bench(folder: Path) -> Path:
+    """Label sets, original labels and three models, in the working folder."""
+    for name in ("pets.json", "a_long_name_of_pets.json"):
+        Path(name).write_text(json.dumps(LABELS))
+    Path("original.json").write_text(json.dumps(ORIGINAL))
+    for file, every in MODELS.items():
+        write_csv(file, "image,prediction", [(name, i % 3 if i % every else 4) for i, name in enumerate(LABELS)])
+    return folder
+
+
+def table(run: Callable[..., Run], *argv: str) -> list[str]:
+    done = run(*argv, "--quiet")
+    assert (done.code, done.err) == (0, "")
+    return [line.rstrip() for line in done.out.splitlines()]
+
+
+def test_an_own_label_set_heads_its_columns(bench: Path, run: Callable[..., Run], report_extra: None) -> None:
+    assert table(run, "evaluate", *MODELS, *JUDGED) == [
+        "file    pets top-1 %              95 %   original top-1 %   soft   recall   scored   left out",
+        "─" * 93,
+        "b.csv         100.00   88.65 to 100.00              20.00      -        -       30         10",
+        "a.csv          86.67    70.32 to 94.69              22.50      -        -       30         10",
+        "c.csv          66.67    48.78 to 80.77              20.00      -        -       30         10",
+    ]
+    assert table(run, "evaluate", "a.csv", *JUDGED, "--by", "class")[3:] == [
+        "a.csv",
+        "class   name   images   pets top-1 %   predicted   most often instead",
+        "─" * 69,
+        "0       0          10          90.00           9                4 (1)",
+        "1       1          10          90.00           9                4 (1)",
+        "2       2          10          80.00           8                4 (2)",
+        "3       3          30          86.67           0                4 (4)",
+    ]
+    assert table(run, "evaluate", "a.csv", *JUDGED, "--by", "label-count")[3:] == [
+        "a.csv",
+        "valid labels   images   pets top-1 %             95 %",
+        "─" * 53,
+        "           2       30          86.67   70.32 to 94.69",
+    ]
+    assert table(run, "compare", "a.csv", "c.csv", *JUDGED)[:4] == [
+        "labels     images     a %     b %    a - b               95 %   McNemar p   only a   only b",
+        "─" * 91,
+        "pets           30   86.67   66.67   +20.00    +0.00 to +40.00        0.15        9        3",
+        "original       40   22.50   20.00    +2.50   -10.00 to +15.00           1        4        3",
+    ]
+    assert table(run, "compare", *MODELS, *JUDGED)[:5] == [
+        "file    rank   rank, 95 %   pets %              95 %   original %   original rank     ahead of next   Holm p",
+        "─" * 108,
+        "b.csv      1       1 to 1   100.00   88.65 to 100.00        20.00               2   +3.33 to +26.67     0.25",
+        "a.csv      2       2 to 2    86.67    70.32 to 94.69        22.50               1   +0.00 to +40.00     0.25",
+        "c.csv      3       2 to 3    66.67    48.78 to 80.77        20.00               2                 -        -",
+    ]
+    assert table(run, "report", *MODELS, *JUDGED, "-o", "r.html") == [
+        "model   pets top-1 %   original top-1 %",
+        "─" * 39,
+        "b             100.00              20.00",
+        "a              86.67              22.50",
+        "c              66.67              20.00",
+    ]
+
+
+def test_reals_label_sets_head_theirs(bench: Path, run: Callable[..., Run], real_file: Callable[[str], Path]) -> None:
+    path = real_file("real.json")
+    judged, files = ("--labels", str(path), *ALONE), [f"real_{file}" for file in MODELS]
+    first = [valid[0] if valid else 0 for valid in json.loads(path.read_text())[:N]]
+    for file, every in zip(files, MODELS.values(), strict=True):
+        rows = [(validation_name(i + 1), valid if i % every else 999) for i, valid in enumerate(first)]
+        write_csv(file, "image,prediction", rows)
+    assert table(run, "evaluate", *files, *judged) == [
+        "file         ReaL top-1 %             95 %   original top-1 %   soft   recall   scored   left out",
+        "─" * 97,
+        "real_a.csv          88.89   74.69 to 95.59                  -      -        -       36          4",
+        "real_b.csv          77.78   61.92 to 88.28                  -      -        -       36          4",
+        "real_c.csv          52.78   37.01 to 68.01                  -      -        -       36          4",
+    ]
+    assert table(run, "evaluate", "real_a.csv", *judged, "--by", "label-count")[3:] == [
+        "real_a.csv",
+        "valid labels   images   ReaL top-1 %              95 %",
+        "─" * 54,
+        "           1       29          89.66    73.61 to 96.42",
+        "           2        6          83.33    43.65 to 96.99",
+        "           3        1         100.00   20.65 to 100.00",
+    ]
+    assert table(run, "compare", "real_a.csv", "real_c.csv", *judged) == [
+        "labels   images     a %     b %    a - b               95 %   McNemar p   only a   only b",
+        "─" * 89,
+        "ReaL         36   88.89   52.78   +36.11   +16.67 to +55.56      0.0023       15        2",
+        "a: real_a.csv",
+        "b: real_c.csv",
+        "real_a.csv is better than real_c.csv",
+    ]
+    assert table(run, "compare", *files, *judged) == [
+        "file         rank   rank, 95 %   ReaL %             95 %      ahead of next   Holm p",
+        "─" * 84,
+        "real_a.csv      1       1 to 2    88.89   74.69 to 95.59    -5.56 to +27.78     0.34",
+        "real_b.csv      2       1 to 2    77.78   61.92 to 88.28   +11.11 to +38.89   0.0078",
+        "real_c.csv      3       3 to 3    52.78   37.01 to 68.01                  -        -",
+        "real_a.csv and real_b.csv cannot be told apart",
+        "real_b.csv is better than real_c.csv",
+    ]
+    (result,) = results_of(run, "evaluate", files[0], *judged)
+    assert result["label_set"] == "ReaL"
+
+
+def test_of_a_long_name_a_heading_has_the_beginning_and_the_end(bench: Path, run: Callable[..., Run]) -> None:
+    assert table(run, "evaluate", *MODELS, "--labels", "a_long_name_of_pets.json") == [
+        "file    a_long…f_pets top-1 %              95 %   original top-1 %   soft   recall   scored   left out",
+        "─" * 102,
+        "b.csv                  100.00   88.65 to 100.00                  -      -        -       30         10",
+        "a.csv                   86.67    70.32 to 94.69                  -      -        -       30         10",
+        "c.csv                   66.67    48.78 to 80.77                  -      -        -       30         10",
+    ]
+    results = results_of(run, "compare", *MODELS, "--labels", "a_long_name_of_pets.json")
+    assert results["label_set"] == "a_long_name_of_pets"
+
+
+def test_label_sets_cut_from_scores_say_at_which_threshold(bench: Path, run: Callable[..., Run]) -> None:
+    rows = [(name, class_id, 0.9) for name, valid in LABELS.items() for class_id in valid or [0]]
+    write_csv("tableware.csv", "image,class,score", rows)
+    cut = ("--scores", "tableware.csv", "--original", "none", "--threshold")
+    assert table(run, "evaluate", "a.csv", *cut, "0.75")[0].startswith("file    tablew…t 0.75 top-1 %")
+    results = results_of(run, "evaluate", "a.csv", *cut, "0.75,0.95")
+    assert [result["label_set"] for result in results] == ["tableware at 0.75", "tableware at 0.95"]
+
+
+def test_label_sets_called_original_are_told_from_the_original_labels(bench: Path, run: Callable[..., Run]) -> None:
+    Path("sets").mkdir()
+    Path("sets/original.json").write_text(json.dumps(LABELS))
+    judged = ("--labels", "sets/original.json", "--original", "original.json")
+    assert table(run, "evaluate", "a.csv", *judged)[0].startswith('file    "original" top-1 %')
+
+
+def test_a_name_says_nothing_to_the_terminal(bench: Path, run: Callable[..., Run]) -> None:
+    Path("\x1b[2Jp.json").write_text(json.dumps(LABELS))
+    assert table(run, "evaluate", "a.csv", "--labels", "\x1b[2Jp.json")[0].startswith("file    \\x1b[2Jp top-1 %")

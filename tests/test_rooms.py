@@ -10,6 +10,7 @@ OF_SEVERAL = {
     "cli/test_class_votes.py": "every command that takes votes, on votes for one class an image",
     "cli/test_main.py": "the command line as a whole",
     "cli/test_label_set_names.py": "every command that judges, by label sets of any name",
+    "cli/test_named_benchmark.py": "every command, on a folder with classes by name",
     "cli/test_own_benchmark.py": "evaluate and its readers, on labels by name",
     "evaluation/test_unknown_classes.py": "predictions of no class, in every number",
     "core/test_class_votes.py": "votes for one class an image, and their posteriors",

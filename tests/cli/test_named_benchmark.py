@@ -1,0 +1,192 @@
+"""A folder with ten classes called by name goes through every command; the same with ids gives the same numbers."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reassess.core.class_lists import Classed, in_one_list
+from reassess.core.classes import LIST_CLASSES, Classes
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from tests.helpers import Run, message, votes_of, write_csv
+
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+IMAGES = [f"{i:03}.png" for i in range(150)]
+PARTS = ("labels", "original", "scores", "votes", "golden", "rater-golden")
+VOTES = "image,class,rater,answer"
+
+
+def draw() -> dict[str, tuple[str, list[tuple[Any, ...]]]]:
+    """Files of a benchmark and of two models, each with its headings and rows, by class id."""
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, 10, len(IMAGES))
+    original = np.where(rng.random(len(IMAGES)) < 0.1, rng.integers(0, 10, len(IMAGES)), truth)
+    models = {
+        name: np.where(rng.random(len(IMAGES)) < p, rng.integers(0, 10, len(IMAGES)), truth) for name, p in MODELS
+    }
+    asked = sorted({(i, int(c)) for classes in (original, *models.values()) for i, c in enumerate(classes)})
+    golden = [asked[k] for k in sorted(rng.choice(len(asked), 60, replace=False))]
+
+    def answers(pairs: list[tuple[int, int]], raters: list[str], right: float) -> Iterator[tuple[Any, ...]]:
+        for i, c in pairs:
+            for rater in raters:
+                yield IMAGES[i], c, rater, "yes" if (c == truth[i]) == (rng.random() < right) else "no"
+
+    predictions = {
+        f"{name}.csv": ("image,prediction", list(zip(IMAGES, ids.tolist(), strict=True)))
+        for name, ids in models.items()
+    }
+    return predictions | {
+        "digits/original.csv": ("image,class", list(zip(IMAGES, original.tolist(), strict=True))),
+        "digits/votes.csv": (VOTES, list(answers(asked, ["a", "b", "c", "d", "e"], 0.9))),
+        "digits/golden.csv": (VOTES, list(answers(golden, ["x", "y", "z"], 0.99))),
+        **{
+            f"{name}.csv": ("image,prediction", list(zip(IMAGES, ids.tolist(), strict=True)))
+            for name, ids in models.items()
+        },
+    }
+
+
+MODELS = (("good", 0.1), ("poor", 0.3))
+COMMANDS = {
+    "aggregate": ["aggregate", "-o", "digits/scores.csv"],
+    "labels": ["labels", "--threshold", "0.5", "-o", "digits/labels.csv"],
+    "evaluate": ["evaluate", "good.csv", "poor.csv", "--by", "class"],
+    "compare": ["compare", "good.csv", "poor.csv", "--replicates", "100"],
+    "curve": ["curve", "--leave-out", "image"],
+    "raters": ["raters"],
+    "questions": ["questions", "good.csv", "-o", "questions.jsonl"],
+    "show": ["show", "000.png", "--predictions", "good.csv"],
+}
+
+
+def all_numbers(
+    folder: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, classes: bool
+) -> dict[str, Any]:
+    """What each command gives, of the files in a folder."""
+    monkeypatch.chdir(folder)
+    if classes:
+        Path("digits/classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
+    results = {}
+    for name, argv in COMMANDS.items():
+        done = run(*argv, "--benchmark", "digits", "--json")
+        assert (done.code, done.err) == (0, ""), name
+        results[name] = json.loads(done.out)["results"]
+    return results
+
+
+def write_all(folder: Path, called: Callable[[int], object]) -> None:
+    for file, (headings, rows) in draw().items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        write_csv(folder / file, headings, [(image, called(class_id), *rest) for image, class_id, *rest in rows])
+
+
+@pytest.mark.parametrize("by_list", [True, False])
+def test_names_give_the_same_integers_as_ids(
+    by_list: bool, tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+) -> None:
+    """With a list of classes ids are its lines; without one, ranks among the sorted names."""
+    order = NAMES if by_list else tuple(sorted(NAMES))
+    write_all(tmp_path / "names", lambda class_id: order[class_id])
+    write_all(tmp_path / "ids", int)
+    by_name = all_numbers(tmp_path / "names", run, monkeypatch, by_list)
+    by_id = all_numbers(tmp_path / "ids", run, monkeypatch, False)
+    called = {str(class_id): name for class_id, name in enumerate(order)}
+
+    def with_names(value: Any) -> Any:
+        """A document by id with each class's name where the other one has it."""
+        if isinstance(value, dict):
+            renamed = {key: with_names(part) for key, part in value.items()}
+            return renamed | ({"name": called[renamed["name"]]} if renamed.get("name") in called else {})
+        return [with_names(part) for part in value] if isinstance(value, list) else value
+
+    assert with_names(by_id) == with_names(by_name)
+    assert by_name["evaluate"][0]["by_class"][0]["name"] == order[0]
+
+
+def test_names_stay_names_in_every_file(
+    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+) -> None:
+    write_all(tmp_path, lambda class_id: NAMES[class_id])
+    all_numbers(tmp_path, run, monkeypatch, True)
+    run("evaluate", "good.csv", "--benchmark", "digits", "--per-image", "images.csv", "--quiet")
+    run("compare", "good.csv", "poor.csv", "--benchmark", "digits", "--disagreements", "pairs.csv", "--quiet")
+    columns = {
+        "digits/scores.csv": ["class"],
+        "digits/labels.csv": ["class"],
+        "images.csv": ["top1"],
+        "pairs.csv": ["right_class", "wrong_class"],
+    }
+    for file, headings in columns.items():
+        with Path(file).open(newline="") as table:
+            rows = list(csv.DictReader(table))
+        assert rows, file
+        assert {row[heading] for row in rows for heading in headings} <= {*NAMES, ""}, file
+    questions = [json.loads(line) for line in Path("questions.jsonl").read_text().splitlines()]
+    assert {question["class"] for question in questions} <= set(NAMES)
+
+
+def nouns(classes: Classes) -> dict[str, Classed]:
+    """A small one of each kind of file."""
+    questions = Questions.from_columns(["a"], np.array([0]), classes)
+    sets = LabelSets.from_lists(["a"], [[0]], classes)
+    votes = votes_of([(0, 0, 1)], questions, ("x",), ("no", "yes"))
+    kinds: dict[str, Classed] = {"labels": sets, "original": sets, "scores": Scores(questions, np.array([0.5]))}
+    return kinds | {"votes": votes, "golden": votes, "rater-golden": votes}
+
+
+@pytest.mark.parametrize(("named", "numbered"), [*combinations(PARTS, 2), *combinations(PARTS[::-1], 2)])
+def test_names_in_one_file_and_numbers_in_another_are_an_error_in_every_pair(named: str, numbered: str) -> None:
+    names, numbers = nouns(Classes.from_texts(["cat"])), nouns(Classes())
+    pair = {f"{named}.csv": names[named], f"{numbered}.csv": numbers[numbered]}
+    assert message(lambda: in_one_list(pair)) == (
+        "the classes are named in one file and numbered in another\n"
+        f"  where:   {named}.csv and {numbered}.csv\n"
+        "  found:   cat, and ids\n"
+        f"  to mend: {LIST_CLASSES}"
+    )
+    listed = in_one_list(pair, Classes(2, names=("dog", "cat")))
+    assert [part.in_classes(Classes(2)) is not None for part in listed.values()] == [True, True]
+
+
+@pytest.mark.parametrize("part", ["original", "scores", "votes", "golden", "rater-golden"])
+@pytest.mark.parametrize(
+    "argv", [["compare", "good.csv", "poor.csv"], ["report", "good.csv", "-o", "r.html"], ["show", "000.png"]]
+)
+def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
+    part: str,
+    argv: list[str],
+    tmp_path: Path,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    no_known_data: None,
+) -> None:
+    """Never joined by position; the error names both files, and the list of classes that would mend it."""
+    if part == "rater-golden" and argv[0] == "show":
+        return  # not read
+    write_all(tmp_path, lambda class_id: NAMES[class_id])
+    monkeypatch.chdir(tmp_path)
+    labels = [(image, NAMES[class_id]) for image, class_id in draw()["digits/original.csv"][1]]
+    write_csv("digits/labels.csv", "image,class", labels)
+    write_csv("digits/scores.csv", "image,class,score", [(image, name, 0.9) for image, name in labels])
+    (_, rows) = draw()["digits/votes.csv"]
+    headings = {"original": "image,class", "scores": "image,class,score"}.get(part, VOTES)
+    given = [(image, class_id, *([0.9] if part == "scores" else rest)) for image, class_id, *rest in rows]
+    if part == "original":
+        given = draw()["digits/original.csv"][1]
+    write_csv(
+        f"digits/{part}.csv", headings, dict.fromkeys(given) if part != "scores" else {r[:2]: r for r in given}.values()
+    )
+    done = run(*argv, "--benchmark", "digits")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("Error: the classes are named in one file and numbered in another\n")
+    assert "digits/labels.csv (labels)" in done.err
+    assert f"digits/{part}.csv ({part})" in done.err
+    assert "the file classes" in done.err

@@ -7,7 +7,8 @@ import pytest
 
 from reassess.aggregation.thresholds import label_sets
 from reassess.core.votes import Votes
-from reassess.formats.labels import read_labels, read_original
+from reassess.data.loading import load_original
+from reassess.formats.labels import read_labels
 from reassess.formats.posteriors import read_posterior
 from reassess.formats.rater_model import read_rater_model
 from reassess.formats.scores import read_scores
@@ -37,7 +38,7 @@ def test_the_preset_makes_the_published_scores_and_from_them_the_published_label
     run: Run, real_file: Real, tmp_path: Path
 ) -> None:
     published = read_scores(real_file("scores.npz"))
-    real, original = read_labels(real_file("real.json")), read_original(real_file("validation_labels.txt"))
+    real, original = read_labels(real_file("real.json")), load_original(real_file("validation_labels.txt"))
     output, model = tmp_path / "scores.npz", tmp_path / "model.npz"
     result = run("aggregate", "--preset", "imagenet-real", "-o", output, "--model", model, "--offline")
     assert result.code == 0

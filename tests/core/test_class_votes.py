@@ -120,6 +120,10 @@ def test_an_answer_that_is_no_class_is_refused(answers: Any, classes: Classes) -
     assert message(chosen, [(0, 0, 0)], answers, classes=classes) == (
         f"an answer is none of the classes\n  allowed: {allowed}\n  found:   {answers[1]}"
     )
+    pairs = Questions.from_columns(["a.png"], np.array([1]))
+    assert message(chosen, [(0, 0, 0)], images=pairs) == (
+        "answers on (image, class) questions are no classes\n  to mend: leave classes out"
+    )
     assert message(lambda: votes_of([]).class_ids) == "the answers are no classes\n  found:   no, maybe, yes"
 
 

@@ -114,14 +114,19 @@ def test_headings_are_ids_or_are_looked_up(tmp_path: Path) -> None:
     assert (listed.class_ids.tolist(), listed.counts().tolist()) == ([0, 2], [[5, 1]])
 
 
+MEND = (
+    "counts have a row an image and a column a class, or the columns image, class and count; votes have the columns "
+    "image, rater and answer"
+)
 BAD = {
     "a negative count": (
         "image,dog,cat\na,1,2\nb,1,-2\n",
-        "count out of range\n  where:   {path}, row 1, column cat\n  allowed: 0 or more\n  found:   -2",
+        "count out of range\n  where:   {path}, row 1, column cat\n  allowed: 0 or more\n  found:   -2\n"
+        f"  to mend: {MEND}",
     ),
     "a count that is no whole number": (
         "image,dog,cat\na,1,2\nb,0.5,2\n",
-        "not a whole number\n  where:   {path}, row 1, column dog\n  found:   0.5",
+        f"not a whole number\n  where:   {{path}}, row 1, column dog\n  found:   0.5\n  to mend: {MEND}",
     ),
     "a count that is text": (
         "image,class,count\na,cat,many\n",
@@ -137,8 +142,7 @@ BAD = {
     ),
     "an image twice": (
         "image,dog,cat\na,1,2\nb,1,2\na,0,1\n",
-        "an image is named twice\n  where:   {path}, row 2\n  found:   a\n"
-        "  to mend: a table with several rows an image has the columns image, class and count",
+        f"an image is named twice\n  where:   {{path}}, row 2\n  found:   a\n  to mend: {MEND}",
     ),
     "a pair twice": (
         "image,class,count\na,cat,1\na,dog,1\na,cat,2\n",
@@ -158,6 +162,14 @@ BAD = {
         "image,cat,7\na,1,2\n",
         "classes are neither all ids nor all names\n  where:   {path}\n  allowed: whole numbers, or text\n"
         "  found:   7, cat",
+    ),
+    "a heading of votes that is none": (
+        "image,who,answered\na,ann,cat\nb,bo,cat\n",
+        f"not a whole number\n  where:   {{path}}, row 0, column answered\n  found:   'cat'\n  to mend: {MEND}",
+    ),
+    "a class of too many digits": (
+        "image,rater,answer\na,1,99999999999999999999\n",
+        "a number is too large\n  where:   {path}, column answer\n  found:   99999999999999999999",
     ),
     "a negative class": (
         "image,rater,answer\na,1,-3\n",

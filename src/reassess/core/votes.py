@@ -85,6 +85,8 @@ class Votes:
 
     def __post_init__(self) -> None:
         if self.classes is not None:
+            if isinstance(self.items, Questions):
+                raise DataError("answers on (image, class) questions are no classes", mend="leave classes out")
             unique_images(self.images, "the votes")
             self.classes.ids_of_answers(self.answers)
         elif isinstance(self.items, tuple):

@@ -41,6 +41,9 @@ def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> t
 
     unique = series.cast(pl.String).unique()
     id_of, classes = ids_of_texts(path, unique.to_list(), classes)
+    large = sorted(text for text, class_id in id_of.items() if abs(class_id) > np.iinfo(np.int64).max)
+    if large:
+        raise DataError("a number is too large", where=f"{path}, column {series.name}", found=large[0])
     ids = series.cast(pl.String).replace_strict(list(id_of), list(id_of.values()), return_dtype=pl.Int64)
     return ids.to_numpy(), classes
 

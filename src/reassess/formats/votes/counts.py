@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["count_table", "holds_counts", "named_answers", "read_counts"]
 
 _IMAGE, _CLASS, _COUNT = "image", "class", "count"
-_MEND = f"a table with several rows an image has the columns {_IMAGE}, {_CLASS} and {_COUNT}"
+_MEND = (
+    f"counts have a row an image and a column a class, or the columns {_IMAGE}, {_CLASS} and {_COUNT}; votes have the "
+    f"columns {_IMAGE}, rater and answer"
+)
 
 Ints = npt.NDArray[np.int64]
 
@@ -77,7 +80,11 @@ def _read_wide(
 
     def cells() -> Iterator[tuple[Ints, Ints, Ints]]:
         for name, class_id in sorted(id_of.items(), key=lambda item: item[1]):
-            counts = _counts(path, table[name])
+            try:
+                counts = _counts(path, table[name])
+            except DataError as error:
+                error.mend = error.mend or _MEND
+                raise
             rows = np.union1d(np.flatnonzero(counts), [0])
             yield rows, np.full(rows.size, class_id), counts[rows]
 

@@ -47,10 +47,6 @@ def draw() -> dict[str, tuple[str, list[tuple[Any, ...]]]]:
         "digits/original.csv": ("image,class", list(zip(IMAGES, original.tolist(), strict=True))),
         "digits/votes.csv": (VOTES, list(answers(asked, ["a", "b", "c", "d", "e"], 0.9))),
         "digits/golden.csv": (VOTES, list(answers(golden, ["x", "y", "z"], 0.99))),
-        **{
-            f"{name}.csv": ("image,prediction", list(zip(IMAGES, ids.tolist(), strict=True)))
-            for name, ids in models.items()
-        },
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 from reassess.core.classes import LIST_CLASSES
 from reassess.data.loading import load_labels
 from reassess.formats.labels import read_labels, write_labels
-from tests.helpers import Run, document_of
+from tests.helpers import NAME_OUTPUTS, Run, document_of
 
 LABELS = {"1.jpg": ["mug", "cup"], "2.jpg": ["plate"], "3.jpg": [], "4.jpg": ["bowl"]}
 
@@ -65,12 +65,10 @@ def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: C
     result = run("evaluate", "ids.npz", "--labels", "labels.json")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: class ids mean nothing for labels that name their classes\n"
-        "  where:   ids.npz\n"
-        "  allowed: class names such as bowl\n"
-        "  found:   class ids\n"
-        "  to mend: write the predicted classes by name, or name the class of each output with --classes FILE, "
-        "one wnid or name a line\n"
+        "Error: the classes are named in one file and numbered in another\n"
+        "  where:   ids.npz and labels.json\n"
+        "  found:   bowl, cup and 2 more, and ids\n"
+        f"  to mend: {NAME_OUTPUTS}; or {LIST_CLASSES}\n"
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from reassess.core.classes import Classes
+from reassess.core.classes import LIST_CLASSES, Classes
 from reassess.core.predictions import UnknownClasses
 from reassess.errors import ReassessWarning
 from reassess.formats.labels import read_labels
@@ -17,9 +17,8 @@ from tests.helpers import NAME_OUTPUTS
 
 NAMED = Classes(3, names=("bowl", "cup", "mug"), ranked=True)
 NO_IDS = (
-    "class ids mean nothing for labels that name their classes\n  where:   DIR/{}\n"
-    f"  allowed: class names such as bowl\n  found:   class ids\n"
-    f"  to mend: write the predicted classes by name, or {NAME_OUTPUTS}"
+    "the classes are named in one file and numbered in another\n  where:   DIR/{}\n  found:   bowl, cup and 1 more, and ids\n"
+    f"  to mend: {NAME_OUTPUTS}; or {LIST_CLASSES}"
 )
 SORTED = ", taken in the sorted order of the 3 classes that the labels name"
 

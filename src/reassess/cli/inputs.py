@@ -10,6 +10,7 @@ from reassess.cli.common import Call, Range, tracked
 from reassess.cli.judges import Judges
 from reassess.comparison.findings import Findings
 from reassess.core.benchmark import IMAGENET, Benchmark, class_folder_order
+from reassess.core.classes import NAMES_BESIDE_IDS
 from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import open_benchmark
@@ -187,6 +188,8 @@ def load_predictions(
             max_bytes=max_bytes,
         )
     except DataError as error:
+        if error.what == NAMES_BESIDE_IDS:
+            error.where = f"{error.where} and {next(iter(judges.files.values()))}"
         if judges.by_default:
             error.mend = f"{error.mend or 'check the file'}; {_OWN_LABELS}"
         raise

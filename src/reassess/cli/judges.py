@@ -54,6 +54,8 @@ class Judges:
         Whose images they are.
     by_default
         Whether the label sets are ImageNet's because no others were given.
+    files
+        The file of each part.
     sets
         The label sets: by the threshold at which they were cut; several, by name as they were given; or one, by None.
     original, scores, votes, experts, rater_golden
@@ -64,6 +66,7 @@ class Judges:
 
     benchmark: Benchmark
     by_default: bool
+    files: Mapping[str, Path]
     sets: dict[float | str | None, LabelSets]
     original: LabelSets | None
     scores: Scores | None
@@ -209,6 +212,7 @@ def _judges(
     return Judges(
         benchmark=benchmark,
         by_default=by_default,
+        files=files,
         sets=sets,
         original=moved.get("original"),
         scores=moved.get("scores"),

@@ -6,14 +6,13 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import LIST_CLASSES, Classes
+from reassess.core.classes import Classes, names_beside_ids
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError, at
-from reassess.text import some
+from reassess.errors import at
 
 __all__ = ["Classed", "classes_of", "in_one_list"]
 
@@ -99,10 +98,4 @@ def _refuse_names_beside_ids(lists: Mapping[str, Classes]) -> None:
     count = len({text for file in named for text in lists[file].texts})
     numbered = [file for file, classes in lists.items() if not classes.texts and classes.count != count]
     if named and numbered:
-        texts = lists[named[0]].texts
-        raise DataError(
-            "the classes are named in one file and numbered in another",
-            where=f"{named[0]} and {numbered[0]}",
-            found=f"{some(texts, most=2)}, and ids",
-            mend=LIST_CLASSES,
-        )
+        raise names_beside_ids(lists[named[0]].texts, where=f"{named[0]} and {numbered[0]}")

@@ -15,7 +15,17 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["LIST_CLASSES", "MOST_CLASSES", "NO_CLASS", "Classes", "class_number"]
+__all__ = [
+    "LIST_CLASSES",
+    "MOST_CLASSES",
+    "NAMES_BESIDE_IDS",
+    "NO_CLASS",
+    "Classes",
+    "class_number",
+    "names_beside_ids",
+]
+
+NAMES_BESIDE_IDS = "the classes are named in one file and numbered in another"
 
 NO_CLASS = "a class is not one of the benchmark's"
 
@@ -39,6 +49,11 @@ def class_number(text: str) -> int | None:
     """
     match = _NUMBER.fullmatch(text.strip())
     return int(match[1] + match[2][:_DIGITS]) if match else None
+
+
+def names_beside_ids(names: Sequence[str], *, where: str | None = None) -> DataError:
+    """The error for a file that names classes beside one that numbers them, where no list says which is which."""
+    return DataError(NAMES_BESIDE_IDS, where=where, found=f"{some(names, most=2)}, and ids", mend=LIST_CLASSES)
 
 
 @dataclass(frozen=True)
@@ -242,11 +257,7 @@ class Classes:
         if not other.texts and len(self.texts) == other.count:  # all of them: the ranks are the ids
             return ids, replace(self, ranked=False)
         if (self.ranked and not other.texts) or (other.ranked and not self.texts):
-            raise DataError(
-                "the classes are named in one file and numbered in another",
-                found=f"{some(self.texts or other.texts, most=2)}, and ids",
-                mend=LIST_CLASSES,
-            )
+            raise names_beside_ids(self.texts or other.texts)
         if not (self.texts and other.texts):
             return ids, other
         id_of = {class_id: other.find(self.texts[class_id]) for class_id in np.unique(ids).tolist()}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import Classes
+from reassess.core.classes import LIST_CLASSES, Classes
 from reassess.errors import DataError
 from reassess.formats.lists import unpacked, unquoted
 from reassess.formats.predictions import read_predictions
@@ -568,8 +568,8 @@ def test_without_names_of_classes_a_class_name_is_refused(
     refused: Callable[..., str], file: Callable[..., Path]
 ) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,tench\n")) == (
-        "a prediction is not one of the classes\n  where:   DIR/p.csv, column prediction\n  allowed: class ids\n"
-        "  found:   'tench'\n  to mend: write class ids (timm's inference script: --include-index)"
+        "the classes are named in one file and numbered in another\n  where:   DIR/p.csv, column prediction\n"
+        f"  found:   tench, and ids\n  to mend: {LIST_CLASSES}"
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes, class_number
+from reassess.core.classes import Classes, class_number, names_beside_ids
 from reassess.errors import DataError, at
 from reassess.formats.lists import flattened, unpacked, unquoted
 from reassess.formats.predictions.outputs import refuse_ids
@@ -229,11 +229,15 @@ def _refuse_all_unknown(path: Path, ids: IdColumns, classes: Classes) -> None:
 
 
 def _no_class(path: Path, heading: str, text: str, classes: Classes) -> DataError:
-    kinds = "class ids, wnids or class names" if classes.wnids or classes.names else "class ids"
+    if not classes.texts:
+        return names_beside_ids([text], where=f"{path}, column {heading}")
+    names = f"names such as {some(classes.texts, most=3)}"
     return DataError(
         "a prediction is not one of the classes",
         where=f"{path}, column {heading}",
-        allowed=f"names such as {some(classes.wnids or classes.names, most=3)}" if classes.ranked else kinds,
+        allowed=f"names such as {some(classes.wnids or classes.names, most=3)}"
+        if classes.ranked
+        else "class ids, wnids or class names",
         found=repr(text),
         mend="write the classes as the labels name them"
         if classes.ranked

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes
+from reassess.core.classes import Classes, names_beside_ids
 from reassess.errors import DataError
 
 __all__ = ["LIST_OUTPUTS", "are_in_sorted_order", "check_outputs", "refuse_ids"]
@@ -45,10 +45,6 @@ def are_in_sorted_order(classes: Classes, columns: npt.NDArray[np.int64] | None)
 def refuse_ids(classes: Classes, columns: npt.NDArray[np.int64] | None, where: str | None = None) -> None:
     """Refuse class ids where the labels name their classes, so that nothing tells which class an id stands for."""
     if classes.ranked and columns is None:
-        raise DataError(
-            "class ids mean nothing for labels that name their classes",
-            where=where,
-            allowed=f"{'wnids' if classes.wnids else 'class names'} such as {classes.label(0)}",
-            found="class ids",
-            mend=f"write the predicted classes by name, or {LIST_OUTPUTS}",
-        )
+        error = names_beside_ids(classes.texts, where=where)
+        error.mend = f"{LIST_OUTPUTS}; or {error.mend}"
+        raise error

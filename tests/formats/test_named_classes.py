@@ -17,7 +17,8 @@ from tests.helpers import NAME_OUTPUTS
 
 NAMED = Classes(3, names=("bowl", "cup", "mug"), ranked=True)
 NO_IDS = (
-    "the classes are named in one file and numbered in another\n  where:   DIR/{}\n  found:   bowl, cup and 1 more, and ids\n"
+    "the classes are named in one file and numbered in another\n  where:   DIR/{}\n"
+    "  found:   bowl, cup and 1 more, and ids\n"
     f"  to mend: {NAME_OUTPUTS}; or {LIST_CLASSES}"
 )
 SORTED = ", taken in the sorted order of the 3 classes that the labels name"

@@ -235,9 +235,7 @@ def _no_class(path: Path, heading: str, text: str, classes: Classes) -> DataErro
     return DataError(
         "a prediction is not one of the classes",
         where=f"{path}, column {heading}",
-        allowed=f"names such as {some(classes.wnids or classes.names, most=3)}"
-        if classes.ranked
-        else "class ids, wnids or class names",
+        allowed=names if classes.ranked else "class ids, wnids or class names",
         found=repr(text),
         mend="write the classes as the labels name them"
         if classes.ranked

@@ -8,8 +8,7 @@ import click
 
 from reassess.cli.common import Call, Range, tracked
 from reassess.cli.judges import Judges
-from reassess.comparison.findings import Findings
-from reassess.core.benchmark import IMAGENET, Benchmark, class_folder_order
+from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, class_folder_order
 from reassess.core.classes import NAMES_BESIDE_IDS
 from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
 from reassess.core.predictions import Predictions
@@ -134,7 +133,7 @@ threshold_option = click.option(
     type=Range(0, 1),
     metavar="T",
     help="The threshold at which the label sets were cut from the scores.  "
-    f"[default: the benchmark's, or {Findings.threshold}]",
+    f"[default: the benchmark's, or {USUAL_THRESHOLD}]",
 )
 
 

@@ -11,8 +11,7 @@ import click
 from reassess.aggregation.golden import golden_answers, golden_sources
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, refuse_repeated
-from reassess.comparison.findings import Findings
-from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
+from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, benchmark_of
 from reassess.core.class_lists import Classed, classes_of, in_one_list
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
@@ -88,7 +87,7 @@ class Judges:
 
     def threshold(self, given: float | None) -> float:
         """At which the label sets were cut from the scores: as given, or the benchmark's, or else the usual one."""
-        return next(cut for cut in (given, self.benchmark.threshold, Findings.threshold) if cut is not None)
+        return next(cut for cut in (given, self.benchmark.threshold, USUAL_THRESHOLD) if cut is not None)
 
     def joining(self, reading: dict[str, Any]) -> dict[str, Any]:
         """Take from a command's options those that say how images are joined; by default as the benchmark says."""

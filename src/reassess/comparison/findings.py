@@ -26,7 +26,7 @@ from reassess.comparison.placement import Placement, original_level, place
 from reassess.comparison.ranking import Ranking, rank_models
 from reassess.comparison.taxonomy import Taxonomy, taxonomies
 from reassess.comparison.trends import Trend, trend
-from reassess.core.benchmark import Benchmark, benchmark_of
+from reassess.core.benchmark import USUAL_THRESHOLD, Benchmark, benchmark_of
 from reassess.core.checks import check_unique
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
@@ -106,7 +106,7 @@ class Findings:
     votes: Votes | None = None
     experts: Votes | None = None
     rater_golden: Votes | None = None
-    threshold: float = 0.8
+    threshold: float = USUAL_THRESHOLD
     score_source: str = "scores"
     leaderboard: Leaderboard | None = None
     collapsed: npt.NDArray[np.integer] | None = None

@@ -12,7 +12,10 @@ from reassess.core.image_names import Match, are_validation_images, image_keys, 
 from reassess.core.labels import LabelSets
 from reassess.core.recipe import REAL_RECIPE, Recipe
 
-__all__ = ["IMAGENET", "Benchmark", "benchmark_of", "class_folder_order"]
+__all__ = ["IMAGENET", "USUAL_THRESHOLD", "Benchmark", "benchmark_of", "class_folder_order"]
+
+
+USUAL_THRESHOLD = 0.8  # that of ReaL
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,13 +40,17 @@ def test_validation_names_count_from_1_to_50000() -> None:
         "ILSVRC2012_val_000000012.JPEG",  # 9 digits
         "ILSVRC2012_val_0000000٣.JPEG",  # 7 digits, and one of another script
         "n01440764_10026.JPEG",
-        "val\\cat.png",
         "00012.png",
         " a , b.png",
     ],
 )
 def test_any_other_name_is_left_as_it_is(name: str) -> None:
     assert image_keys([name]) == (name,)
+
+
+@pytest.mark.parametrize(("match", "key"), [("path", "cats/tom.jpg"), ("name", "tom.jpg"), ("stem", "tom")])
+def test_backslashes_are_slashes(match: str, key: str) -> None:
+    assert image_keys(["cats\\tom.jpg"], match) == (key,)
 
 
 @pytest.mark.parametrize(("match", "key"), [("path", "cats/tom.1.jpg"), ("name", "tom.1.jpg"), ("stem", "tom.1")])

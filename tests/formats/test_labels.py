@@ -454,3 +454,21 @@ def test_answers_are_not_taken_for_valid_classes(refused: Callable[..., str], fi
             "  found:   image, class, answer\n  to mend: read it with read_multi_labels, or keep the rows that are"
             " valid and leave the column out"
         )
+
+
+def test_numbers_beside_class_folders_that_are_called_by_numbers_are_refused(
+    refused: Callable[..., str], file: Callable[..., Path]
+) -> None:
+    """They could be ids, or names of folders; a list of classes in a file says that they are ids."""
+    folders = Classes(2, names=("10", "9"), of_folders=True)
+    for name, content in (("a.csv", "image,class\na,1\n"), ("a.json", '{"a": [1]}')):
+        assert refused(read_labels, file(name, content), classes=folders) == (
+            f"numbers could be ids of classes, or the names of class folders\n  where:   DIR/{name}\n"
+            "  found:   folders called 10 (id 0), 9 (id 1)\n"
+            "  to mend: list the folders in the order of their ids in classes.txt, one a line: then numbers are ids"
+        )
+    assert read_labels(file("b.json", '{"a": ["10"]}'), classes=folders).sets() == {"a": frozenset({0})}
+    listed = Classes(2, names=("10", "9"))
+    assert read_labels(file("c.csv", "image,class\na,1\n"), classes=listed).sets() == {"a": frozenset({1})}
+    in_order = Classes(2, names=("0", "1"), of_folders=True)
+    assert read_labels(file("d.csv", "image,class\na,1\n"), classes=in_order).sets() == {"a": frozenset({1})}

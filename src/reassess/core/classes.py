@@ -70,6 +70,8 @@ class Classes:
         Name of each class, or empty; several words for one class are separated by commas.
     synonyms
         Other names of each class, or empty.
+    of_folders
+        Whether the list is that of class folders, whose names are never ids.
     ranked
         Whether these are only the classes that some file names, in sorted order: an id then means nothing outside it.
 
@@ -87,13 +89,14 @@ class Classes:
     names: tuple[str, ...] = ()
     ranked: bool = False
     synonyms: tuple[tuple[str, ...], ...] = ()
+    of_folders: bool = False
 
     @classmethod
     def from_texts(cls, texts: Iterable[str]) -> "Classes":
         """The classes that a file names, each once and in sorted order; wnids where all of them are such.
 
         >>> Classes.from_texts(["dog", "cat", "dog"])
-        Classes(count=2, wnids=(), names=('cat', 'dog'), ranked=True, synonyms=())
+        Classes(count=2, wnids=(), names=('cat', 'dog'), ranked=True, synonyms=(), of_folders=False)
         """
         names = tuple(sorted(set(texts)))
         if names and all(map(_WNID.fullmatch, names)):

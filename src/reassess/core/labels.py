@@ -53,7 +53,7 @@ class LabelSets:
     ((0, 2), (), None)
     >>> labels
     LabelSets(3 images, 3 labels, 1 empty)
-    >>> labels.title, replace(labels, name="pets").title
+    >>> labels.title, LabelSets.from_lists(["a.png"], [[0]], name="pets").title
     ('re-assessed', 'pets')
 
     Notes

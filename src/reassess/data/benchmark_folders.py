@@ -145,7 +145,7 @@ def original_of_class_folders(images: Sequence[str], classes: Classes | None = N
         )
     folders = [name.split("/")[-2] for name in images]
     if classes is None:
-        classes = replace(Classes.from_texts(folders), ranked=False)
+        classes = replace(Classes.from_texts(folders), ranked=False, of_folders=True)
     id_of = {folder: classes.find(folder) for folder in dict.fromkeys(folders)}
     lost = [folder for folder, class_id in id_of.items() if class_id is None]
     if lost:

@@ -15,7 +15,7 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["check_names_stay", "ids_of_column", "ids_of_texts"]
+__all__ = ["check_names_stay", "ids_of_column", "ids_of_texts", "refuse_numbers"]
 
 _UNTYPED = (".csv", ".tsv")  # of which a reader guesses the types
 
@@ -36,6 +36,7 @@ def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> t
     if series.dtype.is_numeric():
         ids = integers(path, series)
         refuse_missing(path, ids)
+        refuse_numbers(path, classes)
         return ids.to_numpy(), classes or Classes()
     import polars as pl
 
@@ -93,6 +94,20 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
         )
     classes = Classes.from_texts(texts)
     return {text: class_id for class_id, text in enumerate(classes.texts)}, classes
+
+
+def refuse_numbers(path: Path, classes: Classes | None) -> None:
+    """Refuse numbers in a file beside class folders that are called by numbers which are not their ids."""
+    if classes is None or not classes.of_folders:
+        return
+    wrong = [f"{name} (id {i})" for i, name in enumerate(classes.texts) if class_number(name) not in (None, i)]
+    if wrong:
+        raise DataError(
+            "numbers could be ids of classes, or the names of class folders",
+            where=path,
+            found=f"folders called {some(wrong, most=3)}",
+            mend="list the folders in the order of their ids in classes.txt, one a line: then numbers are ids",
+        )
 
 
 def check_names_stay(path: Path, classes: Classes) -> None:

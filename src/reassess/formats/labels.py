@@ -13,7 +13,7 @@ from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, at
-from reassess.formats.class_columns import check_names_stay, ids_of_texts
+from reassess.formats.class_columns import check_names_stay, ids_of_texts, refuse_numbers
 from reassess.formats.files import read_lines, suffix_of, writing
 from reassess.formats.json_files import read_json
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing, write_table
@@ -252,6 +252,7 @@ def class_ids(path: Path, lists: list[list[Any]], classes: Classes | None) -> tu
             found=some(sorted(kind.__name__ for kind in kinds)),
         )
     if kinds != {str}:
+        refuse_numbers(path, classes)
         return lists, classes or Classes()
     texts = dict.fromkeys(chain.from_iterable(lists))
     id_of, classes = ids_of_texts(path, list(texts), classes)

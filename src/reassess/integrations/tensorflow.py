@@ -110,7 +110,8 @@ def _finder(labels: LabelSets) -> Callable[[tf.Tensor], tf.Tensor]:
 
 def _keys(names: tf.Tensor) -> tf.Tensor:
     """The key of each image, by the rule of `reassess.core.image_names`, within the graph."""
-    return tf.strings.regex_replace(names, _VALIDATION, r"\1", replace_global=False)
+    with_slashes = tf.strings.regex_replace(names, r"\\", "/")
+    return tf.strings.regex_replace(with_slashes, _VALIDATION, r"\1", replace_global=False)
 
 
 def _encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.Tensor | tf.RaggedTensor]:

@@ -94,7 +94,7 @@ def test_settings_are_defaults_of_the_benchmark(pets: Path) -> None:
 
 def test_class_folders_are_classes_and_original_labels(pets: Path) -> None:
     benchmark = open_benchmark(pets)
-    assert benchmark.classes == Classes(3, names=("10", "9", "dog"))  # as text, and no ids
+    assert benchmark.classes == Classes(3, names=("10", "9", "dog"), of_folders=True)  # as text, and no ids
     assert has_class_folders(benchmark)
     original = original_of_class_folders(benchmark.images, benchmark.classes)
     assert original.classes == benchmark.classes
@@ -131,7 +131,7 @@ FOLDERS = st.text("abAB09é .,", min_size=1, max_size=3).filter(lambda text: tex
 def test_the_immediate_folder_is_the_class_whatever_is_above_it(folders: list[str], above: str) -> None:
     images = [f"{above}{folder}/{row}.jpg" for folder in folders for row in range(2)]
     original = original_of_class_folders(images)
-    assert original.classes == Classes(len(folders), names=tuple(sorted(folders)))
+    assert original.classes == Classes(len(folders), names=tuple(sorted(folders)), of_folders=True)
     called = {image: original.classes.names[original[image][0]] for image in images}
     assert called == {image: image.split("/")[-2] for image in images}
 

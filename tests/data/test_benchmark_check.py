@@ -94,7 +94,7 @@ def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
     ("file", "content", "ready"),
     [
         ("labels.json", '{"a": ["x"]}', {"evaluate", "compare", "report", "questions", "show"}),
-        ("original.json", '{"a": "x"}', {"show"}),
+        ("original.json", '{"a": "x"}', {"questions", "show"}),
         ("votes.csv", VOTES + "a,x,ann,yes\n", {"aggregate", "raters", "show"}),
         ("votes.csv", "item,rater,answer\n1,ann,yes\n", {"aggregate", "raters", "show"}),
         ("scores.csv", "image,class,score\na,x,1\n", {"labels", "show"}),

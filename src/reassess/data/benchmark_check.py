@@ -37,18 +37,21 @@ from reassess.text import counted
 
 __all__ = ["BenchmarkCheck", "PartCheck", "check_benchmark"]
 
-# The parts that a command reads and cannot do without; show takes any one.
+# The parts that a command reads and cannot do without.
 _NEEDS: Mapping[str, tuple[str, ...]] = {
     "evaluate": ("labels",),
     "compare": ("labels",),
     "report": ("labels",),
-    "questions": ("labels",),
     "aggregate": ("votes",),
     "raters": ("votes",),
     "labels": ("scores",),
     "curve": ("scores", "golden"),
 }
-_SHOWN = ("labels", "original", "scores", "votes", "golden")
+# The parts of which a command needs any one.
+_ANY: Mapping[str, tuple[str, ...]] = {
+    "questions": ("labels", "images", "original"),
+    "show": ("labels", "original", "scores", "votes", "golden"),
+}
 _OF_CLASSES = ("groups", "collapsed")
 _CLASS_FOLDERS = "class folders"
 
@@ -124,8 +127,9 @@ class BenchmarkCheck:
         """The parts that each command needs, and that are not there or cannot be read; none where it can run."""
         bad = {one.part: one for one in self.parts if one.format is None or one.error is not None}
         lacks = {command: tuple(bad[part] for part in needs if part in bad) for command, needs in _NEEDS.items()}
-        at_hand = [part for part in _SHOWN if part not in bad]
-        return lacks | {"show": () if at_hand else (bad["labels"],)}
+        for command, parts in _ANY.items():
+            lacks[command] = () if any(part not in bad for part in parts) else (bad[parts[0]],)
+        return lacks
 
     def __repr__(self) -> str:
         there = sum(one.format is not None for one in self.parts)

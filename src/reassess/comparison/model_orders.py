@@ -274,7 +274,7 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     Design of Experiments; Holm (1979), Scandinavian Journal of Statistics 6.
     """
     if len(outcomes) < 2:
-        raise DataError("the orders of models are compared by several label sets", found=counted(len(outcomes), "set"))
+        raise DataError("too few label sets to compare the orders of models", allowed="2 or more", found=len(outcomes))
     panels = {name: Panel.from_outcomes(of_models) for name, of_models in outcomes.items()}
     first = next(iter(panels.values()))
     models = first.models

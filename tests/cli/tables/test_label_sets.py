@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reassess.core.labels import LabelSets
-from tests.helpers import document_of, results_of, write_csv
+from tests.helpers import document_of, results_of, validation_name, write_csv
 
 Evaluate = Callable[..., Any]
 
@@ -86,6 +86,25 @@ def test_what_is_left_out_of_files_that_differ_is_named_for_each(run: Evaluate) 
         "new.json: first.csv: left out: 1 with an empty label set",
         "new.json: short.csv: left out: 1 with an empty label set, 1 of the 4 labelled images have no prediction",
     ]
+
+
+def test_what_is_left_out_of_one_file_is_named_for_it(run: Evaluate) -> None:
+    assert [line for line in run("evaluate", "first.csv", *BOTH).out.splitlines() if "left out" in line] == [
+        "old.json: first.csv: left out: 1 never rated",
+        "new.json: first.csv: left out: 1 with an empty label set",
+    ]
+
+
+def test_images_of_which_some_are_not_imagenets_are_of_no_known_benchmark(run: Evaluate) -> None:
+    """So that nothing asks for ImageNet's original labels."""
+    Path("of_imagenet.json").write_text(json.dumps({validation_name(1): [65]}))
+    Path("mine.json").write_text(json.dumps({"a.jpg": [7], validation_name(1): [66]}))
+    write_csv("ids.csv", "image,prediction", [(validation_name(1), 65), ("a.jpg", 7)])
+    result = run("evaluate", "ids.csv", "--labels", "of_imagenet.json", "--labels", "mine.json")
+    assert (result.code, result.err) == (0, "")
+    assert "without the original labels" not in result.out
+    alone = run("evaluate", "ids.csv", "--labels", "of_imagenet.json", "--ignore-unknown")
+    assert "without the original labels" in alone.out
 
 
 def test_json_results_name_their_label_set_and_the_orders_stand_beside_them(run: Evaluate) -> None:

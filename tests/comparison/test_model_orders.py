@@ -269,7 +269,7 @@ def test_of_many_pairs_that_change_places_the_text_names_the_surest_five() -> No
     lines = str(change_of([[9, 1], [8, 2], [7, 3], [6, 4]], 0.0)).splitlines()
     assert lines[0] == "old and new: Kendall's tau-b -1.000, 6 of 6 pairs change places"
     assert lines[3] == "  a by 1.00, then b by 1.00 points: more than noise, p < 1e-300"
-    assert lines[-1] == "  and 1 more pairs that change places"
+    assert lines[-1] == "  and 1 more"
     assert len(lines) == 9
 
 

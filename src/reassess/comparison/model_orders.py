@@ -270,9 +270,9 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     Whether the lead of one model over another changes from one label set to another is tested by giving the change on
     each image either sign, with the same chance, which is McNemar's test where the lead changes by 1 at most. Holm's
     correction is for all pairs of models and of label sets. A change beyond noise does not mean that each label set by
-    itself tells the two apart: for that see `compare`; and a lead may shrink where all models are right less often. Sources:
-    Kendall (1945), Biometrika 33; Fisher (1935), The Design of Experiments; Holm (1979), Scandinavian Journal of
-    Statistics 6.
+    itself tells the two apart: for that see `compare`; and a lead may shrink where all models are right less often.
+    Sources: Kendall (1945), Biometrika 33; Fisher (1935), The Design of Experiments; Holm (1979), Scandinavian
+    Journal of Statistics 6.
     """
     if len(outcomes) < 2:
         raise DataError("too few label sets to compare the orders of models", allowed="2 or more", found=len(outcomes))

@@ -19,6 +19,18 @@ def published_snippet(predictions: Iterable[tuple[str, int]], lists: Sequence[Se
     return sum(is_correct), len(is_correct)
 
 
+def signed_sums(sizes: Iterable[int]) -> Counter[int]:
+    """In how many of the ways to give each number a sign, plus or minus, their sum is so large."""
+    sums = Counter({0: 1})
+    for size in sizes:
+        longer: Counter[int] = Counter()
+        for total, ways in sums.items():
+            longer[total + size] += ways
+            longer[total - size] += ways
+        sums = longer
+    return sums
+
+
 def average_precision(truth: Iterable[bool], scores: Iterable[float]) -> float:
     """The precision at each distinct score, weighted by the share of the valid pairs that have this score."""
     by_score: dict[float, list[bool]] = {}

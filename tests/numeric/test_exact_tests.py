@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.numeric.exact_tests import SMALLEST, chance_p_value, holm, mcnemar
+from reassess.numeric.exact_tests import SMALLEST, chance_p_value, holm, mcnemar, sign_flips
+from tests.references import signed_sums
 
 
 @given(st.integers(0, 200), st.integers(0, 200))
@@ -44,6 +45,21 @@ def test_counts_that_differ_by_at_most_one_give_exactly_1(a: int, b: int) -> Non
 
 def test_a_p_value_too_small_for_a_number_is_0() -> None:
     assert mcnemar(0, 10_000) == 0
+
+
+@given(st.integers(0, 60), st.integers(0, 40), st.data())
+def test_either_sign_of_ones_and_twos_is_as_likely(ones: int, twos: int, data: st.DataObject) -> None:
+    sums = signed_sums([1] * ones + [2] * twos)
+    total = data.draw(st.sampled_from(sorted(sums)))
+    extreme = sum(ways for other, ways in sums.items() if abs(other) >= abs(total))
+    assert sign_flips(total, ones, twos) == pytest.approx(float(Fraction(extreme, 2 ** (ones + twos))), rel=1e-11)
+    assert sign_flips(-total, ones, twos) == sign_flips(total, ones, twos)
+
+
+@given(st.integers(0, 30_000), st.integers(0, 30_000))
+def test_signs_of_ones_alone_and_of_twos_alone_are_mcnemars_test(a: int, b: int) -> None:
+    assert sign_flips(a - b, a + b, 0) == pytest.approx(mcnemar(a, b), rel=1e-9)
+    assert sign_flips(2 * (a - b), 0, a + b) == pytest.approx(mcnemar(a, b), rel=1e-8, abs=1e-300)
 
 
 def slow_holm(p_values: list[float]) -> list[float]:

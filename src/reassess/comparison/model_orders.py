@@ -110,7 +110,7 @@ class OrderChange:
         surest = sorted(shown, key=self.p_values.__getitem__)
         yield from (f"  {self._pair_in_words(pair)}" for pair in surest[:_MOST])
         if len(surest) > _MOST:
-            yield f"  and {len(surest) - _MOST:,} more pairs that change places"
+            yield f"  and {len(surest) - _MOST:,} more"
 
     def _pair_in_words(self, pair: int) -> str:
         a, b = (self.models[place] for place in _pairs(len(self.models))[pair].tolist())
@@ -270,11 +270,12 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     Whether the lead of one model over another changes from one label set to another is tested by giving the change on
     each image either sign, with the same chance, which is McNemar's test where the lead changes by 1 at most. Holm's
     correction is for all pairs of models and of label sets. A change beyond noise does not mean that each label set by
-    itself tells the two apart: for that see `compare`. Sources: Kendall (1945), Biometrika 33; Fisher (1935), The
-    Design of Experiments; Holm (1979), Scandinavian Journal of Statistics 6.
+    itself tells the two apart: for that see `compare`; and a lead may shrink where all models are right less often.
+    Sources: Kendall (1945), Biometrika 33; Fisher (1935), The Design of Experiments; Holm (1979), Scandinavian
+    Journal of Statistics 6.
     """
     if len(outcomes) < 2:
-        raise DataError("the orders of models are compared by several label sets", found=counted(len(outcomes), "set"))
+        raise DataError("too few label sets to compare the orders of models", allowed="2 or more", found=len(outcomes))
     panels = {name: Panel.from_outcomes(of_models) for name, of_models in outcomes.items()}
     first = next(iter(panels.values()))
     models = first.models

@@ -51,11 +51,12 @@ def _footnotes(rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOr
     if isinstance(orders, ModelOrders) and len(orders.models) > 1:
         tests = sum(len(change.leads) for change in orders.changes)
         yield f"p: exact, either sign for the change on each image; Holm: for {counted(tests, 'lead')}"
-    for model, result in next(iter(rankings.values())).items():
+    models = next(iter(rankings.values()))
+    for model, result in models.items():
         yield f"{model}: {result.detected}"
     for name, ranking in rankings.items():
-        left_out = {model: words for model, result in ranking.items() if (words := left_out_in_words(result))}
-        if len(ranking) > 1 and len(left_out) == len(ranking) and len(set(left_out.values())) == 1:
+        left_out = {model: words for model in models if (words := left_out_in_words(ranking[model]))}
+        if len(left_out) == len(models) > 1 and len(set(left_out.values())) == 1:
             left_out = {"each file": next(iter(left_out.values()))}
         yield from (f"{name}: {model}: left out: {words}" for model, words in left_out.items())
 

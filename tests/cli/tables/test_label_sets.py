@@ -1,0 +1,252 @@
+"""`reassess evaluate` by several label sets: a row for each, and how the order of the models moves."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reassess.core.labels import LabelSets
+from tests.helpers import document_of, results_of, validation_name, write_csv
+
+Evaluate = Callable[..., Any]
+
+OLD = {"1.jpg": ["mug"], "2.jpg": ["plate"], "3.jpg": ["cup"], "4.jpg": ["bowl"]}
+NEW = {"1.jpg": ["cup"], "2.jpg": ["plate", "bowl"], "3.jpg": ["cup"], "4.jpg": [], "5.jpg": ["mug"]}
+FIRST = {"1.jpg": "mug", "2.jpg": "plate", "3.jpg": "mug", "4.jpg": "bowl", "5.jpg": "cup"}
+SECOND = {"1.jpg": "cup", "2.jpg": "bowl", "3.jpg": "cup", "4.jpg": "cup", "5.jpg": "mug"}
+BOTH = ["--labels", "old.json", "--labels", "new.json"]
+
+
+@pytest.fixture(autouse=True)
+def tableware(folder: Path) -> Path:
+    """Two label sets of tableware, which do not hold the same images, and two models, in the working folder."""
+    Path("old.json").write_text(json.dumps(OLD))
+    Path("new.json").write_text(json.dumps(NEW))
+    write_csv("first.csv", "image,prediction", FIRST.items())
+    write_csv("second.csv", "image,prediction", SECOND.items())
+    return folder
+
+
+def sha256(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_on_which_images(run: Evaluate) -> None:
+    """Image 5 is known to the old label set from the new one, which has no class for image 4."""
+    result = run("evaluate", "first.csv", "second.csv", *BOTH)
+    assert (result.code, result.err) == (0, "")
+    table, text = result.out.splitlines()[:6], result.out.splitlines()[6:]
+    assert table[0].split("  ")[0] == "file"
+    assert [line.split() for line in table[:1] + table[2:]] == [
+        ["file", "labels", "scored", "top-1", "%", "95", "%", "rank"],
+        ["first.csv", "old.json", "4", "75.00", "30.06", "to", "95.44", "1"],
+        ["first.csv", "new.json", "4", "25.00", "4.56", "to", "69.94", "2"],
+        ["second.csv", "old.json", "4", "25.00", "4.56", "to", "69.94", "2"],
+        ["second.csv", "new.json", "4", "100.00", "51.01", "to", "100.00", "1"],
+    ]
+    assert max(map(len, table)) <= 80
+    read = "csv: images named by column image; ids, top 1, column prediction; joined by name"
+    assert text == [
+        "top-1 accuracy on the 3 images of all models that all label sets score:",
+        "old.json: first.csv 66.67 %, second.csv 33.33 %",
+        "new.json: second.csv 100.00 %, first.csv 33.33 %",
+        "ahead by old.json, then by new.json; p of the change, by Holm:",
+        "  first.csv by 33.33, then second.csv by 66.67 points: may be noise, p = 0.5",
+        "table: each label set on the images that it scores, so that rows of different",
+        "label sets are not of the same images; 95 %: Wilson intervals, over images",
+        "p: exact, either sign for the change on each image; Holm: for 1 lead",
+        f"first.csv: {read}",
+        f"second.csv: {read}",
+        "old.json: each file: left out: 1 never rated",
+        "new.json: each file: left out: 1 with an empty label set",
+        "classes: the 4 names in old.json, new.json, sorted: bowl, cup, mug, plate",
+        f"labels: old.json, sha256 {sha256('old.json')}",
+        f"labels: new.json, sha256 {sha256('new.json')}",
+    ]
+
+
+def test_quiet_prints_the_table_and_how_the_order_moves(run: Evaluate) -> None:
+    result = run("evaluate", "first.csv", *BOTH, "--quiet")
+    assert result.out.splitlines()[4:] == [
+        "top-1 accuracy on the 3 images of all models that all label sets score:",
+        "old.json: first.csv 66.67 %",
+        "new.json: first.csv 33.33 %",
+    ]
+
+
+def test_what_is_left_out_of_files_that_differ_is_named_for_each(run: Evaluate) -> None:
+    write_csv("short.csv", "image,prediction", list(SECOND.items())[:4])
+    result = run("evaluate", "first.csv", "short.csv", *BOTH)
+    assert [line for line in result.out.splitlines() if "left out" in line] == [
+        "old.json: first.csv: left out: 1 never rated",
+        "new.json: first.csv: left out: 1 with an empty label set",
+        "new.json: short.csv: left out: 1 with an empty label set, 1 of the 4 labelled images have no prediction",
+    ]
+
+
+def test_what_is_left_out_of_one_file_is_named_for_it(run: Evaluate) -> None:
+    assert [line for line in run("evaluate", "first.csv", *BOTH).out.splitlines() if "left out" in line] == [
+        "old.json: first.csv: left out: 1 never rated",
+        "new.json: first.csv: left out: 1 with an empty label set",
+    ]
+
+
+def test_images_of_which_some_are_not_imagenets_are_of_no_known_benchmark(run: Evaluate) -> None:
+    """So that nothing asks for ImageNet's original labels."""
+    Path("of_imagenet.json").write_text(json.dumps({validation_name(1): [65]}))
+    Path("mine.json").write_text(json.dumps({"a.jpg": [7], validation_name(1): [66]}))
+    write_csv("ids.csv", "image,prediction", [(validation_name(1), 65), ("a.jpg", 7)])
+    result = run("evaluate", "ids.csv", "--labels", "of_imagenet.json", "--labels", "mine.json")
+    assert (result.code, result.err) == (0, "")
+    assert "without the original labels" not in result.out
+    alone = run("evaluate", "ids.csv", "--labels", "of_imagenet.json", "--ignore-unknown")
+    assert "without the original labels" in alone.out
+
+
+def test_json_results_name_their_label_set_and_the_orders_stand_beside_them(run: Evaluate) -> None:
+    document = document_of(run("evaluate", "first.csv", "second.csv", *BOTH, "--json"), "evaluate")
+    assert [(r["labels"], r["file"], r["rank"], r["real"]["1"]["hits"]) for r in document["results"]] == [
+        ("old.json", "first.csv", 1, 3),
+        ("old.json", "second.csv", 2, 1),
+        ("new.json", "second.csv", 1, 4),
+        ("new.json", "first.csv", 2, 1),
+    ]
+    assert [r["left_out"] for r in document["results"][::2]] == [
+        {"empty": 0, "unlabelled": 1, "unknown": 0},
+        {"empty": 1, "unlabelled": 0, "unknown": 0},
+    ]
+    assert document["inputs"][:2] == [
+        {"name": "labels", "path": f"{name}.json", "sha256": sha256(f"{name}.json")} for name in ("old", "new")
+    ]
+    orders = document["orders"]
+    assert (orders["images"], [part["scored"] for part in orders["label_sets"]]) == (3, [4, 4])
+    assert [(part["first"], part["second"], part["change_places"]) for part in orders["changes"]] == [
+        ("old.json", "new.json", 1)
+    ]
+
+
+def test_each_label_set_gives_what_it_gives_alone(run: Evaluate) -> None:
+    """But for images that only the other one holds, which are not known to it then."""
+    both = results_of(run, "evaluate", "first.csv", "second.csv", *BOTH)
+    for name in ("old.json", "new.json"):
+        alone = results_of(run, "evaluate", "first.csv", "second.csv", "--labels", name, "--ignore-unknown")
+        for result in alone:
+            (same,) = (r for r in both if (r["labels"], r["file"]) == (name, result["file"]))
+            assert same["real"] == result["real"]
+            assert same["scored"] == result["scored"]
+
+
+def test_one_label_set_has_no_orders_and_does_not_name_itself(run: Evaluate) -> None:
+    document = document_of(run("evaluate", "first.csv", "--labels", "new.json", "--json"), "evaluate")
+    assert "orders" not in document
+    assert "labels" not in document["results"][0]
+    assert "rank" not in document["results"][0]
+
+
+def test_three_label_sets_are_compared_two_by_two_and_by_class_goes_with_json(run: Evaluate) -> None:
+    Path("third.json").write_text(json.dumps(OLD | {"1.jpg": ["cup"]}))
+    argv = ["evaluate", "first.csv", "second.csv", *BOTH, "--labels", "third.json", "--by", "class"]
+    document = document_of(run(*argv, "--json"), "evaluate")
+    assert [(part["first"], part["second"]) for part in document["orders"]["changes"]] == [
+        ("old.json", "new.json"),
+        ("old.json", "third.json"),
+        ("new.json", "third.json"),
+    ]
+    assert all(result["by_class"] for result in document["results"])
+    result = run(*argv[:-2])
+    assert "p: exact, either sign for the change on each image; Holm: for 3 leads" in result.out.splitlines()
+
+
+def test_multi_label_sets_judge_by_their_valid_classes_and_no_problematic_images(run: Evaluate) -> None:
+    reviewed = {"1.jpg": {"valid": ["cup"], "wrong": ["mug"]}, "2.jpg": {"valid": ["plate"], "unclear": ["bowl"]}}
+    problematic = {"3.jpg": {"valid": ["cup"], "problematic": True}}
+    Path("reviewed.json").write_text(json.dumps(reviewed | problematic))
+    results = results_of(run, "evaluate", "second.csv", "--labels", "reviewed.json", "--labels", "new.json")
+    assert [(r["labels"], r["real"]["1"]["hits"], r["scored"]) for r in results] == [
+        ("reviewed.json", 1, 2),
+        ("new.json", 4, 4),
+    ]
+    assert all("multi_label" not in r for r in results)
+
+
+def test_rows_without_names_are_in_the_order_of_the_first_label_set(run: Evaluate) -> None:
+    """The other one lists the same images in another order."""
+    labels = {"a.jpg": [0], "b.jpg": [1], "c.jpg": [2]}
+    Path("order.json").write_text(json.dumps(labels))
+    Path("turned.json").write_text(json.dumps(dict(reversed(labels.items()))))
+    np.save("rows.npy", np.array([0, 1, 0]))
+    argv = ["evaluate", "rows.npy", "--labels", "order.json", "--labels", "turned.json"]
+    assert [r["real"]["1"]["hits"] for r in results_of(run, *argv)] == [2, 2]
+    read = "rows.npy: npy 3: ids, top 1, rows in the order of order.json; joined by name"
+    assert read in run(*argv).out.splitlines()
+
+
+def test_label_sets_without_a_common_image_give_the_table_and_why_there_are_no_orders(run: Evaluate) -> None:
+    Path("other.json").write_text(json.dumps({"5.jpg": ["cup"]}))
+    argv = ["evaluate", "first.csv", "second.csv", "--labels", "old.json", "--labels", "other.json"]
+    document = document_of(run(*argv, "--json"), "evaluate")
+    assert (document["orders"], document["orders_reason"]) == (None, "no image is scored by all label sets")
+    lines = run(*argv).out.splitlines()
+    assert lines[6] == "the orders are not compared: no image is scored by all label sets"
+    assert not any(line.startswith("p: ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("argv", "error"),
+    [
+        (["--labels", "old.json"], "old.json is given twice."),
+        (["--threshold", "0.5"], "--threshold cuts label sets from scores: it goes with one --labels."),
+        (["--per-image", "out.csv"], "--per-image goes with one --labels."),
+        (["--by", "class"], "--by goes with one --labels, or with --json."),
+    ],
+)
+def test_what_does_not_go_with_several_label_sets_is_a_usage_error(argv: list[str], error: str, run: Evaluate) -> None:
+    result = run("evaluate", "first.csv", *BOTH, *argv)
+    assert (result.code, result.out) == (2, "")
+    assert result.err == (
+        f"Usage: reassess evaluate [OPTIONS] FILE...\nTry 'reassess evaluate --help' for help.\n\nError: {error}\n"
+    )
+
+
+def test_a_label_set_under_two_names_is_a_usage_error(tableware: Path, run: Evaluate) -> None:
+    result = run("evaluate", "first.csv", "--labels", "old.json", "--labels", "./new.json", "--labels", "new.json")
+    assert result.code == 2
+    assert result.err.splitlines()[-1] == f"Error: {(tableware / 'new.json').resolve()} is given twice."
+
+
+def test_an_error_in_one_of_the_label_sets_names_its_file(run: Evaluate) -> None:
+    Path("ids.json").write_text('{"1.jpg": [0]}')
+    result = run("evaluate", "first.csv", "--labels", "old.json", "--labels", "ids.json")
+    assert result.code == 1
+    assert result.err.splitlines()[:2] == [
+        "Error: the classes are named in one file and numbered in another",
+        "  where:   old.json (labels) and ids.json (labels 2)",
+    ]
+
+
+def test_real_and_original_labels_of_imagenet_put_two_models_in_opposite_orders(
+    real_file: Callable[[str], Path], real_labels: LabelSets, real_original: LabelSets, run: Evaluate
+) -> None:
+    """One is right by the original label on 8 of 10 images; the other says a valid class, if there is another one."""
+    original = real_original.indices.tolist()
+    sets = zip(original, real_labels.sets().values(), strict=True)
+    parrot = [label if row % 10 < 8 else (label + 1) % 1000 for row, label in enumerate(original)]
+    np.savez("parrot.npz", ids=np.array(parrot), names=real_original.images)
+    np.savez(
+        "seer.npz", ids=np.array([min(valid - {label} or {label}) for label, valid in sets]), names=real_labels.images
+    )
+    files = ["--labels", real_file("real.json"), "--labels", real_file("validation_labels.txt")]
+    document = document_of(run("evaluate", "parrot.npz", "seer.npz", *files, "--json"), "evaluate")
+    orders = document["orders"]
+    assert orders["images"] == 46_837
+    assert [part["scored"] for part in orders["label_sets"]] == [46_837, 50_000]
+    assert [[entry["file"] for entry in part["models"]] for part in orders["label_sets"]] == [
+        ["seer.npz", "parrot.npz"],
+        ["parrot.npz", "seer.npz"],
+    ]
+    (change,) = orders["changes"]
+    assert (change["tau_b"], change["change_places"], change["more_than_noise"]) == (-1, 1, 1)

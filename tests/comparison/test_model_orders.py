@@ -1,0 +1,377 @@
+"""How the order of models moves between label sets, against plain Python on sets and exact counts of signs."""
+
+from collections import Counter
+from fractions import Fraction
+from itertools import combinations
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from reassess.comparison.model_orders import ModelOrders, OrderChange, compare_orders
+from reassess.comparison.pairs import compare
+from reassess.comparison.panel import Panel
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.evaluation.measure import find_outcomes
+from reassess.evaluation.outcomes import Outcomes
+from tests.helpers import labels_of, message, numbered_labels
+from tests.references import signed_sums
+
+Sets = dict[str, set[int]]
+Said = dict[str, dict[str, int]]
+
+IMAGES = st.sampled_from("abcdefgh")
+LABELS = st.dictionaries(IMAGES, st.sets(st.integers(0, 2), max_size=2), min_size=4)
+MODEL = st.dictionaries(IMAGES, st.integers(0, 3), min_size=5)
+MODELS = st.dictionaries(st.sampled_from(["one", "two", "three", "four"]), MODEL, min_size=1)
+LABEL_SETS = st.dictionaries(st.sampled_from(["old", "new", "other"]), LABELS, min_size=2)
+
+
+def outcomes_of(models: Said, labels: dict[str, LabelSets]) -> dict[str, dict[str, Outcomes]]:
+    """What happened to each image, by label set and model; images that a label set does not hold are left out."""
+    return {
+        name: {
+            model: find_outcomes(Predictions.from_ids(list(said.values()), list(said)), sets, ignore_unknown=True)
+            for model, said in models.items()
+        }
+        for name, sets in labels.items()
+    }
+
+
+def orders_of(models: Said, label_sets: dict[str, Sets]) -> ModelOrders:
+    return compare_orders(outcomes_of(models, {name: labels_of(sets) for name, sets in label_sets.items()}))
+
+
+def common_images(models: Said, label_sets: dict[str, Sets]) -> list[str]:
+    """The images that all models have seen and for which all label sets have a class."""
+    seen = set.intersection(*(set(said) for said in models.values()))
+    return sorted(image for image in seen if all(sets.get(image) for sets in label_sets.values()))
+
+
+def sign(value: int) -> int:
+    return (value > 0) - (value < 0)
+
+
+def slow_change(models: Said, first: Sets, second: Sets, images: list[str]) -> dict[str, Any]:
+    """By the definitions: each pair of models, each image."""
+    leads, p_values = [], []
+    for a, b in combinations(models, 2):
+        by_image = [
+            [(models[a][image] in sets[image]) - (models[b][image] in sets[image]) for image in images]
+            for sets in (first, second)
+        ]
+        changes = [before - after for before, after in zip(*by_image, strict=True)]
+        sums = signed_sums([abs(change) for change in changes])
+        extreme = sum(times for total, times in sums.items() if abs(total) >= abs(sum(changes)))
+        leads.append([sum(by_set) for by_set in by_image])
+        p_values.append(float(Fraction(extreme, sum(sums.values()))))
+    ordered = [Counter(sign(lead[place]) != 0 for lead in leads)[True] for place in (0, 1)]
+    agreement = sum(sign(before) * sign(after) for before, after in leads)
+    return {
+        "leads": leads,
+        "p_values": p_values,
+        "tau_b": agreement / sqrt(ordered[0] * ordered[1]) if all(ordered) else None,
+        "changes_places": [before * after < 0 for before, after in leads],
+    }
+
+
+def slow_holm(p_values: list[float]) -> list[float]:
+    ordered = sorted(p_values)
+    steps = [min(1.0, (len(ordered) - i) * p) for i, p in enumerate(ordered)]
+    return [max(steps[: ordered.index(p) + 1]) for p in p_values]
+
+
+@given(MODELS, LABEL_SETS)
+def test_it_is_what_sets_say(models: Said, label_sets: dict[str, Sets]) -> None:
+    images = common_images(models, label_sets)
+    assume(images)
+    orders = orders_of(models, label_sets)
+    assert (orders.label_sets, orders.models) == (tuple(label_sets), tuple(models))
+    assert list(orders.images) == images
+    seen = set.intersection(*(set(said) for said in models.values()))
+    assert orders.scored.tolist() == [sum(bool(sets.get(image)) for image in seen) for sets in label_sets.values()]
+    for name, sets in label_sets.items():
+        for model, said in models.items():
+            accuracy = orders.accuracy(name, model)
+            assert (accuracy.hits, accuracy.n) == (sum(said[i] in sets[i] for i in images), len(images))
+    assert [(change.first, change.second) for change in orders.changes] == list(combinations(label_sets, 2))
+    slow = [
+        slow_change(models, label_sets[change.first], label_sets[change.second], images) for change in orders.changes
+    ]
+    for change, expected in zip(orders.changes, slow, strict=True):
+        assert change.images == len(images)
+        assert change.leads.tolist() == expected["leads"]
+        assert change.p_values.tolist() == pytest.approx(expected["p_values"], rel=1e-12)
+        assert change.changes_places.tolist() == expected["changes_places"]
+        assert change.tau_b == (None if expected["tau_b"] is None else pytest.approx(expected["tau_b"], rel=1e-12))
+    corrected = [p for change in orders.changes for p in change.holm.tolist()]
+    assert corrected == pytest.approx(slow_holm([p for part in slow for p in part["p_values"]]), rel=1e-12)
+
+
+@given(st.lists(st.lists(st.integers(0, 4), min_size=2, max_size=2), min_size=2, max_size=8))
+def test_tau_b_is_scipys(hits: list[list[int]]) -> None:
+    """Of models with so many hits by two label sets, equals included."""
+    from scipy.stats import kendalltau
+
+    leads = np.array([np.subtract(a, b) for a, b in combinations(hits, 2)])
+    p_values = np.ones(len(leads))
+    names = tuple(f"m{i}" for i in range(len(hits)))
+    change = OrderChange("old", "new", names, 4, leads, p_values=p_values, holm=p_values)
+    by_old, by_new = zip(*hits, strict=True)
+    if len(set(by_old)) == 1 or len(set(by_new)) == 1:
+        assert change.tau_b is None
+    else:
+        assert change.tau_b == pytest.approx(kendalltau(by_old, by_new).statistic, abs=1e-12)
+
+
+@given(MODELS, LABEL_SETS, st.randoms(use_true_random=False))
+def test_the_order_of_label_sets_models_and_images_means_nothing(
+    models: Said, label_sets: dict[str, Sets], random: Any
+) -> None:
+    assume(common_images(models, label_sets))
+
+    def shuffled(items: dict[str, Any]) -> dict[str, Any]:
+        return dict(random.sample(list(items.items()), len(items)))
+
+    mixed = orders_of(
+        {model: shuffled(said) for model, said in shuffled(models).items()},
+        {name: shuffled(sets) for name, sets in shuffled(label_sets).items()},
+    )
+    assert set(facts(mixed)) == set(facts(orders_of(models, label_sets)))
+
+
+def facts(orders: ModelOrders) -> list[tuple[object, ...]]:
+    """Each pair of models and label sets, in the order of their names."""
+    rows: list[tuple[object, ...]] = [(orders.images,)]
+    for change in orders.changes:
+        for pair, lead, p_value in zip(
+            combinations(change.models, 2), change.leads.tolist(), change.p_values.tolist(), strict=True
+        ):
+            turned = -1 if pair[0] > pair[1] else 1
+            by_set = sorted(zip((change.first, change.second), (turned * by for by in lead), strict=True))
+            rows.append((*sorted(pair), *by_set, round(p_value, 12)))
+    return rows
+
+
+@given(MODELS, LABELS)
+def test_a_label_set_beside_itself_changes_nothing(models: Said, sets: Sets) -> None:
+    assume(common_images(models, {"old": sets}))
+    (change,) = orders_of(models, {"old": sets, "new": sets}).changes
+    assert change.tau_b in (None, pytest.approx(1))
+    assert not change.changes_places.any()
+    assert (change.p_values == 1).all()
+    assert not change.more_than_noise.any()
+
+
+@given(MODELS, LABEL_SETS)
+def test_images_that_one_label_set_does_not_score_mean_nothing(models: Said, label_sets: dict[str, Sets]) -> None:
+    images = common_images(models, label_sets)
+    assume(images)
+    kept = {name: {image: sets[image] for image in images} for name, sets in label_sets.items()}
+    fewer = {model: {image: said[image] for image in images} for model, said in models.items()}
+    assert facts(orders_of(fewer, kept)) == facts(orders_of(models, label_sets))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_against_a_model_whose_hits_stay_it_is_mcnemars_test_of_the_other(seed: int) -> None:
+    """The lead over a model that is never right changes as the other's own hits do."""
+    rng = np.random.default_rng(seed)
+    n = 200
+    said, old, new = rng.integers(0, 2, (3, n))
+    models = {"one": said, "never": np.full(n, 2)}
+    labels = {name: numbered_labels([[i] for i in ids.tolist()]) for name, ids in (("old", old), ("new", new))}
+    outcomes = {
+        name: {model: find_outcomes(ids, sets) for model, ids in models.items()} for name, sets in labels.items()
+    }
+    (change,) = compare_orders(outcomes).changes
+    as_models = Panel.from_predictions(
+        {"old": np.where(said == old, 0, 1), "new": np.where(said == new, 0, 1)}, numbered_labels([[0]] * n)
+    )
+    assert change.p_values[0] == pytest.approx(compare(as_models, "old", "new").real.p_value, rel=1e-11)
+
+
+def test_changes_beyond_noise_are_as_rare_as_the_level_says_where_there_are_none() -> None:
+    """Two label sets of 300 images that choose the class of each image alike, and three models that know neither."""
+    rng = np.random.default_rng(0)
+    n, beyond = 300, 0
+    for _ in range(200):
+        truth = rng.integers(0, 5, n)
+        sets = {
+            name: numbered_labels([[i] for i in np.where(rng.random(n) < 0.3, rng.integers(0, 5, n), truth).tolist()])
+            for name in ("old", "new")
+        }
+        models = {
+            name: np.where(rng.random(n) < share, truth, rng.integers(0, 5, n))
+            for name, share in (("a", 0.8), ("b", 0.7), ("c", 0.6))
+        }
+        outcomes = {
+            name: {model: find_outcomes(ids, labels) for model, ids in models.items()} for name, labels in sets.items()
+        }
+        (change,) = compare_orders(outcomes).changes
+        beyond += bool(change.more_than_noise.any())
+    assert beyond / 200 <= 0.08
+
+
+OLD = {str(i): {0} for i in range(40)}
+NEW = {str(i): {1} if i < 20 else {0} for i in range(40)} | {"only new": {0}}
+MODELS_OF_TEXT: Said = {
+    "zero": dict.fromkeys(OLD, 0) | {"only new": 0},
+    "one": {i: 1 if int(i) < 20 else 0 for i in OLD} | {"only new": 0},
+    "half": {i: 0 if int(i) < 30 else 2 for i in OLD} | {"only new": 0},
+}
+
+
+def test_the_text_of_many_models_says_on_which_images_how_many_change_places_and_which() -> None:
+    orders = orders_of(MODELS_OF_TEXT, {"old": OLD, "new": NEW})
+    assert str(orders) == (
+        "top-1 accuracy on the 40 images of all models that all label sets score:\n"
+        "old: zero 100.00 %, half 75.00 %, one 50.00 %\n"
+        "new: one 100.00 %, zero 50.00 %, half 25.00 %\n"
+        "old and new: Kendall's tau-b -0.333, 2 of 3 pairs change places\n"
+        "leads that change by more than noise: 2, 2 of them of pairs that change places\n"
+        "ahead by old, then by new; p of the change, by Holm:\n"
+        "  zero by 50.00, then one by 50.00 points: more than noise, p = 5.7e-06\n"
+        "  half by 25.00, then one by 75.00 points: more than noise, p = 5.7e-06"
+    )
+
+
+def test_the_text_of_two_models_says_who_is_ahead_by_each() -> None:
+    two = {name: MODELS_OF_TEXT[name] for name in ("one", "half")}
+    few = {name: {i: sets[i] for i in ("0", "1", "30")} for name, sets in (("old", OLD), ("new", NEW))}
+    assert str(orders_of(two, few)) == (
+        "top-1 accuracy on the 3 images of all models that all label sets score:\n"
+        "old: half 66.67 %, one 33.33 %\n"
+        "new: one 100.00 %, half 0.00 %\n"
+        "ahead by old, then by new; p of the change, by Holm:\n"
+        "  half by 33.33, then one by 100.00 points: may be noise, p = 0.5"
+    )
+    same = {"a": two["one"], "b": two["one"]}
+    assert str(orders_of(same, few)).splitlines()[-1] == "  neither, then neither points: may be noise, p = 1"
+
+
+def test_the_text_of_one_model_is_its_accuracies() -> None:
+    assert str(orders_of({"one": MODELS_OF_TEXT["one"]}, {"old": OLD, "new": NEW})) == (
+        "top-1 accuracy on the 40 images of all models that all label sets score:\nold: one 50.00 %\nnew: one 100.00 %"
+    )
+
+
+def change_of(hits: list[list[int]], p_value: float) -> OrderChange:
+    leads = np.array([np.subtract(a, b) for a, b in combinations(hits, 2)])
+    p_values = np.full(len(leads), p_value)
+    return OrderChange("old", "new", tuple("abcdefgh"[: len(hits)]), 100, leads, p_values=p_values, holm=p_values)
+
+
+def test_of_many_pairs_that_change_places_the_text_names_the_surest_five() -> None:
+    lines = str(change_of([[9, 1], [8, 2], [7, 3], [6, 4]], 0.0)).splitlines()
+    assert lines[0] == "old and new: Kendall's tau-b -1.000, 6 of 6 pairs change places"
+    assert lines[3] == "  a by 1.00, then b by 1.00 points: more than noise, p < 1e-300"
+    assert lines[-1] == "  and 1 more"
+    assert len(lines) == 9
+
+
+def test_where_nothing_changes_places_and_where_models_are_level_the_text_says_so() -> None:
+    assert str(change_of([[9, 9], [8, 8], [7, 7]], 1.0)) == (
+        "old and new: Kendall's tau-b 1.000, 0 of 3 pairs change places\n"
+        "leads that change by more than noise: 0, 0 of them of pairs that change places"
+    )
+    level = change_of([[9, 9], [9, 8], [9, 7]], 1.0)
+    assert str(level).splitlines()[0] == (
+        "old and new: no tau-b, as a label set puts no model before another, 0 of 3 pairs change places"
+    )
+    assert level.to_json() == {
+        "first": "old",
+        "second": "new",
+        "tau_b": None,
+        "tau_b_reason": "a label set puts no model before another",
+        "pairs": 3,
+        "change_places": 0,
+        "more_than_noise": 0,
+        "changed": [],
+    }
+
+
+def test_json_holds_the_orders_and_the_pairs_that_change() -> None:
+    two = {name: MODELS_OF_TEXT[name] for name in ("zero", "one")}
+    document = orders_of(two, {"old": OLD, "new": NEW}).to_json()
+    by_old, by_new = document.pop("label_sets")
+    assert [(entry["file"], entry["rank"], entry["hits"], entry["n"]) for entry in by_old.pop("models")] == [
+        ("zero", 1, 40, 40),
+        ("one", 2, 20, 40),
+    ]
+    assert by_old == {"labels": "old", "scored": 40}
+    assert by_new["scored"] == 41
+    p_value = pytest.approx(2 / 2**20)
+    assert document == {
+        "images": 40,
+        "interval": "95 %, Wilson, over images",
+        "test": "exact sign flips over images, Holm's correction over all pairs of models and of label sets",
+        "changes": [
+            {
+                "first": "old",
+                "second": "new",
+                "tau_b": -1.0,
+                "pairs": 1,
+                "change_places": 1,
+                "more_than_noise": 1,
+                "changed": [
+                    {
+                        "a": "zero",
+                        "b": "one",
+                        "first_difference": 0.5,
+                        "second_difference": -0.5,
+                        "p_value": p_value,
+                        "holm": p_value,
+                        "changes_places": True,
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def test_json_holds_pairs_that_change_places_by_chance_and_pairs_whose_lead_changes_alone() -> None:
+    assert [pair["changes_places"] for pair in change_of([[9, 1], [8, 2]], 1.0).to_json()["changed"]] == [True]
+    assert [pair["changes_places"] for pair in change_of([[9, 3], [1, 2]], 0.01).to_json()["changed"]] == [False]
+    assert change_of([[9, 3], [1, 2]], 1.0).to_json()["changed"] == []
+
+
+def test_models_may_come_in_another_order_and_images_may_be_those_of_each_label_set() -> None:
+    """As where rows have no names and each label set is given the rows of its own images."""
+    turned = dict(reversed(MODELS_OF_TEXT.items()))
+    some_images = [*list(OLD)[5:35], "only new"]
+    fewer = {model: {image: said[image] for image in some_images} for model, said in turned.items()}
+    mixed = compare_orders(
+        outcomes_of(MODELS_OF_TEXT, {"old": labels_of(OLD)}) | outcomes_of(fewer, {"new": labels_of(NEW)})
+    )
+    there = {image: NEW[image] for image in some_images}
+    assert facts(mixed) == facts(orders_of(MODELS_OF_TEXT, {"old": OLD, "new": there}))
+    assert len(mixed.images) == 30
+
+
+def test_what_cannot_be_compared_is_an_error() -> None:
+    one, two = ({name: MODELS_OF_TEXT[name]} for name in ("one", "half"))
+    old, new = labels_of(OLD), labels_of(NEW)
+    by_old = outcomes_of(one, {"old": old})
+    assert message(compare_orders, by_old) == (
+        "too few label sets to compare the orders of models\n  allowed: 2 or more\n  found:   1"
+    )
+    assert message(compare_orders, by_old | outcomes_of(two, {"new": new})) == (
+        "the label sets did not judge the same models\n  where:   new\n  allowed: one\n  found:   half"
+    )
+    assert message(compare_orders, by_old | outcomes_of({"one": two["half"]}, {"new": new})) == (
+        "the label sets judged different predictions\n  where:   new\n  to mend: give all the same models"
+    )
+    assert message(compare_orders, by_old | outcomes_of(one, {"new": labels_of({"only new": [0]})})) == (
+        "no image is scored by all label sets\n  to mend: give label sets of the same images"
+    )
+
+
+def test_results_cannot_be_changed_in_place() -> None:
+    orders = orders_of(MODELS_OF_TEXT, {"old": OLD, "new": NEW})
+    for array in (orders.hits, orders.scored, orders.changes[0].leads, orders.changes[0].holm):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0

@@ -1,37 +1,31 @@
 """`reassess evaluate`: measure models against re-assessed labels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, percent, percents, print_table, refuse_repeated
+from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.inputs import FILE, each_prediction, joining_options, judge_options, prediction_options
-from reassess.cli.judges import load_judges
+from reassess.cli.judges import Judges, load_judges
 from reassess.cli.tables.class_list import report_class_list
-from reassess.cli.tables.label_sets import orders_to_json, print_label_sets
-from reassess.cli.tables.multi_label import print_multi_label
+from reassess.cli.tables.evaluate import Cut, Measured, Ranking, print_measured, to_json
 from reassess.comparison.model_orders import ModelOrders, compare_orders
 from reassess.core.benchmark import Benchmark
-from reassess.core.classes import Classes
 from reassess.core.missing import Missing
 from reassess.errors import DataError, at
 from reassess.evaluation.class_list import ClassList, find_class_list
 from reassess.evaluation.measure import summarize
-from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy, summarize_verdicts
+from reassess.evaluation.multi_label_accuracy import summarize_verdicts
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.outcomes_table import outcomes_table
-from reassess.evaluation.result import Evaluation, ranked, ranks_of
-from reassess.evaluation.words import MISTAKES_IN_WORDS, ceiling_in_words, heading, left_out_in_words, missing_in_words
+from reassess.evaluation.result import ranked
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
-from reassess.numeric.proportion import Proportion
 
 __all__ = ["evaluate"]
 
-_Ranking = dict[str, Evaluation]
-_Cut = float | str | None  # the threshold or the name of a label set among several
 _Numbers = tuple[float, ...] | None
 
 
@@ -103,60 +97,76 @@ def evaluate(
     are plainly those of another class list. Several label sets also show how the order of the models moves.
     """
     _check_call(call, files, labels, thresholds, per_image, write_classes, by)
-    first, more = (labels[0] if labels else None), labels[1:]
     judges = load_judges(
-        call, benchmark, first, original, scores, thresholds, more_labels=more, max_bytes=reading["max_bytes"]
+        call,
+        benchmark,
+        labels[0] if labels else None,
+        original,
+        scores,
+        thresholds,
+        more_labels=labels[1:],
+        max_bytes=reading["max_bytes"],
     )
-    measured: dict[_Cut, _Ranking] = {cut: {} for cut in judges.sets}
-    outcomes: dict[_Cut, dict[str, Outcomes]] = {}  # by each label set; of thresholds, by the last
-    others: dict[str, ClassList | None] = {}
+    measured, outcomes = _measure(call, files, judges, top_k, write_classes, reading)
+    if per_image is not None:
+        call.keep_inputs(per_image)
+        table = outcomes_table(
+            outcomes, judges.labels, scores=judges.scores, experts=judges.experts, reviewed=judges.reviewed
+        )
+        write_table(per_image, table, force=call.force)
+    if call.json:
+        results, beside = to_json(measured, by)
+        call.print_document("evaluate", results, **beside)
+        return
+    print_measured(call, measured, by)
+    if judges.original is None and original is None and "original" in judges.benchmark.sources:
+        call.note(
+            "without the original labels nothing checks the order of rows and classes: "
+            f"reassess data fetch {judges.benchmark.sources['original']}"
+        )
+    call.note_hashes("labels", "original", "scores")
+
+
+def _measure(
+    call: Call,
+    files: tuple[Path, ...],
+    judges: Judges,
+    top_k: tuple[int, ...] | None,
+    write_classes: Path | None,
+    reading: dict[str, Any],
+) -> tuple[Measured, dict[str, Outcomes]]:
+    """Judge every model by every label set, its file being read once; and what happened to each image by the last."""
+    measured: dict[Cut, Ranking] = {cut: {} for cut in judges.sets}
+    outcomes: dict[Cut, dict[str, Outcomes]] = {}  # of thresholds those of the last alone are kept
+    class_lists: dict[str, ClassList | None] = {}
     joining = judges.joining(reading)
     for file, predictions in each_prediction(call, files, judges, **reading):
         with at(file):
             for cut, sets in judges.sets.items():
                 outcome = judges.outcomes(predictions, sets, any_class_list=True, **joining)
-                outcomes.setdefault(cut if more else None, {})[file] = outcome
+                outcomes.setdefault(cut if isinstance(cut, str) else None, {})[file] = outcome
                 measured[cut][file] = summarize(
                     outcome, sets, scores=judges.scores, experts=judges.experts, top_k=top_k
                 )
-            others[file] = find_class_list(outcome, sets, judges.original)
+            class_lists[file] = find_class_list(outcome, sets, judges.original)
         report_class_list(
-            call, file, predictions, others[file], sets.classes, write_classes, max_bytes=reading["max_bytes"]
+            call, file, predictions, class_lists[file], sets.classes, write_classes, max_bytes=reading["max_bytes"]
         )
-    rankings = {cut: ranked(evaluations) for cut, evaluations in measured.items()}
     last = next(reversed(outcomes.values()))
-    if per_image is not None:
-        call.keep_inputs(per_image)
-        table = outcomes_table(
-            last, judges.labels, scores=judges.scores, experts=judges.experts, reviewed=judges.reviewed
-        )
-        write_table(per_image, table, force=call.force)
-    reviewed: dict[str, MultiLabelAccuracy] = {}
-    if judges.reviewed is not None:
-        (ranking,) = rankings.values()
-        reviewed = {file: summarize_verdicts(last[file], judges.reviewed, judges.original) for file in ranking}
-    orders = _orders(outcomes) if more else None
-    if call.json:
-        results = list(_to_json(rankings, others, reviewed, judges.labels.classes, by))
-        call.print_document("evaluate", results, **({} if orders is None else orders_to_json(orders)))
-    elif orders is not None:
-        print_label_sets(call, {str(name): ranking for name, ranking in rankings.items()}, orders)
-    elif len(rankings) > 1:
-        _print_cuts(call, rankings)
-    else:
-        _print_ranking(call, next(iter(rankings.values())), judges.labels.classes, by)
-        if reviewed:
-            print_multi_label(call, reviewed, judges.labels.classes, by_class=by == "class")
-    if not call.json:
-        if judges.original is None and original is None and "original" in judges.benchmark.sources:
-            call.note(
-                "without the original labels nothing checks the order of rows and classes: "
-                f"reassess data fetch {judges.benchmark.sources['original']}"
-            )
-        call.note_hashes("labels", "original", "scores")
+    rankings = {cut: ranked(evaluations) for cut, evaluations in measured.items()}
+    reviewed = judges.reviewed
+    return Measured(
+        rankings=rankings,
+        class_lists=class_lists,
+        reviewed={}
+        if reviewed is None
+        else {file: summarize_verdicts(last[file], reviewed, judges.original) for file in rankings[None]},
+        orders=_orders(outcomes) if len(outcomes) > 1 else None,
+        classes=judges.labels.classes,
+    ), last
 
 
-def _orders(outcomes: dict[_Cut, dict[str, Outcomes]]) -> ModelOrders | Missing:
+def _orders(outcomes: dict[Cut, dict[str, Outcomes]]) -> ModelOrders | Missing:
     try:
         return compare_orders({str(name): of_models for name, of_models in outcomes.items()})
     except DataError as error:
@@ -190,122 +200,3 @@ def _check_call(
         raise click.UsageError("--by goes with one --threshold, or with --json.")
     call.check_output(per_image, TABLE_SUFFIXES, "a table")
     call.check_output(write_classes, (".txt",), "a list of classes")
-
-
-def _to_json(
-    rankings: dict[_Cut, _Ranking],
-    others: dict[str, ClassList | None],
-    reviewed: dict[str, MultiLabelAccuracy],
-    classes: Classes,
-    by: str | None,
-) -> Iterator[dict[str, Any]]:
-    for cut, ranking in rankings.items():
-        rank_of = ranks_of(ranking)
-        for file, result in ranking.items():
-            judged_by = "labels" if isinstance(cut, str) else "threshold"
-            place = {} if cut is None else {judged_by: cut, "rank": rank_of[file]}
-            other = others[file]
-            document = {"file": file} | place | result.to_json()
-            document["class_list"] = None if other is None else other.to_json(classes)
-            document |= {"by_class": result.per_class.to_json(classes)} if by == "class" else {}
-            if file in reviewed:
-                part = reviewed[file]
-                by_class = {"by_class": part.classes_to_json(classes)} if by == "class" else {}
-                document["multi_label"] = part.to_json() | by_class
-            yield document
-
-
-def _print_ranking(call: Call, ranking: _Ranking, classes: Classes, by: str | None) -> None:
-    top_k = sorted({k for result in ranking.values() for k in result.real})
-    judge = heading(next(iter(ranking.values())).label_set)
-    headings = ["file"]
-    for k in top_k:
-        headings += [f"{judge} top-{k} %", "95 %"]
-    headings += [f"original top-{k} %" for k in top_k]
-    headings += ["soft", "recall", "scored", "left out"]
-    print_table(headings, [_row(file, result, top_k) for file, result in ranking.items()])
-    for file, result in ranking.items():
-        if by == "label-count":
-            _print_by_label_count(file, result)
-        elif by == "class":
-            _print_by_class(file, result, classes)
-    for file, result in ranking.items():
-        call.note(f"{file}: {result.detected}")
-    for line in _footnotes(ranking):
-        call.note(line)
-
-
-def _row(file: str, result: Evaluation, top_k: list[int]) -> list[str | None]:
-    cells: list[str | None] = [file]
-    for k in top_k:
-        cells += [_percent(result.real.get(k)), _interval(result.real.get(k))]
-    cells += [_percent(result.original_accuracy(k)) for k in top_k]
-    soft = None if result.soft is None or result.soft.accuracy is None else f"{result.soft.accuracy:.4f}"
-    recall = None if result.recall_at_size is None else f"{result.recall_at_size:.4f}"
-    return [*cells, soft, recall, f"{result.scored:,}", f"{result.images - result.scored:,}"]
-
-
-def _percent(part: Proportion | None) -> str | None:
-    return None if part is None else percent(part.value)
-
-
-def _interval(part: Proportion | None) -> str | None:
-    return None if part is None else percents(part.interval)
-
-
-def _footnotes(ranking: _Ranking) -> Iterator[str]:
-    """What the table's numbers mean: what was left out, the ceiling of soft accuracy, and why a column is empty."""
-    yield "95 %: Wilson intervals, over images"
-    for file, result in ranking.items():
-        if result.mistakes is not None:
-            yield f"{file}: mistakes: {_mistakes(result)}"
-        if left_out := left_out_in_words(result):
-            yield f"{file}: left out: {left_out}"
-    if ceiling := ceiling_in_words(ranking.values()):
-        yield f"soft: {ceiling}"
-    yield from missing_in_words(ranking)
-
-
-def _mistakes(result: Evaluation) -> str:
-    """How many mistakes there are, and what is known of them."""
-    counts = {text: getattr(result.mistakes, name) for name, text in MISTAKES_IN_WORDS.items()}
-    known = [f"{count:,} {text}" for text, count in counts.items() if count is not None]
-    return f"{sum(count or 0 for count in counts.values()):,}: {', '.join(known)}"
-
-
-def _print_by_label_count(file: str, result: Evaluation) -> None:
-    top_k = list(result.real)
-    rows = []
-    for size, part in result.by_label_count.items():
-        counts = [Proportion(part.hits[k], part.n) for k in top_k]
-        cells = [cell for count in counts for cell in (_percent(count), _interval(count))]
-        rows.append([size, f"{part.n:,}", *cells])
-    judge = heading(result.label_set)
-    headings = [text for k in top_k for text in (f"{judge} top-{k} %", "95 %")]
-    print_table(["valid labels", "images", *headings], rows, title=file, text_columns=0)
-
-
-def _print_by_class(file: str, result: Evaluation, classes: Classes) -> None:
-    rows = []
-    for entry in result.per_class.to_json(classes, most=1):
-        instead = entry["instead"][0] if entry["instead"] else None
-        most_often = None if instead is None else f"{instead['name'] or 'no class'} ({instead['images']})"
-        percent = _percent(Proportion(entry["hits"], entry["images"]))
-        rows.append([entry["class"], entry["name"], entry["images"], percent, entry["predictions"], most_often])
-    headings = ["class", "name", "images", f"{heading(result.label_set)} top-1 %", "predicted", "most often instead"]
-    print_table(headings, rows, title=file, text_columns=2)
-
-
-def _print_cuts(call: Call, rankings: dict[_Cut, _Ranking]) -> None:
-    """Top-1 accuracy and rank of each model at each threshold."""
-    places: dict[str, list[str]] = {}
-    for ranking in rankings.values():
-        rank_of = ranks_of(ranking)
-        for file, result in ranking.items():
-            first = next(iter(result.real.values()))
-            places.setdefault(file, []).extend([_percent(first) or "-", str(rank_of[file])])
-    headings = [text for cut in rankings for text in (f"at {cut:g}, %", "rank")]
-    print_table(["file", *headings], [[file, *cells] for file, cells in places.items()])
-    for cut, ranking in rankings.items():
-        result = next(iter(ranking.values()))
-        call.note(f"at {cut:g}: {result.scorable:,} images have a label, {result.empty:,} have none")

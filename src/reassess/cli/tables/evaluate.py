@@ -1,0 +1,180 @@
+"""What `reassess evaluate` prints, as tables and as JSON."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reassess.cli.common import Call, percent, percents, print_table
+from reassess.cli.tables.label_sets import orders_to_json, print_label_sets
+from reassess.cli.tables.multi_label import print_multi_label
+from reassess.comparison.model_orders import ModelOrders
+from reassess.core.classes import Classes
+from reassess.core.missing import Missing
+from reassess.evaluation.class_list import ClassList
+from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy
+from reassess.evaluation.result import Evaluation, ranks_of
+from reassess.evaluation.words import MISTAKES_IN_WORDS, ceiling_in_words, heading, left_out_in_words, missing_in_words
+from reassess.numeric.proportion import Proportion
+
+__all__ = ["Cut", "Measured", "Ranking", "print_measured", "to_json"]
+
+Ranking = dict[str, Evaluation]
+Cut = float | str | None  # the threshold or the name of a label set among several
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What is shown of some models.
+
+    Parameters
+    ----------
+    rankings
+        The evaluations, the best first, by each label set.
+    class_lists
+        The class list to which each model's ids belong, where it is another one.
+    reviewed
+        Multi-label accuracy of each model, where the label set says more than what is valid.
+    orders
+        How the order of the models moves between label sets; None of a single one.
+    classes
+        The classes of the labels.
+    """
+
+    rankings: Mapping[Cut, Ranking]
+    class_lists: Mapping[str, ClassList | None]
+    reviewed: Mapping[str, MultiLabelAccuracy]
+    orders: ModelOrders | Missing | None
+    classes: Classes
+
+
+def to_json(measured: Measured, by: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The results of the JSON document, one a label set and model; and what stands beside them."""
+    beside = {} if measured.orders is None else orders_to_json(measured.orders)
+    return list(_documents(measured, by)), beside
+
+
+def print_measured(call: Call, measured: Measured, by: str | None) -> None:
+    """One table of models, or a row for each label set or threshold; then what the numbers mean."""
+    rankings = measured.rankings
+    if measured.orders is not None:
+        print_label_sets(call, {str(name): ranking for name, ranking in rankings.items()}, measured.orders)
+    elif len(rankings) > 1:
+        _print_cuts(call, rankings)
+    else:
+        _print_ranking(call, next(iter(rankings.values())), measured.classes, by)
+        if measured.reviewed:
+            print_multi_label(call, dict(measured.reviewed), measured.classes, by_class=by == "class")
+
+
+def _documents(measured: Measured, by: str | None) -> Iterator[dict[str, Any]]:
+    classes = measured.classes
+    for cut, ranking in measured.rankings.items():
+        rank_of = ranks_of(ranking)
+        for file, result in ranking.items():
+            judged_by = "labels" if isinstance(cut, str) else "threshold"
+            place = {} if cut is None else {judged_by: cut, "rank": rank_of[file]}
+            other = measured.class_lists[file]
+            document = {"file": file} | place | result.to_json()
+            document["class_list"] = None if other is None else other.to_json(classes)
+            document |= {"by_class": result.per_class.to_json(classes)} if by == "class" else {}
+            if file in measured.reviewed:
+                part = measured.reviewed[file]
+                by_class = {"by_class": part.classes_to_json(classes)} if by == "class" else {}
+                document["multi_label"] = part.to_json() | by_class
+            yield document
+
+
+def _print_ranking(call: Call, ranking: Ranking, classes: Classes, by: str | None) -> None:
+    top_k = sorted({k for result in ranking.values() for k in result.real})
+    judge = heading(next(iter(ranking.values())).label_set)
+    headings = ["file"]
+    for k in top_k:
+        headings += [f"{judge} top-{k} %", "95 %"]
+    headings += [f"original top-{k} %" for k in top_k]
+    headings += ["soft", "recall", "scored", "left out"]
+    print_table(headings, [_row(file, result, top_k) for file, result in ranking.items()])
+    for file, result in ranking.items():
+        if by == "label-count":
+            _print_by_label_count(file, result)
+        elif by == "class":
+            _print_by_class(file, result, classes)
+    for file, result in ranking.items():
+        call.note(f"{file}: {result.detected}")
+    for line in _footnotes(ranking):
+        call.note(line)
+
+
+def _row(file: str, result: Evaluation, top_k: list[int]) -> list[str | None]:
+    cells: list[str | None] = [file]
+    for k in top_k:
+        cells += [_percent(result.real.get(k)), _interval(result.real.get(k))]
+    cells += [_percent(result.original_accuracy(k)) for k in top_k]
+    soft = None if result.soft is None or result.soft.accuracy is None else f"{result.soft.accuracy:.4f}"
+    recall = None if result.recall_at_size is None else f"{result.recall_at_size:.4f}"
+    return [*cells, soft, recall, f"{result.scored:,}", f"{result.images - result.scored:,}"]
+
+
+def _percent(part: Proportion | None) -> str | None:
+    return None if part is None else percent(part.value)
+
+
+def _interval(part: Proportion | None) -> str | None:
+    return None if part is None else percents(part.interval)
+
+
+def _footnotes(ranking: Ranking) -> Iterator[str]:
+    """What the table's numbers mean: what was left out, the ceiling of soft accuracy, and why a column is empty."""
+    yield "95 %: Wilson intervals, over images"
+    for file, result in ranking.items():
+        if result.mistakes is not None:
+            yield f"{file}: mistakes: {_mistakes(result)}"
+        if left_out := left_out_in_words(result):
+            yield f"{file}: left out: {left_out}"
+    if ceiling := ceiling_in_words(ranking.values()):
+        yield f"soft: {ceiling}"
+    yield from missing_in_words(ranking)
+
+
+def _mistakes(result: Evaluation) -> str:
+    """How many mistakes there are, and what is known of them."""
+    counts = {text: getattr(result.mistakes, name) for name, text in MISTAKES_IN_WORDS.items()}
+    known = [f"{count:,} {text}" for text, count in counts.items() if count is not None]
+    return f"{sum(count or 0 for count in counts.values()):,}: {', '.join(known)}"
+
+
+def _print_by_label_count(file: str, result: Evaluation) -> None:
+    top_k = list(result.real)
+    rows = []
+    for size, part in result.by_label_count.items():
+        counts = [Proportion(part.hits[k], part.n) for k in top_k]
+        cells = [cell for count in counts for cell in (_percent(count), _interval(count))]
+        rows.append([size, f"{part.n:,}", *cells])
+    judge = heading(result.label_set)
+    headings = [text for k in top_k for text in (f"{judge} top-{k} %", "95 %")]
+    print_table(["valid labels", "images", *headings], rows, title=file, text_columns=0)
+
+
+def _print_by_class(file: str, result: Evaluation, classes: Classes) -> None:
+    rows = []
+    for entry in result.per_class.to_json(classes, most=1):
+        instead = entry["instead"][0] if entry["instead"] else None
+        most_often = None if instead is None else f"{instead['name'] or 'no class'} ({instead['images']})"
+        percent = _percent(Proportion(entry["hits"], entry["images"]))
+        rows.append([entry["class"], entry["name"], entry["images"], percent, entry["predictions"], most_often])
+    headings = ["class", "name", "images", f"{heading(result.label_set)} top-1 %", "predicted", "most often instead"]
+    print_table(headings, rows, title=file, text_columns=2)
+
+
+def _print_cuts(call: Call, rankings: Mapping[Cut, Ranking]) -> None:
+    """Top-1 accuracy and rank of each model at each threshold."""
+    places: dict[str, list[str]] = {}
+    for ranking in rankings.values():
+        rank_of = ranks_of(ranking)
+        for file, result in ranking.items():
+            first = next(iter(result.real.values()))
+            places.setdefault(file, []).extend([_percent(first) or "-", str(rank_of[file])])
+    headings = [text for cut in rankings for text in (f"at {cut:g}, %", "rank")]
+    print_table(["file", *headings], [[file, *cells] for file, cells in places.items()])
+    for cut, ranking in rankings.items():
+        result = next(iter(ranking.values()))
+        call.note(f"at {cut:g}: {result.scorable:,} images have a label, {result.empty:,} have none")

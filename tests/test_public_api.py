@@ -19,16 +19,18 @@ FACES = ("core", "formats", "evaluation", "aggregation", "comparison", "data", "
 OF_THE_COMMAND_LINE = ("reassess.cli", "reassess.errors", "reassess.text", "reassess.formats.", "reassess.numeric.")
 WORDS = ("reassess.evaluation.words", "reassess.comparison.words")
 CONSTANTS = {
-    "MATCHES",
-    "NO_ORIGINAL",
-    "LABELLED",
-    "STATES",
     "FIGURE_SUFFIXES",
+    "LABELLED",
+    "MATCHES",
+    "NAMES_BESIDE_IDS",
+    "NO_ORIGINAL",
     "REPORT_SUFFIXES",
-    "normal_id",
+    "STATES",
     "image_keys",
+    "label_set_name",
+    "normal_id",
+    "numbering_mistake",
 }
-CONSTANTS |= {"numbering_mistake", "label_set_name"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:

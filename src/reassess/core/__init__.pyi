@@ -1,4 +1,5 @@
 from .benchmark import IMAGENET as IMAGENET
+from .benchmark import USUAL_THRESHOLD as USUAL_THRESHOLD
 from .benchmark import Benchmark as Benchmark
 from .benchmark import benchmark_of as benchmark_of
 from .benchmark import class_folder_order as class_folder_order

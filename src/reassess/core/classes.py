@@ -294,7 +294,9 @@ class Classes:
                 )
             return Classes.from_texts((*self.texts, *other.texts))
         if self.ranked or other.ranked:
-            return other if self.ranked else self
+            names, listed = (self, other) if self.ranked else (other, self)
+            all_of_them = not listed.texts and listed.count == len(names.texts)  # then ranks are ids
+            return replace(names, ranked=False) if all_of_them else listed
         if None not in (self.count, other.count) and self.count != other.count and not (self.texts and other.texts):
             raise DataError(
                 "the files are of different classes",

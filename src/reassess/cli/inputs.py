@@ -14,6 +14,7 @@ from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import open_benchmark
 from reassess.data.benchmark_settings import update_benchmark
+from reassess.data.loading import benchmark_names
 from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
@@ -192,7 +193,8 @@ def load_predictions(
         if judges.by_default:
             error.mend = f"{error.mend or 'check the file'}; {_OWN_LABELS}"
         raise
-    predictions = _below_images(predictions, judges.benchmark)
+    if predictions.images is not None:
+        predictions = predictions.named(benchmark_names(predictions.images, judges.benchmark))
     if judges.by_default:
         _refuse_other_images(path, predictions, judges)
     if order is None:
@@ -209,17 +211,6 @@ def load_predictions(
             mend="name the images of the rows (--names FILE)",
         )
     return predictions.named(images, detected=f"{predictions.detected}, rows in {order} order")
-
-
-def _below_images(predictions: Predictions, benchmark: Benchmark) -> Predictions:
-    """The predictions with images named below the benchmark's folder of images, whose own path is no part of a name."""
-    if predictions.images is None or "images" not in benchmark.sources or benchmark.folder is None:
-        return predictions
-    place = Path(benchmark.sources["images"])
-    heads = tuple(f"{folder.as_posix()}/" for folder in (place, place.resolve()))
-    images = [name.replace("\\", "/") for name in predictions.images]
-    head_of = [next((head for head in heads if name.startswith(head)), "") for name in images]
-    return predictions.named([name.removeprefix(head) for name, head in zip(images, head_of, strict=True)])
 
 
 def _refuse_other_images(path: Path, predictions: Predictions, judges: Judges) -> None:

@@ -21,7 +21,14 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import has_class_folders, original_of_class_folders, part_path
 from reassess.data.label_names import label_set_name
-from reassess.data.loading import load_any_labels, load_classes, load_original, load_scores, load_votes
+from reassess.data.loading import (
+    in_benchmark_images,
+    load_any_labels,
+    load_classes,
+    load_original,
+    load_scores,
+    load_votes,
+)
 from reassess.data.sources import SOURCES
 from reassess.errors import at
 from reassess.evaluation.measure import find_outcomes
@@ -177,7 +184,7 @@ def load_judges(
     if (path := find_part(call, benchmark, "votes", votes)) is not None:
         files["votes"], parts["votes"] = path, load_votes(path, classes=classes, max_bytes=max_bytes)
     main = parts.get("votes")
-    if votes != NONE or "scores" in parts:
+    if votes != NONE or "scores" in parts or golden is not None:
         main_votes = main if isinstance(main, Votes) else None
         for part, (path, given_votes) in load_golden(
             call, benchmark, main_votes, golden, rater_golden, classes, max_bytes=max_bytes
@@ -200,6 +207,9 @@ def _judges(
     """The parts in one list of classes; several label sets by their names."""
     named = {f"{files[part]} ({part})": noun for part, noun in parts.items()}
     moved: dict[str, Any] = dict(zip(parts, in_one_list(named, classes).values(), strict=True))
+    for part, noun in moved.items():
+        with at(files[part]):
+            moved[part] = in_benchmark_images(noun, benchmark)
     _note_classes(call, files, parts, moved)
     sets: dict[float | str | None, LabelSets]
     if thresholds is None:

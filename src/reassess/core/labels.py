@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import repeat
 from typing import Any
@@ -186,6 +186,10 @@ class LabelSets:
             same._check_range()
             return same
         return LabelSets.from_pairs(self.images, self.image_ids, indices, classes, name=self.name)
+
+    def renamed(self, images: Sequence[str]) -> "LabelSets":
+        """The same label sets with other names for the images, one for each."""
+        return self if tuple(images) == self.images else replace(self, images=tuple(images))
 
     def sets(self) -> Mapping[str, frozenset[int]]:
         """The set of each image by name; handy for comparing two label sets whatever their order."""

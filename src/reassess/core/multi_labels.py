@@ -1,5 +1,6 @@
 """Label sets that also say which classes are unclear or wrong, and which images are bad."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -96,6 +97,10 @@ class MultiLabels:
         good = ~self.problematic[rows]
         ids, classes = self.valid.indices[good], self.valid.classes
         return LabelSets.from_pairs(self.valid.images, rows[good], ids, classes, name=self.name)
+
+    def renamed(self, images: Sequence[str]) -> "MultiLabels":
+        """The same with other names for the images, one for each."""
+        return replace(self, **{kind: getattr(self, kind).renamed(images) for kind in ("valid", "unclear", "wrong")})
 
     def in_classes(self, classes: Classes) -> "MultiLabels":
         """The same in another list of classes; as `LabelSets.in_classes`."""

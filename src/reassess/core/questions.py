@@ -83,6 +83,10 @@ class Questions:
         """A question in words, for messages."""
         return f"image {self.images[self.image_ids[row]]}, class {self.classes.label(int(self.class_ids[row]))}"
 
+    def renamed(self, images: Sequence[str]) -> "Questions":
+        """The same questions with other names for the images, one for each."""
+        return self if tuple(images) == self.images else replace(self, images=tuple(images))
+
     def in_classes(self, classes: Classes) -> "Questions":
         """The same questions in another list of classes, as `LabelSets.in_classes`."""
         class_ids, classes = self.classes.move(self.class_ids, classes)

@@ -1,5 +1,6 @@
 """The probability that a class is valid for an image, for every question that was scored."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,6 +50,15 @@ class Scores:
 
     def __repr__(self) -> str:
         return f"Scores({len(self):,} questions, {len(self.questions.images):,} images)"
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The images of the questions."""
+        return self.questions.images
+
+    def renamed(self, images: Sequence[str]) -> "Scores":
+        """The same scores with other names for the images, one for each."""
+        return replace(self, questions=self.questions.renamed(images))
 
     def in_classes(self, classes: Classes) -> "Scores":
         """The same scores in another list of classes, as `LabelSets.in_classes`."""

@@ -209,6 +209,12 @@ class Votes:
                 mend="give a row a vote, with the columns image, rater and answer; or take the majority",
             )
 
+    def renamed(self, images: Sequence[str]) -> "Votes":
+        """The same votes with other names for the images, one for each; those on plain items as they are."""
+        if isinstance(self.items, Questions):
+            return replace(self, items=self.items.renamed(images))
+        return self if self.classes is None else replace(self, items=tuple(images))
+
     def in_classes(self, classes: Classes) -> "Votes":
         """The same votes in another list of classes, as `LabelSets.in_classes`; those on plain items as they are."""
         if isinstance(self.items, Questions):

@@ -69,7 +69,7 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
     """
     if any(not text.strip() for text in texts):
         raise DataError("a class has no name", where=path, allowed="whole numbers, or text", found="''")
-    if classes is not None:
+    if classes is not None and classes.texts:
         id_of = {text: classes.id_of(text, where=str(path)) for text in texts}
         lost = sorted(text for text, class_id in id_of.items() if class_id < 0)
         if lost:

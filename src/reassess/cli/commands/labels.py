@@ -16,7 +16,14 @@ from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
-from reassess.data.loading import in_benchmark_classes, load_any_labels, load_labels, load_original, load_scores
+from reassess.data.loading import (
+    in_benchmark_classes,
+    in_benchmark_images,
+    load_any_labels,
+    load_labels,
+    load_original,
+    load_scores,
+)
 from reassess.data.sources import SOURCES
 from reassess.formats.labels import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
@@ -105,6 +112,7 @@ def labels(
     path = needed_part(call, benchmark, "scores", *files)
     scores = load_scores(path, classes=classes, max_bytes=max_bytes)
     images_of = benchmark_of(scores.questions.images) if benchmark is None else benchmark
+    scores = in_benchmark_images(scores, images_of)
     known = _original(call, images_of, unrated, original, classes)
     cut = in_benchmark_classes(label_sets(scores, threshold, original=known), images_of)
     call.keep_inputs(output)
@@ -126,7 +134,7 @@ def _original(
     given = read_original_of(call, benchmark, original, classes)
     if given is None and unrated == "original":
         raise click.UsageError("--unrated original needs --original for images that are not ImageNet's.")
-    return None if given is None else given[1]
+    return None if given is None else in_benchmark_images(given[1], benchmark)
 
 
 def _report(call: Call, output: Path, threshold: float, cut: LabelSets, unrated: int | None) -> None:

@@ -12,6 +12,7 @@ from reassess.cli.judges import load_judges
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
 from reassess.core.items import Id
+from reassess.data.loading import benchmark_names
 from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
 
 __all__ = ["show"]
@@ -55,6 +56,7 @@ def show(
         call, benchmark, labels, original, scores, votes=votes, golden=golden, max_bytes=reading["max_bytes"]
     )
     known = judges.labels
+    (image,) = benchmark_names([image], judges.benchmark)
     sheet = image_sheet(
         image,
         labels=known,

@@ -186,3 +186,50 @@ def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
     assert "digits/labels.csv (labels)" in done.err
     assert f"digits/{part}.csv ({part})" in done.err
     assert "the file classes" in done.err
+
+
+def test_no_output_takes_the_place_of_another_part(
+    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+) -> None:
+    """Neither a second file of a part, after which no command could read the folder, nor another part's name."""
+    write_all(tmp_path, lambda class_id: NAMES[class_id])
+    all_numbers(tmp_path, run, monkeypatch, False)
+    before = {path: path.read_bytes() for path in Path("digits").iterdir()}
+    two = "the benchmark would have two files of one part\n  where:   {}\n  found:   {}\n"
+    other = "in a benchmark's folder, a file {} is another part of it\n  where:   {}\n"
+    for argv, message_ in (
+        (["aggregate", "-o", "digits/scores.npz"], two.format("digits/scores.npz", "scores.csv")),
+        (["labels", "-o", "digits/labels.json"], two.format("digits/labels.json", "labels.csv")),
+        (["aggregate", "-o", "digits/golden.csv"], other.format("golden", "digits/golden.csv")),
+        (["labels", "-o", "digits/original.csv"], other.format("original", "digits/original.csv")),
+        (["questions", "good.csv", "-o", "digits/votes.jsonl"], other.format("votes", "digits/votes.jsonl")),
+        (["evaluate", "good.csv", "--per-image", "digits/votes.csv"], other.format("votes", "digits/votes.csv")),
+    ):
+        done = run(*argv, "--benchmark", "digits", "--force")
+        assert (done.code, done.out) == (1, ""), argv
+        assert done.err.startswith(f"Error: {message_}"), argv
+    assert {path: path.read_bytes() for path in Path("digits").iterdir()} == before
+
+
+@pytest.mark.parametrize("spelling", ["digits/images/{}", "images/{}", "{absolute}/digits/images/{}"])
+def test_the_path_of_the_images_folder_is_no_part_of_a_name_in_any_file(
+    spelling: str, tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+) -> None:
+    results = []
+    for name, path in (("plain", "{}"), ("long", spelling)):
+        folder = tmp_path / name
+        for file, (headings, rows) in draw().items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            named = [(path.format(image, absolute=folder), NAMES[c], *rest) for image, c, *rest in rows]
+            write_csv(folder / file, headings, named)
+        for image in IMAGES:
+            (folder / "digits/images").mkdir(exist_ok=True)
+            (folder / "digits/images" / image).touch()
+        monkeypatch.chdir(folder)
+        run("aggregate", "--benchmark", "digits", "-o", "digits/scores.csv")
+        run("labels", "--benchmark", "digits", "--threshold", "0.5", "-o", "digits/labels.csv")
+        done = run("evaluate", "good.csv", "--benchmark", "digits", "--json")
+        (result,) = json.loads(done.out)["results"]
+        results.append({key: result[key] for key in ("real", "original", "soft", "mistakes", "left_out", "scorable")})
+    assert results[0] == results[1]
+    assert results[0]["scorable"] > 100

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reassess.core.classes import Classes
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
-from reassess.errors import DataError
+from reassess.errors import DataError, ReassessWarning
 from reassess.formats.labels import read_labels, read_original, write_labels
 from tests.helpers import labels_of
 
@@ -157,7 +157,7 @@ def test_null_in_a_list_or_an_object_is_an_image_that_was_never_rated(file: Call
         ("floats.csv", "image,class\na,285.0\nb,\nc,1.0\nc,0.0\n"),
         ("quoted.csv", '"image","class"\n"a","285"\n"b",""\n"c","1"\n"c","0"\n'),
         ("windows.csv", "\ufeffimage,class\r\na,285\r\nb,\r\nc,1\r\nc,0\r\n"),
-        ("other-columns.csv", "class,image,score\n285,a,.9\n,b,.1\n1,c,.9\n0,c,.8\n"),
+        ("other-columns.csv", "class,image,size\n285,a,.9\n,b,.1\n1,c,.9\n0,c,.8\n"),
         (
             "a.jsonl",
             '{"image":"a","class":285}\n{"image":"b","class":null}\n{"image":"c","class":1}\n{"image":"c","class":0}\n',
@@ -472,3 +472,17 @@ def test_numbers_beside_class_folders_that_are_called_by_numbers_are_refused(
     assert read_labels(file("c.csv", "image,class\na,1\n"), classes=listed).sets() == {"a": frozenset({1})}
     in_order = Classes(2, names=("0", "1"), of_folders=True)
     assert read_labels(file("d.csv", "image,class\na,1\n"), classes=in_order).sets() == {"a": frozenset({1})}
+
+
+@pytest.mark.parametrize("heading", ["count", "rater"])
+def test_votes_are_no_label_sets(refused: Callable[..., str], file: Callable[..., Path], heading: str) -> None:
+    """Else every class that anyone was asked about would be valid."""
+    assert refused(read_labels, file("v.csv", f"image,class,{heading}\na,1,0\n")) == (
+        "the table holds votes: not all of its classes are valid\n  where:   DIR/v.csv\n"
+        f"  found:   a column {heading}\n  to mend: make scores of the votes, and label sets of the scores"
+    )
+
+
+def test_scores_that_are_read_as_label_sets_are_warned_of(file: Callable[..., Path]) -> None:
+    with pytest.warns(ReassessWarning, match="the column score is not used: every class of an image counts as valid"):
+        assert read_labels(file("s.csv", "image,class,score\na,1,0.1\n")).sets() == {"a": frozenset({1})}

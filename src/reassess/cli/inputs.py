@@ -12,10 +12,10 @@ from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, class_
 from reassess.core.classes import NAMES_BESIDE_IDS
 from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
 from reassess.core.predictions import Predictions
-from reassess.data.benchmark_folders import open_benchmark
+from reassess.data.benchmark_folders import MADE_BY, open_benchmark
 from reassess.data.benchmark_settings import update_benchmark
 from reassess.data.loading import benchmark_names
-from reassess.errors import DataError
+from reassess.errors import DataError, OutputError
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions
@@ -25,6 +25,7 @@ from reassess.text import some
 __all__ = [
     "FILE",
     "benchmark_option",
+    "check_part",
     "each_prediction",
     "golden_options",
     "joining_options",
@@ -55,6 +56,35 @@ benchmark_option = click.option(
     help="Where each part comes from that no option gives: imagenet, or a folder with files such as labels.csv.  "
     "[default: imagenet, if the images are ImageNet's]",
 )
+
+
+def check_part(benchmark: Benchmark | None, output: Path | None, part: str | None = None) -> None:
+    """Refuse, before any work, an output in a benchmark's folder that would take the name of another part.
+
+    Parameters
+    ----------
+    benchmark, output
+        The benchmark that was given, and where the result goes.
+    part
+        The part that the command makes, which may be written anew in the same format; None if it makes none.
+    """
+    folder = None if benchmark is None else benchmark.folder
+    if folder is None or output is None or output.parent.resolve() != folder.resolve() or output.stem not in MADE_BY:
+        return
+    if output.stem != part:
+        raise OutputError(
+            f"in a benchmark's folder, a file {output.stem} is another part of it",
+            where=output,
+            mend="choose another name or folder" + (f", such as {part}{output.suffix}" if part else ""),
+        )
+    there = benchmark.sources.get(part) if benchmark is not None else None
+    if there is not None and Path(there).name != output.name:
+        raise OutputError(
+            "the benchmark would have two files of one part",
+            where=output,
+            found=Path(there).name,
+            mend=f"write {Path(there).name} (--force), or remove it first",
+        )
 
 
 def keep_setting(benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:

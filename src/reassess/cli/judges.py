@@ -161,7 +161,8 @@ def load_judges(
     files: dict[str, Path] = {}
     parts: dict[str, Classed] = {}
     if not labels_needed and labels is None and benchmark is not None and "labels" not in benchmark.sources:
-        files["labels"], parts["labels"] = Path("labels"), LabelSets.from_lists([], [], classes)
+        files["labels"] = benchmark.folder or Path("labels")
+        parts["labels"] = LabelSets.from_lists([], [], classes)
         images = benchmark.images
     elif thresholds is None:
         given_sets = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}

@@ -81,7 +81,8 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
                 mend="check the spelling, or add the class to the list of classes",
             )
         return id_of, classes
-    numbers = {text: class_id for text in sorted(texts) if (class_id := class_number(text)) is not None}
+    given = [(class_id, text) for text in texts if (class_id := class_number(text)) is not None]
+    numbers = {text: class_id for class_id, text in sorted(given)}
     if len(numbers) == len(texts):
         return numbers, Classes()
     if numbers:  # a number among names is no name: ranks would stand for wrong classes
@@ -90,7 +91,7 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
             "classes are neither all ids nor all names",
             where=path,
             allowed="whole numbers, or text",
-            found=some([next(iter(numbers)), name]),
+            found=some([min(numbers), name]),
         )
     classes = Classes.from_texts(texts)
     return {text: class_id for class_id, text in enumerate(classes.texts)}, classes

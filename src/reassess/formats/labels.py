@@ -1,6 +1,7 @@
 """Label sets and original labels as files."""
 
 import json
+import warnings
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -12,7 +13,7 @@ from reassess.core.benchmark import IMAGENET
 from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
-from reassess.errors import DataError, at
+from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.class_columns import check_names_stay, ids_of_texts, refuse_numbers
 from reassess.formats.files import read_lines, suffix_of, writing
 from reassess.formats.json_files import read_json
@@ -217,6 +218,16 @@ def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], l
             found=", ".join(table.columns[:12]),
             mend="read it with read_multi_labels, or keep the rows that are valid and leave the column out",
         )
+    if counted := next((name for name in ("count", "rater") if name in table.columns), None):
+        raise DataError(
+            "the table holds votes: not all of its classes are valid",
+            where=path,
+            found=f"a column {counted}",
+            mend="make scores of the votes, and label sets of the scores",
+        )
+    if "score" in table.columns:
+        text = f"{path}: the column score is not used: every class of an image counts as valid, whatever its score"
+        warnings.warn(text, ReassessWarning, stacklevel=2)
     images = table[column(path, table, _NAME, thing="the image")]
     classes = table[column(path, table, "class", thing="the class")]
     if classes.dtype.is_numeric():

@@ -9,7 +9,7 @@ import click
 
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
 from reassess.cli.common import Call, call_options
-from reassess.cli.inputs import FILE, benchmark_option, keep_setting, max_bytes_option
+from reassess.cli.inputs import FILE, benchmark_option, check_part, keep_setting, max_bytes_option
 from reassess.cli.judges import find_part, read_classes_of
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.items import normal_id
@@ -98,6 +98,8 @@ def aggregate(
     name = preset or method or source.method or _usual_method(source, given)
     _refuse_unused(name, given, source)
     _check_outputs(call, output, given["model"])
+    check_part(benchmark, output, "scores")
+    check_part(benchmark, given["model"])
     read = _Reader(call, source, answers, max_bytes)
     given_votes = read.votes("votes", votes)
     if given_votes is None:

@@ -8,6 +8,7 @@ import click
 from reassess.cli.common import Call, call_options, refuse_repeated, tracked
 from reassess.cli.inputs import (
     FILE,
+    check_part,
     each_prediction,
     golden_options,
     joining_options,
@@ -71,6 +72,7 @@ def compare(
     that all of them have seen. Two models give one comparison, more of them a ranking too.
     """
     _check_call(call, files, disagreements)
+    check_part(benchmark, disagreements)
     judges = load_judges(
         call,
         benchmark,

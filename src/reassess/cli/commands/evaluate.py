@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call, call_options, refuse_repeated
-from reassess.cli.inputs import FILE, each_prediction, joining_options, judge_options, prediction_options
+from reassess.cli.inputs import FILE, check_part, each_prediction, joining_options, judge_options, prediction_options
 from reassess.cli.judges import Judges, load_judges
 from reassess.cli.tables.class_list import report_class_list
 from reassess.cli.tables.evaluate import Cut, Measured, Ranking, print_measured, to_json
@@ -97,6 +97,8 @@ def evaluate(
     are plainly those of another class list. Several label sets also show how the order of the models moves.
     """
     _check_call(call, files, labels, thresholds, per_image, write_classes, by)
+    for output in (per_image, write_classes):
+        check_part(benchmark, output)
     judges = load_judges(
         call,
         benchmark,
@@ -141,6 +143,7 @@ def _measure(
     class_lists: dict[str, ClassList | None] = {}
     joining = judges.joining(reading)
     for file, predictions in each_prediction(call, files, judges, **reading):
+        by_each: list[ClassList | None] = []
         with at(file):
             for cut, sets in judges.sets.items():
                 outcome = judges.outcomes(predictions, sets, any_class_list=True, **joining)
@@ -148,10 +151,10 @@ def _measure(
                 measured[cut][file] = summarize(
                     outcome, sets, scores=judges.scores, experts=judges.experts, top_k=top_k
                 )
-            class_lists[file] = find_class_list(outcome, sets, judges.original)
-        report_class_list(
-            call, file, predictions, class_lists[file], sets.classes, write_classes, max_bytes=reading["max_bytes"]
-        )
+                by_each.append(find_class_list(outcome, sets, judges.original))
+        class_list = class_lists[file] = next((one for one in by_each if one is not None), None)
+        classes = judges.labels.classes
+        report_class_list(call, file, predictions, class_list, classes, write_classes, max_bytes=reading["max_bytes"])
     last = next(reversed(outcomes.values()))
     rankings = {cut: ranked(evaluations) for cut, evaluations in measured.items()}
     reviewed = judges.reviewed

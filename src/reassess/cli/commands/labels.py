@@ -8,7 +8,7 @@ import click
 
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, call_options, percent, print_table, refuse_repeated, say
-from reassess.cli.inputs import FILE, benchmark_option, keep_setting, max_bytes_option
+from reassess.cli.inputs import FILE, benchmark_option, check_part, keep_setting, max_bytes_option
 from reassess.cli.judges import needed_part, read_classes_of, read_original_of
 from reassess.comparison.label_agreement import AGREEMENTS, SAYINGS, LabelAgreement, label_agreement
 from reassess.comparison.label_changes import LabelDiff, label_diff
@@ -89,15 +89,17 @@ def labels(
     benchmark.json keeps the threshold.
     """
     cutting = any(option is not None for option in (threshold, unrated, original))
+    classes = None if benchmark is None else read_classes_of(call, benchmark)
     if diff:
         if len(files) != 2 or cutting or agree or by or output is not None:
             raise click.UsageError("--diff takes two label sets and no other option of this command.")
-        _show_diff(call, *files)
+        _show_diff(call, *files, classes)
         return
     if agree:
         if len(files) < 2 or cutting:
             raise click.UsageError("--agree takes two or more label sets, and of the other options --by and -o.")
-        _show_agreement(call, files, by, output)
+        check_part(benchmark, output)
+        _show_agreement(call, files, by, output, classes)
         return
     if by is not None:
         raise click.UsageError("--by goes with --agree.")
@@ -108,7 +110,7 @@ def labels(
     if unrated == "omit" and original is not None:
         raise click.UsageError("With --unrated omit, original labels have no use: leave --original out.")
     call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set")
-    classes = None if benchmark is None else read_classes_of(call, benchmark)
+    check_part(benchmark, output, "labels")
     path = needed_part(call, benchmark, "scores", *files)
     scores = load_scores(path, classes=classes, max_bytes=max_bytes)
     images_of = benchmark_of(scores.questions.images) if benchmark is None else benchmark
@@ -158,8 +160,8 @@ def _report(call: Call, output: Path, threshold: float, cut: LabelSets, unrated:
     )
 
 
-def _show_diff(call: Call, first: str, second: str) -> None:
-    sets = [load_labels(call.resolve("labels", given)) for given in (first, second)]
+def _show_diff(call: Call, first: str, second: str, classes: Classes | None) -> None:
+    sets = [load_labels(call.resolve("labels", given), classes=classes) for given in (first, second)]
     diff = label_diff(*sets)
     if call.json:
         call.print_document("labels", {"first": first, "second": second, **diff.to_json()})
@@ -195,10 +197,14 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
         call.note(f"and {len(changes) - _MOST_CLASSES:,} more classes; --json lists every class and image")
 
 
-def _show_agreement(call: Call, files: tuple[str, ...], by: str | None, output: Path | None) -> None:
+def _show_agreement(
+    call: Call, files: tuple[str, ...], by: str | None, output: Path | None, classes: Classes | None
+) -> None:
     refuse_repeated(files)
     call.check_output(output, TABLE_SUFFIXES, "a table")
-    sets = {given: load_any_labels(call.resolve("labels", given), offline=call.offline) for given in files}
+    sets = {
+        given: load_any_labels(call.resolve("labels", given), classes=classes, offline=call.offline) for given in files
+    }
     partial = [given for given, its in sets.items() if isinstance(its, MultiLabels) and not its.complete]
     if partial:
         call.find(IMAGENET.sources["original"])  # on which the verdicts are

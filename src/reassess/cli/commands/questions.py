@@ -10,6 +10,7 @@ import numpy as np
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.inputs import (
     FILE,
+    check_part,
     each_prediction,
     joining_options,
     judge_options,
@@ -20,6 +21,7 @@ from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.classes import Classes
 from reassess.core.open_questions import OpenQuestions
 from reassess.core.predictions import Predictions
+from reassess.data.benchmark_folders import part_path
 from reassess.errors import DataError, at
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.words import MISTAKES_IN_WORDS
@@ -68,6 +70,7 @@ def questions(
     """
     refuse_repeated(files)
     call.check_output(output, (OPEN_QUESTIONS_SUFFIX,), "a list of questions")
+    check_part(benchmark, output)
     judges = load_judges(call, benchmark, labels, original, scores, labels_needed=False, max_bytes=reading["max_bytes"])
     if judges.scores is None and scores is None and len(judges.labels):
         raise DataError(
@@ -75,6 +78,8 @@ def questions(
             mend=f"reassess data fetch {IMAGENET.sources['scores']}, "
             "or pass --scores FILE with the columns image, class, score; or --scores none, if no pair was rated",
         )
+    if not (judges.labels.images or judges.benchmark.images or judges.original):
+        part_path(judges.benchmark, "images", needed_by="questions")
     pending = open_questions(_judged(call, files, judges, **reading), judges.labels, judges.scores, top=top)
     call.keep_inputs(output)
     write_open_questions(output, pending, judges.labels.classes, limit=limit, force=call.force)

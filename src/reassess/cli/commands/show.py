@@ -53,7 +53,15 @@ def show(
     if more and not files:
         raise click.UsageError(f"One image at a time; models' outputs go after --predictions (found {more[0]}).")
     judges = load_judges(
-        call, benchmark, labels, original, scores, votes=votes, golden=golden, max_bytes=reading["max_bytes"]
+        call,
+        benchmark,
+        labels,
+        original,
+        scores,
+        votes=votes,
+        golden=golden,
+        labels_needed=False,
+        max_bytes=reading["max_bytes"],
     )
     known = judges.labels
     (image,) = benchmark_names([image], judges.benchmark)

@@ -66,6 +66,8 @@ def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classe
     image_ids, class_ids = [], []
     for block in blocks:
         part = questions_of_info(block, path, known)
+        if part.classes != known:
+            raise DataError("each block would have a list of classes of its own")
         rows = np.array([position.setdefault(name, len(position)) for name in part.images], np.int32)
         image_ids.append(rows[part.image_ids])
         class_ids.append(part.class_ids)

@@ -29,6 +29,9 @@ _MEND = (
 Ints = npt.NDArray[np.int64]
 
 
+_MOST_VOTES = 1_000_000_000
+
+
 def holds_counts(table: "pl.DataFrame") -> bool:
     """Whether a table without raters and answers has counts: a column of them, or one for each of several classes."""
     names = set(table.columns)
@@ -42,6 +45,14 @@ def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None,
     images, image_ids, class_ids, counts, classes = read(path, table, classes)
     if not counts.any():
         raise DataError("the table has no votes", where=path, mend="write it again")
+    if counts.max() > _MOST_VOTES or counts.sum() > _MOST_VOTES:
+        raise DataError(
+            "more votes than can be held",
+            where=path,
+            allowed=f"{_MOST_VOTES:,} votes in all",
+            found=f"a count of {counts.max():,}",
+            mend="check that the numbers are counts of votes",
+        )
     return Votes.from_columns(
         items=images,
         item_ids=np.repeat(image_ids, counts),

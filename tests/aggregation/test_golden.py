@@ -19,7 +19,7 @@ from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.items import Items
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
-from reassess.errors import DataError
+from reassess.errors import DataError, ReassessWarning
 from tests.helpers import votes_of
 
 PAIRS = Questions.from_columns(["a", "a", "b"], np.array([1, 2, 1]))
@@ -82,7 +82,8 @@ def test_golden_votes_are_read_with_the_answers_that_raters_have() -> None:
 def test_raters_golden_votes_are_those_given_or_else_those_among_the_votes() -> None:
     votes = votes_of([(0, 0, 0), (1, 1, 2), (2, 0, 1)])
     judges = votes_of([(0, 0, 2), (1, 0, 2)], ("z", "y", "w"))
-    among = golden_part(votes, judges)
+    with pytest.warns(ReassessWarning, match="^1 of 3 golden items are not among the votes, and are not used: item w$"):
+        among = golden_part(votes, judges)
     assert [(among.items[row], among.on(row)) for row in range(2)] == [
         ("z", (("ann", "maybe"),)),
         ("y", (("bo", "yes"),)),

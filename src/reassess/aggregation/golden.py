@@ -1,5 +1,6 @@
 """Golden truth: questions of which experts have said whether the class is valid."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,13 +13,14 @@ from reassess.core.benchmark import Benchmark
 from reassess.core.checks import check_all, check_range, check_shape
 from reassess.core.classes import Classes
 from reassess.core.image_names import join
-from reassess.core.items import Id, Items, as_questions, find_items, take_items, unite_items
+from reassess.core.items import Id, Items, as_questions, describe, find_items, take_items, unite_items
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
 from reassess.core.scores import Scores
 from reassess.core.votes import KNOWN_ANSWERS, Votes, in_common_classes
-from reassess.errors import DataError
+from reassess.errors import DataError, ReassessWarning
 from reassess.numeric.arrays import freeze, runs
+from reassess.text import some
 
 __all__ = [
     "Golden",
@@ -340,7 +342,7 @@ def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None)
     --------
     >>> two = np.array([0, 1])
     >>> votes = Votes.from_columns(("x", "y"), two, np.zeros(2, int), two, ("ann",), ("no", "yes"))
-    >>> experts = Votes.from_columns(("y", "z"), two, np.zeros(2, int), two, ("expert",), ("no", "yes"))
+    >>> experts = votes.restrict(np.array([1]))
     >>> golden_part(votes, experts)
     Votes(1 votes by 1 raters on 1 items, answers no, yes)
     """
@@ -352,6 +354,12 @@ def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None)
             "no golden item was voted on",
             mend="check that all files name the items alike, or give the raters' votes on golden items",
         )
+    lost = np.flatnonzero(rows < 0).tolist()
+    if lost:
+        examples = some([describe(experts.items, row) for row in lost], most=3)
+        of_all = f"{len(lost):,} of {len(experts.items):,} golden items"
+        text = f"{of_all} are not among the votes, and are not used: {examples}"
+        warnings.warn(text, ReassessWarning, stacklevel=2)
     return votes.restrict(rows[rows >= 0])
 
 

@@ -1,10 +1,12 @@
 """The options that say what the commands read, and the reading of models' predictions."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from reassess.cli.common import Call, Range, tracked
 from reassess.cli.judges import Judges
@@ -15,7 +17,7 @@ from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import MADE_BY, open_benchmark
 from reassess.data.benchmark_settings import update_benchmark
 from reassess.data.loading import benchmark_names
-from reassess.errors import DataError, OutputError
+from reassess.errors import DataError, OutputError, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions
@@ -27,6 +29,7 @@ __all__ = [
     "benchmark_option",
     "check_part",
     "each_prediction",
+    "from_environment",
     "golden_options",
     "joining_options",
     "judge_options",
@@ -40,19 +43,28 @@ __all__ = [
 ]
 
 FILE = click.Path(path_type=Path)
+_VARIABLE = "REASSESS_BENCHMARK"
 _OWN_LABELS = "for images that are not ImageNet's, give their own label sets: --labels FILE, or --benchmark FOLDER"
 _IF_HERE = "if the images are ImageNet's and the file is here"
 
 
-def _open(_context: click.Context, _option: click.Parameter, source: str | None) -> Benchmark | None:
-    return None if source is None else open_benchmark(source)
+def _open(context: click.Context, option: click.Parameter, source: str | None) -> Benchmark | None:
+    if source is None:
+        return None
+    with at(_VARIABLE) if from_environment(context, option.name) else nullcontext():
+        return open_benchmark(source)
+
+
+def from_environment(context: click.Context, option: str | None) -> bool:
+    """Whether an option has its value from an environment variable."""
+    return context.get_parameter_source(option or "") is ParameterSource.ENVIRONMENT
 
 
 benchmark_option = click.option(
     "--benchmark",
     callback=_open,
     metavar="NAME|FOLDER",
-    envvar="REASSESS_BENCHMARK",
+    envvar=_VARIABLE,
     help="Where each part comes from that no option gives: imagenet, or a folder with files such as labels.csv.  "
     "[default: imagenet, if the images are ImageNet's]",
 )

@@ -9,9 +9,10 @@ import click
 
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
 from reassess.cli.common import Call, call_options
-from reassess.cli.inputs import FILE, benchmark_option, check_part, keep_setting, max_bytes_option
+from reassess.cli.inputs import FILE, benchmark_option, check_part, from_environment, keep_setting, max_bytes_option
 from reassess.cli.judges import find_part, read_classes_of
 from reassess.core.benchmark import IMAGENET, Benchmark
+from reassess.core.class_lists import classes_of
 from reassess.core.items import normal_id
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
@@ -23,6 +24,7 @@ from reassess.formats.posteriors import write_posterior
 from reassess.formats.rater_model import write_rater_model
 from reassess.formats.scores import write_scores
 from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.text import some
 
 __all__ = ["aggregate"]
 
@@ -92,6 +94,8 @@ def aggregate(
     """
     if preset and method:
         raise click.UsageError("Give --preset or --method: a preset has its method.")
+    if preset and from_environment(click.get_current_context(), "benchmark"):
+        benchmark = None
     if preset and benchmark:
         raise click.UsageError("Give --preset or --benchmark: a preset has its benchmark.")
     source = benchmark or _PRESETS.get(preset or "", Benchmark())
@@ -222,6 +226,8 @@ def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Pa
     items = f"{len(result.posterior):,} items" if votes.classes is None else f"{len(result.posterior):,} scores"
     by = "unknown raters" if raters is None else f"{raters:,} raters"
     call.note(f"{output}: {items} of {len(votes):,} votes by {by}, {name}")
+    if (classes := classes_of(votes)).ranked:
+        call.note(f"classes: the {classes.count:,} names in the votes, sorted: {some(classes.texts, most=5)}")
     if prior is not None:
         call.note("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
     for fact, value in result.facts.items():

@@ -165,6 +165,39 @@ def test_without_matplotlib_the_error_names_the_extra(
     )
 
 
+CLASS_VOTES = "image,rater,answer\n" + "".join(
+    f"{image},{rater},{answer}\n"
+    for image, answers in {"a": ("cat", "cat", "dog"), "b": ("dog", "dog", "dog"), "d": ("cat", "dog", "cat")}.items()
+    for rater, answer in zip(("ann", "bo", "cy"), answers, strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"votes.csv": VOTES + "d,1,ann,yes\nd,1,bo,no\n", "golden.csv": GOLDEN},
+        {"votes.csv": CLASS_VOTES, "golden.csv": "image,rater,answer\na,eve,cat\nb,eve,dog\n"},
+    ],
+    ids=["votes on questions", "votes for classes"],
+)
+@pytest.mark.parametrize(
+    ("method", "expected"), [("em", True), ("calibrated", True), ("majority", False), ("mean", False)]
+)
+def test_scores_of_a_folder_are_in_sample_if_their_method_took_its_golden_answers(
+    method: str, expected: bool, files: dict[str, str], folder: Path, run: Callable[..., Run]
+) -> None:
+    write_files(folder, {f"F/{name}": text for name, text in files.items()} | {"copy.csv": files["golden.csv"]})
+    assert run("aggregate", "--benchmark", "F", "--method", method, "-o", "F/scores.csv").code == 0
+    calls = [(), (folder / "F/scores.csv",), ("--golden", folder / "F/golden.csv"), ("--golden", "copy.csv")]
+    for argv in calls:
+        curve, *_ = results_of(run, "curve", "--benchmark", "F", *argv)
+        assert curve["in_sample"] is expected
+    printed = run("curve", "--benchmark", "F").out
+    can_leave_out = method == "calibrated" and files["golden.csv"] == GOLDEN
+    assert ("in-sample: the scores were made with the golden answers that judge them\n" in printed) is expected
+    assert ("(--leave-out image makes them again" in printed) is can_leave_out
+
+
 # --- wrong calls ----------------------------------------------------------------------------------------------------
 
 

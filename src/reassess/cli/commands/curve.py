@@ -259,7 +259,8 @@ def _known_in_sample(path: Path, scores: Scores, answers: _Answers) -> bool | No
     votes, rater_golden = answers.votes, answers.rater_golden
     if votes is not None and votes.classes is not None and rater_golden is not None:
         given = votes, answers.experts, rater_golden
-        return made_by_calibration(scores, answers.golden, *given, at_least=answers.at_least) or None
+        if made_by_calibration(scores, answers.golden, *given, at_least=answers.at_least):
+            return True
     return known_in_sample(path, answers.golden_file, benchmark=answers.benchmark)
 
 
@@ -296,7 +297,8 @@ def _print(call: Call, measured: Sequence[MeasuredCurve], answers: _Answers, goa
         call.note("a class that the experts chose for an image, and that has no score, counts as a score of 0")
     if any(one.curve.in_sample for one in measured):
         call.note("in-sample: the scores were made with the golden answers that judge them")
-        can_leave_out = answers.votes is None or answers.votes.classes is None
+        on_questions = answers.votes is None or answers.votes.classes is None
+        can_leave_out = on_questions and answers.benchmark.method != "em"
         if can_leave_out and not any(one.left_out for one in measured):
             call.note("           (--leave-out image makes them again without the image that is judged)")
     if goal is not None:

@@ -192,10 +192,24 @@ def test_scores_of_a_folder_are_in_sample_if_their_method_took_its_golden_answer
     for argv in calls:
         curve, *_ = results_of(run, "curve", "--benchmark", "F", *argv)
         assert curve["in_sample"] is expected
-    printed = run("curve", "--benchmark", "F").out
     can_leave_out = method == "calibrated" and files["golden.csv"] == GOLDEN
-    assert ("in-sample: the scores were made with the golden answers that judge them\n" in printed) is expected
-    assert ("(--leave-out image makes them again" in printed) is can_leave_out
+    for argv in [(), ("--votes", "none")]:
+        printed = run("curve", "--benchmark", "F", *argv).out
+        assert ("in-sample: the scores were made with the golden answers that judge them\n" in printed) is expected
+        assert ("(--leave-out image makes them again" in printed) is can_leave_out
+
+
+def test_none_means_without_the_votes_of_the_folder(folder: Path, run: Callable[..., Run]) -> None:
+    """Raters' votes on golden pairs are then those among their other votes."""
+    write_files(folder, {"F/scores.csv": SCORES, "F/golden.csv": GOLDEN, "F/votes.csv": VOTES})
+    bare = results_of(run, "curve", "--benchmark", "F", "--votes", "none")
+    assert [one["rule"] for one in bare] == [None]
+    usual = results_of(run, "curve", "--benchmark", "F")
+    assert [one["rule"] for one in usual] == [None, "one rater: yes", "one rater: yes or maybe", "share of yes"]
+    write_files(folder, {"F/rater-golden.csv": VOTES.replace("ann", "di")})
+    assert results_of(run, "curve", "--benchmark", "F") != usual
+    assert results_of(run, "curve", "--benchmark", "F", "--rater-golden", "none") == usual
+    assert results_of(run, "curve", "--benchmark", "F", "--votes", "none") == bare
 
 
 # --- wrong calls ----------------------------------------------------------------------------------------------------
@@ -219,6 +233,14 @@ def test_scores_of_a_folder_are_in_sample_if_their_method_took_its_golden_answer
         (
             ["scores.csv", "--golden", "golden.csv", "--leave-out", "image"],
             "Error: --leave-out needs --votes, of which the scores were made.",
+        ),
+        (
+            ["scores.csv", "--golden", "golden.csv", "--votes", "none", "--leave-out", "image"],
+            "Error: --leave-out needs --votes, of which the scores were made.",
+        ),
+        (
+            ["scores.csv", "--golden", "none"],
+            "Error: The scores are judged by --golden, which cannot be none.",
         ),
     ],
 )
@@ -266,11 +288,13 @@ BAD = {
     "scores of another making": (
         {},
         [*ARGUMENTS, "--votes", "votes.csv", "--rater-golden", "votes.csv", "--leave-out", "image"],
-        "these scores do not follow from the votes by the recipe of ReaL, and cannot be made again without an image\n"
+        "these scores do not follow from the votes by any rules that were tried, and cannot be made again without an "
+        "image\n"
         "  where:   scores.csv\n"
         "  allowed: a difference of at most 1e-06 on every golden pair\n"
         "  found:   0.457\n"
-        "  to mend: give the votes, golden answers and original labels of which they were made\n",
+        "  to mend: give the votes, golden answers and original labels of which they were made; only scores by raters "
+        "measured on golden answers can be made again\n",
     ),
     "another kind of output": (
         {},

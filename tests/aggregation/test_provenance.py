@@ -69,10 +69,12 @@ def test_scores_that_do_not_follow_from_the_votes_are_refused(real_scores: Score
         find_provenance(Scores(real_scores.questions, real_scores.values**2), *answers, None)
     message = re.sub(r"found:   0\.\d+", "found:   0.xxx", str(caught.value))
     assert message == (
-        "these scores do not follow from the votes by the recipe of ReaL, and cannot be made again without an image\n"
+        "these scores do not follow from the votes by any rules that were tried, and cannot be made again without an "
+        "image\n"
         "  allowed: a difference of at most 1e-06 on every golden pair\n"
         "  found:   0.xxx\n"
-        "  to mend: give the votes, golden answers and original labels of which they were made"
+        "  to mend: give the votes, golden answers and original labels of which they were made; only scores by raters "
+        "measured on golden answers can be made again"
     )
 
 

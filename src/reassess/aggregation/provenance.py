@@ -61,7 +61,7 @@ def find_provenance(
     *,
     recipes: Sequence[Recipe] = (REAL_RECIPE,),
 ) -> Provenance:
-    """Show that scores follow from votes by the recipe of ReaL, with the original label as one more rater or without.
+    """Show by which rules scores follow from votes, with the original label as one more rater or without.
 
     Parameters
     ----------
@@ -88,10 +88,12 @@ def find_provenance(
             return Provenance(votes=votes, experts=experts, rater_golden=rater_golden, original=labels, recipe=recipe)
         nearest = min(nearest, farthest)
     raise DataError(
-        "these scores do not follow from the votes by the recipe of ReaL, and cannot be made again without an image",
+        "these scores do not follow from the votes by any rules that were tried, and cannot be made again without an "
+        "image",
         allowed=f"a difference of at most {_SAME:g} on every golden pair",
         found=f"{nearest:.3g}" if np.isfinite(nearest) else "golden pairs without a score",
-        mend="give the votes, golden answers and original labels of which they were made",
+        mend="give the votes, golden answers and original labels of which they were made; only scores by raters who were "
+        "measured on golden answers can be made again",
     )
 
 

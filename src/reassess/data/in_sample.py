@@ -23,7 +23,7 @@ def known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGEN
 
     Returns
     -------
-    True if both files are, byte for byte, those of a known benchmark, or are those of a benchmark's folder whose
+    True if both files are, byte for byte, those of a known benchmark, or those of a benchmark's folder whose
     benchmark.json names a method that uses golden answers; False if it names another; None where nothing is known.
 
     Examples
@@ -33,10 +33,16 @@ def known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGEN
     True
     """
     if benchmark.folder is not None:
-        own = [Path(benchmark.sources.get(part, "")) for part in ("scores", "golden")]
-        return benchmark.method in _BY_GOLDEN if own == [scores, golden] and benchmark.method else None
+        own = (_is_part(benchmark, part, path) for part, path in (("scores", scores), ("golden", golden)))
+        return benchmark.method in _BY_GOLDEN if benchmark.method and all(own) else None
     for part, path in (("scores", scores), ("golden", golden)):
         source = SOURCES.get(benchmark.sources.get(part, ""))
         if source is None or sha256(path) != source.files[0].sha256:
             return None
     return True
+
+
+def _is_part(benchmark: Benchmark, part: str, path: Path) -> bool:
+    """Whether a file is that of a part of a benchmark's folder, however its path is spelled, or a copy of it."""
+    own = benchmark.sources.get(part)
+    return own is not None and (path.samefile(own) or sha256(path) == sha256(Path(own)))

@@ -165,6 +165,53 @@ def test_without_matplotlib_the_error_names_the_extra(
     )
 
 
+CLASS_VOTES = "image,rater,answer\n" + "".join(
+    f"{image},{rater},{answer}\n"
+    for image, answers in {"a": ("cat", "cat", "dog"), "b": ("dog", "dog", "dog"), "d": ("cat", "dog", "cat")}.items()
+    for rater, answer in zip(("ann", "bo", "cy"), answers, strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"votes.csv": VOTES + "d,1,ann,yes\nd,1,bo,no\n", "golden.csv": GOLDEN},
+        {"votes.csv": CLASS_VOTES, "golden.csv": "image,rater,answer\na,eve,cat\nb,eve,dog\n"},
+    ],
+    ids=["votes on questions", "votes for classes"],
+)
+@pytest.mark.parametrize(
+    ("method", "expected"), [("em", True), ("calibrated", True), ("majority", False), ("mean", False)]
+)
+def test_scores_of_a_folder_are_in_sample_if_their_method_took_its_golden_answers(
+    method: str, expected: bool, files: dict[str, str], folder: Path, run: Callable[..., Run]
+) -> None:
+    write_files(folder, {f"F/{name}": text for name, text in files.items()} | {"copy.csv": files["golden.csv"]})
+    assert run("aggregate", "--benchmark", "F", "--method", method, "-o", "F/scores.csv").code == 0
+    calls = [(), (folder / "F/scores.csv",), ("--golden", folder / "F/golden.csv"), ("--golden", "copy.csv")]
+    for argv in calls:
+        curve, *_ = results_of(run, "curve", "--benchmark", "F", *argv)
+        assert curve["in_sample"] is expected
+    can_leave_out = method == "calibrated" and files["golden.csv"] == GOLDEN
+    for argv in [(), ("--votes", "none")]:
+        printed = run("curve", "--benchmark", "F", *argv).out
+        assert ("in-sample: the scores were made with the golden answers that judge them\n" in printed) is expected
+        assert ("(--leave-out image makes them again" in printed) is can_leave_out
+
+
+def test_none_means_without_the_votes_of_the_folder(folder: Path, run: Callable[..., Run]) -> None:
+    """Raters' votes on golden pairs are then those among their other votes."""
+    write_files(folder, {"F/scores.csv": SCORES, "F/golden.csv": GOLDEN, "F/votes.csv": VOTES})
+    bare = results_of(run, "curve", "--benchmark", "F", "--votes", "none")
+    assert [one["rule"] for one in bare] == [None]
+    usual = results_of(run, "curve", "--benchmark", "F")
+    assert [one["rule"] for one in usual] == [None, "one rater: yes", "one rater: yes or maybe", "share of yes"]
+    write_files(folder, {"F/rater-golden.csv": VOTES.replace("ann", "di")})
+    assert results_of(run, "curve", "--benchmark", "F") != usual
+    assert results_of(run, "curve", "--benchmark", "F", "--rater-golden", "none") == usual
+    assert results_of(run, "curve", "--benchmark", "F", "--votes", "none") == bare
+
+
 # --- wrong calls ----------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +233,14 @@ def test_without_matplotlib_the_error_names_the_extra(
         (
             ["scores.csv", "--golden", "golden.csv", "--leave-out", "image"],
             "Error: --leave-out needs --votes, of which the scores were made.",
+        ),
+        (
+            ["scores.csv", "--golden", "golden.csv", "--votes", "none", "--leave-out", "image"],
+            "Error: --leave-out needs --votes, of which the scores were made.",
+        ),
+        (
+            ["scores.csv", "--golden", "none"],
+            "Error: The scores are judged by --golden, which cannot be none.",
         ),
     ],
 )
@@ -233,11 +288,13 @@ BAD = {
     "scores of another making": (
         {},
         [*ARGUMENTS, "--votes", "votes.csv", "--rater-golden", "votes.csv", "--leave-out", "image"],
-        "these scores do not follow from the votes by the recipe of ReaL, and cannot be made again without an image\n"
+        "these scores do not follow from the votes by any rules that were tried, and cannot be made again without an "
+        "image\n"
         "  where:   scores.csv\n"
         "  allowed: a difference of at most 1e-06 on every golden pair\n"
         "  found:   0.457\n"
-        "  to mend: give the votes, golden answers and original labels of which they were made\n",
+        "  to mend: give the votes, golden answers and original labels of which they were made; only scores by raters "
+        "measured on golden answers can be made again\n",
     ),
     "another kind of output": (
         {},

@@ -16,7 +16,7 @@ from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, made_by_calibration
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.inputs import FILE, benchmark_option, max_bytes_option, part_option
-from reassess.cli.judges import needed_part, read_classes_of, read_original_of
+from reassess.cli.judges import NONE, needed_part, read_classes_of, read_original_of
 from reassess.cli.tables.curve_points import write_points
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.class_lists import in_one_list
@@ -89,13 +89,16 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     help="How many experts must say yes for a pair to be valid, or choose its class.  [default: more than half]",
 )
 @click.option(
-    "--votes", metavar="NAME|FILE", help="Raters' votes, for the rule that keeps a pair if enough raters say yes."
+    "--votes",
+    metavar="NAME|FILE",
+    help="Raters' votes, for the rule that keeps a pair if enough raters say yes, or none.  [default: those of a "
+    "--benchmark folder]",
 )
 @click.option(
     "--rater-golden",
     metavar="NAME|FILE",
-    help="Raters' votes on golden pairs, for the rule that follows one rater.  [default: those in --votes; of "
-    f"ImageNet's golden answers, {IMAGENET.sources['rater-golden']}]",
+    help="Raters' votes on golden pairs, for the rule that follows one rater, or none apart from those in --votes.  "
+    f"[default: those in --votes; of ImageNet's golden answers, {IMAGENET.sources['rater-golden']}]",
 )
 @part_option("original", "Original labels")
 @click.option(
@@ -134,7 +137,7 @@ def curve(
     SCORES are files, or names of known data such as imagenet-real-scores; by default those of the --benchmark. They are
     judged by experts' golden answers.
     """
-    _check_call(call, files, output)
+    _check_call(call, files, golden, output)
     if benchmark is None and not files:
         raise click.UsageError("Give SCORES, or --benchmark.")
     if not files:
@@ -148,7 +151,7 @@ def curve(
         votes = votes or benchmark.sources.get("votes")
     if leave_out is not None:
         votes = votes or benchmark.sources.get("votes")
-        if votes is None:
+        if votes in (None, NONE):
             raise click.UsageError("--leave-out needs --votes, of which the scores were made.")
     scores, answers = _load_answers(
         call, benchmark, scores, golden, golden_at_least, votes, rater_golden, original, classes, max_bytes
@@ -164,9 +167,11 @@ def curve(
         _print(call, measured, answers, goal)
 
 
-def _check_call(call: Call, files: tuple[str, ...], output: Path | None) -> None:
+def _check_call(call: Call, files: tuple[str, ...], golden: str | None, output: Path | None) -> None:
     """Refuse, before any work, what cannot be done."""
     refuse_repeated(files)
+    if golden == NONE:
+        raise click.UsageError("The scores are judged by --golden, which cannot be none.")
     call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve")
 
 
@@ -195,8 +200,10 @@ def _load_answers(
         if benchmark.folder is not None:
             part_path(benchmark, "golden", needed_by="curve")
         raise click.UsageError("Give --golden: only ImageNet's validation images have known golden answers.")
+    votes = None if votes == NONE else votes
     if votes is not None and rater_golden is None:
         rater_golden = sources.get("rater-golden")
+    rater_golden = None if rater_golden == NONE else rater_golden
 
     def load(part: str, source: str | None) -> Votes | None:
         return None if source is None else load_votes(call.resolve(part, source), classes=classes, max_bytes=max_bytes)
@@ -259,7 +266,8 @@ def _known_in_sample(path: Path, scores: Scores, answers: _Answers) -> bool | No
     votes, rater_golden = answers.votes, answers.rater_golden
     if votes is not None and votes.classes is not None and rater_golden is not None:
         given = votes, answers.experts, rater_golden
-        return made_by_calibration(scores, answers.golden, *given, at_least=answers.at_least) or None
+        if made_by_calibration(scores, answers.golden, *given, at_least=answers.at_least):
+            return True
     return known_in_sample(path, answers.golden_file, benchmark=answers.benchmark)
 
 
@@ -296,7 +304,7 @@ def _print(call: Call, measured: Sequence[MeasuredCurve], answers: _Answers, goa
         call.note("a class that the experts chose for an image, and that has no score, counts as a score of 0")
     if any(one.curve.in_sample for one in measured):
         call.note("in-sample: the scores were made with the golden answers that judge them")
-        can_leave_out = answers.votes is None or answers.votes.classes is None
+        can_leave_out = not golden.exclusive and answers.benchmark.method != "em"
         if can_leave_out and not any(one.left_out for one in measured):
             call.note("           (--leave-out image makes them again without the image that is judged)")
     if goal is not None:

@@ -36,6 +36,48 @@ def test_a_shared_name_is_an_error_that_names_both_classes() -> None:
     )
 
 
+@pytest.mark.parametrize("names", [("mug, cup", "cup"), ("mug, cup", "Cup", "saucer, cup")])
+def test_a_class_that_is_called_so_as_a_whole_goes_before_words_between_commas(names: tuple[str, ...]) -> None:
+    classes = Classes(len(names), names=names)
+    assert [classes.find(text) for text in ("cup", "CUP", " cup ", "mug", "mug, cup")] == [1, 1, 1, 0, 0]
+
+
+def test_a_synonym_is_a_whole_name() -> None:
+    classes = Classes(2, names=("mug, cup", "beaker"), synonyms=((), ("cup",)))
+    assert classes.find("cup") == 1
+
+
+def test_a_word_of_two_classes_that_none_is_called_by_as_a_whole_is_an_error() -> None:
+    assert message(lambda: Classes(2, names=("mug, cup", "beaker, cup")).find("cup")) == (
+        "a class name is shared by two classes\n"
+        "  found:   'cup': 0 mug, cup, 1 beaker, cup\n"
+        "  to mend: name the class by its wnid or id"
+    )
+
+
+def test_capitals_tell_classes_apart_only_as_they_are_written() -> None:
+    classes = Classes(2, names=("Cat", "cat"), of_folders=True)
+    assert (classes.find("Cat"), classes.find("cat")) == (0, 1)
+    assert message(lambda: classes.find("CAT")) == (
+        "a class name is shared by two classes\n"
+        "  found:   'CAT': 0 Cat, 1 cat\n"
+        "  to mend: name the class by its wnid or id"
+    )
+
+
+@pytest.mark.parametrize(
+    ("classes", "misnumbered"),
+    [
+        (Classes(3, names=("5", "1", "cat")), (0,)),
+        (Classes(2, names=("0", "01")), ()),
+        (Classes(2, names=("0, 7", "cat")), (0,)),
+        (Classes(3), ()),
+    ],
+)
+def test_classes_called_by_a_number_that_is_not_their_id_are_known(classes: Any, misnumbered: Any) -> None:
+    assert classes.misnumbered == misnumbered
+
+
 @pytest.mark.parametrize(
     ("classes", "label"),
     [(NAMED, "dog"), (Classes(2, wnids=("n01", "n02")), "n02"), (Classes(2), "1"), (Classes(), "1")],

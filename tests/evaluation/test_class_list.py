@@ -459,6 +459,16 @@ def test_outputs_are_called_by_name_where_the_labels_alone_name_the_classes_and_
     assert other.names(scores, Classes(2, names=("crane", "crane"))) == ["1", "0"]
 
 
+@given(order=st.permutations(range(6)), names=st.permutations(["5", "3", "1", "0", "cat", "10"]), folders=st.booleans())
+def test_outputs_are_called_so_that_they_are_read_back_where_names_are_numbers(
+    order: list[int], names: list[str], folders: bool
+) -> None:
+    other = ClassList(np.array(order), None, Proportion(0, 9), Proportion(9, 9), 1e-5, ())
+    classes = Classes(6, names=tuple(names), of_folders=folders)
+    written = other.names(Predictions.from_ids(list(range(6))), classes)
+    assert classes.map_outputs(written, where="classes.txt").tolist() == order
+
+
 def test_a_list_prints_what_it_is() -> None:
     other = ClassList(np.array([1, 0]), None, Proportion(1, 10), Proportion(9, 10), 1e-5, ())
     assert repr(other) == (

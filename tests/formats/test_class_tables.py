@@ -100,11 +100,11 @@ def test_what_is_no_such_table_is_refused(
 
 
 def test_a_name_that_two_classes_share_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    classes = Classes(2, names=("crane", "crane, bird"))
+    classes = Classes(2, names=("crane, machine", "crane, bird"))
     assert refused(read_groups, file("a.json", '{"crane": "x"}'), classes) == (
         "a class name is shared by two classes\n"
         "  where:   DIR/a.json\n"
-        "  found:   'crane': 0 crane, 1 crane, bird\n"
+        "  found:   'crane': 0 crane, machine, 1 crane, bird\n"
         "  to mend: name the class by its wnid or id"
     )
 

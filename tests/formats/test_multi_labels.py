@@ -147,6 +147,25 @@ def test_classes_in_two_lists_are_counted_and_shown(file: Callable[..., Path]) -
     assert repr(found) == "MultiLabels(3 images, 4 valid labels, 0 unclear, 0 wrong, 0 problematic images)"
 
 
+def test_a_cell_may_be_empty_text_or_end_in_a_comma(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pl.DataFrame(
+        {"image": ["a", "b"], "valid": ["3, 1,", ""], "wrong": [" ", "4, "], "problematic": ["", ""]}
+    ).write_parquet(path)
+    labels = read_multi_labels(path)
+    assert labels.valid.sets() == {"a": {1, 3}, "b": set()}
+    assert labels.wrong.sets() == {"a": set(), "b": {4}}
+
+
+@pytest.mark.parametrize("cell", ["3,,1", "3,,", ",3", ","])
+def test_a_comma_with_no_class_before_it_is_refused(
+    file: Callable[..., Path], refused: Callable[..., str], cell: str
+) -> None:
+    assert refused(read_multi_labels, file("a.csv", f'image,valid\na,"{cell}"\n')) == (
+        "a class has no name\n  where:   DIR/a.csv\n  allowed: whole numbers, or text\n  found:   ''"
+    )
+
+
 def test_classes_may_be_called_by_name(file: Callable[..., Path]) -> None:
     labels = read_multi_labels(file("a.json", '{"a": {"valid": ["mug"], "wrong": ["cup", "pot"]}, "b": {}}'))
     assert labels.valid.classes.names == labels.unclear.classes.names == ("cup", "mug", "pot")

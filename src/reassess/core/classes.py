@@ -166,14 +166,22 @@ class Classes:
     def find(self, text: str) -> int | None:
         """Id of the class called `text`: by wnid, whole name, or one of the words for a class; None if there is none.
 
+        A class that is called so as a whole goes before one of which it is but a word, and the same capitals before
+        others. In a list with wnids a whole name does not: there, maillot may be short for "maillot, tank suit".
+
         Raises
         ------
         DataError
             Two classes are called so.
+
+        Examples
+        --------
+        >>> Classes(2, names=("mug, cup", "cup")).find("cup")
+        1
         """
-        if self.ranked and text in self.names:  # as it stands in the labels, though another class may be called so too
-            return self.names.index(text)
-        ids = self._by_text.get(text.strip().casefold(), ())
+        name = text.strip()
+        folded = name.casefold()
+        ids = self._by_name.get(name) or self._by_folded_name.get(folded) or self._by_text.get(folded, ())
         if len(ids) > 1:
             raise DataError(
                 "a class name is shared by two classes",
@@ -317,12 +325,33 @@ class Classes:
         return f"names such as {self.names[0]!r}" if self.names else "class ids"
 
     @cached_property
+    def misnumbered(self) -> tuple[int, ...]:
+        """Ids of the classes that are called by a number that is not their id.
+
+        >>> Classes(3, names=("0", "10", "9")).misnumbered
+        (1, 2)
+        """
+        numbered = ((class_number(text), ids) for text, ids in self._by_text.items())
+        return tuple(sorted({i for number, ids in numbered if number is not None for i in ids if i != number}))
+
+    @cached_property
+    def _by_name(self) -> dict[str, tuple[int, ...]]:
+        return _ids_by_text(self._whole_names())
+
+    @cached_property
+    def _by_folded_name(self) -> dict[str, tuple[int, ...]]:
+        return _ids_by_text({name.casefold() for name in names} for names in self._whole_names())
+
+    @cached_property
     def _by_text(self) -> dict[str, tuple[int, ...]]:
-        ids_of: dict[str, tuple[int, ...]] = {}
-        for class_id, texts in enumerate(self._texts()):
-            for text in texts:
-                ids_of[text] = (*ids_of.get(text, ()), class_id)
-        return ids_of
+        return _ids_by_text(self._texts())
+
+    def _whole_names(self) -> Iterator[set[str]]:
+        """The name and the synonyms of each class; none in a list with wnids."""
+        if not self.wnids:
+            synonyms = self.synonyms or ((),) * len(self.names)
+            for name, others in zip(self.names, synonyms, strict=True):
+                yield {text.strip() for text in (name, *others)} - {""}
 
     def _texts(self) -> Iterator[set[str]]:
         """All that each class may be called."""
@@ -331,3 +360,12 @@ class Classes:
         synonyms = self.synonyms or ((),) * len(names)
         for wnid, name, others in zip(wnids, names, synonyms, strict=True):
             yield {text.strip().casefold() for text in (wnid, name, *name.split(","), *others)} - {""}
+
+
+def _ids_by_text(texts: Iterable[set[str]]) -> dict[str, tuple[int, ...]]:
+    """The classes that each text calls, of what each class may be called."""
+    ids_of: dict[str, tuple[int, ...]] = {}
+    for class_id, called in enumerate(texts):
+        for text in called:
+            ids_of[text] = (*ids_of.get(text, ()), class_id)
+    return ids_of

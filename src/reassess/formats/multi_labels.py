@@ -93,9 +93,10 @@ def read_multi_labels(path: str | Path, *, classes: Classes | None = None) -> Mu
         true or false; each of them may be missing. CSV, TSV, JSON lines or Parquet: columns image, class and answer,
         the answer being valid, unclear or wrong, or problematic in a row without a class; or one row an image, with
         the columns image or id, valid (or proposed_labels), unclear (unclear_multi_labels) and wrong
-        (wrong_multi_labels), each a text of classes separated by commas, and problematic (is_problematic). Classes are
-        ids, wnids or names, as for `read_labels`. A class in two lists of an image is valid over unclear over wrong,
-        and a class that stands twice in one counts once, with a `ReassessWarning` of how many images have such.
+        (wrong_multi_labels), each a text of classes separated by commas, of which one may be the end, and
+        problematic (is_problematic). Classes are ids, wnids or names, as for `read_labels`. A class in two lists of an
+        image is valid over unclear over wrong, and a class that stands twice in one counts once, with a
+        `ReassessWarning` of how many images have such.
     classes
         As for `read_labels`.
 
@@ -265,7 +266,9 @@ def _reviews_of_lists(path: Path, table: "pl.DataFrame") -> list[tuple[str, _Rev
 
 
 def _split(cell: str | None) -> list[str]:
-    return [] if cell is None else [part.strip() for part in cell.split(",")]
+    """The classes in a cell; what follows a last comma may be nothing, and a cell of nothing holds none."""
+    parts = [part.strip() for part in (cell or "").split(",")]
+    return parts if parts[-1] else parts[:-1]
 
 
 def _of_verdicts(path: Path, table: "pl.DataFrame", original: LabelSets) -> MultiLabels:

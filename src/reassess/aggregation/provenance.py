@@ -92,7 +92,7 @@ def find_provenance(
         "image",
         allowed=f"a difference of at most {_SAME:g} on every golden pair",
         found=f"{nearest:.3g}" if np.isfinite(nearest) else "golden pairs without a score",
-        mend="give the votes, golden answers and original labels of which they were made; only scores by raters who were "
+        mend="give the votes, golden answers and original labels of which they were made; only scores by raters "
         "measured on golden answers can be made again",
     )
 

@@ -78,14 +78,25 @@ def test_counts_have_unknown_raters_and_what_needs_raters_says_so(here: Path, ru
         "needs to know who voted\n  found:   counts of votes, without raters\n"
         "  to mend: give a row a vote, with the columns image, rater and answer; or take the majority\n"
     )
-    for what, argv in {
-        "EM": ["aggregate", "counts.csv", "-o", "t.csv"],
-        "a rater model": ["aggregate", "counts.csv", "--golden", "golden.csv", "-o", "t.csv"],
-        "measuring raters": ["raters", "counts.csv"],
-    }.items():
+    for what, argv in [
+        ("EM", ["aggregate", "counts.csv", "--method", "em", "-o", "t.csv"]),
+        ("EM", ["aggregate", "counts.csv", "--smoothing", "0.5", "-o", "t.csv"]),
+        ("a rater model", ["aggregate", "counts.csv", "--golden", "golden.csv", "-o", "t.csv"]),
+        ("measuring raters", ["raters", "counts.csv"]),
+    ]:
         result = run(*argv)
         assert (result.code, result.out, result.err) == (1, "", f"Error: {what} {refused}")
     assert not Path("t.csv").exists()
+
+
+def test_the_usual_method_of_counts_is_majority(here: Path, run: Callable[..., Run]) -> None:
+    out = answer(run("aggregate", "counts.csv", "-o", "s.csv"))
+    assert out.startswith("s.csv: 3 scores of 6 votes by unknown raters, majority\n")
+    write_files(here, {"F/votes.csv": COUNTS, "F/golden.csv": GOLDEN.replace("d.png,eve,hen\n", "")})
+    answer(run("aggregate", "--benchmark", "F", "-o", "F/scores.csv"))
+    assert Path("F/scores.csv").read_text() == Path("s.csv").read_text()
+    assert json.loads(Path("F/benchmark.json").read_text()) == {"method": "majority"}
+    assert results_of(run, "curve", "--benchmark", "F")[0]["in_sample"] is False
 
 
 def test_a_golden_class_that_nobody_chose_is_missed(here: Path, run: Callable[..., Run]) -> None:

@@ -47,8 +47,8 @@ _USED = {
     "--method",
     type=click.Choice([name for name in _USED if name not in _PRESETS]),
     help="calibrated: each rater is measured on golden answers; em: Dawid and Skene's EM; mean: of no 0, maybe 0.5, "
-    "yes 1; majority: the share of each answer, or class.  [default: the benchmark's; calibrated with golden "
-    "answers, else em]",
+    "yes 1; majority: the share of each answer, or class.  [default: the benchmark's; majority where votes are "
+    "but counted; calibrated with golden answers, else em]",
 )
 @click.option(
     "--truths",
@@ -99,7 +99,8 @@ def aggregate(
     if preset and benchmark:
         raise click.UsageError("Give --preset or --benchmark: a preset has its benchmark.")
     source = benchmark or _PRESETS.get(preset or "", Benchmark())
-    name = preset or method or source.method or _usual_method(source, given)
+    asked = preset or method or source.method
+    name = asked or _usual_method(source, given)
     _refuse_unused(name, given, source)
     _check_outputs(call, output, given["model"])
     check_part(benchmark, output, "scores")
@@ -110,6 +111,8 @@ def aggregate(
         if benchmark is not None:
             part_path(benchmark, "votes", needed_by="aggregate")
         raise click.UsageError("Give VOTES, --benchmark or --preset.")
+    if asked is None and given_votes.anonymous and not any(value is not None for value in given.values()):
+        name = "majority"  # no option asks for a rater model, which counts without raters do not give
     result = _METHODS[name](read, given_votes, given)
     call.keep_inputs(output, given["model"])
     if isinstance(result.posterior.items, Questions):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import NO_CLASS, Classes, class_number
+from reassess.core.classes import NO_CLASS, Classes, class_number, warn_of_capitals
 from reassess.errors import DataError
 from reassess.formats.tables import integers, refuse_missing
 from reassess.text import some
@@ -60,7 +60,8 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
         Each once.
     classes
         In which they are looked up, by name, wnid or id; without, texts that are all numbers are ids, and other texts
-        make the list of classes, in sorted order.
+        make the list of classes, in sorted order and without blanks around them. Names that differ only in capitals
+        are different classes then, with a `ReassessWarning`.
 
     Raises
     ------
@@ -93,7 +94,9 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
             found=some([next(iter(numbers)), name]),
         )
     classes = Classes.from_texts(texts)
-    return {text: class_id for class_id, text in enumerate(classes.texts)}, classes
+    warn_of_capitals(classes, where=path)
+    id_of = {text: class_id for class_id, text in enumerate(classes.texts)}
+    return {text: id_of[text.strip()] for text in texts}, classes
 
 
 def refuse_numbers(path: Path, classes: Classes | None) -> None:

@@ -61,7 +61,8 @@ def open_benchmark(source: str | Path) -> Benchmark:
     Returns
     -------
     Benchmark; of a folder, its sources are paths, and its images are listed when they are asked for. Its classes are
-    those of the file, or else, where class folders of images serve as original labels, the names of the folders.
+    those of the file, or else, where class folders of images serve as original labels, the names of the folders. Where
+    there are neither, its groups are not read, since only the labels tell what its classes are.
 
     Raises
     ------
@@ -96,7 +97,7 @@ def open_benchmark(source: str | Path) -> Benchmark:
         classes=classes,
         order=order,
         sources={part: str(path) for part, path in parts.items()},
-        groups=read_groups(parts["groups"], classes) if "groups" in parts else {},
+        groups=read_groups(parts["groups"], classes) if "groups" in parts and classes.texts else {},
         threshold=settings.get("threshold"),
         method=settings.get("method"),
         match=settings.get("match"),

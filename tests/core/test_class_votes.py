@@ -101,15 +101,21 @@ def test_a_list_with_wnids_calls_classes_by_them_and_one_without_names_by_id() -
     assert ids.in_classes(Classes(4, names=("w", "x", "y", "z"))).answers == ("y", "w", "x")
 
 
-def test_names_and_ids_meet_only_where_the_list_is_whole() -> None:
-    named, ids = chosen([(0, 0, 1)]), chosen([(0, 0, 1)], answers=(2, 0, 1), classes=Classes(3))
-    one, two = in_common_classes(named, ids)
-    assert one.answers == two.answers == NAMES
+def test_wnids_and_ids_meet_only_where_the_list_is_whole_and_names_and_ids_never() -> None:
+    wnids = ("n00000001", "n00000002", "n00000003")
+    called, ids = (
+        chosen([(0, 0, 1)], answers=answers, classes=classes)
+        for answers, classes in ((wnids, Classes.from_texts(wnids)), ((2, 0, 1), Classes(3)))
+    )
+    one, two = in_common_classes(called, ids)
+    assert one.answers == two.answers == wnids
     assert (one.counts()[0].tolist(), two.counts()[0].tolist()) == ([0, 1, 0], [1, 0, 0])
     unknown = chosen([(0, 0, 1)], answers=(2, 0, 1), classes=Classes())
-    assert message(in_common_classes, named, unknown).startswith(
-        "the classes are named in one file and numbered in another\n  found:   ant, bee and 1 more, and ids\n"
-    )
+    named = chosen([(0, 0, 1)])
+    for numbered in (ids, unknown):
+        assert message(in_common_classes, named, numbered).startswith(
+            "the classes are named in one file and numbered in another\n  found:   ant, bee and 1 more, and ids\n"
+        )
     plain = votes_of([(0, 0, 0)])
     assert in_common_classes(named, plain) == (named, plain)
 

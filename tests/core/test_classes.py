@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
+from reassess.core.class_lists import in_one_list
 from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
 from reassess.data.loading import load_classes
+from reassess.errors import ReassessWarning
 from tests.helpers import message
 
 NAMED = Classes(4, ("n01", "n02", "n03", "n04"), ("crane", "dog, hound", "crane", "cat"))
@@ -63,6 +67,55 @@ def test_capitals_tell_classes_apart_only_as_they_are_written() -> None:
         "  found:   'CAT': 0 Cat, 1 cat\n"
         "  to mend: name the class by its wnid or id"
     )
+
+
+def test_blanks_around_a_name_are_no_part_of_it_and_capitals_are() -> None:
+    assert Classes.from_texts([" cat", "cat ", "Cat"]).names == ("Cat", "cat")
+
+
+def test_names_of_two_files_that_differ_only_in_capitals_stay_apart_with_a_warning() -> None:
+    labels, original = (LabelSets.from_lists(["a.png"], [[0]], Classes.from_texts([name])) for name in ("Cat", "cat"))
+    with pytest.warns(ReassessWarning) as caught:
+        both = in_one_list({"labels.csv": labels, "original.csv": original})
+    assert [part.sets() for part in both.values()] == [{"a.png": {0}}, {"a.png": {1}}]
+    assert [str(each.message) for each in caught] == [
+        "names that differ only in capitals are different classes: Cat and cat"
+    ]
+    known = Classes.from_texts(["Cat", "cat"])
+    assert known.unite(Classes.from_texts(["dog"])).names == ("Cat", "cat", "dog")  # their file was warned of
+
+
+@pytest.mark.parametrize(
+    ("ranked", "listed"), [(Classes.from_texts(["cat", "dog"]), Classes(2)), (Classes.from_texts(["cat"]), Classes(1))]
+)
+def test_names_in_sorted_order_are_never_the_ids_of_a_list_that_only_knows_their_number(
+    ranked: Classes, listed: Classes
+) -> None:
+    expected = "the classes are named in one file and numbered in another\n"
+    assert message(ranked.move, np.array([0]), listed).startswith(expected)
+    assert message(listed.move, np.array([0]), ranked).startswith(expected)
+    assert ranked.unite(listed) == listed.unite(ranked) == listed
+    parts = {
+        file: LabelSets.from_lists(["a.png"], [[0]], classes)
+        for file, classes in (("labels.csv", ranked), ("original.csv", listed))
+    }
+    assert message(in_one_list, parts).startswith(f"{expected}  where:   labels.csv and original.csv\n")
+
+
+def test_all_wnids_of_a_list_that_only_knows_their_number_are_its_ids() -> None:
+    wnids = Classes.from_texts(["n00000002", "n00000001"])
+    whole = Classes(2, wnids=("n00000001", "n00000002"))
+    ids, there = wnids.move(np.array([1, 0]), Classes(2))
+    assert (ids.tolist(), there) == ([1, 0], whole)
+    assert wnids.unite(Classes(2)) == Classes(2).unite(wnids) == whole
+    assert message(wnids.move, np.array([0]), Classes(3)).startswith("the classes are named in one file")
+
+
+def test_a_list_of_names_in_the_order_of_their_ids_stays_beside_one_that_only_knows_their_number() -> None:
+    listed = Classes(2, names=("dog", "cat"))
+    ids, there = listed.move(np.array([1]), Classes(2))
+    assert (ids.tolist(), there) == ([1], listed)
+    assert listed.unite(Classes(2)) == Classes(2).unite(listed) == listed
 
 
 @pytest.mark.parametrize(

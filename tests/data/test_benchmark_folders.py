@@ -16,6 +16,8 @@ from reassess.data.benchmark_folders import (
     part_path,
 )
 from reassess.data.benchmark_settings import update_benchmark
+from reassess.data.loading import load_collapsed
+from reassess.errors import ReassessWarning
 from tests.helpers import message, write_files
 
 MEND_FOLDERS = "put each image into the folder of its class, or list the classes of the images in original.csv"
@@ -106,6 +108,28 @@ def test_class_folders_are_looked_up_by_name_in_a_list_of_classes(pets: Path) ->
     benchmark = open_benchmark(pets)
     original = original_of_class_folders(benchmark.images, benchmark.classes)
     assert original.sets() == {"10/x.jpg": {2}, "9/tom.jpg": {1}, "dog/rex.png": {0}}
+
+
+def test_class_folders_that_differ_only_in_capitals_are_different_classes_with_a_warning() -> None:
+    with pytest.warns(ReassessWarning) as caught:
+        original = original_of_class_folders(["Cat/a.png", "cat/b.png", "dog/c.png"])
+    assert original.sets() == {"Cat/a.png": {0}, "cat/b.png": {1}, "dog/c.png": {2}}
+    assert [str(each.message) for each in caught] == [
+        "class folders: names that differ only in capitals are different classes: Cat and cat"
+    ]
+
+
+def test_groups_and_collapsed_classes_by_name_wait_for_the_classes_of_the_labels(tmp_path: Path) -> None:
+    files = {"groups.csv": "class,group\ndog,big\n", "collapsed.csv": "class,also\nhound,dog\n"}
+    benchmark = open_benchmark(write_files(tmp_path / "pets", files))
+    assert benchmark.groups == {}
+    pairs = load_collapsed(benchmark, classes=Classes.from_texts(["cat", "dog", "hound"]))
+    assert pairs is not None
+    assert pairs.tolist() == [[2, 1]]
+    assert message(load_collapsed, benchmark) == (
+        f"a class is not one of the benchmark's\n  where:   {tmp_path}/pets/collapsed.csv\n  found:   hound\n"
+        f"  to mend: {LIST_CLASSES}"
+    )
 
 
 def test_folders_are_no_labels_beside_original_labels(pets: Path) -> None:

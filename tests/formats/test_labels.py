@@ -1,6 +1,7 @@
 """Label sets and original labels as files: the three states of an image survive every format."""
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,12 +63,13 @@ wnids = st.integers(0, 9).map("n0144076{}".format)
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(st.data())
 def test_classes_that_only_the_file_names_come_back(scratch: Path, suffix: Any, data: Any) -> None:
-    """By wnid or by name, whatever the names; class ids alone would say nothing without them."""
+    """By wnid or by name, but for blanks around it; class ids alone would say nothing without them."""
     kind = data.draw(st.sampled_from([called, wnids]))
     given = data.draw(st.dictionaries(names, st.sets(kind, max_size=4), min_size=1, max_size=6))
     (scratch / "given.json").write_text(json.dumps({name: list(texts) for name, texts in given.items()}))
     try:
-        labels = read_labels(scratch / "given.json")
+        with warnings.catch_warnings(action="ignore"):  # of names that differ only in capitals
+            labels = read_labels(scratch / "given.json")
     except DataError:  # numbers among the names
         return
     path = scratch / f"labels{suffix}"
@@ -76,12 +78,26 @@ def test_classes_that_only_the_file_names_come_back(scratch: Path, suffix: Any, 
     except DataError:  # see the next test
         assert suffix in (".csv", ".tsv")
         return
-    result = read_labels(path)
+    with warnings.catch_warnings(action="ignore"):
+        result = read_labels(path)
     assert result.classes == labels.classes
     assert result.sets() == labels.sets()
     if labels.indices.size and labels.classes != Classes():
         texts = result.classes.wnids or result.classes.names
-        assert {name: {texts[i] for i in ids} for name, ids in result.sets().items()} == given
+        assert {name: {texts[i] for i in ids} for name, ids in result.sets().items()} == {
+            name: {text.strip() for text in its} for name, its in given.items()
+        }
+
+
+def test_blanks_around_a_name_are_no_part_of_it_and_capitals_are(file: Callable[..., Path]) -> None:
+    path = file("a.csv", "image,class\na,cat\nb, cat\nc,Cat\nd,cat \n")
+    with pytest.warns(ReassessWarning) as caught:
+        labels = read_labels(path)
+    assert labels.classes.names == ("Cat", "cat")
+    assert labels.sets() == {"a": {1}, "b": {1}, "c": {0}, "d": {1}}
+    assert [str(each.message) for each in caught] == [
+        f"{path}: names that differ only in capitals are different classes: Cat and cat"
+    ]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])

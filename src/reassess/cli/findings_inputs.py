@@ -99,7 +99,7 @@ def load_findings(
         threshold=judges.threshold(threshold),
         score_source=score_sources[0] if score_sources else _SCORES[0],
         leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else None,
-        collapsed=load_collapsed(judges.benchmark)
+        collapsed=load_collapsed(judges.benchmark, classes=judges.labels.classes)
         if collapsed is None
         else read_collapsed(call.read("collapsed", collapsed), judges.labels.classes),
         groups=_groups(call, judges, groups),

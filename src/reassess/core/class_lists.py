@@ -95,7 +95,10 @@ def _refuse_names_beside_ids(lists: Mapping[str, Classes]) -> None:
     if any(classes.texts and not classes.ranked for classes in lists.values()):
         return
     named = [file for file, classes in lists.items() if classes.texts]
-    count = len({text for file in named for text in lists[file].texts})
-    numbered = [file for file, classes in lists.items() if not classes.texts and classes.count != count]
+    wnids = {wnid for file in named for wnid in lists[file].wnids}  # all of them are the classes by their numbers
+    count = len(wnids) if all(lists[file].wnids for file in named) else None
+    numbered = [
+        file for file, classes in lists.items() if not classes.texts and (count is None or classes.count != count)
+    ]
     if named and numbered:
         raise names_beside_ids(lists[named[0]].texts, where=f"{named[0]} and {numbered[0]}")

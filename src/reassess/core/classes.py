@@ -1,7 +1,8 @@
 """The classes of a benchmark: how many, and what they are called; ids are 0-based."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.errors import DataError
+from reassess.errors import DataError, ReassessWarning
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = [
     "Classes",
     "class_number",
     "names_beside_ids",
+    "warn_of_capitals",
 ]
 
 NAMES_BESIDE_IDS = "the classes are named in one file and numbered in another"
@@ -95,10 +97,12 @@ class Classes:
     def from_texts(cls, texts: Iterable[str]) -> "Classes":
         """The classes that a file names, each once and in sorted order; wnids where all of them are such.
 
+        Blanks around a name are no part of it; capitals are, see `differ_in_capitals`.
+
         >>> Classes.from_texts(["dog", "cat", "dog"])
         Classes(count=2, wnids=(), names=('cat', 'dog'), ranked=True, synonyms=(), of_folders=False)
         """
-        names = tuple(sorted(set(texts)))
+        names = tuple(sorted({text.strip() for text in texts}))
         if names and all(map(_WNID.fullmatch, names)):
             return cls(len(names), wnids=names, ranked=True)
         return cls(len(names), names=names, ranked=True)
@@ -250,7 +254,8 @@ class Classes:
 
         Returns
         -------
-        The ids in the other list, and that list, with these names where they are all of its classes and it has none.
+        The ids in the other list, and that list; or this list, where the other only knows how many classes there are
+        and this one names as many, by wnid or in the order of their ids.
 
         Raises
         ------
@@ -265,7 +270,7 @@ class Classes:
         """
         if not ids.size or self.texts == other.texts or (self.texts and self.texts in (other.wnids, other.names)):
             return ids, other
-        if not other.texts and len(self.texts) == other.count:  # all of them: the ranks are the ids
+        if self._are_all_of(other):
             return ids, replace(self, ranked=False)
         if (self.ranked and not other.texts) or (other.ranked and not self.texts):
             raise names_beside_ids(self.texts or other.texts)
@@ -280,6 +285,8 @@ class Classes:
 
     def unite(self, other: "Classes") -> "Classes":
         """The list in which classes of both can be told: that which knows more, or all names where both are names.
+
+        Names of which one list has `Cat` and the other `cat` are different classes, with a `ReassessWarning`.
 
         Raises
         ------
@@ -300,11 +307,12 @@ class Classes:
                     found=f"{some(self.texts, most=2)}; and {some(other.texts, most=2)}",
                     mend=LIST_CLASSES,
                 )
-            return Classes.from_texts((*self.texts, *other.texts))
+            together = Classes.from_texts((*self.texts, *other.texts))
+            warn_of_capitals(together, known=(*self.differ_in_capitals, *other.differ_in_capitals))
+            return together
         if self.ranked or other.ranked:
             names, listed = (self, other) if self.ranked else (other, self)
-            all_of_them = not listed.texts and listed.count == len(names.texts)  # then ranks are ids
-            return replace(names, ranked=False) if all_of_them else listed
+            return replace(names, ranked=False) if names._are_all_of(listed) else listed
         if None not in (self.count, other.count) and self.count != other.count and not (self.texts and other.texts):
             raise DataError(
                 "the files are of different classes",
@@ -312,6 +320,13 @@ class Classes:
                 mend="name the classes in both files",
             )
         return self if self.texts or other.count is None else other
+
+    def _are_all_of(self, other: "Classes") -> bool:
+        """Whether ids here are those of a list that only knows their number: of names in sorted order, none are.
+
+        All of a list's wnids are: their sorted order is that of the ids wherever they are numbered.
+        """
+        return not other.texts and len(self.texts) == other.count and (bool(self.wnids) or not self.ranked)
 
     def _described(self, class_id: int) -> str:
         parts = [part[class_id] for part in (self.wnids, self.names) if part]
@@ -323,6 +338,18 @@ class Classes:
         if self.wnids:
             return f"wnids such as {self.wnids[0]}" + (f", names such as {self.label(0)!r}" if self.names else "")
         return f"names such as {self.names[0]!r}" if self.names else "class ids"
+
+    @cached_property
+    def differ_in_capitals(self) -> tuple[tuple[str, ...], ...]:
+        """The names of different classes that are one but for capitals, together.
+
+        >>> Classes.from_texts(["cat", "Cat", "dog"]).differ_in_capitals
+        (('Cat', 'cat'),)
+        """
+        alike: dict[str, tuple[str, ...]] = {}
+        for name in self.names:
+            alike[name.casefold()] = (*alike.get(name.casefold(), ()), name)
+        return tuple(names for names in alike.values() if len(names) > 1)
 
     @cached_property
     def misnumbered(self) -> tuple[int, ...]:
@@ -360,6 +387,14 @@ class Classes:
         synonyms = self.synonyms or ((),) * len(names)
         for wnid, name, others in zip(wnids, names, synonyms, strict=True):
             yield {text.strip().casefold() for text in (wnid, name, *name.split(","), *others)} - {""}
+
+
+def warn_of_capitals(classes: Classes, *, where: object = None, known: Collection[tuple[str, ...]] = ()) -> None:
+    """Warn of names that differ only in capitals and are different classes all the same, but for `known` ones."""
+    alike = [" and ".join(names) for names in classes.differ_in_capitals if names not in known]
+    if alike:
+        text = f"names that differ only in capitals are different classes: {some(alike, most=3)}"
+        warnings.warn(text if where is None else f"{where}: {text}", ReassessWarning, stacklevel=3)
 
 
 def _ids_by_text(texts: Iterable[set[str]]) -> dict[str, tuple[int, ...]]:

@@ -7,7 +7,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.classes import NO_CLASS, Classes
+from reassess.core.classes import NO_CLASS, Classes, warn_of_capitals
 from reassess.core.labels import LabelSets
 from reassess.data.benchmark_settings import read_settings
 from reassess.data.image_folders import list_images
@@ -61,7 +61,8 @@ def open_benchmark(source: str | Path) -> Benchmark:
     Returns
     -------
     Benchmark; of a folder, its sources are paths, and its images are listed when they are asked for. Its classes are
-    those of the file, or else, where class folders of images serve as original labels, the names of the folders.
+    those of the file, or else, where class folders of images serve as original labels, the names of the folders. Where
+    there are neither, its groups are not read, since only the labels tell what its classes are.
 
     Raises
     ------
@@ -96,7 +97,7 @@ def open_benchmark(source: str | Path) -> Benchmark:
         classes=classes,
         order=order,
         sources={part: str(path) for part, path in parts.items()},
-        groups=read_groups(parts["groups"], classes) if "groups" in parts else {},
+        groups=read_groups(parts["groups"], classes) if "groups" in parts and classes.texts else {},
         threshold=settings.get("threshold"),
         method=settings.get("method"),
         match=settings.get("match"),
@@ -118,7 +119,8 @@ def original_of_class_folders(images: Sequence[str], classes: Classes | None = N
         Names of images, as of `list_images`.
     classes
         The classes of the benchmark, in which folders are looked up by name or wnid and never by id; without, they are
-        the names of the folders, sorted as text.
+        the names of the folders, sorted as text; those that differ only in capitals are different classes, with a
+        `ReassessWarning`.
 
     Returns
     -------
@@ -146,6 +148,7 @@ def original_of_class_folders(images: Sequence[str], classes: Classes | None = N
     folders = [name.split("/")[-2] for name in images]
     if classes is None:
         classes = replace(Classes.from_texts(folders), ranked=False, of_folders=True)
+        warn_of_capitals(classes, where="class folders")
     id_of = {folder: classes.find(folder) for folder in dict.fromkeys(folders)}
     lost = [folder for folder, class_id in id_of.items() if class_id is None]
     if lost:

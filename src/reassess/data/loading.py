@@ -61,14 +61,26 @@ def load_classes(benchmark: Benchmark = IMAGENET) -> Classes:
     return benchmark.classes if paths is None else read_classes(*paths)
 
 
-def load_collapsed(benchmark: Benchmark = IMAGENET) -> npt.NDArray[np.int64] | None:
+def load_collapsed(benchmark: Benchmark = IMAGENET, *, classes: Classes | None = None) -> npt.NDArray[np.int64] | None:
     """Pairs of a benchmark's classes of which an image of the first is also one of the second.
 
     Most are two names for one thing, such as sunglass and sunglasses; the file gives a reason and a source for each.
 
+    Parameters
+    ----------
+    benchmark
+        Whose table is read.
+    classes
+        In which wnids and names are looked up, such as those of the labels; by default those of the benchmark.
+
     Returns
     -------
     int64, shape (pairs, 2); None where the benchmark has no such table.
+
+    Raises
+    ------
+    DataError
+        The file holds no such table, or names what is none of the classes.
 
     Examples
     --------
@@ -76,7 +88,7 @@ def load_collapsed(benchmark: Benchmark = IMAGENET) -> npt.NDArray[np.int64] | N
     [[836, 837], [837, 836]]
     """
     source = benchmark.sources.get("collapsed")
-    return None if source is None else read_collapsed(resolve(source), benchmark.classes)
+    return None if source is None else read_collapsed(resolve(source), classes or benchmark.classes)
 
 
 def load_labels(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import NO_CLASS, Classes, class_number
+from reassess.core.classes import NO_CLASS, Classes, class_number, warn_of_capitals
 from reassess.errors import DataError
 from reassess.formats.tables import integers, refuse_missing
 from reassess.text import some
@@ -15,7 +15,7 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["check_names_stay", "ids_of_column", "ids_of_texts", "refuse_numbers"]
+__all__ = ["are_ambiguous", "check_names_stay", "ids_of_column", "ids_of_texts", "refuse_numbers"]
 
 _UNTYPED = (".csv", ".tsv")  # of which a reader guesses the types
 
@@ -60,7 +60,8 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
         Each once.
     classes
         In which they are looked up, by name, wnid or id; without, texts that are all numbers are ids, and other texts
-        make the list of classes, in sorted order.
+        make the list of classes, in sorted order and without blanks around them. Names that differ only in capitals
+        are different classes then, with a `ReassessWarning`.
 
     Raises
     ------
@@ -94,21 +95,26 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
             found=some([min(numbers), name]),
         )
     classes = Classes.from_texts(texts)
-    return {text: class_id for class_id, text in enumerate(classes.texts)}, classes
+    warn_of_capitals(classes, where=path)
+    id_of = {text: class_id for class_id, text in enumerate(classes.texts)}
+    return {text: id_of[text.strip()] for text in texts}, classes
 
 
-def refuse_numbers(path: Path, classes: Classes | None) -> None:
+def refuse_numbers(where: object, classes: Classes | None) -> None:
     """Refuse numbers in a file beside class folders that are called by numbers which are not their ids."""
-    if classes is None or not classes.of_folders:
-        return
-    wrong = [f"{name} (id {i})" for i, name in enumerate(classes.texts) if class_number(name) not in (None, i)]
-    if wrong:
+    if classes is not None and are_ambiguous(classes):
+        wrong = [f"{classes.texts[class_id]} (id {class_id})" for class_id in classes.misnumbered]
         raise DataError(
             "numbers could be ids of classes, or the names of class folders",
-            where=path,
+            where=where,
             found=f"folders called {some(wrong, most=3)}",
             mend="list the folders in the order of their ids in classes.txt, one a line: then numbers are ids",
         )
+
+
+def are_ambiguous(classes: Classes) -> bool:
+    """Whether numbers in files could be ids, or the names of class folders."""
+    return classes.of_folders and bool(classes.misnumbered)
 
 
 def check_names_stay(path: Path, classes: Classes) -> None:

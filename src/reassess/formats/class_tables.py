@@ -131,7 +131,7 @@ def _ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.i
             NO_CLASS,
             where=path,
             found=some(lost),
-            mend="name the class by id, wnid or name" if classes.texts else LIST_CLASSES,
+            mend=LIST_CLASSES if classes.ranked or not classes.texts else "name the class by id, wnid or name",
         )
     return np.fromiter((id_of[text] for text in texts), np.int64)
 

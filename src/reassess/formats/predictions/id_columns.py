@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from reassess.core.classes import Classes, class_number, names_beside_ids
 from reassess.errors import DataError, at
+from reassess.formats.class_columns import are_ambiguous
 from reassess.formats.lists import flattened, unpacked, unquoted
 from reassess.formats.predictions.outputs import refuse_ids
 from reassess.formats.tables import integers, refuse_missing
@@ -66,7 +67,7 @@ def without_meaningless_ids(
     path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
 ) -> "pl.DataFrame":
     """The table without its columns of ids, where these mean nothing and other columns name the predictions."""
-    if not classes.ranked or outputs is not None:
+    if outputs is not None or not (classes.ranked or are_ambiguous(classes)):
         return table
     prefixes = "|".join(prefix for prefix, _ in _RANKED_COLUMNS)
     there = [name for name in table.columns if name in ID_COLUMNS or re.fullmatch(rf"({prefixes})\d+", name)]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from reassess.core.classes import Classes, class_number
 from reassess.errors import DataError
+from reassess.formats.class_columns import refuse_numbers
 from reassess.formats.lists import flattened, unpacked
 from reassess.formats.predictions.id_columns import ID_COLUMNS, is_number
 from reassess.formats.predictions.outputs import LIST_OUTPUTS, are_in_sorted_order, check_outputs
@@ -66,6 +67,8 @@ def _classes_of_headings(
             found=some(outside),
             mend=LIST_OUTPUTS if outputs is None else "list every output, in order",
         )
+    if outputs is None and ids:
+        refuse_numbers(path, classes)
     if classes.ranked and outputs is None and ids:
         check_outputs((len(table), len(ids)), classes, None)
         outputs = np.arange(len(ids))

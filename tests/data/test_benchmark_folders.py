@@ -214,12 +214,10 @@ def test_a_name_twice_in_classes_is_refused(pets: Path) -> None:
     )
 
 
-def test_groups_by_name_without_a_list_of_classes_are_refused(tmp_path: Path) -> None:
+def test_groups_without_a_list_of_classes_are_read_with_the_labels(tmp_path: Path) -> None:
     folder = write_files(tmp_path / "pets", {"groups.csv": "class,group\ndog,big\n"})
-    assert refused(folder) == (
-        "a class is not one of the benchmark's\n  where:   DIR/pets/groups.csv\n  found:   dog\n"
-        f"  to mend: {LIST_CLASSES}"
-    )
+    benchmark = open_benchmark(folder)
+    assert (benchmark.groups, benchmark.sources) == ({}, {"groups": str(folder / "groups.csv")})
 
 
 @pytest.mark.parametrize(

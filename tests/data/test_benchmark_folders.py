@@ -18,6 +18,7 @@ from reassess.data.benchmark_folders import (
 from reassess.data.benchmark_settings import update_benchmark
 from reassess.data.loading import load_collapsed
 from reassess.errors import ReassessWarning
+from reassess.formats.class_tables import read_groups
 from tests.helpers import message, write_files
 
 MEND_FOLDERS = "put each image into the folder of its class, or list the classes of the images in original.csv"
@@ -123,6 +124,11 @@ def test_groups_and_collapsed_classes_by_name_wait_for_the_classes_of_the_labels
     files = {"groups.csv": "class,group\ndog,big\n", "collapsed.csv": "class,also\nhound,dog\n"}
     benchmark = open_benchmark(write_files(tmp_path / "pets", files))
     assert benchmark.groups == {}
+    groups = part_path(benchmark, "groups")
+    assert read_groups(groups, Classes.from_texts(["cat", "dog"])) == {1: "big"}
+    assert message(read_groups, groups, Classes.from_texts(["cat"])) == (
+        f"a class is not one of the benchmark's\n  where:   {groups}\n  found:   dog\n  to mend: {LIST_CLASSES}"
+    )
     pairs = load_collapsed(benchmark, classes=Classes.from_texts(["cat", "dog", "hound"]))
     assert pairs is not None
     assert pairs.tolist() == [[2, 1]]

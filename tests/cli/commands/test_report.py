@@ -46,6 +46,13 @@ def test_a_page_is_made_of_ones_own_benchmark(here: Path, run: Callable[..., Run
         assert entry["sha256"] in text
 
 
+def test_groups_and_collapsed_classes_by_name_need_no_list_of_classes(here: Path, run: Callable[..., Run]) -> None:
+    files = {"groups.csv": "class,group\ndog,big\n", "collapsed.csv": "class,also\ndog,cat\ncat,dog\n"}
+    write_files(here / "pets", {name: (here / name).read_text() for name in ("labels.json", "original.json")} | files)
+    result = run("report", "one.csv", "two.csv", "--benchmark", "pets", "-o", "r.html")
+    assert (result.code, result.err) == (0, "")
+
+
 def test_the_same_call_writes_the_same_bytes_and_overwrites_only_by_force(here: Path, run: Callable[..., Run]) -> None:
     run("report", *BOTH, "-o", "r.html")
     first = (here / "r.html").read_bytes()

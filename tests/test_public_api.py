@@ -21,6 +21,7 @@ WORDS = ("reassess.evaluation.words", "reassess.comparison.words")
 CONSTANTS = {
     "FIGURE_SUFFIXES",
     "LABELLED",
+    "MADE_BY",
     "MATCHES",
     "NAMES_BESIDE_IDS",
     "NO_ORIGINAL",

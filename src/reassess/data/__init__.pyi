@@ -13,7 +13,9 @@ from .catalogue import WheelMember as WheelMember
 from .image_folders import list_images as list_images
 from .in_sample import known_in_sample as known_in_sample
 from .label_names import label_set_name as label_set_name
+from .loading import benchmark_names as benchmark_names
 from .loading import in_benchmark_classes as in_benchmark_classes
+from .loading import in_benchmark_images as in_benchmark_images
 from .loading import load_any_labels as load_any_labels
 from .loading import load_classes as load_classes
 from .loading import load_collapsed as load_collapsed

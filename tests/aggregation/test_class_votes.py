@@ -140,8 +140,9 @@ def test_scores_cut_to_label_sets_keep_the_names() -> None:
     assert (named["new.png"], named["5.png"]) == ({"elk"}, {"cow"})
     assert named["0.png"] == set()  # two of three say bee
     assert label_sets(by_majority(ALL).scores, 0.7).classes == CLASSES
-    ids = LabelSets.from_lists(["new.png"], [[1]], Classes(3))  # all of them, so that ranks are ids
-    assert label_sets(by_majority(ALL).scores, 0.7, original=ids).classes.names == NAMES
+    ids = LabelSets.from_lists(["new.png"], [[1]], Classes(3))  # as many, and names are no ids by their rank
+    with pytest.raises(DataError, match="^the classes are named in one file and numbered in another"):
+        label_sets(by_majority(ALL).scores, 0.7, original=ids)
 
 
 COUNTS = (

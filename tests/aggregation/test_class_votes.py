@@ -26,6 +26,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
+from reassess.errors import DataError
 from tests.helpers import message, votes_of
 
 NAMES = ("ant", "bee", "cow")
@@ -141,7 +142,7 @@ def test_scores_cut_to_label_sets_keep_the_names() -> None:
     assert named["0.png"] == set()  # two of three say bee
     assert label_sets(by_majority(ALL).scores, 0.7).classes == CLASSES
     ids = LabelSets.from_lists(["new.png"], [[1]], Classes(3))  # as many, and names are no ids by their rank
-    with pytest.raises(DataError, match="^the classes are named in one file and numbered in another"):
+    with pytest.raises(DataError, match=r"^the classes are named in one file and numbered in another"):
         label_sets(by_majority(ALL).scores, 0.7, original=ids)
 
 

@@ -14,7 +14,8 @@ from reassess.aggregation.baselines import class_shares, majority, mean
 from reassess.aggregation.calibration import calibrate
 from reassess.aggregation.curves import precision_recall
 from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.golden import golden_truth, golden_votes, votes_on_questions
+from reassess.aggregation.golden import golden_truth, votes_on_questions
+from reassess.aggregation.golden_items import golden_votes
 from reassess.aggregation.krippendorff import natural_metric
 from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean
 from reassess.aggregation.posteriors import posterior

@@ -5,15 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from reassess.aggregation.golden import (
-    Golden,
-    GoldenVotes,
-    golden_answers,
-    golden_part,
-    golden_sources,
-    golden_truth,
-    golden_votes,
-)
+from reassess.aggregation.golden import Golden, golden_truth
+from reassess.aggregation.golden_items import GoldenVotes, golden_answers, golden_part, golden_sources, golden_votes
 from reassess.aggregation.reliability import rater_reliability
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.items import Items

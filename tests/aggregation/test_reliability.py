@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation.calibration import expert_truth, natural_truths
-from reassess.aggregation.golden import GoldenVotes
+from reassess.aggregation.golden_items import GoldenVotes
 from reassess.aggregation.reliability import rater_reliability, right_answers
 from reassess.aggregation.reliability_result import Reliability
 from reassess.core.items import Items

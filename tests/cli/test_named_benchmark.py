@@ -3,18 +3,19 @@
 import csv
 import json
 from collections.abc import Callable, Iterator
-from itertools import combinations
+from itertools import combinations, cycle, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from reassess.core.class_lists import Classed, in_one_list
+from reassess.core.class_lists import Classed, classes_of, in_one_list
 from reassess.core.classes import LIST_CLASSES, Classes
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
+from reassess.data.loading import load_scores
 from tests.helpers import Run, message, votes_of, write_csv
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -59,6 +60,7 @@ COMMANDS = {
     "curve": ["curve", "--leave-out", "image"],
     "raters": ["raters"],
     "questions": ["questions", "good.csv", "-o", "questions.jsonl"],
+    "report": ["report", "good.csv", "poor.csv", "-o", "report.html"],
     "show": ["show", "000.png", "--predictions", "good.csv"],
 }
 
@@ -75,6 +77,7 @@ def all_numbers(
         done = run(*argv, "--benchmark", "digits", "--json")
         assert (done.code, done.err) == (0, ""), name
         results[name] = json.loads(done.out)["results"]
+    results["report"].pop("bytes")  # a name is longer than an id
     return results
 
 
@@ -148,25 +151,30 @@ def test_names_in_one_file_and_numbers_in_another_are_an_error_in_every_pair(nam
         "  found:   cat, and ids\n"
         f"  to mend: {LIST_CLASSES}"
     )
-    listed = in_one_list(pair, Classes(2, names=("dog", "cat")))
-    assert [part.in_classes(Classes(2)) is not None for part in listed.values()] == [True, True]
+    listed = Classes(2, names=("cat", "dog"))
+    assert [classes_of(noun) for noun in in_one_list(pair, listed).values()] == [listed, listed]
 
 
-@pytest.mark.parametrize("part", ["original", "scores", "votes", "golden", "rater-golden"])
+COMPARE, REPORT = ["compare", "good.csv", "poor.csv"], ["report", "good.csv", "-o", "r.html"]
+SHOW = ["show", "000.png"]
+
+
 @pytest.mark.parametrize(
-    "argv", [["compare", "good.csv", "poor.csv"], ["report", "good.csv", "-o", "r.html"], ["show", "000.png"]]
+    ("argv", "part"),
+    [
+        *product([COMPARE, REPORT, SHOW], ["original", "scores", "votes", "golden"]),
+        *product([COMPARE, REPORT], ["rater-golden"]),  # which show does not read
+    ],
 )
 def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
-    part: str,
     argv: list[str],
+    part: str,
     tmp_path: Path,
     run: Callable[..., Run],
     monkeypatch: pytest.MonkeyPatch,
     no_known_data: None,
 ) -> None:
     """Never joined by position; the error names both files, and the list of classes that would mend it."""
-    if part == "rater-golden" and argv[0] == "show":
-        return  # not read
     write_all(tmp_path, lambda class_id: NAMES[class_id])
     monkeypatch.chdir(tmp_path)
     labels = [(image, NAMES[class_id]) for image, class_id in draw()["digits/original.csv"][1]]
@@ -211,25 +219,40 @@ def test_no_output_takes_the_place_of_another_part(
     assert {path: path.read_bytes() for path in Path("digits").iterdir()} == before
 
 
-@pytest.mark.parametrize("spelling", ["digits/images/{}", "images/{}", "{absolute}/digits/images/{}"])
 def test_the_path_of_the_images_folder_is_no_part_of_a_name_in_any_file(
-    spelling: str, tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
 ) -> None:
+    """Each file calls the images in another way, and the numbers of every command are the same."""
+    spellings = "digits/images/{}", "images/{}", "{folder}/digits/images/{}", "{}"
     results = []
-    for name, path in (("plain", "{}"), ("long", spelling)):
+    for name, ways in (("plain", ["{}"]), ("mixed", spellings)):
         folder = tmp_path / name
-        for file, (headings, rows) in draw().items():
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            named = [(path.format(image, absolute=folder), NAMES[c], *rest) for image, c, *rest in rows]
-            write_csv(folder / file, headings, named)
+        (folder / "digits/images").mkdir(parents=True)
         for image in IMAGES:
-            (folder / "digits/images").mkdir(exist_ok=True)
             (folder / "digits/images" / image).touch()
-        monkeypatch.chdir(folder)
-        run("aggregate", "--benchmark", "digits", "-o", "digits/scores.csv")
-        run("labels", "--benchmark", "digits", "--threshold", "0.5", "-o", "digits/labels.csv")
-        done = run("evaluate", "good.csv", "--benchmark", "digits", "--json")
-        (result,) = json.loads(done.out)["results"]
-        results.append({key: result[key] for key in ("real", "original", "soft", "mistakes", "left_out", "scorable")})
+        for way, (file, (headings, rows)) in zip(cycle(ways), draw().items(), strict=False):
+            named = [(way.format(image, folder=folder), NAMES[class_id], *rest) for image, class_id, *rest in rows]
+            write_csv(folder / file, headings, named)
+        results.append(all_numbers(folder, run, monkeypatch, False))
     assert results[0] == results[1]
-    assert results[0]["scorable"] > 100
+    assert results[0]["evaluate"][0]["scorable"] > 100
+
+
+def test_images_are_joined_as_the_benchmark_says_in_votes_and_golden_answers(
+    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+) -> None:
+    """By stem, the files drop the suffix: the numbers stay, and what is written has the names of the images."""
+    results = []
+    for name, stem in (("names", False), ("stems", True)):
+        folder = tmp_path / name
+        write_all(folder, lambda class_id: NAMES[class_id])
+        (folder / "digits/benchmark.json").write_text('{"match": "stem"}')
+        (folder / "digits/images").mkdir()
+        for image in IMAGES:
+            (folder / "digits/images" / image).touch()
+        for file in ("votes.csv", "golden.csv") if stem else ():
+            path = folder / "digits" / file
+            path.write_text(path.read_text().replace(".png", ""))
+        results.append(all_numbers(folder, run, monkeypatch, False))
+        assert set(load_scores(folder / "digits/scores.csv").questions.images) <= set(IMAGES)
+    assert results[0] == results[1]

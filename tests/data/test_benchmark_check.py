@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.data.benchmark_check import BenchmarkCheck, check_benchmark
+from reassess.data.benchmark_folders import open_benchmark
 from reassess.data.name_problems import NameProblem
+from reassess.errors import DataError
 from tests.helpers import write_files
 
 VOTES = "image,class,rater,answer\n"
@@ -106,6 +108,52 @@ def test_a_command_is_ready_where_its_parts_can_be_read(
     tmp_path: Path, file: str, content: str, ready: set[str]
 ) -> None:
     assert {command for command, parts in check(tmp_path, {file: content}).lacks.items() if not parts} == ready
+
+
+@pytest.mark.parametrize(
+    ("files", "part"),
+    [
+        ({"benchmark.json": "{"}, "benchmark.json"),
+        ({"classes.txt": "cat\ncat\n"}, "classes"),
+        ({"images/cat/a.jpg": "", "images/b.jpg": ""}, "original"),
+        ({"images/a.jpg": "", "images.zip": ""}, "images"),
+        ({"scores.csv": "", "scores.json": ""}, "scores"),
+        ({"classes.txt": "cat\n", "groups.csv": "class,group\nhen,x\n"}, "groups"),
+    ],
+)
+def test_a_part_without_which_the_benchmark_cannot_be_opened_stops_every_command(
+    tmp_path: Path, files: dict[str, str], part: str
+) -> None:
+    """As the commands find when they open it."""
+    result = check(tmp_path, files | {"labels.json": '{"a.jpg": ["cat"]}'})
+    with pytest.raises(DataError) as refused:
+        open_benchmark(tmp_path / "pets")
+    assert {tuple(one.part for one in parts)[:1] for parts in result.lacks.values()} == {(part,)}
+    assert str(refused.value) in map(str, result.errors)
+
+
+def test_groups_and_collapsed_classes_are_read_by_the_names_in_the_labels(tmp_path: Path) -> None:
+    tables = {"groups.csv": "class,group\ncat,x\n", "collapsed.csv": "class,also\ncat,hen\n"}
+    result = check(tmp_path, tables | {"labels.json": '{"a": ["cat"]}', "original.json": '{"a": "dog"}'})
+    assert errors(result) == {"collapsed": "a class is not one of the benchmark's"}
+    assert counts(result)["groups"] == {"classes": 1, "groups": 1}
+    assert {command for command, parts in result.lacks.items() if not parts} >= {"evaluate", "compare", "report"}
+
+
+def test_votes_for_one_class_an_image_are_compared_with_the_labels(tmp_path: Path) -> None:
+    votes = "image,rater,answer\na,ann,cat\nb,bo,hen\nb,ann,hen\n"
+    result = check(tmp_path, {"labels.json": '{"a": ["cat"]}', "classes.txt": "cat\n", "votes.csv": votes})
+    assert counts(result)["votes"] == {"votes": 3, "raters": 2, "images": 2, "classes": 2}
+    assert result.mismatches == (
+        NameProblem("image", "in votes and not in labels", 1, ("b",)),
+        NameProblem("class", "in votes and not in classes", 1, ("hen",)),
+    )
+
+
+def test_the_path_of_the_images_folder_is_no_part_of_a_name(tmp_path: Path) -> None:
+    votes = VOTES + f"{tmp_path}/pets/images/a.jpg,0,ann,yes\n"
+    files = {"images/a.jpg": "", "labels.json": '{"images/a.jpg": [0]}', "votes.csv": votes}
+    assert check(tmp_path, files).mismatches == ()
 
 
 def test_class_folders_are_counted_as_original_labels(tmp_path: Path) -> None:

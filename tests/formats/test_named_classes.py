@@ -170,11 +170,27 @@ def test_another_number_of_outputs_is_refused(
 
 
 def test_scores_headed_by_name_need_no_order(file: Callable[..., Path]) -> None:
-    predictions = read_predictions(file("p.csv", "image,mug,saucer,bowl\na,.1,.9,.3\n"), NAMED)
+    predictions = read_predictions(file("p.csv", "image,mug,saucer,bowl\na,.1,.3,.3\n"), NAMED)
     assert predictions.best(2)[0].tolist() == [[0, 2]]
     assert predictions.detected == (
         "csv: images named by column image; scores, one column a class, 2 classes; "
         "1 columns left out (no such class): saucer"
+    )
+
+
+def test_a_column_of_no_class_that_is_the_highest_of_a_row_is_left_out_with_a_warning(
+    refused: Callable[..., str], file: Callable[..., Path]
+) -> None:
+    path = file("p.csv", ",image,mug,saucer,bowl,jar,split\n5,a,.1,.9,.3,.0,val\n6,b,.1,.2,.3,.0,val\n")
+    text = "a column that no class is called like is the highest in 1 of 2 rows"
+    for unknown_class in ("wrong", "drop"):
+        with pytest.warns(ReassessWarning) as said:
+            predictions = read_predictions(path, NAMED, unknown_class=unknown_class)
+        assert [str(one.message) for one in said] == [f"{path}: {text}, and is left out: saucer"]
+        assert predictions.best(2)[0].tolist() == [[0, 2], [0, 2]]
+    assert refused(read_predictions, path, NAMED, unknown_class="error") == (
+        f"{text}\n  where:   DIR/p.csv\n  allowed: names such as 'bowl'\n  found:   saucer\n"
+        "  to mend: rename the column as its class is called, or leave it out (--unknown-class drop)"
     )
 
 

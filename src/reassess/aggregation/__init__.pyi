@@ -15,12 +15,12 @@ from .dependence import Dependence as Dependence
 from .dependence import RaterPair as RaterPair
 from .em_starts import Pinned as Pinned
 from .golden import Golden as Golden
-from .golden import GoldenVotes as GoldenVotes
-from .golden import golden_answers as golden_answers
-from .golden import golden_part as golden_part
-from .golden import golden_sources as golden_sources
 from .golden import golden_truth as golden_truth
-from .golden import golden_votes as golden_votes
+from .golden_items import GoldenVotes as GoldenVotes
+from .golden_items import golden_answers as golden_answers
+from .golden_items import golden_part as golden_part
+from .golden_items import golden_sources as golden_sources
+from .golden_items import golden_votes as golden_votes
 from .measured_curves import MeasuredCurve as MeasuredCurve
 from .measured_curves import measure_curves as measure_curves
 from .methods import Aggregation as Aggregation

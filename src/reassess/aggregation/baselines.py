@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.answers import known_weights
 from reassess.core.checks import check_all, check_range, check_shape
 from reassess.core.items import Id, Items
 from reassess.core.scores import Scores
-from reassess.core.votes import Votes, known_weights
+from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_range, check_shape
 from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
-from reassess.core.votes import KNOWN_ANSWERS, Votes
+from reassess.core.votes import Votes
 from reassess.errors import DataError
 
 __all__ = ["calibrate", "expert_answer", "expert_truth", "more_than_half", "natural_truths", "row_shares"]

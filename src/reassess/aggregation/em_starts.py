@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.answers import known_weights
 from reassess.core.checks import check_distribution, check_range, check_shape
 from reassess.core.items import Id
-from reassess.core.votes import Votes, known_weights
+from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.text import some
 

@@ -5,7 +5,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.votes import KNOWN_ANSWERS, Votes
+from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core.votes import Votes
 
 __all__ = ["Metric", "alpha", "coincidences", "natural_metric"]
 

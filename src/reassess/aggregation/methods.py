@@ -13,7 +13,7 @@ import numpy.typing as npt
 from reassess.aggregation.baselines import class_shares, majority, mean
 from reassess.aggregation.calibration import calibrate, expert_answer, expert_truth, more_than_half, natural_truths
 from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
-from reassess.aggregation.golden import golden_part
+from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.posteriors import check_truths, posterior
 from reassess.aggregation.recipe import real_model, real_scores
 from reassess.core.items import Id, take_items

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.golden import Golden, golden_part
+from reassess.aggregation.golden import Golden
+from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.methods import by_calibration
 from reassess.aggregation.recipe import makings, real_scores, real_scores_left_out
 from reassess.core.checks import check_range

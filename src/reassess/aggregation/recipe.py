@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.calibration import calibrate, expert_truth
 from reassess.aggregation.posteriors import posterior
+from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_all
 from reassess.core.image_names import join
 from reassess.core.items import Id, as_questions, take_items
@@ -16,7 +17,7 @@ from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.scores import Scores
-from reassess.core.votes import KNOWN_ANSWERS, Votes
+from reassess.core.votes import Votes
 from reassess.errors import DataError
 
 __all__ = ["makings", "original_votes", "real_model", "real_scores", "real_scores_left_out"]

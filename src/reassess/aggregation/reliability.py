@@ -10,12 +10,13 @@ import numpy.typing as npt
 from reassess.aggregation.calibration import calibrate, natural_truths
 from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.dependence import Dependence, cluster_ids, dependence
-from reassess.aggregation.golden import GoldenVotes
+from reassess.aggregation.golden_items import GoldenVotes
 from reassess.aggregation.krippendorff import alpha, natural_metric
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
+from reassess.core.answers import known_weights, ordered_answers
 from reassess.core.items import Id
 from reassess.core.rater_model import VALIDITY
-from reassess.core.votes import Votes, in_common_classes, known_weights, ordered_answers
+from reassess.core.votes import Votes, in_common_classes
 from reassess.errors import DataError, DependenceWarning
 from reassess.numeric.information import Information, measure, resampling
 from reassess.numeric.proportion import Proportion

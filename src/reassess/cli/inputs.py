@@ -15,8 +15,8 @@ from reassess.core.classes import NAMES_BESIDE_IDS
 from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import MADE_BY, open_benchmark
+from reassess.data.benchmark_images import benchmark_names
 from reassess.data.benchmark_settings import update_benchmark
-from reassess.data.loading import benchmark_names
 from reassess.errors import DataError, OutputError, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines

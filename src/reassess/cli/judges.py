@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from reassess.aggregation.golden import golden_answers, golden_sources
+from reassess.aggregation.golden_items import golden_answers, golden_sources
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, refuse_repeated
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, benchmark_of
-from reassess.core.class_lists import Classed, classes_of, in_one_list
+from reassess.core.class_lists import Classed, classes_of
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
@@ -20,9 +20,9 @@ from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import has_class_folders, original_of_class_folders, part_path
+from reassess.data.benchmark_images import in_one_benchmark
 from reassess.data.label_names import label_set_name
 from reassess.data.loading import (
-    in_benchmark_images,
     load_any_labels,
     load_classes,
     load_original,
@@ -40,6 +40,7 @@ __all__ = [
     "NONE",
     "Judges",
     "find_part",
+    "joined_parts",
     "load_golden",
     "load_judges",
     "needed_part",
@@ -158,41 +159,37 @@ def load_judges(
     """
     by_default = benchmark is None and labels is None and thresholds is None
     classes = None if benchmark is None else read_classes_of(call, benchmark)
-    files: dict[str, Path] = {}
-    parts: dict[str, Classed] = {}
+    given: dict[str, tuple[Path, Classed]] = {}
     if not labels_needed and labels is None and benchmark is not None and "labels" not in benchmark.sources:
-        files["labels"] = benchmark.folder or Path("labels")
-        parts["labels"] = LabelSets.from_lists([], [], classes)
+        given["labels"] = benchmark.folder or Path("labels"), LabelSets.from_lists([], [], classes)
         images = benchmark.images
     elif thresholds is None:
         given_sets = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}
-        files |= {part: needed_part(call, benchmark, "labels", source) for part, source in given_sets.items()}
-        refuse_repeated(path.resolve() for path in files.values())
-        sets = {part: load_any_labels(path, classes=classes, offline=call.offline) for part, path in files.items()}
-        parts |= sets
+        paths = {part: needed_part(call, benchmark, "labels", source) for part, source in given_sets.items()}
+        refuse_repeated(path.resolve() for path in paths.values())
+        sets = {part: load_any_labels(path, classes=classes, offline=call.offline) for part, path in paths.items()}
+        given |= {part: (paths[part], of_set) for part, of_set in sets.items()}
         images = tuple(chain.from_iterable(of_set.images for of_set in sets.values()))
     else:
-        files["scores"] = needed_part(call, benchmark, "scores", _to_cut(labels, scores))
-        cut = parts["scores"] = load_scores(files["scores"], classes=classes, max_bytes=max_bytes)
-        images = cut.questions.images
+        path = needed_part(call, benchmark, "scores", _to_cut(labels, scores))
+        to_cut = load_scores(path, classes=classes, max_bytes=max_bytes)
+        given["scores"] = path, to_cut
+        images = to_cut.questions.images
     if benchmark is None:
         benchmark = benchmark_of(images)
         classes = read_classes_of(call, benchmark)
-    if thresholds is None and (path := find_part(call, benchmark, "scores", scores)):
-        files["scores"], parts["scores"] = path, load_scores(path, classes=classes, max_bytes=max_bytes)
-    if (given := read_original_of(call, benchmark, original, classes)) is not None:
-        files["original"], parts["original"] = given
-    if (path := find_part(call, benchmark, "votes", votes)) is not None:
-        files["votes"], parts["votes"] = path, load_votes(path, classes=classes, max_bytes=max_bytes)
-    main = parts.get("votes")
-    if votes != NONE or "scores" in parts or golden is not None:
-        main_votes = main if isinstance(main, Votes) else None
-        for part, (path, given_votes) in load_golden(
-            call, benchmark, main_votes, golden, rater_golden, classes, max_bytes=max_bytes
-        ).items():
-            files[part], parts[part] = path, given_votes
+    if thresholds is None and (of_scores := find_part(call, benchmark, "scores", scores)) is not None:
+        given["scores"] = of_scores, load_scores(of_scores, classes=classes, max_bytes=max_bytes)
+    if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
+        given["original"] = of_original
+    main = None
+    if (of_votes := find_part(call, benchmark, "votes", votes)) is not None:
+        main = load_votes(of_votes, classes=classes, max_bytes=max_bytes)
+        given["votes"] = of_votes, main
+    if votes != NONE or "scores" in given or golden is not None:
+        given |= load_golden(call, benchmark, main, golden, rater_golden, classes, max_bytes=max_bytes)
     names = (labels, *more_labels) if more_labels else ()
-    return _judges(call, benchmark, by_default, classes, files, parts, thresholds, names)
+    return _judges(call, benchmark, by_default, classes, given, thresholds, names)
 
 
 def _judges(
@@ -200,18 +197,14 @@ def _judges(
     benchmark: Benchmark,
     by_default: bool,
     classes: Classes | None,
-    files: Mapping[str, Path],
-    parts: Mapping[str, Classed],
+    given: Mapping[str, tuple[Path, Classed]],
     thresholds: tuple[float, ...] | None,
     names: tuple[str | None, ...],
 ) -> Judges:
     """The parts in one list of classes; several label sets by their names."""
-    named = {f"{files[part]} ({part})": noun for part, noun in parts.items()}
-    moved: dict[str, Any] = dict(zip(parts, in_one_list(named, classes).values(), strict=True))
-    for part, noun in moved.items():
-        with at(files[part]):
-            moved[part] = in_benchmark_images(noun, benchmark)
-    _note_classes(call, files, parts, moved)
+    moved = joined_parts(given, benchmark, classes)
+    files = {part: path for part, (path, _) in given.items()}
+    _note_classes(call, given, moved)
     sets: dict[float | str | None, LabelSets]
     if thresholds is None:
         judging = (_judging(files[part], noun) for part, noun in moved.items() if part.startswith("labels"))
@@ -233,6 +226,14 @@ def _judges(
     )
 
 
+def joined_parts(
+    given: Mapping[str, tuple[Path, Classed]], benchmark: Benchmark, classes: Classes | None
+) -> dict[str, Any]:
+    """The parts that were read, in one list of classes and with the benchmark's names of images."""
+    named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
+    return dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
+
+
 def _judging(file: Path, labels: LabelSets | MultiLabels) -> LabelSets:
     """The label sets of a file that judge a model."""
     with at(file):
@@ -245,14 +246,12 @@ def _cut(parts: Mapping[str, Any], threshold: float, name: str) -> LabelSets:
     )
 
 
-def _note_classes(
-    call: Call, files: Mapping[str, Path], parts: Mapping[str, Classed], moved: Mapping[str, Classed]
-) -> None:
+def _note_classes(call: Call, given: Mapping[str, tuple[Path, Classed]], moved: Mapping[str, Classed]) -> None:
     """Say which classes there are, where no list but the names in the files says so."""
     classes = next((classes_of(noun) for noun in moved.values()), Classes())
     if not classes.ranked:
         return
-    named = [str(files[part]) for part, noun in parts.items() if classes_of(noun).texts]
+    named = [str(path) for path, noun in given.values() if classes_of(noun).texts]
     names = some(classes.texts, most=5)
     call.explanations.append(f"classes: the {classes.count:,} names in {some(named)}, sorted: {names}")
 

@@ -9,7 +9,8 @@ from pathlib import PurePath
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.golden import golden_part, golden_truth
+from reassess.aggregation.golden import golden_truth
+from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.methods import calibrated_recipe, likely_recipes
 from reassess.aggregation.operating_points import Goal

@@ -1,3 +1,4 @@
+from .answers import KNOWN_ANSWERS as KNOWN_ANSWERS
 from .benchmark import IMAGENET as IMAGENET
 from .benchmark import USUAL_THRESHOLD as USUAL_THRESHOLD
 from .benchmark import Benchmark as Benchmark
@@ -25,5 +26,4 @@ from .rater_model import RaterModel as RaterModel
 from .recipe import REAL_RECIPE as REAL_RECIPE
 from .recipe import Recipe as Recipe
 from .scores import Scores as Scores
-from .votes import KNOWN_ANSWERS as KNOWN_ANSWERS
 from .votes import Votes as Votes

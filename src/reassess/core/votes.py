@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.answers import answer_type, united_answers
 from reassess.core.checks import check_known, check_range, check_shape, check_unique
 from reassess.core.classes import Classes
 from reassess.core.image_names import join, unique_images
@@ -17,11 +18,9 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some
 
-__all__ = ["KNOWN_ANSWERS", "Votes", "in_common_classes", "known_weights", "ordered_answers"]
+__all__ = ["Votes", "in_common_classes"]
 
-KNOWN_ANSWERS = ("no", "maybe", "yes")
 _FEW = 1 << 17  # votes
-_KNOWN_WEIGHTS = {"no": 0.0, "maybe": 0.5, "yes": 1.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -303,7 +302,7 @@ class Votes:
         items, item_rows = unite_items(first.items, second.items, rows=first.find(second.items))
         position = {name: i for i, name in enumerate(dict.fromkeys((*self.raters, *other.raters)))}
         rater_rows = np.array([*(position[name] for name in other.raters), -1], np.int32)  # -1 stays -1
-        answers = _united_answers(first.answers, second.answers)
+        answers = united_answers(first.answers, second.answers)
         first, second = first.with_answers(answers), second.with_answers(answers)
         return Votes.from_columns(
             items=items,
@@ -352,27 +351,6 @@ def _check_ids(
     check_range(answer_ids, 0, answers - 1, what="answer of a vote", where=where)
 
 
-def answer_type(answers: int) -> type[np.unsignedinteger]:
-    """The smallest type that numbers so many answers."""
-    return np.uint8 if answers <= 1 << 8 else np.uint16 if answers <= 1 << 16 else np.uint32
-
-
-def ordered_answers(answers: Sequence[Id]) -> tuple[Id, ...]:
-    """Different answers in their order: no < maybe < yes is known, numbers and other text are sorted.
-
-    >>> ordered_answers(["yes", "no"]), ordered_answers([4, 1, 2]), ordered_answers(["cat", "bird"])
-    (('no', 'yes'), (1, 2, 4), ('bird', 'cat'))
-    """
-    if set(answers) <= set(KNOWN_ANSWERS):
-        return tuple(answer for answer in KNOWN_ANSWERS if answer in answers)
-    return tuple(sorted(answers, key=lambda answer: (isinstance(answer, str), answer)))
-
-
-def known_weights(answers: Sequence[Id]) -> list[float] | None:
-    """The weights no 0, maybe 0.5, yes 1, where these are the answers."""
-    return [_KNOWN_WEIGHTS[str(answer)] for answer in answers] if set(answers) <= set(KNOWN_ANSWERS) else None
-
-
 def in_common_classes(*many: Votes) -> tuple[Votes, ...]:
     """Votes for one class an image, all in one list of classes and with the same answers: those of any of them.
 
@@ -399,22 +377,6 @@ def in_common_classes(*many: Votes) -> tuple[Votes, ...]:
     class_ids = np.unique(np.concatenate([votes.class_ids for votes in moved]))
     answers = classes.as_answers(class_ids.tolist())
     return tuple(votes.in_classes(classes).with_answers(answers) for votes in moved)
-
-
-def _united_answers(first: tuple[Id, ...], second: tuple[Id, ...]) -> tuple[Id, ...]:
-    """One order for both lists of answers: the longer one if it holds the other, else the order of the words."""
-    for longer, shorter in ((first, second), (second, first)):
-        if tuple(answer for answer in longer if answer in shorter) == shorter:
-            return longer
-    united = ordered_answers(tuple(dict.fromkeys((*first, *second))))
-    for answers in (first, second):
-        if tuple(answer for answer in united if answer in answers) != answers:
-            raise DataError(
-                "votes with answers in different orders cannot be joined",
-                found=f"{some(first)} and {some(second)}",
-                mend="read both with one list of answers",
-            )
-    return united
 
 
 def _joined_seconds(first: Votes, second: Votes) -> npt.NDArray[np.float64] | None:

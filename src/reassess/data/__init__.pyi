@@ -5,6 +5,8 @@ from .benchmark_folders import has_class_folders as has_class_folders
 from .benchmark_folders import open_benchmark as open_benchmark
 from .benchmark_folders import original_of_class_folders as original_of_class_folders
 from .benchmark_folders import part_path as part_path
+from .benchmark_images import benchmark_names as benchmark_names
+from .benchmark_images import in_one_benchmark as in_one_benchmark
 from .benchmark_settings import update_benchmark as update_benchmark
 from .catalogue import SOURCES as SOURCES
 from .catalogue import KnownFile as KnownFile
@@ -13,9 +15,7 @@ from .catalogue import WheelMember as WheelMember
 from .image_folders import list_images as list_images
 from .in_sample import known_in_sample as known_in_sample
 from .label_names import label_set_name as label_set_name
-from .loading import benchmark_names as benchmark_names
 from .loading import in_benchmark_classes as in_benchmark_classes
-from .loading import in_benchmark_images as in_benchmark_images
 from .loading import load_any_labels as load_any_labels
 from .loading import load_classes as load_classes
 from .loading import load_collapsed as load_collapsed

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from itertools import chain, starmap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from reassess.core.benchmark import Benchmark
 from reassess.core.classes import NO_CLASS, Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
@@ -21,6 +23,7 @@ from reassess.data.benchmark_folders import (
     original_of_class_folders,
     places_of_parts,
 )
+from reassess.data.benchmark_images import benchmark_names
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.image_folders import list_images
 from reassess.data.loading import load_original
@@ -124,12 +127,20 @@ class BenchmarkCheck:
 
     @property
     def lacks(self) -> dict[str, tuple[PartCheck, ...]]:
-        """The parts that each command needs, and that are not there or cannot be read; none where it can run."""
+        """The parts that each command needs, and that are not there or cannot be read; none where it can run.
+
+        A part that is read whenever the benchmark is opened is one of them if it cannot be read.
+        """
         bad = {one.part: one for one in self.parts if one.format is None or one.error is not None}
-        lacks = {command: tuple(bad[part] for part in needs if part in bad) for command, needs in _NEEDS.items()}
+        lacks = {command: [bad[part] for part in needs if part in bad] for command, needs in _NEEDS.items()}
         for command, parts in _ANY.items():
-            lacks[command] = () if any(part not in bad for part in parts) else (bad[parts[0]],)
-        return lacks
+            lacks[command] = [] if any(part not in bad for part in parts) else [bad[parts[0]]]
+        lists = [one for one in self.parts if one.part == "classes" or one.format == _CLASS_FOLDERS]
+        opened = [SETTINGS_FILE, *(one.part for one in lists)]
+        if any(one.format for one in lists):
+            opened.append("groups")
+        closed = [one for one in self.parts if one.error is not None and (one.part in opened or len(one.paths) > 1)]
+        return {command: (*closed, *(one for one in parts if one not in closed)) for command, parts in lacks.items()}
 
     def __repr__(self) -> str:
         there = sum(one.format is not None for one in self.parts)
@@ -170,13 +181,17 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     for part, place in places.items():
         reader.check(part, place)
     images = {part: held.images for part, held in reader.held.items() if held.images}
+    of_folder = Benchmark(
+        folder=folder, sources={part: str(place.paths[0]) for part, place in places.items() if place.paths}
+    )
+    called = {part: benchmark_names(names, of_folder) for part, names in images.items()}
     return BenchmarkCheck(
         name=reader.settings.get("name", str(source) if folder is None else folder.resolve().name),
         folder=folder,
         settings=reader.settings,
         parts=tuple(reader.parts.values()),
         duplicates=tuple(chain.from_iterable(starmap(duplicate_images, images.items()))),
-        mismatches=(*image_mismatches(images, reader.settings.get("match", "path")), *reader.class_problems()),
+        mismatches=(*image_mismatches(called, reader.settings.get("match", "path")), *reader.class_problems()),
         others=() if folder is None else _others(folder, places.values()),
     )
 
@@ -280,10 +295,15 @@ class _Reader:
             "original": lambda: self._read_original(check, listed),
             "labels": lambda: _of_labels(read_any_labels(path, original=load_original, classes=listed)),
             "scores": lambda: _of_questions(read_scores(path, classes=listed).questions),
-            "groups": lambda: _of_groups(read_groups(path, listed or Classes())),
-            "collapsed": lambda: _Held(counts={"pairs": len(read_collapsed(path, listed or Classes()))}),
+            "groups": lambda: _of_groups(read_groups(path, listed or self._named())),
+            "collapsed": lambda: _Held(counts={"pairs": len(read_collapsed(path, listed or self._named()))}),
         }
         return readers.get(check.part, lambda: _of_votes(read_votes(path, classes=listed)))()
+
+    def _named(self) -> Classes:
+        """The classes that the parts before name, where there is no list of them."""
+        named = [held.classes for held in self.held.values() if held.classes is not None and held.classes.texts]
+        return reduce(Classes.unite, named) if named else Classes()
 
     def _read_settings(self, folder: Path) -> _Held:
         self.settings = read_settings(folder)
@@ -337,7 +357,13 @@ def _of_questions(questions: Questions) -> _Held:
 
 def _of_votes(votes: Votes) -> _Held:
     items = votes.items
-    held = _of_questions(items) if isinstance(items, Questions) else _Held(counts={"items": len(items)})
+    if isinstance(items, Questions):
+        held = _of_questions(items)
+    elif votes.classes is not None:
+        counts = {"images": len(items), "classes": len(votes.answers)}
+        held = _Held(counts=counts, images=votes.images, classes=votes.classes)
+    else:
+        held = _Held(counts={"items": len(items)})
     return replace(held, counts={"votes": len(votes), "raters": len(votes.raters), **held.counts})
 
 

@@ -13,9 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
-from reassess.core.class_lists import Classed
 from reassess.core.classes import Classes
-from reassess.core.image_names import image_keys, join
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
@@ -32,12 +30,9 @@ from reassess.formats.scores import read_scores
 from reassess.formats.votes import read_votes
 
 _Labels = TypeVar("_Labels", bound=LabelSets | MultiLabels)
-_Classed = TypeVar("_Classed", bound=Classed)
 
 __all__ = [
-    "benchmark_names",
     "in_benchmark_classes",
-    "in_benchmark_images",
     "load_any_labels",
     "load_classes",
     "load_collapsed",
@@ -333,39 +328,6 @@ def load_votes(
 def _path(source: str | Path, offline: bool) -> Path:
     """A path as it is; a text may also be the name of a known source."""
     return source if isinstance(source, Path) else resolve(source, offline=offline)
-
-
-def in_benchmark_images(noun: _Classed, benchmark: Benchmark) -> _Classed:
-    """The same label sets, scores or votes with each image called as the benchmark of a folder calls it.
-
-    The folder's own path is no part of a name, and names are joined as `Benchmark.match` says.
-    """
-    return cast("_Classed", noun.renamed(benchmark_names(noun.images, benchmark)))
-
-
-def benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
-    """What the benchmark of a folder calls some images; other images are called by their path below it.
-
-    Parameters
-    ----------
-    images
-        Names of images, as of some file.
-    benchmark
-        One of a folder; to others, images are known by the names in their files.
-    """
-    if benchmark.folder is None:
-        return tuple(images)
-    match, place = benchmark.match or "path", Path(benchmark.sources.get("images", "images"))
-    heads = tuple(f"{folder.as_posix()}/" for folder in (place, place.resolve(), Path("images")))
-    names = [name.replace("\\", "/") for name in images]
-    head_of = [next((head for head in heads if name.startswith(head)), "") for name in names]
-    below = [name.removeprefix(head) for name, head in zip(names, head_of, strict=True)]
-    if match == "path":
-        return tuple(below)
-    own = benchmark.images
-    rows = join(below, own, match=match, known_where="the benchmark's images").tolist()
-    keys = image_keys(below, match)
-    return tuple(own[row] if row >= 0 else key for row, key in zip(rows, keys, strict=True))
 
 
 def in_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
-from reassess.core.votes import KNOWN_ANSWERS
 from reassess.data.catalogue import SOURCES
 from reassess.data.image_folders import FolderImages, find_images
 from reassess.data.loading import load_labels, load_original, load_scores, load_votes

@@ -78,7 +78,8 @@ def test_a_part_that_cannot_be_read_is_exit_code_1_and_its_whole_error(pets: Pat
     shown = lines(result.out)
     assert "classes classes.txt txt cannot be read, see below" in shown
     assert "groups groups.csv csv not read, since classes cannot be" in shown
-    assert "aggregate votes cannot be read" in shown
+    assert "evaluate classes cannot be read" in shown
+    assert "aggregate classes cannot be read; votes cannot be read" in shown
     assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set" in shown
 
 

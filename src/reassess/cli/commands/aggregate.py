@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,13 @@ import click
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
 from reassess.cli.common import Call, call_options
 from reassess.cli.inputs import FILE, benchmark_option, check_part, from_environment, keep_setting, max_bytes_option
-from reassess.cli.judges import find_part, read_classes_of
+from reassess.cli.judges import find_part, joined_parts, needed_part, read_classes_of
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.class_lists import classes_of
+from reassess.core.class_lists import Classed, classes_of
 from reassess.core.items import normal_id
-from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.recipe import REAL_RECIPE
 from reassess.core.votes import Votes
-from reassess.data.benchmark_folders import part_path
 from reassess.data.loading import load_original, load_votes
 from reassess.formats.posteriors import write_posterior
 from reassess.formats.rater_model import write_rater_model
@@ -87,8 +86,10 @@ def aggregate(
     """Make scores of votes.
 
     A score is the probability that a class is valid, or that an answer is right. VOTES is a file or a known source.
+
     Votes on images and classes give scores, and so do votes for one class an image, or counts of such; votes on plain
     items give a table of item, answer and probability.
+
     Votes and golden answers of a --benchmark are used where no option names others; scores that are written into its
     folder are its scores from then on, and its benchmark.json keeps the method.
     """
@@ -105,15 +106,20 @@ def aggregate(
     _check_outputs(call, output, given["model"])
     check_part(benchmark, output, "scores")
     check_part(benchmark, given["model"])
-    read = _Reader(call, source, answers, max_bytes)
-    given_votes = read.votes("votes", votes)
-    if given_votes is None:
-        if benchmark is not None:
-            part_path(benchmark, "votes", needed_by="aggregate")
+    if benchmark is None and preset is None and votes is None:
         raise click.UsageError("Give VOTES, --benchmark or --preset.")
-    if asked is None and given_votes.anonymous and not any(value is not None for value in given.values()):
+    classes = read_classes_of(call, source) if source.folder else None
+    order = None if answers is None else [normal_id(answer) for answer in answers.split(",")]
+    load = partial(load_votes, answers=order, classes=classes, max_bytes=max_bytes)
+    path = needed_part(call, source, "votes", votes)
+    main = load(path)
+    if asked is None and main.anonymous and not any(value is not None for value in given.values()):
         name = "majority"  # no option asks for a rater model, which counts without raters do not give
-    result = _METHODS[name](read, given_votes, given)
+    read: dict[str, tuple[Path, Classed]] = {"votes": (path, main)}
+    for part, place in _further_parts(call, source, name, given).items():
+        read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
+    parts = joined_parts(read, source, classes)
+    result = _METHODS[name](parts, given)
     call.keep_inputs(output, given["model"])
     if isinstance(result.posterior.items, Questions):
         write_scores(output, result.scores, force=call.force)
@@ -122,7 +128,7 @@ def aggregate(
     if given["model"] and result.model:
         write_rater_model(given["model"], result.model, force=call.force)
     keep_setting(benchmark, output, "scores", method=name)
-    _report(call, name, given_votes, result, output)
+    _report(call, name, parts["votes"], result, output)
 
 
 def _usual_method(benchmark: Benchmark, given: dict[str, Any]) -> str:
@@ -140,29 +146,17 @@ def _check_outputs(call: Call, output: Path, model: Path | None) -> None:
     call.check_output(model, (".npz",), "a rater model")
 
 
-class _Reader:
-    """Reads the command's files, each as given or as the part of the preset's benchmark."""
-
-    def __init__(self, call: Call, benchmark: Benchmark, answers: str | None, max_bytes: int) -> None:
-        self._call = call
-        self.benchmark = benchmark
-        self._answers = None if answers is None else [normal_id(answer) for answer in answers.split(",")]
-        self._max_bytes = max_bytes
-        self._classes = read_classes_of(call, benchmark) if benchmark.folder else None
-
-    def votes(self, part: str, given: str | None) -> Votes | None:
-        """The votes of one part of the benchmark, or None if there is no such file."""
-        source = self.benchmark.sources.get(part) if given is None else given
-        if source is None:
-            return None
-        path = self._call.resolve(part, source)
-        return load_votes(path, answers=self._answers, classes=self._classes, max_bytes=self._max_bytes)
-
-    def original(self, given: str | None) -> LabelSets | None:
-        """The original labels, or None."""
-        source = self.benchmark.sources.get("original") if given is None else given
-        path = find_part(self._call, self.benchmark, "original", source)
-        return None if path is None else load_original(path, classes=self._classes)
+def _further_parts(call: Call, benchmark: Benchmark, name: str, given: dict[str, Any]) -> dict[str, Path]:
+    """The other files that a method takes: as given, or the benchmark's; original labels are a preset's by default."""
+    places: dict[str, Path | None] = {}
+    for part in ("golden", "rater-golden"):
+        if part.replace("-", "_") not in _USED[name]:
+            continue
+        source = benchmark.sources.get(part) if (of_part := given[part.replace("-", "_")]) is None else of_part
+        places[part] = None if source is None else call.resolve(part, source)
+    if name in _PRESETS or given["original"] is not None:
+        places["original"] = find_part(call, benchmark, "original", given["original"])
+    return {part: place for part, place in places.items() if place is not None}
 
 
 def _refuse_unused(name: str, given: dict[str, Any], benchmark: Benchmark) -> None:
@@ -173,29 +167,20 @@ def _refuse_unused(name: str, given: dict[str, Any], benchmark: Benchmark) -> No
         raise click.UsageError("calibrated measures raters on golden answers: give --golden.")
 
 
-def _preset(read: _Reader, votes: Votes, given: dict[str, Any]) -> Aggregation:
-    experts, rater_golden = read.votes("golden", given["golden"]), read.votes("rater-golden", given["rater_golden"])
-    assert experts is not None
-    assert rater_golden is not None
+def _preset(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
     changed = {"experts_at_least": given["golden_at_least"], "smoothing": given["smoothing"]}
     recipe = replace(REAL_RECIPE, **{rule: value for rule, value in changed.items() if value is not None})
-    return by_recipe(votes, experts, rater_golden, read.original(given["original"]), recipe=recipe)
+    return by_recipe(parts["votes"], parts["golden"], parts["rater-golden"], parts.get("original"), recipe=recipe)
 
 
-def _calibrated(read: _Reader, votes: Votes, given: dict[str, Any]) -> Aggregation:
-    experts = read.votes("golden", given["golden"])
-    assert experts is not None
-    return by_calibration(
-        votes,
-        experts,
-        rater_golden=read.votes("rater-golden", given["rater_golden"]),
-        original=None if given["original"] is None else read.original(given["original"]),
-        **_options(votes, given),
-    )
+def _calibrated(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
+    votes, experts, rater_golden = parts["votes"], parts["golden"], parts.get("rater-golden")
+    options = _options(votes, given)
+    return by_calibration(votes, experts, rater_golden=rater_golden, original=parts.get("original"), **options)
 
 
-def _em(read: _Reader, votes: Votes, given: dict[str, Any]) -> Aggregation:
-    return by_em(votes, experts=read.votes("golden", given["golden"]), **_options(votes, given))
+def _em(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
+    return by_em(parts["votes"], experts=parts.get("golden"), **_options(parts["votes"], given))
 
 
 def _options(votes: Votes, given: dict[str, Any]) -> dict[str, Any]:
@@ -207,12 +192,12 @@ def _options(votes: Votes, given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_METHODS: dict[str, Callable[[_Reader, Votes, dict[str, Any]], Aggregation]] = {
+_METHODS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Aggregation]] = {
     "imagenet-real": _preset,
     "calibrated": _calibrated,
     "em": _em,
-    "mean": lambda _, votes, __: by_mean(votes),
-    "majority": lambda _, votes, __: by_majority(votes),
+    "mean": lambda parts, _: by_mean(parts["votes"]),
+    "majority": lambda parts, _: by_majority(parts["votes"]),
 }
 
 

@@ -1,6 +1,6 @@
 """`reassess curve`: measure scores against golden answers, and choose a threshold."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,17 +9,18 @@ import click
 import numpy as np
 
 from reassess.aggregation.baseline_rules import Rule, simple_rules
-from reassess.aggregation.golden import Golden, golden_part, golden_sources, golden_truth
+from reassess.aggregation.golden import Golden, golden_truth
+from reassess.aggregation.golden_items import golden_part, golden_sources
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.methods import likely_recipes
 from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, made_by_calibration
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.inputs import FILE, benchmark_option, max_bytes_option, part_option
-from reassess.cli.judges import NONE, needed_part, read_classes_of, read_original_of
+from reassess.cli.judges import NONE, joined_parts, needed_part, read_classes_of, read_original_of
 from reassess.cli.tables.curve_points import write_points
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
-from reassess.core.class_lists import in_one_list
+from reassess.core.class_lists import Classed
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
@@ -144,21 +145,26 @@ def curve(
         files = (str(needed_part(call, benchmark, "scores")),)
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     paths = {file: call.resolve("scores", file) for file in files}
-    scores = {file: load_scores(path, classes=classes, max_bytes=max_bytes) for file, path in paths.items()}
+    read = [load_scores(path, classes=classes, max_bytes=max_bytes) for path in paths.values()]
     if benchmark is None:
-        benchmark = _common_benchmark(list(scores.values()))
+        benchmark = _common_benchmark(read)
     elif benchmark.folder is not None:
         votes = votes or benchmark.sources.get("votes")
     if leave_out is not None:
         votes = votes or benchmark.sources.get("votes")
         if votes in (None, NONE):
             raise click.UsageError("--leave-out needs --votes, of which the scores were made.")
+    given = {f"scores {number}": part for number, part in enumerate(zip(paths.values(), read, strict=True), 1)}
     scores, answers = _load_answers(
-        call, benchmark, scores, golden, golden_at_least, votes, rater_golden, original, classes, max_bytes
+        call, benchmark, given, golden, golden_at_least, votes, rater_golden, original, classes, max_bytes
     )
     if leave_out is not None and answers.votes is not None and answers.votes.classes is not None:
         raise click.UsageError("--leave-out is for scores of votes on (image, class) questions.")
-    measured = [one for file in files for one in _measure(file, paths[file], scores[file], answers, leave_out, goal)]
+    measured = [
+        one
+        for file, part in zip(files, scores, strict=True)
+        for one in _measure(file, paths[file], part, answers, leave_out, goal)
+    ]
     if output is not None:
         _write(call, output, measured, answers.rules)
     if call.json:
@@ -185,7 +191,7 @@ def _common_benchmark(scores: Sequence[Scores]) -> Benchmark:
 def _load_answers(
     call: Call,
     benchmark: Benchmark,
-    scores: dict[str, Scores],
+    scores: Mapping[str, tuple[Path, Scores]],
     golden: str | None,
     at_least: int | None,
     votes: str | None,
@@ -193,8 +199,8 @@ def _load_answers(
     original: str | None,
     classes: Classes | None,
     max_bytes: int,
-) -> tuple[dict[str, Scores], _Answers]:
-    """What judges the scores, and the scores; all in one list of classes."""
+) -> tuple[list[Scores], _Answers]:
+    """The scores, and what judges them; all in one list of classes and with the benchmark's names of images."""
     sources = golden_sources(benchmark, golden)
     if "golden" not in sources:
         if benchmark.folder is not None:
@@ -205,35 +211,32 @@ def _load_answers(
         rater_golden = sources.get("rater-golden")
     rater_golden = None if rater_golden == NONE else rater_golden
 
-    def load(part: str, source: str | None) -> Votes | None:
-        return None if source is None else load_votes(call.resolve(part, source), classes=classes, max_bytes=max_bytes)
+    def load(part: str, source: str) -> tuple[Path, Votes]:
+        path = call.resolve(part, source)
+        return path, load_votes(path, classes=classes, max_bytes=max_bytes)
 
-    golden_file = call.resolve("golden", sources["golden"])
-    given = read_original_of(call, benchmark, original, classes)
-    parts: dict[str, Any] = {
-        f"{golden_file} (golden)": load_votes(golden_file, classes=classes, max_bytes=max_bytes),
-        f"{votes} (votes)": load("votes", votes),
-        f"{rater_golden} (rater-golden)": load("rater-golden", rater_golden),
-        f"{given and given[0]} (original)": given and given[1],
-    }
-    moved: dict[str, Any] = in_one_list(
-        scores | {file: part for file, part in parts.items() if part is not None}, classes
-    )
-    experts, *others = (moved.get(file) for file in parts)
-    assert experts is not None
-    rater_votes, golden_votes, original_labels = others
-    scores = {file: moved[file] for file in scores}
+    given: dict[str, tuple[Path, Classed]] = {**scores, "golden": load("golden", sources["golden"])}
+    if votes is not None:
+        given["votes"] = load("votes", votes)
+    if rater_golden is not None:
+        given["rater-golden"] = load("rater-golden", rater_golden)
+    if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
+        given["original"] = of_original
+    parts = joined_parts(given, benchmark, classes)
+    experts, rater_votes, original_labels = parts["golden"], parts.get("votes"), parts.get("original")
+    golden_votes = parts.get("rater-golden")
+    judged = [parts[part] for part in scores]
     if rater_votes is not None:
         golden_votes = golden_part(rater_votes, experts, golden_votes)
-    truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in scores.values()])
+    truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in judged])
     files = {
         "votes": votes or "",
         "rater_golden": rater_golden or votes or "",
         "original": original or benchmark.sources.get("original", ""),
     }
-    return scores, _Answers(
+    return judged, _Answers(
         benchmark=benchmark,
-        golden_file=golden_file,
+        golden_file=given["golden"][0],
         experts=experts,
         golden=truth,
         at_least=at_least,

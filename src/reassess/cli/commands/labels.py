@@ -9,16 +9,16 @@ import click
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, call_options, percent, print_table, refuse_repeated, say
 from reassess.cli.inputs import FILE, benchmark_option, check_part, keep_setting, max_bytes_option
-from reassess.cli.judges import needed_part, read_classes_of, read_original_of
+from reassess.cli.judges import joined_parts, needed_part, read_classes_of, read_original_of
 from reassess.comparison.label_agreement import AGREEMENTS, SAYINGS, LabelAgreement, label_agreement
 from reassess.comparison.label_changes import LabelDiff, label_diff
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
+from reassess.core.class_lists import Classed
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.data.loading import (
     in_benchmark_classes,
-    in_benchmark_images,
     load_any_labels,
     load_labels,
     load_original,
@@ -114,9 +114,12 @@ def labels(
     path = needed_part(call, benchmark, "scores", *files)
     scores = load_scores(path, classes=classes, max_bytes=max_bytes)
     images_of = benchmark_of(scores.questions.images) if benchmark is None else benchmark
-    scores = in_benchmark_images(scores, images_of)
-    known = _original(call, images_of, unrated, original, classes)
-    cut = in_benchmark_classes(label_sets(scores, threshold, original=known), images_of)
+    given: dict[str, tuple[Path, Classed]] = {"scores": (path, scores)}
+    if (of_original := _original(call, images_of, unrated, original, classes)) is not None:
+        given["original"] = of_original
+    parts = joined_parts(given, images_of, classes)
+    known = parts.get("original")
+    cut = in_benchmark_classes(label_sets(parts["scores"], threshold, original=known), images_of)
     call.keep_inputs(output)
     write_labels(output, cut, force=call.force)
     keep_setting(benchmark, output, "labels", threshold=threshold)
@@ -126,17 +129,18 @@ def labels(
 
 def _original(
     call: Call, benchmark: Benchmark, unrated: str | None, original: str | None, classes: Classes | None
-) -> LabelSets | None:
-    """The original labels, where unrated images are to keep them."""
+) -> tuple[Path, LabelSets] | None:
+    """The original labels and their file, where unrated images are to keep them."""
     if unrated == "omit":
         return None
     source = benchmark.sources.get("original") if original is None else original
     if source is not None and source in SOURCES:
-        return load_original(call.resolve("original", source), classes=classes)  # fetched if need be
+        path = call.resolve("original", source)  # fetched if need be
+        return path, load_original(path, classes=classes)
     given = read_original_of(call, benchmark, original, classes)
     if given is None and unrated == "original":
         raise click.UsageError("--unrated original needs --original for images that are not ImageNet's.")
-    return None if given is None else in_benchmark_images(given[1], benchmark)
+    return given
 
 
 def _report(call: Call, output: Path, threshold: float, cut: LabelSets, unrated: int | None) -> None:

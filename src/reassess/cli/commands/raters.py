@@ -6,12 +6,12 @@ import click
 import numpy as np
 
 from reassess.aggregation.dependence import Dependence
-from reassess.aggregation.golden import GoldenVotes, golden_votes
+from reassess.aggregation.golden_items import GoldenVotes, golden_votes
 from reassess.aggregation.reliability import rater_reliability
 from reassess.aggregation.reliability_result import Reliability
 from reassess.cli.common import Call, call_options, print_table
 from reassess.cli.inputs import benchmark_option, golden_options, max_bytes_option
-from reassess.cli.judges import load_golden, needed_part, read_classes_of
+from reassess.cli.judges import joined_parts, load_golden, needed_part, read_classes_of
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.items import normal_id
 from reassess.core.questions import Questions
@@ -60,8 +60,8 @@ def raters(
     """Measure how far each rater can be relied on.
 
     VOTES is a file of votes, or the name of a known source such as imagenet-real-raters; by default those of the
-    --benchmark. The raters are measured on
-    golden items, of which experts know the truth; without golden answers, by what all raters say (Dawid-Skene).
+    --benchmark. The raters are measured on golden items, of which experts know the truth; without golden answers, by
+    what all raters say (Dawid-Skene).
 
     The rater whose votes tell the least comes first.
     """
@@ -73,11 +73,12 @@ def raters(
     main = read_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
     if benchmark is None:
         benchmark = benchmark_of(main.items.images) if isinstance(main.items, Questions) else Benchmark()
-    on_golden = load_golden(call, benchmark, main, golden, rater_golden, classes, max_bytes=max_bytes)
-    measured_on = None
-    if "golden" in on_golden:
-        _, apart = on_golden.get("rater-golden", (None, main))
-        measured_on = golden_votes(on_golden["golden"][1], apart, at_least=golden_at_least)
+    given = {"votes": (path, main)}
+    given |= load_golden(call, benchmark, main, golden, rater_golden, classes, max_bytes=max_bytes)
+    parts = joined_parts(given, benchmark, classes)
+    main, measured_on = parts["votes"], None
+    if "golden" in parts:
+        measured_on = golden_votes(parts["golden"], parts.get("rater-golden", main), at_least=golden_at_least)
     result = rater_reliability(main, measured_on, seed=seed)
     if call.json:
         call.print_document("raters", result.to_json())

@@ -12,7 +12,7 @@ from reassess.cli.judges import load_judges
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
 from reassess.core.items import Id
-from reassess.data.loading import benchmark_names
+from reassess.data.benchmark_images import benchmark_names
 from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
 
 __all__ = ["show"]

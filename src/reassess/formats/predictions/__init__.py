@@ -58,7 +58,8 @@ def read_predictions(
         What becomes of a prediction by a name that no class has: "wrong", it takes up its place and is wrong; "error";
         or "drop", the next one moves up, and an image that is left without a prediction is wrong. With "wrong" and
         "drop" they are counted in `Predictions.unknown_classes`, and a `ReassessWarning` says so. That not one name is
-        a class is an error in any case.
+        a class is an error in any case. A column of scores that no class is called like is left out, since it may hold
+        something else; with a `ReassessWarning`, or with "error" a `DataError`, if it is the highest of a row.
     max_bytes
         An archive that declares more is refused.
 

@@ -1,6 +1,7 @@
 """A model's scores in the columns of a table: see `prediction_tables` for which column is what."""
 
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.classes import Classes, class_number
-from reassess.errors import DataError
+from reassess.errors import DataError, ReassessWarning
 from reassess.formats.class_columns import refuse_numbers
 from reassess.formats.lists import flattened, unpacked
 from reassess.formats.predictions.id_columns import ID_COLUMNS, is_number
 from reassess.formats.predictions.outputs import LIST_OUTPUTS, are_in_sorted_order, check_outputs
+from reassess.formats.predictions.unknown_names import UnknownClass
 from reassess.formats.tables import numbers
 from reassess.text import some
 
@@ -26,9 +28,17 @@ _NUMBERED_SCORE = re.compile(r"(?:prob|logit)_(\d+)")
 
 
 def find_scores(
-    path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
+    path: Path,
+    table: "pl.DataFrame",
+    classes: Classes,
+    outputs: npt.NDArray[np.int64] | None,
+    unknown_class: UnknownClass,
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64] | None, str]:
-    """Scores in one column a class, or in one list a row."""
+    """Scores in one column a class, or in one list a row.
+
+    A column that no class is called like is left out, since it may hold something else, such as a width; if it is the
+    highest of a row, a `ReassessWarning` says so, or with "error" a `DataError`.
+    """
     lists = (unpacked(table[name]) for name in _ALL_SCORES if name in table.columns)
     listed = next((series for series in lists if series.dtype.is_nested()), None)
     if listed is not None:
@@ -49,7 +59,31 @@ def find_scores(
     if left_out:
         detected += f"; {len(left_out):,} columns left out (no such class): {some(sorted(left_out))}"
     kept = table[:, np.flatnonzero(columns >= 0).tolist()]
-    return kept.select(numbers(path, series) for series in kept).to_numpy(), columns[columns >= 0], detected
+    scores = kept.select(numbers(path, series) for series in kept).to_numpy()
+    if outputs is None:  # else whoever lists the outputs says which are of no class
+        _settle_left_out(path, table.select(left_out), scores, classes, unknown_class)
+    return scores, columns[columns >= 0], detected
+
+
+def _settle_left_out(
+    path: Path, left_out: "pl.DataFrame", scores: npt.NDArray[Any], classes: Classes, unknown_class: UnknownClass
+) -> None:
+    """Say in how many rows a column that no class is called like is the highest."""
+    import polars as pl
+
+    others = left_out.select(pl.selectors.float())  # integers number rows, or count something
+    if not others.width:
+        return
+    higher = others.to_numpy() > scores.max(axis=1, keepdims=True)
+    rows = int(np.count_nonzero(higher.any(axis=1)))
+    if not rows:
+        return
+    names = some([others.columns[i] for i in np.flatnonzero(higher.any(axis=0))])
+    text = f"a column that no class is called like is the highest in {rows:,} of {len(scores):,} rows"
+    if unknown_class == "error":
+        mend = "rename the column as its class is called, or leave it out (--unknown-class drop)"
+        raise DataError(text, where=path, allowed=classes.allowed, found=names, mend=mend)
+    warnings.warn(f"{path}: {text}, and is left out: {names}", ReassessWarning, stacklevel=2)
 
 
 def _classes_of_headings(

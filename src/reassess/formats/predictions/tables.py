@@ -66,7 +66,7 @@ def read_prediction_table(
         columns = None if ids.are_classes else outputs
         detected = f"{kind}; {ids.in_words()}"
         return Predictions.from_ids(best, images, columns=columns, detected=detected, unknown_classes=unknown)
-    scores, columns, detected = find_scores(path, rest, classes, outputs)
+    scores, columns, detected = find_scores(path, rest, classes, outputs, unknown_class)
     return Predictions.from_scores(scores, images, columns=columns, detected=f"{kind}; {detected}")
 
 

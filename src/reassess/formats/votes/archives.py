@@ -9,11 +9,12 @@ from typing import IO, Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_length, check_shape
 from reassess.core.classes import Classes
 from reassess.core.items import Id, normal_id
 from reassess.core.questions import Questions
-from reassess.core.votes import KNOWN_ANSWERS, Votes
+from reassess.core.votes import Votes
 from reassess.errors import DataError, OutputError
 from reassess.formats.archives import Archive, open_archive, read_header
 from reassess.formats.questions import info_of_questions, questions_of_info

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.answers import ordered_answers
 from reassess.core.checks import check_known
 from reassess.core.classes import Classes
 from reassess.core.items import Id, Items, normal_id
 from reassess.core.questions import Questions
-from reassess.core.votes import Votes, ordered_answers
+from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.formats.class_columns import ids_of_column, ids_of_texts
 from reassess.formats.questions import columns_of_questions

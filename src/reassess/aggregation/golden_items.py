@@ -1,0 +1,192 @@
+"""Golden items on which raters are measured: the raters' votes on them, and the truth by the experts."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.baselines import majority
+from reassess.aggregation.calibration import expert_truth, more_than_half, natural_truths
+from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core.benchmark import Benchmark
+from reassess.core.items import Id, describe
+from reassess.core.rater_model import VALIDITY
+from reassess.core.votes import Votes, in_common_classes
+from reassess.errors import DataError, ReassessWarning
+from reassess.text import some
+
+__all__ = [
+    "GoldenVotes",
+    "agreed_answer",
+    "golden_answers",
+    "golden_part",
+    "golden_sources",
+    "golden_votes",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class GoldenVotes:
+    """Raters' votes on golden items, and the truth of each item.
+
+    Parameters
+    ----------
+    votes
+        The raters' votes.
+    truth
+        Integers, shape (golden items,): position of each item's truth among the truths; -1 where it is not known.
+    rule
+        How the truth follows from the experts' votes, in words.
+    truths
+        What an item can be; empty where whoever measures the raters says so.
+    """
+
+    votes: Votes
+    truth: npt.NDArray[np.integer]
+    rule: str = ""
+    truths: tuple[Id, ...] = ()
+
+
+def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) -> GoldenVotes:
+    """Raters' votes on golden items with the truth by the experts.
+
+    (image, class) questions that the raters answer with no, maybe, yes are invalid or valid; any other item is one of
+    the raters' answers.
+
+    Parameters
+    ----------
+    experts
+        The experts' votes on golden items.
+    raters
+        The raters' votes; an item that no expert judged has no known truth.
+    at_least
+        Number of experts who must say yes for a pair to be valid, or give an item's answer; by default more than half.
+
+    Raises
+    ------
+    DataError
+        No such number of experts; an expert gave an answer that raters cannot give, if that is no class.
+
+    Examples
+    --------
+    >>> item, answers = np.zeros(3, int), ("no", "yes")
+    >>> experts = Votes.from_columns(("x",), item, np.arange(3), np.array([0, 0, 1]), (1, 2, 3), answers)
+    >>> golden = golden_votes(experts, experts)
+    >>> golden.truth, golden.truths, golden.rule
+    (array([0]), ('no', 'yes'), 'the answer of most experts, and of at least 2')
+    """
+    experts, raters = in_common_classes(experts, raters)
+    experts = experts.with_answers(golden_answers(raters) or raters.answers)
+    truths = natural_truths(raters)
+    enough = more_than_half(experts) if at_least is None else at_least
+    if truths == VALIDITY:
+        rule = f"valid: at least {enough} of {experts.sizes.max(initial=0)} experts said yes"
+        truth = expert_truth(experts, at_least=enough)
+    else:
+        rule = f"the answer of most experts, and of at least {enough}"
+        truth = agreed_answer(experts, at_least=enough)
+    rows = experts.find(raters.items)
+    return GoldenVotes(votes=raters, truth=np.where(rows >= 0, truth[rows], -1), rule=rule, truths=truths)
+
+
+def agreed_answer(experts: Votes, *, at_least: int) -> npt.NDArray[np.int64]:
+    """The answer of most experts, and of at least so many, to each item, as its position; -1 where there is none."""
+    most = majority(experts)
+    return np.where(~most.ties & (most.counts.max(axis=1) >= at_least), most.winners, -1)
+
+
+def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
+    """The answers that votes on golden items can hold, in order: all known ones for invalid and valid, or the raters'.
+
+    By them votes are read, so that experts who never say maybe, or yes, have the raters' answers. None for classes,
+    since an expert may choose one that no rater did.
+
+    Parameters
+    ----------
+    votes
+        The raters' votes.
+
+    Examples
+    --------
+    >>> item = np.zeros(1, int)
+    >>> golden_answers(Votes.from_columns(("x",), item, item, item, ("ann",), ("cat", "dog")))
+    ('cat', 'dog')
+    >>> question = Questions.from_columns(["a.png"], np.array([1]))
+    >>> golden_answers(Votes.from_columns(question, item, item, item, ("ann",), ("no",)))
+    ('no', 'maybe', 'yes')
+    """
+    if votes.classes is not None:
+        return None
+    return KNOWN_ANSWERS if natural_truths(votes) == VALIDITY else votes.answers
+
+
+def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None) -> Votes:
+    """The raters' votes on golden items, on which the raters are measured: those that are apart, or else among `votes`.
+
+    Parameters
+    ----------
+    votes
+        The raters' votes of the main job.
+    experts
+        The experts' votes on golden items.
+    rater_golden
+        The raters' votes on golden items, where these are apart.
+
+    Raises
+    ------
+    DataError
+        No golden item is among those of `votes`.
+
+    Examples
+    --------
+    >>> two = np.array([0, 1])
+    >>> votes = Votes.from_columns(("x", "y"), two, np.zeros(2, int), two, ("ann",), ("no", "yes"))
+    >>> experts = votes.restrict(np.array([1]))
+    >>> golden_part(votes, experts)
+    Votes(1 votes by 1 raters on 1 items, answers no, yes)
+    """
+    if rater_golden is not None:
+        return rater_golden
+    rows = votes.find(experts.items)
+    if not (rows >= 0).any():
+        raise DataError(
+            "no golden item was voted on",
+            mend="check that all files name the items alike, or give the raters' votes on golden items",
+        )
+    lost = np.flatnonzero(rows < 0).tolist()
+    if lost:
+        examples = some([describe(experts.items, row) for row in lost], most=3)
+        of_all = f"{len(lost):,} of {len(experts.items):,} golden items"
+        text = f"{of_all} are not among the votes, and are not used: {examples}"
+        warnings.warn(text, ReassessWarning, stacklevel=2)
+    return votes.restrict(rows[rows >= 0])
+
+
+def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str, str]:
+    """Where the votes on golden items come from.
+
+    Parameters
+    ----------
+    benchmark
+        To which the images belong.
+    golden
+        Where the experts' votes come from: the name of a known source, or a path; by default the benchmark's own.
+
+    Returns
+    -------
+    Names of known sources, or paths, by part as in `Benchmark.sources`: `golden`, the experts' votes, where there are
+    some; and `rater-golden`, the raters' votes on the same items, where these are apart. The benchmark's go with its
+    own experts' votes alone: with others, the raters' votes on golden items are those among their votes.
+
+    Examples
+    --------
+    >>> from reassess.core.benchmark import IMAGENET
+    >>> golden_sources(IMAGENET)
+    {'golden': 'imagenet-real-golden', 'rater-golden': 'imagenet-real-raters-golden'}
+    >>> golden_sources(IMAGENET, "mine.csv")
+    {'golden': 'mine.csv'}
+    """
+    if golden not in (None, benchmark.sources.get("golden")):
+        return {"golden": golden}
+    return {part: benchmark.sources[part] for part in ("golden", "rater-golden") if part in benchmark.sources}

@@ -1,9 +1,10 @@
 """Words for messages: texts from files made harmless, counts of things, and the first few of many."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
-__all__ = ["aligned", "counted", "plain", "shortened", "some"]
+__all__ = ["aligned", "composed", "counted", "plain", "shortened", "some"]
 
 _WIDTH = 16  # letters of the names, if they have no more
 
@@ -18,6 +19,15 @@ def plain(text: str) -> str:
     a\x1b[2Jb
     """
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def composed(text: str) -> str:
+    """A name from a file in one form of Unicode, NFC: a letter and its accent, which some systems keep apart, as one.
+
+    >>> len("Caf\u0065\u0301"), len(composed("Caf\u0065\u0301"))
+    (5, 4)
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def aligned(rows: Iterable[tuple[str, str]]) -> list[str]:

@@ -207,8 +207,7 @@ def test_a_model_is_kept_in_npz_alone_and_not_overwritten(tmp_path: Path) -> Non
     with pytest.raises(DataError) as error:
         write_rater_model(tmp_path / "m.json", a_model())
     assert str(error.value) == (
-        f"a rater model cannot be kept in a file of this kind\n  where:   {tmp_path / 'm.json'}\n"
-        "  allowed: .npz\n  found:   .json"
+        f"wrong kind of file for a rater model\n  where:   {tmp_path / 'm.json'}\n  allowed: .npz\n  found:   .json"
     )
     write_rater_model(tmp_path / "m.npz", a_model())
     with pytest.raises(OutputError, match="the output file exists"):

@@ -122,7 +122,7 @@ def test_wnids_and_ids_meet_only_where_the_list_is_whole_and_names_and_ids_never
 
 @pytest.mark.parametrize(("answers", "classes"), [(("ant", "elk"), Classes.from_texts(NAMES)), ((0, 3), Classes(3))])
 def test_an_answer_that_is_no_class_is_refused(answers: Any, classes: Classes) -> None:
-    allowed = "names such as 'ant'" if classes.names else "class ids"
+    allowed = "names such as 'ant', 'bee', 'cow'" if classes.names else "class ids"
     assert message(chosen, [(0, 0, 0)], answers, classes=classes) == (
         f"an answer is none of the classes\n  allowed: {allowed}\n  found:   {answers[1]}"
     )

@@ -73,6 +73,39 @@ def test_blanks_around_a_name_are_no_part_of_it_and_capitals_are() -> None:
     assert Classes.from_texts([" cat", "cat ", "Cat"]).names == ("Cat", "cat")
 
 
+def test_accents_may_be_characters_of_their_own_or_not() -> None:
+    apart, together = "me\u0301tro", "m\u00e9tro"
+    assert Classes.from_texts([apart, together]).names == (together,)
+    for listed in (apart, together):
+        classes = Classes(2, names=("bus", listed))
+        assert [classes.find(text) for text in (apart, together, "ME\u0301TRO", "m\u00c9tro")] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            {"count": 3, "names": ("cat", "dog")},
+            "wrong number of class names\n  allowed: 3, one for each class\n  found:   2",
+        ),
+        (
+            {"count": 1, "wnids": ("n01440764",) * 2},
+            "wrong number of wnids\n  allowed: 1, one for each class\n  found:   2",
+        ),
+        (
+            {"count": 2, "synonyms": (("pet",),)},
+            "wrong number of synonyms\n  allowed: 2, one for each class\n  found:   1",
+        ),
+        (
+            {"count": 2, "names": ("cat", 7)},
+            "the name of a class is no string\n  found:   7\n  to mend: give names as str",
+        ),
+    ],
+)
+def test_a_list_that_does_not_hold_together_is_refused(given: Any, expected: str) -> None:
+    assert message(Classes, **given) == expected
+
+
 def test_names_of_two_files_that_differ_only_in_capitals_stay_apart_with_a_warning() -> None:
     labels, original = (LabelSets.from_lists(["a.png"], [[0]], Classes.from_texts([name])) for name in ("Cat", "cat"))
     with pytest.warns(ReassessWarning) as caught:

@@ -9,11 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core.image_names import image_keys, join, unique_images, validation_names
+from reassess.text import composed
 from tests.helpers import message
 
 VALIDATION_IMAGES = 50_000
 
-names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12).filter(lambda name: "ILSVRC" not in name)
+names = (
+    st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+    .filter(lambda name: "ILSVRC" not in name)
+    .map(composed)
+)
 name_lists = st.lists(names, max_size=12, unique=True)
 folders = st.sampled_from(["", "val/", "val/n01751748/", "/data/val/", "C:\\val\\", "a b/c,d/"])
 endings = st.sampled_from([".JPEG", ".png", "", "_n01751748.JPEG", "_n01751748", ".tar.gz"])
@@ -51,6 +56,25 @@ def test_any_other_name_is_left_as_it_is(name: str) -> None:
 @pytest.mark.parametrize(("match", "key"), [("path", "cats/tom.jpg"), ("name", "tom.jpg"), ("stem", "tom")])
 def test_backslashes_are_slashes(match: str, key: str) -> None:
     assert image_keys(["cats\\tom.jpg"], match) == (key,)
+
+
+@pytest.mark.parametrize("match", ["path", "name", "stem"])
+def test_a_name_is_the_same_whether_its_accents_are_characters_of_their_own_or_not(match: Any) -> None:
+    apart, together = "chats/me\u0301o.jpg", "chats/m\u00e9o.jpg"
+    assert join([apart], ["tom.jpg", together], match=match).tolist() == [1]
+    assert join([together], [apart], match=match).tolist() == [0]
+    assert message(unique_images, [apart, together], "here") == (
+        "an image is named twice\n"
+        "  where:   here\n"
+        f"  found:   {apart} (row 0) and {together} (row 1)\n"
+        "  to mend: keep one row for each image"
+    )
+
+
+def test_an_unknown_match_is_refused() -> None:
+    assert message(image_keys, ["a.png"], "folder") == (
+        "unknown match of image names\n  allowed: path, name, stem\n  found:   'folder'"
+    )
 
 
 @pytest.mark.parametrize(("match", "key"), [("path", "cats/tom.1.jpg"), ("name", "tom.1.jpg"), ("stem", "tom.1")])

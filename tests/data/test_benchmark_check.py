@@ -320,7 +320,10 @@ def test_ids_that_the_list_lacks_are_errors_and_no_names(tmp_path: Path) -> None
 
 
 def test_classes_that_the_class_folders_lack_are_said_to_be_so(tmp_path: Path) -> None:
-    result = check(tmp_path, {"images/cat/a.jpg": "", "labels.json": '{"cat/a.jpg": ["dog"]}'})
+    result = check(
+        tmp_path,
+        {"images/cat/a.jpg": "", "images/cow/b.jpg": "", "labels.json": '{"cat/a.jpg": ["dog"], "cow/b.jpg": []}'},
+    )
     assert result.mismatches == (NameProblem("class", "in labels and not in the class folders", 1, ("dog",)),)
 
 

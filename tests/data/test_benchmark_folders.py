@@ -144,9 +144,10 @@ def test_folders_are_no_labels_beside_original_labels(pets: Path) -> None:
     assert (benchmark.classes, has_class_folders(benchmark)) == (Classes(), False)
 
 
-def test_images_in_no_folders_have_no_class_folders(tmp_path: Path) -> None:
-    benchmark = open_benchmark(write_files(tmp_path, {"images/a.jpg": "", "images/b.jpg": ""}))
-    assert (benchmark.classes, has_class_folders(benchmark), benchmark.images) == (Classes(), False, ("a.jpg", "b.jpg"))
+@pytest.mark.parametrize("images", [("a.jpg", "b.jpg"), ("val/a.jpg", "val/b.jpg")])
+def test_images_in_no_folders_or_in_one_have_no_class_folders(tmp_path: Path, images: tuple[str, ...]) -> None:
+    benchmark = open_benchmark(write_files(tmp_path, {f"images/{name}": "" for name in images}))
+    assert (benchmark.classes, has_class_folders(benchmark), benchmark.images) == (Classes(), False, images)
 
 
 FOLDERS = st.text("abAB09é .,", min_size=1, max_size=3).filter(lambda text: text == text.strip() and text[0] != ".")
@@ -169,7 +170,7 @@ def test_the_immediate_folder_is_the_class_whatever_is_above_it(folders: list[st
 def test_a_folder_that_the_list_of_classes_lacks_is_refused() -> None:
     images = ["cat/tom.jpg", "1/x.jpg"]
     assert message(original_of_class_folders, images, Classes(2, names=("cat", "dog"))) == (
-        "a class is not one of the benchmark's\n  allowed: names such as 'cat'\n  found:   class folders 1\n"
+        "a class is not one of the benchmark's\n  allowed: names such as 'cat', 'dog'\n  found:   class folders 1\n"
         "  to mend: rename the folder, or add its name to the list of classes"
     )
 
@@ -210,6 +211,26 @@ def test_images_without_folders_have_no_original_labels() -> None:
 def test_two_places_of_one_part_are_refused(pets: Path, files: list[str], expected: str) -> None:
     write_files(pets, dict.fromkeys(files, "{}"))
     assert refused(pets) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("Original.csv", "original.csv"),
+        ("rater_golden.csv", "rater-golden.csv"),
+        ("Images/a.png", "images"),
+        ("IMAGES.zip", "images.zip"),
+    ],
+)
+def test_a_file_that_is_called_nearly_like_a_part_is_refused(tmp_path: Path, name: str, allowed: str) -> None:
+    folder = write_files(tmp_path / "pets", {name: ""})
+    assert refused(folder) == (
+        "a file or folder is called nearly like a part of the benchmark\n"
+        "  where:   DIR/pets\n"
+        f"  allowed: {allowed}\n"
+        f"  found:   {name.split('/')[0]}\n"
+        "  to mend: give it that name; or another one, if it is none of the parts"
+    )
 
 
 def test_a_name_twice_in_classes_is_refused(pets: Path) -> None:

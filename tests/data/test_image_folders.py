@@ -96,8 +96,7 @@ def test_a_link_to_a_folder_is_followed(tmp_path: Path) -> None:
         (
             "images.rar",
             b"x",
-            "a set of images cannot be kept in a file of this kind\n  where:   DIR/images.rar\n"
-            "  allowed: .zip, .tar\n  found:   .rar",
+            "wrong kind of file for a set of images\n  where:   DIR/images.rar\n  allowed: .zip, .tar\n  found:   .rar",
         ),
         ("images.tar", None, "no such file\n  where:   DIR/images.tar\n  to mend: check the path"),
     ],

@@ -81,6 +81,8 @@ def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
         "  found:   no.png, nor.png, never.png\n"
         "  to mend: check the names, try --match name or --match stem, or leave such images out with --ignore-unknown"
     )
+    nothing = LabelSets.from_lists([], [])
+    assert "  allowed: none: the label set has no image\n" in message(join_and_rank, predictions, nothing)
     outcomes = join_and_rank(predictions, LABELS, ignore_unknown=True)
     assert outcomes.state.tolist() == [LABELLED, UNKNOWN, UNKNOWN, LABELLED, UNKNOWN]
 

@@ -88,7 +88,7 @@ def test_groups_may_be_numbers_in_a_table_and_classes_may_be_left_out(file: Call
             read_groups,
             "a.txt",
             "cup",
-            "groups of classes cannot be kept in a file of this kind\n  where:   DIR/a.txt\n"
+            "wrong kind of file for groups of classes\n  where:   DIR/a.txt\n"
             "  allowed: .json, .csv, .tsv, .jsonl, .parquet\n  found:   .txt",
         ),
     ],
@@ -247,7 +247,7 @@ def test_words_give_wnids_their_names_which_two_may_share(file: Callable[..., Pa
         (
             "a.npz",
             "x",
-            "a list of classes cannot be kept in a file of this kind\n  where:   DIR/a.npz\n"
+            "wrong kind of file for a list of classes\n  where:   DIR/a.npz\n"
             "  allowed: .txt, .csv, .tsv, .jsonl, .parquet\n  found:   .npz",
         ),
     ],

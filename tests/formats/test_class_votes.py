@@ -193,7 +193,8 @@ def test_a_bad_table_is_refused(tmp_path: Path, name: str) -> None:
 def test_an_answer_that_is_not_in_the_list_is_refused(tmp_path: Path) -> None:
     path = table(tmp_path, NAMED)
     assert message(read_votes, path, answers=("cat", "emu")) == (
-        f"a class is not one of the benchmark's\n  where:   {path}\n  allowed: names such as 'cat'\n  found:   dog\n"
+        f"a class is not one of the benchmark's\n  where:   {path}\n"
+        "  allowed: names such as 'cat', 'emu'\n  found:   dog\n"
         "  to mend: check the spelling, or add the class to the list of classes"
     )
     assert message(read_votes, path, answers=("cat",), classes=LISTED) == (

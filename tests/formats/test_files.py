@@ -110,8 +110,7 @@ def test_a_suffix_that_is_not_known_is_said(
     refused: Callable[..., str], tmp_path: Path, name: str, suffix: str
 ) -> None:
     assert refused(suffix_of, tmp_path / name, (".csv", ".json"), "a label set") == (
-        f"a label set cannot be kept in a file of this kind\n  where:   DIR/{name}\n  allowed: .csv, .json\n"
-        f"  found:   {suffix}"
+        f"wrong kind of file for a label set\n  where:   DIR/{name}\n  allowed: .csv, .json\n  found:   {suffix}"
     )
 
 

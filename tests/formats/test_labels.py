@@ -17,11 +17,12 @@ from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.labels import read_labels, read_original, write_labels
+from reassess.text import composed
 from tests.helpers import labels_of
 
 SUFFIXES = (".json", ".csv", ".tsv", ".jsonl", ".parquet")
 odd = st.sampled_from(["00012.png", "a b, c.png", 'say "hi".png', "it's.png", "#1;\t.png", "null", "1.0", "é/日本.png"])
-names = odd | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
+names = odd | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10).map(composed)
 sets = st.dictionaries(names, st.sets(st.integers(0, 2**31 - 1), max_size=4), min_size=1, max_size=8)
 
 
@@ -63,7 +64,7 @@ wnids = st.integers(0, 9).map("n0144076{}".format)
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(st.data())
 def test_classes_that_only_the_file_names_come_back(scratch: Path, suffix: Any, data: Any) -> None:
-    """By wnid or by name, but for blanks around it; class ids alone would say nothing without them."""
+    """By wnid or by name, but for blanks around it and form of Unicode; class ids alone would say nothing."""
     kind = data.draw(st.sampled_from([called, wnids]))
     given = data.draw(st.dictionaries(names, st.sets(kind, max_size=4), min_size=1, max_size=6))
     (scratch / "given.json").write_text(json.dumps({name: list(texts) for name, texts in given.items()}))
@@ -85,7 +86,7 @@ def test_classes_that_only_the_file_names_come_back(scratch: Path, suffix: Any, 
     if labels.indices.size and labels.classes != Classes():
         texts = result.classes.wnids or result.classes.names
         assert {name: {texts[i] for i in ids} for name, ids in result.sets().items()} == {
-            name: {text.strip() for text in its} for name, its in given.items()
+            name: {composed(text.strip()) for text in its} for name, its in given.items()
         }
 
 
@@ -338,7 +339,7 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
         (
             "a.npy",
             "x",
-            "a label set cannot be kept in a file of this kind\n  where:   DIR/a.npy\n"
+            "wrong kind of file for a label set\n  where:   DIR/a.npy\n"
             "  allowed: .json, .csv, .tsv, .jsonl, .parquet\n  found:   .npy",
         ),
     ],
@@ -367,7 +368,8 @@ def test_names_are_looked_up_in_a_list_of_classes(refused: Callable[..., str], f
     assert (labels.sets(), labels.classes) == ({"a": frozenset({0, 2}), "b": frozenset()}, classes)
     assert read_labels(file("i.json", '{"a": [2, 0], "b": []}'), classes=classes).sets() == labels.sets()
     assert refused(read_labels, file("c.csv", "image,class\na,cow\n"), classes=classes) == (
-        "a class is not one of the benchmark's\n  where:   DIR/c.csv\n  allowed: names such as 'dog'\n  found:   cow\n"
+        "a class is not one of the benchmark's\n  where:   DIR/c.csv\n"
+        "  allowed: names such as 'dog', 'bird', 'cat'\n  found:   cow\n"
         "  to mend: check the spelling, or add the class to the list of classes"
     )
 

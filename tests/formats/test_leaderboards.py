@@ -173,7 +173,7 @@ BAD = {
     ),
     "another file": (
         {"m.npz": "x"},
-        "a leaderboard cannot be kept in a file of this kind\n  where:   DIR/m.npz\n"
+        "wrong kind of file for a leaderboard\n  where:   DIR/m.npz\n"
         "  allowed: .csv, .tsv, .jsonl, .parquet, .json\n  found:   .npz",
     ),
     "another document": (

@@ -242,7 +242,7 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
         (
             "a.txt",
             "a",
-            "a multi-label set cannot be kept in a file of this kind\n  where:   DIR/a.txt\n"
+            "wrong kind of file for a multi-label set\n  where:   DIR/a.txt\n"
             "  allowed: .json, .csv, .tsv, .jsonl, .parquet\n  found:   .txt",
         ),
     ],

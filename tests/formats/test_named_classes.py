@@ -68,7 +68,7 @@ def test_a_list_of_outputs_by_number_says_nothing(refused: Callable[..., str], t
     np.save(tmp_path / "p.npy", np.array([0, 1]))
     assert refused(read_predictions, tmp_path / "p.npy", NAMED, outputs=["0", "1", "2"]) == (
         "none of the outputs is a class of the benchmark\n  where:   the list of outputs (--classes)\n"
-        "  allowed: names such as 'bowl'\n  found:   0, 1, 2\n"
+        "  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   0, 1, 2\n"
         "  to mend: name each output by wnid, by class name or by class id"
     )
 
@@ -116,7 +116,7 @@ def test_names_that_no_label_has_are_the_same_in_every_column(file: Callable[...
 def test_names_of_which_no_label_has_one_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     expected = (
         "a prediction is not one of the classes\n  where:   DIR/p.csv, column {}\n"
-        "  allowed: names such as bowl, cup, mug\n  found:   'saucer'\n"
+        "  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   'saucer'\n"
         "  to mend: write the classes as the labels name them"
     )
     one = file("p.csv", "image,prediction\na,saucer\nb,jar\n")
@@ -128,7 +128,7 @@ def test_names_of_which_no_label_has_one_are_refused(refused: Callable[..., str]
 def test_a_number_among_names_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,mug\nb,2\n"), NAMED) == (
         "a prediction is not one of the classes\n  where:   DIR/p.csv, column prediction\n"
-        "  allowed: names such as bowl, cup, mug\n  found:   '2'\n"
+        "  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   '2'\n"
         "  to mend: write the classes as the labels name them"
     )
 
@@ -189,7 +189,7 @@ def test_a_column_of_no_class_that_is_the_highest_of_a_row_is_left_out_with_a_wa
         assert [str(one.message) for one in said] == [f"{path}: {text}, and is left out: saucer"]
         assert predictions.best(2)[0].tolist() == [[0, 2], [0, 2]]
     assert refused(read_predictions, path, NAMED, unknown_class="error") == (
-        f"{text}\n  where:   DIR/p.csv\n  allowed: names such as 'bowl'\n  found:   saucer\n"
+        f"{text}\n  where:   DIR/p.csv\n  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   saucer\n"
         "  to mend: rename the column as its class is called, or leave it out (--unknown-class drop)"
     )
 

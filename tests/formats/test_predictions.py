@@ -168,7 +168,7 @@ def test_pickles_are_refused_and_their_code_does_not_run(
 
 def test_a_file_of_no_known_kind_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     assert refused(read_predictions, tmp_path / "p.pkl") == (
-        "predictions cannot be kept in a file of this kind\n  where:   DIR/p.pkl\n"
+        "wrong kind of file for predictions\n  where:   DIR/p.pkl\n"
         "  allowed: .npy, .npz, .pt, .pth, .safetensors, .csv, .tsv, .jsonl, .parquet, .json\n  found:   .pkl"
     )
 

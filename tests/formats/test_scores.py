@@ -236,7 +236,7 @@ def test_a_scores_archive_that_declares_too_much_is_refused(refused: Callable[..
 
 def test_scores_of_no_known_kind_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     assert refused(read_scores, tmp_path / "a.json") == (
-        "scores cannot be kept in a file of this kind\n  where:   DIR/a.json\n"
+        "wrong kind of file for scores\n  where:   DIR/a.json\n"
         "  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n  found:   .json"
     )
 

@@ -114,7 +114,7 @@ AGAIN = "\n  to mend: get or write the file again"
         (
             "t.xlsx",
             "PK",
-            "a table cannot be kept in a file of this kind\n  where:   DIR/t.xlsx\n"
+            "wrong kind of file for a table\n  where:   DIR/t.xlsx\n"
             "  allowed: .csv, .tsv, .jsonl, .parquet\n  found:   .xlsx",
         ),
     ],

@@ -313,7 +313,7 @@ def test_votes_are_not_kept_in_files_of_other_kinds(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         read_votes(tmp_path / "v.json")
     assert str(error.value) == (
-        f"votes cannot be kept in a file of this kind\n  where:   {tmp_path / 'v.json'}\n"
+        f"wrong kind of file for votes\n  where:   {tmp_path / 'v.json'}\n"
         "  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n  found:   .json"
     )
 

@@ -19,6 +19,7 @@ from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
+from reassess.text import composed
 from tests.helpers import message
 
 LABELS = LabelSets.from_lists(
@@ -73,9 +74,18 @@ def said_in_iteration(tf: ModuleType, dataset: Any) -> str:
 
 
 @given(image_names)
-def test_an_image_is_known_by_the_rule_of_the_core(module: ModuleType, parts: Any) -> None:
+def test_an_image_is_known_by_the_rule_of_the_core_but_for_the_form_of_unicode(module: ModuleType, parts: Any) -> None:
     name = "".join(parts)
-    assert module._keys([name]).numpy().tolist() == [key.encode() for key in image_keys([name])]
+    assert composed(module._keys([name]).numpy()[0].decode()) == image_keys([name])[0]
+
+
+def test_accents_may_be_characters_of_their_own_or_not(module: ModuleType, tf: ModuleType) -> None:
+    names = ["me\u0301o.jpg", "m\u00e9o.jpg"]
+    for listed in names:
+        labels = LabelSets.from_lists(["tom.jpg", listed], [[0], [3]])
+        dataset = tf.data.Dataset.from_tensor_slices({"file_name": names})
+        found = module.with_real_labels(dataset, labels)
+        assert [element["real_label"].numpy().tolist() for element in found] == [[3], [3]]
 
 
 @given(st.lists(st.one_of(st.just(b"ILSVRC2012_val_00000001"), st.binary(max_size=3)), max_size=4).map(b"".join))

@@ -137,7 +137,7 @@ def test_another_suffix_and_a_file_that_exists_are_refused(tmp_path: Path) -> No
     with pytest.raises(DataError) as caught:
         draw_curves(tmp_path / "f.gif", CURVES)
     assert str(caught.value) == (
-        "a figure cannot be kept in a file of this kind\n"
+        "wrong kind of file for a figure\n"
         f"  where:   {tmp_path / 'f.gif'}\n"
         "  allowed: .svg, .png, .pdf\n"
         "  found:   .gif"

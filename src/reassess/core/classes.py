@@ -5,13 +5,15 @@ import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_length
 from reassess.errors import DataError, ReassessWarning
-from reassess.text import some
+from reassess.text import composed, some
 
 if TYPE_CHECKING:
     import polars as pl
@@ -77,6 +79,11 @@ class Classes:
     ranked
         Whether these are only the classes that some file names, in sorted order: an id then means nothing outside it.
 
+    Raises
+    ------
+    DataError
+        There are not as many wnids, names or synonyms as classes, or one of them is no string.
+
     Examples
     --------
     >>> classes = Classes(2, wnids=("n01440764", "n01443537"), names=("tench, Tinca tinca", "goldfish"))
@@ -93,16 +100,24 @@ class Classes:
     synonyms: tuple[tuple[str, ...], ...] = ()
     of_folders: bool = False
 
+    def __post_init__(self) -> None:
+        for things, texts in (("wnids", self.wnids), ("class names", self.names), ("synonyms", self.synonyms)):
+            if texts:
+                check_length(len(texts), self.count or 0, things=things, each="class")
+        for text in chain(self.wnids, self.names, chain.from_iterable(self.synonyms)):
+            if not isinstance(text, str):
+                raise DataError("the name of a class is no string", found=repr(text), mend="give names as str")
+
     @classmethod
     def from_texts(cls, texts: Iterable[str]) -> "Classes":
         """The classes that a file names, each once and in sorted order; wnids where all of them are such.
 
-        Blanks around a name are no part of it; capitals are, see `differ_in_capitals`.
+        Blanks around a name are no part of it; capitals are, see `differ_in_capitals`. Names are kept as Unicode NFC.
 
         >>> Classes.from_texts(["dog", "cat", "dog"])
         Classes(count=2, wnids=(), names=('cat', 'dog'), ranked=True, synonyms=(), of_folders=False)
         """
-        names = tuple(sorted({text.strip() for text in texts}))
+        names = tuple(sorted({composed(text.strip()) for text in texts}))
         if names and all(map(_WNID.fullmatch, names)):
             return cls(len(names), wnids=names, ranked=True)
         return cls(len(names), names=names, ranked=True)
@@ -183,7 +198,7 @@ class Classes:
         >>> Classes(2, names=("mug, cup", "cup")).find("cup")
         1
         """
-        name = text.strip()
+        name = composed(text.strip())
         folded = name.casefold()
         ids = self._by_name.get(name) or self._by_folded_name.get(folded) or self._by_text.get(folded, ())
         if len(ids) > 1:
@@ -337,7 +352,7 @@ class Classes:
         """How a class may be called, in words."""
         if self.wnids:
             return f"wnids such as {self.wnids[0]}" + (f", names such as {self.label(0)!r}" if self.names else "")
-        return f"names such as {self.names[0]!r}" if self.names else "class ids"
+        return f"names such as {some([repr(name) for name in self.names], most=3)}" if self.names else "class ids"
 
     @cached_property
     def differ_in_capitals(self) -> tuple[tuple[str, ...], ...]:
@@ -378,7 +393,7 @@ class Classes:
         if not self.wnids:
             synonyms = self.synonyms or ((),) * len(self.names)
             for name, others in zip(self.names, synonyms, strict=True):
-                yield {text.strip() for text in (name, *others)} - {""}
+                yield {composed(text.strip()) for text in (name, *others)} - {""}
 
     def _texts(self) -> Iterator[set[str]]:
         """All that each class may be called."""
@@ -386,7 +401,7 @@ class Classes:
         names = self.names or ("",) * len(self.wnids)
         synonyms = self.synonyms or ((),) * len(names)
         for wnid, name, others in zip(wnids, names, synonyms, strict=True):
-            yield {text.strip().casefold() for text in (wnid, name, *name.split(","), *others)} - {""}
+            yield {composed(text.strip()).casefold() for text in (wnid, name, *name.split(","), *others)} - {""}
 
 
 def warn_of_capitals(classes: Classes, *, where: object = None, known: Collection[tuple[str, ...]] = ()) -> None:

@@ -2,7 +2,7 @@
 
 A name that holds ``ILSVRC2012_val_`` and 8 digits is that ImageNet validation image, whatever folder, suffix or
 extension it has. Any other name is its relative path, backslashes being slashes, unless a match by file name or by
-stem is asked for.
+stem is asked for. An accent may be one character with its letter or one of its own (Unicode NFC and NFD).
 """
 
 import re
@@ -14,9 +14,9 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import first_repeat
+from reassess.core.checks import check_known, first_repeat
 from reassess.errors import DataError
-from reassess.text import some
+from reassess.text import composed, some
 
 __all__ = [
     "MATCHES",
@@ -96,6 +96,7 @@ def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
     >>> image_keys([r"cats\tom.jpg"], "stem")
     ('tom',)
     """
+    check_known([match], MATCHES, thing="match of image names")
     try:
         return _keys(tuple(names), match)
     except TypeError as error:
@@ -109,7 +110,7 @@ def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
 @lru_cache(maxsize=8)  # the labels, the scores and the experts are joined with every model
 def _keys(names: tuple[str, ...], match: Match) -> tuple[str, ...]:
     search, shorten = _VALIDATION.search, _SHORTENED[match]
-    return tuple([number[0] if (number := search(name)) else shorten(name) for name in names])
+    return tuple([number[0] if (number := search(name)) else composed(shorten(name)) for name in names])
 
 
 def join(

@@ -18,6 +18,7 @@ from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import (
     KNOWN_BENCHMARKS,
     MADE_BY,
+    are_in_class_folders,
     benchmark_folder,
     one_place,
     original_of_class_folders,
@@ -255,7 +256,7 @@ class _Reader:
         check = PartCheck(part=part, made_by=place.made_by)
         if place.paths:
             check = PartCheck(part=part, source=place.source, paths=place.paths, format=_format(place.paths[0]))
-        elif part == "original" and "images" in self.held and _in_folders(self.held["images"].images):
+        elif part == "original" and "images" in self.held and are_in_class_folders(self.held["images"].images):
             check = replace(self.parts["images"], part=part, format=_CLASS_FOLDERS, counts={})
         classes_unread = "classes" in self.parts and self.parts["classes"].error is not None
         if check.paths and not (part in _OF_CLASSES and classes_unread):
@@ -378,7 +379,3 @@ def _of_groups(groups: Mapping[int, str]) -> _Held:
 def _others(folder: Path, places: Iterable[_Place]) -> tuple[str, ...]:
     used = {path.name for place in places for path in place.paths}
     return tuple(sorted(path.name for path in folder.glob("[!.]*") if path.name not in used))
-
-
-def _in_folders(images: Iterable[str]) -> bool:
-    return any("/" in name for name in images)

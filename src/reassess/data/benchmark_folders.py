@@ -21,6 +21,7 @@ from reassess.text import some
 __all__ = [
     "KNOWN_BENCHMARKS",
     "MADE_BY",
+    "are_in_class_folders",
     "benchmark_folder",
     "has_class_folders",
     "one_place",
@@ -40,7 +41,7 @@ MADE_BY: Mapping[str, str] = {
     "original": "put each image into the folder of its class, or write original.csv, with the columns image and class",
     "labels": "reassess labels makes them of scores; or write labels.csv, with the columns image and class",
     "scores": "reassess aggregate makes them of votes",
-    "votes": "write votes.csv, with the columns image, class, rater and answer",
+    "votes": "write votes.csv, with the columns image, class (or none), rater and answer",
     "golden": "write golden.csv, with the experts' votes",
     "rater-golden": "write rater-golden.csv, with the raters' votes on the questions of golden",
     "groups": "write groups.csv, with the columns class and group",
@@ -89,7 +90,7 @@ def open_benchmark(source: str | Path) -> Benchmark:
     classes = Classes()
     if "classes" in parts:
         classes = read_classes(parts["classes"])
-    elif "original" not in parts and _in_folders(images := order()):
+    elif "original" not in parts and are_in_class_folders(images := order()):
         with at(parts["images"]):
             classes = original_of_class_folders(images).classes
     return Benchmark(
@@ -107,7 +108,9 @@ def open_benchmark(source: str | Path) -> Benchmark:
 
 def has_class_folders(benchmark: Benchmark) -> bool:
     """Whether the class folders of a benchmark's images serve as its original labels: it has no others."""
-    return benchmark.folder is not None and "original" not in benchmark.sources and _in_folders(benchmark.images)
+    return (
+        benchmark.folder is not None and "original" not in benchmark.sources and are_in_class_folders(benchmark.images)
+    )
 
 
 def original_of_class_folders(images: Sequence[str], classes: Classes | None = None) -> LabelSets:
@@ -228,10 +231,20 @@ def places_of_parts(folder: Path) -> dict[str, list[Path]]:
     """The files, folders and archives in a benchmark's folder that are called as its parts, by part."""
     places: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
+        part = path.stem.lower().replace("_", "-")
         of_images = path.suffix.lower() in _ARCHIVES or (path.is_dir() and not path.suffix)
-        is_part = of_images if path.stem == "images" else path.suffix.lower() in _SUFFIXES and not path.is_dir()
-        if is_part and path.stem in MADE_BY:
-            places.setdefault(path.stem, []).append(path)
+        is_part = of_images if part == "images" else path.suffix.lower() in _SUFFIXES and not path.is_dir()
+        if not is_part or part not in MADE_BY:
+            continue
+        if path.stem != part:
+            raise DataError(
+                "a file or folder is called nearly like a part of the benchmark",
+                where=folder,
+                allowed=f"{part}{path.suffix}",
+                found=path.name,
+                mend="give it that name; or another one, if it is none of the parts",
+            )
+        places.setdefault(part, []).append(path)
     return {part: places[part] for part in MADE_BY if part in places}
 
 
@@ -248,5 +261,10 @@ def one_place(folder: Path, part: str, places: Sequence[Path]) -> Path:
     return places[0]
 
 
-def _in_folders(images: Sequence[str]) -> bool:
-    return any("/" in name for name in images)
+def are_in_class_folders(images: Sequence[str]) -> bool:
+    """Whether images lie in folders of classes: in two or more, since one folder says nothing about its images.
+
+    >>> are_in_class_folders(["cat/tom.jpg", "dog/rex.png"]), are_in_class_folders(["photos/tom.jpg", "photos/rex.png"])
+    (True, False)
+    """
+    return len({name.rpartition("/")[0] for name in images}) > 1

@@ -208,7 +208,7 @@ def refuse_unknown(
     raise DataError(
         f"{len(names):,} of {len(images):,} images are not in the label set",
         where=f"the first is row {unknown[0]}",
-        allowed=f"names such as {some(labels.images, most=2)}",
+        allowed=f"names such as {some(labels.images, most=2)}" if labels.images else "none: the label set has no image",
         found=some(names, most=3),
         mend=numbering_mistake(names) or mend,
     )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reassess.core.classes import NO_CLASS, Classes, class_number, warn_of_capitals
 from reassess.errors import DataError
 from reassess.formats.tables import integers, refuse_missing
-from reassess.text import some
+from reassess.text import composed, some
 
 if TYPE_CHECKING:
     import polars as pl
@@ -97,7 +97,7 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
     classes = Classes.from_texts(texts)
     warn_of_capitals(classes, where=path)
     id_of = {text: class_id for class_id, text in enumerate(classes.texts)}
-    return {text: id_of[text.strip()] for text in texts}, classes
+    return {text: id_of[composed(text.strip())] for text in texts}, classes
 
 
 def refuse_numbers(where: object, classes: Classes | None) -> None:

@@ -13,7 +13,7 @@ from reassess.errors import DataError
 from reassess.formats.files import read_lines, suffix_of
 from reassess.formats.json_files import read_json
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing
-from reassess.text import some
+from reassess.text import composed, some
 
 if TYPE_CHECKING:
     import polars as pl
@@ -173,7 +173,7 @@ def read_classes(path: str | Path, words: str | Path | None = None) -> Classes:
         return _with_words(path, Path(words))
     if suffix_of(path, (".txt", *TABLE_SUFFIXES), "a list of classes") != ".txt":
         return _classes_of_table(path)
-    names = [line.strip() for line in read_lines(path)]
+    names = [composed(line.strip()) for line in read_lines(path)]
     _check_names(names, [()] * len(names), lambda row: f"{path}, line {row + 1}")
     if Classes.from_texts(names).wnids:
         return Classes(count=len(names), wnids=tuple(names))
@@ -200,9 +200,10 @@ def _classes_of_table(path: Path) -> Classes:
         table = table.with_row_index("id")
     ids = table["id"].to_list()
     columns = {name: table[name] if name in table.columns else pl.Series(name, [], pl.String) for name in _TEXT}
-    names = [text.strip() for text in columns[heading].fill_null("")]
+    names = [composed(text.strip()) for text in columns[heading].fill_null("")]
     synonyms = [
-        tuple(text for part in cell.split(";") if (text := part.strip())) for cell in columns["synonyms"].fill_null("")
+        tuple(text for part in cell.split(";") if (text := composed(part.strip())))
+        for cell in columns["synonyms"].fill_null("")
     ]
     _check_names(names, synonyms or [()] * len(names), lambda row: f"{path}, class {ids[row]}")
     refuse_missing(path, columns["wnid"])

@@ -66,7 +66,7 @@ def suffix_of(path: Path, known: Collection[str], thing: str) -> str:
     suffix = path.suffix.lower()
     if suffix not in known:
         raise DataError(
-            f"{thing} cannot be kept in a file of this kind",
+            f"wrong kind of file for {thing}",
             where=path,
             allowed=", ".join(known),
             found=suffix or "no suffix",

@@ -125,7 +125,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     Raises
     ------
     DataError
-        Label sets cannot be kept in a file of this kind, or their classes would be read as something else from it.
+        Wrong kind of file for label sets, or their classes would be read as something else from it.
     OutputError
         The file exists, or cannot be written.
 

@@ -60,7 +60,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     Raises
     ------
     DataError
-        Scores cannot be kept in a file of this kind.
+        Wrong kind of file for scores.
     OutputError
         The file exists, or cannot be written.
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
+from unicodedata import normalize
 
 import numpy as np
 
@@ -102,9 +103,11 @@ def with_real_labels(
 
 def _finder(labels: LabelSets) -> Callable[[tf.Tensor], tf.Tensor]:
     """From names to positions in the labels; of a name that is not there, the position after the last."""
-    keys = [*image_keys(labels.images), ""]  # no image has the last name, and no table may be empty
-    rows = tf.range(len(keys), dtype=tf.int64)
-    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, rows), len(labels))
+    keys = image_keys(labels.images)
+    row_of = {normalize(form, key): row for form in ("NFC", "NFD") for row, key in enumerate(keys)}
+    row_of[""] = len(keys)  # no image has this name, and no table may be empty
+    rows = tf.constant(list(row_of.values()), tf.int64)
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(list(row_of), rows), len(keys))
     return lambda names: table.lookup(_keys(names))
 
 

@@ -165,13 +165,13 @@ def test_votes_are_never_overwritten_by_what_is_made_of_them(run: Run, plain: Pa
         (
             "a.txt",
             "m.npz",
-            "scores cannot be kept in a file of this kind\n  where:   a.txt\n"
+            "wrong kind of file for scores\n  where:   a.txt\n"
             "  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n  found:   .txt\n",
         ),
         (
             "a.csv",
             "m.csv",
-            "a rater model cannot be kept in a file of this kind\n  where:   m.csv\n  allowed: .npz\n  found:   .csv\n",
+            "wrong kind of file for a rater model\n  where:   m.csv\n  allowed: .npz\n  found:   .csv\n",
         ),
     ],
 )

@@ -299,7 +299,7 @@ BAD = {
     "another kind of output": (
         {},
         [*ARGUMENTS, "-o", "f.gif"],
-        "a curve cannot be kept in a file of this kind\n"
+        "wrong kind of file for a curve\n"
         "  where:   f.gif\n"
         "  allowed: .svg, .png, .pdf, .csv, .tsv, .jsonl, .parquet\n"
         "  found:   .gif\n",

@@ -468,7 +468,7 @@ def test_a_table_of_images_of_no_known_kind_is_refused_before_any_work(shop: Pat
     result = run("evaluate", "no-such-file.csv", "--per-image", "out.xlsx")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: a table cannot be kept in a file of this kind\n"
+        "Error: wrong kind of file for a table\n"
         "  where:   out.xlsx\n"
         "  allowed: .csv, .tsv, .jsonl, .parquet\n"
         "  found:   .xlsx\n"
@@ -732,7 +732,7 @@ def test_names_that_no_class_has_are_an_error_on_request(saucers: list[str], run
     assert call.err == (
         "Error: a prediction is by a name that no class has\n"
         "  where:   saucers.csv, column prediction_1 to prediction_2\n"
-        "  allowed: names such as 'bowl'\n"
+        "  allowed: names such as 'bowl', 'cup', 'mug' and 1 more\n"
         "  found:   4 predictions by 2 names that no class has: saucer, jar\n"
         "  to mend: call the classes so, or count such predictions as wrong (--unknown-class wrong)\n"
     )

@@ -44,6 +44,12 @@ def test_images_that_were_never_rated_keep_their_original_label(
     assert json.loads(out.read_text()) == {"b.png": [], "c.png": [8], "a.png": [1, 2]}
 
 
+def test_a_benchmark_without_a_threshold_needs_one(scores: Path, tmp_path: Path, run: Callable[..., Run]) -> None:
+    result = run("labels", "--benchmark", tmp_path, "-o", tmp_path / "labels.json")
+    assert result.code == 2
+    assert f"Give --threshold T: {tmp_path.name} has none yet; it is kept with the labels." in result.err
+
+
 def test_json_gives_the_counts(scores: Path, tmp_path: Path, run: Callable[..., Run]) -> None:
     out = tmp_path / "labels.csv"
     document = document_of(run("labels", scores, "--threshold", "0.8", "-o", out, "--json"), "labels")
@@ -204,7 +210,7 @@ def test_agreement_by_class_is_written_as_a_table(
     )
     assert run("labels", "--agree", *three[:2], "-o", out).err.startswith("Error: the output file exists\n")
     wrong = run("labels", "--agree", *three[:2], "-o", tmp_path / "classes.json")
-    assert wrong.err.startswith("Error: a table cannot be kept in a file of this kind\n")
+    assert wrong.err.startswith("Error: wrong kind of file for a table\n")
 
 
 def test_verdicts_on_original_labels_name_the_file_of_those_labels(
@@ -290,7 +296,7 @@ def test_a_file_of_another_kind_is_refused_before_anything_is_read(tmp_path: Pat
     result = run("labels", "no-such.csv", "--threshold", "0.8", "-o", tmp_path / "l.txt")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: a label set cannot be kept in a file of this kind\n"
+        "Error: wrong kind of file for a label set\n"
         f"  where:   {tmp_path / 'l.txt'}\n"
         "  allowed: .json, .csv, .tsv, .jsonl, .parquet\n"
         "  found:   .txt\n"

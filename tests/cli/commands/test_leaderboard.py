@@ -228,7 +228,7 @@ BAD = {
     "predictions": (
         {},
         ["models.csv", "--place", "mine.npz"],
-        "a leaderboard cannot be kept in a file of this kind\n  where:   mine.npz\n"
+        "wrong kind of file for a leaderboard\n  where:   mine.npz\n"
         "  allowed: .csv, .tsv, .jsonl, .parquet, .json\n  found:   .npz\n",
     ),
     "an output that exists": (
@@ -239,8 +239,7 @@ BAD = {
     "another kind of output": (
         {},
         ["models.csv", "-o", "f.csv"],
-        "a figure cannot be kept in a file of this kind\n  where:   f.csv\n  allowed: .svg, .png, .pdf\n"
-        "  found:   .csv\n",
+        "wrong kind of file for a figure\n  where:   f.csv\n  allowed: .svg, .png, .pdf\n  found:   .csv\n",
     ),
     "shares": (
         {"s.csv": "model,original,real\na,0.76,0.82\n"},

@@ -122,7 +122,7 @@ def test_a_file_that_exists_is_kept_unless_forced_and_an_input_always(shop: Path
         (
             [*ARGV[:-1], "out.csv"],
             1,
-            "Error: a list of questions cannot be kept in a file of this kind\n  where:   out.csv\n"
+            "Error: wrong kind of file for a list of questions\n  where:   out.csv\n"
             "  allowed: .jsonl\n  found:   .csv\n",
         ),
         (

@@ -82,7 +82,7 @@ def test_pictures_are_shown_where_they_are_found(here: Path, run: Callable[..., 
 def test_bad_calls_are_refused_before_any_work(here: Path, run: Callable[..., Run]) -> None:
     assert run("report", *BOTH).code == 2
     result = run("report", *BOTH, "-o", "r.pdf")
-    assert (result.code, result.err.splitlines()[0]) == (1, "Error: a report cannot be kept in a file of this kind")
+    assert (result.code, result.err.splitlines()[0]) == (1, "Error: wrong kind of file for a report")
     result = run("report", "one.csv", *BOTH, "-o", "r.html")
     assert (result.code, result.err.splitlines()[-1]) == (2, "Error: one.csv is given twice.")
     result = run("report", *BOTH, "-o", "r.html", "--images", "away")

@@ -39,7 +39,7 @@ def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run
         "original images class folders 3 images, 3 labels, 2 classes",
         "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set",
         "scores - - not here; reassess aggregate makes them of votes",
-        "votes - - not here; write votes.csv, with the columns image, class, rater and answer",
+        "votes - - not here; write votes.csv, with the columns image, class (or none), rater and answer",
         "golden - - not here; write golden.csv, with the experts' votes",
         "rater-golden - - not here; write rater-golden.csv, with the raters' votes on the questions of golden",
         "groups - - not here; write groups.csv, with the columns class and group",

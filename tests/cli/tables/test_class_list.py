@@ -145,7 +145,7 @@ def test_a_list_that_exists_is_overwritten_only_by_force_and_is_text(shop: Path,
     assert Path("classes.txt").read_text() == "precious"
     run(*argv, "classes.txt", "--force")
     assert Path("classes.txt").read_text().split() == [str(c) for c in ROLLED]
-    assert run(*argv, "classes.csv").err.startswith("Error: a list of classes cannot be kept in a file of this kind\n")
+    assert run(*argv, "classes.csv").err.startswith("Error: wrong kind of file for a list of classes\n")
 
 
 def test_a_list_is_that_of_one_model(shop: Path, run: Evaluate) -> None:

@@ -378,7 +378,7 @@ def test_broken_json_is_refused(
 
 NOT_A_CLASS = (
     "a prediction is not one of the classes\n  where:   DIR/p.csv, column {}\n"
-    "  allowed: class ids, wnids or class names\n  found:   {}\n"
+    "  allowed: class ids, wnids such as n01, names such as 'tench'\n  found:   {}\n"
     "  to mend: write class ids (timm's inference script: --include-index)"
 )
 FILL_IN = "\n  to mend: fill it in, or leave the row out"

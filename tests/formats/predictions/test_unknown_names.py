@@ -200,7 +200,7 @@ def test_that_not_one_name_is_a_class_is_an_error(
     path = file("p.csv", "image,prediction\na,jar\nb,saucer\n")
     assert refused(read_predictions, path, WHOLE, unknown_class=unknown_class) == (
         "a prediction is not one of the classes\n  where:   DIR/p.csv, column prediction\n"
-        "  allowed: class ids, wnids or class names\n  found:   'jar'\n"
+        "  allowed: class ids, wnids such as n00000001, names such as 'tench'\n  found:   'jar'\n"
         "  to mend: write class ids (timm's inference script: --include-index)"
     )
 

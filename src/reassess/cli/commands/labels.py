@@ -105,6 +105,8 @@ def labels(
         raise click.UsageError("--by goes with --agree.")
     if threshold is None and benchmark is not None:
         threshold = benchmark.threshold
+        if threshold is None:
+            raise click.UsageError(f"Give --threshold T: {benchmark.name} has none yet; it is kept with the labels.")
     if len(files) > 1 or not (files or benchmark) or threshold is None or output is None:
         raise click.UsageError("Give one SCORES, --threshold T and -o LABELS; or label sets and --diff or --agree.")
     if unrated == "omit" and original is not None:

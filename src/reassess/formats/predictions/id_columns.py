@@ -232,15 +232,14 @@ def _refuse_all_unknown(path: Path, ids: IdColumns, classes: Classes) -> None:
 def _no_class(path: Path, heading: str, text: str, classes: Classes) -> DataError:
     if not classes.texts:
         return names_beside_ids([text], where=f"{path}, column {heading}")
-    names = f"names such as {some(classes.texts, most=3)}"
     return DataError(
         "a prediction is not one of the classes",
         where=f"{path}, column {heading}",
-        allowed=names if classes.ranked else "class ids, wnids or class names",
+        allowed=classes.allowed if classes.ranked else f"class ids, {classes.allowed}",
         found=repr(text),
-        mend="write the classes as the labels name them"
-        if classes.ranked
-        else "write class ids (timm's inference script: --include-index)",
+        mend="write class ids (timm's inference script: --include-index)"
+        if classes.wnids
+        else f"write the classes as the {'labels name' if classes.ranked else 'list of classes names'} them",
     )
 
 

@@ -17,7 +17,7 @@ from tests.helpers import message
         (
             "[]",
             "the JSON does not hold the settings of a benchmark\n  where:   DIR/benchmark.json\n"
-            "  allowed: an object with some of name, threshold, method, match\n  found:   list",
+            "  allowed: an object with some of name, threshold, method, match\n  found:   []",
         ),
         (
             '{"treshold": 1}',

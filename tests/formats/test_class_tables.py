@@ -82,7 +82,7 @@ def test_groups_may_be_numbers_in_a_table_and_classes_may_be_left_out(file: Call
             "a.json",
             '{"cup": 1}',
             "the JSON does not hold groups\n  where:   DIR/a.json\n"
-            "  allowed: an object from class to name of the group",
+            '  allowed: an object from class to name of the group\n  found:   {"cup": 1}',
         ),
         (
             read_groups,

@@ -10,7 +10,7 @@ from reassess.core.checks import check_known, check_range
 from reassess.core.image_names import MATCHES, Match
 from reassess.errors import DataError
 from reassess.formats.files import exists, writing
-from reassess.formats.json_files import read_json
+from reassess.formats.json_files import other_shape, read_json
 
 __all__ = ["METHODS", "SETTINGS_FILE", "read_settings", "update_benchmark"]
 
@@ -31,12 +31,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
         return {}
     document = read_json(path)
     if not isinstance(document, dict):
-        raise DataError(
-            "the JSON does not hold the settings of a benchmark",
-            where=path,
-            allowed=f"an object with some of {', '.join(_CHECKS)}",
-            found=type(document).__name__,
-        )
+        allowed = f"an object with some of {', '.join(_CHECKS)}"
+        raise other_shape("the settings of a benchmark", document, where=path, allowed=allowed)
     _check_settings(path, document)
     return document
 

@@ -11,7 +11,7 @@ from reassess.core.checks import check_range, check_unique
 from reassess.core.classes import LIST_CLASSES, NO_CLASS, Classes
 from reassess.errors import DataError
 from reassess.formats.files import read_lines, suffix_of
-from reassess.formats.json_files import read_json
+from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing
 from reassess.text import composed, some
 
@@ -108,9 +108,7 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
 def _object(path: Path) -> tuple[Sequence[str], Sequence[str]]:
     document = read_json(path)
     if not isinstance(document, dict) or not all(isinstance(name, str) for name in document.values()):
-        raise DataError(
-            "the JSON does not hold groups", where=path, allowed="an object from class to name of the group"
-        )
+        raise other_shape("groups", document, where=path, allowed="an object from class to name of the group")
     return list(document), list(document.values())
 
 

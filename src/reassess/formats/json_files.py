@@ -7,8 +7,11 @@ from typing import Any
 from reassess.core.checks import check_unique
 from reassess.errors import DataError
 from reassess.formats.files import check_input
+from reassess.text import shortened
 
-__all__ = ["read_json"]
+__all__ = ["other_shape", "read_json"]
+
+_SHOWN = 60  # letters
 
 
 def read_json(path: Path) -> Any:
@@ -27,3 +30,17 @@ def read_json(path: Path) -> Any:
         raise DataError(
             "the file is not JSON", where=path, found=str(error).split(";")[0], mend="get or write the file again"
         ) from error
+
+
+def other_shape(holds: str, found: object, *, where: object, allowed: str) -> DataError:
+    """The error for a JSON document of another shape than what it is read for.
+
+    >>> print(other_shape("groups", ["cup"], where="a.json", allowed="an object from class to group"))
+    the JSON does not hold groups
+      where:   a.json
+      allowed: an object from class to group
+      found:   ["cup"]
+    """
+    return DataError(
+        f"the JSON does not hold {holds}", where=where, allowed=allowed, found=shortened(json.dumps(found), _SHOWN)
+    )

@@ -16,7 +16,7 @@ from reassess.core.labels import LabelSets
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.class_columns import check_names_stay, ids_of_texts, refuse_numbers
 from reassess.formats.files import read_lines, suffix_of, writing
-from reassess.formats.json_files import read_json
+from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing, write_table
 from reassess.text import some
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LABEL_SUFFIXES", "class_ids", "plain_labels", "read_labels", "read_original", "write_labels"]
 
+_SHAPE = "a list of 50,000 lists of class ids, or an object from image name to list of class ids"
 LABEL_SUFFIXES = (".json", *TABLE_SUFFIXES)
 
 _NAME = "image"
@@ -162,33 +163,18 @@ def _lists_of_json(path: Path, document: Any) -> tuple[Sequence[str], list[list[
     elif isinstance(document, dict):
         pairs = document.items()
     else:
-        raise _other_shape(path, "", document)
+        raise other_shape("label sets", document, where=path, allowed=_SHAPE)
     rated = [(name, ids) for name, ids in pairs if ids is not None]
     for name, ids in rated:
         if not isinstance(ids, list):
-            raise _other_shape(path, f", image {name}", ids)
+            raise other_shape("label sets", ids, where=f"{path}, image {name}", allowed=_SHAPE)
     return [name for name, _ in rated], [ids for _, ids in rated]
-
-
-def _other_shape(path: Path, place: str, found: object) -> DataError:
-    text = json.dumps(found)
-    return DataError(
-        "the JSON does not hold label sets",
-        where=f"{path}{place}",
-        allowed="a list of 50,000 lists of class ids, or an object from image name to list of class ids",
-        found=text if len(text) <= 60 else text[:57] + "...",
-    )
 
 
 def _lists_of_json_classes(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     document = read_json(path)
     if not isinstance(document, dict):
-        raise DataError(
-            "the JSON does not hold original labels",
-            where=path,
-            allowed="an object from image name to class",
-            found=type(document).__name__,
-        )
+        raise other_shape("original labels", document, where=path, allowed="an object from image name to class")
     return list(document), [[value] for value in document.values()]
 
 

@@ -1,6 +1,5 @@
 """Label sets with what is valid, unclear and wrong as files, and any label file, whatever it holds."""
 
-import json
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -17,7 +16,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.files import suffix_of
-from reassess.formats.json_files import read_json
+from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.labels import LABEL_SUFFIXES, class_ids, plain_labels, read_original
 from reassess.formats.tables import column, integers, numbers, read_table, refuse_missing
 from reassess.text import counted, some
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_any_labels", "read_multi_labels"]
 
+_SHAPE = "for each image lists of classes, valid, unclear and wrong, and problematic: true or false"
 _KINDS = ("valid", "unclear", "wrong")
 _PROBLEMATIC = "problematic"
 # Headings of a table with one row an image; those after the first are of the published table.
@@ -195,28 +195,18 @@ def _no_review() -> _Review:
 
 def _reviews_of_json(path: Path, document: Any) -> list[tuple[str, _Review]]:
     if not isinstance(document, dict):
-        raise _other_shape(path, "", document)
+        raise other_shape("multi-label sets", document, where=path, allowed=_SHAPE)
     reviews = []
     for image, given in document.items():
         if not isinstance(given, dict):
-            raise _other_shape(path, f", image {image}", given)
+            raise other_shape("multi-label sets", given, where=f"{path}, image {image}", allowed=_SHAPE)
         review = _no_review() | given
         if review.keys() != _no_review().keys() or any(
             not isinstance(review[name], type(nothing)) for name, nothing in _no_review().items()
         ):
-            raise _other_shape(path, f", image {image}", given)
+            raise other_shape("multi-label sets", given, where=f"{path}, image {image}", allowed=_SHAPE)
         reviews.append((image, review))
     return reviews
-
-
-def _other_shape(path: Path, place: str, found: object) -> DataError:
-    text = json.dumps(found)
-    return DataError(
-        "the JSON does not hold multi-label sets",
-        where=f"{path}{place}",
-        allowed="for each image lists of classes, valid, unclear and wrong, and problematic: true or false",
-        found=text if len(text) <= 60 else text[:57] + "...",
-    )
 
 
 def _reviews_of_rows(path: Path, table: "pl.DataFrame") -> list[tuple[str, _Review]]:

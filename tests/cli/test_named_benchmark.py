@@ -16,7 +16,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.data.loading import load_scores
-from tests.helpers import Run, message, votes_of, write_csv
+from tests.helpers import Run, message, results_of, votes_of, write_csv
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 IMAGES = [f"{i:03}.png" for i in range(150)]
@@ -256,3 +256,23 @@ def test_images_are_joined_as_the_benchmark_says_in_votes_and_golden_answers(
         results.append(all_numbers(folder, run, monkeypatch, False))
         assert set(load_scores(folder / "digits/scores.csv").questions.images) <= set(IMAGES)
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare", "report"])
+def test_match_is_how_the_images_of_every_file_are_joined(
+    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None, command: str
+) -> None:
+    """With --match stem, files of judges that drop the suffix give the same numbers as those that have it."""
+    write_all(tmp_path, lambda class_id: NAMES[class_id])
+    (tmp_path / "digits/images").mkdir()
+    for image in IMAGES:
+        (tmp_path / "digits/images" / image).touch()
+    numbers = json.dumps(all_numbers(tmp_path, run, monkeypatch, False)[command])
+    for file in ("original", "votes", "golden", "scores"):
+        path = tmp_path / f"digits/{file}.csv"
+        path.write_text(path.read_text().replace(".png", ""))
+    given = ("--force",) if command == "report" else ()
+    found = results_of(run, *COMMANDS[command], "--benchmark", "digits", "--match", "stem", *given)
+    if command == "report":
+        del found["bytes"]
+    assert found == json.loads(numbers.replace("joined by name", "joined by stem"))

@@ -87,6 +87,7 @@ def load_findings(
         votes=votes,
         golden=golden,
         rater_golden=rater_golden,
+        match=reading["match"],
         max_bytes=reading["max_bytes"],
     )
     score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]

@@ -159,8 +159,8 @@ def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--match",
             type=click.Choice(MATCHES),
-            help="Which part of a name identifies an image; ImageNet's validation images are known by number.  "
-            "[default: the benchmark's, or path]",
+            help="Which part of a name identifies an image, in every file; ImageNet's validation images are known by "
+            "number.  [default: the benchmark's, or path]",
         ),
         click.option("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping."),
     )

@@ -14,6 +14,7 @@ from reassess.cli.common import Call, refuse_repeated
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, benchmark_of
 from reassess.core.class_lists import Classed, classes_of
 from reassess.core.classes import Classes
+from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
@@ -98,9 +99,9 @@ class Judges:
         return next(cut for cut in (given, self.benchmark.threshold, USUAL_THRESHOLD) if cut is not None)
 
     def joining(self, reading: dict[str, Any]) -> dict[str, Any]:
-        """Take from a command's options those that say how images are joined; by default as the benchmark says."""
-        match = reading.pop("match") or self.benchmark.match or "path"
-        return {"match": match, "ignore_unknown": reading.pop("ignore_unknown")}
+        """Take from a command's options those that say how images are joined: as the benchmark that was read does."""
+        del reading["match"]
+        return {"match": self.benchmark.match or "path", "ignore_unknown": reading.pop("ignore_unknown")}
 
     def outcomes(self, predictions: Predictions, labels: LabelSets, **joining: Any) -> Outcomes:
         """What happened to each image of one model by one of the label sets; `joining` as `joining_options`.
@@ -135,6 +136,7 @@ def load_judges(
     golden: str | None = None,
     rater_golden: str | None = None,
     labels_needed: bool = True,
+    match: Match | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Judges:
     """Read what models are judged by, all of it in one list of classes.
@@ -154,6 +156,8 @@ def load_judges(
         Names or paths of further label sets, with labels and without thresholds.
     labels_needed
         Whether it is an error that the benchmark has no labels; else no image has any.
+    match
+        How images are joined, in every file; None for the benchmark's own way.
     max_bytes
         Larger archives are refused.
     """
@@ -178,6 +182,8 @@ def load_judges(
     if benchmark is None:
         benchmark = benchmark_of(images)
         classes = read_classes_of(call, benchmark)
+    if match is not None:
+        benchmark = replace(benchmark, match=match)
     if thresholds is None and (of_scores := find_part(call, benchmark, "scores", scores)) is not None:
         given["scores"] = of_scores, load_scores(of_scores, classes=classes, max_bytes=max_bytes)
     if (of_original := read_original_of(call, benchmark, original, classes)) is not None:

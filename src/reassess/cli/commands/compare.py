@@ -82,6 +82,7 @@ def compare(
         votes=votes,
         golden=golden,
         rater_golden=rater_golden,
+        match=reading["match"],
         max_bytes=reading["max_bytes"],
     )
     joining = judges.joining(reading)

@@ -107,6 +107,7 @@ def evaluate(
         scores,
         thresholds,
         more_labels=labels[1:],
+        match=reading["match"],
         max_bytes=reading["max_bytes"],
     )
     measured, outcomes = _measure(call, files, judges, top_k, write_classes, reading)

@@ -71,7 +71,16 @@ def questions(
     refuse_repeated(files)
     call.check_output(output, (OPEN_QUESTIONS_SUFFIX,), "a list of questions")
     check_part(benchmark, output)
-    judges = load_judges(call, benchmark, labels, original, scores, labels_needed=False, max_bytes=reading["max_bytes"])
+    judges = load_judges(
+        call,
+        benchmark,
+        labels,
+        original,
+        scores,
+        labels_needed=False,
+        match=reading["match"],
+        max_bytes=reading["max_bytes"],
+    )
     if judges.scores is None and scores is None and len(judges.labels):
         raise DataError(
             "which pairs were rated is not known: no scores are at hand",

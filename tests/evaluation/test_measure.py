@@ -25,7 +25,7 @@ from reassess.errors import DataError
 from reassess.evaluation.measure import evaluate
 from reassess.evaluation.result import Evaluation
 from reassess.numeric.proportion import Proportion
-from tests.helpers import scores_of
+from tests.helpers import message, numbered_labels, scores_of
 from tests.references import Tally, published_snippet, ranking, tally
 
 CLASSES = 9
@@ -554,6 +554,19 @@ def test_of_golden_pairs_only_those_that_the_experts_refused_count_as_refused_by
     experts = experts_of({("a.png", 1): 0.6, ("c.png", 0): 0.4, ("d.png", 2): 0.2})
     result = evaluate(np.array([1, 0, 0, 2]), LABELS, scores=scores, experts=experts)
     assert vars(result.mistakes) == {"expert_rejected": 2, "rejected": 1, "never_proposed": 0, "never_rated": 0}
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [("model.npz", "'model.npz'"), (Path("model.npz"), repr(Path("model.npz"))), ({"a.png": 1}, "dict")],
+)
+def test_what_are_no_predictions_is_refused(given: Any, found: str) -> None:
+    assert message(evaluate, given, numbered_labels([[0]])) == (
+        "these are no predictions\n"
+        "  allowed: an array of class ids or of scores, or Predictions\n"
+        f"  found:   {found}\n"
+        "  to mend: read a file with reassess.read_predictions"
+    )
 
 
 def test_original_labels_of_no_image_are_no_error() -> None:

@@ -5,7 +5,8 @@ parts add up to the counts of the whole; ratios are derived once, from counts.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
+from reassess.errors import DataError
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.mistakes import KINDS, mistake_kinds, validity
 from reassess.evaluation.order_checks import check_agreement
@@ -175,6 +177,13 @@ def summarize(
 def _as_predictions(given: Predictions | npt.ArrayLike) -> Predictions:
     if isinstance(given, Predictions):
         return given
+    if isinstance(given, str | Path | Mapping):
+        raise DataError(
+            "these are no predictions",
+            allowed="an array of class ids or of scores, or Predictions",
+            found=repr(given) if isinstance(given, str | Path) else type(given).__name__,
+            mend="read a file with reassess.read_predictions",
+        )
     array, are_bits = as_array(given)
     is_ids = array.dtype.kind in "iu" and not are_bits
     return Predictions.from_ids(array) if is_ids else Predictions.from_scores(given)

@@ -72,9 +72,6 @@ _USED = {
 @in_benchmark("--original", metavar="NAME|FILE", help="Original labels, which vote as one more rater, or none.")
 @click.option("--smoothing", type=float, metavar="A", help="Added to each count of each matrix.  [default: 1]")
 @click.option("--answers", metavar="A,B,...", help="All answers, in their order.")
-@click.option(
-    "--seed", type=int, metavar="S", expose_value=False, help="Accepted, and without effect: no method draws."
-)
 @max_bytes_option
 @click.option("-o", "--output", type=FILE, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
 @click.option("--model", type=FILE, metavar="OUT", help="Write the raters' matrices and the prior, npz.")

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation.baselines import majority, mean
-from reassess.aggregation.calibration import calibrate, expert_truth
+from reassess.aggregation.calibration import calibrate
+from reassess.aggregation.expert_truth import expert_validity
 from reassess.aggregation.posteriors import posterior
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
@@ -66,14 +67,14 @@ def test_an_unknown_rater_has_the_fallback() -> None:
 
 def test_truth_by_experts() -> None:
     experts = votes_of([(0, 0, 2), (0, 1, 2), (1, 0, 2), (1, 1, 0)])
-    assert expert_truth(experts, at_least=1).tolist() == [1, 1, -1]
-    assert expert_truth(experts, at_least=2).tolist() == [1, 0, -1]
-    assert expert_truth(experts, at_least=1, answer="no").tolist() == [0, 1, -1]
+    assert expert_validity(experts, at_least=1).tolist() == [1, 1, -1]
+    assert expert_validity(experts, at_least=2).tolist() == [1, 0, -1]
+    assert expert_validity(experts, at_least=1, answer="no").tolist() == [0, 1, -1]
 
 
 def test_the_released_golden_votes_give_the_measured_prior_and_label_ratios(real_votes: Callable[[str], Votes]) -> None:
     experts = real_votes("golden.npz")
-    truth = expert_truth(experts, at_least=3)
+    truth = expert_validity(experts, at_least=3)
     assert (truth.size, truth.sum()) == (1_135, 248)
     model = calibrate(real_votes("raters_golden.npz"), truth)
     assert len(model.raters) == 78
@@ -103,11 +104,11 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
         "smoothing out of range\n  allowed: 0 or more\n  found:   inf",
     ),
     "too many experts": (
-        lambda: expert_truth(votes_of([(0, 0, 2), (0, 1, 2)]), at_least=3),
+        lambda: expert_validity(votes_of([(0, 0, 2), (0, 1, 2)]), at_least=3),
         "number of experts out of range\n  allowed: 1 to 2\n  found:   3",
     ),
     "an answer that no expert can give": (
-        lambda: expert_truth(votes_of([(0, 0, 2)]), at_least=1, answer="sure"),
+        lambda: expert_validity(votes_of([(0, 0, 2)]), at_least=1, answer="sure"),
         "unknown answer\n  allowed: no, maybe, yes\n  found:   'sure'",
     ),
 }

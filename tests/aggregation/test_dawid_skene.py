@@ -171,12 +171,12 @@ def test_the_1979_example_gives_the_papers_numbers(real_file: Callable[[str], Pa
 def test_em_on_the_released_votes_gives_the_measured_numbers(
     real_file: Callable[[str], Path], real_votes: Callable[[str], Votes]
 ) -> None:
-    from reassess.aggregation.calibration import expert_truth
+    from reassess.aggregation.expert_truth import expert_validity
     from reassess.formats.scores import read_scores
 
     votes, experts = real_votes("raters.npz"), real_votes("golden.npz")
     published = read_scores(real_file("scores.npz")).values >= 0.8
-    truth, rows = expert_truth(experts, at_least=3), votes.find(experts.items)
+    truth, rows = expert_validity(experts, at_least=3), votes.find(experts.items)
 
     def jaccard(scores: npt.NDArray[Any]) -> float:
         kept = scores >= 0.8

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reassess.aggregation.calibration import expert_answer
+from reassess.aggregation.expert_truth import expert_answer
 from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean, likely_recipes
 from reassess.aggregation.recipe import real_scores
 from reassess.core.answers import KNOWN_ANSWERS

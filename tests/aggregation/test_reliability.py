@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.calibration import expert_truth, natural_truths
+from reassess.aggregation.calibration import natural_truths
+from reassess.aggregation.expert_truth import expert_validity
 from reassess.aggregation.golden_items import GoldenVotes
 from reassess.aggregation.reliability import rater_reliability, right_answers
 from reassess.aggregation.reliability_result import Reliability
@@ -370,7 +371,7 @@ def test_a_class_that_nobody_votes_is_a_row_of_its_own_without_nan() -> None:
 @pytest.fixture(scope="module")
 def released(real_votes: Callable[[str], Votes]) -> Any:
     votes, experts, golden = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
-    truth = expert_truth(experts, at_least=3)[experts.find(golden.items)]
+    truth = expert_validity(experts, at_least=3)[experts.find(golden.items)]
     with pytest.warns(DependenceWarning):
         return rater_reliability(votes, GoldenVotes(golden, truth))
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_range, check_shape
 from reassess.core.items import Id
 from reassess.core.questions import Questions
@@ -13,7 +12,7 @@ from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 
-__all__ = ["calibrate", "expert_answer", "expert_truth", "more_than_half", "natural_truths", "row_shares"]
+__all__ = ["calibrate", "natural_truths", "row_shares"]
 
 
 def calibrate(
@@ -85,61 +84,6 @@ def calibrate(
     )
 
 
-def expert_truth(experts: Votes, *, at_least: int, answer: Id = "yes") -> npt.NDArray[np.int64]:
-    """Whether each item is valid: 1 if at least so many experts gave an answer, else 0; -1 where no expert voted.
-
-    Parameters
-    ----------
-    experts
-        The experts' votes.
-    at_least
-        Number of votes for `answer` that make an item valid, 1 to the highest number of votes on an item.
-    answer
-        The answer that counts.
-
-    Returns
-    -------
-    int64, shape (items,).
-
-    Examples
-    --------
-    >>> experts = Votes.from_columns(
-    ...     ("x", "y", "z"), np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1, 1, 1]), (1, 2), ("no", "yes")
-    ... )
-    >>> expert_truth(experts, at_least=2)
-    array([ 1,  0, -1])
-    """
-    most = int(experts.sizes.max(initial=0))
-    check_range(at_least, 1, most, what="number of experts")
-    agreeing = experts.counts()[:, experts.answer_id(answer)]
-    return np.where(experts.sizes > 0, (agreeing >= at_least).astype(np.int64), -1)
-
-
-def expert_answer(experts: Votes, *, at_least: int) -> npt.NDArray[np.int64]:
-    """The answer that at least so many experts gave to each item, as its position; -1 where there is no such answer.
-
-    Parameters
-    ----------
-    experts
-        The experts' votes.
-    at_least
-        More than half of the highest number of votes on an item, so that no two answers can reach it.
-
-    Returns
-    -------
-    int64, shape (items,).
-    """
-    most = int(experts.sizes.max(initial=0))
-    check_range(at_least, most // 2 + 1, most, what="number of experts")
-    counts = experts.counts()
-    return np.where(counts.max(axis=1) >= at_least, np.argmax(counts, axis=1), -1)
-
-
-def more_than_half(experts: Votes) -> int:
-    """The least number that is more than half of the most experts who voted on an item; 1 without votes."""
-    return int(experts.sizes.max(initial=0)) // 2 + 1
-
-
 def row_shares(counts: npt.NDArray[np.float64], smoothing: float) -> npt.NDArray[np.float64]:
     """Share of each answer (last axis), `smoothing` added to each count; uniform where nothing was counted.
 
@@ -153,7 +97,5 @@ def row_shares(counts: npt.NDArray[np.float64], smoothing: float) -> npt.NDArray
 
 
 def natural_truths(votes: Votes) -> tuple[Id, ...]:
-    """Invalid and valid for (image, class) questions answered no, maybe, yes; else one truth an answer."""
-    if isinstance(votes.items, Questions) and set(votes.answers) <= set(KNOWN_ANSWERS):
-        return VALIDITY
-    return votes.answers
+    """Invalid and valid for (image, class) questions; else one truth an answer."""
+    return VALIDITY if isinstance(votes.items, Questions) else votes.answers

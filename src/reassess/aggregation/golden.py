@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import expert_truth, more_than_half
-from reassess.aggregation.golden_items import agreed_answer, golden_answers
-from reassess.core.checks import check_all, check_range, check_shape
+from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
+from reassess.core.checks import check_all, check_shape
 from reassess.core.classes import Classes
 from reassess.core.image_names import join
 from reassess.core.items import Items, as_questions, find_items, take_items, unite_items
@@ -38,6 +37,8 @@ class Golden:
     exclusive
         Whether the experts chose one class for each image, so that a class without a score has 0, if its image has
         scores.
+    by_experts
+        What the experts say of the golden items, and by which rule; None where the truth comes from elsewhere.
 
     Raises
     ------
@@ -54,6 +55,7 @@ class Golden:
     questions: Questions
     valid: npt.NDArray[np.bool_]
     exclusive: bool = False
+    by_experts: ExpertTruth | None = None
 
     def __post_init__(self) -> None:
         check_shape(self.valid, (len(self.questions),), what="the truth of golden pairs")
@@ -125,8 +127,8 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
         The experts' votes on (image, class) questions, of which one without a vote is left out; or for one class an
         image, of which one without enough votes for a class is left out.
     at_least
-        Number of votes for yes that make a pair valid, or for a class that make it the only valid one of its image; by
-        default more than half of the most votes on an item.
+        Number of experts who must say yes for a pair to be valid, or choose a class for it to be the only valid one of
+        its image; by default more than half of those who answered the pair, or the image.
     among
         Of votes for one class an image: the questions of each file of scores to be judged; those about golden images
         are golden pairs, and so is the class that the experts chose. Other votes have their own questions.
@@ -154,22 +156,19 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
         raise DataError("the experts gave no votes", mend="give the golden answers")
     if experts.classes is not None:
         return _golden_classes(experts, among, at_least)
-    experts = experts.with_answers(golden_answers(experts) or experts.answers)
-    truth = expert_truth(experts, at_least=more_than_half(experts) if at_least is None else at_least)
-    judged = np.flatnonzero(truth >= 0)
-    return Golden(as_questions(take_items(experts.items, judged)), truth[judged] == 1)
+    truth = expert_truth(experts, at_least=at_least)
+    judged = np.flatnonzero(truth.values >= 0)
+    return Golden(as_questions(take_items(experts.items, judged)), truth.values[judged] == 1, by_experts=truth)
 
 
 def _golden_classes(experts: Votes, among: Sequence[Questions], at_least: int | None) -> Golden:
     """Of each golden image, the questions about it; the class that the experts chose is valid, and no other."""
-    enough = more_than_half(experts) if at_least is None else at_least
-    check_range(enough, 1, int(experts.sizes.max()), what="number of experts")
-    most = agreed_answer(experts, at_least=enough)
-    known = np.flatnonzero(most >= 0)
+    truth = expert_truth(experts, experts.answers, at_least=at_least)
+    known = np.flatnonzero(truth.values >= 0)
     chosen = Questions(
         images=tuple(experts.images[row] for row in known.tolist()),
         image_ids=np.arange(known.size, dtype=np.int32),
-        class_ids=experts.class_ids[most[known]].astype(np.int32),
+        class_ids=experts.class_ids[truth.values[known]].astype(np.int32),
         classes=experts.classes or Classes(),
     )
     pairs: Items = chosen
@@ -178,7 +177,7 @@ def _golden_classes(experts: Votes, among: Sequence[Questions], at_least: int | 
         rows = np.flatnonzero(on_golden[asked.image_ids] >= 0)
         pairs, _ = unite_items(pairs, take_items(asked, rows))
     valid = find_items(chosen, pairs) >= 0
-    return Golden(as_questions(pairs), valid, exclusive=True)
+    return Golden(as_questions(pairs), valid, exclusive=True, by_experts=truth)
 
 
 def votes_on_questions(votes: Votes, questions: Questions) -> Votes:

@@ -254,7 +254,7 @@ class Findings:
             return Missing("no golden answers are at hand, on which to measure the raters")
         try:
             golden = golden_part(self.votes, self.experts, self.rater_golden)
-            return real_scores(self.votes, self.experts, golden, None, recipe=calibrated_recipe(self.experts))
+            return real_scores(self.votes, self.experts, golden, None, recipe=calibrated_recipe())
         except DataError as error:
             return Missing.because(error)
 
@@ -266,7 +266,7 @@ class Findings:
         assert self.votes is not None
         assert self.experts is not None
         votes = self.votes, self.experts, golden_part(self.votes, self.experts, self.rater_golden)
-        recipes = likely_recipes(self.experts, self.benchmark.recipe)
+        recipes = likely_recipes(self.benchmark.recipe)
         try:
             return relabel(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
         except DataError as error:
@@ -303,7 +303,7 @@ class Findings:
         if self.votes is None or self.experts is None or isinstance(self.raters_alone, Missing):
             return None
         golden = golden_part(self.votes, self.experts, self.rater_golden)
-        recipes = likely_recipes(self.experts, self.benchmark.recipe)
+        recipes = likely_recipes(self.benchmark.recipe)
         return known_provenance(scores, self.votes, self.experts, golden, self.original, recipes=recipes)
 
     @cached_property

@@ -286,7 +286,7 @@ def _provenance(scores: Scores, answers: _Answers, *, must: bool) -> Provenance 
     if answers.votes is None or answers.rater_golden is None or answers.votes.classes is not None:
         return None
     find = find_provenance if must else known_provenance
-    recipes = likely_recipes(answers.experts, answers.benchmark.recipe, at_least=answers.at_least)
+    recipes = likely_recipes(answers.benchmark.recipe, at_least=answers.at_least)
     return find(scores, answers.votes, answers.experts, answers.rater_golden, answers.original, recipes=recipes)
 
 

@@ -147,7 +147,7 @@ def _summary(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
     measured = [one for one in result.raters if one.information is not None]
     yield (
         f"measured on {votes:,} votes of {len(measured):,} raters on {np.count_nonzero(golden.truth >= 0):,} golden "
-        f"items: {', '.join(parts)} ({golden.rule})"
+        f"items: {', '.join(parts)} ({golden.by_experts.rule})"
     )
 
 

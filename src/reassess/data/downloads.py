@@ -171,14 +171,15 @@ def _told(error: Exception) -> Exception:
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return SourceError(f"answers {error.response.status_code} {error.response.reason}")
-    reasons = {
+    reasons: dict[type[Exception], str] = {
         requests.exceptions.SSLError: "its certificate is not trusted here",
         requests.exceptions.ProxyError: "the proxy does not let it through",
         requests.Timeout: "no answer in time",
         requests.exceptions.ChunkedEncodingError: "broke off in the middle of the file",
         requests.ConnectionError: "cannot be reached",
         requests.RequestException: str(error),
-        (urllib3.exceptions.HTTPError, ValueError): str(error),  # of an address that a host leads to
+        urllib3.exceptions.HTTPError: str(error),  # of an address that a host leads to
+        ValueError: str(error),  # the same
     }
     return next((SourceError(reason) for kind, reason in reasons.items() if isinstance(error, kind)), error)
 

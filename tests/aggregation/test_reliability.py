@@ -18,6 +18,7 @@ from reassess.aggregation.reliability import rater_reliability, right_answers
 from reassess.aggregation.reliability_result import Reliability
 from reassess.core.items import Items
 from reassess.core.questions import Questions
+from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes
 from reassess.errors import DataError, DependenceWarning
 from reassess.numeric.information import mutual_information
@@ -129,12 +130,12 @@ def test_a_pair_that_copies_is_warned_of_in_words() -> None:
 
 
 def test_right_answers_are_yes_on_valid_and_no_on_invalid_and_maybe_is_wrong_on_both() -> None:
-    assert right_answers(("invalid", "valid"), WORDS).tolist() == [[True, False, False], [False, False, True]]
-    assert right_answers(("invalid", "valid"), ("yes", "no")).tolist() == [[False, True], [True, False]]
-    assert right_answers((1, 2), (1, 2, 3)).tolist() == [[True, False, False], [False, True, False]]
-    assert right_answers(("invalid", "valid"), (0, 1)) is None
-    assert right_answers(("invalid", "valid"), ("maybe", "yes")) is None
-    assert right_answers(("cat", "dog"), ("cat", "bird")) is None
+    assert right_answers(VALIDITY, WORDS, [0, 0.5, 1]).tolist() == [[True, False, False], [False, False, True]]
+    assert right_answers(VALIDITY, ("yes", "no"), [1, 0]).tolist() == [[False, True], [True, False]]
+    assert right_answers((1, 2), (1, 2, 3), None).tolist() == [[True, False, False], [False, True, False]]
+    assert right_answers(VALIDITY, (0, 1), None) is None
+    assert right_answers(VALIDITY, ("maybe", "yes"), [0.5, 1]) is None
+    assert right_answers(("cat", "dog"), ("cat", "bird"), None) is None
 
 
 def test_everything_of_a_rater_is_counted() -> None:
@@ -204,7 +205,7 @@ def test_plain_items_have_the_answers_as_truths_and_words_have_no_order() -> Non
     assert natural_truths(votes_of([], answers=("cat", "dog"))) == ("cat", "dog")
     assert natural_truths(votes_of([])) == WORDS
     assert natural_truths(votes_of([], questions_of(3))) == ("invalid", "valid")
-    assert natural_truths(votes_of([], questions_of(3), answers=(0, 1))) == (0, 1)
+    assert natural_truths(votes_of([], questions_of(3), answers=(0, 1))) == ("invalid", "valid")
 
 
 def test_more_images_than_a_resample_draws_are_grouped_and_the_interval_stays() -> None:

@@ -149,7 +149,8 @@ def fit_dawid_skene(
         raise DataError("EM cannot use a prior of 0", found=given.tolist(), mend="leave out the truth that cannot be")
     em = EM(votes, names, smoothing=smoothing, prior=given, pinned=pinned, threads=threads)
     if start is None:
-        shares = answer_shares(votes.answers, names, weights)
+        known = votes.weights if names == VALIDITY else None
+        shares = answer_shares(votes.answers, names, known if weights is None else weights)
         em.start_from_answers(shares)
     else:
         em.start_from_model(start)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +81,11 @@ class Golden:
     def positives(self) -> int:
         """Number of valid pairs, at least 1."""
         return int(np.count_nonzero(self.valid))
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        source = {} if self.by_experts is None else self.by_experts.to_json()
+        return {**source, "pairs": len(self), "valid": self.positives}
 
     def rows_in(self, items: Items, what: str) -> npt.NDArray[np.int64]:
         """Position of each golden pair among other items, int64, shape (questions,).

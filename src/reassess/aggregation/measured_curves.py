@@ -50,6 +50,7 @@ class MeasuredCurve:
             "in_sample": self.curve.in_sample,
             "points": [{"threshold": t, "precision": float(p), "recall": float(r)} for t, p, r in points],
             "chosen": None if self.chosen is None else self.chosen.to_json(),
+            "golden": self.curve.golden.to_json(),
         }
 
 

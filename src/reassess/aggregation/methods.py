@@ -12,7 +12,7 @@ import numpy as np
 from reassess.aggregation.baselines import class_shares, majority, mean
 from reassess.aggregation.calibration import calibrate, natural_truths
 from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
-from reassess.aggregation.expert_truth import expert_truth
+from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
 from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.posteriors import check_truths, posterior
 from reassess.aggregation.recipe import real_model, real_scores
@@ -53,11 +53,14 @@ class Aggregation:
         The raters' matrices and the prior; None for a method without.
     facts
         What else there is to say, by name.
+    by_experts
+        The truth of the golden items by which it was made; None without them.
     """
 
     posterior: Posterior
     model: RaterModel | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    by_experts: ExpertTruth | None = None
 
     @property
     def scores(self) -> Scores:
@@ -72,7 +75,9 @@ def by_recipe(
     model = real_model(experts, rater_golden, original, recipe=recipe)
     scores = real_scores(votes, experts, rater_golden, original, recipe=recipe)
     values = np.stack([1 - scores.values, scores.values], axis=1)
-    return Aggregation(posterior=Posterior(items=scores.questions, truths=VALIDITY, values=values), model=model)
+    result = Posterior(items=scores.questions, truths=VALIDITY, values=values)
+    truth = expert_truth(experts, at_least=recipe.experts_at_least)
+    return Aggregation(posterior=result, model=model, by_experts=truth)
 
 
 def by_calibration(
@@ -126,7 +131,7 @@ def by_calibration(
     truth = expert_truth(experts, truths, at_least=at_least)
     rows = experts.find(golden.items)
     model = calibrate(golden, np.where(rows >= 0, truth.values[rows], -1), truths=truths, smoothing=smoothing)
-    return Aggregation(posterior=_by_class(votes, posterior(votes, model)), model=model)
+    return Aggregation(posterior=_by_class(votes, posterior(votes, model)), model=model, by_experts=truth)
 
 
 def calibrated_recipe(*, at_least: int | None = None, smoothing: float = 1.0) -> Recipe:
@@ -181,7 +186,7 @@ def by_em(
     if experts is not None:
         votes, experts = in_common_classes(votes, experts)
     truths = votes.answers if truths_are_answers else VALIDITY
-    pinned = None
+    pinned = truth = None
     if experts is not None:
         truth = expert_truth(experts, truths, at_least=at_least)
         rows = votes.find(experts.items)
@@ -198,7 +203,7 @@ def by_em(
             ReassessWarning,
             stacklevel=2,
         )
-    return Aggregation(posterior=_by_class(votes, fitted.posterior), model=fitted.model, facts=facts)
+    return Aggregation(posterior=_by_class(votes, fitted.posterior), model=fitted.model, facts=facts, by_experts=truth)
 
 
 def by_majority(votes: Votes) -> Aggregation:

@@ -8,7 +8,15 @@ import click
 
 from reassess.cli.common import Call, call_options, print_table, say
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, judge_options, load_predictions, part_option, prediction_options, votes_option
+from reassess.cli.inputs import (
+    FILE,
+    answers_option,
+    judge_options,
+    load_predictions,
+    part_option,
+    prediction_options,
+    votes_option,
+)
 from reassess.cli.judges import load_judges
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
@@ -37,6 +45,7 @@ _NO_CLASS = "no class"
 @judge_options
 @votes_option("what the raters said of each class")
 @part_option("golden", "Experts' votes")
+@answers_option
 @prediction_options
 @call_options
 def show(
@@ -50,6 +59,7 @@ def show(
     scores: str | None,
     votes: str | None,
     golden: str | None,
+    answers: tuple[Id, ...] | None,
     **reading: Any,
 ) -> None:
     """Show all that is known of one image.
@@ -67,6 +77,7 @@ def show(
         scores,
         votes=votes,
         golden=golden,
+        answers=answers,
         labels_needed=False,
         max_bytes=reading["max_bytes"],
     )

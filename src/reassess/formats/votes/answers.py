@@ -17,7 +17,9 @@ from reassess.text import counted, some
 __all__ = ["place_answers"]
 
 _FROM_LEAST = "from what speaks least for the class to what speaks most"
-_GIVE_ALL = f"give all answers, {_FROM_LEAST}: --answers A,B,... (in Python: answers=[...])"
+_GIVE_ALL = (
+    f"give all answers, {_FROM_LEAST}: --answers A,B,... (in Python: answers=[...]), or answers in benchmark.json"
+)
 _USUAL_CODES = (0, 1)
 
 
@@ -71,9 +73,9 @@ def place_answers(
 def _scale(path: Path, keys: Sequence[Id]) -> tuple[Id, ...]:
     """The scale of answers whose order is known: no, maybe, yes, or whole numbers."""
     numbers = sorted({key for key in keys if isinstance(key, int)})
-    if set(keys) & set(KNOWN_ANSWERS) or len(numbers) < len(set(keys)):
+    if set(keys) & set(KNOWN_ANSWERS) or not numbers:
         return KNOWN_ANSWERS
-    if len(numbers) > 1 and tuple(numbers) != _USUAL_CODES:
+    if len(set(keys)) == len(numbers) > 1 and tuple(numbers) != _USUAL_CODES:
         warnings.warn(
             f"{path}: the answers {some(numbers, most=10)} are taken for all that were possible, {_FROM_LEAST}; if "
             f"there are others, {_GIVE_ALL}",

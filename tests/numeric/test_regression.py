@@ -154,6 +154,61 @@ def test_intervals_that_ignored_what_goes_together_would_be_too_narrow() -> None
     assert covered / 500 < 0.92
 
 
+def relatives(families: int, *, share: float, largest: int = 1, apart: float = 0.0) -> Draw:
+    """Models of families of uneven sizes, of whose variance a share is a family's; the first may lie far below."""
+
+    def draw(rng: np.random.Generator) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+        sizes = rng.geometric(0.25, families)
+        sizes[0] *= largest
+        groups = np.repeat(np.arange(families), sizes)
+        centres = rng.normal(80, 2, families)
+        centres[0] -= apart
+        x = centres[groups] + rng.normal(0, 1.5, groups.size)
+        errors = np.sqrt(share) * rng.normal(size=families)[groups] + np.sqrt(1 - share) * rng.normal(size=groups.size)
+        return x, 0.7 * x + 0.3 * errors, groups
+
+    return draw
+
+
+FAMILIES = {
+    "4 families": relatives(4, share=0.4),
+    "12 families": relatives(12, share=0.4),
+    "60 families": relatives(60, share=0.4),
+    "60 families, one of them large": relatives(60, share=0.4, largest=15),
+    "60 families, one of them far below": relatives(60, share=0.4, largest=3, apart=30),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_95_percent_intervals_hold_a_slope_where_relatives_have_errors_in_common(name: str) -> None:
+    rng = np.random.default_rng(9)
+    intervals = np.array([fitted(*FAMILIES[name](rng)).coefficient(1).interval for _ in range(600)])
+    assert np.mean((intervals[:, 0] <= 0.7) & (intervals[:, 1] >= 0.7)) >= 0.94
+
+
+def test_intervals_that_took_relatives_for_independent_would_be_far_too_narrow() -> None:
+    """The simulation can tell."""
+    rng = np.random.default_rng(9)
+    covered = 0
+    for _ in range(600):
+        x, y, groups = FAMILIES["60 families, one of them large"](rng)
+        low, high = fitted(x, y, np.arange(groups.size)).coefficient(1).interval
+        covered += low <= 0.7 <= high
+    assert covered / 600 < 0.8
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_95_percent_of_models_of_new_families_are_in_the_prediction_interval(name: str) -> None:
+    rng = np.random.default_rng(10)
+    covered = 0
+    for _ in range(600):
+        x, y, groups = FAMILIES[name](rng)
+        others = groups != groups[-1]
+        low, high = fitted(x, y, groups, inside=others).prediction(x[-1])
+        covered += low <= y[-1] <= high
+    assert covered / 600 >= 0.93
+
+
 def test_a_test_of_change_rejects_a_true_hypothesis_in_one_of_twenty_also_where_ranges_overlap() -> None:
     rng = np.random.default_rng(6)
     rejected = 0

@@ -195,7 +195,7 @@ def fit_polynomial(
     )
 
 
-def _factor(df: int) -> float:
+def _factor(df: float) -> float:
     """The t that is exceeded, on either side, with a probability of 5 %."""
     from scipy.special import stdtrit
 

@@ -100,8 +100,7 @@ def test_lines_end_at_line_ends_alone(file: Callable[..., Path], content: str, l
 
 def test_bytes_that_are_no_text_are_said(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_lines, file("names.txt", b"a\nb\xff")) == (
-        "the file is not text\n  where:   DIR/names.txt\n  allowed: one entry a line, UTF-8\n"
-        "  found:   byte 0xff at 3\n  to mend: save it as UTF-8"
+        "the file is not UTF-8 text\n  where:   DIR/names.txt\n  found:   the byte 0xff\n  to mend: save it as UTF-8"
     )
 
 

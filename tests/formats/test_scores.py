@@ -68,11 +68,11 @@ def test_the_columns_of_probabilities_and_golden_answers_are_called_so(tmp_path:
         ),
         (
             "image,class,score,golden\na,1,0.9,1\nb,1,0.9,2\n",
-            "golden out of range\n  where:   DIR/a.csv, column golden\n  allowed: 0 to 1\n  found:   2",
+            "golden out of range\n  where:   DIR/a.csv, line 3, column golden\n  allowed: 0 to 1\n  found:   2",
         ),
         (
             "image,class,score,golden\na,1,0.9,1\nb,1,0.9,\n",
-            "a value is missing\n  where:   DIR/a.csv, row 1, column golden\n"
+            "a value is missing\n  where:   DIR/a.csv, line 3, column golden\n"
             "  to mend: fill it in, or leave the row out",
         ),
     ],
@@ -137,10 +137,10 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("image,class,score\na,1,x\n", "not a number\n  where:   DIR/a.csv, row 0, column score\n  found:   'x'"),
+        ("image,class,score\na,1,x\n", "not a number\n  where:   DIR/a.csv, line 2, column score\n  found:   'x'"),
         (
             "image,class,score\na,1,.5\nb,1,\n",
-            "a value is missing\n  where:   DIR/a.csv, row 1, column score\n"
+            "a value is missing\n  where:   DIR/a.csv, line 3, column score\n"
             "  to mend: fill it in, or leave the row out",
         ),
         (
@@ -170,12 +170,12 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
         ),
         (
             "image,class,score\n,1,.5\n",
-            "a value is missing\n  where:   DIR/a.csv, row 0, column image\n"
+            "a value is missing\n  where:   DIR/a.csv, line 2, column image\n"
             "  to mend: fill it in, or leave the row out",
         ),
         (
             "image,class,score\na,,.5\n",
-            "a value is missing\n  where:   DIR/a.csv, row 0, column class\n"
+            "a value is missing\n  where:   DIR/a.csv, line 2, column class\n"
             "  to mend: fill it in, or leave the row out",
         ),
         (
@@ -194,7 +194,7 @@ def test_a_table_without_scores_is_refused(
 def test_true_is_no_score(refused: Callable[..., str], tmp_path: Path) -> None:
     pl.DataFrame({"image": ["a"], "class": [1], "score": [True]}).write_parquet(tmp_path / "a.parquet")
     assert refused(read_scores, tmp_path / "a.parquet") == (
-        "not a number\n  where:   DIR/a.parquet, row 0, column score\n  found:   True"
+        "not a number\n  where:   DIR/a.parquet, row 1, column score\n  found:   True"
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reassess.errors import DataError, OutputError, ReassessError
 
-__all__ = ["check_input", "check_output", "exists", "read_lines", "sha256", "suffix_of", "writing"]
+__all__ = ["check_input", "check_output", "exists", "not_utf8", "read_lines", "sha256", "suffix_of", "writing"]
 
 
 def exists(path: str | Path) -> bool:
@@ -51,14 +51,14 @@ def read_lines(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(
-            "the file is not text",
-            where=path,
-            allowed="one entry a line, UTF-8",
-            found=f"byte {error.object[error.start]:#04x} at {error.start:,}",
-            mend="save it as UTF-8",
-        ) from error
+        raise not_utf8(path, error) from error
     return text.removesuffix("\n").split("\n")  # and not splitlines, for which some letters of names end a line
+
+
+def not_utf8(path: Path, error: UnicodeDecodeError) -> DataError:
+    """What is wrong with a file of text that cannot be decoded."""
+    found = f"the byte {error.object[error.start]:#04x}"
+    return DataError("the file is not UTF-8 text", where=path, found=found, mend="save it as UTF-8")
 
 
 def suffix_of(path: Path, known: Collection[str], thing: str) -> str:

@@ -13,7 +13,16 @@ from reassess.formats.archives import MAX_BYTES, open_archive, write_npz
 from reassess.formats.class_columns import check_names_stay
 from reassess.formats.files import suffix_of, writing
 from reassess.formats.questions import columns_of_questions, info_of_questions, questions_of_info, questions_of_table
-from reassess.formats.tables import TABLE_SUFFIXES, column, integers, numbers, read_table, refuse_missing, write_table
+from reassess.formats.tables import (
+    TABLE_SUFFIXES,
+    column,
+    integers,
+    numbers,
+    place,
+    read_table,
+    refuse_missing,
+    write_table,
+)
 
 __all__ = ["read_scores", "write_scores"]
 
@@ -113,11 +122,14 @@ def _read_npz(path: Path, classes: Classes | None, max_bytes: int) -> Scores:
         where=f"{path}, array {name}",
         mend=votes if values.ndim == 3 else None,
     )
+    if golden is not None:
+        check_shape(golden, ("questions",), what="what is golden", kind="integers", where=f"{path}, array {_GOLDEN}")
+        check_range(golden, 0, 1, what="golden", where=f"{path}, array {_GOLDEN}, row {{}}".format)
     return Scores(
         questions=questions,
         values=values.astype(np.float64, copy=False),
         exclusive=name == _PROBABILITY,
-        golden=None if golden is None else _as_golden(golden, f"{path}, array {_GOLDEN}"),
+        golden=None if golden is None else golden.astype(bool),
     )
 
 
@@ -125,18 +137,15 @@ def _read_table(path: Path, classes: Classes | None) -> Scores:
     table = read_table(path, text=("image",))
     questions = questions_of_table(path, table, classes)
     name = column(path, table, "score", _PROBABILITY, thing="the score")
-    golden = integers(path, table[_GOLDEN]) if _GOLDEN in table.columns else None
-    if golden is not None:
-        refuse_missing(path, golden)
+    golden = None
+    if _GOLDEN in table.columns:
+        column_of_golden = integers(path, table[_GOLDEN])
+        refuse_missing(path, column_of_golden)
+        golden = column_of_golden.to_numpy()
+        check_range(golden, 0, 1, what="golden", where=lambda row: place(path, row, _GOLDEN))
     return Scores(
         questions=questions,
         values=numbers(path, table[name]).to_numpy().astype(np.float64),
         exclusive=name == _PROBABILITY,
-        golden=None if golden is None else _as_golden(golden.to_numpy(), f"{path}, column {_GOLDEN}"),
+        golden=None if golden is None else golden.astype(bool),
     )
-
-
-def _as_golden(numbers: npt.NDArray[np.integer], where: str) -> npt.NDArray[np.bool_]:
-    check_shape(numbers, ("questions",), what="what is golden of the scores", kind="integers", where=where)
-    check_range(numbers, 0, 1, what="golden", where=where)
-    return numbers.astype(bool)

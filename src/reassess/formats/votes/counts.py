@@ -14,7 +14,7 @@ from reassess.core.items import Id
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.class_columns import ids_of_column, ids_of_texts
-from reassess.formats.tables import integers, refuse_missing
+from reassess.formats.tables import integers, place, refuse_missing
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _read_long(
         row = repeat[1]
         raise DataError(
             "a class is counted twice for an image",
-            where=f"{path}, row {row}",
+            where=place(path, row),
             found=f"image {names[row]}, class {table[_CLASS][row]}",
             mend="write one count for both",
         )
@@ -88,7 +88,7 @@ def _read_wide(
 ) -> tuple[tuple[str, ...], Ints, Ints, Ints, Classes]:
     """As `_read_long`; every count of 0 but the first of each class is left out."""
     images = tuple(table[_IMAGE].to_list())
-    check_unique(images, thing="an image", where=lambda row: f"{path}, row {row}", mend=_MEND)
+    check_unique(images, thing="an image", where=lambda row: place(path, row), mend=_MEND)
     headings = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     id_of, classes = _ids_of_headings(path, headings, classes)
 
@@ -140,7 +140,7 @@ def _counts(path: Path, series: "pl.Series") -> Ints:
     counts = integers(path, series)
     refuse_missing(path, counts)
     values = np.asarray(counts.to_numpy(), np.int64)
-    check_range(values, 0, what="count", where=lambda row: f"{path}, row {row}, column {series.name}")
+    check_range(values, 0, what="count", where=lambda row: place(path, row, series.name))
     return values
 
 

@@ -90,5 +90,5 @@ def test_an_image_shows_no_class_in_its_place_but_not_at_the_end() -> None:
     models = {"m": predicted([[-1, 2, -1, 3, -1], [0, 1, 2, 3, 4]]), "n": predicted([-1, 1])}
     sheet = image_sheet("0.png", labels=labels, predictions=models)
     assert sheet.predictions == {"m": (None, 2, None, 3), "n": ()}
-    two, three = {"class": 2, "name": "2"}, {"class": 3, "name": "3"}
+    two, three = ({"class": i, "name": str(i), "known": None} for i in (2, 3))
     assert sheet.to_json(CLASSES)["predictions"] == {"m": [None, two, None, three], "n": []}

@@ -53,6 +53,8 @@ class Aggregation:
         The raters' matrices and the prior; None for a method without.
     facts
         What else there is to say, by name.
+    golden
+        The experts' answers by which it was made; None for a method that used none.
     by_experts
         The truth of the golden items by which it was made; None without them.
     """
@@ -60,12 +62,22 @@ class Aggregation:
     posterior: Posterior
     model: RaterModel | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    golden: Votes | None = None
     by_experts: ExpertTruth | None = None
 
     @property
     def scores(self) -> Scores:
-        """The probability of the last truth, or answer, of (image, class) questions; `DataError` for plain items."""
-        return self.posterior.scores(self.posterior.truths[-1])
+        """The probability of the last truth, or answer, of (image, class) questions; `DataError` for plain items.
+
+        They say which questions, or images, experts' answers made them.
+        """
+        scores = self.posterior.scores(self.posterior.truths[-1])
+        if self.golden is None:
+            return scores
+        if self.golden.classes is None:
+            return replace(scores, golden=self.golden.find(scores.questions) >= 0)
+        on_images = self.golden.find(scores.images) >= 0
+        return replace(scores, golden=on_images[scores.questions.image_ids])
 
 
 def by_recipe(
@@ -77,7 +89,7 @@ def by_recipe(
     values = np.stack([1 - scores.values, scores.values], axis=1)
     result = Posterior(items=scores.questions, truths=VALIDITY, values=values)
     truth = expert_truth(experts, at_least=recipe.experts_at_least)
-    return Aggregation(posterior=result, model=model, by_experts=truth)
+    return Aggregation(posterior=result, model=model, golden=experts, by_experts=truth)
 
 
 def by_calibration(
@@ -131,7 +143,8 @@ def by_calibration(
     truth = expert_truth(experts, truths, at_least=at_least)
     rows = experts.find(golden.items)
     model = calibrate(golden, np.where(rows >= 0, truth.values[rows], -1), truths=truths, smoothing=smoothing)
-    return Aggregation(posterior=_by_class(votes, posterior(votes, model)), model=model, by_experts=truth)
+    result = _by_class(votes, posterior(votes, model))
+    return Aggregation(posterior=result, model=model, golden=experts, by_experts=truth)
 
 
 def calibrated_recipe(*, at_least: int | None = None, smoothing: float = 1.0) -> Recipe:
@@ -203,7 +216,8 @@ def by_em(
             ReassessWarning,
             stacklevel=2,
         )
-    return Aggregation(posterior=_by_class(votes, fitted.posterior), model=fitted.model, facts=facts, by_experts=truth)
+    result = _by_class(votes, fitted.posterior)
+    return Aggregation(posterior=result, model=fitted.model, facts=facts, golden=experts, by_experts=truth)
 
 
 def by_majority(votes: Votes) -> Aggregation:
@@ -247,7 +261,8 @@ def _by_share(votes: Votes) -> Aggregation:
     """The share of each class that someone chose."""
     shares = class_shares(votes)
     valid = shares.scores.values
-    result = Posterior(items=shares.scores.questions, truths=VALIDITY, values=np.stack([1 - valid, valid], axis=1))
+    values = np.stack([1 - valid, valid], axis=1)
+    result = Posterior(items=shares.scores.questions, truths=VALIDITY, values=values, exclusive=True)
     without = len(votes.items) - len(shares.scores.questions.images)
     return Aggregation(posterior=result, facts={"ties": shares.ties, "without_votes": without})
 

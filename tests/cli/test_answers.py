@@ -117,7 +117,7 @@ def test_a_golden_file_of_noes_alone_rejects_and_is_no_error(folder: Path, run: 
     write_csv("pets/golden.csv", HEADINGS, [("a", "dog", "eve", "no")])
     write_csv("p.csv", "image,prediction", [("a", "dog")])
     (model,) = results_of(run, "evaluate", "p.csv", "--benchmark", "pets")
-    assert model["mistakes"] == {"expert_rejected": 1, "rejected": 0, "never_proposed": 0, "never_rated": 0}
+    assert {kind for kind, count in model["mistakes"].items() if count} == {"expert_rejected"}
 
 
 def test_other_scales_are_shown_with_the_result(folder: Path, run: Callable[..., Run]) -> None:
@@ -184,4 +184,4 @@ def test_golden_items_without_a_truth_are_counted_and_named(folder: Path, run: C
         assert results_of(run, argv[0], *argv[1:], "--golden", "golden.csv")["golden"] == golden
     assert note in run("curve", "scores.csv", "--golden", "golden.csv").out.splitlines()
     (curve,) = results_of(run, "curve", "scores.csv", "--golden", "golden.csv")
-    assert curve["golden"] == {**golden, "pairs": 4, "valid": 2}
+    assert curve["golden"] == {"pairs": 4, "valid": 2, "rule": golden["rule"], "left_out": 1}

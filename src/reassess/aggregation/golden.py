@@ -84,8 +84,8 @@ class Golden:
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
-        source = {} if self.by_experts is None else self.by_experts.to_json()
-        return {**source, "pairs": len(self), "valid": self.positives}
+        source = {"rule": None, "left_out": 0} if self.by_experts is None else self.by_experts.to_json()
+        return {"pairs": len(self), "valid": self.positives, "rule": source["rule"], "left_out": source["left_out"]}
 
     def rows_in(self, items: Items, what: str) -> npt.NDArray[np.int64]:
         """Position of each golden pair among other items, int64, shape (questions,).

@@ -318,7 +318,7 @@ def _print(call: Call, measured: Sequence[MeasuredCurve], answers: _Answers, goa
     if golden.by_experts is not None and golden.by_experts.note is not None:
         call.note(golden.by_experts.note)
     if golden.exclusive:
-        call.note("a class that the experts chose for an image, and that has no score, counts as a score of 0")
+        call.note("a golden image is judged on every class; a class without a score counts as a score of 0")
     if any(one.curve.in_sample for one in measured):
         call.note("in-sample: the scores were made with the golden answers that judge them")
         can_leave_out = not golden.exclusive and answers.benchmark.method != "em"

@@ -22,8 +22,9 @@ from reassess.core.benchmark import class_folder_order
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
-from reassess.evaluation import class_list
-from reassess.evaluation.class_list import ClassList, UndecidedClass, find_class_list
+from reassess.evaluation import class_list_search
+from reassess.evaluation.class_list import ClassList, UndecidedClass
+from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.measure import evaluate, find_outcomes
 from reassess.evaluation.outcomes import Outcomes, join_and_rank
 from reassess.formats.predictions import read_predictions
@@ -319,14 +320,14 @@ def test_the_list_is_confirmed_by_the_half_that_did_not_choose_it(seed: int, cla
     said = np.where(rng.random(images) < accuracy, order[truth], rng.integers(0, classes, images))
     labels = labels_of(truth, Classes(classes))
     other = searched(said, labels)
-    first, second = class_list._halves(labels.images, truth)
+    first, second = class_list_search._halves(labels.images, truth)
     assert sorted([*first, *second]) == list(range(images))
     assert all(abs(np.sum(truth[first] == c) - np.sum(truth[second] == c)) <= 1 for c in range(classes))
 
     def right(class_of: Sequence[int], rows: Ids) -> list[int]:
         return [int(class_of[said[row]] == truth[row]) for row in rows]
 
-    chosen = class_list._choose(class_list._Pairs(said[first], truth[first], classes).counts())[0].tolist()
+    chosen = class_list_search._choose(class_list_search._Pairs(said[first], truth[first], classes).counts())[0].tolist()
     assert sum(right(chosen, first)) == max(sum(right(by, first)) for by in permutations(range(classes)))
     after, confirmed = right(chosen, second), True
     for rival in (range(classes), runner_up(said[first], truth[first], chosen)):
@@ -385,7 +386,7 @@ def test_an_id_is_undecided_if_a_swap_is_not_far_less_likely(seed: int, classes:
             if unlike[i] or both == 0 or binomtest(int(kept), int(both), alternative="greater").pvalue > 0.01:
                 expected.append(i)
                 break
-    undecided = class_list._undecided(counts, class_of, unlike)
+    undecided = class_list_search._undecided(counts, class_of, unlike)
     assert [each.output for each in undecided] == expected
     for each in undecided:
         assert (each.class_id, each.images) == (class_of[each.output], counts[each.output, each.class_id])
@@ -395,7 +396,7 @@ def test_an_id_is_undecided_if_a_swap_is_not_far_less_likely(seed: int, classes:
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
 def test_ids_of_which_no_image_tells_keep_their_class_or_take_the_free_ones_in_order(seed: int, classes: int) -> None:
     counts = np.random.default_rng(seed).poisson(0.3, (classes, classes)).astype(np.int32)
-    class_of = class_list._assign(counts).tolist()
+    class_of = class_list_search._assign(counts).tolist()
     assert sorted(class_of) == list(range(classes))
     silent = [i for i in range(classes) if not counts[i, class_of[i]]]
     free = {class_of[i] for i in silent}

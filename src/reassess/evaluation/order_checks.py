@@ -13,7 +13,7 @@ import numpy.typing as npt
 from reassess.core.benchmark import class_folder_order
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
-from reassess.evaluation.class_list import find_class_list
+from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.outcomes import Outcomes
 
 __all__ = ["check_agreement"]

@@ -16,7 +16,8 @@ from reassess.comparison.model_orders import ModelOrders, compare_orders
 from reassess.core.benchmark import Benchmark
 from reassess.core.missing import Missing
 from reassess.errors import DataError, at
-from reassess.evaluation.class_list import ClassList, find_class_list
+from reassess.evaluation.class_list import ClassList
+from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.measure import summarize
 from reassess.evaluation.multi_label_accuracy import summarize_verdicts
 from reassess.evaluation.outcomes import Outcomes

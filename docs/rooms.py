@@ -23,7 +23,7 @@ Imports = Mapping[str, set[str]]
 def rooms() -> dict[str, set[str]]:
     """The rooms that each room imports."""
     graph = grimp.build_graph("reassess", cache_dir=None)
-    inside = {child.split(".")[1]: child for child in sorted(graph.find_children("reassess"))}
+    inside = {child.split(".")[1]: child for child in sorted(graph.find_children("reassess") - {"reassess.__main__"})}
     return {
         room: {
             other

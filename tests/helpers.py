@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -174,3 +175,19 @@ def python(*argv: str | Path, code: int = 0, cwd: Path | None = None, **environm
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=variables)
     assert result.returncode == code, result.stdout + result.stderr
     return Run(result.returncode, result.stdout, result.stderr)
+
+
+def in_one_line(text: str) -> str:
+    """A text without its line breaks and runs of blanks."""
+    return " ".join(text.split())
+
+
+def leaves(command: click.Command, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], click.Command]:
+    """The commands at and below one, by the words that call them."""
+    if not isinstance(command, click.Group):
+        return {path: command}
+    context = click.Context(command)
+    commands: dict[tuple[str, ...], click.Command] = {}
+    for name in command.list_commands(context):
+        commands |= leaves(command.get_command(context, name), (*path, name))
+    return commands

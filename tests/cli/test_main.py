@@ -13,7 +13,7 @@ import pytest
 
 from reassess import __version__
 from reassess.cli import COMMANDS, app
-from tests.helpers import Run
+from tests.helpers import Run, in_one_line, leaves, python
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
@@ -34,20 +34,6 @@ def test_every_command_has_help_of_its_own_that_begins_with_its_line_in_the_list
     assert COMMANDS[name] in in_one_line(result.out)
 
 
-def in_one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def leaves(command: click.Command, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], click.Command]:
-    if not isinstance(command, click.Group):
-        return {path: command}
-    context = click.Context(command)
-    commands: dict[tuple[str, ...], click.Command] = {}
-    for name in command.list_commands(context):
-        commands |= leaves(command.get_command(context, name), (*path, name))
-    return commands
-
-
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_takes_the_common_options(name: str) -> None:
     command = app.get_command(click.Context(app), name)
@@ -60,6 +46,10 @@ def test_every_command_takes_the_common_options(name: str) -> None:
 def test_the_version_is_that_of_the_package(run: Callable[..., Run]) -> None:
     result = run("--version")
     assert (result.code, result.out) == (0, f"reassess, version {__version__}\n")
+
+
+def test_the_package_runs_as_a_module() -> None:
+    assert python("-m", "reassess", "--version").out == f"reassess, version {__version__}\n"
 
 
 @pytest.mark.parametrize(

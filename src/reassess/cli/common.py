@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reassess import __version__
+from reassess.cli.help_pages import in_general
 from reassess.errors import OutputError
 from reassess.formats.files import exists
 from reassess.text import plain
@@ -165,7 +166,7 @@ def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
     command.__name__ = function.__name__
     command.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
     for name, text in reversed(_OPTIONS.items()):
-        command = click.option(f"--{name}", is_flag=True, help=text)(command)
+        command = in_general(f"--{name}", is_flag=True, help=text)(command)
     return command
 
 

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from reassess.cli.common import Call, Range, tracked
+from reassess.cli.help_pages import Choice, in_benchmark, in_reading
 from reassess.cli.judges import Judges
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, class_folder_order
 from reassess.core.classes import NAMES_BESIDE_IDS
@@ -60,7 +61,7 @@ def from_environment(context: click.Context, option: str | None) -> bool:
     return context.get_parameter_source(option or "") is ParameterSource.ENVIRONMENT
 
 
-benchmark_option = click.option(
+benchmark_option = in_benchmark(
     "--benchmark",
     callback=_open,
     metavar="NAME|FOLDER",
@@ -109,7 +110,7 @@ def keep_setting(benchmark: Benchmark | None, output: Path, part: str, **setting
 def part_option(part: str, text: str, *, condition: str = _IF_HERE) -> Callable[..., Any]:
     """The option for a part of the benchmark: what it is, and its default for ImageNet."""
     default = f"[default: {IMAGENET.sources[part]}, {condition}]"
-    return click.option(f"--{part}", metavar="NAME|FILE", help=f"{text}, or none.  {default}")
+    return in_benchmark(f"--{part}", metavar="NAME|FILE", help=f"{text}, or none.  {default}")
 
 
 def judge_options(command: Callable[..., Any], *, several: bool = False) -> Callable[..., Any]:
@@ -119,13 +120,13 @@ def judge_options(command: Callable[..., Any], *, several: bool = False) -> Call
     return _with_options(
         command,
         benchmark_option,
-        click.option("--labels", metavar="NAME|FILE", multiple=several, help=f"{labels}  {default}"),
+        in_benchmark("--labels", metavar="NAME|FILE", multiple=several, help=f"{labels}  {default}"),
         part_option("original", "Original labels"),
         part_option("scores", "Scores"),
     )
 
 
-max_bytes_option = click.option(
+max_bytes_option = in_reading(
     "--max-bytes", type=int, default=MAX_BYTES, show_default=True, help="Refuse larger archives."
 )
 
@@ -134,16 +135,16 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how a model's predictions are read."""
     return _with_options(
         command,
-        click.option("--names", type=FILE, metavar="F", help="The image name of each row, one a line."),
-        click.option(
+        in_reading("--names", type=FILE, metavar="F", help="The image name of each row, one a line."),
+        in_reading(
             "--order",
-            type=click.Choice(["validation", "class-folder"]),
+            type=Choice(["validation", "class-folder"]),
             help="The order of rows without names, of ImageNet's validation images.",
         ),
-        click.option("--classes", type=FILE, metavar="F", help="The class of each output, one wnid or name a line."),
-        click.option(
+        in_reading("--classes", type=FILE, metavar="F", help="The class of each output, one wnid or name a line."),
+        in_reading(
             "--unknown-class",
-            type=click.Choice(UNKNOWN_CLASS),
+            type=Choice(UNKNOWN_CLASS),
             default="wrong",
             show_default=True,
             help="Predicted names that no class has: count them as wrong, stop, or leave them out.",
@@ -156,13 +157,13 @@ def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how images are joined: `match` and `ignore_unknown`."""
     return _with_options(
         command,
-        click.option(
+        in_reading(
             "--match",
-            type=click.Choice(MATCHES),
+            type=Choice(MATCHES),
             help="Which part of a name identifies an image, in every file; ImageNet's validation images are known by "
             "number.  [default: the benchmark's, or path]",
         ),
-        click.option("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping."),
+        in_reading("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping."),
     )
 
 
@@ -171,7 +172,7 @@ def votes_option(purpose: str) -> Callable[[Callable[..., Any]], Callable[..., A
     return part_option("votes", f"Raters' votes, for {purpose}")
 
 
-threshold_option = click.option(
+threshold_option = in_benchmark(
     "--threshold",
     type=Range(0, 1),
     metavar="T",
@@ -185,7 +186,7 @@ def golden_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with_options(
         command,
         part_option("golden", "Experts' votes"),
-        click.option(
+        in_benchmark(
             "--rater-golden",
             metavar="NAME|FILE",
             help="The raters' votes on golden items, where they are apart.  "

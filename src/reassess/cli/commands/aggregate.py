@@ -10,6 +10,7 @@ import click
 
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
 from reassess.cli.common import Call, call_options
+from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.inputs import FILE, benchmark_option, check_part, from_environment, keep_setting, max_bytes_option
 from reassess.cli.judges import find_part, joined_parts, needed_part, read_classes_of
 from reassess.core.benchmark import IMAGENET, Benchmark
@@ -38,36 +39,39 @@ _USED = {
 }
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        "reassess aggregate --preset imagenet-real -o scores.npz",
+        "reassess aggregate votes.csv --method majority -o scores.csv",
+    ],
+)
 @click.argument("votes", required=False, metavar="[VOTES]")
 @benchmark_option
-@click.option("--preset", type=click.Choice(list(_PRESETS)), help="Make scores as a published set was made.")
+@click.option("--preset", type=Choice(list(_PRESETS)), help="Make scores as a published set was made.")
 @click.option(
     "--method",
-    type=click.Choice([name for name in _USED if name not in _PRESETS]),
+    type=Choice([name for name in _USED if name not in _PRESETS]),
     help="calibrated: each rater is measured on golden answers; em: Dawid and Skene's EM; mean: of no 0, maybe 0.5, "
     "yes 1; majority: the share of each answer, or class.  [default: the benchmark's; majority where votes are "
     "but counted; calibrated with golden answers, else em]",
 )
 @click.option(
     "--truths",
-    type=click.Choice(["valid", "answers"]),
+    type=Choice(["valid", "answers"]),
     help="What an item can be: valid or not, or one of the answers.  [default: valid for votes on images and classes]",
 )
-@click.option("--golden", metavar="NAME|FILE", help="The experts' answers; em keeps golden items at their truth.")
-@click.option("--rater-golden", metavar="NAME|FILE", help="The raters' golden answers.  [default: those in VOTES]")
-@click.option(
+@in_benchmark("--golden", metavar="NAME|FILE", help="The experts' answers; em keeps golden items at their truth.")
+@in_benchmark("--rater-golden", metavar="NAME|FILE", help="The raters' golden answers.  [default: those in VOTES]")
+@in_benchmark(
     "--golden-at-least",
     type=int,
     metavar="M",
     help="How many experts must agree on a golden answer.  [default: more than half]",
 )
-@click.option("--original", metavar="NAME|FILE", help="Original labels, which vote as one more rater, or none.")
+@in_benchmark("--original", metavar="NAME|FILE", help="Original labels, which vote as one more rater, or none.")
 @click.option("--smoothing", type=float, metavar="A", help="Added to each count of each matrix.  [default: 1]")
 @click.option("--answers", metavar="A,B,...", help="All answers, in their order.")
-@click.option(
-    "--seed", type=int, metavar="S", expose_value=False, help="Accepted, and without effect: no method draws."
-)
 @max_bytes_option
 @click.option("-o", "--output", type=FILE, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
 @click.option("--model", type=FILE, metavar="OUT", help="Write the raters' matrices and the prior, npz.")

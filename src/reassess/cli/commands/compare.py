@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call, call_options, refuse_repeated, tracked
+from reassess.cli.help_pages import Command
 from reassess.cli.inputs import (
     FILE,
     check_part,
@@ -27,7 +28,13 @@ from reassess.formats.tables import TABLE_SUFFIXES, write_table
 __all__ = ["compare"]
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        "reassess compare a.npz b.npz",
+        "reassess compare a.csv b.csv --benchmark pets --disagreements differ.csv",
+    ],
+)
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="A B [...]")
 @judge_options
 @votes_option("how sure the labels are")

@@ -16,6 +16,7 @@ from reassess.aggregation.methods import likely_recipes
 from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, made_by_calibration
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
+from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.inputs import FILE, benchmark_option, max_bytes_option, part_option
 from reassess.cli.judges import NONE, joined_parts, needed_part, read_classes_of, read_original_of
 from reassess.cli.tables.curve_points import write_points
@@ -75,27 +76,33 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
         return int(value)
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        "reassess curve imagenet-real-scores --golden imagenet-real-golden",
+        "reassess curve --benchmark pets --choose precision=0.9 -o curve.svg",
+    ],
+)
 @click.argument("files", nargs=-1, metavar="[SCORES...]")
 @benchmark_option
-@click.option(
+@in_benchmark(
     "--golden",
     metavar="NAME|FILE",
     help=f"Experts' answers.  [default: {IMAGENET.sources['golden']}, if the images are ImageNet's]",
 )
-@click.option(
+@in_benchmark(
     "--golden-at-least",
     type=int,
     metavar="M",
     help="How many experts must say yes for a pair to be valid, or choose its class.  [default: more than half]",
 )
-@click.option(
+@in_benchmark(
     "--votes",
     metavar="NAME|FILE",
     help="Raters' votes, for the rule that keeps a pair if enough raters say yes, or none.  [default: those of a "
     "--benchmark folder]",
 )
-@click.option(
+@in_benchmark(
     "--rater-golden",
     metavar="NAME|FILE",
     help="Raters' votes on golden pairs, for the rule that follows one rater, or none apart from those in --votes.  "

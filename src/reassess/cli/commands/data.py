@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call, call_options, print_table, say
+from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.core.benchmark import IMAGENET
 from reassess.data.catalogue import SOURCES, KnownFile, Source
 from reassess.data.sources import fetch_all, find_all
 
 __all__ = ["data"]
 
-_NAME = click.Choice(list(SOURCES))
+_NAME = Choice(list(SOURCES))
 
 
 @click.group()
@@ -21,7 +22,7 @@ def data() -> None:
     """List, find and fetch the known data files, and check a benchmark."""
 
 
-@data.command("list")
+@data.command("list", cls=Command, examples=["reassess data list", "reassess data list --json"])
 @call_options
 def list_sources(call: Call) -> None:
     """List the known files and where each is."""
@@ -38,7 +39,9 @@ def list_sources(call: Call) -> None:
     call.note("The whole hashes, and what to cite, are in --json.")
 
 
-@data.command()
+@data.command(
+    cls=Command, examples=["reassess data where imagenet-real", "reassess data where imagenet-original --json"]
+)
 @click.argument("name", type=_NAME, metavar="NAME")
 @call_options
 def where(call: Call, name: str) -> None:
@@ -49,7 +52,13 @@ def where(call: Call, name: str) -> None:
     _print_paths(call, {name: fetch_all(name, offline=True)})
 
 
-@data.command()
+@data.command(
+    cls=Command,
+    examples=[
+        "reassess data fetch imagenet-real imagenet-original",
+        "reassess data fetch imagenet-real-scores imagenet-real-raters imagenet-real-golden",
+    ],
+)
 @click.argument("names", type=_NAME, metavar="NAME...", nargs=-1, required=True)
 @call_options
 def fetch(call: Call, names: tuple[str, ...]) -> None:
@@ -60,8 +69,8 @@ def fetch(call: Call, names: tuple[str, ...]) -> None:
     _print_paths(call, {name: fetch_all(name, offline=call.offline, progress=not call.quiet) for name in names})
 
 
-@data.command()
-@click.option(
+@data.command(cls=Command, examples=["reassess data check", "reassess data check --benchmark pets"])
+@in_benchmark(
     "--benchmark",
     envvar="REASSESS_BENCHMARK",
     default=IMAGENET.name,

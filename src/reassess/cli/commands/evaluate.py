@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call, call_options, refuse_repeated
+from reassess.cli.help_pages import Choice, Command
 from reassess.cli.inputs import FILE, check_part, each_prediction, joining_options, judge_options, prediction_options
 from reassess.cli.judges import Judges, load_judges
 from reassess.cli.tables.class_list import report_class_list
@@ -48,7 +49,13 @@ def _numbers(
     return parse
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        "reassess evaluate a.npz b.npz",
+        "reassess evaluate a.csv --benchmark pets --by class",
+    ],
+)
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @partial(judge_options, several=True)
 @click.option(
@@ -74,7 +81,7 @@ def _numbers(
     metavar="OUT",
     help="If the ids are those of another class list, write the class of each output, for --classes.",
 )
-@click.option("--by", type=click.Choice(["label-count", "class"]), help="Break the results down.")
+@click.option("--by", type=Choice(["label-count", "class"]), help="Break the results down.")
 @call_options
 def evaluate(
     call: Call,

@@ -8,6 +8,7 @@ import click
 
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, call_options, percent, print_table, refuse_repeated, say
+from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.inputs import FILE, benchmark_option, check_part, keep_setting, max_bytes_option
 from reassess.cli.judges import joined_parts, needed_part, read_classes_of, read_original_of
 from reassess.comparison.label_agreement import AGREEMENTS, SAYINGS, LabelAgreement, label_agreement
@@ -37,7 +38,13 @@ _MOST_CLASSES = 20
 _Agreements = dict[tuple[str, str], LabelAgreement]
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        "reassess labels imagenet-real-scores --threshold 0.9 -o labels.json",
+        "reassess labels --diff imagenet-real labels.json",
+    ],
+)
 @click.argument("files", nargs=-1, metavar="[SCORES] | A B...")
 @benchmark_option
 @click.option(
@@ -48,11 +55,11 @@ _Agreements = dict[tuple[str, str], LabelAgreement]
 )
 @click.option(
     "--unrated",
-    type=click.Choice(["original", "omit"]),
+    type=Choice(["original", "omit"]),
     help="What becomes of images that were never rated: they keep their original label, or are left out.  "
     "[default: original, where there are original labels]",
 )
-@click.option(
+@in_benchmark(
     "--original",
     metavar="NAME|FILE",
     help=f"Original labels.  [default: the benchmark's; {IMAGENET.sources['original']} for ImageNet]",
@@ -66,7 +73,7 @@ _Agreements = dict[tuple[str, str], LabelAgreement]
 )
 @click.option("--diff", is_flag=True, help="Show what changed from label set A to label set B.")
 @click.option("--agree", is_flag=True, help="Show how far label sets agree, for every two of them.")
-@click.option("--by", type=click.Choice(["class"]), help="With --agree, show it for each class too.")
+@click.option("--by", type=Choice(["class"]), help="With --agree, show it for each class too.")
 @max_bytes_option
 @call_options
 def labels(

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call, Range, call_options, refuse_repeated
+from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE, benchmark_option
 from reassess.cli.judges import find_part, read_classes_of, read_original_of
 from reassess.cli.tables.leaderboard import Level, print_leaderboard, to_json
@@ -54,7 +55,13 @@ class _PlaceType(click.ParamType[Entry | Path]):
         return Entry(model=_GIVEN, original=original, real=real)
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        "reassess leaderboard results-imagenet.csv results-imagenet-real.csv",
+        "reassess leaderboard results-imagenet.csv results-imagenet-real.csv --place original=80.4,real=86.1",
+    ],
+)
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="TABLE...")
 @benchmark_option
 @click.option(

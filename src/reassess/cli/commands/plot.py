@@ -7,6 +7,7 @@ import click
 
 from reassess.cli.common import Call, call_options
 from reassess.cli.findings_inputs import findings_options, load_findings
+from reassess.cli.help_pages import Choice, Command
 from reassess.cli.inputs import FILE
 from reassess.report.charts import CHARTS, write_chart
 from reassess.report.figures import FIGURE_SUFFIXES
@@ -14,8 +15,14 @@ from reassess.report.figures import FIGURE_SUFFIXES
 __all__ = ["plot"]
 
 
-@click.command()
-@click.argument("kind", type=click.Choice(list(CHARTS)))
+@click.command(
+    cls=Command,
+    examples=[
+        "reassess plot scatter a.npz b.npz -o scatter.svg",
+        "reassess plot taxonomy a.csv --benchmark pets -o mistakes.png",
+    ],
+)
+@click.argument("kind", type=Choice(list(CHARTS)), metavar="KIND")
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option("-o", "--output", required=True, type=FILE, metavar="FIGURE", help="A figure: svg, png or pdf.")
 @findings_options
@@ -23,7 +30,8 @@ __all__ = ["plot"]
 def plot(call: Call, kind: str, files: tuple[Path, ...], output: Path, **reading: Any) -> None:
     """Draw one chart of the report.
 
-    Each FILE holds one model's predictions, as for evaluate and report. KIND is the chart.
+    KIND is scatter, leaderboard, differences, label-count, taxonomy, model-or-label, labelling-bias or curve. Each FILE
+    holds one model's predictions, as for evaluate and report.
     """
     call.check_output(output, FIGURE_SUFFIXES, "a figure")
     findings = load_findings(call, files, **reading)

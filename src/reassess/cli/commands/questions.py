@@ -8,6 +8,7 @@ import click
 import numpy as np
 
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
+from reassess.cli.help_pages import Command
 from reassess.cli.inputs import (
     FILE,
     check_part,
@@ -34,7 +35,13 @@ __all__ = ["questions"]
 _SHOWN = 10
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        "reassess questions a.npz b.npz -o questions.jsonl",
+        "reassess questions a.csv --benchmark pets --limit 20 -o pets.jsonl",
+    ],
+)
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option("-o", "--output", type=FILE, required=True, metavar="OUT", help="Write the questions as JSON lines.")
 @click.option(

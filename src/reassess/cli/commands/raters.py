@@ -10,6 +10,7 @@ from reassess.aggregation.golden_items import GoldenVotes, golden_votes
 from reassess.aggregation.reliability import rater_reliability
 from reassess.aggregation.reliability_result import Reliability
 from reassess.cli.common import Call, call_options, print_table
+from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.inputs import benchmark_option, golden_options, max_bytes_option
 from reassess.cli.judges import joined_parts, load_golden, needed_part, read_classes_of
 from reassess.core.benchmark import Benchmark, benchmark_of
@@ -32,11 +33,17 @@ _EXPLAINED = {
 }
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        "reassess raters votes.csv",
+        "reassess raters --benchmark pets",
+    ],
+)
 @click.argument("votes", required=False, metavar="[VOTES]")
 @benchmark_option
 @golden_options
-@click.option(
+@in_benchmark(
     "--golden-at-least",
     type=click.IntRange(min=1),
     metavar="M",

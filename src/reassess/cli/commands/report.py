@@ -8,6 +8,7 @@ import click
 
 from reassess.cli.common import Call, call_options, print_table
 from reassess.cli.findings_inputs import findings_options, load_findings
+from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE
 from reassess.comparison.findings import Findings, short_names
 from reassess.core.benchmark import Benchmark
@@ -18,7 +19,13 @@ from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, write_report
 __all__ = ["report"]
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        "reassess report a.npz b.npz -o report.html",
+        "reassess report a.csv --benchmark pets -o pets.html",
+    ],
+)
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option("-o", "--output", required=True, type=FILE, metavar="PAGE", help="The page: html.")
 @click.option(

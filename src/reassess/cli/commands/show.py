@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call, call_options, print_table, say
+from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE, judge_options, load_predictions, part_option, prediction_options, votes_option
 from reassess.cli.judges import load_judges
 from reassess.core.benchmark import Benchmark
@@ -21,7 +22,13 @@ _RATED = ("scores", "votes", "golden")
 _NO_CLASS = "no class"
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        "reassess show ILSVRC2012_val_00000003",
+        "reassess show tom.png --benchmark pets --predictions a.csv",
+    ],
+)
 @click.argument("image")
 @click.option(
     "--predictions", "files", type=FILE, multiple=True, metavar="FILE...", help="Outputs of one or more models."

@@ -1,0 +1,67 @@
+"""The form of a command's help: its options in sections, then examples."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import click
+
+__all__ = ["Choice", "Command", "Option", "in_benchmark", "in_general", "in_reading"]
+
+_OWN = "Options"
+_BENCHMARK = "The benchmark and its parts"
+_READING = "How files are read"
+_GENERAL = "General"
+
+
+class Option(click.Option):
+    """An option in a section of the help; an option of click's own stands among those of the command alone."""
+
+    def __init__(self, *arguments: Any, section: str, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.section = section
+
+
+in_benchmark = partial(click.option, cls=Option, section=_BENCHMARK)
+in_reading = partial(click.option, cls=Option, section=_READING)
+in_general = partial(click.option, cls=Option, section=_GENERAL)
+
+
+class Command(click.Command):
+    """A command whose help has its options in sections, and ends with examples that run as they stand."""
+
+    def __init__(self, *arguments: Any, examples: Sequence[str], **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.examples = examples
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, section by section."""
+        rows: dict[str, list[tuple[str, str]]] = {_OWN: [], _BENCHMARK: [], _READING: [], _GENERAL: []}
+        help_option = self.get_help_option(ctx)
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                section = _GENERAL if parameter is help_option else getattr(parameter, "section", _OWN)
+                rows[section].append(record)
+        for section, records in rows.items():
+            if records:
+                with formatter.section(section):
+                    formatter.write_dl(records)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, a line each, then what click has to say."""
+        with formatter.section("Examples"):
+            for example in self.examples:
+                formatter.write(f"{'':{formatter.current_indent}}{example}\n")
+        super().format_epilog(ctx, formatter)
+
+
+class Choice(click.Choice[str]):
+    """One of some names; a mistyped one gets a suggestion."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """The names there are, and the one that is nearest."""
+        from difflib import get_close_matches
+
+        close = get_close_matches(value, self.choices, n=1)
+        return super().get_invalid_choice_message(value, ctx) + (f" Did you mean {close[0]!r}?" if close else "")

@@ -1,0 +1,121 @@
+"""Help pages: options in sections, examples that run as they stand, and a suggestion for a mistyped name."""
+
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from reassess.cli import COMMANDS, app
+from reassess.cli.help_pages import Command
+from reassess.core.labels import LabelSets
+from reassess.report.charts import CHARTS
+from tests.helpers import Run, in_one_line, leaves
+
+_SECTIONS = ("Options:", "The benchmark and its parts:", "How files are read:", "General:", "Examples:")
+
+
+def all_commands() -> list[tuple[str, click.Command]]:
+    commands = []
+    for name in COMMANDS:
+        command = app.get_command(click.Context(app), name)
+        assert command is not None
+        commands += [(" ".join((name, *path)), leaf) for path, leaf in leaves(command).items()]
+    return commands
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: Callable[[str], Path], real_original: LabelSets
+) -> Path:
+    """A folder with the files that the examples name: two models of ImageNet, and the benchmark pets."""
+    monkeypatch.chdir(tmp_path)
+    images = real_original.images
+    for name, shift in (("a", 3), ("b", 0)):
+        ids = (real_original.indices + shift * (np.arange(len(images)) % 4 == 0)) % 1000
+        np.savez(f"{name}.npz", ids=ids, names=images)
+    for name in ("results-imagenet.csv", "results-imagenet-real.csv"):
+        shutil.copy(real_file(name), name)
+    pets = tmp_path / "pets"
+    pets.mkdir()
+    names = ("tom.png", "kit.png", "rex.png", "bo.png")
+    (pets / "classes.txt").write_text("cat\ndog\n")
+    (pets / "original.csv").write_text("image,class\ntom.png,cat\nkit.png,cat\nrex.png,dog\nbo.png,cat\n")
+    (pets / "labels.csv").write_text("image,class\ntom.png,cat\nkit.png,cat\nrex.png,dog\nbo.png,dog\n")
+    (pets / "scores.csv").write_text(
+        "image,class,score\n" + "".join(f"{name},{pet},{score}\n" for name in names for pet, score in SCORES[name])
+    )
+    votes = "".join(
+        f"{name},{pet},{rater},{'yes' if score > 0.5 else 'no'}\n"
+        for name in names
+        for pet, score in SCORES[name]
+        for rater in ("ann", "bob", "cy")
+    )
+    (pets / "votes.csv").write_text("image,class,rater,answer\n" + votes)
+    shutil.copy(pets / "votes.csv", "votes.csv")
+    (pets / "golden.csv").write_text(
+        "image,class,rater,answer\ntom.png,cat,eve,yes\ntom.png,dog,eve,no\nbo.png,cat,eve,no\nbo.png,dog,eve,yes\n"
+    )
+    for name, last in (("a.csv", "cat"), ("b.csv", "dog")):
+        (tmp_path / name).write_text(f"image,prediction\ntom.png,cat\nkit.png,dog\nrex.png,dog\nbo.png,{last}\n")
+    return tmp_path
+
+
+SCORES = {
+    "tom.png": [("cat", 0.95), ("dog", 0.1)],
+    "kit.png": [("cat", 0.9)],
+    "rex.png": [("dog", 0.99)],
+    "bo.png": [("cat", 0.2), ("dog", 0.85)],
+}
+
+
+@pytest.mark.parametrize(("name", "command"), all_commands())
+def test_the_help_of_a_command_has_sections_in_one_order_and_two_examples(name: str, command: click.Command) -> None:
+    assert isinstance(command, Command)
+    text = command.get_help(click.Context(command, info_name=name))
+    places = [text.index(f"\n{section}\n") for section in _SECTIONS if f"\n{section}\n" in text]
+    assert places == sorted(places)
+    assert f"\n{_SECTIONS[-2]}\n" in text
+    assert len(command.examples) == 2
+    assert text.endswith("\n".join(f"  {example}" for example in command.examples))
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.opts[-1] in text
+
+
+@pytest.mark.parametrize(("name", "command"), all_commands())
+def test_every_example_runs_as_it_stands(
+    name: str, command: Command, here: Path, run: Callable[..., Run], report_extra: None
+) -> None:
+    for example in command.examples:
+        program, *argv = shlex.split(example)
+        assert (program, " ".join(argv).startswith(name)) == ("reassess", True)
+        result = run(*argv)
+        assert (result.code, "Error" in result.err) == (0, False), result.err
+
+
+def test_the_help_of_plot_names_every_chart(run: Callable[..., Run]) -> None:
+    text = in_one_line(run("plot", "--help").out).replace("- ", "-")  # lines break after hyphens
+    assert f"KIND is {', '.join(list(CHARTS)[:-1])} or {list(CHARTS)[-1]}." in text
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["evalute"], "Error: No such command 'evalute'. Did you mean 'evaluate'?\n"),
+        (["data", "fech"], "Error: No such command 'fech'. Did you mean 'fetch'?\n"),
+        (["plot", "scater", "a.npz", "-o", "a.svg"], "Did you mean 'scatter'?\n"),
+        (["data", "where", "imagenet-rel"], "Did you mean 'imagenet-real'?\n"),
+        (["evaluate", "a.npz", "--match", "nam"], "'path', 'name', 'stem'. Did you mean 'name'?\n"),
+        (["evaluate", "a.npz", "--match", "xyz"], "'path', 'name', 'stem'.\n"),
+    ],
+)
+def test_a_mistyped_name_gets_a_suggestion_where_one_is_near(
+    argv: list[str], expected: str, run: Callable[..., Run]
+) -> None:
+    result = run(*argv)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.endswith(expected)

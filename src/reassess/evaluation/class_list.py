@@ -55,12 +55,16 @@ class ClassList:
     order
         What the order is called, if it is a known one; else None.
     before, after
-        Images of the confirming half that are right with the ids as given, and with the list that the other half chose.
+        Images that are right with the ids as given, and with the list. Of a known order, all images with one label;
+        else those of the confirming half, with the list that the other half chose.
     p_value
-        Exact p-value of the confirmation: the higher one of those against the ids as given and the runner-up.
+        Exact p-value of the confirmation: the highest of those against the ids as given and every other rival. Of a
+        known order, times the number of known orders.
     undecided
         The ids of which the images do not tell the class: too few, or as good for another one. The list holds a best
-        guess of them.
+        guess of them. Of a known order there are none.
+    by_name
+        Whether the predictions name their classes: then the ids are those of the names.
     """
 
     class_of: Ids
@@ -69,6 +73,7 @@ class ClassList:
     after: Proportion
     p_value: float
     undecided: tuple[UndecidedClass, ...]
+    by_name: bool = False
 
     def __repr__(self) -> str:
         return (
@@ -105,8 +110,12 @@ class ClassList:
 
         Returns
         -------
-        A wnid, id or name for each output; "-" for an output that is no class.
+        A wnid, id or name for each output; "-" for an output that is no class. Of predictions that name their classes,
+        for each class: its wnid or name, a tab, and that of the class for which the name stands.
         """
+        if predictions.by_name:
+            texts = classes.texts
+            return [f"{text}\t{texts[class_id]}" for text, class_id in zip(texts, self.class_of, strict=True)]
         texts = classes.wnids or (classes.names if classes.ranked or classes.misnumbered else ())
         return [
             "-" if class_id < 0 else texts[class_id] if texts else str(class_id)

@@ -36,22 +36,26 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_all, check_range, check_shape, check_type
 from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
 from reassess.evaluation.class_list import ClassList, UndecidedClass
 from reassess.evaluation.class_orders import known_orders
-from reassess.evaluation.outcomes import LABELLED, Outcomes
+from reassess.evaluation.outcomes import LABELLED, Outcomes, check_original
 from reassess.numeric.exact_tests import SMALLEST, mcnemar
 from reassess.numeric.proportion import Proportion
 
-__all__ = ["find_class_list"]
+__all__ = ["find_class_list", "no_list_in_words"]
 
 _LEVEL = 5e-5  # of all known orders together, and of any other order
 _TIMES = 2  # as many images right as each rival
 _MOST_IDS = 0.75  # for which it must be better
+_AGAIN = "give what find_outcomes returns, and the labels that it was given"
 _DOUBT = 0.01  # an id is undecided if a swap with another one explains the images with a higher p-value
 _MOST_CLASSES = 5_000  # the confusion matrix is held whole
+_FEWEST = 500  # images, for an order that is not known
+_ENOUGH = 20  # images of each class, for an order that is not known: measured for 100 and 1,000 classes
 
 Ids = npt.NDArray[np.int64]
 Hits = npt.NDArray[np.bool_]
@@ -96,6 +100,11 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     -------
     The list and how sure it is; None if no other list is confirmed. Of more than 5,000 classes none is sought.
 
+    Raises
+    ------
+    DataError
+        The outcomes were found by other labels; types or lengths are wrong.
+
     Examples
     --------
     >>> from reassess.evaluation.measure import find_outcomes
@@ -105,6 +114,7 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     >>> find_class_list(find_outcomes(said, labels), labels)
     ClassList(class numbers sorted as text: 0, 1, 10, 100: right 100.00% instead of 10.00%, 0 of 20 classes undecided)
     """
+    _check(outcomes, labels, original)
     pairs, images, classes = _pairs(outcomes, labels, original)
     if pairs.classes > _MOST_CLASSES or not _may_be_another(pairs):
         return None
@@ -112,13 +122,48 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     choosing, confirming = pairs[first].counts(), pairs[second]
     known, by_half = _known(pairs, classes), _assign(choosing)
     other = _confirmed(confirming, by_half, [np.arange(pairs.classes), _runner_up(choosing, by_half)])
-    if known is not None and (other is None or not _is_better(confirming, by_half, known.class_of)):
-        return known
-    if other is None:
-        return None
+    if other is None or (known is not None and not _is_better(confirming, by_half, known.class_of)):
+        return None if known is None else replace(known, by_name=outcomes.by_name)
     counts = pairs.counts()
     class_of = _assign(counts)
-    return replace(other, class_of=class_of, undecided=_undecided(counts, class_of, class_of != by_half))
+    undecided = _undecided(counts, class_of, class_of != by_half)
+    return replace(other, class_of=class_of, undecided=undecided, by_name=outcomes.by_name)
+
+
+def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
+    """What is known where `find_class_list` finds nothing: which lists the images would have shown, and which not."""
+    pairs, images, _ = _pairs(outcomes, labels, original)
+    if pairs.classes > _MOST_CLASSES:
+        return f"other orders of more than {_MOST_CLASSES:,} classes are not sought"
+    enough = max(_FEWEST, _ENOUGH * pairs.classes)
+    if len(images) >= enough:
+        return "no other order of the classes by which the model would be right in 40 % or more"
+    return (
+        f"no other known order of the classes; an order without a name may not show in {len(images):,} images of "
+        f"{pairs.classes:,} classes: that takes about {enough:,}, for a model that is right in 40 %"
+    )
+
+
+def _check(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) -> None:
+    """Refuse what are no outcomes, and labels by which they were not found."""
+    check_type(outcomes, Outcomes, what="the outcomes", mend=_AGAIN)
+    for field in ("top1", "state", "label_rows", "original_rows"):
+        what = f"the outcomes' {field}"
+        check_shape(getattr(outcomes, field), (len(outcomes),), what=what, kind="integers", mend=_AGAIN)
+    _check_found_by(labels, outcomes.label_rows, outcomes, "labels")
+    check_range(outcomes.top1, -1, labels.classes.largest_id, what="class id", where="row {}".format, mend=_AGAIN)
+    if original is not None:
+        _check_found_by(original, outcomes.original_rows, outcomes, "original labels")
+        check_original(original)
+
+
+def _check_found_by(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: Outcomes, what: str) -> None:
+    check_type(labels, LabelSets, what=f"the {what}", mend=_AGAIN)
+    known, keys = (image_keys(images, outcomes.match) for images in (labels.images, outcomes.images))
+    places = zip(rows.tolist(), keys, strict=True)
+    fits = np.array([row < 0 or (row < len(known) and known[row] == key) for row, key in places], bool)
+    name_of = outcomes.images.__getitem__
+    check_all(fits, what=f"the outcomes were not found by these {what}", name_of=name_of, mend=_AGAIN)
 
 
 def _known(pairs: _Pairs, classes: Classes) -> ClassList | None:
@@ -138,7 +183,9 @@ def _confirmed(
     after = pairs.right(class_of)
     against = [pairs.right(rival) for rival in rivals]
     p_value = of_orders * max(_p_value(after, rival) for rival in against)
-    if p_value >= _LEVEL or not all(_is_plain(pairs.given, after, rival, is_known=order is not None) for rival in against):
+    if p_value >= _LEVEL or not all(
+        _is_plain(pairs.given, after, rival, is_known=order is not None) for rival in against
+    ):
         return None
     return ClassList(
         class_of=class_of,

@@ -44,10 +44,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_error(404)
             return
         content, length = self.server.files[self.path]
-        self.send_response(200)
+        self.send_response(302 if self.server.leads_to else 200)
+        if self.server.leads_to:
+            self.send_header("Location", self.server.leads_to)
         self.send_header("Content-Length", str(length))
         self.end_headers()
-        self.wfile.write(content)
+        pause = self.server.pause
+        for part in [content[i : i + 1] for i in range(len(content))] if pause else [content]:
+            self.wfile.write(part)
+            time.sleep(pause)
 
     def log_message(self, *args: object) -> None:
         pass
@@ -59,6 +64,8 @@ class _Server(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, tuple[bytes, int]] = {}
+        self.leads_to: str | None = None
+        self.pause = 0.0  # after each byte, seconds
 
     def holds(self, content: bytes, *, declared: int | None = None) -> str:
         self.files["/toy.txt"] = (content, len(content) if declared is None else declared)
@@ -416,6 +423,47 @@ def test_a_host_that_never_answers_is_given_up(cache: Path, monkeypatch: pytest.
     assert time.monotonic() - start < 5
     assert str(caught.value) == refused(url, cache, "no answer within 0.2 s")
     assert left_in(cache) == []
+
+
+def test_a_host_that_sends_a_byte_now_and_then_is_given_up(
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "_READ_SECONDS", 0.3)
+    monkeypatch.setattr(downloads, "_LEAST_BYTES", 100)
+    know(monkeypatch, url := repository.holds(GOOD * 4))
+    repository.pause = 0.05
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, "did not send the whole file within 1 s")
+    assert left_in(cache) == []
+
+
+def test_a_body_without_an_end_is_given_up(repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "_MOST_BYTES", 1000)
+    know(monkeypatch, url := repository.holds(LARGE))
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, "sends more than 1,000 bytes")
+    assert left_in(cache) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("gopher://x/toy.txt", "No connection adapters were found for 'gopher://x/toy.txt'"),
+        ("http://[", "Invalid IPv6 URL"),
+        ("http://x:99999999/", "Port out of range 0-65535"),
+        ("/toy.txt", "Exceeded 30 redirects."),
+    ],
+)
+def test_a_host_that_leads_to_nonsense_is_given_up(
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch, address: str, why: str
+) -> None:
+    know(monkeypatch, url := repository.holds(GOOD))
+    repository.leads_to = address
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, why)
 
 
 def test_an_interrupted_download_leaves_nothing(

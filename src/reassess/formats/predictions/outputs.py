@@ -100,6 +100,6 @@ def exchange_names(classes: Classes, outputs: Sequence[str], *, where: str) -> C
         where=where,
         mend="name each of these classes once before a tab and once after one",
     )
-    class_of = np.arange(len(classes.texts))
+    class_of = np.arange(max(classes.count or 0, 1 + int(called.max())))
     class_of[called] = meant
     return classes.exchanged(class_of)

@@ -191,8 +191,24 @@ def test_a_folder_of_reassess_data_comes_first(tmp_path: Path, cache: Path, monk
 def test_the_folders_of_reassess_data_are_asked_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch)
     first, second = (data_folder(tmp_path / name, GOOD, monkeypatch) for name in "ab")
-    monkeypatch.setenv("REASSESS_DATA", os.pathsep.join(map(str, (tmp_path / "none", first, second))))
+    monkeypatch.setenv("REASSESS_DATA", os.pathsep.join(map(str, (first, second))))
     assert sources.find("toy") == first / "toy.txt"
+
+
+def test_a_missing_folder_of_reassess_data_is_said_once(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_folder(tmp_path / "there", GOOD, monkeypatch)
+    missing = tmp_path / "missing"
+    monkeypatch.setenv("REASSESS_DATA", os.pathsep.join([str(missing), str(tmp_path / "there")]))
+    know(monkeypatch)
+    with pytest.warns(ReassessWarning) as warned:
+        assert sources.find("toy") == sources.find("toy") == tmp_path / "there" / "toy.txt"
+    assert [str(one.message) for one in warned] == [f"REASSESS_DATA names the folder {missing}, which is not there"]
+    (tmp_path / "there" / "toy.txt").unlink()
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy", offline=True)
+    assert f"REASSESS_DATA: there is no folder {missing}\n" in str(caught.value)
 
 
 def test_reassess_data_is_not_searched_below_the_first_level(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +247,8 @@ def test_a_folder_of_no_user_is_a_name_like_any_other(monkeypatch: pytest.Monkey
     monkeypatch.setenv("REASSESS_DATA", "~no-such-user/data")
     monkeypatch.setenv("REASSESS_CACHE", "~no-such-user/cache")
     assert sources.cache_folder() == Path("~no-such-user/cache")
-    assert sources.find("imagenet-real-scores") is None
+    with pytest.warns(ReassessWarning, match=r"names the folder ~no-such-user/data, which is not there"):
+        assert sources.find("imagenet-real-scores") is None
 
 
 def test_a_file_that_cannot_be_read_is_passed_over_with_a_warning(

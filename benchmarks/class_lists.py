@@ -2,8 +2,8 @@
 
     python -m benchmarks.class_lists
 
-Models are simulated on ImageNet's original labels, see `tests.evaluation.simulated_models`, and on labels of few classes.
-It takes some minutes.
+Models are simulated on ImageNet's original labels, see `tests.evaluation.simulated_models`, and on labels of few
+classes. It takes a quarter of an hour.
 """
 
 import time

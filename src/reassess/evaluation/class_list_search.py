@@ -46,16 +46,15 @@ from reassess.evaluation.outcomes import LABELLED, Outcomes, check_original
 from reassess.numeric.exact_tests import SMALLEST, mcnemar
 from reassess.numeric.proportion import Proportion
 
-__all__ = ["find_class_list", "no_list_in_words"]
+__all__ = ["MOST_CLASSES", "find_class_list", "labelled_pairs"]
+
+MOST_CLASSES = 5_000  # the confusion matrix is held whole
 
 _LEVEL = 5e-5  # of all known orders together, and of any other order
 _TIMES = 2  # as many images right as each rival
 _MOST_IDS = 0.75  # for which it must be better
 _AGAIN = "give what find_outcomes returns, and the labels that it was given"
 _DOUBT = 0.01  # an id is undecided if a swap with another one explains the images with a higher p-value
-_MOST_CLASSES = 5_000  # the confusion matrix is held whole
-_FEWEST = 500  # images, for an order that is not known
-_ENOUGH = 20  # images of each class, for an order that is not known: measured for 100 and 1,000 classes
 
 Ids = npt.NDArray[np.int64]
 Hits = npt.NDArray[np.bool_]
@@ -115,8 +114,8 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     ClassList(class numbers sorted as text: 0, 1, 10, 100: right 100.00% instead of 10.00%, 0 of 20 classes undecided)
     """
     _check(outcomes, labels, original)
-    pairs, images, classes = _pairs(outcomes, labels, original)
-    if pairs.classes > _MOST_CLASSES or not _may_be_another(pairs):
+    pairs, images, classes = labelled_pairs(outcomes, labels, original)
+    if pairs.classes > MOST_CLASSES or not _may_be_another(pairs):
         return None
     first, second = _halves(images, pairs.truth)
     choosing, confirming = pairs[first].counts(), pairs[second]
@@ -128,20 +127,6 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     class_of = _assign(counts)
     undecided = _undecided(counts, class_of, class_of != by_half)
     return replace(other, class_of=class_of, undecided=undecided, by_name=outcomes.by_name)
-
-
-def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
-    """What is known where `find_class_list` finds nothing: which lists the images would have shown, and which not."""
-    pairs, images, _ = _pairs(outcomes, labels, original)
-    if pairs.classes > _MOST_CLASSES:
-        return f"other orders of more than {_MOST_CLASSES:,} classes are not sought"
-    enough = max(_FEWEST, _ENOUGH * pairs.classes)
-    if len(images) >= enough:
-        return "no other order of the classes by which the model would be right in 40 % or more"
-    return (
-        f"no other known order of the classes; an order without a name may not show in {len(images):,} images of "
-        f"{pairs.classes:,} classes: that takes about {enough:,}, for a model that is right in 40 %"
-    )
 
 
 def _check(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) -> None:
@@ -218,7 +203,7 @@ def _is_plain(given: Ids, after: Hits, rival: Hits, *, is_known: bool) -> bool:
     return bool(after.sum() >= _TIMES * rival.sum() and (gain > 0).sum() >= _MOST_IDS * ids)
 
 
-def _pairs(
+def labelled_pairs(
     outcomes: Outcomes, labels: LabelSets, original: LabelSets | None
 ) -> tuple[_Pairs, tuple[str, ...], Classes]:
     """The images that have one label, their names, and the classes."""

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from reassess.core.benchmark import class_folder_order
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
-from reassess.evaluation.class_list_search import find_class_list, no_list_in_words
+from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.outcomes import Outcomes
-from reassess.evaluation.words import MEND_CLASS_LIST
+from reassess.evaluation.words import MEND_CLASS_LIST, no_list_in_words
 
 __all__ = ["check_agreement"]
 

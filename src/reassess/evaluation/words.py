@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
 from reassess.evaluation.class_list import ClassList
+from reassess.evaluation.class_list_search import MOST_CLASSES, labelled_pairs
+from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import NONE_SCORED, Evaluation, ceiling_in_words, left_out_in_words
 from reassess.numeric.exact_tests import SMALLEST
 from reassess.numeric.proportion import Proportion
@@ -18,9 +21,12 @@ __all__ = [
     "heading",
     "left_out_in_words",
     "missing_in_words",
+    "no_list_in_words",
 ]
 
 _FEW_CLASSES = 5  # of which a model may well take most for one another
+# Images that show an order of classes without a name to a model that is right in 40 %: measured.
+_ENOUGH, _ENOUGH_OF_EACH = 500, 20
 _LONGEST = 12  # letters, so that a table of accuracies fits into 80 columns, and the title of an axis beside it
 
 MEND_CLASS_LIST = (
@@ -81,6 +87,20 @@ def class_list_in_words(other: ClassList, classes: Classes, mend: str = MEND_CLA
     if len(other.class_of) <= _FEW_CLASSES:
         lines.append(f"or else:        the model takes most of the {len(other.class_of)} classes for one another")
     return "\n  ".join([*lines, f"to mend:        {mend}"])
+
+
+def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
+    """What is known where `find_class_list` finds nothing: which lists the images would have shown, and which not."""
+    pairs, images, _ = labelled_pairs(outcomes, labels, original)
+    if pairs.classes > MOST_CLASSES:
+        return f"other orders of more than {MOST_CLASSES:,} classes are not sought"
+    enough = max(_ENOUGH, _ENOUGH_OF_EACH * pairs.classes)
+    if len(images) >= enough:
+        return "no other order of the classes by which the model would be right in 40 % or more"
+    return (
+        f"no other known order of the classes; an order without a name may not show in {len(images):,} images of "
+        f"{pairs.classes:,} classes: that takes about {enough:,}, for a model that is right in 40 %"
+    )
 
 
 def _share(part: Proportion) -> str:

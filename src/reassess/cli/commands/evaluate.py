@@ -19,12 +19,13 @@ from reassess.core.benchmark import Benchmark
 from reassess.core.missing import Missing
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.class_list import ClassList
-from reassess.evaluation.class_list_search import find_class_list, no_list_in_words
+from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.measure import summarize
 from reassess.evaluation.multi_label_accuracy import summarize_verdicts
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.outcomes_table import outcomes_table
 from reassess.evaluation.result import ranked
+from reassess.evaluation.words import no_list_in_words
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
 __all__ = ["evaluate"]

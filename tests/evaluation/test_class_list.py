@@ -595,7 +595,7 @@ def test_what_the_images_could_show_is_said_of_their_number() -> None:
         "no other known order of the classes; an order without a name may not show in 300 images of 1,000 classes: "
         "that takes about 20,000, for a model that is right in 40 %"
     )
-    assert "in 499 images of 4 classes: that takes about 500, for" in words(499, 4)
+    assert "in 499 images of 4 classes: that takes about 500, for a model that is right in 70 %" in words(499, 4)
     assert words(2000, 100) == "no other order of the classes by which the model would be right in 40 % or more"
     assert words(300, 5001) == "other orders of more than 5,000 classes are not sought"
 

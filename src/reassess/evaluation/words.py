@@ -13,11 +13,13 @@ from reassess.numeric.proportion import Proportion
 from reassess.text import counted, plain, shortened, some
 
 __all__ = [
+    "KNOWN_IN_WORDS",
     "MEND_CLASS_LIST",
     "MISTAKES_IN_WORDS",
     "NONE_SCORED",
     "ceiling_in_words",
     "class_list_in_words",
+    "counts_in_words",
     "heading",
     "left_out_in_words",
     "missing_in_words",
@@ -25,19 +27,34 @@ __all__ = [
 ]
 
 _FEW_CLASSES = 5  # of which a model may well take most for one another
-# Images that show an order of classes without a name to a model that is right in 40 %: measured.
-_ENOUGH, _ENOUGH_OF_EACH = 500, 20
+# Measured: so many images, in all and of each class, show any order if the model is right in so many percent.
+_ENOUGH, _ENOUGH_OF_EACH, _RIGHT, _RIGHT_OF_FEW = 500, 20, 40, 70
 _LONGEST = 12  # letters, so that a table of accuracies fits into 80 columns, and the title of an axis beside it
 
 MEND_CLASS_LIST = (
     "let reassess evaluate FILE --write-classes classes.txt write the list, then pass --classes FILE=classes.txt"
 )
 MISTAKES_IN_WORDS = {
+    "no_class": "of no class",
+    "expert_valid": "valid to most experts",
     "expert_rejected": "rejected by experts",
     "rejected": "rated and rejected",
     "never_proposed": "never proposed",
     "never_rated": "on images never rated",
 }
+# What is known of one prediction for one image.
+KNOWN_IN_WORDS = MISTAKES_IN_WORDS | {"no_class": "no class", "never_rated": "image never rated"}
+_SELDOM = ("no_class", "expert_valid")
+
+
+def counts_in_words(counts: Mapping[str, int | None], words: Mapping[str, str]) -> str:
+    """Numbers of mistakes of each kind; kinds that seldom occur are named where they do, and others where known.
+
+    >>> counts_in_words({"no_class": 0, "expert_rejected": None, "never_rated": 0}, MISTAKES_IN_WORDS)
+    '0 on images never rated'
+    """
+    named = {kind: n for kind, n in counts.items() if n or (n is not None and kind not in _SELDOM)}
+    return ", ".join(f"{n:,} {words[kind]}" for kind, n in named.items())
 
 
 def heading(label_set: str) -> str:
@@ -95,11 +112,12 @@ def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets 
     if pairs.classes > MOST_CLASSES:
         return f"other orders of more than {MOST_CLASSES:,} classes are not sought"
     enough = max(_ENOUGH, _ENOUGH_OF_EACH * pairs.classes)
+    right = _RIGHT_OF_FEW if pairs.classes <= _FEW_CLASSES else _RIGHT
     if len(images) >= enough:
-        return "no other order of the classes by which the model would be right in 40 % or more"
+        return f"no other order of the classes by which the model would be right in {right} % or more"
     return (
         f"no other known order of the classes; an order without a name may not show in {len(images):,} images of "
-        f"{pairs.classes:,} classes: that takes about {enough:,}, for a model that is right in 40 %"
+        f"{pairs.classes:,} classes: that takes about {enough:,}, for a model that is right in {right} %"
     )
 
 

@@ -121,32 +121,32 @@ MEND = (
 BAD = {
     "a negative count": (
         "image,dog,cat\na,1,2\nb,1,-2\n",
-        "count out of range\n  where:   {path}, row 1, column cat\n  allowed: 0 or more\n  found:   -2\n"
+        "count out of range\n  where:   {path}, line 3, column cat\n  allowed: 0 or more\n  found:   -2\n"
         f"  to mend: {MEND}",
     ),
     "a count that is no whole number": (
         "image,dog,cat\na,1,2\nb,0.5,2\n",
-        f"not a whole number\n  where:   {{path}}, row 1, column dog\n  found:   0.5\n  to mend: {MEND}",
+        f"not a whole number\n  where:   {{path}}, line 3, column dog\n  found:   0.5\n  to mend: {MEND}",
     ),
     "a count that is text": (
         "image,class,count\na,cat,many\n",
-        "not a whole number\n  where:   {path}, row 0, column count\n  found:   'many'",
+        "not a whole number\n  where:   {path}, line 2, column count\n  found:   'many'",
     ),
     "a negative count in a row of its own": (
         "image,class,count\na,cat,-1\n",
-        "count out of range\n  where:   {path}, row 0, column count\n  allowed: 0 or more\n  found:   -1",
+        "count out of range\n  where:   {path}, line 2, column count\n  allowed: 0 or more\n  found:   -1",
     ),
     "no count": (
         "image,dog,cat\na,1,2\nb,,2\n",
-        "a value is missing\n  where:   {path}, row 1, column dog\n  to mend: fill it in, or leave the row out",
+        "a value is missing\n  where:   {path}, line 3, column dog\n  to mend: fill it in, or leave the row out",
     ),
     "an image twice": (
         "image,dog,cat\na,1,2\nb,1,2\na,0,1\n",
-        f"an image is named twice\n  where:   {{path}}, row 2\n  found:   a\n  to mend: {MEND}",
+        f"an image is named twice\n  where:   {{path}}, line 4\n  found:   a\n  to mend: {MEND}",
     ),
     "a pair twice": (
         "image,class,count\na,cat,1\na,dog,1\na,cat,2\n",
-        "a class is counted twice for an image\n  where:   {path}, row 2\n  found:   image a, class cat\n"
+        "a class is counted twice for an image\n  where:   {path}, line 4\n  found:   image a, class cat\n"
         "  to mend: write one count for both",
     ),
     "no votes": (
@@ -165,7 +165,7 @@ BAD = {
     ),
     "a heading of votes that is none": (
         "image,who,answered\na,ann,cat\nb,bo,cat\n",
-        f"not a whole number\n  where:   {{path}}, row 0, column answered\n  found:   'cat'\n  to mend: {MEND}",
+        f"not a whole number\n  where:   {{path}}, line 2, column answered\n  found:   'cat'\n  to mend: {MEND}",
     ),
     "a class of too many digits": (
         "image,rater,answer\na,1,99999999999999999999\n",

@@ -90,10 +90,10 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("image,class,score\na,1,x\n", "not a number\n  where:   DIR/a.csv, row 0, column score\n  found:   'x'"),
+        ("image,class,score\na,1,x\n", "not a number\n  where:   DIR/a.csv, line 2, column score\n  found:   'x'"),
         (
             "image,class,score\na,1,.5\nb,1,\n",
-            "a value is missing\n  where:   DIR/a.csv, row 1, column score\n"
+            "a value is missing\n  where:   DIR/a.csv, line 3, column score\n"
             "  to mend: fill it in, or leave the row out",
         ),
         (
@@ -123,12 +123,12 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
         ),
         (
             "image,class,score\n,1,.5\n",
-            "a value is missing\n  where:   DIR/a.csv, row 0, column image\n"
+            "a value is missing\n  where:   DIR/a.csv, line 2, column image\n"
             "  to mend: fill it in, or leave the row out",
         ),
         (
             "image,class,score\na,,.5\n",
-            "a value is missing\n  where:   DIR/a.csv, row 0, column class\n"
+            "a value is missing\n  where:   DIR/a.csv, line 2, column class\n"
             "  to mend: fill it in, or leave the row out",
         ),
         (
@@ -147,7 +147,7 @@ def test_a_table_without_scores_is_refused(
 def test_true_is_no_score(refused: Callable[..., str], tmp_path: Path) -> None:
     pl.DataFrame({"image": ["a"], "class": [1], "score": [True]}).write_parquet(tmp_path / "a.parquet")
     assert refused(read_scores, tmp_path / "a.parquet") == (
-        "not a number\n  where:   DIR/a.parquet, row 0, column score\n  found:   True"
+        "not a number\n  where:   DIR/a.parquet, row 1, column score\n  found:   True"
     )
 
 

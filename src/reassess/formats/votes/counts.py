@@ -13,7 +13,7 @@ from reassess.core.items import Id
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.formats.class_columns import ids_of_column, ids_of_texts
-from reassess.formats.tables import integers, refuse_missing
+from reassess.formats.tables import integers, place, refuse_missing
 
 if TYPE_CHECKING:
     import polars as pl
@@ -74,7 +74,7 @@ def _read_long(
         row = repeat[1]
         raise DataError(
             "a class is counted twice for an image",
-            where=f"{path}, row {row}",
+            where=place(path, row),
             found=f"image {names[row]}, class {table[_CLASS][row]}",
             mend="write one count for both",
         )
@@ -86,7 +86,7 @@ def _read_wide(
 ) -> tuple[tuple[str, ...], Ints, Ints, Ints, Classes]:
     """As `_read_long`; every count of 0 but the first of each class is left out."""
     images = tuple(table[_IMAGE].to_list())
-    check_unique(images, thing="an image", where=lambda row: f"{path}, row {row}", mend=_MEND)
+    check_unique(images, thing="an image", where=lambda row: place(path, row), mend=_MEND)
     id_of, classes = ids_of_texts(path, [name for name in table.columns if name not in (_IMAGE, _CLASS)], classes)
 
     def cells() -> Iterator[tuple[Ints, Ints, Ints]]:
@@ -108,7 +108,7 @@ def _counts(path: Path, series: "pl.Series") -> Ints:
     counts = integers(path, series)
     refuse_missing(path, counts)
     values = np.asarray(counts.to_numpy(), np.int64)
-    check_range(values, 0, what="count", where=lambda row: f"{path}, row {row}, column {series.name}")
+    check_range(values, 0, what="count", where=lambda row: place(path, row, series.name))
     return values
 
 

@@ -356,6 +356,70 @@ def test_a_converged_model_is_kept() -> None:
     np.testing.assert_allclose(again.posterior.values, first.posterior.values, atol=1e-6)
 
 
+# --- pooling --------------------------------------------------------------------------------------------------------
+
+
+def few_votes(classes: int = 10, raters: int = 100, items: int = 300) -> tuple[Votes, npt.NDArray[np.int64]]:
+    """Three votes on each of some items by raters who are right seven times in ten: nine votes a rater."""
+    generator = np.random.default_rng(0)
+    truth = generator.integers(0, classes, items)
+    item_ids = np.repeat(np.arange(items), 3)
+    right = generator.random(item_ids.size) < 0.7
+    answer_ids = np.where(right, truth[item_ids], generator.integers(0, classes, item_ids.size))
+    rater_ids = generator.permutation(np.arange(item_ids.size) % raters)
+    names = tuple(range(classes))
+    return Votes.from_columns(tuple(range(items)), item_ids, rater_ids, answer_ids, range(raters), names), truth
+
+
+def test_few_votes_a_rater_and_many_classes_are_hardly_worse_than_the_majority() -> None:
+    """Without pooling, one vote in each cell, or none, is taken for proof."""
+    votes, truth = few_votes()
+    majority = (votes.counts().argmax(axis=1) == truth).mean()
+    right = {
+        options: (stopped(votes, smoothing=options[0], pooling=options[1]).posterior.most_likely() == truth).mean()
+        for options in ((0, 4), (0, 0), (1, 0))
+    }
+    assert right[0, 4] > majority - 0.02
+    assert right[0, 0] < majority - 0.1
+    assert right[1, 0] < majority - 0.3
+
+
+def test_a_rater_with_few_votes_is_near_the_mean_matrix_and_one_with_many_is_not() -> None:
+    votes, *_ = simulated(items=4_000)
+    few = votes.restrict(np.arange(1))
+    other = replace(few, raters=tuple(f"new {rater}" for rater in range(6)))
+    rare = Votes.from_columns(
+        (*votes.items, "one more"),
+        np.append(votes.item_ids, np.full(5, len(votes.items))),
+        np.append(votes.rater_ids, other.rater_ids + 6),
+        np.append(votes.answer_ids, other.answer_ids),
+        (*votes.raters, *other.raters),
+        WORDS,
+    )
+    model = fit_dawid_skene(rare, pooling=10).model
+    off = np.abs(model.matrices - model.fallback).max(axis=(1, 2))
+    assert off[:6].min() > 0.1
+    assert (off[6:] <= 5 / 15).all()
+    closer = fit_dawid_skene(rare, pooling=1_000).model
+    assert (np.abs(closer.matrices - closer.fallback).max(axis=(1, 2))[6:] <= 5 / 1_005).all()
+
+
+def test_endless_pooling_gives_every_rater_the_one_matrix_that_fits_all_votes() -> None:
+    votes, *_ = simulated(items=1_000)
+    pooled = fit_dawid_skene(votes, pooling=1e12).model
+    np.testing.assert_allclose(pooled.matrices, np.broadcast_to(pooled.fallback, pooled.matrices.shape), atol=1e-6)
+
+
+def test_an_unknown_rater_has_the_mean_matrix() -> None:
+    votes, *_ = simulated(items=1_000)
+    model = fit_dawid_skene(votes).model
+    one = replace(votes, rater_ids=0 * votes.rater_ids, raters=("all",))
+    counts = np.stack([np.bincount(one.answer_ids, minlength=3)])
+    assert np.array_equal(model.matrices_of(["unheard of"])[0], model.fallback)
+    weighted = np.einsum("t,ta->a", model.prior, model.fallback)
+    np.testing.assert_allclose(weighted, counts[0] / counts.sum(), atol=0.01)
+
+
 # --- two truths -----------------------------------------------------------------------------------------------------
 
 

@@ -170,7 +170,7 @@ def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:
     votes = votes_on(("a", "b"), rows, ("x", "y"))
     with pytest.warns(ReassessWarning) as warned:
         by_em(votes, truths_are_answers=True, smoothing=1, pooling=0)
-    assert [str(each.message) for each in warned[:1]] == [
+    assert [str(each.message) for each in warned.list[:1]] == [
         "em leaves no item to x: the raters' mistakes explain every vote without it. Golden items keep truths apart"
     ]
     with warnings.catch_warnings():

@@ -261,7 +261,7 @@ class Findings:
 
     @cached_property
     def raters_alone(self) -> Scores | Missing:
-        """The scores that the raters' votes give without the original label."""
+        """The scores that the raters' votes give without the original label, by matrices like the benchmark's."""
         if self.votes is None:
             return Missing("no votes are at hand")
         if self.votes.classes is not None:
@@ -270,7 +270,9 @@ class Findings:
             return Missing("no golden answers are at hand, on which to measure the raters")
         try:
             golden = golden_part(self.votes, self.experts, self.rater_golden)
-            return real_scores(self.votes, self.experts, golden, None, recipe=calibrated_recipe(self.experts))
+            rules = self.benchmark.recipe or calibrated_recipe(self.experts)
+            recipe = calibrated_recipe(self.experts, smoothing=rules.smoothing, pooling=rules.pooling)
+            return real_scores(self.votes, self.experts, golden, None, recipe=recipe)
         except DataError as error:
             return Missing.because(error)
 

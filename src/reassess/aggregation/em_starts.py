@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.answers import known_weights
 from reassess.core.checks import check_distribution, check_range, check_shape
 from reassess.core.items import Id
+from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.text import some
 
-__all__ = ["Pinned", "answer_shares"]
+__all__ = ["Pinned", "answer_shares", "natural_shares"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +54,18 @@ class Pinned:
         check_distribution(self.values, what="a pinned item", where=lambda position: votes.at(int(self.rows[position])))
 
 
-def answer_shares(
-    answers: Sequence[Id], truths: Sequence[Id], weights: npt.ArrayLike | None
-) -> npt.NDArray[np.float64]:
+def answer_shares(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
     """How much each answer speaks for each truth, float64, shape (answers, truths). See `dawid_skene.fit`."""
+    answers = votes.answers
     if weights is None:
-        weights = _default_weights(tuple(answers), tuple(truths))
+        weights = _known_shares(votes, tuple(truths))
+    if weights is None:
+        raise DataError(
+            "it is not known how these answers speak for the truths",
+            allowed="no, maybe, yes for two truths; or truths that are the answers",
+            found=f"answers {some(answers)}; truths {some(truths)}",
+            mend="give the weight of each answer",
+        )
     shares = np.array(weights, np.float64)
     if shares.shape == (len(answers),) and len(truths) == 2:
         shares = np.stack([1 - shares, shares], axis=1)
@@ -70,15 +76,15 @@ def answer_shares(
     return shares
 
 
-def _default_weights(answers: tuple[Id, ...], truths: tuple[Id, ...]) -> npt.ArrayLike:
-    if truths == answers:
-        return np.eye(len(answers))
-    known = known_weights(answers)
-    if known is None or len(truths) != 2:
-        raise DataError(
-            "it is not known how these answers speak for the truths",
-            allowed="no, maybe, yes for two truths; or truths that are the answers",
-            found=f"answers {some(answers)}; truths {some(truths)}",
-            mend="give the weight of each answer",
-        )
-    return known
+def natural_shares(votes: Votes, truths: Sequence[Id]) -> npt.NDArray[np.float64]:
+    """The default of `answer_shares`; where there is none, each answer speaks for all truths alike."""
+    known = _known_shares(votes, tuple(truths))
+    if known is None:
+        return np.full((len(votes.answers), len(truths)), 1 / len(truths))
+    return answer_shares(votes, truths, known)
+
+
+def _known_shares(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
+    if truths == votes.answers:
+        return np.eye(len(truths))
+    return votes.weights if len(truths) == len(VALIDITY) else None

@@ -12,8 +12,8 @@ from reassess.cli.help_pages import Command
 from reassess.cli.inputs import (
     FILE,
     answers_option,
+    each_prediction,
     judge_options,
-    load_predictions,
     part_option,
     prediction_options,
     votes_option,
@@ -91,7 +91,7 @@ def show(
         scores=judges.scores,
         votes=judges.votes,
         experts=judges.experts,
-        predictions={str(path): load_predictions(call, path, judges, **reading) for path in (*files, *more)},
+        predictions=dict(each_prediction(call, (*files, *more), judges, **reading)),
     )
     if call.json:
         call.print_document("show", sheet.to_json(known.classes))

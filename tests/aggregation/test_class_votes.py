@@ -220,6 +220,20 @@ def test_without_questions_the_chosen_classes_are_the_golden_pairs() -> None:
     assert (len(golden), golden.positives, golden.exclusive) == (2, 2, True)
 
 
+def test_further_questions_on_golden_images_are_pairs_that_are_not_valid_where_experts_chose() -> None:
+    golden = golden_truth(expert({"0.png": "cow", "1.png": "bee"}))
+    more = Questions.from_columns(["9.png", "0.png", "0.png"], np.array([0, 2, 0]), CLASSES)  # cow is golden already
+    wider = golden.including(more)
+    assert [wider.questions.at(row) for row in range(len(wider))] == [
+        "image 0.png, class cow",
+        "image 1.png, class bee",
+        "image 0.png, class ant",
+    ]
+    assert (wider.valid.tolist(), wider.exclusive) == ([True, True, False], True)
+    judged = replace(golden, exclusive=False)
+    assert judged.including(more) is judged
+
+
 def test_most_experts_make_the_class_and_an_image_without_such_is_left_out() -> None:
     rows = [(0, 0, 0), (0, 1, 0), (0, 2, 1), (1, 0, 0), (1, 1, 1), (1, 2, 2), (2, 0, 2), (2, 1, 2)]
     golden = golden_truth(chosen(rows))

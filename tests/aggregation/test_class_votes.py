@@ -105,7 +105,8 @@ def test_em_gives_each_class_what_it_gives_each_answer_of_a_plain_item(rows: Any
     voted = {(IMAGES[i], NAMES[a]) for i, _, a in rows}
     expected = {
         (image, name): value
-        for image, row in zip(IMAGES, fitted.posterior.values.tolist(), strict=True)
+        for i, (image, row) in enumerate(zip(IMAGES, fitted.posterior.values.tolist(), strict=True))
+        if i in {place for place, _, _ in rows}
         for name, value in zip(NAMES, row, strict=True)
         if value >= 1e-6 or (image, name) in voted
     }
@@ -122,6 +123,24 @@ def test_calibrated_is_bayes_rule_by_the_matrices_measured_on_golden_images() ->
     assert result.model.truths == NAMES
     got = probabilities(result.scores)
     assert got == {(i, n): v for i, row in zip(IMAGES, expected, strict=True) for n, v in zip(NAMES, row, strict=True)}
+
+
+@pytest.mark.filterwarnings("ignore:em leaves no item")
+def test_an_image_without_votes_was_never_rated_unless_it_is_golden() -> None:
+    """Of 11.png nobody chose a class; em keeps golden images at their truth."""
+    fewer = chosen([(i, r, a) for i, r, a in zip(ALL.item_ids, ALL.rater_ids, ALL.answer_ids, strict=True) if i < 11])
+    experts = expert({IMAGES[0]: "ant", IMAGES[11]: "cow"})
+    for method, images in (
+        (by_majority, IMAGES[:11]),
+        (by_mean, IMAGES[:11]),
+        (by_em, IMAGES[:11]),
+        (lambda votes: by_calibration(votes, experts), IMAGES[:11]),
+        (lambda votes: by_em(votes, experts=experts), IMAGES),
+    ):
+        result = method(fewer)
+        assert result.scores.images == images
+        assert result.facts["without_votes"] == 12 - len(images)
+    assert probabilities(by_em(fewer, experts=experts).scores)["11.png", "cow"] == 1.0
 
 
 def test_a_class_that_only_experts_name_can_be_the_truth() -> None:

@@ -12,7 +12,7 @@ from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.errors import DataError, at
 from reassess.formats.files import suffix_of
 from reassess.formats.json_files import read_json
-from reassess.formats.tables import TABLE_SUFFIXES, column, integers, numbers, read_table, refuse_missing
+from reassess.formats.tables import TABLE_SUFFIXES, column, integers, numbers, place, read_table, refuse_missing
 from reassess.numeric.proportion import Proportion
 from reassess.text import some
 
@@ -111,7 +111,7 @@ class _Table:
             0,
             100,
             what="accuracy in percent",
-            where=lambda row: f"{self.path}, row {row}, column {heading}",
+            where=lambda row: place(self.path, row, heading),
         )
         if max(values) <= 1:
             raise DataError(
@@ -144,8 +144,8 @@ class _Table:
         if repeat := first_repeat(self.keys):
             raise DataError(
                 "a model is named twice",
-                where=f"{self.path}, rows {repeat[0]} and {repeat[1]}",
-                found=_in_words(self.keys[repeat[0]]),
+                where=place(self.path, repeat[1]),
+                found=f"{_in_words(self.keys[repeat[0]])}, as in {place(self.path, repeat[0])}",
                 mend="keep one row for each model and image size",
             )
         return {key: row for row, key in enumerate(self.keys)}
@@ -201,7 +201,7 @@ def _check_difference(path: Path, row: int, entry: Entry, stated: float) -> None
     if abs(entry.real - entry.original - stated) > _ROUNDING:
         raise DataError(
             "the two tables do not belong together",
-            where=f"{path}, row {row}, {entry}",
+            where=f"{place(path, row)}, {entry}",
             allowed=f"the difference of the two accuracies, {entry.real - entry.original:.3f}",
             found=f"top1_diff {stated:g}",
             mend="take both from one release",

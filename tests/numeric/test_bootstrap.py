@@ -161,7 +161,7 @@ def test_the_normal_interval_and_its_p_value_agree_and_stay_within_bounds() -> N
     assert normal_interval(0.1, 0.05) == pytest.approx(norm.interval(0.95, 0.1, 0.05))
     assert normal_interval(0.97, 0.05, 0, 1) == (pytest.approx(norm.ppf(0.025, 0.97, 0.05)), 1)
     assert normal_p_values([0.1, -0.1], 0.05).tolist() == pytest.approx([2 * norm.sf(2)] * 2)
-    assert normal_p_values([0, 0.1], [0, 0]).tolist() == [1, 0]
+    assert normal_p_values([0, 0.1, 0.1], [0, 0, 0.01]).tolist() == [1, 1e-10, 1e-10]
     low, _ = normal_interval(0.1, 0.1 / 1.96)
     assert (low > 0) == (normal_p_values(0.1, 0.1 / 1.96) < 0.05)
 

@@ -51,7 +51,7 @@ class Recount:
     panel
         The models.
     places
-        int64, shape (M, rated images): position of the question about that class, or the number of questions where it
+        int32, shape (rated images, M): position of the question about that class, or the number of questions where it
         was not asked, so that the class is never valid.
     columns
         int64, shape (questions,): position of the question's image in the panel, or N where it is not there.
@@ -72,7 +72,7 @@ class Recount:
     """
 
     panel: Panel
-    places: _Ints
+    places: npt.NDArray[np.int32]
     columns: _Ints
     rated: _Bools
 
@@ -82,10 +82,10 @@ class Recount:
         questions, images = relabelling.questions, len(panel.images)
         rows = join(panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes")
         rated = rows >= 0
-        places = np.empty((len(panel.models), int(np.count_nonzero(rated))), np.int64)
-        for place, top1 in zip(places, panel.top1, strict=True):
+        places = np.empty((int(np.count_nonzero(rated)), len(panel.models)), np.int32)
+        for model, top1 in enumerate(panel.top1):
             asked = questions.find(rows[rated], top1[rated])
-            place[:] = np.where(asked >= 0, asked, len(questions))
+            places[:, model] = np.where(asked >= 0, asked, len(questions))
         column_of = np.full(len(questions.images), images)
         column_of[rows[rated]] = np.flatnonzero(rated)
         return cls(panel, places, column_of[questions.image_ids], rated)
@@ -109,7 +109,9 @@ class Recount:
         scored = np.where(rated, sizes > 0, panel.scored)
         times_scored = times * scored
         hits = np.zeros((len(panel.models), len(times)), np.int32)
-        add_hits(self.places, kept, np.ascontiguousarray(times.T[rated]), hits)
+        of_images = np.zeros((len(panel.images) + 1, len(times)), np.uint8)
+        of_images[:-1] = times.T
+        add_hits(self.places, kept * of_images[self.columns], hits)
         hits += weighted_hits(panel.valid[:, ~rated], times[:, ~rated]).T
         return Counts(
             hits=hits.T.astype(np.int64),

@@ -31,6 +31,7 @@ __all__ = [
 
 _TAIL = 0.025  # of a 95 % interval, at either end
 _NORMAL = 1.959963984540054  # standard deviations from the mean, beyond which a tail of the normal distribution lies
+_SUREST = 1e-10  # p-value that is taken from a normal distribution
 _BLOCK = 4096  # images in one matrix product, whose sums are exact in float32: they are far below 2 ** 24
 _FEW = 20  # with fewer images of even or of odd numbers, nearly all sums are odd or nearly all even, or the reverse
 _VANISHED = 12  # the characteristic function of a sum, at so many times the inverse of its standard deviation
@@ -198,6 +199,8 @@ def normal_interval(value: float, deviation: float, least: float = -1, most: flo
 def normal_p_values(values: npt.ArrayLike, deviations: npt.ArrayLike) -> _Floats:
     """Two-sided p-values of values whose standard deviations over replicates are known, if the true ones are 0.
 
+    None is below 1e-10, since replicates tell nothing of how far the tails of their distribution are normal.
+
     Examples
     --------
     >>> normal_p_values([0.0196, -0.01, 0], [0.01, 0, 0]).round(3)
@@ -207,7 +210,7 @@ def normal_p_values(values: npt.ArrayLike, deviations: npt.ArrayLike) -> _Floats
 
     size, spread = np.abs(values), np.asarray(deviations)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(size > 0, 2 * ndtr(-size / spread), 1.0)
+        return np.where(size > 0, np.maximum(2 * ndtr(-size / spread), _SUREST), 1.0)
 
 
 def check_replicates(replicates: int) -> None:

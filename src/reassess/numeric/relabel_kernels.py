@@ -89,24 +89,22 @@ def add_sizes(columns, kept, sizes):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def add_hits(places, kept, times, hits):  # type: ignore[no-untyped-def]
-    """Add how often each model's question of an image is kept, each image counted so many times.
+def add_hits(places, verdicts, hits):  # type: ignore[no-untyped-def]
+    """Add the verdicts on each model's question of each image.
 
     Parameters
     ----------
     places
-        int64, shape (models, images): position of the question, or Q for one that is never kept.
-    kept
-        bool, shape (Q, B).
-    times
-        uint8, shape (images, B).
+        int32, shape (images, models): position of the question, or Q for one that is never kept.
+    verdicts
+        uint8, shape (Q, B): how often the question's image counts where it is kept, else 0.
     hits
         Added to: int32, shape (models, B).
     """
-    questions = kept.shape[0]
-    for m in range(places.shape[0]):
-        for i in range(places.shape[1]):
-            place = places[m, i]
+    questions, replicates = verdicts.shape
+    for i in range(places.shape[0]):
+        for m in range(places.shape[1]):
+            place = places[i, m]
             if place < questions:
-                for b in range(times.shape[1]):
-                    hits[m, b] += kept[place, b] * times[i, b]
+                for b in range(replicates):
+                    hits[m, b] += verdicts[place, b]

@@ -12,6 +12,7 @@ from reassess.text import some
 __all__ = [
     "DIFFERENCE_EXPLAINED",
     "HOLM_EXPLAINED",
+    "NO_RATERS_ALONE",
     "TOO_FEW_FAMILIES",
     "gaps_in_words",
     "panel_left_out",
@@ -23,6 +24,7 @@ __all__ = [
 DIFFERENCE_EXPLAINED = (
     "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test, of the change exact sign flips"
 )
+NO_RATERS_ALONE = "no scores from the raters alone are at hand"
 TOO_FEW_FAMILIES = "too few families of models"
 HOLM_EXPLAINED = "Holm p: of the difference from the next model, corrected for all pairs of models, as are all verdicts"
 

@@ -6,15 +6,16 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes, names_beside_ids
+from reassess.core.classes import LIST_CLASSES, NAMES_BESIDE_IDS, Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import at
+from reassess.errors import DataError, at
+from reassess.text import some
 
-__all__ = ["Classed", "classes_of", "in_one_list"]
+__all__ = ["Classed", "class_ids_of", "classes_of", "in_one_list"]
 
 Classed = LabelSets | MultiLabels | Scores | Votes
 _Classed = TypeVar("_Classed", bound=Classed)
@@ -69,7 +70,7 @@ def in_one_list(nouns: Mapping[str, _Classed], classes: Classes | None = None) -
 
 def _united(nouns: Mapping[str, _Classed]) -> Classes:
     """The list of classes that holds those of all files."""
-    lists = {file: classes_of(noun) for file, noun in nouns.items() if _class_ids(noun).size}
+    lists = {file: classes_of(noun) for file, noun in nouns.items() if class_ids_of(noun).size}
     _refuse_names_beside_ids(lists)
     together, first = Classes(), ""
     for file, classes in lists.items():
@@ -79,7 +80,8 @@ def _united(nouns: Mapping[str, _Classed]) -> Classes:
     return together
 
 
-def _class_ids(noun: Classed) -> npt.NDArray[np.integer]:
+def class_ids_of(noun: Classed) -> npt.NDArray[np.integer]:
+    """The class ids that label sets, scores or votes hold; none of votes on plain items."""
     if isinstance(noun, LabelSets):
         return noun.indices
     if isinstance(noun, MultiLabels):
@@ -101,4 +103,9 @@ def _refuse_names_beside_ids(lists: Mapping[str, Classes]) -> None:
         file for file, classes in lists.items() if not classes.texts and (count is None or classes.count != count)
     ]
     if named and numbered:
-        raise names_beside_ids(lists[named[0]].texts, where=f"{named[0]} and {numbered[0]}")
+        raise DataError(
+            NAMES_BESIDE_IDS,
+            where=f"{named[0]} and {numbered[0]}",
+            found=f"{some(lists[named[0]].texts, most=2)}, and ids",
+            mend=LIST_CLASSES,
+        )

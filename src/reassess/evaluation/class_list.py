@@ -137,14 +137,13 @@ class ClassList:
         predictions
             The model's predictions as they were read.
         classes
-            The classes of the benchmark: their wnids are taken, or their ids; names where only the labels name them, or
-            where one of them is a number that is not its id.
+            The classes of the benchmark, by their wnids or names where they have such.
 
         Returns
         -------
         A wnid, id or name for each output; "-" for an output that is no class.
         """
-        texts = classes.wnids or (classes.names if classes.ranked or classes.misnumbered else ())
+        texts = classes.texts
         return [
             "-" if class_id < 0 else texts[class_id] if texts else str(class_id)
             for class_id in self.of_outputs(predictions).tolist()

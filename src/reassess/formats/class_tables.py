@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_range, check_unique
-from reassess.core.classes import LIST_CLASSES, NO_CLASS, Classes
+from reassess.core.classes import GIVE_CLASSES, NO_CLASS, Classes
 from reassess.errors import DataError
 from reassess.formats.files import read_lines, suffix_of
 from reassess.formats.json_files import other_shape, read_json
@@ -129,7 +129,7 @@ def _ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.i
             NO_CLASS,
             where=path,
             found=some(lost),
-            mend=LIST_CLASSES if classes.ranked or not classes.texts else "name the class by id, wnid or name",
+            mend=GIVE_CLASSES if classes.ranked or not classes.texts else "name the class by id, wnid or name",
         )
     return np.fromiter((id_of[text] for text in texts), np.int64)
 

@@ -48,8 +48,7 @@ def read_predictions(
         where torch or safetensors is installed.
     classes
         The classes of the benchmark. Of classes that are known only by the names in the labels (`Classes.ranked`), ids
-        mean nothing: predictions name them, except for scores of exactly as many outputs, taken in sorted order. Of
-        class folders that are called by numbers which are not their ids, no number says which it is.
+        mean nothing: predictions name them, except for scores of exactly as many outputs, taken in sorted order.
     names
         Image name of each row, for a file that holds none.
     outputs

@@ -3,9 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes, names_beside_ids
+from reassess.core.classes import Classes, classes_of_ids
 from reassess.errors import DataError
-from reassess.formats.class_columns import refuse_numbers
 
 __all__ = ["LIST_OUTPUTS", "are_in_sorted_order", "check_outputs", "refuse_ids"]
 
@@ -44,13 +43,11 @@ def are_in_sorted_order(classes: Classes, columns: npt.NDArray[np.int64] | None)
 
 
 def refuse_ids(classes: Classes, columns: npt.NDArray[np.int64] | None, where: str | None = None) -> None:
-    """Refuse class ids where nothing tells which class an id stands for.
-
-    So it is where the labels name their classes, and where class folders are called by numbers.
-    """
-    if columns is None:
-        refuse_numbers(where, classes)
-    if classes.ranked and columns is None:
-        error = names_beside_ids(classes.texts, where=where)
+    """Refuse class ids where the labels name their classes, and nothing tells which class an id stands for."""
+    if columns is not None:
+        return
+    try:
+        classes_of_ids(classes, where=where)
+    except DataError as error:
         error.mend = f"{LIST_OUTPUTS}; or {error.mend}"
-        raise error
+        raise

@@ -27,6 +27,7 @@ __all__ = [
     "NAMES_WITHOUT_LIST",
     "NO_CLASS",
     "Classes",
+    "are_wnids",
     "class_number",
     "classes_of_ids",
     "names_without_list",
@@ -52,6 +53,7 @@ LIST_CLASSES = f"use names in both or ids in both, or {GIVE_CLASSES}"
 MOST_CLASSES = 2**31  # class ids are int32
 
 _WNID = re.compile(r"n\d{8}")
+_BREAK = re.compile(r"[\t\n\r]")
 # What the reader of some table takes for a number.
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:inf|infinity|nan)", re.IGNORECASE)
 
@@ -66,6 +68,11 @@ def class_number(text: str) -> int | None:
         return None
     number = float(text)
     return int(number) if 0 <= number < MOST_CLASSES and number.is_integer() else -1
+
+
+def are_wnids(texts: Collection[str]) -> bool:
+    """Whether some texts are wnids, all of them."""
+    return bool(texts) and all(map(_WNID.fullmatch, texts))
 
 
 def names_without_list(names: Sequence[str], *, where: object = None) -> DataError:
@@ -133,7 +140,7 @@ class Classes:
         Classes(count=2, wnids=(), names=('cat', 'dog'), ranked=True, synonyms=())
         """
         names = tuple(sorted({composed(text.strip()) for text in texts}))
-        if names and all(map(_WNID.fullmatch, names)):
+        if are_wnids(names):
             return cls(len(names), wnids=names, ranked=ranked)
         return cls(len(names), names=names, ranked=ranked)
 
@@ -214,9 +221,7 @@ class Classes:
         >>> Classes(2, names=("mug, cup", "cup")).find("cup")
         1
         """
-        name = composed(text.strip())
-        folded = name.casefold()
-        ids = self._by_name.get(name) or self._by_folded_name.get(folded) or self._by_text.get(folded, ())
+        ids = self._called(text)
         if len(ids) > 1:
             raise DataError(
                 "a class name is shared by two classes",
@@ -224,6 +229,26 @@ class Classes:
                 mend="name the class by its wnid or id",
             )
         return ids[0] if ids else None
+
+    def in_one_line(self, class_id: int) -> str:
+        """What calls a class in a list of one a line, so that it is found again: its wnid or name, or else its id.
+
+        Raises
+        ------
+        DataError
+            Its name does not fit a line or is that of two classes, and ids mean nothing in this list.
+
+        Examples
+        --------
+        >>> [Classes(3, names=("crane", "dog", "crane")).in_one_line(class_id) for class_id in range(3)]
+        ['0', 'dog', '2']
+        """
+        text = self.texts[class_id] if self.texts else str(class_id)
+        if not self.texts or (self._called(text) == (class_id,) and not _BREAK.search(text)):
+            return text
+        if self.ranked:
+            raise DataError("a class cannot be called by its name in a list of one a line", found=repr(text))
+        return str(class_id)
 
     def map_outputs(self, outputs: Sequence[str], *, where: str) -> npt.NDArray[np.int64]:
         """Class id of each of a model's outputs, -1 for an output that is none of the classes.
@@ -362,6 +387,12 @@ class Classes:
         All of a list's wnids are: their sorted order is that of the ids wherever they are numbered.
         """
         return not other.texts and len(self.texts) == other.count and (bool(self.wnids) or not self.ranked)
+
+    def _called(self, text: str) -> tuple[int, ...]:
+        """The classes that are called by a text, as `find` says."""
+        name = composed(text.strip())
+        folded = name.casefold()
+        return self._by_name.get(name) or self._by_folded_name.get(folded) or self._by_text.get(folded, ())
 
     def _refuse_numbers(self) -> None:
         called = [*enumerate(self.wnids), *enumerate(self.names)]

@@ -25,6 +25,7 @@ to one another's images look like another list. And what is confirmed is the lis
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -137,17 +138,20 @@ class ClassList:
         predictions
             The model's predictions as they were read.
         classes
-            The classes of the benchmark, by their wnids or names where they have such.
+            The classes of the benchmark.
 
         Returns
         -------
-        A wnid, id or name for each output; "-" for an output that is no class.
+        A wnid, name or id for each output, as `Classes.in_one_line`; "-" for an output that is no class.
+
+        Raises
+        ------
+        DataError
+            A class has no name that fits a line, and no id.
         """
-        texts = classes.texts
-        return [
-            "-" if class_id < 0 else texts[class_id] if texts else str(class_id)
-            for class_id in self.of_outputs(predictions).tolist()
-        ]
+        nothing = next(mark for n in count(1) if classes.id_of(mark := "-" * n, where="") < 0)
+        outputs = self.of_outputs(predictions).tolist()
+        return [nothing if class_id < 0 else classes.in_one_line(class_id) for class_id in outputs]
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
         """The object that JSON documents hold."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reassess.core.classes import NO_CLASS, Classes, class_number, classes_of_ids, warn_of_capitals
 from reassess.errors import DataError
 from reassess.formats.tables import integers, refuse_missing
-from reassess.text import composed, some
+from reassess.text import composed, shortened, some
 
 if TYPE_CHECKING:
     import polars as pl
@@ -101,6 +101,6 @@ def _checked(path: Path, numbers: dict[str, int], classes: Classes) -> tuple[dic
             "class id out of range",
             where=path,
             allowed=f"0 to {classes.largest_id}",
-            found=some(wrong, most=3),
+            found=some([shortened(text, 40) for text in wrong], most=3),
         )
     return numbers, classes

@@ -108,6 +108,7 @@ def read_predictions(
             if predictions.images is not None:
                 raise DataError("the file holds image names of its own", mend="leave --names out")
             predictions = predictions.named(names, detected=f"{predictions.detected}, names from a file")
+    predictions = replace(predictions, classes=classes)
     unknown = unknown_in_words(predictions, unknown_class)
     if not unknown:
         return predictions

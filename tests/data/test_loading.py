@@ -191,13 +191,13 @@ def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
     [
         (
             "50001,x,1",
-            "a verdict is on an image without an original label\n  where:   {}, row 1\n"
+            "a verdict is on an image without an original label\n  where:   {}, line 3\n"
             "  allowed: a number from 1 to 50,000\n  found:   ILSVRC2012_val_00050001.JPEG",
         ),
-        ("2,x,1.5", "Correct ID out of range\n  where:   {}, row 1\n  allowed: -1 to 1\n  found:   1.5"),
+        ("2,x,1.5", "Correct ID out of range\n  where:   {}, line 3\n  allowed: -1 to 1\n  found:   1.5"),
         (
             "2,x,",
-            "a value is missing\n  where:   {}, row 1, column Correct ID\n  to mend: fill it in, or leave the row out",
+            "a value is missing\n  where:   {}, line 3, column Correct ID\n  to mend: fill it in, or leave the row out",
         ),
         (
             "1,x,1",

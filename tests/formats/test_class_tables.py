@@ -59,13 +59,14 @@ def test_groups_may_be_numbers_in_a_table_and_classes_may_be_left_out(file: Call
             read_collapsed,
             "a.csv",
             "class,also\ncup,mug\nbeaker,1\n",
-            "a class is collapsed into itself\n  where:   DIR/a.csv, row 1\n  found:   mug",
+            "a class is collapsed into itself\n  where:   DIR/a.csv, line 3\n  found:   mug",
         ),
         (
             read_collapsed,
             "a.csv",
             "class,also\ncup,\n",
-            "a value is missing\n  where:   DIR/a.csv, row 0, column also\n  to mend: fill it in, or leave the row out",
+            "a value is missing\n  where:   DIR/a.csv, line 2, column also\n"
+            "  to mend: fill it in, or leave the row out",
         ),
         (
             read_collapsed,
@@ -227,22 +228,23 @@ def test_words_give_wnids_their_names_which_two_may_share(file: Callable[..., Pa
         (
             "a.csv",
             "id,name\n1,cup\n2,pot\n",
-            "class id out of range\n  where:   DIR/a.csv, row 1, column id\n  allowed: 0 to 1\n  found:   2",
+            "class id out of range\n  where:   DIR/a.csv, line 3, column id\n  allowed: 0 to 1\n  found:   2",
         ),
         (
             "a.csv",
             "id,name\n1,cup\n1,pot\n",
-            "a class id is named twice\n  where:   DIR/a.csv, row 1, column id\n  found:   1",
+            "a class id is named twice\n  where:   DIR/a.csv, line 3, column id\n  found:   1",
         ),
         (
             "a.csv",
             "id,name\n,cup\n1,pot\n",
-            "a value is missing\n  where:   DIR/a.csv, row 0, column id\n  to mend: fill it in, or leave the row out",
+            "a value is missing\n  where:   DIR/a.csv, line 2, column id\n  to mend: fill it in, or leave the row out",
         ),
         (
             "a.csv",
             "name,wnid\ncup,\npot,n00000001\n",
-            "a value is missing\n  where:   DIR/a.csv, row 0, column wnid\n  to mend: fill it in, or leave the row out",
+            "a value is missing\n  where:   DIR/a.csv, line 2, column wnid\n"
+            "  to mend: fill it in, or leave the row out",
         ),
         (
             "a.csv",

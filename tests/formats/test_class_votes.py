@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from reassess.core.classes import Classes
 from reassess.core.votes import Votes
+from reassess.errors import ReassessWarning
 from reassess.formats.labels import read_original
 from reassess.formats.votes import read_votes, write_votes
 from tests.helpers import message
@@ -83,7 +84,7 @@ WIDE = "image,class,dog,cat\na,cat,1,2\nb,dog,0,0\nc,dog,3,0\n"
 LONG = "image,class,count\na,dog,1\na,cat,2\nb,cat,0\nc,dog,3\n"
 
 
-@pytest.mark.parametrize("text", [WIDE, LONG, "image,dog,cat\na,1,2\nb,0,0\nc,3,0\n"])
+@pytest.mark.parametrize("text", [WIDE, LONG])
 def test_counts_are_votes_of_unknown_raters(tmp_path: Path, text: str) -> None:
     votes = read_votes(table(tmp_path, text))
     assert str(votes) == "Votes(6 votes by unknown raters on 3 images, answers cat, dog)"
@@ -102,7 +103,7 @@ def test_the_column_class_of_counts_is_the_original_label_and_no_vote(tmp_path: 
 
 
 def test_a_class_that_nobody_chose_stays_an_answer(tmp_path: Path) -> None:
-    for text in ("image,emu,cat\na,0,1\nb,0,2\n", "image,class,count\na,emu,0\na,cat,1\nb,cat,2\n"):
+    for text in ("image,class,emu,cat\na,emu,0,1\nb,cat,0,2\n", "image,class,count\na,emu,0\na,cat,1\nb,cat,2\n"):
         votes = read_votes(table(tmp_path, text))
         assert (votes.answers, votes.counts().tolist()) == (("cat", "emu"), [[1, 0], [2, 0]])
 
@@ -114,6 +115,38 @@ def test_headings_are_ids_or_are_looked_up(tmp_path: Path) -> None:
     assert (listed.class_ids.tolist(), listed.counts().tolist()) == ([0, 2], [[5, 1]])
 
 
+DOUBTFUL = "v.csv: no list of classes says what is a class, and each of these columns is taken for one: "
+
+
+@pytest.mark.parametrize(
+    ("text", "doubtful", "answers"),
+    [
+        ("image,dog,cat\na,1,2\n", "dog, cat", ("cat", "dog")),
+        ("image,class,dog,cat,width\na,cat,1,2,32\nb,dog,3,0,32\n", "width", ("cat", "dog", "width")),
+    ],
+)
+def test_a_column_that_nothing_calls_a_class_is_taken_for_one_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, doubtful: str, answers: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table(Path(), text)
+    with pytest.warns(ReassessWarning) as caught:
+        votes = read_votes("v.csv")
+    assert [str(one.message) for one in caught] == [DOUBTFUL + doubtful]
+    assert votes.answers == answers
+
+
+def test_a_column_that_is_none_of_the_listed_classes_is_refused(tmp_path: Path) -> None:
+    path = table(tmp_path, "image,class,dog,width,cat,entropy\na,cat,1,32,2,0.9\n")
+    for options in ({"classes": LISTED}, {"answers": ("dog", "emu", "cat")}):
+        expected = options["classes"] if "classes" in options else Classes.from_texts(["dog", "emu", "cat"])
+        assert message(read_votes, path, **options) == (
+            f"a column of counts is none of the classes\n  where:   {path}\n  allowed: {expected.allowed}\n"
+            "  found:   width, entropy\n"
+            "  to mend: leave out columns that count no votes for a class, or add the class to the list of classes"
+        )
+
+
 MEND = (
     "counts have a row an image and a column a class, or the columns image, class and count; votes have the columns "
     "image, rater and answer"
@@ -121,36 +154,36 @@ MEND = (
 BAD = {
     "a negative count": (
         "image,dog,cat\na,1,2\nb,1,-2\n",
-        "count out of range\n  where:   {path}, row 1, column cat\n  allowed: 0 or more\n  found:   -2\n"
+        "count out of range\n  where:   {path}, line 3, column cat\n  allowed: 0 or more\n  found:   -2\n"
         f"  to mend: {MEND}",
     ),
     "a count that is no whole number": (
         "image,dog,cat\na,1,2\nb,0.5,2\n",
-        f"not a whole number\n  where:   {{path}}, row 1, column dog\n  found:   0.5\n  to mend: {MEND}",
+        f"not a whole number\n  where:   {{path}}, line 3, column dog\n  found:   0.5\n  to mend: {MEND}",
     ),
     "a count that is text": (
         "image,class,count\na,cat,many\n",
-        "not a whole number\n  where:   {path}, row 0, column count\n  found:   'many'",
+        "not a whole number\n  where:   {path}, line 2, column count\n  found:   'many'",
     ),
     "a negative count in a row of its own": (
         "image,class,count\na,cat,-1\n",
-        "count out of range\n  where:   {path}, row 0, column count\n  allowed: 0 or more\n  found:   -1",
+        "count out of range\n  where:   {path}, line 2, column count\n  allowed: 0 or more\n  found:   -1",
     ),
     "no count": (
         "image,dog,cat\na,1,2\nb,,2\n",
-        "a value is missing\n  where:   {path}, row 1, column dog\n  to mend: fill it in, or leave the row out",
+        "a value is missing\n  where:   {path}, line 3, column dog\n  to mend: fill it in, or leave the row out",
     ),
     "an image twice": (
         "image,dog,cat\na,1,2\nb,1,2\na,0,1\n",
-        f"an image is named twice\n  where:   {{path}}, row 2\n  found:   a\n  to mend: {MEND}",
+        f"an image is named twice\n  where:   {{path}}, line 4\n  found:   a\n  to mend: {MEND}",
     ),
     "a pair twice": (
         "image,class,count\na,cat,1\na,dog,1\na,cat,2\n",
-        "a class is counted twice for an image\n  where:   {path}, row 2\n  found:   image a, class cat\n"
+        "a class is counted twice for an image\n  where:   {path}, line 4\n  found:   image a, class cat\n"
         "  to mend: write one count for both",
     ),
     "no votes": (
-        "image,dog,cat\na,0,0\n",
+        "image,class,dog,cat\na,dog,0,0\nb,cat,0,0\n",
         "the table has no votes\n  where:   {path}\n  to mend: write it again",
     ),
     "names and numbers as answers": (
@@ -165,7 +198,7 @@ BAD = {
     ),
     "a heading of votes that is none": (
         "image,who,answered\na,ann,cat\nb,bo,cat\n",
-        f"not a whole number\n  where:   {{path}}, row 0, column answered\n  found:   'cat'\n  to mend: {MEND}",
+        f"not a whole number\n  where:   {{path}}, line 2, column answered\n  found:   'cat'\n  to mend: {MEND}",
     ),
     "a class of too many digits": (
         "image,rater,answer\na,1,99999999999999999999\n",

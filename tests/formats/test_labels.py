@@ -312,7 +312,7 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
         (
             "a.csv",
             "image,class\na,1\n,2\n",
-            "a value is missing\n  where:   DIR/a.csv, row 1, column image\n"
+            "a value is missing\n  where:   DIR/a.csv, line 3, column image\n"
             "  to mend: fill it in, or leave the row out",
         ),
         (
@@ -324,13 +324,13 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
         (
             "a.csv",
             "image,class\na,1\na,1.5\n",
-            "not a whole number\n  where:   DIR/a.csv, row 1, column class\n  found:   1.5",
+            "not a whole number\n  where:   DIR/a.csv, line 3, column class\n  found:   1.5",
         ),
         (
             "a.csv",
             "image,class\na,1\nb",
-            "a row is cut short\n  where:   DIR/a.csv, row 1\n  allowed: 2 fields, as in the heading\n"
-            "  found:   1 fields\n  to mend: get or write the file again",
+            "a row is cut short\n  where:   DIR/a.csv, line 3\n  allowed: 2 fields, as in the heading\n"
+            "  found:   1\n  to mend: get or write the file again; a field that holds a separator stands in quotes",
         ),
         ("a.jsonl", '{"image": "a", "class": true}\n', KINDS.format("a.jsonl", "bool")),
         ("a.csv", "image,class\na,10\nb,cat\nc,9\n", KINDS.format("a.csv", "10, cat")),
@@ -472,8 +472,7 @@ def test_named_originals_are_read_from_every_format(file: Callable[..., Path], n
         (
             "a.txt",
             b"n01440764\n\xff\n",
-            "the file is not text\n  where:   DIR/a.txt\n  allowed: one entry a line, UTF-8\n"
-            "  found:   byte 0xff at 10\n  to mend: save it as UTF-8",
+            "the file is not UTF-8 text\n  where:   DIR/a.txt\n  found:   the byte 0xff\n  to mend: save it as UTF-8",
         ),
         ("a.txt", "1\n" * 49_999 + "n01440764", KINDS.format("a.txt", "1, n01440764")),
         ("a.txt", "1\n" * 49_999 + "²", KINDS.format("a.txt", "1, ²")),

@@ -102,19 +102,20 @@ BAD = {
     ),
     "a model without a name": (
         {"m.csv": WHOLE.replace("\na,", "\n,")},
-        "a value is missing\n  where:   DIR/m.csv, row 0, column model\n  to mend: fill it in, or leave the row out",
+        "a value is missing\n  where:   DIR/m.csv, line 2, column model\n  to mend: fill it in, or leave the row out",
     ),
     "text": (
         {"m.csv": WHOLE.replace("82.9", "many")},
-        "not a number\n  where:   DIR/m.csv, row 0, column real\n  found:   'many'",
+        "not a number\n  where:   DIR/m.csv, line 2, column real\n  found:   'many'",
     ),
     "missing": (
         {"m.csv": WHOLE.replace("79.5", "")},
-        "a value is missing\n  where:   DIR/m.csv, row 1, column original\n  to mend: fill it in, or leave the row out",
+        "a value is missing\n  where:   DIR/m.csv, line 3, column original\n"
+        "  to mend: fill it in, or leave the row out",
     ),
     "NaN": (
         {"m.csv": WHOLE.replace("79.5", "nan")},
-        "accuracy in percent out of range\n  where:   DIR/m.csv, row 1, column original\n  allowed: 0 to 100\n"
+        "accuracy in percent out of range\n  where:   DIR/m.csv, line 3, column original\n  allowed: 0 to 100\n"
         "  found:   nan",
     ),
     "shares": (
@@ -124,12 +125,12 @@ BAD = {
     ),
     "a model twice": (
         {"m.csv": WHOLE + "a,70,71\n"},
-        "a model is named twice\n  where:   DIR/m.csv, rows 0 and 2\n  found:   a\n"
+        "a model is named twice\n  where:   DIR/m.csv, line 4\n  found:   a, as in DIR/m.csv, line 2\n"
         "  to mend: keep one row for each model and image size",
     ),
     "a model and size twice": (
         {"o.csv": ORIGINAL + "a,288,70.0,1\n", "r.csv": REAL},
-        "a model is named twice\n  where:   DIR/o.csv, rows 1 and 4\n  found:   a at 288\n"
+        "a model is named twice\n  where:   DIR/o.csv, line 6\n  found:   a at 288, as in DIR/o.csv, line 3\n"
         "  to mend: keep one row for each model and image size",
     ),
     "a model in two files": (
@@ -151,17 +152,17 @@ BAD = {
     ),
     "tables of two releases": (
         {"o.csv": ORIGINAL.replace("76.1", "76.2"), "r.csv": REAL},
-        "the two tables do not belong together\n  where:   DIR/r.csv, row 1, a at 224\n"
+        "the two tables do not belong together\n  where:   DIR/r.csv, line 3, a at 224\n"
         "  allowed: the difference of the two accuracies, 6.700\n  found:   top1_diff 6.8\n"
         "  to mend: take both from one release",
     ),
     "half a size": (
         {"o.csv": ORIGINAL.replace("b,224", "b,224.5"), "r.csv": REAL},
-        "not a whole number\n  where:   DIR/o.csv, row 2, column img_size\n  found:   224.5",
+        "not a whole number\n  where:   DIR/o.csv, line 4, column img_size\n  found:   224.5",
     ),
     "parameters in words": (
         {"o.csv": ORIGINAL.replace("5.5", "few"), "r.csv": REAL},
-        "not a number\n  where:   DIR/o.csv, row 3, column param_count\n  found:   'few'",
+        "not a number\n  where:   DIR/o.csv, line 5, column param_count\n  found:   'few'",
     ),
     "endless parameters": (
         {"m.csv": "model,original,real,param_count\na,76.1,82.9,inf\n"},

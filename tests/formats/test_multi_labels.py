@@ -45,7 +45,7 @@ c.png,A,7,7,True,,3,False
 LISTS = "image\tvalid\tunclear\twrong\tproblematic\na.png\t7,3\t4\t0\t0\nb.png\t\t\t\t1\nc.png\t7\t\t3\t\n"
 NEITHER = (
     "a row holds neither an answer to a class nor a problematic image\n"
-    "  where:   DIR/a.csv, row {}\n"
+    "  where:   DIR/a.csv, line {}\n"
     "  allowed: valid, unclear or wrong with a class, or problematic without one\n"
     "  found:   {}"
 )
@@ -193,7 +193,7 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
         (
             "a.csv",
             "id,valid,is_problematic\na,1,False\nb,1,maybe\n",
-            "neither true nor false\n  where:   DIR/a.csv, row 1, column is_problematic\n  found:   'maybe'",
+            "neither true nor false\n  where:   DIR/a.csv, line 3, column is_problematic\n  found:   'maybe'",
         ),
         (
             "a.csv",
@@ -224,13 +224,13 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
             "classes are neither all ids nor all names\n  where:   DIR/a.json\n  allowed: whole numbers, or text\n"
             "  found:   int, str",
         ),
-        ("a.csv", "image,class,answer\na,1,maybe\n", NEITHER.format(0, "maybe with class 1")),
-        ("a.csv", "image,class,answer\na,1,valid\na,,valid\n", NEITHER.format(1, "valid without a class")),
-        ("a.csv", "image,class,answer\na,1,problematic\n", NEITHER.format(0, "problematic with class 1")),
+        ("a.csv", "image,class,answer\na,1,maybe\n", NEITHER.format(2, "maybe with class 1")),
+        ("a.csv", "image,class,answer\na,1,valid\na,,valid\n", NEITHER.format(3, "valid without a class")),
+        ("a.csv", "image,class,answer\na,1,problematic\n", NEITHER.format(2, "problematic with class 1")),
         (
             "a.csv",
             "image,class,answer\na,1,\n",
-            "a value is missing\n  where:   DIR/a.csv, row 0, column answer\n"
+            "a value is missing\n  where:   DIR/a.csv, line 2, column answer\n"
             "  to mend: fill it in, or leave the row out",
         ),
         (

@@ -70,6 +70,7 @@ def test_a_type_that_shows_late_is_the_columns_type(file: Callable[..., Path]) -
 
 
 AGAIN = "\n  to mend: get or write the file again"
+QUOTED = AGAIN + "; a field that holds a separator stands in quotes"
 
 
 @pytest.mark.parametrize(
@@ -80,20 +81,20 @@ AGAIN = "\n  to mend: get or write the file again"
         (
             "t.csv",
             "image,class\na,1\nb,2,3\n",
-            "the table cannot be read\n  where:   DIR/t.csv\n  found:   found more fields than defined in 'Schema'"
-            + AGAIN,
+            "a row has more fields than the heading\n  where:   DIR/t.csv, line 3\n"
+            "  allowed: 2 fields, as in the heading\n  found:   3" + QUOTED,
         ),
         (
             "t.csv",
             'image,class\n"a, 1",2\nb\nc,3\n',
-            "a row is cut short\n  where:   DIR/t.csv, row 1\n  allowed: 2 fields, as in the heading\n"
-            "  found:   1 fields" + AGAIN,
+            "a row is cut short\n  where:   DIR/t.csv, line 3\n  allowed: 2 fields, as in the heading\n"
+            "  found:   1" + QUOTED,
         ),
         (
             "t.tsv",
             "image\tclass\na\t1\nval/ILSVRC20",
-            "a row is cut short\n  where:   DIR/t.tsv, row 1\n  allowed: 2 fields, as in the heading\n"
-            "  found:   1 fields" + AGAIN,
+            "a row is cut short\n  where:   DIR/t.tsv, line 3\n  allowed: 2 fields, as in the heading\n"
+            "  found:   1" + QUOTED,
         ),
         (
             "t.csv",
@@ -103,7 +104,7 @@ AGAIN = "\n  to mend: get or write the file again"
         (
             "t.csv",
             b"image,class\n\xe9,1\n",
-            "the table cannot be read\n  where:   DIR/t.csv\n  found:   invalid utf-8 sequence" + AGAIN,
+            "the file is not UTF-8 text\n  where:   DIR/t.csv\n  found:   the byte 0xe9\n  to mend: save it as UTF-8",
         ),
         (
             "t.jsonl",
@@ -210,14 +211,14 @@ def test_what_is_no_whole_number_is_said_with_its_row(
 ) -> None:
     series = pl.Series("class", values, dtype=dtype)
     row = 0 if dtype == pl.Boolean else 1 // per_row
-    assert refused(integers, tmp_path / "t.csv", series, per_row=per_row) == (
-        f"not a whole number\n  where:   DIR/t.csv, row {row}, column class\n  found:   {value}"
+    assert refused(integers, tmp_path / "t.jsonl", series, per_row=per_row) == (
+        f"not a whole number\n  where:   DIR/t.jsonl, line {row + 1}, column class\n  found:   {value}"
     )
 
 
 def test_a_whole_number_that_is_too_large_is_said(refused: Callable[..., str], tmp_path: Path) -> None:
-    assert refused(integers, tmp_path / "t.csv", pl.Series("class", [1, 2**64 - 1], dtype=pl.UInt64)) == (
-        "a number is too large\n  where:   DIR/t.csv, row 1, column class\n  found:   18446744073709551615"
+    assert refused(integers, tmp_path / "t.jsonl", pl.Series("class", [1, 2**64 - 1], dtype=pl.UInt64)) == (
+        "a number is too large\n  where:   DIR/t.jsonl, line 2, column class\n  found:   18446744073709551615"
     )
 
 
@@ -242,17 +243,17 @@ def test_single_precision_stays_single(tmp_path: Path) -> None:
     [
         (
             [0.5, None],
-            "a value is missing\n  where:   DIR/t.csv, row 1, column score\n"
+            "a value is missing\n  where:   DIR/t.jsonl, line 2, column score\n"
             "  to mend: fill it in, or leave the row out",
         ),
-        (["1", "x"], "not a number\n  where:   DIR/t.csv, row 1, column score\n  found:   'x'"),
-        ([True, True], "not a number\n  where:   DIR/t.csv, row 0, column score\n  found:   True"),
+        (["1", "x"], "not a number\n  where:   DIR/t.jsonl, line 2, column score\n  found:   'x'"),
+        ([True, True], "not a number\n  where:   DIR/t.jsonl, line 1, column score\n  found:   True"),
     ],
 )
 def test_what_is_no_number_is_said_with_its_row(
     refused: Callable[..., str], tmp_path: Path, values: Any, expected: str
 ) -> None:
-    assert refused(numbers, tmp_path / "t.csv", pl.Series("score", values)) == expected
+    assert refused(numbers, tmp_path / "t.jsonl", pl.Series("score", values)) == expected
 
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)

@@ -389,15 +389,15 @@ BAD_TABLES = {
     "no votes": ("item,rater,answer\nx,,\n", "the table has no votes\n  where:   {path}\n  to mend: write it again"),
     "a vote without a rater": (
         "item,rater,answer\nx,1,no\nx,,no\n",
-        "a value is missing\n  where:   {path}, row 1, column rater\n  to mend: fill it in, or leave the row out",
+        "a value is missing\n  where:   {path}, line 3, column rater\n  to mend: fill it in, or leave the row out",
     ),
     "a vote without an answer": (
         "item,rater,answer\nx,1,\n",
-        "a value is missing\n  where:   {path}, row 0, column answer\n  to mend: fill it in, or leave the row out",
+        "a value is missing\n  where:   {path}, line 2, column answer\n  to mend: fill it in, or leave the row out",
     ),
     "a vote without an item": (
         "item,rater,answer\nx,1,no\n,1,no\n",
-        "a value is missing\n  where:   {path}, row 1, column item\n  to mend: fill it in, or leave the row out",
+        "a value is missing\n  where:   {path}, line 3, column item\n  to mend: fill it in, or leave the row out",
     ),
     "a class by name and one by number": (
         "image,class,rater,answer\na,cat,1,no\na,7,1,no\n",
@@ -432,7 +432,7 @@ def test_an_unknown_answer_in_a_table_is_refused(tmp_path: Path) -> None:
     path = table(tmp_path, "item,rater,answer\nx,,\nx,1,no\nx,2,perhaps\n")
     with pytest.raises(DataError) as error:
         read_votes(path, answers=("no", "yes"))
-    assert str(error.value) == (f"unknown answer\n  where:   {path}, row 2\n  allowed: no, yes\n  found:   'perhaps'")
+    assert str(error.value) == (f"unknown answer\n  where:   {path}, line 4\n  allowed: no, yes\n  found:   'perhaps'")
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".jsonl", ".parquet"])

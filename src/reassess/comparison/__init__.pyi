@@ -11,6 +11,7 @@ from .label_changes import LabelDiff as LabelDiff
 from .label_changes import label_diff as label_diff
 from .label_uncertainty import LabelUncertainty as LabelUncertainty
 from .label_uncertainty import label_uncertainty as label_uncertainty
+from .labelling_bias import Choices as Choices
 from .labelling_bias import LabellingBias as LabellingBias
 from .labelling_bias import labelling_biases as labelling_biases
 from .model_or_label import Disagreements as Disagreements
@@ -36,6 +37,7 @@ from .taxonomy import Taxonomy as Taxonomy
 from .taxonomy import taxonomies as taxonomies
 from .trends import BANDS as BANDS
 from .trends import Band as Band
+from .trends import FarOut as FarOut
 from .trends import Line as Line
 from .trends import Trend as Trend
 from .trends import trend as trend

@@ -309,7 +309,14 @@ class Findings:
     @cached_property
     def taxonomies(self) -> tuple[Taxonomy, ...]:
         """The mistakes of each model by kind."""
-        by_kind = taxonomies(self.panel, self.labels, scores=self.scores, collapsed=self.collapsed, groups=self.groups)
+        by_kind = taxonomies(
+            self.panel,
+            self.labels,
+            scores=self.scores,
+            experts=self.experts,
+            collapsed=self.collapsed,
+            groups=self.groups,
+        )
         by_model = {one.model: one for one in by_kind}
         return tuple(by_model[model] for model in self.models)
 
@@ -320,9 +327,8 @@ class Findings:
             return _NO_LABELS
         if self.scores is None:
             return _NO_SCORES
-        alone = None if isinstance(self.raters_alone, Missing) else self.raters_alone
-        groups = self.benchmark.groups if self.groups is None else self.groups
-        by_model = {one.model: one for one in preferences(self.panel, self.original, self.scores, alone, groups=groups)}
+        found = preferences(self.panel, self.original, self.scores, self._alone, groups=self._label_groups)
+        by_model = {one.model: one for one in found}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
@@ -330,8 +336,18 @@ class Findings:
         """How often each model says the original label where other classes are valid too."""
         if self.original is None or not self.panel.original_known.any():
             return _NO_LABELS
-        by_model = {one.model: one for one in labelling_biases(self.panel, self.labels, self.original)}
+        found = labelling_biases(self.panel, self.labels, self.original, self._alone, groups=self._label_groups)
+        by_model = {one.model: one for one in found}
         return tuple(by_model[model] for model in self.models)
+
+    @property
+    def _alone(self) -> Scores | None:
+        return None if isinstance(self.raters_alone, Missing) else self.raters_alone
+
+    @property
+    def _label_groups(self) -> Mapping[int, str] | None:
+        """The groups by whose original labels results are given apart."""
+        return self.benchmark.groups if self.groups is None else self.groups
 
     @cached_property
     def co_occurrence(self) -> CoOccurrence:

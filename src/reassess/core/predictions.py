@@ -109,7 +109,7 @@ class Predictions:
             check_length(len(self.images), len(self), things="image names", each="row of the predictions")
             unique_images(self.images, "the predictions")
         if self.ids is not None:
-            _refuse_repeated_ids(self.ids)
+            _refuse_repeated_ids(self.ids, self.images)
         if self.columns is not None:
             _check_columns(self.columns, None if self.scores is None else self.scores.shape[1])
 
@@ -147,7 +147,7 @@ class Predictions:
             -1 if unknown_classes.predictions else 0,
             limit,
             what="class id",
-            where=lambda row, column: f"row {row}" + (f", column {column}" if table.shape[1] > 1 else ""),
+            where=lambda row, column: _place(row, images) + (f", column {column}" if table.shape[1] > 1 else ""),
         )
         return cls(
             table.astype(np.int32),
@@ -411,14 +411,18 @@ def _check_columns(columns: npt.NDArray[np.int64], outputs: int | None) -> None:
         raise DataError("two outputs are one class", found=f"class {ordered[int(np.argmax(twice))]}")
 
 
-def _refuse_repeated_ids(ids: npt.NDArray[np.int32]) -> None:
+def _place(row: int, images: Sequence[str] | None) -> str:
+    return f"row {row}" if images is None else f"image {images[row]}"
+
+
+def _refuse_repeated_ids(ids: npt.NDArray[np.int32], images: Sequence[str] | None) -> None:
     ordered = np.sort(ids, axis=1)
     repeated = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
     if repeated.any():
         row = int(np.argmax(repeated))
         raise DataError(
             "a class is named twice for one image",
-            where=f"row {row}",
+            where=_place(row, images),
             allowed="the best classes, each once, best first",
             found=ids[row].tolist(),
         )

@@ -12,7 +12,7 @@ from reassess.core.classes import GIVE_CLASSES, NO_CLASS, Classes, are_wnids
 from reassess.errors import DataError, at
 from reassess.formats.files import read_lines, suffix_of
 from reassess.formats.json_files import other_shape, read_json
-from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing
+from reassess.formats.tables import TABLE_SUFFIXES, column, integers, place, read_table, refuse_missing
 from reassess.text import composed, some
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def read_collapsed(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
     if same.any():
         row = int(np.argmax(same))
         raise DataError(
-            "a class is collapsed into itself", where=f"{path}, row {row}", found=classes.label(int(first[row]))
+            "a class is collapsed into itself", where=place(path, row), found=classes.label(int(first[row]))
         )
     return np.stack([first, second], axis=1)
 
@@ -220,8 +220,8 @@ def _ids_in_order(path: Path, series: "pl.Series") -> "pl.Series":
     """The ids of all classes; `DataError` unless they are 0, 1, ..., each once."""
     refuse_missing(path, series)
     ids = integers(path, series)
-    check_range(ids, 0, ids.len() - 1, what="class id", where=lambda row: f"{path}, row {row}, column id")
-    check_unique(ids.to_list(), thing="a class id", where=lambda row: f"{path}, row {row}, column id")
+    check_range(ids, 0, ids.len() - 1, what="class id", where=lambda row: place(path, row, "id"))
+    check_unique(ids.to_list(), thing="a class id", where=lambda row: place(path, row, "id"))
     return ids
 
 

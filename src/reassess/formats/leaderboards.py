@@ -1,6 +1,7 @@
 """Leaderboards as files: tables of results, published ones too, and what ``reassess evaluate --json`` prints."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.errors import DataError, at
 from reassess.formats.files import suffix_of
 from reassess.formats.json_files import read_json
-from reassess.formats.tables import TABLE_SUFFIXES, column, integers, numbers, read_table, refuse_missing
+from reassess.formats.tables import TABLE_SUFFIXES, column, integers, numbers, place, read_table, refuse_missing
 from reassess.numeric.proportion import Proportion
 from reassess.text import some
 
@@ -25,7 +26,7 @@ _ROUNDING = 0.0015  # of three figures with three decimals each
 _Key = tuple[str, int | None]
 
 
-def read_leaderboard(*paths: str | Path) -> Leaderboard:
+def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.family) -> Leaderboard:
     r"""The leaderboard of one or several files.
 
     Parameters
@@ -35,6 +36,8 @@ def read_leaderboard(*paths: str | Path) -> Leaderboard:
         a document of ``reassess evaluate --json``; or the two tables that timm publishes, one with top-1 accuracy on
         ImageNet and one with top-1 accuracy by ReaL and its difference to the other, joined on model and img_size.
         Tables may hold img_size and param_count (in millions) too.
+    family
+        As for `Leaderboard`.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def read_leaderboard(*paths: str | Path) -> Leaderboard:
     joined, left_out = _joined(halves) if halves else ([], {})
     entries += [*joined, *read_entries([path for path in files if kinds[path] == ".json"])]
     with at(some(files)):
-        return Leaderboard(tuple(entries), left_out)
+        return Leaderboard(tuple(entries), left_out, family)
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ class _Table:
             0,
             100,
             what="accuracy in percent",
-            where=lambda row: f"{self.path}, row {row}, column {heading}",
+            where=lambda row: place(self.path, row, heading),
         )
         if max(values) <= 1:
             raise DataError(
@@ -144,8 +147,8 @@ class _Table:
         if repeat := first_repeat(self.keys):
             raise DataError(
                 "a model is named twice",
-                where=f"{self.path}, rows {repeat[0]} and {repeat[1]}",
-                found=_in_words(self.keys[repeat[0]]),
+                where=place(self.path, repeat[1]),
+                found=f"{_in_words(self.keys[repeat[0]])}, as in {place(self.path, repeat[0])}",
                 mend="keep one row for each model and image size",
             )
         return {key: row for row, key in enumerate(self.keys)}
@@ -201,7 +204,7 @@ def _check_difference(path: Path, row: int, entry: Entry, stated: float) -> None
     if abs(entry.real - entry.original - stated) > _ROUNDING:
         raise DataError(
             "the two tables do not belong together",
-            where=f"{path}, row {row}, {entry}",
+            where=f"{place(path, row)}, {entry}",
             allowed=f"the difference of the two accuracies, {entry.real - entry.original:.3f}",
             found=f"top1_diff {stated:g}",
             mend="take both from one release",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reassess.errors import DataError
-from reassess.formats.tables import refuse_missing
+from reassess.formats.tables import place, refuse_missing
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,8 +39,8 @@ def flattened(path: Path, series: "pl.Series") -> tuple["pl.Series", int]:
         row = odd.arg_max() or 0
         raise DataError(
             "lists of different lengths" if lengths[0] else "a list is empty",
-            where=f"{path}, row {row}, column {series.name}",
-            allowed=f"{lengths[0]} entries, as in row 0" if lengths[0] else None,
+            where=place(path, row, series.name),
+            allowed=f"{lengths[0]} entries, as in the first row" if lengths[0] else None,
             found=f"{lengths[row]} entries" if lengths[0] else None,
             mend="give each image as many entries",
         )

@@ -18,7 +18,7 @@ from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.files import suffix_of
 from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.labels import LABEL_SUFFIXES, class_ids, plain_labels, read_original
-from reassess.formats.tables import column, integers, numbers, read_table, refuse_missing
+from reassess.formats.tables import column, integers, numbers, place, read_table, refuse_missing
 from reassess.text import counted, some
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def _reviews_of_rows(path: Path, table: "pl.DataFrame") -> list[tuple[str, _Revi
         else:
             raise DataError(
                 "a row holds neither an answer to a class nor a problematic image",
-                where=f"{path}, row {row}",
+                where=place(path, row),
                 allowed="valid, unclear or wrong with a class, or problematic without one",
                 found=f"{answer} {'without a class' if class_id is None else f'with class {class_id}'}",
             )
@@ -248,7 +248,7 @@ def _reviews_of_lists(path: Path, table: "pl.DataFrame") -> list[tuple[str, _Rev
         if answer is None:
             raise DataError(
                 "neither true nor false",
-                where=f"{path}, row {row}, column {headings[_PROBLEMATIC]}",
+                where=place(path, row, headings[_PROBLEMATIC]),
                 found=repr(cells[_PROBLEMATIC][row]),
             )
         reviews.append((image, review | {_PROBLEMATIC: answer}))
@@ -266,13 +266,13 @@ def _of_verdicts(path: Path, table: "pl.DataFrame", original: LabelSets) -> Mult
     refuse_missing(path, table[_NUMBER])
     images = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in integers(path, table[_NUMBER]).to_list()]
     verdicts = numbers(path, table[_CORRECT]).to_numpy()
-    check_range(verdicts, -1, 1, what=_CORRECT, where=lambda row: f"{path}, row {row}")
+    check_range(verdicts, -1, 1, what=_CORRECT, where=lambda row: place(path, row))
     rows = original.find(images)
     if (rows < 0).any():
         row = int(np.argmax(rows < 0))
         raise DataError(
             "a verdict is on an image without an original label",
-            where=f"{path}, row {row}",
+            where=place(path, row),
             allowed=f"a number from 1 to {len(IMAGENET.images):,}",
             found=images[row],
         )

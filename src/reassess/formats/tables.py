@@ -2,13 +2,14 @@
 
 import csv
 import glob
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from reassess.core.checks import check_unique
 from reassess.errors import DataError
-from reassess.formats.files import check_input, suffix_of, writing
+from reassess.formats.files import check_input, not_utf8, suffix_of, writing
+from reassess.formats.separated import SEPARATORS, line_of_row, read_separated
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,6 +20,7 @@ __all__ = [
     "column",
     "integers",
     "numbers",
+    "place",
     "read_json_lines",
     "read_table",
     "refuse_missing",
@@ -26,7 +28,7 @@ __all__ = [
 ]
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-_WHOLE_FILE = None  # infer types from all rows: a type that shows late is still the column's type
+_VALUE = re.compile(r"[.](jpe?g|png|webp|bmp|gif|tiff?)$|^-?[0-9]*[.][0-9]+$", re.IGNORECASE)  # and no heading
 
 
 def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
@@ -46,22 +48,9 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
     """
     import polars as pl
 
-    def read_separated(separator: str) -> pl.DataFrame:
-        first = pl.read_csv(path, separator=separator, has_header=False, n_rows=1, infer_schema=False, glob=False)
-        headings = [name for name in first.row(0) if name]
-        check_unique(headings, thing="a column", where=path, mend="rename one of them")  # polars renames the second
-        are_text = {name: pl.String for name in headings if name in text}
-        options: dict[str, Any] = {"separator": separator, "infer_schema_length": _WHOLE_FILE, "glob": False}
-        table = pl.read_csv(path, **options, schema_overrides=are_text)
-        true_or_false = {name: pl.String for name, dtype in table.schema.items() if dtype == pl.Boolean}
-        if true_or_false:  # no format of ours has truth values, but a class may be called so
-            table = pl.read_csv(path, **options, schema_overrides=are_text | true_or_false)
-        _refuse_short_rows(path, table, separator)
-        return table.with_columns(pl.col(pl.String).replace("", None))  # a quoted nothing is nothing too
-
     readers: dict[str, Callable[[], pl.DataFrame]] = {
-        ".csv": lambda: read_separated(","),
-        ".tsv": lambda: read_separated("\t"),
+        ".csv": lambda: read_separated(path, text=text),
+        ".tsv": lambda: read_separated(path, text=text),
         ".jsonl": lambda: read_json_lines(path),
         ".parquet": lambda: pl.read_parquet(path, glob=False),
     }
@@ -71,6 +60,8 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
         str(path).encode()  # polars takes no path of other bytes
         table = read()
         table = table.with_columns(as_text(path, table[name]) for name in text if name in table.columns)
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, error) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError, csv.Error) as error:
         raise DataError(
             "the table cannot be read", where=path, found=str(error).splitlines()[0], mend="get or write the file again"
@@ -84,7 +75,7 @@ def read_json_lines(path: Path) -> "pl.DataFrame":
     """The table of a JSON lines file, with the errors of polars; of the file named so, and not of those that match."""
     import polars as pl
 
-    return pl.read_ndjson(glob.escape(str(path)), infer_schema_length=_WHOLE_FILE)
+    return pl.read_ndjson(glob.escape(str(path)), infer_schema_length=None)  # from all rows
 
 
 def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> None:
@@ -100,11 +91,37 @@ def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> No
         write(temporary)
 
 
+def place(path: Path, row: int, heading: str | None = None) -> str:
+    """Where a row of a table is, for a message: its line as an editor counts, or else the number of the row, from 1.
+
+    Parameters
+    ----------
+    path
+        The file.
+    row
+        The row in the table, from 0.
+    heading
+        The column.
+    """
+    suffix = path.suffix.lower()
+    line = line_of_row(path, row) if suffix in SEPARATORS else row + 1
+    in_text = suffix in SEPARATORS or suffix == ".jsonl"
+    return f"{path}, {'line' if in_text else 'row'} {line}" + ("" if heading is None else f", column {heading}")
+
+
 def column(path: Path, table: "pl.DataFrame", *names: str, thing: str) -> str:
     """The first of some headings that the table has."""
     for name in names:
         if name in table.columns:
             return name
+    if any(_VALUE.search(heading) for heading in table.columns):
+        raise DataError(
+            "the first line of the table is no heading",
+            where=path,
+            allowed=f"a heading for each column, such as {names[0]} for {thing}",
+            found=", ".join(table.columns[:12]),
+            mend="write the headings above the first row",
+        )
     raise DataError(
         f"the table has no column for {thing}",
         where=path,
@@ -128,7 +145,7 @@ def refuse_missing(path: Path, series: "pl.Series", *, per_row: int = 1, needed:
     if is_missing.any():
         raise DataError(
             "a value is missing",
-            where=f"{path}, row {(is_missing.arg_max() or 0) // per_row}, column {series.name}",
+            where=place(path, (is_missing.arg_max() or 0) // per_row, series.name),
             mend="fill it in, or leave the row out",
         )
 
@@ -148,7 +165,7 @@ def integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series
     if bad.len():
         raise DataError(
             "a number is too large" if series.dtype.is_integer() else "not a whole number",
-            where=f"{path}, row {bad[0] // per_row}, column {series.name}",
+            where=place(path, bad[0] // per_row, series.name),
             found=repr(series[bad[0]]),
         )
     return whole
@@ -167,9 +184,7 @@ def numbers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series"
     refuse_missing(path, series, per_row=per_row)
     if values.null_count():
         row = values.is_null().arg_max() or 0
-        raise DataError(
-            "not a number", where=f"{path}, row {row // per_row}, column {series.name}", found=repr(series[row])
-        )
+        raise DataError("not a number", where=place(path, row // per_row, series.name), found=repr(series[row]))
     return values
 
 
@@ -201,19 +216,3 @@ def as_text(path: Path, series: "pl.Series") -> "pl.Series":
             mend="write the names as text",
         )
     return series.cast(pl.String)
-
-
-def _refuse_short_rows(path: Path, table: "pl.DataFrame", separator: str) -> None:
-    """Refuse a row without its last fields, which polars takes for fields that hold nothing."""
-    if table.width < 2 or not table[:, -1].null_count():
-        return
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for row, fields in enumerate(csv.reader(file, delimiter=separator), -1):
-            if 0 < len(fields) < table.width:
-                raise DataError(
-                    "a row is cut short",
-                    where=f"{path}, row {row}",
-                    allowed=f"{table.width:,} fields, as in the heading",
-                    found=f"{len(fields):,} fields",
-                    mend="get or write the file again",
-                )

@@ -181,7 +181,7 @@ def test_an_unknown_name_is_a_usage_error(command: str, argument: str, data: Dat
         f"Error: Invalid value for '{argument}': 'imagenet-rael' is not one of 'imagenet-real', "
         "'imagenet-real-scores', 'imagenet-real-raters', 'imagenet-real-golden', 'imagenet-real-raters-golden', "
         "'imagenet-original', 'imagenet-classes', 'imagenet-collapsed', 'imagenet-train-clean', "
-        "'imagenet-ecologists', 'imagenetv2-labels'.\n"
+        "'imagenet-ecologists', 'imagenetv2-labels'. Did you mean 'imagenet-real'?\n"
     )
 
 

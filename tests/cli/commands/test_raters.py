@@ -240,7 +240,7 @@ def test_an_unknown_answer_of_an_expert_is_refused(run: Callable[..., Run], tmp_
     result = run("raters", votes, "--golden", golden)
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        f"Error: unknown answer\n  where:   {golden}, row 1\n  allowed: no, maybe, yes\n  found:   'sure'\n"
+        f"Error: unknown answer\n  where:   {golden}, line 3\n  allowed: no, maybe, yes\n  found:   'sure'\n"
     )
 
 

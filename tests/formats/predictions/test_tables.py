@@ -137,7 +137,7 @@ def test_columns_that_are_no_class_are_left_out_and_named(file: Callable[..., Pa
     predictions = read_predictions(file("p.csv", ",image,split,n01,n02,wolf\n0,a,val,1,2,3\n1,b,val,2,1,3\n"), CLASSES)
     assert said_of(predictions) == (
         "csv: images named by column image; scores, one column a class, 2 classes; "
-        "3 columns left out (no such class): , split, wolf",
+        "3 columns left out (no such class): column 1, split, wolf",
         ("a", "b"),
         [[1, 2], [2, 1]],
     )
@@ -186,7 +186,7 @@ def test_numbers_are_those_of_outputs_where_these_are_listed(
     [
         (
             "image,prediction\na,0\nb,3\n",
-            "class id out of range\n  where:   DIR/p.csv, row 1\n  allowed: 0 to 2\n  found:   3",
+            "class id out of range\n  where:   DIR/p.csv, image b\n  allowed: 0 to 2\n  found:   3",
         ),
         (
             "image,0,1,2,3\na,1,2,3,4\n",
@@ -404,15 +404,15 @@ FILL_IN = "\n  to mend: fill it in, or leave the row out"
             "an image is named twice\n  where:   DIR/p.csv, the predictions\n  found:   a (row 0) and a (row 2)\n"
             "  to mend: keep one row for each image",
         ),
-        ("image,prediction\na,1\n,2\n", "a value is missing\n  where:   DIR/p.csv, row 1, column image" + FILL_IN),
+        ("image,prediction\na,1\n,2\n", "a value is missing\n  where:   DIR/p.csv, line 3, column image" + FILL_IN),
         (
             "image,prediction\na,1\nb,\n",
-            "a value is missing\n  where:   DIR/p.csv, row 1, column prediction" + FILL_IN,
+            "a value is missing\n  where:   DIR/p.csv, line 3, column prediction" + FILL_IN,
         ),
         (
             "image,prediction\na,1\nb\n",
-            "a row is cut short\n  where:   DIR/p.csv, row 1\n  allowed: 2 fields, as in the heading\n"
-            "  found:   1 fields\n  to mend: get or write the file again",
+            "a row is cut short\n  where:   DIR/p.csv, line 3\n  allowed: 2 fields, as in the heading\n"
+            "  found:   1\n  to mend: get or write the file again; a field that holds a separator stands in quotes",
         ),
         (
             "image,prediction,prediction\na,1,2\n",
@@ -420,11 +420,11 @@ FILL_IN = "\n  to mend: fill it in, or leave the row out"
         ),
         (
             "image,prediction\na,1.5\n",
-            "not a whole number\n  where:   DIR/p.csv, row 0, column prediction\n  found:   1.5",
+            "not a whole number\n  where:   DIR/p.csv, line 2, column prediction\n  found:   1.5",
         ),
         (
             "image,prediction\na,-1\n",
-            "class id out of range\n  where:   DIR/p.csv, row 0\n  allowed: 0 to 2147483647\n  found:   -1",
+            "class id out of range\n  where:   DIR/p.csv, image a\n  allowed: 0 to 2147483647\n  found:   -1",
         ),
         ("image,prediction\na,lynx\nb,wolf\n", NOT_A_CLASS.format("prediction", "'lynx'")),
         ("image,prediction\na,1\nb,wolf\n", NOT_A_CLASS.format("prediction", "'wolf'")),
@@ -436,18 +436,18 @@ FILL_IN = "\n  to mend: fill it in, or leave the row out"
         ),
         (
             "image,label,top1\na,1,1\nb,2,3\n",
-            "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, row 1\n"
+            "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, line 3\n"
             "  found:   label (2) and top1 (3)\n  to mend: rename or drop the one that does not hold the predictions",
         ),
         (
             "image,label,top1\na,1,n03\n",
-            "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, row 0\n"
+            "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, line 2\n"
             "  found:   label (1) and top1 (n03)\n"
             "  to mend: rename or drop the one that does not hold the predictions",
         ),
         (
             "image,index,label\na,0,n03\n",
-            "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, row 0\n"
+            "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, line 2\n"
             "  found:   index (0) and label (n03)\n"
             "  to mend: rename or drop the one that does not hold the predictions",
         ),
@@ -470,27 +470,28 @@ FILL_IN = "\n  to mend: fill it in, or leave the row out"
         ),
         (
             "image,prediction_1,prediction_2\na,1,2\nb,3,3\n",
-            "a class is named twice for one image\n  where:   DIR/p.csv, row 1\n"
+            "a class is named twice for one image\n  where:   DIR/p.csv, image b\n"
             "  allowed: the best classes, each once, best first\n  found:   [3, 3]",
         ),
         (
             "image,prediction\na,[1 2]\nb,[3]\n",
-            "lists of different lengths\n  where:   DIR/p.csv, row 1, column prediction\n"
-            "  allowed: 2 entries, as in row 0\n  found:   1 entries\n  to mend: give each image as many entries",
+            "lists of different lengths\n  where:   DIR/p.csv, line 3, column prediction\n"
+            "  allowed: 2 entries, as in the first row\n  found:   1 entries\n"
+            "  to mend: give each image as many entries",
         ),
         (
             "image,prediction\na,[]\nb,[]\n",
-            "a list is empty\n  where:   DIR/p.csv, row 0, column prediction\n"
+            "a list is empty\n  where:   DIR/p.csv, line 2, column prediction\n"
             "  to mend: give each image as many entries",
         ),
         ("image,prediction\na,[1 2]\nb,[3 x]\n", NOT_A_CLASS.format("prediction", "'x'")),
         (
             "image,0,1,2,3\na,,1,2,3\n",
-            "a value is missing\n  where:   DIR/p.csv, row 0, column 0\n  to mend: fill it in, or leave the row out",
+            "a value is missing\n  where:   DIR/p.csv, line 2, column 0\n  to mend: fill it in, or leave the row out",
         ),
         (
             "image,0,1,2,3\na,0,1,2,3\nb,0,1,x,3\n",
-            "not a number\n  where:   DIR/p.csv, row 1, column 2\n  found:   'x'",
+            "not a number\n  where:   DIR/p.csv, line 3, column 2\n  found:   'x'",
         ),
         (
             "image,1,2,3,4\na,0,1,2,3\n",
@@ -533,23 +534,23 @@ def test_1001_columns_headed_by_id_are_refused(refused: Callable[..., str], file
 @pytest.mark.parametrize(
     ("column", "expected"),
     [
-        (pl.Series([True, False]), "not a whole number\n  where:   DIR/p.parquet, row 0, column pred\n  found:   True"),
+        (pl.Series([True, False]), "not a whole number\n  where:   DIR/p.parquet, row 1, column pred\n  found:   True"),
         (
             pl.Series([1.0, float("nan")]),
-            "not a whole number\n  where:   DIR/p.parquet, row 1, column pred\n  found:   nan",
+            "not a whole number\n  where:   DIR/p.parquet, row 2, column pred\n  found:   nan",
         ),
         (
             pl.Series([1, 2**64 - 1], dtype=pl.UInt64),
-            "a number is too large\n  where:   DIR/p.parquet, row 1, column pred\n  found:   18446744073709551615",
+            "a number is too large\n  where:   DIR/p.parquet, row 2, column pred\n  found:   18446744073709551615",
         ),
         (
             pl.Series([[1, 2], [3, None]]),
-            "a value is missing\n  where:   DIR/p.parquet, row 1, column pred" + FILL_IN,
+            "a value is missing\n  where:   DIR/p.parquet, row 2, column pred" + FILL_IN,
         ),
-        (pl.Series([[1, 2], None]), "a value is missing\n  where:   DIR/p.parquet, row 1, column pred" + FILL_IN),
+        (pl.Series([[1, 2], None]), "a value is missing\n  where:   DIR/p.parquet, row 2, column pred" + FILL_IN),
         (
             pl.Series([[1.0, 2.0], [0.0, 2.5]]),
-            "not a whole number\n  where:   DIR/p.parquet, row 1, column pred\n  found:   2.5",
+            "not a whole number\n  where:   DIR/p.parquet, row 2, column pred\n  found:   2.5",
         ),
         (
             pl.Series([{"a": 1}, {"a": 2}]),

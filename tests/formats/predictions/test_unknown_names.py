@@ -227,7 +227,7 @@ def test_a_second_column_that_names_another_class_is_an_error(
 ) -> None:
     """Of a second column that may be anything, only its names of classes count."""
     assert refused(read_predictions, file("p.csv", "image,prediction,top1\na,tench,jar\nb,tub,tabby\n"), WHOLE) == (
-        "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, row 1\n"
+        "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, line 3\n"
         "  found:   prediction (tub) and top1 (tabby)\n"
         "  to mend: rename or drop the one that does not hold the predictions"
     )

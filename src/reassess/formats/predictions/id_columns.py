@@ -12,7 +12,7 @@ from reassess.core.classes import Classes, class_number, names_without_list
 from reassess.errors import DataError
 from reassess.formats.lists import flattened, unpacked, unquoted
 from reassess.formats.predictions.outputs import refuse_ids
-from reassess.formats.tables import integers, refuse_missing
+from reassess.formats.tables import integers, place, refuse_missing
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _listed_ids(
             row = int(np.argmax(differ))
             raise DataError(
                 "two columns could hold the predictions, and they differ",
-                where=f"{path}, row {row}",
+                where=place(path, row),
                 found=f"{there[0].name} ({table[there[0].name][row]}) and {other.name} ({table[other.name][row]})",
                 mend="rename or drop the one that does not hold the predictions",
             )

@@ -16,7 +16,7 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.formats.class_columns import ids_of_column, ids_of_texts
 from reassess.formats.questions import columns_of_questions
-from reassess.formats.tables import column, read_table, refuse_missing
+from reassess.formats.tables import column, place, read_table, refuse_missing
 from reassess.formats.votes.counts import count_table, holds_counts, named_answers, read_counts
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _placed(
         given,
         position,
         thing="answer",
-        where=lambda unknown: f"{path}, row {rows[np.argmax(answer_ids == unknown)]}",
+        where=lambda unknown: place(path, rows[np.argmax(answer_ids == unknown)]),
     )
     return np.array([position[answer] for answer in given], np.int64)[answer_ids]
 

@@ -1,0 +1,144 @@
+"""CSV and TSV files: polars reads those that are plain, and Python's csv module makes the others plain.
+
+Plain is a file without quotes, without blank lines, and without lines that end in a carriage return alone. Of others,
+polars loses rows behind a quote inside a field, keeps blank lines as rows, and does not see where a line ends.
+"""
+
+import csv
+import io
+import mmap
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reassess.core.checks import check_unique
+from reassess.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["SEPARATORS", "line_of_row", "read_separated"]
+
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_WORDS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
+
+
+def read_separated(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
+    """The table of a CSV or TSV file; parameters as of `tables.read_table`.
+
+    Blank lines say nothing, and quotes say nothing of a column's type: ``"1"`` is a number.
+
+    Raises
+    ------
+    DataError
+        The fields are separated by something else; a heading stands twice; or a row has fewer or more fields.
+    csv.Error, UnicodeError, pl.exceptions.PolarsError
+        The file cannot be parsed.
+    """
+    import polars as pl
+
+    records = _records(path)
+    _, headings = next(records, (1, [""]))
+    _refuse_other_separator(path, headings)
+    check_unique([name for name in headings if name], thing="a column", where=path, mend="rename one of them")
+    is_plain = _is_plain(path)
+    source = path if is_plain else _made_plain(path, records, headings)
+    texts = {i for i, name in enumerate(headings) if name in text}
+    try:
+        table = _by_polars(source, path, len(headings), texts)
+        if booleans := {i for i, dtype in enumerate(table.dtypes) if dtype == pl.Boolean}:
+            # No format of ours has truth values, but a class may be called so.
+            table = _by_polars(source, path, len(headings), texts | booleans)
+    except pl.exceptions.NoDataError:
+        table = pl.DataFrame(schema=dict.fromkeys(map(str, range(len(headings))), pl.String))
+    except pl.exceptions.PolarsError:
+        _check_widths(path, records, headings)
+        raise
+    if is_plain and table.width > 1 and table[:, -1].null_count():  # polars takes fields that lack for empty ones
+        _check_widths(path, records, headings)
+    table = table.with_columns(pl.col(pl.String).replace("", None))  # a quoted nothing is nothing too
+    return table.rename({str(i): name or f"column {i + 1}" for i, name in enumerate(headings)})
+
+
+def line_of_row(path: Path, row: int) -> int:
+    """The line, counted from 1, on which a row of a table stands; rows count from 0, below the heading."""
+    line, _ = next(islice(_records(path), row + 1, None))
+    return line
+
+
+def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The heading and the rows, each with the line on which it begins."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=SEPARATORS[path.suffix.lower()], strict=True)
+        begin = 1
+        for record in reader:
+            if record:
+                yield begin, record
+            begin = reader.line_num + 1
+
+
+def _is_plain(path: Path) -> bool:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if any(content.find(mark) >= 0 for mark in (b'"', b"\n\n", b"\n\r")) or content[:1] in b"\r\n":
+            return False
+        return content.find(b"\r") < 0 or _LONE_RETURN.search(content) is None
+
+
+def _made_plain(path: Path, records: Iterator[tuple[int, list[str]]], headings: Sequence[str]) -> io.BytesIO:
+    """The same table with neither blank lines nor quotes but those that a field needs, and with numbers as headings."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, delimiter=SEPARATORS[path.suffix.lower()], lineterminator="\r\n")
+    writer.writerow(range(len(headings)))
+    for line, record in records:
+        _check_width(path, line, record, headings)
+        writer.writerow(record)
+    return io.BytesIO(buffer.getvalue().encode())
+
+
+def _by_polars(source: Path | io.BytesIO, path: Path, width: int, texts: set[int]) -> "pl.DataFrame":
+    import polars as pl
+
+    if isinstance(source, io.BytesIO):
+        source.seek(0)
+    return pl.read_csv(
+        source,
+        separator=SEPARATORS[path.suffix.lower()],
+        has_header=False,
+        skip_lines=1,
+        new_columns=[str(i) for i in range(width)],
+        schema_overrides={str(i): pl.String for i in texts},
+        infer_schema_length=None,  # from all rows: a type that shows late is still the column's type
+        glob=False,
+    )
+
+
+def _refuse_other_separator(path: Path, headings: Sequence[str]) -> None:
+    separator = SEPARATORS[path.suffix.lower()]
+    other = next((mark for mark in _WORDS if mark != separator and len(headings) == 1 and mark in headings[0]), None)
+    if other is not None:
+        raise DataError(
+            "the fields are not separated as the suffix says",
+            where=path,
+            allowed=f"{_WORDS[separator]}, in a {path.suffix} file",
+            found=f"{_WORDS[other]}, in the heading {headings[0]!r}",
+            mend=f"save it with {_WORDS[separator]}" + (", or call it .tsv" if other == "\t" else ""),
+        )
+
+
+def _check_widths(path: Path, records: Iterator[tuple[int, list[str]]], headings: Sequence[str]) -> None:
+    for line, record in records:
+        _check_width(path, line, record, headings)
+
+
+def _check_width(path: Path, line: int, record: Sequence[str], headings: Sequence[str]) -> None:
+    if len(record) != len(headings):
+        raise DataError(
+            "a row is cut short" if len(record) < len(headings) else "a row has more fields than the heading",
+            where=f"{path}, line {line:,}",
+            allowed=f"{len(headings):,} fields, as in the heading",
+            found=f"{len(record):,}",
+            mend="get or write the file again; a field that holds a separator stands in quotes",
+        )

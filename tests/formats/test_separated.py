@@ -1,0 +1,113 @@
+"""CSV and TSV: the csv module of Python is the reference, whatever quotes, line ends and blank lines a file has."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.formats.separated import line_of_row
+from reassess.formats.tables import column, read_table
+from tests.helpers import message
+
+PIECES = ["a", "b", "1", ",", ";", "\t", " ", "'", '"', '""', "\r", "\n", "\r\n", "é"]
+pieces = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+@given(pieces)
+def test_the_fields_are_those_of_the_csv_module(scratch: Path, suffix: str, body: str) -> None:
+    """Whatever it can read and is a table; all else is refused."""
+    path = scratch / f"t{suffix}"
+    path.write_text(f"x{_separator(suffix)}y\n{body}", encoding="utf-8", newline="")
+    try:
+        reader = csv.reader(io.StringIO(body, newline=""), delimiter=_separator(suffix), strict=True)
+        expected = [[field or None for field in record] for record in reader if record]
+    except csv.Error:
+        expected = []
+    if not expected or any(len(record) != 2 for record in expected):
+        message(read_table, path, text=("x", "y"))
+    else:
+        assert [list(row) for row in read_table(path, text=("x", "y")).rows()] == expected
+
+
+def _separator(suffix: str) -> str:
+    return {".csv": ",", ".tsv": "\t"}[suffix]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("blank", [False, True])
+@pytest.mark.parametrize("quoted", [False, True])
+def test_how_a_file_is_written_says_nothing(file: Callable[..., Path], newline: str, blank: bool, quoted: bool) -> None:
+    records = [["image", 'class 5" floppy', "z"], ["00012", "0.5", "1"], ["b", "", "2"]]
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL, lineterminator=newline).writerows(records)
+    content = text.getvalue().replace(newline, newline * 2) if blank else text.getvalue()
+    table = read_table(file("t.csv", content.encode()), text=("image",))
+    assert table.to_dict(as_series=False) == {"image": ["00012", "b"], 'class 5" floppy': [0.5, None], "z": [1, 2]}
+
+
+def test_a_quote_inside_a_field_is_part_of_it(file: Callable[..., Path]) -> None:
+    path = file("t.csv", 'image,5" floppy,n\na 5" x,0.5,1\nb,0.25,2\n')
+    assert read_table(path).rows() == [('a 5" x', 0.5, 1), ("b", 0.25, 2)]
+    assert read_table(path).columns == ["image", '5" floppy', "n"]
+
+
+def test_rows_are_counted_as_an_editor_counts_lines(file: Callable[..., Path]) -> None:
+    path = file("t.csv", b'\n"image","a\nclass"\r\n\r\n"x\ny",1\n\nz,2\n')
+    assert [line_of_row(path, row) for row in (0, 1)] == [5, 8]
+
+
+def test_columns_without_a_heading_are_called_by_their_number(file: Callable[..., Path]) -> None:
+    assert read_table(file("t.csv", ",image,,n\n0,a,x,1\n")).columns == ["column 1", "image", "column 3", "n"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        (
+            "t.csv",
+            "image;prediction\na.png;3\n",
+            "the fields are not separated as the suffix says\n  where:   DIR/t.csv\n  allowed: commas, in a .csv file\n"
+            "  found:   semicolons, in the heading 'image;prediction'\n  to mend: save it with commas",
+        ),
+        (
+            "t.csv",
+            "image\tprediction\na.png\t3\n",
+            "the fields are not separated as the suffix says\n  where:   DIR/t.csv\n  allowed: commas, in a .csv file\n"
+            "  found:   tabs, in the heading 'image\\tprediction'\n  to mend: save it with commas, or call it .tsv",
+        ),
+        (
+            "t.tsv",
+            "image,prediction\na.png,3\n",
+            "the fields are not separated as the suffix says\n  where:   DIR/t.tsv\n  allowed: tabs, in a .tsv file\n"
+            "  found:   commas, in the heading 'image,prediction'\n  to mend: save it with tabs",
+        ),
+        (
+            "t.csv",
+            'image,prediction\n"a",1\nb,"2\n',
+            "the table cannot be read\n  where:   DIR/t.csv\n  found:   unexpected end of data\n"
+            "  to mend: get or write the file again",
+        ),
+        ("t.csv", "\n\n", "the table has no rows\n  where:   DIR/t.csv\n  to mend: write it again"),
+    ],
+)
+def test_what_is_no_table_of_its_kind_is_refused_with_what_it_is(
+    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str, expected: str
+) -> None:
+    assert refused(read_table, file(name, content)) == expected
+
+
+@pytest.mark.parametrize("headings", ["tom.JPG,3", "a,0.93"])
+def test_a_first_line_of_values_is_no_heading(
+    refused: Callable[..., str], file: Callable[..., Path], headings: str
+) -> None:
+    path = file("t.csv", f"{headings}\nrex.jpg,4\n")
+    assert refused(column, path, read_table(path), "image", "path", thing="the image") == (
+        "the first line of the table is no heading\n  where:   DIR/t.csv\n"
+        f"  allowed: a heading for each column, such as image for the image\n  found:   {headings.replace(',', ', ')}\n"
+        "  to mend: write the headings above the first row"
+    )

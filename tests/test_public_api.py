@@ -27,6 +27,7 @@ CONSTANTS = {
     "NAMES_BESIDE_IDS",
     "NAMES_WITHOUT_LIST",
     "NO_ORIGINAL",
+    "POOLING",
     "REPORT_SUFFIXES",
     "STATES",
     "class_ids_of",

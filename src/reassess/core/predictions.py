@@ -80,6 +80,8 @@ class Predictions:
     classes
         The classes that the ids, or the outputs, are those of. Without names in it, scores are taken as those of all
         classes of whatever they are judged by, in the order of its list.
+    by_name
+        Whether they name their classes; else they number them.
 
     Raises
     ------
@@ -101,6 +103,7 @@ class Predictions:
     detected: str = field(default="arrays")
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
     classes: Classes = field(default_factory=Classes)
+    by_name: bool = False
 
     def __post_init__(self) -> None:
         if (self.ids is None) == (self.scores is None):
@@ -303,19 +306,29 @@ class Predictions:
         """
         if classes == self.classes:
             return self
-        given, held = self._of_classes, self.held_ids
+        held = self.held_ids
         if self.classes.texts:
             check_range(held, 0, self.classes.largest_id, what="class id")
         moved, classes = self.classes.move(held, classes)
-        if moved is held:
-            same = copy(self)  # names of images are not checked again
-            object.__setattr__(same, "classes", classes)
-            return same
-        there = given.copy()
-        there[given >= 0] = moved
+        same = copy(self)  # names of images are not checked again
+        object.__setattr__(same, "classes", classes)
+        return same if moved is held else same._with_held(moved)
+
+    def exchanged(self, class_of: npt.NDArray[np.integer]) -> "Predictions":
+        """The same predictions with class `class_of[i]` in the place of each class i.
+
+        >>> Predictions.from_ids([0, 1, 2]).exchanged(np.array([1, 0, 2])).class_ids.tolist()
+        [[1], [0], [2]]
+        """
+        return self._with_held(class_of[self.held_ids])
+
+    def _with_held(self, class_ids: npt.NDArray[np.integer]) -> "Predictions":
+        """The same predictions with other class ids in the place of `held_ids`."""
+        there = self._of_classes.copy()
+        there[there >= 0] = class_ids
         if self.columns is None and self.ids is not None:
-            return replace(self, ids=there.astype(np.int32), classes=classes)
-        return replace(self, columns=there.astype(np.int64), classes=classes)
+            return replace(self, ids=there.astype(np.int32))
+        return replace(self, columns=there.astype(np.int64))
 
     @property
     def held_ids(self) -> npt.NDArray[np.integer]:

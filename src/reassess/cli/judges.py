@@ -63,6 +63,8 @@ class Judges:
         Whose images they are.
     by_default
         Whether the label sets are ImageNet's because no others were given.
+    files
+        The file of each part.
     naming
         The first file that names or numbers a class; None where none does.
     sets
@@ -75,6 +77,7 @@ class Judges:
 
     benchmark: Benchmark
     by_default: bool
+    files: Mapping[str, Path]
     naming: Path | None
     sets: dict[float | str | None, LabelSets]
     original: LabelSets | None
@@ -229,6 +232,7 @@ def _judges(
     return Judges(
         benchmark=benchmark,
         by_default=by_default,
+        files=files,
         naming=next((path for path, noun in given.values() if class_ids_of(noun).size), None),
         sets=sets,
         original=moved.get("original"),

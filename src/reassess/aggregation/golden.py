@@ -130,6 +130,13 @@ class Golden:
         )
         return np.nan_to_num(values)
 
+    def made(self, scores: Scores) -> bool | None:
+        """Whether experts' answers about a golden pair made its score; None where the scores do not say."""
+        if scores.golden is None:
+            return None
+        rows = find_items(scores.questions, self.questions)
+        return bool(scores.golden[rows[rows >= 0]].any())
+
 
 def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence[Questions] = ()) -> Golden:
     """The truth by the experts: a pair is valid if enough of them said yes, or chose its class for its image.

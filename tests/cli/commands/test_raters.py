@@ -106,6 +106,8 @@ def test_the_document_holds_everything_and_says_what_was_read(run: Callable[...,
     }
     assert (results["truths"], results["answers"]) == (["invalid", "valid"], ["no", "maybe", "yes"])
     assert (results["truth_from"], results["prior"]) == ("golden", [0.6, 0.4])
+    shared = {name: results["dependence"].pop(name) for name in ("median", "spread")}
+    assert shared == {"median": pytest.approx(0, abs=0.01), "spread": 1}
     assert results["dependence"] == {"level": 0.05, "tested": 1, "untested": 2, "pairs": []}
     bo, ann, cy = results["raters"]
     assert bo == {

@@ -125,7 +125,7 @@ def test_calibrated_is_bayes_rule_by_the_matrices_measured_on_golden_images() ->
     assert got == {(i, n): v for i, row in zip(IMAGES, expected, strict=True) for n, v in zip(NAMES, row, strict=True)}
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item")
+@pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:em contradicts")
 def test_an_image_without_votes_was_never_rated_unless_it_is_golden() -> None:
     """Of 11.png nobody chose a class; em keeps golden images at their truth."""
     fewer = chosen([(i, r, a) for i, r, a in zip(ALL.item_ids, ALL.rater_ids, ALL.answer_ids, strict=True) if i < 11])

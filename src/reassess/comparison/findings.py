@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from reassess.aggregation.provenance import Provenance, known_provenance, likely
 from reassess.aggregation.recipe import real_scores
 from reassess.aggregation.relabelling import Relabelling, relabel
 from reassess.comparison.co_occurrence import CoOccurrence, co_occurrence
+from reassess.comparison.differences import EveryPair, every_pair
 from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
 from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
 from reassess.comparison.model_or_label import Preference, preferences
@@ -88,8 +90,8 @@ class Findings:
     groups
         The group of each class, for kinds of mistakes and for results given apart; the latter are given by the
         benchmark's own groups by default.
-    replicates, rater_replicates
-        How many bootstrap replicates of images, and of images and raters, are drawn.
+    replicates
+        How many bootstrap replicates of images, and as many of images and raters, are drawn.
     seed
         Of the draws.
     track
@@ -123,7 +125,6 @@ class Findings:
     collapsed: npt.NDArray[np.integer] | None = None
     groups: Mapping[int, str] | None = None
     replicates: int = 1000
-    rater_replicates: int = 200
     seed: int = 0
     track: Callable[[Sequence[int]], Iterable[int]] = iter
 
@@ -146,7 +147,6 @@ class Findings:
         collapsed: npt.NDArray[np.integer] | None = None,
         groups: Mapping[int, str] | None = None,
         replicates: int = replicates,
-        rater_replicates: int = rater_replicates,
         seed: int = seed,
         track: Callable[[Sequence[int]], Iterable[int]] = iter,
         match: Match = "path",
@@ -164,7 +164,7 @@ class Findings:
             As for `reassess.evaluate`.
         votes, rater_golden, threshold, score_source, in_sample, leaderboard, collapsed, groups
             What else is known, see `Findings`.
-        replicates, rater_replicates, seed, track
+        replicates, seed, track
             How the bootstrap is drawn, see `Findings`.
 
         Raises
@@ -212,7 +212,6 @@ class Findings:
             collapsed=collapsed,
             groups=groups,
             replicates=replicates,
-            rater_replicates=rater_replicates,
             seed=seed,
             track=track,
         )
@@ -242,7 +241,7 @@ class Findings:
             return Missing("there is one model")
         if not self.panel.scored.any():
             return _NONE_SCORED
-        return rank_models(self.panel, replicates=self.replicates, seed=self.seed)
+        return rank_models(self.panel, tests=self.tests, replicates=self.replicates, seed=self.seed)
 
     @cached_property
     def pairs(self) -> tuple[Comparison, ...]:
@@ -250,7 +249,16 @@ class Findings:
         models = self.panel.models
         if len(models) > _MOST_MODELS and not isinstance(self.ranking, Missing):
             return self.ranking.neighbours
-        return tuple(compare(self.panel, a, b) for a, b in combinations(models, 2))
+        return tuple(self.compare(a, b) for a, b in combinations(models, 2))
+
+    @cached_property
+    def tests(self) -> EveryPair:
+        """Every two models tested, over raters too where these can be drawn anew, and corrected for their number."""
+        return every_pair(self.panel, None if isinstance(self.uncertainty, Missing) else self.uncertainty)
+
+    def compare(self, a: str, b: str) -> Comparison:
+        """Two of the models compared, by these tests."""
+        return compare(self.panel, a, b, among=self.tests)
 
     @cached_property
     def uncertainty(self) -> LabelUncertainty | Missing:
@@ -261,8 +269,8 @@ class Findings:
             return _NONE_SCORED
         if isinstance(self.relabelling, Missing):
             return self.relabelling
-        replicates, seed = self.rater_replicates, self.seed
-        return label_uncertainty(self.panel, self.relabelling, replicates=replicates, seed=seed, track=self.track)
+        drawn: dict[str, Any] = {"replicates": self.replicates, "seed": self.seed, "track": self.track}
+        return label_uncertainty(self.panel, self.relabelling, **drawn)
 
     @cached_property
     def raters_alone(self) -> Scores | Missing:

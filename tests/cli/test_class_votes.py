@@ -219,7 +219,7 @@ def write_digits(folder: Path, *, named: bool) -> Path:
     votes = "".join(
         f"{image},{rater},{called(chosen)}\n"
         for seed, rater in enumerate(PEOPLE)
-        for image, chosen in numbered(40, 0.8, seed)
+        for image, chosen in numbered(40, 0.5, seed)
     )
     golden = "".join(f"{image},eve,{called(c)}\n" for image, c in numbered(40, 1.0, 0)[::3])
     original = "".join(f"{image},{called(c)}\n" for image, c in numbered(40, 0.9, 8))

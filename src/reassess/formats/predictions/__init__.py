@@ -116,6 +116,8 @@ def read_predictions(
                 "the list of outputs says which classes the names in a file stand for, and the file names no class",
                 mend="list the class of each output, one a line",
             )
+        if exchanged:
+            predictions = replace(predictions, detected=f"{predictions.detected}, for the classes of a list of names")
         if names is not None:
             if predictions.images is not None:
                 raise DataError("the file holds image names of its own", mend="leave --names out")

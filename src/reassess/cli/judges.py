@@ -12,7 +12,7 @@ from reassess.aggregation.golden_items import golden_answers, golden_sources
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, refuse_repeated
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, benchmark_of
-from reassess.core.class_lists import Classed, classes_of
+from reassess.core.class_lists import Classed, class_ids_of, classes_of
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
@@ -65,6 +65,8 @@ class Judges:
         Whether the label sets are ImageNet's because no others were given.
     files
         The file of each part.
+    naming
+        The first file that names or numbers a class; None where none does.
     sets
         The label sets: by the threshold at which they were cut; several, by name as they were given; or one, by None.
     original, scores, votes, experts, rater_golden
@@ -76,6 +78,7 @@ class Judges:
     benchmark: Benchmark
     by_default: bool
     files: Mapping[str, Path]
+    naming: Path | None
     sets: dict[float | str | None, LabelSets]
     original: LabelSets | None
     scores: Scores | None
@@ -230,6 +233,7 @@ def _judges(
         benchmark=benchmark,
         by_default=by_default,
         files=files,
+        naming=next((path for path, noun in given.values() if class_ids_of(noun).size), None),
         sets=sets,
         original=moved.get("original"),
         scores=moved.get("scores"),

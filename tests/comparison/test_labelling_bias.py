@@ -139,12 +139,14 @@ def test_the_json_tells_which_of_two_names_wins() -> None:
 # --- the raters' favourite -------------------------------------------------------------------------------------------
 
 
-@given(IMAGES, st.integers(0, 2**32 - 1))
-def test_the_favourite_is_the_valid_class_of_the_highest_score_on_images_that_were_rated_wholly(
-    images: Images, seed: int
-) -> None:
+@given(st.integers(0, 2**32 - 1))
+def test_the_favourite_is_the_valid_class_of_the_highest_score_on_images_that_were_rated_wholly(seed: int) -> None:
     """Some pairs are not rated, and scores are often equal: then the lower class id is the favourite."""
     rng = Random(seed)
+    sets = [rng.sample(range(6), rng.randint(1, 4)) for _ in range(25)]
+    images = {
+        f"{i}.png": (set(valid), rng.choice([*valid, 0]), rng.choice([*valid, 5])) for i, valid in enumerate(sets)
+    }
     scores = {(image, c): rng.choice([0.2, 0.5, 0.9]) for image in images for c in range(6) if rng.random() < 0.9}
     groups = {c: "low" if c < 3 else "high" for c in range(6)}
     bias = measured(images, scores_of({("elsewhere", 0): 0.5, **scores}), groups)

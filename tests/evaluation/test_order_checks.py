@@ -12,8 +12,9 @@ from reassess.numeric.proportion import Proportion
 from tests.helpers import message, numbered_labels
 
 NOTHING_FITS = (
-    "no known order of the images or of the classes fits: check that the file belongs to these images and classes; "
-    "to measure it all the same, leave the original labels out (--original none)"
+    "no known order of the images fits, and no other order of the classes by which the model would be right in 40 % or "
+    "more: check that the file belongs to these images and classes; to measure it all the same, leave the original "
+    "labels out (--original none)"
 )
 FOLDERS = "pass --order class-folder (what a reader of class folders yields)"
 FROM_ONE = "subtract 1 from every class id (they count from 1, or class 0 is a background)"

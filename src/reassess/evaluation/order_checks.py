@@ -13,16 +13,15 @@ import numpy.typing as npt
 from reassess.core.benchmark import class_folder_order
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
-from reassess.evaluation.class_list import find_class_list
+from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.outcomes import Outcomes
+from reassess.evaluation.words import MEND_CLASS_LIST, no_list_in_words
 
 __all__ = ["check_agreement"]
 
 _FEWEST = 100  # with fewer images or classes, a poor model cannot be told from a wrong order
 _BY_CHANCE = "no more than chance would"
 _BETTER = 5  # a reading fits if it agrees this many times as often
-_CONFIRMED = "on the half of the images that did not choose it"
-_WRITE_CLASSES = "let reassess evaluate FILE --write-classes OUT write that order, then pass --classes OUT"
 _MANY = 50  # and on one image in so many: of ten readings, one may look better by chance
 
 Ids = npt.NDArray[np.int32]
@@ -72,11 +71,14 @@ def check_agreement(outcomes: Outcomes, original: LabelSets, *, any_class_list: 
         if other is not None:
             if any_class_list:
                 return
-            instead = f"; {other.after.value:.2%} with the classes in another order, {_CONFIRMED}"
-            _refuse(as_given, _BY_CHANCE, _WRITE_CLASSES, n, classes, instead)
+            order = "another order" if other.order is None else f"the order of {other.order}"
+            chosen = "" if other.order else ", on the half of the images that did not choose it"
+            instead = f"; {other.after.value:.2%} with the classes in {order}{chosen}"
+            _refuse(as_given, _BY_CHANCE, MEND_CLASS_LIST, n, classes, instead)
         mend = (
-            "no known order of the images or of the classes fits: check that the file belongs to these images and "
-            "classes; to measure it all the same, leave the original labels out (--original none)"
+            f"no known order of the images fits, and {no_list_in_words(outcomes, original, original)}: check that the "
+            "file belongs to these images and classes; to measure it all the same, leave the original labels out "
+            "(--original none)"
         )
         _refuse(as_given, _BY_CHANCE, mend, n, classes, "")
 

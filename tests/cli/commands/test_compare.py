@@ -263,7 +263,7 @@ def voted(bench: Path, run: Callable[..., Run]) -> Path:
     for image in IMAGES:
         for class_id in (0, 1):
             for rater in rng.permutation(10)[:4].tolist():
-                right = rng.random() < 0.85
+                right = rng.random() < 0.9
                 valid = class_id in LABELS[image]
                 votes.append(f"{image},{class_id},r{rater},{'yes' if valid == right else 'no'}")
     experts = ["image,class,rater,answer"]

@@ -9,7 +9,7 @@ import click
 
 from reassess.cli.common import Call, call_options, print_table, say
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, judge_options, load_predictions, part_option, prediction_options, votes_option
+from reassess.cli.inputs import FILE, each_prediction, judge_options, part_option, prediction_options, votes_option
 from reassess.cli.judges import Judges, load_judges
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
@@ -80,7 +80,7 @@ def show(
         scores=judges.scores,
         votes=judges.votes,
         experts=judges.experts,
-        predictions={str(path): load_predictions(call, path, judges, **reading) for path in (*files, *more)},
+        predictions=dict(each_prediction(call, (*files, *more), judges, **reading)),
     )
     if call.json:
         call.print_document("show", sheet.to_json(known.classes))

@@ -12,7 +12,7 @@ from reassess.cli.common import Call, Range, tracked
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
 from reassess.cli.judges import Judges
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, class_folder_order
-from reassess.core.classes import NAMES_BESIDE_IDS
+from reassess.core.classes import IDS_OF_NAMES, NAMES_BESIDE_IDS, NAMES_WITHOUT_LIST
 from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import MADE_BY, open_benchmark
@@ -246,8 +246,10 @@ def _load_predictions(
             max_bytes=max_bytes,
         )
     except DataError as error:
-        if error.what == NAMES_BESIDE_IDS:
-            error.where = f"{error.where} and {next(iter(judges.files.values()))}"
+        if error.what in (IDS_OF_NAMES, NAMES_WITHOUT_LIST) and judges.naming is not None:
+            error.where = f"{error.where} and {judges.naming}"
+            error.found = error.found if error.what == IDS_OF_NAMES else f"{error.found}, and ids"
+            error.what = NAMES_BESIDE_IDS
         if judges.by_default:
             error.mend = f"{error.mend or 'check the file'}; {_OWN_LABELS}"
         raise

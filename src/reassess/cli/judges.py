@@ -12,7 +12,7 @@ from reassess.aggregation.golden_items import golden_answers, golden_sources
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, refuse_repeated
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, benchmark_of
-from reassess.core.class_lists import Classed, classes_of
+from reassess.core.class_lists import Classed, class_ids_of, classes_of
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
@@ -22,6 +22,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import has_class_folders, original_of_class_folders, part_path
 from reassess.data.benchmark_images import in_one_benchmark
+from reassess.data.in_sample import known_in_sample
 from reassess.data.label_names import label_set_name
 from reassess.data.loading import (
     load_any_labels,
@@ -64,6 +65,8 @@ class Judges:
         Whether the label sets are ImageNet's because no others were given.
     files
         The file of each part.
+    naming
+        The first file that names or numbers a class; None where none does.
     sets
         The label sets: by the threshold at which they were cut; several, by name as they were given; or one, by None.
     original, scores, votes, experts, rater_golden
@@ -75,6 +78,7 @@ class Judges:
     benchmark: Benchmark
     by_default: bool
     files: Mapping[str, Path]
+    naming: Path | None
     sets: dict[float | str | None, LabelSets]
     original: LabelSets | None
     scores: Scores | None
@@ -93,6 +97,13 @@ class Judges:
         """Fields of `reassess.Findings`."""
         names = ("benchmark", "original", "scores", "votes", "experts", "rater_golden")
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def in_sample(self) -> bool | None:
+        """Whether the golden answers are known, by their files, to have made the scores."""
+        if "scores" not in self.files or "golden" not in self.files:
+            return None
+        return known_in_sample(self.files["scores"], self.files["golden"], benchmark=self.benchmark)
 
     def threshold(self, given: float | None) -> float:
         """At which the label sets were cut from the scores: as given, or the benchmark's, or else the usual one."""
@@ -222,6 +233,7 @@ def _judges(
         benchmark=benchmark,
         by_default=by_default,
         files=files,
+        naming=next((path for path, noun in given.values() if class_ids_of(noun).size), None),
         sets=sets,
         original=moved.get("original"),
         scores=moved.get("scores"),

@@ -16,7 +16,7 @@ from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.methods import calibrated_recipe, likely_recipes
 from reassess.aggregation.operating_points import Goal
-from reassess.aggregation.provenance import Provenance, known_provenance
+from reassess.aggregation.provenance import Provenance, known_provenance, likely_makings
 from reassess.aggregation.recipe import real_scores
 from reassess.aggregation.relabelling import Relabelling, relabel
 from reassess.comparison.co_occurrence import CoOccurrence, co_occurrence
@@ -81,6 +81,8 @@ class Findings:
         At which the label sets were cut from the scores.
     score_source
         What the scores are called.
+    in_sample
+        Whether the experts' votes are known to have made the scores, where neither these nor the votes say so.
     leaderboard
         Public results.
     collapsed
@@ -118,6 +120,7 @@ class Findings:
     rater_golden: Votes | None = None
     threshold: float = USUAL_THRESHOLD
     score_source: str = "scores"
+    in_sample: bool | None = None
     leaderboard: Leaderboard | None = None
     collapsed: npt.NDArray[np.integer] | None = None
     groups: Mapping[int, str] | None = None
@@ -139,6 +142,7 @@ class Findings:
         rater_golden: Votes | None = None,
         threshold: float = threshold,
         score_source: str = score_source,
+        in_sample: bool | None = None,
         leaderboard: Leaderboard | None = None,
         collapsed: npt.NDArray[np.integer] | None = None,
         groups: Mapping[int, str] | None = None,
@@ -158,7 +162,7 @@ class Findings:
             Predictions by the model's name. Of (name, predictions) pairs one is held at a time.
         labels, original, scores, experts, benchmark, match, ignore_unknown
             As for `reassess.evaluate`.
-        votes, rater_golden, threshold, score_source, leaderboard, collapsed, groups
+        votes, rater_golden, threshold, score_source, in_sample, leaderboard, collapsed, groups
             What else is known, see `Findings`.
         replicates, seed, track
             How the bootstrap is drawn, see `Findings`.
@@ -203,6 +207,7 @@ class Findings:
             rater_golden=rater_golden,
             threshold=threshold,
             score_source=score_source,
+            in_sample=in_sample,
             leaderboard=leaderboard,
             collapsed=collapsed,
             groups=groups,
@@ -303,7 +308,7 @@ class Findings:
         """Precision and recall of the scores.
 
         Where it is known how they follow from votes and golden answers, they are made again without the image that is
-        judged, too.
+        judged, too; but for those of EM, which would take long.
         """
         if self.scores is None:
             return _NO_SCORES
@@ -316,6 +321,7 @@ class Findings:
                 self.scores,
                 golden_truth(self.experts, among=[self.scores.questions]),
                 origin=origin,
+                in_sample=self.in_sample,
                 leave_out="image",
                 goal=Goal("threshold", self.threshold),
                 original=self.original,
@@ -326,11 +332,15 @@ class Findings:
 
     def _origin(self, scores: Scores) -> Provenance | None:
         """How the scores follow from the votes; None if that is not known."""
-        if self.votes is None or self.experts is None or isinstance(self.raters_alone, Missing):
+        if self.votes is None or self.experts is None:
             return None
-        golden = golden_part(self.votes, self.experts, self.rater_golden)
-        recipes = likely_recipes(self.experts, self.benchmark.recipe)
-        return known_provenance(scores, self.votes, self.experts, golden, self.original, recipes=recipes)
+        try:
+            golden = golden_part(self.votes, self.experts, self.rater_golden)
+        except DataError:
+            return None
+        published = self.benchmark.recipe
+        makings = likely_makings(self.votes, self.experts, self.original, published=published)
+        return known_provenance(scores, self.votes, self.experts, golden, makings)
 
     @cached_property
     def taxonomies(self) -> tuple[Taxonomy, ...]:

@@ -295,7 +295,8 @@ def test_leaving_an_image_out_is_aggregating_without_its_golden_answer(
         table = pl.read_csv("again.csv", infer_schema=False).filter(pl.col("image") == left_out)
         again |= {(image, name): float(p) for image, name, p in table.select("image", "class", "probability").rows()}
     Path("F/golden.csv").write_text("\n".join([header, *rows]))
-    pairs = sorted(asked | set(again) | set(truth.items()))
+    names = NAMES if named else sorted({name for _, name in asked | set(again) | set(truth.items())})
+    pairs = [(image, name) for image in truth for name in names]
     valid, values = [truth[image] == name for image, name in pairs], [again.get(pair, 0.0) for pair in pairs]
     curves = [one for one in results_of(run, "curve", "--benchmark", "F", "--leave-out", "image") if not one["rule"]]
     if method == "majority":

@@ -19,7 +19,6 @@ from reassess.aggregation.golden_items import golden_votes
 from reassess.aggregation.krippendorff import natural_metric
 from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean
 from reassess.aggregation.posteriors import posterior
-from reassess.aggregation.provenance import made_by_calibration
 from reassess.aggregation.reliability import rater_reliability
 from reassess.aggregation.thresholds import label_sets
 from reassess.core.classes import Classes
@@ -106,7 +105,8 @@ def test_em_gives_each_class_what_it_gives_each_answer_of_a_plain_item(rows: Any
     voted = {(IMAGES[i], NAMES[a]) for i, _, a in rows}
     expected = {
         (image, name): value
-        for image, row in zip(IMAGES, fitted.posterior.values.tolist(), strict=True)
+        for i, (image, row) in enumerate(zip(IMAGES, fitted.posterior.values.tolist(), strict=True))
+        if i in {place for place, _, _ in rows}
         for name, value in zip(NAMES, row, strict=True)
         if value >= 1e-6 or (image, name) in voted
     }
@@ -123,6 +123,24 @@ def test_calibrated_is_bayes_rule_by_the_matrices_measured_on_golden_images() ->
     assert result.model.truths == NAMES
     got = probabilities(result.scores)
     assert got == {(i, n): v for i, row in zip(IMAGES, expected, strict=True) for n, v in zip(NAMES, row, strict=True)}
+
+
+@pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:em contradicts")
+def test_an_image_without_votes_was_never_rated_unless_it_is_golden() -> None:
+    """Of 11.png nobody chose a class; em keeps golden images at their truth."""
+    fewer = chosen([(i, r, a) for i, r, a in zip(ALL.item_ids, ALL.rater_ids, ALL.answer_ids, strict=True) if i < 11])
+    experts = expert({IMAGES[0]: "ant", IMAGES[11]: "cow"})
+    for method, images in (
+        (by_majority, IMAGES[:11]),
+        (by_mean, IMAGES[:11]),
+        (by_em, IMAGES[:11]),
+        (lambda votes: by_calibration(votes, experts), IMAGES[:11]),
+        (lambda votes: by_em(votes, experts=experts), IMAGES),
+    ):
+        result = method(fewer)
+        assert result.scores.images == images
+        assert result.facts["without_votes"] == 12 - len(images)
+    assert probabilities(by_em(fewer, experts=experts).scores)["11.png", "cow"] == 1.0
 
 
 def test_a_class_that_only_experts_name_can_be_the_truth() -> None:
@@ -221,6 +239,20 @@ def test_without_questions_the_chosen_classes_are_the_golden_pairs() -> None:
     assert (len(golden), golden.positives, golden.exclusive) == (2, 2, True)
 
 
+def test_further_questions_on_golden_images_are_pairs_that_are_not_valid_where_experts_chose() -> None:
+    golden = golden_truth(expert({"0.png": "cow", "1.png": "bee"}))
+    more = Questions.from_columns(["9.png", "0.png", "0.png"], np.array([0, 2, 0]), CLASSES)  # cow is golden already
+    wider = golden.including(more)
+    assert [wider.questions.at(row) for row in range(len(wider))] == [
+        "image 0.png, class cow",
+        "image 1.png, class bee",
+        "image 0.png, class ant",
+    ]
+    assert (wider.valid.tolist(), wider.exclusive) == ([True, True, False], True)
+    judged = replace(golden, exclusive=False)
+    assert judged.including(more) is judged
+
+
 def test_most_experts_make_the_class_and_an_image_without_such_is_left_out() -> None:
     rows = [(0, 0, 0), (0, 1, 0), (0, 2, 1), (1, 0, 0), (1, 1, 1), (1, 2, 2), (2, 0, 2), (2, 1, 2)]
     golden = golden_truth(chosen(rows))
@@ -262,13 +294,21 @@ def test_rules_of_single_raters_and_shares_follow_from_votes_for_classes() -> No
     ]
 
 
-def test_scores_of_their_own_golden_classes_are_known_as_such() -> None:
+@pytest.mark.filterwarnings("ignore:em leaves no item")
+def test_scores_say_which_of_them_experts_answers_made() -> None:
+    golden_images = {IMAGES[i] for i in range(6)}
     experts = expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(6)})
-    own, other = by_calibration(ALL, experts).scores, by_majority(ALL).scores
-    golden = golden_truth(experts, among=[own.questions, other.questions])
-    assert made_by_calibration(own, golden, ALL, experts, ALL)
-    assert not made_by_calibration(other, golden, ALL, experts, ALL)
-    assert not made_by_calibration(own, golden, anonymous(ALL), experts, anonymous(ALL))
+    for made in (by_calibration(ALL, experts), by_em(ALL, experts=experts)):
+        scores = made.scores
+        on_golden = [scores.images[i] in golden_images for i in scores.questions.image_ids]
+        assert scores.golden.tolist() == on_golden
+        golden = golden_truth(experts, among=[scores.questions])
+        assert golden.made(scores) is True
+        elsewhere = golden_truth(expert({IMAGES[8]: NAMES[TRUTH[8]]}), among=[scores.questions])
+        assert elsewhere.made(scores) is False
+    for made in (by_majority(ALL), by_mean(ALL), by_em(ALL)):
+        assert made.scores.golden is None
+        assert golden.made(made.scores) is None
 
 
 def test_a_rater_is_wrong_where_the_expert_chose_a_class_that_no_rater_did() -> None:

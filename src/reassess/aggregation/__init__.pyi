@@ -36,11 +36,12 @@ from .operating_points import OperatingPoint as OperatingPoint
 from .operating_points import operating_point as operating_point
 from .point_tables import curve_points as curve_points
 from .posteriors import posterior as posterior
+from .provenance import Making as Making
 from .provenance import Provenance as Provenance
 from .provenance import find_provenance as find_provenance
 from .provenance import image_folds as image_folds
 from .provenance import known_provenance as known_provenance
-from .provenance import made_by_calibration as made_by_calibration
+from .provenance import likely_makings as likely_makings
 from .relabelling import Relabelling as Relabelling
 from .relabelling import relabel as relabel
 from .reliability import rater_reliability as rater_reliability

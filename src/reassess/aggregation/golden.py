@@ -115,6 +115,29 @@ class Golden:
         rows = find_items(scores.questions, self.questions)
         return np.where(rows >= 0, scores.values[rows], 0.0)
 
+    def including(self, questions: Questions) -> "Golden":
+        """Where experts chose one class of an image, further questions on golden images as pairs that are not valid.
+
+        Other golden pairs stay as they are: of them experts judged each.
+        """
+        if not self.exclusive:
+            return self
+        on_golden = join(
+            questions.images, self.questions.images, where="the questions", known_where="the golden answers"
+        )
+        asked = take_items(questions, np.flatnonzero(on_golden[questions.image_ids] >= 0))
+        pairs, _ = unite_items(self.questions, asked)
+        valid = np.zeros(len(pairs), bool)
+        valid[: len(self)] = self.valid
+        return Golden(as_questions(pairs), valid, exclusive=True)
+
+    def made(self, scores: Scores) -> bool | None:
+        """Whether experts' answers about a golden pair made its score; None where the scores do not say."""
+        if scores.golden is None:
+            return None
+        rows = find_items(scores.questions, self.questions)
+        return bool(scores.golden[rows[rows >= 0]].any())
+
 
 def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence[Questions] = ()) -> Golden:
     """The truth by the experts: a pair is valid if enough of them said yes, or chose its class for its image.
@@ -172,13 +195,10 @@ def _golden_classes(experts: Votes, among: Sequence[Questions], at_least: int | 
         class_ids=experts.class_ids[most[known]].astype(np.int32),
         classes=experts.classes or Classes(),
     )
-    pairs: Items = chosen
+    golden = Golden(chosen, np.ones(known.size, bool), exclusive=True)
     for asked in among:
-        on_golden = join(asked.images, chosen.images, where="the questions", known_where="the golden answers")
-        rows = np.flatnonzero(on_golden[asked.image_ids] >= 0)
-        pairs, _ = unite_items(pairs, take_items(asked, rows))
-    valid = find_items(chosen, pairs) >= 0
-    return Golden(as_questions(pairs), valid, exclusive=True)
+        golden = golden.including(asked)
+    return golden
 
 
 def votes_on_questions(votes: Votes, questions: Questions) -> Votes:

@@ -152,7 +152,8 @@ def by_calibration(
     truth = _truth(experts, truths if truths_are_answers else None, at_least)
     rows = experts.find(golden.items)
     model = calibrate(golden, np.where(rows >= 0, truth[rows], -1), truths=truths, smoothing=smoothing, pooling=pooling)
-    return Aggregation(posterior=_by_class(votes, posterior(votes, model)), model=model, golden=experts)
+    result, facts = _by_class(votes, posterior(votes, model))
+    return Aggregation(posterior=result, model=model, facts=facts, golden=experts)
 
 
 def calibrated_recipe(
@@ -230,7 +231,8 @@ def by_em(
     facts = {"iterations": fitted.iterations, "converged": fitted.converged, "objective": fitted.objective}
     _warn_of_lost_truths(votes, fitted.posterior)
     _warn_of_contradictions(votes, fitted.posterior, pinned)
-    return Aggregation(posterior=_by_class(votes, fitted.posterior), model=fitted.model, facts=facts, golden=experts)
+    result, more = _by_class(votes, fitted.posterior, experts)
+    return Aggregation(posterior=result, model=fitted.model, facts=facts | more, golden=experts)
 
 
 def by_majority(votes: Votes) -> Aggregation:
@@ -272,9 +274,20 @@ def _by_share(votes: Votes) -> Aggregation:
     return Aggregation(posterior=result, facts={"ties": shares.ties, "without_votes": without})
 
 
-def _by_class(votes: Votes, result: Posterior) -> Posterior:
-    """Of votes for classes, whether each class is valid: also if it is next to impossible, but someone chose it."""
-    return result if result.classes is None else result.on_questions(asked=votes.counts() > 0)
+def _by_class(votes: Votes, result: Posterior, golden: Votes | None = None) -> tuple[Posterior, dict[str, int]]:
+    """Of votes for classes, whether each class is valid: also if it is next to impossible, but someone chose it.
+
+    An image without votes has none, unless it is golden; how many these are is a fact. Other items stay as they are.
+    """
+    if result.classes is None:
+        return result, {}
+    given = votes.counts() > 0
+    rated = votes.sizes > 0
+    if golden is not None:
+        rated |= golden.find(votes.items) >= 0
+    rows = np.flatnonzero(rated)
+    kept = replace(result, items=take_items(result.items, rows), values=result.values[rows])
+    return kept.on_questions(asked=given[rows]), {"without_votes": rated.size - rows.size}
 
 
 def _warn_of_lost_truths(votes: Votes, result: Posterior) -> None:

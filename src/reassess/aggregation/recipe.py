@@ -12,7 +12,7 @@ from reassess.aggregation.posteriors import posterior
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_all
 from reassess.core.image_names import join
-from reassess.core.items import Id, as_questions, take_items
+from reassess.core.items import Id, as_questions
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
@@ -21,7 +21,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 
-__all__ = ["makings", "original_votes", "real_model", "real_scores", "real_scores_left_out"]
+__all__ = ["makings", "original_votes", "real_model", "real_scores"]
 
 
 def makings(
@@ -93,44 +93,6 @@ def real_model(
     )
 
 
-def real_scores_left_out(
-    votes: Votes,
-    experts: Votes,
-    rater_golden: Votes,
-    original: LabelSets | None,
-    *,
-    recipe: Recipe = REAL_RECIPE,
-    folds: npt.NDArray[np.integer] | None = None,
-) -> Scores:
-    """Scores of the golden pairs, those of each image by models that were measured without the image.
-
-    Prior, confusion matrices, fallback and the original label's matrix are all measured again. Golden pairs that are
-    not among the questions are left out.
-
-    Parameters
-    ----------
-    votes, experts, rater_golden, original, recipe
-        See `real_scores`.
-    folds
-        Integers, shape (images of the golden pairs,): images of one number are left out together; by default each
-        image alone.
-    """
-    golden = _Golden.of(experts, rater_golden, original)
-    pairs = as_questions(experts.items)
-    label = _label_votes(votes, original, recipe)
-    fold_of = np.arange(len(pairs.images)) if folds is None else np.asarray(folds)
-    fold = fold_of[pairs.image_ids]
-    rows = votes.find(pairs)
-    values = np.empty(len(pairs))
-    for number in np.unique(fold[rows >= 0]).tolist():
-        judged = (fold == number) & (rows >= 0)
-        models = _measure(golden.restrict(np.flatnonzero(fold != number)), recipe)
-        part = rows[judged]
-        values[judged] = _score(votes.restrict(part), None if label is None else label.restrict(part), models).values
-    kept = np.flatnonzero(rows >= 0)
-    return Scores(questions=as_questions(take_items(pairs, kept)), values=values[kept])
-
-
 def original_votes(
     questions: Questions,
     original: LabelSets,
@@ -191,14 +153,6 @@ class _Golden:
         pairs = as_questions(experts.items)
         label = None if original is None else original_votes(pairs, original, answers=raters.answers)
         return cls(experts=experts, raters=raters, label=label)
-
-    def restrict(self, rows: npt.NDArray[np.integer]) -> "_Golden":
-        """The votes on the experts' items at some rows."""
-        kept = np.isin(self.experts.find(self.raters.items), rows)
-        label = None if self.label is None else self.label.restrict(rows)
-        return _Golden(
-            experts=self.experts.restrict(rows), raters=self.raters.restrict(np.flatnonzero(kept)), label=label
-        )
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,7 @@ def load_findings(
         **judges.known,
         threshold=judges.threshold(threshold),
         score_source=score_sources[0] if score_sources else _SCORES[0],
+        in_sample=judges.in_sample,
         leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else None,
         collapsed=load_collapsed(judges.benchmark, classes=judges.labels.classes)
         if collapsed is None

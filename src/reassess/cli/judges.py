@@ -22,6 +22,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import has_class_folders, original_of_class_folders, part_path
 from reassess.data.benchmark_images import in_one_benchmark
+from reassess.data.in_sample import known_in_sample
 from reassess.data.label_names import label_set_name
 from reassess.data.loading import (
     load_any_labels,
@@ -62,6 +63,8 @@ class Judges:
         Whose images they are.
     by_default
         Whether the label sets are ImageNet's because no others were given.
+    files
+        The file of each part.
     naming
         The first file that names or numbers a class; None where none does.
     sets
@@ -74,6 +77,7 @@ class Judges:
 
     benchmark: Benchmark
     by_default: bool
+    files: Mapping[str, Path]
     naming: Path | None
     sets: dict[float | str | None, LabelSets]
     original: LabelSets | None
@@ -93,6 +97,13 @@ class Judges:
         """Fields of `reassess.Findings`."""
         names = ("benchmark", "original", "scores", "votes", "experts", "rater_golden")
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def in_sample(self) -> bool | None:
+        """Whether the golden answers are known, by their files, to have made the scores."""
+        if "scores" not in self.files or "golden" not in self.files:
+            return None
+        return known_in_sample(self.files["scores"], self.files["golden"], benchmark=self.benchmark)
 
     def threshold(self, given: float | None) -> float:
         """At which the label sets were cut from the scores: as given, or the benchmark's, or else the usual one."""
@@ -221,6 +232,7 @@ def _judges(
     return Judges(
         benchmark=benchmark,
         by_default=by_default,
+        files=files,
         naming=next((path for path, noun in given.values() if class_ids_of(noun).size), None),
         sets=sets,
         original=moved.get("original"),

@@ -46,9 +46,10 @@ __all__ = ["compare"]
 @click.option(
     "--replicates",
     type=click.IntRange(40),
+    default=Findings.replicates,
+    show_default=True,
     metavar="B",
-    help=f"The number of bootstrap replicates.  [default: {Findings.replicates:,} of images, "
-    f"{Findings.rater_replicates} of images and raters]",
+    help="The number of bootstrap replicates of images, and of images and raters.",
 )
 @click.option(
     "--disagreements",
@@ -69,7 +70,7 @@ def compare(
     rater_golden: str | None,
     threshold: float | None,
     seed: int,
-    replicates: int | None,
+    replicates: int,
     disagreements: Path | None,
     **reading: Any,
 ) -> None:
@@ -98,8 +99,7 @@ def compare(
         judges.labels,
         **judges.known,
         threshold=judges.threshold(threshold),
-        replicates=replicates or Findings.replicates,
-        rater_replicates=replicates or Findings.rater_replicates,
+        replicates=replicates,
         seed=seed,
         track=lambda items: tracked(call, items, "resampling raters"),
         **joining,

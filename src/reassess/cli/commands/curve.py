@@ -12,9 +12,8 @@ from reassess.aggregation.baseline_rules import Rule, simple_rules
 from reassess.aggregation.golden import Golden, golden_truth
 from reassess.aggregation.golden_items import golden_part, golden_sources
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
-from reassess.aggregation.methods import likely_recipes
 from reassess.aggregation.operating_points import Goal
-from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, made_by_calibration
+from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, likely_makings
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.inputs import FILE, benchmark_option, max_bytes_option, part_option
@@ -33,6 +32,7 @@ from reassess.errors import DataError, at
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report.curve_figure import draw_curves
 from reassess.report.figures import FIGURE_SUFFIXES
+from reassess.text import some
 
 __all__ = ["curve"]
 
@@ -165,8 +165,6 @@ def curve(
     scores, answers = _load_answers(
         call, benchmark, given, golden, golden_at_least, votes, rater_golden, original, classes, max_bytes
     )
-    if leave_out is not None and answers.votes is not None and answers.votes.classes is not None:
-        raise click.UsageError("--leave-out is for scores of votes on (image, class) questions.")
     measured = [
         one
         for file, part in zip(files, scores, strict=True)
@@ -177,7 +175,7 @@ def curve(
     if call.json:
         call.print_document("curve", [one.to_json() for one in measured] + [rule.to_json() for rule in answers.rules])
     else:
-        _print(call, measured, answers, goal)
+        _print(call, measured, answers, leave_out, goal)
 
 
 def _check_call(call: Call, files: tuple[str, ...], golden: str | None, output: Path | None) -> None:
@@ -265,29 +263,26 @@ def _measure(
             answers.golden,
             origin=_provenance(scores, answers, must=leave_out is not None),
             leave_out=leave_out,
-            in_sample=_known_in_sample(path, scores, answers),
+            in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
             goal=goal,
             original=answers.original,
         )
 
 
-def _known_in_sample(path: Path, scores: Scores, answers: _Answers) -> bool | None:
-    """Whether the golden answers are known to have made the scores; None if that is not known."""
-    votes, rater_golden = answers.votes, answers.rater_golden
-    if votes is not None and votes.classes is not None and rater_golden is not None:
-        given = votes, answers.experts, rater_golden
-        if made_by_calibration(scores, answers.golden, *given, at_least=answers.at_least):
-            return True
-    return known_in_sample(path, answers.golden_file, benchmark=answers.benchmark)
-
-
 def _provenance(scores: Scores, answers: _Answers, *, must: bool) -> Provenance | None:
     """How the scores follow from the votes; None if that is not known, which is an error if it must be."""
-    if answers.votes is None or answers.rater_golden is None or answers.votes.classes is not None:
+    if answers.votes is None or answers.rater_golden is None:
         return None
     find = find_provenance if must else known_provenance
-    recipes = likely_recipes(answers.experts, answers.benchmark.recipe, at_least=answers.at_least)
-    return find(scores, answers.votes, answers.experts, answers.rater_golden, answers.original, recipes=recipes)
+    makings = likely_makings(
+        answers.votes,
+        answers.experts,
+        answers.original,
+        published=answers.benchmark.recipe,
+        at_least=answers.at_least,
+        em=must,
+    )
+    return find(scores, answers.votes, answers.experts, answers.rater_golden, makings)
 
 
 def _write(call: Call, output: Path, measured: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
@@ -298,7 +293,9 @@ def _write(call: Call, output: Path, measured: Sequence[MeasuredCurve], rules: S
         write_points(output, measured, rules, force=call.force)
 
 
-def _print(call: Call, measured: Sequence[MeasuredCurve], answers: _Answers, goal: Goal | None) -> None:
+def _print(
+    call: Call, measured: Sequence[MeasuredCurve], answers: _Answers, leave_out: _LeaveOut, goal: Goal | None
+) -> None:
     headings = ["scores", "average precision"]
     if goal is not None:
         headings += ["threshold", "precision", "95 %", "recall", "95 %", "labels", "empty images"]
@@ -314,9 +311,11 @@ def _print(call: Call, measured: Sequence[MeasuredCurve], answers: _Answers, goa
         call.note("a class that the experts chose for an image, and that has no score, counts as a score of 0")
     if any(one.curve.in_sample for one in measured):
         call.note("in-sample: the scores were made with the golden answers that judge them")
-        can_leave_out = not golden.exclusive and answers.benchmark.method != "em"
-        if can_leave_out and not any(one.left_out for one in measured):
+        if leave_out is None:
             call.note("           (--leave-out image makes them again without the image that is judged)")
+    unmoved = [one.file for one in measured if one.curve.in_sample is False and one.left_out is None]
+    if leave_out is not None and unmoved:
+        call.note(f"no golden answers made {some(unmoved)}: leaving them out changes nothing")
     if goal is not None:
         call.note("95 %: bootstrap over images; all golden pairs of an image together")
         unrated = "left out" if answers.original is None else "given their original label"

@@ -121,7 +121,8 @@ def test_a_pair_that_copies_is_warned_of_in_words() -> None:
     assert pair.raters == ("good 0", "good 11")
     assert str(caught[0].message) == (
         "raters are not independent given the truth: in the votes, 1 of 66 pairs agree more than their confusion "
-        f"matrices predict: good 0 and good 11 ({pair.common} of {pair.common}, {pair.expected:.0f} expected)"
+        f"matrices predict and other pairs do: good 0 and good 11 ({pair.common} of {pair.common}, "
+        f"{pair.expected:.0f} expected)"
     )
     assert len(caught) == 1
 

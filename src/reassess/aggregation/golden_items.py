@@ -99,6 +99,7 @@ def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
     >>> item = np.zeros(1, int)
     >>> golden_answers(Votes.from_columns(("x",), item, item, item, ("ann",), ("cat", "dog")))
     ('cat', 'dog')
+    >>> from reassess.core.questions import Questions
     >>> question = Questions.from_columns(["a.png"], np.array([1]))
     >>> golden_answers(Votes.from_columns(question, item, item, item, ("ann",), ("no",)))
     ('no', 'maybe', 'yes')

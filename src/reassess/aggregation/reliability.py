@@ -295,5 +295,5 @@ def _in_words(dependent: Dependence, where: str) -> str:
     ]
     return (
         f"raters are not independent given the truth: in the {where}, {len(named):,} of {dependent.tested:,} pairs "
-        f"agree more than their confusion matrices predict: {some(named, most=_MOST_NAMED)}"
+        f"agree more than their confusion matrices predict and other pairs do: {some(named, most=_MOST_NAMED)}"
     )

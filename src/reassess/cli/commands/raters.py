@@ -177,6 +177,8 @@ def _footnotes(result: Reliability) -> Iterator[str]:
     for flag, meaning in _EXPLAINED.items():
         if any(flag in one.flags for one in result.raters):
             yield f"{flag}: {meaning}"
+    if any(part is not None and part.pairs for part in (result.dependence, result.golden_dependence)):
+        yield "standard errors: by how many a pair agrees more than expected, beyond what the median pair does"
     silent = [str(one.rater) for one in result.raters if one.information is None]
     if silent:
         reason = "no votes on golden items" if result.golden else "no votes"

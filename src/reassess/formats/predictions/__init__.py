@@ -118,7 +118,8 @@ def read_predictions(
                 mend="list the class of each output, one a line",
             )
         if class_of is not None:
-            predictions = predictions.exchanged(class_of)
+            detected = f"{predictions.detected}, for the classes of a list of names"
+            predictions = replace(predictions.exchanged(class_of), detected=detected)
         if names is not None:
             if predictions.images is not None:
                 raise DataError("the file holds image names of its own", mend="leave --names out")

@@ -223,7 +223,10 @@ def test_the_path_of_the_images_folder_is_no_part_of_a_name_in_any_file(
     tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
 ) -> None:
     """Each file calls the images in another way, and the numbers of every command are the same."""
-    spellings = "digits/images/{}", "images/{}", "{folder}/digits/images/{}", "{}"
+    spellings = (
+        *("digits/images/{}", "images/{}", "{folder}/digits/images/{}", "{}"),
+        *("./digits/images/{}", "../mixed/digits/images/{}", "./images/{}", "./{}"),
+    )
     results = []
     for name, ways in (("plain", ["{}"]), ("mixed", spellings)):
         folder = tmp_path / name
@@ -276,3 +279,85 @@ def test_match_is_how_the_images_of_every_file_are_joined(
     if command == "report":
         del found["bytes"]
     assert found == json.loads(numbers.replace("joined by name", "joined by stem"))
+
+
+def write_judges(folder: Path) -> None:
+    """All parts of a benchmark by name: also label sets, scores, and the raters' votes on golden pairs."""
+    write_all(folder, lambda class_id: NAMES[class_id])
+    rows = [(image, NAMES[class_id]) for image, class_id in draw()["digits/original.csv"][1]]
+    write_csv(folder / "digits/labels.csv", "image,class", rows)
+    votes = [(image, NAMES[class_id], *vote) for image, class_id, *vote in draw()["digits/votes.csv"][1]]
+    pairs = dict.fromkeys((image, name) for image, name, *_ in votes)
+    write_csv(folder / "digits/scores.csv", "image,class,score", [(*pair, 0.9) for pair in pairs])
+    golden = {(image, NAMES[class_id]) for image, class_id, *_ in draw()["digits/golden.csv"][1]}
+    write_csv(folder / "digits/rater-golden.csv", VOTES, [vote for vote in votes if vote[:2] in golden])
+
+
+# The first of two files that are joined, and by which commands with which other ones.
+JOINED = {
+    "labels": [
+        *product(["evaluate", "compare", "report", "show"], ["original", "scores"]),
+        *product(["compare", "report", "show"], ["votes"]),
+        *product(["evaluate", "show"], ["golden"]),
+        *product(["questions"], ["original", "scores"]),
+    ],
+    "golden": [("compare", "rater-golden"), ("raters", "rater-golden"), ("aggregate", "rater-golden")],
+    "scores": [("labels", "original"), ("curve", "votes"), ("curve", "original")],
+}
+
+
+@pytest.mark.parametrize(
+    ("first", "command", "part"), [(first, *pair) for first, pairs in JOINED.items() for pair in pairs]
+)
+def test_a_file_of_which_not_one_image_joins_is_refused_by_every_command(
+    first: str,
+    command: str,
+    part: str,
+    tmp_path: Path,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    no_known_data: None,
+) -> None:
+    """The error names both files, and a match by which they join."""
+    monkeypatch.chdir(tmp_path)
+    write_judges(tmp_path)
+    path = Path(f"digits/{part}.csv")
+    path.write_text(path.read_text().replace(".png", ".jpg"))
+    argv = ["curve"] if command == "curve" else COMMANDS[command]
+    argv = [*(word.replace("digits/", "") for word in argv), "--benchmark", "digits", "--quiet"]
+    done = run(*argv)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(
+        "Error: two files have no image in common\n"
+        f"  where:   digits/{first}.csv ({first}) and digits/{part}.csv ({part})\n"
+    )
+    assert done.err.endswith('\n  to mend: they fit by stem: --match stem, or "match": "stem" in benchmark.json\n')
+    assert run(*argv, "--match", "stem").code == 0
+
+
+def test_label_sets_of_a_benchmark_are_compared_as_it_joins_them(
+    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_judges(tmp_path)
+    for place in ("images", "pets/images"):
+        other = Path("digits/labels.csv").read_text().replace("\n0", f"\n{place}/0").replace("\n1", f"\n{place}/1")
+        Path(f"{place[0]}.csv").write_text(other.replace("\npets", "\n./digits/../digits"))
+    for file in ("i.csv", "p.csv"):
+        pair = ["digits/labels.csv", file]
+        assert run("labels", "--agree", *pair).code == 1
+        (agreement,) = results_of(run, "labels", "--agree", *pair, "--benchmark", "digits")
+        assert (agreement["images"], agreement["equal"]) == (len(IMAGES), len(IMAGES))
+        assert results_of(run, "labels", "--diff", *pair, "--benchmark", "digits")["images"] == len(IMAGES)
+    Path("stems.csv").write_text(Path("i.csv").read_text().replace(".png", ""))
+    pair = ["digits/labels.csv", "stems.csv"]
+    done = run("labels", "--diff", *pair)
+    assert done.err == (
+        "Error: two files have no image in common\n"
+        "  where:   digits/labels.csv (labels) and stems.csv (labels)\n"
+        "  found:   000.png, 001.png and 148 more; and images/000, images/001 and 148 more\n"
+        "  to mend: they fit by stem: --match stem\n"
+    )
+    assert results_of(run, "labels", "--diff", *pair, "--match", "stem")["images"] == len(IMAGES)
+    Path("digits/benchmark.json").write_text('{"match": "stem"}')
+    assert results_of(run, "labels", "--diff", *pair, "--benchmark", "digits")["images"] == len(IMAGES)

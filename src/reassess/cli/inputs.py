@@ -34,8 +34,9 @@ __all__ = [
     "golden_options",
     "joining_options",
     "judge_options",
-    "keep_setting",
+    "keep_settings",
     "load_predictions",
+    "match_option",
     "max_bytes_option",
     "part_option",
     "prediction_options",
@@ -100,8 +101,8 @@ def check_part(benchmark: Benchmark | None, output: Path | None, part: str | Non
         )
 
 
-def keep_setting(benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
-    """Note a setting in benchmark.json of a benchmark's folder, if the output is that part of the benchmark."""
+def keep_settings(benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
+    """Note settings in benchmark.json of a benchmark's folder, if the output is that part of the benchmark."""
     folder = None if benchmark is None else benchmark.folder
     if folder is not None and output.stem == part and output.parent.resolve() == folder.resolve():
         update_benchmark(folder, **settings)
@@ -153,16 +154,19 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+match_option = in_reading(
+    "--match",
+    type=Choice(MATCHES),
+    help="Which part of a name identifies an image, in every file; ImageNet's validation images are known by number.  "
+    "[default: the benchmark's, or path]",
+)
+
+
 def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how images are joined: `match` and `ignore_unknown`."""
     return _with_options(
         command,
-        in_reading(
-            "--match",
-            type=Choice(MATCHES),
-            help="Which part of a name identifies an image, in every file; ImageNet's validation images are known by "
-            "number.  [default: the benchmark's, or path]",
-        ),
+        match_option,
         in_reading("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping."),
     )
 
@@ -237,7 +241,8 @@ def load_predictions(
             error.mend = f"{error.mend or 'check the file'}; {_OWN_LABELS}"
         raise
     if predictions.images is not None:
-        predictions = predictions.named(benchmark_names(predictions.images, judges.benchmark))
+        with at(path):
+            predictions = predictions.named(benchmark_names(predictions.images, judges.benchmark))
     if judges.by_default:
         _refuse_other_images(path, predictions, judges)
     if order is None:

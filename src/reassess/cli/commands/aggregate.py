@@ -11,10 +11,19 @@ import click
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.inputs import FILE, benchmark_option, check_part, from_environment, keep_setting, max_bytes_option
-from reassess.cli.judges import find_part, joined_parts, needed_part, read_classes_of
+from reassess.cli.inputs import (
+    FILE,
+    benchmark_option,
+    check_part,
+    from_environment,
+    keep_settings,
+    match_option,
+    max_bytes_option,
+)
+from reassess.cli.judges import find_part, joined_parts, matched, needed_part, read_classes_of
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.class_lists import Classed, classes_of
+from reassess.core.image_names import Match
 from reassess.core.items import normal_id
 from reassess.core.questions import Questions
 from reassess.core.recipe import REAL_RECIPE
@@ -72,6 +81,7 @@ _USED = {
 @in_benchmark("--original", metavar="NAME|FILE", help="Original labels, which vote as one more rater, or none.")
 @click.option("--smoothing", type=float, metavar="A", help="Added to each count of each matrix.  [default: 1]")
 @click.option("--answers", metavar="A,B,...", help="All answers, in their order.")
+@match_option
 @max_bytes_option
 @click.option("-o", "--output", type=FILE, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
 @click.option("--model", type=FILE, metavar="OUT", help="Write the raters' matrices and the prior, npz.")
@@ -83,6 +93,7 @@ def aggregate(
     preset: str | None,
     method: str | None,
     answers: str | None,
+    match: Match | None,
     max_bytes: int,
     output: Path,
     **given: Any,
@@ -122,7 +133,7 @@ def aggregate(
     read: dict[str, tuple[Path, Classed]] = {"votes": (path, main)}
     for part, place in _further_parts(call, source, name, given).items():
         read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
-    parts = joined_parts(read, source, classes)
+    parts = joined_parts(read, matched(source, match), classes)
     result = _METHODS[name](parts, given)
     call.keep_inputs(output, given["model"])
     if isinstance(result.posterior.items, Questions):
@@ -131,7 +142,7 @@ def aggregate(
         write_posterior(output, result.posterior, force=call.force)
     if given["model"] and result.model:
         write_rater_model(given["model"], result.model, force=call.force)
-    keep_setting(benchmark, output, "scores", method=name)
+    keep_settings(benchmark, output, "scores", method=name, match=match)
     _report(call, name, parts["votes"], result, output)
 
 

@@ -17,12 +17,13 @@ from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, made_by_calibration
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import FILE, benchmark_option, max_bytes_option, part_option
-from reassess.cli.judges import NONE, joined_parts, needed_part, read_classes_of, read_original_of
+from reassess.cli.inputs import FILE, benchmark_option, match_option, max_bytes_option, part_option
+from reassess.cli.judges import NONE, joined_parts, matched, needed_part, read_classes_of, read_original_of
 from reassess.cli.tables.curve_points import write_points
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.class_lists import Classed
 from reassess.core.classes import Classes
+from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
@@ -123,6 +124,7 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     help="Choose a threshold: the highest recall that reaches a precision, the highest precision that reaches a "
     "recall, the highest F1, or a given one.",
 )
+@match_option
 @max_bytes_option
 @click.option("-o", "--output", type=FILE, metavar="FIGURE|CSV", help="A figure (svg, png, pdf) or a table of points.")
 @call_options
@@ -137,6 +139,7 @@ def curve(
     original: str | None,
     leave_out: _LeaveOut,
     goal: Goal | None,
+    match: Match | None,
     max_bytes: int,
     output: Path | None,
 ) -> None:
@@ -157,6 +160,7 @@ def curve(
         benchmark = _common_benchmark(read)
     elif benchmark.folder is not None:
         votes = votes or benchmark.sources.get("votes")
+    benchmark = matched(benchmark, match)
     if leave_out is not None:
         votes = votes or benchmark.sources.get("votes")
         if votes in (None, NONE):

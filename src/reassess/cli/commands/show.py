@@ -8,10 +8,19 @@ import click
 
 from reassess.cli.common import Call, call_options, print_table, say
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, judge_options, load_predictions, part_option, prediction_options, votes_option
+from reassess.cli.inputs import (
+    FILE,
+    judge_options,
+    load_predictions,
+    match_option,
+    part_option,
+    prediction_options,
+    votes_option,
+)
 from reassess.cli.judges import load_judges
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
+from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.data.benchmark_images import benchmark_names
 from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
@@ -38,6 +47,7 @@ _NO_CLASS = "no class"
 @votes_option("what the raters said of each class")
 @part_option("golden", "Experts' votes")
 @prediction_options
+@match_option
 @call_options
 def show(
     call: Call,
@@ -50,6 +60,7 @@ def show(
     scores: str | None,
     votes: str | None,
     golden: str | None,
+    match: Match | None,
     **reading: Any,
 ) -> None:
     """Show all that is known of one image.
@@ -68,6 +79,7 @@ def show(
         votes=votes,
         golden=golden,
         labels_needed=False,
+        match=match,
         max_bytes=reading["max_bytes"],
     )
     known = judges.labels

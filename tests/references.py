@@ -122,8 +122,8 @@ def _score(total: Tally, image: str, ranked: Sequence[int], valid: frozenset[int
 def _kind(
     image: str, predicted: int, scores: Mapping[str, Mapping[int, float]], experts: Mapping[str, Mapping[int, float]]
 ) -> str:
-    if experts.get(image, {}).get(predicted, 1.0) <= 0.5:
-        return "expert_rejected"
+    if predicted in experts.get(image, {}):
+        return "expert_rejected" if experts[image][predicted] <= 0.5 else "expert_valid"
     if predicted in scores.get(image, {}):
         return "rejected"
-    return "never_proposed" if image in scores else "never_rated"
+    return "never_proposed" if image in scores or image in experts else "never_rated"

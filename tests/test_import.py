@@ -31,7 +31,7 @@ def test_the_check_would_notice_a_heavy_package() -> None:
 
 @pytest.mark.parametrize("argv", [["--help"], ["--version"], []], ids=" ".join)
 def test_the_help_of_the_command_line_loads_nothing_heavy(argv: list[str]) -> None:
-    assert loaded_by("from reassess.cli import entry; entry()", *argv) == set()
+    assert loaded_by("from reassess.__main__ import entry; entry()", *argv) == set()
 
 
 def test_evaluating_ids_needs_neither_compiler_nor_tables(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from reassess.data.loading import load_original, load_scores
+from reassess.evaluation.mistakes import KINDS
 from reassess.formats.labels import read_labels
 from tests.helpers import Run, document_of, results_of, write_files
 
@@ -25,7 +26,7 @@ VOTES = "image,rater,answer\n" + "".join(
     for rater, answer in zip(["ann", "bo", "cy"], answers, strict=True)
 )
 GOLDEN = "image,rater,answer\na.png,eve,cat\nb.png,eve,dog\nd.png,eve,hen\n"
-COUNTS = "image,class,cat,dog,fox\na.png,cat,2,1,0\nb.png,fox,0,3,0\n"
+COUNTS = "image,class,cat,dog\na.png,cat,2,1\nb.png,dog,0,3\n"
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_shares_are_written_by_image_and_class_name(here: Path, run: Callable[..
         "classes: the 3 names in the votes, sorted: cat, dog, fox\nties: 1\nwithout votes: 0\n"
     )
     assert Path("scores.csv").read_text().splitlines()[:4] == [
-        "image,class,score",
+        "image,class,probability",
         "a.png,cat,0.6666666666666666",
         "a.png,dog,0.3333333333333333",
         "b.png,dog,1.0",
@@ -136,9 +137,40 @@ def test_raters_are_measured_on_golden_images_by_class_name(here: Path, run: Cal
     assert (result["truths"], result["answers"]) == (["cat", "dog", "fox"], ["cat", "dog", "fox"])
     right = {one["rater"]: (one["golden"]["hits"], one["golden"]["n"]) for one in result["raters"]}
     assert right == {"ann": (2, 3), "bo": (2, 3), "cy": (2, 3)}
-    Path("counted.csv").write_text("image,cat,dog,fox\na.png,5,1,0\nb.png,0,6,0\nd.png,1,0,5\n")
+    Path("counted.csv").write_text("image,class,cat,dog,fox\na.png,cat,5,1,0\nb.png,dog,0,6,0\nd.png,fox,1,0,5\n")
     counted = document_of(run("raters", "votes.csv", "--golden", "counted.csv", "--json"), "raters")["results"]
     assert counted["raters"] == result["raters"]  # experts may be counted
+
+
+def test_show_has_each_class_with_those_who_chose_it(here: Path, run: Callable[..., Run]) -> None:
+    """Of votes and of counts; what a model says was put to the raters whether or not one of them chose it."""
+    write_files(
+        here,
+        {
+            "labels.json": '{"a.png": ["cat"], "b.png": ["dog"]}',
+            "model.csv": "image,prediction_1,prediction_2\na.png,fox,cat\n",
+            "counts.csv": "image,class,count\na.png,cat,31\na.png,dog,19\nb.png,fox,50\n",
+        },
+    )
+    answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "s.csv"))
+    argv = ("a.png", "--labels", "labels.json", "--scores", "s.csv", "--golden", "golden.csv")
+    shown = answer(run("show", *argv, "--votes", "votes.csv", "--predictions", "model.csv"))
+    assert [line.rstrip() for line in shown.splitlines()] == [
+        "image      a.png",
+        "original   not known",
+        "valid      0 cat",
+        "",
+        "class   name   probability   valid   votes    raters    experts",
+        "───────────────────────────────────────────────────────────────",
+        "0       cat    0.6667        valid   2 of 3   ann, bo   1 of 1",
+        "1       dog    0.3333                1 of 3   cy        0 of 1",
+        "Raters chose one class of all; of a class that is not listed here, none did.",
+        "",
+        "model.csv says: 2 fox (rejected by experts); 0 cat (valid)",
+    ]
+    without = answer(run("show", *argv[:-2], "--votes", "counts.csv", "--predictions", "model.csv"))
+    assert "0       cat    0.6667        valid   31 of 50" in without
+    assert without.endswith("model.csv says: 2 fox (rated and rejected); 0 cat (valid)\n")
 
 
 def test_a_report_says_why_the_labels_are_not_drawn_anew(here: Path, run: Callable[..., Run]) -> None:
@@ -156,7 +188,11 @@ def test_a_report_says_why_the_labels_are_not_drawn_anew(here: Path, run: Callab
     text = re.sub(r"<[^>]+>", "", Path("page.html").read_text())
     assert "the votes are for one class an image, and not on (image, class) questions" in text
     evaluated = results_of(run, "evaluate", "model.csv", *judged)
-    assert evaluated[0]["mistakes"] == {"expert_rejected": None, "rejected": 1, "never_proposed": 0, "never_rated": 0}
+    assert evaluated[0]["mistakes"] == dict.fromkeys(KINDS, 0) | {
+        "expert_valid": None,
+        "expert_rejected": None,
+        "rejected": 1,
+    }
 
 
 # --- CIFAR-10 -------------------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from reassess import __version__
-from reassess.cli import COMMANDS, app
+from reassess.cli import COMMANDS, app, main
 from tests.helpers import Run, in_one_line, leaves, python
 
 
@@ -46,6 +48,26 @@ def test_every_command_takes_the_common_options(name: str) -> None:
 def test_the_version_is_that_of_the_package(run: Callable[..., Run]) -> None:
     result = run("--version")
     assert (result.code, result.out) == (0, f"reassess, version {__version__}\n")
+
+
+def test_a_command_whose_output_is_closed_stops_before_it_reads_or_writes(
+    run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(["data", "list"]) == 1
+    monkeypatch.undo()
+    command = f"{sys.executable} -m reassess data list >&-"
+    closed = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert (closed.returncode, closed.stderr) == (
+        1,
+        "Error: standard output is closed\n  to mend: leave it open, or send it to /dev/null\n",
+    )
+
+
+def test_an_interrupt_while_the_program_loads_is_said_in_a_word(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")  # in the place of the package
+    result = python("-m", "reassess", code=130, PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+    assert (result.out, result.err) == ("", "Stopped.\n")
 
 
 def test_the_package_runs_as_a_module() -> None:

@@ -1,27 +1,26 @@
 """Where a model stands: rank, neighbours, and the distance to the line of those nearest."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison.placement import place
+from reassess.comparison.placement import Expectation, place
 from reassess.core.leaderboard import Entry, Leaderboard
 
+EACH = re.compile(".+")  # each model is a family
 BOARD = Leaderboard(
-    tuple(Entry(f"m{i}", 75.0 + i, real) for i, real in enumerate([83.0, 83.4, 84.6, 84.6, 86.1, 86.3]))
+    tuple(Entry("abcdef"[i], 75.0 + i, real) for i, real in enumerate([83.0, 83.4, 84.6, 84.6, 86.1, 86.3]))
 )
-
-
-def without(board: Leaderboard, model: str) -> Leaderboard:
-    return Leaderboard(tuple(entry for entry in board.entries if entry.model != model))
 
 
 def test_the_rank_counts_better_rows_only_and_neighbours_are_the_nearest() -> None:
     placement = place(BOARD, Entry("mine", 76.5, 84.6), neighbours=2)
     assert (placement.real_rank, placement.original_rank, placement.of) == (3, 5, 7)
-    assert [entry.model for entry in placement.better] == ["m5", "m4"]
-    assert [entry.model for entry in placement.others] == ["m3", "m2"]
+    assert [entry.model for entry in placement.better] == ["f", "e"]
+    assert [entry.model for entry in placement.others] == ["d", "c"]
 
 
 @pytest.mark.parametrize(("real", "rank", "better", "others"), [(99.0, 1, 0, 3), (1.0, 7, 3, 0)])
@@ -49,23 +48,35 @@ def test_the_line_is_that_of_the_rows_nearest_in_original_accuracy(real_leaderbo
     assert not expected.extrapolated
 
 
-def test_of_the_public_tables_95_percent_of_models_are_where_the_others_say_in_every_part(
-    real_leaderboard: Leaderboard,
+@pytest.fixture(scope="module")
+def of_other_families(real_leaderboard: Leaderboard) -> list[tuple[Entry, Expectation]]:
+    """Every row of the public tables, with what is expected of it where its whole family is left out."""
+    families = dict.fromkeys(real_leaderboard.families)
+    rows = list(zip(real_leaderboard.families, real_leaderboard.entries, strict=True))
+    others = {left: Leaderboard(tuple(entry for family, entry in rows if family != left)) for left in families}
+    return [(entry, place(others[family], entry).expected) for family, entry in rows]
+
+
+def test_of_the_public_tables_95_percent_of_models_are_where_other_families_say_in_every_part(
+    of_other_families: list[tuple[Entry, Expectation]],
 ) -> None:
-    """A model's other sizes are left out with it. The line of all rows would fail: it is too high at both ends."""
-    rows = range(0, len(real_leaderboard), 3)
-    inside, residuals = [], []
-    for row in rows:
-        entry = real_leaderboard.entries[row]
-        expected = place(without(real_leaderboard, entry.model), entry).expected
-        inside.append(expected.low <= entry.real <= expected.high)
-        residuals.append(expected.residual)
-    assert 0.94 <= np.mean(inside) <= 0.97
-    original = real_leaderboard.original[list(rows)]
-    for low, high in ((0, 74), (74, 78), (78, 82), (82, 86), (86, 100)):
+    """The line of all rows would fail: it is too high at both ends."""
+    ordinary = [(entry, expected) for entry, expected in of_other_families if not entry.model.startswith("test_")]
+    inside = np.array([expected.low <= entry.real <= expected.high for entry, expected in ordinary])
+    residuals = np.array([expected.residual for _, expected in ordinary])
+    original = np.array([entry.original for entry, _ in ordinary])
+    assert 0.94 <= inside.mean() <= 0.97
+    for low, high in ((0, 70), (70, 76), (76, 80), (80, 82), (82, 84), (84, 86), (86, 100)):
         part = (original >= low) & (original < high)
-        assert np.mean(np.array(inside)[part]) > 0.9
-        assert abs(np.mean(np.array(residuals)[part])) < 0.1
+        assert inside[part].mean() >= 0.93
+        assert abs(residuals[part].mean()) < 0.12
+
+
+def test_the_toy_models_far_below_all_others_are_said_to_be_there_since_the_line_is_too_high_for_them(
+    of_other_families: list[tuple[Entry, Expectation]],
+) -> None:
+    toys = [(entry, expected) for entry, expected in of_other_families if entry.model.startswith("test_")]
+    assert all(expected.extrapolated and expected.residual < 0 for _, expected in toys)
 
 
 def test_a_model_outside_of_all_others_is_said_to_be(real_leaderboard: Leaderboard) -> None:
@@ -73,11 +84,15 @@ def test_a_model_outside_of_all_others_is_said_to_be(real_leaderboard: Leaderboa
     assert place(real_leaderboard, Entry("mine", 30.0, 35.0)).expected.extrapolated
 
 
-def test_with_too_few_models_nothing_is_expected() -> None:
+def test_with_too_few_families_nothing_is_expected() -> None:
     placement = place(Leaderboard(BOARD.entries[:2]), Entry("mine", 80.0, 85.0))
     assert placement.expected is None
     document = placement.to_json()
-    assert (document["expected"], document["expected_reason"], document["real_rank"]) == (None, "too few models", 1)
+    assert (document["expected"], document["expected_reason"], document["real_rank"]) == (
+        None,
+        "too few families of models",
+        1,
+    )
 
 
 @given(st.integers(0, 500), st.floats(70, 90), st.floats(70, 95))
@@ -88,12 +103,15 @@ def test_the_order_of_the_rows_makes_no_difference_and_a_better_model_never_rank
     x = rng.integers(70, 90, 150).astype(float)  # many are equally near
     y = 20 + 0.8 * x + rng.normal(0, 1, 150)
     entries = [Entry(f"m{i}", a, b) for i, (a, b) in enumerate(zip(x, y, strict=True))]
-    one = place(Leaderboard(tuple(entries)), Entry("mine", original, real))
-    other = place(Leaderboard(tuple(entries[i] for i in rng.permutation(150))), Entry("mine", original, real))
+    board = Leaderboard(tuple(entries), family=EACH)
+    one = place(board, Entry("mine", original, real))
+    other = place(
+        Leaderboard(tuple(entries[i] for i in rng.permutation(150)), family=EACH), Entry("mine", original, real)
+    )
     assert (one.real_rank, one.better, one.others) == (other.real_rank, other.better, other.others)
     assert one.expected.rows == other.expected.rows
     assert one.expected.real == pytest.approx(other.expected.real, rel=1e-9)
-    better = place(Leaderboard(tuple(entries)), Entry("mine", original, real + 1))
+    better = place(board, Entry("mine", original, real + 1))
     assert better.real_rank <= one.real_rank
     assert better.expected.share_below >= one.expected.share_below
     assert better.expected.residual == pytest.approx(one.expected.residual + 1)

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
@@ -16,6 +17,7 @@ from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
+from reassess.core.votes import Votes
 from reassess.data.loading import load_collapsed
 from reassess.evaluation.measure import evaluate
 from tests.helpers import scores_of
@@ -82,7 +84,7 @@ def test_what_is_not_looked_up_has_no_count_and_a_reason_and_the_others_add_up()
     panel = Panel.from_ids(["one"], np.array([[2, 2]]), labels)
     (taxonomy,) = taxonomies(panel, labels)
     nothing = dict.fromkeys(("collapsed", "same_group", "never_proposed", "never_rated"))
-    assert taxonomy.counts == nothing | {"co_occurring": 0, "remaining": 2}
+    assert taxonomy.counts == nothing | {"co_occurring": 0, "no_class": 0, "remaining": 2}
     assert list(taxonomy.counts) == list(ERROR_KINDS)
     pot = {"class": 2, "name": "pot"}
     assert taxonomy.to_json(labels.classes, most=1) == {
@@ -106,13 +108,13 @@ def test_a_class_is_collapsed_into_another_and_not_the_other_way_round() -> None
     assert taxonomy.examples("collapsed") == (("mug", 1),)
 
 
-def test_an_output_that_is_no_class_is_of_no_group() -> None:
+def test_an_output_that_is_no_class_is_of_no_group_and_a_kind_of_its_own() -> None:
     labels = LabelSets.from_lists(["a"], [[0]], Classes(3))
     predictions = Predictions.from_ids([3], images=["a"], columns=np.array([0, 1, 2, -1]))
     panel = Panel.from_predictions({"one": predictions}, labels)
     (taxonomy,) = taxonomies(panel, labels, groups={0: "x"}, collapsed=np.array([[0, 1]]))
-    assert taxonomy.counts["remaining"] == 1
-    assert taxonomy.to_json(labels.classes)["examples"]["remaining"] == [{"image": "a", "predicted": None}]
+    assert taxonomy.counts["no_class"] == 1
+    assert taxonomy.to_json(labels.classes)["examples"]["no_class"] == [{"image": "a", "predicted": None}]
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +124,7 @@ def own_mistakes(real_labels: LabelSets, real_original: LabelSets, real_scores: 
 
 
 def test_the_original_labels_own_mistakes_by_kind(own_mistakes: Any, real_labels: LabelSets) -> None:
-    counts = {"collapsed": 138, "co_occurring": 1_789, "never_proposed": 0, "never_rated": 0, "remaining": 2_746}
+    counts = dict.fromkeys(ERROR_KINDS, 0) | {"collapsed": 138, "co_occurring": 1_789, "remaining": 2_746}
     assert own_mistakes.counts == counts | {"same_group": None}
     assert len(own_mistakes) == 46_837 - 42_164
     (image, class_id), *_ = own_mistakes.examples("collapsed")
@@ -130,16 +132,19 @@ def test_the_original_labels_own_mistakes_by_kind(own_mistakes: Any, real_labels
 
 
 def test_with_nothing_else_to_look_up_the_kinds_are_those_of_evaluate(
-    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_votes: Callable[[str], Votes]
 ) -> None:
+    experts = real_votes("golden.npz")
     rng = np.random.default_rng(0)
     predicted = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)
     panel = Panel.from_ids(["one"], predicted[None], real_labels)
-    (taxonomy,) = taxonomies(panel, real_labels, scores=real_scores, often=10**6)
-    mistakes = evaluate(predicted, real_labels, original=real_original, scores=real_scores).mistakes
-    counts = {
-        "remaining": mistakes.rejected,
-        "never_proposed": mistakes.never_proposed,
-        "never_rated": mistakes.never_rated,
-    }
-    assert taxonomy.counts == counts | {"collapsed": None, "co_occurring": 0, "same_group": None}
+    for known in (None, experts):
+        (taxonomy,) = taxonomies(panel, real_labels, scores=real_scores, experts=known, often=10**6)
+        mistakes = evaluate(predicted, real_labels, original=real_original, scores=real_scores, experts=known).mistakes
+        counts = {
+            "no_class": mistakes.no_class,
+            "never_proposed": mistakes.never_proposed,
+            "never_rated": mistakes.never_rated,
+            "remaining": mistakes.rejected + (mistakes.expert_valid or 0) + (mistakes.expert_rejected or 0),
+        }
+        assert taxonomy.counts == counts | {"collapsed": None, "co_occurring": 0, "same_group": None}

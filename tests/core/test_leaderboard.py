@@ -1,5 +1,6 @@
 """Leaderboards: ranks, what is refused, and the numbers of timm's public tables."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +33,28 @@ def test_a_model_may_stand_once_for_each_size_and_counts_once() -> None:
     assert repr(board) == "Leaderboard(3 rows, 2 models)"
     assert board.model_ids.tolist() == [0, 0, 1]
     assert [str(entry) for entry in board.entries] == ["a at 224", "a at 288", "b"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "families", "not_found"),
+    [
+        (None, ["vit", "resnet", "convnextv", "vit", "17", "größe"], 1),
+        (r"[a-z]+", ["vit", "resnet", "timm", "runs", "17", "gr"], 1),
+        (r"^(tf_)?([a-z]+)", ["vit_b", "resnet18.a1", "timm/convnextv2_tiny", "runs/vit-2.npz", "17", "größe-1"], 6),
+        (r"\d+", ["vit_b", "18", "2", "2", "17", "1"], 1),
+    ],
+)
+def test_a_family_is_what_a_pattern_or_its_first_group_finds_in_a_name(
+    pattern: str | None, families: list[str], not_found: int
+) -> None:
+    names = ["vit_b", "resnet18.a1", "timm/convnextv2_tiny", "runs/vit-2.npz", "17", "größe-1"]
+    entries = tuple(Entry(name, 76.0, 84.6) for name in names)
+    board = Leaderboard(entries) if pattern is None else Leaderboard(entries, family=re.compile(pattern))
+    assert list(board.families) == families
+    assert board.without_family == not_found
+    assert [families.index(family) for family in families] == [
+        board.family_ids.tolist().index(number) for number in board.family_ids
+    ]
 
 
 NO_ENTRIES = {

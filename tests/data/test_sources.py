@@ -44,10 +44,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_error(404)
             return
         content, length = self.server.files[self.path]
-        self.send_response(200)
+        self.send_response(302 if self.server.leads_to else 200)
+        if self.server.leads_to:
+            self.send_header("Location", self.server.leads_to)
         self.send_header("Content-Length", str(length))
         self.end_headers()
-        self.wfile.write(content)
+        pause = self.server.pause
+        for part in [content[i : i + 1] for i in range(len(content))] if pause else [content]:
+            self.wfile.write(part)
+            time.sleep(pause)
 
     def log_message(self, *args: object) -> None:
         pass
@@ -59,6 +64,8 @@ class _Server(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, tuple[bytes, int]] = {}
+        self.leads_to: str | None = None
+        self.pause = 0.0  # after each byte, seconds
 
     def holds(self, content: bytes, *, declared: int | None = None) -> str:
         self.files["/toy.txt"] = (content, len(content) if declared is None else declared)
@@ -184,8 +191,24 @@ def test_a_folder_of_reassess_data_comes_first(tmp_path: Path, cache: Path, monk
 def test_the_folders_of_reassess_data_are_asked_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch)
     first, second = (data_folder(tmp_path / name, GOOD, monkeypatch) for name in "ab")
-    monkeypatch.setenv("REASSESS_DATA", os.pathsep.join(map(str, (tmp_path / "none", first, second))))
+    monkeypatch.setenv("REASSESS_DATA", os.pathsep.join(map(str, (first, second))))
     assert sources.find("toy") == first / "toy.txt"
+
+
+def test_a_missing_folder_of_reassess_data_is_said_once(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_folder(tmp_path / "there", GOOD, monkeypatch)
+    missing = tmp_path / "missing"
+    monkeypatch.setenv("REASSESS_DATA", os.pathsep.join([str(missing), str(tmp_path / "there")]))
+    know(monkeypatch)
+    with pytest.warns(ReassessWarning) as warned:
+        assert sources.find("toy") == sources.find("toy") == tmp_path / "there" / "toy.txt"
+    assert [str(one.message) for one in warned] == [f"REASSESS_DATA names the folder {missing}, which is not there"]
+    (tmp_path / "there" / "toy.txt").unlink()
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy", offline=True)
+    assert f"REASSESS_DATA: there is no folder {missing}\n" in str(caught.value)
 
 
 def test_reassess_data_is_not_searched_below_the_first_level(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +247,8 @@ def test_a_folder_of_no_user_is_a_name_like_any_other(monkeypatch: pytest.Monkey
     monkeypatch.setenv("REASSESS_DATA", "~no-such-user/data")
     monkeypatch.setenv("REASSESS_CACHE", "~no-such-user/cache")
     assert sources.cache_folder() == Path("~no-such-user/cache")
-    assert sources.find("imagenet-real-scores") is None
+    with pytest.warns(ReassessWarning, match=r"names the folder ~no-such-user/data, which is not there"):
+        assert sources.find("imagenet-real-scores") is None
 
 
 def test_a_file_that_cannot_be_read_is_passed_over_with_a_warning(
@@ -416,6 +440,47 @@ def test_a_host_that_never_answers_is_given_up(cache: Path, monkeypatch: pytest.
     assert time.monotonic() - start < 5
     assert str(caught.value) == refused(url, cache, "no answer within 0.2 s")
     assert left_in(cache) == []
+
+
+def test_a_host_that_sends_a_byte_now_and_then_is_given_up(
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "_READ_SECONDS", 0.3)
+    monkeypatch.setattr(downloads, "_LEAST_BYTES", 100)
+    know(monkeypatch, url := repository.holds(GOOD * 4))
+    repository.pause = 0.05
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, "did not send the whole file within 1 s")
+    assert left_in(cache) == []
+
+
+def test_a_body_without_an_end_is_given_up(repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "_MOST_BYTES", 1000)
+    know(monkeypatch, url := repository.holds(LARGE))
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, "sends more than 1,000 bytes")
+    assert left_in(cache) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("gopher://x/toy.txt", "No connection adapters were found for 'gopher://x/toy.txt'"),
+        ("http://[", "Invalid IPv6 URL"),
+        ("http://x:99999999/", "Port out of range 0-65535"),
+        ("/toy.txt", "Exceeded 30 redirects."),
+    ],
+)
+def test_a_host_that_leads_to_nonsense_is_given_up(
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch, address: str, why: str
+) -> None:
+    know(monkeypatch, url := repository.holds(GOOD))
+    repository.leads_to = address
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, why)
 
 
 def test_an_interrupted_download_leaves_nothing(

@@ -1,10 +1,12 @@
 """All that is known of one image, from every part that may hold it."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from reassess.aggregation.methods import by_majority
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
@@ -12,7 +14,7 @@ from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.evaluation.image_sheet import Candidate, image_sheet
-from tests.helpers import message
+from tests.helpers import message, votes_of
 
 SKI, ALP, FOX = 0, 1, 2
 CLASSES = Classes(3, names=("ski", "alp", "fox"))
@@ -93,6 +95,65 @@ def test_an_image_of_which_nothing_is_known_is_an_error(nouns: Any, allowed: str
     )
 
 
+# --- one class an image ---------------------------------------------------------------------------------------------
+
+# Of hill.png ann and bo say alp, and cy says fox; the expert says ski. Nobody was shown new.png.
+CHOICES = votes_of(
+    [(0, 0, ALP), (1, 0, FOX), (0, 1, ALP), (0, 2, FOX)],
+    ("hill.png", "fog.png"),
+    ("ann", "bo", "cy"),
+    CLASSES.names,
+    classes=CLASSES,
+)
+CHOSEN = NOUNS | {
+    "scores": by_majority(CHOICES).scores,
+    "votes": CHOICES,
+    "experts": votes_of([(0, 0, SKI)], ("hill.png",), ("eve",), CLASSES.names, classes=CLASSES),
+}
+
+
+def test_where_people_chose_a_class_each_stands_with_those_who_chose_it() -> None:
+    sheet = image_sheet("hill.png", **CHOSEN)
+    assert sheet.candidates == (
+        Candidate(ALP, 2 / 3, (("ann", "alp"), ("bo", "alp")), ()),
+        Candidate(FOX, 1 / 3, (("cy", "fox"),), ()),
+        Candidate(SKI, None, (), (("eve", "ski"),)),  # valid, and chosen by the expert alone
+    )
+    assert (sheet.raters, sheet.experts) == (3, 1)
+
+
+def test_of_counts_the_raters_are_not_known() -> None:
+    counted = replace(CHOICES, raters=(), rater_ids=np.full(len(CHOICES), -1, np.int32))
+    sheet = image_sheet("hill.png", **CHOSEN | {"votes": counted, "experts": None})
+    assert sheet.candidates == (
+        Candidate(ALP, 2 / 3, ((None, "alp"), (None, "alp"))),
+        Candidate(FOX, 1 / 3, ((None, "fox"),)),
+        Candidate(SKI, None),
+    )
+    assert (sheet.raters, sheet.experts) == (3, None)
+
+
+def test_an_image_of_which_nobody_chose_a_class_was_never_rated() -> None:
+    sheet = image_sheet("new.png", **CHOSEN)
+    assert (sheet.candidates, sheet.raters, sheet.experts) == ((), 0, 0)
+    assert image_sheet("new.png", **CHOSEN | {"scores": None}).candidates == ()
+
+
+@pytest.mark.parametrize("without", ["scores", "votes"])
+def test_a_class_that_was_free_to_choose_is_rejected_and_not_unproposed(without: str) -> None:
+    """By scores and by votes alike."""
+    nouns: Any = CHOSEN | {without: None, "experts": None}
+    models = {"m": Predictions.from_ids([[FOX, ALP], [SKI, ALP], [SKI, FOX]], IMAGES)}
+    known = {image: image_sheet(image, **nouns, predictions=models).known for image in IMAGES}
+    assert known == {
+        "hill.png": {FOX: "rejected"},
+        "fog.png": {SKI: "rejected", ALP: "rejected"},
+        "new.png": {SKI: "never_rated"},
+    }
+    asked = image_sheet("fog.png", **NOUNS, predictions={"m": Predictions.from_ids([[FOX, ALP]], ["fog.png"])})
+    assert asked.known == {FOX: "rejected", ALP: "never_proposed"}
+
+
 # --- what models said -----------------------------------------------------------------------------------------------
 
 
@@ -149,7 +210,7 @@ def test_the_json_object_names_every_class() -> None:
     models = {"m": Predictions.from_ids([[FOX, SKI]], ["hill.png"]), "other": Predictions.from_ids([1], ["x"])}
     sheet = image_sheet("hill.png", **(NOUNS | {"scores": None}), predictions=models)
     document = sheet.to_json(CLASSES)
-    assert list(document) == ["image", "original", "valid", "candidates", "predictions"]
+    assert list(document) == ["image", "original", "valid", "candidates", "raters", "experts", "predictions"]
     assert document["original"] == {"class": ALP, "name": "alp"}
     assert document["valid"] == [{"class": SKI, "name": "ski"}, {"class": ALP, "name": "alp"}]
     assert document["candidates"][0] == {
@@ -160,7 +221,10 @@ def test_the_json_object_names_every_class() -> None:
         "experts": [{"rater": "eve", "answer": "yes"}],
     }
     assert document["predictions"] == {
-        "m": [{"class": FOX, "name": "fox"}, {"class": SKI, "name": "ski"}],
+        "m": [
+            {"class": FOX, "name": "fox", "known": "never_proposed"},  # nobody answered the question
+            {"class": SKI, "name": "ski", "known": "valid"},
+        ],
         "other": None,
     }
     bare = image_sheet("hill.png", original=ORIGINAL).to_json(CLASSES)

@@ -23,6 +23,7 @@ from reassess.core.votes import Votes
 from reassess.data.loading import load_votes
 from reassess.errors import DataError
 from reassess.evaluation.measure import evaluate
+from reassess.evaluation.mistakes import KINDS
 from reassess.evaluation.result import Evaluation
 from reassess.numeric.proportion import Proportion
 from tests.helpers import message, numbered_labels, scores_of
@@ -94,7 +95,7 @@ def random_world(seed: int, *, images: int = 50) -> World:
     golden = {
         name: {c: float(rng.choice([0.0, 0.4, 0.6])) for c in proposed[name] if rng.random() < 0.5} | {0: 0.0}
         for name in rated[: images // 4]
-    }
+    } | {name: {1: 0.6} for name in names if name not in rated[3:]}
     rows = {name: rng.choice([-np.inf, -1, -0.0, 0.0, 0.5, 2, np.inf], CLASSES).tolist() for name in shown}
     return World(sets, original, proposed, golden, rows)
 
@@ -113,8 +114,7 @@ def assert_counts(result: Evaluation, expected: Tally) -> None:
     assert result.recall_at_size == near(expected.recall)
     assert result.soft is not None
     assert (result.soft.accuracy, result.soft.ceiling) == (near(expected.soft), near(expected.ceiling))
-    kinds = ("expert_rejected", "rejected", "never_proposed", "never_rated")
-    assert vars(result.mistakes) == {kind: expected.mistakes[kind] for kind in kinds}
+    assert vars(result.mistakes) == {kind: expected.mistakes[kind] for kind in KINDS}
 
 
 def assert_per_class(result: Evaluation, expected: Tally) -> None:
@@ -427,7 +427,7 @@ def test_when_nothing_is_scored_all_is_null_and_never_nan() -> None:
     assert (document["scored"], document["real"]) == (0, {"1": nothing})
     assert (document["soft"], document["soft_reason"]) == (None, "no image is scored")
     assert (document["recall_at_size"], document["recall_at_size_reason"]) == (None, "no image is scored")
-    assert document["mistakes"] == {"expert_rejected": None, "rejected": 0, "never_proposed": 0, "never_rated": 0}
+    assert document["mistakes"] == dict.fromkeys(KINDS, 0) | dict.fromkeys(["expert_valid", "expert_rejected"])
 
 
 def test_predictions_of_no_image_are_an_evaluation_of_nothing() -> None:
@@ -522,17 +522,17 @@ def test_experts_who_chose_one_class_for_an_image_reject_every_other() -> None:
     rows = np.array([(0, 0, 1), (0, 1, 1), (0, 2, 2), (1, 0, 2), (1, 1, 1)]).T
     experts = Votes.from_columns(tuple(images), *rows, "xyz", (0, 1, 2), classes=Classes())
 
-    def kinds(*top1: int) -> tuple[int | None, int]:
+    def kinds(*top1: int) -> tuple[int | None, int | None, int]:
         mistakes = evaluate(
             Predictions.from_ids(list(top1), images=images), labels, scores=scores, experts=experts
         ).mistakes
         assert mistakes is not None
-        return mistakes.expert_rejected, mistakes.rejected
+        return mistakes.expert_valid, mistakes.expert_rejected, mistakes.rejected
 
-    assert kinds(1, 0, 0) == (0, 1)  # most experts say so
-    assert kinds(2, 0, 0) == (1, 0)
-    assert kinds(3, 3, 3) == (2, 1)  # no expert says so
-    assert kinds(1, 2, 1) == (1, 2)  # half are not most
+    assert kinds(1, 0, 0) == (1, 0, 0)  # most experts say so
+    assert kinds(2, 0, 0) == (0, 1, 0)
+    assert kinds(3, 3, 3) == (0, 2, 1)  # no expert says so
+    assert kinds(1, 2, 1) == (1, 1, 1)  # half are not most
 
 
 def test_scores_and_experts_are_joined_as_the_images_are() -> None:
@@ -544,16 +544,16 @@ def test_scores_and_experts_are_joined_as_the_images_are() -> None:
     )
     experts = experts_of({("z/d.gif", 1): 0.0})
     result = evaluate(predictions, LABELS, original=original, scores=scores, experts=experts, match="stem")
-    assert vars(result.mistakes) == {"expert_rejected": 1, "rejected": 1, "never_proposed": 1, "never_rated": 0}
+    assert vars(result.mistakes) == dict.fromkeys(KINDS, 0) | {"expert_rejected": 1, "rejected": 1, "never_proposed": 1}
     assert result.soft is not None
     assert result.soft.accuracy == pytest.approx((0.25 + 0.0 + 0.2) / 3)
 
 
-def test_of_golden_pairs_only_those_that_the_experts_refused_count_as_refused_by_experts() -> None:
+def test_a_golden_pair_is_refused_or_called_valid_by_experts_whatever_raters_said_of_it() -> None:
     scores = scores_of({("a.png", 1): 0.3, ("a.png", 0): 0.9, ("c.png", 0): 0.3, ("c.png", 1): 0.9, ("d.png", 3): 0.9})
     experts = experts_of({("a.png", 1): 0.6, ("c.png", 0): 0.4, ("d.png", 2): 0.2})
     result = evaluate(np.array([1, 0, 0, 2]), LABELS, scores=scores, experts=experts)
-    assert vars(result.mistakes) == {"expert_rejected": 2, "rejected": 1, "never_proposed": 0, "never_rated": 0}
+    assert vars(result.mistakes) == dict.fromkeys(KINDS, 0) | {"expert_valid": 1, "expert_rejected": 2}
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_every_kind_of_mistake_has_a_name_and_one_that_two_breakdowns_have_has_t
     assert tuple(MISTAKES_IN_WORDS) == KINDS
     assert tuple(KINDS_IN_WORDS) == ERROR_KINDS
     assert {kind: KINDS_IN_WORDS[kind] for kind in ERROR_KINDS if kind in KINDS} == {
-        kind: MISTAKES_IN_WORDS[kind] for kind in ("never_proposed", "never_rated")
+        kind: MISTAKES_IN_WORDS[kind] for kind in ("no_class", "never_proposed", "never_rated")
     }
 
 

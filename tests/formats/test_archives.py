@@ -19,6 +19,7 @@ from reassess.errors import DataError
 from reassess.formats.archives import open_archive, read_npy, write_npz
 from tests.helpers import PICKLED
 
+TOO_BIG = "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size"
 BROKEN = "the file is not a whole {} file\n  where:   DIR/{}\n  found:   {}\n  to mend: get or write the file again"
 
 
@@ -76,19 +77,38 @@ def test_a_mapped_file_cannot_be_changed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (npy(np.zeros(300))[:-1], "mmap length is greater than file size"),
         (npy(np.zeros(3))[:5], "EOF: reading magic string, expected 8 bytes got 5"),
         (b"image,prediction\n", r"the magic string is not correct; expected b'\x93NUMPY', got b'image,'"),
         (npz(x=npy(np.zeros(3))), r"the magic string is not correct; expected b'\x93NUMPY', got b'PK\x03\x04\x14\x00'"),
-        (header((-1,)), "negative dimensions are not allowed"),
-        (header((2**31, 2**31, 2**31)), "overflow encountered in scalar multiply"),
-        (header((2**70,)), "Python int too large to convert to C long"),
+        (header((-1,)), "no array has the shape (-1,)"),
+        (header((-1, 0)), "no array has the shape (-1, 0)"),
+        (header((2**70,)), f"no array has the shape ({2**70},)"),
+        (header((0, 2**40, 2**40)), TOO_BIG),
+        (header((4 * 10**9,), "<U0"), "4,000,000,000 values of <U0 take no bytes"),
+        (header((4 * 10**9,), "V0"), "4,000,000,000 values of |V0 take no bytes"),
     ],
 )
 def test_a_broken_npy_file_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], content: Any, fault: str
 ) -> None:
     assert refused(read_npy, file("a.npy", content)) == BROKEN.format("npy", "a.npy", fault)
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+def test_an_npy_file_that_is_not_as_long_as_it_declares_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], more: int
+) -> None:
+    content = npy(np.zeros(300)) + b"x"
+    assert refused(read_npy, file("a.npy", content if more == 1 else content[:-2])) == (
+        "an array is not as long as it declares\n  where:   DIR/a.npy\n"
+        f"  allowed: 2,400 bytes for float64 (300,)\n  found:   {2400 + more:,} bytes\n"
+        "  to mend: get or write the file again"
+    )
+
+
+def test_an_empty_npy_file_is_an_empty_array(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((0, 3), "f4"))
+    assert (read_npy(tmp_path / "a.npy").shape, read_npy(tmp_path / "a.npy").dtype) == ((0, 3), np.float32)
 
 
 def test_a_pickled_npy_file_is_refused_and_its_code_does_not_run(
@@ -159,7 +179,7 @@ def test_a_broken_archive_is_refused(
 
 @pytest.mark.parametrize(
     ("shape", "declared", "size"),
-    [((4,), "32", "24"), ((2,), "16", "24"), ((-3,), "-24", "24"), ((2**40, 3), "26,388,279,066,624", "24")],
+    [((4,), "32", "24"), ((2,), "16", "24"), ((2**40, 3), "26,388,279,066,624", "24")],
 )
 def test_an_array_that_is_not_as_long_as_its_head_says_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], shape: Any, declared: str, size: str

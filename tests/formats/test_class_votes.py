@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from reassess.core.classes import Classes
 from reassess.core.votes import Votes
+from reassess.errors import ReassessWarning
 from reassess.formats.labels import read_original
 from reassess.formats.votes import read_votes, write_votes
 from tests.helpers import message
@@ -83,7 +84,7 @@ WIDE = "image,class,dog,cat\na,cat,1,2\nb,dog,0,0\nc,dog,3,0\n"
 LONG = "image,class,count\na,dog,1\na,cat,2\nb,cat,0\nc,dog,3\n"
 
 
-@pytest.mark.parametrize("text", [WIDE, LONG, "image,dog,cat\na,1,2\nb,0,0\nc,3,0\n"])
+@pytest.mark.parametrize("text", [WIDE, LONG])
 def test_counts_are_votes_of_unknown_raters(tmp_path: Path, text: str) -> None:
     votes = read_votes(table(tmp_path, text))
     assert str(votes) == "Votes(6 votes by unknown raters on 3 images, answers cat, dog)"
@@ -102,7 +103,7 @@ def test_the_column_class_of_counts_is_the_original_label_and_no_vote(tmp_path: 
 
 
 def test_a_class_that_nobody_chose_stays_an_answer(tmp_path: Path) -> None:
-    for text in ("image,emu,cat\na,0,1\nb,0,2\n", "image,class,count\na,emu,0\na,cat,1\nb,cat,2\n"):
+    for text in ("image,class,emu,cat\na,emu,0,1\nb,cat,0,2\n", "image,class,count\na,emu,0\na,cat,1\nb,cat,2\n"):
         votes = read_votes(table(tmp_path, text))
         assert (votes.answers, votes.counts().tolist()) == (("cat", "emu"), [[1, 0], [2, 0]])
 
@@ -112,6 +113,38 @@ def test_headings_are_ids_or_are_looked_up(tmp_path: Path) -> None:
     assert (ids.answers, ids.classes, ids.counts().tolist()) == ((2, 10), Classes(), [[5, 1]])
     listed = read_votes(table(tmp_path, "image,cat,n00000001\na,1,5\n"), classes=LISTED)
     assert (listed.class_ids.tolist(), listed.counts().tolist()) == ([0, 2], [[5, 1]])
+
+
+DOUBTFUL = "v.csv: no list of classes says what is a class, and each of these columns is taken for one: "
+
+
+@pytest.mark.parametrize(
+    ("text", "doubtful", "answers"),
+    [
+        ("image,dog,cat\na,1,2\n", "dog, cat", ("cat", "dog")),
+        ("image,class,dog,cat,width\na,cat,1,2,32\nb,dog,3,0,32\n", "width", ("cat", "dog", "width")),
+    ],
+)
+def test_a_column_that_nothing_calls_a_class_is_taken_for_one_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, doubtful: str, answers: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table(Path(), text)
+    with pytest.warns(ReassessWarning) as caught:
+        votes = read_votes("v.csv")
+    assert [str(one.message) for one in caught] == [DOUBTFUL + doubtful]
+    assert votes.answers == answers
+
+
+def test_a_column_that_is_none_of_the_listed_classes_is_refused(tmp_path: Path) -> None:
+    path = table(tmp_path, "image,class,dog,width,cat,entropy\na,cat,1,32,2,0.9\n")
+    for options in ({"classes": LISTED}, {"answers": ("dog", "emu", "cat")}):
+        expected = options["classes"] if "classes" in options else Classes.from_texts(["dog", "emu", "cat"])
+        assert message(read_votes, path, **options) == (
+            f"a column of counts is none of the classes\n  where:   {path}\n  allowed: {expected.allowed}\n"
+            "  found:   width, entropy\n"
+            "  to mend: leave out columns that count no votes for a class, or add the class to the list of classes"
+        )
 
 
 MEND = (
@@ -150,7 +183,7 @@ BAD = {
         "  to mend: write one count for both",
     ),
     "no votes": (
-        "image,dog,cat\na,0,0\n",
+        "image,class,dog,cat\na,dog,0,0\nb,cat,0,0\n",
         "the table has no votes\n  where:   {path}\n  to mend: write it again",
     ),
     "names and numbers as answers": (

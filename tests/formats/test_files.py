@@ -1,7 +1,11 @@
 """Files as such: what cannot be read or written is said, and a failed write loses nothing."""
 
+import errno
 import os
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +13,7 @@ from typing import Any
 import pytest
 
 from reassess.errors import DataError, OutputError
-from reassess.formats.files import check_input, check_output, read_lines, sha256, suffix_of, writing
+from reassess.formats.files import all_or_none, check_input, check_output, read_lines, sha256, suffix_of, writing
 
 
 def test_a_file_that_can_be_read_is_fine(file: Callable[..., Path]) -> None:
@@ -234,3 +238,90 @@ def test_an_error_about_another_output_is_passed_on_as_it_is(tmp_path: Path) -> 
 def test_a_long_name_can_be_written(tmp_path: Path) -> None:
     write(tmp_path / ("n" * 250 + ".csv"), "new")
     assert [len(path.name) for path in tmp_path.iterdir()] == [254]
+
+
+# --- several processes, several outputs ------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["links", "no links"])
+def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system with hard links, and one without."""
+    if request.param == "no links":
+
+        def refuse(*_: Any) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+
+
+def write_while_another_does(path: Path, **options: Any) -> None:
+    with writing(path, **options) as temporary:
+        temporary.write_text("mine")
+        path.write_text("theirs")
+
+
+def test_a_file_that_appears_in_the_meantime_is_kept_without_force(
+    refused: Callable[..., str], tmp_path: Path, links: None
+) -> None:
+    assert refused(write_while_another_does, tmp_path / "a.csv") == (
+        "the output file exists\n  where:   DIR/a.csv\n  to mend: choose another name, or overwrite it with --force"
+    )
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "theirs"}
+    write_while_another_does(tmp_path / "b.csv", force=True)
+    assert (tmp_path / "b.csv").read_text() == "mine"
+
+
+def test_of_many_processes_that_write_one_file_one_wins(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom reassess.formats.files import writing\n"
+        "with writing(Path('a.csv')) as temporary:\n"
+        "    temporary.write_text(sys.argv[1] * 1000)\n    Path(sys.argv[1]).touch()\n"
+        "    while len(list(Path().glob('[0-3]'))) < 4:\n        pass\n"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(i)], cwd=tmp_path, stderr=subprocess.PIPE) for i in range(4)
+    ]
+    errors = [process.communicate()[1].decode() for process in processes]
+    winners = [i for i, error in enumerate(errors) if not error]
+    assert (tmp_path / "a.csv").read_text() == str(winners[0]) * 1000
+    assert len(winners) == 1
+    assert all("OutputError: the output file exists" in error for error in errors if error)
+    assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "2", "3", "a.csv"}
+
+
+def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    for name, age in ((".reassess-old.csv", 25), (".reassess-new.csv", 23), ("reassess-old.csv", 25)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - age * 3600,) * 2)
+    write(tmp_path / "a.csv", "new")
+    assert {path.name for path in tmp_path.iterdir()} == {".reassess-new.csv", "reassess-old.csv", "a.csv"}
+
+
+def write_both(first: Path, second: Path, error: Exception | None = None, **options: Any) -> None:
+    with all_or_none():
+        write(first, "new", **options)
+        write(second, "new", **options)
+        assert not any(path.exists() and path.read_text() == "new" for path in (first, second))
+        if error:
+            raise error
+
+
+def test_files_that_are_written_together_take_their_places_together(
+    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path
+) -> None:
+    old = file("a.csv", "old")
+    with pytest.raises(KeyError):
+        write_both(old, tmp_path / "b.csv", KeyError("x"), force=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "old"}
+    write_both(old, tmp_path / "b.csv", force=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "new", "b.csv": "new"}
+    write(tmp_path / "c.csv", "new")  # no longer together with anything
+    assert (tmp_path / "c.csv").read_text() == "new"
+
+
+def test_two_outputs_that_are_one_file_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "link.csv").symlink_to("a.csv")
+    assert refused(write_both, tmp_path / "a.csv", tmp_path / "link.csv") == (
+        "two outputs are one file\n  where:   DIR/a.csv and DIR/link.csv\n  to mend: name two files"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["link.csv"]

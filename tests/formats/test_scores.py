@@ -1,6 +1,7 @@
 """Scores as files: equal to the last bit on a round trip."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,52 @@ def test_scores_come_back_as_they_were(scratch: Path, suffix: Any, table: Any) -
     assert np.array_equal(result.questions.image_ids, scores.questions.image_ids)
     assert np.array_equal(result.questions.class_ids, scores.questions.class_ids)
     assert result.values.tobytes() == scores.values.tobytes()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@given(questions, st.data())
+def test_what_scores_know_of_themselves_comes_back(scratch: Path, suffix: Any, table: Any, data: Any) -> None:
+    golden = data.draw(st.none() | st.lists(st.booleans(), min_size=len(table), max_size=len(table)).map(np.array))
+    shared = {key: value / len(table) for key, value in table.items()}  # of an image they add up to 1 at most
+    scores = replace(scores_of(shared), exclusive=data.draw(st.booleans()), golden=golden)
+    write_scores(scratch / f"scores{suffix}", scores, force=True)
+    result = read_scores(scratch / f"scores{suffix}")
+    assert (result.exclusive, result.values.tolist()) == (scores.exclusive, scores.values.tolist())
+    assert (result.golden is None) if golden is None else np.array_equal(result.golden, golden)
+
+
+def test_the_columns_of_probabilities_and_golden_answers_are_called_so(tmp_path: Path) -> None:
+    scores = replace(scores_of({("a.png", 7): 0.75, ("b.png", 3): 1.0}), exclusive=True, golden=np.array([True, False]))
+    write_scores(tmp_path / "a.csv", scores)
+    assert (tmp_path / "a.csv").read_text() == "image,class,probability,golden\na.png,7,0.75,1\nb.png,3,1.0,0\n"
+    write_scores(tmp_path / "a.npz", scores)
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert set(arrays) == {"probability", "info", "golden"}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            "image,class,probability\na,1,0.9\nb,1,0.9\na,2,0.8\n",
+            "the probabilities of the classes of an image add up to more than 1\n  where:   DIR/a.csv, image a\n"
+            "  found:   1.7\n  to mend: call the column score if an image can be of several classes",
+        ),
+        (
+            "image,class,score,golden\na,1,0.9,1\nb,1,0.9,2\n",
+            "golden out of range\n  where:   DIR/a.csv, line 3, column golden\n  allowed: 0 to 1\n  found:   2",
+        ),
+        (
+            "image,class,score,golden\na,1,0.9,1\nb,1,0.9,\n",
+            "a value is missing\n  where:   DIR/a.csv, line 3, column golden\n"
+            "  to mend: fill it in, or leave the row out",
+        ),
+    ],
+)
+def test_a_table_that_is_wrong_of_itself_is_refused(
+    file: Callable[..., Path], refused: Callable[..., str], content: str, expected: str
+) -> None:
+    assert refused(read_scores, file("a.csv", content)) == expected
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -133,8 +180,8 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
         ),
         (
             "image,class\na,1\n",
-            "the table has no column for the score\n  where:   DIR/a.csv\n  allowed: score\n  found:   image, class\n"
-            "  to mend: rename the column",
+            "the table has no column for the score\n  where:   DIR/a.csv\n  allowed: score or probability\n"
+            "  found:   image, class\n  to mend: rename the column",
         ),
     ],
 )
@@ -171,7 +218,8 @@ def named(*ids: Any) -> npt.NDArray[Any]:
     [
         (
             {"info": INFO},
-            "an array is missing in the archive\n  where:   DIR/a.npz\n  allowed: tensor or scores\n  found:   info",
+            "an array is missing in the archive\n  where:   DIR/a.npz\n"
+            "  allowed: tensor or scores or probability\n  found:   info",
         ),
         (
             {"scores": np.zeros(2)},

@@ -1,5 +1,6 @@
 """Models to report on: a benchmark of one's own, small, with votes and experts, and names as one likes."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -89,4 +90,5 @@ def leaderboard() -> Leaderboard:
     rng = np.random.default_rng(1)
     original = rng.uniform(50, 90, 60)
     real = original + 4 + rng.normal(0, 0.5, 60)
-    return Leaderboard(tuple(Entry(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True))))
+    entries = [Entry(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True))]
+    return Leaderboard(tuple(entries), family=re.compile(".+"))

@@ -1,5 +1,8 @@
 """Which mistakes are shown: a draw that is the same from run to run, and shared by the models."""
 
+from dataclasses import replace
+
+from reassess.evaluation.mistakes import KINDS
 from reassess.report.gallery import cards, choose
 from tests.report.cases import findings
 
@@ -43,3 +46,21 @@ def test_a_card_has_the_prediction_of_each_model_and_what_is_known() -> None:
     assert len(card.sheet.candidates) == 6
     assert len(card.sheet.candidates[0].votes) == 3
     assert len(card.sheet.candidates[0].experts) == 2
+
+
+def test_a_card_says_what_is_known_of_each_prediction_as_evaluate_does() -> None:
+    """Nothing without scores and votes; the votes tell where scores are not at hand."""
+    rows, panel, known = choose(TWO, 10_000).rows, TWO.panel, replace(TWO, experts=None)
+    for model in TWO.models:
+        i = panel.models.index(model)
+        counted = dict.fromkeys(KINDS, 0)
+        for card in cards(known, rows):
+            row = panel.images.index(card.image)
+            counted[card.known[int(panel.top1[i, row])]] += not panel.valid[i, row]
+        mistakes = TWO.evaluations[model].mistakes
+        assert {kind: n for kind, n in vars(mistakes).items() if n is not None} == {
+            kind: n for kind, n in counted.items() if not kind.startswith("expert")
+        }
+    by_votes = cards(replace(known, scores=None), rows)
+    assert [card.known for card in by_votes] == [card.known for card in cards(known, rows)]
+    assert {len(card.known) for card in cards(replace(known, scores=None, votes=None), rows)} == {0}

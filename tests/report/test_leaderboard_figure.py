@@ -22,7 +22,8 @@ def board(lowest: float = 60.0, rows: int = 80) -> Leaderboard:
     rng = np.random.default_rng(0)
     original = rng.uniform(lowest, 90, rows)
     real = 100 - (100 - original) ** 2 / 60 + rng.normal(0, 0.3, rows)
-    return Leaderboard(tuple(Entry(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True))))
+    entries = [Entry(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True))]
+    return Leaderboard(tuple(entries), family=re.compile(".+"))
 
 
 TREND = trend(board())
@@ -74,7 +75,7 @@ def test_the_file_says_in_words_what_is_drawn_and_what_is_not(tmp_path: Path) ->
     assert "<title>Leaderboard</title>" in text
     (description,) = re.findall(r"<dc:description>(.*?)</dc:description>", text)
     assert description.startswith(
-        f"80 results of 80 models, {hidden} of them below 70 % and not shown; slopes with 95 %"
+        f"80 results of 80 models, {hidden} of them below 70 % and not shown; slope of all 0.82 (0.78 to 0.86); 95 % "
     )
     assert f"78 to 84 %: slope {TREND.lines[1].slope.value:.2f}, (" in description
     assert "mine, ReaL 94.50 %, rank" in description
@@ -99,7 +100,20 @@ def test_rows_are_hidden_only_left_of_the_first_band_that_has_a_line(
     low = trend(board(lowest=40.0, rows=12), [])
     axes = drawn(monkeypatch, tmp_path / "f.png", low).axes
     assert axes.lines[0].get_xdata().size == 12
-    assert axes.get_title(loc="left") == "12 results of 12 models; slopes with 95 % intervals over models"
+    assert axes.get_title(loc="left") == (
+        "12 results of 12 models; slope of all 1.26 (1.10 to 1.43); 95 % intervals of slopes are over families"
+    )
+
+
+def test_the_heading_says_how_many_rows_are_far_out_and_the_slope_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordinary = board(lowest=70.0).entries
+    slopes = trend(Leaderboard((*ordinary, Entry("toy", 30.0, 33.0)), family=re.compile(".+")))
+    low, high = slopes.far_out.line.slope.interval
+    heading = drawn(monkeypatch, tmp_path / "f.png", slopes).axes.get_title(loc="left").replace("\n", " ")
+    assert f"; without 1 far out {slopes.far_out.line.slope.value:.2f} ({low:.2f} to {high:.2f}); 95 %" in heading
+    assert heading.startswith("81 results of 81 models, 1 of them below 70 % and not shown; slope of all ")
 
 
 def test_lines_end_where_the_rows_of_their_band_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,7 @@ def class_shares(votes: Votes) -> ClassShares:
     np.maximum.at(most, questions.image_ids, counts)
     np.add.at(given, questions.image_ids, counts)
     first = np.bincount(questions.image_ids[counts == most[questions.image_ids]], minlength=images)
-    shares = Scores(questions, counts / given[questions.image_ids])
+    shares = Scores(questions, counts / given[questions.image_ids], exclusive=True)
     return ClassShares(scores=shares, ties=int(np.count_nonzero(first > 1)))
 
 

@@ -3,7 +3,6 @@
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import nullcontext
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +13,7 @@ from reassess.core.items import Id
 from reassess.core.rater_model import RaterModel
 from reassess.core.votes import Votes
 from reassess.numeric.em_kernels import count, expect, spread
+from reassess.numeric.jit import thread_count
 
 __all__ = ["EM"]
 
@@ -52,7 +52,7 @@ class EM:
             pinned.check(votes, len(truths))
             self._is_pinned[pinned.rows] = True
         self._cut()
-        self._threads = min(threads or numba.get_num_threads(), self._edges.size - 1)
+        self._threads = min(threads or thread_count(), self._edges.size - 1)
 
     def _cut(self) -> None:
         chunks = int(np.clip(len(self._votes) // (_VOTES_A_SUM * self._table.size), 1, _MOST_CHUNKS))

@@ -53,16 +53,28 @@ class Aggregation:
         The raters' matrices and the prior; None for a method without.
     facts
         What else there is to say, by name.
+    golden
+        The experts' answers by which it was made; None for a method that used none.
     """
 
     posterior: Posterior
     model: RaterModel | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    golden: Votes | None = None
 
     @property
     def scores(self) -> Scores:
-        """The probability of the last truth, or answer, of (image, class) questions; `DataError` for plain items."""
-        return self.posterior.scores(self.posterior.truths[-1])
+        """The probability of the last truth, or answer, of (image, class) questions; `DataError` for plain items.
+
+        They say which questions, or images, experts' answers made them.
+        """
+        scores = self.posterior.scores(self.posterior.truths[-1])
+        if self.golden is None:
+            return scores
+        if self.golden.classes is None:
+            return replace(scores, golden=self.golden.find(scores.questions) >= 0)
+        on_images = self.golden.find(scores.images) >= 0
+        return replace(scores, golden=on_images[scores.questions.image_ids])
 
 
 def by_recipe(
@@ -72,7 +84,9 @@ def by_recipe(
     model = real_model(experts, rater_golden, original, recipe=recipe)
     scores = real_scores(votes, experts, rater_golden, original, recipe=recipe)
     values = np.stack([1 - scores.values, scores.values], axis=1)
-    return Aggregation(posterior=Posterior(items=scores.questions, truths=VALIDITY, values=values), model=model)
+    return Aggregation(
+        posterior=Posterior(items=scores.questions, truths=VALIDITY, values=values), model=model, golden=experts
+    )
 
 
 def by_calibration(
@@ -125,7 +139,7 @@ def by_calibration(
     truth = _truth(experts, truths if truths_are_answers else None, at_least)
     rows = experts.find(golden.items)
     model = calibrate(golden, np.where(rows >= 0, truth[rows], -1), truths=truths, smoothing=smoothing)
-    return Aggregation(posterior=_by_class(votes, posterior(votes, model)), model=model)
+    return Aggregation(posterior=_by_class(votes, posterior(votes, model)), model=model, golden=experts)
 
 
 def calibrated_recipe(experts: Votes, *, at_least: int | None = None, smoothing: float = 1.0) -> Recipe:
@@ -201,7 +215,7 @@ def by_em(
             ReassessWarning,
             stacklevel=2,
         )
-    return Aggregation(posterior=_by_class(votes, fitted.posterior), model=fitted.model, facts=facts)
+    return Aggregation(posterior=_by_class(votes, fitted.posterior), model=fitted.model, facts=facts, golden=experts)
 
 
 def by_majority(votes: Votes) -> Aggregation:
@@ -237,7 +251,8 @@ def _by_share(votes: Votes) -> Aggregation:
     """The share of each class that someone chose."""
     shares = class_shares(votes)
     valid = shares.scores.values
-    result = Posterior(items=shares.scores.questions, truths=VALIDITY, values=np.stack([1 - valid, valid], axis=1))
+    values = np.stack([1 - valid, valid], axis=1)
+    result = Posterior(items=shares.scores.questions, truths=VALIDITY, values=values, exclusive=True)
     without = len(votes.items) - len(shares.scores.questions.images)
     return Aggregation(posterior=result, facts={"ties": shares.ties, "without_votes": without})
 

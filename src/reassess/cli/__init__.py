@@ -15,7 +15,7 @@ from reassess import __version__
 from reassess.cli.common import say
 from reassess.errors import OutputError, ReassessError, ReassessWarning
 
-__all__ = ["COMMANDS", "app", "entry", "main"]
+__all__ = ["COMMANDS", "app", "main"]
 
 COMMANDS = {
     "aggregate": "Make scores of votes.",
@@ -80,6 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_warning
         warnings.simplefilter("always", ReassessWarning)
         try:
+            if sys.stdout is None:  # closed by whoever started this process
+                raise OutputError("standard output is closed", mend="leave it open, or send it to /dev/null")
             given = list(sys.argv[1:] if argv is None else argv)
             result = app.main(args=given, prog_name="reassess", standalone_mode=False, obj=given)
         except click.Abort:
@@ -96,11 +98,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             say(f"Error: {OutputError('a file cannot be read or written', where=where, found=why)}", err=True)
             return 1
     return result if isinstance(result, int) else 0
-
-
-def entry() -> None:
-    """The console script."""
-    sys.exit(main())
 
 
 def _show_warning(

@@ -36,6 +36,7 @@ from .taxonomy import Taxonomy as Taxonomy
 from .taxonomy import taxonomies as taxonomies
 from .trends import BANDS as BANDS
 from .trends import Band as Band
+from .trends import FarOut as FarOut
 from .trends import Line as Line
 from .trends import Trend as Trend
 from .trends import trend as trend

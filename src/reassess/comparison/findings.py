@@ -309,7 +309,14 @@ class Findings:
     @cached_property
     def taxonomies(self) -> tuple[Taxonomy, ...]:
         """The mistakes of each model by kind."""
-        by_kind = taxonomies(self.panel, self.labels, scores=self.scores, collapsed=self.collapsed, groups=self.groups)
+        by_kind = taxonomies(
+            self.panel,
+            self.labels,
+            scores=self.scores,
+            experts=self.experts,
+            collapsed=self.collapsed,
+            groups=self.groups,
+        )
         by_model = {one.model: one for one in by_kind}
         return tuple(by_model[model] for model in self.models)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from reassess.comparison.words import TOO_FEW_MODELS
+from reassess.comparison.words import TOO_FEW_FAMILIES
 from reassess.core.image_names import join
 from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Entry, Leaderboard
@@ -23,12 +23,13 @@ class Expectation:
 
     Parameters
     ----------
-    rows
-        How many rows, those nearest in original accuracy, the line goes through.
+    rows, families
+        How many rows, those nearest in original accuracy, the line goes through, and of how many families they are.
     real
         ReaL accuracy on the line, in percent.
     low, high
-        95 % of models of this original accuracy are in between: a prediction interval, of normal errors.
+        A prediction interval: 95 % of models of this original accuracy, and of families that the leaderboard does not
+        hold, are in between, if the line is straight and errors are normal.
     residual
         How far the model lies above the line, in points; below it is negative.
     share_below
@@ -38,6 +39,7 @@ class Expectation:
     """
 
     rows: int
+    families: int
     real: float
     low: float
     high: float
@@ -66,7 +68,7 @@ class Placement:
     better, others
         The rows next to it by ReaL accuracy, the best first: those that are better, and those that are not.
     expected
-        None where there are too few models for a line.
+        None where there are too few families for a line.
     """
 
     entry: Entry
@@ -86,7 +88,7 @@ class Placement:
             "better": [entry.to_json() for entry in self.better],
             "others": [entry.to_json() for entry in self.others],
             "expected": None if self.expected is None else dict(vars(self.expected)),
-            **({"expected_reason": TOO_FEW_MODELS} if self.expected is None else {}),
+            **({"expected_reason": TOO_FEW_FAMILIES} if self.expected is None else {}),
         }
 
 
@@ -109,10 +111,10 @@ def place(board: Leaderboard, entry: Entry, *, neighbours: int = 3) -> Placement
     Examples
     --------
     >>> real = [83.0, 83.4, 84.6, 85.0, 86.1]
-    >>> board = Leaderboard(tuple(Entry(f"m{i}", 75.0 + i, y) for i, y in enumerate(real)))
+    >>> board = Leaderboard(tuple(Entry("abcde"[i], 75.0 + i, y) for i, y in enumerate(real)))
     >>> placement = place(board, Entry("mine", 77.5, 85.2), neighbours=1)
     >>> placement.real_rank, placement.of, [entry.model for entry in (*placement.better, *placement.others)]
-    (2, 6, ['m4', 'm3'])
+    (2, 6, ['e', 'd'])
     >>> round(placement.expected.real, 2), round(placement.expected.residual, 2), placement.expected.share_below
     (84.81, 0.39, 1.0)
 
@@ -120,7 +122,7 @@ def place(board: Leaderboard, entry: Entry, *, neighbours: int = 3) -> Placement
     -----
     The line is that of the 100 rows nearest in original accuracy. ReaL accuracy is no straight line of original
     accuracy, so that the line of all rows would put every model at either end below it. On the public leaderboard of
-    timm, 95.4 % of the rows are within the interval that the others give.
+    timm, 95.2 % of the rows are within the interval that the rows of other families give.
     """
     ranked = [board.entries[row] for row in board.best_first]
     better = int(np.count_nonzero(board.real > entry.real))
@@ -161,7 +163,7 @@ def original_level(labels: LabelSets, original: LabelSets) -> Proportion:
 def _expectation(board: Leaderboard, entry: Entry) -> Expectation | None:
     distance = np.abs(board.original - entry.original)
     near = distance <= np.sort(distance)[min(_NEAREST, distance.size) - 1]  # and all that are as near as the last
-    line = fit_polynomial(board.original, board.real, board.model_ids, inside=near)
+    line = fit_polynomial(board.original, board.real, board.family_ids, inside=near)
     if line is None:
         return None
     expected = line.at(entry.original)
@@ -171,6 +173,7 @@ def _expectation(board: Leaderboard, entry: Entry) -> Expectation | None:
     x = board.original
     return Expectation(
         rows=line.residuals.size,
+        families=int(line.present.sum()),
         real=expected,
         low=low,
         high=high,

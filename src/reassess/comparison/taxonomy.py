@@ -3,12 +3,13 @@
 1. collapsed: the predicted class is another name for a valid one, or includes it: a table of such classes is given.
 2. co_occurring: the predicted class and a valid one are often valid together, on other images.
 3. same_group: the predicted class and a valid one are of one group: groups of classes are given.
-4. never_proposed: the image was rated, and nobody was asked about the predicted class.
-5. never_rated: the image was never rated.
-6. remaining: raters were asked, and rejected the predicted class.
+4. no_class: the prediction is none of the classes.
+5. never_proposed, never_rated: nobody was asked about the predicted class, or about the image at all, as
+   `reassess.evaluation.known_kinds` says.
+6. remaining: none of these; people were asked about the predicted class.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,21 +19,22 @@ import numpy.typing as npt
 from reassess.comparison.co_occurrence import co_occurrence
 from reassess.comparison.panel import Panel
 from reassess.core.classes import Classes
-from reassess.core.image_names import join
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
-from reassess.evaluation.words import MISTAKES_IN_WORDS
+from reassess.core.votes import Votes
+from reassess.evaluation.mistakes import KINDS, known_kinds
+from reassess.evaluation.words import MISTAKES_IN_WORDS, counts_in_words
 from reassess.numeric.arrays import freeze, pair_keys
 
 __all__ = ["ERROR_KINDS", "KINDS_IN_WORDS", "OFTEN", "Taxonomy", "taxonomies"]
 
-ERROR_KINDS = ("collapsed", "co_occurring", "same_group", "never_proposed", "never_rated", "remaining")
+_OF_SCORES = ("never_proposed", "never_rated")
+ERROR_KINDS = ("collapsed", "co_occurring", "same_group", "no_class", *_OF_SCORES, "remaining")
 KINDS_IN_WORDS = {
     "collapsed": "collapsed",
     "co_occurring": "co-occurring",
     "same_group": "same group",
-    "never_proposed": MISTAKES_IN_WORDS["never_proposed"],
-    "never_rated": MISTAKES_IN_WORDS["never_rated"],
+    **{kind: MISTAKES_IN_WORDS[kind] for kind in ("no_class", *_OF_SCORES)},
     "remaining": "remaining",
 }
 
@@ -40,7 +42,6 @@ KINDS_IN_WORDS = {
 # too; on two images, 59 %, and on one, 21 %.
 OFTEN = 3
 
-_OF_SCORES = ("never_proposed", "never_rated")
 _Ints = npt.NDArray[np.int32]
 
 
@@ -63,7 +64,7 @@ class Taxonomy:
 
     Examples
     --------
-    >>> kinds = np.array([5, 0, 5], np.int8)
+    >>> kinds = np.array([6, 0, 6], np.int8)
     >>> taxonomy = Taxonomy("one", ("a.png", "b.png", "c.png"), np.array([3, 1, 2], np.int32), kinds)
     >>> print(taxonomy)
     one: 3 mistakes: 1 collapsed, 0 co-occurring, 0 same group, 0 never proposed, 0 on images never rated, 2 remaining
@@ -95,8 +96,7 @@ class Taxonomy:
         return tuple((self.images[row], int(self.predicted[row])) for row in rows)
 
     def __str__(self) -> str:
-        words = (f"{n:,} {KINDS_IN_WORDS[kind]}" for kind, n in self.counts.items() if n is not None)
-        return f"{self.model}: {len(self):,} mistakes: {', '.join(words)}"
+        return f"{self.model}: {len(self):,} mistakes: {counts_in_words(self.counts, KINDS_IN_WORDS)}"
 
     def to_json(self, classes: Classes, *, most: int = 5) -> dict[str, Any]:
         """The object that JSON documents hold, with at most so many examples of a kind; a null has its reason."""
@@ -120,6 +120,7 @@ def taxonomies(
     labels: LabelSets,
     *,
     scores: Scores | None = None,
+    experts: Votes | None = None,
     collapsed: npt.NDArray[np.integer] | None = None,
     groups: Mapping[int, str] | None = None,
     often: int = OFTEN,
@@ -134,6 +135,8 @@ def taxonomies(
         The label sets with which the panel was made.
     scores
         The rated (image, class) pairs; without them, what nobody was asked about remains with the rest.
+    experts
+        The experts' votes: they too were asked about what they judged.
     collapsed
         Integers, shape (pairs, 2): an image of the first class is also one of the second. Classes that are one stand
         twice, in either order.
@@ -154,83 +157,64 @@ def taxonomies(
     one: 3 mistakes: 1 co-occurring, 1 same group, 1 remaining
     """
     scores = None if scores is None else scores.in_classes(labels.classes)
-    known = _Known.of(panel, labels, scores, collapsed, groups or {}, often)
+    experts = None if experts is None else experts.in_classes(labels.classes)
+    known = _Known.of(panel, labels, collapsed, groups or {}, often)
     reasons = {} if scores is not None else dict.fromkeys(_OF_SCORES, "no scores are at hand")
     if collapsed is None:
         reasons["collapsed"] = "no table of collapsed classes is at hand"
     if groups is None:
         reasons["same_group"] = "no groups of classes are given"
-    return tuple(
-        _taxonomy(model, panel, labels, known, top1, np.flatnonzero(panel.scored & ~is_valid), reasons)
-        for model, top1, is_valid in zip(panel.models, panel.top1, panel.valid, strict=True)
-    )
+    made = []
+    for model, top1, is_valid in zip(panel.models, panel.top1, panel.valid, strict=True):
+        rows = np.flatnonzero(panel.scored & ~is_valid)
+        images, predicted = tuple(panel.images[row] for row in rows.tolist()), top1[rows]
+        fits = [*known.fits(labels, panel.label_rows[rows], predicted), predicted < 0]
+        if scores is not None:
+            of_scores = known_kinds(images, predicted, scores, experts, match=panel.match)
+            fits += [of_scores == KINDS.index(kind) for kind in _OF_SCORES]
+        kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
+        made.append(Taxonomy(model=model, images=images, predicted=predicted, kinds=kinds, reasons=reasons))
+    return tuple(made)
 
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """What is looked up: keys of pairs of classes, the group of each class, and the rated pairs of each image."""
+    """What is looked up of classes: keys of pairs, and the group of each class."""
 
     collapsed: npt.NDArray[np.int64]
     co_occurring: npt.NDArray[np.int64]
     group_ids: npt.NDArray[np.int64]
-    scores: Scores | None
-    score_rows: npt.NDArray[np.int64]
 
     @classmethod
     def of(
         cls,
         panel: Panel,
         labels: LabelSets,
-        scores: Scores | None,
         collapsed: npt.NDArray[np.integer] | None,
         groups: Mapping[int, str],
         often: int,
     ) -> "_Known":
         pairs = co_occurrence(labels).at_least(often)
         classes = 1 + max(*groups, int(panel.top1.max(initial=-1)), int(labels.indices.max(initial=-1)))
-        score_rows = np.full(len(panel.images), -1)
-        if scores is not None:
-            score_rows = join(panel.images, scores.questions.images, match=panel.match, known_where="the scores")
         return cls(
             collapsed=_keys(np.empty((0, 2), np.int32) if collapsed is None else collapsed),
             co_occurring=_keys(np.concatenate([pairs, pairs[:, ::-1]])),
             group_ids=_group_ids(groups, classes),
-            scores=scores,
-            score_rows=score_rows,
         )
 
-
-def _taxonomy(
-    model: str,
-    panel: Panel,
-    labels: LabelSets,
-    known: _Known,
-    top1: _Ints,
-    images: npt.NDArray[np.int64],
-    reasons: Mapping[str, str],
-) -> Taxonomy:
-    """The mistakes that a model makes on some images."""
-    predicted, score_rows = top1[images], known.score_rows[images]
-    valid, sizes = labels.of_rows(panel.label_rows[images])
-    instead = np.repeat(predicted, sizes)
-    pairs, group = pair_keys(valid, instead), known.group_ids[valid]
-    fits = [
-        np.isin(pairs, known.collapsed),
-        np.isin(pairs, known.co_occurring),
-        (group >= 0) & (group == known.group_ids[instead]),
-    ]
-    fits = [np.logical_or.reduceat(fit, np.cumsum(sizes) - sizes) for fit in fits]
-    if known.scores is not None:
-        unasked = known.scores.questions.find(score_rows, predicted) < 0
-        fits += [unasked & (score_rows >= 0), score_rows < 0]
-    kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
-    return Taxonomy(
-        model=model,
-        images=tuple(panel.images[image] for image in images.tolist()),
-        predicted=predicted,
-        kinds=kinds,
-        reasons=reasons,
-    )
+    def fits(
+        self, labels: LabelSets, label_rows: npt.NDArray[np.int64], predicted: _Ints
+    ) -> Iterator[npt.NDArray[np.bool_]]:
+        """Whether each predicted class goes with a valid one of its image: collapsed, co-occurring, of one group."""
+        valid, sizes = labels.of_rows(label_rows)
+        instead = np.repeat(predicted, sizes)
+        pairs, group = pair_keys(valid, instead), self.group_ids[valid]
+        for fit in (
+            np.isin(pairs, self.collapsed),
+            np.isin(pairs, self.co_occurring),
+            (group >= 0) & (group == self.group_ids[instead]),
+        ):
+            yield np.logical_or.reduceat(fit, np.cumsum(sizes) - sizes)
 
 
 def _keys(pairs: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:

@@ -1,7 +1,6 @@
 """How ReaL accuracy grows with original accuracy: lines in bands of original accuracy, and whether the slope changes.
 
-All intervals are over models, the images being given. Rows of one model go together; different models count as
-independent, although relatives are not, so that intervals are rather too narrow than too wide.
+All intervals are over families of models, the images being given: models of one family have errors that go together.
 """
 
 import math
@@ -13,12 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.words import TOO_FEW_MODELS
-from reassess.core.leaderboard import Leaderboard
+from reassess.comparison.words import TOO_FEW_FAMILIES
+from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.errors import DataError
 from reassess.numeric.regression import Estimate, Polynomial, fit_polynomial
 
-__all__ = ["BANDS", "Band", "Line", "Trend", "trend"]
+__all__ = ["BANDS", "Band", "FarOut", "Line", "Trend", "trend"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,7 @@ class Band:
 
 
 BANDS = (Band(70, 78), Band(78, 84), Band(82, 90))
+_FENCE = 3  # distances of the quartiles, from a quartile to an outer fence
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +61,16 @@ class Line:
     ----------
     band
         None for all rows.
-    rows, models
-        How many rows and models there are.
+    rows, models, families
+        How many there are.
     fit
-        ReaL accuracy on original accuracy; None where there are too few models.
+        ReaL accuracy on original accuracy; None where there are too few families.
     """
 
     band: Band | None
     rows: int
     models: int
+    families: int
     fit: Polynomial | None
 
     def __str__(self) -> str:
@@ -86,9 +87,41 @@ class Line:
             "band": None if self.band is None else self.band.to_json(),
             "rows": self.rows,
             "models": self.models,
+            "families": self.families,
             "slope": None if self.slope is None else self.slope.to_json(),
-            **({"slope_reason": TOO_FEW_MODELS} if self.slope is None else {}),
+            **({"slope_reason": TOO_FEW_FAMILIES} if self.slope is None else {}),
         }
+
+
+@dataclass(frozen=True, eq=False)
+class FarOut:
+    """Rows so far from the others that they would decide the line of all rows.
+
+    Parameters
+    ----------
+    low, high
+        Outer fences of original accuracy, in percent: three times the distance of the quartiles below the lower one and
+        above the upper one.
+    entries
+        The rows beyond the fences whose families have no row between them, in order of original accuracy.
+    line
+        The line of all other rows.
+
+    Notes
+    -----
+    A family that reaches into the range of the others is ordinary, and so is its smallest model. Source of the fences:
+    Tukey, "Exploratory data analysis" (1977), chapter 2, where values beyond them are called far out.
+    """
+
+    low: float
+    high: float
+    entries: tuple[Entry, ...]
+    line: Line
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        rows = [entry.to_json() for entry in self.entries]
+        return {"low": self.low, "high": self.high, "rows": rows, "line": self.line.to_json()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,15 +134,18 @@ class Trend:
         The leaderboard.
     overall
         The line of all rows.
+    far_out
+        Rows far from the others, and the line without them.
     lines
         The line of each band.
     bend
         By how much the slope changes for each point of original accuracy, of a parabola through the rows that are in
-        any of the bands; None where there are too few models.
+        any of the bands; None where there are too few families.
     """
 
     board: Leaderboard
     overall: Line
+    far_out: FarOut
     lines: tuple[Line, ...]
     bend: Estimate | None
 
@@ -145,15 +181,16 @@ class Trend:
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
         return {
-            "interval": "95 %, jackknife over models, all rows of a model together",
+            "interval": "95 %, jackknife over families, all rows of a family together",
             "lines": [line.to_json() for line in (self.overall, *self.lines)],
+            "far_out": self.far_out.to_json(),
             "changes": [
                 {"from": before.band.to_json(), "to": after.band.to_json(), **change.to_json()}
                 for before, after, change in self.changes
                 if before.band is not None and after.band is not None
             ],
             "bend": None if self.bend is None else self.bend.to_json(),
-            **({"bend_reason": TOO_FEW_MODELS} if self.bend is None else {}),
+            **({"bend_reason": TOO_FEW_FAMILIES} if self.bend is None else {}),
         }
 
 
@@ -173,10 +210,11 @@ def trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
 
     Examples
     --------
-    >>> from reassess.core.leaderboard import Entry
+    >>> import string
     >>> original = np.arange(70, 90)
     >>> real = 100 - (100 - original) ** 2 / 40
-    >>> board = Leaderboard(tuple(Entry(f"m{x}", float(x), y) for x, y in zip(original, real)))
+    >>> rows = zip(string.ascii_letters, original.tolist(), real.tolist())
+    >>> board = Leaderboard(tuple(Entry(name, x, y) for name, x, y in rows))
     >>> result = trend(board, [Band(70, 80), Band(80, 90)])
     >>> [round(line.slope.value, 6) for line in result.lines], round(result.bend.value, 6)
     ([1.275, 0.775], -0.05)
@@ -185,22 +223,41 @@ def trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     -----
     Source of the question: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
     """
-    lines = tuple(_line(board, band) for band in bands)
-    nowhere = np.zeros(len(board), np.bool_)
-    inside = np.any([nowhere, *(line.band.holds(board.original) for line in lines if line.band is not None)], axis=0)
-    parabola = fit_polynomial(board.original, board.real, board.model_ids, inside=inside, degree=2)
+    in_bands = [band.holds(board.original) for band in bands]
+    inside = np.any([np.zeros(len(board), np.bool_), *in_bands], axis=0)
+    parabola = fit_polynomial(board.original, board.real, board.family_ids, inside=inside, degree=2)
     bend = None
     if parabola is not None:
         half = parabola.coefficient(2)
         bend = Estimate(value=2 * half.value, error=2 * half.error, df=half.df)
-    return Trend(board=board, overall=_line(board, None), lines=lines, bend=bend)
+    return Trend(
+        board=board,
+        overall=_line(board, np.ones(len(board), np.bool_)),
+        far_out=_far_out(board),
+        lines=tuple(_line(board, rows, band) for band, rows in zip(bands, in_bands, strict=True)),
+        bend=bend,
+    )
 
 
-def _line(board: Leaderboard, band: Band | None) -> Line:
-    inside = np.ones(len(board), np.bool_) if band is None else band.holds(board.original)
+def _far_out(board: Leaderboard) -> FarOut:
+    first, third = np.percentile(board.original, [25, 75]).tolist()
+    low, high = first - _FENCE * (third - first), third + _FENCE * (third - first)
+    between = (board.original >= low) & (board.original <= high)
+    ordinary = np.bincount(board.family_ids, between)[board.family_ids] > 0
+    entries = [board.entries[row] for row in np.flatnonzero(~ordinary).tolist()]
+    return FarOut(
+        low=low,
+        high=high,
+        entries=tuple(sorted(entries, key=lambda entry: (entry.original, str(entry)))),
+        line=_line(board, ordinary),
+    )
+
+
+def _line(board: Leaderboard, inside: npt.NDArray[np.bool_], band: Band | None = None) -> Line:
     return Line(
         band=band,
         rows=int(inside.sum()),
         models=np.unique(board.model_ids[inside]).size,
-        fit=fit_polynomial(board.original, board.real, board.model_ids, inside=inside),
+        families=np.unique(board.family_ids[inside]).size,
+        fit=fit_polynomial(board.original, board.real, board.family_ids, inside=inside),
     )

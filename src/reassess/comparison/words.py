@@ -12,7 +12,7 @@ from reassess.text import some
 __all__ = [
     "DIFFERENCE_EXPLAINED",
     "HOLM_EXPLAINED",
-    "TOO_FEW_MODELS",
+    "TOO_FEW_FAMILIES",
     "gaps_in_words",
     "panel_left_out",
     "probability_in_words",
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 DIFFERENCE_EXPLAINED = "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test"
-TOO_FEW_MODELS = "too few models"
+TOO_FEW_FAMILIES = "too few families of models"
 HOLM_EXPLAINED = "Holm p: McNemar's against the next model, corrected for the number of neighbours"
 
 

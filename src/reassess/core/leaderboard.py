@@ -3,6 +3,8 @@
 Ranks begin at 1, the best; equals share the rank that is 1 and the number of those that are better.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,6 +17,8 @@ from reassess.errors import DataError
 from reassess.numeric.ranks import ranks
 
 __all__ = ["Entry", "Leaderboard"]
+
+_FIRST_WORD = re.compile(r"[^\W\d_]+(?=[^/\\]*$)")  # the first word, letters alone, after the last slash
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,9 @@ class Leaderboard:
         In any order; a model may stand there once for each image size.
     left_out
         How many rows of the files were left out, by the reason.
+    family
+        What it finds first in the name of a model, or its first group there, is the model's family; by default the
+        first word. A model in whose name it finds nothing is a family of its own.
 
     Raises
     ------
@@ -83,10 +90,13 @@ class Leaderboard:
     Leaderboard(3 rows, 3 models)
     >>> board.real_ranks, board.rises
     (array([3, 1, 1]), array([0, 1, 0]))
+    >>> Leaderboard((Entry("resnet18.a1", 71.5, 79.5), Entry("resnet50.a1", 80.2, 85.8), Entry("7", 60, 70))).families
+    ('resnet', 'resnet', '7')
     """
 
     entries: tuple[Entry, ...]
     left_out: dict[str, int] = field(default_factory=dict)
+    family: re.Pattern[str] = _FIRST_WORD
 
     def __post_init__(self) -> None:
         if not self.entries:
@@ -118,13 +128,31 @@ class Leaderboard:
     @cached_property
     def model_ids(self) -> npt.NDArray[np.int64]:
         """Number of the model of each row, whatever the image size; int64, shape (rows,)."""
-        numbers: dict[str, int] = {}
-        return np.array([numbers.setdefault(entry.model, len(numbers)) for entry in self.entries], np.int64)
+        return _numbered(entry.model for entry in self.entries)
 
     @property
     def models(self) -> int:
         """Number of models."""
         return int(self.model_ids.max()) + 1
+
+    @cached_property
+    def families(self) -> tuple[str, ...]:
+        """The family of each row's model."""
+        return tuple(self._found(entry.model) or entry.model for entry in self.entries)
+
+    @cached_property
+    def family_ids(self) -> npt.NDArray[np.int64]:
+        """Number of the family of each row; int64, shape (rows,)."""
+        return _numbered(self.families)
+
+    @property
+    def without_family(self) -> int:
+        """Number of models in whose names `family` finds nothing."""
+        return sum(not self._found(model) for model in {entry.model for entry in self.entries})
+
+    def _found(self, model: str) -> str | None:
+        found = self.family.search(model)
+        return None if found is None else found[min(1, self.family.groups)]
 
     @property
     def original_ranks(self) -> npt.NDArray[np.int64]:
@@ -150,3 +178,9 @@ class Leaderboard:
             return -entry.real, -entry.original, str(entry)
 
         return sorted(range(len(self)), key=key)
+
+
+def _numbered(names: Iterable[str]) -> npt.NDArray[np.int64]:
+    """A number for each name, from 0 in the order in which they come; int64, shape (names,)."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)

@@ -35,6 +35,8 @@ class Posterior:
         float64, shape (items, truths); each row adds up to 1.
     classes
         The classes that the truths are, as for `Votes`, where the items are images; None of other items.
+    exclusive
+        Whether the items are (image, class) questions of which one is valid for each image, as for `Scores`.
 
     Examples
     --------
@@ -49,6 +51,7 @@ class Posterior:
     truths: tuple[Id, ...]
     values: npt.NDArray[np.float64]
     classes: Classes | None = None
+    exclusive: bool = False
 
     def __post_init__(self) -> None:
         freeze(self, "values")
@@ -110,7 +113,7 @@ class Posterior:
             classes=self.classes,
         )
         valid = self.values[kept]
-        return Posterior(items=questions, truths=VALIDITY, values=np.stack([1 - valid, valid], axis=1))
+        return Posterior(items=questions, truths=VALIDITY, values=np.stack([1 - valid, valid], axis=1), exclusive=True)
 
     def scores(self, truth: Id = "valid") -> Scores:
         """The probability of one truth as scores of (image, class) questions; `DataError` for plain items.
@@ -119,4 +122,4 @@ class Posterior:
         """
         if self.classes is not None:
             return self.on_questions().scores()
-        return Scores(as_questions(self.items), self.of(truth))
+        return Scores(as_questions(self.items), self.of(truth), exclusive=self.exclusive)

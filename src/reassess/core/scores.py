@@ -9,9 +9,12 @@ import numpy.typing as npt
 from reassess.core.checks import check_range, check_shape
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
+from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 
 __all__ = ["Scores"]
+
+_ROUNDING = 0.01  # by which the sum of probabilities in a table may be off
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +27,18 @@ class Scores:
         The scored questions; an image that is in none of them was never rated.
     values
         float64, shape (questions,), each in [0, 1].
+    exclusive
+        Whether they are of people who chose one class of all for each image: the scores of an image then add up to 1,
+        and a class without a score, of an image that has some, has 0.
+    golden
+        bool, shape (questions,): whether experts' answers to the question, or on its image, made the scores; None where
+        that is not known.
 
     Raises
     ------
     DataError
-        A value is NaN or outside [0, 1], or there is not one value a question.
+        A value is NaN or outside [0, 1], or there is not one value a question; exclusive scores of an image add up to
+        more than 1.
 
     Examples
     --------
@@ -39,11 +49,17 @@ class Scores:
 
     questions: Questions
     values: npt.NDArray[np.float64]
+    exclusive: bool = False
+    golden: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         check_shape(self.values, (len(self.questions),), what="the scores")
         check_range(self.values, 0, 1, what="score", where=self.questions.at)
-        freeze(self, "values")
+        if self.golden is not None:
+            check_shape(self.golden, (len(self.questions),), what="what is golden of the scores")
+        if self.exclusive:
+            self._check_sums()
+        freeze(self, "values", "golden")
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -64,13 +80,34 @@ class Scores:
         """The same scores in another list of classes, as `LabelSets.in_classes`."""
         return replace(self, questions=self.questions.in_classes(classes))
 
+    def asked(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+        """Whether people were asked about each (image, class): where they could choose any class, about all.
+
+        Image rows are those of `Questions.find`; nobody was asked about what is no class, of id -1.
+        """
+        if self.exclusive:
+            return (np.asarray(image_rows) >= 0) & (np.asarray(class_ids) >= 0)
+        return self.questions.find(image_rows, class_ids) >= 0
+
     def at(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
-        """Score of each (image, class), NaN where it was not scored; image rows as in `Questions.find`."""
+        """Score of each (image, class), NaN where nobody was asked about it; image rows as in `Questions.find`."""
         rows = self.questions.find(image_rows, class_ids)
-        return np.where(rows >= 0, self.values[rows] if len(self) else np.nan, np.nan)
+        without = np.where(self.asked(image_rows, class_ids), 0.0, np.nan)
+        return np.where(rows >= 0, self.values[rows] if len(self) else np.nan, without)
 
     def highest(self) -> npt.NDArray[np.float64]:
         """The highest score of each image, float64, shape (images,)."""
         best = np.zeros(len(self.questions.images))
         np.maximum.at(best, self.questions.image_ids, self.values)
         return best
+
+    def _check_sums(self) -> None:
+        sums = np.bincount(self.questions.image_ids, self.values, len(self.questions.images))
+        if (sums > 1 + _ROUNDING).any():
+            row = int(np.argmax(sums))
+            raise DataError(
+                "the probabilities of the classes of an image add up to more than 1",
+                where=f"image {self.questions.images[row]}",
+                found=float(sums[row].round(6)),
+                mend="call the column score if an image can be of several classes",
+            )

@@ -183,6 +183,12 @@ class Votes:
         """Number of votes on each item, int64, shape (items,)."""
         return np.diff(self.indptr)
 
+    def asked(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+        """Whether people were asked about each (image, class), as `Scores.asked`; image rows are those of `images`."""
+        if isinstance(self.items, Questions):
+            return self.items.find(image_rows, class_ids) >= 0
+        return (np.asarray(image_rows) >= 0) & (np.asarray(class_ids) >= 0)
+
     def at(self, row: int) -> str:
         """An item in words, for messages."""
         return describe(self.items, row) if self.classes is None else f"image {self.images[row]}"

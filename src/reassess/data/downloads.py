@@ -26,6 +26,8 @@ _CONNECT_SECONDS = 3
 _ANSWER_SECONDS = 6
 _READ_SECONDS = 30
 _CHUNK_BYTES = 1 << 16
+_MOST_BYTES = 1 << 28  # of any file; the largest known one has less than 2^26
+_LEAST_BYTES = 1 << 14  # a second
 
 
 def download(url: str, path: Path, *, progress: bool = False) -> None:
@@ -43,7 +45,8 @@ def download(url: str, path: Path, *, progress: bool = False) -> None:
     Raises
     ------
     SourceError
-        The host does not answer within a few seconds, answers with an error, or breaks off.
+        The host does not answer within a few seconds, answers with an error, breaks off, is very slow, or sends more
+        than 256 MiB.
     """
     from rich.progress import Progress
 
@@ -52,7 +55,9 @@ def download(url: str, path: Path, *, progress: bool = False) -> None:
         attempt.start()
         if not attempt.answered.wait(_ANSWER_SECONDS):
             raise SourceError(f"no answer within {_ANSWER_SECONDS} s")
-        attempt.join()
+        attempt.join(attempt.seconds)
+        if attempt.is_alive():
+            raise SourceError(f"did not send the whole file within {attempt.seconds:,.0f} s")
     if attempt.error is not None:
         raise _told(attempt.error) from attempt.error
 
@@ -118,6 +123,13 @@ class _Attempt(threading.Thread):
             if self._response is not None:
                 self._response.close()  # pooch leaves it open after an error
 
+    @property
+    def seconds(self) -> float:
+        """How long the file may take after the first answer, by its size if that is declared."""
+        declared = "" if self._response is None else self._response.headers.get("Content-Length", "")
+        size = min(int(declared), _MOST_BYTES) if declared.isdecimal() else _MOST_BYTES
+        return _READ_SECONDS + size / _LEAST_BYTES
+
     def _note_answer(self, response: "Response", **_: Any) -> None:
         self._response = response
         self.answered.set()
@@ -129,6 +141,7 @@ class _Bar:
     def __init__(self, bars: "Progress", name: str) -> None:
         self._bars = bars
         self._task = bars.add_task(name, total=None)
+        self._received = 0
 
     @property
     def total(self) -> float | None:
@@ -139,6 +152,9 @@ class _Bar:
         self._bars.update(self._task, total=count or None)
 
     def update(self, count: int) -> None:
+        self._received += count
+        if self._received > _MOST_BYTES:
+            raise SourceError(f"sends more than {_MOST_BYTES:,} bytes")
         self._bars.advance(self._task, count)
 
     def reset(self) -> None:
@@ -151,16 +167,19 @@ class _Bar:
 def _told(error: Exception) -> Exception:
     """The failure of a request in a few words; any other error as it is."""
     import requests
+    import urllib3
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return SourceError(f"answers {error.response.status_code} {error.response.reason}")
-    reasons = {
+    reasons: dict[type[Exception], str] = {
         requests.exceptions.SSLError: "its certificate is not trusted here",
         requests.exceptions.ProxyError: "the proxy does not let it through",
         requests.Timeout: "no answer in time",
         requests.exceptions.ChunkedEncodingError: "broke off in the middle of the file",
         requests.ConnectionError: "cannot be reached",
         requests.RequestException: str(error),
+        urllib3.exceptions.HTTPError: str(error),  # of an address that a host leads to
+        ValueError: str(error),  # the same
     }
     return next((SourceError(reason) for kind, reason in reasons.items() if isinstance(error, kind)), error)
 

@@ -8,7 +8,7 @@ import errno
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -174,11 +174,20 @@ def _local_places(file: KnownFile) -> Iterator[_Place]:
     folders = [folder for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder]
     if not folders:
         yield _Place("REASSESS_DATA", None, "not set")
-    for folder in folders:
-        yield _Place("REASSESS_DATA", _folder(folder) / file.name)
+    for folder in map(_folder, folders):
+        if exists(folder):
+            yield _Place("REASSESS_DATA", folder / file.name)
+        else:
+            _warn_of_missing(folder)
+            yield _Place("REASSESS_DATA", None, f"there is no folder {folder}")
     yield _Place("cache", cache_folder() / file.name)
     if file.wheel:
         yield from _installed(file.wheel)
+
+
+@cache
+def _warn_of_missing(folder: Path) -> None:
+    _warn(f"REASSESS_DATA names the folder {folder}, which is not there")
 
 
 def _folder(text: str) -> Path:

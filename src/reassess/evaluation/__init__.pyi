@@ -11,6 +11,7 @@ from .measure import evaluate as evaluate
 from .measure import find_outcomes as find_outcomes
 from .measure import summarize as summarize
 from .mistakes import KINDS as KINDS
+from .mistakes import known_kinds as known_kinds
 from .mistakes import mistake_kinds as mistake_kinds
 from .mistakes import validity as validity
 from .multi_label_accuracy import VERDICTS as VERDICTS

@@ -1,6 +1,6 @@
 """All that is known of one image, gathered from every noun that may hold it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,20 +17,26 @@ from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError, at
+from reassess.evaluation.mistakes import KINDS, known_kinds
 
 __all__ = ["Candidate", "ImageSheet", "image_sheet"]
 
 _MOST_PREDICTED = 5
+_Answers = tuple[tuple[Id | None, Id], ...]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A class that was proposed for the image: its score, and every vote of raters and experts as (who, answer)."""
+    """A class that was proposed for the image: its score, and every vote of raters and experts as (who, answer).
+
+    Where people chose one class for the image, the votes are those for this class. None stands for a rater who is not
+    known.
+    """
 
     class_id: int
     score: float | None = None
-    votes: tuple[tuple[Id, Id], ...] = ()
-    experts: tuple[tuple[Id, Id], ...] = ()
+    votes: _Answers = ()
+    experts: _Answers = ()
 
 
 @dataclass(frozen=True)
@@ -47,10 +53,17 @@ class ImageSheet:
         Its valid classes: () if it was rated and has none, None if the label sets do not hold it.
     candidates
         The classes that were proposed for it, the highest score first; () if it was never rated, None if that is not
-        known, for lack of scores and votes.
+        known, for lack of scores and votes. Where people chose one class of all, those that someone chose, that have a
+        score, or that are valid or the original label.
     predictions
         The first classes of each model, best first, by the model's name: None in the place of what is no class, unless
         no class comes after it. None where the model was not shown the image.
+    known
+        What is known of each predicted class that is not valid, one of `reassess.evaluation.KINDS`, by class id; empty
+        without scores and votes.
+    raters, experts
+        How many raters, and experts, chose one class of all for the image; None where they answered questions, or are
+        not at hand.
     """
 
     image: str
@@ -58,6 +71,9 @@ class ImageSheet:
     valid: tuple[int, ...] | None
     candidates: tuple[Candidate, ...] | None
     predictions: dict[str, tuple[int | None, ...] | None] = field(default_factory=dict)
+    known: Mapping[int, str] = field(default_factory=dict)
+    raters: int | None = None
+    experts: int | None = None
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -65,7 +81,13 @@ class ImageSheet:
         def named(class_id: int | None) -> dict[str, Any] | None:
             return None if class_id is None else {"class": class_id, "name": classes.label(class_id)}
 
-        def votes(given: tuple[tuple[Id, Id], ...]) -> list[dict[str, Id]]:
+        def predicted(class_id: int | None) -> dict[str, Any] | None:
+            if class_id is None:
+                return None
+            known = "valid" if class_id in (self.valid or ()) else self.known.get(class_id)
+            return {"class": class_id, "name": classes.label(class_id), "known": known}
+
+        def votes(given: _Answers) -> list[dict[str, Id | None]]:
             return [{"rater": rater, "answer": answer} for rater, answer in given]
 
         return {
@@ -84,8 +106,10 @@ class ImageSheet:
                 }
                 for one in self.candidates
             ],
+            "raters": self.raters,
+            "experts": self.experts,
             "predictions": {
-                file: None if best is None else [named(i) for i in best] for file, best in self.predictions.items()
+                file: None if best is None else [predicted(i) for i in best] for file, best in self.predictions.items()
             },
         }
 
@@ -111,7 +135,7 @@ def image_sheet(
     scores
         P(class valid) of each class that was proposed.
     votes, experts
-        Votes of the raters, and answers of the experts, on (image, class) questions.
+        Votes of the raters, and answers of the experts, on (image, class) questions or for one class an image.
     predictions
         Predictions by the models' names. Rows without names, if they are as many as the label sets, are in their
         order.
@@ -130,7 +154,8 @@ def image_sheet(
     --------
     >>> labels = LabelSets.from_lists(["a.png"], [[3, 1]])
     >>> image_sheet("a.png", labels=labels, original=LabelSets.from_lists(["a.png"], [[1]]))
-    ImageSheet(image='a.png', original=1, valid=(1, 3), candidates=None, predictions={})
+    ImageSheet(image='a.png', original=1, valid=(1, 3), candidates=None, predictions={}, known={}, raters=None,
+    experts=None)
     """
     given: dict[str, Any] = {"the original labels": original, "the scores": scores, "the votes": votes}
     given = {name: part for name, part in (given | {"the experts' votes": experts}).items() if part is not None}
@@ -141,7 +166,7 @@ def image_sheet(
     key = image_keys([image])[0]
     of_original = None if original is None else original[image]
     valid = None if labels is None else labels[image]
-    candidates = _candidates(key, scores, votes, experts)
+    candidates = _candidates(key, scores, votes, experts, {*(of_original or ()), *(valid or ())})
     if of_original is None and valid is None and not candidates:
         known = labels or original
         raise DataError(
@@ -154,33 +179,56 @@ def image_sheet(
     classes = Classes() if labels is None else labels.classes
     for file, class_ids in best.items():
         _check_range([class_id for class_id in class_ids or () if class_id is not None], classes, file)
+    rated = votes if scores is None else scores
+    predicted = {class_id for class_ids in best.values() for class_id in class_ids or () if class_id is not None}
     return ImageSheet(
         image=image,
         original=of_original[0] if of_original else None,
         valid=valid,
         candidates=candidates,
         predictions=best,
+        known={} if rated is None else _known(image, sorted(predicted - {*(valid or ())}), rated, experts),
+        raters=_choosers(votes, [one.votes for one in candidates or ()]),
+        experts=_choosers(experts, [one.experts for one in candidates or ()]),
     )
 
 
 def _candidates(
-    key: str, scores: Scores | None, votes: Votes | None, experts: Votes | None
+    key: str, scores: Scores | None, votes: Votes | None, experts: Votes | None, others: set[int]
 ) -> tuple[Candidate, ...] | None:
-    score_of = _rows(None if scores is None else scores.questions, key)
-    vote_row = _rows(None if votes is None else votes.items, key)
-    expert_row = _rows(None if experts is None else experts.items, key)
+    """The classes that were proposed; `others` too, if people chose one class of all for the image."""
+    score_of = {} if scores is None else _rows(scores.questions, key)
+    of_raters, of_experts = _answers(votes, key), _answers(experts, key)
+    class_ids = score_of.keys() | of_raters.keys() | of_experts.keys()
+    if not class_ids:
+        return None if scores is None and votes is None else ()
+    if (scores is not None and scores.exclusive and score_of) or (votes is not None and votes.classes and of_raters):
+        class_ids |= others
     candidates = [
         Candidate(
             class_id=class_id,
             score=float(scores.values[score_of[class_id]]) if scores is not None and class_id in score_of else None,
-            votes=votes.on(vote_row[class_id]) if votes is not None and class_id in vote_row else (),
-            experts=experts.on(expert_row[class_id]) if experts is not None and class_id in expert_row else (),
+            votes=of_raters.get(class_id, ()),
+            experts=of_experts.get(class_id, ()),
         )
-        for class_id in score_of.keys() | vote_row.keys() | expert_row.keys()
+        for class_id in class_ids
     ]
-    if not candidates and scores is None and votes is None:
-        return None
     return tuple(sorted(candidates, key=lambda one: (-(one.score or 0.0), one.class_id)))
+
+
+def _answers(votes: Votes | None, key: str) -> dict[int, _Answers]:
+    """Who answered what to each question about the image; or who chose each class."""
+    if votes is None or votes.classes is None:
+        return {} if votes is None else {i: votes.on(row) for i, row in _rows(votes.items, key).items()}
+    chosen: dict[int, list[tuple[Id | None, Id]]] = {}
+    keys = image_keys(votes.images)
+    if key in keys:
+        row, class_ids = keys.index(key), votes.class_ids.tolist()
+        span = slice(votes.indptr[row], votes.indptr[row + 1])
+        for rater, answer in zip(votes.rater_ids[span].tolist(), votes.answer_ids[span].tolist(), strict=True):
+            who = None if votes.anonymous else votes.raters[rater]
+            chosen.setdefault(class_ids[answer], []).append((who, votes.answers[answer]))
+    return {class_id: tuple(given) for class_id, given in chosen.items()}
 
 
 def _rows(questions: object, key: str) -> dict[int, int]:
@@ -190,6 +238,16 @@ def _rows(questions: object, key: str) -> dict[int, int]:
     keys = image_keys(questions.images)
     rows = np.flatnonzero(questions.image_ids == keys.index(key)) if key in keys else np.empty(0, np.int64)
     return dict(zip(questions.class_ids[rows].tolist(), rows.tolist(), strict=True))
+
+
+def _choosers(votes: Votes | None, given: Iterable[_Answers]) -> int | None:
+    """How many people chose one class of all; None where they did not."""
+    return None if votes is None or votes.classes is None else sum(map(len, given))
+
+
+def _known(image: str, class_ids: list[int], rated: Scores | Votes, experts: Votes | None) -> dict[int, str]:
+    (kinds,) = known_kinds([image], np.array([class_ids], np.int64), rated, experts)
+    return {class_id: KINDS[kind] for class_id, kind in zip(class_ids, kinds.tolist(), strict=True)}
 
 
 def _best_of(file: str, model: Predictions, key: str, labels: LabelSets | None) -> tuple[int | None, ...] | None:

@@ -58,7 +58,7 @@ def evaluate(
     scores
         P(class valid) of each rated (image, class), for soft accuracy and for what is known of mistakes.
     experts
-        The experts' votes on (image, class) questions, for mistakes that experts rejected.
+        The experts' votes, for mistakes of which they know whether they are some.
     benchmark
         Whose images they are: one of its images that is not in the label sets was merely never rated. By default the
         known benchmark to which the images of the label sets belong.
@@ -231,4 +231,4 @@ def _soft(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft |
 def _mistakes(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> Mistakes:
     kinds = mistake_kinds(outcomes, scores, experts)
     counts = dict(zip(KINDS, np.bincount(kinds[kinds >= 0], minlength=len(KINDS)).tolist(), strict=True))
-    return Mistakes(**counts | ({"expert_rejected": None} if experts is None else {}))
+    return Mistakes(**counts | (dict.fromkeys(("expert_valid", "expert_rejected")) if experts is None else {}))

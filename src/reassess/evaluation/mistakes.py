@@ -1,18 +1,80 @@
-"""What the scores and the experts know of the class that a model put first."""
+"""What raters and experts know of classes that models put first."""
+
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.image_names import join
+from reassess.core.image_names import Match, join
 from reassess.core.items import as_questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 
-__all__ = ["KINDS", "mistake_kinds", "validity"]
+__all__ = ["KINDS", "known_kinds", "mistake_kinds", "validity"]
 
-KINDS = ("expert_rejected", "rejected", "never_proposed", "never_rated")
-_EXPERT_REJECTED, _REJECTED, _NEVER_PROPOSED, _NEVER_RATED = range(len(KINDS))
+KINDS = ("no_class", "expert_valid", "expert_rejected", "rejected", "never_proposed", "never_rated")
+_NO_CLASS, _EXPERT_VALID, _EXPERT_REJECTED, _REJECTED, _NEVER_PROPOSED, _NEVER_RATED = range(len(KINDS))
+
+
+def known_kinds(
+    images: Sequence[str],
+    class_ids: npt.NDArray[np.integer],
+    rated: Scores | Votes,
+    experts: Votes | None = None,
+    *,
+    match: Match = "path",
+) -> npt.NDArray[np.int8]:
+    """What is known of classes that are not valid for some images: the first of `KINDS` that fits, as its position.
+
+    - no_class: it is none of the classes, of id -1.
+    - expert_valid, expert_rejected: experts judged it, and more than half of them call it valid, or chose it; or not.
+    - rejected: people were asked about it. Where they chose one class of all for the image, they were asked about all.
+    - never_proposed: people were asked about the image, but not about this class.
+    - never_rated: nobody was asked about the image.
+
+    Parameters
+    ----------
+    images
+        Names of the images.
+    class_ids
+        Integers, shape (images,) or (images, n): one class for each image, or n.
+    rated
+        The scores, or else the votes, that say what people were asked; a question without a vote was not.
+    experts
+        The experts' votes.
+    match
+        How images are joined.
+
+    Returns
+    -------
+    int8, of the shape of `class_ids`.
+
+    Examples
+    --------
+    >>> from reassess.core.questions import Questions
+    >>> rated = Scores(Questions.from_columns(["a.png", "a.png"], np.array([0, 1])), np.array([0.9, 0.1]))
+    >>> kinds = known_kinds(["a.png", "b.png"], np.array([[1, 2], [1, -1]]), rated)
+    >>> [[KINDS[kind] for kind in of_image] for of_image in kinds]
+    [['rejected', 'never_proposed'], ['never_rated', 'no_class']]
+    """
+    if isinstance(rated, Votes):
+        rated = rated.restrict(np.flatnonzero(rated.sizes))
+    shape = class_ids.shape
+    each, class_ids = math.prod(shape[1:]), class_ids.ravel()
+    rows = np.repeat(join(images, rated.images, match=match, known_where="the ratings"), each)
+    kinds = np.where(rows >= 0, _NEVER_PROPOSED, _NEVER_RATED).astype(np.int8)
+    kinds[rated.asked(rows, class_ids)] = _REJECTED
+    if experts is not None:
+        share = expert_share(experts)
+        rows = np.repeat(join(images, share.images, match=match, known_where="the experts' answers"), each)
+        kinds[(rows >= 0) & (kinds == _NEVER_RATED)] = _NEVER_PROPOSED
+        of_experts = share.at(rows, class_ids)
+        kinds[of_experts <= 0.5] = _EXPERT_REJECTED
+        kinds[of_experts > 0.5] = _EXPERT_VALID
+    kinds[class_ids < 0] = _NO_CLASS
+    return kinds.reshape(shape)
 
 
 def validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -31,23 +93,11 @@ def validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64
 
 
 def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> npt.NDArray[np.int8]:
-    """What is known of each mistake: the first of `KINDS` that fits, as its position; -1 where there is no mistake.
+    """What is known of each mistake, as `known_kinds` says; -1 where there is no mistake. int8, shape (images,).
 
-    A mistake is a top-1 class outside a non-empty label set. Experts reject a class that at most half of them call
-    valid, or choose for its image. A top-1 that is no class was never proposed.
-
-    Returns
-    -------
-    int8, shape (images,).
+    A mistake is a top-1 class outside a non-empty label set.
     """
-    rows = _rows(outcomes, scores)
-    kinds = np.where(rows >= 0, _NEVER_PROPOSED, _NEVER_RATED).astype(np.int8)
-    kinds[scores.questions.find(rows, outcomes.top1) >= 0] = _REJECTED
-    if experts is not None:
-        share = expert_share(experts)
-        judged = _rows(outcomes, share)
-        given = share.at(judged, outcomes.top1)
-        kinds[(given <= 0.5) | (np.isnan(given) & (judged >= 0) & (experts.classes is not None))] = _EXPERT_REJECTED
+    kinds = known_kinds(outcomes.images, outcomes.top1, scores, experts, match=outcomes.match)
     kinds[(outcomes.state != LABELLED) | (outcomes.rank <= 0)] = -1
     return kinds
 
@@ -56,7 +106,8 @@ def expert_share(experts: Votes) -> Scores:
     """Share of the experts who said yes, of each question that they judged; or who chose each class of an image."""
     if experts.classes is not None:
         questions, counts = experts.counts_by_class()
-        return Scores(questions, counts / np.bincount(questions.image_ids, counts)[questions.image_ids])
+        of_image = np.bincount(questions.image_ids, counts)[questions.image_ids]
+        return Scores(questions, counts / of_image, exclusive=True)
     as_questions(experts.items, what="the experts' votes")
     judged = experts.restrict(np.flatnonzero(experts.sizes))
     return Scores(as_questions(judged.items), judged.fractions()[:, judged.answer_id("yes")])

@@ -70,17 +70,26 @@ class Soft:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """Top-1 classes outside a non-empty set, by what is known of them; `expert_rejected` is None without experts."""
+    """Top-1 classes outside a non-empty set, by what is known of them, see `known_kinds`.
 
+    What experts say is None without experts.
+    """
+
+    no_class: int
+    expert_valid: int | None
     expert_rejected: int | None
     rejected: int
     never_proposed: int
     never_rated: int
 
     def __add__(self, other: "Mistakes") -> "Mistakes":
-        known = self.expert_rejected is not None and other.expert_rejected is not None
+        def both(mine: int | None, theirs: int | None) -> int | None:
+            return None if mine is None or theirs is None else mine + theirs
+
         return Mistakes(
-            expert_rejected=(self.expert_rejected or 0) + (other.expert_rejected or 0) if known else None,
+            no_class=self.no_class + other.no_class,
+            expert_valid=both(self.expert_valid, other.expert_valid),
+            expert_rejected=both(self.expert_rejected, other.expert_rejected),
             rejected=self.rejected + other.rejected,
             never_proposed=self.never_proposed + other.never_proposed,
             never_rated=self.never_rated + other.never_rated,

@@ -5,16 +5,40 @@ from collections.abc import Iterator, Mapping
 from reassess.evaluation.result import NONE_SCORED, Evaluation, ceiling_in_words, left_out_in_words
 from reassess.text import plain, shortened, some
 
-__all__ = ["MISTAKES_IN_WORDS", "NONE_SCORED", "ceiling_in_words", "heading", "left_out_in_words", "missing_in_words"]
+__all__ = [
+    "KNOWN_IN_WORDS",
+    "MISTAKES_IN_WORDS",
+    "NONE_SCORED",
+    "ceiling_in_words",
+    "counts_in_words",
+    "heading",
+    "left_out_in_words",
+    "missing_in_words",
+]
 
 _LONGEST = 12  # letters, so that a table of accuracies fits into 80 columns, and the title of an axis beside it
 
 MISTAKES_IN_WORDS = {
+    "no_class": "of no class",
+    "expert_valid": "valid to most experts",
     "expert_rejected": "rejected by experts",
     "rejected": "rated and rejected",
     "never_proposed": "never proposed",
     "never_rated": "on images never rated",
 }
+# What is known of one prediction for one image.
+KNOWN_IN_WORDS = MISTAKES_IN_WORDS | {"no_class": "no class", "never_rated": "image never rated"}
+_SELDOM = ("no_class", "expert_valid")
+
+
+def counts_in_words(counts: Mapping[str, int | None], words: Mapping[str, str]) -> str:
+    """Numbers of mistakes of each kind; kinds that seldom occur are named where they do, and others where known.
+
+    >>> counts_in_words({"no_class": 0, "expert_rejected": None, "never_rated": 0}, MISTAKES_IN_WORDS)
+    '0 on images never rated'
+    """
+    named = {kind: n for kind, n in counts.items() if n or (n is not None and kind not in _SELDOM)}
+    return ", ".join(f"{n:,} {words[kind]}" for kind, n in named.items())
 
 
 def heading(label_set: str) -> str:

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ __all__ = ["MAX_BYTES", "Archive", "check_declared", "open_archive", "read_heade
 MAX_BYTES = 8 << 30
 
 _BLOCK = 1 << 24
+_MOST_ROWS = 2**63 - 1  # that numpy counts
+_MOST_EMPTY = 10**6  # texts without a letter: an array of them takes no bytes in the file, and many in memory
 _VERSIONS = ((1, 0), (2, 0), (3, 0))
 _BAD_HEAD = (ValueError, TypeError, ArithmeticError, SyntaxError, tokenize.TokenError, MemoryError, RecursionError)
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError)
@@ -32,9 +34,14 @@ def read_npy(path: Path) -> npt.NDArray[Any]:
     """The array of an npy file, mapped from disk and not read."""
     check_input(path)
     _refuse_pickle(path)
+    with path.open("rb") as file:
+        dtype, shape, fortran = read_header(file, path)
+        head = file.tell()
+        held = path.stat().st_size - head
+    _check_length(path, dtype, shape, held)
+    order: Literal["C", "F"] = "F" if fortran else "C"
     try:
-        with np.errstate(over="raise"):  # of the size that a broken header declares
-            return np.lib.format.open_memmap(path, mode="r")
+        return np.memmap(path, dtype, "r", head, shape, order) if held else np.empty(shape, dtype)
     except (*_BAD_HEAD, OSError) as error:
         raise _unreadable(path, error) from error
 
@@ -69,16 +76,8 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
 
     def check_length(self, name: str, stream: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
         """How many bytes follow the head of an array's npy file; `DataError` if dtype and shape say otherwise."""
-        declared = math.prod(shape) * dtype.itemsize
         held = self._members[name].file_size - stream.tell()
-        if declared != held or min(shape, default=0) < 0:
-            raise DataError(
-                "an array is not as long as it declares",
-                where=f"{self.path}, array {name}",
-                allowed=f"{declared:,} bytes for {dtype} {shape}",
-                found=f"{held:,} bytes",
-                mend="get or write the file again",
-            )
+        _check_length(f"{self.path}, array {name}", dtype, shape, held)
         return held
 
     @contextmanager
@@ -154,19 +153,35 @@ def _content(stream: IO[bytes], size: int) -> bytearray:
     return content
 
 
-def read_header(stream: IO[bytes], path: Path, name: str) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
-    """Type, shape and Fortran order from the head of an npy file, which is consumed."""
+def read_header(stream: IO[bytes], path: Path, name: str | None = None) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
+    """Type, shape and Fortran order from the head of an npy file, or of an array in an archive, which is consumed."""
     try:
         version = np.lib.format.read_magic(stream)
         if version not in _VERSIONS:
             raise ValueError(f"npy version {version[0]}.{version[1]} is not known")
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(stream)
+        if not all(0 <= size <= _MOST_ROWS for size in shape):
+            raise ValueError(f"no array has the shape {shape}")
     except _BAD_HEAD as error:
         raise _unreadable(path, error) from error
     if dtype.hasobject:
-        raise _pickled(path, f"array {name}")
+        raise _pickled(path, "the file" if name is None else f"array {name}")
+    if not dtype.itemsize and math.prod(shape) > _MOST_EMPTY:
+        raise _unreadable(path, ValueError(f"{math.prod(shape):,} values of {dtype} take no bytes"))
     return dtype, shape, fortran
+
+
+def _check_length(where: object, dtype: np.dtype[Any], shape: tuple[int, ...], held: int) -> None:
+    declared = math.prod(shape) * dtype.itemsize
+    if declared != held:
+        raise DataError(
+            "an array is not as long as it declares",
+            where=where,
+            allowed=f"{declared:,} bytes for {dtype} {shape}",
+            found=f"{held:,} bytes",
+            mend="get or write the file again",
+        )
 
 
 def _refuse_pickle(path: Path) -> None:

@@ -3,13 +3,31 @@
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from reassess.errors import DataError, OutputError, ReassessError
 
-__all__ = ["check_input", "check_output", "exists", "not_utf8", "read_lines", "sha256", "suffix_of", "writing"]
+__all__ = [
+    "all_or_none",
+    "check_input",
+    "check_output",
+    "exists",
+    "not_utf8",
+    "read_lines",
+    "sha256",
+    "suffix_of",
+    "writing",
+]
+
+_TEMPORARY = ".reassess-"
+_DAY = 24 * 60 * 60  # seconds
+_together: ContextVar["list[_Written] | None"] = ContextVar("_together", default=None)
 
 
 def exists(path: str | Path) -> bool:
@@ -87,9 +105,7 @@ def check_output(path: Path, *, force: bool = False) -> None:
     if exists(path) and not path.is_file():
         raise OutputError("the output path is a pipe or a device", where=path, mend="name a file")
     if exists(path) and not force:
-        raise OutputError(
-            "the output file exists", where=path, mend="choose another name, or overwrite it with --force"
-        )
+        raise _exists(path)
     if not _is_folder(path.parent):
         raise OutputError("the folder of the output file does not exist", where=path, mend=f"mkdir -p {path.parent}")
     if not os.access(path.parent, os.W_OK):
@@ -100,25 +116,99 @@ def check_output(path: Path, *, force: bool = False) -> None:
 def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
     """A temporary path beside `path` with the same suffix, which takes its place when the block ends well.
 
-    Where `path` is a link, the file that it leads to is written, and the link stays.
+    Where `path` is a link, the file that it leads to is written, and the link stays. Without `force`, a file that
+    another process writes there in the meantime is kept. What a killed process left in the folder is removed after a
+    day.
 
     Raises
     ------
     OutputError
-        As `check_output`; or the disk is full, or the like.
+        As `check_output`; or the disk is full, or the like; or the file was written by another process.
     """
     check_output(path, force=force)
-    target = Path(os.path.realpath(path))
-    temporary = None
+    together, written = _together.get(), None
     try:
-        handle, name = tempfile.mkstemp(prefix=".reassess-", suffix=path.suffix, dir=target.parent)
+        with _no_output(path):
+            written = _Written.begun(path, force)
+            yield written.temporary
+            umask = os.umask(0)
+            os.umask(umask)
+            written.temporary.chmod(0o666 & ~umask)
+            if together is None:
+                written.place()
+            else:
+                together.append(written)
+    finally:
+        if written is not None and written not in (together or ()):
+            written.temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def all_or_none() -> Iterator[None]:
+    """Files that are written in the block take their places at its end, when all of them are complete.
+
+    Raises
+    ------
+    OutputError
+        As `writing`; or two of them are one file.
+    """
+    written: list[_Written] = []
+    token = _together.set(written)
+    try:
+        yield
+        for one, other in pairwise(sorted(written, key=lambda one: one.target)):
+            if one.target == other.target:
+                raise OutputError(
+                    "two outputs are one file", where=f"{one.path} and {other.path}", mend="name two files"
+                )
+        for one in written:
+            with _no_output(one.path):
+                one.place()
+    finally:
+        _together.reset(token)
+        for one in written:
+            one.temporary.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A file that is written to a temporary path, in the folder of its target."""
+
+    path: Path
+    target: Path
+    temporary: Path
+    force: bool
+
+    @classmethod
+    def begun(cls, path: Path, force: bool) -> "_Written":
+        target = Path(os.path.realpath(path))
+        _remove_left(target.parent)
+        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, suffix=path.suffix, dir=target.parent)
         os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(target)
+        return cls(path, target, Path(name), force)
+
+    def place(self) -> None:
+        """Take the place of the target; only with `force` if there is a file by now."""
+        if self.force:
+            self.temporary.replace(self.target)
+            return
+        try:
+            self.target.hardlink_to(self.temporary)  # never in the place of a file
+        except FileExistsError as error:
+            raise _exists(self.path) from error
+        except OSError:  # the file system has no such links
+            try:
+                self.target.touch(exist_ok=False)
+            except FileExistsError as error:
+                raise _exists(self.path) from error
+            self.temporary.replace(self.target)
+
+
+@contextmanager
+def _no_output(path: Path) -> Iterator[None]:
+    """An error of the system as one about the output."""
+    try:
+        yield
     except ReassessError:
         raise
     except OSError as error:
@@ -128,6 +218,15 @@ def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
             found=error.strerror or str(error),
             mend="make room, or choose another name or folder",
         ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+
+
+def _remove_left(folder: Path) -> None:
+    """Remove temporary files that no process writes to any more: of a day ago."""
+    for path in folder.glob(f"{_TEMPORARY}*"):
+        with suppress(OSError):
+            if path.stat().st_mtime < time.time() - _DAY:
+                path.unlink()
+
+
+def _exists(path: Path) -> OutputError:
+    return OutputError("the output file exists", where=path, mend="choose another name, or overwrite it with --force")

@@ -1,6 +1,7 @@
 """Leaderboards as files: tables of results, published ones too, and what ``reassess evaluate --json`` prints."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +26,7 @@ _ROUNDING = 0.0015  # of three figures with three decimals each
 _Key = tuple[str, int | None]
 
 
-def read_leaderboard(*paths: str | Path) -> Leaderboard:
+def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.family) -> Leaderboard:
     r"""The leaderboard of one or several files.
 
     Parameters
@@ -35,6 +36,8 @@ def read_leaderboard(*paths: str | Path) -> Leaderboard:
         a document of ``reassess evaluate --json``; or the two tables that timm publishes, one with top-1 accuracy on
         ImageNet and one with top-1 accuracy by ReaL and its difference to the other, joined on model and img_size.
         Tables may hold img_size and param_count (in millions) too.
+    family
+        As for `Leaderboard`.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def read_leaderboard(*paths: str | Path) -> Leaderboard:
     joined, left_out = _joined(halves) if halves else ([], {})
     entries += [*joined, *read_entries([path for path in files if kinds[path] == ".json"])]
     with at(some(files)):
-        return Leaderboard(tuple(entries), left_out)
+        return Leaderboard(tuple(entries), left_out, family)
 
 
 @dataclass(frozen=True)

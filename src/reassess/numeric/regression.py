@@ -2,7 +2,8 @@
 
 Nothing is assumed of the errors but that groups are independent. The covariance is that of the jackknife over groups,
 a sum over groups of products of what changes when the group is left out; where each group has one row, it is HC3.
-Estimates that share groups, such as slopes in ranges that overlap, have their covariance from the same sum.
+Estimates that share groups, such as slopes in ranges that overlap, have their covariance from the same sum. Its degrees
+of freedom are few where few groups decide, however many there are.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number that was estimated, with its standard error and degrees of freedom.
+    """A number that was estimated, with its standard error and the degrees of freedom of the latter.
 
     >>> estimate = Estimate(0.5, error=0.1, df=20)
     >>> [round(bound, 3) for bound in estimate.interval], round(estimate.p_value, 6)
@@ -26,7 +27,7 @@ class Estimate:
 
     value: float
     error: float
-    df: int
+    df: float
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -64,8 +65,12 @@ class Polynomial:
         without a row.
     inverse
         float64, shape (degree + 1, degree + 1): the inverse of the products of the powers.
+    inverses
+        float64, shape (groups, degree + 1, degree + 1): the same without each group.
     residuals
         float64, shape (rows,): y, less the polynomial.
+    left_out
+        float64, shape (rows,): y, less the polynomial that is found without the row's group.
     present
         bool, shape (groups,): whether the group has a row.
     """
@@ -74,17 +79,14 @@ class Polynomial:
     coefficients: Floats
     shifts: Floats
     inverse: Floats
+    inverses: Floats
     residuals: Floats
+    left_out: Floats
     present: npt.NDArray[np.bool_]
-
-    @property
-    def df(self) -> int:
-        """Degrees of freedom: groups with a row, less coefficients."""
-        return int(self.present.sum()) - self.coefficients.size
 
     def coefficient(self, power: int) -> Estimate:
         """The coefficient of a power of x - centre."""
-        return Estimate(value=float(self.coefficients[power]), error=_size(self.shifts[:, power]), df=self.df)
+        return Estimate(float(self.coefficients[power]), error=_size(self.shifts[:, power]), df=self._df(power))
 
     def less(self, other: "Polynomial", power: int) -> Estimate:
         """The coefficient, less that of another fit to rows of the same groups; the two may share rows.
@@ -93,26 +95,36 @@ class Polynomial:
         """
         value = float(self.coefficients[power] - other.coefficients[power])
         error = _size(self.shifts[:, power] - other.shifts[:, power])
-        return Estimate(value=value, error=error, df=min(self.df, other.df))
+        return Estimate(value=value, error=error, df=min(self._df(power), other._df(power)))
 
     def at(self, x: float) -> float:
         """The polynomial's value at x."""
         return float(self._powers(x) @ self.coefficients)
 
     def prediction(self, x: float) -> tuple[float, float]:
-        """95 % interval for the y of a new row at x, its error being normal and of the same size as all others.
+        """95 % interval for the y of a row at x that belongs to a new group, its error being normal.
 
         Notes
         -----
-        The size is that of the rows around the polynomial. Groups make no difference to it.
+        Two variances are added: that of rows around the polynomial found without their group, which holds what sets
+        groups apart, and that of the polynomial at x. Student's t has as many degrees of freedom as there are groups
+        less coefficients. That the polynomial may have another shape where there are no rows is not in the interval.
         """
         powers = self._powers(x)
-        size = np.sqrt(np.sum(self.residuals**2) / (self.residuals.size - powers.size))
-        half = float(_factor(self.df) * size * np.sqrt(1 + powers @ self.inverse @ powers))
+        error = np.hypot(np.sqrt(np.mean(self.left_out**2)), _size(self.shifts @ powers))
+        half = float(error) * _factor(int(self.present.sum()) - powers.size)
         return self.at(x) - half, self.at(x) + half
 
     def _powers(self, x: float) -> Floats:
         return np.asarray((x - self.centre) ** np.arange(self.coefficients.size), np.float64)
+
+    def _df(self, power: int) -> float:
+        """Degrees of freedom of a coefficient's variance, by Satterthwaite, as if all errors were alike."""
+        own, without = self.inverse[power, power], self.inverses[:, power]
+        covariance = without[:, [power]] + without[:, power] - own  # of the shifts by two groups
+        covariance -= without @ np.linalg.solve(self.inverse, without.T)
+        np.fill_diagonal(covariance, without[:, power] - own)
+        return float(np.trace(covariance) ** 2 / np.sum(covariance**2))
 
 
 def fit_polynomial(
@@ -145,13 +157,13 @@ def fit_polynomial(
     --------
     >>> x = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
     >>> line = fit_polynomial(x, np.array([1.0, 3.0, 2.0, 5.0, 4.0]), np.arange(5))
-    >>> round(line.coefficient(1).value, 6), line.df, line.at(3.0)
-    (0.8, 3, 3.0)
+    >>> round(line.coefficient(1).value, 6), line.at(3.0)
+    (0.8, 3.0)
 
     Notes
     -----
     Source: MacKinnon and White (1985), Journal of Econometrics 29, for HC3; Bell and McCaffrey (2002), Survey
-    Methodology 28, for its form by groups.
+    Methodology 28, for its form by groups and the degrees of freedom.
     """
     count = int(groups.max(initial=-1)) + 1
     if inside is not None:
@@ -161,26 +173,29 @@ def fit_polynomial(
         return None
     centre = float(x.mean())
     powers = (x - centre)[:, None] ** np.arange(degree + 1)
-    products, sums = np.zeros((count, degree + 1, degree + 1)), np.zeros((count, degree + 1))
+    products, moments = np.zeros((count, degree + 1, degree + 1)), np.zeros((count, degree + 1))
     np.add.at(products, groups, powers[:, :, None] * powers[:, None])
-    np.add.at(sums, groups, powers * y[:, None])
     total, left = products.sum(axis=0), products.sum(axis=0) - products
     if np.linalg.matrix_rank(left).min() <= degree:
         return None
-    coefficients = np.linalg.solve(total, sums.sum(axis=0))
-    without = np.linalg.solve(left, (sums.sum(axis=0) - sums)[..., None])[..., 0]
+    coefficients = np.linalg.solve(total, powers.T @ y)
     residuals = y - powers @ coefficients
+    np.add.at(moments, groups, powers * residuals[:, None])
+    inverses = np.linalg.inv(left)
+    shifts = np.einsum("gij,gj->gi", inverses, moments)
     return Polynomial(
         centre=centre,
         coefficients=coefficients,
-        shifts=coefficients - without,
+        shifts=shifts,
         inverse=np.linalg.inv(total),
+        inverses=inverses,
         residuals=residuals,
+        left_out=residuals + np.sum(powers * shifts[groups], axis=1),
         present=present,
     )
 
 
-def _factor(df: int) -> float:
+def _factor(df: float) -> float:
     """The t that is exceeded, on either side, with a probability of 5 %."""
     from scipy.special import stdtrit
 

@@ -118,7 +118,7 @@ def _open(
         score_rows = join(outcomes.images, scores.questions.images, match=outcomes.match, known_where="the scores")[
             rows
         ]
-        settled |= scores.questions.find(score_rows, class_ids) >= 0
+        settled |= scores.asked(score_rows, class_ids)
         rated = score_rows >= 0
     kept = np.flatnonzero(~settled)
     pairs = np.empty(kept.size, _PAIR)

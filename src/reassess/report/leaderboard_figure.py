@@ -9,6 +9,7 @@ import numpy as np
 from reassess.comparison.placement import Placement
 from reassess.comparison.trends import Line, Trend
 from reassess.core.labels import UNNAMED
+from reassess.numeric.regression import Estimate
 from reassess.report.figures import Drawing, along, save_figure
 from reassess.report.style import LONGEST, number
 from reassess.text import shortened
@@ -93,9 +94,13 @@ def _draw_line(drawing: Drawing, trend: Trend, line: Line, colour: str, dashes: 
     ends = np.array([[x, line.fit.at(x)] for x in (inside.min(), inside.max())])
     drawing.axes.plot(*ends.T, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
     drawing.drawn.append(along(ends, _SAMPLES))
-    value, low, high = (number(part, ".2f") for part in (line.slope.value, *line.slope.interval))
-    text = f"{line} %: slope {value}\n({low} to {high})"
-    drawing.name(text, along(ends, 9)[1:-1], color=colour)
+    slope = _in_words(line.slope, between="\n")
+    drawing.name(f"{line} %: slope {slope}", along(ends, 9)[1:-1], color=colour)
+
+
+def _in_words(slope: Estimate, between: str = " ") -> str:
+    value, low, high = (number(part, ".2f") for part in (slope.value, *slope.interval))
+    return f"{value}{between}({low} to {high})"
 
 
 def _draw_placement(drawing: Drawing, placement: Placement, brief: bool) -> None:
@@ -134,8 +139,13 @@ def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
     board = trend.board
     hidden = int(np.sum(board.original < start))
     left_out = f", {hidden:,} of them below {start:g} % and not shown" if hidden else ""
-    results = f"{len(board):,} results of {board.models:,} models{left_out}"
-    drawing.heading(f"{results}; slopes with 95 % intervals over models")
+    parts = [f"{len(board):,} results of {board.models:,} models{left_out}"]
+    if trend.overall.slope is not None:
+        parts.append(f"slope of all {_in_words(trend.overall.slope)}")
+    far_out = trend.far_out
+    if far_out.entries and far_out.line.slope is not None:
+        parts.append(f"without {len(far_out.entries):,} far out {_in_words(far_out.line.slope)}")
+    drawing.heading("; ".join([*parts, "95 % intervals of slopes are over families"]))
 
 
 def frame_accuracies(drawing: Drawing, label_set: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from reassess.core.classes import Classes
 from reassess.errors import MissingPackageError
 from reassess.evaluation.image_sheet import ImageSheet
+from reassess.evaluation.words import KNOWN_IN_WORDS
 from reassess.report.chart import Chart, Section
 from reassess.report.explorers import Explorer
 from reassess.report.gallery import Card, Choice
@@ -153,14 +154,16 @@ def _card(card: Card, page: Page) -> dict[str, Any]:
     def named(class_id: int) -> str:
         return label(class_id) if class_id >= 0 else _NO_CLASS
 
+    def verdict(class_id: int) -> str:
+        """What raters answered about a predicted class, or what is known of it; nothing of what is no class."""
+        return known.get(class_id) or (KNOWN_IN_WORDS.get(card.known.get(class_id, ""), "") if class_id >= 0 else "")
+
     return {
         "image": card.image,
         "picture": page.gallery.pictures.pictures.get(card.image),
         "original": None if sheet.original is None else label(sheet.original),
         "valid": [(label(i), known.get(i, "")) for i in sheet.valid or ()],
-        "predictions": [
-            (model, named(i), is_valid, _verdict(i, sheet, known)) for model, i, is_valid in card.predictions
-        ],
+        "predictions": [(model, named(i), is_valid, verdict(i)) for model, i, is_valid in card.predictions],
         "mistaken": json.dumps([model for model, _, is_valid in card.predictions if not is_valid]),
     }
 
@@ -170,18 +173,11 @@ def _known(sheet: ImageSheet) -> dict[int, str]:
     known = {}
     for one in sheet.candidates or ():
         parts = [] if one.score is None else [f"score {one.score:.2f}"]
-        for who, given in (("", one.votes), ("experts ", one.experts)):
+        for who, given, choosers in (("", one.votes, sheet.raters), ("experts ", one.experts, sheet.experts)):
             counts = Counter(str(answer) for _, answer in given)
-            if counts:
+            if choosers:
+                parts.append(f"{who or 'raters '}{len(given)} of {choosers}")
+            elif counts:
                 parts.append(who + ", ".join(f"{n} {answer}" for answer, n in counts.most_common()))
         known[one.class_id] = "; ".join(parts)
     return known
-
-
-def _verdict(class_id: int, sheet: ImageSheet, known: Mapping[int, str]) -> str:
-    """What raters answered about a predicted class; empty if there are neither scores nor votes."""
-    if sheet.candidates is None:
-        return ""
-    if not sheet.candidates:
-        return "image never rated"
-    return known.get(class_id, "never proposed")

@@ -40,7 +40,7 @@ SERIES = (
     Series("#6e6e6e", "P"),
 )
 # Colours of neighbouring parts of a bar; each differs in lightness from the one before.
-KINDS = ("#14406b", "#c9a227", "#5b8fbf", "#8c2d19", "#d9d9d9", "#6e6e6e")
+KINDS = ("#14406b", "#c9a227", "#5b8fbf", "#e8b7c8", "#8c2d19", "#d9d9d9", "#6e6e6e")
 
 
 def number(value: float, form: str) -> str:

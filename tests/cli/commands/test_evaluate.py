@@ -15,6 +15,7 @@ from reassess import __version__
 from reassess.core.benchmark import class_folder_order
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
+from reassess.evaluation.mistakes import KINDS
 from tests.helpers import Run, document_of, results_of, write_csv
 
 Evaluate = Callable[..., Any]
@@ -118,7 +119,7 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
         "soft": {"accuracy": pytest.approx((0.85 + 0.5 + 1) / 3), "ceiling": pytest.approx((0.9 + 0.75 + 1) / 3)},
         "recall_at_size": None,
         "recall_at_size_reason": "some images have more labels than the file has ids for each (1)",
-        "mistakes": {"expert_rejected": None, "rejected": 1, "never_proposed": 0, "never_rated": 0},
+        "mistakes": dict.fromkeys(KINDS, 0) | {"expert_valid": None, "expert_rejected": None, "rejected": 1},
         "by_label_count": [
             {"labels": 1, "n": 2, "real": {"1": proportion(1, 2, 0.0945, 0.9055)}, "recall_at_size": 0.5},
             {"labels": 2, "n": 1, "real": {"1": proportion(1, 1, 0.2065, 1.0)}, "recall_at_size": None},

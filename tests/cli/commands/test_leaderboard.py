@@ -10,7 +10,9 @@ import pytest
 
 from tests.helpers import Run, document_of, results_of, write_files
 
-MODELS = "model,original,real\n" + "".join(f"m{i},{70 + i},{78 + 0.7 * i + 0.3 * (i % 3):.2f}\n" for i in range(15))
+MODELS = "model,original,real\n" + "".join(
+    f"{chr(97 + i)}{i},{70 + i},{78 + 0.7 * i + 0.3 * (i % 3):.2f}\n" for i in range(15)
+)
 
 
 @pytest.fixture
@@ -31,6 +33,8 @@ def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: 
     table = results_of(run, "leaderboard", *public)
     assert (len(table["rows"]), table["models"], table["left_out"]) == (1_556, 1_266, {})
     assert [round(line["slope"]["value"], 4) for line in table["lines"]] == [0.8116, 0.8304, 0.6792, 0.5511]
+    assert (table["families"], table["family_pattern"], table["without_family"]) == (142, r"[^\W\d_]+(?=[^/\\]*$)", 0)
+    assert [line["families"] for line in table["lines"]] == [142, 69, 126, 91]
     assert [line["band"] for line in table["lines"]][:2] == [None, {"low": 70, "high": 78}]
     assert (table["level"]["hits"], table["level"]["n"], table["level"]["above"]) == (42_164, 46_837, 105)
     assert table["rows"][0] == {
@@ -39,13 +43,49 @@ def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: 
         "real": 91.144,
         "image_size": 448,
         "parameters": 305.08,
+        "family": "eva",
         "real_rank": 1,
         "original_rank": 1,
     }
     for change in (*table["changes"], table["bend"]):
         assert change["high"] < 0
-        assert change["p_value"] < 1e-15
+        assert change["p_value"] < 1e-5
     assert (round(table["kendall"], 4), round(table["spearman"], 4)) == (0.9287, 0.9924)
+
+
+def test_the_toy_models_of_timm_are_far_out_and_the_slope_without_them_stands_beside_that_of_all(
+    public: list[Path], run: Callable[..., Run]
+) -> None:
+    far_out = results_of(run, "leaderboard", *public)["far_out"]
+    assert {row["model"].partition("_")[0] for row in far_out["rows"]} == {"test"}
+    assert (len(far_out["rows"]), far_out["line"]["rows"]) == (13, 1_543)
+    assert round(far_out["line"]["slope"]["value"], 4) == 0.7316
+    result = run("leaderboard", *public, "--level", "90.02")
+    lines = [" ".join(line.split()) for line in result.out.splitlines()]
+    first = next(i for i, line in enumerate(lines) if line.startswith("all "))
+    assert lines[first].startswith("all 1,556 1,266 142 0.8116 ")
+    assert lines[first + 1].startswith("all but 13 far out 1,543 1,253 141 0.7316 ")
+    assert (
+        "far out: rows of families that lie wholly outside 63.0 to 100.0 %, Tukey's outer fences: "
+        "test_vit.r160_in1k at 160, test_resnet.r160_in1k at 160, test_vit2.r160_in1k at 160 and 10 more"
+    ) in lines
+
+
+def test_families_are_known_by_a_pattern(here: Path, run: Callable[..., Run]) -> None:
+    kinds = ["a_vit", "b_vit", "a_gru", "b_gru", "b_cnn"] * 3
+    rows = [f"{kind}{i},{70 + i},{78 + 0.7 * i + 0.3 * (i % 4):.2f}\n" for i, kind in enumerate(kinds)]
+    (here / "models.csv").write_text("model,original,real\n" + "".join(rows) + "1,80,86\n")
+    by_default = results_of(run, "leaderboard", "models.csv")
+    table = results_of(run, "leaderboard", "models.csv", "--family", "_([a-z]+)")
+    assert (by_default["families"], table["families"], table["without_family"]) == (3, 4, 1)
+    assert [row["family"] for row in table["rows"] if row["model"] in ("a_vit0", "1")] == ["1", "vit"]
+    assert table["lines"][0]["slope"]["value"] == by_default["lines"][0]["slope"]["value"]
+    assert table["lines"][0]["slope"]["low"] != by_default["lines"][0]["slope"]["low"]
+    out = run("leaderboard", "models.csv", "--family", "_([a-z]+)").out
+    assert (
+        "95 % of a slope: over families of models, which are known by '_([a-z]+)' in a name (--family PATTERN)\n"
+        "each a family of its own, since the pattern finds nothing in the name: 1 model\n"
+    ) in out
 
 
 def test_json_names_the_files_with_their_hashes(here: Path, run: Callable[..., Run]) -> None:
@@ -63,8 +103,8 @@ def test_json_names_the_files_with_their_hashes(here: Path, run: Callable[..., R
 def test_two_accuracies_are_placed(here: Path, run: Callable[..., Run]) -> None:
     (placement,) = results_of(run, "leaderboard", "models.csv", "--place", "real=82.35,original=75")["place"]
     assert (placement["real_rank"], placement["original_rank"], placement["of"]) == (9, 10, 16)
-    assert [entry["model"] for entry in placement["better"]] == ["m9", "m8", "m7"]
-    assert [entry["model"] for entry in placement["others"]] == ["m6", "m5", "m4"]
+    assert [entry["model"] for entry in placement["better"]] == ["j9", "i8", "h7"]
+    assert [entry["model"] for entry in placement["others"]] == ["g6", "f5", "e4"]
     x = np.arange(70, 85)
     slope, constant = np.polyfit(x, [float(line.split(",")[2]) for line in MODELS.splitlines()[1:]], 1)
     expected = placement["expected"]
@@ -100,19 +140,19 @@ def test_the_tables_say_what_they_mean(here: Path, run: Callable[..., Run]) -> N
     assert (result.code, result.err) == (0, "")
     lines = [" ".join(line.split()) for line in result.out.splitlines()]
     for line in (
-        "m14 - - 88.40 1 84.00 1",
-        "m13 - - 87.40 2 83.00 3",
-        "70 to 78 8 8 0.7107 0.5995 to 0.8220",
+        "o14 - - 88.40 1 84.00 1",
+        "n13 - - 87.40 2 83.00 3",
+        "70 to 78 8 8 8 0.7107 0.5695 to 0.8520",
         "rows above the original labels' own 86.00 % 4 of 16",
-        "highest rise by ReaL m13, rank 3 to 2",
+        "highest rise by ReaL n13, rank 3 to 2",
         "deepest fall by ReaL last, rank 2 to 5",
         "the given model 82.350 +0.000 75.000",
         "16 rows of 16 models",
     ):
         assert line in lines
     assert lines[-1] == (
-        "the given model: expected by the line of the 16 rows nearest in original accuracy; "
-        "measured from it, this one lies above 100 % of them"
+        "the given model: expected by the line of the 16 rows nearest in original accuracy, "
+        "of 16 families; measured from it, this one lies above 100 % of them"
     )
 
 
@@ -122,22 +162,23 @@ def test_what_is_not_known_is_said(here: Path, run: Callable[..., Run]) -> None:
     assert (result.code, result.err) == (0, "")
     assert result.out.endswith(
         "2 rows of 2 models\n"
-        "95 % of a slope: over models, all rows of a model together; relatives count as independent models\n"
-        "no slope, all: too few models\n"
-        "no slope, 70 to 78: too few models\n"
-        "no slope, 78 to 84: too few models\n"
-        "no slope, 82 to 90: too few models\n"
+        "95 % of a slope: over families of models, which are known by the first word of a name (--family PATTERN)\n"
+        "no slope, all: too few families of models\n"
+        "no slope, 70 to 78: too few families of models\n"
+        "no slope, 78 to 84: too few families of models\n"
+        "no slope, 82 to 90: too few families of models\n"
+        "to take each model as a family: --family .+\n"
         "no level of the original labels: the original labels, or the re-assessed ones, are not at hand "
         "(--level PERCENT)\n"
-        "the given model: nothing is expected: too few models for a line\n"
+        "the given model: nothing is expected: too few families of models for a line\n"
     )
     assert "change of the slope" not in result.out
 
 
 def test_a_model_that_the_leaderboard_holds_too_is_said_to_count_there(here: Path, run: Callable[..., Run]) -> None:
-    (here / "mine.csv").write_text("model,original,real\nm3,73,80.1\nm99,73,80.1\n")
+    (here / "mine.csv").write_text("model,original,real\nd3,73,80.1\nm99,73,80.1\n")
     result = run("leaderboard", "models.csv", "--place", "mine.csv")
-    assert "\nm3: the leaderboard holds a row of that name, which counts as another model\n" in result.out
+    assert "\nd3: the leaderboard holds a row of that name, which counts as another model\n" in result.out
     assert "m99: the leaderboard holds" not in result.out
 
 
@@ -208,6 +249,10 @@ _BANDS = "are no bands. Give percents such as 70-78,78-84.\n"
         (["models.csv", "--bands", "70-78-80"], f"'--bands': '70-78-80' {_BANDS}"),
         (["models.csv", "--bands", "70-60"], f"'--bands': '70-60' {_BANDS}"),
         (["models.csv", "--bands", ""], f"'--bands': '' {_BANDS}"),
+        (
+            ["models.csv", "--family", "("],
+            "'--family': '(' is no regular expression: missing ), unterminated subpattern",
+        ),
         (["models.csv", "--level", "101"], "Error: Invalid value for '--level': 101.0 is not in the range 0<=x<=100."),
         (["models.csv", "--level", "nan"], "Error: Invalid value for '--level': 'nan' is not a number."),
         (["models.csv", "--top", "0"], "Error: Invalid value for '--top': 0 is not in the range x>=1."),

@@ -58,7 +58,15 @@ def test_the_json_document_holds_the_call_the_inputs_and_the_sheet(shop: Path, r
         "original": None,
         "valid": [{"class": 0, "name": "cup"}, {"class": 1, "name": "mug"}],
         "candidates": None,
-        "predictions": {"a.csv": [{"class": 2, "name": "plate"}, {"class": 0, "name": "cup"}], "b.csv": None},
+        "raters": None,
+        "experts": None,
+        "predictions": {
+            "a.csv": [
+                {"class": 2, "name": "plate", "known": None},
+                {"class": 0, "name": "cup", "known": "valid"},
+            ],
+            "b.csv": None,
+        },
     }
 
 

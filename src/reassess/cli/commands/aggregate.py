@@ -29,6 +29,7 @@ from reassess.core.questions import Questions
 from reassess.core.recipe import REAL_RECIPE
 from reassess.core.votes import Votes
 from reassess.data.loading import load_original, load_votes
+from reassess.formats.files import all_or_none
 from reassess.formats.posteriors import write_posterior
 from reassess.formats.rater_model import write_rater_model
 from reassess.formats.scores import write_scores
@@ -136,13 +137,14 @@ def aggregate(
     parts = joined_parts(read, matched(source, match), classes)
     result = _METHODS[name](parts, given)
     call.keep_inputs(output, given["model"])
-    if isinstance(result.posterior.items, Questions):
-        write_scores(output, result.scores, force=call.force)
-    else:
-        write_posterior(output, result.posterior, force=call.force)
-    if given["model"] and result.model:
-        write_rater_model(given["model"], result.model, force=call.force)
-    keep_settings(benchmark, output, "scores", method=name, match=match)
+    with all_or_none():
+        if isinstance(result.posterior.items, Questions):
+            write_scores(output, result.scores, force=call.force)
+        else:
+            write_posterior(output, result.posterior, force=call.force)
+        if given["model"] and result.model:
+            write_rater_model(given["model"], result.model, force=call.force)
+        keep_settings(benchmark, output, "scores", method=name, match=match)
     _report(call, name, parts["votes"], result, output)
 
 

@@ -26,6 +26,7 @@ from reassess.data.loading import (
     load_scores,
 )
 from reassess.data.sources import SOURCES
+from reassess.formats.files import all_or_none
 from reassess.formats.labels import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
@@ -132,8 +133,9 @@ def labels(
     known = parts.get("original")
     cut = in_benchmark_classes(label_sets(parts["scores"], threshold, original=known), images_of)
     call.keep_inputs(output)
-    write_labels(output, cut, force=call.force)
-    keep_settings(benchmark, output, "labels", threshold=threshold, match=match)
+    with all_or_none():
+        write_labels(output, cut, force=call.force)
+        keep_settings(benchmark, output, "labels", threshold=threshold, match=match)
     unrated_images = None if known is None else len(cut) - len(scores.questions.images)  # all others of the originals
     _report(call, output, threshold, cut, unrated_images)
 

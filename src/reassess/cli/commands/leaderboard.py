@@ -15,7 +15,7 @@ from reassess.cli.tables.leaderboard import Level, print_leaderboard, to_json
 from reassess.comparison.placement import original_level, place
 from reassess.comparison.trends import BANDS, Band, trend
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.leaderboard import Entry
+from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.data.loading import load_labels
 from reassess.errors import DataError
 from reassess.formats.leaderboards import read_leaderboard
@@ -36,6 +36,16 @@ class _BandsType(click.ParamType[tuple[Band, ...]]):
             return tuple(Band(*map(float, part.split("-"))) for part in value.split(","))
         except (DataError, TypeError, ValueError):
             self.fail(f"{value!r} are no bands. Give percents such as 70-78,78-84.", param, ctx)
+
+
+class _PatternType(click.ParamType[re.Pattern[str]]):
+    name = "pattern"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> re.Pattern[str]:
+        try:
+            return re.compile(value)
+        except re.error as error:
+            self.fail(f"{value!r} is no regular expression: {error}.", param, ctx)
 
 
 class _PlaceType(click.ParamType[Entry | Path]):
@@ -79,6 +89,14 @@ class _PlaceType(click.ParamType[Entry | Path]):
     help="Bands of original accuracy, in percent, in which the slope is measured.",
 )
 @click.option(
+    "--family",
+    type=_PatternType(),
+    default=Leaderboard.family,
+    metavar="PATTERN",
+    help="A regular expression: what it, or its first group, finds in a model's name is the model's family.  [default: "
+    "the first word]",
+)
+@click.option(
     "--level",
     type=Range(0, 100),
     metavar="PERCENT",
@@ -94,6 +112,7 @@ def leaderboard(
     benchmark: Benchmark | None,
     placed: Entry | Path | None,
     bands: tuple[Band, ...],
+    family: re.Pattern[str],
     level: float | None,
     top: int,
     output: Path | None,
@@ -105,7 +124,7 @@ def leaderboard(
     """
     refuse_repeated(files)
     call.check_output(output, FIGURE_SUFFIXES, "a figure")
-    board = read_leaderboard(*(call.read("leaderboard", path) for path in files))
+    board = read_leaderboard(*(call.read("leaderboard", path) for path in files), family=family)
     placements = [place(board, entry) for entry in _entries(call, placed)]
     lines = trend(board, bands)
     own = _own_level(call, benchmark or IMAGENET) if level is None else Level(level)

@@ -1,6 +1,7 @@
 """`reassess show`: all that is known of one image."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,18 @@ from reassess.cli.inputs import (
     prediction_options,
     votes_option,
 )
-from reassess.cli.judges import load_judges
+from reassess.cli.judges import Judges, load_judges
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.data.benchmark_images import benchmark_names
 from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
+from reassess.evaluation.words import KNOWN_IN_WORDS
 
 __all__ = ["show"]
 
 _RATED = ("scores", "votes", "golden")
-_NO_CLASS = "no class"
 
 
 @click.command(
@@ -96,13 +97,14 @@ def show(
     if call.json:
         call.print_document("show", sheet.to_json(known.classes))
     else:
-        _print(sheet, known.classes)
+        _print(sheet, judges)
         sources = [judges.benchmark.sources[part] for part in _RATED if part in judges.benchmark.sources]
         if sources and (judges.scores is None or judges.votes is None):
             call.note("\nThe scores and votes are not here: reassess data fetch " + " ".join(sources))
 
 
-def _print(sheet: ImageSheet, classes: Classes) -> None:
+def _print(sheet: ImageSheet, judges: Judges) -> None:
+    classes = judges.labels.classes
     say(f"image      {sheet.image}")
     say(f"original   {'not known' if sheet.original is None else _named(classes, sheet.original)}")
     say(f"valid      {_valid(sheet, classes)}")
@@ -110,8 +112,11 @@ def _print(sheet: ImageSheet, classes: Classes) -> None:
     if sheet.candidates is None:
         say("Which classes were proposed is not known: neither scores nor votes are here.")
     elif sheet.candidates:
-        headings = ["class", "name", "score", "valid", "votes", "raters", "experts"]
+        score = "probability" if judges.scores is not None and judges.scores.exclusive else "score"
+        headings = ["class", "name", score, "valid", "votes", "raters", "experts"]
         print_table(headings, [_row(one, sheet, classes) for one in sheet.candidates], text_columns=7)
+        if sheet.raters:
+            say("Raters chose one class of all; of a class that is not listed here, none did.")
     else:
         say("The image was never rated: no class was proposed for it.")
     for file, best in sheet.predictions.items():
@@ -121,30 +126,42 @@ def _print(sheet: ImageSheet, classes: Classes) -> None:
 def _valid(sheet: ImageSheet, classes: Classes) -> str:
     if sheet.valid is None:
         return "not known: the label sets do not hold the image"
-    return "; ".join(_named(classes, i) for i in sheet.valid) or _NO_CLASS
+    return "; ".join(_named(classes, i) for i in sheet.valid) or KNOWN_IN_WORDS["no_class"]
 
 
 def _predicted(best: tuple[int | None, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
+    """The classes that a model names, each with what is known of it."""
     if best is None:
         return "nothing: the file does not hold the image"
-    valid = sheet.valid or ()
-    words = (_NO_CLASS if i is None else _named(classes, i) + (" (valid)" if i in valid else "") for i in best)
-    return "; ".join(words) or _NO_CLASS
+    known = {class_id: KNOWN_IN_WORDS[kind] for class_id, kind in sheet.known.items()}
+    known |= dict.fromkeys(sheet.valid or (), "valid")
+    words = (
+        KNOWN_IN_WORDS["no_class"] if i is None else _named(classes, i) + (f" ({known[i]})" if i in known else "")
+        for i in best
+    )
+    return "; ".join(words) or KNOWN_IN_WORDS["no_class"]
 
 
 def _row(one: Candidate, sheet: ImageSheet, classes: Classes) -> list[str | None]:
+    if sheet.raters is None:
+        raters = [f"{rater} {answer}" for rater, answer in one.votes]
+    else:
+        raters = [str(rater) for rater, _ in one.votes if rater is not None]
     return [
         str(one.class_id),
         classes.label(one.class_id),
         None if one.score is None else f"{one.score:.4f}",
         "valid" if one.class_id in (sheet.valid or ()) else "",
-        _vote_counts(one.votes),
-        ", ".join(f"{rater} {answer}" for rater, answer in one.votes),
-        _vote_counts(one.experts),
+        _vote_counts(one.votes, sheet.raters),
+        ", ".join(raters),
+        _vote_counts(one.experts, sheet.experts),
     ]
 
 
-def _vote_counts(votes: tuple[tuple[Id, Id], ...]) -> str:
+def _vote_counts(votes: Sequence[tuple[Id | None, Id]], choosers: int | None) -> str:
+    """How often each answer was given; or how many chose the class, of all who chose one."""
+    if choosers is not None:
+        return f"{len(votes)} of {choosers}"
     counts = Counter(answer for _, answer in votes)
     return ", ".join(f"{n} {answer}" for answer, n in counts.most_common())
 

@@ -13,7 +13,14 @@ from reassess.core.missing import Missing
 from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy
 from reassess.evaluation.result import Evaluation, ranks_of
-from reassess.evaluation.words import MISTAKES_IN_WORDS, ceiling_in_words, heading, left_out_in_words, missing_in_words
+from reassess.evaluation.words import (
+    MISTAKES_IN_WORDS,
+    ceiling_in_words,
+    counts_in_words,
+    heading,
+    left_out_in_words,
+    missing_in_words,
+)
 from reassess.numeric.proportion import Proportion
 
 __all__ = ["Cut", "Measured", "Ranking", "print_measured", "to_json"]
@@ -137,9 +144,8 @@ def _footnotes(ranking: Ranking) -> Iterator[str]:
 
 def _mistakes(result: Evaluation) -> str:
     """How many mistakes there are, and what is known of them."""
-    counts = {text: getattr(result.mistakes, name) for name, text in MISTAKES_IN_WORDS.items()}
-    known = [f"{count:,} {text}" for text, count in counts.items() if count is not None]
-    return f"{sum(count or 0 for count in counts.values()):,}: {', '.join(known)}"
+    counts = {kind: getattr(result.mistakes, kind) for kind in MISTAKES_IN_WORDS}
+    return f"{sum(count or 0 for count in counts.values()):,}: {counts_in_words(counts, MISTAKES_IN_WORDS)}"
 
 
 def _print_by_label_count(file: str, result: Evaluation) -> None:

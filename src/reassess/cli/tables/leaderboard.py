@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from reassess.cli.common import Call, print_table
 from reassess.comparison.placement import Placement
-from reassess.comparison.trends import Trend
-from reassess.comparison.words import TOO_FEW_MODELS
+from reassess.comparison.trends import Line, Trend
+from reassess.comparison.words import TOO_FEW_FAMILIES
 from reassess.core.benchmark import IMAGENET
 from reassess.core.leaderboard import Leaderboard
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.regression import Estimate
-from reassess.text import counted
+from reassess.text import counted, some
 
 __all__ = ["Level", "print_leaderboard", "to_json"]
 
@@ -52,13 +52,16 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) 
     board = trend.board
     ranks = zip(board.real_ranks.tolist(), board.original_ranks.tolist(), strict=True)
     rows = [
-        entry.to_json() | {"real_rank": real, "original_rank": original}
-        for entry, (real, original) in zip(board.entries, ranks, strict=True)
+        entry.to_json() | {"family": family, "real_rank": real, "original_rank": original}
+        for entry, family, (real, original) in zip(board.entries, board.families, ranks, strict=True)
     ]
     return {
         "unit": "percent",
         "rows": [rows[row] for row in board.best_first],
         "models": board.models,
+        "families": board.family_ids.max().item() + 1,
+        "family_pattern": board.family.pattern,
+        "without_family": board.without_family,
         "left_out": board.left_out,
         "kendall": trend.kendall,
         "spearman": trend.spearman,
@@ -73,11 +76,8 @@ def print_leaderboard(call: Call, trend: Trend, placements: Sequence[Placement],
     """Print the best rows, the slopes, how the two orders differ, and where models stand."""
     board = trend.board
     _print_rows(board, board.best_first[:top])
-    lines = [
-        [line, f"{line.rows:,}", f"{line.models:,}", *_cells(line.slope)] for line in (trend.overall, *trend.lines)
-    ]
     click.echo()
-    print_table(["original accuracy, %", "rows", "models", "slope of ReaL", "95 %"], lines)
+    _print_slopes(trend)
     changes = list(_changes(trend))
     if changes:
         click.echo()
@@ -105,6 +105,23 @@ def _print_rows(board: Leaderboard, rows: Sequence[int]) -> None:
         original = f"{entry.original:.2f}", f"{board.original_ranks[row]:,}"
         cells.append([entry.model, entry.image_size, millions, *real, *original])
     print_table(columns, cells)
+
+
+def _print_slopes(trend: Trend) -> None:
+    columns = ["original accuracy, %", "rows", "models", "families", "slope of ReaL", "95 %"]
+    cells = [
+        [name, f"{line.rows:,}", f"{line.models:,}", f"{line.families:,}", *_cells(line.slope)]
+        for name, line in _lines(trend)
+    ]
+    print_table(columns, cells)
+
+
+def _lines(trend: Trend) -> Iterator[tuple[str, Line]]:
+    """The lines with their names; one without the rows far out only where there are such."""
+    yield "all", trend.overall
+    if trend.far_out.entries:
+        yield f"all but {len(trend.far_out.entries):,} far out", trend.far_out.line
+    yield from ((str(line), line) for line in trend.lines)
 
 
 def _cells(estimate: Estimate | None) -> list[str | None]:
@@ -167,10 +184,7 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
     yield f"{counted(len(board), 'row')} of {counted(board.models, 'model')}"
     for reason, count in board.left_out.items():
         yield f"left out: {count:,} {reason}"
-    yield "95 % of a slope: over models, all rows of a model together; relatives count as independent models"
-    for line in (trend.overall, *trend.lines):
-        if line.fit is None:
-            yield f"no slope, {line}: {TOO_FEW_MODELS}"
+    yield from _about_slopes(trend)
     if level is None:
         yield f"no level of the original labels: {_NO_LEVEL} (--level PERCENT)"
     elif level.counted is not None:
@@ -183,14 +197,37 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
         yield from _judged(placement)
 
 
+def _about_slopes(trend: Trend) -> Iterator[str]:
+    board, far_out = trend.board, trend.far_out
+    known = "the first word of a name" if board.family == Leaderboard.family else f"{board.family.pattern!r} in a name"
+    yield f"95 % of a slope: over families of models, which are known by {known} (--family PATTERN)"
+    if alone := board.without_family:
+        yield f"each a family of its own, since the pattern finds nothing in the name: {counted(alone, 'model')}"
+    if far_out.entries:
+        low, high = max(far_out.low, 0), min(far_out.high, 100)
+        yield (
+            f"far out: rows of families that lie wholly outside {low:.1f} to {high:.1f} %, Tukey's outer fences: "
+            f"{some(far_out.entries, most=3)}"
+        )
+    without = [name for name, line in _lines(trend) if line.fit is None]
+    for name in without:
+        yield f"no slope, {name}: {TOO_FEW_FAMILIES}"
+    if without:
+        yield "to take each model as a family: --family .+"
+
+
 def _judged(placement: Placement) -> Iterator[str]:
     entry, expected = placement.entry, placement.expected
     if expected is None:
-        yield f"{entry}: nothing is expected: {TOO_FEW_MODELS} for a line"
+        yield f"{entry}: nothing is expected: {TOO_FEW_FAMILIES} for a line"
         return
     yield (
-        f"{entry}: expected by the line of the {expected.rows:,} rows nearest in original accuracy; "
-        f"measured from it, this one lies above {100 * expected.share_below:.0f} % of them"
+        f"{entry}: expected by the line of the {expected.rows:,} rows nearest in original accuracy, of "
+        f"{counted(expected.families, 'family', 'families')}; measured from it, this one lies above "
+        f"{100 * expected.share_below:.0f} % of them"
     )
     if expected.extrapolated:
-        yield f"{entry}: no row has an original accuracy like this one: the line is drawn out to it"
+        yield (
+            f"{entry}: no row has an original accuracy like this one: the line is drawn out to it, "
+            "and the interval does not allow for a bend"
+        )

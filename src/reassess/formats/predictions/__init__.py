@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from reassess.core.classes import Classes
 from reassess.core.predictions import MOST_IDS, Predictions, as_floats
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.files import check_output, suffix_of, writing
+from reassess.formats.files import all_or_none, check_output, suffix_of, writing
 from reassess.formats.predictions.arrays import ARRAY_SUFFIXES, read_prediction_array
 from reassess.formats.predictions.tables import read_prediction_table
 from reassess.formats.predictions.unknown_names import UNKNOWN_CLASS, UnknownClass, unknown_in_words
@@ -144,11 +143,12 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     if predictions.images is not None:
         check_output(path.with_suffix(".txt"), force=force)
         names = _lines(path, predictions.images)
-    with ExitStack() as both:  # neither takes its place before both are written
-        _save(both.enter_context(writing(path, force=force)), predictions)
+    with all_or_none():
+        with writing(path, force=force) as temporary:
+            _save(temporary, predictions)
         if names is not None:
-            text = both.enter_context(writing(path.with_suffix(".txt"), force=force))
-            text.write_text(names, encoding="utf-8")
+            with writing(path.with_suffix(".txt"), force=force) as temporary:
+                temporary.write_text(names, encoding="utf-8")
 
 
 def _lines(path: Path, names: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """Counts of votes for classes, without raters: a row for each image and class, or a column for each class."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,10 @@ from reassess.core.checks import check_known, check_range, check_unique, first_r
 from reassess.core.classes import Classes
 from reassess.core.items import Id
 from reassess.core.votes import Votes
-from reassess.errors import DataError
+from reassess.errors import DataError, ReassessWarning
 from reassess.formats.class_columns import ids_of_column, ids_of_texts
 from reassess.formats.tables import integers, place, refuse_missing
+from reassess.text import some
 
 if TYPE_CHECKING:
     import polars as pl
@@ -87,7 +89,8 @@ def _read_wide(
     """As `_read_long`; every count of 0 but the first of each class is left out."""
     images = tuple(table[_IMAGE].to_list())
     check_unique(images, thing="an image", where=lambda row: place(path, row), mend=_MEND)
-    id_of, classes = ids_of_texts(path, [name for name in table.columns if name not in (_IMAGE, _CLASS)], classes)
+    headings = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
+    id_of, classes = _ids_of_headings(path, headings, classes)
 
     def cells() -> Iterator[tuple[Ints, Ints, Ints]]:
         for name, class_id in sorted(id_of.items(), key=lambda item: item[1]):
@@ -100,7 +103,36 @@ def _read_wide(
             yield rows, np.full(rows.size, class_id), counts[rows]
 
     image_ids, class_ids, counts = (np.concatenate(part) for part in zip(*cells(), strict=True))
+    if classes.ranked:
+        _warn_of_doubtful(path, headings, table[_CLASS].to_list() if _CLASS in table.columns else [])
     return images, image_ids, class_ids, counts, classes
+
+
+def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | None) -> tuple[dict[str, int], Classes]:
+    """The class of each column of counts, and the classes."""
+    if classes is not None and classes.texts:
+        lost = [name for name in headings if classes.id_of(name, where=str(path)) < 0]
+        if lost:
+            raise DataError(
+                "a column of counts is none of the classes",
+                where=path,
+                allowed=classes.allowed,
+                found=some(lost, most=3),
+                mend="leave out columns that count no votes for a class, or add the class to the list of classes",
+            )
+    return ids_of_texts(path, headings, classes)
+
+
+def _warn_of_doubtful(path: Path, headings: Sequence[str], known: Sequence[object]) -> None:
+    """Warn of columns that are taken for classes though no list, and no original label, calls a class so."""
+    doubtful = [name for name in headings if name not in set(known)]
+    if doubtful:
+        warnings.warn(
+            f"{path}: no list of classes says what is a class, and each of these columns is taken for one: "
+            f"{some(doubtful, most=5)}",
+            ReassessWarning,
+            stacklevel=2,
+        )
 
 
 def _counts(path: Path, series: "pl.Series") -> Ints:

@@ -196,27 +196,88 @@ def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
     assert "the file classes" in done.err
 
 
+AGREE = ["labels", "--agree", "digits/labels.csv", "digits/original.csv"]
+TWO, OTHER = (
+    "the benchmark would have two files of one part",
+    "in a benchmark's folder, a file {} is another part of it",
+)
+NEARLY = "the output would be called nearly like a part of the benchmark"
+
+
+@pytest.mark.parametrize(
+    ("argv", "output", "what", "instead"),
+    [
+        (["aggregate", "-o"], "scores.npz", TWO, None),
+        (["labels", "--threshold", "0.5", "-o"], "labels.json", TWO, None),
+        (["aggregate", "-o"], "golden.csv", "the output is the golden of the benchmark", "scores.csv"),
+        (["aggregate", "-o"], "golden.npz", OTHER, "scores.npz"),
+        (["aggregate", "-o"], "Scores.csv", NEARLY, "scores.csv"),
+        (["aggregate", "-o"], "rater_golden.csv", NEARLY, "scores.csv"),
+        (["aggregate", "-o", "s.csv", "--model"], "Groups.npz", NEARLY, ""),
+        (["labels", "--threshold", "0.5", "-o"], "original.jsonl", OTHER, "labels.jsonl"),
+        (["labels", "--threshold", "0.5", "-o"], "Labels.json", NEARLY, "labels.json"),
+        (
+            ["labels", "--threshold", "0.5", "-o"],
+            "benchmark.json",
+            "in a benchmark's folder, this file holds its settings",
+            "labels.json",
+        ),
+        (
+            ["labels", "--threshold", "0.5", "-o"],
+            "Benchmark.json",
+            "in a benchmark's folder, this file holds its settings",
+            "labels.json",
+        ),
+        ([*AGREE, "-o"], "groups.csv", OTHER, ""),
+        (["questions", "good.csv", "-o"], "votes.jsonl", OTHER, ""),
+        (["questions", "good.csv", "-o"], "Votes.jsonl", NEARLY, ""),
+        (["evaluate", "good.csv", "--per-image"], "collapsed.csv", OTHER, ""),
+        (["evaluate", "good.csv", "--write-classes"], "classes.txt", OTHER, ""),
+        (["compare", "good.csv", "poor.csv", "--disagreements"], "groups.csv", OTHER, ""),
+        (["curve", "-o"], "scores.csv", "the output is the scores of the benchmark", ""),
+        (["curve", "-o"], "collapsed.csv", OTHER, ""),
+        (["curve", "-o"], "../votes.csv", "the output is the votes of the benchmark", ""),
+    ],
+)
 def test_no_output_takes_the_place_of_another_part(
-    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+    argv: list[str],
+    output: str,
+    what: str,
+    instead: str | None,
+    tmp_path: Path,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    no_known_data: None,
 ) -> None:
-    """Neither a second file of a part, after which no command could read the folder, nor another part's name."""
-    write_all(tmp_path, lambda class_id: NAMES[class_id])
-    all_numbers(tmp_path, run, monkeypatch, False)
+    """Nor its name, nor one that is nearly it, after which no command could read the folder; with --force neither."""
+    monkeypatch.chdir(tmp_path)
+    write_judges(tmp_path)
+    Path("digits/votes.csv").rename("votes.csv")
+    Path("digits/votes.csv").symlink_to("../votes.csv")
     before = {path: path.read_bytes() for path in Path("digits").iterdir()}
-    two = "the benchmark would have two files of one part\n  where:   {}\n  found:   {}\n"
-    other = "in a benchmark's folder, a file {} is another part of it\n  where:   {}\n"
-    for argv, message_ in (
-        (["aggregate", "-o", "digits/scores.npz"], two.format("digits/scores.npz", "scores.csv")),
-        (["labels", "-o", "digits/labels.json"], two.format("digits/labels.json", "labels.csv")),
-        (["aggregate", "-o", "digits/golden.csv"], other.format("golden", "digits/golden.csv")),
-        (["labels", "-o", "digits/original.csv"], other.format("original", "digits/original.csv")),
-        (["questions", "good.csv", "-o", "digits/votes.jsonl"], other.format("votes", "digits/votes.jsonl")),
-        (["evaluate", "good.csv", "--per-image", "digits/votes.csv"], other.format("votes", "digits/votes.csv")),
-    ):
-        done = run(*argv, "--benchmark", "digits", "--force")
-        assert (done.code, done.out) == (1, ""), argv
-        assert done.err.startswith(f"Error: {message_}"), argv
+    done = run(*argv, f"digits/{output}", "--benchmark", "digits", "--force")
+    assert (done.code, done.out) == (1, "")
+    mend = "choose another name or folder" + (f", such as {instead}" if instead else "")
+    if instead is None:
+        there = Path(output).stem + ".csv"
+        mend = f"write {there} (--force), or remove it first"
+    found = f"  found:   {there}\n" if instead is None else ""
+    assert done.err == (
+        f"Error: {what.format(Path(output).stem)}\n  where:   digits/{output}\n{found}  to mend: {mend}\n"
+    )
     assert {path: path.read_bytes() for path in Path("digits").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "argv", [["report", "good.csv", "-o", "digits/images.html"], ["curve", "-o", "digits/scores.svg"]]
+)
+def test_an_output_that_is_read_as_no_part_may_be_called_like_one(
+    argv: list[str], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_judges(tmp_path)
+    assert run(*argv, "--benchmark", "digits").code == 0
+    assert run("curve", "--benchmark", "digits").code == 0
 
 
 def test_the_path_of_the_images_folder_is_no_part_of_a_name_in_any_file(

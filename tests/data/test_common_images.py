@@ -38,7 +38,8 @@ def noun(part: str, *images: str) -> Classed:
 
 
 def check(parts: dict[str, Classed], benchmark: Benchmark | None = None) -> None:
-    check_common_images(parts, {part: f"{part.replace(' ', '')}.csv" for part in parts}, benchmark or Benchmark())
+    files = {part: f"{part.replace(' ', '')}.csv" for part in parts}
+    check_common_images(parts, files, benchmark or Benchmark(), with_one_another="labels 2" in parts)
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
@@ -88,6 +89,7 @@ def test_several_label_sets_judge_together() -> None:
     assert "labels.csv (labels) and labels3.csv (labels)" in message(
         check, parts | {"labels 3": noun("labels", "4.png")}
     )
+    check_common_images(parts | {"labels 3": noun("labels", "4.png")}, {}, Benchmark())
 
 
 def test_of_votes_on_plain_items_the_items_are_compared_and_with_images_nothing_is() -> None:

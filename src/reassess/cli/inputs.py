@@ -15,10 +15,10 @@ from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, class_
 from reassess.core.classes import NAMES_BESIDE_IDS
 from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
 from reassess.core.predictions import Predictions
-from reassess.data.benchmark_folders import MADE_BY, open_benchmark
+from reassess.data.benchmark_folders import open_benchmark
 from reassess.data.benchmark_images import benchmark_names
 from reassess.data.benchmark_settings import update_benchmark
-from reassess.errors import DataError, OutputError, at
+from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions
@@ -28,7 +28,6 @@ from reassess.text import some
 __all__ = [
     "FILE",
     "benchmark_option",
-    "check_part",
     "each_prediction",
     "from_environment",
     "golden_options",
@@ -72,35 +71,6 @@ benchmark_option = in_benchmark(
 )
 
 
-def check_part(benchmark: Benchmark | None, output: Path | None, part: str | None = None) -> None:
-    """Refuse, before any work, an output in a benchmark's folder that would take the name of another part.
-
-    Parameters
-    ----------
-    benchmark, output
-        The benchmark that was given, and where the result goes.
-    part
-        The part that the command makes, which may be written anew in the same format; None if it makes none.
-    """
-    folder = None if benchmark is None else benchmark.folder
-    if folder is None or output is None or output.parent.resolve() != folder.resolve() or output.stem not in MADE_BY:
-        return
-    if output.stem != part:
-        raise OutputError(
-            f"in a benchmark's folder, a file {output.stem} is another part of it",
-            where=output,
-            mend="choose another name or folder" + (f", such as {part}{output.suffix}" if part else ""),
-        )
-    there = benchmark.sources.get(part) if benchmark is not None else None
-    if there is not None and Path(there).name != output.name:
-        raise OutputError(
-            "the benchmark would have two files of one part",
-            where=output,
-            found=Path(there).name,
-            mend=f"write {Path(there).name} (--force), or remove it first",
-        )
-
-
 def keep_settings(benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
     """Note settings in benchmark.json of a benchmark's folder, if the output is that part of the benchmark."""
     folder = None if benchmark is None else benchmark.folder
@@ -140,7 +110,7 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
         in_reading(
             "--order",
             type=Choice(["validation", "class-folder"]),
-            help="The order of rows without names, of ImageNet's validation images.",
+            help="The order of rows without names: of ImageNet's validation images, or of a reader of class folders.",
         ),
         in_reading("--classes", type=FILE, metavar="F", help="The class of each output, one wnid or name a line."),
         in_reading(

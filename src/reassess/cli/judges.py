@@ -107,7 +107,7 @@ class Judges:
         return {"match": self.benchmark.match or "path", "ignore_unknown": reading.pop("ignore_unknown")}
 
     def outcomes(self, predictions: Predictions, labels: LabelSets, **joining: Any) -> Outcomes:
-        """What happened to each image of one model by one of the label sets; `joining` as `joining_options`.
+        """What happened to each image of one model by one of the label sets; `joining` as for `find_outcomes`.
 
         Images that another of several label sets holds are known, and rows without names are in the order of the first.
         """
@@ -240,9 +240,15 @@ def matched(benchmark: Benchmark, match: Match | None) -> Benchmark:
 
 
 def joined_parts(
-    given: Mapping[str, tuple[Path, Classed]], benchmark: Benchmark, classes: Classes | None
+    given: Mapping[str, tuple[Path, Classed]],
+    benchmark: Benchmark,
+    classes: Classes | None,
+    *,
+    with_one_another: bool = False,
 ) -> dict[str, Any]:
     """The parts that were read, in one list of classes and with the benchmark's names of images.
+
+    `with_one_another` as for `check_common_images`.
 
     Raises
     ------
@@ -251,7 +257,8 @@ def joined_parts(
     """
     named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
     parts = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
-    check_common_images(parts, {part: str(path) for part, (path, _) in given.items()}, benchmark)
+    files = {part: str(path) for part, (path, _) in given.items()}
+    check_common_images(parts, files, benchmark, with_one_another=with_one_another)
     return parts
 
 

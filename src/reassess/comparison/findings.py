@@ -173,6 +173,7 @@ class Findings:
                     benchmark=benchmark,
                     match=match,
                     ignore_unknown=ignore_unknown,
+                    called=name,
                 )
                 evaluations[name] = summarize(outcomes[name], labels, scores=scores, experts=experts)
         return cls(

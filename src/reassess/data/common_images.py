@@ -16,11 +16,13 @@ from reassess.text import some
 __all__ = ["check_common_images"]
 
 
-def check_common_images(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> None:
+def check_common_images(
+    parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark, *, with_one_another: bool = False
+) -> None:
     """Raise `DataError` if files that are joined have not one image in common; of votes on plain items, not one item.
 
-    The first part is joined with each other one; several label sets, or files of scores, are joined with one another
-    and together with the others. The raters' votes on golden items, where they are apart, are joined with the experts'.
+    The first part is joined with each other one, several label sets or files of scores together. The raters' votes on
+    golden items, where they are apart, are joined with the experts'.
 
     Parameters
     ----------
@@ -31,6 +33,8 @@ def check_common_images(parts: Mapping[str, Classed], files: Mapping[str, str], 
         What the file of each part is called.
     benchmark
         To which the images belong.
+    with_one_another
+        Whether several files of the first part are joined with one another too.
 
     Examples
     --------
@@ -45,7 +49,7 @@ def check_common_images(parts: Mapping[str, Classed], files: Mapping[str, str], 
       to mend: they fit by name: --match name
     """
     names = {part: _names(noun) for part, noun in parts.items()}
-    for part, others in _joined(list(parts)):
+    for part, others in _joined(list(parts), with_one_another):
         alike = [other for other in others if names[other] and _is_plain(parts[other]) == _is_plain(parts[part])]
         if names[part] and alike and not any(_meet(names[part], names[other]) for other in alike):
             both = {each: parts[each] for each in parts if each in (part, alike[0])}
@@ -67,14 +71,16 @@ def _nothing_in_common(parts: Mapping[str, Classed], files: Mapping[str, str], b
     )
 
 
-def _joined(parts: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+def _joined(parts: Sequence[str], with_one_another: bool) -> Iterator[tuple[str, list[str]]]:
     """Each part, and those of which at least one must have an image in common with it."""
     main = [part for part in parts if _kind(part) == _kind(parts[0])]
     for part in parts:
-        others = [other for other in main if other != part]
-        if part == "golden" and "rater-golden" in parts:
-            others.append("rater-golden")
-        yield part, ["golden"] if part == "rater-golden" else others
+        if part in main:
+            yield part, [other for other in main if other != part and with_one_another]
+        elif part == "rater-golden":
+            yield part, ["golden"]
+        else:
+            yield part, [*main, "rater-golden"] if part == "golden" and "rater-golden" in parts else main
 
 
 def _kind(part: str) -> str:

@@ -14,7 +14,6 @@ from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.inputs import (
     FILE,
     benchmark_option,
-    check_part,
     from_environment,
     keep_settings,
     match_option,
@@ -119,9 +118,7 @@ def aggregate(
     asked = preset or method or source.method
     name = asked or _usual_method(source, given)
     _refuse_unused(name, given, source)
-    _check_outputs(call, output, given["model"])
-    check_part(benchmark, output, "scores")
-    check_part(benchmark, given["model"])
+    _check_outputs(call, output, given["model"], benchmark)
     if benchmark is None and preset is None and votes is None:
         raise click.UsageError("Give VOTES, --benchmark or --preset.")
     classes = read_classes_of(call, source) if source.folder else None
@@ -155,12 +152,12 @@ def _usual_method(benchmark: Benchmark, given: dict[str, Any]) -> str:
     return next(iter(presets), "calibrated" if has_golden else "em")
 
 
-def _check_outputs(call: Call, output: Path, model: Path | None) -> None:
+def _check_outputs(call: Call, output: Path, model: Path | None, benchmark: Benchmark | None) -> None:
     """Refuse, before any work, what cannot be written."""
     if output == model:
         raise click.UsageError("-o and --model name one file.")
-    call.check_output(output, (".npz", *TABLE_SUFFIXES), "scores")
-    call.check_output(model, (".npz",), "a rater model")
+    call.check_output(output, (".npz", *TABLE_SUFFIXES), "scores", benchmark=benchmark, part="scores")
+    call.check_output(model, (".npz",), "a rater model", benchmark=benchmark)
 
 
 def _further_parts(call: Call, benchmark: Benchmark, name: str, given: dict[str, Any]) -> dict[str, Path]:

@@ -148,7 +148,7 @@ def curve(
     SCORES are files, or names of known data such as imagenet-real-scores; by default those of the --benchmark. They are
     judged by experts' golden answers.
     """
-    _check_call(call, files, golden, output)
+    _check_call(call, files, golden, output, benchmark)
     if benchmark is None and not files:
         raise click.UsageError("Give SCORES, or --benchmark.")
     if not files:
@@ -184,12 +184,14 @@ def curve(
         _print(call, measured, answers, goal)
 
 
-def _check_call(call: Call, files: tuple[str, ...], golden: str | None, output: Path | None) -> None:
+def _check_call(
+    call: Call, files: tuple[str, ...], golden: str | None, output: Path | None, benchmark: Benchmark | None
+) -> None:
     """Refuse, before any work, what cannot be done."""
     refuse_repeated(files)
     if golden == NONE:
         raise click.UsageError("The scores are judged by --golden, which cannot be none.")
-    call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve")
+    call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
 
 
 def _common_benchmark(scores: Sequence[Scores]) -> Benchmark:

@@ -9,7 +9,7 @@ import click
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, call_options, percent, print_table, refuse_repeated, say
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.inputs import FILE, benchmark_option, check_part, keep_settings, match_option, max_bytes_option
+from reassess.cli.inputs import FILE, benchmark_option, keep_settings, match_option, max_bytes_option
 from reassess.cli.judges import joined_parts, judging, matched, needed_part, read_classes_of, read_original_of
 from reassess.comparison.label_agreement import AGREEMENTS, SAYINGS, LabelAgreement, label_agreement
 from reassess.comparison.label_changes import LabelDiff, label_diff
@@ -107,7 +107,6 @@ def labels(
     if agree:
         if len(files) < 2 or cutting:
             raise click.UsageError("--agree takes two or more label sets, and of the other options --by and -o.")
-        check_part(benchmark, output)
         _show_agreement(call, files, by, output, benchmark, match)
         return
     if by is not None:
@@ -120,8 +119,7 @@ def labels(
         raise click.UsageError("Give one SCORES, --threshold T and -o LABELS; or label sets and --diff or --agree.")
     if unrated == "omit" and original is not None:
         raise click.UsageError("With --unrated omit, original labels have no use: leave --original out.")
-    call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set")
-    check_part(benchmark, output, "labels")
+    call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")
     path = needed_part(call, benchmark, "scores", *files)
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     scores = load_scores(path, classes=classes, max_bytes=max_bytes)
@@ -188,7 +186,7 @@ def _read_sets(
         given[f"labels {number}"] = path, load_any_labels(path, classes=classes, offline=call.offline)
     if benchmark is None:
         benchmark = benchmark_of(tuple(chain.from_iterable(sets.images for _, sets in given.values())))
-    return list(joined_parts(given, matched(benchmark, match), classes).values())
+    return list(joined_parts(given, matched(benchmark, match), classes, with_one_another=True).values())
 
 
 def _show_diff(call: Call, first: str, second: str, benchmark: Benchmark | None, match: Match | None) -> None:
@@ -237,7 +235,7 @@ def _show_agreement(
     match: Match | None,
 ) -> None:
     refuse_repeated(files)
-    call.check_output(output, TABLE_SUFFIXES, "a table")
+    call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     sets = dict(zip(files, _read_sets(call, files, benchmark, match), strict=True))
     partial = [given for given, its in sets.items() if isinstance(its, MultiLabels) and not its.complete]
     if partial:

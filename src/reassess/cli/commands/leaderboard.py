@@ -123,7 +123,7 @@ def leaderboard(
     files, the results of timm on ImageNet and by ReaL. Several make one leaderboard.
     """
     refuse_repeated(files)
-    call.check_output(output, FIGURE_SUFFIXES, "a figure")
+    call.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=benchmark)
     board = read_leaderboard(*(call.read("leaderboard", path) for path in files), family=family)
     placements = [place(board, entry) for entry in _entries(call, placed)]
     lines = trend(board, bands)

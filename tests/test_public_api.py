@@ -25,6 +25,7 @@ CONSTANTS = {
     "MATCHES",
     "NAMES_BESIDE_IDS",
     "NO_ORIGINAL",
+    "POOLING",
     "REPORT_SUFFIXES",
     "STATES",
     "image_keys",

@@ -33,20 +33,29 @@ def golden(rows: Sequence[Sequence[int]]) -> Votes:
 # --- calibration ----------------------------------------------------------------------------------------------------
 
 
-@given(ROWS, TRUTH, st.sampled_from([0, 1, 0.5]))
-def test_calibration_is_that_of_a_plain_loop(rows: Any, truth: Any, smoothing: float) -> None:
+@given(ROWS, TRUTH, st.sampled_from([0, 1, 0.5]), st.sampled_from([0, 4, 0.5]))
+def test_calibration_is_that_of_a_plain_loop(rows: Any, truth: Any, smoothing: float, pooling: float) -> None:
     golden_rows = [row for row in rows if truth[row[0]] >= 0]
     if not golden_rows:
         return
-    model = calibrate(golden(rows), np.array(truth), smoothing=smoothing)
+    model = calibrate(golden(rows), np.array(truth), smoothing=smoothing, pooling=pooling)
     measured = [r for r in range(3) if any(row[1] == r for row in golden_rows)]
     assert model.raters == tuple(r + 1 for r in measured)
-    for matrix, r in zip(model.matrices, measured, strict=True):
-        for t in (0, 1):
-            counts = [smoothing + sum((truth[i], rr, aa) == (t, r, a) for i, rr, aa in golden_rows) for a in range(3)]
-            expected = [x / sum(counts) for x in counts] if sum(counts) else [1 / 3] * 3
+
+    def shares(counts: list[float]) -> list[float]:
+        return [x / sum(counts) for x in counts] if sum(counts) else [1 / 3] * 3
+
+    for t, typical in ((0, [1 / 2, 1 / 3, 1 / 6]), (1, [1 / 6, 1 / 3, 1 / 2])):
+        everyone = [sum((truth[i], aa) == (t, a) for i, _, aa in golden_rows) for a in range(3)]
+        mean = shares([smoothing + n + pooling * x for n, x in zip(everyone, typical, strict=True)])
+        for matrix, r in zip(model.matrices, measured, strict=True):
+            own = [sum((truth[i], rr, aa) == (t, r, a) for i, rr, aa in golden_rows) for a in range(3)]
+            expected = shares([smoothing + n + pooling * x for n, x in zip(own, mean, strict=True)])
             assert matrix[t].tolist() == pytest.approx(expected)
-    np.testing.assert_allclose(model.fallback, model.matrices.mean(axis=0))
+        if pooling:
+            assert model.fallback[t].tolist() == pytest.approx(shares([smoothing + pooling * x for x in mean]))
+        else:
+            np.testing.assert_allclose(model.fallback, model.matrices.mean(axis=0))
     assert model.prior[1] == pytest.approx(truth.count(1) / (truth.count(0) + truth.count(1)))
 
 
@@ -54,8 +63,8 @@ def test_calibration_is_that_of_a_plain_loop(rows: Any, truth: Any, smoothing: f
 def test_doubling_every_vote_keeps_the_maximum_likelihood_matrices(rows: Any, truth: Any) -> None:
     if not any(truth[row[0]] >= 0 for row in rows):
         return
-    once = calibrate(golden(rows), np.array(truth), smoothing=0)
-    twice = calibrate(golden(rows).append(golden(rows)), np.array(truth), smoothing=0)
+    once = calibrate(golden(rows), np.array(truth), pooling=0)
+    twice = calibrate(golden(rows).append(golden(rows)), np.array(truth), pooling=0)
     np.testing.assert_allclose(once.matrices, twice.matrices)
 
 
@@ -101,6 +110,10 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     "smoothing": (
         lambda: bad_calibration(smoothing=math.inf),
         "smoothing out of range\n  allowed: 0 or more\n  found:   inf",
+    ),
+    "pooling": (
+        lambda: bad_calibration(pooling=-1),
+        "pooling out of range\n  allowed: 0 or more\n  found:   -1",
     ),
     "too many experts": (
         lambda: expert_truth(votes_of([(0, 0, 2), (0, 1, 2)]), at_least=3),
@@ -262,7 +275,7 @@ def test_votes_that_no_truth_allows_are_refused() -> None:
         "no truth allows the votes on an item\n"
         "  where:   item y\n"
         "  found:   ann: no, ann: yes\n"
-        "  to mend: measure the raters with smoothing above 0"
+        "  to mend: measure the raters with pooling above 0"
     )
 
 

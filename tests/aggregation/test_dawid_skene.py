@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,24 @@ from tests.references import average_precision
 
 
 def reference_em(
-    votes: Votes, shares: npt.NDArray[Any], *, smoothing: float, iterations: int, pinned: Any = None, prior: Any = None
+    votes: Votes,
+    shares: npt.NDArray[Any],
+    *,
+    pseudo_votes: Any,
+    iterations: int,
+    pseudo_items: float = 0,
+    pinned: Any = None,
+    prior: Any = None,
+    start: Any = None,
 ) -> Any:
-    """EM as in the paper, in plain Python with logarithms: posteriors, matrices, prior, and each step's objective."""
+    """EM as in the paper, in plain Python with logarithms: posteriors, matrices, prior, and each step's objective.
+
+    `pseudo_votes` is a number, or has a row for each truth; `start` is the matrix of all raters, and a prior.
+    """
     pinned = pinned or {}
     items = range(len(votes.items))
     raters, answers, truths = range(len(votes.raters)), range(len(votes.answers)), range(len(shares[0]))
+    added = pseudo_votes if np.ndim(pseudo_votes) else [[pseudo_votes for _ in answers] for _ in truths]
     given_votes = [
         [(votes.raters.index(rater), votes.answers.index(answer)) for rater, answer in votes.on(i)] for i in items
     ]
@@ -43,22 +56,26 @@ def reference_em(
         for i in items
     ]
     judged = [i for i in items if given_votes[i] or i in pinned]
-    objectives = []
-    for _ in range(iterations):
+    objectives: list[float] = []
+    for step in range(iterations):
         matrices = []
         for r in raters:
             matrix = []
             for t in truths:
                 row = [
-                    smoothing + sum(q[i][t] for i in items for rr, aa in given_votes[i] if (rr, aa) == (r, a))
+                    added[t][a] + sum(q[i][t] for i in items for rr, aa in given_votes[i] if (rr, aa) == (r, a))
                     for a in answers
                 ]
                 matrix.append([x / sum(row) for x in row] if sum(row) > 0 else [1 / len(answers)] * len(answers))
             matrices.append(matrix)
-        p = prior or [sum(q[i][t] for i in judged) / len(judged) for t in truths]
-        objective = 0.0
-        if smoothing:
-            objective += smoothing * sum(math.log(x) for matrix in matrices for row in matrix for x in row)
+        counts = [pseudo_items + sum(q[i][t] for i in judged) for t in truths]
+        p = prior or [x / sum(counts) for x in counts]
+        if start and step == 0:
+            matrices, p = [start[0] for _ in raters], prior or start[1]
+        objective = sum(added[t][a] * log(m[t][a]) for m in matrices for t in truths for a in answers if added[t][a])
+        if pseudo_items and not prior:
+            objective += pseudo_items * sum(math.log(x) for x in p)
+        change = 0.0
         for i in items:
             logs = [log(p[t]) + sum(log(matrices[r][t][a]) for r, a in given_votes[i]) for t in truths]
             if i in pinned:
@@ -66,9 +83,28 @@ def reference_em(
                 continue
             total = math.log(sum(math.exp(x - max(logs)) for x in logs)) + max(logs)
             objective += total
-            q[i] = [math.exp(x - total) for x in logs]
+            new = [math.exp(x - total) for x in logs]
+            change = max(change, *(abs(x - y) for x, y in zip(new, q[i], strict=True)))
+            q[i] = new
         objectives.append(objective)
+        if change < 1e-6:
+            break
     return np.array(q), np.array(matrices), np.array(p), objectives
+
+
+def reference_pooled(
+    votes: Votes, shares: npt.NDArray[Any], *, smoothing: float, pooling: float, iterations: int, **options: Any
+) -> Any:
+    """First all raters as one, whose rows are half as the answers speak and half uniform; then each by themselves."""
+    answers, truths = range(len(votes.answers)), range(len(shares[0]))
+    spoken = [[shares[a][t] / sum(shares[b][t] for b in answers) for a in answers] for t in truths]
+    typical = [[smoothing + pooling * (x + 1 / len(answers)) / 2 for x in row] for row in spoken]
+    options |= {"pseudo_items": pooling / len(truths), "iterations": iterations}
+    one = replace(votes, rater_ids=0 * votes.rater_ids, raters=("all",))
+    _, ((mean,)), prior, _ = reference_em(one, shares, pseudo_votes=typical, **options)
+    added = [[smoothing + pooling * x for x in row] for row in mean.tolist()]
+    start = mean.tolist(), prior.tolist()
+    return reference_em(votes, shares, pseudo_votes=added, start=start, **options)
 
 
 def log(x: float) -> float:
@@ -99,7 +135,10 @@ def stopped(votes: Votes, **options: Any) -> Any:
 @pytest.mark.parametrize("smoothing", [0, 1])
 @pytest.mark.parametrize(("answers", "truths"), [(3, 3), (4, 2), (2, 3)])
 @pytest.mark.parametrize("pin", [False, True])
-def test_em_agrees_with_the_reference(seed: int, smoothing: int, answers: int, truths: int, pin: bool) -> None:
+@pytest.mark.parametrize("pooling", [0, 2.5])
+def test_em_agrees_with_the_reference(
+    seed: int, smoothing: int, answers: int, truths: int, pin: bool, pooling: float
+) -> None:
     votes = random_votes(seed, answers=answers)
     shares = np.random.default_rng(seed).dirichlet(np.ones(truths), answers)
     pins = {0: [1.0] + [0.0] * (truths - 1), 7: [0.5, 0.5] + [0.0] * (truths - 2), 11: [1 / truths] * truths}
@@ -109,17 +148,16 @@ def test_em_agrees_with_the_reference(seed: int, smoothing: int, answers: int, t
         truths=tuple(f"t{t}" for t in range(truths)),
         weights=shares,
         smoothing=smoothing,
+        pooling=pooling,
         pinned=pinned,
         max_iterations=12,
         prior=[1 / truths] * truths if truths == 2 else None,
     )
-    q, matrices, prior, objectives = reference_em(
-        votes,
-        shares.tolist(),
-        smoothing=smoothing,
-        iterations=result.iterations,
-        pinned=pins if pin else None,
-        prior=[1 / truths] * truths if truths == 2 else None,
+    options = {"pinned": pins if pin else None, "prior": [1 / truths] * truths if truths == 2 else None}
+    q, matrices, prior, objectives = (
+        reference_pooled(votes, shares.tolist(), smoothing=smoothing, pooling=pooling, iterations=12, **options)
+        if pooling
+        else reference_em(votes, shares.tolist(), pseudo_votes=smoothing, iterations=12, **options)
     )
     np.testing.assert_allclose(result.posterior.values, q, atol=1e-10)
     np.testing.assert_allclose(result.model.matrices_of(votes.raters), matrices, atol=1e-10)
@@ -131,8 +169,8 @@ def test_the_reference_notices_a_wrong_answer() -> None:
     """The helper that judges EM must itself fail on something else than EM: here, on other smoothing."""
     votes = random_votes(0)
     shares = np.eye(3)
-    q, *_ = reference_em(votes, shares.tolist(), smoothing=1, iterations=5)
-    other, *_ = reference_em(votes, shares.tolist(), smoothing=0, iterations=5)
+    q, *_ = reference_em(votes, shares.tolist(), pseudo_votes=1, iterations=5)
+    other, *_ = reference_em(votes, shares.tolist(), pseudo_votes=0, iterations=5)
     assert np.abs(q - other).max() > 1e-3
 
 
@@ -143,9 +181,9 @@ def test_many_votes_on_an_item_agree_with_the_reference(smoothing: int) -> None:
     rows = np.repeat(np.arange(3), [24, 25, 2_000])
     answer_ids = (generator.random(rows.size) < np.array([0.2, 0.7, 0.5])[rows]).astype(int)
     votes = Votes.from_columns((0, 1, 2), rows, generator.integers(0, 2, rows.size), answer_ids, (0, 1), (0, 1))
-    result = stopped(votes, smoothing=smoothing, max_iterations=6, prior=[0.6, 0.4])
+    result = stopped(votes, smoothing=smoothing, pooling=0, max_iterations=6, prior=[0.6, 0.4])
     q, _, _, objectives = reference_em(
-        votes, np.eye(2).tolist(), smoothing=smoothing, iterations=result.iterations, prior=[0.6, 0.4]
+        votes, np.eye(2).tolist(), pseudo_votes=smoothing, iterations=result.iterations, prior=[0.6, 0.4]
     )
     np.testing.assert_allclose(result.posterior.values, q, atol=1e-9)
     np.testing.assert_allclose(result.history, objectives, rtol=1e-10)
@@ -156,7 +194,7 @@ def test_many_votes_on_an_item_agree_with_the_reference(smoothing: int) -> None:
 
 def test_the_1979_example_gives_the_papers_numbers(real_file: Callable[[str], Path]) -> None:
     votes = read_votes(real_file("anesthesia-1979.csv"))
-    result = fit_dawid_skene(votes, smoothing=0)
+    result = fit_dawid_skene(votes, smoothing=0, pooling=0)
     assert result.model.prior.round(4).tolist() == [0.3996, 0.4220, 0.1118, 0.0667]
     assert result.model.prior.round(2).tolist() == [0.40, 0.42, 0.11, 0.07]
     assert round(result.objective, 5) == -192.89088
@@ -182,12 +220,12 @@ def test_em_on_the_released_votes_gives_the_measured_numbers(
         kept = scores >= 0.8
         return np.count_nonzero(kept & published) / np.count_nonzero(kept | published)
 
-    plain = fit_dawid_skene(votes, smoothing=0).posterior.of("valid")
-    smoothed = fit_dawid_skene(votes, smoothing=1).posterior.of("valid")
+    plain = fit_dawid_skene(votes, smoothing=0, pooling=0).posterior.of("valid")
+    smoothed = fit_dawid_skene(votes, smoothing=1, pooling=0).posterior.of("valid")
     assert round(average_precision(truth, plain[rows]), 4) == 0.8922
     assert round(average_precision(truth, smoothed[rows]), 4) == 0.8923
     assert round(jaccard(plain), 3) == 0.906
-    three = fit_dawid_skene(votes, truths=WORDS, smoothing=0)
+    three = fit_dawid_skene(votes, truths=WORDS, smoothing=0, pooling=0)
     assert round(jaccard(three.posterior.of("yes")), 3) == 0.474
     assert three.converged
     assert (np.diff(three.history) >= -1e-9 * abs(three.objective)).all()
@@ -212,7 +250,7 @@ def simulated(seed: int = 0, items: int = 20_000) -> tuple[Votes, npt.NDArray[An
 def test_simulated_raters_come_back() -> None:
     """Within four standard errors, those of known truths made larger for what the posteriors leave open."""
     votes, prior, matrices = simulated()
-    result = fit_dawid_skene(votes, smoothing=0)
+    result = fit_dawid_skene(votes, pooling=0)
     each = 5 * len(votes.items) / 6 * prior
     error = np.sqrt(matrices * (1 - matrices) / each[None, :, None])
     assert (np.abs(result.model.matrices_of(range(6)) - matrices) <= 4 * 1.6 * error + 1e-3).all()
@@ -222,6 +260,7 @@ def test_simulated_raters_come_back() -> None:
 # --- laws -----------------------------------------------------------------------------------------------------------
 
 SEEDS = st.integers(0, 10_000)
+POOLINGS = st.sampled_from([0.0, 0.3, 4.0, 100.0])
 
 
 def relabelled(votes: Votes, seed: int) -> Votes:
@@ -238,37 +277,38 @@ def relabelled(votes: Votes, seed: int) -> Votes:
     )
 
 
-@given(SEEDS, st.sampled_from([0.0, 0.5, 1.0]))
+@given(SEEDS, st.sampled_from([0.0, 1.0]), POOLINGS)
 @settings(max_examples=30)
-def test_relabelling_raters_and_items_changes_nothing(seed: Any, smoothing: float) -> None:
+def test_relabelling_raters_and_items_changes_nothing(seed: Any, smoothing: float, pooling: float) -> None:
     votes = random_votes(seed)
     other = relabelled(votes, seed)
-    first, second = (stopped(v, smoothing=smoothing, max_iterations=30) for v in (votes, other))
+    first, second = (stopped(v, smoothing=smoothing, pooling=pooling, max_iterations=30) for v in (votes, other))
     rows = other.find(votes.items)
     np.testing.assert_allclose(first.posterior.values, second.posterior.values[rows], atol=1e-9)
     np.testing.assert_allclose(first.model.matrices_of(votes.raters), second.model.matrices_of(votes.raters), atol=1e-9)
 
 
-@given(SEEDS, st.sampled_from([0.0, 0.1, 1.0, 7.0]), st.booleans(), st.booleans())
-@settings(max_examples=60)
-def test_the_objective_never_falls(seed: Any, smoothing: float, pin: bool, given_prior: bool) -> None:
+@given(SEEDS, st.sampled_from([0.0, 0.1, 1.0, 7.0]), POOLINGS, st.booleans(), st.booleans())
+@settings(max_examples=100)
+def test_the_objective_never_falls(seed: Any, smoothing: float, pooling: float, pin: bool, given_prior: bool) -> None:
     votes = random_votes(seed, most=4)
     pinned = Pinned.to_truths(np.arange(6), np.array([0, 1, 2, 0, -1, 1]), truths=3) if pin else None
     prior = [0.5, 0.3, 0.2] if given_prior else None
-    history = stopped(votes, smoothing=smoothing, pinned=pinned, prior=prior, max_iterations=40).history
+    options = {"smoothing": smoothing, "pooling": pooling, "pinned": pinned, "prior": prior}
+    history = stopped(votes, max_iterations=40, **options).history
     assert np.isfinite(history).all()
     assert (np.diff(history) >= -1e-9 * np.abs(history[1:])).all()
 
 
-@given(SEEDS, st.integers(0, 2), st.sampled_from([0, 1]))
+@given(SEEDS, st.integers(0, 2), POOLINGS)
 @settings(max_examples=30)
-def test_a_pinned_item_keeps_its_truth(seed: Any, truth: int, smoothing: int) -> None:
+def test_a_pinned_item_keeps_its_truth(seed: Any, truth: int, pooling: float) -> None:
     votes = random_votes(seed)
     pinned = Pinned.to_truths(np.array([3]), np.array([truth]), truths=3)
-    result = stopped(votes, smoothing=smoothing, pinned=pinned, max_iterations=20)
+    result = stopped(votes, pooling=pooling, pinned=pinned, max_iterations=20)
     assert result.posterior.values[3].tolist() == np.eye(3)[truth].tolist()
     shared = Pinned(np.array([3]), np.array([[0.2, 0.3, 0.5]]))
-    result = stopped(votes, smoothing=smoothing, pinned=shared, max_iterations=20)
+    result = stopped(votes, pooling=pooling, pinned=shared, max_iterations=20)
     assert result.posterior.values[3].tolist() == [0.2, 0.3, 0.5]
 
 
@@ -280,11 +320,11 @@ def test_the_number_of_threads_does_not_matter_and_runs_are_the_same() -> None:
         assert np.array_equal(run.history, runs[0].history)
 
 
-@given(SEEDS, st.sampled_from([0, 1]))
+@given(SEEDS, POOLINGS)
 @settings(max_examples=30)
-def test_scoring_the_same_votes_gives_the_same_posteriors(seed: Any, smoothing: int) -> None:
+def test_scoring_the_same_votes_gives_the_same_posteriors(seed: Any, pooling: float) -> None:
     votes = random_votes(seed)
-    result = stopped(votes, smoothing=smoothing, max_iterations=25)
+    result = stopped(votes, pooling=pooling, max_iterations=25)
     np.testing.assert_allclose(posterior(votes, result.model).values, result.posterior.values, atol=1e-9)
 
 
@@ -303,9 +343,9 @@ def test_continuing_leaves_a_probability_of_0() -> None:
     """Plain maximum likelihood had never seen rater 0 say yes about a no; then more votes come in."""
     early = random_votes(1, items=12)
     votes = early.append(random_votes(2, items=400))
-    continued = fit_dawid_skene(votes, start=fit_dawid_skene(early, smoothing=0).model, smoothing=0)
+    continued = fit_dawid_skene(votes, start=fit_dawid_skene(early, pooling=0).model, pooling=0)
     assert np.isfinite(continued.posterior.values).all()
-    assert continued.objective == pytest.approx(fit_dawid_skene(votes, smoothing=0).objective, abs=1e-2)
+    assert continued.objective == pytest.approx(fit_dawid_skene(votes, pooling=0).objective, abs=1e-2)
 
 
 def test_a_converged_model_is_kept() -> None:
@@ -314,6 +354,70 @@ def test_a_converged_model_is_kept() -> None:
     again = fit_dawid_skene(votes, start=first.model)
     assert again.iterations == 2
     np.testing.assert_allclose(again.posterior.values, first.posterior.values, atol=1e-6)
+
+
+# --- pooling --------------------------------------------------------------------------------------------------------
+
+
+def few_votes(classes: int = 10, raters: int = 100, items: int = 300) -> tuple[Votes, npt.NDArray[np.int64]]:
+    """Three votes on each of some items by raters who are right seven times in ten: nine votes a rater."""
+    generator = np.random.default_rng(0)
+    truth = generator.integers(0, classes, items)
+    item_ids = np.repeat(np.arange(items), 3)
+    right = generator.random(item_ids.size) < 0.7
+    answer_ids = np.where(right, truth[item_ids], generator.integers(0, classes, item_ids.size))
+    rater_ids = generator.permutation(np.arange(item_ids.size) % raters)
+    names = tuple(range(classes))
+    return Votes.from_columns(tuple(range(items)), item_ids, rater_ids, answer_ids, range(raters), names), truth
+
+
+def test_few_votes_a_rater_and_many_classes_are_hardly_worse_than_the_majority() -> None:
+    """Without pooling, one vote in each cell, or none, is taken for proof."""
+    votes, truth = few_votes()
+    majority = (votes.counts().argmax(axis=1) == truth).mean()
+    right = {
+        options: (stopped(votes, smoothing=options[0], pooling=options[1]).posterior.most_likely() == truth).mean()
+        for options in ((0, 4), (0, 0), (1, 0))
+    }
+    assert right[0, 4] > majority - 0.02
+    assert right[0, 0] < majority - 0.1
+    assert right[1, 0] < majority - 0.3
+
+
+def test_a_rater_with_few_votes_is_near_the_mean_matrix_and_one_with_many_is_not() -> None:
+    votes, *_ = simulated(items=4_000)
+    few = votes.restrict(np.arange(1))
+    other = replace(few, raters=tuple(f"new {rater}" for rater in range(6)))
+    rare = Votes.from_columns(
+        (*votes.items, "one more"),
+        np.append(votes.item_ids, np.full(5, len(votes.items))),
+        np.append(votes.rater_ids, other.rater_ids + 6),
+        np.append(votes.answer_ids, other.answer_ids),
+        (*votes.raters, *other.raters),
+        WORDS,
+    )
+    model = fit_dawid_skene(rare, pooling=10).model
+    off = np.abs(model.matrices - model.fallback).max(axis=(1, 2))
+    assert off[:6].min() > 0.1
+    assert (off[6:] <= 5 / 15).all()
+    closer = fit_dawid_skene(rare, pooling=1_000).model
+    assert (np.abs(closer.matrices - closer.fallback).max(axis=(1, 2))[6:] <= 5 / 1_005).all()
+
+
+def test_endless_pooling_gives_every_rater_the_one_matrix_that_fits_all_votes() -> None:
+    votes, *_ = simulated(items=1_000)
+    pooled = fit_dawid_skene(votes, pooling=1e12).model
+    np.testing.assert_allclose(pooled.matrices, np.broadcast_to(pooled.fallback, pooled.matrices.shape), atol=1e-6)
+
+
+def test_an_unknown_rater_has_the_mean_matrix() -> None:
+    votes, *_ = simulated(items=1_000)
+    model = fit_dawid_skene(votes).model
+    one = replace(votes, rater_ids=0 * votes.rater_ids, raters=("all",))
+    counts = np.stack([np.bincount(one.answer_ids, minlength=3)])
+    assert np.array_equal(model.matrices_of(["unheard of"])[0], model.fallback)
+    weighted = np.einsum("t,ta->a", model.prior, model.fallback)
+    np.testing.assert_allclose(weighted, counts[0] / counts.sum(), atol=0.01)
 
 
 # --- two truths -----------------------------------------------------------------------------------------------------
@@ -337,7 +441,7 @@ def test_the_truth_of_the_higher_weights_stays_valid() -> None:
 def test_two_truths_that_end_swapped_are_swapped_back() -> None:
     rows = [(i, r, 2 if (i + (r == i % 7)) % 2 else 0) for i in range(60) for r in range(3)]
     votes, truths = asked(rows, 60), ("invalid", "valid")
-    em = EM(votes, truths, smoothing=1, prior=None, pinned=None, threads=1)
+    em = EM(votes, truths, pseudo_votes=np.ones((2, 3)), pseudo_items=0, prior=None, pinned=None, threads=1)
     em.start_from_answers(answer_shares(WORDS, truths, None))
     em.run(1e-6, 100)
     model, values = em.model(), em.posterior
@@ -356,8 +460,8 @@ def votes_on_two(rows: Sequence[Sequence[int]], answers: Sequence[str | int] = W
     return votes_of(rows, ("x", "y"), answers=answers)
 
 
-@pytest.mark.parametrize("smoothing", [0, 1])
-def test_degenerate_votes_give_numbers(smoothing: int) -> None:
+@pytest.mark.parametrize("pooling", [0, 4])
+def test_degenerate_votes_give_numbers(pooling: int) -> None:
     cases = {
         "an item without votes": votes_on_two([(0, 0, 0), (0, 1, 2)]),
         "one rater only": votes_on_two([(0, 0, 0), (1, 0, 2)]),
@@ -366,7 +470,7 @@ def test_degenerate_votes_give_numbers(smoothing: int) -> None:
         "one answer": votes_on_two([(0, 0, 0)], answers=("no",)),
     }
     for name, votes in cases.items():
-        result = stopped(votes, smoothing=smoothing)
+        result = stopped(votes, pooling=pooling)
         assert np.isfinite(result.posterior.values).all(), name
         assert np.allclose(result.posterior.values.sum(axis=1), 1), name
         assert np.isfinite(result.model.matrices).all(), name
@@ -391,7 +495,7 @@ def test_an_empty_row_is_uniform() -> None:
     """Ann never met a dog."""
     pinned = Pinned.to_truths(np.array([0, 1]), np.array([0, 1]), truths=2)
     votes = votes_on_two([(0, 0, 0), (1, 1, 1), (1, 1, 1)], answers=("cat", "dog"))
-    result = fit_dawid_skene(votes, smoothing=0, pinned=pinned)
+    result = fit_dawid_skene(votes, pooling=0, pinned=pinned)
     assert result.model.matrices[0].tolist() == [[1, 0], [0.5, 0.5]]
 
 
@@ -400,14 +504,14 @@ def test_stopping_early_warns_by_name() -> None:
         result = fit_dawid_skene(random_votes(0), max_iterations=2)
     assert str(caught[0].message) == (
         "EM was stopped after 2 iterations, before its posteriors changed by less than 1e-06: "
-        "allow more iterations, or more smoothing"
+        "allow more iterations, or more pooling"
     )
     assert not result.converged
     assert result.iterations == 2
 
 
 def test_a_fit_prints_well() -> None:
-    result = fit_dawid_skene(votes_on_two([(0, 0, 0), (1, 0, 2)]), smoothing=0)
+    result = fit_dawid_skene(votes_on_two([(0, 0, 0), (1, 0, 2)]), pooling=0)
     assert isinstance(result, DawidSkeneFit)
     assert repr(result) == (
         "DawidSkeneFit(RaterModel(1 raters, truths no, maybe, yes, answers no, maybe, yes), "
@@ -422,6 +526,8 @@ BAD = {
     ),
     "smoothing": ({"smoothing": -1}, "smoothing out of range\n  allowed: 0 or more\n  found:   -1"),
     "NaN smoothing": ({"smoothing": math.nan}, "smoothing out of range\n  allowed: 0 or more\n  found:   nan"),
+    "pooling": ({"pooling": -1}, "pooling out of range\n  allowed: 0 or more\n  found:   -1"),
+    "endless pooling": ({"pooling": math.inf}, "pooling out of range\n  allowed: 0 or more\n  found:   inf"),
     "tolerance": ({"tolerance": 0}, "tolerance out of range\n  allowed: above 0\n  found:   0"),
     "iterations": ({"max_iterations": 0}, "max_iterations out of range\n  allowed: 1 or more\n  found:   0"),
     "threads": ({"threads": 0}, "threads out of range\n  allowed: 1 or more\n  found:   0"),

@@ -85,7 +85,7 @@ def test_every_pair_is_that_of_a_plain_loop_over_pairs_of_votes(
     questions = Questions.from_columns([f"{i}.png" for i in images], np.arange(120))
     votes = Votes(questions, votes.indptr, votes.rater_ids, votes.answer_ids, votes.raters, WORDS)
     monkeypatch.setattr(module, "_beyond_chance", tuple)
-    model = fit_dawid_skene(votes, truths=WORDS, weights=np.eye(3), smoothing=0.1, tolerance=1e-4).model
+    model = fit_dawid_skene(votes, truths=WORDS, weights=np.eye(3), smoothing=0.1, pooling=0, tolerance=1e-4).model
     pairs = {pair.raters: pair for pair in dependence(votes).pairs}
     expected = dict(reference(votes, model))
     assert pairs.keys() == expected.keys()

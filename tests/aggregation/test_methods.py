@@ -81,7 +81,7 @@ def test_calibration_takes_the_raters_own_votes_on_golden_items_where_no_others_
         judged,
         golden,
         None,
-        recipe=Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0),
+        recipe=Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=0.0, pooling=4.0),
     )
     given = by_calibration(pair_votes, judged, rater_golden=golden).scores
     assert given.values.tolist() == expected.values.tolist()
@@ -139,7 +139,7 @@ def test_golden_items_that_nobody_voted_on_are_an_error() -> None:
 def test_scores_of_unknown_making_may_follow_by_each_rule_once() -> None:
     experts = votes_on(ITEMS, [(0, rater, YES) for rater in range(2)])
     published = REAL_RECIPE
-    own = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0)
+    own = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=0.0, pooling=4.0)
     assert likely_recipes(experts) == (own,)
     assert likely_recipes(experts, own, at_least=2) == (own,)
     assert likely_recipes(experts, published, at_least=4) == (
@@ -169,17 +169,43 @@ def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:
     ]
     votes = votes_on(("a", "b"), rows, ("x", "y"))
     with pytest.warns(ReassessWarning) as warned:
-        by_em(votes, truths_are_answers=True)
-    assert [str(each.message) for each in warned] == [
-        "em leaves no item to x: the raters' mistakes explain every vote without it. Golden items, or less smoothing "
-        "than 1 where items are few, keep truths apart"
+        by_em(votes, truths_are_answers=True, smoothing=1, pooling=0)
+    assert [str(each.message) for each in warned.list[:1]] == [
+        "em leaves no item to x: the raters' mistakes explain every vote without it. Golden items keep truths apart"
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        by_em(votes, truths_are_answers=True, smoothing=0.01)
+        by_em(votes, truths_are_answers=True)
+
+
+def outvoted(share: float) -> Votes:
+    """Of 100 items, three raters say what is true, of that share y; four others always say x."""
+    rows = [(item, rater, int(item < 100 * share)) for item in range(100) for rater in range(3)]
+    rows += [(item, rater, 0) for item in range(100) for rater in range(3, 7)]
+    return votes_on(tuple(range(100)), rows, ("x", "y"))
+
+
+def test_em_that_contradicts_one_clear_majority_in_five_says_so() -> None:
+    with pytest.warns(ReassessWarning) as warned:
+        result = by_em(outvoted(0.2))
+    assert result.posterior.most_likely().tolist() == [1] * 20 + [0] * 80
+    assert [str(each.message) for each in warned] == [
+        "em contradicts more than half of the votes on 20 of 100 items that have such a majority: look at some of "
+        "them, and take majority or more pooling unless em is right there"
+    ]
+
+
+def test_em_that_contradicts_fewer_majorities_or_what_experts_say_is_quiet() -> None:
+    experts = votes_on(tuple(range(100)), [(item, 0, int(item < 20)) for item in range(10)], ("x", "y"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = by_em(outvoted(0.19))
+        by_em(outvoted(0.2), experts=experts)
+        by_em(votes_on(ITEMS, [(item, 0, item % 2) for item in range(4)], ("x", "y")))
+    assert result.posterior.most_likely().tolist() == [1] * 19 + [0] * 81
 
 
 def test_what_an_item_can_be_follows_from_the_votes() -> None:
     votes = votes_on(ITEMS, [(0, 0, 0), (0, 1, 0), (1, 0, 1), (1, 1, 1)], answers=("cat", "dog"))
-    plain = by_em(votes, smoothing=0.01, truths_are_answers=True)
-    assert by_em(votes, smoothing=0.01).posterior.values.tolist() == plain.posterior.values.tolist()
+    plain = by_em(votes, truths_are_answers=True)
+    assert by_em(votes).posterior.values.tolist() == plain.posterior.values.tolist()

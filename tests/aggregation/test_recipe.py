@@ -49,7 +49,7 @@ def test_the_published_scores_come_back(released: Any) -> None:
 def test_the_original_labels_log_likelihood_ratios_are_as_measured(released: Any) -> None:
     _, experts, _, original, _ = released
     truth = expert_truth(experts, at_least=REAL_RECIPE.original_experts_at_least)
-    matrix = calibrate(original_votes(experts.items, original), truth).matrices[0]
+    matrix = calibrate(original_votes(experts.items, original), truth, smoothing=1, pooling=0).matrices[0]
     ratios = np.log(matrix[1] / matrix[0])
     assert ratios[2] == pytest.approx(2.7661922069202363, abs=1e-14)
     assert ratios[0] == pytest.approx(-0.5527578747142783, abs=1e-14)
@@ -120,7 +120,7 @@ def votes_on(rows: Sequence[Sequence[int]], items: Items = PAIRS) -> Votes:
 EXPERTS = votes_on([(i, r, 2 if i in (0, 3) else 0) for i in range(4) for r in range(3)])
 RATERS = votes_on([(0, 0, 2), (1, 0, 0), (2, 1, 0), (3, 1, 2), (3, 0, 1)])
 VOTES = votes_on([(0, 0, 2), (0, 2, 2), (1, 1, 0), (3, 2, 1)])
-RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=400, smoothing=1.0)
+RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=400, smoothing=1.0, pooling=0.0)
 
 
 def test_the_original_label_votes_yes_on_its_class_and_no_on_others() -> None:

@@ -21,7 +21,7 @@ from reassess.errors import DataError
 from tests.helpers import WORDS, message
 
 RATERS = ("ann", "bo", "cy", "new")
-PLAIN = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0)
+PLAIN = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0, pooling=0.0)
 
 
 def questions(images: int, classes: int = 3) -> Questions:

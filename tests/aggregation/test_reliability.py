@@ -342,8 +342,8 @@ def test_if_all_answers_are_equal_nothing_is_told_and_alpha_is_not_defined() -> 
 def test_a_truth_that_em_has_given_up_makes_no_rater_one_with_few_votes() -> None:
     rows = [(i, r, int(i == r == 0)) for i in range(60) for r in range(3)]
     result = rater_reliability(votes_of(rows, questions_of(60, a_image=1), raters=("a", "b", "c")))
-    assert 0 < result.prior[1] < 1e-6
-    assert [rater.flags for rater in result.raters] == [("uninformative",), *[("uninformative", "one answer")] * 2]
+    assert 0 < result.prior[1] * 60 < 0.5
+    assert not any("few" in rater.flags for rater in result.raters)
 
 
 def test_one_rater_alone_is_measured_on_golden_items_and_has_no_alpha() -> None:

@@ -18,7 +18,7 @@ from reassess.core.recipe import Recipe
 from reassess.core.votes import Votes
 from tests.helpers import WORDS, message
 
-RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0)
+RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0, pooling=0.0)
 RATERS, GOLDEN, CLASSES, THRESHOLD = 30, 200, 4, 0.8
 
 

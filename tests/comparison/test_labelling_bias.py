@@ -2,7 +2,9 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -11,11 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reassess.aggregation.recipe import real_scores
 from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
 from reassess.comparison.panel import Panel
+from reassess.core.benchmark import IMAGENET
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
+from reassess.core.scores import Scores
+from reassess.data.loading import load_votes
 from reassess.numeric.proportion import Proportion, wilson
+from tests.helpers import scores_of
 
 Images = dict[str, tuple[set[int], int, int]]  # valid classes, original label, what the model says
 
@@ -36,12 +43,12 @@ def slow(images: Images) -> tuple[dict[int, list[int]], Fraction, Counter[tuple[
     return by_size, chance, pairs
 
 
-def measured(images: Images) -> LabellingBias:
+def measured(images: Images, raters: Scores | None = None, groups: dict[int, str] | None = None) -> LabellingBias:
     labels = LabelSets.from_lists(list(images), [sorted(valid) for valid, _, _ in images.values()])
     original = LabelSets.from_lists(list(images), [[own] for _, own, _ in images.values()])
     predicted = np.array([[predicted for _, _, predicted in images.values()]], int).reshape(1, len(images))
     panel = Panel.from_ids(["one"], predicted, labels, original=original)
-    return labelling_biases(panel, labels, original)[0]
+    return labelling_biases(panel, labels, original, raters, groups=groups)[0]
 
 
 CLASS = st.integers(0, 5)
@@ -56,11 +63,11 @@ def test_counts_are_those_of_a_slow_reference_whatever_the_order_of_the_images(i
     rows = list(images.items())
     random.shuffle(rows)
     bias = measured(dict(rows))
-    assert bias.by_label_count == {size: Proportion(*by_size[size]) for size in sorted(by_size)}
+    assert bias.total.by_label_count == {size: Proportion(*by_size[size]) for size in sorted(by_size)}
     n = sum(count for _, count in by_size.values())
-    assert bias.original_chosen == Proportion(sum(hits for hits, _ in by_size.values()), n)
-    assert bias.chance == (pytest.approx(float(chance / n)) if n else None)
-    assert (bias.p_value is None) == (n == 0)
+    assert bias.total.original_chosen == Proportion(sum(hits for hits, _ in by_size.values()), n)
+    assert bias.total.chance == (pytest.approx(float(chance / n)) if n else None)
+    assert (bias.total.p_value is None) == (n == 0)
     counted: Counter[Any] = Counter()
     for (a, b), counts in zip(bias.pairs.tolist(), bias.counts.tolist(), strict=True):
         for i, original in enumerate((a, b)):
@@ -79,7 +86,7 @@ def test_images_count_only_if_what_is_said_and_the_original_label_are_two_of_sev
         "what is said is not valid": ({1, 2}, 1, 3),
         "no valid class": (set(), 1, 1),
     }
-    assert measured(images).original_chosen == Proportion(0, 0)
+    assert measured(images).total.original_chosen == Proportion(0, 0)
     assert str(measured(images)) == (
         "one: on no image of several valid classes are the prediction and the original label both valid"
     )
@@ -89,7 +96,7 @@ def test_images_without_an_original_label_do_not_count() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0, 1], [0, 1]])
     original = LabelSets.from_lists(["b"], [[1]])
     panel = Panel.from_ids(["one"], np.array([[0, 0]]), labels, original=original)
-    assert labelling_biases(panel, labels, original)[0].original_chosen == Proportion(0, 1)
+    assert labelling_biases(panel, labels, original)[0].total.original_chosen == Proportion(0, 1)
 
 
 def test_the_json_tells_which_of_two_names_wins() -> None:
@@ -106,6 +113,9 @@ def test_the_json_tells_which_of_two_names_wins() -> None:
         "chance": (1 / 2 + 1 / 2 + 1 / 3) / 3,
         "p_value": pytest.approx(5 / 6),
         "test": "two-sided, Poisson binomial: any valid class at random",
+        "raters_favourite": None,
+        "raters_favourite_reason": "no scores from the raters alone are at hand",
+        "by_group": {},
         "by_label_count": [
             {"labels": 2, "images": 2, "original_chosen": 1},
             {"labels": 3, "images": 1, "original_chosen": 1},
@@ -126,13 +136,86 @@ def test_the_json_tells_which_of_two_names_wins() -> None:
     json.dumps([document, nothing], allow_nan=False)
 
 
+# --- the raters' favourite -------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_favourite_is_the_valid_class_of_the_highest_score_on_images_that_were_rated_wholly(seed: int) -> None:
+    """Some pairs are not rated, and scores are often equal: then the lower class id is the favourite."""
+    rng = Random(seed)
+    sets = [rng.sample(range(6), rng.randint(1, 4)) for _ in range(25)]
+    images = {
+        f"{i}.png": (set(valid), rng.choice([*valid, 0]), rng.choice([*valid, 5])) for i, valid in enumerate(sets)
+    }
+    scores = {(image, c): rng.choice([0.2, 0.5, 0.9]) for image in images for c in range(6) if rng.random() < 0.9}
+    groups = {c: "low" if c < 3 else "high" for c in range(6)}
+    bias = measured(images, scores_of({("elsewhere", 0): 0.5, **scores}), groups)
+    hits: Counter[str] = Counter()
+    rated: Counter[str] = Counter()
+    for image, (valid, original, predicted) in images.items():
+        if len(valid) < 2 or not {original, predicted} <= valid or any((image, c) not in scores for c in valid):
+            continue
+        favourite = min(valid, key=lambda c: (-scores[image, c], c))
+        for group in ("all", groups[original]):
+            hits[group] += favourite == original
+            rated[group] += 1
+    assert bias.total.favourite == Proportion(hits["all"], rated["all"])
+    for group, part in bias.by_group.items():
+        assert part.favourite == Proportion(hits[group], rated[group])
+    for name in ("original_chosen", "favourite"):
+        parts = [getattr(part, name) for part in bias.by_group.values()]
+        assert sum(parts, Proportion(0, 0)) == getattr(bias.total, name)
+
+
+def test_the_words_tell_each_group_and_its_favourite() -> None:
+    images = {"a": ({0, 1}, 0, 0), "b": ({0, 1}, 1, 0), "c": ({4, 5}, 5, 5)}
+    scores = scores_of({("a", 0): 0.8, ("a", 1): 0.9, ("b", 0): 0.8, ("b", 1): 0.9})
+    bias = measured(images, scores, {0: "animals", 1: "animals", 2: "plants", 4: "others", 5: "others"})
+    assert str(bias) == (
+        "one: says the original label, where several classes are valid, on 2 of 3 images, 66.7 % [20.8, 93.9]; by "
+        "chance 50.0 %, p = 1; by the raters' favourite 50.0 %\n"
+        "one, animals: on 1 of 2 images, 50.0 % [9.5, 90.5]; by "
+        "chance 50.0 %, p = 1; by the raters' favourite 50.0 %\n"
+        "one, others: on 1 of 1 images, 100.0 % [20.7, 100.0]; by "
+        "chance 50.0 %, p = 1"
+    )
+    document = bias.to_json(Classes())
+    assert document["raters_favourite"] == {
+        "images": 2,
+        "original_chosen": 1,
+        "low": wilson(1, 2)[0],
+        "high": wilson(1, 2)[1],
+    }
+    assert (document["by_group"]["plants"]["chance"], document["by_group"]["plants"]["images"]) == (None, 0)
+    assert document["by_group"]["others"]["raters_favourite"] == {
+        "images": 0,
+        "original_chosen": 0,
+        "low": None,
+        "high": None,
+    }
+
+
+def test_on_imagenet_the_raters_favourite_is_the_original_label_more_often_than_chance_but_not_on_animals(
+    real_labels: LabelSets, real_original: LabelSets, real_file: Callable[[str], Path]
+) -> None:
+    files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
+    alone = real_scores(*map(load_votes, files), None)
+    panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
+    (bias,) = labelling_biases(panel, real_labels, real_original, alone, groups=IMAGENET.groups)
+    animals, others = bias.by_group["animals"], bias.by_group["others"]
+    assert animals.favourite == Proportion(435, 1_366)  # 31.8 %
+    assert others.favourite == Proportion(2_691, 5_082)  # 53.0 %
+    assert (round(animals.chance, 3), round(others.chance, 4)) == (0.484, 0.4315)
+    assert bias.total.favourite == Proportion(3_126, 6_448)
+
+
 def test_the_original_labels_say_themselves_whenever_they_are_valid(
     real_labels: LabelSets, real_original: LabelSets
 ) -> None:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
     (bias,) = labelling_biases(panel, real_labels, real_original)
-    assert bias.original_chosen == Proportion(6_448, 6_448)
-    assert bias.chance == pytest.approx(0.443, abs=0.0005)
+    assert bias.total.original_chosen == Proportion(6_448, 6_448)
+    assert bias.total.chance == pytest.approx(0.443, abs=0.0005)
     assert str(bias).endswith("100.0 % [99.9, 100.0]; by chance 44.3 %, p <= 1e-300")
     assert (bias.counts[:, 0, 1] == 0).all()
     assert (bias.counts[:, 1, 0] == 0).all()
@@ -147,6 +230,6 @@ def test_saying_any_valid_class_is_chance(real_labels: LabelSets, real_original:
         model[sets] = labels.indices[labels.indptr[sets] + rng.integers(0, labels.sizes[sets])]
     panel = Panel.from_ids([str(i) for i in range(40)], predicted, labels, original=real_original)
     biases = labelling_biases(panel, labels, real_original)
-    assert sum((bias.p_value or 0) >= 0.05 for bias in biases) >= 33
-    chosen = sum((bias.original_chosen for bias in biases), Proportion(0, 0))
-    assert chosen.value == pytest.approx(biases[0].chance, abs=0.004)
+    assert sum((bias.total.p_value or 0) >= 0.05 for bias in biases) >= 33
+    chosen = sum((bias.total.original_chosen for bias in biases), Proportion(0, 0))
+    assert chosen.value == pytest.approx(biases[0].total.chance, abs=0.004)

@@ -95,6 +95,19 @@ def test_with_too_few_families_nothing_is_expected() -> None:
     )
 
 
+def test_rows_of_one_family_tell_less_than_as_many_rows_of_several() -> None:
+    """The line and where the model stands are the same; the interval is wider, and of two families there is none."""
+    rows = [("vit" if i < 6 else "cnn" if i < 11 else "mlp", 75.0 + i, 83.0 + 0.7 * i + i % 3) for i in range(16)]
+    entries = tuple(Entry(f"{family}{i}", x, y) for i, (family, x, y) in enumerate(rows))
+    mine = Entry("mine", 80.0, 87.0)
+    related, each = place(Leaderboard(entries), mine).expected, place(Leaderboard(entries, family=EACH), mine).expected
+    assert (related.rows, related.families) == (16, 3)
+    assert (each.rows, each.families) == (16, 16)
+    assert (related.real, related.residual, related.share_below) == (each.real, each.residual, each.share_below)
+    assert related.low < each.low < each.high < related.high
+    assert place(Leaderboard(entries[:11]), mine).expected is None
+
+
 @given(st.integers(0, 500), st.floats(70, 90), st.floats(70, 95))
 def test_the_order_of_the_rows_makes_no_difference_and_a_better_model_never_ranks_lower(
     seed: int, original: float, real: float

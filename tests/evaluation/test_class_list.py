@@ -1,7 +1,6 @@
 """The class list of a model: found where it is another one, for certain, and never where it is not.
 
-Models are simulated on ImageNet's original labels: their classes are not equally hard, most of their mistakes fall on
-classes of nearby ids, which are alike, and some pairs of classes are exchanged again and again.
+Models are simulated on ImageNet's original labels.
 """
 
 import json
@@ -22,49 +21,21 @@ from reassess.core.benchmark import class_folder_order
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
-from reassess.evaluation import class_list
-from reassess.evaluation.class_list import ClassList, UndecidedClass, find_class_list
+from reassess.evaluation import class_list_search
+from reassess.evaluation.class_list import ClassList, UndecidedClass
+from reassess.evaluation.class_list_search import find_class_list
+from reassess.evaluation.class_orders import known_orders
 from reassess.evaluation.measure import evaluate, find_outcomes
 from reassess.evaluation.outcomes import Outcomes, join_and_rank
+from reassess.evaluation.words import no_list_in_words
 from reassess.formats.predictions import read_predictions
 from reassess.numeric.proportion import Proportion
+from tests.evaluation.simulated_models import simulated
 from tests.helpers import message, python
 
 Ids = npt.NDArray[np.int64]
 CLASSES = 1000
 TEXT = "class numbers sorted as text: 0, 1, 10, 100"
-
-
-def simulated(
-    rng: np.random.Generator,
-    truth: Ids,
-    accuracy: float,
-    *,
-    unequal: float = 0.5,
-    distance: float = 4,
-    exchanged: int = 10,
-    persistence: float = 0.3,
-    classes: int = CLASSES,
-) -> Ids:
-    """The first class that an honest model gives each image.
-
-    Parameters
-    ----------
-    accuracy, unequal
-        Accuracy of a middling class, and how far classes differ, as a standard deviation on the logit scale.
-    distance
-        Of 4 mistakes in 5, the mean distance in ids, either way; the fifth falls anywhere.
-    exchanged, persistence
-        Pairs of neighbours that are exchanged, and for which share of their images.
-    """
-    right = 1 / (1 + np.exp(-np.log(accuracy / (1 - accuracy)) - rng.normal(0, unequal, classes)))
-    step = rng.geometric(1 / distance, truth.size) * rng.choice([-1, 1], truth.size)
-    mistake = np.where(rng.random(truth.size) < 0.8, truth + step, rng.integers(0, classes, truth.size))
-    said = np.where(rng.random(truth.size) < right[truth], truth, np.clip(mistake, 0, classes - 1))
-    other = np.arange(classes)
-    first = 2 * rng.choice(classes // 2, exchanged, replace=False)
-    other[first], other[first + 1] = first + 1, first
-    return np.where((other[said] != said) & (rng.random(truth.size) < persistence), other[said], said)
 
 
 def as_text(classes: int) -> Ids:
@@ -122,7 +93,8 @@ def test_another_list_is_found_and_99_percent_of_its_classes_are_right(name: str
     assert other.order == (TEXT if name == "text" else None)
     assert other.p_value == 1e-300
     assert other.after.value == pytest.approx(np.mean(said == imagenet.truth), abs=0.02)
-    assert (other.before.value < 0.02, other.before.n, other.after.n) == (True, 25_000, 25_000)
+    images = 50_000 if name == "text" else 25_000
+    assert (other.before.value < 0.02, other.before.n, other.after.n) == (True, images, images)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -146,6 +118,59 @@ def test_the_known_order_of_text_leaves_no_class_undecided(imagenet: Benchmark) 
     assert other.class_of.tolist() == as_text(CLASSES).tolist()
     assert other.undecided == ()
     assert other.moved == np.count_nonzero(as_text(CLASSES) != np.arange(CLASSES))
+
+
+NAMES = tuple(f"{word} {i}" for i in range(250) for word in ("Dog", "cat", "Ant", "bee"))
+ORDERS = known_orders(Classes(CLASSES, names=NAMES), CLASSES)
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_of_a_known_order_150_images_of_1_000_classes_are_enough(name: str) -> None:
+    rng = np.random.default_rng(len(name))
+    for _ in range(5):
+        truth = rng.integers(0, CLASSES, 150)
+        said = np.argsort(ORDERS[name])[simulated(rng, truth, 0.55)]
+        other = searched(said, labels_of(truth, Classes(CLASSES, names=NAMES)))
+        assert (other.order, other.class_of.tolist(), other.undecided) == (name, ORDERS[name].tolist(), ())
+        assert (other.after.n, other.before.n, other.p_value < 5e-5) == (150, 150, True)
+
+
+def test_the_known_orders_are_those_that_readers_of_folders_and_counters_from_1_make() -> None:
+    assert {name: order.tolist() for name, order in known_orders(Classes(), 12).items()} == {
+        "class numbers sorted as text: 0, 1, 10, 100": [0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9],
+        "class numbers from 1 sorted as text: 1, 10, 100": [0, 9, 10, 11, 1, 2, 3, 4, 5, 6, 7, 8],
+        "ids that are one too high: they count from 1, or 0 is a background": [11, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+        "ids that are one too low: the first class is missing": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0],
+    }
+    folders = Classes.from_texts(["img10", "Img9", "img2", "Img1, the first"])
+    assert {name: [folders.names[i] for i in order] for name, order in known_orders(folders, 4).items()} == {
+        "class names sorted without regard to capitals": ["Img1, the first", "img10", "img2", "Img9"],
+        "class names sorted with their numbers in order: 2 before 10": ["Img1, the first", "Img9", "img2", "img10"],
+        "ids that are one too high: they count from 1, or 0 is a background": [
+            "img2",
+            "Img1, the first",
+            "Img9",
+            "img10",
+        ],
+        "ids that are one too low: the first class is missing": ["Img9", "img10", "img2", "Img1, the first"],
+    }
+    assert known_orders(Classes(), 2) == {}
+
+
+def test_an_order_that_is_plainly_better_than_a_known_one_takes_its_place() -> None:
+    """Class names were sorted, but 20 of 100 classes were called otherwise then."""
+    rng = np.random.default_rng(12)
+    names = tuple(f"class {word:02d}" for word in rng.permutation(100))
+    as_known = np.argsort(names)
+    order = as_known.copy()
+    order[40:60] = np.roll(order[40:60], 7)
+    truth = np.arange(3000) % 100
+    said = np.argsort(order)[simulated(rng, truth, 0.8, classes=100, exchanged=0)]
+    other = searched(said, labels_of(truth, Classes(100, names=names)))
+    assert (other.order, other.class_of.tolist()) == (None, order.tolist())
+    few = rng.choice(3000, 150, replace=False)
+    other = searched(said[few], labels_of(truth[few], Classes(100, names=names)))
+    assert (other.order, other.class_of.tolist()) == ("class names sorted as text", as_known.tolist())
 
 
 def test_the_order_of_rows_changes_nothing(imagenet: Benchmark) -> None:
@@ -187,6 +212,19 @@ def test_of_50_poor_models_none_is_found(low: float, high: float, imagenet: Benc
         said = simulated(rng, imagenet.truth, accuracy, unequal=1, distance=rng.choice([1.05, 1.2, 4, 10]))
         taken = (imagenet.truth < 2 * exchanged) & (rng.random(said.size) < 0.45)
         assert imagenet.find(np.where(taken, imagenet.truth ^ 1, said)) is None
+
+
+@pytest.mark.parametrize("images", [40, 300, 1000, 5000])
+def test_few_images_of_honest_and_of_poor_models_show_no_list(images: int) -> None:
+    """Also of models that nearly always take a class for its neighbour, half of them for that above."""
+    rng = np.random.default_rng(images)
+    truth = rng.integers(0, CLASSES, images)
+    labels = labels_of(truth, Classes(CLASSES, names=NAMES))
+    joined = join_and_rank(Predictions.from_ids(truth), labels)
+    for accuracy in rng.permutation([0.01, 0.05, 0.15, 0.4, 0.9] * 5):
+        said = simulated(rng, truth, accuracy, unequal=1, distance=rng.choice([1.01, 4]), exchanged=200)
+        for ids in (said, np.roll(said, 1)):
+            assert find_class_list(replace(joined, top1=ids.astype(np.int32)), labels) is None
 
 
 def test_predictions_joined_to_wrong_images_fit_no_list(imagenet: Benchmark) -> None:
@@ -244,8 +282,9 @@ def test_ten_classes_of_ten_images_are_enough() -> None:
     assert other.p_value < 1e-4
 
 
-def test_fewer_than_30_images_cannot_confirm_anything() -> None:
-    for images, is_there in ((29, False), (30, True)):
+def test_fewer_than_32_images_cannot_confirm_an_order_without_a_name() -> None:
+    """Of 16 images that only the list makes right, the exact test gives 2 / 2**16 = 0.00003; of 15, 0.00006."""
+    for images, is_there in ((31, False), (32, True)):
         truth = np.arange(images) % 2
         assert (searched(1 - truth, labels_of(truth)) is not None) == is_there
 
@@ -318,31 +357,62 @@ def test_the_list_is_confirmed_by_the_half_that_did_not_choose_it(seed: int, cla
     truth[0] = classes - 1
     said = np.where(rng.random(images) < accuracy, order[truth], rng.integers(0, classes, images))
     labels = labels_of(truth, Classes(classes))
+    known = best_known(said, truth, classes)
     other = searched(said, labels)
-    first, second = class_list._halves(labels.images, truth)
+    first, second = class_list_search._halves(labels.images, truth)
     assert sorted([*first, *second]) == list(range(images))
     assert all(abs(np.sum(truth[first] == c) - np.sum(truth[second] == c)) <= 1 for c in range(classes))
-
-    def right(class_of: Sequence[int], rows: Ids) -> list[int]:
-        return [int(class_of[said[row]] == truth[row]) for row in rows]
-
-    chosen = class_list._choose(class_list._Pairs(said[first], truth[first], classes).counts())[0].tolist()
-    assert sum(right(chosen, first)) == max(sum(right(by, first)) for by in permutations(range(classes)))
-    after, confirmed = right(chosen, second), True
-    for rival in (range(classes), runner_up(said[first], truth[first], chosen)):
-        before = right(list(rival), second)
-        gains = [one - another for one, another in zip(after, before, strict=True)]
-        only_after, only_before = gains.count(1), gains.count(-1)
-        p_value = binomtest(only_after, only_after + only_before).pvalue if only_after + only_before else 1
-        by_id = dict.fromkeys(said[second], 0)
-        for row, gain in zip(second, gains, strict=True):
-            by_id[said[row]] += gain
-        better = sum(gain > 0 for gain in by_id.values())
-        confirmed &= p_value < 1e-4 and sum(after) >= 2 * sum(before) and better >= 0.75 * len(by_id)
-    assert (other is not None) == confirmed
+    pairs = class_list_search._Pairs(said[first], truth[first], classes)
+    chosen = class_list_search._assign(pairs.counts()).tolist()
+    best = max(sum(right(by, said[first], truth[first])) for by in permutations(range(classes)))
+    assert sum(right(chosen, said[first], truth[first])) == best
+    rivals = [list(range(classes)), list(runner_up(said[first], truth[first], chosen))]
+    confirmed = all(is_far_better(chosen, rival, said[second], truth[second], all_ids=True) for rival in rivals)
+    if confirmed and known is not None:
+        gains = differences(chosen, known, said[second], truth[second])
+        confirmed = p_value(gains) < 5e-5 and sum(gains) > 0
+    assert (other is not None) == (confirmed or known is not None)
     if other is not None:
-        assert other.after == Proportion(sum(after), len(second))
-        assert other.before == Proportion(sum(right(range(classes), second)), len(second))
+        rows = second if confirmed else range(images)
+        by = chosen if confirmed else known
+        assert (other.order is None) == confirmed
+        assert other.after == Proportion(sum(right(by, said[rows], truth[rows])), len(rows))
+        assert other.before == Proportion(sum(right(range(classes), said[rows], truth[rows])), len(rows))
+
+
+def best_known(said: Ids, truth: Ids, classes: int) -> list[int] | None:
+    """The known order of nameless classes that all images confirm: ids one too high or one too low."""
+    if classes < 3:
+        return None
+    shifts = [[*range(classes)[-1:], *range(classes)[:-1]], [*range(classes)[1:], 0]]
+    by = max(shifts, key=lambda shift: sum(right(shift, said, truth)))
+    rivals = [list(range(classes)), *(shift for shift in shifts if shift != by)]
+    return by if all(is_far_better(by, rival, said, truth, orders=2) for rival in rivals) else None
+
+
+def right(class_of: Sequence[int], said: Ids, truth: Ids) -> list[int]:
+    return [int(class_of[one] == c) for one, c in zip(said, truth, strict=True)]
+
+
+def differences(by: Sequence[int], rival: Sequence[int], said: Ids, truth: Ids) -> list[int]:
+    return [one - other for one, other in zip(right(by, said, truth), right(rival, said, truth), strict=True)]
+
+
+def p_value(gains: list[int]) -> float:
+    only, other = gains.count(1), gains.count(-1)
+    return binomtest(only, only + other).pvalue if only + other else 1
+
+
+def is_far_better(
+    by: Sequence[int], rival: Sequence[int], said: Ids, truth: Ids, *, all_ids: bool = False, orders: int = 1
+) -> bool:
+    gains = differences(by, rival, said, truth)
+    by_id = {
+        one: sum(gain for each, gain in zip(said, gains, strict=True) if each == one) for one in set(said.tolist())
+    }
+    better, ids = sum(gain > 0 for gain in by_id.values()), len(by_id) if all_ids else sum(map(bool, by_id.values()))
+    twice = sum(right(by, said, truth)) >= 2 * sum(right(rival, said, truth))
+    return twice and better >= 0.75 * ids and orders * p_value(gains) < 5e-5
 
 
 def runner_up(said: Ids, truth: Ids, chosen: Sequence[int]) -> Iterator[int]:
@@ -354,10 +424,11 @@ def runner_up(said: Ids, truth: Ids, chosen: Sequence[int]) -> Iterator[int]:
 def test_classes_that_the_model_takes_for_each_other_are_undecided() -> None:
     """Of sunglass and sunglasses, the images say no more than a coin would."""
     names = ("sunglass", "sunglasses", *"abcdefgh")
-    counts = {(i, i + 1): 50 for i in range(1, 9)} | {(0, 1): 26, (0, 0): 24, (9, 0): 26, (9, 1): 24}
+    class_of = [1, 6, 9, 2, 7, 3, 8, 5, 4, 0]
+    counts = {(i, class_of[i]): 50 for i in range(1, 9)} | {(0, 1): 26, (0, 0): 24, (9, 0): 26, (9, 1): 24}
     said, truth = np.repeat(np.array(list(counts)), list(counts.values()), axis=0).T
     other = searched(said, labels_of(truth, Classes(10, names=names)))
-    assert other.class_of.tolist() == np.roll(np.arange(10), -1).tolist()
+    assert other.class_of.tolist() == class_of
     assert other.undecided == (
         UndecidedClass(output=0, class_id=1, images=26, rival=0, rival_images=24),
         UndecidedClass(output=9, class_id=0, images=26, rival=1, rival_images=24),
@@ -385,7 +456,7 @@ def test_an_id_is_undecided_if_a_swap_is_not_far_less_likely(seed: int, classes:
             if unlike[i] or both == 0 or binomtest(int(kept), int(both), alternative="greater").pvalue > 0.01:
                 expected.append(i)
                 break
-    undecided = class_list._undecided(counts, class_of, unlike)
+    undecided = class_list_search._undecided(counts, class_of, unlike)
     assert [each.output for each in undecided] == expected
     for each in undecided:
         assert (each.class_id, each.images) == (class_of[each.output], counts[each.output, each.class_id])
@@ -395,7 +466,7 @@ def test_an_id_is_undecided_if_a_swap_is_not_far_less_likely(seed: int, classes:
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
 def test_ids_of_which_no_image_tells_keep_their_class_or_take_the_free_ones_in_order(seed: int, classes: int) -> None:
     counts = np.random.default_rng(seed).poisson(0.3, (classes, classes)).astype(np.int32)
-    class_of = class_list._assign(counts).tolist()
+    class_of = class_list_search._assign(counts).tolist()
     assert sorted(class_of) == list(range(classes))
     silent = [i for i in range(classes) if not counts[i, class_of[i]]]
     free = {class_of[i] for i in silent}
@@ -482,6 +553,53 @@ def test_a_list_prints_what_it_is() -> None:
 # Errors and cost
 
 
+AGAIN = "  to mend: give what find_outcomes returns, and the labels that it was given"
+
+
+def test_outcomes_and_labels_that_do_not_belong_together_are_refused() -> None:
+    labels = labels_of(np.arange(40) % 4)
+    outcomes = find_outcomes(np.arange(40) % 4, labels, original=labels)
+    for arguments, kind, allowed, found in (
+        ((np.arange(40), labels), "outcomes", "Outcomes", "ndarray"),
+        ((outcomes, [0, 1]), "labels", "LabelSets", "list"),
+        ((outcomes, labels, "imagenet-original"), "original labels", "LabelSets", "str"),
+    ):
+        assert message(find_class_list, *arguments) == (
+            f"wrong type of the {kind}\n  allowed: {allowed}\n  found:   {found}\n{AGAIN}"
+        )
+    other = LabelSets.from_lists([f"{i}.jpg" for i in range(30)], [[0]] * 30)
+    mixed = LabelSets.from_lists(labels.images[::-1], [[0]] * 40)
+    for by in (other, mixed):
+        found = f"  found:   40 of 40: 0.png, 1.png, 2.png and 37 more\n{AGAIN}"
+        assert message(find_class_list, outcomes, by) == f"the outcomes were not found by these labels\n{found}"
+        refused = message(find_class_list, outcomes, labels, by)
+        assert refused == f"the outcomes were not found by these original labels\n{found}"
+    assert message(find_class_list, replace(outcomes, top1=outcomes.top1[:30]), labels) == (
+        f"wrong shape of the outcomes' top1\n  allowed: integers of shape (40,)\n  found:   int32 (30,)\n{AGAIN}"
+    )
+    assert message(find_class_list, replace(outcomes, top1=outcomes.top1 / 2), labels) == (
+        f"wrong type of the outcomes' top1\n  allowed: integers of shape (40,)\n  found:   float64 (40,)\n{AGAIN}"
+    )
+    few = LabelSets.from_lists(labels.images, [[0]] * 40, Classes(3))
+    assert message(find_class_list, outcomes, few) == (
+        f"class id out of range\n  where:   row 3\n  allowed: -1 to 2\n  found:   3\n{AGAIN}"
+    )
+
+
+def test_what_the_images_could_show_is_said_of_their_number() -> None:
+    def words(images: int, classes: int) -> str:
+        labels = labels_of(np.arange(images) % 3, Classes(classes))
+        return no_list_in_words(join_and_rank(Predictions.from_ids(np.zeros(images, int)), labels), labels)
+
+    assert words(300, 1000) == (
+        "no other known order of the classes; an order without a name may not show in 300 images of 1,000 classes: "
+        "that takes about 20,000, for a model that is right in 40 %"
+    )
+    assert "in 499 images of 4 classes: that takes about 500, for a model that is right in 70 %" in words(499, 4)
+    assert words(2000, 100) == "no other order of the classes by which the model would be right in 40 % or more"
+    assert words(300, 5001) == "other orders of more than 5,000 classes are not sought"
+
+
 def test_ids_of_another_list_are_an_error_that_names_it_unless_they_may_pass(imagenet: Benchmark) -> None:
     rng = np.random.default_rng(11)
     said = rng.permutation(CLASSES)[simulated(rng, imagenet.truth, 0.7)]
@@ -491,13 +609,24 @@ def test_ids_of_another_list_are_an_error_that_names_it_unless_they_may_pass(ima
         "  allowed: well above 0.10%\n"
         f"  found:   {hits / 50_000:.2%} as given ({hits} of 50,000); {other.after.value:.2%} with the classes in "
         "another order, on the half of the images that did not choose it\n"
-        "  to mend: let reassess evaluate FILE --write-classes OUT write that order, then pass --classes OUT"
+        "  to mend: let reassess evaluate FILE --write-classes classes.txt write the list, then pass --classes "
+        "FILE=classes.txt"
     )
     passed = find_outcomes(said, imagenet.original, original=imagenet.original, any_class_list=True)
     assert np.count_nonzero(passed.original_rank == 0) == hits
     guess = rng.integers(0, CLASSES, 50_000)
     refused = message(lambda: find_outcomes(guess, imagenet.original, original=imagenet.original, any_class_list=True))
-    assert "no known order of the images or of the classes fits" in refused
+    assert "no known order of the images fits, and no other order of the classes by which the model would" in refused
+    few = rng.choice(50_000, 300, replace=False)
+    images, original = np.array(imagenet.original.images)[few].tolist(), imagenet.original
+    as_text_300 = Predictions.from_ids(np.argsort(as_text(CLASSES))[simulated(rng, imagenet.truth[few], 0.55)], images)
+    assert "with the classes in the order of class numbers sorted as text: 0, 1, 10, 100\n" in message(
+        lambda: evaluate(as_text_300, original, original=original)
+    )
+    permuted = Predictions.from_ids(said[few], images)
+    assert "may not show in 300 images of 1,000 classes" in message(
+        lambda: evaluate(permuted, original, original=original)
+    )
 
 
 @pytest.mark.parametrize(("shift", "is_loaded"), [(0, False), (1, True)], ids=["honest", "another list"])

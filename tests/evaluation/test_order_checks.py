@@ -22,8 +22,9 @@ from reassess.numeric.proportion import Proportion
 from tests.helpers import message, numbered_labels
 
 NOTHING_FITS = (
-    "no known order of the images or of the classes fits: check that the file belongs to these images and classes; "
-    "to measure it all the same, leave the original labels out (--original none)"
+    "no known order of the images fits, and no other order of the classes by which the model would be right in 40 % or "
+    "more: check that the file belongs to these images and classes; to measure it all the same, leave the original "
+    "labels out (--original none)"
 )
 FOLDERS = "pass --order class-folder (what a reader of class folders yields)"
 FROM_ONE = "subtract 1 from every class id (they count from 1, or class 0 is a background)"
@@ -248,8 +249,8 @@ def test_ids_of_few_classes_are_explained() -> None:
 
 
 def test_by_chance_on_enough_images_is_an_error_and_on_few_a_warning() -> None:
-    """400 images tell a model of Cohen's kappa 0.1 from chance, 40 only one of 0.5, and 4 none."""
-    for images, told in ((400, "error"), (40, "warning"), (4, "nothing")):
+    """600 images tell a model of Cohen's kappa 0.1 from chance, 40 only one of 0.5, and 4 none."""
+    for images, told in ((600, "error"), (40, "warning"), (4, "nothing")):
         original = ten_classes(images)
         ids = np.random.default_rng(8).permutation(original.indices)
         hits, chance = np.count_nonzero(ids == original.indices), expected_by_chance(ids, original.indices)

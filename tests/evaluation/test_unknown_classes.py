@@ -75,7 +75,7 @@ def test_no_class_is_not_the_first_class_of_ids_that_count_otherwise(own_class: 
     ids = np.r_[np.full(100, -1), (truth[100:] + 50) % 100]
     text = message(evaluate, predicted(ids), labels, original=labels)
     assert "found:   0.00% as given (0 of 200)\n" in text
-    assert "no known order of the images or of the classes fits" in text
+    assert "no known order of the images fits, and no other known order of the classes" in text
 
 
 def test_reviewers_judged_no_class_on_no_image() -> None:

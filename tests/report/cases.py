@@ -30,7 +30,7 @@ def findings(
     seed: int = 0,
     name: str = "",
 ) -> Findings:
-    """Each model a little worse than the one before, down to 30 %; `complete`: with original, scores, votes, experts."""
+    """Each model a little worse than the one before, to 30 %; `complete`: with original, scores, votes, experts."""
     rng = np.random.default_rng(seed)
     names = images or tuple(f"{i:03d}.png" for i in range(IMAGES))
     sets = [sorted(rng.choice(CLASSES, rng.choice([0, 1, 1, 1, 2, 3]), replace=False).tolist()) for _ in names]

@@ -93,12 +93,22 @@ def test_the_kinds_of_mistakes_add_up_and_are_those_of_the_taxonomy() -> None:
         assert sum(counts) == len(taxonomy)
 
 
-def test_the_labelling_bias_is_that_of_each_model() -> None:
+def test_the_labelling_bias_is_that_of_each_model_and_group() -> None:
     table = CHARTS["labelling-bias"](THREE).table
-    by_model = {bias.model: bias for bias in labelling_biases(THREE.panel, THREE.labels, THREE.original)}
-    for model, chosen, n, chance in columns(table, "model", "chosen", "images", "by chance, %"):
-        assert (chosen, n) == (by_model[model].original_chosen.hits, by_model[model].original_chosen.n)
-        assert chance == 100 * by_model[model].chance
+    found = labelling_biases(THREE.panel, THREE.labels, THREE.original, THREE.raters_alone, groups=THREE.groups)
+    expected = {
+        (bias.model, name): part for bias in found for name, part in {"all": bias.total, **bias.by_group}.items()
+    }
+    names = "model", "classes", "chosen", "images", "by chance, %", "by the raters' favourite, %"
+    rows = {(model, classes): rest for model, classes, *rest in columns(table, *names)}
+    assert rows.keys() == expected.keys()
+    for key, part in expected.items():
+        chosen, favourite = part.original_chosen, part.favourite.value
+        assert rows[key][:2] == [chosen.hits, chosen.n]
+        assert rows[key][2:] == [
+            None if part.chance is None else 100 * part.chance,
+            None if favourite is None else 100 * favourite,
+        ]
 
 
 def test_accuracy_by_label_count_keeps_every_number_apart_in_the_table() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from reassess.aggregation.em_starts import natural_shares
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_range, check_shape
 from reassess.core.items import Id
@@ -13,7 +14,19 @@ from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 
-__all__ = ["calibrate", "expert_answer", "expert_truth", "more_than_half", "natural_truths", "row_shares"]
+__all__ = [
+    "POOLING",
+    "calibrate",
+    "expert_answer",
+    "expert_truth",
+    "fallback_of",
+    "more_than_half",
+    "natural_truths",
+    "row_shares",
+    "typical_matrix",
+]
+
+POOLING = 4.0
 
 
 def calibrate(
@@ -21,9 +34,14 @@ def calibrate(
     truth: npt.NDArray[np.integer],
     *,
     truths: Sequence[Id] = VALIDITY,
-    smoothing: float = 1.0,
+    smoothing: float = 0.0,
+    pooling: float = POOLING,
 ) -> RaterModel:
     """Measure each rater on items of which the truth is known.
+
+    To each row of a rater's counts `pooling` votes are added that are shared out as in the mean matrix, which is that
+    of all votes, whoever cast them: a rater with few golden answers has about the mean matrix, and one with many a
+    matrix of their own. To the counts of the mean matrix as many are added, shared out as in `typical_matrix`.
 
     Parameters
     ----------
@@ -34,29 +52,35 @@ def calibrate(
     truths
         What an item can be.
     smoothing
-        Added to each cell of each matrix's counts; a row without counts is then uniform, also at 0.
+        Added to each cell of each matrix's counts.
+    pooling
+        Number of votes of the mean matrix that are added to each row. If both are 0, a row without counts is uniform.
 
     Returns
     -------
     RaterModel
-        With a matrix for each rater who voted on an item of known truth. The fallback is the mean of these matrices;
-        the prior is the share of each truth among the items of known truth, not smoothed.
+        With a matrix for each rater who voted on an item of known truth. The fallback is the mean matrix; without
+        pooling, it is the mean of the raters' matrices, each of which counts the same. The prior is the share of each
+        truth among the items of known truth, as it is.
 
     Raises
     ------
     DataError
-        No item of known truth has a vote, or votes are counts without raters; `truth` does not fit; `smoothing` is
-        negative.
+        No item of known truth has a vote, or votes are counts without raters; `truth` does not fit; `smoothing`
+        or `pooling` is negative.
 
     Examples
     --------
     >>> votes = Votes.from_columns(
     ...     ("x", "y"), np.array([0, 1]), np.array([0, 0]), np.array([1, 0]), raters=("ann",), answers=("no", "yes")
     ... )
-    >>> calibrate(votes, np.array([1, 0])).matrices.round(3).tolist()
+    >>> calibrate(votes, np.array([1, 0]), smoothing=1, pooling=0).matrices.round(3).tolist()
     [[[0.667, 0.333], [0.333, 0.667]]]
+    >>> calibrate(votes, np.array([1, 0])).matrices.round(3).tolist()
+    [[[0.84, 0.16], [0.16, 0.84]]]
     """
     check_range(smoothing, 0, what="smoothing")
+    check_range(pooling, 0, what="pooling")
     golden_votes.require_raters("a rater model")
     truth = np.asarray(truth)
     check_shape(truth, (len(golden_votes.items),), what="truth")
@@ -72,7 +96,11 @@ def calibrate(
     measured = np.flatnonzero(counts.any(axis=(1, 2)))
     if not measured.size:
         raise DataError("no golden item of known truth has a vote", mend="check that both files name the items alike")
-    matrices = row_shares(counts[measured].astype(np.float64), smoothing)
+    pseudo_votes = np.full(shape[1:], float(smoothing))
+    if pooling:
+        everyone = counts.sum(axis=0) + pooling * typical_matrix(natural_shares(golden_votes.answers, truths))
+        pseudo_votes += pooling * row_shares(everyone, smoothing)
+    matrices = row_shares(counts[measured], pseudo_votes)
     prior = np.bincount(truth[known], minlength=len(truths)) / np.count_nonzero(known)
     raters = tuple(golden_votes.raters[row] for row in measured.tolist())
     return RaterModel(
@@ -80,7 +108,7 @@ def calibrate(
         truths=tuple(truths),
         answers=golden_votes.answers,
         matrices=matrices,
-        fallback=matrices.mean(axis=0),
+        fallback=fallback_of(matrices, pseudo_votes, pooled=pooling > 0),
         prior=prior,
     )
 
@@ -140,16 +168,45 @@ def more_than_half(experts: Votes) -> int:
     return int(experts.sizes.max(initial=0)) // 2 + 1
 
 
-def row_shares(counts: npt.NDArray[np.float64], smoothing: float) -> npt.NDArray[np.float64]:
-    """Share of each answer (last axis), `smoothing` added to each count; uniform where nothing was counted.
+def row_shares(
+    counts: npt.NDArray[np.floating | np.integer], pseudo_votes: npt.NDArray[np.float64] | float
+) -> npt.NDArray[np.float64]:
+    """Share of each answer (last axis), `pseudo_votes` added to the counts; uniform where there is nothing to share.
 
-    A uniform row tells nothing, and is what smoothing gives as it goes to 0.
+    A uniform row tells nothing, and is what equal pseudo-votes give as they go to 0.
     """
-    smoothed = counts + smoothing
+    smoothed = counts + pseudo_votes
     sums = smoothed.sum(axis=-1, keepdims=True)
     shares = np.full_like(smoothed, 1 / counts.shape[-1])
     np.divide(smoothed, sums, out=shares, where=sums > 0)
     return shares
+
+
+def typical_matrix(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """How a rater answers, as far as is known before any vote: half by the truth, half at random.
+
+    Parameters
+    ----------
+    shares
+        How much each answer speaks for each truth, shape (answers, truths).
+
+    Returns
+    -------
+    float64, shape (truths, answers): a row is half as its truth's shares, and half uniform.
+
+    Examples
+    --------
+    >>> typical_matrix(np.eye(2)).tolist()
+    [[0.75, 0.25], [0.25, 0.75]]
+    """
+    return (row_shares(shares.T, 0.0) + 1 / len(shares)) / 2
+
+
+def fallback_of(
+    matrices: npt.NDArray[np.float64], pseudo_votes: npt.NDArray[np.float64], *, pooled: bool
+) -> npt.NDArray[np.float64]:
+    """The matrix of a rater without votes: what the pseudo-votes alone give, or without pooling the mean matrix."""
+    return row_shares(pseudo_votes, 0.0) if pooled else matrices.mean(axis=0)
 
 
 def natural_truths(votes: Votes) -> tuple[Id, ...]:

@@ -1,26 +1,37 @@
 """Rater models without golden answers, or with a few: maximum likelihood by expectation-maximization (EM).
 
-Symbols: N items, R raters, T truths, A answers; q[i, t] the posterior, p[t] the prior, pi[r, t, a] the matrices.
+Symbols: N items, R raters, T truths, A answers; q[i, t] the posterior, p[t] the prior, pi[r, t, a] the matrices,
+m[t, a] the mean matrix, K the pooling, s the smoothing.
 
 - E-step: q[i, t] is p[t] times the product of pi[r, t, a] over the item's votes, normalised over t.
-- M-step: pi[r, t, a] is the expected number of votes a by rater r on items of truth t, plus the smoothing s, normalised
-  over a; p[t] is the mean of q[i, t] over the items that tell something (with a vote, or pinned).
-- Objective: log likelihood of the votes plus s times the sum of log pi, the log density of a Dirichlet(s + 1) prior of
-  every row up to a constant. No step lets it fall. A pinned item counts with its posterior's mean of log(p times pi).
+- M-step: pi[r, t, a] is the expected number of votes a by rater r on items of truth t, plus s + K m[t, a], normalised
+  over a; p[t] is the sum of q[i, t] over the items that tell something (with a vote, or pinned), plus K / T,
+  normalised over t.
+- Objective: log likelihood of the votes, plus the sum of (s + K m[t, a]) log pi[r, t, a], plus the sum of
+  (K / T) log p[t], which is the log density of Dirichlet priors up to a constant. No step lets it fall. A pinned item
+  counts with its posterior's mean of log(p times pi). Of a prior that is given, the last sum is left out.
+- The mean matrix is fitted first, by the same EM with all votes taken as those of one rater and `typical_matrix` in
+  place of m; it then stays, and EM on the raters starts from it. So the objective has no part that moves.
+
+With K = 0 and s = 0 this is the method as published. It takes few votes for proof: with less than some votes for each
+cell of a matrix it may name one truth for most items. Pooling is what a rater's row has before its first vote, K votes
+that are shared out as all raters' are.
 
 Source: Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm", Applied
-Statistics 28 (1979), equations 2.3 to 2.5.
+Statistics 28 (1979), equations 2.3 to 2.5. The priors are those of Kim and Ghahramani, "Bayesian classifier
+combination", AISTATS 2012, with a mean that is fitted.
 """
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from reassess.aggregation.calibration import POOLING, typical_matrix
 from reassess.aggregation.em import EM
-from reassess.aggregation.em_starts import Pinned, answer_shares
+from reassess.aggregation.em_starts import Pinned, answer_shares, natural_shares
 from reassess.aggregation.posteriors import as_prior, check_truths
 from reassess.core.checks import check_range
 from reassess.core.items import Id
@@ -31,6 +42,8 @@ from reassess.core.votes import Votes
 from reassess.errors import ConvergenceWarning, DataError
 
 __all__ = ["DawidSkeneFit", "Pinned", "fit_dawid_skene"]
+
+_ONE = ("all raters",)  # the raters, taken as one
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +90,8 @@ def fit_dawid_skene(
     start: RaterModel | None = None,
     pinned: Pinned | None = None,
     prior: npt.ArrayLike | None = None,
-    smoothing: float = 1.0,
+    smoothing: float = 0.0,
+    pooling: float = POOLING,
     tolerance: float = 1e-6,
     max_iterations: int = 2_000,
     threads: int | None = None,
@@ -104,8 +118,11 @@ def fit_dawid_skene(
     prior
         Probability of each truth, above 0, shape (truths,), which then stays; by default it is learned.
     smoothing
-        Added to each cell of each matrix; 0 is plain maximum likelihood, where the row of a truth that a rater never
-        met is uniform.
+        Added to each cell of each matrix's counts.
+    pooling
+        Number of votes of the mean matrix that are added to each row's counts, and of items that are added to those of
+        all truths. If this and the smoothing are 0, it is plain maximum likelihood, where the row of a truth that a
+        rater never met is uniform.
     tolerance
         EM ends when no posterior changes by as much.
     max_iterations
@@ -139,7 +156,7 @@ def fit_dawid_skene(
     >>> result.model.matrices[2].round(2).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
-    _check_options(votes, smoothing, tolerance, max_iterations, threads)
+    _check_options(votes, smoothing, pooling, tolerance, max_iterations, threads)
     if start is not None:
         votes, truths = votes.with_answers(start.answers), truths or start.truths
     names = tuple(truths or (VALIDITY if isinstance(votes.items, Questions) else votes.answers))
@@ -147,40 +164,63 @@ def fit_dawid_skene(
     given = None if prior is None else as_prior(prior, len(names))
     if given is not None and (given <= 0).any():
         raise DataError("EM cannot use a prior of 0", found=given.tolist(), mend="leave out the truth that cannot be")
-    em = EM(votes, names, smoothing=smoothing, prior=given, pinned=pinned, threads=threads)
-    if start is None:
-        shares = answer_shares(votes.answers, names, weights)
-        em.start_from_answers(shares)
-    else:
-        em.start_from_model(start)
-    history, converged = em.run(tolerance, max_iterations)
-    if len(names) == len(VALIDITY) and start is None and given is None and pinned is None:
-        em.order_truths(shares[:, 1])
-    if not converged:
+    needed = start is None or weights is not None
+    shares = answer_shares(votes.answers, names, weights) if needed else natural_shares(votes.answers, names)
+    may_swap = len(names) == len(VALIDITY) and start is None and given is None and pinned is None
+
+    def run(cast: Votes, pseudo_votes: npt.NDArray[np.float64], first: RaterModel | None) -> DawidSkeneFit:
+        em = EM(
+            cast,
+            names,
+            pseudo_votes=pseudo_votes + smoothing,
+            pseudo_items=pooling / len(names),
+            prior=given,
+            pinned=pinned,
+            threads=threads,
+        )
+        if first is None:
+            em.start_from_answers(shares)
+        else:
+            em.start_from_model(first)
+        history, converged = em.run(tolerance, max_iterations)
+        if may_swap:
+            em.order_truths(shares[:, 1])
+        classes = votes.classes if names == votes.answers else None
+        result = Posterior(items=votes.items, truths=names, values=em.posterior, classes=classes)
+        return DawidSkeneFit(model=em.model(), posterior=result, history=history, converged=converged)
+
+    pseudo_votes = np.zeros((len(names), len(votes.answers)))
+    if pooling:
+        as_of_one = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_ONE)
+        first = None if start is None else _of_all_raters(start, start.fallback)
+        together = run(as_of_one, pooling * typical_matrix(shares), first).model
+        mean = together.matrices_of(_ONE)[0]
+        pseudo_votes = pooling * mean
+        start = start or _of_all_raters(together, mean)
+    fitted = run(votes, pseudo_votes, start)
+    if not fitted.converged:
         warnings.warn(
             f"EM was stopped after {max_iterations:,} iterations, before its posteriors changed by less than "
-            f"{tolerance:g}: allow more iterations, or more smoothing",
+            f"{tolerance:g}: allow more iterations, or more pooling",
             ConvergenceWarning,
             stacklevel=2,
         )
-    return DawidSkeneFit(
-        model=em.model(),
-        posterior=Posterior(
-            items=votes.items,
-            truths=names,
-            values=em.posterior,
-            classes=votes.classes if names == votes.answers else None,
-        ),
-        history=history,
-        converged=converged,
-    )
+    return fitted
 
 
-def _check_options(votes: Votes, smoothing: float, tolerance: float, max_iterations: int, threads: int | None) -> None:
+def _of_all_raters(model: RaterModel, matrix: npt.NDArray[np.float64]) -> RaterModel:
+    """A model in which every rater has one matrix."""
+    return replace(model, raters=(), matrices=model.matrices[:0], fallback=matrix)
+
+
+def _check_options(
+    votes: Votes, smoothing: float, pooling: float, tolerance: float, max_iterations: int, threads: int | None
+) -> None:
     if not len(votes):
         raise DataError("there are no votes", mend="give votes, or judge by the prior alone")
     votes.require_raters("EM")
     check_range(smoothing, 0, what="smoothing")
+    check_range(pooling, 0, what="pooling")
     if not tolerance > 0:
         raise DataError("tolerance out of range", allowed="above 0", found=tolerance)
     check_range(max_iterations, 1, what="max_iterations")

@@ -166,7 +166,12 @@ def _model(votes: Votes) -> RaterModel:
         # EM that creeps on for thousands of steps hardly moves the agreements that are expected.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return fit_dawid_skene(
-            votes, truths=votes.answers, weights=np.eye(len(votes.answers)), smoothing=_SMOOTHING, tolerance=_TOLERANCE
+            votes,
+            truths=votes.answers,
+            weights=np.eye(len(votes.answers)),
+            smoothing=_SMOOTHING,
+            pooling=0,
+            tolerance=_TOLERANCE,
         ).model
 
 

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import row_shares
+from reassess.aggregation.calibration import fallback_of, row_shares
 from reassess.aggregation.em_starts import Pinned
 from reassess.aggregation.posteriors import code_table, vote_codes
 from reassess.core.items import Id
@@ -26,6 +26,7 @@ _CACHE_LINE = 64  # in floats, a few lines: scratch of two threads never shares 
 class EM:
     """One run of EM: the votes, the current model and the posteriors, which are updated in place.
 
+    To each rater's counts `pseudo_votes`, shape (truths, answers), are added, and `pseudo_items` to each truth's items.
     The items are cut into chunks that depend on the votes alone, and each chunk has its own sums, which are added in
     order: the result is the same for any number of threads.
     """
@@ -35,12 +36,14 @@ class EM:
         votes: Votes,
         truths: tuple[Id, ...],
         *,
-        smoothing: float,
+        pseudo_votes: npt.NDArray[np.float64],
+        pseudo_items: float,
         prior: npt.NDArray[np.float64] | None,
         pinned: Pinned | None,
         threads: int | None,
     ) -> None:
-        self._votes, self._truths, self._smoothing = votes, truths, smoothing
+        self._votes, self._truths = votes, truths
+        self._pseudo_votes, self._pseudo_items = pseudo_votes, pseudo_items
         self._codes = vote_codes(votes)
         self._learns_prior = prior is None
         self._prior = np.empty(len(truths)) if prior is None else prior
@@ -98,8 +101,7 @@ class EM:
         with ThreadPoolExecutor(self._threads - 1) if self._threads > 1 else nullcontext() as pool:
             while True:
                 self._expect(pool)
-                log_density = self._smoothing * float(np.log(self._table).sum()) if self._smoothing else 0.0
-                history.append(float(self._sums[:, 0].sum()) + log_density)
+                history.append(float(self._sums[:, 0].sum()) + self._log_density())
                 if self._sums[:, 1].max() < tolerance:
                     return np.array(history), True
                 if len(history) == max_iterations:
@@ -113,11 +115,12 @@ class EM:
         means = weights @ expected / np.maximum(expected.sum(axis=0), np.finfo(float).tiny)
         if means[0] > means[1]:
             self._prior = self._prior[::-1].copy()
+            self._pseudo_votes = self._pseudo_votes[::-1].copy()
             self._table = self._table[:, ::-1].copy()
             self.posterior = self.posterior[:, ::-1].copy()
 
     def model(self) -> RaterModel:
-        """The current model; a rater without votes has no matrix, and the fallback is the mean of the others'."""
+        """The current model; a rater without votes has no matrix. The fallback is `fallback_of` the others'."""
         votes = self._votes
         shape = len(votes.raters), len(votes.answers), len(self._truths)
         measured = np.flatnonzero(self._counts.sum(axis=(0, 2)).reshape(shape[0], -1).any(axis=1))
@@ -128,7 +131,7 @@ class EM:
             truths=self._truths,
             answers=votes.answers,
             matrices=matrices,
-            fallback=matrices.mean(axis=0),
+            fallback=fallback_of(matrices, self._pseudo_votes, pooled=self._pseudo_items > 0),
             prior=self._prior.copy(),
         )
 
@@ -165,12 +168,22 @@ class EM:
         for other in others:
             other.result()
 
+    def _log_density(self) -> float:
+        """That of the current model, by the pseudo-votes and pseudo-items; up to a constant."""
+        density = 0.0
+        if self._pseudo_votes.any():
+            sums = np.log(self._table).reshape(len(self._votes.raters), -1, len(self._truths)).sum(axis=0)
+            density += float((self._pseudo_votes.T * sums).sum())
+        if self._learns_prior and self._pseudo_items:
+            density += self._pseudo_items * float(np.log(self._prior).sum())
+        return density
+
     def _maximize(self) -> None:
         votes = self._votes
         counts = self._counts.sum(axis=0).reshape(len(votes.raters), len(votes.answers), len(self._truths))
-        self._table = code_table(row_shares(counts.transpose(0, 2, 1), self._smoothing))
+        self._table = code_table(row_shares(counts.transpose(0, 2, 1), self._pseudo_votes))
         if self._learns_prior:
-            totals = self._totals.sum(axis=0)
+            totals = self._totals.sum(axis=0) + self._pseudo_items
             self._prior = totals / totals.sum()
 
 

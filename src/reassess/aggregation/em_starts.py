@@ -9,11 +9,12 @@ import numpy.typing as npt
 from reassess.core.answers import known_weights
 from reassess.core.checks import check_distribution, check_range, check_shape
 from reassess.core.items import Id
+from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.text import some
 
-__all__ = ["Pinned", "answer_shares"]
+__all__ = ["Pinned", "answer_shares", "natural_shares"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,14 @@ def answer_shares(
 ) -> npt.NDArray[np.float64]:
     """How much each answer speaks for each truth, float64, shape (answers, truths). See `dawid_skene.fit`."""
     if weights is None:
-        weights = _default_weights(tuple(answers), tuple(truths))
+        weights = _known_shares(tuple(answers), tuple(truths))
+    if weights is None:
+        raise DataError(
+            "it is not known how these answers speak for the truths",
+            allowed="no, maybe, yes for two truths; or truths that are the answers",
+            found=f"answers {some(answers)}; truths {some(truths)}",
+            mend="give the weight of each answer",
+        )
     shares = np.array(weights, np.float64)
     if shares.shape == (len(answers),) and len(truths) == 2:
         shares = np.stack([1 - shares, shares], axis=1)
@@ -70,15 +78,17 @@ def answer_shares(
     return shares
 
 
-def _default_weights(answers: tuple[Id, ...], truths: tuple[Id, ...]) -> npt.ArrayLike:
+def natural_shares(answers: Sequence[Id], truths: Sequence[Id]) -> npt.NDArray[np.float64]:
+    """The default of `answer_shares`; where there is none, each answer speaks for all truths alike."""
+    known = _known_shares(tuple(answers), tuple(truths))
+    return (
+        np.full((len(answers), len(truths)), 1 / len(truths))
+        if known is None
+        else answer_shares(answers, truths, known)
+    )
+
+
+def _known_shares(answers: tuple[Id, ...], truths: tuple[Id, ...]) -> npt.ArrayLike | None:
     if truths == answers:
         return np.eye(len(answers))
-    known = known_weights(answers)
-    if known is None or len(truths) != 2:
-        raise DataError(
-            "it is not known how these answers speak for the truths",
-            allowed="no, maybe, yes for two truths; or truths that are the answers",
-            found=f"answers {some(answers)}; truths {some(truths)}",
-            mend="give the weight of each answer",
-        )
-    return known
+    return known_weights(answers) if len(truths) == len(VALIDITY) else None

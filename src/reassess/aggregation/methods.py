@@ -11,8 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.baselines import class_shares, majority, mean
-from reassess.aggregation.calibration import calibrate, expert_answer, expert_truth, more_than_half, natural_truths
+from reassess.aggregation.calibration import (
+    POOLING,
+    calibrate,
+    expert_answer,
+    expert_truth,
+    more_than_half,
+    natural_truths,
+)
 from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
+from reassess.aggregation.em_starts import answer_shares
 from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.posteriors import check_truths, posterior
 from reassess.aggregation.recipe import real_model, real_scores
@@ -25,6 +33,7 @@ from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes, in_common_classes
 from reassess.errors import DataError, ReassessWarning
+from reassess.numeric.em_kernels import spread
 from reassess.text import some
 
 __all__ = [
@@ -37,6 +46,9 @@ __all__ = [
     "calibrated_recipe",
     "likely_recipes",
 ]
+
+_CONTRADICTED = 0.2  # the share of items with a clear majority from which EM is not to be trusted without a look
+_AN_ITEM = 0.5  # a truth that is expected of fewer items is one that EM has given up
 
 
 @dataclass(frozen=True)
@@ -97,7 +109,8 @@ def by_calibration(
     original: LabelSets | None = None,
     truths_are_answers: bool | None = None,
     at_least: int | None = None,
-    smoothing: float = 1.0,
+    smoothing: float = 0.0,
+    pooling: float = POOLING,
 ) -> Aggregation:
     """Measure each rater on golden items, then take one Bayes posterior.
 
@@ -116,8 +129,8 @@ def by_calibration(
         Of votes for classes, the answers are all classes that someone, or an expert, chose.
     at_least
         So many experts make the truth; by default more than half of the highest number on an item.
-    smoothing
-        Added to each cell of each matrix's counts.
+    smoothing, pooling
+        See `calibrate`.
 
     Raises
     ------
@@ -130,7 +143,7 @@ def by_calibration(
     golden = golden_part(votes, experts, rater_golden)
     votes, experts, golden = in_common_classes(votes, experts, golden)
     if isinstance(votes.items, Questions) and not truths_are_answers:
-        recipe = calibrated_recipe(experts, at_least=at_least, smoothing=smoothing)
+        recipe = calibrated_recipe(experts, at_least=at_least, smoothing=smoothing, pooling=pooling)
         return by_recipe(votes, experts, golden, original, recipe=recipe)
     if original is not None:
         raise DataError("original labels vote on valid or invalid (image, class) pairs only", mend="leave them out")
@@ -138,14 +151,22 @@ def by_calibration(
     check_truths(truths)
     truth = _truth(experts, truths if truths_are_answers else None, at_least)
     rows = experts.find(golden.items)
-    model = calibrate(golden, np.where(rows >= 0, truth[rows], -1), truths=truths, smoothing=smoothing)
+    model = calibrate(golden, np.where(rows >= 0, truth[rows], -1), truths=truths, smoothing=smoothing, pooling=pooling)
     return Aggregation(posterior=_by_class(votes, posterior(votes, model)), model=model, golden=experts)
 
 
-def calibrated_recipe(experts: Votes, *, at_least: int | None = None, smoothing: float = 1.0) -> Recipe:
+def calibrated_recipe(
+    experts: Votes, *, at_least: int | None = None, smoothing: float = 0.0, pooling: float = POOLING
+) -> Recipe:
     """The rules of `by_calibration` for (image, class) questions; parameters as there."""
     enough = more_than_half(experts) if at_least is None else at_least
-    return Recipe(experts_at_least=enough, original_experts_at_least=enough, original_below=None, smoothing=smoothing)
+    return Recipe(
+        experts_at_least=enough,
+        original_experts_at_least=enough,
+        original_below=None,
+        smoothing=smoothing,
+        pooling=pooling,
+    )
 
 
 def likely_recipes(
@@ -187,11 +208,13 @@ def by_em(
     experts: Votes | None = None,
     truths_are_answers: bool | None = None,
     at_least: int | None = None,
-    smoothing: float = 1.0,
+    smoothing: float = 0.0,
+    pooling: float = POOLING,
 ) -> Aggregation:
     """Find matrices, prior and posteriors from the votes alone; golden items stay at the experts' truth.
 
-    Parameters are those of `by_calibration`. Warns of a truth that no item is left to.
+    Parameters are those of `by_calibration`. Warns of a truth that no item is left to, and where one item in five or
+    more is not what more than half of its votes say.
     """
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY
@@ -203,18 +226,10 @@ def by_em(
         truth = _truth(experts, truths if truths_are_answers else None, at_least)
         rows = votes.find(experts.items)
         pinned = Pinned.to_truths(rows[rows >= 0], truth[rows >= 0], truths=len(truths))
-    fitted = fit_dawid_skene(votes, truths=truths, smoothing=smoothing, pinned=pinned)
+    fitted = fit_dawid_skene(votes, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
     facts = {"iterations": fitted.iterations, "converged": fitted.converged, "objective": fitted.objective}
-    lost = [
-        str(truth) for truth, share in zip(truths, fitted.model.prior, strict=True) if share * len(votes.items) < 0.5
-    ]
-    if lost:
-        warnings.warn(
-            f"em leaves no item to {some(lost)}: the raters' mistakes explain every vote without it. Golden items, or "
-            f"less smoothing than {smoothing:g} where items are few, keep truths apart",
-            ReassessWarning,
-            stacklevel=2,
-        )
+    _warn_of_lost_truths(votes, fitted.posterior)
+    _warn_of_contradictions(votes, fitted.posterior, pinned)
     return Aggregation(posterior=_by_class(votes, fitted.posterior), model=fitted.model, facts=facts, golden=experts)
 
 
@@ -260,6 +275,35 @@ def _by_share(votes: Votes) -> Aggregation:
 def _by_class(votes: Votes, result: Posterior) -> Posterior:
     """Of votes for classes, whether each class is valid: also if it is next to impossible, but someone chose it."""
     return result if result.classes is None else result.on_questions(asked=votes.counts() > 0)
+
+
+def _warn_of_lost_truths(votes: Votes, result: Posterior) -> None:
+    left = result.values[votes.sizes > 0].sum(axis=0)
+    lost = [str(truth) for truth, items in zip(result.truths, left.tolist(), strict=True) if items < _AN_ITEM]
+    if lost:
+        warnings.warn(
+            f"em leaves no item to {some(lost)}: the raters' mistakes explain every vote without it. Golden items keep "
+            "truths apart",
+            ReassessWarning,
+            stacklevel=3,
+        )
+
+
+def _warn_of_contradictions(votes: Votes, result: Posterior, pinned: Pinned | None) -> None:
+    """Warn if EM decides against more than half of an item's votes too often; one vote is no majority."""
+    shares = np.empty(result.values.shape)
+    spread(votes.indptr, votes.answer_ids, answer_shares(votes.answers, result.truths, None), shares)
+    clear = (shares.max(axis=1) > 1 / 2) & (votes.sizes > 1)
+    if pinned is not None:
+        clear[pinned.rows] = False
+    against, items = np.count_nonzero(clear & (shares.argmax(axis=1) != result.most_likely())), np.count_nonzero(clear)
+    if against and against >= _CONTRADICTED * items:
+        warnings.warn(
+            f"em contradicts more than half of the votes on {against:,} of {items:,} items that have such a majority: "
+            "look at some of them, and take majority or more pooling unless em is right there",
+            ReassessWarning,
+            stacklevel=3,
+        )
 
 
 def _truth(experts: Votes, answers: tuple[Id, ...] | None, at_least: int | None) -> npt.NDArray[np.int64]:

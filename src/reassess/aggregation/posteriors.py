@@ -116,7 +116,7 @@ def _multiply(values: npt.NDArray[np.float64], votes: Votes, model: RaterModel) 
             "no truth allows the votes on an item",
             where=votes.at(row),
             found=some([f"{rater}: {answer}" for rater, answer in votes.on(row)]),
-            mend="measure the raters with smoothing above 0",
+            mend="measure the raters with pooling above 0",
         )
 
 

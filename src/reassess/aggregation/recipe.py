@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -212,11 +213,12 @@ def _measure(golden: _Golden, recipe: Recipe) -> _Measured:
     known = truth[truth >= 0]
     prior = np.bincount(known, minlength=len(VALIDITY)) / known.size
     rater_truth = truth[golden.experts.find(golden.raters.items)]
-    raters = calibrate(golden.raters, rater_truth, smoothing=recipe.smoothing)
+    measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)
+    raters = measure(golden.raters, rater_truth)
     if golden.label is None:
         return _Measured(prior=prior, raters=raters, label=None)
     label_truth = expert_truth(golden.experts, at_least=recipe.original_experts_at_least)
-    return _Measured(prior=prior, raters=raters, label=calibrate(golden.label, label_truth, smoothing=recipe.smoothing))
+    return _Measured(prior=prior, raters=raters, label=measure(golden.label, label_truth))
 
 
 def _label_votes(votes: Votes, original: LabelSets | None, recipe: Recipe) -> Votes | None:

@@ -37,7 +37,7 @@ class Relabelling:
     matrices
         float64, shape (R, 2, A): probability of an answer, of invalid and of valid questions.
     measured
-        bool, shape (R,): whether a rater has a matrix of its own; any other has the mean of these.
+        bool, shape (R,): whether a rater's matrix stays as it is; any other rater has the mean of these.
     base
         float64, shape (questions,): log odds of "valid" without the raters: the prior, and the original label's vote.
     threshold
@@ -124,7 +124,7 @@ def relabel(
     >>> right = np.tile([1, 1, 0, 1], 2)
     >>> rated = Votes.from_columns(golden, np.tile(four, 2), np.repeat(both, 4), right, "xy", answers)
     >>> labels = LabelSets.from_lists(["a.png"], [[0]])
-    >>> rules = Recipe(experts_at_least=1, original_experts_at_least=1, original_below=None, smoothing=1.0)
+    >>> rules = Recipe(experts_at_least=1, original_experts_at_least=1, original_below=None, smoothing=1.0, pooling=0.0)
     >>> again = relabel(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
     >>> again.kept(np.array([1, 1])), again.kept(np.array([0, 0]))
     (array([ True, False]), array([False, False]))
@@ -164,7 +164,7 @@ def _prepare(
         item_ids=votes.item_ids,
         codes=given.rater_ids.astype(np.int64) * len(model.answers) + given.answer_ids,
         matrices=model.matrices_of(raters),
-        measured=np.isin(np.arange(len(raters)), [raters.index(name) for name in own]),
+        measured=np.isin(raters, own) | (recipe.pooling > 0),
         base=base,
         threshold=threshold,
     )

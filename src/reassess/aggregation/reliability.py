@@ -149,10 +149,10 @@ def _all_answers(votes: Votes, golden: Votes) -> tuple[Id, ...]:
 def _em_weights(votes: Votes, truths: tuple[Id, ...]) -> Floats:
     """The probability of each truth by EM on the votes, shape (items, truths)."""
     weights = fit_dawid_skene(votes, truths=truths).posterior.values
-    if weights.sum(axis=0).max() < _AN_ITEM:
+    if weights.sum(axis=0).max() <= _AN_ITEM:
         raise DataError(
             "too few items for EM to tell one truth from another, so that no rater can be measured",
-            allowed="half an item or more of some truth",
+            allowed="more than half an item of some truth",
             found=f"items: {len(votes.items):,}; truths: {some(truths)}",
             mend="give votes on more items, or golden answers",
         )

@@ -34,7 +34,6 @@ __all__ = [
     "joining_options",
     "judge_options",
     "keep_settings",
-    "load_predictions",
     "match_option",
     "max_bytes_option",
     "part_option",
@@ -112,7 +111,13 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=Choice(["validation", "class-folder"]),
             help="The order of rows without names: of ImageNet's validation images, or of a reader of class folders.",
         ),
-        in_reading("--classes", type=FILE, metavar="F", help="The class of each output, one wnid or name a line."),
+        in_reading(
+            "--classes",
+            "class_lists",
+            multiple=True,
+            metavar="[FILE=]F",
+            help="The class of each output, one wnid or name a line; FILE=F for one of several files.",
+        ),
         in_reading(
             "--unknown-class",
             type=Choice(UNKNOWN_CLASS),
@@ -176,14 +181,25 @@ def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> 
 
 
 def each_prediction(
-    call: Call, files: Sequence[Path], judges: Judges, **reading: Any
+    call: Call, files: Sequence[Path], judges: Judges, *, class_lists: Sequence[str], **reading: Any
 ) -> Iterator[tuple[str, Predictions]]:
-    """Each file and its predictions, one file in memory at a time; `reading` is what `load_predictions` takes."""
+    """Each file and its predictions, one file in memory at a time, as the options of `prediction_options` say."""
+    lists = {path: _class_list_of(path, files, class_lists) for path in files}
     for path in tracked(call, files, "reading"):
-        yield str(path), load_predictions(call, path, judges, **reading)
+        yield str(path), _load_predictions(call, path, judges, classes=lists[path], **reading)
 
 
-def load_predictions(
+def _class_list_of(path: Path, files: Sequence[Path], given: Sequence[str]) -> Path | None:
+    """The list of a file's outputs: of all that are given that of this file, and else the one that is of no file."""
+    own = [text.removeprefix(f"{path}=") for text in given if text.startswith(f"{path}=")]
+    of_all = [text for text in given if not text.startswith(tuple(f"{file}=" for file in files))]
+    lists = own or of_all
+    if len(lists) > 1:
+        raise click.UsageError(f"--classes is given twice for {path}.")
+    return Path(lists[0]) if lists else None
+
+
+def _load_predictions(
     call: Call,
     path: Path,
     judges: Judges,
@@ -194,7 +210,6 @@ def load_predictions(
     unknown_class: UnknownClass,
     max_bytes: int,
 ) -> Predictions:
-    """Read one model's predictions as the options of `prediction_options` say."""
     try:
         predictions = read_predictions(
             call.read("predictions", path),

@@ -11,6 +11,7 @@ from .label_changes import LabelDiff as LabelDiff
 from .label_changes import label_diff as label_diff
 from .label_uncertainty import LabelUncertainty as LabelUncertainty
 from .label_uncertainty import label_uncertainty as label_uncertainty
+from .labelling_bias import Choices as Choices
 from .labelling_bias import LabellingBias as LabellingBias
 from .labelling_bias import labelling_biases as labelling_biases
 from .model_or_label import Disagreements as Disagreements

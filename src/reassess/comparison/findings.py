@@ -1,5 +1,6 @@
 """All that is found of some models: what `reassess compare`, the report and its charts show."""
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -37,10 +38,13 @@ from reassess.core.missing import Missing
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError, at
+from reassess.errors import DataError, ReassessWarning, at
+from reassess.evaluation.class_list import ClassList
+from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.measure import find_outcomes, summarize
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import NONE_SCORED, Evaluation, ranked
+from reassess.evaluation.words import class_list_in_words
 from reassess.numeric.proportion import Proportion
 
 __all__ = ["Findings", "short_names"]
@@ -64,6 +68,8 @@ class Findings:
         What the models are judged by.
     evaluations
         The evaluation of each model on its own images, the best first; empty where only the panel counts.
+    class_lists
+        The class list to which a model's ids belong, of each model of which the images confirm another one.
     benchmark
         Whose images they are.
     votes, experts, rater_golden
@@ -103,6 +109,7 @@ class Findings:
     original: LabelSets | None = None
     scores: Scores | None = None
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
+    class_lists: Mapping[str, ClassList] = field(default_factory=dict)
     benchmark: Benchmark = field(default_factory=Benchmark)
     votes: Votes | None = None
     experts: Votes | None = None
@@ -143,6 +150,8 @@ class Findings:
     ) -> "Findings":
         """Evaluate models and put them on the images that all have seen.
 
+        A model whose ids are those of another class list is measured as it is, with a `ReassessWarning`.
+
         Parameters
         ----------
         models
@@ -161,6 +170,7 @@ class Findings:
         """
         outcomes: dict[str, Outcomes] = {}
         evaluations: dict[str, Evaluation] = {}
+        class_lists: dict[str, ClassList] = {}
         benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
         for name, predictions in models.items() if isinstance(models, Mapping) else models:
             check_unique([*outcomes, name], thing="a model")
@@ -174,14 +184,20 @@ class Findings:
                     match=match,
                     ignore_unknown=ignore_unknown,
                     called=name,
+                    any_class_list=True,
                 )
                 evaluations[name] = summarize(outcomes[name], labels, scores=scores, experts=experts)
+            other = find_class_list(outcomes[name], labels, original)
+            if other is not None:
+                class_lists[name] = other
+                warnings.warn(f"{name}: {class_list_in_words(other, labels.classes)}", ReassessWarning, stacklevel=2)
         return cls(
             panel=Panel.from_outcomes(outcomes),
             labels=labels,
             original=original,
             scores=scores,
             evaluations=ranked(evaluations),
+            class_lists=class_lists,
             benchmark=benchmark,
             votes=votes,
             experts=experts,
@@ -246,7 +262,7 @@ class Findings:
 
     @cached_property
     def raters_alone(self) -> Scores | Missing:
-        """The scores that the raters' votes give without the original label."""
+        """The scores that the raters' votes give without the original label, by matrices like the benchmark's."""
         if self.votes is None:
             return Missing("no votes are at hand")
         if self.votes.classes is not None:
@@ -255,7 +271,9 @@ class Findings:
             return Missing("no golden answers are at hand, on which to measure the raters")
         try:
             golden = golden_part(self.votes, self.experts, self.rater_golden)
-            return real_scores(self.votes, self.experts, golden, None, recipe=calibrated_recipe(self.experts))
+            rules = self.benchmark.recipe or calibrated_recipe(self.experts)
+            recipe = calibrated_recipe(self.experts, smoothing=rules.smoothing, pooling=rules.pooling)
+            return real_scores(self.votes, self.experts, golden, None, recipe=recipe)
         except DataError as error:
             return Missing.because(error)
 
@@ -328,9 +346,8 @@ class Findings:
             return _NO_LABELS
         if self.scores is None:
             return _NO_SCORES
-        alone = None if isinstance(self.raters_alone, Missing) else self.raters_alone
-        groups = self.benchmark.groups if self.groups is None else self.groups
-        by_model = {one.model: one for one in preferences(self.panel, self.original, self.scores, alone, groups=groups)}
+        found = preferences(self.panel, self.original, self.scores, self._alone, groups=self._label_groups)
+        by_model = {one.model: one for one in found}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
@@ -338,8 +355,18 @@ class Findings:
         """How often each model says the original label where other classes are valid too."""
         if self.original is None or not self.panel.original_known.any():
             return _NO_LABELS
-        by_model = {one.model: one for one in labelling_biases(self.panel, self.labels, self.original)}
+        found = labelling_biases(self.panel, self.labels, self.original, self._alone, groups=self._label_groups)
+        by_model = {one.model: one for one in found}
         return tuple(by_model[model] for model in self.models)
+
+    @property
+    def _alone(self) -> Scores | None:
+        return None if isinstance(self.raters_alone, Missing) else self.raters_alone
+
+    @property
+    def _label_groups(self) -> Mapping[int, str] | None:
+        """The groups by whose original labels results are given apart."""
+        return self.benchmark.groups if self.groups is None else self.groups
 
     @cached_property
     def co_occurrence(self) -> CoOccurrence:

@@ -1,61 +1,49 @@
 """Fitting to the labelling: where several classes are valid, how often does a model say the one that was the label?
 
 A model that knows the valid classes and not how images were labelled would say any of them. One that says the original
-label far more often has learned how the labels were made, or that labels name what is most prominent.
+label far more often has learned how the labels were made, or that labels name what is most prominent: so does one who
+says the class of which the raters are surest, which stands beside chance.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.panel import Panel
+from reassess.comparison.words import NO_RATERS_ALONE
 from reassess.core.classes import Classes
+from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
+from reassess.core.scores import Scores
 from reassess.numeric.arrays import freeze
 from reassess.numeric.exact_tests import SMALLEST, chance_p_value
 from reassess.numeric.proportion import Proportion
 
-__all__ = ["LabellingBias", "labelling_biases"]
+__all__ = ["Choices", "LabellingBias", "labelling_biases"]
 
 _NO_IMAGES = "on no image of several valid classes are the prediction and the original label both valid"
 
 
-@dataclass(frozen=True, eq=False)
-class LabellingBias:
-    """How often one model says the original label, on images with several valid classes, this one and the label's.
+@dataclass(frozen=True)
+class Choices:
+    """How often a model says the original label, on images of which this and what it says are two of the valid classes.
 
     Parameters
     ----------
-    model
-        Name of the model.
     by_label_count
         By number of valid classes: images on which the model says the original label, of all such images.
-    pairs
-        int32, shape (pairs, 2): class ids, the lower first, of which one is the original label of an image and one is
-        what the model says of it, both valid; pairs of most images first, then by class id.
-    counts
-        int64, shape (pairs, 2, 2): images by which of the two is the original label and which the model says. An image
-        on which the model says the original label counts for the pair of it with each of the other valid classes.
-
-    Examples
-    --------
-    >>> none = np.empty((0, 2), np.int32), np.empty((0, 2, 2), np.int64)
-    >>> print(LabellingBias("one", {2: Proportion(30, 40), 4: Proportion(6, 8)}, *none))
-    one: says the original label on 36 of 48 images with several valid classes, 75.0 % [61.2, 85.1]; by chance
-    45.8 %, p = 5.4e-05
+    favourite
+        Images on which the original label is the raters' favourite: the valid class of the highest score by the raters
+        alone, of equals the one of the lowest id. Of all images of which every valid class was rated; None without
+        their scores.
     """
 
-    model: str
     by_label_count: Mapping[int, Proportion]
-    pairs: npt.NDArray[np.int32]
-    counts: npt.NDArray[np.int64]
-
-    def __post_init__(self) -> None:
-        freeze(self, "pairs", "counts")
+    favourite: Proportion | None = None
 
     @property
     def original_chosen(self) -> Proportion:
@@ -75,40 +63,96 @@ class LabellingBias:
         return chance_p_value(self.original_chosen.hits, images) if images else None
 
     def __str__(self) -> str:
-        chosen = self.original_chosen
+        chosen, favourite = self.original_chosen, self.favourite
         if chosen.value is None or chosen.interval is None:
-            return f"{self.model}: {_NO_IMAGES}"
+            return _NO_IMAGES
         low, high = (f"{100 * bound:.1f}" for bound in chosen.interval)
-        share = f"{100 * chosen.value:.1f} % [{low}, {high}]"
-        text = f"{self.model}: says the original label on {chosen.hits:,} of {chosen.n:,} images"
+        text = f"on {chosen.hits:,} of {chosen.n:,} images, {100 * chosen.value:.1f} % [{low}, {high}]"
         p_value = self.p_value or 1.0
         chance = f"{100 * (self.chance or 0):.1f} %, p {'<=' if p_value <= SMALLEST else '='} {p_value:.2g}"
-        return f"{text} with several valid classes, {share}; by chance {chance}"
+        if favourite is None or favourite.value is None:
+            return f"{text}; by chance {chance}"
+        return f"{text}; by chance {chance}; by the raters' favourite {100 * favourite.value:.1f} %"
 
-    def to_json(self, classes: Classes, *, most: int = 20) -> dict[str, Any]:
-        """The object that JSON documents hold, with the `most` frequent pairs; what is null has its reason beside."""
-        chosen = self.original_chosen
-        low, high = chosen.interval or (None, None)
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold; what is null has its reason beside it."""
+        chosen, favourite = self.original_chosen, self.favourite
         document = {
-            "file": self.model,
             "images": chosen.n,
-            "original_chosen": chosen.hits,
-            "low": low,
-            "high": high,
-            "interval": "95 %, Wilson, over images",
+            **_chosen_to_json(chosen),
             "chance": self.chance,
             "p_value": self.p_value,
-            "test": "two-sided, Poisson binomial: any valid class at random",
+            "raters_favourite": None if favourite is None else {"images": favourite.n, **_chosen_to_json(favourite)},
             "by_label_count": [
                 {"labels": size, "images": part.n, "original_chosen": part.hits}
                 for size, part in self.by_label_count.items()
             ],
+        }
+        document |= {} if chosen.n else {"chance_reason": _NO_IMAGES}
+        return document | ({} if favourite is not None else {"raters_favourite_reason": NO_RATERS_ALONE})
+
+
+def _chosen_to_json(chosen: Proportion) -> dict[str, Any]:
+    low, high = chosen.interval or (None, None)
+    return {"original_chosen": chosen.hits, "low": low, "high": high}
+
+
+@dataclass(frozen=True, eq=False)
+class LabellingBias:
+    """How often one model says the original label, on images with several valid classes, this one and the label's.
+
+    Parameters
+    ----------
+    model
+        Name of the model.
+    total
+        On all such images.
+    pairs
+        int32, shape (pairs, 2): class ids, the lower first, of which one is the original label of an image and one is
+        what the model says of it, both valid; pairs of most images first, then by class id.
+    counts
+        int64, shape (pairs, 2, 2): images by which of the two is the original label and which the model says. An image
+        on which the model says the original label counts for the pair of it with each of the other valid classes.
+    by_group
+        The same as `total` by group of the original label: of ImageNet, animals and others; else empty.
+
+    Examples
+    --------
+    >>> none = np.empty((0, 2), np.int32), np.empty((0, 2, 2), np.int64)
+    >>> print(LabellingBias("one", Choices({2: Proportion(30, 40), 4: Proportion(6, 8)}, Proportion(24, 48)), *none))
+    one: says the original label, where several classes are valid, on 36 of 48 images, 75.0 % [61.2, 85.1]; by chance
+    45.8 %, p = 5.4e-05; by the raters' favourite 50.0 %
+    """
+
+    model: str
+    total: Choices
+    pairs: npt.NDArray[np.int32]
+    counts: npt.NDArray[np.int64]
+    by_group: Mapping[str, Choices] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        freeze(self, "pairs", "counts")
+
+    def __str__(self) -> str:
+        if not self.total.original_chosen.n:
+            return f"{self.model}: {self.total}"
+        groups = [f"{self.model}, {name}: {part}" for name, part in self.by_group.items() if part.original_chosen.n]
+        total = f"{self.model}: says the original label, where several classes are valid, {self.total}"
+        return "\n".join([total, *groups])
+
+    def to_json(self, classes: Classes, *, most: int = 20) -> dict[str, Any]:
+        """The object that JSON documents hold, with the `most` frequent pairs; what is null has its reason beside."""
+        return {
+            "file": self.model,
+            **self.total.to_json(),
+            "interval": "95 %, Wilson, over images",
+            "test": "two-sided, Poisson binomial: any valid class at random",
+            "by_group": {name: part.to_json() for name, part in self.by_group.items()},
             "pairs": [
                 self._pair_to_json(pair, counts, classes)
                 for pair, counts in zip(self.pairs[:most].tolist(), self.counts[:most].tolist(), strict=True)
             ],
         }
-        return document | ({} if chosen.n else {"chance_reason": _NO_IMAGES})
 
     @staticmethod
     def _pair_to_json(pair: list[int], counts: list[list[int]], classes: Classes) -> dict[str, Any]:
@@ -122,7 +166,14 @@ class LabellingBias:
         }
 
 
-def labelling_biases(panel: Panel, labels: LabelSets, original: LabelSets) -> tuple[LabellingBias, ...]:
+def labelling_biases(
+    panel: Panel,
+    labels: LabelSets,
+    original: LabelSets,
+    raters: Scores | None = None,
+    *,
+    groups: Mapping[int, str] | None = None,
+) -> tuple[LabellingBias, ...]:
     """For each model, how often it says the original label where several classes are valid, that and what it says too.
 
     Parameters
@@ -131,6 +182,10 @@ def labelling_biases(panel: Panel, labels: LabelSets, original: LabelSets) -> tu
         The models.
     labels, original
         The label sets and the original labels with which the panel was made.
+    raters
+        P(class valid) by the raters alone: `reassess.aggregation.recipe.real_scores` without original labels.
+    groups
+        The group of each class: results are given apart by the group of the original label.
 
     Returns
     -------
@@ -142,7 +197,7 @@ def labelling_biases(panel: Panel, labels: LabelSets, original: LabelSets) -> tu
     >>> original = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [2]])
     >>> panel = Panel.from_predictions({"one": np.array([0, 1, 1])}, labels, original=original)
     >>> bias = labelling_biases(panel, labels, original)[0]
-    >>> bias.original_chosen, round(bias.chance, 9), bias.p_value
+    >>> bias.total.original_chosen, round(bias.total.chance, 9), bias.total.p_value
     (Proportion(hits=1, n=2), 0.416666667, 1.0)
     >>> bias.pairs.tolist(), bias.counts.tolist()
     ([[0, 2], [1, 2]], [[[1, 0], [0, 0]], [[0, 0], [1, 0]]])
@@ -152,42 +207,64 @@ def labelling_biases(panel: Panel, labels: LabelSets, original: LabelSets) -> tu
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 5.
     """
     several = np.flatnonzero(panel.scored & panel.original_known)
-    several = several[labels.sizes[panel.label_rows[several]] > 1]
     own = original.indices[original.indptr[panel.original_rows[several]]]
     valid, sizes = labels.of_rows(panel.label_rows[several])
     own_is_valid = np.zeros(several.size, bool)
     own_is_valid[np.repeat(np.arange(several.size), sizes)[valid == np.repeat(own, sizes)]] = True
-    several, own = several[own_is_valid], own[own_is_valid]
-    return tuple(
-        _bias(model, labels, panel.label_rows[several][is_valid], own[is_valid], predicted[is_valid])
-        for model, predicted, is_valid in zip(
-            panel.models, panel.top1[:, several], panel.valid[:, several], strict=True
-        )
-    )
+    judged = own_is_valid & (sizes > 1)
+    several, own, sizes = several[judged], own[judged], sizes[judged]
+    valid, _ = labels.of_rows(panel.label_rows[several])
+    favourites = None
+    if raters is not None:
+        names = [panel.images[image] for image in several.tolist()]
+        favourites = _favourites(names, valid, sizes, raters.in_classes(original.classes), panel.match)
+    group_of = groups or {}
+    group = np.array([group_of.get(class_id, "") for class_id in own.tolist()])
+
+    def choices(chosen: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> Choices:
+        images, hits = np.bincount(sizes[among]), np.bincount(sizes[among & chosen], minlength=sizes.max(initial=0) + 1)
+        by_size = {size: Proportion(int(hits[size]), int(images[size])) for size in np.flatnonzero(images).tolist()}
+        if favourites is None:
+            return Choices(by_size)
+        known = among & (favourites >= 0)
+        return Choices(by_size, Proportion(int(np.sum(favourites[known] == own[known])), int(known.sum())))
+
+    biases = []
+    for model, top1, is_valid in zip(panel.models, panel.top1[:, several], panel.valid[:, several], strict=True):
+        each = np.repeat(is_valid, sizes)
+        pairs, counts = _count_pairs(np.repeat(own, sizes)[each], valid[each], np.repeat(top1, sizes)[each])
+        by_group = {name: choices(top1 == own, is_valid & (group == name)) for name in dict.fromkeys(group_of.values())}
+        total = choices(top1 == own, is_valid)
+        biases.append(LabellingBias(model=model, total=total, pairs=pairs, counts=counts, by_group=by_group))
+    return tuple(biases)
 
 
-def _bias(
-    model: str,
-    labels: LabelSets,
-    rows: npt.NDArray[np.int64],
-    own: npt.NDArray[np.int32],
-    predicted: npt.NDArray[np.int32],
-) -> LabellingBias:
-    """The bias on some images, of which the original label and what the model says are among the valid classes."""
-    valid, sizes = labels.of_rows(rows)
-    images = np.bincount(sizes)
-    hits = np.bincount(sizes[predicted == own], minlength=images.size)
-    by_size = {size: Proportion(int(hits[size]), int(images[size])) for size in np.flatnonzero(images).tolist()}
-    own, predicted = np.repeat(own, sizes), np.repeat(predicted, sizes)
-    kept = (valid != own) & ((predicted == own) | (predicted == valid))
-    pairs, counts = _count_pairs(own[kept], valid[kept], predicted[kept])
-    return LabellingBias(model=model, by_label_count=by_size, pairs=pairs, counts=counts)
+def _favourites(
+    images: Sequence[str],
+    valid: npt.NDArray[np.int32],
+    sizes: npt.NDArray[np.int64],
+    raters: Scores,
+    match: Match,
+) -> npt.NDArray[np.int32]:
+    """The class of the highest score of the valid classes of each image; -1 if one of these was not rated."""
+    rows = join(images, raters.questions.images, match=match, known_where="the scores")
+    scores = raters.at(np.repeat(rows, sizes), valid)
+    image = np.repeat(np.arange(len(images)), sizes)
+    order = np.lexsort((-scores, image))  # of equals, the lower class id stays first
+    favourites: npt.NDArray[np.int32] = valid[order[np.cumsum(sizes) - sizes]]
+    favourites[image[np.isnan(scores)]] = -1
+    return favourites
 
 
 def _count_pairs(
     own: npt.NDArray[np.int32], other: npt.NDArray[np.int32], predicted: npt.NDArray[np.int32]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Pairs of classes, and how often each of the two was the original label and was said."""
+    """Pairs of valid classes, and how often each of the two was the original label and was said.
+
+    Given are, for each valid class of each image, the original label, the class, and what the model says of the image.
+    """
+    kept = (other != own) & ((predicted == own) | (predicted == other))
+    own, other, predicted = own[kept], other[kept], predicted[kept]
     both = np.stack([np.minimum(own, other), np.maximum(own, other)], axis=1)
     pairs, number = np.unique(both, axis=0, return_inverse=True)
     counts = np.zeros((len(pairs), 2, 2), np.int64)

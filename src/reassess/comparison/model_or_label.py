@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.panel import Panel
+from reassess.comparison.words import NO_RATERS_ALONE
 from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
@@ -113,7 +114,7 @@ class Preference:
         """The object that JSON documents hold; what is null has its reason beside it."""
         document = {"file": self.model, **self.total.to_json(), "interval": "95 %, Wilson, over images"}
         if self.total.by_raters is None:
-            document["raters_only_reason"] = "no scores from the raters alone are at hand"
+            document["raters_only_reason"] = NO_RATERS_ALONE
         return document | {"by_group": {name: part.to_json() for name, part in self.by_group.items()}}
 
 

@@ -12,6 +12,7 @@ from reassess.text import some
 __all__ = [
     "DIFFERENCE_EXPLAINED",
     "HOLM_EXPLAINED",
+    "NO_RATERS_ALONE",
     "TOO_FEW_FAMILIES",
     "gaps_in_words",
     "panel_left_out",
@@ -21,6 +22,7 @@ __all__ = [
 ]
 
 DIFFERENCE_EXPLAINED = "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test"
+NO_RATERS_ALONE = "no scores from the raters alone are at hand"
 TOO_FEW_FAMILIES = "too few families of models"
 HOLM_EXPLAINED = "Holm p: McNemar's against the next model, corrected for the number of neighbours"
 

@@ -21,6 +21,7 @@ __all__ = [
     "check_length",
     "check_range",
     "check_shape",
+    "check_type",
     "check_unique",
     "first_repeat",
 ]
@@ -144,6 +145,20 @@ def check_shape(
     )
 
 
+def check_type(value: object, kind: type, *, what: str, mend: str | None = None) -> None:
+    """Raise `DataError` unless a value is of a type.
+
+    >>> check_type("a.npy", float, what="the threshold")
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: wrong type of the threshold
+      allowed: float
+      found:   str
+    """
+    if not isinstance(value, kind):
+        raise DataError(f"wrong type of {what}", allowed=kind.__name__, found=type(value).__name__, mend=mend)
+
+
 def check_length(length: int, allowed: int, *, things: str, each: str, where: object = None) -> None:
     """Raise `DataError` unless there are as many of one thing as of another.
 
@@ -220,7 +235,12 @@ def check_known(
 
 
 def check_all(
-    fits: npt.NDArray[np.bool_], *, what: str, name_of: Callable[[int], str], mend: str | None = None
+    fits: npt.NDArray[np.bool_],
+    *,
+    what: str,
+    name_of: Callable[[int], str],
+    where: object = None,
+    mend: str | None = None,
 ) -> None:
     """Raise `DataError` unless all of some things fit; the message counts the others and names the first of them.
 
@@ -233,7 +253,7 @@ def check_all(
     if not fits.all():
         bad = np.flatnonzero(~fits).tolist()
         names = some([name_of(position) for position in bad], most=_MOST_BAD)
-        raise DataError(what, found=f"{len(bad):,} of {fits.size:,}: {names}", mend=mend)
+        raise DataError(what, where=where, found=f"{len(bad):,} of {fits.size:,}: {names}", mend=mend)
 
 
 def check_distribution(rows: npt.NDArray[np.floating], *, what: str, where: object = None) -> None:

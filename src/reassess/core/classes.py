@@ -246,6 +246,20 @@ class Classes:
                 )
         return ids
 
+    def exchanged(self, class_of: npt.NDArray[np.integer]) -> "Classes":
+        """The classes with one another's wnids, names and synonyms: class `class_of[i]` takes those of class i.
+
+        >>> Classes.from_texts(["cat", "dog"]).exchanged(np.array([1, 0])).names
+        ('dog', 'cat')
+        """
+        order = np.argsort(class_of).tolist()
+        return replace(
+            self,
+            wnids=tuple(self.wnids[i] for i in order if self.wnids),
+            names=tuple(self.names[i] for i in order if self.names),
+            synonyms=tuple(self.synonyms[i] for i in order if self.synonyms),
+        )
+
     def id_of(self, text: str, *, where: str) -> int:
         """Id of the class that `text` calls by id, wnid or name, -1 for none; two classes are an error at `where`."""
         try:

@@ -75,6 +75,8 @@ class Predictions:
         What was found in the file and decided about it, in one line.
     unknown_classes
         What was predicted by names that no class has.
+    by_name
+        Whether they name their classes; else they number them.
 
     Raises
     ------
@@ -95,6 +97,7 @@ class Predictions:
     columns: npt.NDArray[np.int64] | None = None
     detected: str = field(default="arrays")
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
+    by_name: bool = False
 
     def __post_init__(self) -> None:
         if (self.ids is None) == (self.scores is None):

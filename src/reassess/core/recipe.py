@@ -19,18 +19,23 @@ class Recipe:
         The original label votes on classes with a lower id; None if on all.
     smoothing
         Added to each cell of each confusion matrix's counts.
+    pooling
+        Number of votes, shared out as all raters' votes are, that are added to each row of each matrix's counts.
 
     Examples
     --------
     >>> REAL_RECIPE
-    Recipe(experts_at_least=3, original_experts_at_least=2, original_below=398, smoothing=1.0)
+    Recipe(experts_at_least=3, original_experts_at_least=2, original_below=398, smoothing=1.0, pooling=0.0)
     """
 
     experts_at_least: int
     original_experts_at_least: int
     original_below: int | None
     smoothing: float
+    pooling: float
 
 
 _ANIMALS = 398  # ImageNet's classes of animals come first: the original label votes on those alone
-REAL_RECIPE = Recipe(experts_at_least=3, original_experts_at_least=2, original_below=_ANIMALS, smoothing=1.0)
+REAL_RECIPE = Recipe(
+    experts_at_least=3, original_experts_at_least=2, original_below=_ANIMALS, smoothing=1.0, pooling=0.0
+)

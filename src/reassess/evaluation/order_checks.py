@@ -25,8 +25,9 @@ from reassess.core.benchmark import class_folder_order
 from reassess.core.image_names import are_validation_images
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, ReassessWarning
-from reassess.evaluation.class_list import find_class_list
+from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.outcomes import Outcomes
+from reassess.evaluation.words import MEND_CLASS_LIST, no_list_in_words
 from reassess.numeric.exact_tests import mcnemar
 
 __all__ = ["check_agreement"]
@@ -44,12 +45,6 @@ _NUMBERINGS = (
         -1,
     ),
     ("with ids that lack the first class", "add 1 to every class id", 1),
-)
-_CONFIRMED = "on the half of the images that did not choose it"
-_WRITE_CLASSES = "let reassess evaluate FILE --write-classes OUT write that order, then pass --classes OUT"
-_NOTHING_FITS = (
-    "no known order of the images or of the classes fits: check that the file belongs to these images and classes; "
-    "to measure it all the same, leave the original labels out (--original none)"
 )
 _CHECK = "these are too few to tell, but check that its rows and its classes are in the right order"
 
@@ -177,10 +172,17 @@ def check_agreement(
     if other is not None:
         if any_class_list:
             return
-        instead = f"; {other.after.value:.2%} with the classes in another order, {_CONFIRMED}"
-        raise _refused(as_given, by_chance, instead, _WRITE_CLASSES)
+        order = "another order" if other.order is None else f"the order of {other.order}"
+        chosen = "" if other.order else ", on the half of the images that did not choose it"
+        instead = f"; {other.after.value:.2%} with the classes in {order}{chosen}"
+        raise _refused(as_given, by_chance, instead, MEND_CLASS_LIST)
     if as_given.is_unlikely(_KAPPA, _LEVEL):
-        raise _refused(as_given, by_chance, "", _NOTHING_FITS)
+        mend = (
+            f"no known order of the images fits, and {no_list_in_words(outcomes, original, original)}: check that the "
+            "file belongs to these images and classes; to measure it all the same, leave the original labels out "
+            "(--original none)"
+        )
+        raise _refused(as_given, by_chance, "", mend)
     if as_given.variance > 0 and as_given.is_unlikely(_FAIR, _BY_CHANCE):  # else every order of the rows does as well
         instead = f", and on {best.share()}" if best.fits_better_than(as_given, _BY_CHANCE) else ""
         warnings.warn(

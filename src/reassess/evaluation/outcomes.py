@@ -64,6 +64,8 @@ class Outcomes:
         What the label sets are called.
     unknown_classes
         What was predicted by names that no class has.
+    by_name
+        Whether the predictions name their classes.
     """
 
     images: tuple[str, ...]
@@ -80,6 +82,7 @@ class Outcomes:
     detected: str
     label_set: str = UNNAMED
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
+    by_name: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
@@ -147,6 +150,7 @@ def join_and_rank(
         detected=f"{predictions.detected}; {joined}{_without_output(predictions, labels)}",
         label_set=labels.title,
         unknown_classes=predictions.unknown_classes,
+        by_name=predictions.by_name,
     )
 
 

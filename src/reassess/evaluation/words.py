@@ -2,22 +2,38 @@
 
 from collections.abc import Iterator, Mapping
 
+from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
+from reassess.evaluation.class_list import ClassList
+from reassess.evaluation.class_list_search import MOST_CLASSES, labelled_pairs
+from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import NONE_SCORED, Evaluation, ceiling_in_words, left_out_in_words
-from reassess.text import plain, shortened, some
+from reassess.numeric.exact_tests import SMALLEST
+from reassess.numeric.proportion import Proportion
+from reassess.text import counted, plain, shortened, some
 
 __all__ = [
     "KNOWN_IN_WORDS",
+    "MEND_CLASS_LIST",
     "MISTAKES_IN_WORDS",
     "NONE_SCORED",
     "ceiling_in_words",
+    "class_list_in_words",
     "counts_in_words",
     "heading",
     "left_out_in_words",
     "missing_in_words",
+    "no_list_in_words",
 ]
 
+_FEW_CLASSES = 5  # of which a model may well take most for one another
+# Measured: so many images, in all and of each class, show any order if the model is right in so many percent.
+_ENOUGH, _ENOUGH_OF_EACH, _RIGHT, _RIGHT_OF_FEW = 500, 20, 40, 70
 _LONGEST = 12  # letters, so that a table of accuracies fits into 80 columns, and the title of an axis beside it
 
+MEND_CLASS_LIST = (
+    "let reassess evaluate FILE --write-classes classes.txt write the list, then pass --classes FILE=classes.txt"
+)
 MISTAKES_IN_WORDS = {
     "no_class": "of no class",
     "expert_valid": "valid to most experts",
@@ -64,3 +80,48 @@ def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
             without.setdefault((part.replace("_", " "), why), []).append(model)
     for (part, why), models in without.items():
         yield f"no {part}{f' for {some(models)}' if len(models) < len(evaluations) else ''}: {why}"
+
+
+def class_list_in_words(other: ClassList, classes: Classes, mend: str = MEND_CLASS_LIST) -> str:
+    """What is found of a model with another class list, in lines: how sure it is, and how to mend it.
+
+    Parameters
+    ----------
+    other, classes
+        The list, and the classes of the benchmark.
+    mend
+        What to do about it.
+    """
+    what, order = "names" if other.by_name else "ids", f": {other.order}" if other.order else ""
+    lines = [f"the {what} are those of another class list{order}"]
+    chosen = "" if other.order else " that did not choose it"
+    p_value = f"p {'<' if other.p_value == SMALLEST else '='} {other.p_value:.1g}"
+    lines.append(f"right by it:    {_share(other.after)} of the images{chosen}, {p_value}")
+    lines.append(f"right as given: {_share(other.before)}")
+    if other.undecided:
+        undecided = [classes.label(each.class_id) for each in other.undecided]
+        lines.append(f"undecided:      {counted(len(undecided), 'class', 'classes')}: {some(undecided)}")
+    if len(other.class_of) <= _FEW_CLASSES:
+        lines.append(f"or else:        the model takes most of the {len(other.class_of)} classes for one another")
+    return "\n  ".join([*lines, f"to mend:        {mend}"])
+
+
+def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
+    """What is known where `find_class_list` finds nothing: which lists the images would have shown, and which not."""
+    pairs, images, _ = labelled_pairs(outcomes, labels, original)
+    if pairs.classes > MOST_CLASSES:
+        return f"other orders of more than {MOST_CLASSES:,} classes are not sought"
+    enough = max(_ENOUGH, _ENOUGH_OF_EACH * pairs.classes)
+    right = _RIGHT_OF_FEW if pairs.classes <= _FEW_CLASSES else _RIGHT
+    if len(images) >= enough:
+        return f"no other order of the classes by which the model would be right in {right} % or more"
+    return (
+        f"no other known order of the classes; an order without a name may not show in {len(images):,} images of "
+        f"{pairs.classes:,} classes: that takes about {enough:,}, for a model that is right in {right} %"
+    )
+
+
+def _share(part: Proportion) -> str:
+    assert part.interval is not None
+    low, high = part.interval
+    return f"{100 * part.hits / part.n:.2f} % ({100 * low:.2f} to {100 * high:.2f}; {part.hits:,} of {part.n:,})"

@@ -6,7 +6,13 @@ from reassess.comparison.findings import Findings
 from reassess.comparison.words import uncertainty_explained
 from reassess.core.missing import Missing
 from reassess.evaluation.result import Evaluation
-from reassess.evaluation.words import ceiling_in_words, heading, left_out_in_words, missing_in_words
+from reassess.evaluation.words import (
+    ceiling_in_words,
+    class_list_in_words,
+    heading,
+    left_out_in_words,
+    missing_in_words,
+)
 from reassess.report.chart import Chart, Section, percent, percents, table
 from reassess.report.style import sentence
 from reassess.report.tables import COUNT, PERCENT, SHARE, TEXT, Cell
@@ -33,7 +39,7 @@ def headline(findings: Findings, scatter: Chart | Missing) -> Section:
     )
     if not isinstance(uncertainty, Missing):
         words += ' The intervals "raters too" are bootstrap intervals; they also cover the uncertainty of the labels.'
-    notes = list(_left_out(findings))
+    notes = [*_other_class_lists(findings), *_left_out(findings)]
     if ceiling := ceiling_in_words(findings.evaluations.values()):
         notes.append(f"Soft: the mean probability that the first class is valid; {ceiling}.")
     notes += map(sentence, missing_in_words(findings.evaluations))
@@ -56,6 +62,13 @@ def _accuracies(model: str, result: Evaluation, findings: Findings) -> list[Cell
     cells += [None if part is None else percent(part.value) for part in by_original]
     soft = None if result.soft is None else result.soft.accuracy
     return [*cells, soft, result.recall_at_size, result.scored, result.images - result.scored]
+
+
+def _other_class_lists(findings: Findings) -> Iterator[str]:
+    """Models whose ids are those of another class list: their numbers are of the file as it is."""
+    for model, other in findings.class_lists.items():
+        words = class_list_in_words(other, findings.classes)
+        yield f"{model}: " + "; ".join(" ".join(line.split()) for line in words.splitlines()) + "."
 
 
 def _left_out(findings: Findings) -> Iterator[str]:

@@ -38,8 +38,9 @@ _ABOUT = {
         "Fitting to the labelling",
         "On images with several valid classes, where the model predicts one of them and the original label is one of "
         "them: how often are the two the same? A model that knows the valid classes but not how the images were "
-        "labelled agrees by chance only. Lines are 95 % Wilson intervals over images; p: exact two-sided test against "
-        "chance.",
+        "labelled agrees by chance only; one that says the valid class of which the raters are surest, by their votes "
+        "alone, agrees as often as the raters' favourite is the original label. Lines are 95 % Wilson intervals over "
+        "images; p: exact two-sided test against chance.",
     ),
     "curve": (
         "Precision and recall of the labels",

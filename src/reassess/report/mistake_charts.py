@@ -73,24 +73,29 @@ def bias_chart(findings: Findings) -> Chart | Missing:
     """How often a model predicts the original label where other classes are valid too."""
     if isinstance(findings.biases, Missing):
         return findings.biases
-    if not any(one.original_chosen.n for one in findings.biases):
+    if not any(one.total.original_chosen.n for one in findings.biases):
         return Missing("no model predicts a valid class where the original label is one of several")
-    rows = [[one.model, *cells(one.original_chosen), percent(one.chance), one.p_value] for one in findings.biases]
-    drawn = findings.biases[:MOST_DRAWN]
-    groups = [f"{shortened(one.model, _HALF)}: {counted(one.original_chosen.n, 'image')}" for one in drawn]
-    columns = {"model": TEXT, "original label chosen, %": PERCENT, "95 %": PERCENT, "chosen": COUNT, "images": COUNT}
-    numbers = table(
-        "labelling-bias",
-        "How often the original label is chosen",
-        columns | {"by chance, %": PERCENT, "p": P_VALUE},
-        rows,
-    )
-    marks = {"the model": [mark(one.original_chosen) for one in drawn]}
+    rows: list[list[Cell]] = []
+    for one in findings.biases:
+        for classes, part in {"all": one.total, **one.by_group}.items():
+            favourite = None if part.favourite is None else percent(part.favourite.value)
+            by_others = percent(part.chance), part.p_value, favourite
+            rows.append([one.model, classes, *cells(part.original_chosen), *by_others])
+    columns = {"model": TEXT, "classes": TEXT, "original label chosen, %": PERCENT, "95 %": PERCENT, "chosen": COUNT}
+    columns |= {"images": COUNT, "by chance, %": PERCENT, "p": P_VALUE, "by the raters' favourite, %": PERCENT}
+    numbers = table("labelling-bias", "How often the original label is chosen", columns, rows)
+    drawn = [one.total for one in findings.biases[:MOST_DRAWN]]
+    marks = {"the model": [mark(part.original_chosen) for part in drawn]}
+    if any(part.favourite for part in drawn):
+        marks["the raters' favourite"] = [None if part.favourite is None else mark(part.favourite) for part in drawn]
     intervals = Intervals(
-        groups=groups,
+        groups=[
+            f"{shortened(one.model, _HALF)}: {counted(part.original_chosen.n, 'image')}"
+            for one, part in zip(findings.biases, drawn, strict=False)
+        ],
         series=marks,
         axis="original label chosen among the valid classes, %",
         form=_SHARE,
-        chances=([percent(one.chance) for one in drawn], "any valid class at random"),
+        chances=([percent(part.chance) for part in drawn], "any valid class at random"),
     )
     return interval_chart(intervals, numbers, only_some(len(findings.biases)))

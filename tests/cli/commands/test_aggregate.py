@@ -73,7 +73,7 @@ def test_other_golden_votes_make_other_scores(
 
 
 def test_em_on_the_example_of_1979_prints_its_marginals(run: Run, real_file: Real, tmp_path: Path) -> None:
-    result = run("aggregate", real_file("anesthesia-1979.csv"), "--smoothing", "0", "-o", tmp_path / "p.csv")
+    result = run("aggregate", real_file("anesthesia-1979.csv"), "--pooling", "0", "-o", tmp_path / "p.csv")
     assert result.out.splitlines()[1:] == [
         "prior: 1 0.3996, 2 0.4220, 3 0.1118, 4 0.0667",
         "iterations: 16",

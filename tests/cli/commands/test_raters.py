@@ -269,13 +269,13 @@ def test_too_many_experts_are_refused(run: Callable[..., Run], tmp_path: Path) -
 def test_one_item_with_as_many_answers_as_votes_is_refused(
     run: Callable[..., Run], tmp_path: Path, answers: tuple[object, ...], truths: str
 ) -> None:
-    """EM leaves each truth the same share of the item, which is less than half."""
+    """EM leaves each truth the same share of the item, which is half or less."""
     rows = [("x", f"rater {i}", answer) for i, answer in enumerate(answers)]
     done = run("raters", write_csv(tmp_path / "votes.csv", "item,rater,answer", rows), "--golden", "none")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
         "Error: too few items for EM to tell one truth from another, so that no rater can be measured\n"
-        "  allowed: half an item or more of some truth\n"
+        "  allowed: more than half an item of some truth\n"
         f"  found:   items: 1; truths: {truths}\n"
         "  to mend: give votes on more items, or golden answers\n"
     )

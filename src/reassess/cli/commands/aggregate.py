@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from reassess.aggregation.calibration import POOLING
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
@@ -40,9 +41,9 @@ __all__ = ["aggregate"]
 _PRESETS = {"imagenet-real": IMAGENET}
 # The options that a method has a use for: any other is an error, so that none is ignored silently.
 _USED = {
-    "imagenet-real": ("golden", "rater_golden", "golden_at_least", "original", "smoothing", "model"),
-    "calibrated": ("truths", "golden", "rater_golden", "golden_at_least", "original", "smoothing", "model"),
-    "em": ("truths", "golden", "golden_at_least", "smoothing", "model"),
+    "imagenet-real": ("golden", "rater_golden", "golden_at_least", "original", "pooling", "smoothing", "model"),
+    "calibrated": ("truths", "golden", "rater_golden", "golden_at_least", "original", "pooling", "smoothing", "model"),
+    "em": ("truths", "golden", "golden_at_least", "pooling", "smoothing", "model"),
     "mean": (),
     "majority": (),
 }
@@ -79,7 +80,16 @@ _USED = {
     help="How many experts must agree on a golden answer.  [default: more than half]",
 )
 @in_benchmark("--original", metavar="NAME|FILE", help="Original labels, which vote as one more rater, or none.")
-@click.option("--smoothing", type=float, metavar="A", help="Added to each count of each matrix.  [default: 1]")
+@click.option(
+    "--pooling",
+    type=float,
+    metavar="K",
+    help="Votes added to each row of a rater's counts, shared out as all raters' votes are.  "
+    f"[default: {POOLING:g}; 0 with --preset]",
+)
+@click.option(
+    "--smoothing", type=float, metavar="A", help="Added to each count of each matrix.  [default: 0; 1 with --preset]"
+)
 @click.option("--answers", metavar="A,B,...", help="All answers, in their order.")
 @match_option
 @max_bytes_option
@@ -182,7 +192,7 @@ def _refuse_unused(name: str, given: dict[str, Any], benchmark: Benchmark) -> No
 
 
 def _preset(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
-    changed = {"experts_at_least": given["golden_at_least"], "smoothing": given["smoothing"]}
+    changed = {"experts_at_least": given["golden_at_least"], **{name: given[name] for name in ("pooling", "smoothing")}}
     recipe = replace(REAL_RECIPE, **{rule: value for rule, value in changed.items() if value is not None})
     return by_recipe(parts["votes"], parts["golden"], parts["rater-golden"], parts.get("original"), recipe=recipe)
 
@@ -202,7 +212,7 @@ def _options(votes: Votes, given: dict[str, Any]) -> dict[str, Any]:
     return {
         "truths_are_answers": truths == "answers",
         "at_least": given["golden_at_least"],
-        "smoothing": 1.0 if given["smoothing"] is None else given["smoothing"],
+        **{name: given[name] for name in ("pooling", "smoothing") if given[name] is not None},
     }
 
 

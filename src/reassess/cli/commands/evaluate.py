@@ -1,5 +1,6 @@
 """`reassess evaluate`: measure models against re-assessed labels."""
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,13 +17,15 @@ from reassess.cli.tables.evaluate import Cut, Measured, Ranking, print_measured,
 from reassess.comparison.model_orders import ModelOrders, compare_orders
 from reassess.core.benchmark import Benchmark
 from reassess.core.missing import Missing
-from reassess.errors import DataError, at
-from reassess.evaluation.class_list import ClassList, find_class_list
+from reassess.errors import DataError, ReassessWarning, at
+from reassess.evaluation.class_list import ClassList
+from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.measure import summarize
 from reassess.evaluation.multi_label_accuracy import summarize_verdicts
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.outcomes_table import outcomes_table
 from reassess.evaluation.result import ranked
+from reassess.evaluation.words import no_list_in_words
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
 __all__ = ["evaluate"]
@@ -151,7 +154,7 @@ def _measure(
     class_lists: dict[str, ClassList | None] = {}
     joining = judges.joining(reading)
     for file, predictions in each_prediction(call, files, judges, **reading):
-        by_each: list[ClassList | None] = []
+        class_lists[file] = None
         with at(file):
             for cut, sets in judges.sets.items():
                 outcome = judges.outcomes(predictions, sets, any_class_list=True, called=file, **joining)
@@ -159,10 +162,13 @@ def _measure(
                 measured[cut][file] = summarize(
                     outcome, sets, scores=judges.scores, experts=judges.experts, top_k=top_k
                 )
-                by_each.append(find_class_list(outcome, sets, judges.original))
-        class_list = class_lists[file] = next((one for one in by_each if one is not None), None)
-        classes = judges.labels.classes
-        report_class_list(call, file, predictions, class_list, classes, write_classes, max_bytes=reading["max_bytes"])
+                class_lists[file] = class_lists[file] or find_class_list(outcome, sets, judges.original)
+        other, classes = class_lists[file], judges.labels.classes
+        if other is not None:
+            report_class_list(call, file, other, predictions, classes, write_classes, several=len(files) > 1)
+        elif write_classes is not None:
+            why = f"the images confirm {no_list_in_words(outcome, sets, judges.original)}"
+            warnings.warn(f"{file}: {write_classes} is not written: {why}", ReassessWarning, stacklevel=2)
     last = next(reversed(outcomes.values()))
     rankings = {cut: ranked(evaluations) for cut, evaluations in measured.items()}
     reviewed = judges.reviewed

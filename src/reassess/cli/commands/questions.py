@@ -1,5 +1,6 @@
 """`reassess questions`: the predicted pairs that nobody was asked about."""
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from reassess.core.classes import Classes
 from reassess.core.open_questions import OpenQuestions
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import part_path
-from reassess.errors import DataError, at
+from reassess.errors import DataError, ReassessWarning, at
+from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.outcomes import Outcomes
-from reassess.evaluation.words import MISTAKES_IN_WORDS
+from reassess.evaluation.words import MISTAKES_IN_WORDS, class_list_in_words
 from reassess.formats.open_questions import OPEN_QUESTIONS_SUFFIX, write_open_questions
 from reassess.proposals.open_questions import open_questions
 from reassess.text import counted
@@ -111,7 +113,11 @@ def _judged(
     joining = judges.joining(reading)
     for file, predictions in each_prediction(call, files, judges, **reading):
         with at(file):
-            outcomes = judges.outcomes(predictions, judges.labels, called=file, **joining)
+            outcomes = judges.outcomes(predictions, judges.labels, any_class_list=True, called=file, **joining)
+        other = find_class_list(outcomes, judges.labels, judges.original)
+        if other is not None:
+            words = class_list_in_words(other, judges.labels.classes)
+            warnings.warn(f"{file}: {words}", ReassessWarning, stacklevel=2)
         yield file, predictions, outcomes
 
 

@@ -11,8 +11,8 @@ from reassess.cli.common import Call, call_options, print_table, say
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import (
     FILE,
+    each_prediction,
     judge_options,
-    load_predictions,
     match_option,
     part_option,
     prediction_options,
@@ -92,7 +92,7 @@ def show(
         scores=judges.scores,
         votes=judges.votes,
         experts=judges.experts,
-        predictions={str(path): load_predictions(call, path, judges, **reading) for path in (*files, *more)},
+        predictions=dict(each_prediction(call, (*files, *more), judges, **reading)),
     )
     if call.json:
         call.print_document("show", sheet.to_json(known.classes))

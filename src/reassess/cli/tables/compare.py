@@ -39,6 +39,10 @@ def to_json(findings: Findings) -> dict[str, Any]:
         "scored": int(np.count_nonzero(panel.scored)),
         "left_out": dict(zip(panel.models, panel.left_out, strict=True)),
         "detected": {model: findings.evaluations[model].detected for model in panel.models},
+        "class_lists": {
+            model: other.to_json(findings.classes) if (other := findings.class_lists.get(model)) else None
+            for model in panel.models
+        },
         "pairs_are": "all" if len(pairs) == math.comb(len(panel.models), 2) else "neighbours in the ranking",
         "pairs": [pair.to_json() for pair in findings.pairs],
         "co_occurrence": findings.co_occurrence.to_json(findings.classes),

@@ -15,6 +15,7 @@ from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none, check_output, suffix_of, writing
 from reassess.formats.predictions.arrays import ARRAY_SUFFIXES, read_prediction_array
+from reassess.formats.predictions.outputs import are_of_names, exchange_names
 from reassess.formats.predictions.tables import read_prediction_table
 from reassess.formats.predictions.unknown_names import UNKNOWN_CLASS, UnknownClass, unknown_in_words
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["read_predictions", "write_predictions"]
 
 _BLOCK = 1024
+_LIST = "the list of outputs (--classes)"
 
 
 def read_predictions(
@@ -52,7 +54,8 @@ def read_predictions(
     names
         Image name of each row, for a file that holds none.
     outputs
-        What each of the model's outputs is called: wnid, class name or class id.
+        What each of the model's outputs is called: wnid, class name or class id. Of a file that names its classes, and
+        by wrong names: a line for each such name, a tab, and what the class is called.
     unknown_class
         What becomes of a prediction by a name that no class has: "wrong", it takes up its place and is wrong; "error";
         or "drop", the next one moves up, and an image that is left without a prediction is wrong. With "wrong" and
@@ -98,12 +101,21 @@ def read_predictions(
     classes = classes or Classes()
     check_known([unknown_class], UNKNOWN_CLASS, thing="value of unknown_class")
     suffix = suffix_of(path, [*ARRAY_SUFFIXES, *TABLE_SUFFIXES, ".json"], "predictions")
-    columns = None if outputs is None else classes.map_outputs(outputs, where="the list of outputs (--classes)")
+    columns, exchanged = None, outputs is not None and are_of_names(outputs)
+    if outputs is not None and exchanged:
+        classes = exchange_names(classes, outputs, where=_LIST)
+    elif outputs is not None:
+        columns = classes.map_outputs(outputs, where=_LIST)
     with at(path):
         if suffix in ARRAY_SUFFIXES:
             predictions = read_prediction_array(path, classes, columns, max_bytes)
         else:
             predictions = read_prediction_table(path, classes, columns, unknown_class)
+        if exchanged and not predictions.by_name:
+            raise DataError(
+                "the list of outputs says which classes the names in a file stand for, and the file names no class",
+                mend="list the class of each output, one a line",
+            )
         if names is not None:
             if predictions.images is not None:
                 raise DataError("the file holds image names of its own", mend="leave --names out")

@@ -1,13 +1,16 @@
-"""Whether a model's outputs fit the classes of the benchmark."""
+"""Whether a model's outputs fit the classes of the benchmark, and what a list of the outputs says of them."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_all
 from reassess.core.classes import Classes, names_beside_ids
 from reassess.errors import DataError
 from reassess.formats.class_columns import refuse_numbers
 
-__all__ = ["LIST_OUTPUTS", "are_in_sorted_order", "check_outputs", "refuse_ids"]
+__all__ = ["LIST_OUTPUTS", "are_in_sorted_order", "are_of_names", "check_outputs", "exchange_names", "refuse_ids"]
 
 LIST_OUTPUTS = "name the class of each output with --classes FILE, one wnid or name a line"
 
@@ -54,3 +57,49 @@ def refuse_ids(classes: Classes, columns: npt.NDArray[np.int64] | None, where: s
         error = names_beside_ids(classes.texts, where=where)
         error.mend = f"{LIST_OUTPUTS}; or {error.mend}"
         raise error
+
+
+def are_of_names(outputs: Sequence[str]) -> bool:
+    """Whether a list says of names which classes they stand for: both in a line, with a tab between them."""
+    return any("\t" in line for line in outputs)
+
+
+def exchange_names(classes: Classes, outputs: Sequence[str], *, where: str) -> Classes:
+    r"""The classes by the names that a file gives them.
+
+    Parameters
+    ----------
+    classes
+        The classes by their own names.
+    outputs
+        A line for each class that is called by another's name: that name, a tab, and the class. Each class must be once
+        on either side.
+    where
+        Where the list comes from, for error messages.
+
+    Examples
+    --------
+    >>> exchange_names(Classes.from_texts(["cat", "cow", "dog"]), ["cat\tdog", "dog\tcat"], where="list.txt").names
+    ('dog', 'cow', 'cat')
+    """
+    lines = [line.split("\t") for line in outputs]
+    broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
+    if broken is not None:
+        raise DataError(
+            "a line does not say which class a name stands for",
+            where=f"{where}, line {broken + 1}",
+            allowed="what the file calls a class, a tab, and the class",
+            found=repr(outputs[broken]),
+        )
+    called, meant = (classes.map_outputs(side, where=where) for side in zip(*lines, strict=True))
+    one_to_one = np.isin(called, meant) & np.isin(meant, called) & (called >= 0)
+    check_all(
+        one_to_one,
+        what="the names of a list do not exchange classes with one another",
+        name_of=lambda row: f"line {row + 1}, {' and '.join(map(repr, lines[row]))}",
+        where=where,
+        mend="name each of these classes once before a tab and once after one",
+    )
+    class_of = np.arange(max(classes.count or 0, 1 + int(called.max())))
+    class_of[called] = meant
+    return classes.exchanged(class_of)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.classes import Classes, class_number
+from reassess.core.predictions import Predictions
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.class_columns import refuse_numbers
 from reassess.formats.lists import flattened, unpacked
@@ -33,8 +34,8 @@ def find_scores(
     classes: Classes,
     outputs: npt.NDArray[np.int64] | None,
     unknown_class: UnknownClass,
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64] | None, str]:
-    """Scores in one column a class, or in one list a row.
+) -> Predictions:
+    """Scores in one column a class, or in one list a row, without the names of the images.
 
     A column that no class is called like is left out, since it may hold something else, such as a width; if it is the
     highest of a row, a `ReassessWarning` says so, or with "error" a `DataError`.
@@ -46,14 +47,15 @@ def find_scores(
         check_outputs((len(table), length), classes, outputs)
         scores = numbers(path, flat, per_row=length).to_numpy().reshape(-1, length)
         detected = f"scores of {length:,} outputs, column {listed.name}{are_in_sorted_order(classes, outputs)}"
-        return scores, outputs, detected
+        return Predictions(scores=scores, columns=outputs, detected=detected)
     numbered = [match[1] for name in table.columns if (match := _NUMBERED_SCORE.fullmatch(name))]
     if numbered:
         check_outputs((len(table), len(numbered)), classes, outputs)
     called = [match[1] if (match := _NUMBERED_SCORE.fullmatch(name)) else name for name in table.columns]
     columns = _classes_of_headings(path, table, called, classes, outputs)
     detected = f"scores, one column a class, {np.count_nonzero(columns >= 0):,} classes"
-    if any(map(is_number, called)):
+    by_name = not any(map(is_number, called))
+    if not by_name:
         detected += are_in_sorted_order(classes, outputs)
     left_out = [table.columns[i] for i in np.flatnonzero(columns < 0)]
     if left_out:
@@ -62,7 +64,7 @@ def find_scores(
     scores = kept.select(numbers(path, series) for series in kept).to_numpy()
     if outputs is None:  # else whoever lists the outputs says which are of no class
         _settle_left_out(path, table.select(left_out), scores, classes, unknown_class)
-    return scores, columns[columns >= 0], detected
+    return Predictions(scores=scores, columns=columns[columns >= 0], detected=detected, by_name=by_name)
 
 
 def _settle_left_out(

@@ -12,6 +12,7 @@ A column `label` beside a column of predictions is taken for the truth, and a co
 their numbers; two columns that could both hold the predictions, and differ, are an error.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,9 +66,10 @@ def read_prediction_table(
         best, unknown = settle_unknown(path, ids, classes, unknown_class)
         columns = None if ids.are_classes else outputs
         detected = f"{kind}; {ids.in_words()}"
-        return Predictions.from_ids(best, images, columns=columns, detected=detected, unknown_classes=unknown)
-    scores, columns, detected = find_scores(path, rest, classes, outputs, unknown_class)
-    return Predictions.from_scores(scores, images, columns=columns, detected=f"{kind}; {detected}")
+        predictions = Predictions.from_ids(best, images, columns=columns, detected=detected, unknown_classes=unknown)
+        return replace(predictions, by_name=ids.are_classes)
+    scores = find_scores(path, rest, classes, outputs, unknown_class)
+    return scores.named(images, detected=f"{kind}; {scores.detected}")
 
 
 def _name_column(path: Path, table: "pl.DataFrame") -> str:

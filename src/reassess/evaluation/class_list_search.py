@@ -1,0 +1,296 @@
+"""Search for the class list of a model: are its ids those of another list, and of which class is each?
+
+A devkit has an order of its own, folders sorted as text come as 0, 1, 10, 100, and a model may have been trained on a
+list that nobody kept. All of them are one-to-one: each id stands for one class, only for which one was lost.
+
+**Known orders.** Folders sorted as text, ids that count from 1 and the like, see `known_orders`, are a handful of
+lists, fixed beforehand: all images with one label test them, and few are enough. The order that makes most images
+right must beat the ids as they are given, and every other known order: against each of them it must make at least twice
+as many images right, be better for at least 3 in 4 of the ids for which the two differ, and the exact test of the
+images that only one of both makes right must give p < 0.00005 divided by the number of known orders.
+
+**Any other order.** The images are split in two halves, class by class, by a hash of their names, so that the order of
+rows does not matter. The choosing half chooses the one-to-one assignment of classes to ids that makes most of its
+images right. The other half, which had no part in it, must confirm it against two rivals: the ids as they are given,
+and the runner-up, which is the class that comes second for each id in the choosing half. Against each of them, the
+assignment must make at least twice as many images right, be better for at least 3 in 4 of all ids, and the exact test
+must give p < 0.00005. Where a known order is confirmed too, the assignment takes its place only if the exact test of
+the confirming half prefers it.
+
+**What it guarantees.** If the ids as they are given are right at least as often as any other list would be, the chance
+of a false find is below 1 in 10,000 for each model, however many images and classes there are: each list was fixed
+before the images that confirm it were looked at. Rows joined to wrong images are such a case, since no list is better
+than another there. The images must be independent of one another, given their classes.
+
+**What it does not.** A model that takes most classes for one certain other class, more than twice as often as it is
+right, cannot be told from one with another class list. A list of which only some ids are wrong is not seen while the
+ids as given are right more than half as often, or for more than 1 in 4 of the ids. Whole class folders that are joined
+to one another's images look like another list. And what is confirmed is the list as a whole: of single classes, see
+`ClassList.undecided`; two classes that the model itself exchanges more often than not come out exchanged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_all, check_range, check_shape, check_type
+from reassess.core.classes import Classes
+from reassess.core.image_names import image_keys
+from reassess.core.labels import LabelSets
+from reassess.evaluation.class_list import ClassList, UndecidedClass
+from reassess.evaluation.class_orders import known_orders
+from reassess.evaluation.outcomes import LABELLED, Outcomes, check_original
+from reassess.numeric.exact_tests import SMALLEST, mcnemar
+from reassess.numeric.proportion import Proportion
+
+__all__ = ["MOST_CLASSES", "find_class_list", "labelled_pairs"]
+
+MOST_CLASSES = 5_000  # the confusion matrix is held whole
+
+_LEVEL = 5e-5  # of all known orders together, and of any other order
+_TIMES = 2  # as many images right as each rival
+_MOST_IDS = 0.75  # for which it must be better
+_AGAIN = "give what find_outcomes returns, and the labels that it was given"
+_DOUBT = 0.01  # an id is undecided if a swap with another one explains the images with a higher p-value
+
+Ids = npt.NDArray[np.int64]
+Hits = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Images with one label: the id that the model gave each, -1 for none, and its class."""
+
+    given: Ids
+    truth: Ids
+    classes: int
+
+    def __getitem__(self, rows: Ids) -> "_Pairs":
+        return _Pairs(given=self.given[rows], truth=self.truth[rows], classes=self.classes)
+
+    def counts(self) -> npt.NDArray[np.int32]:
+        """How often each id goes with each class, shape (classes, classes)."""
+        said = self.given >= 0
+        keys = self.given[said] * self.classes + self.truth[said]
+        counts = np.bincount(keys, minlength=self.classes**2).astype(np.int32)
+        return counts.reshape(self.classes, self.classes)
+
+    def right(self, class_of: Ids) -> npt.NDArray[np.bool_]:
+        """Which images are right if each id stands for this class; -1 stands for none."""
+        right: npt.NDArray[np.bool_] = (self.given >= 0) & (class_of[self.given] == self.truth)
+        return right
+
+
+def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> ClassList | None:
+    """Find the class list that a model's ids belong to, if it is plainly another one; the module states the rule.
+
+    Parameters
+    ----------
+    outcomes
+        What happened to each image, by `find_outcomes`.
+    labels, original
+        The labels by which the outcomes were found. The original labels count where they are given; else the label sets
+        of one class.
+
+    Returns
+    -------
+    The list and how sure it is; None if no other list is confirmed. Of more than 5,000 classes none is sought.
+
+    Raises
+    ------
+    DataError
+        The outcomes were found by other labels; types or lengths are wrong.
+
+    Examples
+    --------
+    >>> from reassess.evaluation.measure import find_outcomes
+    >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(200)], [[i % 20] for i in range(200)])
+    >>> sorted_as_text = sorted(range(20), key=str)  # what a reader of folders 0 to 19 makes of them
+    >>> said = [sorted_as_text.index(i % 20) for i in range(200)]
+    >>> find_class_list(find_outcomes(said, labels), labels)
+    ClassList(class numbers sorted as text: 0, 1, 10, 100: right 100.00% instead of 10.00%, 0 of 20 classes undecided)
+    """
+    _check(outcomes, labels, original)
+    pairs, images, classes = labelled_pairs(outcomes, labels, original)
+    if pairs.classes > MOST_CLASSES or not _may_be_another(pairs):
+        return None
+    first, second = _halves(images, pairs.truth)
+    choosing, confirming = pairs[first].counts(), pairs[second]
+    known, by_half = _known(pairs, classes), _assign(choosing)
+    other = _confirmed(confirming, by_half, [np.arange(pairs.classes), _runner_up(choosing, by_half)])
+    if other is None or (known is not None and not _is_better(confirming, by_half, known.class_of)):
+        return None if known is None else replace(known, by_name=outcomes.by_name)
+    counts = pairs.counts()
+    class_of = _assign(counts)
+    undecided = _undecided(counts, class_of, class_of != by_half)
+    return replace(other, class_of=class_of, undecided=undecided, by_name=outcomes.by_name)
+
+
+def _check(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) -> None:
+    """Refuse what are no outcomes, and labels by which they were not found."""
+    check_type(outcomes, Outcomes, what="the outcomes", mend=_AGAIN)
+    for field in ("top1", "state", "label_rows", "original_rows"):
+        what = f"the outcomes' {field}"
+        check_shape(getattr(outcomes, field), (len(outcomes),), what=what, kind="integers", mend=_AGAIN)
+    _check_found_by(labels, outcomes.label_rows, outcomes, "labels")
+    check_range(outcomes.top1, -1, labels.classes.largest_id, what="class id", where="row {}".format, mend=_AGAIN)
+    if original is not None:
+        _check_found_by(original, outcomes.original_rows, outcomes, "original labels")
+        check_original(original)
+
+
+def _check_found_by(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: Outcomes, what: str) -> None:
+    check_type(labels, LabelSets, what=f"the {what}", mend=_AGAIN)
+    known, keys = (image_keys(images, outcomes.match) for images in (labels.images, outcomes.images))
+    places = zip(rows.tolist(), keys, strict=True)
+    fits = np.array([row < 0 or (row < len(known) and known[row] == key) for row, key in places], bool)
+    name_of = outcomes.images.__getitem__
+    check_all(fits, what=f"the outcomes were not found by these {what}", name_of=name_of, mend=_AGAIN)
+
+
+def _known(pairs: _Pairs, classes: Classes) -> ClassList | None:
+    """The known order that the images confirm, if there is one."""
+    orders = known_orders(classes, pairs.classes)
+    if not orders:
+        return None
+    order = max(orders, key=lambda name: np.count_nonzero(pairs.right(orders[name])))
+    rivals = [np.arange(pairs.classes), *(class_of for name, class_of in orders.items() if name != order)]
+    return _confirmed(pairs, orders[order], rivals, order=order, of_orders=len(orders))
+
+
+def _confirmed(
+    pairs: _Pairs, class_of: Ids, rivals: Sequence[Ids], *, order: str | None = None, of_orders: int = 1
+) -> ClassList | None:
+    """A list that beats all its rivals on the images, if it does; `order` is that of a known one, among so many."""
+    after = pairs.right(class_of)
+    against = [pairs.right(rival) for rival in rivals]
+    p_value = of_orders * max(_p_value(after, rival) for rival in against)
+    if p_value >= _LEVEL or not all(
+        _is_plain(pairs.given, after, rival, is_known=order is not None) for rival in against
+    ):
+        return None
+    return ClassList(
+        class_of=class_of,
+        order=order,
+        before=Proportion(int(against[0].sum()), after.size),
+        after=Proportion(int(after.sum()), after.size),
+        p_value=max(SMALLEST, p_value),
+        undecided=(),
+    )
+
+
+def _is_better(pairs: _Pairs, class_of: Ids, rival: Ids) -> bool:
+    """Whether a list makes more images right than another, by the exact test."""
+    after, before = pairs.right(class_of), pairs.right(rival)
+    return bool(after.sum() > before.sum() and _p_value(after, before) < _LEVEL)
+
+
+def _p_value(after: Hits, rival: Hits) -> float:
+    return mcnemar(int((after & ~rival).sum()), int((rival & ~after).sum()))
+
+
+def _is_plain(given: Ids, after: Hits, rival: Hits, *, is_known: bool) -> bool:
+    """Whether a list makes far more images right than a rival, and does so for most of the ids.
+
+    Of a known order, ids for which the two do not differ say nothing: there may be few images of each.
+    """
+    said = given >= 0
+    gain = np.bincount(given[said], weights=after[said].astype(np.int64) - rival[said])
+    ids = np.count_nonzero(gain) if is_known else len(np.unique(given[said]))
+    return bool(after.sum() >= _TIMES * rival.sum() and (gain > 0).sum() >= _MOST_IDS * ids)
+
+
+def labelled_pairs(
+    outcomes: Outcomes, labels: LabelSets, original: LabelSets | None
+) -> tuple[_Pairs, tuple[str, ...], Classes]:
+    """The images that have one label, their names, and the classes."""
+    if original is not None and outcomes.has_original:
+        rows, of = outcomes.original_rows, original.in_classes(labels.classes)
+        named = rows >= 0
+    else:
+        rows, of = outcomes.label_rows, labels
+        named = outcomes.state == LABELLED
+        named[named] = labels.sizes[rows[named]] == 1
+    truth = of.indices[of.indptr[rows[named]]].astype(np.int64)
+    given = outcomes.top1[named].astype(np.int64)
+    classes = of.classes.count or 1 + max(int(part.max(initial=-1)) for part in (given, truth))
+    images = image_keys(outcomes.images, outcomes.match)
+    pairs = _Pairs(given=given, truth=truth, classes=classes)
+    return pairs, tuple(images[row] for row in np.flatnonzero(named)), of.classes
+
+
+def _may_be_another(pairs: _Pairs) -> bool:
+    """Whether any list could make as many images right as it must: each id may stand for the class that suits it."""
+    said = pairs.given >= 0
+    keys, counts = np.unique(pairs.given[said] * pairs.classes + pairs.truth[said], return_counts=True)
+    best = np.zeros(pairs.classes, np.int64)
+    np.maximum.at(best, keys // pairs.classes, counts)
+    return bool(best.sum() >= max(1, _TIMES * np.count_nonzero(pairs.given == pairs.truth)))
+
+
+def _halves(images: tuple[str, ...], truth: Ids) -> tuple[Ids, Ids]:
+    """Positions of the choosing and of the confirming half: every second image of each class, by a hash of its name."""
+    hashes = b"".join(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in images)
+    order = np.lexsort((np.frombuffer(hashes, np.uint64), truth))
+    return order[::2], order[1::2]
+
+
+def _assign(counts: npt.NDArray[np.int32]) -> Ids:
+    """The one-to-one assignment of classes to ids with the most images.
+
+    Where no image tells, an id keeps its own class if that is still free; the others take the free classes in order.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    ids, class_of = linear_sum_assignment(counts, maximize=True)
+    empty = counts[ids, class_of] == 0
+    free = np.zeros(len(counts), bool)
+    free[class_of[empty]] = True
+    own = empty & free
+    class_of[own] = ids[own]
+    free[own] = False
+    class_of[empty & ~own] = np.flatnonzero(free)
+    return np.asarray(class_of, np.int64)
+
+
+def _runner_up(counts: npt.NDArray[np.int32], class_of: Ids) -> Ids:
+    """For each id the class that goes with it most often, but for the one that is assigned to it; -1 for none."""
+    others = counts.copy()
+    others[np.arange(len(counts)), class_of] = 0
+    return np.where(others.any(axis=1), others.argmax(axis=1), -1)
+
+
+def _undecided(
+    counts: npt.NDArray[np.int32], class_of: Ids, unlike: npt.NDArray[np.bool_]
+) -> tuple[UndecidedClass, ...]:
+    """The ids for which a swap of classes with another id explains the images nearly as well, and those `unlike`.
+
+    The assignment of two ids has so many images on its side, their swap so many on the other: the exact one-sided test
+    that both are as likely must give at most 1 %. Ids are `unlike` that all images and the choosing half assign
+    differently.
+    """
+    from scipy.special import betainc
+
+    by_id = counts[:, class_of]  # the diagonal holds the images of each id and its class
+    own = by_id.diagonal().astype(np.int64)
+    undecided = []
+    for output in np.arange(len(counts)):
+        kept, swapped = own + own[output], by_id[output].astype(np.int64) + by_id[:, output]
+        p_values = np.where(kept == 0, 1.0, betainc(np.maximum(kept, 1), swapped + 1, 0.5))
+        p_values[output] = 0
+        rival = int(np.argmax(p_values))
+        if p_values[rival] > _DOUBT or unlike[output]:
+            in_doubt = int(by_id[output, rival])
+            undecided.append(
+                UndecidedClass(
+                    output=int(output),
+                    class_id=int(class_of[output]),
+                    images=int(own[output]),
+                    rival=int(class_of[rival]) if in_doubt else None,
+                    rival_images=in_doubt,
+                )
+            )
+    return tuple(undecided)

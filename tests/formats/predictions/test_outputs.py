@@ -1,0 +1,118 @@
+"""Files that name their classes by wrong names, and the list that says which classes the names stand for."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.core.classes import Classes
+from reassess.formats.predictions import read_predictions
+from tests.helpers import write_csv
+
+ANIMALS = Classes(
+    4,
+    ("n00000001", "n00000002", "n00000003", "n00000004"),
+    ("ant", "bee, honeybee", "cat", "dog"),
+    synonyms=(("emmet",), (), ("tom",), ()),
+)
+SPELLINGS = (("ant", "emmet", "N00000001"), ("bee", "honeybee", "n00000002"), ("Cat", "tom"), ("dog", "n00000004"))
+REFUSED = "the names of a list do not exchange classes with one another\n  where:   the list of outputs (--classes)\n"
+MEND = "\n  to mend: name each of these classes once before a tab and once after one"
+
+
+@given(st.permutations(range(4)), st.lists(st.permutations(range(4)), min_size=1, max_size=5), st.data())
+def test_the_names_stand_for_the_classes_of_the_list(
+    scratch: Path, class_of: list[int], rows: list[list[int]], data: st.DataObject
+) -> None:
+    """Whichever of its names a class is called by, in the file and in the list; a name of no class stays one."""
+    lists = [[data.draw(st.sampled_from(SPELLINGS[i])) for i in row] for row in rows]
+    path = write_csv(
+        scratch / "best.csv", "image,prediction_1,prediction_2", [(i, *row[:2]) for i, row in enumerate(lists)]
+    )
+    spelled = [[data.draw(st.sampled_from(SPELLINGS[i])) for i in pair] for pair in enumerate(class_of)]
+    outputs = ["\t".join(pair) for pair in spelled]
+    read = read_predictions(path, ANIMALS, outputs=outputs)
+    assert read.class_ids.tolist() == [[class_of[i] for i in row[:2]] for row in rows]
+    assert read.by_name
+    scores = np.random.default_rng(0).random((len(rows), 4))
+    headings = [data.draw(st.sampled_from(names)) for names in SPELLINGS]
+    path = write_csv(
+        scratch / "scores.csv", ",".join(["image", *headings]), [(i, *row) for i, row in enumerate(scores)]
+    )
+    read = read_predictions(path, ANIMALS, outputs=outputs)
+    assert (read.columns.tolist(), read.scores.tolist(), read.by_name) == (class_of, scores.tolist(), True)
+
+
+def test_classes_that_are_not_in_the_list_keep_their_names(file: Callable[..., Path]) -> None:
+    path = file("p.csv", "image,prediction\n1,ant\n2,bee\n3,cat\n")
+    assert read_predictions(path, ANIMALS, outputs=["cat\tdog", "dog\tcat"]).ids.tolist() == [[0], [1], [3]]
+    assert read_predictions(
+        path, Classes.from_texts(["ant", "bee", "cat"]), outputs=["ant\tcat", "cat\tant"]
+    ).ids.tolist() == [
+        [2],
+        [1],
+        [0],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "by_name"),
+    [
+        ("image,prediction\n1,ant\n2,bee\n", True),
+        ("image,prediction\n1,0\n2,1\n", False),
+        ("image,ant,bee\n1,0.5,0.25\n", True),
+        ("image,0,1,2,3\n1,0.5,0.25,0,0\n", False),
+        ("image,label,index\n1,ant,0\n2,bee,1\n", False),
+    ],
+)
+def test_it_is_known_whether_a_file_names_its_classes(file: Callable[..., Path], content: str, by_name: bool) -> None:
+    assert read_predictions(file("p.csv", content), ANIMALS).by_name == by_name
+
+
+@pytest.mark.parametrize("name", ["p.npy", "p.csv"])
+def test_a_list_of_names_is_refused_for_a_file_that_numbers_its_classes(
+    name: str, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "p.npy", np.array([0, 1]))
+    write_csv(tmp_path / "p.csv", "image,prediction", [("a", 0), ("b", 1)])
+    for classes, outputs in ((ANIMALS, ["ant\tbee", "bee\tant"]), (None, ["0\t1", "1\t0"])):
+        assert refused(read_predictions, tmp_path / name, classes, outputs=outputs) == (
+            "the list of outputs says which classes the names in a file stand for, and the file names no class\n"
+            f"  where:   DIR/{name}\n"
+            "  to mend: list the class of each output, one a line"
+        )
+
+
+@pytest.mark.parametrize(
+    ("outputs", "error"),
+    [
+        (
+            ["ant\tbee", "bee"],
+            "a line does not say which class a name stands for\n"
+            "  where:   the list of outputs (--classes), line 2\n"
+            "  allowed: what the file calls a class, a tab, and the class\n"
+            "  found:   'bee'",
+        ),
+        (
+            ["ant\tbee", "bee\tcat"],
+            f"{REFUSED}  found:   2 of 2: line 1, 'ant' and 'bee', line 2, 'bee' and 'cat'{MEND}",
+        ),
+        (["ant\tfox", "bee\tbee"], f"{REFUSED}  found:   1 of 2: line 1, 'ant' and 'fox'{MEND}"),
+        (
+            ["ant\tbee", "emmet\tant"],
+            "two outputs are one class\n"
+            "  where:   the list of outputs (--classes)\n"
+            "  found:   'ant' (output 0) and 'emmet' (output 1) are both 0 n00000001 ant\n"
+            "  to mend: name each output by its wnid",
+        ),
+    ],
+    ids=["no tab", "one side only", "no class", "twice"],
+)
+def test_a_list_of_names_that_is_not_one_to_one_is_refused(
+    outputs: list[str], error: str, refused: Callable[..., str], file: Callable[..., Path]
+) -> None:
+    path = file("p.csv", "image,prediction\n1,ant\n2,bee\n")
+    assert refused(read_predictions, path, ANIMALS, outputs=outputs) == error

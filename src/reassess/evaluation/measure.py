@@ -138,7 +138,7 @@ def find_outcomes(
         ignore_unknown=ignore_unknown,
     )
     if original is not None:
-        check_agreement(outcomes, original, any_class_list=any_class_list, called=called)
+        check_agreement(outcomes, labels, original, any_class_list=any_class_list, called=called)
     return outcomes
 
 

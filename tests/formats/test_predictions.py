@@ -1,6 +1,7 @@
 """Predictions as arrays: what is decided, what is printed of it, and that nothing is copied or run."""
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path

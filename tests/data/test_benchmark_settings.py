@@ -17,12 +17,12 @@ from tests.helpers import message
         (
             "[]",
             "the JSON does not hold the settings of a benchmark\n  where:   DIR/benchmark.json\n"
-            "  allowed: an object with some of name, threshold, method, match\n  found:   []",
+            "  allowed: an object with some of name, threshold, method, match, answers\n  found:   []",
         ),
         (
             '{"treshold": 1}',
             "unknown setting of a benchmark\n  where:   DIR/benchmark.json\n"
-            "  allowed: name, threshold, method, match\n  found:   'treshold'",
+            "  allowed: name, threshold, method, match, answers\n  found:   'treshold'",
         ),
         (
             '{"threshold": 80}',
@@ -58,6 +58,20 @@ from tests.helpers import message
             "the name of a benchmark is not a text\n  where:   DIR/benchmark.json, key name\n  found:   ''",
         ),
         (
+            '{"answers": ["ja"]}',
+            "the answers of a benchmark are no list of answers\n  where:   DIR/benchmark.json, key answers\n"
+            "  allowed: a list of two answers or more, words or whole numbers\n  found:   ['ja']",
+        ),
+        (
+            '{"answers": ["ja", true]}',
+            "the answers of a benchmark are no list of answers\n  where:   DIR/benchmark.json, key answers\n"
+            "  allowed: a list of two answers or more, words or whole numbers\n  found:   ['ja', True]",
+        ),
+        (
+            '{"answers": ["ja", "ja"]}',
+            "an answer is named twice\n  where:   DIR/benchmark.json, key answers\n  found:   ja",
+        ),
+        (
             '{"name": "a", "name": "b"}',
             "a key is named twice\n  where:   DIR/benchmark.json\n  found:   name",
         ),
@@ -75,6 +89,7 @@ SETTINGS = st.fixed_dictionaries(
         "threshold": st.floats(0, 1),
         "method": st.sampled_from(["calibrated", "em", "mean", "majority"]),
         "match": st.sampled_from(["path", "name", "stem"]),
+        "answers": st.lists(st.integers() | st.text(), min_size=2, max_size=4, unique=True),
     },
 )
 
@@ -99,3 +114,28 @@ def test_a_wrong_update_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     kept = (tmp_path / "benchmark.json").read_bytes()
     assert message(update_benchmark, tmp_path, threshold=8).startswith("threshold out of range\n")
     assert (tmp_path / "benchmark.json").read_bytes() == kept
+
+
+def test_another_spelling_of_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Benchmark.json").write_text('{"threshold": 0.5}')
+    expected = (
+        "a file is called nearly like the settings of the benchmark\n"
+        "  where:   DIR\n"
+        "  allowed: benchmark.json\n"
+        "  found:   Benchmark.json\n"
+        "  to mend: give it that name, or another one"
+    )
+    assert message(read_settings, tmp_path).replace(str(tmp_path), "DIR") == expected
+    assert message(update_benchmark, tmp_path, threshold=0.8).replace(str(tmp_path), "DIR") == expected
+
+
+def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "benchmark.json").symlink_to("gone.json")
+    assert message(read_settings, tmp_path).replace(str(tmp_path), "DIR") == (
+        "a link leads to no file\n"
+        "  where:   DIR/benchmark.json\n"
+        "  found:   gone.json\n"
+        "  to mend: mend the link, or remove it"
+    )
+    (tmp_path / "gone.json").write_text('{"threshold": 0.5}')
+    assert read_settings(tmp_path) == {"threshold": 0.5}

@@ -20,6 +20,8 @@ from reassess.text import plain
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from reassess.core.benchmark import Benchmark
+
 __all__ = [
     "Call",
     "Range",
@@ -94,12 +96,33 @@ class Call:
             self.inputs.append(entry)
         return path
 
-    def check_output(self, path: Path | None, suffixes: Collection[str], thing: str) -> None:
-        """Refuse, before any work, an output of another kind, or one that exists and is not to be overwritten."""
+    def check_output(
+        self,
+        path: Path | None,
+        suffixes: Collection[str],
+        thing: str,
+        *,
+        benchmark: "Benchmark | None",
+        part: str | None = None,
+    ) -> None:
+        """Refuse, before any work, an output that cannot be written, or that would spoil the benchmark that was given.
+
+        Parameters
+        ----------
+        path
+            Where the result goes, if anywhere.
+        suffixes, thing
+            Those that the file may have, and what it holds.
+        benchmark, part
+            The benchmark that was given, and which part of it the result is; see `check_place`.
+        """
+        from reassess.data.benchmark_outputs import check_place
         from reassess.formats.files import check_output, suffix_of
 
         if path is not None:
             suffix_of(path, suffixes, thing)
+            if benchmark is not None:
+                check_place(path, benchmark, part)
             check_output(path, force=self.force)
 
     def keep_inputs(self, *outputs: Path | None) -> None:

@@ -15,13 +15,16 @@ from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, benchm
 from reassess.core.class_lists import Classed, class_ids_of, classes_of
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
+from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
+from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import has_class_folders, original_of_class_folders, part_path
 from reassess.data.benchmark_images import in_one_benchmark
+from reassess.data.common_images import check_common_images
 from reassess.data.in_sample import known_in_sample
 from reassess.data.label_names import label_set_name
 from reassess.data.loading import (
@@ -32,7 +35,7 @@ from reassess.data.loading import (
     load_votes,
 )
 from reassess.data.sources import SOURCES
-from reassess.errors import at
+from reassess.errors import DataError, at
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.archives import MAX_BYTES
@@ -43,11 +46,14 @@ __all__ = [
     "Judges",
     "find_part",
     "joined_parts",
+    "judging",
     "load_golden",
     "load_judges",
+    "matched",
     "needed_part",
     "read_classes_of",
     "read_original_of",
+    "refuse_two_kinds",
 ]
 
 NONE = "none"
@@ -115,7 +121,7 @@ class Judges:
         return {"match": self.benchmark.match or "path", "ignore_unknown": reading.pop("ignore_unknown")}
 
     def outcomes(self, predictions: Predictions, labels: LabelSets, **joining: Any) -> Outcomes:
-        """What happened to each image of one model by one of the label sets; `joining` as `joining_options`.
+        """What happened to each image of one model by one of the label sets; `joining` as for `find_outcomes`.
 
         Images that another of several label sets holds are known, and rows without names are in the order of the first.
         """
@@ -146,6 +152,7 @@ def load_judges(
     votes: str | None = NONE,
     golden: str | None = None,
     rater_golden: str | None = None,
+    answers: tuple[Id, ...] | None = None,
     labels_needed: bool = True,
     match: Match | None = None,
     max_bytes: int = MAX_BYTES,
@@ -165,6 +172,8 @@ def load_judges(
         Cut the label sets from the scores, which may then be given as labels too.
     more_labels
         Names or paths of further label sets, with labels and without thresholds.
+    answers
+        All answers of the votes in their order; None for the benchmark's own.
     labels_needed
         Whether it is an error that the benchmark has no labels; else no image has any.
     match
@@ -193,18 +202,17 @@ def load_judges(
     if benchmark is None:
         benchmark = benchmark_of(images)
         classes = read_classes_of(call, benchmark)
-    if match is not None:
-        benchmark = replace(benchmark, match=match)
+    benchmark = matched(benchmark, match)
     if thresholds is None and (of_scores := find_part(call, benchmark, "scores", scores)) is not None:
         given["scores"] = of_scores, load_scores(of_scores, classes=classes, max_bytes=max_bytes)
     if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
         given["original"] = of_original
     main = None
     if (of_votes := find_part(call, benchmark, "votes", votes)) is not None:
-        main = load_votes(of_votes, classes=classes, max_bytes=max_bytes)
+        main = load_votes(of_votes, answers=answers or benchmark.answers, classes=classes, max_bytes=max_bytes)
         given["votes"] = of_votes, main
     if votes != NONE or "scores" in given or golden is not None:
-        given |= load_golden(call, benchmark, main, golden, rater_golden, classes, max_bytes=max_bytes)
+        given |= load_golden(call, benchmark, main, golden, rater_golden, classes, answers=answers, max_bytes=max_bytes)
     names = (labels, *more_labels) if more_labels else ()
     return _judges(call, benchmark, by_default, classes, given, thresholds, names)
 
@@ -224,8 +232,8 @@ def _judges(
     _note_classes(call, given, moved)
     sets: dict[float | str | None, LabelSets]
     if thresholds is None:
-        judging = (_judging(files[part], noun) for part, noun in moved.items() if part.startswith("labels"))
-        sets = dict(zip(names or (None,), judging, strict=True))
+        sets_of = (judging(files[part], noun) for part, noun in moved.items() if part.startswith("labels"))
+        sets = dict(zip(names or (None,), sets_of, strict=True))
     else:
         sets = {cut: _cut(moved, cut, label_set_name(files["scores"])) for cut in thresholds}
     only = None if names else moved.get("labels")
@@ -244,15 +252,55 @@ def _judges(
     )
 
 
+def matched(benchmark: Benchmark, match: Match | None) -> Benchmark:
+    """The benchmark, its images joined as was asked for."""
+    return benchmark if match is None else replace(benchmark, match=match)
+
+
 def joined_parts(
-    given: Mapping[str, tuple[Path, Classed]], benchmark: Benchmark, classes: Classes | None
+    given: Mapping[str, tuple[Path, Classed]],
+    benchmark: Benchmark,
+    classes: Classes | None,
+    *,
+    with_one_another: bool = False,
 ) -> dict[str, Any]:
-    """The parts that were read, in one list of classes and with the benchmark's names of images."""
+    """The parts that were read, in one list of classes and with the benchmark's names of images.
+
+    `with_one_another` as for `check_common_images`.
+
+    Raises
+    ------
+    DataError
+        Of two files that are joined, not one image is in both; and as for `in_one_benchmark`.
+    """
     named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
-    return dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
+    parts = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
+    files = {part: str(path) for part, (path, _) in given.items()}
+    check_common_images(parts, files, benchmark, with_one_another=with_one_another)
+    return parts
 
 
-def _judging(file: Path, labels: LabelSets | MultiLabels) -> LabelSets:
+def refuse_two_kinds(given: Mapping[str, tuple[Path, Classed]]) -> None:
+    """Refuse votes and golden answers of which one is on (image, class) questions, and the other is not."""
+    kinds = {path: _kind(votes) for path, votes in given.values() if isinstance(votes, Votes)}
+    first, *others = kinds
+    for other in others:
+        if kinds[other] != kinds[first]:
+            raise DataError(
+                "votes of different kinds cannot be joined",
+                where=f"{first} and {other}",
+                found=f"{kinds[first]}, and {kinds[other]}",
+                mend="give both files the columns image and class, or both image alone, or both item",
+            )
+
+
+def _kind(votes: Votes) -> str:
+    if isinstance(votes.items, Questions):
+        return "answers to (image, class) questions"
+    return "answers on plain items" if votes.classes is None else "one class for each image"
+
+
+def judging(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
     """The label sets of a file that judge a model."""
     with at(file):
         return labels.judging if isinstance(labels, MultiLabels) else labels
@@ -309,15 +357,19 @@ def load_golden(
     rater_golden: str | None,
     classes: Classes | None,
     *,
+    answers: tuple[Id, ...] | None,
     max_bytes: int,
 ) -> dict[str, tuple[Path, Votes]]:
-    """Files and votes of the experts, as `golden`, and of the raters on the same items, where these are apart."""
+    """Files and votes of the experts, as `golden`, and of the raters on the same items, where these are apart.
+
+    Answers are those given, or the benchmark's, or else those of the votes.
+    """
     expert_file = find_part(call, benchmark, "golden", golden)
     if expert_file is None:
         if rater_golden is not None:
             raise click.UsageError("--rater-golden goes with --golden: the experts' answers.")
         return {}
-    answers = None if votes is None else golden_answers(votes)
+    answers = answers or benchmark.answers or (None if votes is None else golden_answers(votes))
     parts = {"golden": expert_file}
     if votes is not None:
         own = Benchmark(sources=golden_sources(benchmark, golden))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match, are_validation_images, image_keys, validation_names
+from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.recipe import REAL_RECIPE, Recipe
 
@@ -43,6 +44,8 @@ class Benchmark:
         How its votes were made into scores, as in `reassess aggregate --method`; None where that is not known.
     match
         Which part of a name identifies an image; None where none was chosen.
+    answers
+        All answers that its votes can hold, in their order; None where they are known by themselves.
     folder
         The folder that holds its parts; None for a known benchmark.
 
@@ -63,6 +66,7 @@ class Benchmark:
     threshold: float | None = None
     method: str | None = None
     match: Match | None = None
+    answers: tuple[Id, ...] | None = None
     folder: Path | None = None
 
     @property
@@ -108,6 +112,9 @@ def benchmark_of(images: Sequence[str]) -> Benchmark:
 def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
     """The order in which a reader of class folders yields the images: by class folder, then by file name.
 
+    Folders are sorted as text. They are those of the images' names, if these lie in more than one; else each class has
+    the folder of its wnid or name, or of its id where only ids are known, which then count as numbers.
+
     Parameters
     ----------
     original
@@ -121,5 +128,15 @@ def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
     --------
     >>> class_folder_order(LabelSets.from_lists(["1.JPEG", "2.JPEG", "3.JPEG"], [[5], [2], [5]]))
     array([1, 0, 2])
+    >>> classes = Classes(2, names=("bee", "ant"))
+    >>> class_folder_order(LabelSets.from_lists(["1.png", "2.png"], [[0], [1]], classes))
+    array([1, 0])
     """
-    return np.lexsort((np.array(image_keys(original.images)), original.indices))
+    names = [name.replace("\\", "/") for name in original.images]
+    folders: list[str] | list[int] = [name.rpartition("/")[0] for name in names]
+    if len(set(folders)) < 2:
+        texts, ids = original.classes.texts, original.indices.tolist()
+        folders = [texts[class_id] for class_id in ids] if texts else ids
+    keys = image_keys([name.rpartition("/")[2] for name in names])
+    rows = sorted(range(len(names)), key=lambda row: (folders[row], keys[row]))
+    return np.array(rows, np.int64)

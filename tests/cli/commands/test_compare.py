@@ -300,7 +300,7 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable[.
     out = run(*argv, "--replicates", "50").out
     assert "raters too: 50 replicates, seed 0, of images and of 10 raters" in out
     (share,) = re.findall(r"resampled, good.csv is ahead of fitted.csv in (.+) % of replicates\n", out)
-    assert float(share) > 95
+    assert float(share) > 80
     assert "\nlabels, raters too " in out
     assert "\nchange, raters too " in out
     write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
@@ -343,7 +343,7 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
 def test_where_the_labels_uncertainty_cannot_be_measured_the_reason_is_given(
     voted: Path, run: Callable[..., Run], given: tuple[str, ...], reason: str
 ) -> None:
-    Path("strange.csv").write_text("image,class,rater,answer\nelsewhere.jpg,0,e1,yes\nelsewhere.jpg,1,e1,no\n")
+    Path("strange.csv").write_text(f"image,class,rater,answer\n{IMAGES[0]},2,e1,yes\n")
     results = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS, *given)
     assert results["label_uncertainty"] is None
     assert results["label_uncertainty_reason"].startswith(reason)

@@ -9,7 +9,6 @@ from reassess.cli.common import Call, call_options, refuse_repeated, tracked
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import (
     FILE,
-    check_part,
     each_prediction,
     golden_options,
     joining_options,
@@ -23,6 +22,7 @@ from reassess.cli.tables.compare import print_compared, to_json
 from reassess.comparison.disagreements import disagreements_table
 from reassess.comparison.findings import Findings
 from reassess.core.benchmark import Benchmark
+from reassess.core.items import Id
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
 __all__ = ["compare"]
@@ -68,6 +68,7 @@ def compare(
     votes: str | None,
     golden: str | None,
     rater_golden: str | None,
+    answers: tuple[Id, ...] | None,
     threshold: float | None,
     seed: int,
     replicates: int,
@@ -79,8 +80,8 @@ def compare(
     A, B and any further file hold one model's predictions each, as for evaluate. The models are compared on the images
     that all of them have seen. Two models give one comparison, more of them a ranking too.
     """
-    _check_call(call, files, disagreements)
-    check_part(benchmark, disagreements)
+    _check_call(files)
+    call.check_output(disagreements, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     judges = load_judges(
         call,
         benchmark,
@@ -90,6 +91,7 @@ def compare(
         votes=votes,
         golden=golden,
         rater_golden=rater_golden,
+        answers=answers,
         match=reading["match"],
         max_bytes=reading["max_bytes"],
     )
@@ -115,9 +117,8 @@ def compare(
         call.note_hashes("labels", "original", "scores", "votes", "golden", "rater-golden")
 
 
-def _check_call(call: Call, files: tuple[Path, ...], disagreements: Path | None) -> None:
+def _check_call(files: tuple[Path, ...]) -> None:
     """Refuse, before any work, what cannot be done."""
     if len(files) < 2:
         raise click.UsageError("Give two models or more; reassess evaluate measures one.")
     refuse_repeated(files)
-    call.check_output(disagreements, TABLE_SUFFIXES, "a table")

@@ -9,10 +9,20 @@ import click
 
 from reassess.cli.common import Call, call_options, print_table, say
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, each_prediction, judge_options, part_option, prediction_options, votes_option
+from reassess.cli.inputs import (
+    FILE,
+    answers_option,
+    each_prediction,
+    judge_options,
+    match_option,
+    part_option,
+    prediction_options,
+    votes_option,
+)
 from reassess.cli.judges import Judges, load_judges
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
+from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.data.benchmark_images import benchmark_names
 from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
@@ -38,7 +48,9 @@ _RATED = ("scores", "votes", "golden")
 @judge_options
 @votes_option("what the raters said of each class")
 @part_option("golden", "Experts' votes")
+@answers_option
 @prediction_options
+@match_option
 @call_options
 def show(
     call: Call,
@@ -51,6 +63,8 @@ def show(
     scores: str | None,
     votes: str | None,
     golden: str | None,
+    answers: tuple[Id, ...] | None,
+    match: Match | None,
     **reading: Any,
 ) -> None:
     """Show all that is known of one image.
@@ -68,7 +82,9 @@ def show(
         scores,
         votes=votes,
         golden=golden,
+        answers=answers,
         labels_needed=False,
+        match=match,
         max_bytes=reading["max_bytes"],
     )
     known = judges.labels

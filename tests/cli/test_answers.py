@@ -185,3 +185,21 @@ def test_golden_items_without_a_truth_are_counted_and_named(folder: Path, run: C
     assert note in run("curve", "scores.csv", "--golden", "golden.csv").out.splitlines()
     (curve,) = results_of(run, "curve", "scores.csv", "--golden", "golden.csv")
     assert curve["golden"] == {"pairs": 4, "valid": 2, "rule": golden["rule"], "left_out": 1}
+
+
+def test_a_misspelled_image_is_said_by_every_command(folder: Path, run: Callable[..., Run]) -> None:
+    pets = benchmark("pets", ENGLISH, ENGLISH)
+    for number in range(20):
+        (pets / "images").mkdir(exist_ok=True)
+        (pets / "images" / f"{number:02d}.png").touch()
+    votes = pets / "votes.csv"
+    votes.write_text(votes.read_text().replace("07.png,dog,bo", "70.png,dog,bo"))
+    given = "--benchmark", "pets", "--quiet"
+    where = "1 of 21 images not in the folder of images of pets: 70.png\n"
+    made = run("aggregate", *given, "-o", "pets/scores.csv")
+    assert (made.code, made.err) == (0, f"Warning: pets/votes.csv: {where}")
+    cut = run("labels", *given, "--threshold", "0.5", "-o", "pets/labels.csv")
+    assert (cut.code, cut.err) == (0, f"Warning: pets/scores.csv: {where}")
+    judged = run("evaluate", "p.csv", *given)
+    assert judged.code == 0
+    assert judged.err == f"Warning: pets/labels.csv: {where}Warning: pets/scores.csv: {where}"

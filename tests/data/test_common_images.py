@@ -10,7 +10,8 @@ from reassess.core.class_lists import Classed
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
-from reassess.data.common_images import check_common_images
+from reassess.data.common_images import check_common_images, warn_of_other_images
+from reassess.errors import ReassessWarning
 from tests.helpers import message, votes_of
 
 PAIRS = (
@@ -109,3 +110,16 @@ def test_empty_files_are_not_apart() -> None:
     check(
         {"labels": LabelSets.from_lists([], []), "scores": noun("scores", "1.png"), "golden": noun("golden", "1.png")}
     )
+
+
+def test_images_that_the_folder_lacks_are_counted_and_named(tmp_path: Path) -> None:
+    names = tuple(f"{number}.png" for number in range(5))
+    benchmark = Benchmark(name="pets", folder=tmp_path, order=lambda: names)
+    parts = {"votes": noun("votes", "0.png", "a.png", "b.png", "c.png", "d.png"), "labels": noun("labels", *names)}
+    with pytest.warns(ReassessWarning) as warned:
+        warn_of_other_images(parts, {"votes": "pets/votes.csv", "labels": "pets/labels.csv"}, benchmark)
+    assert [str(each.message) for each in warned] == [
+        "pets/votes.csv: 4 of 5 images not in the folder of images of pets: a.png, b.png, c.png and 1 more"
+    ]
+    warn_of_other_images(parts, {}, Benchmark(folder=tmp_path))  # no images are there
+    warn_of_other_images(parts, {}, Benchmark(order=lambda: names))

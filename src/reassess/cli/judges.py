@@ -24,7 +24,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import has_class_folders, original_of_class_folders, part_path
 from reassess.data.benchmark_images import in_one_benchmark
-from reassess.data.common_images import check_common_images
+from reassess.data.common_images import check_common_images, warn_of_other_images
 from reassess.data.in_sample import known_in_sample
 from reassess.data.label_names import label_set_name
 from reassess.data.loading import (
@@ -277,6 +277,7 @@ def joined_parts(
     parts = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
     files = {part: str(path) for part, (path, _) in given.items()}
     check_common_images(parts, files, benchmark, with_one_another=with_one_another)
+    warn_of_other_images(parts, files, benchmark)
     return parts
 
 

@@ -1,5 +1,6 @@
 """Files of different images: of which not one image is in both, so that joining them would tell nothing."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
 from reassess.core.benchmark import Benchmark
@@ -10,10 +11,10 @@ from reassess.core.name_fits import how_they_fit
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.data.benchmark_settings import SETTINGS_FILE
-from reassess.errors import DataError
-from reassess.text import some
+from reassess.errors import DataError, ReassessWarning
+from reassess.text import counted, some
 
-__all__ = ["check_common_images"]
+__all__ = ["check_common_images", "warn_of_other_images"]
 
 
 def check_common_images(
@@ -54,6 +55,23 @@ def check_common_images(
         if names[part] and alike and not any(_meet(names[part], names[other]) for other in alike):
             both = {each: parts[each] for each in parts if each in (part, alike[0])}
             raise _nothing_in_common(both, files, benchmark)
+
+
+def warn_of_other_images(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> None:
+    """Warn of images in a file that are not among those in the benchmark's folder, such as of a misspelled name.
+
+    Parameters
+    ----------
+    parts, files, benchmark
+        As for `check_common_images`. Without a folder of images, nothing is known.
+    """
+    own = set(image_keys(benchmark.images)) if benchmark.folder else set()
+    for part, noun in parts.items() if own else ():
+        others = [name for name, key in zip(noun.images, image_keys(noun.images), strict=True) if key not in own]
+        if others:
+            count = f"{len(others):,} of {counted(len(noun.images), 'image')}"
+            text = f"{files[part]}: {count} not in the folder of images of {benchmark.name}: {some(others, most=3)}"
+            warnings.warn(text, ReassessWarning, stacklevel=2)
 
 
 def _nothing_in_common(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> DataError:

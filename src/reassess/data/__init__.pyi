@@ -14,6 +14,7 @@ from .catalogue import KnownFile as KnownFile
 from .catalogue import Source as Source
 from .catalogue import WheelMember as WheelMember
 from .common_images import check_common_images as check_common_images
+from .common_images import warn_of_other_images as warn_of_other_images
 from .image_folders import list_images as list_images
 from .in_sample import known_in_sample as known_in_sample
 from .label_names import label_set_name as label_set_name

@@ -64,6 +64,18 @@ def warn_of_other_images(parts: Mapping[str, Classed], files: Mapping[str, str],
     ----------
     parts, files, benchmark
         As for `check_common_images`. Without a folder of images, nothing is known.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from pathlib import Path
+    >>> from reassess.core.labels import LabelSets
+    >>> pets = Benchmark("pets", order=lambda: ("tom.png", "rex.png"), folder=Path("pets"))
+    >>> labels = LabelSets.from_lists(["tom.png", "rx.png"], [[0], [1]])
+    >>> with warnings.catch_warnings(record=True, action="always") as warned:
+    ...     warn_of_other_images({"labels": labels}, {"labels": "pets/labels.csv"}, pets)
+    >>> print(warned[0].message)
+    pets/labels.csv: 1 of 2 images not in the folder of images of pets: rx.png
     """
     own = set(image_keys(benchmark.images)) if benchmark.folder else set()
     for part, noun in parts.items() if own else ():

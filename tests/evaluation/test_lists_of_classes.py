@@ -118,6 +118,14 @@ def test_ids_mean_nothing_where_the_labels_only_name_their_classes(ids: Any) -> 
     )
 
 
+def test_a_panel_of_ids_needs_classes_that_have_ids() -> None:
+    labels = LabelSets.from_lists(["a", "b"], [[0], [1]], Classes.from_texts(["ant", "bee"]))
+    assert message(Panel.from_ids, ["one"], np.array([[0, 1]]), labels) == (
+        "the classes are numbered, and only their names are known\n  where:   the top-1 classes\n"
+        f"  found:   ant, bee, and ids\n  to mend: name the classes; or {GIVE_CLASSES}"
+    )
+
+
 def test_scores_of_all_classes_are_in_the_order_of_the_list() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [1]], Classes.from_texts(["ant", "bee"]))
     assert evaluate(np.eye(2), labels).real[1].hits == 2

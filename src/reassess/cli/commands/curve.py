@@ -16,12 +16,21 @@ from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, likely_makings
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import FILE, answers_option, benchmark_option, max_bytes_option, part_option
-from reassess.cli.judges import NONE, joined_parts, needed_part, read_classes_of, read_original_of, refuse_two_kinds
+from reassess.cli.inputs import FILE, answers_option, benchmark_option, match_option, max_bytes_option, part_option
+from reassess.cli.judges import (
+    NONE,
+    joined_parts,
+    matched,
+    needed_part,
+    read_classes_of,
+    read_original_of,
+    refuse_two_kinds,
+)
 from reassess.cli.tables.curve_points import write_points
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.class_lists import Classed
 from reassess.core.classes import Classes
+from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
@@ -126,6 +135,7 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     help="Choose a threshold: the highest recall that reaches a precision, the highest precision that reaches a "
     "recall, the highest F1, or a given one.",
 )
+@match_option
 @max_bytes_option
 @click.option("-o", "--output", type=FILE, metavar="FIGURE|CSV", help="A figure (svg, png, pdf) or a table of points.")
 @call_options
@@ -141,6 +151,7 @@ def curve(
     answers: tuple[Id, ...] | None,
     leave_out: _LeaveOut,
     goal: Goal | None,
+    match: Match | None,
     max_bytes: int,
     output: Path | None,
 ) -> None:
@@ -149,7 +160,7 @@ def curve(
     SCORES are files, or names of known data such as imagenet-real-scores; by default those of the --benchmark. They are
     judged by experts' golden answers.
     """
-    _check_call(call, files, golden, output)
+    _check_call(call, files, golden, output, benchmark)
     if benchmark is None and not files:
         raise click.UsageError("Give SCORES, or --benchmark.")
     if not files:
@@ -161,6 +172,7 @@ def curve(
         benchmark = _common_benchmark(read)
     elif benchmark.folder is not None:
         votes = votes or benchmark.sources.get("votes")
+    benchmark = matched(benchmark, match)
     if leave_out is not None:
         votes = votes or benchmark.sources.get("votes")
         if votes in (None, NONE):
@@ -182,12 +194,14 @@ def curve(
         _print(call, measured, known, leave_out, goal)
 
 
-def _check_call(call: Call, files: tuple[str, ...], golden: str | None, output: Path | None) -> None:
+def _check_call(
+    call: Call, files: tuple[str, ...], golden: str | None, output: Path | None, benchmark: Benchmark | None
+) -> None:
     """Refuse, before any work, what cannot be done."""
     refuse_repeated(files)
     if golden == NONE:
         raise click.UsageError("The scores are judged by --golden, which cannot be none.")
-    call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve")
+    call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
 
 
 def _common_benchmark(scores: Sequence[Scores]) -> Benchmark:

@@ -10,7 +10,7 @@ import click
 
 from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.inputs import FILE, check_part, each_prediction, joining_options, judge_options, prediction_options
+from reassess.cli.inputs import FILE, each_prediction, joining_options, judge_options, prediction_options
 from reassess.cli.judges import Judges, load_judges
 from reassess.cli.tables.class_list import report_class_list
 from reassess.cli.tables.evaluate import Cut, Measured, Ranking, print_measured, to_json
@@ -108,8 +108,8 @@ def evaluate(
     are plainly those of another class list. Several label sets also show how the order of the models moves.
     """
     _check_call(call, files, labels, thresholds, per_image, write_classes, by)
-    for output in (per_image, write_classes):
-        check_part(benchmark, output)
+    call.check_output(per_image, TABLE_SUFFIXES, "a table", benchmark=benchmark)
+    call.check_output(write_classes, (".txt",), "a list of classes", benchmark=benchmark)
     judges = load_judges(
         call,
         benchmark,
@@ -158,7 +158,7 @@ def _measure(
         class_lists[file] = None
         with at(file):
             for cut, sets in judges.sets.items():
-                outcome = judges.outcomes(predictions, sets, any_class_list=True, **joining)
+                outcome = judges.outcomes(predictions, sets, any_class_list=True, called=file, **joining)
                 outcomes[cut][file] = outcome
                 measured[cut][file] = summarize(
                     outcome, sets, scores=judges.scores, experts=judges.experts, top_k=top_k
@@ -238,5 +238,3 @@ def _check_call(
         raise click.UsageError("--per-image goes with one --threshold.")
     if len(thresholds or ()) > 1 and by is not None and not call.json:
         raise click.UsageError("--by goes with one --threshold, or with --json.")
-    call.check_output(per_image, TABLE_SUFFIXES, "a table")
-    call.check_output(write_classes, (".txt",), "a list of classes")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reassess.core.checks import check_known
-from reassess.core.classes import Classes
+from reassess.core.classes import Classes, check_classes
 from reassess.core.predictions import MOST_IDS, Predictions, as_floats
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.archives import MAX_BYTES
@@ -97,6 +97,7 @@ def read_predictions(
     ([[-1, 1]], UnknownClasses(predictions=1, names=('jar',)))
     """
     path = Path(path)
+    check_classes(classes)
     classes = classes or Classes()
     check_known([unknown_class], UNKNOWN_CLASS, thing="value of unknown_class")
     suffix = suffix_of(path, [*ARRAY_SUFFIXES, *TABLE_SUFFIXES, ".json"], "predictions")

@@ -365,7 +365,7 @@ def test_a_list_of_classes_maps_outputs_and_says_what_is_left_out(shop: Path, ru
     assert [row["top1"] for row in read_csv("o.csv")] == ["cup", "plate", "cup", "mug", "mug"]
     detected = document["results"][0]["detected"]
     assert detected == (
-        "npy 5x4: scores, float16, 1 outputs left out (no such class); "
+        "npy 5x4: scores, float16; 1 output left out (no such class): spoon; "
         "joined by position, in the order of the label set; 1 classes without an output"
     )
     assert counts(document["results"][0]["real"]["1"]) == (2, 4)

@@ -47,6 +47,11 @@ def test_a_table_without_rows_has_its_headings(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out.split() == [*" ".join(HEADINGS).split(), rule_below(HEADINGS)]
 
 
+def test_a_heading_may_be_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    common.print_table(["kind", ""], [["a", 1]])
+    assert capsys.readouterr().out.split() == ["kind", "─" * 8, "a", "1"]
+
+
 def rule_below(headings: list[str]) -> str:
     """The line below the headings."""
     return "─" * (sum(map(len, headings)) + 3 * (len(headings) - 1))

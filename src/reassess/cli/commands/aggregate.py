@@ -1,6 +1,6 @@
 """`reassess aggregate`: from votes to scores."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,11 +24,12 @@ from reassess.cli.judges import find_part, joined_parts, matched, needed_part, r
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.class_lists import Classed, classes_of
 from reassess.core.image_names import Match
-from reassess.core.items import normal_id
+from reassess.core.items import Id, normal_id
 from reassess.core.questions import Questions
 from reassess.core.recipe import REAL_RECIPE
 from reassess.core.votes import Votes
 from reassess.data.loading import load_original, load_votes
+from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none
 from reassess.formats.posteriors import write_posterior
 from reassess.formats.rater_model import write_rater_model
@@ -36,7 +37,7 @@ from reassess.formats.scores import write_scores
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import some
 
-__all__ = ["aggregate"]
+__all__ = ["NOTHING_GIVEN", "aggregate", "make_scores"]
 
 _PRESETS = {"imagenet-real": IMAGENET}
 # The options that a method has a use for: any other is an error, so that none is ignored silently.
@@ -47,6 +48,7 @@ _USED = {
     "mean": (),
     "majority": (),
 }
+NOTHING_GIVEN: Mapping[str, Any] = dict.fromkeys(option for options in _USED.values() for option in options)
 
 
 @click.command(
@@ -125,24 +127,14 @@ def aggregate(
     if preset and benchmark:
         raise click.UsageError("Give --preset or --benchmark: a preset has its benchmark.")
     source = benchmark or _PRESETS.get(preset or "", Benchmark())
-    asked = preset or method or source.method
-    name = asked or _usual_method(source, given)
-    _refuse_unused(name, given, source)
     _check_outputs(call, output, given["model"], benchmark)
     if benchmark is None and preset is None and votes is None:
         raise click.UsageError("Give VOTES, --benchmark or --preset.")
-    classes = read_classes_of(call, source) if source.folder else None
     order = None if answers is None else [normal_id(answer) for answer in answers.split(",")]
-    load = partial(load_votes, answers=order, classes=classes, max_bytes=max_bytes)
-    path = needed_part(call, source, "votes", votes)
-    main = load(path)
-    if asked is None and main.anonymous and not any(value is not None for value in given.values()):
-        name = "majority"  # no option asks for a rater model, which counts without raters do not give
-    read: dict[str, tuple[Path, Classed]] = {"votes": (path, main)}
-    for part, place in _further_parts(call, source, name, given).items():
-        read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
-    parts = joined_parts(read, matched(source, match), classes)
-    result = _METHODS[name](parts, given)
+    asked = preset or method or source.method
+    name, of_votes, result = make_scores(
+        call, source, votes, asked, given, answers=order, match=match, max_bytes=max_bytes
+    )
     call.keep_inputs(output, given["model"])
     with all_or_none():
         if isinstance(result.posterior.items, Questions):
@@ -152,10 +144,57 @@ def aggregate(
         if given["model"] and result.model:
             write_rater_model(given["model"], result.model, force=call.force)
         keep_settings(benchmark, output, "scores", method=name, match=match)
-    _report(call, name, parts["votes"], result, output)
+    _report(call, name, of_votes, result, output)
 
 
-def _usual_method(benchmark: Benchmark, given: dict[str, Any]) -> str:
+def make_scores(
+    call: Call,
+    benchmark: Benchmark,
+    votes: str | None,
+    asked: str | None,
+    given: Mapping[str, Any],
+    *,
+    answers: Sequence[Id] | None = None,
+    match: Match | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> tuple[str, Votes, Aggregation]:
+    """Read the votes and whatever else a method takes, and make scores of them.
+
+    Parameters
+    ----------
+    call, benchmark
+        The command's call; the benchmark, or one without parts.
+    votes
+        A name or path as given, or None for the benchmark's own.
+    asked
+        The method or preset that was asked for; None for the usual one.
+    given
+        The options of methods by name, see `NOTHING_GIVEN`.
+    answers, max_bytes
+        As for `load_votes`.
+    match
+        How images are joined; None for the benchmark's own way.
+
+    Returns
+    -------
+    The method, the votes, and what came of them.
+    """
+    name = asked or _usual_method(benchmark, given)
+    _refuse_unused(name, given, benchmark)
+    classes = read_classes_of(call, benchmark) if benchmark.folder else None
+    load = partial(load_votes, answers=answers, classes=classes, max_bytes=max_bytes)
+    path = needed_part(call, benchmark, "votes", votes)
+    main = load(path)
+    if asked is None and main.anonymous and not any(value is not None for value in given.values()):
+        name = "majority"  # no option asks for a rater model, which counts without raters do not give
+    read: dict[str, tuple[Path, Classed]] = {"votes": (path, main)}
+    for part, place in _further_parts(call, benchmark, name, given).items():
+        read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
+    parts = joined_parts(read, matched(benchmark, match), classes)
+    return name, parts["votes"], _METHODS[name](parts, given)
+
+
+def _usual_method(benchmark: Benchmark, given: Mapping[str, Any]) -> str:
     """The method where none is asked for: the preset of a known benchmark, or as there are golden answers."""
     presets = [name for name, preset in _PRESETS.items() if preset is benchmark]
     has_golden = given["golden"] is not None or "golden" in benchmark.sources
@@ -170,7 +209,7 @@ def _check_outputs(call: Call, output: Path, model: Path | None, benchmark: Benc
     call.check_output(model, (".npz",), "a rater model", benchmark=benchmark)
 
 
-def _further_parts(call: Call, benchmark: Benchmark, name: str, given: dict[str, Any]) -> dict[str, Path]:
+def _further_parts(call: Call, benchmark: Benchmark, name: str, given: Mapping[str, Any]) -> dict[str, Path]:
     """The other files that a method takes: as given, or the benchmark's; original labels are a preset's by default."""
     places: dict[str, Path | None] = {}
     for part in ("golden", "rater-golden"):
@@ -183,7 +222,7 @@ def _further_parts(call: Call, benchmark: Benchmark, name: str, given: dict[str,
     return {part: place for part, place in places.items() if place is not None}
 
 
-def _refuse_unused(name: str, given: dict[str, Any], benchmark: Benchmark) -> None:
+def _refuse_unused(name: str, given: Mapping[str, Any], benchmark: Benchmark) -> None:
     unused = [option for option, value in given.items() if value is not None and option not in _USED[name]]
     if unused:
         raise click.UsageError(f"{name} has no use for --{unused[0].replace('_', '-')}.")
@@ -191,23 +230,23 @@ def _refuse_unused(name: str, given: dict[str, Any], benchmark: Benchmark) -> No
         raise click.UsageError("calibrated measures raters on golden answers: give --golden.")
 
 
-def _preset(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
+def _preset(parts: dict[str, Any], given: Mapping[str, Any]) -> Aggregation:
     changed = {"experts_at_least": given["golden_at_least"], **{name: given[name] for name in ("pooling", "smoothing")}}
     recipe = replace(REAL_RECIPE, **{rule: value for rule, value in changed.items() if value is not None})
     return by_recipe(parts["votes"], parts["golden"], parts["rater-golden"], parts.get("original"), recipe=recipe)
 
 
-def _calibrated(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
+def _calibrated(parts: dict[str, Any], given: Mapping[str, Any]) -> Aggregation:
     votes, experts, rater_golden = parts["votes"], parts["golden"], parts.get("rater-golden")
     options = _options(votes, given)
     return by_calibration(votes, experts, rater_golden=rater_golden, original=parts.get("original"), **options)
 
 
-def _em(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
+def _em(parts: dict[str, Any], given: Mapping[str, Any]) -> Aggregation:
     return by_em(parts["votes"], experts=parts.get("golden"), **_options(parts["votes"], given))
 
 
-def _options(votes: Votes, given: dict[str, Any]) -> dict[str, Any]:
+def _options(votes: Votes, given: Mapping[str, Any]) -> dict[str, Any]:
     truths = given["truths"] or ("valid" if isinstance(votes.items, Questions) else "answers")
     return {
         "truths_are_answers": truths == "answers",
@@ -216,7 +255,7 @@ def _options(votes: Votes, given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_METHODS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Aggregation]] = {
+_METHODS: dict[str, Callable[[dict[str, Any], Mapping[str, Any]], Aggregation]] = {
     "imagenet-real": _preset,
     "calibrated": _calibrated,
     "em": _em,

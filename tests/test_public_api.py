@@ -20,14 +20,17 @@ OF_THE_COMMAND_LINE = ("reassess.cli", "reassess.errors", "reassess.text", "reas
 WORDS = ("reassess.evaluation.words", "reassess.comparison.words")
 CONSTANTS = {
     "FIGURE_SUFFIXES",
+    "IDS_OF_NAMES",
     "LABELLED",
     "MADE_BY",
     "MATCHES",
     "NAMES_BESIDE_IDS",
+    "NAMES_WITHOUT_LIST",
     "NO_ORIGINAL",
     "POOLING",
     "REPORT_SUFFIXES",
     "STATES",
+    "class_ids_of",
     "image_keys",
     "label_set_name",
     "normal_id",

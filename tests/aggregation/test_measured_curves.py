@@ -7,8 +7,9 @@ import numpy as np
 from reassess.aggregation.curves import Curve, precision_recall
 from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
+from reassess.aggregation.methods import by_majority
 from reassess.aggregation.operating_points import Goal
-from reassess.aggregation.provenance import find_provenance, image_folds
+from reassess.aggregation.provenance import find_provenance, image_folds, likely_makings
 from reassess.aggregation.recipe import real_scores
 from reassess.core.questions import Questions
 from reassess.core.recipe import REAL_RECIPE
@@ -40,6 +41,7 @@ def test_json_of_a_curve_is_as_the_contract_says() -> None:
             {"threshold": 0.6, "precision": 2 / 3, "recall": 1.0},
         ],
         "chosen": None,
+        "golden": {"pairs": 3, "valid": 2, "rule": None, "left_out": 0},
     }
 
 
@@ -62,7 +64,8 @@ def test_scores_that_follow_from_golden_answers_are_measured_again_without_what_
         replace(REAL_RECIPE, original_below=None),
     )
     scores = real_scores(votes, experts, rater_golden, None, recipe=recipe)
-    origin = find_provenance(scores, votes, experts, rater_golden, None, recipes=[recipe])
+    makings = likely_makings(votes, experts, published=recipe)
+    origin = find_provenance(scores, votes, experts, rater_golden, makings)
     golden, goal = golden_truth(experts), Goal("threshold", 0.5)
     first, each = measure_curves("mine", scores, golden, origin=origin, leave_out="image", goal=goal)
     assert (first.name, first.left_out, each.left_out) == ("mine, in-sample", None, "each image left out")
@@ -79,3 +82,25 @@ def test_scores_of_unknown_origin_have_one_curve_whatever_is_asked_for() -> None
     scores = Scores(CURVE.golden.questions, CURVE.values)
     (curve,) = measure_curves("mine", scores, CURVE.golden, leave_out="image")
     assert (curve.name, curve.curve.in_sample) == ("mine", None)
+
+
+def test_what_the_scores_say_of_golden_answers_goes_before_what_else_is_known() -> None:
+    questions, golden = CURVE.golden.questions, CURVE.golden
+    for said, given, expected in [
+        (None, None, None),
+        (None, True, True),
+        ([True, False, False], None, True),
+        ([True, False, False], False, True),
+        ([False, False, False], True, False),
+    ]:
+        scores = Scores(questions, CURVE.values, golden=None if said is None else np.array(said))
+        (curve,) = measure_curves("mine", scores, golden, in_sample=given)
+        assert curve.curve.in_sample is expected
+
+
+def test_scores_that_no_golden_answer_made_have_one_curve_and_are_not_in_sample() -> None:
+    votes, experts = rated(4, 0), rated(5, 1)
+    scores = by_majority(votes).scores
+    origin = find_provenance(scores, votes, experts, votes, likely_makings(votes, experts))
+    (curve,) = measure_curves("mine", scores, golden_truth(experts), origin=origin, leave_out="image")
+    assert (curve.left_out, curve.curve.in_sample) == (None, False)

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess.aggregation.calibration import calibrate, expert_truth
-from reassess.aggregation.recipe import original_votes, real_scores, real_scores_left_out
+from reassess.aggregation.calibration import calibrate
+from reassess.aggregation.expert_truth import expert_validity
+from reassess.aggregation.recipe import original_votes, real_scores
 from reassess.core.image_names import validation_names
 from reassess.core.items import Items
 from reassess.core.labels import LabelSets
@@ -48,7 +49,7 @@ def test_the_published_scores_come_back(released: Any) -> None:
 
 def test_the_original_labels_log_likelihood_ratios_are_as_measured(released: Any) -> None:
     _, experts, _, original, _ = released
-    truth = expert_truth(experts, at_least=REAL_RECIPE.original_experts_at_least)
+    truth = expert_validity(experts, at_least=REAL_RECIPE.original_experts_at_least)
     matrix = calibrate(original_votes(experts.items, original), truth, smoothing=1, pooling=0).matrices[0]
     ratios = np.log(matrix[1] / matrix[0])
     assert ratios[2] == pytest.approx(2.7661922069202363, abs=1e-14)
@@ -65,7 +66,7 @@ def test_leaving_out_the_original_label_changes_as_many_labels_as_measured(relea
 
 def test_precision_and_recall_on_the_golden_pairs_are_as_measured(released: Any) -> None:
     votes, experts, rater_golden, original, published = released
-    truth, rows = expert_truth(experts, at_least=3), votes.find(experts.items)
+    truth, rows = expert_validity(experts, at_least=3), votes.find(experts.items)
     scores = published.values[rows]
     assert round(average_precision(truth, scores), 5) == 0.89324
     assert precision_and_recall(truth, scores >= 0.8) == (0.89767, 0.77823)
@@ -75,14 +76,6 @@ def test_precision_and_recall_on_the_golden_pairs_are_as_measured(released: Any)
     assert [round(x, 3) for x in precision_and_recall(truth, label)] == [0.787, 0.492]
     alone = real_scores(votes, experts, rater_golden, None).values[rows]
     assert round(average_precision(truth, alone), 4) == 0.8940
-
-
-def test_leaving_one_image_out_gives_the_measured_numbers(released: Any) -> None:
-    votes, experts, rater_golden, original, _ = released
-    truth = expert_truth(experts, at_least=3)
-    scores = real_scores_left_out(votes, experts, rater_golden, original).values
-    assert round(average_precision(truth, scores), 4) == 0.8910
-    assert precision_and_recall(truth, scores >= 0.8) == (0.89767, 0.77823)
 
 
 def test_changed_golden_votes_change_the_scores(released: Any) -> None:
@@ -160,38 +153,10 @@ def test_scores_are_those_of_a_plain_loop() -> None:
     np.testing.assert_allclose(scores.values, 1 / (1 + np.exp(-np.array(expected))), atol=1e-12)
 
 
-def test_leaving_out_measures_without_the_image() -> None:
-    left_out = real_scores_left_out(VOTES, EXPERTS, RATERS, ORIGINAL, recipe=RULES)
-    for kept, judged in (([2, 3], [0, 1]), ([0, 1], [2, 3])):
-        alone = real_scores(
-            VOTES.restrict(np.array(judged)),
-            EXPERTS.restrict(np.array(kept)),
-            RATERS.restrict(np.array(kept)),
-            ORIGINAL,
-            recipe=RULES,
-        )
-        np.testing.assert_allclose(left_out.values[judged], alone.values)
-
-
-def test_images_are_left_out_together_by_folds() -> None:
-    names = [f"{i}" for i in range(6)]
-    pairs = Questions.from_columns(names, np.ones(6, int))
-    votes = [
-        votes_on([(i, r, 2 * ((i + shift) % 2)) for i in range(6) for r in range(3)], pairs) for shift in (0, 0, 0)
-    ]
-    folds = np.array([0, 0, 1, 1, 2, 2])
-    left_out = real_scores_left_out(*votes, None, folds=folds)
-    for fold in range(3):
-        inside, outside = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        alone = real_scores(votes[0].restrict(inside), *(part.restrict(outside) for part in votes[1:]), None)
-        np.testing.assert_allclose(left_out.values[inside], alone.values)
-
-
-def test_golden_pairs_that_were_never_asked_count_in_the_prior_and_are_not_judged() -> None:
+def test_golden_pairs_that_were_never_asked_count_in_the_prior() -> None:
     few = VOTES.restrict(np.array([0, 3]))
     whole, part = (real_scores(v, EXPERTS, RATERS, ORIGINAL, recipe=RULES) for v in (VOTES, few))
     assert np.array_equal(part.values, whole.values[[0, 3]])
-    assert len(real_scores_left_out(few, EXPERTS, RATERS, ORIGINAL, recipe=RULES)) == 2
 
 
 PLAIN = votes_on([(0, 0, 2)], items=("x",))

@@ -10,10 +10,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from reassess.core.classes import Classes
 from reassess.data.loading import load_original, load_scores
 from reassess.evaluation.mistakes import KINDS
 from reassess.formats.labels import read_labels
 from tests.helpers import Run, document_of, results_of, write_files
+from tests.references import average_precision
 
 VOTES = "image,rater,answer\n" + "".join(
     f"{image},{rater},{answer}\n"
@@ -108,27 +110,31 @@ def test_a_golden_class_that_nobody_chose_is_missed(here: Path, run: Callable[..
     """The expert calls d.png a hen; the raters know none."""
     answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "s.csv"))
     out = answer(run("curve", "s.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--choose", "threshold=0.5"))
-    assert "7 golden pairs on 3 images, 3 of them valid\n" in out
-    assert "a class that the experts chose for an image, and that has no score, counts as a score of 0\n" in out
+    assert "12 golden pairs on 3 images, 3 of them valid\n" in out
+    assert "a golden image is judged on every class; a class without a score counts as a score of 0\n" in out
     (one, *rules) = results_of(run, "curve", "s.csv", "--golden", "golden.csv", "--votes", "votes.csv")
     assert [(p["threshold"], p["precision"], p["recall"]) for p in one["points"]] == [
         (1.0, 1.0, 1 / 3),
         (2 / 3, 1.0, 2 / 3),
         (1 / 3, 2 / 6, 2 / 3),
-        (0.0, 3 / 7, 1.0),
+        (0.0, 3 / 12, 1.0),
     ]
-    assert one["in_sample"] is None
+    assert one["in_sample"] is False
     by_rater = {point["variant"]: (point["precision"], point["recall"]) for point in rules[0]["points"]}
     assert by_rater == {"ann": (2 / 3, 2 / 3), "bo": (2 / 3, 2 / 3), "cy": (1 / 3, 1 / 3)}
 
 
-def test_scores_made_with_the_golden_classes_that_judge_them_are_in_sample(here: Path, run: Callable[..., Run]) -> None:
-    answer(run("aggregate", "votes.csv", "--golden", "golden.csv", "-o", "s.csv"))
-    files = ("s.csv", "--golden", "golden.csv", "--votes", "votes.csv")
-    assert results_of(run, "curve", *files)[0]["in_sample"] is True
-    result = run("curve", *files, "--leave-out", "image")
-    assert (result.code, result.out) == (2, "")
-    assert result.err.endswith("Error: --leave-out is for scores of votes on (image, class) questions.\n")
+def test_scores_made_with_the_golden_classes_that_judge_them_are_in_sample_with_votes_and_without(
+    here: Path, run: Callable[..., Run]
+) -> None:
+    """Whatever the method's options; other golden answers, on images that made no score, judge them honestly."""
+    for method in (["calibrated"], ["calibrated", "--smoothing", "0.3"], ["em", "--smoothing", "0.3"]):
+        argv = ["votes.csv", "--golden", "golden.csv", "--method", *method, "-o", "s.csv", "--force"]
+        assert run("aggregate", *argv).code == 0
+        for votes in ([], ["--votes", "votes.csv"]):
+            assert results_of(run, "curve", "s.csv", "--golden", "golden.csv", *votes)[0]["in_sample"] is True
+        Path("other.csv").write_text("image,rater,answer\nc.png,eve,fox\n")
+        assert results_of(run, "curve", "s.csv", "--golden", "other.csv")[0]["in_sample"] is False
 
 
 def test_raters_are_measured_on_golden_images_by_class_name(here: Path, run: Callable[..., Run]) -> None:
@@ -193,6 +199,130 @@ def test_a_report_says_why_the_labels_are_not_drawn_anew(here: Path, run: Callab
         "expert_rejected": None,
         "rejected": 1,
     }
+
+
+# --- ten classes, by name and by id ---------------------------------------------------------------------------------
+
+NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]  # not in sorted order
+PEOPLE = ("ann", "bo", "cy", "di")
+
+
+def numbered(count: int, right: float, seed: int) -> list[tuple[str, int]]:
+    """An image and its class, of which the first digits are the truth with some probability."""
+    rng = np.random.default_rng(seed)
+    return [(f"{image}.png", image % 10 if rng.random() < right else int(rng.integers(10))) for image in range(count)]
+
+
+def write_digits(folder: Path, *, named: bool) -> Path:
+    """Forty images of ten classes, four raters, one expert on every third image, a model: by name or by id."""
+    called = NAMES.__getitem__ if named else str
+    votes = "".join(
+        f"{image},{rater},{called(chosen)}\n"
+        for seed, rater in enumerate(PEOPLE)
+        for image, chosen in numbered(40, 0.5, seed)
+    )
+    golden = "".join(f"{image},eve,{called(c)}\n" for image, c in numbered(40, 1.0, 0)[::3])
+    original = "".join(f"{image},{called(c)}\n" for image, c in numbered(40, 0.9, 8))
+    model, other = ("".join(f"{image},{called(c)}\n" for image, c in numbered(40, 0.7, seed)) for seed in (9, 10))
+    return write_files(
+        folder,
+        {
+            "votes.csv": "image,rater,answer\n" + votes,
+            "golden.csv": "image,rater,answer\n" + golden,
+            "original.csv": "image,class\n" + original,
+            "model.csv": "image,prediction\n" + model,
+            "other.csv": "image,prediction\n" + other,
+        }
+        | ({"classes.txt": "\n".join(NAMES) + "\n"} if named else {}),
+    )
+
+
+def numbers(document: Any) -> Any:
+    """A document with the number of a class in the place of its name, and without other texts."""
+    if isinstance(document, dict):
+        return {numbers(key) or key: numbers(value) for key, value in document.items()}
+    if isinstance(document, list):
+        return [numbers(value) for value in document]
+    if isinstance(document, str):
+        return NAMES.index(document) if document in NAMES else int(document) if document.isdigit() else None
+    return document
+
+
+@pytest.mark.filterwarnings("ignore:em leaves no item")
+@pytest.mark.parametrize("method", ["calibrated", "em", "majority"])
+def test_names_and_ids_give_the_same_integers(
+    folder: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    documents = []
+    for named in (True, False):
+        monkeypatch.chdir(write_digits(folder / str(named), named=named))
+        at = ("--benchmark", ".")
+        assert run("aggregate", *at, "--method", method, "-o", "scores.csv").code == 0
+        assert run("labels", *at, "--threshold", "0.5", "-o", "labels.csv").code == 0
+        commands = [
+            ["evaluate", "model.csv", *at],
+            ["curve", *at, "--leave-out", "3", "--choose", "f1"],
+            ["raters", *at],
+            ["show", "0.png", *at, "--predictions", "model.csv"],
+            ["compare", "model.csv", "other.csv", *at],
+        ]
+        found = {argv[0]: numbers(json.loads(run(*argv, "--json").out)["results"]) for argv in commands}
+        read = load_scores("scores.csv", classes=Classes(10, names=tuple(NAMES)) if named else None)
+        pairs = zip(read.questions.image_ids.tolist(), read.questions.class_ids.tolist(), strict=True)
+        documents.append(found | {"scores": dict(zip(pairs, read.values.tolist(), strict=True))})
+    for command, by_name in documents[0].items():
+        assert by_name == documents[1][command], command
+    assert documents[0]["evaluate"][0]["mistakes"]["never_proposed"] == 0
+
+
+@pytest.mark.filterwarnings("ignore:em leaves no item")
+@pytest.mark.parametrize("method", ["calibrated", "em", "majority"])
+@pytest.mark.parametrize("named", [True, False])
+def test_leaving_an_image_out_is_aggregating_without_its_golden_answer(
+    folder: Path, run: Callable[..., Run], method: str, named: bool
+) -> None:
+    """The slow way: for each golden image a file of the other golden answers, and all scores anew."""
+    write_digits(folder / "F", named=named)
+    assert run("aggregate", "--benchmark", "F", "--method", method, "-o", "F/scores.csv").code == 0
+    header, *rows = Path("F/golden.csv").read_text().splitlines()
+    truth = {row.split(",")[0]: row.split(",")[2] for row in rows}
+    given = pl.read_csv("F/scores.csv", infer_schema=False)
+    asked = {(image, name) for image, name in given.select("image", "class").iter_rows() if image in truth}
+    again: dict[tuple[str, str], float] = {}
+    for left_out in truth:
+        Path("F/golden.csv").write_text("\n".join([header, *(row for row in rows if row.split(",")[0] != left_out)]))
+        assert run("aggregate", "--benchmark", "F", "--method", method, "-o", "again.csv", "--force").code == 0
+        table = pl.read_csv("again.csv", infer_schema=False).filter(pl.col("image") == left_out)
+        again |= {(image, name): float(p) for image, name, p in table.select("image", "class", "probability").rows()}
+    Path("F/golden.csv").write_text("\n".join([header, *rows]))
+    names = NAMES if named else sorted({name for _, name in asked | set(again) | set(truth.items())})
+    pairs = [(image, name) for image in truth for name in names]
+    valid, values = [truth[image] == name for image, name in pairs], [again.get(pair, 0.0) for pair in pairs]
+    curves = [one for one in results_of(run, "curve", "--benchmark", "F", "--leave-out", "image") if not one["rule"]]
+    if method == "majority":
+        assert [one["in_sample"] for one in curves] == [False]
+    else:
+        assert [one["in_sample"] for one in curves] == [True, False]
+        assert curves[0]["average_precision"] >= curves[1]["average_precision"]
+    assert curves[-1]["average_precision"] == pytest.approx(average_precision(valid, values), abs=1e-9)
+    assert [point["threshold"] for point in curves[-1]["points"]] == pytest.approx(sorted(set(values), reverse=True))
+
+
+def test_a_report_and_a_plot_mark_what_is_in_sample(folder: Path, run: Callable[..., Run]) -> None:
+    """And of calibrated scores they show those that were made without the image that is judged."""
+    write_digits(folder / "F", named=True)
+    for method, others in (("calibrated", ["each image left out"]), ("em", []), ("majority", None)):
+        argv = ["--benchmark", "F", "--method", method, "-o", "F/scores.csv", "--force"]
+        assert run("aggregate", *argv).code == 0
+        assert run("labels", "--benchmark", "F", "--threshold", "0.5", "-o", "F/labels.csv", "--force").code == 0
+        marks = None if others is None else ["in-sample", *others]
+        plotted = document_of(
+            run("plot", "curve", "F/model.csv", "--benchmark", "F", "-o", "p.svg", "--force", "--json"), "plot"
+        )["results"]
+        curves = {str(row[plotted["columns"].index("scores")]) for row in plotted["rows"]}
+        assert curves == ({"scores"} if marks is None else {f"scores, {mark}" for mark in marks})
+        assert run("report", "F/model.csv", "--benchmark", "F", "-o", "p.html", "--force").code == 0
+        assert ("scores, in-sample" in Path("p.html").read_text()) is (marks is not None)
 
 
 # --- CIFAR-10 -------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import pytest
 from reassess.core.class_lists import Classed, classes_of, in_one_list
 from reassess.core.classes import LIST_CLASSES, Classes
 from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.data.loading import load_scores
@@ -20,7 +21,7 @@ from tests.helpers import Run, message, results_of, votes_of, write_csv
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 IMAGES = [f"{i:03}.png" for i in range(150)]
-PARTS = ("labels", "original", "scores", "votes", "golden", "rater-golden")
+PARTS = ("labels", "original", "scores", "votes", "golden", "rater-golden", "predictions")
 VOTES = "image,class,rater,answer"
 
 
@@ -132,13 +133,20 @@ def test_names_stay_names_in_every_file(
     assert {question["class"] for question in questions} <= set(NAMES)
 
 
-def nouns(classes: Classes) -> dict[str, Classed]:
+def nouns(classes: Classes) -> dict[str, Classed | Predictions]:
     """A small one of each kind of file."""
     questions = Questions.from_columns(["a"], np.array([0]), classes)
     sets = LabelSets.from_lists(["a"], [[0]], classes)
     votes = votes_of([(0, 0, 1)], questions, ("x",), ("no", "yes"))
-    kinds: dict[str, Classed] = {"labels": sets, "original": sets, "scores": Scores(questions, np.array([0.5]))}
-    return kinds | {"votes": votes, "golden": votes, "rater-golden": votes}
+    return {
+        "labels": sets,
+        "original": sets,
+        "scores": Scores(questions, np.array([0.5])),
+        "votes": votes,
+        "golden": votes,
+        "rater-golden": votes,
+        "predictions": Predictions.from_ids([0], ["a"], classes=classes),
+    }
 
 
 @pytest.mark.parametrize(("named", "numbered"), [*combinations(PARTS, 2), *combinations(PARTS[::-1], 2)])

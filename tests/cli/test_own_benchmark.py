@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.core.classes import LIST_CLASSES
+from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES
 from reassess.data.loading import load_labels
 from reassess.formats.labels import read_labels, write_labels
 from tests.helpers import NAME_OUTPUTS, Run, document_of
@@ -68,7 +68,7 @@ def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: C
         "Error: the classes are named in one file and numbered in another\n"
         "  where:   ids.npz and labels.json\n"
         "  found:   bowl, cup and 2 more, and ids\n"
-        f"  to mend: {NAME_OUTPUTS}; or {LIST_CLASSES}\n"
+        f"  to mend: {NAME_OUTPUTS}; or name the classes; or {GIVE_CLASSES}\n"
     )
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from reassess.comparison.differences import every_pair
 from reassess.comparison.findings import Findings
 from reassess.comparison.pairs import compare
 from reassess.comparison.panel import Panel
@@ -52,7 +53,8 @@ def test_the_models_are_evaluated_each_and_put_on_common_images_the_best_first()
     assert isinstance(expected, type(findings.ranking))
     assert str(findings.ranking) == str(expected)
     pairs = [("worst", "best"), ("worst", "middle"), ("best", "middle")]
-    assert list(findings.pairs) == [compare(findings.panel, a, b) for a, b in pairs]
+    tests = every_pair(findings.panel)
+    assert list(findings.pairs) == [compare(findings.panel, a, b, among=tests) for a, b in pairs]
 
 
 def test_of_many_models_neighbours_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,72 +1,28 @@
 """Resampled images and raters: what the replicates hold, and how often the intervals hold the truth."""
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
-from reassess.aggregation.recipe import real_scores
-from reassess.aggregation.relabelling import Relabelling, relabel
-from reassess.aggregation.thresholds import label_sets
+from reassess.aggregation.relabelling import Relabelling
 from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
 from reassess.comparison.panel import Panel
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
-from reassess.core.recipe import Recipe
-from reassess.core.votes import Votes
-from tests.helpers import WORDS, message
+from tests.helpers import message
+from tests.studies import PLAIN, Study, draw, true_accuracies
 
-RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0, pooling=0.0)
-RATERS, GOLDEN, CLASSES, THRESHOLD = 30, 200, 4, 0.8
-
-
-def by_chance(rng: np.random.Generator, shares: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """An answer drawn from each row of shares."""
-    return (rng.random((*shares.shape[:-1], 1)) > shares.cumsum(axis=-1)[..., :-1]).sum(axis=-1)
-
-
-def study(seed: int, images: int = 500) -> tuple[Panel, Relabelling, LabelSets]:
-    """Two models judged by labels of fresh images and raters: 4 questions an image, 5 of 30 raters on each."""
-    rng = np.random.default_rng(seed)
-    truth = rng.random((images, CLASSES)) < 0.35
-    truth[:, 0] |= rng.random(images) < 0.8
-    names = tuple(f"{i:05}.png" for i in range(images))
-    items = Questions(names, np.repeat(np.arange(images), CLASSES), np.tile(np.arange(CLASSES), images))
-    invalid, valid = (rng.dirichlet(12 * np.array(mean), RATERS) for mean in ((0.85, 0.1, 0.05), (0.2, 0.2, 0.6)))
-    matrices = np.stack([invalid, valid], axis=1)
-    chosen = np.argsort(rng.random((len(items), RATERS)), axis=1)[:, :5]
-    answers = by_chance(rng, matrices[chosen, truth.reshape(-1, 1).astype(int)])
-    votes = Votes.from_columns(
-        items, np.repeat(np.arange(len(items)), 5), chosen.ravel(), answers.ravel(), tuple(range(RATERS)), WORDS
-    )
-    pairs = Questions(("golden",), np.zeros(GOLDEN, np.int32), np.arange(GOLDEN, dtype=np.int32))
-    is_valid = rng.random(GOLDEN) < 0.35
-    golden_answers = np.where(np.repeat(is_valid, 3), 2, 0)
-    experts = Votes.from_columns(
-        pairs, np.repeat(np.arange(GOLDEN), 3), np.tile(np.arange(3), GOLDEN), golden_answers, "xyz", WORDS
-    )
-    voters, which = np.repeat(np.arange(RATERS), GOLDEN), np.tile(np.arange(GOLDEN), RATERS)
-    golden = Votes.from_columns(
-        pairs, which, voters, by_chance(rng, matrices[voters, is_valid[which].astype(int)]), tuple(range(RATERS)), WORDS
-    )
-    labels = label_sets(real_scores(votes, experts, golden, None, recipe=RULES), THRESHOLD)
-    again = relabel(labels, votes, experts, golden, None, threshold=THRESHOLD, recipes=[RULES])
-    first = np.where(rng.random(images) < 0.75, 0, rng.integers(0, CLASSES, images))
-    other = np.where(rng.random(images) < 0.72, 0, rng.integers(0, CLASSES, images))
-    second = np.where(rng.random(images) < 0.7, first, other)
-    return Panel.from_ids("ab", np.stack([first, second]), labels), again, labels
+SMALL = replace(PLAIN, images=60)
 
 
 @pytest.fixture(scope="module")
-def small() -> tuple[Panel, Relabelling, LabelSets]:
-    return study(1, images=60)
+def small() -> Study:
+    return draw(1, SMALL)
 
 
-def test_a_replicate_judges_resampled_images_by_the_votes_of_resampled_raters(
-    small: tuple[Panel, Relabelling, LabelSets],
-) -> None:
+def test_a_replicate_judges_resampled_images_by_the_votes_of_resampled_raters(small: Study) -> None:
     """Against label sets made one by one and models judged image by image."""
     panel, again, _ = small
     uncertainty = label_uncertainty(panel, again, replicates=40, seed=5)
@@ -75,7 +31,7 @@ def test_a_replicate_judges_resampled_images_by_the_votes_of_resampled_raters(
     draws = [(np.arange(30), np.arange(60))]
     draws += [(rng.integers(0, 30, 30), rng.integers(0, 60, 60)) for _ in range(40)]
     for replicate, (raters, images) in enumerate(draws):
-        kept = again.kept(np.bincount(raters, minlength=30))
+        kept = again.kept(np.bincount(raters, minlength=30)[None])[:, 0]
         sets: dict[str, set[int]] = {name: set() for name in panel.images}
         for row in np.flatnonzero(kept).tolist():
             sets[questions.images[questions.image_ids[row]]].add(int(questions.class_ids[row]))
@@ -83,30 +39,30 @@ def test_a_replicate_judges_resampled_images_by_the_votes_of_resampled_raters(
         assert uncertainty.n[replicate] == sum(bool(sets[name]) for name in drawn)
         assert uncertainty.labels[replicate] == sum(map(len, sets.values()))
         assert uncertainty.empty[replicate] == sum(not each for each in sets.values())
-        for model in range(2):
+        for model in range(3):
             predicted = panel.top1[model]
             hits = sum(int(predicted[i]) in sets[panel.images[i]] for i in images.tolist())
             assert uncertainty.hits[replicate, model] == hits
 
 
-def test_images_that_were_not_rated_keep_their_labels(small: tuple[Panel, Relabelling, LabelSets]) -> None:
+def test_images_that_were_not_rated_keep_their_labels(small: Study) -> None:
     panel, again, labels = small
     names = [*labels.images, "unrated.png", "empty.png"]
     more = LabelSets.from_lists(names, [*(labels[name] for name in labels.images), [2], []])
-    ids = np.concatenate([panel.top1, [[2, 0], [1, 0]]], axis=1)
-    uncertainty = label_uncertainty(Panel.from_ids("ab", ids, more), again, replicates=40)
+    ids = np.concatenate([panel.top1, [[2, 0], [1, 0], [2, 0]]], axis=1)
+    uncertainty = label_uncertainty(Panel.from_ids("abc", ids, more), again, replicates=40)
     assert uncertainty.rated == 60
     assert uncertainty.n[0] == np.count_nonzero(panel.scored) + 1
-    assert (uncertainty.hits[0] - np.count_nonzero(panel.valid, axis=1)).tolist() == [1, 0]
+    assert (uncertainty.hits[0] - np.count_nonzero(panel.valid, axis=1)).tolist() == [1, 0, 1]
     assert uncertainty.empty[0] == labels.empty_images, "of the rated images"
     assert uncertainty.labels[0] == labels.indices.size
 
 
-def test_a_panel_of_some_of_the_images_is_judged_on_these(small: tuple[Panel, Relabelling, LabelSets]) -> None:
+def test_a_panel_of_some_of_the_images_is_judged_on_these(small: Study) -> None:
     panel, again, labels = small
     rows = np.arange(59, 19, -1)
     part = LabelSets.from_lists([labels.images[i] for i in rows], [labels[labels.images[i]] for i in rows])
-    uncertainty = label_uncertainty(Panel.from_ids("ab", panel.top1[:, rows], part), again, replicates=40)
+    uncertainty = label_uncertainty(Panel.from_ids("abc", panel.top1[:, rows], part), again, replicates=40)
     assert (uncertainty.rated, uncertainty.labels[0], uncertainty.empty[0]) == (
         40,
         part.indices.size,
@@ -114,20 +70,20 @@ def test_a_panel_of_some_of_the_images_is_judged_on_these(small: tuple[Panel, Re
     )
 
 
-def test_swapping_the_models_turns_everything_round(small: tuple[Panel, Relabelling, LabelSets]) -> None:
+def test_swapping_the_models_turns_everything_round(small: Study) -> None:
     panel, again, labels = small
     one = label_uncertainty(panel, again, replicates=50, seed=2)
-    two = label_uncertainty(Panel.from_ids("ba", panel.top1[::-1], labels), again, replicates=50, seed=2)
+    two = label_uncertainty(Panel.from_ids("cba", panel.top1[::-1], labels), again, replicates=50, seed=2)
     low, high = one.difference_interval("a", "b")
     assert one.difference_interval("b", "a") == (-high, -low)
     assert one.probability("a", "b") + one.probability("b", "a") == 1
-    for model in "ab":
+    for model in "abc":
         assert one.interval(model) == two.interval(model)
-    assert one.difference_interval("a", "b") == two.difference_interval("a", "b")
+    assert one.difference_interval("a", "b") == pytest.approx(two.difference_interval("a", "b"))
     assert label_uncertainty(panel, again, replicates=50, seed=3).interval("a") != one.interval("a")
 
 
-def test_a_model_and_its_copy_are_better_with_probability_one_half(small: tuple[Panel, Relabelling, LabelSets]) -> None:
+def test_a_model_and_its_copy_are_better_with_probability_one_half(small: Study) -> None:
     panel, again, labels = small
     twice = Panel.from_ids("ab", panel.top1[[0, 0]], labels)
     uncertainty = label_uncertainty(twice, again, replicates=40)
@@ -135,35 +91,84 @@ def test_a_model_and_its_copy_are_better_with_probability_one_half(small: tuple[
     assert uncertainty.difference_interval("a", "b") == (0, 0)
 
 
-def test_intervals_are_moved_back_by_the_shift_and_stay_within_what_there_is() -> None:
+def test_the_bias_is_the_mean_over_votes_drawn_anew_of_the_same_raters(small: Study) -> None:
+    """Against answers drawn one by one: the label sets that there are taken as the truth."""
+    panel, again, _ = small
+    rng, questions = np.random.default_rng([3, 1]), again.questions
+    truths = again.kept(np.ones((1, 30), int))[:, 0]
+    by_question = np.argsort(again.item_ids, kind="stable")
+    shares = []
+    for _ in range(100):
+        log_odds = again.base.copy()
+        for vote, drawn in zip(by_question.tolist(), rng.random(by_question.size).tolist(), strict=True):
+            question, rater = again.item_ids[vote], again.codes[vote] // 3
+            answer = int(np.searchsorted(again.matrices[rater, int(truths[question])].cumsum(), drawn, side="right"))
+            invalid, valid = again.matrices[rater, :, min(answer, 2)]
+            log_odds[question] += np.log(valid / invalid)
+        sets: dict[str, set[int]] = {name: set() for name in panel.images}
+        for row in np.flatnonzero(1 / (1 + np.exp(-log_odds)) >= 0.8).tolist():
+            sets[questions.images[questions.image_ids[row]]].add(int(questions.class_ids[row]))
+        scored = [i for i, name in enumerate(panel.images) if sets[name]]
+        shares.append([np.mean([int(top1[i]) in sets[panel.images[i]] for i in scored]) for top1 in panel.top1])
+    expected = np.mean(shares, axis=0) - panel.valid.sum(axis=1) / panel.scored.sum()
+    assert label_uncertainty(panel, again, replicates=40, seed=3).bias == pytest.approx(expected)
+
+
+def test_hits_by_original_labels_are_counted_on_the_images_that_the_replicate_scores(small: Study) -> None:
+    panel, again, labels = small
+    original = LabelSets.from_lists(labels.images[:50], [[i % 4] for i in range(50)])
+    panel = Panel.from_ids("abc", panel.top1, labels, original=original)
+    uncertainty = label_uncertainty(panel, again, replicates=40, seed=5)
+    rng, questions = np.random.default_rng(5), again.questions
+    for replicate in range(1, 41):
+        raters, images = rng.integers(0, 30, 30), rng.integers(0, 60, 60)
+        kept = again.kept(np.bincount(raters, minlength=30)[None])[:, 0]
+        scored = {questions.images[questions.image_ids[row]] for row in np.flatnonzero(kept).tolist()}
+        drawn = [i for i in images.tolist() if panel.images[i] in scored and i < 50]
+        assert uncertainty.original_n[replicate] == len(drawn)
+        for model in range(3):
+            assert uncertainty.original_hits[replicate, model] == sum(panel.top1[model, i] == i % 4 for i in drawn)
+    real, by_original = uncertainty.hits.T / uncertainty.n, uncertainty.original_hits.T / uncertainty.original_n
+    changes = (real - by_original)[:, 1:]
+    for a, b in ((0, 1), (2, 0)):
+        expected = np.std(changes[a] - changes[b], ddof=1)
+        assert uncertainty.change_deviations[a, b] == pytest.approx(expected)
+
+
+def test_the_interval_of_an_accuracy_is_corrected_for_the_bias_and_stays_within_what_there_is() -> None:
     samples = np.arange(41)
     hits = np.stack([np.append(50, samples), np.append(98, 60 + samples)], axis=1)
-    ones = np.full(42, 100)
-    uncertainty = LabelUncertainty(("a", "b"), hits, ones, ones, ones, 9, 5, 0.8, 0)
+    ones, bias = np.full(42, 100), np.array([-0.03, -0.5])
+    uncertainty = LabelUncertainty(("a", "b"), hits, ones, hits, ones, bias, ones, ones, 9, 5, 0.8, 0)
     assert uncertainty.replicates == 41
     assert uncertainty.shift("a") == pytest.approx(0.2 - 0.5)
-    assert uncertainty.interval("a") == pytest.approx((0.31, 0.69)), "1 and 39 of 0 to 40, moved up by 30"
-    assert uncertainty.interval("b") == pytest.approx((0.79, 1))
+    spread = 1.959964 * np.std(samples / 100, ddof=1)
+    assert uncertainty.interval("a") == pytest.approx((0.53 - spread, 0.53 + spread))
+    assert uncertainty.interval("b") == (1, 1)
+    assert uncertainty.difference_interval("a", "b") == pytest.approx((-0.48, -0.48)), "which is the same in all"
+    assert uncertainty.deviations.tolist() == [[0, 0], [0, 0]]
 
 
-def test_the_intervals_hold_the_truth_as_often_as_they_say() -> None:
-    """At 500 images; the truth is the mean over studies with other images and other raters."""
-    studies = (study(seed)[0] for seed in range(300))
-    accuracies = np.array([panel.valid.sum(axis=1) / panel.scored.sum() for panel in studies])
-    truth = accuracies.mean(axis=0)
-    covered = np.zeros(3)
+def test_the_intervals_hold_the_truth_at_least_as_often_as_they_say() -> None:
+    """The accuracies by the true labels, which are 3 points above those by label sets of 30 raters' votes.
+
+    In 60 studies, 95 % of which are 57; benchmarks/bench_coverage.py has more of them and other designs.
+    """
+    truth = true_accuracies(PLAIN, 200_000)
+    expected = [*truth, truth[0] - truth[1], truth[0] - truth[2]]
+    held, estimates = np.zeros(5), []
     for seed in range(60):
-        panel, again, _ = study(1000 + seed)
-        uncertainty = label_uncertainty(panel, again, replicates=100, seed=seed)
-        intervals = uncertainty.interval("a"), uncertainty.interval("b"), uncertainty.difference_interval("a", "b")
-        for i, ((low, high), value) in enumerate(zip(intervals, (*truth, truth[0] - truth[1]), strict=True)):
-            covered[i] += low <= value <= high
-    assert (covered / 60 >= 0.93).all(), covered
+        panel, again, _ = draw(seed)
+        found = label_uncertainty(panel, again, replicates=100, seed=seed)
+        intervals = [found.interval(model) for model in "abc"]
+        intervals += [found.difference_interval("a", other) for other in "bc"]
+        held += [low <= value <= high for (low, high), value in zip(intervals, expected, strict=True)]
+        estimates.append(panel.valid.sum(axis=1) / panel.scored.sum())
+    assert (held >= 55).all(), held
+    assert (truth - np.mean(estimates, axis=0) > 0.025).all(), "the label sets are not the truth"
 
 
-def test_the_json_object_holds_models_pairs_and_what_became_of_the_sets(
-    small: tuple[Panel, Relabelling, LabelSets],
-) -> None:
+def test_the_json_object_holds_models_pairs_and_what_became_of_the_sets(small: Study) -> None:
     panel, again, labels = small
     uncertainty = label_uncertainty(panel, again, replicates=40, seed=7)
     document = uncertainty.to_json([("b", "a")])
@@ -171,7 +176,8 @@ def test_the_json_object_holds_models_pairs_and_what_became_of_the_sets(
     assert document["pairs"] == [
         {"a": "b", "b": "a", "low": low, "high": high, "probability_a": uncertainty.probability("b", "a")}
     ]
-    assert [entry["file"] for entry in document["models"]] == ["a", "b"]
+    assert [entry["file"] for entry in document["models"]] == ["a", "b", "c"]
+    assert document["models"][0]["bias"] == uncertainty.bias[0]
     assert document["sets"] == {
         "rated_images": 60,
         "labels": labels.indices.size,
@@ -182,7 +188,7 @@ def test_the_json_object_holds_models_pairs_and_what_became_of_the_sets(
     assert (document["replicates"], document["seed"], document["threshold"], document["raters"]) == (40, 7, 0.8, 30)
 
 
-def test_the_work_can_be_followed(small: tuple[Panel, Relabelling, LabelSets]) -> None:
+def test_the_work_can_be_followed(small: Study) -> None:
     replicates: list[int] = []
 
     def track(items: Iterable[int]) -> Iterable[int]:
@@ -191,18 +197,20 @@ def test_the_work_can_be_followed(small: tuple[Panel, Relabelling, LabelSets]) -
             yield item
 
     label_uncertainty(*small[:2], replicates=40, track=track)
-    assert replicates == list(range(40))
+    assert replicates == [0]
+    label_uncertainty(*small[:2], replicates=150, track=track)
+    assert replicates == [0, 0, 64, 128]
 
 
-def test_what_cannot_be_measured_is_an_error(small: tuple[Panel, Relabelling, LabelSets]) -> None:
+def test_what_cannot_be_measured_is_an_error(small: Study) -> None:
     panel, again, labels = small
     assert (
         message(label_uncertainty, panel, again, replicates=39)
         == "too few replicates for a 95 % interval\n  allowed: 40 or more\n  found:   39"
     )
-    empty = Panel.from_ids("ab", panel.top1, LabelSets.from_lists(labels.images, [[]] * 60))
+    empty = Panel.from_ids("abc", panel.top1, LabelSets.from_lists(labels.images, [[]] * 60))
     assert message(label_uncertainty, empty, again, replicates=40).startswith("no image is scored\n")
-    other = Panel.from_ids("ab", panel.top1, LabelSets.from_lists(labels.images, [[0]] * 60))
+    other = Panel.from_ids("abc", panel.top1, LabelSets.from_lists(labels.images, [[0]] * 60))
     assert message(label_uncertainty, other, again, replicates=40) == (
         "the panel was judged by other labels than the votes give\n  to mend: judge it by these"
     )

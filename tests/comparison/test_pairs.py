@@ -1,15 +1,20 @@
 """Two models on the same images: counts, verdicts in words, and laws of symmetry."""
 
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reassess.comparison.differences import Change
 from reassess.comparison.pairs import Comparison, Paired, compare, only_right
 from reassess.comparison.panel import Panel
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
 from tests.helpers import numbered_labels
+from tests.references import signed_sums
 
 LABELS = numbered_labels([[0], [0, 1], [], [2], [1], [2], [0], [2, 3]])
 ORIGINAL = LabelSets.from_lists([f"{i}.png" for i in range(1, 8)], [[1], [0], [3], [1], [1], [0], [2]])
@@ -17,7 +22,8 @@ PREDICTED = {"one": np.array([0, 0, 0, 2, 1, 1, 0, 3]), "two": np.array([0, 2, 0
 PANEL = Panel.from_predictions(PREDICTED, LABELS, original=ORIGINAL)
 
 SAME, A, B = Paired(1000, 800, 50, 50), Paired(1000, 800, 90, 30), Paired(1000, 800, 30, 90)
-FEW = Paired(1000, 800, 7, 1)  # of which the interval leaves out 0
+FEW = Paired(1000, 800, 7, 1)  # of which the interval leaves out 0, and p is 0.07
+MANY = replace(A, holm=0.05)
 
 
 def test_hits_are_counted_on_the_images_that_each_kind_of_labels_knows() -> None:
@@ -66,19 +72,79 @@ def test_a_model_and_itself_cannot_be_told_apart() -> None:
         (B, SAME, "b is better than a; the original labels cannot tell them apart"),
         (SAME, B, "a and b cannot be told apart; the original labels say that b is better than a"),
         (A, B, "a is better than b; the original labels say the opposite"),
-        (FEW, None, "a is better than b (but McNemar's exact test is not sure: p = 0.07)"),
-        (Paired(1, 0, 1, 0), None, "a is better than b (but McNemar's exact test is not sure: p = 1)"),
-        (
-            SAME,
-            FEW,
-            "a and b cannot be told apart; the original labels say that a is better than b (but McNemar's exact test "
-            "is not sure: p = 0.07)",
-        ),
+        (FEW, None, "a and b cannot be told apart"),
+        (Paired(1, 0, 1, 0), None, "a and b cannot be told apart"),
+        (MANY, B, "a and b cannot be told apart; the original labels say that b is better than a"),
+        (replace(A, holm=0.049), MANY, "a is better than b; the original labels cannot tell them apart"),
+        (replace(A, deviation=0.04), None, "a and b cannot be told apart"),
+        (replace(A, deviation=0.03), None, "a is better than b"),
+        (replace(FEW, deviation=0.0001), None, "a and b cannot be told apart"),
         (Paired(0, 0, 0, 0), A, "a and b cannot be compared: no image is scored"),
     ],
 )
-def test_a_verdict_claims_what_the_intervals_allow(real: Paired, original: Paired | None, verdict: str) -> None:
+def test_a_verdict_claims_what_the_corrected_tests_allow(real: Paired, original: Paired | None, verdict: str) -> None:
     assert Comparison("a", "b", 1000, real, original).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (Change(900, {1: 60, -1: 20}), "; the lead changes by more than noise, p = 8.6e-06"),
+        (Change(900, {1: 60, -1: 50}), "; the lead may not have changed, p = 0.39"),
+        (Change(900, {1: 60, -1: 20}, holm=0.05), "; the lead may not have changed, p = 0.05"),
+        (Change(900, {1: 60, -1: 20}, deviation=0.03), "; the lead may not have changed, p = 0.14"),
+        (Change(9000, {2: 5000}), "; the lead changes by more than noise, p < 1e-300"),
+    ],
+)
+def test_where_the_labels_disagree_the_change_of_the_lead_is_tested_itself(change: Change, words: str) -> None:
+    base = "a is better than b; the original labels cannot tell them apart"
+    assert Comparison("a", "b", 1000, A, SAME, SAME, change).verdict == base + words
+    assert Comparison("a", "b", 1000, A, A, A, change).verdict == "a is better than b, also by the original labels"
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 2**32 - 1))
+def test_the_change_is_the_difference_of_the_differences_image_by_image(seed: int) -> None:
+    """In plain Python, on the images that are scored and have an original label."""
+    rng = np.random.default_rng(seed)
+    names = [str(i) for i in range(40)]
+    valid = {name: set(rng.integers(0, 3, rng.integers(0, 3)).tolist()) for name in names}
+    label = {name: int(rng.integers(0, 3)) for name in names[:30]}
+    said = {model: dict(zip(names, rng.integers(0, 3, 40).tolist(), strict=True)) for model in "ab"}
+    panel = Panel.from_predictions(
+        {model: np.array(list(of_model.values())) for model, of_model in said.items()},
+        LabelSets.from_lists(names, [sorted(valid[name]) for name in names]),
+        original=LabelSets.from_lists(list(label), [[one] for one in label.values()]),
+    )
+    both = [name for name in label if valid[name]]
+    leads = [
+        [(said["a"][name] in sets) - (said["b"][name] in sets) for name in both for sets in (by(name),)]
+        for by in (lambda name: valid[name], lambda name: {label[name]})
+    ]
+    changes = Counter(real - original for real, original in zip(*leads, strict=True))
+    comparison = compare(panel, "a", "b")
+    assert comparison.change.n == comparison.original_scored.n == len(both)
+    assert dict(comparison.change.changes) == {value: count for value, count in changes.items() if value}
+    assert comparison.change.difference == pytest.approx((sum(leads[0]) - sum(leads[1])) / len(both))
+    assert comparison.original_scored.difference == pytest.approx(sum(leads[1]) / len(both))
+    sums = signed_sums([abs(value) for value in changes.elements() if value])
+    total = abs(sum(changes.elements()))
+    extreme = sum(ways for other, ways in sums.items() if abs(other) >= total)
+    assert comparison.change.p_value == pytest.approx(extreme / sum(sums.values()))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_words_follow_the_interval_over_images_and_raters(seed: int) -> None:
+    """No model is better where that interval includes 0."""
+    rng = np.random.default_rng(seed)
+    pair = Paired(1000, 700, *rng.integers(0, 100, 2).tolist(), deviation=float(rng.uniform(0, 0.05)))
+    low, high = pair.raters_interval
+    if low <= 0 <= high:
+        assert pair.better == 0
+    elif pair.p_value < 0.05:
+        assert pair.better == np.sign(pair.difference)
+    assert pair.raters_p_value >= pair.p_value
+    assert (low + high) / 2 == pytest.approx(pair.difference)
 
 
 def test_the_json_object_holds_the_counts_and_says_why_a_part_is_null() -> None:
@@ -90,11 +156,13 @@ def test_the_json_object_holds_the_counts_and_says_why_a_part_is_null() -> None:
         "b": "two",
         "common_images": 8,
         "images": 7,
-        "interval": "95 %, percentile bootstrap, over images",
+        "interval": "95 %, percentile bootstrap, over images; of raters: 95 %, normal, over images and raters",
         "real_difference": 2 / 7,
         "low": low,
         "high": high,
         "p_value": pytest.approx(0.625),
+        "holm": document["p_value"],
+        "raters": None,
         "only_a": 3,
         "only_b": 1,
         "both": 3,
@@ -103,12 +171,23 @@ def test_the_json_object_holds_the_counts_and_says_why_a_part_is_null() -> None:
         "original_low": document["original_low"],
         "original_high": document["original_high"],
         "original_p_value": 1,
+        "original_holm": 1,
+        "change": {
+            "images": 6,
+            "original_difference": 1 / 6,
+            "difference": document["change"]["difference"],
+            "low": document["change"]["low"],
+            "high": document["change"]["high"],
+            "p_value": document["change"]["p_value"],
+            "holm": document["change"]["p_value"],
+            "raters": None,
+        },
         "verdict": "one and two cannot be told apart, nor by the original labels",
     }
     empty = Panel.from_predictions(PREDICTED, LabelSets.from_lists(LABELS.images, [[]] * 8))
     document = compare(empty, "one", "two").to_json()
-    of_original = [f"original_{name}" for name in ("difference", "low", "high", "p_value")]
-    nulls = ["real_difference", "low", "high", "p_value", *of_original]
+    of_original = [f"original_{name}" for name in ("difference", "low", "high", "p_value", "holm")]
+    nulls = ["real_difference", "low", "high", "p_value", "holm", "raters", *of_original, "change"]
     assert [name for name, value in document.items() if value is None] == nulls
     assert document["real_reason"] == "no image is scored"
     assert document["original_reason"] == "no original labels of these images are at hand"
@@ -118,7 +197,7 @@ def test_a_comparison_is_shown_in_words_and_in_a_notebook_without_markup_of_name
     html = Comparison("<a>", "b", 1000, A, None, label_set="<pets>")._repr_html_()
     assert html == (
         "<p>&lt;a&gt; is better than b</p><table><tr><th>&lt;pets&gt;</th>"
-        "<td>+6.00 points [+3.90, +8.10], McNemar p = 3.8e-08; "
+        "<td>+6.00 points [+3.90, +8.10], p = 3.8e-08; "
         "of 1,000 images 90 only &lt;a&gt;, 30 only b</td></tr></table>"
     )
 

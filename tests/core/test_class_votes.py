@@ -114,7 +114,7 @@ def test_wnids_and_ids_meet_only_where_the_list_is_whole_and_names_and_ids_never
     named = chosen([(0, 0, 1)])
     for numbered in (ids, unknown):
         assert message(in_common_classes, named, numbered).startswith(
-            "the classes are named in one file and numbered in another\n  found:   ant, bee and 1 more, and ids\n"
+            "the classes are named, and no list says what they are called\n  found:   ant, bee and 1 more\n"
         )
     plain = votes_of([(0, 0, 0)])
     assert in_common_classes(named, plain) == (named, plain)

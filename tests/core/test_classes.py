@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from reassess.core.class_lists import in_one_list
-from reassess.core.classes import Classes
+from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES, Classes, class_number
 from reassess.core.labels import LabelSets
 from reassess.data.loading import load_classes
 from reassess.errors import ReassessWarning
 from tests.helpers import message
 
+NUMBER = "a class is called by a number that is not its id"
+CALL_OTHERWISE = "call it otherwise, such as 'class 10'; or list the classes in the order of their ids, from 0"
 NAMED = Classes(4, ("n01", "n02", "n03", "n04"), ("crane", "dog, hound", "crane", "cat"))
 
 
@@ -60,7 +62,7 @@ def test_a_word_of_two_classes_that_none_is_called_by_as_a_whole_is_an_error() -
 
 
 def test_capitals_tell_classes_apart_only_as_they_are_written() -> None:
-    classes = Classes(2, names=("Cat", "cat"), of_folders=True)
+    classes = Classes(2, names=("Cat", "cat"))
     assert (classes.find("Cat"), classes.find("cat")) == (0, 1)
     assert message(lambda: classes.find("CAT")) == (
         "a class name is shared by two classes\n"
@@ -124,15 +126,23 @@ def test_names_of_two_files_that_differ_only_in_capitals_stay_apart_with_a_warni
 def test_names_in_sorted_order_are_never_the_ids_of_a_list_that_only_knows_their_number(
     ranked: Classes, listed: Classes
 ) -> None:
-    expected = "the classes are named in one file and numbered in another\n"
-    assert message(ranked.move, np.array([0]), listed).startswith(expected)
-    assert message(listed.move, np.array([0]), ranked).startswith(expected)
+    names = ", ".join(ranked.names)
+    assert message(ranked.move, np.array([0]), listed) == (
+        f"the classes are named, and no list says what they are called\n  found:   {names}\n  to mend: {GIVE_CLASSES}"
+    )
+    assert message(listed.move, np.array([0]), ranked) == (
+        f"the classes are numbered, and only their names are known\n  found:   {names}, and ids\n"
+        f"  to mend: name the classes; or {GIVE_CLASSES}"
+    )
     assert ranked.unite(listed) == listed.unite(ranked) == listed
     parts = {
         file: LabelSets.from_lists(["a.png"], [[0]], classes)
         for file, classes in (("labels.csv", ranked), ("original.csv", listed))
     }
-    assert message(in_one_list, parts).startswith(f"{expected}  where:   labels.csv and original.csv\n")
+    assert message(in_one_list, parts) == (
+        "the classes are named in one file and numbered in another\n  where:   labels.csv and original.csv\n"
+        f"  found:   {names}, and ids\n  to mend: {LIST_CLASSES}"
+    )
 
 
 def test_all_wnids_of_a_list_that_only_knows_their_number_are_its_ids() -> None:
@@ -141,7 +151,7 @@ def test_all_wnids_of_a_list_that_only_knows_their_number_are_its_ids() -> None:
     ids, there = wnids.move(np.array([1, 0]), Classes(2))
     assert (ids.tolist(), there) == ([1, 0], whole)
     assert wnids.unite(Classes(2)) == Classes(2).unite(wnids) == whole
-    assert message(wnids.move, np.array([0]), Classes(3)).startswith("the classes are named in one file")
+    assert message(wnids.move, np.array([0]), Classes(3)).startswith("the classes are named, and no list")
 
 
 def test_a_list_of_names_in_the_order_of_their_ids_stays_beside_one_that_only_knows_their_number() -> None:
@@ -151,17 +161,37 @@ def test_a_list_of_names_in_the_order_of_their_ids_stays_beside_one_that_only_kn
     assert listed.unite(Classes(2)) == Classes(2).unite(listed) == listed
 
 
+@pytest.mark.parametrize("text", ["1", "-0", "01", "+2", "1.0", ".5", "5.", "1e5", "-1E-2", "nan", "Inf", "-infinity"])
+def test_a_class_may_be_called_by_a_number_only_if_that_is_its_id(text: str) -> None:
+    is_id = class_number(text)
+    for class_id in range(3):
+        names = tuple(text if row == class_id else f"other {row}" for row in range(3))
+        others = tuple((name,) for name in names)
+        each: Any = [{"names": names}, {"wnids": names}, {"names": ("a", "b", "c"), "synonyms": others}]
+        for given in each:
+            if is_id == class_id:
+                assert Classes(3, **given).id_of(text, where="") == class_id
+                continue
+            assert message(Classes, 3, **given) == (
+                f"{NUMBER}\n  found:   {text!r} (id {class_id})\n  to mend: {CALL_OTHERWISE}"
+            )
+
+
+def test_names_without_ids_may_be_no_number_at_all() -> None:
+    assert message(Classes.from_texts, ["cat", "0"]) == (f"{NUMBER}\n  found:   '0'\n  to mend: {CALL_OTHERWISE}")
+
+
 @pytest.mark.parametrize(
-    ("classes", "misnumbered"),
-    [
-        (Classes(3, names=("5", "1", "cat")), (0,)),
-        (Classes(2, names=("0", "01")), ()),
-        (Classes(2, names=("0, 7", "cat")), (0,)),
-        (Classes(3), ()),
-    ],
+    "text", ["", "-", "1 2", "1,5", "1_000", "0x1", "1e", "e5", ".", "1.2.3", "infinite", "n01", "٣x"]
 )
-def test_classes_called_by_a_number_that_is_not_their_id_are_known(classes: Any, misnumbered: Any) -> None:
-    assert classes.misnumbered == misnumbered
+def test_what_no_table_reads_as_a_number_is_a_name(text: str) -> None:
+    assert class_number(text) is None
+
+
+def test_a_number_between_commas_is_no_word_for_a_class() -> None:
+    classes = Classes(3, names=("coin", "1,000 dollar bill, 0", "note"))
+    assert [classes.find(text) for text in ("1", "0", "000 dollar bill", "1,000 dollar bill, 0")] == [None, None, 1, 1]
+    assert classes.id_of("1", where="") == 1
 
 
 @pytest.mark.parametrize(

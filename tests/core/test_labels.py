@@ -116,7 +116,8 @@ def test_without_names_a_class_keeps_its_id() -> None:
 def test_a_class_that_the_other_list_lacks_is_an_error() -> None:
     own = labels_of({"a": {0, 1}}, Classes(2, names=("cat", "unicorn")))
     assert message(lambda: own.in_classes(Classes(1, names=("cat",)))) == (
-        "a class is not one of the benchmark's\n  found:   unicorn\n  to mend: use wnids or class ids"
+        "a class is not one of the benchmark's\n  found:   unicorn\n"
+        "  to mend: check the spelling, or read all files with one list of classes (classes= in Python)"
     )
 
 

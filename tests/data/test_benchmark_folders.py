@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.classes import LIST_CLASSES, Classes
+from reassess.core.classes import GIVE_CLASSES, Classes, class_number
 from reassess.data.benchmark_folders import (
     has_class_folders,
     open_benchmark,
@@ -27,7 +27,7 @@ MEND_FOLDERS = "put each image into the folder of its class, or list the classes
 @pytest.fixture
 def pets(tmp_path: Path) -> Path:
     """A folder with two class folders of images and nothing else."""
-    images = ["dog/rex.png", "10/x.jpg", "9/tom.jpg", "9/.hidden.jpg"]
+    images = ["dog/rex.png", "cow/x.jpg", "cat/tom.jpg", "cat/.hidden.jpg"]
     return write_files(tmp_path / "pets", {f"images/{name}": "" for name in images})
 
 
@@ -97,18 +97,52 @@ def test_settings_are_defaults_of_the_benchmark(pets: Path) -> None:
 
 def test_class_folders_are_classes_and_original_labels(pets: Path) -> None:
     benchmark = open_benchmark(pets)
-    assert benchmark.classes == Classes(3, names=("10", "9", "dog"), of_folders=True)  # as text, and no ids
+    assert benchmark.classes == Classes(3, names=("cat", "cow", "dog"))
     assert has_class_folders(benchmark)
     original = original_of_class_folders(benchmark.images, benchmark.classes)
     assert original.classes == benchmark.classes
-    assert original.sets() == {"10/x.jpg": {0}, "9/tom.jpg": {1}, "dog/rex.png": {2}}
+    assert original.sets() == {"cat/tom.jpg": {0}, "cow/x.jpg": {1}, "dog/rex.png": {2}}
 
 
 def test_class_folders_are_looked_up_by_name_in_a_list_of_classes(pets: Path) -> None:
-    (pets / "classes.csv").write_text("name,synonyms\nDog,\nnine,9\nten,10\n")
+    (pets / "classes.csv").write_text("name,synonyms\nDog,\nfeline,cat\ncattle,cow\n")
     benchmark = open_benchmark(pets)
     original = original_of_class_folders(benchmark.images, benchmark.classes)
-    assert original.sets() == {"10/x.jpg": {2}, "9/tom.jpg": {1}, "dog/rex.png": {0}}
+    assert original.sets() == {"cow/x.jpg": {2}, "cat/tom.jpg": {1}, "dog/rex.png": {0}}
+
+
+NUMBERED = (
+    "a class is called by a number that is not its id\n  where:   DIR/pets/images\n  found:   {}\n"
+    "  to mend: rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its "
+    "own line, counted from 0; or, if the folders are no classes, write original.csv, with the columns image and class"
+)
+
+
+@pytest.mark.parametrize(
+    ("folders", "found"),
+    [
+        (list(map(str, range(12))), "'10' (id 2), '11' (id 3), '2' (id 4) and 7 more"),
+        (["2021", "2022"], "'2021' (id 0), '2022' (id 1)"),
+        (["1", "2"], "'1' (id 0), '2' (id 1)"),
+        (["0", "cat", "-1"], "'-1' (id 0), '0' (id 1)"),
+    ],
+)
+def test_class_folders_that_are_called_by_numbers_which_are_not_their_ids_are_refused(
+    tmp_path: Path, folders: list[str], found: str
+) -> None:
+    folder = write_files(tmp_path / "pets", {f"images/{name}/{name}.png": "" for name in folders})
+    assert refused(folder) == NUMBERED.format(found)
+
+
+def test_what_mends_numbered_class_folders(tmp_path: Path) -> None:
+    folders = list(map(str, range(12)))
+    images = {f"images/{name}/{name}.png": "" for name in folders}
+    padded = open_benchmark(write_files(tmp_path / "a", {f"images/{int(name):02}/x.png": "" for name in folders}))
+    assert padded.classes.names[10] == "10"
+    listed = open_benchmark(write_files(tmp_path / "b", {"classes.txt": "\n".join(folders), **images}))
+    assert original_of_class_folders(listed.images, listed.classes)["10/10.png"] == (10,)
+    original = {"original.csv": "image,class\n10/10.png,cat\n", **images}
+    assert not has_class_folders(open_benchmark(write_files(tmp_path / "c", original)))
 
 
 def test_class_folders_that_differ_only_in_capitals_are_different_classes_with_a_warning() -> None:
@@ -127,19 +161,19 @@ def test_groups_and_collapsed_classes_by_name_wait_for_the_classes_of_the_labels
     groups = part_path(benchmark, "groups")
     assert read_groups(groups, Classes.from_texts(["cat", "dog"])) == {1: "big"}
     assert message(read_groups, groups, Classes.from_texts(["cat"])) == (
-        f"a class is not one of the benchmark's\n  where:   {groups}\n  found:   dog\n  to mend: {LIST_CLASSES}"
+        f"a class is not one of the benchmark's\n  where:   {groups}\n  found:   dog\n  to mend: {GIVE_CLASSES}"
     )
     pairs = load_collapsed(benchmark, classes=Classes.from_texts(["cat", "dog", "hound"]))
     assert pairs is not None
     assert pairs.tolist() == [[2, 1]]
     assert message(load_collapsed, benchmark) == (
         f"a class is not one of the benchmark's\n  where:   {tmp_path}/pets/collapsed.csv\n  found:   hound\n"
-        f"  to mend: {LIST_CLASSES}"
+        f"  to mend: {GIVE_CLASSES}"
     )
 
 
 def test_folders_are_no_labels_beside_original_labels(pets: Path) -> None:
-    (pets / "original.csv").write_text("image,class\n9/tom.jpg,cat\n")
+    (pets / "original.csv").write_text("image,class\ncat/tom.jpg,feline\n")
     benchmark = open_benchmark(pets)
     assert (benchmark.classes, has_class_folders(benchmark)) == (Classes(), False)
 
@@ -155,14 +189,14 @@ FOLDERS = st.text("abAB09é .,", min_size=1, max_size=3).filter(lambda text: tex
 
 @given(
     folders=st.lists(FOLDERS, min_size=1, max_size=5, unique_by=str.casefold).filter(
-        lambda folders: not any("," in folder for folder in folders)
+        lambda folders: not any("," in folder or class_number(folder) is not None for folder in folders)
     ),
     above=st.sampled_from(["", "a/", "a/b/"]),
 )
 def test_the_immediate_folder_is_the_class_whatever_is_above_it(folders: list[str], above: str) -> None:
     images = [f"{above}{folder}/{row}.jpg" for folder in folders for row in range(2)]
     original = original_of_class_folders(images)
-    assert original.classes == Classes(len(folders), names=tuple(sorted(folders)), of_folders=True)
+    assert original.classes == Classes(len(folders), names=tuple(sorted(folders)))
     called = {image: original.classes.names[original[image][0]] for image in images}
     assert called == {image: image.split("/")[-2] for image in images}
 
@@ -171,7 +205,8 @@ def test_a_folder_that_the_list_of_classes_lacks_is_refused() -> None:
     images = ["cat/tom.jpg", "1/x.jpg"]
     assert message(original_of_class_folders, images, Classes(2, names=("cat", "dog"))) == (
         "a class is not one of the benchmark's\n  allowed: names such as 'cat', 'dog'\n  found:   class folders 1\n"
-        "  to mend: rename the folder, or add its name to the list of classes"
+        "  to mend: rename the folder, or add its name to the list of classes; or, if the folders are no classes, "
+        "write original.csv, with the columns image and class"
     )
 
 
@@ -180,7 +215,7 @@ def test_class_folders_at_different_depths_are_refused(pets: Path) -> None:
     assert refused(pets) == (
         "class folders lie at different depths\n  where:   DIR/pets/images\n"
         "  allowed: each image in the folder of its class, all at one depth\n"
-        f"  found:   a.jpg, 10/x.jpg, dog/big/b.jpg\n  to mend: {MEND_FOLDERS}"
+        f"  found:   a.jpg, cat/tom.jpg, dog/big/b.jpg\n  to mend: {MEND_FOLDERS}"
     )
     (pets / "original.json").write_text("{}")
     assert len(open_benchmark(pets).images) == 5

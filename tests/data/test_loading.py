@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reassess.core.benchmark import IMAGENET
-from reassess.core.classes import LIST_CLASSES, Classes
+from reassess.core.classes import GIVE_CLASSES, Classes
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
@@ -28,9 +28,9 @@ from tests.helpers import message
 
 WNIDS = [f"n{10_000_000 + i}" for i in range(1000)]
 FIRST, SECOND = validation_names()[:2]
-MIXED = (
-    "the classes are named in one file and numbered in another\n  where:   {}\n  found:   {}, and ids\n"
-    f"  to mend: {LIST_CLASSES}"
+NO_LIST = (
+    "the classes are named, and no list says what they are called\n  where:   {}\n  found:   {}\n"
+    f"  to mend: {GIVE_CLASSES}"
 )
 
 
@@ -41,9 +41,9 @@ def write(path: Path, content: object) -> Path:
 
 def test_wnids_of_some_classes_without_the_list_of_all_are_an_error(tmp_path: Path, no_known_data: None) -> None:
     labels = write(tmp_path / "labels.json", {FIRST: ["n01440764", "n02123045"], SECOND: []})
-    assert message(lambda: load_labels(labels)) == MIXED.format(labels, "n01440764, n02123045")
+    assert message(lambda: load_labels(labels)) == NO_LIST.format(labels, "n01440764, n02123045")
     original = write(tmp_path / "original.json", {FIRST: "n01440764"})
-    assert message(lambda: load_original(original)) == MIXED.format(original, "n01440764")
+    assert message(lambda: load_original(original)) == NO_LIST.format(original, "n01440764")
 
 
 def test_a_file_that_names_all_1000_wnids_needs_no_list(tmp_path: Path, no_known_data: None) -> None:
@@ -69,12 +69,13 @@ def test_numbered_originals_of_named_labels_are_an_error_both_ways(name: dict[st
     labels = LabelSets.from_lists(["a"], [[0, 1]], Classes(2, **name, ranked=True))
     original = LabelSets.from_lists(["a"], [[1]])
     texts = ", ".join(next(iter(name.values())))
-    expected = (
-        f"the classes are named in one file and numbered in another\n  found:   {texts}, and ids\n"
-        f"  to mend: {LIST_CLASSES}"
+    assert message(lambda: original.in_classes(labels.classes)) == (
+        f"the classes are numbered, and only their names are known\n  found:   {texts}, and ids\n"
+        f"  to mend: name the classes; or {GIVE_CLASSES}"
     )
-    assert message(lambda: original.in_classes(labels.classes)) == expected
-    assert message(lambda: labels.in_classes(original.classes)) == expected
+    assert message(lambda: labels.in_classes(original.classes)) == (
+        f"the classes are named, and no list says what they are called\n  found:   {texts}\n  to mend: {GIVE_CLASSES}"
+    )
 
 
 def test_label_sets_without_a_label_fit_any_classes() -> None:

@@ -530,14 +530,25 @@ def test_outputs_are_called_by_name_where_the_labels_alone_name_the_classes_and_
     assert other.names(scores, Classes(2, names=("crane", "crane"))) == ["1", "0"]
 
 
-@given(order=st.permutations(range(6)), names=st.permutations(["5", "3", "1", "0", "cat", "10"]), folders=st.booleans())
-def test_outputs_are_called_so_that_they_are_read_back_where_names_are_numbers(
-    order: list[int], names: list[str], folders: bool
-) -> None:
+@given(order=st.permutations(range(6)), ranked=st.booleans())
+def test_outputs_are_called_so_that_they_are_read_back(order: list[int], ranked: bool) -> None:
     other = ClassList(np.array(order), None, Proportion(0, 9), Proportion(9, 9), 1e-5, ())
-    classes = Classes(6, names=tuple(names), of_folders=folders)
+    listed = ("0", "bee\nwax", "-", "dog, hound", "4.0", "1,000")
+    names = ("ant", "bee", "cat", "dog", "eel", "fox") if ranked else listed
+    classes = Classes(6, names=names, ranked=ranked)
     written = other.names(Predictions.from_ids(list(range(6))), classes)
-    assert classes.map_outputs(written, where="classes.txt").tolist() == order
+    assert classes.map_outputs("\n".join(written).split("\n"), where="classes.txt").tolist() == order
+    some_are_none = Predictions.from_ids([1, 2], columns=np.array([-1, 3, 0]))
+    written = other.names(some_are_none, classes)
+    assert classes.map_outputs(written, where="classes.txt").tolist() == [-1, order[3], order[0]]
+
+
+def test_a_name_that_fits_no_line_is_refused_where_ids_mean_nothing() -> None:
+    other = ClassList(np.array([1, 0]), None, Proportion(0, 9), Proportion(9, 9), 1e-5, ())
+    classes = Classes(2, names=("ant", "bee\nwax"), ranked=True)
+    assert message(other.names, Predictions.from_ids([0, 1]), classes) == (
+        "a class cannot be called by its name in a list of one a line\n  found:   'bee\\nwax'"
+    )
 
 
 def test_a_list_prints_what_it_is() -> None:
@@ -579,6 +590,11 @@ def test_outcomes_and_labels_that_do_not_belong_together_are_refused() -> None:
     )
     assert message(find_class_list, replace(outcomes, top1=outcomes.top1 / 2), labels) == (
         f"wrong type of the outcomes' top1\n  allowed: integers of shape (40,)\n  found:   float64 (40,)\n{AGAIN}"
+    )
+    double = LabelSets.from_lists(labels.images, [[0, 1]] * 40)
+    assert message(find_class_list, outcomes, labels, double) == (
+        "an image has not exactly one original label\n"
+        "  where:   image 0.png\n  allowed: one class\n  found:   2 classes"
     )
     few = LabelSets.from_lists(labels.images, [[0]] * 40, Classes(3))
     assert message(find_class_list, outcomes, few) == (

@@ -11,11 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reassess
-from reassess.core.classes import LIST_CLASSES, Classes
+from reassess.core.classes import GIVE_CLASSES, Classes, class_number
 from reassess.data.loading import load_collapsed
 from reassess.formats.class_tables import read_classes, read_collapsed, read_groups
 
 KITCHEN = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot"))
+NUMBER = (
+    "a class is called by a number that is not its id\n  where:   DIR/{}\n  found:   {}\n"
+    "  to mend: call it otherwise, such as 'class 10'; or list the classes in the order of their ids, from 0"
+)
 NO_CLASS = (
     "a class is not one of the benchmark's\n  where:   DIR/{}\n  found:   {}\n"
     "  to mend: name the class by id, wnid or name"
@@ -132,7 +136,7 @@ NAMES = st.lists(
     min_size=1,
     max_size=6,
     unique_by=str.casefold,
-)
+).filter(lambda names: all(class_number(name) in (None, class_id) for class_id, name in enumerate(names)))
 
 
 @given(names=NAMES)
@@ -155,16 +159,23 @@ def test_the_ids_of_a_table_say_the_order_whatever_that_of_its_rows(
 
 def test_a_table_gives_wnids_and_synonyms(file: Callable[..., Path]) -> None:
     path = file(
-        "classes.csv", "name,wnid,synonyms\ncup,n00000003,\n12,n00000001,dozen; twelve ;\nPot,n00000002,pot;kettle\n"
+        "classes.csv", "name,wnid,synonyms\ncup,n00000003,\n1,n00000001,one; single ;\nPot,n00000002,pot;kettle\n"
     )
     classes = read_classes(path)
     assert classes == Classes(
         3,
         wnids=("n00000003", "n00000001", "n00000002"),
-        names=("cup", "12", "Pot"),
-        synonyms=((), ("dozen", "twelve"), ("pot", "kettle")),
+        names=("cup", "1", "Pot"),
+        synonyms=((), ("one", "single"), ("pot", "kettle")),
     )
-    assert [classes.find(text) for text in ("n00000003", "TWELVE", "kettle", "12")] == [0, 1, 2, 1]
+    assert [classes.find(text) for text in ("n00000003", "SINGLE", "kettle", "1")] == [0, 1, 2, 1]
+
+
+def test_classes_may_be_called_by_the_numbers_of_their_ids(file: Callable[..., Path]) -> None:
+    path = file("classes.txt", "".join(f"{class_id:02}\n" for class_id in range(12)))
+    classes = read_classes(path)
+    assert [classes.find(text) for text in ("00", "10", "11")] == [0, 10, 11]
+    assert [classes.id_of(text, where="") for text in ("3", "10.0", "12")] == [3, 10, -1]
 
 
 def test_lines_of_wnids_are_wnids(file: Callable[..., Path]) -> None:
@@ -246,6 +257,11 @@ def test_words_give_wnids_their_names_which_two_may_share(file: Callable[..., Pa
             "the table has no column for the name of a class\n  where:   DIR/a.csv\n  allowed: name\n"
             "  found:   class\n  to mend: rename the column",
         ),
+        ("a.txt", "1\n0\n2\n", NUMBER.format("a.txt", "'1' (id 0), '0' (id 1)")),
+        ("a.txt", "cup\n1.0\nNaN\n1e5\n", NUMBER.format("a.txt", "'NaN' (id 2), '1e5' (id 3)")),
+        ("a.csv", "id,name\n1,7\n0,cup\n", NUMBER.format("a.csv", "'7' (id 1)")),
+        ("a.csv", "name,synonyms\ncup,\nmug,beaker; -3 \n", NUMBER.format("a.csv", "'-3' (id 1)")),
+        ("a.csv", "name,wnid\ncup,0\nmug,5\n", NUMBER.format("a.csv", "'5' (id 1)")),
         (
             "a.npz",
             "x",
@@ -262,5 +278,5 @@ def test_what_is_no_list_of_classes_is_refused(
 
 def test_names_in_groups_need_a_list_of_classes(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_groups, file("a.json", '{"cup": "x"}'), Classes()) == (
-        f"a class is not one of the benchmark's\n  where:   DIR/a.json\n  found:   cup\n  to mend: {LIST_CLASSES}"
+        f"a class is not one of the benchmark's\n  where:   DIR/a.json\n  found:   cup\n  to mend: {GIVE_CLASSES}"
     )

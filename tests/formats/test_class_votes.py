@@ -202,7 +202,7 @@ BAD = {
     ),
     "a class of too many digits": (
         "image,rater,answer\na,1,99999999999999999999\n",
-        "a number is too large\n  where:   {path}, column answer\n  found:   99999999999999999999",
+        "class id out of range\n  where:   {path}\n  allowed: 0 to 2147483647\n  found:   99999999999999999999",
     ),
     "a negative class": (
         "image,rater,answer\na,1,-3\n",

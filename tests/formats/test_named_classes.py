@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from reassess.core.classes import LIST_CLASSES, Classes
+from reassess.core.classes import GIVE_CLASSES, Classes
 from reassess.core.predictions import UnknownClasses
 from reassess.errors import ReassessWarning
 from reassess.formats.labels import read_labels
@@ -17,9 +17,9 @@ from tests.helpers import NAME_OUTPUTS
 
 NAMED = Classes(3, names=("bowl", "cup", "mug"), ranked=True)
 NO_IDS = (
-    "the classes are named in one file and numbered in another\n  where:   DIR/{}\n"
+    "the classes are numbered, and only their names are known\n  where:   DIR/{}\n"
     "  found:   bowl, cup and 1 more, and ids\n"
-    f"  to mend: {NAME_OUTPUTS}; or {LIST_CLASSES}"
+    f"  to mend: {NAME_OUTPUTS}; or name the classes; or {GIVE_CLASSES}"
 )
 SORTED = ", taken in the sorted order of the 3 classes that the labels name"
 
@@ -199,50 +199,3 @@ def test_true_ids_beside_scores_are_refused_as_ever(refused: Callable[..., str],
         "the table holds both ids and scores\n  where:   DIR/p.csv\n  found:   ids in label; scores in mug, cup\n"
         "  to mend: drop the columns that are not the model's predictions"
     )
-
-
-# --- class folders that are called by numbers -----------------------------------------------------------------------
-
-FOLDERS = Classes(3, names=("0", "10", "9"), of_folders=True)
-AMBIGUOUS = (
-    "numbers could be ids of classes, or the names of class folders\n  where:   DIR/{}\n"
-    "  found:   folders called 10 (id 1), 9 (id 2)\n"
-    "  to mend: list the folders in the order of their ids in classes.txt, one a line: then numbers are ids"
-)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "column"),
-    [
-        ("p.csv", "image,prediction\na,0\nb,2\n", ", column prediction"),
-        ("p.csv", "image,prediction\na,[0 1]\nb,[2 1]\n", ", column prediction"),
-        ("p.csv", "image,prediction_1,prediction_2\na,0,1\nb,2,1\n", ", column prediction_1 to prediction_2"),
-        ("p.jsonl", '{"image": "a", "prediction": "0"}\n{"image": "b", "prediction": "10"}\n', ", column prediction"),
-        ("p.csv", "image,0,1,2\na,.1,.2,.7\n", ""),
-        ("p.csv", "image,prob_0,prob_1,prob_2\na,.1,.2,.7\n", ""),
-    ],
-)
-def test_numbers_beside_class_folders_that_are_called_by_numbers_are_refused(
-    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str, column: str
-) -> None:
-    assert refused(read_predictions, file(name, content), FOLDERS) == AMBIGUOUS.format(f"{name}{column}")
-
-
-def test_an_array_of_ids_beside_such_folders_is_refused_and_scores_are_not(
-    refused: Callable[..., str], tmp_path: Path
-) -> None:
-    np.save(tmp_path / "p.npy", np.array([0, 2]))
-    assert refused(read_predictions, tmp_path / "p.npy", FOLDERS) == AMBIGUOUS.format("p.npy")
-    np.save(tmp_path / "s.npy", np.eye(3))
-    assert read_predictions(tmp_path / "s.npy", FOLDERS).best(1)[0].tolist() == [[0], [1], [2]]
-
-
-def test_numbers_of_outputs_names_and_folders_in_the_order_of_their_ids_are_read(file: Callable[..., Path]) -> None:
-    numbers = file("p.csv", "image,prediction\na,0\nb,2\n")
-    assert read_predictions(numbers, FOLDERS, outputs=["9", "0", "10"]).class_ids.tolist() == [[2], [1]]
-    in_order = Classes(3, names=("0", "1", "2"), of_folders=True)
-    assert read_predictions(numbers, in_order).class_ids.tolist() == [[0], [2]]
-    assert read_predictions(numbers, Classes(3, names=("0", "10", "9"))).class_ids.tolist() == [[0], [2]]
-    named = Classes(3, names=("10", "cat", "dog"), of_folders=True)
-    beside = file("q.csv", "image,index,label\na,7,dog\nb,3,cat\n")
-    assert read_predictions(beside, named).class_ids.tolist() == [[2], [1]]

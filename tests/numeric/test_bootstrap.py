@@ -7,59 +7,70 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.numeric import bootstrap
-from reassess.numeric.bootstrap import apart, common_hits, difference_interval, percentile_bounds, resampled_hits
+from reassess.numeric.bootstrap import (
+    common_hits,
+    mean_interval,
+    normal_interval,
+    normal_p_values,
+    percentile_bounds,
+    resampled_hits,
+    weighted_hits,
+)
+from reassess.numeric.exact_tests import mcnemar
 
 
-def distribution(only_a: int, only_b: int, n: int) -> npt.NDArray[Any]:
-    """Probability of each difference in hits of a replicate, from -n to n, by summing one draw after another."""
-    step, total = np.array([only_b, n - only_a - only_b, only_a]) / n, np.ones(1)
+@st.composite
+def counted(draw: st.DrawFn, most: int = 60) -> tuple[dict[int, int], int]:
+    """Images by their number, -2 to 2, and how many there are."""
+    numbers = draw(st.lists(st.integers(0, most // 4), min_size=4, max_size=4))
+    counts = dict(zip((-2, -1, 1, 2), numbers, strict=True))
+    return counts, sum(numbers) + draw(st.integers(0 if sum(numbers) else 1, most))
+
+
+def distribution(counts: dict[int, int], n: int) -> npt.NDArray[Any]:
+    """Probability of each sum of a replicate, from -2 n to 2 n, by adding one draw after another."""
+    step, total = np.array([counts.get(value, 0) for value in range(-2, 3)]) / n, np.ones(1)
+    step[2] = 1 - step.sum() + step[2]
     for _ in range(n):
         total = np.convolve(total, step)
     return total
 
 
-@st.composite
-def counts(draw: st.DrawFn, most: int = 60) -> tuple[int, int, int]:
-    n = draw(st.integers(1, most))
-    only_a = draw(st.integers(0, n))
-    return only_a, draw(st.integers(0, n - only_a)), n
+@given(counted())
+def test_the_interval_of_a_mean_is_that_of_the_whole_bootstrap_distribution(given_: tuple[dict[int, int], int]) -> None:
+    counts, n = given_
+    below = np.cumsum(distribution(counts, n))
+    above = np.cumsum(distribution(counts, n)[::-1])
+    low = np.flatnonzero(below >= 0.025 - 1e-11)[0] - 2 * n
+    high = 2 * n - np.flatnonzero(above >= 0.025 - 1e-11)[0]
+    assert mean_interval(counts, n) == pytest.approx((low / n, high / n))
 
 
-@given(counts())
-def test_the_interval_of_a_difference_is_that_of_the_whole_bootstrap_distribution(given_: tuple[int, int, int]) -> None:
-    n = given_[2]
-    below = np.cumsum(distribution(*given_))
-    above = np.cumsum(distribution(*given_)[::-1])
-    low = np.flatnonzero(below >= 0.025 - 1e-11)[0] - n
-    high = n - np.flatnonzero(above >= 0.025 - 1e-11)[0]
-    assert difference_interval(*given_) == pytest.approx((low / n, high / n))
+def test_sums_that_are_nearly_all_even_are_no_exception() -> None:
+    """Without ones the characteristic function has a second peak, which must not be cut off."""
+    for counts, n in (({2: 300, -2: 200}, 700), ({2: 300, -2: 200, 1: 3}, 700), ({1: 4, -1: 2, 2: 1}, 7)):
+        below = np.cumsum(distribution(counts, n))
+        assert mean_interval(counts, n)[0] * n == pytest.approx(np.flatnonzero(below >= 0.025 - 1e-11)[0] - 2 * n)
 
 
-@given(counts(50_000))
-def test_swapping_the_models_turns_the_interval_round(given_: tuple[int, int, int]) -> None:
-    only_a, only_b, n = given_
-    low, high = difference_interval(only_a, only_b, n)
-    assert difference_interval(only_b, only_a, n) == (-high, -low)
-    assert -1 <= low <= (only_a - only_b) / n <= high <= 1
+@given(counted(50_000))
+def test_turning_the_numbers_round_turns_the_interval_round(given_: tuple[dict[int, int], int]) -> None:
+    counts, n = given_
+    low, high = mean_interval(counts, n)
+    assert mean_interval({-value: count for value, count in counts.items()}, n) == (-high, -low)
+    assert -2 <= low <= sum(value * count for value, count in counts.items()) / n <= high <= 2
 
 
-@given(counts(5_000))
-def test_two_models_are_apart_if_the_interval_leaves_out_0(given_: tuple[int, int, int]) -> None:
-    only_a, only_b, n = given_
-    low, high = difference_interval(only_a, only_b, n)
-    assert apart(np.array([only_a, 0]), np.array([only_b, 0]), n).tolist() == [int(low > 0) - int(high < 0), 0]
-
-
-def test_many_pairs_are_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    a, b = np.arange(200), np.arange(200)[::-1].copy()
-    whole = apart(a, b, 1000)
-    monkeypatch.setattr(bootstrap, "_NODES", 500)
-    assert apart(a, b, 1000).tolist() == whole.tolist()
-    assert sorted(set(whole.tolist())) == [-1, 0, 1]
+@settings(max_examples=300)
+@given(st.integers(0, 3_000), st.floats(1, 100))
+def test_where_the_exact_test_is_sure_the_interval_leaves_out_0(only_b: int, times: float) -> None:
+    """At the fewest images that only the other model gets right for which McNemar's p-value is below 0.05."""
+    only_a = next(a for a in range(only_b, 10_000) if mcnemar(a, only_b) < 0.05)
+    low, _ = mean_interval({1: only_a, -1: only_b}, round(times * (only_a + only_b)))
+    assert low > 0
 
 
 @pytest.mark.parametrize(
@@ -85,7 +96,7 @@ def test_the_interval_agrees_with_scipys_bootstrap(
     )
     error = 5 * result.standard_error / math.sqrt(4000 * 0.05)  # of a percentile that is drawn
     interval = result.confidence_interval
-    assert difference_interval(only_a, only_b, n) == pytest.approx((interval.low, interval.high), abs=error + 1 / n)
+    assert mean_interval({1: only_a, -1: only_b}, n) == pytest.approx((interval.low, interval.high), abs=error + 1 / n)
 
 
 @pytest.mark.parametrize(("both", "only_a", "only_b"), [(0.7, 0.06, 0.04), (0.75, 0.1, 0.03), (0.6, 0.05, 0.05)])
@@ -94,16 +105,16 @@ def test_the_interval_holds_the_true_difference_as_often_as_it_says(both: float,
     shares = [both, only_a, only_b, 1 - both - only_a - only_b]
     samples = np.random.default_rng(5).multinomial(500, shares, 4000)
     drawn, times = np.unique(samples[:, 1:3], axis=0, return_counts=True)
-    intervals = np.array([difference_interval(a, b, 500) for a, b in drawn.tolist()])
+    intervals = np.array([mean_interval({1: a, -1: b}, 500) for a, b in drawn.tolist()])
     # The bounds are numbers of images; the truth is not.
     covered = (intervals[:, 0] <= only_a - only_b + 1e-9) & (only_a - only_b - 1e-9 <= intervals[:, 1])
     assert 0.93 <= np.average(covered, weights=times) <= 0.97
 
 
 def test_no_image_has_no_interval_and_models_that_always_agree_differ_by_0() -> None:
-    assert difference_interval(0, 0, 0) is None
-    assert difference_interval(0, 0, 10) == (0, 0)
-    assert difference_interval(10, 0, 10) == (1, 1)
+    assert mean_interval({}, 0) is None
+    assert mean_interval({}, 10) == (0, 0)
+    assert mean_interval({1: 10}, 10) == (1, 1)
 
 
 def test_replicates_draw_the_same_images_for_all_models() -> None:
@@ -133,8 +144,26 @@ def test_replicates_are_counts_of_images_drawn_one_by_one() -> None:
 
 
 def test_hits_in_common_are_counted_for_every_two_models() -> None:
-    hits = np.random.default_rng(4).random((5, 9000)) < 0.5
-    assert common_hits(hits).tolist() == [[int((a & b).sum()) for b in hits] for a in hits]
+    hits = np.random.default_rng(4).random((8, 9000)) < 0.5
+    hits[:3, :5000] = False
+    assert common_hits(hits[:5], hits[5:]).tolist() == [[int((a & b).sum()) for b in hits[5:]] for a in hits[:5]]
+
+
+def test_images_that_count_several_times_are_hit_as_often() -> None:
+    rng = np.random.default_rng(4)
+    hits, times = rng.random((3, 9000)) < 0.5, rng.integers(0, 4, (2, 9000), dtype=np.uint8)
+    assert weighted_hits(hits, times).tolist() == [[int(row[of_model].sum()) for of_model in hits] for row in times]
+
+
+def test_the_normal_interval_and_its_p_value_agree_and_stay_within_bounds() -> None:
+    from scipy.stats import norm
+
+    assert normal_interval(0.1, 0.05) == pytest.approx(norm.interval(0.95, 0.1, 0.05))
+    assert normal_interval(0.97, 0.05, 0, 1) == (pytest.approx(norm.ppf(0.025, 0.97, 0.05)), 1)
+    assert normal_p_values([0.1, -0.1], 0.05).tolist() == pytest.approx([2 * norm.sf(2)] * 2)
+    assert normal_p_values([0, 0.1, 0.1], [0, 0, 0.01]).tolist() == [1, 1e-10, 1e-10]
+    low, _ = normal_interval(0.1, 0.1 / 1.96)
+    assert (low > 0) == (normal_p_values(0.1, 0.1 / 1.96) < 0.05)
 
 
 @given(st.lists(st.integers(-5, 5), min_size=40, max_size=300))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from reassess.cli.tables.compare import print_compared
+from reassess.comparison.differences import every_pair
 from reassess.comparison.findings import Findings, short_names
 from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.labelling_bias import labelling_biases
@@ -64,23 +65,23 @@ def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:
     section = part(THREE, "comparison")
     table = section.charts[0].table
     for row in table.rows:
-        pair = compare(THREE.panel, row[0], row[1])
-        paired = pair.real if row[2] == "re-assessed" else pair.original
+        shown = compare(THREE.panel, row[0], row[1]).rows[row[2]]
+        only = [None, None] if row[2] == "change" else [shown.only_a, shown.only_b]
         assert row[3:] == [
-            100 * paired.difference,
-            tuple(100 * bound for bound in paired.interval),
-            paired.p_value,
-            paired.only_a,
-            paired.only_b,
-            paired.n,
+            100 * shown.difference,
+            tuple(100 * bound for bound in shown.interval),
+            shown.p_value,
+            *only,
+            shown.n,
         ]
-    assert len(table.rows) == 6
-    assert section.words[0] == f"{compare(THREE.panel, 'one', 'two').verdict}."
+    assert [row[2] for row in table.rows[:4]] == ["re-assessed", "original", "original, scored", "change"]
+    assert len(table.rows) == 3 * 4
+    assert section.words[0] == f"{compare(THREE.panel, 'one', 'two', among=every_pair(THREE.panel)).verdict}."
 
 
 def test_of_many_models_neighbours_are_compared() -> None:
     many = findings(*(f"m{i}" for i in range(7)))
-    assert len(columns(part(many, "comparison").charts[0].table, "a")) == 2 * 6
+    assert len(columns(part(many, "comparison").charts[0].table, "a")) == 4 * 6
     assert len(part(many, "comparison").tables[0].rows) == 7
 
 
@@ -163,6 +164,9 @@ UNCERTAIN = LabelUncertainty(
     models=("one", "two"),
     hits=np.repeat([[300, 280], [290, 281]], [1, 40], axis=0),
     n=np.repeat([400, 390], [1, 40]),
+    original_hits=np.repeat([[280, 270], [270, 271]], [1, 40], axis=0),
+    original_n=np.repeat([400, 390], [1, 40]),
+    bias=np.array([-0.012, 0.0005]),
     labels=np.repeat([500, 470], [1, 40]),
     empty=np.repeat([40, 52], [1, 40]),
     rated=200,
@@ -173,7 +177,8 @@ UNCERTAIN = LabelUncertainty(
 EXPLAINED = (
     "Raters too: 40 replicates, seed 7, of images and of 3 raters; label sets are made again from the votes at "
     "threshold 0.5. Of 200 rated images, replicates have 470 labels (the original 500) and 52 images without (40). "
-    "This shifts accuracies by -0.64 to +2.05 points; the intervals are corrected for the shift."
+    "True labels: the accuracy by labels free of the raters' errors, if these are independent; they change accuracies "
+    "by -1.20 to +0.05 points."
 )
 UNMEASURED = "The uncertainty of the labels is not measured: no votes are at hand."
 

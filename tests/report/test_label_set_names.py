@@ -67,7 +67,7 @@ def test_tables_of_numbers_are_headed_by_the_name(name: str, heading: str) -> No
         *(f"original {part}" for part in ("%", "95 %, low", "95 %, high", "hits", "n")),
         *(f"{heading} {part}" for part in ("%", "95 %, low", "95 %, high", "hits", "n")),
     ]
-    assert [row[2] for row in tables["differences"].rows] == [heading, "original"] * 3
+    assert [row[2] for row in tables["differences"].rows] == [heading, "original", "original, scored", "change"] * 3
     assert tables["label-count"].title == f"{heading} accuracy by number of valid classes"
     assert [column.name for column in tables["label-count"].columns] == [
         *("model", "valid classes", f"{heading} top-1 %", "95 %", "hits", "images")

@@ -14,6 +14,8 @@ from .dawid_skene import fit_dawid_skene as fit_dawid_skene
 from .dependence import Dependence as Dependence
 from .dependence import RaterPair as RaterPair
 from .em_starts import Pinned as Pinned
+from .expert_truth import ExpertTruth as ExpertTruth
+from .expert_truth import expert_truth as expert_truth
 from .golden import Golden as Golden
 from .golden import golden_truth as golden_truth
 from .golden_items import GoldenVotes as GoldenVotes
@@ -36,11 +38,12 @@ from .operating_points import OperatingPoint as OperatingPoint
 from .operating_points import operating_point as operating_point
 from .point_tables import curve_points as curve_points
 from .posteriors import posterior as posterior
+from .provenance import Making as Making
 from .provenance import Provenance as Provenance
 from .provenance import find_provenance as find_provenance
 from .provenance import image_folds as image_folds
 from .provenance import known_provenance as known_provenance
-from .provenance import made_by_calibration as made_by_calibration
+from .provenance import likely_makings as likely_makings
 from .relabelling import Relabelling as Relabelling
 from .relabelling import relabel as relabel
 from .reliability import rater_reliability as rater_reliability

@@ -50,6 +50,7 @@ class MeasuredCurve:
             "in_sample": self.curve.in_sample,
             "points": [{"threshold": t, "precision": float(p), "recall": float(r)} for t, p, r in points],
             "chosen": None if self.chosen is None else self.chosen.to_json(),
+            "golden": self.curve.golden.to_json(),
         }
 
 
@@ -75,11 +76,12 @@ def measure_curves(
     golden
         Golden truth.
     origin
-        The votes and the golden answers from which the scores follow; they are then in-sample.
+        How the scores were made of votes, and of golden answers or without.
     leave_out
-        "image" for each image alone, or a number of folds of images; there is a second curve only with `origin`.
+        "image" for each image alone, or a number of folds of images; there is a second curve only where the golden
+        answers made the scores as `origin` says.
     in_sample
-        Whether the golden answers are known to have made the scores.
+        Whether the golden answers are known to have made the scores, where neither the scores nor `origin` say so.
     goal, original
         As for `reassess.operating_point`; without a goal no threshold is chosen.
 
@@ -98,13 +100,15 @@ def measure_curves(
     >>> one.name, one.curve.average_precision
     ('mine', 1.0)
     """
-    given = precision_recall(scores, golden, in_sample=True if origin is not None else in_sample)
+    known = (golden.made(scores), None if origin is None else origin.making.by_golden, in_sample)
+    given = precision_recall(scores, golden, in_sample=next((one for one in known if one is not None), None))
     curves = [MeasuredCurve(file=name, curve=given)]
-    if origin is not None and leave_out is not None:
+    if origin is not None and origin.making.by_golden and leave_out is not None:
         folds = None if leave_out == "image" else image_folds(origin.golden_images, leave_out)
         without = "each image left out" if folds is None else f"{leave_out} folds left out"
-        again = precision_recall(origin.left_out(folds), golden, in_sample=False)
-        curves.append(MeasuredCurve(file=name, curve=again, left_out=without))
+        again = origin.left_out(folds)
+        curve = precision_recall(again, golden, in_sample=False)
+        curves.append(MeasuredCurve(file=name, curve=curve, left_out=without))
     if goal is None:
         return tuple(curves)
     return tuple(replace(one, chosen=operating_point(one.curve, goal, scores, original=original)) for one in curves)

@@ -8,23 +8,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from reassess.aggregation.baselines import class_shares, majority, mean
-from reassess.aggregation.calibration import (
-    POOLING,
-    calibrate,
-    expert_answer,
-    expert_truth,
-    more_than_half,
-    natural_truths,
-)
+from reassess.aggregation.calibration import POOLING, calibrate, natural_truths
 from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
 from reassess.aggregation.em_starts import answer_shares
+from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
 from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.posteriors import check_truths, posterior
 from reassess.aggregation.recipe import real_model, real_scores
-from reassess.core.items import Id, take_items
+from reassess.core.items import take_items
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
@@ -67,12 +60,15 @@ class Aggregation:
         What else there is to say, by name.
     golden
         The experts' answers by which it was made; None for a method that used none.
+    by_experts
+        The truth of the golden items by which it was made; None without them.
     """
 
     posterior: Posterior
     model: RaterModel | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     golden: Votes | None = None
+    by_experts: ExpertTruth | None = None
 
     @property
     def scores(self) -> Scores:
@@ -96,9 +92,9 @@ def by_recipe(
     model = real_model(experts, rater_golden, original, recipe=recipe)
     scores = real_scores(votes, experts, rater_golden, original, recipe=recipe)
     values = np.stack([1 - scores.values, scores.values], axis=1)
-    return Aggregation(
-        posterior=Posterior(items=scores.questions, truths=VALIDITY, values=values), model=model, golden=experts
-    )
+    result = Posterior(items=scores.questions, truths=VALIDITY, values=values)
+    truth = expert_truth(experts, at_least=recipe.experts_at_least)
+    return Aggregation(posterior=result, model=model, golden=experts, by_experts=truth)
 
 
 def by_calibration(
@@ -128,7 +124,7 @@ def by_calibration(
         Whether an item can be any of the answers, instead of valid or invalid; by default as `natural_truths` says.
         Of votes for classes, the answers are all classes that someone, or an expert, chose.
     at_least
-        So many experts make the truth; by default more than half of the highest number on an item.
+        So many experts make the truth; by default more than half of those who answered the item.
     smoothing, pooling
         See `calibrate`.
 
@@ -138,46 +134,42 @@ def by_calibration(
         No golden item was voted on; original labels are given for items that are no (image, class) questions; it is
         not known who voted; there are more than 256 truths.
     """
+    votes = votes.on_whole_scale()
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY
-    golden = golden_part(votes, experts, rater_golden)
+    golden = golden_part(votes, experts, rater_golden).on_whole_scale()
     votes, experts, golden = in_common_classes(votes, experts, golden)
     if isinstance(votes.items, Questions) and not truths_are_answers:
-        recipe = calibrated_recipe(experts, at_least=at_least, smoothing=smoothing, pooling=pooling)
+        recipe = calibrated_recipe(at_least=at_least, smoothing=smoothing, pooling=pooling)
         return by_recipe(votes, experts, golden, original, recipe=recipe)
     if original is not None:
         raise DataError("original labels vote on valid or invalid (image, class) pairs only", mend="leave them out")
     truths = votes.answers if truths_are_answers else VALIDITY
     check_truths(truths)
-    truth = _truth(experts, truths if truths_are_answers else None, at_least)
+    truth = expert_truth(experts, truths, at_least=at_least)
     rows = experts.find(golden.items)
-    model = calibrate(golden, np.where(rows >= 0, truth[rows], -1), truths=truths, smoothing=smoothing, pooling=pooling)
-    return Aggregation(posterior=_by_class(votes, posterior(votes, model)), model=model, golden=experts)
+    measured = np.where(rows >= 0, truth.values[rows], -1)
+    model = calibrate(golden, measured, truths=truths, smoothing=smoothing, pooling=pooling)
+    result, facts = _by_class(votes, posterior(votes, model))
+    return Aggregation(posterior=result, model=model, facts=facts, golden=experts, by_experts=truth)
 
 
-def calibrated_recipe(
-    experts: Votes, *, at_least: int | None = None, smoothing: float = 0.0, pooling: float = POOLING
-) -> Recipe:
+def calibrated_recipe(*, at_least: int | None = None, smoothing: float = 0.0, pooling: float = POOLING) -> Recipe:
     """The rules of `by_calibration` for (image, class) questions; parameters as there."""
-    enough = more_than_half(experts) if at_least is None else at_least
     return Recipe(
-        experts_at_least=enough,
-        original_experts_at_least=enough,
+        experts_at_least=at_least,
+        original_experts_at_least=at_least,
         original_below=None,
         smoothing=smoothing,
         pooling=pooling,
     )
 
 
-def likely_recipes(
-    experts: Votes, published: Recipe | None = None, *, at_least: int | None = None
-) -> tuple[Recipe, ...]:
+def likely_recipes(published: Recipe | None = None, *, at_least: int | None = None) -> tuple[Recipe, ...]:
     """The rules by which scores or label sets of unknown making may have followed from votes, each once.
 
     Parameters
     ----------
-    experts
-        The experts' votes on golden items.
     published
         The rules of the images' benchmark.
     at_least
@@ -189,17 +181,15 @@ def likely_recipes(
 
     Examples
     --------
-    >>> from reassess.core.questions import Questions
-    >>> three = np.arange(3)
-    >>> question = Questions.from_columns(["a.png"], np.array([1]))
-    >>> experts = Votes.from_columns(question, 0 * three, three, 0 * three, raters="xyz", answers=("no", "yes"))
-    >>> [recipe.experts_at_least for recipe in likely_recipes(experts, REAL_RECIPE, at_least=1)]
+    >>> [recipe.experts_at_least for recipe in likely_recipes(REAL_RECIPE)]
+    [3, None]
+    >>> [recipe.experts_at_least for recipe in likely_recipes(REAL_RECIPE, at_least=1)]
     [3, 1, 1]
     """
     recipes = [] if published is None else [published]
     if published is not None and at_least is not None:
         recipes.append(replace(published, experts_at_least=at_least))
-    return tuple(dict.fromkeys([*recipes, calibrated_recipe(experts, at_least=at_least)]))
+    return tuple(dict.fromkeys([*recipes, calibrated_recipe(at_least=at_least)]))
 
 
 def by_em(
@@ -216,27 +206,33 @@ def by_em(
     Parameters are those of `by_calibration`. Warns of a truth that no item is left to, and where one item in five or
     more is not what more than half of its votes say.
     """
+    votes = votes.on_whole_scale()
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY
     if experts is not None:
         votes, experts = in_common_classes(votes, experts)
     truths = votes.answers if truths_are_answers else VALIDITY
-    pinned = None
+    pinned = truth = None
     if experts is not None:
-        truth = _truth(experts, truths if truths_are_answers else None, at_least)
+        truth = expert_truth(experts, truths, at_least=at_least)
         rows = votes.find(experts.items)
-        pinned = Pinned.to_truths(rows[rows >= 0], truth[rows >= 0], truths=len(truths))
+        pinned = Pinned.to_truths(rows[rows >= 0], truth.values[rows >= 0], truths=len(truths))
     fitted = fit_dawid_skene(votes, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
     facts = {"iterations": fitted.iterations, "converged": fitted.converged, "objective": fitted.objective}
     _warn_of_lost_truths(votes, fitted.posterior)
     _warn_of_contradictions(votes, fitted.posterior, pinned)
-    return Aggregation(posterior=_by_class(votes, fitted.posterior), model=fitted.model, facts=facts, golden=experts)
+    result, more = _by_class(votes, fitted.posterior, experts)
+    return Aggregation(posterior=result, model=fitted.model, facts=facts | more, golden=experts, by_experts=truth)
 
 
 def by_majority(votes: Votes) -> Aggregation:
-    """The share of each answer; of (image, class) questions, that of the last answer. Ties are counted."""
+    """The share of each answer; of (image, class) questions, that of yes, or the last of another scale, is the score.
+
+    Ties are counted.
+    """
     if votes.classes is not None:
         return _by_share(votes)
+    votes = votes.on_whole_scale()
     most = majority(votes)
     voted = np.flatnonzero(votes.sizes)
     shares = Posterior(items=take_items(votes.items, voted), truths=votes.answers, values=most.fractions[voted])
@@ -245,12 +241,16 @@ def by_majority(votes: Votes) -> Aggregation:
 
 
 def by_mean(votes: Votes) -> Aggregation:
-    """The mean of no 0, maybe 0.5, yes 1; a vote for a class is 1 for it and 0 for every other class."""
+    """The mean of no 0, maybe 0.5, yes 1; a vote for a class is 1 for it and 0 for every other class.
+
+    The weights of other answers to (image, class) questions go from 0 to 1 too: numbers in proportion, words evenly
+    spaced.
+    """
     if votes.classes is not None:
         return _by_share(votes)
     voted = np.flatnonzero(votes.sizes)
     kept = votes.restrict(voted)
-    values = mean(kept)
+    values = mean(kept, weights=kept.weights)
     if not ((values >= 0) & (values <= 1)).all():
         raise DataError(
             "the mean of these answers is no probability",
@@ -272,9 +272,20 @@ def _by_share(votes: Votes) -> Aggregation:
     return Aggregation(posterior=result, facts={"ties": shares.ties, "without_votes": without})
 
 
-def _by_class(votes: Votes, result: Posterior) -> Posterior:
-    """Of votes for classes, whether each class is valid: also if it is next to impossible, but someone chose it."""
-    return result if result.classes is None else result.on_questions(asked=votes.counts() > 0)
+def _by_class(votes: Votes, result: Posterior, golden: Votes | None = None) -> tuple[Posterior, dict[str, int]]:
+    """Of votes for classes, whether each class is valid: also if it is next to impossible, but someone chose it.
+
+    An image without votes has none, unless it is golden; how many these are is a fact. Other items stay as they are.
+    """
+    if result.classes is None:
+        return result, {}
+    given = votes.counts() > 0
+    rated = votes.sizes > 0
+    if golden is not None:
+        rated |= golden.find(votes.items) >= 0
+    rows = np.flatnonzero(rated)
+    kept = replace(result, items=take_items(result.items, rows), values=result.values[rows])
+    return kept.on_questions(asked=given[rows]), {"without_votes": rated.size - rows.size}
 
 
 def _warn_of_lost_truths(votes: Votes, result: Posterior) -> None:
@@ -292,7 +303,7 @@ def _warn_of_lost_truths(votes: Votes, result: Posterior) -> None:
 def _warn_of_contradictions(votes: Votes, result: Posterior, pinned: Pinned | None) -> None:
     """Warn if EM decides against more than half of an item's votes too often; one vote is no majority."""
     shares = np.empty(result.values.shape)
-    spread(votes.indptr, votes.answer_ids, answer_shares(votes.answers, result.truths, None), shares)
+    spread(votes.indptr, votes.answer_ids, answer_shares(votes, result.truths), shares)
     clear = (shares.max(axis=1) > 1 / 2) & (votes.sizes > 1)
     if pinned is not None:
         clear[pinned.rows] = False
@@ -304,11 +315,3 @@ def _warn_of_contradictions(votes: Votes, result: Posterior, pinned: Pinned | No
             ReassessWarning,
             stacklevel=3,
         )
-
-
-def _truth(experts: Votes, answers: tuple[Id, ...] | None, at_least: int | None) -> npt.NDArray[np.int64]:
-    """The truth of each item by enough experts: position among `answers`, or 1 for valid; -1 where there is none."""
-    enough = more_than_half(experts) if at_least is None else at_least
-    if answers is None:
-        return expert_truth(experts, at_least=enough)
-    return expert_answer(experts.with_answers(answers), at_least=enough)

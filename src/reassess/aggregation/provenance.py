@@ -1,158 +1,238 @@
-"""Scores of golden pairs by models that were measured without the image being judged: an honest curve."""
+"""How scores follow from votes, and the same scores made again without what judges them: an honest curve."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.golden import Golden
 from reassess.aggregation.golden_items import golden_part
-from reassess.aggregation.methods import by_calibration
-from reassess.aggregation.recipe import makings, real_scores, real_scores_left_out
+from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean, likely_recipes
+from reassess.aggregation.recipe import makings, real_scores
 from reassess.core.checks import check_range
-from reassess.core.items import as_questions
+from reassess.core.image_names import join
+from reassess.core.items import Items, as_questions, find_items, take_items
 from reassess.core.labels import LabelSets
-from reassess.core.recipe import REAL_RECIPE, Recipe
+from reassess.core.questions import Questions
+from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError
+from reassess.errors import DataError, ReassessWarning
 
-__all__ = ["Provenance", "find_provenance", "image_folds", "known_provenance", "made_by_calibration"]
+__all__ = ["Making", "Provenance", "find_provenance", "image_folds", "known_provenance", "likely_makings"]
 
 _SAME = 1e-6  # scores in a table may be rounded
 
 
 @dataclass(frozen=True, eq=False)
-class Provenance:
-    """The votes, the golden answers and the rules from which scores were shown to follow.
+class Making:
+    """A way in which scores may have been made of votes.
+
+    Parameters
+    ----------
+    make
+        Makes scores of the raters' votes, the experts' votes, and the raters' votes on golden items.
+    by_golden
+        Whether the golden answers make the scores.
+    of_all_votes
+        Whether the scores of an image hang on the votes on other images, beside those on golden items.
+    """
+
+    make: Callable[[Votes, Votes, Votes], Scores]
+    by_golden: bool = True
+    of_all_votes: bool = False
+
+
+def likely_makings(
+    votes: Votes,
+    experts: Votes,
+    original: LabelSets | None = None,
+    *,
+    published: Recipe | None = None,
+    at_least: int | None = None,
+    em: bool = False,
+) -> Iterator[Making]:
+    """The ways in which scores of unknown making may have been made: each method with its usual options.
 
     Parameters
     ----------
     votes
-        The raters' votes on the golden pairs in the main job.
-    experts, rater_golden, original, recipe
-        See `reassess.aggregation.recipe.real_scores`.
+        The raters' votes.
+    experts
+        The experts' votes on golden items.
+    original
+        Original labels: scores of (image, class) questions are tried with them as one more rater, and without.
+    published
+        The rules of the images' benchmark.
+    at_least
+        A number of experts that may have been asked for.
+    em
+        Whether to try EM too, with golden items and without, which may take long.
+
+    Examples
+    --------
+    >>> from reassess.core.classes import Classes
+    >>> one, classes = np.zeros(1, int), Classes.from_texts(["cat"])
+    >>> votes = Votes.from_columns(("a.png",), one, one, one, ("ann",), ("cat",), classes=classes)
+    >>> [(making.by_golden, making.of_all_votes) for making in likely_makings(votes, votes, em=True)]
+    [(False, False), (True, False), (False, True), (True, True)]
+    """
+    calibrated, fitted = partial(by_calibration, at_least=at_least), partial(by_em, at_least=at_least)
+    yield Making(lambda votes, *_: by_majority(votes).scores, by_golden=False)
+    if votes.classes is None:
+        yield Making(lambda votes, *_: by_mean(votes).scores, by_golden=False)
+        recipes = likely_recipes(published, at_least=at_least)
+        for recipe, labels in makings(recipes, experts, original):
+            yield Making(partial(real_scores, original=labels, recipe=recipe))
+    if votes.anonymous:
+        return
+    if votes.classes is not None:
+        yield Making(lambda votes, experts, golden: calibrated(votes, experts, rater_golden=golden).scores)
+    if em:
+        yield Making(lambda votes, *_: by_em(votes).scores, by_golden=False, of_all_votes=True)
+        yield Making(lambda votes, experts, _: fitted(votes, experts=experts).scores, of_all_votes=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Provenance:
+    """The votes, the golden answers and the way in which scores were shown to be made of them.
+
+    Parameters
+    ----------
+    votes, experts, rater_golden
+        The raters' votes, the experts' votes on golden items, and the raters' votes on these.
+    making
+        How the scores were made.
     """
 
     votes: Votes
     experts: Votes
     rater_golden: Votes
-    original: LabelSets | None
-    recipe: Recipe
+    making: Making
 
     @property
     def golden_images(self) -> int:
-        """Number of images of golden pairs."""
-        return len(as_questions(self.experts.items).images)
+        """Number of images of golden items."""
+        return len(self.experts.images)
 
     def left_out(self, folds: npt.NDArray[np.integer] | None = None) -> Scores:
-        """Scores of the golden pairs, those of each image measured without it; or without the images of its fold."""
-        return real_scores_left_out(
-            self.votes, self.experts, self.rater_golden, self.original, recipe=self.recipe, folds=folds
-        )
+        """Scores of the golden items, those of each image made without the golden answers about it.
+
+        The votes on the image stay. Golden items that are not among the votes have no scores.
+
+        Parameters
+        ----------
+        folds
+            Integers, shape (golden images,): the golden answers on images of one number are left out together; by
+            default those on each image alone.
+
+        Raises
+        ------
+        DataError
+            There is one golden image, or one fold, so that no golden answer is left.
+        """
+        fold_of = np.arange(self.golden_images) if folds is None else np.asarray(folds)
+        numbers = np.unique(fold_of).tolist()
+        check_range(len(numbers), 2, what="number of golden images, or folds")
+        items = self.experts.items
+        fold = fold_of[items.image_ids] if isinstance(items, Questions) else fold_of
+        rows, rated = self.votes.find(items), self.experts.find(self.rater_golden.items)
+        parts = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReassessWarning)
+            for number in numbers:
+                out = fold == number
+                judged = rows[out & (rows >= 0)]
+                scores = self.making.make(
+                    self.votes if self.making.of_all_votes else self.votes.restrict(judged),
+                    self.experts.restrict(np.flatnonzero(~out)),
+                    self.rater_golden.restrict(np.flatnonzero((rated < 0) | ~out[rated])),
+                )
+                parts.append(_scores_of(scores, take_items(self.votes.items, judged)))
+        return _together(parts, self.experts.images)
+
+
+def _scores_of(scores: Scores, items: Items) -> Scores:
+    """The scores of some questions, or of those about some images."""
+    questions = scores.questions
+    if isinstance(items, Questions):
+        rows = find_items(questions, items)
+    else:
+        rows = np.flatnonzero(np.isin(questions.image_ids, questions.rows_of([str(image) for image in items])))
+    return Scores(as_questions(take_items(questions, rows)), scores.values[rows], exclusive=scores.exclusive)
+
+
+def _together(parts: list[Scores], images: Sequence[str]) -> Scores:
+    """Scores of different images in one, in the order of some names of these images."""
+    names = [part.images[image] for part in parts for image in part.questions.image_ids.tolist()]
+    class_ids = np.concatenate([part.questions.class_ids for part in parts])
+    questions = Questions.from_columns(names, class_ids, parts[0].questions.classes)
+    order = np.lexsort((class_ids, join(questions.images, images)[questions.image_ids]))
+    values = np.concatenate([part.values for part in parts])[order]
+    return Scores(as_questions(take_items(questions, order)), values, exclusive=parts[0].exclusive)
 
 
 def find_provenance(
-    scores: Scores,
-    votes: Votes,
-    experts: Votes,
-    rater_golden: Votes,
-    original: LabelSets | None,
-    *,
-    recipes: Sequence[Recipe] = (REAL_RECIPE,),
+    scores: Scores, votes: Votes, experts: Votes, rater_golden: Votes, makings: Iterable[Making]
 ) -> Provenance:
-    """Show by which rules scores follow from votes, with the original label as one more rater or without.
+    """Show in which way scores were made of votes.
 
     Parameters
     ----------
     scores
-        The scores; they are compared on the golden pairs.
-    votes, experts, rater_golden, original
-        See `reassess.aggregation.recipe.real_scores`.
-    recipes
-        The rules to try; those that ask for more experts than there are do not count.
+        The scores; they are compared on the golden items, or, where they hang on all votes, everywhere.
+    votes, experts, rater_golden
+        The raters' votes, the experts' votes on golden items, and the raters' votes on these.
+    makings
+        The ways to try, such as `likely_makings`; one that these votes do not allow does not count.
 
     Raises
     ------
     DataError
-        The scores do not follow by any of the rules; no golden pair is among the votes.
+        The scores were made in none of the ways; no golden item is among the votes.
     """
-    votes = golden_part(votes, experts)
-    pairs = as_questions(votes.items)
-    values = scores.at(scores.questions.rows_of(pairs.images)[pairs.image_ids], pairs.class_ids)
-    nearest = np.inf
-    for recipe, labels in makings(recipes, experts, original):
-        remade = real_scores(votes, experts, rater_golden, labels, recipe=recipe)
-        farthest = float(np.abs(remade.values - values).max())  # NaN, where a pair has no score, is never near
-        if farthest <= _SAME:
-            return Provenance(votes=votes, experts=experts, rater_golden=rater_golden, original=labels, recipe=recipe)
-        nearest = min(nearest, farthest)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReassessWarning)  # they were given when the scores were made
+        golden = golden_part(votes, experts)
+        nearest, refused = np.inf, ""
+        for making in makings:
+            given = votes if making.of_all_votes else golden
+            try:
+                remade = making.make(given, experts, rater_golden)
+            except DataError as error:
+                refused = refused or f"; and one way is none: {error.what}"
+                continue
+            farthest = _farthest(remade.in_classes(scores.questions.classes), scores)
+            if farthest <= _SAME:
+                return Provenance(votes=given, experts=experts, rater_golden=rater_golden, making=making)
+            nearest = min(nearest, farthest)
     raise DataError(
-        "these scores do not follow from the votes by any rules that were tried, and cannot be made again without an "
+        "these scores do not follow from the votes in any way that was tried, and cannot be made again without an "
         "image",
-        allowed=f"a difference of at most {_SAME:g} on every golden pair",
-        found=f"{nearest:.3g}" if np.isfinite(nearest) else "golden pairs without a score",
-        mend="give the votes, golden answers and original labels of which they were made; only scores by raters "
-        "measured on golden answers can be made again",
+        allowed=f"a difference of at most {_SAME:g} on every golden item",
+        found=(f"{nearest:.3g}" if np.isfinite(nearest) else "golden items without a score") + refused,
+        mend="give the votes, golden answers and original labels of which they were made; scores that were made with "
+        "other options, such as --pooling, cannot be made again",
     )
 
 
+def _farthest(remade: Scores, scores: Scores) -> float:
+    """The greatest difference of scores that were made again from those that were given; infinite where one lacks."""
+    questions = remade.questions
+    given = scores.at(scores.questions.rows_of(questions.images)[questions.image_ids], questions.class_ids)
+    return float(np.nan_to_num(np.abs(remade.values - given), nan=np.inf).max(initial=0.0 if len(remade) else np.inf))
+
+
 def known_provenance(
-    scores: Scores,
-    votes: Votes,
-    experts: Votes,
-    rater_golden: Votes,
-    original: LabelSets | None,
-    *,
-    recipes: Sequence[Recipe] = (REAL_RECIPE,),
+    scores: Scores, votes: Votes, experts: Votes, rater_golden: Votes, makings: Iterable[Making]
 ) -> Provenance | None:
     """As `find_provenance`, and None where the scores cannot be shown to follow from the votes."""
     try:
-        return find_provenance(scores, votes, experts, rater_golden, original, recipes=recipes)
+        return find_provenance(scores, votes, experts, rater_golden, makings)
     except DataError:
         return None
-
-
-def made_by_calibration(
-    scores: Scores, golden: Golden, votes: Votes, experts: Votes, rater_golden: Votes, *, at_least: int | None = None
-) -> bool:
-    """Whether scores of votes for one class an image are those of `by_calibration` with these golden answers.
-
-    They are then in-sample. Where they are not the same, they may still have been made so with another smoothing.
-
-    Parameters
-    ----------
-    scores
-        The scores; they are compared on the golden pairs.
-    golden
-        Golden truth by the experts, `golden_truth`.
-    votes, experts, rater_golden, at_least
-        See `by_calibration`.
-
-    Raises
-    ------
-    DataError
-        No golden image is among the votes; a golden image has no score.
-
-    Examples
-    --------
-    >>> from reassess.core.classes import Classes
-    >>> from reassess.aggregation.golden import golden_truth
-    >>> two, classes = np.array([0, 1]), Classes.from_texts(["cat", "dog"])
-    >>> votes = Votes.from_columns(("a", "b"), two, 0 * two, two, ("ann",), ("cat", "dog"), classes=classes)
-    >>> scores = by_calibration(votes, votes).scores
-    >>> golden = golden_truth(votes, among=[scores.questions])
-    >>> made_by_calibration(scores, golden, votes, votes, votes)
-    True
-    """
-    if votes.anonymous or rater_golden.anonymous:
-        return False
-    on_golden = golden_part(votes, experts)
-    again = by_calibration(on_golden, experts, rater_golden=rater_golden, at_least=at_least).scores
-    if (again.questions.rows_of(golden.questions.images) < 0).any():
-        return False
-    return bool(np.abs(golden.values_of(again) - golden.values_of(scores)).max() <= _SAME)
 
 
 def image_folds(images: int, folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:

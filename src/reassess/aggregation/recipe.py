@@ -7,12 +7,13 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import calibrate, expert_truth
+from reassess.aggregation.calibration import calibrate
+from reassess.aggregation.expert_truth import expert_validity
 from reassess.aggregation.posteriors import posterior
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_all
 from reassess.core.image_names import join
-from reassess.core.items import Id, as_questions, take_items
+from reassess.core.items import Id, as_questions
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
@@ -21,7 +22,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 
-__all__ = ["makings", "original_votes", "real_model", "real_scores", "real_scores_left_out"]
+__all__ = ["makings", "original_votes", "real_model", "real_scores"]
 
 
 def makings(
@@ -33,7 +34,7 @@ def makings(
     says why.
     """
     most = int(experts.sizes.max(initial=0))
-    for recipe in [recipe for recipe in recipes if recipe.experts_at_least <= most] or recipes:
+    for recipe in [recipe for recipe in recipes if (recipe.experts_at_least or 1) <= most] or recipes:
         if original is not None:
             yield recipe, original
         yield recipe, None
@@ -70,7 +71,8 @@ def real_scores(
     Source: Beyer et al., arXiv 2006.07159, section 3; the details follow from reproducing the published scores.
     """
     golden = _Golden.of(experts, rater_golden, original)
-    return _score(votes, _label_votes(votes, original, recipe), _measure(golden, recipe))
+    label = _label_votes(votes, original, recipe, golden.raters.answers)
+    return _score(votes, label, _measure(golden, recipe))
 
 
 def real_model(
@@ -93,44 +95,6 @@ def real_model(
     )
 
 
-def real_scores_left_out(
-    votes: Votes,
-    experts: Votes,
-    rater_golden: Votes,
-    original: LabelSets | None,
-    *,
-    recipe: Recipe = REAL_RECIPE,
-    folds: npt.NDArray[np.integer] | None = None,
-) -> Scores:
-    """Scores of the golden pairs, those of each image by models that were measured without the image.
-
-    Prior, confusion matrices, fallback and the original label's matrix are all measured again. Golden pairs that are
-    not among the questions are left out.
-
-    Parameters
-    ----------
-    votes, experts, rater_golden, original, recipe
-        See `real_scores`.
-    folds
-        Integers, shape (images of the golden pairs,): images of one number are left out together; by default each
-        image alone.
-    """
-    golden = _Golden.of(experts, rater_golden, original)
-    pairs = as_questions(experts.items)
-    label = _label_votes(votes, original, recipe)
-    fold_of = np.arange(len(pairs.images)) if folds is None else np.asarray(folds)
-    fold = fold_of[pairs.image_ids]
-    rows = votes.find(pairs)
-    values = np.empty(len(pairs))
-    for number in np.unique(fold[rows >= 0]).tolist():
-        judged = (fold == number) & (rows >= 0)
-        models = _measure(golden.restrict(np.flatnonzero(fold != number)), recipe)
-        part = rows[judged]
-        values[judged] = _score(votes.restrict(part), None if label is None else label.restrict(part), models).values
-    kept = np.flatnonzero(rows >= 0)
-    return Scores(questions=as_questions(take_items(pairs, kept)), values=values[kept])
-
-
 def original_votes(
     questions: Questions,
     original: LabelSets,
@@ -149,7 +113,7 @@ def original_votes(
     below
         There are votes only on classes with a lower id; None votes on all.
     answers
-        The possible answers, among them no and yes.
+        The scale of answers, of which the first says no and the last says yes.
     """
     original = original.in_classes(questions.classes)
     image_rows = join(questions.images, original.images, known_where="the original labels")
@@ -161,7 +125,7 @@ def original_votes(
     voted = rows >= 0 if below is None else (rows >= 0) & (questions.class_ids < below)
     item_ids = np.flatnonzero(voted)
     own = questions.class_ids[item_ids] == original.indices[rows[item_ids]]
-    answer_ids = np.where(own, answers.index("yes"), answers.index("no"))
+    answer_ids = np.where(own, len(answers) - 1, 0)
     return Votes.from_columns(
         items=questions,
         item_ids=item_ids,
@@ -188,17 +152,9 @@ class _Golden:
             name_of=raters.at,
             mend="take the experts' and the raters' golden votes from one release",
         )
-        pairs = as_questions(experts.items)
+        pairs, raters = as_questions(experts.items), raters.on_whole_scale()
         label = None if original is None else original_votes(pairs, original, answers=raters.answers)
         return cls(experts=experts, raters=raters, label=label)
-
-    def restrict(self, rows: npt.NDArray[np.integer]) -> "_Golden":
-        """The votes on the experts' items at some rows."""
-        kept = np.isin(self.experts.find(self.raters.items), rows)
-        label = None if self.label is None else self.label.restrict(rows)
-        return _Golden(
-            experts=self.experts.restrict(rows), raters=self.raters.restrict(np.flatnonzero(kept)), label=label
-        )
 
 
 @dataclass(frozen=True)
@@ -209,7 +165,7 @@ class _Measured:
 
 
 def _measure(golden: _Golden, recipe: Recipe) -> _Measured:
-    truth = expert_truth(golden.experts, at_least=recipe.experts_at_least)
+    truth = expert_validity(golden.experts, at_least=recipe.experts_at_least)
     known = truth[truth >= 0]
     prior = np.bincount(known, minlength=len(VALIDITY)) / known.size
     rater_truth = truth[golden.experts.find(golden.raters.items)]
@@ -217,14 +173,14 @@ def _measure(golden: _Golden, recipe: Recipe) -> _Measured:
     raters = measure(golden.raters, rater_truth)
     if golden.label is None:
         return _Measured(prior=prior, raters=raters, label=None)
-    label_truth = expert_truth(golden.experts, at_least=recipe.original_experts_at_least)
+    label_truth = expert_validity(golden.experts, at_least=recipe.original_experts_at_least)
     return _Measured(prior=prior, raters=raters, label=measure(golden.label, label_truth))
 
 
-def _label_votes(votes: Votes, original: LabelSets | None, recipe: Recipe) -> Votes | None:
+def _label_votes(votes: Votes, original: LabelSets | None, recipe: Recipe, answers: tuple[Id, ...]) -> Votes | None:
     if original is None:
         return None
-    return original_votes(as_questions(votes.items), original, below=recipe.original_below)
+    return original_votes(as_questions(votes.items), original, below=recipe.original_below, answers=answers)
 
 
 def _score(votes: Votes, label: Votes | None, measured: _Measured) -> Scores:

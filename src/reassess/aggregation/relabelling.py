@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from reassess.numeric.arrays import freeze
 
 __all__ = ["Relabelling", "relabel"]
 
+_Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 
 
@@ -66,21 +68,67 @@ class Relabelling:
         Parameters
         ----------
         times
-            Integers of 0 or more, shape (R,).
+            Integers of 0 or more, shape (B, R), of B replicates.
 
         Returns
         -------
-        bool, shape (questions,). A question on which no vote counts keeps its prior.
+        bool, shape (questions, B). A question on which no vote counts keeps its prior.
         """
+        from reassess.numeric.relabel_kernels import keep
+
+        weights = np.stack([self._ratios(of_raters) * of_raters[:, None] for of_raters in times], axis=-1)
+        kept = np.empty((len(self.base), len(times)), bool)
+        keep(*self._by_question, weights.reshape(-1, len(times)), self.base, self._least_log_odds, kept)
+        return kept
+
+    def redrawn(self, truths: npt.NDArray[np.bool_], rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+        """Which questions reach the threshold if the same raters answer them anew, by their matrices.
+
+        Parameters
+        ----------
+        truths
+            bool, shape (questions,): whether each question is valid.
+        rng
+            Draws the answers, which are independent of each other.
+
+        Returns
+        -------
+        bool, shape (questions,).
+        """
+        from reassess.numeric.relabel_kernels import keep_redrawn
+
+        kept = np.empty(len(self.base), bool)
+        weights, draws = self._ratios(np.ones(self.raters, np.int64)).ravel(), rng.random(len(self.codes))
+        cumulative = self.matrices.cumsum(axis=-1)
+        keep_redrawn(*self._by_question, cumulative, weights, self.base, self._least_log_odds, truths, draws, kept)
+        return kept
+
+    def _ratios(self, times: npt.NDArray[np.integer]) -> _Floats:
+        """What each answer of each rater adds to the log odds, shape (R, A)."""
         matrices = self.matrices
         own = times * self.measured
         if own.any() and not self.measured.all():
             mean = np.tensordot(own / own.sum(), matrices, axes=1)
             matrices = np.where(self.measured[:, None, None], matrices, mean)
-        ratios = np.log(matrices[:, 1] / matrices[:, 0]) * times[:, None]
-        log_odds = self.base + np.bincount(self.item_ids, ratios.ravel()[self.codes], len(self.base))
+        return np.asarray(np.log(matrices[:, 1] / matrices[:, 0]))
+
+    @cached_property
+    def _by_question(self) -> tuple[_Ints, _Ints]:
+        """Where the votes on each question begin, and the codes of the votes in the order of the questions."""
+        from reassess.numeric.vote_kernels import group
+
+        indptr, order = np.zeros(len(self.base) + 1, np.int64), np.empty(len(self.codes), np.int64)
+        group(self.item_ids, indptr, order)
+        return indptr, self.codes[order]
+
+    @cached_property
+    def _least_log_odds(self) -> float:
+        """The least log odds that reach the threshold, by the arithmetic that makes scores of log odds."""
+        low, high = -800.0, 800.0
         with np.errstate(over="ignore"):
-            return np.asarray(1 / (1 + np.exp(-log_odds)) >= self.threshold)
+            while low < (middle := (low + high) / 2) < high:
+                low, high = (low, middle) if 1 / (1 + np.exp(-middle)) >= self.threshold else (middle, high)
+        return high if self.threshold > 0 else -np.inf
 
 
 def relabel(
@@ -126,8 +174,9 @@ def relabel(
     >>> labels = LabelSets.from_lists(["a.png"], [[0]])
     >>> rules = Recipe(experts_at_least=1, original_experts_at_least=1, original_below=None, smoothing=1.0, pooling=0.0)
     >>> again = relabel(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
-    >>> again.kept(np.array([1, 1])), again.kept(np.array([0, 0]))
-    (array([ True, False]), array([False, False]))
+    >>> again.kept(np.array([[1, 1], [0, 0]]))
+    array([[ True, False],
+           [False, False]])
     """
     check_range(threshold, 0, 1, what="threshold")
     labels = labels.in_classes(as_questions(votes.items).classes)
@@ -175,7 +224,7 @@ def _differing(labels: LabelSets, relabelling: Relabelling) -> int:
 
     An image that the label sets do not hold counts as one on which they are others.
     """
-    kept, questions = relabelling.kept(np.ones(relabelling.raters, np.int64)), relabelling.questions
+    (kept,), questions = relabelling.kept(np.ones((1, relabelling.raters), np.int64)).T, relabelling.questions
     rows = join(questions.images, labels.images, where="the votes")
     held = rows >= 0
     classes, sizes = labels.of_rows(rows[held])

@@ -20,6 +20,7 @@ from reassess.cli.inputs import (
 from reassess.cli.judges import Judges, find_part, load_judges
 from reassess.comparison.findings import Findings, short_names
 from reassess.core.benchmark import IMAGENET, Benchmark
+from reassess.core.items import Id
 from reassess.data.loading import load_collapsed
 from reassess.formats.class_tables import read_collapsed, read_groups
 from reassess.formats.leaderboards import read_leaderboard
@@ -70,6 +71,7 @@ def load_findings(
     votes: str | None,
     golden: str | None,
     rater_golden: str | None,
+    answers: tuple[Id, ...] | None,
     threshold: float | None,
     tables: tuple[Path, ...],
     collapsed: Path | None,
@@ -87,6 +89,7 @@ def load_findings(
         votes=votes,
         golden=golden,
         rater_golden=rater_golden,
+        answers=answers,
         match=reading["match"],
         max_bytes=reading["max_bytes"],
     )
@@ -99,6 +102,7 @@ def load_findings(
         **judges.known,
         threshold=judges.threshold(threshold),
         score_source=score_sources[0] if score_sources else _SCORES[0],
+        in_sample=judges.in_sample,
         leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else None,
         **load_class_tables(call, judges, collapsed, groups),
         **joining,

@@ -12,8 +12,9 @@ from reassess.cli.common import Call, Range, tracked
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
 from reassess.cli.judges import Judges
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, class_folder_order
-from reassess.core.classes import NAMES_BESIDE_IDS
+from reassess.core.classes import IDS_OF_NAMES, NAMES_BESIDE_IDS, NAMES_WITHOUT_LIST
 from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
+from reassess.core.items import Id, normal_id
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import open_benchmark
 from reassess.data.benchmark_images import benchmark_names
@@ -27,6 +28,7 @@ from reassess.text import some
 
 __all__ = [
     "FILE",
+    "answers_option",
     "benchmark_option",
     "each_prediction",
     "from_environment",
@@ -160,8 +162,21 @@ threshold_option = in_benchmark(
 )
 
 
+def _split(_context: click.Context, _option: click.Parameter, given: str | None) -> tuple[Id, ...] | None:
+    return None if given is None else tuple(normal_id(answer.strip()) for answer in given.split(","))
+
+
+answers_option = in_reading(
+    "--answers",
+    callback=_split,
+    metavar="A,B,...",
+    help="All answers of the votes in their order; those on images and classes from what speaks least for the class to "
+    "what speaks most.  [default: the benchmark's; no, maybe, yes; or numbers]",
+)
+
+
 def golden_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say on which golden items raters are measured."""
+    """The options that say on which golden items raters are measured, and how answers are read."""
     return _with_options(
         command,
         part_option("golden", "Experts' votes"),
@@ -171,6 +186,7 @@ def golden_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="The raters' votes on golden items, where they are apart.  "
             f"[default: {IMAGENET.sources['rater-golden']}, with its golden votes]",
         ),
+        answers_option,
     )
 
 
@@ -220,8 +236,10 @@ def _load_predictions(
             max_bytes=max_bytes,
         )
     except DataError as error:
-        if error.what == NAMES_BESIDE_IDS:
-            error.where = f"{error.where} and {next(iter(judges.files.values()))}"
+        if error.what in (IDS_OF_NAMES, NAMES_WITHOUT_LIST) and judges.naming is not None:
+            error.where = f"{error.where} and {judges.naming}"
+            error.found = error.found if error.what == IDS_OF_NAMES else f"{error.found}, and ids"
+            error.what = NAMES_BESIDE_IDS
         if judges.by_default:
             error.mend = f"{error.mend or 'check the file'}; {_OWN_LABELS}"
         raise

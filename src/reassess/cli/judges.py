@@ -12,17 +12,20 @@ from reassess.aggregation.golden_items import golden_answers, golden_sources
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, refuse_repeated
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, benchmark_of
-from reassess.core.class_lists import Classed, classes_of
+from reassess.core.class_lists import Classed, class_ids_of, classes_of
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
+from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
+from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import has_class_folders, original_of_class_folders, part_path
 from reassess.data.benchmark_images import in_one_benchmark
 from reassess.data.common_images import check_common_images
+from reassess.data.in_sample import known_in_sample
 from reassess.data.label_names import label_set_name
 from reassess.data.loading import (
     load_any_labels,
@@ -32,7 +35,7 @@ from reassess.data.loading import (
     load_votes,
 )
 from reassess.data.sources import SOURCES
-from reassess.errors import at
+from reassess.errors import DataError, at
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.archives import MAX_BYTES
@@ -50,6 +53,7 @@ __all__ = [
     "needed_part",
     "read_classes_of",
     "read_original_of",
+    "refuse_two_kinds",
 ]
 
 NONE = "none"
@@ -67,6 +71,8 @@ class Judges:
         Whether the label sets are ImageNet's because no others were given.
     files
         The file of each part.
+    naming
+        The first file that names or numbers a class; None where none does.
     sets
         The label sets: by the threshold at which they were cut; several, by name as they were given; or one, by None.
     original, scores, votes, experts, rater_golden
@@ -78,6 +84,7 @@ class Judges:
     benchmark: Benchmark
     by_default: bool
     files: Mapping[str, Path]
+    naming: Path | None
     sets: dict[float | str | None, LabelSets]
     original: LabelSets | None
     scores: Scores | None
@@ -96,6 +103,13 @@ class Judges:
         """Fields of `reassess.Findings`."""
         names = ("benchmark", "original", "scores", "votes", "experts", "rater_golden")
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def in_sample(self) -> bool | None:
+        """Whether the golden answers are known, by their files, to have made the scores."""
+        if "scores" not in self.files or "golden" not in self.files:
+            return None
+        return known_in_sample(self.files["scores"], self.files["golden"], benchmark=self.benchmark)
 
     def threshold(self, given: float | None) -> float:
         """At which the label sets were cut from the scores: as given, or the benchmark's, or else the usual one."""
@@ -138,6 +152,7 @@ def load_judges(
     votes: str | None = NONE,
     golden: str | None = None,
     rater_golden: str | None = None,
+    answers: tuple[Id, ...] | None = None,
     labels_needed: bool = True,
     match: Match | None = None,
     max_bytes: int = MAX_BYTES,
@@ -157,6 +172,8 @@ def load_judges(
         Cut the label sets from the scores, which may then be given as labels too.
     more_labels
         Names or paths of further label sets, with labels and without thresholds.
+    answers
+        All answers of the votes in their order; None for the benchmark's own.
     labels_needed
         Whether it is an error that the benchmark has no labels; else no image has any.
     match
@@ -192,10 +209,10 @@ def load_judges(
         given["original"] = of_original
     main = None
     if (of_votes := find_part(call, benchmark, "votes", votes)) is not None:
-        main = load_votes(of_votes, classes=classes, max_bytes=max_bytes)
+        main = load_votes(of_votes, answers=answers or benchmark.answers, classes=classes, max_bytes=max_bytes)
         given["votes"] = of_votes, main
     if votes != NONE or "scores" in given or golden is not None:
-        given |= load_golden(call, benchmark, main, golden, rater_golden, classes, max_bytes=max_bytes)
+        given |= load_golden(call, benchmark, main, golden, rater_golden, classes, answers=answers, max_bytes=max_bytes)
     names = (labels, *more_labels) if more_labels else ()
     return _judges(call, benchmark, by_default, classes, given, thresholds, names)
 
@@ -224,6 +241,7 @@ def _judges(
         benchmark=benchmark,
         by_default=by_default,
         files=files,
+        naming=next((path for path, noun in given.values() if class_ids_of(noun).size), None),
         sets=sets,
         original=moved.get("original"),
         scores=moved.get("scores"),
@@ -260,6 +278,26 @@ def joined_parts(
     files = {part: str(path) for part, (path, _) in given.items()}
     check_common_images(parts, files, benchmark, with_one_another=with_one_another)
     return parts
+
+
+def refuse_two_kinds(given: Mapping[str, tuple[Path, Classed]]) -> None:
+    """Refuse votes and golden answers of which one is on (image, class) questions, and the other is not."""
+    kinds = {path: _kind(votes) for path, votes in given.values() if isinstance(votes, Votes)}
+    first, *others = kinds
+    for other in others:
+        if kinds[other] != kinds[first]:
+            raise DataError(
+                "votes of different kinds cannot be joined",
+                where=f"{first} and {other}",
+                found=f"{kinds[first]}, and {kinds[other]}",
+                mend="give both files the columns image and class, or both image alone, or both item",
+            )
+
+
+def _kind(votes: Votes) -> str:
+    if isinstance(votes.items, Questions):
+        return "answers to (image, class) questions"
+    return "answers on plain items" if votes.classes is None else "one class for each image"
 
 
 def judging(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
@@ -319,15 +357,19 @@ def load_golden(
     rater_golden: str | None,
     classes: Classes | None,
     *,
+    answers: tuple[Id, ...] | None,
     max_bytes: int,
 ) -> dict[str, tuple[Path, Votes]]:
-    """Files and votes of the experts, as `golden`, and of the raters on the same items, where these are apart."""
+    """Files and votes of the experts, as `golden`, and of the raters on the same items, where these are apart.
+
+    Answers are those given, or the benchmark's, or else those of the votes.
+    """
     expert_file = find_part(call, benchmark, "golden", golden)
     if expert_file is None:
         if rater_golden is not None:
             raise click.UsageError("--rater-golden goes with --golden: the experts' answers.")
         return {}
-    answers = None if votes is None else golden_answers(votes)
+    answers = answers or benchmark.answers or (None if votes is None else golden_answers(votes))
     parts = {"golden": expert_file}
     if votes is not None:
         own = Benchmark(sources=golden_sources(benchmark, golden))

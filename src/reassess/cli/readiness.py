@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from reassess.aggregation.reliability import rater_reliability
-from reassess.cli.commands.aggregate import NOTHING_GIVEN, make_scores
+from reassess.cli.commands.aggregate import OF_METHODS, make_scores
 from reassess.cli.commands.curve import load_curves, measure
 from reassess.cli.commands.labels import cut_labels
 from reassess.cli.commands.questions import load_asked
@@ -83,7 +83,7 @@ def _report(call: Call, benchmark: Benchmark) -> None:
 
 
 def _aggregate(call: Call, benchmark: Benchmark) -> None:
-    make_scores(call, benchmark, None, benchmark.method, NOTHING_GIVEN)
+    make_scores(call, benchmark, None, benchmark.method, dict.fromkeys(OF_METHODS))
 
 
 def _raters(call: Call, benchmark: Benchmark) -> None:

@@ -1,5 +1,10 @@
 from .co_occurrence import CoOccurrence as CoOccurrence
 from .co_occurrence import co_occurrence as co_occurrence
+from .differences import Change as Change
+from .differences import Difference as Difference
+from .differences import EveryPair as EveryPair
+from .differences import PairTests as PairTests
+from .differences import every_pair as every_pair
 from .disagreements import disagreements_table as disagreements_table
 from .findings import Findings as Findings
 from .findings import short_names as short_names

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +16,11 @@ from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.methods import calibrated_recipe, likely_recipes
 from reassess.aggregation.operating_points import Goal
-from reassess.aggregation.provenance import Provenance, known_provenance
+from reassess.aggregation.provenance import Provenance, known_provenance, likely_makings
 from reassess.aggregation.recipe import real_scores
 from reassess.aggregation.relabelling import Relabelling, relabel
 from reassess.comparison.co_occurrence import CoOccurrence, co_occurrence
+from reassess.comparison.differences import EveryPair, every_pair
 from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
 from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
 from reassess.comparison.model_or_label import Preference, preferences
@@ -79,6 +81,8 @@ class Findings:
         At which the label sets were cut from the scores.
     score_source
         What the scores are called.
+    in_sample
+        Whether the experts' votes are known to have made the scores, where neither these nor the votes say so.
     leaderboard
         Public results.
     collapsed
@@ -86,8 +90,8 @@ class Findings:
     groups
         The group of each class, for kinds of mistakes and for results given apart; the latter are given by the
         benchmark's own groups by default.
-    replicates, rater_replicates
-        How many bootstrap replicates of images, and of images and raters, are drawn.
+    replicates
+        How many bootstrap replicates of images, and as many of images and raters, are drawn.
     seed
         Of the draws.
     track
@@ -116,11 +120,11 @@ class Findings:
     rater_golden: Votes | None = None
     threshold: float = USUAL_THRESHOLD
     score_source: str = "scores"
+    in_sample: bool | None = None
     leaderboard: Leaderboard | None = None
     collapsed: npt.NDArray[np.integer] | None = None
     groups: Mapping[int, str] | None = None
     replicates: int = 1000
-    rater_replicates: int = 200
     seed: int = 0
     track: Callable[[Sequence[int]], Iterable[int]] = iter
 
@@ -138,11 +142,11 @@ class Findings:
         rater_golden: Votes | None = None,
         threshold: float = threshold,
         score_source: str = score_source,
+        in_sample: bool | None = None,
         leaderboard: Leaderboard | None = None,
         collapsed: npt.NDArray[np.integer] | None = None,
         groups: Mapping[int, str] | None = None,
         replicates: int = replicates,
-        rater_replicates: int = rater_replicates,
         seed: int = seed,
         track: Callable[[Sequence[int]], Iterable[int]] = iter,
         match: Match = "path",
@@ -158,9 +162,9 @@ class Findings:
             Predictions by the model's name. Of (name, predictions) pairs one is held at a time.
         labels, original, scores, experts, benchmark, match, ignore_unknown
             As for `reassess.evaluate`.
-        votes, rater_golden, threshold, score_source, leaderboard, collapsed, groups
+        votes, rater_golden, threshold, score_source, in_sample, leaderboard, collapsed, groups
             What else is known, see `Findings`.
-        replicates, rater_replicates, seed, track
+        replicates, seed, track
             How the bootstrap is drawn, see `Findings`.
 
         Raises
@@ -204,11 +208,11 @@ class Findings:
             rater_golden=rater_golden,
             threshold=threshold,
             score_source=score_source,
+            in_sample=in_sample,
             leaderboard=leaderboard,
             collapsed=collapsed,
             groups=groups,
             replicates=replicates,
-            rater_replicates=rater_replicates,
             seed=seed,
             track=track,
         )
@@ -238,7 +242,7 @@ class Findings:
             return Missing("there is one model")
         if not self.panel.scored.any():
             return _NONE_SCORED
-        return rank_models(self.panel, replicates=self.replicates, seed=self.seed)
+        return rank_models(self.panel, tests=self.tests, replicates=self.replicates, seed=self.seed)
 
     @cached_property
     def pairs(self) -> tuple[Comparison, ...]:
@@ -246,7 +250,16 @@ class Findings:
         models = self.panel.models
         if len(models) > _MOST_MODELS and not isinstance(self.ranking, Missing):
             return self.ranking.neighbours
-        return tuple(compare(self.panel, a, b) for a, b in combinations(models, 2))
+        return tuple(self.compare(a, b) for a, b in combinations(models, 2))
+
+    @cached_property
+    def tests(self) -> EveryPair:
+        """Every two models tested, over raters too where these can be drawn anew, and corrected for their number."""
+        return every_pair(self.panel, None if isinstance(self.uncertainty, Missing) else self.uncertainty)
+
+    def compare(self, a: str, b: str) -> Comparison:
+        """Two of the models compared, by these tests."""
+        return compare(self.panel, a, b, among=self.tests)
 
     @cached_property
     def uncertainty(self) -> LabelUncertainty | Missing:
@@ -257,8 +270,8 @@ class Findings:
             return _NONE_SCORED
         if isinstance(self.relabelling, Missing):
             return self.relabelling
-        replicates, seed = self.rater_replicates, self.seed
-        return label_uncertainty(self.panel, self.relabelling, replicates=replicates, seed=seed, track=self.track)
+        drawn: dict[str, Any] = {"replicates": self.replicates, "seed": self.seed, "track": self.track}
+        return label_uncertainty(self.panel, self.relabelling, **drawn)
 
     @cached_property
     def raters_alone(self) -> Scores | Missing:
@@ -271,8 +284,8 @@ class Findings:
             return Missing("no golden answers are at hand, on which to measure the raters")
         try:
             golden = golden_part(self.votes, self.experts, self.rater_golden)
-            rules = self.benchmark.recipe or calibrated_recipe(self.experts)
-            recipe = calibrated_recipe(self.experts, smoothing=rules.smoothing, pooling=rules.pooling)
+            rules = self.benchmark.recipe or calibrated_recipe()
+            recipe = calibrated_recipe(smoothing=rules.smoothing, pooling=rules.pooling)
             return real_scores(self.votes, self.experts, golden, None, recipe=recipe)
         except DataError as error:
             return Missing.because(error)
@@ -285,7 +298,7 @@ class Findings:
         assert self.votes is not None
         assert self.experts is not None
         votes = self.votes, self.experts, golden_part(self.votes, self.experts, self.rater_golden)
-        recipes = likely_recipes(self.experts, self.benchmark.recipe)
+        recipes = likely_recipes(self.benchmark.recipe)
         try:
             return relabel(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
         except DataError as error:
@@ -296,7 +309,7 @@ class Findings:
         """Precision and recall of the scores.
 
         Where it is known how they follow from votes and golden answers, they are made again without the image that is
-        judged, too.
+        judged, too; but for those of EM, which would take long.
         """
         if self.scores is None:
             return _NO_SCORES
@@ -309,6 +322,7 @@ class Findings:
                 self.scores,
                 golden_truth(self.experts, among=[self.scores.questions]),
                 origin=origin,
+                in_sample=self.in_sample,
                 leave_out="image",
                 goal=Goal("threshold", self.threshold),
                 original=self.original,
@@ -319,11 +333,15 @@ class Findings:
 
     def _origin(self, scores: Scores) -> Provenance | None:
         """How the scores follow from the votes; None if that is not known."""
-        if self.votes is None or self.experts is None or isinstance(self.raters_alone, Missing):
+        if self.votes is None or self.experts is None:
             return None
-        golden = golden_part(self.votes, self.experts, self.rater_golden)
-        recipes = likely_recipes(self.experts, self.benchmark.recipe)
-        return known_provenance(scores, self.votes, self.experts, golden, self.original, recipes=recipes)
+        try:
+            golden = golden_part(self.votes, self.experts, self.rater_golden)
+        except DataError:
+            return None
+        published = self.benchmark.recipe
+        makings = likely_makings(self.votes, self.experts, self.original, published=published)
+        return known_provenance(scores, self.votes, self.experts, golden, makings)
 
     @cached_property
     def taxonomies(self) -> tuple[Taxonomy, ...]:

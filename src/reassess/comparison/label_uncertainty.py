@@ -1,14 +1,19 @@
 """How sure a comparison is if the labels may err too: a bootstrap over images and raters.
 
 Each replicate draws images and raters, with replacement. A rater who is drawn twice votes twice; the votes are made
-into label sets again, and cut at the same threshold. Fewer different raters speak in a replicate than in the original,
-so that its label sets differ from the original ones not at random alone: some images lose their labels, and accuracies
-shift. The shift belongs to the resampling, not to the models. So intervals are those of the percentiles, moved back by
-the mean shift, and the shift is reported.
+into label sets again, and cut at the same threshold. How far accuracies and differences spread over the replicates is
+their uncertainty. Where the replicates lie is not: fewer different raters speak in one than in the original, so that
+its label sets are poorer and accuracies shift.
+
+What the raters' errors do to an accuracy is found in another way. The label sets are taken as the truth, the same
+raters answer all questions anew by their confusion matrices, and label sets are made of the answers. By these the
+accuracies are off by the bias. The accuracy by the labels without the raters' errors is estimated as the measured one
+less the bias. A bias of two models largely cancels out in their difference, which is not corrected.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,15 +21,20 @@ import numpy.typing as npt
 
 from reassess.aggregation.relabelling import Relabelling
 from reassess.comparison.panel import Panel
-from reassess.core.image_names import join
+from reassess.comparison.recounts import Counts, Recount
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
-from reassess.numeric.bootstrap import check_replicates, percentile_bounds, times_drawn
+from reassess.numeric.bootstrap import check_replicates, normal_interval, times_drawn
 
 __all__ = ["LabelUncertainty", "label_uncertainty"]
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
+_Bools = npt.NDArray[np.bool_]
+_Times = npt.NDArray[np.uint8]
+_BLOCK = 64  # replicates that are made together
+_REDRAWS = 100  # of which the bias is the mean
+_ROUNDING = 1e-12  # of a variance
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +47,10 @@ class LabelUncertainty:
         Names of the models.
     hits, n
         int64, shapes (B + 1, M) and (B + 1,): hits of each model and scored images, first of the original.
+    original_hits, original_n
+        The same by original labels, on the scored images that have one.
+    bias
+        float64, shape (M,): what the raters' errors add to the accuracy of each model.
     labels, empty
         int64, shape (B + 1,): labels of the rated images, and rated images without a label, each image taken once;
         first of the original.
@@ -53,6 +67,9 @@ class LabelUncertainty:
     models: tuple[str, ...]
     hits: _Ints
     n: _Ints
+    original_hits: _Ints
+    original_n: _Ints
+    bias: _Floats
     labels: _Ints
     empty: _Ints
     rated: int
@@ -61,7 +78,7 @@ class LabelUncertainty:
     seed: int
 
     def __post_init__(self) -> None:
-        freeze(self, "hits", "n", "labels", "empty")
+        freeze(self, "hits", "n", "original_hits", "original_n", "bias", "labels", "empty")
 
     @property
     def replicates(self) -> int:
@@ -69,33 +86,53 @@ class LabelUncertainty:
         return len(self.n) - 1
 
     def interval(self, model: str) -> tuple[float, float]:
-        """95 % interval of a model's ReaL accuracy, over images and raters."""
-        return _bounds(self._moved(self._column(model)), 0, 1)
+        """95 % interval, over images and raters, of a model's accuracy by the labels without the raters' errors."""
+        column = self.models.index(model)
+        samples = self._accuracies[:, column]
+        return normal_interval(samples[0] - self.bias[column], float(samples[1:].std(ddof=1)), 0)
 
     def shift(self, model: str) -> float:
         """How far the model's accuracy in the replicates lies from the original one, on average."""
-        samples = self._column(model) / self.n
+        samples = self._accuracies[:, self.models.index(model)]
         return float(samples[1:].mean() - samples[0])
 
     def difference_interval(self, a: str, b: str) -> tuple[float, float]:
-        """95 % interval of the difference in ReaL accuracy, a - b, over images and raters."""
-        return _bounds(self._moved(self._column(a) - self._column(b)), -1, 1)
+        """95 % interval, over images and raters, of the difference in ReaL accuracy, a - b."""
+        first, second = self.models.index(a), self.models.index(b)
+        difference = self._accuracies[0, first] - self._accuracies[0, second]
+        return normal_interval(difference, self.deviations[first, second])
+
+    @cached_property
+    def deviations(self) -> _Floats:
+        """Standard deviation, over images and raters, of the difference in accuracy of every two models; (M, M)."""
+        return _deviations(self._accuracies[1:])
+
+    @cached_property
+    def change_deviations(self) -> _Floats:
+        """The same of the change of these differences, from original labels to these, on the same images; (M, M)."""
+        known = self.original_n > 0
+        known[0] = False
+        original = self.original_hits[known] / self.original_n[known, None]
+        return _deviations(self._accuracies[known] - original)
 
     def probability(self, a: str, b: str) -> float:
-        """Probability that `a` is better than `b`: the share of replicates in which it is, equals counting half."""
-        difference = self._moved(self._column(a) - self._column(b))
-        return float(np.mean((np.sign(difference) + 1) / 2))
+        """Share of the replicates in which `a` is better than `b`, moved by their mean shift; equals count half."""
+        difference = self._accuracies[:, self.models.index(a)] - self._accuracies[:, self.models.index(b)]
+        moved = difference[1:] - difference[1:].mean() + difference[0]
+        return float(np.mean((np.sign(moved) + 1) / 2))
 
     def to_json(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
         """The object that JSON documents hold, with some pairs of models."""
         return {
-            "interval": "95 %, percentile bootstrap moved back by the mean shift, over images and raters",
+            "interval": "95 %, normal, by the bootstrap's standard deviation over images and raters; of a model: of "
+            "its accuracy by labels free of the raters' errors",
             "replicates": self.replicates,
             "seed": self.seed,
             "threshold": self.threshold,
             "raters": self.raters,
             "models": [
-                {"file": model, **_named(self.interval(model)), "shift": self.shift(model)} for model in self.models
+                {"file": model, **_named(self.interval(model)), "bias": bias, "shift": self.shift(model)}
+                for model, bias in zip(self.models, self.bias.tolist(), strict=True)
             ],
             "pairs": [
                 {"a": a, "b": b, **_named(self.difference_interval(a, b)), "probability_a": self.probability(a, b)}
@@ -114,27 +151,24 @@ class LabelUncertainty:
             "empty_images_in_replicates": float(self.empty[1:].mean()),
         }
 
-    def _column(self, model: str) -> _Ints:
-        return self.hits[:, self.models.index(model)]
-
-    def _moved(self, hits: _Ints) -> _Floats:
-        """The share in each replicate, moved so that the mean is the share in the original."""
-        samples = hits / self.n
-        return np.asarray(samples[1:] - samples[1:].mean() + samples[0])
+    @cached_property
+    def _accuracies(self) -> _Floats:
+        return np.asarray(self.hits / self.n[:, None])
 
 
 def label_uncertainty(
     panel: Panel,
     relabelling: Relabelling,
     *,
-    replicates: int = 200,
+    replicates: int = 1000,
     seed: int = 0,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> LabelUncertainty:
     """Measure models again and again on resampled images, by the votes of resampled raters.
 
     Images that were not rated keep the labels that they have; so does the original label its vote. The experts'
-    answers, and with them the raters' matrices, are given.
+    answers, and with them the raters' matrices, are given. Raters are taken to err independently of each other, and
+    models not to have learned the raters' errors.
 
     Parameters
     ----------
@@ -147,7 +181,7 @@ def label_uncertainty(
     seed
         Of the draws.
     track
-        Goes through the numbers of the replicates, and may show how far the work has come.
+        Goes through the numbers at which blocks of replicates begin, and may show how far the work has come.
 
     Returns
     -------
@@ -176,101 +210,59 @@ def label_uncertainty(
     Notes
     -----
     Source: Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007), for resampling both sides of a
-    crossed design; Efron and Tibshirani, "An introduction to the bootstrap" (1993), section 10.2, for the shift.
+    crossed design; Efron and Tibshirani, "An introduction to the bootstrap" (1993), sections 6.5 and 10.2, for the
+    parametric bootstrap and the estimate of a bias.
     """
     check_replicates(replicates)
     panel.check_scored()
-    table = _Table.of(panel, relabelling)
-    rng = np.random.default_rng(seed)
-    images = len(panel.images)
-    counted = [table.count(np.ones(relabelling.raters, np.int64), np.ones(images, np.int64))]
-    for _ in track(range(replicates)):
-        times = times_drawn(rng, relabelling.raters)
-        counted.append(table.count(times, times_drawn(rng, images)))
-    hits, n, labels, empty = (np.array(part, np.int64) for part in zip(*counted, strict=True))
-    if n[0] != np.count_nonzero(panel.scored) or (hits[0] != np.count_nonzero(panel.valid, axis=1)).any():
+    images, recount = len(panel.images), Recount.of(panel, relabelling)
+    as_given = relabelling.kept(np.ones((1, relabelling.raters), np.int64)), np.ones((1, images), np.uint8)
+    counted = [recount.count(*as_given)]
+    if counted[0].n[0] != np.count_nonzero(panel.scored) or (counted[0].hits[0] != panel.valid.sum(axis=1)).any():
         raise DataError("the panel was judged by other labels than the votes give", mend="judge it by these")
-    has_images = n > 0
-    check_replicates(int(np.count_nonzero(has_images)) - 1)
-    rated = int(np.count_nonzero(table.rated))
+    rng = np.random.default_rng(seed)
+    for start in track(range(0, replicates, _BLOCK)):
+        counted.append(recount.count(*_draw(relabelling, images, min(_BLOCK, replicates - start), rng)))
+    counts = Counts(*map(np.concatenate, zip(*counted, strict=True)))
+    counts = counts.where(counts.n > 0)
+    check_replicates(len(counts.n) - 1)
     return LabelUncertainty(
         models=panel.models,
-        hits=hits[has_images],
-        n=n[has_images],
-        labels=labels[has_images],
-        empty=empty[has_images],
-        rated=rated,
+        **counts._asdict(),
+        bias=_bias(recount, relabelling, counts.hits[0] / counts.n[0], seed),
+        rated=int(np.count_nonzero(recount.rated)),
         raters=relabelling.raters,
         threshold=relabelling.threshold,
         seed=seed,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Table:
-    """Where the verdict on each model's first class of each image is to be found.
-
-    Those on rated images stand in one column: of every question, and then one that is never valid. Those on other
-    images stay.
-
-    Parameters
-    ----------
-    relabelling
-        How label sets follow from votes.
-    places
-        int64, shape (M, rated images): position of the verdict in that column.
-    valid
-        float32, shape (M, other images): 1 if the class is valid, else 0; sums, far below 2 ** 24, are exact.
-    columns
-        int64, shape (questions,): position of the question's image in the panel, or N where it is not there.
-    rated
-        bool, shape (N,).
-    scored
-        bool, shape (N,): whether an image that was not rated is scored.
-    """
-
-    relabelling: Relabelling
-    places: _Ints
-    valid: npt.NDArray[np.float32]
-    columns: _Ints
-    rated: npt.NDArray[np.bool_]
-    scored: npt.NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, panel: Panel, relabelling: Relabelling) -> "_Table":
-        questions, never_valid, images = relabelling.questions, len(relabelling.questions), len(panel.images)
-        rows = join(panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes")
-        rated = rows >= 0
-        places = np.empty((len(panel.models), int(np.count_nonzero(rated))), np.int64)
-        for place, top1 in zip(places, panel.top1, strict=True):
-            asked = questions.find(rows[rated], top1[rated])
-            place[:] = np.where(asked >= 0, asked, never_valid)
-        column_of = np.full(len(questions.images), images)
-        column_of[rows[rated]] = np.flatnonzero(rated)
-        valid = panel.valid[:, ~rated].astype(np.float32)
-        return cls(
-            relabelling=relabelling,
-            places=places,
-            valid=valid,
-            columns=column_of[questions.image_ids],
-            rated=rated,
-            scored=panel.scored & ~rated,
-        )
-
-    def count(self, rater_times: _Ints, image_times: _Ints) -> tuple[_Ints, int, int, int]:
-        """Hits of each model, scored images, labels, and images without, if raters and images count so many times."""
-        kept = self.relabelling.kept(rater_times)
-        sizes = np.bincount(self.columns[kept], minlength=len(self.rated) + 1)[:-1]  # by the votes
-        verdicts = np.append(kept * np.append(image_times, 0)[self.columns], 0)
-        hits = (self.valid @ image_times[~self.rated].astype(np.float32)).astype(np.int64)
-        hits += [verdicts.take(place).sum() for place in self.places]
-        scored = np.where(self.rated, sizes > 0, self.scored)
-        return hits, int(image_times[scored].sum()), int(sizes.sum()), int(np.count_nonzero(self.rated & (sizes == 0)))
+def _draw(relabelling: Relabelling, images: int, count: int, rng: np.random.Generator) -> tuple[_Bools, _Times]:
+    """Which questions are kept in so many replicates, and how often each image counts."""
+    raters, times = np.empty((count, relabelling.raters), np.int64), np.empty((count, images), np.uint8)
+    for of_raters, of_images in zip(raters, times, strict=True):
+        of_raters[:], of_images[:] = times_drawn(rng, relabelling.raters), times_drawn(rng, images)
+    return relabelling.kept(raters), times
 
 
-def _bounds(samples: _Floats, least: float, most: float) -> tuple[float, float]:
-    low, high = percentile_bounds(np.clip(samples, least, most))
-    return float(low), float(high)
+def _bias(recount: Recount, relabelling: Relabelling, accuracies: _Floats, seed: int) -> _Floats:
+    """How far accuracies are off by label sets of votes drawn anew, if the label sets that there are be the truth."""
+    rng = np.random.default_rng([seed, 1])
+    truths = relabelling.kept(np.ones((1, relabelling.raters), np.int64))[:, 0]
+    kept = np.stack([relabelling.redrawn(truths, rng) for _ in range(_REDRAWS)], axis=1)
+    counts = recount.count(kept, np.ones((_REDRAWS, len(recount.rated)), np.uint8))
+    counts = counts.where(counts.n > 0)
+    check_replicates(len(counts.n))
+    return np.asarray((counts.hits / counts.n[:, None]).mean(axis=0) - accuracies)
+
+
+def _deviations(samples: _Floats) -> _Floats:
+    """Standard deviation of the difference of every two columns; shape (M, M)."""
+    covariance = np.atleast_2d(np.cov(samples, rowvar=False))
+    variances = np.diag(covariance)
+    sums = variances[:, None] + variances
+    squares = sums - 2 * covariance
+    return np.sqrt(np.where(squares > _ROUNDING * sums, squares, 0))
 
 
 def _named(interval: tuple[float, float]) -> dict[str, float]:

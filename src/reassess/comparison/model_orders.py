@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.comparison.differences import LEVEL, sums_of_pairs
 from reassess.comparison.panel import Panel
 from reassess.core.image_names import join
 from reassess.errors import DataError
 from reassess.evaluation.outcomes import Outcomes
 from reassess.numeric.arrays import freeze
-from reassess.numeric.bootstrap import common_hits
 from reassess.numeric.exact_tests import holm, sign_flips
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.ranks import ranks
@@ -26,7 +26,6 @@ from reassess.text import counted, some
 
 __all__ = ["ModelOrders", "OrderChange", "compare_orders"]
 
-_LEVEL = 0.05
 _MOST = 5  # pairs of models, or models of an order, that a text names
 _TEST = "exact sign flips over images, Holm's correction over all pairs of models and of label sets"
 _NO_ORDER = "a label set puts no model before another"
@@ -92,7 +91,7 @@ class OrderChange:
     @property
     def more_than_noise(self) -> _Bools:
         """Whether the lead changes at all, by Holm's p-value below 0.05; shape (P,)."""
-        return np.asarray(self.holm < _LEVEL)
+        return np.asarray(self.holm < LEVEL)
 
     def __str__(self) -> str:
         return "\n".join(self._in_words())
@@ -315,7 +314,7 @@ def _places(name: str, panel: Panel, first: Panel) -> _Ints:
 def _changes(models: tuple[str, ...], hits: Mapping[str, _Bools]) -> tuple[OrderChange, ...]:
     twos = list(combinations(hits, 2))
     p_values = [_p_values(hits[first], hits[second]) for first, second in twos]
-    corrected = np.split(np.array(holm(np.concatenate(p_values).tolist())), np.cumsum([p.size for p in p_values])[:-1])
+    corrected = np.split(holm(np.concatenate(p_values)), np.cumsum([p.size for p in p_values])[:-1])
     return tuple(
         OrderChange(
             first=first,
@@ -336,23 +335,8 @@ def _leads(hits: _Bools) -> _Ints:
 
 
 def _p_values(first: _Bools, second: _Bools) -> npt.NDArray[np.float64]:
-    """Exact p-value of the change of each lead.
-
-    On an image a model gains a hit from the first label set to the second, loses one, or neither. A lead changes by 2
-    where one model gains and the other loses, and by 1 where one of the two gains or loses and the other does neither.
-    """
-    models, pairs = len(first), _pairs(len(first))
-    both = common_hits(np.concatenate([second & ~first, first & ~second]))
-    gains, losses = np.diag(both)[:models], np.diag(both)[models:]
-    opposite = both[:models, models:] + both[models:, :models]
-    alike = both[:models, :models] + both[models:, models:]
-    moved = gains + losses
-    a, b = pairs.T
-    totals = (gains - losses)[a] - (gains - losses)[b]
-    twos = opposite[a, b]
-    ones = moved[a] + moved[b] - 2 * (alike[a, b] + twos)
-    counts = zip(totals.tolist(), ones.tolist(), twos.tolist(), strict=True)
-    return np.array([sign_flips(*of_pair) for of_pair in counts], np.float64)
+    """Exact p-value of the change of each lead: on an image a model gains a hit, loses one, or neither."""
+    return sign_flips(*sums_of_pairs(second & ~first, first & ~second))
 
 
 def _pairs(count: int) -> _Ints:

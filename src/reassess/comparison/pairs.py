@@ -1,6 +1,6 @@
 """Which of two models is better, on the same images, by re-assessed and by original labels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -8,24 +8,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.comparison.differences import Change, Difference, EveryPair
 from reassess.comparison.panel import Panel
 from reassess.core.checks import check_known
 from reassess.core.labels import UNNAMED
-from reassess.evaluation.words import NONE_SCORED
-from reassess.numeric.bootstrap import difference_interval
-from reassess.numeric.exact_tests import mcnemar
+from reassess.evaluation.words import NONE_SCORED, heading
 from reassess.numeric.proportion import Proportion
 from reassess.text import aligned
 
 __all__ = ["NO_ORIGINAL", "Comparison", "Paired", "compare", "only_right"]
 
 NO_ORIGINAL = "no original labels of these images are at hand"
-_LEVEL = 0.05  # of a p-value that agrees with a 95 % interval
 
 
 @dataclass(frozen=True)
-class Paired:
-    """Hits of two models on the same images, by one kind of labels.
+class Paired(Difference):
+    """Hits of two models on the same images, by one kind of labels; see `Difference` for the interval and the test.
 
     Parameters
     ----------
@@ -41,10 +39,14 @@ class Paired:
     (0.03, (0.01, 0.051), 1)
     """
 
-    n: int
     both: int
     only_a: int
     only_b: int
+
+    @property
+    def counts(self) -> Mapping[int, int]:
+        """Number of images on which only the first model is right, as 1, and only the second, as -1."""
+        return {1: self.only_a, -1: self.only_b}
 
     @property
     def a(self) -> Proportion:
@@ -55,27 +57,6 @@ class Paired:
     def b(self) -> Proportion:
         """Accuracy of the second model."""
         return Proportion(self.both + self.only_b, self.n)
-
-    @property
-    def difference(self) -> float | None:
-        """Accuracy of the first model less that of the second, in [-1, 1]; None without images."""
-        return (self.only_a - self.only_b) / self.n if self.n else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """95 % percentile bootstrap interval of the difference, over images."""
-        return difference_interval(self.only_a, self.only_b, self.n)
-
-    @property
-    def p_value(self) -> float | None:
-        """Exact two-sided p-value of McNemar's test; None without images."""
-        return mcnemar(self.only_a, self.only_b) if self.n else None
-
-    @property
-    def better(self) -> int:
-        """1 if the interval lies above 0, so that the first model is better, -1 if below, 0 if it holds 0."""
-        low, high = self.interval or (0, 0)
-        return int(low > 0) - int(high < 0)
 
 
 @dataclass(frozen=True)
@@ -92,15 +73,23 @@ class Comparison:
         By re-assessed labels, on the images whose label set is not empty.
     original
         By original labels, on the images that have one; None if none has.
+    original_scored
+        The same, on the images of `real` that have one.
+    change
+        What `real` adds to that, on the same images.
     label_set
         What the label sets are called.
 
     Examples
     --------
-    >>> print(Comparison("one", "two", 1000, Paired(900, 700, 70, 40), Paired(1000, 600, 80, 90)))
-    one is better than two; the original labels cannot tell them apart
-    re-assessed      +3.33 points [+1.11, +5.67], McNemar p = 0.0054; of 900 images 70 only one, 40 only two
-    original         -1.00 points [-3.60, +1.60], McNemar p = 0.49; of 1,000 images 80 only one, 90 only two
+    >>> real, original = Paired(900, 700, 70, 40), Paired(1000, 600, 80, 90)
+    >>> scored, change = Paired(900, 600, 60, 70), Change(900, {-1: 30, 1: 50, 2: 10})
+    >>> print(Comparison("one", "two", 1000, real, original, scored, change))
+    one is better than two; the original labels cannot tell them apart; the lead changes by more than noise, p = 0.0003
+    re-assessed      +3.33 points [+1.11, +5.67], p = 0.0054; of 900 images 70 only one, 40 only two
+    original         -1.00 points [-3.60, +1.60], p = 0.49; of 1,000 images 80 only one, 90 only two
+    original, scored -1.11 points [-3.56, +1.33], p = 0.43; of 900 images 60 only one, 70 only two
+    change           +4.44 points [+2.11, +6.89], p = 0.0003; of 900 images
     """
 
     a: str
@@ -108,11 +97,13 @@ class Comparison:
     images: int
     real: Paired
     original: Paired | None
+    original_scored: Paired | None = None
+    change: Change | None = None
     label_set: str = UNNAMED
 
     @property
     def verdict(self) -> str:
-        """Which model is better, in words that claim no more than the 95 % intervals do."""
+        """Which model is better, in words that claim no more than the corrected p-values do."""
         if not self.real.n:
             return f"{self.a} and {self.b} cannot be compared: {NONE_SCORED}"
         words = self._in_words(self.real)
@@ -122,18 +113,17 @@ class Comparison:
         if better == by_original:
             return f"{words}, {'also' if better else 'nor'} by the original labels"
         if not by_original:
-            return f"{words}; the original labels cannot tell them apart"
-        by_labels = "the opposite" if better else f"that {self._in_words(self.original)}"
-        return f"{words}; the original labels say {by_labels}"
+            words += "; the original labels cannot tell them apart"
+        else:
+            by_labels = "the opposite" if better else f"that {self._in_words(self.original)}"
+            words += f"; the original labels say {by_labels}"
+        return words if self.change is None else f"{words}; {_change_in_words(self.change)}"
 
     def _in_words(self, pair: Paired) -> str:
-        """What the interval says, and whether the exact test, which holds for few images too, is less sure."""
         if not pair.better:
             return f"{self.a} and {self.b} cannot be told apart"
         first, second = (self.a, self.b) if pair.better > 0 else (self.b, self.a)
-        p_value = pair.p_value or 0
-        doubt = f" (but McNemar's exact test is not sure: p = {p_value:.2g})" if p_value > _LEVEL else ""
-        return f"{first} is better than {second}{doubt}"
+        return f"{first} is better than {second}"
 
     def __str__(self) -> str:
         return "\n".join([self.verdict, *aligned(self._summary())])
@@ -142,17 +132,25 @@ class Comparison:
         rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary())
         return f"<p>{escape(self.verdict)}</p><table>{rows}</table>"
 
+    @property
+    def rows(self) -> dict[str, Paired | Change]:
+        """The differences that there are, by what tables call them."""
+        few = None if self.original is None or self.real.n == self.original.n else self.original_scored
+        parts = {"original": self.original, "original, scored": few, "change": self.change}
+        return {heading(self.label_set): self.real} | {name: part for name, part in parts.items() if part is not None}
+
     def _summary(self) -> Iterator[tuple[str, str]]:
-        for name, pair in ((self.label_set, self.real), ("original", self.original)):
-            if pair is not None and pair.difference is not None and pair.interval is not None:
-                low, high = (f"{100 * bound:+.2f}" for bound in pair.interval)
-                points = f"{100 * pair.difference:+.2f} points [{low}, {high}], McNemar p = {pair.p_value:.2g}"
-                only = f"{pair.only_a:,} only {self.a}, {pair.only_b:,} only {self.b}"
-                yield name, f"{points}; of {pair.n:,} images {only}"
+        for name, part in self.rows.items() if self.real.n else ():
+            images = f"of {part.n:,} images"
+            only = f" {part.only_a:,} only {self.a}, {part.only_b:,} only {self.b}" if isinstance(part, Paired) else ""
+            points = f"{100 * (part.difference or 0):+.2f} points"
+            yield name, f"{points} {_bounds(part.interval)}, p = {part.p_value:.2g}; {images}{only}"
+            if part.raters_interval is not None:
+                yield f"{name}, raters too", f"{points} {_bounds(part.raters_interval)}, p = {part.raters_p_value:.2g}"
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold; what is null has its reason beside it."""
-        real, original = self.real, self.original
+        real, original, scored, change = self.real, self.original, self.original_scored, self.change
         low, high = real.interval or (None, None)
         original_low, original_high = (None if original is None else original.interval) or (None, None)
         document = {
@@ -160,11 +158,13 @@ class Comparison:
             "b": self.b,
             "common_images": self.images,
             "images": real.n,
-            "interval": "95 %, percentile bootstrap, over images",
+            "interval": "95 %, percentile bootstrap, over images; of raters: 95 %, normal, over images and raters",
             "real_difference": real.difference,
             "low": low,
             "high": high,
             "p_value": real.p_value,
+            "holm": real.corrected,
+            "raters": real.raters_to_json(),
             "only_a": real.only_a,
             "only_b": real.only_b,
             "both": real.both,
@@ -173,8 +173,22 @@ class Comparison:
             "original_low": original_low,
             "original_high": original_high,
             "original_p_value": None if original is None else original.p_value,
+            "original_holm": None if original is None else original.corrected,
+            "change": None,
             "verdict": self.verdict,
         }
+        if change is not None and scored is not None:
+            low, high = change.interval or (None, None)
+            document["change"] = {
+                "images": change.n,
+                "original_difference": scored.difference,
+                "difference": change.difference,
+                "low": low,
+                "high": high,
+                "p_value": change.p_value,
+                "holm": change.corrected,
+                "raters": change.raters_to_json(),
+            }
         if not real.n:
             document["real_reason"] = NONE_SCORED
         if original is None:
@@ -182,7 +196,7 @@ class Comparison:
         return document
 
 
-def compare(panel: Panel, a: str, b: str) -> Comparison:
+def compare(panel: Panel, a: str, b: str, *, among: EveryPair | None = None) -> Comparison:
     """Compare two models on the same images.
 
     Parameters
@@ -191,6 +205,9 @@ def compare(panel: Panel, a: str, b: str) -> Comparison:
         The models on the images that all of them have seen.
     a, b
         Names of two of the models.
+    among
+        Tests of every two models of the panel, of which these two are one: the verdict is corrected for their number,
+        and covers raters too if those tests do. By default it is that of these two alone, over images.
 
     Returns
     -------
@@ -208,25 +225,55 @@ def compare(panel: Panel, a: str, b: str) -> Comparison:
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
     >>> panel = Panel.from_predictions({"one": np.array([2, 0, 1]), "two": np.array([1, 1, 1])}, labels)
     >>> compare(panel, "one", "two").real
-    Paired(n=2, both=1, only_a=1, only_b=0)
+    Paired(n=2, deviation=None, holm=None, both=1, only_a=1, only_b=0)
     """
-    first, second = _row(panel, a), _row(panel, b)
-    scored, known = int(np.count_nonzero(panel.scored)), int(np.count_nonzero(panel.original_known))
-    real = _paired(panel.valid[first], panel.valid[second], scored)
-    original = _paired(panel.original_hit[first], panel.original_hit[second], known) if known else None
-    return Comparison(a=a, b=b, images=len(panel.images), real=real, original=original, label_set=panel.label_set)
+    check_known([a, b], panel.models, thing="model")
+    pair = panel.models.index(a), panel.models.index(b)
+    scored, known = panel.scored, panel.original_known
+    both = scored & known
+    real, original, change = (
+        {} if tests is None else tests.of(*pair)
+        for tests in ((None,) * 3 if among is None else (among.real, among.original, among.change))
+    )
+    return Comparison(
+        a=a,
+        b=b,
+        images=len(panel.images),
+        real=_paired(panel.valid, pair, scored, **real),
+        original=_paired(panel.original_hit, pair, known, **original) if known.any() else None,
+        original_scored=_paired(panel.original_hit, pair, both) if both.any() else None,
+        change=_change(panel, pair, both, **change) if both.any() else None,
+        label_set=panel.label_set,
+    )
 
 
 def only_right(panel: Panel, a: str, b: str) -> npt.NDArray[np.int64]:
     """Positions of the images that model `a` gets right by their label set and model `b` does not."""
-    return np.flatnonzero(panel.valid[_row(panel, a)] & ~panel.valid[_row(panel, b)])
+    check_known([a, b], panel.models, thing="model")
+    return np.flatnonzero(panel.valid[panel.models.index(a)] & ~panel.valid[panel.models.index(b)])
 
 
-def _row(panel: Panel, model: str) -> int:
-    check_known([model], panel.models, thing="model")
-    return panel.models.index(model)
+def _paired(
+    hits: npt.NDArray[np.bool_], pair: tuple[int, int], images: npt.NDArray[np.bool_], **tested: float | None
+) -> Paired:
+    a, b = hits[list(pair)][:, images]
+    both, of_a, of_b = (int(np.count_nonzero(part)) for part in (a & b, a, b))
+    return Paired(n=a.size, both=both, only_a=of_a - both, only_b=of_b - both, **tested)
 
 
-def _paired(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_], n: int) -> Paired:
-    both, of_a, of_b = (int(np.count_nonzero(hits)) for hits in (a & b, a, b))
-    return Paired(n=n, both=both, only_a=of_a - both, only_b=of_b - both)
+def _change(panel: Panel, pair: tuple[int, int], images: npt.NDArray[np.bool_], **tested: float | None) -> Change:
+    real, original = (hits[list(pair)][:, images].astype(np.int8) for hits in (panel.valid, panel.original_hit))
+    changes, counts = np.unique((real[0] - real[1]) - (original[0] - original[1]), return_counts=True)
+    of_value = zip(changes.tolist(), counts.tolist(), strict=True)
+    return Change(
+        n=int(np.count_nonzero(images)), changes={value: count for value, count in of_value if value}, **tested
+    )
+
+
+def _change_in_words(change: Change) -> str:
+    size = f"p = {change.corrected:.2g}" if change.corrected else "p < 1e-300"
+    return f"the lead changes by more than noise, {size}" if change.better else f"the lead may not have changed, {size}"
+
+
+def _bounds(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else "[{:+.2f}, {:+.2f}]".format(*(100 * bound for bound in interval))

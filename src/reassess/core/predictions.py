@@ -1,6 +1,7 @@
 """What one model said of a set of images: the best class ids, or a score for every class."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, cast
 
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_shape
+from reassess.core.classes import Classes
 from reassess.core.image_names import unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_array
@@ -75,6 +77,9 @@ class Predictions:
         What was found in the file and decided about it, in one line.
     unknown_classes
         What was predicted by names that no class has.
+    classes
+        The classes that the ids, or the outputs, are those of. Without names in it, scores are taken as those of all
+        classes of whatever they are judged by, in the order of its list.
     by_name
         Whether they name their classes; else they number them.
 
@@ -97,6 +102,7 @@ class Predictions:
     columns: npt.NDArray[np.int64] | None = None
     detected: str = field(default="arrays")
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
+    classes: Classes = field(default_factory=Classes)
     by_name: bool = False
 
     def __post_init__(self) -> None:
@@ -119,6 +125,7 @@ class Predictions:
         columns: npt.NDArray[np.int64] | None = None,
         detected: str = "ids",
         unknown_classes: UnknownClasses = UnknownClasses(),
+        classes: Classes | None = None,
     ) -> "Predictions":
         """Predictions from class ids, shape (N,) for the top-1 or (N, k) best first; of any library's arrays.
 
@@ -151,6 +158,7 @@ class Predictions:
             columns=columns,
             detected=detected,
             unknown_classes=unknown_classes,
+            classes=classes or Classes(),
         )
 
     @classmethod
@@ -161,9 +169,16 @@ class Predictions:
         *,
         columns: npt.NDArray[np.int64] | None = None,
         detected: str = "scores",
+        classes: Classes | None = None,
     ) -> "Predictions":
         """Predictions from the scores of all classes, shape (N, outputs), of any library's arrays and not copied."""
-        return cls(scores=as_scores(scores), images=_tuple(images), columns=columns, detected=detected)
+        return cls(
+            scores=as_scores(scores),
+            images=_tuple(images),
+            columns=columns,
+            detected=detected,
+            classes=classes or Classes(),
+        )
 
     @classmethod
     def from_bfloat16(
@@ -273,6 +288,61 @@ class Predictions:
     def named(self, images: Sequence[str], *, detected: str | None = None) -> "Predictions":
         """The same predictions with a name for each row."""
         return replace(self, images=tuple(images), detected=detected or self.detected)
+
+    def in_classes(self, classes: Classes) -> "Predictions":
+        """The same predictions in another list of classes, as `LabelSets.in_classes`.
+
+        Raises
+        ------
+        DataError
+            A predicted class, or that of an output, is not in the other list; or one side names the classes and the
+            other numbers them.
+
+        Examples
+        --------
+        >>> predictions = Predictions.from_ids([0, 1, 1], classes=Classes.from_texts(["cat", "dog"]))
+        >>> predictions.in_classes(Classes(3, names=("dog", "bird", "cat"))).class_ids.tolist()
+        [[2], [0], [0]]
+        """
+        if classes == self.classes:
+            return self
+        held = self.held_ids
+        if self.classes.texts:
+            check_range(held, 0, self.classes.largest_id, what="class id")
+        moved, classes = self.classes.move(held, classes)
+        same = copy(self)  # names of images are not checked again
+        object.__setattr__(same, "classes", classes)
+        return same if moved is held else same._with_held(moved)
+
+    def exchanged(self, class_of: npt.NDArray[np.integer]) -> "Predictions":
+        """The same predictions with class `class_of[i]` in the place of each class i.
+
+        >>> Predictions.from_ids([0, 1, 2]).exchanged(np.array([1, 0, 2])).class_ids.tolist()
+        [[1], [0], [2]]
+        """
+        return self._with_held(class_of[self.held_ids])
+
+    def _with_held(self, class_ids: npt.NDArray[np.integer]) -> "Predictions":
+        """The same predictions with other class ids in the place of `held_ids`."""
+        there = self._of_classes.copy()
+        there[there >= 0] = class_ids
+        if self.columns is None and self.ids is not None:
+            return replace(self, ids=there.astype(np.int32))
+        return replace(self, columns=there.astype(np.int64))
+
+    @property
+    def held_ids(self) -> npt.NDArray[np.integer]:
+        """The class ids that these predictions hold; none of scores for the classes of any list."""
+        return self._of_classes[self._of_classes >= 0]
+
+    @property
+    def _of_classes(self) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
+        """The class id of each prediction or output, -1 for none."""
+        if self.columns is not None:
+            return self.columns
+        if self.ids is not None:
+            return self.ids
+        return np.arange(self._array.shape[1] if self.classes.texts else 0)
 
 
 def as_scores(given: npt.ArrayLike) -> npt.NDArray[Any]:

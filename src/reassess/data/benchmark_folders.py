@@ -1,7 +1,6 @@
 """A benchmark by its name, or as a folder whose files are called by what they hold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache, partial
 from pathlib import Path
@@ -33,13 +32,14 @@ __all__ = [
 ]
 
 KNOWN_BENCHMARKS = {IMAGENET.name: IMAGENET}
+_WRITE_ORIGINAL = "write original.csv, with the columns image and class"
 _SUFFIXES = (".json", ".npz", ".txt", *TABLE_SUFFIXES)
 _ARCHIVES = (".tar", ".zip")
 # The parts of a benchmark, and how each comes about.
 MADE_BY: Mapping[str, str] = {
     "classes": "write classes.txt, one name a line",
     "images": "put the images into the folder images, or pack them into images.zip or images.tar",
-    "original": "put each image into the folder of its class, or write original.csv, with the columns image and class",
+    "original": f"put each image into the folder of its class, or {_WRITE_ORIGINAL}",
     "labels": "reassess labels makes them of scores; or write labels.csv, with the columns image and class",
     "scores": "reassess aggregate makes them of votes",
     "votes": "write votes.csv, with the columns image, class (or none), rater and answer",
@@ -58,7 +58,8 @@ def open_benchmark(source: str | Path) -> Benchmark:
     source
         The name of a known benchmark, ``imagenet``; or a folder with some of these files, each in any format that it
         can be read from: classes, original, labels, scores, votes, golden, rater-golden, groups and collapsed; and the
-        folder images, images.zip or images.tar. Its benchmark.json may give its name, threshold, method and match.
+        folder images, images.zip or images.tar. Its benchmark.json may give its name, threshold, method, match and
+        answers.
 
     Returns
     -------
@@ -103,6 +104,7 @@ def open_benchmark(source: str | Path) -> Benchmark:
         threshold=settings.get("threshold"),
         method=settings.get("method"),
         match=settings.get("match"),
+        answers=tuple(settings["answers"]) if "answers" in settings else None,
         folder=folder,
     )
 
@@ -133,13 +135,14 @@ def original_of_class_folders(images: Sequence[str], classes: Classes | None = N
     Raises
     ------
     DataError
-        The images lie in no folders, or not all at one depth; a folder is none of the classes, or fits two.
+        The images lie in no folders, or not all at one depth; a folder is none of the classes, or fits two; or folders
+        are called by numbers, and no list of classes says that these are their ids.
 
     Examples
     --------
-    >>> original = original_of_class_folders(["pets/dog/rex.png", "pets/cat/tom.jpg", "pets/10/x.png"])
+    >>> original = original_of_class_folders(["pets/dog/rex.png", "pets/cat/tom.jpg"])
     >>> original.classes.names, original.indices
-    (('10', 'cat', 'dog'), array([2, 1, 0], dtype=int32))
+    (('cat', 'dog'), array([1, 0], dtype=int32))
     """
     of_depth = {name.count("/"): name for name in reversed(images)}
     if len(of_depth) != 1 or 0 in of_depth:
@@ -151,7 +154,7 @@ def original_of_class_folders(images: Sequence[str], classes: Classes | None = N
         )
     folders = [name.split("/")[-2] for name in images]
     if classes is None:
-        classes = replace(Classes.from_texts(folders), ranked=False, of_folders=True)
+        classes = _classes_of_folders(folders)
         warn_of_capitals(classes, where="class folders")
     id_of = {folder: classes.find(folder) for folder in dict.fromkeys(folders)}
     lost = [folder for folder, class_id in id_of.items() if class_id is None]
@@ -160,9 +163,22 @@ def original_of_class_folders(images: Sequence[str], classes: Classes | None = N
             NO_CLASS,
             allowed=classes.allowed,
             found=f"class folders {some(sorted(lost), most=3)}",
-            mend="rename the folder, or add its name to the list of classes",
+            mend="rename the folder, or add its name to the list of classes; or, if the folders are no classes, "
+            f"{_WRITE_ORIGINAL}",
         )
     return LabelSets.from_lists(images, ([id_of[folder] or 0] for folder in folders), classes)
+
+
+def _classes_of_folders(folders: Sequence[str]) -> Classes:
+    """The classes that folders name, sorted as text: 10 comes before 9, so that it would not be its own id."""
+    try:
+        return Classes.from_texts(folders, ranked=False)
+    except DataError as error:
+        error.mend = (
+            "rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its own "
+            f"line, counted from 0; or, if the folders are no classes, {_WRITE_ORIGINAL}"
+        )
+        raise
 
 
 def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None, offline: bool = False) -> Path:

@@ -1,6 +1,7 @@
 """A class list to which a model's ids belong, where it is another one than that of the labels."""
 
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -105,22 +106,25 @@ class ClassList:
         predictions
             The model's predictions as they were read.
         classes
-            The classes of the benchmark: their wnids are taken, or their ids; names where only the labels name them, or
-            where one of them is a number that is not its id.
+            The classes of the benchmark.
 
         Returns
         -------
-        A wnid, id or name for each output; "-" for an output that is no class. Of predictions that name their classes,
-        for each class: its wnid or name, a tab, and that of the class for which the name stands.
+        A wnid, name or id for each output, as `Classes.in_one_line`; "-" for an output that is no class. Of predictions
+        that name their classes, for each class: its wnid or name, a tab, and that of the class for which the name
+        stands.
+
+        Raises
+        ------
+        DataError
+            A class has no name that fits a line, and no id.
         """
         if predictions.by_name:
-            texts = classes.texts
+            texts = [classes.in_one_line(class_id) for class_id in range(len(classes.texts))]
             return [f"{text}\t{texts[class_id]}" for text, class_id in zip(texts, self.class_of, strict=True)]
-        texts = classes.wnids or (classes.names if classes.ranked or classes.misnumbered else ())
-        return [
-            "-" if class_id < 0 else texts[class_id] if texts else str(class_id)
-            for class_id in self.of_outputs(predictions).tolist()
-        ]
+        nothing = next(mark for n in count(1) if classes.id_of(mark := "-" * n, where="") < 0)
+        outputs = self.of_outputs(predictions).tolist()
+        return [nothing if class_id < 0 else classes.in_one_line(class_id) for class_id in outputs]
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
         """The object that JSON documents hold."""

@@ -159,7 +159,8 @@ def image_sheet(
     """
     given: dict[str, Any] = {"the original labels": original, "the scores": scores, "the votes": votes}
     given = {name: part for name, part in (given | {"the experts' votes": experts}).items() if part is not None}
-    moved = in_one_list(given, None if labels is None else labels.classes)
+    models = dict(predictions or {})
+    moved = in_one_list(given | models, None if labels is None else labels.classes)
     original, scores, votes, experts = (
         moved.get(name) for name in ("the original labels", "the scores", "the votes", "the experts' votes")
     )
@@ -175,7 +176,7 @@ def image_sheet(
             allowed=f"a name such as {known.images[0]}" if known else None,
             mend="check the name",
         )
-    best = {file: _best_of(file, model, key, labels) for file, model in (predictions or {}).items()}
+    best = {file: _best_of(file, moved[file], key, labels) for file in models}
     classes = Classes() if labels is None else labels.classes
     for file, class_ids in best.items():
         _check_range([class_id for class_id in class_ids or () if class_id is not None], classes, file)

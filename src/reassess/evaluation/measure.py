@@ -17,7 +17,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError
+from reassess.errors import DataError, at
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.mistakes import KINDS, mistake_kinds, validity
 from reassess.evaluation.order_checks import check_agreement
@@ -50,7 +50,8 @@ def evaluate(
     ----------
     predictions
         What the model said; an array of integers is ids, one of floats is scores, rows in the order of the labels. An
-        array may be numpy's, PyTorch's, TensorFlow's, JAX's, or speak DLPack; on the CPU it is not copied.
+        array may be numpy's, PyTorch's, TensorFlow's, JAX's, or speak DLPack; on the CPU it is not copied. Predictions
+        in another list of classes than the labels are moved by name.
     labels
         The valid classes of each image; images with none are left out and counted.
     original
@@ -76,8 +77,9 @@ def evaluate(
     Raises
     ------
     DataError
-        The predictions and the labels do not fit; agreement with the original labels is that of chance; a score is
-        NaN; a given k is larger than the predictions reach. The message says where, and how to mend it.
+        The predictions and the labels do not fit, or nothing tells which class is which; agreement with the original
+        labels is that of chance; a score is NaN; a given k is larger than the predictions reach. The message says
+        where, and how to mend it.
 
     Warns
     -----
@@ -127,6 +129,8 @@ def find_outcomes(
     A warning calls the model as `called` says.
     """
     given = _as_predictions(predictions)
+    with at("the predictions"):
+        given = given.in_classes(labels.classes)
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
     original = None if original is None else original.in_classes(labels.classes)
     outcomes = join_and_rank(
@@ -138,7 +142,7 @@ def find_outcomes(
         ignore_unknown=ignore_unknown,
     )
     if original is not None:
-        check_agreement(outcomes, original, any_class_list=any_class_list, called=called)
+        check_agreement(outcomes, labels, original, any_class_list=any_class_list, called=called)
     return outcomes
 
 

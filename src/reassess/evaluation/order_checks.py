@@ -132,7 +132,12 @@ class _Reading:
 
 
 def check_agreement(
-    outcomes: Outcomes, original: LabelSets, *, any_class_list: bool = False, called: str = "the model"
+    outcomes: Outcomes,
+    labels: LabelSets,
+    original: LabelSets,
+    *,
+    any_class_list: bool = False,
+    called: str = "the model",
 ) -> None:
     """Refuse a model that agrees with the original labels by chance, or far better read otherwise; see the module.
 
@@ -140,8 +145,8 @@ def check_agreement(
     ----------
     outcomes
         The model's outcomes.
-    original
-        Original labels: one class an image.
+    labels, original
+        The label sets by which the outcomes were found, and the original labels: one class an image.
     any_class_list
         Let a model pass of which the images confirm another class list, see `find_class_list`.
     called
@@ -168,7 +173,7 @@ def check_agreement(
         raise _refused(as_given, by_chance, f"; {best.share()}", best.mend)
     if not by_chance:
         return
-    other = find_class_list(outcomes, original, original)
+    other = find_class_list(outcomes, labels, original)
     if other is not None:
         if any_class_list:
             return
@@ -178,7 +183,7 @@ def check_agreement(
         raise _refused(as_given, by_chance, instead, MEND_CLASS_LIST)
     if as_given.is_unlikely(_KAPPA, _LEVEL):
         mend = (
-            f"no known order of the images fits, and {no_list_in_words(outcomes, original, original)}: check that the "
+            f"no known order of the images fits, and {no_list_in_words(outcomes, labels, original)}: check that the "
             "file belongs to these images and classes; to measure it all the same, leave the original labels out "
             "(--original none)"
         )

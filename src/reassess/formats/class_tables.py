@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_range, check_unique
-from reassess.core.classes import LIST_CLASSES, NO_CLASS, Classes
-from reassess.errors import DataError
+from reassess.core.classes import GIVE_CLASSES, NO_CLASS, Classes, are_wnids
+from reassess.errors import DataError, at
 from reassess.formats.files import read_lines, suffix_of
 from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, place, read_table, refuse_missing
@@ -129,7 +129,7 @@ def _ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.i
             NO_CLASS,
             where=path,
             found=some(lost),
-            mend=LIST_CLASSES if classes.ranked or not classes.texts else "name the class by id, wnid or name",
+            mend=GIVE_CLASSES if classes.ranked or not classes.texts else "name the class by id, wnid or name",
         )
     return np.fromiter((id_of[text] for text in texts), np.int64)
 
@@ -154,8 +154,8 @@ def read_classes(path: str | Path, words: str | Path | None = None) -> Classes:
     Raises
     ------
     DataError
-        The file holds no classes; a class has no name; a name, wnid or synonym is that of two classes; or the ids are
-        not 0, 1, ..., each once.
+        The file holds no classes; a class has no name; a name, wnid or synonym is that of two classes, or a number that
+        is not the class's id; or the ids are not 0, 1, ..., each once.
 
     Examples
     --------
@@ -173,9 +173,9 @@ def read_classes(path: str | Path, words: str | Path | None = None) -> Classes:
         return _classes_of_table(path)
     names = [composed(line.strip()) for line in read_lines(path)]
     _check_names(names, [()] * len(names), lambda row: f"{path}, line {row + 1}")
-    if Classes.from_texts(names).wnids:
-        return Classes(count=len(names), wnids=tuple(names))
-    return Classes(count=len(names), names=tuple(names))
+    with at(path):
+        texts = tuple(names)
+        return Classes(len(texts), wnids=texts) if are_wnids(texts) else Classes(len(texts), names=texts)
 
 
 def _with_words(wnids: Path, words: Path) -> Classes:
@@ -207,12 +207,13 @@ def _classes_of_table(path: Path) -> Classes:
     refuse_missing(path, columns["wnid"])
     wnids = [text.strip() for text in columns["wnid"]]
     check_unique(wnids, thing="a wnid", where=lambda row: f"{path}, class {ids[row]}")
-    return Classes(
-        count=len(names),
-        wnids=tuple(wnids),
-        names=tuple(names),
-        synonyms=tuple(synonyms) if any(synonyms) else (),
-    )
+    with at(path):
+        return Classes(
+            count=len(names),
+            wnids=tuple(wnids),
+            names=tuple(names),
+            synonyms=tuple(synonyms) if any(synonyms) else (),
+        )
 
 
 def _ids_in_order(path: Path, series: "pl.Series") -> "pl.Series":

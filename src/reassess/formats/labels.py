@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reassess.core.benchmark import IMAGENET
-from reassess.core.classes import Classes
+from reassess.core.classes import Classes, classes_of_ids
 from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, ReassessWarning, at
-from reassess.formats.class_columns import check_names_stay, ids_of_texts, refuse_numbers
+from reassess.formats.class_columns import ids_of_texts
 from reassess.formats.files import read_lines, suffix_of, writing
 from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing, write_table
@@ -126,7 +126,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     Raises
     ------
     DataError
-        Wrong kind of file for label sets, or their classes would be read as something else from it.
+        Wrong kind of file for label sets.
     OutputError
         The file exists, or cannot be written.
 
@@ -141,7 +141,6 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     path = Path(path)
     called = labels.classes.in_files
     if suffix_of(path, LABEL_SUFFIXES, "a label set") != ".json":
-        check_names_stay(path, labels.classes)
         write_table(path, _table_of_labels(labels), force=force)
         return
     lists = ([called[i] for i in sorted(ids)] if called else sorted(ids) for ids in labels.sets().values())
@@ -248,9 +247,10 @@ def class_ids(path: Path, lists: list[list[Any]], classes: Classes | None) -> tu
             allowed="whole numbers, or text",
             found=some(sorted(kind.__name__ for kind in kinds)),
         )
-    if kinds != {str}:
-        refuse_numbers(path, classes)
+    if not kinds:
         return lists, classes or Classes()
+    if kinds == {int}:
+        return lists, classes_of_ids(classes, where=path)
     texts = dict.fromkeys(chain.from_iterable(lists))
     id_of, classes = ids_of_texts(path, list(texts), classes)
     return [[id_of[text] for text in names] for names in lists], classes

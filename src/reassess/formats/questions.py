@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_range, check_shape
-from reassess.core.classes import MOST_CLASSES, Classes
+from reassess.core.classes import MOST_CLASSES, Classes, classes_of_ids
 from reassess.core.questions import Questions
 from reassess.formats.class_columns import ids_of_column, ids_of_texts
 from reassess.formats.tables import column, refuse_missing
@@ -38,12 +38,14 @@ def questions_of_info(info: npt.NDArray[Any], where: Path, classes: Classes | No
         texts, rows = np.unique(info[:, 1], return_inverse=True)
         id_of, classes = ids_of_texts(where, texts.tolist(), classes)
         class_ids = np.array(list(id_of.values()), np.int64)[rows]
+    else:
+        classes = classes_of_ids(classes, where=where)
     check_range(class_ids, 0, MOST_CLASSES - 1, what="class id", where=lambda row: f"{where}, array info, row {row}")
     return Questions(
         images=tuple(position),
         image_ids=image_ids,
         class_ids=class_ids.astype(np.int32),
-        classes=classes or Classes(),
+        classes=classes,
     )
 
 

@@ -10,7 +10,6 @@ from reassess.core.classes import Classes
 from reassess.core.scores import Scores
 from reassess.errors import at
 from reassess.formats.archives import MAX_BYTES, open_archive, write_npz
-from reassess.formats.class_columns import check_names_stay
 from reassess.formats.files import suffix_of, writing
 from reassess.formats.questions import columns_of_questions, info_of_questions, questions_of_info, questions_of_table
 from reassess.formats.tables import (
@@ -96,7 +95,6 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
         return
     import polars as pl
 
-    check_names_stay(path, scores.questions.classes)
     name = _PROBABILITY if scores.exclusive else "score"
     table = pl.DataFrame({**columns_of_questions(scores.questions), name: scores.values, **_golden(scores)})
     write_table(path, table, force=force)

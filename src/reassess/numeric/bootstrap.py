@@ -2,12 +2,14 @@
 
 A replicate draws as many images as there are, with replacement, and counts the hits of each model on them; all models
 see the same images. Over all replicates that there can be, the difference of two models is the sum of n independent
-draws of +1 (only the first is right), -1 (only the second) and 0, with the observed shares for probabilities. That
-distribution is known, so the interval of a difference is computed, not drawn: it is what a bootstrap of ever more
-replicates tends to, and needs no seed. Ranks of many models have no such form and are drawn.
+draws of +1 (only the first is right), -1 (only the second) and 0, with the observed shares for probabilities. So is the
+change of a difference from one kind of labels to another, of -2 to +2. That distribution is known, so the interval is
+computed, not drawn: it is what a bootstrap of ever more replicates tends to, and needs no seed. Ranks of many models
+have no such form and are drawn.
 """
 
 import math
+from collections.abc import Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -16,42 +18,46 @@ import numpy.typing as npt
 from reassess.errors import DataError
 
 __all__ = [
-    "apart",
     "check_replicates",
     "common_hits",
-    "difference_interval",
+    "mean_interval",
+    "normal_interval",
+    "normal_p_values",
     "percentile_bounds",
     "resampled_hits",
     "times_drawn",
+    "weighted_hits",
 ]
 
 _TAIL = 0.025  # of a 95 % interval, at either end
+_NORMAL = 1.959963984540054  # standard deviations from the mean, beyond which a tail of the normal distribution lies
+_SUREST = 1e-10  # p-value that is taken from a normal distribution
 _BLOCK = 4096  # images in one matrix product, whose sums are exact in float32: they are far below 2 ** 24
-_NODES = 1 << 22  # frequencies looked at together
-_FEW = 20  # with fewer images on which the models agree, nearly all differences are even, or nearly all odd
+_FEW = 20  # with fewer images of even or of odd numbers, nearly all sums are odd or nearly all even, or the reverse
 _VANISHED = 12  # the characteristic function of a sum, at so many times the inverse of its standard deviation
 _Number = TypeVar("_Number", bound=np.generic)
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 
 
-def difference_interval(only_a: int, only_b: int, n: int) -> tuple[float, float] | None:
-    """95 % percentile bootstrap interval over images of the difference in accuracy of two models; None if n is 0.
+def mean_interval(counts: Mapping[int, int], n: int) -> tuple[float, float] | None:
+    """95 % percentile bootstrap interval over images of the mean of a small whole number; None if n is 0.
 
     Parameters
     ----------
-    only_a, only_b
-        Number of images that only the one, or only the other, gets right.
+    counts
+        Number of images by the number that they have; images with 0 may be left out. The lead of one model over another
+        is 1 where only the first is right and -1 where only the second is.
     n
         Number of images.
 
     Returns
     -------
-    Bounds of a - b, in [-1, 1]: below and above them lies at most 2.5 % of the bootstrap distribution.
+    Bounds of the mean: below and above them lies at most 2.5 % of the bootstrap distribution.
 
     Examples
     --------
-    >>> difference_interval(60, 40, 1000)
+    >>> mean_interval({1: 60, -1: 40}, 1000)
     (0.001, 0.04)
 
     Notes
@@ -60,31 +66,8 @@ def difference_interval(only_a: int, only_b: int, n: int) -> tuple[float, float]
     """
     if n == 0:
         return None
-    return _lowest(only_a, only_b, n) / n, -_lowest(only_b, only_a, n) / n
-
-
-def apart(only_a: _Ints, only_b: _Ints, n: int) -> npt.NDArray[np.int8]:
-    """Whether the interval of a difference leaves out 0, for many pairs of models: 1 if a is better, -1 if b is, or 0.
-
-    Parameters
-    ----------
-    only_a, only_b
-        int64, shape (pairs,): see `difference_interval`.
-    n
-        Number of images.
-
-    Examples
-    --------
-    >>> apart(np.array([60, 50, 3]), np.array([40, 50, 90]), 1000)
-    array([ 1,  0, -1], dtype=int8)
-    """
-    more, fewer = np.maximum(only_a, only_b), np.minimum(only_a, only_b)
-    better = np.sign(only_a - only_b).astype(np.int8)
-    # By Chernoff's bound, P(difference <= 0) is at most exp(-gap): most pairs of a long list need no more.
-    gap = (np.sqrt(more) - np.sqrt(fewer)) ** 2
-    close = np.flatnonzero(np.exp(-gap) >= _TAIL)
-    better[close[_at_most(0, more[close], fewer[close], n) >= _TAIL]] = 0
-    return np.asarray(better)
+    turned = {-value: count for value, count in counts.items()}
+    return _lowest(counts, n) / n, -_lowest(turned, n) / n
 
 
 def times_drawn(rng: np.random.Generator, count: int) -> _Ints:
@@ -119,41 +102,66 @@ def resampled_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) -
            [2, 1],
            [2, 0]], dtype=int32)
     """
-    models, images = hits.shape
+    images = hits.shape[1]
     rng = np.random.default_rng(seed)
     # How often each image is drawn; that one is drawn more than 255 times has a probability below 1e-500.
     times = np.empty((replicates, images), np.uint8)
     for row in times:
         row[:] = times_drawn(rng, images)
-    total = np.zeros((replicates, models), np.int32)
-    for start in range(0, images, _BLOCK):
-        part = slice(start, start + _BLOCK)
-        total += (times[:, part].astype(np.float32) @ hits[:, part].T.astype(np.float32)).astype(np.int32)
-    return total
+    return weighted_hits(hits, times)
 
 
-def common_hits(hits: npt.NDArray[np.bool_]) -> _Ints:
-    """On how many images both of two models are right, for every two.
+def weighted_hits(hits: npt.NDArray[np.bool_], times: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+    """Number of hits of each model if images count several times, or not at all.
 
     Parameters
     ----------
     hits
         bool, shape (models, images).
+    times
+        uint8, shape (replicates, images).
 
     Returns
     -------
-    int64, shape (models, models); the diagonal holds each model's hits.
+    int32, shape (replicates, models).
 
     Examples
     --------
-    >>> common_hits(np.array([[True, True, False], [False, True, True]]))
+    >>> weighted_hits(np.array([[True, True], [False, True]]), np.array([[2, 0], [1, 1]], np.uint8))
+    array([[2, 0],
+           [2, 1]], dtype=int32)
+    """
+    total = np.zeros((len(times), len(hits)), np.int32)
+    for start in range(0, hits.shape[1], _BLOCK):
+        part = slice(start, start + _BLOCK)
+        total += (times[:, part].astype(np.float32) @ hits[:, part].T.astype(np.float32)).astype(np.int32)
+    return total
+
+
+def common_hits(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> _Ints:
+    """On how many images both of two models are right, for every model of one list and every model of another.
+
+    Parameters
+    ----------
+    first, second
+        bool, shapes (models, images) and (others, images).
+
+    Returns
+    -------
+    int64, shape (models, others).
+
+    Examples
+    --------
+    >>> hits = np.array([[True, True, False], [False, True, True]])
+    >>> common_hits(hits, hits)
     array([[2, 1],
            [1, 2]])
     """
-    total = np.zeros((len(hits), len(hits)), np.int64)
-    for start in range(0, hits.shape[1], _BLOCK):
-        part = hits[:, start : start + _BLOCK].astype(np.float32)
-        total += (part @ part.T).astype(np.int64)
+    total = np.zeros((len(first), len(second)), np.int64)
+    for start in range(0, first.shape[1], _BLOCK):
+        ours, theirs = first[:, start : start + _BLOCK], second[:, start : start + _BLOCK]
+        if ours.any() and theirs.any():
+            total += (ours.astype(np.float32) @ theirs.T.astype(np.float32)).astype(np.int64)
     return total
 
 
@@ -175,6 +183,36 @@ def percentile_bounds(samples: npt.NDArray[_Number]) -> tuple[npt.NDArray[_Numbe
     return ordered[below - 1], ordered[-below]
 
 
+def normal_interval(value: float, deviation: float, least: float = -1, most: float = 1) -> tuple[float, float]:
+    """95 % interval of a value between two bounds whose standard deviation over replicates is known.
+
+    Examples
+    --------
+    >>> low, high = normal_interval(0.99, 0.01, least=0, most=1)
+    >>> round(low, 6), high
+    (0.9704, 1.0)
+    """
+    low, high = (float(np.clip(value + sign * _NORMAL * deviation, least, most)) for sign in (-1, 1))
+    return low, high
+
+
+def normal_p_values(values: npt.ArrayLike, deviations: npt.ArrayLike) -> _Floats:
+    """Two-sided p-values of values whose standard deviations over replicates are known, if the true ones are 0.
+
+    None is below 1e-10, since replicates tell nothing of how far the tails of their distribution are normal.
+
+    Examples
+    --------
+    >>> normal_p_values([0.0196, -0.01, 0], [0.01, 0, 0]).round(3)
+    array([0.05, 0.  , 1.  ])
+    """
+    from scipy.special import ndtr
+
+    size, spread = np.abs(values), np.asarray(deviations)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(size > 0, np.maximum(2 * ndtr(-size / spread), _SUREST), 1.0)
+
+
 def check_replicates(replicates: int) -> None:
     """Raise `DataError` if replicates are too few for a 95 % interval, beyond which one lies at either end."""
     fewest = math.ceil(1 / _TAIL)
@@ -182,54 +220,46 @@ def check_replicates(replicates: int) -> None:
         raise DataError("too few replicates for a 95 % interval", allowed=f"{fewest} or more", found=replicates)
 
 
-def _lowest(only_a: int, only_b: int, n: int) -> int:
-    """The lowest difference in hits at or below which lies at least the tail of the bootstrap distribution."""
-    a, b = np.array([only_a]), np.array([only_b])
+def _lowest(counts: Mapping[int, int], n: int) -> int:
+    """The lowest sum at or below which lies at least the tail of the bootstrap distribution."""
+    values, images = np.array(list(counts), np.float64), np.array(list(counts.values()), np.float64)
+    total = sum(value * count for value, count in counts.items())
+    deviation = math.sqrt(max(0.0, float(values**2 @ images) - total**2 / n))
     # By Cantelli's inequality, less than the tail lies 6.25 standard deviations or more below the mean.
-    difference = only_a - only_b
-    below = difference - math.ceil(6.25 * _deviation(a, b, n)[0]) - 1
-    while difference - below > 1:
-        middle = (below + difference) // 2
-        if _at_most(middle, a, b, n)[0] >= _TAIL:
-            difference = middle
+    below = total - math.ceil(6.25 * deviation) - 1
+    while total - below > 1:
+        middle = (below + total) // 2
+        if _at_most(middle, values, images / n, n, deviation) >= _TAIL:
+            total = middle
         else:
             below = middle
-    return difference
+    return total
 
 
-def _deviation(only_a: _Ints, only_b: _Ints, n: int) -> _Floats:
-    """Standard deviation of the difference in hits of a replicate."""
-    a, b = only_a / n, only_b / n
-    return np.asarray(np.sqrt(n * (a + b - (a - b) ** 2)))
-
-
-def _at_most(difference: int, only_a: _Ints, only_b: _Ints, n: int) -> _Floats:
-    """Probability that the difference in hits of a replicate is at most so large, no more than 8 deviations off.
+def _at_most(total: int, values: _Floats, shares: _Floats, n: int, deviation: float) -> float:
+    """Probability that the sum of a replicate is at most so large, no more than 8 deviations off.
 
     By inversion of the characteristic function, which is that of one draw to the power of n. The sum over frequencies
     is exact but for what lies ten standard deviations or more from the mean.
 
     Parameters
     ----------
-    difference
-        The difference in hits.
-    only_a, only_b
-        int64, shape (pairs,).
+    total
+        The sum.
+    values, shares
+        float64, shape (v,): the numbers that an image may have, and the share of images that have each; 0 has the rest.
     n
         Number of images.
+    deviation
+        Standard deviation of the sum.
     """
-    deviation = np.maximum(_deviation(only_a, only_b, n), _VANISHED / np.pi)
-    reach = np.where(n - only_a - only_b < _FEW, np.pi, _VANISHED / deviation)
-    nodes = math.ceil((reach * deviation).max(initial=1) * 20 / (2 * np.pi))
-    result = np.empty(len(reach))
-    step = max(1, _NODES // nodes)
-    for start in range(0, len(reach), step):
-        part = slice(start, start + step)
-        t = reach[part, None] * ((np.arange(nodes) + 0.5) / nodes)
-        a, b = only_a[part, None] / n, only_b[part, None] / n
-        less, imaginary = (a + b) * (1 - np.cos(t)), (a - b) * np.sin(t)
-        with np.errstate(divide="ignore"):  # the function may be 0
-            size = np.exp(n / 2 * np.log1p(np.maximum(imaginary**2 + less**2 - 2 * less, -1)))
-        waves = size * np.sin(n * np.arctan2(imaginary, 1 - less) - t * (difference + 0.5)) / np.sin(t / 2)
-        result[part] = 0.5 - reach[part] / nodes * waves.sum(axis=1) / (2 * np.pi)
-    return result
+    deviation = max(deviation, _VANISHED / np.pi)
+    odd = n * shares[values % 2 == 1].sum()
+    reach = np.pi if min(odd, n - odd) < _FEW else _VANISHED / deviation
+    nodes = math.ceil(reach * deviation * 20 / (2 * np.pi))
+    t = reach * ((np.arange(nodes) + 0.5) / nodes)
+    less, imaginary = shares @ (1 - np.cos(np.outer(values, t))), shares @ np.sin(np.outer(values, t))
+    with np.errstate(divide="ignore"):  # the function may be 0
+        size = np.exp(n / 2 * np.log1p(np.maximum(imaginary**2 + less**2 - 2 * less, -1)))
+    waves = size * np.sin(n * np.arctan2(imaginary, 1 - less) - t * (total + 0.5)) / np.sin(t / 2)
+    return float(0.5 - reach / nodes * waves.sum() / (2 * np.pi))

@@ -1,10 +1,13 @@
 """Exact tests of counts, and Holm's correction for many tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 __all__ = ["SMALLEST", "chance_p_value", "holm", "mcnemar", "sign_flips"]
+
+_Ints = npt.NDArray[np.int64]
 
 SMALLEST = 1e-300  # a p-value of it stands for all that is smaller
 
@@ -38,42 +41,39 @@ def mcnemar(only_a: int, only_b: int) -> float:
     return min(1.0, 2 * float(betainc(max(only_a, only_b), min(only_a, only_b) + 1, 0.5)))
 
 
-def sign_flips(total: int, ones: int, twos: int) -> float:
-    """Exact two-sided p-value of a sum of ones and twos with signs, if a fair coin gave the sign of each.
+def sign_flips(totals: _Ints, ones: _Ints, twos: _Ints) -> npt.NDArray[np.float64]:
+    """Exact two-sided p-values of sums of ones and twos with signs, if a fair coin gave the sign of each.
 
     With the change of a lead, image by image, this is McNemar's test for two label sets and two models: on an image the
-    lead of one model over the other, -1, 0 or 1, may change by 1 or by 2.
+    lead of one model over the other, -1, 0 or 1, may change by 1 or by 2. Without twos it is McNemar's test.
 
     Parameters
     ----------
-    total
-        The sum.
+    totals
+        int64, shape (n,): the sums.
     ones, twos
-        How many ones and how many twos were added or taken away.
+        int64, shape (n,): how many ones and how many twos were added or taken away.
 
     Returns
     -------
-    The probability that such a sum is as far from 0.
+    float64, shape (n,): the probability that such a sum is as far from 0; 0 for all that is too small for a number.
 
     Examples
     --------
-    >>> sign_flips(4, 6, 0) == mcnemar(5, 1), sign_flips(4, 0, 2), sign_flips(0, 2, 5)
-    (True, 0.5, 1.0)
+    >>> sign_flips(np.array([4, 4, 0]), np.array([6, 0, 2]), np.array([0, 2, 5]))
+    array([0.21875, 0.5    , 1.     ])
 
     Notes
     -----
-    Source: Fisher (1935), The Design of Experiments, section 21: a difference may have either sign.
+    Source: Fisher (1935), The Design of Experiments, section 21: a difference may have either sign. The test is exact
+    if each difference is as likely to have either sign. Where only the mean is 0, its level is right for many images,
+    since the sum of squares estimates the variance.
     """
-    from scipy.special import betainc, gammaln
+    from reassess.numeric.sign_kernels import sign_flip_tails
 
-    if not total:
-        return 1.0
-    added = np.arange(twos + 1)  # how many of the twos
-    chances = np.exp(gammaln(twos + 1) - gammaln(added + 1) - gammaln(twos - added + 1) - twos * np.log(2))
-    least = (ones + abs(total)) // 2 + twos - 2 * added  # how many of the ones must be added to reach the sum
-    tails = betainc(np.clip(least, 1, None), np.clip(ones - least + 1, 0.5, None), 0.5)
-    tails = np.where(least <= 0, 1.0, np.where(least > ones, 0.0, tails))
-    return min(1.0, 2 * float(chances @ tails))
+    result = np.empty(len(totals))
+    sign_flip_tails(np.abs(totals), ones, twos, result)
+    return result
 
 
 def chance_p_value(hits: int, images: Mapping[int, int]) -> float:
@@ -112,21 +112,30 @@ def chance_p_value(hits: int, images: Mapping[int, int]) -> float:
     return min(1.0, max(SMALLEST, 2 * min(fewer, more)))
 
 
-def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """P-values corrected so that the chance of any false discovery among all tests is at most the level.
+
+    Parameters
+    ----------
+    p_values
+        Shape (n,).
+
+    Returns
+    -------
+    float64, shape (n,).
 
     Examples
     --------
     >>> holm([0.01, 0.04, 0.03])
-    (0.03, 0.06, 0.06)
+    array([0.03, 0.06, 0.06])
 
     Notes
     -----
     Source: Holm (1979), Scandinavian Journal of Statistics 6.
     """
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    corrected, highest = [0.0] * len(p_values), 0.0
-    for tests_left, test in zip(range(len(order), 0, -1), order, strict=True):
-        highest = max(highest, min(1.0, tests_left * p_values[test]))
-        corrected[test] = highest
-    return tuple(corrected)
+    given = np.asarray(p_values, np.float64)
+    order = np.argsort(given, kind="stable")
+    steps = np.minimum(1, np.arange(given.size, 0, -1) * given[order])
+    corrected = np.empty(given.size)
+    corrected[order] = np.maximum.accumulate(steps)
+    return corrected

@@ -68,6 +68,7 @@ def open_questions(
     for name, predictions, outcomes in each:
         with at(name):
             check_top_k((top,), predictions.depth)
+            predictions = predictions.in_classes(labels.classes)
         rows, pairs = _open(predictions, outcomes, labels, scores, top)
         pairs["image"] = images.numbers(rows, outcomes, labels)
         pairs["model"] = len(models)

@@ -1,11 +1,12 @@
 """Charts of accuracy: both accuracies, differences, by number of valid classes, and among public results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
 
+from reassess.comparison.differences import Difference
 from reassess.comparison.findings import Findings
-from reassess.comparison.pairs import Comparison, Paired, compare
+from reassess.comparison.pairs import Comparison, Paired
 from reassess.core.missing import Missing
 from reassess.evaluation.result import BySize
 from reassess.evaluation.words import NONE_SCORED, heading
@@ -57,7 +58,7 @@ def shown_pairs(findings: Findings) -> Sequence[Comparison] | Missing:
         return findings.ranking
     if len(findings.models) > _EVERY_PAIR:
         return findings.ranking.neighbours
-    return [compare(findings.panel, a, b) for a, b in combinations(findings.ranking.models, 2)]
+    return [findings.compare(a, b) for a, b in combinations(findings.ranking.models, 2)]
 
 
 def difference_chart(findings: Findings) -> Chart | Missing:
@@ -68,28 +69,35 @@ def difference_chart(findings: Findings) -> Chart | Missing:
     rows, judge = [], heading(findings.labels.title)
     series: dict[str, list[Mark | None]] = {judge: [], "original": []}
     for i, pair in enumerate(pairs):
-        for name, part in {judge: pair.real, "original": pair.original}.items():
-            if i < MOST_DRAWN:
-                series[name].append(_difference(part))
-            if part is not None and part.n:
-                only = part.only_a, part.only_b, part.n
-                difference = percent(part.difference), percents(part.interval), part.p_value
-                rows.append([pair.a, pair.b, name, *difference, *only])
+        if i < MOST_DRAWN:
+            series[judge].append(_mark(pair.real))
+            series["original"].append(_mark(pair.original))
+        rows += [[pair.a, pair.b, *row] for name, part in pair.rows.items() for row in _rows(name, part)]
     half = (LONGEST - len(_LESS)) // 2
     groups = [f"{shortened(pair.a, half)}{_LESS}{shortened(pair.b, half)}" for pair in pairs[:MOST_DRAWN]]
     shown = {name: marks for name, marks in series.items() if any(marks)}
     axis = "difference in top-1 accuracy, points"
-    columns = {"a": TEXT, "b": TEXT, "labels": TEXT, "a - b, points": POINTS, "95 %": POINTS, "McNemar p": P_VALUE}
+    columns = {"a": TEXT, "b": TEXT, "labels": TEXT, "a - b, points": POINTS, "95 %": POINTS, "p": P_VALUE}
     columns |= {"only a right": COUNT, "only b right": COUNT, "images": COUNT}
     numbers = table("differences", "Differences between models, on the same images", columns, rows)
     intervals = Intervals(groups=groups, series=shown, axis=axis, form=POINTS, reference=(0.0, "no difference"))
     return interval_chart(intervals, numbers, only_some(len(pairs), "pairs"))
 
 
-def _difference(part: Paired | None) -> Mark | None:
+def _rows(name: str, part: Difference) -> Iterator[list[Cell]]:
+    """A difference over images, and where raters are drawn anew over both."""
+    only = [part.only_a, part.only_b] if isinstance(part, Paired) else [None, None]
+    yield [name, percent(part.difference), percents(part.interval), part.p_value, *only, part.n]
+    if part.deviation is not None:
+        wide = percents(part.raters_interval), part.raters_p_value
+        yield [f"{name}, raters too", percent(part.difference), *wide, *only, part.n]
+
+
+def _mark(part: Difference | None) -> Mark | None:
+    """A difference with the interval that counts most: over raters too where these are drawn anew."""
     if part is None or part.difference is None:
         return None
-    return Mark(100 * part.difference, percents(part.interval))
+    return Mark(100 * part.difference, percents(part.raters_interval or part.interval))
 
 
 def label_count_chart(findings: Findings) -> Chart | Missing:

@@ -28,7 +28,7 @@ def headline(findings: Findings, scatter: Chart | Missing) -> Section:
     for k in findings.top_k:
         columns |= {f"{judge} top-{k} %": PERCENT, f"{judge} top-{k} 95 %": PERCENT}
         if k == 1 and not isinstance(uncertainty, Missing):
-            columns |= {"95 %, raters too": PERCENT}
+            columns |= {"true labels, 95 %": PERCENT}
     columns |= {f"original top-{k} %": PERCENT for k in findings.top_k}
     columns |= {"soft": SHARE, "recall at size": SHARE, "scored": COUNT, "left out": COUNT}
     rows = [_accuracies(model, result, findings) for model, result in findings.evaluations.items()]
@@ -38,7 +38,10 @@ def headline(findings: Findings, scatter: Chart | Missing) -> Section:
         "images only."
     )
     if not isinstance(uncertainty, Missing):
-        words += ' The intervals "raters too" are bootstrap intervals; they also cover the uncertainty of the labels.'
+        words += (
+            ' The intervals "true labels" are of the accuracy by labels free of the raters\' errors, if these are '
+            "independent; they cover the choice of images and of raters."
+        )
     notes = [*_other_class_lists(findings), *_left_out(findings)]
     if ceiling := ceiling_in_words(findings.evaluations.values()):
         notes.append(f"Soft: the mean probability that the first class is valid; {ceiling}.")

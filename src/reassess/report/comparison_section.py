@@ -35,7 +35,8 @@ def standing(findings: Findings, chart: Chart | Missing) -> Section:
         words += map(sentence, gaps_in_words(ranking))
     notes = [
         f"On the {len(findings.panel.images):,} images that all models have seen. {DIFFERENCE_EXPLAINED}. "
-        "Where an interval contains 0, the two models cannot be told apart."
+        "The two models cannot be told apart where the interval that counts raters too, or the other where there is "
+        "none, contains 0, nor where the p-value, corrected by Holm for all pairs of models, is 0.05 or more."
     ]
     notes += [f"{text}." for text in panel_left_out(findings.panel)]
     if len(findings.models) == 2:
@@ -56,7 +57,13 @@ def _ranks(findings: Findings) -> Table:
     assert not isinstance(ranking, Missing)
     intervals = list(zip(ranking.low.tolist(), ranking.high.tolist(), strict=True))
     by_original = [None] * len(ranking) if ranking.original_ranks is None else ranking.original_ranks.tolist()
-    columns = ranking.models, ranking.ranks.tolist(), intervals, by_original, [*ranking.holm, None]
+    columns = (
+        ranking.models,
+        ranking.ranks.tolist(),
+        intervals,
+        by_original,
+        [*(pair.real.holm for pair in ranking.neighbours), None],
+    )
     by_judge = f"rank by {heading(findings.labels.title)}"
     forms = {"model": TEXT, by_judge: COUNT, "95 %": COUNT, "rank by original": COUNT, "Holm p": P_VALUE}
     return table("ranks", "Ranks", forms, list(zip(*columns, strict=True)))

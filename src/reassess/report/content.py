@@ -45,8 +45,9 @@ _ABOUT = {
     "curve": (
         "Precision and recall of the labels",
         "How good the labels themselves are: scores of (image, class) pairs against the answers of experts. In-sample "
-        "means that the scores were made with the same answers that they are measured against; a second curve then "
-        "shows scores made without the image in question. Bands and crosses are 95 % bootstrap intervals over images.",
+        "means that the scores were made with the same answers that they are measured against; where they could be "
+        "made again, a second curve shows scores made without the image in question. Bands and crosses are 95 % "
+        "bootstrap intervals over images.",
     ),
 }
 

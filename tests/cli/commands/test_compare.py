@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Calla
         "both": 40,
         "original_images": 60,
         "original_difference": -0.3,
-        "verdict": "good.csv is better than fitted.csv; the original labels say the opposite",
+        "verdict": "good.csv is better than fitted.csv; the original labels say the opposite; the lead changes by more "
+        "than noise, p = 6e-08",
     }
     assert {name: pair[name] for name in expected} == expected
     assert results["left_out"] == {"good.csv": 0, "fitted.csv": 0}
@@ -69,28 +71,32 @@ def test_the_table_of_two_models_says_which_is_better_and_what_the_numbers_mean(
     assert result.code == 0
     lines = [line.rstrip() for line in result.out.splitlines()]
     assert lines == [
-        "labels     images      a %     b %    a - b               95 %   McNemar p   only a   only b",
-        "────────────────────────────────────────────────────────────────────────────────────────────",
-        "labels         50   100.00   80.00   +20.00   +10.00 to +32.00       0.002       10        0",
-        "original       60    50.00   80.00   -30.00   -46.67 to -13.33      0.0014        6       24",
+        "labels             images      a %     b %    a - b               95 %        p   only a   only b",
+        "─────────────────────────────────────────────────────────────────────────────────────────────────",
+        "labels                 50   100.00   80.00   +20.00   +10.00 to +32.00    0.002       10        0",
+        "original               60    50.00   80.00   -30.00   -46.67 to -13.33   0.0014        6       24",
+        "original, scored       50    50.00   80.00   -30.00   -48.00 to -12.00   0.0041        5       20",
+        "change                 50        -       -   +50.00   +36.00 to +64.00    6e-08        -        -",
         "a: good.csv",
         "b: fitted.csv",
-        "good.csv is better than fitted.csv; the original labels say the opposite",
+        "good.csv is better than fitted.csv; the original labels say the opposite; "
+        "the lead changes by more than noise, p = 6e-08",
         "good.csv: says the original label, where several classes are valid, on 0 of 25 images, 0.0 % [0.0, 13.3]; "
         "by chance 50.0 %, p = 6e-08",
         "fitted.csv: says the original label, where several classes are valid, on 20 of 20 images, 100.0 % [83.9, "
         "100.0]; by chance 50.0 %, p = 1.9e-06",
-        "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test",
+        "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test, "
+        "of the change exact sign flips",
         "the uncertainty of the labels is not measured: no votes are at hand",
         "model or label: no scores are at hand",
         "classes that are valid together on most images: 0 and 1 (25)",
         "good.csv: csv: images named by column image; ids, top 1, column prediction; joined by name",
         "fitted.csv: csv: images named by column image; ids, top 1, column prediction; joined by name",
-        *lines[15:],
+        *lines[17:],
     ]
-    assert [line.partition(": ")[0] for line in lines[15:]] == ["labels", "original"], "and their hashes"
+    assert [line.partition(": ")[0] for line in lines[17:]] == ["labels", "original"], "and their hashes"
     quiet = run("compare", "good.csv", "fitted.csv", *OPTIONS, "--quiet")
-    assert [line.rstrip() for line in quiet.out.splitlines()] == lines[:9]
+    assert [line.rstrip() for line in quiet.out.splitlines()] == lines[:11]
 
 
 def test_swapping_the_files_turns_the_comparison_round(bench: Path, run: Callable[..., Run]) -> None:
@@ -283,7 +289,7 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable[.
     results = results_of(run, *argv)
     unsure = results["label_uncertainty"]
     assert "label_uncertainty_reason" not in results
-    assert (unsure["replicates"], unsure["seed"], unsure["threshold"], unsure["raters"]) == (200, 0, 0.6, 10)
+    assert (unsure["replicates"], unsure["seed"], unsure["threshold"], unsure["raters"]) == (1000, 0, 0.6, 10)
     assert unsure["sets"]["rated_images"] == 60
     (pair,), (of_images,) = unsure["pairs"], results["pairs"]
     assert (pair["a"], pair["b"]) == ("good.csv", "fitted.csv")
@@ -293,9 +299,12 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable[.
     assert unsure != results_of(run, *argv, "--seed", "1")["label_uncertainty"]
     out = run(*argv, "--replicates", "50").out
     assert "raters too: 50 replicates, seed 0, of images and of 10 raters" in out
-    assert "with images and raters resampled, good.csv is better than fitted.csv with probability" in out
+    (share,) = re.findall(r"resampled, good.csv is ahead of fitted.csv in (.+) % of replicates\n", out)
+    assert float(share) > 80
+    assert "\nlabels, raters too " in out
+    assert "\nchange, raters too " in out
     write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
-    assert "95 %, raters too" in run("compare", "good.csv", "fitted.csv", "worse.csv", *OPTIONS, *VOTED).out
+    assert "true labels, 95 %" in run("compare", "good.csv", "fitted.csv", "worse.csv", *OPTIONS, *VOTED).out
 
 
 def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand_in_the_document(

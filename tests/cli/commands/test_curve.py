@@ -192,11 +192,14 @@ def test_scores_of_a_folder_are_in_sample_if_their_method_took_its_golden_answer
     for argv in calls:
         curve, *_ = results_of(run, "curve", "--benchmark", "F", *argv)
         assert curve["in_sample"] is expected
-    can_leave_out = method == "calibrated" and files["golden.csv"] == GOLDEN
     for argv in [(), ("--votes", "none")]:
         printed = run("curve", "--benchmark", "F", *argv).out
         assert ("in-sample: the scores were made with the golden answers that judge them\n" in printed) is expected
-        assert ("(--leave-out image makes them again" in printed) is can_leave_out
+        assert ("(--leave-out image makes them again" in printed) is expected
+    left_out = run("curve", "--benchmark", "F", "--leave-out", "image").out
+    assert ("F/scores.csv, each image left out" in left_out) is expected
+    unmoved = "no golden answers made F/scores.csv: leaving them out changes nothing\n"
+    assert (unmoved in left_out) is not expected
 
 
 def test_none_means_without_the_votes_of_the_folder(folder: Path, run: Callable[..., Run]) -> None:
@@ -288,13 +291,13 @@ BAD = {
     "scores of another making": (
         {},
         [*ARGUMENTS, "--votes", "votes.csv", "--rater-golden", "votes.csv", "--leave-out", "image"],
-        "these scores do not follow from the votes by any rules that were tried, and cannot be made again without an "
+        "these scores do not follow from the votes in any way that was tried, and cannot be made again without an "
         "image\n"
         "  where:   scores.csv\n"
-        "  allowed: a difference of at most 1e-06 on every golden pair\n"
-        "  found:   0.595\n"
-        "  to mend: give the votes, golden answers and original labels of which they were made; only scores by raters "
-        "measured on golden answers can be made again\n",
+        "  allowed: a difference of at most 1e-06 on every golden item\n"
+        "  found:   0.433\n"
+        "  to mend: give the votes, golden answers and original labels of which they were made; scores that were made "
+        "with other options, such as --pooling, cannot be made again\n",
     ),
     "another kind of output": (
         {},

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import LIST_CLASSES, Classes
+from reassess.core.classes import GIVE_CLASSES, Classes
 from reassess.errors import DataError
 from reassess.formats.lists import unpacked, unquoted
 from reassess.formats.predictions import read_predictions
@@ -27,7 +27,7 @@ NO_COLUMN = (
     "no column holds predictions\n  where:   DIR/p.csv\n"
     "  allowed: prediction_1..k, prediction, predicted_class, pred, label, top1, index, "
     "or a column a class, headed by id, wnid or name\n  found:   {}\n"
-    "  to mend: rename the column of predicted class ids to prediction"
+    "  to mend: rename the column of predicted classes to prediction"
 )
 
 
@@ -428,7 +428,7 @@ FILL_IN = "\n  to mend: fill it in, or leave the row out"
         ),
         ("image,prediction\na,lynx\nb,wolf\n", NOT_A_CLASS.format("prediction", "'lynx'")),
         ("image,prediction\na,1\nb,wolf\n", NOT_A_CLASS.format("prediction", "'wolf'")),
-        ("image,prediction\na,n01\nb,2\n", NOT_A_CLASS.format("prediction", "'2'")),
+        ("image,prediction\na,n01\nb,7\n", NOT_A_CLASS.format("prediction", "'7'")),
         (
             "image,prediction\na,n01\nb,crane\n",
             "a class name is shared by two classes\n  where:   DIR/p.csv, column prediction\n"
@@ -569,8 +569,8 @@ def test_without_names_of_classes_a_class_name_is_refused(
     refused: Callable[..., str], file: Callable[..., Path]
 ) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,tench\n")) == (
-        "the classes are named in one file and numbered in another\n  where:   DIR/p.csv, column prediction\n"
-        f"  found:   tench, and ids\n  to mend: {LIST_CLASSES}"
+        "the classes are named, and no list says what they are called\n  where:   DIR/p.csv, column prediction\n"
+        f"  found:   tench\n  to mend: {GIVE_CLASSES}"
     )
 
 

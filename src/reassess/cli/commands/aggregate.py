@@ -1,6 +1,6 @@
 """`reassess aggregate`: from votes to scores."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,22 +9,33 @@ from typing import Any
 import click
 
 from reassess.aggregation.calibration import POOLING
+from reassess.aggregation.golden_items import golden_answers
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.inputs import (
     FILE,
+    answers_option,
     benchmark_option,
     from_environment,
     keep_settings,
     match_option,
     max_bytes_option,
 )
-from reassess.cli.judges import find_part, joined_parts, matched, needed_part, read_classes_of
+from reassess.cli.judges import (
+    NONE,
+    find_part,
+    joined_parts,
+    matched,
+    needed_part,
+    read_classes_of,
+    refuse_two_kinds,
+)
+from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.class_lists import Classed, classes_of
 from reassess.core.image_names import Match
-from reassess.core.items import Id, normal_id
+from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.recipe import REAL_RECIPE
 from reassess.core.votes import Votes
@@ -37,7 +48,7 @@ from reassess.formats.scores import write_scores
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import some
 
-__all__ = ["NOTHING_GIVEN", "aggregate", "make_scores"]
+__all__ = ["OF_METHODS", "aggregate", "make_scores"]
 
 _PRESETS = {"imagenet-real": IMAGENET}
 # The options that a method has a use for: any other is an error, so that none is ignored silently.
@@ -48,7 +59,11 @@ _USED = {
     "mean": (),
     "majority": (),
 }
-NOTHING_GIVEN: Mapping[str, Any] = dict.fromkeys(option for options in _USED.values() for option in options)
+OF_METHODS = tuple(dict.fromkeys(option for options in _USED.values() for option in options))
+
+
+# The golden answers without which a method cannot be.
+_NEEDED = {"imagenet-real": ("golden", "rater-golden"), "calibrated": ("golden",)}
 
 
 @click.command(
@@ -73,13 +88,17 @@ NOTHING_GIVEN: Mapping[str, Any] = dict.fromkeys(option for options in _USED.val
     type=Choice(["valid", "answers"]),
     help="What an item can be: valid or not, or one of the answers.  [default: valid for votes on images and classes]",
 )
-@in_benchmark("--golden", metavar="NAME|FILE", help="The experts' answers; em keeps golden items at their truth.")
-@in_benchmark("--rater-golden", metavar="NAME|FILE", help="The raters' golden answers.  [default: those in VOTES]")
+@in_benchmark(
+    "--golden", metavar="NAME|FILE", help="The experts' answers, or none; em keeps golden items at their truth."
+)
+@in_benchmark(
+    "--rater-golden", metavar="NAME|FILE", help="The raters' golden answers, or none.  [default: those in VOTES]"
+)
 @in_benchmark(
     "--golden-at-least",
     type=int,
     metavar="M",
-    help="How many experts must agree on a golden answer.  [default: more than half]",
+    help="How many experts must agree on a golden answer.  [default: more than half of those who answered]",
 )
 @in_benchmark("--original", metavar="NAME|FILE", help="Original labels, which vote as one more rater, or none.")
 @click.option(
@@ -92,7 +111,7 @@ NOTHING_GIVEN: Mapping[str, Any] = dict.fromkeys(option for options in _USED.val
 @click.option(
     "--smoothing", type=float, metavar="A", help="Added to each count of each matrix.  [default: 0; 1 with --preset]"
 )
-@click.option("--answers", metavar="A,B,...", help="All answers, in their order.")
+@answers_option
 @match_option
 @max_bytes_option
 @click.option("-o", "--output", type=FILE, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
@@ -104,7 +123,7 @@ def aggregate(
     benchmark: Benchmark | None,
     preset: str | None,
     method: str | None,
-    answers: str | None,
+    answers: tuple[Id, ...] | None,
     match: Match | None,
     max_bytes: int,
     output: Path,
@@ -130,10 +149,9 @@ def aggregate(
     _check_outputs(call, output, given["model"], benchmark)
     if benchmark is None and preset is None and votes is None:
         raise click.UsageError("Give VOTES, --benchmark or --preset.")
-    order = None if answers is None else [normal_id(answer) for answer in answers.split(",")]
     asked = preset or method or source.method
     name, of_votes, result = make_scores(
-        call, source, votes, asked, given, answers=order, match=match, max_bytes=max_bytes
+        call, source, votes, asked, given, answers=answers, match=match, max_bytes=max_bytes
     )
     call.keep_inputs(output, given["model"])
     with all_or_none():
@@ -143,7 +161,7 @@ def aggregate(
             write_posterior(output, result.posterior, force=call.force)
         if given["model"] and result.model:
             write_rater_model(given["model"], result.model, force=call.force)
-        keep_settings(benchmark, output, "scores", method=name, match=match)
+        keep_settings(benchmark, output, "scores", method=name, match=match, answers=answers)
     _report(call, name, of_votes, result, output)
 
 
@@ -152,7 +170,7 @@ def make_scores(
     benchmark: Benchmark,
     votes: str | None,
     asked: str | None,
-    given: Mapping[str, Any],
+    given: dict[str, Any],
     *,
     answers: Sequence[Id] | None = None,
     match: Match | None = None,
@@ -169,32 +187,45 @@ def make_scores(
     asked
         The method or preset that was asked for; None for the usual one.
     given
-        The options of methods by name, see `NOTHING_GIVEN`.
-    answers, max_bytes
-        As for `load_votes`.
-    match
-        How images are joined; None for the benchmark's own way.
+        The options of methods by name, see `OF_METHODS`.
+    answers, match
+        As given, or None for the benchmark's own.
+    max_bytes
+        Larger archives are refused.
 
     Returns
     -------
     The method, the votes, and what came of them.
     """
+    benchmark = _without_none(benchmark, given)
     name = asked or _usual_method(benchmark, given)
     _refuse_unused(name, given, benchmark)
     classes = read_classes_of(call, benchmark) if benchmark.folder else None
-    load = partial(load_votes, answers=answers, classes=classes, max_bytes=max_bytes)
     path = needed_part(call, benchmark, "votes", votes)
-    main = load(path)
+    order = answers or benchmark.answers
+    main = load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
     if asked is None and main.anonymous and not any(value is not None for value in given.values()):
         name = "majority"  # no option asks for a rater model, which counts without raters do not give
     read: dict[str, tuple[Path, Classed]] = {"votes": (path, main)}
+    load = partial(load_votes, answers=order or golden_answers(main), classes=classes, max_bytes=max_bytes)
     for part, place in _further_parts(call, benchmark, name, given).items():
         read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
+    refuse_two_kinds(read)
     parts = joined_parts(read, matched(benchmark, match), classes)
     return name, parts["votes"], _METHODS[name](parts, given)
 
 
-def _usual_method(benchmark: Benchmark, given: Mapping[str, Any]) -> str:
+def _without_none(benchmark: Benchmark, given: dict[str, Any]) -> Benchmark:
+    """The benchmark without the golden answers of which an option says none; the option is then as if not given."""
+    left_out = [part for part in ("golden", "rater-golden") if given[part.replace("-", "_")] == NONE]
+    for part in left_out:
+        given[part.replace("-", "_")] = None
+    if not left_out:
+        return benchmark
+    return replace(benchmark, sources={part: at for part, at in benchmark.sources.items() if part not in left_out})
+
+
+def _usual_method(benchmark: Benchmark, given: dict[str, Any]) -> str:
     """The method where none is asked for: the preset of a known benchmark, or as there are golden answers."""
     presets = [name for name, preset in _PRESETS.items() if preset is benchmark]
     has_golden = given["golden"] is not None or "golden" in benchmark.sources
@@ -209,7 +240,7 @@ def _check_outputs(call: Call, output: Path, model: Path | None, benchmark: Benc
     call.check_output(model, (".npz",), "a rater model", benchmark=benchmark)
 
 
-def _further_parts(call: Call, benchmark: Benchmark, name: str, given: Mapping[str, Any]) -> dict[str, Path]:
+def _further_parts(call: Call, benchmark: Benchmark, name: str, given: dict[str, Any]) -> dict[str, Path]:
     """The other files that a method takes: as given, or the benchmark's; original labels are a preset's by default."""
     places: dict[str, Path | None] = {}
     for part in ("golden", "rater-golden"):
@@ -222,31 +253,32 @@ def _further_parts(call: Call, benchmark: Benchmark, name: str, given: Mapping[s
     return {part: place for part, place in places.items() if place is not None}
 
 
-def _refuse_unused(name: str, given: Mapping[str, Any], benchmark: Benchmark) -> None:
+def _refuse_unused(name: str, given: dict[str, Any], benchmark: Benchmark) -> None:
     unused = [option for option, value in given.items() if value is not None and option not in _USED[name]]
     if unused:
         raise click.UsageError(f"{name} has no use for --{unused[0].replace('_', '-')}.")
-    if name == "calibrated" and given["golden"] is None and "golden" not in benchmark.sources:
-        raise click.UsageError("calibrated measures raters on golden answers: give --golden.")
+    for part in _NEEDED.get(name, ()):
+        if given[part.replace("-", "_")] is None and part not in benchmark.sources:
+            raise click.UsageError(f"{name} measures raters on golden answers: give --{part}.")
 
 
-def _preset(parts: dict[str, Any], given: Mapping[str, Any]) -> Aggregation:
+def _preset(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
     changed = {"experts_at_least": given["golden_at_least"], **{name: given[name] for name in ("pooling", "smoothing")}}
     recipe = replace(REAL_RECIPE, **{rule: value for rule, value in changed.items() if value is not None})
     return by_recipe(parts["votes"], parts["golden"], parts["rater-golden"], parts.get("original"), recipe=recipe)
 
 
-def _calibrated(parts: dict[str, Any], given: Mapping[str, Any]) -> Aggregation:
+def _calibrated(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
     votes, experts, rater_golden = parts["votes"], parts["golden"], parts.get("rater-golden")
     options = _options(votes, given)
     return by_calibration(votes, experts, rater_golden=rater_golden, original=parts.get("original"), **options)
 
 
-def _em(parts: dict[str, Any], given: Mapping[str, Any]) -> Aggregation:
+def _em(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
     return by_em(parts["votes"], experts=parts.get("golden"), **_options(parts["votes"], given))
 
 
-def _options(votes: Votes, given: Mapping[str, Any]) -> dict[str, Any]:
+def _options(votes: Votes, given: dict[str, Any]) -> dict[str, Any]:
     truths = given["truths"] or ("valid" if isinstance(votes.items, Questions) else "answers")
     return {
         "truths_are_answers": truths == "answers",
@@ -255,7 +287,7 @@ def _options(votes: Votes, given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_METHODS: dict[str, Callable[[dict[str, Any], Mapping[str, Any]], Aggregation]] = {
+_METHODS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Aggregation]] = {
     "imagenet-real": _preset,
     "calibrated": _calibrated,
     "em": _em,
@@ -269,8 +301,10 @@ def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Pa
     if result.model is not None:
         prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
     raters = None if votes.anonymous else len(votes.raters)
-    counts = {"votes": len(votes), "raters": raters, "items": len(votes.items)}
-    facts = {"method": name, "output": str(output), **counts, "prior": prior, **result.facts}
+    scale = votes.on_whole_scale().answers if isinstance(votes.items, Questions) else None
+    counts = {"votes": len(votes), "raters": raters, "items": len(votes.items), "answers": scale}
+    golden = None if result.by_experts is None else result.by_experts.to_json()
+    facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden, **result.facts}
     if call.json:
         call.print_document("aggregate", facts)
         return
@@ -279,8 +313,12 @@ def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Pa
     call.note(f"{output}: {items} of {len(votes):,} votes by {by}, {name}")
     if (classes := classes_of(votes)).ranked:
         call.note(f"classes: the {classes.count:,} names in the votes, sorted: {some(classes.texts, most=5)}")
+    if scale is not None and scale != KNOWN_ANSWERS:
+        call.note(f"answers: {some(scale, most=10)}, from what speaks least for the class to what speaks most")
     if prior is not None:
         call.note("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
+    if result.by_experts is not None and result.by_experts.note is not None:
+        call.note(result.by_experts.note)
     for fact, value in result.facts.items():
         call.note(f"{fact.replace('_', ' ')}: {_in_words(value)}")
 

@@ -22,6 +22,7 @@ from reassess.cli.tables.compare import print_compared, to_json
 from reassess.comparison.disagreements import disagreements_table
 from reassess.comparison.findings import Findings
 from reassess.core.benchmark import Benchmark
+from reassess.core.items import Id
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
 __all__ = ["compare"]
@@ -45,9 +46,10 @@ __all__ = ["compare"]
 @click.option(
     "--replicates",
     type=click.IntRange(40),
+    default=Findings.replicates,
+    show_default=True,
     metavar="B",
-    help=f"The number of bootstrap replicates.  [default: {Findings.replicates:,} of images, "
-    f"{Findings.rater_replicates} of images and raters]",
+    help="The number of bootstrap replicates of images, and of images and raters.",
 )
 @click.option(
     "--disagreements",
@@ -66,9 +68,10 @@ def compare(
     votes: str | None,
     golden: str | None,
     rater_golden: str | None,
+    answers: tuple[Id, ...] | None,
     threshold: float | None,
     seed: int,
-    replicates: int | None,
+    replicates: int,
     disagreements: Path | None,
     **reading: Any,
 ) -> None:
@@ -88,6 +91,7 @@ def compare(
         votes=votes,
         golden=golden,
         rater_golden=rater_golden,
+        answers=answers,
         match=reading["match"],
         max_bytes=reading["max_bytes"],
     )
@@ -97,8 +101,7 @@ def compare(
         judges.labels,
         **judges.known,
         threshold=judges.threshold(threshold),
-        replicates=replicates or Findings.replicates,
-        rater_replicates=replicates or Findings.rater_replicates,
+        replicates=replicates,
         seed=seed,
         track=lambda items: tracked(call, items, "resampling raters"),
         **joining,

@@ -10,20 +10,28 @@ import numpy as np
 
 from reassess.aggregation.baseline_rules import Rule, simple_rules
 from reassess.aggregation.golden import Golden, golden_truth
-from reassess.aggregation.golden_items import golden_part, golden_sources
+from reassess.aggregation.golden_items import golden_answers, golden_part, golden_sources
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
-from reassess.aggregation.methods import likely_recipes
 from reassess.aggregation.operating_points import Goal
-from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, made_by_calibration
+from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, likely_makings
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import FILE, benchmark_option, match_option, max_bytes_option, part_option
-from reassess.cli.judges import NONE, joined_parts, matched, needed_part, read_classes_of, read_original_of
+from reassess.cli.inputs import FILE, answers_option, benchmark_option, match_option, max_bytes_option, part_option
+from reassess.cli.judges import (
+    NONE,
+    joined_parts,
+    matched,
+    needed_part,
+    read_classes_of,
+    read_original_of,
+    refuse_two_kinds,
+)
 from reassess.cli.tables.curve_points import write_points
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.class_lists import Classed
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
+from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
@@ -35,6 +43,7 @@ from reassess.formats.archives import MAX_BYTES
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report.curve_figure import draw_curves
 from reassess.report.figures import FIGURE_SUFFIXES
+from reassess.text import some
 
 __all__ = ["Answers", "curve", "load_curves", "measure"]
 
@@ -96,7 +105,8 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     "--golden-at-least",
     type=int,
     metavar="M",
-    help="How many experts must say yes for a pair to be valid, or choose its class.  [default: more than half]",
+    help="How many experts must say yes for a pair to be valid, or choose its class.  [default: more than "
+    "half of those who answered]",
 )
 @in_benchmark(
     "--votes",
@@ -111,6 +121,7 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     f"[default: those in --votes; of ImageNet's golden answers, {IMAGENET.sources['rater-golden']}]",
 )
 @part_option("original", "Original labels")
+@answers_option
 @click.option(
     "--leave-out",
     type=_LeaveOutType(),
@@ -138,6 +149,7 @@ def curve(
     votes: str | None,
     rater_golden: str | None,
     original: str | None,
+    answers: tuple[Id, ...] | None,
     leave_out: _LeaveOut,
     goal: Goal | None,
     match: Match | None,
@@ -152,7 +164,7 @@ def curve(
     _check_call(call, files, golden, output, benchmark)
     if benchmark is None and not files:
         raise click.UsageError("Give SCORES, or --benchmark.")
-    scores, answers = load_curves(
+    scores, known = load_curves(
         call,
         files,
         benchmark,
@@ -161,21 +173,20 @@ def curve(
         rater_golden,
         original,
         at_least=golden_at_least,
+        answers=answers,
         votes_needed=leave_out is not None,
         match=match,
         max_bytes=max_bytes,
     )
-    if leave_out is not None and answers.votes is not None and answers.votes.classes is not None:
-        raise click.UsageError("--leave-out is for scores of votes on (image, class) questions.")
     measured = [
-        one for file, (path, part) in scores.items() for one in measure(file, path, part, answers, leave_out, goal)
+        one for file, (path, part) in scores.items() for one in measure(file, path, part, known, leave_out, goal)
     ]
     if output is not None:
-        _write(call, output, measured, answers.rules)
+        _write(call, output, measured, known.rules)
     if call.json:
-        call.print_document("curve", [one.to_json() for one in measured] + [rule.to_json() for rule in answers.rules])
+        call.print_document("curve", [one.to_json() for one in measured] + [rule.to_json() for rule in known.rules])
     else:
-        _print(call, measured, answers, goal)
+        _print(call, measured, known, leave_out, goal)
 
 
 def _check_call(
@@ -198,6 +209,7 @@ def load_curves(
     original: str | None = None,
     *,
     at_least: int | None = None,
+    answers: tuple[Id, ...] | None = None,
     votes_needed: bool = False,
     match: Match | None = None,
     max_bytes: int = MAX_BYTES,
@@ -217,10 +229,10 @@ def load_curves(
         if votes in (None, NONE):
             raise click.UsageError("--leave-out needs --votes, of which the scores were made.")
     given = {f"scores {number}": part for number, part in enumerate(zip(paths.values(), read, strict=True), 1)}
-    scores, answers = _load_answers(
-        call, benchmark, given, golden, at_least, votes, rater_golden, original, classes, max_bytes
+    scores, known = _load_answers(
+        call, benchmark, given, golden, at_least, votes, rater_golden, original, answers, classes, max_bytes
     )
-    return dict(zip(files, zip(paths.values(), scores, strict=True), strict=True)), answers
+    return dict(zip(files, zip(paths.values(), scores, strict=True), strict=True)), known
 
 
 def _common_benchmark(scores: Sequence[Scores]) -> Benchmark:
@@ -239,6 +251,7 @@ def _load_answers(
     votes: str | None,
     rater_golden: str | None,
     original: str | None,
+    answers: tuple[Id, ...] | None,
     classes: Classes | None,
     max_bytes: int,
 ) -> tuple[list[Scores], Answers]:
@@ -253,17 +266,17 @@ def _load_answers(
         rater_golden = sources.get("rater-golden")
     rater_golden = None if rater_golden == NONE else rater_golden
 
-    def load(part: str, source: str) -> tuple[Path, Votes]:
-        path = call.resolve(part, source)
-        return path, load_votes(path, classes=classes, max_bytes=max_bytes)
-
-    given: dict[str, tuple[Path, Classed]] = {**scores, "golden": load("golden", sources["golden"])}
-    if votes is not None:
-        given["votes"] = load("votes", votes)
-    if rater_golden is not None:
-        given["rater-golden"] = load("rater-golden", rater_golden)
+    order = answers or benchmark.answers
+    given: dict[str, tuple[Path, Classed]] = dict(scores)
+    for part, source in {"votes": votes, "golden": sources["golden"], "rater-golden": rater_golden}.items():
+        if source is not None:
+            path = call.resolve(part, source)
+            read = load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
+            order = order or golden_answers(read)
+            given[part] = path, read
     if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
         given["original"] = of_original
+    refuse_two_kinds(given)
     parts = joined_parts(given, benchmark, classes)
     experts, rater_votes, original_labels = parts["golden"], parts.get("votes"), parts.get("original")
     golden_votes = parts.get("rater-golden")
@@ -300,29 +313,26 @@ def measure(
             answers.golden,
             origin=_provenance(scores, answers, must=leave_out is not None),
             leave_out=leave_out,
-            in_sample=_known_in_sample(path, scores, answers),
+            in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
             goal=goal,
             original=answers.original,
         )
 
 
-def _known_in_sample(path: Path, scores: Scores, answers: Answers) -> bool | None:
-    """Whether the golden answers are known to have made the scores; None if that is not known."""
-    votes, rater_golden = answers.votes, answers.rater_golden
-    if votes is not None and votes.classes is not None and rater_golden is not None:
-        given = votes, answers.experts, rater_golden
-        if made_by_calibration(scores, answers.golden, *given, at_least=answers.at_least):
-            return True
-    return known_in_sample(path, answers.golden_file, benchmark=answers.benchmark)
-
-
 def _provenance(scores: Scores, answers: Answers, *, must: bool) -> Provenance | None:
     """How the scores follow from the votes; None if that is not known, which is an error if it must be."""
-    if answers.votes is None or answers.rater_golden is None or answers.votes.classes is not None:
+    if answers.votes is None or answers.rater_golden is None:
         return None
     find = find_provenance if must else known_provenance
-    recipes = likely_recipes(answers.experts, answers.benchmark.recipe, at_least=answers.at_least)
-    return find(scores, answers.votes, answers.experts, answers.rater_golden, answers.original, recipes=recipes)
+    makings = likely_makings(
+        answers.votes,
+        answers.experts,
+        answers.original,
+        published=answers.benchmark.recipe,
+        at_least=answers.at_least,
+        em=must,
+    )
+    return find(scores, answers.votes, answers.experts, answers.rater_golden, makings)
 
 
 def _write(call: Call, output: Path, measured: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
@@ -333,7 +343,9 @@ def _write(call: Call, output: Path, measured: Sequence[MeasuredCurve], rules: S
         write_points(output, measured, rules, force=call.force)
 
 
-def _print(call: Call, measured: Sequence[MeasuredCurve], answers: Answers, goal: Goal | None) -> None:
+def _print(
+    call: Call, measured: Sequence[MeasuredCurve], answers: Answers, leave_out: _LeaveOut, goal: Goal | None
+) -> None:
     headings = ["scores", "average precision"]
     if goal is not None:
         headings += ["threshold", "precision", "95 %", "recall", "95 %", "labels", "empty images"]
@@ -345,13 +357,17 @@ def _print(call: Call, measured: Sequence[MeasuredCurve], answers: Answers, goal
     golden = answers.golden
     images = len(golden.questions.images)
     call.note(f"{len(golden):,} golden pairs on {images:,} images, {golden.positives:,} of them valid")
+    if golden.by_experts is not None and golden.by_experts.note is not None:
+        call.note(golden.by_experts.note)
     if golden.exclusive:
-        call.note("a class that the experts chose for an image, and that has no score, counts as a score of 0")
+        call.note("a golden image is judged on every class; a class without a score counts as a score of 0")
     if any(one.curve.in_sample for one in measured):
         call.note("in-sample: the scores were made with the golden answers that judge them")
-        can_leave_out = not golden.exclusive and answers.benchmark.method != "em"
-        if can_leave_out and not any(one.left_out for one in measured):
+        if leave_out is None:
             call.note("           (--leave-out image makes them again without the image that is judged)")
+    unmoved = [one.file for one in measured if one.curve.in_sample is False and one.left_out is None]
+    if leave_out is not None and unmoved:
+        call.note(f"no golden answers made {some(unmoved)}: leaving them out changes nothing")
     if goal is not None:
         call.note("95 %: bootstrap over images; all golden pairs of an image together")
         unrated = "left out" if answers.original is None else "given their original label"

@@ -11,6 +11,7 @@ from reassess.cli.common import Call, call_options, print_table, say
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import (
     FILE,
+    answers_option,
     each_prediction,
     judge_options,
     match_option,
@@ -47,6 +48,7 @@ _RATED = ("scores", "votes", "golden")
 @judge_options
 @votes_option("what the raters said of each class")
 @part_option("golden", "Experts' votes")
+@answers_option
 @prediction_options
 @match_option
 @call_options
@@ -61,6 +63,7 @@ def show(
     scores: str | None,
     votes: str | None,
     golden: str | None,
+    answers: tuple[Id, ...] | None,
     match: Match | None,
     **reading: Any,
 ) -> None:
@@ -79,6 +82,7 @@ def show(
         scores,
         votes=votes,
         golden=golden,
+        answers=answers,
         labels_needed=False,
         match=match,
         max_bytes=reading["max_bytes"],

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from reassess.cli.common import Call, percent, percents, print_table, say
+from reassess.comparison.differences import Change
 from reassess.comparison.findings import Findings
 from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.pairs import NO_ORIGINAL, Comparison, Paired
@@ -80,25 +81,26 @@ def print_compared(call: Call, findings: Findings) -> None:
 
 
 def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
-    headings = ["labels", "images", "a %", "b %", "a - b", "95 %", "McNemar p", "only a", "only b"]
-    judge = heading(pair.label_set)
-    rows = [_paired(judge, pair.real)]
-    if not isinstance(uncertainty, Missing):
-        bounds = _points(uncertainty.difference_interval(pair.a, pair.b))
-        rows.append([f"{judge}, raters too", None, None, None, None, bounds, None, None, None])
-    if pair.original is not None:
-        rows.append(_paired("original", pair.original))
+    headings = ["labels", "images", "a %", "b %", "a - b", "95 %", "p", "only a", "only b"]
+    rows = []
+    for name, part in pair.rows.items():
+        rows.append(_difference(name, part))
+        if part.deviation is not None:
+            tested = _points(part.raters_interval), _p_value(part.raters_p_value)
+            rows.append([f"{name}, raters too", None, None, None, None, *tested, None, None])
     print_table(headings, rows)
     say(f"a: {pair.a}\nb: {pair.b}\n{pair.verdict}")
     if not isinstance(uncertainty, Missing):
         say(probability_in_words(pair, uncertainty))
 
 
-def _paired(name: str, pair: Paired) -> list[str | None]:
-    shares = [percent(part.value) for part in (pair.a, pair.b)]
-    difference = None if pair.difference is None else f"{100 * pair.difference:+.2f}"
-    tests = [_points(pair.interval), _p_value(pair.p_value)]
-    return [name, f"{pair.n:,}", *shares, difference, *tests, f"{pair.only_a:,}", f"{pair.only_b:,}"]
+def _difference(name: str, part: Paired | Change) -> list[str | None]:
+    difference = None if part.difference is None else f"{100 * part.difference:+.2f}"
+    cells = [difference, _points(part.interval), _p_value(part.p_value)]
+    if isinstance(part, Change):
+        return [name, f"{part.n:,}", None, None, *cells, None, None]
+    shares = percent(part.a.value), percent(part.b.value)
+    return [name, f"{part.n:,}", *shares, *cells, f"{part.only_a:,}", f"{part.only_b:,}"]
 
 
 def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, judge: str) -> None:
@@ -110,13 +112,13 @@ def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
         ("95 %", [percents(part.interval) for part in ranking.real]),
     ]
     if not isinstance(uncertainty, Missing):
-        columns.append(("95 %, raters too", [percents(uncertainty.interval(model)) for model in ranking.models]))
+        columns.append(("true labels, 95 %", [percents(uncertainty.interval(model)) for model in ranking.models]))
     if ranking.original is not None and ranking.original_ranks is not None:
         columns.append(("original %", [percent(part.value) for part in ranking.original]))
         columns.append(("original rank", [str(rank) for rank in ranking.original_ranks]))
     ahead = [pair.real for pair in ranking.neighbours]
-    columns.append(("ahead of next", [*(_points(pair.interval) for pair in ahead), None]))
-    columns.append(("Holm p", [*(_p_value(p) for p in ranking.holm), None]))
+    columns.append(("ahead of next", [*(_points(pair.raters_interval or pair.interval) for pair in ahead), None]))
+    columns.append(("Holm p", [*(_p_value(pair.holm) for pair in ahead), None]))
     headings, cells = zip(*columns, strict=True)
     print_table(headings, zip(*cells, strict=True))
     for pair in ranking.neighbours:

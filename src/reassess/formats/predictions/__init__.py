@@ -15,7 +15,7 @@ from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none, check_output, suffix_of, writing
 from reassess.formats.predictions.arrays import ARRAY_SUFFIXES, read_prediction_array
-from reassess.formats.predictions.outputs import are_of_names, exchange_names
+from reassess.formats.predictions.outputs import are_of_names, exchanged_names
 from reassess.formats.predictions.tables import read_prediction_table
 from reassess.formats.predictions.unknown_names import UNKNOWN_CLASS, UnknownClass, unknown_in_words
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
@@ -49,8 +49,7 @@ def read_predictions(
         where torch or safetensors is installed.
     classes
         The classes of the benchmark. Of classes that are known only by the names in the labels (`Classes.ranked`), ids
-        mean nothing: predictions name them, except for scores of exactly as many outputs, taken in sorted order. Of
-        class folders that are called by numbers which are not their ids, no number says which it is.
+        mean nothing: predictions name them, except for scores of exactly as many outputs, taken in sorted order.
     names
         Image name of each row, for a file that holds none.
     outputs
@@ -101,9 +100,9 @@ def read_predictions(
     classes = classes or Classes()
     check_known([unknown_class], UNKNOWN_CLASS, thing="value of unknown_class")
     suffix = suffix_of(path, [*ARRAY_SUFFIXES, *TABLE_SUFFIXES, ".json"], "predictions")
-    columns, exchanged = None, outputs is not None and are_of_names(outputs)
-    if outputs is not None and exchanged:
-        classes = exchange_names(classes, outputs, where=_LIST)
+    columns, class_of = None, None
+    if outputs is not None and are_of_names(outputs):
+        class_of = exchanged_names(classes, outputs, where=_LIST)
     elif outputs is not None:
         columns = classes.map_outputs(outputs, where=_LIST)
     with at(path):
@@ -111,11 +110,15 @@ def read_predictions(
             predictions = read_prediction_array(path, classes, columns, max_bytes)
         else:
             predictions = read_prediction_table(path, classes, columns, unknown_class)
-        if exchanged and not predictions.by_name:
+        predictions = replace(predictions, classes=classes)
+        if class_of is not None and not predictions.by_name:
             raise DataError(
                 "the list of outputs says which classes the names in a file stand for, and the file names no class",
                 mend="list the class of each output, one a line",
             )
+        if class_of is not None:
+            detected = f"{predictions.detected}, for the classes of a list of names"
+            predictions = replace(predictions.exchanged(class_of), detected=detected)
         if names is not None:
             if predictions.images is not None:
                 raise DataError("the file holds image names of its own", mend="leave --names out")

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes, class_number, names_beside_ids
-from reassess.errors import DataError, at
-from reassess.formats.class_columns import are_ambiguous
+from reassess.core.classes import Classes, class_number, names_without_list
+from reassess.errors import DataError
 from reassess.formats.lists import flattened, unpacked, unquoted
 from reassess.formats.predictions.outputs import refuse_ids
 from reassess.formats.tables import integers, place, refuse_missing
@@ -19,7 +18,7 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["ID_COLUMNS", "IdColumns", "find_ids", "is_number", "refuse_scores_beside_ids", "without_meaningless_ids"]
+__all__ = ["ID_COLUMNS", "IdColumns", "find_ids", "refuse_scores_beside_ids", "without_meaningless_ids"]
 
 _RANKED_COLUMNS = (("prediction_", 1), ("index_", 0), ("label_", 0))  # prefix, number of the best
 ID_COLUMNS = ("prediction", "predicted_class", "pred", "label", "top1", "index")
@@ -60,14 +59,14 @@ def find_ids(
     path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
 ) -> IdColumns | None:
     """The columns of ids, one a rank or one with a list a row; None if there are none."""
-    return _ranked_ids(path, table, classes) or _listed_ids(path, table, classes, outputs)
+    return _ranked_ids(path, table, classes, outputs) or _listed_ids(path, table, classes, outputs)
 
 
 def without_meaningless_ids(
     path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
 ) -> "pl.DataFrame":
     """The table without its columns of ids, where these mean nothing and other columns name the predictions."""
-    if outputs is not None or not (classes.ranked or are_ambiguous(classes)):
+    if outputs is not None or not classes.ranked:
         return table
     prefixes = "|".join(prefix for prefix, _ in _RANKED_COLUMNS)
     there = [name for name in table.columns if name in ID_COLUMNS or re.fullmatch(rf"({prefixes})\d+", name)]
@@ -88,7 +87,9 @@ def _holds_numbers(series: "pl.Series") -> bool:
     return flat.dtype.is_numeric()
 
 
-def _ranked_ids(path: Path, table: "pl.DataFrame", classes: Classes) -> IdColumns | None:
+def _ranked_ids(
+    path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
+) -> IdColumns | None:
     """Ids in one column a rank."""
     for prefix, best in _RANKED_COLUMNS:
         there = {name for name in table.columns if re.fullmatch(prefix + r"\d+", name)}
@@ -104,7 +105,7 @@ def _ranked_ids(path: Path, table: "pl.DataFrame", classes: Classes) -> IdColumn
                 mend="keep all of them, and rename them",
             )
         unknown: _Unknown = {}
-        read = [_ids(path, table[name], classes, unknown) for name in wanted]
+        read = [_ids(path, table[name], classes, outputs, unknown) for name in wanted]
         if len({are_classes for _, are_classes in read}) > 1:
             raise DataError(
                 "some columns hold class ids, others class names",
@@ -130,11 +131,11 @@ def _listed_ids(
     there.sort(key=lambda series: series.dtype in (pl.String, pl.List(pl.String)))
     if not there:
         return None
-    ids = _ids_of_column(path, there[0], classes)
+    ids = _ids_of_column(path, there[0], classes, outputs)
     _refuse_all_unknown(path, ids, classes)
     for other in there[1:]:
         try:
-            other_ids = _ids_of_column(path, other, classes)
+            other_ids = _ids_of_column(path, other, classes, outputs)
         except DataError:  # it holds something else, such as a confidence
             continue
         differ = ids.best(outputs) != other_ids.best(outputs)
@@ -177,10 +178,12 @@ def _counts_rows(series: "pl.Series") -> bool:
     return bool(series[0] in (0, 1) and (series.diff().drop_nulls() == 1).sum() == len(series) - 1)
 
 
-def _ids_of_column(path: Path, series: "pl.Series", classes: Classes) -> IdColumns:
+def _ids_of_column(
+    path: Path, series: "pl.Series", classes: Classes, outputs: npt.NDArray[np.int64] | None
+) -> IdColumns:
     unknown: _Unknown = {}
     flat, length = flattened(path, series) if series.dtype.is_nested() else (series, 1)
-    ids, are_classes = _ids(path, flat, classes, unknown, per_row=length)
+    ids, are_classes = _ids(path, flat, classes, outputs, unknown, per_row=length)
     return IdColumns(
         headings=[series.name],
         table=ids.reshape(-1, length),
@@ -190,7 +193,13 @@ def _ids_of_column(path: Path, series: "pl.Series", classes: Classes) -> IdColum
 
 
 def _ids(
-    path: Path, series: "pl.Series", classes: Classes, unknown: _Unknown, *, per_row: int = 1
+    path: Path,
+    series: "pl.Series",
+    classes: Classes,
+    outputs: npt.NDArray[np.int64] | None,
+    unknown: _Unknown,
+    *,
+    per_row: int = 1,
 ) -> tuple[npt.NDArray[np.int64], bool]:
     """Ids of a column of ids, wnids or class names, and whether they are those of classes by wnid or name.
 
@@ -198,6 +207,8 @@ def _ids(
     ----------
     path, series, classes
         The column, its file for error messages, and the classes of the benchmark.
+    outputs
+        Given where numbers are those of outputs, and not ids of classes.
     unknown
         Takes the names that no class has. Only a column of names alone may hold some: among numbers, they are an error.
     per_row
@@ -207,19 +218,27 @@ def _ids(
 
     refuse_missing(path, series, per_row=per_row)
     texts = series.unique(maintain_order=True).to_list() if series.dtype == pl.String else []
-    if all(map(is_number, texts)):
-        return integers(path, series, per_row=per_row).to_numpy(), False
-    are_names = all(class_number(text) is None for text in texts)
-    id_of = {}
-    for text in sorted(texts, key=str.isdigit):
-        name = unquoted(text)
-        with at(f"{path}, column {series.name}"):
-            class_id = classes.find(name)
-        if class_id is None and not are_names:
+    name_of = {text: unquoted(text) for text in texts}
+    names = [text for text in texts if class_number(name_of[text]) is None]
+    if not names:
+        return integers(path, series.replace(name_of), per_row=per_row).to_numpy(), False
+    where = f"{path}, column {series.name}"
+    if outputs is not None and len(names) < len(texts):
+        number = next(text for text in texts if text not in names)
+        raise DataError(
+            "predictions are neither all numbers of outputs nor all names",
+            where=where,
+            found=some([repr(name_of[text]) for text in (number, names[0])]),
+            mend="write the classes by name, and leave --classes out",
+        )
+    id_of = {text: classes.id_of(name, where=where) for text, name in name_of.items()}
+    for text, class_id in id_of.items():
+        if class_id >= 0:
+            continue
+        if len(names) < len(texts):
             raise _no_class(path, series.name, text, classes)
-        if class_id is None:
-            class_id, _ = unknown.setdefault(name.strip().casefold(), (-1 - len(unknown), name))
-        id_of[text] = class_id
+        name = name_of[text].strip()
+        id_of[text], _ = unknown.setdefault(name.casefold(), (-1 - len(unknown), name))
     return np.array([id_of[text] for text in series.to_list()]), True
 
 
@@ -231,7 +250,7 @@ def _refuse_all_unknown(path: Path, ids: IdColumns, classes: Classes) -> None:
 
 def _no_class(path: Path, heading: str, text: str, classes: Classes) -> DataError:
     if not classes.texts:
-        return names_beside_ids([text], where=f"{path}, column {heading}")
+        return names_without_list([text], where=f"{path}, column {heading}")
     return DataError(
         "a prediction is not one of the classes",
         where=f"{path}, column {heading}",
@@ -262,8 +281,3 @@ def refuse_scores_beside_ids(path: Path, table: "pl.DataFrame", headings: list[s
 
 def _span(headings: list[str]) -> str:
     return headings[0] if len(headings) == 1 else f"{headings[0]} to {headings[-1]}"
-
-
-def is_number(heading: str) -> bool:
-    """Whether a heading, or a text, is a whole number from 0."""
-    return heading.isascii() and heading.isdigit()

@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_all
-from reassess.core.classes import Classes, names_beside_ids
+from reassess.core.classes import Classes, classes_of_ids
 from reassess.errors import DataError
-from reassess.formats.class_columns import refuse_numbers
 
-__all__ = ["LIST_OUTPUTS", "are_in_sorted_order", "are_of_names", "check_outputs", "exchange_names", "refuse_ids"]
+__all__ = ["LIST_OUTPUTS", "are_in_sorted_order", "are_of_names", "check_outputs", "exchanged_names", "refuse_ids"]
 
 LIST_OUTPUTS = "name the class of each output with --classes FILE, one wnid or name a line"
 
@@ -47,16 +46,14 @@ def are_in_sorted_order(classes: Classes, columns: npt.NDArray[np.int64] | None)
 
 
 def refuse_ids(classes: Classes, columns: npt.NDArray[np.int64] | None, where: str | None = None) -> None:
-    """Refuse class ids where nothing tells which class an id stands for.
-
-    So it is where the labels name their classes, and where class folders are called by numbers.
-    """
-    if columns is None:
-        refuse_numbers(where, classes)
-    if classes.ranked and columns is None:
-        error = names_beside_ids(classes.texts, where=where)
+    """Refuse class ids where the labels name their classes, and nothing tells which class an id stands for."""
+    if columns is not None:
+        return
+    try:
+        classes_of_ids(classes, where=where)
+    except DataError as error:
         error.mend = f"{LIST_OUTPUTS}; or {error.mend}"
-        raise error
+        raise
 
 
 def are_of_names(outputs: Sequence[str]) -> bool:
@@ -64,8 +61,8 @@ def are_of_names(outputs: Sequence[str]) -> bool:
     return any("\t" in line for line in outputs)
 
 
-def exchange_names(classes: Classes, outputs: Sequence[str], *, where: str) -> Classes:
-    r"""The classes by the names that a file gives them.
+def exchanged_names(classes: Classes, outputs: Sequence[str], *, where: str) -> npt.NDArray[np.int64]:
+    r"""The class for which the name of each class stands in a file.
 
     Parameters
     ----------
@@ -77,10 +74,14 @@ def exchange_names(classes: Classes, outputs: Sequence[str], *, where: str) -> C
     where
         Where the list comes from, for error messages.
 
+    Returns
+    -------
+    int64, shape (classes,).
+
     Examples
     --------
-    >>> exchange_names(Classes.from_texts(["cat", "cow", "dog"]), ["cat\tdog", "dog\tcat"], where="list.txt").names
-    ('dog', 'cow', 'cat')
+    >>> exchanged_names(Classes.from_texts(["cat", "cow", "dog"]), ["cat\tdog", "dog\tcat"], where="list.txt")
+    array([2, 1, 0])
     """
     lines = [line.split("\t") for line in outputs]
     broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
@@ -102,4 +103,4 @@ def exchange_names(classes: Classes, outputs: Sequence[str], *, where: str) -> C
     )
     class_of = np.arange(max(classes.count or 0, 1 + int(called.max())))
     class_of[called] = meant
-    return classes.exchanged(class_of)
+    return class_of

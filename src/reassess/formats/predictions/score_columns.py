@@ -11,9 +11,8 @@ import numpy.typing as npt
 from reassess.core.classes import Classes, class_number
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError, ReassessWarning
-from reassess.formats.class_columns import refuse_numbers
 from reassess.formats.lists import flattened, unpacked
-from reassess.formats.predictions.id_columns import ID_COLUMNS, is_number
+from reassess.formats.predictions.id_columns import ID_COLUMNS
 from reassess.formats.predictions.outputs import LIST_OUTPUTS, are_in_sorted_order, check_outputs
 from reassess.formats.predictions.unknown_names import UnknownClass
 from reassess.formats.tables import numbers
@@ -54,7 +53,7 @@ def find_scores(
     called = [match[1] if (match := _NUMBERED_SCORE.fullmatch(name)) else name for name in table.columns]
     columns = _classes_of_headings(path, table, called, classes, outputs)
     detected = f"scores, one column a class, {np.count_nonzero(columns >= 0):,} classes"
-    by_name = not any(map(is_number, called))
+    by_name = all(class_number(name) is None for name in called)
     if not by_name:
         detected += are_in_sorted_order(classes, outputs)
     left_out = [table.columns[i] for i in np.flatnonzero(columns < 0)]
@@ -92,9 +91,9 @@ def _classes_of_headings(
     path: Path, table: "pl.DataFrame", called: list[str], classes: Classes, outputs: npt.NDArray[np.int64] | None
 ) -> npt.NDArray[np.int64]:
     """Class id of each column, or -1; numbers are those of outputs, where these are listed."""
-    ids = [name for name in called if is_number(name)]
+    ids = {name: number for name in called if (number := class_number(name)) is not None}
     count = classes.count if outputs is None else len(outputs)
-    outside = [name for name in ids if count is not None and (class_number(name) or 0) >= count]
+    outside = [name for name, number in ids.items() if number < 0 or (count is not None and number >= count)]
     if outside:
         raise DataError(
             "columns are headed by numbers that are no class ids" if outputs is None else "wrong number of outputs",
@@ -103,13 +102,11 @@ def _classes_of_headings(
             found=some(outside),
             mend=LIST_OUTPUTS if outputs is None else "list every output, in order",
         )
-    if outputs is None and ids:
-        refuse_numbers(path, classes)
     if classes.ranked and outputs is None and ids:
         check_outputs((len(table), len(ids)), classes, None)
         outputs = np.arange(len(ids))
     if outputs is not None and ids:
-        return np.array([outputs[class_number(name)] if name in ids else -1 for name in called], np.int64)
+        return np.array([outputs[ids[name]] if name in ids else -1 for name in called], np.int64)
     try:
         return classes.map_outputs(called, where=str(path))
     except DataError as error:
@@ -120,5 +117,5 @@ def _classes_of_headings(
             where=path,
             allowed=f"prediction_1..k, {', '.join(ID_COLUMNS)}, or a column a class, headed by id, wnid or name",
             found=some(table.columns),
-            mend="rename the column of predicted class ids to prediction",
+            mend="rename the column of predicted classes to prediction",
         ) from error

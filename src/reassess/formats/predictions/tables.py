@@ -4,9 +4,8 @@ Decided in this order: a column of image names; `prediction_1..k` (or timm's `in
 `predicted_class`, `pred`, `label` or `top1` (or timm's `index`) are ids, one or a list a row; otherwise there is one
 column of scores a class, headed by id, wnid or name (or timm's list of all outputs). Wnids and names stand for ids.
 
-Where the classes are known only by the names in the labels, or are class folders that are called by numbers, ids mean
-nothing: columns of ids are passed over if there are others of names, and refused if not. Of a name that no class has,
-see `unknown_names`.
+Where the classes are known only by the names in the labels, ids mean nothing: columns of ids are passed over if there
+are others of names, and refused if not. Of a name that no class has, see `unknown_names`.
 
 A column `label` beside a column of predictions is taken for the truth, and a column `index` that counts the rows for
 their numbers; two columns that could both hold the predictions, and differ, are an error.

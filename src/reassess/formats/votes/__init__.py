@@ -5,11 +5,9 @@ from pathlib import Path
 
 from reassess.core.classes import Classes
 from reassess.core.items import Id
-from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import at
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.class_columns import check_names_stay
 from reassess.formats.files import suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.formats.votes.archives import check_fits_archive, read_archive, write_archive
@@ -90,6 +88,4 @@ def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:
         with writing(path, force=force) as temporary:
             write_archive(temporary, votes)
         return
-    if isinstance(votes.items, Questions):
-        check_names_stay(path, votes.items.classes)
     write_table(path, vote_table(votes), force=force)

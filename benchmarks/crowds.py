@@ -1,0 +1,210 @@
+"""EM on simulated crowds, and the check of raters' dependence on simulated raters: python benchmarks/crowds.py.
+
+Crowds span what public sets are like: few and many raters, with few votes each or many; 2 to 100 classes, even or
+skewed; raters who are good, poor, biased to a class, or who always say one thing or anything; items that all find hard.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from crowdkit.aggregation import DawidSkene
+
+from reassess import Votes, fit_dawid_skene
+from reassess.aggregation import dependence as checks
+from reassess.aggregation.baselines import majority
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+# Items, raters, votes an item, classes; then what is special. `accuracy` is that of a rater's beta distribution.
+CROWDS: dict[str, tuple[int, int, int, int, dict[str, Any]]] = {
+    "everyone votes on everything": (108, 39, 39, 2, {"accuracy": (4, 2.2), "biased": 0.3, "hard": 0.2}),
+    "ten votes, some spammers": (800, 164, 10, 2, {"spam": 0.12, "hard": 0.1}),
+    "ten votes, few items": (462, 76, 10, 2, {"spam": 0.15, "hard": 0.1}),
+    "five votes, poor raters": (4_000, 400, 5, 2, {"accuracy": (4, 2.5), "spam": 0.2, "hard": 0.3}),
+    "ten votes, 4 classes": (807, 109, 10, 4, {"accuracy": (7, 3), "hard": 0.2}),
+    "five votes, good raters": (4_999, 203, 5, 2, {"hard": 0.1}),
+    "three votes, 12 % valid": (5_000, 176, 3, 2, {"prior": (0.88, 0.12), "biased": 0.1, "hard": 0.1}),
+    "six votes, poor raters, 5 classes": (
+        2_665,
+        177,
+        6,
+        5,
+        {"accuracy": (3, 2.5), "spam": 0.1, "biased": 0.2, "hard": 0.1},
+    ),
+    "four votes, skewed, 4 classes": (
+        3_000,
+        270,
+        4,
+        4,
+        {"accuracy": (6, 3), "prior": (0.6, 0.2, 0.12, 0.08), "hard": 0.3},
+    ),
+    "nine votes, hard items, 4 classes": (584, 27, 9, 4, {"accuracy": (4, 3), "hard": 0.4}),
+    "five votes, 20 % valid, spammers": (2_040, 25, 5, 2, {"accuracy": (5, 2.5), "prior": (0.8, 0.2), "spam": 0.2}),
+    "six votes, 20 % valid": (2_040, 74, 6, 2, {"prior": (0.8, 0.2), "hard": 0.1}),
+    "twenty votes": (1_000, 85, 20, 2, {}),
+    "six votes a rater, 8 classes": (1_200, 600, 3, 8, {"accuracy": (7, 3), "hard": 0.1}),
+    "six votes a rater, 20 classes": (1_000, 500, 3, 20, {"hard": 0.1}),
+    "forty votes a rater, 50 classes": (2_000, 200, 4, 50, {"accuracy": (7, 3)}),
+    "five votes, 100 classes": (3_000, 60, 5, 100, {"accuracy": (7, 3)}),
+    "two votes, 30 classes": (1_000, 50, 2, 30, {"spam": 0.1}),
+    "one coin, 10 classes": (1_500, 150, 5, 10, {"accuracy": (5, 4), "coin": True}),
+    "half are spammers": (1_000, 100, 7, 4, {"accuracy": (9, 2), "spam": 0.5}),
+    "a third always say the same": (1_000, 60, 7, 3, {"constant": 0.35}),
+    "85 % of one class": (2_500, 120, 5, 5, {"prior": (0.85, 0.08, 0.04, 0.02, 0.01), "hard": 0.1}),
+    "3 % valid": (3_000, 60, 3, 2, {"accuracy": (9, 2), "prior": (0.97, 0.03)}),
+    "two votes a rater": (400, 900, 5, 4, {"accuracy": (7, 3)}),
+    "30 items": (30, 8, 4, 3, {}),
+    "60 items, 5 classes": (60, 10, 3, 5, {"accuracy": (7, 3)}),
+}
+SEEDS = range(2)
+# Raters, items, votes an item, classes, raters in the group that copies, share copied.
+DESIGNS = [
+    (20, 2_000, 20, 2, 2, 0.5),
+    (20, 2_000, 20, 3, 2, 0.3),
+    (30, 1_000, 30, 3, 2, 0.4),
+    (40, 4_000, 10, 3, 2, 0.5),
+]
+REPEATS = 12
+
+
+def confusions(rng: np.random.Generator, classes: int) -> Floats:
+    """Which other class each is taken for: a few of them."""
+    shares = rng.dirichlet(np.full(classes, 0.3), classes) + 1e-12
+    np.fill_diagonal(shares, 0)
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def raters_of(rng: np.random.Generator, raters: int, base: Floats, prior: Floats, special: dict[str, Any]) -> Floats:
+    """Confusion matrices, shape (raters, classes, classes)."""
+    classes = len(base)
+    matrices = np.empty((raters, classes, classes))
+    kinds = rng.choice(4, raters, p=_kinds(special))
+    for matrix, kind, right in zip(matrices, kinds, rng.beta(*special.get("accuracy", (8, 2)), raters), strict=True):
+        coin = special.get("coin", False)
+        each = np.full(classes, right) if coin else np.clip(right + rng.normal(0, 0.08, classes), 0.02, 0.995)
+        other = np.ones((classes, classes)) - np.eye(classes) if coin else 0.7 * base + 0.3 * confusions(rng, classes)
+        matrix[:] = other / other.sum(axis=1, keepdims=True) * (1 - each)[:, None] + np.diag(each)
+        favourite = np.eye(classes)[rng.choice(classes, p=prior)]
+        if kind:
+            noise = (np.full(classes, 1 / classes), favourite, favourite)[kind - 1]
+            share = (1.0, 0.98, 0.4)[kind - 1]
+            matrix[:] = share * noise + (1 - share) * matrix
+    return matrices
+
+
+def _kinds(special: dict[str, Any]) -> list[float]:
+    """Shares of raters who look, who say anything, who always say one thing, and who are biased to one."""
+    others = [special.get(kind, 0.0) for kind in ("spam", "constant", "biased")]
+    return [1 - sum(others), *others]
+
+
+def crowd(seed: int, items: int, raters: int, each: int, classes: int, special: dict[str, Any]) -> tuple[Votes, Ints]:
+    """Votes by raters of whom some vote far more than others, and the truth."""
+    rng = np.random.default_rng(seed)
+    prior = np.array(special.get("prior", np.full(classes, 1 / classes)))
+    truth, base = rng.choice(classes, items, p=prior), confusions(rng, classes)
+    matrices = raters_of(rng, raters, base, prior, special)
+    activity = np.log(rng.permutation(np.arange(1.0, raters + 1)) ** -0.8)
+    cast = np.argsort(-(activity + rng.gumbel(size=(items, raters))), axis=1)[:, :each].ravel()
+    rows = np.repeat(np.arange(items), each)
+    chances = matrices[cast, truth[rows]]
+    decoy = np.array([rng.choice(classes, p=base[t]) for t in truth])
+    blur = (rng.random(items) < special.get("hard", 0)) * rng.uniform(0.3, 1, items)
+    hard = (np.eye(classes)[truth] + np.eye(classes)[decoy]) / 2
+    chances = (1 - blur[rows])[:, None] * chances + blur[rows][:, None] * hard[rows]
+    answers = (rng.random((rows.size, 1)) > chances.cumsum(axis=1)[:, :-1]).sum(axis=1)
+    return Votes.from_columns(range(items), rows, cast, answers, range(raters), range(classes)), truth
+
+
+def right(shares: Floats, truth: Ints) -> float:
+    """The share of items whose most probable class is the truth; equals share the point."""
+    best = shares >= shares.max(axis=1, keepdims=True) - 1e-12
+    return float(np.mean(best[np.arange(truth.size), truth] / best.sum(axis=1)))
+
+
+def crowd_kit(votes: Votes) -> Floats:
+    """crowd-kit's posterior after 60 iterations; a class that nobody chose has none."""
+    table = pd.DataFrame({"task": votes.item_ids, "worker": votes.rater_ids, "label": votes.answer_ids})
+    found = DawidSkene(n_iter=60, tol=-np.inf).fit_predict_proba(table).sort_index()
+    return found.reindex(columns=range(len(votes.answers)), fill_value=0.0).to_numpy()
+
+
+WAYS: dict[str, Callable[[Votes], Floats]] = {
+    "majority": lambda votes: majority(votes).fractions,
+    "em": lambda votes: fit_dawid_skene(votes).posterior.values,
+    "em, pooling 0, smoothing 1": lambda votes: fit_dawid_skene(votes, pooling=0, smoothing=1).posterior.values,
+    "em, pooling 0": lambda votes: fit_dawid_skene(votes, pooling=0).posterior.values,
+    "crowd-kit DawidSkene": crowd_kit,
+}
+
+
+def print_crowds() -> None:
+    """The accuracy of each way on each crowd."""
+    print("| crowd | " + " | ".join(WAYS) + " |\n|---" + "|---" * len(WAYS) + "|")
+    rows = []
+    for number, (name, (*sizes, special)) in enumerate(CROWDS.items()):
+        sets = [crowd(1_000 * number + seed, *sizes, special) for seed in SEEDS]
+        rows.append([np.mean([right(way(votes), truth) for votes, truth in sets]) for way in WAYS.values()])
+        print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in rows[-1]) + " |", flush=True)
+    table = np.array(rows)
+    print("| mean | " + " | ".join(f"{value:.3f}" for value in table.mean(axis=0)) + " |")
+    print("| least against majority | " + " | ".join(f"{v:+.3f}" for v in (table - table[:, :1]).min(axis=0)) + " |")
+
+
+def rated(
+    seed: int, raters: int, items: int, each: int, classes: int, group: int, copied: float, *, hard: str
+) -> Votes:
+    """Votes of raters who are independent given the truth and how hard an item is, but that the last few copy."""
+    rng = np.random.default_rng(seed)
+    truth, skill = rng.integers(0, classes, items), rng.beta(8, 2, raters).clip(0.35, 0.98)[:, None]
+    guess = {"no": 0 * truth, "some": 0.8 * (rng.random(items) < 0.3), "all": rng.beta(0.7, 0.7, items)}[hard]
+    right = rng.random((raters, items)) < (1 - guess) * skill + guess / classes
+    answers = np.where(right, truth, (truth + rng.integers(1, classes, (raters, items))) % classes)
+    for copier in range(raters - group, raters - 1):
+        answers[copier] = np.where(rng.random(items) < copied, answers[-1], answers[copier])
+    cast = np.argsort(rng.random((items, raters)), axis=1)[:, :each].ravel()
+    rows = np.repeat(np.arange(items), each)
+    return Votes.from_columns(range(items), rows, cast, answers[cast, rows], range(raters), range(classes))
+
+
+def alarms(design: tuple[int, int, int, int, int, float], hard: str) -> Iterator[tuple[bool, bool]]:
+    """For each repeat: whether independent raters were named, and whether exactly those who copied were."""
+    raters, *_, group, copied = design
+    for seed in range(REPEATS):
+        independent = checks.dependence(rated(seed, *design[:5], 0.0, hard=hard)).pairs
+        found = {pair.raters for pair in checks.dependence(rated(seed, *design[:5], copied, hard=hard)).pairs}
+        yield (
+            bool(independent),
+            found == {(a, b) for b in range(raters - group, raters) for a in range(raters - group, b)},
+        )
+
+
+def print_dependence() -> None:
+    """How often independent raters are named, and how often exactly those who copy: with the null and without."""
+    print("\n| raters, items, votes, classes, copied | hard items | named though independent | copiers alone named |")
+    print("|---|---|---|---|")
+    null = checks._null
+    for design in DESIGNS:
+        for hard in ("no", "some", "all"):
+            shares = []
+            for estimate in (lambda _: (0.0, 1.0), null):
+                checks._null = estimate  # type: ignore[assignment]
+                shares.append(np.mean(list(alarms(design, hard)), axis=0))
+            (false_before, true_before), (false_now, true_now) = shares
+            sizes = ", ".join(f"{size:,}" for size in design[:4])
+            print(
+                f"| {sizes}, {design[5]:.0%} | {hard} | {false_before:.0%} before, {false_now:.0%} | "
+                f"{true_before:.0%} before, {true_now:.0%} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    print_crowds()
+    print_dependence()

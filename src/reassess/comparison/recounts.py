@@ -1,0 +1,123 @@
+"""Hits of models counted again where label sets are made again of votes, and images count several times."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.relabelling import Relabelling
+from reassess.comparison.panel import Panel
+from reassess.core.image_names import join
+from reassess.numeric.bootstrap import weighted_hits
+
+__all__ = ["Counts", "Recount"]
+
+_Ints = npt.NDArray[np.int64]
+_Bools = npt.NDArray[np.bool_]
+
+
+class Counts(NamedTuple):
+    """What was counted in each of B replicates, of M models.
+
+    Parameters
+    ----------
+    hits, n
+        int64, shapes (B, M) and (B,): hits of each model, and scored images.
+    original_hits, original_n
+        The same by original labels, on the scored images that have one.
+    labels, empty
+        int64, shape (B,): labels of the rated images, and rated images without a label, each image taken once.
+    """
+
+    hits: _Ints
+    n: _Ints
+    original_hits: _Ints
+    original_n: _Ints
+    labels: _Ints
+    empty: _Ints
+
+    def where(self, replicates: _Bools) -> "Counts":
+        """The counts of some of the replicates."""
+        return Counts(*(part[replicates] for part in self))
+
+
+@dataclass(frozen=True, eq=False)
+class Recount:
+    """Where the verdict on each model's first class of each image is to be found. Symbols: M models, N images.
+
+    Parameters
+    ----------
+    panel
+        The models.
+    places
+        int32, shape (rated images, M): position of the question about that class, or the number of questions where it
+        was not asked, so that the class is never valid.
+    columns
+        int64, shape (questions,): position of the question's image in the panel, or N where it is not there.
+    rated
+        bool, shape (N,): whether raters were asked about the image; on any other the verdict stays.
+
+    Examples
+    --------
+    >>> from reassess import LabelSets, Questions
+    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]))
+    >>> votes = np.array([0, 1]), np.array([1, 0])  # of one rater: yes, no
+    >>> again = Relabelling(questions, *votes, np.array([[[0.8, 0.2], [0.2, 0.8]]]), np.ones(1, bool), np.zeros(2), 0.5)
+    >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[0], [3]])
+    >>> panel = Panel.from_predictions({"one": np.array([0, 3]), "two": np.array([1, 3])}, labels)
+    >>> counts = Recount.of(panel, again).count(np.array([[True], [False]]), np.array([[1, 2]], np.uint8))
+    >>> counts.hits, counts.n
+    (array([[3, 2]]), array([3]))
+    """
+
+    panel: Panel
+    places: npt.NDArray[np.int32]
+    columns: _Ints
+    rated: _Bools
+
+    @classmethod
+    def of(cls, panel: Panel, relabelling: Relabelling) -> "Recount":
+        """Find the questions about the first classes of the models."""
+        questions, images = relabelling.questions, len(panel.images)
+        rows = join(panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes")
+        rated = rows >= 0
+        places = np.empty((int(np.count_nonzero(rated)), len(panel.models)), np.int32)
+        for model, top1 in enumerate(panel.top1):
+            asked = questions.find(rows[rated], top1[rated])
+            places[:, model] = np.where(asked >= 0, asked, len(questions))
+        column_of = np.full(len(questions.images), images)
+        column_of[rows[rated]] = np.flatnonzero(rated)
+        return cls(panel, places, column_of[questions.image_ids], rated)
+
+    def count(self, kept: _Bools, times: npt.NDArray[np.uint8]) -> Counts:
+        """Count hits and labels in B replicates.
+
+        Parameters
+        ----------
+        kept
+            bool, shape (questions, B): whether the question's class is valid.
+        times
+            uint8, shape (B, N): how often each image counts.
+        """
+        from reassess.numeric.relabel_kernels import add_hits, add_sizes
+
+        panel, rated = self.panel, self.rated
+        sizes = np.zeros((len(panel.images) + 1, len(times)), np.int16)
+        add_sizes(self.columns, kept, sizes)
+        sizes = sizes[:-1].T
+        scored = np.where(rated, sizes > 0, panel.scored)
+        times_scored = times * scored
+        hits = np.zeros((len(panel.models), len(times)), np.int32)
+        of_images = np.zeros((len(panel.images) + 1, len(times)), np.uint8)
+        of_images[:-1] = times.T
+        add_hits(self.places, kept * of_images[self.columns], hits)
+        hits += weighted_hits(panel.valid[:, ~rated], times[:, ~rated]).T
+        return Counts(
+            hits=hits.T.astype(np.int64),
+            n=times_scored.sum(axis=1, dtype=np.int64),
+            original_hits=weighted_hits(panel.original_hit, times_scored).astype(np.int64),
+            original_n=times_scored[:, panel.original_known].sum(axis=1, dtype=np.int64),
+            labels=sizes.sum(axis=1, dtype=np.int64),
+            empty=np.count_nonzero(rated & (sizes == 0), axis=1),
+        )

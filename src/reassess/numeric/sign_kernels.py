@@ -1,0 +1,72 @@
+"""The compiled loop over sums of signs: how probable sums of ones and twos with the signs of fair coins are."""
+
+import math
+
+from reassess.numeric.jit import compiled
+
+__all__ = ["sign_flip_tails"]
+
+_MANY = 1e250  # a sum that has grown so far is scaled down
+_NEGLIGIBLE = 1e-17
+
+
+@compiled
+def _ratio(n, k):  # type: ignore[no-untyped-def]
+    """Probability of k or more heads of n, more than half of them, over that of k: it is at least 1."""
+    total = 1.0
+    term = 1.0
+    for i in range(k, n):
+        term *= (n - i) / (i + 1)
+        total += term
+        if term < _NEGLIGIBLE * total:
+            break
+    return total
+
+
+@compiled
+def _log_choose(n, k):  # type: ignore[no-untyped-def]
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+
+@compiled
+def sign_flip_tails(totals, ones, twos, result):  # type: ignore[no-untyped-def]
+    """Twice the probability that ones and twos with the signs of fair coins sum to a total or more, at most 1.
+
+    Of j twos that are added, at least k = (ones + total) / 2 + twos - 2 j ones must be added. The chance of j is that
+    of a binomial, and so is that of k or more: both follow from those of the j before by products, and only the first
+    ones are found by logarithms.
+
+    Parameters
+    ----------
+    totals, ones, twos
+        int64, shape (n,): totals of 0 or more, and how many ones and twos there are.
+    result
+        Written: float64, shape (n,).
+    """
+    for pair in range(totals.size):
+        n, m = ones[pair], twos[pair]
+        k = (n + totals[pair]) // 2 + m
+        j = max(0, (k - n + 1) // 2)
+        k -= 2 * j
+        if totals[pair] <= 1:  # a sum of 1 is odd, and any odd sum is as far from 0
+            result[pair] = 1.0
+            continue
+        ratio = _ratio(n, k)
+        scale = _log_choose(m, j) + _log_choose(n, k) - (n + m) * math.log(2.0) + math.log(ratio)
+        term = 1.0
+        total = 1.0
+        while j < m:
+            term *= (m - j) / (j + 1)
+            j += 1
+            for _ in range(2):
+                if k > 0:
+                    more = ratio * ((n - k + 1) / k)
+                    term *= 1 + 1 / more
+                    ratio = more + 1
+                    k -= 1
+            total += term
+            if total > _MANY:
+                scale += math.log(_MANY)
+                term /= _MANY
+                total /= _MANY
+        result[pair] = min(1.0, 2 * math.exp(scale + math.log(total)))

@@ -1,0 +1,165 @@
+"""Predictions and labels in different lists of classes: joined by name, or refused, and never by position."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.comparison.panel import Panel
+from reassess.core.class_lists import in_one_list
+from reassess.core.classes import GIVE_CLASSES, Classes
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.evaluation.image_sheet import image_sheet
+from reassess.evaluation.measure import evaluate, find_outcomes
+from reassess.formats.labels import read_labels
+from reassess.formats.predictions import read_predictions
+from reassess.proposals.open_questions import open_questions
+from tests.helpers import message
+
+NAMES = ("ant", "bee", "cat", "dog", "eel")
+IMAGES = tuple(f"{row}.png" for row in range(12))
+ONE_LIST = "check the spelling, or read all files with one list of classes (classes= in Python)"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    def write(name: str, content: str) -> Path:
+        (tmp_path / name).write_text(content)
+        return tmp_path / name
+
+    return write
+
+
+def listed(order: Any) -> Classes:
+    return Classes(len(NAMES), names=tuple(NAMES[i] for i in order))
+
+
+def moved(order: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Where each class of the list NAMES is in another order."""
+    return np.argsort(np.array(order))
+
+
+@st.composite
+def models(draw: Any) -> Predictions:
+    """Ids, scores, or either with a list of outputs of which some are no class."""
+    rng = np.random.default_rng(draw(st.integers(0, 999)))
+    kind = draw(st.sampled_from(["ids", "scores", "ids of outputs", "scores of outputs"]))
+    columns = None
+    if kind.endswith("outputs"):
+        columns = np.array([-1, *rng.permutation(len(NAMES))])[rng.permutation(6)]
+    outputs = len(NAMES) if columns is None else len(columns)
+    scores = rng.permuted(np.tile(np.arange(float(outputs)), (len(IMAGES), 1)), axis=1)
+    if kind.startswith("scores"):
+        return Predictions.from_scores(scores, IMAGES, columns=columns, classes=listed(range(5)))
+    return Predictions.from_ids(np.argsort(-scores)[:, :3], IMAGES, columns=columns, classes=listed(range(5)))
+
+
+@given(model=models(), order=st.permutations(range(5)), seed=st.integers(0, 99), ranked=st.booleans())
+def test_a_model_is_judged_alike_in_whatever_order_the_labels_list_their_classes(
+    model: Predictions, order: list[int], seed: int, ranked: bool
+) -> None:
+    """The class ids differ, and nothing else does."""
+    rng = np.random.default_rng(seed)
+    sets = [rng.choice(5, rng.integers(0, 4), replace=False).tolist() for _ in IMAGES]
+    there = Classes.from_texts(NAMES) if ranked else listed(order)
+    place = np.arange(5) if ranked else moved(order)
+    here = LabelSets.from_lists(IMAGES, sets, listed(range(5)))
+    other = LabelSets.from_lists(IMAGES, [[int(place[i]) for i in ids] for ids in sets], there)
+    expected, got = find_outcomes(model, here), find_outcomes(model, other)
+    assert np.array_equal(got.rank, expected.rank)
+    assert np.array_equal(got.overlap, expected.overlap)
+    assert np.array_equal(got.top1, np.append(place, -1)[expected.top1])
+    assert evaluate(model, other).real == evaluate(model, here).real
+
+
+def test_a_benchmark_s_list_of_classes_need_not_be_in_sorted_order(write: Any) -> None:
+    classes = listed([3, 0, 4, 2, 1])
+    labels = read_labels(write("labels.csv", "image,class\na,dog\nb,ant\nc,eel\n"))
+    predictions = read_predictions(write("p.csv", "image,prediction\na,dog\nb,ant\nc,ant\n"), classes)
+    assert (labels.classes.ranked, predictions.classes) == (True, classes)
+    assert evaluate(predictions, labels).real[1].hits == 2
+    scores = write("s.csv", "image,dog,ant,eel\na,.9,.1,.1\nb,.1,.9,.1\nc,.1,.1,.9\n")
+    assert evaluate(read_predictions(scores, classes), labels).real[1].hits == 3
+    panel = Panel.from_predictions({"one": predictions}, labels)
+    assert panel.valid.tolist() == [[True, True, False]]
+
+
+def test_a_predicted_class_that_the_labels_do_not_name_is_an_error_that_says_how_to_read_them(write: Any) -> None:
+    labels = read_labels(write("labels.csv", "image,class\na,dog\nb,ant\n"))
+    predictions = read_predictions(write("p.csv", "image,prediction\na,dog\nb,bee\n"), listed(range(5)))
+    assert message(evaluate, predictions, labels) == (
+        f"a class is not one of the benchmark's\n  where:   the predictions\n  found:   bee\n  to mend: {ONE_LIST}"
+    )
+    given: dict[str, Any] = {"labels": labels, "predictions": predictions}
+    assert evaluate(in_one_list(given)["predictions"], in_one_list(given)["labels"]).real[1].hits == 1
+    whole = Predictions.from_scores(np.eye(2, 5), ["a", "b"], classes=listed(range(5)))
+    assert message(evaluate, whole, labels).startswith("a class is not one of the benchmark's\n")
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        np.array([0, 1]),
+        Predictions.from_ids([0, 1], ["a", "b"]),
+        Predictions.from_scores(np.eye(2), ["a", "b"], columns=np.array([1, 0])),
+    ],
+)
+def test_ids_mean_nothing_where_the_labels_only_name_their_classes(ids: Any) -> None:
+    labels = LabelSets.from_lists(["a", "b"], [[0], [1]], Classes.from_texts(["ant", "bee"]))
+    assert message(evaluate, ids, labels) == (
+        "the classes are numbered, and only their names are known\n  where:   the predictions\n"
+        f"  found:   ant, bee, and ids\n  to mend: name the classes; or {GIVE_CLASSES}"
+    )
+
+
+def test_scores_of_all_classes_are_in_the_order_of_the_list() -> None:
+    labels = LabelSets.from_lists(["a", "b"], [[0], [1]], Classes.from_texts(["ant", "bee"]))
+    assert evaluate(np.eye(2), labels).real[1].hits == 2
+
+
+def test_names_mean_nothing_where_the_labels_only_number_their_classes() -> None:
+    labels = LabelSets.from_lists(["a"], [[0]])
+    predictions = Predictions.from_ids([0], ["a"], classes=Classes.from_texts(["ant", "bee"]))
+    assert message(evaluate, predictions, labels) == (
+        "the classes are named, and no list says what they are called\n  where:   the predictions\n"
+        f"  found:   ant, bee\n  to mend: {GIVE_CLASSES}"
+    )
+    both: dict[str, Any] = {"p.csv": predictions, "l.csv": labels}
+    assert message(lambda: in_one_list(both)).startswith(
+        "the classes are named in one file and numbered in another\n  where:   p.csv and l.csv\n"
+    )
+
+
+def test_an_id_beyond_the_list_of_the_predictions_is_an_error() -> None:
+    labels = LabelSets.from_lists(["a"], [[0]], listed([4, 3, 2, 1, 0]))
+    assert message(evaluate, Predictions.from_ids([5], ["a"], classes=listed(range(5))), labels) == (
+        "class id out of range\n  where:   the predictions\n  allowed: 0 to 4\n  found:   5"
+    )
+
+
+def test_questions_and_sheets_name_the_classes_of_the_labels() -> None:
+    labels = LabelSets.from_lists(["a", "b"], [[0], [1]], listed([3, 1, 2, 0, 4]))
+    model = Predictions.from_ids([[3, 0], [0, 1]], ["a", "b"], classes=listed(range(5)))
+    assert image_sheet("b", labels=labels, predictions={"m": model}).predictions == {"m": (3, 1)}
+    pending = open_questions([("m", model, find_outcomes(model, labels))], labels, None, top=2)
+    assert {(pending.image(row), NAMES_THERE[pending.questions.class_ids[row]]) for row in range(len(pending))} == {
+        ("a", "ant"),
+        ("b", "ant"),
+    }
+
+
+NAMES_THERE = ("dog", "bee", "cat", "ant", "eel")
+
+
+def test_a_sheet_without_labels_has_one_list_for_scores_and_models() -> None:
+    asked = Questions.from_columns(["a"], np.array([0]), Classes.from_texts(["dog"]))
+    model = Predictions.from_ids([0], ["a"], classes=Classes.from_texts(["bee"]))
+    sheet = image_sheet("a", scores=Scores(asked, np.array([0.5])), predictions={"m": model})
+    assert sheet.candidates is not None
+    assert (sheet.candidates[0].class_id, sheet.predictions) == (1, {"m": (0,)})

@@ -21,6 +21,8 @@ from reassess.cli.judges import Judges, load_judges
 from reassess.comparison.findings import Findings
 from reassess.core.benchmark import USUAL_THRESHOLD, Benchmark
 from reassess.core.predictions import Predictions
+from reassess.data.benchmark_check import BenchmarkCheck
+from reassess.data.benchmark_folders import open_benchmark
 from reassess.errors import DataError, ReassessError
 from reassess.evaluation.image_sheet import image_sheet
 from reassess.evaluation.measure import summarize
@@ -31,25 +33,27 @@ __all__ = ["why_not_ready"]
 _FEW = 40  # resamples, where what they would measure is not shown
 
 
-def why_not_ready(command: str, benchmark: Benchmark) -> ReassessError | None:
-    """Why a command fails on the parts that a benchmark's folder has; None if it does not.
+def why_not_ready(check: BenchmarkCheck) -> dict[str, ReassessError]:
+    """Why commands fail on the parts of a benchmark's folder, though they lack none; those that run are not there.
 
     Parameters
     ----------
-    command
-        One of those of `BenchmarkCheck.lacks`, which lacks nothing that it needs.
-    benchmark
-        That of a folder.
+    check
+        What the folder holds. The files of a known benchmark fit one another, and nothing is tried.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            _COMMANDS[command](Call(offline=True, quiet=True), benchmark)
-    except ReassessError as error:
-        return error
-    except click.UsageError as error:
-        return DataError(error.message)
-    return None
+    fails: dict[str, ReassessError] = {}
+    if check.folder is None:
+        return fails
+    for command in (command for command, parts in check.lacks.items() if not parts):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                _COMMANDS[command](Call(offline=True, quiet=True), open_benchmark(check.folder))
+        except ReassessError as error:
+            fails[command] = error
+        except click.UsageError as error:
+            fails[command] = DataError(error.message)
+    return fails
 
 
 def _a_model(judges: Judges) -> Predictions:

@@ -17,7 +17,7 @@ from reassess.cli.inputs import (
     judge_options,
     prediction_options,
 )
-from reassess.cli.judges import Judges, load_judges
+from reassess.cli.judges import Judges, load_judges, taken_for_imagenet
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
@@ -108,11 +108,15 @@ def load_asked(
         call, benchmark, labels, original, scores, labels_needed=False, match=match, max_bytes=max_bytes
     )
     if judges.scores is None and scores is None and len(judges.labels):
-        raise DataError(
-            "which pairs were rated is not known: no scores are at hand",
-            mend=f"reassess data fetch {IMAGENET.sources['scores']}, "
-            "or pass --scores FILE with the columns image, class, score; or --scores none, if no pair was rated",
+        of_imagenet = (
+            f"reassess data fetch {IMAGENET.sources['scores']}, or " if judges.benchmark.folder is None else ""
         )
+        with taken_for_imagenet(judges.by_default):
+            raise DataError(
+                "which pairs were rated is not known: no scores are at hand",
+                mend=f"{of_imagenet}pass --scores FILE with the columns image, class, score; or --scores none, if no "
+                "pair was rated",
+            )
     if not (judges.labels.images or judges.benchmark.images or judges.original):
         part_path(judges.benchmark, "images", needed_by="questions")
     return judges

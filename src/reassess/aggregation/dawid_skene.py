@@ -150,7 +150,7 @@ def fit_dawid_skene(
     ...     raters=("ann", "bo", "cy"),
     ...     answers=("cat", "dog"),
     ... )
-    >>> result = fit_dawid_skene(votes, smoothing=0)
+    >>> result = fit_dawid_skene(votes, smoothing=0, pooling=0)
     >>> [result.model.truths[truth] for truth in result.posterior.most_likely()]
     ['cat', 'dog', 'cat', 'dog']
     >>> result.model.matrices[2].round(2).tolist()

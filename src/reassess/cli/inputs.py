@@ -23,6 +23,7 @@ from reassess.errors import DataError, ReassessError, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions
+from reassess.formats.predictions.tables import read_image_names
 from reassess.formats.predictions.unknown_names import UNKNOWN_CLASS, UnknownClass
 from reassess.text import some
 
@@ -240,7 +241,7 @@ def _load_predictions(
             error.found = error.found if error.what == IDS_OF_NAMES else f"{error.found}, and ids"
             error.what = NAMES_BESIDE_IDS
         if judges.by_default:
-            _refuse_other_images(path, _images_alone(path, max_bytes), judges)
+            _refuse_other_images(path, _images_alone(path), judges)
         with taken_for_imagenet(judges.by_default):
             raise
     if judges.by_default:
@@ -264,10 +265,10 @@ def _load_predictions(
     return predictions.named(images, detected=f"{predictions.detected}, rows in {order} order")
 
 
-def _images_alone(path: Path, max_bytes: int) -> tuple[str, ...] | None:
-    """The images of a file whose classes are none of ImageNet's; None where they cannot be read either."""
+def _images_alone(path: Path) -> tuple[str, ...] | None:
+    """The images of a table of which nothing else could be read; None of another file, or where it names none."""
     try:
-        return read_predictions(path, max_bytes=max_bytes).images
+        return read_image_names(path)
     except ReassessError:
         return None
 

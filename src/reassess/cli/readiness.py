@@ -102,7 +102,7 @@ def _labels(call: Call, benchmark: Benchmark) -> None:
 def _curve(call: Call, benchmark: Benchmark) -> None:
     scores, answers = load_curves(call, (), benchmark)
     for file, (path, of_file) in scores.items():
-        measure(file, path, of_file, answers, None, None)
+        measure(call, file, path, of_file, answers, None, None)
 
 
 def _questions(call: Call, benchmark: Benchmark) -> None:

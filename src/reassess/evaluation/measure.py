@@ -174,6 +174,7 @@ def summarize(
         scorable=len(labels) - labels.empty_images,
         real=_count(outcomes.rank[scored], ks),
         original=_count(outcomes.original_rank[named], ks) if outcomes.has_original else None,
+        original_scored=_count(outcomes.original_rank[named & scored], ks) if outcomes.has_original else None,
         by_label_count=_by_size(outcomes, labels, ks),
         per_class=count_classes(outcomes, labels),
         soft=None if scores is None else _soft(outcomes, scores, reasons),

@@ -163,10 +163,10 @@ def check_agreement(
         The model agrees by chance, on too few images to tell.
     """
     named = outcomes.original_rows >= 0
+    if not named.any():
+        return
     truth = np.where(named, original.indices[outcomes.original_rows], -1).astype(np.int32)
     as_given = _Reading(name="as given", mend="", predicted=outcomes.top1, truth=truth)
-    if not as_given.n:
-        return
     best = max(_readings(outcomes, original, truth), key=lambda reading: reading.hits, default=as_given)
     by_chance = as_given.is_by_chance()
     if best.fits_better_than(as_given):

@@ -1,7 +1,7 @@
 """What happened to each image: which labels it has, what the model said, and at which rank a valid class stands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
@@ -86,6 +86,12 @@ class Outcomes:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def part(self, rows: npt.NDArray[np.int64]) -> "Outcomes":
+        """The outcomes of some of the rows, in this order."""
+        columns = ("state", "label_rows", "original_rows", "top1", "rank", "overlap", "original_rank")
+        images = tuple(self.images[row] for row in rows.tolist())
+        return replace(self, images=images, **{name: getattr(self, name)[rows] for name in columns})
 
 
 def join_and_rank(

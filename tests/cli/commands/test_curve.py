@@ -59,6 +59,12 @@ def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Callable[...
                 {"threshold": 0.2, "precision": 0.5, "recall": 1.0},
             ],
             "chosen": None,
+            "golden": {
+                "pairs": 4,
+                "valid": 2,
+                "rule": "valid: more than half of its experts said yes",
+                "left_out": 0,
+            },
         }
     ]
 

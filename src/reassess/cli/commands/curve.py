@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from reassess.aggregation.golden_items import golden_answers, golden_part, golde
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, likely_makings
-from reassess.cli.common import Call, call_options, print_table, refuse_repeated
+from reassess.cli.common import Call, call_options, print_table, refuse_repeated, tracked
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.inputs import FILE, answers_option, benchmark_option, match_option, max_bytes_option, part_option
 from reassess.cli.judges import (
@@ -179,7 +180,7 @@ def curve(
         max_bytes=max_bytes,
     )
     measured = [
-        one for file, (path, part) in scores.items() for one in measure(file, path, part, known, leave_out, goal)
+        one for file, (path, part) in scores.items() for one in measure(call, file, path, part, known, leave_out, goal)
     ]
     if output is not None:
         _write(call, output, measured, known.rules)
@@ -303,7 +304,7 @@ def _load_answers(
 
 
 def measure(
-    file: str, path: Path, scores: Scores, answers: Answers, leave_out: _LeaveOut, goal: Goal | None
+    call: Call, file: str, path: Path, scores: Scores, answers: Answers, leave_out: _LeaveOut, goal: Goal | None
 ) -> tuple[MeasuredCurve, ...]:
     """The curve of a file; and, if asked for, that of its scores made again without the image that is judged."""
     with at(file):
@@ -316,6 +317,7 @@ def measure(
             in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
             goal=goal,
             original=answers.original,
+            track=partial(tracked, call, what=f"{file}, made again"),
         )
 
 

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from reassess.core.classes import Classes
-from reassess.core.predictions import Predictions
+from reassess.core.classes import GIVE_CLASSES, Classes
+from reassess.core.predictions import Predictions, UnknownClasses
+from reassess.errors import ReassessWarning
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions, write_predictions
 from tests.helpers import NAME_OUTPUTS, PICKLED, save_npz
@@ -587,6 +588,39 @@ def test_the_scores_of_a_table_are_those_of_its_classes(tmp_path: Path, suffix: 
         ("a b.png", 1, 2, pytest.approx(0.7), pytest.approx(0.2)),
         ("00012.png", 0, 2, pytest.approx(0.5), pytest.approx(0.3)),
     ]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize(
+    "classes",
+    [
+        Classes.from_texts(["cat", "dog", "0x"]),
+        Classes.from_texts(["n00000001", "n00000002", "n00000003"]),
+        Classes(3, names=("dog", "cat", "0x")),
+        Classes(3, names=("0", "-", "1,000")),
+        Classes(3, names=("true", "1", "False")),
+    ],
+)
+def test_names_stay_names_in_a_table(tmp_path: Path, suffix: str, classes: Classes) -> None:
+    """Also where all of a column looks like numbers, and where a class is called as what is no class."""
+    unknown = UnknownClasses(2, ("jar",))
+    predictions = Predictions.from_ids([[0, 1], [2, -1]], IMAGES, unknown_classes=unknown, classes=classes)
+    path = tmp_path / f"p{suffix}"
+    write_predictions(path, predictions)
+    with pytest.warns(ReassessWarning, match="1 prediction by 1 name that no class has, counted as wrong: -"):
+        read = read_predictions(path, classes)
+    assert read.class_ids.tolist() == [[0, 1], [2, -1]]
+    for class_id in range(3):
+        write_predictions(path, Predictions.from_ids([class_id], IMAGES[:1], classes=classes), force=True)
+        assert read_predictions(path, classes).class_ids.tolist() == [[class_id]]
+
+
+def test_ids_of_names_alone_are_not_written(refused: Callable[..., str], tmp_path: Path) -> None:
+    predictions = Predictions.from_ids([0, 1], classes=Classes.from_texts(["cat", "dog"]))
+    assert refused(write_predictions, tmp_path / "p.npy", predictions) == (
+        "the classes are numbered, and only their names are known\n  where:   DIR/p.npy\n  found:   cat, dog, and ids\n"
+        f"  to mend: name the classes; or {GIVE_CLASSES}"
+    )
 
 
 def test_ids_come_back_from_npy(tmp_path: Path) -> None:

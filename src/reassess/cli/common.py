@@ -240,7 +240,7 @@ def print_table(
     names = [plain(heading) for heading in headings]
     cells = [["-" if cell is None else plain(str(cell)) for cell in row] for row in rows]
     longest = [max(map(len, column)) for column in zip(*cells, strict=True)] if cells else [0] * len(names)
-    least = [max(length, *map(len, name.split())) for length, name in zip(longest, names, strict=True)]
+    least = [max([length, *map(len, name.split())]) for length, name in zip(longest, names, strict=True)]
     title_text = None if title is None else Text(plain(title))
     screen = console()
     for part in _side_by_side(least, max(1, text_columns), screen.width):

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -170,6 +170,11 @@ class Classes:
         names.
         """
         return self.texts if self.ranked or not self.wnids else ()
+
+    @cached_property
+    def no_class(self) -> str:
+        """What calls no class in files that name classes: a dash, or several where a class is called so."""
+        return next(mark for n in count(1) if self.id_of(mark := "-" * n, where="") < 0)
 
     def column(self, ids: npt.NDArray[np.integer]) -> "pl.Series":
         """Some classes as a column of a table: as they are called in files; empty where an id is -1.

@@ -1,7 +1,6 @@
 """A class list to which a model's ids belong, where it is another one than that of the labels."""
 
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -122,9 +121,8 @@ class ClassList:
         if predictions.by_name:
             texts = [classes.in_one_line(class_id) for class_id in range(len(classes.texts))]
             return [f"{text}\t{texts[class_id]}" for text, class_id in zip(texts, self.class_of, strict=True)]
-        nothing = next(mark for n in count(1) if classes.id_of(mark := "-" * n, where="") < 0)
         outputs = self.of_outputs(predictions).tolist()
-        return [nothing if class_id < 0 else classes.in_one_line(class_id) for class_id in outputs]
+        return [classes.no_class if class_id < 0 else classes.in_one_line(class_id) for class_id in outputs]
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
         """The object that JSON documents hold."""

@@ -132,6 +132,14 @@ def test_a_blank_line_in_the_list_is_an_error(
     )
 
 
+def test_ids_are_ids_in_every_column_of_ranks(file: Callable[..., Path]) -> None:
+    """Whether all of a column happens to be numbers, or not."""
+    classes = Classes(4, names=("0", "1", "2", "other"))
+    path = file("p.csv", "image,prediction_1,prediction_2,prediction_3\na,0,other,1\nb,2,1,jar\n")
+    with pytest.warns(ReassessWarning, match="1 prediction by 1 name that no class has, counted as wrong: jar"):
+        assert read_predictions(path, classes).class_ids.tolist() == [[0, 3, 1], [2, 1, -1]]
+
+
 def test_numbers_of_outputs_do_not_stand_among_names(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     """A class may be called 1, and output 1 be another class."""
     classes = Classes(3, names=("0", "1", "other"))

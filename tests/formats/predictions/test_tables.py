@@ -198,6 +198,11 @@ def test_numbers_are_those_of_outputs_where_these_are_listed(
             "wrong number of outputs\n  where:   DIR/p.csv\n  allowed: 3 columns\n  found:   2 columns\n"
             "  to mend: list every output, in order",
         ),
+        (
+            "image,prediction_1,prediction_2\na,1,n01\n",
+            "some columns hold numbers of outputs, others class names\n  where:   DIR/p.csv\n"
+            "  found:   prediction_1, prediction_2\n  to mend: write the classes by name, and leave --classes out",
+        ),
     ],
 )
 def test_numbers_past_the_list_of_outputs_are_refused(
@@ -462,11 +467,6 @@ FILL_IN = "\n  to mend: fill it in, or leave the row out"
             "the columns of the best classes are not numbered in one run\n  where:   DIR/p.csv\n"
             "  allowed: prediction_1, prediction_2\n  found:   prediction_1, prediction_3\n"
             "  to mend: keep all of them, and rename them",
-        ),
-        (
-            "image,prediction_1,prediction_2\na,1,n01\n",
-            "some columns hold class ids, others class names\n  where:   DIR/p.csv\n"
-            "  found:   prediction_1, prediction_2\n  to mend: write class ids in all of them",
         ),
         (
             "image,prediction_1,prediction_2\na,1,2\nb,3,3\n",

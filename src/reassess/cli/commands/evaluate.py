@@ -173,13 +173,14 @@ def _measure(
     last = next(reversed(outcomes.values()))
     common = _common(outcomes, judges, top_k)
     reviewed = judges.reviewed
+    own = {cut: _in_order(evaluations, common, cut) for cut, evaluations in measured.items()}
     return Measured(
-        own={cut: _in_order(evaluations, common, cut) for cut, evaluations in measured.items()},
+        own=own,
         common=common,
         class_lists=class_lists,
         reviewed={}
         if reviewed is None
-        else {file: summarize_verdicts(of_file, reviewed, judges.original) for file, of_file in last.items()},
+        else {file: summarize_verdicts(last[file], reviewed, judges.original) for file in next(reversed(own.values()))},
         orders=_orders(outcomes) if isinstance(next(iter(outcomes)), str) else None,
         classes=judges.labels.classes,
     ), last

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from reassess.core.checks import check_known
-from reassess.core.classes import Classes, check_classes
+from reassess.core.classes import Classes, check_classes, classes_of_ids
 from reassess.core.predictions import MOST_IDS, Predictions, as_floats
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.archives import MAX_BYTES
@@ -149,13 +150,22 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     Parameters
     ----------
     path
-        ``.npy``, or a table: image, prediction_1..k and, where scores are known, score_1..k.
+        ``.npy``, or a table: image, prediction_1..k and, where scores are known, score_1..k. A table names its classes
+        as `write_labels` does; what is no class is then a dash.
     predictions
         What to write.
     top_k
         How many of the best classes a table holds.
     force
         Overwrite files that exist.
+
+    Raises
+    ------
+    DataError
+        An npy file cannot say what these predictions say: of which list of outputs they are, what is no class, or ids
+        of classes of which only the names are known; or a name of an image fits no line.
+    OutputError
+        A file exists and `force` is not given, or cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() != ".npy":
@@ -167,6 +177,8 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
         )
     if predictions.unknown_classes.predictions:
         raise DataError("ids cannot say what is no class", where=path, found=predictions.unknown_classes)
+    if predictions.ids is not None:
+        classes_of_ids(predictions.classes, where=path)
     names = None
     if predictions.images is not None:
         check_output(path.with_suffix(".txt"), force=force)
@@ -210,7 +222,11 @@ def _table(predictions: Predictions, top_k: int) -> "pl.DataFrame":
     if predictions.images is not None:
         columns["image"] = list(predictions.images)
     ids, scores = predictions.best(min(top_k, MOST_IDS))
-    columns |= {f"prediction_{k + 1}": ids[:, k] for k in range(ids.shape[1])}
+    columns |= {f"prediction_{k + 1}": _called(predictions.classes, ids[:, k]) for k in range(ids.shape[1])}
     if scores is not None:
         columns |= {f"score_{k + 1}": scores[:, k] for k in range(ids.shape[1])}
     return pl.DataFrame(columns)
+
+
+def _called(classes: Classes, ids: npt.NDArray[np.int32]) -> "pl.Series | npt.NDArray[np.int32]":
+    return classes.column(ids).fill_null(classes.no_class) if classes.in_files else ids

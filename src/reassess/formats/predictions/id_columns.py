@@ -106,16 +106,18 @@ def _ranked_ids(
             )
         unknown: _Unknown = {}
         read = [_ids(path, table[name], classes, outputs, unknown) for name in wanted]
-        if len({are_classes for _, are_classes in read}) > 1:
+        if outputs is not None and len({are_classes for _, are_classes in read}) > 1:
             raise DataError(
-                "some columns hold class ids, others class names",
+                "some columns hold numbers of outputs, others class names",
                 where=path,
                 found=some(wanted),
-                mend="write class ids in all of them",
+                mend="write the classes by name, and leave --classes out",
             )
         ids = np.stack([ids for ids, _ in read], axis=1)
         unknown_names = tuple(name for _, name in unknown.values())
-        columns = IdColumns(headings=wanted, table=ids, are_classes=read[0][1], unknown=unknown_names)
+        columns = IdColumns(
+            headings=wanted, table=ids, are_classes=any(named for _, named in read), unknown=unknown_names
+        )
         _refuse_all_unknown(path, columns, classes)
         return columns
     return None
@@ -210,7 +212,8 @@ def _ids(
     outputs
         Given where numbers are those of outputs, and not ids of classes.
     unknown
-        Takes the names that no class has. Only a column of names alone may hold some: among numbers, they are an error.
+        Takes the names that no class has. Only a column of names alone may hold some: among numbers that no class is
+        called by, they are an error.
     per_row
         How many entries belong to one row of the file.
     """
@@ -219,23 +222,24 @@ def _ids(
     refuse_missing(path, series, per_row=per_row)
     texts = series.unique(maintain_order=True).to_list() if series.dtype == pl.String else []
     name_of = {text: unquoted(text) for text in texts}
-    names = [text for text in texts if class_number(name_of[text]) is None]
-    if not names:
+    numbers = [name for name in name_of.values() if class_number(name) is not None]
+    if len(numbers) == len(texts):
         return integers(path, series.replace(name_of), per_row=per_row).to_numpy(), False
     where = f"{path}, column {series.name}"
-    if outputs is not None and len(names) < len(texts):
-        number = next(text for text in texts if text not in names)
+    if outputs is not None and numbers:
+        name = next(name for name in name_of.values() if class_number(name) is None)
         raise DataError(
             "predictions are neither all numbers of outputs nor all names",
             where=where,
-            found=some([repr(name_of[text]) for text in (number, names[0])]),
+            found=f"{numbers[0]!r}, {name!r}",
             mend="write the classes by name, and leave --classes out",
         )
     id_of = {text: classes.id_of(name, where=where) for text, name in name_of.items()}
+    are_names = all(classes.find(number) is not None for number in numbers)
     for text, class_id in id_of.items():
         if class_id >= 0:
             continue
-        if len(names) < len(texts):
+        if not are_names:
             raise _no_class(path, series.name, text, classes)
         name = name_of[text].strip()
         id_of[text], _ = unknown.setdefault(name.casefold(), (-1 - len(unknown), name))

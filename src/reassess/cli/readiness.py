@@ -28,7 +28,7 @@ from reassess.evaluation.image_sheet import image_sheet
 from reassess.evaluation.measure import summarize
 from reassess.proposals.open_questions import open_questions
 
-__all__ = ["why_not_ready"]
+__all__ = ["COMMANDS", "why_not_ready"]
 
 _FEW = 40  # resamples, where what they would measure is not shown
 
@@ -48,7 +48,7 @@ def why_not_ready(check: BenchmarkCheck) -> dict[str, ReassessError]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                _COMMANDS[command](Call(offline=True, quiet=True), open_benchmark(check.folder))
+                COMMANDS[command](Call(offline=True, quiet=True), open_benchmark(check.folder))
         except ReassessError as error:
             fails[command] = error
         except click.UsageError as error:
@@ -67,7 +67,7 @@ def _a_model(judges: Judges) -> Predictions:
     if judges.original is not None:
         rows = judges.original.find(images)
         ids[rows >= 0] = judges.original.indices[rows[rows >= 0]]
-    return Predictions.from_ids(ids, images)
+    return Predictions.from_ids(ids, images, classes=labels.classes)
 
 
 def _evaluate(call: Call, benchmark: Benchmark) -> None:
@@ -125,7 +125,7 @@ def _show(call: Call, benchmark: Benchmark) -> None:
     )
 
 
-_COMMANDS: Mapping[str, Callable[[Call, Benchmark], object]] = {
+COMMANDS: Mapping[str, Callable[[Call, Benchmark], object]] = {
     "evaluate": _evaluate,
     "compare": _compare,
     "report": _report,

@@ -86,7 +86,7 @@ def check(call: Call, benchmark: str) -> int:
     cannot be read or a command fails, and the errors are shown; the other parts are read all the same. The network is
     not used.
     """
-    from reassess.cli.readiness import why_not_ready
+    from reassess.cli.commands.readiness import why_not_ready
     from reassess.cli.tables.benchmark_check import check_document, print_check
     from reassess.data.benchmark_check import check_benchmark
 

@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from reassess.cli.readiness import COMMANDS
+from reassess.cli.commands.readiness import COMMANDS
 from tests.helpers import Run, write_csv
 
 NAMES = ("cat", "dog", "eel")

@@ -95,7 +95,7 @@ def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "content", "ready"),
     [
-        ("labels.json", '{"a": ["x"]}', {"evaluate", "compare", "report", "questions", "show"}),
+        ("labels.json", '{"a": ["x"]}', {"evaluate", "compare", "report", "show"}),
         ("original.json", '{"a": "x"}', {"questions", "show"}),
         ("votes.csv", VOTES + "a,x,ann,yes\n", {"aggregate", "raters", "show"}),
         ("votes.csv", "item,rater,answer\n1,ann,yes\n", {"aggregate", "raters", "show"}),

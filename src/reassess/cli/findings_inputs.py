@@ -1,6 +1,6 @@
 """What `reassess report` and `reassess plot` read: models, what judges them, and what else is known."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from reassess.data.loading import load_collapsed
 from reassess.formats.class_tables import read_collapsed, read_groups
 from reassess.formats.leaderboards import read_leaderboard
 
-__all__ = ["findings_options", "load_findings"]
+__all__ = ["findings_options", "load_class_tables", "load_findings"]
 
 _SCORES = ("scores", IMAGENET.sources["scores"])
 
@@ -104,15 +104,20 @@ def load_findings(
         score_source=score_sources[0] if score_sources else _SCORES[0],
         in_sample=judges.in_sample,
         leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else None,
-        collapsed=load_collapsed(judges.benchmark, classes=judges.labels.classes)
-        if collapsed is None
-        else read_collapsed(call.read("collapsed", collapsed), judges.labels.classes),
-        groups=_groups(call, judges, groups),
+        **load_class_tables(call, judges, collapsed, groups),
         **joining,
     )
 
 
-def _groups(call: Call, judges: Judges, given: Path | None) -> Mapping[int, str] | None:
-    """The group of each class: as given, or of the benchmark's file; None where there is none."""
-    path = find_part(call, judges.benchmark, "groups", None if given is None else str(given))
-    return None if path is None else read_groups(path, judges.labels.classes)
+def load_class_tables(
+    call: Call, judges: Judges, collapsed: Path | None = None, groups: Path | None = None
+) -> dict[str, Any]:
+    """Which classes are one, and the group of each: as given, or of the benchmark's files; None where there is none."""
+    classes = judges.labels.classes
+    path = find_part(call, judges.benchmark, "groups", None if groups is None else str(groups))
+    return {
+        "collapsed": load_collapsed(judges.benchmark, classes=classes)
+        if collapsed is None
+        else read_collapsed(call.read("collapsed", collapsed), classes),
+        "groups": None if path is None else read_groups(path, classes),
+    }

@@ -10,19 +10,20 @@ from click.core import ParameterSource
 
 from reassess.cli.common import Call, Range, tracked
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
-from reassess.cli.judges import Judges
+from reassess.cli.judges import OWN_LABELS, Judges, taken_for_imagenet
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, class_folder_order
 from reassess.core.classes import IDS_OF_NAMES, NAMES_BESIDE_IDS, NAMES_WITHOUT_LIST
 from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
 from reassess.core.items import Id, normal_id
 from reassess.core.predictions import Predictions
-from reassess.data.benchmark_folders import open_benchmark
+from reassess.data.benchmark_folders import MADE_BY, open_benchmark
 from reassess.data.benchmark_images import benchmark_names
 from reassess.data.benchmark_settings import update_benchmark
-from reassess.errors import DataError, at
+from reassess.errors import DataError, ReassessError, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions
+from reassess.formats.predictions.tables import read_image_names
 from reassess.formats.predictions.unknown_names import UNKNOWN_CLASS, UnknownClass
 from reassess.text import some
 
@@ -46,7 +47,6 @@ __all__ = [
 
 FILE = click.Path(path_type=Path)
 _VARIABLE = "REASSESS_BENCHMARK"
-_OWN_LABELS = "for images that are not ImageNet's, give their own label sets: --labels FILE, or --benchmark FOLDER"
 _IF_HERE = "if the images are ImageNet's and the file is here"
 
 
@@ -241,13 +241,14 @@ def _load_predictions(
             error.found = error.found if error.what == IDS_OF_NAMES else f"{error.found}, and ids"
             error.what = NAMES_BESIDE_IDS
         if judges.by_default:
-            error.mend = f"{error.mend or 'check the file'}; {_OWN_LABELS}"
-        raise
+            _refuse_other_images(path, _images_alone(path), judges)
+        with taken_for_imagenet(judges.by_default):
+            raise
+    if judges.by_default:
+        _refuse_other_images(path, predictions.images, judges)
     if predictions.images is not None:
         with at(path):
             predictions = predictions.named(benchmark_names(predictions.images, judges.benchmark))
-    if judges.by_default:
-        _refuse_other_images(path, predictions, judges)
     if order is None:
         return predictions
     if predictions.images is not None:
@@ -264,16 +265,23 @@ def _load_predictions(
     return predictions.named(images, detected=f"{predictions.detected}, rows in {order} order")
 
 
-def _refuse_other_images(path: Path, predictions: Predictions, judges: Judges) -> None:
+def _images_alone(path: Path) -> tuple[str, ...] | None:
+    """The images of a table of which nothing else could be read; None of another file, or where it names none."""
+    try:
+        return read_image_names(path)
+    except ReassessError:
+        return None
+
+
+def _refuse_other_images(path: Path, images: tuple[str, ...] | None, judges: Judges) -> None:
     """Refuse images of which ImageNet's label sets, by which models are judged by default, hold none."""
-    images = predictions.images
     if images and set(image_keys(images)).isdisjoint(image_keys(judges.labels.images)):
         raise DataError(
             "these are not ImageNet's images, and no label set was given for them",
             where=path,
             allowed=f"names such as {some(judges.labels.images, most=1)}",
             found=some(images, most=3),
-            mend=numbering_mistake(images) or _OWN_LABELS,
+            mend=numbering_mistake(images) or OWN_LABELS,
         )
 
 
@@ -284,6 +292,8 @@ def _in_order(order: str, judges: Judges) -> tuple[str, ...]:
     if judges.original is None:
         raise DataError(
             "class-folder order follows from the original labels, which are not at hand",
-            mend=f"reassess data fetch {IMAGENET.sources['original']}, or pass --original FILE",
+            mend=f"reassess data fetch {IMAGENET.sources['original']}, or pass --original FILE"
+            if judges.benchmark.folder is None
+            else f"pass --original FILE, or {MADE_BY['original']}",
         )
     return tuple(judges.original.images[row] for row in class_folder_order(judges.original).tolist())

@@ -1,6 +1,7 @@
 """What the commands judge models by: labels, scores, votes and golden answers, in one list of classes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -35,7 +36,7 @@ from reassess.data.loading import (
     load_votes,
 )
 from reassess.data.sources import SOURCES
-from reassess.errors import DataError, at
+from reassess.errors import DataError, ReassessError, at
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.archives import MAX_BYTES
@@ -43,6 +44,7 @@ from reassess.text import some
 
 __all__ = [
     "NONE",
+    "OWN_LABELS",
     "Judges",
     "find_part",
     "joined_parts",
@@ -54,9 +56,11 @@ __all__ = [
     "read_classes_of",
     "read_original_of",
     "refuse_two_kinds",
+    "taken_for_imagenet",
 ]
 
 NONE = "none"
+OWN_LABELS = "for images that are not ImageNet's, give --benchmark FOLDER, or their label sets with --labels FILE"
 
 
 @dataclass(frozen=True)
@@ -189,7 +193,8 @@ def load_judges(
         images = benchmark.images
     elif thresholds is None:
         given_sets = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}
-        paths = {part: needed_part(call, benchmark, "labels", source) for part, source in given_sets.items()}
+        with taken_for_imagenet(by_default):
+            paths = {part: needed_part(call, benchmark, "labels", source) for part, source in given_sets.items()}
         refuse_repeated(path.resolve() for path in paths.values())
         sets = {part: load_any_labels(path, classes=classes, offline=call.offline) for part, path in paths.items()}
         given |= {part: (paths[part], of_set) for part, of_set in sets.items()}
@@ -250,6 +255,17 @@ def _judges(
         rater_golden=moved.get("rater-golden"),
         reviewed=only if isinstance(only, MultiLabels) else None,
     )
+
+
+@contextmanager
+def taken_for_imagenet(by_default: bool) -> Iterator[None]:
+    """Where images are taken for ImageNet's since no benchmark was given, say first how to mend that in an error."""
+    try:
+        yield
+    except ReassessError as error:
+        if by_default:
+            error.mend = f"{OWN_LABELS}; or {error.mend}" if error.mend else OWN_LABELS
+        raise
 
 
 def matched(benchmark: Benchmark, match: Match | None) -> Benchmark:

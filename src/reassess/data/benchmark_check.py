@@ -141,6 +141,8 @@ class BenchmarkCheck:
         lacks = {command: [bad[part] for part in needs if part in bad] for command, needs in _NEEDS.items()}
         for command, parts in _ANY.items():
             lacks[command] = [] if any(part not in bad for part in parts) else [bad[parts[0]]]
+        if "labels" not in bad and "scores" in bad:
+            lacks["questions"].append(bad["scores"])  # else nothing says which pairs were rated
         lists = [one for one in self.parts if one.part == "classes" or one.format == _CLASS_FOLDERS]
         opened = [SETTINGS_FILE, *(one.part for one in lists)]
         if any(one.format for one in lists):
@@ -180,7 +182,7 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     >>> check.mismatches[0]
     NameProblem(thing='image', what='in labels and not in original', count=1, examples=('c.png',), mend=None)
     >>> [command for command, parts in check.lacks.items() if not parts]
-    ['evaluate', 'compare', 'report', 'questions', 'show']
+    ['evaluate', 'compare', 'report', 'show']
     """
     folder, places = _places(source)
     reader = _Reader(folder=folder)

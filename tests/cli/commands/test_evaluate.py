@@ -534,7 +534,7 @@ def test_offline_without_the_data_is_an_error_that_says_how_to_mend(shop: Path, 
     result = run("evaluate", "good.csv", "--offline")
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")
-    assert "to mend: reassess data fetch imagenet-real, where there is a network;" in result.err
+    assert "or reassess data fetch imagenet-real, where there is a network;" in result.err
     assert "name that folder in REASSESS_DATA" in result.err
 
 

@@ -1,6 +1,6 @@
 """`reassess aggregate`: from votes to scores."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -40,6 +40,7 @@ from reassess.core.questions import Questions
 from reassess.core.recipe import REAL_RECIPE
 from reassess.core.votes import Votes
 from reassess.data.loading import load_original, load_votes
+from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none
 from reassess.formats.posteriors import write_posterior
 from reassess.formats.rater_model import write_rater_model
@@ -47,7 +48,7 @@ from reassess.formats.scores import write_scores
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import some
 
-__all__ = ["aggregate"]
+__all__ = ["OF_METHODS", "aggregate", "make_scores"]
 
 _PRESETS = {"imagenet-real": IMAGENET}
 # The options that a method has a use for: any other is an error, so that none is ignored silently.
@@ -58,6 +59,7 @@ _USED = {
     "mean": (),
     "majority": (),
 }
+OF_METHODS = tuple(dict.fromkeys(option for options in _USED.values() for option in options))
 
 
 # The golden answers without which a method cannot be.
@@ -143,26 +145,14 @@ def aggregate(
         benchmark = None
     if preset and benchmark:
         raise click.UsageError("Give --preset or --benchmark: a preset has its benchmark.")
-    source = _without_none(benchmark or _PRESETS.get(preset or "", Benchmark()), given)
-    asked = preset or method or source.method
-    name = asked or _usual_method(source, given)
-    _refuse_unused(name, given, source)
+    source = benchmark or _PRESETS.get(preset or "", Benchmark())
     _check_outputs(call, output, given["model"], benchmark)
     if benchmark is None and preset is None and votes is None:
         raise click.UsageError("Give VOTES, --benchmark or --preset.")
-    classes = read_classes_of(call, source) if source.folder else None
-    path = needed_part(call, source, "votes", votes)
-    order = answers or source.answers
-    main = load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
-    if asked is None and main.anonymous and not any(value is not None for value in given.values()):
-        name = "majority"  # no option asks for a rater model, which counts without raters do not give
-    read: dict[str, tuple[Path, Classed]] = {"votes": (path, main)}
-    load = partial(load_votes, answers=order or golden_answers(main), classes=classes, max_bytes=max_bytes)
-    for part, place in _further_parts(call, source, name, given).items():
-        read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
-    refuse_two_kinds(read)
-    parts = joined_parts(read, matched(source, match), classes)
-    result = _METHODS[name](parts, given)
+    asked = preset or method or source.method
+    name, of_votes, result = make_scores(
+        call, source, votes, asked, given, answers=answers, match=match, max_bytes=max_bytes
+    )
     call.keep_inputs(output, given["model"])
     with all_or_none():
         if isinstance(result.posterior.items, Questions):
@@ -172,7 +162,57 @@ def aggregate(
         if given["model"] and result.model:
             write_rater_model(given["model"], result.model, force=call.force)
         keep_settings(benchmark, output, "scores", method=name, match=match, answers=answers)
-    _report(call, name, parts["votes"], result, output)
+    _report(call, name, of_votes, result, output)
+
+
+def make_scores(
+    call: Call,
+    benchmark: Benchmark,
+    votes: str | None,
+    asked: str | None,
+    given: dict[str, Any],
+    *,
+    answers: Sequence[Id] | None = None,
+    match: Match | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> tuple[str, Votes, Aggregation]:
+    """Read the votes and whatever else a method takes, and make scores of them.
+
+    Parameters
+    ----------
+    call, benchmark
+        The command's call; the benchmark, or one without parts.
+    votes
+        A name or path as given, or None for the benchmark's own.
+    asked
+        The method or preset that was asked for; None for the usual one.
+    given
+        The options of methods by name, see `OF_METHODS`.
+    answers, match
+        As given, or None for the benchmark's own.
+    max_bytes
+        Larger archives are refused.
+
+    Returns
+    -------
+    The method, the votes, and what came of them.
+    """
+    benchmark = _without_none(benchmark, given)
+    name = asked or _usual_method(benchmark, given)
+    _refuse_unused(name, given, benchmark)
+    classes = read_classes_of(call, benchmark) if benchmark.folder else None
+    path = needed_part(call, benchmark, "votes", votes)
+    order = answers or benchmark.answers
+    main = load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
+    if asked is None and main.anonymous and not any(value is not None for value in given.values()):
+        name = "majority"  # no option asks for a rater model, which counts without raters do not give
+    read: dict[str, tuple[Path, Classed]] = {"votes": (path, main)}
+    load = partial(load_votes, answers=order or golden_answers(main), classes=classes, max_bytes=max_bytes)
+    for part, place in _further_parts(call, benchmark, name, given).items():
+        read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
+    refuse_two_kinds(read)
+    parts = joined_parts(read, matched(benchmark, match), classes)
+    return name, parts["votes"], _METHODS[name](parts, given)
 
 
 def _without_none(benchmark: Benchmark, given: dict[str, Any]) -> Benchmark:

@@ -40,19 +40,20 @@ from reassess.data.benchmark_folders import part_path
 from reassess.data.in_sample import known_in_sample
 from reassess.data.loading import load_scores, load_votes
 from reassess.errors import DataError, at
+from reassess.formats.archives import MAX_BYTES
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report.curve_figure import draw_curves
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.text import some
 
-__all__ = ["curve"]
+__all__ = ["Answers", "curve", "load_curves", "measure"]
 
 _MOST_VARIANTS = 8
 _LeaveOut = Literal["image"] | int | None
 
 
 @dataclass(frozen=True)
-class _Answers:
+class Answers:
     """What judges the scores, and what else is known of the golden pairs."""
 
     benchmark: Benchmark
@@ -164,28 +165,22 @@ def curve(
     _check_call(call, files, golden, output, benchmark)
     if benchmark is None and not files:
         raise click.UsageError("Give SCORES, or --benchmark.")
-    if not files:
-        files = (str(needed_part(call, benchmark, "scores")),)
-    classes = None if benchmark is None else read_classes_of(call, benchmark)
-    paths = {file: call.resolve("scores", file) for file in files}
-    read = [load_scores(path, classes=classes, max_bytes=max_bytes) for path in paths.values()]
-    if benchmark is None:
-        benchmark = _common_benchmark(read)
-    elif benchmark.folder is not None:
-        votes = votes or benchmark.sources.get("votes")
-    benchmark = matched(benchmark, match)
-    if leave_out is not None:
-        votes = votes or benchmark.sources.get("votes")
-        if votes in (None, NONE):
-            raise click.UsageError("--leave-out needs --votes, of which the scores were made.")
-    given = {f"scores {number}": part for number, part in enumerate(zip(paths.values(), read, strict=True), 1)}
-    scores, known = _load_answers(
-        call, benchmark, given, golden, golden_at_least, votes, rater_golden, original, answers, classes, max_bytes
+    scores, known = load_curves(
+        call,
+        files,
+        benchmark,
+        golden,
+        votes,
+        rater_golden,
+        original,
+        at_least=golden_at_least,
+        answers=answers,
+        votes_needed=leave_out is not None,
+        match=match,
+        max_bytes=max_bytes,
     )
     measured = [
-        one
-        for file, part in zip(files, scores, strict=True)
-        for one in _measure(call, file, paths[file], part, known, leave_out, goal)
+        one for file, (path, part) in scores.items() for one in measure(call, file, path, part, known, leave_out, goal)
     ]
     if output is not None:
         _write(call, output, measured, known.rules)
@@ -203,6 +198,42 @@ def _check_call(
     if golden == NONE:
         raise click.UsageError("The scores are judged by --golden, which cannot be none.")
     call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
+
+
+def load_curves(
+    call: Call,
+    files: tuple[str, ...],
+    benchmark: Benchmark | None,
+    golden: str | None = None,
+    votes: str | None = None,
+    rater_golden: str | None = None,
+    original: str | None = None,
+    *,
+    at_least: int | None = None,
+    answers: tuple[Id, ...] | None = None,
+    votes_needed: bool = False,
+    match: Match | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> tuple[dict[str, tuple[Path, Scores]], Answers]:
+    """The files of scores, each with its path, and what judges them; as the options say."""
+    files = files or (str(needed_part(call, benchmark, "scores")),)
+    classes = None if benchmark is None else read_classes_of(call, benchmark)
+    paths = {file: call.resolve("scores", file) for file in files}
+    read = [load_scores(path, classes=classes, max_bytes=max_bytes) for path in paths.values()]
+    if benchmark is None:
+        benchmark = _common_benchmark(read)
+    elif benchmark.folder is not None:
+        votes = votes or benchmark.sources.get("votes")
+    benchmark = matched(benchmark, match)
+    if votes_needed:
+        votes = votes or benchmark.sources.get("votes")
+        if votes in (None, NONE):
+            raise click.UsageError("--leave-out needs --votes, of which the scores were made.")
+    given = {f"scores {number}": part for number, part in enumerate(zip(paths.values(), read, strict=True), 1)}
+    scores, known = _load_answers(
+        call, benchmark, given, golden, at_least, votes, rater_golden, original, answers, classes, max_bytes
+    )
+    return dict(zip(files, zip(paths.values(), scores, strict=True), strict=True)), known
 
 
 def _common_benchmark(scores: Sequence[Scores]) -> Benchmark:
@@ -224,7 +255,7 @@ def _load_answers(
     answers: tuple[Id, ...] | None,
     classes: Classes | None,
     max_bytes: int,
-) -> tuple[list[Scores], _Answers]:
+) -> tuple[list[Scores], Answers]:
     """The scores, and what judges them; all in one list of classes and with the benchmark's names of images."""
     sources = golden_sources(benchmark, golden)
     if "golden" not in sources:
@@ -259,7 +290,7 @@ def _load_answers(
         "rater_golden": rater_golden or votes or "",
         "original": original or benchmark.sources.get("original", ""),
     }
-    return judged, _Answers(
+    return judged, Answers(
         benchmark=benchmark,
         golden_file=given["golden"][0],
         experts=experts,
@@ -272,8 +303,8 @@ def _load_answers(
     )
 
 
-def _measure(
-    call: Call, file: str, path: Path, scores: Scores, answers: _Answers, leave_out: _LeaveOut, goal: Goal | None
+def measure(
+    call: Call, file: str, path: Path, scores: Scores, answers: Answers, leave_out: _LeaveOut, goal: Goal | None
 ) -> tuple[MeasuredCurve, ...]:
     """The curve of a file; and, if asked for, that of its scores made again without the image that is judged."""
     with at(file):
@@ -290,7 +321,7 @@ def _measure(
         )
 
 
-def _provenance(scores: Scores, answers: _Answers, *, must: bool) -> Provenance | None:
+def _provenance(scores: Scores, answers: Answers, *, must: bool) -> Provenance | None:
     """How the scores follow from the votes; None if that is not known, which is an error if it must be."""
     if answers.votes is None or answers.rater_golden is None:
         return None
@@ -315,7 +346,7 @@ def _write(call: Call, output: Path, measured: Sequence[MeasuredCurve], rules: S
 
 
 def _print(
-    call: Call, measured: Sequence[MeasuredCurve], answers: _Answers, leave_out: _LeaveOut, goal: Goal | None
+    call: Call, measured: Sequence[MeasuredCurve], answers: Answers, leave_out: _LeaveOut, goal: Goal | None
 ) -> None:
     headings = ["scores", "average precision"]
     if goal is not None:

@@ -82,24 +82,28 @@ def fetch(call: Call, names: tuple[str, ...]) -> None:
 def check(call: Call, benchmark: str) -> int:
     """Say what a benchmark holds, what each command still lacks, and which names do not fit.
 
-    Every part is read. The exit code is 1 if one cannot be read, and its error is shown; the others are read all the
-    same. The network is not used.
+    Every part is read, and those of a folder are joined and used as each command does it. The exit code is 1 if a part
+    cannot be read or a command fails, and the errors are shown; the other parts are read all the same. The network is
+    not used.
     """
+    from reassess.cli.commands.readiness import why_not_ready
     from reassess.cli.tables.benchmark_check import check_document, print_check
     from reassess.data.benchmark_check import check_benchmark
 
     result = check_benchmark(benchmark)
+    fails = why_not_ready(result)
     if call.json:
         for one in result.parts:
             for path in one.paths:
                 if one.part != "images" and path.is_file():
                     call.read(one.part, path)
-        call.print_document("data", check_document(result))
+        call.print_document("data", check_document(result, fails))
     else:
-        print_check(result)
-    for error in result.errors:
+        print_check(result, fails)
+    errors = dict.fromkeys(map(str, (*result.errors, *fails.values())))
+    for error in errors:
         say(f"Error: {error}", err=True)
-    return 1 if result.errors else 0
+    return 1 if errors else 0
 
 
 def _print_paths(call: Call, files: dict[str, tuple[Path, ...]]) -> None:

@@ -26,6 +26,7 @@ from reassess.data.loading import (
     load_scores,
 )
 from reassess.data.sources import SOURCES
+from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none
 from reassess.formats.labels import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
@@ -33,7 +34,7 @@ from reassess.formats.tables import TABLE_SUFFIXES, write_table
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["labels"]
+__all__ = ["cut_labels", "labels"]
 
 _MOST_CLASSES = 20
 _Agreements = dict[tuple[str, str], LabelAgreement]
@@ -120,22 +121,46 @@ def labels(
     if unrated == "omit" and original is not None:
         raise click.UsageError("With --unrated omit, original labels have no use: leave --original out.")
     call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")
-    path = needed_part(call, benchmark, "scores", *files)
+    cut, unrated_images = cut_labels(
+        call,
+        benchmark,
+        *files,
+        threshold=threshold,
+        unrated=unrated,
+        original=original,
+        match=match,
+        max_bytes=max_bytes,
+    )
+    call.keep_inputs(output)
+    with all_or_none():
+        write_labels(output, cut, force=call.force)
+        keep_settings(benchmark, output, "labels", threshold=threshold, match=match)
+    _report(call, output, threshold, cut, unrated_images)
+
+
+def cut_labels(
+    call: Call,
+    benchmark: Benchmark | None,
+    scores: str | None = None,
+    *,
+    threshold: float,
+    unrated: str | None = None,
+    original: str | None = None,
+    match: Match | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> tuple[LabelSets, int | None]:
+    """Label sets cut from scores, as the options say; and how many images keep their original label, if any may."""
+    path = needed_part(call, benchmark, "scores", scores)
     classes = None if benchmark is None else read_classes_of(call, benchmark)
-    scores = load_scores(path, classes=classes, max_bytes=max_bytes)
-    images_of = matched(benchmark_of(scores.questions.images) if benchmark is None else benchmark, match)
-    given: dict[str, tuple[Path, Classed]] = {"scores": (path, scores)}
+    of_file = load_scores(path, classes=classes, max_bytes=max_bytes)
+    images_of = matched(benchmark_of(of_file.images) if benchmark is None else benchmark, match)
+    given: dict[str, tuple[Path, Classed]] = {"scores": (path, of_file)}
     if (of_original := _original(call, images_of, unrated, original, classes)) is not None:
         given["original"] = of_original
     parts = joined_parts(given, images_of, classes)
     known = parts.get("original")
     cut = in_benchmark_classes(label_sets(parts["scores"], threshold, original=known), images_of)
-    call.keep_inputs(output)
-    with all_or_none():
-        write_labels(output, cut, force=call.force)
-        keep_settings(benchmark, output, "labels", threshold=threshold, match=match)
-    unrated_images = None if known is None else len(cut) - len(scores.questions.images)  # all others of the originals
-    _report(call, output, threshold, cut, unrated_images)
+    return cut, None if known is None else len(cut) - len(of_file.images)
 
 
 def _original(

@@ -17,9 +17,10 @@ from reassess.cli.inputs import (
     judge_options,
     prediction_options,
 )
-from reassess.cli.judges import Judges, load_judges
+from reassess.cli.judges import Judges, load_judges, taken_for_imagenet
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.classes import Classes
+from reassess.core.image_names import Match
 from reassess.core.open_questions import OpenQuestions
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import part_path
@@ -27,11 +28,12 @@ from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.words import MISTAKES_IN_WORDS, class_list_in_words
+from reassess.formats.archives import MAX_BYTES
 from reassess.formats.open_questions import OPEN_QUESTIONS_SUFFIX, write_open_questions
 from reassess.proposals.open_questions import open_questions
 from reassess.text import counted
 
-__all__ = ["questions"]
+__all__ = ["load_asked", "questions"]
 
 _SHOWN = 10
 
@@ -78,24 +80,9 @@ def questions(
     """
     refuse_repeated(files)
     call.check_output(output, (OPEN_QUESTIONS_SUFFIX,), "a list of questions", benchmark=benchmark)
-    judges = load_judges(
-        call,
-        benchmark,
-        labels,
-        original,
-        scores,
-        labels_needed=False,
-        match=reading["match"],
-        max_bytes=reading["max_bytes"],
+    judges = load_asked(
+        call, benchmark, labels, original, scores, match=reading["match"], max_bytes=reading["max_bytes"]
     )
-    if judges.scores is None and scores is None and len(judges.labels):
-        raise DataError(
-            "which pairs were rated is not known: no scores are at hand",
-            mend=f"reassess data fetch {IMAGENET.sources['scores']}, "
-            "or pass --scores FILE with the columns image, class, score; or --scores none, if no pair was rated",
-        )
-    if not (judges.labels.images or judges.benchmark.images or judges.original):
-        part_path(judges.benchmark, "images", needed_by="questions")
     pending = open_questions(_judged(call, files, judges, **reading), judges.labels, judges.scores, top=top)
     call.keep_inputs(output)
     write_open_questions(output, pending, judges.labels.classes, limit=limit, force=call.force)
@@ -104,6 +91,35 @@ def questions(
     else:
         _print(call, pending, judges.labels.classes, output, limit)
         call.note_hashes("labels", "original", "scores")
+
+
+def load_asked(
+    call: Call,
+    benchmark: Benchmark | None,
+    labels: str | None = None,
+    original: str | None = None,
+    scores: str | None = None,
+    *,
+    match: Match | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Judges:
+    """What is known of the images: their labels, if there are any, and which pairs were rated; as the options say."""
+    judges = load_judges(
+        call, benchmark, labels, original, scores, labels_needed=False, match=match, max_bytes=max_bytes
+    )
+    if judges.scores is None and scores is None and len(judges.labels):
+        of_imagenet = (
+            f"reassess data fetch {IMAGENET.sources['scores']}, or " if judges.benchmark.folder is None else ""
+        )
+        with taken_for_imagenet(judges.by_default):
+            raise DataError(
+                "which pairs were rated is not known: no scores are at hand",
+                mend=f"{of_imagenet}pass --scores FILE with the columns image, class, score; or --scores none, if no "
+                "pair was rated",
+            )
+    if not (judges.labels.images or judges.benchmark.images or judges.original):
+        part_path(judges.benchmark, "images", needed_by="questions")
+    return judges
 
 
 def _judged(

@@ -18,11 +18,13 @@ from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
+from reassess.core.votes import Votes
 from reassess.data.loading import load_votes
+from reassess.formats.archives import MAX_BYTES
 from reassess.numeric.proportion import Proportion
 from reassess.text import some
 
-__all__ = ["raters"]
+__all__ = ["load_raters", "raters"]
 
 _MOST_ANSWERS = 4  # of which shares fit a column
 _MOST_PAIRS = 10
@@ -76,19 +78,17 @@ def raters(
     """
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
-    classes = None if benchmark is None else read_classes_of(call, benchmark)
-    path = needed_part(call, benchmark, "votes", votes)
-    answers = answers or (None if benchmark is None else benchmark.answers)
-    main = load_votes(path, answers=answers, classes=classes, max_bytes=max_bytes)
-    if benchmark is None:
-        benchmark = benchmark_of(main.items.images) if isinstance(main.items, Questions) else Benchmark()
-    given = {"votes": (path, main)}
-    given |= load_golden(call, benchmark, main, golden, rater_golden, classes, answers=answers, max_bytes=max_bytes)
-    refuse_two_kinds(given)
-    parts = joined_parts(given, matched(benchmark, match), classes)
-    main, measured_on = parts["votes"], None
-    if "golden" in parts:
-        measured_on = golden_votes(parts["golden"], parts.get("rater-golden", main), at_least=golden_at_least)
+    main, measured_on = load_raters(
+        call,
+        benchmark,
+        votes,
+        golden,
+        rater_golden,
+        at_least=golden_at_least,
+        answers=answers,
+        match=match,
+        max_bytes=max_bytes,
+    )
     result = rater_reliability(main, measured_on, seed=seed)
     if call.json:
         by_experts = None if measured_on is None else measured_on.by_experts
@@ -101,6 +101,35 @@ def raters(
         call.note(line)
     _print_pairs(result.dependence, "votes")
     _print_pairs(result.golden_dependence, "golden votes")
+
+
+def load_raters(
+    call: Call,
+    benchmark: Benchmark | None,
+    votes: str | None = None,
+    golden: str | None = None,
+    rater_golden: str | None = None,
+    *,
+    at_least: int | None = None,
+    answers: tuple[Id, ...] | None = None,
+    match: Match | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> tuple[Votes, GoldenVotes | None]:
+    """The raters' votes, and those on golden items by which they are measured, if there are any; as the options say."""
+    classes = None if benchmark is None else read_classes_of(call, benchmark)
+    path = needed_part(call, benchmark, "votes", votes)
+    answers = answers or (None if benchmark is None else benchmark.answers)
+    main = load_votes(path, answers=answers, classes=classes, max_bytes=max_bytes)
+    if benchmark is None:
+        benchmark = benchmark_of(main.items.images) if isinstance(main.items, Questions) else Benchmark()
+    given = {"votes": (path, main)}
+    given |= load_golden(call, benchmark, main, golden, rater_golden, classes, answers=answers, max_bytes=max_bytes)
+    refuse_two_kinds(given)
+    parts = joined_parts(given, matched(benchmark, match), classes)
+    main = parts["votes"]
+    if "golden" not in parts:
+        return main, None
+    return main, golden_votes(parts["golden"], parts.get("rater-golden", main), at_least=at_least)
 
 
 def _print_table(result: Reliability) -> None:

@@ -19,7 +19,7 @@ from reassess.cli.inputs import (
     prediction_options,
     votes_option,
 )
-from reassess.cli.judges import Judges, load_judges
+from reassess.cli.judges import Judges, load_judges, taken_for_imagenet
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
@@ -89,15 +89,16 @@ def show(
     )
     known = judges.labels
     (image,) = benchmark_names([image], judges.benchmark)
-    sheet = image_sheet(
-        image,
-        labels=known,
-        original=judges.original,
-        scores=judges.scores,
-        votes=judges.votes,
-        experts=judges.experts,
-        predictions=dict(each_prediction(call, (*files, *more), judges, **reading)),
-    )
+    with taken_for_imagenet(judges.by_default):
+        sheet = image_sheet(
+            image,
+            labels=known,
+            original=judges.original,
+            scores=judges.scores,
+            votes=judges.votes,
+            experts=judges.experts,
+            predictions=dict(each_prediction(call, (*files, *more), judges, **reading)),
+        )
     if call.json:
         call.print_document("show", sheet.to_json(known.classes))
     else:

@@ -1,12 +1,13 @@
 """What `reassess data check` prints, and its part of the JSON document."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from reassess.cli.common import print_table, say
 from reassess.data.benchmark_check import BenchmarkCheck, PartCheck
 from reassess.data.name_problems import NameProblem
+from reassess.errors import ReassessError
 from reassess.text import counted, some
 
 __all__ = ["check_document", "print_check"]
@@ -16,14 +17,14 @@ _PLURAL = {"class": "classes"}
 _MOST_ANSWERS = 10
 
 
-def print_check(check: BenchmarkCheck) -> None:
-    """Print the parts, the commands, and the names that do not fit."""
+def print_check(check: BenchmarkCheck, fails: Mapping[str, ReassessError]) -> None:
+    """Print the parts, the commands and why some fail, and the names that do not fit."""
     rows = [(one.part, one.source, one.format, _holds(one)) for one in check.parts]
     print_table(("part", "file", "format", "holds"), rows, title=check.name, text_columns=4)
     say("")
     print_table(
         ("command", "state"),
-        [(command, _state(parts)) for command, parts in check.lacks.items()],
+        [(command, _state(parts, fails.get(command))) for command, parts in check.lacks.items()],
         text_columns=2,
     )
     for problem in (*check.duplicates, *check.mismatches):
@@ -32,7 +33,7 @@ def print_check(check: BenchmarkCheck) -> None:
         say(f"None of the parts, and not read: {_some(check.others, len(check.others))}.")
 
 
-def check_document(check: BenchmarkCheck) -> dict[str, Any]:
+def check_document(check: BenchmarkCheck, fails: Mapping[str, ReassessError]) -> dict[str, Any]:
     """The results of a check in a JSON document."""
     return {
         "benchmark": check.name,
@@ -54,8 +55,9 @@ def check_document(check: BenchmarkCheck) -> dict[str, Any]:
         "commands": [
             {
                 "command": command,
-                "ready": not parts,
+                "ready": not parts and command not in fails,
                 "lacks": [{"part": one.part, "made_by": one.made_by} for one in parts],
+                "error": str(fails[command]) if command in fails else None,
             }
             for command, parts in check.lacks.items()
         ],
@@ -78,7 +80,9 @@ def _holds(one: PartCheck) -> str:
     return counts or "not read, since classes cannot be"
 
 
-def _state(parts: Iterable[PartCheck]) -> str:
+def _state(parts: Iterable[PartCheck], error: ReassessError | None) -> str:
+    if error is not None:
+        return f"fails, see below: {error.what}"
     return "; ".join(f"{one.part} {'cannot be read' if one.error else 'not here'}" for one in parts) or "ready"
 
 

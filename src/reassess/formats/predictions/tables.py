@@ -32,7 +32,7 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_prediction_table"]
+__all__ = ["read_image_names", "read_prediction_table"]
 
 _NAME_COLUMNS = ("image", "file_name", "filename", "name", "path", "index")
 
@@ -53,8 +53,7 @@ def read_prediction_table(
     unknown_class
         What becomes of predictions by names that no class has.
     """
-    text = tuple(name for name in _NAME_COLUMNS if name != "index")
-    table = read_timm_json(path) if path.suffix.lower() == ".json" else read_table(path, text=text)
+    table = _read(path)
     name = _name_column(path, table)
     images = _names(path, table[name])
     rest = without_meaningless_ids(path, table.drop(name), classes, outputs)
@@ -69,6 +68,17 @@ def read_prediction_table(
         return replace(predictions, by_name=ids.are_classes)
     scores = find_scores(path, rest, classes, outputs, unknown_class)
     return scores.named(images, detected=f"{kind}; {scores.detected}")
+
+
+def read_image_names(path: Path) -> tuple[str, ...]:
+    """The images that a table of predictions names, whatever its classes are; `DataError` where it names none."""
+    table = _read(path)
+    return tuple(_names(path, table[_name_column(path, table)]))
+
+
+def _read(path: Path) -> "pl.DataFrame":
+    text = tuple(name for name in _NAME_COLUMNS if name != "index")
+    return read_timm_json(path) if path.suffix.lower() == ".json" else read_table(path, text=text)
 
 
 def _name_column(path: Path, table: "pl.DataFrame") -> str:

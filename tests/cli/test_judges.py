@@ -1,0 +1,63 @@
+"""Images that are not ImageNet's, where nothing says whose they are: the first that is said is how to say it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reassess.core.labels import LabelSets
+from tests.helpers import Run, write_csv
+
+OWN = "for images that are not ImageNet's, give --benchmark FOLDER, or their label sets with --labels FILE"
+JUDGED = (["evaluate"], ["compare", "b.csv"], ["report", "-o", "r.html"], ["questions", "-o", "q.jsonl"])
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two models' predictions for images in class folders, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    for file in ("a.csv", "b.csv"):
+        write_csv(file, "image,prediction", [("cross/1.png", "cross"), ("ring/2.png", "tench")])
+    write_csv("ids.csv", "image,prediction", [("cross/1.png", 0), ("ring/2.png", 1)])
+
+
+@pytest.mark.parametrize("file", ["a.csv", "ids.csv"])
+@pytest.mark.parametrize("argv", JUDGED, ids=lambda argv: argv[0])
+def test_other_images_are_said_to_be_so_before_their_classes_are_looked_at(
+    argv: list[str], file: str, models: None, real_labels: LabelSets, run: Callable[..., Run]
+) -> None:
+    command, *rest = argv
+    done = run(command, file, *rest)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.removeprefix(
+        "Warning: a.csv: 1 prediction by 1 name that no class has, counted as wrong: cross\n"
+    ) == (
+        "Error: these are not ImageNet's images, and no label set was given for them\n"
+        f"  where:   {file}\n"
+        "  allowed: names such as ILSVRC2012_val_00000001.JPEG and 49,999 more\n"
+        "  found:   cross/1.png, ring/2.png\n"
+        f"  to mend: {OWN}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "argv", [["show", "cross/1.png"], *([argv[0], "a.csv", *argv[1:]] for argv in JUDGED)], ids=lambda argv: argv[0]
+)
+def test_without_known_data_it_is_said_first_too(
+    argv: list[str], models: None, no_known_data: None, run: Callable[..., Run]
+) -> None:
+    done = run(*argv, "--offline")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")
+    assert f"  to mend: {OWN}; or reassess data fetch imagenet-real, where there is a network;\n" in done.err
+
+
+def test_an_image_of_another_benchmark_is_not_known(
+    models: None, real_labels: LabelSets, run: Callable[..., Run]
+) -> None:
+    assert run("show", "cross/1.png").err == (
+        "Error: nothing is known of such an image\n"
+        "  where:   cross/1.png\n"
+        "  allowed: a name such as ILSVRC2012_val_00000001.JPEG\n"
+        f"  to mend: {OWN}; or check the name\n"
+    )

@@ -21,6 +21,7 @@ from reassess.core.questions import Questions
 from reassess.core.recipe import REAL_RECIPE
 from reassess.core.votes import Votes
 from reassess.data.loading import load_original, load_votes
+from reassess.errors import DataError
 from reassess.formats.files import all_or_none
 from reassess.formats.posteriors import write_posterior
 from reassess.formats.rater_model import write_rater_model
@@ -135,6 +136,12 @@ def aggregate(
         read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
     parts = joined_parts(read, source, classes)
     result = _METHODS[name](parts, given)
+    if given["model"] and result.model is None:
+        raise DataError(
+            "matrices of so many raters and classes are too large for a file",
+            found=f"{len(parts['votes'].raters):,} raters, {len(parts['votes'].answers):,} classes",
+            mend="leave out --model",
+        )
     call.keep_inputs(output, given["model"])
     with all_or_none():
         if isinstance(result.posterior.items, Questions):

@@ -61,7 +61,8 @@ CROWDS: dict[str, tuple[int, int, int, int, dict[str, Any]]] = {
     "30 items": (30, 8, 4, 3, {}),
     "60 items, 5 classes": (60, 10, 3, 5, {"accuracy": (7, 3)}),
 }
-SEEDS = range(2)
+SEEDS = range(1)
+STOP: dict[str, Any] = {"tolerance": 1e-4, "max_iterations": 300}
 # Raters, items, votes an item, classes, raters in the group that copies, share copied.
 DESIGNS = [
     (20, 2_000, 20, 2, 2, 0.5),
@@ -69,7 +70,7 @@ DESIGNS = [
     (30, 1_000, 30, 3, 2, 0.4),
     (40, 4_000, 10, 3, 2, 0.5),
 ]
-REPEATS = 12
+REPEATS = 8
 
 
 def confusions(rng: np.random.Generator, classes: int) -> Floats:
@@ -136,9 +137,9 @@ def crowd_kit(votes: Votes) -> Floats:
 
 WAYS: dict[str, Callable[[Votes], Floats]] = {
     "majority": lambda votes: majority(votes).fractions,
-    "em": lambda votes: fit_dawid_skene(votes).posterior.values,
-    "em, pooling 0, smoothing 1": lambda votes: fit_dawid_skene(votes, pooling=0, smoothing=1).posterior.values,
-    "em, pooling 0": lambda votes: fit_dawid_skene(votes, pooling=0).posterior.values,
+    "em": lambda votes: fit_dawid_skene(votes, **STOP).posterior.values,
+    "em, pooling 0, smoothing 1": lambda votes: fit_dawid_skene(votes, pooling=0, smoothing=1, **STOP).posterior.values,
+    "em, pooling 0": lambda votes: fit_dawid_skene(votes, pooling=0, **STOP).posterior.values,
     "crowd-kit DawidSkene": crowd_kit,
 }
 

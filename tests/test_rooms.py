@@ -6,14 +6,18 @@ TESTS = Path(__file__).parent
 SOURCE = TESTS.parent / "src" / "reassess"
 # What tests more than one module of its room.
 OF_SEVERAL = {
+    "aggregation/test_scales.py": "every method, on answers on any scale",
     "aggregation/test_class_votes.py": "every method, on votes for one class an image",
+    "cli/test_answers.py": "every command that reads answers",
     "cli/test_class_votes.py": "every command that takes votes, on votes for one class an image",
     "cli/test_main.py": "the command line as a whole",
     "cli/test_label_set_names.py": "every command that judges, by label sets of any name",
     "cli/test_named_benchmark.py": "every command, on a folder with classes by name",
     "cli/test_own_benchmark.py": "evaluate and its readers, on labels by name",
+    "evaluation/test_lists_of_classes.py": "predictions and labels in different lists of classes",
     "evaluation/test_unknown_classes.py": "predictions of no class, in every number",
     "core/test_class_votes.py": "votes for one class an image, and their posteriors",
+    "formats/test_answers.py": "the answers of votes that are read, of any type",
     "formats/test_class_votes.py": "the tables of votes for one class an image",
     "formats/test_named_classes.py": "every reader of classes by name",
     "formats/test_paths.py": "every reader and writer",

@@ -81,7 +81,7 @@ def test_the_original_label_keeps_its_own_class() -> None:
 
 
 def test_every_rule_that_can_be_had_is_made_and_says_where_it_came_from() -> None:
-    rated = votes([(item, 0, 2 * (item > 2)) for item in range(5)])
+    rated = votes([(item, 0, 2 * (item > 2) or item == 1) for item in range(5)])
     original = LabelSets.from_lists(["c", "b", "a"], [[3], [9], [1]])
     files = {"votes": "v.csv", "rater_golden": "g.csv", "original": "o.csv"}
     rules = simple_rules(GOLDEN, votes=rated, rater_golden=rated, original=original, files=files)
@@ -93,8 +93,8 @@ def test_every_rule_that_can_be_had_is_made_and_says_where_it_came_from() -> Non
     ]
     assert rules[2].points == share_rule(GOLDEN, rated).points
     assert simple_rules(GOLDEN) == ()
-    two_answers = votes_of([(4, 0, 1), (3, 0, 0)], QUESTIONS, ("ann",), ("no", "yes"))
-    assert [(rule.file, rule.name) for rule in simple_rules(GOLDEN, rater_golden=two_answers)] == [
+    never_maybe = votes([(4, 0, 2), (3, 0, 0)])
+    assert [(rule.file, rule.name) for rule in simple_rules(GOLDEN, rater_golden=never_maybe)] == [
         ("", "one rater: yes")
     ]
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.baseline_rules import simple_rules
+from reassess.aggregation.baseline_rules import rater_rule, share_curve, share_rule, simple_rules
 from reassess.aggregation.baselines import class_shares, majority, mean
 from reassess.aggregation.calibration import calibrate
-from reassess.aggregation.curves import precision_recall
+from reassess.aggregation.curves import Point, precision_recall
 from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.golden import golden_truth, votes_on_questions
 from reassess.aggregation.golden_items import golden_votes
@@ -207,58 +207,81 @@ def test_ids_of_classes_are_no_numbers() -> None:
 # --- golden classes -------------------------------------------------------------------------------------------------
 
 
-def test_golden_pairs_are_the_questions_about_golden_images_and_the_chosen_class() -> None:
-    """Of 0.png nobody was asked for the class that the expert chose; 9.png is not golden."""
+def test_golden_pairs_are_each_golden_image_with_every_class() -> None:
+    """Of 0.png nobody chose the class that the expert chose, and of 1.png nobody another; 9.png is not golden."""
     scores = Scores(
         Questions.from_columns(["0.png", "0.png", "1.png", "9.png"], np.array([0, 1, 1, 0]), CLASSES),
         np.array([0.6, 0.4, 1.0, 1.0]),
     )
     golden = golden_truth(expert({"0.png": "cow", "1.png": "bee"}), among=[scores.questions])
     named = golden.questions
-    pairs = {
-        (named.images[i], named.classes.names[c]): valid
-        for i, c, valid in zip(named.image_ids, named.class_ids, golden.valid.tolist(), strict=True)
+    pairs = [(named.images[i], named.classes.names[c]) for i, c in zip(named.image_ids, named.class_ids, strict=True)]
+    values = precision_recall(scores, golden).values.tolist()
+    assert {pair: (valid, value) for pair, valid, value in zip(pairs, golden.valid.tolist(), values, strict=True)} == {
+        ("0.png", "ant"): (False, 0.6),
+        ("0.png", "bee"): (False, 0.4),
+        ("0.png", "cow"): (True, 0.0),
+        ("1.png", "ant"): (False, 0.0),
+        ("1.png", "bee"): (True, 1.0),
+        ("1.png", "cow"): (False, 0.0),
     }
-    assert pairs == {
-        ("0.png", "cow"): True,
-        ("1.png", "bee"): True,
-        ("0.png", "ant"): False,
-        ("0.png", "bee"): False,
-    }
-    curve = precision_recall(scores, golden)
-    assert dict(zip(pairs, curve.values.tolist(), strict=True)) == {
-        ("0.png", "cow"): 0.0,
-        ("1.png", "bee"): 1.0,
-        ("0.png", "ant"): 0.6,
-        ("0.png", "bee"): 0.4,
-    }
-    assert curve.at(0.5).recall.value == 0.5  # the cow is missed
+    assert golden.exclusive
 
 
-def test_without_questions_the_chosen_classes_are_the_golden_pairs() -> None:
-    golden = golden_truth(expert({"0.png": "cow", "1.png": "bee"}))
-    assert (len(golden), golden.positives, golden.exclusive) == (2, 2, True)
+def test_golden_pairs_and_rules_are_the_same_for_scores_of_every_making() -> None:
+    """Also of an image that nobody calls by its original label."""
+    experts = expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(6)})
+    original = LabelSets.from_lists(IMAGES, [[(t + (i == 2)) % 3] for i, t in enumerate(TRUTH)], CLASSES)
+    unanimous = chosen([(i, rater, t) for i, t in enumerate(TRUTH) for rater in range(3)])
+    made = [by_majority(unanimous), by_mean(unanimous), by_em(unanimous), by_calibration(unanimous, experts)]
+    for result in made:
+        golden = golden_truth(experts, among=[result.scores.questions])
+        assert (len(golden), golden.positives) == (18, 6)
+        (rule,) = simple_rules(golden, original=original)
+        assert rule.points == (Point(threshold=None, hits=5, kept=6, valid=6),)
+        assert precision_recall(result.scores, golden).average_precision == 1.0
 
 
-def test_further_questions_on_golden_images_are_pairs_that_are_not_valid_where_experts_chose() -> None:
-    golden = golden_truth(expert({"0.png": "cow", "1.png": "bee"}))
-    more = Questions.from_columns(["9.png", "0.png", "0.png"], np.array([0, 2, 0]), CLASSES)  # cow is golden already
-    wider = golden.including(more)
-    assert [wider.questions.at(row) for row in range(len(wider))] == [
-        "image 0.png, class cow",
-        "image 1.png, class bee",
-        "image 0.png, class ant",
-    ]
-    assert (wider.valid.tolist(), wider.exclusive) == ([True, True, False], True)
-    judged = replace(golden, exclusive=False)
-    assert judged.including(more) is judged
+def test_without_a_list_of_classes_golden_pairs_are_of_those_that_are_named() -> None:
+    ids = Classes()
+    experts = votes_of([(0, 0, 0), (1, 0, 1)], ("0.png", "1.png"), ("eve",), (7, 3), classes=ids)
+    golden = golden_truth(experts, among=[Questions.from_columns(["0.png"], np.array([5]), ids)])
+    assert golden.questions.class_ids.tolist() == [3, 5, 7, 3, 5, 7]
+    assert golden.valid.tolist() == [False, False, True, True, False, False]
+    assert golden_truth(experts).questions.class_ids.tolist() == [3, 7, 3, 7]
+
+
+def test_a_class_that_nobody_chose_has_0_also_where_experts_answered_questions() -> None:
+    scores = by_majority(chosen([(0, 0, 0), (0, 1, 0), (1, 0, 1)])).scores
+    asked = Questions.from_columns(["0.png", "0.png", "1.png"], np.array([0, 2, 0]), CLASSES)
+    golden = golden_truth(votes_of([(0, 0, 2), (1, 0, 0), (2, 0, 2)], asked, ("eve",)))
+    assert precision_recall(scores, golden).values.tolist() == [1.0, 0.0, 0.0]
+    assert share_curve(golden, chosen([(0, 0, 0), (0, 1, 0), (1, 0, 1)])).values.tolist() == [1.0, 0.0, 0.0]
+    elsewhere = golden_truth(votes_of([(0, 0, 2)], Questions.from_columns(["7.png"], np.array([0]), CLASSES), ("eve",)))
+    assert message(precision_recall, scores, elsewhere) == (
+        "golden pairs that are not in the scores\n  found:   1 of 1: image 7.png, class ant\n"
+        "  to mend: take both from one release, or leave these pairs out of the golden answers"
+    )
+
+
+@given(ROWS)
+def test_rules_of_votes_for_classes_are_those_of_the_votes_on_every_golden_pair(rows: Any) -> None:
+    votes, experts = chosen(rows), expert({IMAGES[i]: NAMES[TRUTH[i]] for i in {row[0] for row in rows}})
+    golden = golden_truth(experts, among=[votes.counts_by_class()[0]])
+    on_pairs = votes_on_questions(votes, golden.questions)
+    expected = [rater_rule(golden, on_pairs, ["yes"]), share_rule(golden, on_pairs)]
+    for rule, plainly in zip(simple_rules(golden, votes=votes, rater_golden=votes), expected, strict=True):
+        assert (rule.name, rule.variants, rule.points) == (plainly.name, plainly.variants, plainly.points)
+        assert rule.average_precision == plainly.average_precision
 
 
 def test_most_experts_make_the_class_and_an_image_without_such_is_left_out() -> None:
     rows = [(0, 0, 0), (0, 1, 0), (0, 2, 1), (1, 0, 0), (1, 1, 1), (1, 2, 2), (2, 0, 2), (2, 1, 2)]
     golden = golden_truth(chosen(rows))
     assert golden.questions.images == ("0.png", "2.png")
-    assert golden.questions.class_ids.tolist() == [0, 2]
+    assert golden.questions.class_ids[golden.valid].tolist() == [0, 2]
+    assert golden.by_experts is not None
+    assert golden.by_experts.undecided == ("image 1.png",)
     assert golden_truth(chosen(rows), at_least=1).questions.images == ("0.png", "2.png")  # all three differ on 1.png
     assert message(golden_truth, chosen(rows), at_least=4) == (
         "number of experts out of range\n  allowed: 1 to 3\n  found:   4"

@@ -18,6 +18,7 @@ from reassess.aggregation.em import EM
 from reassess.aggregation.em_starts import answer_shares
 from reassess.aggregation.posteriors import posterior
 from reassess.core.questions import Questions
+from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes
 from reassess.errors import ConvergenceWarning, DataError
 from reassess.formats.votes import read_votes
@@ -209,12 +210,12 @@ def test_the_1979_example_gives_the_papers_numbers(real_file: Callable[[str], Pa
 def test_em_on_the_released_votes_gives_the_measured_numbers(
     real_file: Callable[[str], Path], real_votes: Callable[[str], Votes]
 ) -> None:
-    from reassess.aggregation.calibration import expert_truth
+    from reassess.aggregation.expert_truth import expert_validity
     from reassess.formats.scores import read_scores
 
     votes, experts = real_votes("raters.npz"), real_votes("golden.npz")
     published = read_scores(real_file("scores.npz")).values >= 0.8
-    truth, rows = expert_truth(experts, at_least=3), votes.find(experts.items)
+    truth, rows = expert_validity(experts, at_least=3), votes.find(experts.items)
 
     def jaccard(scores: npt.NDArray[Any]) -> float:
         kept = scores >= 0.8
@@ -423,9 +424,9 @@ def test_an_unknown_rater_has_the_mean_matrix() -> None:
 # --- two truths -----------------------------------------------------------------------------------------------------
 
 
-def asked(rows: Sequence[Sequence[int]], pairs: int) -> Votes:
+def asked(rows: Sequence[Sequence[int]], pairs: int, answers: Sequence[str | int] = WORDS) -> Votes:
     questions = Questions.from_columns([f"{i}.png" for i in range(pairs)], np.zeros(pairs, int))
-    return votes_of(rows, questions, ("ann", "bo", "cy"))
+    return votes_of(rows, questions, ("ann", "bo", "cy"), answers)
 
 
 def test_the_truth_of_the_higher_weights_stays_valid() -> None:
@@ -442,7 +443,7 @@ def test_two_truths_that_end_swapped_are_swapped_back() -> None:
     rows = [(i, r, 2 if (i + (r == i % 7)) % 2 else 0) for i in range(60) for r in range(3)]
     votes, truths = asked(rows, 60), ("invalid", "valid")
     em = EM(votes, truths, pseudo_votes=np.ones((2, 3)), pseudo_items=0, prior=None, pinned=None, threads=1)
-    em.start_from_answers(answer_shares(WORDS, truths, None))
+    em.start_from_answers(answer_shares(votes, truths))
     em.run(1e-6, 100)
     model, values = em.model(), em.posterior
     em.order_truths(np.array([0, 0.5, 1]))
@@ -595,9 +596,12 @@ def test_pinning_to_an_unknown_truth_is_refused() -> None:
 
 
 def test_starting_weights() -> None:
-    assert answer_shares(WORDS, ("invalid", "valid"), None).tolist() == [[1, 0], [0.5, 0.5], [0, 1]]
-    assert answer_shares((1, 2), (1, 2), None).tolist() == [[1, 0], [0, 1]]
-    assert answer_shares((1, 2), ("a", "b"), [0.25, 1]).tolist() == [[0.75, 0.25], [0, 1]]
+    numbers = votes_of([], answers=(1, 2))
+    assert answer_shares(votes_of([]), VALIDITY).tolist() == [[1, 0], [0.5, 0.5], [0, 1]]
+    assert answer_shares(numbers, (1, 2)).tolist() == [[1, 0], [0, 1]]
+    assert answer_shares(numbers, ("a", "b"), [0.25, 1]).tolist() == [[0.75, 0.25], [0, 1]]
+    assert answer_shares(asked([], 2, answers=(1, 2, 5)), VALIDITY).tolist() == [[1, 0], [0.75, 0.25], [0, 1]]
+    assert answer_shares(asked([], 2, answers=("nein", "ja")), VALIDITY).tolist() == [[1, 0], [0, 1]]
 
 
 def test_more_truths_than_the_compiler_can_unroll_are_an_error() -> None:

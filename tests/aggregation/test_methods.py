@@ -4,7 +4,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reassess.aggregation.calibration import expert_answer
 from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean, likely_recipes
 from reassess.aggregation.recipe import real_scores
 from reassess.core.answers import KNOWN_ANSWERS
@@ -137,12 +136,13 @@ def test_golden_items_that_nobody_voted_on_are_an_error() -> None:
 
 
 def test_scores_of_unknown_making_may_follow_by_each_rule_once() -> None:
-    experts = votes_on(ITEMS, [(0, rater, YES) for rater in range(2)])
     published = REAL_RECIPE
-    own = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=0.0, pooling=4.0)
-    assert likely_recipes(experts) == (own,)
-    assert likely_recipes(experts, own, at_least=2) == (own,)
-    assert likely_recipes(experts, published, at_least=4) == (
+    own = Recipe(experts_at_least=None, original_experts_at_least=None, original_below=None, smoothing=0.0, pooling=4.0)
+    two = replace(own, experts_at_least=2, original_experts_at_least=2)
+    assert likely_recipes() == (own,)
+    assert likely_recipes(own) == (own,)
+    assert likely_recipes(two, at_least=2) == (two,)
+    assert likely_recipes(published, at_least=4) == (
         published,
         replace(published, experts_at_least=4),
         replace(own, experts_at_least=4, original_experts_at_least=4),
@@ -153,14 +153,6 @@ def test_em_keeps_golden_items_at_the_experts_truth(pair_votes: Votes, experts: 
     result = by_em(pair_votes, experts=experts)
     assert result.scores.values[:2].tolist() == [1.0, 0.0]
     assert result.facts["converged"] is True
-
-
-def test_the_experts_answer_needs_more_than_half_of_them() -> None:
-    experts = votes_on(ITEMS, [(0, 0, YES), (0, 1, YES), (0, 2, NO), (1, 0, NO), (1, 1, MAYBE), (1, 2, YES)])
-    assert expert_answer(experts, at_least=2).tolist() == [YES, -1, -1, -1]
-    with pytest.raises(DataError) as caught:
-        expert_answer(experts, at_least=1)
-    assert str(caught.value) == "number of experts out of range\n  allowed: 2 to 3\n  found:   1"
 
 
 def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess.aggregation.calibration import calibrate, expert_truth
+from reassess.aggregation.calibration import calibrate
+from reassess.aggregation.expert_truth import expert_validity
 from reassess.aggregation.recipe import original_votes, real_scores
 from reassess.core.image_names import validation_names
 from reassess.core.items import Items
@@ -48,7 +49,7 @@ def test_the_published_scores_come_back(released: Any) -> None:
 
 def test_the_original_labels_log_likelihood_ratios_are_as_measured(released: Any) -> None:
     _, experts, _, original, _ = released
-    truth = expert_truth(experts, at_least=REAL_RECIPE.original_experts_at_least)
+    truth = expert_validity(experts, at_least=REAL_RECIPE.original_experts_at_least)
     matrix = calibrate(original_votes(experts.items, original), truth, smoothing=1, pooling=0).matrices[0]
     ratios = np.log(matrix[1] / matrix[0])
     assert ratios[2] == pytest.approx(2.7661922069202363, abs=1e-14)
@@ -65,7 +66,7 @@ def test_leaving_out_the_original_label_changes_as_many_labels_as_measured(relea
 
 def test_precision_and_recall_on_the_golden_pairs_are_as_measured(released: Any) -> None:
     votes, experts, rater_golden, original, published = released
-    truth, rows = expert_truth(experts, at_least=3), votes.find(experts.items)
+    truth, rows = expert_validity(experts, at_least=3), votes.find(experts.items)
     scores = published.values[rows]
     assert round(average_precision(truth, scores), 5) == 0.89324
     assert precision_and_recall(truth, scores >= 0.8) == (0.89767, 0.77823)

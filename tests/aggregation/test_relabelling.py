@@ -145,7 +145,7 @@ def test_rules_that_ask_for_more_experts_than_there_are_do_not_stand_in_the_way(
     one_expert = Votes.from_columns(
         experts.items, experts.item_ids[kept], np.zeros(answers.size, int), answers, "x", WORDS
     )
-    rules = calibrated_recipe(one_expert)
+    rules = calibrated_recipe()
     scores = real_scores(votes, one_expert, rater_golden, None, recipe=rules)
     labels = label_sets(scores, 0.5)
     again = relabel(labels, votes, one_expert, rater_golden, None, threshold=0.5, recipes=[REAL_RECIPE, rules])

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.calibration import expert_truth, natural_truths
+from reassess.aggregation.calibration import natural_truths
+from reassess.aggregation.expert_truth import expert_validity
 from reassess.aggregation.golden_items import GoldenVotes
 from reassess.aggregation.reliability import rater_reliability, right_answers
 from reassess.aggregation.reliability_result import Reliability
 from reassess.core.items import Items
 from reassess.core.questions import Questions
+from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes
 from reassess.errors import DataError, DependenceWarning
 from reassess.numeric.information import mutual_information
@@ -129,12 +131,12 @@ def test_a_pair_that_copies_is_warned_of_in_words() -> None:
 
 
 def test_right_answers_are_yes_on_valid_and_no_on_invalid_and_maybe_is_wrong_on_both() -> None:
-    assert right_answers(("invalid", "valid"), WORDS).tolist() == [[True, False, False], [False, False, True]]
-    assert right_answers(("invalid", "valid"), ("yes", "no")).tolist() == [[False, True], [True, False]]
-    assert right_answers((1, 2), (1, 2, 3)).tolist() == [[True, False, False], [False, True, False]]
-    assert right_answers(("invalid", "valid"), (0, 1)) is None
-    assert right_answers(("invalid", "valid"), ("maybe", "yes")) is None
-    assert right_answers(("cat", "dog"), ("cat", "bird")) is None
+    assert right_answers(VALIDITY, WORDS, [0, 0.5, 1]).tolist() == [[True, False, False], [False, False, True]]
+    assert right_answers(VALIDITY, ("yes", "no"), [1, 0]).tolist() == [[False, True], [True, False]]
+    assert right_answers((1, 2), (1, 2, 3), None).tolist() == [[True, False, False], [False, True, False]]
+    assert right_answers(VALIDITY, (0, 1), None) is None
+    assert right_answers(VALIDITY, ("maybe", "yes"), [0.5, 1]) is None
+    assert right_answers(("cat", "dog"), ("cat", "bird"), None) is None
 
 
 def test_everything_of_a_rater_is_counted() -> None:
@@ -204,7 +206,7 @@ def test_plain_items_have_the_answers_as_truths_and_words_have_no_order() -> Non
     assert natural_truths(votes_of([], answers=("cat", "dog"))) == ("cat", "dog")
     assert natural_truths(votes_of([])) == WORDS
     assert natural_truths(votes_of([], questions_of(3))) == ("invalid", "valid")
-    assert natural_truths(votes_of([], questions_of(3), answers=(0, 1))) == (0, 1)
+    assert natural_truths(votes_of([], questions_of(3), answers=(0, 1))) == ("invalid", "valid")
 
 
 def test_more_images_than_a_resample_draws_are_grouped_and_the_interval_stays() -> None:
@@ -371,7 +373,7 @@ def test_a_class_that_nobody_votes_is_a_row_of_its_own_without_nan() -> None:
 @pytest.fixture(scope="module")
 def released(real_votes: Callable[[str], Votes]) -> Any:
     votes, experts, golden = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
-    truth = expert_truth(experts, at_least=3)[experts.find(golden.items)]
+    truth = expert_validity(experts, at_least=3)[experts.find(golden.items)]
     with pytest.warns(DependenceWarning):
         return rater_reliability(votes, GoldenVotes(golden, truth))
 

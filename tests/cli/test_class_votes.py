@@ -110,14 +110,14 @@ def test_a_golden_class_that_nobody_chose_is_missed(here: Path, run: Callable[..
     """The expert calls d.png a hen; the raters know none."""
     answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "s.csv"))
     out = answer(run("curve", "s.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--choose", "threshold=0.5"))
-    assert "7 golden pairs on 3 images, 3 of them valid\n" in out
-    assert "a class that the experts chose for an image, and that has no score, counts as a score of 0\n" in out
+    assert "12 golden pairs on 3 images, 3 of them valid\n" in out
+    assert "a golden image is judged on every class; a class without a score counts as a score of 0\n" in out
     (one, *rules) = results_of(run, "curve", "s.csv", "--golden", "golden.csv", "--votes", "votes.csv")
     assert [(p["threshold"], p["precision"], p["recall"]) for p in one["points"]] == [
         (1.0, 1.0, 1 / 3),
         (2 / 3, 1.0, 2 / 3),
         (1 / 3, 2 / 6, 2 / 3),
-        (0.0, 3 / 7, 1.0),
+        (0.0, 3 / 12, 1.0),
     ]
     assert one["in_sample"] is False
     by_rater = {point["variant"]: (point["precision"], point["recall"]) for point in rules[0]["points"]}
@@ -219,7 +219,7 @@ def write_digits(folder: Path, *, named: bool) -> Path:
     votes = "".join(
         f"{image},{rater},{called(chosen)}\n"
         for seed, rater in enumerate(PEOPLE)
-        for image, chosen in numbered(40, 0.8, seed)
+        for image, chosen in numbered(40, 0.5, seed)
     )
     golden = "".join(f"{image},eve,{called(c)}\n" for image, c in numbered(40, 1.0, 0)[::3])
     original = "".join(f"{image},{called(c)}\n" for image, c in numbered(40, 0.9, 8))
@@ -295,7 +295,8 @@ def test_leaving_an_image_out_is_aggregating_without_its_golden_answer(
         table = pl.read_csv("again.csv", infer_schema=False).filter(pl.col("image") == left_out)
         again |= {(image, name): float(p) for image, name, p in table.select("image", "class", "probability").rows()}
     Path("F/golden.csv").write_text("\n".join([header, *rows]))
-    pairs = sorted(asked | set(again) | set(truth.items()))
+    names = NAMES if named else sorted({name for _, name in asked | set(again) | set(truth.items())})
+    pairs = [(image, name) for image in truth for name in names]
     valid, values = [truth[image] == name for image, name in pairs], [again.get(pair, 0.0) for pair in pairs]
     curves = [one for one in results_of(run, "curve", "--benchmark", "F", "--leave-out", "image") if not one["rule"]]
     if method == "majority":

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.comparison.label_agreement import AGREEMENTS, SAYINGS, label_agreement
+from reassess.comparison.label_changes import label_diff
 from reassess.core.classes import LIST_CLASSES, Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
@@ -147,6 +148,19 @@ def test_two_files_may_each_name_classes_that_the_other_does_not() -> None:
 
 
 @pytest.mark.parametrize("turn", [1, -1])
+def test_label_sets_that_are_all_empty_have_no_numbering(turn: int) -> None:
+    pair = named("dog", ranked=True), labels_of({"a": set()})
+    found = label_agreement(*pair[::turn])
+    assert (found.counts["first_silent"], found.counts["second_silent"]) == ((0, 1) if turn == 1 else (1, 0))
+    assert found.to_json()["by_class"][0]["name"] == "dog"
+    diff = label_diff(*pair[::turn])
+    assert (diff.emptied, diff.filled) == ((1, 0) if turn == 1 else (0, 1))
+
+
+BOTH = "the first label set and the second label set"
+
+
+@pytest.mark.parametrize("turn", [1, -1])
 def test_a_file_of_names_and_a_list_of_classes_agree_by_name(turn: int) -> None:
     pair = named("dog", ranked=True), named("cat", "dog", "yak", ids=[1])
     found = label_agreement(*pair[::turn])
@@ -159,18 +173,19 @@ def test_a_file_of_names_and_a_list_of_classes_agree_by_name(turn: int) -> None:
         (
             named("cat"),
             named("yak"),
-            "a class is not one of the benchmark's\n  found:   yak\n  to mend: use wnids or class ids",
+            "a class is not one of the benchmark's\n  where:   the second label set\n  found:   yak\n"
+            "  to mend: check the spelling, or read all files with one list of classes (classes= in Python)",
         ),
         (
             LabelSets.from_lists(["a"], [[0]], Classes(10)),
             LabelSets.from_lists(["a"], [[0]], Classes(1000)),
-            "the files are of different classes\n  found:   10 classes and 1,000 classes\n"
+            f"the files are of different classes\n  where:   {BOTH}\n  found:   10 classes and 1,000 classes\n"
             "  to mend: name the classes in both files",
         ),
         (
             named("cat", ranked=True),
             labels_of({"a": {0}}),
-            "the classes are named in one file and numbered in another\n  found:   cat, and ids\n"
+            f"the classes are named in one file and numbered in another\n  where:   {BOTH}\n  found:   cat, and ids\n"
             f"  to mend: {LIST_CLASSES}",
         ),
     ],

@@ -96,9 +96,11 @@ def test_an_image_that_is_named_twice_is_an_error() -> None:
 
 
 def test_as_many_lists_as_images() -> None:
-    assert message(lambda: LabelSets.from_lists(["a", "b"], [[7]])) == (
-        "indptr does not fit the images and the labels\n"
-        "  allowed: 3 entries, the last 1\n"
+    assert message(lambda: LabelSets.from_lists(["a", "b"], [[1]])) == (
+        "wrong number of lists of classes\n  allowed: 2, one for each image\n  found:   1"
+    )
+    assert message(lambda: LabelSets(("a", "b"), np.array([0, 1]), np.array([1], np.int32))) == (
+        "indptr does not fit the images and the labels\n  allowed: 3 entries, the last 1\n"
         "  found:   2 entries, the last 1"
     )
 

@@ -17,12 +17,12 @@ from tests.helpers import message
         (
             "[]",
             "the JSON does not hold the settings of a benchmark\n  where:   DIR/benchmark.json\n"
-            "  allowed: an object with some of name, threshold, method, match\n  found:   []",
+            "  allowed: an object with some of name, threshold, method, match, answers\n  found:   []",
         ),
         (
             '{"treshold": 1}',
             "unknown setting of a benchmark\n  where:   DIR/benchmark.json\n"
-            "  allowed: name, threshold, method, match\n  found:   'treshold'",
+            "  allowed: name, threshold, method, match, answers\n  found:   'treshold'",
         ),
         (
             '{"threshold": 80}',
@@ -58,6 +58,20 @@ from tests.helpers import message
             "the name of a benchmark is not a text\n  where:   DIR/benchmark.json, key name\n  found:   ''",
         ),
         (
+            '{"answers": ["ja"]}',
+            "the answers of a benchmark are no list of answers\n  where:   DIR/benchmark.json, key answers\n"
+            "  allowed: a list of two answers or more, words or whole numbers\n  found:   ['ja']",
+        ),
+        (
+            '{"answers": ["ja", true]}',
+            "the answers of a benchmark are no list of answers\n  where:   DIR/benchmark.json, key answers\n"
+            "  allowed: a list of two answers or more, words or whole numbers\n  found:   ['ja', True]",
+        ),
+        (
+            '{"answers": ["ja", "ja"]}',
+            "an answer is named twice\n  where:   DIR/benchmark.json, key answers\n  found:   ja",
+        ),
+        (
             '{"name": "a", "name": "b"}',
             "a key is named twice\n  where:   DIR/benchmark.json\n  found:   name",
         ),
@@ -75,6 +89,7 @@ SETTINGS = st.fixed_dictionaries(
         "threshold": st.floats(0, 1),
         "method": st.sampled_from(["calibrated", "em", "mean", "majority"]),
         "match": st.sampled_from(["path", "name", "stem"]),
+        "answers": st.lists(st.integers() | st.text(), min_size=2, max_size=4, unique=True),
     },
 )
 

@@ -591,6 +591,11 @@ def test_outcomes_and_labels_that_do_not_belong_together_are_refused() -> None:
     assert message(find_class_list, replace(outcomes, top1=outcomes.top1 / 2), labels) == (
         f"wrong type of the outcomes' top1\n  allowed: integers of shape (40,)\n  found:   float64 (40,)\n{AGAIN}"
     )
+    double = LabelSets.from_lists(labels.images, [[0, 1]] * 40)
+    assert message(find_class_list, outcomes, labels, double) == (
+        "an image has not exactly one original label\n"
+        "  where:   image 0.png\n  allowed: one class\n  found:   2 classes"
+    )
     few = LabelSets.from_lists(labels.images, [[0]] * 40, Classes(3))
     assert message(find_class_list, outcomes, few) == (
         f"class id out of range\n  where:   row 3\n  allowed: -1 to 2\n  found:   3\n{AGAIN}"

@@ -432,7 +432,10 @@ def test_an_unknown_answer_in_a_table_is_refused(tmp_path: Path) -> None:
     path = table(tmp_path, "item,rater,answer\nx,,\nx,1,no\nx,2,perhaps\n")
     with pytest.raises(DataError) as error:
         read_votes(path, answers=("no", "yes"))
-    assert str(error.value) == (f"unknown answer\n  where:   {path}, line 4\n  allowed: no, yes\n  found:   'perhaps'")
+    assert str(error.value) == (
+        f"unknown answer\n  where:   {path}, line 4\n  allowed: no, yes\n"
+        "  found:   'perhaps' (1 vote); and 'no' (1 vote)"
+    )
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".jsonl", ".parquet"])

@@ -14,6 +14,8 @@ from .dawid_skene import fit_dawid_skene as fit_dawid_skene
 from .dependence import Dependence as Dependence
 from .dependence import RaterPair as RaterPair
 from .em_starts import Pinned as Pinned
+from .expert_truth import ExpertTruth as ExpertTruth
+from .expert_truth import expert_truth as expert_truth
 from .golden import Golden as Golden
 from .golden import golden_truth as golden_truth
 from .golden_items import GoldenVotes as GoldenVotes

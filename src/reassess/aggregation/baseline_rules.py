@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.aggregation.baselines import class_shares
 from reassess.aggregation.curves import Curve, Point
 from reassess.aggregation.golden import Golden, votes_on_questions
 from reassess.aggregation.recipe import original_votes
+from reassess.core.answers import top_answer
 from reassess.core.checks import check_all
-from reassess.core.items import Id, find_items
+from reassess.core.image_names import join
+from reassess.core.items import Id, as_questions, find_items, take_items, unite_items
 from reassess.core.labels import LabelSets
 from reassess.core.votes import Votes
 from reassess.errors import DataError
@@ -73,8 +76,9 @@ def simple_rules(
     votes
         The raters' votes, for the share of yes. A vote for one class of an image is a yes to it and a no to each other.
     rater_golden
-        The raters' votes on golden pairs or images, for one rater alone: who says yes; and, where maybe is an answer,
-        yes or maybe. Of votes without raters no such rule can be had.
+        The raters' votes on golden pairs or images, for one rater alone: who says yes; and, where someone says maybe,
+        yes or maybe. Of another scale, the last answer, and all but the first. Of votes without raters no such rule can
+        be had.
     original
         The original labels.
     files
@@ -101,21 +105,29 @@ def simple_rules(
 
     def made() -> Iterator[tuple[str, Rule]]:
         if rater_golden is not None and not rater_golden.anonymous:
-            given = _on_pairs(rater_golden, golden)
-            yield "rater_golden", rater_rule(golden, given, ["yes"])
-            if "maybe" in given.answers:
-                yield "rater_golden", rater_rule(golden, given, ["yes", "maybe"])
+            given = _on_golden_pairs(rater_golden, golden)
+            yield "rater_golden", rater_rule(golden, given, given.answers[-1:])
+            if given.counts_by_rater()[:, 1:-1].any():
+                yield "rater_golden", rater_rule(golden, given, given.answers[:0:-1])
         if votes is not None:
-            yield "votes", share_rule(golden, _on_pairs(votes, golden))
+            yield "votes", share_rule(golden, votes)
         if original is not None:
             yield "original", original_rule(golden, original)
 
     return tuple(replace(rule, file=(files or {}).get(source, "")) for source, rule in made())
 
 
-def _on_pairs(votes: Votes, golden: Golden) -> Votes:
-    """Votes for one class an image as votes on the golden pairs; others as they are."""
-    return votes if votes.classes is None else votes_on_questions(votes, golden.questions)
+def _on_golden_pairs(votes: Votes, golden: Golden) -> Votes:
+    """Votes on the whole scale of answers; those for one class an image as votes on golden pairs.
+
+    Of golden pairs that are not valid, those that nobody voted for are left out.
+    """
+    if votes.classes is not None:
+        on_golden = votes.restrict(np.flatnonzero(join(votes.images, golden.questions.images) >= 0))
+        chosen, _ = on_golden.counts_by_class()
+        pairs, _ = unite_items(chosen, take_items(golden.questions, np.flatnonzero(golden.valid)))
+        votes = votes_on_questions(votes, as_questions(pairs))
+    return votes.on_whole_scale()
 
 
 def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
@@ -177,10 +189,15 @@ def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
 
 
 def share_curve(golden: Golden, votes: Votes) -> Curve:
-    """The share of the votes for yes as a score; `DataError` where a golden pair has no votes."""
+    """The share of the votes for yes, or the last answer of another scale, or for a class of an image, as a score.
+
+    `DataError` where a golden pair has no votes.
+    """
+    if votes.classes is not None:
+        return Curve(golden, golden.values_of(class_shares(votes).scores, "the votes"), in_sample=False)
     rows = golden.rows_in(votes.items, "the votes")
     check_all(votes.sizes[rows] > 0, what="golden pairs without votes", name_of=golden.questions.at)
-    return Curve(golden=golden, values=votes.fractions()[rows, votes.answer_id("yes")], in_sample=False)
+    return Curve(golden=golden, values=votes.support()[rows] / votes.sizes[rows], in_sample=False)
 
 
 def share_rule(golden: Golden, votes: Votes) -> Rule:
@@ -189,7 +206,7 @@ def share_rule(golden: Golden, votes: Votes) -> Rule:
     Raises
     ------
     DataError
-        A golden pair has no votes; yes is not an answer.
+        A golden pair has no votes.
 
     Examples
     --------
@@ -203,13 +220,15 @@ def share_rule(golden: Golden, votes: Votes) -> Rule:
     """
     curve = share_curve(golden, votes)
     points = tuple(curve.point(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
-    sizes = np.unique(votes.sizes[golden.rows_in(votes.items, "the votes")]).tolist()
+    rows = votes.find(golden.questions if votes.classes is None else golden.questions.images)
+    sizes = np.unique(votes.sizes[rows]).tolist()
+    yes = top_answer(votes.answers) if votes.classes is None else "yes"
 
     def variant(share: float) -> str:
-        return f"{share * sizes[0]:.0f} of {sizes[0]} yes" if len(sizes) == 1 else f"{100 * share:.3g} % yes"
+        return f"{share * sizes[0]:.0f} of {sizes[0]} {yes}" if len(sizes) == 1 else f"{100 * share:.3g} % {yes}"
 
     names = tuple(variant(float(share)) for share in curve.thresholds[: len(points)])
-    return Rule(name="share of yes", variants=names, points=points, average_precision=curve.average_precision)
+    return Rule(name=f"share of {yes}", variants=names, points=points, average_precision=curve.average_precision)
 
 
 def original_rule(golden: Golden, original: LabelSets) -> Rule:
@@ -235,7 +254,7 @@ def original_rule(golden: Golden, original: LabelSets) -> Rule:
         name_of=votes.at,
         mend="give the original label of every golden image",
     )
-    own = votes.counts()[:, votes.answer_id("yes")] > 0
+    own = votes.support() > 0
     point = Point(
         threshold=None,
         hits=int(np.count_nonzero(own & golden.valid)),

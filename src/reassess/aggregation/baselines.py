@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.answers import known_weights
 from reassess.core.checks import check_all, check_range, check_shape
 from reassess.core.items import Id, Items
 from reassess.core.scores import Scores
@@ -136,7 +135,7 @@ def mean(votes: Votes, *, weights: npt.ArrayLike | None = None) -> npt.NDArray[n
         The votes; each item has one at least.
     weights
         The weight of each answer, finite, shape (answers,); by default no 0, maybe 0.5, yes 1, and integer codes are
-        their own weights.
+        their own weights; those of other answers to (image, class) questions are evenly spaced from 0 to 1.
 
     Returns
     -------
@@ -164,15 +163,15 @@ def mean(votes: Votes, *, weights: npt.ArrayLike | None = None) -> npt.NDArray[n
 
 def _weights(votes: Votes, weights: npt.ArrayLike | None) -> npt.NDArray[np.float64]:
     answers = votes.answers
-    if weights is None and votes.classes is None:
-        weights = known_weights(answers)
     nominal = votes.classes is not None or any(isinstance(answer, str) for answer in answers)
+    if weights is None and nominal and votes.classes is None:
+        weights = votes.weights
     if weights is None and nominal:
         raise DataError(
             "these answers have no weights, so there is no mean",
             allowed="no, maybe, yes, or integer codes",
             found=some(answers),
-            mend="give the weight of each answer, or take the majority",
+            mend="take the majority, or give the weight of each answer (in Python: weights=[...])",
         )
     values = np.array(answers if weights is None else weights, np.float64)
     check_shape(values, (len(answers),), what="the weights")

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.em_starts import natural_shares
-from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_range, check_shape
 from reassess.core.items import Id
 from reassess.core.questions import Questions
@@ -17,10 +16,7 @@ from reassess.errors import DataError
 __all__ = [
     "POOLING",
     "calibrate",
-    "expert_answer",
-    "expert_truth",
     "fallback_of",
-    "more_than_half",
     "natural_truths",
     "row_shares",
     "typical_matrix",
@@ -98,7 +94,7 @@ def calibrate(
         raise DataError("no golden item of known truth has a vote", mend="check that both files name the items alike")
     pseudo_votes = np.full(shape[1:], float(smoothing))
     if pooling:
-        everyone = counts.sum(axis=0) + pooling * typical_matrix(natural_shares(golden_votes.answers, truths))
+        everyone = counts.sum(axis=0) + pooling * typical_matrix(natural_shares(golden_votes, truths))
         pseudo_votes += pooling * row_shares(everyone, smoothing)
     matrices = row_shares(counts[measured], pseudo_votes)
     prior = row_shares(np.bincount(truth[known], minlength=len(truths)), pooling / len(truths))
@@ -111,61 +107,6 @@ def calibrate(
         fallback=fallback_of(matrices, pseudo_votes, pooled=pooling > 0),
         prior=prior,
     )
-
-
-def expert_truth(experts: Votes, *, at_least: int, answer: Id = "yes") -> npt.NDArray[np.int64]:
-    """Whether each item is valid: 1 if at least so many experts gave an answer, else 0; -1 where no expert voted.
-
-    Parameters
-    ----------
-    experts
-        The experts' votes.
-    at_least
-        Number of votes for `answer` that make an item valid, 1 to the highest number of votes on an item.
-    answer
-        The answer that counts.
-
-    Returns
-    -------
-    int64, shape (items,).
-
-    Examples
-    --------
-    >>> experts = Votes.from_columns(
-    ...     ("x", "y", "z"), np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1, 1, 1]), (1, 2), ("no", "yes")
-    ... )
-    >>> expert_truth(experts, at_least=2)
-    array([ 1,  0, -1])
-    """
-    most = int(experts.sizes.max(initial=0))
-    check_range(at_least, 1, most, what="number of experts")
-    agreeing = experts.counts()[:, experts.answer_id(answer)]
-    return np.where(experts.sizes > 0, (agreeing >= at_least).astype(np.int64), -1)
-
-
-def expert_answer(experts: Votes, *, at_least: int) -> npt.NDArray[np.int64]:
-    """The answer that at least so many experts gave to each item, as its position; -1 where there is no such answer.
-
-    Parameters
-    ----------
-    experts
-        The experts' votes.
-    at_least
-        More than half of the highest number of votes on an item, so that no two answers can reach it.
-
-    Returns
-    -------
-    int64, shape (items,).
-    """
-    most = int(experts.sizes.max(initial=0))
-    check_range(at_least, most // 2 + 1, most, what="number of experts")
-    counts = experts.counts()
-    return np.where(counts.max(axis=1) >= at_least, np.argmax(counts, axis=1), -1)
-
-
-def more_than_half(experts: Votes) -> int:
-    """The least number that is more than half of the most experts who voted on an item; 1 without votes."""
-    return int(experts.sizes.max(initial=0)) // 2 + 1
 
 
 def row_shares(
@@ -210,7 +151,5 @@ def fallback_of(
 
 
 def natural_truths(votes: Votes) -> tuple[Id, ...]:
-    """Invalid and valid for (image, class) questions answered no, maybe, yes; else one truth an answer."""
-    if isinstance(votes.items, Questions) and set(votes.answers) <= set(KNOWN_ANSWERS):
-        return VALIDITY
-    return votes.answers
+    """Invalid and valid for (image, class) questions; else one truth an answer."""
+    return VALIDITY if isinstance(votes.items, Questions) else votes.answers

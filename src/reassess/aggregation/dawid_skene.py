@@ -150,7 +150,7 @@ def fit_dawid_skene(
     ...     raters=("ann", "bo", "cy"),
     ...     answers=("cat", "dog"),
     ... )
-    >>> result = fit_dawid_skene(votes, smoothing=0)
+    >>> result = fit_dawid_skene(votes, smoothing=0, pooling=0)
     >>> [result.model.truths[truth] for truth in result.posterior.most_likely()]
     ['cat', 'dog', 'cat', 'dog']
     >>> result.model.matrices[2].round(2).tolist()
@@ -165,7 +165,7 @@ def fit_dawid_skene(
     if given is not None and (given <= 0).any():
         raise DataError("EM cannot use a prior of 0", found=given.tolist(), mend="leave out the truth that cannot be")
     needed = start is None or weights is not None
-    shares = answer_shares(votes.answers, names, weights) if needed else natural_shares(votes.answers, names)
+    shares = answer_shares(votes, names, weights) if needed else natural_shares(votes, names)
     may_swap = len(names) == len(VALIDITY) and start is None and given is None and pinned is None
 
     def run(cast: Votes, pseudo_votes: npt.NDArray[np.float64], first: RaterModel | None) -> DawidSkeneFit:

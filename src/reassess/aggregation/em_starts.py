@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.answers import known_weights
 from reassess.core.checks import check_distribution, check_range, check_shape
 from reassess.core.items import Id
 from reassess.core.rater_model import VALIDITY
@@ -55,12 +54,11 @@ class Pinned:
         check_distribution(self.values, what="a pinned item", where=lambda position: votes.at(int(self.rows[position])))
 
 
-def answer_shares(
-    answers: Sequence[Id], truths: Sequence[Id], weights: npt.ArrayLike | None
-) -> npt.NDArray[np.float64]:
+def answer_shares(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
     """How much each answer speaks for each truth, float64, shape (answers, truths). See `dawid_skene.fit`."""
+    answers = votes.answers
     if weights is None:
-        weights = _known_shares(tuple(answers), tuple(truths))
+        weights = _known_shares(votes, tuple(truths))
     if weights is None:
         raise DataError(
             "it is not known how these answers speak for the truths",
@@ -87,17 +85,15 @@ def check_fit(votes: Votes, smoothing: float, pooling: float) -> None:
     check_range(pooling, 0, what="pooling")
 
 
-def natural_shares(answers: Sequence[Id], truths: Sequence[Id]) -> npt.NDArray[np.float64]:
+def natural_shares(votes: Votes, truths: Sequence[Id]) -> npt.NDArray[np.float64]:
     """The default of `answer_shares`; where there is none, each answer speaks for all truths alike."""
-    known = _known_shares(tuple(answers), tuple(truths))
-    return (
-        np.full((len(answers), len(truths)), 1 / len(truths))
-        if known is None
-        else answer_shares(answers, truths, known)
-    )
+    known = _known_shares(votes, tuple(truths))
+    if known is None:
+        return np.full((len(votes.answers), len(truths)), 1 / len(truths))
+    return answer_shares(votes, truths, known)
 
 
-def _known_shares(answers: tuple[Id, ...], truths: tuple[Id, ...]) -> npt.ArrayLike | None:
-    if truths == answers:
-        return np.eye(len(answers))
-    return known_weights(answers) if len(truths) == len(VALIDITY) else None
+def _known_shares(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
+    if truths == votes.answers:
+        return np.eye(len(truths))
+    return votes.weights if len(truths) == len(VALIDITY) else None

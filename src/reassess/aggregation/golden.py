@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import expert_truth, more_than_half
-from reassess.aggregation.golden_items import agreed_answer, golden_answers
-from reassess.core.checks import check_all, check_range, check_shape
+from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
+from reassess.core.checks import check_all, check_shape
 from reassess.core.classes import Classes
-from reassess.core.image_names import join
-from reassess.core.items import Items, as_questions, find_items, take_items, unite_items
+from reassess.core.items import Items, as_questions, find_items, take_items
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
@@ -36,8 +36,10 @@ class Golden:
     valid
         bool, shape (questions,).
     exclusive
-        Whether the experts chose one class for each image, so that a class without a score has 0, if its image has
-        scores.
+        Whether the experts chose one class for each image: the pairs are then each image with every class, and a class
+        without a score has 0 if its image has scores.
+    by_experts
+        What the experts say of the golden items, and by which rule; None where the truth comes from elsewhere.
 
     Raises
     ------
@@ -54,6 +56,7 @@ class Golden:
     questions: Questions
     valid: npt.NDArray[np.bool_]
     exclusive: bool = False
+    by_experts: ExpertTruth | None = None
 
     def __post_init__(self) -> None:
         check_shape(self.valid, (len(self.questions),), what="the truth of golden pairs")
@@ -79,6 +82,11 @@ class Golden:
         """Number of valid pairs, at least 1."""
         return int(np.count_nonzero(self.valid))
 
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        source = {"rule": None, "left_out": 0} if self.by_experts is None else self.by_experts.to_json()
+        return {"pairs": len(self), "valid": self.positives, "rule": source["rule"], "left_out": source["left_out"]}
+
     def rows_in(self, items: Items, what: str) -> npt.NDArray[np.int64]:
         """Position of each golden pair among other items, int64, shape (questions,).
 
@@ -88,48 +96,39 @@ class Golden:
             A pair is not there; `what`, such as "the scores", says where.
         """
         rows = find_items(items, self.questions)
+        self._check_there(rows >= 0, what)
+        return rows
+
+    def _check_there(self, found: npt.NDArray[np.bool_], what: str) -> None:
         check_all(
-            rows >= 0,
+            found,
             what=f"golden pairs that are not in {what}",
             name_of=self.questions.at,
             mend="take both from one release, or leave these pairs out of the golden answers",
         )
-        return rows
 
-    def values_of(self, scores: Scores) -> npt.NDArray[np.float64]:
-        """Score of each golden pair, float64, shape (questions,); see `exclusive`.
+    def values_of(self, scores: Scores, what: str = "the scores") -> npt.NDArray[np.float64]:
+        """Score of each golden pair, float64, shape (questions,); see `exclusive`, also of `Scores`.
 
         Raises
         ------
         DataError
-            A pair, or of exclusive classes an image, has no score.
+            A pair, or of exclusive classes an image, has no score; `what` says where.
         """
+        classes = self.questions.classes.unite(scores.questions.classes)
+        pairs, scores = self.questions.in_classes(classes), scores.in_classes(classes)
+        image_rows = scores.questions.rows_of(pairs.images)
+        values = scores.at(image_rows[pairs.image_ids], pairs.class_ids)
         if not self.exclusive:
-            return np.asarray(scores.values[self.rows_in(scores.questions, "the scores")])
+            self._check_there(~np.isnan(values), what)
+            return values
         check_all(
-            scores.questions.rows_of(self.questions.images) >= 0,
-            what="golden images that are not in the scores",
-            name_of=lambda row: f"image {self.questions.images[row]}",
+            image_rows >= 0,
+            what=f"golden images that are not in {what}",
+            name_of=lambda row: f"image {pairs.images[row]}",
             mend="take both from one release, or leave these images out of the golden answers",
         )
-        rows = find_items(scores.questions, self.questions)
-        return np.where(rows >= 0, scores.values[rows], 0.0)
-
-    def including(self, questions: Questions) -> "Golden":
-        """Where experts chose one class of an image, further questions on golden images as pairs that are not valid.
-
-        Other golden pairs stay as they are: of them experts judged each.
-        """
-        if not self.exclusive:
-            return self
-        on_golden = join(
-            questions.images, self.questions.images, where="the questions", known_where="the golden answers"
-        )
-        asked = take_items(questions, np.flatnonzero(on_golden[questions.image_ids] >= 0))
-        pairs, _ = unite_items(self.questions, asked)
-        valid = np.zeros(len(pairs), bool)
-        valid[: len(self)] = self.valid
-        return Golden(as_questions(pairs), valid, exclusive=True)
+        return np.nan_to_num(values)
 
     def made(self, scores: Scores) -> bool | None:
         """Whether experts' answers about a golden pair made its score; None where the scores do not say."""
@@ -148,11 +147,12 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
         The experts' votes on (image, class) questions, of which one without a vote is left out; or for one class an
         image, of which one without enough votes for a class is left out.
     at_least
-        Number of votes for yes that make a pair valid, or for a class that make it the only valid one of its image; by
-        default more than half of the most votes on an item.
+        Number of experts who must say yes for a pair to be valid, or choose a class for it to be the only valid one of
+        its image; by default more than half of those who answered the pair, or the image.
     among
-        Of votes for one class an image: the questions of each file of scores to be judged; those about golden images
-        are golden pairs, and so is the class that the experts chose. Other votes have their own questions.
+        The questions of each file of scores to be judged. Of votes for one class an image, the golden pairs are each
+        golden image with every class: those of the list of classes, or without one those that the experts or these
+        questions name. So they are the same for scores of every making. Other votes have their own questions.
 
     Raises
     ------
@@ -177,28 +177,30 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
         raise DataError("the experts gave no votes", mend="give the golden answers")
     if experts.classes is not None:
         return _golden_classes(experts, among, at_least)
-    experts = experts.with_answers(golden_answers(experts) or experts.answers)
-    truth = expert_truth(experts, at_least=more_than_half(experts) if at_least is None else at_least)
-    judged = np.flatnonzero(truth >= 0)
-    return Golden(as_questions(take_items(experts.items, judged)), truth[judged] == 1)
+    truth = expert_truth(experts, at_least=at_least)
+    judged = np.flatnonzero(truth.values >= 0)
+    return Golden(as_questions(take_items(experts.items, judged)), truth.values[judged] == 1, by_experts=truth)
 
 
 def _golden_classes(experts: Votes, among: Sequence[Questions], at_least: int | None) -> Golden:
-    """Of each golden image, the questions about it; the class that the experts chose is valid, and no other."""
-    enough = more_than_half(experts) if at_least is None else at_least
-    check_range(enough, 1, int(experts.sizes.max()), what="number of experts")
-    most = agreed_answer(experts, at_least=enough)
-    known = np.flatnonzero(most >= 0)
-    chosen = Questions(
+    """Each golden image with every class; the class that the experts chose is valid, and no other."""
+    truth = expert_truth(experts, experts.answers, at_least=at_least)
+    known = np.flatnonzero(truth.values >= 0)
+    classes = reduce(Classes.unite, [experts.classes or Classes(), *(asked.classes for asked in among)])
+    experts = experts.in_classes(classes)
+    chosen = experts.class_ids[truth.values[known]]
+    named: list[npt.NDArray[np.integer]] = [
+        experts.class_ids,
+        *(asked.in_classes(classes).class_ids for asked in among),
+    ]
+    class_ids = np.unique(np.concatenate(named)) if classes.count is None else np.arange(classes.count)
+    pairs = Questions(
         images=tuple(experts.images[row] for row in known.tolist()),
-        image_ids=np.arange(known.size, dtype=np.int32),
-        class_ids=experts.class_ids[most[known]].astype(np.int32),
-        classes=experts.classes or Classes(),
+        image_ids=np.repeat(np.arange(known.size, dtype=np.int32), class_ids.size),
+        class_ids=np.tile(class_ids.astype(np.int32), known.size),
+        classes=classes,
     )
-    golden = Golden(chosen, np.ones(known.size, bool), exclusive=True)
-    for asked in among:
-        golden = golden.including(asked)
-    return golden
+    return Golden(pairs, pairs.class_ids == chosen[pairs.image_ids], exclusive=True, by_experts=truth)
 
 
 def votes_on_questions(votes: Votes, questions: Questions) -> Votes:

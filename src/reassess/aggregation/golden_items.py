@@ -6,19 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.baselines import majority
-from reassess.aggregation.calibration import expert_truth, more_than_half, natural_truths
-from reassess.core.answers import KNOWN_ANSWERS
+from reassess.aggregation.calibration import natural_truths
+from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
+from reassess.core.answers import whole_scale
 from reassess.core.benchmark import Benchmark
 from reassess.core.items import Id, describe
-from reassess.core.rater_model import VALIDITY
+from reassess.core.questions import Questions
 from reassess.core.votes import Votes, in_common_classes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import some
 
 __all__ = [
     "GoldenVotes",
-    "agreed_answer",
     "golden_answers",
     "golden_part",
     "golden_sources",
@@ -36,23 +35,23 @@ class GoldenVotes:
         The raters' votes.
     truth
         Integers, shape (golden items,): position of each item's truth among the truths; -1 where it is not known.
-    rule
-        How the truth follows from the experts' votes, in words.
+    by_experts
+        What the experts say of the golden items, and by which rule; None where the truth comes from elsewhere.
     truths
         What an item can be; empty where whoever measures the raters says so.
     """
 
     votes: Votes
     truth: npt.NDArray[np.integer]
-    rule: str = ""
+    by_experts: ExpertTruth | None = None
     truths: tuple[Id, ...] = ()
 
 
 def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) -> GoldenVotes:
     """Raters' votes on golden items with the truth by the experts.
 
-    (image, class) questions that the raters answer with no, maybe, yes are invalid or valid; any other item is one of
-    the raters' answers.
+    (image, class) questions are invalid or valid, and experts may answer on another scale than the raters; any other
+    item is one of the raters' answers.
 
     Parameters
     ----------
@@ -61,7 +60,8 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     raters
         The raters' votes; an item that no expert judged has no known truth.
     at_least
-        Number of experts who must say yes for a pair to be valid, or give an item's answer; by default more than half.
+        Number of experts who must say yes for a pair to be valid, or give an item's answer; by default more than half
+        of those who answered the item.
 
     Raises
     ------
@@ -73,31 +73,18 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     >>> item, answers = np.zeros(3, int), ("no", "yes")
     >>> experts = Votes.from_columns(("x",), item, np.arange(3), np.array([0, 0, 1]), (1, 2, 3), answers)
     >>> golden = golden_votes(experts, experts)
-    >>> golden.truth, golden.truths, golden.rule
-    (array([0]), ('no', 'yes'), 'the answer of most experts, and of at least 2')
+    >>> golden.truth, golden.truths, golden.by_experts.rule
+    (array([0]), ('no', 'yes'), 'an answer of more than half of its experts')
     """
-    experts, raters = in_common_classes(experts, raters)
-    experts = experts.with_answers(golden_answers(raters) or raters.answers)
-    truths = natural_truths(raters)
-    enough = more_than_half(experts) if at_least is None else at_least
-    if truths == VALIDITY:
-        rule = f"valid: at least {enough} of {experts.sizes.max(initial=0)} experts said yes"
-        truth = expert_truth(experts, at_least=enough)
-    else:
-        rule = f"the answer of most experts, and of at least {enough}"
-        truth = agreed_answer(experts, at_least=enough)
     rows = experts.find(raters.items)
-    return GoldenVotes(votes=raters, truth=np.where(rows >= 0, truth[rows], -1), rule=rule, truths=truths)
-
-
-def agreed_answer(experts: Votes, *, at_least: int) -> npt.NDArray[np.int64]:
-    """The answer of most experts, and of at least so many, to each item, as its position; -1 where there is none."""
-    most = majority(experts)
-    return np.where(~most.ties & (most.counts.max(axis=1) >= at_least), most.winners, -1)
+    experts, raters = in_common_classes(experts, raters)
+    truths = natural_truths(raters)
+    truth = expert_truth(experts, truths, at_least=at_least)
+    return GoldenVotes(raters, np.where(rows >= 0, truth.values[rows], -1), by_experts=truth, truths=truths)
 
 
 def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
-    """The answers that votes on golden items can hold, in order: all known ones for invalid and valid, or the raters'.
+    """The answers that votes on golden items can hold, in order: the raters', and all of no, maybe, yes.
 
     By them votes are read, so that experts who never say maybe, or yes, have the raters' answers. None for classes,
     since an expert may choose one that no rater did.
@@ -112,13 +99,14 @@ def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
     >>> item = np.zeros(1, int)
     >>> golden_answers(Votes.from_columns(("x",), item, item, item, ("ann",), ("cat", "dog")))
     ('cat', 'dog')
+    >>> from reassess.core.questions import Questions
     >>> question = Questions.from_columns(["a.png"], np.array([1]))
     >>> golden_answers(Votes.from_columns(question, item, item, item, ("ann",), ("no",)))
     ('no', 'maybe', 'yes')
     """
     if votes.classes is not None:
         return None
-    return KNOWN_ANSWERS if natural_truths(votes) == VALIDITY else votes.answers
+    return whole_scale(votes.answers) if isinstance(votes.items, Questions) else votes.answers
 
 
 def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None) -> Votes:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 
 __all__ = ["Metric", "alpha", "coincidences", "natural_metric"]
@@ -79,9 +80,11 @@ def coincidences(votes: Votes) -> npt.NDArray[np.float64]:
 
 
 def natural_metric(votes: Votes) -> Metric:
-    """Ordinal where the answers have an order of their own: no, maybe, yes, or numbers; else, as classes, nominal."""
+    """Ordinal where the answers have an order: those to questions, no, maybe, yes, and numbers; else nominal."""
     if votes.classes is not None:
         return "nominal"
+    if isinstance(votes.items, Questions):
+        return "ordinal"
     words = [answer for answer in votes.answers if isinstance(answer, str)]
     return "ordinal" if set(words) <= set(KNOWN_ANSWERS) else "nominal"
 

@@ -50,6 +50,7 @@ class MeasuredCurve:
             "in_sample": self.curve.in_sample,
             "points": [{"threshold": t, "precision": float(p), "recall": float(r)} for t, p, r in points],
             "chosen": None if self.chosen is None else self.chosen.to_json(),
+            "golden": self.curve.golden.to_json(),
         }
 
 
@@ -106,8 +107,7 @@ def measure_curves(
         folds = None if leave_out == "image" else image_folds(origin.golden_images, leave_out)
         without = "each image left out" if folds is None else f"{leave_out} folds left out"
         again = origin.left_out(folds)
-        judged = golden.including(again.questions)  # also what only these scores hold possible
-        curve = precision_recall(again, judged, in_sample=False)
+        curve = precision_recall(again, golden, in_sample=False)
         curves.append(MeasuredCurve(file=name, curve=curve, left_out=without))
     if goal is None:
         return tuple(curves)

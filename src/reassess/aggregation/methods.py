@@ -11,21 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.baselines import class_shares, majority, mean
-from reassess.aggregation.calibration import (
-    POOLING,
-    calibrate,
-    expert_answer,
-    expert_truth,
-    more_than_half,
-    natural_truths,
-)
+from reassess.aggregation.calibration import POOLING, calibrate, natural_truths
 from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
 from reassess.aggregation.em_starts import answer_shares
+from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
 from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.many_classes import ManyClassesFit, calibrated_on_candidates, fit_many_classes
 from reassess.aggregation.posteriors import many_classes, posterior
 from reassess.aggregation.recipe import real_model, real_scores
-from reassess.core.items import Id, take_items
+from reassess.core.items import take_items
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
@@ -68,12 +62,15 @@ class Aggregation:
         What else there is to say, by name.
     golden
         The experts' answers by which it was made; None for a method that used none.
+    by_experts
+        The truth of the golden items by which it was made; None without them.
     """
 
     posterior: Posterior
     model: RaterModel | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     golden: Votes | None = None
+    by_experts: ExpertTruth | None = None
 
     @property
     def scores(self) -> Scores:
@@ -97,9 +94,9 @@ def by_recipe(
     model = real_model(experts, rater_golden, original, recipe=recipe)
     scores = real_scores(votes, experts, rater_golden, original, recipe=recipe)
     values = np.stack([1 - scores.values, scores.values], axis=1)
-    return Aggregation(
-        posterior=Posterior(items=scores.questions, truths=VALIDITY, values=values), model=model, golden=experts
-    )
+    result = Posterior(items=scores.questions, truths=VALIDITY, values=values)
+    truth = expert_truth(experts, at_least=recipe.experts_at_least)
+    return Aggregation(posterior=result, model=model, golden=experts, by_experts=truth)
 
 
 def by_calibration(
@@ -129,7 +126,7 @@ def by_calibration(
         Whether an item can be any of the answers, instead of valid or invalid; by default as `natural_truths` says.
         Of votes for classes, the answers are all classes that someone, or an expert, chose.
     at_least
-        So many experts make the truth; by default more than half of the highest number on an item.
+        So many experts make the truth; by default more than half of those who answered the item.
     smoothing, pooling
         See `calibrate`.
 
@@ -139,50 +136,45 @@ def by_calibration(
         No golden item was voted on; original labels are given for items that are no (image, class) questions; it is
         not known who voted; there are more than 4,096 classes.
     """
+    votes = votes.on_whole_scale()
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY
-    golden = golden_part(votes, experts, rater_golden)
+    golden = golden_part(votes, experts, rater_golden).on_whole_scale()
     votes, experts, golden = in_common_classes(votes, experts, golden)
     if isinstance(votes.items, Questions) and not truths_are_answers:
-        recipe = calibrated_recipe(experts, at_least=at_least, smoothing=smoothing, pooling=pooling)
+        recipe = calibrated_recipe(at_least=at_least, smoothing=smoothing, pooling=pooling)
         return by_recipe(votes, experts, golden, original, recipe=recipe)
     if original is not None:
         raise DataError("original labels vote on valid or invalid (image, class) pairs only", mend="leave them out")
     truths = votes.answers if truths_are_answers else VALIDITY
-    truth = _truth(experts, truths if truths_are_answers else None, at_least)
+    truth = expert_truth(experts, truths, at_least=at_least)
     rows = experts.find(golden.items)
-    known = np.where(rows >= 0, truth[rows], -1)
+    known = np.where(rows >= 0, truth.values[rows], -1)
     if truths_are_answers and many_classes(votes):
         fit = calibrated_on_candidates(votes, golden, known, smoothing=smoothing, pooling=pooling)
-        return Aggregation(posterior=fit.of(votes), facts=_without_votes(votes, fit), golden=experts)
+        facts = _without_votes(votes, fit)
+        return Aggregation(posterior=fit.of(votes), facts=facts, golden=experts, by_experts=truth)
     model = calibrate(golden, known, truths=truths, smoothing=smoothing, pooling=pooling)
     result, facts = _by_class(votes, posterior(votes, model))
-    return Aggregation(posterior=result, model=model, facts=facts, golden=experts)
+    return Aggregation(posterior=result, model=model, facts=facts, golden=experts, by_experts=truth)
 
 
-def calibrated_recipe(
-    experts: Votes, *, at_least: int | None = None, smoothing: float = 0.0, pooling: float = POOLING
-) -> Recipe:
+def calibrated_recipe(*, at_least: int | None = None, smoothing: float = 0.0, pooling: float = POOLING) -> Recipe:
     """The rules of `by_calibration` for (image, class) questions; parameters as there."""
-    enough = more_than_half(experts) if at_least is None else at_least
     return Recipe(
-        experts_at_least=enough,
-        original_experts_at_least=enough,
+        experts_at_least=at_least,
+        original_experts_at_least=at_least,
         original_below=None,
         smoothing=smoothing,
         pooling=pooling,
     )
 
 
-def likely_recipes(
-    experts: Votes, published: Recipe | None = None, *, at_least: int | None = None
-) -> tuple[Recipe, ...]:
+def likely_recipes(published: Recipe | None = None, *, at_least: int | None = None) -> tuple[Recipe, ...]:
     """The rules by which scores or label sets of unknown making may have followed from votes, each once.
 
     Parameters
     ----------
-    experts
-        The experts' votes on golden items.
     published
         The rules of the images' benchmark.
     at_least
@@ -194,17 +186,15 @@ def likely_recipes(
 
     Examples
     --------
-    >>> from reassess.core.questions import Questions
-    >>> three = np.arange(3)
-    >>> question = Questions.from_columns(["a.png"], np.array([1]))
-    >>> experts = Votes.from_columns(question, 0 * three, three, 0 * three, raters="xyz", answers=("no", "yes"))
-    >>> [recipe.experts_at_least for recipe in likely_recipes(experts, REAL_RECIPE, at_least=1)]
+    >>> [recipe.experts_at_least for recipe in likely_recipes(REAL_RECIPE)]
+    [3, None]
+    >>> [recipe.experts_at_least for recipe in likely_recipes(REAL_RECIPE, at_least=1)]
     [3, 1, 1]
     """
     recipes = [] if published is None else [published]
     if published is not None and at_least is not None:
         recipes.append(replace(published, experts_at_least=at_least))
-    return tuple(dict.fromkeys([*recipes, calibrated_recipe(experts, at_least=at_least)]))
+    return tuple(dict.fromkeys([*recipes, calibrated_recipe(at_least=at_least)]))
 
 
 def by_em(
@@ -221,28 +211,29 @@ def by_em(
     Parameters are those of `by_calibration`. Warns of a truth that no item is left to, and where one item in five or
     more is not what more than half of its votes say.
     """
+    votes = votes.on_whole_scale()
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY
     if experts is not None:
         votes, experts = in_common_classes(votes, experts)
     truths = votes.answers if truths_are_answers else VALIDITY
-    known = np.full(len(votes.items), -1)
+    known, truth = np.full(len(votes.items), -1), None
     if experts is not None:
-        truth = _truth(experts, truths if truths_are_answers else None, at_least)
+        truth = expert_truth(experts, truths, at_least=at_least)
         rows = votes.find(experts.items)
-        known[rows[rows >= 0]] = truth[rows >= 0]
+        known[rows[rows >= 0]] = truth.values[rows >= 0]
     if truths_are_answers and many_classes(votes):
         many = fit_many_classes(votes, known, smoothing=smoothing, pooling=pooling)
         _warn_of_contradictions(*_contradicted_candidates(votes, many, known))
         facts = _facts(many.history, many.converged) | _without_votes(votes, many)
-        return Aggregation(posterior=many.of(votes), facts=facts, golden=experts)
+        return Aggregation(posterior=many.of(votes), facts=facts, golden=experts, by_experts=truth)
     pinned = None if experts is None else Pinned.to_truths(np.arange(known.size), known, truths=len(truths))
     fitted = fit_dawid_skene(votes, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
     _warn_of_lost_truths(votes, fitted.posterior)
     _warn_of_contradictions(*_contradicted(votes, fitted.posterior, known))
     result, more = _by_class(votes, fitted.posterior, experts)
     facts = _facts(fitted.history, fitted.converged) | more
-    return Aggregation(posterior=result, model=fitted.model, facts=facts, golden=experts)
+    return Aggregation(posterior=result, model=fitted.model, facts=facts, golden=experts, by_experts=truth)
 
 
 def _facts(history: npt.NDArray[np.float64], converged: bool) -> dict[str, Any]:
@@ -255,9 +246,13 @@ def _without_votes(votes: Votes, fit: ManyClassesFit) -> dict[str, int]:
 
 
 def by_majority(votes: Votes) -> Aggregation:
-    """The share of each answer; of (image, class) questions, that of the last answer. Ties are counted."""
+    """The share of each answer; of (image, class) questions, that of yes, or the last of another scale, is the score.
+
+    Ties are counted.
+    """
     if votes.classes is not None:
         return _by_share(votes)
+    votes = votes.on_whole_scale()
     most = majority(votes)
     voted = np.flatnonzero(votes.sizes)
     shares = Posterior(items=take_items(votes.items, voted), truths=votes.answers, values=most.fractions[voted])
@@ -266,12 +261,16 @@ def by_majority(votes: Votes) -> Aggregation:
 
 
 def by_mean(votes: Votes) -> Aggregation:
-    """The mean of no 0, maybe 0.5, yes 1; a vote for a class is 1 for it and 0 for every other class."""
+    """The mean of no 0, maybe 0.5, yes 1; a vote for a class is 1 for it and 0 for every other class.
+
+    The weights of other answers to (image, class) questions go from 0 to 1 too: numbers in proportion, words evenly
+    spaced.
+    """
     if votes.classes is not None:
         return _by_share(votes)
     voted = np.flatnonzero(votes.sizes)
     kept = votes.restrict(voted)
-    values = mean(kept)
+    values = mean(kept, weights=kept.weights)
     if not ((values >= 0) & (values <= 1)).all():
         raise DataError(
             "the mean of these answers is no probability",
@@ -324,7 +323,7 @@ def _warn_of_lost_truths(votes: Votes, result: Posterior) -> None:
 def _contradicted(votes: Votes, result: Posterior, known: npt.NDArray[np.int64]) -> tuple[int, int]:
     """On how many items EM decides against more than half of the votes, and how many have such a majority of two."""
     shares = np.empty(result.values.shape)
-    spread(votes.indptr, votes.answer_ids, answer_shares(votes.answers, result.truths, None), shares)
+    spread(votes.indptr, votes.answer_ids, answer_shares(votes, result.truths), shares)
     clear = (shares.max(axis=1) > 1 / 2) & (votes.sizes > 1) & (known < 0)
     against = clear & (shares.argmax(axis=1) != result.most_likely())
     return int(np.count_nonzero(against)), int(np.count_nonzero(clear))
@@ -346,11 +345,3 @@ def _warn_of_contradictions(against: int, items: int) -> None:
             ReassessWarning,
             stacklevel=3,
         )
-
-
-def _truth(experts: Votes, answers: tuple[Id, ...] | None, at_least: int | None) -> npt.NDArray[np.int64]:
-    """The truth of each item by enough experts: position among `answers`, or 1 for valid; -1 where there is none."""
-    enough = more_than_half(experts) if at_least is None else at_least
-    if answers is None:
-        return expert_truth(experts, at_least=enough)
-    return expert_answer(experts.with_answers(answers), at_least=enough)

@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import more_than_half
 from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean, likely_recipes
 from reassess.aggregation.recipe import makings, real_scores
@@ -80,12 +79,11 @@ def likely_makings(
     >>> [(making.by_golden, making.of_all_votes) for making in likely_makings(votes, votes, em=True)]
     [(False, False), (True, False), (False, True), (True, True)]
     """
-    enough = more_than_half(experts) if at_least is None else at_least  # also once an image is left out
-    calibrated, fitted = partial(by_calibration, at_least=enough), partial(by_em, at_least=enough)
+    calibrated, fitted = partial(by_calibration, at_least=at_least), partial(by_em, at_least=at_least)
     yield Making(lambda votes, *_: by_majority(votes).scores, by_golden=False)
     if votes.classes is None:
         yield Making(lambda votes, *_: by_mean(votes).scores, by_golden=False)
-        recipes = likely_recipes(experts, published, at_least=at_least)
+        recipes = likely_recipes(published, at_least=at_least)
         for recipe, labels in makings(recipes, experts, original):
             yield Making(partial(real_scores, original=labels, recipe=recipe))
     if votes.anonymous:
@@ -216,7 +214,7 @@ def find_provenance(
         allowed=f"a difference of at most {_SAME:g} on every golden item",
         found=(f"{nearest:.3g}" if np.isfinite(nearest) else "golden items without a score") + refused,
         mend="give the votes, golden answers and original labels of which they were made; scores that were made with "
-        "other options, such as --smoothing, cannot be made again",
+        "other options, such as --pooling, cannot be made again",
     )
 
 

@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import calibrate, expert_truth, row_shares
+from reassess.aggregation.calibration import calibrate, row_shares
+from reassess.aggregation.expert_truth import expert_validity
 from reassess.aggregation.posteriors import posterior
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_all
@@ -33,7 +34,7 @@ def makings(
     says why.
     """
     most = int(experts.sizes.max(initial=0))
-    for recipe in [recipe for recipe in recipes if recipe.experts_at_least <= most] or recipes:
+    for recipe in [recipe for recipe in recipes if (recipe.experts_at_least or 1) <= most] or recipes:
         if original is not None:
             yield recipe, original
         yield recipe, None
@@ -70,7 +71,8 @@ def real_scores(
     Source: Beyer et al., arXiv 2006.07159, section 3; the details follow from reproducing the published scores.
     """
     golden = _Golden.of(experts, rater_golden, original)
-    return _score(votes, _label_votes(votes, original, recipe), _measure(golden, recipe))
+    label = _label_votes(votes, original, recipe, golden.raters.answers)
+    return _score(votes, label, _measure(golden, recipe))
 
 
 def real_model(
@@ -111,7 +113,7 @@ def original_votes(
     below
         There are votes only on classes with a lower id; None votes on all.
     answers
-        The possible answers, among them no and yes.
+        The scale of answers, of which the first says no and the last says yes.
     """
     original = original.in_classes(questions.classes)
     image_rows = join(questions.images, original.images, known_where="the original labels")
@@ -123,7 +125,7 @@ def original_votes(
     voted = rows >= 0 if below is None else (rows >= 0) & (questions.class_ids < below)
     item_ids = np.flatnonzero(voted)
     own = questions.class_ids[item_ids] == original.indices[rows[item_ids]]
-    answer_ids = np.where(own, answers.index("yes"), answers.index("no"))
+    answer_ids = np.where(own, len(answers) - 1, 0)
     return Votes.from_columns(
         items=questions,
         item_ids=item_ids,
@@ -150,7 +152,7 @@ class _Golden:
             name_of=raters.at,
             mend="take the experts' and the raters' golden votes from one release",
         )
-        pairs = as_questions(experts.items)
+        pairs, raters = as_questions(experts.items), raters.on_whole_scale()
         label = None if original is None else original_votes(pairs, original, answers=raters.answers)
         return cls(experts=experts, raters=raters, label=label)
 
@@ -163,21 +165,21 @@ class _Measured:
 
 
 def _measure(golden: _Golden, recipe: Recipe) -> _Measured:
-    truth = expert_truth(golden.experts, at_least=recipe.experts_at_least)
+    truth = expert_validity(golden.experts, at_least=recipe.experts_at_least)
     prior = row_shares(np.bincount(truth[truth >= 0], minlength=len(VALIDITY)), recipe.pooling / len(VALIDITY))
     rater_truth = truth[golden.experts.find(golden.raters.items)]
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)
     raters = measure(golden.raters, rater_truth)
     if golden.label is None:
         return _Measured(prior=prior, raters=raters, label=None)
-    label_truth = expert_truth(golden.experts, at_least=recipe.original_experts_at_least)
+    label_truth = expert_validity(golden.experts, at_least=recipe.original_experts_at_least)
     return _Measured(prior=prior, raters=raters, label=measure(golden.label, label_truth))
 
 
-def _label_votes(votes: Votes, original: LabelSets | None, recipe: Recipe) -> Votes | None:
+def _label_votes(votes: Votes, original: LabelSets | None, recipe: Recipe, answers: tuple[Id, ...]) -> Votes | None:
     if original is None:
         return None
-    return original_votes(as_questions(votes.items), original, below=recipe.original_below)
+    return original_votes(as_questions(votes.items), original, below=recipe.original_below, answers=answers)
 
 
 def _score(votes: Votes, label: Votes | None, measured: _Measured) -> Scores:

@@ -13,7 +13,7 @@ from reassess.aggregation.dependence import Dependence, cluster_ids, dependence
 from reassess.aggregation.golden_items import GoldenVotes
 from reassess.aggregation.krippendorff import alpha, natural_metric
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
-from reassess.core.answers import known_weights, ordered_answers
+from reassess.core.answers import united_answers
 from reassess.core.items import Id
 from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes, in_common_classes
@@ -91,7 +91,7 @@ def rater_reliability(
     answers = _all_answers(votes, judged)
     votes, judged = votes.with_answers(answers), judged.with_answers(answers)
     weights = _em_weights(votes, names) if golden is None else _golden_weights(judged, golden.truth, names)
-    right = None if golden is None else right_answers(names, answers)
+    right = None if golden is None else right_answers(names, answers, votes.weights)
     measures = dict(_measures(judged, weights, resamples, seed))
     repeated = _repeated(votes, judged) if apart else {}
     metric = natural_metric(votes)
@@ -112,19 +112,21 @@ def rater_reliability(
     return result
 
 
-def right_answers(truths: Sequence[Id], answers: Sequence[Id]) -> npt.NDArray[np.bool_] | None:
+def right_answers(
+    truths: Sequence[Id], answers: Sequence[Id], weights: Sequence[float] | None
+) -> npt.NDArray[np.bool_] | None:
     """Which answers are right for each truth, bool, shape (truths, answers).
 
-    For invalid and valid: no and yes; maybe is right for neither. Else the answer that is named as the truth. None if
-    for some truth no answer is right.
+    For invalid and valid: the answers of weight 0 and 1 by `Votes.weights`, such as no and yes; maybe is right for
+    neither. Else the answer that is named as the truth. None if for some truth no answer is right.
 
-    >>> right_answers(("invalid", "valid"), ("no", "maybe", "yes"))
+    >>> right_answers(("invalid", "valid"), ("no", "maybe", "yes"), (0, 0.5, 1))
     array([[ True, False, False],
            [False, False,  True]])
     """
     if tuple(truths) == VALIDITY:
-        weights = np.array(known_weights(answers) or [np.nan] * len(answers))
-        right = np.stack([weights == 0, weights == 1])
+        speaks = np.array(weights or [np.nan] * len(answers))
+        right = np.stack([speaks == 0, speaks == 1])
     else:
         right = np.array([[answer == truth for answer in answers] for truth in truths])
     return right if right.any(axis=1).all() else None
@@ -143,7 +145,7 @@ def _all_answers(votes: Votes, golden: Votes) -> tuple[Id, ...]:
     """The answers of both, in the order of the votes if these hold all."""
     if set(golden.answers) <= set(votes.answers):
         return votes.answers
-    return ordered_answers(tuple(dict.fromkeys((*votes.answers, *golden.answers))))
+    return united_answers(votes.answers, golden.answers)
 
 
 def _em_weights(votes: Votes, truths: tuple[Id, ...]) -> Floats:
@@ -161,7 +163,7 @@ def _em_weights(votes: Votes, truths: tuple[Id, ...]) -> Floats:
 
 def _golden_weights(golden: Votes, truth: npt.NDArray[np.integer], truths: tuple[Id, ...]) -> Floats:
     """1 for the truth of each golden item, shape (items, truths); 0 for all truths where it is not known."""
-    prior = calibrate(golden, truth, truths=truths).prior
+    prior = calibrate(golden, truth, truths=truths, pooling=0).prior
     if prior.max() == 1:
         raise DataError(
             "all golden items have one truth, so nothing can tell a good rater from a bad one",

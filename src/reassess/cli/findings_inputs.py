@@ -20,6 +20,7 @@ from reassess.cli.inputs import (
 from reassess.cli.judges import Judges, find_part, load_judges
 from reassess.comparison.findings import Findings, short_names
 from reassess.core.benchmark import IMAGENET, Benchmark
+from reassess.core.items import Id
 from reassess.data.loading import load_collapsed
 from reassess.formats.class_tables import read_collapsed, read_groups
 from reassess.formats.leaderboards import read_leaderboard
@@ -70,6 +71,7 @@ def load_findings(
     votes: str | None,
     golden: str | None,
     rater_golden: str | None,
+    answers: tuple[Id, ...] | None,
     threshold: float | None,
     tables: tuple[Path, ...],
     collapsed: Path | None,
@@ -87,6 +89,7 @@ def load_findings(
         votes=votes,
         golden=golden,
         rater_golden=rater_golden,
+        answers=answers,
         match=reading["match"],
         max_bytes=reading["max_bytes"],
     )

@@ -14,6 +14,7 @@ from reassess.cli.judges import Judges
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, class_folder_order
 from reassess.core.classes import IDS_OF_NAMES, NAMES_BESIDE_IDS, NAMES_WITHOUT_LIST
 from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
+from reassess.core.items import Id, normal_id
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import MADE_BY, open_benchmark
 from reassess.data.benchmark_images import benchmark_names
@@ -27,6 +28,7 @@ from reassess.text import some
 
 __all__ = [
     "FILE",
+    "answers_option",
     "benchmark_option",
     "check_part",
     "each_prediction",
@@ -186,8 +188,21 @@ threshold_option = in_benchmark(
 )
 
 
+def _split(_context: click.Context, _option: click.Parameter, given: str | None) -> tuple[Id, ...] | None:
+    return None if given is None else tuple(normal_id(answer.strip()) for answer in given.split(","))
+
+
+answers_option = in_reading(
+    "--answers",
+    callback=_split,
+    metavar="A,B,...",
+    help="All answers of the votes in their order; those on images and classes from what speaks least for the class to "
+    "what speaks most.  [default: the benchmark's; no, maybe, yes; or numbers]",
+)
+
+
 def golden_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say on which golden items raters are measured."""
+    """The options that say on which golden items raters are measured, and how answers are read."""
     return _with_options(
         command,
         part_option("golden", "Experts' votes"),
@@ -197,6 +212,7 @@ def golden_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="The raters' votes on golden items, where they are apart.  "
             f"[default: {IMAGENET.sources['rater-golden']}, with its golden votes]",
         ),
+        answers_option,
     )
 
 

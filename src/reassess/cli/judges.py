@@ -15,9 +15,11 @@ from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, benchm
 from reassess.core.class_lists import Classed, class_ids_of, classes_of
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
+from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
+from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import has_class_folders, original_of_class_folders, part_path
@@ -32,7 +34,7 @@ from reassess.data.loading import (
     load_votes,
 )
 from reassess.data.sources import SOURCES
-from reassess.errors import at
+from reassess.errors import DataError, at
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.archives import MAX_BYTES
@@ -48,6 +50,7 @@ __all__ = [
     "needed_part",
     "read_classes_of",
     "read_original_of",
+    "refuse_two_kinds",
 ]
 
 NONE = "none"
@@ -146,6 +149,7 @@ def load_judges(
     votes: str | None = NONE,
     golden: str | None = None,
     rater_golden: str | None = None,
+    answers: tuple[Id, ...] | None = None,
     labels_needed: bool = True,
     match: Match | None = None,
     max_bytes: int = MAX_BYTES,
@@ -165,6 +169,8 @@ def load_judges(
         Cut the label sets from the scores, which may then be given as labels too.
     more_labels
         Names or paths of further label sets, with labels and without thresholds.
+    answers
+        All answers of the votes in their order; None for the benchmark's own.
     labels_needed
         Whether it is an error that the benchmark has no labels; else no image has any.
     match
@@ -201,10 +207,10 @@ def load_judges(
         given["original"] = of_original
     main = None
     if (of_votes := find_part(call, benchmark, "votes", votes)) is not None:
-        main = load_votes(of_votes, classes=classes, max_bytes=max_bytes)
+        main = load_votes(of_votes, answers=answers or benchmark.answers, classes=classes, max_bytes=max_bytes)
         given["votes"] = of_votes, main
     if votes != NONE or "scores" in given or golden is not None:
-        given |= load_golden(call, benchmark, main, golden, rater_golden, classes, max_bytes=max_bytes)
+        given |= load_golden(call, benchmark, main, golden, rater_golden, classes, answers=answers, max_bytes=max_bytes)
     names = (labels, *more_labels) if more_labels else ()
     return _judges(call, benchmark, by_default, classes, given, thresholds, names)
 
@@ -250,6 +256,26 @@ def joined_parts(
     """The parts that were read, in one list of classes and with the benchmark's names of images."""
     named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
     return dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
+
+
+def refuse_two_kinds(given: Mapping[str, tuple[Path, Classed]]) -> None:
+    """Refuse votes and golden answers of which one is on (image, class) questions, and the other is not."""
+    kinds = {path: _kind(votes) for path, votes in given.values() if isinstance(votes, Votes)}
+    first, *others = kinds
+    for other in others:
+        if kinds[other] != kinds[first]:
+            raise DataError(
+                "votes of different kinds cannot be joined",
+                where=f"{first} and {other}",
+                found=f"{kinds[first]}, and {kinds[other]}",
+                mend="give both files the columns image and class, or both image alone, or both item",
+            )
+
+
+def _kind(votes: Votes) -> str:
+    if isinstance(votes.items, Questions):
+        return "answers to (image, class) questions"
+    return "answers on plain items" if votes.classes is None else "one class for each image"
 
 
 def _judging(file: Path, labels: LabelSets | MultiLabels) -> LabelSets:
@@ -309,15 +335,19 @@ def load_golden(
     rater_golden: str | None,
     classes: Classes | None,
     *,
+    answers: tuple[Id, ...] | None,
     max_bytes: int,
 ) -> dict[str, tuple[Path, Votes]]:
-    """Files and votes of the experts, as `golden`, and of the raters on the same items, where these are apart."""
+    """Files and votes of the experts, as `golden`, and of the raters on the same items, where these are apart.
+
+    Answers are those given, or the benchmark's, or else those of the votes.
+    """
     expert_file = find_part(call, benchmark, "golden", golden)
     if expert_file is None:
         if rater_golden is not None:
             raise click.UsageError("--rater-golden goes with --golden: the experts' answers.")
         return {}
-    answers = None if votes is None else golden_answers(votes)
+    answers = answers or benchmark.answers or (None if votes is None else golden_answers(votes))
     parts = {"golden": expert_file}
     if votes is not None:
         own = Benchmark(sources=golden_sources(benchmark, golden))

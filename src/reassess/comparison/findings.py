@@ -283,8 +283,8 @@ class Findings:
             return Missing("no golden answers are at hand, on which to measure the raters")
         try:
             golden = golden_part(self.votes, self.experts, self.rater_golden)
-            rules = self.benchmark.recipe or calibrated_recipe(self.experts)
-            recipe = calibrated_recipe(self.experts, smoothing=rules.smoothing, pooling=rules.pooling)
+            rules = self.benchmark.recipe or calibrated_recipe()
+            recipe = calibrated_recipe(smoothing=rules.smoothing, pooling=rules.pooling)
             return real_scores(self.votes, self.experts, golden, None, recipe=recipe)
         except DataError as error:
             return Missing.because(error)
@@ -297,7 +297,7 @@ class Findings:
         assert self.votes is not None
         assert self.experts is not None
         votes = self.votes, self.experts, golden_part(self.votes, self.experts, self.rater_golden)
-        recipes = likely_recipes(self.experts, self.benchmark.recipe)
+        recipes = likely_recipes(self.benchmark.recipe)
         try:
             return relabel(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
         except DataError as error:

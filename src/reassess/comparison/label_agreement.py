@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.class_lists import in_one_list
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
@@ -139,8 +140,7 @@ def label_agreement(
     Verdicts on the original labels alone, such as those of the source `imagenet-ecologists`, tell nothing of other
     classes: there overlap is no disagreement, and a label that is not named is not known to be wrong.
     """
-    classes = _valid(first).classes.unite(_valid(second).classes)
-    first, second = first.in_classes(classes), second.in_classes(classes)
+    first, second = in_one_list({"the first label set": first, "the second label set": second}).values()
     a, b = _valid(first), _valid(second)
     rows = join(b.images, a.images, match=match, where="the second label set", known_where="the first label set")
     only_b = np.flatnonzero(rows < 0)
@@ -156,7 +156,7 @@ def label_agreement(
         class_ids=class_ids,
         by_class=by_class,
         sayings=_sayings(_said_of(first, np.arange(len(a))), _said_of(second, rows), is_shared),
-        classes=classes,
+        classes=a.classes,
     )
 
 

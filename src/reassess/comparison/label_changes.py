@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.class_lists import in_one_list
 from reassess.core.image_names import join
 from reassess.core.labels import LabelSets
 
@@ -107,8 +108,7 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     DataError
         A class of one is not in the other's list of classes.
     """
-    classes = first.classes.unite(second.classes)
-    first, second = first.in_classes(classes), second.in_classes(classes)
+    first, second = in_one_list({"the first label set": first, "the second label set": second}).values()
     rows = join(second.images, first.images, where="the second label set", known_where="the first label set")
     shared = rows >= 0
     old_keys, new_keys = _keys(np.arange(len(first)), first), _keys(rows, second)

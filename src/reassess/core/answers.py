@@ -1,14 +1,31 @@
-"""The answers that raters can give, in their order."""
+"""The answers that raters can give, in their order.
+
+Answers to (image, class) questions are a scale, from what speaks least for the class to what speaks most: no, maybe,
+yes; whole numbers; or others, of which the order is given.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from reassess.core.items import Id
+from reassess.core.checks import check_unique
+from reassess.core.items import Id, normal_id
 from reassess.errors import DataError
-from reassess.text import some
+from reassess.text import composed, some
 
-__all__ = ["KNOWN_ANSWERS", "answer_type", "known_weights", "ordered_answers", "united_answers"]
+__all__ = [
+    "KNOWN_ANSWERS",
+    "answer_type",
+    "are_known",
+    "as_scale",
+    "folded",
+    "known_weights",
+    "ordered_answers",
+    "scale_weights",
+    "top_answer",
+    "united_answers",
+    "whole_scale",
+]
 
 KNOWN_ANSWERS = ("no", "maybe", "yes")
 _KNOWN_WEIGHTS = {"no": 0.0, "maybe": 0.5, "yes": 1.0}
@@ -17,6 +34,86 @@ _KNOWN_WEIGHTS = {"no": 0.0, "maybe": 0.5, "yes": 1.0}
 def answer_type(answers: int) -> type[np.unsignedinteger]:
     """The smallest type that numbers so many answers."""
     return np.uint8 if answers <= 1 << 8 else np.uint16 if answers <= 1 << 16 else np.uint32
+
+
+def folded(answer: Id) -> Id:
+    """An answer whatever its spelling: without blanks around it, in small letters, each accent in one form.
+
+    >>> folded(" YES"), folded("Ja "), folded(" 1"), folded(2)
+    ('yes', 'ja', 1, 2)
+    """
+    return normal_id(composed(answer.strip().casefold())) if isinstance(answer, str) else answer
+
+
+def are_known(answers: Sequence[Id]) -> bool:
+    """Whether each of some answers is no, maybe or yes, in whatever spelling."""
+    return {folded(answer) for answer in answers} <= set(KNOWN_ANSWERS)
+
+
+def as_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
+    """Answers to (image, class) questions in a given order, the known ones in their usual spelling.
+
+    Raises
+    ------
+    DataError
+        An answer stands twice, whatever its spelling; no, maybe, yes are in another order; or there is one answer
+        alone, so that it is not known for what it speaks.
+
+    Examples
+    --------
+    >>> as_scale(["No", "YES"]), as_scale(["nein", "Ja"])
+    (('no', 'yes'), ('nein', 'Ja'))
+    """
+    keys = [folded(answer) for answer in answers]
+    check_unique(keys, thing="an answer")
+    places = [KNOWN_ANSWERS.index(str(key)) for key in keys if key in KNOWN_ANSWERS]
+    if places != sorted(places):
+        raise DataError(
+            "no, maybe and yes are in another order", allowed=" before ".join(KNOWN_ANSWERS), found=some(answers)
+        )
+    if len(places) == len(keys):
+        return tuple(KNOWN_ANSWERS[place] for place in places)
+    if len(keys) == 1:
+        raise DataError(
+            "one answer alone does not say which answers speak for a class, and which against it",
+            allowed="two answers or more, from what speaks least to what speaks most for the class",
+            found=answers[0],
+            mend="give all answers that were possible in this order, such as --answers 0,1 (in Python: answers=[0, 1])",
+        )
+    return tuple(answers)
+
+
+def whole_scale(answers: tuple[Id, ...]) -> tuple[Id, ...]:
+    """A scale with the answers that were never given: no, maybe, yes where it is of these.
+
+    >>> whole_scale(("no",)), whole_scale((0, 1))
+    (('no', 'maybe', 'yes'), (0, 1))
+    """
+    return KNOWN_ANSWERS if are_known(answers) else answers
+
+
+def top_answer(scale: tuple[Id, ...]) -> Id:
+    """The answer of a scale that speaks most for the class, also where nobody gave it.
+
+    >>> top_answer(("no", "maybe")), top_answer(("nein", "vielleicht", "ja"))
+    ('yes', 'ja')
+    """
+    return whole_scale(scale)[-1]
+
+
+def scale_weights(scale: tuple[Id, ...]) -> list[float]:
+    """How much each answer of a scale speaks for the class, from 0 to 1: evenly spaced, but for ascending numbers.
+
+    >>> scale_weights(("no", "yes")), scale_weights(("never", "seldom", "often")), scale_weights((1, 2, 5))
+    ([0.0, 1.0], [0.0, 0.5, 1.0], [0.0, 0.25, 1.0])
+    """
+    known = known_weights(scale)
+    if known is not None:
+        return known
+    are_numbers = all(isinstance(answer, int) for answer in scale) and list(scale) == sorted(scale)
+    values = np.array(scale if are_numbers else range(len(scale)), np.float64)
+    weights: list[float] = ((values - values[0]) / (values[-1] - values[0])).tolist()
+    return weights
 
 
 def ordered_answers(answers: Sequence[Id]) -> tuple[Id, ...]:

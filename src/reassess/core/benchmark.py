@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match, are_validation_images, image_keys, validation_names
+from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.recipe import REAL_RECIPE, Recipe
 
@@ -43,6 +44,8 @@ class Benchmark:
         How its votes were made into scores, as in `reassess aggregate --method`; None where that is not known.
     match
         Which part of a name identifies an image; None where none was chosen.
+    answers
+        All answers that its votes can hold, in their order; None where they are known by themselves.
     folder
         The folder that holds its parts; None for a known benchmark.
 
@@ -63,6 +66,7 @@ class Benchmark:
     threshold: float | None = None
     method: str | None = None
     match: Match | None = None
+    answers: tuple[Id, ...] | None = None
     folder: Path | None = None
 
     @property

@@ -17,9 +17,11 @@ from reassess.text import some
 __all__ = [
     "check_all",
     "check_distribution",
+    "check_instance",
     "check_known",
     "check_length",
     "check_range",
+    "check_several",
     "check_shape",
     "check_type",
     "check_unique",
@@ -157,6 +159,35 @@ def check_type(value: object, kind: type, *, what: str, mend: str | None = None)
     """
     if not isinstance(value, kind):
         raise DataError(f"wrong type of {what}", allowed=kind.__name__, found=type(value).__name__, mend=mend)
+
+
+def check_instance(value: object, kind: type, *, what: str, mend: str | None = None) -> None:
+    """Raise `DataError` unless a value is of a type.
+
+    >>> check_instance([0, 1], np.ndarray, what="scores", mend="np.array(...)")
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: these are no scores
+      allowed: ndarray
+      found:   list
+      to mend: np.array(...)
+    """
+    if not isinstance(value, kind):
+        raise DataError(f"these are no {what}", allowed=kind.__name__, found=type(value).__name__, mend=mend)
+
+
+def check_several(texts: object, *, what: str) -> None:
+    """Raise `DataError` if one text was given where several are, of which its letters would be taken for each.
+
+    >>> check_several("cat", what="names of classes")
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: one text was given as names of classes
+      found:   'cat'
+      to mend: ['cat']
+    """
+    if isinstance(texts, str):
+        raise DataError(f"one text was given as {what}", found=repr(texts), mend=[texts])
 
 
 def check_length(length: int, allowed: int, *, things: str, each: str, where: object = None) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length
+from reassess.core.checks import check_instance, check_length, check_range, check_several, check_shape
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import composed, some
 
@@ -28,6 +28,7 @@ __all__ = [
     "NO_CLASS",
     "Classes",
     "are_wnids",
+    "check_classes",
     "class_number",
     "classes_of_ids",
     "names_without_list",
@@ -103,8 +104,8 @@ class Classes:
     Raises
     ------
     DataError
-        There are not as many wnids, names or synonyms as classes; or one of them is no string, or a number that is not
-        the class's id.
+        The number is no whole number from 0; there are not as many wnids, names or synonyms as classes; or one of them
+        is no string, or a number that is not the class's id.
 
     Examples
     --------
@@ -122,9 +123,15 @@ class Classes:
     synonyms: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
+        if self.count is not None:
+            check_shape(np.asarray(self.count), (), what="the number of classes", kind="integers")
+            check_range(self.count, 0, MOST_CLASSES, what="number of classes")
         for things, texts in (("wnids", self.wnids), ("class names", self.names), ("synonyms", self.synonyms)):
+            check_several(texts, what=things)
             if texts:
                 check_length(len(texts), self.count or 0, things=things, each="class")
+        for others in self.synonyms:
+            check_several(others, what="synonyms of a class")
         for text in chain(self.wnids, self.names, chain.from_iterable(self.synonyms)):
             if not isinstance(text, str):
                 raise DataError("the name of a class is no string", found=repr(text), mend="give names as str")
@@ -139,6 +146,7 @@ class Classes:
         >>> Classes.from_texts(["dog", "cat", "dog"])
         Classes(count=2, wnids=(), names=('cat', 'dog'), ranked=True, synonyms=())
         """
+        check_several(texts, what="names of classes")
         names = tuple(sorted({composed(text.strip()) for text in texts}))
         if are_wnids(names):
             return cls(len(names), wnids=names, ranked=ranked)
@@ -460,6 +468,21 @@ class Classes:
         for wnid, name, others in zip(wnids, names, synonyms, strict=True):
             words = (word for word in name.split(",") if class_number(word) is None)
             yield {composed(text.strip()).casefold() for text in (wnid, name, *words, *others)} - {""}
+
+
+def check_classes(given: object) -> None:
+    """Raise `DataError` if a list of classes was given as anything else, such as names.
+
+    >>> check_classes(["cat", "dog"])
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: these are no classes
+      allowed: Classes
+      found:   list
+      to mend: classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)
+    """
+    mend = 'classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)'
+    check_instance(Classes() if given is None else given, Classes, what="classes", mend=mend)
 
 
 def classes_of_ids(classes: Classes | None, *, where: object = None) -> Classes:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_range
+from reassess.core.checks import check_length, check_range, check_several
 from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys, unique_images
 from reassess.errors import DataError
@@ -82,9 +82,15 @@ class LabelSets:
         name: str = "",
     ) -> "LabelSets":
         """Label sets from one list of class ids an image, in any order within the list."""
+        lists = [list(ids) for ids in lists]
+        check_length(len(lists), len(images), things="lists of classes", each="image")
+        if not all(issubclass(kind, int | np.integer) for kind in set(map(type, chain.from_iterable(lists)))):
+            pairs = ((image, class_id) for image, ids in zip(images, lists, strict=True) for class_id in ids)
+            image, wrong = next(pair for pair in pairs if not isinstance(pair[1], int | np.integer))
+            raise DataError("a class id is not a whole number", where=f"image {image}", found=repr(wrong))
         lists = [sorted(ids) for ids in lists]
         classes = classes or Classes()
-        for image, ids in zip(images, lists, strict=False):
+        for image, ids in zip(images, lists, strict=True):
             if ids and not (ids[0] >= 0 and ids[-1] <= classes.largest_id):
                 wrong = ids[0] if ids[0] < 0 else ids[-1]
                 check_range(wrong, 0, classes.largest_id, what="class id", where=f"image {image}")
@@ -135,6 +141,7 @@ class LabelSets:
         >>> LabelSets.from_lists(["a.png", "b.png"], [[0], []]).find(["b.png", "c.png", "b.png"])
         array([ 1, -1,  1])
         """
+        check_several(images, what="names of images")
         return np.fromiter(map(self._row_of.get, image_keys(images), repeat(-1)), np.int64, len(images))
 
     def __repr__(self) -> str:

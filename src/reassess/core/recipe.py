@@ -12,7 +12,7 @@ class Recipe:
     Parameters
     ----------
     experts_at_least
-        So many experts who say yes make a golden pair valid.
+        So many experts who say yes make a golden pair valid; None for more than half of those who answered it.
     original_experts_at_least
         The same, where the original label is measured.
     original_below
@@ -28,8 +28,8 @@ class Recipe:
     Recipe(experts_at_least=3, original_experts_at_least=2, original_below=398, smoothing=1.0, pooling=0.0)
     """
 
-    experts_at_least: int
-    original_experts_at_least: int
+    experts_at_least: int | None
+    original_experts_at_least: int | None
     original_below: int | None
     smoothing: float
     pooling: float

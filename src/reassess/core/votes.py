@@ -8,7 +8,16 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.answers import answer_type, united_answers
+from reassess.core.answers import (
+    answer_type,
+    are_known,
+    as_scale,
+    known_weights,
+    scale_weights,
+    top_answer,
+    united_answers,
+    whole_scale,
+)
 from reassess.core.checks import check_known, check_range, check_shape, check_unique
 from reassess.core.classes import Classes
 from reassess.core.image_names import join, unique_images
@@ -45,7 +54,8 @@ class Votes:
     raters
         Id of each rater, each once; by it a rater is known in other votes too. Empty where votes are but counted.
     answers
-        The answers in their order, each once: words, or integer codes.
+        The answers in their order, each once: words, or integer codes. Those to (image, class) questions go from what
+        speaks least for the class to what speaks most; no, maybe and yes may have capitals and blanks around them.
     seconds
         float64, shape (votes,): how long each vote took, NaN where that is not known; None if it never is.
     classes
@@ -56,7 +66,8 @@ class Votes:
     ------
     DataError
         An item, rater or answer stands twice; a vote names a rater or an answer that is not there; the columns do not
-        fit one another; a time is negative; an answer is none of the classes.
+        fit one another; a time is negative; an answer is none of the classes; answers to questions are no scale,
+        since there is but one, or no, maybe and yes are in another order.
 
     Examples
     --------
@@ -88,6 +99,8 @@ class Votes:
                 raise DataError("answers on (image, class) questions are no classes", mend="leave classes out")
             unique_images(self.images, "the votes")
             self.classes.ids_of_answers(self.answers)
+        elif isinstance(self.items, Questions):
+            object.__setattr__(self, "answers", as_scale(self.answers))
         elif isinstance(self.items, tuple):
             check_unique(self.items, thing="an item")
         check_unique(self.raters, thing="a rater")
@@ -172,6 +185,14 @@ class Votes:
         if self.classes is None:
             raise DataError("the answers are no classes", found=some(self.answers))
         return self.classes.ids_of_answers(self.answers)
+
+    @property
+    def weights(self) -> list[float] | None:
+        """How much each answer speaks for its item being valid, from 0 to 1; None where that is not known.
+
+        It is known of no, maybe, yes, and of answers to (image, class) questions, which are a scale.
+        """
+        return scale_weights(self.answers) if isinstance(self.items, Questions) else known_weights(self.answers)
 
     @property
     def item_ids(self) -> npt.NDArray[np.int64]:
@@ -273,6 +294,21 @@ class Votes:
             )
         return join([str(item) for item in items], self.images, where="the other items", known_where="the votes")
 
+    def support(self) -> npt.NDArray[np.int64]:
+        """Number of votes that say each item is valid: yes, or the last answer of another scale; int64, shape (items,).
+
+        Raises
+        ------
+        DataError
+            The items are no questions, and the answers not no, maybe and yes.
+        """
+        top = top_answer(self.answers) if isinstance(self.items, Questions) else "yes"
+        if not are_known(self.answers):
+            check_known([top], self.answers, thing="answer")
+        chosen = np.array([answer == top for answer in self.answers], bool)
+        supporting: npt.NDArray[np.int64] = self.counts()[:, chosen].sum(axis=1)
+        return supporting
+
     def restrict(self, rows: npt.NDArray[np.integer]) -> "Votes":
         """The votes on the items at some rows, in that order; all raters stay."""
         sizes = self.sizes[rows]
@@ -297,6 +333,10 @@ class Votes:
         check_known([self.answers[i] for i in given], position, thing="answer")
         moved = np.array([position.get(answer, 0) for answer in self.answers], answer_type(len(answers)))
         return replace(self, answer_ids=moved[self.answer_ids], answers=tuple(answers))
+
+    def on_whole_scale(self) -> "Votes":
+        """The same votes, to which no, maybe and yes are all possible answers where those to questions are of these."""
+        return self.with_answers(whole_scale(self.answers)) if isinstance(self.items, Questions) else self
 
     def append(self, other: "Votes") -> "Votes":
         """These votes and then the others; items and raters are joined by id, and every vote is kept."""

@@ -1,6 +1,6 @@
 """What a benchmark holds, what its commands still lack, and which names do not fit one another."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import chain, starmap
@@ -11,6 +11,7 @@ import numpy as np
 
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import NO_CLASS, Classes
+from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.questions import Questions
@@ -76,6 +77,9 @@ class PartCheck:
         The suffix of the file, or "folder" or "class folders"; None for a part that is not on this machine.
     counts
         How many images, questions, votes, classes and so on it holds; empty if it was not read.
+    answers
+        How often votes give each answer, in the order of the answers; empty where answers are classes, and for other
+        parts.
     error
         Why it cannot be read.
     made_by
@@ -87,6 +91,7 @@ class PartCheck:
     paths: tuple[Path, ...] = ()
     format: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    answers: Mapping[Id, int] = field(default_factory=dict)
     error: ReassessError | None = None
     made_by: str | None = None
 
@@ -238,6 +243,7 @@ class _Held:
     counts: Mapping[str, int]
     images: tuple[str, ...] = ()
     classes: Classes | None = None
+    answers: Mapping[Id, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -273,7 +279,7 @@ class _Reader:
                 return replace(check, error=error)
             return self._read_unlisted(check, error, self.listed)
         self.held[check.part] = held
-        return replace(check, counts=held.counts)
+        return replace(check, counts=held.counts, answers=held.answers)
 
     def _read_unlisted(self, check: PartCheck, error: ReassessError, listed: Classes) -> PartCheck:
         """Read a part, of which the list of classes lacks some, without the list, and note which they are."""
@@ -285,7 +291,7 @@ class _Reader:
         lacking = [text for text in held.classes.texts if listed.find(text) is None]
         where = "classes" if self.parts["classes"].format else "the class folders"
         self.unlisted.append(name_problem("class", f"in {check.part} and not in {where}", lacking))
-        return replace(check, error=error, counts=held.counts)
+        return replace(check, error=error, counts=held.counts, answers=held.answers)
 
     def _read(self, check: PartCheck, listed: Classes | None) -> _Held:
         path = check.paths[0]
@@ -299,7 +305,12 @@ class _Reader:
             "groups": lambda: _of_groups(read_groups(path, listed or self._named())),
             "collapsed": lambda: _Held(counts={"pairs": len(read_collapsed(path, listed or self._named()))}),
         }
-        return readers.get(check.part, lambda: _of_votes(read_votes(path, classes=listed)))()
+        return readers.get(check.part, lambda: _of_votes(read_votes(path, answers=self._answers(), classes=listed)))()
+
+    def _answers(self) -> Sequence[Id] | None:
+        """The answers with which votes are read: of the settings, or those of the votes for the golden answers."""
+        held = self.held.get("votes")
+        return self.settings.get("answers") or (None if held is None else tuple(held.answers))
 
     def _named(self) -> Classes:
         """The classes that the parts before name, where there is no list of them."""
@@ -365,7 +376,11 @@ def _of_votes(votes: Votes) -> _Held:
         held = _Held(counts=counts, images=votes.images, classes=votes.classes)
     else:
         held = _Held(counts={"items": len(items)})
-    return replace(held, counts={"votes": len(votes), "raters": len(votes.raters), **held.counts})
+    counts = {"votes": len(votes), "raters": len(votes.raters), **held.counts}
+    if votes.classes is not None:
+        return replace(held, counts=counts)
+    given = np.bincount(votes.answer_ids, minlength=len(votes.answers)).tolist()
+    return replace(held, counts=counts, answers=dict(zip(votes.answers, given, strict=True)))
 
 
 def _of_images(images: tuple[str, ...]) -> _Held:

@@ -57,7 +57,8 @@ def open_benchmark(source: str | Path) -> Benchmark:
     source
         The name of a known benchmark, ``imagenet``; or a folder with some of these files, each in any format that it
         can be read from: classes, original, labels, scores, votes, golden, rater-golden, groups and collapsed; and the
-        folder images, images.zip or images.tar. Its benchmark.json may give its name, threshold, method and match.
+        folder images, images.zip or images.tar. Its benchmark.json may give its name, threshold, method, match and
+        answers.
 
     Returns
     -------
@@ -102,6 +103,7 @@ def open_benchmark(source: str | Path) -> Benchmark:
         threshold=settings.get("threshold"),
         method=settings.get("method"),
         match=settings.get("match"),
+        answers=tuple(settings["answers"]) if "answers" in settings else None,
         folder=folder,
     )
 

@@ -1,13 +1,14 @@
 """What a benchmark's folder says of itself in benchmark.json: its name, and defaults for the commands."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reassess.core.checks import check_known, check_range
+from reassess.core.checks import check_known, check_range, check_unique
 from reassess.core.image_names import MATCHES, Match
+from reassess.core.items import Id
 from reassess.errors import DataError
 from reassess.formats.files import exists, writing
 from reassess.formats.json_files import other_shape, read_json
@@ -19,7 +20,7 @@ METHODS = ("calibrated", "em", "mean", "majority")
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """The settings of a benchmark's folder: some of name, threshold, method and match; none without the file.
+    """The settings of a benchmark's folder, some of those of `update_benchmark`; none without the file.
 
     Raises
     ------
@@ -44,6 +45,7 @@ def update_benchmark(
     threshold: float | None = None,
     method: str | None = None,
     match: Match | None = None,
+    answers: Sequence[Id] | None = None,
 ) -> None:
     """Write settings into benchmark.json of a benchmark's folder; what is not given stays as it is.
 
@@ -59,6 +61,8 @@ def update_benchmark(
         How votes are made into scores: calibrated, em, mean or majority.
     match
         Which part of a name identifies an image: path, name or stem.
+    answers
+        All answers that votes can hold, in their order: words, or whole numbers.
 
     Raises
     ------
@@ -80,7 +84,8 @@ def update_benchmark(
     }
     """
     path = Path(folder) / SETTINGS_FILE
-    given = {"name": name, "threshold": threshold, "method": method, "match": match}
+    listed = None if answers is None else list(answers)
+    given = {"name": name, "threshold": threshold, "method": method, "match": match, "answers": listed}
     settings = read_settings(Path(folder)) | {key: value for key, value in given.items() if value is not None}
     _check_settings(path, settings)
     with writing(path, force=True) as temporary:
@@ -105,6 +110,13 @@ def _check_threshold(value: Any, where: str) -> None:
     check_range(value, 0, 1, what="threshold", where=where)
 
 
+def _check_answers(value: Any, where: str) -> None:
+    if not isinstance(value, list) or len(value) < 2 or not all(type(answer) in (int, str) for answer in value):
+        allowed = "a list of two answers or more, words or whole numbers"
+        raise DataError("the answers of a benchmark are no list of answers", where=where, allowed=allowed, found=value)
+    check_unique(value, thing="an answer", where=where)
+
+
 def _check_choice(value: Any, where: str, *, allowed: tuple[str, ...], thing: str) -> None:
     check_known([value], allowed, thing=thing, where=where)
 
@@ -114,4 +126,5 @@ _CHECKS: Mapping[str, Callable[[Any, str], None]] = {
     "threshold": _check_threshold,
     "method": partial(_check_choice, allowed=METHODS, thing="method"),
     "match": partial(_check_choice, allowed=MATCHES, thing="match"),
+    "answers": _check_answers,
 }

@@ -164,7 +164,7 @@ def _known(pairs: _Pairs, classes: Classes) -> ClassList | None:
 def _confirmed(
     pairs: _Pairs, class_of: Ids, rivals: Sequence[Ids], *, order: str | None = None, of_orders: int = 1
 ) -> ClassList | None:
-    """A list that beats all its rivals on the images, if it does; `order` is that of a known one, among so many."""
+    """A list that beats all its rivals, of which the first is the ids as given; `order` is known, of so many orders."""
     after = pairs.right(class_of)
     against = [pairs.right(rival) for rival in rivals]
     p_value = of_orders * max(_p_value(after, rival) for rival in against)

@@ -103,14 +103,14 @@ def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> 
 
 
 def expert_share(experts: Votes) -> Scores:
-    """Share of the experts who said yes, of each question that they judged; or who chose each class of an image."""
+    """Share of the experts who said yes of each question that they judged; or who chose each class of an image."""
     if experts.classes is not None:
         questions, counts = experts.counts_by_class()
         of_image = np.bincount(questions.image_ids, counts)[questions.image_ids]
         return Scores(questions, counts / of_image, exclusive=True)
     as_questions(experts.items, what="the experts' votes")
     judged = experts.restrict(np.flatnonzero(experts.sizes))
-    return Scores(as_questions(judged.items), judged.fractions()[:, judged.answer_id("yes")])
+    return Scores(as_questions(judged.items), judged.support() / judged.sizes)
 
 
 def _rows(outcomes: Outcomes, scores: Scores) -> npt.NDArray[np.int64]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length
+from reassess.core.checks import check_instance, check_length
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import as_floats, as_scores
 from reassess.errors import DataError
@@ -118,13 +118,7 @@ class RealAccuracy:
 def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, ignore_unknown: bool) -> ImageIndex | None:
     """The images that `RealAccuracy` joins by name; None where every batch brings its valid classes."""
     if labels is not None:
-        if not isinstance(labels, LabelSets):
-            raise DataError(
-                "these are no label sets",
-                allowed="LabelSets",
-                found=type(labels).__name__,
-                mend="labels=reassess.load_labels(...)",
-            )
+        check_instance(labels, LabelSets, what="label sets", mend="labels=reassess.load_labels(...)")
         return ImageIndex.of(labels, images, ignore_unknown=ignore_unknown)
     if images is not None:
         raise DataError("images are given, and no labels to join them with", mend="labels=reassess.load_labels()")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_range, check_unique
-from reassess.core.classes import GIVE_CLASSES, NO_CLASS, Classes, are_wnids
+from reassess.core.classes import GIVE_CLASSES, NO_CLASS, Classes, are_wnids, check_classes
 from reassess.errors import DataError, at
 from reassess.formats.files import read_lines, suffix_of
 from reassess.formats.json_files import other_shape, read_json
@@ -52,6 +52,7 @@ def read_collapsed(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
     array([[1, 0]])
     """
     path = Path(path)
+    check_classes(classes)
     first, second = (_ids(path, texts, classes) for texts in _columns(path, "class", "also"))
     same = first == second
     if same.any():
@@ -91,6 +92,7 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
     {0: 'crockery', 1: 'crockery'}
     """
     path = Path(path)
+    check_classes(classes)
     is_json = suffix_of(path, (".json", *TABLE_SUFFIXES), "groups of classes") == ".json"
     texts, names = _object(path) if is_json else _columns(path, "class", "group")
     groups: dict[int, str] = {}

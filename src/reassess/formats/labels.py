@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reassess.core.benchmark import IMAGENET
-from reassess.core.classes import Classes, classes_of_ids
+from reassess.core.classes import Classes, check_classes, classes_of_ids
 from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, ReassessWarning, at
@@ -50,6 +50,7 @@ def read_labels(path: str | Path, *, classes: Classes | None = None) -> LabelSet
         The file does not hold label sets; the message says where.
     """
     path = Path(path)
+    check_classes(classes)
     is_json = suffix_of(path, LABEL_SUFFIXES, "a label set") == ".json"
     return plain_labels(path, read_json(path) if is_json else read_table(path, text=(_NAME,)), classes)
 
@@ -91,6 +92,7 @@ def read_original(path: str | Path, *, classes: Classes | None = None) -> LabelS
     (LabelSets(2 images, 2 labels, 0 empty), ('cat', 'dog'))
     """
     path = Path(path)
+    check_classes(classes)
     suffix = suffix_of(path, (".txt", *LABEL_SUFFIXES), "a list of original labels")
     if suffix == ".txt":
         images, lists = _lists_of_text(path)

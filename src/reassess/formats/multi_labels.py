@@ -11,7 +11,7 @@ import numpy as np
 
 from reassess.core.benchmark import IMAGENET
 from reassess.core.checks import check_range
-from reassess.core.classes import Classes
+from reassess.core.classes import Classes, check_classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.errors import DataError, ReassessWarning, at
@@ -71,6 +71,7 @@ def read_any_labels(
         The file holds nothing of the kind; the message says where.
     """
     path = Path(path)
+    check_classes(classes)
     if suffix_of(path, (*LABEL_SUFFIXES, ".txt"), "a label set") == ".txt":
         return read_original(path, classes=classes)
     document = _parsed(path)
@@ -123,6 +124,7 @@ def read_multi_labels(path: str | Path, *, classes: Classes | None = None) -> Mu
     2205.04596, as Kisel et al., "Flaws of ImageNet", ICLR 2025 blog posts, give it.
     """
     path = Path(path)
+    check_classes(classes)
     suffix_of(path, LABEL_SUFFIXES, "a multi-label set")
     return _multi_labels(path, _parsed(path), classes)
 

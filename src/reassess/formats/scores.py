@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_range, check_shape
-from reassess.core.classes import Classes
+from reassess.core.classes import Classes, check_classes
 from reassess.core.scores import Scores
 from reassess.errors import at
 from reassess.formats.archives import MAX_BYTES, open_archive, write_npz
@@ -50,6 +50,7 @@ def read_scores(path: str | Path, *, classes: Classes | None = None, max_bytes: 
         The file does not hold scores; the message says where.
     """
     path = Path(path)
+    check_classes(classes)
     suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
     with at(path):
         return _read_npz(path, classes, max_bytes) if suffix == ".npz" else _read_table(path, classes)

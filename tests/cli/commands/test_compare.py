@@ -300,7 +300,7 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable[.
     out = run(*argv, "--replicates", "50").out
     assert "raters too: 50 replicates, seed 0, of images and of 10 raters" in out
     (share,) = re.findall(r"resampled, good.csv is ahead of fitted.csv in (.+) % of replicates\n", out)
-    assert float(share) > 95
+    assert float(share) > 80
     assert "\nlabels, raters too " in out
     assert "\nchange, raters too " in out
     write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())

@@ -59,6 +59,12 @@ def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Callable[...
                 {"threshold": 0.2, "precision": 0.5, "recall": 1.0},
             ],
             "chosen": None,
+            "golden": {
+                "pairs": 4,
+                "valid": 2,
+                "rule": "valid: more than half of its experts said yes",
+                "left_out": 0,
+            },
         }
     ]
 
@@ -297,7 +303,7 @@ BAD = {
         "  allowed: a difference of at most 1e-06 on every golden item\n"
         "  found:   0.433\n"
         "  to mend: give the votes, golden answers and original labels of which they were made; scores that were made "
-        "with other options, such as --smoothing, cannot be made again\n",
+        "with other options, such as --pooling, cannot be made again\n",
     ),
     "another kind of output": (
         {},

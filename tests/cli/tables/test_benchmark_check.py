@@ -109,6 +109,7 @@ def test_the_document_holds_all_that_is_printed(pets: Path, run: Callable[..., R
         "paths": ["pets/images"],
         "format": "class folders",
         "counts": {"images": 3, "labels": 3, "classes": 2},
+        "answers": {},
         "error": None,
         "made_by": None,
     }

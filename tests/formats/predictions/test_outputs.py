@@ -37,6 +37,7 @@ def test_the_names_stand_for_the_classes_of_the_list(
     read = read_predictions(path, ANIMALS, outputs=outputs)
     assert read.class_ids.tolist() == [[class_of[i] for i in row[:2]] for row in rows]
     assert read.by_name
+    assert read.detected.endswith("column prediction_1 to prediction_2, for the classes of a list of names")
     scores = np.random.default_rng(0).random((len(rows), 4))
     headings = [data.draw(st.sampled_from(names)) for names in SPELLINGS]
     path = write_csv(

@@ -9,14 +9,24 @@ from typing import Any
 import click
 
 from reassess.aggregation.calibration import POOLING
+from reassess.aggregation.golden_items import golden_answers
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.inputs import FILE, benchmark_option, check_part, from_environment, keep_setting, max_bytes_option
-from reassess.cli.judges import find_part, joined_parts, needed_part, read_classes_of
+from reassess.cli.inputs import (
+    FILE,
+    answers_option,
+    benchmark_option,
+    check_part,
+    from_environment,
+    keep_setting,
+    max_bytes_option,
+)
+from reassess.cli.judges import NONE, find_part, joined_parts, needed_part, read_classes_of, refuse_two_kinds
+from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.class_lists import Classed, classes_of
-from reassess.core.items import normal_id
+from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.recipe import REAL_RECIPE
 from reassess.core.votes import Votes
@@ -42,6 +52,10 @@ _USED = {
 }
 
 
+# The golden answers without which a method cannot be.
+_NEEDED = {"imagenet-real": ("golden", "rater-golden"), "calibrated": ("golden",)}
+
+
 @click.command(
     cls=Command,
     examples=[
@@ -64,13 +78,17 @@ _USED = {
     type=Choice(["valid", "answers"]),
     help="What an item can be: valid or not, or one of the answers.  [default: valid for votes on images and classes]",
 )
-@in_benchmark("--golden", metavar="NAME|FILE", help="The experts' answers; em keeps golden items at their truth.")
-@in_benchmark("--rater-golden", metavar="NAME|FILE", help="The raters' golden answers.  [default: those in VOTES]")
+@in_benchmark(
+    "--golden", metavar="NAME|FILE", help="The experts' answers, or none; em keeps golden items at their truth."
+)
+@in_benchmark(
+    "--rater-golden", metavar="NAME|FILE", help="The raters' golden answers, or none.  [default: those in VOTES]"
+)
 @in_benchmark(
     "--golden-at-least",
     type=int,
     metavar="M",
-    help="How many experts must agree on a golden answer.  [default: more than half]",
+    help="How many experts must agree on a golden answer.  [default: more than half of those who answered]",
 )
 @in_benchmark("--original", metavar="NAME|FILE", help="Original labels, which vote as one more rater, or none.")
 @click.option(
@@ -83,7 +101,7 @@ _USED = {
 @click.option(
     "--smoothing", type=float, metavar="A", help="Added to each count of each matrix.  [default: 0; 1 with --preset]"
 )
-@click.option("--answers", metavar="A,B,...", help="All answers, in their order.")
+@answers_option
 @max_bytes_option
 @click.option("-o", "--output", type=FILE, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
 @click.option("--model", type=FILE, metavar="OUT", help="Write the raters' matrices and the prior, npz.")
@@ -94,7 +112,7 @@ def aggregate(
     benchmark: Benchmark | None,
     preset: str | None,
     method: str | None,
-    answers: str | None,
+    answers: tuple[Id, ...] | None,
     max_bytes: int,
     output: Path,
     **given: Any,
@@ -115,7 +133,7 @@ def aggregate(
         benchmark = None
     if preset and benchmark:
         raise click.UsageError("Give --preset or --benchmark: a preset has its benchmark.")
-    source = benchmark or _PRESETS.get(preset or "", Benchmark())
+    source = _without_none(benchmark or _PRESETS.get(preset or "", Benchmark()), given)
     asked = preset or method or source.method
     name = asked or _usual_method(source, given)
     _refuse_unused(name, given, source)
@@ -125,15 +143,16 @@ def aggregate(
     if benchmark is None and preset is None and votes is None:
         raise click.UsageError("Give VOTES, --benchmark or --preset.")
     classes = read_classes_of(call, source) if source.folder else None
-    order = None if answers is None else [normal_id(answer) for answer in answers.split(",")]
-    load = partial(load_votes, answers=order, classes=classes, max_bytes=max_bytes)
     path = needed_part(call, source, "votes", votes)
-    main = load(path)
+    order = answers or source.answers
+    main = load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
     if asked is None and main.anonymous and not any(value is not None for value in given.values()):
         name = "majority"  # no option asks for a rater model, which counts without raters do not give
     read: dict[str, tuple[Path, Classed]] = {"votes": (path, main)}
+    load = partial(load_votes, answers=order or golden_answers(main), classes=classes, max_bytes=max_bytes)
     for part, place in _further_parts(call, source, name, given).items():
         read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
+    refuse_two_kinds(read)
     parts = joined_parts(read, source, classes)
     result = _METHODS[name](parts, given)
     if given["model"] and result.model is None:
@@ -150,8 +169,18 @@ def aggregate(
             write_posterior(output, result.posterior, force=call.force)
         if given["model"] and result.model:
             write_rater_model(given["model"], result.model, force=call.force)
-        keep_setting(benchmark, output, "scores", method=name)
+        keep_setting(benchmark, output, "scores", method=name, answers=answers)
     _report(call, name, parts["votes"], result, output)
+
+
+def _without_none(benchmark: Benchmark, given: dict[str, Any]) -> Benchmark:
+    """The benchmark without the golden answers of which an option says none; the option is then as if not given."""
+    left_out = [part for part in ("golden", "rater-golden") if given[part.replace("-", "_")] == NONE]
+    for part in left_out:
+        given[part.replace("-", "_")] = None
+    if not left_out:
+        return benchmark
+    return replace(benchmark, sources={part: at for part, at in benchmark.sources.items() if part not in left_out})
 
 
 def _usual_method(benchmark: Benchmark, given: dict[str, Any]) -> str:
@@ -186,8 +215,9 @@ def _refuse_unused(name: str, given: dict[str, Any], benchmark: Benchmark) -> No
     unused = [option for option, value in given.items() if value is not None and option not in _USED[name]]
     if unused:
         raise click.UsageError(f"{name} has no use for --{unused[0].replace('_', '-')}.")
-    if name == "calibrated" and given["golden"] is None and "golden" not in benchmark.sources:
-        raise click.UsageError("calibrated measures raters on golden answers: give --golden.")
+    for part in _NEEDED.get(name, ()):
+        if given[part.replace("-", "_")] is None and part not in benchmark.sources:
+            raise click.UsageError(f"{name} measures raters on golden answers: give --{part}.")
 
 
 def _preset(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
@@ -229,8 +259,10 @@ def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Pa
     if result.model is not None:
         prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
     raters = None if votes.anonymous else len(votes.raters)
-    counts = {"votes": len(votes), "raters": raters, "items": len(votes.items)}
-    facts = {"method": name, "output": str(output), **counts, "prior": prior, **result.facts}
+    scale = votes.on_whole_scale().answers if isinstance(votes.items, Questions) else None
+    counts = {"votes": len(votes), "raters": raters, "items": len(votes.items), "answers": scale}
+    golden = None if result.by_experts is None else result.by_experts.to_json()
+    facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden, **result.facts}
     if call.json:
         call.print_document("aggregate", facts)
         return
@@ -239,8 +271,12 @@ def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Pa
     call.note(f"{output}: {items} of {len(votes):,} votes by {by}, {name}")
     if (classes := classes_of(votes)).ranked:
         call.note(f"classes: the {classes.count:,} names in the votes, sorted: {some(classes.texts, most=5)}")
+    if scale is not None and scale != KNOWN_ANSWERS:
+        call.note(f"answers: {some(scale, most=10)}, from what speaks least for the class to what speaks most")
     if prior is not None:
         call.note("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
+    if result.by_experts is not None and result.by_experts.note is not None:
+        call.note(result.by_experts.note)
     for fact, value in result.facts.items():
         call.note(f"{fact.replace('_', ' ')}: {_in_words(value)}")
 

@@ -23,6 +23,7 @@ from reassess.cli.tables.compare import print_compared, to_json
 from reassess.comparison.disagreements import disagreements_table
 from reassess.comparison.findings import Findings
 from reassess.core.benchmark import Benchmark
+from reassess.core.items import Id
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
 __all__ = ["compare"]
@@ -68,6 +69,7 @@ def compare(
     votes: str | None,
     golden: str | None,
     rater_golden: str | None,
+    answers: tuple[Id, ...] | None,
     threshold: float | None,
     seed: int,
     replicates: int,
@@ -90,6 +92,7 @@ def compare(
         votes=votes,
         golden=golden,
         rater_golden=rater_golden,
+        answers=answers,
         match=reading["match"],
         max_bytes=reading["max_bytes"],
     )

@@ -10,18 +10,19 @@ import numpy as np
 
 from reassess.aggregation.baseline_rules import Rule, simple_rules
 from reassess.aggregation.golden import Golden, golden_truth
-from reassess.aggregation.golden_items import golden_part, golden_sources
+from reassess.aggregation.golden_items import golden_answers, golden_part, golden_sources
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, likely_makings
 from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import FILE, benchmark_option, max_bytes_option, part_option
-from reassess.cli.judges import NONE, joined_parts, needed_part, read_classes_of, read_original_of
+from reassess.cli.inputs import FILE, answers_option, benchmark_option, max_bytes_option, part_option
+from reassess.cli.judges import NONE, joined_parts, needed_part, read_classes_of, read_original_of, refuse_two_kinds
 from reassess.cli.tables.curve_points import write_points
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.class_lists import Classed
 from reassess.core.classes import Classes
+from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
@@ -94,7 +95,8 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     "--golden-at-least",
     type=int,
     metavar="M",
-    help="How many experts must say yes for a pair to be valid, or choose its class.  [default: more than half]",
+    help="How many experts must say yes for a pair to be valid, or choose its class.  [default: more than "
+    "half of those who answered]",
 )
 @in_benchmark(
     "--votes",
@@ -109,6 +111,7 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     f"[default: those in --votes; of ImageNet's golden answers, {IMAGENET.sources['rater-golden']}]",
 )
 @part_option("original", "Original labels")
+@answers_option
 @click.option(
     "--leave-out",
     type=_LeaveOutType(),
@@ -135,6 +138,7 @@ def curve(
     votes: str | None,
     rater_golden: str | None,
     original: str | None,
+    answers: tuple[Id, ...] | None,
     leave_out: _LeaveOut,
     goal: Goal | None,
     max_bytes: int,
@@ -162,20 +166,20 @@ def curve(
         if votes in (None, NONE):
             raise click.UsageError("--leave-out needs --votes, of which the scores were made.")
     given = {f"scores {number}": part for number, part in enumerate(zip(paths.values(), read, strict=True), 1)}
-    scores, answers = _load_answers(
-        call, benchmark, given, golden, golden_at_least, votes, rater_golden, original, classes, max_bytes
+    scores, known = _load_answers(
+        call, benchmark, given, golden, golden_at_least, votes, rater_golden, original, answers, classes, max_bytes
     )
     measured = [
         one
         for file, part in zip(files, scores, strict=True)
-        for one in _measure(file, paths[file], part, answers, leave_out, goal)
+        for one in _measure(file, paths[file], part, known, leave_out, goal)
     ]
     if output is not None:
-        _write(call, output, measured, answers.rules)
+        _write(call, output, measured, known.rules)
     if call.json:
-        call.print_document("curve", [one.to_json() for one in measured] + [rule.to_json() for rule in answers.rules])
+        call.print_document("curve", [one.to_json() for one in measured] + [rule.to_json() for rule in known.rules])
     else:
-        _print(call, measured, answers, leave_out, goal)
+        _print(call, measured, known, leave_out, goal)
 
 
 def _check_call(call: Call, files: tuple[str, ...], golden: str | None, output: Path | None) -> None:
@@ -202,6 +206,7 @@ def _load_answers(
     votes: str | None,
     rater_golden: str | None,
     original: str | None,
+    answers: tuple[Id, ...] | None,
     classes: Classes | None,
     max_bytes: int,
 ) -> tuple[list[Scores], _Answers]:
@@ -216,17 +221,17 @@ def _load_answers(
         rater_golden = sources.get("rater-golden")
     rater_golden = None if rater_golden == NONE else rater_golden
 
-    def load(part: str, source: str) -> tuple[Path, Votes]:
-        path = call.resolve(part, source)
-        return path, load_votes(path, classes=classes, max_bytes=max_bytes)
-
-    given: dict[str, tuple[Path, Classed]] = {**scores, "golden": load("golden", sources["golden"])}
-    if votes is not None:
-        given["votes"] = load("votes", votes)
-    if rater_golden is not None:
-        given["rater-golden"] = load("rater-golden", rater_golden)
+    order = answers or benchmark.answers
+    given: dict[str, tuple[Path, Classed]] = dict(scores)
+    for part, source in {"votes": votes, "golden": sources["golden"], "rater-golden": rater_golden}.items():
+        if source is not None:
+            path = call.resolve(part, source)
+            read = load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
+            order = order or golden_answers(read)
+            given[part] = path, read
     if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
         given["original"] = of_original
+    refuse_two_kinds(given)
     parts = joined_parts(given, benchmark, classes)
     experts, rater_votes, original_labels = parts["golden"], parts.get("votes"), parts.get("original")
     golden_votes = parts.get("rater-golden")
@@ -307,8 +312,10 @@ def _print(
     golden = answers.golden
     images = len(golden.questions.images)
     call.note(f"{len(golden):,} golden pairs on {images:,} images, {golden.positives:,} of them valid")
+    if golden.by_experts is not None and golden.by_experts.note is not None:
+        call.note(golden.by_experts.note)
     if golden.exclusive:
-        call.note("a class that the experts chose for an image, and that has no score, counts as a score of 0")
+        call.note("a golden image is judged on every class; a class without a score counts as a score of 0")
     if any(one.curve.in_sample for one in measured):
         call.note("in-sample: the scores were made with the golden answers that judge them")
         if leave_out is None:

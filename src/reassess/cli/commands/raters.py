@@ -12,12 +12,12 @@ from reassess.aggregation.reliability_result import Reliability
 from reassess.cli.common import Call, call_options, print_table
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.inputs import benchmark_option, golden_options, max_bytes_option
-from reassess.cli.judges import joined_parts, load_golden, needed_part, read_classes_of
+from reassess.cli.judges import joined_parts, load_golden, needed_part, read_classes_of, refuse_two_kinds
 from reassess.core.benchmark import Benchmark, benchmark_of
-from reassess.core.items import normal_id
+from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
-from reassess.formats.votes import read_votes
+from reassess.data.loading import load_votes
 from reassess.numeric.proportion import Proportion
 from reassess.text import some
 
@@ -49,7 +49,6 @@ _EXPLAINED = {
     metavar="M",
     help="How many experts must say yes for a pair to be valid, or give an item's answer.  [default: more than half]",
 )
-@click.option("--answers", metavar="A,...", help="All possible answers, in their order.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the bootstrap.")
 @max_bytes_option
 @call_options
@@ -60,7 +59,7 @@ def raters(
     golden: str | None,
     rater_golden: str | None,
     golden_at_least: int | None,
-    answers: str | None,
+    answers: tuple[Id, ...] | None,
     seed: int,
     max_bytes: int,
 ) -> None:
@@ -72,23 +71,25 @@ def raters(
 
     The rater whose votes tell the least comes first.
     """
-    order = None if answers is None else tuple(normal_id(answer) for answer in answers.split(","))
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     path = needed_part(call, benchmark, "votes", votes)
-    main = read_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
+    answers = answers or (None if benchmark is None else benchmark.answers)
+    main = load_votes(path, answers=answers, classes=classes, max_bytes=max_bytes)
     if benchmark is None:
         benchmark = benchmark_of(main.items.images) if isinstance(main.items, Questions) else Benchmark()
     given = {"votes": (path, main)}
-    given |= load_golden(call, benchmark, main, golden, rater_golden, classes, max_bytes=max_bytes)
+    given |= load_golden(call, benchmark, main, golden, rater_golden, classes, answers=answers, max_bytes=max_bytes)
+    refuse_two_kinds(given)
     parts = joined_parts(given, benchmark, classes)
     main, measured_on = parts["votes"], None
     if "golden" in parts:
         measured_on = golden_votes(parts["golden"], parts.get("rater-golden", main), at_least=golden_at_least)
     result = rater_reliability(main, measured_on, seed=seed)
     if call.json:
-        call.print_document("raters", result.to_json())
+        by_experts = None if measured_on is None else measured_on.by_experts
+        call.print_document("raters", {**result.to_json(), "golden": by_experts and by_experts.to_json()})
         return
     _print_table(result)
     for line in _summary(result, measured_on):
@@ -147,8 +148,10 @@ def _summary(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
     measured = [one for one in result.raters if one.information is not None]
     yield (
         f"measured on {votes:,} votes of {len(measured):,} raters on {np.count_nonzero(golden.truth >= 0):,} golden "
-        f"items: {', '.join(parts)} ({golden.rule})"
+        f"items: {', '.join(parts)}" + (f" ({golden.by_experts.rule})" if golden.by_experts else "")
     )
+    if golden.by_experts is not None and golden.by_experts.note is not None:
+        yield golden.by_experts.note
 
 
 def _footnotes(result: Reliability) -> Iterator[str]:
@@ -158,7 +161,9 @@ def _footnotes(result: Reliability) -> Iterator[str]:
         "images, or plain items"
     )
     if any(one.right is not None for one in result.raters):
-        rule = "yes on valid, no on invalid; maybe is never right" if result.truths == VALIDITY else "the truth's name"
+        scale = f"{result.answers[-1]} on valid, {result.answers[0]} on invalid"
+        middle = "".join(f"; {answer} is never right" for answer in result.answers[1:-1])
+        rule = scale + middle if result.truths == VALIDITY else "the truth's name"
         yield f"right: of all the rater's golden votes ({rule})"
     for row, truth in enumerate(result.truths if len(result.answers) <= _MOST_ANSWERS else ()):
         share = result.prior[row]

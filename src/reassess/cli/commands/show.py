@@ -9,7 +9,15 @@ import click
 
 from reassess.cli.common import Call, call_options, print_table, say
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, each_prediction, judge_options, part_option, prediction_options, votes_option
+from reassess.cli.inputs import (
+    FILE,
+    answers_option,
+    each_prediction,
+    judge_options,
+    part_option,
+    prediction_options,
+    votes_option,
+)
 from reassess.cli.judges import Judges, load_judges
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
@@ -38,6 +46,7 @@ _RATED = ("scores", "votes", "golden")
 @judge_options
 @votes_option("what the raters said of each class")
 @part_option("golden", "Experts' votes")
+@answers_option
 @prediction_options
 @call_options
 def show(
@@ -51,6 +60,7 @@ def show(
     scores: str | None,
     votes: str | None,
     golden: str | None,
+    answers: tuple[Id, ...] | None,
     **reading: Any,
 ) -> None:
     """Show all that is known of one image.
@@ -68,6 +78,7 @@ def show(
         scores,
         votes=votes,
         golden=golden,
+        answers=answers,
         labels_needed=False,
         max_bytes=reading["max_bytes"],
     )

@@ -7,12 +7,13 @@ from typing import Any
 from reassess.cli.common import print_table, say
 from reassess.data.benchmark_check import BenchmarkCheck, PartCheck
 from reassess.data.name_problems import NameProblem
-from reassess.text import counted
+from reassess.text import counted, some
 
 __all__ = ["check_document", "print_check"]
 
 _SINGULAR = {"classes": "class"}
 _PLURAL = {"class": "classes"}
+_MOST_ANSWERS = 10
 
 
 def print_check(check: BenchmarkCheck) -> None:
@@ -44,6 +45,7 @@ def check_document(check: BenchmarkCheck) -> dict[str, Any]:
                 "paths": [str(path) for path in one.paths],
                 "format": one.format,
                 "counts": dict(one.counts),
+                "answers": {str(answer): count for answer, count in one.answers.items()},
                 "error": None if one.error is None else str(one.error),
                 "made_by": one.made_by,
             }
@@ -67,6 +69,10 @@ def _holds(one: PartCheck) -> str:
     if one.format is None:
         return f"not here; {one.made_by}"
     counts = ", ".join(counted(count, _SINGULAR.get(thing, thing[:-1]), thing) for thing, count in one.counts.items())
+    if one.answers:
+        counts += (
+            f"; answers {some([f'{answer} {count:,}' for answer, count in one.answers.items()], most=_MOST_ANSWERS)}"
+        )
     if one.error is not None:
         return f"{counts}; cannot be read, see below".removeprefix("; ")
     return counts or "not read, since classes cannot be"

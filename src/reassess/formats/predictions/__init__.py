@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reassess.core.checks import check_known
-from reassess.core.classes import Classes
+from reassess.core.classes import Classes, check_classes
 from reassess.core.predictions import MOST_IDS, Predictions, as_floats
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.archives import MAX_BYTES
@@ -97,6 +97,7 @@ def read_predictions(
     ([[-1, 1]], UnknownClasses(predictions=1, names=('jar',)))
     """
     path = Path(path)
+    check_classes(classes)
     classes = classes or Classes()
     check_known([unknown_class], UNKNOWN_CLASS, thing="value of unknown_class")
     suffix = suffix_of(path, [*ARRAY_SUFFIXES, *TABLE_SUFFIXES, ".json"], "predictions")
@@ -117,7 +118,8 @@ def read_predictions(
                 mend="list the class of each output, one a line",
             )
         if class_of is not None:
-            predictions = predictions.exchanged(class_of)
+            detected = f"{predictions.detected}, for the classes of a list of names"
+            predictions = replace(predictions.exchanged(class_of), detected=detected)
         if names is not None:
             if predictions.images is not None:
                 raise DataError("the file holds image names of its own", mend="leave --names out")

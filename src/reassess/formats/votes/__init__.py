@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reassess.core.classes import Classes
+from reassess.core.classes import Classes, check_classes
 from reassess.core.items import Id
 from reassess.core.votes import Votes
 from reassess.errors import at
@@ -64,6 +64,7 @@ def read_votes(
     Votes(9 votes by unknown raters on 2 images, answers cat, dog)
     """
     path = Path(path)
+    check_classes(classes)
     readers: dict[str, Callable[[], Votes]] = {
         ".npz": lambda: read_archive(path, answers, classes, max_bytes),
         **dict.fromkeys(TABLE_SUFFIXES, lambda: read_vote_table(path, answers, classes)),

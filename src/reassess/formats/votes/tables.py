@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.answers import ordered_answers
-from reassess.core.checks import check_known
 from reassess.core.classes import Classes
 from reassess.core.items import Id, Items, normal_id
 from reassess.core.questions import Questions
@@ -16,7 +14,8 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.formats.class_columns import ids_of_column, ids_of_texts
 from reassess.formats.questions import columns_of_questions
-from reassess.formats.tables import column, place, read_table, refuse_missing
+from reassess.formats.tables import column, read_table, refuse_missing
+from reassess.formats.votes.answers import place_answers
 from reassess.formats.votes.counts import count_table, holds_counts, named_answers, read_counts
 
 if TYPE_CHECKING:
@@ -51,8 +50,8 @@ def read_vote_table(path: Path, answers: Sequence[Id] | None, classes: Classes |
         class_ids, listed = ids_of_column(path, answer.filter(cast), _listed(path, answers, classes))
         return Votes.from_columns(**columns, **named_answers(path, class_ids, listed, answers))
     given, answer_ids = coded_ids(answer.filter(cast))
-    order = tuple(answers) if answers else ordered_answers(given)
-    placed = _placed(path, given, order, answer_ids, np.flatnonzero(voted))
+    on_questions = isinstance(items, Questions)
+    order, placed = place_answers(path, given, answer_ids, np.flatnonzero(voted), answers, on_questions=on_questions)
     return Votes.from_columns(**columns, answer_ids=placed, answers=order)
 
 
@@ -101,24 +100,6 @@ def _voted(path: Path, rater: "pl.Series", answer: "pl.Series") -> "pl.Series":
     if not voted.any():
         raise DataError("the table has no votes", where=path, mend="write it again")
     return voted
-
-
-def _placed(
-    path: Path,
-    given: tuple[Id, ...],
-    order: tuple[Id, ...],
-    answer_ids: npt.NDArray[np.int64],
-    rows: npt.NDArray[np.int64],
-) -> npt.NDArray[np.int64]:
-    """Answers numbered as in `order`."""
-    position = {answer: i for i, answer in enumerate(order)}
-    check_known(
-        given,
-        position,
-        thing="answer",
-        where=lambda unknown: place(path, rows[np.argmax(answer_ids == unknown)]),
-    )
-    return np.array([position[answer] for answer in given], np.int64)[answer_ids]
 
 
 def _seconds_of(path: Path, table: "pl.DataFrame", voted: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64] | None:

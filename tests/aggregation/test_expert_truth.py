@@ -1,0 +1,106 @@
+"""The truth of golden items is what enough of the experts who answered them say."""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.aggregation.expert_truth import expert_answer, expert_truth, expert_validity
+from reassess.core.classes import Classes
+from reassess.core.questions import Questions
+from reassess.core.rater_model import VALIDITY
+from tests.helpers import WORDS, message, votes_of
+
+QUESTIONS = Questions.from_columns(["a", "b", "c"], np.array([1, 1, 1]))
+EXPERTS = (1, 2, 3, 4, 5)
+ANSWERS = st.lists(st.lists(st.integers(0, 2), max_size=5), min_size=3, max_size=3)
+
+
+def cast(said: Sequence[Sequence[int]], items: Any = QUESTIONS, **options: Any) -> Any:
+    """The answers to each item, by a different expert each."""
+    rows = [(item, expert, answer) for item, of_item in enumerate(said) for expert, answer in enumerate(of_item)]
+    return votes_of(rows, items, EXPERTS, **options)
+
+
+@given(ANSWERS)
+def test_a_question_is_valid_if_more_than_half_of_those_who_answered_it_say_yes(answers: list[list[int]]) -> None:
+    expected = [(1 if of_item.count(2) > len(of_item) / 2 else 0) if of_item else -1 for of_item in answers]
+    assert expert_validity(cast(answers)).tolist() == expected
+    truth = expert_truth(cast(answers))
+    assert (truth.values.tolist(), truth.undecided) == (expected, ())
+
+
+def test_one_expert_is_enough_for_an_item_that_no_other_answered() -> None:
+    assert expert_validity(cast([[2, 2, 2, 0, 0], [2], [2, 0]])).tolist() == [1, 1, 0]
+    assert expert_answer(cast([[2, 2, 2, 0, 0], [1], [2, 0]])).tolist() == [2, 1, -1]
+
+
+def test_a_number_of_experts_that_is_asked_for_is_asked_for_on_every_item() -> None:
+    """As ReaL's recipe asks for 3 and 2 of 5."""
+    answers = [[2, 2, 2, 0, 0], [2, 2, 0, 0, 0], [2]]
+    assert expert_validity(cast(answers), at_least=3).tolist() == [1, 0, 0]
+    assert expert_validity(cast(answers), at_least=2).tolist() == [1, 1, 0]
+    truth = expert_truth(cast(answers), at_least=2)
+    assert truth.rule == "valid: at least 2 of 5 experts said yes"
+
+
+@given(ANSWERS, st.sampled_from([None, 1, 2]))
+def test_an_answer_is_that_of_most_experts_and_of_enough(answers: list[list[int]], at_least: int | None) -> None:
+    sizes = [len(of_item) for of_item in answers]
+    if at_least is not None and at_least > max(sizes):
+        return
+    expected = []
+    for of_item in answers:
+        counts = [of_item.count(answer) for answer in range(3)]
+        enough = max(counts) > len(of_item) / 2 if at_least is None else max(counts) >= at_least
+        alone = counts.count(max(counts)) == 1
+        expected.append(counts.index(max(counts)) if of_item and enough and alone else -1)
+    truth = expert_truth(cast(answers, ("x", "y", "z")), WORDS, at_least=at_least)
+    assert truth.values.tolist() == expert_answer(cast(answers), at_least=at_least).tolist() == expected
+    assert truth.undecided == tuple(
+        f"item {name}" for name, value, size in zip("xyz", expected, sizes, strict=True) if size and value < 0
+    )
+
+
+def test_what_is_left_out_for_lack_of_an_answer_is_counted_and_named() -> None:
+    classes = Classes.from_texts(["cat", "dog", "eel"])
+    votes = cast([[0, 1], [2, 2], [0, 1, 2]], ("a.png", "b.png", "c.png"), answers=classes.texts, classes=classes)
+    truth = expert_truth(votes, votes.answers)
+    assert truth.values.tolist() == [-1, 2, -1]
+    assert truth.note == (
+        "2 golden items left out, for lack of an answer of more than half of its experts: image a.png, image c.png"
+    )
+    assert truth.to_json() == {"rule": "an answer of more than half of its experts", "items": 1, "left_out": 2}
+    one = expert_truth(votes, votes.answers, at_least=1)
+    assert one.note == (
+        "2 golden items left out, for lack of an answer of most of its experts, and of at least 1: "
+        "image a.png, image c.png"
+    )
+    assert expert_truth(cast([[2], [2], [0]])).note is None
+
+
+@pytest.mark.parametrize(
+    ("answers", "yes"), [(("no", "yes"), "yes"), (("No", "YES"), "yes"), ((0, 1), 1), (("nein", "ja"), "ja")]
+)
+def test_experts_may_answer_on_any_scale(answers: tuple[Any, Any], yes: Any) -> None:
+    truth = expert_truth(cast([[1, 1, 0], [1, 0], [0]], answers=answers))
+    assert truth.values.tolist() == [1, 0, 0]
+    assert truth.rule == f"valid: more than half of its experts said {yes}"
+
+
+def test_nobody_who_says_yes_makes_every_question_invalid() -> None:
+    assert expert_truth(cast([[0], [0, 0], []], answers=("no",))).values.tolist() == [0, 0, -1]
+
+
+def test_bad_numbers_and_answers_are_refused() -> None:
+    for truths, at_least in product((VALIDITY, WORDS), (0, 3)):
+        assert message(expert_truth, cast([[2, 2], [0], []]), truths, at_least=at_least) == (
+            f"number of experts out of range\n  allowed: 1 to 2\n  found:   {at_least}"
+        )
+    plain = cast([[0], [1], [1]], ("x", "y", "z"), answers=("cat", "dog"))
+    assert message(expert_truth, plain) == "unknown answer\n  allowed: cat, dog\n  found:   'yes'"
+    assert message(expert_truth, plain, ("cat", "emu")) == "unknown answer\n  allowed: cat, emu\n  found:   'dog'"

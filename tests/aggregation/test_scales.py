@@ -1,0 +1,117 @@
+"""Answers to (image, class) questions mean the same however they are spelt, in whatever language, or as numbers."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reassess.aggregation.baseline_rules import simple_rules
+from reassess.aggregation.golden import golden_truth
+from reassess.aggregation.golden_items import golden_votes
+from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean
+from reassess.aggregation.reliability import rater_reliability
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
+from reassess.errors import ReassessWarning
+from tests.helpers import WORDS, votes_of
+
+SCALES = {
+    "capitals and blanks": (" NO", "Maybe", "yes "),
+    "another language": ("nein", "vielleicht", "ja"),
+    "numbers": (0, 1, 2),
+    "numbers below 0": (-1, 0, 1),
+    "right and wrong": ("wrong", "unsure", "correct"),
+}
+QUESTIONS = Questions.from_columns([f"{i // 2}.png" for i in range(40)], np.arange(40) % 2)
+
+
+def cast(answers: Any, *, never: int | None = None) -> Votes:
+    """Votes of three raters and an expert on forty questions; one of the answers may never be given."""
+    rng = np.random.default_rng(3)
+    truth = rng.choice(2, 40, p=(0.6, 0.4))
+    rows = []
+    for item, rater in np.ndindex(40, 4):
+        answer = 2 * truth[item] if rng.random() < (0.95 if rater == 3 else 0.7) else int(rng.choice(3))
+        rows.append((item, rater, answer if answer != never else 0))
+    return votes_of(rows, QUESTIONS, ("ann", "bo", "cy", "eve"), answers)
+
+
+METHODS: dict[str, Callable[[Votes, Votes], Aggregation]] = {
+    "majority": lambda votes, _: by_majority(votes),
+    "mean": lambda votes, _: by_mean(votes),
+    "em": lambda votes, _: by_em(votes),
+    "em, with golden items": lambda votes, experts: by_em(votes, experts=experts.restrict(np.arange(10))),
+    "calibrated": lambda votes, experts: by_calibration(votes, experts.restrict(np.arange(10))),
+}
+
+
+def by_rater(votes: Votes, raters: list[int]) -> Votes:
+    """The votes of some raters alone."""
+    kept = np.isin(votes.rater_ids, raters)
+    columns = votes.item_ids[kept], votes.rater_ids[kept], votes.answer_ids[kept]
+    return Votes.from_columns(votes.items, *columns, votes.raters, votes.answers)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("method", METHODS)
+def test_scores_are_the_same_for_every_scale(method: str, scale: str) -> None:
+    def scores(answers: Any) -> list[float]:
+        votes = cast(answers)
+        values: list[float] = METHODS[method](by_rater(votes, [0, 1, 2]), by_rater(votes, [3])).scores.values.tolist()
+        return values
+
+    assert scores(SCALES[scale]) == scores(WORDS)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_experts_may_answer_on_another_scale_than_the_raters(scale: str) -> None:
+    raters, experts = by_rater(cast(WORDS), [0, 1, 2]), by_rater(cast(WORDS), [3])
+    others = by_rater(cast(SCALES[scale]), [3])
+    assert golden_truth(others).valid.tolist() == golden_truth(experts).valid.tolist()
+    assert golden_votes(others, raters).truth.tolist() == golden_votes(experts, raters).truth.tolist()
+    same = by_calibration(raters, others).scores.values.tolist()
+    assert same == by_calibration(raters, experts).scores.values.tolist()
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_raters_and_rules_are_measured_alike_on_every_scale(scale: str) -> None:
+    def measured(answers: Any) -> tuple[Any, ...]:
+        votes = cast(answers)
+        raters, experts = by_rater(votes, [0, 1, 2]), by_rater(votes, [3])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReassessWarning)
+            result = rater_reliability(raters, golden_votes(experts, raters), resamples=20)
+        rules = simple_rules(golden_truth(experts), votes=raters, rater_golden=raters)
+        figures = [(one.right, one.confusion.tolist()) for one in result.ranked]
+        return figures, result.metric, result.alpha, [(rule.points, rule.average_precision) for rule in rules]
+
+    assert measured(SCALES[scale]) == measured(WORDS)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_maybe_and_yes_stand_for_the_whole_scale_where_some_never_occur(method: str) -> None:
+    whole = cast(WORDS, never=1)
+    fewer = Votes.from_columns(
+        whole.items, whole.item_ids, whole.rater_ids, whole.answer_ids // 2, whole.raters, ("no", "yes")
+    )
+    got, expected = (
+        METHODS[method](by_rater(votes, [0, 1, 2]), by_rater(votes, [3])).scores for votes in (fewer, whole)
+    )
+    assert got.values.tolist() == expected.values.tolist()
+
+
+def test_questions_to_which_everybody_says_no_have_a_share_of_yes_of_0() -> None:
+    votes = votes_of([(0, 0, 0), (0, 1, 0), (1, 0, 0)], QUESTIONS, answers=("no",))
+    assert by_majority(votes).scores.values.tolist() == by_mean(votes).scores.values.tolist() == [0, 0]
+
+
+def test_rules_of_another_scale_are_called_by_its_answers() -> None:
+    votes = cast((1, 2, 3))
+    rules = simple_rules(golden_truth(by_rater(votes, [3])), votes=votes, rater_golden=votes)
+    assert [rule.name for rule in rules] == ["one rater: 3", "one rater: 3 or 2", "share of 3"]
+    assert rules[2].variants == ("4 of 4 3", "3 of 4 3", "2 of 4 3", "1 of 4 3")
+    never = cast(WORDS, never=1)
+    rules = simple_rules(golden_truth(by_rater(never, [3])), votes=never, rater_golden=never)
+    assert [rule.name for rule in rules] == ["one rater: yes", "share of yes"]

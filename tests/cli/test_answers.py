@@ -1,0 +1,187 @@
+"""Votes in another language, or with a typo, never give a wrong number: they are read by one rule, or refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reassess.formats.scores import read_scores
+from tests.helpers import Run, results_of, write_csv
+
+HEADINGS = "image,class,rater,answer"
+GERMAN = ("nein", "vielleicht", "ja")
+ENGLISH = ("no", "maybe", "yes")
+GIVE_ALL = (
+    "give all answers, from what speaks least for the class to what speaks most: --answers A,B,... "
+    "(in Python: answers=[...]), or answers in benchmark.json"
+)
+
+
+def benchmark(name: str, votes: tuple[str, ...], golden: tuple[str, ...]) -> Path:
+    """Twenty images of which each is asked of two classes: three raters' votes and the experts' golden answers."""
+    rng = np.random.default_rng(0)
+    rows, golden_rows, original, predicted = [], [], [], []
+    for number in range(20):
+        image, right = f"{number:02d}.png", int(rng.choice(2))
+        original.append((image, ("cat", "dog")[right if number % 5 else 1 - right]))
+        predicted.append((image, ("cat", "dog")[right if number % 7 else 1 - right]))
+        for class_id, class_name in enumerate(("cat", "dog")):
+            truth = 2 * (class_id == right)
+            for rater in ("ann", "bo", "cy"):
+                answer = truth if rng.random() < 0.8 else int(rng.choice(3))
+                rows.append((image, class_name, rater, votes[answer]))
+            if number < 8:
+                golden_rows += [(image, class_name, expert, golden[truth]) for expert in ("eve", "flo")]
+    folder = Path(name)
+    folder.mkdir()
+    write_csv(folder / "votes.csv", HEADINGS, rows)
+    write_csv(folder / "golden.csv", HEADINGS, golden_rows)
+    write_csv(folder / "original.csv", "image,class", original)
+    write_csv("p.csv", "image,prediction", predicted)
+    write_csv("q.csv", "image,prediction", original)
+    return folder
+
+
+@pytest.mark.parametrize("golden", [GERMAN, ("Nein", "", "JA"), ENGLISH, ("NO", "", " Yes")])
+def test_every_command_reads_votes_in_another_language_as_in_english(
+    folder: Path, run: Callable[..., Run], golden: tuple[str, ...]
+) -> None:
+    """The order of the answers is told once, and benchmark.json keeps it."""
+    benchmark("deutsch", GERMAN, golden)
+    benchmark("english", ENGLISH, ENGLISH)
+    told = {"deutsch": ("--answers", ",".join(GERMAN)), "english": ()}
+    results = []
+    for name, answers in told.items():
+        given = "--benchmark", name, "--quiet"
+        for method in ("majority", "mean", "em", "calibrated"):
+            made = run("aggregate", *given, "--method", method, "-o", f"{name}/scores.csv", "--force", *answers)
+            assert (made.code, made.err) == (0, "")
+            results.append((method, read_scores(f"{name}/scores.csv").values.tolist()))
+        assert run("labels", *given, "--threshold", "0.5", "-o", f"{name}/labels.csv").code == 0
+        commands = [("evaluate", "p.csv"), ("compare", "p.csv", "q.csv"), ("raters",), ("curve",), ("show", "03.png")]
+        for command, *files in commands:
+            assert run(command, *files, *given).code == 0, command
+        report = run("report", "p.csv", "q.csv", *given, "-o", "report.html", "--force")
+        assert (report.code, report.err) == (0, "")
+        results.append([one["average_precision"] for one in results_of(run, "curve", *given)])
+        results.append(results_of(run, "evaluate", "p.csv", *given)[0]["mistakes"])
+        results.append(results_of(run, "raters", *given)["raters"])
+    assert results[: len(results) // 2] == results[len(results) // 2 :]
+    assert Path("deutsch/benchmark.json").read_text().count('"ja"') == 1
+
+
+def test_answers_are_listed_by_data_check(folder: Path, run: Callable[..., Run]) -> None:
+    benchmark("pets", ("No", "maybe", "YES"), ("0", "", "1"))
+    parts = {one["part"]: one for one in results_of(run, "data", "check", "--benchmark", "pets")["parts"]}
+    assert parts["votes"]["answers"] == {"no": 56, "maybe": 10, "yes": 54}
+    assert parts["golden"]["answers"] == {"0": 16, "1": 16}
+    printed = run("data", "check", "--benchmark", "pets").out
+    assert "2 classes; answers no 56, maybe 10, yes 54" in printed
+    assert "2 classes; answers 0 16, 1 16" in printed
+
+
+def test_a_typo_stops_every_command_with_the_same_words(folder: Path, run: Callable[..., Run]) -> None:
+    benchmark("pets", ENGLISH, ENGLISH)
+    assert run("aggregate", "--benchmark", "pets", "--method", "majority", "-o", "pets/scores.csv").code == 0
+    assert run("labels", "--benchmark", "pets", "--threshold", "0.5", "-o", "pets/labels.csv").code == 0
+    votes = Path("pets/votes.csv")
+    votes.write_text(votes.read_text().replace("19.png,dog,cy,yes", "19.png,dog,cy,yess"))
+    expected = (
+        "it is not known how an answer speaks for the class\n"
+        "  where:   pets/votes.csv, line 121\n"
+        "  allowed: no, maybe and yes; whole numbers; or others in a given order\n"
+        "  found:   'yess' (1 vote); and 'no' (56 votes), 'yes' (53 votes), 'maybe' (10 votes)\n"
+        f"  to mend: correct it, or {GIVE_ALL}\n"
+    )
+    for command in (
+        ("aggregate", "--method", "majority", "-o", "s.csv"),
+        ("aggregate", "--method", "em", "-o", "s.csv"),
+        ("raters",),
+        ("curve",),
+        ("compare", "p.csv", "q.csv"),
+        ("report", "p.csv", "-o", "r.html"),
+        ("show", "03.png"),
+        ("data", "check"),
+    ):
+        result = run(*command, "--benchmark", "pets")
+        assert (result.code, result.err) == (1, f"Error: {expected}"), command
+
+
+def test_a_golden_file_of_noes_alone_rejects_and_is_no_error(folder: Path, run: Callable[..., Run]) -> None:
+    write_csv("labels.csv", "image,class", [("a", "cat")])
+    write_csv("scores.csv", "image,class,score", [("a", "cat", 0.9), ("a", "dog", 0.3)])
+    Path("pets").mkdir()
+    for file in ("labels.csv", "scores.csv"):
+        Path(file).rename(Path("pets") / file)
+    write_csv("pets/golden.csv", HEADINGS, [("a", "dog", "eve", "no")])
+    write_csv("p.csv", "image,prediction", [("a", "dog")])
+    (model,) = results_of(run, "evaluate", "p.csv", "--benchmark", "pets")
+    assert {kind for kind, count in model["mistakes"].items() if count} == {"expert_rejected"}
+
+
+def test_other_scales_are_shown_with_the_result(folder: Path, run: Callable[..., Run]) -> None:
+    write_csv("v.csv", HEADINGS, [("a", "cat", "x", 1), ("a", "cat", "y", 0), ("b", "cat", "x", 1)])
+    made = run("aggregate", "v.csv", "--method", "majority", "-o", "s.csv")
+    assert made.out.splitlines()[2] == "answers: 0, 1, from what speaks least for the class to what speaks most"
+    assert read_scores("s.csv").values.tolist() == [0.5, 1.0]
+    results = results_of(run, "aggregate", "v.csv", "--method", "majority", "-o", "s.csv", "--force")
+    assert results["answers"] == [0, 1]
+
+
+def test_votes_and_golden_answers_of_two_kinds_are_refused(folder: Path, run: Callable[..., Run]) -> None:
+    write_csv("choices.csv", "image,rater,answer", [("a", "x", "cat"), ("b", "y", "dog")])
+    write_csv("golden.csv", HEADINGS, [("a", "cat", "eve", "yes")])
+    write_csv("s.csv", "image,class,score", [("a", "cat", 1)])
+    for command in (
+        ("aggregate", "choices.csv", "-o", "t.csv"),
+        ("raters", "choices.csv"),
+        ("curve", "s.csv", "--votes", "choices.csv"),
+    ):
+        result = run(*command, "--golden", "golden.csv")
+        assert (result.code, result.out) == (1, "")
+        assert result.err == (
+            "Error: votes of different kinds cannot be joined\n"
+            "  where:   choices.csv and golden.csv\n"
+            "  found:   one class for each image, and answers to (image, class) questions\n"
+            "  to mend: give both files the columns image and class, or both image alone, or both item\n"
+        )
+
+
+def test_golden_answers_can_be_left_out(folder: Path, run: Callable[..., Run]) -> None:
+    benchmark("pets", ENGLISH, ENGLISH)
+    given = "--benchmark", "pets", "--force", "-o"
+    assert run("aggregate", *given, "with.csv", "--method", "em").code == 0
+    assert run("aggregate", *given, "without.csv", "--golden", "none").out.splitlines()[0].endswith("raters, em")
+    Path("pets/golden.csv").unlink()
+    assert run("aggregate", *given, "alone.csv").code == 0
+    assert Path("without.csv").read_bytes() == Path("alone.csv").read_bytes() != Path("with.csv").read_bytes()
+    assert run("aggregate", *given, "m.csv", "--golden", "none", "--method", "majority").code == 0
+    for argv, text in (
+        (
+            ("--method", "calibrated", "--benchmark", "pets"),
+            "calibrated measures raters on golden answers: give --golden.",
+        ),
+        (("--preset", "imagenet-real"), "imagenet-real measures raters on golden answers: give --golden."),
+    ):
+        refused = run("aggregate", *argv, "--golden", "none", "-o", "c.csv")
+        assert (refused.code, refused.err.splitlines()[-1]) == (2, f"Error: {text}")
+
+
+def test_golden_items_without_a_truth_are_counted_and_named(folder: Path, run: Callable[..., Run]) -> None:
+    choices = [(image, rater, "cat") for image in "abc" for rater in "xy"] + [("c", "z", "dog")]
+    write_csv("votes.csv", "image,rater,answer", choices)
+    experts = [("a", "eve", "cat"), ("b", "eve", "cat"), ("b", "flo", "dog"), ("c", "eve", "dog")]
+    write_csv("golden.csv", "image,rater,answer", experts)
+    note = "1 golden item left out, for lack of an answer of more than half of its experts: image b"
+    golden = {"rule": "an answer of more than half of its experts", "items": 2, "left_out": 1}
+    for argv in (
+        ("aggregate", "votes.csv", "--method", "calibrated", "--force", "-o", "scores.csv"),
+        ("aggregate", "votes.csv", "--method", "em", "--force", "-o", "em.csv"),
+        ("raters", "votes.csv"),
+    ):
+        assert note in run(*argv, "--golden", "golden.csv").out.splitlines(), argv
+        assert results_of(run, argv[0], *argv[1:], "--golden", "golden.csv")["golden"] == golden
+    assert note in run("curve", "scores.csv", "--golden", "golden.csv").out.splitlines()
+    (curve,) = results_of(run, "curve", "scores.csv", "--golden", "golden.csv")
+    assert curve["golden"] == {"pairs": 4, "valid": 2, "rule": golden["rule"], "left_out": 1}

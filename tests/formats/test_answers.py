@@ -1,0 +1,153 @@
+"""Answers to (image, class) questions are read by one rule; of those that are not known, every answer is counted."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+
+from reassess.core.votes import Votes
+from reassess.errors import DataError, ReassessWarning
+from reassess.formats.votes import read_votes, write_votes
+from tests.helpers import WORDS, message
+
+GIVE_ALL = (
+    "give all answers, from what speaks least for the class to what speaks most: --answers A,B,... "
+    "(in Python: answers=[...]), or answers in benchmark.json"
+)
+KNOWN = "no, maybe and yes; whole numbers; or others in a given order"
+TYPO = ["no", "no", "yes", "yess", " Yes"]
+
+
+def write(path: Path, answers: list[Any], *, heading: str = "image,class", item: str = "a.png,7") -> Path:
+    rows = [f"{item},rater {row},{answer}" for row, answer in enumerate(answers)]
+    path.write_text("\n".join([f"{heading},rater,answer", *rows]) + "\n")
+    return path
+
+
+def read(folder: Path, given: list[Any], **options: Any) -> Votes:
+    return read_votes(write(folder / "v.csv", given), **options)
+
+
+def given_answers(votes: Votes) -> list[Any]:
+    return [votes.answers[answer] for answer in votes.answer_ids]
+
+
+SPELT = st.sampled_from(WORDS).flatmap(
+    lambda word: st.tuples(
+        st.just(word),
+        st.sampled_from([word, word.upper(), word.title(), f" {word}", f"{word}\t", f"\u00a0{word.upper()}\u2003"]),
+    )
+)
+
+
+@drawn(st.lists(SPELT, min_size=1, max_size=8))
+def test_no_maybe_and_yes_are_known_however_they_are_spelt(
+    tmp_path_factory: pytest.TempPathFactory, answers: list[tuple[str, str]]
+) -> None:
+    votes = read(tmp_path_factory.mktemp("spelt"), [spelt for _, spelt in answers])
+    assert votes.answers == WORDS
+    assert given_answers(votes) == [word for word, _ in answers]
+
+
+def test_plain_items_have_the_known_answers_that_occur(tmp_path: Path) -> None:
+    path = write(tmp_path / "v.csv", ["Yes", "no ", "yes"], heading="item", item="x")
+    assert (read_votes(path).answers, given_answers(read_votes(path))) == (("no", "yes"), ["yes", "no", "yes"])
+    path = write(tmp_path / "v.csv", ["Yes", "yes", "dog"], heading="item", item="x")
+    assert read_votes(path).answers == ("Yes", "dog", "yes")
+
+
+def test_a_typo_is_refused_with_its_line_and_every_answer(tmp_path: Path) -> None:
+    assert message(read, tmp_path, TYPO) == (
+        "it is not known how an answer speaks for the class\n"
+        f"  where:   {tmp_path / 'v.csv'}, line 5\n"
+        f"  allowed: {KNOWN}\n"
+        "  found:   'yess' (1 vote); and 'no' (2 votes), 'yes' (1 vote), ' Yes' (1 vote)\n"
+        f"  to mend: correct it, or {GIVE_ALL}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answers", "found"),
+    [
+        (["ja", "nein", "ja"], "'ja' (2 votes), 'nein' (1 vote)"),
+        (["1", "0.5", "0"], "'0.5' (1 vote); and 1 (1 vote), 0 (1 vote)"),
+        (["1", "yes"], "1 (1 vote); and 'yes' (1 vote)"),
+        (["true", "false"], "'true' (1 vote), 'false' (1 vote)"),
+    ],
+)
+def test_answers_whose_order_is_not_known_are_refused(tmp_path: Path, answers: list[str], found: str) -> None:
+    line = 2 if found.startswith(("'ja'", "1", "'true'")) else 3
+    assert message(read, tmp_path, answers) == (
+        "it is not known how an answer speaks for the class\n"
+        f"  where:   {tmp_path / 'v.csv'}, line {line}\n"
+        f"  allowed: {KNOWN}\n  found:   {found}\n  to mend: correct it, or {GIVE_ALL}"
+    )
+
+
+def test_a_given_order_is_that_of_the_answers_however_they_are_spelt(tmp_path: Path) -> None:
+    votes = read(tmp_path, ["JA", "nein ", "Ja"], answers=["nein", "vielleicht", "ja"])
+    assert (votes.answers, given_answers(votes)) == (("nein", "vielleicht", "ja"), ["ja", "nein", "ja"])
+    accents = read(tmp_path, ["Peut-e\u0302tre", "OUI"], answers=["non", "peut-\u00eatre", "oui"])
+    assert given_answers(accents) == ["peut-\u00eatre", "oui"]
+    assert message(read, tmp_path, ["ja", "jein"], answers=["nein", "ja"]) == (
+        f"unknown answer\n  where:   {tmp_path / 'v.csv'}, line 3\n  allowed: nein, ja\n"
+        f"  found:   'jein' (1 vote); and 'ja' (1 vote)\n  to mend: correct it, or {GIVE_ALL}"
+    )
+
+
+def test_answers_on_another_scale_than_the_given_one_keep_their_own(tmp_path: Path) -> None:
+    """So experts may say yes where raters say 1."""
+    assert read(tmp_path, ["Yes"], answers=[0, 1]).answers == WORDS
+    assert read(tmp_path, ["0", "1"], answers=WORDS).answers == (0, 1)
+
+
+def test_whole_numbers_keep_their_values_and_their_order(tmp_path: Path) -> None:
+    assert read(tmp_path, ["1", "0", "1"]).answers == (0, 1)
+    assert read(tmp_path, ["0"], answers=[0, 1]).answers == (0, 1)
+    with pytest.warns(ReassessWarning) as warned:
+        votes = read(tmp_path, ["4", "-1", "2"])
+    assert (votes.answers, given_answers(votes)) == ((-1, 2, 4), [4, -1, 2])
+    assert [str(each.message) for each in warned] == [
+        f"{tmp_path / 'v.csv'}: the answers -1, 2, 4 are taken for all that were possible, from what speaks least for "
+        f"the class to what speaks most; if there are others, {GIVE_ALL}"
+    ]
+
+
+@pytest.mark.parametrize("code", ["0", "1"])
+def test_one_number_alone_is_refused(tmp_path: Path, code: str) -> None:
+    assert message(read, tmp_path, [code, code]) == (
+        "one answer alone does not say which answers speak for a class, and which against it\n"
+        f"  where:   {tmp_path / 'v.csv'}\n"
+        "  allowed: two answers or more, from what speaks least to what speaks most for the class\n"
+        f"  found:   {code}\n"
+        "  to mend: give all answers that were possible in this order, such as --answers 0,1 "
+        "(in Python: answers=[0, 1])"
+    )
+
+
+def test_an_order_that_contradicts_the_known_one_is_refused(tmp_path: Path) -> None:
+    assert message(read, tmp_path, ["no"], answers=["yes", "no"]) == (
+        f"no, maybe and yes are in another order\n  where:   {tmp_path / 'v.csv'}\n"
+        "  allowed: no before maybe before yes\n  found:   yes, no"
+    )
+    assert message(read, tmp_path, ["ja"], answers=["Ja", "ja"]) == (
+        f"an answer is named twice\n  where:   {tmp_path / 'v.csv'}\n  found:   ja"
+    )
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".parquet"])
+def test_a_scale_comes_back_from_a_file(tmp_path: Path, suffix: str) -> None:
+    votes = read(tmp_path, ["ja", "nein"], answers=["nein", "vielleicht", "ja"])
+    write_votes(tmp_path / f"w{suffix}", votes)
+    again = read_votes(tmp_path / f"w{suffix}", answers=None if suffix == ".npz" else votes.answers)
+    assert (again.answers, given_answers(again)) == (votes.answers, ["ja", "nein"])
+
+
+def test_an_archive_of_one_answer_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "v.npz"
+    np.savez(path, tensor=np.ones((1, 1, 1)), info=np.array([["a.png", "7"]]), ids=np.array([1]))
+    with pytest.raises(DataError, match="one answer alone does not say"):
+        read_votes(path)

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -260,6 +260,20 @@ def test_the_only_golden_image_cannot_be_left_out() -> None:
     assert message(origin.left_out) == (
         "number of golden images, or folds out of range\n  allowed: 2 or more\n  found:   1"
     )
+
+
+def test_progress_is_told_fold_by_fold() -> None:
+    votes, experts = SINGLE[0], expert(GOLDEN)
+    origin = origin_of(by_calibration(votes, experts).scores, (votes, experts, votes))
+    told: list[int] = []
+
+    def track(numbers: Sequence[int]) -> Iterator[int]:
+        for number in numbers:
+            told.append(number)
+            yield number
+
+    assert table(origin.left_out(image_folds(9, 3), track=track)) == table(origin.left_out(image_folds(9, 3)))
+    assert told == [0, 1, 2]
 
 
 def test_counts_are_of_no_rater_who_could_be_measured() -> None:

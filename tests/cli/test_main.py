@@ -158,7 +158,7 @@ def test_nothing_in_a_file_tells_the_terminal_what_to_do(
     assert run("evaluate", "c.csv", "--labels", "labels.json").err == (
         "Error: 1 of 1 images are not in the label set\n  where:   c.csv, the first is row 0\n"
         "  allowed: names such as \\x1b[31m[red]a, b\n  found:   \\x1b]0;pwned\\x07\n"
-        "  to mend: check the names, try --match name or --match stem, or leave such images out with --ignore-unknown\n"
+        "  to mend: check the names, or leave such images out with --ignore-unknown\n"
     )
 
 

@@ -204,34 +204,98 @@ def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
     assert "the file classes" in done.err
 
 
+AGREE = ["labels", "--agree", "digits/labels.csv", "digits/original.csv"]
+TWO, OTHER = (
+    "the benchmark would have two files of one part",
+    "in a benchmark's folder, a file {} is another part of it",
+)
+NEARLY = "the output would be called nearly like a part of the benchmark"
+
+
+@pytest.mark.parametrize(
+    ("argv", "output", "what", "instead"),
+    [
+        (["aggregate", "-o"], "scores.npz", TWO, None),
+        (["labels", "--threshold", "0.5", "-o"], "labels.json", TWO, None),
+        (["aggregate", "-o"], "golden.csv", "the output is the golden of the benchmark", "scores.csv"),
+        (["aggregate", "-o"], "golden.npz", OTHER, "scores.npz"),
+        (["aggregate", "-o"], "Scores.csv", NEARLY, "scores.csv"),
+        (["aggregate", "-o"], "rater_golden.csv", NEARLY, "scores.csv"),
+        (["aggregate", "-o", "s.csv", "--model"], "Groups.npz", NEARLY, ""),
+        (["labels", "--threshold", "0.5", "-o"], "original.jsonl", OTHER, "labels.jsonl"),
+        (["labels", "--threshold", "0.5", "-o"], "Labels.json", NEARLY, "labels.json"),
+        (
+            ["labels", "--threshold", "0.5", "-o"],
+            "benchmark.json",
+            "in a benchmark's folder, this file holds its settings",
+            "labels.json",
+        ),
+        (
+            ["labels", "--threshold", "0.5", "-o"],
+            "Benchmark.json",
+            "in a benchmark's folder, this file holds its settings",
+            "labels.json",
+        ),
+        ([*AGREE, "-o"], "groups.csv", OTHER, ""),
+        (["questions", "good.csv", "-o"], "votes.jsonl", OTHER, ""),
+        (["questions", "good.csv", "-o"], "Votes.jsonl", NEARLY, ""),
+        (["evaluate", "good.csv", "--per-image"], "collapsed.csv", OTHER, ""),
+        (["evaluate", "good.csv", "--write-classes"], "classes.txt", OTHER, ""),
+        (["compare", "good.csv", "poor.csv", "--disagreements"], "groups.csv", OTHER, ""),
+        (["curve", "-o"], "scores.csv", "the output is the scores of the benchmark", ""),
+        (["curve", "-o"], "collapsed.csv", OTHER, ""),
+        (["curve", "-o"], "../votes.csv", "the output is the votes of the benchmark", ""),
+    ],
+)
 def test_no_output_takes_the_place_of_another_part(
-    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+    argv: list[str],
+    output: str,
+    what: str,
+    instead: str | None,
+    tmp_path: Path,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    no_known_data: None,
 ) -> None:
-    """Neither a second file of a part, after which no command could read the folder, nor another part's name."""
-    write_all(tmp_path, lambda class_id: NAMES[class_id])
-    all_numbers(tmp_path, run, monkeypatch, False)
+    """Nor its name, nor one that is nearly it, after which no command could read the folder; with --force neither."""
+    monkeypatch.chdir(tmp_path)
+    write_judges(tmp_path)
+    Path("digits/votes.csv").rename("votes.csv")
+    Path("digits/votes.csv").symlink_to("../votes.csv")
     before = {path: path.read_bytes() for path in Path("digits").iterdir()}
-    two = "the benchmark would have two files of one part\n  where:   {}\n  found:   {}\n"
-    other = "in a benchmark's folder, a file {} is another part of it\n  where:   {}\n"
-    for argv, message_ in (
-        (["aggregate", "-o", "digits/scores.npz"], two.format("digits/scores.npz", "scores.csv")),
-        (["labels", "-o", "digits/labels.json"], two.format("digits/labels.json", "labels.csv")),
-        (["aggregate", "-o", "digits/golden.csv"], other.format("golden", "digits/golden.csv")),
-        (["labels", "-o", "digits/original.csv"], other.format("original", "digits/original.csv")),
-        (["questions", "good.csv", "-o", "digits/votes.jsonl"], other.format("votes", "digits/votes.jsonl")),
-        (["evaluate", "good.csv", "--per-image", "digits/votes.csv"], other.format("votes", "digits/votes.csv")),
-    ):
-        done = run(*argv, "--benchmark", "digits", "--force")
-        assert (done.code, done.out) == (1, ""), argv
-        assert done.err.startswith(f"Error: {message_}"), argv
+    done = run(*argv, f"digits/{output}", "--benchmark", "digits", "--force")
+    assert (done.code, done.out) == (1, "")
+    mend = "choose another name or folder" + (f", such as {instead}" if instead else "")
+    if instead is None:
+        there = Path(output).stem + ".csv"
+        mend = f"write {there} (--force), or remove it first"
+    found = f"  found:   {there}\n" if instead is None else ""
+    assert done.err == (
+        f"Error: {what.format(Path(output).stem)}\n  where:   digits/{output}\n{found}  to mend: {mend}\n"
+    )
     assert {path: path.read_bytes() for path in Path("digits").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "argv", [["report", "good.csv", "-o", "digits/images.html"], ["curve", "-o", "digits/scores.svg"]]
+)
+def test_an_output_that_is_read_as_no_part_may_be_called_like_one(
+    argv: list[str], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_judges(tmp_path)
+    assert run(*argv, "--benchmark", "digits").code == 0
+    assert run("curve", "--benchmark", "digits").code == 0
 
 
 def test_the_path_of_the_images_folder_is_no_part_of_a_name_in_any_file(
     tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
 ) -> None:
     """Each file calls the images in another way, and the numbers of every command are the same."""
-    spellings = "digits/images/{}", "images/{}", "{folder}/digits/images/{}", "{}"
+    spellings = (
+        *("digits/images/{}", "images/{}", "{folder}/digits/images/{}", "{}"),
+        *("./digits/images/{}", "../mixed/digits/images/{}", "./images/{}", "./{}"),
+    )
     results = []
     for name, ways in (("plain", ["{}"]), ("mixed", spellings)):
         folder = tmp_path / name
@@ -284,3 +348,85 @@ def test_match_is_how_the_images_of_every_file_are_joined(
     if command == "report":
         del found["bytes"]
     assert found == json.loads(numbers.replace("joined by name", "joined by stem"))
+
+
+def write_judges(folder: Path) -> None:
+    """All parts of a benchmark by name: also label sets, scores, and the raters' votes on golden pairs."""
+    write_all(folder, lambda class_id: NAMES[class_id])
+    rows = [(image, NAMES[class_id]) for image, class_id in draw()["digits/original.csv"][1]]
+    write_csv(folder / "digits/labels.csv", "image,class", rows)
+    votes = [(image, NAMES[class_id], *vote) for image, class_id, *vote in draw()["digits/votes.csv"][1]]
+    pairs = dict.fromkeys((image, name) for image, name, *_ in votes)
+    write_csv(folder / "digits/scores.csv", "image,class,score", [(*pair, 0.9) for pair in pairs])
+    golden = {(image, NAMES[class_id]) for image, class_id, *_ in draw()["digits/golden.csv"][1]}
+    write_csv(folder / "digits/rater-golden.csv", VOTES, [vote for vote in votes if vote[:2] in golden])
+
+
+# The first of two files that are joined, and by which commands with which other ones.
+JOINED = {
+    "labels": [
+        *product(["evaluate", "compare", "report", "show"], ["original", "scores"]),
+        *product(["compare", "report", "show"], ["votes"]),
+        *product(["evaluate", "show"], ["golden"]),
+        *product(["questions"], ["original", "scores"]),
+    ],
+    "golden": [("compare", "rater-golden"), ("raters", "rater-golden"), ("aggregate", "rater-golden")],
+    "scores": [("labels", "original"), ("curve", "votes"), ("curve", "original")],
+}
+
+
+@pytest.mark.parametrize(
+    ("first", "command", "part"), [(first, *pair) for first, pairs in JOINED.items() for pair in pairs]
+)
+def test_a_file_of_which_not_one_image_joins_is_refused_by_every_command(
+    first: str,
+    command: str,
+    part: str,
+    tmp_path: Path,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    no_known_data: None,
+) -> None:
+    """The error names both files, and a match by which they join."""
+    monkeypatch.chdir(tmp_path)
+    write_judges(tmp_path)
+    path = Path(f"digits/{part}.csv")
+    path.write_text(path.read_text().replace(".png", ".jpg"))
+    argv = ["curve"] if command == "curve" else COMMANDS[command]
+    argv = [*(word.replace("digits/", "") for word in argv), "--benchmark", "digits", "--quiet"]
+    done = run(*argv)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(
+        "Error: two files have no image in common\n"
+        f"  where:   digits/{first}.csv ({first}) and digits/{part}.csv ({part})\n"
+    )
+    assert done.err.endswith('\n  to mend: they fit by stem: --match stem, or "match": "stem" in benchmark.json\n')
+    assert run(*argv, "--match", "stem").code == 0
+
+
+def test_label_sets_of_a_benchmark_are_compared_as_it_joins_them(
+    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_judges(tmp_path)
+    for place in ("images", "pets/images"):
+        other = Path("digits/labels.csv").read_text().replace("\n0", f"\n{place}/0").replace("\n1", f"\n{place}/1")
+        Path(f"{place[0]}.csv").write_text(other.replace("\npets", "\n./digits/../digits"))
+    for file in ("i.csv", "p.csv"):
+        pair = ["digits/labels.csv", file]
+        assert run("labels", "--agree", *pair).code == 1
+        (agreement,) = results_of(run, "labels", "--agree", *pair, "--benchmark", "digits")
+        assert (agreement["images"], agreement["equal"]) == (len(IMAGES), len(IMAGES))
+        assert results_of(run, "labels", "--diff", *pair, "--benchmark", "digits")["images"] == len(IMAGES)
+    Path("stems.csv").write_text(Path("i.csv").read_text().replace(".png", ""))
+    pair = ["digits/labels.csv", "stems.csv"]
+    done = run("labels", "--diff", *pair)
+    assert done.err == (
+        "Error: two files have no image in common\n"
+        "  where:   digits/labels.csv (labels) and stems.csv (labels)\n"
+        "  found:   000.png, 001.png and 148 more; and images/000, images/001 and 148 more\n"
+        "  to mend: they fit by stem: --match stem\n"
+    )
+    assert results_of(run, "labels", "--diff", *pair, "--match", "stem")["images"] == len(IMAGES)
+    Path("digits/benchmark.json").write_text('{"match": "stem"}')
+    assert results_of(run, "labels", "--diff", *pair, "--benchmark", "digits")["images"] == len(IMAGES)

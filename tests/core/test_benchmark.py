@@ -1,14 +1,18 @@
 """Benchmarks: which images belong to one, and the order of its images."""
 
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core.benchmark import class_folder_order
+from reassess.core.classes import Classes
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
+from tests.helpers import write_files
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.randoms(use_true_random=False))
@@ -31,3 +35,28 @@ def test_the_real_class_folder_order_is_the_same_from_shuffled_labels_in_another
     shuffled = LabelSets.from_lists(names, [[class_id] for class_id in real_original.indices[rows].tolist()])
     expected = [f"val/x/{real_original.images[row]}" for row in class_folder_order(real_original)]
     assert [names[row] for row in class_folder_order(shuffled)] == expected
+
+
+def as_a_reader_yields(root: Path) -> list[str]:
+    """Names of the files in class folders, as torchvision's ImageFolder lists them."""
+    return [f"{folder.name}/{file.name}" for folder in sorted(root.iterdir()) for file in sorted(folder.iterdir())]
+
+
+@given(
+    st.dictionaries(st.sampled_from(["n10", "n2", "Zoo", "bee", "ant", "a b"]), st.integers(1, 3), min_size=2),
+    st.randoms(),
+)
+def test_class_folders_are_sorted_as_a_reader_of_folders_does(folders: dict[str, int], random: Random) -> None:
+    """By the names of the folders, in whatever order the list of classes has them, also where only the labels tell."""
+    with TemporaryDirectory() as place:
+        for folder, images in folders.items():
+            write_files(Path(place), {f"{folder}/{number}.png": "" for number in range(images)})
+        expected = as_a_reader_yields(Path(place))
+    names = list(folders)
+    random.shuffle(names)
+    classes = Classes(len(names), names=tuple(names))
+    shuffled = random.sample(expected, len(expected))
+    original = LabelSets.from_lists(shuffled, [[names.index(name.split("/")[0])] for name in shuffled], classes)
+    assert [shuffled[row] for row in class_folder_order(original)] == expected
+    flat = original.renamed([name.replace("/", " ") for name in shuffled])
+    assert [shuffled[row] for row in class_folder_order(flat)] == expected

@@ -114,3 +114,28 @@ def test_a_wrong_update_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     kept = (tmp_path / "benchmark.json").read_bytes()
     assert message(update_benchmark, tmp_path, threshold=8).startswith("threshold out of range\n")
     assert (tmp_path / "benchmark.json").read_bytes() == kept
+
+
+def test_another_spelling_of_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Benchmark.json").write_text('{"threshold": 0.5}')
+    expected = (
+        "a file is called nearly like the settings of the benchmark\n"
+        "  where:   DIR\n"
+        "  allowed: benchmark.json\n"
+        "  found:   Benchmark.json\n"
+        "  to mend: give it that name, or another one"
+    )
+    assert message(read_settings, tmp_path).replace(str(tmp_path), "DIR") == expected
+    assert message(update_benchmark, tmp_path, threshold=0.8).replace(str(tmp_path), "DIR") == expected
+
+
+def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "benchmark.json").symlink_to("gone.json")
+    assert message(read_settings, tmp_path).replace(str(tmp_path), "DIR") == (
+        "a link leads to no file\n"
+        "  where:   DIR/benchmark.json\n"
+        "  found:   gone.json\n"
+        "  to mend: mend the link, or remove it"
+    )
+    (tmp_path / "gone.json").write_text('{"threshold": 0.5}')
+    assert read_settings(tmp_path) == {"threshold": 0.5}

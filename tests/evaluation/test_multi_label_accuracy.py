@@ -17,6 +17,8 @@ from reassess.errors import DataError
 from reassess.evaluation.measure import find_outcomes, summarize
 from reassess.evaluation.multi_label_accuracy import VERDICTS, MultiLabelAccuracy, multi_label_accuracy, verdicts
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # drawn models are by chance
+
 IMAGES = [f"{i}.png" for i in range(20)]
 CLASSES = Classes(6)
 

@@ -1,13 +1,23 @@
 """The traps in which people lose a day are caught and explained: on the original labels themselves as a model."""
 
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from itertools import permutations
+
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reassess.core.benchmark import class_folder_order
+from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
+from reassess.errors import ReassessWarning
 from reassess.evaluation.measure import evaluate
+from reassess.evaluation.order_checks import _Reading
 from reassess.numeric.proportion import Proportion
 from tests.helpers import message, numbered_labels
 
@@ -185,9 +195,139 @@ def test_a_model_that_is_merely_poor_is_measured(
     assert result.original == {1: Proportion(np.count_nonzero(ids == real_original.indices), 50_000)}
 
 
-@pytest.mark.parametrize(("images", "classes"), [(99, 1000), (1000, 99)])
-def test_few_images_or_classes_cannot_tell_and_are_measured(images: int, classes: int) -> None:
-    truth = np.arange(images) % classes
-    labels = numbered_labels(truth[:, None].tolist())
-    wrong = (truth + classes // 2) % classes
-    assert evaluate(wrong, labels, original=labels).real[1].hits == 0
+def ten_classes(images: int, seed: int = 0) -> LabelSets:
+    """Original labels in random order, and classes of different sizes."""
+    rng = np.random.default_rng(seed)
+    return numbered_labels(rng.choice(10, images, p=np.arange(1, 11) / 55)[:, None].tolist())
+
+
+def expected_by_chance(given: npt.NDArray[np.integer], truth: npt.NDArray[np.integer]) -> float:
+    """The share of images on which two agree in a random order of the rows: by class, how often both say it."""
+    return sum(float((given == c).mean() * (truth == c).mean()) for c in range(10))
+
+
+@pytest.mark.parametrize("images", [60, 1797])
+def test_ten_classes_and_few_images_are_enough_to_see_class_folder_order(images: int) -> None:
+    original = ten_classes(images)
+    ids = in_folders(original)
+    hits, chance = np.count_nonzero(ids == original.indices), expected_by_chance(ids, original.indices)
+    assert message(evaluate, Predictions.from_ids(ids), original, original=original) == (
+        "the predictions agree with the original labels no more than chance would\n"
+        f"  allowed: well above {chance:.2%}\n"
+        f"  found:   {hits / images:.2%} as given ({hits:,} of {images:,}); 100.00% in class-folder order\n"
+        f"  to mend: {FOLDERS}"
+    )
+
+
+def test_rows_in_another_order_than_the_label_sets_are_explained_too() -> None:
+    """The original labels need not come in the order of the label sets, which is that of rows without names."""
+    original = ten_classes(300)
+    rows = np.random.default_rng(1).permutation(300)
+    labels = LabelSets.from_lists([original.images[row] for row in rows], original.indices[rows][:, None].tolist())
+    assert message(evaluate, in_folders(original), labels, original=original).endswith(f"to mend: {FOLDERS}")
+
+
+def test_another_order_is_seen_also_where_most_rows_stay_right() -> None:
+    """Of 100 images 80 are of one class, which is right in either order; the other 20 change places."""
+    classes = Classes(3, names=("bee", "ant", "cat"))
+    truth = np.repeat([1, 0, 2], [10, 10, 80])  # in the order of folders: ant, bee, cat
+    original = LabelSets.from_lists([f"{row:03}.png" for row in range(100)], np.sort(truth)[:, None].tolist(), classes)
+    assert message(evaluate, truth, original, original=original) == (
+        "the predictions agree with the original labels far less than when they are read in another way\n"
+        "  allowed: well above 66.00%\n"
+        "  found:   80.00% as given (80 of 100); 100.00% in class-folder order\n"
+        f"  to mend: {FOLDERS}"
+    )
+
+
+def test_ids_of_few_classes_are_explained() -> None:
+    original = ten_classes(60)
+    text = message(evaluate, np.minimum(original.indices + 1, 9), original, original=original)
+    assert text.endswith(f"to mend: {FROM_ONE}")
+    text = message(evaluate, np.maximum(original.indices - 1, 0), original, original=original)
+    assert text.endswith(f"to mend: {LACKS_FIRST}")
+
+
+def test_by_chance_on_enough_images_is_an_error_and_on_few_a_warning() -> None:
+    """600 images tell a model of Cohen's kappa 0.1 from chance, 40 only one of 0.5, and 4 none."""
+    for images, told in ((600, "error"), (40, "warning"), (4, "nothing")):
+        original = ten_classes(images)
+        ids = np.random.default_rng(8).permutation(original.indices)
+        hits, chance = np.count_nonzero(ids == original.indices), expected_by_chance(ids, original.indices)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            if told == "error":
+                assert message(evaluate, ids, original, original=original) == (
+                    "the predictions agree with the original labels no more than chance would\n"
+                    f"  allowed: well above {chance:.2%}\n"
+                    f"  found:   {hits / images:.2%} as given ({hits} of {images})\n"
+                    f"  to mend: {NOTHING_FITS}"
+                )
+            else:
+                evaluate(ids, original, original=original)
+        assert [str(one.message) for one in caught] == (told == "warning") * [
+            f"the model agrees with the original labels on {hits} of 40 images, no more than chance would "
+            f"({chance:.2%}): these are too few to tell, but check that its rows and its classes are in the right order"
+        ]
+
+
+def test_a_warning_says_which_order_fits_better() -> None:
+    original = ten_classes(12, 1)
+    with pytest.warns(ReassessWarning) as caught:
+        evaluate(in_folders(original), original, original=original)
+    assert ", and on 100.00% in class-folder order: these are too few to tell" in str(caught[0].message)
+
+
+def test_honest_models_of_few_classes_are_measured_without_a_word() -> None:
+    """Also poor ones, which are better than chance by little."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for seed, (images, right) in enumerate([(60, 0.5), (300, 0.3), (1797, 0.1), (5, 0.2), (1, 0.0)]):
+            original = ten_classes(images, seed)
+            rng = np.random.default_rng(seed)
+            ids = np.where(rng.random(images) < right, original.indices, rng.integers(0, 10, images))
+            assert evaluate(ids, original, original=original).images == images
+
+
+def test_of_a_model_that_names_one_class_alone_no_order_is_better() -> None:
+    """Of few images nothing is said, of many that it agrees by chance."""
+    original = ten_classes(60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evaluate(np.full(60, 9), original, original=original)
+    original = ten_classes(1000)
+    assert message(evaluate, np.full(1000, 9), original, original=original).endswith(f"to mend: {NOTHING_FITS}")
+
+
+def test_the_verdict_does_not_depend_on_the_order_of_the_images() -> None:
+    original, rng = ten_classes(100), np.random.default_rng(0)
+    ids = np.where(rng.random(100) < 0.15, original.indices, rng.permutation(original.indices))
+    heard = set()
+    for _ in range(5):
+        rows = rng.permutation(100)
+        names = [original.images[row] for row in rows]
+        moved = LabelSets.from_lists(names, original.indices[rows][:, None].tolist())
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            evaluate(Predictions.from_ids(ids[rows], names), moved, original=moved)
+        heard.add(tuple(str(one.message) for one in caught))
+    assert len(heard) == 1
+
+
+def slow_chances(given: Sequence[int], truth: Sequence[int]) -> dict[int, float]:
+    """The chance of each number of agreements, over every order of the rows."""
+    counts = Counter(sum(a == b for a, b in zip(order, truth, strict=True)) for order in permutations(given))
+    return {hits: n / sum(counts.values()) for hits, n in counts.items()}
+
+
+@given(st.integers(2, 7).flatmap(lambda n: st.tuples(*[st.lists(st.integers(0, 3), min_size=n, max_size=n)] * 2)))
+def test_chance_is_that_of_all_orders_of_the_rows(pair: tuple[list[int], list[int]]) -> None:
+    given, truth = pair
+    chances = slow_chances(given, truth)
+    reading = _Reading(name="", mend="", predicted=np.array(given, np.int32), truth=np.array(truth, np.int32))
+    mean = sum(hits * chance for hits, chance in chances.items())
+    assert reading.chance * len(given) == pytest.approx(mean)
+    assert reading.variance == pytest.approx(sum(p * (hits - mean) ** 2 for hits, p in chances.items()), abs=1e-9)
+    as_many = sum(chance for hits, chance in chances.items() if hits >= reading.hits)
+    if as_many > 0.03 or as_many < 0.003:  # nearer to 1 in 100, the 999 draws may say either
+        assert reading.is_by_chance() == (as_many >= 0.01)

@@ -79,7 +79,7 @@ def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
         "  where:   the first is row 1\n"
         "  allowed: names such as x/a.png, x/b.png and 1 more\n"
         "  found:   no.png, nor.png, never.png\n"
-        "  to mend: check the names, try --match name or --match stem, or leave such images out with --ignore-unknown"
+        "  to mend: check the names, or leave such images out with --ignore-unknown"
     )
     nothing = LabelSets.from_lists([], [])
     assert "  allowed: none: the label set has no image\n" in message(join_and_rank, predictions, nothing)

@@ -60,8 +60,8 @@ def test_only_what_was_left_out_is_named() -> None:
     assert left_out_in_words(measured(["c.png"])) == "1 of the 2 labelled images have no prediction"
     many = replace(measured(), empty=1234, unlabelled=2, unknown=3)
     assert left_out_in_words(many) == "1,234 with an empty label set, 2 never rated, 3 unknown"
-    assert str(measured()).endswith("left out          1 with an empty label set")
-    assert str(replace(measured(), empty=0)).endswith("left out          nothing")
+    assert str(measured()).endswith("left out               1 with an empty label set")
+    assert str(replace(measured(), empty=0)).endswith("left out               nothing")
 
 
 def test_every_kind_of_mistake_has_a_name_and_one_that_two_breakdowns_have_has_the_same() -> None:

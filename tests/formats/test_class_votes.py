@@ -277,3 +277,32 @@ def test_the_counts_of_cifar_10_are_as_published(real_file: Callable[[str], Path
     winners = votes.class_ids[np.argmax(votes.counts(), axis=1)]
     assert original.classes == votes.classes
     assert np.mean(winners == original.indices) == pytest.approx(0.992, abs=5e-4)
+
+
+@pytest.mark.parametrize("heading", ["image,class,cat,dog,count", "image,cat,dog,count"])
+def test_a_column_count_beside_other_numbers_is_ambiguous(tmp_path: Path, heading: str) -> None:
+    """It may hold the total of the others: then cat would have the counts of all."""
+    path = tmp_path / "c.csv"
+    path.write_text(f"{heading}\na,{'cat,' if 'class' in heading else ''}3,17,20\n")
+    for classes in (None, Classes.from_texts(["cat", "dog"])):
+        assert message(read_votes, path, classes=classes) == (
+            f"a column count and other columns of numbers: either may hold the counts\n  where:   {path}\n"
+            "  found:   count, cat, dog\n  to mend: leave out count if each other column counts the votes for a class, "
+            "or else the other columns"
+        )
+    votes = read_votes(path, classes=Classes(3, names=("cat", "dog", "count")))
+    assert votes.counts().tolist() == [[3, 17, 20]]
+
+
+def test_other_columns_beside_count_may_hold_text(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("image,class,count,note\na,cat,3,x\na,dog,1,y\n")
+    assert read_votes(path).counts().tolist() == [[3, 1]]
+
+
+def test_classes_may_be_called_yes_and_no_where_they_are_listed(tmp_path: Path) -> None:
+    path = tmp_path / "v.csv"
+    path.write_text("image,rater,answer\na,1,yes\na,2,no\n")
+    assert read_votes(path, classes=Classes.from_texts(["no", "yes", "both"])).answers == ("no", "yes")
+    for options in ({"classes": Classes.from_texts(["no", "cat"])}, {"answers": ["no", "yes"]}):
+        assert message(read_votes, path, **options).startswith("the answers say yes or no, and no column says to which")

@@ -523,6 +523,35 @@ def test_votes_are_no_label_sets(refused: Callable[..., str], file: Callable[...
     )
 
 
-def test_scores_that_are_read_as_label_sets_are_warned_of(file: Callable[..., Path]) -> None:
-    with pytest.warns(ReassessWarning, match="the column score is not used: every class of an image counts as valid"):
-        assert read_labels(file("s.csv", "image,class,score\na,1,0.1\n")).sets() == {"a": frozenset({1})}
+@pytest.mark.parametrize("heading", ["score", "probability"])
+def test_scores_are_no_label_sets(refused: Callable[..., str], file: Callable[..., Path], heading: str) -> None:
+    assert refused(read_labels, file("s.csv", f"image,class,{heading}\na,1,0.1\n")) == (
+        "the table holds scores: not all of its classes are valid\n  where:   DIR/s.csv\n"
+        f"  found:   a column {heading}\n  to mend: cut label sets at a threshold (reassess labels), or leave the "
+        "column out if every class is valid"
+    )
+
+
+@pytest.mark.parametrize("heading", ["image,class,cat,dog", "image,cat,dog"])
+def test_counts_for_each_class_are_no_label_sets(
+    refused: Callable[..., str], file: Callable[..., Path], heading: str
+) -> None:
+    """Else the original label in the column class would be judged by."""
+    row = "a,cat,3,17" if "class" in heading else "a,3,17"
+    path = file("c.csv", f"{heading}\n{row}\n")
+    assert refused(read_labels, path) == (
+        "the table has columns of numbers, as counts of votes for each class have: it holds no label sets\n"
+        "  where:   DIR/c.csv\n  found:   cat, dog\n  to mend: make scores of counts (reassess aggregate), and label "
+        "sets of the scores; or leave these columns out"
+    )
+    if "class" in heading:
+        assert read_original(path).sets() == {"a": frozenset({0})}
+
+
+def test_a_class_that_stands_twice_is_called_by_its_name(
+    refused: Callable[..., str], file: Callable[..., Path]
+) -> None:
+    assert refused(read_labels, file("l.csv", "image,class\na,cat\na,dog\na,dog\n")) == (
+        "a class is named twice for one image\n  where:   DIR/l.csv, image a\n  allowed: each class once\n"
+        "  found:   dog"
+    )

@@ -379,11 +379,27 @@ BAD_TABLES = {
     ),
     "no item": (
         "thing,rater,answer\nx,1,no\n",
-        "the table has no column for the item (or image and class)\n"
+        "the table has no column for what was voted on\n"
         "  where:   {path}\n"
-        "  allowed: item or task or question\n"
+        "  allowed: image and class; image alone, where answers are classes; or item, task, question\n"
         "  found:   thing, rater, answer\n"
-        "  to mend: rename the column",
+        "  to mend: rename the columns",
+    ),
+    "an image under another heading": (
+        "filename,class,worker,response\na.png,cat,1,no\n",
+        "the table has no column for what was voted on\n"
+        "  where:   {path}\n"
+        "  allowed: image and class; image alone, where answers are classes; or item, task, question\n"
+        "  found:   filename, class, worker, response\n"
+        "  to mend: rename the columns",
+    ),
+    "yes and no to no class": (
+        "image,rater,answer\na.png,1,Yes\na.png,2,no\n",
+        "the answers say yes or no, and no column says to which class\n"
+        "  where:   {path}\n"
+        "  allowed: a column class; or, without it, classes as answers\n"
+        "  found:   Yes, no\n"
+        "  to mend: add the column class; if the classes are called so, list them in classes.txt",
     ),
     "no rows": ("item,rater,answer\n", "the table has no rows\n  where:   {path}\n  to mend: write it again"),
     "no votes": ("item,rater,answer\nx,,\n", "the table has no votes\n  where:   {path}\n  to mend: write it again"),

@@ -1,5 +1,6 @@
 """The curves that are shown: of scores as given, and of scores made again without what is judged."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -64,6 +65,7 @@ def measure_curves(
     in_sample: bool | None = None,
     goal: Goal | None = None,
     original: LabelSets | None = None,
+    track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> tuple[MeasuredCurve, ...]:
     """The curve of some scores, and that of the same scores made again without what is judged.
 
@@ -84,6 +86,8 @@ def measure_curves(
         Whether the golden answers are known to have made the scores, where neither the scores nor `origin` say so.
     goal, original
         As for `reassess.operating_point`; without a goal no threshold is chosen.
+    track
+        See `Provenance.left_out`.
 
     Raises
     ------
@@ -106,7 +110,7 @@ def measure_curves(
     if origin is not None and origin.making.by_golden and leave_out is not None:
         folds = None if leave_out == "image" else image_folds(origin.golden_images, leave_out)
         without = "each image left out" if folds is None else f"{leave_out} folds left out"
-        again = origin.left_out(folds)
+        again = origin.left_out(folds, track=track)
         curve = precision_recall(again, golden, in_sample=False)
         curves.append(MeasuredCurve(file=name, curve=curve, left_out=without))
     if goal is None:

@@ -117,7 +117,9 @@ class Provenance:
         """Number of images of golden items."""
         return len(self.experts.images)
 
-    def left_out(self, folds: npt.NDArray[np.integer] | None = None) -> Scores:
+    def left_out(
+        self, folds: npt.NDArray[np.integer] | None = None, *, track: Callable[[Sequence[int]], Iterable[int]] = iter
+    ) -> Scores:
         """Scores of the golden items, those of each image made without the golden answers about it.
 
         The votes on the image stay. Golden items that are not among the votes have no scores.
@@ -127,6 +129,8 @@ class Provenance:
         folds
             Integers, shape (golden images,): the golden answers on images of one number are left out together; by
             default those on each image alone.
+        track
+            Passes on the numbers of folds, so that progress can be shown.
 
         Raises
         ------
@@ -142,7 +146,7 @@ class Provenance:
         parts = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ReassessWarning)
-            for number in numbers:
+            for number in track(numbers):
                 out = fold == number
                 judged = rows[out & (rows >= 0)]
                 scores = self.making.make(

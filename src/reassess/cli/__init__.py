@@ -6,6 +6,7 @@ A command lives in a module of its own, which is imported when the command runs 
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from typing import TextIO
 
@@ -77,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 if all went well, 1 for an error in the data, 2 for an error in the call.
     """
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
+        warnings.showwarning = partial(_show_warning, set())
         warnings.simplefilter("always", ReassessWarning)
         try:
             if sys.stdout is None:  # closed by whoever started this process
@@ -101,6 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _show_warning(
+    shown: set[str],
     message: Warning | str,
     category: type[Warning],
     filename: str,
@@ -108,8 +110,11 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
+    """Print a warning; one of this package that was shown before is not said again, such as for each label set."""
     if issubclass(category, ReassessWarning):
-        say(f"Warning: {message}", err=True)
+        if str(message) not in shown:
+            say(f"Warning: {message}", err=True)
+            shown.add(str(message))
     else:
         text = warnings.formatwarning(message, category, filename, lineno, line)
         click.echo(text, err=True, nl=False)

@@ -20,6 +20,8 @@ from reassess.text import plain
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from reassess.core.benchmark import Benchmark
+
 __all__ = [
     "Call",
     "Range",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 _WIDTH_OF_A_PIPE = 160
+_GAP = 3  # between the columns of a table
 _Item = TypeVar("_Item")
 
 
@@ -94,12 +97,33 @@ class Call:
             self.inputs.append(entry)
         return path
 
-    def check_output(self, path: Path | None, suffixes: Collection[str], thing: str) -> None:
-        """Refuse, before any work, an output of another kind, or one that exists and is not to be overwritten."""
+    def check_output(
+        self,
+        path: Path | None,
+        suffixes: Collection[str],
+        thing: str,
+        *,
+        benchmark: "Benchmark | None",
+        part: str | None = None,
+    ) -> None:
+        """Refuse, before any work, an output that cannot be written, or that would spoil the benchmark that was given.
+
+        Parameters
+        ----------
+        path
+            Where the result goes, if anywhere.
+        suffixes, thing
+            Those that the file may have, and what it holds.
+        benchmark, part
+            The benchmark that was given, and which part of it the result is; see `check_place`.
+        """
+        from reassess.data.benchmark_outputs import check_place
         from reassess.formats.files import check_output, suffix_of
 
         if path is not None:
             suffix_of(path, suffixes, thing)
+            if benchmark is not None:
+                check_place(path, benchmark, part)
             check_output(path, force=self.force)
 
     def keep_inputs(self, *outputs: Path | None) -> None:
@@ -205,18 +229,47 @@ def print_table(
     title: str | None = None,
     text_columns: int = 1,
 ) -> None:
-    """Print a table; the first `text_columns` columns are flushed left, numbers right."""
+    """Print a table; the first `text_columns` columns are flushed left, numbers right.
+
+    Numbers stay whole: columns for which a terminal is too narrow follow below, beside the first ones again.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
+    names = [plain(heading) for heading in headings]
+    cells = [["-" if cell is None else plain(str(cell)) for cell in row] for row in rows]
+    longest = [max(map(len, column)) for column in zip(*cells, strict=True)] if cells else [0] * len(names)
+    least = [max([length, *map(len, name.split())]) for length, name in zip(longest, names, strict=True)]
     title_text = None if title is None else Text(plain(title))
-    table = Table(box=SIMPLE_HEAD, title=title_text, title_justify="left", pad_edge=False, show_edge=False)
-    for i, heading in enumerate(headings):
-        table.add_column(Text(plain(heading)), justify="left" if i < text_columns else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text("-" if cell is None else plain(str(cell))) for cell in row))
-    console().print(table)
+    screen = console()
+    for part in _side_by_side(least, max(1, text_columns), screen.width):
+        fits = sum(max(least[i], len(names[i])) + _GAP for i in part) - _GAP <= screen.width
+        table = Table(box=SIMPLE_HEAD, title=title_text, title_justify="left", pad_edge=False, show_edge=False)
+        for i in part:
+            is_text = i < text_columns
+            width = None if fits or is_text else least[i]
+            table.add_column(Text(names[i]), justify="left" if is_text else "right", overflow="fold", width=width)
+        for row in cells:
+            table.add_row(*(Text(row[i]) for i in part))
+        screen.print(table)
+
+
+def _side_by_side(least: Sequence[int], first: int, width: int) -> list[list[int]]:
+    """Which columns stand side by side: each time the first ones, which may be folded, and as many more as fit.
+
+    >>> _side_by_side([20, 9, 9, 9], 1, 30), _side_by_side([20, 9, 9, 9], 1, 80)
+    ([[0, 1], [0, 2], [0, 3]], [[0, 1, 2, 3]])
+    """
+    room = width - sum(min(of_text, width // (3 * first)) for of_text in least[:first])
+    parts, left = [list(range(first))], room
+    for i in range(first, len(least)):
+        left -= least[i] + _GAP
+        if left < 0 and len(parts[-1]) > first:
+            parts.append(list(range(first)))
+            left = room - least[i] - _GAP
+        parts[-1].append(i)
+    return parts
 
 
 def refuse_repeated(files: Iterable[str | Path]) -> None:

@@ -16,10 +16,10 @@ from reassess.core.classes import IDS_OF_NAMES, NAMES_BESIDE_IDS, NAMES_WITHOUT_
 from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
 from reassess.core.items import Id, normal_id
 from reassess.core.predictions import Predictions
-from reassess.data.benchmark_folders import MADE_BY, open_benchmark
+from reassess.data.benchmark_folders import open_benchmark
 from reassess.data.benchmark_images import benchmark_names
 from reassess.data.benchmark_settings import update_benchmark
-from reassess.errors import DataError, OutputError, at
+from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions
@@ -30,13 +30,13 @@ __all__ = [
     "FILE",
     "answers_option",
     "benchmark_option",
-    "check_part",
     "each_prediction",
     "from_environment",
     "golden_options",
     "joining_options",
     "judge_options",
-    "keep_setting",
+    "keep_settings",
+    "match_option",
     "max_bytes_option",
     "part_option",
     "prediction_options",
@@ -72,37 +72,8 @@ benchmark_option = in_benchmark(
 )
 
 
-def check_part(benchmark: Benchmark | None, output: Path | None, part: str | None = None) -> None:
-    """Refuse, before any work, an output in a benchmark's folder that would take the name of another part.
-
-    Parameters
-    ----------
-    benchmark, output
-        The benchmark that was given, and where the result goes.
-    part
-        The part that the command makes, which may be written anew in the same format; None if it makes none.
-    """
-    folder = None if benchmark is None else benchmark.folder
-    if folder is None or output is None or output.parent.resolve() != folder.resolve() or output.stem not in MADE_BY:
-        return
-    if output.stem != part:
-        raise OutputError(
-            f"in a benchmark's folder, a file {output.stem} is another part of it",
-            where=output,
-            mend="choose another name or folder" + (f", such as {part}{output.suffix}" if part else ""),
-        )
-    there = benchmark.sources.get(part) if benchmark is not None else None
-    if there is not None and Path(there).name != output.name:
-        raise OutputError(
-            "the benchmark would have two files of one part",
-            where=output,
-            found=Path(there).name,
-            mend=f"write {Path(there).name} (--force), or remove it first",
-        )
-
-
-def keep_setting(benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
-    """Note a setting in benchmark.json of a benchmark's folder, if the output is that part of the benchmark."""
+def keep_settings(benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
+    """Note settings in benchmark.json of a benchmark's folder, if the output is that part of the benchmark."""
     folder = None if benchmark is None else benchmark.folder
     if folder is not None and output.stem == part and output.parent.resolve() == folder.resolve():
         update_benchmark(folder, **settings)
@@ -140,7 +111,7 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
         in_reading(
             "--order",
             type=Choice(["validation", "class-folder"]),
-            help="The order of rows without names, of ImageNet's validation images.",
+            help="The order of rows without names: of ImageNet's validation images, or of a reader of class folders.",
         ),
         in_reading(
             "--classes",
@@ -160,16 +131,19 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+match_option = in_reading(
+    "--match",
+    type=Choice(MATCHES),
+    help="Which part of a name identifies an image, in every file; ImageNet's validation images are known by number.  "
+    "[default: the benchmark's, or path]",
+)
+
+
 def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how images are joined: `match` and `ignore_unknown`."""
     return _with_options(
         command,
-        in_reading(
-            "--match",
-            type=Choice(MATCHES),
-            help="Which part of a name identifies an image, in every file; ImageNet's validation images are known by "
-            "number.  [default: the benchmark's, or path]",
-        ),
+        match_option,
         in_reading("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping."),
     )
 
@@ -270,7 +244,8 @@ def _load_predictions(
             error.mend = f"{error.mend or 'check the file'}; {_OWN_LABELS}"
         raise
     if predictions.images is not None:
-        predictions = predictions.named(benchmark_names(predictions.images, judges.benchmark))
+        with at(path):
+            predictions = predictions.named(benchmark_names(predictions.images, judges.benchmark))
     if judges.by_default:
         _refuse_other_images(path, predictions, judges)
     if order is None:

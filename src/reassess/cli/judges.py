@@ -24,6 +24,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import has_class_folders, original_of_class_folders, part_path
 from reassess.data.benchmark_images import in_one_benchmark
+from reassess.data.common_images import check_common_images
 from reassess.data.in_sample import known_in_sample
 from reassess.data.label_names import label_set_name
 from reassess.data.loading import (
@@ -45,8 +46,10 @@ __all__ = [
     "Judges",
     "find_part",
     "joined_parts",
+    "judging",
     "load_golden",
     "load_judges",
+    "matched",
     "needed_part",
     "read_classes_of",
     "read_original_of",
@@ -118,7 +121,7 @@ class Judges:
         return {"match": self.benchmark.match or "path", "ignore_unknown": reading.pop("ignore_unknown")}
 
     def outcomes(self, predictions: Predictions, labels: LabelSets, **joining: Any) -> Outcomes:
-        """What happened to each image of one model by one of the label sets; `joining` as `joining_options`.
+        """What happened to each image of one model by one of the label sets; `joining` as for `find_outcomes`.
 
         Images that another of several label sets holds are known, and rows without names are in the order of the first.
         """
@@ -199,8 +202,7 @@ def load_judges(
     if benchmark is None:
         benchmark = benchmark_of(images)
         classes = read_classes_of(call, benchmark)
-    if match is not None:
-        benchmark = replace(benchmark, match=match)
+    benchmark = matched(benchmark, match)
     if thresholds is None and (of_scores := find_part(call, benchmark, "scores", scores)) is not None:
         given["scores"] = of_scores, load_scores(of_scores, classes=classes, max_bytes=max_bytes)
     if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
@@ -230,8 +232,8 @@ def _judges(
     _note_classes(call, given, moved)
     sets: dict[float | str | None, LabelSets]
     if thresholds is None:
-        judging = (_judging(files[part], noun) for part, noun in moved.items() if part.startswith("labels"))
-        sets = dict(zip(names or (None,), judging, strict=True))
+        sets_of = (judging(files[part], noun) for part, noun in moved.items() if part.startswith("labels"))
+        sets = dict(zip(names or (None,), sets_of, strict=True))
     else:
         sets = {cut: _cut(moved, cut, label_set_name(files["scores"])) for cut in thresholds}
     only = None if names else moved.get("labels")
@@ -250,12 +252,32 @@ def _judges(
     )
 
 
+def matched(benchmark: Benchmark, match: Match | None) -> Benchmark:
+    """The benchmark, its images joined as was asked for."""
+    return benchmark if match is None else replace(benchmark, match=match)
+
+
 def joined_parts(
-    given: Mapping[str, tuple[Path, Classed]], benchmark: Benchmark, classes: Classes | None
+    given: Mapping[str, tuple[Path, Classed]],
+    benchmark: Benchmark,
+    classes: Classes | None,
+    *,
+    with_one_another: bool = False,
 ) -> dict[str, Any]:
-    """The parts that were read, in one list of classes and with the benchmark's names of images."""
+    """The parts that were read, in one list of classes and with the benchmark's names of images.
+
+    `with_one_another` as for `check_common_images`.
+
+    Raises
+    ------
+    DataError
+        Of two files that are joined, not one image is in both; and as for `in_one_benchmark`.
+    """
     named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
-    return dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
+    parts = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
+    files = {part: str(path) for part, (path, _) in given.items()}
+    check_common_images(parts, files, benchmark, with_one_another=with_one_another)
+    return parts
 
 
 def refuse_two_kinds(given: Mapping[str, tuple[Path, Classed]]) -> None:
@@ -278,7 +300,7 @@ def _kind(votes: Votes) -> str:
     return "answers on plain items" if votes.classes is None else "one class for each image"
 
 
-def _judging(file: Path, labels: LabelSets | MultiLabels) -> LabelSets:
+def judging(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
     """The label sets of a file that judge a model."""
     with at(file):
         return labels.judging if isinstance(labels, MultiLabels) else labels

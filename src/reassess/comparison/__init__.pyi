@@ -1,5 +1,6 @@
 from .co_occurrence import CoOccurrence as CoOccurrence
 from .co_occurrence import co_occurrence as co_occurrence
+from .common_images import on_common_images as on_common_images
 from .differences import Change as Change
 from .differences import Difference as Difference
 from .differences import EveryPair as EveryPair

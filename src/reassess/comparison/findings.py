@@ -187,6 +187,7 @@ class Findings:
                     benchmark=benchmark,
                     match=match,
                     ignore_unknown=ignore_unknown,
+                    called=name,
                     any_class_list=True,
                 )
                 evaluations[name] = summarize(outcomes[name], labels, scores=scores, experts=experts)

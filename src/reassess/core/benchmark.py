@@ -112,6 +112,9 @@ def benchmark_of(images: Sequence[str]) -> Benchmark:
 def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
     """The order in which a reader of class folders yields the images: by class folder, then by file name.
 
+    Folders are sorted as text. They are those of the images' names, if these lie in more than one; else each class has
+    the folder of its wnid or name, or of its id where only ids are known, which then count as numbers.
+
     Parameters
     ----------
     original
@@ -125,5 +128,15 @@ def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
     --------
     >>> class_folder_order(LabelSets.from_lists(["1.JPEG", "2.JPEG", "3.JPEG"], [[5], [2], [5]]))
     array([1, 0, 2])
+    >>> classes = Classes(2, names=("bee", "ant"))
+    >>> class_folder_order(LabelSets.from_lists(["1.png", "2.png"], [[0], [1]], classes))
+    array([1, 0])
     """
-    return np.lexsort((np.array(image_keys(original.images)), original.indices))
+    names = [name.replace("\\", "/") for name in original.images]
+    folders: list[str] | list[int] = [name.rpartition("/")[0] for name in names]
+    if len(set(folders)) < 2:
+        texts, ids = original.classes.texts, original.indices.tolist()
+        folders = [texts[class_id] for class_id in ids] if texts else ids
+    keys = image_keys([name.rpartition("/")[2] for name in names])
+    rows = sorted(range(len(names)), key=lambda row: (folders[row], keys[row]))
+    return np.array(rows, np.int64)

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 Match = Literal["path", "name", "stem"]
-MATCHES: tuple[str, ...] = get_args(Match)
+MATCHES: tuple[Match, ...] = get_args(Match)
 _VALIDATION_IMAGES = 50_000
 VALIDATION_PATTERN = "ILSVRC2012_val_[0-9]{8}"  # and no ninth digit after it
 
@@ -118,7 +118,7 @@ def join(
     known: Sequence[str],
     *,
     match: Match = "path",
-    where: str = "the predictions",
+    where: str | None = "the predictions",
     known_where: str = "the label set",
 ) -> npt.NDArray[np.int64]:
     """Position among `known` of each image of `names`, or -1 where it is not there.
@@ -130,7 +130,7 @@ def join(
     match
         See `image_keys`.
     where, known_where
-        What the two lists are, for error messages.
+        What the two lists are, for error messages; None for the first where another message says it.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def unique_images(names: Sequence[str], where: str) -> None:
     _refuse_duplicates(names, image_keys(names), "path", where)
 
 
-def _refuse_duplicates(names: Sequence[str], keys: Sequence[str], match: Match, where: str) -> None:
+def _refuse_duplicates(names: Sequence[str], keys: Sequence[str], match: Match, where: str | None) -> None:
     repeat = first_repeat(keys)
     if repeat is None:
         return

@@ -226,7 +226,7 @@ class LabelSets:
                 "a class is named twice for one image",
                 where=f"image {self._image_at(second)}",
                 allowed="each class once",
-                found=self.indices[second],
+                found=self.classes.label(int(self.indices[second])),
             )
 
     def _check_range(self) -> None:

@@ -7,11 +7,13 @@ from .benchmark_folders import original_of_class_folders as original_of_class_fo
 from .benchmark_folders import part_path as part_path
 from .benchmark_images import benchmark_names as benchmark_names
 from .benchmark_images import in_one_benchmark as in_one_benchmark
+from .benchmark_outputs import check_place as check_place
 from .benchmark_settings import update_benchmark as update_benchmark
 from .catalogue import SOURCES as SOURCES
 from .catalogue import KnownFile as KnownFile
 from .catalogue import Source as Source
 from .catalogue import WheelMember as WheelMember
+from .common_images import check_common_images as check_common_images
 from .image_folders import list_images as list_images
 from .in_sample import known_in_sample as known_in_sample
 from .label_names import label_set_name as label_set_name

@@ -175,10 +175,10 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     >>> from tempfile import mkdtemp
     >>> folder = Path(mkdtemp())
     >>> _ = (folder / "original.csv").write_text("image,class\na.png,cat\nb.png,dog\n")
-    >>> _ = (folder / "labels.json").write_text('{"a.png": ["cat"], "B.png": []}')
+    >>> _ = (folder / "labels.json").write_text('{"a.png": ["cat"], "c.png": []}')
     >>> check = check_benchmark(folder)
     >>> check.mismatches[0]
-    NameProblem(thing='image', what='in labels and not in original', count=1, examples=('B.png',), mend=None)
+    NameProblem(thing='image', what='in labels and not in original', count=1, examples=('c.png',), mend=None)
     >>> [command for command, parts in check.lacks.items() if not parts]
     ['evaluate', 'compare', 'report', 'questions', 'show']
     """

@@ -26,6 +26,7 @@ __all__ = [
     "one_place",
     "open_benchmark",
     "original_of_class_folders",
+    "part_called",
     "part_path",
     "places_of_parts",
 ]
@@ -217,10 +218,17 @@ def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None, 
     raise DataError(
         f"the benchmark has no {part}" + (f", which reassess {needed_by} needs" if needed_by else ""),
         where=folder or benchmark.name or None,
-        allowed=f"a file {part}, with one of the suffixes {', '.join(_SUFFIXES)}" if others else None,
+        allowed=_allowed(part) if others else None,
         found=some(others) or None,
         mend=MADE_BY[part],
     )
+
+
+def _allowed(part: str) -> str:
+    """How a part may be stored."""
+    if part == "images":
+        return "a folder images, or images.zip or images.tar, which is not compressed"
+    return f"a file {part}, with one of the suffixes {', '.join(_SUFFIXES)}"
 
 
 def benchmark_folder(source: str | Path) -> Path:
@@ -247,10 +255,8 @@ def places_of_parts(folder: Path) -> dict[str, list[Path]]:
     """The files, folders and archives in a benchmark's folder that are called as its parts, by part."""
     places: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
-        part = path.stem.lower().replace("_", "-")
-        of_images = path.suffix.lower() in _ARCHIVES or (path.is_dir() and not path.suffix)
-        is_part = of_images if part == "images" else path.suffix.lower() in _SUFFIXES and not path.is_dir()
-        if not is_part or part not in MADE_BY:
+        part = part_called(path)
+        if part is None:
             continue
         if path.stem != part:
             raise DataError(
@@ -262,6 +268,20 @@ def places_of_parts(folder: Path) -> dict[str, list[Path]]:
             )
         places.setdefault(part, []).append(path)
     return {part: places[part] for part in MADE_BY if part in places}
+
+
+def part_called(path: Path) -> str | None:
+    """The part that a file or folder is called as, perhaps with capitals or a dash that the part has not; or None.
+
+    >>> part_called(Path("pets/Rater_golden.csv")), part_called(Path("pets/scores.svg"))
+    ('rater-golden', None)
+    """
+    part, suffix = path.stem.lower().replace("_", "-"), path.suffix.lower()
+    if part == "images":
+        fits = suffix in _ARCHIVES or (not suffix and path.is_dir())
+    else:
+        fits = part in MADE_BY and suffix in _SUFFIXES and not path.is_dir()
+    return part if fits else None
 
 
 def one_place(folder: Path, part: str, places: Sequence[Path]) -> Path:

@@ -1,5 +1,6 @@
 """Files of a benchmark in one list of classes, each image called as the benchmark calls it."""
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
@@ -44,25 +45,43 @@ def in_one_benchmark(
 
 
 def benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
-    """What the benchmark of a folder calls some images; other images are called by their path below it.
+    """What a benchmark calls some images; other images are called by what identifies them.
+
+    Of a benchmark's folder, the path of its images is no part of a name, however it is written: from the working
+    folder or from the root, and with steps such as ``./`` and ``../``.
 
     Parameters
     ----------
     images
         Names of images, as of some file.
     benchmark
-        One of a folder; to others, images are known by the names in their files.
+        To which they belong.
+
+    Raises
+    ------
+    DataError
+        Two names are of one image, or one is of two, as `Benchmark.match` joins them.
     """
-    if benchmark.folder is None:
-        return tuple(images)
-    match, place = benchmark.match or "path", Path(benchmark.sources.get("images", "images"))
-    heads = tuple(f"{folder.as_posix()}/" for folder in (place, place.resolve(), Path("images")))
-    names = [name.replace("\\", "/") for name in images]
-    head_of = [next((head for head in heads if name.startswith(head)), "") for name in names]
-    below = [name.removeprefix(head) for name, head in zip(names, head_of, strict=True)]
+    match = benchmark.match or "path"
+    names = tuple(images) if benchmark.folder is None else _below(images, benchmark.folder)
     if match == "path":
-        return tuple(below)
+        return names
     own = benchmark.images
-    rows = join(below, own, match=match, known_where="the benchmark's images").tolist()
-    keys = image_keys(below, match)
+    rows = join(names, own, match=match, where=None, known_where="the benchmark's images").tolist()
+    keys = image_keys(names, match)
     return tuple(own[row] if row >= 0 else key for row, key in zip(rows, keys, strict=True))
+
+
+def _below(images: Sequence[str], folder: Path) -> tuple[str, ...]:
+    """Names without the path of the images in a benchmark's folder."""
+    place, here = folder / "images", Path.cwd().as_posix()
+    places = (place, place.absolute(), place.resolve(), Path("images"))
+    heads = tuple(dict.fromkeys(f"{posixpath.normpath(each.as_posix())}/" for each in places))
+
+    def below(name: str) -> str:
+        ways = [name.replace("\\", "/")]
+        if ways[0].startswith(("./", "../")):
+            ways = [posixpath.normpath(way) for way in (ways[0], f"{here}/{ways[0]}")]
+        return next((way.removeprefix(head) for way in ways for head in heads if way.startswith(head)), ways[0])
+
+    return tuple(map(below, images))

@@ -25,9 +25,15 @@ def read_settings(folder: Path) -> dict[str, Any]:
     Raises
     ------
     DataError
-        The file holds no JSON object, or an unknown key or a wrong value.
+        The file holds no JSON object, or an unknown key or a wrong value; it is a link that leads nowhere, or its name
+        has capitals.
     """
     path = folder / SETTINGS_FILE
+    _refuse_other_names(folder)
+    if path.is_symlink() and not exists(path):
+        raise DataError(
+            "a link leads to no file", where=path, found=path.readlink(), mend="mend the link, or remove it"
+        )
     if not exists(path):
         return {}
     document = read_json(path)
@@ -36,6 +42,19 @@ def read_settings(folder: Path) -> dict[str, Any]:
         raise other_shape("the settings of a benchmark", document, where=path, allowed=allowed)
     _check_settings(path, document)
     return document
+
+
+def _refuse_other_names(folder: Path) -> None:
+    """Refuse a file that is called benchmark.json but for capitals: another system would take it for the settings."""
+    others = sorted(path.name for path in folder.glob("*") if path.name.lower() == SETTINGS_FILE != path.name)
+    if others:
+        raise DataError(
+            "a file is called nearly like the settings of the benchmark",
+            where=folder,
+            allowed=SETTINGS_FILE,
+            found=others[0],
+            mend="give it that name, or another one",
+        )
 
 
 def update_benchmark(

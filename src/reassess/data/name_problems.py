@@ -1,12 +1,11 @@
 """Names of images that stand twice in one part of a benchmark, or in one part and not in another."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import cast
 
-from reassess.core.image_names import MATCHES, Match, image_keys
+from reassess.core.image_names import Match, image_keys
+from reassess.core.name_fits import how_they_fit
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.data.image_folders import PICTURE_SUFFIXES
 
@@ -48,7 +47,7 @@ def name_problem(thing: str, what: str, names: Sequence[str], *, mend: str | Non
 
 def duplicate_images(part: str, images: Sequence[str]) -> Iterator[NameProblem]:
     """The images of a part that stand there twice, in another spelling or with another suffix."""
-    keys = [key.casefold() for key in _keys(images)]
+    keys = [key.casefold() for key in image_keys(images)]
     spellings = _alike(images, keys)
     if spellings:
         yield name_problem("image", f"twice in {part}, but for capitals and slashes", spellings)
@@ -93,20 +92,8 @@ def _one_sided(
 ) -> Iterator[NameProblem]:
     names = images[part]
     known = tuple(chain.from_iterable(images[other] for other in others))
-    there = set(_keys(known, match))
-    lost = [name for name, key in zip(names, _keys(names, match), strict=True) if key not in there]
+    there = set(image_keys(known, match))
+    lost = [name for name, key in zip(names, image_keys(names, match), strict=True) if key not in there]
     if lost:
-        fits = next((other for other in MATCHES if _all_fit(lost, known, other)), None)
-        mend = None if fits is None else f'they fit by {fits}: --match {fits}, or "match": "{fits}" in {SETTINGS_FILE}'
+        mend = how_they_fit(names, known, lost=lost, match=match, setting=SETTINGS_FILE)
         yield name_problem("image", f"in {part} and {where}", lost, mend=mend)
-
-
-def _all_fit(names: Sequence[str], known: Sequence[str], match: str) -> bool:
-    """Whether each of some names fits one of the known ones, and no other name fits that."""
-    fitting = Counter(_keys(sorted(set(_keys(known))), match))
-    keys = _keys(names, match)
-    return len(set(keys)) == len(keys) and all(fitting[key] == 1 for key in keys)
-
-
-def _keys(images: Sequence[str], match: str = "path") -> tuple[str, ...]:
-    return image_keys([name.replace("\\", "/") for name in images], cast(Match, match))

@@ -61,7 +61,7 @@ class ImageIndex:
         rows = join(images, labels.images, where="the images")
         if not ignore_unknown:
             mend = "check the names, or leave such images out with ignore_unknown=True"
-            refuse_unknown(images, np.flatnonzero(rows < 0), labels, mend)
+            refuse_unknown(images, np.flatnonzero(rows < 0), labels.images, mend)
         return cls(images=images, labels=labels, rows=rows, numbered=True)
 
     @cached_property

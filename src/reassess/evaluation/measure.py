@@ -81,6 +81,11 @@ def evaluate(
         labels is that of chance; a score is NaN; a given k is larger than the predictions reach. The message says
         where, and how to mend it.
 
+    Warns
+    -----
+    ReassessWarning
+        Agreement with the original labels is that of chance, on too few images to tell.
+
     Examples
     --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
@@ -115,11 +120,13 @@ def find_outcomes(
     ignore_unknown: bool = False,
     any_class_list: bool = False,
     also_known: Sequence[Sequence[str]] = (),
+    called: str = "the model",
 ) -> Outcomes:
     """Find what happened to each image, the first half of `evaluate`; parameters and errors are the same.
 
     With `any_class_list`, ids that agree with the original labels by chance are no error if `find_class_list` finds to
     which list they belong. Images in the lists of names `also_known`, such as those of other label sets, are known too.
+    A warning calls the model as `called` says.
     """
     given = _as_predictions(predictions)
     with at("the predictions"):
@@ -135,7 +142,7 @@ def find_outcomes(
         ignore_unknown=ignore_unknown,
     )
     if original is not None:
-        check_agreement(outcomes, original, any_class_list=any_class_list)
+        check_agreement(outcomes, labels, original, any_class_list=any_class_list, called=called)
     return outcomes
 
 
@@ -167,6 +174,7 @@ def summarize(
         scorable=len(labels) - labels.empty_images,
         real=_count(outcomes.rank[scored], ks),
         original=_count(outcomes.original_rank[named], ks) if outcomes.has_original else None,
+        original_scored=_count(outcomes.original_rank[named & scored], ks) if outcomes.has_original else None,
         by_label_count=_by_size(outcomes, labels, ks),
         per_class=count_classes(outcomes, labels),
         soft=None if scores is None else _soft(outcomes, scores, reasons),

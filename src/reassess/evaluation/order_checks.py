@@ -1,121 +1,235 @@
 """The traps in which people lose a day: rows in another order, ids of another class list, numbers that are off by one.
 
-When a model agrees with the original labels no more than chance would, something of the kind is wrong; every known
-way of it is tried, and the error says which one fits.
+A model's first classes and the original labels agree on more images than if the same rows came in random order, or
+something of the kind is wrong. **The rule**, with the numbers of images of each class as they are:
+
+- Another known reading of the predictions fits if it agrees well above chance, and if it alone is right on more images
+  than the reading as given alone: McNemar's exact test gives p < 0.0001. That is an error, which says how to read them.
+- Else they agree by chance if at least 1 in 100 random orders of the rows agrees on as many images. That is an error if
+  the images are enough to tell: if even a model that is a little better than chance (Cohen's kappa 0.1) would agree on
+  so few of them less than once in 10,000 times. It is a warning if that can be told of a fair model alone (kappa 0.5),
+  and by once in 100 times.
+
+Cohen's kappa is 0 where two agree by chance, and 1 where they agree on every image.
 """
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import class_folder_order
+from reassess.core.image_names import are_validation_images
 from reassess.core.labels import LabelSets
-from reassess.errors import DataError
+from reassess.errors import DataError, ReassessWarning
 from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.words import MEND_CLASS_LIST, no_list_in_words
+from reassess.numeric.exact_tests import mcnemar
 
 __all__ = ["check_agreement"]
 
-_FEWEST = 100  # with fewer images or classes, a poor model cannot be told from a wrong order
-_BY_CHANCE = "no more than chance would"
-_BETTER = 5  # a reading fits if it agrees this many times as often
-_MANY = 50  # and on one image in so many: of ten readings, one may look better by chance
+_LEVEL = 1e-4  # of another reading, and of an error
+_KAPPA = 0.1  # of a reading that fits, and of a model that the images must be able to tell from chance
+_BY_CHANCE, _FAIR = 0.01, 0.5  # for a warning
+_ORDERS = 999  # random ones
+_OUTSIDE = 0.05  # of ids at most, if they are to be read as ids that count from another number
+_NUMBERINGS = (
+    ("", "", 0),
+    (
+        "with ids that count from 1",
+        "subtract 1 from every class id (they count from 1, or class 0 is a background)",
+        -1,
+    ),
+    ("with ids that lack the first class", "add 1 to every class id", 1),
+)
+_CHECK = "these are too few to tell, but check that its rows and its classes are in the right order"
 
 Ids = npt.NDArray[np.int32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Reading:
-    """Another way to read the predictions."""
+    """A way to read the predictions: the class of each row, and the original label of its image; -1 for none."""
 
     name: str
     mend: str
     predicted: Ids
     truth: Ids
 
-    @property
+    @cached_property
+    def right(self) -> npt.NDArray[np.bool_]:
+        right: npt.NDArray[np.bool_] = (self.predicted == self.truth) & (self.truth >= 0)
+        return right
+
+    @cached_property
     def hits(self) -> int:
-        return int(np.count_nonzero((self.predicted == self.truth) & (self.truth >= 0)))
+        return int(np.count_nonzero(self.right))
+
+    @cached_property
+    def n(self) -> int:
+        return int(np.count_nonzero(self.truth >= 0))
+
+    @cached_property
+    def _pairs(self) -> tuple[Ids, Ids]:
+        """The predicted class and the original label of each image that has one."""
+        named = self.truth >= 0
+        return self.predicted[named], self.truth[named]
+
+    @cached_property
+    def _by_class(self) -> npt.NDArray[np.float64]:
+        """Number of rows that say each class, and number of images of it; float64, shape (2, classes)."""
+        classes = 1 + max(int(part.max(initial=0)) for part in self._pairs)
+        return np.array([np.bincount(part[part >= 0], minlength=classes) for part in self._pairs], np.float64)
+
+    @cached_property
+    def chance(self) -> float:
+        """The share of images on which both agree if the rows are in random order, on average."""
+        said, there = self._by_class
+        return float(said @ there) / max(self.n, 1) ** 2
+
+    @property
+    def kappa(self) -> float:
+        """Cohen's kappa."""
+        return (self.hits / self.n - self.chance) / (1 - self.chance) if self.n and self.chance < 1 else 0.0
+
+    def is_by_chance(self) -> bool:
+        """Whether at least 1 in 100 random orders of the rows agrees on as many images."""
+        excess = self.hits - self.n * self.chance
+        if excess > 0 and self.variance < _BY_CHANCE * (self.variance + excess**2):  # by Cantelli's inequality
+            return False
+        said, there = (np.sort(part) for part in self._pairs)  # the draws do not depend on the order of the images
+        rng = np.random.default_rng(0)
+        as_many = sum(int(np.count_nonzero(rng.permutation(said) == there)) >= self.hits for _ in range(_ORDERS))
+        return 1 + as_many >= _BY_CHANCE * (1 + _ORDERS)
+
+    @property
+    def variance(self) -> float:
+        """Variance of the number of images on which both agree, over the orders of the rows."""
+        said, there = self._by_class
+        together = said * there
+        pairs = together.sum() ** 2 - (together**2).sum() + (together * (said - 1) * (there - 1)).sum()
+        mean = together.sum() / self.n
+        return float(pairs / (self.n * max(self.n - 1, 1)) + mean - mean**2)
+
+    def is_unlikely(self, kappa: float, level: float) -> bool:
+        """Whether a model of some kappa agrees on no more images than these with a chance below a level."""
+        from scipy.special import bdtr
+
+        return float(bdtr(self.hits, self.n, self.chance + kappa * (1 - self.chance))) < level
+
+    def fits_better_than(self, other: "_Reading", level: float = _LEVEL) -> bool:
+        """Whether this reading is plainly the right one of both."""
+        more, fewer = (int(np.count_nonzero(a & ~b)) for a, b in ((self.right, other.right), (other.right, self.right)))
+        return self.kappa >= _KAPPA and more > fewer and mcnemar(more, fewer) < level
+
+    def share(self) -> str:
+        """On how many images both agree, in words."""
+        return f"{self.hits / self.n:.2%} {self.name}"
 
 
-def check_agreement(outcomes: Outcomes, original: LabelSets, *, any_class_list: bool = False) -> None:
-    """Raise `DataError` if the top-1 classes agree with the original labels by chance, or far better read otherwise.
+def check_agreement(
+    outcomes: Outcomes,
+    labels: LabelSets,
+    original: LabelSets,
+    *,
+    any_class_list: bool = False,
+    called: str = "the model",
+) -> None:
+    """Refuse a model that agrees with the original labels by chance, or far better read otherwise; see the module.
 
     Parameters
     ----------
     outcomes
         The model's outcomes.
-    original
-        Original labels: one class an image.
+    labels, original
+        The label sets by which the outcomes were found, and the original labels: one class an image.
     any_class_list
         Let a model pass of which the images confirm another class list, see `find_class_list`.
+    called
+        What the model is called, for a warning.
+
+    Raises
+    ------
+    DataError
+        The rows or the ids are plainly not read as they should be, or the model agrees by chance on many images.
+
+    Warns
+    -----
+    ReassessWarning
+        The model agrees by chance, on too few images to tell.
     """
     named = outcomes.original_rows >= 0
-    n, classes = int(np.count_nonzero(named)), original.classes.count or int(original.indices.max(initial=-1)) + 1
-    if n < _FEWEST or classes < _FEWEST:
+    if not named.any():
         return
     truth = np.where(named, original.indices[outcomes.original_rows], -1).astype(np.int32)
     as_given = _Reading(name="as given", mend="", predicted=outcomes.top1, truth=truth)
-    by_chance = n / classes + 4 * np.sqrt(n / classes) + 1
-    if as_given.hits > max(by_chance, n / 10):
+    best = max(_readings(outcomes, original, truth), key=lambda reading: reading.hits, default=as_given)
+    by_chance = as_given.is_by_chance()
+    if best.fits_better_than(as_given):
+        raise _refused(as_given, by_chance, f"; {best.share()}", best.mend)
+    if not by_chance:
         return
-    best = max(_readings(outcomes, original, truth), key=lambda reading: reading.hits)
-    if best.hits > max(_BETTER * as_given.hits, by_chance, n / _MANY):
-        how = _BY_CHANCE if as_given.hits <= by_chance else "far less than when they are read in another way"
-        _refuse(as_given, how, best.mend, n, classes, f"; {best.hits / n:.2%} {best.name}")
-    if as_given.hits <= by_chance:
-        other = find_class_list(outcomes, original, original)
-        if other is not None:
-            if any_class_list:
-                return
-            order = "another order" if other.order is None else f"the order of {other.order}"
-            chosen = "" if other.order else ", on the half of the images that did not choose it"
-            instead = f"; {other.after.value:.2%} with the classes in {order}{chosen}"
-            _refuse(as_given, _BY_CHANCE, MEND_CLASS_LIST, n, classes, instead)
+    other = find_class_list(outcomes, labels, original)
+    if other is not None:
+        if any_class_list:
+            return
+        order = "another order" if other.order is None else f"the order of {other.order}"
+        chosen = "" if other.order else ", on the half of the images that did not choose it"
+        instead = f"; {other.after.value:.2%} with the classes in {order}{chosen}"
+        raise _refused(as_given, by_chance, instead, MEND_CLASS_LIST)
+    if as_given.is_unlikely(_KAPPA, _LEVEL):
         mend = (
-            f"no known order of the images fits, and {no_list_in_words(outcomes, original, original)}: check that the "
+            f"no known order of the images fits, and {no_list_in_words(outcomes, labels, original)}: check that the "
             "file belongs to these images and classes; to measure it all the same, leave the original labels out "
             "(--original none)"
         )
-        _refuse(as_given, _BY_CHANCE, mend, n, classes, "")
+        raise _refused(as_given, by_chance, "", mend)
+    if as_given.variance > 0 and as_given.is_unlikely(_FAIR, _BY_CHANCE):  # else every order of the rows does as well
+        instead = f", and on {best.share()}" if best.fits_better_than(as_given, _BY_CHANCE) else ""
+        warnings.warn(
+            f"{called} agrees with the original labels on {as_given.hits:,} of {as_given.n:,} images, no more than "
+            f"chance would ({as_given.chance:.2%}){instead}: {_CHECK}",
+            ReassessWarning,
+            stacklevel=4,
+        )
 
 
-def _refuse(as_given: _Reading, how: str, mend: str, n: int, classes: int, instead: str) -> None:
-    raise DataError(
+def _refused(as_given: _Reading, by_chance: bool, instead: str, mend: str) -> DataError:
+    how = "no more than chance would" if by_chance else "far less than when they are read in another way"
+    return DataError(
         f"the predictions agree with the original labels {how}",
-        allowed=f"well above {1 / classes:.2%}",
-        found=f"{as_given.hits / n:.2%} as given ({as_given.hits:,} of {n:,}){instead}",
+        allowed=f"well above {as_given.chance:.2%}",
+        found=f"{as_given.hits / as_given.n:.2%} as given ({as_given.hits:,} of {as_given.n:,}){instead}",
         mend=mend,
     )
 
 
 def _readings(outcomes: Outcomes, original: LabelSets, truth: Ids) -> Iterator[_Reading]:
+    """Every other known way to read the predictions."""
+    top1 = outcomes.top1
+    classes = original.classes.count or 1 + max(int(part.max(initial=-1)) for part in (top1, original.indices))
     for order, order_mend, truth_in_order in _orders(outcomes, original, truth):
-        for ids, ids_mend, shift in (
-            ("", "", 0),
-            (
-                "with ids that count from 1",
-                "subtract 1 from every class id (they count from 1, or class 0 is a background)",
-                -1,
-            ),
-            ("with ids that lack the first class", "add 1 to every class id", 1),
-        ):
+        for ids, ids_mend, shift in _NUMBERINGS:
             name = " and ".join(part for part in (order, ids) if part)
             mend = ", and ".join(part for part in (order_mend, ids_mend) if part)
-            if name:
-                shifted = np.where(outcomes.top1 < 0, -1, outcomes.top1 + shift).astype(np.int32)
+            shifted = np.where(top1 < 0, -1, top1 + shift).astype(np.int32)
+            outside = (top1 >= 0) & ((shifted < 0) | (shifted >= classes))
+            if name and outside.mean() <= _OUTSIDE:
                 yield _Reading(name=name, mend=mend, predicted=shifted, truth=truth_in_order)
 
 
 def _orders(outcomes: Outcomes, original: LabelSets, truth: Ids) -> Iterator[tuple[str, str, Ids]]:
     """The order as given, and every other known one: its name, how to ask for it, and the truth of each row in it."""
     yield "", "", truth
-    if len(outcomes) == len(original) and (np.diff(outcomes.original_rows) == 1).all():
+    if len(outcomes) == len(original) and (truth >= 0).all():
         by_folder = original.indices[class_folder_order(original)]
         yield "in class-folder order", "pass --order class-folder (what a reader of class folders yields)", by_folder
+    if not are_validation_images(original.images):
+        return
     for step, name, mend in ((1, "one below", "add 1 to"), (-1, "one above", "subtract 1 from")):
         shifted = outcomes.original_rows + step
         inside = (outcomes.original_rows >= 0) & (shifted >= 0) & (shifted < len(original))

@@ -1,13 +1,15 @@
 """What happened to each image: which labels it has, what the model said, and at which rank a valid class stands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.image_names import Match, join, numbering_mistake
 from reassess.core.labels import UNNAMED, LabelSets
+from reassess.core.name_fits import how_they_fit
 from reassess.core.predictions import Predictions, UnknownClasses
 from reassess.errors import DataError
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
@@ -85,6 +87,12 @@ class Outcomes:
     def __len__(self) -> int:
         return len(self.images)
 
+    def part(self, rows: npt.NDArray[np.int64]) -> "Outcomes":
+        """The outcomes of some of the rows, in this order."""
+        columns = ("state", "label_rows", "original_rows", "top1", "rank", "overlap", "original_rank")
+        images = tuple(self.images[row] for row in rows.tolist())
+        return replace(self, images=images, **{name: getattr(self, name)[rows] for name in columns})
+
 
 def join_and_rank(
     predictions: Predictions,
@@ -123,8 +131,12 @@ def join_and_rank(
     state = _states(labels, label_rows, original_rows >= 0)
     for known in also_known:
         _know(state, images, known, match)
-    if not ignore_unknown:
-        refuse_unknown(images, np.flatnonzero(state == UNKNOWN), labels)
+    unknown = np.flatnonzero(state == UNKNOWN)
+    if unknown.size and not ignore_unknown:
+        known_names = tuple(chain(labels.images, *also_known))
+        fits = how_they_fit(images, known_names, lost=[images[row] for row in unknown.tolist()], match=match)
+        mend = fits or "check the names, or leave such images out with --ignore-unknown"
+        refuse_unknown(images, unknown, labels.images or known_names, mend)
     classes = _count_classes(predictions, labels, original)
     top1, rank, overlap, original_rank = _ranked(
         predictions, labels, original, images, state, label_rows, original_rows, classes
@@ -202,17 +214,17 @@ def _states(labels: LabelSets, label_rows: npt.NDArray[np.int64], known: npt.NDA
 def refuse_unknown(
     images: tuple[str, ...],
     unknown: npt.NDArray[np.int64],
-    labels: LabelSets,
-    mend: str = "check the names, try --match name or --match stem, or leave such images out with --ignore-unknown",
+    known: Sequence[str],
+    mend: str,
 ) -> None:
-    """Raise `DataError` if there are images, given as positions, that the label sets and whatever else do not know."""
+    """Raise `DataError` if there are images, given as positions, that are not among the known ones."""
     if not unknown.size:
         return
     names = [images[row] for row in unknown.tolist()]
     raise DataError(
         f"{len(names):,} of {len(images):,} images are not in the label set",
         where=f"the first is row {unknown[0]}",
-        allowed=f"names such as {some(labels.images, most=2)}" if labels.images else "none: the label set has no image",
+        allowed=f"names such as {some(known, most=2)}" if known else "none: the label set has no image",
         found=some(names, most=3),
         mend=numbering_mistake(names) or mend,
     )

@@ -109,6 +109,8 @@ class Evaluation:
         Images of the label sets that have a valid class, whether or not the model was shown them.
     real, original
         Hits among the top k by re-assessed and by original labels, by k; `original` is None without original labels.
+    original_scored
+        Hits by original labels on the scored images alone.
     by_label_count
         By number of valid classes.
     per_class
@@ -132,6 +134,7 @@ class Evaluation:
     scorable: int
     real: dict[int, Proportion]
     original: dict[int, Proportion] | None
+    original_scored: dict[int, Proportion] | None
     by_label_count: dict[int, BySize]
     per_class: PerClass
     soft: Soft | None
@@ -177,7 +180,8 @@ class Evaluation:
             unknown=self.unknown + other.unknown,
             scorable=self.scorable,
             real=_added(self.real, other.real),
-            original=None if self.original is None or other.original is None else _added(self.original, other.original),
+            original=_added_if_known(self.original, other.original),
+            original_scored=_added_if_known(self.original_scored, other.original_scored),
             by_label_count={s: self.by_label_count.get(s, none) + other.by_label_count.get(s, none) for s in sizes},
             per_class=self.per_class + other.per_class,
             soft=self.soft + other.soft if self.soft and other.soft else None,
@@ -200,6 +204,9 @@ class Evaluation:
     def _summary(self) -> list[tuple[str, str]]:
         rows = [(f"{self.label_set} top-{k}", _in_words(part)) for k, part in self.real.items()]
         rows += [(f"original top-{k}", _in_words(part)) for k, part in (self.original or {}).items()]
+        if self.original_scored != self.original:
+            scored = (self.original_scored or {}).items()
+            rows += [(f"original top-{k}, scored", _in_words(part)) for k, part in scored]
         if self.soft is not None and self.soft.accuracy is not None:
             rows.append((f"soft {self.label_set}", f"{self.soft.accuracy:.4f}; {ceiling_in_words([self])}"))
         if self.recall_at_size is not None:
@@ -215,6 +222,7 @@ class Evaluation:
         soft = None if self.soft is None or not self.soft.n else self.soft
         parts = {
             "original": None if self.original is None else _proportions(self.original),
+            "original_scored": None if self.original_scored is None else _proportions(self.original_scored),
             "soft": None if soft is None else {"accuracy": soft.accuracy, "ceiling": soft.ceiling},
             "recall_at_size": self.recall_at_size,
             "mistakes": None if self.mistakes is None else vars(self.mistakes),
@@ -230,9 +238,12 @@ class Evaluation:
             "label_set": self.label_set,
             "real": _proportions(self.real),
             **parts,
-            **{f"{name}_reason": self.reasons.get(name, NONE_SCORED) for name, part in parts.items() if part is None},
+            **{f"{name}_reason": self._why_missing(name) for name, part in parts.items() if part is None},
             "by_label_count": [self._size_to_json(size, part) for size, part in self.by_label_count.items()],
         }
+
+    def _why_missing(self, part: str) -> str:
+        return self.reasons.get("original" if part == "original_scored" else part, NONE_SCORED)
 
     def _size_to_json(self, size: int, part: BySize) -> dict[str, Any]:
         recall = None if part.overlap is None or not part.n else part.overlap / size / part.n
@@ -278,6 +289,12 @@ def ceiling_in_words(evaluations: Iterable[Evaluation]) -> str:
 
 def _added(first: dict[int, Proportion], second: dict[int, Proportion]) -> dict[int, Proportion]:
     return {k: part + second[k] for k, part in first.items()}
+
+
+def _added_if_known(
+    first: dict[int, Proportion] | None, second: dict[int, Proportion] | None
+) -> dict[int, Proportion] | None:
+    return None if first is None or second is None else _added(first, second)
 
 
 def _proportions(parts: dict[int, Proportion]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Label sets and original labels as files."""
 
 import json
-import warnings
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -13,7 +12,7 @@ from reassess.core.benchmark import IMAGENET
 from reassess.core.classes import Classes, check_classes, classes_of_ids
 from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, at
 from reassess.formats.class_columns import ids_of_texts
 from reassess.formats.files import read_lines, suffix_of, writing
 from reassess.formats.json_files import other_shape, read_json
@@ -58,6 +57,8 @@ def read_labels(path: str | Path, *, classes: Classes | None = None) -> LabelSet
 def plain_labels(path: Path, document: Any, classes: Classes | None) -> LabelSets:
     """Label sets of a file that was parsed: of a JSON document, or else of a table; see `read_labels`."""
     is_json = path.suffix.lower() == ".json"
+    if not is_json:
+        _refuse_counts(path, document)
     images, lists = _lists_of_json(path, document) if is_json else _lists_of_table(path, document)
     return _label_sets(path, images, lists, classes)
 
@@ -197,6 +198,18 @@ def _check_validation_length(path: Path, length: int, thing: str) -> None:
         )
 
 
+def _refuse_counts(path: Path, table: "pl.DataFrame") -> None:
+    """Refuse counts of votes with a column for each class, of which a column class is the original label."""
+    numbers = [name for name in table.columns if name not in (_NAME, "class") and table[name].dtype.is_numeric()]
+    if len(numbers) > 1:
+        raise DataError(
+            "the table has columns of numbers, as counts of votes for each class have: it holds no label sets",
+            where=path,
+            found=some(numbers),
+            mend="make scores of counts (reassess aggregate), and label sets of the scores; or leave these columns out",
+        )
+
+
 def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], list[list[Any]]]:
     if "answer" in table.columns:
         raise DataError(
@@ -212,9 +225,13 @@ def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], l
             found=f"a column {counted}",
             mend="make scores of the votes, and label sets of the scores",
         )
-    if "score" in table.columns:
-        text = f"{path}: the column score is not used: every class of an image counts as valid, whatever its score"
-        warnings.warn(text, ReassessWarning, stacklevel=2)
+    if scored := next((name for name in ("score", "probability") if name in table.columns), None):
+        raise DataError(
+            "the table holds scores: not all of its classes are valid",
+            where=path,
+            found=f"a column {scored}",
+            mend="cut label sets at a threshold (reassess labels), or leave the column out if every class is valid",
+        )
     images = table[column(path, table, _NAME, thing="the image")]
     classes = table[column(path, table, "class", thing="the class")]
     if classes.dtype.is_numeric():

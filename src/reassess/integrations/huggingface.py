@@ -109,7 +109,7 @@ def _find(labels: LabelSets, names: Sequence[str | None], column: str, ignore_un
     rows = labels.find(images)
     unknown = rows < 0
     if not ignore_unknown:
-        refuse_unknown(images, np.flatnonzero(unknown), labels, _MEND)
+        refuse_unknown(images, np.flatnonzero(unknown), labels.images, _MEND)
     sizes = np.zeros(len(rows), np.int64)
     ids, sizes[~unknown] = labels.of_rows(rows[~unknown])
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)

@@ -124,7 +124,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
 
 def _check_names(names: tuple[str, ...], labels: LabelSets, *, complete: bool) -> None:
     rows = labels.find(names)
-    refuse_unknown(names, np.flatnonzero(rows < 0), labels, "keep only validation images there")
+    refuse_unknown(names, np.flatnonzero(rows < 0), labels.images, "keep only validation images there")
     missing = np.setdiff1d(np.arange(len(labels)), rows)
     if complete and missing.size:
         raise DataError(

@@ -343,7 +343,7 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
 def test_where_the_labels_uncertainty_cannot_be_measured_the_reason_is_given(
     voted: Path, run: Callable[..., Run], given: tuple[str, ...], reason: str
 ) -> None:
-    Path("strange.csv").write_text("image,class,rater,answer\nelsewhere.jpg,0,e1,yes\nelsewhere.jpg,1,e1,no\n")
+    Path("strange.csv").write_text(f"image,class,rater,answer\n{IMAGES[0]},2,e1,yes\n")
     results = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS, *given)
     assert results["label_uncertainty"] is None
     assert results["label_uncertainty_reason"].startswith(reason)

@@ -116,6 +116,8 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
         "real": {"1": proportion(2, 3, 0.2077, 0.9385)},
         "original": None,
         "original_reason": "no original labels are at hand",
+        "original_scored": None,
+        "original_scored_reason": "no original labels are at hand",
         "soft": {"accuracy": pytest.approx((0.85 + 0.5 + 1) / 3), "ceiling": pytest.approx((0.9 + 0.75 + 1) / 3)},
         "recall_at_size": None,
         "recall_at_size_reason": "some images have more labels than the file has ids for each (1)",
@@ -229,7 +231,7 @@ def test_unknown_images_are_an_error_or_counted(shop: Path, run: Evaluate) -> No
         "  where:   more.csv, the first is row 4\n"
         "  allowed: names such as shop/1.jpg, shop/2.jpg and 3 more\n"
         "  found:   shop/9.jpg\n"
-        "  to mend: check the names, try --match name or --match stem, or leave such images out with --ignore-unknown\n"
+        "  to mend: check the names, or leave such images out with --ignore-unknown\n"
     )
     (result,) = results_of(run, *argv, "--ignore-unknown")
     assert result["left_out"] == {"empty": 1, "unlabelled": 0, "unknown": 1}
@@ -363,7 +365,7 @@ def test_a_list_of_classes_maps_outputs_and_says_what_is_left_out(shop: Path, ru
     assert [row["top1"] for row in read_csv("o.csv")] == ["cup", "plate", "cup", "mug", "mug"]
     detected = document["results"][0]["detected"]
     assert detected == (
-        "npy 5x4: scores, float16, 1 outputs left out (no such class); "
+        "npy 5x4: scores, float16; 1 output left out (no such class): spoon; "
         "joined by position, in the order of the label set; 1 classes without an output"
     )
     assert counts(document["results"][0]["real"]["1"]) == (2, 4)
@@ -750,3 +752,118 @@ def test_what_is_no_class_is_empty_in_the_table_of_images_and_named_so_by_class(
         ["mug", "1", "0.00", "0", "no", "class", "(1)"],
         ["plate", "1", "100.00", "1", "-"],
     ]
+
+
+ORIGINAL = {"shop/1.jpg": "mug", "shop/2.jpg": "plate", "shop/3.jpg": "cup", "shop/4.jpg": "bowl", "shop/5.jpg": "cup"}
+# One is right on shop/2 to shop/4, and wrong on shop/1, which the other, right on all that it has seen, was not shown.
+MOST = {"shop/1.jpg": "plate", "shop/2.jpg": "plate", "shop/3.jpg": "cup", "shop/4.jpg": "bowl"}
+FEW = {"shop/3.jpg": "cup", "shop/4.jpg": "plate", "shop/5.jpg": "cup"}
+
+
+@pytest.fixture
+def different(shop: Path) -> Path:
+    """Two models that have seen shop/3 and shop/4, and other images each."""
+    write_csv("most.csv", "image,prediction", MOST.items())
+    write_csv("few.csv", "image,prediction", FEW.items())
+    Path("original.json").write_text(json.dumps(ORIGINAL))
+    return shop
+
+
+def test_original_accuracy_is_given_on_all_images_and_on_the_scored_ones(different: Path, run: Evaluate) -> None:
+    """By hand: of four original labels three are said; shop/3, which is among them, is not scored."""
+    argv = ("evaluate", "most.csv", "--labels", "labels.json", "--original", "original.json")
+    (result,) = results_of(run, *argv)
+    assert counts(result["original"]["1"]) == (3, 4)
+    assert counts(result["original_scored"]["1"]) == (2, 3)
+    assert "most.csv: original on the scored images: top-1 66.67 %\n" in run(*argv).out
+    (result,) = results_of(run, *argv[:-1], "none")
+    assert (result["original_scored"], result["original_scored_reason"]) == (None, "no original labels are at hand")
+    write_csv("most.csv", "image,prediction", [entry for entry in MOST.items() if entry[0] != "shop/3.jpg"])
+    assert "on the scored images" not in run(*argv).out, "which are all of them"
+
+
+def test_models_on_different_images_are_ranked_on_the_common_ones_alone(different: Path, run: Evaluate) -> None:
+    """By hand: of its own scored images most has 2 of 3, and few 1 of 2; of the common one, shop/4, 1 and 0."""
+    argv = ("evaluate", "few.csv", "most.csv", "--labels", "labels.json", "--original", "original.json")
+    most, few = results_of(run, *argv)
+    assert (most["file"], few["file"]) == ("most.csv", "few.csv")
+    assert (counts(most["real"]["1"]), counts(few["real"]["1"])) == ((2, 3), (1, 2))
+    assert set(most["common"]) == {"images", "scored", "left_out", "real", "original", "original_scored"}
+    for result, hits in ((most, 1), (few, 0)):
+        common = result["common"]
+        assert (common["images"], common["scored"]) == (2, 1)
+        assert common["left_out"] == {"empty": 1, "unlabelled": 0, "unknown": 0}
+        assert counts(common["real"]["1"]) == (hits, 1)
+        assert counts(common["original"]["1"]) == (hits + 1, 2)
+        assert counts(common["original_scored"]["1"]) == (hits, 1)
+    lines = [line.split() for line in run(*argv, "--quiet").out.splitlines()]
+    assert [" ".join(lines[i]) for i in (0, 5)] == [
+        "on the 2 images that are in all files:",
+        "each file on its own images, which differ, so that this is no ranking:",
+    ]
+    assert [lines[i][:2] for i in (3, 4, 8, 9)] == [
+        ["most.csv", "100.00"],
+        ["few.csv", "0.00"],
+        ["most.csv", "66.67"],
+        ["few.csv", "50.00"],
+    ]
+
+
+def test_the_better_model_on_the_common_images_comes_first_though_its_own_number_is_lower(
+    different: Path, run: Evaluate
+) -> None:
+    """Bad is wrong on shop/4, the one image that it shares with most, and right on two easy ones of its own."""
+    write_csv("bad.csv", "image,prediction", (FEW | {"shop/1.jpg": "cup"}).items())
+    write_csv("most.csv", "image,prediction", [("shop/2.jpg", "bowl"), ("shop/4.jpg", "bowl")])
+    first, second = results_of(run, "evaluate", "bad.csv", "most.csv", "--labels", "labels.json")
+    assert (first["file"], first["real"]["1"]["accuracy"]) == ("most.csv", 0.5)
+    assert (second["file"], second["real"]["1"]["accuracy"]) == ("bad.csv", pytest.approx(2 / 3))
+
+
+def test_models_without_a_common_image_are_not_ranked(different: Path, run: Evaluate) -> None:
+    write_csv("few.csv", "image,prediction", [("shop/5.jpg", "cup")])
+    argv = ("evaluate", "most.csv", "few.csv", "--labels", "labels.json")
+    results = results_of(run, *argv)
+    assert [result["file"] for result in results] == ["most.csv", "few.csv"], "as given"
+    assert {(result["common"], result["common_reason"]) for result in results} == {
+        (None, "the models have no image in common")
+    }
+    out = run(*argv).out
+    assert out.startswith(
+        "no ranking: the models have no image in common\n"
+        "each file on its own images, which differ, so that this is no ranking:\n"
+    )
+    scored = ("--scores", "scores.csv", "--threshold", "0.5,0.8", "--ignore-unknown")
+    results = results_of(run, *argv[:3], *scored)
+    assert {result["rank"] for result in results} == {None}
+
+
+def test_at_several_thresholds_and_by_several_label_sets_the_ranks_are_those_on_common_images(
+    different: Path, run: Evaluate
+) -> None:
+    argv = ("evaluate", "few.csv", "most.csv", "--scores", "scores.csv", "--ignore-unknown")
+    results = results_of(run, *argv, "--threshold", "0.5,0.8")
+    assert [(entry["threshold"], entry["file"], entry["rank"]) for entry in results] == [
+        (0.5, "most.csv", 1),
+        (0.5, "few.csv", 2),
+        (0.8, "most.csv", 1),
+        (0.8, "few.csv", 2),
+    ]
+    assert [counts(entry["common"]["real"]["1"]) for entry in results] == [(1, 1), (0, 1)] * 2
+    lines = [line.split() for line in run(*argv, "--threshold", "0.5,0.8").out.splitlines()]
+    assert lines[3] == ["most.csv", "100.00", "1", "100.00", "1"]
+    assert lines[8][0] == "most.csv"
+    assert len(lines[8]) == 3, "without ranks"
+    Path("other.json").write_text(json.dumps(LABELS))
+    out = run("evaluate", "few.csv", "most.csv", "--labels", "labels.json", "--labels", "other.json").out.splitlines()
+    assert out[1].split() == ["file", "labels", "scored", "top-1", "%", "95", "%", "rank"]
+    assert out[3].split()[:4] == ["most.csv", "labels.json", "1", "100.00"]
+    assert out[8].split() == ["file", "labels", "scored", "top-1", "%", "95", "%"]
+    assert out[10].split()[:4] == ["most.csv", "labels.json", "3", "66.67"]
+
+
+def test_models_on_the_same_images_in_another_order_have_one_table(shop: Path, run: Evaluate) -> None:
+    write_csv("poor.csv", "image,prediction", reversed(POOR.items()))
+    results = results_of(run, "evaluate", "good.csv", "poor.csv", "--labels", "labels.json")
+    assert all("common" not in result for result in results)
+    assert run("evaluate", "good.csv", "poor.csv", "--labels", "labels.json").out.startswith("file ")

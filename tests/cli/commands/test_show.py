@@ -100,7 +100,7 @@ def test_an_image_that_nothing_was_asked_about_was_never_rated(shop: Path, run: 
 
 
 def test_an_image_that_only_the_original_labels_hold_is_shown(shop: Path, run: Callable[..., Run]) -> None:
-    Path("some.json").write_text('{"shop/2.jpg": ["plate", "cup"]}')
+    Path("some.json").write_text('{"shop/1.jpg": ["plate", "cup"]}')
     result = run("show", "shop/3.jpg", "--labels", "some.json", "--original", "original.json")
     assert result.out.splitlines()[1:3] == [
         "original   1 plate",

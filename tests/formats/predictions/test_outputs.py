@@ -1,7 +1,8 @@
-"""Files that name their classes by wrong names, and the list that says which classes the names stand for."""
+"""Lists of outputs: names of no class, blank lines, and which classes wrong names in a file stand for."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core.classes import Classes
+from reassess.core.predictions import UnknownClasses
+from reassess.errors import ReassessWarning
 from reassess.formats.predictions import read_predictions
 from tests.helpers import write_csv
 
@@ -71,6 +74,94 @@ def test_classes_that_are_not_in_the_list_keep_their_names(file: Callable[..., P
 )
 def test_it_is_known_whether_a_file_names_its_classes(file: Callable[..., Path], content: str, by_name: bool) -> None:
     assert read_predictions(file("p.csv", content), ANIMALS).by_name == by_name
+
+
+LISTED = ["cat", "anteater", "ant", "wolf", "bee", "-"]
+
+
+@pytest.mark.parametrize("name", ["p.npy", "p.csv", "p.npz"])
+@pytest.mark.parametrize("unknown_class", ["wrong", "drop"])
+def test_outputs_that_are_no_class_are_left_out_and_counted_in_files_of_ids(
+    name: str, unknown_class: Any, tmp_path: Path
+) -> None:
+    """As in files of scores, they have no rank; whoever is left without a prediction is wrong."""
+    ids = np.array([[1, 0], [2, 4], [3, 1], [5, 3]])
+    np.save(tmp_path / "p.npy", ids)
+    np.savez(tmp_path / "p.npz", ids=ids)
+    write_csv(tmp_path / "p.csv", "image,prediction_1,prediction_2", [(i, *row) for i, row in enumerate(ids.tolist())])
+    text = (
+        "5 predictions by 3 names that no class has, left out: anteater, wolf, -; "
+        "2 images left without a prediction, counted as wrong"
+    )
+    with pytest.warns(ReassessWarning) as caught:
+        read = read_predictions(tmp_path / name, ANIMALS, outputs=LISTED, unknown_class=unknown_class)
+    assert [str(each.message) for each in caught] == [f"{tmp_path / name}: {text}"]
+    assert read.class_ids.tolist() == [[2, -1], [0, 1], [-1, -1], [-1, -1]]
+    assert read.unknown_classes == UnknownClasses(5, ("anteater", "wolf", "-"))
+    assert read.detected.endswith(f"; 3 outputs left out (no such class): anteater, wolf, -; {text}")
+
+
+def test_outputs_that_nobody_predicts_are_said_without_a_warning(tmp_path: Path) -> None:
+    np.save(tmp_path / "p.npy", np.array([0, 2]))
+    read = read_predictions(tmp_path / "p.npy", ANIMALS, outputs=["cat", "anteater", "ant"])
+    assert (read.class_ids.tolist(), read.unknown_classes) == ([[2], [0]], UnknownClasses())
+    assert read.detected == "npy 2: ids, top 1; 1 output left out (no such class): anteater"
+
+
+@pytest.mark.parametrize("name", ["p.npy", "p.csv", "s.npy"])
+def test_outputs_that_are_no_class_are_an_error_if_asked_for(
+    name: str, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "p.npy", np.array([0, 2]))
+    np.save(tmp_path / "s.npy", np.zeros((2, 6)))
+    write_csv(tmp_path / "p.csv", "image,prediction", [("a", 0), ("b", 2)])
+    assert refused(read_predictions, tmp_path / name, ANIMALS, outputs=LISTED, unknown_class="error") == (
+        "an output is called by a name that no class has\n  where:   the list of outputs (--classes)\n"
+        "  allowed: wnids such as n00000001, names such as 'ant'\n  found:   'anteater', 'wolf'\n"
+        "  to mend: call the classes so, or leave such outputs out (--unknown-class drop)"
+    )
+
+
+@pytest.mark.parametrize(("outputs", "line"), [(["cat", "", "ant"], 2), (["cat", "ant", " "], 3), ([""], 1)])
+def test_a_blank_line_in_the_list_is_an_error(
+    outputs: list[str], line: int, refused: Callable[..., str], file: Callable[..., Path]
+) -> None:
+    assert refused(read_predictions, file("p.csv", "image,prediction\na,0\n"), ANIMALS, outputs=outputs) == (
+        f"a line of the list of outputs is blank\n  where:   the list of outputs (--classes), line {line}\n"
+        "  to mend: remove the line; or write - in it, if the output is no class"
+    )
+
+
+def test_numbers_of_outputs_do_not_stand_among_names(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+    """A class may be called 1, and output 1 be another class."""
+    classes = Classes(3, names=("0", "1", "other"))
+    path = file("p.csv", "image,prediction\na,other\nb,1\n")
+    assert read_predictions(path, classes).ids.tolist() == [[2], [1]]
+    assert refused(read_predictions, path, classes, outputs=["1", "0", "other"]) == (
+        "predictions are neither all numbers of outputs nor all names\n  where:   DIR/p.csv, column prediction\n"
+        "  found:   '1', 'other'\n  to mend: write the classes by name, and leave --classes out"
+    )
+    assert read_predictions(
+        file("q.csv", "image,prediction\na,0\nb,1\n"), classes, outputs=["1", "0", "other"]
+    ).class_ids.tolist() == [[1], [0]]
+
+
+@pytest.mark.parametrize("numbers", ["1,2,9", "1.5,2,9"])
+def test_a_column_of_no_class_is_said_whatever_kind_of_numbers_the_scores_are(
+    numbers: str, refused: Callable[..., str], file: Callable[..., Path]
+) -> None:
+    path = file("s.csv", f"image,cat,dog,fox\na,{numbers}\nb,{numbers.replace('2', '3')}\n")
+    if "." in numbers:  # beside floats, whole numbers may be a width
+        assert read_predictions(path, ANIMALS).best(1)[0].tolist() == [[3], [3]]
+        return
+    text = "a column that no class is called like is the highest in 2 of 2 rows"
+    with pytest.warns(ReassessWarning) as caught:
+        read_predictions(path, ANIMALS)
+    assert [str(each.message) for each in caught] == [f"{path}: {text}, and is left out: fox"]
+    assert refused(read_predictions, path, ANIMALS, unknown_class="error") == (
+        f"{text}\n  where:   DIR/s.csv\n  allowed: wnids such as n00000001, names such as 'ant'\n  found:   fox\n"
+        "  to mend: rename the column as its class is called, or leave it out (--unknown-class drop)"
+    )
 
 
 @pytest.mark.parametrize("name", ["p.npy", "p.csv"])

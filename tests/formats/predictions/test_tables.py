@@ -134,12 +134,12 @@ def test_columns_need_not_be_in_the_order_of_the_classes(file: Callable[..., Pat
 
 
 def test_columns_that_are_no_class_are_left_out_and_named(file: Callable[..., Path]) -> None:
-    predictions = read_predictions(file("p.csv", ",image,split,n01,n02,wolf\n0,a,val,1,2,3\n1,b,val,2,1,3\n"), CLASSES)
+    predictions = read_predictions(file("p.csv", ",image,split,n01,n02,wolf\n0,a,val,2,3,1\n1,b,val,3,2,1\n"), CLASSES)
     assert said_of(predictions) == (
         "csv: images named by column image; scores, one column a class, 2 classes; "
         "3 columns left out (no such class): column 1, split, wolf",
         ("a", "b"),
-        [[1, 2], [2, 1]],
+        [[2, 3], [3, 2]],
     )
     assert predictions.depth == 2
 

@@ -17,15 +17,24 @@ from reassess.cli.inputs import (
     FILE,
     answers_option,
     benchmark_option,
-    check_part,
     from_environment,
-    keep_setting,
+    keep_settings,
+    match_option,
     max_bytes_option,
 )
-from reassess.cli.judges import NONE, find_part, joined_parts, needed_part, read_classes_of, refuse_two_kinds
+from reassess.cli.judges import (
+    NONE,
+    find_part,
+    joined_parts,
+    matched,
+    needed_part,
+    read_classes_of,
+    refuse_two_kinds,
+)
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.class_lists import Classed, classes_of
+from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.recipe import REAL_RECIPE
@@ -102,6 +111,7 @@ _NEEDED = {"imagenet-real": ("golden", "rater-golden"), "calibrated": ("golden",
     "--smoothing", type=float, metavar="A", help="Added to each count of each matrix.  [default: 0; 1 with --preset]"
 )
 @answers_option
+@match_option
 @max_bytes_option
 @click.option("-o", "--output", type=FILE, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
 @click.option("--model", type=FILE, metavar="OUT", help="Write the raters' matrices and the prior, npz.")
@@ -113,6 +123,7 @@ def aggregate(
     preset: str | None,
     method: str | None,
     answers: tuple[Id, ...] | None,
+    match: Match | None,
     max_bytes: int,
     output: Path,
     **given: Any,
@@ -137,9 +148,7 @@ def aggregate(
     asked = preset or method or source.method
     name = asked or _usual_method(source, given)
     _refuse_unused(name, given, source)
-    _check_outputs(call, output, given["model"])
-    check_part(benchmark, output, "scores")
-    check_part(benchmark, given["model"])
+    _check_outputs(call, output, given["model"], benchmark)
     if benchmark is None and preset is None and votes is None:
         raise click.UsageError("Give VOTES, --benchmark or --preset.")
     classes = read_classes_of(call, source) if source.folder else None
@@ -153,7 +162,7 @@ def aggregate(
     for part, place in _further_parts(call, source, name, given).items():
         read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
     refuse_two_kinds(read)
-    parts = joined_parts(read, source, classes)
+    parts = joined_parts(read, matched(source, match), classes)
     result = _METHODS[name](parts, given)
     if given["model"] and result.model is None:
         raise DataError(
@@ -169,7 +178,7 @@ def aggregate(
             write_posterior(output, result.posterior, force=call.force)
         if given["model"] and result.model:
             write_rater_model(given["model"], result.model, force=call.force)
-        keep_setting(benchmark, output, "scores", method=name, answers=answers)
+        keep_settings(benchmark, output, "scores", method=name, match=match, answers=answers)
     _report(call, name, parts["votes"], result, output)
 
 
@@ -190,12 +199,12 @@ def _usual_method(benchmark: Benchmark, given: dict[str, Any]) -> str:
     return next(iter(presets), "calibrated" if has_golden else "em")
 
 
-def _check_outputs(call: Call, output: Path, model: Path | None) -> None:
+def _check_outputs(call: Call, output: Path, model: Path | None, benchmark: Benchmark | None) -> None:
     """Refuse, before any work, what cannot be written."""
     if output == model:
         raise click.UsageError("-o and --model name one file.")
-    call.check_output(output, (".npz", *TABLE_SUFFIXES), "scores")
-    call.check_output(model, (".npz",), "a rater model")
+    call.check_output(output, (".npz", *TABLE_SUFFIXES), "scores", benchmark=benchmark, part="scores")
+    call.check_output(model, (".npz",), "a rater model", benchmark=benchmark)
 
 
 def _further_parts(call: Call, benchmark: Benchmark, name: str, given: dict[str, Any]) -> dict[str, Path]:

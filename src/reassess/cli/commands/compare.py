@@ -9,7 +9,6 @@ from reassess.cli.common import Call, call_options, refuse_repeated, tracked
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import (
     FILE,
-    check_part,
     each_prediction,
     golden_options,
     joining_options,
@@ -81,8 +80,8 @@ def compare(
     A, B and any further file hold one model's predictions each, as for evaluate. The models are compared on the images
     that all of them have seen. Two models give one comparison, more of them a ranking too.
     """
-    _check_call(call, files, disagreements)
-    check_part(benchmark, disagreements)
+    _check_call(files)
+    call.check_output(disagreements, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     judges = load_judges(
         call,
         benchmark,
@@ -118,9 +117,8 @@ def compare(
         call.note_hashes("labels", "original", "scores", "votes", "golden", "rater-golden")
 
 
-def _check_call(call: Call, files: tuple[Path, ...], disagreements: Path | None) -> None:
+def _check_call(files: tuple[Path, ...]) -> None:
     """Refuse, before any work, what cannot be done."""
     if len(files) < 2:
         raise click.UsageError("Give two models or more; reassess evaluate measures one.")
     refuse_repeated(files)
-    call.check_output(disagreements, TABLE_SUFFIXES, "a table")

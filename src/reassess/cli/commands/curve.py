@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,14 +15,23 @@ from reassess.aggregation.golden_items import golden_answers, golden_part, golde
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, likely_makings
-from reassess.cli.common import Call, call_options, print_table, refuse_repeated
+from reassess.cli.common import Call, call_options, print_table, refuse_repeated, tracked
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import FILE, answers_option, benchmark_option, max_bytes_option, part_option
-from reassess.cli.judges import NONE, joined_parts, needed_part, read_classes_of, read_original_of, refuse_two_kinds
+from reassess.cli.inputs import FILE, answers_option, benchmark_option, match_option, max_bytes_option, part_option
+from reassess.cli.judges import (
+    NONE,
+    joined_parts,
+    matched,
+    needed_part,
+    read_classes_of,
+    read_original_of,
+    refuse_two_kinds,
+)
 from reassess.cli.tables.curve_points import write_points
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.class_lists import Classed
 from reassess.core.classes import Classes
+from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
@@ -126,6 +136,7 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     help="Choose a threshold: the highest recall that reaches a precision, the highest precision that reaches a "
     "recall, the highest F1, or a given one.",
 )
+@match_option
 @max_bytes_option
 @click.option("-o", "--output", type=FILE, metavar="FIGURE|CSV", help="A figure (svg, png, pdf) or a table of points.")
 @call_options
@@ -141,6 +152,7 @@ def curve(
     answers: tuple[Id, ...] | None,
     leave_out: _LeaveOut,
     goal: Goal | None,
+    match: Match | None,
     max_bytes: int,
     output: Path | None,
 ) -> None:
@@ -149,7 +161,7 @@ def curve(
     SCORES are files, or names of known data such as imagenet-real-scores; by default those of the --benchmark. They are
     judged by experts' golden answers.
     """
-    _check_call(call, files, golden, output)
+    _check_call(call, files, golden, output, benchmark)
     if benchmark is None and not files:
         raise click.UsageError("Give SCORES, or --benchmark.")
     if not files:
@@ -161,6 +173,7 @@ def curve(
         benchmark = _common_benchmark(read)
     elif benchmark.folder is not None:
         votes = votes or benchmark.sources.get("votes")
+    benchmark = matched(benchmark, match)
     if leave_out is not None:
         votes = votes or benchmark.sources.get("votes")
         if votes in (None, NONE):
@@ -172,7 +185,7 @@ def curve(
     measured = [
         one
         for file, part in zip(files, scores, strict=True)
-        for one in _measure(file, paths[file], part, known, leave_out, goal)
+        for one in _measure(call, file, paths[file], part, known, leave_out, goal)
     ]
     if output is not None:
         _write(call, output, measured, known.rules)
@@ -182,12 +195,14 @@ def curve(
         _print(call, measured, known, leave_out, goal)
 
 
-def _check_call(call: Call, files: tuple[str, ...], golden: str | None, output: Path | None) -> None:
+def _check_call(
+    call: Call, files: tuple[str, ...], golden: str | None, output: Path | None, benchmark: Benchmark | None
+) -> None:
     """Refuse, before any work, what cannot be done."""
     refuse_repeated(files)
     if golden == NONE:
         raise click.UsageError("The scores are judged by --golden, which cannot be none.")
-    call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve")
+    call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
 
 
 def _common_benchmark(scores: Sequence[Scores]) -> Benchmark:
@@ -258,7 +273,7 @@ def _load_answers(
 
 
 def _measure(
-    file: str, path: Path, scores: Scores, answers: _Answers, leave_out: _LeaveOut, goal: Goal | None
+    call: Call, file: str, path: Path, scores: Scores, answers: _Answers, leave_out: _LeaveOut, goal: Goal | None
 ) -> tuple[MeasuredCurve, ...]:
     """The curve of a file; and, if asked for, that of its scores made again without the image that is judged."""
     with at(file):
@@ -271,6 +286,7 @@ def _measure(
             in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
             goal=goal,
             original=answers.original,
+            track=partial(tracked, call, what=f"{file}, made again"),
         )
 
 

@@ -10,10 +10,11 @@ import click
 
 from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.inputs import FILE, check_part, each_prediction, joining_options, judge_options, prediction_options
+from reassess.cli.inputs import FILE, each_prediction, joining_options, judge_options, prediction_options
 from reassess.cli.judges import Judges, load_judges
 from reassess.cli.tables.class_list import report_class_list
 from reassess.cli.tables.evaluate import Cut, Measured, Ranking, print_measured, to_json
+from reassess.comparison.common_images import on_common_images
 from reassess.comparison.model_orders import ModelOrders, compare_orders
 from reassess.core.benchmark import Benchmark
 from reassess.core.missing import Missing
@@ -107,8 +108,8 @@ def evaluate(
     are plainly those of another class list. Several label sets also show how the order of the models moves.
     """
     _check_call(call, files, labels, thresholds, per_image, write_classes, by)
-    for output in (per_image, write_classes):
-        check_part(benchmark, output)
+    call.check_output(per_image, TABLE_SUFFIXES, "a table", benchmark=benchmark)
+    call.check_output(write_classes, (".txt",), "a list of classes", benchmark=benchmark)
     judges = load_judges(
         call,
         benchmark,
@@ -150,15 +151,15 @@ def _measure(
 ) -> tuple[Measured, dict[str, Outcomes]]:
     """Judge every model by every label set, its file being read once; and what happened to each image by the last."""
     measured: dict[Cut, Ranking] = {cut: {} for cut in judges.sets}
-    outcomes: dict[Cut, dict[str, Outcomes]] = {}  # of thresholds those of the last alone are kept
+    outcomes: dict[Cut, dict[str, Outcomes]] = {cut: {} for cut in judges.sets}
     class_lists: dict[str, ClassList | None] = {}
     joining = judges.joining(reading)
     for file, predictions in each_prediction(call, files, judges, **reading):
         class_lists[file] = None
         with at(file):
             for cut, sets in judges.sets.items():
-                outcome = judges.outcomes(predictions, sets, any_class_list=True, **joining)
-                outcomes.setdefault(cut if isinstance(cut, str) else None, {})[file] = outcome
+                outcome = judges.outcomes(predictions, sets, any_class_list=True, called=file, **joining)
+                outcomes[cut][file] = outcome
                 measured[cut][file] = summarize(
                     outcome, sets, scores=judges.scores, experts=judges.experts, top_k=top_k
                 )
@@ -170,17 +171,40 @@ def _measure(
             why = f"the images confirm {no_list_in_words(outcome, sets, judges.original)}"
             warnings.warn(f"{file}: {write_classes} is not written: {why}", ReassessWarning, stacklevel=2)
     last = next(reversed(outcomes.values()))
-    rankings = {cut: ranked(evaluations) for cut, evaluations in measured.items()}
+    common = _common(outcomes, judges, top_k)
     reviewed = judges.reviewed
+    own = {cut: _in_order(evaluations, common, cut) for cut, evaluations in measured.items()}
     return Measured(
-        rankings=rankings,
+        own=own,
+        common=common,
         class_lists=class_lists,
         reviewed={}
         if reviewed is None
-        else {file: summarize_verdicts(last[file], reviewed, judges.original) for file in rankings[None]},
-        orders=_orders(outcomes) if len(outcomes) > 1 else None,
+        else {file: summarize_verdicts(last[file], reviewed, judges.original) for file in next(reversed(own.values()))},
+        orders=_orders(outcomes) if isinstance(next(iter(outcomes)), str) else None,
         classes=judges.labels.classes,
     ), last
+
+
+def _common(
+    outcomes: dict[Cut, dict[str, Outcomes]], judges: Judges, top_k: tuple[int, ...] | None
+) -> dict[Cut, Ranking] | Missing | None:
+    """The models ranked on the images that all of them have seen; None if these are all images."""
+    rankings: dict[Cut, Ranking] = {}
+    for cut, of_models in outcomes.items():
+        common = on_common_images(of_models)
+        if common is None or isinstance(common, Missing):
+            return common
+        judge = partial(summarize, labels=judges.sets[cut], scores=judges.scores, experts=judges.experts, top_k=top_k)
+        rankings[cut] = ranked({file: judge(each) for file, each in common.items()})
+    return rankings
+
+
+def _in_order(evaluations: Ranking, common: dict[Cut, Ranking] | Missing | None, cut: Cut) -> Ranking:
+    """The models in the order of their ranking, which is that on common images; as given where there is none."""
+    if common is None:
+        return ranked(evaluations)
+    return evaluations if isinstance(common, Missing) else {file: evaluations[file] for file in common[cut]}
 
 
 def _orders(outcomes: dict[Cut, dict[str, Outcomes]]) -> ModelOrders | Missing:
@@ -215,5 +239,3 @@ def _check_call(
         raise click.UsageError("--per-image goes with one --threshold.")
     if len(thresholds or ()) > 1 and by is not None and not call.json:
         raise click.UsageError("--by goes with one --threshold, or with --json.")
-    call.check_output(per_image, TABLE_SUFFIXES, "a table")
-    call.check_output(write_classes, (".txt",), "a list of classes")

@@ -1,6 +1,6 @@
 """`reassess labels`: cut label sets from scores, show what changed between two, or how far several agree."""
 
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,19 +9,19 @@ import click
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, call_options, percent, print_table, refuse_repeated, say
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.inputs import FILE, benchmark_option, check_part, keep_setting, max_bytes_option
-from reassess.cli.judges import joined_parts, needed_part, read_classes_of, read_original_of
+from reassess.cli.inputs import FILE, benchmark_option, keep_settings, match_option, max_bytes_option
+from reassess.cli.judges import joined_parts, judging, matched, needed_part, read_classes_of, read_original_of
 from reassess.comparison.label_agreement import AGREEMENTS, SAYINGS, LabelAgreement, label_agreement
 from reassess.comparison.label_changes import LabelDiff, label_diff
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.class_lists import Classed
 from reassess.core.classes import Classes
+from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.data.loading import (
     in_benchmark_classes,
     load_any_labels,
-    load_labels,
     load_original,
     load_scores,
 )
@@ -75,6 +75,7 @@ _Agreements = dict[tuple[str, str], LabelAgreement]
 @click.option("--diff", is_flag=True, help="Show what changed from label set A to label set B.")
 @click.option("--agree", is_flag=True, help="Show how far label sets agree, for every two of them.")
 @click.option("--by", type=Choice(["class"]), help="With --agree, show it for each class too.")
+@match_option
 @max_bytes_option
 @call_options
 def labels(
@@ -88,6 +89,7 @@ def labels(
     diff: bool,
     agree: bool,
     by: str | None,
+    match: Match | None,
     max_bytes: int,
 ) -> None:
     """Cut label sets from scores, show what changed between two, or how far several agree.
@@ -97,17 +99,15 @@ def labels(
     benchmark.json keeps the threshold.
     """
     cutting = any(option is not None for option in (threshold, unrated, original))
-    classes = None if benchmark is None else read_classes_of(call, benchmark)
     if diff:
         if len(files) != 2 or cutting or agree or by or output is not None:
             raise click.UsageError("--diff takes two label sets and no other option of this command.")
-        _show_diff(call, *files, classes)
+        _show_diff(call, *files, benchmark, match)
         return
     if agree:
         if len(files) < 2 or cutting:
             raise click.UsageError("--agree takes two or more label sets, and of the other options --by and -o.")
-        check_part(benchmark, output)
-        _show_agreement(call, files, by, output, classes)
+        _show_agreement(call, files, by, output, benchmark, match)
         return
     if by is not None:
         raise click.UsageError("--by goes with --agree.")
@@ -119,11 +119,11 @@ def labels(
         raise click.UsageError("Give one SCORES, --threshold T and -o LABELS; or label sets and --diff or --agree.")
     if unrated == "omit" and original is not None:
         raise click.UsageError("With --unrated omit, original labels have no use: leave --original out.")
-    call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set")
-    check_part(benchmark, output, "labels")
+    call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")
     path = needed_part(call, benchmark, "scores", *files)
+    classes = None if benchmark is None else read_classes_of(call, benchmark)
     scores = load_scores(path, classes=classes, max_bytes=max_bytes)
-    images_of = benchmark_of(scores.questions.images) if benchmark is None else benchmark
+    images_of = matched(benchmark_of(scores.questions.images) if benchmark is None else benchmark, match)
     given: dict[str, tuple[Path, Classed]] = {"scores": (path, scores)}
     if (of_original := _original(call, images_of, unrated, original, classes)) is not None:
         given["original"] = of_original
@@ -133,7 +133,7 @@ def labels(
     call.keep_inputs(output)
     with all_or_none():
         write_labels(output, cut, force=call.force)
-        keep_setting(benchmark, output, "labels", threshold=threshold)
+        keep_settings(benchmark, output, "labels", threshold=threshold, match=match)
     unrated_images = None if known is None else len(cut) - len(scores.questions.images)  # all others of the originals
     _report(call, output, threshold, cut, unrated_images)
 
@@ -175,9 +175,23 @@ def _report(call: Call, output: Path, threshold: float, cut: LabelSets, unrated:
     )
 
 
-def _show_diff(call: Call, first: str, second: str, classes: Classes | None) -> None:
-    sets = [load_labels(call.resolve("labels", given), classes=classes) for given in (first, second)]
-    diff = label_diff(*sets)
+def _read_sets(
+    call: Call, files: tuple[str, ...], benchmark: Benchmark | None, match: Match | None
+) -> list[LabelSets | MultiLabels]:
+    """What each file says is valid, all of it in one list of classes and with the benchmark's names of images."""
+    classes = None if benchmark is None else read_classes_of(call, benchmark)
+    given: dict[str, tuple[Path, Classed]] = {}
+    for number, file in enumerate(files, 1):
+        path = call.resolve("labels", file)
+        given[f"labels {number}"] = path, load_any_labels(path, classes=classes, offline=call.offline)
+    if benchmark is None:
+        benchmark = benchmark_of(tuple(chain.from_iterable(sets.images for _, sets in given.values())))
+    return list(joined_parts(given, matched(benchmark, match), classes, with_one_another=True).values())
+
+
+def _show_diff(call: Call, first: str, second: str, benchmark: Benchmark | None, match: Match | None) -> None:
+    files = first, second
+    diff = label_diff(*map(judging, files, _read_sets(call, files, benchmark, match)))
     if call.json:
         call.print_document("labels", {"first": first, "second": second, **diff.to_json()})
         return
@@ -213,13 +227,16 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
 
 
 def _show_agreement(
-    call: Call, files: tuple[str, ...], by: str | None, output: Path | None, classes: Classes | None
+    call: Call,
+    files: tuple[str, ...],
+    by: str | None,
+    output: Path | None,
+    benchmark: Benchmark | None,
+    match: Match | None,
 ) -> None:
     refuse_repeated(files)
-    call.check_output(output, TABLE_SUFFIXES, "a table")
-    sets = {
-        given: load_any_labels(call.resolve("labels", given), classes=classes, offline=call.offline) for given in files
-    }
+    call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
+    sets = dict(zip(files, _read_sets(call, files, benchmark, match), strict=True))
     partial = [given for given, its in sets.items() if isinstance(its, MultiLabels) and not its.complete]
     if partial:
         call.find(IMAGENET.sources["original"])  # on which the verdicts are

@@ -10,12 +10,11 @@ import click
 from reassess.cli.common import Call, Range, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE, benchmark_option
-from reassess.cli.judges import find_part, read_classes_of, read_original_of
+from reassess.cli.judges import find_part, joined_parts, read_classes_of, read_original_of
 from reassess.cli.tables.leaderboard import Level, print_leaderboard, to_json
 from reassess.comparison.placement import original_level, place
 from reassess.comparison.trends import BANDS, Band, trend
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.class_lists import in_one_list
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.data.loading import load_labels
 from reassess.errors import DataError
@@ -124,7 +123,7 @@ def leaderboard(
     files, the results of timm on ImageNet and by ReaL. Several make one leaderboard.
     """
     refuse_repeated(files)
-    call.check_output(output, FIGURE_SUFFIXES, "a figure")
+    call.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=benchmark)
     board = read_leaderboard(*(call.read("leaderboard", path) for path in files), family=family)
     placements = [place(board, entry) for entry in _entries(call, placed)]
     lines = trend(board, bands)
@@ -150,6 +149,6 @@ def _own_level(call: Call, benchmark: Benchmark) -> Level | None:
     path, original = find_part(call, benchmark, "labels", None), read_original_of(call, benchmark, None, classes)
     if path is None or original is None:
         return None
-    parts = {str(path): load_labels(path, classes=classes), str(original[0]): original[1]}
-    accuracy = original_level(*in_one_list(parts, classes).values())
+    given = {"labels": (path, load_labels(path, classes=classes)), "original": original}
+    accuracy = original_level(*joined_parts(given, benchmark, classes).values())
     return None if accuracy.value is None else Level(percent=100 * accuracy.value, counted=accuracy)

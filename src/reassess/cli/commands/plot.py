@@ -33,7 +33,7 @@ def plot(call: Call, kind: str, files: tuple[Path, ...], output: Path, **reading
     KIND is scatter, leaderboard, differences, label-count, taxonomy, model-or-label, labelling-bias or curve. Each FILE
     holds one model's predictions, as for evaluate and report.
     """
-    call.check_output(output, FIGURE_SUFFIXES, "a figure")
+    call.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=reading["benchmark"])
     findings = load_findings(call, files, **reading)
     call.keep_inputs(output)
     chart = write_chart(output, kind, findings, force=call.force)

@@ -12,7 +12,6 @@ from reassess.cli.common import Call, call_options, print_table, refuse_repeated
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import (
     FILE,
-    check_part,
     each_prediction,
     joining_options,
     judge_options,
@@ -78,8 +77,7 @@ def questions(
     of a benchmark without scores or labels, none were.
     """
     refuse_repeated(files)
-    call.check_output(output, (OPEN_QUESTIONS_SUFFIX,), "a list of questions")
-    check_part(benchmark, output)
+    call.check_output(output, (OPEN_QUESTIONS_SUFFIX,), "a list of questions", benchmark=benchmark)
     judges = load_judges(
         call,
         benchmark,
@@ -115,7 +113,7 @@ def _judged(
     joining = judges.joining(reading)
     for file, predictions in each_prediction(call, files, judges, **reading):
         with at(file):
-            outcomes = judges.outcomes(predictions, judges.labels, any_class_list=True, **joining)
+            outcomes = judges.outcomes(predictions, judges.labels, any_class_list=True, called=file, **joining)
         other = find_class_list(outcomes, judges.labels, judges.original)
         if other is not None:
             words = class_list_in_words(other, judges.labels.classes)

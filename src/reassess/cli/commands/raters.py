@@ -11,9 +11,10 @@ from reassess.aggregation.reliability import rater_reliability
 from reassess.aggregation.reliability_result import Reliability
 from reassess.cli.common import Call, call_options, print_table
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import benchmark_option, golden_options, max_bytes_option
-from reassess.cli.judges import joined_parts, load_golden, needed_part, read_classes_of, refuse_two_kinds
+from reassess.cli.inputs import benchmark_option, golden_options, match_option, max_bytes_option
+from reassess.cli.judges import joined_parts, load_golden, matched, needed_part, read_classes_of, refuse_two_kinds
 from reassess.core.benchmark import Benchmark, benchmark_of
+from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
@@ -50,6 +51,7 @@ _EXPLAINED = {
     help="How many experts must say yes for a pair to be valid, or give an item's answer.  [default: more than half]",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the bootstrap.")
+@match_option
 @max_bytes_option
 @call_options
 def raters(
@@ -61,6 +63,7 @@ def raters(
     golden_at_least: int | None,
     answers: tuple[Id, ...] | None,
     seed: int,
+    match: Match | None,
     max_bytes: int,
 ) -> None:
     """Measure how far each rater can be relied on.
@@ -82,7 +85,7 @@ def raters(
     given = {"votes": (path, main)}
     given |= load_golden(call, benchmark, main, golden, rater_golden, classes, answers=answers, max_bytes=max_bytes)
     refuse_two_kinds(given)
-    parts = joined_parts(given, benchmark, classes)
+    parts = joined_parts(given, matched(benchmark, match), classes)
     main, measured_on = parts["votes"], None
     if "golden" in parts:
         measured_on = golden_votes(parts["golden"], parts.get("rater-golden", main), at_least=golden_at_least)

@@ -60,7 +60,7 @@ def report(
     intervals, comparisons, kinds of mistakes, classes, confusions, how good the labels are, and where all of it comes
     from; charts give their numbers as CSV.
     """
-    call.check_output(output, REPORT_SUFFIXES, "a report")
+    call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=reading["benchmark"])
     findings = load_findings(call, files, **reading)
     images = _images_of(findings.benchmark) if images is None else images
     call.keep_inputs(output)

@@ -14,6 +14,7 @@ from reassess.cli.inputs import (
     answers_option,
     each_prediction,
     judge_options,
+    match_option,
     part_option,
     prediction_options,
     votes_option,
@@ -21,6 +22,7 @@ from reassess.cli.inputs import (
 from reassess.cli.judges import Judges, load_judges
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
+from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.data.benchmark_images import benchmark_names
 from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
@@ -48,6 +50,7 @@ _RATED = ("scores", "votes", "golden")
 @part_option("golden", "Experts' votes")
 @answers_option
 @prediction_options
+@match_option
 @call_options
 def show(
     call: Call,
@@ -61,6 +64,7 @@ def show(
     votes: str | None,
     golden: str | None,
     answers: tuple[Id, ...] | None,
+    match: Match | None,
     **reading: Any,
 ) -> None:
     """Show all that is known of one image.
@@ -80,6 +84,7 @@ def show(
         golden=golden,
         answers=answers,
         labels_needed=False,
+        match=match,
         max_bytes=reading["max_bytes"],
     )
     known = judges.labels

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reassess.cli.common import Call, percent, percents, print_table
-from reassess.cli.tables.label_sets import orders_to_json, print_label_sets
+from reassess.cli.common import Call, percent, percents, print_table, say
+from reassess.cli.tables.label_sets import orders_to_json, print_label_sets, print_orders
 from reassess.cli.tables.multi_label import print_multi_label
 from reassess.comparison.model_orders import ModelOrders
 from reassess.core.classes import Classes
@@ -27,6 +27,8 @@ __all__ = ["Cut", "Measured", "Ranking", "print_measured", "to_json"]
 
 Ranking = dict[str, Evaluation]
 Cut = float | str | None  # the threshold or the name of a label set among several
+# What JSON documents hold of a model on the images that all have seen.
+_COMMON = ("images", "scored", "left_out", "real", "original", "original_reason", "original_scored")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +37,11 @@ class Measured:
 
     Parameters
     ----------
-    rankings
-        The evaluations, the best first, by each label set.
+    own
+        The evaluations of each model on its own images, by each label set: the best first, as they are ranked.
+    common
+        The evaluations on the images that all models have seen, the best first; None if all have seen the same images,
+        `Missing` if no image is common to them.
     class_lists
         The class list to which each model's ids belong, where it is another one.
     reviewed
@@ -47,11 +52,19 @@ class Measured:
         The classes of the labels.
     """
 
-    rankings: Mapping[Cut, Ranking]
+    own: Mapping[Cut, Ranking]
+    common: Mapping[Cut, Ranking] | Missing | None
     class_lists: Mapping[str, ClassList | None]
     reviewed: Mapping[str, MultiLabelAccuracy]
     orders: ModelOrders | Missing | None
     classes: Classes
+
+    @property
+    def rankings(self) -> Mapping[Cut, Ranking]:
+        """The evaluations by which models are ranked; empty where no image is common to them."""
+        if self.common is None:
+            return self.own
+        return {} if isinstance(self.common, Missing) else self.common
 
 
 def to_json(measured: Measured, by: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -61,27 +74,51 @@ def to_json(measured: Measured, by: str | None) -> tuple[list[dict[str, Any]], d
 
 
 def print_measured(call: Call, measured: Measured, by: str | None) -> None:
-    """One table of models, or a row for each label set or threshold; then what the numbers mean."""
-    rankings = measured.rankings
+    """One table of models, or a row for each label set or threshold; then what the numbers mean.
+
+    Of models on different images there are two: on the images that all have seen, and each on its own, unranked.
+    """
+    if isinstance(measured.common, Missing):
+        say(f"no ranking: {measured.common}")
+    elif measured.common is not None:
+        images = next(iter(next(iter(measured.common.values())).values())).images
+        say(f"on the {images:,} images that are in all files:")
+        _print_table(measured, measured.common, ranked=True)
+    if measured.common is not None:
+        say("each file on its own images, which differ, so that this is no ranking:")
+    _print_table(measured, measured.own, ranked=measured.common is None)
     if measured.orders is not None:
-        print_label_sets(call, {str(name): ranking for name, ranking in rankings.items()}, measured.orders)
-    elif len(rankings) > 1:
-        _print_cuts(call, rankings)
+        print_orders(call, _by_name(measured.own), measured.orders)
+    elif len(measured.own) > 1:
+        _note_cuts(call, measured.own)
     else:
-        _print_ranking(call, next(iter(rankings.values())), measured.classes, by)
+        _print_rest(call, next(iter(measured.own.values())), measured.classes, by)
         if measured.reviewed:
             print_multi_label(call, dict(measured.reviewed), measured.classes, by_class=by == "class")
 
 
+def _print_table(measured: Measured, rankings: Mapping[Cut, Ranking], *, ranked: bool) -> None:
+    if measured.orders is not None:
+        print_label_sets(_by_name(rankings), ranked=ranked)
+    elif len(rankings) > 1:
+        _print_cuts(rankings, ranked=ranked)
+    else:
+        _print_accuracies(next(iter(rankings.values())))
+
+
+def _by_name(rankings: Mapping[Cut, Ranking]) -> dict[str, Ranking]:
+    return {str(name): ranking for name, ranking in rankings.items()}
+
+
 def _documents(measured: Measured, by: str | None) -> Iterator[dict[str, Any]]:
     classes = measured.classes
-    for cut, ranking in measured.rankings.items():
-        rank_of = ranks_of(ranking)
-        for file, result in ranking.items():
+    for cut, own in measured.own.items():
+        rank_of = ranks_of(measured.rankings.get(cut, {}))
+        for file, result in own.items():
             judged_by = "labels" if isinstance(cut, str) else "threshold"
-            place = {} if cut is None else {judged_by: cut, "rank": rank_of[file]}
+            place = {} if cut is None else {judged_by: cut, "rank": rank_of.get(file)}
             other = measured.class_lists[file]
-            document = {"file": file} | place | result.to_json()
+            document = {"file": file} | place | result.to_json() | _common_to_json(measured.common, cut, file)
             document["class_list"] = None if other is None else other.to_json(classes)
             document |= {"by_class": result.per_class.to_json(classes)} if by == "class" else {}
             if file in measured.reviewed:
@@ -91,7 +128,17 @@ def _documents(measured: Measured, by: str | None) -> Iterator[dict[str, Any]]:
             yield document
 
 
-def _print_ranking(call: Call, ranking: Ranking, classes: Classes, by: str | None) -> None:
+def _common_to_json(common: Mapping[Cut, Ranking] | Missing | None, cut: Cut, file: str) -> dict[str, Any]:
+    """A model on the images that all have seen; nothing where all have seen the same images."""
+    if common is None:
+        return {}
+    if isinstance(common, Missing):
+        return {"common": None, "common_reason": common.why}
+    document = common[cut][file].to_json()
+    return {"common": {name: part for name, part in document.items() if name in _COMMON}}
+
+
+def _print_accuracies(ranking: Ranking) -> None:
     top_k = sorted({k for result in ranking.values() for k in result.real})
     judge = heading(next(iter(ranking.values())).label_set)
     headings = ["file"]
@@ -100,6 +147,10 @@ def _print_ranking(call: Call, ranking: Ranking, classes: Classes, by: str | Non
     headings += [f"original top-{k} %" for k in top_k]
     headings += ["soft", "recall", "scored", "left out"]
     print_table(headings, [_row(file, result, top_k) for file, result in ranking.items()])
+
+
+def _print_rest(call: Call, ranking: Ranking, classes: Classes, by: str | None) -> None:
+    """The results of each model broken down, and what the table's numbers mean."""
     for file, result in ranking.items():
         if by == "label-count":
             _print_by_label_count(file, result)
@@ -137,6 +188,9 @@ def _footnotes(ranking: Ranking) -> Iterator[str]:
             yield f"{file}: mistakes: {_mistakes(result)}"
         if left_out := left_out_in_words(result):
             yield f"{file}: left out: {left_out}"
+        if result.original_scored and result.original_scored != result.original:
+            shares = ", ".join(f"top-{k} {_percent(part) or '-'} %" for k, part in result.original_scored.items())
+            yield f"{file}: original on the scored images: {shares}"
     if ceiling := ceiling_in_words(ranking.values()):
         yield f"soft: {ceiling}"
     yield from missing_in_words(ranking)
@@ -171,16 +225,19 @@ def _print_by_class(file: str, result: Evaluation, classes: Classes) -> None:
     print_table(headings, rows, title=file, text_columns=2)
 
 
-def _print_cuts(call: Call, rankings: Mapping[Cut, Ranking]) -> None:
+def _print_cuts(rankings: Mapping[Cut, Ranking], *, ranked: bool) -> None:
     """Top-1 accuracy and rank of each model at each threshold."""
-    places: dict[str, list[str]] = {}
+    rows: dict[str, list[str]] = {}
     for ranking in rankings.values():
         rank_of = ranks_of(ranking)
         for file, result in ranking.items():
             first = next(iter(result.real.values()))
-            places.setdefault(file, []).extend([_percent(first) or "-", str(rank_of[file])])
-    headings = [text for cut in rankings for text in (f"at {cut:g}, %", "rank")]
-    print_table(["file", *headings], [[file, *cells] for file, cells in places.items()])
+            rows.setdefault(file, []).extend([_percent(first) or "-", *([str(rank_of[file])] if ranked else [])])
+    headings = [text for cut in rankings for text in (f"at {cut:g}, %", *(["rank"] if ranked else []))]
+    print_table(["file", *headings], [[file, *cells] for file, cells in rows.items()])
+
+
+def _note_cuts(call: Call, rankings: Mapping[Cut, Ranking]) -> None:
     for cut, ranking in rankings.items():
         result = next(iter(ranking.values()))
         call.note(f"at {cut:g}: {result.scorable:,} images have a label, {result.empty:,} have none")

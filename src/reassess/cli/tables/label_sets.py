@@ -10,7 +10,7 @@ from reassess.evaluation.result import Evaluation, ranks_of
 from reassess.evaluation.words import left_out_in_words
 from reassess.text import counted
 
-__all__ = ["orders_to_json", "print_label_sets"]
+__all__ = ["orders_to_json", "print_label_sets", "print_orders"]
 
 
 def orders_to_json(orders: ModelOrders | Missing) -> dict[str, Any]:
@@ -20,10 +20,30 @@ def orders_to_json(orders: ModelOrders | Missing) -> dict[str, Any]:
     return {"orders": orders.to_json()}
 
 
-def print_label_sets(
-    call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing
-) -> None:
-    """A row for each model and label set, how the order of the models moves, and on which images each rests.
+def print_label_sets(rankings: Mapping[str, Mapping[str, Evaluation]], *, ranked: bool) -> None:
+    """A row for each model and label set.
+
+    Parameters
+    ----------
+    rankings
+        By the name of the label set and then of the model.
+    ranked
+        Whether to show ranks, which takes models on the same images.
+    """
+    models = list(next(iter(rankings.values())))
+    k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real)
+    rank_of = {name: ranks_of(ranking) for name, ranking in rankings.items()}
+    rows = [
+        _row(model, name, rankings[name][model], [rank_of[name][model]] if ranked else [])
+        for model in models
+        for name in rankings
+    ]
+    headings = ["file", "labels", "scored", f"top-{k} %", "95 %", *(["rank"] if ranked else [])]
+    print_table(headings, rows, text_columns=2)
+
+
+def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing) -> None:
+    """How the order of the models moves between label sets, and on which images each rests.
 
     Parameters
     ----------
@@ -34,11 +54,6 @@ def print_label_sets(
     orders
         The orders of the models, or why there are none.
     """
-    models = list(next(iter(rankings.values())))
-    k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real)
-    rank_of = {name: ranks_of(ranking) for name, ranking in rankings.items()}
-    rows = [_row(model, name, rankings[name][model], rank_of[name][model]) for model in models for name in rankings]
-    print_table(["file", "labels", "scored", f"top-{k} %", "95 %", "rank"], rows, text_columns=2)
     say(f"the orders are not compared: {orders}" if isinstance(orders, Missing) else str(orders))
     for line in _footnotes(rankings, orders):
         call.note(line)
@@ -61,6 +76,6 @@ def _footnotes(rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOr
         yield from (f"{name}: {model}: left out: {words}" for model, words in left_out.items())
 
 
-def _row(model: str, name: str, result: Evaluation, rank: int) -> list[object]:
+def _row(model: str, name: str, result: Evaluation, rank: list[int]) -> list[object]:
     first = next(iter(result.real.values()))
-    return [model, name, f"{result.scored:,}", percent(first.value), percents(first.interval), rank]
+    return [model, name, f"{result.scored:,}", percent(first.value), percents(first.interval), *rank]

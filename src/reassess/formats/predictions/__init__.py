@@ -15,9 +15,15 @@ from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none, check_output, suffix_of, writing
 from reassess.formats.predictions.arrays import ARRAY_SUFFIXES, read_prediction_array
-from reassess.formats.predictions.outputs import are_of_names, exchanged_names
+from reassess.formats.predictions.outputs import are_of_names, exchanged_names, refuse_blank_lines
 from reassess.formats.predictions.tables import read_prediction_table
-from reassess.formats.predictions.unknown_names import UNKNOWN_CLASS, UnknownClass, unknown_in_words
+from reassess.formats.predictions.unknown_names import (
+    UNKNOWN_CLASS,
+    UnknownClass,
+    refuse_unknown_outputs,
+    unknown_in_words,
+    without_unknown_outputs,
+)
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
 if TYPE_CHECKING:
@@ -60,7 +66,8 @@ def read_predictions(
         or "drop", the next one moves up, and an image that is left without a prediction is wrong. With "wrong" and
         "drop" they are counted in `Predictions.unknown_classes`, and a `ReassessWarning` says so. That not one name is
         a class is an error in any case. A column of scores that no class is called like is left out, since it may hold
-        something else; with a `ReassessWarning`, or with "error" a `DataError`, if it is the highest of a row.
+        something else; with a `ReassessWarning`, or with "error" a `DataError`, if it is the highest of a row. So is an
+        output by a name in `outputs` that no class has: predictions of it are counted, and with "error" it is refused.
     max_bytes
         An archive that declares more is refused.
 
@@ -102,16 +109,21 @@ def read_predictions(
     check_known([unknown_class], UNKNOWN_CLASS, thing="value of unknown_class")
     suffix = suffix_of(path, [*ARRAY_SUFFIXES, *TABLE_SUFFIXES, ".json"], "predictions")
     columns, class_of = None, None
+    refuse_blank_lines(outputs or (), where=_LIST)
     if outputs is not None and are_of_names(outputs):
         class_of = exchanged_names(classes, outputs, where=_LIST)
     elif outputs is not None:
         columns = classes.map_outputs(outputs, where=_LIST)
+        if unknown_class == "error":
+            refuse_unknown_outputs(outputs, columns, classes, where=_LIST)
     with at(path):
         if suffix in ARRAY_SUFFIXES:
             predictions = read_prediction_array(path, classes, columns, max_bytes)
         else:
             predictions = read_prediction_table(path, classes, columns, unknown_class)
         predictions = replace(predictions, classes=classes)
+        if outputs is not None and predictions.columns is columns is not None:
+            predictions = without_unknown_outputs(predictions, outputs)
         if class_of is not None and not predictions.by_name:
             raise DataError(
                 "the list of outputs says which classes the names in a file stand for, and the file names no class",

@@ -68,13 +68,7 @@ def _of_array(content: _Content, classes: Classes, columns: npt.NDArray[np.int64
         raise DataError(
             "the array holds neither ids nor scores", allowed="integers or floats", found=f"{array.dtype} {array.shape}"
         )
-    return replace(predictions, detected=f"{content.kind} {shape}: {kind}{_dropped(columns)}")
-
-
-def _dropped(columns: npt.NDArray[np.int64] | None) -> str:
-    if columns is None or (columns >= 0).all():
-        return ""
-    return f", {np.count_nonzero(columns < 0):,} outputs left out (no such class)"
+    return replace(predictions, detected=f"{content.kind} {shape}: {kind}")
 
 
 def _read_npz(path: Path, max_bytes: int) -> _Content:

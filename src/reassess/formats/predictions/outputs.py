@@ -9,7 +9,15 @@ from reassess.core.checks import check_all
 from reassess.core.classes import Classes, classes_of_ids
 from reassess.errors import DataError
 
-__all__ = ["LIST_OUTPUTS", "are_in_sorted_order", "are_of_names", "check_outputs", "exchanged_names", "refuse_ids"]
+__all__ = [
+    "LIST_OUTPUTS",
+    "are_in_sorted_order",
+    "are_of_names",
+    "check_outputs",
+    "exchanged_names",
+    "refuse_blank_lines",
+    "refuse_ids",
+]
 
 LIST_OUTPUTS = "name the class of each output with --classes FILE, one wnid or name a line"
 
@@ -54,6 +62,17 @@ def refuse_ids(classes: Classes, columns: npt.NDArray[np.int64] | None, where: s
     except DataError as error:
         error.mend = f"{LIST_OUTPUTS}; or {error.mend}"
         raise
+
+
+def refuse_blank_lines(outputs: Sequence[str], *, where: str) -> None:
+    """Refuse a list with a blank line, which would take the place of an output."""
+    blank = next((row for row, name in enumerate(outputs) if not name.strip()), None)
+    if blank is not None:
+        raise DataError(
+            "a line of the list of outputs is blank",
+            where=f"{where}, line {blank + 1}",
+            mend="remove the line; or write - in it, if the output is no class",
+        )
 
 
 def are_of_names(outputs: Sequence[str]) -> bool:

@@ -39,6 +39,8 @@ def find_scores(
     A column that no class is called like is left out, since it may hold something else, such as a width; if it is the
     highest of a row, a `ReassessWarning` says so, or with "error" a `DataError`.
     """
+    import polars as pl
+
     lists = (unpacked(table[name]) for name in _ALL_SCORES if name in table.columns)
     listed = next((series for series in lists if series.dtype.is_nested()), None)
     if listed is not None:
@@ -62,17 +64,16 @@ def find_scores(
     kept = table[:, np.flatnonzero(columns >= 0).tolist()]
     scores = kept.select(numbers(path, series) for series in kept).to_numpy()
     if outputs is None:  # else whoever lists the outputs says which are of no class
-        _settle_left_out(path, table.select(left_out), scores, classes, unknown_class)
+        is_float = pl.selectors.float()  # beside which integers number rows, or count something
+        others = table.select(left_out).select(is_float if kept.select(is_float).width else pl.selectors.numeric())
+        _settle_left_out(path, others, scores, classes, unknown_class)
     return Predictions(scores=scores, columns=columns[columns >= 0], detected=detected, by_name=by_name)
 
 
 def _settle_left_out(
-    path: Path, left_out: "pl.DataFrame", scores: npt.NDArray[Any], classes: Classes, unknown_class: UnknownClass
+    path: Path, others: "pl.DataFrame", scores: npt.NDArray[Any], classes: Classes, unknown_class: UnknownClass
 ) -> None:
     """Say in how many rows a column that no class is called like is the highest."""
-    import polars as pl
-
-    others = left_out.select(pl.selectors.float())  # integers number rows, or count something
     if not others.width:
         return
     higher = others.to_numpy() > scores.max(axis=1, keepdims=True)

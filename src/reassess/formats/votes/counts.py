@@ -43,7 +43,7 @@ def holds_counts(table: "pl.DataFrame") -> bool:
 def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None, classes: Classes | None) -> Votes:
     """Votes of a table of counts. See `formats.votes.read_votes`."""
     refuse_missing(path, table[_IMAGE])
-    read = _read_long if {_CLASS, _COUNT} <= set(table.columns) else _read_wide
+    read = _read_long if _is_long(path, table, classes) else _read_wide
     images, image_ids, class_ids, counts, classes = read(path, table, classes)
     if not counts.any():
         raise DataError("the table has no votes", where=path, mend="write it again")
@@ -62,6 +62,24 @@ def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None,
         raters=(),
         **named_answers(path, np.repeat(class_ids, counts), classes, answers, among=class_ids),
     )
+
+
+def _is_long(path: Path, table: "pl.DataFrame", classes: Classes | None) -> bool:
+    """Whether a column count holds the counts; `DataError` where other columns may hold them as well."""
+    names = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
+    if _COUNT not in names:
+        return False
+    others = [name for name in names if name != _COUNT and table[name].dtype.is_numeric()]
+    if classes is not None and classes.texts and all(classes.find(name) is not None for name in (_COUNT, *others)):
+        return False
+    if others:
+        raise DataError(
+            f"a column {_COUNT} and other columns of numbers: either may hold the counts",
+            where=path,
+            found=some([_COUNT, *others]),
+            mend=f"leave out {_COUNT} if each other column counts the votes for a class, or else the other columns",
+        )
+    return _CLASS in table.columns
 
 
 def _read_long(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.answers import are_known
 from reassess.core.classes import Classes
 from reassess.core.items import Id, Items, normal_id
 from reassess.core.questions import Questions
@@ -17,6 +18,7 @@ from reassess.formats.questions import columns_of_questions
 from reassess.formats.tables import column, read_table, refuse_missing
 from reassess.formats.votes.answers import place_answers
 from reassess.formats.votes.counts import count_table, holds_counts, named_answers, read_counts
+from reassess.text import some
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,6 +49,7 @@ def read_vote_table(path: Path, answers: Sequence[Id] | None, classes: Classes |
         "seconds": _seconds_of(path, table, voted),
     }
     if for_classes:
+        _refuse_yes_and_no(path, answer.filter(cast), classes)
         class_ids, listed = ids_of_column(path, answer.filter(cast), _listed(path, answers, classes))
         return Votes.from_columns(**columns, **named_answers(path, class_ids, listed, answers))
     given, answer_ids = coded_ids(answer.filter(cast))
@@ -77,10 +80,36 @@ def _items_of(
         rows = first[order]
         images = [str(name) for name in image.gather(rows).to_list()]
         return Questions.from_columns(images, class_ids[rows], classes), np.argsort(order)[ids]
-    item = table["image" if are_images else column(path, table, *_ITEM, thing="the item (or image and class)")]
+    item = table["image" if are_images else _item_column(path, table)]
     refuse_missing(path, item)
     ids, item_ids = coded_ids(item)
     return tuple(map(str, ids)) if are_images else ids, item_ids
+
+
+def _item_column(path: Path, table: "pl.DataFrame") -> str:
+    if not set(_ITEM) & set(table.columns):
+        raise DataError(
+            "the table has no column for what was voted on",
+            where=path,
+            allowed=f"image and class; image alone, where answers are classes; or {', '.join(_ITEM)}",
+            found=", ".join(table.columns[:12]),
+            mend="rename the columns",
+        )
+    return column(path, table, *_ITEM, thing="the item")
+
+
+def _refuse_yes_and_no(path: Path, answers: "pl.Series", classes: Classes | None) -> None:
+    """Refuse answers to questions in a table that does not say which classes these were about."""
+    given = answers.unique().to_list()
+    named = classes is not None and all(classes.find(answer) is not None for answer in given)
+    if are_known(given) and not named:
+        raise DataError(
+            "the answers say yes or no, and no column says to which class",
+            where=path,
+            allowed="a column class; or, without it, classes as answers",
+            found=some(sorted(given)),
+            mend="add the column class; if the classes are called so, list them in classes.txt",
+        )
 
 
 def coded_ids(series: "pl.Series") -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:

@@ -1,0 +1,60 @@
+"""What commands write into a benchmark's folder: a part of it, or what cannot be taken for one."""
+
+from pathlib import Path
+
+from reassess.core.benchmark import Benchmark
+from reassess.data.benchmark_folders import part_called
+from reassess.data.benchmark_settings import SETTINGS_FILE
+from reassess.errors import OutputError
+from reassess.formats.files import exists
+
+__all__ = ["check_place"]
+
+
+def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> None:
+    """Raise `OutputError` if an output would take the place of another part of a benchmark's folder, or its name.
+
+    Parameters
+    ----------
+    output
+        Where a result goes.
+    benchmark
+        The benchmark that was given.
+    part
+        The part that the command makes, which may be written anew in the same format; None if it makes none.
+
+    Examples
+    --------
+    >>> check_place(Path("pets/Labels.csv"), Benchmark(folder=Path("pets")), "labels")
+    Traceback (most recent call last):
+        ...
+    reassess.errors.OutputError: the output would be called nearly like a part of the benchmark
+      where:   pets/Labels.csv
+      to mend: choose another name or folder, such as labels.csv
+    """
+    folder = benchmark.folder
+    if folder is None:
+        return
+    mend = "choose another name or folder" + (f", such as {part}{output.suffix}" if part else "")
+    for other, source in benchmark.sources.items():
+        if other != part and exists(source) and exists(output) and output.samefile(source):
+            raise OutputError(f"the output is the {other} of the benchmark", where=output, mend=mend)
+    if output.parent.resolve() != folder.resolve():
+        return
+    if output.name.lower() == SETTINGS_FILE:
+        raise OutputError("in a benchmark's folder, this file holds its settings", where=output, mend=mend)
+    called = part_called(output)
+    if called is None:
+        return
+    if called != output.stem:
+        raise OutputError("the output would be called nearly like a part of the benchmark", where=output, mend=mend)
+    if called != part:
+        raise OutputError(f"in a benchmark's folder, a file {called} is another part of it", where=output, mend=mend)
+    there = benchmark.sources.get(part)
+    if there is not None and Path(there).name != output.name:
+        raise OutputError(
+            "the benchmark would have two files of one part",
+            where=output,
+            found=Path(there).name,
+            mend=f"write {Path(there).name} (--force), or remove it first",
+        )

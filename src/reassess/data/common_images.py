@@ -1,0 +1,107 @@
+"""Files of different images: of which not one image is in both, so that joining them would tell nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from reassess.core.benchmark import Benchmark
+from reassess.core.class_lists import Classed
+from reassess.core.image_names import image_keys
+from reassess.core.items import Id
+from reassess.core.name_fits import how_they_fit
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
+from reassess.data.benchmark_settings import SETTINGS_FILE
+from reassess.errors import DataError
+from reassess.text import some
+
+__all__ = ["check_common_images"]
+
+
+def check_common_images(
+    parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark, *, with_one_another: bool = False
+) -> None:
+    """Raise `DataError` if files that are joined have not one image in common; of votes on plain items, not one item.
+
+    The first part is joined with each other one, several label sets or files of scores together. The raters' votes on
+    golden items, where they are apart, are joined with the experts'.
+
+    Parameters
+    ----------
+    parts
+        What the files hold, images called as the benchmark calls them: by part as in `Benchmark.sources`, and for a
+        further file of one part with its number, as in "labels 2".
+    files
+        What the file of each part is called.
+    benchmark
+        To which the images belong.
+    with_one_another
+        Whether several files of the first part are joined with one another too.
+
+    Examples
+    --------
+    >>> from reassess.core.labels import LabelSets
+    >>> parts = {"labels": LabelSets.from_lists(["1.png"], [[0]]), "original": LabelSets.from_lists(["a/1.png"], [[0]])}
+    >>> check_common_images(parts, {"labels": "l.csv", "original": "o.csv"}, Benchmark())
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: two files have no image in common
+      where:   l.csv (labels) and o.csv (original)
+      found:   1.png; and a/1.png
+      to mend: they fit by name: --match name
+    """
+    names = {part: _names(noun) for part, noun in parts.items()}
+    for part, others in _joined(list(parts), with_one_another):
+        alike = [other for other in others if names[other] and _is_plain(parts[other]) == _is_plain(parts[part])]
+        if names[part] and alike and not any(_meet(names[part], names[other]) for other in alike):
+            both = {each: parts[each] for each in parts if each in (part, alike[0])}
+            raise _nothing_in_common(both, files, benchmark)
+
+
+def _nothing_in_common(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> DataError:
+    thing, fits = "item", None
+    names = [noun.images or _names(noun) for noun in parts.values()]
+    if not any(map(_is_plain, parts.values())):
+        thing, setting = "image", SETTINGS_FILE if benchmark.folder else ""
+        few, many = sorted((noun.images for noun in parts.values()), key=len)
+        fits = how_they_fit(few, many, match=benchmark.match or "path", setting=setting)
+    return DataError(
+        f"two files have no {thing} in common",
+        where=" and ".join(f"{files[part]} ({_kind(part)})" for part in parts),
+        found="; and ".join(some(each, most=2) for each in names),
+        mend=fits or f"check that both files are of the same {thing}s, or leave one of them out",
+    )
+
+
+def _joined(parts: Sequence[str], with_one_another: bool) -> Iterator[tuple[str, list[str]]]:
+    """Each part, and those of which at least one must have an image in common with it."""
+    main = [part for part in parts if _kind(part) == _kind(parts[0])]
+    for part in parts:
+        if part in main:
+            yield part, [other for other in main if other != part and with_one_another]
+        elif part == "rater-golden":
+            yield part, ["golden"]
+        else:
+            yield part, [*main, "rater-golden"] if part == "golden" and "rater-golden" in parts else main
+
+
+def _kind(part: str) -> str:
+    """A part without its number: "labels" of "labels 2"."""
+    return part.partition(" ")[0]
+
+
+def _is_plain(noun: Classed) -> bool:
+    """Whether these are votes on plain items, of which it is not known whether they are images."""
+    return isinstance(noun, Votes) and noun.classes is None and not isinstance(noun.items, Questions)
+
+
+def _names(noun: Classed) -> Sequence[Id]:
+    """What identifies the images, or the plain items."""
+    if isinstance(noun, Votes) and not isinstance(noun.items, Questions):
+        return noun.items if noun.classes is None else image_keys(noun.images)
+    return image_keys(noun.images)
+
+
+def _meet(first: Sequence[Id], second: Sequence[Id]) -> bool:
+    """Whether a name is in both."""
+    few, many = sorted((first, second), key=len)
+    there = many if isinstance(many, range) else set(many)
+    return any(name in there for name in few)

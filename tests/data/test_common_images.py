@@ -1,0 +1,111 @@
+"""Of files that are joined, one image at least is in both; where none is, both are named, and what would join them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reassess.core.benchmark import Benchmark
+from reassess.core.class_lists import Classed
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.data.common_images import check_common_images
+from tests.helpers import message, votes_of
+
+PAIRS = (
+    ("labels", "original"),
+    ("labels", "labels 2"),
+    ("labels", "scores"),
+    ("labels", "votes"),
+    ("labels", "golden"),
+    ("scores", "original"),
+    ("scores 1", "golden"),
+    ("votes", "golden"),
+    ("golden", "rater-golden"),
+)
+
+
+def noun(part: str, *images: str) -> Classed:
+    """A small file of a part."""
+    questions = Questions.from_columns(images, np.zeros(len(images), int))
+    kind = part.split()[0]
+    if kind in ("labels", "original"):
+        return LabelSets.from_lists(images, [[0]] * len(images))
+    if kind == "scores":
+        return Scores(questions, np.full(len(images), 0.5))
+    return votes_of([(row, 0, 1) for row in range(len(images))], questions, ("x",), ("no", "yes"))
+
+
+def check(parts: dict[str, Classed], benchmark: Benchmark | None = None) -> None:
+    files = {part: f"{part.replace(' ', '')}.csv" for part in parts}
+    check_common_images(parts, files, benchmark or Benchmark(), with_one_another="labels 2" in parts)
+
+
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_two_files_without_a_common_image_are_refused(first: str, second: str) -> None:
+    parts = {first: noun(first, "a/1.png", "a/2.png", "a/3.png"), second: noun(second, "1.png", "2.png")}
+    places = [f"{part.replace(' ', '')}.csv ({part.split()[0]})" for part in (first, second)]
+    assert message(check, parts) == (
+        "two files have no image in common\n"
+        f"  where:   {' and '.join(places)}\n"
+        "  found:   a/1.png, a/2.png and 1 more; and 1.png, 2.png\n"
+        "  to mend: they fit by name: --match name"
+    )
+    check(parts | {second: noun(second, "1.png", "a/3.png")})
+
+
+def test_a_benchmark_says_in_its_folder_how_images_are_joined(tmp_path: Path) -> None:
+    parts = {"labels": noun("labels", "1.png"), "scores": noun("scores", "1.jpg")}
+    assert '--match stem, or "match": "stem" in benchmark.json' in message(check, parts, Benchmark(folder=tmp_path))
+
+
+def test_names_that_fit_in_no_way_are_to_be_checked() -> None:
+    parts = {"labels": noun("labels", "1.png"), "scores": noun("scores", "2.png")}
+    assert message(check, parts).endswith(
+        "  found:   1.png; and 2.png\n"
+        "  to mend: check that both files are of the same images, or leave one of them out"
+    )  # fmt: skip
+
+
+def test_golden_items_may_be_other_images_if_the_raters_votes_on_them_are_apart() -> None:
+    parts = {"votes": noun("votes", "1.png"), "golden": noun("golden", "g.png")}
+    assert "votes.csv (votes) and golden.csv (golden)" in message(check, parts)
+    check(parts | {"rater-golden": noun("rater-golden", "g.png")})
+    assert "golden.csv (golden) and rater-golden.csv (rater-golden)" in message(
+        check, parts | {"golden": noun("golden", "1.png"), "rater-golden": noun("rater-golden", "h.png")}
+    )
+
+
+def test_several_label_sets_judge_together() -> None:
+    """Each has an image of another one, and the rest those of any."""
+    parts = {
+        "labels": noun("labels", "1.png", "2.png"),
+        "labels 2": noun("labels", "2.png", "3.png"),
+        "labels 3": noun("labels", "3.png", "4.png"),
+        "scores": noun("scores", "4.png"),
+    }
+    check(parts)
+    assert "labels.csv (labels) and labels3.csv (labels)" in message(
+        check, parts | {"labels 3": noun("labels", "4.png")}
+    )
+    check_common_images(parts | {"labels 3": noun("labels", "4.png")}, {}, Benchmark())
+
+
+def test_of_votes_on_plain_items_the_items_are_compared_and_with_images_nothing_is() -> None:
+    votes = votes_of([(0, 0, 1)], range(1000), ("x",), ("no", "yes"))
+    golden = votes_of([(0, 0, 1)], (1000, 2000), ("x",), ("no", "yes"))
+    assert message(check, {"votes": votes, "golden": golden}) == (
+        "two files have no item in common\n"
+        "  where:   votes.csv (votes) and golden.csv (golden)\n"
+        "  found:   0, 1 and 998 more; and 1000, 2000\n"
+        "  to mend: check that both files are of the same items, or leave one of them out"
+    )
+    check({"votes": votes, "golden": votes_of([(0, 0, 1)], (1000, 7), ("x",), ("no", "yes"))})
+    check({"votes": votes, "golden": noun("golden", "1.png")})
+
+
+def test_empty_files_are_not_apart() -> None:
+    check(
+        {"labels": LabelSets.from_lists([], []), "scores": noun("scores", "1.png"), "golden": noun("golden", "1.png")}
+    )

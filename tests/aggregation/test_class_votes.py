@@ -185,14 +185,15 @@ def test_what_needs_raters_is_refused_for_counts(what: str, method: Any) -> None
 
 
 def test_too_many_classes_for_a_rater_model_are_refused_before_it_is_made() -> None:
-    ids = np.arange(300)
-    votes = Votes.from_columns(tuple(map(str, ids)), ids, 0 * ids, ids, ("ann",), tuple(range(300)), classes=Classes())
+    ids = np.arange(4_097)
+    names = tuple(range(4_097))
+    votes = Votes.from_columns(tuple(map(str, ids)), ids, 0 * ids, ids, ("ann",), names, classes=Classes())
     expected = (
-        "too many truths for a rater model\n  allowed: up to 256\n  found:   300\n"
+        "too many classes for a rater model\n  allowed: up to 4,096\n  found:   4,097\n"
         "  to mend: take the majority, or split the items into groups with fewer answers"
     )
     assert message(by_em, votes) == message(by_calibration, votes, votes) == expected
-    assert len(by_majority(votes).scores) == 300
+    assert len(by_majority(votes).scores) == 4_097
 
 
 def test_ids_of_classes_are_no_numbers() -> None:

@@ -57,7 +57,7 @@ def calibrate(
     RaterModel
         With a matrix for each rater who voted on an item of known truth. The fallback is the mean matrix; without
         pooling, it is the mean of the raters' matrices, each of which counts the same. The prior is the share of each
-        truth among the items of known truth, as it is.
+        truth among the items of known truth, and of `pooling` items that are shared out alike.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def calibrate(
         everyone = counts.sum(axis=0) + pooling * typical_matrix(natural_shares(golden_votes, truths))
         pseudo_votes += pooling * row_shares(everyone, smoothing)
     matrices = row_shares(counts[measured], pseudo_votes)
-    prior = np.bincount(truth[known], minlength=len(truths)) / np.count_nonzero(known)
+    prior = row_shares(np.bincount(truth[known], minlength=len(truths)), pooling / len(truths))
     raters = tuple(golden_votes.raters[row] for row in measured.tolist())
     return RaterModel(
         raters=raters,

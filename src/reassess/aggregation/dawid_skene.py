@@ -31,7 +31,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.calibration import POOLING, typical_matrix
 from reassess.aggregation.em import EM
-from reassess.aggregation.em_starts import Pinned, answer_shares, natural_shares
+from reassess.aggregation.em_starts import Pinned, answer_shares, check_fit, natural_shares
 from reassess.aggregation.posteriors import as_prior, check_truths
 from reassess.core.checks import check_range
 from reassess.core.items import Id
@@ -216,11 +216,7 @@ def _of_all_raters(model: RaterModel, matrix: npt.NDArray[np.float64]) -> RaterM
 def _check_options(
     votes: Votes, smoothing: float, pooling: float, tolerance: float, max_iterations: int, threads: int | None
 ) -> None:
-    if not len(votes):
-        raise DataError("there are no votes", mend="give votes, or judge by the prior alone")
-    votes.require_raters("EM")
-    check_range(smoothing, 0, what="smoothing")
-    check_range(pooling, 0, what="pooling")
+    check_fit(votes, smoothing, pooling)
     if not tolerance > 0:
         raise DataError("tolerance out of range", allowed="above 0", found=tolerance)
     check_range(max_iterations, 1, what="max_iterations")

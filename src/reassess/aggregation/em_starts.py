@@ -13,7 +13,7 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.text import some
 
-__all__ = ["Pinned", "answer_shares", "natural_shares"]
+__all__ = ["Pinned", "answer_shares", "check_fit", "natural_shares"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +74,15 @@ def answer_shares(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | N
         raise DataError("wrong shape of the weights", allowed=allowed, found=f"shape {shares.shape}")
     check_distribution(shares, what="the weight of an answer", where=lambda position: f"answer {answers[position]}")
     return shares
+
+
+def check_fit(votes: Votes, smoothing: float, pooling: float) -> None:
+    """Raise `DataError` unless there are votes of known raters, and the numbers to add are 0 or more."""
+    if not len(votes):
+        raise DataError("there are no votes", mend="give votes, or judge by the prior alone")
+    votes.require_raters("EM")
+    check_range(smoothing, 0, what="smoothing")
+    check_range(pooling, 0, what="pooling")
 
 
 def natural_shares(votes: Votes, truths: Sequence[Id]) -> npt.NDArray[np.float64]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from reassess.aggregation.baselines import class_shares, majority, mean
 from reassess.aggregation.calibration import POOLING, calibrate, natural_truths
@@ -15,7 +16,8 @@ from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
 from reassess.aggregation.em_starts import answer_shares
 from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
 from reassess.aggregation.golden_items import golden_part
-from reassess.aggregation.posteriors import check_truths, posterior
+from reassess.aggregation.many_classes import ManyClassesFit, calibrated_on_candidates, fit_many_classes
+from reassess.aggregation.posteriors import many_classes, posterior
 from reassess.aggregation.recipe import real_model, real_scores
 from reassess.core.items import take_items
 from reassess.core.labels import LabelSets
@@ -132,7 +134,7 @@ def by_calibration(
     ------
     DataError
         No golden item was voted on; original labels are given for items that are no (image, class) questions; it is
-        not known who voted; there are more than 256 truths.
+        not known who voted; there are more than 4,096 classes.
     """
     votes = votes.on_whole_scale()
     if truths_are_answers is None:
@@ -145,11 +147,14 @@ def by_calibration(
     if original is not None:
         raise DataError("original labels vote on valid or invalid (image, class) pairs only", mend="leave them out")
     truths = votes.answers if truths_are_answers else VALIDITY
-    check_truths(truths)
     truth = expert_truth(experts, truths, at_least=at_least)
     rows = experts.find(golden.items)
-    measured = np.where(rows >= 0, truth.values[rows], -1)
-    model = calibrate(golden, measured, truths=truths, smoothing=smoothing, pooling=pooling)
+    known = np.where(rows >= 0, truth.values[rows], -1)
+    if truths_are_answers and many_classes(votes):
+        fit = calibrated_on_candidates(votes, golden, known, smoothing=smoothing, pooling=pooling)
+        facts = _without_votes(votes, fit)
+        return Aggregation(posterior=fit.of(votes), facts=facts, golden=experts, by_experts=truth)
+    model = calibrate(golden, known, truths=truths, smoothing=smoothing, pooling=pooling)
     result, facts = _by_class(votes, posterior(votes, model))
     return Aggregation(posterior=result, model=model, facts=facts, golden=experts, by_experts=truth)
 
@@ -212,17 +217,32 @@ def by_em(
     if experts is not None:
         votes, experts = in_common_classes(votes, experts)
     truths = votes.answers if truths_are_answers else VALIDITY
-    pinned = truth = None
+    known, truth = np.full(len(votes.items), -1), None
     if experts is not None:
         truth = expert_truth(experts, truths, at_least=at_least)
         rows = votes.find(experts.items)
-        pinned = Pinned.to_truths(rows[rows >= 0], truth.values[rows >= 0], truths=len(truths))
+        known[rows[rows >= 0]] = truth.values[rows >= 0]
+    if truths_are_answers and many_classes(votes):
+        many = fit_many_classes(votes, known, smoothing=smoothing, pooling=pooling)
+        _warn_of_contradictions(*_contradicted_candidates(votes, many, known))
+        facts = _facts(many.history, many.converged) | _without_votes(votes, many)
+        return Aggregation(posterior=many.of(votes), facts=facts, golden=experts, by_experts=truth)
+    pinned = None if experts is None else Pinned.to_truths(np.arange(known.size), known, truths=len(truths))
     fitted = fit_dawid_skene(votes, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
-    facts = {"iterations": fitted.iterations, "converged": fitted.converged, "objective": fitted.objective}
     _warn_of_lost_truths(votes, fitted.posterior)
-    _warn_of_contradictions(votes, fitted.posterior, pinned)
+    _warn_of_contradictions(*_contradicted(votes, fitted.posterior, known))
     result, more = _by_class(votes, fitted.posterior, experts)
-    return Aggregation(posterior=result, model=fitted.model, facts=facts | more, golden=experts, by_experts=truth)
+    facts = _facts(fitted.history, fitted.converged) | more
+    return Aggregation(posterior=result, model=fitted.model, facts=facts, golden=experts, by_experts=truth)
+
+
+def _facts(history: npt.NDArray[np.float64], converged: bool) -> dict[str, Any]:
+    return {"iterations": history.size, "converged": converged, "objective": float(history[-1])}
+
+
+def _without_votes(votes: Votes, fit: ManyClassesFit) -> dict[str, int]:
+    """How many images have no candidate."""
+    return {} if votes.classes is None else {"without_votes": len(votes.items) - fit.candidates.starts.size}
 
 
 def by_majority(votes: Votes) -> Aggregation:
@@ -300,14 +320,24 @@ def _warn_of_lost_truths(votes: Votes, result: Posterior) -> None:
         )
 
 
-def _warn_of_contradictions(votes: Votes, result: Posterior, pinned: Pinned | None) -> None:
-    """Warn if EM decides against more than half of an item's votes too often; one vote is no majority."""
+def _contradicted(votes: Votes, result: Posterior, known: npt.NDArray[np.int64]) -> tuple[int, int]:
+    """On how many items EM decides against more than half of the votes, and how many have such a majority of two."""
     shares = np.empty(result.values.shape)
     spread(votes.indptr, votes.answer_ids, answer_shares(votes, result.truths), shares)
-    clear = (shares.max(axis=1) > 1 / 2) & (votes.sizes > 1)
-    if pinned is not None:
-        clear[pinned.rows] = False
-    against, items = np.count_nonzero(clear & (shares.argmax(axis=1) != result.most_likely())), np.count_nonzero(clear)
+    clear = (shares.max(axis=1) > 1 / 2) & (votes.sizes > 1) & (known < 0)
+    against = clear & (shares.argmax(axis=1) != result.most_likely())
+    return int(np.count_nonzero(against)), int(np.count_nonzero(clear))
+
+
+def _contradicted_candidates(votes: Votes, fit: ManyClassesFit, known: npt.NDArray[np.int64]) -> tuple[int, int]:
+    """The same among candidates."""
+    pairs = fit.candidates
+    clear = (pairs.shares() > 1 / 2) & (votes.sizes[pairs.items] > 1) & (known[pairs.items] < 0)
+    against = clear & (fit.posterior < pairs.highest(fit.posterior))
+    return int(np.count_nonzero(against)), int(np.count_nonzero(clear))
+
+
+def _warn_of_contradictions(against: int, items: int) -> None:
     if against and against >= _CONTRADICTED * items:
         warnings.warn(
             f"em contradicts more than half of the votes on {against:,} of {items:,} items that have such a majority: "

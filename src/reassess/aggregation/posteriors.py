@@ -14,8 +14,10 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.text import some
 
-__all__ = ["as_prior", "check_truths", "code_table", "posterior", "vote_codes"]
+__all__ = ["as_prior", "check_truths", "code_table", "many_classes", "posterior", "vote_codes"]
 
+_MOST_CELLS = 1 << 24  # of all raters' matrices: 128 MiB, of which EM holds several
+_MOST_CLASSES = 4_096  # of which one matrix fits easily
 _MOST_TRUTHS = 256  # the loop over truths is unrolled, and the compiler's time grows with it
 
 
@@ -85,6 +87,19 @@ def check_truths(truths: Sequence[Id]) -> None:
             found=f"{len(truths):,}",
             mend="take the majority, or split the items into groups with fewer answers",
         )
+
+
+def many_classes(votes: Votes) -> bool:
+    """Whether the answers are too many for matrices of the raters; `DataError` if they are too many for one matrix."""
+    classes = len(votes.answers)
+    if classes > _MOST_CLASSES:
+        raise DataError(
+            "too many classes for a rater model",
+            allowed=f"up to {_MOST_CLASSES:,}",
+            found=f"{classes:,}",
+            mend="take the majority, or split the items into groups with fewer answers",
+        )
+    return classes > _MOST_TRUTHS or len(votes.raters) * classes**2 > _MOST_CELLS
 
 
 def vote_codes(votes: Votes) -> npt.NDArray[Any]:

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import calibrate
+from reassess.aggregation.calibration import calibrate, row_shares
 from reassess.aggregation.expert_truth import expert_validity
 from reassess.aggregation.posteriors import posterior
 from reassess.core.answers import KNOWN_ANSWERS
@@ -166,8 +166,7 @@ class _Measured:
 
 def _measure(golden: _Golden, recipe: Recipe) -> _Measured:
     truth = expert_validity(golden.experts, at_least=recipe.experts_at_least)
-    known = truth[truth >= 0]
-    prior = np.bincount(known, minlength=len(VALIDITY)) / known.size
+    prior = row_shares(np.bincount(truth[truth >= 0], minlength=len(VALIDITY)), recipe.pooling / len(VALIDITY))
     rater_truth = truth[golden.experts.find(golden.raters.items)]
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)
     raters = measure(golden.raters, rater_truth)

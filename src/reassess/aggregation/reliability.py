@@ -163,7 +163,7 @@ def _em_weights(votes: Votes, truths: tuple[Id, ...]) -> Floats:
 
 def _golden_weights(golden: Votes, truth: npt.NDArray[np.integer], truths: tuple[Id, ...]) -> Floats:
     """1 for the truth of each golden item, shape (items, truths); 0 for all truths where it is not known."""
-    prior = calibrate(golden, truth, truths=truths).prior
+    prior = calibrate(golden, truth, truths=truths, pooling=0).prior
     if prior.max() == 1:
         raise DataError(
             "all golden items have one truth, so nothing can tell a good rater from a bad one",

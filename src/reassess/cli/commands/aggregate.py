@@ -40,6 +40,7 @@ from reassess.core.questions import Questions
 from reassess.core.recipe import REAL_RECIPE
 from reassess.core.votes import Votes
 from reassess.data.loading import load_original, load_votes
+from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none
 from reassess.formats.posteriors import write_posterior
@@ -153,6 +154,12 @@ def aggregate(
     name, of_votes, result = make_scores(
         call, source, votes, asked, given, answers=answers, match=match, max_bytes=max_bytes
     )
+    if given["model"] and result.model is None:
+        raise DataError(
+            "matrices of so many raters and classes are too large for a file",
+            found=f"{len(of_votes.raters):,} raters, {len(of_votes.answers):,} classes",
+            mend="leave out --model",
+        )
     call.keep_inputs(output, given["model"])
     with all_or_none():
         if isinstance(result.posterior.items, Questions):

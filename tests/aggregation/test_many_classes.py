@@ -1,0 +1,203 @@
+"""Many classes: the same model, where an item can only be a class that someone chose for it."""
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reassess.aggregation.calibration import calibrate, row_shares
+from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
+from reassess.aggregation.many_classes import ManyClassesFit, calibrated_on_candidates, fit_many_classes
+from reassess.aggregation.methods import by_calibration, by_em, by_majority
+from reassess.aggregation.posteriors import many_classes, posterior
+from reassess.core.classes import Classes
+from reassess.core.votes import Votes
+from reassess.errors import ConvergenceWarning, DataError
+
+Ints = npt.NDArray[np.int64]
+
+
+def cast_votes(
+    seed: int, *, items: int, raters: int, classes: int, each: int, right: float = 0.7
+) -> tuple[Votes, Ints]:
+    """Votes by raters who are right so often, and else say anything; and the truth."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, classes, items)
+    item_ids = np.repeat(np.arange(items), each)
+    answer_ids = np.where(rng.random(item_ids.size) < right, truth[item_ids], rng.integers(0, classes, item_ids.size))
+    names = tuple(range(classes))
+    rater_ids = rng.integers(0, raters, item_ids.size)
+    return Votes.from_columns(range(items), item_ids, rater_ids, answer_ids, range(raters), names), truth
+
+
+def with_every_class(seed: int) -> Votes:
+    """Votes of which each item has one for each class, so that all classes are candidates."""
+    votes, _ = cast_votes(seed, items=60, raters=6, classes=3, each=5)
+    items, classes = np.indices((60, 3)).reshape(2, -1)
+    rng = np.random.default_rng(seed)
+    return Votes.from_columns(
+        votes.items,
+        np.append(votes.item_ids, items),
+        np.append(votes.rater_ids, rng.integers(0, 6, items.size)),
+        np.append(votes.answer_ids, classes),
+        votes.raters,
+        votes.answers,
+    )
+
+
+def fitted(votes: Votes, pinned: Ints | None = None, **options: Any) -> ManyClassesFit:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        free = np.full(len(votes.items), -1)
+        return fit_many_classes(votes, free if pinned is None else pinned, **options)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("smoothing", "pooling"), [(0, 4), (0, 0), (1, 0), (0.5, 2)])
+@pytest.mark.parametrize("pin", [False, True])
+def test_it_is_the_dense_model_where_every_class_is_a_candidate(
+    seed: int, smoothing: float, pooling: float, pin: bool
+) -> None:
+    votes = with_every_class(seed)
+    pinned = np.full(60, -1)
+    if pin:
+        pinned[:5] = [0, 1, 2, 2, 1]
+    few = fit_dawid_skene(
+        votes,
+        smoothing=smoothing,
+        pooling=pooling,
+        pinned=Pinned.to_truths(np.arange(60), pinned, truths=3) if pin else None,
+    )
+    many = fitted(votes, pinned, smoothing=smoothing, pooling=pooling)
+    np.testing.assert_allclose(many.of(votes).values, few.posterior.values, atol=1e-5)
+    np.testing.assert_allclose(many.prior, few.model.prior, atol=1e-5)
+    assert many.history[-1] == pytest.approx(few.objective, abs=1e-4)
+    assert many.converged
+
+
+def objective(votes: Votes, fit: ManyClassesFit, added: float) -> float:
+    """Log likelihood among candidates plus log density, without pooling, of the model that follows from a posterior."""
+    pairs = zip(fit.candidates.items.tolist(), fit.candidates.classes.tolist(), strict=True)
+    q = dict(zip(pairs, fit.posterior.tolist(), strict=True))
+    place, code = votes.raters.index, votes.answers.index
+    given_votes = [[(place(r), code(a)) for r, a in votes.on(i)] for i in range(len(votes.items))]
+    classes = range(len(votes.answers))
+    counts = {(r, t, a): added for r in range(len(votes.raters)) for t in classes for a in classes}
+    prior = dict.fromkeys(classes, 0.0)
+    for (i, t), share in q.items():
+        prior[t] += share
+        for r, a in given_votes[i]:
+            counts[r, t, a] += share
+    total = 0.0
+    pi = {(r, t, a): n / sum(counts[r, t, b] for b in classes) for (r, t, a), n in counts.items()}
+    for i, own in enumerate(given_votes):
+        weights = [prior[t] * math.prod(pi[r, t, a] for r, a in own) for j, t in q if j == i]
+        total += math.log(sum(weights) / sum(prior.values()))
+    return total + added * sum(math.log(p) for p in pi.values())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_objective_is_that_of_plain_loops_over_candidates(seed: int) -> None:
+    votes, _ = cast_votes(seed, items=25, raters=4, classes=5, each=3)
+    steps = [fitted(votes, smoothing=0.5, pooling=0, max_iterations=n) for n in (3, 4)]
+    assert steps[1].history[-1] == pytest.approx(objective(votes, steps[0], 0.5), rel=1e-10)
+
+
+@given(st.integers(0, 1_000), st.sampled_from([0.0, 1.0]), st.sampled_from([0.0, 0.5, 4.0]), st.booleans())
+@settings(max_examples=40)
+def test_the_objective_never_falls_and_an_item_is_one_of_its_candidates(
+    seed: Any, smoothing: float, pooling: float, pin: bool
+) -> None:
+    votes, truth = cast_votes(seed, items=40, raters=6, classes=12, each=2)
+    pinned = np.where(np.arange(40) < 7, truth, -1) if pin else np.full(40, -1)
+    fit = fitted(votes, pinned, smoothing=smoothing, pooling=pooling, max_iterations=40)
+    assert np.isfinite(fit.history).all()
+    assert (np.diff(fit.history) >= -1e-9 * np.abs(fit.history[1:])).all()
+    values = fit.of(votes).values
+    np.testing.assert_allclose(values.sum(axis=1), 1)
+    assert not (values[pinned < 0] > 0)[votes.counts()[pinned < 0] == 0].any()
+    assert values[pinned >= 0].tolist() == np.eye(12)[truth[pinned >= 0]].tolist()
+
+
+def test_other_orders_change_nothing() -> None:
+    votes, _ = cast_votes(0, items=80, raters=9, classes=20, each=3)
+    items, raters = (np.random.default_rng(1).permutation(n) for n in (80, 9))
+    other = Votes.from_columns(
+        range(80), items[votes.item_ids], raters[votes.rater_ids], votes.answer_ids, range(9), votes.answers
+    )
+    first, second = (fitted(v, smoothing=0, pooling=4).of(v).values for v in (votes, other))
+    np.testing.assert_allclose(second[items], first, atol=1e-9)
+
+
+def test_calibration_is_the_dense_one_among_candidates() -> None:
+    votes, truth = cast_votes(0, items=60, raters=8, classes=6, each=4)
+    golden = votes.restrict(np.arange(20))
+    known = np.where(np.arange(20) < 15, truth[:20], -1)
+    fit = calibrated_on_candidates(votes, golden, known, smoothing=0.5, pooling=3)
+    model = calibrate(golden, known, truths=votes.answers, smoothing=0.5, pooling=3)
+    among = posterior(votes, model).values * (votes.counts() > 0)
+    np.testing.assert_allclose(fit.of(votes).values, row_shares(among, 0.0), atol=1e-12)
+
+
+def test_three_hundred_classes_are_as_good_as_the_majority_or_better_by_em_and_by_calibration() -> None:
+    votes, truth = cast_votes(1, items=4_000, raters=40, classes=300, each=3, right=0.6)
+    experts = Votes.from_columns(
+        votes.items[:400], np.arange(400), np.zeros(400, int), truth[:400], ("expert",), votes.answers
+    )
+    results = {"majority": by_majority(votes), "em": by_em(votes), "calibrated": by_calibration(votes, experts)}
+    right = {name: (result.posterior.most_likely()[400:] == truth[400:]).mean() for name, result in results.items()}
+    assert many_classes(votes)
+    assert right["em"] >= right["majority"] - 0.01
+    assert right["calibrated"] >= right["majority"] - 0.01
+
+
+def test_of_images_the_candidates_are_the_scores() -> None:
+    votes, _ = cast_votes(2, items=50, raters=5, classes=300, each=3)
+    names = tuple(f"c{i:03}" for i in range(300))
+    images = tuple(f"{i:02}.png" for i in range(50))
+    chosen = Votes.from_columns(
+        (*images, "unseen.png"),
+        votes.item_ids,
+        votes.rater_ids,
+        votes.answer_ids,
+        range(5),
+        names,
+        classes=Classes.from_texts(names),
+    )
+    result = by_em(chosen)
+    questions, _ = chosen.counts_by_class()
+    assert (result.model, result.facts["without_votes"], result.facts["converged"]) == (None, 1, True)
+    assert result.scores.questions.class_ids.tolist() == questions.class_ids.tolist()
+    sums = np.bincount(result.scores.questions.image_ids, result.scores.values)
+    np.testing.assert_allclose(sums, 1)
+
+
+def test_an_error_says_how_many_classes_there_may_be_and_that_they_need_pooling() -> None:
+    none = np.empty(0, np.int64)
+    votes = Votes.from_columns((), none, none, none, (), range(4_097))
+    with pytest.raises(DataError) as caught:
+        many_classes(votes)
+    assert str(caught.value) == (
+        "too many classes for a rater model\n  allowed: up to 4,096\n  found:   4,097\n"
+        "  to mend: take the majority, or split the items into groups with fewer answers"
+    )
+    votes, truth = cast_votes(0, items=4, raters=2, classes=300, each=2)
+    with pytest.raises(DataError) as caught:
+        calibrated_on_candidates(votes, votes, truth, smoothing=1, pooling=0)
+    assert str(caught.value) == (
+        "so many classes need pooling\n  allowed: above 0\n  found:   0\n  to mend: leave --pooling out"
+    )
+    with pytest.raises(DataError, match="no golden item of known truth has a vote"):
+        calibrated_on_candidates(votes, votes, np.full(4, -1), smoothing=0, pooling=4)
+
+
+def test_stopping_early_is_warned_of() -> None:
+    votes, _ = cast_votes(0, items=40, raters=6, classes=12, each=2)
+    with pytest.warns(ConvergenceWarning, match="EM was stopped after 2 iterations"):
+        fit = fit_many_classes(votes, np.full(40, -1), smoothing=0, pooling=0, max_iterations=2)
+    assert (fit.converged, fit.history.size) == (False, 2)

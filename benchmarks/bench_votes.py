@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from memory import anonymous_mib, peak_mib
 
+from reassess.aggregation.calibration import POOLING
 from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.core.votes import Votes
 from reassess.data.sources import fetch
@@ -41,7 +42,15 @@ def iterate(votes: Votes, iterations: int) -> None:
     """So many iterations of plain maximum likelihood, without a stop."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fit_dawid_skene(votes, truths=WORDS, smoothing=0, tolerance=1e-300, max_iterations=iterations, threads=THREADS)
+        fit_dawid_skene(
+            votes,
+            truths=WORDS,
+            smoothing=0,
+            pooling=0,
+            tolerance=1e-300,
+            max_iterations=iterations,
+            threads=THREADS,
+        )
 
 
 def seconds_of(work: Callable[[], object]) -> float:
@@ -70,13 +79,16 @@ def test_one_iteration(row: Any, votes: Votes, crowd_kit: float) -> None:
     row(f"one EM iteration, {SIZE}, {THREADS} threads", ours, "crowd-kit DawidSkene", crowd_kit, ">= 100")
 
 
-def test_until_it_converges(row: Any, votes: Votes, crowd_kit: float) -> None:
+@pytest.mark.parametrize("pooling", [0, POOLING])
+def test_until_it_converges(row: Any, votes: Votes, crowd_kit: float, pooling: float) -> None:
+    """With pooling, EM runs a second time before, for all raters as one, of which the iterations are not counted."""
+
     def run() -> int:
-        return fit_dawid_skene(votes, truths=WORDS, smoothing=0, threads=THREADS).iterations
+        return fit_dawid_skene(votes, truths=WORDS, smoothing=0, pooling=pooling, threads=THREADS).iterations
 
     iterations = run()
     ours = median(seconds_of(run) for _ in range(5))
-    name = f"EM to 1e-6, {SIZE}, {iterations} iterations"
+    name = f"EM to 1e-6, pooling {pooling}, {SIZE}, {iterations} iterations"
     row(name, ours, "1.5 s", 1.5, "<= 1")
     row(name, ours, f"crowd-kit, {iterations} iterations, extrapolated", iterations * crowd_kit, ">= 1")
 

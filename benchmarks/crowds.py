@@ -1,9 +1,13 @@
-"""EM on simulated crowds, and the check of raters' dependence on simulated raters: python benchmarks/crowds.py.
+"""EM on crowds, and the check of raters' dependence on simulated raters: python benchmarks/crowds.py [VOTES ORIGINAL].
+
+VOTES and ORIGINAL are CIFAR-10N's, of which parts are crowds with few votes a rater: a table of item, rater and answer,
+and the data set's own labels. The others are simulated.
 
 Crowds span what public sets are like: few and many raters, with few votes each or many; 2 to 100 classes, even or
 skewed; raters who are good, poor, biased to a class, or who always say one thing or anything; items that all find hard.
 """
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 from crowdkit.aggregation import DawidSkene
 
-from reassess import Votes, fit_dawid_skene
+from reassess import Votes, fit_dawid_skene, read_original, read_votes
 from reassess.aggregation import dependence as checks
 from reassess.aggregation.baselines import majority
 
@@ -62,6 +66,7 @@ CROWDS: dict[str, tuple[int, int, int, int, dict[str, Any]]] = {
     "60 items, 5 classes": (60, 10, 3, 5, {"accuracy": (7, 3)}),
 }
 SEEDS = range(1)
+PARTS = {50: 20, 100: 20, 300: 20, 1_000: 10, 3_000: 5, 10_000: 2, 50_000: 1}  # images drawn of CIFAR-10N, how often
 STOP: dict[str, Any] = {"tolerance": 1e-4, "max_iterations": 300}
 # Raters, items, votes an item, classes, raters in the group that copies, share copied.
 DESIGNS = [
@@ -143,12 +148,28 @@ WAYS: dict[str, Callable[[Votes], Floats]] = {
 }
 
 
-def print_crowds() -> None:
-    """The accuracy of each way on each crowd."""
-    print("| crowd | " + " | ".join(WAYS) + " |\n|---" + "|---" * len(WAYS) + "|")
-    rows = []
+def parts(votes_file: str, original_file: str) -> Iterator[tuple[str, list[tuple[Votes, Ints]]]]:
+    """Parts of CIFAR-10N by name, drawn at random: votes of the raters who voted on them, and the truth."""
+    votes, original = read_votes(votes_file), read_original(original_file)
+    assert votes.answers == original.classes.names
+    truth = original.indices[original.indptr[original.find(votes.items)]]
+    rng = np.random.default_rng(0)
+    for size, times in PARTS.items():
+        rows = [np.sort(rng.choice(len(votes.items), size, replace=False)) for _ in range(times)]
+        yield f"CIFAR-10N, {size:,} images", [(votes.restrict(part), truth[part]) for part in rows]
+
+
+def simulated() -> Iterator[tuple[str, list[tuple[Votes, Ints]]]]:
+    """Simulated crowds by name: votes, and the truth."""
     for number, (name, (*sizes, special)) in enumerate(CROWDS.items()):
-        sets = [crowd(1_000 * number + seed, *sizes, special) for seed in SEEDS]
+        yield name, [crowd(1_000 * number + seed, *sizes, special) for seed in SEEDS]
+
+
+def print_crowds(crowds: Iterator[tuple[str, list[tuple[Votes, Ints]]]]) -> None:
+    """The mean accuracy of each way on the sets of each kind."""
+    print("\n| crowd | " + " | ".join(WAYS) + " |\n|---" + "|---" * len(WAYS) + "|")
+    rows = []
+    for name, sets in crowds:
         rows.append([np.mean([right(way(votes), truth) for votes, truth in sets]) for way in WAYS.values()])
         print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in rows[-1]) + " |", flush=True)
     table = np.array(rows)
@@ -206,5 +227,7 @@ def print_dependence() -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    print_crowds()
+    if sys.argv[1:]:
+        print_crowds(parts(*sys.argv[1:]))
+    print_crowds(simulated())
     print_dependence()

@@ -34,11 +34,12 @@ def ways(votes: Votes) -> Iterator[tuple[str, Callable[[], Values]]]:
     original = load_original()
     yield "the recipe", lambda: real_scores(votes, experts, golden, original).values
     yield "the recipe without the original label", lambda: real_scores(votes, experts, golden, None).values
-    yield "EM, valid or not, smoothing 0", lambda: fit_dawid_skene(votes, smoothing=0).posterior.of("valid")
-    yield "EM, valid or not, smoothing 1", lambda: fit_dawid_skene(votes, smoothing=1).posterior.of("valid")
+    yield "EM, valid or not", lambda: fit_dawid_skene(votes).posterior.of("valid")
+    yield "EM, valid or not, without pooling", lambda: fit_dawid_skene(votes, pooling=0).posterior.of("valid")
+    yield "EM, three answers", lambda: fit_dawid_skene(votes, truths=votes.answers).posterior.of("yes")
     yield (
-        "EM, three answers, smoothing 0",
-        lambda: fit_dawid_skene(votes, truths=votes.answers, smoothing=0).posterior.of("yes"),
+        "EM, three answers, without pooling",
+        lambda: fit_dawid_skene(votes, truths=votes.answers, pooling=0).posterior.of("yes"),
     )
     yield "mean of 0, 0.5, 1", lambda: mean(votes)
     yield "share of yes", lambda: majority(votes).fractions[:, votes.answers.index("yes")]

@@ -53,7 +53,7 @@ def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run
         "raters votes not here",
         "labels scores not here",
         "curve scores not here; golden not here",
-        "questions ready",
+        "questions scores not here",
         "show ready",
         "1 image twice in images, but for capitals and slashes: cat/TOM.jpg and cat/tom.jpg.",
         "1 image in labels and not in images: x.jpg.",
@@ -117,6 +117,7 @@ def test_the_document_holds_all_that_is_printed(pets: Path, run: Callable[..., R
         "command": "labels",
         "ready": False,
         "lacks": [{"part": "scores", "made_by": "reassess aggregate makes them of votes"}],
+        "error": None,
     }
     assert results["mismatches"][0] == {
         "thing": "image",

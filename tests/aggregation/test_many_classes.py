@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reassess.aggregation.calibration import calibrate, row_shares
 from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
-from reassess.aggregation.many_classes import ManyClassesFit, calibrated_on_candidates, fit_many_classes
+from reassess.aggregation.many_classes import Candidates, ManyClassesFit, calibrated_on_candidates, fit_many_classes
 from reassess.aggregation.methods import by_calibration, by_em, by_majority
 from reassess.aggregation.posteriors import many_classes, posterior
 from reassess.core.classes import Classes
@@ -142,6 +142,26 @@ def test_calibration_is_the_dense_one_among_candidates() -> None:
     model = calibrate(golden, known, truths=votes.answers, smoothing=0.5, pooling=3)
     among = posterior(votes, model).values * (votes.counts() > 0)
     np.testing.assert_allclose(fit.of(votes).values, row_shares(among, 0.0), atol=1e-12)
+
+
+def test_a_rater_who_voted_on_golden_items_alone_counts_in_the_mean_matrix() -> None:
+    votes, truth = cast_votes(0, items=60, raters=8, classes=6, each=4)
+    known = truth[:20]
+    golden = votes.restrict(np.arange(20))
+    item_ids, rater_ids, answer_ids = np.arange(20, 60).repeat(2), np.tile([0, 1], 40), np.tile([2, 3, 3, 1], 20)
+    later = Votes.from_columns(votes.items, item_ids, rater_ids, answer_ids, votes.raters[6:], votes.answers)
+    fit = calibrated_on_candidates(later, golden, known, smoothing=0, pooling=3)
+    model = calibrate(golden, known, truths=votes.answers, smoothing=0, pooling=3)
+    among = (posterior(later, model).values * (later.counts() > 0))[20:]
+    np.testing.assert_allclose(fit.of(later).values[20:], row_shares(among, 0.0), atol=1e-12)
+    np.testing.assert_allclose(fit.of(later).values[:20], np.tile(fit.prior, (20, 1)))  # they have no vote
+
+
+def test_a_row_without_a_count_is_uniform() -> None:
+    votes, _ = cast_votes(0, items=5, raters=2, classes=4, each=2)
+    pairs = Candidates.of(votes, np.full(5, -1))
+    logs = pairs.log_matrices(np.zeros(len(pairs.cells)), np.zeros(len(pairs.rows)), np.zeros((4, 4)))
+    np.testing.assert_allclose(logs, -math.log(4))
 
 
 def test_three_hundred_classes_are_as_good_as_the_majority_or_better_by_em_and_by_calibration() -> None:

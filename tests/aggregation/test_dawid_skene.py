@@ -134,7 +134,7 @@ def stopped(votes: Votes, **options: Any) -> Any:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("smoothing", [0, 1])
-@pytest.mark.parametrize(("answers", "truths"), [(3, 3), (4, 2), (2, 3)])
+@pytest.mark.parametrize(("answers", "truths"), [(3, 3), (4, 2), (2, 3), (17, 17)])
 @pytest.mark.parametrize("pin", [False, True])
 @pytest.mark.parametrize("pooling", [0, 2.5])
 def test_em_agrees_with_the_reference(
@@ -176,15 +176,18 @@ def test_the_reference_notices_a_wrong_answer() -> None:
 
 
 @pytest.mark.parametrize("smoothing", [0, 1])
-def test_many_votes_on_an_item_agree_with_the_reference(smoothing: int) -> None:
+@pytest.mark.parametrize("truths", [2, 20])
+def test_many_votes_on_an_item_agree_with_the_reference(smoothing: int, truths: int) -> None:
     """Products of many probabilities would run out of a float's range."""
     generator = np.random.default_rng(0)
     rows = np.repeat(np.arange(3), [24, 25, 2_000])
     answer_ids = (generator.random(rows.size) < np.array([0.2, 0.7, 0.5])[rows]).astype(int)
-    votes = Votes.from_columns((0, 1, 2), rows, generator.integers(0, 2, rows.size), answer_ids, (0, 1), (0, 1))
-    result = stopped(votes, smoothing=smoothing, pooling=0, max_iterations=6, prior=[0.6, 0.4])
+    answers = tuple(range(truths))
+    votes = Votes.from_columns((0, 1, 2), rows, generator.integers(0, 2, rows.size), answer_ids, (0, 1), answers)
+    prior = [0.6, 0.4] if truths == 2 else [1 / truths] * truths
+    result = stopped(votes, smoothing=smoothing, pooling=0, max_iterations=6, prior=prior)
     q, _, _, objectives = reference_em(
-        votes, np.eye(2).tolist(), pseudo_votes=smoothing, iterations=result.iterations, prior=[0.6, 0.4]
+        votes, np.eye(truths).tolist(), pseudo_votes=smoothing, iterations=result.iterations, prior=prior
     )
     np.testing.assert_allclose(result.posterior.values, q, atol=1e-9)
     np.testing.assert_allclose(result.history, objectives, rtol=1e-10)

@@ -12,7 +12,7 @@ from reassess.aggregation.posteriors import code_table, vote_codes
 from reassess.core.items import Id
 from reassess.core.rater_model import RaterModel
 from reassess.core.votes import Votes
-from reassess.numeric.em_kernels import count, expect, spread
+from reassess.numeric.em_kernels import FEW_TRUTHS, count, expect_few, expect_many, one_each, spread
 from reassess.numeric.jit import thread_count
 
 __all__ = ["EM"]
@@ -143,7 +143,9 @@ class EM:
         self._counts[:], self._totals[:] = 0, 0
         chunks, threads = self._edges.size - 1, self._threads
         bounds = [chunks * thread // threads for thread in range(threads + 1)]
-        scratch = np.empty((threads, len(self._truths) + _CACHE_LINE))
+        truths = len(self._truths)
+        scratch = np.empty((threads, truths + _CACHE_LINE))
+        expect, given = (expect_few, (one_each(truths),)) if truths <= FEW_TRUTHS else (expect_many, ())
 
         def share(thread: int) -> None:
             expect(
@@ -159,8 +161,8 @@ class EM:
                 self._counts,
                 self._totals,
                 self._sums,
-                scratch[thread, : len(self._truths)],
-                (0.0,) * len(self._truths),
+                scratch[thread, :truths],
+                *given,
             )
 
         others = [pool.submit(share, thread) for thread in range(1, threads)] if pool else []

@@ -18,7 +18,7 @@ __all__ = ["as_prior", "check_truths", "code_table", "many_classes", "posterior"
 
 _MOST_CELLS = 1 << 24  # of all raters' matrices: 128 MiB, of which EM holds several
 _MOST_CLASSES = 4_096  # of which one matrix fits easily
-_MOST_TRUTHS = 256  # the loop over truths is unrolled, and the compiler's time grows with it
+_MOST_TRUTHS = 256  # of which matrices of single raters are still small
 
 
 def posterior(
@@ -121,11 +121,11 @@ def as_prior(prior: npt.ArrayLike, truths: int) -> npt.NDArray[np.float64]:
 
 
 def _multiply(values: npt.NDArray[np.float64], votes: Votes, model: RaterModel) -> None:
-    from reassess.numeric.em_kernels import weigh
+    from reassess.numeric.em_kernels import one_each, weigh
 
     table = code_table(model.matrices_of(votes.raters))
-    truths = (0.0,) * len(model.truths)
-    row = weigh(votes.indptr, vote_codes(votes), table, values, np.empty(len(truths)), truths)
+    truths = len(model.truths)
+    row = weigh(votes.indptr, vote_codes(votes), table, values, np.empty(truths), one_each(truths))
     if row >= 0:
         raise DataError(
             "no truth allows the votes on an item",

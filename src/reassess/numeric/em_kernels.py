@@ -2,18 +2,29 @@
 
 Probabilities are multiplied, not logarithms added: one logarithm for many items instead of one for each vote. A product
 is brought back to 1 now and then, and what is still too small for a float is done again with logarithms: nothing is
-lost. A tuple of as many zeros as there are truths tells the compiler how far to unroll.
+lost. Few truths are counted by a tuple of as many zeros, which tells the compiler how far to unroll; many by an array.
 """
 
 import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from reassess.numeric.jit import compiled
 
-__all__ = ["count", "expect", "spread", "weigh"]
+__all__ = ["FEW_TRUTHS", "count", "expect_few", "expect_many", "one_each", "spread", "weigh"]
+
+FEW_TRUTHS = 16  # a loop over more is not unrolled: `expect_few` takes their square in time, the compiler longer
 
 _VOTES_A_PRODUCT = 24
 _SMALL = 1e-250
 _LARGE = 1e250
+
+
+def one_each(truths: int) -> tuple[float, ...] | npt.NDArray[Any]:
+    """What counts the truths in a compiled loop: a tuple for few, an array for many."""
+    return (0.0,) * truths if truths <= FEW_TRUTHS else np.zeros(truths)
 
 
 @compiled
@@ -90,7 +101,7 @@ def weigh(indptr, codes, table, posterior, weights, truths):  # type: ignore[no-
     weights
         Scratch, shape (truths,).
     truths
-        A tuple of zeros, one a truth.
+        See `one_each`.
 
     Returns
     -------
@@ -120,7 +131,7 @@ def spread(indptr, answer_ids, shares, posterior):  # type: ignore[no-untyped-de
 
 @compiled
 def count(edges, first, last, indptr, codes, posterior, pinned, counts, totals):  # type: ignore[no-untyped-def]
-    """Expected votes of each code and expected items, for each truth, under `posterior`. See `expect`."""
+    """Expected votes of each code and expected items, for each truth, under `posterior`. See `expect_few`."""
     for chunk in range(first, last):
         for i in range(edges[chunk], edges[chunk + 1]):
             tells = indptr[i + 1] > indptr[i] or (pinned.size > 0 and pinned[i])
@@ -133,10 +144,10 @@ def count(edges, first, last, indptr, codes, posterior, pinned, counts, totals):
 
 
 @compiled
-def expect(  # type: ignore[no-untyped-def]
+def expect_few(  # type: ignore[no-untyped-def]
     edges, first, last, indptr, codes, table, prior, posterior, pinned, counts, totals, sums, weights, truths
 ):
-    """One step over some chunks of items: new posteriors, and what they add up to.
+    """One step over some chunks of items, of few truths: new posteriors, and what they add up to.
 
     Parameters
     ----------
@@ -222,3 +233,31 @@ def expect(  # type: ignore[no-untyped-def]
             expected = _shift(expected, expected[0])
         sums[chunk, 0] = log_likelihood + math.log(product)
         sums[chunk, 1] = change
+
+
+@compiled
+def expect_many(  # type: ignore[no-untyped-def]
+    edges, first, last, indptr, codes, table, prior, posterior, pinned, counts, totals, sums, weights
+):
+    """What `expect_few` does, for any number of truths."""
+    for chunk in range(first, last):
+        log_likelihood = 0.0
+        change = 0.0
+        for i in range(edges[chunk], edges[chunk + 1]):
+            start = indptr[i]
+            stop = indptr[i + 1]
+            if pinned.size > 0 and pinned[i]:
+                _log_weights(codes, start, stop, table, prior, weights)
+                for t in range(weights.size):
+                    if posterior[i, t] > 0:
+                        log_likelihood += posterior[i, t] * weights[t]
+            else:
+                total, scale = _weights(codes, start, stop, table, prior, weights, weights)
+                log_likelihood += math.log(total) + scale
+                for t in range(weights.size):
+                    q = weights[t] / total
+                    change = max(change, abs(q - posterior[i, t]))
+                    posterior[i, t] = q
+        sums[chunk, 0] = log_likelihood
+        sums[chunk, 1] = change
+    count(edges, first, last, indptr, codes, posterior, pinned, counts, totals)

@@ -126,7 +126,7 @@ def dependence(votes: Votes) -> Dependence:
 
     It finds pairs and groups that agree more than the others, and not what most raters have in common: if most copy
     from one source, that is the median. Nor does it tell who copies from whom, or copying from a common way to see. EM
-    may take what is copied for the truth: where fewer than ten raters vote on every item, two who always agree may go
+    may take what is copied for the truth: where ten raters or fewer vote on every item, two who always agree may go
     unnoticed, and pairs of the others, who then agree more than this truth explains, be named in their place.
 
     Examples

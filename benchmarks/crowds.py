@@ -1,7 +1,8 @@
-"""EM on crowds, and the check of raters' dependence on simulated raters: python benchmarks/crowds.py [VOTES ORIGINAL].
+"""EM on crowds, and the check of raters' dependence on simulated raters.
 
-VOTES and ORIGINAL are CIFAR-10N's, of which parts are crowds with few votes a rater: a table of item, rater and answer,
-and the data set's own labels. The others are simulated.
+`python benchmarks/crowds.py dependence` prints the table of the raters, `python benchmarks/crowds.py [VOTES ORIGINAL]`
+those of EM. VOTES and ORIGINAL are CIFAR-10N's, of which parts are crowds with few votes a rater: a table of item, rater
+and answer, and the data set's own labels. The other crowds are simulated.
 
 Crowds span what public sets are like: few and many raters, with few votes each or many; 2 to 100 classes, even or
 skewed; raters who are good, poor, biased to a class, or who always say one thing or anything; items that all find hard.
@@ -74,8 +75,11 @@ DESIGNS = [
     (20, 2_000, 20, 3, 2, 0.3),
     (30, 1_000, 30, 3, 2, 0.4),
     (40, 4_000, 10, 3, 2, 0.5),
+    (20, 500, 20, 2, 2, 1.0),
+    (10, 500, 10, 2, 2, 1.0),
+    (5, 500, 5, 2, 2, 1.0),
 ]
-REPEATS = 8
+REPEATS = 12
 
 
 def confusions(rng: np.random.Generator, classes: int) -> Floats:
@@ -193,22 +197,21 @@ def rated(
     return Votes.from_columns(range(items), rows, cast, answers[cast, rows], range(raters), range(classes))
 
 
-def alarms(design: tuple[int, int, int, int, int, float], hard: str) -> Iterator[tuple[bool, bool]]:
-    """For each repeat: whether independent raters were named, and whether exactly those who copied were."""
+def alarms(design: tuple[int, int, int, int, int, float], hard: str) -> Iterator[tuple[bool, bool, bool]]:
+    """For each repeat: whether independent raters were named; where some copy, whether they alone; whether others."""
     raters, *_, group, copied = design
     for seed in range(REPEATS):
         independent = checks.dependence(rated(seed, *design[:5], 0.0, hard=hard)).pairs
         found = {pair.raters for pair in checks.dependence(rated(seed, *design[:5], copied, hard=hard)).pairs}
-        yield (
-            bool(independent),
-            found == {(a, b) for b in range(raters - group, raters) for a in range(raters - group, b)},
-        )
+        copiers = {(a, b) for b in range(raters - group, raters) for a in range(raters - group, b)}
+        yield bool(independent), found == copiers, bool(found - copiers)
 
 
 def print_dependence() -> None:
-    """How often independent raters are named, and how often exactly those who copy: with the null and without."""
-    print("\n| raters, items, votes, classes, copied | hard items | named though independent | copiers alone named |")
-    print("|---|---|---|---|")
+    """How often independent raters are named, and copiers or others where two copy: without the null and with it."""
+    headings = ("named though independent", "copiers alone named", "others named")
+    print("\n| raters, items, votes, classes, copied | hard items | " + " | ".join(headings) + " |")
+    print("|---|---|---|---|---|")
     null = checks._null
     for design in DESIGNS:
         for hard in ("no", "some", "all"):
@@ -216,18 +219,16 @@ def print_dependence() -> None:
             for estimate in (lambda _: (0.0, 1.0), null):
                 checks._null = estimate  # type: ignore[assignment]
                 shares.append(np.mean(list(alarms(design, hard)), axis=0))
-            (false_before, true_before), (false_now, true_now) = shares
             sizes = ", ".join(f"{size:,}" for size in design[:4])
-            print(
-                f"| {sizes}, {design[5]:.0%} | {hard} | {false_before:.0%} before, {false_now:.0%} | "
-                f"{true_before:.0%} before, {true_now:.0%} |",
-                flush=True,
-            )
+            cells = [f"{before:.0%} before, {now:.0%}" for before, now in zip(*shares, strict=True)]
+            print(f"| {sizes}, {design[5]:.0%} | {hard} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    if sys.argv[1:]:
-        print_crowds(parts(*sys.argv[1:]))
-    print_crowds(simulated())
-    print_dependence()
+    if sys.argv[1:] == ["dependence"]:
+        print_dependence()
+    else:
+        if sys.argv[1:]:
+            print_crowds(parts(*sys.argv[1:]))
+        print_crowds(simulated())

@@ -12,7 +12,7 @@ import pytest
 
 from reassess.aggregation import dependence as module
 from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.dependence import dependence
+from reassess.aggregation.dependence import Dependence, dependence
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from tests.helpers import WORDS
@@ -157,6 +157,17 @@ def test_pairs_with_few_items_in_common_are_counted_and_not_tested() -> None:
     result = dependence(simulate(np.random.default_rng(7), items=19, raters=6, each=6))
     assert (result.pairs, result.tested, result.untested) == ((), 0, 15)
     assert dependence(simulate(np.random.default_rng(7), items=20, raters=6, each=6)).tested == 15
+
+
+def test_of_fewer_than_three_pairs_none_can_stand_out_so_that_none_is_tested() -> None:
+    """Two raters vote on all 300 items, always alike, and thirty others on ten each."""
+    rng = np.random.default_rng(0)
+    truth, items = rng.integers(0, 2, 300), np.arange(300)
+    answers = np.where(rng.random((3, 300)) < 0.85, truth, 1 - truth)
+    answers[1] = answers[0]
+    raters = np.stack([0 * items, 1 + 0 * items, 2 + items % 30])
+    votes = Votes.from_columns(items, np.tile(items, 3), raters.ravel(), answers.ravel(), range(32), ("no", "yes"))
+    assert dependence(votes) == Dependence(pairs=(), tested=0, untested=61)
 
 
 def test_two_raters_one_rater_or_none_are_not_tested() -> None:

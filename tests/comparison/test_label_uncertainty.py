@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from reassess.aggregation.relabelling import Relabelling
+from reassess.comparison.differences import every_pair
 from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
 from reassess.comparison.panel import Panel
 from reassess.core.labels import LabelSets
@@ -133,6 +134,17 @@ def test_hits_by_original_labels_are_counted_on_the_images_that_the_replicate_sc
     for a, b in ((0, 1), (2, 0)):
         expected = np.std(changes[a] - changes[b], ddof=1)
         assert uncertainty.change_deviations[a, b] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("known", [0, 1])
+def test_pairs_are_tested_where_no_image_or_one_has_an_original_label(small: Study, known: int) -> None:
+    panel, again, labels = small
+    original = LabelSets.from_lists(labels.images[:known], [[0]] * known)
+    panel = Panel.from_ids("abc", panel.top1, labels, original=original)
+    tests = every_pair(panel, label_uncertainty(panel, again, replicates=40))
+    assert tests.real.deviations is not None
+    assert (tests.change is None) == (known == 0)
+    assert known == 0 or np.isfinite(tests.change.deviations).all()
 
 
 def test_the_interval_of_an_accuracy_is_corrected_for_the_bias_and_stays_within_what_there_is() -> None:

@@ -136,6 +136,11 @@ def test_the_change_is_the_difference_of_the_differences_image_by_image(seed: in
     assert comparison.change.p_value == pytest.approx(extreme / sum(sums.values()))
 
 
+def test_a_p_value_too_small_for_a_number_is_not_said_to_be_0() -> None:
+    text = str(Comparison("a", "b", 9000, Paired(9000, 0, 5000, 0), None))
+    assert text.splitlines()[1].endswith("p < 1e-300; of 9,000 images 5,000 only a, 0 only b")
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_the_words_follow_the_interval_over_images_and_raters(seed: int) -> None:
     """No model is better where that interval includes 0."""

@@ -156,6 +156,12 @@ def test_a_family_above_is_far_out_too() -> None:
     assert [str(entry) for entry in of_families({**low, "top": [95.0]}).far_out.entries] == ["top11"]
 
 
+def test_where_the_quartiles_are_equal_nothing_says_what_is_far_out() -> None:
+    result = of_families({"a": [80.0] * 6, "b": [80.1], "c": [79.0]})
+    assert result.far_out.entries == ()
+    assert result.far_out.line.slope == result.overall.slope
+
+
 def test_of_the_public_tables_the_toy_models_are_far_out_and_the_small_models_of_other_families_are_not(
     public: Trend,
 ) -> None:

@@ -15,7 +15,10 @@ from reassess.comparison.labelling_bias import labelling_biases
 from reassess.comparison.pairs import compare
 from reassess.comparison.taxonomy import ERROR_KINDS, taxonomies
 from reassess.comparison.words import DIFFERENCE_EXPLAINED
+from reassess.core.labels import LabelSets
+from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.core.missing import Missing
+from reassess.core.predictions import Predictions
 from reassess.report.chart import Section
 from reassess.report.charts import CHARTS
 from reassess.report.content import sections
@@ -38,17 +41,35 @@ def columns(table: Any, *names: str) -> list[tuple[Any, ...]]:
 def test_the_headline_holds_the_numbers_of_evaluate() -> None:
     table = part(THREE, "headline").wide
     real = "re-assessed top-1 %", "re-assessed top-1 95 %"
-    rows = columns(table, "model", *real, "original top-1 %", "soft", "scored", "left out")
-    for (model, real, interval, original, soft, scored, left_out), (name, result) in zip(
+    by_original = "original top-1 %", "original top-1 %, scored images"
+    rows = columns(table, "model", *real, *by_original, "soft", "scored", "left out")
+    for (model, real, interval, original, of_scored, soft, scored, left_out), (name, result) in zip(
         rows, THREE.evaluations.items(), strict=True
     ):
         assert model == name
         assert real == 100 * result.real[1].value
         assert interval == tuple(100 * bound for bound in result.real[1].interval)
         assert original == 100 * result.original[1].value
+        assert of_scored == 100 * result.original_scored[1].value
         assert soft == result.soft.accuracy
         assert (scored, left_out) == (result.scored, result.images - result.scored)
     assert [row[0] for row in rows] == ["one", "two", "three"], "the best first"
+
+
+def test_models_on_different_images_are_no_ranking_and_said_to_be_none() -> None:
+    """`half` is better on its own images, and `all` on those that both have seen."""
+    images = [f"{i}.png" for i in range(8)]
+    models = {
+        "half": Predictions.from_ids([0, 1, 2, 7], images[:4]),
+        "all": Predictions.from_ids([0, 1, 2, 3, 0, 0, 0, 0], images),
+    }
+    results = Findings.from_predictions(models, LabelSets.from_lists(images, [[i] for i in range(8)]))
+    assert [evaluation.first_accuracy for evaluation in results.evaluations.values()] == [0.5, 0.75]
+    assert results.models == ("all", "half")
+    assert part(results, "headline").notes[0] == (
+        "Each model is measured on its own images, which differ, so that this is no ranking; the order is that on the "
+        "4 images that all models have seen."
+    )
 
 
 def test_models_of_which_the_same_was_left_out_share_a_sentence() -> None:
@@ -126,6 +147,16 @@ def test_the_leaderboard_tells_rank_and_expectation() -> None:
     placement = THREE.placements[0]
     assert row[:3] == ["one", 100 * THREE.evaluations["one"].real[1].value, placement.real_rank]
     assert row[-1] == placement.expected.residual
+
+
+def test_a_model_of_which_nothing_is_expected_or_that_lies_beyond_all_rows_is_said_to() -> None:
+    few = replace(THREE, leaderboard=Leaderboard(leaderboard().entries[:2]))
+    caveats = [f"{model}: nothing is expected: too few families of models for a line." for model in THREE.models]
+    assert CHARTS["leaderboard"](few).note == " ".join(caveats)
+    beyond = Leaderboard(tuple(Entry(f"{i}", 97 + i / 10, 98 + i / 20) for i in range(20)))
+    caveats = [f"{one.entry}: {one.caveat}." for one in replace(THREE, leaderboard=beyond).placements]
+    assert CHARTS["leaderboard"](replace(THREE, leaderboard=beyond)).note == " ".join(caveats)
+    assert "the line is drawn out to it" in caveats[0]
 
 
 def test_the_classes_hold_the_counts_of_each_class() -> None:

@@ -20,6 +20,7 @@ __all__ = ["FEWEST_CLUSTERS", "LEVEL", "Dependence", "RaterPair", "cluster_ids",
 LEVEL = 0.05
 FEWEST_CLUSTERS = 20  # the normal distribution of a sum over fewer images cannot be relied on
 _FEWEST_RATERS = 3  # what two raters say together fits any agreement of theirs
+_FEWEST_PAIRS = 3  # of one or two pairs, none can stand out from the median
 _MOST_CELLS = 1 << 24  # of raters x raters x truths
 _SMOOTHING = 0.1  # more would blunt matrices from few votes, and agreement would seem more than they predict
 _NORMAL = 1.4826  # standard deviations of a normal distribution in its median distance from the median
@@ -72,8 +73,8 @@ class Dependence:
     pairs
         Those that agree more than they should, the highest z first.
     tested, untested
-        Number of pairs with 20 images or more in common, enough to tell, and with fewer. Both are 0 if there are fewer
-        than three raters, or too many.
+        Number of pairs with 20 images or more in common, enough to tell if there are three such pairs, and of all
+        others. Both are 0 if there are fewer than three raters, or too many.
     median, spread
         By how many standard errors the median tested pair agrees more than expected, and how far the pairs lie apart,
         1 or more: what all raters share, such as items that are hard for everyone.
@@ -110,7 +111,8 @@ def dependence(votes: Votes) -> Dependence:
     Parameters
     ----------
     votes
-        The votes. With fewer than three raters, or more than 2^24 raters x raters x answers, nothing is tested.
+        The votes. With fewer than three raters, fewer than three pairs of 20 common images, or more than 2^24
+        raters x raters x answers, nothing is tested.
 
     Returns
     -------
@@ -124,8 +126,8 @@ def dependence(votes: Votes) -> Dependence:
 
     It finds pairs and groups that agree more than the others, and not what most raters have in common: if most copy
     from one source, that is the median. Nor does it tell who copies from whom, or copying from a common way to see. EM
-    may take what is copied for the truth: two raters who always agree, among fewer than ten raters who vote on every
-    item, may go unnoticed.
+    may take what is copied for the truth: where ten raters or fewer vote on every item, two who always agree may go
+    unnoticed, and pairs of the others, who then agree more than this truth explains, be named in their place.
 
     Examples
     --------
@@ -144,6 +146,8 @@ def dependence(votes: Votes) -> Dependence:
     votes = _first_votes(votes)
     sums = _compare(votes, _model(votes))
     first, second = np.nonzero(sums[..., 5] >= FEWEST_CLUSTERS)
+    if first.size < _FEWEST_PAIRS:
+        first, second = first[:0], second[:0]
     raw = [_pair(votes, r, s, sums[r, s]) for r, s in zip(first.tolist(), second.tolist(), strict=True)]
     untested = int(np.count_nonzero(sums[..., 0])) - len(raw)
     median, spread = _null([pair.z for pair in raw])

@@ -1,5 +1,6 @@
 """What `reassess report` and `reassess plot` read: models, what judges them, and what else is known."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from reassess.cli.common import Call, refuse_repeated
 from reassess.cli.inputs import (
     FILE,
     each_prediction,
+    family_option,
     golden_options,
     joining_options,
     judge_options,
@@ -45,6 +47,7 @@ def findings_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="TABLE",
             help="Public results to place the models among, as for leaderboard; give it twice for two tables.",
         ),
+        family_option,
         click.option(
             "--collapsed",
             type=FILE,
@@ -74,6 +77,7 @@ def load_findings(
     answers: tuple[Id, ...] | None,
     threshold: float | None,
     tables: tuple[Path, ...],
+    family: re.Pattern[str],
     collapsed: Path | None,
     groups: Path | None,
     **reading: Any,
@@ -103,7 +107,9 @@ def load_findings(
         threshold=judges.threshold(threshold),
         score_source=score_sources[0] if score_sources else _SCORES[0],
         in_sample=judges.in_sample,
-        leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else None,
+        leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables), family=family)
+        if tables
+        else None,
         **load_class_tables(call, judges, collapsed, groups),
         **joining,
     )

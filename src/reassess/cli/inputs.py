@@ -1,5 +1,6 @@
 """The options that say what the commands read, and the reading of models' predictions."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -15,6 +16,7 @@ from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, class_
 from reassess.core.classes import IDS_OF_NAMES, NAMES_BESIDE_IDS, NAMES_WITHOUT_LIST
 from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
 from reassess.core.items import Id, normal_id
+from reassess.core.leaderboard import Leaderboard
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import MADE_BY, open_benchmark
 from reassess.data.benchmark_images import benchmark_names
@@ -32,6 +34,7 @@ __all__ = [
     "answers_option",
     "benchmark_option",
     "each_prediction",
+    "family_option",
     "from_environment",
     "golden_options",
     "joining_options",
@@ -69,6 +72,26 @@ benchmark_option = in_benchmark(
     envvar=_VARIABLE,
     help="Where each part comes from that no option gives: imagenet, or a folder with files such as labels.csv.  "
     "[default: imagenet, if the images are ImageNet's]",
+)
+
+
+class _PatternType(click.ParamType[re.Pattern[str]]):
+    name = "pattern"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> re.Pattern[str]:
+        try:
+            return re.compile(value)
+        except re.error as error:
+            self.fail(f"{value!r} is no regular expression: {error}.", param, ctx)
+
+
+family_option = click.option(
+    "--family",
+    type=_PatternType(),
+    default=Leaderboard.family,
+    metavar="PATTERN",
+    help="A regular expression: what it, or its first group, finds in a model's name is the model's family.  [default: "
+    "the first word]",
 )
 
 

@@ -202,14 +202,15 @@ def every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> Eve
     scored, known = panel.scored, panel.original_known
     both = scored & known
     valid, hits = panel.valid[:, both], panel.original_hit[:, both]
-    spread, change_spread = (
-        (None, None) if uncertainty is None else (uncertainty.deviations, uncertainty.change_deviations)
-    )
+    change = None
+    if both.any():
+        spread = None if uncertainty is None else uncertainty.change_deviations
+        change = _test(valid & ~hits, spread, downs=hits & ~valid)
     return EveryPair(
         models=panel.models,
-        real=_test(panel.valid[:, scored], spread),
+        real=_test(panel.valid[:, scored], None if uncertainty is None else uncertainty.deviations),
         original=_test(panel.original_hit[:, known]) if known.any() else None,
-        change=_test(valid & ~hits, change_spread, downs=hits & ~valid) if both.any() else None,
+        change=change,
     )
 
 

@@ -45,7 +45,7 @@ from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.measure import find_outcomes, summarize
 from reassess.evaluation.outcomes import Outcomes
-from reassess.evaluation.result import NONE_SCORED, Evaluation, ranked
+from reassess.evaluation.result import NONE_SCORED, Evaluation
 from reassess.evaluation.words import class_list_in_words
 from reassess.numeric.proportion import Proportion
 
@@ -69,7 +69,7 @@ class Findings:
     labels, original, scores
         What the models are judged by.
     evaluations
-        The evaluation of each model on its own images, the best first; empty where only the panel counts.
+        The evaluation of each model on its own images, the best in the panel first; empty where only the panel counts.
     class_lists
         The class list to which a model's ids belong, of each model of which the images confirm another one.
     benchmark
@@ -195,12 +195,14 @@ class Findings:
             if other is not None:
                 class_lists[name] = other
                 warnings.warn(f"{name}: {class_list_in_words(other, labels.classes)}", ReassessWarning, stacklevel=2)
+        panel = Panel.from_outcomes(outcomes)
+        hits = dict(zip(panel.models, np.count_nonzero(panel.valid, axis=1).tolist(), strict=True))
         return cls(
-            panel=Panel.from_outcomes(outcomes),
+            panel=panel,
             labels=labels,
             original=original,
             scores=scores,
-            evaluations=ranked(evaluations),
+            evaluations={model: evaluations[model] for model in sorted(hits, key=lambda model: (-hits[model], model))},
             class_lists=class_lists,
             benchmark=benchmark,
             votes=votes,

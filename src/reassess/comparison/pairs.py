@@ -144,9 +144,12 @@ class Comparison:
             images = f"of {part.n:,} images"
             only = f" {part.only_a:,} only {self.a}, {part.only_b:,} only {self.b}" if isinstance(part, Paired) else ""
             points = f"{100 * (part.difference or 0):+.2f} points"
-            yield name, f"{points} {_bounds(part.interval)}, p = {part.p_value:.2g}; {images}{only}"
+            yield name, f"{points} {_bounds(part.interval)}, {_p_in_words(part.p_value)}; {images}{only}"
             if part.raters_interval is not None:
-                yield f"{name}, raters too", f"{points} {_bounds(part.raters_interval)}, p = {part.raters_p_value:.2g}"
+                yield (
+                    f"{name}, raters too",
+                    f"{points} {_bounds(part.raters_interval)}, {_p_in_words(part.raters_p_value)}",
+                )
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold; what is null has its reason beside it."""
@@ -271,8 +274,12 @@ def _change(panel: Panel, pair: tuple[int, int], images: npt.NDArray[np.bool_], 
 
 
 def _change_in_words(change: Change) -> str:
-    size = f"p = {change.corrected:.2g}" if change.corrected else "p < 1e-300"
+    size = _p_in_words(change.corrected)
     return f"the lead changes by more than noise, {size}" if change.better else f"the lead may not have changed, {size}"
+
+
+def _p_in_words(p_value: float | None) -> str:
+    return f"p = {p_value:.2g}" if p_value else "p < 1e-300"
 
 
 def _bounds(interval: tuple[float, float] | None) -> str:

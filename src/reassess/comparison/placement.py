@@ -79,6 +79,18 @@ class Placement:
     others: tuple[Entry, ...]
     expected: Expectation | None
 
+    @property
+    def caveat(self) -> str:
+        """Why nothing is expected, or why the interval may not hold; empty where neither is so."""
+        if self.expected is None:
+            return f"nothing is expected: {TOO_FEW_FAMILIES} for a line"
+        if self.expected.extrapolated:
+            return (
+                "no row has an original accuracy like this one: the line is drawn out to it, and the interval does not "
+                "allow for a bend"
+            )
+        return ""
+
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
         return self.entry.to_json() | {

@@ -101,7 +101,7 @@ class FarOut:
     ----------
     low, high
         Outer fences of original accuracy, in percent: three times the distance of the quartiles below the lower one and
-        above the upper one.
+        above the upper one; beyond all accuracies where the quartiles are equal.
     entries
         The rows beyond the fences whose families have no row between them, in order of original accuracy.
     line
@@ -241,7 +241,8 @@ def trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
 
 def _far_out(board: Leaderboard) -> FarOut:
     first, third = np.percentile(board.original, [25, 75]).tolist()
-    low, high = first - _FENCE * (third - first), third + _FENCE * (third - first)
+    reach = _FENCE * (third - first) or 100.0  # equal quartiles do not say how far rows lie apart
+    low, high = first - reach, third + reach
     between = (board.original >= low) & (board.original <= high)
     ordinary = np.bincount(board.family_ids, between)[board.family_ids] > 0
     entries = [board.entries[row] for row in np.flatnonzero(~ordinary).tolist()]

@@ -19,6 +19,7 @@ __all__ = [
     "probability_in_words",
     "ranks_explained",
     "uncertainty_explained",
+    "unlike_images",
 ]
 
 DIFFERENCE_EXPLAINED = (
@@ -49,6 +50,15 @@ def gaps_in_words(ranking: Ranking) -> Iterator[str]:
         if len(pairs):
             named = [f"{ranking.models[better]} before {ranking.models[other]}" for better, other in pairs.tolist()]
             yield f"gaps by the original labels that {change}: {len(pairs):,} ({some(named)})"
+
+
+def unlike_images(panel: Panel) -> Iterator[str]:
+    """That accuracies on each model's own images make no ranking; nothing where all models have seen the same."""
+    if any(panel.left_out):
+        yield (
+            f"each model is measured on its own images, which differ, so that this is no ranking; the order is that on "
+            f"the {len(panel.images):,} images that all models have seen"
+        )
 
 
 def panel_left_out(panel: Panel) -> Iterator[str]:

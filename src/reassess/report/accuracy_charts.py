@@ -164,4 +164,5 @@ def leaderboard_chart(findings: Findings) -> Chart | Missing:
     columns = (*own, *(Column(name, form) for name, form in (places_in | line_at).items()))
     title = "Where the models stand on the leaderboard"
     numbers = Table(key="leaderboard", title=title, columns=columns, rows=rows)
-    return Chart(key=numbers.key, title=numbers.title, draw=draw, size=SQUARE, table=numbers)
+    note = " ".join(f"{one.entry}: {one.caveat}." for one in placements if one.caveat)
+    return Chart(key=numbers.key, title=numbers.title, draw=draw, size=SQUARE, table=numbers, note=note)

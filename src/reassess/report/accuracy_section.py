@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from reassess.comparison.findings import Findings
-from reassess.comparison.words import uncertainty_explained
+from reassess.comparison.words import uncertainty_explained, unlike_images
 from reassess.core.missing import Missing
 from reassess.evaluation.result import Evaluation
 from reassess.evaluation.words import (
@@ -30,6 +30,7 @@ def headline(findings: Findings, scatter: Chart | Missing) -> Section:
         if k == 1 and not isinstance(uncertainty, Missing):
             columns |= {"true labels, 95 %": PERCENT}
     columns |= {f"original top-{k} %": PERCENT for k in findings.top_k}
+    columns |= {"original top-1 %, scored images": PERCENT}
     columns |= {"soft": SHARE, "recall at size": SHARE, "scored": COUNT, "left out": COUNT}
     rows = [_accuracies(model, result, findings) for model, result in findings.evaluations.items()]
     words = (
@@ -42,7 +43,7 @@ def headline(findings: Findings, scatter: Chart | Missing) -> Section:
             ' The intervals "true labels" are of the accuracy by labels free of the raters\' errors, if these are '
             "independent; they cover the choice of images and of raters."
         )
-    notes = [*_other_class_lists(findings), *_left_out(findings)]
+    notes = [*map(sentence, unlike_images(findings.panel)), *_other_class_lists(findings), *_left_out(findings)]
     if ceiling := ceiling_in_words(findings.evaluations.values()):
         notes.append(f"Soft: the mean probability that the first class is valid; {ceiling}.")
     notes += map(sentence, missing_in_words(findings.evaluations))
@@ -62,6 +63,7 @@ def _accuracies(model: str, result: Evaluation, findings: Findings) -> list[Cell
         if k == 1 and not isinstance(findings.uncertainty, Missing):
             cells.append(percents(findings.uncertainty.interval(model)))
     by_original = [result.original_accuracy(k) for k in findings.top_k]
+    by_original.append((result.original_scored or {}).get(1))
     cells += [None if part is None else percent(part.value) for part in by_original]
     soft = None if result.soft is None else result.soft.accuracy
     return [*cells, soft, result.recall_at_size, result.scored, result.images - result.scored]

@@ -19,8 +19,8 @@ _ABOUT = {
     "leaderboard": (
         "On the leaderboard",
         "Grey points are public results, stars are the models of this report. The expected accuracy is that of the "
-        "line through the rows nearest in original accuracy; 95 % of models with the same original accuracy lie in "
-        "the interval beside it.",
+        "line through the rows nearest in original accuracy; 95 % of models of the same original accuracy, and of "
+        "families that are not among the public results, lie in the interval beside it.",
     ),
     "label-count": (
         "By number of valid classes",
@@ -79,8 +79,9 @@ def _mistakes(findings: Findings, charts: _Charts) -> Section:
         "A mistake is a first class that is not valid, on an image with at least one valid class. Each mistake is of "
         "the first kind that applies. Collapsed: another name for a valid class, or a class that includes it. "
         "Co-occurring: often valid together with a valid class, on other images. Same group: of one group with a "
-        "valid class. Never proposed: raters were never asked about the class. On images never rated: nor about any "
-        "class of the image. Remaining: none of these; where scores are at hand, raters rejected the class."
+        "valid class. Never proposed: nobody was asked about the class, though people were asked about the image. On "
+        "images never rated: nobody was asked about the image. Remaining: none of these; where scores are at hand, "
+        "people were asked about the class, and the label set leaves it out."
     )
     reasons = {kind: why for one in findings.taxonomies for kind, why in one.reasons.items()}
     notes = [f"On the {len(findings.panel.images):,} images that all models have seen."]

@@ -156,6 +156,12 @@ def test_the_tables_say_what_they_mean(here: Path, run: Callable[..., Run]) -> N
     )
 
 
+def test_the_level_of_a_benchmark_names_its_files(here: Path, run: Callable[..., Run]) -> None:
+    write_files(here / "pets", {"labels.csv": "image,class\na,0\nb,1\n", "original.csv": "image,class\na,0\nb,0\n"})
+    out = run("leaderboard", "models.csv", "--benchmark", "pets").out
+    assert "the original labels' own: 1 of 2, pets/original.csv by pets/labels.csv\n" in out
+
+
 def test_what_is_not_known_is_said(here: Path, run: Callable[..., Run]) -> None:
     (here / "two.csv").write_text("model,original,real\na,76,82\nb,77,83\n")
     result = run("leaderboard", "two.csv", "--place", "original=99,real=99")

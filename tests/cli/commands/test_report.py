@@ -53,6 +53,17 @@ def test_groups_and_collapsed_classes_by_name_need_no_list_of_classes(here: Path
     assert (result.code, result.err) == (0, "")
 
 
+@pytest.mark.parametrize(("family", "expected"), [([], False), (["--family", ".+"], True)])
+def test_families_are_known_as_by_leaderboard(
+    here: Path, run: Callable[..., Run], family: list[str], expected: bool
+) -> None:
+    """Five rows of the one family that the first word gives, or of five."""
+    write_csv(here / "board.csv", "model,original,real", [(f"cnn{i}", 40 + 5 * i, 50 + 4 * i) for i in range(5)])
+    results = results_of(run, "plot", "leaderboard", *BOTH, "--leaderboard", "board.csv", "-o", "f.svg", *family)
+    column = results["columns"].index("expected ReaL %")
+    assert [row[column] is not None for row in results["rows"]] == [expected, expected]
+
+
 def test_the_same_call_writes_the_same_bytes_and_overwrites_only_by_force(here: Path, run: Callable[..., Run]) -> None:
     run("report", *BOTH, "-o", "r.html")
     first = (here / "r.html").read_bytes()

@@ -9,13 +9,13 @@ import click
 
 from reassess.cli.common import Call, Range, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, benchmark_option
+from reassess.cli.inputs import FILE, benchmark_option, family_option
 from reassess.cli.judges import find_part, joined_parts, read_classes_of, read_original_of
 from reassess.cli.tables.leaderboard import Level, print_leaderboard, to_json
 from reassess.comparison.placement import original_level, place
 from reassess.comparison.trends import BANDS, Band, trend
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.core.leaderboard import Entry
 from reassess.data.loading import load_labels
 from reassess.errors import DataError
 from reassess.formats.leaderboards import read_leaderboard
@@ -36,16 +36,6 @@ class _BandsType(click.ParamType[tuple[Band, ...]]):
             return tuple(Band(*map(float, part.split("-"))) for part in value.split(","))
         except (DataError, TypeError, ValueError):
             self.fail(f"{value!r} are no bands. Give percents such as 70-78,78-84.", param, ctx)
-
-
-class _PatternType(click.ParamType[re.Pattern[str]]):
-    name = "pattern"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> re.Pattern[str]:
-        try:
-            return re.compile(value)
-        except re.error as error:
-            self.fail(f"{value!r} is no regular expression: {error}.", param, ctx)
 
 
 class _PlaceType(click.ParamType[Entry | Path]):
@@ -88,14 +78,7 @@ class _PlaceType(click.ParamType[Entry | Path]):
     metavar="FROM-TO,...",
     help="Bands of original accuracy, in percent, in which the slope is measured.",
 )
-@click.option(
-    "--family",
-    type=_PatternType(),
-    default=Leaderboard.family,
-    metavar="PATTERN",
-    help="A regular expression: what it, or its first group, finds in a model's name is the model's family.  [default: "
-    "the first word]",
-)
+@family_option
 @click.option(
     "--level",
     type=Range(0, 100),
@@ -151,4 +134,7 @@ def _own_level(call: Call, benchmark: Benchmark) -> Level | None:
         return None
     given = {"labels": (path, load_labels(path, classes=classes)), "original": original}
     accuracy = original_level(*joined_parts(given, benchmark, classes).values())
-    return None if accuracy.value is None else Level(percent=100 * accuracy.value, counted=accuracy)
+    if accuracy.value is None:
+        return None
+    of = " by ".join(str(benchmark.sources.get(part, given[part][0])) for part in ("original", "labels"))
+    return Level(percent=100 * accuracy.value, counted=accuracy, of=of)

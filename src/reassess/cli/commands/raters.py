@@ -30,7 +30,7 @@ _MOST_ANSWERS = 4  # of which shares fit a column
 _MOST_PAIRS = 10
 
 _EXPLAINED = {
-    "uninformative": "the 95 % interval of the information includes 0: the votes tell nothing of the truth",
+    "uninformative": "the 95 % interval of the information includes 0: the votes may tell nothing of the truth",
     "one answer": "one answer makes up 99 % of the votes",
     "few": "fewer than 20 votes on one of the truths, or on 20 images: the interval is too narrow",
 }

@@ -11,6 +11,7 @@ from reassess.cli.findings_inputs import findings_options, load_findings
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE
 from reassess.comparison.findings import Findings, short_names
+from reassess.comparison.words import unlike_images
 from reassess.core.benchmark import Benchmark
 from reassess.evaluation.words import heading
 from reassess.formats.files import sha256
@@ -106,6 +107,8 @@ def _print(call: Call, findings: Findings, output: Path, shown: ShownMistakes | 
         values = [None if part is None or part.value is None else f"{100 * part.value:.2f}" for part in parts]
         rows.append([name, *values])
     print_table(["model", f"{heading(findings.labels.title)} top-1 %", "original top-1 %"], rows)
+    for line in unlike_images(findings.panel):
+        call.note(line)
     call.note(f"{output}: {len(rows):,} model{'s' if len(rows) > 1 else ''} on one page")
     if shown is None:
         call.note("mistakes are not shown: no folder of images was given (--images DIR)")

@@ -12,7 +12,6 @@ from reassess.cli.common import Call, print_table
 from reassess.comparison.placement import Placement
 from reassess.comparison.trends import Line, Trend
 from reassess.comparison.words import TOO_FEW_FAMILIES
-from reassess.core.benchmark import IMAGENET
 from reassess.core.leaderboard import Leaderboard
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.regression import Estimate
@@ -22,15 +21,15 @@ __all__ = ["Level", "print_leaderboard", "to_json"]
 
 _SMALL = 0.0001  # a smaller p-value is not written in figures
 _NO_LEVEL = "the original labels, or the re-assessed ones, are not at hand"
-_OF_LEVEL = f"{IMAGENET.sources['original']} by {IMAGENET.sources['labels']}"
 
 
 @dataclass(frozen=True)
 class Level:
-    """ReaL accuracy of the original labels themselves, in percent, and what it was counted from, if it was."""
+    """ReaL accuracy of the original labels themselves, in percent; if it was counted, from what, and of which files."""
 
     percent: float
     counted: Proportion | None = None
+    of: str = ""
 
     def above(self, board: Leaderboard) -> int:
         """Number of rows that are better."""
@@ -189,7 +188,9 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
         yield f"no level of the original labels: {_NO_LEVEL} (--level PERCENT)"
     elif level.counted is not None:
         part = level.counted
-        yield f"the original labels' own: {part.hits:,} of {part.n:,}, {_OF_LEVEL}"
+        yield f"the original labels' own: {part.hits:,} of {part.n:,}, {level.of}"
+    if any(placement.expected for placement in placements):
+        yield "95 % of expected ReaL: models of that original accuracy, of families that are not among the rows"
     there = set(map(str, board.entries))
     for placement in placements:
         if str(placement.entry) in there:
@@ -218,16 +219,11 @@ def _about_slopes(trend: Trend) -> Iterator[str]:
 
 def _judged(placement: Placement) -> Iterator[str]:
     entry, expected = placement.entry, placement.expected
-    if expected is None:
-        yield f"{entry}: nothing is expected: {TOO_FEW_FAMILIES} for a line"
-        return
-    yield (
-        f"{entry}: expected by the line of the {expected.rows:,} rows nearest in original accuracy, of "
-        f"{counted(expected.families, 'family', 'families')}; measured from it, this one lies above "
-        f"{100 * expected.share_below:.0f} % of them"
-    )
-    if expected.extrapolated:
+    if expected is not None:
         yield (
-            f"{entry}: no row has an original accuracy like this one: the line is drawn out to it, "
-            "and the interval does not allow for a bend"
+            f"{entry}: expected by the line of the {expected.rows:,} rows nearest in original accuracy, of "
+            f"{counted(expected.families, 'family', 'families')}; measured from it, this one lies above "
+            f"{100 * expected.share_below:.0f} % of them"
         )
+    if placement.caveat:
+        yield f"{entry}: {placement.caveat}"

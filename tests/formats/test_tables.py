@@ -142,7 +142,7 @@ def test_a_truncated_table_is_refused(
     }[name]
     table = refused(read_table, file(name, content), text=("image",)).splitlines()
     assert (table[:2], table[3:]) == (
-        ["the table cannot be read", f"  where:   DIR/{name}"],
+        ["the table cannot be read", f"  where:   DIR/{name}" + ", line 2" * (name == "t.jsonl")],
         ["  to mend: get or write the file again"],
     )
     assert table[2].startswith("  found:   ")  # in the words of the reader of such files

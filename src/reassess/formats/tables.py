@@ -2,6 +2,7 @@
 
 import csv
 import glob
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -64,7 +65,10 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
         raise not_utf8(path, error) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError, csv.Error) as error:
         raise DataError(
-            "the table cannot be read", where=path, found=str(error).splitlines()[0], mend="get or write the file again"
+            "the table cannot be read",
+            where=_where_no_json(path) if path.suffix.lower() == ".jsonl" else path,
+            found=str(error).splitlines()[0],
+            mend="get or write the file again",
         ) from error
     if not table.height:
         raise DataError("the table has no rows", where=path, mend="write it again")
@@ -76,6 +80,16 @@ def read_json_lines(path: Path) -> "pl.DataFrame":
     import polars as pl
 
     return pl.read_ndjson(glob.escape(str(path)), infer_schema_length=None)  # from all rows
+
+
+def _where_no_json(path: Path) -> object:
+    """The first line of a JSON lines file that is no JSON; the file alone where all are."""
+    for row, line in enumerate(path.read_bytes().splitlines()):
+        try:
+            json.loads(line or b"{}")
+        except (ValueError, RecursionError):
+            return place(path, row)
+    return path
 
 
 def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> None:

@@ -13,6 +13,7 @@ OF_SEVERAL = {
     "cli/test_main.py": "the command line as a whole",
     "cli/test_label_set_names.py": "every command that judges, by label sets of any name",
     "cli/test_named_benchmark.py": "every command, on a folder with classes by name",
+    "cli/test_numbered_classes.py": "every command, on classes called by numbers",
     "cli/test_own_benchmark.py": "evaluate and its readers, on labels by name",
     "evaluation/test_lists_of_classes.py": "predictions and labels in different lists of classes",
     "evaluation/test_unknown_classes.py": "predictions of no class, in every number",

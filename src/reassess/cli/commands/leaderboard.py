@@ -117,7 +117,7 @@ def leaderboard(
     top: int,
     output: Path | None,
 ) -> None:
-    """Compare ReaL accuracy with original accuracy over many models.
+    """Compare ReaL accuracy, or that by other labels, with original accuracy over many models.
 
     TABLE is a table with the columns model, original and real, in percent; what evaluate --json prints; or, as two
     files, the results of timm on ImageNet and by ReaL. Several make one leaderboard.
@@ -127,7 +127,9 @@ def leaderboard(
     board = read_leaderboard(*(call.read("leaderboard", path) for path in files), family=family)
     placements = [place(board, entry) for entry in _entries(call, placed)]
     lines = trend(board, bands)
-    own = _own_level(call, benchmark or IMAGENET) if level is None else Level(level)
+    if benchmark is None:
+        benchmark = IMAGENET if board.label_set == Leaderboard.label_set else Benchmark()
+    own = _own_level(call, benchmark) if level is None else Level(level)
     if output is not None:
         call.keep_inputs(output)
         draw_leaderboard(output, lines, placements, level=None if own is None else own.percent, force=call.force)
@@ -151,4 +153,8 @@ def _own_level(call: Call, benchmark: Benchmark) -> Level | None:
         return None
     given = {"labels": (path, load_labels(path, classes=classes)), "original": original}
     accuracy = original_level(*joined_parts(given, benchmark, classes).values())
-    return None if accuracy.value is None else Level(percent=100 * accuracy.value, counted=accuracy)
+    if accuracy.value is None:
+        return None
+    files = {"labels": path, "original": original[0]}
+    labels, originals = (benchmark.sources.get(part, str(file)) for part, file in files.items())
+    return Level(percent=100 * accuracy.value, counted=accuracy, source=f"{originals} by {labels}")

@@ -4,7 +4,8 @@ import csv
 import glob
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,12 +85,17 @@ def read_json_lines(path: Path) -> "pl.DataFrame":
 
 def _where_no_json(path: Path) -> object:
     """The first line of a JSON lines file that is no JSON; the file alone where all are."""
-    for row, line in enumerate(path.read_bytes().splitlines()):
+    for number, line in _json_lines(path):
         try:
-            json.loads(line or b"{}")
+            json.loads(line)
         except (ValueError, RecursionError):
-            return place(path, row)
+            return f"{path}, line {number}"
     return path
+
+
+def _json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank, each with its number, from 1."""
+    return ((number, line) for number, line in enumerate(path.read_bytes().splitlines(), 1) if line.strip())
 
 
 def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> None:
@@ -118,9 +124,13 @@ def place(path: Path, row: int, heading: str | None = None) -> str:
         The column.
     """
     suffix = path.suffix.lower()
-    line = line_of_row(path, row) if suffix in SEPARATORS else row + 1
-    in_text = suffix in SEPARATORS or suffix == ".jsonl"
-    return f"{path}, {'line' if in_text else 'row'} {line}" + ("" if heading is None else f", column {heading}")
+    if suffix in SEPARATORS:
+        where = f"line {line_of_row(path, row)}"
+    elif suffix == ".jsonl":
+        where = f"line {next(islice(_json_lines(path), row, None))[0]}"
+    else:
+        where = f"row {row + 1}"
+    return f"{path}, {where}" + ("" if heading is None else f", column {heading}")
 
 
 def column(path: Path, table: "pl.DataFrame", *names: str, thing: str) -> str:

@@ -49,6 +49,9 @@ READERS: list[Callable[..., Any]] = [
 ]
 
 
+ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  to mend: ['ab']"
+
+
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
@@ -86,6 +89,11 @@ READERS: list[Callable[..., Any]] = [
             lambda: Questions.from_columns(["a"], np.array([0, 1])),
             "wrong number of class ids\n  allowed: 1, one for each name of an image\n  found:   2",
         ),
+        (lambda: LabelSets.from_lists("ab", [[0], [1]]), ONE_NAME),
+        (lambda: LabelSets.from_pairs("ab", np.array([0, 1]), np.array([0, 1])), ONE_NAME),
+        (lambda: Questions.from_columns("ab", np.array([0, 1])), ONE_NAME),
+        (lambda: Predictions.from_ids([0, 1], images="ab"), ONE_NAME),
+        (lambda: Predictions.from_scores(np.eye(2), images="ab"), ONE_NAME),
         (
             lambda: LabelSets.from_lists(["a.png"], [[0]]).find("a.png"),
             "one text was given as names of images\n  found:   'a.png'\n  to mend: ['a.png']",

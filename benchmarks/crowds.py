@@ -1,8 +1,8 @@
 """EM on crowds, and the check of raters' dependence on simulated raters.
 
 `python benchmarks/crowds.py dependence` prints the table of the raters, `python benchmarks/crowds.py [VOTES ORIGINAL]`
-those of EM. VOTES and ORIGINAL are CIFAR-10N's, of which parts are crowds with few votes a rater: a table of item, rater
-and answer, and the data set's own labels. The other crowds are simulated.
+those of EM. VOTES and ORIGINAL are CIFAR-10N's, of which parts are crowds with few votes a rater: a table of item,
+rater and answer, and the data set's own labels. The other crowds are simulated.
 
 Crowds span what public sets are like: few and many raters, with few votes each or many; 2 to 100 classes, even or
 skewed; raters who are good, poor, biased to a class, or who always say one thing or anything; items that all find hard.

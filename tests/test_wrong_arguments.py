@@ -8,9 +8,21 @@ import numpy as np
 import pytest
 
 from reassess import (
+    Benchmark,
     Classes,
     LabelSets,
+    Predictions,
     Questions,
+    Scores,
+    Votes,
+    evaluate,
+    image_sheet,
+    in_one_list,
+    label_diff,
+    label_sets,
+    load_classes,
+    open_benchmark,
+    original_of_class_folders,
     read_collapsed,
     read_groups,
     read_labels,
@@ -19,6 +31,9 @@ from reassess import (
     read_predictions,
     read_scores,
     read_votes,
+    write_labels,
+    write_scores,
+    write_votes,
 )
 from tests.helpers import message
 
@@ -32,6 +47,9 @@ READERS: list[Callable[..., Any]] = [
     read_scores,
     read_votes,
 ]
+
+
+ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  to mend: ['ab']"
 
 
 @pytest.mark.parametrize(
@@ -71,6 +89,11 @@ READERS: list[Callable[..., Any]] = [
             lambda: Questions.from_columns(["a"], np.array([0, 1])),
             "wrong number of class ids\n  allowed: 1, one for each name of an image\n  found:   2",
         ),
+        (lambda: LabelSets.from_lists("ab", [[0], [1]]), ONE_NAME),
+        (lambda: LabelSets.from_pairs("ab", np.array([0, 1]), np.array([0, 1])), ONE_NAME),
+        (lambda: Questions.from_columns("ab", np.array([0, 1])), ONE_NAME),
+        (lambda: Predictions.from_ids([0, 1], images="ab"), ONE_NAME),
+        (lambda: Predictions.from_scores(np.eye(2), images="ab"), ONE_NAME),
         (
             lambda: LabelSets.from_lists(["a.png"], [[0]]).find("a.png"),
             "one text was given as names of images\n  found:   'a.png'\n  to mend: ['a.png']",
@@ -88,6 +111,62 @@ def test_names_are_no_list_of_classes(read: Callable[..., Any], given: Any) -> N
         f"these are no classes\n  allowed: Classes\n  found:   {type(given).__name__}\n"
         '  to mend: classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)'
     )
+
+
+LABELS = LabelSets.from_lists(["a.png"], [[0]])
+SCORES = Scores(Questions.from_columns(["a.png"], np.array([0])), np.array([1.0]))
+MODEL = Predictions.from_ids([0], images=["a.png"])
+
+
+@pytest.mark.parametrize(
+    ("make", "allowed", "found"),
+    [
+        (lambda: evaluate(MODEL, "labels.json"), LabelSets, "str"),
+        (lambda: evaluate(MODEL, None), LabelSets, "NoneType"),
+        (lambda: evaluate(MODEL, SCORES), LabelSets, "Scores"),
+        (lambda: evaluate(MODEL, LABELS, original="original.csv"), LabelSets, "str"),
+        (lambda: evaluate(MODEL, LABELS, scores=LABELS), Scores, "LabelSets"),
+        (lambda: evaluate(MODEL, LABELS, experts=SCORES), Votes, "Scores"),
+        (lambda: evaluate(MODEL, LABELS, benchmark="pets"), Benchmark, "str"),
+        (lambda: image_sheet("a.png", labels=SCORES), LabelSets, "Scores"),
+        (lambda: image_sheet("a.png", votes=SCORES), Votes, "Scores"),
+        (lambda: label_sets(LABELS, 0.5), Scores, "LabelSets"),
+        (lambda: label_diff(LABELS, SCORES), LabelSets, "Scores"),
+        (lambda: load_classes("imagenet"), Benchmark, "str"),
+        (lambda: write_labels("any.csv", SCORES), LabelSets, "Scores"),
+        (lambda: write_scores("any.csv", LABELS), Scores, "LabelSets"),
+        (lambda: write_votes("any.csv", LABELS), Votes, "LabelSets"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused_with_the_way_to_come_by_it(
+    make: Callable[[], object], allowed: type, found: str
+) -> None:
+    what, mend = {
+        Benchmark: ("parts of a benchmark", "reassess.open_benchmark(NAME or FOLDER)"),
+        LabelSets: ("label sets", "reassess.load_labels(NAME or FILE); of multi-label sets, their judging"),
+        Scores: ("scores", "reassess.load_scores(NAME or FILE)"),
+        Votes: ("votes", "reassess.load_votes(NAME or FILE)"),
+    }[allowed]
+    expected = f"these are no {what}\n  allowed: {allowed.__name__}\n  found:   {found}\n  to mend: {mend}"
+    assert message(make) == expected
+
+
+@pytest.mark.parametrize("given", [None, 3])
+def test_a_benchmark_is_called_by_a_text_or_a_path(given: Any) -> None:
+    assert message(open_benchmark, given) == (
+        f"this names no benchmark\n  allowed: the path of a folder, or one of imagenet\n  found:   {given}"
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: in_one_list({"labels.csv": LABELS}, ["cat"]),
+        lambda: original_of_class_folders(["cat/1.png", "dog/2.png"], ["cat", "dog"]),
+    ],
+)
+def test_names_are_no_list_in_which_classes_are_looked_up(make: Callable[[], object]) -> None:
+    assert message(make).startswith("these are no classes\n  allowed: Classes\n  found:   list\n")
 
 
 def test_numbers_of_numpy_are_numbers() -> None:

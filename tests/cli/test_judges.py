@@ -61,3 +61,23 @@ def test_an_image_of_another_benchmark_is_not_known(
         "  allowed: a name such as ILSVRC2012_val_00000001.JPEG\n"
         f"  to mend: {OWN}; or check the name\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("argv", "what"),
+    [
+        (["show", "cross/1.png", "--votes", "names.csv"], "a class is not one of the benchmark's"),
+        (["show", "cross/1.png", "--votes", "votes.csv"], "two files have no image in common"),
+        (["evaluate", "ids.csv", "--original", "own.csv"], "two files have no image in common"),
+    ],
+)
+def test_own_files_beside_the_known_labels_are_said_to_need_their_own(
+    argv: list[str], what: str, models: None, real_labels: LabelSets, run: Callable[..., Run]
+) -> None:
+    write_csv("names.csv", "image,class,rater,answer", [("cross/1.png", "cross", "ann", "yes")])
+    write_csv("votes.csv", "image,class,rater,answer", [("cross/1.png", 0, "ann", "yes")])
+    write_csv("own.csv", "image,class", [("cross/1.png", 0)])
+    done = run(*argv)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(f"Error: {what}\n")
+    assert f"  to mend: {OWN}; or check " in done.err

@@ -81,7 +81,7 @@ def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
         "evaluate": ["labels"],
         "compare": ["labels"],
         "report": ["labels"],
-        "questions": ["labels"],
+        "questions": ["images"],
         "aggregate": ["votes"],
         "raters": ["votes"],
         "labels": ["scores"],

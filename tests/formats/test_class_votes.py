@@ -306,3 +306,15 @@ def test_classes_may_be_called_yes_and_no_where_they_are_listed(tmp_path: Path) 
     assert read_votes(path, classes=Classes.from_texts(["no", "yes", "both"])).answers == ("no", "yes")
     for options in ({"classes": Classes.from_texts(["no", "cat"])}, {"answers": ["no", "yes"]}):
         assert message(read_votes, path, **options).startswith("the answers say yes or no, and no column says to which")
+
+
+@pytest.mark.parametrize("classes", [None, Classes(2, names=("cat", "dog"))])
+@pytest.mark.parametrize("table", ["image,rater,answer\na,ann,cat\n", "image,class,count\na,cat,2\n"])
+def test_classes_are_not_read_as_answers_to_questions(
+    table: str, classes: Classes | None, refused: Callable[..., str], file: Callable[..., Path]
+) -> None:
+    assert refused(read_votes, file("golden.csv", table), answers=("no", "maybe", "yes"), classes=classes) == (
+        "the votes are for one class an image, and answers to questions are read\n  where:   DIR/golden.csv\n"
+        "  allowed: a column class, and the answers no, maybe, yes\n"
+        "  to mend: give this file and the votes that go with it the columns image and class, or both image alone"
+    )

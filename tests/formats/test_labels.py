@@ -270,6 +270,18 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
         ),
         (
             "a.json",
+            r'{"a": ["c\ud800t"]}',
+            "the name of a class holds half of a character\n  where:   DIR/a.json\n"
+            "  allowed: text that UTF-8 can write\n  found:   'c\\ud800t'\n  to mend: spell it anew",
+        ),
+        (
+            "a.json",
+            r'{"a\ud800.png": [1]}',
+            "the name of an image holds half of a character\n  where:   DIR/a.json, the label set\n"
+            "  allowed: text that UTF-8 can write\n  found:   'a\\ud800.png'\n  to mend: spell it anew",
+        ),
+        (
+            "a.json",
             '{"a": [3, -1]}',
             "class id out of range\n  where:   DIR/a.json, image a\n  allowed: 0 to 2147483647\n  found:   -1",
         ),

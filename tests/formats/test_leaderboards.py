@@ -72,6 +72,24 @@ def test_evaluations_are_rows_called_by_their_files(file: Callable[..., Path]) -
     )
 
 
+def test_the_label_set_is_that_of_the_evaluations_and_else_real(file: Callable[..., Path]) -> None:
+    own = file("a.json", document(evaluation(label_set="pets"), evaluation("n.csv", label_set="pets")))
+    assert read_leaderboard(own).label_set == read_leaderboard(own, file("m.csv", WHOLE)).label_set == "pets"
+    assert read_leaderboard(file("m.csv", WHOLE)).label_set == "ReaL"
+    assert read_leaderboard(own, file("real.csv", REAL), file("o.csv", ORIGINAL)).label_set == "ReaL"
+
+
+def test_evaluations_by_different_label_sets_are_refused(
+    refused: Callable[..., str], file: Callable[..., Path]
+) -> None:
+    first = file("a.json", document(evaluation(label_set="ReaL")))
+    second = file("b.json", document(evaluation("n.csv", label_set="pets")))
+    assert refused(read_leaderboard, first, second) == (
+        "evaluations by different label sets cannot be compared\n  where:   DIR/b.json, n.csv\n"
+        "  allowed: ReaL, as of m.npz\n  found:   pets\n  to mend: evaluate all models by the same labels"
+    )
+
+
 def test_an_evaluation_of_a_bad_model_is_in_percent_all_the_same(file: Callable[..., Path]) -> None:
     path = file("a.json", document(evaluation(real=(1, 1000), original=(2, 1000))))
     assert read_leaderboard(path).entries == (Entry("m.npz", 0.2, 0.1),)

@@ -131,6 +131,19 @@ def cut_parquet(path: Path) -> Any:
     return path.read_bytes()[:-20]
 
 
+@pytest.fixture
+def two_rows(file: Callable[..., Path]) -> Path:
+    return file("t.jsonl", "{}\n{}\n")
+
+
+def test_a_row_of_json_lines_is_called_by_its_line(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+    path = file("t.jsonl", '{"n": 1}\n\n{"n": "x"}\n')
+    assert read_table(path).height == 2
+    assert refused(integers, path, pl.Series("n", ["1", "x"])) == (
+        "not a whole number\n  where:   DIR/t.jsonl, line 3, column n\n  found:   'x'"
+    )
+
+
 @pytest.mark.parametrize("name", ["t.parquet", "t.jsonl", "t.csv"])
 def test_a_truncated_table_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str
@@ -142,7 +155,7 @@ def test_a_truncated_table_is_refused(
     }[name]
     table = refused(read_table, file(name, content), text=("image",)).splitlines()
     assert (table[:2], table[3:]) == (
-        ["the table cannot be read", f"  where:   DIR/{name}"],
+        ["the table cannot be read", f"  where:   DIR/{name}" + ", line 2" * (name == "t.jsonl")],
         ["  to mend: get or write the file again"],
     )
     assert table[2].startswith("  found:   ")  # in the words of the reader of such files
@@ -207,17 +220,17 @@ def test_whole_numbers_count_however_they_are_kept(tmp_path: Path, values: Any, 
 )
 @pytest.mark.parametrize("per_row", [1, 2])
 def test_what_is_no_whole_number_is_said_with_its_row(
-    refused: Callable[..., str], tmp_path: Path, values: Any, dtype: Any, value: str, per_row: int
+    refused: Callable[..., str], two_rows: Path, values: Any, dtype: Any, value: str, per_row: int
 ) -> None:
     series = pl.Series("class", values, dtype=dtype)
     row = 0 if dtype == pl.Boolean else 1 // per_row
-    assert refused(integers, tmp_path / "t.jsonl", series, per_row=per_row) == (
+    assert refused(integers, two_rows, series, per_row=per_row) == (
         f"not a whole number\n  where:   DIR/t.jsonl, line {row + 1}, column class\n  found:   {value}"
     )
 
 
-def test_a_whole_number_that_is_too_large_is_said(refused: Callable[..., str], tmp_path: Path) -> None:
-    assert refused(integers, tmp_path / "t.jsonl", pl.Series("class", [1, 2**64 - 1], dtype=pl.UInt64)) == (
+def test_a_whole_number_that_is_too_large_is_said(refused: Callable[..., str], two_rows: Path) -> None:
+    assert refused(integers, two_rows, pl.Series("class", [1, 2**64 - 1], dtype=pl.UInt64)) == (
         "a number is too large\n  where:   DIR/t.jsonl, line 2, column class\n  found:   18446744073709551615"
     )
 
@@ -251,9 +264,9 @@ def test_single_precision_stays_single(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_number_is_said_with_its_row(
-    refused: Callable[..., str], tmp_path: Path, values: Any, expected: str
+    refused: Callable[..., str], two_rows: Path, values: Any, expected: str
 ) -> None:
-    assert refused(numbers, tmp_path / "t.jsonl", pl.Series("score", values)) == expected
+    assert refused(numbers, two_rows, pl.Series("score", values)) == expected
 
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)

@@ -420,6 +420,11 @@ BAD_TABLES = {
         "classes are neither all ids nor all names\n  where:   {path}\n  allowed: whole numbers, or text\n"
         "  found:   7, cat",
     ),
+    "a class without a name": (
+        'image,class,rater,answer\na,cat,1,no\na," ",1,no\n',
+        "a class has no name\n  where:   {path}, line 3, column class\n  allowed: whole numbers, or text\n"
+        "  found:   ''",
+    ),
     "a negative class": (
         "image,class,rater,answer\na,-1,1,no\n",
         "class id out of range\n  where:   {path}, image a\n  allowed: 0 to 2147483647\n  found:   -1",

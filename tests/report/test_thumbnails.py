@@ -1,6 +1,8 @@
 """Small pictures: found by name at any depth, upright, small; what is not there or not readable is counted."""
 
 import base64
+import shutil
+import zipfile
 from io import BytesIO
 from pathlib import Path
 
@@ -59,7 +61,25 @@ def test_what_is_missing_or_broken_is_counted(tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
     (tmp_path / "folder.png").mkdir()
     result = thumbnails(tmp_path, ["good.png", "text.png", "cut.jpg", "empty.png", "folder.png", "away.png"])
-    assert (list(result.pictures), result.missing, result.unreadable) == (["good.png"], 1, 4)
+    assert (list(result.pictures), result.missing, result.unreadable) == (["good.png"], 2, 3)
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_images_are_found_in_an_archive(tmp_path: Path, kind: str) -> None:
+    save(tmp_path / "images" / "a" / "one.png")
+    (tmp_path / "images" / "text.png").write_text("not a picture")
+    shutil.make_archive(str(tmp_path / "images"), kind, tmp_path, "images")
+    result = thumbnails(tmp_path / f"images.{kind}", ["a/one.png", "text.png", "away.png"])
+    assert (list(result.pictures), result.missing, result.unreadable) == (["a/one.png"], 1, 1)
+    assert result.pictures == thumbnails(tmp_path / "images", ["a/one.png"]).pictures
+
+
+def test_an_image_of_a_zip_that_cannot_be_unpacked_is_counted(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        archive.writestr("one.png", "whole")
+    packed = (tmp_path / "images.zip").read_bytes()
+    (tmp_path / "images.zip").write_bytes(packed.replace(b"whole", b"other", 1))
+    assert thumbnails(tmp_path / "images.zip", ["one.png"]).unreadable == 1
 
 
 def test_images_join_by_stem_if_asked(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from reassess.core.checks import check_range
 from reassess.core.class_lists import in_one_list
 from reassess.core.image_names import image_keys
+from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 
@@ -46,6 +47,7 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     -----
     Source: Beyer et al., arXiv 2006.07159, section 3.2, which uses 0.8.
     """
+    check_kind(Scores, scores)
     check_range(threshold, 0, 1, what="threshold")
     if original is not None:
         parts: dict[str, Any] = {"the scores": scores, "the original labels": original}

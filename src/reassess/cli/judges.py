@@ -208,18 +208,21 @@ def load_judges(
         benchmark = benchmark_of(images)
         classes = read_classes_of(call, benchmark)
     benchmark = matched(benchmark, match)
-    if thresholds is None and (of_scores := find_part(call, benchmark, "scores", scores)) is not None:
-        given["scores"] = of_scores, load_scores(of_scores, classes=classes, max_bytes=max_bytes)
-    if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
-        given["original"] = of_original
-    main = None
-    if (of_votes := find_part(call, benchmark, "votes", votes)) is not None:
-        main = load_votes(of_votes, answers=answers or benchmark.answers, classes=classes, max_bytes=max_bytes)
-        given["votes"] = of_votes, main
-    if votes != NONE or "scores" in given or golden is not None:
-        given |= load_golden(call, benchmark, main, golden, rater_golden, classes, answers=answers, max_bytes=max_bytes)
-    names = (labels, *more_labels) if more_labels else ()
-    return _judges(call, benchmark, by_default, classes, given, thresholds, names)
+    with taken_for_imagenet(by_default):
+        if thresholds is None and (of_scores := find_part(call, benchmark, "scores", scores)) is not None:
+            given["scores"] = of_scores, load_scores(of_scores, classes=classes, max_bytes=max_bytes)
+        if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
+            given["original"] = of_original
+        main = None
+        if (of_votes := find_part(call, benchmark, "votes", votes)) is not None:
+            main = load_votes(of_votes, answers=answers or benchmark.answers, classes=classes, max_bytes=max_bytes)
+            given["votes"] = of_votes, main
+        if votes != NONE or "scores" in given or golden is not None:
+            given |= load_golden(
+                call, benchmark, main, golden, rater_golden, classes, answers=answers, max_bytes=max_bytes
+            )
+        names = (labels, *more_labels) if more_labels else ()
+        return _judges(call, benchmark, by_default, classes, given, thresholds, names)
 
 
 def _judges(

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from reassess.core.class_lists import in_one_list
 from reassess.core.image_names import join
+from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 
 __all__ = ["LabelDiff", "label_diff"]
@@ -108,6 +109,7 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     DataError
         A class of one is not in the other's list of classes.
     """
+    check_kind(LabelSets, first, second)
     first, second = in_one_list({"the first label set": first, "the second label set": second}).values()
     rows = join(second.images, first.images, where="the second label set", known_where="the first label set")
     shared = rows >= 0

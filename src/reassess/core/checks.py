@@ -5,6 +5,7 @@ from the position of the first bad value to its place, which is called for the m
 """
 
 import math
+import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "check_range",
     "check_several",
     "check_shape",
+    "check_text",
     "check_type",
     "check_unique",
     "first_repeat",
@@ -32,6 +34,7 @@ _KINDS = {"integers": "iu", "floats": "f", "numbers": "iuf", "text": "U", "integ
 _SUM_TOLERANCE = 1e-6
 _MOST_KNOWN = 12  # names that a message lists
 _MOST_BAD = 3  # of many bad ones
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def check_range(
@@ -188,6 +191,29 @@ def check_several(texts: object, *, what: str) -> None:
     """
     if isinstance(texts, str):
         raise DataError(f"one text was given as {what}", found=repr(texts), mend=[texts])
+
+
+def check_text(texts: Sequence[str], *, what: str, where: object = None) -> None:
+    r"""Raise `DataError` if a text holds half of a character, as a file's name that is no UTF-8 does: no file can.
+
+    >>> check_text(["cat", "c\ud800t"], what="the name of a class")
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: the name of a class holds half of a character
+      allowed: text that UTF-8 can write
+      found:   'c\ud800t'
+      to mend: spell it anew
+    """
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{what} holds half of a character",
+            where=where,
+            allowed="text that UTF-8 can write",
+            found=repr(next(text for text in texts if _HALF.search(text))),
+            mend="spell it anew",
+        ) from error
 
 
 def check_length(length: int, allowed: int, *, things: str, each: str, where: object = None) -> None:

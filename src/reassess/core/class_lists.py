@@ -6,7 +6,7 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import LIST_CLASSES, NAMES_BESIDE_IDS, Classes
+from reassess.core.classes import LIST_CLASSES, NAMES_BESIDE_IDS, Classes, check_classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
@@ -61,6 +61,7 @@ def in_one_list(nouns: Mapping[str, _Noun], classes: Classes | None = None) -> d
     >>> {file: part.sets() for file, part in both.items()}
     {'labels.csv': {'a.png': frozenset({1})}, 'original.csv': {'a.png': frozenset({0})}}
     """
+    check_classes(classes)
     together = _united(nouns) if classes is None else classes
     moved = {}
     for file, noun in nouns.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_instance, check_length, check_range, check_several, check_shape
+from reassess.core.checks import check_instance, check_length, check_range, check_several, check_shape, check_text
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import composed, some
 
@@ -105,7 +105,7 @@ class Classes:
     ------
     DataError
         The number is no whole number from 0; there are not as many wnids, names or synonyms as classes; or one of them
-        is no string, or a number that is not the class's id.
+        is no string, one that no file can hold, or a number that is not the class's id.
 
     Examples
     --------
@@ -132,9 +132,11 @@ class Classes:
                 check_length(len(texts), self.count or 0, things=things, each="class")
         for others in self.synonyms:
             check_several(others, what="synonyms of a class")
-        for text in chain(self.wnids, self.names, chain.from_iterable(self.synonyms)):
+        called = tuple(chain(self.wnids, self.names, chain.from_iterable(self.synonyms)))
+        for text in called:
             if not isinstance(text, str):
                 raise DataError("the name of a class is no string", found=repr(text), mend="give names as str")
+        check_text(called, what="the name of a class")
         self._refuse_numbers()
 
     @classmethod

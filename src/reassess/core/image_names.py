@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known, first_repeat
+from reassess.core.checks import check_known, check_text, first_repeat
 from reassess.errors import DataError
 from reassess.text import composed, some
 
@@ -159,10 +159,12 @@ def join(
 
 
 def unique_images(names: Sequence[str], where: str) -> None:
-    """Raise `DataError` if a name is empty, or two names are the same image."""
+    """Raise `DataError` if a name is empty or no file can hold it, or two names are the same image."""
     if "" in names:
         raise DataError("an image has no name", where=f"{where}, row {names.index('')}", mend="name every image")
-    _refuse_duplicates(names, image_keys(names), "path", where)
+    keys = image_keys(names)
+    check_text(names, what="the name of an image", where=where)
+    _refuse_duplicates(names, keys, "path", where)
 
 
 def _refuse_duplicates(names: Sequence[str], keys: Sequence[str], match: Match, where: str | None) -> None:

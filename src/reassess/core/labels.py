@@ -82,6 +82,7 @@ class LabelSets:
         name: str = "",
     ) -> "LabelSets":
         """Label sets from one list of class ids an image, in any order within the list."""
+        check_several(images, what="names of images")
         lists = [list(ids) for ids in lists]
         check_length(len(lists), len(images), things="lists of classes", each="image")
         if not all(issubclass(kind, int | np.integer) for kind in set(map(type, chain.from_iterable(lists)))):
@@ -110,6 +111,7 @@ class LabelSets:
         name: str = "",
     ) -> "LabelSets":
         """Label sets from (image, class) pairs in any order; an image without a pair has the empty set."""
+        check_several(images, what="names of images")
         classes = classes or Classes()
         check_range(
             class_ids,

@@ -77,6 +77,8 @@ class Leaderboard:
     family
         What it finds first in the name of a model, or its first group there, is the model's family; by default the
         first word. A model in whose name it finds nothing is a family of its own.
+    label_set
+        What the re-assessed labels are called.
 
     Raises
     ------
@@ -97,6 +99,7 @@ class Leaderboard:
     entries: tuple[Entry, ...]
     left_out: dict[str, int] = field(default_factory=dict)
     family: re.Pattern[str] = _FIRST_WORD
+    label_set: str = "ReaL"
 
     def __post_init__(self) -> None:
         if not self.entries:
@@ -122,7 +125,7 @@ class Leaderboard:
 
     @cached_property
     def real(self) -> npt.NDArray[np.float64]:
-        """ReaL accuracy of each row, in percent; float64, shape (rows,)."""
+        """Re-assessed accuracy of each row, in percent; float64, shape (rows,)."""
         return np.array([entry.real for entry in self.entries], np.float64)
 
     @cached_property
@@ -161,17 +164,17 @@ class Leaderboard:
 
     @property
     def real_ranks(self) -> npt.NDArray[np.int64]:
-        """Rank of each row by ReaL accuracy; int64, shape (rows,)."""
+        """Rank of each row by re-assessed accuracy; int64, shape (rows,)."""
         return ranks(self.real)
 
     @property
     def rises(self) -> npt.NDArray[np.int64]:
-        """By how many places each row is better by ReaL accuracy than by original accuracy; int64, shape (rows,)."""
+        """By how many places each row is better re-assessed than by original accuracy; int64, shape (rows,)."""
         return self.original_ranks - self.real_ranks
 
     @property
     def best_first(self) -> list[int]:
-        """Rows by ReaL accuracy, the best first; then by original accuracy, and by name."""
+        """Rows by re-assessed accuracy, the best first; then by original accuracy, and by name."""
 
         def key(row: int) -> tuple[float, float, str]:
             entry = self.entries[row]

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, cast
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length, check_range, check_shape
+from reassess.core.checks import check_length, check_range, check_several, check_shape
 from reassess.core.classes import Classes
 from reassess.core.image_names import unique_images
 from reassess.errors import DataError
@@ -410,6 +410,7 @@ def refuse_nan(predictions: Predictions, row: int, image: str | None = None) -> 
 
 
 def _tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:
+    check_several(images, what="names of images")
     return None if images is None else tuple(images)
 
 

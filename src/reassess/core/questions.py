@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length, check_range
+from reassess.core.checks import check_length, check_range, check_several
 from reassess.core.classes import Classes
 from reassess.core.image_names import join, unique_images
 from reassess.errors import DataError
@@ -68,6 +68,7 @@ class Questions:
     ) -> "Questions":
         """Questions from one image name and one class id a question."""
         classes = classes or Classes()
+        check_several(images, what="names of images")
         check_length(len(class_ids), len(images), things="class ids", each="name of an image")
         position: dict[str, int] = {}
         ids = np.fromiter((position.setdefault(name, len(position)) for name in images), np.int32, len(images))

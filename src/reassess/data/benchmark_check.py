@@ -54,7 +54,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
 }
 # The parts of which a command needs any one.
 _ANY: Mapping[str, tuple[str, ...]] = {
-    "questions": ("labels", "images", "original"),
+    "questions": ("images", "labels", "original"),
     "show": ("labels", "original", "scores", "votes", "golden"),
 }
 _OF_CLASSES = ("groups", "collapsed")

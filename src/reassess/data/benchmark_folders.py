@@ -6,7 +6,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.classes import NO_CLASS, Classes, warn_of_capitals
+from reassess.core.classes import NO_CLASS, Classes, check_classes, warn_of_capitals
 from reassess.core.labels import LabelSets
 from reassess.data.benchmark_settings import read_settings
 from reassess.data.image_folders import list_images
@@ -144,6 +144,7 @@ def original_of_class_folders(images: Sequence[str], classes: Classes | None = N
     >>> original.classes.names, original.indices
     (('cat', 'dog'), array([1, 0], dtype=int32))
     """
+    check_classes(classes)
     of_depth = {name.count("/"): name for name in reversed(images)}
     if len(of_depth) != 1 or 0 in of_depth:
         raise DataError(
@@ -233,6 +234,12 @@ def _allowed(part: str) -> str:
 
 def benchmark_folder(source: str | Path) -> Path:
     """The folder that a user means by `source`; `DataError` with what is called much the same if there is none."""
+    if not isinstance(source, str | Path):
+        raise DataError(
+            "this names no benchmark",
+            allowed=f"the path of a folder, or one of {', '.join(KNOWN_BENCHMARKS)}",
+            found=repr(source),
+        )
     folder = Path(source)
     if str(source) and exists(folder) and folder.is_dir():
         return folder

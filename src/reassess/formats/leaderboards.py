@@ -41,12 +41,14 @@ def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.f
 
     Returns
     -------
-    Leaderboard; its `left_out` counts the rows that only one of two joined tables has.
+    Leaderboard; its `left_out` counts the rows that only one of two joined tables has. Its label set is that of the
+    documents; ReaL where there are none, or tables of timm's.
 
     Raises
     ------
     DataError
-        A file does not hold a leaderboard; a model stands twice; evaluations are of different images.
+        A file does not hold a leaderboard; a model stands twice; evaluations are of different images or by
+        different label sets.
 
     Examples
     --------
@@ -62,9 +64,10 @@ def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.f
     entries = [entry for table in tables if table.is_whole for entry in table.entries()]
     halves = [table for table in tables if not table.is_whole]
     joined, left_out = _joined(halves) if halves else ([], {})
-    entries += [*joined, *read_entries([path for path in files if kinds[path] == ".json"])]
+    evaluated, label_set = read_entries([path for path in files if kinds[path] == ".json"])
+    label_set = Leaderboard.label_set if halves or label_set is None else label_set
     with at(some(files)):
-        return Leaderboard(tuple(entries), left_out, family)
+        return Leaderboard((*entries, *joined, *evaluated), left_out, family, label_set)
 
 
 @dataclass(frozen=True)
@@ -219,40 +222,67 @@ _SCHEMA = "reassess/evaluate"
 _VERSION = 1
 
 
-def read_entries(paths: Sequence[Path]) -> Iterator[Entry]:
-    """Each evaluation of some documents: top-1 accuracies of a model that is called by its file.
+def read_entries(paths: Sequence[Path]) -> tuple[list[Entry], str | None]:
+    """Each evaluation of some documents, top-1 accuracies of a model that is called by its file; and their label set.
 
     Raises
     ------
     DataError
-        A file holds no evaluations; one has no original accuracy; they are of different numbers of images.
+        A file holds no evaluations; one has no original accuracy; they are by different label sets, or of different
+        numbers of images.
     """
-    first: tuple[str, tuple[int, int]] | None = None
+    entries: list[Entry] = []
+    first: _Evaluation | None = None
     for path in paths:
         with at(path):
-            for model, original, real in _evaluations(read_json(path)):
-                images = real.n, original.n
-                first = first or (model, images)
-                if images != first[1]:
-                    raise DataError(
-                        "evaluations of different images cannot be compared",
-                        where=model,
-                        allowed="{:,} images by ReaL and {:,} by original labels, as of {}".format(*first[1], first[0]),
-                        found="{:,} and {:,}".format(*images),
-                        mend="evaluate all models on the same images",
-                    )
-                yield Entry(model=model, original=100 * original.hits / original.n, real=100 * real.hits / real.n)
+            for one in _evaluations(read_json(path)):
+                first = first or one
+                _refuse_others(first, one)
+                accuracies = 100 * one.original.hits / one.original.n, 100 * one.real.hits / one.real.n
+                entries.append(Entry(one.model, *accuracies))
+    return entries, None if first is None else first.label_set
 
 
-def _evaluations(document: Any) -> Iterator[tuple[str, Proportion, Proportion]]:
-    """Model, original and ReaL accuracy at 1 of each evaluation of a document."""
+@dataclass(frozen=True)
+class _Evaluation:
+    """A model, the label set that judges it, and its accuracy at 1 by original labels and by that set."""
+
+    model: str
+    label_set: str
+    original: Proportion
+    real: Proportion
+
+
+def _refuse_others(first: _Evaluation, other: _Evaluation) -> None:
+    """Refuse an evaluation by another label set or of other images than the first."""
+    if other.label_set != first.label_set:
+        raise DataError(
+            "evaluations by different label sets cannot be compared",
+            where=other.model,
+            allowed=f"{first.label_set}, as of {first.model}",
+            found=other.label_set,
+            mend="evaluate all models by the same labels",
+        )
+    n, original_n = first.real.n, first.original.n
+    if (other.real.n, other.original.n) != (n, original_n):
+        raise DataError(
+            "evaluations of different images cannot be compared",
+            where=other.model,
+            allowed=f"{n:,} images by {first.label_set} and {original_n:,} by original labels, as of {first.model}",
+            found=f"{other.real.n:,} and {other.original.n:,}",
+            mend="evaluate all models on the same images",
+        )
+
+
+def _evaluations(document: Any) -> Iterator[_Evaluation]:
     try:
         if (document["schema"], document["version"]) != (_SCHEMA, _VERSION):
             raise _not_evaluations(f"{document['schema']}, version {document['version']}")
         for result in document["results"]:
             model = str(result["file"])
             with at(model):
-                yield model, _top1(result, "original"), _top1(result, "real")
+                label_set = str(result.get("label_set", Leaderboard.label_set))
+                yield _Evaluation(model, label_set, _top1(result, "original"), _top1(result, "real"))
     except (KeyError, TypeError) as error:
         raise _not_evaluations(f"a document without {error}" if isinstance(error, KeyError) else None) from error
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_range, check_shape
 from reassess.core.classes import Classes, check_classes
+from reassess.core.kinds import check_kind
 from reassess.core.scores import Scores
 from reassess.errors import at
 from reassess.formats.archives import MAX_BYTES, open_archive, write_npz
@@ -89,6 +90,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     array([0.9, 0.2])
     """
     path = Path(path)
+    check_kind(Scores, scores)
     if path.suffix.lower() == ".npz":
         with writing(path, force=force) as temporary:
             name = _PROBABILITY if scores.exclusive else "tensor"

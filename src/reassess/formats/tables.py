@@ -2,8 +2,10 @@
 
 import csv
 import glob
+import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +66,10 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
         raise not_utf8(path, error) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError, csv.Error) as error:
         raise DataError(
-            "the table cannot be read", where=path, found=str(error).splitlines()[0], mend="get or write the file again"
+            "the table cannot be read",
+            where=_where_no_json(path) if path.suffix.lower() == ".jsonl" else path,
+            found=str(error).splitlines()[0],
+            mend="get or write the file again",
         ) from error
     if not table.height:
         raise DataError("the table has no rows", where=path, mend="write it again")
@@ -76,6 +81,21 @@ def read_json_lines(path: Path) -> "pl.DataFrame":
     import polars as pl
 
     return pl.read_ndjson(glob.escape(str(path)), infer_schema_length=None)  # from all rows
+
+
+def _where_no_json(path: Path) -> object:
+    """The first line of a JSON lines file that is no JSON; the file alone where all are."""
+    for number, line in _json_lines(path):
+        try:
+            json.loads(line)
+        except (ValueError, RecursionError):
+            return f"{path}, line {number}"
+    return path
+
+
+def _json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank, each with its number, from 1."""
+    return ((number, line) for number, line in enumerate(path.read_bytes().splitlines(), 1) if line.strip())
 
 
 def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> None:
@@ -104,9 +124,13 @@ def place(path: Path, row: int, heading: str | None = None) -> str:
         The column.
     """
     suffix = path.suffix.lower()
-    line = line_of_row(path, row) if suffix in SEPARATORS else row + 1
-    in_text = suffix in SEPARATORS or suffix == ".jsonl"
-    return f"{path}, {'line' if in_text else 'row'} {line}" + ("" if heading is None else f", column {heading}")
+    if suffix in SEPARATORS:
+        where = f"line {line_of_row(path, row)}"
+    elif suffix == ".jsonl":
+        where = f"line {next(islice(_json_lines(path), row, None))[0]}"
+    else:
+        where = f"row {row + 1}"
+    return f"{path}, {where}" + ("" if heading is None else f", column {heading}")
 
 
 def column(path: Path, table: "pl.DataFrame", *names: str, thing: str) -> str:

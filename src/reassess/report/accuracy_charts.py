@@ -160,7 +160,11 @@ def leaderboard_chart(findings: Findings) -> Chart | Missing:
         rows.append(places + line)
     own = Column("model"), Column(f"{heading(findings.labels.title)} %", PERCENT)
     places_in = {"rank": COUNT, "original %": PERCENT, "original rank": COUNT, "of": COUNT}
-    line_at = {"expected ReaL %": PERCENT, "95 %": PERCENT, "above it, points": POINTS}
+    line_at = {
+        f"expected {heading(findings.trend.board.label_set)} %": PERCENT,
+        "95 %": PERCENT,
+        "above it, points": POINTS,
+    }
     columns = (*own, *(Column(name, form) for name, form in (places_in | line_at).items()))
     title = "Where the models stand on the leaderboard"
     numbers = Table(key="leaderboard", title=title, columns=columns, rows=rows)

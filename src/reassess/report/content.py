@@ -31,8 +31,8 @@ _ABOUT = {
     "model-or-label": (
         "Model or label?",
         "Where the model's first class is not the original label and raters were asked about the model's class: which "
-        "of the two classes has the higher score? Scores may count the original label itself as a vote, as ImageNet's "
-        "published ones do on animal classes; the raters alone do not.",
+        "of the two classes has the higher score? Scores may count the original label itself as a vote; the raters "
+        "alone do not.",
     ),
     "labelling-bias": (
         "Fitting to the labelling",

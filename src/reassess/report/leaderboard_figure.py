@@ -9,6 +9,7 @@ import numpy as np
 from reassess.comparison.placement import Placement
 from reassess.comparison.trends import Line, Trend
 from reassess.core.labels import UNNAMED
+from reassess.evaluation.words import heading
 from reassess.numeric.regression import Estimate
 from reassess.report.figures import Drawing, along, save_figure
 from reassess.report.style import LONGEST, number
@@ -68,7 +69,7 @@ def leaderboard_on(
     for i, line in enumerate(trend.lines):
         _draw_line(drawing, trend, line, _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)])
     for placement in placements:
-        _draw_placement(drawing, placement, brief)
+        _draw_placement(drawing, placement, heading(trend.board.label_set), brief)
     _finish_axes(drawing, trend, start)
     draw_levels(drawing, level)
 
@@ -103,13 +104,13 @@ def _in_words(slope: Estimate, between: str = " ") -> str:
     return f"{value}{between}({low} to {high})"
 
 
-def _draw_placement(drawing: Drawing, placement: Placement, brief: bool) -> None:
+def _draw_placement(drawing: Drawing, placement: Placement, judge: str, brief: bool) -> None:
     entry = placement.entry
     at = np.array([[entry.original, entry.real]])
     drawing.axes.plot(*at.T, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
     drawing.drawn.append(at)
     rank = f"rank {placement.real_rank:,} of {placement.of:,}"
-    text = f"{shortened(str(entry), LONGEST)}\n{rank}" if brief else f"{entry}\nReaL {entry.real:.2f} %, {rank}"
+    text = f"{shortened(str(entry), LONGEST)}\n{rank}" if brief else f"{entry}\n{judge} {entry.real:.2f} %, {rank}"
     if (expected := placement.expected) is not None and not brief:
         text += f"\n{abs(expected.residual):.2f} {expected.side} the line of the {expected.rows:,} nearest"
     drawing.name(text, at, color="#a00000", fontweight="bold")
@@ -135,8 +136,8 @@ def draw_levels(drawing: Drawing, level: float | None) -> None:
 
 
 def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
-    frame_accuracies(drawing, "ReaL")
     board = trend.board
+    frame_accuracies(drawing, heading(board.label_set))
     hidden = int(np.sum(board.original < start))
     left_out = f", {hidden:,} of them below {start:g} % and not shown" if hidden else ""
     parts = [f"{len(board):,} results of {board.models:,} models{left_out}"]

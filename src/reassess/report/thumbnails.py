@@ -2,17 +2,18 @@
 
 import base64
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
 from reassess.core.image_names import Match, image_keys
+from reassess.data.image_folders import names_of, pictures_in
 from reassess.errors import DataError, MissingPackageError
 
 __all__ = ["Thumbnail", "Thumbnails", "thumbnails"]
 
-_SUFFIXES = {".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 _SIDE = 224  # pixels at most
 _QUALITY = 68
 _MOST_PIXELS = 200_000_000
@@ -36,13 +37,13 @@ class Thumbnails:
     unreadable: int
 
 
-def thumbnails(folder: Path, images: Sequence[str], *, match: Match = "path") -> Thumbnails:
-    """Make small pictures of images in a folder: by path below it, by name or by stem; ImageNet's by number.
+def thumbnails(place: Path, images: Sequence[str], *, match: Match = "path") -> Thumbnails:
+    """Make small pictures of images in a folder or an archive: by path in it, name or stem; ImageNet's by number.
 
     Parameters
     ----------
-    folder
-        Where the images are; names are relative to it.
+    place
+        Where the images are, a folder, zip or tar; names are relative to it.
     images
         Names of the images.
     match
@@ -51,7 +52,7 @@ def thumbnails(folder: Path, images: Sequence[str], *, match: Match = "path") ->
     Raises
     ------
     DataError
-        There is no such folder.
+        There is no such folder or archive, or it cannot be read.
     MissingPackageError
         Pillow is not installed.
     """
@@ -59,39 +60,32 @@ def thumbnails(folder: Path, images: Sequence[str], *, match: Match = "path") ->
         import PIL.Image  # noqa: F401
     except ImportError as error:
         raise MissingPackageError("pillow", extra="report", purpose="making thumbnails") from error
-    if not folder.is_dir():
-        raise DataError("no such folder of images", where=folder, mend="name the folder that holds the image files")
-    paths = _paths(folder, match)
+    if not place.exists():
+        raise DataError("no such folder of images", where=place, mend="name the folder, zip or tar that holds them")
+    there = pictures_in(place)
+    row_of: dict[str, int] = {}
+    for row, key in enumerate(image_keys(names_of(there), match)):
+        row_of.setdefault(key, row)
     pictures: dict[str, Thumbnail] = {}
     missing = unreadable = 0
     for image, key in zip(images, image_keys(images, match), strict=True):
-        if (path := paths.get(key)) is None:
+        if key not in row_of:
             missing += 1
-        elif (picture := _thumbnail(path)) is None:
+        elif (picture := _thumbnail(partial(there.source, row_of[key]))) is None:
             unreadable += 1
         else:
             pictures[image] = picture
     return Thumbnails(pictures=pictures, missing=missing, unreadable=unreadable)
 
 
-def _paths(folder: Path, match: Match) -> dict[str, Path]:
-    """The image files below a folder by their key; of several with the same key, the first by path."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
-    keys = image_keys([path.relative_to(folder).as_posix() for path in files], match)
-    paths: dict[str, Path] = {}
-    for key, path in zip(keys, files, strict=True):
-        paths.setdefault(key, path)
-    return paths
-
-
-def _thumbnail(path: Path) -> Thumbnail | None:
+def _thumbnail(source: Callable[[], str | BytesIO]) -> Thumbnail | None:
     """None where the file is no picture, or too large to be a photograph."""
     from PIL import Image, ImageOps
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about metadata, and about the size, which is checked here
-            with Image.open(path) as image:
+            with Image.open(source()) as image:
                 if image.width * image.height > _MOST_PIXELS:
                     return None
                 image.draft("RGB", (2 * _SIDE, 2 * _SIDE))

@@ -62,7 +62,7 @@ def write_report(
     findings
         The models, with their evaluations.
     images
-        The folder of the images: mistakes are then shown with pictures.
+        The folder of the images, or a zip or tar of them: mistakes are then shown with pictures.
     mistakes, seed
         So many mistakes of each model are shown, drawn at random with this seed.
     files

@@ -229,7 +229,10 @@ def test_none_means_without_the_votes_of_the_folder(folder: Path, run: Callable[
     [
         ([], "Error: Give SCORES, or --benchmark."),
         (["scores.csv", "scores.csv"], "Error: scores.csv is given twice."),
-        (["scores.csv"], "Error: Give --golden: only ImageNet's validation images have known golden answers."),
+        (
+            ["scores.csv"],
+            "Error: Give --golden or --benchmark: only ImageNet's validation images have known golden answers.",
+        ),
         (
             ["scores.csv", "--golden", "golden.csv", "--choose", "precision=2"],
             "Error: Invalid value for '--choose': 'precision=2' is not a way to choose a threshold: precision=P, "

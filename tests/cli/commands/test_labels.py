@@ -228,7 +228,7 @@ def test_verdicts_on_original_labels_name_the_file_of_those_labels(
 
 # --- wrong calls ----------------------------------------------------------------------------------------------------
 
-NEEDS = "Error: Give one SCORES, --threshold T and -o LABELS; or label sets and --diff or --agree."
+NEEDS = "Error: Give one SCORES or --benchmark, --threshold T and -o LABELS; or label sets and --diff or --agree."
 SEVERAL = "Error: --agree takes two or more label sets, and of the other options --by and -o."
 ALONE = "Error: --diff takes two label sets and no other option of this command."
 
@@ -236,7 +236,7 @@ ALONE = "Error: --diff takes two label sets and no other option of this command.
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
-        ([], "Error: Give one SCORES, --threshold T and -o LABELS; or label sets and --diff or --agree."),
+        ([], NEEDS),
         (["s.csv"], NEEDS),
         (["s.csv", "--threshold", "0.8"], NEEDS),
         (["s.csv", "-o", "l.json"], NEEDS),

@@ -108,6 +108,19 @@ def test_an_image_that_only_the_original_labels_hold_is_shown(shop: Path, run: C
     ]
 
 
+def test_a_folder_in_which_nothing_is_known_of_any_image_says_what_is_lacking(
+    shop: Path, run: Callable[..., Run]
+) -> None:
+    Path("bare").mkdir()
+    result = run("show", "shop/1.jpg", "--benchmark", "bare")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: the benchmark has no labels, which reassess show needs\n"
+        "  where:   bare\n"
+        "  to mend: reassess labels makes them of scores; or write labels.csv, with the columns image and class\n"
+    )
+
+
 def test_an_unknown_image_is_an_error(shop: Path, run: Callable[..., Run]) -> None:
     result = run("show", "shop/4.jpg", "--labels", "labels.json")
     assert (result.code, result.out) == (1, "")

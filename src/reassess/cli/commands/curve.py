@@ -261,7 +261,9 @@ def _load_answers(
     if "golden" not in sources:
         if benchmark.folder is not None:
             part_path(benchmark, "golden", needed_by="curve")
-        raise click.UsageError("Give --golden: only ImageNet's validation images have known golden answers.")
+        raise click.UsageError(
+            "Give --golden or --benchmark: only ImageNet's validation images have known golden answers."
+        )
     votes = None if votes == NONE else votes
     if votes is not None and rater_golden is None:
         rater_golden = sources.get("rater-golden")

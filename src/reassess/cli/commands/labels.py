@@ -117,7 +117,9 @@ def labels(
         if threshold is None:
             raise click.UsageError(f"Give --threshold T: {benchmark.name} has none yet; it is kept with the labels.")
     if len(files) > 1 or not (files or benchmark) or threshold is None or output is None:
-        raise click.UsageError("Give one SCORES, --threshold T and -o LABELS; or label sets and --diff or --agree.")
+        raise click.UsageError(
+            "Give one SCORES or --benchmark, --threshold T and -o LABELS; or label sets and --diff or --agree."
+        )
     if unrated == "omit" and original is not None:
         raise click.UsageError("With --unrated omit, original labels have no use: leave --original out.")
     call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")

@@ -15,7 +15,7 @@ from reassess.cli.tables.leaderboard import Level, print_leaderboard, to_json
 from reassess.comparison.placement import original_level, place
 from reassess.comparison.trends import BANDS, Band, trend
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.leaderboard import Entry
+from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.data.loading import load_labels
 from reassess.errors import DataError
 from reassess.formats.leaderboards import read_leaderboard
@@ -100,7 +100,7 @@ def leaderboard(
     top: int,
     output: Path | None,
 ) -> None:
-    """Compare ReaL accuracy with original accuracy over many models.
+    """Compare ReaL accuracy, or that by other labels, with original accuracy over many models.
 
     TABLE is a table with the columns model, original and real, in percent; what evaluate --json prints; or, as two
     files, the results of timm on ImageNet and by ReaL. Several make one leaderboard.
@@ -110,7 +110,9 @@ def leaderboard(
     board = read_leaderboard(*(call.read("leaderboard", path) for path in files), family=family)
     placements = [place(board, entry) for entry in _entries(call, placed)]
     lines = trend(board, bands)
-    own = _own_level(call, benchmark or IMAGENET) if level is None else Level(level)
+    if benchmark is None:
+        benchmark = IMAGENET if board.label_set == Leaderboard.label_set else Benchmark()
+    own = _own_level(call, benchmark) if level is None else Level(level)
     if output is not None:
         call.keep_inputs(output)
         draw_leaderboard(output, lines, placements, level=None if own is None else own.percent, force=call.force)
@@ -136,5 +138,5 @@ def _own_level(call: Call, benchmark: Benchmark) -> Level | None:
     accuracy = original_level(*joined_parts(given, benchmark, classes).values())
     if accuracy.value is None:
         return None
-    of = " by ".join(str(benchmark.sources.get(part, given[part][0])) for part in ("original", "labels"))
-    return Level(percent=100 * accuracy.value, counted=accuracy, of=of)
+    source = " by ".join(str(benchmark.sources.get(part, given[part][0])) for part in ("original", "labels"))
+    return Level(percent=100 * accuracy.value, counted=accuracy, source=source)

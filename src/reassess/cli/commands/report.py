@@ -12,7 +12,6 @@ from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE
 from reassess.comparison.findings import Findings, short_names
 from reassess.comparison.words import unlike_images
-from reassess.core.benchmark import Benchmark
 from reassess.evaluation.words import heading
 from reassess.formats.files import sha256
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, write_report
@@ -33,7 +32,7 @@ __all__ = ["report"]
     "--images",
     type=FILE,
     metavar="DIR",
-    help="The folder of the images: mistakes are shown with pictures.  [default: the benchmark's]",
+    help="The folder of the images, or a zip or tar: mistakes are shown with pictures.  [default: the benchmark's]",
 )
 @click.option(
     "--mistakes",
@@ -63,13 +62,13 @@ def report(
     """
     call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=reading["benchmark"])
     findings = load_findings(call, files, **reading)
-    images = _images_of(findings.benchmark) if images is None else images
+    place = findings.benchmark.sources.get("images") if images is None else images
     call.keep_inputs(output)
     file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}
     shown = write_report(
         output,
         findings,
-        images=images,
+        images=place,
         mistakes=mistakes,
         seed=seed,
         files=file_of,
@@ -81,12 +80,6 @@ def report(
         call.print_document("report", _to_json(findings, file_of, output, shown))
     else:
         _print(call, findings, output, shown)
-
-
-def _images_of(benchmark: Benchmark) -> Path | None:
-    """The folder of a benchmark's images, if it has one; pictures are not taken from an archive."""
-    place = Path(benchmark.sources.get("images", ""))
-    return place if "images" in benchmark.sources and place.is_dir() else None
 
 
 def _to_json(findings: Findings, file_of: dict[str, str], output: Path, shown: ShownMistakes | None) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
 from reassess.core.items import Id
+from reassess.data.benchmark_folders import part_path
 from reassess.data.benchmark_images import benchmark_names
 from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
 from reassess.evaluation.words import KNOWN_IN_WORDS
@@ -88,6 +89,9 @@ def show(
         max_bytes=reading["max_bytes"],
     )
     known = judges.labels
+    others = (judges.original, judges.scores, judges.votes, judges.experts)
+    if not len(known) and all(part is None for part in others):
+        part_path(judges.benchmark, "labels", needed_by="show")
     (image,) = benchmark_names([image], judges.benchmark)
     with taken_for_imagenet(judges.by_default):
         sheet = image_sheet(

@@ -13,6 +13,7 @@ from reassess.comparison.placement import Placement
 from reassess.comparison.trends import Line, Trend
 from reassess.comparison.words import TOO_FEW_FAMILIES
 from reassess.core.leaderboard import Leaderboard
+from reassess.evaluation.words import heading
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.regression import Estimate
 from reassess.text import counted, some
@@ -25,11 +26,11 @@ _NO_LEVEL = "the original labels, or the re-assessed ones, are not at hand"
 
 @dataclass(frozen=True)
 class Level:
-    """ReaL accuracy of the original labels themselves, in percent; if it was counted, from what, and of which files."""
+    """Accuracy of the original labels themselves, in percent; and what it was counted from, if it was, and of what."""
 
     percent: float
     counted: Proportion | None = None
-    of: str = ""
+    source: str = ""
 
     def above(self, board: Leaderboard) -> int:
         """Number of rows that are better."""
@@ -56,6 +57,7 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) 
     ]
     return {
         "unit": "percent",
+        "label_set": board.label_set,
         "rows": [rows[row] for row in board.best_first],
         "models": board.models,
         "families": board.family_ids.max().item() + 1,
@@ -74,6 +76,7 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) 
 def print_leaderboard(call: Call, trend: Trend, placements: Sequence[Placement], level: Level | None, top: int) -> None:
     """Print the best rows, the slopes, how the two orders differ, and where models stand."""
     board = trend.board
+    judge = heading(board.label_set)
     _print_rows(board, board.best_first[:top])
     click.echo()
     _print_slopes(trend)
@@ -85,17 +88,18 @@ def print_leaderboard(call: Call, trend: Trend, placements: Sequence[Placement],
     print_table(["the two orders", ""], _orders(trend, level), text_columns=2)
     if placements:
         click.echo()
-        headings = ["where", "ReaL %", "rank", "original %", "rank", "expected ReaL %", "95 %", "above it"]
+        headings = ["where", f"{judge} %", "rank", "original %", "rank", f"expected {judge} %", "95 %", "above it"]
         print_table(headings, map(_placement, placements))
     for placement in placements:
         click.echo()
-        _print_neighbours(placement)
+        _print_neighbours(placement, judge)
     for line in _footnotes(trend, placements, level):
         call.note(line)
 
 
 def _print_rows(board: Leaderboard, rows: Sequence[int]) -> None:
-    columns = ["model", "image size", "parameters, M", "ReaL %", "rank", "original %", "rank"]
+    real_heading = f"{heading(board.label_set)} %"
+    columns = ["model", "image size", "parameters, M", real_heading, "rank", "original %", "rank"]
     cells: list[list[object]] = []
     for row in rows:
         entry = board.entries[row]
@@ -107,7 +111,8 @@ def _print_rows(board: Leaderboard, rows: Sequence[int]) -> None:
 
 
 def _print_slopes(trend: Trend) -> None:
-    columns = ["original accuracy, %", "rows", "models", "families", "slope of ReaL", "95 %"]
+    slope = f"slope of {heading(trend.board.label_set)}"
+    columns = ["original accuracy, %", "rows", "models", "families", slope, "95 %"]
     cells = [
         [name, f"{line.rows:,}", f"{line.models:,}", f"{line.families:,}", *_cells(line.slope)]
         for name, line in _lines(trend)
@@ -146,7 +151,7 @@ def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
     for name, row in {"highest rise": _furthest(board, rises), "deepest fall": _furthest(board, -rises)}.items():
         if row is not None:
             places = f"rank {board.original_ranks[row]:,} to {board.real_ranks[row]:,}"
-            yield [f"{name} by ReaL", f"{board.entries[row]}, {places}"]
+            yield [f"{name} by {heading(board.label_set)}", f"{board.entries[row]}, {places}"]
     if level is not None:
         above = f"{level.above(board):,} of {len(board):,}"
         yield [f"rows above the original labels' own {level.percent:.2f} %", above]
@@ -169,13 +174,13 @@ def _placement(placement: Placement) -> list[str | None]:
     return [str(entry), *cells, f"{expected.real:.2f}", interval, f"{expected.residual:+.2f}"]
 
 
-def _print_neighbours(placement: Placement) -> None:
+def _print_neighbours(placement: Placement, judge: str) -> None:
     entry = placement.entry
     rows = [
         [str(one), f"{one.real:.3f}", f"{one.real - entry.real:+.3f}", f"{one.original:.3f}"]
         for one in (*placement.better, entry, *placement.others)
     ]
-    print_table([f"next to {entry}", "ReaL %", "difference", "original %"], rows)
+    print_table([f"next to {entry}", f"{judge} %", "difference", "original %"], rows)
 
 
 def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | None) -> Iterator[str]:
@@ -188,9 +193,10 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
         yield f"no level of the original labels: {_NO_LEVEL} (--level PERCENT)"
     elif level.counted is not None:
         part = level.counted
-        yield f"the original labels' own: {part.hits:,} of {part.n:,}, {level.of}"
+        yield f"the original labels' own: {part.hits:,} of {part.n:,}, {level.source}"
     if any(placement.expected for placement in placements):
-        yield "95 % of expected ReaL: models of that original accuracy, of families that are not among the rows"
+        judge = heading(board.label_set)
+        yield f"95 % of expected {judge}: models of that original accuracy, of families that are not among the rows"
     there = set(map(str, board.entries))
     for placement in placements:
         if str(placement.entry) in there:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from reassess.core.classes import Classes, check_classes
 from reassess.core.items import Id
+from reassess.core.kinds import check_kind
 from reassess.core.votes import Votes
 from reassess.errors import at
 from reassess.formats.archives import MAX_BYTES
@@ -84,6 +85,7 @@ def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:
         items, times, or two votes of a rater on an item.
     """
     path = Path(path)
+    check_kind(Votes, votes)
     if path.suffix.lower() == ".npz":
         check_fits_archive(path, votes)
         with writing(path, force=force) as temporary:

@@ -33,6 +33,7 @@ def read_vote_table(path: Path, answers: Sequence[Id] | None, classes: Classes |
     table = read_table(path, text=("image", *_ITEM, *_RATER, *_ANSWER))
     names = set(table.columns)
     if not names & {*_ITEM, *_RATER, *_ANSWER} and holds_counts(table):
+        _refuse_scale(path, answers, classes)
         return read_counts(path, table, answers, _listed(path, answers, classes))
     for_classes = "image" in names and not names & {"class", *_ITEM}
     items, item_ids = _items_of(path, table, classes, are_images=for_classes)
@@ -50,6 +51,7 @@ def read_vote_table(path: Path, answers: Sequence[Id] | None, classes: Classes |
     }
     if for_classes:
         _refuse_yes_and_no(path, answer.filter(cast), classes)
+        _refuse_scale(path, answers, classes)
         class_ids, listed = ids_of_column(path, answer.filter(cast), _listed(path, answers, classes))
         return Votes.from_columns(**columns, **named_answers(path, class_ids, listed, answers))
     given, answer_ids = coded_ids(answer.filter(cast))
@@ -109,6 +111,19 @@ def _refuse_yes_and_no(path: Path, answers: "pl.Series", classes: Classes | None
             allowed="a column class; or, without it, classes as answers",
             found=some(sorted(given)),
             mend="add the column class; if the classes are called so, list them in classes.txt",
+        )
+
+
+def _refuse_scale(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> None:
+    """Refuse the answers to questions, such as yes and no, for votes that are for one class an image."""
+    texts = [str(answer) for answer in answers or ()]
+    no_class = are_known(texts) if classes is None else all(classes.id_of(text, where=str(path)) < 0 for text in texts)
+    if texts and no_class:
+        raise DataError(
+            "the votes are for one class an image, and answers to questions are read",
+            where=path,
+            allowed=f"a column class, and the answers {some(texts)}",
+            mend="give this file and the votes that go with it the columns image and class, or both image alone",
         )
 
 

@@ -1,0 +1,61 @@
+"""Images in a zip that stays packed."""
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+
+from reassess.errors import DataError
+
+__all__ = ["ZipImages"]
+
+
+@dataclass(frozen=True, eq=False)
+class ZipImages:
+    """Images in a zip.
+
+    Parameters
+    ----------
+    place
+        The archive.
+    paths
+        Path of each image in it, sorted.
+    """
+
+    place: Path
+    paths: tuple[str, ...]
+
+    @classmethod
+    def indexed(cls, place: Path, is_image: Callable[[str], bool]) -> "ZipImages":
+        """The images that an archive holds, from its list of members.
+
+        Raises
+        ------
+        DataError
+            The file is no zip, or is cut off.
+        """
+        try:
+            with zipfile.ZipFile(place) as archive:
+                names = [name for name in archive.namelist() if not name.endswith(("/", "\\"))]
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise DataError(
+                "the archive cannot be read",
+                where=place,
+                allowed="a zip that is complete",
+                found=str(error),
+                mend="get it again",
+            ) from error
+        return cls(place=place, paths=tuple(sorted(filter(is_image, names))))
+
+    def source(self, row: int) -> BytesIO:
+        """The file of an image, in memory, for a loader; `DataError` if it cannot be unpacked."""
+        try:
+            return BytesIO(self._archive.read(self.paths[row]))
+        except (zipfile.BadZipFile, OSError, RuntimeError, EOFError) as error:  # such as with a password
+            raise DataError("an image cannot be unpacked", where=f"{self.place}, {self.paths[row]}") from error
+
+    @cached_property
+    def _archive(self) -> zipfile.ZipFile:
+        return zipfile.ZipFile(self.place)

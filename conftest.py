@@ -1,6 +1,7 @@
 """Shared fixtures: the real data, the command line in process, and what a skip means where nothing may be skipped."""
 
 import os
+import re
 from collections.abc import Callable, Generator
 from functools import cache
 from importlib.util import find_spec
@@ -106,11 +107,11 @@ def real_leaderboard(real_file: Callable[[str], Path]) -> Leaderboard:
 
 @pytest.fixture(autouse=True)
 def _data_of_examples(request: pytest.FixtureRequest) -> None:
-    """The examples of `reassess.data.loading` and of the frameworks read the real data."""
-    read = ("reassess.data.loading", "reassess.integrations")
+    """The examples of some modules of `reassess.data` and of the frameworks read the real data."""
+    read = ("reassess.data.in_sample", "reassess.data.loading", "reassess.integrations")
     if isinstance(request.node, pytest.DoctestItem) and request.node.name.startswith(read):
         real_file = request.getfixturevalue("real_file")
-        for name in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz"):
+        for name in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz", "golden.npz"):
             real_file(name)
 
 
@@ -133,13 +134,15 @@ def report_extra(needs: Callable[[str], None]) -> None:
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
-    """Run the command line in this process."""
+def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Callable[..., Run]:
+    """Run the command line in this process; skip the test where a command needs an extra that is not installed."""
 
     def call(*argv: str | Path) -> Run:
         capsys.readouterr()
         code = main([str(arg) for arg in argv])
         captured = capsys.readouterr()
+        if missing := re.search(r"needs the package (\S+), which is not installed", captured.err):
+            needs(missing[1])
         return Run(code, captured.out, captured.err)
 
     return call

@@ -96,7 +96,7 @@ def test_majority_and_mean_are_the_share_of_each_class_that_someone_chose(rows: 
     assert class_shares(votes).scores.questions.classes == CLASSES
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:EM was stopped")
+@pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:em contradicts", "ignore:EM was stopped")
 @given(ROWS)
 def test_em_gives_each_class_what_it_gives_each_answer_of_a_plain_item(rows: Any) -> None:
     votes = chosen(rows)

@@ -104,11 +104,11 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "smoothing": (
         lambda: bad_calibration(smoothing=math.inf),
-        "smoothing out of range\n  allowed: 0 or more\n  found:   inf",
+        "smoothing out of range\n  allowed: 0 to 1000000000000\n  found:   inf",
     ),
     "pooling": (
         lambda: bad_calibration(pooling=-1),
-        "pooling out of range\n  allowed: 0 or more\n  found:   -1",
+        "pooling out of range\n  allowed: 0 to 1000000000000\n  found:   -1",
     ),
 }
 

@@ -176,6 +176,21 @@ def test_a_result_that_cannot_be_printed_is_said(
     )
 
 
+def test_memory_that_runs_out_is_one_error(
+    run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("rich.console.Console.print", full)
+    result = run("data", "list")
+    assert (result.code, result.err) == (
+        1,
+        "Error: the memory of this machine is not enough\n"
+        "  to mend: use a machine with more memory, or give less data at a time\n",
+    )
+
+
 def test_an_empty_name_is_not_taken_for_the_default(run: Callable[..., Run], no_known_data: None) -> None:
     result = run("evaluate", "a.npy", "--labels", "")
     assert (result.code, result.err.splitlines()[:2]) == (

@@ -179,3 +179,8 @@ def test_nothing_to_rank_by_and_too_few_replicates_are_errors() -> None:
     with pytest.raises(DataError) as caught:
         rank_models(panel_of([0.9]), replicates=39)
     assert str(caught.value) == ("too few replicates for a 95 % interval\n  allowed: 40 or more\n  found:   39")
+    with pytest.raises(DataError) as caught:
+        rank_models(panel_of([0.9]), replicates=10**20)
+    assert str(caught.value) == (
+        "too many replicates\n  allowed: up to 100,000\n  found:   100,000,000,000,000,000,000"
+    )

@@ -49,6 +49,8 @@ def test_numbers_come_back_to_the_last_bit(scratch: Path, suffix: Any, values: l
         ("plain.tsv", "image\tclass\n00012\t1\nb\t\n"),
         ("plain.jsonl", '{"image": "00012", "class": 1}\n{"image": "b", "class": null}\n'),
         ("absent.jsonl", '{"image": "00012", "class": 1}\n{"image": "b"}\n'),
+        ("byte-order-mark.jsonl", '\ufeff{"image": "00012", "class": 1}\n{"image": "b"}\n'),
+        ("keys-in-text.jsonl", '{"image": "00012", "class": 1, "class of": "\\"class\\""}\n{"image": "b"}\n'),
     ],
 )
 def test_files_that_say_the_same_are_read_as_the_same(file: Callable[..., Path], name: str, content: str) -> None:
@@ -142,6 +144,14 @@ def test_a_row_of_json_lines_is_called_by_its_line(refused: Callable[..., str], 
     assert refused(integers, path, pl.Series("n", ["1", "x"])) == (
         "not a whole number\n  where:   DIR/t.jsonl, line 3, column n\n  found:   'x'"
     )
+
+
+@pytest.mark.parametrize("second", ['"class": 2', '"cl\\u0061ss": 2', '"class"  :2'])
+def test_a_key_that_stands_twice_in_a_line_is_an_error(
+    refused: Callable[..., str], file: Callable[..., Path], second: str
+) -> None:
+    path = file("t.jsonl", f'{{"image": "a", "class": 1}}\n\n{{"image": "b", "class": 1, {second}}}\n')
+    assert refused(read_table, path) == "a key is named twice\n  where:   DIR/t.jsonl, line 3\n  found:   class"
 
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.jsonl", "t.csv"])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.em_starts import natural_shares
+from reassess.aggregation.em_starts import check_pseudo_votes, natural_shares
 from reassess.core.checks import check_range, check_shape
 from reassess.core.items import Id
 from reassess.core.questions import Questions
@@ -75,8 +75,7 @@ def calibrate(
     >>> calibrate(votes, np.array([1, 0])).matrices.round(3).tolist()
     [[[0.84, 0.16], [0.16, 0.84]]]
     """
-    check_range(smoothing, 0, what="smoothing")
-    check_range(pooling, 0, what="pooling")
+    check_pseudo_votes(smoothing, pooling)
     golden_votes.require_raters("a rater model")
     truth = np.asarray(truth)
     check_shape(truth, (len(golden_votes.items),), what="truth")

@@ -13,7 +13,9 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.text import some
 
-__all__ = ["Pinned", "answer_shares", "check_fit", "natural_shares"]
+__all__ = ["Pinned", "answer_shares", "check_fit", "check_pseudo_votes", "natural_shares"]
+
+_MOST_PSEUDO_VOTES = 10**12
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,13 +78,18 @@ def answer_shares(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | N
     return shares
 
 
+def check_pseudo_votes(smoothing: float, pooling: float) -> None:
+    """Raise `DataError` unless the numbers to add to counts are 0 or more, and not so large that sums overflow."""
+    check_range(smoothing, 0, _MOST_PSEUDO_VOTES, what="smoothing")
+    check_range(pooling, 0, _MOST_PSEUDO_VOTES, what="pooling")
+
+
 def check_fit(votes: Votes, smoothing: float, pooling: float) -> None:
     """Raise `DataError` unless there are votes of known raters, and the numbers to add are 0 or more."""
     if not len(votes):
         raise DataError("there are no votes", mend="give votes, or judge by the prior alone")
     votes.require_raters("EM")
-    check_range(smoothing, 0, what="smoothing")
-    check_range(pooling, 0, what="pooling")
+    check_pseudo_votes(smoothing, pooling)
 
 
 def natural_shares(votes: Votes, truths: Sequence[Id]) -> npt.NDArray[np.float64]:

@@ -14,7 +14,7 @@ import click
 
 from reassess import __version__
 from reassess.cli.common import say
-from reassess.errors import OutputError, ReassessError, ReassessWarning
+from reassess.errors import DataError, OutputError, ReassessError, ReassessWarning
 
 __all__ = ["COMMANDS", "app", "main"]
 
@@ -93,6 +93,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return error.exit_code
         except ReassessError as error:
             say(f"Error: {error}", err=True)
+            return 1
+        except MemoryError:
+            mend = "use a machine with more memory, or give less data at a time"
+            say(f"Error: {DataError('the memory of this machine is not enough', mend=mend)}", err=True)
             return 1
         except OSError as error:  # of standard output, or of a file that went away while it was read
             where, why = error.filename or "standard output", error.strerror or error

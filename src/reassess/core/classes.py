@@ -62,12 +62,13 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:inf|in
 def class_number(text: str) -> int | None:
     """The class id that a text writes as a number; -1 for a number that is no id, None for what is no number.
 
-    >>> [class_number(text) for text in (" 007", "+1", "2.0", "-1", "1.5", "nan", "cat")]
+    >>> [class_number(text) for text in (" 007", "+1", "2.0\\x1f", "-1", "1.5", "nan", "cat")]
     [7, 1, 2, -1, -1, -1, None]
     """
-    if not _NUMBER.fullmatch(text.strip()):
+    stripped = text.strip()  # also of separators such as \x1f, which float() refuses
+    if not _NUMBER.fullmatch(stripped):
         return None
-    number = float(text)
+    number = float(stripped)
     return int(number) if 0 <= number < MOST_CLASSES and number.is_integer() else -1
 
 

@@ -1,6 +1,7 @@
 """JSON documents as files."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from reassess.errors import DataError
 from reassess.formats.files import check_input
 from reassess.text import shortened
 
-__all__ = ["other_shape", "read_json"]
+__all__ = ["each_once", "other_shape", "read_json"]
 
 _SHOWN = 60  # letters
 
@@ -17,19 +18,24 @@ _SHOWN = 60  # letters
 def read_json(path: Path) -> Any:
     """The JSON document of a file; a key that stands twice is an error."""
     check_input(path)
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        check_unique([name for name, _ in pairs], thing="a key", where=path)
-        return dict(pairs)
-
     try:
-        return json.loads(path.read_bytes(), object_pairs_hook=once)
+        return json.loads(path.read_bytes(), object_pairs_hook=each_once(path))
     except DataError:
         raise
     except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
         raise DataError(
             "the file is not JSON", where=path, found=str(error).split(";")[0], mend="get or write the file again"
         ) from error
+
+
+def each_once(where: object) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    """What makes an object of its keys and values while JSON is parsed; a key that stands twice is an error."""
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        check_unique([name for name, _ in pairs], thing="a key", where=where)
+        return dict(pairs)
+
+    return made
 
 
 def other_shape(holds: str, found: object, *, where: object, allowed: str) -> DataError:

@@ -1,7 +1,7 @@
 """Tables as such: CSV, TSV, JSON lines and Parquet through polars, with one message where that fails."""
 
+import codecs
 import csv
-import glob
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reassess.errors import DataError
 from reassess.formats.files import check_input, not_utf8, suffix_of, writing
+from reassess.formats.json_files import each_once
 from reassess.formats.separated import SEPARATORS, line_of_row, read_separated
 
 if TYPE_CHECKING:
@@ -77,10 +78,20 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
 
 
 def read_json_lines(path: Path) -> "pl.DataFrame":
-    """The table of a JSON lines file, with the errors of polars; of the file named so, and not of those that match."""
+    """The table of a JSON lines file, with the errors of polars; a key that stands twice in a line is an error."""
     import polars as pl
 
-    return pl.read_ndjson(glob.escape(str(path)), infer_schema_length=None)  # from all rows
+    table = pl.read_ndjson(_without_mark(path), infer_schema_length=None)  # from all rows
+    headings = [json.dumps(heading, ensure_ascii=False).encode() for heading in table.columns]
+    for number, line in _json_lines(path):
+        if b"\\" in line or any(line.count(heading) > 1 for heading in headings):
+            json.loads(line, object_pairs_hook=each_once(f"{path}, line {number}"))
+    return table
+
+
+def _without_mark(path: Path) -> bytes:
+    """What a file of text holds, without the mark that some editors put before it."""
+    return path.read_bytes().removeprefix(codecs.BOM_UTF8)
 
 
 def _where_no_json(path: Path) -> object:
@@ -95,7 +106,7 @@ def _where_no_json(path: Path) -> object:
 
 def _json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The lines that are not blank, each with its number, from 1."""
-    return ((number, line) for number, line in enumerate(path.read_bytes().splitlines(), 1) if line.strip())
+    return ((number, line) for number, line in enumerate(_without_mark(path).splitlines(), 1) if line.strip())
 
 
 def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> None:

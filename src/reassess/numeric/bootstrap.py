@@ -33,6 +33,8 @@ _TAIL = 0.025  # of a 95 % interval, at either end
 _NORMAL = 1.959963984540054  # standard deviations from the mean, beyond which a tail of the normal distribution lies
 _SUREST = 1e-10  # p-value that is taken from a normal distribution
 _BLOCK = 4096  # images in one matrix product, whose sums are exact in float32: they are far below 2 ** 24
+_AT_ONCE = 1_000  # replicates that are drawn before their hits are counted
+_MOST_REPLICATES = 100_000
 _FEW = 20  # with fewer images of even or of odd numbers, nearly all sums are odd or nearly all even, or the reverse
 _VANISHED = 12  # the characteristic function of a sum, at so many times the inverse of its standard deviation
 _Number = TypeVar("_Number", bound=np.generic)
@@ -104,11 +106,15 @@ def resampled_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) -
     """
     images = hits.shape[1]
     rng = np.random.default_rng(seed)
+    result = np.empty((replicates, len(hits)), np.int32)
     # How often each image is drawn; that one is drawn more than 255 times has a probability below 1e-500.
-    times = np.empty((replicates, images), np.uint8)
-    for row in times:
-        row[:] = times_drawn(rng, images)
-    return weighted_hits(hits, times)
+    times = np.empty((min(replicates, _AT_ONCE), images), np.uint8)
+    for start in range(0, replicates, _AT_ONCE):
+        block = times[: replicates - start]
+        for row in block:
+            row[:] = times_drawn(rng, images)
+        result[start : start + _AT_ONCE] = weighted_hits(hits, block)
+    return result
 
 
 def weighted_hits(hits: npt.NDArray[np.bool_], times: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
@@ -214,10 +220,12 @@ def normal_p_values(values: npt.ArrayLike, deviations: npt.ArrayLike) -> _Floats
 
 
 def check_replicates(replicates: int) -> None:
-    """Raise `DataError` if replicates are too few for a 95 % interval, beyond which one lies at either end."""
+    """Raise `DataError` if replicates are too many, or too few for 95 %, beyond which one lies at either end."""
     fewest = math.ceil(1 / _TAIL)
     if replicates < fewest:
         raise DataError("too few replicates for a 95 % interval", allowed=f"{fewest} or more", found=replicates)
+    if replicates > _MOST_REPLICATES:
+        raise DataError("too many replicates", allowed=f"up to {_MOST_REPLICATES:,}", found=f"{replicates:,}")
 
 
 def _lowest(counts: Mapping[int, int], n: int) -> int:

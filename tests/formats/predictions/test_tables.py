@@ -329,6 +329,16 @@ def test_json_of_a_single_image_is_read(file: Callable[..., Path], content: str)
     assert (predictions.images, predictions.class_ids.tolist()) == (("a",), [[3]])
 
 
+def test_json_that_calls_an_image_twice_otherwise_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path]
+) -> None:
+    content = '{"a": {"filename": "a", "index": 3}, "b": {"filename": "c", "index": 3}}'
+    assert refused(read_predictions, file("p.json", content), CLASSES) == (
+        "an image is called otherwise by its key than by its filename\n  where:   DIR/p.json\n  found:   b and c\n"
+        "  to mend: leave the filename out, or write the file again"
+    )
+
+
 JSON = (
     "the JSON does not hold predictions\n  where:   DIR/p.json\n"
     "  allowed: what timm's inference script writes: json, json-records or json-split\n"

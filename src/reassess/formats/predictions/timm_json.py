@@ -1,7 +1,7 @@
 """The JSON that timm's inference script writes, as a table."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reassess.errors import DataError
 from reassess.formats.json_files import read_json
@@ -34,11 +34,13 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
         if isinstance(document, dict) and {"columns", "data"} <= document.keys():
             return pl.DataFrame(document["data"], schema=document["columns"], orient="row", infer_schema_length=None)
         if isinstance(document, dict) and document and all(isinstance(row, dict) for row in document.values()):
-            rows = [{"filename": name, **row} for name, row in document.items()]
+            rows = [_row(path, name, row) for name, row in document.items()]
             return pl.DataFrame(rows, infer_schema_length=None)
         if isinstance(document, dict) and not document.keys().isdisjoint(("filename", "image")):
             return pl.DataFrame([document])
         cause = None
+    except DataError:
+        raise
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, TypeError, ValueError) as error:
         cause = error
     raise DataError(
@@ -47,3 +49,14 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
         allowed="what timm's inference script writes: json, json-records or json-split",
         mend="write a CSV with the columns image and prediction",
     ) from cause
+
+
+def _row(path: Path, name: str, row: dict[str, Any]) -> dict[str, Any]:
+    if row.get("filename", name) != name:
+        raise DataError(
+            "an image is called otherwise by its key than by its filename",
+            where=path,
+            found=f"{name} and {row['filename']}",
+            mend="leave the filename out, or write the file again",
+        )
+    return {"filename": name, **row}

@@ -532,6 +532,7 @@ BAD = {
     "NaN smoothing": ({"smoothing": math.nan}, "smoothing out of range\n  allowed: 0 to 1000000000000\n  found:   nan"),
     "pooling": ({"pooling": -1}, "pooling out of range\n  allowed: 0 to 1000000000000\n  found:   -1"),
     "endless pooling": ({"pooling": math.inf}, "pooling out of range\n  allowed: 0 to 1000000000000\n  found:   inf"),
+    "tiny pooling": ({"pooling": 1e-300}, "pooling out of range\n  allowed: 0, or 1e-09 or more\n  found:   1e-300"),
     "huge smoothing": (
         {"smoothing": 1e308},
         "smoothing out of range\n  allowed: 0 to 1000000000000\n  found:   1e+308",

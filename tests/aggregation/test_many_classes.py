@@ -176,6 +176,7 @@ def test_three_hundred_classes_are_as_good_as_the_majority_or_better_by_em_and_b
     assert right["calibrated"] >= right["majority"] - 0.01
 
 
+@pytest.mark.filterwarnings("ignore:em leaves no item")
 def test_of_images_the_candidates_are_the_scores() -> None:
     votes, _ = cast_votes(2, items=50, raters=5, classes=300, each=3)
     names = tuple(f"c{i:03}" for i in range(300))
@@ -195,6 +196,39 @@ def test_of_images_the_candidates_are_the_scores() -> None:
     assert result.scores.questions.class_ids.tolist() == questions.class_ids.tolist()
     sums = np.bincount(result.scores.questions.image_ids, result.scores.values)
     np.testing.assert_allclose(sums, 1)
+
+
+@pytest.mark.filterwarnings("ignore:em leaves no item")
+@pytest.mark.parametrize("classes", [256, 257])
+def test_all_classes_were_asked_about_whatever_their_number(classes: int) -> None:
+    """The scores say that an image is of one class, so that a class without a score was rejected and not unasked."""
+    votes, truth = cast_votes(3, items=600, raters=3, classes=classes, each=3, right=0.9)
+    names = tuple(f"c{i:03}" for i in range(classes))
+    images = tuple(f"{i:03}.png" for i in range(600))
+    every = np.append(votes.answer_ids, np.arange(classes))  # each class is chosen by someone
+    chosen = Votes.from_columns(
+        images,
+        np.append(votes.item_ids, np.arange(classes)),
+        np.append(votes.rater_ids, np.zeros(classes, int)),
+        every,
+        range(3),
+        names,
+        classes=Classes.from_texts(names),
+    )
+    experts = Votes.from_columns(
+        images[:50], np.arange(50), np.zeros(50, int), truth[:50], ("e",), names, classes=Classes.from_texts(names)
+    )
+    assert many_classes(chosen) == (classes > 256)
+    for result in (by_em(chosen), by_calibration(chosen, experts)):
+        assert result.posterior.exclusive
+        assert result.scores.exclusive
+
+
+@pytest.mark.parametrize("classes", [240, 300])
+def test_em_warns_of_classes_that_it_leaves_no_item(classes: int) -> None:
+    votes, _ = cast_votes(0, items=classes, raters=7, classes=classes, each=3)
+    with pytest.warns(match="em leaves no item to"):
+        by_em(votes)
 
 
 def test_an_error_says_how_many_classes_there_may_be_and_that_they_need_pooling() -> None:

@@ -83,6 +83,19 @@ def test_a_rater_who_votes_at_random_on_few_questions_is_seldom_taken_for_inform
     assert np.mean([estimate.low == 0 for estimate in estimates("at random", images=40, questions=3)]) >= 0.90
 
 
+@pytest.mark.parametrize("n", [1, 20, 200])
+def test_a_vote_tells_no_more_than_there_is_to_tell(n: int) -> None:
+    """Without a bound, what is taken away as bias raises the estimate of a rater who is never wrong."""
+    counts = np.tile(np.eye(2), (n, 1, 1))
+    drawn = resampling(n, resamples=400, seed=0)
+    found = measure(counts, np.ones((n, 2)), drawn)
+    assert (found.bits, found.high) == (1.0, 1.0)
+    items = np.tile([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], (n, 1))  # two thirds of one truth
+    counts = items[:, :, None] * np.eye(2)
+    found = measure(counts, items, resampling(3 * n, resamples=400, seed=0))
+    assert 0 <= found.low <= found.bits <= math.log2(3) - 2 / 3 <= found.high <= 1
+
+
 def test_a_constant_rater_tells_nothing_at_all() -> None:
     assert set(estimates("constant", images=20)) == {Information(0.0, 0.0, 0.0)}
 

@@ -15,7 +15,7 @@ from reassess.text import some
 
 __all__ = ["Pinned", "answer_shares", "check_fit", "check_pseudo_votes", "natural_shares"]
 
-_MOST_PSEUDO_VOTES = 10**12
+_LEAST_PSEUDO_VOTES, _MOST_PSEUDO_VOTES = 1e-9, 10**12
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +79,11 @@ def answer_shares(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | N
 
 
 def check_pseudo_votes(smoothing: float, pooling: float) -> None:
-    """Raise `DataError` unless the numbers to add to counts are 0 or more, and not so large that sums overflow."""
-    check_range(smoothing, 0, _MOST_PSEUDO_VOTES, what="smoothing")
-    check_range(pooling, 0, _MOST_PSEUDO_VOTES, what="pooling")
+    """Raise `DataError` unless what is added to counts is 0, or such that no product vanishes and no sum overflows."""
+    for value, what in ((smoothing, "smoothing"), (pooling, "pooling")):
+        check_range(value, 0, _MOST_PSEUDO_VOTES, what=what)
+        if 0 < value < _LEAST_PSEUDO_VOTES:
+            raise DataError(f"{what} out of range", allowed=f"0, or {_LEAST_PSEUDO_VOTES} or more", found=value)
 
 
 def check_fit(votes: Votes, smoothing: float, pooling: float) -> None:

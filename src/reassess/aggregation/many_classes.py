@@ -203,7 +203,7 @@ class ManyClassesFit:
             classes=votes.classes,
         )
         values = np.stack([1 - self.posterior, self.posterior], axis=1)
-        return Posterior(items=questions, truths=VALIDITY, values=values)
+        return Posterior(items=questions, truths=VALIDITY, values=values, exclusive=True)
 
 
 def fit_many_classes(

@@ -4,6 +4,7 @@ Of votes for one class an image, each gives the probability of each class as tha
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.many_classes import ManyClassesFit, calibrated_on_candidates, fit_many_classes
 from reassess.aggregation.posteriors import many_classes, posterior
 from reassess.aggregation.recipe import real_model, real_scores
-from reassess.core.items import take_items
+from reassess.core.items import Id, take_items
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
@@ -224,12 +225,14 @@ def by_em(
         known[rows[rows >= 0]] = truth.values[rows >= 0]
     if truths_are_answers and many_classes(votes):
         many = fit_many_classes(votes, known, smoothing=smoothing, pooling=pooling)
+        chosen = np.unique(many.candidates.classes)
+        _warn_of_lost_truths(take_items(votes.answers, chosen), many.candidates.class_counts(many.posterior)[chosen])
         _warn_of_contradictions(*_contradicted_candidates(votes, many, known))
         facts = _facts(many.history, many.converged) | _without_votes(votes, many)
         return Aggregation(posterior=many.of(votes), facts=facts, golden=experts, by_experts=truth)
     pinned = None if experts is None else Pinned.to_truths(np.arange(known.size), known, truths=len(truths))
     fitted = fit_dawid_skene(votes, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
-    _warn_of_lost_truths(votes, fitted.posterior)
+    _warn_of_lost_truths(truths, fitted.posterior.values[votes.sizes > 0].sum(axis=0))
     _warn_of_contradictions(*_contradicted(votes, fitted.posterior, known))
     result, more = _by_class(votes, fitted.posterior, experts)
     facts = _facts(fitted.history, fitted.converged) | more
@@ -308,9 +311,9 @@ def _by_class(votes: Votes, result: Posterior, golden: Votes | None = None) -> t
     return kept.on_questions(asked=given[rows]), {"without_votes": rated.size - rows.size}
 
 
-def _warn_of_lost_truths(votes: Votes, result: Posterior) -> None:
-    left = result.values[votes.sizes > 0].sum(axis=0)
-    lost = [str(truth) for truth, items in zip(result.truths, left.tolist(), strict=True) if items < _AN_ITEM]
+def _warn_of_lost_truths(truths: Sequence[Id], items: npt.NDArray[np.float64]) -> None:
+    """Warn of truths that fewer expected items have than one, of those with votes."""
+    lost = [str(truth) for truth, count in zip(truths, items.tolist(), strict=True) if count < _AN_ITEM]
     if lost:
         warnings.warn(
             f"em leaves no item to {some(lost)}: the raters' mistakes explain every vote without it. Golden items keep "

@@ -60,9 +60,9 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:inf|in
 
 
 def class_number(text: str) -> int | None:
-    """The class id that a text writes as a number; -1 for a number that is no id, None for what is no number.
+    r"""The class id that a text writes as a number; -1 for a number that is no id, None for what is no number.
 
-    >>> [class_number(text) for text in (" 007", "+1", "2.0\\x1f", "-1", "1.5", "nan", "cat")]
+    >>> [class_number(text) for text in (" 007", "+1", "2.0\x1f", "-1", "1.5", "nan", "cat")]
     [7, 1, 2, -1, -1, -1, None]
     """
     stripped = text.strip()  # also of separators such as \x1f, which float() refuses

@@ -1,9 +1,11 @@
 """How much a vote tells of the truth, in bits, and how well that is known from some votes."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import entr
 
 from reassess.numeric.bootstrap import percentile_bounds, times_drawn
 
@@ -17,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Information:
-    """Bits a vote, and their 95 % interval; neither is below 0.
+    """Bits a vote, and their 95 % interval; neither is below 0, or above what the truth has.
 
     >>> Information(0.41, 0.38, 0.44).excludes_none
     True
@@ -84,7 +86,8 @@ def measure(counts: Floats, items: Floats, drawn: Floats) -> Information:
     The plain estimate from counts is too high: a rater who votes at random seems to tell something. The bootstrap shows
     by how much, since a resample is as much higher again; that is taken away. The interval is that of the percentiles
     of the resamples, moved by twice as much: once for the resample and once for the sample. Where a truth has no vote
-    of the rater, the row is taken to be the rater's overall shares, which tell nothing.
+    of the rater, the row is taken to be the rater's overall shares, which tell nothing. A vote tells no more than the
+    entropy of the prior, and the interval ends where that of any prior does.
 
     Parameters
     ----------
@@ -115,8 +118,12 @@ def measure(counts: Floats, items: Floats, drawn: Floats) -> Information:
         ]
     )
     bias = float(resampled.mean()) - plain
-    low, high = (max(float(bound) - 2 * bias, 0.0) for bound in percentile_bounds(resampled))
-    return Information(bits=max(plain - bias, 0.0), low=low, high=high)
+    low, high = (float(bound) - 2 * bias for bound in percentile_bounds(resampled))
+    prior = items.sum(axis=0) / items.sum()
+    entropy, highest = float(entr(prior).sum()) / math.log(2), math.log2(len(prior))
+    return Information(
+        bits=min(max(plain - bias, 0.0), entropy), low=min(max(low, 0.0), entropy), high=min(max(high, 0.0), highest)
+    )
 
 
 def _plain(counts: Floats, items: Floats) -> Floats:

@@ -11,7 +11,7 @@ import click
 from reassess.aggregation.calibration import POOLING
 from reassess.aggregation.golden_items import golden_answers
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
-from reassess.cli.common import Call, call_options
+from reassess.cli.common import Call, Range, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.inputs import (
     FILE,
@@ -104,13 +104,16 @@ _NEEDED = {"imagenet-real": ("golden", "rater-golden"), "calibrated": ("golden",
 @in_benchmark("--original", metavar="NAME|FILE", help="Original labels, which vote as one more rater, or none.")
 @click.option(
     "--pooling",
-    type=float,
+    type=Range(0, 1e12),
     metavar="K",
     help="Votes added to each row of a rater's counts, shared out as all raters' votes are.  "
     f"[default: {POOLING:g}; 0 with --preset]",
 )
 @click.option(
-    "--smoothing", type=float, metavar="A", help="Added to each count of each matrix.  [default: 0; 1 with --preset]"
+    "--smoothing",
+    type=Range(0, 1e12),
+    metavar="A",
+    help="Added to each count of each matrix.  [default: 0; 1 with --preset]",
 )
 @answers_option
 @match_option
@@ -156,7 +159,8 @@ def aggregate(
     )
     if given["model"] and result.model is None:
         raise DataError(
-            "matrices of so many raters and classes are too large for a file",
+            "no matrices of single raters are made of so many classes",
+            allowed="up to 256 classes, and raters times classes times classes up to 16,777,216",
             found=f"{len(of_votes.raters):,} raters, {len(of_votes.answers):,} classes",
             mend="leave out --model",
         )

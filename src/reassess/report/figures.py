@@ -137,8 +137,10 @@ def _drawn(draw: Draw, size: Size, *, is_text: bool = False) -> "Iterator[tuple[
         FigureCanvasAgg(figure)
         drawing = Drawing(figure.add_subplot())
         draw(drawing)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # names are placed in pixels, so nothing may move from here on
+        engine = figure.get_layout_engine()
+        assert engine is not None
+        engine.execute(figure)
+        figure.set_layout_engine(None)  # names are placed in pixels, so nothing may move from here on
         if drawing.names:
             _place_names(drawing)
         yield figure, _in_words(drawing)

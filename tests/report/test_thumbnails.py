@@ -6,18 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from reassess.errors import DataError
+from reassess.errors import DataError, ReassessWarning
 from reassess.report.thumbnails import thumbnails
+from tests.pictures import claim, save
 
 pytestmark = pytest.mark.usefixtures("report_extra")
-
-
-def save(path: Path, size: tuple[int, int] = (400, 200), mode: str = "RGB", **options: object) -> Path:
-    from PIL import Image
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size).save(path, **options)
-    return path
 
 
 def test_images_are_found_by_name_and_made_small(tmp_path: Path) -> None:
@@ -77,3 +70,14 @@ def test_a_name_leads_nowhere_outside_the_folder(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder of images"):
         thumbnails(tmp_path / "away", ["one.png"])
+
+
+def test_pictures_of_absurd_size_give_one_warning(tmp_path: Path) -> None:
+    for name in ("one.png", "two.png"):
+        claim(tmp_path / name, 20_000, 20_000)
+    save(tmp_path / "good.png")
+    message = "2 pictures of more than 100,000,000 pixels not shown: one.png, two.png"
+    with pytest.warns(ReassessWarning) as warned:
+        result = thumbnails(tmp_path, ["one.png", "two.png", "good.png"])
+    assert [str(one.message) for one in warned] == [message]
+    assert (list(result.pictures), result.unreadable) == (["good.png"], 2)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +109,6 @@ def benchmark_of(images: Sequence[str]) -> Benchmark:
     return IMAGENET if are_validation_images(images) else Benchmark()
 
 
-@lru_cache(maxsize=2)  # asked of the same labels with every model
 def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
     """The order in which a reader of class folders yields the images: by class folder, then by file name.
 
@@ -140,7 +138,4 @@ def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
         texts, ids = original.classes.texts, original.indices.tolist()
         folders = [texts[class_id] for class_id in ids] if texts else ids
     keys = image_keys([name.rpartition("/")[2] for name in names])
-    rows = sorted(range(len(names)), key=lambda row: (folders[row], keys[row]))
-    order = np.array(rows, np.int64)
-    order.flags.writeable = False
-    return order
+    return np.lexsort((np.array(keys), np.array(folders)))

@@ -99,9 +99,8 @@ def chance_p_value(hits: int, images: Mapping[int, int]) -> float:
 
     Notes
     -----
-    The number of hits follows the Poisson binomial distribution: the sum of a binomial number of hits for each number of
-    classes. The probability of many hits is found as that of few misses, so that a small p-value is as accurate as a
-    large one.
+    The number of hits follows the Poisson binomial distribution: a sum of binomial ones, one a number of classes.
+    The probability of many hits is found as that of few misses, so that a small p-value is as accurate as a large one.
     """
     if not images:
         return 1.0

@@ -2,20 +2,22 @@
 
 import base64
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 from reassess.core.image_names import Match, image_keys
-from reassess.errors import DataError, MissingPackageError
+from reassess.data.pictures import MOST_PIXELS, TooLargeError, open_picture
+from reassess.errors import DataError, MissingPackageError, ReassessWarning
+from reassess.text import counted, some
 
 __all__ = ["Thumbnail", "Thumbnails", "thumbnails"]
 
 _SUFFIXES = {".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 _SIDE = 224  # pixels at most
 _QUALITY = 68
-_MOST_PIXELS = 200_000_000
+_DAMAGED = (OSError, ValueError, SyntaxError)  # as Pillow says it
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,13 @@ class Thumbnails:
     unreadable: int
 
 
-def thumbnails(folder: Path, images: Sequence[str], *, match: Match = "path") -> Thumbnails:
+def thumbnails(
+    folder: Path,
+    images: Sequence[str],
+    *,
+    match: Match = "path",
+    track: Callable[[Sequence[str]], Iterable[str]] = iter,
+) -> Thumbnails:
     """Make small pictures of images in a folder: by path below it, by name or by stem; ImageNet's by number.
 
     Parameters
@@ -47,6 +55,8 @@ def thumbnails(folder: Path, images: Sequence[str], *, match: Match = "path") ->
         Names of the images.
     match
         Which part of a name identifies an image.
+    track
+        Passes on the names, so that progress can be shown.
 
     Raises
     ------
@@ -54,6 +64,11 @@ def thumbnails(folder: Path, images: Sequence[str], *, match: Match = "path") ->
         There is no such folder.
     MissingPackageError
         Pillow is not installed.
+
+    Warns
+    -----
+    ReassessWarning
+        Pictures are too large to open.
     """
     try:
         import PIL.Image  # noqa: F401
@@ -64,14 +79,24 @@ def thumbnails(folder: Path, images: Sequence[str], *, match: Match = "path") ->
     paths = _paths(folder, match)
     pictures: dict[str, Thumbnail] = {}
     missing = unreadable = 0
-    for image, key in zip(images, image_keys(images, match), strict=True):
+    too_large = []
+    for image, key in zip(track(images), image_keys(images, match), strict=True):
         if (path := paths.get(key)) is None:
             missing += 1
-        elif (picture := _thumbnail(path)) is None:
+            continue
+        try:
+            pictures[image] = _thumbnail(path)
+        except TooLargeError:
+            too_large.append(image)
+        except _DAMAGED:
             unreadable += 1
-        else:
-            pictures[image] = picture
-    return Thumbnails(pictures=pictures, missing=missing, unreadable=unreadable)
+    if too_large:
+        warnings.warn(
+            f"{counted(len(too_large), 'picture')} of more than {MOST_PIXELS:,} pixels not shown: {some(too_large)}",
+            ReassessWarning,
+            stacklevel=2,
+        )
+    return Thumbnails(pictures=pictures, missing=missing, unreadable=unreadable + len(too_large))
 
 
 def _paths(folder: Path, match: Match) -> dict[str, Path]:
@@ -84,22 +109,14 @@ def _paths(folder: Path, match: Match) -> dict[str, Path]:
     return paths
 
 
-def _thumbnail(path: Path) -> Thumbnail | None:
-    """None where the file is no picture, or too large to be a photograph."""
-    from PIL import Image, ImageOps
+def _thumbnail(path: Path) -> Thumbnail:
+    from PIL import ImageOps
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about metadata, and about the size, which is checked here
-            with Image.open(path) as image:
-                if image.width * image.height > _MOST_PIXELS:
-                    return None
-                image.draft("RGB", (2 * _SIDE, 2 * _SIDE))
-                small = ImageOps.exif_transpose(image).convert("RGB")
-            small.thumbnail((_SIDE, _SIDE))
-            file = BytesIO()
-            small.save(file, "WEBP", quality=_QUALITY, method=4)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
+    with open_picture(path) as image:
+        image.draft("RGB", (2 * _SIDE, 2 * _SIDE))
+        small = ImageOps.exif_transpose(image).convert("RGB")
+    small.thumbnail((_SIDE, _SIDE))
+    file = BytesIO()
+    small.save(file, "WEBP", quality=_QUALITY, method=4)
     data = base64.b64encode(file.getvalue()).decode()
     return Thumbnail(uri=f"data:image/webp;base64,{data}", width=small.width, height=small.height)

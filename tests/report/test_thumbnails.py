@@ -24,14 +24,14 @@ def test_images_are_found_by_name_and_made_small(tmp_path: Path) -> None:
     kind, data = picture.uri.split(",")
     assert kind == "data:image/webp;base64"
     with Image.open(BytesIO(base64.b64decode(data))) as image:
-        assert image.size == (picture.width, picture.height) == (224, 112)
+        assert image.size == (picture.width, picture.height) == (384, 192)
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "CMYK", "RGBA", "I;16"])
 def test_any_kind_of_pixel_is_shown(tmp_path: Path, mode: str) -> None:
     save(tmp_path / f"x.{'tif' if mode in ('CMYK', 'I;16') else 'png'}", mode=mode)
     (name,) = [path.name for path in tmp_path.iterdir()]
-    assert thumbnails(tmp_path, [name]).pictures[name].width == 224
+    assert thumbnails(tmp_path, [name]).pictures[name].width == 384
 
 
 def test_a_photograph_stands_upright(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_photograph_stands_upright(tmp_path: Path) -> None:
     exif[0x0112] = 6  # turned by 90 degrees
     save(tmp_path / "x.jpg", exif=exif)
     picture = thumbnails(tmp_path, ["x.jpg"]).pictures["x.jpg"]
-    assert (picture.width, picture.height) == (112, 224)
+    assert (picture.width, picture.height) == (192, 384)
 
 
 def test_what_is_missing_or_broken_is_counted(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, refuse_repeated
+from reassess.cli.common import Call, refuse_repeated, tracked
 from reassess.cli.inputs import (
     FILE,
     each_prediction,
@@ -104,6 +104,7 @@ def load_findings(
         score_source=score_sources[0] if score_sources else _SCORES[0],
         in_sample=judges.in_sample,
         leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else None,
+        track=lambda items: tracked(call, items, "resampling raters"),
         **load_class_tables(call, judges, collapsed, groups),
         **joining,
     )

@@ -15,8 +15,8 @@ from reassess.text import counted, some
 __all__ = ["Thumbnail", "Thumbnails", "thumbnails"]
 
 _SUFFIXES = {".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-_SIDE = 224  # pixels at most
-_QUALITY = 68
+_SIDE = 384  # pixels at most: sharp in the gallery, and enough for a closer look
+_QUALITY = 60
 _DAMAGED = (OSError, ValueError, SyntaxError)  # as Pillow says it
 
 

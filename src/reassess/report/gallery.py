@@ -16,7 +16,6 @@ __all__ = ["ABOUT_LABELS", "Card", "Choice", "cards", "choose"]
 
 # Images that are shown for their labels, whatever the models say.
 ABOUT_LABELS = {"wrong_label": "original label not valid", "empty": "no valid class"}
-_AGREED = 2 / 3  # of the votes on a class have the same answer, or they are doubtful
 _DOUBTFUL = 0.2, 0.8  # scores in between are doubtful where there are no votes
 _Rows = npt.NDArray[np.bool_]
 
@@ -58,7 +57,7 @@ class Card:
     about_labels
         Which of `ABOUT_LABELS` hold of the image.
     doubtful
-        Whether raters disagree on a class that the card shows.
+        Whether no more than two thirds of the raters agree on a class that the card shows.
     """
 
     image: str
@@ -143,7 +142,10 @@ def cards(findings: Findings, rows: Sequence[int]) -> list[Card]:
 
 
 def _is_doubtful(sheet: ImageSheet, predicted: set[int]) -> bool:
-    """Whether raters disagree on a valid or predicted class, or on the original label; scores tell without votes."""
+    """Whether no more than two thirds of the votes agree on a valid or predicted class, or on the original label.
+
+    Without votes the scores tell.
+    """
     shown = {*(sheet.valid or ()), sheet.original, *predicted}
     for one in sheet.candidates or ():
         if one.class_id not in shown:
@@ -152,7 +154,7 @@ def _is_doubtful(sheet: ImageSheet, predicted: set[int]) -> bool:
         if sheet.raters is not None:  # they chose one class of all
             answers["other"] = sheet.raters - sum(answers.values())
         if answers:
-            if max(answers.values()) < _AGREED * sum(answers.values()):
+            if 3 * max(answers.values()) <= 2 * sum(answers.values()):
                 return True
         elif one.score is not None and _DOUBTFUL[0] < one.score < _DOUBTFUL[1]:
             return True

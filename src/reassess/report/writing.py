@@ -57,7 +57,7 @@ def write_report(
     command: str = "",
     inputs: Sequence[Mapping[str, str | None]] = (),
     force: bool = False,
-    track: _Track = lambda items, what: items,
+    track: _Track = lambda items, _: items,
 ) -> ShownMistakes | None:
     """Write all about some models to one HTML page that needs no network and no other file.
 

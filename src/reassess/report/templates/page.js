@@ -124,7 +124,9 @@
       shown = card;
       const small = card.querySelector("img");
       for (const name of ["src", "alt", "width", "height"]) image[name] = small[name];
-      for (const tag of [".name", "dl"]) dialog.querySelector(tag).innerHTML = card.querySelector(tag).innerHTML;
+      for (const tag of [".name", "dl"]) {
+        dialog.querySelector(tag).replaceChildren(...card.querySelector(tag).cloneNode(true).childNodes);
+      }
       const all = pictured(), at = all.indexOf(card);
       before.disabled = at <= 0;
       next.disabled = at === all.length - 1;

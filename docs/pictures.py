@@ -56,7 +56,7 @@ def leaderboard() -> None:
 
 def differences() -> None:
     """Differences between three models made up for docs/report.md, by the code of that page."""
-    (code,) = re.findall(r"^```python\n(.*?)^```$", (FOLDER / "report.md").read_text(), re.MULTILINE | re.DOTALL)
+    code, *_ = re.findall(r"^```python\n(.*?)^```$", (FOLDER / "report.md").read_text(), re.MULTILINE | re.DOTALL)
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         exec(compile(code, "report.md", "exec"), {})
         models = ["any-valid.npz", "fitted.npz", "clumsy.npz"]

@@ -1,5 +1,6 @@
 """`python -m reassess` and the console script: the command line, with a word where it is stopped while it loads."""
 
+import gc
 import sys
 
 __all__ = ["entry"]
@@ -7,6 +8,7 @@ __all__ = ["entry"]
 
 def entry() -> None:
     """Run the command of this process, and end it with the exit code."""
+    gc.set_threshold(100_000)  # a command makes many objects, and seldom circles of them
     try:
         from reassess.cli import main
 

@@ -161,15 +161,90 @@ def test_a_name_that_looks_like_a_formula_is_saved_as_a_text(opened: Callable[..
     assert f"owl {HOSTILE}" in names
 
 
-def test_the_gallery_shows_the_mistakes_of_a_model(opened: Callable[..., Any]) -> None:
+def cards(view: Any) -> list[dict[str, Any]]:
+    """What the filters know of each card that is seen."""
+    return view.eval_on_selector_all(
+        ".gallery li", "(cards) => cards.filter((c) => !c.hidden).map((c) => JSON.parse(c.dataset.filters))"
+    )
+
+
+def test_the_gallery_shows_the_mistakes_of_a_model_by_kind(opened: Callable[..., Any]) -> None:
     view = opened()
-    everything = view.locator(".gallery li:visible").count()
-    view.select_option("#gallery select", label=HOSTILE)
-    visible = view.locator(".gallery li:visible")
-    assert 0 < visible.count() < everything
-    for i in range(visible.count()):
-        verdicts = visible.nth(i).locator("dd .wrong").count()
-        assert verdicts >= 1
+    everything = cards(view)
+    view.select_option("#gallery [data-role=show]", label=HOSTILE)
+    shown = cards(view)
+    assert shown == [card for card in everything if HOSTILE in card["mistakes"]]
+    kind = shown[0]["mistakes"][HOSTILE]
+    view.select_option("#gallery [data-role=kind]", value=kind)
+    assert cards(view) == [card for card in shown if card["mistakes"][HOSTILE] == kind]
+    assert view.inner_text("#gallery [role=status]") == f"{len(cards(view))} of {len(cards(view))} images"
+
+
+def test_the_gallery_shows_images_for_their_labels_and_votes(opened: Callable[..., Any]) -> None:
+    view = opened()
+    everything = cards(view)
+    for name in ("wrong_label", "empty"):
+        view.select_option("#gallery [data-role=show]", value=f"about {name}")
+        assert cards(view) == [card for card in everything if name in card["about"]] != []
+    view.select_option("#gallery [data-role=show]", value="")
+    view.check("#gallery [data-role=doubtful]")
+    assert cards(view) == [card for card in everything if card["doubtful"]] != []
+    view.uncheck("#gallery [data-role=doubtful]")
+    view.fill("#gallery [data-role=class]", "CAT")
+    assert cards(view) == [card for card in everything if "cat" in card["classes"]] != []
+
+
+def test_a_picture_is_enlarged_by_mouse_and_keyboard(opened: Callable[..., Any]) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    view = opened()
+    pictures, dialog = view.locator(".picture:visible"), view.locator("dialog")
+    pictures.first.click()
+    first = dialog.locator(".name").inner_text()
+    assert first == pictures.first.locator("img").get_attribute("alt")
+    assert dialog.locator("[data-role=before]").is_disabled()
+    view.keyboard.press("ArrowRight")
+    assert dialog.locator(".name").inner_text() == pictures.nth(1).locator("img").get_attribute("alt") != first
+    assert Axe().run(view, context="dialog").response["violations"] == []
+    view.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    assert view.evaluate("document.activeElement.querySelector('img').alt") != first, "the last one that was shown"
+    view.keyboard.press("Enter")
+    assert dialog.is_visible()
+
+
+def test_chart_text_is_legible_on_a_telephone(opened: Callable[..., Any]) -> None:
+    sizes = opened(360).eval_on_selector_all(
+        ".chart svg text",
+        "(all) => all.map((text) => [text, text.getScreenCTM()])"
+        ".map(([text, { a, b }]) => parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b))",
+    )
+    assert min(sizes) >= 9
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_table_that_scrolls_says_so_and_no_other(opened: Callable[..., Any], width: int) -> None:
+    view = opened(width)
+    view.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    found = view.eval_on_selector_all(
+        ".scroll",
+        "(all) => all.filter((b) => b.clientWidth && !b.closest('details:not([open])'))"
+        ".map((b) => [b.scrollWidth > b.clientWidth + 1, !b.previousElementSibling.hidden])",
+    )
+    assert [said for _, said in found] == [scrolls for scrolls, _ in found]
+    assert width > 360 or any(scrolls for scrolls, _ in found)
+
+
+def test_no_row_is_half_empty_on_a_wide_screen(opened: Callable[..., Any]) -> None:
+    """Sections that hold a chart fill both columns; their ends differ by less than the highest of them."""
+    ends = opened().eval_on_selector_all(
+        ".halves > section",
+        "(all) => all.map((s) => s.getBoundingClientRect()).map((r) => [r.left, r.bottom, r.height])",
+    )
+    columns = {left: max(end for at, end, _ in ends if at == left) for left, _, _ in ends}
+    assert len(columns) == 2
+    low, high = sorted(columns.values())
+    assert high - low < max(height for _, _, height in ends)
 
 
 def test_charts_follow_the_page_into_the_dark(opened: Callable[..., Any]) -> None:

@@ -17,7 +17,12 @@ def test_only_mistakes_are_drawn_and_no_more_than_asked_for() -> None:
         assert choice.mistakes[model] == wrong.sum()
         assert choice.shown[model] == 10
         assert sum(bool(wrong[row]) for row in choice.rows) >= 10
-    assert all(panel.scored[row] and not panel.valid[:, row].all() for row in choice.rows)
+    assert {name: n for name, (n, _) in choice.about_labels.items()} == {"wrong_label": 10, "empty": 10}
+    for card in cards(TWO, choice.rows):
+        row = panel.images.index(card.image)
+        mistaken = panel.scored[row] & ~panel.valid[:, row]
+        assert card.mistakes.keys() == {model for model, is_so in zip(panel.models, mistaken, strict=True) if is_so}
+        assert card.mistakes or card.about_labels
 
 
 def test_the_draw_is_the_same_for_a_seed_and_differs_between_seeds() -> None:
@@ -26,8 +31,9 @@ def test_the_draw_is_the_same_for_a_seed_and_differs_between_seeds() -> None:
 
 
 def test_models_share_what_they_both_get_wrong() -> None:
-    alone = [choose(findings("one"), 10_000), choose(TWO, 10_000)]
-    assert len(alone[1].rows) < sum(alone[1].mistakes.values()), "an image that both get wrong is there once"
+    panel, rows = TWO.panel, choose(TWO, 10_000).rows
+    mistaken = [row for row in rows if panel.scored[row] and not panel.valid[:, row].all()]
+    assert len(mistaken) < sum(choose(TWO, 10_000).mistakes.values()), "an image that both get wrong is there once"
     assert choose(TWO, 10_000).shown == choose(TWO, 10_000).mistakes
 
 
@@ -56,7 +62,7 @@ def test_a_card_says_what_is_known_of_each_prediction_as_evaluate_does() -> None
         counted = dict.fromkeys(KINDS, 0)
         for card in cards(known, rows):
             row = panel.images.index(card.image)
-            counted[card.known[int(panel.top1[i, row])]] += not panel.valid[i, row]
+            counted[card.known[int(panel.top1[i, row])]] += panel.scored[row] and not panel.valid[i, row]
         mistakes = TWO.evaluations[model].mistakes
         assert {kind: n for kind, n in vars(mistakes).items() if n is not None} == {
             kind: n for kind, n in counted.items() if not kind.startswith("expert")
@@ -64,3 +70,17 @@ def test_a_card_says_what_is_known_of_each_prediction_as_evaluate_does() -> None
     by_votes = cards(replace(known, scores=None), rows)
     assert [card.known for card in by_votes] == [card.known for card in cards(known, rows)]
     assert {len(card.known) for card in cards(replace(known, scores=None, votes=None), rows)} == {0}
+
+
+def test_cards_say_what_is_wrong_with_the_labels() -> None:
+    for card in cards(TWO, range(len(TWO.panel.images))):
+        valid, (original,) = TWO.labels[card.image], TWO.original[card.image]
+        assert ("empty" in card.about_labels) == (not valid)
+        assert ("wrong_label" in card.about_labels) == (bool(valid) and original not in valid)
+
+
+def test_votes_are_doubtful_where_two_of_three_raters_agree_on_a_class_that_is_shown() -> None:
+    for card in cards(TWO, range(len(TWO.panel.images))):
+        shown = {*card.sheet.valid, card.sheet.original, *(class_id for _, class_id, _ in card.predictions)}
+        votes = [one.votes for one in card.sheet.candidates if one.class_id in shown]
+        assert card.doubtful == any(len({answer for _, answer in given}) > 1 for given in votes)

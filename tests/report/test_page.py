@@ -2,14 +2,17 @@
 
 import json
 import re
+from base64 import b64encode
 from collections import Counter
 from functools import cache
+from hashlib import sha256
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
 from reassess.comparison.findings import Findings
+from reassess.comparison.summary import summary
 from reassess.core.classes import Classes
 from reassess.report.charts import CHARTS
 from reassess.report.content import sections
@@ -21,6 +24,10 @@ from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
+PICTURE = (  # a grey square
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGNgYGDACzCMSgMAAgABAKu3jBYA"
+    "AAAASUVORK5CYII="
+)
 _VOID = {"meta", "link", "img", "input"}
 _LOADING = {"src", "href", "data", "action", "formaction", "poster", "srcset", "xlink:href"}
 
@@ -58,14 +65,15 @@ class Reader(HTMLParser):
 def page(results: Findings, *, pictures: bool = True, command: str = "reassess report one.npy -o r.html") -> str:
     choice = choose(results, 5)
     shown = cards(results, choice.rows)
-    pictures_by_image = {card.image: Thumbnail("data:image/webp;base64,AAAA", 8, 8) for card in shown[1:]}
+    pictures_by_image = {card.image: Thumbnail(PICTURE, 8, 8) for card in shown[1:]}
     return render(
         Page(
             title="2 models, re-assessed",
             subtitle="Judged by re-assessed labels.",
+            summary=summary(results),
             sections=sections(results),
             explorers=explorers(results),
-            gallery=Gallery(choice, shown, Thumbnails(pictures_by_image, 1, 0)) if pictures else None,
+            gallery=Gallery(choice, shown, Thumbnails(pictures_by_image, 1, 0), 0.5) if pictures else None,
             provenance=Provenance(command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}),
             classes=results.classes,
             detected={"one": "npy of ids"},
@@ -102,7 +110,7 @@ def test_nothing_is_loaded() -> None:
     assert re.findall(r"url\((?!#)", text) == []
     assert "@import" not in text
     outside = re.sub(r'xmlns(:\w+)?="[^"]*"', "", text)
-    assert "http" not in outside
+    assert "http" not in outside.replace("http-equiv", "")
 
 
 def test_every_chart_says_what_it_is_and_gives_its_numbers() -> None:
@@ -133,7 +141,9 @@ def test_names_from_files_stay_names() -> None:
     reader = Reader(text)
     counts = Counter(tag for tag, _ in reader.elements)
     assert (counts["script"], counts["noscript"]) == (2, 2)
-    assert counts["img"] == len([attrs for _, attrs in reader.elements if "data-mistaken" in attrs]) - 1
+    assert counts["img"] == len([attrs for _, attrs in reader.elements if "data-filters" in attrs]), (
+        "one has no picture, and one is enlarged"
+    )
     assert all(not name.startswith("on") for _, attrs in reader.elements for name in attrs)
     assert str(123456 * 3) not in text, "a name is no template"
     assert reader.data()["classes"][0] == names[0].split(",")[0]
@@ -151,8 +161,24 @@ def test_a_page_without_pictures_or_other_files_is_whole() -> None:
     text = page(findings("one", complete=False), pictures=False)
     reader = Reader(text)
     assert reader.open == []
-    assert "Mistakes to look at" not in text
+    assert "Images to look at" not in text
     assert "Not shown: no scores are at hand." in text
+
+
+def test_the_page_begins_with_its_findings() -> None:
+    texts = [text.strip() for tag, text in Reader(whole()).texts if tag == "li"]
+    assert texts[: len(summary(three()))] == summary(three())
+    assert 3 <= len(summary(three())) <= 5
+
+
+def test_only_the_style_and_the_script_of_the_page_are_allowed() -> None:
+    reader = Reader(whole())
+    (policy,) = [attrs["content"] for _, attrs in reader.elements if "http-equiv" in attrs]
+    for directive, element in (("script-src", "script"), ("style-src-elem", "style")):
+        text = [text for tag, text in reader.texts if tag == element][-1]
+        digest = b64encode(sha256(text.encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}';" in policy
+    assert policy.startswith("default-src 'none'; ")
 
 
 def test_missing_pictures_are_said() -> None:

@@ -8,18 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from reassess.errors import DataError
+from reassess.errors import DataError, ReassessWarning
 from reassess.report.thumbnails import thumbnails
+from tests.pictures import claim, save
 
 pytestmark = pytest.mark.usefixtures("report_extra")
-
-
-def save(path: Path, size: tuple[int, int] = (400, 200), mode: str = "RGB", **options: object) -> Path:
-    from PIL import Image
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size).save(path, **options)
-    return path
 
 
 def test_images_are_found_by_name_and_made_small(tmp_path: Path) -> None:
@@ -33,14 +26,14 @@ def test_images_are_found_by_name_and_made_small(tmp_path: Path) -> None:
     kind, data = picture.uri.split(",")
     assert kind == "data:image/webp;base64"
     with Image.open(BytesIO(base64.b64decode(data))) as image:
-        assert image.size == (picture.width, picture.height) == (224, 112)
+        assert image.size == (picture.width, picture.height) == (384, 192)
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "CMYK", "RGBA", "I;16"])
 def test_any_kind_of_pixel_is_shown(tmp_path: Path, mode: str) -> None:
     save(tmp_path / f"x.{'tif' if mode in ('CMYK', 'I;16') else 'png'}", mode=mode)
     (name,) = [path.name for path in tmp_path.iterdir()]
-    assert thumbnails(tmp_path, [name]).pictures[name].width == 224
+    assert thumbnails(tmp_path, [name]).pictures[name].width == 384
 
 
 def test_a_photograph_stands_upright(tmp_path: Path) -> None:
@@ -50,7 +43,7 @@ def test_a_photograph_stands_upright(tmp_path: Path) -> None:
     exif[0x0112] = 6  # turned by 90 degrees
     save(tmp_path / "x.jpg", exif=exif)
     picture = thumbnails(tmp_path, ["x.jpg"]).pictures["x.jpg"]
-    assert (picture.width, picture.height) == (112, 224)
+    assert (picture.width, picture.height) == (192, 384)
 
 
 def test_what_is_missing_or_broken_is_counted(tmp_path: Path) -> None:
@@ -97,3 +90,14 @@ def test_a_name_leads_nowhere_outside_the_folder(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder of images"):
         thumbnails(tmp_path / "away", ["one.png"])
+
+
+def test_pictures_of_absurd_size_give_one_warning(tmp_path: Path) -> None:
+    for name in ("one.png", "two.png"):
+        claim(tmp_path / name, 20_000, 20_000)
+    save(tmp_path / "good.png")
+    message = "2 pictures of more than 100,000,000 pixels not shown: one.png, two.png"
+    with pytest.warns(ReassessWarning) as warned:
+        result = thumbnails(tmp_path, ["one.png", "two.png", "good.png"])
+    assert [str(one.message) for one in warned] == [message]
+    assert (list(result.pictures), result.unreadable) == (["good.png"], 2)

@@ -14,7 +14,7 @@ from reassess.aggregation.golden import Golden
 from reassess.core.checks import check_range
 from reassess.core.scores import Scores
 from reassess.errors import DataError
-from reassess.numeric.bootstrap import percentile_bounds, times_drawn
+from reassess.numeric.bootstrap import percentile_bounds, times_drawn_again
 from reassess.numeric.proportion import Proportion
 
 __all__ = ["Bands", "Curve", "Point", "precision_recall"]
@@ -274,7 +274,7 @@ def _resampled_sums(counts: npt.NDArray[np.float64], replicates: int, seed: int)
     parts = []
     step = max(1, _BLOCK // images)
     for start in range(0, replicates, step):
-        weights = np.stack([times_drawn(rng, images) for _ in range(min(step, replicates - start))])
+        weights = times_drawn_again(rng, images, min(step, replicates - start))
         parts.append(weights.astype(np.float64) @ counts)
     return np.concatenate(parts, axis=1)
 

@@ -99,8 +99,8 @@ class Relabelling:
 
         kept = np.empty(len(self.base), bool)
         weights, draws = self._ratios(np.ones(self.raters, np.int64)).ravel(), rng.random(len(self.codes))
-        cumulative = self.matrices.cumsum(axis=-1)
-        keep_redrawn(*self._by_question, cumulative, weights, self.base, self._least_log_odds, truths, draws, kept)
+        matrices = np.repeat(np.arange(self.raters), self.matrices.shape[-1]), self.matrices.cumsum(axis=-1)
+        keep_redrawn(*self._by_question, *matrices, weights, self.base, self._least_log_odds, truths, draws, kept)
         return kept
 
     def _ratios(self, times: npt.NDArray[np.integer]) -> _Floats:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, refuse_repeated
+from reassess.cli.common import Call, refuse_repeated, tracked
 from reassess.cli.inputs import (
     FILE,
     each_prediction,
@@ -110,6 +110,7 @@ def load_findings(
         leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables), family=family)
         if tables
         else None,
+        track=lambda items: tracked(call, items, "resampling raters"),
         **load_class_tables(call, judges, collapsed, groups),
         **joining,
     )

@@ -1,5 +1,6 @@
 """All that is found of some models: what `reassess compare`, the report and its charts show."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -423,10 +424,19 @@ class Findings:
 
 
 def short_names(files: list[str]) -> dict[str, str]:
-    """A name for the model of each file: its file name without the suffix, or, if two share one, the whole path.
+    """A name for the model of each file: its file name without the suffix, or, if two share one, the path.
+
+    Of an absolute path the folders that all the files share are left out.
 
     >>> short_names(["runs/a.npz", "runs/b.npz", "old/b.npz"])
     {'runs/a.npz': 'a', 'runs/b.npz': 'runs/b.npz', 'old/b.npz': 'old/b.npz'}
+    >>> list(short_names(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"]).values())
+    ['runs/b.npz', 'old/b.npz']
     """
     stems = [PurePath(file).stem for file in files]
-    return {file: stem if stems.count(stem) == 1 else file for file, stem in zip(files, stems, strict=True)}
+    paths = files
+    if files and all(PurePath(file).is_absolute() for file in files):
+        shared = os.path.commonpath([PurePath(file).parent for file in files])
+        paths = [PurePath(file).relative_to(shared).as_posix() for file in files]
+    parts = zip(files, stems, paths, strict=True)
+    return {file: stem if stems.count(stem) == 1 else path for file, stem, path in parts}

@@ -109,9 +109,7 @@ class Recount:
         scored = np.where(rated, sizes > 0, panel.scored)
         times_scored = times * scored
         hits = np.zeros((len(panel.models), len(times)), np.int32)
-        of_images = np.zeros((len(panel.images) + 1, len(times)), np.uint8)
-        of_images[:-1] = times.T
-        add_hits(self.places, kept * of_images[self.columns], hits)
+        add_hits(self.places, kept, np.ascontiguousarray(times[:, rated].T), hits)
         hits += weighted_hits(panel.valid[:, ~rated], times[:, ~rated]).T
         return Counts(
             hits=hits.T.astype(np.int64),

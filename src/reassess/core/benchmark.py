@@ -138,5 +138,4 @@ def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
         texts, ids = original.classes.texts, original.indices.tolist()
         folders = [texts[class_id] for class_id in ids] if texts else ids
     keys = image_keys([name.rpartition("/")[2] for name in names])
-    rows = sorted(range(len(names)), key=lambda row: (folders[row], keys[row]))
-    return np.array(rows, np.int64)
+    return np.lexsort((np.array(keys), np.array(folders)))

@@ -6,8 +6,9 @@ stem is asked for. An accent may be one character with its letter or one of its 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import repeat
 from pathlib import PurePosixPath
 from typing import Literal, get_args
 
@@ -113,6 +114,11 @@ def _keys(names: tuple[str, ...], match: Match) -> tuple[str, ...]:
     return tuple([number[0] if (number := search(name)) else composed(shorten(name)) for name in names])
 
 
+@lru_cache(maxsize=4)  # curves join many small parts with the same labels
+def _positions(keys: tuple[str, ...]) -> Mapping[str, int]:
+    return {key: i for i, key in enumerate(keys)}
+
+
 def join(
     names: Sequence[str],
     known: Sequence[str],
@@ -151,8 +157,8 @@ def join(
     wanted = image_keys(names, match)
     _refuse_duplicates(names, wanted, match, where)
     known_keys = image_keys(known, match)
-    position = {key: i for i, key in enumerate(known_keys)}
-    rows = np.fromiter((position.get(key, -1) for key in wanted), np.int64, len(wanted))
+    position = _positions(known_keys)
+    rows = np.fromiter(map(position.get, wanted, repeat(-1)), np.int64, len(wanted))
     if len(position) < len(known_keys):
         _refuse_ambiguous(names, wanted, known, known_keys, match, known_where)
     return rows

@@ -58,8 +58,11 @@ class FolderImages:
         return cls(place, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(listed) if is_image(name)))
 
     def source(self, row: int) -> str:
-        """Path of an image, for a loader."""
-        return str(self.place / self.paths[row])
+        """Path of an image, for a loader; `DataError` if it is no file, such as a pipe, on which a loader would wait."""
+        path = self.place / self.paths[row]
+        if not path.is_file():
+            raise DataError("an image is no file", where=path, mend="put the image in its place, or take it away")
+        return str(path)
 
 
 def list_images(place: str | Path) -> tuple[str, ...]:

@@ -144,9 +144,9 @@ def _check(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) ->
 
 def _check_found_by(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: Outcomes, what: str) -> None:
     check_type(labels, LabelSets, what=f"the {what}", mend=_AGAIN)
-    known, keys = (image_keys(images, outcomes.match) for images in (labels.images, outcomes.images))
-    places = zip(rows.tolist(), keys, strict=True)
-    fits = np.array([row < 0 or (row < len(known) and known[row] == key) for row, key in places], bool)
+    known, keys = (np.array(image_keys(one.images, outcomes.match), object) for one in (labels, outcomes))
+    fits, found = rows < len(known), (rows >= 0) & (rows < len(known))
+    fits[found] = known[rows[found]] == keys[found]
     name_of = outcomes.images.__getitem__
     check_all(fits, what=f"the outcomes were not found by these {what}", name_of=name_of, mend=_AGAIN)
 

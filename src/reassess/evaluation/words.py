@@ -24,6 +24,7 @@ __all__ = [
     "left_out_in_words",
     "missing_in_words",
     "no_list_in_words",
+    "score_in_words",
 ]
 
 _FEW_CLASSES = 5  # of which a model may well take most for one another
@@ -64,6 +65,18 @@ def heading(label_set: str) -> str:
     ('ReaL', 'valida…viewed')
     """
     return shortened(plain(label_set), _LONGEST)
+
+
+def score_in_words(score: float, threshold: float) -> str:
+    """A score in two digits, or in as many as show on which side of the threshold it lies.
+
+    >>> score_in_words(0.913, 0.8), score_in_words(0.79999, 0.8), score_in_words(0.8, 0.8)
+    ('0.91', '0.79999', '0.80')
+    """
+    digits = 2
+    while (float(text := f"{score:.{digits}f}") >= threshold) != (score >= threshold):
+        digits += 1
+    return text
 
 
 def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:

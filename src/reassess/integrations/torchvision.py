@@ -19,6 +19,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.data.image_folders import SPLIT, find_images
 from reassess.data.loading import in_benchmark_classes, load_labels, load_original, load_scores
+from reassess.data.pictures import TooLargeError, open_picture
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
 from reassess.evaluation.outcomes import check_original
@@ -43,8 +44,8 @@ _Given = TypeVar("_Given", LabelSets, Scores)
 
 
 def load_rgb(file: Any) -> Image.Image:
-    """An RGB image from a path, or from an open file."""
-    with Image.open(file) as image:
+    """An RGB image from a path, or from an open file: a JPEG, PNG, WebP, BMP, GIF or TIFF of a sane size."""
+    with open_picture(file) as image:
         return image.convert("RGB")
 
 
@@ -219,6 +220,9 @@ class ImageNetReaL(VisionDataset):
         path, _ = self.samples[index]
         try:
             return self.loader(self._files.source(index))
+        except TooLargeError as error:
+            error.where = path
+            raise
         except Exception as error:  # each loader raises its own
             raise DataError(
                 "the image cannot be read",

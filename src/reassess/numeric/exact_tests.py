@@ -1,6 +1,6 @@
 """Exact tests of counts, and Holm's correction for many tests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -99,17 +99,30 @@ def chance_p_value(hits: int, images: Mapping[int, int]) -> float:
 
     Notes
     -----
-    The number of hits follows the Poisson binomial distribution. The probability of many hits is found as that of few
-    misses, so that a small p-value is as accurate as a large one.
+    The number of hits follows the Poisson binomial distribution: a sum of binomial ones, one a number of classes.
+    The probability of many hits is found as that of few misses, so that a small p-value is as accurate as a large one.
     """
-    from scipy.stats import poisson_binom
-
-    chances = np.repeat([1 / classes for classes in images], list(images.values()))
-    if not chances.size:
+    if not images:
         return 1.0
-    fewer = float(poisson_binom.cdf(hits, chances))
-    more = float(poisson_binom.cdf(chances.size - hits, 1 - chances))
-    return min(1.0, max(SMALLEST, 2 * min(fewer, more)))
+    mean = sum(count / classes for classes, count in images.items())
+    # The median is the mean rounded down or up (Jogdeo and Samuels, 1968), so that the other tail is half or more.
+    if hits > mean:
+        tail = _at_most(sum(images.values()) - hits, [(count, 1 - 1 / classes) for classes, count in images.items()])
+    else:
+        tail = _at_most(hits, [(count, 1 / classes) for classes, count in images.items()])
+    return min(1.0, max(SMALLEST, 2 * tail))
+
+
+def _at_most(most: int, trials: Sequence[tuple[int, float]]) -> float:
+    """Probability of at most so many successes in trials, so many of each chance of success."""
+    from scipy.special import gammaln, xlog1py, xlogy
+
+    total = np.ones(1)
+    for count, chance in trials:
+        n = np.arange(min(count, most) + 1)
+        ways = gammaln(count + 1) - gammaln(n + 1) - gammaln(count - n + 1)
+        total = np.convolve(total, np.exp(ways + xlogy(n, chance) + xlog1py(count - n, -chance)))[: most + 1]
+    return float(total.sum())
 
 
 def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
-from reassess.numeric.bootstrap import percentile_bounds, times_drawn
+from reassess.numeric.bootstrap import percentile_bounds, times_drawn_again
 
 __all__ = ["Information", "measure", "mutual_information", "resampling"]
 
@@ -76,8 +76,7 @@ def mutual_information(matrices: npt.ArrayLike, prior: npt.ArrayLike) -> Floats:
 
 def resampling(groups: int, *, resamples: int, seed: int) -> Floats:
     """How often each group is drawn in each resample of as many groups; float64, shape (resamples, groups)."""
-    rng = np.random.default_rng(seed)
-    return np.array([times_drawn(rng, groups) for _ in range(resamples)], np.float64)
+    return times_drawn_again(np.random.default_rng(seed), groups, resamples).astype(np.float64)
 
 
 def measure(counts: Floats, items: Floats, drawn: Floats) -> Information:

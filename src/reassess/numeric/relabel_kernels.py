@@ -39,13 +39,15 @@ def keep(indptr, codes, weights, base, least, kept):  # type: ignore[no-untyped-
 
 
 @compiled
-def keep_redrawn(indptr, codes, cumulative, weights, base, least, truths, draws, kept):  # type: ignore[no-untyped-def]
+def keep_redrawn(indptr, codes, rater_of, cumulative, weights, base, least, truths, draws, kept):  # type: ignore[no-untyped-def]
     """Whether the log odds of each question reach a bound if its raters answer anew, the truths being known.
 
     Parameters
     ----------
     indptr, codes, base, least
         As for `keep`.
+    rater_of
+        int64, shape (R * A,): the rater of a code; a division would take longer.
     cumulative
         float64, shape (R, 2, A): probability of an answer up to each, of invalid and of valid questions.
     weights
@@ -62,11 +64,11 @@ def keep_redrawn(indptr, codes, cumulative, weights, base, least, truths, draws,
         log_odds = base[q]
         truth = 1 if truths[q] else 0
         for v in range(indptr[q], indptr[q + 1]):
-            rater = codes[v] // answers
-            answer = 0
-            while answer < answers - 1 and draws[v] >= cumulative[rater, truth, answer]:
-                answer += 1
-            log_odds += weights[rater * answers + answer]
+            rater = rater_of[codes[v]]
+            code = rater * answers
+            for answer in range(answers - 1):  # without a branch, which a processor could not foresee
+                code += draws[v] >= cumulative[rater, truth, answer]
+            log_odds += weights[code]
         kept[q] = log_odds >= least
 
 
@@ -89,22 +91,24 @@ def add_sizes(columns, kept, sizes):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def add_hits(places, verdicts, hits):  # type: ignore[no-untyped-def]
-    """Add the verdicts on each model's question of each image.
+def add_hits(places, kept, times, hits):  # type: ignore[no-untyped-def]
+    """Add how often each image counts to the hits of the models whose question of it is kept.
 
     Parameters
     ----------
     places
         int32, shape (images, models): position of the question, or Q for one that is never kept.
-    verdicts
-        uint8, shape (Q, B): how often the question's image counts where it is kept, else 0.
+    kept
+        bool, shape (Q, B).
+    times
+        uint8, shape (images, B): how often each image counts.
     hits
         Added to: int32, shape (models, B).
     """
-    questions, replicates = verdicts.shape
+    questions, replicates = kept.shape
     for i in range(places.shape[0]):
         for m in range(places.shape[1]):
             place = places[i, m]
             if place < questions:
                 for b in range(replicates):
-                    hits[m, b] += verdicts[place, b]
+                    hits[m, b] += kept[place, b] * times[i, b]

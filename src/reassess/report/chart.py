@@ -101,7 +101,10 @@ def cells(part: Proportion | None) -> list[Cell]:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A part of the page. A wide table comes first, the other tables below the charts."""
+    """A part of the page. A wide table comes first, the other tables below the charts.
+
+    Two that are `half` stand side by side where there is room.
+    """
 
     key: str
     title: str
@@ -110,8 +113,9 @@ class Section:
     tables: Sequence[Table] = ()
     notes: Sequence[str] = ()
     wide: Table | None = None
+    half: bool = False
 
 
-def missing_section(key: str, title: str, reason: Missing) -> Section:
+def missing_section(key: str, title: str, reason: Missing, *, half: bool = False) -> Section:
     """A section that cannot be shown, and why."""
-    return Section(key=key, title=title, notes=[f"Not shown: {reason}."])
+    return Section(key=key, title=title, notes=[f"Not shown: {reason}."], half=half)

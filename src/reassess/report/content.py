@@ -1,6 +1,6 @@
 """The sections of a page (words, charts, tables, notes), made from findings and independent of HTML."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from reassess.comparison.findings import Findings
 from reassess.comparison.taxonomy import KINDS_IN_WORDS
@@ -52,9 +52,17 @@ _ABOUT = {
 }
 
 
-def sections(findings: Findings) -> list[Section]:
-    """The sections of the page in order; a section that cannot be shown gives the reason."""
-    charts = {kind: make(findings) for kind, make in CHARTS.items()}
+def sections(findings: Findings, *, track: Callable[[Sequence[str]], Iterable[str]] = iter) -> list[Section]:
+    """The sections of the page in order; a section that cannot be shown gives the reason.
+
+    Parameters
+    ----------
+    findings
+        What they show.
+    track
+        Passes on the kinds of charts, so that progress can be shown.
+    """
+    charts = {kind: CHARTS[kind](findings) for kind in track(list(CHARTS))}
     return [
         headline(findings, charts["scatter"]),
         *([] if len(findings.models) < 2 else [standing(findings, charts["differences"])]),
@@ -69,8 +77,8 @@ def _about(charts: _Charts, kind: str) -> Section:
     title, words = _ABOUT[kind]
     chart = charts[kind]
     if isinstance(chart, Missing):
-        return missing_section(kind, title, chart)
-    return Section(key=kind, title=title, words=[words], charts=[chart])
+        return missing_section(kind, title, chart, half=True)
+    return Section(key=kind, title=title, words=[words], charts=[chart], half=True)
 
 
 def _mistakes(findings: Findings, charts: _Charts) -> Section:
@@ -95,5 +103,5 @@ def _mistakes(findings: Findings, charts: _Charts) -> Section:
         else []
     )
     if isinstance(chart, Missing):
-        return missing_section("taxonomy", title, chart)
-    return Section(key="taxonomy", title=title, words=[words], charts=[chart], tables=tables, notes=notes)
+        return missing_section("taxonomy", title, chart, half=True)
+    return Section(key="taxonomy", title=title, words=[words], charts=[chart], tables=tables, notes=notes, half=True)

@@ -26,7 +26,8 @@ __all__ = ["FIGURE_SUFFIXES", "SIZE", "Draw", "Drawing", "Size", "along", "figur
 FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
 Size = tuple[float, float]
 SIZE: Size = (7.2, 5.4)  # inches
-_LEFT, _LETTER = 0.5, 0.061  # inches left of the axes, and of a letter of a heading
+_LEFT, _LETTER = 0.5, 0.068  # inches left of the axes, and of a letter of a heading
+_TITLE = 0.3  # inches that a title needs
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Drawing:
         figure = self.axes.get_figure(root=True)
         assert figure is not None
         letters = int((figure.get_figwidth() - _LEFT) / _LETTER)
-        self.axes.set_title("\n".join(wrap(text, letters)), fontsize=8, loc="left")
+        self.axes.set_title("\n".join(wrap(text, letters)), fontsize=9, loc="left")
 
     def above(self, y: float, text: str) -> None:
         """Write a text at a height, from the left edge of the axes."""
@@ -96,7 +97,7 @@ def save_figure(path: Path, draw: Draw, *, title: str, size: Size = SIZE, force:
         The file exists, or cannot be written.
     """
     suffix = suffix_of(path, FIGURE_SUFFIXES, "a figure")
-    with _drawn(draw, size) as (figure, words), writing(path, force=force) as temporary:
+    with _drawn(draw, size, title=title) as (figure, words), writing(path, force=force) as temporary:
         figure.savefig(temporary, dpi=200, metadata=_metadata(suffix, title, words))
 
 
@@ -115,8 +116,8 @@ def figure_as_svg(draw: Draw, *, size: Size = SIZE) -> tuple[str, str]:
 
 
 @contextmanager
-def _drawn(draw: Draw, size: Size, *, is_text: bool = False) -> "Iterator[tuple[Figure, str]]":
-    """A figure with its names placed, and its description; text in svg is text or outlines."""
+def _drawn(draw: Draw, size: Size, *, title: str = "", is_text: bool = False) -> "Iterator[tuple[Figure, str]]":
+    """A figure with its names placed, and its description; with a title above, and text in svg as text or outlines."""
     try:
         from matplotlib import rc_context
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -133,12 +134,17 @@ def _drawn(draw: Draw, size: Size, *, is_text: bool = False) -> "Iterator[tuple[
             "svg.fonttype": "none" if is_text else "path",
         }
     ):
-        figure = Figure(figsize=size, layout="constrained")
+        above = _TITLE if title else 0.0
+        figure = Figure(figsize=(size[0], size[1] + above), layout="constrained")
+        if title:
+            figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
         FigureCanvasAgg(figure)
         drawing = Drawing(figure.add_subplot())
         draw(drawing)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # names are placed in pixels, so nothing may move from here on
+        engine = figure.get_layout_engine()
+        assert engine is not None
+        engine.execute(figure)
+        figure.set_layout_engine(None)  # names are placed in pixels, so nothing may move from here on
         if drawing.names:
             _place_names(drawing)
         yield figure, _in_words(drawing)

@@ -17,6 +17,7 @@ _LEADER = np.linspace(0.0, 1.0, 48)[:, None, None]  # places along a leader line
 _PER_POINT = 50.0  # pixels of distance that one covered point is worth
 _OTHER_LABEL = 4  # covered points that one point of another label or its leader line is worth
 _OVERLAP = 1e6  # labels overlap only where there is no room left
+_CROSSED = 1e5  # and so do leader lines and labels
 
 _Points = npt.NDArray[np.float64]
 _Area = tuple[float, float, float, float]
@@ -100,7 +101,11 @@ class _Placed:
         """Points of the text and of the leader line, at most a margin apart."""
         across, up = (np.arange(0.0, length + _MARGIN, _MARGIN).clip(max=length) for length in self.size)
         text = self.corner + np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-        return np.concatenate([text, _leaders(self.corner, self.size, self.anchor)])
+        return np.concatenate([text, self.leader()])
+
+    def leader(self) -> _Points:
+        """Points of the leader line."""
+        return _leaders(self.corner, self.size, self.anchor).reshape(-1, 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,12 +142,18 @@ def _best(label: Label, counts: _Counts, others: Sequence[_Placed], area: _Area)
     for other in others:
         free = (low > other.corner + other.size) | (high < other.corner)
         cost[~free.any(axis=1)] += _OVERLAP
+        line = other.leader()
+        cost[((line > low[:, None]) & (line < high[:, None])).all(axis=-1).any(axis=1)] += _CROSSED
     gaps = np.maximum(np.maximum(corners[:, None] - label.anchors, label.anchors - (corners + size)[:, None]), 0)
     costs = cost[:, None] + np.abs(np.hypot(*np.moveaxis(gaps, -1, 0)) - _NEAR)
     tried = np.argsort(costs, axis=None, kind="stable")[:_TRIED]
     rows, columns = np.unravel_index(tried, costs.shape)
     corners, anchors = corners[rows], label.anchors[columns]
-    total = costs[rows, columns] + _leader_cost(_leaders(corners, size, anchors), counts)
+    leaders = _leaders(corners, size, anchors)
+    total = costs[rows, columns] + _leader_cost(leaders, counts)
+    for other in others:
+        near = (leaders > other.corner - _MARGIN) & (leaders < other.corner + other.size + _MARGIN)
+        total[near.all(axis=-1).any(axis=0)] += _CROSSED
     best = int(np.argmin(total))
     return _Placed(corner=corners[best], size=size, anchor=anchors[best], cost=float(total[best]))
 

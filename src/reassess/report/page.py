@@ -1,19 +1,22 @@
 """Render a page as one HTML file that needs no network and no other file."""
 
 import json
+from base64 import b64encode
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
+from reassess.comparison.taxonomy import KINDS_IN_WORDS
 from reassess.core.classes import Classes
 from reassess.errors import MissingPackageError
 from reassess.evaluation.image_sheet import ImageSheet
-from reassess.evaluation.words import KNOWN_IN_WORDS
+from reassess.evaluation.words import KNOWN_IN_WORDS, score_in_words
 from reassess.report.chart import Chart, Section
 from reassess.report.explorers import Explorer
-from reassess.report.gallery import Card, Choice
+from reassess.report.gallery import ABOUT_LABELS, Card, Choice
 from reassess.report.inline_svg import inline_figure, palette
 from reassess.report.tables import Table
 from reassess.report.thumbnails import Thumbnails
@@ -36,19 +39,21 @@ class Provenance:
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """Mistakes to look at; without pictures where no folder was given."""
+    """Images to look at. Scores near the threshold are written so that they lie on their side of it."""
 
     choice: Choice
     cards: Sequence[Card]
     pictures: Thumbnails
+    threshold: float
 
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """All that a page shows."""
+    """All that a page shows; the summary is its findings in sentences."""
 
     title: str
     subtitle: str
+    summary: Sequence[str]
     sections: Sequence[Section]
     explorers: Sequence[Explorer]
     gallery: Gallery | None
@@ -57,8 +62,15 @@ class Page:
     detected: Mapping[str, str]
 
 
-def render(page: Page) -> str:
+def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = iter) -> str:
     """The page as HTML; the same page always gives the same bytes.
+
+    Parameters
+    ----------
+    page
+        What it shows.
+    track
+        Passes on the charts that are drawn, so that progress can be shown.
 
     Raises
     ------
@@ -71,7 +83,7 @@ def render(page: Page) -> str:
     except ImportError as error:
         raise MissingPackageError("jinja2", extra="report", purpose="making a report") from error
     charts = [chart for section in page.sections for chart in section.charts]
-    drawn = {c.key: inline_figure(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size).svg for c in charts}
+    drawn = {c.key: inline_figure(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size).svg for c in track(charts)}
     environment = Environment(
         loader=PackageLoader("reassess.report"),
         autoescape=True,
@@ -81,18 +93,37 @@ def render(page: Page) -> str:
         finalize=lambda value: plain(value) if type(value) is str else value,
     )
     folder = files("reassess.report") / "templates"
-    texts = {name: Markup((folder / f"page.{name}").read_text(encoding="utf-8")) for name in ("css", "js")}
+    css, js = ((folder / f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("css", "js"))
+    style = _colours(palette(list(drawn.values()))) + css
     rendered: str = environment.get_template("page.html").render(
         page=page,
         charts={key: Markup(svg) for key, svg in drawn.items()},
-        palette=palette(list(drawn.values())),
         cards=[] if page.gallery is None else [_card(card, page) for card in page.gallery.cards],
+        kinds=KINDS_IN_WORDS,
+        about_labels=ABOUT_LABELS,
         data=Markup(_as_json(_data(page, charts))),
         most_rows=_MOST_ROWS,
         thinned=_thinned,
-        **texts,
+        policy=_policy(style, js),
+        style=Markup(style),
+        script=Markup(js),
     )
     return rendered
+
+
+def _colours(colours: Mapping[str, tuple[str, str]]) -> str:
+    """The variables of colours, light and dark."""
+    light, dark = ("".join(f"{name}: {pair[i]};\n" for name, pair in colours.items()) for i in (0, 1))
+    return f":root {{\n{light}}}\n@media screen and (prefers-color-scheme: dark) {{\n:root {{\n{dark}}}\n}}\n"
+
+
+def _policy(style: str, script: str) -> str:
+    """The content security policy: this style and this script alone, and nothing from anywhere else."""
+    of_style, of_script = (f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in (style, script))
+    return (
+        f"default-src 'none'; script-src {of_script}; style-src-elem {of_style}; style-src-attr 'unsafe-inline'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
 
 
 def _thinned(table: Table) -> list[list[str]]:
@@ -149,7 +180,7 @@ def _card(card: Card, page: Page) -> dict[str, Any]:
     """What the gallery shows of an image."""
     assert page.gallery is not None
     sheet, label = card.sheet, page.classes.label
-    known = _known(sheet)
+    known = _known(sheet, page.gallery.threshold)
 
     def named(class_id: int) -> str:
         return label(class_id) if class_id >= 0 else _NO_CLASS
@@ -158,21 +189,32 @@ def _card(card: Card, page: Page) -> dict[str, Any]:
         """What raters answered about a predicted class, or what is known of it; nothing of what is no class."""
         return known.get(class_id) or (KNOWN_IN_WORDS.get(card.known.get(class_id, ""), "") if class_id >= 0 else "")
 
+    valid, original = sheet.valid or (), sheet.original
+    shown = {*valid, *(class_id for _, class_id, _ in card.predictions), *(() if original is None else (original,))}
     return {
         "image": card.image,
         "picture": page.gallery.pictures.pictures.get(card.image),
-        "original": None if sheet.original is None else label(sheet.original),
-        "valid": [(label(i), known.get(i, "")) for i in sheet.valid or ()],
+        "original": None if original is None else label(original),
+        "original_is_valid": original in valid,
+        "valid": [(label(i), known.get(i, "")) for i in valid],
         "predictions": [(model, named(i), is_valid, verdict(i)) for model, i, is_valid in card.predictions],
-        "mistaken": json.dumps([model for model, _, is_valid in card.predictions if not is_valid]),
+        "about_labels": card.about_labels,
+        "filters": json.dumps(
+            {
+                "mistakes": card.mistakes,
+                "about": card.about_labels,
+                "classes": sorted(map(named, shown)),
+                "doubtful": card.doubtful,
+            }
+        ),
     }
 
 
-def _known(sheet: ImageSheet) -> dict[int, str]:
+def _known(sheet: ImageSheet, threshold: float) -> dict[int, str]:
     """Score and votes of each proposed class, in words."""
     known = {}
     for one in sheet.candidates or ():
-        parts = [] if one.score is None else [f"score {one.score:.2f}"]
+        parts = [] if one.score is None else [f"score {score_in_words(one.score, threshold)}"]
         for who, given, choosers in (("", one.votes, sheet.raters), ("experts ", one.experts, sheet.experts)):
             counts = Counter(str(answer) for _, answer in given)
             if choosers:

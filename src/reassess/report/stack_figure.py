@@ -12,7 +12,7 @@ __all__ = ["Stacks", "size_of_stacks", "stacks_on"]
 _LINE = 0.185  # inches
 _AROUND = 0.68
 _STEP = 2.3  # lines from one bar to the next: a heading, and the bar
-_ROOM = 0.018  # of the width of the axes, that a digit needs
+_DIGIT, _BESIDE = 0.0158, 0.008  # of the width of the axes, that a digit needs, and the edges of a part
 _DARK = 0.5  # a colour of less lightness has white numbers
 
 
@@ -50,9 +50,9 @@ def stacks_on(drawing: Drawing, stacks: Stacks) -> None:
         bars = [_STEP * i + 1 for i in range(len(stacks.groups))]
         axes.barh(bars, counts, left=starts, height=0.92, color=colour, label=name, edgecolor="white", linewidth=0.7)
         for y, start, count in zip(bars, starts, counts, strict=True):
-            if count > longest * _ROOM * (len(f"{count:,}") + 1):
+            if count > longest * (_DIGIT * len(f"{count:,}") + _BESIDE):
                 ink = "#ffffff" if _lightness(colour) < _DARK else "#000000"
-                axes.text(start + count / 2, y, f"{count:,}", color=ink, fontsize=8, ha="center", va="center")
+                axes.text(start + count / 2, y, f"{count:,}", color=ink, ha="center", va="center")
         starts = [start + count for start, count in zip(starts, counts, strict=True)]
     for i, (group, total) in enumerate(zip(stacks.groups, totals, strict=True)):
         drawing.above(_STEP * i, f"{shortened(group, LONGEST)}: {total:,}")

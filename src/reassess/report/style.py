@@ -17,11 +17,11 @@ __all__ = [
     "sentence",
 ]
 
-WIDTH = 4.7  # inches: at 9 points, text stays legible on a screen of 360 pixels
+WIDTH = 4.5  # inches: letters of 9 points have 9 pixels on a screen of 360 pixels
 SQUARE = (WIDTH, 4.3)
 INK, MUTED, GRID = "#222222", "#666666", "#e4e4e4"
 MOST_DRAWN = 12  # models, or pairs of them; the table beside a chart has all
-LONGEST = 44  # characters that fit into the width
+LONGEST = 42  # characters that fit into the width
 
 
 class Series(NamedTuple):

@@ -2,21 +2,22 @@
 
 import base64
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 
 from reassess.core.image_names import Match, image_keys
 from reassess.data.image_folders import names_of, pictures_in
-from reassess.errors import DataError, MissingPackageError
+from reassess.data.pictures import MOST_PIXELS, TooLargeError, open_picture
+from reassess.errors import DataError, MissingPackageError, ReassessWarning
+from reassess.text import counted, some
 
 __all__ = ["Thumbnail", "Thumbnails", "thumbnails"]
 
-_SIDE = 224  # pixels at most
-_QUALITY = 68
-_MOST_PIXELS = 200_000_000
+_SIDE = 384  # pixels at most: sharp in the gallery, and enough for a closer look
+_QUALITY = 60
+_DAMAGED = (OSError, ValueError, SyntaxError)  # as Pillow says it, and DataError
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,13 @@ class Thumbnails:
     unreadable: int
 
 
-def thumbnails(place: Path, images: Sequence[str], *, match: Match = "path") -> Thumbnails:
+def thumbnails(
+    place: Path,
+    images: Sequence[str],
+    *,
+    match: Match = "path",
+    track: Callable[[Sequence[str]], Iterable[str]] = iter,
+) -> Thumbnails:
     """Make small pictures of images in a folder or an archive: by path in it, name or stem; ImageNet's by number.
 
     Parameters
@@ -48,6 +55,8 @@ def thumbnails(place: Path, images: Sequence[str], *, match: Match = "path") -> 
         Names of the images.
     match
         Which part of a name identifies an image.
+    track
+        Passes on the names, so that progress can be shown.
 
     Raises
     ------
@@ -55,6 +64,11 @@ def thumbnails(place: Path, images: Sequence[str], *, match: Match = "path") -> 
         There is no such folder or archive, or it cannot be read.
     MissingPackageError
         Pillow is not installed.
+
+    Warns
+    -----
+    ReassessWarning
+        Pictures are too large to open.
     """
     try:
         import PIL.Image  # noqa: F401
@@ -68,32 +82,34 @@ def thumbnails(place: Path, images: Sequence[str], *, match: Match = "path") -> 
         row_of.setdefault(key, row)
     pictures: dict[str, Thumbnail] = {}
     missing = unreadable = 0
-    for image, key in zip(images, image_keys(images, match), strict=True):
+    too_large = []
+    for image, key in zip(track(images), image_keys(images, match), strict=True):
         if key not in row_of:
             missing += 1
-        elif (picture := _thumbnail(partial(there.source, row_of[key]))) is None:
+            continue
+        try:
+            pictures[image] = _thumbnail(there.source(row_of[key]))
+        except TooLargeError:
+            too_large.append(image)
+        except _DAMAGED:
             unreadable += 1
-        else:
-            pictures[image] = picture
-    return Thumbnails(pictures=pictures, missing=missing, unreadable=unreadable)
+    if too_large:
+        warnings.warn(
+            f"{counted(len(too_large), 'picture')} of more than {MOST_PIXELS:,} pixels not shown: {some(too_large)}",
+            ReassessWarning,
+            stacklevel=2,
+        )
+    return Thumbnails(pictures=pictures, missing=missing, unreadable=unreadable + len(too_large))
 
 
-def _thumbnail(source: Callable[[], str | BytesIO]) -> Thumbnail | None:
-    """None where the file is no picture, or too large to be a photograph."""
-    from PIL import Image, ImageOps
+def _thumbnail(source: str | BytesIO) -> Thumbnail:
+    from PIL import ImageOps
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about metadata, and about the size, which is checked here
-            with Image.open(source()) as image:
-                if image.width * image.height > _MOST_PIXELS:
-                    return None
-                image.draft("RGB", (2 * _SIDE, 2 * _SIDE))
-                small = ImageOps.exif_transpose(image).convert("RGB")
-            small.thumbnail((_SIDE, _SIDE))
-            file = BytesIO()
-            small.save(file, "WEBP", quality=_QUALITY, method=4)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
+    with open_picture(source) as image:
+        image.draft("RGB", (2 * _SIDE, 2 * _SIDE))
+        small = ImageOps.exif_transpose(image).convert("RGB")
+    small.thumbnail((_SIDE, _SIDE))
+    file = BytesIO()
+    small.save(file, "WEBP", quality=_QUALITY, method=4)
     data = base64.b64encode(file.getvalue()).decode()
     return Thumbnail(uri=f"data:image/webp;base64,{data}", width=small.width, height=small.height)

@@ -1,14 +1,17 @@
 """A report: findings as one HTML file."""
 
 import platform
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
 from reassess import __version__
 from reassess.comparison.findings import Findings
+from reassess.comparison.summary import summary
 from reassess.errors import DataError
 from reassess.formats.files import suffix_of, writing
 from reassess.report.content import sections
@@ -21,18 +24,19 @@ __all__ = ["REPORT_SUFFIXES", "ShownMistakes", "write_report"]
 
 REPORT_SUFFIXES = (".html", ".htm")
 _PACKAGES = ("numpy", "matplotlib")
+_Track = Callable[[Sequence[Any], str], Iterable[Any]]
 
 
 @dataclass(frozen=True)
 class ShownMistakes:
-    """How many images with mistakes a page shows, and how many pictures it has of them.
+    """How many images a page shows with their mistakes or labels, and how many pictures it has of them.
 
     Parameters
     ----------
     images, pictures
         Images that are shown, and pictures among them.
     missing, unreadable
-        Images that are not in the folder, or whose file cannot be read.
+        Images that are not in the folder, or whose file cannot be read or is too large.
     """
 
     images: int
@@ -45,6 +49,7 @@ def write_report(
     path: str | Path,
     findings: Findings,
     *,
+    title: str | None = None,
     images: str | Path | None = None,
     mistakes: int = 60,
     seed: int = 0,
@@ -52,6 +57,7 @@ def write_report(
     command: str = "",
     inputs: Sequence[Mapping[str, str | None]] = (),
     force: bool = False,
+    track: _Track = lambda items, _: items,
 ) -> ShownMistakes | None:
     """Write all about some models to one HTML page that needs no network and no other file.
 
@@ -61,16 +67,22 @@ def write_report(
         The page, html or htm.
     findings
         The models, with their evaluations.
+    title
+        Of the page; by default it names the model, or says how many there are.
     images
-        The folder of the images, or a zip or tar of them: mistakes are then shown with pictures.
+        The folder of the images, or a zip or tar of them: mistakes are then shown with pictures, and so are images
+        whose original label is not valid or that have no valid class.
     mistakes, seed
-        So many mistakes of each model are shown, drawn at random with this seed.
+        So many mistakes of each model are shown, and so many other images, drawn at random with this seed.
     files
         The file of each model, where the page is to name it.
     command, inputs
-        How the page was made: a command line, and files as (name, path, sha256).
+        How the page was made: a command line, and files as (name, path, sha256). Of absolute paths the page shows the
+        last part only.
     force
         Overwrite a page that exists.
+    track
+        Passes on the parts of a step of the work, of which it is told the name, so that progress can be shown.
 
     Returns
     -------
@@ -107,24 +119,35 @@ def write_report(
     if images is not None:
         choice = choose(findings, mistakes, seed=seed)
         chosen = cards(findings, choice.rows)
-        pictures = thumbnails(Path(images), [card.image for card in chosen], match=findings.panel.match)
-        gallery = Gallery(choice=choice, cards=chosen, pictures=pictures)
+        pictures = thumbnails(
+            Path(images),
+            [card.image for card in chosen],
+            match=findings.panel.match,
+            track=lambda names: track(names, "making pictures"),
+        )
+        gallery = Gallery(choice=choice, cards=chosen, pictures=pictures, threshold=findings.threshold)
+    sentences = summary(findings)  # draws raters, with a progress of its own
     models, count = findings.models, len(findings.panel.images)
     file_of = files or {}
     page = Page(
-        title=f"{len(models):,} models, re-assessed" if len(models) > 1 else f"{models[0]}, re-assessed",
+        title=title or (f"{len(models):,} models, re-assessed" if len(models) > 1 else f"{models[0]}, re-assessed"),
         subtitle=f"Judged by re-assessed labels on {count:,} images.",
-        sections=sections(findings),
+        sections=sections(findings, track=lambda kinds: track(kinds, "finding results")),
+        summary=sentences,
         explorers=explorers(findings),
         gallery=gallery,
-        provenance=Provenance(command=command, inputs=inputs, versions=_versions()),
+        provenance=Provenance(
+            command=shlex.join("=".join(map(_named, part.split("="))) for part in shlex.split(command)),
+            inputs=[dict(entry) | {"path": _named(str(entry["path"]))} for entry in inputs],
+            versions=_versions(),
+        ),
         classes=findings.classes,
         detected={
-            f"{name} ({file_of[name]})" if name in file_of else name: evaluation.detected
+            f"{name} ({_named(file_of[name])})" if name in file_of else name: evaluation.detected
             for name, evaluation in findings.evaluations.items()
         },
     )
-    html = render(page)
+    html = render(page, track=lambda charts: track(charts, "drawing charts"))
     with writing(path, force=force) as temporary:
         temporary.write_text(html, encoding="utf-8", newline="\n")
     if gallery is None:
@@ -136,6 +159,11 @@ def write_report(
         missing=shown.missing,
         unreadable=shown.unreadable,
     )
+
+
+def _named(path: str) -> str:
+    """The last part of an absolute path, which says nothing of the machine; any other text as it is."""
+    return PurePath(path).name if PurePath(path).is_absolute() else path
 
 
 def _versions() -> dict[str, str]:

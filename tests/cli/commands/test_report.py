@@ -74,6 +74,16 @@ def test_the_same_call_writes_the_same_bytes_and_overwrites_only_by_force(here: 
     assert again == first.replace(b"r.html<", b"r.html --force<")
 
 
+def test_a_page_has_a_title_of_ones_own_and_no_absolute_path(here: Path, run: Callable[..., Run]) -> None:
+    files = [str(here / name) for name in ("one.csv", "two.csv")]
+    run("report", *files, *BOTH[2:], "-o", str(here / "r.html"), "--title", "Ours & theirs")
+    text = (here / "r.html").read_text()
+    assert "<title>Ours &amp; theirs</title>" in text
+    assert "<h1>Ours &amp; theirs</h1>" in text
+    assert str(here) not in text
+    assert "reassess report one.csv two.csv" in text
+
+
 def test_pictures_are_shown_where_they_are_found(here: Path, run: Callable[..., Run]) -> None:
     from PIL import Image
 
@@ -83,7 +93,7 @@ def test_pictures_are_shown_where_they_are_found(here: Path, run: Callable[..., 
     result = run("report", *BOTH, "-o", "r.html", "--images", "images", "--mistakes", "3", "--json")
     gallery = document_of(result, "report")["results"]["gallery"]
     text = (here / "r.html").read_text()
-    assert gallery["images"] == gallery["pictures"] + gallery["missing"] == text.count("data-mistaken=")
+    assert gallery["images"] == gallery["pictures"] + gallery["missing"] == text.count("data-filters=")
     assert text.count("data:image/webp;base64,") == gallery["pictures"]
     assert gallery["unreadable"] == 0
     if gallery["missing"]:

@@ -1,12 +1,13 @@
 """`reassess report`: all about some models on one page."""
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, print_table
+from reassess.cli.common import Call, call_options, print_table, tracked
 from reassess.cli.findings_inputs import findings_options, load_findings
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE
@@ -28,6 +29,7 @@ __all__ = ["report"]
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option("-o", "--output", required=True, type=FILE, metavar="PAGE", help="The page: html.")
+@click.option("--title", metavar="TEXT", help="The title of the page.  [default: the model, or how many there are]")
 @click.option(
     "--images",
     type=FILE,
@@ -40,7 +42,8 @@ __all__ = ["report"]
     default=60,
     show_default=True,
     metavar="N",
-    help="With --images, how many mistakes of each model to show, drawn at random.",
+    help="With --images, how many mistakes of each model to show, drawn at random, and how many images without a valid "
+    "class or with an original label that is not valid.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of that draw.")
 @findings_options
@@ -49,6 +52,7 @@ def report(
     call: Call,
     files: tuple[Path, ...],
     output: Path,
+    title: str | None,
     images: Path | None,
     mistakes: int,
     seed: int,
@@ -68,6 +72,7 @@ def report(
     shown = write_report(
         output,
         findings,
+        title=title,
         images=place,
         mistakes=mistakes,
         seed=seed,
@@ -75,6 +80,7 @@ def report(
         command=shlex.join(["reassess", *click.get_current_context().find_root().obj]),
         inputs=[entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in call.inputs],
         force=call.force,
+        track=partial(tracked, call),
     )
     if call.json:
         call.print_document("report", _to_json(findings, file_of, output, shown))
@@ -106,6 +112,6 @@ def _print(call: Call, findings: Findings, output: Path, shown: ShownMistakes | 
     if shown is None:
         call.note("mistakes are not shown: no folder of images was given (--images DIR)")
         return
-    call.note(f"{shown.images:,} images with mistakes are shown, {shown.pictures:,} of them with a picture")
+    call.note(f"{shown.images:,} images are shown, {shown.pictures:,} of them with a picture")
     if shown.missing or shown.unreadable:
         call.note(f"no picture: {shown.missing:,} are not in the folder, {shown.unreadable:,} cannot be read")

@@ -86,19 +86,92 @@
 
   const controls = document.getElementById("gallery-controls");
   if (controls) {
-    const select = controls.querySelector("select"), status = controls.querySelector("[role=status]");
-    const cards = [...document.querySelectorAll(".gallery li")], more = document.getElementById("gallery-more");
+    const part = (role) => controls.querySelector(`[data-role="${role}"]`);
+    const [what, kind, search, doubtful] = ["show", "kind", "class", "doubtful"].map(part);
+    const status = controls.querySelector("[role=status]"), more = document.getElementById("gallery-more");
+    const cards = [...document.querySelectorAll(".gallery li")];
+    const known = new Map(cards.map((card) => [card, JSON.parse(card.dataset.filters)]));
     let most = CARDS;
+
+    const fits = ({ mistakes, about, classes, doubtful: isDoubtful }) => {
+      const [group, name] = [what.value.split(" ", 1)[0], what.value.slice(what.value.indexOf(" ") + 1)];
+      const wanted = search.value.trim().toLowerCase();
+      const kinds = group === "model" ? [mistakes[name]] : Object.values(mistakes);
+      return (group !== "model" || name in mistakes) && (group !== "about" || about.includes(name))
+        && (kind.value === "" || kinds.includes(kind.value)) && (!doubtful.checked || isDoubtful)
+        && (wanted === "" || classes.some((one) => one.toLowerCase().includes(wanted)));
+    };
+    const matching = () => cards.filter((card) => fits(known.get(card)));
     const show = () => {
-      const kept = cards.filter((card) => select.value === "" || JSON.parse(card.dataset.mistaken).includes(select.value));
+      const kept = matching();
       cards.forEach((card) => { card.hidden = true; });
       kept.slice(0, most).forEach((card) => { card.hidden = false; });
       status.textContent = `${Math.min(most, kept.length)} of ${kept.length} images`;
       more.hidden = most >= kept.length;
     };
-    select.addEventListener("change", () => { most = CARDS; show(); });
+    const filter = () => { most = CARDS; show(); };
+    for (const control of [what, kind, doubtful]) control.addEventListener("change", filter);
+    search.addEventListener("input", filter);
     more.addEventListener("click", () => { most += MORE; show(); });
     controls.hidden = false;
     show();
+
+    const dialog = document.getElementById("enlarged"), image = dialog.querySelector("img");
+    const [before, next, close] = ["before", "next", "close"].map((role) => dialog.querySelector(`[data-role="${role}"]`));
+    const pictured = () => matching().filter((card) => card.querySelector("img"));
+    let shown;
+    const enlarge = (card) => {
+      shown = card;
+      const small = card.querySelector("img");
+      for (const name of ["src", "alt", "width", "height"]) image[name] = small[name];
+      for (const tag of [".name", "dl"]) {
+        dialog.querySelector(tag).replaceChildren(...card.querySelector(tag).cloneNode(true).childNodes);
+      }
+      const all = pictured(), at = all.indexOf(card);
+      before.disabled = at <= 0;
+      next.disabled = at === all.length - 1;
+      if (!dialog.open) dialog.showModal();
+    };
+    const move = (step) => {
+      const all = pictured(), card = all[all.indexOf(shown) + step];
+      if (card) enlarge(card);
+    };
+    for (const card of cards) {
+      const small = card.querySelector("img");
+      if (!small) continue;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "picture";
+      button.title = "Enlarge";
+      small.replaceWith(button);
+      button.append(small);
+      button.addEventListener("click", () => enlarge(card));
+    }
+    before.addEventListener("click", () => move(-1));
+    next.addEventListener("click", () => move(1));
+    close.addEventListener("click", () => dialog.close());
+    dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+    dialog.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowLeft") move(-1);
+      if (event.key === "ArrowRight") move(1);
+    });
+    dialog.addEventListener("close", () => shown.querySelector("button").focus());
+  }
+
+  // A table that is wider than its place says so.
+  const watch = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const box = target.closest(".scroll");
+      box.previousElementSibling.hidden = box.scrollWidth <= box.clientWidth + 1;
+    }
+  });
+  for (const box of document.querySelectorAll(".scroll")) {
+    const hint = document.createElement("p");
+    hint.className = "hint";
+    hint.textContent = "The table goes on to the right →";
+    hint.hidden = true;
+    box.before(hint);
+    watch.observe(box);
+    watch.observe(box.querySelector("table"));
   }
 })();

@@ -1,0 +1,125 @@
+"""Findings in a few sentences, which claim no more than corrected tests and intervals do."""
+
+from collections.abc import Iterator
+
+from reassess.comparison.findings import Findings
+from reassess.comparison.ranking import Ranking
+from reassess.comparison.taxonomy import ERROR_KINDS
+from reassess.comparison.words import gaps_in_words, probability_in_words
+from reassess.core.missing import Missing
+from reassess.numeric.proportion import Proportion
+from reassess.text import counted, some
+
+__all__ = ["summary"]
+
+_MISTAKES_OF = {
+    "collapsed": "another name for a valid class, or a class that includes it",
+    "co_occurring": "a class that is often valid together with a valid one",
+    "same_group": "a class of one group with a valid one",
+    "no_class": "none of the classes",
+    "never_proposed": "a class that raters were never asked about",
+    "never_rated": "a class on an image that was never rated",
+    "remaining": "a class that raters were asked about, and of no other kind",
+}
+
+
+def summary(findings: Findings) -> list[str]:
+    """Three to five sentences: what the labels are, which model is best and how surely, and what its mistakes are.
+
+    Parameters
+    ----------
+    findings
+        What was found of one model or more.
+
+    Examples
+    --------
+    >>> from reassess import LabelSets, Predictions
+    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 2], [1], [1], []])
+    >>> models = {"one": Predictions.from_ids([2, 1, 0, 0]), "two": Predictions.from_ids([1, 1, 0, 0])}
+    >>> for sentence in summary(Findings.from_predictions(models, labels)):
+    ...     print(sentence)
+    3 of 4 images have a valid class by the re-assessed labels, 1.33 on average.
+    one has the highest accuracy by these labels, 66.67 % (20.77 to 93.85), but cannot be told apart from two.
+    All of the mistakes of one are of one kind: none of the kinds that can be told without scores (1 of 1).
+    """
+    sentences = [_labels(findings)]
+    if findings.panel.scored.any():
+        sentences += [*_best(findings), *_mistakes(findings), *_model_or_label(findings)]
+    return [f"{one}." for one in sentences]
+
+
+def _labels(findings: Findings) -> str:
+    labels, level = findings.labels, findings.level
+    rated = len(labels) - labels.empty_images
+    average = f", {labels.indices.size / rated:.2f} on average" if rated else ""
+    words = f"{rated:,} of {counted(len(labels), 'image')} have a valid class by the {labels.title} labels{average}"
+    if level is None or level.value is None:
+        return words
+    return f"{words}; of those with an original label, it is valid on {_percent(level)}"
+
+
+def _best(findings: Findings) -> Iterator[str]:
+    """The model of the highest accuracy, and which others are plainly worse; then what becomes of the gaps."""
+    ranking = findings.ranking
+    if isinstance(ranking, Missing):
+        (model,) = findings.models
+        real = findings.evaluations[model].real[1] if findings.evaluations else None
+        if real is not None and real.value is not None:
+            yield f"{model} has an accuracy by these labels of {_percent(real)}"
+        return
+    best, *others = ranking.models
+    alike = [other for other in others if not findings.compare(best, other).real.better]
+    words = f"{best} has the highest accuracy by these labels, {_percent(ranking.real[0])}, "
+    if alike:
+        words += f"but cannot be told apart from {some(alike)}"
+    else:
+        words += f"and is better than {others[0] if len(others) == 1 else f'each of the {len(others):,} others'}"
+        words += "" if len(others) == 1 else ", by tests corrected for all pairs"
+    if not isinstance(findings.uncertainty, Missing):
+        words += f"; {probability_in_words(ranking.neighbours[0], findings.uncertainty)}"
+    yield words
+    yield from _gaps(ranking)
+
+
+def _gaps(ranking: Ranking) -> Iterator[str]:
+    if ranking.gaps is not None and ranking.gaps.pairs > 1:
+        first = next(gaps_in_words(ranking))
+        yield f"{first[0].upper()}{first[1:]}"
+
+
+def _mistakes(findings: Findings) -> Iterator[str]:
+    """The most frequent kind among the mistakes of the best model."""
+    model = findings.models[0]
+    (taxonomy,) = (one for one in findings.taxonomies if one.model == model)
+    if not len(taxonomy):
+        yield f"{model} makes no mistake by these labels"
+        return
+    counts = {kind: taxonomy.counts[kind] or 0 for kind in ERROR_KINDS}
+    kind = max(counts, key=lambda name: counts[name])
+    n, total = counts[kind], len(taxonomy)
+    share = "All" if n == total else "Most" if 2 * n > total else "The largest part"
+    kind_in_words = _MISTAKES_OF[kind]
+    if kind == "remaining" and findings.scores is None:
+        kind_in_words = "none of the kinds that can be told without scores"
+    yield f"{share} of the mistakes of {model} are of one kind: {kind_in_words} ({n:,} of {total:,})"
+
+
+def _model_or_label(findings: Findings) -> Iterator[str]:
+    """Whose class is preferred where the best model and the original label disagree."""
+    if isinstance(findings.preferences, Missing):
+        return
+    (one,) = (part for part in findings.preferences if part.model == findings.models[0])
+    verdicts = one.total.by_scores if one.total.by_raters is None else one.total.by_raters
+    if verdicts.preferred.n:
+        who = "scores" if one.total.by_raters is None else "raters alone"
+        yield (
+            f"Where {one.model} contradicts the original label, the {who} prefer the model's class on "
+            f"{_percent(verdicts.preferred)} of {counted(verdicts.preferred.n, 'image')} compared"
+        )
+
+
+def _percent(part: Proportion) -> str:
+    assert part.value is not None
+    assert part.interval is not None
+    low, high = part.interval
+    return f"{100 * part.value:.2f} % ({100 * low:.2f} to {100 * high:.2f})"

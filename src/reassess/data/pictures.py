@@ -1,0 +1,61 @@
+"""Pictures opened with care: of known formats only, whatever their suffix says, and none of absurd size."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from reassess.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["MOST_PIXELS", "TooLargeError", "open_picture"]
+
+# Pillow knows more formats, and picks one by what the file begins with; some of their readers run other programs.
+# MPO, of several JPEGs, is read as JPEG.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+MOST_PIXELS = 100_000_000  # 300 MB in memory
+
+
+class TooLargeError(DataError):
+    """A picture has more pixels than memory should be spent on."""
+
+
+@contextmanager
+def open_picture(file: Any) -> "Iterator[Image.Image]":
+    """Open a picture, which is decoded only when it is used.
+
+    Parameters
+    ----------
+    file
+        A path, or an open binary file.
+
+    Raises
+    ------
+    TooLargeError
+        It says that it has more than `MOST_PIXELS`.
+    OSError, SyntaxError, ValueError
+        It is no picture of a known format, or damaged.
+    """
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about metadata, and about the size, which is checked here
+        try:
+            image = Image.open(file, formats=_FORMATS)
+        except Image.DecompressionBombError as error:
+            raise _too_large(str(error)) from error
+        with image:
+            if image.width * image.height > MOST_PIXELS:
+                raise _too_large(f"{image.width:,} x {image.height:,} pixels")
+            yield image
+
+
+def _too_large(found: str) -> TooLargeError:
+    return TooLargeError(
+        "the picture is too large",
+        allowed=f"at most {MOST_PIXELS:,} pixels",
+        found=found,
+        mend="check the file: a small one may claim any size; or make the picture smaller",
+    )

@@ -1,6 +1,7 @@
 """Small pictures: found by name at any depth, upright, small; what is not there or not readable is counted."""
 
 import base64
+import os
 import shutil
 import zipfile
 from io import BytesIO
@@ -73,6 +74,11 @@ def test_an_image_of_a_zip_that_cannot_be_unpacked_is_counted(tmp_path: Path) ->
     packed = (tmp_path / "images.zip").read_bytes()
     (tmp_path / "images.zip").write_bytes(packed.replace(b"whole", b"other", 1))
     assert thumbnails(tmp_path / "images.zip", ["one.png"]).unreadable == 1
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    assert thumbnails(tmp_path, ["a.png"]).unreadable == 1
 
 
 def test_images_join_by_stem_if_asked(tmp_path: Path) -> None:

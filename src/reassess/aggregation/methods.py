@@ -226,7 +226,9 @@ def by_em(
     if truths_are_answers and many_classes(votes):
         many = fit_many_classes(votes, known, smoothing=smoothing, pooling=pooling)
         chosen = np.unique(many.candidates.classes)
-        _warn_of_lost_truths(take_items(votes.answers, chosen), many.candidates.class_counts(many.posterior)[chosen])
+        _warn_of_lost_truths(
+            [votes.answers[i] for i in chosen.tolist()], many.candidates.class_counts(many.posterior)[chosen]
+        )
         _warn_of_contradictions(*_contradicted_candidates(votes, many, known))
         facts = _facts(many.history, many.converged) | _without_votes(votes, many)
         return Aggregation(posterior=many.of(votes), facts=facts, golden=experts, by_experts=truth)

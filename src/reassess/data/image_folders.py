@@ -58,7 +58,7 @@ class FolderImages:
         return cls(place, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(listed) if is_image(name)))
 
     def source(self, row: int) -> str:
-        """Path of an image, for a loader; `DataError` if it is no file, such as a pipe, on which a loader would wait."""
+        """Path of an image, for a loader; `DataError` if it is no file, such as a pipe, which has no end."""
         path = self.place / self.paths[row]
         if not path.is_file():
             raise DataError("an image is no file", where=path, mend="put the image in its place, or take it away")

@@ -216,7 +216,7 @@ def test_the_original_labels_say_themselves_whenever_they_are_valid(
     (bias,) = labelling_biases(panel, real_labels, real_original)
     assert bias.total.original_chosen == Proportion(6_448, 6_448)
     assert bias.total.chance == pytest.approx(0.443, abs=0.0005)
-    assert str(bias).endswith("100.0 % [99.9, 100.0]; by chance 44.3 %, p <= 1e-300")
+    assert str(bias).endswith("100.0 % [99.9, 100.0]; by chance 44.3 %, p < 1e-300")
     assert (bias.counts[:, 0, 1] == 0).all()
     assert (bias.counts[:, 1, 0] == 0).all()
 

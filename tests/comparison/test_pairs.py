@@ -103,6 +103,8 @@ def test_where_the_labels_disagree_the_change_of_the_lead_is_tested_itself(chang
     base = "a is better than b; the original labels cannot tell them apart"
     assert Comparison("a", "b", 1000, A, SAME, SAME, change).verdict == base + words
     assert Comparison("a", "b", 1000, A, A, A, change).verdict == "a is better than b, also by the original labels"
+    neither = "a and b cannot be told apart, nor by the original labels"
+    assert Comparison("a", "b", 1000, SAME, SAME, SAME, change).verdict == neither + (words if change.better else "")
 
 
 @settings(max_examples=50)

@@ -102,7 +102,9 @@ def test_a_gap_vanishes_if_only_the_original_labels_tell_the_two_apart(seed: int
         for pair in verdicts
         if pair.original.better and not pair.real.better and pair.change.better == -pair.original.better
     ]
-    assert ranking.gaps.changed == sum(pair.change.better != 0 for pair in verdicts)
+    changed = [pair for pair in verdicts if pair.change.better]
+    gaining = {(pair.a, pair.b) if pair.change.better > 0 else (pair.b, pair.a) for pair in changed}
+    assert {(ranking.models[a], ranking.models[b]) for a, b in ranking.gaps.changed.tolist()} == gaining
     assert [tuple(ranking.models[i] for i in pair) for pair in ranking.gaps.vanished.tolist()] == expected
     opposite = [(pair.a, pair.b) for pair in verdicts if pair.original.better * pair.real.better < 0]
     assert {frozenset(ranking.models[i] for i in pair) for pair in ranking.gaps.reversed.tolist()} == set(

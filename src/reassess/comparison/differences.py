@@ -20,15 +20,26 @@ import numpy.typing as npt
 from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.panel import Panel
 from reassess.numeric.arrays import freeze
-from reassess.numeric.bootstrap import common_hits, mean_interval, normal_interval, normal_p_values
-from reassess.numeric.exact_tests import holm, sign_flips
+from reassess.numeric.bootstrap import SUREST, common_hits, mean_interval, normal_interval, normal_p_values
+from reassess.numeric.exact_tests import SMALLEST, holm, sign_flips
 
-__all__ = ["LEVEL", "Change", "Difference", "EveryPair", "PairTests", "every_pair", "sums_of_pairs"]
+__all__ = ["LEVEL", "Change", "Difference", "EveryPair", "PairTests", "every_pair", "p_text", "sums_of_pairs"]
 
 LEVEL = 0.05  # of a corrected p-value, below which two models are told apart
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
+
+
+def p_text(p_value: float, *, at_most: bool = False) -> str:
+    """A p-value with the sign before it; `at_most` if it stands for all that is lower.
+
+    >>> p_text(0.0312), p_text(0.0), p_text(1e-10, at_most=True)
+    ('= 0.031', '< 1e-300', '<= 1e-10')
+    """
+    if p_value <= SMALLEST:
+        return f"< {SMALLEST:g}"
+    return f"{'<=' if at_most else '='} {p_value:.2g}"
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,13 @@ class Difference(ABC):
         if not self.n or self.holm is not None:
             return self.holm
         return self.p_value if self.deviation is None else self.raters_p_value
+
+    def p_texts(self) -> dict[str, str]:
+        """Each p-value that there is, by its name: ``p_value``, ``raters_p_value`` and ``corrected``; see `p_text`."""
+        bound = self.raters_p_value == SUREST
+        values = {"p_value": (self.p_value, False), "raters_p_value": (self.raters_p_value, bound)}
+        values["corrected"] = self.corrected, bound
+        return {name: p_text(value, at_most=bound) for name, (value, bound) in values.items() if value is not None}
 
     @property
     def better(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.comparison.differences import p_text
 from reassess.comparison.panel import Panel
 from reassess.comparison.words import NO_RATERS_ALONE
 from reassess.core.classes import Classes
@@ -20,7 +21,7 @@ from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.numeric.arrays import freeze
-from reassess.numeric.exact_tests import SMALLEST, chance_p_value
+from reassess.numeric.exact_tests import chance_p_value
 from reassess.numeric.proportion import Proportion
 
 __all__ = ["Choices", "LabellingBias", "labelling_biases"]
@@ -69,7 +70,7 @@ class Choices:
         low, high = (f"{100 * bound:.1f}" for bound in chosen.interval)
         text = f"on {chosen.hits:,} of {chosen.n:,} images, {100 * chosen.value:.1f} % [{low}, {high}]"
         p_value = self.p_value or 1.0
-        chance = f"{100 * (self.chance or 0):.1f} %, p {'<=' if p_value <= SMALLEST else '='} {p_value:.2g}"
+        chance = f"{100 * (self.chance or 0):.1f} %, p {p_text(p_value)}"
         if favourite is None or favourite.value is None:
             return f"{text}; by chance {chance}"
         return f"{text}; by chance {chance}; by the raters' favourite {100 * favourite.value:.1f} %"

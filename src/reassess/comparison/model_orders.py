@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.differences import LEVEL, sums_of_pairs
+from reassess.comparison.differences import LEVEL, p_text, sums_of_pairs
 from reassess.comparison.panel import Panel
 from reassess.core.image_names import join
 from reassess.errors import DataError
@@ -118,7 +118,7 @@ class OrderChange:
             for lead in self.leads[pair].tolist()
         )
         noise = "more than noise" if self.more_than_noise[pair] else "may be noise"
-        p_value = f"p = {self.holm[pair]:.2g}" if self.holm[pair] else "p < 1e-300"
+        p_value = f"p {p_text(float(self.holm[pair]))}"
         return f"{before}, then {after} points: {noise}, {p_value}"
 
     def to_json(self) -> dict[str, Any]:

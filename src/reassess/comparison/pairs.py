@@ -111,13 +111,15 @@ class Comparison:
             return words
         better, by_original = self.real.better, self.original.better
         if better == by_original:
-            return f"{words}, {'also' if better else 'nor'} by the original labels"
-        if not by_original:
+            words += f", {'also' if better else 'nor'} by the original labels"
+        elif not by_original:
             words += "; the original labels cannot tell them apart"
         else:
             by_labels = "the opposite" if better else f"that {self._in_words(self.original)}"
             words += f"; the original labels say {by_labels}"
-        return words if self.change is None else f"{words}; {_change_in_words(self.change)}"
+        if self.change is None or (better == by_original and (better or not self.change.better)):
+            return words
+        return f"{words}; {_change_in_words(self.change)}"
 
     def _in_words(self, pair: Paired) -> str:
         if not pair.better:
@@ -144,11 +146,11 @@ class Comparison:
             images = f"of {part.n:,} images"
             only = f" {part.only_a:,} only {self.a}, {part.only_b:,} only {self.b}" if isinstance(part, Paired) else ""
             points = f"{100 * (part.difference or 0):+.2f} points"
-            yield name, f"{points} {_bounds(part.interval)}, {_p_in_words(part.p_value)}; {images}{only}"
+            yield name, f"{points} {_bounds(part.interval)}, p {part.p_texts()['p_value']}; {images}{only}"
             if part.raters_interval is not None:
                 yield (
                     f"{name}, raters too",
-                    f"{points} {_bounds(part.raters_interval)}, {_p_in_words(part.raters_p_value)}",
+                    f"{points} {_bounds(part.raters_interval)}, p {part.p_texts()['raters_p_value']}",
                 )
 
     def to_json(self) -> dict[str, Any]:
@@ -274,12 +276,8 @@ def _change(panel: Panel, pair: tuple[int, int], images: npt.NDArray[np.bool_], 
 
 
 def _change_in_words(change: Change) -> str:
-    size = _p_in_words(change.corrected)
+    size = f"p {change.p_texts()['corrected']}"
     return f"the lead changes by more than noise, {size}" if change.better else f"the lead may not have changed, {size}"
-
-
-def _p_in_words(p_value: float | None) -> str:
-    return f"p = {p_value:.2g}" if p_value else "p < 1e-300"
 
 
 def _bounds(interval: tuple[float, float] | None) -> str:

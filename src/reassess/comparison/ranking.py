@@ -31,7 +31,8 @@ class Gaps:
     by_original, by_real
         How many of them the one and the other labels tell apart.
     changed
-        Of how many the lead changes from the one to the other.
+        int64, shape (k, 2): pairs of which the lead changes from the one to the other; positions in the ranking, of the
+        model that gains first.
     vanished
         int64, shape (k, 2): pairs that only the original labels tell apart, and of which the lead changes against the
         model that is better by these; positions in the ranking, of that model first.
@@ -42,12 +43,12 @@ class Gaps:
     pairs: int
     by_original: int
     by_real: int
-    changed: int
+    changed: _Ints
     vanished: _Ints
     reversed: _Ints
 
     def __post_init__(self) -> None:
-        freeze(self, "vanished", "reversed")
+        freeze(self, "changed", "vanished", "reversed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +125,7 @@ class Ranking:
         return {
             "pairs": gaps.pairs,
             "told_apart": {"original": gaps.by_original, "real": gaps.by_real},
-            "lead_changes": gaps.changed,
+            "lead_changes": len(gaps.changed),
             "vanished": self._names(gaps.vanished),
             "reversed": self._names(gaps.reversed),
         }
@@ -203,13 +204,13 @@ def _gaps(tests: EveryPair, order: _Ints) -> Gaps | None:
     a, b = np.triu_indices(len(order), 1)
     pairs = order[a], order[b]
     real, original, change = (kind.better[pairs] for kind in (tests.real, tests.original, tests.change))
-    ordered = np.where(original > 0, (a, b), (b, a)).T
+    ordered, gaining = (np.where(sign > 0, (a, b), (b, a)).T for sign in (original, change))
     lost = (original != 0) & (change == -original)
     return Gaps(
         pairs=a.size,
         by_original=int(np.count_nonzero(original)),
         by_real=int(np.count_nonzero(real)),
-        changed=int(np.count_nonzero(change)),
+        changed=gaining[change != 0],
         vanished=ordered[lost & (real == 0)],
         reversed=ordered[lost & (real == -original)],
     )

@@ -34,6 +34,8 @@ def probability_in_words(pair: Comparison, uncertainty: LabelUncertainty) -> str
     """In how many replicates of images and raters which model is better; the one with more hits comes first."""
     first, second = (pair.a, pair.b) if pair.real.only_a >= pair.real.only_b else (pair.b, pair.a)
     share = 100 * uncertainty.probability(first, second)
+    if share == 50 and not any(pair.real.counts.values()):  # ties of replicates count as one half
+        return f"with images and raters resampled, neither of {first} and {second} is ahead"
     return f"with images and raters resampled, {first} is ahead of {second} in {share:.1f} % of replicates"
 
 
@@ -42,13 +44,16 @@ def gaps_in_words(ranking: Ranking) -> Iterator[str]:
     gaps = ranking.gaps
     if gaps is None:
         return
+    models = ranking.models
+    gains = some([f"{models[gaining]} gains on {models[other]}" for gaining, other in gaps.changed.tolist()])
     yield (
         f"of {gaps.pairs:,} pairs of models, the original labels tell {gaps.by_original:,} apart, the re-assessed "
-        f"labels {gaps.by_real:,}; the lead changes by more than noise in {gaps.changed:,}"
+        f"labels {gaps.by_real:,}; the lead changes by more than noise in {len(gaps.changed):,}"
+        + (f" ({gains})" if gains else "")
     )
     for change, pairs in (("vanish", gaps.vanished), ("are reversed", gaps.reversed)):
         if len(pairs):
-            named = [f"{ranking.models[better]} before {ranking.models[other]}" for better, other in pairs.tolist()]
+            named = [f"{models[better]} before {models[other]}" for better, other in pairs.tolist()]
             yield f"gaps by the original labels that {change}: {len(pairs):,} ({some(named)})"
 
 

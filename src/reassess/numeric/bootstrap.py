@@ -18,6 +18,7 @@ import numpy.typing as npt
 from reassess.errors import DataError
 
 __all__ = [
+    "SUREST",
     "check_replicates",
     "common_hits",
     "mean_interval",
@@ -32,7 +33,7 @@ __all__ = [
 
 _TAIL = 0.025  # of a 95 % interval, at either end
 _NORMAL = 1.959963984540054  # standard deviations from the mean, beyond which a tail of the normal distribution lies
-_SUREST = 1e-10  # p-value that is taken from a normal distribution
+SUREST = 1e-10  # the lowest p-value that is taken from a normal distribution: it stands for all that is lower
 _BLOCK = 4096  # images in one matrix product, whose sums are exact in float32: they are far below 2 ** 24
 _AT_ONCE = 1_000  # replicates that are drawn before their hits are counted
 _MOST_REPLICATES = 100_000
@@ -227,7 +228,7 @@ def normal_p_values(values: npt.ArrayLike, deviations: npt.ArrayLike) -> _Floats
 
     size, spread = np.abs(values), np.asarray(deviations)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(size > 0, np.maximum(2 * ndtr(-size / spread), _SUREST), 1.0)
+        return np.where(size > 0, np.maximum(2 * ndtr(-size / spread), SUREST), 1.0)
 
 
 def check_replicates(replicates: int) -> None:

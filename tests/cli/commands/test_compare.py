@@ -391,3 +391,10 @@ def test_imagenets_files_are_found_and_the_original_labels_beat_a_spoilt_copy(
     (unsure,) = results["label_uncertainty"]["pairs"]
     assert unsure["low"] < pair["real_difference"] < unsure["high"]
     assert unsure["probability_a"] == 1
+
+
+def test_of_a_model_and_its_copy_neither_is_said_to_be_ahead(voted: Path, run: Callable[..., Run]) -> None:
+    Path("copy.csv").write_text(Path("good.csv").read_text())
+    out = run("compare", "good.csv", "copy.csv", *OPTIONS, *VOTED).out
+    assert "good.csv and copy.csv cannot be told apart, nor by the original labels\n" in out
+    assert "with images and raters resampled, neither of good.csv and copy.csv is ahead\n" in out

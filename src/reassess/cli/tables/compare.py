@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from reassess.cli.common import Call, percent, percents, print_table, say
-from reassess.comparison.differences import Change
+from reassess.comparison.differences import Change, Difference
 from reassess.comparison.findings import Findings
 from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.pairs import NO_ORIGINAL, Comparison, Paired
@@ -86,7 +86,7 @@ def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> No
     for name, part in pair.rows.items():
         rows.append(_difference(name, part))
         if part.deviation is not None:
-            tested = _points(part.raters_interval), _p_value(part.raters_p_value)
+            tested = _points(part.raters_interval), _p_cell(part, "raters_p_value")
             rows.append([f"{name}, raters too", None, None, None, None, *tested, None, None])
     print_table(headings, rows)
     say(f"a: {pair.a}\nb: {pair.b}\n{pair.verdict}")
@@ -96,7 +96,7 @@ def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> No
 
 def _difference(name: str, part: Paired | Change) -> list[str | None]:
     difference = None if part.difference is None else f"{100 * part.difference:+.2f}"
-    cells = [difference, _points(part.interval), _p_value(part.p_value)]
+    cells = [difference, _points(part.interval), _p_cell(part, "p_value")]
     if isinstance(part, Change):
         return [name, f"{part.n:,}", None, None, *cells, None, None]
     shares = percent(part.a.value), percent(part.b.value)
@@ -118,7 +118,7 @@ def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
         columns.append(("original rank", [str(rank) for rank in ranking.original_ranks]))
     ahead = [pair.real for pair in ranking.neighbours]
     columns.append(("ahead of next", [*(_points(pair.raters_interval or pair.interval) for pair in ahead), None]))
-    columns.append(("Holm p", [*(_p_value(pair.holm) for pair in ahead), None]))
+    columns.append(("Holm p", [*(_p_cell(pair, "corrected") for pair in ahead), None]))
     headings, cells = zip(*columns, strict=True)
     print_table(headings, zip(*cells, strict=True))
     for pair in ranking.neighbours:
@@ -153,5 +153,6 @@ def _points(interval: tuple[float, float] | None) -> str | None:
     return None if interval is None else "{:+.2f} to {:+.2f}".format(*(100 * bound for bound in interval))
 
 
-def _p_value(p: float | None) -> str | None:
-    return None if p is None else f"{p:.2g}" if p else "< 1e-300"
+def _p_cell(part: Difference, name: str) -> str | None:
+    text = part.p_texts().get(name)
+    return None if text is None else text.removeprefix("= ")

@@ -146,6 +146,19 @@ def test_a_row_of_json_lines_is_called_by_its_line(refused: Callable[..., str], 
     )
 
 
+def test_a_table_of_a_few_bytes_that_declares_gigabytes_is_refused_unread(
+    refused: Callable[..., str], tmp_path: Path
+) -> None:
+    rows = pl.select(image=pl.repeat("a.png", 10**6)).lazy()
+    pl.concat([rows] * 150).sink_parquet(tmp_path / "t.parquet")
+    assert (tmp_path / "t.parquet").stat().st_size < 2_000_000
+    assert refused(read_table, tmp_path / "t.parquet") == (
+        "the table declares too much\n  where:   DIR/t.parquet\n"
+        "  allowed: up to 8,589,934,592 bytes, with 8 for a number and 64 for a text\n"
+        "  found:   150,000,000 rows of 1 columns\n  to mend: split it, or leave columns out"
+    )
+
+
 @pytest.mark.parametrize("second", ['"class": 2', '"cl\\u0061ss": 2', '"class"  :2'])
 def test_a_key_that_stands_twice_in_a_line_is_an_error(
     refused: Callable[..., str], file: Callable[..., Path], second: str
@@ -177,7 +190,7 @@ def test_a_file_so_broken_that_polars_panics_is_refused(
     def panic(path: Any, **options: Any) -> Any:
         raise pl.exceptions.PanicException("called `Result::unwrap()` on an `Err` value\nand more")
 
-    monkeypatch.setattr(pl, "read_parquet", panic)
+    monkeypatch.setattr(pl, "scan_parquet", panic)
     assert refused(read_table, file("t.parquet", "PAR1")) == (
         "the table cannot be read\n  where:   DIR/t.parquet\n  found:   called `Result::unwrap()` on an `Err` value"
         + AGAIN

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reassess.errors import DataError
+from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import check_input, not_utf8, suffix_of, writing
 from reassess.formats.json_files import each_once
 from reassess.formats.separated import SEPARATORS, line_of_row, read_separated
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+_NUMBER_BYTES, _TEXT_BYTES = 8, 64  # about what a value takes in memory
 _VALUE = re.compile(r"[.](jpe?g|png|webp|bmp|gif|tiff?)$|^-?[0-9]*[.][0-9]+$", re.IGNORECASE)  # and no heading
 
 
@@ -55,7 +57,7 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
         ".csv": lambda: read_separated(path, text=text),
         ".tsv": lambda: read_separated(path, text=text),
         ".jsonl": lambda: read_json_lines(path),
-        ".parquet": lambda: pl.read_parquet(path, glob=False),
+        ".parquet": lambda: _read_parquet(path),
     }
     check_input(path)
     read = readers[suffix_of(path, readers, "a table")]
@@ -75,6 +77,23 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
     if not table.height:
         raise DataError("the table has no rows", where=path, mend="write it again")
     return table.with_columns(series.cast(pl.String) for series in table if series.dtype in (pl.Categorical, pl.Enum))
+
+
+def _read_parquet(path: Path) -> "pl.DataFrame":
+    """The table of a Parquet file, of which a few bytes may declare any number of equal rows."""
+    import polars as pl
+
+    lazy = pl.scan_parquet(path, glob=False)
+    schema, rows = lazy.collect_schema(), lazy.select(pl.len()).collect().item()
+    if rows * sum(_NUMBER_BYTES if dtype.is_numeric() else _TEXT_BYTES for dtype in schema.dtypes()) > MAX_BYTES:
+        raise DataError(
+            "the table declares too much",
+            where=path,
+            allowed=f"up to {MAX_BYTES:,} bytes, with {_NUMBER_BYTES} for a number and {_TEXT_BYTES} for a text",
+            found=f"{rows:,} rows of {len(schema):,} columns",
+            mend="split it, or leave columns out",
+        )
+    return pl.read_parquet(path, glob=False)
 
 
 def read_json_lines(path: Path) -> "pl.DataFrame":

@@ -201,3 +201,16 @@ def test_what_an_item_can_be_follows_from_the_votes() -> None:
     votes = votes_on(ITEMS, [(0, 0, 0), (0, 1, 0), (1, 0, 1), (1, 1, 1)], answers=("cat", "dog"))
     plain = by_em(votes, truths_are_answers=True)
     assert by_em(votes).posterior.values.tolist() == plain.posterior.values.tolist()
+
+
+@pytest.mark.parametrize(("answer", "one", "other"), [(YES, "valid", "invalid"), (NO, "invalid", "valid")])
+def test_golden_items_of_one_truth_alone_are_warned_of(
+    pairs: Questions, pair_votes: Votes, answer: int, one: str, other: str
+) -> None:
+    alone = votes_on(pairs, [(0, 0, answer), (1, 0, answer)])
+    with pytest.warns(ReassessWarning) as caught:
+        by_calibration(pair_votes, alone)
+    assert [str(each.message) for each in caught] == [
+        f"all golden items of known truth are {one}: how raters answer on {other} ones was not measured, and nothing "
+        "tells a good rater from a bad one"
+    ]

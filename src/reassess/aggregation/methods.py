@@ -97,6 +97,7 @@ def by_recipe(
     values = np.stack([1 - scores.values, scores.values], axis=1)
     result = Posterior(items=scores.questions, truths=VALIDITY, values=values)
     truth = expert_truth(experts, at_least=recipe.experts_at_least)
+    _warn_of_one_truth(truth)
     return Aggregation(posterior=result, model=model, golden=experts, by_experts=truth)
 
 
@@ -155,6 +156,8 @@ def by_calibration(
         fit = calibrated_on_candidates(votes, golden, known, smoothing=smoothing, pooling=pooling)
         facts = _without_votes(votes, fit)
         return Aggregation(posterior=fit.of(votes), facts=facts, golden=experts, by_experts=truth)
+    if truths == VALIDITY:
+        _warn_of_one_truth(truth)
     model = calibrate(golden, known, truths=truths, smoothing=smoothing, pooling=pooling)
     result, facts = _by_class(votes, posterior(votes, model))
     return Aggregation(posterior=result, model=model, facts=facts, golden=experts, by_experts=truth)
@@ -311,6 +314,18 @@ def _by_class(votes: Votes, result: Posterior, golden: Votes | None = None) -> t
     rows = np.flatnonzero(rated)
     kept = replace(result, items=take_items(result.items, rows), values=result.values[rows])
     return kept.on_questions(asked=given[rows]), {"without_votes": rated.size - rows.size}
+
+
+def _warn_of_one_truth(truth: ExpertTruth) -> None:
+    known = np.unique(truth.values[truth.values >= 0])
+    if known.size == 1:
+        one, other = VALIDITY[known[0]], VALIDITY[1 - known[0]]
+        warnings.warn(
+            f"all golden items of known truth are {one}: how raters answer on {other} ones was not measured, and "
+            "nothing tells a good rater from a bad one",
+            ReassessWarning,
+            stacklevel=3,
+        )
 
 
 def _warn_of_lost_truths(truths: Sequence[Id], items: npt.NDArray[np.float64]) -> None:

@@ -124,6 +124,8 @@ VARIANTS: Mapping[str, Sequence[tuple[object, ...]]] = {
         (rewrite, "labels", "image,class", ("a/i0.png", "cat"), ("b/i0.png", "dog")),
     ],
     "no scores": [(without, "scores.csv")],
+    "votes and no scores or labels": [(without, "scores.csv", "labels.csv")],
+    "no scores, votes or labels": [(without, "scores.csv", "votes.csv", "labels.csv")],
     "a method without its golden answers": [(settings, '{"method": "calibrated"}'), (without, "golden.csv")],
     "a mean of unknown answers": [
         (settings, '{"method": "mean"}'),

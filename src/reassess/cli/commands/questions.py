@@ -1,5 +1,6 @@
 """`reassess questions`: the predicted pairs that nobody was asked about."""
 
+import shlex
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,7 +77,7 @@ def questions(
 
     Each FILE holds one model's predictions, as for evaluate. OUT lists the predicted classes that are in no label set
     and that no rater was asked about: what most models predict comes first. --scores holds the pairs that were rated;
-    of a benchmark without scores or labels, none were.
+    of a benchmark without scores, votes and labels, none were.
     """
     refuse_repeated(files)
     call.check_output(output, (OPEN_QUESTIONS_SUFFIX,), "a list of questions", benchmark=benchmark)
@@ -107,19 +108,24 @@ def load_asked(
     judges = load_judges(
         call, benchmark, labels, original, scores, labels_needed=False, match=match, max_bytes=max_bytes
     )
-    if judges.scores is None and scores is None and len(judges.labels):
-        of_imagenet = (
-            f"reassess data fetch {IMAGENET.sources['scores']}, or " if judges.benchmark.folder is None else ""
-        )
+    if judges.scores is None and scores is None and (len(judges.labels) or "votes" in judges.benchmark.sources):
         with taken_for_imagenet(judges.by_default):
             raise DataError(
                 "which pairs were rated is not known: no scores are at hand",
-                mend=f"{of_imagenet}pass --scores FILE with the columns image, class, score; or --scores none, if no "
-                "pair was rated",
+                mend=f"{_scores_made(judges.benchmark)}; or --scores none, if no pair was rated",
             )
     if not (judges.labels.images or judges.benchmark.images or judges.original):
         part_path(judges.benchmark, "images", needed_by="questions")
     return judges
+
+
+def _scores_made(benchmark: Benchmark) -> str:
+    """How scores, which a benchmark lacks, come about."""
+    if benchmark.folder is not None and "votes" in benchmark.sources:
+        folder = benchmark.folder
+        return shlex.join(["reassess", "aggregate", "--benchmark", str(folder), "-o", str(folder / "scores.csv")])
+    file = "pass --scores FILE with the columns image, class, score"
+    return file if benchmark.folder else f"reassess data fetch {IMAGENET.sources['scores']}, or {file}"
 
 
 def _judged(

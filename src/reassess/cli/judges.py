@@ -115,6 +115,14 @@ class Judges:
             return None
         return known_in_sample(self.files["scores"], self.files["golden"], benchmark=self.benchmark)
 
+    @property
+    def no_names(self) -> str | None:
+        """How the names of a known benchmark's classes are had, where only their ids are at hand."""
+        source = self.benchmark.sources.get("classes")
+        if source not in SOURCES or self.labels.classes.names:
+            return None
+        return f"class names are not at hand: reassess data fetch {source}"
+
     def threshold(self, given: float | None) -> float:
         """At which the label sets were cut from the scores: as given, or the benchmark's, or else the usual one."""
         return next(cut for cut in (given, self.benchmark.threshold, USUAL_THRESHOLD) if cut is not None)

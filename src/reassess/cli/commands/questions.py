@@ -91,6 +91,8 @@ def questions(
         call.print_document("questions", _to_json(pending, output, top, limit))
     else:
         _print(call, pending, judges.labels.classes, output, limit)
+        if judges.no_names and len(pending):
+            call.note(judges.no_names)
         call.note_hashes("labels", "original", "scores")
 
 

@@ -40,7 +40,7 @@ from reassess.errors import DataError, ReassessError, at
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.archives import MAX_BYTES
-from reassess.text import some
+from reassess.text import counted, some
 
 __all__ = [
     "NONE",
@@ -347,7 +347,7 @@ def _note_classes(call: Call, given: Mapping[str, tuple[Path, Classed]], moved: 
         return
     named = [str(path) for path, noun in given.values() if classes_of(noun).texts]
     names = some(classes.texts, most=5)
-    call.explanations.append(f"classes: the {classes.count:,} names in {some(named)}, sorted: {names}")
+    call.explanations.append(f"classes: the {counted(len(classes.texts), 'name')} in {some(named)}, sorted: {names}")
 
 
 def read_classes_of(call: Call, benchmark: Benchmark) -> Classes | None:

@@ -173,7 +173,8 @@ def _print(call: Call, pending: OpenQuestions, classes: Classes, output: Path, l
     number = counted(len(pending), "question")
     of_all = number if len(written) == len(pending) else f"{len(written):,} of {number}"
     call.note(f"{output}: {of_all}{', the most informative first' if len(pending) else ''}")
-    call.note(f"{len(pending):,} predicted pairs were in no label set and never asked about: {words}")
+    pairs = counted(len(pending), "predicted pair was", "predicted pairs were")
+    call.note(f"{pairs} in no label set and never asked about: {words}")
     for model, unknown in zip(pending.models, pending.unknown, strict=True):
         if unknown:
             call.note(f"{model}: left out: {unknown:,} unknown")

@@ -51,12 +51,13 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def shortened(text: str, letters: int) -> str:
-    """The beginning and the end of a text that has more letters.
+    """The beginning and the end of a text that has more letters; of one letter more, the text, which is no longer.
 
-    >>> shortened("vit_large_patch16_384.augreg_in21k_ft_in1k", 20)
-    'vit_large_…1k_ft_in1k'
+    >>> shortened("vit_large_patch16_384.augreg_in21k_ft_in1k", 20), shortened("abcde", 4)
+    ('vit_large_…1k_ft_in1k', 'abcde')
     """
-    return text if len(text) <= letters else f"{text[: letters // 2]}…{text[-(letters // 2) :]}"
+    half = letters // 2
+    return text if len(text) <= max(letters, 2 * half + 1) else f"{text[:half]}…{text[-half:]}"
 
 
 def some(items: Sequence[object], *, most: int = 5) -> str:

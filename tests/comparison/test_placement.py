@@ -108,6 +108,12 @@ def test_rows_of_one_family_tell_less_than_as_many_rows_of_several() -> None:
     assert place(Leaderboard(entries[:11]), mine).expected is None
 
 
+def test_an_interval_of_few_rows_ends_where_accuracies_do() -> None:
+    board = Leaderboard(tuple(Entry(f"{'abc'[i]}", 60.0 + 10 * i, (70.0, 95.0, 75.0)[i]) for i in range(3)))
+    expected = place(board, Entry("mine", 65.0, 80.0)).expected
+    assert (expected.low, expected.high) == (0, 100)
+
+
 @given(st.integers(0, 500), st.floats(70, 90), st.floats(70, 95))
 def test_the_order_of_the_rows_makes_no_difference_and_a_better_model_never_ranks_lower(
     seed: int, original: float, real: float

@@ -100,6 +100,7 @@ def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
         ("votes.csv", VOTES + "a,x,ann,yes\n", {"aggregate", "raters", "show"}),
         ("votes.csv", "item,rater,answer\n1,ann,yes\n", {"aggregate", "raters", "show"}),
         ("scores.csv", "image,class,score\na,x,1\n", {"labels", "show"}),
+        ("images/a.jpg", "", {"questions"}),
         ("labels.csv", "nothing of the kind\n1\n", set()),
         ("classes.txt", "x", set()),
     ],
@@ -108,6 +109,13 @@ def test_a_command_is_ready_where_its_parts_can_be_read(
     tmp_path: Path, file: str, content: str, ready: set[str]
 ) -> None:
     assert {command for command, parts in check(tmp_path, {file: content}).lacks.items() if not parts} == ready
+
+
+def test_questions_lack_scores_where_labels_or_votes_do_not_say_which_pairs_were_rated(tmp_path: Path) -> None:
+    rated = {"labels.json": '{"a.jpg": ["x"]}', "votes.csv": VOTES + "a.jpg,x,ann,yes\n"}
+    for file, content in rated.items():
+        lacks = check(tmp_path / file, {"images/a.jpg": "", file: content}).lacks
+        assert [one.part for one in lacks["questions"]] == ["scores"]
 
 
 @pytest.mark.parametrize(

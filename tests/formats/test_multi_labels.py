@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.data.loading import load_multi_labels
@@ -166,6 +167,18 @@ def test_a_comma_with_no_class_before_it_is_refused(
     )
 
 
+def test_answers_are_read_in_any_case_and_with_blanks(file: Callable[..., Path]) -> None:
+    rows = read_multi_labels(file("a.csv", "image,class,answer\na,1,Valid \na,2, UNCLEAR\nb,,Problematic\n"))
+    lists = read_multi_labels(file("b.csv", "image,valid,unclear,problematic\na,1,2, False\nb,,,TRUE \n"))
+    for labels in (rows, lists):
+        assert (labels.valid["a"], labels.unclear["a"], labels.problematic.tolist()) == ((1,), (2,), [False, True])
+
+
+def test_a_class_with_a_semicolon_in_its_name_is_no_list(file: Callable[..., Path]) -> None:
+    classes = Classes(2, names=("salt; pepper", "cup"))
+    assert read_multi_labels(file("a.csv", "image,valid\na,salt; pepper\n"), classes=classes).valid["a"] == (0,)
+
+
 def test_classes_may_be_called_by_name(file: Callable[..., Path]) -> None:
     labels = read_multi_labels(file("a.json", '{"a": {"valid": ["mug"], "wrong": ["cup", "pot"]}, "b": {}}'))
     assert labels.valid.classes.names == labels.unclear.classes.names == ("cup", "mug", "pot")
@@ -193,7 +206,8 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
         (
             "a.csv",
             "id,valid,is_problematic\na,1,False\nb,1,maybe\n",
-            "neither true nor false\n  where:   DIR/a.csv, line 3, column is_problematic\n  found:   'maybe'",
+            "neither true nor false\n  where:   DIR/a.csv, line 3, column is_problematic\n"
+            "  allowed: true or false, 1 or 0, or nothing for false\n  found:   'maybe'\n  to mend: write one of these",
         ),
         (
             "a.csv",
@@ -214,6 +228,12 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
         ),
         (
             "a.csv",
+            "id,valid,wrong\na,1,\nb,2,cat; dog\n",
+            "classes in a cell are separated by semicolons\n  where:   DIR/a.csv, line 3, column wrong\n"
+            "  allowed: classes separated by commas\n  found:   'cat; dog'\n  to mend: put commas in their place",
+        ),
+        (
+            "a.csv",
             "picture,valid\na,1\n",
             "the table has no column for the image\n  where:   DIR/a.csv\n  allowed: image or id\n"
             "  found:   picture, valid\n  to mend: rename the column",
@@ -224,9 +244,9 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
             "classes are neither all ids nor all names\n  where:   DIR/a.json\n  allowed: whole numbers, or text\n"
             "  found:   int, str",
         ),
-        ("a.csv", "image,class,answer\na,1,maybe\n", NEITHER.format(2, "maybe with class 1")),
-        ("a.csv", "image,class,answer\na,1,valid\na,,valid\n", NEITHER.format(3, "valid without a class")),
-        ("a.csv", "image,class,answer\na,1,problematic\n", NEITHER.format(2, "problematic with class 1")),
+        ("a.csv", "image,class,answer\na,1,maybe\n", NEITHER.format(2, "'maybe' with class 1")),
+        ("a.csv", "image,class,answer\na,1,valid\na,,valid\n", NEITHER.format(3, "'valid' without a class")),
+        ("a.csv", "image,class,answer\na,1,problematic\n", NEITHER.format(2, "'problematic' with class 1")),
         (
             "a.csv",
             "image,class,answer\na,1,\n",

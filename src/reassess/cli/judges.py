@@ -40,7 +40,7 @@ from reassess.errors import DataError, ReassessError, at
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.archives import MAX_BYTES
-from reassess.text import some
+from reassess.text import counted, some
 
 __all__ = [
     "NONE",
@@ -114,6 +114,14 @@ class Judges:
         if "scores" not in self.files or "golden" not in self.files:
             return None
         return known_in_sample(self.files["scores"], self.files["golden"], benchmark=self.benchmark)
+
+    @property
+    def no_names(self) -> str | None:
+        """How the names of a known benchmark's classes are had, where only their ids are at hand."""
+        source = self.benchmark.sources.get("classes")
+        if source not in SOURCES or self.labels.classes.names:
+            return None
+        return f"class names are not at hand: reassess data fetch {source}"
 
     def threshold(self, given: float | None) -> float:
         """At which the label sets were cut from the scores: as given, or the benchmark's, or else the usual one."""
@@ -339,7 +347,7 @@ def _note_classes(call: Call, given: Mapping[str, tuple[Path, Classed]], moved: 
         return
     named = [str(path) for path, noun in given.values() if classes_of(noun).texts]
     names = some(classes.texts, most=5)
-    call.explanations.append(f"classes: the {classes.count:,} names in {some(named)}, sorted: {names}")
+    call.explanations.append(f"classes: the {counted(len(classes.texts), 'name')} in {some(named)}, sorted: {names}")
 
 
 def read_classes_of(call: Call, benchmark: Benchmark) -> Classes | None:

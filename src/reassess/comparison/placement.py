@@ -29,7 +29,8 @@ class Expectation:
         ReaL accuracy on the line, in percent.
     low, high
         A prediction interval: 95 % of models of this original accuracy, and of families that the leaderboard does not
-        hold, are in between, if the line is straight and errors are normal.
+        hold, are in between, if the line is straight and errors are normal. Accuracies end at 0 and 100, and so does
+        it, also where the line goes on.
     residual
         How far the model lies above the line, in points; below it is negative.
     share_below
@@ -181,7 +182,7 @@ def _expectation(board: Leaderboard, entry: Entry) -> Expectation | None:
     expected = line.at(entry.original)
     residual = entry.real - expected
     below = int(np.sum(line.residuals < residual)) + int(np.sum(line.residuals <= residual))
-    low, high = line.prediction(entry.original)
+    low, high = np.clip(line.prediction(entry.original), 0, 100).tolist()
     x = board.original
     return Expectation(
         rows=line.residuals.size,

@@ -153,6 +153,11 @@ class Leaderboard:
         """Number of models in whose names `family` finds nothing."""
         return sum(not self._found(model) for model in {entry.model for entry in self.entries})
 
+    @property
+    def first_group_is_empty(self) -> bool:
+        """Whether `family` finds something in the name of a model, and its first group there finds nothing."""
+        return any(self.family.search(entry.model) and not self._found(entry.model) for entry in self.entries)
+
     def _found(self, model: str) -> str | None:
         found = self.family.search(model)
         return None if found is None else found[min(1, self.family.groups)]

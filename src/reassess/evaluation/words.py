@@ -1,5 +1,6 @@
 """An evaluation in words that every output shares: what was left out or is missing, and how it is headed."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from reassess.core.classes import Classes
@@ -31,6 +32,8 @@ _FEW_CLASSES = 5  # of which a model may well take most for one another
 # Measured: so many images, in all and of each class, show any order if the model is right in so many percent.
 _ENOUGH, _ENOUGH_OF_EACH, _RIGHT, _RIGHT_OF_FEW = 500, 20, 40, 70
 _LONGEST = 12  # letters, so that a table of accuracies fits into 80 columns, and the title of an axis beside it
+_LONGEST_CUT = 8  # and a threshold
+_CUT = re.compile(r"(?P<name>.+)(?P<at> at [0-9.e-]+)")
 
 MEND_CLASS_LIST = (
     "let reassess evaluate FILE --write-classes classes.txt write the list, then pass --classes FILE=classes.txt"
@@ -61,10 +64,14 @@ def counts_in_words(counts: Mapping[str, int | None], words: Mapping[str, str]) 
 def heading(label_set: str) -> str:
     """What headings and charts call label sets: their title, of a long one the beginning and the end.
 
-    >>> heading("ReaL"), heading("validation_2024_reviewed")
-    ('ReaL', 'valida…viewed')
+    A threshold at which they were cut stays whole.
+
+    >>> heading("ReaL"), heading("validation_2024_reviewed"), heading("scores at 0.95")
+    ('ReaL', 'valida…viewed', 'scores at 0.95')
     """
-    return shortened(plain(label_set), _LONGEST)
+    title = plain(label_set)
+    cut = _CUT.fullmatch(title)
+    return shortened(title, _LONGEST) if cut is None else shortened(cut["name"], _LONGEST_CUT) + cut["at"]
 
 
 def score_in_words(score: float, threshold: float) -> str:

@@ -92,8 +92,8 @@ def read_multi_labels(path: str | Path, *, classes: Classes | None = None) -> Mu
     path
         JSON: an object from image name to an object of lists of classes, valid, unclear and wrong, and problematic,
         true or false; each of them may be missing. CSV, TSV, JSON lines or Parquet: columns image, class and answer,
-        the answer being valid, unclear or wrong, or problematic in a row without a class; or one row an image, with
-        the columns image or id, valid (or proposed_labels), unclear (unclear_multi_labels) and wrong
+        the answer being valid, unclear or wrong, or problematic in a row without a class, in any case; or one row an
+        image, with the columns image or id, valid (or proposed_labels), unclear (unclear_multi_labels) and wrong
         (wrong_multi_labels), each a text of classes separated by commas, of which one may be the end, and
         problematic (is_problematic). Classes are ids, wnids or names, as for `read_labels`. A class in two lists of an
         image is valid over unclear over wrong, and a class that stands twice in one counts once, with a
@@ -147,7 +147,7 @@ def _multi_labels(path: Path, document: Any, classes: Classes | None) -> MultiLa
     if _is_json(path):
         reviews = _reviews_of_json(path, document)
     elif _has_lists(document):
-        reviews = _reviews_of_lists(path, document)
+        reviews = _reviews_of_lists(path, document, classes)
     else:
         reviews = _reviews_of_rows(path, document)
     images = [image for image, _ in reviews]
@@ -221,8 +221,8 @@ def _reviews_of_rows(path: Path, table: "pl.DataFrame") -> list[tuple[str, _Revi
         classes = integers(path, classes)
     reviews: dict[str, _Review] = {}
     rows: Iterable[tuple[str, str, Any]] = zip(images.to_list(), answers.to_list(), classes.to_list(), strict=True)
-    for row, (image, answer, class_id) in enumerate(rows):
-        review = reviews.setdefault(image, _no_review())
+    for row, (image, given, class_id) in enumerate(rows):
+        review, answer = reviews.setdefault(image, _no_review()), given.strip().casefold()
         if answer in _KINDS and class_id is not None:
             review[answer].append(class_id)
         elif answer == _PROBLEMATIC and class_id is None:
@@ -232,12 +232,12 @@ def _reviews_of_rows(path: Path, table: "pl.DataFrame") -> list[tuple[str, _Revi
                 "a row holds neither an answer to a class nor a problematic image",
                 where=place(path, row),
                 allowed="valid, unclear or wrong with a class, or problematic without one",
-                found=f"{answer} {'without a class' if class_id is None else f'with class {class_id}'}",
+                found=f"{given!r} {'without a class' if class_id is None else f'with class {class_id}'}",
             )
     return list(reviews.items())
 
 
-def _reviews_of_lists(path: Path, table: "pl.DataFrame") -> list[tuple[str, _Review]]:
+def _reviews_of_lists(path: Path, table: "pl.DataFrame", classes: Classes | None) -> list[tuple[str, _Review]]:
     """Reviews of a table with one row an image, and lists of classes in its cells."""
     images = table[column(path, table, *_NAMES, thing="the image")]
     refuse_missing(path, images)
@@ -246,12 +246,23 @@ def _reviews_of_lists(path: Path, table: "pl.DataFrame") -> list[tuple[str, _Rev
     reviews = []
     for row, image in enumerate(images.to_list()):
         review: _Review = {kind: _split(cells[kind][row]) for kind in _KINDS}
-        answer = _TRUE.get((cells[_PROBLEMATIC][row] or "false").casefold())
+        for kind in _KINDS:
+            if any(_is_list(part, classes) for part in review[kind]):
+                raise DataError(
+                    "classes in a cell are separated by semicolons",
+                    where=place(path, row, headings[kind]),
+                    allowed="classes separated by commas",
+                    found=repr(cells[kind][row]),
+                    mend="put commas in their place",
+                )
+        answer = _TRUE.get((cells[_PROBLEMATIC][row] or "").strip().casefold() or "false")
         if answer is None:
             raise DataError(
                 "neither true nor false",
                 where=place(path, row, headings[_PROBLEMATIC]),
+                allowed="true or false, 1 or 0, or nothing for false",
                 found=repr(cells[_PROBLEMATIC][row]),
+                mend="write one of these",
             )
         reviews.append((image, review | {_PROBLEMATIC: answer}))
     return reviews
@@ -261,6 +272,11 @@ def _split(cell: str | None) -> list[str]:
     """The classes in a cell; what follows a last comma may be nothing, and a cell of nothing holds none."""
     parts = [part.strip() for part in (cell or "").split(",")]
     return parts if parts[-1] else parts[:-1]
+
+
+def _is_list(part: str, classes: Classes | None) -> bool:
+    """Whether what stands between commas is itself a list, of another form: no class is called so."""
+    return ";" in part and (classes is None or classes.find(part) is None)
 
 
 def _of_verdicts(path: Path, table: "pl.DataFrame", original: LabelSets) -> MultiLabels:

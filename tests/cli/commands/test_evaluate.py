@@ -50,6 +50,21 @@ def shop(folder: Path) -> Path:
     return folder
 
 
+def test_every_file_that_the_results_rest_on_is_named_with_its_hash(shop: Path, run: Callable[..., Run]) -> None:
+    write_csv("golden.csv", "image,class,rater,answer", [("shop/2.jpg", "bowl", "eve", "no")])
+    Path("benchmark").mkdir()
+    parts = {part: next(shop.glob(f"{part}.*")) for part in ("labels", "scores", "golden")}
+    for path in parts.values():
+        path.rename(Path("benchmark", path.name))
+    result = run("evaluate", "poor.csv", "--benchmark", "benchmark")
+    assert (result.code, result.err) == (0, "")
+    assert "poor.csv: mistakes: 1: 1 rejected by experts, " in result.out
+    assert result.out.splitlines()[-3:] == [
+        f"{part}: benchmark/{path.name}, sha256 {hashlib.sha256(Path('benchmark', path.name).read_bytes()).hexdigest()}"
+        for part, path in parts.items()
+    ]
+
+
 def read_csv(path: str) -> list[dict[str, str]]:
     with Path(path).open(newline="") as file:
         return list(csv.DictReader(file))

@@ -11,7 +11,7 @@ from reassess.data.loading import load_labels
 from tests.helpers import Run, document_of, results_of
 
 SCORES = "image,class,score\na.png,1,0.9\na.png,2,0.8\nb.png,1,0.3\n"
-SUMMARY = "labels on 2 images, at a threshold of 0.8\n1 rated images have no label\n"
+SUMMARY = "labels on 2 images, at a threshold of 0.8\n1 rated image has no label\n"
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def test_images_that_were_never_rated_keep_their_original_label(
     assert (result.code, result.err) == (0, "")
     assert result.out == (
         f"{out}: 3 labels on 3 images, at a threshold of 0.8\n"
-        "1 rated images have no label\n"
-        "1 images were never rated and keep their original label\n"
+        "1 rated image has no label\n"
+        "1 image was never rated and keeps its original label\n"
     )
     assert json.loads(out.read_text()) == {"b.png": [], "c.png": [8], "a.png": [1, 2]}
 

@@ -177,14 +177,36 @@ def test_what_is_not_known_is_said(here: Path, run: Callable[..., Run]) -> None:
         "95 % of a slope: over families of models, which are known by the first word of a name (--family PATTERN)\n"
         "no slope, all: too few families of models\n"
         "no slope, 70 to 78: too few families of models\n"
-        "no slope, 78 to 84: too few families of models\n"
-        "no slope, 82 to 90: too few families of models\n"
         "to take each model as a family: --family .+\n"
+        "no row lies in 78 to 84 % or 82 to 90 %\n"
         "no level of the original labels: the original labels, or the re-assessed ones, are not at hand "
         "(--level PERCENT)\n"
         "the given model: nothing is expected: too few families of models for a line\n"
     )
     assert "change of the slope" not in result.out
+    table = result.out.partition("slope of ReaL")[2].partition("\n\n")[0]
+    assert [line.split()[0] for line in table.splitlines()[2:]] == ["all", "70"]
+    assert [line["rows"] for line in results_of(run, "leaderboard", "two.csv")["lines"]] == [2, 2, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "note"),
+    [
+        ("[ab]", "the pattern finds nothing in the name: 2 models\n"),
+        ("([ab])", "the pattern finds nothing in the name: 2 models\n"),
+        (
+            "(a|b)|(c)",
+            "the first group of the pattern, which names the family, finds nothing in the name: 2 models "
+            "(alternatives go into one group, such as (a|b))\n",
+        ),
+    ],
+)
+def test_models_without_a_family_are_counted_and_what_does_not_find_it_is_told(
+    pattern: str, note: str, here: Path, run: Callable[..., Run]
+) -> None:
+    (here / "four.csv").write_text("model,original,real\na1,76,82\nb1,77,83\nc1,78,84\nc2,79,85\n")
+    out = run("leaderboard", "four.csv", "--family", pattern).out
+    assert f"each a family of its own, since {note}" in out
 
 
 def test_a_model_that_the_leaderboard_holds_too_is_said_to_count_there(here: Path, run: Callable[..., Run]) -> None:
@@ -257,6 +279,14 @@ _BANDS = "are no bands. Give percents such as 70-78,78-84.\n"
         (["models.csv", "--place", "original=0.8,real=0.9"], f"'--place': 'original=0.8,real=0.9' {_TWO}"),
         (["models.csv", "--place", "original=80,real=nan"], f"'--place': 'original=80,real=nan' {_TWO}"),
         (["models.csv", "--place", "original=8,real=9,k=5"], f"'--place': 'original=8,real=9,k=5' {_TWO}"),
+        (
+            ["models.csv", "--place", "original=80,real=85,original=70"],
+            "'--place': 'original=80,real=85,original=70' gives original twice\n",
+        ),
+        (
+            ["models.csv", "--place", "real=80,real=80,real=80"],
+            "'--place': 'real=80,real=80,real=80' gives real 3 times\n",
+        ),
         (["models.csv", "--bands", "70"], f"'--bands': '70' {_BANDS}"),
         (["models.csv", "--bands", "70-78-80"], f"'--bands': '70-78-80' {_BANDS}"),
         (["models.csv", "--bands", "70-60"], f"'--bands': '70-60' {_BANDS}"),

@@ -144,6 +144,29 @@ def test_what_cannot_be_done_is_refused(
     assert not Path("out.jsonl").exists()
 
 
+def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rated(
+    shop: Path, run: Callable[..., Run]
+) -> None:
+    Path("my shop").mkdir()
+    Path("my shop/original.json").write_text('{"1.jpg": 0, "2.jpg": 2, "3.jpg": 0, "4.jpg": 1}')
+    Path("my shop/votes.csv").write_text("image,class,rater,answer\n1.jpg,2,ann,no\n1.jpg,2,bo,no\n")
+    argv = ["questions", "a.csv", "--benchmark", "my shop", "-o", "out.jsonl"]
+    result = run(*argv)
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: which pairs were rated is not known: no scores are at hand\n"
+        "  to mend: reassess aggregate --benchmark 'my shop' -o 'my shop/scores.csv'; or --scores none, if no pair was "
+        "rated\n"
+    )
+    assert "questions   scores not here " in run("data", "check", "--benchmark", "my shop").out
+    assert run(*argv, "--scores", "none").code == 0
+    assert run("aggregate", "--benchmark", "my shop", "-o", "my shop/scores.csv").code == 0
+    assert run(*argv, "--force").code == 0
+    asked = {(line["image"], line["class"]) for line in map(json.loads, Path("out.jsonl").read_text().splitlines())}
+    assert ("1.jpg", 2) not in asked
+    assert len(asked) == 3
+
+
 def test_the_questions_written_of_real_have_names_and_can_be_read_as_questions(
     needs: Callable[[str], None],
     tmp_path: Path,

@@ -151,7 +151,7 @@ def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Callable[...,
     assert result.code == 0
     assert lines_of(result.out)[3:5] == [
         "Krippendorff's alpha (nominal): not defined: no two votes on an item, or one answer only",
-        "measured on 49 votes of 1 raters on 49 golden items: 25 cat, 24 dog "
+        "measured on 49 votes of 1 rater on 49 golden items: 25 cat, 24 dog "
         "(an answer of more than half of its experts)",
     ]
     assert "right: of all the rater's golden votes (the truth's name)" in result.out

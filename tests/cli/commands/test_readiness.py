@@ -124,6 +124,8 @@ VARIANTS: Mapping[str, Sequence[tuple[object, ...]]] = {
         (rewrite, "labels", "image,class", ("a/i0.png", "cat"), ("b/i0.png", "dog")),
     ],
     "no scores": [(without, "scores.csv")],
+    "votes and no scores or labels": [(without, "scores.csv", "labels.csv")],
+    "no scores, votes or labels": [(without, "scores.csv", "votes.csv", "labels.csv")],
     "a method without its golden answers": [(settings, '{"method": "calibrated"}'), (without, "golden.csv")],
     "a mean of unknown answers": [
         (settings, '{"method": "mean"}'),
@@ -169,3 +171,17 @@ def test_the_table_says_why_a_command_fails_and_the_error_is_shown_once(pets: Pa
         "  found:   i0.png, i1.png and 10 more; and z.png\n"
         "  to mend: check that both files are of the same images, or leave one of them out\n"
     ) in done.err
+
+
+def test_what_is_wrong_with_a_part_is_said_once_whatever_a_command_would_call_it(
+    pets: Path, run: Callable[..., Run]
+) -> None:
+    """Of an answer with a typo, commands that read no votes do not know the scale."""
+    rewrite("golden", VOTES, ("i0.png", "cat", "x", "yes"), ("i0.png", "dog", "x", "noo"))
+    done = run("data", "check", "--benchmark", "pets")
+    assert done.code == 1
+    assert done.err.count("Error: ") == done.err.count("pets/golden.csv, line 3") == 1
+    assert done.err.startswith("Error: unknown answer\n")
+    states = [" ".join(line.split()) for line in done.out.splitlines() if "fails, see below" in line]
+    assert {state.split(maxsplit=1)[1] for state in states} == {"fails, see below: unknown answer"}
+    assert "evaluate" in {state.split()[0] for state in states}

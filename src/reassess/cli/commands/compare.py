@@ -114,6 +114,8 @@ def compare(
         call.print_document("compare", to_json(findings))
     else:
         print_compared(call, findings)
+        if judges.no_names and len(findings.co_occurrence):
+            call.note(judges.no_names)
         call.note_hashes("labels", "original", "scores", "votes", "golden", "rater-golden")
 
 

@@ -44,7 +44,7 @@ from reassess.formats.archives import MAX_BYTES
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report.curve_figure import draw_curves
 from reassess.report.figures import FIGURE_SUFFIXES
-from reassess.text import some
+from reassess.text import counted, some
 
 __all__ = ["Answers", "curve", "load_curves", "measure"]
 
@@ -359,8 +359,8 @@ def _print(
         rows = [row for rule in answers.rules for row in _rule_rows(rule)]
         print_table(["rule", "variant", "precision", "recall"], rows, text_columns=2)
     golden = answers.golden
-    images = len(golden.questions.images)
-    call.note(f"{len(golden):,} golden pairs on {images:,} images, {golden.positives:,} of them valid")
+    pairs, images = counted(len(golden), "golden pair"), counted(len(golden.questions.images), "image")
+    call.note(f"{pairs} on {images}, {golden.positives:,} of them valid")
     if golden.by_experts is not None and golden.by_experts.note is not None:
         call.note(golden.by_experts.note)
     if golden.exclusive:

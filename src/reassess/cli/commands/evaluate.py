@@ -138,7 +138,7 @@ def evaluate(
             "without the original labels nothing checks the order of rows and classes: "
             f"reassess data fetch {judges.benchmark.sources['original']}"
         )
-    call.note_hashes("labels", "original", "scores")
+    call.note_hashes("labels", "original", "scores", "golden")
 
 
 def _measure(

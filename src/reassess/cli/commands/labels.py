@@ -30,6 +30,7 @@ from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none
 from reassess.formats.labels import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
+from reassess.text import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -193,12 +194,14 @@ def _report(call: Call, output: Path, threshold: float, cut: LabelSets, unrated:
     if call.json:
         call.print_document("labels", results)
         return
-    call.note(f"{output}: {cut.indices.size:,} labels on {len(cut):,} images, at a threshold of {threshold:g}")
-    call.note(f"{cut.empty_images:,} rated images have no label")
+    labels, images = counted(cut.indices.size, "label"), counted(len(cut), "image")
+    call.note(f"{output}: {labels} on {images}, at a threshold of {threshold:g}")
+    call.note(counted(cut.empty_images, "rated image has no label", "rated images have no label"))
+    one, several = "image was never rated and keeps its", "images were never rated and keep their"
     call.note(
         "images that were never rated are left out"
         if unrated is None
-        else f"{unrated:,} images were never rated and keep their original label"
+        else f"{counted(unrated, one, several)} original label"
     )
 
 

@@ -44,7 +44,11 @@ class _PlaceType(click.ParamType[Entry | Path]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Entry | Path:
         if not re.match(r"(original|real)=", value):
             return Path(value)
-        parts = dict(part.partition("=")[::2] for part in value.split(","))
+        given = [part.partition("=")[::2] for part in value.split(",")]
+        parts = dict(given)
+        for name in parts:
+            if (times := sum(name == other for other, _ in given)) > 1:
+                self.fail(f"{value!r} gives {name} {'twice' if times == 2 else f'{times} times'}", param, ctx)
         try:
             original, real = float(parts.pop("original")), float(parts.pop("real"))
         except (KeyError, ValueError):

@@ -1,5 +1,6 @@
 """`reassess questions`: the predicted pairs that nobody was asked about."""
 
+import shlex
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,7 +77,7 @@ def questions(
 
     Each FILE holds one model's predictions, as for evaluate. OUT lists the predicted classes that are in no label set
     and that no rater was asked about: what most models predict comes first. --scores holds the pairs that were rated;
-    of a benchmark without scores or labels, none were.
+    of a benchmark without scores, votes and labels, none were.
     """
     refuse_repeated(files)
     call.check_output(output, (OPEN_QUESTIONS_SUFFIX,), "a list of questions", benchmark=benchmark)
@@ -90,6 +91,8 @@ def questions(
         call.print_document("questions", _to_json(pending, output, top, limit))
     else:
         _print(call, pending, judges.labels.classes, output, limit)
+        if judges.no_names and len(pending):
+            call.note(judges.no_names)
         call.note_hashes("labels", "original", "scores")
 
 
@@ -107,19 +110,24 @@ def load_asked(
     judges = load_judges(
         call, benchmark, labels, original, scores, labels_needed=False, match=match, max_bytes=max_bytes
     )
-    if judges.scores is None and scores is None and len(judges.labels):
-        of_imagenet = (
-            f"reassess data fetch {IMAGENET.sources['scores']}, or " if judges.benchmark.folder is None else ""
-        )
+    if judges.scores is None and scores is None and (len(judges.labels) or "votes" in judges.benchmark.sources):
         with taken_for_imagenet(judges.by_default):
             raise DataError(
                 "which pairs were rated is not known: no scores are at hand",
-                mend=f"{of_imagenet}pass --scores FILE with the columns image, class, score; or --scores none, if no "
-                "pair was rated",
+                mend=f"{_scores_made(judges.benchmark)}; or --scores none, if no pair was rated",
             )
     if not (judges.labels.images or judges.benchmark.images or judges.original):
         part_path(judges.benchmark, "images", needed_by="questions")
     return judges
+
+
+def _scores_made(benchmark: Benchmark) -> str:
+    """How scores, which a benchmark lacks, come about."""
+    if benchmark.folder is not None and "votes" in benchmark.sources:
+        folder = benchmark.folder
+        return shlex.join(["reassess", "aggregate", "--benchmark", str(folder), "-o", str(folder / "scores.csv")])
+    file = "pass --scores FILE with the columns image, class, score"
+    return file if benchmark.folder else f"reassess data fetch {IMAGENET.sources['scores']}, or {file}"
 
 
 def _judged(
@@ -165,7 +173,8 @@ def _print(call: Call, pending: OpenQuestions, classes: Classes, output: Path, l
     number = counted(len(pending), "question")
     of_all = number if len(written) == len(pending) else f"{len(written):,} of {number}"
     call.note(f"{output}: {of_all}{', the most informative first' if len(pending) else ''}")
-    call.note(f"{len(pending):,} predicted pairs were in no label set and never asked about: {words}")
+    pairs = counted(len(pending), "predicted pair was", "predicted pairs were")
+    call.note(f"{pairs} in no label set and never asked about: {words}")
     for model, unknown in zip(pending.models, pending.unknown, strict=True):
         if unknown:
             call.note(f"{model}: left out: {unknown:,} unknown")

@@ -22,7 +22,7 @@ from reassess.core.votes import Votes
 from reassess.data.loading import load_votes
 from reassess.formats.archives import MAX_BYTES
 from reassess.numeric.proportion import Proportion
-from reassess.text import some
+from reassess.text import counted, some
 
 __all__ = ["load_raters", "raters"]
 
@@ -178,9 +178,10 @@ def _summary(result: Reliability, golden: GoldenVotes | None) -> Iterator[str]:
     parts = [f"{np.count_nonzero(golden.truth == i):,} {name}" for i, name in enumerate(result.truths)]
     votes = sum(int(one.confusion.sum()) for one in result.raters)
     measured = [one for one in result.raters if one.information is not None]
+    items = counted(int(np.count_nonzero(golden.truth >= 0)), "golden item")
     yield (
-        f"measured on {votes:,} votes of {len(measured):,} raters on {np.count_nonzero(golden.truth >= 0):,} golden "
-        f"items: {', '.join(parts)}" + (f" ({golden.by_experts.rule})" if golden.by_experts else "")
+        f"measured on {counted(votes, 'vote')} of {counted(len(measured), 'rater')} on {items}: {', '.join(parts)}"
+        + (f" ({golden.by_experts.rule})" if golden.by_experts else "")
     )
     if golden.by_experts is not None and golden.by_experts.note is not None:
         yield golden.by_experts.note

@@ -40,7 +40,12 @@ def why_not_ready(check: BenchmarkCheck) -> dict[str, ReassessError]:
     ----------
     check
         What the folder holds. The files of a known benchmark fit one another, and nothing is tried.
+
+    Notes
+    -----
+    A command that reads fewer parts may put what is wrong with one in other words: those of the check are taken.
     """
+    told = {str(error.where): error for error in check.errors if error.where is not None}
     fails: dict[str, ReassessError] = {}
     if check.folder is None:
         return fails
@@ -50,7 +55,7 @@ def why_not_ready(check: BenchmarkCheck) -> dict[str, ReassessError]:
                 warnings.simplefilter("ignore")
                 COMMANDS[command](Call(offline=True, quiet=True), open_benchmark(check.folder))
         except ReassessError as error:
-            fails[command] = error
+            fails[command] = told.get(str(error.where), error)
         except click.UsageError as error:
             fails[command] = DataError(error.message)
     return fails

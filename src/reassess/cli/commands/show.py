@@ -24,14 +24,15 @@ from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
 from reassess.core.items import Id
-from reassess.data.benchmark_folders import part_path
+from reassess.core.labels import LabelSets
+from reassess.data.benchmark_folders import MADE_BY, part_path
 from reassess.data.benchmark_images import benchmark_names
 from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
 from reassess.evaluation.words import KNOWN_IN_WORDS
 
 __all__ = ["show"]
 
-_RATED = ("scores", "votes", "golden")
+_MOSTLY_THERE = ("scores", "votes")  # of an own benchmark; golden answers are for those who want them
 
 
 @click.command(
@@ -107,16 +108,20 @@ def show(
         call.print_document("show", sheet.to_json(known.classes))
     else:
         _print(sheet, judges)
-        sources = [judges.benchmark.sources[part] for part in _RATED if part in judges.benchmark.sources]
-        if sources and (judges.scores is None or judges.votes is None):
-            call.note("\nThe scores and votes are not here: reassess data fetch " + " ".join(sources))
+        given = {"scores": scores, "votes": votes, "golden": golden}
+        notes = [
+            *_lacking(judges, [part for part, source in given.items() if source is None]),
+            *([judges.no_names] if judges.no_names else []),
+        ]
+        if notes:
+            call.note("\n" + "\n".join(notes))
 
 
 def _print(sheet: ImageSheet, judges: Judges) -> None:
     classes = judges.labels.classes
     say(f"image      {sheet.image}")
     say(f"original   {'not known' if sheet.original is None else _named(classes, sheet.original)}")
-    say(f"valid      {_valid(sheet, classes)}")
+    say(f"valid      {_valid(sheet, judges.labels)}")
     say("")
     if sheet.candidates is None:
         say("Which classes were proposed is not known: neither scores nor votes are here.")
@@ -132,10 +137,25 @@ def _print(sheet: ImageSheet, judges: Judges) -> None:
         say(f"\n{file} says: {_predicted(best, sheet, classes)}")
 
 
-def _valid(sheet: ImageSheet, classes: Classes) -> str:
+def _lacking(judges: Judges, wanted: Sequence[str]) -> list[str]:
+    """Which of the wanted parts are not here, and how each comes about."""
+    held = {"scores": judges.scores, "votes": judges.votes, "golden": judges.experts}
+    lacking, benchmark = [part for part in wanted if held[part] is None], judges.benchmark
+    if benchmark.folder is not None:
+        return [f"The {part} are not here: {MADE_BY[part]}" for part in lacking if part in _MOSTLY_THERE]
+    lacking = [part for part in lacking if part in benchmark.sources]
+    if not lacking:
+        return []
+    *first, last = ["golden answers" if part == "golden" else part for part in lacking]
+    named = f"{', '.join(first)} and {last}" if first else last
+    sources = " ".join(benchmark.sources[part] for part in lacking)
+    return [f"The {named} are not here: reassess data fetch {sources}"]
+
+
+def _valid(sheet: ImageSheet, labels: LabelSets) -> str:
     if sheet.valid is None:
-        return "not known: the label sets do not hold the image"
-    return "; ".join(_named(classes, i) for i in sheet.valid) or KNOWN_IN_WORDS["no_class"]
+        return f"not known: {'the label sets do not hold the image' if len(labels) else 'there are no label sets'}"
+    return "; ".join(_named(labels.classes, i) for i in sheet.valid) or KNOWN_IN_WORDS["no_class"]
 
 
 def _predicted(best: tuple[int | None, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
@@ -170,7 +190,7 @@ def _row(one: Candidate, sheet: ImageSheet, classes: Classes) -> list[str | None
 def _vote_counts(votes: Sequence[tuple[Id | None, Id]], choosers: int | None) -> str:
     """How often each answer was given; or how many chose the class, of all who chose one."""
     if choosers is not None:
-        return f"{len(votes)} of {choosers}"
+        return f"{len(votes)} of {choosers}" if choosers else ""
     counts = Counter(answer for _, answer in votes)
     return ", ".join(f"{n} {answer}" for answer, n in counts.most_common())
 

@@ -22,6 +22,7 @@ from reassess.evaluation.words import (
     missing_in_words,
 )
 from reassess.numeric.proportion import Proportion
+from reassess.text import counted
 
 __all__ = ["Cut", "Measured", "Ranking", "print_measured", "to_json"]
 
@@ -82,7 +83,7 @@ def print_measured(call: Call, measured: Measured, by: str | None) -> None:
         say(f"no ranking: {measured.common}")
     elif measured.common is not None:
         images = next(iter(next(iter(measured.common.values())).values())).images
-        say(f"on the {images:,} images that are in all files:")
+        say(f"on the {counted(images, 'image that is', 'images that are')} in all files:")
         _print_table(measured, measured.common, ranked=True)
     if measured.common is not None:
         say("each file on its own images, which differ, so that this is no ranking:")
@@ -240,4 +241,5 @@ def _print_cuts(rankings: Mapping[Cut, Ranking], *, ranked: bool) -> None:
 def _note_cuts(call: Call, rankings: Mapping[Cut, Ranking]) -> None:
     for cut, ranking in rankings.items():
         result = next(iter(ranking.values()))
-        call.note(f"at {cut:g}: {result.scorable:,} images have a label, {result.empty:,} have none")
+        labelled = counted(result.scorable, "image has", "images have")
+        call.note(f"at {cut:g}: {labelled} a label, {counted(result.empty, 'has', 'have')} none")

@@ -121,11 +121,11 @@ def _print_slopes(trend: Trend) -> None:
 
 
 def _lines(trend: Trend) -> Iterator[tuple[str, Line]]:
-    """The lines with their names; one without the rows far out only where there are such."""
+    """The lines that have rows, with their names; one without the rows far out only where there are such."""
     yield "all", trend.overall
     if trend.far_out.entries:
         yield f"all but {len(trend.far_out.entries):,} far out", trend.far_out.line
-    yield from ((str(line), line) for line in trend.lines)
+    yield from ((str(line), line) for line in trend.lines if line.rows)
 
 
 def _cells(estimate: Estimate | None) -> list[str | None]:
@@ -209,7 +209,11 @@ def _about_slopes(trend: Trend) -> Iterator[str]:
     known = "the first word of a name" if board.family == Leaderboard.family else f"{board.family.pattern!r} in a name"
     yield f"95 % of a slope: over families of models, which are known by {known} (--family PATTERN)"
     if alone := board.without_family:
-        yield f"each a family of its own, since the pattern finds nothing in the name: {counted(alone, 'model')}"
+        what, mend = "the pattern", ""
+        if board.family.groups and board.first_group_is_empty:
+            what = "the first group of the pattern, which names the family,"
+            mend = " (alternatives go into one group, such as (a|b))"
+        yield f"each a family of its own, since {what} finds nothing in the name: {counted(alone, 'model')}{mend}"
     if far_out.entries:
         low, high = max(far_out.low, 0), min(far_out.high, 100)
         yield (
@@ -221,6 +225,8 @@ def _about_slopes(trend: Trend) -> Iterator[str]:
         yield f"no slope, {name}: {TOO_FEW_FAMILIES}"
     if without:
         yield "to take each model as a family: --family .+"
+    if empty := [f"{line} %" for line in trend.lines if not line.rows]:
+        yield f"no row lies in {' or '.join(empty)}"
 
 
 def _judged(placement: Placement) -> Iterator[str]:

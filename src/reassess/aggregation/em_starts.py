@@ -11,13 +11,13 @@ from reassess.core.items import Id
 from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.text import some
+from reassess.text import Shown, some
 
 __all__ = ["Pinned", "answer_shares", "check_fit", "natural_shares"]
 
 
-@dataclass(frozen=True, eq=False)
-class Pinned:
+@dataclass(frozen=True, eq=False, repr=False)
+class Pinned(Shown):
     """Items whose truth, or its distribution, is known and stays.
 
     Parameters

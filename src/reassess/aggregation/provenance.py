@@ -20,6 +20,7 @@ from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
+from reassess.text import Shown
 
 __all__ = ["Making", "Provenance", "find_provenance", "image_folds", "known_provenance", "likely_makings"]
 
@@ -95,8 +96,8 @@ def likely_makings(
         yield Making(lambda votes, experts, _: fitted(votes, experts=experts).scores, of_all_votes=True)
 
 
-@dataclass(frozen=True, eq=False)
-class Provenance:
+@dataclass(frozen=True, eq=False, repr=False)
+class Provenance(Shown):
     """The votes, the golden answers and the way in which scores were shown to be made of them.
 
     Parameters

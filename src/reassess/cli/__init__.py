@@ -13,7 +13,7 @@ from typing import TextIO
 import click
 
 from reassess import __version__
-from reassess.cli.common import say
+from reassess.cli.screen import say
 from reassess.errors import OutputError, ReassessError, ReassessWarning
 
 __all__ = ["COMMANDS", "app", "main"]

@@ -19,6 +19,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError, at
 from reassess.evaluation.mistakes import KINDS, known_kinds
+from reassess.text import Shown
 
 __all__ = ["Candidate", "ImageSheet", "image_sheet"]
 
@@ -40,8 +41,8 @@ class Candidate:
     experts: _Answers = ()
 
 
-@dataclass(frozen=True)
-class ImageSheet:
+@dataclass(frozen=True, repr=False)
+class ImageSheet(Shown):
     """What is known of one image.
 
     Parameters

@@ -14,7 +14,7 @@ from reassess.core.predictions import Predictions, UnknownClasses
 from reassess.errors import DataError
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
 from reassess.numeric.arrays import runs
-from reassess.text import some
+from reassess.text import Shown, some
 
 __all__ = [
     "EMPTY",
@@ -32,8 +32,8 @@ STATES = ("labelled", "empty", "unlabelled", "unknown")
 LABELLED, EMPTY, UNLABELLED, UNKNOWN = range(len(STATES))
 
 
-@dataclass(frozen=True, eq=False)
-class Outcomes:
+@dataclass(frozen=True, eq=False, repr=False)
+class Outcomes(Shown):
     """One entry for each row of a model's predictions; -1 stands for what is not there.
 
     Parameters

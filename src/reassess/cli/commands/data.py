@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, print_table, say
+from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
+from reassess.cli.screen import print_table, say
 from reassess.core.benchmark import IMAGENET
 from reassess.data.catalogue import SOURCES, KnownFile, Source
 from reassess.data.sources import fetch_all, find_all
@@ -31,12 +32,12 @@ def list_sources(call: Call) -> None:
         call.print_document("data", [_described(call, source, paths) for source, paths in listed])
         return
     rows = [
-        (source.name, file.name, (file.sha256 or "-")[:12], source.licence, path or _to_be_had(file))
+        (source.name, source.licence, path or f"{file.name} is {_to_be_had(file)}")
         for source, paths in listed
         for file, path in zip(source.files, paths, strict=True)
     ]
-    print_table(("name", "file", "sha256", "licence", "where"), rows, text_columns=5)
-    call.note("The whole hashes, and what to cite, are in --json.")
+    print_table(("name", "licence", "where"), rows, text_columns=3)
+    call.note("The hashes, and what to cite, are in --json.")
 
 
 @data.command(

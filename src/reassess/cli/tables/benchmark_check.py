@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from reassess.cli.common import print_table, say
+from reassess.cli.screen import print_table, say
 from reassess.data.benchmark_check import BenchmarkCheck, PartCheck
 from reassess.data.name_problems import NameProblem
 from reassess.errors import ReassessError

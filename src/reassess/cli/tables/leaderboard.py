@@ -8,7 +8,8 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from reassess.cli.common import Call, print_table
+from reassess.cli.common import Call
+from reassess.cli.screen import print_table
 from reassess.comparison.placement import Placement
 from reassess.comparison.trends import Line, Trend
 from reassess.comparison.words import TOO_FEW_FAMILIES
@@ -131,7 +132,7 @@ def _lines(trend: Trend) -> Iterator[tuple[str, Line]]:
 def _cells(estimate: Estimate | None) -> list[str | None]:
     if estimate is None:
         return [None, None]
-    return [f"{estimate.value:.4f}", "{:.4f} to {:.4f}".format(*estimate.interval)]
+    return [f"{estimate.value:.3f}", "{:.3f} to {:.3f}".format(*estimate.interval)]
 
 
 def _changes(trend: Trend) -> Iterator[list[str | None]]:
@@ -177,7 +178,7 @@ def _placement(placement: Placement) -> list[str | None]:
 def _print_neighbours(placement: Placement, judge: str) -> None:
     entry = placement.entry
     rows = [
-        [str(one), f"{one.real:.3f}", f"{one.real - entry.real:+.3f}", f"{one.original:.3f}"]
+        [str(one), f"{one.real:.2f}", f"{one.real - entry.real:+.2f}", f"{one.original:.2f}"]
         for one in (*placement.better, entry, *placement.others)
     ]
     print_table([f"next to {entry}", f"{judge} %", "difference", "original %"], rows)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from reassess.cli.common import Call, percent, percents, print_table
+from reassess.cli.common import Call, percent, percents
+from reassess.cli.screen import print_table
 from reassess.core.classes import Classes
 from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy
 

@@ -219,7 +219,7 @@ def find_provenance(
         allowed=f"a difference of at most {_SAME:g} on every golden item",
         found=(f"{nearest:.3g}" if np.isfinite(nearest) else "golden items without a score") + refused,
         mend="give the votes, golden answers and original labels of which they were made; scores that were made with "
-        "other options, such as --pooling, cannot be made again",
+        "other options, such as another pooling, cannot be made again",
     )
 
 

@@ -13,6 +13,7 @@ from typing import TextIO
 import click
 
 from reassess import __version__
+from reassess.cli.options_in_words import error_in_words, in_options
 from reassess.cli.screen import say
 from reassess.errors import OutputError, ReassessError, ReassessWarning
 
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             error.show()
             return error.exit_code
         except ReassessError as error:
-            say(f"Error: {error}", err=True)
+            say(f"Error: {error_in_words(error)}", err=True)
             return 1
         except OSError as error:  # of standard output, or of a file that went away while it was read
             where, why = error.filename or "standard output", error.strerror or error
@@ -113,7 +114,7 @@ def _show_warning(
     """Print a warning; one of this package that was shown before is not said again, such as for each label set."""
     if issubclass(category, ReassessWarning):
         if str(message) not in shown:
-            say(f"Warning: {message}", err=True)
+            say(f"Warning: {in_options(str(message))}", err=True)
             shown.add(str(message))
     else:
         text = warnings.formatwarning(message, category, filename, lineno, line)

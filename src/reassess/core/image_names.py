@@ -207,7 +207,7 @@ def _refuse_duplicates(names: Sequence[str], keys: Sequence[str], match: Match, 
         what, mend = "an image is named twice", "keep one row for each image"
     else:
         what = f"two images have the same {match}"
-        mend = "join by the whole path (--match path), or rename one of them"
+        mend = 'join by the whole path (match="path"), or rename one of them'
     raise DataError(what, where=where, found=f"{names[before]} (row {before}) and {names[row]} (row {row})", mend=mend)
 
 
@@ -228,5 +228,5 @@ def _refuse_ambiguous(
                 f"the {match} of an image fits more than one image",
                 where=where,
                 found=f"{name} fits {some(fits[key])}",
-                mend="join by the whole path (--match path)" if match != "path" else "keep one entry for each image",
+                mend='join by the whole path (match="path")' if match != "path" else "keep one entry for each image",
             )

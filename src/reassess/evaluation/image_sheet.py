@@ -274,7 +274,7 @@ def _images_of_rows(model: Predictions, labels: LabelSets | None) -> tuple[str, 
             "the predictions hold no image names, and are not as many as the label sets",
             allowed=None if labels is None else f"{len(labels):,} rows",
             found=f"{len(model):,} rows",
-            mend="name the images of the rows (--names FILE, or names in the file itself)",
+            mend="name the images of the rows (names=[...], or names in the file itself)",
         )
     return labels.images
 

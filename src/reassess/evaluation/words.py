@@ -31,9 +31,7 @@ _FEW_CLASSES = 5  # of which a model may well take most for one another
 _ENOUGH, _ENOUGH_OF_EACH, _RIGHT, _RIGHT_OF_FEW = 500, 20, 40, 70
 _LONGEST = 12  # letters, so that a table of accuracies fits into 80 columns, and the title of an axis beside it
 
-MEND_CLASS_LIST = (
-    "let reassess evaluate FILE --write-classes classes.txt write the list, then pass --classes FILE=classes.txt"
-)
+MEND_CLASS_LIST = "read the file with the outputs that find_class_list finds"
 MISTAKES_IN_WORDS = {
     "no_class": "of no class",
     "expert_valid": "valid to most experts",

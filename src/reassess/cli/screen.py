@@ -153,8 +153,12 @@ def _folded(text: str, width: int) -> list[str]:
 
 def _side_by_side(names: list[str], cells: _Rows, texts: int, width: int) -> list[str]:
     """The lines of several tables, each with the texts and as many of the other columns as fit."""
+    least = _least(names, cells, texts)
+    for i, column in enumerate(zip(names, *cells, strict=True)):
+        if i < texts:  # a third of the width, if it takes so much, is for texts
+            least[i] = max(least[i], min(max(map(_cells, column)), width // (3 * texts)))
     lines: list[str] = []
-    for part in _parts(_least(names, cells, texts), max(1, texts), width):
+    for part in _parts(least, max(1, texts), width):
         headings, rows = [names[i] for i in part], [[row[i] for i in part] for row in cells]
         forms = (_fitted(headings, rows, texts, width, gap) for gap in _GAPS)
         too_wide = _drawn(headings, rows, texts, _least(headings, rows, texts), _GAPS[1])

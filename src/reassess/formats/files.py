@@ -41,7 +41,7 @@ def _is_folder(path: Path) -> bool:
 
 def _refuse_folder(path: Path) -> None:
     if _is_folder(path):
-        raise DataError("a folder was given where a file is read or written", where=path, mend="name one file in it")
+        raise DataError("a folder was given where a file is read", where=path, mend="name one file in it")
 
 
 def check_input(path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from reassess.errors import DataError
 from reassess.formats.files import check_input, not_utf8, suffix_of, writing
 from reassess.formats.separated import SEPARATORS, line_of_row, read_separated
+from reassess.text import some
 
 if TYPE_CHECKING:
     import polars as pl

@@ -201,7 +201,8 @@ def test_numbers_are_those_of_outputs_where_these_are_listed(
         (
             "image,prediction_1,prediction_2\na,1,n01\n",
             "some columns hold numbers of outputs, others class names\n  where:   DIR/p.csv\n"
-            "  found:   prediction_1, prediction_2\n  to mend: write the classes by name, and leave the list of outputs out",
+            "  found:   prediction_1, prediction_2\n"
+            "  to mend: write the classes by name, and leave the list of outputs out",
         ),
     ],
 )

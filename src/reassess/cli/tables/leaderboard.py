@@ -94,6 +94,9 @@ def print_leaderboard(call: Call, trend: Trend, placements: Sequence[Placement],
     for placement in placements:
         click.echo()
         _print_neighbours(placement, judge)
+    call.tell(f"{counted(len(board), 'row')} of {counted(board.models, 'model')}")
+    for reason, count in board.left_out.items():
+        call.tell(f"left out: {count:,} {reason}")
     for line in _footnotes(trend, placements, level):
         call.note(line)
 
@@ -186,9 +189,6 @@ def _print_neighbours(placement: Placement, judge: str) -> None:
 
 def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | None) -> Iterator[str]:
     board = trend.board
-    yield f"{counted(len(board), 'row')} of {counted(board.models, 'model')}"
-    for reason, count in board.left_out.items():
-        yield f"left out: {count:,} {reason}"
     yield from _about_slopes(trend)
     if level is None:
         yield f"no level of the original labels: {_NO_LEVEL} (--level PERCENT)"

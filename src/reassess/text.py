@@ -1,5 +1,6 @@
 """Words for messages and results: texts from files made harmless, counts of things, the first few of many."""
 
+import math
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -114,10 +115,10 @@ class Shown:
 
 def _brief(value: object) -> str:
     """A value as Python writes it; what is long by its kind and size."""
-    kind = type(value).__name__
-    if hasattr(value, "shape"):
-        return f"<{value.dtype} of {' x '.join(f'{n:,}' for n in value.shape)}>" if value.size > _FEW else repr(value)
-    if isinstance(value, Collection) and not isinstance(value, str) and len(value) > _FEW:
+    kind, shape = type(value).__name__, getattr(value, "shape", None)
+    if shape is not None and math.prod(shape) > _FEW:
+        return f"<{getattr(value, 'dtype', kind)} of {' x '.join(f'{n:,}' for n in shape)}>"
+    if isinstance(value, Collection) and not isinstance(value, str) and shape is None and len(value) > _FEW:
         return f"<{kind} of {len(value):,}>"
     text = repr(value)
     return text if len(text) <= _LONG or isinstance(value, str) else f"<{kind}>"

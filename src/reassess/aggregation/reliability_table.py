@@ -1,6 +1,6 @@
 """How far each rater can be relied on, as a table."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reassess.aggregation.reliability_result import Reliability
 
@@ -30,7 +30,7 @@ def reliability_table(result: Reliability) -> "pl.DataFrame":
     rows = []
     for one in result.ranked:
         bits, seconds = one.information, one.seconds or (None, None)
-        row = {
+        row: dict[str, Any] = {
             "rater": str(one.rater),
             "votes": one.votes,
             "flags": "; ".join(one.flags),

@@ -172,7 +172,7 @@ def test_one_model_has_a_rank_and_no_neighbour() -> None:
 
 
 def test_nothing_to_rank_by_and_too_few_replicates_are_errors() -> None:
-    panel = Panel.from_predictions({"a": np.zeros(2, int)}, LabelSets.from_lists("xy", [[], []]))
+    panel = Panel.from_predictions({"a": np.zeros(2, int)}, LabelSets.from_lists(["x", "y"], [[], []]))
     with pytest.raises(DataError) as caught:
         rank_models(panel)
     assert str(caught.value) == "no image is scored\n  to mend: give predictions of images that have valid labels"

@@ -26,7 +26,7 @@ COMMANDS = {
     "data": "List, find and fetch the known data files, and check a benchmark.",
     "evaluate": "Measure models against re-assessed labels.",
     "labels": "Cut label sets from scores, show what changed between two, or how far several agree.",
-    "leaderboard": "Compare ReaL accuracy with original accuracy over many models.",
+    "leaderboard": "Compare ReaL accuracy, or that by other labels, with original accuracy over many models.",
     "plot": "Draw one chart of the report.",
     "questions": "List the predicted pairs that nobody was asked about.",
     "raters": "Measure how far each rater can be relied on.",

@@ -1,12 +1,15 @@
-"""Words for messages: texts from files made harmless, counts of things, and the first few of many."""
+"""Words for messages and results: texts from files made harmless, counts of things, the first few of many."""
 
+import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from html import escape
 
-__all__ = ["aligned", "composed", "counted", "plain", "shortened", "some"]
+__all__ = ["Shown", "aligned", "composed", "counted", "plain", "shared", "shortened", "some"]
 
 _WIDTH = 16  # letters of the names, if they have no more
+_FEW, _LONG = 8, 200  # entries and letters that a short text may show
 
 # C0 (but for tab and newline), C1, marks that turn the direction of writing, and halves of characters.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -68,3 +71,55 @@ def some(items: Sequence[object], *, most: int = 5) -> str:
     """
     shown = ", ".join(str(item) for item in items[:most])
     return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"
+
+
+def shared(texts: Mapping[str, str]) -> Iterator[str]:
+    """Texts on files by name, an equal one once, with the files of which it is.
+
+    >>> list(shared({"a": "ids", "b": "ids"})), list(shared({"a": "ids", "b": "scores", "c": "ids"}))
+    (['each file: ids'], ['a, c: ids', 'b: scores'])
+    """
+    for text in dict.fromkeys(texts.values()):
+        names = [name for name, other in texts.items() if other == text]
+        yield f"{'each file' if 1 < len(names) == len(texts) else some(names)}: {text}"
+
+
+class Shown:
+    """A result that shows as its short text, and in a notebook as a table of names and texts.
+
+    A dataclass, made with ``repr=False``, shows its fields, long ones in a word or two. One that gives a `_summary`
+    shows that, below its `_headline` if it has one; one with a ``__str__`` of its own shows that.
+    """
+
+    @property
+    def _headline(self) -> str:
+        return ""
+
+    def _summary(self) -> Iterable[tuple[str, str]]:
+        """Names and a text on each."""
+        return [(name, _brief(getattr(self, name))) for name in getattr(self, "__dataclass_fields__", ())]
+
+    def __str__(self) -> str:
+        if type(self)._summary is Shown._summary:
+            return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in self._summary())})"
+        return "\n".join([*([self._headline] if self._headline else []), *aligned(self._summary())])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        if type(self).__str__ is not Shown.__str__ and type(self)._summary is Shown._summary:
+            return f"<p>{escape(str(self))}</p>"
+        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary())
+        return (f"<p>{escape(self._headline)}</p>" if self._headline else "") + f"<table>{rows}</table>"
+
+
+def _brief(value: object) -> str:
+    """A value as Python writes it; what is long by its kind and size."""
+    kind, shape = type(value).__name__, getattr(value, "shape", None)
+    if shape is not None and math.prod(shape) > _FEW:
+        return f"<{getattr(value, 'dtype', kind)} of {' x '.join(f'{n:,}' for n in shape)}>"
+    if isinstance(value, Collection) and not isinstance(value, str) and shape is None and len(value) > _FEW:
+        return f"<{kind} of {len(value):,}>"
+    text = repr(value)
+    return text if len(text) <= _LONG or isinstance(value, str) else f"<{kind}>"

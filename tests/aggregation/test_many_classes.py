@@ -244,7 +244,7 @@ def test_an_error_says_how_many_classes_there_may_be_and_that_they_need_pooling(
     with pytest.raises(DataError) as caught:
         calibrated_on_candidates(votes, votes, truth, smoothing=1, pooling=0)
     assert str(caught.value) == (
-        "so many classes need pooling\n  allowed: above 0\n  found:   0\n  to mend: leave --pooling out"
+        "so many classes need pooling\n  allowed: above 0\n  found:   0\n  to mend: leave pooling out"
     )
     with pytest.raises(DataError, match="no golden item of known truth has a vote"):
         calibrated_on_candidates(votes, votes, np.full(4, -1), smoothing=0, pooling=4)

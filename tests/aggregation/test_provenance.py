@@ -91,7 +91,7 @@ def test_scores_that_do_not_follow_from_the_votes_are_refused(real_scores: Score
         "  allowed: a difference of at most 1e-06 on every golden item\n"
         "  found:   0.xxx\n"
         "  to mend: give the votes, golden answers and original labels of which they were made; scores that were made "
-        "with other options, such as --pooling, cannot be made again"
+        "with other options, such as another pooling, cannot be made again"
     )
 
 

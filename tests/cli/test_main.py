@@ -147,7 +147,7 @@ def test_nothing_in_a_file_tells_the_terminal_what_to_do(
     Path("[red]model[bold].csv").write_text(f"image,prediction\n{image},{cat}\nb,{cat}\n")
     result = run("evaluate", "[red]model[bold].csv", "--labels", "labels.json", "--by", "class", "--quiet")
     assert result.code == 0
-    *_, title, _, _, first, second = result.out.splitlines()
+    *_, title, _, _, second, first = result.out.splitlines()
     assert title.strip() == "[red]model[bold].csv"
     assert first.split()[:2] == ["0", r"\x1b[2J[bold]cat[/]"]
     assert second.split()[:2] == ["1", r"\u202edog"]
@@ -168,7 +168,7 @@ def test_a_result_that_cannot_be_printed_is_said(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("rich.console.Console.print", full)
+    monkeypatch.setattr("reassess.cli.commands.data.print_table", full)
     result = run("data", "list")
     assert (result.code, result.err) == (
         1,

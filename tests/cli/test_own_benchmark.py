@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reassess.cli.options_in_words import in_options
 from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES
 from reassess.data.loading import load_labels
 from reassess.formats.labels import read_labels, write_labels
@@ -73,7 +74,7 @@ def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: C
         "Error: the classes are named in one file and numbered in another\n"
         "  where:   ids.npz and labels.json\n"
         "  found:   bowl, cup and 2 more, and ids\n"
-        f"  to mend: {NAME_OUTPUTS}; or name the classes; or {GIVE_CLASSES}\n"
+        f"  to mend: {in_options(NAME_OUTPUTS)}; or name the classes; or {GIVE_CLASSES}\n"
     )
 
 

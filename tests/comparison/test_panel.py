@@ -97,7 +97,7 @@ def test_models_without_a_common_image_are_an_error_that_says_what_each_has() ->
         "  found:   one: 3 images, such as a.png, b.png and 1 more\n"
         "           two: 1 images, such as d.png\n"
         "{}"
-        "  to mend: name the images alike, or join by another part of the name (--match name or --match stem)"
+        '  to mend: name the images alike, or join by another part of the name (match="name" or match="stem")'
     )
     assert message(lambda: Panel.from_outcomes(models)) == text.format("")
     more = models | {f"empty {i}": outcomes_of([], []) for i in range(4)}

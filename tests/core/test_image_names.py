@@ -127,7 +127,7 @@ def test_two_images_that_a_match_cannot_tell_apart_are_an_error(match: str, seco
         f"two images have the same {match}\n"
         "  where:   the predictions\n"
         f"  found:   a/tom.png (row 0) and {second} (row 1)\n"
-        "  to mend: join by the whole path (--match path), or rename one of them"
+        '  to mend: join by the whole path (match="path"), or rename one of them'
     )
 
 
@@ -136,7 +136,7 @@ def test_a_stem_that_fits_two_known_images_is_an_error_that_names_both() -> None
         "the stem of an image fits more than one image\n"
         "  where:   the label set\n"
         "  found:   tom fits a/tom.png, b/tom.png\n"
-        "  to mend: join by the whole path (--match path)"
+        '  to mend: join by the whole path (match="path")'
     )
 
 

@@ -251,7 +251,7 @@ def test_images_without_an_original_label_are_counted(tmp_path: Path) -> None:
 def test_names_that_fit_by_another_match_are_said_to(tmp_path: Path, labels: str, match: str) -> None:
     files = {"images/cat/a.jpg": "", "labels.json": f'{{"{labels}": ["cat"]}}'}
     mends = {one.mend for one in check(tmp_path, files).mismatches}
-    assert mends == {f'they fit by {match}: --match {match}, or "match": "{match}" in benchmark.json'}
+    assert mends == {f'they fit by {match}: match="{match}", or "match": "{match}" in benchmark.json'}
     assert check(tmp_path, {"benchmark.json": f'{{"match": "{match}"}}'}).mismatches == ()
 
 

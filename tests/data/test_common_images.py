@@ -51,14 +51,14 @@ def test_two_files_without_a_common_image_are_refused(first: str, second: str) -
         "two files have no image in common\n"
         f"  where:   {' and '.join(places)}\n"
         "  found:   a/1.png, a/2.png and 1 more; and 1.png, 2.png\n"
-        "  to mend: they fit by name: --match name"
+        '  to mend: they fit by name: match="name"'
     )
     check(parts | {second: noun(second, "1.png", "a/3.png")})
 
 
 def test_a_benchmark_says_in_its_folder_how_images_are_joined(tmp_path: Path) -> None:
     parts = {"labels": noun("labels", "1.png"), "scores": noun("scores", "1.jpg")}
-    assert '--match stem, or "match": "stem" in benchmark.json' in message(check, parts, Benchmark(folder=tmp_path))
+    assert 'match="stem", or "match": "stem" in benchmark.json' in message(check, parts, Benchmark(folder=tmp_path))
 
 
 def test_names_that_fit_in_no_way_are_to_be_checked() -> None:

@@ -182,7 +182,7 @@ def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
     assert message(lambda: load_labels("imagenet-ecologists")) == (
         "reviewers were asked about some classes alone, and others may be valid too: this judges no model\n"
         f"  where:   {path}\n"
-        "  to mend: set it beside other label sets with reassess labels --agree, and judge by those"
+        "  to mend: set it beside other label sets with label_agreement, and judge by those"
     )
 
 

@@ -625,8 +625,7 @@ def test_ids_of_another_list_are_an_error_that_names_it_unless_they_may_pass(ima
         "  allowed: well above 0.10%\n"
         f"  found:   {hits / 50_000:.2%} as given ({hits} of 50,000); {other.after.value:.2%} with the classes in "
         "another order, on the half of the images that did not choose it\n"
-        "  to mend: let reassess evaluate FILE --write-classes classes.txt write the list, then pass --classes "
-        "FILE=classes.txt"
+        "  to mend: read the file with the outputs that find_class_list finds"
     )
     passed = find_outcomes(said, imagenet.original, original=imagenet.original, any_class_list=True)
     assert np.count_nonzero(passed.original_rank == 0) == hits

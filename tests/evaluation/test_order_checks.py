@@ -24,9 +24,9 @@ from tests.helpers import message, numbered_labels
 NOTHING_FITS = (
     "no known order of the images fits, and no other order of the classes by which the model would be right in 40 % or "
     "more: check that the file belongs to these images and classes; to measure it all the same, leave the original "
-    "labels out (--original none)"
+    "labels out (original=None)"
 )
-FOLDERS = "pass --order class-folder (what a reader of class folders yields)"
+FOLDERS = "sort the rows as class_folder_order says (what a reader of class folders yields)"
 FROM_ONE = "subtract 1 from every class id (they count from 1, or class 0 is a background)"
 LACKS_FIRST = "add 1 to every class id"
 ADD = "add 1 to the number in every image name (ImageNet's validation images count from 1)"
@@ -94,7 +94,7 @@ def test_scores_with_a_background_class_are_explained(real_labels: LabelSets, re
         "  allowed: 1,000 columns\n"
         "  found:   1,001 columns\n"
         "  to mend: if the first output is a background class, give scores[:, 1:]; "
-        "else name the class of each output (--classes FILE)"
+        "else name the class of each output (outputs=[...])"
     )
 
 

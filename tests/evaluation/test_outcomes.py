@@ -68,7 +68,7 @@ def test_rows_without_names_of_another_number_are_an_error(n: int) -> None:
         "the predictions hold no image names, and are not as many as the label sets\n"
         "  allowed: 3 rows\n"
         f"  found:   {n} rows\n"
-        "  to mend: name the images of the rows (--names FILE, or names in the file itself)"
+        "  to mend: name the images of the rows (names=[...], or names in the file itself)"
     )
 
 
@@ -79,7 +79,7 @@ def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
         "  where:   the first is row 1\n"
         "  allowed: names such as x/a.png, x/b.png and 1 more\n"
         "  found:   no.png, nor.png, never.png\n"
-        "  to mend: check the names, or leave such images out with --ignore-unknown"
+        "  to mend: check the names, or leave such images out with ignore_unknown=True"
     )
     nothing = LabelSets.from_lists([], [])
     assert "  allowed: none: the label set has no image\n" in message(join_and_rank, predictions, nothing)
@@ -109,7 +109,7 @@ def test_a_stem_that_fits_two_images_is_an_error_that_names_both() -> None:
         "the stem of an image fits more than one image\n"
         "  where:   the label set\n"
         "  found:   a.gif fits x/a.png, y/a.jpg\n"
-        "  to mend: join by the whole path (--match path)"
+        '  to mend: join by the whole path (match="path")'
     )
 
 
@@ -118,7 +118,7 @@ def test_two_rows_with_one_stem_are_an_error_that_names_both() -> None:
         "two images have the same stem\n"
         "  where:   the predictions\n"
         "  found:   x/a.png (row 0) and x/a.jpg (row 1)\n"
-        "  to mend: join by the whole path (--match path), or rename one of them"
+        '  to mend: join by the whole path (match="path"), or rename one of them'
     )
 
 
@@ -159,7 +159,7 @@ def test_another_number_of_outputs_than_classes_is_an_error(outputs: int) -> Non
         "wrong number of outputs\n"
         "  allowed: 4 columns\n"
         f"  found:   {outputs} columns\n"
-        "  to mend: name the class of each output (--classes FILE)"
+        "  to mend: name the class of each output (outputs=[...])"
     )
 
 
@@ -169,7 +169,7 @@ def test_fewer_outputs_than_the_labels_name_classes_is_an_error_even_if_nobody_d
         "wrong number of outputs\n"
         "  allowed: at least 8 columns, as the labels name class 7\n"
         "  found:   7 columns\n"
-        "  to mend: name the class of each output (--classes FILE)"
+        "  to mend: name the class of each output (outputs=[...])"
     )
 
 

@@ -14,8 +14,8 @@ from reassess.formats.votes import read_votes, write_votes
 from tests.helpers import WORDS, message
 
 GIVE_ALL = (
-    "give all answers, from what speaks least for the class to what speaks most: --answers A,B,... "
-    "(in Python: answers=[...]), or answers in benchmark.json"
+    "give all answers, from what speaks least for the class to what speaks most: answers=[...], "
+    "or answers in benchmark.json"
 )
 KNOWN = "no, maybe and yes; whole numbers; or others in a given order"
 TYPO = ["no", "no", "yes", "yess", " Yes"]
@@ -123,8 +123,7 @@ def test_one_number_alone_is_refused(tmp_path: Path, code: str) -> None:
         f"  where:   {tmp_path / 'v.csv'}\n"
         "  allowed: two answers or more, from what speaks least to what speaks most for the class\n"
         f"  found:   {code}\n"
-        "  to mend: give all answers that were possible in this order, such as --answers 0,1 "
-        "(in Python: answers=[0, 1])"
+        "  to mend: give all answers that were possible in this order, such as answers=[0, 1]"
     )
 
 

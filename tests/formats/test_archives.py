@@ -255,7 +255,7 @@ def test_an_archive_that_declares_too_much_is_refused_before_it_is_inflated(
     path = file("bomb.npz", bomb)
     assert refused(read, path, max_bytes=10**6) == (
         "the archive declares more than is allowed\n  where:   DIR/bomb.npz\n  allowed: 1,000,000 bytes\n"
-        "  found:   8,000,128 bytes\n  to mend: if you trust the file, pass --max-bytes 8000128"
+        "  found:   8,000,128 bytes\n  to mend: if you trust the file, pass max_bytes=8000128"
     )
     assert read(path, max_bytes=8_000_128).shape == (10**6,)
 

@@ -132,7 +132,7 @@ def test_the_hash_is_that_of_the_content(file: Callable[..., Path]) -> None:
         (
             "old.csv",
             "the output file exists\n  where:   DIR/old.csv\n"
-            "  to mend: choose another name, or overwrite it with --force",
+            "  to mend: choose another name, or overwrite it with force=True",
         ),
         (
             "no/such/new.csv",
@@ -264,7 +264,7 @@ def test_a_file_that_appears_in_the_meantime_is_kept_without_force(
     refused: Callable[..., str], tmp_path: Path, links: None
 ) -> None:
     assert refused(write_while_another_does, tmp_path / "a.csv") == (
-        "the output file exists\n  where:   DIR/a.csv\n  to mend: choose another name, or overwrite it with --force"
+        "the output file exists\n  where:   DIR/a.csv\n  to mend: choose another name, or overwrite it with force=True"
     )
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "theirs"}
     write_while_another_does(tmp_path / "b.csv", force=True)

@@ -435,7 +435,7 @@ def test_json_that_is_nested_without_end_is_refused(refused: Callable[..., str],
 def test_labels_do_not_overwrite_unless_forced(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     path = file("a.json", "old")
     assert refused(write_labels, path, labels_of({"a": {1}})) == (
-        "the output file exists\n  where:   DIR/a.json\n  to mend: choose another name, or overwrite it with --force"
+        "the output file exists\n  where:   DIR/a.json\n  to mend: choose another name, or overwrite it with force=True"
     )
     assert path.read_text() == "old"
 

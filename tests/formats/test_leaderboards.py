@@ -225,12 +225,12 @@ BAD = {
     "no original accuracy": (
         {"a.json": document(evaluation(original=None, original_reason="no original labels are at hand"))},
         "an evaluation without original top-1 accuracy\n  where:   DIR/a.json, m.npz\n"
-        "  found:   no original labels are at hand\n  to mend: evaluate the model again, with --topk 1,5",
+        "  found:   no original labels are at hand\n  to mend: evaluate the model again with top_k=[1, 5]",
     ),
     "top 5 only": (
         {"a.json": document({**evaluation(), "real": {"5": {"hits": 1, "n": 2}}})},
         "an evaluation without real top-1 accuracy\n  where:   DIR/a.json, m.npz\n"
-        "  found:   top 5 only\n  to mend: evaluate the model again, with --topk 1,5",
+        "  found:   top 5 only\n  to mend: evaluate the model again with top_k=[1, 5]",
     ),
     "no image": (
         {"a.json": document(evaluation(real=(0, 0)))},

@@ -69,7 +69,7 @@ def test_ids_of_outputs_that_are_listed_are_read(file: Callable[..., Path], tmp_
 def test_a_list_of_outputs_by_number_says_nothing(refused: Callable[..., str], tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", np.array([0, 1]))
     assert refused(read_predictions, tmp_path / "p.npy", NAMED, outputs=["0", "1", "2"]) == (
-        "none of the outputs is a class of the benchmark\n  where:   the list of outputs (--classes)\n"
+        "none of the outputs is a class of the benchmark\n  where:   the list of outputs\n"
         "  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   0, 1, 2\n"
         "  to mend: name each output by wnid, by class name or by class id"
     )
@@ -192,7 +192,7 @@ def test_a_column_of_no_class_that_is_the_highest_of_a_row_is_left_out_with_a_wa
         assert predictions.best(2)[0].tolist() == [[0, 2], [0, 2]]
     assert refused(read_predictions, path, NAMED, unknown_class="error") == (
         f"{text}\n  where:   DIR/p.csv\n  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   saucer\n"
-        "  to mend: rename the column as its class is called, or leave it out (--unknown-class drop)"
+        '  to mend: rename the column as its class is called, or leave it out (unknown_class="drop")'
     )
 
 

@@ -263,7 +263,7 @@ def test_an_archive_that_declares_too_much_is_refused(refused: Callable[..., str
     np.savez_compressed(path, scores=np.zeros((1000, 1000), np.float32))
     assert refused(read_predictions, path, max_bytes=10**6) == (
         "the archive declares more than is allowed\n  where:   DIR/p.npz\n  allowed: 1,000,000 bytes\n"
-        "  found:   4,000,128 bytes\n  to mend: if you trust the file, pass --max-bytes 4000128"
+        "  found:   4,000,128 bytes\n  to mend: if you trust the file, pass max_bytes=4000128"
     )
     assert len(read_predictions(path)) == 1000
 
@@ -295,7 +295,7 @@ def test_names_that_do_not_fit_are_refused(
 def test_names_for_a_file_that_has_its_own_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     path = save_npz(tmp_path / "p.npz", scores=SCORES, names=np.array(IMAGES))
     assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == (
-        "the file holds image names of its own\n  where:   DIR/p.npz\n  to mend: leave --names out"
+        "the file holds image names of its own\n  where:   DIR/p.npz\n  to mend: leave the other names out"
     )
 
 
@@ -330,18 +330,18 @@ def test_a_list_of_outputs_says_which_class_each_is(
         ),
         (
             ["crane", "n01", "n02"],
-            "a class name is shared by two classes\n  where:   the list of outputs (--classes)\n"
+            "a class name is shared by two classes\n  where:   the list of outputs\n"
             "  found:   'crane': 0 n01 crane, 2 n03 crane\n  to mend: name the class by its wnid or id",
         ),
         (
             ["dog", "n01", "hound"],
-            "two outputs are one class\n  where:   the list of outputs (--classes)\n"
+            "two outputs are one class\n  where:   the list of outputs\n"
             "  found:   'dog' (output 0) and 'hound' (output 2) are both 1 n02 dog, hound\n"
             "  to mend: name each output by its wnid",
         ),
         (
             ["x", "y", "z"],
-            "none of the outputs is a class of the benchmark\n  where:   the list of outputs (--classes)\n"
+            "none of the outputs is a class of the benchmark\n  where:   the list of outputs\n"
             "  allowed: wnids such as n01, names such as 'crane'\n  found:   x, y, z\n"
             "  to mend: name each output by wnid, by class name or by class id",
         ),
@@ -469,7 +469,7 @@ def test_a_tensor_file_that_declares_too_much_is_refused(
     assert declared > 40_000
     assert refused(read_predictions, tmp_path / "p.pt", max_bytes=40_000) == (
         "the archive declares more than is allowed\n  where:   DIR/p.pt\n  allowed: 40,000 bytes\n"
-        f"  found:   {declared:,} bytes\n  to mend: if you trust the file, pass --max-bytes {declared}"
+        f"  found:   {declared:,} bytes\n  to mend: if you trust the file, pass max_bytes={declared}"
     )
 
 
@@ -667,7 +667,8 @@ def test_neither_the_array_nor_its_names_overwrite_unless_forced(
     file(there, "old")
     predictions = Predictions.from_ids([1, 2], IMAGES)
     assert refused(write_predictions, tmp_path / "p.npy", predictions) == (
-        f"the output file exists\n  where:   DIR/{there}\n  to mend: choose another name, or overwrite it with --force"
+        f"the output file exists\n  where:   DIR/{there}\n"
+        "  to mend: choose another name, or overwrite it with force=True"
     )
     assert [path.name for path in tmp_path.iterdir()] == [there]
     assert (tmp_path / there).read_text() == "old"

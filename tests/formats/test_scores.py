@@ -285,7 +285,7 @@ def test_a_scores_archive_that_declares_too_much_is_refused(refused: Callable[..
     path = save_npz(tmp_path / "a.npz", tensor=np.zeros(2), info=INFO)
     assert refused(read_scores, path, max_bytes=300) == (
         "the archive declares more than is allowed\n  where:   DIR/a.npz\n  allowed: 300 bytes\n  found:   352 bytes\n"
-        "  to mend: if you trust the file, pass --max-bytes 352"
+        "  to mend: if you trust the file, pass max_bytes=352"
     )
 
 

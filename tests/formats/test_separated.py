@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.formats.separated import line_of_row
-from reassess.formats.tables import column, read_table
+from reassess.formats.tables import read_table
 from tests.helpers import message
 
 PIECES = ["a", "b", "1", ",", ";", "\t", " ", "'", '"', '""', "\r", "\n", "\r\n", "é"]
@@ -106,8 +106,8 @@ def test_a_first_line_of_values_is_no_heading(
     refused: Callable[..., str], file: Callable[..., Path], headings: str
 ) -> None:
     path = file("t.csv", f"{headings}\nrex.jpg,4\n")
-    assert refused(column, path, read_table(path), "image", "path", thing="the image") == (
+    assert refused(read_table, path) == (
         "the first line of the table is no heading\n  where:   DIR/t.csv\n"
-        f"  allowed: a heading for each column, such as image for the image\n  found:   {headings.replace(',', ', ')}\n"
+        f"  allowed: a heading for each column, such as image\n  found:   {headings.replace(',', ', ')}\n"
         "  to mend: write the headings above the first row"
     )

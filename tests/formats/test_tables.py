@@ -299,7 +299,7 @@ def test_a_table_does_not_overwrite_unless_forced(
     path = file(f"t{suffix}", "old")
     assert refused(write_table, path, pl.DataFrame({"a": [1]})) == (
         f"the output file exists\n  where:   DIR/t{suffix}\n"
-        "  to mend: choose another name, or overwrite it with --force"
+        "  to mend: choose another name, or overwrite it with force=True"
     )
     assert path.read_text() == "old"
 

@@ -241,7 +241,7 @@ def test_an_archive_that_declares_too_much_is_refused(tmp_path: Path) -> None:
         f"  where:   {path}\n"
         f"  allowed: {declared - 1:,} bytes\n"
         f"  found:   {declared:,} bytes\n"
-        f"  to mend: if you trust the file, pass --max-bytes {declared}"
+        f"  to mend: if you trust the file, pass max_bytes={declared}"
     )
     assert words(read_votes(path, max_bytes=declared)) == READ
 

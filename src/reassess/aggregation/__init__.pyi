@@ -49,4 +49,5 @@ from .relabelling import relabel as relabel
 from .reliability import rater_reliability as rater_reliability
 from .reliability_result import Rater as Rater
 from .reliability_result import Reliability as Reliability
+from .reliability_table import reliability_table as reliability_table
 from .thresholds import label_sets as label_sets

@@ -18,12 +18,13 @@ from reassess.core.items import Id, as_questions, find_items, take_items, unite_
 from reassess.core.labels import LabelSets
 from reassess.core.votes import Votes
 from reassess.errors import DataError
+from reassess.text import Shown
 
 __all__ = ["Rule", "original_rule", "rater_rule", "share_curve", "share_rule", "simple_rules"]
 
 
-@dataclass(frozen=True, eq=False)
-class Rule:
+@dataclass(frozen=True, eq=False, repr=False)
+class Rule(Shown):
     """Precision and recall of a rule, in each of its variants.
 
     Parameters

@@ -1,5 +1,7 @@
 """Aggregation without a rater model: majority and mean."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

@@ -16,6 +16,7 @@ from reassess.core.scores import Scores
 from reassess.errors import DataError
 from reassess.numeric.bootstrap import percentile_bounds, times_drawn_again
 from reassess.numeric.proportion import Proportion
+from reassess.text import Shown
 
 __all__ = ["Bands", "Curve", "Point", "precision_recall"]
 
@@ -52,8 +53,8 @@ class Point:
         return {"threshold": self.threshold, "precision": self.precision.value, "recall": self.recall.value}
 
 
-@dataclass(frozen=True, eq=False)
-class Bands:
+@dataclass(frozen=True, eq=False, repr=False)
+class Bands(Shown):
     """95 % intervals of precision and recall, over images, at some thresholds.
 
     Parameters

@@ -22,6 +22,8 @@ Statistics 28 (1979), equations 2.3 to 2.5. The priors are those of Kim and Ghah
 combination", AISTATS 2012, with a mean that is fitted.
 """
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -14,6 +14,7 @@ from reassess.core.rater_model import RaterModel
 from reassess.core.votes import Votes
 from reassess.errors import ConvergenceWarning
 from reassess.numeric.exact_tests import holm
+from reassess.text import Shown
 
 __all__ = ["FEWEST_CLUSTERS", "LEVEL", "Dependence", "RaterPair", "cluster_ids", "dependence"]
 
@@ -64,8 +65,8 @@ class RaterPair:
         }
 
 
-@dataclass(frozen=True)
-class Dependence:
+@dataclass(frozen=True, repr=False)
+class Dependence(Shown):
     """Which pairs of raters are not independent.
 
     Parameters

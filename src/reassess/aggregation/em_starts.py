@@ -11,15 +11,15 @@ from reassess.core.items import Id
 from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.text import some
+from reassess.text import Shown, some
 
 __all__ = ["Pinned", "answer_shares", "check_fit", "check_pseudo_votes", "natural_shares"]
 
 _LEAST_PSEUDO_VOTES, _MOST_PSEUDO_VOTES = 1e-9, 10**12
 
 
-@dataclass(frozen=True, eq=False)
-class Pinned:
+@dataclass(frozen=True, eq=False, repr=False)
+class Pinned(Shown):
     """Items whose truth, or its distribution, is known and stays.
 
     Parameters

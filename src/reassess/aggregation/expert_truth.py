@@ -14,15 +14,15 @@ from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes
 from reassess.numeric.arrays import freeze
-from reassess.text import counted, some
+from reassess.text import Shown, counted, some
 
 __all__ = ["ExpertTruth", "expert_answer", "expert_truth", "expert_validity"]
 
 _MOST_NAMED = 3
 
 
-@dataclass(frozen=True, eq=False)
-class ExpertTruth:
+@dataclass(frozen=True, eq=False, repr=False)
+class ExpertTruth(Shown):
     """The truth of golden items.
 
     Parameters

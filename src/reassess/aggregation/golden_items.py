@@ -14,7 +14,7 @@ from reassess.core.items import Id, describe
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes, in_common_classes
 from reassess.errors import DataError, ReassessWarning
-from reassess.text import some
+from reassess.text import Shown, some
 
 __all__ = [
     "GoldenVotes",
@@ -25,8 +25,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False)
-class GoldenVotes:
+@dataclass(frozen=True, eq=False, repr=False)
+class GoldenVotes(Shown):
     """Raters' votes on golden items, and the truth of each item.
 
     Parameters

@@ -300,7 +300,7 @@ def calibrated_on_candidates(
     array([2])
     """
     if not pooling > 0:
-        raise DataError("so many classes need pooling", allowed="above 0", found=pooling, mend="leave --pooling out")
+        raise DataError("so many classes need pooling", allowed="above 0", found=pooling, mend="leave pooling out")
     answers, used = len(votes.answers), truth[golden_votes.item_ids] >= 0
     if not used.any():
         raise DataError("no golden item of known truth has a vote", mend="check that both files name the items alike")

@@ -10,12 +10,13 @@ from reassess.aggregation.operating_points import Goal, OperatingPoint, operatin
 from reassess.aggregation.provenance import Provenance, image_folds
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
+from reassess.text import Shown
 
 __all__ = ["MeasuredCurve", "measure_curves"]
 
 
-@dataclass(frozen=True, eq=False)
-class MeasuredCurve:
+@dataclass(frozen=True, eq=False, repr=False)
+class MeasuredCurve(Shown):
     """The curve of a file of scores.
 
     Parameters

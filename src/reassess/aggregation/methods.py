@@ -30,7 +30,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes, in_common_classes
 from reassess.errors import DataError, ReassessWarning
 from reassess.numeric.em_kernels import spread
-from reassess.text import some
+from reassess.text import Shown, some
 
 __all__ = [
     "Aggregation",
@@ -47,8 +47,8 @@ _CONTRADICTED = 0.2  # the share of items with a clear majority from which EM is
 _AN_ITEM = 0.5  # a truth that is expected of fewer items is one that EM has given up
 
 
-@dataclass(frozen=True)
-class Aggregation:
+@dataclass(frozen=True, repr=False)
+class Aggregation(Shown):
     """What a method made of the votes.
 
     Parameters

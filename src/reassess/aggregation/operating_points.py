@@ -10,6 +10,7 @@ from reassess.aggregation.thresholds import label_sets
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.errors import DataError
+from reassess.text import Shown
 
 __all__ = ["Goal", "OperatingPoint", "operating_point"]
 
@@ -63,8 +64,8 @@ class Goal:
         return choose[self.kind](self.value)
 
 
-@dataclass(frozen=True)
-class OperatingPoint:
+@dataclass(frozen=True, repr=False)
+class OperatingPoint(Shown):
     """A chosen threshold and what follows from it.
 
     Parameters

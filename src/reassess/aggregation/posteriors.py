@@ -1,5 +1,7 @@
 """From votes and a rater model to the probability of each truth."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 

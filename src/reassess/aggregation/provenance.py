@@ -20,6 +20,7 @@ from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
+from reassess.text import Shown
 
 __all__ = ["Making", "Provenance", "find_provenance", "image_folds", "known_provenance", "likely_makings"]
 
@@ -95,8 +96,8 @@ def likely_makings(
         yield Making(lambda votes, experts, _: fitted(votes, experts=experts).scores, of_all_votes=True)
 
 
-@dataclass(frozen=True, eq=False)
-class Provenance:
+@dataclass(frozen=True, eq=False, repr=False)
+class Provenance(Shown):
     """The votes, the golden answers and the way in which scores were shown to be made of them.
 
     Parameters
@@ -218,7 +219,7 @@ def find_provenance(
         allowed=f"a difference of at most {_SAME:g} on every golden item",
         found=(f"{nearest:.3g}" if np.isfinite(nearest) else "golden items without a score") + refused,
         mend="give the votes, golden answers and original labels of which they were made; scores that were made with "
-        "other options, such as --pooling, cannot be made again",
+        "other options, such as another pooling, cannot be made again",
     )
 
 

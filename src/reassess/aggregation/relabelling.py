@@ -17,6 +17,7 @@ from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
+from reassess.text import Shown
 
 __all__ = ["Relabelling", "relabel"]
 
@@ -24,8 +25,8 @@ _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Relabelling:
+@dataclass(frozen=True, eq=False, repr=False)
+class Relabelling(Shown):
     """Votes on (image, class) questions, the raters' matrices, and the threshold at which label sets are cut.
 
     Symbols: R raters, A answers.

@@ -11,14 +11,15 @@ from reassess.aggregation.krippendorff import Metric
 from reassess.core.items import Id
 from reassess.numeric.information import Information
 from reassess.numeric.proportion import Proportion
+from reassess.text import Shown
 
 __all__ = ["FLAGS", "Rater", "Reliability"]
 
 FLAGS = ("uninformative", "one answer", "few")
 
 
-@dataclass(frozen=True, eq=False)
-class Rater:
+@dataclass(frozen=True, eq=False, repr=False)
+class Rater(Shown):
     """What is known of one rater.
 
     Parameters

@@ -13,7 +13,8 @@ from typing import TextIO
 import click
 
 from reassess import __version__
-from reassess.cli.common import say
+from reassess.cli.options_in_words import error_in_words, in_options
+from reassess.cli.screen import say
 from reassess.errors import DataError, OutputError, ReassessError, ReassessWarning
 
 __all__ = ["COMMANDS", "app", "main"]
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             error.show()
             return error.exit_code
         except ReassessError as error:
-            say(f"Error: {error}", err=True)
+            say(f"Error: {error_in_words(error)}", err=True)
             return 1
         except MemoryError:
             mend = "use a machine with more memory, or give less data at a time"
@@ -117,7 +118,7 @@ def _show_warning(
     """Print a warning; one of this package that was shown before is not said again, such as for each label set."""
     if issubclass(category, ReassessWarning):
         if str(message) not in shown:
-            say(f"Warning: {message}", err=True)
+            say(f"Warning: {in_options(str(message))}", err=True)
             shown.add(str(message))
     else:
         text = warnings.formatwarning(message, category, filename, lineno, line)

@@ -1,4 +1,4 @@
-"""What the commands share: options, progress, tables, and the JSON document around every result."""
+"""What the commands share: options, notes, progress, cells of tables, and the JSON document around every result."""
 
 import json
 import math
@@ -13,30 +13,25 @@ import click
 
 from reassess import __version__
 from reassess.cli.help_pages import in_general
+from reassess.cli.screen import say
 from reassess.errors import OutputError
 from reassess.formats.files import exists
-from reassess.text import plain
+from reassess.text import counted
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from reassess.core.benchmark import Benchmark
 
 __all__ = [
     "Call",
     "Range",
     "call_options",
-    "console",
     "percent",
     "percents",
-    "print_table",
     "refuse_repeated",
-    "say",
     "tracked",
 ]
 
-_WIDTH_OF_A_PIPE = 160
-_GAP = 3  # between the columns of a table
+_MOST_NOTES = 5
 _Item = TypeVar("_Item")
 
 
@@ -48,8 +43,10 @@ class Call:
     force: bool = False
     quiet: bool = False
     offline: bool = False
+    verbose: bool = False
     inputs: list[dict[str, str | None]] = field(default_factory=list)
     explanations: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def resolve(self, name: str, source: str) -> Path:
         """The file of a known source, or at a path, noted as an input; fetched if need be.
@@ -85,10 +82,10 @@ class Call:
         from reassess.formats.files import sha256
 
         for text in self.explanations:
-            self.note(text)
+            self.tell(text)
         for entry in self.inputs:
             if entry["name"] in names:
-                self.note(f"{entry['name']}: {entry['path']}, sha256 {sha256(Path(str(entry['path'])))}")
+                self.tell(f"{entry['name']}: {entry['path']}, sha256 {sha256(Path(str(entry['path'])))}")
 
     def read(self, name: str, path: Path) -> Path:
         """Note that the file at `path` is read as `name`, and return the path."""
@@ -133,10 +130,30 @@ class Call:
             if output is not None and exists(output) and any(output.samefile(path) for path in read):
                 raise OutputError("the output file is one of the inputs", where=output, mend="choose another name")
 
-    def note(self, text: str) -> None:
-        """Explain the result below it, unless asked to be quiet."""
+    def tell(self, text: str) -> None:
+        """Say what was done, or what a number rests on, unless asked to be quiet."""
         if not self.quiet:
             say(text)
+
+    def note(self, text: str) -> None:
+        """Explain a result at the end of all, if few notes come before or all are asked for; an equal one once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def print_notes(self) -> None:
+        """Print the notes, and how many more there are."""
+        shown = self.notes if self.verbose else self.notes[:_MOST_NOTES]
+        for text in shown:
+            self.tell(text)
+        if hidden := len(self.notes) - len(shown):
+            self.tell(f"and {counted(hidden, 'more note')} (--verbose)")
+
+    def first_rows(self, count: int, most: int, things: str) -> int:
+        """How many of so many rows to show; a note says how many are not."""
+        if self.verbose or count <= most:
+            return count
+        self.tell(f"the first {most} of {count:,} {things} (--verbose shows all)")
+        return most
 
     def print_document(self, command: str, results: Any, **others: Any) -> None:
         """Print the JSON document of a command: schema, call, inputs with hashes, results, and other parts by name."""
@@ -161,6 +178,7 @@ _OPTIONS: dict[str, str] = {
     "force": "Overwrite output files that exist.",
     "quiet": "Print nothing but the result.",
     "offline": "Use no network.",
+    "verbose": "Print every note and every row.",
 }
 
 
@@ -175,16 +193,14 @@ class Range(click.FloatRange):
         return number
 
 
-def say(text: str, *, err: bool = False) -> None:
-    """Print a line or lines as they are, to standard output or standard error."""
-    click.echo(plain(text), err=err)
-
-
 def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that every command takes; it receives them as its first argument, a `Call`."""
 
     def command(**options: Any) -> Any:
-        return function(Call(**{name: options.pop(name) for name in _OPTIONS}), **options)
+        call = Call(**{name: options.pop(name) for name in _OPTIONS})
+        result = function(call, **options)
+        call.print_notes()
+        return result
 
     command.__doc__ = function.__doc__
     command.__name__ = function.__name__
@@ -206,70 +222,12 @@ def tracked(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
 
 def percent(share: float | None) -> str | None:
     """A share in percent, as a cell of a table."""
-    return None if share is None else f"{100 * share:.2f}"
+    return None if share is None else f"{100 * share:.2f}".replace("100.00", "100.0")
 
 
 def percents(interval: tuple[float, float] | None) -> str | None:
     """An interval of a share in percent, as a cell of a table."""
-    return None if interval is None else "{:.2f} to {:.2f}".format(*(100 * bound for bound in interval))
-
-
-def console() -> "Console":
-    """A console for tables on standard output; wide where it is not a terminal, so that nothing is cut."""
-    from rich.console import Console
-
-    is_terminal = sys.stdout is not None and sys.stdout.isatty()  # None: closed
-    return Console(width=None if is_terminal else _WIDTH_OF_A_PIPE, highlight=False)
-
-
-def print_table(
-    headings: Sequence[str],
-    rows: Iterable[Sequence[object]],
-    *,
-    title: str | None = None,
-    text_columns: int = 1,
-) -> None:
-    """Print a table; the first `text_columns` columns are flushed left, numbers right.
-
-    Numbers stay whole: columns for which a terminal is too narrow follow below, beside the first ones again.
-    """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    names = [plain(heading) for heading in headings]
-    cells = [["-" if cell is None else plain(str(cell)) for cell in row] for row in rows]
-    longest = [max(map(len, column)) for column in zip(*cells, strict=True)] if cells else [0] * len(names)
-    least = [max([length, *map(len, name.split())]) for length, name in zip(longest, names, strict=True)]
-    title_text = None if title is None else Text(plain(title))
-    screen = console()
-    for part in _side_by_side(least, max(1, text_columns), screen.width):
-        fits = sum(max(least[i], len(names[i])) + _GAP for i in part) - _GAP <= screen.width
-        table = Table(box=SIMPLE_HEAD, title=title_text, title_justify="left", pad_edge=False, show_edge=False)
-        for i in part:
-            is_text = i < text_columns
-            width = None if fits or is_text else least[i]
-            table.add_column(Text(names[i]), justify="left" if is_text else "right", overflow="fold", width=width)
-        for row in cells:
-            table.add_row(*(Text(row[i]) for i in part))
-        screen.print(table)
-
-
-def _side_by_side(least: Sequence[int], first: int, width: int) -> list[list[int]]:
-    """Which columns stand side by side: each time the first ones, which may be folded, and as many more as fit.
-
-    >>> _side_by_side([20, 9, 9, 9], 1, 30), _side_by_side([20, 9, 9, 9], 1, 80)
-    ([[0, 1], [0, 2], [0, 3]], [[0, 1, 2, 3]])
-    """
-    room = width - sum(min(of_text, width // (3 * first)) for of_text in least[:first])
-    parts, left = [list(range(first))], room
-    for i in range(first, len(least)):
-        left -= least[i] + _GAP
-        if left < 0 and len(parts[-1]) > first:
-            parts.append(list(range(first)))
-            left = room - least[i] - _GAP
-        parts[-1].append(i)
-    return parts
+    return None if interval is None else " to ".join(str(percent(bound)) for bound in interval)
 
 
 def refuse_repeated(files: Iterable[str | Path]) -> None:

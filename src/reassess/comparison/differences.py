@@ -22,6 +22,7 @@ from reassess.comparison.panel import Panel
 from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import SUREST, common_hits, mean_interval, normal_interval, normal_p_values
 from reassess.numeric.exact_tests import SMALLEST, holm, sign_flips
+from reassess.text import Shown
 
 __all__ = ["LEVEL", "Change", "Difference", "EveryPair", "PairTests", "every_pair", "p_text", "sums_of_pairs"]
 
@@ -42,8 +43,8 @@ def p_text(p_value: float, *, at_most: bool = False) -> str:
     return f"{'<=' if at_most else '='} {p_value:.2g}"
 
 
-@dataclass(frozen=True)
-class Difference(ABC):
+@dataclass(frozen=True, repr=False)
+class Difference(Shown, ABC):
     """The mean over images of a whole number from -2 to 2, with its interval and test.
 
     Parameters
@@ -126,7 +127,7 @@ class Difference(ABC):
         return {"low": low, "high": high, "p_value": self.raters_p_value}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Change(Difference):
     """How the lead of one model over another changes from original to re-assessed labels, on the same images.
 
@@ -150,8 +151,8 @@ class Change(Difference):
         return self.changes
 
 
-@dataclass(frozen=True, eq=False)
-class PairTests:
+@dataclass(frozen=True, eq=False, repr=False)
+class PairTests(Shown):
     """One kind of difference, tested for every two of M models.
 
     Parameters
@@ -178,8 +179,8 @@ class PairTests:
         return {"deviation": deviation, "holm": float(self.holm[a, b])}
 
 
-@dataclass(frozen=True, eq=False)
-class EveryPair:
+@dataclass(frozen=True, eq=False, repr=False)
+class EveryPair(Shown):
     """Every two of M models tested.
 
     Parameters

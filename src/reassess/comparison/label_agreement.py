@@ -12,7 +12,7 @@ from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels, label_keys
 from reassess.numeric.arrays import freeze, pair_keys
-from reassess.text import counted
+from reassess.text import Shown, counted
 
 __all__ = ["AGREEMENTS", "SAYINGS", "LabelAgreement", "label_agreement"]
 
@@ -22,8 +22,8 @@ _BOTH_SPEAK = 3  # of AGREEMENTS, the first
 _CLASS_IDS = np.int64(0xFFFFFFFF)
 
 
-@dataclass(frozen=True, eq=False)
-class LabelAgreement:
+@dataclass(frozen=True, eq=False, repr=False)
+class LabelAgreement(Shown):
     """How far two label sets agree, on every image that one of them holds.
 
     Parameters

@@ -25,6 +25,7 @@ from reassess.comparison.recounts import Counts, Recount
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import check_replicates, normal_interval, times_drawn
+from reassess.text import Shown
 
 __all__ = ["LabelUncertainty", "label_uncertainty"]
 
@@ -37,8 +38,8 @@ _REDRAWS = 100  # of which the bias is the mean
 _ROUNDING = 1e-12  # of a variance
 
 
-@dataclass(frozen=True, eq=False)
-class LabelUncertainty:
+@dataclass(frozen=True, eq=False, repr=False)
+class LabelUncertainty(Shown):
     """Accuracies of models in replicates of images and raters. Symbols: M models, B replicates with a scored image.
 
     Parameters

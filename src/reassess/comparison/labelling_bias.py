@@ -23,14 +23,15 @@ from reassess.core.scores import Scores
 from reassess.numeric.arrays import freeze
 from reassess.numeric.exact_tests import chance_p_value
 from reassess.numeric.proportion import Proportion
+from reassess.text import Shown
 
 __all__ = ["Choices", "LabellingBias", "labelling_biases"]
 
 _NO_IMAGES = "on no image of several valid classes are the prediction and the original label both valid"
 
 
-@dataclass(frozen=True)
-class Choices:
+@dataclass(frozen=True, repr=False)
+class Choices(Shown):
     """How often a model says the original label, on images of which this and what it says are two of the valid classes.
 
     Parameters
@@ -98,8 +99,8 @@ def _chosen_to_json(chosen: Proportion) -> dict[str, Any]:
     return {"original_chosen": chosen.hits, "low": low, "high": high}
 
 
-@dataclass(frozen=True, eq=False)
-class LabellingBias:
+@dataclass(frozen=True, eq=False, repr=False)
+class LabellingBias(Shown):
     """How often one model says the original label, on images with several valid classes, this one and the label's.
 
     Parameters

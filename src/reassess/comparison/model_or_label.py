@@ -17,6 +17,7 @@ from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.numeric.proportion import Proportion
+from reassess.text import Shown
 
 __all__ = ["Disagreements", "Preference", "Verdicts", "preferences"]
 
@@ -43,8 +44,8 @@ class Verdicts:
         return counts | {"low": low, "high": high}
 
 
-@dataclass(frozen=True)
-class Disagreements:
+@dataclass(frozen=True, repr=False)
+class Disagreements(Shown):
     """Images on which a model's first class is not the original label.
 
     Parameters
@@ -79,8 +80,8 @@ class Disagreements:
         }
 
 
-@dataclass(frozen=True)
-class Preference:
+@dataclass(frozen=True, repr=False)
+class Preference(Shown):
     """Whose class is preferred, one model's or that of the original labels.
 
     Parameters

@@ -22,7 +22,7 @@ from reassess.numeric.arrays import freeze
 from reassess.numeric.exact_tests import holm, sign_flips
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.ranks import ranks
-from reassess.text import counted, some
+from reassess.text import Shown, counted, some
 
 __all__ = ["ModelOrders", "OrderChange", "compare_orders"]
 
@@ -33,8 +33,8 @@ _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, eq=False)
-class OrderChange:
+@dataclass(frozen=True, eq=False, repr=False)
+class OrderChange(Shown):
     """How the order of models changes from a first label set to a second, on the same images.
 
     Parameters
@@ -154,8 +154,8 @@ class OrderChange:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class ModelOrders:
+@dataclass(frozen=True, eq=False, repr=False)
+class ModelOrders(Shown):
     """The order of models by each of several label sets, on the images that all of them score.
 
     Parameters

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,14 @@ from reassess.core.checks import check_known
 from reassess.core.labels import UNNAMED
 from reassess.evaluation.words import NONE_SCORED, heading
 from reassess.numeric.proportion import Proportion
-from reassess.text import aligned
+from reassess.text import Shown
 
 __all__ = ["NO_ORIGINAL", "Comparison", "Paired", "compare", "only_right"]
 
 NO_ORIGINAL = "no original labels of these images are at hand"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Paired(Difference):
     """Hits of two models on the same images, by one kind of labels; see `Difference` for the interval and the test.
 
@@ -59,8 +58,8 @@ class Paired(Difference):
         return Proportion(self.both + self.only_b, self.n)
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """Two models on the same images.
 
     Parameters
@@ -127,12 +126,9 @@ class Comparison:
         first, second = (self.a, self.b) if pair.better > 0 else (self.b, self.a)
         return f"{first} is better than {second}"
 
-    def __str__(self) -> str:
-        return "\n".join([self.verdict, *aligned(self._summary())])
-
-    def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary())
-        return f"<p>{escape(self.verdict)}</p><table>{rows}</table>"
+    @property
+    def _headline(self) -> str:
+        return self.verdict
 
     @property
     def rows(self) -> dict[str, Paired | Change]:

@@ -264,7 +264,7 @@ def _refuse_nothing_in_common(columns: list[_Column]) -> None:
     raise DataError(
         "the models have no image in common",
         found="\n".join(lines + more),
-        mend="name the images alike, or join by another part of the name (--match name or --match stem)",
+        mend='name the images alike, or join by another part of the name (match="name" or match="stem")',
     )
 
 

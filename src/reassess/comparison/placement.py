@@ -11,6 +11,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.regression import fit_polynomial
+from reassess.text import Shown
 
 __all__ = ["Expectation", "Placement", "original_level", "place"]
 
@@ -54,8 +55,8 @@ class Expectation:
         return "above" if self.residual >= 0 else "below"
 
 
-@dataclass(frozen=True)
-class Placement:
+@dataclass(frozen=True, repr=False)
+class Placement(Shown):
     """Where a model stands among others.
 
     Parameters

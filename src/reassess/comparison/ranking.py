@@ -14,14 +14,15 @@ from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import check_replicates, percentile_bounds, resampled_hits
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.ranks import ranks
+from reassess.text import Shown
 
 __all__ = ["Gaps", "Ranking", "rank_models"]
 
 _Ints = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class Gaps:
+@dataclass(frozen=True, eq=False, repr=False)
+class Gaps(Shown):
     """Pairs of models that original labels tell apart, and what re-assessed labels say of them; by corrected tests.
 
     Parameters
@@ -51,8 +52,8 @@ class Gaps:
         freeze(self, "changed", "vanished", "reversed")
 
 
-@dataclass(frozen=True, eq=False)
-class Ranking:
+@dataclass(frozen=True, eq=False, repr=False)
+class Ranking(Shown):
     """Models in order of their ReaL accuracy, the best first; equals in the order of their names.
 
     Parameters

@@ -25,6 +25,7 @@ from reassess.core.votes import Votes
 from reassess.evaluation.mistakes import KINDS, known_kinds
 from reassess.evaluation.words import MISTAKES_IN_WORDS, counts_in_words
 from reassess.numeric.arrays import freeze, pair_keys
+from reassess.text import Shown
 
 __all__ = ["ERROR_KINDS", "KINDS_IN_WORDS", "OFTEN", "Taxonomy", "taxonomies"]
 
@@ -45,8 +46,8 @@ OFTEN = 3
 _Ints = npt.NDArray[np.int32]
 
 
-@dataclass(frozen=True, eq=False)
-class Taxonomy:
+@dataclass(frozen=True, eq=False, repr=False)
+class Taxonomy(Shown):
     """The mistakes of one model by kind.
 
     Parameters

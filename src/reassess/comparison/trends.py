@@ -16,6 +16,7 @@ from reassess.comparison.words import TOO_FEW_FAMILIES
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.errors import DataError
 from reassess.numeric.regression import Estimate, Polynomial, fit_polynomial
+from reassess.text import Shown
 
 __all__ = ["BANDS", "Band", "FarOut", "Line", "Trend", "trend"]
 
@@ -53,8 +54,8 @@ BANDS = (Band(70, 78), Band(78, 84), Band(82, 90))
 _FENCE = 3  # distances of the quartiles, from a quartile to an outer fence
 
 
-@dataclass(frozen=True, eq=False)
-class Line:
+@dataclass(frozen=True, eq=False, repr=False)
+class Line(Shown):
     """The line of the rows in a band.
 
     Parameters
@@ -93,8 +94,8 @@ class Line:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class FarOut:
+@dataclass(frozen=True, eq=False, repr=False)
+class FarOut(Shown):
     """Rows so far from the others that they would decide the line of all rows.
 
     Parameters
@@ -124,8 +125,8 @@ class FarOut:
         return {"low": self.low, "high": self.high, "rows": rows, "line": self.line.to_json()}
 
 
-@dataclass(frozen=True, eq=False)
-class Trend:
+@dataclass(frozen=True, eq=False, repr=False)
+class Trend(Shown):
     """Lines through a leaderboard, and how the slope changes.
 
     Parameters

@@ -78,7 +78,7 @@ def as_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
             "one answer alone does not say which answers speak for a class, and which against it",
             allowed="two answers or more, from what speaks least to what speaks most for the class",
             found=answers[0],
-            mend="give all answers that were possible in this order, such as --answers 0,1 (in Python: answers=[0, 1])",
+            mend="give all answers that were possible in this order, such as answers=[0, 1]",
         )
     return tuple(answers)
 

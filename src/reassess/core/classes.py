@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_instance, check_length, check_range, check_several, check_shape, check_text
 from reassess.errors import DataError, ReassessWarning
-from reassess.text import composed, some
+from reassess.text import Shown, composed, some
 
 if TYPE_CHECKING:
     import polars as pl
@@ -82,8 +82,8 @@ def names_without_list(names: Sequence[str], *, where: object = None) -> DataErr
     return DataError(NAMES_WITHOUT_LIST, where=where, found=some(names, most=2), mend=GIVE_CLASSES)
 
 
-@dataclass(frozen=True)
-class Classes:
+@dataclass(frozen=True, repr=False)
+class Classes(Shown):
     """The classes in the order of their ids.
 
     In files a number is an id, wherever it stands and however it is written. So a class may be called by a number only

@@ -24,6 +24,7 @@ __all__ = [
     "VALIDATION_PATTERN",
     "Match",
     "are_validation_images",
+    "find_image",
     "image_keys",
     "join",
     "numbering_mistake",
@@ -66,6 +67,36 @@ def are_validation_images(names: Sequence[str]) -> bool:
 @lru_cache(maxsize=8)  # asked of the same labels with every model
 def _are_validation_images(names: tuple[str, ...]) -> bool:
     return bool(names) and all(_VALIDATION.fullmatch(key) for key in image_keys(names))
+
+
+def find_image(called: str, images: Sequence[str]) -> str:
+    """The image that is called by its name, the end of it, or the number with which it ends.
+
+    Parameters
+    ----------
+    called
+        What the image is called; of no image, it is given back.
+    images
+        The names of all.
+
+    Raises
+    ------
+    DataError
+        Several images end so.
+
+    Examples
+    --------
+    >>> find_image("3", validation_names()), find_image("tom", ["cats/tom.jpg", "cats/atom.jpg"])
+    ('ILSVRC2012_val_00000003.JPEG', 'cats/tom.jpg')
+    """
+    if image_keys([called])[0] in set(image_keys(images)):
+        return called
+    ends = re.compile(rf"(^|[^0-9])0*{called}$" if called.isdecimal() else rf"(^|[\W_]){re.escape(called)}$")
+    stems = (name[: -len(suffix)] if (suffix := PurePosixPath(name).suffix) else name for name in images)
+    found = [image for image, stem in zip(images, stems, strict=True) if ends.search(stem) or ends.search(image)]
+    if len(found) > 1:
+        raise DataError("several images are called so", where=called, found=some(found), mend="give more of the name")
+    return found[0] if found else called
 
 
 def numbering_mistake(names: Sequence[str]) -> str | None:
@@ -182,7 +213,7 @@ def _refuse_duplicates(names: Sequence[str], keys: Sequence[str], match: Match, 
         what, mend = "an image is named twice", "keep one row for each image"
     else:
         what = f"two images have the same {match}"
-        mend = "join by the whole path (--match path), or rename one of them"
+        mend = 'join by the whole path (match="path"), or rename one of them'
     raise DataError(what, where=where, found=f"{names[before]} (row {before}) and {names[row]} (row {row})", mend=mend)
 
 
@@ -203,5 +234,5 @@ def _refuse_ambiguous(
                 f"the {match} of an image fits more than one image",
                 where=where,
                 found=f"{name} fits {some(fits[key])}",
-                mend="join by the whole path (--match path)" if match != "path" else "keep one entry for each image",
+                mend='join by the whole path (match="path")' if match != "path" else "keep one entry for each image",
             )

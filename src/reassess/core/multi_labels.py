@@ -91,7 +91,7 @@ class MultiLabels:
         if not self.complete:
             raise DataError(
                 "reviewers were asked about some classes alone, and others may be valid too: this judges no model",
-                mend="set it beside other label sets with reassess labels --agree, and judge by those",
+                mend="set it beside other label sets with label_agreement, and judge by those",
             )
         rows = self.valid.image_ids
         good = ~self.problematic[rows]

@@ -45,7 +45,7 @@ def how_they_fit(
     Examples
     --------
     >>> how_they_fit(["a/1.png", "a/2.png"], ["1.png", "2.png"])
-    'they fit by name: --match name'
+    'they fit by name: match="name"'
     >>> how_they_fit(["Cat.png", "b.png", "c.png"], ["cat.png", "b.png"], lost=["Cat.png"])
     'they fit but for capitals: spell them alike'
     >>> how_they_fit(["a/1.png", "b/1.png"], ["1.png"])
@@ -55,7 +55,7 @@ def how_they_fit(
     for other in MATCHES:
         if other != match and (fits := _fits(names, known, lost, partial(image_keys, match=other))):
             in_file = f', or "match": "{other}" in {setting}' if setting else ""
-            return f"{fits} by {other}: --match {other}{in_file}"
+            return f'{fits} by {other}: match="{other}"{in_file}'
     for words, spelled in _SPELLINGS.items():
         if fits := _fits(names, known, lost, spelled):
             return f"{fits} {words}"

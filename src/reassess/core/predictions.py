@@ -1,5 +1,7 @@
 """What one model said of a set of images: the best class ids, or a score for every class."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -43,7 +45,7 @@ class UnknownClasses:
     predictions: int = 0
     names: tuple[str, ...] = ()
 
-    def __add__(self, other: "UnknownClasses") -> "UnknownClasses":
+    def __add__(self, other: UnknownClasses) -> UnknownClasses:
         names = tuple(dict.fromkeys((*self.names, *other.names)))
         return UnknownClasses(predictions=self.predictions + other.predictions, names=names)
 
@@ -126,7 +128,7 @@ class Predictions:
         detected: str = "ids",
         unknown_classes: UnknownClasses = UnknownClasses(),
         classes: Classes | None = None,
-    ) -> "Predictions":
+    ) -> Predictions:
         """Predictions from class ids, shape (N,) for the top-1 or (N, k) best first; of any library's arrays.
 
         An id may be -1 only where there are `unknown_classes`.
@@ -170,7 +172,7 @@ class Predictions:
         columns: npt.NDArray[np.int64] | None = None,
         detected: str = "scores",
         classes: Classes | None = None,
-    ) -> "Predictions":
+    ) -> Predictions:
         """Predictions from the scores of all classes, shape (N, outputs), of any library's arrays and not copied."""
         return cls(
             scores=as_scores(scores),
@@ -188,7 +190,7 @@ class Predictions:
         *,
         columns: npt.NDArray[np.int64] | None = None,
         detected: str = "scores",
-    ) -> "Predictions":
+    ) -> Predictions:
         """Predictions from bfloat16 scores, of which numpy knows only the bits, as int16 of shape (N, outputs)."""
         if bits.ndim != 2 or not bits.shape[1] or bits.dtype != np.int16:
             raise DataError(
@@ -285,11 +287,11 @@ class Predictions:
         assert array is not None
         return array
 
-    def named(self, images: Sequence[str], *, detected: str | None = None) -> "Predictions":
+    def named(self, images: Sequence[str], *, detected: str | None = None) -> Predictions:
         """The same predictions with a name for each row."""
         return replace(self, images=tuple(images), detected=detected or self.detected)
 
-    def in_classes(self, classes: Classes) -> "Predictions":
+    def in_classes(self, classes: Classes) -> Predictions:
         """The same predictions in another list of classes, as `LabelSets.in_classes`.
 
         Raises
@@ -314,7 +316,7 @@ class Predictions:
         object.__setattr__(same, "classes", classes)
         return same if moved is held else same._with_held(moved)
 
-    def exchanged(self, class_of: npt.NDArray[np.integer]) -> "Predictions":
+    def exchanged(self, class_of: npt.NDArray[np.integer]) -> Predictions:
         """The same predictions with class `class_of[i]` in the place of each class i.
 
         >>> Predictions.from_ids([0, 1, 2]).exchanged(np.array([1, 0, 2])).class_ids.tolist()
@@ -322,7 +324,7 @@ class Predictions:
         """
         return self._with_held(class_of[self.held_ids])
 
-    def _with_held(self, class_ids: npt.NDArray[np.integer]) -> "Predictions":
+    def _with_held(self, class_ids: npt.NDArray[np.integer]) -> Predictions:
         """The same predictions with other class ids in the place of `held_ids`."""
         there = self._of_classes.copy()
         there[there >= 0] = class_ids

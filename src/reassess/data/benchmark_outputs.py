@@ -56,5 +56,5 @@ def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> 
             "the benchmark would have two files of one part",
             where=output,
             found=Path(there).name,
-            mend=f"write {Path(there).name} (--force), or remove it first",
+            mend=f"write {Path(there).name} (force=True), or remove it first",
         )

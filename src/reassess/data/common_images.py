@@ -47,7 +47,7 @@ def check_common_images(
     reassess.errors.DataError: two files have no image in common
       where:   l.csv (labels) and o.csv (original)
       found:   1.png; and a/1.png
-      to mend: they fit by name: --match name
+      to mend: they fit by name: match="name"
     """
     names = {part: _names(noun) for part, noun in parts.items()}
     for part, others in _joined(list(parts), with_one_another):

@@ -19,6 +19,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError, at
 from reassess.evaluation.mistakes import KINDS, known_kinds
+from reassess.text import Shown
 
 __all__ = ["Candidate", "ImageSheet", "image_sheet"]
 
@@ -40,8 +41,8 @@ class Candidate:
     experts: _Answers = ()
 
 
-@dataclass(frozen=True)
-class ImageSheet:
+@dataclass(frozen=True, repr=False)
+class ImageSheet(Shown):
     """What is known of one image.
 
     Parameters
@@ -273,7 +274,7 @@ def _images_of_rows(model: Predictions, labels: LabelSets | None) -> tuple[str, 
             "the predictions hold no image names, and are not as many as the label sets",
             allowed=None if labels is None else f"{len(labels):,} rows",
             found=f"{len(model):,} rows",
-            mend="name the images of the rows (--names FILE, or names in the file itself)",
+            mend="name the images of the rows (names=[...], or names in the file itself)",
         )
     return labels.images
 

@@ -4,6 +4,8 @@ Naming: an `*accuracy` and a `*recall` lie in [0, 1], higher is better; everythi
 parts add up to the counts of the whole; ratios are derived once, from counts.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Multi-label accuracy: how many of a model's first classes reviewers found valid, unclear or wrong."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,7 @@ from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import EMPTY, Outcomes
 from reassess.numeric.arrays import pair_keys
 from reassess.numeric.proportion import Proportion
+from reassess.text import Shown
 
 __all__ = ["VERDICTS", "MultiLabelAccuracy", "multi_label_accuracy", "summarize_verdicts", "verdicts"]
 VERDICTS = ("unknown", "problematic", "empty", "valid", "unclear", "wrong", "unreviewed")  # the first that fits
@@ -23,8 +26,8 @@ _LEFT_OUT = VERDICTS[:3]
 _JUDGED = VERDICTS[3:]
 
 
-@dataclass(frozen=True, eq=False)
-class MultiLabelAccuracy:
+@dataclass(frozen=True, eq=False, repr=False)
+class MultiLabelAccuracy(Shown):
     """A model's first classes by the reviewers' verdicts, on good images that have a valid class.
 
     Parameters

@@ -185,7 +185,7 @@ def check_agreement(
         mend = (
             f"no known order of the images fits, and {no_list_in_words(outcomes, labels, original)}: check that the "
             "file belongs to these images and classes; to measure it all the same, leave the original labels out "
-            "(--original none)"
+            "(original=None)"
         )
         raise _refused(as_given, by_chance, "", mend)
     if as_given.variance > 0 and as_given.is_unlikely(_FAIR, _BY_CHANCE):  # else every order of the rows does as well
@@ -227,7 +227,11 @@ def _orders(outcomes: Outcomes, original: LabelSets, truth: Ids) -> Iterator[tup
     yield "", "", truth
     if len(outcomes) == len(original) and (truth >= 0).all():
         by_folder = original.indices[class_folder_order(original)]
-        yield "in class-folder order", "pass --order class-folder (what a reader of class folders yields)", by_folder
+        yield (
+            "in class-folder order",
+            "sort the rows as class_folder_order says (what a reader of class folders yields)",
+            by_folder,
+        )
     if not are_validation_images(original.images):
         return
     for step, name, mend in ((1, "one below", "add 1 to"), (-1, "one above", "subtract 1 from")):

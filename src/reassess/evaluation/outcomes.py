@@ -14,7 +14,7 @@ from reassess.core.predictions import Predictions, UnknownClasses
 from reassess.errors import DataError
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
 from reassess.numeric.arrays import runs
-from reassess.text import some
+from reassess.text import Shown, some
 
 __all__ = [
     "EMPTY",
@@ -32,8 +32,8 @@ STATES = ("labelled", "empty", "unlabelled", "unknown")
 LABELLED, EMPTY, UNLABELLED, UNKNOWN = range(len(STATES))
 
 
-@dataclass(frozen=True, eq=False)
-class Outcomes:
+@dataclass(frozen=True, eq=False, repr=False)
+class Outcomes(Shown):
     """One entry for each row of a model's predictions; -1 stands for what is not there.
 
     Parameters
@@ -135,7 +135,7 @@ def join_and_rank(
     if unknown.size and not ignore_unknown:
         known_names = tuple(chain(labels.images, *also_known))
         fits = how_they_fit(images, known_names, lost=[images[row] for row in unknown.tolist()], match=match)
-        mend = fits or "check the names, or leave such images out with --ignore-unknown"
+        mend = fits or "check the names, or leave such images out with ignore_unknown=True"
         refuse_unknown(images, unknown, labels.images or known_names, mend)
     classes = _count_classes(predictions, labels, original)
     top1, rank, overlap, original_rank = _ranked(
@@ -199,7 +199,7 @@ def _join_labels(
             "the predictions hold no image names, and are not as many as the label sets",
             allowed=f"{len(labels):,} rows",
             found=f"{len(predictions):,} rows",
-            mend="name the images of the rows (--names FILE, or names in the file itself)",
+            mend="name the images of the rows (names=[...], or names in the file itself)",
         )
     return labels.images, np.arange(len(labels)), "joined by position, in the order of the label set"
 
@@ -268,7 +268,7 @@ def _refuse_outputs(allowed: str, outputs: int, mend: str) -> None:
         "wrong number of outputs",
         allowed=allowed,
         found=f"{outputs:,} columns",
-        mend=f"{mend}name the class of each output (--classes FILE)",
+        mend=f"{mend}name the class of each output (outputs=[...])",
     )
 
 

@@ -42,7 +42,8 @@ def outcomes_table(
     Returns
     -------
     polars.DataFrame. Columns: file (the model's name), image, state (labelled, empty, unlabelled, unknown), labels
-    (how many classes are valid), top1 (the class, by id or as files name it; null for what is no class), correct
+    (how many classes are valid), valid (their names, separated by ``; ``), top1 (the class, by id or as files name it;
+    null for what is no class), top1_name, correct
     (top-1 is valid; null unless the state is labelled), rank (of the best valid class, from 1; null where it comes
     after all that are known), valid_found (of n valid classes, how many are among the first n), original_rank (of the
     original label, as rank); from scores, else null: score (P(top-1 is valid)), mistake (what is known of a wrong
@@ -61,6 +62,10 @@ def outcomes_table(
 
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
+    called = labels.classes.label
+    names = pl.Series(
+        [*("; ".join(map(called, labels[image] or ())) for image in labels.images), None], dtype=pl.String
+    )
     tables = []
     for file, outcomes in each.items():
         labelled = outcomes.state == LABELLED
@@ -74,7 +79,9 @@ def outcomes_table(
                     "image": list(outcomes.images),
                     "state": [STATES[state] for state in outcomes.state.tolist()],
                     "labels": _nullable(sizes),
+                    "valid": names.gather(outcomes.label_rows),
                     "top1": labels.classes.column(outcomes.top1),
+                    "top1_name": [called(i) if i >= 0 else None for i in outcomes.top1.tolist()],
                     "correct": pl.Series(outcomes.rank == 0).set(pl.Series(~labelled), None),
                     "rank": _known_rank(outcomes.rank, outcomes.depth),
                     "valid_found": _nullable(outcomes.overlap),

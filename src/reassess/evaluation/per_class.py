@@ -10,12 +10,13 @@ import numpy.typing as npt
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.evaluation.outcomes import LABELLED, Outcomes
+from reassess.text import Shown
 
 __all__ = ["PerClass", "count_classes"]
 
 
-@dataclass(frozen=True, eq=False)
-class PerClass:
+@dataclass(frozen=True, eq=False, repr=False)
+class PerClass(Shown):
     """For each class c, by id, over the scored images whose set contains c; int64 arrays of shape (classes,).
 
     Parameters

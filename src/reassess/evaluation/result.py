@@ -13,7 +13,7 @@ from reassess.errors import DataError
 from reassess.evaluation.per_class import PerClass
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.ranks import ranks
-from reassess.text import aligned
+from reassess.text import Shown
 
 __all__ = [
     "NONE_SCORED",
@@ -30,8 +30,8 @@ __all__ = [
 NONE_SCORED = "no image is scored"
 
 
-@dataclass(frozen=True)
-class BySize:
+@dataclass(frozen=True, repr=False)
+class BySize(Shown):
     """Images with label sets of one size: hits at each k, and valid classes found among as many first classes."""
 
     n: int
@@ -96,8 +96,8 @@ class Mistakes:
         )
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Shown):
     """One model's result: integer counts, from which every ratio derives. Evaluations of disjoint images add up.
 
     Parameters
@@ -191,15 +191,6 @@ class Evaluation:
             label_set=self.label_set,
             unknown_classes=self.unknown_classes + other.unknown_classes,
         )
-
-    def __str__(self) -> str:
-        return "\n".join(aligned(self._summary()))
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary())
-        return f"<table>{rows}</table>"
 
     def _summary(self) -> list[tuple[str, str]]:
         rows = [(f"{self.label_set} top-{k}", _in_words(part)) for k, part in self.real.items()]

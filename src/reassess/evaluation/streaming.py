@@ -1,5 +1,7 @@
 """ReaL accuracy while a model runs: batches in any order, integer counts, ratios at the end."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 

@@ -35,9 +35,7 @@ _LONGEST = 12  # letters, so that a table of accuracies fits into 80 columns, an
 _LONGEST_CUT = 8  # and a threshold
 _CUT = re.compile(r"(?P<name>.+)(?P<at> at [0-9.e-]+)")
 
-MEND_CLASS_LIST = (
-    "let reassess evaluate FILE --write-classes classes.txt write the list, then pass --classes FILE=classes.txt"
-)
+MEND_CLASS_LIST = "read the file with the outputs that find_class_list finds"
 MISTAKES_IN_WORDS = {
     "no_class": "of no class",
     "expert_valid": "valid to most experts",

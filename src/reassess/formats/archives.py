@@ -134,7 +134,7 @@ def check_declared(path: Path, file: zipfile.ZipFile, max_bytes: int) -> None:
             where=path,
             allowed=f"{max_bytes:,} bytes",
             found=f"{declared:,} bytes",
-            mend=f"if you trust the file, pass --max-bytes {declared}",
+            mend=f"if you trust the file, pass max_bytes={declared}",
         )
 
 

@@ -39,10 +39,14 @@ def _is_folder(path: Path) -> bool:
     return exists(path) and path.is_dir()
 
 
-def check_input(path: Path) -> None:
-    """Raise `DataError` unless `path` is a file that can be read and is not empty."""
+def _refuse_folder(path: Path) -> None:
     if _is_folder(path):
         raise DataError("a folder was given where a file is read", where=path, mend="name one file in it")
+
+
+def check_input(path: Path) -> None:
+    """Raise `DataError` unless `path` is a file that can be read and is not empty."""
+    _refuse_folder(path)
     if not exists(path):
         near = (
             sorted(p.name for p in path.parent.glob("*") if p.suffix == path.suffix)[:5]
@@ -83,6 +87,7 @@ def suffix_of(path: Path, known: Collection[str], thing: str) -> str:
     """The suffix of `path` in lower case; `DataError` if `thing` has no file of that kind."""
     suffix = path.suffix.lower()
     if suffix not in known:
+        _refuse_folder(path)
         raise DataError(
             f"wrong kind of file for {thing}",
             where=path,
@@ -229,4 +234,4 @@ def _remove_left(folder: Path) -> None:
 
 
 def _exists(path: Path) -> OutputError:
-    return OutputError("the output file exists", where=path, mend="choose another name, or overwrite it with --force")
+    return OutputError("the output file exists", where=path, mend="choose another name, or overwrite it (force=True)")

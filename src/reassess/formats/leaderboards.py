@@ -292,7 +292,9 @@ def _top1(result: dict[str, Any], name: str) -> Proportion:
     if parts is None or "1" not in parts:
         why = result.get(f"{name}_reason") if parts is None else f"top {', '.join(parts)} only"
         raise DataError(
-            f"an evaluation without {name} top-1 accuracy", found=why, mend="evaluate the model again, with --topk 1,5"
+            f"an evaluation without {name} top-1 accuracy",
+            found=why,
+            mend="evaluate the model again with top_k=[1, 5]",
         )
     hits, n = parts["1"]["hits"], parts["1"]["n"]
     if not (isinstance(hits, int) and isinstance(n, int) and 0 <= hits <= n):

@@ -1,31 +1,29 @@
-"""Questions for a next round of rating, as JSON lines."""
+"""Questions for a next round of rating, as a table."""
 
 from pathlib import Path
 
 from reassess.core.classes import Classes
 from reassess.core.open_questions import OpenQuestions
 from reassess.formats.files import suffix_of
-from reassess.formats.tables import write_table
+from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
-__all__ = ["OPEN_QUESTIONS_SUFFIX", "write_open_questions"]
-
-OPEN_QUESTIONS_SUFFIX = ".jsonl"
+__all__ = ["write_open_questions"]
 
 
 def write_open_questions(
     path: str | Path, questions: OpenQuestions, classes: Classes, *, limit: int | None = None, force: bool = False
 ) -> None:
-    r"""Write questions, the most informative first, one JSON object a line.
+    r"""Write questions, the most informative first, one a row.
 
-    Fields: image, class (id, or name where classes are written by name), wnid and name (null where they are not known),
-    models (that name the class), first (how many models put it first), probability (mean over the models that give
-    scores, or null) and reason (never proposed, or image never rated). With rater and answer added to
-    each line, `read_votes` reads the file.
+    Columns: image, class (id, or name where classes are written by name), wnid and name (null where they are not
+    known), models (that name the class; in csv and tsv separated by ``; ``), first (how many models put it first),
+    probability (mean over the models that give scores, or null) and reason (never proposed, or image never rated). With
+    rater and answer added to each row, `read_votes` reads the file.
 
     Parameters
     ----------
     path
-        A file called .jsonl.
+        CSV, TSV, JSON lines or Parquet, by suffix.
     questions
         What to write.
     classes
@@ -45,7 +43,7 @@ def write_open_questions(
     import polars as pl
 
     path = Path(path)
-    suffix_of(path, (OPEN_QUESTIONS_SUFFIX,), "a list of questions")
+    flat = suffix_of(path, TABLE_SUFFIXES, "a list of questions") in (".csv", ".tsv")
     rows = range(len(questions))[:limit]
     ids = questions.questions.class_ids[: len(rows)].tolist()
     called = classes.in_files
@@ -69,4 +67,6 @@ def write_open_questions(
             "reason": pl.String,
         },
     )
+    if flat:
+        table = table.with_columns(pl.col("models").list.join("; "))
     write_table(path, table, force=force)

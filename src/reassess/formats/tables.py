@@ -14,6 +14,7 @@ from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import check_input, not_utf8, suffix_of, writing
 from reassess.formats.json_files import each_once
 from reassess.formats.separated import SEPARATORS, line_of_row, read_separated
+from reassess.text import some
 
 if TYPE_CHECKING:
     import polars as pl
@@ -74,6 +75,14 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
             found=str(error).splitlines()[0],
             mend="get or write the file again",
         ) from error
+    if any(_VALUE.search(heading) for heading in table.columns):
+        raise DataError(
+            "the first line of the table is no heading",
+            where=path,
+            allowed="a heading for each column, such as image",
+            found=some(table.columns),
+            mend="write the headings above the first row",
+        )
     if not table.height:
         raise DataError("the table has no rows", where=path, mend="write it again")
     return table.with_columns(series.cast(pl.String) for series in table if series.dtype in (pl.Categorical, pl.Enum))
@@ -168,14 +177,6 @@ def column(path: Path, table: "pl.DataFrame", *names: str, thing: str) -> str:
     for name in names:
         if name in table.columns:
             return name
-    if any(_VALUE.search(heading) for heading in table.columns):
-        raise DataError(
-            "the first line of the table is no heading",
-            where=path,
-            allowed=f"a heading for each column, such as {names[0]} for {thing}",
-            found=", ".join(table.columns[:12]),
-            mend="write the headings above the first row",
-        )
     raise DataError(
         f"the table has no column for {thing}",
         where=path,

@@ -1,5 +1,7 @@
 """How much a vote tells of the truth, in bits, and how well that is known from some votes."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 

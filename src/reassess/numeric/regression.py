@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from reassess.text import Shown
+
 __all__ = ["Estimate", "Polynomial", "fit_polynomial"]
 
 Floats = npt.NDArray[np.float64]
@@ -50,8 +52,8 @@ class Estimate:
         return {"value": self.value, "low": low, "high": high, "p_value": self.p_value}
 
 
-@dataclass(frozen=True, eq=False)
-class Polynomial:
+@dataclass(frozen=True, eq=False, repr=False)
+class Polynomial(Shown):
     """A polynomial that was fitted.
 
     Parameters

@@ -71,32 +71,35 @@ def test_the_table_of_two_models_says_which_is_better_and_what_the_numbers_mean(
     assert result.code == 0
     lines = [line.rstrip() for line in result.out.splitlines()]
     assert lines == [
-        "labels             images      a %     b %    a - b               95 %        p   only a   only b",
-        "─────────────────────────────────────────────────────────────────────────────────────────────────",
-        "labels                 50   100.00   80.00   +20.00   +10.00 to +32.00    0.002       10        0",
-        "original               60    50.00   80.00   -30.00   -46.67 to -13.33   0.0014        6       24",
-        "original, scored       50    50.00   80.00   -30.00   -48.00 to -12.00   0.0041        5       20",
-        "change                 50        -       -   +50.00   +36.00 to +64.00    6e-08        -        -",
-        "a: good.csv",
-        "b: fitted.csv",
         "good.csv is better than fitted.csv; the original labels say the opposite; "
         "the lead changes by more than noise, p = 6e-08",
-        "good.csv: says the original label, where several classes are valid, on 0 of 25 images, 0.0 % [0.0, 13.3]; "
-        "by chance 50.0 %, p = 6e-08",
-        "fitted.csv: says the original label, where several classes are valid, on 20 of 20 images, 100.0 % [83.9, "
-        "100.0]; by chance 50.0 %, p = 1.9e-06",
+        "a: good.csv",
+        "b: fitted.csv",
+        "",
+        "labels             images     a %     b %    a - b               95 %        p   only a   only b",
+        "────────────────────────────────────────────────────────────────────────────────────────────────",
+        "labels                 50   100.0   80.00   +20.00   +10.00 to +32.00    0.002       10        0",
+        "original               60   50.00   80.00   -30.00   -46.67 to -13.33   0.0014        6       24",
+        "original, scored       50   50.00   80.00   -30.00   -48.00 to -12.00   0.0041        5       20",
+        "change                 50       -       -   +50.00   +36.00 to +64.00    6e-08        -        -",
+        "",
+        "labelling bias   of    images   original %             95 %   chance %         p   raters %",
+        "───────────────────────────────────────────────────────────────────────────────────────────",
+        "good.csv         all       25         0.00    0.00 to 13.32      50.00     6e-08          -",
+        "fitted.csv       all       20        100.0   83.89 to 100.0      50.00   1.9e-06          -",
+        "each file: csv: images named by column image; ids, top 1, column prediction; joined by name",
+        *lines[15:17],
         "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test, "
         "of the change exact sign flips",
+        "labelling bias: how often the model says the original label, where both are among several valid classes; "
+        "raters %: how often the raters' favourite is that label",
         "the uncertainty of the labels is not measured: no votes are at hand",
         "model or label: no scores are at hand",
         "classes that are valid together on most images: 0 and 1 (25)",
-        "good.csv: csv: images named by column image; ids, top 1, column prediction; joined by name",
-        "fitted.csv: csv: images named by column image; ids, top 1, column prediction; joined by name",
-        *lines[17:],
     ]
-    assert [line.partition(": ")[0] for line in lines[17:]] == ["labels", "original"], "and their hashes"
+    assert [line.partition(": ")[0] for line in lines[15:17]] == ["labels", "original"], "and their hashes"
     quiet = run("compare", "good.csv", "fitted.csv", *OPTIONS, "--quiet")
-    assert [line.rstrip() for line in quiet.out.splitlines()] == lines[:11]
+    assert [line.rstrip() for line in quiet.out.splitlines()] == lines[:14]
 
 
 def test_swapping_the_files_turns_the_comparison_round(bench: Path, run: Callable[..., Run]) -> None:
@@ -130,7 +133,7 @@ def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Cal
     assert (ranking["replicates"], ranking["seed"]) == (100, 4)
     assert ranking["gaps"]["reversed"] == [{"better_by_original": "fitted.csv", "other": "good.csv"}]
     lines = run("compare", *files, *OPTIONS).out.splitlines()
-    assert lines[2].split()[:6] == ["good.csv", "1", "1", "to", "1", "100.00"]
+    assert lines[2].split()[:6] == ["good.csv", "1", "1", "to", "1", "100.0"]
     assert "gaps by the original labels that are reversed: 1 (fitted.csv before good.csv)" in lines
     assert "fitted.csv is better than worse.csv, also by the original labels" in lines
 

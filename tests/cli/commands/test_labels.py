@@ -139,7 +139,7 @@ def test_many_classes_are_cut_short_and_counted(tmp_path: Path, no_known_data: N
     for name, ids in (("a", []), ("b", list(range(25)))):
         (tmp_path / f"{name}.json").write_text(json.dumps({"x.png": ids}))
     result = run("labels", "--diff", tmp_path / "a.json", tmp_path / "b.json")
-    assert result.out.endswith("and 5 more classes; --json lists every class and image\n")
+    assert "the first 20 of 25 classes (--verbose shows all)\n" in result.out
 
 
 # --- --agree --------------------------------------------------------------------------------------------------------

@@ -120,10 +120,10 @@ def test_a_file_that_exists_is_kept_unless_forced_and_an_input_always(shop: Path
             "score; or --scores none, if no pair was rated\n",
         ),
         (
-            [*ARGV[:-1], "out.csv"],
+            [*ARGV[:-1], "out.txt"],
             1,
-            "Error: wrong kind of file for a list of questions\n  where:   out.csv\n"
-            "  allowed: .jsonl\n  found:   .csv\n",
+            "Error: wrong kind of file for a list of questions\n  where:   out.txt\n"
+            "  allowed: .csv, .tsv, .jsonl, .parquet\n  found:   .txt\n",
         ),
         (
             [*ARGV, "--top", "3"],

@@ -51,7 +51,7 @@ def test_a_warning_says_how_sure_it_is_and_how_to_mend_it(shop: Path, run: Evalu
     done = run("evaluate", "lost.npy", "honest.npy", "--labels", "labels.json")
     assert (done.code, done.err) == (0, WARNED + MEND_ONE)
     assert [line.split()[:2] for line in done.out.splitlines()[2:4]] == [
-        ["honest.npy", "100.00"],
+        ["honest.npy", "100.0"],
         ["lost.npy", "0.00"],
     ]
 

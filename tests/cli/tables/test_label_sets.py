@@ -46,7 +46,7 @@ def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_
         ["first.csv", "old.json", "4", "75.00", "30.06", "to", "95.44", "1"],
         ["first.csv", "new.json", "4", "25.00", "4.56", "to", "69.94", "2"],
         ["second.csv", "old.json", "4", "25.00", "4.56", "to", "69.94", "2"],
-        ["second.csv", "new.json", "4", "100.00", "51.01", "to", "100.00", "1"],
+        ["second.csv", "new.json", "4", "100.0", "51.01", "to", "100.0", "1"],
     ]
     assert max(map(len, table)) <= 80
     read = "csv: images named by column image; ids, top 1, column prediction; joined by name"
@@ -56,16 +56,16 @@ def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_
         "new.json: second.csv 100.00 %, first.csv 33.33 %",
         "ahead by old.json, then by new.json; p of the change, by Holm:",
         "  first.csv by 33.33, then second.csv by 66.67 points: may be noise, p = 0.5",
-        "table: each label set on the images that it scores, so that rows of different",
-        "label sets are not of the same images; 95 %: Wilson intervals, over images",
-        "p: exact, either sign for the change on each image; Holm: for 1 lead",
-        f"first.csv: {read}",
-        f"second.csv: {read}",
+        f"each file: {read}",
         "old.json: each file: left out: 1 never rated",
         "new.json: each file: left out: 1 with an empty label set",
         "classes: the 4 names in old.json, new.json, sorted: bowl, cup, mug, plate",
         f"labels: old.json, sha256 {sha256('old.json')}",
         f"labels: new.json, sha256 {sha256('new.json')}",
+        "table: each label set on the images that it scores, so that rows of different label sets are not of the same "
+        "images",
+        "95 %: Wilson intervals, over images",
+        "p: exact, either sign for the change on each image; Holm: for 1 lead",
     ]
 
 

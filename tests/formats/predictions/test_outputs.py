@@ -22,7 +22,7 @@ ANIMALS = Classes(
     synonyms=(("emmet",), (), ("tom",), ()),
 )
 SPELLINGS = (("ant", "emmet", "N00000001"), ("bee", "honeybee", "n00000002"), ("Cat", "tom"), ("dog", "n00000004"))
-REFUSED = "the names of a list do not exchange classes with one another\n  where:   the list of outputs (--classes)\n"
+REFUSED = "the names of a list do not exchange classes with one another\n  where:   the list of outputs\n"
 MEND = "\n  to mend: name each of these classes once before a tab and once after one"
 
 
@@ -116,9 +116,9 @@ def test_outputs_that_are_no_class_are_an_error_if_asked_for(
     np.save(tmp_path / "s.npy", np.zeros((2, 6)))
     write_csv(tmp_path / "p.csv", "image,prediction", [("a", 0), ("b", 2)])
     assert refused(read_predictions, tmp_path / name, ANIMALS, outputs=LISTED, unknown_class="error") == (
-        "an output is called by a name that no class has\n  where:   the list of outputs (--classes)\n"
+        "an output is called by a name that no class has\n  where:   the list of outputs\n"
         "  allowed: wnids such as n00000001, names such as 'ant'\n  found:   'anteater', 'wolf'\n"
-        "  to mend: call the classes so, or leave such outputs out (--unknown-class drop)"
+        '  to mend: call the classes so, or leave such outputs out (unknown_class="drop")'
     )
 
 
@@ -127,7 +127,7 @@ def test_a_blank_line_in_the_list_is_an_error(
     outputs: list[str], line: int, refused: Callable[..., str], file: Callable[..., Path]
 ) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,0\n"), ANIMALS, outputs=outputs) == (
-        f"a line of the list of outputs is blank\n  where:   the list of outputs (--classes), line {line}\n"
+        f"a line of the list of outputs is blank\n  where:   the list of outputs, line {line}\n"
         "  to mend: remove the line; or write - in it, if the output is no class"
     )
 
@@ -147,7 +147,7 @@ def test_numbers_of_outputs_do_not_stand_among_names(refused: Callable[..., str]
     assert read_predictions(path, classes).ids.tolist() == [[2], [1]]
     assert refused(read_predictions, path, classes, outputs=["1", "0", "other"]) == (
         "predictions are neither all numbers of outputs nor all names\n  where:   DIR/p.csv, column prediction\n"
-        "  found:   '1', 'other'\n  to mend: write the classes by name, and leave --classes out"
+        "  found:   '1', 'other'\n  to mend: write the classes by name, and leave the list of outputs out"
     )
     assert read_predictions(
         file("q.csv", "image,prediction\na,0\nb,1\n"), classes, outputs=["1", "0", "other"]
@@ -168,7 +168,7 @@ def test_a_column_of_no_class_is_said_whatever_kind_of_numbers_the_scores_are(
     assert [str(each.message) for each in caught] == [f"{path}: {text}, and is left out: fox"]
     assert refused(read_predictions, path, ANIMALS, unknown_class="error") == (
         f"{text}\n  where:   DIR/s.csv\n  allowed: wnids such as n00000001, names such as 'ant'\n  found:   fox\n"
-        "  to mend: rename the column as its class is called, or leave it out (--unknown-class drop)"
+        '  to mend: rename the column as its class is called, or leave it out (unknown_class="drop")'
     )
 
 
@@ -192,7 +192,7 @@ def test_a_list_of_names_is_refused_for_a_file_that_numbers_its_classes(
         (
             ["ant\tbee", "bee"],
             "a line does not say which class a name stands for\n"
-            "  where:   the list of outputs (--classes), line 2\n"
+            "  where:   the list of outputs, line 2\n"
             "  allowed: what the file calls a class, a tab, and the class\n"
             "  found:   'bee'",
         ),
@@ -204,7 +204,7 @@ def test_a_list_of_names_is_refused_for_a_file_that_numbers_its_classes(
         (
             ["ant\tbee", "emmet\tant"],
             "two outputs are one class\n"
-            "  where:   the list of outputs (--classes)\n"
+            "  where:   the list of outputs\n"
             "  found:   'ant' (output 0) and 'emmet' (output 1) are both 0 n00000001 ant\n"
             "  to mend: name each output by its wnid",
         ),

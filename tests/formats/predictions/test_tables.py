@@ -201,7 +201,8 @@ def test_numbers_are_those_of_outputs_where_these_are_listed(
         (
             "image,prediction_1,prediction_2\na,1,n01\n",
             "some columns hold numbers of outputs, others class names\n  where:   DIR/p.csv\n"
-            "  found:   prediction_1, prediction_2\n  to mend: write the classes by name, and leave --classes out",
+            "  found:   prediction_1, prediction_2\n"
+            "  to mend: write the classes by name, and leave the list of outputs out",
         ),
     ],
 )
@@ -311,7 +312,7 @@ def test_the_scores_of_the_best_outputs_alone_are_refused(
     """--label-type none without --include-index: of which classes, the file does not say."""
     assert refused(read_predictions, file("p.csv", content), CLASSES) == (
         "wrong number of outputs\n  where:   DIR/p.csv\n  allowed: 4 columns\n  found:   2 columns\n"
-        "  to mend: name the class of each output with --classes FILE, one wnid or name a line"
+        "  to mend: name the class of each output with outputs=[...], one wnid or name a line"
     )
 
 
@@ -507,7 +508,7 @@ FILL_IN = "\n  to mend: fill it in, or leave the row out"
             "image,1,2,3,4\na,0,1,2,3\n",
             "columns are headed by numbers that are no class ids\n  where:   DIR/p.csv\n"
             "  allowed: 0 to 3\n  found:   4\n"
-            "  to mend: name the class of each output with --classes FILE, one wnid or name a line",
+            "  to mend: name the class of each output with outputs=[...], one wnid or name a line",
         ),
         (
             "image,n01,0\na,1,2\n",
@@ -537,7 +538,7 @@ def test_1001_columns_headed_by_id_are_refused(refused: Callable[..., str], file
     assert refused(read_predictions, file("p.csv", f"image,{headings}\na,{values}\n"), Classes(1000)) == (
         "columns are headed by numbers that are no class ids\n  where:   DIR/p.csv\n"
         "  allowed: 0 to 999\n  found:   1000\n"
-        "  to mend: name the class of each output with --classes FILE, one wnid or name a line"
+        "  to mend: name the class of each output with outputs=[...], one wnid or name a line"
     )
 
 
@@ -586,7 +587,7 @@ def test_without_names_of_classes_a_class_name_is_refused(
 
 def test_names_for_a_table_that_has_its_own_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,1\n"), names=["b"]) == (
-        "the file holds image names of its own\n  where:   DIR/p.csv\n  to mend: leave --names out"
+        "the file holds image names of its own\n  where:   DIR/p.csv\n  to mend: leave the other names out"
     )
 
 

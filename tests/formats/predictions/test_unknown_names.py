@@ -178,7 +178,7 @@ def test_error_names_the_column_the_counts_and_examples(refused: Callable[..., s
         "  where:   DIR/p.csv, column prediction_1 to prediction_2\n"
         "  allowed: wnids such as n00000001, names such as 'tench'\n"
         "  found:   5 predictions by 4 names that no class has: saucer, tub, jar and 1 more\n"
-        "  to mend: call the classes so, or count such predictions as wrong (--unknown-class wrong)"
+        '  to mend: call the classes so, or count such predictions as wrong (unknown_class="wrong")'
     )
 
 

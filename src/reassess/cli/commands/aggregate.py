@@ -321,18 +321,18 @@ def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Pa
         return
     items = counted(len(result.posterior), "item" if votes.classes is None else "score")
     by = "unknown raters" if raters is None else counted(raters, "rater")
-    call.note(f"{output}: {items} of {counted(len(votes), 'vote')} by {by}, {name}")
+    call.tell(f"{output}: {items} of {counted(len(votes), 'vote')} by {by}, {name}")
     if (classes := classes_of(votes)).ranked:
         names = counted(len(classes.texts), "name")
-        call.note(f"classes: the {names} in the votes, sorted: {some(classes.texts, most=5)}")
+        call.tell(f"classes: the {names} in the votes, sorted: {some(classes.texts, most=5)}")
     if scale is not None and scale != KNOWN_ANSWERS:
-        call.note(f"answers: {some(scale, most=10)}, from what speaks least for the class to what speaks most")
+        call.tell(f"answers: {some(scale, most=10)}, from what speaks least for the class to what speaks most")
     if prior is not None:
-        call.note("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
+        call.tell("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
     if result.by_experts is not None and result.by_experts.note is not None:
-        call.note(result.by_experts.note)
+        call.tell(result.by_experts.note)
     for fact, value in result.facts.items():
-        call.note(f"{fact.replace('_', ' ')}: {_in_words(value)}")
+        call.tell(f"{fact.replace('_', ' ')}: {_in_words(value)}")
 
 
 def _in_words(value: bool | int | float) -> str:

@@ -15,7 +15,7 @@ from reassess.aggregation.golden_items import golden_answers, golden_part, golde
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, likely_makings
-from reassess.cli.common import Call, call_options, print_table, refuse_repeated, tracked
+from reassess.cli.common import Call, call_options, refuse_repeated, tracked
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.inputs import FILE, answers_option, benchmark_option, match_option, max_bytes_option, part_option
 from reassess.cli.judges import (
@@ -27,6 +27,7 @@ from reassess.cli.judges import (
     read_original_of,
     refuse_two_kinds,
 )
+from reassess.cli.screen import print_table
 from reassess.cli.tables.curve_points import write_points
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.class_lists import Classed
@@ -360,18 +361,18 @@ def _print(
         print_table(["rule", "variant", "precision", "recall"], rows, text_columns=2)
     golden = answers.golden
     pairs, images = counted(len(golden), "golden pair"), counted(len(golden.questions.images), "image")
-    call.note(f"{pairs} on {images}, {golden.positives:,} of them valid")
+    call.tell(f"{pairs} on {images}, {golden.positives:,} of them valid")
     if golden.by_experts is not None and golden.by_experts.note is not None:
-        call.note(golden.by_experts.note)
+        call.tell(golden.by_experts.note)
     if golden.exclusive:
         call.note("a golden image is judged on every class; a class without a score counts as a score of 0")
     if any(one.curve.in_sample for one in measured):
-        call.note("in-sample: the scores were made with the golden answers that judge them")
+        call.tell("in-sample: the scores were made with the golden answers that judge them")
         if leave_out is None:
-            call.note("           (--leave-out image makes them again without the image that is judged)")
+            call.note("(--leave-out image makes them again without the image that is judged)")
     unmoved = [one.file for one in measured if one.curve.in_sample is False and one.left_out is None]
     if leave_out is not None and unmoved:
-        call.note(f"no golden answers made {some(unmoved)}: leaving them out changes nothing")
+        call.tell(f"no golden answers made {some(unmoved)}: leaving them out changes nothing")
     if goal is not None:
         call.note("95 %: bootstrap over images; all golden pairs of an image together")
         unrated = "left out" if answers.original is None else "given their original label"

@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, print_table, say
+from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
+from reassess.cli.options_in_words import error_in_words
+from reassess.cli.screen import print_table, say
 from reassess.core.benchmark import IMAGENET
 from reassess.data.catalogue import SOURCES, KnownFile, Source
 from reassess.data.sources import fetch_all, find_all
@@ -31,12 +33,12 @@ def list_sources(call: Call) -> None:
         call.print_document("data", [_described(call, source, paths) for source, paths in listed])
         return
     rows = [
-        (source.name, file.name, (file.sha256 or "-")[:12], source.licence, path or _to_be_had(file))
+        (source.name, source.licence, path or f"{file.name} is {_to_be_had(file)}")
         for source, paths in listed
         for file, path in zip(source.files, paths, strict=True)
     ]
-    print_table(("name", "file", "sha256", "licence", "where"), rows, text_columns=5)
-    call.note("The whole hashes, and what to cite, are in --json.")
+    print_table(("name", "licence", "where"), rows, text_columns=3)
+    call.note("The hashes, and what to cite, are in --json.")
 
 
 @data.command(
@@ -100,7 +102,7 @@ def check(call: Call, benchmark: str) -> int:
         call.print_document("data", check_document(result, fails))
     else:
         print_check(result, fails)
-    errors = dict.fromkeys(map(str, (*result.errors, *fails.values())))
+    errors = dict.fromkeys(map(error_in_words, (*result.errors, *fails.values())))
     for error in errors:
         say(f"Error: {error}", err=True)
     return 1 if errors else 0

@@ -134,7 +134,7 @@ def evaluate(
         return
     print_measured(call, measured, by)
     if judges.original is None and original is None and "original" in judges.benchmark.sources:
-        call.note(
+        call.tell(
             "without the original labels nothing checks the order of rows and classes: "
             f"reassess data fetch {judges.benchmark.sources['original']}"
         )

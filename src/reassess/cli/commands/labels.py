@@ -1,16 +1,17 @@
 """`reassess labels`: cut label sets from scores, show what changed between two, or how far several agree."""
 
-from itertools import chain, combinations
+from itertools import chain, combinations, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reassess.aggregation.thresholds import label_sets
-from reassess.cli.common import Call, call_options, percent, print_table, refuse_repeated, say
+from reassess.cli.common import Call, call_options, percent, refuse_repeated
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.inputs import FILE, benchmark_option, keep_settings, match_option, max_bytes_option
 from reassess.cli.judges import joined_parts, judging, matched, needed_part, read_classes_of, read_original_of
+from reassess.cli.screen import print_table, say
 from reassess.comparison.label_agreement import AGREEMENTS, SAYINGS, LabelAgreement, label_agreement
 from reassess.comparison.label_changes import LabelDiff, label_diff
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
@@ -195,10 +196,10 @@ def _report(call: Call, output: Path, threshold: float, cut: LabelSets, unrated:
         call.print_document("labels", results)
         return
     labels, images = counted(cut.indices.size, "label"), counted(len(cut), "image")
-    call.note(f"{output}: {labels} on {images}, at a threshold of {threshold:g}")
-    call.note(counted(cut.empty_images, "rated image has no label", "rated images have no label"))
+    call.tell(f"{output}: {labels} on {images}, at a threshold of {threshold:g}")
+    call.tell(counted(cut.empty_images, "rated image has no label", "rated images have no label"))
     one, several = "image was never rated and keeps its", "images were never rated and keep their"
-    call.note(
+    call.tell(
         "images that were never rated are left out"
         if unrated is None
         else f"{counted(unrated, one, several)} original label"
@@ -245,15 +246,13 @@ def _print_diff(call: Call, diff: LabelDiff) -> None:
     changes = diff.by_class()
     if changes:
         classes = diff.added.classes
-        shown = list(changes.items())[:_MOST_CLASSES]
         click.echo()
+        shown = call.first_rows(len(changes), _MOST_CLASSES, "classes")
         print_table(
             ["class", "name", "added", "removed"],
-            [[i, classes.label(i), added, removed] for i, (added, removed) in shown],
+            [[i, classes.label(i), added, removed] for i, (added, removed) in islice(changes.items(), shown)],
             text_columns=2,
         )
-    if len(changes) > _MOST_CLASSES:
-        call.note(f"and {len(changes) - _MOST_CLASSES:,} more classes; --json lists every class and image")
 
 
 def _show_agreement(
@@ -331,11 +330,10 @@ def _print_classes(call: Call, title: str, agreement: LabelAgreement) -> None:
     entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
     entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
     click.echo()
+    shown = call.first_rows(len(entries), _MOST_CLASSES, "classes")
     print_table(
         ["class", "name", *(name.replace("_", " ") for name in AGREEMENTS[:-1])],
-        [list(entry.values()) for entry in entries[:_MOST_CLASSES]],
+        [list(entry.values()) for entry in entries[:shown]],
         title=title,
         text_columns=2,
     )
-    if len(entries) > _MOST_CLASSES:
-        call.note(f"and {len(entries) - _MOST_CLASSES:,} more classes; --json and -o list every class")

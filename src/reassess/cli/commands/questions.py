@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from reassess.cli.common import Call, call_options, print_table, refuse_repeated
+from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import (
     FILE,
@@ -19,6 +19,7 @@ from reassess.cli.inputs import (
     prediction_options,
 )
 from reassess.cli.judges import Judges, load_judges, taken_for_imagenet
+from reassess.cli.screen import print_table
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
@@ -30,13 +31,14 @@ from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.words import MISTAKES_IN_WORDS, class_list_in_words
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.open_questions import OPEN_QUESTIONS_SUFFIX, write_open_questions
+from reassess.formats.open_questions import write_open_questions
+from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.open_questions import open_questions
 from reassess.text import counted
 
 __all__ = ["load_asked", "questions"]
 
-_SHOWN = 10
+_MOST_QUESTIONS = 10
 
 
 @click.command(
@@ -47,7 +49,9 @@ _SHOWN = 10
     ],
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@click.option("-o", "--output", type=FILE, required=True, metavar="OUT", help="Write the questions as JSON lines.")
+@click.option(
+    "-o", "--output", type=FILE, required=True, metavar="OUT", help="Write the questions: jsonl, csv, tsv or parquet."
+)
 @click.option(
     "--top",
     type=click.IntRange(1),
@@ -80,7 +84,7 @@ def questions(
     of a benchmark without scores, votes and labels, none were.
     """
     refuse_repeated(files)
-    call.check_output(output, (OPEN_QUESTIONS_SUFFIX,), "a list of questions", benchmark=benchmark)
+    call.check_output(output, TABLE_SUFFIXES, "a list of questions", benchmark=benchmark)
     judges = load_asked(
         call, benchmark, labels, original, scores, match=reading["match"], max_bytes=reading["max_bytes"]
     )
@@ -167,17 +171,18 @@ def _to_json(pending: OpenQuestions, output: Path, top: int, limit: int | None) 
 def _print(call: Call, pending: OpenQuestions, classes: Classes, output: Path, limit: int | None) -> None:
     written = range(len(pending))[:limit]
     if len(pending):
-        rows = [_row(pending, row, classes) for row in written[:_SHOWN]]
+        shown = call.first_rows(len(written), _MOST_QUESTIONS, "questions")
+        rows = [_row(pending, row, classes) for row in written[:shown]]
         print_table(["image", "class", "name", "reason", "first for", "named by", "probability"], rows, text_columns=4)
     words = ", ".join(f"{count:,} {MISTAKES_IN_WORDS[kind]}" for kind, count in _counts(pending).items())
     number = counted(len(pending), "question")
     of_all = number if len(written) == len(pending) else f"{len(written):,} of {number}"
-    call.note(f"{output}: {of_all}{', the most informative first' if len(pending) else ''}")
+    call.tell(f"{output}: {of_all}{', the most informative first' if len(pending) else ''}")
     pairs = counted(len(pending), "predicted pair was", "predicted pairs were")
-    call.note(f"{pairs} in no label set and never asked about: {words}")
+    call.tell(f"{pairs} in no label set and never asked about: {words}")
     for model, unknown in zip(pending.models, pending.unknown, strict=True):
         if unknown:
-            call.note(f"{model}: left out: {unknown:,} unknown")
+            call.tell(f"{model}: left out: {unknown:,} unknown")
 
 
 def _row(pending: OpenQuestions, row: int, classes: Classes) -> list[object]:

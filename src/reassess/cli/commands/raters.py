@@ -1,6 +1,8 @@
 """`reassess raters`: how far each rater can be relied on."""
 
 from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
 
 import click
 import numpy as np
@@ -9,10 +11,12 @@ from reassess.aggregation.dependence import Dependence
 from reassess.aggregation.golden_items import GoldenVotes, golden_votes
 from reassess.aggregation.reliability import rater_reliability
 from reassess.aggregation.reliability_result import Reliability
-from reassess.cli.common import Call, call_options, print_table
+from reassess.aggregation.reliability_table import reliability_table
+from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import benchmark_option, golden_options, match_option, max_bytes_option
+from reassess.cli.inputs import FILE, benchmark_option, golden_options, match_option, max_bytes_option
 from reassess.cli.judges import joined_parts, load_golden, matched, needed_part, read_classes_of, refuse_two_kinds
+from reassess.cli.screen import print_table, say
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.image_names import Match
 from reassess.core.items import Id
@@ -21,6 +25,7 @@ from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes
 from reassess.data.loading import load_votes
 from reassess.formats.archives import MAX_BYTES
+from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.numeric.proportion import Proportion
 from reassess.text import counted, some
 
@@ -28,6 +33,7 @@ __all__ = ["load_raters", "raters"]
 
 _MOST_ANSWERS = 4  # of which shares fit a column
 _MOST_PAIRS = 10
+_MOST_RATERS = 10
 
 _EXPLAINED = {
     "uninformative": "the 95 % interval of the information includes 0: the votes may tell nothing of the truth",
@@ -53,6 +59,13 @@ _EXPLAINED = {
     help="How many experts must say yes for a pair to be valid, or give an item's answer.  [default: more than half]",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the bootstrap.")
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    metavar="OUT",
+    help="Write a row for each rater: csv, tsv, jsonl or parquet.",
+)
 @match_option
 @max_bytes_option
 @call_options
@@ -67,6 +80,7 @@ def raters(
     seed: int,
     match: Match | None,
     max_bytes: int,
+    output: Path | None,
 ) -> None:
     """Measure how far each rater can be relied on.
 
@@ -78,6 +92,7 @@ def raters(
     """
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
+    call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     main, measured_on = load_raters(
         call,
         benchmark,
@@ -90,13 +105,16 @@ def raters(
         max_bytes=max_bytes,
     )
     result = rater_reliability(main, measured_on, seed=seed)
+    if output is not None:
+        call.keep_inputs(output)
+        write_table(output, reliability_table(result), force=call.force)
     if call.json:
         by_experts = None if measured_on is None else measured_on.by_experts
         call.print_document("raters", {**result.to_json(), "golden": by_experts and by_experts.to_json()})
         return
-    _print_table(result)
     for line in _summary(result, measured_on):
-        click.echo(line)
+        say(line)
+    _print_table(call, result)
     for line in _footnotes(result):
         call.note(line)
     _print_pairs(result.dependence, "votes")
@@ -132,8 +150,8 @@ def load_raters(
     return main, golden_votes(parts["golden"], parts.get("rater-golden", main), at_least=at_least)
 
 
-def _print_table(result: Reliability) -> None:
-    """The table; a column that would be empty for every rater is left out."""
+def _print_table(call: Call, result: Reliability) -> None:
+    """The table, those raters first whose votes tell least; a column that would be empty for all is left out."""
     answers = " / ".join(str(answer) for answer in result.answers)
     wide = len(result.answers) > _MOST_ANSWERS
     information = [one.information for one in result.ranked]
@@ -152,7 +170,8 @@ def _print_table(result: Reliability) -> None:
     columns["again %"] = [_percent(one.repeated) for one in result.ranked]
     columns["seconds"] = [one.seconds and f"{one.seconds[0]:.1f} ({one.seconds[1]:.1f})" for one in result.ranked]
     kept = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
-    print_table(list(kept), zip(*kept.values(), strict=True), text_columns=2)
+    shown = call.first_rows(len(result.ranked), _MOST_RATERS, "raters")
+    print_table(list(kept), islice(zip(*kept.values(), strict=True), shown), text_columns=2)
 
 
 def _percent(part: Proportion | None) -> str | None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, print_table, tracked
+from reassess.cli.common import Call, call_options, tracked
 from reassess.cli.findings_inputs import findings_options, load_findings
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE
+from reassess.cli.screen import print_table
 from reassess.comparison.findings import Findings, short_names
 from reassess.comparison.words import unlike_images
 from reassess.evaluation.words import heading

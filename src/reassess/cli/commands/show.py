@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, print_table, say
+from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import (
     FILE,
@@ -20,9 +21,10 @@ from reassess.cli.inputs import (
     votes_option,
 )
 from reassess.cli.judges import Judges, load_judges, taken_for_imagenet
+from reassess.cli.screen import print_table, say
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
-from reassess.core.image_names import Match
+from reassess.core.image_names import Match, find_image
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.data.benchmark_folders import MADE_BY, part_path
@@ -38,7 +40,7 @@ _MOSTLY_THERE = ("scores", "votes")  # of an own benchmark; golden answers are f
 @click.command(
     cls=Command,
     examples=[
-        "reassess show ILSVRC2012_val_00000003",
+        "reassess show 3",
         "reassess show tom.png --benchmark pets --predictions a.csv",
     ],
 )
@@ -72,7 +74,8 @@ def show(
     """Show all that is known of one image.
 
     Its original label, its valid classes, the score and every vote for each class that was proposed, what the experts
-    answered, and what each model said. IMAGE is a name such as ILSVRC2012_val_00000001.
+    answered, and what each model said. IMAGE is a name such as ILSVRC2012_val_00000001, the end of one, or the number
+    with which it ends.
     """
     if more and not files:
         raise click.UsageError(f"One image at a time; models' outputs go after --predictions (found {more[0]}).")
@@ -94,6 +97,8 @@ def show(
     if not len(known) and all(part is None for part in others):
         part_path(judges.benchmark, "labels", needed_by="show")
     (image,) = benchmark_names([image], judges.benchmark)
+    held = [part.images for part in (known, *others) if part is not None]
+    image = find_image(image, tuple(dict.fromkeys(chain.from_iterable(held))))
     with taken_for_imagenet(judges.by_default):
         sheet = image_sheet(
             image,

@@ -6,10 +6,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from reassess.cli.common import Call, percent, percents, print_table, say
-from reassess.comparison.differences import Change, Difference
+from reassess.cli.common import Call, percent, percents
+from reassess.cli.screen import print_table, say
+from reassess.comparison.differences import Change, p_text
 from reassess.comparison.findings import Findings
 from reassess.comparison.label_uncertainty import LabelUncertainty
+from reassess.comparison.labelling_bias import LabellingBias
+from reassess.comparison.model_or_label import Preference, Verdicts
 from reassess.comparison.pairs import NO_ORIGINAL, Comparison, Paired
 from reassess.comparison.ranking import Ranking
 from reassess.comparison.words import (
@@ -23,7 +26,8 @@ from reassess.comparison.words import (
 )
 from reassess.core.missing import Missing
 from reassess.evaluation.words import heading
-from reassess.text import some
+from reassess.numeric.proportion import Proportion
+from reassess.text import shared, some
 
 __all__ = ["print_compared", "to_json"]
 
@@ -73,9 +77,14 @@ def print_compared(call: Call, findings: Findings) -> None:
         say(f"the models cannot be compared: {findings.ranking}")
     else:
         _print_ranking(findings.ranking, findings.uncertainty, heading(findings.labels.title))
-    for parts in (findings.preferences, findings.biases):
-        for part in () if isinstance(parts, Missing) else parts:
-            say(str(part))
+    if not isinstance(findings.preferences, Missing):
+        _print_preferences(findings.preferences)
+    if not isinstance(findings.biases, Missing):
+        _print_biases(findings.biases)
+    for line in shared({model: findings.evaluations[model].detected for model in findings.panel.models}):
+        call.tell(line)
+    for line in panel_left_out(findings.panel):
+        call.tell(line)
     for line in _footnotes(findings):
         call.note(line)
 
@@ -86,17 +95,18 @@ def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> No
     for name, part in pair.rows.items():
         rows.append(_difference(name, part))
         if part.deviation is not None:
-            tested = _points(part.raters_interval), _p_cell(part, "raters_p_value")
+            tested = _points(part.raters_interval), _p_cell(part.p_texts().get("raters_p_value"))
             rows.append([f"{name}, raters too", None, None, None, None, *tested, None, None])
-    print_table(headings, rows)
-    say(f"a: {pair.a}\nb: {pair.b}\n{pair.verdict}")
+    say(pair.verdict)
     if not isinstance(uncertainty, Missing):
         say(probability_in_words(pair, uncertainty))
+    say(f"a: {pair.a}\nb: {pair.b}\n")
+    print_table(headings, rows)
 
 
 def _difference(name: str, part: Paired | Change) -> list[str | None]:
     difference = None if part.difference is None else f"{100 * part.difference:+.2f}"
-    cells = [difference, _points(part.interval), _p_cell(part, "p_value")]
+    cells = [difference, _points(part.interval), _p_cell(part.p_texts().get("p_value"))]
     if isinstance(part, Change):
         return [name, f"{part.n:,}", None, None, *cells, None, None]
     shares = percent(part.a.value), percent(part.b.value)
@@ -118,7 +128,7 @@ def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
         columns.append(("original rank", [str(rank) for rank in ranking.original_ranks]))
     ahead = [pair.real for pair in ranking.neighbours]
     columns.append(("ahead of next", [*(_points(pair.raters_interval or pair.interval) for pair in ahead), None]))
-    columns.append(("Holm p", [*(_p_cell(pair, "corrected") for pair in ahead), None]))
+    columns.append(("Holm p", [*(_p_cell(pair.p_texts().get("corrected")) for pair in ahead), None]))
     headings, cells = zip(*columns, strict=True)
     print_table(headings, zip(*cells, strict=True))
     for pair in ranking.neighbours:
@@ -127,10 +137,66 @@ def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
         say(line)
 
 
+def _print_preferences(preferences: Sequence[Preference]) -> None:
+    """Whose class is preferred, the model's or the original label's, by the scores and by the raters alone."""
+    headings = ["model or label", "differ", "rated", "model %", "95 %", "label %"]
+    alone = any(part.total.by_raters is not None for part in preferences)
+    if alone:
+        headings += ["raters alone: model %", "95 %", "label %"]
+    rows = []
+    for part in preferences:
+        cells = [part.model, f"{part.total.images:,}", f"{part.total.by_scores.preferred.n:,}"]
+        rows.append([*cells, *_verdicts(part.total.by_scores), *(_verdicts(part.total.by_raters) if alone else [])])
+    say("")
+    print_table(headings, rows)
+
+
+def _verdicts(verdicts: Verdicts | None) -> list[str | None]:
+    if verdicts is None:
+        return [None, None, None]
+    of_label = Proportion(verdicts.label, verdicts.preferred.n)
+    return [percent(verdicts.preferred.value), percents(verdicts.preferred.interval), percent(of_label.value)]
+
+
+def _print_biases(biases: Sequence[LabellingBias]) -> None:
+    """How often each model says the original label where others are valid too, in all and by group."""
+    parts = [
+        (bias.model, group, part) for bias in biases for group, part in {"all": bias.total, **bias.by_group}.items()
+    ]
+    rows = []
+    for model, group, part in parts:
+        chosen, favourite = part.original_chosen, part.favourite
+        cells = [
+            model if group == "all" else "",
+            group,
+            f"{chosen.n:,}",
+            percent(chosen.value),
+            percents(chosen.interval),
+            percent(part.chance),
+        ]
+        rows.append(
+            [
+                *cells,
+                None if part.p_value is None else _p_cell(p_text(part.p_value)),
+                None if favourite is None else percent(favourite.value),
+            ]
+        )
+    headings = ["labelling bias", "of", "images", "original %", "95 %", "chance %", "p", "raters %"]
+    say("")
+    print_table(headings, rows, text_columns=2)
+
+
 def _footnotes(findings: Findings) -> Iterator[str]:
-    """What the numbers mean, what was left out, and why a part is missing."""
+    """What the numbers mean, and why a part is missing."""
     panel, ranking = findings.panel, findings.ranking
     yield DIFFERENCE_EXPLAINED
+    if not isinstance(findings.preferences, Missing):
+        yield "model or label: where they differ and the model's class was rated, which has the higher score"
+    if not isinstance(findings.biases, Missing):
+        yield (
+            "labelling bias: how often the model says the original label, where both are among several valid classes; "
+            "raters %: how often the raters' favourite is that label"
+        )
     if len(panel.models) > 2 and not isinstance(ranking, Missing):
         yield f"95 % of an accuracy: Wilson; of a rank: {ranks_explained(ranking)}"
         yield HOLM_EXPLAINED
@@ -144,15 +210,11 @@ def _footnotes(findings: Findings) -> Iterator[str]:
         pairs = zip(together.pairs.tolist(), together.images.tolist(), strict=True)
         named = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]
         yield f"classes that are valid together on most images: {some(named, most=3)}"
-    yield from panel_left_out(panel)
-    for model in panel.models:
-        yield f"{model}: {findings.evaluations[model].detected}"
 
 
 def _points(interval: tuple[float, float] | None) -> str | None:
     return None if interval is None else "{:+.2f} to {:+.2f}".format(*(100 * bound for bound in interval))
 
 
-def _p_cell(part: Difference, name: str) -> str | None:
-    text = part.p_texts().get(name)
+def _p_cell(text: str | None) -> str | None:
     return None if text is None else text.removeprefix("= ")

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reassess.cli.common import Call, percent, percents, print_table, say
+from reassess.cli.common import Call, percent, percents
+from reassess.cli.screen import print_table, say
 from reassess.cli.tables.label_sets import orders_to_json, print_label_sets, print_orders
 from reassess.cli.tables.multi_label import print_multi_label
 from reassess.comparison.model_orders import ModelOrders
@@ -16,15 +17,16 @@ from reassess.evaluation.result import Evaluation, ranks_of
 from reassess.evaluation.words import (
     MISTAKES_IN_WORDS,
     ceiling_in_words,
-    counts_in_words,
     heading,
     left_out_in_words,
     missing_in_words,
 )
 from reassess.numeric.proportion import Proportion
-from reassess.text import counted
+from reassess.text import counted, shared
 
 __all__ = ["Cut", "Measured", "Ranking", "print_measured", "to_json"]
+
+_MOST_CLASSES = 20
 
 Ranking = dict[str, Evaluation]
 Cut = float | str | None  # the threshold or the name of a label set among several
@@ -152,13 +154,17 @@ def _print_accuracies(ranking: Ranking) -> None:
 
 def _print_rest(call: Call, ranking: Ranking, classes: Classes, by: str | None) -> None:
     """The results of each model broken down, and what the table's numbers mean."""
+    _print_mistakes(ranking)
     for file, result in ranking.items():
         if by == "label-count":
             _print_by_label_count(file, result)
         elif by == "class":
-            _print_by_class(file, result, classes)
-    for file, result in ranking.items():
-        call.note(f"{file}: {result.detected}")
+            _print_by_class(call, file, result, classes)
+    for line in shared({file: result.detected for file, result in ranking.items()}):
+        call.tell(line)
+    left_out = {file: f"left out: {text}" for file, result in ranking.items() if (text := left_out_in_words(result))}
+    for line in shared(left_out):
+        call.tell(line)
     for line in _footnotes(ranking):
         call.note(line)
 
@@ -182,28 +188,41 @@ def _interval(part: Proportion | None) -> str | None:
 
 
 def _footnotes(ranking: Ranking) -> Iterator[str]:
-    """What the table's numbers mean: what was left out, the ceiling of soft accuracy, and why a column is empty."""
+    """What the tables' numbers mean: the ceiling of soft accuracy, why a column is empty, and others beside them."""
     yield "95 %: Wilson intervals, over images"
-    for file, result in ranking.items():
-        if result.mistakes is not None:
-            yield f"{file}: mistakes: {_mistakes(result)}"
-        if left_out := left_out_in_words(result):
-            yield f"{file}: left out: {left_out}"
-        if result.original_scored and result.original_scored != result.original:
-            shares = ", ".join(f"top-{k} {_percent(part) or '-'} %" for k, part in result.original_scored.items())
-            yield f"{file}: original on the scored images: {shares}"
     if ceiling := ceiling_in_words(ranking.values()):
         yield f"soft: {ceiling}"
     yield from missing_in_words(ranking)
+    for file, result in ranking.items():
+        if result.original_scored and result.original_scored != result.original:
+            shares = ", ".join(f"top-{k} {_percent(part) or '-'} %" for k, part in result.original_scored.items())
+            yield f"{file}: original on the scored images: {shares}"
 
 
-def _mistakes(result: Evaluation) -> str:
-    """How many mistakes there are, and what is known of them."""
-    counts = {kind: getattr(result.mistakes, kind) for kind in MISTAKES_IN_WORDS}
-    return f"{sum(count or 0 for count in counts.values()):,}: {counts_in_words(counts, MISTAKES_IN_WORDS)}"
+def _print_mistakes(ranking: Ranking) -> None:
+    """How many mistakes there are, and what is known of them; a kind of which no model has any is left out."""
+    counts = {
+        file: {kind: getattr(result.mistakes, kind) for kind in MISTAKES_IN_WORDS}
+        for file, result in ranking.items()
+        if result.mistakes is not None
+    }
+    kinds = [kind for kind in MISTAKES_IN_WORDS if any(of_file[kind] for of_file in counts.values())]
+    if not kinds:
+        return
+    rows = [
+        [file, f"{sum(of_file[kind] or 0 for kind in kinds):,}", *(_count(of_file[kind]) for kind in kinds)]
+        for file, of_file in counts.items()
+    ]
+    say("")
+    print_table(["file", "mistakes", *(MISTAKES_IN_WORDS[kind] for kind in kinds)], rows)
+
+
+def _count(count: int | None) -> str | None:
+    return None if count is None else f"{count:,}"
 
 
 def _print_by_label_count(file: str, result: Evaluation) -> None:
+    say("")
     top_k = list(result.real)
     rows = []
     for size, part in result.by_label_count.items():
@@ -215,15 +234,21 @@ def _print_by_label_count(file: str, result: Evaluation) -> None:
     print_table(["valid labels", "images", *headings], rows, title=file, text_columns=0)
 
 
-def _print_by_class(file: str, result: Evaluation, classes: Classes) -> None:
+def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes) -> None:
+    """The classes of the lowest accuracy come first; those without an image last."""
+    say("")
     rows = []
-    for entry in result.per_class.to_json(classes, most=1):
+    entries = result.per_class.to_json(classes, most=1)
+    entries.sort(key=lambda entry: (entry["hits"] / entry["images"] if entry["images"] else 2, entry["class"]))
+    for entry in entries[: call.first_rows(len(entries), _MOST_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None
         most_often = None if instead is None else f"{instead['name'] or 'no class'} ({instead['images']})"
         percent = _percent(Proportion(entry["hits"], entry["images"]))
         rows.append([entry["class"], entry["name"], entry["images"], percent, entry["predictions"], most_often])
     headings = ["class", "name", "images", f"{heading(result.label_set)} top-1 %", "predicted", "most often instead"]
     print_table(headings, rows, title=file, text_columns=2)
+    call.note("predicted: of the images of the class, those of which the model says this one and not another valid one")
+    call.note("most often instead: what it says most of images of the class, where that is not valid; of how many")
 
 
 def _print_cuts(rankings: Mapping[Cut, Ranking], *, ranked: bool) -> None:
@@ -242,4 +267,4 @@ def _note_cuts(call: Call, rankings: Mapping[Cut, Ranking]) -> None:
     for cut, ranking in rankings.items():
         result = next(iter(ranking.values()))
         labelled = counted(result.scorable, "image has", "images have")
-        call.note(f"at {cut:g}: {labelled} a label, {counted(result.empty, 'has', 'have')} none")
+        call.tell(f"at {cut:g}: {labelled} a label, {counted(result.empty, 'has', 'have')} none")

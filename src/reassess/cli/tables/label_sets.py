@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reassess.cli.common import Call, percent, percents, print_table, say
+from reassess.cli.common import Call, percent, percents
+from reassess.cli.screen import print_table, say
 from reassess.comparison.model_orders import ModelOrders
 from reassess.core.missing import Missing
 from reassess.evaluation.result import Evaluation, ranks_of
 from reassess.evaluation.words import left_out_in_words
-from reassess.text import counted
+from reassess.text import counted, shared
 
 __all__ = ["orders_to_json", "print_label_sets", "print_orders"]
 
@@ -55,25 +56,30 @@ def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], o
         The orders of the models, or why there are none.
     """
     say(f"the orders are not compared: {orders}" if isinstance(orders, Missing) else str(orders))
-    for line in _footnotes(rankings, orders):
+    for line in _read_and_left_out(rankings):
+        call.tell(line)
+    for line in _footnotes(orders):
         call.note(line)
 
 
-def _footnotes(rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing) -> Iterator[str]:
-    """Of which images the table is, how the change of a lead is tested, how files were read and what was left out."""
-    yield "table: each label set on the images that it scores, so that rows of different"
-    yield "label sets are not of the same images; 95 %: Wilson intervals, over images"
+def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
+    """Of which images the table is, and how the change of a lead is tested."""
+    yield (
+        "table: each label set on the images that it scores, so that rows of different label sets are not of the same "
+        "images"
+    )
+    yield "95 %: Wilson intervals, over images"
     if isinstance(orders, ModelOrders) and len(orders.models) > 1:
         tests = sum(len(change.leads) for change in orders.changes)
         yield f"p: exact, either sign for the change on each image; Holm: for {counted(tests, 'lead')}"
+
+
+def _read_and_left_out(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
     models = next(iter(rankings.values()))
-    for model, result in models.items():
-        yield f"{model}: {result.detected}"
+    yield from shared({model: result.detected for model, result in models.items()})
     for name, ranking in rankings.items():
-        left_out = {model: words for model in models if (words := left_out_in_words(ranking[model]))}
-        if len(left_out) == len(models) > 1 and len(set(left_out.values())) == 1:
-            left_out = {"each file": next(iter(left_out.values()))}
-        yield from (f"{name}: {model}: left out: {words}" for model, words in left_out.items())
+        left_out = {model: f"left out: {words}" for model in models if (words := left_out_in_words(ranking[model]))}
+        yield from (f"{name}: {line}" for line in shared(left_out))
 
 
 def _row(model: str, name: str, result: Evaluation, rank: list[int]) -> list[object]:

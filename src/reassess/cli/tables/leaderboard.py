@@ -8,7 +8,8 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from reassess.cli.common import Call, print_table
+from reassess.cli.common import Call
+from reassess.cli.screen import print_table
 from reassess.comparison.placement import Placement
 from reassess.comparison.trends import Line, Trend
 from reassess.comparison.words import TOO_FEW_FAMILIES
@@ -93,6 +94,9 @@ def print_leaderboard(call: Call, trend: Trend, placements: Sequence[Placement],
     for placement in placements:
         click.echo()
         _print_neighbours(placement, judge)
+    call.tell(f"{counted(len(board), 'row')} of {counted(board.models, 'model')}")
+    for reason, count in board.left_out.items():
+        call.tell(f"left out: {count:,} {reason}")
     for line in _footnotes(trend, placements, level):
         call.note(line)
 
@@ -131,7 +135,7 @@ def _lines(trend: Trend) -> Iterator[tuple[str, Line]]:
 def _cells(estimate: Estimate | None) -> list[str | None]:
     if estimate is None:
         return [None, None]
-    return [f"{estimate.value:.4f}", "{:.4f} to {:.4f}".format(*estimate.interval)]
+    return [f"{estimate.value:.3f}", "{:.3f} to {:.3f}".format(*estimate.interval)]
 
 
 def _changes(trend: Trend) -> Iterator[list[str | None]]:
@@ -177,7 +181,7 @@ def _placement(placement: Placement) -> list[str | None]:
 def _print_neighbours(placement: Placement, judge: str) -> None:
     entry = placement.entry
     rows = [
-        [str(one), f"{one.real:.3f}", f"{one.real - entry.real:+.3f}", f"{one.original:.3f}"]
+        [str(one), f"{one.real:.2f}", f"{one.real - entry.real:+.2f}", f"{one.original:.2f}"]
         for one in (*placement.better, entry, *placement.others)
     ]
     print_table([f"next to {entry}", f"{judge} %", "difference", "original %"], rows)
@@ -185,9 +189,6 @@ def _print_neighbours(placement: Placement, judge: str) -> None:
 
 def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | None) -> Iterator[str]:
     board = trend.board
-    yield f"{counted(len(board), 'row')} of {counted(board.models, 'model')}"
-    for reason, count in board.left_out.items():
-        yield f"left out: {count:,} {reason}"
     yield from _about_slopes(trend)
     if level is None:
         yield f"no level of the original labels: {_NO_LEVEL} (--level PERCENT)"

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
-from reassess.cli.common import Call, percent, percents, print_table
+from reassess.cli.common import Call, percent, percents
+from reassess.cli.screen import print_table
 from reassess.core.classes import Classes
 from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy
+from reassess.text import shared
 
 __all__ = ["print_multi_label"]
 
@@ -17,6 +19,8 @@ def print_multi_label(call: Call, reviewed: dict[str, MultiLabelAccuracy], class
     for file, part in reviewed.items():
         if by_class and part.by_class is not None:
             _print_by_class(file, part, classes)
+    for line in shared({file: _left_out(part) for file, part in reviewed.items()}):
+        call.tell(line)
     for line in _footnotes(reviewed):
         call.note(line)
 
@@ -41,12 +45,12 @@ def _print_by_class(file: str, part: MultiLabelAccuracy, classes: Classes) -> No
     print_table(headings, rows, title=file, text_columns=2)
 
 
+def _left_out(part: MultiLabelAccuracy) -> str:
+    counts = f"{part.problematic:,} problematic, {part.empty:,} without a valid class, {part.unknown:,} not reviewed"
+    return f"multi-label: left out: {counts}"
+
+
 def _footnotes(reviewed: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
     yield "strict: images of which the first class is unclear are left out; lenient: it is right; unreviewed is wrong"
-    for file, part in reviewed.items():
-        counts = (
-            f"{part.problematic:,} problematic, {part.empty:,} without a valid class, {part.unknown:,} not reviewed"
-        )
-        yield f"{file}: multi-label: left out: {counts}"
     for reason in dict.fromkeys(part.reason for part in reviewed.values() if part.reason is not None):
         yield f"no mean over classes: {reason}"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["read_predictions", "write_predictions"]
 
 _BLOCK = 1024
-_LIST = "the list of outputs (--classes)"
+_LIST = "the list of outputs"
 
 
 def read_predictions(
@@ -135,7 +135,7 @@ def read_predictions(
             predictions = replace(predictions.exchanged(class_of), detected=detected)
         if names is not None:
             if predictions.images is not None:
-                raise DataError("the file holds image names of its own", mend="leave --names out")
+                raise DataError("the file holds image names of its own", mend="leave the other names out")
             predictions = predictions.named(names, detected=f"{predictions.detected}, names from a file")
     unknown = unknown_in_words(predictions, unknown_class)
     if not unknown:

@@ -111,7 +111,7 @@ def _ranked_ids(
                 "some columns hold numbers of outputs, others class names",
                 where=path,
                 found=some(wanted),
-                mend="write the classes by name, and leave --classes out",
+                mend="write the classes by name, and leave the list of outputs out",
             )
         ids = np.stack([ids for ids, _ in read], axis=1)
         unknown_names = tuple(name for _, name in unknown.values())
@@ -232,7 +232,7 @@ def _ids(
             "predictions are neither all numbers of outputs nor all names",
             where=where,
             found=f"{numbers[0]!r}, {name!r}",
-            mend="write the classes by name, and leave --classes out",
+            mend="write the classes by name, and leave the list of outputs out",
         )
     id_of = {text: classes.id_of(name, where=where) for text, name in name_of.items()}
     are_names = all(classes.find(number) is not None for number in numbers)

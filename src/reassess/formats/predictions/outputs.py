@@ -19,7 +19,7 @@ __all__ = [
     "refuse_ids",
 ]
 
-LIST_OUTPUTS = "name the class of each output with --classes FILE, one wnid or name a line"
+LIST_OUTPUTS = "name the class of each output with outputs=[...], one wnid or name a line"
 
 
 def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray[np.int64] | None) -> None:

@@ -83,7 +83,7 @@ def _settle_left_out(
     names = some([others.columns[i] for i in np.flatnonzero(higher.any(axis=0))])
     text = f"a column that no class is called like is the highest in {rows:,} of {len(scores):,} rows"
     if unknown_class == "error":
-        mend = "rename the column as its class is called, or leave it out (--unknown-class drop)"
+        mend = 'rename the column as its class is called, or leave it out (unknown_class="drop")'
         raise DataError(text, where=path, allowed=classes.allowed, found=names, mend=mend)
     warnings.warn(f"{path}: {text}, and is left out: {names}", ReassessWarning, stacklevel=2)
 

@@ -57,7 +57,7 @@ def settle_unknown(
             where=f"{path}, column {ids.heading}",
             allowed=classes.allowed,
             found=_with_examples(unknown),
-            mend="call the classes so, or count such predictions as wrong (--unknown-class wrong)",
+            mend='call the classes so, or count such predictions as wrong (unknown_class="wrong")',
         )
     table = np.where(is_unknown, -1, ids.table)
     if unknown_class == "drop":
@@ -76,7 +76,7 @@ def refuse_unknown_outputs(
             where=where,
             allowed=classes.allowed,
             found=some([repr(name) for name in unknown], most=_EXAMPLES),
-            mend="call the classes so, or leave such outputs out (--unknown-class drop)",
+            mend='call the classes so, or leave such outputs out (unknown_class="drop")',
         )
 
 

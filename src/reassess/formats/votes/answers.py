@@ -17,9 +17,7 @@ from reassess.text import counted, some
 __all__ = ["place_answers"]
 
 _FROM_LEAST = "from what speaks least for the class to what speaks most"
-_GIVE_ALL = (
-    f"give all answers, {_FROM_LEAST}: --answers A,B,... (in Python: answers=[...]), or answers in benchmark.json"
-)
+_GIVE_ALL = f"give all answers, {_FROM_LEAST}: answers=[...], or answers in benchmark.json"
 _USUAL_CODES = (0, 1)
 
 

@@ -8,7 +8,10 @@ from reassess.cli import screen
 from reassess.cli.common import Call
 
 HEADINGS = ["file", "first number %", "second number", "third"]
-ROWS = [["a_long_name_of_a_file.npz", "12,345,678", "0.123 to 0.456", "99"], *[["b.npz", "1", None, "7"]] * 5]
+ROWS: list[list[str | None]] = [
+    ["a_long_name_of_a_file.npz", "12,345,678", "0.123 to 0.456", "99"],
+    *[["b.npz", "1", None, "7"]] * 5,
+]
 Printed = Callable[..., list[str]]
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.data.loading import load_multi_labels
@@ -94,6 +95,14 @@ def test_such_files_are_told_from_plain_label_sets(
 def test_a_file_of_both_kinds_is_refused(file: Callable[..., Path], refused: Callable[..., str]) -> None:
     path = file("a.json", '{"a": [1], "b": {"valid": [2]}}')
     assert refused(read_any_labels, path, original=lambda: labels_of({})) == SHAPE.format(", image a", "[1]")
+
+
+def test_a_class_that_is_none_and_is_named_twice_is_refused(
+    file: Callable[..., Path], refused: Callable[..., str]
+) -> None:
+    path = file("a.json", '{"a": {"valid": [0, 2, 2]}}')
+    classes = Classes(2, names=("cat", "dog"))
+    assert refused(read_multi_labels, path, classes=classes).startswith("class id out of range\n  where:   DIR/a.json")
 
 
 REVIEWS = st.dictionaries(

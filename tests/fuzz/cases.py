@@ -19,7 +19,7 @@ from tests.fuzz.damage import damaged
 __all__ = ["Case", "Target", "case_of", "run_case"]
 
 _CHOICES = 1 << 13  # bytes, of which Hypothesis makes its choices
-_DAMAGED = 0.3  # of all cases
+_DAMAGED = 0.15  # of all cases
 
 
 @dataclass(frozen=True)

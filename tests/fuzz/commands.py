@@ -23,7 +23,7 @@ _CALLS: Mapping[str, tuple[str, int]] = {
     "aggregate": ("-o out.csv --benchmark b", 8),
     "compare": ("one.csv two.csv --replicates 40 --benchmark b", 4),
     "curve": ("--benchmark b", 8),
-    "data check": ("--benchmark b", 4),
+    "data check": ("--benchmark b", 2),
     "data fetch": ("imagenet-real", 1),
     "data list": ("", 1),
     "data where": ("imagenet-real", 1),
@@ -39,7 +39,18 @@ _CALLS: Mapping[str, tuple[str, int]] = {
 _WORDS = (
     *("0", "1", "2", "-1", "0.5", "0,0.5,1", "nan", "inf", "1e308", "1e-320", "100000000000000000000", "", "none", "é"),
     *("a.png", "one.csv", "one.csv=b/classes.csv", "b/labels.csv", "b/votes.csv", "b/classes.csv", "b", "out.csv"),
-    *("out.parquet", "out.json", "out.png", "image", "precision=0.9", "recall=nan", "f1", "threshold=0.5", "(", "no,yes"),
+    *(
+        "out.parquet",
+        "out.json",
+        "out.png",
+        "image",
+        "precision=0.9",
+        "recall=nan",
+        "f1",
+        "threshold=0.5",
+        "(",
+        "no,yes",
+    ),
     *("original=80,real=85", "70-80,75-90", "cat,dog,cup", "labelling-bias", "scatter", "imagenet", "imagenet-real"),
 )
 
@@ -64,15 +75,15 @@ def _there(word: str, files: Mapping[str, bytes]) -> str:
 
 @st.composite
 def _options(draw: Draw, command: click.Command) -> list[str]:
-    """Up to three options of a command, each with a word that may suit it."""
+    """Up to two options of a command, each with a word that may suit it."""
     options = [param for param in command.params if isinstance(param, click.Option)]
     words: list[str] = []
-    for option in draw(st.lists(st.sampled_from(options), max_size=3)):
+    for option in draw(st.lists(st.sampled_from(options), max_size=2)):
         words.append(draw(st.sampled_from(option.opts)))
         if not option.is_flag:
             choices = option.type.choices if isinstance(option.type, click.Choice) else ()
             words.append(draw(st.sampled_from((*map(str, choices), *_WORDS)) | texts))
-    if draw(st.integers(0, 7)) == 0:
+    if draw(st.integers(0, 15)) == 0:
         words.append(draw(st.sampled_from(_WORDS)))
     return words
 

@@ -17,21 +17,25 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 def encoded_documents(draw: Draw, documents: tuple[Any, ...]) -> bytes:
     """The file of an edited document."""
     indent = draw(st.sampled_from([None, 1]))
-    return json.dumps(draw(edited_documents(documents)), indent=indent, ensure_ascii=indent is None).encode("utf-8", "replace")
+    return json.dumps(draw(edited_documents(documents)), indent=indent, ensure_ascii=indent is None).encode(
+        "utf-8", "replace"
+    )
 
 
 @st.composite
 def edited_documents(draw: Draw, documents: tuple[Any, ...]) -> Any:
-    """One of the documents, with up to three nodes that are others."""
+    """One of the documents, with up to two nodes that are others."""
     document = draw(st.sampled_from(documents))
-    for _ in range(draw(st.integers(0, 3))):
+    for _ in range(draw(st.integers(0, 2))):
         document = _edited(draw, document)
     return document
 
 
 def _edited(draw: Draw, node: Any) -> Any:
     if not isinstance(node, dict | list) or not node or draw(st.integers(0, 3)) == 0:
-        return draw(st.sampled_from([lambda: draw(values), lambda: [node], lambda: {"a": node}, list, dict, lambda: node]))()
+        return draw(
+            st.sampled_from([lambda: draw(values), lambda: [node], lambda: {"a": node}, list, dict, lambda: node])
+        )()
     if isinstance(node, list):
         at = draw(st.integers(0, len(node) - 1))
         kept = draw(st.sampled_from([0, 1, 1, 1, 2]))

@@ -22,7 +22,9 @@ def check_table(path: Path, table: pl.DataFrame) -> None:
     suffix = path.suffix
     if suffix == ".parquet":
         return
-    rows = list(_json_rows(path) if suffix == ".jsonl" else _csv_rows(path, "," if suffix == ".csv" else "\t"))
+    rows = list(
+        _json_rows(path, table.columns) if suffix == ".jsonl" else _csv_rows(path, "," if suffix == ".csv" else "\t")
+    )
     assert table.height == len(rows), f"{table.height} rows of {len(rows)}"
     for read, row in zip(table.rows(), rows, strict=True):
         for heading, value, told in zip(table.columns, read, row, strict=True):
@@ -36,9 +38,9 @@ def _csv_rows(path: Path, separator: str) -> Iterator[list[Any]]:
         yield from ([field or None for field in row] for row in rows)
 
 
-def _json_rows(path: Path) -> Iterator[list[Any]]:
+def _json_rows(path: Path, headings: list[str]) -> Iterator[list[Any]]:
     rows = [json.loads(line, object_pairs_hook=_once) for line in path.read_bytes().splitlines() if line.strip()]
-    headings = list(dict.fromkeys(heading for row in rows for heading in row))
+    assert {heading for row in rows for heading in row} == set(headings)
     yield from ([row.get(heading) for heading in headings] for row in rows)
 
 

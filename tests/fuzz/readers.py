@@ -12,7 +12,7 @@ from reassess.formats.tables import read_table
 from tests.fuzz.cases import Case, Target
 from tests.fuzz.contents import contents, folders
 from tests.fuzz.oracles import check_labels, check_predictions, check_scores, check_table
-from tests.fuzz.seeds import CLASSES, archives
+from tests.fuzz.seeds import CLASSES, IMAGES, archives
 from tests.fuzz.tables import Draw
 
 __all__ = ["READERS"]
@@ -21,16 +21,15 @@ _SHARE = 40
 Options = Mapping[str, tuple[Any, ...]]
 Check = Callable[[Path, Any], None]
 
-_CLASSES: Options = {
-    "classes": (None, None, Classes(3, names=CLASSES), Classes(3), Classes(2, wnids=("n00000001", "n00000002")))
-}
-_LISTED: Options = {"classes": _CLASSES["classes"][2:]}
-_LIMIT: Options = {"max_bytes": (1 << 24, 1 << 24, 100)}
-_ANSWERS: Options = {"answers": (None, None, ("no", "yes"), ("no", "maybe", "yes"), (0, 1), CLASSES)}
+_NAMED = Classes(3, names=CLASSES)
+_CLASSES: Options = {"classes": (*[None] * 4, *[_NAMED] * 4, Classes(3), Classes(2, wnids=("n00000001", "n00000002")))}
+_LISTED: Options = {"classes": _CLASSES["classes"][4:]}
+_LIMIT: Options = {"max_bytes": (*[1 << 24] * 15, 100)}
+_ANSWERS: Options = {"answers": (*[None] * 9, ("no", "yes"), ("no", "maybe", "yes"), (0, 1), CLASSES)}
 _OUTPUTS: Options = {
-    "outputs": (None, None, None, CLASSES, ("cup", "cat"), ("kitten\tcat", "x\tdog"), ("0", "1"), ("cow", "")),
+    "outputs": (*[None] * 20, CLASSES, ("cup", "cat"), ("kitten\tcat", "x\tdog"), ("0", "1"), ("cow", "")),
     "unknown_class": ("wrong", "drop", "error"),
-    "names": (None, None, None, ("a.png", "b.png"), ("a.png",) * 6),
+    "names": (*[None] * 8, IMAGES[:2], IMAGES, IMAGES[:1] * 6),
 }
 
 

@@ -44,8 +44,12 @@ TABLES: Mapping[str, tuple[Table, ...]] = {
     ),
     "original": (_table("image class", *_NAMED), _table("image class", *zip(IMAGES, _TRUTHS, strict=True))),
     "multi_labels": (
-        _table("image class answer", ["a.png", "cat", "valid"], ["a.png", "dog", "wrong"], ["b.png", None, "problematic"]),
-        _table("id valid unclear wrong is_problematic", ["a.png", "0, 1,", "2", None, "False"], ["b.png", "", "", "1", 1]),
+        _table(
+            "image class answer", ["a.png", "cat", "valid"], ["a.png", "dog", "wrong"], ["b.png", None, "problematic"]
+        ),
+        _table(
+            "id valid unclear wrong is_problematic", ["a.png", "0, 1,", "2", None, "False"], ["b.png", "", "", "1", 1]
+        ),
         _table("image proposed_labels wrong_multi_labels", ["a.png", "cat, dog", "cup"], ["b.png", "cup", None]),
         Table(["Image Number", "Correct ID"], [[1, 1], [2, -1], [3, 0]]),
     ),
@@ -62,10 +66,14 @@ TABLES: Mapping[str, tuple[Table, ...]] = {
         _table("image class cat dog cup", ["a.png", "cat", 3, 1, 0], ["b.png", "dog", 0, 5, 0]),
     ),
     "golden": (_table("image class rater answer", *_votes("XY", 50)),),
-    "posterior": (_table("item answer probability", ["x", "no", 0.25], ["x", "yes", 0.75], ["y", "no", 1], ["y", "yes", 0]),),
+    "posterior": (
+        _table("item answer probability", ["x", "no", 0.25], ["x", "yes", 0.75], ["y", "no", 1], ["y", "yes", 0]),
+    ),
     "predictions": (
         _table("image prediction", *_NAMED),
-        _table("image prediction_1 prediction_2 score_1 score_2", ["a.png", 0, 1, 0.5, 0.25], ["b.png", 1, 2, 0.5, 0.5]),
+        _table(
+            "image prediction_1 prediction_2 score_1 score_2", ["a.png", 0, 1, 0.5, 0.25], ["b.png", 1, 2, 0.5, 0.5]
+        ),
         _table("filename cat dog cup", *([image, *row] for image, row in zip(IMAGES, _SCORES.tolist(), strict=True))),
         _table("index label prob", ["a.png", "[0 1]", "[0.75 0.25]"], ["b.png", "[2 1]", "[0.5 0.5]"]),
         _table("0 1 2", *_SCORES.tolist()),
@@ -117,7 +125,11 @@ ARRAYS: Mapping[str, tuple[Mapping[str, npt.NDArray[Any]], ...]] = {
     ),
     "scores": (
         {"tensor": np.array([0.1, 0.9, 0.5, 0.25]), "info": _INFO},
-        {"probability": np.array([0.75, 0.25]), "info": np.array([["a", "0"], ["a", "12"]]), "golden": np.array([1, 1])},
+        {
+            "probability": np.array([0.75, 0.25]),
+            "info": np.array([["a", "0"], ["a", "12"]]),
+            "golden": np.array([1, 1]),
+        },
     ),
     "votes": (
         {"tensor": _TENSOR, "info": _INFO, "ids": np.arange(3)},

@@ -49,7 +49,7 @@ class Failure:
     how: str
 
     def __str__(self) -> str:
-        return f"{self.how.rstrip()}\nreplay: {self.replay}"
+        return f"{self.how}\nreplay: {self.replay}"
 
     @property
     def replay(self) -> str:
@@ -163,5 +163,5 @@ def _how_failed(case: Case, folder: Path) -> str:
     try:
         run_case(case, folder)
     except BaseException:
-        return f"{case.text}\n{traceback.format_exc()}"
+        return f"{case.text}\n{traceback.format_exc().rstrip()}"
     return ""

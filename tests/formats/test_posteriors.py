@@ -88,5 +88,5 @@ def test_a_table_that_is_no_posterior_is_an_error(rows: str, message: str, tmp_p
 def test_a_table_of_many_items_and_answers_with_few_rows_takes_no_more_memory_than_its_rows(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text("item,answer,probability\n" + "".join(f"i{n},a{n},1\n" for n in range(200_000)))
-    with pytest.raises(DataError, match="an item does not have each answer once\n.*item i0\n.*answer a1\n.* 0 rows"):
+    with pytest.raises(DataError, match=r"an item does not have each answer once\n.*item i0\n.*answer a1\n.* 0 rows"):
         read_posterior(path)

@@ -77,8 +77,8 @@ def test_names_that_no_text_can_be_made_of_are_refused(
 ) -> None:
     pl.DataFrame({"image": column}).write_parquet(tmp_path / "t.parquet")
     assert refused(read_table, tmp_path / "t.parquet", text=("image",)) == (
-        "a column of names does not hold text\n  where:   DIR/t.parquet, column image\n"
-        f"  found:   {found}\n  to mend: write the names as text"
+        "a column does not hold text\n  where:   DIR/t.parquet, column image\n"
+        f"  found:   {found}\n  to mend: write it as text"
     )
 
 
@@ -127,8 +127,8 @@ QUOTED = AGAIN + "; a field that holds a separator stands in quotes"
         (
             "t.jsonl",
             '{"image": {"a": 1}}\n',
-            "a column of names does not hold text\n  where:   DIR/t.jsonl, column image\n"
-            "  found:   Struct({'a': Int64})\n  to mend: write the names as text",
+            "a column does not hold text\n  where:   DIR/t.jsonl, column image\n"
+            "  found:   Struct({'a': Int64})\n  to mend: write it as text",
         ),
         (
             "t.xlsx",

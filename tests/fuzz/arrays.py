@@ -76,7 +76,7 @@ def _npy(draw: Draw, array: npt.NDArray[Any]) -> bytes:
     head[field] = draw(st.sampled_from(wrong))
     if draw(st.integers(0, 7)) == 0:
         del head[draw(st.sampled_from(list(head)))]
-    text = draw(st.sampled_from([repr, repr, json.dumps, lambda head: repr(head) * 2, lambda head: "(" * 300]))(head)
+    text = draw(st.sampled_from([repr(head), repr(head), json.dumps(head), repr(head) * 2, "(" * 300]))
     version = draw(st.sampled_from([(1, 0), (1, 0), (2, 0), (3, 0), (9, 9)]))
     size = struct.pack("<H" if version == (1, 0) else "<I", len(text) + draw(st.sampled_from([1, 1, 1, 0, 9999])))
     return np.lib.format.magic(*version[:2]) + size + text.encode() + b"\n" + array.tobytes()

@@ -49,9 +49,8 @@ _WORDS = (
         "f1",
         "threshold=0.5",
         "(",
-        "no,yes",
     ),
-    *("original=80,real=85", "70-80,75-90", "cat,dog,cup", "labelling-bias", "scatter", "imagenet", "imagenet-real"),
+    *("original=80,real=85", "70-80,75-90", "no,yes", "labelling-bias", "scatter", "imagenet", "imagenet-real"),
 )
 
 

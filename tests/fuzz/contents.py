@@ -72,9 +72,7 @@ def _saved(arrays: Mapping[str, Any]) -> bytes:
     import torch
 
     buffer = io.BytesIO()
-    held = {
-        name: torch.from_numpy(array) if array.dtype.kind in "fiu" else array.tolist() for name, array in arrays.items()
-    }
+    held = {name: torch.from_numpy(a) if a.dtype.kind in "fiu" else a.tolist() for name, a in arrays.items()}
     torch.save(held if len(held) > 1 else next(iter(held.values())), buffer)
     return buffer.getvalue()
 

@@ -22,18 +22,16 @@ def check_table(path: Path, table: pl.DataFrame) -> None:
     suffix = path.suffix
     if suffix == ".parquet":
         return
-    rows = list(
-        _json_rows(path, table.columns) if suffix == ".jsonl" else _csv_rows(path, "," if suffix == ".csv" else "\t")
-    )
+    rows = list(_json_rows(path, table.columns) if suffix == ".jsonl" else _csv_rows(path))
     assert table.height == len(rows), f"{table.height} rows of {len(rows)}"
     for read, row in zip(table.rows(), rows, strict=True):
         for heading, value, told in zip(table.columns, read, row, strict=True):
             assert _same(value, told), f"column {heading!r}: {value!r} for {told!r}"
 
 
-def _csv_rows(path: Path, separator: str) -> Iterator[list[Any]]:
+def _csv_rows(path: Path) -> Iterator[list[Any]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = (row for row in csv.reader(file, delimiter=separator, strict=True) if row)
+        rows = (row for row in csv.reader(file, delimiter="," if path.suffix == ".csv" else "\t", strict=True) if row)
         next(rows, None)
         yield from ([field or None for field in row] for row in rows)
 

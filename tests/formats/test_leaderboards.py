@@ -95,6 +95,14 @@ def test_an_evaluation_of_a_bad_model_is_in_percent_all_the_same(file: Callable[
     assert read_leaderboard(path).entries == (Entry("m.npz", 0.2, 0.1),)
 
 
+def test_lists_are_no_numbers_of_parameters(file: Callable[..., Path], refused: Callable[..., str]) -> None:
+    path = file("m.jsonl", '{"model": "a", "original": 76.1, "real": 82.9, "param_count": [5]}\n')
+    assert refused(read_leaderboard, path) == (
+        "a column does not hold text\n  where:   DIR/m.jsonl, column param_count\n"
+        "  found:   List(Int64)\n  to mend: write it as text"
+    )
+
+
 def test_files_of_all_kinds_make_one_leaderboard(file: Callable[..., Path]) -> None:
     board = read_leaderboard(
         file("real.csv", REAL), file("m.csv", WHOLE), file("a.json", document(evaluation())), file("o.csv", ORIGINAL)

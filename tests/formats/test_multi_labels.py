@@ -97,6 +97,14 @@ def test_a_file_of_both_kinds_is_refused(file: Callable[..., Path], refused: Cal
     assert refused(read_any_labels, path, original=lambda: labels_of({})) == SHAPE.format(", image a", "[1]")
 
 
+def test_a_class_that_is_none_and_is_named_twice_is_refused(
+    file: Callable[..., Path], refused: Callable[..., str]
+) -> None:
+    path = file("a.json", '{"a": {"valid": [0, 2, 2]}}')
+    classes = Classes(2, names=("cat", "dog"))
+    assert refused(read_multi_labels, path, classes=classes).startswith("class id out of range\n  where:   DIR/a.json")
+
+
 REVIEWS = st.dictionaries(
     st.sampled_from(["a.png", "b.png", "c.png", "d.png"]),
     st.fixed_dictionaries({kind: st.lists(st.integers(0, 5), max_size=4) for kind in SETS}),

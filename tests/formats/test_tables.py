@@ -66,6 +66,24 @@ def test_names_of_any_type_of_text_are_text(tmp_path: Path, dtype: Any) -> None:
     assert read_table(tmp_path / "t.parquet", text=("image",))["image"].to_list() == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("column", "found"),
+    [
+        (pl.Series([b"a", b"\xff"]), "Binary"),
+        (pl.Series([1, 2]).cast(pl.Duration("us")), "Duration(time_unit='us')"),
+        (pl.Series([["a"], ["b"]]), "List(String)"),
+    ],
+)
+def test_names_that_no_text_can_be_made_of_are_refused(
+    tmp_path: Path, refused: Callable[..., str], column: pl.Series, found: str
+) -> None:
+    pl.DataFrame({"image": column}).write_parquet(tmp_path / "t.parquet")
+    assert refused(read_table, tmp_path / "t.parquet", text=("image",)) == (
+        "a column does not hold text\n  where:   DIR/t.parquet, column image\n"
+        f"  found:   {found}\n  to mend: write it as text"
+    )
+
+
 def test_a_type_that_shows_late_is_the_columns_type(file: Callable[..., Path]) -> None:
     content = "image,score\n" + "a,1\n" * 500 + "b,0.25\n"
     assert read_table(file("t.csv", content))["score"][-1] == 0.25
@@ -111,8 +129,8 @@ QUOTED = AGAIN + "; a field that holds a separator stands in quotes"
         (
             "t.jsonl",
             '{"image": {"a": 1}}\n',
-            "a column of names does not hold text\n  where:   DIR/t.jsonl, column image\n"
-            "  found:   Struct({'a': Int64})\n  to mend: write the names as text",
+            "a column does not hold text\n  where:   DIR/t.jsonl, column image\n"
+            "  found:   Struct({'a': Int64})\n  to mend: write it as text",
         ),
         (
             "t.xlsx",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from reassess.core.classes import NO_CLASS, Classes, class_number, classes_of_ids, warn_of_capitals
 from reassess.errors import DataError, at
-from reassess.formats.tables import integers, place, refuse_missing
+from reassess.formats.tables import as_text, integers, place, refuse_missing
 from reassess.text import composed, shortened, some
 
 if TYPE_CHECKING:
@@ -37,12 +37,13 @@ def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> t
         return ids.to_numpy(), classes_of_ids(classes, where=path)
     import polars as pl
 
-    is_blank = series.cast(pl.String).str.strip_chars() == ""
+    texts = as_text(path, series)
+    is_blank = texts.str.strip_chars() == ""
     if is_blank.any():
         raise _no_name(place(path, is_blank.arg_max() or 0, series.name))
-    unique = series.cast(pl.String).unique()
+    unique = texts.unique()
     id_of, classes = ids_of_texts(path, unique.to_list(), classes)
-    ids = series.cast(pl.String).replace_strict(list(id_of), list(id_of.values()), return_dtype=pl.Int64)
+    ids = texts.replace_strict(list(id_of), list(id_of.values()), return_dtype=pl.Int64)
     return ids.to_numpy(), classes
 
 

@@ -13,7 +13,16 @@ from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.errors import DataError, at
 from reassess.formats.files import suffix_of
 from reassess.formats.json_files import read_json
-from reassess.formats.tables import TABLE_SUFFIXES, column, integers, numbers, place, read_table, refuse_missing
+from reassess.formats.tables import (
+    TABLE_SUFFIXES,
+    as_text,
+    column,
+    integers,
+    numbers,
+    place,
+    read_table,
+    refuse_missing,
+)
 from reassess.numeric.proportion import Proportion
 from reassess.text import some
 
@@ -103,9 +112,7 @@ class _Table:
 
     def known(self, heading: str) -> list[float]:
         """The numbers of a column, with or without commas between thousands; NaN where there is none."""
-        import polars as pl
-
-        text = self.table[heading].cast(pl.String).str.replace_all(",", "")
+        text = as_text(self.path, self.table[heading]).str.replace_all(",", "")
         return numbers(self.path, text.fill_null("nan")).to_list()
 
     def percent(self, name: str, thing: str) -> list[float]:

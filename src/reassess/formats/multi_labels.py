@@ -154,14 +154,15 @@ def _multi_labels(path: Path, document: Any, classes: Classes | None) -> MultiLa
     lists = [review[kind] for _, review in reviews for kind in _KINDS]
     ids, classes = class_ids(path, lists, classes)
     judged = [dict(zip(_KINDS, ids[start : start + len(_KINDS)], strict=True)) for start in range(0, len(ids), 3)]
-    _warn_of_repeats(path, images, judged, classes)
     once = [_each_class_once(lists) for lists in judged]
     with at(path):
         valid, unclear, wrong = (
             LabelSets.from_lists(images, [lists[kind] for lists in once], classes) for kind in _KINDS
         )
         problematic = np.array([review[_PROBLEMATIC] for _, review in reviews], bool)
-        return MultiLabels(valid=valid, unclear=unclear, wrong=wrong, problematic=problematic)
+        labels = MultiLabels(valid=valid, unclear=unclear, wrong=wrong, problematic=problematic)
+    _warn_of_repeats(path, images, judged, classes)  # now that each id is known to be that of a class
+    return labels
 
 
 def _each_class_once(lists: dict[str, list[int]]) -> dict[str, list[int]]:

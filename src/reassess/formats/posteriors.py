@@ -8,7 +8,7 @@ from reassess.core.checks import check_distribution
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
 from reassess.errors import DataError
-from reassess.formats.tables import column, numbers, read_table, write_table
+from reassess.formats.tables import column, numbers, read_table, refuse_missing, write_table
 from reassess.formats.votes.tables import coded_ids
 
 __all__ = ["read_posterior", "write_posterior"]
@@ -24,20 +24,25 @@ def read_posterior(path: str | Path) -> Posterior:
     """
     path = Path(path)
     table = read_table(path, text=("item", "answer"))
-    items, item_ids = coded_ids(table[column(path, table, "item", thing="the item")])
-    answers, answer_ids = coded_ids(table[column(path, table, "answer", thing="the answer")])
-    probability = table[column(path, table, "probability", thing="the probability")]
-    counts = np.zeros((len(items), len(answers)), np.int64)
-    np.add.at(counts, (item_ids, answer_ids), 1)
-    if (counts != 1).any():
-        item, answer = np.argwhere(counts != 1)[0].tolist()
+    item, answer, probability = (
+        table[column(path, table, name, thing=f"the {name}")] for name in ("item", "answer", "probability")
+    )
+    for series in (item, answer):
+        refuse_missing(path, series)
+    items, item_ids = coded_ids(item)
+    answers, answer_ids = coded_ids(answer)
+    cells, rows = np.unique(item_ids * len(answers) + answer_ids, return_counts=True)
+    if (rows != 1).any() or len(cells) != len(items) * len(answers):  # before as many values are allocated
+        odd = np.append((rows != 1) | (cells != np.arange(len(cells))), True)
+        first = int(np.argmax(odd))  # each cell before it is there once
+        n = int(rows[first]) if first < len(cells) and cells[first] == first else 0
         raise DataError(
             "an item does not have each answer once",
-            where=f"{path}, item {items[item]}",
-            allowed=f"one row for answer {answers[answer]}",
-            found=f"{counts[item, answer]} rows",
+            where=f"{path}, item {items[first // len(answers)]}",
+            allowed=f"one row for answer {answers[first % len(answers)]}",
+            found=f"{n} rows",
         )
-    values = np.empty(counts.shape)
+    values = np.empty((len(items), len(answers)))
     values[item_ids, answer_ids] = numbers(path, probability).to_numpy()
     check_distribution(values, what="the posterior of an item", where=lambda row: f"{path}, item {items[row]}")
     return Posterior(items, answers, values)

@@ -260,14 +260,18 @@ def _whole(series: "pl.Series") -> "pl.Series":
 
 
 def as_text(path: Path, series: "pl.Series") -> "pl.Series":
-    """A column of names as text."""
+    """A column as text."""
     import polars as pl
 
-    if series.dtype.is_nested():
-        raise DataError(
-            "a column of names does not hold text",
-            where=f"{path}, column {series.name}",
-            found=str(series.dtype),
-            mend="write the names as text",
-        )
-    return series.cast(pl.String)
+    try:
+        if not series.dtype.is_nested():
+            return series.cast(pl.String)
+        cause = None
+    except pl.exceptions.PolarsError as error:  # of bytes, or of a span of time
+        cause = error
+    raise DataError(
+        "a column does not hold text",
+        where=f"{path}, column {series.name}",
+        found=str(series.dtype),
+        mend="write it as text",
+    ) from cause

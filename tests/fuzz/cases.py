@@ -1,0 +1,95 @@
+"""One case by its target and number: the files, the call, and what may come of it."""
+
+import shutil
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import chdir
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reassess.errors import ReassessError, ReassessWarning
+from tests.fuzz.damage import damaged
+
+__all__ = ["Case", "Target", "case_of", "run_case"]
+
+_CHOICES = 1 << 13  # bytes, of which Hypothesis makes its choices
+_DAMAGED = 0.15  # of all cases
+
+
+@dataclass(frozen=True)
+class Case:
+    """Files by their path, and a call that reads them in their folder."""
+
+    files: Mapping[str, bytes]
+    call: Callable[[], object]
+    text: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader or a command, and how cases of it are made.
+
+    Parameters
+    ----------
+    cases
+        Gives a case.
+    share
+        Of all cases, in proportion to those of the other targets.
+    """
+
+    cases: st.SearchStrategy[Case]
+    share: int
+
+
+def case_of(name: str, target: Target, number: int) -> Case:
+    """The case of a number: what Hypothesis makes, of which a part has one file damaged byte by byte."""
+    random = Random(f"{name} {number}")
+    case = None
+    while case is None:
+        case = _maker(target.cases)(random.randbytes(_CHOICES))
+    if case.files and random.random() < _DAMAGED:
+        path = random.choice(sorted(case.files))
+        case = replace(case, files={**case.files, path: damaged(case.files[path], random)})
+    return case
+
+
+@cache
+def _maker(cases: st.SearchStrategy[Case]) -> Callable[[bytes], Case | None]:
+    """Makes a case by choices that are bytes; none where Hypothesis needs more choices."""
+    made: list[Case] = []
+
+    @settings(database=None, deadline=None)
+    @given(cases)
+    def make(case: Case) -> None:
+        made.append(case)
+
+    fuzz: Any = make.hypothesis.fuzz_one_input  # type: ignore[attr-defined]
+
+    def maker(choices: bytes) -> Case | None:
+        made.clear()
+        fuzz(choices)
+        return made[-1] if made else None
+
+    return maker
+
+
+def run_case(case: Case, folder: Path) -> None:
+    """Write the files into an empty folder and make the call there; whatever is not an error of ours is raised."""
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name, content in case.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    with chdir(folder), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ReassessWarning)
+        try:
+            case.call()
+        except ReassessError as error:
+            str(error).encode()  # and can be shown

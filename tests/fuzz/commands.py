@@ -1,0 +1,116 @@
+"""Every command as a target: on a benchmark's folder and two models, some of it wrong, with options by chance."""
+
+import io
+import json
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
+
+import click
+from hypothesis import strategies as st
+
+from reassess.cli import app, main
+from tests.fuzz.cases import Case, Target
+from tests.fuzz.contents import contents, folders
+from tests.fuzz.tables import Draw
+from tests.fuzz.values import texts
+from tests.helpers import leaves
+
+__all__ = ["COMMANDS"]
+
+# How each command is called, and its share of all cases: charts and pages take long.
+_CALLS: Mapping[str, tuple[str, int]] = {
+    "aggregate": ("-o out.csv --benchmark b", 8),
+    "compare": ("one.csv two.csv --replicates 40 --benchmark b", 4),
+    "curve": ("--benchmark b", 8),
+    "data check": ("--benchmark b", 2),
+    "data fetch": ("imagenet-real", 1),
+    "data list": ("", 1),
+    "data where": ("imagenet-real", 1),
+    "evaluate": ("one.csv two.csv --benchmark b", 8),
+    "labels": ("--benchmark b -o out.csv", 8),
+    "leaderboard": ("board.csv", 8),
+    "plot": ("label-count one.csv two.csv --benchmark b -o out.svg", 1),
+    "questions": ("one.csv two.csv --benchmark b -o out.jsonl", 8),
+    "raters": ("--benchmark b", 4),
+    "report": ("one.csv two.csv --benchmark b -o out.html", 1),
+    "show": ("a.png --predictions one.csv --benchmark b", 8),
+}
+_WORDS = (
+    *("0", "1", "2", "-1", "0.5", "0,0.5,1", "nan", "inf", "1e308", "1e-320", "100000000000000000000", "", "none", "é"),
+    *("a.png", "one.csv", "one.csv=b/classes.csv", "b/labels.csv", "b/votes.csv", "b/classes.csv", "b", "out.csv"),
+    *(
+        "out.parquet",
+        "out.json",
+        "out.png",
+        "image",
+        "precision=0.9",
+        "recall=nan",
+        "f1",
+        "threshold=0.5",
+        "(",
+    ),
+    *("original=80,real=85", "70-80,75-90", "no,yes", "labelling-bias", "scatter", "imagenet", "imagenet-real"),
+)
+
+
+@st.composite
+def _cases(draw: Draw, name: str, command: click.Command) -> Case:
+    files = draw(folders())
+    if name == "leaderboard":
+        suffix, content = draw(contents("leaderboard"))
+        files |= {f"board{suffix}": content}
+    call = [*_CALLS[name][0].split(), *draw(_options(command))]
+    call = [_there(word, files) for word in call]
+    argv = [*name.split(), *call, "--offline"]
+    return Case(files, lambda: _run(argv), f"reassess {' '.join(argv)}")
+
+
+def _there(word: str, files: Mapping[str, bytes]) -> str:
+    """A file that was drawn with another suffix than usual."""
+    stem = word.removesuffix(".csv")
+    return word if stem == word else next((path for path in files if path.rpartition(".")[0] == stem), word)
+
+
+@st.composite
+def _options(draw: Draw, command: click.Command) -> list[str]:
+    """Up to two options of a command, each with a word that may suit it."""
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    words: list[str] = []
+    for option in draw(st.lists(st.sampled_from(options), max_size=2)):
+        words.append(draw(st.sampled_from(option.opts)))
+        if not option.is_flag:
+            choices = option.type.choices if isinstance(option.type, click.Choice) else ()
+            words.append(draw(st.sampled_from((*map(str, choices), *_WORDS)) | texts))
+    if draw(st.integers(0, 15)) == 0:
+        words.append(draw(st.sampled_from(_WORDS)))
+    return words
+
+
+def _run(argv: list[str]) -> None:
+    """Run a command, which must end with a code and a message of ours, and print what UTF-8 and JSON can hold."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main(argv)
+    printed, said = (stream.buffer.getvalue().decode() for stream in _flushed(out, err))
+    assert code in (0, 1, 2), f"exit code {code}"
+    assert code == 0 or "Error: " in said or "data check" in " ".join(argv), f"exit code {code} and no error: {said}"
+    assert "Traceback" not in said, said
+    if code == 0 and "--json" in argv and "--help" not in argv:
+        json.loads(printed, parse_constant=_no_json)
+
+
+def _flushed(*streams: io.TextIOWrapper) -> tuple[Any, ...]:
+    for stream in streams:
+        stream.flush()
+    return streams
+
+
+def _no_json(constant: str) -> None:
+    raise AssertionError(f"{constant} in the document")
+
+
+COMMANDS: Mapping[str, Target] = {
+    " ".join(words): Target(_cases(" ".join(words), command), _CALLS[" ".join(words)][1])
+    for words, command in leaves(app).items()
+}

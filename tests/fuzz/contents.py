@@ -1,0 +1,103 @@
+"""Files of each noun, in every kind of file that it can be read from."""
+
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from itertools import chain
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.fuzz.arrays import encoded_archives, encoded_arrays, encoded_tensors
+from tests.fuzz.documents import encoded_documents
+from tests.fuzz.seeds import ARRAYS, DOCUMENTS, TABLES, TEXTS, archives
+from tests.fuzz.tables import Table, encoded_tables
+from tests.fuzz.values import texts
+
+__all__ = ["contents", "folders", "good"]
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+# The parts of a benchmark's folder by their file, and two models; each with its noun.
+_PARTS = {
+    "classes": "classes",
+    "original": "original",
+    "labels": "labels",
+    "scores": "scores",
+    "votes": "votes",
+    "golden": "golden",
+    "rater-golden": "golden",
+    "groups": "groups",
+    "collapsed": "collapsed",
+    "benchmark": "settings",
+    "../one": "predictions",
+    "../two": "predictions",
+}
+_ARCHIVES = archives()
+
+
+@st.composite
+def contents(draw: Draw, noun: str) -> tuple[str, bytes]:
+    """The suffix and the content of a file."""
+    kinds: dict[str, Callable[[], st.SearchStrategy[bytes]]] = {}
+    if tables := _tables(noun):
+        for suffix in (".csv", ".tsv", ".jsonl", ".parquet"):
+            kinds[suffix] = lambda suffix=suffix: encoded_tables(tables, suffix)
+    if noun in DOCUMENTS:
+        kinds[".json"] = lambda: encoded_documents(DOCUMENTS[noun])
+    if noun in TEXTS:
+        kinds[".txt"] = lambda: st.lists(st.sampled_from(TEXTS[noun]) | texts, max_size=4).map(_encoded)
+    if noun in ARRAYS:
+        kinds[".npz"] = lambda: encoded_archives(ARRAYS[noun])
+    if noun == "predictions":
+        kinds[".npy"] = lambda: encoded_arrays(ARRAYS[noun])
+        if find_spec("torch") is not None:
+            kinds[".safetensors"] = lambda: encoded_tensors(ARRAYS[noun])
+            kinds[".pt"] = lambda: st.sampled_from([_saved(arrays) for arrays in ARRAYS[noun]])
+    suffix = draw(st.sampled_from(list(kinds)))
+    return suffix, draw(kinds[suffix]())
+
+
+def _tables(noun: str) -> tuple[Table, ...]:
+    """The tables of a noun; of any one for "table"."""
+    return tuple(chain.from_iterable(TABLES.values())) if noun == "table" else TABLES.get(noun, ())
+
+
+def _encoded(lines: list[str]) -> bytes:
+    return "".join(lines).encode("utf-8", "surrogatepass")
+
+
+def _saved(arrays: Mapping[str, Any]) -> bytes:
+    """The file of PyTorch with an array, and perhaps names."""
+    import io
+
+    import torch
+
+    buffer = io.BytesIO()
+    held = {name: torch.from_numpy(a) if a.dtype.kind in "fiu" else a.tolist() for name, a in arrays.items()}
+    torch.save(held if len(held) > 1 else next(iter(held.values())), buffer)
+    return buffer.getvalue()
+
+
+@st.composite
+def folders(draw: Draw) -> dict[str, bytes]:
+    """The folder b of a benchmark and two models beside it, of which up to two files are missing or wrong."""
+    wrong = draw(st.sets(st.sampled_from([*_PARTS, "images"]), max_size=2))
+    files = {}
+    for part, noun in _PARTS.items():
+        if part not in wrong:
+            suffix, content = good(noun)
+        elif draw(st.integers(0, 3)):
+            suffix, content = draw(contents(noun))
+        else:
+            continue
+        files[f"b/{part}{suffix}".replace("b/../", "")] = content
+    name = draw(st.sampled_from(sorted(_ARCHIVES)))
+    return files if "images" in wrong else files | {f"b/{name}": _ARCHIVES[name]}
+
+
+def good(noun: str) -> tuple[str, bytes]:
+    """The suffix and the content of a good file."""
+    if noun == "settings":
+        return ".json", b'{"name": "pets", "threshold": 0.5}'
+    table = TABLES[noun][-1 if noun == "classes" else 0]
+    rows = [table.headings, *table.rows]
+    return ".csv", "".join(",".join("" if cell is None else str(cell) for cell in row) + "\n" for row in rows).encode()

@@ -1,0 +1,111 @@
+"""Every public reader as a target."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+import reassess
+from reassess.core.classes import Classes
+from reassess.formats.tables import read_table
+from tests.fuzz.cases import Case, Target
+from tests.fuzz.contents import contents, folders
+from tests.fuzz.oracles import check_labels, check_predictions, check_scores, check_table
+from tests.fuzz.seeds import CLASSES, IMAGES, archives
+from tests.fuzz.tables import Draw
+
+__all__ = ["READERS"]
+
+_SHARE = 40
+Options = Mapping[str, tuple[Any, ...]]
+Check = Callable[[Path, Any], None]
+
+_NAMED = Classes(3, names=CLASSES)
+_CLASSES: Options = {"classes": (*[None] * 4, *[_NAMED] * 4, Classes(3), Classes(2, wnids=("n00000001", "n00000002")))}
+_LISTED: Options = {"classes": _CLASSES["classes"][4:]}
+_LIMIT: Options = {"max_bytes": (*[1 << 24] * 15, 100)}
+_ANSWERS: Options = {"answers": (*[None] * 9, ("no", "yes"), ("no", "maybe", "yes"), (0, 1), CLASSES)}
+_OUTPUTS: Options = {
+    "outputs": (*[None] * 20, CLASSES, ("cup", "cat"), ("kitten\tcat", "x\tdog"), ("0", "1"), ("cow", "")),
+    "unknown_class": ("wrong", "drop", "error"),
+    "names": (*[None] * 8, IMAGES[:2], IMAGES, IMAGES[:1] * 6),
+}
+
+
+@st.composite
+def _cases(draw: Draw, read: Callable[..., Any], noun: str, options: Options, check: Check | None) -> Case:
+    """A file of a noun, and a call of its reader."""
+    suffix, content = draw(contents(noun))
+    path = Path(f"case{suffix}")
+    given = {name: draw(st.sampled_from(values)) for name, values in options.items()}
+
+    def call() -> None:
+        result = read(path, **given)
+        repr(result)
+        if check is not None:
+            check(path, result)
+
+    return Case({path.name: content}, call, f"{read.__name__}({path.name!r}, **{given})")
+
+
+def _reader(read: Callable[..., Any], noun: str, *options: Options, check: Check | None = None) -> Target:
+    given = {name: values for some in options for name, values in some.items()}
+    return Target(_cases(read, noun, given, check), _SHARE)
+
+
+@st.composite
+def _leaderboards(draw: Draw) -> Case:
+    files = {f"{n}{suffix}": content for n, (suffix, content) in enumerate(draw(_FILES))}
+    return Case(files, lambda: reassess.read_leaderboard(*files), f"read_leaderboard(*{list(files)})")
+
+
+_FILES = st.lists(contents("leaderboard"), min_size=1, max_size=2)
+
+
+@st.composite
+def _of_folders(draw: Draw, read: Callable[[str], object], text: str) -> Case:
+    return Case(draw(folders()), lambda: read("b"), text)
+
+
+def _of_archives() -> st.SearchStrategy[Case]:
+    return st.sampled_from(
+        [
+            Case({name: content}, lambda name=name: reassess.list_images(name), f"list_images({name!r})")
+            for name, content in archives().items()
+        ]
+    )
+
+
+READERS: Mapping[str, Target] = {
+    "list_images": Target(_of_archives(), _SHARE),
+    "load_any_labels": _reader(reassess.load_any_labels, "multi_labels", _CLASSES),
+    "load_classes": Target(
+        _of_folders(lambda folder: reassess.load_classes(reassess.open_benchmark(folder)), "load_classes"), _SHARE // 4
+    ),
+    "load_collapsed": Target(
+        _of_folders(lambda folder: reassess.load_collapsed(reassess.open_benchmark(folder)), "load_collapsed"),
+        _SHARE // 4,
+    ),
+    "load_labels": _reader(reassess.load_labels, "labels", _CLASSES),
+    "load_multi_labels": _reader(reassess.load_multi_labels, "multi_labels", _CLASSES),
+    "load_original": _reader(reassess.load_original, "original", _CLASSES),
+    "load_scores": _reader(reassess.load_scores, "scores", _CLASSES, _LIMIT),
+    "load_votes": _reader(reassess.load_votes, "votes", _CLASSES, _ANSWERS, _LIMIT),
+    "open_benchmark": Target(_of_folders(reassess.open_benchmark, "open_benchmark('b')"), _SHARE // 4),
+    "read_classes": _reader(reassess.read_classes, "classes"),
+    "read_collapsed": _reader(reassess.read_collapsed, "collapsed", _LISTED),
+    "read_groups": _reader(reassess.read_groups, "groups", _LISTED),
+    "read_labels": _reader(reassess.read_labels, "labels", _CLASSES, check=check_labels),
+    "read_leaderboard": Target(_leaderboards(), _SHARE),
+    "read_multi_labels": _reader(reassess.read_multi_labels, "multi_labels", _CLASSES),
+    "read_original": _reader(reassess.read_original, "original", _CLASSES),
+    "read_posterior": _reader(reassess.read_posterior, "posterior"),
+    "read_predictions": _reader(
+        reassess.read_predictions, "predictions", _CLASSES, _OUTPUTS, _LIMIT, check=check_predictions
+    ),
+    "read_rater_model": _reader(reassess.read_rater_model, "rater_model", _LIMIT),
+    "read_scores": _reader(reassess.read_scores, "scores", _CLASSES, _LIMIT, check=check_scores),
+    "read_table": _reader(read_table, "table", {"text": ((), (), ("image",), ("image", "class"))}, check=check_table),
+    "read_votes": _reader(reassess.read_votes, "votes", _CLASSES, _ANSWERS, _LIMIT),
+}

@@ -1,0 +1,161 @@
+"""Small good content of each kind of file, from which cases are made."""
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tests.fuzz.tables import Table
+from tests.helpers import picture
+
+__all__ = ["ARRAYS", "CLASSES", "DOCUMENTS", "IMAGES", "TABLES", "TEXTS", "archives"]
+
+CLASSES = ("cat", "dog", "cup")
+IMAGES = tuple(f"{letter}.png" for letter in "abcdef")
+_TRUTHS = (0, 1, 2, 0, 1, 2)
+_SCORES = np.linspace(0, 1, 18).reshape(6, 3)
+
+
+def _table(headings: str, *rows: object) -> Table:
+    return Table(headings.split(), [list(row) for row in rows])
+
+
+def _votes(raters: str, wrong: int) -> list[list[object]]:
+    """Votes of each rater on two classes of each image, of which every `wrong`-th is wrong."""
+    questions = [(image, k) for image, truth in zip(IMAGES, _TRUTHS, strict=True) for k in (truth, (truth + 1) % 3)]
+    return [
+        [image, CLASSES[k], rater, "yes" if (k == _TRUTHS[IMAGES.index(image)]) == (n % wrong > 0) else "no"]
+        for n, ((image, k), rater) in enumerate((q, rater) for q in questions for rater in raters)
+    ]
+
+
+_NAMED = list(zip(IMAGES, [CLASSES[k] for k in _TRUTHS], strict=True))
+_PAIRS = [[image, CLASSES[k]] for image in IMAGES for k in range(3)]
+
+# For each noun the tables that hold one.
+TABLES: Mapping[str, tuple[Table, ...]] = {
+    "labels": (
+        _table("image class", *_NAMED, ["g.png", None]),
+        _table("image class", *zip(IMAGES, _TRUTHS, strict=True)),
+    ),
+    "original": (_table("image class", *_NAMED), _table("image class", *zip(IMAGES, _TRUTHS, strict=True))),
+    "multi_labels": (
+        _table(
+            "image class answer", ["a.png", "cat", "valid"], ["a.png", "dog", "wrong"], ["b.png", None, "problematic"]
+        ),
+        _table(
+            "id valid unclear wrong is_problematic", ["a.png", "0, 1,", "2", None, "False"], ["b.png", "", "", "1", 1]
+        ),
+        _table("image proposed_labels wrong_multi_labels", ["a.png", "cat, dog", "cup"], ["b.png", "cup", None]),
+        Table(["Image Number", "Correct ID"], [[1, 1], [2, -1], [3, 0]]),
+    ),
+    "scores": (
+        _table("image class score", *([*pair, n / 18] for n, pair in enumerate(_PAIRS))),
+        _table("image class probability golden", ["a.png", 0, 0.75, 1], ["a.png", 1, 0.25, 1], ["b.png", 1, 1.0, 0]),
+    ),
+    "votes": (
+        _table("image class rater answer", *_votes("ABC", 5)),
+        _table("item rater answer seconds", ["x", "ann", "no", 1.5], ["x", "bo", "yes", None], ["y", "ann", "yes", 2]),
+        _table("task worker label", [1, 7, 0], [1, 8, 1], [2, 7, 1], [3, None, None]),
+        _table("image rater answer", ["a.png", "ann", "cat"], ["a.png", "bo", "dog"], ["b.png", "bo", "cup"]),
+        _table("image class count", ["a.png", "cat", 3], ["a.png", "dog", 0], ["b.png", "cup", 2]),
+        _table("image class cat dog cup", ["a.png", "cat", 3, 1, 0], ["b.png", "dog", 0, 5, 0]),
+    ),
+    "golden": (_table("image class rater answer", *_votes("XY", 50)),),
+    "posterior": (
+        _table("item answer probability", ["x", "no", 0.25], ["x", "yes", 0.75], ["y", "no", 1], ["y", "yes", 0]),
+    ),
+    "predictions": (
+        _table("image prediction", *_NAMED),
+        _table(
+            "image prediction_1 prediction_2 score_1 score_2", ["a.png", 0, 1, 0.5, 0.25], ["b.png", 1, 2, 0.5, 0.5]
+        ),
+        _table("filename cat dog cup", *([image, *row] for image, row in zip(IMAGES, _SCORES.tolist(), strict=True))),
+        _table("index label prob", ["a.png", "[0 1]", "[0.75 0.25]"], ["b.png", "[2 1]", "[0.5 0.5]"]),
+        _table("0 1 2", *_SCORES.tolist()),
+    ),
+    "classes": (
+        _table("id name wnid synonyms", [1, "dog", "n00000002", "hound;pup"], [0, "cat", "n00000001", None]),
+        _table("name", *([name] for name in CLASSES)),
+    ),
+    "collapsed": (_table("class also", ["cat", "dog"], ["cup", "cat"]),),
+    "groups": (_table("class group", ["cat", "animal"], ["dog", "animal"], ["cup", "thing"]),),
+    "leaderboard": (
+        _table("model original real param_count", *([f"m{n}", 70.5 + n, 80.25 + n, n] for n in range(6))),
+        _table("model img_size top1", ["a", 224, 76.5], ["b", 288, 79.5]),
+        _table("model img_size top1 top1_diff", ["a", 224, 82.5, 6.0], ["b", 288, 84.5, 5.0]),
+    ),
+}
+_RESULT = {"real": {"1": {"hits": 8, "n": 10}}, "original": {"1": {"hits": 7, "n": 10}}}
+DOCUMENTS: Mapping[str, tuple[Any, ...]] = {
+    "labels": ({"a.png": ["cat"], "b.png": ["dog", "cup"], "c.png": []}, {"a.png": [0], "b.png": [1, 2], "c.png": []}),
+    "original": ({"a.png": "cat", "b.png": "dog"}, {"a.png": 0, "b.png": 1}),
+    "multi_labels": ({"a.png": {"valid": [0, 1], "wrong": [2]}, "b.png": {"problematic": True, "unclear": [1]}},),
+    "groups": ({"cat": "animal", "dog": "animal", "cup": "thing"},),
+    "leaderboard": (
+        {
+            "schema": "reassess/evaluate",
+            "version": 1,
+            "results": [{"file": "a.csv", **_RESULT}, {"file": "b.csv", **_RESULT, "label_set": "ReaL"}],
+        },
+    ),
+    "predictions": (
+        {"a.png": {"label": [0, 1], "prob": [0.75, 0.25]}, "b.png": {"label": [2, 1], "prob": [0.5, 0.5]}},
+        {"columns": ["filename", "label"], "data": [["a.png", 0], ["b.png", 1]]},
+        {"filename": "a.png", "label": 0, "prob": 0.5},
+    ),
+    "settings": ({"name": "pets", "threshold": 0.5, "method": "em", "match": "path", "answers": ["no", "yes"]},),
+}
+TEXTS: Mapping[str, tuple[str, ...]] = {
+    "classes": ("cat\ndog\ncup\n", "n00000001\nn00000002\nn00000003\n"),
+    "original": ("0\n1\n2\n", "cat\ndog\n"),
+}
+_INFO = np.array(_PAIRS[:4])
+_TENSOR = np.array([[[1, 0, 0]] * 4, [[0, 0, 1]] * 4, [[0, 0, 0]] * 4], np.int64)
+_HALVES = np.full((2, 2, 3), 1 / 3)
+ARRAYS: Mapping[str, tuple[Mapping[str, npt.NDArray[Any]], ...]] = {
+    "predictions": (
+        {"scores": _SCORES.astype(np.float32), "names": np.array(IMAGES)},
+        {"ids": np.array(_TRUTHS)},
+        {"ids": np.array([[0, 1], [2, 1]]), "paths": np.array([b"a.png", b"b.png"])},
+    ),
+    "scores": (
+        {"tensor": np.array([0.1, 0.9, 0.5, 0.25]), "info": _INFO},
+        {
+            "probability": np.array([0.75, 0.25]),
+            "info": np.array([["a", "0"], ["a", "12"]]),
+            "golden": np.array([1, 1]),
+        },
+    ),
+    "votes": (
+        {"tensor": _TENSOR, "info": _INFO, "ids": np.arange(3)},
+        {"tensor": _TENSOR[..., :2], "info": _INFO, "ids": np.array(["x", "y", "z"]), "answers": np.array(["n", "y"])},
+    ),
+    "rater_model": (
+        {
+            "raters": np.array(["ann", "bo"]),
+            "truths": np.array(["no", "yes"]),
+            "answers": np.array(["no", "maybe", "yes"]),
+            "matrices": _HALVES,
+            "fallback": _HALVES[0],
+            "prior": np.array([0.5, 0.5]),
+        },
+    ),
+}
+
+
+def archives() -> dict[str, bytes]:
+    """A zip and a tar of pictures, most of them in class folders."""
+    pictures = {f"{folder}/{image}": picture(n) for n, (image, folder) in enumerate(_NAMED)}
+    zipped, tarred = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as pack, tarfile.open(fileobj=tarred, mode="w") as tape:
+        for name, content in pictures.items():
+            pack.writestr(zipfile.ZipInfo(name), content)
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tape.addfile(info, io.BytesIO(content))
+    return {"images.zip": zipped.getvalue(), "images.tar": tarred.getvalue()}

@@ -1,0 +1,171 @@
+"""Tables with a few things wrong, in each kind of file."""
+
+import csv
+import io
+import json
+import warnings
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+from hypothesis import strategies as st
+
+from tests.fuzz.values import HEADINGS, texts, values
+
+__all__ = ["Table", "edited_tables", "encoded_tables"]
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headings, which may stand twice, and rows of Python values."""
+
+    headings: list[str]
+    rows: list[list[Any]]
+
+
+def _cell(draw: Draw, table: Table) -> None:
+    draw(st.sampled_from(table.rows))[_column(draw, table)] = draw(values)
+
+
+def _other_cell(draw: Draw, table: Table) -> None:
+    at = _column(draw, table)
+    draw(st.sampled_from(table.rows))[at] = draw(st.sampled_from(table.rows))[at]
+
+
+def _whole_column(draw: Draw, table: Table) -> None:
+    at, value = _column(draw, table), draw(values)
+    for row in table.rows:
+        row[at] = value
+
+
+def _as_text(draw: Draw, table: Table) -> None:
+    at = _column(draw, table)
+    for row in table.rows:
+        row[at] = str(row[at])
+
+
+def _as_list(draw: Draw, table: Table) -> None:
+    at = _column(draw, table)
+    for row in table.rows:
+        row[at] = [row[at]] * draw(st.integers(0, 2))
+
+
+def _fewer_rows(draw: Draw, table: Table) -> None:
+    del table.rows[draw(st.integers(0, len(table.rows) - 1)) :]
+
+
+def _repeated_row(draw: Draw, table: Table) -> None:
+    table.rows.append(list(draw(st.sampled_from(table.rows))))
+
+
+def _short_row(draw: Draw, table: Table) -> None:
+    draw(st.sampled_from(table.rows)).pop()
+
+
+def _no_column(draw: Draw, table: Table) -> None:
+    at = _column(draw, table)
+    for row in [table.headings, *table.rows]:
+        del row[at]
+
+
+def _new_column(draw: Draw, table: Table) -> None:
+    table.headings.append(draw(st.sampled_from(HEADINGS)))
+    value = draw(values)
+    for row in table.rows:
+        row.append(value)
+
+
+def _heading(draw: Draw, table: Table) -> None:
+    table.headings[_column(draw, table)] = draw(st.sampled_from(HEADINGS) | texts)
+
+
+def _column(draw: Draw, table: Table) -> int:
+    return int(draw(st.integers(0, len(table.headings) - 1)))
+
+
+_EDITS = (
+    *(_cell, _cell, _cell, _other_cell, _whole_column, _as_text, _as_list, _fewer_rows, _repeated_row, _short_row),
+    *(_no_column, _new_column, _heading),
+)
+
+
+@st.composite
+def edited_tables(draw: Draw, tables: tuple[Table, ...]) -> Table:
+    """One of the tables, with up to three edits."""
+    table = deepcopy(draw(st.sampled_from(tables)))
+    for edit in draw(st.lists(st.sampled_from(_EDITS), max_size=3)):
+        width = len(table.headings)
+        if table.rows and width and all(len(row) == width for row in table.rows):
+            edit(draw, table)
+    return table
+
+
+@st.composite
+def encoded_tables(draw: Draw, tables: tuple[Table, ...], suffix: str) -> bytes:
+    """The file of an edited table."""
+    table = draw(edited_tables(tables))
+    if suffix in (".csv", ".tsv"):
+        return _separated(draw, table, "," if suffix == ".csv" else "\t")
+    return _json_lines(draw, table) if suffix == ".jsonl" else _parquet(draw, table)
+
+
+def _separated(draw: Draw, table: Table, separator: str) -> bytes:
+    text = io.StringIO(newline="")
+    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]))
+    newline = draw(st.sampled_from(["\n", "\n", "\r\n", "\r", "\n\n"]))
+    csv.writer(text, delimiter=separator, quoting=quoting, lineterminator=newline).writerows(
+        [table.headings, *table.rows]
+    )
+    encoding = draw(st.sampled_from([*["utf-8"] * 8, "utf-8-sig", "utf-8-sig", "utf-16", "latin-1"]))
+    return text.getvalue().encode(encoding, "replace")
+
+
+def _json_lines(draw: Draw, table: Table) -> bytes:
+    rows = [dict(zip(table.headings, row, strict=False)) for row in table.rows]
+    if rows and draw(st.booleans()):
+        rows[-1] = dict(reversed(rows[-1].items()))
+    newline = draw(st.sampled_from(["\n", "\n", "\n", "\r\n", "\n\n", " "]))
+    return newline.join(json.dumps(row, ensure_ascii=draw(st.booleans())) for row in rows).encode("utf-8", "replace")
+
+
+_TYPES = (
+    *(pl.String, pl.Int8, pl.Int64, pl.UInt64, pl.Int128, pl.Float32, pl.Float64, pl.Boolean, pl.Categorical, pl.Null),
+    *(
+        pl.Binary,
+        pl.Date,
+        pl.Time,
+        pl.Datetime,
+        pl.Duration,
+        pl.Decimal(38, 4),
+        pl.List(pl.String),
+        pl.Array(pl.Int64, 1),
+    ),
+    *(pl.Struct({"a": pl.String}), pl.Enum(["cat", "dog", "cup", "no", "yes"])),
+)
+
+
+def _parquet(draw: Draw, table: Table) -> bytes:
+    columns: dict[str, pl.Series] = {}
+    for at, heading in enumerate(table.headings):
+        cells = [row[at] if at < len(row) else None for row in table.rows]
+        columns[heading] = _typed(cells, draw(st.sampled_from((*[None] * 80, *_TYPES))))
+    buffer = io.BytesIO()
+    pl.DataFrame(columns).write_parquet(buffer, compression=draw(st.sampled_from(["uncompressed", "zstd"])))
+    return buffer.getvalue()
+
+
+def _typed(cells: list[Any], dtype: Any) -> pl.Series:
+    """The cells as far as they fit the type, or as text."""
+    with warnings.catch_warnings(action="ignore"):
+        for kind in (dtype, None):
+            try:
+                series = pl.Series(cells, dtype=kind, strict=kind is None)
+                if "Object" not in str(series.dtype):  # which no file can hold
+                    return series
+            except (pl.exceptions.PolarsError, pl.exceptions.PanicException, TypeError, ValueError, OverflowError):
+                continue
+        return pl.Series([None if cell is None else str(cell) for cell in cells], dtype=pl.String)

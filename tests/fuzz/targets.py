@@ -1,0 +1,11 @@
+"""All targets by name."""
+
+from collections.abc import Mapping
+
+from tests.fuzz.cases import Target
+from tests.fuzz.commands import COMMANDS
+from tests.fuzz.readers import READERS
+
+__all__ = ["TARGETS"]
+
+TARGETS: Mapping[str, Target] = {**READERS, **COMMANDS}

@@ -1,0 +1,90 @@
+"""Every reader and command on mutated files: an error of ours, or the numbers that stand in the file."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+import reassess
+from reassess.cli import app
+from tests.fuzz.bad_targets import TARGETS as BAD_TARGETS
+from tests.fuzz.cases import case_of
+from tests.fuzz.commands import COMMANDS
+from tests.fuzz.readers import READERS
+from tests.fuzz.runs import Progress, jobs_of, run
+from tests.fuzz.targets import TARGETS
+from tests.fuzz.workers import Failure, Job, Worker
+from tests.helpers import leaves, python
+
+CASES = 20_000
+INNER = {"read_table"}  # no public name, and the base of many
+OTHERS = {"open_benchmark", "list_images"}  # readers of other names
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
+
+
+def test_every_reader_and_every_command_is_a_target() -> None:
+    public = {name for name in dir(reassess) if name.startswith(("read_", "load_")) or name in OTHERS}
+    assert READERS.keys() - INNER == public
+    assert COMMANDS.keys() == {" ".join(words) for words in leaves(app)}
+
+
+def test_no_case_fails() -> None:
+    failures = [failure for _, found in run(jobs_of(CASES), min(2, os.cpu_count() or 1)) for failure in found]
+    kinds = {failure.kind: failure for failure in reversed(failures)}
+    assert not kinds, "\n\n".join(map(str, kinds.values()))
+
+
+@pytest.mark.parametrize("name", ["read_votes", "read_predictions", "evaluate"])
+def test_a_case_is_known_by_its_number(name: str) -> None:
+    first, again, other = (case_of(name, TARGETS[name], number) for number in (7, 7, 8))
+    assert (first.files, first.text) == (again.files, again.text)
+    assert first.files != other.files
+
+
+def test_what_no_reader_may_do_is_found_and_the_run_goes_on() -> None:
+    with Worker("tests.fuzz.bad_targets", processor=1) as worker:
+        found = {name: [failure.how.split("\n")[-1] for failure in _failures(worker, name)] for name in BAD_TARGETS}
+    assert found == {
+        "good": [],
+        "refuses": [],
+        "warns": [],
+        "raises": ["KeyError: 'wrong'"],
+        "warns of other things": ["UserWarning: not ours"],
+        "aborts": ["ended by SIGABRT"],
+        "exits": ["ended with code 3"],
+        "hangs": ["took too long"],
+        "takes memory": ["MemoryError"],
+    }
+
+
+def _failures(worker: Worker, name: str) -> list[Failure]:
+    """Of the cases 3 and, after it, a good one."""
+    return [*worker.run(Job(name, 3, 4)), *worker.run(Job("good", 4, 5))]
+
+
+def test_a_failure_says_how_it_is_replayed() -> None:
+    assert str(Failure("data check", 5, "KeyError")) == ("KeyError\nreplay: python -m tests.fuzz replay 'data check' 5")
+
+
+def test_a_replay_leaves_the_files_of_the_case(tmp_path: Path) -> None:
+    result = python("-m", "tests.fuzz", "replay", "read_collapsed", 12, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    (name,) = case_of("read_collapsed", TARGETS["read_collapsed"], 12).files
+    assert f"in .fuzz/read_collapsed-12: {name}" in result.out
+    assert (tmp_path / ".fuzz" / "read_collapsed-12" / name).exists()
+
+
+def test_a_run_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    done = [(Job("read_votes", 0, 160), [Failure("read_votes", 7, "KeyError")]), (Job("evaluate", 0, 32), [])]
+    progress = Progress(tmp_path / "new" / "progress.jsonl")
+    for job, failures in done:
+        progress.add(job, failures)
+    assert Progress(tmp_path / "new" / "progress.jsonl").done == done
+
+
+def test_more_cases_are_the_same_and_more() -> None:
+    few, many = jobs_of(1), jobs_of(20_000)
+    assert many[: len(few)] == few
+    assert 20_000 <= sum(job.stop - job.start for job in many) < 25_000

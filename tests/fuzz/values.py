@@ -1,0 +1,43 @@
+"""Values that readers find hard, drawn by Hypothesis."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+__all__ = ["HEADINGS", "NUMBERS", "TEXTS", "texts", "values"]
+
+TEXTS = (
+    *("", " ", "a.png", "A.PNG", "d/a.png", "ILSVRC2012_val_00000001.JPEG", "n01440764", "cat", "Cat", "dog", "cow"),
+    *("no", "maybe", "yes", "valid", "unclear", "wrong", "problematic", "true", "null", "-", "ann", "?"),
+    *("0", "1", "2", "3", "00012", "-1", "1.0", "0.5", "25,6", "1_000", "1e400", "nan", "-inf", "0x1", "9" * 400),
+    *("2147483647", "2147483648", "9223372036854775808", "18446744073709551616", "\u0661", "\uff11"),
+    *("\xe9", "e\u0301", "\u202e", "\x00", "\x1b[31m", "\n", "\r", "\u2028", '"', "'x'", ",", ";", "\t", "\\", "$1"),
+    *(
+        "[0 1]",
+        "['cat' 'dog']",
+        "[]",
+        "[",
+        "{}",
+        "{a}",
+        "0, 1",
+        "cat;dog",
+        "<b>",
+        "<script>",
+        "[red]",
+        "../a",
+        "x" * 300,
+    ),
+)
+NUMBERS = (
+    *(0, 1, 2, 3, -1, 0.5, 1.0, -0.0, 0.1, 1e-320, 1e308, float("inf"), float("-inf"), float("nan")),
+    *(255, 65536, 2**31 - 1, 2**31, 2**53 + 1, 2**63 - 1, 2**63, -(2**63), 2**64, 10**30),
+)
+HEADINGS = (
+    *("image", "class", "rater", "answer", "item", "task", "worker", "label", "question", "score", "probability"),
+    *("golden", "count", "seconds", "prediction", "prediction_1", "prediction_2", "top1", "index", "filename", "path"),
+    *("name", "id", "wnid", "synonyms", "group", "also", "model", "original", "real", "img_size", "top1_diff"),
+    *("valid", "proposed_labels", "is_problematic", "Image Number", "Correct ID", "score_1", "column 1", "0", "1"),
+)
+
+texts = st.sampled_from(TEXTS) | st.text(max_size=4)
+values: st.SearchStrategy[Any] = st.sampled_from((None, True, False, *NUMBERS, *TEXTS)) | texts | st.floats()

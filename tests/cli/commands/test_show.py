@@ -290,7 +290,7 @@ def test_models_are_read_by_position_and_by_name(
 
 def test_an_image_is_known_by_the_end_of_its_name_or_its_number(folder: Path, run: Callable[..., Run]) -> None:
     names = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in (3, 13, 4)]
-    (folder / "labels.json").write_text(json.dumps(dict.fromkeys(names, [3])))
+    (folder / "labels.json").write_text(json.dumps({name: [3] for name in names}))
     for called in ("3", "val_00000003", "00000003.JPEG"):
         result = run("show", called, "--labels", "labels.json")
         assert result.out.splitlines()[0] == "image      ILSVRC2012_val_00000003.JPEG"

@@ -9,7 +9,7 @@ import click
 import numpy as np
 import pytest
 
-from reassess.cli import COMMANDS, app
+from reassess.cli import COMMANDS, app, screen
 from reassess.cli.help_pages import Command
 from reassess.core.labels import LabelSets
 from reassess.report.charts import CHARTS
@@ -88,13 +88,22 @@ def test_the_help_of_a_command_has_sections_in_one_order_and_two_examples(name: 
 
 @pytest.mark.parametrize(("name", "command"), all_commands())
 def test_every_example_runs_as_it_stands(
-    name: str, command: Command, here: Path, run: Callable[..., Run], report_extra: None
+    name: str,
+    command: Command,
+    here: Path,
+    run: Callable[..., Run],
+    report_extra: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """And a terminal of 80 columns shows it without a line that is wider, unless that is one path."""
+    monkeypatch.setattr(screen, "terminal_width", lambda **_: 80)
     for example in command.examples:
         program, *argv = shlex.split(example)
         assert (program, " ".join(argv).startswith(name)) == ("reassess", True)
         result = run(*argv)
         assert (result.code, "Error" in result.err) == (0, False), result.err
+        lines = [] if "--json" in argv else result.out.splitlines()
+        assert [line for line in lines if line != line.rstrip() or (len(line) > 80 and " " in line)] == []
 
 
 def test_the_help_of_plot_names_every_chart(run: Callable[..., Run]) -> None:

@@ -234,4 +234,6 @@ def _remove_left(folder: Path) -> None:
 
 
 def _exists(path: Path) -> OutputError:
-    return OutputError("the output file exists", where=path, mend="choose another name, or overwrite it (force=True)")
+    return OutputError(
+        "the output file exists", where=path, mend="choose another name, or overwrite it with force=True"
+    )

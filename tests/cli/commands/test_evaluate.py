@@ -429,6 +429,9 @@ def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run:
     assert (result.code, result.err) == (0, "")
     headings = ["file", "image", "state", "labels", "top1", "correct", "rank", "valid_found", "original_rank"]
     rows = read_csv("out.csv")
+    valid = {image: "; ".join(sorted(names)) for image, names in LABELS.items()}
+    assert all(row.pop("valid") == valid.get(row["image"], "") for row in rows)
+    assert all(row.pop("top1_name") == row["top1"] for row in rows), "classes are written by name"
     assert list(rows[0]) == [*headings, "score", "mistake"]
     assert [list(row.values()) for row in rows] == [
         ["ids.npy", "shop/1.jpg", "labelled", "2", "mug", "true", "1", "2", "2", "", ""],
@@ -626,7 +629,7 @@ def test_the_original_labels_as_a_model_reach_90_02_percent(
     assert sum(result["mistakes"].values()) == 46_837 - 42_164
     call = run("evaluate", "original.npy")
     row = " ".join(call.out.splitlines()[2].split())
-    assert row == "original.npy 90.02 89.75 to 90.29 100.00 0.9139 - 46,837 3,163"
+    assert row == "original.npy 90.02 89.75 to 90.29 100.0 0.9139 - 46,837 3,163"
 
 
 def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.int32], run: Evaluate) -> None:

@@ -325,3 +325,19 @@ def test_models_are_read_by_position_and_by_name(
         "b.npz": [1, 2],
         "c.npz": None,
     }
+
+
+def test_an_image_is_known_by_the_end_of_its_name_or_its_number(folder: Path, run: Callable[..., Run]) -> None:
+    names = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in (3, 13, 4)]
+    (folder / "labels.json").write_text(json.dumps({name: [3] for name in names}))
+    for called in ("3", "val_00000003", "00000003.JPEG"):
+        result = run("show", called, "--labels", "labels.json")
+        assert result.out.splitlines()[0] == "image      ILSVRC2012_val_00000003.JPEG"
+
+
+def test_an_end_that_several_names_have_is_an_error_that_names_them(folder: Path, run: Callable[..., Run]) -> None:
+    (folder / "labels.json").write_text(json.dumps({"a/3.jpg": ["cat"], "b/3.jpg": ["dog"]}))
+    assert run("show", "3", "--labels", "labels.json").err == (
+        "Error: several images are called so\n  where:   3\n  found:   a/3.jpg, b/3.jpg\n"
+        "  to mend: give more of the name\n"
+    )

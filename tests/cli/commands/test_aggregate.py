@@ -13,7 +13,7 @@ from reassess.formats.posteriors import read_posterior
 from reassess.formats.rater_model import read_rater_model
 from reassess.formats.scores import read_scores
 from reassess.formats.votes import write_votes
-from tests.helpers import Run, document_of
+from tests.helpers import document_of
 
 Run = Callable[..., Any]
 Real = Callable[[str], Path]
@@ -195,7 +195,7 @@ def test_answers_are_ordered_as_told_and_an_answer_that_is_not_listed_is_an_erro
     assert "unknown answer" in result.err
 
 
-def test_one_thing_is_not_counted_in_the_plural(folder: Path, run: Callable[..., Run]) -> None:
+def test_one_thing_is_not_counted_in_the_plural(folder: Path, run: Run) -> None:
     Path("farm").mkdir()
     vote = "image,class,rater,answer\na.jpg,hen,ann,yes\n"
     for part in ("votes", "golden"):

@@ -193,3 +193,17 @@ def test_answers_are_ordered_as_told_and_an_answer_that_is_not_listed_is_an_erro
     result = run("aggregate", plain, "--method", "majority", "--answers", "b,c", "-o", output, "--force")
     assert result.code == 1
     assert "unknown answer" in result.err
+
+
+def test_one_thing_is_not_counted_in_the_plural(folder: Path, run: Run) -> None:
+    Path("farm").mkdir()
+    vote = "image,class,rater,answer\na.jpg,hen,ann,yes\n"
+    for part in ("votes", "golden"):
+        Path(f"farm/{part}.csv").write_text(vote)
+    own = ("--benchmark", "farm")
+    made = run("aggregate", *own, "--method", "majority", "-o", "farm/scores.csv").out
+    assert made.startswith("farm/scores.csv: 1 item of 1 vote by 1 rater, majority\n")
+    assert "classes: the 1 name in the votes, sorted: hen\n" in made
+    cut = run("labels", *own, "--threshold", "0.5", "-o", "farm/labels.csv").out
+    assert cut.startswith("farm/labels.csv: 1 label on 1 image, at a threshold of 0.5\n0 rated images have no label\n")
+    assert "\n1 golden pair on 1 image, 1 of them valid\n" in run("curve", *own).out

@@ -20,21 +20,21 @@ __all__ = ["COMMANDS"]
 
 # How each command is called, and its share of all cases: charts and pages take long.
 _CALLS: Mapping[str, tuple[str, int]] = {
-    "aggregate": ("-o out.csv --benchmark b", 8),
-    "compare": ("one.csv two.csv --replicates 40 --benchmark b", 4),
-    "curve": ("--benchmark b", 8),
-    "data check": ("--benchmark b", 2),
+    "aggregate": ("-o out.csv --benchmark b", 4),
+    "compare": ("one.csv two.csv --replicates 40 --benchmark b", 2),
+    "curve": ("--benchmark b", 4),
+    "data check": ("--benchmark b", 1),
     "data fetch": ("imagenet-real", 1),
     "data list": ("", 1),
     "data where": ("imagenet-real", 1),
-    "evaluate": ("one.csv two.csv --benchmark b", 8),
-    "labels": ("--benchmark b -o out.csv", 8),
-    "leaderboard": ("board.csv", 8),
+    "evaluate": ("one.csv two.csv --benchmark b", 4),
+    "labels": ("--benchmark b -o out.csv", 4),
+    "leaderboard": ("board.csv", 4),
     "plot": ("label-count one.csv two.csv --benchmark b -o out.svg", 1),
-    "questions": ("one.csv two.csv --benchmark b -o out.jsonl", 8),
-    "raters": ("--benchmark b", 4),
+    "questions": ("one.csv two.csv --benchmark b -o out.jsonl", 4),
+    "raters": ("--benchmark b", 2),
     "report": ("one.csv two.csv --benchmark b -o out.html", 1),
-    "show": ("a.png --predictions one.csv --benchmark b", 8),
+    "show": ("a.png --predictions one.csv --benchmark b", 4),
 }
 _WORDS = (
     *("0", "1", "2", "-1", "0.5", "0,0.5,1", "nan", "inf", "1e308", "1e-320", "100000000000000000000", "", "none", "é"),

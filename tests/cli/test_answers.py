@@ -13,8 +13,8 @@ HEADINGS = "image,class,rater,answer"
 GERMAN = ("nein", "vielleicht", "ja")
 ENGLISH = ("no", "maybe", "yes")
 GIVE_ALL = (
-    "give all answers, from what speaks least for the class to what speaks most: --answers A,B,... "
-    "(in Python: answers=[...]), or answers in benchmark.json"
+    "give all answers, from what speaks least for the class to what speaks most: --answers A,B,..., "
+    "or answers in benchmark.json"
 )
 
 

@@ -37,11 +37,11 @@ def table(run: Callable[..., Run], *argv: str) -> list[str]:
 
 def test_an_own_label_set_heads_its_columns(bench: Path, run: Callable[..., Run], report_extra: None) -> None:
     assert table(run, "evaluate", *MODELS, *JUDGED) == [
-        "file    pets top-1 %              95 %   original top-1 %   soft   recall   scored   left out",
-        "─" * 93,
-        "b.csv         100.00   88.65 to 100.00              20.00      -        -       30         10",
-        "a.csv          86.67    70.32 to 94.69              22.50      -        -       30         10",
-        "c.csv          66.67    48.78 to 80.77              20.00      -        -       30         10",
+        "file    pets top-1 %             95 %   original top-1 %   soft   recall   scored   left out",
+        "─" * 92,
+        "b.csv          100.0   88.65 to 100.0              20.00      -        -       30         10",
+        "a.csv          86.67   70.32 to 94.69              22.50      -        -       30         10",
+        "c.csv          66.67   48.78 to 80.77              20.00      -        -       30         10",
     ]
     assert table(run, "evaluate", "a.csv", *JUDGED, "--by", "class")[3:] == [
         "a.csv",
@@ -95,12 +95,13 @@ def test_reals_label_sets_head_theirs(bench: Path, run: Callable[..., Run], real
         "real_c.csv          52.78   37.01 to 68.01                  -      -        -       36          4",
     ]
     assert table(run, "evaluate", "real_a.csv", *judged, "--by", "label-count")[3:] == [
+        "",
         "real_a.csv",
-        "valid labels   images   ReaL top-1 %              95 %",
-        "─" * 54,
-        "           1       29          89.66    73.61 to 96.42",
-        "           2        6          83.33    43.65 to 96.99",
-        "           3        1         100.00   20.65 to 100.00",
+        "valid labels   images   ReaL top-1 %             95 %",
+        "─" * 53,
+        "           1       29          89.66   73.61 to 96.42",
+        "           2        6          83.33   43.65 to 96.99",
+        "           3        1          100.0   20.65 to 100.0",
     ]
     assert table(run, "compare", "real_a.csv", "real_c.csv", *judged) == [
         "labels   images     a %     b %    a - b               95 %        p   only a   only b",
@@ -125,11 +126,11 @@ def test_reals_label_sets_head_theirs(bench: Path, run: Callable[..., Run], real
 
 def test_of_a_long_name_a_heading_has_the_beginning_and_the_end(bench: Path, run: Callable[..., Run]) -> None:
     assert table(run, "evaluate", *MODELS, "--labels", "a_long_name_of_pets.json") == [
-        "file    a_long…f_pets top-1 %              95 %   original top-1 %   soft   recall   scored   left out",
-        "─" * 102,
-        "b.csv                  100.00   88.65 to 100.00                  -      -        -       30         10",
-        "a.csv                   86.67    70.32 to 94.69                  -      -        -       30         10",
-        "c.csv                   66.67    48.78 to 80.77                  -      -        -       30         10",
+        "file    a_long…f_pets top-1 %             95 %   original top-1 %   soft   recall   scored   left out",
+        "─" * 101,
+        "b.csv                   100.0   88.65 to 100.0                  -      -        -       30         10",
+        "a.csv                   86.67   70.32 to 94.69                  -      -        -       30         10",
+        "c.csv                   66.67   48.78 to 80.77                  -      -        -       30         10",
     ]
     results = results_of(run, "compare", *MODELS, "--labels", "a_long_name_of_pets.json")
     assert results["label_set"] == "a_long_name_of_pets"

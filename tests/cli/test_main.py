@@ -182,7 +182,7 @@ def test_memory_that_runs_out_is_one_error(
     def full(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("rich.console.Console.print", full)
+    monkeypatch.setattr("reassess.cli.commands.data.print_table", full)
     result = run("data", "list")
     assert (result.code, result.err) == (
         1,

@@ -6,6 +6,7 @@ from .differences import Difference as Difference
 from .differences import EveryPair as EveryPair
 from .differences import PairTests as PairTests
 from .differences import every_pair as every_pair
+from .differences import p_text as p_text
 from .disagreements import disagreements_table as disagreements_table
 from .findings import Findings as Findings
 from .findings import short_names as short_names

@@ -9,6 +9,7 @@ from .class_lists import classes_of as classes_of
 from .class_lists import in_one_list as in_one_list
 from .classes import Classes as Classes
 from .image_names import Match as Match
+from .image_names import find_image as find_image
 from .items import Id as Id
 from .items import Items as Items
 from .labels import LabelSets as LabelSets

@@ -306,7 +306,7 @@ BAD = {
         "  allowed: a difference of at most 1e-06 on every golden item\n"
         "  found:   0.433\n"
         "  to mend: give the votes, golden answers and original labels of which they were made; scores that were made "
-        "with other options, such as --pooling, cannot be made again\n",
+        "with other options, such as another pooling, cannot be made again\n",
     ),
     "another kind of output": (
         {},

@@ -172,17 +172,24 @@ def test_agreement_is_printed_with_what_reviewers_say_and_classes(
     monkeypatch.chdir(three[0].parent)
     done = run("labels", "--agree", "a.json", "c.csv", "--by", "class")
     assert (done.code, done.err) == (0, "")
-    lines = [line.split() for line in done.out.splitlines()]
-    assert " ".join(lines[0]) == (
-        "first second images equal overlap disjoint equal % first silent second silent both silent"
-    )
-    assert lines[2] == ["a.json", "c.csv", "4", "0", "1", "0", "0.00", "0", "2", "1"]
-    assert done.out.splitlines()[6] == (
-        "labels on the images of both: what a.json says (rows) and what c.csv says (columns)"
-    )
-    assert lines[7:10] == [["valid", "unclear", "wrong"], lines[8], ["valid", "1", "1", "1"]]
-    assert lines[11] == ["a.json", "and", "c.csv"]
-    assert lines[14:] == [["1", "1", "0", "1", "0", "0", "0"], ["2", "2", "0", "1", "0", "0", "0"]]
+    assert done.out.splitlines() == [
+        "first    second   images   equal   overlap   disjoint   equal %   first silent   second silent   both silent",
+        "────────────────────────────────────────────────────────────────────────────────────────────────────────────",
+        "a.json   c.csv         4       0         1          0      0.00              0               2             1",
+        "",
+        "labels on the images of both: what a.json says (rows) and what c.csv says (columns)",
+        "        valid   unclear   wrong",
+        "───────────────────────────────",
+        "valid       1         1       1",
+        "",
+        "a.json and c.csv",
+        "class   name   equal   overlap   disjoint   first silent   second silent",
+        "────────────────────────────────────────────────────────────────────────",
+        "1       1          0         1          0              0               0",
+        "2       2          0         1          0              0               0",
+        "overlap: they share a class and are not equal; silent: no valid class, or the image is not there",
+        "equal %: of the images on which neither is silent",
+    ]
 
 
 def test_of_plain_label_sets_only_agreement_is_printed(

@@ -148,7 +148,7 @@ def test_the_tables_say_what_they_mean(here: Path, run: Callable[..., Run]) -> N
     for line in (
         "o14 - - 88.40 1 84.00 1",
         "n13 - - 87.40 2 83.00 3",
-        "70 to 78 8 8 8 0.7107 0.5695 to 0.8520",
+        "70 to 78 8 8 8 0.711 0.569 to 0.852",
         "rows above the original labels' own 86.00 % 4 of 16",
         "highest rise by ReaL n13, rank 3 to 2",
         "deepest fall by ReaL last, rank 2 to 5",

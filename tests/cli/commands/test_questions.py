@@ -158,7 +158,7 @@ def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rate
         "  to mend: reassess aggregate --benchmark 'my shop' -o 'my shop/scores.csv'; or --scores none, if no pair was "
         "rated\n"
     )
-    assert "questions   scores not here " in run("data", "check", "--benchmark", "my shop").out
+    assert "questions   scores not here\n" in run("data", "check", "--benchmark", "my shop").out
     assert run(*argv, "--scores", "none").code == 0
     assert run("aggregate", "--benchmark", "my shop", "-o", "my shop/scores.csv").code == 0
     assert run(*argv, "--force").code == 0

@@ -44,18 +44,20 @@ def test_the_table_says_who_can_be_relied_on_the_worst_first_and_what_that_means
     votes, golden, rater_golden = sets(tmp_path)
     result = run("raters", votes, "--golden", golden, "--rater-golden", rater_golden)
     assert (result.code, result.err) == (0, "")
-    heading, _, *rows = lines_of(result.out)
-    assert heading == "rater flags bits a vote 95 % right % votes no / maybe / yes % if invalid if valid again %"
-    assert rows[0] == (
-        "bo uninformative, one answer 0.000 0.000 to 0.000 40.0 200 0 / 0 / 100 0 / 0 / 100 0 / 0 / 100 100.0"
-    )
-    assert rows[1].startswith("ann 0.971 0.908 to 1.000 ")  # no more than the entropy of 60 and 40 %
-    assert rows[1].endswith(" 100.0 200 60 / 0 / 40 100 / 0 / 0 0 / 0 / 100 99.0")
-    assert rows[2] == "cy one answer - - - 1 0 / 100 / 0 - - -"
-    assert rows[3:] == [
+    *summary, heading, rule, bo, ann, cy = lines_of(result.out)[:7]
+    assert summary == [
         "Krippendorff's alpha (ordinal): -0.4250",
         "measured on 200 votes of 2 raters on 100 golden items: 60 invalid, 40 valid "
         "(valid: more than half of its experts said yes)",
+    ]
+    assert heading == "rater flags bits a vote 95 % right % votes no / maybe / yes % if invalid if valid again %"
+    assert bo == (
+        "bo uninformative, one answer 0.000 0.000 to 0.000 40.0 200 0 / 0 / 100 0 / 0 / 100 0 / 0 / 100 100.0"
+    )
+    assert ann.startswith("ann 0.971 0.908 to 1.000 ")  # no more than the entropy of 60 and 40 %
+    assert ann.endswith(" 100.0 200 60 / 0 / 40 100 / 0 / 0 0 / 0 / 100 99.0")
+    assert cy == "cy one answer - - - 1 0 / 100 / 0 - - -"
+    notes = [
         "bits a vote: by how much a vote lowers the entropy of the truth, on average; interval: bootstrap over images, "
         "or plain items",
         "right: of all the rater's golden votes (yes on valid, no on invalid; maybe is never right)",
@@ -66,16 +68,23 @@ def test_the_table_says_who_can_be_relied_on_the_worst_first_and_what_that_means
         "one answer: one answer makes up 99 % of the votes",
         "-: no votes on golden items: cy",
     ]
+    assert lines_of(result.out)[7:] == [*notes[:5], "and 3 more notes (--verbose)"]
+    result = run("raters", votes, "--golden", golden, "--rater-golden", rater_golden, "--verbose")
+    assert lines_of(result.out) == [*summary, heading, rule, bo, ann, cy, *notes]
 
 
 def test_quiet_leaves_the_table_and_what_is_found_of_all(run: Callable[..., Run], tmp_path: Path) -> None:
     votes, golden, _ = sets(tmp_path)
     result = run("raters", votes, "--golden", golden, "--quiet")
-    assert lines_of(result.out)[-2].startswith("Krippendorff's alpha (ordinal): ")
-    assert lines_of(result.out)[-1] == (
+    alpha, measured, heading, rule, *rows = lines_of(result.out)
+    assert alpha == "Krippendorff's alpha (ordinal): -0.4250"
+    assert measured == (
         "measured on 201 votes of 3 raters on 100 golden items: 60 invalid, 40 valid "
         "(valid: more than half of its experts said yes)"
     )
+    assert heading.startswith("rater flags ")
+    assert set(rule) == {"─"}
+    assert [row.split()[0] for row in rows] == ["bo", "cy", "ann"]
 
 
 def test_without_golden_answers_the_output_says_that_em_is_the_judge(run: Callable[..., Run], tmp_path: Path) -> None:
@@ -137,7 +146,9 @@ def test_times_are_shown_where_the_votes_have_them(run: Callable[..., Run], tmp_
     rows = [(f"{i}.png", 1, rater, "yes" if i % 2 else "no", i + 1) for i in range(3) for rater in ("ann", "bo")]
     votes = write_csv(tmp_path / "votes.csv", "image,class,rater,answer,seconds", rows)
     result = run("raters", votes)
-    assert lines_of(result.out)[2].endswith("2.0 (2.0)")
+    _, _, heading, _, *rows = lines_of(result.out)[:6]
+    assert heading.endswith(" seconds")
+    assert all(row.endswith(" 2.0 (2.0)") for row in rows)
     assert "seconds: mean and, in brackets, median time a vote" in result.out
 
 
@@ -149,10 +160,12 @@ def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Callable[...,
     golden = write_csv(tmp_path / "golden.csv", "item,rater,answer", [*experts, *tied])
     result = run("raters", votes, "--golden", golden)
     assert result.code == 0
-    assert lines_of(result.out)[3:5] == [
+    assert lines_of(result.out)[:4] == [
         "Krippendorff's alpha (nominal): not defined: no two votes on an item, or one answer only",
         "measured on 49 votes of 1 rater on 49 golden items: 25 cat, 24 dog "
         "(an answer of more than half of its experts)",
+        "1 golden item left out, for lack of an answer of more than half of its experts: item 49",
+        "rater flags bits a vote 95 % right % votes cat / dog % if cat if dog",
     ]
     assert "right: of all the rater's golden votes (the truth's name)" in result.out
     result = run("raters", votes, "--golden", golden, "--golden-at-least", 1)
@@ -166,7 +179,7 @@ def test_answers_give_the_order_of_words_and_many_answers_stand_in_the_document_
     rows = [(i, rater, scale[i % 5]) for i in range(40) for rater in ("ann", "bo")]
     votes = write_csv(tmp_path / "votes.csv", "item,rater,answer", rows)
     result = run("raters", votes, "--answers", ",".join(reversed(scale)))
-    assert lines_of(result.out)[0] == "rater flags bits a vote 95 % votes"
+    assert lines_of(result.out)[2] == "rater flags bits a vote 95 % votes"
     document = document_of(run("raters", votes, "--answers", ",".join(reversed(scale)), "--json"), "raters")
     assert document["results"]["answers"] == scale[::-1]
 
@@ -192,10 +205,15 @@ def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Callable[.
         "Warning: raters are not independent given the truth: in the votes, 1 of 66 pairs agree more than their "
         "confusion matrices predict and other pairs do: 0 and 11 (400 of 400, "
     )
-    *_, title, heading, _, row = lines_of(result.out)
+    lines = lines_of(result.out)
+    assert lines[2] == "the first 10 of 12 raters (--verbose shows all)"
+    assert [row.split()[0] for row in lines[5:15]] == ["9", "2", "7", "6", "10", "4", "3", "1", "5", "0"]
+    blank, title, heading, _, row, *notes = lines[15:]
+    assert blank == ""
     assert title == "not independent in the votes: 1 of 66 pairs of raters"
     assert heading == "raters items in common agree % expected % standard errors"
     assert row.startswith("0, 11 400 100.0 ")
+    assert [note.split(":")[0] for note in notes] == ["bits a vote", "if invalid", "if valid", "standard errors"]
 
 
 # --- what is read, and what is refused ------------------------------------------------------------------------------
@@ -244,8 +262,7 @@ def test_an_unknown_answer_of_an_expert_is_refused(run: Callable[..., Run], tmp_
     assert result.err == (
         f"Error: unknown answer\n  where:   {golden}, line 3\n  allowed: no, maybe, yes\n"
         "  found:   'sure' (1 vote); and 'no' (1 vote)\n  to mend: correct it, or give all answers, from what speaks "
-        "least for the class to what speaks most: --answers A,B,... (in Python: answers=[...]), or answers in "
-        "benchmark.json\n"
+        "least for the class to what speaks most: --answers A,B,..., or answers in benchmark.json\n"
     )
 
 
@@ -306,14 +323,22 @@ def test_the_released_votes_need_no_more_than_their_name(run: Callable[..., Run]
     result = run("raters", RELEASED)
     assert result.code == 0
     lines = lines_of(result.out)
-    assert lines[2].startswith("145 uninformative, one answer 0.000 0.000 to 0.00")
-    assert "Krippendorff's alpha (ordinal): 0.5172" in lines
-    assert (
+    assert lines[:3] == [
+        "Krippendorff's alpha (ordinal): 0.5172",
         "measured on 88,530 votes of 78 raters on 1,135 golden items: 887 invalid, 248 valid "
-        "(valid: more than half of its experts said yes)" in lines
+        "(valid: more than half of its experts said yes)",
+        "the first 10 of 85 raters (--verbose shows all)",
+    ]
+    assert lines[5].startswith("145 uninformative, one answer 0.000 0.000 to 0.00")
+    assert [row.split()[0] for row in lines[5:15]] == (
+        ["145", "104", "183", "144", "103", "102", "157", "149", "165", "164"]
     )
+    assert lines[15] == ""
     assert "again: same answer to a golden item and in the main votes: 4,795 of 5,497 cases" in lines
-    assert "-: no votes on golden items: 189, 111, 132, 146, 134, 153, 167" in lines
+    assert lines[-1] == "and 4 more notes (--verbose)"
+    everything = lines_of(run("raters", RELEASED, "--verbose").out)
+    assert everything[-1] == "-: no votes on golden items: 189, 111, 132, 146, 134, 153, 167"
+    assert everything.index("") == 2 + 2 + 85  # the summary, the heading, and all raters
     assert "in the votes, 1 of 1,339 pairs agree more" in result.err
     assert "in the golden votes, 29 of 3,003 pairs agree more" in result.err
 

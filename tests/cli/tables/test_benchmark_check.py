@@ -146,9 +146,9 @@ def test_the_document_of_a_benchmark_with_errors_names_them(pets: Path, run: Cal
 def test_the_benchmark_of_the_environment_is_the_default(
     pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run("data", "check").out.startswith("imagenet ")
+    assert run("data", "check").out.startswith("imagenet\n")
     monkeypatch.setenv("REASSESS_BENCHMARK", "pets")
-    assert run("data", "check").out.startswith("pets ")
+    assert run("data", "check").out.startswith("pets\n")
 
 
 def test_a_benchmark_that_is_not_there_is_an_error(pets: Path, run: Callable[..., Run]) -> None:

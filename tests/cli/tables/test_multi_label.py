@@ -70,6 +70,12 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
         "each file: multi-label: left out: 1 problematic, 1 without a valid class, 0 not reviewed",
         "classes: the 4 names in reviewed.json, original.csv, sorted: bowl, cup, mug, plate",
         *hashes,
+        "95 %: Wilson intervals, over images",
+        "no recall at size: some images have more labels than the file has ids for each (1)",
+        "no soft: no scores are at hand",
+        "no mistakes: no scores are at hand",
+        "good.csv: original on the scored images: top-1 0.00 %",
+        "and 2 more notes (--verbose)",
     ]
 
 
@@ -108,7 +114,7 @@ def test_by_class_prints_the_accuracy_of_each_original_label(run: Evaluate) -> N
 
 def test_without_original_labels_there_is_no_mean_over_classes_and_that_is_said(run: Evaluate) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "reviewed.json", "--by", "class"]
-    assert "no mean over classes: no original labels are at hand" in run(*argv).out.splitlines()
+    assert "no mean over classes: no original labels are at hand" in run(*argv, "--verbose").out.splitlines()
     counts = results_of(run, *argv)[0]["multi_label"]
     assert counts["by_class"] == []
     assert counts["unclear_is_right"]["mean_over_classes"] is None

@@ -44,32 +44,34 @@ def test_an_own_label_set_heads_its_columns(bench: Path, run: Callable[..., Run]
         "c.csv          66.67   48.78 to 80.77              20.00      -        -       30         10",
     ]
     assert table(run, "evaluate", "a.csv", *JUDGED, "--by", "class")[3:] == [
+        "",
         "a.csv",
         "class   name   images   pets top-1 %   predicted   most often instead",
         "─" * 69,
-        "0       0          10          90.00           9                4 (1)",
-        "1       1          10          90.00           9                4 (1)",
         "2       2          10          80.00           8                4 (2)",
         "3       3          30          86.67           0                4 (4)",
+        "0       0          10          90.00           9                4 (1)",
+        "1       1          10          90.00           9                4 (1)",
     ]
     assert table(run, "evaluate", "a.csv", *JUDGED, "--by", "label-count")[3:] == [
+        "",
         "a.csv",
         "valid labels   images   pets top-1 %             95 %",
         "─" * 53,
         "           2       30          86.67   70.32 to 94.69",
     ]
-    assert table(run, "compare", "a.csv", "c.csv", *JUDGED)[:4] == [
+    assert table(run, "compare", "a.csv", "c.csv", *JUDGED)[4:8] == [
         "labels             images     a %     b %    a - b               95 %      p   only a   only b",
         "─" * 94,
         "pets                   30   86.67   66.67   +20.00    +0.00 to +40.00   0.15        9        3",
         "original               40   22.50   20.00    +2.50   -10.00 to +15.00      1        4        3",
     ]
     assert table(run, "compare", *MODELS, *JUDGED)[:5] == [
-        "file    rank   rank, 95 %   pets %              95 %   original %   original rank     ahead of next   Holm p",
-        "─" * 108,
-        "b.csv      1       1 to 1   100.00   88.65 to 100.00        20.00               2   +3.33 to +26.67     0.25",
-        "a.csv      2       2 to 2    86.67    70.32 to 94.69        22.50               1   +0.00 to +40.00     0.25",
-        "c.csv      3       2 to 3    66.67    48.78 to 80.77        20.00               2                 -        -",
+        "file    rank   rank, 95 %   pets %             95 %   original %   original rank     ahead of next   Holm p",
+        "─" * 107,
+        "b.csv      1       1 to 1    100.0   88.65 to 100.0        20.00               2   +3.33 to +26.67     0.25",
+        "a.csv      2       2 to 2    86.67   70.32 to 94.69        22.50               1   +0.00 to +40.00     0.25",
+        "c.csv      3       2 to 3    66.67   48.78 to 80.77        20.00               2                 -        -",
     ]
     assert table(run, "report", *MODELS, *JUDGED, "-o", "r.html") == [
         "model   pets top-1 %   original top-1 %",
@@ -104,12 +106,13 @@ def test_reals_label_sets_head_theirs(bench: Path, run: Callable[..., Run], real
         "           3        1          100.0   20.65 to 100.0",
     ]
     assert table(run, "compare", "real_a.csv", "real_c.csv", *judged) == [
+        "real_a.csv is better than real_c.csv",
+        "a: real_a.csv",
+        "b: real_c.csv",
+        "",
         "labels   images     a %     b %    a - b               95 %        p   only a   only b",
         "─" * 86,
         "ReaL         36   88.89   52.78   +36.11   +16.67 to +55.56   0.0023       15        2",
-        "a: real_a.csv",
-        "b: real_c.csv",
-        "real_a.csv is better than real_c.csv",
     ]
     assert table(run, "compare", *files, *judged) == [
         "file         rank   rank, 95 %   ReaL %             95 %      ahead of next   Holm p",

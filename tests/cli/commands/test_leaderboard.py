@@ -152,7 +152,7 @@ def test_the_tables_say_what_they_mean(here: Path, run: Callable[..., Run]) -> N
         "rows above the original labels' own 86.00 % 4 of 16",
         "highest rise by ReaL n13, rank 3 to 2",
         "deepest fall by ReaL last, rank 2 to 5",
-        "the given model 82.350 +0.000 75.000",
+        "the given model 82.35 +0.00 75.00",
         "16 rows of 16 models",
     ):
         assert line in lines
@@ -172,14 +172,19 @@ def test_what_is_not_known_is_said(here: Path, run: Callable[..., Run]) -> None:
     (here / "two.csv").write_text("model,original,real\na,76,82\nb,77,83\n")
     result = run("leaderboard", "two.csv", "--place", "original=99,real=99")
     assert (result.code, result.err) == (0, "")
-    assert result.out.endswith(
+    shown = (
         "2 rows of 2 models\n"
         "95 % of a slope: over families of models, which are known by the first word of a name (--family PATTERN)\n"
         "no slope, all: too few families of models\n"
         "no slope, 70 to 78: too few families of models\n"
         "to take each model as a family: --family .+\n"
         "no row lies in 78 to 84 % or 82 to 90 %\n"
-        "no level of the original labels: the original labels, or the re-assessed ones, are not at hand "
+    )
+    assert result.out.endswith(shown + "and 2 more notes (--verbose)\n")
+    everything = run("leaderboard", "two.csv", "--place", "original=99,real=99", "--verbose")
+    assert (everything.code, everything.err) == (0, "")
+    assert everything.out.endswith(
+        shown + "no level of the original labels: the original labels, or the re-assessed ones, are not at hand "
         "(--level PERCENT)\n"
         "the given model: nothing is expected: too few families of models for a line\n"
     )

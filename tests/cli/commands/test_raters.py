@@ -146,9 +146,9 @@ def test_times_are_shown_where_the_votes_have_them(run: Callable[..., Run], tmp_
     rows = [(f"{i}.png", 1, rater, "yes" if i % 2 else "no", i + 1) for i in range(3) for rater in ("ann", "bo")]
     votes = write_csv(tmp_path / "votes.csv", "image,class,rater,answer,seconds", rows)
     result = run("raters", votes)
-    _, _, heading, _, *rows = lines_of(result.out)[:6]
+    _, _, heading, _, *shown = lines_of(result.out)[:6]
     assert heading.endswith(" seconds")
-    assert all(row.endswith(" 2.0 (2.0)") for row in rows)
+    assert all(row.endswith(" 2.0 (2.0)") for row in shown)
     assert "seconds: mean and, in brackets, median time a vote" in result.out
 
 

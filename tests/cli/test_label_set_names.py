@@ -76,7 +76,7 @@ def test_an_own_label_set_heads_its_columns(bench: Path, run: Callable[..., Run]
     assert table(run, "report", *MODELS, *JUDGED, "-o", "r.html") == [
         "model   pets top-1 %   original top-1 %",
         "─" * 39,
-        "b             100.00              20.00",
+        "b              100.0              20.00",
         "a              86.67              22.50",
         "c              66.67              20.00",
     ]

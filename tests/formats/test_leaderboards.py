@@ -190,6 +190,10 @@ BAD = {
         {"o.csv": ORIGINAL.replace("5.5", "few"), "r.csv": REAL},
         "not a number\n  where:   DIR/o.csv, line 5, column param_count\n  found:   'few'",
     ),
+    "a comma that stands for a point": (
+        {"o.csv": ORIGINAL.replace("1,013.01", "25,6"), "r.csv": REAL},
+        "not a number\n  where:   DIR/o.csv, line 2, column param_count\n  found:   '25,6'",
+    ),
     "endless parameters": (
         {"m.csv": "model,original,real,param_count\na,76.1,82.9,inf\n"},
         "millions of parameters out of range\n  where:   DIR/m.csv, a\n  allowed: 0 or more\n  found:   inf",

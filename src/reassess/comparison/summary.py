@@ -19,7 +19,7 @@ _MISTAKES_OF = {
     "no_class": "none of the classes",
     "never_proposed": "a class that raters were never asked about",
     "never_rated": "a class on an image that was never rated",
-    "remaining": "a class that raters were asked about, and of no other kind",
+    "remaining": "a class that raters were asked about, and that fits no other kind",
 }
 
 
@@ -40,7 +40,7 @@ def summary(findings: Findings) -> list[str]:
     ...     print(sentence)
     3 of 4 images have a valid class by the re-assessed labels, 1.33 on average.
     one has the highest accuracy by these labels, 66.67 % (20.77 to 93.85), but cannot be told apart from two.
-    All of the mistakes of one are of one kind: none of the kinds that can be told without scores (1 of 1).
+    one makes 1 mistake; of 1 the kind is not known, since no scores are at hand.
     """
     sentences = [_labels(findings)]
     if findings.panel.scored.any():
@@ -97,11 +97,11 @@ def _mistakes(findings: Findings) -> Iterator[str]:
     counts = {kind: taxonomy.counts[kind] or 0 for kind in ERROR_KINDS}
     kind = max(counts, key=lambda name: counts[name])
     n, total = counts[kind], len(taxonomy)
-    share = "All" if n == total else "Most" if 2 * n > total else "The largest part"
-    kind_in_words = _MISTAKES_OF[kind]
     if kind == "remaining" and findings.scores is None:
-        kind_in_words = "none of the kinds that can be told without scores"
-    yield f"{share} of the mistakes of {model} are of one kind: {kind_in_words} ({n:,} of {total:,})"
+        yield f"{model} makes {counted(total, 'mistake')}; of {n:,} the kind is not known, since no scores are at hand"
+        return
+    share = "All" if n == total else "Most" if 2 * n > total else "The largest part"
+    yield f"{share} of the mistakes of {model} are of one kind: {_MISTAKES_OF[kind]} ({n:,} of {total:,})"
 
 
 def _model_or_label(findings: Findings) -> Iterator[str]:

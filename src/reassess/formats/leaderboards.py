@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_leaderboard"]
 
+_THOUSANDS = r"^\d{1,3}(,\d{3})+(\.\d*)?$"
 _ROUNDING = 0.0015  # of three figures with three decimals each
 _Key = tuple[str, int | None]
 
@@ -112,8 +113,9 @@ class _Table:
 
     def known(self, heading: str) -> list[float]:
         """The numbers of a column, with or without commas between thousands; NaN where there is none."""
-        text = as_text(self.path, self.table[heading]).str.replace_all(",", "")
-        return numbers(self.path, text.fill_null("nan")).to_list()
+        text = as_text(self.path, self.table[heading])
+        thousands = text.str.contains(_THOUSANDS).fill_null(value=False)  # else a comma may be that of 25,6
+        return numbers(self.path, text.str.replace_all(",", "").zip_with(thousands, text).fill_null("nan")).to_list()
 
     def percent(self, name: str, thing: str) -> list[float]:
         """The accuracies of a column."""

@@ -78,7 +78,11 @@ def mutual_information(matrices: npt.ArrayLike, prior: npt.ArrayLike) -> Floats:
 
 def resampling(groups: int, *, resamples: int, seed: int) -> Floats:
     """How often each group is drawn in each resample of as many groups; float64, shape (resamples, groups)."""
-    return times_drawn_again(np.random.default_rng(seed), groups, resamples).astype(np.float64)
+    rng, drawn = np.random.default_rng(seed), np.empty((resamples, groups))
+    step = max(1, _CELLS_A_BLOCK // max(groups, 1))
+    for start in range(0, resamples, step):
+        drawn[start : start + step] = times_drawn_again(rng, groups, min(step, resamples - start))
+    return drawn
 
 
 def measure(counts: Floats, items: Floats, drawn: Floats) -> Information:

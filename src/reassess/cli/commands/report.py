@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, tracked
+from reassess.cli.common import Call, call_options, percent, tracked
 from reassess.cli.findings_inputs import findings_options, load_findings
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE
@@ -17,6 +17,7 @@ from reassess.comparison.words import unlike_images
 from reassess.evaluation.words import heading
 from reassess.formats.files import sha256
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, write_report
+from reassess.text import counted
 
 __all__ = ["report"]
 
@@ -104,15 +105,16 @@ def _print(call: Call, findings: Findings, output: Path, shown: ShownMistakes | 
     rows = []
     for name, result in findings.evaluations.items():
         parts = (result.real.get(1), result.original_accuracy(1))
-        values = [None if part is None or part.value is None else f"{100 * part.value:.2f}" for part in parts]
+        values = [None if part is None else percent(part.value) for part in parts]
         rows.append([name, *values])
     print_table(["model", f"{heading(findings.labels.title)} top-1 %", "original top-1 %"], rows)
     for line in unlike_images(findings.panel):
-        call.note(line)
-    call.note(f"{output}: {len(rows):,} model{'s' if len(rows) > 1 else ''} on one page")
+        call.tell(line)
+    call.tell(f"{output}: {counted(len(rows), 'model')} on one page")
     if shown is None:
-        call.note("mistakes are not shown: no folder of images was given (--images DIR)")
+        call.tell("mistakes are not shown: no folder of images was given (--images DIR)")
         return
-    call.note(f"{shown.images:,} images are shown, {shown.pictures:,} of them with a picture")
+    images = counted(shown.images, "image is", "images are")
+    call.tell(f"{images} shown, {shown.pictures:,} of them with a picture")
     if shown.missing or shown.unreadable:
-        call.note(f"no picture: {shown.missing:,} are not in the folder, {shown.unreadable:,} cannot be read")
+        call.tell(f"no picture: {shown.missing:,} are not in the folder, {shown.unreadable:,} cannot be read")

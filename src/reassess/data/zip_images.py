@@ -54,7 +54,12 @@ class ZipImages:
         try:
             return BytesIO(self._archive.read(self.paths[row]))
         except (zipfile.BadZipFile, OSError, RuntimeError, EOFError) as error:  # such as with a password
-            raise DataError("an image cannot be unpacked", where=f"{self.place}, {self.paths[row]}") from error
+            raise DataError(
+                "an image cannot be unpacked",
+                where=f"{self.place}, {self.paths[row]}",
+                found=str(error),
+                mend="pack the images again, without a password",
+            ) from error
 
     @cached_property
     def _archive(self) -> zipfile.ZipFile:

@@ -811,7 +811,7 @@ def test_original_accuracy_is_given_on_all_images_and_on_the_scored_ones(differe
     (result,) = results_of(run, *argv)
     assert counts(result["original"]["1"]) == (3, 4)
     assert counts(result["original_scored"]["1"]) == (2, 3)
-    assert "most.csv: original on the scored images: top-1 66.67 %\n" in run(*argv).out
+    assert "original on the scored images: most.csv top-1 66.67 %\n" in run(*argv).out
     (result,) = results_of(run, *argv[:-1], "none")
     assert (result["original_scored"], result["original_scored_reason"]) == (None, "no original labels are at hand")
     write_csv("most.csv", "image,prediction", [entry for entry in MOST.items() if entry[0] != "shop/3.jpg"])

@@ -165,6 +165,8 @@ def _print_rest(call: Call, ranking: Ranking, classes: Classes, by: str | None) 
     left_out = {file: f"left out: {text}" for file, result in ranking.items() if (text := left_out_in_words(result))}
     for line in shared(left_out):
         call.tell(line)
+    if others := "; ".join(_on_scored_images(ranking)):
+        call.tell(f"original on the scored images: {others}")
     for line in _footnotes(ranking):
         call.note(line)
 
@@ -188,15 +190,19 @@ def _interval(part: Proportion | None) -> str | None:
 
 
 def _footnotes(ranking: Ranking) -> Iterator[str]:
-    """What the tables' numbers mean: the ceiling of soft accuracy, why a column is empty, and others beside them."""
+    """What the tables' numbers mean: the ceiling of soft accuracy, and why a column is empty."""
     yield "95 %: Wilson intervals, over images"
     if ceiling := ceiling_in_words(ranking.values()):
         yield f"soft: {ceiling}"
     yield from missing_in_words(ranking)
+
+
+def _on_scored_images(ranking: Ranking) -> Iterator[str]:
+    """Original accuracy on the images of ReaL accuracy, of each file of which it is another one."""
     for file, result in ranking.items():
         if result.original_scored and result.original_scored != result.original:
             shares = ", ".join(f"top-{k} {_percent(part) or '-'} %" for k, part in result.original_scored.items())
-            yield f"{file}: original on the scored images: {shares}"
+            yield f"{file} {shares}"
 
 
 def _print_mistakes(ranking: Ranking) -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_unique
 from reassess.errors import DataError
-from reassess.formats.files import check_input
+from reassess.formats.files import check_input, other_suffix
 
 __all__ = ["MAX_BYTES", "Archive", "check_declared", "open_archive", "read_header", "read_npy", "write_npz"]
 
@@ -203,7 +203,7 @@ def _unreadable(path: Path, error: Exception) -> DataError:
         f"the file is not a whole {kind} file",
         where=path,
         found=(str(error).splitlines() or [type(error).__name__])[0].rstrip("."),
-        mend="get or write the file again",
+        mend=other_suffix(path) or "get or write the file again",
     )
 
 

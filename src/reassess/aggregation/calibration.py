@@ -81,10 +81,10 @@ def calibrate(
     check_shape(truth, (len(golden_votes.items),), what="truth")
     check_range(truth, -1, len(truths) - 1, what="truth", where=golden_votes.at)
     known = truth >= 0
-    raters, answers = len(golden_votes.raters), len(golden_votes.answers)
-    rows = golden_votes.rater_ids * np.int64(len(truths) + 1) + np.repeat(truth, golden_votes.sizes) + 1
-    cells = np.bincount(rows * answers + golden_votes.answer_ids, minlength=raters * (len(truths) + 1) * answers)
-    counts = cells.reshape(raters, len(truths) + 1, answers)[:, 1:]  # without the votes on items of unknown truth
+    shape = len(golden_votes.raters), len(truths) + 1, len(golden_votes.answers)
+    rows = golden_votes.rater_ids * np.int64(shape[1]) + np.repeat(truth, golden_votes.sizes) + 1
+    cells = np.bincount(rows * shape[2] + golden_votes.answer_ids, minlength=int(np.prod(shape)))
+    counts = cells.reshape(shape)[:, 1:]  # without the votes on items of unknown truth
     measured = np.flatnonzero(counts.any(axis=(1, 2)))
     if not measured.size:
         raise DataError("no golden item of known truth has a vote", mend="check that both files name the items alike")

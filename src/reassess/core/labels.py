@@ -186,6 +186,8 @@ class LabelSets:
             tells which is which.
         """
         indices, classes = self.classes.move(self.indices, classes)
+        if indices is self.indices and classes == self.classes:
+            return self
         if indices is self.indices:
             same = copy(self)  # with all that was worked out from the ids
             object.__setattr__(same, "classes", classes)

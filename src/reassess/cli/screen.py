@@ -8,7 +8,7 @@ from textwrap import wrap
 
 import click
 
-from reassess.text import plain
+from reassess.text import plain, shortened
 
 __all__ = ["print_table", "say", "terminal_width"]
 
@@ -63,7 +63,7 @@ def print_table(
 
     Where a terminal is too narrow, the table takes the form with the fewest lines: texts break between words; few rows
     become columns; the first text of each row stands above the rest of it; or the columns that are left over follow
-    below, beside the first ones again. Numbers stay whole.
+    below, beside the first ones again. Numbers stay whole; a text that is wider than the terminal loses its middle.
     """
     names = [plain(heading) for heading in headings]
     cells = [["-" if cell is None else plain(str(cell)) for cell in row] for row in rows]
@@ -78,6 +78,7 @@ def _lines(names: list[str], cells: _Rows, texts: int, width: int | None) -> lis
     whole = [max(map(_cells, column)) for column in zip(names, *cells, strict=True)]
     if width is None or _total(whole, _GAPS[0]) <= width:
         return _drawn(names, cells, texts, whole, _GAPS[0])
+    cells = [[*(shortened(text, width - 1) for text in row[:texts]), *row[texts:]] for row in cells]
     forms = [_fitted(names, cells, texts, width, gap) for gap in _GAPS]
     if texts == 1 and len(cells) <= _FEW_ROWS:
         first, *others = ([name, *column] for name, *column in zip(names, *cells, strict=True))
@@ -99,7 +100,7 @@ def _pieces(text: str) -> list[str]:
     """The parts of a text between which it may be broken.
 
     >>> _pieces("1 yes, 2 maybe"), _pieces("/data/a_b.csv"), _pieces("vit_large 384")
-    (['1 yes, ', '2 maybe'], ['/', 'data/', 'a_b.csv'], ['vit_', 'large ', '384'])
+    (['1 yes, ', '2 maybe'], ['/data/', 'a_b.csv'], ['vit_', 'large ', '384'])
     """
     things = _OF_LIST.findall(text)
     if len(things) > 1 and max(map(len, things)) <= _LONGEST:

@@ -213,10 +213,10 @@ def test_by_class_tells_what_was_predicted_instead(shop: Path, run: Evaluate) ->
     call = run("evaluate", "poor.csv", "--labels", "labels.json", "--by", "class", "--quiet")
     rows = [line.split() for line in call.out.splitlines()[7:]]
     assert rows == [
-        ["3", "plate", "1", "0.00", "0", "bowl", "(1)"],
-        ["0", "bowl", "1", "100.0", "1", "-"],
-        ["1", "cup", "1", "100.0", "1", "-"],
-        ["2", "mug", "1", "100.0", "0", "-"],
+        ["3", "plate", "bowl", "(1)", "1", "0.00", "0"],
+        ["0", "bowl", "-", "1", "100.0", "1"],
+        ["1", "cup", "-", "1", "100.0", "1"],
+        ["2", "mug", "-", "1", "100.0", "0"],
     ]
     (result,) = results_of(run, "evaluate", "poor.csv", "--labels", "labels.json", "--by", "class")
     assert result["by_class"][3] == {
@@ -783,10 +783,10 @@ def test_what_is_no_class_is_empty_in_the_table_of_images_and_named_so_by_class(
     call = run(*saucers, "--per-image", "out.csv", "--by", "class", "--quiet")
     assert [row["top1"] for row in read_csv("out.csv")] == ["", "plate", ""]
     assert [line.split()[1:] for line in call.out.splitlines()[7:]] == [
-        ["bowl", "1", "0.00", "0", "no", "class", "(1)"],
-        ["cup", "1", "0.00", "0", "no", "class", "(1)"],
-        ["mug", "1", "0.00", "0", "no", "class", "(1)"],
-        ["plate", "1", "100.0", "1", "-"],
+        ["bowl", "no", "class", "(1)", "1", "0.00", "0"],
+        ["cup", "no", "class", "(1)", "1", "0.00", "0"],
+        ["mug", "no", "class", "(1)", "1", "0.00", "0"],
+        ["plate", "-", "1", "100.0", "1"],
     ]
 
 

@@ -204,15 +204,21 @@ def _lines(path: Path, names: Sequence[str]) -> str:
 
 
 def _save(path: Path, predictions: Predictions) -> None:
-    """Write the array; numpy has no bfloat16, so that such scores become float32, a block at a time."""
+    """Write the array, a block at a time; numpy has no bfloat16, so that such scores become float32.
+
+    What numpy's own `save` writes may be lost without an error where the disk is full.
+    """
     array = predictions.ids if predictions.scores is None else predictions.scores
     assert array is not None
-    if predictions.dtype != "bfloat16":
-        np.save(path, np.asarray(array), allow_pickle=False)
-        return
-    floats = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=array.shape)
-    for start in range(0, len(array), _BLOCK):
-        floats[start : start + _BLOCK] = as_floats(array[start : start + _BLOCK])
+    floats = predictions.dtype == "bfloat16"
+    dtype = np.dtype(np.float32) if floats else np.asarray(array[:1]).dtype
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": array.shape}
+        )
+        for start in range(0, len(array), _BLOCK):
+            block = array[start : start + _BLOCK]
+            file.write(np.ascontiguousarray(as_floats(block) if floats else block, dtype).tobytes())
 
 
 def _table(predictions: Predictions, top_k: int) -> "pl.DataFrame":

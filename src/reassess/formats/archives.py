@@ -25,6 +25,7 @@ MAX_BYTES = 8 << 30
 _BLOCK = 1 << 24
 _MOST_ROWS = 2**63 - 1  # that numpy counts
 _MOST_EMPTY = 10**6  # texts without a letter: an array of them takes no bytes in the file, and many in memory
+_LAST_CHARACTER = 0x10FFFF  # of Unicode
 _VERSIONS = ((1, 0), (2, 0), (3, 0))
 _BAD_HEAD = (ValueError, TypeError, ArithmeticError, SyntaxError, tokenize.TokenError, MemoryError, RecursionError)
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError)
@@ -70,7 +71,11 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
             dtype, shape, fortran = read_header(stream, self.path, name)
             held = self.check_length(name, stream, dtype, shape)
             try:
-                return np.ndarray(shape, dtype, _content(stream, held), order="F" if fortran else "C")
+                array: npt.NDArray[Any] = np.ndarray(
+                    shape, dtype, _content(stream, held), order="F" if fortran else "C"
+                )
+                _check_text(array)
+                return array
             except (ValueError, TypeError) as error:  # a shape of no bytes that numpy cannot hold, or not of numbers
                 raise _unreadable(self.path, error) from error
 
@@ -170,6 +175,14 @@ def read_header(stream: IO[bytes], path: Path, name: str | None = None) -> tuple
     if not dtype.itemsize and math.prod(shape) > _MOST_EMPTY:
         raise _unreadable(path, ValueError(f"{math.prod(shape):,} values of {dtype} take no bytes"))
     return dtype, shape, fortran
+
+
+def _check_text(array: npt.NDArray[Any]) -> None:
+    """Raise `ValueError` if a text holds what is no character: of it numpy makes a text that breaks Python."""
+    if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
+        codes = array.ravel("K").view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        if codes.max() > _LAST_CHARACTER:
+            raise ValueError(f"no character has the number {codes.max():#x}")
 
 
 def _check_length(where: object, dtype: np.dtype[Any], shape: tuple[int, ...], held: int) -> None:

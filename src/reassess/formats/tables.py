@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reassess.core.checks import check_text
 from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import check_input, not_utf8, suffix_of, writing
@@ -35,6 +36,7 @@ __all__ = [
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _NUMBER_BYTES, _TEXT_BYTES = 8, 64  # about what a value takes in memory
 _VALUE = re.compile(r"[.](jpe?g|png|webp|bmp|gif|tiff?)$|^-?[0-9]*[.][0-9]+$", re.IGNORECASE)  # and no heading
+_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')  # in JSON
 
 
 def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
@@ -106,14 +108,21 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
 
 
 def read_json_lines(path: Path) -> "pl.DataFrame":
-    """The table of a JSON lines file, with the errors of polars; a key that stands twice in a line is an error."""
+    """The table of a JSON lines file, with the errors of polars.
+
+    A key that stands twice in a line is an error, and so is half of a character, which polars takes for another one.
+    """
     import polars as pl
 
     table = pl.read_ndjson(_without_mark(path), infer_schema_length=None)  # from all rows
     headings = [json.dumps(heading, ensure_ascii=False).encode() for heading in table.columns]
     for number, line in _json_lines(path):
         if b"\\" in line or any(line.count(heading) > 1 for heading in headings):
-            json.loads(line, object_pairs_hook=each_once(f"{path}, line {number}"))
+            where = f"{path}, line {number}"
+            document = json.loads(line, object_pairs_hook=each_once(where))
+            if b"\\u" in line:
+                texts = _TEXT.findall(json.dumps(document, ensure_ascii=False))
+                check_text(texts, what="a text", where=where)
     return table
 
 

@@ -18,7 +18,16 @@ from reassess.core.checks import check_unique
 from reassess.errors import DataError
 from reassess.formats.files import check_input
 
-__all__ = ["MAX_BYTES", "Archive", "check_declared", "open_archive", "read_header", "read_npy", "write_npz"]
+__all__ = [
+    "MAX_BYTES",
+    "Archive",
+    "check_declared",
+    "declares_more",
+    "open_archive",
+    "read_header",
+    "read_npy",
+    "write_npz",
+]
 
 MAX_BYTES = 8 << 30
 
@@ -134,13 +143,18 @@ def check_declared(path: Path, file: zipfile.ZipFile, max_bytes: int) -> None:
     """Refuse an archive that declares more than `max_bytes` once inflated."""
     declared = sum(info.file_size for info in file.infolist())
     if declared > max_bytes:
-        raise DataError(
-            "the archive declares more than is allowed",
-            where=path,
-            allowed=f"{max_bytes:,} bytes",
-            found=f"{declared:,} bytes",
-            mend=f"if you trust the file, pass max_bytes={declared}",
-        )
+        raise declares_more(path, "archive", declared, max_bytes)
+
+
+def declares_more(path: Path, thing: str, declared: int, max_bytes: int) -> DataError:
+    """The error for what declares more bytes than are allowed."""
+    return DataError(
+        f"the {thing} declares more than is allowed",
+        where=path,
+        allowed=f"{max_bytes:,} bytes",
+        found=f"{declared:,} bytes",
+        mend=f"if you trust the file, pass max_bytes={declared}",
+    )
 
 
 def _opened(path: Path) -> zipfile.ZipFile:

@@ -13,6 +13,7 @@ from reassess.core.checks import check_text
 from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import check_input, not_utf8, suffix_of, writing
+from reassess.formats.forks import refuse_fork
 from reassess.formats.json_files import each_once
 from reassess.formats.separated import SEPARATORS, line_of_row, read_separated
 from reassess.text import some
@@ -63,6 +64,7 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
         ".parquet": lambda: _read_parquet(path),
     }
     check_input(path)
+    refuse_fork()
     read = readers[suffix_of(path, readers, "a table")]
     try:
         str(path).encode()  # polars takes no path of other bytes
@@ -114,6 +116,7 @@ def read_json_lines(path: Path) -> "pl.DataFrame":
     """
     import polars as pl
 
+    refuse_fork()
     table = pl.read_ndjson(_without_mark(path), infer_schema_length=None)  # from all rows
     headings = [json.dumps(heading, ensure_ascii=False).encode() for heading in table.columns]
     for number, line in _json_lines(path):
@@ -155,6 +158,7 @@ def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> No
         ".parquet": table.write_parquet,
     }
     write = writers[suffix_of(path, writers, "a table")]
+    refuse_fork()
     with writing(path, force=force) as temporary:
         write(temporary)
 

@@ -112,6 +112,8 @@ def read_predictions(
     columns, class_of = None, None
     refuse_blank_lines(outputs or (), where=_LIST)
     if outputs is not None and are_of_names(outputs):
+        if not classes.texts:
+            raise _names_no_class(path)
         class_of = exchanged_names(classes, outputs, where=_LIST)
     elif outputs is not None:
         columns = classes.map_outputs(outputs, where=_LIST)
@@ -126,10 +128,7 @@ def read_predictions(
         if outputs is not None and predictions.columns is columns is not None:
             predictions = without_unknown_outputs(predictions, outputs)
         if class_of is not None and not predictions.by_name:
-            raise DataError(
-                "the list of outputs says which classes the names in a file stand for, and the file names no class",
-                mend="list the class of each output, one a line",
-            )
+            raise _names_no_class(path)
         if class_of is not None:
             detected = f"{predictions.detected}, for the classes of a list of names"
             predictions = replace(predictions.exchanged(class_of), detected=detected)
@@ -189,6 +188,14 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
         if names is not None:
             with writing(path.with_suffix(".txt"), force=force) as temporary:
                 temporary.write_text(names, encoding="utf-8")
+
+
+def _names_no_class(path: Path) -> DataError:
+    return DataError(
+        "the list of outputs says which classes the names in a file stand for, and the file names no class",
+        where=path,
+        mend="list the class of each output, one a line",
+    )
 
 
 def _lines(path: Path, names: Sequence[str]) -> str:

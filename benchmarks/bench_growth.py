@@ -1,7 +1,7 @@
 """That reading takes time in proportion to the rows: 8 times the rows at most 12 times as long, also where it fails.
 
-The garbage collector runs as seldom as in a command. JSON documents go beyond that: `json.loads` alone takes 18 times as
-long for 200,000 rows as for 25,000, as what it makes no longer lies in the caches of the processor.
+The garbage collector runs as seldom as in a command. JSON documents go beyond it: `json.loads` alone takes 18 times as
+long for 200,000 rows as for 25,000, since what it makes lies no longer in the caches of the processor.
 """
 
 import contextlib

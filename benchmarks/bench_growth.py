@@ -52,6 +52,14 @@ CASES: dict[str, tuple[str, Callable[[int], Iterable[str]], Callable[[Path], obj
         lambda n: [",".join(["image", *(f"c{i}" for i in range(n // 10))]), ",".join(["a.png", *["1"] * (n // 10)])],
         reassess.read_votes,
     ),
+    "counts, as many columns as images": (
+        "csv",
+        lambda n: [
+            ",".join(["image", "class", *(f"c{i}" for i in range(int(n**0.5)))]),
+            *(",".join([f"{i}.png", "c0", *["1"] * int(n**0.5)]) for i in range(int(n**0.5))),
+        ],
+        reassess.read_votes,
+    ),
     "predictions": ("csv", lines("image,prediction", "{i}.png,{c}"), reassess.read_predictions),
     "predictions by name": ("csv", lines("image,prediction", "{i}.png,cat {c}"), reassess.read_predictions),
     "predictions, a column a class": (

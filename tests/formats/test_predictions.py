@@ -695,6 +695,13 @@ def test_neither_the_array_nor_its_names_overwrite_unless_forced(
     assert len(read_predictions(tmp_path / "p.npy", names=read_lines(tmp_path / "p.txt"))) == 2
 
 
+def test_a_wrong_id_beyond_the_names_is_told_by_its_row(refused: Callable[..., str], tmp_path: Path) -> None:
+    np.savez(tmp_path / "p.npz", ids=np.array([0, 1, -7]), names=np.array(["a.png"]))
+    assert refused(read_predictions, tmp_path / "p.npz").startswith(
+        "class id out of range\n  where:   DIR/p.npz, row 2\n"
+    )
+
+
 def test_a_failed_write_keeps_both_old_files(
     refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

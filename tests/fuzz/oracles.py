@@ -13,7 +13,7 @@ import polars as pl
 
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
-from reassess.core.predictions import Predictions
+from reassess.core.predictions import Predictions, as_floats
 from reassess.core.rater_model import RaterModel
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
@@ -104,6 +104,8 @@ def check_predictions(path: Path, predictions: Predictions) -> None:
         return
     held = predictions.ids if predictions.scores is None else predictions.scores
     assert held is not None
+    if predictions.dtype == "bfloat16":
+        held = as_floats(held)
     np.testing.assert_array_equal(np.asarray(held).reshape(array.shape), array)
 
 

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from html import escape
 
-__all__ = ["Shown", "aligned", "composed", "counted", "plain", "shared", "shortened", "some"]
+__all__ = ["Shown", "aligned", "composed", "counted", "in_bytes", "plain", "shared", "shortened", "some"]
 
 _WIDTH = 16  # letters of the names, if they have no more
 _FEW, _LONG = 8, 200  # entries and letters that a short text may show
@@ -51,6 +51,18 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     ('1 row', '1,234 rows', '0 valid classes')
     """
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def in_bytes(count: int) -> str:
+    """A number of bytes, in the unit that suits it.
+
+    >>> in_bytes(12), in_bytes(100_000_000), in_bytes(2_400_000_000_000)
+    ('12 bytes', '100.0 MB', '2.4 TB')
+    """
+    if count < 1000:
+        return counted(count, "byte")
+    power = min((len(str(count)) - 1) // 3, 4)
+    return f"{count / 1000**power:.1f} {' kMGT'[power]}B"
 
 
 def shortened(text: str, letters: int) -> str:

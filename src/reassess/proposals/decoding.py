@@ -22,7 +22,7 @@ __all__ = ["Decoder", "Pixels", "decoded"]
 
 Pixels = npt.NDArray[np.uint8]
 _PART = 8  # images that a process decodes at a time
-_AHEAD = 3  # batches
+_AHEAD = 2  # batches
 
 
 @dataclass(frozen=True)

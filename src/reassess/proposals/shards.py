@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -52,10 +53,30 @@ class Shard:
 
 @dataclass(frozen=True)
 class Shards:
-    """The shards of one model in a folder, by their numbers."""
+    """The shards of one model in a folder, by their numbers.
+
+    Parameters
+    ----------
+    folder
+        Where they lie.
+    images
+        Of how many images they are together.
+    size
+        Images of each shard, the last one apart.
+    """
 
     folder: Path
-    count: int
+    images: int
+    size: int
+
+    @property
+    def count(self) -> int:
+        """How many shards there are in the end."""
+        return -(-self.images // self.size)
+
+    def rows(self, number: int) -> range:
+        """The images of a shard."""
+        return range(self.images)[number * self.size : (number + 1) * self.size]
 
     def pending(self) -> list[int]:
         """The shards that are not there."""
@@ -75,9 +96,16 @@ class Shards:
     def read(self) -> Iterator[Shard]:
         """All shards in order."""
         for number in range(self.count):
-            with np.load(self._path(number), allow_pickle=False) as held:
-                reasons = dict(zip(held["unreadable"].tolist(), held["reasons"].tolist(), strict=True))
-                yield Shard(held["rows"], held["scores"], reasons)
+            path = self._path(number)
+            try:
+                with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
+                    reasons = dict(zip(held["unreadable"].tolist(), held["reasons"].tolist(), strict=True))
+                    shard = Shard(held["rows"], held["scores"], reasons)
+            except (ValueError, KeyError, EOFError, BadZipFile) as error:
+                raise DataError(
+                    "a shard is damaged", where=path, mend=f"remove it to have it made anew: rm {path}"
+                ) from error
+            yield shard
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.npz"
@@ -107,21 +135,18 @@ def begin_run(folder: Path, run: Mapping[str, Any], images: ImageSource) -> bool
     run = {"schema": "reassess/predict-run", "version": _VERSION, **run}
     now = _stamps(images)
     if (folder / _RECORD).exists():
-        before = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-        changes = [*_changes(before, run), *_changed_images(folder / _IMAGES, now)]
-        if changes:
+        changes = [*_changes(_recorded(folder / _RECORD), run), *_changed_images(folder / _IMAGES, now)]
+        if not changes:
+            return True
+        if any(folder.rglob("*.npz")):  # else nothing was finished that would be lost
             raise DataError(
                 "the run that was interrupted was another one",
                 where=folder,
                 found="\n".join(changes),
                 mend=f"call it as before to go on, or begin anew: rm -r {folder}",
             )
-        return True
-    others = sorted(path.name for path in folder.glob("[!.]*") if path.name != _IMAGES) if folder.exists() else []
-    if others:
-        raise DataError(
-            "a folder is in the way", where=folder, found=some(others), mend="move it, or choose another name"
-        )
+    elif folder.is_file() or any(path.name != _IMAGES for path in folder.glob("[!.]*")):
+        raise DataError("something else is in the way", where=folder, mend="move it, or choose another name")
     folder.mkdir(exist_ok=True)
     import polars as pl
 
@@ -135,6 +160,15 @@ def begin_run(folder: Path, run: Mapping[str, Any], images: ImageSource) -> bool
 def end_run(folder: Path) -> None:
     """Remove what a run kept."""
     shutil.rmtree(folder)
+
+
+def _recorded(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(
+            "the record of a run is damaged", where=path, mend=f"begin anew: rm -r {path.parent}"
+        ) from error
 
 
 def _stamps(images: ImageSource) -> dict[str, tuple[int, int]]:
@@ -151,7 +185,9 @@ def _changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
 
 
 def _in_words(value: object) -> str:
-    return "nothing" if value is None else value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str):
+        return value
+    return "nothing" if value is None else "another one" if isinstance(value, dict) else json.dumps(value)
 
 
 def _changed_images(path: Path, now: Mapping[str, tuple[int, int]]) -> Iterator[str]:

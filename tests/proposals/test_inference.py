@@ -131,6 +131,14 @@ def test_several_models_have_a_file_each(images: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_it_is_said_of_how_many_images_float16_moves_the_best_class(images: Path, tmp_path: Path) -> None:
+    model = ImageModel("close", lambda pictures: 1000 + colours(pictures)[:, :2] / 10 * [0, 1] + [0.1, 0.35])
+    result = run(images, tmp_path / "out.npy", model)
+    scores = 1000 - np.arange(1, 6) / 10 + 0.35
+    assert np.load(tmp_path / "out.npy")[:, 1].tolist() == scores.astype(np.float16).tolist()
+    assert result.moved == 2, "1000.25 and 1000.15 become 1000, as 1000.1 does"
+
+
 # --- images that cannot be read ---------------------------------------------------------------------------------------
 
 
@@ -199,7 +207,10 @@ FLAT = (
     "scores must be floats, one row an image and one column a class\n  where:   bright\n"
     "  allowed: float16, bfloat16, float32 or float64 of shape (N, classes)\n  found:   int64 (1,)"
 )
-FAILS = "the model fails on a batch\n  where:   bright\n  found:   ZeroDivisionError: division by zero (test_inference.py, line "
+FAILS = (
+    "the model fails on a batch\n  where:   bright\n"
+    "  found:   ZeroDivisionError: division by zero (test_inference.py, line "
+)
 NAN = "a score is NaN\n  where:   bright, image b/c d.png, output 0"
 LARGE = (
     "a score does not fit float16\n  where:   bright, image a/1.jpg\n  allowed: -65504 to 65504\n  found:   100000.0\n"

@@ -51,6 +51,8 @@ class ImagePredictions(Shown):
         How many outputs the model has.
     without_class, without_output
         Outputs that are no class of the benchmark, and classes that are no output.
+    moved
+        Images of which another class is the best once scores are rounded to float16.
     """
 
     model: str
@@ -60,6 +62,7 @@ class ImagePredictions(Shown):
     outputs: int
     without_class: int
     without_output: int
+    moved: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,7 +260,7 @@ def _check_room(tasks: Sequence[_Task], folder: Path, tell: Callable[[str], obje
 
 
 def _written(task: _Task, pictures: ImageSource, force: bool) -> ImagePredictions:
-    images, reasons = write_shards(task.file, task.shards, task.outputs, pictures.names, force=force)
+    images, reasons, moved = write_shards(task.file, task.shards, task.outputs, pictures.names, force=force)
     return ImagePredictions(
         model=_name(task.source),
         file=task.file,
@@ -266,4 +269,5 @@ def _written(task: _Task, pictures: ImageSource, force: bool) -> ImagePrediction
         outputs=task.width,
         without_class=task.outputs.without_class,
         without_output=task.outputs.without_output,
+        moved=moved,
     )

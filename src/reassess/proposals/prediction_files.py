@@ -67,7 +67,7 @@ def check_file(file: Path, names: Sequence[str], force: bool) -> None:
 
 def write_shards(
     file: Path, shards: Shards, outputs: OutputClasses, names: Sequence[str], *, force: bool
-) -> tuple[int, dict[int, str]]:
+) -> tuple[int, dict[int, str], int]:
     """Write what the shards of a model hold.
 
     Parameters
@@ -85,14 +85,17 @@ def write_shards(
 
     Returns
     -------
-    How many images the file holds, and why each of the others could not be read, by row.
+    How many images the file holds; why each of the others could not be read, by row; and of how many images rounding to
+    float16 moved the best class.
     """
     rows: list[int] = []
     reasons: dict[int, str] = {}
+    moved = 0
     are_probabilities = True
     for shard in shards.read():
         rows += shard.rows.tolist()
         reasons |= shard.reasons
+        moved += shard.moved
         are_probabilities &= bool(((shard.scores >= 0) & (shard.scores <= 1)).all())
     images = tuple(names[row] for row in rows)
     file.parent.mkdir(exist_ok=True)
@@ -109,7 +112,7 @@ def write_shards(
         _save(path, (shard.scores for shard in shards.read()), len(rows))
         scores = outputs.predictions(np.load(path, mmap_mode="r"), images)
         write_predictions(file, scores, top_k=MOST_IDS, force=force)
-    return len(rows), reasons
+    return len(rows), reasons, moved
 
 
 def _save(path: Path, parts: Iterator[npt.NDArray[np.float16]], rows: int) -> None:

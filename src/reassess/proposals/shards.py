@@ -35,11 +35,14 @@ class Shard:
         float16, shape (images, outputs).
     reasons
         Why each of the others could not, by row.
+    moved
+        Images of which another class is the best once scores are rounded to float16.
     """
 
     rows: npt.NDArray[np.int64]
     scores: npt.NDArray[np.float16]
     reasons: Mapping[int, str]
+    moved: int
 
     @classmethod
     def joined(cls, parts: "Sequence[Shard]") -> "Shard":
@@ -48,6 +51,7 @@ class Shard:
             rows=np.concatenate([part.rows for part in parts]),
             scores=np.concatenate([part.scores for part in parts]),
             reasons={row: reason for part in parts for row, reason in part.reasons.items()},
+            moved=sum(part.moved for part in parts),
         )
 
 
@@ -91,6 +95,7 @@ class Shards:
                 scores=shard.scores,
                 unreadable=np.array(list(shard.reasons), np.int64),
                 reasons=np.array(list(shard.reasons.values()), str),
+                moved=shard.moved,
             )
 
     def read(self) -> Iterator[Shard]:
@@ -100,7 +105,7 @@ class Shards:
             try:
                 with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
                     reasons = dict(zip(held["unreadable"].tolist(), held["reasons"].tolist(), strict=True))
-                    shard = Shard(held["rows"], held["scores"], reasons)
+                    shard = Shard(held["rows"], held["scores"], reasons, int(held["moved"]))
             except (ValueError, KeyError, EOFError, BadZipFile) as error:
                 raise DataError(
                     "a shard is damaged", where=path, mend=f"remove it to have it made anew: rm {path}"

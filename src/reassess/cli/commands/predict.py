@@ -178,9 +178,8 @@ def _print(call: Call, results: Sequence[ImagePredictions]) -> None:
         print_table(["image", "cannot be read"], unreadable[:shown], title=title, text_columns=2)
     for one in results:
         call.tell(f"{one.file}: {_contents(one)}")
-        left_out = _left_out(one)
-        if left_out:
-            call.tell(f"{one.file}: {left_out}")
+        if remarks := _remarks(one):
+            call.tell(f"{one.file}: {remarks}")
 
 
 def _contents(result: ImagePredictions) -> str:
@@ -189,10 +188,13 @@ def _contents(result: ImagePredictions) -> str:
     return f"float16 scores of {counted(result.images, 'image')}, named in {result.file.with_suffix('.txt')}"
 
 
-def _left_out(result: ImagePredictions) -> str:
+def _remarks(result: ImagePredictions) -> str:
     parts = []
     if result.without_class:
         parts.append(counted(result.without_class, "output is no class", "outputs are no class"))
     if result.without_output:
         parts.append(counted(result.without_output, "class has no output", "classes have no output"))
-    return ", ".join(parts)
+    if result.moved:
+        images = counted(result.moved, "image")
+        parts.append(f"of {images} another class is the best in float16, in which scores are rounded")
+    return "; ".join(parts)

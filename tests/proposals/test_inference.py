@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -223,7 +224,7 @@ LARGE = (
     [
         ({"images": None}, NO_IMAGES),
         ({"batch": 0}, "batch out of range\n  allowed: 1 or more\n  found:   0"),
-        ({"workers": -1}, "number of workers out of range\n  allowed: 0 or more\n  found:   -1"),
+        ({"workers": -1}, "number of workers out of range\n  allowed: 0 to 1000\n  found:   -1"),
         ({"benchmark": Benchmark(classes=Classes(2))}, TOO_MANY),
         ({"model": ImageModel("colours", colours, outputs=["a", "b"])}, NOT_ALL),
         ({"model": ImageModel("bright", lambda pictures: np.array([len(pictures)]))}, FLAT),
@@ -269,7 +270,7 @@ def test_a_file_that_exists_is_kept_before_any_work(images: Path, tmp_path: Path
 def test_the_disk_is_asked_for_room_before_any_work(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = type("Usage", (), {"free": 59})
+    free = SimpleNamespace(free=59)
     monkeypatch.setattr("shutil.disk_usage", lambda _: free)
     with pytest.raises(OutputError) as caught:
         run(images, tmp_path / "out.npy")

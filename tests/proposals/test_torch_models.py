@@ -118,7 +118,7 @@ def test_the_configurations_of_all_classifiers_of_timm_can_be_had(torch: ModuleT
     from PIL import Image
 
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (333, 500, 3), np.uint8))
-    kinds = {}
+    kinds: dict[Any, dict[str, Any]] = {}
     for name in timm.list_pretrained():
         config = timm.get_pretrained_cfg(name)
         if config.num_classes:

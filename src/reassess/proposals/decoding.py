@@ -79,7 +79,8 @@ def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> Generato
         yield from _in_order(pool, parts, len(batches))
     except BrokenProcessPool as error:
         raise DataError(
-            "a process that decodes images was ended", mend="use fewer workers, or workers=0, which needs less memory"
+            "a process that decodes images was ended",
+            mend="use fewer workers, or none with workers=0; in a script, call this under if __name__ == '__main__'",
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

@@ -27,6 +27,7 @@ __all__ = ["ImagePredictions", "predict"]
 
 _SHARD = 256  # images, as whole batches
 _BYTES = 2  # of a score
+_MOST_WORKERS = 1000
 
 
 def _ignore(*_: object) -> None:
@@ -161,7 +162,7 @@ def predict(
     except ImportError as error:
         raise MissingPackageError("pillow", extra="onnx", purpose="reading images") from error
     check_range(batch, 1, what="batch")
-    check_range(workers, 0, what="number of workers")
+    check_range(workers, 0, _MOST_WORKERS, what="number of workers")
     check_several(models, what="models")
     output = Path(output)
     files = files_of([_name(source) for source in models], output)
@@ -170,7 +171,7 @@ def predict(
         check_file(file, pictures.names, force)
     classes = load_classes(benchmark_of(pictures.names) if benchmark is None else benchmark)
     opened = partial(_opened, device=device, offline=offline)
-    folder = output.with_name(f"{output.name}.unfinished")
+    folder = output.parent / f"{output.name}.unfinished"
     tasks = []
     for number, (source, file) in enumerate(zip(models, files, strict=True)):
         shards = Shards(folder / f"{number:03d}", len(pictures), max(_SHARD // batch, 1) * batch)

@@ -17,7 +17,7 @@ from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.shards import Shards
 
-__all__ = ["PREDICTED_SUFFIXES", "check_file", "files_of", "is_array", "write_shards"]
+__all__ = ["PREDICTED_SUFFIXES", "check_file", "files_of", "is_array", "write_shards", "written_files"]
 
 _ARRAY = ".npy"
 PREDICTED_SUFFIXES = (_ARRAY, *TABLE_SUFFIXES)
@@ -26,6 +26,11 @@ PREDICTED_SUFFIXES = (_ARRAY, *TABLE_SUFFIXES)
 def is_array(file: Path) -> bool:
     """Whether a file holds all scores, and not the best classes."""
     return file.suffix.lower() == _ARRAY
+
+
+def written_files(file: Path) -> tuple[Path, ...]:
+    """What is written for a model: its file, and beside an array the names of its images."""
+    return (file, file.with_suffix(".txt")) if is_array(file) else (file,)
 
 
 def files_of(names: Sequence[str], output: Path) -> list[Path]:
@@ -59,7 +64,7 @@ def check_file(file: Path, names: Sequence[str], force: bool) -> None:
     if is_array(file):
         name_lines(file, names)
     if exists(file.parent) or exists(file):
-        for path in (file, file.with_suffix(".txt")) if is_array(file) else (file,):
+        for path in written_files(file):
             check_output(path, force=force)
     else:
         check_output(file.parent)  # the folder of several

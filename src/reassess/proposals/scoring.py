@@ -71,7 +71,7 @@ def _scored(
     with at(model.name):
         check_shape(scores, (len(read), width), what="the scores, which was another one before")
         halves = _halves(scores, [pictures.names[row] for row in read])
-    moved = np.count_nonzero(halves.argmax(axis=1) != scores.argmax(axis=1))
+    moved = int(np.count_nonzero(halves.argmax(axis=1) != scores.argmax(axis=1)))
     return Shard(np.array(read, np.int64), halves, reasons, moved)
 
 

@@ -17,6 +17,7 @@ from reassess.formats.files import read_lines
 from reassess.proposals.image_models import ModelSource
 from reassess.proposals.inference import ImagePredictions
 from reassess.proposals.inference import predict as run_models
+from reassess.proposals.prediction_files import written_files
 from reassess.text import counted
 
 __all__ = ["predict"]
@@ -114,7 +115,7 @@ def predict(
     pictures; the code of the module runs. A run that was interrupted goes on if it is called again.
     """
     if benchmark is not None:
-        for path in (output, output.with_suffix(".txt")):
+        for path in written_files(output):
             check_place(path, benchmark)
     with counting(call) as progress:
         results = run_models(

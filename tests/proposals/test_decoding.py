@@ -73,6 +73,7 @@ def test_batches_come_in_order_and_whole(tmp_path: Path, workers: int) -> None:
     ]
     assert found == expected
     assert list(decoded(each, [], workers)) == []
+    assert len(list(decoded(each, [range(4), range(4, 8)], workers))) == 2
 
 
 class Ending(Decoder):
@@ -85,9 +86,9 @@ class Ending(Decoder):
 
 
 def test_a_process_that_is_ended_is_an_error(tmp_path: Path) -> None:
-    write_files(tmp_path, {f"{n}.png": picture(n, "PNG") for n in range(5)})
+    write_files(tmp_path, {f"{n}.png": picture(n, "PNG") for n in range(9)})
     with pytest.raises(DataError) as caught:
-        list(decoded(Ending(open_images(tmp_path), None), [range(5)], 1))
+        list(decoded(Ending(open_images(tmp_path), None), [range(9)], 1))
     assert str(caught.value) == (
         "a process that decodes images was ended\n  to mend: use fewer workers, or none with workers=0; in a script, "
         "call this under if __name__ == '__main__'"

@@ -4,11 +4,10 @@ import os
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from reassess.core.image_names import unique_images
 from reassess.data.image_folders import FolderImages, names_of, pictures_in
-from reassess.data.tar_images import TarImages
-from reassess.data.zip_images import ZipImages
 from reassess.errors import DataError
 from reassess.formats.files import exists, read_lines, suffix_of
 from reassess.formats.predictions.tables import read_image_names
@@ -31,14 +30,14 @@ class ImageSource:
     names
         The name of each image, sorted; of a list in its order.
     files
-        Where the images lie.
+        Where the images lie, as `list_images` finds them: a folder, a tar or a zip.
     rows
         Of each image, its row in `files`.
     """
 
     place: Path
     names: tuple[str, ...]
-    files: FolderImages | TarImages | ZipImages
+    files: Any
     rows: tuple[int, ...]
 
     def __len__(self) -> int:
@@ -49,7 +48,8 @@ class ImageSource:
 
     def file(self, row: int) -> str | BytesIO:
         """Path of an image, or its file in memory; `DataError` if it is no file or cannot be unpacked."""
-        return self.files.source(self.rows[row])
+        file: str | BytesIO = self.files.source(self.rows[row])
+        return file
 
     def stamp(self, row: int) -> tuple[int, int]:
         """Size of an image's file in bytes, and when it was changed last in nanoseconds; -1 for what is not there.
@@ -92,7 +92,7 @@ def open_images(place: str | Path) -> ImageSource:
     if not exists(place):
         raise DataError("no such folder of images", where=place, mend="name the folder, zip, tar or list of the images")
     if place.is_dir() or place.suffix.lower() in _ARCHIVES:
-        files = pictures_in(place)
+        files: Any = pictures_in(place)
         names = names_of(files)
         rows = tuple(sorted(range(len(names)), key=names.__getitem__))
         names = tuple(names[row] for row in rows)

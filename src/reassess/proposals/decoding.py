@@ -62,14 +62,14 @@ def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> Generato
     batches
         The rows of each batch.
     workers
-        How many processes decode, a few batches ahead; 0 for this process.
+        How many processes decode, a few batches ahead; 0 for this process, which also decodes very few images itself.
 
     Raises
     ------
     DataError
         A process was ended from outside, such as for want of memory.
     """
-    if workers == 0 or not batches:
+    if workers == 0 or sum(map(len, batches)) <= _PART:
         for batch in batches:
             yield [decode(row) for row in batch]
         return

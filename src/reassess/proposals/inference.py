@@ -140,7 +140,7 @@ def predict(
         A model cannot be had or fails; its outputs are not the benchmark's classes; a score is NaN or does not fit; no
         image can be read; or a run that was interrupted was of another model, option or image.
     OutputError
-        A file exists, or the disk has no room.
+        A file exists, would take the place of another part of the benchmark, or the disk has no room.
     MissingPackageError
         Pillow, or the library of a model, is not installed.
 
@@ -168,7 +168,7 @@ def predict(
     files = files_of([_name(source) for source in models], output)
     pictures = open_images(_place(images, benchmark))
     for file in files:
-        check_file(file, pictures.names, force)
+        check_file(file, pictures.names, benchmark, force=force)
     classes = load_classes(benchmark_of(pictures.names) if benchmark is None else benchmark)
     opened = partial(_opened, device=device, offline=offline)
     folder = output.parent / f"{output.name}.unfinished"

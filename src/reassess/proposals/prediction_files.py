@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.benchmark import Benchmark
 from reassess.core.checks import check_unique
 from reassess.core.predictions import MOST_IDS
+from reassess.data.benchmark_outputs import check_place
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import all_or_none, check_output, exists, suffix_of, writing
 from reassess.formats.predictions import name_lines, write_predictions
@@ -17,7 +19,7 @@ from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.shards import Shards
 
-__all__ = ["PREDICTED_SUFFIXES", "check_file", "files_of", "is_array", "write_shards", "written_files"]
+__all__ = ["PREDICTED_SUFFIXES", "check_file", "files_of", "is_array", "write_shards"]
 
 _ARRAY = ".npy"
 PREDICTED_SUFFIXES = (_ARRAY, *TABLE_SUFFIXES)
@@ -28,7 +30,7 @@ def is_array(file: Path) -> bool:
     return file.suffix.lower() == _ARRAY
 
 
-def written_files(file: Path) -> tuple[Path, ...]:
+def _written_files(file: Path) -> tuple[Path, ...]:
     """What is written for a model: its file, and beside an array the names of its images."""
     return (file, file.with_suffix(".txt")) if is_array(file) else (file,)
 
@@ -59,12 +61,15 @@ def _file_name(model: str) -> str:
     return f"{kind}-{called}" if called else kind
 
 
-def check_file(file: Path, names: Sequence[str], force: bool) -> None:
-    """Refuse, before any work, a file that cannot be written."""
+def check_file(file: Path, names: Sequence[str], benchmark: Benchmark | None, *, force: bool) -> None:
+    """Refuse, before any work, a file that cannot be written, or that would spoil the benchmark."""
+    if benchmark is not None:
+        for path in _written_files(file):
+            check_place(path, benchmark)
     if is_array(file):
         name_lines(file, names)
     if exists(file.parent) or exists(file):
-        for path in written_files(file):
+        for path in _written_files(file):
             check_output(path, force=force)
     else:
         check_output(file.parent)  # the folder of several

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,6 @@ from reassess.core.checks import check_known, check_range
 from reassess.data.pictures import MOST_PIXELS
 from reassess.errors import DataError, at
 from reassess.formats.files import check_input, not_utf8, suffix_of
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 __all__ = ["INTERPOLATIONS", "Interpolation", "Transform", "read_transform"]
 
@@ -69,7 +66,7 @@ class Transform:
         check_range(self.deviation, 1 / 1024, 1, what="deviation", mend=scale)
         check_known([self.interpolation], INTERPOLATIONS, thing="interpolation")
 
-    def cut(self, picture: "Image.Image") -> npt.NDArray[np.uint8]:
+    def cut(self, picture: Any) -> npt.NDArray[np.uint8]:
         """The part of an RGB picture that the model sees, uint8, shape (height, width, 3).
 
         Sides and offsets are rounded as torchvision does it, so that the pixels are the same.

@@ -12,12 +12,10 @@ from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE, benchmark_option, own_file
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark
-from reassess.data.benchmark_outputs import check_place
 from reassess.formats.files import read_lines
 from reassess.proposals.image_models import ModelSource
 from reassess.proposals.inference import ImagePredictions
 from reassess.proposals.inference import predict as run_models
-from reassess.proposals.prediction_files import written_files
 from reassess.text import counted
 
 __all__ = ["predict"]
@@ -30,9 +28,8 @@ _FILES = "of each output, one wnid or name a line"
 @click.command(
     cls=Command,
     examples=[
-        "reassess predict timm:resnet50 --images imagenet/val -o resnet50.npy",
-        "reassess predict onnx:pets.onnx --transform pets.toml --benchmark pets -o pets.parquet",
-        "reassess predict timm:resnet50 torchvision:vit_b_16 --images imagenet/val -o models",
+        "reassess predict python:brightness:scores --images photos -o brightness.npy",
+        "reassess predict timm:resnet18 --checkpoint resnet18.pth --benchmark pets -o resnet18.parquet",
     ],
 )
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
@@ -114,9 +111,6 @@ def predict(
     MODEL is timm:NAME, torchvision:NAME, onnx:FILE or python:MODULE:FUNCTION, which gives the scores of a list of
     pictures; the code of the module runs. A run that was interrupted goes on if it is called again.
     """
-    if benchmark is not None:
-        for path in written_files(output):
-            check_place(path, benchmark)
     with counting(call) as progress:
         results = run_models(
             [_source(call, model, models, checkpoints, transforms, class_lists) for model in models],

@@ -180,8 +180,8 @@ def predict(
         tasks.append(_task(kept, model, pictures, file, shards, classes))
     _check_room(tasks, folder, tell)
     run = {"batch": batch, "pillow": PIL.__version__, "models": {_name(task.source): task.run for task in tasks}}
-    if begin_run(folder, run, pictures):
-        done = sum(task.shards.count - len(task.shards.pending()) for task in tasks)
+    begin_run(folder, run, pictures)
+    if done := sum(task.shards.count - len(task.shards.pending()) for task in tasks):
         tell(f"{folder}: goes on after {done:,} of {counted(sum(task.shards.count for task in tasks), 'shard')}")
     for task in tasks:
         task.shards.folder.mkdir(exist_ok=True)

@@ -116,7 +116,7 @@ class Shards:
         return self.folder / f"{number:06d}.npz"
 
 
-def begin_run(folder: Path, run: Mapping[str, Any], images: ImageSource) -> bool:
+def begin_run(folder: Path, run: Mapping[str, Any], images: ImageSource) -> None:
     """Begin a run in a folder, or go on with the one that is there.
 
     Parameters
@@ -128,10 +128,6 @@ def begin_run(folder: Path, run: Mapping[str, Any], images: ImageSource) -> bool
     images
         The images.
 
-    Returns
-    -------
-    Whether a run was there.
-
     Raises
     ------
     DataError
@@ -142,7 +138,7 @@ def begin_run(folder: Path, run: Mapping[str, Any], images: ImageSource) -> bool
     if (folder / _RECORD).exists():
         changes = [*_changes(_recorded(folder / _RECORD), run), *_changed_images(folder / _IMAGES, now)]
         if not changes:
-            return True
+            return
         if any(folder.rglob("*.npz")):  # else nothing was finished that would be lost
             raise DataError(
                 "the run that was interrupted was another one",
@@ -159,7 +155,6 @@ def begin_run(folder: Path, run: Mapping[str, Any], images: ImageSource) -> bool
     write_table(folder / _IMAGES, pl.DataFrame(columns), force=True)
     with writing(folder / _RECORD, force=True) as temporary:
         temporary.write_text(json.dumps(run, indent=2), encoding="utf-8")
-    return False
 
 
 def end_run(folder: Path) -> None:

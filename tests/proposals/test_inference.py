@@ -1,5 +1,6 @@
 """Models run on images: what is written, what is left out, and that an interruption changes nothing."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -336,6 +337,21 @@ def test_what_was_finished_is_not_done_again(images: Path, tmp_path: Path, inter
     assert output.read_bytes() == (tmp_path / "whole.npy").read_bytes()
 
 
+@pytest.mark.parametrize("shard", [1, 2, 3, 4, 64])
+def test_a_batch_is_of_the_same_images_whatever_the_shards(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard: int
+) -> None:
+    monkeypatch.setattr("reassess.proposals.inference._SHARD", shard)
+    seen: list[list[int]] = []
+
+    def function(pictures: list[Any]) -> npt.NDArray[np.float64]:
+        seen.append(list(map(number_of, pictures)))
+        return colours(pictures)
+
+    run(images, tmp_path / "out.npy", ImageModel("colours", function), batch=2)
+    assert seen[1:] == [[1, 2], [3, 4], [5]]
+
+
 def test_of_several_models_those_that_were_finished_are_not_run_again(images: Path, tmp_path: Path) -> None:
     runs: list[str] = []
 
@@ -367,6 +383,7 @@ def test_of_several_models_those_that_were_finished_are_not_run_again(images: Pa
         ),
         ({"write": {"a/1.jpg": picture(7)}}, "1 image changed: a/1.jpg"),
         ({"write": {"a/0.jpg": picture(7), "b/0.jpg": picture(7)}}, "2 images new: a/0.jpg, b/0.jpg"),
+        ({"touch": "a/1.jpg"}, "1 image changed: a/1.jpg"),
         ({"remove": "b/1.png"}, "1 image gone: b/1.png"),
     ],
 )
@@ -375,6 +392,8 @@ def test_another_model_option_or_image_is_refused_by_name(
 ) -> None:
     output = interrupted(1)
     write_files(images, change.get("write", {}))
+    if "touch" in change:
+        os.utime(images / change["touch"], ns=(0, 0))
     if "remove" in change:
         (images / change["remove"]).unlink()
     again = {"model": MODEL, "batch": 2, **{name: change[name] for name in ("model", "batch") if name in change}}

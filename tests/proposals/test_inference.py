@@ -160,6 +160,16 @@ def test_images_that_cannot_be_read_are_listed_and_change_no_other(images: Path,
     }
 
 
+def test_a_notebook_shows_what_cannot_be_read(images: Path, tmp_path: Path) -> None:
+    result = run(images, tmp_path / "out.npy")
+    assert repr(result) == result._headline == "ImagePredictions(5 images by colours in out.npy)"
+    write_files(images, {"<b>.jpg": b""})
+    result = run(images, tmp_path / "out.npy", force=True)
+    assert repr(result) == "ImagePredictions(5 images by colours in out.npy, 1 cannot be read)"
+    row = "<tr><td>&lt;b&gt;.jpg</td><td>the file is empty</td></tr>"
+    assert result._repr_html_().endswith(f"<tr><th>image</th><th>cannot be read</th></tr>{row}</table>")
+
+
 def test_strict_stops_at_an_image_that_cannot_be_read(images: Path, tmp_path: Path) -> None:
     write_files(images, {"b/0.jpg": b""})
     expected = (

@@ -53,8 +53,9 @@ def print_table(
 ) -> None:
     """Print a table; the first `text_columns` columns are flushed left, numbers right.
 
-    Where a terminal is too narrow, texts break between words; few rows become columns; and else the columns that are
-    left over follow below, beside the first ones again. Numbers stay whole.
+    Where a terminal is too narrow, the table takes the form with the fewest lines: texts break between words; few rows
+    become columns; the first text of each row stands above the rest of it; or the columns that are left over follow
+    below, beside the first ones again. Numbers stay whole.
     """
     names = [plain(heading) for heading in headings]
     cells = [["-" if cell is None else plain(str(cell)) for cell in row] for row in rows]
@@ -73,6 +74,8 @@ def _lines(names: list[str], cells: _Rows, texts: int, width: int | None) -> lis
     if texts == 1 and len(cells) <= _FEW_ROWS:
         first, *others = ([name, *column] for name, *column in zip(names, *cells, strict=True))
         forms.append(_fitted(first, others, 1, width, _GAPS[1]))
+    if texts:
+        forms += [_named_above(names, cells, texts, width, gap) for gap in _GAPS]
     forms.append(_side_by_side(names, cells, texts, width))
     return min((form for form in forms if form is not None), key=len)
 
@@ -103,6 +106,12 @@ def _fitted(names: list[str], cells: _Rows, texts: int, width: int, gap: int) ->
     >>> _fitted(["a b", "c"], [["model_of_words", "1"]], 1, 12, 2)
     ['a b        c', '────────────', 'model_of_  1', 'words']
     """
+    widths = _widths(names, cells, texts, width, gap)
+    return None if widths is None else _drawn(names, cells, texts, widths, gap)
+
+
+def _widths(names: list[str], cells: _Rows, texts: int, width: int, gap: int) -> list[int] | None:
+    """The widths of columns that fit; None if none do."""
     least = _least(names, cells, texts)
     widths = [max(map(_cells, column)) for column in zip(names, *cells, strict=True)]
     if _total(least, gap) > width:
@@ -110,7 +119,23 @@ def _fitted(names: list[str], cells: _Rows, texts: int, width: int, gap: int) ->
     while _total(widths, gap) > width:  # headings of numbers give way before texts, the widest first
         wide = [i for i in range(len(widths)) if widths[i] > least[i]]
         widths[max(wide, key=lambda i: (i >= texts, widths[i]))] -= 1
-    return _drawn(names, cells, texts, widths, gap)
+    return widths
+
+
+def _named_above(names: list[str], cells: _Rows, texts: int, width: int, gap: int) -> list[str] | None:
+    """The lines of a table in which the first text of a row stands above the rest; None if that is not enough.
+
+    >>> _named_above(["a", "b"], [["model_of_words", "12,345,678"]], 1, 15, 2)
+    ['a', '           b', '────────────', 'model_of_words', '  12,345,678']
+    """
+    heads, rests = ["", *names[1:]], [["", *row[1:]] for row in cells]
+    widths = _widths(heads, rests, texts, width, gap)
+    if widths is None:
+        return None
+    lines = [names[0], *_drawn(heads, [], texts, widths, gap)]
+    for (name, *_), rest in zip(cells, rests, strict=True):
+        lines += [*(_folded(name, width) if name else []), *_body(rest, texts, widths, gap)]
+    return lines
 
 
 def _drawn(names: list[str], cells: _Rows, texts: int, widths: Sequence[int], gap: int) -> list[str]:
@@ -120,9 +145,12 @@ def _drawn(names: list[str], cells: _Rows, texts: int, widths: Sequence[int], ga
     lines = _row([[""] * (tall - len(part)) + part for part in head], texts, widths, gap)
     lines.append("─" * _total(widths, gap))
     for row in cells:
-        folded = [_folded(cell, width) for cell, width in zip(row, widths, strict=True)]
-        lines += _row(folded, texts, widths, gap)
+        lines += _body(row, texts, widths, gap)
     return lines
+
+
+def _body(row: list[str], texts: int, widths: Sequence[int], gap: int) -> list[str]:
+    return _row([_folded(cell, width) for cell, width in zip(row, widths, strict=True)], texts, widths, gap)
 
 
 def _row(columns: list[list[str]], texts: int, widths: Sequence[int], gap: int) -> list[str]:

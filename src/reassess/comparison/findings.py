@@ -49,6 +49,7 @@ from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import NONE_SCORED, Evaluation
 from reassess.evaluation.words import class_list_in_words
 from reassess.numeric.proportion import Proportion
+from reassess.text import Listed, Shown
 
 __all__ = ["Findings", "short_names"]
 
@@ -59,8 +60,8 @@ _NO_LABELS = Missing(NO_ORIGINAL)
 _NO_LEADERBOARD = Missing("no leaderboard was given")
 
 
-@dataclass(frozen=True, eq=False)
-class Findings:
+@dataclass(frozen=True, eq=False, repr=False)
+class Findings(Shown):
     """Models on the same images, and what judges them. Each part is found when it is first used.
 
     Parameters
@@ -220,8 +221,15 @@ class Findings:
             track=track,
         )
 
-    def __repr__(self) -> str:
+    @property
+    def _headline(self) -> str:
         return f"Findings({len(self.models):,} models, {len(self.panel.images):,} images)"
+
+    def _list(self) -> Listed:
+        panel = self.panel
+        hits = dict(zip(panel.models, panel.valid.sum(axis=1).tolist(), strict=True))
+        real = {model: Proportion(hits[model], int(np.count_nonzero(panel.scored))) for model in self.models}
+        return Listed(("model", "ReaL top-1"), len(real), ((model, str(one)) for model, one in real.items()))
 
     @property
     def models(self) -> tuple[str, ...]:

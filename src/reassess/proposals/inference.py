@@ -21,7 +21,7 @@ from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.prediction_files import check_file, files_of, is_array, write_shards
 from reassess.proposals.scoring import refuse_unreadable, score_shards
 from reassess.proposals.shards import Shards, begin_run, end_run
-from reassess.text import Shown, counted, in_bytes
+from reassess.text import Listed, Shown, counted, in_bytes
 
 __all__ = ["ImagePredictions", "predict"]
 
@@ -64,6 +64,14 @@ class ImagePredictions(Shown):
     without_class: int
     without_output: int
     moved: int
+
+    @property
+    def _headline(self) -> str:
+        unreadable = f", {len(self.unreadable):,} cannot be read" if self.unreadable else ""
+        return f"ImagePredictions({counted(self.images, 'image')} by {self.model} in {self.file.name}{unreadable})"
+
+    def _list(self) -> Listed | None:
+        return Listed(("image", "cannot be read"), len(self.unreadable), self.unreadable) if self.unreadable else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from reassess import ModelSource, open_model, predict
 
-NAME, IMAGES, BATCH = "mobilenet_v3_small", 256, 64
+NAME, IMAGES, BATCH = "mobilenet_v3_small", 128, 64
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ _FILES = "of each output, one wnid or name a line"
 
 @click.command(
     cls=Command,
+    docs="docs/predict.md",
     examples=[
         "reassess predict python:brightness:scores --images photos -o brightness.npy",
         "reassess predict timm:resnet18 --checkpoint resnet18.pth --benchmark pets -o resnet18.parquet",

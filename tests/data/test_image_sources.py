@@ -101,6 +101,6 @@ def test_what_is_no_place_of_images_is_refused(tmp_path: Path) -> None:
 def test_two_names_of_one_image_are_refused(tmp_path: Path) -> None:
     write_csv(tmp_path / "list.csv", "image", [["a.png"], ["b.png"], ["a.png"]])
     assert message(open_images, tmp_path / "list.csv") == (
-        f"an image is named twice\n  where:   {tmp_path}/list.csv\n  found:   a.png (row 0) and a.png (row 2)\n"
+        f"an image is named twice\n  where:   {tmp_path}/list.csv\n  found:   a.png\n"
         "  to mend: keep one row for each image"
     )

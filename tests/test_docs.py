@@ -1,7 +1,7 @@
 """Every command and every piece of Python in the README and in docs/ runs, and prints what the page shows.
 
 The blocks of a page run in order in an empty folder: ``python`` blocks make what the ``console`` blocks use, and
-``pycon`` blocks show what Python prints.
+``pycon`` blocks show what Python prints. A ``python`` block with a title is a file of that name.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from tests.helpers import Run
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 _BLOCK = re.compile(r"^```(python|pycon|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"^```python title=\"(.*?)\"\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What a page shows of these is not compared: they set up an environment, or their output differs from run to run.
 _NOT_RUN = ("make", "pip", "git")
 # What a page asks the reader to get from elsewhere.
@@ -81,6 +82,10 @@ def test_a_page_shows_what_its_commands_print(
         if name in page.read_text(encoding="utf-8"):
             (tmp_path / name).symlink_to(real_file(name))
     monkeypatch.chdir(tmp_path)
+    for name, content in _FILE.findall(page.read_text(encoding="utf-8")):
+        for package in _imported(content):
+            needs(package)
+        (tmp_path / name).write_text(content)
     names: dict[str, object] = {}
     for kind, block in blocks:
         if kind == "python":

@@ -14,6 +14,7 @@ SHOWN = {
     "huggingface_labels.py": "42,164 of 46,837, 90.0228%",
     "jax_accuracy.py": "42,164 of 46,837",
     "keras_metric.py": "42,164 of 46,837",
+    "photographs.py": "coffee.png: espresso",
     "tensorflow_labels.py": "42,164 of 46,837, 90.0228%",
     "tfds_build.py": "27 of 265 answers are yes",
     "timm_validate.py": "top-1 90.023 %, top-5 90.055 %",

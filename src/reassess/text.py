@@ -9,7 +9,19 @@ from html import escape
 from itertools import islice
 from typing import NamedTuple
 
-__all__ = ["Listed", "Shown", "aligned", "composed", "counted", "nearest", "plain", "shared", "shortened", "some"]
+__all__ = [
+    "Listed",
+    "Shown",
+    "aligned",
+    "composed",
+    "counted",
+    "in_bytes",
+    "nearest",
+    "plain",
+    "shared",
+    "shortened",
+    "some",
+]
 
 _WIDTH = 16  # letters of the names, if they have no more
 _FEW, _LONG = 8, 200  # entries and letters that a short text may show
@@ -55,6 +67,18 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     ('1 row', '1,234 rows', '0 valid classes')
     """
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def in_bytes(count: int) -> str:
+    """A number of bytes, in the unit that suits it.
+
+    >>> in_bytes(12), in_bytes(100_000_000), in_bytes(2_400_000_000_000)
+    ('12 bytes', '100.0 MB', '2.4 TB')
+    """
+    if count < 1000:
+        return counted(count, "byte")
+    power = min((len(str(count)) - 1) // 3, 4)
+    return f"{count / 1000**power:.1f} {' kMGT'[power]}B"
 
 
 def shortened(text: str, letters: int) -> str:

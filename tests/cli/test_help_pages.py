@@ -3,6 +3,7 @@
 import shlex
 import shutil
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from reassess.cli import COMMANDS, app, screen
 from reassess.cli.help_pages import Command
 from reassess.core.labels import LabelSets
 from reassess.report.charts import CHARTS
-from tests.helpers import Run, in_one_line, leaves
+from tests.helpers import Run, in_one_line, leaves, picture, write_files
 
 _SECTIONS = ("Options:", "The benchmark and its parts:", "How files are read:", "General:", "Examples:", "Docs:")
 
@@ -61,6 +62,16 @@ def here(
     )
     for name, last in (("a.csv", "cat"), ("b.csv", "dog")):
         (tmp_path / name).write_text(f"image,prediction\ntom.png,cat\nkit.png,dog\nrex.png,dog\nbo.png,{last}\n")
+    if find_spec("PIL") is not None:
+        for number, name in enumerate(names):
+            write_files(tmp_path, {f"{place}/{name}": picture(number, "PNG") for place in ("photos", "pets/images")})
+    if find_spec("timm") is not None:
+        import timm
+        import torch
+
+        torch.save(timm.create_model("resnet18", num_classes=2).state_dict(), "resnet18.pth")
+    code = "import numpy as np\ndef scores(pictures):\n    return np.array([[np.mean(each), 0] for each in pictures])\n"
+    (tmp_path / "brightness.py").write_text(code)
     return tmp_path
 
 

@@ -84,6 +84,15 @@ def test_a_link_to_a_folder_is_followed(tmp_path: Path) -> None:
     assert list_images(tmp_path / "images") == ("cats/tom.jpg",)
 
 
+def test_links_that_lead_round_in_a_circle_are_no_folders(tmp_path: Path) -> None:
+    cats = to_folder(tmp_path / "images", ["cats/old/tom.jpg"]) / "cats"
+    (cats / "old" / "again").symlink_to(tmp_path / "images")
+    (cats / "itself.jpg").symlink_to("itself.jpg")
+    (cats / "kin").symlink_to(cats / "old")
+    names = ("cats/itself.jpg", "cats/kin/tom.jpg", "cats/old/tom.jpg")
+    assert list_images(tmp_path / "images") == names
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [

@@ -1,10 +1,13 @@
 """Pictures are opened by what they hold, not by their names, and never if they would fill the memory."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from reassess.data.pictures import MOST_PIXELS, TooLargeError, open_picture
+from reassess.data.pictures import MOST_PIXELS, TooLargeError, open_picture, rgb
+from tests.helpers import message
 from tests.pictures import claim, save
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -28,3 +31,62 @@ def test_a_picture_of_absurd_size_is_refused_before_it_is_decoded(tmp_path: Path
     with pytest.raises(TooLargeError, match=message), open_picture(claim(tmp_path / "x.png", side, side)):
         pass
     assert MOST_PIXELS == 100_000_000
+
+
+def pixel(path: Path) -> Any:
+    with open_picture(path) as image:
+        return rgb(image).getpixel((0, 0))
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "colour", "expected"),
+    [
+        ("PNG", "RGBA", (10, 20, 30, 0), (10, 20, 30)),
+        ("PNG", "L", 77, (77, 77, 77)),
+        ("PNG", "LA", (77, 5), (77, 77, 77)),
+        ("PNG", "1", 1, (255, 255, 255)),
+        ("PNG", "I;16", 0x8001, (128, 128, 128)),
+        ("TIFF", "I;16", 0x8001, (128, 128, 128)),
+        ("TIFF", "I;16B", 0x8001, (128, 128, 128)),
+        ("JPEG", "CMYK", (0, 0, 0, 255), (0, 0, 0)),
+        ("JPEG", "CMYK", (0, 0, 0, 0), (255, 255, 255)),
+    ],
+)
+def test_every_kind_of_picture_becomes_red_green_and_blue(
+    tmp_path: Path, kind: str, mode: str, colour: Any, expected: tuple[int, int, int]
+) -> None:
+    from PIL import Image
+
+    Image.new(mode, (8, 8), colour).save(tmp_path / "x", kind)
+    np.testing.assert_allclose(pixel(tmp_path / "x"), expected, atol=2)
+
+
+@pytest.mark.parametrize("transparency", [None, 0, b"\x00\x80"])
+def test_a_palette_is_looked_up_and_transparency_is_left_out(tmp_path: Path, transparency: Any) -> None:
+    from PIL import Image
+
+    image = Image.new("P", (8, 8), 0)
+    image.putpalette([200, 100, 50, 0, 0, 0])
+    image.save(tmp_path / "x.png", **({} if transparency is None else {"transparency": transparency}))
+    assert pixel(tmp_path / "x.png") == (200, 100, 50)
+
+
+def test_a_picture_is_not_turned(tmp_path: Path) -> None:
+    """As timm and torchvision read pictures when they evaluate a model."""
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    Image.new("RGB", (40, 20)).save(tmp_path / "x.jpg", exif=exif)
+    with open_picture(tmp_path / "x.jpg") as image:
+        assert rgb(image).size == (40, 20)
+
+
+@pytest.mark.parametrize(("mode", "found"), [("I", "32 bits"), ("F", "floats")])
+def test_values_without_a_known_range_are_refused(tmp_path: Path, mode: str, found: str) -> None:
+    from PIL import Image
+
+    Image.new(mode, (8, 8), 3).save(tmp_path / "x.tif")
+    assert message(pixel, tmp_path / "x.tif") == (
+        f"the values of the picture have no known range\n  allowed: 8 or 16 bits a value\n  found:   {found}"
+    )

@@ -31,6 +31,7 @@ _CALLS: Mapping[str, tuple[str, int]] = {
     "labels": ("--benchmark b -o out.csv", 4),
     "leaderboard": ("board.csv", 4),
     "plot": ("label-count one.csv two.csv --benchmark b -o out.svg", 1),
+    "predict": ("python:tests.fuzz.brightness:scores --benchmark b --workers 0 -o out.npy", 2),
     "questions": ("one.csv two.csv --benchmark b -o out.jsonl", 4),
     "raters": ("--benchmark b", 2),
     "report": ("one.csv two.csv --benchmark b -o out.html", 1),
@@ -42,6 +43,7 @@ _WORDS = (
     *(
         "out.parquet",
         "out.json",
+        "out.npy",
         "out.png",
         "image",
         "precision=0.9",

@@ -1,5 +1,6 @@
 """Files of each noun, in every kind of file that it can be read from."""
 
+import json
 from collections.abc import Callable
 from importlib.util import find_spec
 from itertools import chain
@@ -8,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.fuzz.arrays import encoded_archives, encoded_arrays, encoded_tensors, saved_tensors
-from tests.fuzz.documents import encoded_documents
+from tests.fuzz.documents import edited_documents, encoded_documents
 from tests.fuzz.seeds import ARRAYS, DOCUMENTS, TABLES, TEXTS, archives
 from tests.fuzz.tables import Table, encoded_tables
 from tests.fuzz.values import texts
@@ -43,6 +44,8 @@ def contents(draw: Draw, noun: str) -> tuple[str, bytes]:
             kinds[suffix] = lambda suffix=suffix: encoded_tables(tables, suffix)
     if noun in DOCUMENTS:
         kinds[".json"] = lambda: encoded_documents(DOCUMENTS[noun])
+    if noun == "transform":
+        kinds[".toml"] = lambda: edited_documents(DOCUMENTS[noun]).map(_toml)
     if noun in TEXTS:
         kinds[".txt"] = lambda: st.lists(st.sampled_from(TEXTS[noun]) | texts, max_size=4).map(_encoded)
     if noun in ARRAYS:
@@ -63,6 +66,14 @@ def _tables(noun: str) -> tuple[Table, ...]:
 
 def _encoded(lines: list[str]) -> bytes:
     return "".join(lines).encode("utf-8", "surrogatepass")
+
+
+def _toml(document: Any) -> bytes:
+    """A document as TOML, if it holds no objects."""
+    lines = (
+        [f"{name} = {json.dumps(value)}" for name, value in document.items()] if isinstance(document, dict) else ["["]
+    )
+    return "\n".join(lines).encode("utf-8", "replace")
 
 
 @st.composite

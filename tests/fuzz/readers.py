@@ -100,6 +100,9 @@ READERS: Mapping[str, Target] = {
     "load_original": _reader(reassess.load_original, "original", _CLASSES),
     "load_scores": _reader(reassess.load_scores, "scores", _CLASSES, _LIMIT),
     "load_votes": _reader(reassess.load_votes, "votes", _CLASSES, _ANSWERS, _LIMIT),
+    "open_images": Target(
+        _of_folders(lambda folder: reassess.open_images(f"{folder}/original.csv"), "open_images"), _SHARE // 4
+    ),
     "open_benchmark": Target(_of_folders(reassess.open_benchmark, "open_benchmark('b')"), _SHARE // 4),
     "read_classes": _reader(reassess.read_classes, "classes"),
     "read_collapsed": _reader(reassess.read_collapsed, "collapsed", _LISTED),
@@ -115,5 +118,6 @@ READERS: Mapping[str, Target] = {
     "read_rater_model": _reader(reassess.read_rater_model, "rater_model", _LIMIT, check=check_rater_model),
     "read_scores": _reader(reassess.read_scores, "scores", _CLASSES, _LIMIT, check=check_scores),
     "read_table": _reader(read_table, "table", {"text": ((), (), ("image",), ("image", "class"))}, check=check_table),
+    "read_transform": _reader(reassess.read_transform, "transform"),
     "read_votes": _reader(reassess.read_votes, "votes", _CLASSES, _ANSWERS, _LIMIT, check=check_votes),
 }

@@ -108,6 +108,10 @@ DOCUMENTS: Mapping[str, tuple[Any, ...]] = {
         {"columns": ["filename", "label"], "data": [["a.png", 0], ["b.png", 1]]},
         {"filename": "a.png", "label": 0, "prob": 0.5},
     ),
+    "transform": (
+        {"size": 256, "crop": 224, "mean": [0.5, 0.5, 0.5], "deviation": [0.25, 0.25, 0.25]},
+        {"size": [8, 9], "crop": [8, 7], "mean": [0, 0, 0], "deviation": [1, 1, 1], "interpolation": "bicubic"},
+    ),
     "settings": ({"name": "pets", "threshold": 0.5, "method": "em", "match": "path", "answers": ["no", "yes"]},),
 }
 TEXTS: Mapping[str, tuple[str, ...]] = {

@@ -19,7 +19,7 @@ from tests.helpers import leaves, python
 
 CASES = 20_000
 INNER = {"read_table"}  # no public name, and the base of many
-OTHERS = {"open_benchmark", "list_images"}  # readers of other names
+OTHERS = {"open_benchmark", "open_images", "list_images"}  # readers of other names
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")

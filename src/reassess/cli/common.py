@@ -5,7 +5,8 @@ import math
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +18,7 @@ from reassess.cli.help_pages import in_general
 from reassess.cli.screen import say
 from reassess.errors import OutputError
 from reassess.formats.files import exists
-from reassess.text import counted
+from reassess.text import counted, plain
 
 if TYPE_CHECKING:
     from reassess.core.benchmark import Benchmark
@@ -26,6 +27,7 @@ __all__ = [
     "Call",
     "Range",
     "call_options",
+    "counting",
     "percent",
     "percents",
     "refuse_repeated",
@@ -142,6 +144,11 @@ class Call:
         if not self.quiet:
             say(text)
 
+    def tell_first(self, text: str) -> None:
+        """Say what is about to be done, unless a document is all that is printed."""
+        if not self.json:
+            self.tell(text)
+
     def note(self, text: str) -> None:
         """Explain a result at the end of all, if few notes come before or all are asked for; an equal one once."""
         if text not in self.notes:
@@ -225,6 +232,37 @@ def tracked(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
     from rich.progress import track
 
     return track(items, description=what, console=Console(stderr=True), transient=True)
+
+
+def _show_nothing(*_: object) -> None:
+    """Show no bar."""
+
+
+@contextmanager
+def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
+    """What is told the name of a task, how many images are done and how many there are: a bar for each on a terminal.
+
+    A bar shows how many are done in a second, and the time that is left.
+    """
+    if call.quiet or not sys.stderr.isatty():
+        yield _show_nothing
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    bars: dict[str, TaskID] = {}
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+
+        def show(name: str, done: int, total: int) -> None:
+            if name not in bars:  # what was done before has no part in the rate
+                bars[name] = progress.add_task(plain(name), total=total, completed=done, rate="")
+            progress.update(bars[name], completed=done)
+            speed = progress.tasks[bars[name]].speed
+            progress.update(bars[name], rate="" if speed is None else f"{speed:,.1f} a second")
+
+        yield show
 
 
 def percent(share: float | None) -> str | None:

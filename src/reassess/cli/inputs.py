@@ -44,6 +44,7 @@ __all__ = [
     "keep_settings",
     "match_option",
     "max_bytes_option",
+    "own_file",
     "part_option",
     "prediction_options",
     "threshold_option",
@@ -231,19 +232,29 @@ def each_prediction(
     """
     given = list(map(str, files))
     names = dict(zip(files, given if call.json or len(given) == 1 else relative_names(given), strict=True))
-    lists = {path: _class_list_of(path, files, class_lists) for path in files}
+    lists = {path: own_file(str(path), given, class_lists, "--classes") for path in files}
     for path in tracked(call, files, "reading"):
         yield names[path], _load_predictions(call, path, judges, classes=lists[path], **reading)
 
 
-def _class_list_of(path: Path, files: Sequence[Path], given: Sequence[str]) -> Path | None:
-    """The list of a file's outputs: of all that are given that of this file, and else the one that is of no file."""
-    own = [text.removeprefix(f"{path}=") for text in given if text.startswith(f"{path}=")]
-    of_all = [text for text in given if not text.startswith(tuple(f"{file}=" for file in files))]
-    lists = own or of_all
-    if len(lists) > 1:
-        raise click.UsageError(f"--classes is given twice for {path}.")
-    return Path(lists[0]) if lists else None
+def own_file(name: str, names: Sequence[str], given: Sequence[str], option: str) -> Path | None:
+    """The file that an option gives for one of some names: that of this name, and else the one that is of no name.
+
+    Parameters
+    ----------
+    name, names
+        Which one, and all.
+    given
+        What the option was given: files, or a name and its file with an equals sign between them.
+    option
+        What it is called, for the message.
+    """
+    own = [text.removeprefix(f"{name}=") for text in given if text.startswith(f"{name}=")]
+    of_all = [text for text in given if not text.startswith(tuple(f"{other}=" for other in names))]
+    files = own or of_all
+    if len(files) > 1:
+        raise click.UsageError(f"{option} is given twice for {name}.")
+    return Path(files[0]) if files else None
 
 
 def _load_predictions(

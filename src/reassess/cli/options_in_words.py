@@ -15,6 +15,10 @@ _CALLED = {
     "classes.txt write the list, then pass --classes FILE=classes.txt",
     "sort the rows as class_folder_order says": "pass --order class-folder",
     "with label_agreement": "with reassess labels --agree",
+    "checkpoint=FILE": "--checkpoint FILE",
+    "transform=FILE": "--transform FILE",
+    "images=PLACE": "--images PLACE",
+    "with strict=False": "without --strict",
 }
 _ARGUMENTS = (
     "answers",
@@ -26,6 +30,7 @@ _ARGUMENTS = (
     "pooling",
     "top_k",
     "unknown_class",
+    "workers",
 )
 _GIVEN = re.compile(rf'\b({"|".join(_ARGUMENTS)})=(True|None|"[^"]*"|\[[^\]]*\]|[0-9]+)')
 

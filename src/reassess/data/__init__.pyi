@@ -16,6 +16,8 @@ from .catalogue import WheelMember as WheelMember
 from .common_images import check_common_images as check_common_images
 from .common_images import warn_of_other_images as warn_of_other_images
 from .image_folders import list_images as list_images
+from .image_sources import ImageSource as ImageSource
+from .image_sources import open_images as open_images
 from .in_sample import known_in_sample as known_in_sample
 from .label_names import label_set_name as label_set_name
 from .loading import in_benchmark_classes as in_benchmark_classes

@@ -77,7 +77,8 @@ def list_images(place: str | Path) -> tuple[str, ...]:
     Returns
     -------
     Names relative to the place, with slashes, sorted; where the place has slashes and backslashes, a name may stand
-    twice. Other files than pictures, hidden ones and those in ``__MACOSX`` are left out.
+    twice. Other files than pictures, hidden ones and those in ``__MACOSX`` are left out. A link to a folder is
+    followed, unless the folder holds it.
 
     Raises
     ------
@@ -154,12 +155,14 @@ def _images_at(place: Path, is_image: Callable[[str], bool]) -> FolderImages | T
     return TarImages.indexed(place, is_image) if is_file else None
 
 
-def _walk(folder: Path, before: str = "") -> Iterator[str]:
-    """Names of the files in a folder and below it."""
+def _walk(folder: Path, before: str = "", above: tuple[Path, ...] = ()) -> Iterator[str]:
+    """Names of the files in a folder and below it; a link to a folder `above` it leads round in a circle."""
     inner, names = _entries(folder)
     yield from (before + name for name in names)
+    above = (*above, folder.resolve())
     for name in inner:
-        yield from _walk(folder / name, f"{before}{name}/")
+        if not ((folder / name).is_symlink() and (folder / name).resolve() in above):
+            yield from _walk(folder / name, f"{before}{name}/", above)
 
 
 def _with_slashes(name: str) -> str:
@@ -178,8 +181,15 @@ def _entries(folder: Path) -> tuple[list[str], list[str]]:
     names: tuple[list[str], list[str]] = ([], [])
     with _reading(folder), os.scandir(folder) as entries:
         for entry in entries:
-            names[not entry.is_dir()].append(entry.name)
+            names[not _is_folder(entry)].append(entry.name)
     return names
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, which cannot be opened either
+        return False
 
 
 @contextmanager

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from reassess.errors import DataError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MOST_PIXELS", "TooLargeError", "open_picture"]
+__all__ = ["MOST_PIXELS", "TooLargeError", "open_picture", "rgb"]
 
 # Pillow knows more formats, and picks one by what the file begins with; some of their readers run other programs.
 # MPO, of several JPEGs, is read as JPEG.
@@ -59,3 +61,26 @@ def _too_large(found: str) -> TooLargeError:
         found=found,
         mend="check the file: a small one may claim any size; or make the picture smaller",
     )
+
+
+def rgb(image: "Image.Image") -> "Image.Image":
+    """A picture in red, green and blue, as it is stored: not turned as its EXIF data says, and without transparency.
+
+    Of 16 bits a value the upper eight are kept, where Pillow would make all but the darkest white.
+
+    Raises
+    ------
+    DataError
+        Its values have no known range: floats, or 32 bits.
+    OSError, SyntaxError, ValueError
+        It is damaged.
+    """
+    from PIL import Image
+
+    if image.mode.startswith("I;16"):
+        pixels = np.asarray(image)
+        return Image.fromarray((pixels >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        kind = "32 bits" if image.mode == "I" else "floats"
+        raise DataError("the values of the picture have no known range", allowed="8 or 16 bits a value", found=kind)
+    return image.convert("RGB")

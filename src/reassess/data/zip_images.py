@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from reassess.errors import DataError
 
@@ -60,6 +61,9 @@ class ZipImages:
                 found=str(error),
                 mend="pack the images again, without a password",
             ) from error
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_archive"}
 
     @cached_property
     def _archive(self) -> zipfile.ZipFile:

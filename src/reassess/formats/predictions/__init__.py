@@ -30,7 +30,7 @@ from reassess.formats.tables import TABLE_SUFFIXES, write_table
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_predictions", "write_predictions"]
+__all__ = ["name_lines", "read_predictions", "write_predictions"]
 
 _BLOCK = 1024
 _LIST = "the list of outputs"
@@ -181,7 +181,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     names = None
     if predictions.images is not None:
         check_output(path.with_suffix(".txt"), force=force)
-        names = _lines(path, predictions.images)
+        names = name_lines(path, predictions.images)
     with all_or_none():
         with writing(path, force=force) as temporary:
             _save(temporary, predictions)
@@ -198,7 +198,8 @@ def _names_no_class(path: Path) -> DataError:
     )
 
 
-def _lines(path: Path, names: Sequence[str]) -> str:
+def name_lines(path: Path, names: Sequence[str]) -> str:
+    """The text of a file that names the images of an array, one a line; `DataError` if a name fits no line."""
     broken = next((row for row, name in enumerate(names) if "\n" in name or "\r" in name), None)
     if broken is not None:
         raise DataError(

@@ -1,0 +1,112 @@
+"""The images that a folder, an archive or a list holds, in the order of their names, each to be read by its row."""
+
+import os
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from reassess.core.image_names import unique_images
+from reassess.data.image_folders import FolderImages, names_of, pictures_in
+from reassess.errors import DataError
+from reassess.formats.files import exists, read_lines, suffix_of
+from reassess.formats.predictions.tables import read_image_names
+from reassess.formats.tables import TABLE_SUFFIXES
+
+__all__ = ["ImageSource", "open_images"]
+
+_ARCHIVES = (".zip", ".tar")
+_LISTS = (".txt", *TABLE_SUFFIXES)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageSource:
+    """Images by row; another process can have it too.
+
+    Parameters
+    ----------
+    place
+        The folder, archive or list that was given.
+    names
+        The name of each image, sorted; of a list in its order.
+    files
+        Where the images lie, as `list_images` finds them: a folder, a tar or a zip.
+    rows
+        Of each image, its row in `files`.
+    """
+
+    place: Path
+    names: tuple[str, ...]
+    files: Any
+    rows: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"ImageSource({self.place}, {len(self):,} images)"
+
+    def file(self, row: int) -> str | BytesIO:
+        """Path of an image, or its file in memory; `DataError` if it is no file or cannot be unpacked."""
+        file: str | BytesIO = self.files.source(self.rows[row])
+        return file
+
+    def stamp(self, row: int) -> tuple[int, int]:
+        """Size of an image's file in bytes, and when it was changed last in nanoseconds; -1 for what is not there.
+
+        Of an image in an archive, they are those of the archive.
+        """
+        files = self.files
+        path = files.place / files.paths[self.rows[row]] if isinstance(files, FolderImages) else files.place
+        try:
+            found = os.stat(path)  # noqa: PTH116 - a Path raises an error of its own for some names
+        except (OSError, ValueError):
+            return -1, -1
+        return found.st_size, found.st_mtime_ns
+
+
+def open_images(place: str | Path) -> ImageSource:
+    r"""The images of a folder or an archive, or those on a list.
+
+    Parameters
+    ----------
+    place
+        A folder, a zip or a tar, as for `list_images`. Or a list: a text file with one path a line, or a table with a
+        column ``image`` (or another of those that name the images in predictions). Paths are relative to the folder of
+        the list, and are the names of the images.
+
+    Raises
+    ------
+    DataError
+        There is no such place; it cannot be read or holds no image; or two names are of one image.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> place = Path(mkdtemp()) / "list.txt"
+    >>> _ = place.write_text("cats/tom.jpg\ndogs/rex.png\n")
+    >>> open_images(place).names
+    ('cats/tom.jpg', 'dogs/rex.png')
+    """
+    place = Path(place)
+    if not exists(place):
+        raise DataError("no such folder of images", where=place, mend="name the folder, zip, tar or list of the images")
+    if place.is_dir() or place.suffix.lower() in _ARCHIVES:
+        files: Any = pictures_in(place)
+        names = names_of(files)
+        rows = tuple(sorted(range(len(names)), key=names.__getitem__))
+        names = tuple(names[row] for row in rows)
+    else:
+        paths = _listed(place)
+        files, rows = FolderImages(place.parent, paths), tuple(range(len(paths)))
+        names = tuple(path.replace("\\", "/") for path in paths)
+    if not names:
+        raise DataError("there is no image", where=place, mend="check the folder; pictures are known by their suffix")
+    unique_images(names, str(place))
+    return ImageSource(place, names, files, rows)
+
+
+def _listed(place: Path) -> tuple[str, ...]:
+    if suffix_of(place, (*_ARCHIVES, *_LISTS), "a set of images") == ".txt":
+        return tuple(line for line in read_lines(place) if line.strip())
+    return read_image_names(place)

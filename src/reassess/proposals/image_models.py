@@ -1,0 +1,116 @@
+"""A model as what it makes of pictures: a batch of them in, a score for each class out."""
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_length
+from reassess.core.predictions import as_floats, as_scores
+from reassess.errors import DataError, ReassessError, at
+from reassess.proposals.preprocessing import Transform
+
+__all__ = ["ImageModel", "ModelSource"]
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model by its name, and the files that go with it.
+
+    Parameters
+    ----------
+    name
+        ``timm:NAME``, ``torchvision:NAME``, ``onnx:FILE`` or ``python:module:function``.
+    checkpoint
+        For timm and torchvision, the file of its weights; None for those that the library gives.
+    transform
+        The file of its preprocessing, see `read_transform`; None for that of the model's own configuration. Models of
+        ``onnx`` need one, and those of ``python`` take whole pictures.
+    outputs
+        What each of the model's outputs is called: wnid, class name or class id, or - for what is no class; None if
+        they are the benchmark's classes in their order.
+    """
+
+    name: str
+    checkpoint: str | Path | None = None
+    transform: str | Path | None = None
+    outputs: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageModel:
+    """A model that is ready to run.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    function
+        Gives the scores of a batch, floats of shape (images, outputs). With a `transform` it takes pixels, uint8 of
+        shape (images, height, width, 3), that are cut and not scaled yet; without, a list of RGB pictures of Pillow.
+    transform
+        Its preprocessing.
+    outputs
+        As for `ModelSource`.
+    facts
+        What else tells it from another model, by name, such as a hash of its weights: a run that was interrupted goes
+        on only with the same.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> model = ImageModel("light", lambda pictures: np.array([[np.asarray(each).mean()] for each in pictures]))
+    >>> model.scores([np.full((8, 8, 3), 200, np.uint8)])
+    array([[200.]])
+    """
+
+    name: str
+    function: Callable[[Any], Any]
+    transform: Transform | None = None
+    outputs: Sequence[str] | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"ImageModel({self.name})"
+
+    def scores(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[Any]:
+        """The scores of pictures, floats of shape (images, outputs).
+
+        Parameters
+        ----------
+        pixels
+            Of each picture, uint8, shape (height, width, 3): whole, or cut by the transform if there is one.
+
+        Raises
+        ------
+        DataError
+            The model fails, or what it gives are no scores.
+        """
+        with at(self.name):
+            given = as_floats(as_scores(self._given(pixels)))
+            check_length(len(given), len(pixels), things="rows of scores", each="picture")
+        return given
+
+    def _given(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
+        try:
+            return self.function(self._batch(pixels))
+        except (ReassessError, MemoryError):
+            raise
+        except Exception as error:  # of anyone's code
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            raise DataError(
+                "the model fails on a batch",
+                found=f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})",
+                mend="a smaller batch needs less memory" if "memory" in str(error) else None,
+            ) from error
+
+    def _batch(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:
+        if self.transform is not None:
+            return np.stack(pixels)
+        from PIL import Image
+
+        return [Image.fromarray(each) for each in pixels]

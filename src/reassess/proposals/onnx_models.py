@@ -1,0 +1,90 @@
+"""Models in ONNX files, run by onnxruntime."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.errors import DataError, MissingPackageError
+from reassess.formats.files import check_input, sha256, suffix_of
+from reassess.proposals.image_models import ImageModel, ModelSource
+from reassess.proposals.preprocessing import Transform, read_transform
+
+__all__ = ["open_onnx"]
+
+_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
+    """A model in a file, with the transform that goes with it."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingPackageError("onnxruntime", extra="onnx", purpose="a model in an ONNX file") from error
+    path = Path(name)
+    suffix_of(path, (".onnx",), "an ONNX model")
+    check_input(path)
+    if source.transform is None:
+        raise DataError(
+            "an ONNX file does not say how pictures are prepared",
+            where=source.name,
+            mend="say it: transform=FILE, with size, crop, mean and deviation",
+        )
+    transform = read_transform(source.transform)
+    provider = _PROVIDERS.get(device or "cpu")
+    if provider not in onnxruntime.get_available_providers():
+        there = [name for name, each in _PROVIDERS.items() if each in onnxruntime.get_available_providers()]
+        raise DataError("onnxruntime has no such device", allowed=", ".join(there), found=device)
+    try:
+        session = onnxruntime.InferenceSession(path, providers=[provider])
+    except Exception as error:  # onnxruntime raises many kinds of its own
+        reason = str(error).splitlines()[0]
+        raise DataError("the ONNX file cannot be loaded", where=path, found=reason, mend="export it anew") from error
+    facts = {
+        "weights": _hash(path),
+        "library": f"onnxruntime {onnxruntime.__version__}",
+        "device": device or "cpu",
+    }
+    return ImageModel(source.name, _function(path, session, transform), transform, source.outputs, facts)
+
+
+def _function(path: Path, session: Any, transform: Transform) -> Callable[[npt.NDArray[np.uint8]], Any]:
+    """The scores of pixels, in the layout, the type and the batches that the model takes."""
+    inputs = session.get_inputs()
+    form = inputs[0].shape
+    last = len(form) == 4 and form[1] != 3 and form[3] == 3
+    sides = list(transform.crop)
+    shape = [form[0], *sides, 3] if last else [form[0], 3, *sides]
+    fits = len(inputs) == 1 and len(form) == 4 and inputs[0].type in _TYPES
+    if not fits or any(isinstance(size, int) and size != mine for size, mine in zip(form, shape, strict=True)):
+        raise DataError(
+            "the ONNX file takes no such pictures",
+            where=path,
+            allowed=f"one input of floats, (images, 3, {sides[0]}, {sides[1]}) as the transform says",
+            found="; ".join(f"{each.type} {each.shape}" for each in inputs),
+            mend="give crop in the transform as the model takes it",
+        )
+    fixed = form[0] if isinstance(form[0], int) else None
+    dtype, name, output = _TYPES[inputs[0].type], inputs[0].name, session.get_outputs()[0].name
+
+    def run(pixels: npt.NDArray[np.uint8]) -> Any:
+        scaled = transform.scaled(pixels).astype(dtype, copy=False)
+        batch = scaled if last else np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+        return session.run([output], {name: batch})[0]
+
+    def in_fixed_batches(pixels: npt.NDArray[np.uint8]) -> Any:
+        assert fixed is not None
+        full = np.concatenate([pixels, np.zeros((-len(pixels) % fixed, *pixels.shape[1:]), np.uint8)])
+        return np.concatenate([run(full[at : at + fixed]) for at in range(0, len(full), fixed)])[: len(pixels)]
+
+    return run if fixed is None else in_fixed_batches
+
+
+def _hash(path: Path) -> str:
+    """SHA-256 of a model's file; and of those beside it that hold its weights, which are called by its name too."""
+    files = sorted(path.parent.glob(f"{path.name}*"))
+    return hashlib.sha256("".join(sha256(each) for each in files if each.is_file()).encode()).hexdigest()

@@ -1,0 +1,88 @@
+"""Which class each of a model's outputs is, in the benchmark's list."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import Classes
+from reassess.core.predictions import Predictions
+from reassess.errors import DataError
+
+__all__ = ["OutputClasses"]
+
+
+@dataclass(frozen=True, eq=False)
+class OutputClasses:
+    """The classes of a model's outputs.
+
+    Parameters
+    ----------
+    classes
+        The benchmark's; without a number, they are whatever the outputs are.
+    columns
+        int64, shape (outputs,): the class of each output, -1 for none; None if they are the classes in their order.
+    """
+
+    classes: Classes
+    columns: npt.NDArray[np.int64] | None
+
+    @classmethod
+    def of(cls, outputs: int, names: Sequence[str] | None, classes: Classes) -> "OutputClasses":
+        """The classes of so many outputs.
+
+        Parameters
+        ----------
+        outputs
+            How many the model has.
+        names
+            What each is called, if that is known.
+        classes
+            The benchmark's.
+
+        Raises
+        ------
+        DataError
+            There are not as many outputs as names, or without names, as classes; or a name is of two classes.
+        """
+        allowed = classes.count if names is None else len(names)
+        if allowed not in (None, outputs):
+            what = "classes of the benchmark" if names is None else "names of outputs"
+            mend = "name the class of each output with outputs=[...], one wnid or name a line"
+            raise DataError(
+                "wrong number of outputs",
+                allowed=f"{allowed:,}, as many as there are {what}",
+                found=f"{outputs:,}",
+                mend=mend if names is None else "list every output, in order",
+            )
+        if names is None:
+            return cls(classes, None)
+        if classes.count is None:
+            return cls(Classes(outputs, names=tuple(names)), None)
+        return cls(classes, classes.map_outputs(names, where="the list of outputs"))
+
+    @property
+    def without_class(self) -> int:
+        """Outputs that are no class."""
+        return 0 if self.columns is None else int(np.count_nonzero(self.columns < 0))
+
+    @property
+    def without_output(self) -> int:
+        """Classes that are no output."""
+        if self.columns is None or self.classes.count is None:
+            return 0
+        return self.classes.count - self.columns.size + self.without_class
+
+    def ordered(self, scores: npt.NDArray[np.float16], *, empty: float) -> npt.NDArray[np.float16]:
+        """Scores in the order of the classes, shape (images, classes); `empty` for a class that is no output."""
+        if self.columns is None:
+            return scores
+        kept = self.columns >= 0
+        together = np.full((len(scores), self.classes.count or 0), empty, np.float16)
+        together[:, self.columns[kept]] = scores[:, kept]
+        return together
+
+    def predictions(self, scores: npt.NDArray[np.float16], images: Sequence[str]) -> Predictions:
+        """Scores in the order of the outputs as predictions of the classes."""
+        return Predictions.from_scores(scores, images, columns=self.columns, classes=self.classes)

@@ -1,0 +1,136 @@
+"""The files that a run writes: what they are called, whether they can be, and the scores of all shards in them."""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.benchmark import Benchmark
+from reassess.core.checks import check_unique
+from reassess.core.predictions import MOST_IDS
+from reassess.data.benchmark_outputs import check_place
+from reassess.errors import DataError, OutputError
+from reassess.formats.files import all_or_none, check_output, exists, suffix_of, writing
+from reassess.formats.predictions import name_lines, write_predictions
+from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.proposals.output_classes import OutputClasses
+from reassess.proposals.shards import Shards
+
+__all__ = ["PREDICTED_SUFFIXES", "check_file", "files_of", "is_array", "write_shards"]
+
+_ARRAY = ".npy"
+PREDICTED_SUFFIXES = (_ARRAY, *TABLE_SUFFIXES)
+
+
+def is_array(file: Path) -> bool:
+    """Whether a file holds all scores, and not the best classes."""
+    return file.suffix.lower() == _ARRAY
+
+
+def _written_files(file: Path) -> tuple[Path, ...]:
+    """What is written for a model: its file, and beside an array the names of its images."""
+    return (file, file.with_suffix(".txt")) if is_array(file) else (file,)
+
+
+def files_of(names: Sequence[str], output: Path) -> list[Path]:
+    """The file of each model."""
+    check_unique(names, thing="a model")
+    if len(names) == 1:
+        suffix_of(output, PREDICTED_SUFFIXES, "predictions of images")
+        return [output]
+    if not names:
+        raise DataError("no model was given", allowed="timm:NAME, torchvision:NAME, onnx:FILE, python:module:function")
+    if output.suffix.lower() in PREDICTED_SUFFIXES or (exists(output) and not output.is_dir()):
+        raise OutputError("of several models the output is a folder", where=output, mend=f"name it {output.stem}")
+    files = [output / f"{_file_name(name)}.npy" for name in names]
+    check_unique(files, thing="an output", mend="run the models one by one")
+    return files
+
+
+def _file_name(model: str) -> str:
+    """What the file of a model is called, without suffix.
+
+    >>> _file_name("timm:resnet18.a1_in1k"), _file_name("onnx:models/lite0.onnx")
+    ('timm-resnet18.a1_in1k', 'onnx-lite0')
+    """
+    kind, _, name = model.partition(":")
+    called = Path(name).stem if kind == "onnx" else re.sub(r"[^\w.-]", "-", name)
+    return f"{kind}-{called}" if called else kind
+
+
+def check_file(file: Path, names: Sequence[str], benchmark: Benchmark | None, *, force: bool) -> None:
+    """Refuse, before any work, a file that cannot be written, or that would spoil the benchmark."""
+    if benchmark is not None:
+        for path in _written_files(file):
+            check_place(path, benchmark)
+    if is_array(file):
+        name_lines(file, names)
+    if exists(file.parent) or exists(file):
+        for path in _written_files(file):
+            check_output(path, force=force)
+    else:
+        check_output(file.parent)  # the folder of several
+
+
+def write_shards(
+    file: Path, shards: Shards, outputs: OutputClasses, names: Sequence[str], *, force: bool
+) -> tuple[int, dict[int, str], int]:
+    """Write what the shards of a model hold.
+
+    Parameters
+    ----------
+    file
+        An array of all scores, in the order of the classes; or a table of the best ones.
+    shards
+        All of them are there.
+    outputs
+        The classes of the model's outputs.
+    names
+        The name of each image, those that could not be read too.
+    force
+        Overwrite a file that exists.
+
+    Returns
+    -------
+    How many images the file holds; why each of the others could not be read, by row; and of how many images rounding to
+    float16 moved the best class.
+    """
+    rows: list[int] = []
+    reasons: dict[int, str] = {}
+    moved = 0
+    are_probabilities = True
+    for shard in shards.read():
+        rows += shard.rows.tolist()
+        reasons |= shard.reasons
+        moved += shard.moved
+        are_probabilities &= bool(((shard.scores >= 0) & (shard.scores <= 1)).all())
+    images = tuple(names[row] for row in rows)
+    file.parent.mkdir(exist_ok=True)
+    if is_array(file):
+        empty = 0.0 if are_probabilities else -np.inf
+        ordered = (outputs.ordered(shard.scores, empty=empty) for shard in shards.read())
+        with all_or_none():
+            with writing(file, force=force) as temporary:
+                _save(temporary, ordered, len(rows))
+            with writing(file.with_suffix(".txt"), force=force) as temporary:
+                temporary.write_text(name_lines(file, images), encoding="utf-8")
+    else:
+        path = shards.folder / "scores.npy"
+        _save(path, (shard.scores for shard in shards.read()), len(rows))
+        scores = outputs.predictions(np.load(path, mmap_mode="r"), images)
+        write_predictions(file, scores, top_k=MOST_IDS, force=force)
+    return len(rows), reasons, moved
+
+
+def _save(path: Path, parts: Iterator[npt.NDArray[np.float16]], rows: int) -> None:
+    """Write scores that follow one another, of which one part is in memory at a time."""
+    first = next(parts)
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(rows, first.shape[1]))
+    start = 0
+    for part in chain([first], parts):
+        array[start : start + len(part)] = part
+        start += len(part)
+    array.flush()

@@ -1,0 +1,188 @@
+"""What is done to a picture before a model sees it: resized, cut to its centre, and its values shifted and scaled."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_known, check_range
+from reassess.data.pictures import MOST_PIXELS
+from reassess.errors import DataError, at
+from reassess.formats.files import check_input, not_utf8, suffix_of
+
+__all__ = ["INTERPOLATIONS", "Interpolation", "Transform", "read_transform"]
+
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
+INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
+_MOST_SIDE = 10_000
+
+
+@dataclass(frozen=True)
+class Transform:
+    """From a picture to a model's input.
+
+    Parameters
+    ----------
+    size
+        To how many pixels the shorter side is resized; or the height and the width to which both sides are, whatever
+        the shape of the picture.
+    crop
+        Height and width of the part in the middle that is kept; black where the picture is smaller.
+    mean, deviation
+        What is subtracted from each of red, green and blue, which are from 0 to 1, and by what the rest is divided.
+    interpolation
+        How pixels are made when a picture is resized, as Pillow calls it.
+
+    Raises
+    ------
+    DataError
+        A value has another form or is out of range.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> transform = Transform(256, (224, 224), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    >>> pixels = transform.cut(Image.new("RGB", (640, 480), "white"))
+    >>> pixels.shape, transform.scaled(pixels[None]).max()
+    ((224, 224, 3), np.float32(2.0))
+    """
+
+    size: int | tuple[int, int]
+    crop: tuple[int, int]
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+    interpolation: Interpolation = "bilinear"
+
+    def __post_init__(self) -> None:
+        for name, sides in (("size", self.size), ("crop", self.crop)):
+            check_range(sides, 1, _MOST_SIDE, what=name)
+        scale = "give it for values from 0 to 1: divide by 255 what is meant for values from 0 to 255"
+        check_range(self.mean, -1, 1, what="mean", mend=scale)
+        check_range(self.deviation, 1 / 1024, 1, what="deviation", mend=scale)
+        check_known([self.interpolation], INTERPOLATIONS, thing="interpolation")
+
+    def cut(self, picture: Any) -> npt.NDArray[np.uint8]:
+        """The part of an RGB picture that the model sees, uint8, shape (height, width, 3).
+
+        Sides and offsets are rounded as torchvision does it, so that the pixels are the same.
+
+        Raises
+        ------
+        DataError
+            The picture is so long for its width that it would be too large once resized.
+        """
+        from PIL import Image
+
+        width, height = self._resized(*picture.size)
+        if width * height > MOST_PIXELS:
+            raise DataError(
+                "the picture is too long for its width",
+                allowed=f"at most {MOST_PIXELS:,} pixels once it is resized",
+                found=f"{picture.width:,} x {picture.height:,} pixels",
+            )
+        if (width, height) != picture.size:
+            picture = picture.resize((width, height), Image.Resampling[self.interpolation.upper()])
+        left, top = _offset(width, self.crop[1]), _offset(height, self.crop[0])
+        return np.asarray(picture.crop((left, top, left + self.crop[1], top + self.crop[0])))
+
+    def scaled(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Pixels as a model takes them, float32, of the same shape (..., 3)."""
+        unit = pixels.astype(np.float32) / np.float32(255)
+        mean, deviation = (np.array(values, np.float32) for values in (self.mean, self.deviation))
+        return np.asarray((unit - mean) / deviation, np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that a file of it holds."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+
+    def _resized(self, width: int, height: int) -> tuple[int, int]:
+        if isinstance(self.size, tuple):
+            return self.size[1], self.size[0]
+        longer = int(self.size * max(width, height) / min(width, height))
+        return (self.size, longer) if width <= height else (longer, self.size)
+
+
+def _offset(side: int, kept: int) -> int:
+    """Where the middle part of a side begins; below 0 if the side is shorter."""
+    return round((side - kept) / 2) if side >= kept else -((kept - side) // 2)
+
+
+def read_transform(path: str | Path) -> Transform:
+    r"""A transform from a file of JSON or TOML.
+
+    Parameters
+    ----------
+    path
+        It holds ``size`` (the shorter side, or [height, width]), ``crop`` (a side, or [height, width]), ``mean`` and
+        ``deviation`` (three numbers each, for values from 0 to 1) and, if it is not bilinear, ``interpolation``.
+
+    Raises
+    ------
+    DataError
+        The file is no JSON or TOML, a value is missing, unknown, or not as `Transform` says.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "lite0.toml"
+    >>> _ = path.write_text("size = 256\ncrop = 224\nmean = [0.5, 0.5, 0.5]\ndeviation = [0.5, 0.5, 0.5]\n")
+    >>> read_transform(path).crop
+    (224, 224)
+    """
+    path = Path(path)
+    suffix = suffix_of(path, (".json", ".toml"), "a transform")
+    check_input(path)
+    with at(path):
+        given = _loaded(path, suffix)
+        names = [field.name for field in fields(Transform)]
+        check_known(list(given), names, thing="value")
+        lacking = [name for name in names[:-1] if name not in given]
+        if lacking:
+            raise DataError("a value is missing", found=f"no {' and no '.join(lacking)}", mend="give each of them")
+        size = given["size"]
+        return Transform(
+            size=_side(size, "size") if not isinstance(size, list) else _sides(size, "size"),
+            crop=_sides(given["crop"], "crop"),
+            mean=_colours(given["mean"], "mean"),
+            deviation=_colours(given["deviation"], "deviation"),
+            interpolation=given.get("interpolation", Transform.interpolation),
+        )
+
+
+def _loaded(path: Path, suffix: str) -> Mapping[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        given = tomllib.loads(text) if suffix == ".toml" else json.loads(text)
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, error) from error
+    except (ValueError, RecursionError) as error:  # tomllib and json raise errors of these kinds
+        raise DataError("the file cannot be read", allowed=suffix[1:].upper(), found=str(error)) from error
+    if not isinstance(given, dict):
+        raise DataError("the file holds no object", allowed="size, crop, mean and deviation", found=repr(given)[:40])
+    return given
+
+
+def _side(value: object, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise DataError(f"{name} is no whole number", allowed="a side, or [height, width]", found=repr(value))
+    return value
+
+
+def _sides(value: object, name: str) -> tuple[int, int]:
+    sides = [_side(side, name) for side in (value if isinstance(value, list) else [value, value])]
+    if len(sides) != 2:
+        raise DataError(f"{name} has not two sides", allowed="a side, or [height, width]", found=repr(value))
+    return sides[0], sides[1]
+
+
+def _colours(value: object, name: str) -> tuple[float, float, float]:
+    is_number = isinstance(value, list) and all(type(part) in (int, float) for part in value)
+    if not isinstance(value, list) or not is_number or len(value) != 3:
+        raise DataError(f"{name} is not one number for each colour", allowed="[red, green, blue]", found=repr(value))
+    check_range(value, what=name)
+    return float(value[0]), float(value[1]), float(value[2])

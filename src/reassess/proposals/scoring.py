@@ -1,0 +1,112 @@
+"""The shards of a run, each made of a few batches of images that a model scores."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_shape
+from reassess.data.image_sources import ImageSource
+from reassess.errors import DataError, at
+from reassess.proposals.decoding import Decoder, Pixels, decoded
+from reassess.proposals.image_models import ImageModel
+from reassess.proposals.shards import Shard, Shards
+
+__all__ = ["refuse_unreadable", "score_shards"]
+
+
+def score_shards(
+    model: ImageModel,
+    pictures: ImageSource,
+    shards: Shards,
+    *,
+    width: int,
+    batch: int,
+    workers: int,
+    strict: bool,
+    progress: Callable[[str, int, int], object],
+) -> None:
+    """Make the shards of a model that are not there.
+
+    A batch is of the same images wherever the run was interrupted, so that sums in it round alike.
+
+    Parameters
+    ----------
+    model, pictures, shards
+        What scores which images, and where the scores go.
+    width
+        How many outputs the model has.
+    batch, workers, strict, progress
+        As for `reassess.proposals.predict`.
+    """
+    pending = shards.pending()
+    spans = [shards.rows(number) for number in pending]
+    batches = [[span[at : at + batch] for at in range(0, len(span), batch)] for span in spans]
+    total = len(pictures)
+    done = total - sum(map(len, spans))
+    results = decoded(Decoder(pictures, model.transform), list(chain.from_iterable(batches)), workers)
+    with closing(results):
+        for number, of_shard in zip(pending, batches, strict=True):
+            parts = []
+            for rows, result in zip(of_shard, results, strict=False):  # the rest of the results is of other shards
+                parts.append(_scored(model, pictures, rows, result, width, strict))
+                done += len(rows)
+                progress(model.name, done, total)
+            shards.write(number, Shard.joined(parts))
+
+
+def _scored(
+    model: ImageModel, pictures: ImageSource, rows: range, result: Sequence[Pixels | str], width: int, strict: bool
+) -> Shard:
+    """The scores of a batch."""
+    reasons = {row: each for row, each in zip(rows, result, strict=True) if isinstance(each, str)}
+    if strict:
+        refuse_unreadable(pictures, reasons)
+    read = [row for row in rows if row not in reasons]
+    pixels = [each for each in result if not isinstance(each, str)]
+    scores = model.scores(pixels) if pixels else np.empty((0, width))
+    with at(model.name):
+        check_shape(scores, (len(read), width), what="the scores, which was another one before")
+        halves = _halves(scores, [pictures.names[row] for row in read])
+    moved = int(np.count_nonzero(halves.argmax(axis=1) != scores.argmax(axis=1)))
+    return Shard(np.array(read, np.int64), halves, reasons, moved)
+
+
+def _halves(scores: npt.NDArray[Any], names: Sequence[str]) -> npt.NDArray[np.float16]:
+    """Scores as float16; `DataError` if one is NaN or larger than any float16."""
+    is_nan = np.isnan(scores)
+    if is_nan.any():
+        row, output = np.argwhere(is_nan)[0].tolist()
+        raise DataError(
+            "a score is NaN",
+            where=f"image {names[row]}, output {output}",
+            allowed="any number, and +inf or -inf",
+            mend="find out why the model returns NaN for this image",
+        )
+    with np.errstate(over="ignore"):
+        halves = scores.astype(np.float16)
+    too_large = (np.isinf(halves) & np.isfinite(scores)).any(axis=1)
+    if too_large.any():
+        row = int(np.argmax(too_large))
+        raise DataError(
+            "a score does not fit float16",
+            where=f"image {names[row]}",
+            allowed="-65504 to 65504",
+            found=float(scores[row, np.argmax(np.abs(scores[row]))]),
+            mend="let the model give smaller scores, such as probabilities",
+        )
+    return halves
+
+
+def refuse_unreadable(pictures: ImageSource, reasons: Mapping[int, str]) -> None:
+    """Raise `DataError` for the first image that cannot be read, if there is one."""
+    for row, reason in reasons.items():
+        raise DataError(
+            "an image cannot be read",
+            where=f"{pictures.place}, {pictures.names[row]}",
+            found=reason,
+            mend="mend or remove it, or pass over it with strict=False",
+        )

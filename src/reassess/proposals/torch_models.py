@@ -1,0 +1,240 @@
+"""Models of timm and torchvision, with the weights that these give or those of a checkpoint."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stderr
+from difflib import get_close_matches
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.errors import DataError, MissingPackageError, SourceError
+from reassess.formats.files import check_input, suffix_of
+from reassess.proposals.image_models import ImageModel, ModelSource
+from reassess.proposals.preprocessing import Transform, read_transform
+from reassess.text import some
+
+__all__ = ["open_timm", "open_torchvision"]
+
+_HELD_AS = ("state_dict", "model", "model_state_dict")  # what training scripts call the weights in a checkpoint
+_PARALLEL = "module."  # stands before every name where a model was trained on several devices
+
+
+def open_timm(source: ModelSource, name: str, device: str | None, *, offline: bool) -> ImageModel:
+    """A model of timm; its own configuration says how pictures are prepared."""
+    try:
+        import timm
+    except ImportError as error:
+        raise MissingPackageError("timm", extra="timm", purpose="a model of timm") from error
+    if not timm.is_model(name):
+        raise _unknown(source, name, timm.list_models())
+
+    def build(pretrained: bool, outputs: int | None) -> Any:
+        return timm.create_model(name, pretrained=pretrained, **({} if outputs is None else {"num_classes": outputs}))
+
+    model = _built(source, build, offline)
+    transform = None if source.transform else _of_timm(source, timm.data.resolve_model_data_config(model))
+    return _opened(source, model, transform, device, f"timm {timm.__version__}")
+
+
+def open_torchvision(source: ModelSource, name: str, device: str | None, *, offline: bool) -> ImageModel:
+    """A model of torchvision with its newest weights, which say how pictures are prepared."""
+    try:
+        import torchvision
+    except ImportError as error:
+        raise MissingPackageError("torchvision", extra="torchvision", purpose="a model of torchvision") from error
+    models = torchvision.models.list_models(module=torchvision.models)
+    if name not in models:
+        raise _unknown(source, name, models)
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+
+    def build(pretrained: bool, outputs: int | None) -> Any:
+        options = {} if outputs is None else {"num_classes": outputs}
+        return torchvision.models.get_model(name, weights=weights if pretrained else None, **options)
+
+    model = _built(source, build, offline)
+    preset = weights.transforms()
+    transform = Transform(
+        size=preset.resize_size[0],
+        crop=(preset.crop_size[0], preset.crop_size[0]),
+        mean=tuple(preset.mean),
+        deviation=tuple(preset.std),
+        interpolation=preset.interpolation.value,
+    )
+    return _opened(source, model, transform, device, f"torchvision {torchvision.__version__}")
+
+
+def _unknown(source: ModelSource, name: str, known: Sequence[str]) -> DataError:
+    near = get_close_matches(name, known, n=3)
+    library = source.name.partition(":")[0]
+    mend = f"did you mean {' or '.join(f'{library}:{each}' for each in near)}?" if near else None
+    return DataError(f"{library} has no model of this name", where=source.name, mend=mend)
+
+
+def _of_timm(source: ModelSource, given: dict[str, Any]) -> Transform:
+    """The transform that timm's own evaluation would use."""
+    height, width = given["input_size"][1:]
+    scaled = int(height / given["crop_pct"]), int(width / given["crop_pct"])
+    squashed = given["crop_mode"] == "squash"
+    fits = given["input_size"][0] == 3 and (squashed or (given["crop_mode"] == "center" and height == width))
+    if not fits:
+        raise DataError(
+            "pictures for this model are prepared in a way that cannot be had here",
+            where=source.name,
+            found=f"input {given['input_size']}, crop {given['crop_mode']}",
+            mend="say how: transform=FILE",
+        )
+    return Transform(
+        size=scaled if squashed else scaled[0],
+        crop=(height, width),
+        mean=tuple(given["mean"]),
+        deviation=tuple(given["std"]),
+        interpolation=given["interpolation"],
+    )
+
+
+def _built(source: ModelSource, build: Callable[[bool, int | None], Any], offline: bool) -> Any:
+    """The model with its weights, and with as many outputs as they have."""
+    if source.checkpoint is not None:
+        return _with_weights(build, Path(source.checkpoint))
+    try:
+        with _no_network() if offline else nullcontext():
+            model = build(True, None)
+    except (OSError, RuntimeError, ValueError) as error:  # each library raises its own
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        mend = "give a file of them: checkpoint=FILE (weights as torch.save(model.state_dict(), FILE) or safetensors)"
+        raise SourceError(
+            "the weights of the model cannot be had", where=source.name, found=reason, mend=mend
+        ) from error
+    if getattr(model, "num_classes", None) == 0:
+        raise DataError("the model has no classes", where=source.name, mend="choose one that was trained to classify")
+    return model
+
+
+def _with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
+    weights = _loaded(path)
+    model = build(False, None)
+    head, of_head = list(model.named_parameters())[-1]
+    outputs = weights[head].shape[0] if head in weights and weights[head].ndim else of_head.shape[0]
+    if outputs != of_head.shape[0]:
+        model = build(False, int(outputs))
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        own = set(model.state_dict())
+        lacking, others = sorted(own - set(weights)), sorted(set(weights) - own)
+        found = f"lacking: {some(lacking, most=3) or 'none'}; others: {some(others, most=3) or 'none'}"
+        raise DataError(
+            "the weights are not those of this model",
+            where=path,
+            found=found if lacking or others else str(error).splitlines()[-1].strip(),
+            mend="name the model that they were trained for",
+        ) from error
+    return model
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    """The weights in a file by their names; no other Python object is loaded."""
+    suffix = suffix_of(path, (".pt", ".pth", ".bin", ".tar", ".ckpt", ".safetensors"), "a checkpoint")
+    check_input(path)
+    try:
+        if suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            held = load_file(path)
+        else:
+            import torch
+
+            held = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch and safetensors raise whatever their parts raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(
+            "the file cannot be loaded as weights",
+            where=path,
+            allowed="tensors by their names; other Python objects are never loaded",
+            found="other Python objects" if reason.startswith("Weights only load failed") else reason,
+            mend="torch.save(model.state_dict(), path)",
+        ) from error
+    held = next((held[name] for name in _HELD_AS if isinstance(held, dict) and isinstance(held.get(name), dict)), held)
+    if not isinstance(held, dict) or not held or not all(hasattr(value, "ndim") for value in held.values()):
+        raise DataError(
+            "the file holds no weights by their names",
+            where=path,
+            found=type(held).__name__,
+            mend="torch.save(model.state_dict(), path)",
+        )
+    return {name.removeprefix(_PARALLEL): tensor for name, tensor in held.items()}
+
+
+def _opened(
+    source: ModelSource, model: Any, transform: Transform | None, device: str | None, library: str
+) -> ImageModel:
+    import torch
+
+    if source.transform is not None:
+        transform = read_transform(source.transform)
+    assert transform is not None
+    where = _device(device)
+    model = model.eval().to(where)
+    mean, deviation = (
+        torch.tensor(values, device=where)[:, None, None] for values in (transform.mean, transform.deviation)
+    )
+
+    def function(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        batch = torch.from_numpy(pixels).to(where).permute(0, 3, 1, 2)
+        batch = batch.to(torch.float32, memory_format=torch.contiguous_format).div_(255).sub_(mean).div_(deviation)
+        with torch.inference_mode(), torch.autocast(where.type, torch.float16, enabled=where.type == "cuda"):
+            scores = model(batch)
+        return np.asarray(scores.float().cpu())
+
+    facts = {
+        "weights": _hash(model),
+        "library": f"{library}, torch {torch.__version__}",
+        "device": str(where),
+    }
+    return ImageModel(source.name, function, transform, source.outputs, facts)
+
+
+def _device(given: str | None) -> Any:
+    import torch
+
+    try:
+        device = torch.device(given or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # of a build without it
+        reason = str(error).splitlines()[0]
+        raise DataError("no such device", allowed="cpu, cuda, cuda:1, mps ...", found=f"{given}: {reason}") from error
+    return device
+
+
+def _hash(model: Any) -> str:
+    """SHA-256 of the weights and their names."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _no_network() -> Iterator[None]:
+    """Let libraries take only the weights that they have fetched before."""
+    import torch.hub
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("they are not here, and no network is used")
+
+    with patch.object(torch.hub, "download_url_to_file", refuse), redirect_stderr(StringIO()):  # it says "Downloading"
+        try:
+            from huggingface_hub import constants
+        except ImportError:  # then timm has no other weights
+            yield
+            return
+        with patch.object(constants, "HF_HUB_OFFLINE", True):
+            yield

@@ -1,0 +1,215 @@
+"""`reassess predict`: in process, on pictures of known colours."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers import Run, document_of, picture, results_of, write_files
+
+pytestmark = pytest.mark.usefixtures("report_extra")
+
+CODE = """
+import numpy as np
+
+def scores(pictures):
+    numbers = [round(picture.getpixel((0, 0))[0] / 20) for picture in pictures]
+    return np.array([[number % 3 == k for k in range(3)] for number in numbers], float)
+
+def four(pictures):
+    return np.tile(np.arange(4.0), (len(pictures), 1))
+"""
+FILES = {"cat/3.png": 3, "cat/6.png": 6, "dog/1.png": 1, "fox/2.png": 2, "fox/é b.png": 5}
+
+
+@pytest.fixture
+def pets(folder: Path) -> Iterator[Path]:
+    """A benchmark whose original labels are class folders, and a model that is always right."""
+    write_files(folder, {f"pets/images/{name}": picture(number, "PNG") for name, number in FILES.items()})
+    write_files(folder, {"pet_models.py": CODE})
+    yield folder
+    sys.modules.pop("pet_models", None)
+
+
+MODEL = "python:pet_models:scores"
+
+
+def test_what_is_predicted_can_be_evaluated(pets: Path, run: Callable[..., Run]) -> None:
+    result = run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (
+        "5 images; their scores take 60 bytes\n"
+        "model                      images   unreadable   outputs\n"
+        "────────────────────────────────────────────────────────\n"
+        "python:pet_models:scores        5            0         3\n"
+        "model.npy: float16 scores of 5 images, named in model.txt\n"
+    )
+    write_files(pets, {"pets/labels.csv": "image,class\n" + "".join(f"{n},{n.split('/')[0]}\n" for n in FILES)})
+    argv = ("model.npy", "--names", "model.txt", "--benchmark", "pets")
+    (evaluated,) = results_of(run, "evaluate", *argv)
+    assert evaluated["real"]["1"] == evaluated["original"]["1"]
+    assert (evaluated["real"]["1"]["hits"], evaluated["real"]["1"]["n"]) == (5, 5)
+
+
+def test_a_table_names_its_classes_and_is_read_as_it_is(pets: Path, run: Callable[..., Run]) -> None:
+    result = run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.csv")
+    assert result.out.splitlines()[-1] == "model.csv: the best classes of 5 images, with their scores"
+    assert Path("model.csv").read_text().splitlines()[:2] == [
+        "image,prediction_1,prediction_2,prediction_3,score_1,score_2,score_3",
+        "cat/3.png,cat,dog,fox,1.0,0.0,0.0",
+    ]
+
+
+def test_what_cannot_be_read_is_listed(pets: Path, run: Callable[..., Run]) -> None:
+    write_files(pets, {f"pets/images/cat/x{n:02d}.png": b"" for n in range(12)})
+    argv = ("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy")
+    result = run(*argv)
+    lines = result.out.splitlines()
+    assert lines[3].split() == [MODEL, "5", "12", "3"]
+    assert lines[5:8] == [
+        "the first 10 of 12 images that cannot be read (--verbose shows all)",
+        "image         cannot be read",
+        "───────────────────────────────",
+    ]
+    assert lines[8:18] == [f"cat/x{n:02d}.png   the file is empty" for n in range(10)]
+    assert lines[18] == "model.npy: float16 scores of 5 images, named in model.txt"
+    assert "cat/x11.png   the file is empty" in run(*argv, "--force", "--verbose").out
+    strict = run(*argv, "--force", "--strict")
+    assert (strict.code, strict.err) == (
+        1,
+        "Error: an image cannot be read\n  where:   pets/images, cat/x00.png\n  found:   the file is empty\n"
+        "  to mend: mend or remove it, or pass over it without --strict\n",
+    )
+
+
+def test_outputs_in_another_order_need_a_list(pets: Path, run: Callable[..., Run]) -> None:
+    argv = ("predict", "python:pet_models:four", "--benchmark", "pets", "--workers", "0", "-o", "model.npy")
+    assert run(*argv).err == (
+        "Error: wrong number of outputs\n  where:   python:pet_models:four\n"
+        "  allowed: 3, as many as there are classes of the benchmark\n  found:   4\n"
+        "  to mend: name the class of each output with --classes FILE, one wnid or name a line\n"
+    )
+    write_files(pets, {"outputs.txt": "fox\n-\ncow\ndog\n"})
+    result = run(*argv, "--classes", "outputs.txt")
+    assert result.out.splitlines()[-1] == "model.npy: 2 outputs are no class; 1 class has no output"
+    assert np.load("model.npy")[0].tolist() == [-np.inf, 3, 0]
+
+
+def test_several_models_each_have_their_own_files(pets: Path, run: Callable[..., Run]) -> None:
+    write_files(pets, {"outputs.txt": "fox\n-\ncow\ndog\n", "pets/images/cat/x.png": b""})
+    argv = ["predict", MODEL, "python:pet_models:four", "--classes", "python:pet_models:four=outputs.txt"]
+    argv += ["--benchmark", "pets", "--workers", "0", "-o", "models"]
+    models = results_of(run, *argv)["models"]
+    unreadable = [{"image": "cat/x.png", "reason": "the file is empty"}]
+    assert models == [
+        {
+            "model": MODEL,
+            "file": "models/python-pet_models-scores.npy",
+            "images": 5,
+            "unreadable": unreadable,
+            "outputs": 3,
+            "without_class": 0,
+            "without_output": 0,
+            "moved": 0,
+        },
+        {
+            "model": "python:pet_models:four",
+            "file": "models/python-pet_models-four.npy",
+            "images": 5,
+            "unreadable": unreadable,
+            "outputs": 4,
+            "without_class": 2,
+            "without_output": 1,
+            "moved": 0,
+        },
+    ]
+    assert np.load("models/python-pet_models-scores.npy")[0].tolist() == [1, 0, 0]
+    assert run(*argv, "--force").out.count("cat/x.png") == 1, "what no model can read is listed once"
+
+
+def test_a_document_has_the_files_that_were_read_and_nothing_else(pets: Path, run: Callable[..., Run]) -> None:
+    write_files(pets, {"outputs.txt": "cat\ndog\nfox\n"})
+    result = run(
+        *("predict", MODEL, "--images", "pets/images", "--classes", "outputs.txt", "--workers", "0", "-o", "m.npy"),
+        "--json",
+    )
+    document = document_of(result, "predict")
+    assert [(entry["name"], entry["path"]) for entry in document["inputs"]] == [("classes", "outputs.txt")]
+
+
+def test_a_run_goes_on_and_says_so(pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    argv = ("predict", MODEL, "--benchmark", "pets", "--workers", "0", "--batch", "2", "-o", "model.npy")
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reassess.proposals.inference.write_shards", interrupt)
+    assert (run(*argv).code, Path("model.npy").exists()) == (130, False)
+    monkeypatch.undo()
+    monkeypatch.chdir(pets)
+    assert run(*argv[:-4], "--batch", "3", "-o", "model.npy").err == (
+        "Error: the run that was interrupted was another one\n  where:   model.npy.unfinished\n"
+        "  found:   batch: 2 before, 3 now\n"
+        "  to mend: call it as before to go on, or begin anew: rm -r model.npy.unfinished\n"
+    )
+    assert run(*argv).out.splitlines()[1] == "model.npy.unfinished: goes on after 1 of 1 shard"
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "expected"),
+    [
+        ("predict", 2, "Missing argument 'MODEL...'"),
+        (f"predict {MODEL}", 2, "Missing option '-o' / '--output'"),
+        (
+            f"predict {MODEL} -o m.npy",
+            1,
+            "no images were given\n  to mend: --images PLACE, or a benchmark that has images",
+        ),
+        (f"predict {MODEL} -o m.npy --images none", 1, "no such folder of images\n  where:   none"),
+        (f"predict {MODEL} -o m.npy --images pets/images --device cpu", 1, "a function takes no device"),
+        (f"predict {MODEL} {MODEL} -o m --images pets/images", 1, f"a model is named twice\n  found:   {MODEL}"),
+        (f"predict {MODEL} -o m.svg --images pets/images", 1, "wrong kind of file for predictions of images"),
+        (f"predict {MODEL} -o m.npy --images pets/images --classes a --classes b", 2, "--classes is given twice for"),
+        (f"predict {MODEL} -o  --images pets/images", 1, "a folder was given where a file is read"),
+        (
+            f"predict {MODEL} -o pets/labels.csv --benchmark pets",
+            1,
+            "in a benchmark's folder, a file labels is another part of it",
+        ),
+        (
+            f"predict {MODEL} -o pets/scores.npy --benchmark pets",
+            1,
+            "in a benchmark's folder, a file scores is another part of it\n  where:   pets/scores.txt",
+        ),
+    ],
+)
+def test_a_wrong_call_is_refused(pets: Path, run: Callable[..., Run], argv: str, code: int, expected: str) -> None:
+    result = run(*argv.split(" "))
+    assert result.code == code
+    assert expected in result.err
+    assert not list(pets.rglob("*.unfinished"))
+
+
+def test_a_terminal_sees_how_far_it_is(pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    result = run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "--batch", "2", "-o", "model.npy")
+    assert result.code == 0
+    assert "python:pet_models:scores" in result.err
+    assert "5/5" in result.err
+
+
+def test_the_record_of_a_run_names_what_it_hangs_on(
+    pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reassess.proposals.inference.score_shards", interrupt)
+    run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy")
+    record = json.loads(Path("model.npy.unfinished/run.json").read_text())
+    assert (record["schema"], record["version"], record["batch"]) == ("reassess/predict-run", 1, 64)
+    assert record["models"][MODEL].keys() == {"code", "transform", "outputs"}

@@ -1,0 +1,106 @@
+"""The images of a folder, an archive or a list, in the order of their names."""
+
+import pickle
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from reassess import open_images
+from tests.helpers import message, write_csv, write_files
+
+FILES = {"b/1.png": b"b1", "a/1.png": b"a1", "a b/ü.JPG": b"u", "c.txt": b"no picture"}
+NAMES = ("a b/ü.JPG", "a/1.png", "b/1.png")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    return write_files(tmp_path / "images", FILES)
+
+
+def pack(images: Path) -> tuple[Path, Path]:
+    places = images.with_suffix(".zip"), images.with_suffix(".tar")
+    with zipfile.ZipFile(places[0], "w") as pack, tarfile.open(places[1], "w") as tape:
+        for name in FILES:
+            pack.write(images / name, name)
+            tape.add(images / name, name)
+    return places
+
+
+def read(place: Path) -> dict[str, bytes]:
+    """What each image holds; also after another process got the images."""
+    source = open_images(place)
+    assert repr(source) == f"ImageSource({place}, 3 images)"
+    source.file(0)
+    other = pickle.loads(pickle.dumps(source))
+    held = {}
+    for row, name in enumerate(source.names):
+        file, again = source.file(row), other.file(row)
+        if isinstance(file, str):
+            held[name] = Path(file).read_bytes()
+        else:
+            held[name] = file.read()
+            assert again.read() == held[name]
+    return held
+
+
+def test_images_of_a_folder_and_of_its_archives_are_the_same_in_the_order_of_their_names(images: Path) -> None:
+    expected = {name: FILES[name] for name in NAMES}
+    for place in (images, *pack(images)):
+        assert open_images(place).names == NAMES
+        assert read(place) == expected
+
+
+def test_paths_on_a_list_are_relative_to_it_and_stay_in_its_order(images: Path, tmp_path: Path) -> None:
+    lines = ["images/b/1.png", "images/a/1.png", str(images / "a b" / "ü.JPG")]
+    for place in (tmp_path / "list.txt", tmp_path / "list.csv", tmp_path / "list.tsv"):
+        if place.suffix == ".txt":
+            place.write_text("\n".join([*lines, "", ""]))
+        else:
+            heading, mark = "filename", "\t" if place.suffix == ".tsv" else ","
+            place.write_text("".join(f"{line}{mark}1\n" for line in [heading, *lines]).replace("1\n", "label\n", 1))
+        assert open_images(place).names == tuple(lines)
+        assert list(read(place).values()) == [b"b1", b"a1", b"u"]
+
+
+def test_a_stamp_tells_a_changed_image(images: Path) -> None:
+    before = [open_images(images).stamp(row) for row in range(3)]
+    (images / "a/1.png").write_bytes(b"longer")
+    after = [open_images(images).stamp(row) for row in range(3)]
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, True]
+    assert after[1][0] == 6
+    (images / "gone.png").symlink_to("nowhere")
+    assert open_images(images).stamp(3) == (-1, -1)
+
+
+def test_a_stamp_of_an_image_in_an_archive_is_that_of_the_archive(images: Path) -> None:
+    for place in pack(images):
+        before = open_images(place).stamp(1)
+        assert before[0] == place.stat().st_size
+        place.touch()
+        assert open_images(place).stamp(1) != before
+
+
+def test_what_is_no_place_of_images_is_refused(tmp_path: Path) -> None:
+    assert message(open_images, tmp_path / "no") == (
+        f"no such folder of images\n  where:   {tmp_path}/no\n"
+        "  to mend: name the folder, zip, tar or list of the images"
+    )
+    assert message(open_images, tmp_path) == (
+        f"there is no image\n  where:   {tmp_path}\n  to mend: check the folder; pictures are known by their suffix"
+    )
+    write_files(tmp_path, {"a.rar": b"x", "empty.txt": b"\n"})
+    assert message(open_images, tmp_path / "a.rar") == (
+        f"wrong kind of file for a set of images\n  where:   {tmp_path}/a.rar\n"
+        "  allowed: .zip, .tar, .txt, .csv, .tsv, .jsonl, .parquet\n  found:   .rar"
+    )
+    assert message(open_images, tmp_path / "empty.txt").startswith("there is no image")
+
+
+def test_two_names_of_one_image_are_refused(tmp_path: Path) -> None:
+    write_csv(tmp_path / "list.csv", "image", [["a.png"], ["b.png"], ["a.png"]])
+    assert message(open_images, tmp_path / "list.csv") == (
+        f"an image is named twice\n  where:   {tmp_path}/list.csv\n  found:   a.png\n"
+        "  to mend: keep one row for each image"
+    )

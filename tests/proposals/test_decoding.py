@@ -1,0 +1,106 @@
+"""Images are decoded in order, in this process or in others, and what cannot be decoded says why."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reassess import Transform, open_images
+from reassess.errors import DataError
+from reassess.proposals.decoding import Decoder, decoded
+from tests.helpers import number_of, picture, write_files
+from tests.pictures import claim, save
+
+pytestmark = pytest.mark.usefixtures("report_extra")
+
+CUT = Transform(16, (8, 12), (0, 0, 0), (1, 1, 1))
+
+
+def decode(folder: Path, transform: Transform | None = None) -> dict[str, Any]:
+    source = open_images(folder)
+    each = Decoder(source, transform)
+    return {name: each(row) for row, name in enumerate(source.names)}
+
+
+def test_what_cannot_be_decoded_says_why(tmp_path: Path) -> None:
+    whole = picture(3)
+    write_files(tmp_path, {"empty.jpg": b"", "text.png": b"text", "cut.jpg": whole[:-9], "dir.png/x.txt": b""})
+    write_files(tmp_path, {"flipped.png": picture(3, "PNG")[:40] + b"?" + picture(3, "PNG")[41:]})
+    claim(tmp_path / "bomb.png", 20_000, 20_000)
+    claim(tmp_path / "large.png", 10_001, 10_000)
+    save(tmp_path / "long.png", (20_000, 1))
+    save(tmp_path / "floats.tif", (8, 8), "F")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    reasons = decode(tmp_path, Transform(100, (8, 8), (0, 0, 0), (1, 1, 1)))
+    assert {name: reason.partition(" (")[0].partition("Image size")[0] for name, reason in reasons.items()} == {
+        "bomb.png": "the picture is too large: ",  # what follows is Pillow's
+        "cut.jpg": "image file is truncated",
+        "empty.jpg": "the file is empty",
+        "flipped.png": "this is no picture of a known format",
+        "floats.tif": "the values of the picture have no known range: floats",
+        "large.png": "the picture is too large: 10,001 x 10,000 pixels",
+        "long.png": "the picture is too long for its width: 20,000 x 1 pixels",
+        "loop.png": "an image is no file",
+        "pipe.png": "an image is no file",
+        "text.png": "this is no picture of a known format",
+    }
+
+
+def test_two_images_of_one_name_and_odd_names_are_each_their_own(tmp_path: Path) -> None:
+    names = {"a/x.png": 1, "b/x.png": 2, "b/x y.png": 3, "ç/ñ 日本.png": 4, "a/x.PNG": 5, "#%?.png": 6}
+    write_files(tmp_path, {name: picture(number, "PNG") for name, number in names.items()})
+    assert {name: number_of(pixels) for name, pixels in decode(tmp_path).items()} == names
+
+
+def test_whole_pictures_or_parts_are_decoded(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", (40, 20))
+    assert decode(tmp_path)["a.png"].shape == (20, 40, 3)
+    assert decode(tmp_path, CUT)["a.png"].shape == (8, 12, 3)
+    assert decode(tmp_path, CUT)["a.png"].dtype == np.uint8
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_batches_come_in_order_and_whole(tmp_path: Path, workers: int) -> None:
+    write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") if n % 5 else b"" for n in range(40)})
+    each = Decoder(open_images(tmp_path), CUT)
+    batches = [range(17), range(17, 20), range(30, 40)]
+    expected = [[-1 if n % 5 == 0 else n % 12 for n in batch] for batch in batches]
+    found = [
+        [-1 if isinstance(one, str) else number_of(one) for one in batch] for batch in decoded(each, batches, workers)
+    ]
+    assert found == expected
+    assert list(decoded(each, [], workers)) == []
+    assert len(list(decoded(each, [range(4), range(4, 8)], workers))) == 2
+
+
+class Ending(Decoder):
+    """Ends its process at the third image, as a system does that has no memory left."""
+
+    def __call__(self, row: int) -> Any:
+        if row == 3:
+            os._exit(9)
+        return super().__call__(row)
+
+
+def test_a_process_that_is_ended_is_an_error(tmp_path: Path) -> None:
+    write_files(tmp_path, {f"{n}.png": picture(n, "PNG") for n in range(9)})
+    with pytest.raises(DataError) as caught:
+        list(decoded(Ending(open_images(tmp_path), None), [range(9)], 1))
+    assert str(caught.value) == (
+        "a process that decodes images was ended\n  to mend: use fewer workers, or none with workers=0; in a script, "
+        "call this under if __name__ == '__main__'"
+    )
+
+
+def test_memory_that_is_lacking_is_no_fault_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_files(tmp_path, {"a.png": picture(1, "PNG")})
+
+    def full(_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("reassess.proposals.decoding.rgb", full)
+    with pytest.raises(MemoryError):
+        decode(tmp_path)

@@ -1,0 +1,499 @@
+"""Models run on images: what is written, what is left out, and that an interruption changes nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pytest
+
+from reassess import Benchmark, Classes, ImageModel, ImagePredictions, predict, read_predictions
+from reassess.errors import OutputError
+from tests.helpers import message, number_of, picture, write_files
+
+pytestmark = pytest.mark.usefixtures("report_extra")
+
+NUMBERS = {"a/1.jpg": 1, "a/2.jpg": 2, "b/1.png": 3, "b/c d.png": 4, "é/ü.png": 5}
+CLASSES = Classes(3, names=("cat", "dog", "cup"))
+
+
+def colours(pictures: list[Any]) -> npt.NDArray[np.float64]:
+    """Scores by which each picture and its place among the outputs are known again."""
+    return np.array([[number_of(each), -number_of(each), 0.5] for each in pictures], np.float64)
+
+
+MODEL = ImageModel("colours", colours)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    kinds = {".jpg": "JPEG", ".png": "PNG"}
+    contents = {name: picture(number, kinds[Path(name).suffix]) for name, number in NUMBERS.items()}
+    return write_files(tmp_path / "images", contents)
+
+
+def run(images: Path, output: Path, model: ImageModel = MODEL, **options: Any) -> ImagePredictions:
+    (result,) = predict([model], output, images=images, **options)
+    return result
+
+
+# --- what is written --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch", [1, 2, 64])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_each_image_has_the_scores_of_its_own_picture(images: Path, tmp_path: Path, batch: int, workers: int) -> None:
+    result = run(images, tmp_path / "out.npy", batch=batch, workers=workers)
+    scores, names = np.load(tmp_path / "out.npy"), (tmp_path / "out.txt").read_text().splitlines()
+    assert scores.dtype == np.float16
+    assert {name: row.tolist() for name, row in zip(names, scores, strict=True)} == {
+        name: [number, -number, 0.5] for name, number in NUMBERS.items()
+    }
+    assert (result.images, result.unreadable, result.outputs) == (5, (), 3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.npy", "out.txt"]
+
+
+def test_a_folder_and_its_archives_give_the_same_bytes(images: Path, tmp_path: Path) -> None:
+    import tarfile
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "i.zip", "w") as pack, tarfile.open(tmp_path / "i.tar", "w") as tape:
+        for path in sorted(images.rglob("*.*"), reverse=True):
+            pack.write(path, path.relative_to(images))
+            tape.add(path, str(path.relative_to(images)))
+    made = []
+    for place in (images, tmp_path / "i.zip", tmp_path / "i.tar"):
+        for workers in (0, 1):
+            run(place, tmp_path / "out.npy", workers=workers, force=True)
+            made.append([(tmp_path / name).read_bytes() for name in ("out.npy", "out.txt")])
+    assert all(each == made[0] for each in made)
+
+
+def test_of_a_list_the_images_are_those_on_it_in_its_order(images: Path, tmp_path: Path) -> None:
+    names = ["images/b/1.png", "images/a/2.jpg"]
+    (tmp_path / "list.txt").write_text("\n".join(names))
+    run(tmp_path / "list.txt", tmp_path / "out.npy")
+    assert (tmp_path / "out.txt").read_text().splitlines() == names
+    assert np.load(tmp_path / "out.npy")[:, 0].tolist() == [3, 2]
+
+
+def test_a_table_holds_the_best_classes_by_name(images: Path, tmp_path: Path) -> None:
+    benchmark = Benchmark(classes=CLASSES)
+    run(images, tmp_path / "out.parquet", benchmark=benchmark)
+    assert pl.read_parquet(tmp_path / "out.parquet").rows()[0] == ("a/1.jpg", "cat", "cup", "dog", 1, 0.5, -1)
+    assert read_predictions(tmp_path / "out.parquet", CLASSES).class_ids.tolist() == [[0, 2, 1]] * 5
+
+
+def test_of_many_outputs_a_table_holds_the_20_best(images: Path, tmp_path: Path) -> None:
+    model = ImageModel("many", lambda pictures: np.tile(np.arange(30.0), (len(pictures), 1)))
+    run(images, tmp_path / "out.csv", model)
+    assert pl.read_csv(tmp_path / "out.csv").select("prediction_1", "prediction_20").row(0) == (29, 10)
+
+
+def test_outputs_come_in_the_order_of_the_classes(images: Path, tmp_path: Path) -> None:
+    model = ImageModel("colours", colours, outputs=["dog", "background", "cat"])
+    result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES))
+    assert np.load(tmp_path / "out.npy")[0].tolist() == [0.5, 1, -np.inf]
+    assert (result.outputs, result.without_class, result.without_output) == (3, 1, 1)
+
+
+def test_a_class_without_output_has_probability_0_where_scores_are_probabilities(images: Path, tmp_path: Path) -> None:
+    model = ImageModel("sure", lambda pictures: np.tile([0.25, 0.75], (len(pictures), 1)), outputs=["dog", "cat"])
+    run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES))
+    assert np.load(tmp_path / "out.npy")[0].tolist() == [0.75, 0.25, 0]
+
+
+def test_a_table_leaves_out_what_is_no_class(images: Path, tmp_path: Path) -> None:
+    model = ImageModel("colours", colours, outputs=["dog", "background", "cat"])
+    run(images, tmp_path / "out.parquet", model, benchmark=Benchmark(classes=CLASSES))
+    assert pl.read_parquet(tmp_path / "out.parquet").rows()[0] == ("a/1.jpg", "dog", "cat", 1, 0.5)
+
+
+def test_without_a_benchmark_a_table_calls_the_classes_as_the_outputs(images: Path, tmp_path: Path) -> None:
+    run(images, tmp_path / "out.csv", ImageModel("colours", colours, outputs=["x", "y", "z"]))
+    assert pl.read_csv(tmp_path / "out.csv").row(0)[:4] == ("a/1.jpg", "x", "z", "y")
+
+
+def test_several_models_have_a_file_each(images: Path, tmp_path: Path) -> None:
+    other = ImageModel("python:m:other", lambda pictures: 2 * colours(pictures))
+    results = predict([MODEL, other], tmp_path / "out", images=images)
+    assert [result.file for result in results] == [tmp_path / "out/colours.npy", tmp_path / "out/python-m-other.npy"]
+    assert [np.load(result.file)[0, 0] for result in results] == [1, 2]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *("colours.npy", "colours.txt", "python-m-other.npy", "python-m-other.txt")
+    ]
+
+
+def test_it_is_said_of_how_many_images_float16_moves_the_best_class(images: Path, tmp_path: Path) -> None:
+    model = ImageModel("close", lambda pictures: 1000 + colours(pictures)[:, :2] / 10 * [0, 1] + [0.1, 0.35])
+    result = run(images, tmp_path / "out.npy", model)
+    scores = 1000 - np.arange(1, 6) / 10 + 0.35
+    assert np.load(tmp_path / "out.npy")[:, 1].tolist() == scores.astype(np.float16).tolist()
+    assert result.moved == 2, "1000.25 and 1000.15 become 1000, as 1000.1 does"
+
+
+# --- images that cannot be read ---------------------------------------------------------------------------------------
+
+
+def test_images_that_cannot_be_read_are_listed_and_change_no_other(images: Path, tmp_path: Path) -> None:
+    run(images, tmp_path / "whole.npy", batch=2)
+    write_files(images, {"a/0.jpg": b"", "a/10.png": b"GIF89", "b/2.jpg": picture(3)[:-20], "z.gif": b"no picture"})
+    (images / "loop.png").symlink_to("loop.png")
+    result = run(images, tmp_path / "out.npy", batch=2)
+    assert np.load(tmp_path / "out.npy").tolist() == np.load(tmp_path / "whole.npy").tolist()
+    assert (tmp_path / "out.txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
+    assert dict(result.unreadable) == {
+        "a/0.jpg": "the file is empty",
+        "a/10.png": "this is no picture of a known format",
+        "b/2.jpg": "image file is truncated (2 bytes not processed)",
+        "loop.png": "an image is no file",
+        "z.gif": "this is no picture of a known format",
+    }
+
+
+def test_a_notebook_shows_what_cannot_be_read(images: Path, tmp_path: Path) -> None:
+    result = run(images, tmp_path / "out.npy")
+    assert repr(result) == result._headline == "ImagePredictions(5 images by colours in out.npy)"
+    write_files(images, {"<b>.jpg": b""})
+    result = run(images, tmp_path / "out.npy", force=True)
+    assert repr(result) == "ImagePredictions(5 images by colours in out.npy, 1 cannot be read)"
+    row = "<tr><td>&lt;b&gt;.jpg</td><td>the file is empty</td></tr>"
+    assert result._repr_html_().endswith(f"<tr><th>image</th><th>cannot be read</th></tr>{row}</table>")
+
+
+def test_strict_stops_at_an_image_that_cannot_be_read(images: Path, tmp_path: Path) -> None:
+    write_files(images, {"b/0.jpg": b""})
+    expected = (
+        f"an image cannot be read\n  where:   {images}, b/0.jpg\n  found:   the file is empty\n"
+        "  to mend: mend or remove it, or pass over it with strict=False"
+    )
+    assert message(run, images, tmp_path / "out.npy", strict=True) == expected
+    run(images, tmp_path / "out.npy")
+
+
+def test_strict_stops_at_what_an_earlier_run_passed_over(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_files(images, {"b/0.jpg": b""})
+    monkeypatch.setattr("reassess.proposals.inference.write_shards", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(images, tmp_path / "out.npy")
+    monkeypatch.undo()
+    assert message(run, images, tmp_path / "out.npy", strict=True).startswith("an image cannot be read")
+
+
+def interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_that_not_one_image_can_be_read_is_an_error(tmp_path: Path) -> None:
+    place = write_files(tmp_path / "images", {"a.png": b"", "b.png": b"x"})
+    assert message(run, place, tmp_path / "out.npy") == (
+        f"not one image can be read\n  where:   {place}\n  found:   a.png: the file is empty\n"
+        "           b.png: this is no picture of a known format"
+    )
+    assert not (tmp_path / "out.npy.unfinished").exists()
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+NO_IMAGES = "no images were given\n  to mend: images=PLACE, or a benchmark that has images"
+TOO_MANY = (
+    "wrong number of outputs\n  where:   colours\n  allowed: 2, as many as there are classes of the benchmark\n"
+    "  found:   3\n  to mend: name the class of each output with outputs=[...], one wnid or name a line"
+)
+NOT_ALL = (
+    "wrong number of outputs\n  where:   colours\n  allowed: 2, as many as there are names of outputs\n  found:   3\n"
+    "  to mend: list every output, in order"
+)
+FLAT = (
+    "scores must be floats, one row an image and one column a class\n  where:   bright\n"
+    "  allowed: float16, bfloat16, float32 or float64 of shape (N, classes)\n  found:   int64 (1,)"
+)
+FAILS = (
+    "the model fails on a batch\n  where:   bright\n"
+    "  found:   ZeroDivisionError: division by zero (test_inference.py, line "
+)
+NAN = "a score is NaN\n  where:   bright, image b/c d.png, output 0"
+LARGE = (
+    "a score does not fit float16\n  where:   bright, image a/1.jpg\n  allowed: -65504 to 65504\n  found:   100000.0\n"
+    "  to mend: let the model give smaller scores, such as probabilities"
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"images": None}, NO_IMAGES),
+        ({"batch": 0}, "batch out of range\n  allowed: 1 or more\n  found:   0"),
+        ({"workers": -1}, "number of workers out of range\n  allowed: 0 to 1000\n  found:   -1"),
+        ({"benchmark": Benchmark(classes=Classes(2))}, TOO_MANY),
+        ({"model": ImageModel("colours", colours, outputs=["a", "b"])}, NOT_ALL),
+        ({"model": ImageModel("bright", lambda pictures: np.array([len(pictures)]))}, FLAT),
+        ({"model": ImageModel("bright", lambda pictures: len(pictures) / 0)}, FAILS),
+        ({"model": ImageModel("bright", lambda pictures: np.where(colours(pictures) == 4, np.nan, 0))}, NAN),
+        ({"model": ImageModel("bright", lambda pictures: np.full((len(pictures), 2), 1e5))}, LARGE),
+        ({"output": "out.svg"}, "wrong kind of file for predictions of images\n"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(images: Path, tmp_path: Path, options: dict[str, Any], expected: str) -> None:
+    options = {"images": images, "output": "out.npy", "model": MODEL, **options}
+    model, output = options.pop("model"), tmp_path / options.pop("output")
+    assert message(predict, [model], output, **options).startswith(expected)
+    assert not output.exists()
+
+
+def test_a_model_that_changes_its_outputs_is_refused(images: Path, tmp_path: Path) -> None:
+    model = ImageModel("bright", lambda pictures: np.zeros((len(pictures), len(pictures))))
+    assert message(run, images, tmp_path / "out.npy", model, batch=2) == (
+        "wrong shape of the scores, which was another one before\n  where:   bright\n  allowed: shape (2, 1)\n"
+        "  found:   shape (2, 2)"
+    )
+
+
+def test_a_model_that_loses_an_image_is_refused(images: Path, tmp_path: Path) -> None:
+    model = ImageModel("bright", lambda _: np.zeros((1, 4)))
+    assert message(run, images, tmp_path / "out.npy", model) == (
+        "wrong number of rows of scores\n  where:   bright\n  allowed: 5, one for each picture\n  found:   1"
+    )
+
+
+@pytest.mark.parametrize("name", ["out.npy", "out.txt", "out.csv"])
+def test_a_file_that_exists_is_kept_before_any_work(images: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    output = (tmp_path / name).with_suffix(".csv" if name == "out.csv" else ".npy")
+    with pytest.raises(OutputError, match="the output file exists"):
+        run(images, output, ImageModel("bright", interrupt))
+    assert (tmp_path / name).read_text() == "mine"
+    run(images, output, force=True)
+    assert (tmp_path / name).read_text(errors="ignore") != "mine"
+
+
+def test_the_disk_is_asked_for_room_before_any_work(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = SimpleNamespace(free=59)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: free)
+    with pytest.raises(OutputError) as caught:
+        run(images, tmp_path / "out.npy")
+    assert str(caught.value) == (
+        f"the disk has no room for the scores\n  where:   {tmp_path}\n  allowed: 60 bytes free\n  found:   59 bytes\n"
+        "  to mend: make room, or choose another folder"
+    )
+    free.free = 60  # 5 images x 3 outputs x 2 bytes, in shards and in the file
+    told: list[str] = []
+    run(images, tmp_path / "out.npy", tell=told.append)
+    assert told == ["5 images; their scores take 60 bytes"]
+
+
+def test_models_are_named_once_and_their_output_is_a_folder(images: Path, tmp_path: Path) -> None:
+    other = ImageModel("other", colours)
+    assert (
+        message(predict, [MODEL, MODEL], tmp_path / "o", images=images) == "a model is named twice\n  found:   colours"
+    )
+    assert message(predict, [], tmp_path / "o", images=images).startswith("no model was given")
+    with pytest.raises(OutputError, match="of several models the output is a folder"):
+        predict([MODEL, other], tmp_path / "o.npy", images=images)
+
+
+# --- interruptions ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def interrupted(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """A run that was interrupted after so many shards of two images."""
+    monkeypatch.setattr("reassess.proposals.inference._SHARD", 2)
+
+    def make(shards: int, model: ImageModel = MODEL, **options: Any) -> Path:
+        def progress(_: str, done: int, total: int) -> None:
+            assert total == len(NUMBERS)
+            if done > 2 * shards:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run(images, tmp_path / "out.npy", model, batch=2, progress=progress, **options)
+        return tmp_path / "out.npy"
+
+    return make
+
+
+def test_what_was_finished_is_not_done_again(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
+    output = interrupted(1)
+    seen: list[int] = []
+    told: list[str] = []
+
+    def function(pictures: list[Any]) -> npt.NDArray[np.float64]:
+        seen.extend(map(number_of, pictures))
+        return colours(pictures)
+
+    def progress(_: str, done: int, total: int) -> None:
+        counts.append((done, total))
+
+    counts: list[tuple[int, int]] = []
+    run(images, output, ImageModel("colours", function), batch=2, tell=told.append, progress=progress)
+    assert seen == [1, 3, 4, 5], "the first again, which tells the number of outputs, then those of the other shards"
+    assert told[1:] == [f"{output}.unfinished: goes on after 1 of 3 shards"]
+    assert counts == [(4, 5), (5, 5)]
+    run(images, tmp_path / "whole.npy", batch=2)
+    assert output.read_bytes() == (tmp_path / "whole.npy").read_bytes()
+
+
+@pytest.mark.parametrize("shard", [1, 2, 3, 4, 64])
+def test_a_batch_is_of_the_same_images_whatever_the_shards(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard: int
+) -> None:
+    monkeypatch.setattr("reassess.proposals.inference._SHARD", shard)
+    seen: list[list[int]] = []
+
+    def function(pictures: list[Any]) -> npt.NDArray[np.float64]:
+        seen.append(list(map(number_of, pictures)))
+        return colours(pictures)
+
+    run(images, tmp_path / "out.npy", ImageModel("colours", function), batch=2)
+    assert seen[1:] == [[1, 2], [3, 4], [5]]
+
+
+def test_of_several_models_those_that_were_finished_are_not_run_again(images: Path, tmp_path: Path) -> None:
+    runs: list[str] = []
+
+    def counted(name: str) -> ImageModel:
+        def function(pictures: list[Any]) -> npt.NDArray[np.float64]:
+            runs.append(name)
+            if runs == ["a", "b", "a", "b"]:
+                raise KeyboardInterrupt
+            return colours(pictures)
+
+        return ImageModel(name, function)
+
+    with pytest.raises(KeyboardInterrupt):
+        predict([counted("a"), counted("b")], tmp_path / "out", images=images)
+    assert not (tmp_path / "out").exists()
+    runs.clear()
+    predict([counted("a"), counted("b")], tmp_path / "out", images=images)
+    assert runs == ["a", "b", "b"], "each once for its outputs, and b for its scores"
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"batch": 3}, "batch: 2 before, 3 now"),
+        ({"model": ImageModel("new", colours)}, "models, colours: another one before, nothing now\n"),
+        (
+            {"model": ImageModel("colours", colours, facts={"weights": "0f"})},
+            "models, colours, weights: nothing before, 0f now",
+        ),
+        ({"write": {"a/1.jpg": picture(7)}}, "1 image changed: a/1.jpg"),
+        ({"write": {"a/0.jpg": picture(7), "b/0.jpg": picture(7)}}, "2 images new: a/0.jpg, b/0.jpg"),
+        ({"touch": "a/1.jpg"}, "1 image changed: a/1.jpg"),
+        ({"remove": "b/1.png"}, "1 image gone: b/1.png"),
+    ],
+)
+def test_another_model_option_or_image_is_refused_by_name(
+    images: Path, interrupted: Callable[..., Path], change: dict[str, Any], found: str
+) -> None:
+    output = interrupted(1)
+    write_files(images, change.get("write", {}))
+    if "touch" in change:
+        os.utime(images / change["touch"], ns=(0, 0))
+    if "remove" in change:
+        (images / change["remove"]).unlink()
+    again = {"model": MODEL, "batch": 2, **{name: change[name] for name in ("model", "batch") if name in change}}
+    text = message(run, images, output, **again)
+    assert text.startswith(
+        f"the run that was interrupted was another one\n  where:   {output}.unfinished\n  found:   {found}"
+    )
+    assert text.endswith(f"  to mend: call it as before to go on, or begin anew: rm -r {output}.unfinished")
+    assert not output.exists()
+
+
+def test_of_a_list_another_order_is_refused(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
+    names = [f"images/{name}" for name in NUMBERS]
+    (tmp_path / "list.txt").write_text("\n".join(names))
+
+    def stop(_: str, done: int, __: int) -> None:
+        if done > 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "list.txt", tmp_path / "out.npy", batch=2, progress=stop)
+    (tmp_path / "list.txt").write_text("\n".join(reversed(names)))
+    assert "found:   the images are in another order" in message(
+        run, tmp_path / "list.txt", tmp_path / "out.npy", batch=2
+    )
+
+
+def test_a_run_that_finished_nothing_may_begin_otherwise(images: Path, interrupted: Callable[..., Path]) -> None:
+    output = interrupted(0)
+    run(images, output, batch=3)
+    assert len(np.load(output)) == 5
+
+
+def test_a_folder_that_is_none_of_a_run_is_kept(images: Path, tmp_path: Path) -> None:
+    write_files(tmp_path, {"out.npy.unfinished/thesis.tex": "mine"})
+    assert message(run, images, tmp_path / "out.npy") == (
+        f"something else is in the way\n  where:   {tmp_path}/out.npy.unfinished\n"
+        "  to mend: move it, or choose another name"
+    )
+    assert (tmp_path / "out.npy.unfinished" / "thesis.tex").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("run.json", "the record of a run is damaged"), ("000/000000.npz", "a shard is damaged")]
+)
+def test_a_damaged_file_of_a_run_is_named(images: Path, interrupted: Callable[..., Path], name: str, what: str) -> None:
+    output = interrupted(1)
+    path = Path(f"{output}.unfinished") / name
+    path.write_bytes(path.read_bytes()[:30])
+    assert message(run, images, output, batch=2).startswith(f"{what}\n  where:   {path}\n")
+
+
+_KILLED = """
+import sys, time
+import numpy as np
+from reassess import ImageModel, predict
+
+def slow(pictures):
+    time.sleep(0.01)
+    return np.array([[np.asarray(each).mean(), 1.0, -1.0] for each in pictures])
+
+if __name__ == "__main__":
+    predict([ImageModel("slow", slow)], "out.npy", images="images", batch=2, workers=int(sys.argv[1]), force=True)
+"""
+
+
+def test_a_run_that_is_killed_at_any_moment_and_begun_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    """20 times, and in every fourth with a process that decodes; with shards of two images."""
+    write_files(tmp_path, {f"images/{n:03d}.png": picture(n % 12, "PNG") for n in range(60)})
+    write_files(tmp_path, {"images/bad.png": b"", "go.py": _KILLED.replace("if __name__", _SMALL_SHARDS)})
+    subprocess.run([sys.executable, "go.py", "0"], cwd=tmp_path, check=True)
+    whole = [(tmp_path / name).read_bytes() for name in ("out.npy", "out.txt")]
+    random, killed = Random(0), 0
+    for attempt in range(20):
+        for name in ("out.npy", "out.txt"):
+            (tmp_path / name).unlink()
+        command = [sys.executable, "go.py", str((attempt % 4 == 0 and 1) or 0)]
+        before = subprocess.Popen(command, cwd=tmp_path)
+        record = tmp_path / "out.npy.unfinished" / "run.json"
+        while before.poll() is None and not record.exists():
+            time.sleep(0.001)
+        time.sleep(random.uniform(0, 0.4))
+        before.send_signal(signal.SIGKILL)
+        killed += before.wait() == -signal.SIGKILL
+        subprocess.run(command, cwd=tmp_path, check=True)
+        assert [(tmp_path / name).read_bytes() for name in ("out.npy", "out.txt")] == whole, attempt
+    assert killed > 10, "else the runs are too short to be killed"
+    assert not (tmp_path / "out.npy.unfinished").exists()
+
+
+_SMALL_SHARDS = """import reassess.proposals.inference
+reassess.proposals.inference._SHARD = 2
+if __name__"""

@@ -1,0 +1,82 @@
+"""A function of anyone's own, in a module that Python finds."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reassess import ModelSource, open_model, predict
+from tests.helpers import message, picture, write_files
+
+CODE = """
+import numpy as np
+number = 3
+
+def scores(pictures):
+    return np.array([[picture.width, picture.height, picture.getpixel((0, 0))[0]] for picture in pictures], float)
+"""
+
+
+@pytest.fixture(autouse=True)
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(write_files(tmp_path, {"my_model.py": CODE}))
+    yield
+    sys.modules.pop("my_model", None)
+
+
+def test_a_function_is_given_whole_rgb_pictures(tmp_path: Path, report_extra: None) -> None:
+    write_files(tmp_path / "images", {"a.png": picture(5, "PNG")})
+    path = list(sys.path)
+    (result,) = predict(["python:my_model:scores"], tmp_path / "out.csv", images=tmp_path / "images")
+    assert (tmp_path / "out.csv").read_text().splitlines()[1] == "a.png,2,0,1,100.0,32.0,32.0"
+    assert result.model == "python:my_model:scores"
+    assert sys.path == path
+
+
+def test_another_code_is_another_model(tmp_path: Path) -> None:
+    before = open_model("python:my_model:scores").facts
+    (tmp_path / "my_model.py").write_text(CODE + "# more\n")
+    assert open_model("python:my_model:scores").facts != before
+
+
+MEND = "\n  to mend: check its name; modules are looked for in the working folder and in PYTHONPATH"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("my_model", "a function is not named\n  where:   python:my_model\n  allowed: python:module:function"),
+        ("my_model:", "a function is not named\n  where:   python:my_model:\n  allowed: python:module:function"),
+        ("my_model:number", "this is no function\n  where:   python:my_model:number\n  found:   int"),
+        (
+            "my_model:score",
+            "the function cannot be had\n  where:   python:my_model:score\n"
+            "  found:   AttributeError: module 'my_model' has no attribute 'score'" + MEND,
+        ),
+        (
+            "my_mode:scores",
+            "the function cannot be had\n  where:   python:my_mode:scores\n"
+            "  found:   ModuleNotFoundError: No module named 'my_mode'" + MEND,
+        ),
+    ],
+)
+def test_what_is_no_function_is_refused(name: str, expected: str) -> None:
+    assert message(open_model, f"python:{name}") == expected
+
+
+def test_a_module_that_fails_is_refused_with_its_error(tmp_path: Path) -> None:
+    (tmp_path / "my_model.py").write_text("raise SystemError('broken')")
+    assert "  found:   SystemError: broken\n" in message(open_model, "python:my_model:scores")
+
+
+@pytest.mark.parametrize("option", ["transform", "checkpoint"])
+def test_a_function_takes_no_files(option: str) -> None:
+    source = ModelSource("python:my_model:scores", **{option: "f.pt"})
+    assert message(open_model, source) == (
+        f"a function takes no {option}\n  where:   python:my_model:scores\n  to mend: choose the {option} in its code"
+    )
+
+
+def test_a_function_takes_no_device() -> None:
+    assert message(open_model, "python:my_model:scores", device="cpu").startswith("a function takes no device")

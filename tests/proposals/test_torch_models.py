@@ -1,0 +1,216 @@
+"""Models of timm and torchvision, with random weights from a checkpoint: as these libraries evaluate them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from reassess import ModelSource, Transform, open_model, predict
+from reassess.errors import DataError, SourceError
+from reassess.proposals.torch_models import _of_timm
+from tests.helpers import message
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def torch(needs: Callable[[str], None]) -> ModuleType:
+    for package in ("torch", "timm", "torchvision", "PIL"):
+        needs(package)
+    import torch
+
+    torch.set_num_threads(2)
+    return torch
+
+
+def build(library: str, name: str, outputs: int) -> Any:
+    import timm
+    import torch
+    import torchvision
+
+    torch.manual_seed(0)
+    make = timm.create_model if library == "timm" else torchvision.models.get_model
+    return make(name, num_classes=outputs).eval()
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory, torch: ModuleType) -> Path:
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("photographs")
+    rng = np.random.default_rng(0)
+    for n, (height, width) in enumerate([(90, 120), (120, 90), (300, 300), (64, 64)]):
+        low = Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8))
+        low.resize((width, height), Image.Resampling.BICUBIC).save(folder / f"{n}.png")
+    return folder
+
+
+def own_scores(library: str, model: Any, photographs: Path, name: str) -> npt.NDArray[np.float32]:
+    """The scores by the library's own preprocessing."""
+    import timm
+    import torch
+    import torchvision
+    from PIL import Image
+
+    if library == "timm":
+        transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model), is_training=False)
+    else:
+        transform = torchvision.models.get_model_weights(name).DEFAULT.transforms()
+    pictures = [transform(Image.open(path).convert("RGB")) for path in sorted(photographs.iterdir())]
+    with torch.inference_mode():
+        return np.asarray(model(torch.stack(pictures)))
+
+
+@pytest.mark.parametrize(
+    ("library", "name", "outputs"),
+    [("timm", "resnet18", 1000), ("timm", "vit_tiny_patch16_224", 7), ("torchvision", "resnet18", 7)],
+)
+def test_scores_are_those_of_the_library(
+    torch: ModuleType, photographs: Path, tmp_path: Path, library: str, name: str, outputs: int
+) -> None:
+    model = build(library, name, outputs)
+    torch.save(model.state_dict(), tmp_path / "weights.pth")
+    source = ModelSource(f"{library}:{name}", checkpoint=tmp_path / "weights.pth")
+    predict([source], tmp_path / "out.npy", images=photographs, device="cpu")
+    expected = own_scores(library, model, photographs, name)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=2e-3, atol=1e-3 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("form", ["state_dict", "model", "module.", "safetensors"])
+def test_every_form_of_a_checkpoint_is_read(torch: ModuleType, tmp_path: Path, form: str) -> None:
+    from safetensors.torch import save_file
+
+    weights = build("timm", "resnet18", 5).state_dict()
+    path = tmp_path / ("w.safetensors" if form == "safetensors" else "w.pt")
+    if form == "safetensors":
+        save_file(weights, path)
+    elif form == "module.":
+        torch.save({f"module.{name}": tensor for name, tensor in weights.items()}, path)
+    else:
+        torch.save({form: weights, "epoch": 3}, path)
+    torch.save(weights, tmp_path / "plain.pth")
+    opened = [open_model(ModelSource("timm:resnet18", checkpoint=each)) for each in (path, tmp_path / "plain.pth")]
+    assert opened[0].facts == opened[1].facts
+    assert opened[0].facts["weights"] != open_random(torch, tmp_path).facts["weights"]
+
+
+def open_random(torch: ModuleType, tmp_path: Path) -> Any:
+    weights = build("timm", "resnet18", 5).state_dict()
+    weights["fc.bias"][3] += 1e-6
+    torch.save(weights, tmp_path / "other.pth")
+    return open_model(ModelSource("timm:resnet18", checkpoint=tmp_path / "other.pth"))
+
+
+def test_a_transform_that_is_given_goes_before_that_of_the_model(torch: ModuleType, tmp_path: Path) -> None:
+    torch.save(build("torchvision", "resnet18", 5).state_dict(), tmp_path / "w.pth")
+    (tmp_path / "t.toml").write_text("size = 64\ncrop = 64\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]\n")
+    source = ModelSource("torchvision:resnet18", checkpoint=tmp_path / "w.pth", transform=tmp_path / "t.toml")
+    assert open_model(source).transform == Transform(64, (64, 64), (0, 0, 0), (1, 1, 1))
+
+
+def test_the_configurations_of_all_classifiers_of_timm_can_be_had(torch: ModuleType) -> None:
+    """And their pixels are those of timm's own transform, for each kind of configuration."""
+    import timm
+    from PIL import Image
+
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (333, 500, 3), np.uint8))
+    kinds: dict[Any, dict[str, Any]] = {}
+    for name in timm.list_pretrained():
+        config = timm.get_pretrained_cfg(name)
+        if config.num_classes:
+            data = timm.data.resolve_data_config({}, pretrained_cfg=config.to_dict())
+            kinds.setdefault((data["crop_mode"], data["interpolation"], data["crop_pct"]), data)
+    assert len(kinds) > 20
+    for data in kinds.values():
+        transform = _of_timm(ModelSource("timm:any"), data)
+        expected = timm.data.create_transform(**data, is_training=False)(picture).permute(1, 2, 0).numpy()
+        np.testing.assert_array_equal(transform.scaled(transform.cut(picture)), expected)
+
+
+@pytest.mark.parametrize("change", [{"crop_mode": "border"}, {"input_size": (3, 224, 288)}, {"input_size": (1, 8, 8)}])
+def test_a_configuration_of_another_kind_asks_for_a_transform(torch: ModuleType, change: dict[str, Any]) -> None:
+    data = {"input_size": (3, 224, 224), "crop_mode": "center", "crop_pct": 1.0, **change}
+    assert message(_of_timm, ModelSource("timm:any"), data) == (
+        "pictures for this model are prepared in a way that cannot be had here\n  where:   timm:any\n"
+        f"  found:   input {data['input_size']}, crop {data['crop_mode']}\n  to mend: say how: transform=FILE"
+    )
+
+
+@pytest.mark.parametrize("name", ["timm:resnet18.a1_in1k", "torchvision:resnet18"])
+def test_weights_that_cannot_be_had_offline_ask_for_a_checkpoint(
+    torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(SourceError) as caught:
+        open_model(name, offline=True)
+    first, where, found, mend = str(caught.value).splitlines()
+    assert (first, where) == ("the weights of the model cannot be had", f"  where:   {name}")
+    assert found.startswith("  found:   ")
+    assert mend == (
+        "  to mend: give a file of them: checkpoint=FILE "
+        "(weights as torch.save(model.state_dict(), FILE) or safetensors)"
+    )
+    assert "Downloading" not in capfd.readouterr().err
+
+
+def test_a_model_that_is_not_known_is_refused_with_those_that_are_called_much_the_same(torch: ModuleType) -> None:
+    for library, near in (
+        ("timm", "timm:resnet18 or timm:resnet18d or timm:skresnet18"),
+        ("torchvision", "torchvision:resnet18 or torchvision:resnet152 or torchvision:resnet101"),
+    ):
+        assert message(open_model, f"{library}:resnt18") == (
+            f"{library} has no model of this name\n  where:   {library}:resnt18\n  to mend: did you mean {near}?"
+        )
+
+
+class Anything:
+    """An object that only pickle can hold."""
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        (
+            lambda _: Anything(),
+            "the file cannot be loaded as weights\n  where:   {}\n"
+            "  allowed: tensors by their names; other Python objects are never loaded\n"
+            "  found:   other Python objects\n  to mend: torch.save(model.state_dict(), path)",
+        ),
+        (
+            lambda _: [1, 2],
+            "the file holds no weights by their names\n  where:   {}\n  found:   list\n"
+            "  to mend: torch.save(model.state_dict(), path)",
+        ),
+        (
+            lambda model: {**model.state_dict(), "more.weight": model.fc.bias},
+            "the weights are not those of this model\n  where:   {}\n  found:   lacking: none; others: more.weight\n"
+            "  to mend: name the model that they were trained for",
+        ),
+        (
+            lambda model: {"fc.weight": model.fc.weight, "fc.bias": model.fc.bias},
+            "the weights are not those of this model\n  where:   {}\n"
+            "  found:   lacking: bn1.bias, bn1.num_batches_tracked, bn1.running_mean and 117 more; others: none\n"
+            "  to mend: name the model that they were trained for",
+        ),
+    ],
+)
+def test_a_file_that_holds_no_weights_of_the_model_is_refused(
+    torch: ModuleType, tmp_path: Path, held: Callable[[Any], Any], expected: str
+) -> None:
+    path = tmp_path / "w.pth"
+    torch.save(held(build("timm", "resnet18", 5)), path)
+    assert message(open_model, ModelSource("timm:resnet18", checkpoint=path)) == expected.format(path)
+
+
+def test_a_device_that_is_not_there_is_refused(torch: ModuleType, tmp_path: Path) -> None:
+    torch.save(build("timm", "resnet18", 5).state_dict(), tmp_path / "w.pth")
+    for device in ("toaster", "cuda:77"):
+        with pytest.raises(
+            DataError, match="^no such device\n  allowed: cpu, cuda, cuda:1, mps ...\n  found:   " + device
+        ):
+            open_model(ModelSource("timm:resnet18", checkpoint=tmp_path / "w.pth"), device=device)

@@ -4,6 +4,8 @@ from .benchmark import USUAL_THRESHOLD as USUAL_THRESHOLD
 from .benchmark import Benchmark as Benchmark
 from .benchmark import benchmark_of as benchmark_of
 from .benchmark import class_folder_order as class_folder_order
+from .candidates import Candidates as Candidates
+from .candidates import ProposingModel as ProposingModel
 from .class_lists import Classed as Classed
 from .class_lists import classes_of as classes_of
 from .class_lists import in_one_list as in_one_list
@@ -21,6 +23,8 @@ from .open_questions import OpenQuestions as OpenQuestions
 from .posterior import Posterior as Posterior
 from .predictions import Predictions as Predictions
 from .predictions import UnknownClasses as UnknownClasses
+from .proposals import ORIGINAL_SOURCE as ORIGINAL_SOURCE
+from .proposals import Proposals as Proposals
 from .questions import Questions as Questions
 from .rater_model import VALIDITY as VALIDITY
 from .rater_model import RaterModel as RaterModel

@@ -11,6 +11,8 @@ from .posteriors import read_posterior as read_posterior
 from .posteriors import write_posterior as write_posterior
 from .predictions import read_predictions as read_predictions
 from .predictions import write_predictions as write_predictions
+from .proposals import read_proposals as read_proposals
+from .proposals import write_proposals as write_proposals
 from .rater_model import read_rater_model as read_rater_model
 from .rater_model import write_rater_model as write_rater_model
 from .scores import read_scores as read_scores

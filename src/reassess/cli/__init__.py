@@ -28,6 +28,7 @@ COMMANDS = {
     "labels": "Cut label sets from scores, show what changed between two, or how far several agree.",
     "leaderboard": "Compare ReaL accuracy, or that by other labels, with original accuracy over many models.",
     "plot": "Draw one chart of the report.",
+    "propose": "Propose the classes about which raters should be asked.",
     "questions": "List the predicted pairs that nobody was asked about.",
     "raters": "Measure how far each rater can be relied on.",
     "report": "Put all about some models on one page.",

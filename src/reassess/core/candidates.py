@@ -23,7 +23,8 @@ class ProposingModel:
     name
         What it is called.
     kind
-        "probabilities", "logits", of which the softmax was taken, or "ids".
+        "ids", or what its scores are: "probabilities"; "logits", of which the softmax was taken; or "bounded", in [0, 1]
+        without adding up to 1, taken for logits.
     lacking
         Number of images that another model holds and this one does not: there it has no say.
     unknown
@@ -97,14 +98,14 @@ class Candidates(Shown):
         sends[proposals.questions.image_ids[proposals.question_ids[other]], proposals.source_ids[other]] = True
         named = np.zeros(len(sends), bool)
         named[proposals.questions.image_ids[by_original]] = True
-        sends[~named | self.keep_agreed] = True
-        return sends[:, is_model]
+        sends[~named | np.bool_(self.keep_agreed)] = True
+        return np.asarray(sends[:, is_model])
 
     def of_models(self, models: Iterable[str]) -> Proposals:
         """What some of the models would have proposed with the same N, on the images which they send to raters."""
         proposals, chosen = self.proposals, set(models)
         columns = [position for position, model in enumerate(proposals.models) if model in chosen]
-        sent = self.dissent[:, columns].any(axis=1)
+        sent = np.asarray(self.dissent[:, columns].any(axis=1))
         kept = np.array([source in chosen or source == ORIGINAL_SOURCE for source in proposals.sources], bool)
         image = proposals.questions.image_ids[proposals.question_ids]
         return proposals.part(np.flatnonzero(kept[proposals.source_ids] & sent[image]))

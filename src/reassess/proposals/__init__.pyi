@@ -1,3 +1,5 @@
 from .candidates import USUAL_PER_IMAGE as USUAL_PER_IMAGE
 from .candidates import propose as propose
+from .choice import USUAL_RECALL as USUAL_RECALL
+from .choice import choose_models as choose_models
 from .open_questions import open_questions as open_questions

@@ -190,11 +190,10 @@ class _Images:
 
 
 def _model(seen: Seen, images: _Images) -> ProposingModel:
-    kinds = {None: "ids", True: "probabilities", False: "logits"}
     held = np.count_nonzero(seen.images >= 0)
     return ProposingModel(
         name=seen.name,
-        kind=kinds[seen.as_they_are],
+        kind=seen.kind,
         lacking=int(np.count_nonzero(images.held) - held),
         unknown=seen.unknown,
     )

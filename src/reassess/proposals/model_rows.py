@@ -14,7 +14,7 @@ from reassess.errors import at
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.numeric.largest import Descending, Largest
-from reassess.proposals.probabilities import are_probabilities, output_classes, probability_blocks
+from reassess.proposals.probabilities import kind_of_scores, output_classes, probability_blocks
 
 __all__ = ["BestPairs", "ImageIndex", "Seen", "best_pairs", "see"]
 
@@ -74,14 +74,14 @@ class Seen:
         int64: the number of the image of each row; -1 for one that no file knows.
     top1
         int32: its first class; -1 for what is no class.
-    as_they_are
-        Whether its scores are probabilities; None where it gives ids alone.
+    kind
+        What its scores are, as `kind_of_scores` says; "ids" where it gives ids alone.
     """
 
     name: str
     images: _Ints
     top1: npt.NDArray[np.int32]
-    as_they_are: bool | None
+    kind: str
 
     def moved(self, places: _Ints) -> "Seen":
         """The same with another number for each image."""
@@ -116,8 +116,8 @@ def see(
         known = np.flatnonzero(outcomes.state != UNKNOWN)
         images = np.full(len(outcomes), -1)
         images[known] = index.numbers([outcomes.images[row] for row in known.tolist()])
-        as_they_are = None if predictions.scores is None else are_probabilities(predictions)
-    return Seen(name=name, images=images, top1=outcomes.top1, as_they_are=as_they_are)
+        kind = "ids" if predictions.scores is None else kind_of_scores(predictions)
+    return Seen(name=name, images=images, top1=outcomes.top1, kind=kind)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def best_pairs(predictions: Predictions, seen: Seen, to_raters: npt.NDArray[np.b
     rows = rows[seen.images[rows] >= 0]
     asked = to_raters[seen.images[rows]]
     first, top1 = np.full(len(predictions), np.nan), np.searchsorted(classes, seen.top1)
-    as_they_are = bool(seen.as_they_are)
+    as_they_are = seen.kind == "probabilities"
 
     largest = Largest(most)
     for part, values in probability_blocks(predictions, rows[asked], as_they_are=as_they_are):

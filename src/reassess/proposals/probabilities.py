@@ -2,19 +2,29 @@
 
 **The rule.** Scores are probabilities if all of them lie in [0, 1] and those of each row, over all outputs, add up to 1
 but for rounding: by at most 0.01, which is more than float16, bfloat16 or three decimals in a text lose. Any others are
-taken for logits, of which the softmax is taken. So are the outputs of sigmoids: their softmax keeps the order of the
-classes of an image, but is no longer what the model said of each class; `are_probabilities` tells, and the command line
-says which it was.
+taken for logits, of which the softmax is taken. So are the outputs of sigmoids, which lie in [0, 1] and do not add up:
+their softmax keeps the order of the classes of an image, but is no longer what the model said of each class.
+`kind_of_scores` calls them bounded, and the command line says so.
 """
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.predictions import Predictions, as_floats
 
-__all__ = ["are_probabilities", "class_probabilities", "output_classes", "probability_blocks"]
+__all__ = [
+    "ScoreKind",
+    "are_probabilities",
+    "class_probabilities",
+    "kind_of_scores",
+    "output_classes",
+    "probability_blocks",
+]
+
+ScoreKind = Literal["probabilities", "bounded", "logits"]
 
 _BLOCK = 1024
 _ROUNDING = 0.01
@@ -57,21 +67,31 @@ def class_probabilities(
 
 
 def are_probabilities(predictions: Predictions) -> bool:
-    """Whether scores are probabilities as they are, by the rule above; all rows are read, until one is not.
+    """Whether scores are probabilities as they are, by the rule above.
 
     >>> are_probabilities(Predictions.from_scores(np.array([[0.75, 0.25], [0.5, 0.5]])))
     True
     >>> are_probabilities(Predictions.from_scores(np.array([[0.75, 0.25], [0.9, 0.8]])))
     False
     """
+    return kind_of_scores(predictions) == "probabilities"
+
+
+def kind_of_scores(predictions: Predictions) -> ScoreKind:
+    """What scores are; all rows are read, until a score lies outside [0, 1].
+
+    >>> kind_of_scores(Predictions.from_scores(np.array([[0.9, 0.8]])))
+    'bounded'
+    """
     assert predictions.scores is not None
+    kind: ScoreKind = "probabilities"
     for start in range(0, len(predictions), _BLOCK):
         scores = as_floats(predictions.scores[start : start + _BLOCK])
         if not (scores.min() >= 0 and scores.max() <= 1):
-            return False
+            return "logits"
         if np.abs(scores.sum(axis=1, dtype=np.float64) - 1).max() > _ROUNDING:
-            return False
-    return True
+            kind = "bounded"
+    return kind
 
 
 def output_classes(predictions: Predictions) -> npt.NDArray[np.int64]:
@@ -120,4 +140,4 @@ def _softmax(scores: _Floats) -> _Floats:
     else:  # infinite scores less themselves are 0 here, not NaN
         weights = np.exp(np.subtract(scores, best, out=np.zeros_like(scores), where=scores != best))
     weights /= weights.sum(axis=1, keepdims=True)
-    return weights
+    return np.asarray(weights)

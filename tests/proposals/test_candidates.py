@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.core.benchmark import Benchmark
@@ -97,6 +97,7 @@ def drawn(seed: int) -> tuple[dict[str, Predictions], LabelSets]:
 
 
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.floats(1, CLASSES + 1), st.booleans())
 def test_proposals_are_those_of_a_sort_of_all_pairs(seed: int, per_image: float, keep: bool) -> None:
     models, original = drawn(seed)
@@ -162,6 +163,7 @@ def test_a_batch_of_many_images_is_as_a_sort_of_all_pairs() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.randoms(use_true_random=False))
 def test_the_order_of_models_and_of_rows_means_nothing(seed: int, random: Any) -> None:
     models, original = drawn(seed)

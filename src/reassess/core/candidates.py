@@ -23,8 +23,8 @@ class ProposingModel:
     name
         What it is called.
     kind
-        "ids", or what its scores are: "probabilities"; "logits", of which the softmax was taken; or "bounded", in [0, 1]
-        without adding up to 1, taken for logits.
+        "ids", or what its scores are: "probabilities", "logits", of which the softmax was taken, or "bounded". That is
+        from 0 to 1 without adding up to 1, and taken for logits.
     lacking
         Number of images that another model holds and this one does not: there it has no say.
     unknown

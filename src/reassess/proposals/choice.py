@@ -13,7 +13,6 @@ import numpy.typing as npt
 from reassess.aggregation.golden import Golden
 from reassess.aggregation.provenance import image_folds
 from reassess.core.candidates import Candidates
-from reassess.core.checks import check_range
 from reassess.core.model_choice import HeldOut, ModelChoice
 from reassess.errors import DataError
 from reassess.numeric.bootstrap import percentile_bounds, times_drawn_again
@@ -83,7 +82,7 @@ def choose_models(
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.1.
     """
     if not 0 < recall <= 1:
-        check_range(recall, np.nextafter(0, 1), 1, what="recall")
+        raise DataError("recall out of range", allowed="above 0, to 1", found=recall)
     models = candidates.proposals.models
     if not models:
         raise DataError("no model proposes anything: all images are set aside", mend="keep agreed images")

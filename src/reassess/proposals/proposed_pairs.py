@@ -122,7 +122,7 @@ def golden_pairs(candidates: Candidates, golden: Golden) -> GoldenPairs:
     proposals, aside = candidates.proposals, candidates.set_aside
     asked = golden.questions.in_classes(proposals.questions.classes)
     rows, kept = proposals.questions.rows_of(asked.images), aside.find(asked.images)
-    there = (rows >= 0) | (kept >= 0)
+    there, aside_images = (rows >= 0) | (kept >= 0), int(np.count_nonzero(kept >= 0))
     number = np.full(len(asked.images), -1)
     keys = np.array(image_keys(asked.images), object)
     number[np.flatnonzero(there)[np.argsort(keys[there], kind="stable")]] = np.arange(np.count_nonzero(there))
@@ -133,7 +133,9 @@ def golden_pairs(candidates: Candidates, golden: Golden) -> GoldenPairs:
     members, original = _members(candidates)
     found = proposals.questions.find(rows[image], class_id)
     is_original = (found >= 0) & original[found] if original.size else np.zeros(found.size, bool)
-    is_original[kept[image] >= 0] |= (aside.indices[kept[image]] == class_id)[kept[image] >= 0] if len(aside) else False
+    is_kept = np.flatnonzero(kept[image] >= 0)
+    judged_aside = aside.indices[kept[image][is_kept]] == class_id[is_kept]
+    is_original[is_kept] = judged_aside
     of_models = np.zeros((judged.size, members.shape[1]), bool)
     of_models[found >= 0] = members[found[found >= 0]]
     sends = np.zeros_like(of_models)
@@ -143,9 +145,9 @@ def golden_pairs(candidates: Candidates, golden: Golden) -> GoldenPairs:
         pairs=Pairs(of_models | is_original[:, None], sends | is_original[:, None]),
         valid=golden.valid[judged],
         images=number[image],
-        unjudged=_unjudged(candidates, rows[rows >= 0], found[found >= 0]),
+        unjudged=_unjudged(candidates, rows[rows >= 0], found[found >= 0], aside_images - int(judged_aside.sum())),
         never_proposed=int(np.count_nonzero(is_never & golden.valid[judged])),
-        set_aside=int(np.count_nonzero(kept >= 0)),
+        set_aside=aside_images,
         left_out=int(np.count_nonzero(~there)),
     )
 
@@ -157,14 +159,17 @@ def _members(candidates: Candidates) -> tuple[_Bools, _Bools]:
     return by_source[:, is_model], np.asarray(by_source[:, ~is_model].any(axis=1))
 
 
-def _unjudged(candidates: Candidates, images: _Ints, golden: _Ints) -> Pairs:
-    """The proposals on some images but for those that are golden."""
+def _unjudged(candidates: Candidates, images: _Ints, golden: _Ints, aside: int) -> Pairs:
+    """The proposals on some images but for those that are golden; and as many original labels of images set aside."""
     questions = candidates.proposals.questions
     on_golden = np.zeros(len(questions.images), bool)
     on_golden[images] = True
     rest = on_golden[questions.image_ids]
     rest[golden] = False
-    return all_pairs(candidates)[0].part(rest)
+    members, original = (part[rest] for part in _members(candidates))
+    sends = candidates.dissent[questions.image_ids[rest]]
+    kept = np.ones((aside, members.shape[1]), bool)
+    return Pairs(np.concatenate([members | original[:, None], kept]), np.concatenate([sends | original[:, None], kept]))
 
 
 def _check(valid: _Bools, images: int) -> None:

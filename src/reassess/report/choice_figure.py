@@ -39,9 +39,11 @@ def draw_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None
 
 def _choice_on(drawing: Drawing, choice: ModelChoice) -> None:
     line = np.array([_at(subset) for subset in choice.frontier])
-    drawing.axes.plot(*line.T, drawstyle="steps-post", color=_BEST, linewidth=1.6, zorder=3)
+    steps = np.column_stack([np.repeat(line[:, 0], 2)[1:], np.repeat(line[:, 1], 2)[:-1]])
+    drawing.axes.plot(*steps.T, color=_BEST, linewidth=1.6, zorder=3)
     drawing.axes.plot(*line.T, ".", color=_BEST, markersize=4, zorder=3)
-    drawing.drawn.append(along(line, _SAMPLES))
+    if len(line) > 1:
+        drawing.drawn += [along(part, _SAMPLES // len(line) + 2) for part in np.stack([steps[:-1], steps[1:]], axis=1)]
     best = "best subset" if choice.exhaustive else "best that a greedy search found"
     drawing.name(best, line[len(line) // 2 :][:1], color=_BEST)
     for subset, title, colour in ((choice.all_models, "all models", _ALL), (choice.chosen, "chosen", _CHOSEN)):
@@ -63,7 +65,7 @@ def _choice_on(drawing: Drawing, choice: ModelChoice) -> None:
     drawing.heading(
         f"{counted(choice.subsets, 'subset')} of {counted(len(choice.all_models.models), 'model')}, {choice.search} "
         f"search; {choice.chosen.recall.n:,} valid golden pairs, of which {choice.never_proposed:,} are proposed by no "
-        "model; cross: 95 %, bootstrap over golden images"
+        "model; bar: 95 %, bootstrap over golden images"
     )
 
 

@@ -51,7 +51,7 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
     call.tell(f"recall on the golden images on which they were chosen: {_share(recall)}")
     if choice.held_out is not None:
         _tell_held_out(call, choice.held_out)
-    call.tell(f"{choice.never_proposed:,} of {recall.n:,} golden labels were not proposed at all, by no model and not by the original label")
+    call.tell(f"{choice.never_proposed:,} of {recall.n:,} golden labels are neither proposed by a model nor original")
     call.tell(_searched(choice))
     if choice.set_aside:
         images = counted(choice.set_aside, "golden image")

@@ -33,6 +33,7 @@ COMMANDS = {
     "raters": "Measure how far each rater can be relied on.",
     "report": "Put all about some models on one page.",
     "show": "Show all that is known of one image.",
+    "tasks": "Group questions into tasks for raters, and say what it takes to answer them.",
 }
 
 

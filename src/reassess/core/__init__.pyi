@@ -10,6 +10,7 @@ from .class_lists import Classed as Classed
 from .class_lists import classes_of as classes_of
 from .class_lists import in_one_list as in_one_list
 from .classes import Classes as Classes
+from .hierarchy import Hierarchy as Hierarchy
 from .image_names import Match as Match
 from .image_names import find_image as find_image
 from .items import Id as Id
@@ -34,4 +35,6 @@ from .rater_model import RaterModel as RaterModel
 from .recipe import REAL_RECIPE as REAL_RECIPE
 from .recipe import Recipe as Recipe
 from .scores import Scores as Scores
+from .tasks import Effort as Effort
+from .tasks import Tasks as Tasks
 from .votes import Votes as Votes

@@ -1,11 +1,13 @@
 from .class_tables import read_classes as read_classes
 from .class_tables import read_collapsed as read_collapsed
 from .class_tables import read_groups as read_groups
+from .class_tables import read_hierarchy as read_hierarchy
 from .labels import read_labels as read_labels
 from .labels import read_original as read_original
 from .labels import write_labels as write_labels
 from .leaderboards import read_leaderboard as read_leaderboard
 from .multi_labels import read_multi_labels as read_multi_labels
+from .open_questions import read_questions as read_questions
 from .open_questions import write_open_questions as write_open_questions
 from .posteriors import read_posterior as read_posterior
 from .posteriors import write_posterior as write_posterior
@@ -17,5 +19,7 @@ from .rater_model import read_rater_model as read_rater_model
 from .rater_model import write_rater_model as write_rater_model
 from .scores import read_scores as read_scores
 from .scores import write_scores as write_scores
+from .tasks import read_tasks as read_tasks
+from .tasks import write_tasks as write_tasks
 from .votes import read_votes as read_votes
 from .votes import write_votes as write_votes

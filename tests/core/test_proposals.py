@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ IMAGES, SOURCES = ("b.png", "a.png", "never.png"), ("vit", "original", "alex", "
 ROWS = np.array([(0, 5, 0), (0, 5, 1), (0, 2, 2), (1, 5, 0), (1, 0, 1), (1, 0, 2)])
 
 
-def proposals_of(rows: np.ndarray, **options: Any) -> Proposals:  # type: ignore[type-arg]
+def proposals_of(rows: npt.NDArray[Any], **options: Any) -> Proposals:
     return Proposals.from_rows(IMAGES, rows[:, 0], rows[:, 1], SOURCES, rows[:, 2], **options)
 
 

@@ -55,14 +55,14 @@ def slow(models: Mapping[str, Predictions], original: Mapping[str, int], per_ima
             ordered[name] = sorted(pairs, key=lambda pair: (-pair[0], place[pair[1]], pair[2]))
     best, chosen = 0, fixed
     for most in range(1 + max(map(len, ordered.values()), default=0)):
-        rows = fixed | {
+        proposed = fixed | {
             (image, class_id, name)
             for name, pairs in ordered.items()
             for _, image, class_id in pairs[:most]
             if image in set(to_raters)
         }
-        if len({row[:2] for row in rows}) <= per_image * len(to_raters):
-            best, chosen = most, rows
+        if len({row[:2] for row in proposed}) <= per_image * len(to_raters):
+            best, chosen = most, proposed
     return Slow(best, chosen, aside)
 
 

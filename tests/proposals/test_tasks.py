@@ -4,6 +4,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from reassess.core.hierarchy import Hierarchy
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
-from reassess.proposals.tasks import _cut, _Order, make_tasks, seconds_per_vote
+from reassess.proposals.tasks import _cut, _exchange, make_tasks, seconds_per_vote
 from tests.helpers import message, votes_of
 
 NAMES = ("tabby", "poodle", "mug", "cup", "collie", "vase")
@@ -78,7 +79,7 @@ def test_the_order_of_the_questions_of_an_image_means_nothing(seed: int, size: i
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=11), st.integers(1, 6))
 def test_cuts_are_where_the_gaps_are_widest_of_all_even_cuts(gaps: list[int], size: int) -> None:
     n = len(gaps) + 1
-    parts = _cut(_Order(np.arange(n), np.array(gaps, float)), size)
+    parts = _cut(np.arange(n), np.array(gaps, float), size)
     count = -(-n // size)
     assert np.concatenate(parts).tolist() == list(range(n))
     ends = [int(part[-1]) for part in parts[:-1]]
@@ -89,6 +90,26 @@ def test_cuts_are_where_the_gaps_are_widest_of_all_even_cuts(gaps: list[int], si
     ]
     assert ends in every
     assert sum(gaps[end] for end in ends) == max(sum(gaps[end] for end in cut) for cut in every)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 9), st.integers(1, 3))
+def test_no_change_of_two_places_brings_classes_of_tasks_nearer(seed: int, n: int, tasks: int) -> None:
+    rng = np.random.default_rng(seed)
+    distances = rng.integers(0, 5, (n, n)).astype(float)
+    distances = np.triu(distances, 1) + np.triu(distances, 1).T
+    task = rng.integers(0, tasks, n)
+    before, sizes = within(task, distances), np.bincount(task)
+    _exchange(task, distances)
+    assert np.bincount(task).tolist() == sizes.tolist()
+    assert within(task, distances) <= before
+    for one, other in combinations(range(n), 2):
+        changed = task.copy()
+        changed[[one, other]] = task[[other, one]]
+        assert within(changed, distances) >= within(task, distances)
+
+
+def within(task: npt.NDArray[Any], distances: npt.NDArray[Any]) -> float:
+    return sum(distances[i, j] for i, j in combinations(range(task.size), 2) if task[i] == task[j])
 
 
 def test_classes_under_one_parent_stand_together() -> None:
@@ -114,6 +135,12 @@ def test_without_a_hierarchy_classes_that_are_proposed_together_stand_together()
         ("a.png", ["tabby", "cup"], "often confused"),
         ("a.png", ["poodle", "mug"], "often confused"),
     ]
+
+
+def test_many_classes_are_grouped_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = listed(make_tasks(drawn(3)))
+    monkeypatch.setattr("reassess.proposals.tasks._FEW_CLASSES", 3)
+    assert listed(make_tasks(drawn(3))) == few
 
 
 def test_no_questions_are_no_tasks() -> None:

@@ -1,14 +1,13 @@
 """Questions grouped into tasks of a few classes of one image that belong together.
 
-An image with no more classes than a task may hold is one task. The classes of another are put in an order in which
-those that belong together are neighbours: the order of a hierarchy or, without one, that of the leaves when classes
-that are often proposed for the same image are joined first (average linkage). That order is cut into as few tasks as
-there must be, as even as can be, where neighbours are farthest apart.
+An image with no more classes than a task may hold is one task. For another, the distance of two classes is how little
+of their ways from the root of a hierarchy is shared or, without a hierarchy, how seldom they are proposed for the same
+image. Classes are joined by it (average linkage), and the order of the leaves is cut into as few tasks as there must be,
+as even as can be, where neighbours are farthest apart. Then classes of two tasks change places as long as that makes the
+sum of the distances within tasks smaller.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -26,18 +25,12 @@ USUAL_SIZE = 8  # classes, as the raters of ReaL saw at once
 _WHOLE, _REST = "all of the image", "the rest of the image"
 _CONFUSED, _NO_PARENT = "often confused", "no common parent"
 _LONGEST = 0.99  # of the times, beyond which a vote is taken to have been interrupted
+_FEW_CLASSES = 4_000
+_LEAST = 1e-9  # by which a change must be one for the better
 _Ints = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class _Order:
-    """The classes of an image in order, and how far neighbours are apart, shape (classes - 1,)."""
-
-    class_ids: _Ints
-    gaps: npt.NDArray[np.float64]
-
-
-_Arrange = Callable[[_Ints], _Order]
+_Distances = Callable[[_Ints], npt.NDArray[np.float64]]  # of some classes of an image from one another
 _Explain = Callable[[_Ints], str]
 
 
@@ -74,7 +67,7 @@ def make_tasks(questions: Questions, *, size: int = USUAL_SIZE, hierarchy: Hiera
      ('b.png', [0, 2], 'all of the image')]
     """
     check_range(size, 1, what="number of classes a task")
-    arrange, explain = _by_confusion(questions) if hierarchy is None else _by_hierarchy(hierarchy)
+    distances, explain = _by_confusion(questions) if hierarchy is None else _by_hierarchy(hierarchy)
     groups: list[tuple[int, _Ints, str]] = []
     order = np.lexsort((questions.class_ids, questions.image_ids))
     starts = np.searchsorted(questions.image_ids[order], np.arange(len(questions.images) + 1))
@@ -84,7 +77,7 @@ def make_tasks(questions: Questions, *, size: int = USUAL_SIZE, hierarchy: Hiera
         if own.size <= size:
             groups += [(image, own, _WHOLE)] if own.size else []
             continue
-        parts = [np.sort(part) for part in _cut(arrange(own), size)]
+        parts = _grouped(own, distances(own), size)
         parts.sort(key=lambda part: int(part[0]))
         groups += [(image, part, explain(part) if part.size > 1 else _REST) for part in parts]
     return _tasks(questions, groups)
@@ -106,9 +99,37 @@ def _tasks(questions: Questions, groups: Sequence[tuple[int, _Ints, str]]) -> Ta
     )
 
 
-def _cut(order: _Order, size: int) -> list[_Ints]:
+def _grouped(class_ids: _Ints, distances: npt.NDArray[np.float64], size: int) -> list[_Ints]:
+    """The classes of an image in tasks, ascending in each."""
+    from scipy.cluster.hierarchy import average, cophenet, leaves_list
+    from scipy.spatial.distance import squareform
+
+    joined = average(squareform(distances, checks=False))
+    leaves = leaves_list(joined)
+    task = np.empty(class_ids.size, np.int64)
+    for number, part in enumerate(_cut(leaves, squareform(cophenet(joined))[leaves[:-1], leaves[1:]], size)):
+        task[part] = number
+    _exchange(task, distances)
+    return [class_ids[task == number] for number in range(int(task.max()) + 1)]
+
+
+def _exchange(task: _Ints, distances: npt.NDArray[np.float64]) -> None:
+    """Let two classes change tasks, those that gain the most first, while the distances within tasks become smaller."""
+    own = np.arange(task.size)
+    while True:
+        to_task = distances @ (task[:, None] == np.arange(task.max() + 1))
+        leaving = to_task[:, task] - to_task[own, task][:, None]  # of i to the task of j
+        change = leaving + leaving.T - 2 * distances
+        change[task[:, None] == task] = 0
+        first, second = np.unravel_index(np.argmin(change), change.shape)
+        if change[first, second] > -_LEAST:
+            return
+        task[[first, second]] = task[[second, first]]
+
+
+def _cut(leaves: _Ints, gaps: npt.NDArray[np.float64], size: int) -> list[_Ints]:
     """As few parts as there must be, as even as can be, so that the gaps between parts are the widest in sum."""
-    n = order.class_ids.size
+    n = leaves.size
     count = -(-n // size)
     small, large = divmod(n, count)  # so many parts have one more
     best: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, ())}  # by the number of large parts before
@@ -120,28 +141,27 @@ def _cut(order: _Order, size: int) -> list[_Ints]:
                 end = start + small + (after - before)
                 if after > large or large - after > count - part - 1:
                     continue
-                gained = total + (order.gaps[end - 1] if end < n else 0.0)
+                gained = total + (gaps[end - 1] if end < n else 0.0)
                 if after not in longer or gained > longer[after][0]:
                     longer[after] = gained, (*ends, end)
         best = longer
-    return np.split(order.class_ids, best[large][1][:-1])
+    return np.split(leaves, best[large][1][:-1])
 
 
-def _by_hierarchy(hierarchy: Hierarchy) -> tuple[_Arrange, _Explain]:
-    """Neighbours are the nearer the more of their ways from the root they share."""
+def _by_hierarchy(hierarchy: Hierarchy) -> tuple[_Distances, _Explain]:
+    """Classes are the nearer the more of their ways from the root they share."""
 
-    def arrange(class_ids: _Ints) -> _Order:
-        ways = sorted((hierarchy.path(class_id), class_id) for class_id in class_ids.tolist())
-        ways.sort(key=lambda way: not way[0])  # what stands nowhere comes last
-        shared = [len(_shared([one, other])) for (one, _), (other, _) in pairwise(ways)]
-        return _Order(np.array([class_id for _, class_id in ways]), -np.array(shared, np.float64))
+    def distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
+        paths = [hierarchy.path(class_id) for class_id in class_ids.tolist()]
+        shared = np.array([[len(_shared([one, other])) for other in paths] for one in paths], np.float64)
+        np.fill_diagonal(shared, shared.max())
+        return np.asarray(shared.max() - shared)
 
     def explain(class_ids: _Ints) -> str:
-        paths = [hierarchy.path(class_id) for class_id in class_ids.tolist()]
-        common = _shared(paths)
+        common = _shared([hierarchy.path(class_id) for class_id in class_ids.tolist()])
         return f"under {common[-1]}" if common else _NO_PARENT
 
-    return arrange, explain
+    return distances, explain
 
 
 def _shared(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
@@ -151,28 +171,23 @@ def _shared(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return first[:length]
 
 
-def _by_confusion(questions: Questions) -> tuple[_Arrange, _Explain]:
-    """Neighbours are the nearer the larger the share of their images, of either, for which both are asked about."""
-    from scipy.cluster.hierarchy import average, cophenet, leaves_list
+def _by_confusion(questions: Questions) -> tuple[_Distances, _Explain]:
+    """Classes are the nearer the larger the share of their images, of either, for which both are asked about."""
     from scipy.sparse import csr_array
-    from scipy.spatial.distance import squareform
 
     ones = np.ones(len(questions), np.int64)
     classes, columns = np.unique(questions.class_ids, return_inverse=True)
     asked = csr_array((ones, (questions.image_ids, columns)), (len(questions.images), classes.size))
     together = csr_array(asked.T @ asked)
     alone = together.diagonal()
+    table = together.toarray() if classes.size <= _FEW_CLASSES else None  # of which parts are had much faster
 
-    def arrange(class_ids: _Ints) -> _Order:
+    def distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
         at = np.searchsorted(classes, class_ids)
-        both = together[at][:, at].toarray()
-        either = alone[at][:, None] + alone[at] - both
-        joined = average(squareform(1 - both / either, checks=False))
-        leaves = leaves_list(joined)
-        apart = squareform(cophenet(joined))[leaves[:-1], leaves[1:]]
-        return _Order(class_ids[leaves], apart)
+        both = together[at][:, at].toarray() if table is None else table[np.ix_(at, at)]
+        return np.asarray(1 - both / (alone[at][:, None] + alone[at] - both))
 
-    return arrange, lambda _: _CONFUSED
+    return distances, lambda _: _CONFUSED
 
 
 def seconds_per_vote(votes: Votes) -> float:

@@ -11,7 +11,14 @@ from reassess.core.classes import Classes
 from reassess.formats.tables import read_table
 from tests.fuzz.cases import Case, Target
 from tests.fuzz.contents import contents, folders
-from tests.fuzz.oracles import check_labels, check_predictions, check_scores, check_table
+from tests.fuzz.oracles import (
+    check_labels,
+    check_predictions,
+    check_proposals,
+    check_scores,
+    check_table,
+    check_tasks,
+)
 from tests.fuzz.seeds import CLASSES, IMAGES, archives
 from tests.fuzz.tables import Draw
 
@@ -96,6 +103,7 @@ READERS: Mapping[str, Target] = {
     "read_classes": _reader(reassess.read_classes, "classes"),
     "read_collapsed": _reader(reassess.read_collapsed, "collapsed", _LISTED),
     "read_groups": _reader(reassess.read_groups, "groups", _LISTED),
+    "read_hierarchy": _reader(reassess.read_hierarchy, "hierarchy", _LISTED),
     "read_labels": _reader(reassess.read_labels, "labels", _CLASSES, check=check_labels),
     "read_leaderboard": Target(_leaderboards(), _SHARE),
     "read_multi_labels": _reader(reassess.read_multi_labels, "multi_labels", _CLASSES),
@@ -104,8 +112,11 @@ READERS: Mapping[str, Target] = {
     "read_predictions": _reader(
         reassess.read_predictions, "predictions", _CLASSES, _OUTPUTS, _LIMIT, check=check_predictions
     ),
+    "read_proposals": _reader(reassess.read_proposals, "proposals", _CLASSES, check=check_proposals),
+    "read_questions": _reader(reassess.read_questions, "proposals", _CLASSES),
     "read_rater_model": _reader(reassess.read_rater_model, "rater_model", _LIMIT),
     "read_scores": _reader(reassess.read_scores, "scores", _CLASSES, _LIMIT, check=check_scores),
     "read_table": _reader(read_table, "table", {"text": ((), (), ("image",), ("image", "class"))}, check=check_table),
+    "read_tasks": _reader(reassess.read_tasks, "tasks", _CLASSES, check=check_tasks),
     "read_votes": _reader(reassess.read_votes, "votes", _CLASSES, _ANSWERS, _LIMIT),
 }

@@ -2,9 +2,9 @@
 
 An image with no more classes than a task may hold is one task. For another, the distance of two classes is how little
 of their ways from the root of a hierarchy is shared or, without a hierarchy, how seldom they are proposed for the same
-image. Classes are joined by it (average linkage), and the order of the leaves is cut into as few tasks as there must be,
-as even as can be, where neighbours are farthest apart. Then classes of two tasks change places as long as that makes the
-sum of the distances within tasks smaller.
+image. Classes are joined by it (average linkage), and the order of the leaves is cut into as few tasks as there must
+be, as even as can be, where neighbours are farthest apart. Then classes of two tasks change places as long as that
+makes the sum of the distances within tasks smaller.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,5 +1,6 @@
 """`reassess tasks`: questions in groups that a rater is shown together, and what it takes to answer them."""
 
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.items import Id
 from reassess.core.tasks import Effort, Tasks
 from reassess.data.loading import load_votes
+from reassess.errors import at
 from reassess.formats.class_tables import read_hierarchy
 from reassess.formats.files import exists
 from reassess.formats.open_questions import read_questions
@@ -25,7 +27,8 @@ from reassess.text import counted, some
 
 __all__ = ["tasks"]
 
-_VOTES = 5  # of which each question of ReaL has as many
+_VOTES = 5  # as many as each question of ReaL has
+_SHOWN = 0.1  # hours
 
 
 class _SecondsType(click.ParamType[float | str]):
@@ -35,9 +38,11 @@ class _SecondsType(click.ParamType[float | str]):
         if exists(value):
             return str(value)
         try:
-            float(value)
+            number = float(value)
         except ValueError:
             return str(value)
+        if math.isinf(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
         return float(Range(0).convert(value, param, ctx))
 
 
@@ -106,7 +111,8 @@ def tasks(
     if isinstance(seconds, str):
         order = answers or (None if benchmark is None else benchmark.answers)
         path = call.resolve("votes", seconds)
-        seconds = seconds_per_vote(load_votes(path, answers=order, classes=classes, max_bytes=max_bytes))
+        with at(path):
+            seconds = seconds_per_vote(load_votes(path, answers=order, classes=classes, max_bytes=max_bytes))
     effort = made.effort(votes, seconds)
     call.keep_inputs(output)
     write_tasks(output, made, force=call.force)
@@ -124,7 +130,7 @@ def tasks(
 
 
 def _print(call: Call, made: Tasks, effort: Effort, output: Path, votes: int) -> None:
-    counts = Counter(reason.partition(" ")[0] if reason.startswith("under ") else reason for reason in made.reasons)
+    counts = Counter("under a common parent" if why.startswith("under ") else why for why in made.reasons)
     rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(made.sizes)) if count]
     print_table(["classes a task", "tasks"], rows, text_columns=0)
     call.tell(
@@ -138,4 +144,5 @@ def _print(call: Call, made: Tasks, effort: Effort, output: Path, votes: int) ->
     if effort.hours is None:
         call.tell(f"{each}; how long they take is not known (--seconds)")
     else:
-        call.tell(f"{each}: {effort.hours:,.1f} hours at {effort.seconds_per_vote:.2f} seconds a vote")
+        hours = f"{effort.hours:,.1f}" if effort.hours >= _SHOWN else f"less than {_SHOWN}"
+        call.tell(f"{each}: {hours} hours of raters, at {effort.seconds_per_vote:.2f} seconds a vote")

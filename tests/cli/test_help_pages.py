@@ -31,7 +31,7 @@ def all_commands() -> list[tuple[str, click.Command]]:
 def here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: Callable[[str], Path], real_original: LabelSets
 ) -> Path:
-    """A folder with the files that the examples name: two models of ImageNet, and the benchmark pets."""
+    """A folder with the files that the examples name: two models of ImageNet, the benchmark pets, and more."""
     monkeypatch.chdir(tmp_path)
     images = real_original.images
     for name, shift in (("a", 3), ("b", 0)):
@@ -61,6 +61,8 @@ def here(
     )
     for name, last in (("a.csv", "cat"), ("b.csv", "dog")):
         (tmp_path / name).write_text(f"image,prediction\ntom.png,cat\nkit.png,dog\nrex.png,dog\nbo.png,{last}\n")
+    (tmp_path / "proposals.csv").write_text("image,class,source\ntom.png,cat,original\ntom.png,dog,vit\n")
+    (tmp_path / "is-a.csv").write_text("child,parent\ncat,animal\ndog,animal\n")
     return tmp_path
 
 

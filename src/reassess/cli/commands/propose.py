@@ -71,8 +71,8 @@ class _Models:
 @click.command(
     cls=Command,
     examples=[
-        "reassess propose a.npz b.npz --benchmark pets --per-image 3 -o proposals.csv",
-        "reassess propose preds/*.npy --choose --golden golden.csv --frontier frontier.svg",
+        "reassess propose a.csv b.csv --benchmark pets -o proposals.parquet",
+        "reassess propose a.csv b.csv --benchmark pets --choose --frontier frontier.svg",
     ],
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")

@@ -49,8 +49,8 @@ class _SecondsType(click.ParamType[float | str]):
 @click.command(
     cls=Command,
     examples=[
-        "reassess tasks proposals.parquet -o tasks.jsonl",
-        "reassess tasks questions.jsonl --benchmark pets --hierarchy is-a.csv --seconds 3.5 -o tasks.jsonl",
+        "reassess tasks proposals.csv --benchmark pets -o tasks.jsonl",
+        "reassess tasks proposals.csv --hierarchy is-a.csv --seconds 3.5 -o by-kind.jsonl",
     ],
 )
 @click.argument("questions", type=FILE, metavar="PROPOSALS|QUESTIONS")

@@ -3,9 +3,10 @@
 Everything is made in the folder `digits-loop`. Replace steps 1 and 4 for your own images: your images, their original
 labels and your models' outputs come in at step 1, and what people answer at step 4. All else are commands.
 
-The raters here are simulated. Each of 12 says no where yes is right, and yes where no is, in 2 to 12 % of the votes; each
-of 3 experts in 1 %. What is right is the label of the data set. A digit that the models take for another one with a
-mean probability of at least 0.3 is called ambiguous: a simulated rater calls the other one right too, half of the time.
+The raters here are simulated. Each of 12 says no where yes is right, and yes where no is, in 2 to 12 % of the votes;
+each of 3 experts in 1 %. What is right is the label of the data set. A digit that the models take for another one with
+a mean probability of at least 0.3 is called ambiguous: a simulated rater calls the other one right too, half of the
+time.
 """
 
 import csv

@@ -184,6 +184,14 @@ def test_the_order_of_golden_pairs_means_nothing(seed: int) -> None:
     assert first == second
 
 
+def test_how_many_replicates_are_drawn_at_once_means_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    candidates, _, golden = drawn(7)
+    interval = choose_models(candidates, golden, recall=0.01).held_out.recall_interval
+    monkeypatch.setattr("reassess.proposals.choice._AT_ONCE", 70)
+    assert choose_models(candidates, golden, recall=0.01).held_out.recall_interval == interval
+    assert interval[0] < interval[1]
+
+
 def test_one_golden_image_is_too_few_for_folds() -> None:
     candidates = propose({"one": Predictions.from_ids([1], ["a.png"])}, labels_of({"a.png": [0]}))
     golden = Golden(Questions.from_columns(["a.png"], np.array([1])), np.array([True]))

@@ -25,6 +25,7 @@ __all__ = ["USUAL_RECALL", "choose_models"]
 USUAL_RECALL = 0.97  # what the authors of ReaL kept
 _FOLDS = 10
 _REPLICATES = 2_000
+_AT_ONCE = 1_000_000  # images of replicates that are drawn together, which bounds the memory and not the result
 _Bools = npt.NDArray[np.bool_]
 
 
@@ -157,8 +158,13 @@ def _held_out(
 
 def _interval(golden: GoldenPairs, hits: _Bools, of: _Bools, *, seed: int) -> tuple[float, float] | None:
     """95 % percentile bootstrap of a share of pairs; all pairs of an image are drawn together."""
-    times = times_drawn_again(np.random.default_rng(seed), golden.count, _REPLICATES)
-    top, bottom = (times @ np.bincount(golden.images[part], minlength=golden.count) for part in (hits, of))
+    rng, at_once = np.random.default_rng(seed), max(1, _AT_ONCE // golden.count)
+    counts = np.column_stack([np.bincount(golden.images[part], minlength=golden.count) for part in (hits, of)])
+    parts = [
+        times_drawn_again(rng, golden.count, min(at_once, _REPLICATES - done)) @ counts
+        for done in range(0, _REPLICATES, at_once)
+    ]
+    top, bottom = np.concatenate(parts).T
     some = bottom > 0
     if not some.any():
         return None

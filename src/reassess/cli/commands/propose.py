@@ -139,7 +139,7 @@ def propose(
     ignore_unknown: bool,
     **reading: Any,
 ) -> None:
-    """Propose the classes of each image about which raters should be asked.
+    """Propose the classes about which raters should be asked.
 
     Each FILE holds one model's predictions, as for evaluate. Proposed are the original label, the first class of each
     model, and what is among the N most probable (image, class) pairs of a model, over all images: N is the largest for

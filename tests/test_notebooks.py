@@ -6,10 +6,23 @@ import numpy as np
 import pytest
 
 import reassess
-from reassess import Classes, LabelSets, evaluate, find_outcomes
+from reassess import (
+    Classes,
+    Entry,
+    Findings,
+    LabelSets,
+    Leaderboard,
+    evaluate,
+    find_outcomes,
+    label_diff,
+    open_questions,
+    rank_models,
+    rater_reliability,
+)
 from reassess.comparison.panel import Panel
 from reassess.comparison.taxonomy import Taxonomy, taxonomies
 from reassess.core.predictions import Predictions
+from tests.helpers import votes_of
 
 IMAGES = [f"{number}.png" for number in range(1000)]
 LABELS = LabelSets.from_lists(IMAGES, [[0]] * 1000)
@@ -44,6 +57,35 @@ def test_text_in_html_is_escaped() -> None:
 def test_a_result_without_a_text_of_its_own_is_a_table_of_its_fields() -> None:
     html = find_outcomes(Predictions.from_ids(WRONG), LABELS)._repr_html_()
     assert html.startswith("<table><tr><th>images</th><td>&lt;tuple of 1,000&gt;</td></tr>")
+
+
+def test_a_result_that_lists_things_is_a_table_of_them() -> None:
+    board = Leaderboard(tuple(Entry(f"<{number}>", 70, number) for number in range(70)))
+    html = board._repr_html_()
+    assert html.startswith(
+        "<p>Leaderboard(70 rows, 70 models)</p><table>"
+        "<tr><th>model</th><th>ReaL %</th><th>original %</th><th>places up</th></tr>"
+        "<tr><td>&lt;69&gt;</td><td>69.00</td><td>70.00</td><td>+0</td></tr>"
+    )
+    assert html.endswith("</table><p>and 10 more</p>")
+    assert html.count("<tr>") == 61
+
+
+def test_every_list_of_results_has_its_columns() -> None:
+    right, wrong = np.zeros(1000, int), np.arange(1000) % 2
+    models = {"a": Predictions.from_ids(right), "b": Predictions.from_ids(wrong)}
+    findings = Findings.from_predictions(models, LABELS)
+    asked = open_questions([("b", models["b"], find_outcomes(models["b"], LABELS))], LABELS, None)
+    votes = votes_of([(0, 0, 0), (0, 1, 1), (1, 0, 1)], items=("x", "y"), raters=("ann", "bo"), answers=("no", "yes"))
+    tables = {
+        findings: "<td>a</td><td>100.00% [99.62%, 100.00%] (1,000 of 1,000)</td>",
+        rank_models(findings.panel): "<td>1</td><td>1 to 1</td><td>100.00</td><td>a</td>",
+        label_diff(LABELS, LabelSets.from_lists(IMAGES, [[2]] * 1000)): "<td>0</td><td>0</td><td>1,000</td>",
+        asked: "<td>1.png</td><td>1</td><td>never proposed</td><td>1</td>",
+        rater_reliability(votes): "<td>ann</td><td>2</td>",
+    }
+    for result, row in tables.items():
+        assert f"<tr>{row}" in result._repr_html_(), result
 
 
 @pytest.mark.parametrize("name", ["evaluate", "multi_label_accuracy", "fit_dawid_skene"])

@@ -4,12 +4,16 @@ import math
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from html import escape
+from itertools import islice
+from typing import NamedTuple
 
-__all__ = ["Shown", "aligned", "composed", "counted", "plain", "shared", "shortened", "some"]
+__all__ = ["Listed", "Shown", "aligned", "composed", "counted", "nearest", "plain", "shared", "shortened", "some"]
 
 _WIDTH = 16  # letters of the names, if they have no more
 _FEW, _LONG = 8, 200  # entries and letters that a short text may show
+_ROWS = 60  # of a table in a notebook
 
 # C0 (but for tab and newline), C1, marks that turn the direction of writing, and halves of characters.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -73,6 +77,16 @@ def some(items: Sequence[object], *, most: int = 5) -> str:
     return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"
 
 
+def nearest(name: object, known: Iterable[object]) -> str | None:
+    """A question about the known name that is most like one that is not known; None if none is.
+
+    >>> nearest("imagenet-rael", ["imagenet-real", "imagenet-classes"])
+    'did you mean imagenet-real?'
+    """
+    close = get_close_matches(str(name), list(map(str, known)), n=1)
+    return f"did you mean {close[0]}?" if close else None
+
+
 def shared(texts: Mapping[str, str]) -> Iterator[str]:
     """Texts on files by name, an equal one once, with the files of which it is.
 
@@ -84,11 +98,20 @@ def shared(texts: Mapping[str, str]) -> Iterator[str]:
         yield f"{'each file' if 1 < len(names) == len(texts) else some(names)}: {text}"
 
 
+class Listed(NamedTuple):
+    """A list of things as a table: its headings, how many rows there are, and the texts of each."""
+
+    headings: Sequence[str]
+    total: int
+    rows: Iterable[Sequence[str]]
+
+
 class Shown:
     """A result that shows as its short text, and in a notebook as a table of names and texts.
 
     A dataclass, made with ``repr=False``, shows its fields, long ones in a word or two. One that gives a `_summary`
-    shows that, below its `_headline` if it has one; one with a ``__str__`` of its own shows that.
+    shows that, below its `_headline` if it has one; one with a ``__str__`` of its own shows that. One that gives a
+    `_list` shows its `_headline`, and in a notebook the table below it.
     """
 
     @property
@@ -101,17 +124,32 @@ class Shown:
 
     def __str__(self) -> str:
         if type(self)._summary is Shown._summary:
-            return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in self._summary())})"
+            fields = ", ".join(f"{name}={text}" for name, text in self._summary())
+            return self._headline or f"{type(self).__name__}({fields})"
         return "\n".join([*([self._headline] if self._headline else []), *aligned(self._summary())])
 
     def __repr__(self) -> str:
         return str(self)
 
+    def _list(self) -> Listed | None:
+        """What is listed, of a result that is a list of things."""
+        return None
+
     def _repr_html_(self) -> str:
+        above = f"<p>{escape(self._headline)}</p>" if self._headline else ""
+        listed = self._list()
+        if listed is not None:
+            more = f"<p>and {listed.total - _ROWS:,} more</p>" if listed.total > _ROWS else ""
+            body = "".join(map(_html_row, islice(listed.rows, _ROWS)))
+            return f"{above}<table>{_html_row(listed.headings, 'th')}{body}</table>{more}"
         if type(self).__str__ is not Shown.__str__ and type(self)._summary is Shown._summary:
             return f"<p>{escape(str(self))}</p>"
-        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary())
-        return (f"<p>{escape(self._headline)}</p>" if self._headline else "") + f"<table>{rows}</table>"
+        fields = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary())
+        return f"{above}<table>{fields}</table>"
+
+
+def _html_row(texts: Iterable[str], tag: str = "td") -> str:
+    return f"<tr>{''.join(f'<{tag}>{escape(text)}</{tag}>' for text in texts)}</tr>"
 
 
 def _brief(value: object) -> str:

@@ -68,6 +68,23 @@ def test_few_rows_become_columns(printed: Printed) -> None:
     ]
 
 
+def test_long_names_stand_above_their_rows(printed: Printed) -> None:
+    assert printed(43, ROWS[:1] * 5)[:6] == [
+        "file",
+        "   first number %    second number   third",
+        "──────────────────────────────────────────",
+        "a_long_name_of_a_file.npz",
+        "       12,345,678   0.123 to 0.456      99",
+        "a_long_name_of_a_file.npz",
+    ]
+
+
+def test_a_text_that_is_wider_than_the_terminal_loses_its_middle(printed: Printed) -> None:
+    lines = printed(40, [["a" * 300, "1", "2", "3"]])
+    assert max(map(len, lines)) <= 40
+    assert any("a…a" in line for line in lines)
+
+
 def test_what_does_not_fit_follows_below_beside_the_first_column(printed: Printed) -> None:
     assert printed(32, ROWS[:1] * 5)[-4:] == [
         "a_long_name_of_a_             99",

@@ -26,7 +26,7 @@ def test_of_the_images_whose_set_holds_a_class_hits_and_predictions_of_it_are_co
     assert document == [
         {
             "class": 0,
-            "name": "cat",
+            "name": "cat, house cat",
             "images": 5,
             "hits": 1,
             "predictions": 0,

@@ -234,7 +234,7 @@ UNCLEAR = "allowed: one array of ids or scores, and one of names, filenames, pat
         ),
         (
             {"a": SCORES, "names": np.array(["a", "a"])},
-            "an image is named twice\n  where:   DIR/p.npz, the predictions\n  found:   a (row 0) and a (row 1)\n"
+            "an image is named twice\n  where:   DIR/p.npz, the predictions\n  found:   a\n"
             "  to mend: keep one row for each image",
         ),
         (
@@ -281,7 +281,7 @@ def test_an_archive_that_declares_too_much_is_refused(refused: Callable[..., str
         ),
         (
             ["a", "a"],
-            "an image is named twice\n  where:   DIR/p.npy, the predictions\n  found:   a (row 0) and a (row 1)\n"
+            "an image is named twice\n  where:   DIR/p.npy, the predictions\n  found:   a\n"
             "  to mend: keep one row for each image",
         ),
     ],

@@ -224,7 +224,7 @@ def test_images_that_no_file_knows_are_counted_or_refused() -> None:
     assert (found.models[0].unknown, found.images) == (1, 1)
     assert message(propose, models, original) == (
         "1 of 2 images are not in the label set\n"
-        "  where:   one, the first is row 1\n"
+        "  where:   one\n"
         "  allowed: names such as a.png\n"
         "  found:   z.png\n"
         "  to mend: check the names, or leave such images out with ignore_unknown=True"

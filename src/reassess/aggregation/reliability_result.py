@@ -11,7 +11,7 @@ from reassess.aggregation.krippendorff import Metric
 from reassess.core.items import Id
 from reassess.numeric.information import Information
 from reassess.numeric.proportion import Proportion
-from reassess.text import Shown
+from reassess.text import Listed, Shown
 
 __all__ = ["FLAGS", "Rater", "Reliability"]
 
@@ -88,8 +88,8 @@ class Rater(Shown):
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Reliability:
+@dataclass(frozen=True, eq=False, repr=False)
+class Reliability(Shown):
     """How far the raters can be relied on.
 
     Parameters
@@ -119,10 +119,24 @@ class Reliability:
     dependence: Dependence
     golden_dependence: Dependence | None
 
-    def __repr__(self) -> str:
+    @property
+    def _headline(self) -> str:
         flagged = sum(bool(one.flags) for one in self.raters)
         value = "not defined" if self.alpha is None else f"{self.alpha:.3f}"
         return f"Reliability({len(self.raters):,} raters, {flagged:,} flagged, {self.metric} alpha {value})"
+
+    def _list(self) -> Listed:
+        rows = (
+            (
+                str(one.rater),
+                f"{one.votes:,}",
+                "-" if one.information is None else f"{one.information.bits:.3f}",
+                "-" if one.right is None or one.right.value is None else f"{100 * one.right.value:.4g}",
+                ", ".join(one.flags),
+            )
+            for one in self.ranked
+        )
+        return Listed(("rater", "votes", "bits a vote", "right %", "flags"), len(self.raters), rows)
 
     @property
     def ranked(self) -> list[Rater]:

@@ -1,12 +1,10 @@
 """All that is found of some models: what `reassess compare`, the report and its charts show."""
 
-import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -49,8 +47,9 @@ from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import NONE_SCORED, Evaluation
 from reassess.evaluation.words import class_list_in_words
 from reassess.numeric.proportion import Proportion
+from reassess.text import Listed, Shown
 
-__all__ = ["Findings", "short_names"]
+__all__ = ["Findings"]
 
 _MOST_MODELS = 100  # of which every pair is compared; of more, neighbours in the ranking
 _NONE_SCORED = Missing(NONE_SCORED)
@@ -59,8 +58,8 @@ _NO_LABELS = Missing(NO_ORIGINAL)
 _NO_LEADERBOARD = Missing("no leaderboard was given")
 
 
-@dataclass(frozen=True, eq=False)
-class Findings:
+@dataclass(frozen=True, eq=False, repr=False)
+class Findings(Shown):
     """Models on the same images, and what judges them. Each part is found when it is first used.
 
     Parameters
@@ -220,8 +219,15 @@ class Findings:
             track=track,
         )
 
-    def __repr__(self) -> str:
+    @property
+    def _headline(self) -> str:
         return f"Findings({len(self.models):,} models, {len(self.panel.images):,} images)"
+
+    def _list(self) -> Listed:
+        panel = self.panel
+        hits = dict(zip(panel.models, panel.valid.sum(axis=1).tolist(), strict=True))
+        real = {model: Proportion(hits[model], int(np.count_nonzero(panel.scored))) for model in self.models}
+        return Listed(("model", "ReaL top-1"), len(real), ((model, str(one)) for model, one in real.items()))
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -421,22 +427,3 @@ class Findings:
             if original is not None and real is not None and original.value is not None and real.value is not None:
                 entries.append(Entry(model=model, original=100 * original.value, real=100 * real.value))
         return tuple(place(self.leaderboard, entry) for entry in entries)
-
-
-def short_names(files: list[str]) -> dict[str, str]:
-    """A name for the model of each file: its file name without the suffix, or, if two share one, the path.
-
-    Of an absolute path the folders that all the files share are left out.
-
-    >>> short_names(["runs/a.npz", "runs/b.npz", "old/b.npz"])
-    {'runs/a.npz': 'a', 'runs/b.npz': 'runs/b.npz', 'old/b.npz': 'old/b.npz'}
-    >>> list(short_names(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"]).values())
-    ['runs/b.npz', 'old/b.npz']
-    """
-    stems = [PurePath(file).stem for file in files]
-    paths = files
-    if files and all(PurePath(file).is_absolute() for file in files):
-        shared = os.path.commonpath([PurePath(file).parent for file in files])
-        paths = [PurePath(file).relative_to(shared).as_posix() for file in files]
-    parts = zip(files, stems, paths, strict=True)
-    return {file: stem if stems.count(stem) == 1 else path for file, stem, path in parts}

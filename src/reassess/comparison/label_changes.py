@@ -10,12 +10,13 @@ from reassess.core.class_lists import in_one_list
 from reassess.core.image_names import join
 from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
+from reassess.text import Listed, Shown
 
 __all__ = ["LabelDiff", "label_diff"]
 
 
-@dataclass(frozen=True, eq=False)
-class LabelDiff:
+@dataclass(frozen=True, eq=False, repr=False)
+class LabelDiff(Shown):
     """What changed from a first label set to a second, on the images that both hold.
 
     Parameters
@@ -50,11 +51,17 @@ class LabelDiff:
     emptied: int
     filled: int
 
-    def __repr__(self) -> str:
+    @property
+    def _headline(self) -> str:
         return (
             f"LabelDiff({self.images:,} images, {len(self.added):,} changed, {self.added.indices.size:,} labels added, "
             f"{self.removed.indices.size:,} removed)"
         )
+
+    def _list(self) -> Listed:
+        classes, changes = self.added.classes, self.by_class()
+        rows = ((classes.label(one), f"{added:,}", f"{removed:,}") for one, (added, removed) in changes.items())
+        return Listed(("class", "added", "removed"), len(changes), rows)
 
     @property
     def jaccard(self) -> float | None:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.relabelling import Relabelling
-from reassess.comparison.panel import Panel
+from reassess.comparison.panel import Panel, check_panel
 from reassess.comparison.recounts import Counts, Recount
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
@@ -214,6 +214,7 @@ def label_uncertainty(
     crossed design; Efron and Tibshirani, "An introduction to the bootstrap" (1993), sections 6.5 and 10.2, for the
     parametric bootstrap and the estimate of a bias.
     """
+    check_panel(panel)
     check_replicates(replicates)
     panel.check_scored()
     images, recount = len(panel.images), Recount.of(panel, relabelling)
@@ -250,7 +251,7 @@ def _bias(recount: Recount, relabelling: Relabelling, accuracies: _Floats, seed:
     """How far accuracies are off by label sets of votes drawn anew, if the label sets that there are be the truth."""
     rng = np.random.default_rng([seed, 1])
     truths = relabelling.kept(np.ones((1, relabelling.raters), np.int64))[:, 0]
-    kept = np.stack([relabelling.redrawn(truths, rng) for _ in range(_REDRAWS)], axis=1)
+    kept = relabelling.redrawn(truths, _REDRAWS, rng)
     counts = recount.count(kept, np.ones((_REDRAWS, len(recount.rated)), np.uint8))
     counts = counts.where(counts.n > 0)
     check_replicates(len(counts.n))

@@ -1,5 +1,6 @@
 """Many models in order of their ReaL accuracy: how sure each rank is, and which gaps by original labels vanish."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -9,12 +10,12 @@ import numpy.typing as npt
 
 from reassess.comparison.differences import EveryPair, every_pair
 from reassess.comparison.pairs import Comparison, compare
-from reassess.comparison.panel import Panel
+from reassess.comparison.panel import Panel, check_panel
 from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import check_replicates, percentile_bounds, resampled_hits
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.ranks import ranks
-from reassess.text import Shown
+from reassess.text import Listed, Shown
 
 __all__ = ["Gaps", "Ranking", "rank_models"]
 
@@ -92,12 +93,21 @@ class Ranking(Shown):
     def __len__(self) -> int:
         return len(self.models)
 
+    def _list(self) -> Listed:
+        rows = (
+            (f"{rank:,}", f"{low:,} to {high:,}", f"{100 * (real.value or 0):.2f}", model)
+            for rank, low, high, real, model in self._rows()
+        )
+        return Listed(("rank", "95 %", "ReaL %", "model"), len(self), rows)
+
     def __str__(self) -> str:
-        rows = zip(self.ranks, self.low, self.high, self.real, self.models, strict=True)
         return "\n".join(
             f"{rank:>5} [{low}, {high}] {100 * (real.value or 0):6.2f} % {model}"
-            for rank, low, high, real, model in rows
+            for rank, low, high, real, model in self._rows()
         )
+
+    def _rows(self) -> Iterable[tuple[int, int, int, Proportion, str]]:
+        return zip(self.ranks, self.low, self.high, self.real, self.models, strict=True)
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -169,6 +179,7 @@ def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int
     >>> ranking.models, ranking.ranks, ranking.low, ranking.high
     (('none', 'half'), array([1, 2]), array([1, 1]), array([2, 2]))
     """
+    check_panel(panel)
     panel.check_scored()
     check_replicates(replicates)
     hits, known = panel.valid[:, panel.scored], panel.original_known

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.co_occurrence import co_occurrence
-from reassess.comparison.panel import Panel
+from reassess.comparison.panel import Panel, check_panel
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
@@ -157,6 +157,7 @@ def taxonomies(
     >>> print(taxonomies(panel, labels, groups={0: "cup", 1: "cup"}, often=1)[0])
     one: 3 mistakes: 1 co-occurring, 1 same group, 1 remaining
     """
+    check_panel(panel)
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
     known = _Known.of(panel, labels, collapsed, groups or {}, often)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from reassess.core.checks import check_range, first_repeat
 from reassess.errors import DataError
 from reassess.numeric.ranks import ranks
+from reassess.text import Listed, Shown
 
 __all__ = ["Entry", "Leaderboard"]
 
@@ -64,8 +65,8 @@ class Entry:
         return dict(vars(self))
 
 
-@dataclass(frozen=True, eq=False)
-class Leaderboard:
+@dataclass(frozen=True, eq=False, repr=False)
+class Leaderboard(Shown):
     """Models with two accuracies each.
 
     Parameters
@@ -115,8 +116,17 @@ class Leaderboard:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __repr__(self) -> str:
+    @property
+    def _headline(self) -> str:
         return f"Leaderboard({len(self):,} rows, {self.models:,} models)"
+
+    def _list(self) -> Listed:
+        rises = self.rises
+        rows = (
+            (str(self.entries[row]), f"{self.real[row]:.2f}", f"{self.original[row]:.2f}", f"{rises[row]:+}")
+            for row in self.best_first
+        )
+        return Listed(("model", f"{self.label_set} %", "original %", "places up"), len(self), rows)
 
     @cached_property
     def original(self) -> npt.NDArray[np.float64]:

@@ -7,12 +7,13 @@ import numpy.typing as npt
 
 from reassess.core.questions import Questions
 from reassess.numeric.arrays import freeze
+from reassess.text import Listed, Shown
 
 __all__ = ["OpenQuestions"]
 
 
-@dataclass(frozen=True, eq=False)
-class OpenQuestions:
+@dataclass(frozen=True, eq=False, repr=False)
+class OpenQuestions(Shown):
     """Questions that were never asked, the most informative first. Symbols: Q questions, M models.
 
     Most informative is what most models put first; then what most models name at all; then the higher mean probability
@@ -50,9 +51,18 @@ class OpenQuestions:
     def __len__(self) -> int:
         return len(self.questions)
 
-    def __repr__(self) -> str:
+    @property
+    def _headline(self) -> str:
         rated = int(np.count_nonzero(~self.never_rated))
         return f"OpenQuestions({len(self):,} questions, {rated:,} on rated images, {len(self.models):,} models)"
+
+    def _list(self) -> Listed:
+        classes, class_ids = self.questions.classes, self.questions.class_ids.tolist()
+        rows = (
+            (self.image(row), classes.label(class_id), self.reason(row), f"{self.first[row]:,}")
+            for row, class_id in enumerate(class_ids)
+        )
+        return Listed(("image", "class", "reason", "first for"), len(self), rows)
 
     def image(self, row: int) -> str:
         """Name of the image of a question."""

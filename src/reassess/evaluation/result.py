@@ -193,11 +193,11 @@ class Evaluation(Shown):
         )
 
     def _summary(self) -> list[tuple[str, str]]:
-        rows = [(f"{self.label_set} top-{k}", _in_words(part)) for k, part in self.real.items()]
-        rows += [(f"original top-{k}", _in_words(part)) for k, part in (self.original or {}).items()]
+        rows = [(f"{self.label_set} top-{k}", str(part)) for k, part in self.real.items()]
+        rows += [(f"original top-{k}", str(part)) for k, part in (self.original or {}).items()]
         if self.original_scored != self.original:
             scored = (self.original_scored or {}).items()
-            rows += [(f"original top-{k}, scored", _in_words(part)) for k, part in scored]
+            rows += [(f"original top-{k}, scored", str(part)) for k, part in scored]
         if self.soft is not None and self.soft.accuracy is not None:
             rows.append((f"soft {self.label_set}", f"{self.soft.accuracy:.4f}; {ceiling_in_words([self])}"))
         if self.recall_at_size is not None:
@@ -290,10 +290,3 @@ def _added_if_known(
 
 def _proportions(parts: dict[int, Proportion]) -> dict[str, Any]:
     return {str(k): part.to_json() for k, part in parts.items()}
-
-
-def _in_words(part: Proportion) -> str:
-    if part.value is None or part.interval is None:
-        return "- (no images)"
-    low, high = part.interval
-    return f"{part.value:.2%} [{low:.2%}, {high:.2%}] ({part.hits:,} of {part.n:,})"

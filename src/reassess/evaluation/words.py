@@ -72,13 +72,12 @@ def heading(label_set: str) -> str:
     return shortened(title, _LONGEST) if cut is None else shortened(cut["name"], _LONGEST_CUT) + cut["at"]
 
 
-def score_in_words(score: float, threshold: float) -> str:
-    """A score in two digits, or in as many as show on which side of the threshold it lies.
+def score_in_words(score: float, threshold: float, *, digits: int = 2) -> str:
+    """A score in some digits, or in as many as show on which side of the threshold it lies.
 
     >>> score_in_words(0.913, 0.8), score_in_words(0.79999, 0.8), score_in_words(0.8, 0.8)
     ('0.91', '0.79999', '0.80')
     """
-    digits = 2
     while (float(text := f"{score:.{digits}f}") >= threshold) != (score >= threshold):
         digits += 1
     return text
@@ -126,15 +125,16 @@ def class_list_in_words(other: ClassList, classes: Classes, mend: str = MEND_CLA
 
 def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
     """What is known where `find_class_list` finds nothing: which lists the images would have shown, and which not."""
-    pairs, images, _ = labelled_pairs(outcomes, labels, original)
+    pairs, _, _ = labelled_pairs(outcomes, labels, original)
+    images = pairs.truth.size
     if pairs.classes > MOST_CLASSES:
         return f"other orders of more than {MOST_CLASSES:,} classes are not sought"
     enough = max(_ENOUGH, _ENOUGH_OF_EACH * pairs.classes)
     right = _RIGHT_OF_FEW if pairs.classes <= _FEW_CLASSES else _RIGHT
-    if len(images) >= enough:
+    if images >= enough:
         return f"no other order of the classes by which the model would be right in {right} % or more"
     return (
-        f"no other known order of the classes; an order without a name may not show in {len(images):,} images of "
+        f"no other known order of the classes; an order without a name may not show in {images:,} images of "
         f"{pairs.classes:,} classes: that takes about {enough:,}, for a model that is right in {right} %"
     )
 

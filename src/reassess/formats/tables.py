@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.files import check_input, not_utf8, suffix_of, writing
+from reassess.formats.files import check_input, not_utf8, other_suffix, suffix_of, writing
 from reassess.formats.json_files import each_once
 from reassess.formats.separated import SEPARATORS, line_of_row, read_separated
 from reassess.text import some
@@ -73,7 +73,7 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
             "the table cannot be read",
             where=_where_no_json(path) if path.suffix.lower() == ".jsonl" else path,
             found=str(error).splitlines()[0],
-            mend="get or write the file again",
+            mend=other_suffix(path) or "get or write the file again",
         ) from error
     if any(_VALUE.search(heading) for heading in table.columns):
         raise DataError(

@@ -31,10 +31,12 @@ def wilson(hits: int, n: int) -> tuple[float, float] | None:
 
 @dataclass(frozen=True)
 class Proportion:
-    """`hits` of `n`; the ratio is derived, and is None where n is 0.
+    """`hits` of `n` images; the ratio is derived, and is None where n is 0.
 
     >>> Proportion(9, 10).value
     0.9
+    >>> print(Proportion(9, 10))
+    90.00% [59.58%, 98.21%] (9 of 10)
     """
 
     hits: int
@@ -49,6 +51,12 @@ class Proportion:
     def interval(self) -> tuple[float, float] | None:
         """95 % Wilson interval over images."""
         return wilson(self.hits, self.n)
+
+    def __str__(self) -> str:
+        if self.value is None or self.interval is None:
+            return "- (no images)"
+        low, high = self.interval
+        return f"{self.value:.2%} [{low:.2%}, {high:.2%}] ({self.hits:,} of {self.n:,})"
 
     def __add__(self, other: "Proportion") -> "Proportion":
         return Proportion(self.hits + other.hits, self.n + other.n)

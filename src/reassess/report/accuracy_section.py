@@ -20,6 +20,11 @@ from reassess.text import some
 
 __all__ = ["headline"]
 
+# A page is read by those who use the command line, and by others.
+_MEND = (
+    "let reassess evaluate FILE --write-classes classes.txt, or find_class_list in Python, find the list of its outputs"
+)
+
 
 def headline(findings: Findings, scatter: Chart | Missing) -> Section:
     """Every model with its accuracies and intervals; images left out, and reasons for missing numbers."""
@@ -72,7 +77,7 @@ def _accuracies(model: str, result: Evaluation, findings: Findings) -> list[Cell
 def _other_class_lists(findings: Findings) -> Iterator[str]:
     """Models whose ids are those of another class list: their numbers are of the file as it is."""
     for model, other in findings.class_lists.items():
-        words = class_list_in_words(other, findings.classes)
+        words = class_list_in_words(other, findings.classes, _MEND)
         yield f"{model}: " + "; ".join(" ".join(line.split()) for line in words.splitlines()) + "."
 
 

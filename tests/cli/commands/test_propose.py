@@ -48,7 +48,11 @@ alex: npz, array scores 4x4: scores, float32
 ids: csv: images named by column image; ids, top 1, column prediction; no say on 1 image that others hold
 vit: csv: images named by column image; scores, one column a class, 4 classes
 """
-ORIGINAL = "original: pets/original.csv, sha256 551ab4dc7cd1e5f6e1bc26037a57498dee65738eb4472bb614ad4b284937746f\n"
+SHA = (
+    "551ab4dc7cd1e5f6e1bc26037a57498dee65738eb4472bb614ad4b284937746f",
+    "2ab15ec92c0c8e8c1eba047a5f518836210c753e029627e1324c28b4d5ed7ae5",
+)
+ORIGINAL = "read: original pets/original.csv, sha256 551ab4dc7cd1\n"
 
 
 def test_proposals_are_written_and_counted(pets: Path, run: Callable[..., Run]) -> None:
@@ -134,7 +138,7 @@ exhaustive search: all 7 subsets were measured, with the N of all models
 1 golden image set aside by all models: there the original label alone counts as proposed
 1 golden image left out: no model holds them
 {TOLD}out.csv: 5 proposals for 2 images, 2.50 an image
-{ORIGINAL}golden: pets/golden.csv, sha256 2ab15ec92c0c8e8c1eba047a5f518836210c753e029627e1324c28b4d5ed7ae5
+read: original pets/original.csv, sha256 {SHA[0]}; golden pets/golden.csv, sha256 {SHA[1]}
 95 %: bootstrap over golden images, of the choices as they were made
 recall: of the valid golden pairs, those proposed; precision: of the golden pairs proposed, those valid
 unjudged: proposals on golden images that are no golden pairs; they count in neither
@@ -204,7 +208,7 @@ def test_unknown_images_stop_the_command_or_are_counted(pets: Path, run: Callabl
     result = run(*ARGV, "-o", "out.csv")
     assert result.code == 1
     assert result.err == (
-        "Error: 1 of 2 images are not in the label set\n  where:   ids, the first is row 1\n"
+        "Error: 1 of 2 images are not in the label set\n  where:   ids\n"
         "  allowed: names such as a.png, b.png and 2 more\n  found:   z.png\n"
         "  to mend: check the names, or leave such images out with --ignore-unknown\n"
     )

@@ -67,8 +67,7 @@ def test_a_hierarchy_says_which_classes_belong_together_and_votes_how_long_one_t
         "why classes stand together: all of the image 1, no common parent 1, under a common parent 1",
         "21 votes, 3 a question: less than 0.1 hours of raters, at 2.99 seconds a vote",
         "1 class not in the hierarchy: mug",
-        "hierarchy: is-a.csv, sha256 73bd6b336013ad7b929ba46e0a9212f8f0ce5438905b46c19d13336b39759b08",
-        "votes: votes.csv, sha256 d663db98692addebb9ba505956da49b2c818786adf1752f5a6dbe64943d7c190",
+        "read: hierarchy is-a.csv, sha256 73bd6b336013; votes votes.csv, sha256 d663db98692a",
     ]
     assert lines_of()[:2] == [
         (0, "a.png", ["cat", "dog", "fox"], "under animal"),

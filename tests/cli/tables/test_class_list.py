@@ -86,7 +86,8 @@ def test_findings_hold_the_list_and_the_page_says_so(shop: Path, run: Evaluate) 
     run("report", "lost.npy", "honest.npy", "--labels", "labels.json", "-o", "page.html")
     assert (
         f"<li>lost: the ids are those of another class list; right by it: {RIGHT} of the images that did not choose "
-        f"it, p = 2e-36; right as given: {WRONG}; to mend: read the file with the outputs that find_class_list finds."
+        f"it, p = 2e-36; right as given: {WRONG}; to mend: let reassess evaluate FILE --write-classes classes.txt, "
+        "or find_class_list in Python, find the list of its outputs."
         "</li>"
     ) in Path("page.html").read_text()
 

@@ -69,6 +69,7 @@ _NEEDED = {"imagenet-real": ("golden", "rater-golden"), "calibrated": ("golden",
 
 @click.command(
     cls=Command,
+    docs="docs/votes.md",
     examples=[
         "reassess aggregate --preset imagenet-real -o scores.npz",
         "reassess aggregate votes.csv --method majority -o scores.csv",

@@ -91,6 +91,7 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
 
 @click.command(
     cls=Command,
+    docs="docs/votes.md",
     examples=[
         "reassess curve imagenet-real-scores --golden imagenet-real-golden",
         "reassess curve --benchmark pets --choose precision=0.9 -o curve.svg",

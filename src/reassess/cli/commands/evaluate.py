@@ -28,6 +28,7 @@ from reassess.evaluation.outcomes_table import outcomes_table
 from reassess.evaluation.result import ranked
 from reassess.evaluation.words import no_list_in_words
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
+from reassess.text import counted
 
 __all__ = ["evaluate"]
 
@@ -54,6 +55,7 @@ def _numbers(
 
 @click.command(
     cls=Command,
+    docs="docs/evaluate.md",
     examples=[
         "reassess evaluate a.npz b.npz",
         "reassess evaluate a.csv --benchmark pets --by class",
@@ -133,6 +135,8 @@ def evaluate(
         call.print_document("evaluate", results, **beside)
         return
     print_measured(call, measured, by)
+    if per_image is not None:
+        call.tell(f"{per_image}: {counted(table.height, 'row')}")
     if judges.original is None and original is None and "original" in judges.benchmark.sources:
         call.tell(
             "without the original labels nothing checks the order of rows and classes: "

@@ -44,6 +44,7 @@ _Agreements = dict[tuple[str, str], LabelAgreement]
 
 @click.command(
     cls=Command,
+    docs="docs/labels.md",
     examples=[
         "reassess labels imagenet-real-scores --threshold 0.9 -o labels.json",
         "reassess labels --diff imagenet-real labels.json",

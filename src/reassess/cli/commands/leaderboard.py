@@ -60,9 +60,10 @@ class _PlaceType(click.ParamType[Entry | Path]):
 
 @click.command(
     cls=Command,
+    docs="docs/leaderboard.md",
     examples=[
         "reassess leaderboard results-imagenet.csv results-imagenet-real.csv",
-        "reassess leaderboard results-imagenet.csv results-imagenet-real.csv --place original=80.4,real=86.1",
+        "reassess leaderboard results-imagenet.csv results-imagenet-real.csv --top 5",
     ],
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="TABLE...")

@@ -17,6 +17,7 @@ __all__ = ["plot"]
 
 @click.command(
     cls=Command,
+    docs="docs/report.md",
     examples=[
         "reassess plot scatter a.npz b.npz -o scatter.svg",
         "reassess plot taxonomy a.csv --benchmark pets -o mistakes.png",

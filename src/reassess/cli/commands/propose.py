@@ -22,7 +22,7 @@ from reassess.cli.inputs import (
 from reassess.cli.judges import NONE, Judges, joined_parts, matched, needed_part, read_classes_of, read_original_of
 from reassess.cli.screen import print_table
 from reassess.cli.tables.model_choice import print_choice, write_frontier
-from reassess.comparison.findings import short_names
+from reassess.comparison.model_names import short_names
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.candidates import Candidates
 from reassess.core.class_lists import Classed
@@ -74,6 +74,7 @@ class _Models:
         "reassess propose a.csv b.csv --benchmark pets -o proposals.parquet",
         "reassess propose a.csv b.csv --benchmark pets --choose --frontier frontier.svg",
     ],
+    docs="docs/proposals.md",
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option(

@@ -43,6 +43,7 @@ _MOST_QUESTIONS = 10
 
 @click.command(
     cls=Command,
+    docs="docs/mistakes.md",
     examples=[
         "reassess questions a.npz b.npz -o questions.jsonl",
         "reassess questions a.csv --benchmark pets --limit 20 -o pets.jsonl",

@@ -12,7 +12,8 @@ from reassess.cli.findings_inputs import findings_options, load_findings
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE
 from reassess.cli.screen import print_table
-from reassess.comparison.findings import Findings, short_names
+from reassess.comparison.findings import Findings
+from reassess.comparison.model_names import short_names
 from reassess.comparison.words import unlike_images
 from reassess.evaluation.words import heading
 from reassess.formats.files import sha256
@@ -24,6 +25,7 @@ __all__ = ["report"]
 
 @click.command(
     cls=Command,
+    docs="docs/report.md",
     examples=[
         "reassess report a.npz b.npz -o report.html",
         "reassess report a.csv --benchmark pets -o pets.html",

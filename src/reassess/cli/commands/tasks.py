@@ -52,6 +52,7 @@ class _SecondsType(click.ParamType[float | str]):
         "reassess tasks proposals.csv --benchmark pets -o tasks.jsonl",
         "reassess tasks proposals.csv --hierarchy is-a.csv --seconds 3.5 -o by-kind.jsonl",
     ],
+    docs="docs/proposals.md",
 )
 @click.argument("questions", type=FILE, metavar="PROPOSALS|QUESTIONS")
 @click.option("-o", "--output", type=FILE, required=True, metavar="OUT", help="Write the tasks: jsonl.")

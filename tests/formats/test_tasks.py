@@ -49,7 +49,7 @@ def test_the_lines_are_as_documented(tmp_path: Path) -> None:
     write_tasks(tmp_path / "t.jsonl", make_tasks(questions))
     assert (tmp_path / "t.jsonl").read_text() == (
         '{"task": 0, "image": "a.png", "classes": [{"class": "cat", "name": "cat"}, '
-        '{"class": "cup, beaker", "name": "cup"}], "reason": "all of the image"}\n'
+        '{"class": "cup, beaker", "name": "cup, beaker"}], "reason": "all of the image"}\n'
     )
 
 

@@ -63,6 +63,13 @@ def test_parts_add_up_also_where_they_know_different_numbers_of_classes() -> Non
     assert total.confusions == ((1, 0, 2), (3, 0, 1))
 
 
+def test_ids_that_are_large_take_no_memory_for_those_below() -> None:
+    labels = LabelSets.from_lists(["a.png", "b.png"], [[2**31 - 1], [0]])
+    counted = count([2**31 - 1, 5], labels)
+    assert counted.rows == ((0, 1, 0, 0), (2**31 - 1, 1, 1, 1))
+    assert counted + counted == count([2**31 - 1, 5] * 2, LabelSets.from_lists([*"abcd"], [[2**31 - 1], [0]] * 2))
+
+
 def test_nothing_scored_is_no_class() -> None:
     empty = LabelSets.from_lists(["a.png"], [[]], NAMES)
     assert count([0], empty).to_json(NAMES) == []

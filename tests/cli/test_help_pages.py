@@ -32,7 +32,7 @@ def all_commands() -> list[tuple[str, click.Command]]:
 def here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: Callable[[str], Path], real_original: LabelSets
 ) -> Path:
-    """A folder with the files that the examples name: two models of ImageNet, and the benchmark pets."""
+    """A folder with the files that the examples name: two models of ImageNet, the benchmark pets, and more."""
     monkeypatch.chdir(tmp_path)
     images = real_original.images
     for name, shift in (("a", 3), ("b", 0)):
@@ -72,6 +72,8 @@ def here(
         torch.save(timm.create_model("resnet18", num_classes=2).state_dict(), "resnet18.pth")
     code = "import numpy as np\ndef scores(pictures):\n    return np.array([[np.mean(each), 0] for each in pictures])\n"
     (tmp_path / "brightness.py").write_text(code)
+    (tmp_path / "proposals.csv").write_text("image,class,source\ntom.png,cat,original\ntom.png,dog,vit\n")
+    (tmp_path / "is-a.csv").write_text("child,parent\ncat,animal\ndog,animal\n")
     return tmp_path
 
 

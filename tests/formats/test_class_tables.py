@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 import reassess
 from reassess.core.classes import GIVE_CLASSES, Classes, class_number
 from reassess.data.loading import load_collapsed
-from reassess.formats.class_tables import read_classes, read_collapsed, read_groups
+from reassess.errors import ReassessWarning
+from reassess.formats.class_tables import read_classes, read_collapsed, read_groups, read_hierarchy
+from tests.helpers import message
 
 KITCHEN = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot"))
 NUMBER = (
@@ -280,3 +282,48 @@ def test_names_in_groups_need_a_list_of_classes(refused: Callable[..., str], fil
     assert refused(read_groups, file("a.json", '{"cup": "x"}'), Classes()) == (
         f"a class is not one of the benchmark's\n  where:   DIR/a.json\n  found:   cup\n  to mend: {GIVE_CLASSES}"
     )
+
+
+def test_a_hierarchy_is_read_by_name_wnid_or_id(file: Callable[..., Path]) -> None:
+    path = file("h.csv", "child,parent\nbeaker,vessel\n0,vessel\nvessel,thing\nn00000003,pots\n")
+    hierarchy = read_hierarchy(path, KITCHEN)
+    assert [hierarchy.path(c) for c in range(3)] == [
+        ("thing", "vessel", "0"),
+        ("thing", "vessel", "beaker"),
+        ("pots", "n00000003"),
+    ]
+
+
+def test_further_parents_are_counted(file: Callable[..., Path]) -> None:
+    path = file("h.csv", "child,parent\ncup,vessel\ncup,prize\npot,vessel\npot,drug\n")
+    with pytest.warns(ReassessWarning, match=r"h\.csv: 2 further parents left out: the first of a child counts$"):
+        assert read_hierarchy(path, KITCHEN).path(0) == ("vessel", "cup")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "child,parent\ncat,animal\n",
+            "none of the benchmark's classes stands in the hierarchy\n  where:   DIR/h.csv\n"
+            "  allowed: wnids such as n00000001, names such as 'cup'\n  found:   cat\n"
+            "  to mend: name the class by id, wnid or name",
+        ),
+        (
+            "child,parent\ncup,cup\n",
+            "the hierarchy goes round in a circle\n  where:   DIR/h.csv\n  found:   cup is a cup",
+        ),
+        (
+            "child,parent\ncup,vessel\npot, \n",
+            "a value is missing\n  where:   DIR/h.csv, line 3, column parent\n  to mend: name it, or leave the row out",
+        ),
+        (
+            "child,class\ncup,vessel\n",
+            "the table has no column for the parent\n  where:   DIR/h.csv\n  allowed: parent\n"
+            "  found:   child, class\n  to mend: rename the column",
+        ),
+    ],
+)
+def test_what_is_no_hierarchy_is_refused(file: Callable[..., Path], text: str, expected: str) -> None:
+    path = file("h.csv", text)
+    assert message(read_hierarchy, path, KITCHEN).replace(str(path.parent), "DIR") == expected

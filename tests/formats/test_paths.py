@@ -15,6 +15,7 @@ from reassess import (
     OpenQuestions,
     Posterior,
     Predictions,
+    Proposals,
     Questions,
     RaterModel,
     Scores,
@@ -37,6 +38,7 @@ OPEN = OpenQuestions(
     unknown=(0,),
 )
 POSTERIOR = Posterior(("x", "y"), ("cat", "dog"), np.array([[0.9, 0.1], [0.2, 0.8]]))
+PROPOSALS = Proposals.from_rows(["a.png"], np.zeros(1, int), np.zeros(1, int), ["one"], np.zeros(1, int))
 PREDICTIONS = Predictions.from_ids([0, 2], images=["a.png", "b.png"])
 FINDINGS = Findings.from_predictions({"one": PREDICTIONS}, LABELS)
 
@@ -47,22 +49,28 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_open_questions": (".jsonl", (OPEN, CLASSES)),
     "write_posterior": (".csv", (POSTERIOR,)),
     "write_predictions": (".csv", (PREDICTIONS,)),
+    "write_proposals": (".csv", (PROPOSALS,)),
     "write_rater_model": (".npz", (MODEL,)),
     "write_report": (".html", (FINDINGS,)),
     "write_scores": (".csv", (Scores(QUESTIONS, np.array([0.25, 0.5, 1.0])),)),
+    "write_tasks": (".jsonl", (reassess.make_tasks(QUESTIONS),)),
     "write_votes": (".csv", (VOTES,)),
 }
 READERS: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "read_classes": (".txt", "cat\ndog\n", ()),
     "read_collapsed": (".csv", "class,also\ncat,fox\n", (CLASSES,)),
     "read_groups": (".csv", "class,group\ncat,pets\n", (CLASSES,)),
+    "read_hierarchy": (".csv", "child,parent\ncat,animal\n", (CLASSES,)),
     "read_labels": (".csv", "image,class\na.png,0\n", ()),
     "read_leaderboard": (".csv", "model,original,real\none,80,85\n", ()),
     "read_multi_labels": (".csv", "image,class,answer\na.png,0,valid\n", ()),
     "read_original": (".csv", "image,class\na.png,0\n", ()),
     "read_posterior": (".csv", "item,answer,probability\nx,cat,0.5\nx,dog,0.5\n", ()),
     "read_predictions": (".csv", "image,prediction\na.png,0\n", ()),
+    "read_proposals": (".csv", "image,class,source\na.png,0,vit\n", ()),
+    "read_questions": (".csv", "image,class\na.png,0\n", ()),
     "read_scores": (".csv", "image,class,score\na.png,0,0.5\n", ()),
+    "read_tasks": (".jsonl", '{"task": 0, "image": "a.png", "classes": [{"class": 0}]}\n', ()),
     "read_votes": (".csv", "image,class,rater,answer\na.png,0,ann,yes\n", ()),
 }
 

@@ -32,14 +32,26 @@ _CALLS: Mapping[str, tuple[str, int]] = {
     "leaderboard": ("board.csv", 4),
     "plot": ("label-count one.csv two.csv --benchmark b -o out.svg", 1),
     "predict": ("python:tests.fuzz.brightness:scores --benchmark b --workers 0 -o out.npy", 2),
+    "propose": ("one.csv two.csv --benchmark b -o out.csv", 4),
     "questions": ("one.csv two.csv --benchmark b -o out.jsonl", 4),
     "raters": ("--benchmark b", 2),
     "report": ("one.csv two.csv --benchmark b -o out.html", 1),
     "show": ("a.png --predictions one.csv --benchmark b", 4),
+    "tasks": ("proposals.csv --benchmark b -o out.jsonl", 4),
 }
 _WORDS = (
     *("0", "1", "2", "-1", "0.5", "0,0.5,1", "nan", "inf", "1e308", "1e-320", "100000000000000000000", "", "none", "é"),
-    *("a.png", "one.csv", "one.csv=b/classes.csv", "b/labels.csv", "b/votes.csv", "b/classes.csv", "b", "out.csv"),
+    *(
+        "a.png",
+        "one.csv",
+        "hierarchy.csv",
+        "one.csv=b/classes.csv",
+        "b/labels.csv",
+        "b/votes.csv",
+        "b/classes.csv",
+        "b",
+        "out.csv",
+    ),
     *(
         "out.parquet",
         "out.json",
@@ -62,6 +74,10 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
     if name == "leaderboard":
         suffix, content = draw(contents("leaderboard"))
         files |= {f"board{suffix}": content}
+    if name == "tasks":
+        for noun in ("proposals", "hierarchy"):
+            suffix, content = draw(contents(noun))
+            files |= {f"{noun}{suffix}": content}
     call = [*_CALLS[name][0].split(), *draw(_options(command))]
     call = [_there(word, files) for word in call]
     argv = [*name.split(), *call, "--offline"]

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.fuzz.arrays import encoded_archives, encoded_arrays, encoded_tensors, saved_tensors
-from tests.fuzz.documents import edited_documents, encoded_documents
-from tests.fuzz.seeds import ARRAYS, DOCUMENTS, TABLES, TEXTS, archives
+from tests.fuzz.documents import edited_documents, encoded_documents, encoded_lines
+from tests.fuzz.seeds import ARRAYS, DOCUMENTS, LINES, TABLES, TEXTS, archives
 from tests.fuzz.tables import Table, encoded_tables
 from tests.fuzz.values import texts
 
@@ -42,6 +42,8 @@ def contents(draw: Draw, noun: str) -> tuple[str, bytes]:
     if tables := _tables(noun):
         for suffix in (".csv", ".tsv", ".jsonl", ".parquet"):
             kinds[suffix] = lambda suffix=suffix: encoded_tables(tables, suffix)
+    if noun in LINES:
+        kinds[".jsonl"] = lambda: encoded_lines(LINES[noun])
     if noun in DOCUMENTS:
         kinds[".json"] = lambda: encoded_documents(DOCUMENTS[noun])
     if noun == "transform":

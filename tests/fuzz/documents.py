@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz.values import texts, values
 
-__all__ = ["edited_documents", "encoded_documents"]
+__all__ = ["edited_documents", "encoded_documents", "encoded_lines"]
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -20,6 +20,13 @@ def encoded_documents(draw: Draw, documents: tuple[Any, ...]) -> bytes:
     return json.dumps(draw(edited_documents(documents)), indent=indent, ensure_ascii=indent is None).encode(
         "utf-8", "replace"
     )
+
+
+@st.composite
+def encoded_lines(draw: Draw, documents: tuple[Any, ...]) -> bytes:
+    """A file with an edited document a line."""
+    lines = [json.dumps(draw(edited_documents(documents))) for _ in range(draw(st.integers(1, 3)))]
+    return draw(st.sampled_from(["\n", "\n", "\r\n", "\n\n", " "])).join(lines).encode("utf-8", "replace")
 
 
 @st.composite

@@ -14,17 +14,22 @@ import polars as pl
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.predictions import Predictions, as_floats
+from reassess.core.proposals import Proposals
 from reassess.core.rater_model import RaterModel
 from reassess.core.scores import Scores
+from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
+from reassess.formats.tables import read_table
 
 __all__ = [
     "check_labels",
     "check_posterior",
     "check_predictions",
+    "check_proposals",
     "check_rater_model",
     "check_scores",
     "check_table",
+    "check_tasks",
     "check_votes",
 ]
 
@@ -107,6 +112,24 @@ def check_predictions(path: Path, predictions: Predictions) -> None:
     if predictions.dtype == "bfloat16":
         held = as_floats(held)
     np.testing.assert_array_equal(np.asarray(held).reshape(array.shape), array)
+
+
+def check_proposals(path: Path, proposals: Proposals) -> None:
+    """Each row of the table is one, and none has a probability or a rank that the table lacks."""
+    table = read_table(path, text=("image", "source"))
+    assert proposals.question_ids.size == table.height
+    assert set(proposals.sources) == set(table["source"])
+    for heading, held in (("rank", proposals.ranks > 0), ("probability", ~np.isnan(proposals.probabilities))):
+        given = table[heading].is_not_null().sum() if heading in table.columns else 0
+        assert np.count_nonzero(held) == given, heading
+
+
+def check_tasks(path: Path, tasks: Tasks) -> None:
+    """The lines, and the classes of each, are those that json finds."""
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
+    assert [line["task"] for line in lines] == tasks.numbers.tolist()
+    assert [line["image"] for line in lines] == [tasks.image(task) for task in range(len(tasks))]
+    assert [len(line["classes"]) for line in lines] == tasks.sizes.tolist()
 
 
 _NAMES = ("names", "filenames", "paths")

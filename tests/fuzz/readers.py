@@ -15,9 +15,11 @@ from tests.fuzz.oracles import (
     check_labels,
     check_posterior,
     check_predictions,
+    check_proposals,
     check_rater_model,
     check_scores,
     check_table,
+    check_tasks,
     check_votes,
 )
 from tests.fuzz.seeds import CLASSES, IMAGES, archives
@@ -107,6 +109,7 @@ READERS: Mapping[str, Target] = {
     "read_classes": _reader(reassess.read_classes, "classes"),
     "read_collapsed": _reader(reassess.read_collapsed, "collapsed", _LISTED),
     "read_groups": _reader(reassess.read_groups, "groups", _LISTED),
+    "read_hierarchy": _reader(reassess.read_hierarchy, "hierarchy", _LISTED),
     "read_labels": _reader(reassess.read_labels, "labels", _CLASSES, check=check_labels),
     "read_leaderboard": Target(_leaderboards(), _SHARE),
     "read_multi_labels": _reader(reassess.read_multi_labels, "multi_labels", _CLASSES),
@@ -115,9 +118,12 @@ READERS: Mapping[str, Target] = {
     "read_predictions": _reader(
         reassess.read_predictions, "predictions", _CLASSES, _OUTPUTS, _LIMIT, check=check_predictions
     ),
+    "read_proposals": _reader(reassess.read_proposals, "proposals", _CLASSES, check=check_proposals),
+    "read_questions": _reader(reassess.read_questions, "proposals", _CLASSES),
     "read_rater_model": _reader(reassess.read_rater_model, "rater_model", _LIMIT, check=check_rater_model),
     "read_scores": _reader(reassess.read_scores, "scores", _CLASSES, _LIMIT, check=check_scores),
     "read_table": _reader(read_table, "table", {"text": ((), (), ("image",), ("image", "class"))}, check=check_table),
+    "read_tasks": _reader(reassess.read_tasks, "tasks", _CLASSES, check=check_tasks),
     "read_transform": _reader(reassess.read_transform, "transform"),
     "read_votes": _reader(reassess.read_votes, "votes", _CLASSES, _ANSWERS, _LIMIT, check=check_votes),
 }

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tests.fuzz.tables import Table
 from tests.helpers import picture
 
-__all__ = ["ARRAYS", "CLASSES", "DOCUMENTS", "IMAGES", "TABLES", "TEXTS", "archives"]
+__all__ = ["ARRAYS", "CLASSES", "DOCUMENTS", "IMAGES", "LINES", "TABLES", "TEXTS", "archives"]
 
 CLASSES = ("cat", "dog", "cup")
 IMAGES = tuple(f"{letter}.png" for letter in "abcdef")
@@ -84,6 +84,16 @@ TABLES: Mapping[str, tuple[Table, ...]] = {
     ),
     "collapsed": (_table("class also", ["cat", "dog"], ["cup", "cat"]),),
     "groups": (_table("class group", ["cat", "animal"], ["dog", "animal"], ["cup", "thing"]),),
+    "hierarchy": (_table("child parent", ["cat", "animal"], ["dog", "animal"], ["animal", "thing"], ["cup", "thing"]),),
+    "proposals": (
+        _table(
+            "image class source rank probability",
+            *([image, CLASSES[k], "original", None, None] for image, k in zip(IMAGES, _TRUTHS, strict=True)),
+            *([image, CLASSES[k], "vit", k + 1, 0.25 * k] for image in IMAGES for k in range(3)),
+        ),
+        _table("image class reason", ["a.png", 0, "never proposed"], ["a.png", 2, "never proposed"], ["b.png", 1, ""]),
+        _table("source class image", ["vit", 1, "a.png"], ["bit", 1, "a.png"]),
+    ),
     "leaderboard": (
         _table("model original real param_count", *([f"m{n}", 70.5 + n, 80.25 + n, n] for n in range(6))),
         _table("model img_size top1", ["a", 224, 76.5], ["b", 288, 79.5]),
@@ -113,6 +123,18 @@ DOCUMENTS: Mapping[str, tuple[Any, ...]] = {
         {"size": [8, 9], "crop": [8, 7], "mean": [0, 0, 0], "deviation": [1, 1, 1], "interpolation": "bicubic"},
     ),
     "settings": ({"name": "pets", "threshold": 0.5, "method": "em", "match": "path", "answers": ["no", "yes"]},),
+}
+# Documents of which a file holds one a line.
+LINES: Mapping[str, tuple[Any, ...]] = {
+    "tasks": (
+        {
+            "task": 0,
+            "image": "a.png",
+            "classes": [{"class": 0, "name": "cat"}, {"class": 2}],
+            "reason": "often confused",
+        },
+        {"task": 1, "image": "b.png", "classes": [{"class": "dog", "name": "dog"}], "reason": "all of the image"},
+    ),
 }
 TEXTS: Mapping[str, tuple[str, ...]] = {
     "classes": ("cat\ndog\ncup\n", "n00000001\nn00000002\nn00000003\n"),

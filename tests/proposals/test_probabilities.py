@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reassess.core.predictions import Predictions
-from reassess.proposals.probabilities import class_probabilities
+from reassess.proposals.probabilities import are_probabilities, class_probabilities
 
 INF = math.inf
 
@@ -44,11 +44,52 @@ def test_scores_are_logits_if_any_of_them_is_no_probability(rows: list[list[Any]
         assert probabilities == pytest.approx(expected, abs=1e-12)
 
 
-@given(st.lists(st.lists(st.floats(0, 1), min_size=4, max_size=4), min_size=1, max_size=5), st.randoms())
-def test_scores_that_are_probabilities_are_taken_as_they_are(rows: list[list[float]], random: Random) -> None:
-    scores = np.array(rows)
+@given(
+    st.lists(st.lists(st.floats(0.001, 1), min_size=4, max_size=4), min_size=1, max_size=5),
+    st.randoms(use_true_random=False),
+    st.sampled_from([np.float16, np.float32, np.float64]),
+)
+def test_rows_of_probabilities_that_add_up_to_1_but_for_rounding_are_taken_as_they_are(
+    rows: list[list[float]], random: Random, dtype: type
+) -> None:
+    weights = np.array(rows)
+    scores = (weights / weights.sum(axis=1, keepdims=True)).astype(dtype)
     which, at = drawn(scores, random)
-    assert class_probabilities(Predictions.from_scores(scores), which, at).tolist() == scores[which, at].tolist()
+    predictions = Predictions.from_scores(scores)
+    assert are_probabilities(predictions)
+    assert class_probabilities(predictions, which, at).tolist() == scores[which, at].tolist()
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ([0.25, 0.25, 0.5], True),
+        ([0.25, 0.25, 0.509], True),
+        ([0.25, 0.25, 0.511], False),
+        ([0.25, 0.25, 0.489], False),
+        ([0.9, 0.8, 0.7], False),
+        ([-0.5, 0.5, 1.0], False),
+        ([-1.0, 0.5, 1.5], False),
+        ([0.0, 0.0, 1.0], True),
+        ([0.0, 0.0, INF], False),
+    ],
+)
+def test_scores_are_probabilities_if_every_row_of_all_outputs_is(row: list[float], expected: bool) -> None:
+    scores = np.array([[0.5, 0.25, 0.25]] * 2_000 + [row])
+    assert are_probabilities(Predictions.from_scores(scores)) == expected
+    assert are_probabilities(Predictions.from_scores(scores, columns=np.array([0, -1, 1]))) == expected
+
+
+def test_probabilities_of_more_outputs_than_classes_are_taken_as_they_are() -> None:
+    predictions = Predictions.from_scores(np.array([[0.5, 0.25, 0.25]]), columns=np.array([-1, 5, 2]))
+    assert class_probabilities(predictions, np.array([0, 0]), np.array([2, 5])).tolist() == [0.25, 0.25]
+
+
+def test_the_outputs_of_sigmoids_are_taken_for_logits() -> None:
+    rows = [[0.9, 0.8, 0.1], [0.1, 0.2, 0.1]]
+    expected = [plain(rows[0], 0), plain(rows[1], 1)]
+    predictions = Predictions.from_scores(np.array(rows))
+    assert class_probabilities(predictions, np.array([0, 1]), np.array([0, 1])) == pytest.approx(expected)
 
 
 def test_outputs_that_are_no_class_have_no_part() -> None:

@@ -30,10 +30,12 @@ COMMANDS = {
     "leaderboard": "Compare ReaL accuracy, or that by other labels, with original accuracy over many models.",
     "plot": "Draw one chart of the report.",
     "predict": "Run models on images, and write what they predict.",
+    "propose": "Propose the classes about which raters should be asked.",
     "questions": "List the predicted pairs that nobody was asked about.",
     "raters": "Measure how far each rater can be relied on.",
     "report": "Put all about some models on one page.",
     "show": "Show all that is known of one image.",
+    "tasks": "Group questions into tasks for raters, and say what it takes to answer them.",
 }
 
 

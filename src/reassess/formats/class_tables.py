@@ -1,5 +1,6 @@
 """Lists and tables of classes: their names, which are collapsed into one, and which group each belongs to."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,16 +10,17 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_range, check_unique
 from reassess.core.classes import GIVE_CLASSES, NO_CLASS, Classes, are_wnids, check_classes
-from reassess.errors import DataError, at
+from reassess.core.hierarchy import Hierarchy
+from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.files import read_lines, suffix_of
 from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, place, read_table, refuse_missing
-from reassess.text import composed, some
+from reassess.text import composed, counted, some
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_classes", "read_collapsed", "read_groups"]
+__all__ = ["read_classes", "read_collapsed", "read_groups", "read_hierarchy"]
 
 _TEXT = ("name", "wnid", "synonyms")
 
@@ -105,6 +107,57 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
                 found=f"{before} and {name}",
             )
     return groups
+
+
+def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
+    r"""What each class is a kind of.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV, JSON lines or Parquet: columns child and parent, each a class by id, wnid or name, or the name of
+        something else, such as the wnid of a synset that is no class. Of several parents of a child the first counts,
+        with a `ReassessWarning` that says how many do not.
+    classes
+        The classes of the benchmark.
+
+    Raises
+    ------
+    DataError
+        The file holds no such table; not one child is a class; a name fits two classes; the hierarchy goes round in a
+        circle.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "hierarchy.csv"
+    >>> _ = path.write_text("child,parent\npoodle,dog\ndog,animal\n")
+    >>> read_hierarchy(path, Classes(2, names=("cup", "poodle"))).path(1)
+    ('animal', 'dog', 'poodle')
+    """
+    path = Path(path)
+    check_classes(classes)
+    children, parents = _columns(path, "child", "parent")
+    for heading, texts in (("child", children), ("parent", parents)):
+        blank = next((row for row, text in enumerate(texts) if not text.strip()), None)
+        if blank is not None:
+            raise DataError(
+                "a value is missing", where=place(path, blank, heading), mend="name it, or leave the row out"
+            )
+    with at(path):
+        hierarchy = Hierarchy.from_pairs(zip(children, parents, strict=True), classes)
+    if not hierarchy.paths:
+        raise DataError(
+            "none of the benchmark's classes stands in the hierarchy",
+            where=path,
+            allowed=classes.allowed,
+            found=some(children, most=3),
+            mend=GIVE_CLASSES if classes.ranked or not classes.texts else "name the class by id, wnid or name",
+        )
+    if hierarchy.further_parents:
+        text = f"{path}: {counted(hierarchy.further_parents, 'further parent')} left out: the first of a child counts"
+        warnings.warn(text, ReassessWarning, stacklevel=2)
+    return hierarchy
 
 
 def _object(path: Path) -> tuple[Sequence[str], Sequence[str]]:

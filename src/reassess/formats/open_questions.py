@@ -2,12 +2,56 @@
 
 from pathlib import Path
 
-from reassess.core.classes import Classes
+from reassess.core.classes import Classes, check_classes
 from reassess.core.open_questions import OpenQuestions
+from reassess.core.questions import Questions
+from reassess.errors import at
 from reassess.formats.files import suffix_of
-from reassess.formats.tables import TABLE_SUFFIXES, write_table
+from reassess.formats.proposals import proposals_of_table
+from reassess.formats.questions import questions_of_table
+from reassess.formats.tables import TABLE_SUFFIXES, read_table, write_table
 
-__all__ = ["write_open_questions"]
+__all__ = ["read_questions", "write_open_questions"]
+
+
+def read_questions(path: str | Path, classes: Classes | None = None) -> Questions:
+    r"""Questions of a table of them, or of proposals.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV, JSON lines or Parquet: columns image and class (id, wnid or name), as `write_open_questions` writes
+        them among others, one question a row. With a column source the rows are proposals, as `write_proposals` writes
+        them: a pair then is one question, whoever proposed it.
+    classes
+        The classes of the benchmark.
+
+    Returns
+    -------
+    Questions
+        Images in the order of the file.
+
+    Raises
+    ------
+    DataError
+        The file holds no such table; a name is no class, or fits two; a question is asked twice.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "questions.csv"
+    >>> _ = path.write_text("image,class,reason\na.png,1,never proposed\nb.png,0,never proposed\n")
+    >>> read_questions(path)
+    Questions(2 questions, 2 images)
+    """
+    path = Path(path)
+    check_classes(classes)
+    suffix_of(path, TABLE_SUFFIXES, "questions or proposals")
+    table = read_table(path, text=("image", "source"))
+    if "source" in table.columns:
+        return proposals_of_table(path, table, classes).questions
+    with at(path):
+        return questions_of_table(path, table, classes)
 
 
 def write_open_questions(

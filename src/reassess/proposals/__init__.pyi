@@ -1,3 +1,7 @@
+from .candidates import USUAL_PER_IMAGE as USUAL_PER_IMAGE
+from .candidates import propose as propose
+from .choice import USUAL_RECALL as USUAL_RECALL
+from .choice import choose_models as choose_models
 from .image_models import ImageModel as ImageModel
 from .image_models import ModelSource as ModelSource
 from .inference import ImagePredictions as ImagePredictions
@@ -6,3 +10,6 @@ from .model_sources import open_model as open_model
 from .open_questions import open_questions as open_questions
 from .preprocessing import Transform as Transform
 from .preprocessing import read_transform as read_transform
+from .tasks import USUAL_SIZE as USUAL_SIZE
+from .tasks import make_tasks as make_tasks
+from .tasks import seconds_per_vote as seconds_per_vote

@@ -1,24 +1,42 @@
-"""The probability that a model gives a class, whatever kind of scores it puts out."""
+"""The probability that a model gives a class, whatever kind of scores it puts out.
+
+**The rule.** Scores are probabilities if all of them lie in [0, 1] and those of each row, over all outputs, add up to 1
+but for rounding: by at most 0.01, which is more than float16, bfloat16 or three decimals in a text lose. Any others are
+taken for logits, of which the softmax is taken. So are the outputs of sigmoids, which lie in [0, 1] and do not add up:
+their softmax keeps the order of the classes of an image, but is no longer what the model said of each class.
+`kind_of_scores` calls them bounded, and the command line says so.
+"""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.predictions import Predictions, as_floats
 
-__all__ = ["class_probabilities"]
+__all__ = [
+    "ScoreKind",
+    "are_probabilities",
+    "class_probabilities",
+    "kind_of_scores",
+    "output_classes",
+    "probability_blocks",
+]
+
+ScoreKind = Literal["probabilities", "bounded", "logits"]
 
 _BLOCK = 1024
+_ROUNDING = 0.01
+_Floats = npt.NDArray[np.float64]
 
 
 def class_probabilities(
     predictions: Predictions, rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]
-) -> npt.NDArray[np.float64]:
-    """The probability of one class in each of some rows.
+) -> _Floats:
+    """The probability of one class in each of some rows, by the rule above.
 
-    Scores that all lie in [0, 1], in every row, are probabilities; any others are taken for logits, of which the
-    softmax is taken. Outputs that are no class have no part in either.
+    Outputs that are no class have no part in a softmax.
 
     Parameters
     ----------
@@ -37,45 +55,89 @@ def class_probabilities(
     >>> class_probabilities(predictions, np.array([1, 2]), np.array([0, 1]))
     array([0.5, 1. ])
     """
-    probabilities = np.full(rows.size, np.nan)
     if predictions.scores is None:
-        return probabilities
-    outputs, of_class = _outputs(predictions, class_ids)
-    as_they_are = all(
-        bool(((scores >= 0) & (scores <= 1)).all())
-        for scores in _blocks(predictions, np.arange(len(predictions)), outputs)
-    )
-    start = 0
-    for scores in _blocks(predictions, rows, outputs):
-        values = scores if as_they_are else _softmax(scores.astype(np.float64))
-        part = slice(start, start + len(scores))
-        probabilities[part] = np.take_along_axis(values, of_class[part, None], axis=1)[:, 0]
-        start += len(scores)
-    return probabilities
+        return np.full(rows.size, np.nan)
+    place = np.searchsorted(output_classes(predictions), class_ids)
+    as_they_are = are_probabilities(predictions)
+    parts = [
+        np.take_along_axis(values, place[part, None], axis=1)[:, 0]
+        for part, values in probability_blocks(predictions, rows, as_they_are=as_they_are)
+    ]
+    return np.concatenate([np.empty(0), *parts])
 
 
-def _outputs(
-    predictions: Predictions, class_ids: npt.NDArray[np.integer]
-) -> tuple[slice | npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The outputs that are classes, and the place among them of the output of each class."""
-    if predictions.columns is None:
-        return slice(None), class_ids.astype(np.int64)
-    outputs = np.flatnonzero(predictions.columns >= 0)
-    place = np.full(int(predictions.columns.max()) + 1, -1)
-    place[predictions.columns[outputs]] = np.arange(outputs.size)
-    return outputs, place[class_ids]
+def are_probabilities(predictions: Predictions) -> bool:
+    """Whether scores are probabilities as they are, by the rule above.
+
+    >>> are_probabilities(Predictions.from_scores(np.array([[0.75, 0.25], [0.5, 0.5]])))
+    True
+    >>> are_probabilities(Predictions.from_scores(np.array([[0.75, 0.25], [0.9, 0.8]])))
+    False
+    """
+    return kind_of_scores(predictions) == "probabilities"
 
 
-def _blocks(
-    predictions: Predictions, rows: npt.NDArray[np.integer], outputs: slice | npt.NDArray[np.int64]
-) -> Iterator[npt.NDArray[np.floating]]:
+def kind_of_scores(predictions: Predictions) -> ScoreKind:
+    """What scores are; all rows are read, until a score lies outside [0, 1].
+
+    >>> kind_of_scores(Predictions.from_scores(np.array([[0.9, 0.8]])))
+    'bounded'
+    """
     assert predictions.scores is not None
+    kind: ScoreKind = "probabilities"
+    for start in range(0, len(predictions), _BLOCK):
+        scores = as_floats(predictions.scores[start : start + _BLOCK])
+        if not (scores.min() >= 0 and scores.max() <= 1):
+            return "logits"
+        if np.abs(scores.sum(axis=1, dtype=np.float64) - 1).max() > _ROUNDING:
+            kind = "bounded"
+    return kind
+
+
+def output_classes(predictions: Predictions) -> npt.NDArray[np.int64]:
+    """The classes that have an output, ascending; int64, shape (classes,). `probability_blocks` has a column for each.
+
+    >>> output_classes(Predictions.from_scores(np.eye(3), columns=np.array([5, -1, 2])))
+    array([2, 5])
+    """
+    assert predictions.scores is not None
+    if predictions.columns is None:
+        return np.arange(predictions.scores.shape[1])
+    return np.sort(predictions.columns[predictions.columns >= 0])
+
+
+def probability_blocks(
+    predictions: Predictions, rows: npt.NDArray[np.integer], *, as_they_are: bool
+) -> Iterator[tuple[slice, _Floats]]:
+    """The probabilities of some rows, a block of them at a time: which of `rows`, and float64, shape (block, classes).
+
+    Parameters
+    ----------
+    predictions
+        Scores.
+    rows
+        Integers, shape (n,): which rows, in any order.
+    as_they_are
+        What `are_probabilities` says.
+    """
+    assert predictions.scores is not None
+    outputs = None
+    if predictions.columns is not None:
+        outputs = np.argsort(predictions.columns, kind="stable")
+        outputs = outputs[predictions.columns[outputs] >= 0]
     for start in range(0, rows.size, _BLOCK):
-        yield as_floats(predictions.scores[rows[start : start + _BLOCK]])[:, outputs]
+        part = slice(start, start + _BLOCK)
+        scores = as_floats(predictions.scores[rows[part]])
+        chosen = scores if outputs is None else np.take(scores, outputs, axis=1)
+        values = np.ascontiguousarray(chosen, np.float64)  # so that sums do not hang on how the file lies
+        yield part, values if as_they_are else _softmax(values)
 
 
-def _softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _softmax(scores: _Floats) -> _Floats:
     best = scores.max(axis=1, keepdims=True)
-    # Infinite scores less themselves are 0 here, not NaN.
-    weights = np.exp(np.subtract(scores, best, out=np.zeros_like(scores), where=scores != best))
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+    if np.isfinite(best).all():
+        weights = np.exp(scores - best)
+    else:  # infinite scores less themselves are 0 here, not NaN
+        weights = np.exp(np.subtract(scores, best, out=np.zeros_like(scores), where=scores != best))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights)

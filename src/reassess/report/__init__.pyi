@@ -1,6 +1,7 @@
 from .chart import Chart as Chart
 from .charts import CHARTS as CHARTS
 from .charts import write_chart as write_chart
+from .choice_figure import draw_choice as draw_choice
 from .curve_figure import draw_curves as draw_curves
 from .leaderboard_figure import draw_leaderboard as draw_leaderboard
 from .tables import Column as Column

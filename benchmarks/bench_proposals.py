@@ -1,0 +1,140 @@
+"""Speed and memory of proposals: of models on the disk, and of the choice among all their subsets."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pytest
+from memory import peak_mib
+
+from reassess import Candidates, Golden, LabelSets, Predictions, Questions, choose_models, propose
+
+MODELS, IMAGES, CLASSES = 19, 50_000, 1_000
+GOLDEN = 256
+NAMES = tuple(f"{number:05}.jpg" for number in range(IMAGES))
+_PART = 5_000
+
+
+def write_models(folder: Path) -> None:
+    """Models that share most of what they say, so that about half of the images are set aside, as in ReaL."""
+    rng = np.random.default_rng(0)
+    truth, ease = rng.integers(0, CLASSES, IMAGES), rng.gamma(1.5, 4, IMAGES)
+    np.save(folder / "truth", truth)
+    files = [
+        np.lib.format.open_memmap(folder / f"model-{m:02}.npy", mode="w+", dtype=np.float16, shape=(IMAGES, CLASSES))
+        for m in range(MODELS)
+    ]
+    for start in range(0, IMAGES, _PART):
+        rows = np.arange(start, start + _PART)
+        shared = rng.standard_normal((_PART, CLASSES), dtype=np.float32)
+        for file in files:
+            scores = shared + 0.25 * rng.standard_normal((_PART, CLASSES), dtype=np.float32)
+            scores[np.arange(_PART), truth[rows]] += ease[rows] + rng.standard_normal(_PART)
+            file[rows] = scores
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models")
+    write_models(path)
+    return path
+
+
+class Models:
+    """The models of a folder, mapped one at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = sorted(folder.glob("model-*.npy"))
+
+    def __iter__(self) -> Iterator[tuple[str, Predictions]]:
+        for file in self._files:
+            yield file.stem, Predictions.from_scores(np.load(file, mmap_mode="r"), NAMES)
+
+
+def propose_of(folder: Path) -> Candidates:
+    original = LabelSets.from_pairs(NAMES, np.arange(IMAGES), np.load(folder / "truth.npy"))
+    return propose(Models(folder), original)
+
+
+def read_once(folder: Path) -> None:
+    """Read every byte of the files."""
+    for file in sorted(folder.glob("model-*.npy")):
+        with file.open("rb", buffering=0) as stream:
+            while stream.read(1 << 24):
+                pass
+
+
+def seconds_of(work: Any, *arguments: Any) -> float:
+    start = time.perf_counter()
+    work(*arguments)
+    return time.perf_counter() - start
+
+
+def test_proposals(row: Any, folder: Path) -> None:
+    """In a process of its own, of which the system tells the highest memory, with the pages of mapped files."""
+    command = [sys.executable, str(Path(__file__)), str(folder)]
+    runs = [json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(3)]
+    seconds, peak = median(run["seconds"] for run in runs), max(run["peak_mib"] for run in runs)
+    name = f"proposals of {MODELS} x {IMAGES:,} x {CLASSES:,} float16"
+    row(name, seconds, "60 s", 60, "<= 1", peak_mib=peak, must_mib=1024)
+    once = median(seconds_of(read_once, folder) for _ in range(3))
+    row(name, seconds, "reading the files once", once, "<= 1000")
+    row(name, seconds, "the softmax of every row in numpy, once", seconds_of(softmax_once, folder), "<= 6")
+
+
+def softmax_once(folder: Path) -> None:
+    """What any way to compare pairs between images has to do at least."""
+    for file in sorted(folder.glob("model-*.npy")):
+        scores = np.load(file, mmap_mode="r")
+        for start in range(0, IMAGES, 1024):
+            values = scores[start : start + 1024].astype(np.float64)
+            weights = np.exp(values - values.max(axis=1, keepdims=True))
+            weights /= weights.sum(axis=1, keepdims=True)
+
+
+def golden_of(candidates: Candidates) -> Golden:
+    """All proposals of some images, valid by chance, the more likely the more models propose them."""
+    rng = np.random.default_rng(0)
+    questions = candidates.proposals.questions
+    images = rng.choice(len(questions.images), GOLDEN, replace=False)
+    rows = np.flatnonzero(np.isin(questions.image_ids, images))
+    share = candidates.proposals.by_source[rows].mean(axis=1)
+    names = [questions.images[image] for image in questions.image_ids[rows].tolist()]
+    return Golden(Questions.from_columns(names, questions.class_ids[rows]), rng.random(rows.size) < share)
+
+
+def test_the_choice_among_all_subsets(row: Any, folder: Path) -> None:
+    candidates = propose_of(folder)
+    golden = golden_of(candidates)
+    choice = choose_models(candidates, golden)
+    seconds = median(seconds_of(choose_models, candidates, golden) for _ in range(5))
+    name = f"{choice.subsets:,} subsets on {GOLDEN} golden images, chosen and measured on 10 folds"
+    row(name, seconds, "20 s", 20, "<= 1")
+    some = np.random.default_rng(0).integers(1, 2**MODELS, 20)
+    one_by_one = seconds_of(measure_one_by_one, candidates, golden, some) / some.size * choice.subsets
+    row(name, seconds, "sets of pairs, one subset after another, extrapolated", one_by_one, ">= 100")
+
+
+def measure_one_by_one(candidates: Candidates, golden: Golden, subsets: Any) -> None:
+    """The recall and the proposals of some subsets, as one would write it down."""
+    by_source, questions = candidates.proposals.by_source, candidates.proposals.questions
+    valid = questions.find(
+        questions.rows_of(golden.questions.images)[golden.questions.image_ids], golden.questions.class_ids
+    )
+    valid = valid[golden.valid & (valid >= 0)]
+    for subset in subsets.tolist():
+        columns = [0, *(model + 1 for model in range(MODELS) if subset >> model & 1)]
+        proposed = by_source[:, columns].any(axis=1)
+        assert proposed.sum() >= proposed[valid].sum()
+
+
+if __name__ == "__main__":
+    start = time.perf_counter()
+    propose_of(Path(sys.argv[1]))
+    print(json.dumps({"seconds": time.perf_counter() - start, "peak_mib": peak_mib()}))

@@ -1,0 +1,295 @@
+"""`reassess propose`: which classes of which images raters should be asked about, and by which models."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.aggregation.golden import golden_truth
+from reassess.cli.common import Call, Range, call_options, refuse_repeated
+from reassess.cli.help_pages import Command, in_benchmark
+from reassess.cli.inputs import (
+    FILE,
+    answers_option,
+    benchmark_option,
+    each_prediction,
+    joining_options,
+    part_option,
+    prediction_options,
+)
+from reassess.cli.judges import NONE, Judges, joined_parts, matched, needed_part, read_classes_of, read_original_of
+from reassess.cli.screen import print_table
+from reassess.cli.tables.model_choice import print_choice, write_frontier
+from reassess.comparison.model_names import short_names
+from reassess.core.benchmark import IMAGENET, Benchmark
+from reassess.core.candidates import Candidates
+from reassess.core.class_lists import Classed
+from reassess.core.image_names import Match
+from reassess.core.items import Id
+from reassess.core.labels import LabelSets
+from reassess.core.model_choice import ModelChoice
+from reassess.core.predictions import Predictions
+from reassess.core.proposals import Proposals
+from reassess.core.votes import Votes
+from reassess.data.loading import load_votes
+from reassess.errors import DataError
+from reassess.formats.archives import MAX_BYTES
+from reassess.formats.files import all_or_none
+from reassess.formats.proposals import write_proposals
+from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.proposals.candidates import USUAL_PER_IMAGE
+from reassess.proposals.candidates import propose as propose_classes
+from reassess.proposals.choice import USUAL_RECALL, choose_models
+from reassess.report.choice_figure import draw_choice
+from reassess.report.figures import FIGURE_SUFFIXES
+from reassess.text import counted
+
+__all__ = ["load_proposing", "propose"]
+
+_GIVE = "give --benchmark FOLDER, or --original FILE; or --original none, if there are no original labels"
+
+
+@dataclass
+class _Models:
+    """The models of some files by their short names, read anew each time that they are gone through."""
+
+    call: Call
+    files: tuple[Path, ...]
+    judges: Judges
+    reading: dict[str, Any]
+    detected: dict[str, str] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[tuple[str, Predictions]]:
+        names = short_names([str(file) for file in self.files])
+        for file, predictions in each_prediction(self.call, self.files, self.judges, **self.reading):
+            self.detected[names[file]] = predictions.detected
+            yield names[file], predictions
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "reassess propose a.csv b.csv --benchmark pets -o proposals.parquet",
+        "reassess propose a.csv b.csv --benchmark pets --choose --frontier frontier.svg",
+    ],
+    docs="docs/proposals.md",
+)
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    metavar="OUT",
+    help="Write the proposals, with --choose those of the chosen models: csv, tsv, jsonl or parquet.",
+)
+@click.option(
+    "--per-image",
+    type=Range(1),
+    default=USUAL_PER_IMAGE,
+    show_default=True,
+    metavar="N",
+    help="How many proposals an image that goes to raters may have on average.",
+)
+@click.option("--keep-agreed", is_flag=True, help="Propose also for images on which all agree with the original label.")
+@click.option("--choose", is_flag=True, help="Choose the models that reach a recall with the fewest proposals.")
+@click.option(
+    "--recall",
+    type=Range(0, 1, min_open=True),
+    default=USUAL_RECALL,
+    show_default=True,
+    metavar="R",
+    help="What the chosen models must reach: the share of valid golden pairs that they propose.",
+)
+@click.option(
+    "--frontier",
+    type=FILE,
+    metavar="FIGURE|CSV",
+    help="Write what the best subsets reach: a figure (svg, png, pdf) or a table.",
+)
+@benchmark_option
+@part_option("original", "Original labels", condition="if no benchmark is given")
+@in_benchmark(
+    "--golden", metavar="NAME|FILE", help="Experts' answers, by which models are chosen.  [default: the benchmark's]"
+)
+@in_benchmark(
+    "--golden-at-least",
+    type=int,
+    metavar="M",
+    help="How many experts must say yes for a pair to be valid.  [default: more than half of those who answered]",
+)
+@answers_option
+@prediction_options
+@joining_options
+@call_options
+def propose(
+    call: Call,
+    files: tuple[Path, ...],
+    output: Path | None,
+    per_image: float,
+    keep_agreed: bool,
+    choose: bool,
+    recall: float,
+    frontier: Path | None,
+    benchmark: Benchmark | None,
+    original: str | None,
+    golden: str | None,
+    golden_at_least: int | None,
+    answers: tuple[Id, ...] | None,
+    ignore_unknown: bool,
+    **reading: Any,
+) -> None:
+    """Propose the classes about which raters should be asked.
+
+    Each FILE holds one model's predictions, as for evaluate. Proposed are the original label, the first class of each
+    model, and what is among the N most probable (image, class) pairs of a model, over all images: N is the largest for
+    which no more is proposed than --per-image. Images on which all models agree with the original label are set aside.
+
+    With --choose, subsets of the models are measured by golden answers, with the N of all models.
+    """
+    refuse_repeated(files)
+    _check_call(call, output, choose, golden, frontier, benchmark)
+    match = reading.pop("match")
+    judges, experts = load_proposing(
+        call, benchmark, original, golden, choose=choose, answers=answers, match=match, max_bytes=reading["max_bytes"]
+    )
+    models = _Models(call, files, judges, reading)
+    candidates = propose_classes(
+        models,
+        judges.original,
+        per_image=per_image,
+        keep_agreed=keep_agreed,
+        benchmark=judges.benchmark,
+        match=judges.benchmark.match or "path",
+        ignore_unknown=ignore_unknown,
+    )
+    choice = None
+    if experts is not None:
+        choice = choose_models(candidates, golden_truth(experts, at_least=golden_at_least), recall=recall)
+    call.keep_inputs(output, frontier)
+    proposals = candidates.proposals if choice is None else candidates.of_models(choice.chosen.models)
+    _write(call, output, proposals, frontier, choice)
+    if call.json:
+        results = {"output": None if output is None else str(output), **candidates.to_json()}
+        call.print_document("propose", results | {"choice": None if choice is None else choice.to_json()})
+        return
+    if choice is not None:
+        print_choice(call, choice)
+    else:
+        _print_sources(candidates)
+    _tell(call, candidates, models.detected)
+    if output is not None:
+        call.tell(_written(output, proposals))
+    call.note_hashes("original", "golden")
+
+
+def _check_call(
+    call: Call,
+    output: Path | None,
+    choose: bool,
+    golden: str | None,
+    frontier: Path | None,
+    benchmark: Benchmark | None,
+) -> None:
+    """Refuse, before any work, what cannot be done."""
+    if not choose and output is None:
+        raise click.UsageError("Give -o OUT for the proposals, or --choose.")
+    if not choose and (golden is not None or frontier is not None):
+        raise click.UsageError("--golden and --frontier go with --choose.")
+    if golden == NONE:
+        raise click.UsageError("The models are chosen by --golden, which cannot be none.")
+    call.check_output(output, TABLE_SUFFIXES, "proposals", benchmark=benchmark)
+    call.check_output(frontier, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a frontier", benchmark=benchmark)
+
+
+def load_proposing(
+    call: Call,
+    benchmark: Benchmark | None,
+    original: str | None = None,
+    golden: str | None = None,
+    *,
+    choose: bool = False,
+    answers: tuple[Id, ...] | None = None,
+    match: Match | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> tuple[Judges, Votes | None]:
+    """The original labels and, if models are to be chosen, golden answers; without a benchmark, those of ImageNet."""
+    by_default = benchmark is None and original is None
+    benchmark = matched(IMAGENET if by_default else benchmark or Benchmark(), match)
+    classes = read_classes_of(call, benchmark)
+    given: dict[str, tuple[Path, Classed]] = {}
+    if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
+        given["original"] = of_original
+    elif by_default:
+        raise DataError("no original labels are at hand", mend=f"reassess data fetch imagenet-original; or {_GIVE}")
+    if choose:
+        path = needed_part(call, benchmark, "golden", golden)
+        given["golden"] = (
+            path,
+            load_votes(path, answers=answers or benchmark.answers, classes=classes, max_bytes=max_bytes),
+        )
+    parts = joined_parts(given, benchmark, classes) if given else {}
+    judges = Judges(
+        benchmark=benchmark,
+        by_default=False,
+        files={part: path for part, (path, _) in given.items()},
+        naming=next((path for path, _ in given.values()), None),
+        sets={None: parts.get("original", LabelSets.from_lists([], [], classes))},
+        original=parts.get("original"),
+        scores=None,
+        votes=None,
+        experts=parts.get("golden"),
+        rater_golden=None,
+        reviewed=None,
+    )
+    return judges, parts.get("golden")
+
+
+def _write(
+    call: Call, output: Path | None, proposals: Proposals, frontier: Path | None, choice: ModelChoice | None
+) -> None:
+    """Write the proposals and the frontier, both or neither."""
+    with all_or_none():
+        if output is not None:
+            write_proposals(output, proposals, force=call.force)
+        if frontier is not None and choice is not None:
+            write = draw_choice if frontier.suffix.lower() in FIGURE_SUFFIXES else write_frontier
+            write(frontier, choice, force=call.force)
+
+
+def _print_sources(candidates: Candidates) -> None:
+    """Who proposes how much."""
+    by_source = candidates.proposals.by_source
+    alone = by_source.sum(axis=1) == 1
+    kinds = {model.name: model.kind for model in candidates.models}
+    rows = [
+        [source, kinds.get(source), f"{proposed.sum():,}", f"{(proposed & alone).sum():,}"]
+        for source, proposed in zip(candidates.proposals.sources, by_source.T, strict=True)
+    ]
+    print_table(["source", "scores", "proposals", "by it alone"], rows, text_columns=2)
+
+
+def _tell(call: Call, candidates: Candidates, detected: Mapping[str, str]) -> None:
+    """What was decided about the images, and what was left out."""
+    call.tell(
+        f"N: the {candidates.most_probable:,} most probable pairs of each model, for at most "
+        f"{candidates.per_image:g} proposals an image"
+    )
+    if not candidates.keep_agreed:
+        call.tell(f"{counted(len(candidates.set_aside), 'image')} set aside: all models agree with the original label")
+    if candidates.without_original:
+        call.tell(f"{counted(candidates.without_original, 'image')} without an original label")
+    if candidates.unseen:
+        call.tell(f"{counted(candidates.unseen, 'image')} left out: no model holds them")
+    for model in candidates.models:
+        unknown = f"; {model.unknown:,} unknown left out" if model.unknown else ""
+        lacking = f"; no say on {counted(model.lacking, 'image')} that others hold" if model.lacking else ""
+        bounded = "; in [0, 1] without adding up to 1, so taken for logits" if model.kind == "bounded" else ""
+        call.tell(f"{model.name}: {detected[model.name]}{bounded}{unknown}{lacking}")
+
+
+def _written(output: Path, proposals: Proposals) -> str:
+    images = len(proposals.questions.images)
+    mean = f", {len(proposals) / images:.2f} an image" if images else ""
+    return f"{output}: {counted(len(proposals), 'proposal')} for {counted(images, 'image')}{mean}"

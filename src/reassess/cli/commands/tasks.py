@@ -1,0 +1,149 @@
+"""`reassess tasks`: questions in groups that a rater is shown together, and what it takes to answer them."""
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from reassess.cli.common import Call, Range, call_options
+from reassess.cli.help_pages import Command
+from reassess.cli.inputs import FILE, answers_option, benchmark_option, max_bytes_option
+from reassess.cli.judges import read_classes_of
+from reassess.cli.screen import print_table
+from reassess.core.benchmark import Benchmark, benchmark_of
+from reassess.core.items import Id
+from reassess.core.tasks import Effort, Tasks
+from reassess.data.loading import load_votes
+from reassess.errors import at
+from reassess.formats.class_tables import read_hierarchy
+from reassess.formats.files import exists
+from reassess.formats.open_questions import read_questions
+from reassess.formats.tasks import TASK_SUFFIXES, write_tasks
+from reassess.proposals.tasks import USUAL_SIZE, make_tasks, seconds_per_vote
+from reassess.text import counted, some
+
+__all__ = ["tasks"]
+
+_VOTES = 5  # as many as each question of ReaL has
+_SHOWN = 0.1  # hours
+
+
+class _SecondsType(click.ParamType[float | str]):
+    name = "seconds or a file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        if exists(value):
+            return str(value)
+        try:
+            number = float(value)
+        except ValueError:
+            return str(value)
+        if math.isinf(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return float(Range(0).convert(value, param, ctx))
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "reassess tasks proposals.csv --benchmark pets -o tasks.jsonl",
+        "reassess tasks proposals.csv --hierarchy is-a.csv --seconds 3.5 -o by-kind.jsonl",
+    ],
+    docs="docs/proposals.md",
+)
+@click.argument("questions", type=FILE, metavar="PROPOSALS|QUESTIONS")
+@click.option("-o", "--output", type=FILE, required=True, metavar="OUT", help="Write the tasks: jsonl.")
+@click.option(
+    "--size", type=click.IntRange(1), default=USUAL_SIZE, show_default=True, help="How many classes a task may hold."
+)
+@click.option(
+    "--hierarchy",
+    type=FILE,
+    metavar="F",
+    help="What each class is a kind of, a table with the columns child and parent, for classes that belong together.  "
+    "[default: those that are often proposed for the same images]",
+)
+@click.option(
+    "--votes",
+    type=click.IntRange(1),
+    default=_VOTES,
+    show_default=True,
+    metavar="N",
+    help="How many raters will answer each question.",
+)
+@click.option(
+    "--seconds",
+    type=_SecondsType(),
+    metavar="S|VOTES",
+    help="How long a vote takes, in seconds; or earlier votes with the column seconds, of which it is the mean.",
+)
+@benchmark_option
+@answers_option
+@max_bytes_option
+@call_options
+def tasks(
+    call: Call,
+    questions: Path,
+    output: Path,
+    size: int,
+    hierarchy: Path | None,
+    votes: int,
+    seconds: float | str | None,
+    benchmark: Benchmark | None,
+    answers: tuple[Id, ...] | None,
+    max_bytes: int,
+) -> None:
+    """Group questions into tasks for raters, and say what it takes to answer them.
+
+    PROPOSALS are what propose writes, QUESTIONS what questions writes. A task holds classes of one image that belong
+    together; every question is in exactly one. No golden question is among them: these are mixed in when people rate.
+    """
+    call.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
+    classes = None if benchmark is None else read_classes_of(call, benchmark)
+    asked = read_questions(call.read("questions", questions), classes)
+    if benchmark is None:
+        classes = read_classes_of(call, benchmark_of(asked.images))
+        asked = asked if classes is None else asked.in_classes(classes)
+    tree = None if hierarchy is None else read_hierarchy(call.read("hierarchy", hierarchy), asked.classes)
+    made = make_tasks(asked, size=size, hierarchy=tree)
+    if isinstance(seconds, str):
+        order = answers or (None if benchmark is None else benchmark.answers)
+        path = call.resolve("votes", seconds)
+        with at(path):
+            seconds = seconds_per_vote(load_votes(path, answers=order, classes=classes, max_bytes=max_bytes))
+    effort = made.effort(votes, seconds)
+    call.keep_inputs(output)
+    write_tasks(output, made, force=call.force)
+    nowhere = [] if tree is None else [c for c in np.unique(asked.class_ids).tolist() if not tree.path(c)]
+    if call.json:
+        results = {"output": str(output), **effort.to_json(), "votes_per_question": votes, "size": size}
+        sizes = {str(n): int(count) for n, count in enumerate(np.bincount(made.sizes)) if count}
+        call.print_document("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(nowhere)})
+    else:
+        _print(call, made, effort, output, votes)
+        if nowhere:
+            names = some([asked.classes.label(class_id) for class_id in nowhere], most=3)
+            call.tell(f"{counted(len(nowhere), 'class', 'classes')} not in the hierarchy: {names}")
+        call.note_hashes("hierarchy", "votes")
+
+
+def _print(call: Call, made: Tasks, effort: Effort, output: Path, votes: int) -> None:
+    counts = Counter("under a common parent" if why.startswith("under ") else why for why in made.reasons)
+    rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(made.sizes)) if count]
+    print_table(["classes a task", "tasks"], rows, text_columns=0)
+    call.tell(
+        f"{output}: {counted(effort.tasks, 'task')} with {counted(effort.questions, 'question')} on "
+        f"{counted(effort.images, 'image')}"
+    )
+    call.tell(
+        "why classes stand together: " + ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
+    )
+    each = f"{counted(effort.votes, 'vote')}, {votes:,} a question"
+    if effort.hours is None:
+        call.tell(f"{each}; how long they take is not known (--seconds)")
+    else:
+        hours = f"{effort.hours:,.1f}" if effort.hours >= _SHOWN else f"less than {_SHOWN}"
+        call.tell(f"{each}: {hours} hours of raters, at {effort.seconds_per_vote:.2f} seconds a vote")

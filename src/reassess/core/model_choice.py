@@ -1,0 +1,182 @@
+"""Which models are worth asking for proposals: what every subset, or a greedy row of them, would reach."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from reassess.numeric.proportion import Proportion
+from reassess.text import Shown, counted
+
+__all__ = ["HeldOut", "ModelChoice", "ModelSubset"]
+
+
+@dataclass(frozen=True)
+class ModelSubset:
+    """What some of the models propose, together with the original labels, with the N of all models.
+
+    Parameters
+    ----------
+    models
+        Their names.
+    recall
+        Of the valid golden pairs, those that are proposed.
+    precision
+        Of the golden pairs that are proposed, those that are valid.
+    unjudged
+        Number of pairs that are proposed on golden images and are no golden pairs.
+    proposals
+        Number of proposals for all images that these models send to raters.
+    images
+        Number of these images.
+    """
+
+    models: tuple[str, ...]
+    recall: Proportion
+    precision: Proportion
+    unjudged: int
+    proposals: int
+    images: int
+
+    @property
+    def per_image(self) -> float | None:
+        """Proposals an image that goes to raters, on average; None if none does."""
+        return self.proposals / self.images if self.images else None
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        return {
+            "models": list(self.models),
+            "proposals": self.proposals,
+            "images": self.images,
+            "per_image": self.per_image,
+            "recall": _in_json(self.recall),
+            "precision": _in_json(self.precision),
+            "unjudged": self.unjudged,
+        }
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a choice reaches on images that had no part in it: chosen on all folds but one, and measured on that one.
+
+    Parameters
+    ----------
+    folds
+        How many parts the golden images were cut into.
+    recall, precision
+        Of the held-out images of all folds together.
+    recall_interval, precision_interval
+        95 %, percentile bootstrap over golden images, of the choices as they were made; None where there is nothing to
+        measure. It covers which images are golden, not that on others other models would have been chosen.
+    proposals
+        Mean number of proposals of what was chosen.
+    short
+        In how many folds no subset reached the recall that was asked for, so that the highest recall was chosen.
+    same
+        In how many folds the same models were chosen as on all images.
+    """
+
+    folds: int
+    recall: Proportion
+    recall_interval: tuple[float, float] | None
+    precision: Proportion
+    precision_interval: tuple[float, float] | None
+    proposals: float
+    short: int
+    same: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        intervals = {
+            "recall": self.recall_interval or (None, None),
+            "precision": self.precision_interval or (None, None),
+        }
+        return {
+            "folds": self.folds,
+            "short": self.short,
+            "same": self.same,
+            "proposals": self.proposals,
+            "recall": _in_json(self.recall),
+            "precision": _in_json(self.precision),
+            "low": {name: low for name, (low, _) in intervals.items()},
+            "high": {name: high for name, (_, high) in intervals.items()},
+        }
+
+
+@dataclass(frozen=True, repr=False)
+class ModelChoice(Shown):
+    """The models that reach a recall with the fewest proposals.
+
+    Parameters
+    ----------
+    wanted
+        The recall that was asked for.
+    chosen
+        What was chosen, measured on the images on which it was chosen.
+    held_out
+        What such a choice reaches on other images; None if there are too few golden images for folds.
+    all_models
+        What all models together reach.
+    frontier
+        The subsets of which none with as few proposals has a higher recall, from the fewest proposals on; of a greedy
+        search, among those that it came by.
+    subsets
+        How many were looked at.
+    exhaustive
+        Whether these are all that there are; else the search was greedy, and there may be better ones.
+    never_proposed
+        Number of valid golden pairs that no model proposes, and that are not the original label.
+    set_aside
+        Number of golden images that all models set aside: there the original label alone counts as proposed.
+    left_out
+        Number of golden images that no model holds.
+    """
+
+    wanted: float
+    chosen: ModelSubset
+    held_out: HeldOut | None
+    all_models: ModelSubset
+    frontier: tuple[ModelSubset, ...]
+    subsets: int
+    exhaustive: bool
+    never_proposed: int
+    set_aside: int
+    left_out: int
+
+    @property
+    def search(self) -> str:
+        """How it was searched, in a word."""
+        return "exhaustive" if self.exhaustive else "greedy"
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        return {
+            "wanted": self.wanted,
+            "search": self.search,
+            "subsets": self.subsets,
+            "chosen": self.chosen.to_json(),
+            "held_out": None if self.held_out is None else self.held_out.to_json(),
+            "all_models": self.all_models.to_json(),
+            "never_proposed": self.never_proposed,
+            "set_aside": self.set_aside,
+            "left_out": self.left_out,
+            "frontier": [subset.to_json() for subset in self.frontier],
+        }
+
+    def _summary(self) -> list[tuple[str, str]]:
+        rows = [("chosen", ", ".join(self.chosen.models)), ("recall", _in_words(self.chosen.recall))]
+        if self.held_out is not None:
+            rows.append(("held out", _in_words(self.held_out.recall)))
+        return [
+            *rows,
+            ("proposals", f"{self.chosen.proposals:,} for {counted(self.chosen.images, 'image')}"),
+            ("search", f"{self.search}, {counted(self.subsets, 'subset')}"),
+        ]
+
+
+def _in_json(share: Proportion) -> dict[str, Any]:
+    return {"hits": share.hits, "n": share.n, "value": share.value}
+
+
+def _in_words(share: Proportion) -> str:
+    value = "none" if share.value is None else f"{share.value:.4f}"
+    return f"{value} ({share.hits:,} of {share.n:,})"

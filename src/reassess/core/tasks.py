@@ -1,0 +1,145 @@
+"""Tasks: the questions that a rater is shown together, each on some classes of one image."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_length, check_range, check_text, check_unique
+from reassess.core.questions import Questions
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze
+from reassess.text import Shown
+
+__all__ = ["Effort", "Tasks"]
+
+
+@dataclass(frozen=True, repr=False)
+class Effort(Shown):
+    """What it takes to answer some tasks.
+
+    Parameters
+    ----------
+    images, tasks, questions
+        How many.
+    votes
+        Number of votes: of so many raters on each question.
+    seconds_per_vote
+        How long a vote takes; None if that is not known.
+    """
+
+    images: int
+    tasks: int
+    questions: int
+    votes: int
+    seconds_per_vote: float | None
+
+    @property
+    def hours(self) -> float | None:
+        """Hours of all raters together; None if it is not known how long a vote takes."""
+        return None if self.seconds_per_vote is None else self.votes * self.seconds_per_vote / 3600
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        return {**vars(self), "hours": self.hours}
+
+
+@dataclass(frozen=True, eq=False)
+class Tasks:
+    """Questions in tasks, each question in exactly one.
+
+    Parameters
+    ----------
+    questions
+        The questions, task by task.
+    indptr
+        int64, shape (tasks + 1,): task i is of the questions ``indptr[i]`` to ``indptr[i + 1]``.
+    numbers
+        int64, shape (tasks,): what each task is called.
+    reasons
+        Why the classes of each task stand together.
+
+    Raises
+    ------
+    DataError
+        A task has no question or questions on two images, or two tasks have one number.
+
+    Examples
+    --------
+    >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([7, 3, 7]))
+    >>> tasks = Tasks(questions, np.array([0, 2, 3]), np.arange(2), ["all of the image"] * 2)
+    >>> tasks
+    Tasks(2 tasks, 3 questions, 2 images)
+    >>> tasks.image(0), tasks.class_ids(0).tolist()
+    ('a.png', [7, 3])
+    """
+
+    questions: Questions
+    indptr: npt.NDArray[np.int64]
+    numbers: npt.NDArray[np.int64]
+    reasons: Sequence[str]
+
+    def __post_init__(self) -> None:
+        check_length(len(self.reasons), len(self), things="reasons", each="task")
+        check_length(self.indptr.size - 1, len(self), things="tasks in indptr", each="number")
+        check_text(self.reasons, what="the reason of a task")
+        check_range(self.numbers, 0, what="number of a task")
+        check_unique(self.numbers.tolist(), thing="a task")
+        if int(self.indptr[-1]) != len(self.questions) or self.indptr[0] != 0:
+            raise DataError(
+                "indptr does not fit the questions",
+                allowed=f"from 0 to {len(self.questions)}",
+                found=f"from {self.indptr[0]} to {self.indptr[-1]}",
+            )
+        empty = np.flatnonzero(self.sizes < 1)
+        if empty.size:
+            raise DataError("a task has no question", where=f"task {self.numbers[empty[0]]}")
+        images = self.questions.image_ids
+        inside = np.ones(images.size, bool)
+        inside[self.indptr[:-1]] = False
+        mixed = inside[1:] & (np.diff(images) != 0)
+        if mixed.any():
+            task = int(np.searchsorted(self.indptr, int(np.argmax(mixed)) + 1, side="right")) - 1
+            raise DataError("a task has questions on two images", where=f"task {self.numbers[task]}")
+        freeze(self, "indptr", "numbers")
+
+    def __len__(self) -> int:
+        return self.numbers.size
+
+    def __repr__(self) -> str:
+        questions, images = len(self.questions), len(self.questions.images)
+        return f"Tasks({len(self):,} tasks, {questions:,} questions, {images:,} images)"
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Number of classes of each task, int64, shape (tasks,)."""
+        return np.diff(self.indptr)
+
+    def image(self, task: int) -> str:
+        """Name of the image of a task, which is given by its place."""
+        return self.questions.images[int(self.questions.image_ids[self.indptr[task]])]
+
+    def class_ids(self, task: int) -> npt.NDArray[np.int32]:
+        """The classes of a task, which is given by its place."""
+        return self.questions.class_ids[self.indptr[task] : self.indptr[task + 1]]
+
+    def effort(self, votes_per_question: int, seconds_per_vote: float | None = None) -> Effort:
+        """What it takes if so many raters answer each question.
+
+        >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([7, 3]))
+        >>> Tasks(questions, np.array([0, 2]), np.arange(1), ["all of the image"]).effort(5, 2.0).hours
+        0.005555555555555556
+        """
+        check_range(votes_per_question, 1, what="number of votes a question")
+        if seconds_per_vote is not None:
+            check_range(seconds_per_vote, 0, what="number of seconds a vote")
+        questions = len(self.questions)
+        return Effort(
+            images=len(self.questions.images),
+            tasks=len(self),
+            questions=questions,
+            votes=votes_per_question * questions,
+            seconds_per_vote=seconds_per_vote,
+        )

@@ -1,0 +1,186 @@
+"""Tasks as JSON lines, one task a line."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reassess.core.classes import MOST_CLASSES, Classes, check_classes
+from reassess.core.questions import Questions
+from reassess.core.tasks import Tasks
+from reassess.errors import DataError, at
+from reassess.formats.class_columns import ids_of_column
+from reassess.formats.files import check_input, not_utf8, suffix_of, writing
+from reassess.formats.json_files import each_once
+from reassess.text import shortened
+
+__all__ = ["TASK_SUFFIXES", "read_tasks", "write_tasks"]
+
+TASK_SUFFIXES = (".jsonl",)
+_FORM = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the image"}'
+_MOST_NUMBER = 2**63 - 1
+_SHOWN = 60  # letters
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A task as it stands in a file."""
+
+    number: int
+    image: str
+    classes: list[int | str]
+    reason: str
+
+
+def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
+    r"""Tasks of a file, as `write_tasks` writes it.
+
+    Parameters
+    ----------
+    path
+        JSON lines: ``task`` (a whole number from 0, each once), ``image``, ``classes`` (a list of objects, each with
+        ``class``, an id, wnid or name) and ``reason`` (text; may be missing). Other keys, such as the names of classes,
+        are for people and are not read.
+    classes
+        The classes of the benchmark.
+
+    Raises
+    ------
+    DataError
+        A line holds no task; a name is no class, or fits two; a question stands in two tasks.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "tasks.jsonl"
+    >>> _ = path.write_text('{"task": 0, "image": "a.png", "classes": [{"class": 7}, {"class": 3}]}\n')
+    >>> read_tasks(path)
+    Tasks(1 tasks, 2 questions, 1 images)
+    """
+    path = Path(path)
+    check_classes(classes)
+    suffix_of(path, TASK_SUFFIXES, "tasks")
+    lines = list(_lines(path))
+    if not lines:
+        raise DataError("the file holds no task", where=path, allowed=f"lines such as {_FORM}", mend="write it again")
+    sizes = np.array([len(line.classes) for line in lines])
+    class_ids, classes = _class_ids(path, [called for line in lines for called in line.classes], classes)
+    position: dict[str, int] = {}
+    image_ids = np.array([position.setdefault(line.image, len(position)) for line in lines], np.int32)
+    with at(path):
+        questions = Questions(
+            images=tuple(position),
+            image_ids=np.repeat(image_ids, sizes),
+            class_ids=class_ids,
+            classes=classes,
+        )
+        return Tasks(
+            questions=questions,
+            indptr=np.concatenate([[0], np.cumsum(sizes)]),
+            numbers=np.array([line.number for line in lines], np.int64),
+            reasons=tuple(line.reason for line in lines),
+        )
+
+
+def _lines(path: Path) -> Iterator[_Line]:
+    check_input(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, error) from error
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield _line(line, f"{path}, line {number}")
+
+
+def _line(text: str, where: str) -> _Line:
+    try:
+        task = json.loads(text, object_pairs_hook=each_once(where))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError("the line is no JSON", where=where, found=str(error), mend="write the file again") from error
+    if not isinstance(task, dict):
+        raise _no_task(where, "an object", task)
+    number, image, reason = task.get("task", -1), task.get("image"), task.get("reason", "")
+    if not _is_number(number, _MOST_NUMBER):
+        raise _no_task(where, "task: a whole number from 0", number)
+    if not isinstance(image, str) or not image:
+        raise _no_task(where, "image: the name of an image", image)
+    if not isinstance(reason, str):
+        raise _no_task(where, "reason: text", reason)
+    given = task.get("classes")
+    if not isinstance(given, list) or not given or not all(isinstance(each, dict) for each in given):
+        raise _no_task(where, "classes: a list of objects, each with a class", given)
+    called = [each.get("class") for each in given]
+    if not (
+        all(isinstance(each, str) for each in called) or all(_is_number(each, MOST_CLASSES - 1) for each in called)
+    ):
+        raise _no_task(where, "class: an id from 0, or text, in all of the list", called)
+    return _Line(number, image, called, reason)
+
+
+def _is_number(value: Any, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
+
+
+def _no_task(where: str, allowed: str, found: Any) -> DataError:
+    return DataError(
+        "the line holds no task",
+        where=where,
+        allowed=f"{allowed}, as in {_FORM}",
+        found=shortened(json.dumps(found), _SHOWN),
+    )
+
+
+def _class_ids(
+    path: Path, called: list[int | str], classes: Classes | None
+) -> "tuple[np.ndarray[Any, np.dtype[np.int32]], Classes]":
+    import polars as pl
+
+    if len({type(each) for each in called}) > 1:
+        raise DataError("classes are neither all ids nor all names", where=path, allowed="whole numbers, or text")
+    dtype = pl.String if isinstance(called[0], str) else pl.Int64
+    class_ids, classes = ids_of_column(path, pl.Series("class", called, dtype), classes)
+    return class_ids.astype(np.int32), classes
+
+
+def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
+    r"""Write tasks, one a line.
+
+    A line is ``{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "often confused"}``:
+    the number of the task, the image, its classes (each with its id, or its name where classes are written by name, and
+    a short name for people) and why they stand together. No golden question is among them.
+
+    Parameters
+    ----------
+    path
+        JSON lines.
+    tasks
+        What to write; the same tasks give the same bytes.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        The file is of another kind.
+    OutputError
+        The file exists, or cannot be written.
+    """
+    path = Path(path)
+    suffix_of(path, TASK_SUFFIXES, "tasks")
+    classes, called = tasks.questions.classes, tasks.questions.classes.in_files
+    with writing(path, force=force) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        for task, number in enumerate(tasks.numbers.tolist()):
+            ids = tasks.class_ids(task).tolist()
+            line = {
+                "task": number,
+                "image": tasks.image(task),
+                "classes": [{"class": called[i] if called else i, "name": classes.label(i)} for i in ids],
+                "reason": tasks.reasons[task],
+            }
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")

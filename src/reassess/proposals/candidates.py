@@ -1,0 +1,285 @@
+"""Which classes of each image are worth a question: what models propose beside the original label.
+
+Beyer et al., arXiv 2006.07159, section 3.1: the proposals for an image are its original label, the first class of each
+model, and what is among the N most probable (image, class) pairs of a model over all images. N is the same for all
+models, and the largest for which raters are asked about no more classes an image than wanted. Images on which all
+models agree with the original label are not rated.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.benchmark import Benchmark
+from reassess.core.candidates import Candidates, ProposingModel
+from reassess.core.checks import check_range, check_unique
+from reassess.core.classes import Classes
+from reassess.core.image_names import Match
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.core.proposals import ORIGINAL_SOURCE, Proposals
+from reassess.errors import DataError
+from reassess.evaluation.outcomes import check_original
+from reassess.numeric.arrays import pair_keys
+from reassess.proposals.model_rows import BestPairs, ImageIndex, Seen, best_pairs, see
+
+__all__ = ["USUAL_PER_IMAGE", "propose"]
+
+USUAL_PER_IMAGE = 7.4  # what the votes of ReaL have
+_Ints = npt.NDArray[np.int64]
+_Models = Mapping[str, Predictions] | Iterable[tuple[str, Predictions]]
+
+
+def propose(
+    models: _Models,
+    original: LabelSets | None = None,
+    *,
+    per_image: float = USUAL_PER_IMAGE,
+    keep_agreed: bool = False,
+    benchmark: Benchmark | None = None,
+    match: Match = "path",
+    ignore_unknown: bool = False,
+) -> Candidates:
+    """Propose classes for every image: the original label, first classes, and the most probable pairs of each model.
+
+    Parameters
+    ----------
+    models
+        What each model said, by its name. Or pairs of the two that can be gone through twice, so that one model is in
+        memory at a time; scores may lie on the disk. Models need not hold the same images, and one that lacks an image
+        has no say there. Ids propose their first class alone.
+    original
+        Original labels; None if there are none: then no image is set aside.
+    per_image
+        How many proposals an image that goes to raters may have on average.
+    keep_agreed
+        Propose also for images on which all models agree with the original label, instead of setting them aside.
+    benchmark
+        Whose images they are: its images are known beside those of the original labels. Where neither names any, those
+        of the models are all known.
+    match, ignore_unknown
+        As for `reassess.evaluate`.
+
+    Returns
+    -------
+    Candidates
+        The same whatever the order of the models and of their rows.
+
+    Raises
+    ------
+    DataError
+        A model is named twice, or "original"; original labels and first classes alone are too many; a model and the
+        original labels do not fit, as for `reassess.evaluate`.
+
+    Examples
+    --------
+    >>> original = LabelSets.from_lists(["a.png", "b.png"], [[0], [1]])
+    >>> scores = np.array([[0.9, 0.1, 0.0], [0.5, 0.3, 0.2]])
+    >>> models = {
+    ...     "one": Predictions.from_scores(scores, ["a.png", "b.png"]),
+    ...     "two": Predictions.from_ids([0, 1], ["a.png", "b.png"]),
+    ... }
+    >>> candidates = propose(models, original, per_image=2)
+    >>> candidates
+    images           2, of which 1 are set aside
+    proposals        2, 2.00 an image
+    N                3
+    >>> candidates.proposals.questions.images, candidates.proposals.questions.class_ids.tolist()
+    (('b.png',), [0, 1])
+
+    Notes
+    -----
+    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.1.
+    """
+    check_range(per_image, 1, what="number of proposals an image")
+    if isinstance(models, Iterator):
+        raise DataError("the models can be gone through only once", mend="give a dict, or list(models)")
+    benchmark = Benchmark() if benchmark is None else benchmark
+    labels = LabelSets.from_lists([], [], benchmark.classes) if original is None else original
+    check_original(labels)
+    index = ImageIndex(labels, benchmark, match)
+    seen = [see(name, given, index, labels, ignore_unknown, benchmark) for name, given in _each(models)]
+    _check_names([one.name for one in seen])
+    images = _Images.of(seen, index, labels, keep_agreed)
+    placed = {one.name: one.moved(images.places) for one in seen}
+    fixed = _fixed_pairs(placed.values(), images)
+    limit = _limit(per_image, int(np.count_nonzero(images.to_raters)), fixed.size)
+    best = {
+        name: best_pairs(given.in_classes(labels.classes), placed[name], images.to_raters, limit + 1)
+        for name, given in _each(models)
+        if given.scores is not None
+    }
+    most_probable = _most_probable(best.values(), fixed, limit)
+    return Candidates(
+        proposals=_proposals(placed, images, best, most_probable, labels.classes),
+        set_aside=images.set_aside(labels.classes),
+        most_probable=most_probable,
+        per_image=per_image,
+        models=tuple(_model(placed[name], images) for name in sorted(placed)),
+        keep_agreed=keep_agreed,
+        unseen=int(np.count_nonzero(~(images.to_raters | images.agreed))),
+        without_original=int(np.count_nonzero(images.to_raters & (images.original < 0))),
+    )
+
+
+def _each(models: _Models) -> Iterable[tuple[str, Predictions]]:
+    return models.items() if isinstance(models, Mapping) else models
+
+
+def _check_names(names: list[str]) -> None:
+    check_unique(names, thing="a model")
+    if ORIGINAL_SOURCE in names:
+        raise DataError(
+            "a model is called as the original labels are", found=ORIGINAL_SOURCE, mend="give it another name"
+        )
+
+
+@dataclass(frozen=True)
+class _Images:
+    """All images, in the order of the proposals.
+
+    Parameters
+    ----------
+    names
+        Their names.
+    places
+        int64: place of each number of an `ImageIndex`.
+    original
+        int64: original label; -1 for none.
+    agreed
+        bool: whether they are set aside, since all models that hold them agree with the original label.
+    to_raters
+        bool: whether raters are asked about them; neither for an image that no model holds.
+    held
+        int64: how many models hold each.
+    """
+
+    names: tuple[str, ...]
+    places: _Ints
+    original: _Ints
+    agreed: npt.NDArray[np.bool_]
+    to_raters: npt.NDArray[np.bool_]
+    held: _Ints
+
+    @classmethod
+    def of(cls, seen: Iterable[Seen], index: ImageIndex, labels: LabelSets, keep_agreed: bool) -> "_Images":
+        numbers = index.numbers(labels.images)
+        names, places = index.sorted()
+        original = np.full(len(names), -1)
+        original[places[numbers]] = labels.indices
+        held, agree, named = (np.zeros(len(names), np.int64) for _ in range(3))
+        for one in (each.moved(places) for each in seen):
+            rows = np.flatnonzero(one.images >= 0)
+            at, top1 = one.images[rows], one.top1[rows]
+            held[at] += 1
+            agree[at] += top1 == original[at]
+            named[at] += top1 >= 0
+        known = original >= 0
+        agreed = known & (held > 0) & (agree == held) & (not keep_agreed)
+        to_raters = (held > 0) & ~agreed & (known | (named > 0))
+        return cls(names, places, original, agreed, to_raters, held)
+
+    def set_aside(self, classes: Classes) -> LabelSets:
+        """The images that are set aside, with their original labels."""
+        rows = np.flatnonzero(self.agreed)
+        names = [self.names[row] for row in rows.tolist()]
+        return LabelSets.from_pairs(names, np.arange(rows.size), self.original[rows], classes)
+
+
+def _model(seen: Seen, images: _Images) -> ProposingModel:
+    held = np.count_nonzero(seen.images >= 0)
+    return ProposingModel(
+        name=seen.name,
+        kind=seen.kind,
+        lacking=int(np.count_nonzero(images.held) - held),
+        unknown=seen.unknown,
+    )
+
+
+def _first_pairs(seen: Seen, images: _Images) -> _Ints:
+    """The rows of a model whose first class is proposed."""
+    known = (seen.images >= 0) & (seen.top1 >= 0)
+    return np.flatnonzero(known & images.to_raters[seen.images])
+
+
+def _fixed_pairs(seen: Iterable[Seen], images: _Images) -> _Ints:
+    """Keys of the pairs that are proposed whatever N is: original labels and first classes."""
+    named = np.flatnonzero(images.to_raters & (images.original >= 0))
+    keys = [pair_keys(named, images.original[named])]
+    for one in seen:
+        rows = _first_pairs(one, images)
+        keys.append(pair_keys(one.images[rows], one.top1[rows]))
+    return np.unique(np.concatenate(keys))
+
+
+def _limit(per_image: float, images: int, fixed: int) -> int:
+    """The largest number of proposals of which the mean over the images is not above what is allowed."""
+    limit = math.floor(per_image * images)
+    limit += (limit + 1) / images <= per_image if images else 0  # the product may have been rounded down
+    if fixed > limit:
+        raise DataError(
+            "the original labels and the models' first classes alone are more proposals an image than allowed",
+            allowed=f"{per_image:g} an image",
+            found=f"{fixed / images:.2f} an image, on {images:,} images that go to raters",
+            mend=f"allow {math.ceil(100 * fixed / images) / 100:g} or more, or leave models out",
+        )
+    return limit
+
+
+def _most_probable(best: Iterable[BestPairs], fixed: _Ints, limit: int) -> int:
+    """N: how many of the most probable pairs of each model can be proposed."""
+    best = list(best)
+    if not best:
+        return 0
+    keys = np.concatenate([pair_keys(one.images, one.class_ids) for one in best])
+    places = np.concatenate([one.places for one in best])
+    new = ~np.isin(keys, fixed)
+    keys, places = keys[new], places[new]
+    order = np.lexsort((places, keys))
+    first = np.ones(order.size, bool)
+    first[1:] = np.diff(keys[order]) > 0
+    appears = np.sort(places[order][first])  # the N from which on each further pair is proposed
+    room = limit - fixed.size
+    return int(appears[room]) - 1 if appears.size > room else max(one.pairs for one in best)
+
+
+def _proposals(
+    seen: Mapping[str, Seen], images: _Images, best: Mapping[str, BestPairs], most_probable: int, classes: Classes
+) -> Proposals:
+    named = np.flatnonzero(images.to_raters & (images.original >= 0))
+    zeros = np.zeros(named.size, np.int64)
+    parts = [(named, images.original[named], zeros, zeros, np.full(named.size, np.nan))]
+    names = sorted(seen)
+    for source, name in enumerate(names, 1):
+        image_ids, class_ids, ranks, probabilities = _proposed_by(seen[name], images, best.get(name), most_probable)
+        parts.append((image_ids, class_ids, np.full(image_ids.size, source), ranks, probabilities))
+    image_ids, class_ids, source_ids, ranks, probabilities = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
+    return Proposals.from_rows(
+        images.names, image_ids, class_ids, [ORIGINAL_SOURCE, *names], source_ids, ranks, probabilities, classes
+    )
+
+
+def _proposed_by(
+    seen: Seen, images: _Images, best: BestPairs | None, most_probable: int
+) -> tuple[_Ints, _Ints, _Ints, npt.NDArray[np.float64]]:
+    """Images, classes, ranks and probabilities of what one model proposes."""
+    rows = _first_pairs(seen, images)
+    image_ids, class_ids = seen.images[rows], seen.top1[rows].astype(np.int64)
+    if best is None:
+        return image_ids, class_ids, np.ones(rows.size, np.int64), np.full(rows.size, np.nan)
+    further = np.flatnonzero(best.places <= most_probable)
+    is_first = np.isin(pair_keys(best.images[further], best.class_ids[further]), pair_keys(image_ids, class_ids))
+    further = further[~is_first]
+    image_ids = np.concatenate([image_ids, best.images[further]])
+    class_ids = np.concatenate([class_ids, best.class_ids[further]])
+    probabilities = np.concatenate([best.top1_probabilities[rows], best.probabilities[further]])
+    order = np.argsort(image_ids, kind="stable")  # the first class of an image, then others as they are probable
+    starts = np.flatnonzero(np.diff(image_ids[order], prepend=-1))
+    sizes = np.diff(starts, append=order.size)
+    ranks = 1 + np.arange(order.size) - np.repeat(starts, sizes)
+    return image_ids[order], class_ids[order], ranks, probabilities[order]

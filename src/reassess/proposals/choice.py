@@ -1,0 +1,172 @@
+"""Which models are worth asking: as good a recall of golden labels with fewer proposals for raters.
+
+Beyer et al., arXiv 2006.07159, section 3.1, keep 6 of 19 models whose proposals had a recall of 97 % on labels of 256
+images. That recall was measured on the images on which the models were chosen, among half a million subsets; here the
+choice is also made anew without each fold of images, and measured on it.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.golden import Golden
+from reassess.aggregation.provenance import image_folds
+from reassess.core.candidates import Candidates
+from reassess.core.model_choice import HeldOut, ModelChoice
+from reassess.errors import DataError
+from reassess.numeric.bootstrap import percentile_bounds, times_drawn_again
+from reassess.numeric.proportion import Proportion
+from reassess.proposals.proposed_pairs import GoldenPairs, all_pairs, golden_pairs
+from reassess.proposals.subset_search import Measure, Search, search_of
+
+__all__ = ["USUAL_RECALL", "choose_models"]
+
+USUAL_RECALL = 0.97  # what the authors of ReaL kept
+_FOLDS = 10
+_REPLICATES = 2_000
+_AT_ONCE = 1_000_000  # images of replicates that are drawn together, which bounds the memory and not the result
+_Bools = npt.NDArray[np.bool_]
+
+
+def choose_models(
+    candidates: Candidates, golden: Golden, *, recall: float = USUAL_RECALL, folds: int = _FOLDS, seed: int = 0
+) -> ModelChoice:
+    """The models whose proposals reach a recall of golden labels with the fewest proposals.
+
+    All subsets are measured if there are up to 20 models; of more, those to which a greedy search comes. N is that of
+    all models. The models of a subset set aside the images on which all of them agree with the original label, which
+    then alone counts as proposed.
+
+    Parameters
+    ----------
+    candidates
+        As `propose` gives them, of all models.
+    golden
+        Pairs that experts judged; images that no model holds are left out and counted.
+    recall
+        What to reach, in (0, 1].
+    folds
+        In how many parts golden images are cut at random, so that the choice is measured on others than those on which
+        it was made; of fewer images, each is a part.
+    seed
+        Of the folds and of the bootstrap.
+
+    Raises
+    ------
+    DataError
+        No golden image is among those of the models; none of their pairs is valid; all models together do not reach
+        the recall; there are no models.
+
+    Examples
+    --------
+    >>> from reassess.core.labels import LabelSets
+    >>> from reassess.core.predictions import Predictions
+    >>> from reassess.core.questions import Questions
+    >>> from reassess.proposals.candidates import propose
+    >>> images = ["a.png", "b.png"]
+    >>> models = {"one": [1, 2], "two": [1, 0], "three": [2, 2]}
+    >>> candidates = propose(
+    ...     {name: Predictions.from_ids(ids, images) for name, ids in models.items()},
+    ...     LabelSets.from_lists(images, [[0], [0]]),
+    ... )
+    >>> golden = Golden(Questions.from_columns(["a.png", "b.png"], np.array([1, 2])), np.array([True, True]))
+    >>> choose_models(candidates, golden, recall=1)
+    chosen           one
+    recall           1.0000 (2 of 2)
+    held out         0.5000 (1 of 2)
+    proposals        4 for 2 images
+    search           exhaustive, 7 subsets
+
+    Notes
+    -----
+    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.1.
+    """
+    if not 0 < recall <= 1:
+        raise DataError("recall out of range", allowed="above 0, to 1", found=recall)
+    models = candidates.proposals.models
+    if not models:
+        raise DataError("no model proposes anything: all images are set aside", mend="keep agreed images")
+    judged = golden_pairs(candidates, golden)
+    search = search_of(candidates)
+    measure = Measure(models, judged, *all_pairs(candidates))
+    found = search.find(judged)
+    row, reached = found.fewest(_need(judged, recall))
+    everything = measure(np.ones(len(models), bool))
+    if not reached:
+        raise DataError(
+            "the proposals of all models do not reach this recall",
+            allowed=f"up to {everything.recall.value:.4f}",
+            found=recall,
+            mend=f"ask for less, or for more proposals an image: {judged.never_proposed:,} of "
+            f"{everything.recall.n:,} golden labels were proposed by no model",
+        )
+    chosen = found.subset(row)
+    return ModelChoice(
+        wanted=recall,
+        chosen=measure(chosen),
+        held_out=_held_out(search, judged, measure, chosen, recall, min(folds, judged.count), seed),
+        all_models=everything,
+        frontier=tuple(measure(found.subset(at)) for at in found.frontier().tolist()),
+        subsets=found.hits.size,
+        exhaustive=found.exhaustive,
+        never_proposed=judged.never_proposed,
+        set_aside=judged.set_aside,
+        left_out=judged.left_out,
+    )
+
+
+def _need(golden: GoldenPairs, recall: float) -> int:
+    """How many valid pairs must be proposed for a recall."""
+    return math.ceil(recall * int(np.count_nonzero(golden.valid)) - 1e-9)
+
+
+def _held_out(
+    search: Search, golden: GoldenPairs, measure: Measure, on_all: _Bools, recall: float, folds: int, seed: int
+) -> HeldOut | None:
+    """The choice made on all folds but one, and measured on that one, for each."""
+    if folds < 2:
+        return None
+    fold_of = image_folds(golden.count, folds, seed=seed)
+    proposed = np.zeros(len(golden.pairs), bool)
+    proposals, short, same = [], 0, 0
+    for fold in range(folds):
+        others = golden.of_images(fold_of != fold)
+        found = search.find(others)
+        row, reached = found.fewest(_need(others, recall))
+        subset = found.subset(row)
+        inside = fold_of[golden.images] == fold
+        proposed[inside] = golden.pairs.part(inside).proposed_by(subset)
+        proposals.append(measure(subset).proposals)
+        short += not reached
+        same += bool((subset == on_all).all())
+    hits = proposed & golden.valid
+    shares = {"recall": (hits, golden.valid), "precision": (hits, proposed)}
+    intervals = {name: _interval(golden, *parts, seed=seed) for name, parts in shares.items()}
+    counts = {name: Proportion(*(int(np.count_nonzero(part)) for part in parts)) for name, parts in shares.items()}
+    return HeldOut(
+        folds=folds,
+        recall=counts["recall"],
+        recall_interval=intervals["recall"],
+        precision=counts["precision"],
+        precision_interval=intervals["precision"],
+        proposals=float(np.mean(proposals)),
+        short=short,
+        same=same,
+    )
+
+
+def _interval(golden: GoldenPairs, hits: _Bools, of: _Bools, *, seed: int) -> tuple[float, float] | None:
+    """95 % percentile bootstrap of a share of pairs; all pairs of an image are drawn together."""
+    rng, at_once = np.random.default_rng(seed), max(1, _AT_ONCE // golden.count)
+    counts = np.column_stack([np.bincount(golden.images[part], minlength=golden.count) for part in (hits, of)])
+    parts = [
+        times_drawn_again(rng, golden.count, min(at_once, _REPLICATES - done)) @ counts
+        for done in range(0, _REPLICATES, at_once)
+    ]
+    top, bottom = np.concatenate(parts).T
+    some = bottom > 0
+    if not some.any():
+        return None
+    low, high = percentile_bounds(top[some] / bottom[some])
+    return float(low), float(high)

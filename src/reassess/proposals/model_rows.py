@@ -1,0 +1,187 @@
+"""What each model says of the images: its first classes, and its most probable (image, class) pairs over all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.benchmark import Benchmark
+from reassess.core.image_names import Match, image_keys
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.errors import at
+from reassess.evaluation.measure import find_outcomes
+from reassess.evaluation.outcomes import UNKNOWN
+from reassess.numeric.largest import Descending, Largest
+from reassess.proposals.probabilities import kind_of_scores, output_classes, probability_blocks
+
+__all__ = ["BestPairs", "ImageIndex", "Seen", "best_pairs", "see"]
+
+_Ints = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float64]
+
+
+class ImageIndex:
+    """The images, by number: the known ones in their order, then, where none are known, those that models name.
+
+    Parameters
+    ----------
+    original
+        Original labels, of which the images come first.
+    benchmark
+        Its images that have no original label come next.
+    match
+        Which part of a name identifies an image.
+    """
+
+    def __init__(self, original: LabelSets, benchmark: Benchmark, match: Match) -> None:
+        self.match = match
+        self.names: list[str] = []
+        self._number: dict[str, int] = {}
+        self.known = bool(original.images or benchmark.images)
+        for names in (original.images, benchmark.images):
+            self.numbers(names)
+
+    def numbers(self, names: Sequence[str]) -> _Ints:
+        """The number of each image; one that is new gets the next. Of several spellings the first by name is kept."""
+        numbers = np.empty(len(names), np.int64)
+        for row, (name, key) in enumerate(zip(names, image_keys(names, self.match), strict=True)):
+            number = numbers[row] = self._number.setdefault(key, len(self.names))
+            if number == len(self.names):
+                self.names.append(name)
+            elif not self.known:
+                self.names[number] = min(name, self.names[number])
+        return numbers
+
+    def sorted(self) -> tuple[tuple[str, ...], _Ints]:
+        """The names in their order, by key where the images were not known, and the place of each number in it."""
+        places = np.arange(len(self.names))
+        if not self.known:
+            places[[self._number[key] for key in sorted(self._number)]] = np.arange(places.size)
+        return tuple(self.names[number] for number in np.argsort(places).tolist()), places
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One model, as far as its first classes go.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    images
+        int64: the number of the image of each row; -1 for one that no file knows.
+    top1
+        int32: its first class; -1 for what is no class.
+    kind
+        What its scores are, as `kind_of_scores` says; "ids" where it gives ids alone.
+    """
+
+    name: str
+    images: _Ints
+    top1: npt.NDArray[np.int32]
+    kind: str
+
+    def moved(self, places: _Ints) -> "Seen":
+        """The same with another number for each image."""
+        return replace(self, images=np.where(self.images >= 0, places[self.images], -1))
+
+    @property
+    def unknown(self) -> int:
+        """Number of images that no file knows, which are left out."""
+        return int(np.count_nonzero(self.images < 0))
+
+
+def see(
+    name: str,
+    predictions: Predictions,
+    index: ImageIndex,
+    original: LabelSets,
+    ignore_unknown: bool,
+    benchmark: Benchmark,
+) -> Seen:
+    """Join a model with the images, and find its first classes; errors are those of `find_outcomes`."""
+    with at(name):
+        outcomes = find_outcomes(
+            predictions,
+            original,
+            original=original if len(original) else None,
+            benchmark=benchmark,
+            match=index.match,
+            ignore_unknown=ignore_unknown,
+            also_known=[] if index.known else [predictions.images or ()],
+            called=name,
+        )
+        known = np.flatnonzero(outcomes.state != UNKNOWN)
+        images = np.full(len(outcomes), -1)
+        images[known] = index.numbers([outcomes.images[row] for row in known.tolist()])
+        kind = "ids" if predictions.scores is None else kind_of_scores(predictions)
+    return Seen(name=name, images=images, top1=outcomes.top1, kind=kind)
+
+
+@dataclass(frozen=True)
+class BestPairs:
+    """The most probable pairs of one model on the images that go to raters, the most probable first.
+
+    Parameters
+    ----------
+    images, class_ids
+        int64, shape (n,).
+    places
+        int64: place of the pair among all of the model's pairs, on any image, from 1. Of equal probabilities the image
+        that comes first goes before, and then the lower class id.
+    probabilities
+        float64.
+    top1_probabilities
+        float64: probability of the first class of each of the model's rows; NaN where the image does not go to raters.
+    pairs
+        Number of pairs in all: of known images and of classes with an output.
+    """
+
+    images: _Ints
+    class_ids: _Ints
+    places: _Ints
+    probabilities: _Floats
+    top1_probabilities: _Floats
+    pairs: int
+
+
+def best_pairs(predictions: Predictions, seen: Seen, to_raters: npt.NDArray[np.bool_], most: int) -> BestPairs:
+    """The `most` most probable pairs on images that go to raters, in one pass over the scores.
+
+    First the rows of these images, which set how probable a pair must be; then the others, whose pairs only count for
+    the places.
+    """
+    classes = output_classes(predictions)
+    width = int(classes[-1]) + 1
+    rows = np.argsort(seen.images, kind="stable")
+    rows = rows[seen.images[rows] >= 0]
+    asked = to_raters[seen.images[rows]]
+    first, top1 = np.full(len(predictions), np.nan), np.searchsorted(classes, seen.top1)
+    as_they_are = seen.kind == "probabilities"
+
+    largest = Largest(most)
+    for part, values in probability_blocks(predictions, rows[asked], as_they_are=as_they_are):
+        of_part = rows[asked][part]
+        first[of_part] = np.take_along_axis(values, top1[of_part, None], axis=1)[:, 0]
+        at = np.flatnonzero(values > largest.above)
+        row, column = np.divmod(at, classes.size)
+        largest.add(values.ravel()[at], seen.images[of_part][row] * width + classes[column])
+    probabilities, positions = largest.ordered()
+
+    before, kept = np.zeros(positions.size + 1, np.int64), Descending(probabilities, positions, to_raters.size * width)
+    lowest = probabilities[-1] if positions.size else np.inf
+    for part, values in probability_blocks(predictions, rows[~asked], as_they_are=as_they_are):
+        at = np.flatnonzero(values >= lowest)
+        row, column = np.divmod(at, classes.size)
+        others = seen.images[rows[~asked][part]][row] * width + classes[column]
+        before += np.bincount(kept.before(values.ravel()[at], others), minlength=before.size)
+    return BestPairs(
+        images=positions // width,
+        class_ids=positions % width,
+        places=1 + np.arange(positions.size) + np.cumsum(before[:-1]),
+        probabilities=probabilities,
+        top1_probabilities=first,
+        pairs=rows.size * classes.size,
+    )

@@ -1,0 +1,163 @@
+"""Subsets of models by what they propose: all of them at once by bits, or greedily where they are too many."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.candidates import Candidates
+from reassess.core.model_choice import ModelSubset
+from reassess.numeric.proportion import Proportion
+from reassess.numeric.subsets import sums_outside
+from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, all_pairs
+
+__all__ = ["MOST_EXHAUSTIVE", "Found", "Search", "search_of"]
+
+MOST_EXHAUSTIVE = 20  # models
+_Ints = npt.NDArray[np.int64]
+_Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Subsets, and what each reaches.
+
+    Parameters
+    ----------
+    models
+        K.
+    subsets
+        bool, shape (n, K); or None for all but the empty one: row i holds the models of the bits of i + 1.
+    hits
+        int64, shape (n,): valid golden pairs that are proposed.
+    proposals
+        int64, shape (n,): proposals for all images that are sent to raters.
+    sizes
+        int64, shape (n,): number of models.
+    """
+
+    models: int
+    subsets: _Bools | None
+    hits: _Ints
+    proposals: _Ints
+    sizes: _Ints
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether these are all subsets."""
+        return self.subsets is None
+
+    def subset(self, row: int) -> _Bools:
+        """The models of a row, bool, shape (K,)."""
+        if self.subsets is not None:
+            return np.asarray(self.subsets[row])
+        return np.asarray((row + 1) >> np.arange(self.models) & 1 == 1)
+
+    def fewest(self, need: int) -> tuple[int, bool]:
+        """The row with the fewest proposals of those that reach so many hits, or the most; and whether it does.
+
+        Of equal ones that with more hits, then with fewer models, then the first.
+        """
+        reach = np.flatnonzero(self.hits >= need)
+        rows = reach if reach.size else np.flatnonzero(self.hits == self.hits.max())
+        order = np.lexsort((rows, self.sizes[rows], -self.hits[rows], self.proposals[rows]))
+        return int(rows[order[0]]), bool(reach.size)
+
+    def frontier(self) -> _Ints:
+        """The rows with more hits than any with as few proposals, from the fewest proposals on."""
+        order = np.lexsort((np.arange(self.hits.size), self.sizes, -self.hits, self.proposals))
+        best = np.maximum.accumulate(self.hits[order])
+        return order[np.flatnonzero(np.diff(best, prepend=-1) > 0)]
+
+
+class Search(Protocol):
+    """A way to look for subsets."""
+
+    def find(self, golden: GoldenPairs) -> Found:
+        """The subsets, measured on some golden pairs."""
+
+
+def search_of(candidates: Candidates) -> Search:
+    """The search that suits the number of models."""
+    pairs, _ = all_pairs(candidates)
+    return _Exhaustive(pairs) if pairs.members.shape[1] <= MOST_EXHAUSTIVE else _Greedy(pairs)
+
+
+class _Exhaustive:
+    """Every subset. A pair is lost where S has none of the models that propose it, or none that sends its image."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        self._models = pairs.members.shape[1]
+        self._proposals = len(pairs) - self._lost(pairs)
+        self._sizes = np.bitwise_count(np.arange(1, 2**self._models)).astype(np.int64)
+
+    def find(self, golden: GoldenPairs) -> Found:
+        valid = golden.pairs.part(golden.valid)
+        return Found(
+            models=self._models,
+            subsets=None,
+            hits=len(valid) - self._lost(valid),
+            proposals=self._proposals,
+            sizes=self._sizes,
+        )
+
+    def _lost(self, pairs: Pairs) -> _Ints:
+        """How many pairs each subset but the empty one does not propose."""
+        bits = 1 << np.arange(self._models)
+        members, sends = pairs.members @ bits, pairs.sends @ bits
+        masks = np.concatenate([members, sends, members | sends])  # none of both is counted twice
+        weights = np.repeat([1, 1, -1], len(pairs))
+        return sums_outside(self._models, masks, weights)[1:]
+
+
+class _Greedy:
+    """From all models down to one: without that which loses the fewest golden labels, of these the most proposals."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        self._pairs = pairs
+
+    def find(self, golden: GoldenPairs) -> Found:
+        valid = golden.pairs.part(golden.valid)
+        subsets = [np.ones(self._pairs.members.shape[1], bool)]
+        while subsets[-1].sum() > 1:
+            last = subsets[-1]
+            lost, saved = valid.lost_without(last), self._pairs.lost_without(last)
+            models = np.flatnonzero(last)
+            drop = models[np.lexsort((models, -saved[models], lost[models]))[0]]
+            subsets.append(last & (np.arange(last.size) != drop))
+        return Found(
+            models=subsets[0].size,
+            subsets=np.array(subsets),
+            hits=self._count(valid, subsets),
+            proposals=self._count(self._pairs, subsets),
+            sizes=np.array([subset.sum() for subset in subsets]),
+        )
+
+    @staticmethod
+    def _count(pairs: Pairs, subsets: Sequence[_Bools]) -> _Ints:
+        return np.array([np.count_nonzero(pairs.proposed_by(subset)) for subset in subsets])
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Measures single subsets, with all that a result says of them."""
+
+    models: tuple[str, ...]
+    golden: GoldenPairs
+    proposals: Pairs
+    images: Pairs
+
+    def __call__(self, subset: _Bools) -> ModelSubset:
+        """What one subset, bool of shape (K,), reaches."""
+        proposed = self.golden.pairs.proposed_by(subset)
+        hits = int(np.count_nonzero(proposed & self.golden.valid))
+        return ModelSubset(
+            models=tuple(np.array(self.models, object)[subset].tolist()),
+            recall=Proportion(hits, int(np.count_nonzero(self.golden.valid))),
+            precision=Proportion(hits, int(np.count_nonzero(proposed))),
+            unjudged=int(np.count_nonzero(self.golden.unjudged.proposed_by(subset))),
+            proposals=int(np.count_nonzero(self.proposals.proposed_by(subset))),
+            images=int(np.count_nonzero(self.images.proposed_by(subset))),
+        )

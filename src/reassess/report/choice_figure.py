@@ -1,0 +1,87 @@
+"""Recall of golden labels against the number of proposals, by subset of models, as a figure."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from reassess.core.model_choice import ModelChoice, ModelSubset
+from reassess.report.figures import Drawing, along, save_figure
+from reassess.text import counted
+
+__all__ = ["draw_choice"]
+
+_BEST, _CHOSEN, _ALL = "#0072b2", "#000000", "#6e6e6e"
+_SAMPLES = 200  # places along the line that names should not cover
+
+
+def draw_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
+    """Draw what the best subsets of models reach, and the chosen one, also on images on which it was not chosen.
+
+    Parameters
+    ----------
+    path
+        An svg, png or pdf file.
+    choice
+        As `choose_models` gives it.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    MissingPackageError
+        matplotlib is not installed.
+    OutputError
+        The file exists, or cannot be written.
+    """
+    save_figure(path, partial(_choice_on, choice=choice), title="Models to propose labels", force=force)
+
+
+def _choice_on(drawing: Drawing, choice: ModelChoice) -> None:
+    line = np.array([_at(subset) for subset in choice.frontier])
+    steps = np.column_stack([np.repeat(line[:, 0], 2)[1:], np.repeat(line[:, 1], 2)[:-1]])
+    drawing.axes.plot(*steps.T, color=_BEST, linewidth=1.6, zorder=3)
+    drawing.axes.plot(*line.T, ".", color=_BEST, markersize=4, zorder=3)
+    if len(line) > 1:
+        drawing.drawn += [along(part, _SAMPLES // len(line) + 2) for part in np.stack([steps[:-1], steps[1:]], axis=1)]
+    best = "best subset" if choice.exhaustive else "best that a greedy search found"
+    drawing.name(best, line[len(line) // 2 :][:1], color=_BEST)
+    for subset, title, colour in ((choice.all_models, "all models", _ALL), (choice.chosen, "chosen", _CHOSEN)):
+        at = np.array([_at(subset)])
+        drawing.axes.plot(*at.T, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
+        drawing.drawn.append(at)
+        text = f"{title}: {counted(len(subset.models), 'model')}\nrecall {subset.recall.value:.3f}"
+        drawing.name(text, at, color=colour)
+    _draw_held_out(drawing, choice)
+    drawing.axes.axhline(choice.wanted, color=_ALL, linewidth=0.8, linestyle=":", zorder=2)
+    drawing.axes.set(
+        xlabel="proposals for all images that the models send to raters",
+        ylabel="recall: of the valid golden pairs, the share that is proposed",
+        ylim=(None, 1.01),
+    )
+    drawing.axes.grid(color="#e4e4e4", linewidth=0.6)
+    drawing.axes.set_axisbelow(True)
+    drawing.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    drawing.heading(
+        f"{counted(choice.subsets, 'subset')} of {counted(len(choice.all_models.models), 'model')}, {choice.search} "
+        f"search; {choice.chosen.recall.n:,} valid golden pairs, of which {choice.never_proposed:,} are proposed by no "
+        "model; bar: 95 %, bootstrap over golden images"
+    )
+
+
+def _draw_held_out(drawing: Drawing, choice: ModelChoice) -> None:
+    """What such a choice reaches on other images, with its interval."""
+    held_out = choice.held_out
+    if held_out is None or held_out.recall.value is None:
+        return
+    at = np.array([[held_out.proposals, held_out.recall.value]])
+    if held_out.recall_interval is not None:
+        ends = np.column_stack([np.repeat(held_out.proposals, 2), held_out.recall_interval])
+        drawing.axes.plot(*ends.T, "-", color=_CHOSEN, linewidth=1.2, zorder=4)
+        drawing.drawn.append(along(ends, 16))
+    drawing.axes.plot(*at.T, "x", color=_CHOSEN, markersize=8, zorder=6)
+    drawing.name(f"on images on which it was not chosen\nrecall {held_out.recall.value:.3f}", at, color=_CHOSEN)
+
+
+def _at(subset: ModelSubset) -> tuple[float, float]:
+    return subset.proposals, subset.recall.value or 0.0

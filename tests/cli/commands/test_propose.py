@@ -1,0 +1,329 @@
+"""`reassess propose`: in process, on a user's own images; whole outputs, and the same bytes whatever the order."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reassess.core.labels import LabelSets
+from reassess.formats.proposals import read_proposals
+from reassess.formats.tables import read_table
+from tests.helpers import Run, document_of, write_files
+
+ARGV = ["propose", "vit.csv", "alex.npz", "ids.csv", "--benchmark", "pets", "--per-image", "3"]
+
+
+@pytest.fixture
+def pets(folder: Path) -> Path:
+    """A benchmark of four images, and three models: probabilities, logits, and ids that lack an image."""
+    write_files(
+        folder,
+        {
+            "pets/classes.txt": "cat\ndog\nfox\ncup\n",
+            "pets/original.csv": "image,class\na.png,cat\nb.png,dog\nc.png,fox\nd.png,cup\n",
+            "pets/golden.csv": "image,class,rater,answer\n"
+            + "".join(
+                f"{image}.png,{name},x,{answer}\n"
+                for image, name, answer in (
+                    *[("a", "cat", "yes"), ("a", "dog", "no"), ("b", "dog", "no"), ("b", "fox", "yes")],
+                    *[("c", "fox", "yes"), ("c", "cup", "yes"), ("c", "cat", "no"), ("e", "cat", "yes")],
+                )
+            ),
+            "vit.csv": "image,cat,dog,fox,cup\na.png,.9,.1,0,0\nb.png,0,.25,.5,.25\n"
+            "c.png,.1,.1,.5,.3\nd.png,.2,.2,.2,.4\n",
+            "ids.csv": "image,prediction\na.png,cat\nb.png,dog\nc.png,cat\n",
+        },
+    )
+    scores = np.array([[4, 1, 0, 0], [0, 2, 2.5, 0], [0, 0, 3, 2], [0, 0, 0, 9]], np.float32)
+    np.savez(folder / "alex.npz", scores=scores, names=["a.png", "b.png", "c.png", "d.png"])
+    return folder
+
+
+TOLD = """\
+N: the 6 most probable pairs of each model, for at most 3 proposals an image
+2 images set aside: all models agree with the original label
+alex: npz, array scores 4x4: scores, float32
+ids: csv: images named by column image; ids, top 1, column prediction; no say on 1 image that others hold
+vit: csv: images named by column image; scores, one column a class, 4 classes
+"""
+SHA = (
+    "551ab4dc7cd1e5f6e1bc26037a57498dee65738eb4472bb614ad4b284937746f",
+    "2ab15ec92c0c8e8c1eba047a5f518836210c753e029627e1324c28b4d5ed7ae5",
+)
+ORIGINAL = "read: original pets/original.csv, sha256 551ab4dc7cd1\n"
+
+
+def test_proposals_are_written_and_counted(pets: Path, run: Callable[..., Run]) -> None:
+    result = run(*ARGV, "-o", "out.csv")
+    assert (result.code, result.err) == (0, "")
+    assert (
+        result.out
+        == f"""\
+source     scores          proposals   by it alone
+──────────────────────────────────────────────────
+original   -                       2             0
+alex       logits                  4             0
+ids        ids                     2             1
+vit        probabilities           4             0
+{TOLD}out.csv: 5 proposals for 2 images, 2.50 an image
+{ORIGINAL}"""
+    )
+    rows = [line.split(",")[:4] for line in Path("out.csv").read_text().splitlines()]
+    assert rows == [
+        ["image", "class", "source", "rank"],
+        ["b.png", "dog", "original", ""],
+        ["b.png", "dog", "alex", "2"],
+        ["b.png", "dog", "ids", "1"],
+        ["b.png", "dog", "vit", "2"],
+        ["b.png", "fox", "alex", "1"],
+        ["b.png", "fox", "vit", "1"],
+        ["c.png", "cat", "ids", "1"],
+        ["c.png", "fox", "original", ""],
+        ["c.png", "fox", "alex", "1"],
+        ["c.png", "fox", "vit", "1"],
+        ["c.png", "cup", "alex", "2"],
+        ["c.png", "cup", "vit", "2"],
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_the_order_of_the_files_means_nothing(pets: Path, run: Callable[..., Run], suffix: str) -> None:
+    assert run(*ARGV, "-o", f"one{suffix}").code == 0
+    assert run("propose", "ids.csv", "alex.npz", "vit.csv", *ARGV[4:], "-o", f"two{suffix}").code == 0
+    assert Path(f"one{suffix}").read_bytes() == Path(f"two{suffix}").read_bytes()
+
+
+def test_the_document_holds_all_that_is_told(pets: Path, run: Callable[..., Run]) -> None:
+    document = document_of(run(*ARGV, "-o", "out.csv", "--json"), "propose")
+    assert [entry["name"] for entry in document["inputs"]] == ["classes", "original", *["predictions"] * 3]
+    assert document["results"] == {
+        "output": "out.csv",
+        "images": 4,
+        "set_aside": 2,
+        "to_raters": 2,
+        "without_original": 0,
+        "unseen": 0,
+        "proposals": 5,
+        "per_image": 2.5,
+        "per_image_allowed": 3.0,
+        "most_probable": 6,
+        "models": [
+            {"name": "alex", "kind": "logits", "lacking": 0, "unknown": 0},
+            {"name": "ids", "kind": "ids", "lacking": 1, "unknown": 0},
+            {"name": "vit", "kind": "probabilities", "lacking": 0, "unknown": 0},
+        ],
+        "choice": None,
+    }
+
+
+def test_models_are_chosen_and_their_proposals_and_the_frontier_written(pets: Path, run: Callable[..., Run]) -> None:
+    result = run(*ARGV, "--choose", "--recall", "1", "-o", "out.csv", "--frontier", "frontier.csv", "--verbose")
+    assert (result.code, result.err) == (0, "")
+    assert (
+        result.out
+        == f"""\
+subset       models   proposals   an image   recall   precision   unjudged
+──────────────────────────────────────────────────────────────────────────
+                  1           2       2.00   0.7500      0.7500          0
+chosen            2           5       2.50   1.0000      0.6667          0
+all models        3           5       2.50   1.0000      0.6667          0
+chosen: alex, ids
+recall on the golden images on which they were chosen: 1.0000 (4 of 4)
+recall on others, chosen anew on all but one of 3 folds: 0.7500 (3 of 4), 95 % 0.500 to 1.000
+the same models were chosen in 2 of 3 folds
+0 of 4 golden labels are neither proposed by a model nor original
+exhaustive search: all 7 subsets were measured, with the N of all models
+1 golden image set aside by all models: there the original label alone counts as proposed
+1 golden image left out: no model holds them
+{TOLD}out.csv: 5 proposals for 2 images, 2.50 an image
+read: original pets/original.csv, sha256 {SHA[0]}; golden pets/golden.csv, sha256 {SHA[1]}
+95 %: bootstrap over golden images, of the choices as they were made
+recall: of the valid golden pairs, those proposed; precision: of the golden pairs proposed, those valid
+unjudged: proposals on golden images that are no golden pairs; they count in neither
+"""
+    )
+    assert read_proposals("out.csv").sources == ("original", "alex", "ids")
+    assert Path("frontier.csv").read_text() == (
+        "models,proposals,images,hits,valid,recall,judged,precision,unjudged,chosen\n"
+        "alex,2,1,3,4,0.75,4,0.75,0,false\n"
+        "alex; ids,5,2,4,4,1.0,6,0.6666666666666666,0,true\n"
+    )
+    assert run(*ARGV, "--choose", "--frontier", "frontier.parquet").code == 0
+    assert read_table(Path("frontier.parquet"))["models"].to_list() == [["alex"], ["alex", "ids"]]
+
+
+def test_the_document_of_a_choice(pets: Path, run: Callable[..., Run]) -> None:
+    choice = document_of(run(*ARGV, "--choose", "--recall", "1", "--json"), "propose")["results"]["choice"]
+    chosen = {
+        "models": ["alex", "ids"],
+        "proposals": 5,
+        "images": 2,
+        "per_image": 2.5,
+        "recall": {"hits": 4, "n": 4, "value": 1.0},
+        "precision": {"hits": 4, "n": 6, "value": 4 / 6},
+        "unjudged": 0,
+    }
+    assert choice["chosen"] == choice["frontier"][1] == chosen
+    assert choice["all_models"] == chosen | {"models": ["alex", "ids", "vit"]}
+    assert {
+        name: choice[name] for name in ("wanted", "search", "subsets", "never_proposed", "set_aside", "left_out")
+    } == {
+        "wanted": 1.0,
+        "search": "exhaustive",
+        "subsets": 7,
+        "never_proposed": 0,
+        "set_aside": 1,
+        "left_out": 1,
+    }
+    assert {name: choice["held_out"][name] for name in ("folds", "short", "same", "recall")} == {
+        "folds": 3,
+        "short": 0,
+        "same": 2,
+        "recall": {"hits": 3, "n": 4, "value": 0.75},
+    }
+
+
+def test_the_frontier_is_drawn_with_its_words(pets: Path, run: Callable[..., Run], report_extra: None) -> None:
+    result = run(*ARGV, "--choose", "--frontier", "frontier.svg")
+    assert (result.code, result.err) == (0, "")
+    text = Path("frontier.svg").read_text()
+    assert "Models to propose labels" in text
+    assert "chosen: 2 models, recall 1.000" in text
+
+
+def test_scores_between_0_and_1_that_do_not_add_up_are_said_to_be_taken_for_logits(
+    pets: Path, run: Callable[..., Run]
+) -> None:
+    text = Path("vit.csv").read_text()
+    Path("vit.csv").write_text(text.replace(".9,.1,0,0", ".9,.8,0,0"))
+    result = run(*ARGV, "-o", "out.csv")
+    assert "4 classes; in [0, 1] without adding up to 1, so taken for logits\n" in result.out
+    assert "vit        bounded " in result.out
+
+
+def test_unknown_images_stop_the_command_or_are_counted(pets: Path, run: Callable[..., Run]) -> None:
+    Path("ids.csv").write_text("image,prediction\na.png,cat\nz.png,dog\n")
+    result = run(*ARGV, "-o", "out.csv")
+    assert result.code == 1
+    assert result.err == (
+        "Error: 1 of 2 images are not in the label set\n  where:   ids\n"
+        "  allowed: names such as a.png, b.png and 2 more\n  found:   z.png\n"
+        "  to mend: check the names, or leave such images out with --ignore-unknown\n"
+    )
+    result = run(*ARGV, "-o", "out.csv", "--ignore-unknown")
+    assert "column prediction; 1 unknown left out; no say on 3 images that others hold\n" in result.out
+
+
+def test_there_may_be_no_original_labels(pets: Path, run: Callable[..., Run]) -> None:
+    argv = [
+        "propose",
+        "vit.csv",
+        "ids.csv",
+        "--benchmark",
+        "pets",
+        "--original",
+        "none",
+        "-o",
+        "out.csv",
+        "--per-image",
+        "3",
+    ]
+    result = run(*argv)
+    assert (result.code, result.err) == (0, "")
+    assert (
+        "0 images set aside: all models agree with the original label\n4 images without an original label\n"
+        in result.out
+    )
+    assert read_proposals("out.csv").sources == ("ids", "vit")
+
+
+def test_agreed_images_may_be_kept_and_what_no_model_holds_is_counted(pets: Path, run: Callable[..., Run]) -> None:
+    result = run("propose", "ids.csv", "--benchmark", "pets", "--keep-agreed", "-o", "out.csv")
+    assert (result.code, result.err) == (0, "")
+    assert "set aside" not in result.out
+    assert "1 image left out: no model holds them\n" in result.out
+    assert "out.csv: 4 proposals for 3 images, 1.33 an image\n" in result.out
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "expected"),
+    [
+        (ARGV, 2, "Error: Give -o OUT for the proposals, or --choose.\n"),
+        ([*ARGV, "-o", "out.csv", "--golden", "g.csv"], 2, "Error: --golden and --frontier go with --choose.\n"),
+        ([*ARGV, "-o", "out.csv", "--frontier", "f.svg"], 2, "Error: --golden and --frontier go with --choose.\n"),
+        (
+            [*ARGV, "--choose", "--golden", "none"],
+            2,
+            "Error: The models are chosen by --golden, which cannot be none.\n",
+        ),
+        ([*ARGV, "vit.csv", "-o", "out.csv"], 2, "Error: vit.csv is given twice.\n"),
+        (
+            [*ARGV[:-1], "0.5", "-o", "out.csv"],
+            2,
+            "Error: Invalid value for '--per-image': 0.5 is not in the range x>=1.\n",
+        ),
+        (
+            [*ARGV, "--choose", "--recall", "0"],
+            2,
+            "Error: Invalid value for '--recall': 0.0 is not in the range 0<x<=1.\n",
+        ),
+        (
+            [*ARGV, "-o", "out.txt"],
+            1,
+            "Error: wrong kind of file for proposals\n  where:   out.txt\n"
+            "  allowed: .csv, .tsv, .jsonl, .parquet\n  found:   .txt\n",
+        ),
+        (
+            [*ARGV[:-1], "1", "-o", "out.csv"],
+            1,
+            "Error: the original labels and the models' first classes alone are more proposals an image than allowed\n"
+            "  allowed: 1 an image\n  found:   2.00 an image, on 2 images that go to raters\n"
+            "  to mend: allow 2 or more, or leave models out\n",
+        ),
+        (
+            ["propose", "vit.csv", "-o", "out.csv"],
+            1,
+            "Error: no original labels are at hand\n"
+            "  to mend: reassess data fetch imagenet-original; or give --benchmark FOLDER, or --original FILE; or "
+            "--original none, if there are no original labels\n",
+        ),
+        (
+            [*ARGV, "--choose", "--golden", "one.csv"],
+            1,
+            "Error: the proposals of all models do not reach this recall\n  allowed: up to 0.0000\n  found:   0.97\n"
+            "  to mend: ask for less, or for more proposals an image: 1 of 1 golden labels were proposed by no model\n",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    pets: Path, run: Callable[..., Run], argv: list[str], code: int, expected: str
+) -> None:
+    Path("one.csv").write_text("image,class,rater,answer\nb.png,cup,x,yes\n")
+    result = run(*argv)
+    assert (result.code, result.out) == (code, "")
+    assert result.err == expected if code == 1 else result.err.endswith(expected)
+    assert not Path("out.csv").exists()
+
+
+def test_an_output_that_is_an_input_is_refused(pets: Path, run: Callable[..., Run]) -> None:
+    assert run(*ARGV, "-o", "vit.csv", "--force").err == (
+        "Error: the output file is one of the inputs\n  where:   vit.csv\n  to mend: choose another name\n"
+    )
+
+
+def test_the_models_of_imagenet_need_no_option(
+    tmp_path: Path, run: Callable[..., Run], real_original: LabelSets
+) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        ids = np.where(rng.random(50_000) < 0.1, rng.integers(0, 1000, 50_000), real_original.indices)
+        np.savez(tmp_path / f"{name}.npz", ids=ids, names=real_original.images)
+    result = run("propose", tmp_path / "a.npz", tmp_path / "b.npz", "-o", tmp_path / "out.parquet", "--json")
+    counts = json.loads(result.out)["results"]
+    assert (result.code, result.err) == (0, "")
+    assert counts["set_aside"] + counts["to_raters"] == counts["images"] == 50_000
+    assert counts["most_probable"] == 0
+    proposals = read_proposals(tmp_path / "out.parquet")
+    assert (len(proposals), len(proposals.questions.images)) == (counts["proposals"], counts["to_raters"])

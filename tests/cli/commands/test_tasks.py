@@ -1,0 +1,169 @@
+"""`reassess tasks`: in process, on proposals and on open questions; whole outputs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import Run, document_of, write_files
+
+PROPOSALS = (
+    "image,class,source,rank,probability\n"
+    + "".join(f"a.png,{name},vit,,\n" for name in ("cat", "dog", "cup", "mug", "fox"))
+    + "a.png,cat,original,,\nb.png,mug,vit,,\nb.png,cup,vit,,\n"
+)
+ARGV = ["tasks", "proposals.csv", "--size", "3", "-o", "tasks.jsonl"]
+
+
+@pytest.fixture
+def questions(folder: Path) -> Path:
+    """Proposals for two images, a hierarchy, votes with times, and a benchmark's list of classes."""
+    return write_files(
+        folder,
+        {
+            "proposals.csv": PROPOSALS,
+            "is-a.csv": "child,parent\ncat,animal\ndog,animal\nfox,animal\ncup,vessel\n",
+            "votes.csv": "item,rater,answer,seconds\nx,1,no,2\nx,2,no,4\n",
+            "pets/classes.txt": "cat\ndog\ncup\nmug\nfox\n",
+        },
+    )
+
+
+def lines_of(path: str = "tasks.jsonl") -> list[tuple[int, str, list[str], str]]:
+    lines = [json.loads(line) for line in Path(path).read_text().splitlines()]
+    return [(x["task"], x["image"], [c["class"] for c in x["classes"]], x["reason"]) for x in lines]
+
+
+def test_tasks_are_written_with_an_estimate(questions: Path, run: Callable[..., Run]) -> None:
+    result = run(*ARGV, "--seconds", "36")
+    assert (result.code, result.err) == (0, "")
+    assert (
+        result.out
+        == """\
+classes a task   tasks
+──────────────────────
+             2       2
+             3       1
+tasks.jsonl: 3 tasks with 7 questions on 2 images
+why classes stand together: all of the image 1, often confused 2
+35 votes, 5 a question: 0.3 hours of raters, at 36.00 seconds a vote
+"""
+    )
+    assert lines_of() == [
+        (0, "a.png", ["cat", "dog", "fox"], "often confused"),
+        (1, "a.png", ["cup", "mug"], "often confused"),
+        (2, "b.png", ["cup", "mug"], "all of the image"),
+    ]
+
+
+def test_a_hierarchy_says_which_classes_belong_together_and_votes_how_long_one_takes(
+    questions: Path, run: Callable[..., Run]
+) -> None:
+    result = run(*ARGV, "--hierarchy", "is-a.csv", "--seconds", "votes.csv", "--votes", "3", "--benchmark", "pets")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines()[4:] == [
+        "tasks.jsonl: 3 tasks with 7 questions on 2 images",
+        "why classes stand together: all of the image 1, no common parent 1, under a common parent 1",
+        "21 votes, 3 a question: less than 0.1 hours of raters, at 2.99 seconds a vote",
+        "1 class not in the hierarchy: mug",
+        "read: hierarchy is-a.csv, sha256 73bd6b336013; votes votes.csv, sha256 d663db98692a",
+    ]
+    assert lines_of()[:2] == [
+        (0, "a.png", ["cat", "dog", "fox"], "under animal"),
+        (1, "a.png", ["cup", "mug"], "no common parent"),
+    ]
+
+
+def test_the_document_holds_all_that_is_told(questions: Path, run: Callable[..., Run]) -> None:
+    document = document_of(run(*ARGV, "--hierarchy", "is-a.csv", "--json"), "tasks")
+    assert [entry["path"] for entry in document["inputs"]] == ["proposals.csv", "is-a.csv"]
+    assert document["results"] == {
+        "output": "tasks.jsonl",
+        "images": 2,
+        "tasks": 3,
+        "questions": 7,
+        "votes": 35,
+        "seconds_per_vote": None,
+        "hours": None,
+        "votes_per_question": 5,
+        "size": 3,
+        "by_size": {"2": 2, "3": 1},
+        "not_in_hierarchy": 1,
+    }
+
+
+def test_open_questions_are_grouped_too_in_the_order_of_their_file(questions: Path, run: Callable[..., Run]) -> None:
+    Path("labels.json").write_text('{"1.jpg": ["cat"], "2.jpg": ["dog"]}')
+    Path("vit.csv").write_text("image,prediction\n1.jpg,dog\n2.jpg,cup\n")
+    Path("bit.csv").write_text("image,prediction\n1.jpg,cat\n2.jpg,cup\n")
+    argv = ["questions", "vit.csv", "bit.csv", "--benchmark", "pets", "--labels", "labels.json", "--scores", "none"]
+    assert run(*argv, "-o", "questions.jsonl").code == 0
+    result = run("tasks", "questions.jsonl", "--benchmark", "pets", "-o", "tasks.jsonl")
+    assert (result.code, result.err) == (0, "")
+    assert "5 votes" not in result.out
+    assert "10 votes, 5 a question; how long they take is not known (--seconds)\n" in result.out
+    assert lines_of() == [(0, "2.jpg", ["cup"], "all of the image"), (1, "1.jpg", ["dog"], "all of the image")]
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "expected"),
+    [
+        (ARGV[:-2], 2, "Error: Missing option '-o' / '--output'.\n"),
+        ([*ARGV, "--size", "0"], 2, "Error: Invalid value for '--size': 0 is not in the range x>=1.\n"),
+        ([*ARGV, "--seconds", "nan"], 2, "Error: Invalid value for '--seconds': 'nan' is not a number.\n"),
+        ([*ARGV, "--seconds", "-1"], 2, "Error: Invalid value for '--seconds': -1.0 is not in the range x>=0.\n"),
+        ([*ARGV, "--seconds", "inf"], 2, "Error: Invalid value for '--seconds': 'inf' is not a number.\n"),
+        (
+            [*ARGV[:-1], "tasks.csv"],
+            1,
+            "Error: wrong kind of file for tasks\n  where:   tasks.csv\n  allowed: .jsonl\n  found:   .csv\n",
+        ),
+        (
+            [*ARGV, "--hierarchy", "circle.csv"],
+            1,
+            "Error: the hierarchy goes round in a circle\n  where:   circle.csv\n  found:   cat is a dog is a cat\n",
+        ),
+        (
+            [*ARGV, "--seconds", "no-times.csv"],
+            1,
+            "Error: no vote has a time\n  where:   no-times.csv\n"
+            "  to mend: give votes with a column seconds, or the seconds that a vote takes\n",
+        ),
+        (
+            ["tasks", "twice.csv", "-o", "tasks.jsonl"],
+            1,
+            "Error: a question is asked twice\n  where:   twice.csv, image a.png, class 1\n  found:   rows 0 and 1\n",
+        ),
+        (
+            [*ARGV, "--benchmark", "shop"],
+            1,
+            "Error: a class is not one of the benchmark's\n  where:   proposals.csv\n"
+            "  allowed: names such as 'pen', 'ink'\n  found:   cat, cup, dog and 2 more\n"
+            "  to mend: check the spelling, or add the class to the list of classes\n",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    questions: Path, run: Callable[..., Run], argv: list[str], code: int, expected: str
+) -> None:
+    write_files(
+        questions,
+        {
+            "circle.csv": "child,parent\ncat,dog\ndog,cat\n",
+            "no-times.csv": "item,rater,answer\nx,1,no\n",
+            "twice.csv": "image,class\na.png,1\na.png,1\n",
+            "shop/classes.txt": "pen\nink\n",
+        },
+    )
+    result = run(*argv)
+    assert (result.code, result.out) == (code, "")
+    assert result.err == expected if code == 1 else result.err.endswith(expected)
+    assert not Path("tasks.jsonl").exists()
+
+
+def test_an_output_that_is_an_input_is_refused(questions: Path, run: Callable[..., Run]) -> None:
+    Path("proposals.csv").rename("proposals.jsonl")
+    Path("proposals.jsonl").write_text('{"image": "a.png", "class": 1, "source": "vit"}\n')
+    result = run("tasks", "proposals.jsonl", "-o", "proposals.jsonl", "--force")
+    assert (result.code, result.err.splitlines()[0]) == (1, "Error: the output file is one of the inputs")

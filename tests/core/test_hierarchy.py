@@ -1,0 +1,57 @@
+"""A hierarchy: ways from the root, whatever the order of its rows; circles are refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.core.classes import Classes
+from reassess.core.hierarchy import Hierarchy
+from tests.helpers import message
+
+CLASSES = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("poodle, dog", "tabby", "cup"))
+PAIRS = [("n00000001", "dog kind"), ("tabby", "cat kind"), ("dog kind", "animal"), (" cat kind", "animal")]
+
+
+@given(st.permutations(PAIRS))
+def test_ways_lead_from_the_root_to_the_class_whatever_the_order(pairs: list[tuple[str, str]]) -> None:
+    hierarchy = Hierarchy.from_pairs(pairs, CLASSES)
+    assert [hierarchy.path(c) for c in range(3)] == [
+        ("animal", "dog kind", "n00000001"),
+        ("animal", "cat kind", "tabby"),
+        (),
+    ]
+    assert hierarchy.further_parents == 0
+
+
+def test_a_class_may_be_an_inner_node_and_be_called_in_several_ways() -> None:
+    hierarchy = Hierarchy.from_pairs([("cup", "Tabby"), ("n00000002", "animal")], CLASSES)
+    assert hierarchy.path(2) == ("animal", "Tabby", "cup")
+    assert hierarchy.path(1) == ("animal", "Tabby")
+
+
+def test_of_several_parents_the_first_counts() -> None:
+    pairs = [("cup", "vessel"), ("cup", "prize"), ("cup", "prize"), ("cup", "vessel")]
+    hierarchy = Hierarchy.from_pairs(pairs, CLASSES)
+    assert (hierarchy.path(2), hierarchy.further_parents) == (("vessel", "cup"), 1)
+
+
+def test_ids_are_classes_too() -> None:
+    assert Hierarchy.from_pairs([("2", "vessel")], Classes()).path(2) == ("vessel", "2")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "found"),
+    [
+        ([("cup", "cup")], "cup is a cup"),
+        ([("cup", "vessel"), ("vessel", "thing"), ("thing", "vessel")], "vessel is a thing is a vessel"),
+    ],
+)
+def test_a_circle_is_refused(pairs: list[tuple[str, str]], found: str) -> None:
+    assert message(Hierarchy.from_pairs, pairs, CLASSES) == f"the hierarchy goes round in a circle\n  found:   {found}"
+
+
+def test_a_long_chain_is_no_problem() -> None:
+    pairs = [(str(n), str(n + 1)) for n in range(5_000)]
+    assert len(Hierarchy.from_pairs(pairs, Classes(1)).path(0)) == 5_001
+    assert np.array(Hierarchy.from_pairs(pairs, Classes(1)).path(0))[0] == "5000"

@@ -1,0 +1,61 @@
+"""Questions read from a table of them, or from proposals."""
+
+from pathlib import Path
+
+import pytest
+
+from reassess.core.classes import Classes
+from reassess.core.questions import Questions
+from reassess.formats.open_questions import read_questions
+from tests.helpers import message
+
+NAMED = Classes(3, names=("cat", "dog", "cup"))
+
+
+def pairs_of(questions: Questions) -> list[tuple[str, int]]:
+    return [(questions.images[i], c) for i, c in zip(questions.image_ids, questions.class_ids.tolist(), strict=True)]
+
+
+def test_questions_keep_the_order_of_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text(
+        '{"image": "b.png", "class": "dog", "models": ["a"], "reason": "never proposed"}\n'
+        '{"image": "00012", "class": "cup", "models": [], "reason": "never proposed"}\n'
+    )
+    assert pairs_of(read_questions(path, NAMED)) == [("b.png", 1), ("00012", 2)]
+
+
+def test_a_pair_of_several_sources_is_one_question(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("image,class,source\nb.png,dog,vit\nb.png,dog,original\na.png,cup,vit\nb.png,cat,vit\n")
+    assert pairs_of(read_questions(path, NAMED)) == [("b.png", 0), ("b.png", 1), ("a.png", 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "image,class\na.png,dog\na.png,dog\n",
+            "a question is asked twice\n  where:   DIR/q.csv, image a.png, class dog\n  found:   rows 0 and 1",
+        ),
+        (
+            "image,label\na.png,dog\n",
+            "the table has no column for the class\n  where:   DIR/q.csv\n  allowed: class\n"
+            "  found:   image, label\n  to mend: rename the column",
+        ),
+        (
+            "image,class,source\na.png,dog,vit\na.png,dog,vit\n",
+            "a source proposes a class twice for one image\n  where:   DIR/q.csv, image a.png, class dog, source vit",
+        ),
+    ],
+)
+def test_what_are_no_questions_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "q.csv").write_text(text)
+    assert message(read_questions, tmp_path / "q.csv", NAMED).replace(str(tmp_path), "DIR") == expected
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    assert message(read_questions, tmp_path / "q.npz").replace(str(tmp_path), "DIR") == (
+        "wrong kind of file for questions or proposals\n  where:   DIR/q.npz\n"
+        "  allowed: .csv, .tsv, .jsonl, .parquet\n  found:   .npz"
+    )

@@ -1,0 +1,174 @@
+"""Tasks: each question in exactly one, as few and as even as can be, cut where classes are farthest apart."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.core.classes import Classes
+from reassess.core.hierarchy import Hierarchy
+from reassess.core.questions import Questions
+from reassess.core.tasks import Tasks
+from reassess.core.votes import Votes
+from reassess.proposals.tasks import _cut, _exchange, make_tasks, seconds_per_vote
+from tests.helpers import message, votes_of
+
+NAMES = ("tabby", "poodle", "mug", "cup", "collie", "vase")
+CLASSES = Classes(6, names=NAMES)
+TREE = Hierarchy.from_pairs(
+    [
+        *[("poodle", "dog"), ("collie", "dog"), ("tabby", "cat"), ("dog", "animal"), ("cat", "animal")],
+        *[("mug", "vessel"), ("cup", "vessel"), ("animal", "thing"), ("vessel", "thing")],
+    ],
+    CLASSES,
+)
+
+
+def drawn(seed: int, images: int = 9, classes: int = 30) -> Questions:
+    rng = np.random.default_rng(seed)
+    pairs = [(f"{i}.png", int(c)) for i in range(images) for c in rng.permutation(classes)[: rng.integers(0, 25)]]
+    pairs = [pairs[row] for row in rng.permutation(len(pairs))] or [("0.png", 1)]
+    return Questions.from_columns([image for image, _ in pairs], np.array([c for _, c in pairs]))
+
+
+def listed(tasks: Tasks) -> list[tuple[str, list[str], str]]:
+    classes = tasks.questions.classes
+    return [
+        (tasks.image(task), [classes.label(c) for c in tasks.class_ids(task).tolist()], tasks.reasons[task])
+        for task in range(len(tasks))
+    ]
+
+
+def pairs_of(questions: Questions) -> list[tuple[str, int]]:
+    return [(questions.images[i], c) for i, c in zip(questions.image_ids, questions.class_ids.tolist(), strict=True)]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.booleans())
+def test_every_question_is_in_one_task_of_few_classes_of_one_image(seed: int, size: int, by_tree: bool) -> None:
+    questions = drawn(seed)
+    tree = Hierarchy({c: tuple(str(c % k) for k in (2, 4, 8)) for c in range(25)}) if by_tree else None
+    tasks = make_tasks(questions, size=size, hierarchy=tree)
+    assert sorted(pairs_of(tasks.questions)) == sorted(pairs_of(questions))
+    assert tasks.sizes.max() <= size
+    assert tasks.numbers.tolist() == list(range(len(tasks)))
+    assert [tasks.image(task) for task in range(len(tasks))] == sorted(
+        (tasks.image(task) for task in range(len(tasks))), key=questions.images.index
+    )
+    for image in questions.images:
+        sizes = [int(tasks.sizes[task]) for task in range(len(tasks)) if tasks.image(task) == image]
+        assert len(sizes) == -(-sum(sizes) // size)
+        assert max(sizes) - min(sizes) <= 1
+    for task in range(len(tasks)):
+        assert (np.diff(tasks.class_ids(task)) > 0).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9))
+def test_the_order_of_the_questions_of_an_image_means_nothing(seed: int, size: int) -> None:
+    questions = drawn(seed)
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(questions))
+    order = order[np.argsort(questions.image_ids[order], kind="stable")]
+    again = Questions(questions.images, questions.image_ids[order], questions.class_ids[order])
+    assert listed(make_tasks(questions, size=size)) == listed(make_tasks(again, size=size))
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=11), st.integers(1, 6))
+def test_cuts_are_where_the_gaps_are_widest_of_all_even_cuts(gaps: list[int], size: int) -> None:
+    n = len(gaps) + 1
+    parts = _cut(np.arange(n), np.array(gaps, float), size)
+    count = -(-n // size)
+    assert np.concatenate(parts).tolist() == list(range(n))
+    ends = [int(part[-1]) for part in parts[:-1]]
+    every = [
+        [end - 1 for end in cut]
+        for cut in combinations(range(1, n), count - 1)
+        if max(sizes := np.diff([0, *cut, n]).tolist()) - min(sizes) <= 1
+    ]
+    assert ends in every
+    assert sum(gaps[end] for end in ends) == max(sum(gaps[end] for end in cut) for cut in every)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 9), st.integers(1, 3))
+def test_no_change_of_two_places_brings_classes_of_tasks_nearer(seed: int, n: int, tasks: int) -> None:
+    rng = np.random.default_rng(seed)
+    distances = rng.integers(0, 5, (n, n)).astype(float)
+    distances = np.triu(distances, 1) + np.triu(distances, 1).T
+    task = rng.integers(0, tasks, n)
+    before, sizes = within(task, distances), np.bincount(task)
+    _exchange(task, distances)
+    assert np.bincount(task).tolist() == sizes.tolist()
+    assert within(task, distances) <= before
+    for one, other in combinations(range(n), 2):
+        changed = task.copy()
+        changed[[one, other]] = task[[other, one]]
+        assert within(changed, distances) >= within(task, distances)
+
+
+def within(task: npt.NDArray[Any], distances: npt.NDArray[Any]) -> float:
+    return sum(distances[i, j] for i, j in combinations(range(task.size), 2) if task[i] == task[j])
+
+
+def test_classes_under_one_parent_stand_together() -> None:
+    questions = Questions.from_columns(["a.png"] * 6 + ["b.png"], np.array([0, 1, 2, 3, 4, 5, 5]), CLASSES)
+    assert listed(make_tasks(questions, size=2, hierarchy=TREE)) == [
+        ("a.png", ["tabby", "vase"], "no common parent"),
+        ("a.png", ["poodle", "collie"], "under dog"),
+        ("a.png", ["mug", "cup"], "under vessel"),
+        ("b.png", ["vase"], "all of the image"),
+    ]
+    assert listed(make_tasks(questions, size=3, hierarchy=TREE))[:2] == [
+        ("a.png", ["tabby", "poodle", "collie"], "under animal"),
+        ("a.png", ["mug", "cup", "vase"], "no common parent"),
+    ]
+    assert listed(make_tasks(questions, size=1, hierarchy=TREE))[0] == ("a.png", ["tabby"], "the rest of the image")
+
+
+def test_without_a_hierarchy_classes_that_are_proposed_together_stand_together() -> None:
+    together = [("x.png", 0), ("x.png", 3), ("y.png", 1), ("y.png", 2), ("z.png", 1), ("z.png", 2)]
+    pairs = [*[("a.png", c) for c in (3, 2, 1, 0)], *together]
+    questions = Questions.from_columns([image for image, _ in pairs], np.array([c for _, c in pairs]), CLASSES)
+    assert listed(make_tasks(questions, size=2))[:2] == [
+        ("a.png", ["tabby", "cup"], "often confused"),
+        ("a.png", ["poodle", "mug"], "often confused"),
+    ]
+
+
+def test_many_classes_are_grouped_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = listed(make_tasks(drawn(3)))
+    monkeypatch.setattr("reassess.proposals.tasks._FEW_CLASSES", 3)
+    assert listed(make_tasks(drawn(3))) == few
+
+
+def test_no_questions_are_no_tasks() -> None:
+    tasks = make_tasks(Questions.from_columns([], np.zeros(0, int)))
+    assert (len(tasks), tasks.effort(5).to_json()) == (
+        0,
+        {"images": 0, "tasks": 0, "questions": 0, "votes": 0, "seconds_per_vote": None, "hours": None},
+    )
+
+
+def test_a_size_below_1_is_refused() -> None:
+    assert message(make_tasks, drawn(0), size=0) == (
+        "number of classes a task out of range\n  allowed: 1 or more\n  found:   0"
+    )
+
+
+def timed(seconds: list[float]) -> Votes:
+    rows = [(0, rater, 0) for rater in range(len(seconds))]
+    return votes_of(rows, ("x",), tuple(range(len(seconds))), ("no",), seconds=np.array(seconds))
+
+
+def test_the_longest_times_count_as_the_99th_percentile() -> None:
+    assert seconds_per_vote(timed([2.0] * 200 + [4000.0])) == pytest.approx(2.0)
+    assert seconds_per_vote(timed([1.0, 3.0, np.nan])) == pytest.approx((1 + 2.98) / 2)
+
+
+@pytest.mark.parametrize("votes", [timed([np.nan]), votes_of([(0, 0, 0)])])
+def test_votes_without_times_are_refused(votes: Any) -> None:
+    assert message(seconds_per_vote, votes) == (
+        "no vote has a time\n  to mend: give votes with a column seconds, or the seconds that a vote takes"
+    )

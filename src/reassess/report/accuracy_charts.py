@@ -73,8 +73,7 @@ def difference_chart(findings: Findings) -> Chart | Missing:
             series[judge].append(_mark(pair.real))
             series["original"].append(_mark(pair.original))
         rows += [[pair.a, pair.b, *row] for name, part in pair.rows.items() for row in _rows(name, part)]
-    half = (LONGEST - len(_LESS)) // 2
-    groups = [f"{shortened(pair.a, half)}{_LESS}{shortened(pair.b, half)}" for pair in pairs[:MOST_DRAWN]]
+    groups = [_less(pair.a, pair.b) for pair in pairs[:MOST_DRAWN]]
     shown = {name: marks for name, marks in series.items() if any(marks)}
     axis = "difference in top-1 accuracy, points"
     columns = {"a": TEXT, "b": TEXT, "labels": TEXT, "a - b, points": POINTS, "95 %": POINTS, "p": P_VALUE}
@@ -82,6 +81,13 @@ def difference_chart(findings: Findings) -> Chart | Missing:
     numbers = table("differences", "Differences between models, on the same images", columns, rows)
     intervals = Intervals(groups=groups, series=shown, axis=axis, form=POINTS, reference=(0.0, "no difference"))
     return interval_chart(intervals, numbers, only_some(len(pairs), "pairs"))
+
+
+def _less(a: str, b: str) -> str:
+    """One model less another; only their names are shortened, a long one the less the shorter the other is."""
+    room = LONGEST - len(_LESS)
+    first = shortened(a, max(room // 2, room - len(b)) - 1)
+    return f"{first}{_LESS}{shortened(b, max(room // 2, room - len(a)) - 1)}"
 
 
 def _rows(name: str, part: Difference) -> Iterator[list[Cell]]:

@@ -8,7 +8,7 @@ from html import escape
 from itertools import islice
 from typing import NamedTuple
 
-__all__ = ["Listed", "Shown", "aligned", "composed", "counted", "plain", "shared", "shortened", "some"]
+__all__ = ["Listed", "Shown", "aligned", "composed", "counted", "plain", "shared", "shortened", "some", "together"]
 
 _WIDTH = 16  # letters of the names, if they have no more
 _FEW, _LONG = 8, 200  # entries and letters that a short text may show
@@ -74,6 +74,18 @@ def some(items: Sequence[object], *, most: int = 5) -> str:
     """
     shown = ", ".join(str(item) for item in items[:most])
     return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"
+
+
+def together(items: Sequence[object], *, most: int = 5) -> str:
+    """The first few of many things in a sentence, the last of them after "and".
+
+    >>> together(["a", "b", "c"]), together(["a"]), together(["a", "b", "c"], most=1)
+    ('a, b and c', 'a', 'a and 2 more')
+    """
+    if len(items) > most:
+        return some(items, most=most)
+    *first, last = map(str, items)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def shared(texts: Mapping[str, str]) -> Iterator[str]:

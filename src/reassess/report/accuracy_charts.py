@@ -7,6 +7,7 @@ from itertools import combinations
 from reassess.comparison.differences import Difference
 from reassess.comparison.findings import Findings
 from reassess.comparison.pairs import Comparison, Paired
+from reassess.core.labels import UNNAMED
 from reassess.core.missing import Missing
 from reassess.evaluation.result import BySize
 from reassess.evaluation.words import NONE_SCORED, heading
@@ -42,7 +43,7 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
     columns = {"model": TEXT}
     for labels in ("original", judge):
         columns |= {f"{labels} %": PERCENT, f"{labels} 95 %": PERCENT, f"{labels} hits": COUNT, f"{labels} n": COUNT}
-    numbers = table("scatter", f"{judge} accuracy over original accuracy", columns, rows)
+    numbers = table("scatter", f"{_title(judge)} accuracy over original accuracy", columns, rows)
     note = (
         ""
         if len(spots) <= MOST_NAMED
@@ -50,6 +51,11 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
     )
     draw = partial(scatter_on, spots=spots, level=findings.level_percent, label_set=judge)
     return Chart(key=numbers.key, title=numbers.title, draw=draw, size=SQUARE, table=numbers, note=note)
+
+
+def _title(judge: str) -> str:
+    """What label sets are called at the beginning of a title; their own name stays as it is."""
+    return judge.capitalize() if judge == UNNAMED else judge
 
 
 def shown_pairs(findings: Findings) -> Sequence[Comparison] | Missing:
@@ -119,7 +125,9 @@ def label_count_chart(findings: Findings) -> Chart | Missing:
     series = {model: [mark(_hits(parts, pool)) for pool in pools] for model, parts in shown.items()}
     judge = heading(findings.labels.title)
     columns = {"model": TEXT, "valid classes": COUNT, f"{judge} top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
-    numbers = table("label-count", f"{judge} accuracy by number of valid classes", columns | {"images": COUNT}, rows)
+    numbers = table(
+        "label-count", f"{_title(judge)} accuracy by number of valid classes", columns | {"images": COUNT}, rows
+    )
     note = only_some(len(counts), most=len(SERIES))
     intervals = Intervals(groups=groups, series=series, axis=f"{judge} top-1 accuracy, %", form=".1f")
     return interval_chart(intervals, numbers, note)

@@ -71,6 +71,14 @@ def test_restricting_keeps_the_votes_of_the_items(rows: Any, items: Any, kept: i
     assert Counter(rows_of(part)) == Counter(row for row in rows if row[0] in items[:kept])
 
 
+@given(ROWS, st.sets(st.integers(0, 5)))
+def test_items_without_their_votes_stay_items(rows: Any, places: set[int]) -> None:
+    votes = votes_by_name(rows, items=tuple("uvwxyz"))
+    part = votes.without(np.array(sorted(places), int))
+    assert (part.items, part.raters) == (votes.items, votes.raters)
+    assert rows_of(part) == [row for row in rows_of(votes) if "uvwxyz".index(row[0]) not in places]
+
+
 @given(ROWS, ROWS)
 def test_appending_keeps_every_vote_and_joins_by_id(first: Any, second: Any) -> None:
     joined = votes_by_name(first).append(votes_by_name(second))
@@ -112,6 +120,7 @@ def test_times_follow_their_votes() -> None:
     )
     assert votes.seconds.tolist() == [1, 3, 2]
     assert votes.restrict(np.array([1])).seconds.tolist() == [3, 2]
+    assert votes.without(np.array([0])).seconds.tolist() == [3, 2]
     joined = votes.append(votes_by_name([("x", 1, "no")])).seconds
     assert joined[[0, 2, 3]].tolist() == [1, 3, 2]
     assert np.isnan(joined[1])

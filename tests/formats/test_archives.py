@@ -39,10 +39,10 @@ def npy(array: npt.ArrayLike) -> bytes:
     return content.getvalue()
 
 
-def npz(**members: Any) -> bytes:
+def npz(*, compression: int = zipfile.ZIP_DEFLATED, **members: Any) -> bytes:
     """A zip archive of members as they are."""
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
+    with zipfile.ZipFile(content, "w", compression) as file:
         for name, member in members.items():
             file.writestr(f"{name}.npy", member)
     return content.getvalue()
@@ -140,6 +140,32 @@ def test_an_array_of_an_archive_comes_back_as_it_was(
     assert np.array_equal(result, array)
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "f2", "f8", "i1", "U3", ">U3", "S3", "?"])
+@pytest.mark.parametrize("shape", [(2, 3), (0, 3), ()])
+@pytest.mark.parametrize("before", [b"", b"#!/bin/sh\n"], ids=["alone", "after a script"])
+def test_an_array_that_is_stored_uncompressed_comes_back_as_it_was(
+    tmp_path: Path, shape: tuple[int, ...], dtype: str, order: str, before: bytes
+) -> None:
+    array = np.ones(shape).astype(dtype, order=order)
+    np.savez(tmp_path / "a.npz", y=np.zeros(1, "i1"), x=array)
+    (tmp_path / "b.npz").write_bytes(before + (tmp_path / "a.npz").read_bytes())
+    result = read(tmp_path / "b.npz")
+    assert (result.dtype, result.shape, result.flags.aligned) == (array.dtype, array.shape, True)
+    assert np.array_equal(result, array)
+
+
+@pytest.mark.parametrize("off", [0, 1])
+def test_a_stored_array_is_mapped_where_its_numbers_lie_as_a_processor_wants_them(
+    file: Callable[..., Path], off: int
+) -> None:
+    content = npz(compression=zipfile.ZIP_STORED, x=npy(np.arange(300.0)))
+    gap = -content.index(np.arange(300.0).tobytes()) % 8 + off
+    array = read(file("a.npz", bytes(gap) + content))
+    assert isinstance(array.base, np.memmap) is (off == 0)
+    assert array.tolist() == list(range(300))
+
+
 def test_an_archive_lists_its_arrays_without_reading_them(file: Callable[..., Path]) -> None:
     with open_archive(file("a.npz", npz(x=b"no array", y=b""))) as archive:
         assert (list(archive), len(archive), "x" in archive, "z" in archive) == (["x", "y"], 2, True, False)
@@ -229,6 +255,31 @@ def test_a_changed_byte_is_noticed(refused: Callable[..., str], file: Callable[.
     assert text.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   ")
 
 
+@pytest.mark.parametrize("place", [70, 300, -1], ids=["in the head", "in the numbers", "the last one"])
+def test_a_changed_byte_of_a_stored_array_is_noticed(
+    refused: Callable[..., str], file: Callable[..., Path], place: int
+) -> None:
+    content = bytearray(npz(compression=zipfile.ZIP_STORED, x=npy(np.arange(300.0))))
+    end = content.rindex(b"PK\x01\x02")
+    content[place if place >= 0 else end - 1] ^= 1
+    fault = "Bad CRC-32 for file 'x.npy'"
+    assert refused(read, file("a.npz", bytes(content))) == BROKEN.format("npz", "a.npz", fault)
+
+
+@pytest.mark.parametrize(("packed", "whole"), [(2528, 10**5), (10**5, 10**5), (200, 2528)])
+def test_a_stored_array_that_is_not_as_long_as_the_directory_says_is_refused(
+    refused: Callable[..., str], file: Callable[..., Path], packed: int, whole: int
+) -> None:
+    """Of two arrays, so that what follows the first one could be taken for its own."""
+    numbers = (whole - 128) // 8
+    members = {"x": header((numbers,)) + np.arange(300.0).tobytes(), "y": npy(np.zeros(10**5))}
+    content = bytearray(npz(compression=zipfile.ZIP_STORED, **members))
+    place = content.index(b"PK\x01\x02") + 20
+    content[place : place + 8] = packed.to_bytes(4, "little") + whole.to_bytes(4, "little")
+    text = refused(read, file("a.npz", bytes(content)))
+    assert text.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   ")
+
+
 def test_an_encrypted_archive_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     content = bytearray(npz(x=npy(np.zeros(3))))
     content[6] |= 1  # the flag in the member's own head
@@ -272,18 +323,23 @@ def test_an_archive_that_declares_less_than_it_holds_is_refused(
     )
 
 
-WHOLE = {".npy": npy(np.arange(40.0)), ".npz": npz(x=npy(np.arange(40.0)), y=npy(np.array(["a", "b"])))}
+ARRAYS = {"x": npy(np.arange(40.0)), "y": npy(np.array(["a", "b"]))}
+WHOLE = {
+    "npy": npy(np.arange(40.0)),
+    "packed.npz": npz(**ARRAYS),
+    "stored.npz": npz(compression=zipfile.ZIP_STORED, **ARRAYS),
+}
 
 
-@pytest.mark.parametrize("suffix", WHOLE)
+@pytest.mark.parametrize("kind", WHOLE)
 @given(st.data())
-def test_no_damage_to_a_file_ends_in_anything_but_a_data_error(scratch: Path, suffix: Any, data: Any) -> None:
-    content = bytearray(WHOLE[suffix])
+def test_no_damage_to_a_file_ends_in_anything_but_a_data_error(scratch: Path, kind: Any, data: Any) -> None:
+    content = bytearray(WHOLE[kind])
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path = scratch / f"damaged{suffix}"
+    path = scratch / f"damaged.{kind}"
     path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of zipfile, about names that stand twice
         with suppress(DataError):
-            read_npy(path) if suffix == ".npy" else read_first(path)
+            read_npy(path) if kind == "npy" else read_first(path)

@@ -81,17 +81,14 @@ def calibrate(
     check_shape(truth, (len(golden_votes.items),), what="truth")
     check_range(truth, -1, len(truths) - 1, what="truth", where=golden_votes.at)
     known = truth >= 0
-    shape = len(golden_votes.raters), len(truths), len(golden_votes.answers)
-    item_ids = golden_votes.item_ids
-    used = known[item_ids]
-    cells = np.ravel_multi_index(
-        (golden_votes.rater_ids[used], truth[item_ids[used]], golden_votes.answer_ids[used]), shape
-    )
-    counts = np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape)
+    shape = len(golden_votes.raters), len(truths) + 1, len(golden_votes.answers)
+    rows = golden_votes.rater_ids * np.int64(shape[1]) + np.repeat(truth, golden_votes.sizes) + 1
+    cells = np.bincount(rows * shape[2] + golden_votes.answer_ids, minlength=int(np.prod(shape)))
+    counts = cells.reshape(shape)[:, 1:]  # without the votes on items of unknown truth
     measured = np.flatnonzero(counts.any(axis=(1, 2)))
     if not measured.size:
         raise DataError("no golden item of known truth has a vote", mend="check that both files name the items alike")
-    pseudo_votes = np.full(shape[1:], float(smoothing))
+    pseudo_votes = np.full(counts.shape[1:], float(smoothing))
     if pooling:
         everyone = counts.sum(axis=0) + pooling * typical_matrix(natural_shares(golden_votes, truths))
         pseudo_votes += pooling * row_shares(everyone, smoothing)

@@ -208,15 +208,13 @@ class Curve:
         -----
         A replicate without a kept (or a valid) pair has no precision (or recall), and is left out of its interval.
         """
-        cut = np.asarray(thresholds, np.float64)
-        images = self.golden.questions.image_ids
-        kept = np.zeros((3, len(self.golden.questions.images), cut.size))
-        keeps = self.values[:, None] >= cut
-        np.add.at(kept[0], images, keeps)
-        np.add.at(kept[1], images, keeps & self.golden.valid[:, None])
-        np.add.at(kept[2], images, np.broadcast_to(self.golden.valid[:, None], keeps.shape))
-        kept_sums, hit_sums, valid_sums = _resampled_sums(kept, replicates, seed)
-        return Bands(thresholds=cut, precision=_intervals(hit_sums, kept_sums), recall=_intervals(hit_sums, valid_sums))
+        cut, questions = np.asarray(thresholds, np.float64), self.golden.questions
+        keeps = self.values >= cut[:, None]
+        pairs = np.concatenate([keeps, keeps & self.golden.valid, self.golden.valid[None]])
+        counts = [np.bincount(questions.image_ids, of_pairs, len(questions.images)) for of_pairs in pairs]
+        sums = _resampled_sums(np.array(counts), replicates, seed)
+        kept, hits, valid = sums[: cut.size], sums[cut.size : -1], np.broadcast_to(sums[-1], (cut.size, replicates))
+        return Bands(thresholds=cut, precision=_intervals(hits, kept), recall=_intervals(hits, valid))
 
     @cached_property
     def _steps(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -266,25 +264,26 @@ def _last_best(figure: npt.NDArray[np.float64]) -> int:
 
 
 def _resampled_sums(counts: npt.NDArray[np.float64], replicates: int, seed: int) -> npt.NDArray[np.float64]:
-    """Sums over images drawn with replacement; counts (figures, images, thresholds) to (figures, replicates, ...).
+    """Sums over images drawn with replacement; counts (figures, images) to (figures, replicates).
 
     Counts are whole numbers, so that the products are exact and do not depend on the order of summation.
     """
     images = counts.shape[1]
     rng = np.random.default_rng(seed)
-    parts = []
+    sums = np.empty((len(counts), replicates))
     step = max(1, _BLOCK // images)
     for start in range(0, replicates, step):
-        weights = times_drawn_again(rng, images, min(step, replicates - start))
-        parts.append(weights.astype(np.float64) @ counts)
-    return np.concatenate(parts, axis=1)
+        part = sums[:, start : start + step]
+        part[:] = counts @ times_drawn_again(rng, images, part.shape[1]).T.astype(np.float64)
+    return sums
 
 
 def _intervals(hits: npt.NDArray[np.float64], n: npt.NDArray[np.float64]) -> tuple[tuple[float, float] | None, ...]:
-    """Percentile interval of hits / n over replicates (rows) for each threshold (column)."""
+    """Percentile interval of hits / n over replicates (columns) for each threshold (row)."""
     intervals: list[tuple[float, float] | None] = []
-    for hits_at, n_at in zip(hits.T, n.T, strict=True):
-        shares = hits_at[n_at > 0] / n_at[n_at > 0]
+    for hits_at, n_at in zip(hits, n, strict=True):
+        known = n_at > 0
+        shares = hits_at[known] / n_at[known]
         low, high = percentile_bounds(shares) if shares.size else (np.nan, np.nan)
         intervals.append((float(low), float(high)) if shares.size else None)
     return tuple(intervals)

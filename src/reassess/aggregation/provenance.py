@@ -143,19 +143,14 @@ class Provenance(Shown):
         check_range(len(numbers), 2, what="number of golden images, or folds")
         items = self.experts.items
         fold = fold_of[items.image_ids] if isinstance(items, Questions) else fold_of
-        rows, rated = self.votes.find(items), self.experts.find(self.rater_golden.items)
+        rows = self.votes.find(items)
         parts = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ReassessWarning)
             for number in track(numbers):
-                out = fold == number
-                judged = rows[out & (rows >= 0)]
-                scores = self.making.make(
-                    self.votes if self.making.of_all_votes else self.votes.restrict(judged),
-                    self.experts.restrict(np.flatnonzero(~out)),
-                    self.rater_golden.restrict(np.flatnonzero((rated < 0) | ~out[rated])),
-                )
-                parts.append(_scores_of(scores, take_items(self.votes.items, judged)))
+                out = np.flatnonzero(fold == number)
+                scores = self.making.make(self.votes, self.experts.without(out), self.rater_golden)
+                parts.append(_scores_of(scores, take_items(self.votes.items, rows[out][rows[out] >= 0])))
         return _together(parts, self.experts.images)
 
 

@@ -12,7 +12,6 @@ from reassess.aggregation.expert_truth import expert_validity
 from reassess.aggregation.posteriors import posterior
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_all
-from reassess.core.image_names import join
 from reassess.core.items import Id, as_questions
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
@@ -115,13 +114,12 @@ def original_votes(
     answers
         The scale of answers, of which the first says no and the last says yes.
     """
+    rows = original.find(questions.images)[questions.image_ids]
     original = original.in_classes(questions.classes)
-    image_rows = join(questions.images, original.images, known_where="the original labels")
     if (original.sizes != 1).any():
         row = int(np.argmax(original.sizes != 1))
         labels_of_image = f"{original.sizes[row]} on {original.images[row]}"
         raise DataError("not one original label an image", allowed="1", found=labels_of_image)
-    rows = image_rows[questions.image_ids]
     voted = rows >= 0 if below is None else (rows >= 0) & (questions.class_ids < below)
     item_ids = np.flatnonzero(voted)
     own = questions.class_ids[item_ids] == original.indices[rows[item_ids]]

@@ -82,26 +82,34 @@ class Relabelling(Shown):
         keep(*self._by_question, weights.reshape(-1, len(times)), self.base, self._least_log_odds, kept)
         return kept
 
-    def redrawn(self, truths: npt.NDArray[np.bool_], rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    def redrawn(
+        self, truths: npt.NDArray[np.bool_], replicates: int, rng: np.random.Generator
+    ) -> npt.NDArray[np.bool_]:
         """Which questions reach the threshold if the same raters answer them anew, by their matrices.
 
         Parameters
         ----------
         truths
             bool, shape (questions,): whether each question is valid.
+        replicates
+            How many times they answer.
         rng
             Draws the answers, which are independent of each other.
 
         Returns
         -------
-        bool, shape (questions,).
+        bool, shape (questions, replicates).
         """
         from reassess.numeric.relabel_kernels import keep_redrawn
 
-        kept = np.empty(len(self.base), bool)
-        weights, draws = self._ratios(np.ones(self.raters, np.int64)).ravel(), rng.random(len(self.codes))
-        matrices = np.repeat(np.arange(self.raters), self.matrices.shape[-1]), self.matrices.cumsum(axis=-1)
-        keep_redrawn(*self._by_question, *matrices, weights, self.base, self._least_log_odds, truths, draws, kept)
+        indptr, codes = self._by_question
+        raters = (codes // self.matrices.shape[-1]).astype(np.uint32)
+        cumulative, weights = self.matrices.cumsum(axis=-1), self._ratios(np.ones(self.raters, np.int64))
+        draws, kept = np.empty(len(codes)), np.empty((len(self.base), replicates), bool)
+        for of_replicate in kept.T:
+            rng.random(out=draws)
+            given = self.base, self._least_log_odds, truths, draws
+            keep_redrawn(indptr, raters, cumulative, weights, *given, of_replicate)
         return kept
 
     def _ratios(self, times: npt.NDArray[np.integer]) -> _Floats:

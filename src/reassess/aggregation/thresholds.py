@@ -6,7 +6,6 @@ import numpy as np
 
 from reassess.core.checks import check_range
 from reassess.core.class_lists import in_one_list
-from reassess.core.image_names import image_keys
 from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
@@ -57,13 +56,10 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     image_ids, class_ids = questions.image_ids[kept].astype(np.int64), questions.class_ids[kept]
     if original is None:
         return LabelSets.from_pairs(questions.images, image_ids, class_ids, questions.classes)
-    position = {key: row for row, key in enumerate(image_keys(original.images))}
-    images = list(original.images)
-    row_of = np.empty(len(questions.images), np.int64)
-    for i, (name, key) in enumerate(zip(questions.images, image_keys(questions.images), strict=True)):
-        row_of[i] = position.get(key, len(images))
-        if row_of[i] == len(images):
-            images.append(name)
+    row_of = original.find(questions.images)
+    new = np.flatnonzero(row_of < 0)
+    row_of[new] = len(original) + np.arange(new.size)
+    images = (*original.images, *(questions.images[row] for row in new.tolist()))
     unrated = np.ones(len(images), bool)
     unrated[row_of] = False
     keeps = unrated[original.image_ids]

@@ -250,7 +250,7 @@ def _bias(recount: Recount, relabelling: Relabelling, accuracies: _Floats, seed:
     """How far accuracies are off by label sets of votes drawn anew, if the label sets that there are be the truth."""
     rng = np.random.default_rng([seed, 1])
     truths = relabelling.kept(np.ones((1, relabelling.raters), np.int64))[:, 0]
-    kept = np.stack([relabelling.redrawn(truths, rng) for _ in range(_REDRAWS)], axis=1)
+    kept = relabelling.redrawn(truths, _REDRAWS, rng)
     counts = recount.count(kept, np.ones((_REDRAWS, len(recount.rated)), np.uint8))
     counts = counts.where(counts.n > 0)
     check_replicates(len(counts.n))

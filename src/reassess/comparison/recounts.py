@@ -9,7 +9,6 @@ import numpy.typing as npt
 from reassess.aggregation.relabelling import Relabelling
 from reassess.comparison.panel import Panel
 from reassess.core.image_names import join
-from reassess.numeric.bootstrap import weighted_hits
 
 __all__ = ["Counts", "Recount"]
 
@@ -100,22 +99,21 @@ class Recount:
         times
             uint8, shape (B, N): how often each image counts.
         """
-        from reassess.numeric.relabel_kernels import add_hits, add_sizes
+        from reassess.numeric.relabel_kernels import add_sizes, recount
 
-        panel, rated = self.panel, self.rated
-        sizes = np.zeros((len(panel.images) + 1, len(times)), np.int16)
+        panel, replicates = self.panel, len(times)
+        sizes = np.zeros((len(panel.images) + 1, replicates), np.int16)
         add_sizes(self.columns, kept, sizes)
-        sizes = sizes[:-1].T
-        scored = np.where(rated, sizes > 0, panel.scored)
-        times_scored = times * scored
-        hits = np.zeros((len(panel.models), len(times)), np.int32)
-        add_hits(self.places, kept, np.ascontiguousarray(times[:, rated].T), hits)
-        hits += weighted_hits(panel.valid[:, ~rated], times[:, ~rated]).T
+        hits, original_hits = np.zeros((2, len(panel.models), replicates), np.int32)
+        sums = np.zeros((4, replicates), np.int32)
+        judged = panel.scored, panel.valid, panel.original_known, panel.original_hit
+        recount(self.places, kept, sizes, times, self.rated, *judged, hits, original_hits, sums)
+        n, original_n, labels, empty = sums.astype(np.int64)
         return Counts(
             hits=hits.T.astype(np.int64),
-            n=times_scored.sum(axis=1, dtype=np.int64),
-            original_hits=weighted_hits(panel.original_hit, times_scored).astype(np.int64),
-            original_n=times_scored[:, panel.original_known].sum(axis=1, dtype=np.int64),
-            labels=sizes.sum(axis=1, dtype=np.int64),
-            empty=np.count_nonzero(rated & (sizes == 0), axis=1),
+            n=n,
+            original_hits=original_hits.T.astype(np.int64),
+            original_n=original_n,
+            labels=labels,
+            empty=empty,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,7 @@ def benchmark_of(images: Sequence[str]) -> Benchmark:
     return IMAGENET if are_validation_images(images) else Benchmark()
 
 
+@lru_cache(maxsize=1)  # asked of the same labels with every model
 def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
     """The order in which a reader of class folders yields the images: by class folder, then by file name.
 
@@ -138,4 +140,6 @@ def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
         texts, ids = original.classes.texts, original.indices.tolist()
         folders = [texts[class_id] for class_id in ids] if texts else ids
     keys = image_keys([name.rpartition("/")[2] for name in names])
-    return np.lexsort((np.array(keys), np.array(folders)))
+    order = np.lexsort((np.array(keys), np.array(folders)))
+    order.flags.writeable = False
+    return order

@@ -90,16 +90,13 @@ class LabelSets:
             pairs = ((image, class_id) for image, ids in zip(images, lists, strict=True) for class_id in ids)
             image, wrong = next(pair for pair in pairs if not isinstance(pair[1], int | np.integer))
             raise DataError("a class id is not a whole number", where=f"image {image}", found=repr(wrong))
-        lists = [sorted(ids) for ids in lists]
-        classes = classes or Classes()
-        for image, ids in zip(images, lists, strict=True):
-            if ids and not (ids[0] >= 0 and ids[-1] <= classes.largest_id):
-                wrong = ids[0] if ids[0] < 0 else ids[-1]
-                check_range(wrong, 0, classes.largest_id, what="class id", where=f"image {image}")
-        indptr = np.zeros(len(lists) + 1, np.int64)
-        np.cumsum([len(ids) for ids in lists], out=indptr[1:])
-        flat = np.fromiter((class_id for ids in lists for class_id in ids), np.int32, int(indptr[-1]))
-        return cls(images=tuple(images), indptr=indptr, indices=flat, classes=classes, name=name)
+        classes, flat = classes or Classes(), list(chain.from_iterable(lists))
+        if flat and not (min(flat) >= 0 and max(flat) <= classes.largest_id):
+            for image, ids in zip(images, lists, strict=True):
+                for wrong in (*sorted(ids)[:1], *sorted(ids)[-1:]):
+                    check_range(wrong, 0, classes.largest_id, what="class id", where=f"image {image}")
+        image_ids = np.repeat(np.arange(len(lists)), list(map(len, lists)))
+        return cls.from_pairs(images, image_ids, np.array(flat, np.int64), classes, name=name)
 
     @classmethod
     def from_pairs(
@@ -192,6 +189,8 @@ class LabelSets:
             tells which is which.
         """
         indices, classes = self.classes.move(self.indices, classes)
+        if indices is self.indices and classes == self.classes:
+            return self
         if indices is self.indices:
             same = copy(self)  # with all that was worked out from the ids
             object.__setattr__(same, "classes", classes)

@@ -324,6 +324,19 @@ class Votes:
             seconds=None if self.seconds is None else self.seconds[kept],
         )
 
+    def without(self, rows: npt.NDArray[np.integer]) -> "Votes":
+        """The same items and raters, the items at some rows without votes."""
+        sizes = self.sizes
+        sizes[rows] = 0
+        kept = np.repeat(sizes > 0, self.sizes)
+        return replace(
+            self,
+            indptr=np.concatenate([[0], np.cumsum(sizes)]),
+            rater_ids=self.rater_ids[kept],
+            answer_ids=self.answer_ids[kept],
+            seconds=None if self.seconds is None else self.seconds[kept],
+        )
+
     def with_answers(self, answers: Sequence[Id]) -> "Votes":
         """The same votes with another list of possible answers; `DataError` if a given answer is not in it."""
         if tuple(answers) == self.answers:

@@ -114,10 +114,11 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     ClassList(class numbers sorted as text: 0, 1, 10, 100: right 100.00% instead of 10.00%, 0 of 20 classes undecided)
     """
     _check(outcomes, labels, original)
-    pairs, images, classes = labelled_pairs(outcomes, labels, original)
+    pairs, rows, classes = labelled_pairs(outcomes, labels, original)
     if pairs.classes > MOST_CLASSES or not _may_be_another(pairs):
         return None
-    first, second = _halves(images, pairs.truth)
+    images = image_keys(outcomes.images, outcomes.match)
+    first, second = _halves([images[row] for row in rows.tolist()], pairs.truth)
     choosing, confirming = pairs[first].counts(), pairs[second]
     known, by_half = _known(pairs, classes), _assign(choosing)
     other = _confirmed(confirming, by_half, [np.arange(pairs.classes), _runner_up(choosing, by_half)])
@@ -205,8 +206,8 @@ def _is_plain(given: Ids, after: Hits, rival: Hits, *, is_known: bool) -> bool:
 
 def labelled_pairs(
     outcomes: Outcomes, labels: LabelSets, original: LabelSets | None
-) -> tuple[_Pairs, tuple[str, ...], Classes]:
-    """The images that have one label, their names, and the classes."""
+) -> tuple[_Pairs, npt.NDArray[np.int64], Classes]:
+    """The images that have one label, their positions among the outcomes, and the classes."""
     if original is not None and outcomes.has_original:
         rows, of = outcomes.original_rows, original.in_classes(labels.classes)
         named = rows >= 0
@@ -217,9 +218,7 @@ def labelled_pairs(
     truth = of.indices[of.indptr[rows[named]]].astype(np.int64)
     given = outcomes.top1[named].astype(np.int64)
     classes = of.classes.count or 1 + max(int(part.max(initial=-1)) for part in (given, truth))
-    images = image_keys(outcomes.images, outcomes.match)
-    pairs = _Pairs(given=given, truth=truth, classes=classes)
-    return pairs, tuple(images[row] for row in np.flatnonzero(named)), of.classes
+    return _Pairs(given=given, truth=truth, classes=classes), np.flatnonzero(named), of.classes
 
 
 def _may_be_another(pairs: _Pairs) -> bool:
@@ -231,7 +230,7 @@ def _may_be_another(pairs: _Pairs) -> bool:
     return bool(best.sum() >= max(1, _TIMES * np.count_nonzero(pairs.given == pairs.truth)))
 
 
-def _halves(images: tuple[str, ...], truth: Ids) -> tuple[Ids, Ids]:
+def _halves(images: Sequence[str], truth: Ids) -> tuple[Ids, Ids]:
     """Positions of the choosing and of the confirming half: every second image of each class, by a hash of its name."""
     hashes = b"".join(blake2b(name.encode(), digest_size=8).digest() for name in images)
     order = np.lexsort((np.frombuffer(hashes, np.uint64), truth))

@@ -40,9 +40,11 @@ class PerClass(Shown):
     @cached_property
     def confusions(self) -> tuple[tuple[int, int, int], ...]:
         """(c, what was predicted instead, images), the most frequent first."""
-        pairs, n = np.unique(self.mistaken, axis=1, return_counts=True)
-        rows = zip(*pairs.tolist(), n.tolist(), strict=True)
-        return tuple(sorted(rows, key=lambda row: (-row[2], row)))
+        valid, instead = self.mistaken
+        pairs, n = np.unique(valid << 32 | instead + 1, return_counts=True)
+        order = np.argsort(-n, kind="stable")
+        rows = (pairs >> 32)[order], (pairs & 0xFFFFFFFF)[order] - 1, n[order]
+        return tuple(zip(*(row.tolist() for row in rows), strict=True))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PerClass) and self._counts() == other._counts()

@@ -126,15 +126,16 @@ def class_list_in_words(other: ClassList, classes: Classes, mend: str = MEND_CLA
 
 def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
     """What is known where `find_class_list` finds nothing: which lists the images would have shown, and which not."""
-    pairs, images, _ = labelled_pairs(outcomes, labels, original)
+    pairs, _, _ = labelled_pairs(outcomes, labels, original)
+    images = pairs.truth.size
     if pairs.classes > MOST_CLASSES:
         return f"other orders of more than {MOST_CLASSES:,} classes are not sought"
     enough = max(_ENOUGH, _ENOUGH_OF_EACH * pairs.classes)
     right = _RIGHT_OF_FEW if pairs.classes <= _FEW_CLASSES else _RIGHT
-    if len(images) >= enough:
+    if images >= enough:
         return f"no other order of the classes by which the model would be right in {right} % or more"
     return (
-        f"no other known order of the classes; an order without a name may not show in {len(images):,} images of "
+        f"no other known order of the classes; an order without a name may not show in {images:,} images of "
         f"{pairs.classes:,} classes: that takes about {enough:,}, for a model that is right in {right} %"
     )
 

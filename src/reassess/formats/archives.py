@@ -1,4 +1,4 @@
-"""Numpy files as data and nothing else: npy mapped from disk, npz members read with a limit, pickles never loaded."""
+"""Numpy files as data and nothing else: mapped where stored as they are, else read with a limit; pickles refused."""
 
 import lzma
 import math
@@ -23,6 +23,7 @@ __all__ = ["MAX_BYTES", "Archive", "check_declared", "open_archive", "read_heade
 MAX_BYTES = 8 << 30
 
 _BLOCK = 1 << 24
+_LOCAL_HEAD, _LENGTHS_AT = 30, 26  # bytes of a member's own head in a zip file; where in it the lengths of the rest are
 _MOST_ROWS = 2**63 - 1  # that numpy counts
 _MOST_EMPTY = 10**6  # texts without a letter: an array of them takes no bytes in the file, and many in memory
 _VERSIONS = ((1, 0), (2, 0), (3, 0))
@@ -68,11 +69,28 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         with self.stream(name) as stream:
             dtype, shape, fortran = read_header(stream, self.path, name)
-            held = self.check_length(name, stream, dtype, shape)
+            held, head = self.check_length(name, stream, dtype, shape), stream.tell()
+            mapped = self._mapped(name, head, dtype)
+            content, start = (_content(stream, held), 0) if mapped is None else (mapped, head)
             try:
-                return np.ndarray(shape, dtype, _content(stream, held), order="F" if fortran else "C")
+                return np.ndarray(shape, dtype, content, start, order="F" if fortran else "C")
             except (ValueError, TypeError) as error:  # a shape of no bytes that numpy cannot hold, or not of numbers
                 raise _unreadable(self.path, error) from error
+
+    def _mapped(self, name: str, head: int, dtype: np.dtype[Any]) -> npt.NDArray[np.uint8] | None:
+        """The npy file of an array that is stored as it is, mapped from disk and checked; None where it is to be read.
+
+        It is also read where it is damaged, which ends in an error.
+        """
+        info = self._members[name]
+        with self.path.open("rb") as file:
+            file.seek(info.header_offset + _LENGTHS_AT)
+            start = info.header_offset + _LOCAL_HEAD + sum(struct.unpack("<HH", file.read(4)))
+        is_whole = info.compress_size == info.file_size > head and start + info.file_size <= self.path.stat().st_size
+        if info.compress_type != zipfile.ZIP_STORED or not is_whole or (start + head) % dtype.alignment:
+            return None
+        mapped = np.memmap(self.path, np.uint8, "r", start, info.file_size)
+        return mapped if zlib.crc32(mapped.data) == info.CRC else None
 
     def check_length(self, name: str, stream: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
         """How many bytes follow the head of an array's npy file; `DataError` if dtype and shape say otherwise."""

@@ -74,13 +74,19 @@ def mean_interval(counts: Mapping[int, int], n: int) -> tuple[float, float] | No
     return _lowest(counts, n) / n, -_lowest(turned, n) / n
 
 
-def times_drawn(rng: np.random.Generator, count: int) -> _Ints:
-    """How often each of some things is drawn, if as many are drawn with replacement; int64, shape (count,).
+def times_drawn(rng: np.random.Generator, count: int) -> npt.NDArray[np.uint8]:
+    """How often each of some things is drawn, if as many are drawn with replacement; uint8, shape (count,).
+
+    That one is drawn more than 255 times has a probability below 1e-500.
 
     >>> times_drawn(np.random.default_rng(0), 5)
-    array([0, 2, 1, 1, 1])
+    array([0, 2, 1, 1, 1], dtype=uint8)
     """
-    return np.bincount(rng.integers(0, count, count), minlength=count)
+    from reassess.numeric.bootstrap_kernels import add_drawn
+
+    times = np.zeros(count, np.uint8)
+    add_drawn(rng.integers(0, count, count, np.int32), times)  # the same draws as of int64, in half the time
+    return times
 
 
 def times_drawn_again(rng: np.random.Generator, count: int, replicates: int) -> _Ints:
@@ -119,7 +125,6 @@ def resampled_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) -
     images = hits.shape[1]
     rng = np.random.default_rng(seed)
     result = np.empty((replicates, len(hits)), np.int32)
-    # How often each image is drawn; that one is drawn more than 255 times has a probability below 1e-500.
     times = np.empty((min(replicates, _AT_ONCE), images), np.uint8)
     for start in range(0, replicates, _AT_ONCE):
         block = times[: replicates - start]

@@ -1,10 +1,17 @@
-"""The compiled loop that counts hits of models on images that count several times."""
+"""The compiled loops that count how often images are drawn, and hits of models on images that count several times."""
 
 import numpy as np
 
 from reassess.numeric.jit import compiled
 
-__all__ = ["add_weighted"]
+__all__ = ["add_drawn", "add_weighted"]
+
+
+@compiled
+def add_drawn(drawn, times):  # type: ignore[no-untyped-def]
+    """Add to how often each thing was drawn. `drawn` holds its position, once a draw; `times` is uint8."""
+    for position in drawn:
+        times[position] += 1
 
 
 @compiled

@@ -7,7 +7,7 @@ import numpy as np
 
 from reassess.numeric.jit import compiled
 
-__all__ = ["add_hits", "add_sizes", "keep", "keep_redrawn"]
+__all__ = ["add_sizes", "keep", "keep_redrawn", "recount"]
 
 
 @compiled
@@ -39,19 +39,19 @@ def keep(indptr, codes, weights, base, least, kept):  # type: ignore[no-untyped-
 
 
 @compiled
-def keep_redrawn(indptr, codes, rater_of, cumulative, weights, base, least, truths, draws, kept):  # type: ignore[no-untyped-def]
+def keep_redrawn(indptr, raters, cumulative, weights, base, least, truths, draws, kept):  # type: ignore[no-untyped-def]
     """Whether the log odds of each question reach a bound if its raters answer anew, the truths being known.
 
     Parameters
     ----------
-    indptr, codes, base, least
+    indptr, base, least
         As for `keep`.
-    rater_of
-        int64, shape (R * A,): the rater of a code; a division would take longer.
+    raters
+        Unsigned integers, shape (votes,): the rater of each vote, by question.
     cumulative
         float64, shape (R, 2, A): probability of an answer up to each, of invalid and of valid questions.
     weights
-        float64, shape (R * A,): what a vote adds to the log odds.
+        float64, shape (R, A): what a vote adds to the log odds.
     truths
         bool, shape (Q,): whether a question is valid.
     draws
@@ -59,16 +59,14 @@ def keep_redrawn(indptr, codes, rater_of, cumulative, weights, base, least, trut
     kept
         Written: bool, shape (Q,).
     """
-    answers = cumulative.shape[2]
     for q in range(base.size):
         log_odds = base[q]
         truth = 1 if truths[q] else 0
         for v in range(indptr[q], indptr[q + 1]):
-            rater = rater_of[codes[v]]
-            code = rater * answers
-            for answer in range(answers - 1):  # without a branch, which a processor could not foresee
-                code += draws[v] >= cumulative[rater, truth, answer]
-            log_odds += weights[code]
+            bounds, draw, answer = cumulative[raters[v], truth], draws[v], 0
+            for a in range(bounds.size - 1):  # without a branch, which a processor could not foresee
+                answer += draw >= bounds[a]
+            log_odds += weights[raters[v], answer]
         kept[q] = log_odds >= least
 
 
@@ -86,29 +84,66 @@ def add_sizes(columns, kept, sizes):  # type: ignore[no-untyped-def]
         Added to: int16, shape (images, B).
     """
     for q in range(columns.size):
-        for b in range(kept.shape[1]):
-            sizes[columns[q], b] += kept[q, b]
+        of_question, of_image = kept[q], sizes[columns[q]]
+        for b in range(of_question.size):
+            of_image[b] += of_question[b]
 
 
 @compiled
-def add_hits(places, kept, times, hits):  # type: ignore[no-untyped-def]
-    """Add how often each image counts to the hits of the models whose question of it is kept.
+def recount(places, kept, sizes, times, rated, scored, valid, original_known, original_hit, hits, original_hits, sums):  # type: ignore[no-untyped-def]
+    """Count hits and labels in each replicate. Symbols: M models, N images.
 
     Parameters
     ----------
     places
-        int32, shape (images, models): position of the question, or Q for one that is never kept.
+        int32, shape (rated images, M): position of the question about a model's class, or Q for one never kept.
     kept
         bool, shape (Q, B).
+    sizes
+        int16, shape (N or more, B): number of labels of each rated image.
     times
-        uint8, shape (images, B): how often each image counts.
-    hits
-        Added to: int32, shape (models, B).
+        uint8, shape (B, N): how often each image counts.
+    rated
+        bool, shape (N,): whether an image's labels are those that are kept; of any other image they stay.
+    scored, valid
+        bool, shapes (N,) and (M, N): whether the image has a label, and whether the model's class is one of them; where
+        labels stay.
+    original_known, original_hit
+        bool, shapes (N,) and (M, N): whether the image has an original label, and whether it is the model's class.
+    hits, original_hits
+        Added to: int32, shape (M, B): hits, and those by original labels on scored images.
+    sums
+        Added to: int32, shape (4, B): scored images, those of them with an original label, labels of the rated images,
+        and rated images without a label, these two with each image taken once.
     """
-    questions, replicates = kept.shape
-    for i in range(places.shape[0]):
-        for m in range(places.shape[1]):
-            place = places[i, m]
-            if place < questions:
-                for b in range(replicates):
-                    hits[m, b] += kept[place, b] * times[i, b]
+    n, original_n, labels, empty = sums[0], sums[1], sums[2], sums[3]
+    drawn, counted = np.empty(len(times), np.int32), np.empty(len(times), np.int32)
+    row = 0
+    for i in range(rated.size):
+        for b in range(drawn.size):
+            drawn[b] = times[b, i]
+        if rated[i]:
+            of_image = sizes[i]
+            for b in range(drawn.size):
+                labels[b] += of_image[b]
+                empty[b] += of_image[b] == 0
+                counted[b] = drawn[b] * (of_image[b] > 0)
+        else:
+            counted[:] = drawn * scored[i]
+        for b in range(drawn.size):
+            n[b] += counted[b]
+            original_n[b] += counted[b] * original_known[i]
+        for m in range(len(hits)):
+            of_model = hits[m]
+            if rated[i] and places[row, m] < len(kept):
+                of_question = kept[places[row, m]]
+                for b in range(drawn.size):
+                    of_model[b] += drawn[b] * of_question[b]
+            elif not rated[i] and valid[m, i]:
+                for b in range(drawn.size):
+                    of_model[b] += drawn[b]
+            if original_hit[m, i]:
+                by_original = original_hits[m]
+                for b in range(drawn.size):
+                    by_original[b] += counted[b]
+        row += rated[i]

@@ -136,17 +136,21 @@ class _Counts:
 
 def _best(label: Label, counts: _Counts, others: Sequence[_Placed], area: _Area) -> _Placed:
     """The position and the anchor of least cost."""
-    corners, size = _corners(label, area), np.array([label.width, label.height])
+    size = np.array([label.width, label.height])
+    axes = _axes(label, area)
+    corners = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     low, high = corners - _MARGIN, corners + size + _MARGIN
     cost = _PER_POINT * counts.inside(low, high)
     for other in others:
         free = (low > other.corner + other.size) | (high < other.corner)
         cost[~free.any(axis=1)] += _OVERLAP
-        line = other.leader()
-        cost[((line > low[:, None]) & (line < high[:, None])).all(axis=-1).any(axis=1)] += _CROSSED
-    gaps = np.maximum(np.maximum(corners[:, None] - label.anchors, label.anchors - (corners + size)[:, None]), 0)
-    costs = cost[:, None] + np.abs(np.hypot(*np.moveaxis(gaps, -1, 0)) - _NEAR)
-    tried = np.argsort(costs, axis=None, kind="stable")[:_TRIED]
+        cost[_meet(other.leader(), axes, size)] += _CROSSED
+    across, up = (
+        np.maximum(np.maximum(at[:, None] - anchors, anchors - (at + side)[:, None]), 0)
+        for anchors, at, side in zip(label.anchors.T, axes, size, strict=True)
+    )
+    costs = cost[:, None] + np.abs(np.hypot(across, up[:, None]).reshape(len(corners), -1) - _NEAR)
+    tried = _least(costs.ravel(), _TRIED)
     rows, columns = np.unravel_index(tried, costs.shape)
     corners, anchors = corners[rows], label.anchors[columns]
     leaders = _leaders(corners, size, anchors)
@@ -172,12 +176,27 @@ def _leaders(corners: _Points, size: _Points, anchors: _Points) -> _Points:
     return np.asarray((starts + _LEADER * (anchors - starts)).reshape(len(_LEADER), *anchors.shape))
 
 
-def _corners(label: Label, area: _Area) -> _Points:
-    """The lower left corners that are tried."""
+def _axes(label: Label, area: _Area) -> tuple[_Points, _Points]:
+    """The left and the lower sides that are tried."""
     left, bottom, right, top = area
     x = np.linspace(left, max(left, right - label.width), _STEPS)
-    y = np.linspace(bottom, max(bottom, top - label.height), _STEPS)
-    return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    return x, np.linspace(bottom, max(bottom, top - label.height), _STEPS)
+
+
+def _meet(line: _Points, axes: tuple[_Points, _Points], size: _Points) -> npt.NDArray[np.bool_]:
+    """Whether a place along a line lies on the label or within a margin of it, for every corner."""
+    across, up = (
+        (places > at[:, None] - _MARGIN) & (places < at[:, None] + side + _MARGIN)
+        for places, at, side in zip(line.T, axes, size, strict=True)
+    )
+    return np.asarray(up @ across.T).ravel()
+
+
+def _least(costs: _Points, count: int) -> npt.NDArray[np.int64]:
+    """Positions of so many of the least costs, the least first, and of equals the first."""
+    bound = np.partition(costs, count)[count] if count < costs.size else np.inf
+    near = np.flatnonzero(costs <= bound)
+    return near[np.argsort(costs[near], kind="stable")[:count]]
 
 
 def _pair(point: _Points) -> tuple[float, float]:

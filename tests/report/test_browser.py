@@ -265,7 +265,8 @@ def test_no_row_is_half_empty_on_a_wide_screen(browser: Any, which: str, request
         """() => [...document.querySelectorAll(".columns, .halves")].map((box) => {
              const middle = box.getBoundingClientRect().left + box.getBoundingClientRect().width / 2;
              const parts = [...box.querySelectorAll("h2, p, svg, tr, li, summary, button")];
-             const shown = parts.filter((e) => e.checkVisibility()).map((e) => e.getBoundingClientRect()).filter((r) => r.height);
+             const boxes = parts.filter((e) => e.checkVisibility()).map((e) => e.getBoundingClientRect());
+             const shown = boxes.filter((r) => r.height);
              const end = (some) => Math.max(...some.map((r) => r.bottom));
              return [end(shown.filter((r) => r.left < middle)), end(shown.filter((r) => r.left >= middle))];
            })"""

@@ -29,7 +29,7 @@ Size = tuple[float, float]
 SIZE: Size = (7.2, 5.4)  # inches
 _LEFT, _LETTER = 0.5, 0.068  # inches left of the axes, and of a letter of a heading
 _EDGE, _TITLE_LINE, _TITLE_LETTER = 0.06, 0.17, 0.09  # inches around a title, of its lines, and of a letter
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,

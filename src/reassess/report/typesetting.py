@@ -12,7 +12,7 @@ __all__ = ["bound", "set_text"]
 
 _FREE = "\N{NO-BREAK SPACE}"
 _UNIT = re.compile(r"(?<=\d) (?=%|points?\b)|(?<=\bp) (?=[=<]|below)|(?<=\bp [=<]) (?=\d)|(?<=\bp below) (?=\d)")
-_TOP = re.compile(rf"\btop-\d+(?:{_FREE}%)?")  # a hyphen is no place to break here
+_WHOLE = re.compile(rf"\btop-\d+(?:{_FREE}%)?|\bre-assessed\b", re.IGNORECASE)  # their hyphen is no place to break
 _LONGEST = 12  # letters of a word that fits into a narrow column
 _JOINT = re.compile(r"(?<=[^\W_][_./-])(?=\w)")
 
@@ -38,7 +38,7 @@ def set_text(text: str) -> "Markup":
 
     words = re.split(r"(\s+)", bound(plain(text)))
     joined = Markup().join(Markup("<wbr>").join(_parts(word)) for word in words)
-    return Markup(_TOP.sub(r'<span class="whole">\g<0></span>', str(joined)))
+    return Markup(_WHOLE.sub(r'<span class="whole">\g<0></span>', str(joined)))
 
 
 def _parts(word: str) -> list[str]:

@@ -64,9 +64,9 @@ def test_every_file_that_the_results_rest_on_is_named_with_its_hash(shop: Path, 
     ]
     names = ", ".join(f"benchmark/{path.name}" for path in parts.values())
     assert result.out.splitlines() == [
-        "file       labels top-1 %             95 %   original top-1 %     soft   recall   scored   left out",
-        "───────────────────────────────────────────────────────────────────────────────────────────────────",
-        "poor.csv            66.67   20.77 to 93.85                  -   0.7833        -        3          1",
+        "file       re-assessed top-1 %             95 %   original top-1 %     soft   recall   scored   left out",
+        "────────────────────────────────────────────────────────────────────────────────────────────────────────",
+        "poor.csv                 66.67   20.77 to 93.85                  -   0.7833        -        3          1",
         "",
         "file       mistakes   rejected by experts",
         "─────────────────────────────────────────",

@@ -8,7 +8,7 @@ from reassess.text import plain
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-__all__ = ["bound", "set_text"]
+__all__ = ["bound", "set_heading", "set_text"]
 
 _FREE = "\N{NO-BREAK SPACE}"
 _UNIT = re.compile(r"(?<=\d) (?=%|points?\b)|(?<=\bp) (?=[=<]|below)|(?<=\bp [=<]) (?=\d)|(?<=\bp below) (?=\d)")
@@ -31,14 +31,22 @@ def set_text(text: str) -> "Markup":
 
     >>> print(set_text("tf_efficientnet_b7.ns_jft_in1k <b>"))
     tf_<wbr>efficientnet_<wbr>b7.<wbr>ns_<wbr>jft_<wbr>in1k &lt;b&gt;
-    >>> print(set_text("ReaL top-1, of all"))
-    ReaL <span class="whole">top-1</span>, of all
     """
     from markupsafe import Markup
 
     words = re.split(r"(\s+)", bound(plain(text)))
-    joined = Markup().join(Markup("<wbr>").join(_parts(word)) for word in words)
-    return Markup(_WHOLE.sub(r'<span class="whole">\g<0></span>', str(joined)))
+    return Markup().join(Markup("<wbr>").join(_parts(word)) for word in words)
+
+
+def set_heading(text: str) -> "Markup":
+    r"""The heading of a column, which is narrow: `set_text`, but no line ends at the hyphen of its words.
+
+    >>> print(set_heading("ReaL top-1, of all"))
+    ReaL <span class="whole">top-1</span>, of all
+    """
+    from markupsafe import Markup
+
+    return Markup(_WHOLE.sub(r'<span class="whole">\g<0></span>', str(set_text(text))))
 
 
 def _parts(word: str) -> list[str]:

@@ -22,6 +22,7 @@ OF_SEVERAL = {
     "formats/test_class_votes.py": "the tables of votes for one class an image",
     "formats/test_named_classes.py": "every reader of classes by name",
     "formats/test_paths.py": "every reader and writer",
+    "faults/test_faults.py": "all that writes, when it is stopped or has no room",
     "fuzz/test_fuzz.py": "every reader and command, on mutated files",
     "integrations/test_agreement.py": "every integration, compared with evaluate",
     "report/test_browser.py": "the whole page, in a browser",

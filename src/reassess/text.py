@@ -4,11 +4,24 @@ import math
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from html import escape
 from itertools import islice
 from typing import NamedTuple
 
-__all__ = ["Listed", "Shown", "aligned", "composed", "counted", "plain", "shared", "shortened", "some", "together"]
+__all__ = [
+    "Listed",
+    "Shown",
+    "aligned",
+    "composed",
+    "counted",
+    "nearest",
+    "plain",
+    "shared",
+    "shortened",
+    "some",
+    "together",
+]
 
 _WIDTH = 16  # letters of the names, if they have no more
 _FEW, _LONG = 8, 200  # entries and letters that a short text may show
@@ -86,6 +99,16 @@ def together(items: Sequence[object], *, most: int = 5) -> str:
         return some(items, most=most)
     *first, last = map(str, items)
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def nearest(name: object, known: Iterable[object]) -> str | None:
+    """A question about the known name that is most like one that is not known; None if none is.
+
+    >>> nearest("imagenet-rael", ["imagenet-real", "imagenet-classes"])
+    'did you mean imagenet-real?'
+    """
+    close = get_close_matches(str(name), list(map(str, known)), n=1)
+    return f"did you mean {close[0]}?" if close else None
 
 
 def shared(texts: Mapping[str, str]) -> Iterator[str]:

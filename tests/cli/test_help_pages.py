@@ -15,7 +15,7 @@ from reassess.core.labels import LabelSets
 from reassess.report.charts import CHARTS
 from tests.helpers import Run, in_one_line, leaves
 
-_SECTIONS = ("Options:", "The benchmark and its parts:", "How files are read:", "General:", "Examples:")
+_SECTIONS = ("Options:", "The benchmark and its parts:", "How files are read:", "General:", "Examples:", "Docs:")
 
 
 def all_commands() -> list[tuple[str, click.Command]]:
@@ -80,7 +80,9 @@ def test_the_help_of_a_command_has_sections_in_one_order_and_two_examples(name: 
     assert places == sorted(places)
     assert f"\n{_SECTIONS[-2]}\n" in text
     assert len(command.examples) == 2
-    assert text.endswith("\n".join(f"  {example}" for example in command.examples))
+    examples = "\n".join(f"  {example}" for example in command.examples)
+    assert text.endswith(f"Examples:\n{examples}\n\nDocs:\n  {command.docs}")
+    assert Path(command.docs).is_file()
     for option in command.params:
         if isinstance(option, click.Option):
             assert option.opts[-1] in text

@@ -46,12 +46,12 @@ def test_an_own_label_set_heads_its_columns(bench: Path, run: Callable[..., Run]
     assert table(run, "evaluate", "a.csv", *JUDGED, "--by", "class")[3:] == [
         "",
         "a.csv",
-        "class   name   images   pets top-1 %   predicted   most often instead",
+        "class   name   most often instead   images   pets top-1 %   predicted",
         "─" * 69,
-        "2       2          10          80.00           8                4 (2)",
-        "3       3          30          86.67           0                4 (4)",
-        "0       0          10          90.00           9                4 (1)",
-        "1       1          10          90.00           9                4 (1)",
+        "2       2      4 (2)                    10          80.00           8",
+        "3       3      4 (4)                    30          86.67           0",
+        "0       0      4 (1)                    10          90.00           9",
+        "1       1      4 (1)                    10          90.00           9",
     ]
     assert table(run, "evaluate", "a.csv", *JUDGED, "--by", "label-count")[3:] == [
         "",

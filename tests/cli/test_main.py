@@ -156,7 +156,7 @@ def test_nothing_in_a_file_tells_the_terminal_what_to_do(
     assert (lines[0], lines[2]) == (r"image      \x1b[31m[red]a", r"valid      0 \x1b[2J[bold]cat[/]")
     Path("c.csv").write_text(f"image,prediction\n\x1b]0;pwned\x07,{cat}\n")
     assert run("evaluate", "c.csv", "--labels", "labels.json").err == (
-        "Error: 1 of 1 images are not in the label set\n  where:   c.csv, the first is row 0\n"
+        "Error: 1 of 1 images are not in the label set\n  where:   c.csv\n"
         "  allowed: names such as \\x1b[31m[red]a, b\n  found:   \\x1b]0;pwned\\x07\n"
         "  to mend: check the names, or leave such images out with --ignore-unknown\n"
     )

@@ -79,6 +79,12 @@ def test_long_names_stand_above_their_rows(printed: Printed) -> None:
     ]
 
 
+def test_a_text_that_is_wider_than_the_terminal_loses_its_middle(printed: Printed) -> None:
+    lines = printed(40, [["a" * 300, "1", "2", "3"]])
+    assert max(map(len, lines)) <= 40
+    assert any("a…a" in line for line in lines)
+
+
 def test_what_does_not_fit_follows_below_beside_the_first_column(printed: Printed) -> None:
     assert printed(32, ROWS[:1] * 5)[-4:] == [
         "a_long_name_of_a_             99",

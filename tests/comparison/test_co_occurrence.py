@@ -37,7 +37,7 @@ def test_pairs_are_counted_and_ordered_whatever_the_order_of_the_images(sets: An
 def test_the_json_names_the_most_frequent_pairs() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0, 1], [0, 1, 2]], Classes(3, names=("cup", "mug, beaker", "pot")))
     assert co_occurrence(labels).to_json(labels.classes, most=1) == [
-        {"classes": [{"class": 0, "name": "cup"}, {"class": 1, "name": "mug"}], "images": 2}
+        {"classes": [{"class": 0, "name": "cup"}, {"class": 1, "name": "mug, beaker"}], "images": 2}
     ]
 
 

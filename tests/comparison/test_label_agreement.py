@@ -174,7 +174,7 @@ def test_a_file_of_names_and_a_list_of_classes_agree_by_name(turn: int) -> None:
             named("cat"),
             named("yak"),
             "a class is not one of the benchmark's\n  where:   the second label set\n  found:   yak\n"
-            "  to mend: check the spelling, or read all files with one list of classes (classes= in Python)",
+            "  to mend: check the spelling, or read all files with one list of classes",
         ),
         (
             LabelSets.from_lists(["a"], [[0]], Classes(10)),

@@ -66,7 +66,7 @@ def test_a_name_is_the_same_whether_its_accents_are_characters_of_their_own_or_n
     assert message(unique_images, [apart, together], "here") == (
         "an image is named twice\n"
         "  where:   here\n"
-        f"  found:   {apart} (row 0) and {together} (row 1)\n"
+        f"  found:   {apart} and {together}\n"
         "  to mend: keep one row for each image"
     )
 
@@ -114,7 +114,7 @@ def test_one_image_under_two_names_is_an_error_that_names_both() -> None:
     expected = (
         "an image is named twice\n"
         "  where:   the predictions\n"
-        "  found:   a/ILSVRC2012_val_00000001.png (row 0) and ILSVRC2012_val_00000001.JPEG (row 2)\n"
+        "  found:   a/ILSVRC2012_val_00000001.png and ILSVRC2012_val_00000001.JPEG\n"
         "  to mend: keep one row for each image"
     )
     assert message(lambda: join(double, ["b.png"])) == expected
@@ -126,7 +126,7 @@ def test_two_images_that_a_match_cannot_tell_apart_are_an_error(match: str, seco
     assert message(lambda: join(["a/tom.png", second], [], match=match)) == (
         f"two images have the same {match}\n"
         "  where:   the predictions\n"
-        f"  found:   a/tom.png (row 0) and {second} (row 1)\n"
+        f"  found:   a/tom.png and {second}\n"
         '  to mend: join by the whole path (match="path"), or rename one of them'
     )
 

@@ -97,10 +97,7 @@ def test_as_many_names_as_rows(names: list[str]) -> None:
 
 def test_an_image_is_named_once() -> None:
     assert message(lambda: Predictions.from_ids([1, 2], ["a", "a"])) == (
-        "an image is named twice\n"
-        "  where:   the predictions\n"
-        "  found:   a (row 0) and a (row 1)\n"
-        "  to mend: keep one row for each image"
+        "an image is named twice\n  where:   the predictions\n  found:   a\n  to mend: keep one row for each image"
     )
 
 

@@ -53,6 +53,6 @@ def test_one_image_under_two_names_is_an_error() -> None:
     assert message(lambda: Questions.from_columns(names, np.array([1, 2]))) == (
         "an image is named twice\n"
         "  where:   the questions\n"
-        "  found:   ILSVRC2012_val_00000001.png (row 0) and ILSVRC2012_val_00000001.JPEG (row 1)\n"
+        "  found:   ILSVRC2012_val_00000001.png and ILSVRC2012_val_00000001.JPEG\n"
         "  to mend: keep one row for each image"
     )

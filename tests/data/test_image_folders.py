@@ -105,3 +105,14 @@ def test_what_is_no_place_of_images_is_refused(tmp_path: Path, name: str, conten
     if content is not None:
         (tmp_path / name).write_bytes(content)
     assert message(list_images, tmp_path / name).replace(str(tmp_path), "DIR") == expected
+
+
+def test_a_size_that_no_file_has_is_refused(tmp_path: Path) -> None:
+    member = tarfile.TarInfo("a.png")
+    member.size = 2**63 - 1
+    (tmp_path / "images.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    assert message(list_images, tmp_path / "images.tar").replace(str(tmp_path), "DIR") == (
+        "the archive cannot be read\n  where:   DIR/images.tar\n"
+        "  allowed: a tar that is complete and not compressed\n"
+        "  found:   cannot fit 'int' into an offset-sized integer\n  to mend: decompress it, or get it again"
+    )

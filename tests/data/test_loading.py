@@ -202,7 +202,7 @@ def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
         (
             "1,x,1",
             "an image is named twice\n  where:   {}, the label set\n"
-            "  found:   ILSVRC2012_val_00000001.JPEG (row 0) and ILSVRC2012_val_00000001.JPEG (row 1)\n"
+            "  found:   ILSVRC2012_val_00000001.JPEG\n"
             "  to mend: keep one row for each image",
         ),
     ],
@@ -237,5 +237,5 @@ def test_what_is_neither_a_file_nor_a_known_source_is_an_error(load: Any) -> Non
         "  allowed: a path, or one of imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden, "
         "imagenet-real-raters-golden, imagenet-original, imagenet-classes, imagenet-collapsed, imagenet-train-clean, "
         "imagenet-ecologists, imagenetv2-labels\n"
-        "  to mend: check the path; `reassess data list` describes the known sources"
+        "  to mend: did you mean imagenet-real?"
     )

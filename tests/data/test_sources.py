@@ -322,7 +322,7 @@ def test_what_is_neither_a_path_nor_a_name_is_an_error() -> None:
         "no such file, and no known source of that name\n"
         "  where:   lables/real.json\n"
         f"  allowed: a path, or one of {NAMES}\n"
-        "  to mend: check the path; `reassess data list` describes the known sources"
+        "  to mend: check the path"
     )
 
 
@@ -330,7 +330,9 @@ def test_what_is_neither_a_path_nor_a_name_is_an_error() -> None:
 def test_an_unknown_name_is_an_error(function: Any) -> None:
     with pytest.raises(DataError) as caught:
         function("imagenet-rael")
-    assert str(caught.value) == (f"unknown source\n  allowed: {NAMES}\n  found:   'imagenet-rael'")
+    assert str(caught.value) == (
+        f"unknown source\n  allowed: {NAMES}\n  found:   'imagenet-rael'\n  to mend: did you mean imagenet-real?"
+    )
 
 
 # The public repository

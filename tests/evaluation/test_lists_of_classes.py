@@ -24,7 +24,7 @@ from tests.helpers import message
 
 NAMES = ("ant", "bee", "cat", "dog", "eel")
 IMAGES = tuple(f"{row}.png" for row in range(12))
-ONE_LIST = "check the spelling, or read all files with one list of classes (classes= in Python)"
+ONE_LIST = "check the spelling, or read all files with one list of classes"
 
 
 @pytest.fixture

@@ -120,9 +120,7 @@ def assert_counts(result: Evaluation, expected: Tally) -> None:
 
 
 def assert_per_class(result: Evaluation, expected: Tally) -> None:
-    parts = (result.per_class.images, result.per_class.hits, result.per_class.predictions)
-    counts = {c: list(row) for c, row in enumerate(zip(*(map(int, part) for part in parts), strict=True)) if row[0]}
-    assert counts == expected.of_class
+    assert {c: list(counts) for c, *counts in result.per_class.rows} == expected.of_class
     assert {(valid, predicted): n for valid, predicted, n in result.per_class.confusions} == expected.instead
 
 

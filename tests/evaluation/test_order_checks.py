@@ -119,7 +119,6 @@ def test_an_image_number_that_no_image_has_is_explained(
     predictions = Predictions.from_ids(real_original.indices, numbered(first, 50_000))
     assert message(evaluate, predictions, real_labels, original=real_original) == (
         "1 of 50,000 images are not in the label set\n"
-        f"  where:   the first is row {0 if first == 0 else 49_999}\n"
         "  allowed: names such as ILSVRC2012_val_00000001.JPEG, ILSVRC2012_val_00000002.JPEG and 49,998 more\n"
         f"  found:   val/ILSVRC2012_val_{name}.JPEG\n"
         f"  to mend: ImageNet's validation images count from 1 to 50000: {mend} the number in every name"

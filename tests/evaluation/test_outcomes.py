@@ -76,7 +76,6 @@ def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
     predictions = predictions_of([0, 1, 1, 1, 1], ["x/a.png", "no.png", "nor.png", "y/c.png", "never.png"])
     assert message(join_and_rank, predictions, LABELS) == (
         "3 of 5 images are not in the label set\n"
-        "  where:   the first is row 1\n"
         "  allowed: names such as x/a.png, x/b.png and 1 more\n"
         "  found:   no.png, nor.png, never.png\n"
         "  to mend: check the names, or leave such images out with ignore_unknown=True"
@@ -117,7 +116,7 @@ def test_two_rows_with_one_stem_are_an_error_that_names_both() -> None:
     assert message(join_and_rank, predictions_of([0, 1], ["x/a.png", "x/a.jpg"]), LABELS, match="stem") == (
         "two images have the same stem\n"
         "  where:   the predictions\n"
-        "  found:   x/a.png (row 0) and x/a.jpg (row 1)\n"
+        "  found:   x/a.png and x/a.jpg\n"
         '  to mend: join by the whole path (match="path"), or rename one of them'
     )
 

@@ -26,7 +26,7 @@ def test_of_the_images_whose_set_holds_a_class_hits_and_predictions_of_it_are_co
     assert document == [
         {
             "class": 0,
-            "name": "cat",
+            "name": "cat, house cat",
             "images": 5,
             "hits": 1,
             "predictions": 0,
@@ -61,6 +61,13 @@ def test_parts_add_up_also_where_they_know_different_numbers_of_classes() -> Non
     both = LabelSets.from_lists(["a.png", "b.png"], [[1], [1, 3]])
     assert total == count([0, 0], both)
     assert total.confusions == ((1, 0, 2), (3, 0, 1))
+
+
+def test_ids_that_are_large_take_no_memory_for_those_below() -> None:
+    labels = LabelSets.from_lists(["a.png", "b.png"], [[2**31 - 1], [0]])
+    counted = count([2**31 - 1, 5], labels)
+    assert counted.rows == ((0, 1, 0, 0), (2**31 - 1, 1, 1, 1))
+    assert counted + counted == count([2**31 - 1, 5] * 2, LabelSets.from_lists([*"abcd"], [[2**31 - 1], [0]] * 2))
 
 
 def test_nothing_scored_is_no_class() -> None:

@@ -318,17 +318,13 @@ BAD_METRICS = {
     "an unknown image": (
         {"labels": LABELS, "images": ["a.png", "c.png"]},
         "1 of 2 images are not in the label set\n"
-        "  where:   the first is row 1\n"
         "  allowed: names such as a.png, b.png\n"
         "  found:   c.png\n"
         "  to mend: check the names, or leave such images out with ignore_unknown=True",
     ),
     "an image twice": (
         {"labels": LABELS, "images": ["a.png", "a.png"]},
-        "an image is named twice\n"
-        "  where:   the images\n"
-        "  found:   a.png (row 0) and a.png (row 1)\n"
-        "  to mend: keep one row for each image",
+        "an image is named twice\n  where:   the images\n  found:   a.png\n  to mend: keep one row for each image",
     ),
 }
 

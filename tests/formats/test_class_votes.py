@@ -115,6 +115,14 @@ def test_headings_are_ids_or_are_looked_up(tmp_path: Path) -> None:
     assert (listed.class_ids.tolist(), listed.counts().tolist()) == ([0, 2], [[5, 1]])
 
 
+def test_original_labels_that_are_lists_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+    path = file("v.jsonl", '{"image": "a", "class": ["cat"], "cat": 1, "dog": 0}\n')
+    assert refused(read_votes, path) == (
+        "a column does not hold text\n  where:   DIR/v.jsonl, column class\n  found:   List(String)\n"
+        "  to mend: write it as text"
+    )
+
+
 DOUBTFUL = "v.csv: no list of classes says what is a class, and each of these columns is taken for one: "
 
 

@@ -301,7 +301,7 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
             "a.json",
             '{"x/ILSVRC2012_val_00000001.JPEG": [1], "ILSVRC2012_val_00000001.png": [2]}',
             "an image is named twice\n  where:   DIR/a.json, the label set\n"
-            "  found:   x/ILSVRC2012_val_00000001.JPEG (row 0) and ILSVRC2012_val_00000001.png (row 1)\n"
+            "  found:   x/ILSVRC2012_val_00000001.JPEG and ILSVRC2012_val_00000001.png\n"
             "  to mend: keep one row for each image",
         ),
         (

@@ -220,7 +220,7 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
         (
             "a.csv",
             "id,valid\na,1\na,2\n",
-            "an image is named twice\n  where:   DIR/a.csv, the label set\n  found:   a (row 0) and a (row 1)\n"
+            "an image is named twice\n  where:   DIR/a.csv, the label set\n  found:   a\n"
             "  to mend: keep one row for each image",
         ),
         (

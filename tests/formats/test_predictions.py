@@ -234,7 +234,7 @@ UNCLEAR = "allowed: one array of ids or scores, and one of names, filenames, pat
         ),
         (
             {"a": SCORES, "names": np.array(["a", "a"])},
-            "an image is named twice\n  where:   DIR/p.npz, the predictions\n  found:   a (row 0) and a (row 1)\n"
+            "an image is named twice\n  where:   DIR/p.npz, the predictions\n  found:   a\n"
             "  to mend: keep one row for each image",
         ),
         (
@@ -281,7 +281,7 @@ def test_an_archive_that_declares_too_much_is_refused(refused: Callable[..., str
         ),
         (
             ["a", "a"],
-            "an image is named twice\n  where:   DIR/p.npy, the predictions\n  found:   a (row 0) and a (row 1)\n"
+            "an image is named twice\n  where:   DIR/p.npy, the predictions\n  found:   a\n"
             "  to mend: keep one row for each image",
         ),
     ],
@@ -415,6 +415,25 @@ def test_safetensors_of_scores_are_read(safetensors: ModuleType, torch: ModuleTy
     safetensors.save_file({"logits": tensor}, tmp_path / "p.safetensors")
     predictions = read_predictions(tmp_path / "p.safetensors", CLASSES)
     assert (predictions.detected, top1(predictions)) == (f"safetensors 2x3: scores, {dtype}", [1, 0])
+
+
+def test_a_tensor_without_values_is_refused(torch: ModuleType, refused: Callable[..., str], tmp_path: Path) -> None:
+    torch.save(torch.empty(2, 3, device="meta"), tmp_path / "p.pt")
+    assert refused(read_predictions, tmp_path / "p.pt") == (
+        "a tensor of this kind cannot be read\n  where:   DIR/p.pt\n"
+        "  allowed: a dense tensor of float16, bfloat16, float32 or float64 scores, or of integer ids\n"
+        "  found:   torch.float32\n  to mend: torch.save(scores.float().cpu(), path)"
+    )
+
+
+def test_a_tensor_whose_values_are_repeated_may_be_no_larger_than_allowed(
+    torch: ModuleType, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    torch.save(torch.zeros(1).expand(10**6, 10**4), tmp_path / "p.pt")
+    assert refused(read_predictions, tmp_path / "p.pt") == (
+        "the tensor declares more than is allowed\n  where:   DIR/p.pt\n  allowed: 8,589,934,592 bytes\n"
+        "  found:   40,000,000,000 bytes\n  to mend: if you trust the file, pass max_bytes=40000000000"
+    )
 
 
 def test_bfloat16_scores_are_their_numbers_to_the_last_bit(torch: ModuleType, tmp_path: Path) -> None:
@@ -676,6 +695,13 @@ def test_neither_the_array_nor_its_names_overwrite_unless_forced(
     assert len(read_predictions(tmp_path / "p.npy", names=read_lines(tmp_path / "p.txt"))) == 2
 
 
+def test_a_wrong_id_beyond_the_names_is_told_by_its_row(refused: Callable[..., str], tmp_path: Path) -> None:
+    np.savez(tmp_path / "p.npz", ids=np.array([0, 1, -7]), names=np.array(["a.png"]))
+    assert refused(read_predictions, tmp_path / "p.npz").startswith(
+        "class id out of range\n  where:   DIR/p.npz, row 2\n"
+    )
+
+
 def test_a_failed_write_keeps_both_old_files(
     refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -684,7 +710,7 @@ def test_a_failed_write_keeps_both_old_files(
 
     file("p.npy", "old array")
     file("p.txt", "old names")
-    monkeypatch.setattr(np, "save", fail)
+    monkeypatch.setattr("reassess.formats.predictions._save", fail)
     assert refused(write_predictions, tmp_path / "p.npy", Predictions.from_ids([1, 2], IMAGES), force=True) == (
         "the output file cannot be written\n  where:   DIR/p.npy\n  found:   No space left on device\n"
         "  to mend: make room, or choose another name or folder"

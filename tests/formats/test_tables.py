@@ -185,6 +185,17 @@ def test_a_key_that_stands_twice_in_a_line_is_an_error(
     assert refused(read_table, path) == "a key is named twice\n  where:   DIR/t.jsonl, line 3\n  found:   class"
 
 
+@pytest.mark.parametrize("row", [r'{"image": "\ud800.png"}', r'{"image": "a", "b": ["x\"", "\ud800.png"]}'])
+def test_half_of_a_character_in_a_line_is_an_error(
+    refused: Callable[..., str], file: Callable[..., Path], row: str
+) -> None:
+    path = file("t.jsonl", f'{{"image": "\\ud83d\\ude00"}}\n{row}\n')
+    assert refused(read_table, path) == (
+        "a text holds half of a character\n  where:   DIR/t.jsonl, line 2\n  allowed: text that UTF-8 can write\n"
+        "  found:   '\\ud800.png'\n  to mend: spell it anew"
+    )
+
+
 @pytest.mark.parametrize("name", ["t.parquet", "t.jsonl", "t.csv"])
 def test_a_truncated_table_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str

@@ -6,6 +6,7 @@ import struct
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz.values import NUMBERS, TEXTS
 
-__all__ = ["encoded_archives", "encoded_arrays", "encoded_tensors"]
+__all__ = ["encoded_archives", "encoded_arrays", "encoded_tensors", "saved_tensors"]
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -103,3 +104,53 @@ def _other(draw: Draw, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         except (TypeError, ValueError, OverflowError):
             return array
     return {"fewer": array[:-1], "repeated": np.concatenate([array, array]), "fortran": array.T}.get(edit, array)
+
+
+@st.composite
+def saved_tensors(draw: Draw, seeds: tuple[Arrays, ...]) -> bytes:
+    """A file of PyTorch with up to two things wrong: the array, the kind of tensor, the names, or what is around it."""
+    import torch
+
+    arrays = dict(draw(st.sampled_from(seeds)))
+    name, *others = arrays
+    wrong = draw(st.sets(st.sampled_from(["array", "tensor", "names", "around"]), max_size=2))
+    array = _other(draw, arrays[name]) if "array" in wrong else arrays[name]
+    dtype = array.dtype.newbyteorder("=")
+    tensor = torch.from_numpy(np.array(array, dtype)) if dtype in _OF_TORCH else torch.zeros(2, 3)
+    with warnings.catch_warnings(action="ignore"):
+        if "tensor" in wrong:
+            with suppress(RuntimeError, TypeError, ValueError):  # where torch cannot make one
+                tensor = draw(st.sampled_from(_other_tensors(tensor)))()
+        held: dict[Any, Any] = {name: tensor, **{other: arrays[other].tolist() for other in others}}
+        if "names" in wrong:
+            other = draw(st.sampled_from(["names", "paths", "names2"]))
+            held[other] = draw(st.sampled_from([[1, 2], ["a.png"], [["a"]], [None], "a", torch.arange(6), [b"a"], {}]))
+        document = held if len(held) > 1 else tensor
+        if "around" in wrong:
+            document = draw(st.sampled_from([[tensor], {1: tensor}, {"a": held}, None, 3, {"a": tensor, "b": tensor}]))
+        buffer = io.BytesIO()
+        torch.save(document, buffer)
+    return buffer.getvalue()
+
+
+_OF_TORCH = tuple(map(np.dtype, ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "?", "c8")))
+
+
+def _other_tensors(tensor: Any) -> tuple[Callable[[], Any], ...]:
+    """What makes another kind of tensor, or a far larger one, of a tensor."""
+    import torch
+
+    return (
+        lambda: tensor.to("meta"),
+        lambda: tensor.to(torch.bfloat16),
+        lambda: tensor.to(torch.complex64),
+        lambda: tensor.to_sparse(),
+        lambda: tensor[None].expand(1 << 20, *tensor.shape),
+        lambda: torch.zeros(1).expand(1 << 20, 1 << 20),
+        lambda: tensor.mT if tensor.ndim > 1 else tensor,
+        lambda: tensor.double().requires_grad_(),
+        lambda: torch.nn.Parameter(tensor.float()),
+        lambda: torch.quantize_per_tensor(tensor.float(), 0.1, 0, torch.qint8),
+        lambda: torch._neg_view(tensor.float()),
+        lambda: tensor.float().to(torch.float8_e4m3fn),
+    )

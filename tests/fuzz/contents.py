@@ -1,13 +1,13 @@
 """Files of each noun, in every kind of file that it can be read from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.util import find_spec
 from itertools import chain
 from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.fuzz.arrays import encoded_archives, encoded_arrays, encoded_tensors
+from tests.fuzz.arrays import encoded_archives, encoded_arrays, encoded_tensors, saved_tensors
 from tests.fuzz.documents import encoded_documents
 from tests.fuzz.seeds import ARRAYS, DOCUMENTS, TABLES, TEXTS, archives
 from tests.fuzz.tables import Table, encoded_tables
@@ -51,7 +51,7 @@ def contents(draw: Draw, noun: str) -> tuple[str, bytes]:
         kinds[".npy"] = lambda: encoded_arrays(ARRAYS[noun])
         if find_spec("torch") is not None:
             kinds[".safetensors"] = lambda: encoded_tensors(ARRAYS[noun])
-            kinds[".pt"] = lambda: st.sampled_from([_saved(arrays) for arrays in ARRAYS[noun]])
+            kinds[".pt"] = lambda: saved_tensors(ARRAYS[noun])
     suffix = draw(st.sampled_from(list(kinds)))
     return suffix, draw(kinds[suffix]())
 
@@ -63,18 +63,6 @@ def _tables(noun: str) -> tuple[Table, ...]:
 
 def _encoded(lines: list[str]) -> bytes:
     return "".join(lines).encode("utf-8", "surrogatepass")
-
-
-def _saved(arrays: Mapping[str, Any]) -> bytes:
-    """The file of PyTorch with an array, and perhaps names."""
-    import io
-
-    import torch
-
-    buffer = io.BytesIO()
-    held = {name: torch.from_numpy(a) if a.dtype.kind in "fiu" else a.tolist() for name, a in arrays.items()}
-    torch.save(held if len(held) > 1 else next(iter(held.values())), buffer)
-    return buffer.getvalue()
 
 
 @st.composite

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,21 @@ import numpy as np
 import polars as pl
 
 from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
+from reassess.core.posterior import Posterior
+from reassess.core.predictions import Predictions, as_floats
+from reassess.core.rater_model import RaterModel
 from reassess.core.scores import Scores
+from reassess.core.votes import Votes
 
-__all__ = ["check_labels", "check_predictions", "check_scores", "check_table"]
+__all__ = [
+    "check_labels",
+    "check_posterior",
+    "check_predictions",
+    "check_rater_model",
+    "check_scores",
+    "check_table",
+    "check_votes",
+]
 
 
 def check_table(path: Path, table: pl.DataFrame) -> None:
@@ -85,9 +97,94 @@ def check_predictions(path: Path, predictions: Predictions) -> None:
         array = np.load(path)
     elif path.suffix == ".npz":
         with np.load(path) as arrays:
-            array = next(arrays[name] for name in arrays if name not in ("names", "filenames", "paths"))
+            array = next(arrays[name] for name in arrays if name not in _NAMES)
+    elif path.suffix == ".pt":
+        array = _tensor(path)
     else:
         return
     held = predictions.ids if predictions.scores is None else predictions.scores
     assert held is not None
+    if predictions.dtype == "bfloat16":
+        held = as_floats(held)
     np.testing.assert_array_equal(np.asarray(held).reshape(array.shape), array)
+
+
+_NAMES = ("names", "filenames", "paths")
+
+
+def _tensor(path: Path) -> np.ndarray[Any, Any]:
+    """What torch itself loads; of a type that numpy lacks, as float32."""
+    import torch
+
+    loaded = torch.load(path, weights_only=True)
+    held = loaded if isinstance(loaded, dict) else {"": loaded}
+    tensor = next(value for name, value in held.items() if isinstance(value, torch.Tensor) and name not in _NAMES)
+    array: np.ndarray[Any, Any] = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().numpy()
+    return array
+
+
+def check_votes(path: Path, votes: Votes) -> None:
+    """Votes of an archive stand where numpy finds a 1; of a table, in as many rows for each rater and each answer."""
+    if path.suffix == ".npz":
+        with np.load(path) as arrays:
+            tensor = arrays["tensor"]
+        held = np.zeros(tensor.shape, np.int64)
+        np.add.at(held, (votes.rater_ids, votes.item_ids, votes.answer_ids), 1)
+        np.testing.assert_array_equal(held, tensor)
+    elif path.suffix != ".parquet":
+        rows = list(_rows(path))
+        rater, answer = (next((name for name in names if name in rows[0]), None) for names in _OF_VOTES)
+        if rater is None or answer is None:  # counts
+            return
+        cast = [row for row in rows if row[rater] is not None]
+        assert _counts(votes.raters, votes.rater_ids) == Counter(_id(row[rater]) for row in cast)
+        if votes.classes is None:
+            assert _counts(votes.answers, votes.answer_ids) == Counter(_id(row[answer]) for row in cast)
+
+
+_OF_VOTES = (("rater", "worker"), ("answer", "label"))
+
+
+def _counts(names: Any, ids: Any) -> Counter[Any]:
+    return Counter(_id(names[i]) for i in ids.tolist())
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a table of text, by heading."""
+    if path.suffix == ".jsonl":
+        lines = [json.loads(line) for line in path.read_bytes().splitlines() if line.strip()]
+        headings = list(dict.fromkeys(heading for line in lines for heading in line))
+        yield from ({heading: line.get(heading) for heading in headings} for line in lines)
+        return
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        heading = next(csv.reader(file, delimiter="," if path.suffix == ".csv" else "\t"))
+    yield from (dict(zip(heading, row, strict=True)) for row in _csv_rows(path))
+
+
+def _id(value: Any) -> Any:
+    """A number as such, however it is written; a text without the blanks around it."""
+    try:
+        return float(value)
+    except ValueError:
+        return str(value).strip()
+
+
+def check_posterior(path: Path, posterior: Posterior) -> None:
+    """Each probability is that of the row with its item and answer."""
+    if path.suffix != ".parquet":
+        told = {(_id(row["item"]), _id(row["answer"])): float(row["probability"]) for row in _rows(path)}
+        held = {
+            (_id(item), _id(truth)): value
+            for item, values in zip(posterior.items, posterior.values.tolist(), strict=True)
+            for truth, value in zip(posterior.truths, values, strict=True)
+        }
+        assert held == told
+
+
+def check_rater_model(path: Path, model: RaterModel) -> None:
+    """The arrays are those that numpy reads."""
+    with np.load(path) as arrays:
+        for name in ("matrices", "fallback", "prior"):
+            np.testing.assert_array_equal(getattr(model, name), arrays[name].astype(np.float64))
+        for name in ("raters", "truths", "answers"):
+            assert [_id(value) for value in getattr(model, name)] == [_id(value) for value in arrays[name].tolist()]

@@ -11,7 +11,15 @@ from reassess.core.classes import Classes
 from reassess.formats.tables import read_table
 from tests.fuzz.cases import Case, Target
 from tests.fuzz.contents import contents, folders
-from tests.fuzz.oracles import check_labels, check_predictions, check_scores, check_table
+from tests.fuzz.oracles import (
+    check_labels,
+    check_posterior,
+    check_predictions,
+    check_rater_model,
+    check_scores,
+    check_table,
+    check_votes,
+)
 from tests.fuzz.seeds import CLASSES, IMAGES, archives
 from tests.fuzz.tables import Draw
 
@@ -100,12 +108,12 @@ READERS: Mapping[str, Target] = {
     "read_leaderboard": Target(_leaderboards(), _SHARE),
     "read_multi_labels": _reader(reassess.read_multi_labels, "multi_labels", _CLASSES),
     "read_original": _reader(reassess.read_original, "original", _CLASSES),
-    "read_posterior": _reader(reassess.read_posterior, "posterior"),
+    "read_posterior": _reader(reassess.read_posterior, "posterior", check=check_posterior),
     "read_predictions": _reader(
         reassess.read_predictions, "predictions", _CLASSES, _OUTPUTS, _LIMIT, check=check_predictions
     ),
-    "read_rater_model": _reader(reassess.read_rater_model, "rater_model", _LIMIT),
+    "read_rater_model": _reader(reassess.read_rater_model, "rater_model", _LIMIT, check=check_rater_model),
     "read_scores": _reader(reassess.read_scores, "scores", _CLASSES, _LIMIT, check=check_scores),
     "read_table": _reader(read_table, "table", {"text": ((), (), ("image",), ("image", "class"))}, check=check_table),
-    "read_votes": _reader(reassess.read_votes, "votes", _CLASSES, _ANSWERS, _LIMIT),
+    "read_votes": _reader(reassess.read_votes, "votes", _CLASSES, _ANSWERS, _LIMIT, check=check_votes),
 }

@@ -9,9 +9,10 @@ import pytest
 
 from reassess.cli.tables.compare import print_compared
 from reassess.comparison.differences import every_pair
-from reassess.comparison.findings import Findings, short_names
+from reassess.comparison.findings import Findings
 from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.labelling_bias import labelling_biases
+from reassess.comparison.model_names import short_names
 from reassess.comparison.pairs import compare
 from reassess.comparison.taxonomy import ERROR_KINDS, taxonomies
 from reassess.comparison.words import DIFFERENCE_EXPLAINED

@@ -147,7 +147,7 @@ def test_names_from_files_stay_names() -> None:
     )
     assert all(not name.startswith("on") for _, attrs in reader.elements for name in attrs)
     assert str(123456 * 3) not in text, "a name is no template"
-    assert reader.data()["classes"][0] == names[0].split(",")[0]
+    assert reader.data()["classes"]["0"] == names[0].split(",")[0]
     assert HOSTILE in reader.data()["explorers"]["classes"]["rows"]
 
 

@@ -21,6 +21,7 @@ from reassess.aggregation.many_classes import ManyClassesFit, calibrated_on_cand
 from reassess.aggregation.posteriors import many_classes, posterior
 from reassess.aggregation.recipe import real_model, real_scores
 from reassess.core.items import Id, take_items
+from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
@@ -92,6 +93,7 @@ def by_recipe(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
 ) -> Aggregation:
     """As ImageNet ReaL's scores were made; parameters as of `recipe.real_scores`."""
+    check_kind(Votes, votes, experts, rater_golden)
     model = real_model(experts, rater_golden, original, recipe=recipe)
     scores = real_scores(votes, experts, rater_golden, original, recipe=recipe)
     values = np.stack([1 - scores.values, scores.values], axis=1)
@@ -138,6 +140,7 @@ def by_calibration(
         No golden item was voted on; original labels are given for items that are no (image, class) questions; it is
         not known who voted; there are more than 4,096 classes.
     """
+    check_kind(Votes, votes, experts)
     votes = votes.on_whole_scale()
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY
@@ -215,6 +218,7 @@ def by_em(
     Parameters are those of `by_calibration`. Warns of a truth that no item is left to, and where one item in five or
     more is not what more than half of its votes say.
     """
+    check_kind(Votes, votes)
     votes = votes.on_whole_scale()
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY
@@ -258,6 +262,7 @@ def by_majority(votes: Votes) -> Aggregation:
 
     Ties are counted.
     """
+    check_kind(Votes, votes)
     if votes.classes is not None:
         return _by_share(votes)
     votes = votes.on_whole_scale()
@@ -274,6 +279,7 @@ def by_mean(votes: Votes) -> Aggregation:
     The weights of other answers to (image, class) questions go from 0 to 1 too: numbers in proportion, words evenly
     spaced.
     """
+    check_kind(Votes, votes)
     if votes.classes is not None:
         return _by_share(votes)
     voted = np.flatnonzero(votes.sizes)

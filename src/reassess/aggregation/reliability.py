@@ -15,6 +15,7 @@ from reassess.aggregation.krippendorff import alpha, natural_metric
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
 from reassess.core.answers import united_answers
 from reassess.core.items import Id
+from reassess.core.kinds import check_kind
 from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes, in_common_classes
 from reassess.errors import DataError, DependenceWarning
@@ -81,6 +82,7 @@ def rater_reliability(
     >>> [(one.rater, one.right.hits, one.flags) for one in result.ranked]
     [('bo', 143, ('uninformative',)), ('ann', 300, ())]
     """
+    check_kind(Votes, votes)
     for given in (votes, *([] if golden is None else [golden.votes])):
         given.require_raters("measuring raters")
     if truths is None and golden is not None:

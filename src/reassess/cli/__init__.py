@@ -13,6 +13,7 @@ from typing import TextIO
 import click
 
 from reassess import __version__
+from reassess.cli.help_pages import Group
 from reassess.cli.options_in_words import error_in_words, in_options
 from reassess.cli.screen import say
 from reassess.errors import DataError, OutputError, ReassessError, ReassessWarning
@@ -35,7 +36,7 @@ COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(Group):
     """A group that knows its commands' one-line help, and imports a command only to run it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -60,7 +61,12 @@ class _LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_LazyGroup,
+    docs="README.md",
+    examples=["reassess data fetch imagenet-real imagenet-original", "reassess evaluate a.npz b.npz"],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, "--version", package_name="reassess")
 def app() -> None:
     """Are the labels of an image-classification benchmark right, and how good is a model, judged by labels that are?"""
@@ -90,7 +96,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             click.echo("Stopped.", err=True)
             return 130
         except click.ClickException as error:
-            error.show()
+            if isinstance(error, click.UsageError) and error.ctx is not None:
+                say(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
+            say(f"Error: {error.format_message()}", err=True)
             return error.exit_code
         except ReassessError as error:
             say(f"Error: {error_in_words(error)}", err=True)

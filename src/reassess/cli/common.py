@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 _MOST_NOTES = 5
+_DIGITS = 12  # of a hash, which tell files apart
 _Item = TypeVar("_Item")
 
 
@@ -83,9 +85,14 @@ class Call:
 
         for text in self.explanations:
             self.tell(text)
-        for entry in self.inputs:
-            if entry["name"] in names:
-                self.tell(f"{entry['name']}: {entry['path']}, sha256 {sha256(Path(str(entry['path'])))}")
+        digits = None if self.verbose else _DIGITS
+        read = [
+            f"{entry['name']} {entry['path']}, sha256 {sha256(Path(str(entry['path'])))[:digits]}"
+            for entry in self.inputs
+            if entry["name"] in names
+        ]
+        if read:
+            self.tell(f"read: {'; '.join(read)}")
 
     def read(self, name: str, path: Path) -> Path:
         """Note that the file at `path` is read as `name`, and return the path."""
@@ -212,7 +219,7 @@ def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def tracked(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
     """The items one by one, with a bar on standard error if there are several and it is a terminal."""
-    if call.quiet or len(items) < 2 or not sys.stderr.isatty():
+    if call.quiet or len(items) < 2 or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return items
     from rich.console import Console
     from rich.progress import track

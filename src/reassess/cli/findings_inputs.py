@@ -20,7 +20,8 @@ from reassess.cli.inputs import (
     votes_option,
 )
 from reassess.cli.judges import Judges, find_part, load_judges
-from reassess.comparison.findings import Findings, short_names
+from reassess.comparison.findings import Findings
+from reassess.comparison.model_names import short_names
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.items import Id
 from reassess.data.loading import load_collapsed
@@ -98,10 +99,11 @@ def load_findings(
         max_bytes=reading["max_bytes"],
     )
     score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
-    names = short_names([str(path) for path in files])
+    names = short_names([str(path) for path in files]).values()
     joining = judges.joining(reading)
+    given = each_prediction(call, files, judges, **reading)
     return Findings.from_predictions(
-        ((names[file], predictions) for file, predictions in each_prediction(call, files, judges, **reading)),
+        ((name, predictions) for name, (_, predictions) in zip(names, given, strict=True)),
         judges.labels,
         **judges.known,
         threshold=judges.threshold(threshold),

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-__all__ = ["Choice", "Command", "Option", "in_benchmark", "in_general", "in_reading"]
+__all__ = ["Choice", "Command", "Group", "Option", "in_benchmark", "in_general", "in_reading"]
 
 _OWN = "Options"
 _BENCHMARK = "The benchmark and its parts"
@@ -27,12 +27,28 @@ in_reading = partial(click.option, cls=Option, section=_READING)
 in_general = partial(click.option, cls=Option, section=_GENERAL)
 
 
-class Command(click.Command):
-    """A command whose help has its options in sections, and ends with examples that run as they stand."""
+class _Taught(click.Command):
+    """A command whose help ends with examples that run as they stand, and the page of the docs."""
 
-    def __init__(self, *arguments: Any, examples: Sequence[str], **settings: Any) -> None:
+    def __init__(self, *arguments: Any, examples: Sequence[str], docs: str, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        self.examples = examples
+        self.examples, self.docs = examples, docs
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, a line each, and the page, then what click has to say."""
+        for section, lines in {"Examples": self.examples, "Docs": [self.docs]}.items():
+            with formatter.section(section):
+                for line in lines:
+                    formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+        super().format_epilog(ctx, formatter)
+
+
+class Group(_Taught, click.Group):
+    """A group of commands."""
+
+
+class Command(_Taught):
+    """A command whose help has its options in sections."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, section by section."""
@@ -47,13 +63,6 @@ class Command(click.Command):
             if records:
                 with formatter.section(section):
                     formatter.write_dl(records)
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples, a line each, then what click has to say."""
-        with formatter.section("Examples"):
-            for example in self.examples:
-                formatter.write(f"{'':{formatter.current_indent}}{example}\n")
-        super().format_epilog(ctx, formatter)
 
 
 class Choice(click.Choice[str]):

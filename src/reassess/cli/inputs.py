@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from reassess.cli.common import Call, Range, tracked
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
 from reassess.cli.judges import OWN_LABELS, Judges, taken_for_imagenet
+from reassess.comparison.model_names import relative_names
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, class_folder_order
 from reassess.core.classes import IDS_OF_NAMES, NAMES_BESIDE_IDS, NAMES_WITHOUT_LIST
 from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
@@ -31,6 +32,7 @@ from reassess.text import some
 
 __all__ = [
     "FILE",
+    "OUTPUT",
     "answers_option",
     "benchmark_option",
     "each_prediction",
@@ -48,7 +50,8 @@ __all__ = [
     "votes_option",
 ]
 
-FILE = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path)  # that is read
+OUTPUT = click.Path(path_type=Path)  # that is written
 _VARIABLE = "REASSESS_BENCHMARK"
 _IF_HERE = "if the images are ImageNet's and the file is here"
 
@@ -222,10 +225,15 @@ def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> 
 def each_prediction(
     call: Call, files: Sequence[Path], judges: Judges, *, class_lists: Sequence[str], **reading: Any
 ) -> Iterator[tuple[str, Predictions]]:
-    """Each file and its predictions, one file in memory at a time, as the options of `prediction_options` say."""
+    """Each file and its predictions, one file in memory at a time, as the options of `prediction_options` say.
+
+    Several files are called by their paths without the folders that all share; in a JSON document as they were given.
+    """
+    given = list(map(str, files))
+    names = dict(zip(files, given if call.json or len(given) == 1 else relative_names(given), strict=True))
     lists = {path: _class_list_of(path, files, class_lists) for path in files}
     for path in tracked(call, files, "reading"):
-        yield str(path), _load_predictions(call, path, judges, classes=lists[path], **reading)
+        yield names[path], _load_predictions(call, path, judges, classes=lists[path], **reading)
 
 
 def _class_list_of(path: Path, files: Sequence[Path], given: Sequence[str]) -> Path | None:

@@ -8,14 +8,18 @@ from textwrap import wrap
 
 import click
 
-from reassess.text import plain
+from reassess.text import plain, shortened
 
 __all__ = ["print_table", "say", "terminal_width"]
 
 _GAPS = 3, 2  # between the columns of a table; the second where the first is too wide
 _FEW_ROWS = 4  # so many may stand side by side, each as a column
-# A text breaks after a blank, and after what joins the words of a name; not within a number.
+# A text breaks after a blank, and after what joins the words of a name; a list after its commas, a path after its
+# folders; and not within a number.
 _PIECES = re.compile(r".+?(?:\s+|(?<=\w)[-_/](?!\d)|$)")
+_OF_LIST, _OF_PATH = re.compile(r".+?(?:, |$)"), re.compile(r".+?(?:\s+|/|$)")
+_LONGEST = 24  # letters of a thing in a list that is not broken
+_KEPT, _HELD = re.compile(r"(?<=\d) (?=%)|(?<=[=<>]) (?=[\d.])| (?=[=<>]+ [\d.])"), "\0"  # blanks at which no line ends
 _Rows = list[list[str]]
 
 
@@ -39,9 +43,13 @@ def _broken(line: str, width: int) -> list[str]:
 
     >>> _broken("  where:   a.csv, row 3", 18)
     ['  where:   a.csv,', '    row 3']
+    >>> _broken("right in 97.5 %, p = 0.5", 14)
+    ['right in', '  97.5 %,', '  p = 0.5']
     """
     indent = " " * (len(line) - len(line.lstrip()) + 2)
-    return wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
+    kept = _KEPT.sub(_HELD, line)
+    parts = wrap(kept, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
+    return [part.replace(_HELD, " ") for part in parts]
 
 
 def print_table(
@@ -55,7 +63,7 @@ def print_table(
 
     Where a terminal is too narrow, the table takes the form with the fewest lines: texts break between words; few rows
     become columns; the first text of each row stands above the rest of it; or the columns that are left over follow
-    below, beside the first ones again. Numbers stay whole.
+    below, beside the first ones again. Numbers stay whole; a text that is wider than the terminal loses its middle.
     """
     names = [plain(heading) for heading in headings]
     cells = [["-" if cell is None else plain(str(cell)) for cell in row] for row in rows]
@@ -70,6 +78,7 @@ def _lines(names: list[str], cells: _Rows, texts: int, width: int | None) -> lis
     whole = [max(map(_cells, column)) for column in zip(names, *cells, strict=True)]
     if width is None or _total(whole, _GAPS[0]) <= width:
         return _drawn(names, cells, texts, whole, _GAPS[0])
+    cells = [[*(shortened(text, width - 1) for text in row[:texts]), *row[texts:]] for row in cells]
     forms = [_fitted(names, cells, texts, width, gap) for gap in _GAPS]
     if texts == 1 and len(cells) <= _FEW_ROWS:
         first, *others = ([name, *column] for name, *column in zip(names, *cells, strict=True))
@@ -87,6 +96,18 @@ def _cells(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
 
 
+def _pieces(text: str) -> list[str]:
+    """The parts of a text between which it may be broken.
+
+    >>> _pieces("1 yes, 2 maybe"), _pieces("/data/a_b.csv"), _pieces("vit_large 384")
+    (['1 yes, ', '2 maybe'], ['/data/', 'a_b.csv'], ['vit_', 'large ', '384'])
+    """
+    things = _OF_LIST.findall(text)
+    if len(things) > 1 and max(map(len, things)) <= _LONGEST:
+        return things
+    return (_OF_PATH if "/" in text else _PIECES).findall(text)
+
+
 def _total(widths: Sequence[int], gap: int) -> int:
     return sum(widths) + gap * (len(widths) - 1)
 
@@ -95,7 +116,7 @@ def _least(names: list[str], cells: _Rows, texts: int) -> list[int]:
     """The least width of each column: of the longest piece of a text, of a whole number, of a word of the heading."""
     least = []
     for i, column in enumerate(zip(names, *cells, strict=True)):
-        pieces = [piece.rstrip() for text in column[: None if i < texts else 1] for piece in _PIECES.findall(text)]
+        pieces = [piece.rstrip() for text in column[: None if i < texts else 1] for piece in _pieces(text)]
         least.append(max(_cells(text) for text in (*pieces, *(() if i < texts else column[1:]), "")))
     return least
 
@@ -172,7 +193,7 @@ def _folded(text: str, width: int) -> list[str]:
     (['vit_', 'large.in1k.npz'], ['0.123 to', '0.456'])
     """
     lines = [""]
-    for piece in _PIECES.findall(text):
+    for piece in _pieces(text):
         if lines[-1] and _cells((lines[-1] + piece).rstrip()) > width:
             lines.append("")
         lines[-1] += piece

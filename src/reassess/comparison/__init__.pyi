@@ -9,7 +9,6 @@ from .differences import every_pair as every_pair
 from .differences import p_text as p_text
 from .disagreements import disagreements_table as disagreements_table
 from .findings import Findings as Findings
-from .findings import short_names as short_names
 from .label_agreement import AGREEMENTS as AGREEMENTS
 from .label_agreement import SAYINGS as SAYINGS
 from .label_agreement import LabelAgreement as LabelAgreement
@@ -21,6 +20,8 @@ from .label_uncertainty import label_uncertainty as label_uncertainty
 from .labelling_bias import Choices as Choices
 from .labelling_bias import LabellingBias as LabellingBias
 from .labelling_bias import labelling_biases as labelling_biases
+from .model_names import relative_names as relative_names
+from .model_names import short_names as short_names
 from .model_or_label import Disagreements as Disagreements
 from .model_or_label import Preference as Preference
 from .model_or_label import Verdicts as Verdicts

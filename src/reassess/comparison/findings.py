@@ -1,12 +1,10 @@
 """All that is found of some models: what `reassess compare`, the report and its charts show."""
 
-import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -51,7 +49,7 @@ from reassess.evaluation.words import class_list_in_words
 from reassess.numeric.proportion import Proportion
 from reassess.text import Listed, Shown
 
-__all__ = ["Findings", "short_names"]
+__all__ = ["Findings"]
 
 _MOST_MODELS = 100  # of which every pair is compared; of more, neighbours in the ranking
 _NONE_SCORED = Missing(NONE_SCORED)
@@ -429,22 +427,3 @@ class Findings(Shown):
             if original is not None and real is not None and original.value is not None and real.value is not None:
                 entries.append(Entry(model=model, original=100 * original.value, real=100 * real.value))
         return tuple(place(self.leaderboard, entry) for entry in entries)
-
-
-def short_names(files: list[str]) -> dict[str, str]:
-    """A name for the model of each file: its file name without the suffix, or, if two share one, the path.
-
-    Of an absolute path the folders that all the files share are left out.
-
-    >>> short_names(["runs/a.npz", "runs/b.npz", "old/b.npz"])
-    {'runs/a.npz': 'a', 'runs/b.npz': 'runs/b.npz', 'old/b.npz': 'old/b.npz'}
-    >>> list(short_names(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"]).values())
-    ['runs/b.npz', 'old/b.npz']
-    """
-    stems = [PurePath(file).stem for file in files]
-    paths = files
-    if files and all(PurePath(file).is_absolute() for file in files):
-        shared = os.path.commonpath([PurePath(file).parent for file in files])
-        paths = [PurePath(file).relative_to(shared).as_posix() for file in files]
-    parts = zip(files, stems, paths, strict=True)
-    return {file: stem if stems.count(stem) == 1 else path for file, stem, path in parts}

@@ -71,11 +71,12 @@ class LabelDiff(Shown):
 
     def by_class(self) -> dict[int, tuple[int, int]]:
         """How many labels of each class were added and removed; the classes with most changes first, none without."""
-        size = int(max(self.added.indices.max(initial=-1), self.removed.indices.max(initial=-1))) + 1
-        added, removed = (np.bincount(part.indices, minlength=size) for part in (self.added, self.removed))
-        changes = added + removed
-        order = np.argsort(-changes, kind="stable")[: np.count_nonzero(changes)].tolist()
-        return {class_id: (int(added[class_id]), int(removed[class_id])) for class_id in order}
+        changed = np.concatenate([self.added.indices, self.removed.indices])
+        class_ids, places = np.unique(changed, return_inverse=True)
+        here = places[: self.added.indices.size], places[self.added.indices.size :]
+        added, removed = (np.bincount(part, minlength=class_ids.size) for part in here)
+        order = np.argsort(-(added + removed), kind="stable").tolist()
+        return {int(class_ids[i]): (int(added[i]), int(removed[i])) for i in order}
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.relabelling import Relabelling
-from reassess.comparison.panel import Panel
+from reassess.comparison.panel import Panel, check_panel
 from reassess.comparison.recounts import Counts, Recount
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
@@ -214,6 +214,7 @@ def label_uncertainty(
     crossed design; Efron and Tibshirani, "An introduction to the bootstrap" (1993), sections 6.5 and 10.2, for the
     parametric bootstrap and the estimate of a bias.
     """
+    check_panel(panel)
     check_replicates(replicates)
     panel.check_scored()
     images, recount = len(panel.images), Recount.of(panel, relabelling)

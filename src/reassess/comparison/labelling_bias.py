@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.differences import p_text
-from reassess.comparison.panel import Panel
+from reassess.comparison.panel import Panel, check_panel
 from reassess.comparison.words import NO_RATERS_ALONE
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match, join
@@ -226,6 +226,7 @@ def labelling_biases(
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 5.
     """
+    check_panel(panel)
     several = np.flatnonzero(panel.scored & panel.original_known)
     own = original.indices[original.indptr[panel.original_rows[several]]]
     valid, sizes = labels.of_rows(panel.label_rows[several])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.panel import Panel
+from reassess.comparison.panel import Panel, check_panel
 from reassess.comparison.words import NO_RATERS_ALONE
 from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
@@ -162,6 +162,7 @@ def preferences(
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 1.
     """
+    check_panel(panel)
     scores = scores.in_classes(original.classes)
     raters = None if raters is None else raters.in_classes(original.classes)
     known = np.flatnonzero(panel.original_known)

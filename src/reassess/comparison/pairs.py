@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.differences import Change, Difference, EveryPair
-from reassess.comparison.panel import Panel
+from reassess.comparison.panel import Panel, check_panel
 from reassess.core.checks import check_known
 from reassess.core.labels import UNNAMED
 from reassess.evaluation.words import NONE_SCORED, heading
@@ -228,6 +228,7 @@ def compare(panel: Panel, a: str, b: str, *, among: EveryPair | None = None) -> 
     >>> compare(panel, "one", "two").real
     Paired(n=2, deviation=None, holm=None, both=1, only_a=1, only_b=0)
     """
+    check_panel(panel)
     check_known([a, b], panel.models, thing="model")
     pair = panel.models.index(a), panel.models.index(b)
     scored, known = panel.scored, panel.original_known

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_range, check_shape, check_unique
+from reassess.core.checks import check_instance, check_range, check_shape, check_unique
 from reassess.core.classes import MOST_CLASSES, classes_of_ids
 from reassess.core.image_names import Match, image_keys, join
 from reassess.core.labels import UNNAMED, LabelSets
@@ -20,7 +20,7 @@ from reassess.evaluation.words import NONE_SCORED
 from reassess.numeric.arrays import freeze
 from reassess.text import Listed, Shown, some
 
-__all__ = ["Panel"]
+__all__ = ["Panel", "check_panel"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -244,6 +244,11 @@ class _Column:
     top1: npt.NDArray[np.int32]
     valid: npt.NDArray[np.bool_]
     original_hit: npt.NDArray[np.bool_]
+
+
+def check_panel(value: object) -> None:
+    """Raise `DataError` unless a value is a panel of models."""
+    check_instance(value, Panel, what="models on the same images", mend="Panel.from_predictions(MODELS, LABELS)")
 
 
 def _check_models(models: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reassess.comparison.differences import EveryPair, every_pair
 from reassess.comparison.pairs import Comparison, compare
-from reassess.comparison.panel import Panel
+from reassess.comparison.panel import Panel, check_panel
 from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import check_replicates, percentile_bounds, resampled_hits
 from reassess.numeric.proportion import Proportion
@@ -179,6 +179,7 @@ def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int
     >>> ranking.models, ranking.ranks, ranking.low, ranking.high
     (('none', 'half'), array([1, 2]), array([1, 1]), array([2, 2]))
     """
+    check_panel(panel)
     panel.check_scored()
     check_replicates(replicates)
     hits, known = panel.valid[:, panel.scored], panel.original_known

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.co_occurrence import co_occurrence
-from reassess.comparison.panel import Panel
+from reassess.comparison.panel import Panel, check_panel
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
@@ -163,9 +163,10 @@ def taxonomies(
     >>> print(taxonomies(panel, labels, groups={0: "cup", 1: "cup"}, often=1)[0])
     one: 3 mistakes: 1 co-occurring, 1 same group, 1 remaining
     """
+    check_panel(panel)
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
-    known = _Known.of(panel, labels, collapsed, groups or {}, often)
+    known = _Known.of(labels, collapsed, groups or {}, often)
     reasons = {} if scores is not None else dict.fromkeys(_OF_SCORES, "no scores are at hand")
     if collapsed is None:
         reasons["collapsed"] = "no table of collapsed classes is at hand"
@@ -186,28 +187,36 @@ def taxonomies(
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """What is looked up of classes: keys of pairs, and the group of each class."""
+    """What is looked up of classes: keys of pairs; and the classes that have a group, sorted, with its number."""
 
     collapsed: npt.NDArray[np.int64]
     co_occurring: npt.NDArray[np.int64]
-    group_ids: npt.NDArray[np.int64]
+    grouped: npt.NDArray[np.int64]
+    numbers: npt.NDArray[np.int64]
 
     @classmethod
     def of(
         cls,
-        panel: Panel,
         labels: LabelSets,
         collapsed: npt.NDArray[np.integer] | None,
         groups: Mapping[int, str],
         often: int,
     ) -> "_Known":
         pairs = co_occurrence(labels).at_least(often)
-        classes = 1 + max(*groups, int(panel.top1.max(initial=-1)), int(labels.indices.max(initial=-1)))
+        number = {name: i for i, name in enumerate(sorted(set(groups.values())))}
         return cls(
             collapsed=_keys(np.empty((0, 2), np.int32) if collapsed is None else collapsed),
             co_occurring=_keys(np.concatenate([pairs, pairs[:, ::-1]])),
-            group_ids=_group_ids(groups, classes),
+            grouped=np.array(sorted(groups), np.int64),
+            numbers=np.array([number[groups[class_id]] for class_id in sorted(groups)], np.int64),
         )
+
+    def groups_of(self, class_ids: _Ints) -> npt.NDArray[np.int64]:
+        """The number of the group of each class, -1 where it has none."""
+        has_group = np.isin(class_ids, self.grouped)
+        numbers = np.full(len(class_ids), -1)
+        numbers[has_group] = self.numbers[np.searchsorted(self.grouped, class_ids[has_group])]
+        return numbers
 
     def fits(
         self, labels: LabelSets, label_rows: npt.NDArray[np.int64], predicted: _Ints
@@ -215,22 +224,14 @@ class _Known:
         """Whether each predicted class goes with a valid one of its image: collapsed, co-occurring, of one group."""
         valid, sizes = labels.of_rows(label_rows)
         instead = np.repeat(predicted, sizes)
-        pairs, group = pair_keys(valid, instead), self.group_ids[valid]
+        pairs, group = pair_keys(valid, instead), self.groups_of(valid)
         for fit in (
             np.isin(pairs, self.collapsed),
             np.isin(pairs, self.co_occurring),
-            (group >= 0) & (group == self.group_ids[instead]),
+            (group >= 0) & (group == self.groups_of(instead)),
         ):
             yield np.logical_or.reduceat(fit, np.cumsum(sizes) - sizes)
 
 
 def _keys(pairs: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
     return pair_keys(pairs[:, 0], pairs[:, 1])
-
-
-def _group_ids(groups: Mapping[int, str], classes: int) -> npt.NDArray[np.int64]:
-    """A number for the group of each class, -1 where it has none; last, where -1 finds it, that of no class."""
-    number = {name: i for i, name in enumerate(sorted(set(groups.values())))}
-    ids = np.full(classes + 1, -1)
-    ids[list(groups)] = [number[name] for name in groups.values()]
-    return ids

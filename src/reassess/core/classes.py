@@ -191,9 +191,9 @@ class Classes(Shown):
         return pl.Series(self.in_files, dtype=pl.String).gather(rows) if self.in_files else rows
 
     def label(self, class_id: int) -> str:
-        """A short name for people: the first word for the class, else its wnid, else its id."""
+        """A short name for people: its name, of a synset (a class with a wnid) the first word; else its wnid or id."""
         if self.names:
-            return self.names[class_id].split(",")[0]
+            return self.names[class_id].split(",")[0] if self.wnids else self.names[class_id]
         return self.wnids[class_id] if self.wnids else str(class_id)
 
     def named(self, class_id: int) -> dict[str, Any]:
@@ -353,7 +353,7 @@ class Classes(Shown):
         id_of = {class_id: other.find(self.texts[class_id]) for class_id in np.unique(ids).tolist()}
         lost = [self.texts[class_id] for class_id, there in id_of.items() if there is None]
         if lost:
-            mend = "check the spelling, or read all files with one list of classes (classes= in Python)"
+            mend = "check the spelling, or read all files with one list of classes"
             mend = "use wnids or class ids" if other.wnids else mend
             raise DataError(NO_CLASS, found=some(lost), mend=mend)
         moved = np.array([id_of.get(class_id) or 0 for class_id in range(len(self.texts))])

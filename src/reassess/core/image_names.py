@@ -214,7 +214,12 @@ def _refuse_duplicates(names: Sequence[str], keys: Sequence[str], match: Match, 
     else:
         what = f"two images have the same {match}"
         mend = 'join by the whole path (match="path"), or rename one of them'
-    raise DataError(what, where=where, found=f"{names[before]} (row {before}) and {names[row]} (row {row})", mend=mend)
+    raise DataError(
+        what,
+        where=where,
+        found=names[row] if names[before] == names[row] else f"{names[before]} and {names[row]}",
+        mend=mend,
+    )
 
 
 def _refuse_ambiguous(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -84,19 +84,27 @@ class LabelSets:
     ) -> "LabelSets":
         """Label sets from one list of class ids an image, in any order within the list."""
         check_several(images, what="names of images")
-        lists = [list(ids) for ids in lists]
-        check_length(len(lists), len(images), things="lists of classes", each="image")
-        if not all(issubclass(kind, int | np.integer) for kind in set(map(type, chain.from_iterable(lists)))):
-            pairs = ((image, class_id) for image, ids in zip(images, lists, strict=True) for class_id in ids)
-            image, wrong = next(pair for pair in pairs if not isinstance(pair[1], int | np.integer))
-            raise DataError("a class id is not a whole number", where=f"image {image}", found=repr(wrong))
-        classes, flat = classes or Classes(), list(chain.from_iterable(lists))
+        flat: list[int] = []
+        ends = [0]
+        for ids in lists:
+            flat.extend(ids)
+            ends.append(len(flat))
+        check_length(len(ends) - 1, len(images), things="lists of classes", each="image")
+        indptr = np.array(ends, np.int64)
+
+        def image_of(place: int) -> str:
+            return f"image {images[int(np.searchsorted(indptr, place, 'right')) - 1]}"
+
+        if not all(issubclass(kind, int | np.integer) for kind in set(map(type, flat))):
+            place = next(place for place, class_id in enumerate(flat) if not isinstance(class_id, int | np.integer))
+            raise DataError("a class id is not a whole number", where=image_of(place), found=repr(flat[place]))
+        classes = classes or Classes()
         if flat and not (min(flat) >= 0 and max(flat) <= classes.largest_id):
-            for image, ids in zip(images, lists, strict=True):
-                for wrong in (*sorted(ids)[:1], *sorted(ids)[-1:]):
-                    check_range(wrong, 0, classes.largest_id, what="class id", where=f"image {image}")
-        image_ids = np.repeat(np.arange(len(lists)), list(map(len, lists)))
-        return cls.from_pairs(images, image_ids, np.array(flat, np.int64), classes, name=name)
+            place = next(place for place, class_id in enumerate(flat) if not 0 <= class_id <= classes.largest_id)
+            check_range(flat[place], 0, classes.largest_id, what="class id", where=image_of(place))
+        indices = np.array(flat, np.int32)
+        indices = indices[np.lexsort((indices, np.repeat(np.arange(len(images)), np.diff(indptr))))]
+        return cls(images=tuple(images), indptr=indptr, indices=indices, classes=classes, name=name)
 
     @classmethod
     def from_pairs(

@@ -428,7 +428,7 @@ def _check_columns(columns: npt.NDArray[np.int64], outputs: int | None) -> None:
 
 
 def _place(row: int, images: Sequence[str] | None) -> str:
-    return f"row {row}" if images is None else f"image {images[row]}"
+    return f"row {row}" if images is None or row >= len(images) else f"image {images[row]}"
 
 
 def _refuse_repeated_ids(ids: npt.NDArray[np.int32], images: Sequence[str] | None) -> None:

@@ -27,6 +27,7 @@ from reassess.formats.archives import MAX_BYTES
 from reassess.formats.class_tables import read_classes, read_collapsed
 from reassess.formats.labels import read_original
 from reassess.formats.multi_labels import read_any_labels
+from reassess.formats.read_once import remembered
 from reassess.formats.scores import read_scores
 from reassess.formats.votes import read_votes
 
@@ -88,6 +89,7 @@ def load_collapsed(benchmark: Benchmark = IMAGENET, *, classes: Classes | None =
     return None if source is None else read_collapsed(resolve(source), classes or benchmark.classes)
 
 
+@remembered
 def load_labels(
     source: str | Path = "imagenet-real", *, classes: Classes | None = None, offline: bool = False
 ) -> LabelSets:
@@ -131,6 +133,7 @@ def load_labels(
         return labels.judging if isinstance(labels, MultiLabels) else labels
 
 
+@remembered
 def load_any_labels(
     source: str | Path, *, classes: Classes | None = None, offline: bool = False
 ) -> LabelSets | MultiLabels:
@@ -208,6 +211,7 @@ def load_multi_labels(source: str | Path, *, classes: Classes | None = None, off
     return labels
 
 
+@remembered
 def load_original(
     source: str | Path = "imagenet-original", *, classes: Classes | None = None, offline: bool = False
 ) -> LabelSets:
@@ -246,6 +250,7 @@ def load_original(
         return labels.in_classes(classes) if classes else in_benchmark_classes(labels, benchmark_of(labels.images))
 
 
+@remembered
 def load_scores(
     source: str | Path = "imagenet-real-scores",
     *,
@@ -285,6 +290,7 @@ def load_scores(
     return read_scores(_path(source, offline), classes=classes, max_bytes=max_bytes)
 
 
+@remembered
 def load_votes(
     source: str | Path = "imagenet-real-raters",
     *,

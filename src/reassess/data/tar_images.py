@@ -49,7 +49,7 @@ class TarImages:
                 file.seek(archive.offset)
                 if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # tarfile stops there in silence
                     raise tarfile.ReadError(f"no end of the archive, and no image, at byte {archive.offset:,}")
-        except (tarfile.TarError, OSError) as error:
+        except (tarfile.TarError, OSError, ValueError) as error:  # ValueError: of sizes that no file has
             raise DataError(
                 "the archive cannot be read",
                 where=place,

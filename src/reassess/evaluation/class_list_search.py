@@ -225,8 +225,9 @@ def _may_be_another(pairs: _Pairs) -> bool:
     """Whether any list could make as many images right as it must: each id may stand for the class that suits it."""
     said = pairs.given >= 0
     keys, counts = np.unique(pairs.given[said] * pairs.classes + pairs.truth[said], return_counts=True)
-    best = np.zeros(pairs.classes, np.int64)
-    np.maximum.at(best, keys // pairs.classes, counts)
+    _, places = np.unique(keys // pairs.classes, return_inverse=True)
+    best = np.zeros(len(keys), np.int64)
+    np.maximum.at(best, places, counts)
     return bool(best.sum() >= max(1, _TIMES * np.count_nonzero(pairs.given == pairs.truth)))
 
 

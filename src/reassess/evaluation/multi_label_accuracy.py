@@ -38,9 +38,11 @@ class MultiLabelAccuracy(Shown):
         Number of images of which no reviewer judged the first class, or where it is no class: it counts as wrong.
     problematic, empty, unknown
         Images that are left out: problematic ones, others without a valid class, and images that nobody reviewed.
+    class_ids
+        int64, shape (classes,): the classes that are original labels of images, sorted; None without original labels.
     by_class
-        int64, shape (classes, 3): by the class that is the original label, images of which the first class is valid,
-        images of which it is unclear, and all; None without original labels.
+        int64, shape (classes, 3): for each of them, images of which the first class is valid, images of which it is
+        unclear, and all.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class MultiLabelAccuracy(Shown):
     problematic: int
     empty: int
     unknown: int
+    class_ids: npt.NDArray[np.int64] | None = None
     by_class: npt.NDArray[np.int64] | None = None
 
     @property
@@ -98,7 +101,8 @@ class MultiLabelAccuracy(Shown):
 
     def classes_to_json(self, classes: Classes) -> list[dict[str, Any]]:
         """One object a class that is the original label of any image; [] without original labels."""
-        counts = [] if self.by_class is None else self.by_class.tolist()
+        if self.class_ids is None or self.by_class is None:
+            return []
         return [
             {
                 "class": i,
@@ -109,8 +113,7 @@ class MultiLabelAccuracy(Shown):
                 "unclear_left_out": Proportion(valid, n - unclear).value,
                 "unclear_is_right": Proportion(valid + unclear, n).value,
             }
-            for i, (valid, unclear, n) in enumerate(counts)
-            if n
+            for i, (valid, unclear, n) in zip(self.class_ids.tolist(), self.by_class.tolist(), strict=True)
         ]
 
 
@@ -177,14 +180,15 @@ def summarize_verdicts(outcomes: Outcomes, labels: MultiLabels, original: LabelS
     """Count the `verdicts`, the second half of `multi_label_accuracy`; parameters are those of both."""
     verdict = verdicts(outcomes, labels)
     counts = dict(zip(VERDICTS, np.bincount(verdict, minlength=len(VERDICTS)).tolist(), strict=True))
-    by_class = None
+    class_ids = by_class = None
     if original is not None:
         judged = np.flatnonzero((verdict >= len(_LEFT_OUT)) & (outcomes.original_rows >= 0))
         own = original.in_classes(labels.valid.classes).indices[outcomes.original_rows[judged]]
         valid, unclear = (verdict[judged] == VERDICTS.index(name) for name in ("valid", "unclear"))
-        parts = (own[valid], own[unclear], own)
-        by_class = np.stack([np.bincount(part, minlength=1 + own.max(initial=-1)) for part in parts], axis=1)
-    return MultiLabelAccuracy(**counts, by_class=by_class)
+        class_ids, places = np.unique(own.astype(np.int64), return_inverse=True)
+        parts = (places[valid], places[unclear], places)
+        by_class = np.stack([np.bincount(part, minlength=class_ids.size) for part in parts], axis=1)
+    return MultiLabelAccuracy(**counts, class_ids=class_ids, by_class=by_class)
 
 
 def _mean(hits: npt.NDArray[np.int64], n: npt.NDArray[np.int64]) -> float | None:

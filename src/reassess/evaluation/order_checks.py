@@ -81,9 +81,11 @@ class _Reading:
 
     @cached_property
     def _by_class(self) -> npt.NDArray[np.float64]:
-        """Number of rows that say each class, and number of images of it; float64, shape (2, classes)."""
-        classes = 1 + max(int(part.max(initial=0)) for part in self._pairs)
-        return np.array([np.bincount(part[part >= 0], minlength=classes) for part in self._pairs], np.float64)
+        """For each class that is said or there, how many rows say it, and how many images it has; float64."""
+        class_ids, places = np.unique(np.stack(self._pairs), return_inverse=True)
+        here = places.reshape(2, -1)
+        counts = np.array([np.bincount(part, minlength=class_ids.size) for part in here], np.float64)
+        return counts[:, class_ids >= 0]
 
     @cached_property
     def chance(self) -> float:

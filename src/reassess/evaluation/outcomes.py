@@ -223,7 +223,6 @@ def refuse_unknown(
     names = [images[row] for row in unknown.tolist()]
     raise DataError(
         f"{len(names):,} of {len(images):,} images are not in the label set",
-        where=f"the first is row {unknown[0]}",
         allowed=f"names such as {some(known, most=2)}" if known else "none: the label set has no image",
         found=some(names, most=3),
         mend=numbering_mistake(names) or mend,

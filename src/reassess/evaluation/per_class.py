@@ -17,10 +17,12 @@ __all__ = ["PerClass", "count_classes"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PerClass(Shown):
-    """For each class c, by id, over the scored images whose set contains c; int64 arrays of shape (classes,).
+    """For each class c that is in the set of a scored image, over those images; int64 arrays of shape (classes,).
 
     Parameters
     ----------
+    class_ids
+        The classes, sorted.
     images
         Number of such images.
     hits
@@ -32,6 +34,7 @@ class PerClass(Shown):
         was predicted instead, -1 for what is no class.
     """
 
+    class_ids: npt.NDArray[np.int64]
     images: npt.NDArray[np.int64]
     hits: npt.NDArray[np.int64]
     predictions: npt.NDArray[np.int64]
@@ -50,15 +53,36 @@ class PerClass(Shown):
         return isinstance(other, PerClass) and self._counts() == other._counts()
 
     def __add__(self, other: "PerClass") -> "PerClass":
+        both = np.concatenate([self.class_ids, other.class_ids])
+        class_ids, places = np.unique(both, return_inverse=True)
+
+        def total(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+            sums = np.zeros(class_ids.size, np.int64)
+            np.add.at(sums, places, np.concatenate([first, second]))
+            return sums
+
         return PerClass(
-            images=_sum(self.images, other.images),
-            hits=_sum(self.hits, other.hits),
-            predictions=_sum(self.predictions, other.predictions),
+            class_ids=class_ids,
+            images=total(self.images, other.images),
+            hits=total(self.hits, other.hits),
+            predictions=total(self.predictions, other.predictions),
             mistaken=np.concatenate([self.mistaken, other.mistaken], axis=1),
         )
 
     def _counts(self) -> tuple[object, ...]:
-        return self.images.tolist(), self.hits.tolist(), self.predictions.tolist(), self.confusions
+        return (
+            self.class_ids.tolist(),
+            self.images.tolist(),
+            self.hits.tolist(),
+            self.predictions.tolist(),
+            self.confusions,
+        )
+
+    @property
+    def rows(self) -> tuple[tuple[int, int, int, int], ...]:
+        """(c, images, hits, predictions) of each class."""
+        parts = (self.class_ids, self.images, self.hits, self.predictions)
+        return tuple(zip(*(part.tolist() for part in parts), strict=True))
 
     def to_json(self, classes: Classes, *, most: int = 5) -> list[dict[str, Any]]:
         """One object a class that any image has, with the `most` commonest confusions."""
@@ -69,15 +93,15 @@ class PerClass(Shown):
             {
                 "class": i,
                 "name": classes.label(i),
-                "images": int(self.images[i]),
-                "hits": int(self.hits[i]),
-                "predictions": int(self.predictions[i]),
+                "images": images,
+                "hits": hits,
+                "predictions": predictions,
                 "instead": [
                     {"class": predicted, "name": classes.label(predicted) if predicted >= 0 else None, "images": n}
                     for predicted, n in instead.get(i, [])[:most]
                 ],
             }
-            for i in np.flatnonzero(self.images).tolist()
+            for i, images, hits, predictions in self.rows
         ]
 
 
@@ -86,17 +110,13 @@ def count_classes(outcomes: Outcomes, labels: LabelSets) -> PerClass:
     scored = np.flatnonzero(outcomes.state == LABELLED)
     valid, sizes = labels.of_rows(outcomes.label_rows[scored])
     hit, predicted = np.repeat(outcomes.rank[scored] == 0, sizes), np.repeat(outcomes.top1[scored], sizes)
-    classes = max(labels.classes.count or 0, 1 + int(valid.max(initial=-1)))
+    class_ids, places = np.unique(valid, return_inverse=True)
+    counts = (np.bincount(places[part], minlength=class_ids.size) for part in (valid >= 0, hit, predicted == valid))
+    images, hits, predictions = counts
     return PerClass(
-        images=np.bincount(valid, minlength=classes),
-        hits=np.bincount(valid[hit], minlength=classes),
-        predictions=np.bincount(valid[predicted == valid], minlength=classes),
+        class_ids=class_ids.astype(np.int64),
+        images=images,
+        hits=hits,
+        predictions=predictions,
         mistaken=np.stack([valid[~hit], predicted[~hit]]).astype(np.int64),
     )
-
-
-def _sum(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    total = np.zeros(max(len(first), len(second)), np.int64)
-    total[: len(first)] += first
-    total[: len(second)] += second
-    return total

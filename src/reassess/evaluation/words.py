@@ -72,13 +72,12 @@ def heading(label_set: str) -> str:
     return shortened(title, _LONGEST) if cut is None else shortened(cut["name"], _LONGEST_CUT) + cut["at"]
 
 
-def score_in_words(score: float, threshold: float) -> str:
-    """A score in two digits, or in as many as show on which side of the threshold it lies.
+def score_in_words(score: float, threshold: float, *, digits: int = 2) -> str:
+    """A score in some digits, or in as many as show on which side of the threshold it lies.
 
     >>> score_in_words(0.913, 0.8), score_in_words(0.79999, 0.8), score_in_words(0.8, 0.8)
     ('0.91', '0.79999', '0.80')
     """
-    digits = 2
     while (float(text := f"{score:.{digits}f}") >= threshold) != (score >= threshold):
         digits += 1
     return text

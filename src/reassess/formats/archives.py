@@ -16,9 +16,18 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_unique
 from reassess.errors import DataError
-from reassess.formats.files import check_input
+from reassess.formats.files import check_input, other_suffix
 
-__all__ = ["MAX_BYTES", "Archive", "check_declared", "open_archive", "read_header", "read_npy", "write_npz"]
+__all__ = [
+    "MAX_BYTES",
+    "Archive",
+    "check_declared",
+    "declares_more",
+    "open_archive",
+    "read_header",
+    "read_npy",
+    "write_npz",
+]
 
 MAX_BYTES = 8 << 30
 
@@ -26,6 +35,7 @@ _BLOCK = 1 << 24
 _LOCAL_HEAD, _LENGTHS_AT = 30, 26  # bytes of a member's own head in a zip file; where in it the lengths of the rest are
 _MOST_ROWS = 2**63 - 1  # that numpy counts
 _MOST_EMPTY = 10**6  # texts without a letter: an array of them takes no bytes in the file, and many in memory
+_LAST_CHARACTER = 0x10FFFF  # of Unicode
 _VERSIONS = ((1, 0), (2, 0), (3, 0))
 _BAD_HEAD = (ValueError, TypeError, ArithmeticError, SyntaxError, tokenize.TokenError, MemoryError, RecursionError)
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError)
@@ -73,7 +83,9 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
             mapped = self._mapped(name, head, dtype)
             content, start = (_content(stream, held), 0) if mapped is None else (mapped, head)
             try:
-                return np.ndarray(shape, dtype, content, start, order="F" if fortran else "C")
+                array: npt.NDArray[Any] = np.ndarray(shape, dtype, content, start, order="F" if fortran else "C")
+                _check_text(array)
+                return array
             except (ValueError, TypeError) as error:  # a shape of no bytes that numpy cannot hold, or not of numbers
                 raise _unreadable(self.path, error) from error
 
@@ -147,13 +159,18 @@ def check_declared(path: Path, file: zipfile.ZipFile, max_bytes: int) -> None:
     """Refuse an archive that declares more than `max_bytes` once inflated."""
     declared = sum(info.file_size for info in file.infolist())
     if declared > max_bytes:
-        raise DataError(
-            "the archive declares more than is allowed",
-            where=path,
-            allowed=f"{max_bytes:,} bytes",
-            found=f"{declared:,} bytes",
-            mend=f"if you trust the file, pass max_bytes={declared}",
-        )
+        raise declares_more(path, "archive", declared, max_bytes)
+
+
+def declares_more(path: Path, thing: str, declared: int, max_bytes: int) -> DataError:
+    """The error for what declares more bytes than are allowed."""
+    return DataError(
+        f"the {thing} declares more than is allowed",
+        where=path,
+        allowed=f"{max_bytes:,} bytes",
+        found=f"{declared:,} bytes",
+        mend=f"if you trust the file, pass max_bytes={declared}",
+    )
 
 
 def _opened(path: Path) -> zipfile.ZipFile:
@@ -190,6 +207,14 @@ def read_header(stream: IO[bytes], path: Path, name: str | None = None) -> tuple
     return dtype, shape, fortran
 
 
+def _check_text(array: npt.NDArray[Any]) -> None:
+    """Raise `ValueError` if a text holds what is no character: of it numpy makes a text that breaks Python."""
+    if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
+        codes = array.ravel("K").view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        if codes.max() > _LAST_CHARACTER:
+            raise ValueError(f"no character has the number {codes.max():#x}")
+
+
 def _check_length(where: object, dtype: np.dtype[Any], shape: tuple[int, ...], held: int) -> None:
     declared = math.prod(shape) * dtype.itemsize
     if declared != held:
@@ -221,7 +246,7 @@ def _unreadable(path: Path, error: Exception) -> DataError:
         f"the file is not a whole {kind} file",
         where=path,
         found=(str(error).splitlines() or [type(error).__name__])[0].rstrip("."),
-        mend="get or write the file again",
+        mend=other_suffix(path) or "get or write the file again",
     )
 
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 import time
+from codecs import getincrementaldecoder
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -19,6 +20,7 @@ __all__ = [
     "check_output",
     "exists",
     "not_utf8",
+    "other_suffix",
     "read_lines",
     "sha256",
     "suffix_of",
@@ -27,6 +29,18 @@ __all__ = [
 
 _TEMPORARY = ".reassess-"
 _DAY = 24 * 60 * 60  # seconds
+# How files of some kinds begin; and those of text, of which the beginnings are alike.
+_BEGINS = {
+    b"PK\x03\x04": ".npz",
+    b"\x93NUMPY": ".npy",
+    b"PAR1": ".parquet",
+    b"\x1f\x8b": ".gz",
+    b"\x89PNG": ".png",
+    b"\xff\xd8\xff": ".jpg",
+}
+_TEXTS = (".json", ".jsonl", ".csv", ".tsv", ".txt")
+_MOST_BYTES = 512
+_NO_TEXT = set(range(32)) - set(b"\t\n\r\f") | {127}
 _together: ContextVar["list[_Written] | None"] = ContextVar("_together", default=None)
 
 
@@ -80,7 +94,23 @@ def read_lines(path: Path) -> list[str]:
 def not_utf8(path: Path, error: UnicodeDecodeError) -> DataError:
     """What is wrong with a file of text that cannot be decoded."""
     found = f"the byte {error.object[error.start]:#04x}"
-    return DataError("the file is not UTF-8 text", where=path, found=found, mend="save it as UTF-8")
+    return DataError(
+        "the file is not UTF-8 text", where=path, found=found, mend=other_suffix(path) or "save it as UTF-8"
+    )
+
+
+def other_suffix(path: Path) -> str | None:
+    """The suffix that a file should have by its first bytes, as a way to mend it; None if they tell nothing else."""
+    with path.open("rb") as file:
+        begins = file.read(_MOST_BYTES)
+    kinds = [suffix for magic, suffix in _BEGINS.items() if begins.startswith(magic)]
+    with suppress(UnicodeDecodeError):
+        text = getincrementaldecoder("utf-8")().decode(begins)  # which may end in the middle of a letter
+        if not kinds and not set(begins) & _NO_TEXT:
+            kinds = [".json" if text.lstrip()[:1] in ("{", "[") else ".csv"]
+    if not kinds or path.suffix.lower() in (*kinds, *(_TEXTS if kinds[0] in _TEXTS else ())):
+        return None
+    return f"it looks like a {kinds[0][1:]} file: if it is one, call it {path.stem}{kinds[0]}"
 
 
 def suffix_of(path: Path, known: Collection[str], thing: str) -> str:

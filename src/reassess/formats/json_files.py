@@ -32,8 +32,10 @@ def each_once(where: object) -> Callable[[list[tuple[str, Any]]], dict[str, Any]
     """What makes an object of its keys and values while JSON is parsed; a key that stands twice is an error."""
 
     def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        check_unique([name for name, _ in pairs], thing="a key", where=where)
-        return dict(pairs)
+        document = dict(pairs)
+        if len(document) < len(pairs):
+            check_unique([name for name, _ in pairs], thing="a key", where=where)
+        return document
 
     return made
 

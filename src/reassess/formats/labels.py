@@ -1,8 +1,8 @@
 """Label sets and original labels as files."""
 
 import json
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Sequence
+from itertools import chain, compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,16 +163,18 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
 def _lists_of_json(path: Path, document: Any) -> tuple[Sequence[str], list[list[Any]]]:
     if isinstance(document, list):
         _check_validation_length(path, len(document), "list of label sets")
-        pairs: Iterable[tuple[str, Any]] = zip(IMAGENET.images, document, strict=True)
+        names, lists = list(IMAGENET.images), document
     elif isinstance(document, dict):
-        pairs = document.items()
+        names, lists = list(document), list(document.values())
     else:
         raise other_shape("label sets", document, where=path, allowed=_SHAPE)
-    rated = [(name, ids) for name, ids in pairs if ids is not None]
-    for name, ids in rated:
-        if not isinstance(ids, list):
-            raise other_shape("label sets", ids, where=f"{path}, image {name}", allowed=_SHAPE)
-    return [name for name, _ in rated], [ids for _, ids in rated]
+    if None in lists:
+        is_rated = [ids is not None for ids in lists]
+        names, lists = list(compress(names, is_rated)), list(compress(lists, is_rated))
+    if set(map(type, lists)) - {list}:
+        name, ids = next(pair for pair in zip(names, lists, strict=True) if not isinstance(pair[1], list))
+        raise other_shape("label sets", ids, where=f"{path}, image {name}", allowed=_SHAPE)
+    return names, lists
 
 
 def _lists_of_json_classes(path: Path) -> tuple[Sequence[str], list[list[Any]]]:

@@ -9,9 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reassess.core.checks import check_text
 from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.files import check_input, not_utf8, suffix_of, writing
+from reassess.formats.files import check_input, not_utf8, other_suffix, suffix_of, writing
+from reassess.formats.forks import refuse_fork
 from reassess.formats.json_files import each_once
 from reassess.formats.separated import SEPARATORS, line_of_row, read_separated
 from reassess.text import some
@@ -35,6 +37,7 @@ __all__ = [
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _NUMBER_BYTES, _TEXT_BYTES = 8, 64  # about what a value takes in memory
 _VALUE = re.compile(r"[.](jpe?g|png|webp|bmp|gif|tiff?)$|^-?[0-9]*[.][0-9]+$", re.IGNORECASE)  # and no heading
+_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')  # in JSON
 
 
 def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
@@ -61,6 +64,7 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
         ".parquet": lambda: _read_parquet(path),
     }
     check_input(path)
+    refuse_fork()
     read = readers[suffix_of(path, readers, "a table")]
     try:
         str(path).encode()  # polars takes no path of other bytes
@@ -73,7 +77,7 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
             "the table cannot be read",
             where=_where_no_json(path) if path.suffix.lower() == ".jsonl" else path,
             found=str(error).splitlines()[0],
-            mend="get or write the file again",
+            mend=other_suffix(path) or "get or write the file again",
         ) from error
     if any(_VALUE.search(heading) for heading in table.columns):
         raise DataError(
@@ -106,14 +110,22 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
 
 
 def read_json_lines(path: Path) -> "pl.DataFrame":
-    """The table of a JSON lines file, with the errors of polars; a key that stands twice in a line is an error."""
+    """The table of a JSON lines file, with the errors of polars.
+
+    A key that stands twice in a line is an error, and so is half of a character, which polars takes for another one.
+    """
     import polars as pl
 
+    refuse_fork()
     table = pl.read_ndjson(_without_mark(path), infer_schema_length=None)  # from all rows
     headings = [json.dumps(heading, ensure_ascii=False).encode() for heading in table.columns]
     for number, line in _json_lines(path):
         if b"\\" in line or any(line.count(heading) > 1 for heading in headings):
-            json.loads(line, object_pairs_hook=each_once(f"{path}, line {number}"))
+            where = f"{path}, line {number}"
+            document = json.loads(line, object_pairs_hook=each_once(where))
+            if b"\\u" in line:
+                texts = _TEXT.findall(json.dumps(document, ensure_ascii=False))
+                check_text(texts, what="a text", where=where)
     return table
 
 
@@ -146,6 +158,7 @@ def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> No
         ".parquet": table.write_parquet,
     }
     write = writers[suffix_of(path, writers, "a table")]
+    refuse_fork()
     with writing(path, force=force) as temporary:
         write(temporary)
 

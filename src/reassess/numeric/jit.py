@@ -9,12 +9,12 @@ from reassess.errors import DataError
 __all__ = ["compiled", "thread_count"]
 
 _THREADS = "NUMBA_NUM_THREADS"
-if (given := os.environ.get(_THREADS, "1")).lstrip("-").isdecimal() and int(given) < 1:  # of which numba dies
+if not (given := os.environ.get(_THREADS, "1")).isdecimal() or int(given) < 1:  # numba dies of it, or is not quiet
     raise DataError(
         "the number of threads of compiled loops is out of range",
         where=f"the environment variable {_THREADS}",
         allowed="1 or more",
-        found=given,
+        found=given or "an empty text",
         mend="unset it",
     )
 

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from reassess.comparison.findings import Findings
-from reassess.core.checks import check_known
+from reassess.core.checks import check_instance, check_known
 from reassess.core.missing import Missing
 from reassess.errors import DataError
 from reassess.report.accuracy_charts import difference_chart, label_count_chart, leaderboard_chart, scatter_chart
@@ -15,6 +15,7 @@ from reassess.report.figures import save_figure
 from reassess.report.mistake_charts import bias_chart, preference_chart, taxonomy_chart
 from reassess.report.style import SQUARE
 from reassess.report.tables import COUNT, SHARE, TEXT
+from reassess.text import nearest
 
 __all__ = ["CHARTS", "write_chart"]
 
@@ -74,7 +75,8 @@ def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool 
     OutputError
         The file exists and `force` is not given, or cannot be written.
     """
-    check_known([kind], CHARTS, thing="kind of chart")
+    check_instance(findings, Findings, what="findings", mend="Findings.from_predictions(MODELS, LABELS)")
+    check_known([kind], CHARTS, thing="kind of chart", mend=nearest(kind, CHARTS))
     chart = CHARTS[kind](findings)
     if isinstance(chart, Missing):
         raise DataError(f"there is no {kind} chart of this: {chart}")

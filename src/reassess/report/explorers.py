@@ -79,9 +79,8 @@ def _class_rows(result: Evaluation) -> list[list[Any]]:
     for valid, predicted, times in part.confusions:
         instead.setdefault(valid, (predicted, times))
     rows = []
-    for i in part.images.nonzero()[0].tolist():
-        images, hits = int(part.images[i]), int(part.hits[i])
-        counts = images, hits, round(100 * hits / images, 2), int(part.predictions[i])
+    for i, images, hits, predictions in part.rows:
+        counts = images, hits, round(100 * hits / images, 2), predictions
         rows.append([i, i, *counts, *instead.get(i, (None, None))])
     return rows
 

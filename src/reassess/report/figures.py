@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -106,8 +106,11 @@ def save_figure(path: Path, draw: Draw, *, title: str, size: Size = SIZE, force:
         The file exists, or cannot be written.
     """
     suffix = suffix_of(path, FIGURE_SUFFIXES, "a figure")
-    with _drawn(draw, size, title=title) as (figure, words), writing(path, force=force) as temporary:
-        figure.savefig(temporary, dpi=200, metadata=_metadata(suffix, title, words))
+    file = BytesIO()  # and not the path: of a full disk matplotlib's PDF raises what is no error of the system
+    with _drawn(draw, size, title=title) as (figure, words):
+        figure.savefig(file, format=suffix.removeprefix("."), dpi=200, metadata=_metadata(suffix, title, words))
+    with writing(path, force=force) as temporary:
+        temporary.write_bytes(file.getvalue())
 
 
 def figure_as_svg(draw: Draw, *, size: Size = SIZE) -> tuple[str, str]:

@@ -156,10 +156,10 @@ def _data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
     }
 
 
-def _class_names(page: Page) -> list[str]:
-    """The name of every class up to the highest id in a long table."""
-    ids = (row[i] for one in page.explorers for rows in one.rows.values() for row in rows for i in one.named)
-    return [page.classes.label(i) for i in range(1 + max((i for i in ids if i is not None), default=-1))]
+def _class_names(page: Page) -> dict[str, str]:
+    """The name of every class in a long table, by id."""
+    ids = {row[i] for one in page.explorers for rows in one.rows.values() for row in rows for i in one.named}
+    return {str(i): page.classes.label(i) for i in sorted(ids - {None, -1})}
 
 
 def _as_json(data: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from reassess import __version__
 from reassess.comparison.findings import Findings
 from reassess.comparison.summary import summary
+from reassess.core.checks import check_instance
 from reassess.errors import DataError
 from reassess.formats.files import suffix_of, writing
 from reassess.report.content import sections
@@ -111,6 +112,7 @@ def write_report(
     >>> "one, re-assessed" in path.read_text()
     True
     """
+    check_instance(findings, Findings, what="findings", mend="Findings.from_predictions(MODELS, LABELS)")
     path = Path(path)
     suffix_of(path, REPORT_SUFFIXES, "a report")
     if not findings.evaluations:

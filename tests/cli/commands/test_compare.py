@@ -89,8 +89,8 @@ def test_the_table_of_two_models_says_which_is_better_and_what_the_numbers_mean(
         "good.csv         all       25         0.00    0.00 to 13.32      50.00     6e-08          -",
         "fitted.csv       all       20        100.0   83.89 to 100.0      50.00   1.9e-06          -",
         "each file: csv: images named by column image; ids, top 1, column prediction; joined by name",
-        f"labels: labels.json, sha256 {hashlib.sha256(Path('labels.json').read_bytes()).hexdigest()}",
-        f"original: original.json, sha256 {hashlib.sha256(Path('original.json').read_bytes()).hexdigest()}",
+        f"read: labels labels.json, sha256 {hashlib.sha256(Path('labels.json').read_bytes()).hexdigest()[:12]}; "
+        f"original original.json, sha256 {hashlib.sha256(Path('original.json').read_bytes()).hexdigest()[:12]}",
         "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test, "
         "of the change exact sign flips",
         "labelling bias: how often the model says the original label, where both are among several valid classes; "

@@ -61,14 +61,13 @@ def test_the_table_says_who_can_be_relied_on_the_worst_first_and_what_that_means
         "bits a vote: by how much a vote lowers the entropy of the truth, on average; interval: bootstrap over images, "
         "or plain items",
         "right: of all the rater's golden votes (yes on valid, no on invalid; maybe is never right)",
-        "if invalid: the rater's answers, in %, where the item is invalid (60.0% of items)",
-        "if valid: the rater's answers, in %, where the item is valid (40.0% of items)",
+        "if invalid (60.0 % of items), if valid (40.0 % of items): the rater's answers, in %",
         "again: same answer to a golden item and in the main votes: 199 of 200 cases",
         "uninformative: the 95 % interval of the information includes 0: the votes may tell nothing of the truth",
         "one answer: one answer makes up 99 % of the votes",
         "-: no votes on golden items: cy",
     ]
-    assert lines_of(result.out)[7:] == [*notes[:5], "and 3 more notes (--verbose)"]
+    assert lines_of(result.out)[7:] == [*notes[:5], "and 2 more notes (--verbose)"]
     result = run("raters", votes, "--golden", golden, "--rater-golden", rater_golden, "--verbose")
     assert lines_of(result.out) == [*summary, heading, rule, bo, ann, cy, *notes]
 
@@ -213,7 +212,11 @@ def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Callable[.
     assert title == "not independent in the votes: 1 of 66 pairs of raters"
     assert heading == "raters items in common agree % expected % standard errors"
     assert row.startswith("0, 11 400 100.0 ")
-    assert [note.split(":")[0] for note in notes] == ["bits a vote", "if invalid", "if valid", "standard errors"]
+    assert [note.split(":")[0] for note in notes] == [
+        "bits a vote",
+        "if invalid (73.2 % of items), if valid (26.8 % of items)",
+        "standard errors",
+    ]
 
 
 # --- what is read, and what is refused ------------------------------------------------------------------------------
@@ -335,7 +338,7 @@ def test_the_released_votes_need_no_more_than_their_name(run: Callable[..., Run]
     )
     assert lines[15] == ""
     assert "again: same answer to a golden item and in the main votes: 4,795 of 5,497 cases" in lines
-    assert lines[-1] == "and 4 more notes (--verbose)"
+    assert lines[-1] == "and 3 more notes (--verbose)"
     everything = lines_of(run("raters", RELEASED, "--verbose").out)
     assert everything[-1] == "-: no votes on golden items: 189, 111, 132, 146, 134, 153, 167"
     assert everything.index("") == 2 + 2 + 85  # the summary, the heading, and all raters

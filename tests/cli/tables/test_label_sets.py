@@ -60,8 +60,7 @@ def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_
         "old.json: each file: left out: 1 never rated",
         "new.json: each file: left out: 1 with an empty label set",
         "classes: the 4 names in old.json, new.json, sorted: bowl, cup, mug, plate",
-        f"labels: old.json, sha256 {sha256('old.json')}",
-        f"labels: new.json, sha256 {sha256('new.json')}",
+        f"read: labels old.json, sha256 {sha256('old.json')[:12]}; labels new.json, sha256 {sha256('new.json')[:12]}",
         "table: each label set on the images that it scores, so that rows of different label sets are not of the same "
         "images",
         "95 %: Wilson intervals, over images",

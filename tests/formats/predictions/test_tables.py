@@ -359,6 +359,7 @@ JSON = (
         '{"columns": 3, "data": [["a", 1]]}',
         '{"columns": ["filename"], "data": 3}',
         '{"filename": "a"}\n{"filename": 7, "index": {"b": [1]}}}\n',
+        f'{{"a": {{"index": {10**400}}}}}',
     ],
 )
 def test_json_of_another_shape_is_refused(refused: Callable[..., str], file: Callable[..., Path], content: str) -> None:
@@ -417,7 +418,7 @@ FILL_IN = "\n  to mend: fill it in, or leave the row out"
         ),
         (
             "image,prediction\na,1\nb,2\na,3\n",
-            "an image is named twice\n  where:   DIR/p.csv, the predictions\n  found:   a (row 0) and a (row 2)\n"
+            "an image is named twice\n  where:   DIR/p.csv, the predictions\n  found:   a\n"
             "  to mend: keep one row for each image",
         ),
         ("image,prediction\na,1\n,2\n", "a value is missing\n  where:   DIR/p.csv, line 3, column image" + FILL_IN),

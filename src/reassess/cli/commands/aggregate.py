@@ -14,7 +14,7 @@ from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_
 from reassess.cli.common import Call, Range, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.inputs import (
-    FILE,
+    OUTPUT,
     answers_option,
     benchmark_option,
     from_environment,
@@ -69,6 +69,7 @@ _NEEDED = {"imagenet-real": ("golden", "rater-golden"), "calibrated": ("golden",
 
 @click.command(
     cls=Command,
+    docs="docs/votes.md",
     examples=[
         "reassess aggregate --preset imagenet-real -o scores.npz",
         "reassess aggregate votes.csv --method majority -o scores.csv",
@@ -118,8 +119,8 @@ _NEEDED = {"imagenet-real": ("golden", "rater-golden"), "calibrated": ("golden",
 @answers_option
 @match_option
 @max_bytes_option
-@click.option("-o", "--output", type=FILE, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
-@click.option("--model", type=FILE, metavar="OUT", help="Write the raters' matrices and the prior, npz.")
+@click.option("-o", "--output", type=OUTPUT, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
+@click.option("--model", type=OUTPUT, metavar="OUT", help="Write the raters' matrices and the prior, npz.")
 @call_options
 def aggregate(
     call: Call,

@@ -30,6 +30,7 @@ __all__ = ["compare"]
 
 @click.command(
     cls=Command,
+    docs="docs/compare.md",
     examples=[
         "reassess compare a.npz b.npz",
         "reassess compare a.csv b.csv --benchmark pets --disagreements differ.csv",

@@ -17,7 +17,7 @@ from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, likely_makings
 from reassess.cli.common import Call, call_options, refuse_repeated, tracked
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import FILE, answers_option, benchmark_option, match_option, max_bytes_option, part_option
+from reassess.cli.inputs import OUTPUT, answers_option, benchmark_option, match_option, max_bytes_option, part_option
 from reassess.cli.judges import (
     NONE,
     joined_parts,
@@ -91,6 +91,7 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
 
 @click.command(
     cls=Command,
+    docs="docs/votes.md",
     examples=[
         "reassess curve imagenet-real-scores --golden imagenet-real-golden",
         "reassess curve --benchmark pets --choose precision=0.9 -o curve.svg",
@@ -140,7 +141,9 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
 )
 @match_option
 @max_bytes_option
-@click.option("-o", "--output", type=FILE, metavar="FIGURE|CSV", help="A figure (svg, png, pdf) or a table of points.")
+@click.option(
+    "-o", "--output", type=OUTPUT, metavar="FIGURE|CSV", help="A figure (svg, png, pdf) or a table of points."
+)
 @call_options
 def curve(
     call: Call,

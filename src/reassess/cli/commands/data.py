@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call, call_options
-from reassess.cli.help_pages import Choice, Command, in_benchmark
+from reassess.cli.help_pages import Choice, Command, Group, in_benchmark
 from reassess.cli.options_in_words import error_in_words
 from reassess.cli.screen import print_table, say
 from reassess.core.benchmark import IMAGENET
@@ -16,15 +16,18 @@ from reassess.data.sources import fetch_all, find_all
 
 __all__ = ["data"]
 
+_DOCS = "docs/data.md"
 _NAME = Choice(list(SOURCES))
 
 
-@click.group()
+@click.group(
+    cls=Group, docs=_DOCS, examples=["reassess data list", "reassess data fetch imagenet-real imagenet-original"]
+)
 def data() -> None:
     """List, find and fetch the known data files, and check a benchmark."""
 
 
-@data.command("list", cls=Command, examples=["reassess data list", "reassess data list --json"])
+@data.command("list", cls=Command, docs=_DOCS, examples=["reassess data list", "reassess data list --json"])
 @call_options
 def list_sources(call: Call) -> None:
     """List the known files and where each is."""
@@ -42,7 +45,9 @@ def list_sources(call: Call) -> None:
 
 
 @data.command(
-    cls=Command, examples=["reassess data where imagenet-real", "reassess data where imagenet-original --json"]
+    cls=Command,
+    docs=_DOCS,
+    examples=["reassess data where imagenet-real", "reassess data where imagenet-original --json"],
 )
 @click.argument("name", type=_NAME, metavar="NAME")
 @call_options
@@ -56,9 +61,10 @@ def where(call: Call, name: str) -> None:
 
 @data.command(
     cls=Command,
+    docs=_DOCS,
     examples=[
         "reassess data fetch imagenet-real imagenet-original",
-        "reassess data fetch imagenet-real-scores imagenet-real-raters imagenet-real-golden",
+        "reassess data fetch imagenet-real-scores imagenet-real-raters",
     ],
 )
 @click.argument("names", type=_NAME, metavar="NAME...", nargs=-1, required=True)
@@ -71,7 +77,12 @@ def fetch(call: Call, names: tuple[str, ...]) -> None:
     _print_paths(call, {name: fetch_all(name, offline=call.offline, progress=not call.quiet) for name in names})
 
 
-@data.command(cls=Command, examples=["reassess data check", "reassess data check --benchmark pets"])
+@data.command(
+    cls=Command,
+    docs=_DOCS,
+    short_help="Say what a benchmark holds and lacks.",
+    examples=["reassess data check", "reassess data check --benchmark pets"],
+)
 @in_benchmark(
     "--benchmark",
     envvar="REASSESS_BENCHMARK",

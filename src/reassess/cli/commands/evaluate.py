@@ -10,7 +10,7 @@ import click
 
 from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.inputs import FILE, each_prediction, joining_options, judge_options, prediction_options
+from reassess.cli.inputs import FILE, OUTPUT, each_prediction, joining_options, judge_options, prediction_options
 from reassess.cli.judges import Judges, load_judges
 from reassess.cli.tables.class_list import report_class_list
 from reassess.cli.tables.evaluate import Cut, Measured, Ranking, print_measured, to_json
@@ -27,7 +27,9 @@ from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.outcomes_table import outcomes_table
 from reassess.evaluation.result import ranked
 from reassess.evaluation.words import no_list_in_words
+from reassess.formats.files import all_or_none
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
+from reassess.text import counted
 
 __all__ = ["evaluate"]
 
@@ -54,6 +56,7 @@ def _numbers(
 
 @click.command(
     cls=Command,
+    docs="docs/evaluate.md",
     examples=[
         "reassess evaluate a.npz b.npz",
         "reassess evaluate a.csv --benchmark pets --by class",
@@ -77,10 +80,10 @@ def _numbers(
     metavar="K,...",
     help="Count hits among the top k.  [default: 1,5]",
 )
-@click.option("--per-image", type=FILE, metavar="OUT", help="Write a table with a row for each image.")
+@click.option("--per-image", type=OUTPUT, metavar="OUT", help="Write a table with a row for each image.")
 @click.option(
     "--write-classes",
-    type=FILE,
+    type=OUTPUT,
     metavar="OUT",
     help="If the ids are those of another class list, write the class of each output, for --classes.",
 )
@@ -121,18 +124,21 @@ def evaluate(
         match=reading["match"],
         max_bytes=reading["max_bytes"],
     )
-    measured, outcomes = _measure(call, files, judges, top_k, write_classes, reading)
-    if per_image is not None:
-        call.keep_inputs(per_image)
-        table = outcomes_table(
-            outcomes, judges.labels, scores=judges.scores, experts=judges.experts, reviewed=judges.reviewed
-        )
-        write_table(per_image, table, force=call.force)
+    with all_or_none():
+        measured, outcomes = _measure(call, files, judges, top_k, write_classes, reading)
+        if per_image is not None:
+            call.keep_inputs(per_image)
+            table = outcomes_table(
+                outcomes, judges.labels, scores=judges.scores, experts=judges.experts, reviewed=judges.reviewed
+            )
+            write_table(per_image, table, force=call.force)
     if call.json:
         results, beside = to_json(measured, by)
         call.print_document("evaluate", results, **beside)
         return
     print_measured(call, measured, by)
+    if per_image is not None:
+        call.tell(f"{per_image}: {counted(table.height, 'row')}")
     if judges.original is None and original is None and "original" in judges.benchmark.sources:
         call.tell(
             "without the original labels nothing checks the order of rows and classes: "

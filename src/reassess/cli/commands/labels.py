@@ -9,7 +9,7 @@ import click
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, call_options, percent, refuse_repeated
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.inputs import FILE, benchmark_option, keep_settings, match_option, max_bytes_option
+from reassess.cli.inputs import OUTPUT, benchmark_option, keep_settings, match_option, max_bytes_option
 from reassess.cli.judges import joined_parts, judging, matched, needed_part, read_classes_of, read_original_of
 from reassess.cli.screen import print_table, say
 from reassess.comparison.label_agreement import AGREEMENTS, SAYINGS, LabelAgreement, label_agreement
@@ -44,6 +44,7 @@ _Agreements = dict[tuple[str, str], LabelAgreement]
 
 @click.command(
     cls=Command,
+    docs="docs/labels.md",
     examples=[
         "reassess labels imagenet-real-scores --threshold 0.9 -o labels.json",
         "reassess labels --diff imagenet-real labels.json",
@@ -71,7 +72,7 @@ _Agreements = dict[tuple[str, str], LabelAgreement]
 @click.option(
     "-o",
     "--output",
-    type=FILE,
+    type=OUTPUT,
     metavar="OUT",
     help="Where the label sets go: json, csv, parquet ...; with --agree, a table with a row for each class.",
 )

@@ -9,7 +9,7 @@ import click
 
 from reassess.cli.common import Call, Range, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, benchmark_option, family_option
+from reassess.cli.inputs import FILE, OUTPUT, benchmark_option, family_option
 from reassess.cli.judges import find_part, joined_parts, read_classes_of, read_original_of
 from reassess.cli.tables.leaderboard import Level, print_leaderboard, to_json
 from reassess.comparison.placement import original_level, place
@@ -60,9 +60,10 @@ class _PlaceType(click.ParamType[Entry | Path]):
 
 @click.command(
     cls=Command,
+    docs="docs/leaderboard.md",
     examples=[
         "reassess leaderboard results-imagenet.csv results-imagenet-real.csv",
-        "reassess leaderboard results-imagenet.csv results-imagenet-real.csv --place original=80.4,real=86.1",
+        "reassess leaderboard results-imagenet.csv results-imagenet-real.csv --top 5",
     ],
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="TABLE...")
@@ -91,7 +92,7 @@ class _PlaceType(click.ParamType[Entry | Path]):
     "benchmark's, if the files are here]",
 )
 @click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="The number of rows to print.")
-@click.option("-o", "--output", type=FILE, metavar="FIGURE", help="A figure: svg, png or pdf.")
+@click.option("-o", "--output", type=OUTPUT, metavar="FIGURE", help="A figure: svg, png or pdf.")
 @call_options
 def leaderboard(
     call: Call,

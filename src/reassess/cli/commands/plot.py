@@ -8,7 +8,7 @@ import click
 from reassess.cli.common import Call, call_options
 from reassess.cli.findings_inputs import findings_options, load_findings
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.inputs import FILE
+from reassess.cli.inputs import FILE, OUTPUT
 from reassess.report.charts import CHARTS, write_chart
 from reassess.report.figures import FIGURE_SUFFIXES
 
@@ -17,6 +17,7 @@ __all__ = ["plot"]
 
 @click.command(
     cls=Command,
+    docs="docs/report.md",
     examples=[
         "reassess plot scatter a.npz b.npz -o scatter.svg",
         "reassess plot taxonomy a.csv --benchmark pets -o mistakes.png",
@@ -24,7 +25,7 @@ __all__ = ["plot"]
 )
 @click.argument("kind", type=Choice(list(CHARTS)), metavar="KIND")
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@click.option("-o", "--output", required=True, type=FILE, metavar="FIGURE", help="A figure: svg, png or pdf.")
+@click.option("-o", "--output", required=True, type=OUTPUT, metavar="FIGURE", help="A figure: svg, png or pdf.")
 @findings_options
 @call_options
 def plot(call: Call, kind: str, files: tuple[Path, ...], output: Path, **reading: Any) -> None:

@@ -13,6 +13,7 @@ from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import (
     FILE,
+    OUTPUT,
     each_prediction,
     joining_options,
     judge_options,
@@ -43,6 +44,7 @@ _MOST_QUESTIONS = 10
 
 @click.command(
     cls=Command,
+    docs="docs/mistakes.md",
     examples=[
         "reassess questions a.npz b.npz -o questions.jsonl",
         "reassess questions a.csv --benchmark pets --limit 20 -o pets.jsonl",
@@ -50,7 +52,7 @@ _MOST_QUESTIONS = 10
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option(
-    "-o", "--output", type=FILE, required=True, metavar="OUT", help="Write the questions: jsonl, csv, tsv or parquet."
+    "-o", "--output", type=OUTPUT, required=True, metavar="OUT", help="Write the questions: jsonl, csv, tsv or parquet."
 )
 @click.option(
     "--top",

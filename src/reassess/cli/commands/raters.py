@@ -14,7 +14,7 @@ from reassess.aggregation.reliability_result import Reliability
 from reassess.aggregation.reliability_table import reliability_table
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import FILE, benchmark_option, golden_options, match_option, max_bytes_option
+from reassess.cli.inputs import OUTPUT, benchmark_option, golden_options, match_option, max_bytes_option
 from reassess.cli.judges import joined_parts, load_golden, matched, needed_part, read_classes_of, refuse_two_kinds
 from reassess.cli.screen import print_table, say
 from reassess.core.benchmark import Benchmark, benchmark_of
@@ -44,6 +44,7 @@ _EXPLAINED = {
 
 @click.command(
     cls=Command,
+    docs="docs/votes.md",
     examples=[
         "reassess raters votes.csv",
         "reassess raters --benchmark pets",
@@ -62,7 +63,7 @@ _EXPLAINED = {
 @click.option(
     "-o",
     "--output",
-    type=FILE,
+    type=OUTPUT,
     metavar="OUT",
     help="Write a row for each rater: csv, tsv, jsonl or parquet.",
 )
@@ -119,6 +120,8 @@ def raters(
         call.note(line)
     _print_pairs(result.dependence, "votes")
     _print_pairs(result.golden_dependence, "golden votes")
+    if output is not None:
+        call.tell(f"{output}: {counted(len(result.raters), 'rater')}")
 
 
 def load_raters(
@@ -217,9 +220,10 @@ def _footnotes(result: Reliability) -> Iterator[str]:
         middle = "".join(f"; {answer} is never right" for answer in result.answers[1:-1])
         rule = scale + middle if result.truths == VALIDITY else "the truth's name"
         yield f"right: of all the rater's golden votes ({rule})"
-    for row, truth in enumerate(result.truths if len(result.answers) <= _MOST_ANSWERS else ()):
-        share = result.prior[row]
-        yield f"if {truth}: the rater's answers, in %, where the item is {truth} ({share:.1%} of items)"
+    if len(result.answers) <= _MOST_ANSWERS:
+        shares = zip(result.truths, result.prior, strict=True)
+        truths = ", ".join(f"if {truth} ({100 * share:.1f} % of items)" for truth, share in shares)
+        yield f"{truths}: the rater's answers, in %"
     again = [one.repeated for one in result.raters if one.repeated is not None]
     if again:
         total = sum(again, Proportion(0, 0))

@@ -26,6 +26,7 @@ from reassess.data.benchmark_folders import open_benchmark
 from reassess.errors import DataError, ReassessError
 from reassess.evaluation.image_sheet import image_sheet
 from reassess.evaluation.measure import summarize
+from reassess.formats.read_once import reading_once
 from reassess.proposals.open_questions import open_questions
 
 __all__ = ["COMMANDS", "why_not_ready"]
@@ -33,6 +34,7 @@ __all__ = ["COMMANDS", "why_not_ready"]
 _FEW = 40  # resamples, where what they would measure is not shown
 
 
+@reading_once()
 def why_not_ready(check: BenchmarkCheck) -> dict[str, ReassessError]:
     """Why commands fail on the parts of a benchmark's folder, though they lack none; those that run are not there.
 

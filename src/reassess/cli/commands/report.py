@@ -10,9 +10,10 @@ import click
 from reassess.cli.common import Call, call_options, percent, tracked
 from reassess.cli.findings_inputs import findings_options, load_findings
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE
+from reassess.cli.inputs import FILE, OUTPUT
 from reassess.cli.screen import print_table
-from reassess.comparison.findings import Findings, short_names
+from reassess.comparison.findings import Findings
+from reassess.comparison.model_names import short_names
 from reassess.comparison.words import unlike_images
 from reassess.evaluation.words import heading
 from reassess.formats.files import sha256
@@ -24,13 +25,14 @@ __all__ = ["report"]
 
 @click.command(
     cls=Command,
+    docs="docs/report.md",
     examples=[
         "reassess report a.npz b.npz -o report.html",
         "reassess report a.csv --benchmark pets -o pets.html",
     ],
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@click.option("-o", "--output", required=True, type=FILE, metavar="PAGE", help="The page: html.")
+@click.option("-o", "--output", required=True, type=OUTPUT, metavar="PAGE", help="The page: html.")
 @click.option("--title", metavar="TEXT", help="The title of the page.  [default: the model, or how many there are]")
 @click.option(
     "--images",

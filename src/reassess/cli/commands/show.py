@@ -30,7 +30,7 @@ from reassess.core.labels import LabelSets
 from reassess.data.benchmark_folders import MADE_BY, part_path
 from reassess.data.benchmark_images import benchmark_names
 from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
-from reassess.evaluation.words import KNOWN_IN_WORDS
+from reassess.evaluation.words import KNOWN_IN_WORDS, score_in_words
 
 __all__ = ["show"]
 
@@ -39,6 +39,7 @@ _MOSTLY_THERE = ("scores", "votes")  # of an own benchmark; golden answers are f
 
 @click.command(
     cls=Command,
+    docs="docs/evaluate.md",
     examples=[
         "reassess show 3",
         "reassess show tom.png --benchmark pets --predictions a.csv",
@@ -133,7 +134,7 @@ def _print(sheet: ImageSheet, judges: Judges) -> None:
     elif sheet.candidates:
         score = "probability" if judges.scores is not None and judges.scores.exclusive else "score"
         headings = ["class", "name", score, "valid", "votes", "raters", "experts"]
-        print_table(headings, [_row(one, sheet, classes) for one in sheet.candidates], text_columns=7)
+        print_table(headings, [_row(one, sheet, judges) for one in sheet.candidates], text_columns=7)
         if sheet.raters:
             say("Raters chose one class of all; of a class that is not listed here, none did.")
     else:
@@ -176,15 +177,15 @@ def _predicted(best: tuple[int | None, ...] | None, sheet: ImageSheet, classes: 
     return "; ".join(words) or KNOWN_IN_WORDS["no_class"]
 
 
-def _row(one: Candidate, sheet: ImageSheet, classes: Classes) -> list[str | None]:
+def _row(one: Candidate, sheet: ImageSheet, judges: Judges) -> list[str | None]:
     if sheet.raters is None:
         raters = [f"{rater} {answer}" for rater, answer in one.votes]
     else:
         raters = [str(rater) for rater, _ in one.votes if rater is not None]
     return [
         str(one.class_id),
-        classes.label(one.class_id),
-        None if one.score is None else f"{one.score:.4f}",
+        judges.labels.classes.label(one.class_id),
+        None if one.score is None else score_in_words(one.score, judges.threshold(None), digits=4),
         "valid" if one.class_id in (sheet.valid or ()) else "",
         _vote_counts(one.votes, sheet.raters),
         ", ".join(raters),

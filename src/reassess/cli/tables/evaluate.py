@@ -250,9 +250,9 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
         instead = entry["instead"][0] if entry["instead"] else None
         most_often = None if instead is None else f"{instead['name'] or 'no class'} ({instead['images']})"
         percent = _percent(Proportion(entry["hits"], entry["images"]))
-        rows.append([entry["class"], entry["name"], entry["images"], percent, entry["predictions"], most_often])
-    headings = ["class", "name", "images", f"{heading(result.label_set)} top-1 %", "predicted", "most often instead"]
-    print_table(headings, rows, title=file, text_columns=2)
+        rows.append([entry["class"], entry["name"], most_often, entry["images"], percent, entry["predictions"]])
+    headings = ["class", "name", "most often instead", "images", f"{heading(result.label_set)} top-1 %", "predicted"]
+    print_table(headings, rows, title=file, text_columns=3)
     call.note("predicted: of the images of the class, those of which the model says this one and not another valid one")
     call.note("most often instead: what it says most of images of the class, where that is not valid; of how many")
 

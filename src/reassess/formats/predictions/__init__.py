@@ -112,6 +112,8 @@ def read_predictions(
     columns, class_of = None, None
     refuse_blank_lines(outputs or (), where=_LIST)
     if outputs is not None and are_of_names(outputs):
+        if not classes.texts:
+            raise _names_no_class(path)
         class_of = exchanged_names(classes, outputs, where=_LIST)
     elif outputs is not None:
         columns = classes.map_outputs(outputs, where=_LIST)
@@ -126,10 +128,7 @@ def read_predictions(
         if outputs is not None and predictions.columns is columns is not None:
             predictions = without_unknown_outputs(predictions, outputs)
         if class_of is not None and not predictions.by_name:
-            raise DataError(
-                "the list of outputs says which classes the names in a file stand for, and the file names no class",
-                mend="list the class of each output, one a line",
-            )
+            raise _names_no_class(path)
         if class_of is not None:
             detected = f"{predictions.detected}, for the classes of a list of names"
             predictions = replace(predictions.exchanged(class_of), detected=detected)
@@ -191,6 +190,14 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
                 temporary.write_text(names, encoding="utf-8")
 
 
+def _names_no_class(path: Path) -> DataError:
+    return DataError(
+        "the list of outputs says which classes the names in a file stand for, and the file names no class",
+        where=path,
+        mend="list the class of each output, one a line",
+    )
+
+
 def _lines(path: Path, names: Sequence[str]) -> str:
     broken = next((row for row, name in enumerate(names) if "\n" in name or "\r" in name), None)
     if broken is not None:
@@ -204,15 +211,21 @@ def _lines(path: Path, names: Sequence[str]) -> str:
 
 
 def _save(path: Path, predictions: Predictions) -> None:
-    """Write the array; numpy has no bfloat16, so that such scores become float32, a block at a time."""
+    """Write the array, a block at a time; numpy has no bfloat16, so that such scores become float32.
+
+    What numpy's own `save` writes may be lost without an error where the disk is full.
+    """
     array = predictions.ids if predictions.scores is None else predictions.scores
     assert array is not None
-    if predictions.dtype != "bfloat16":
-        np.save(path, np.asarray(array), allow_pickle=False)
-        return
-    floats = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=array.shape)
-    for start in range(0, len(array), _BLOCK):
-        floats[start : start + _BLOCK] = as_floats(array[start : start + _BLOCK])
+    floats = predictions.dtype == "bfloat16"
+    dtype = np.dtype(np.float32) if floats else np.asarray(array[:1]).dtype
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": array.shape}
+        )
+        for start in range(0, len(array), _BLOCK):
+            block = array[start : start + _BLOCK]
+            file.write(np.ascontiguousarray(as_floats(block) if floats else block, dtype).tobytes())
 
 
 def _table(predictions: Predictions, top_k: int) -> "pl.DataFrame":

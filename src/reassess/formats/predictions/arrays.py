@@ -13,7 +13,7 @@ import numpy.typing as npt
 from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError, MissingPackageError
-from reassess.formats.archives import check_declared, open_archive, read_npy
+from reassess.formats.archives import check_declared, declares_more, open_archive, read_npy
 from reassess.formats.files import check_input
 from reassess.formats.predictions.outputs import are_in_sorted_order, check_outputs, refuse_ids
 
@@ -127,7 +127,7 @@ def _read_torch(path: Path, max_bytes: int) -> _Content:
             found="other Python objects" if reason.startswith(_TORCH_REFUSES) else reason,
             mend="torch.save(scores.cpu(), path)",
         ) from error
-    return _of_tensors(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded})
+    return _of_tensors(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded}, max_bytes)
 
 
 def _read_safetensors(path: Path) -> _Content:
@@ -139,7 +139,7 @@ def _read_safetensors(path: Path) -> _Content:
 
     check_input(path)
     try:
-        return _of_tensors(path, load_file(path))
+        return _of_tensors(path, load_file(path), path.stat().st_size)
     except SafetensorError as error:
         raise DataError(
             "the file is not a whole safetensors file",
@@ -149,7 +149,8 @@ def _read_safetensors(path: Path) -> _Content:
         ) from error
 
 
-def _of_tensors(path: Path, loaded: dict[str, Any]) -> _Content:
+def _of_tensors(path: Path, loaded: dict[str, Any], max_bytes: int) -> _Content:
+    """The one tensor, which may be no larger than allowed: a few bytes of a file may be repeated in it."""
     import torch
 
     names = [loaded[name] for name in _NAMES if name in loaded]
@@ -162,9 +163,14 @@ def _of_tensors(path: Path, loaded: dict[str, Any]) -> _Content:
             found=", ".join(map(str, loaded)) or "nothing",
             mend="save one tensor of predictions a file",
         )
-    tensor = tensors[0].detach().cpu()
+    tensor = tensors[0].detach()
+    declared = tensor.numel() * tensor.element_size()
+    if declared > max_bytes:
+        raise declares_more(path, "tensor", declared, max_bytes)
     bfloat16 = tensor.dtype == torch.bfloat16
     try:
+        if tensor.device.type != "cpu":
+            raise TypeError("a tensor without values")
         array = tensor.contiguous().view(torch.int16).numpy() if bfloat16 else tensor.numpy()
         held = names[0].numpy() if names and isinstance(names[0], torch.Tensor) else np.array(names[0] if names else [])
     except (TypeError, ValueError, RuntimeError) as error:

@@ -120,6 +120,6 @@ def exchanged_names(classes: Classes, outputs: Sequence[str], *, where: str) -> 
         where=where,
         mend="name each of these classes once before a tab and once after one",
     )
-    class_of = np.arange(max(classes.count or 0, 1 + int(called.max())))
+    class_of = np.arange(classes.count or 0)
     class_of[called] = meant
     return class_of

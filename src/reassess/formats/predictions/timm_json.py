@@ -41,7 +41,7 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
         cause = None
     except DataError:
         raise
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, TypeError, ValueError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, TypeError, ValueError, OverflowError) as error:
         cause = error
     raise DataError(
         "the JSON does not hold predictions",

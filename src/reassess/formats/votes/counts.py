@@ -1,7 +1,7 @@
 """Counts of votes for classes, without raters: a row for each image and class, or a column for each class."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from reassess.core.items import Id
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.class_columns import ids_of_column, ids_of_texts
-from reassess.formats.tables import integers, place, refuse_missing
+from reassess.formats.tables import as_text, integers, place, refuse_missing
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ def _read_wide(
 
     image_ids, class_ids, counts = (np.concatenate(part) for part in zip(*cells(), strict=True))
     if classes.ranked:
-        _warn_of_doubtful(path, headings, table[_CLASS].to_list() if _CLASS in table.columns else [])
+        known = as_text(path, table[_CLASS]).to_list() if _CLASS in table.columns else []
+        _warn_of_doubtful(path, headings, set(known))
     return images, image_ids, class_ids, counts, classes
 
 
@@ -141,9 +142,9 @@ def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | Non
     return ids_of_texts(path, headings, classes)
 
 
-def _warn_of_doubtful(path: Path, headings: Sequence[str], known: Sequence[object]) -> None:
+def _warn_of_doubtful(path: Path, headings: Sequence[str], known: Set[str]) -> None:
     """Warn of columns that are taken for classes though no list, and no original label, calls a class so."""
-    doubtful = [name for name in headings if name not in set(known)]
+    doubtful = [name for name in headings if name not in known]
     if doubtful:
         warnings.warn(
             f"{path}: no list of classes says what is a class, and each of these columns is taken for one: "

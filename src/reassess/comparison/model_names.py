@@ -1,0 +1,31 @@
+"""What models are called after their files."""
+
+import os
+from pathlib import PurePath
+
+__all__ = ["relative_names", "short_names"]
+
+
+def short_names(files: list[str]) -> dict[str, str]:
+    """A name for the model of each file: its file name without the suffix, or, if two share one, the path.
+
+    >>> short_names(["runs/a.npz", "runs/b.npz", "old/b.npz"])
+    {'runs/a.npz': 'a', 'runs/b.npz': 'runs/b.npz', 'old/b.npz': 'old/b.npz'}
+    >>> list(short_names(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"]).values())
+    ['runs/b.npz', 'old/b.npz']
+    """
+    stems = [PurePath(file).stem for file in files]
+    parts = zip(files, stems, relative_names(files), strict=True)
+    return {file: stem if stems.count(stem) == 1 else path for file, stem, path in parts}
+
+
+def relative_names(files: list[str]) -> list[str]:
+    """The paths of files, of absolute ones without the folders that all of them share.
+
+    >>> relative_names(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"])
+    ['runs/b.npz', 'old/b.npz']
+    """
+    if not files or not all(PurePath(file).is_absolute() for file in files):
+        return files
+    shared = os.path.commonpath([PurePath(file).parent for file in files])
+    return [PurePath(file).relative_to(shared).as_posix() for file in files]

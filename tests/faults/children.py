@@ -1,0 +1,202 @@
+"""Children of one process that has loaded the package: each runs a row in a folder, and meets a fault.
+
+A child is a fork, which costs a few milliseconds. It is made before polars and numba have begun any work, as neither
+goes on in a fork. Faults: a signal at the n-th call, of Python or of C, after the first file is begun; or after some
+seconds; files that may not grow beyond some bytes; an output that takes nothing; folders that cannot be written.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+__all__ = ["Child", "Nursery"]
+
+_ROOT = Path(__file__).parents[2]
+_SECONDS = 60  # of the processor, for one child
+
+
+@dataclass(frozen=True)
+class Child:
+    """How a child ended: its code, or less than 0 by a signal; what it printed; how it wrote.
+
+    Parameters
+    ----------
+    code, out, err
+        As of any process.
+    calls
+        How many calls were made from the first file that was begun to the end.
+    writers
+        The functions that began to write a file.
+    seconds
+        How long it took.
+    """
+
+    code: int
+    out: str
+    err: str
+    calls: int
+    writers: list[str]
+    seconds: float
+
+
+class Nursery:
+    """The process whose children run rows."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=_ROOT,
+            env={**os.environ, "REASSESS_DATA": "", "REASSESS_CACHE": "cache", "REASSESS_BENCHMARK": ""},
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def run(self, row: str, folder: Path, **fault: Any) -> Child:
+        """Run a row in a folder with a fault."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([row, str(folder), fault]) + "\n")
+        self._process.stdin.flush()
+        return Child(**json.loads(self._process.stdout.readline()))
+
+
+def _serve() -> None:
+    from reassess.cli import COMMANDS
+
+    for command in COMMANDS:
+        import_module(f"reassess.cli.commands.{command}")
+    for package in ("polars", "numba", "scipy.stats", "matplotlib.figure", "jinja2"):
+        if find_spec(package.split(".")[0]):
+            import_module(package)
+    import_module("tests.faults.rows")
+    gc.freeze()  # so that children share the memory of what is loaded
+    for line in sys.stdin:
+        print(json.dumps(_child(*json.loads(line))), flush=True)  # noqa: T201 - the answer
+
+
+def _child(row: str, folder: str, fault: dict[str, Any]) -> dict[str, Any]:
+    """Make a child, wait for its end, and tell of it."""
+    pipes = [os.pipe() for _ in range(3)]
+    start = time.monotonic()
+    pid = os.fork()
+    if pid == 0:
+        _live(row, folder, fault, [write for _, write in pipes])
+    for _, write in pipes:
+        os.close(write)
+    if (after := fault.get("after")) is not None:
+        time.sleep(after)
+        os.kill(pid, fault["signal"])
+    out, err, told = (os.fdopen(read, "rb").read().decode() for read, _ in pipes)
+    _, status = os.waitpid(pid, 0)
+    report = json.loads(told or "{}")
+    return {
+        "code": os.waitstatus_to_exitcode(status),
+        "out": out,
+        "err": err,
+        "calls": report.get("calls", 0),
+        "writers": report.get("writers", []),
+        "seconds": time.monotonic() - start,
+    }
+
+
+def _live(row: str, folder: str, fault: dict[str, Any], pipes: list[int]) -> None:
+    """Run a row, and end the process as Python does: what is left to print is printed, or the code is 120."""
+    from tests.faults.rows import run_row
+
+    os.chdir(folder)
+    os.dup2(pipes[0], 1)
+    os.dup2(pipes[1], 2)
+    watch = _Watch(fault)
+    _meet(fault)
+    code: Any = 0
+    try:
+        run_row(row, force=fault.get("force", False))
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    sys.setprofile(None)
+    if isinstance(code, str):
+        sys.stderr.write(f"{code}\n")
+        code = 1
+    try:
+        sys.stderr.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        code = 120
+    os.write(pipes[2], json.dumps({"calls": watch.calls, "writers": sorted(watch.writers)}).encode())
+    os._exit(code)
+
+
+class _Watch:
+    """Sees files begun, counts calls from then on, and sends this process a signal at one of them."""
+
+    def __init__(self, fault: dict[str, Any]) -> None:
+        self.calls = 0
+        self.writers: set[str] = set()
+        self._at, self._signal = fault.get("at"), fault.get("signal")
+        sys.addaudithook(self._see)
+
+    def _see(self, event: str, _: object) -> None:
+        if event == "tempfile.mkstemp":
+            self.writers.add(_writer(sys._getframe(1)))
+            sys.setprofile(self._count)
+
+    def _count(self, *_: object) -> None:
+        self.calls += 1
+        if self.calls == self._at:
+            os.kill(os.getpid(), self._signal)
+
+
+def _writer(frame: FrameType | None) -> str:
+    """The function that has begun a file: the one below `writing`, which is a context manager."""
+    names = []
+    while frame is not None:
+        names.append((frame.f_globals.get("__name__", ""), frame.f_code.co_name))
+        frame = frame.f_back
+    after = names[names.index(("reassess.formats.files", "writing")) + 1 :]
+    return next(f"{module}.{name}" for module, name in after if module != "contextlib")
+
+
+def _meet(fault: dict[str, Any]) -> None:
+    """Bring a fault about, but for signals."""
+    signal.setitimer(signal.ITIMER_PROF, _SECONDS)
+    if (most := fault.get("bytes")) is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    output = fault.get("output")
+    if output == "full":
+        os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+    elif output == "pipe without a reader":
+        read, write = os.pipe()
+        os.dup2(write, 1)
+        os.close(read)
+        os.close(write)
+    elif output == "closed":
+        os.close(1)
+        sys.stdout = None  # as Python begins
+    if fault.get("no privilege"):  # of root, who may write into any folder
+        head, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+        assert ctypes.CDLL(None).capset(head, none) == 0
+
+
+if __name__ == "__main__":
+    _serve()

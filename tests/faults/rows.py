@@ -1,0 +1,106 @@
+"""Everything that writes or prints: each command with each of its outputs, and each public function that writes.
+
+None of it depends on the time, so that a file is whole if it holds what an undisturbed run writes.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import reassess
+from reassess.__main__ import entry
+from reassess.data import sources
+from reassess.data.catalogue import SOURCES, KnownFile, Source
+from reassess.errors import ReassessError
+from tests.helpers import CURVE, GOOD, GOOD_SHA
+
+__all__ = ["FUNCTIONS", "PRINTING", "WRITING", "needed_by", "run_row"]
+
+_JUDGED = "one.csv two.csv --benchmark b"
+PRINTING = (
+    f"compare {_JUDGED} --replicates 40",
+    "data check --benchmark b",
+    "data list",
+    "data where imagenet-real",
+    f"evaluate {_JUDGED} --json",
+    "show a.png --predictions one.csv --benchmark b",
+)
+WRITING = (
+    "aggregate b/votes.csv --golden b/golden.csv --rater-golden b/rater-golden.csv -o out.npz --model model.npz",
+    "aggregate items.csv --method majority -o out.parquet",
+    "aggregate --benchmark b --method em -o b/scores.csv --force",
+    "curve b/scores.csv --golden b/golden.csv -o out.tsv",
+    "curve b/scores.csv --golden b/golden.csv -o out.svg",
+    "data fetch imagenet-real",
+    "data fetch imagenet-train-clean",
+    "evaluate shifted.csv --labels numbered.csv --per-image out.parquet --write-classes out.txt",
+    "labels b/scores.csv --threshold 0.5 -o out.json",
+    "labels --benchmark b -o b/labels.csv --force",
+    "leaderboard board.csv -o out.pdf",
+    f"plot label-count {_JUDGED} -o out.png",
+    f"questions {_JUDGED} -o out.jsonl",
+    "raters --benchmark b -o out.csv",
+    f"report {_JUDGED} -o out.html",
+)
+FUNCTIONS = (
+    "draw_curves out.svg",
+    "draw_leaderboard out.png",
+    "update_benchmark b",
+    "write_chart out.pdf",
+    "write_labels out.json",
+    "write_open_questions out.csv",
+    "write_posterior out.parquet",
+    "write_predictions out.npy",
+    "write_predictions out.tsv",
+    "write_rater_model out.npz",
+    "write_report out.html",
+    "write_scores out.npz",
+    "write_votes out.npz",
+    "write_votes out.jsonl",
+)
+
+
+def needed_by(row: str) -> tuple[str, ...]:
+    """The packages of an extra that a row needs."""
+    if row.startswith(("report", "write_report")):
+        return ("jinja2", "matplotlib")
+    draws = row.startswith("draw_") or row.endswith((".svg", ".pdf", ".png"))
+    return ("matplotlib",) if draws else ()
+
+
+def run_row(row: str, *, force: bool) -> None:
+    """Run a command as its process does, or call a function, of which an error of ours ends the process as well."""
+    if row in FUNCTIONS:
+        try:
+            _call(*row.split(), force)
+        except ReassessError as error:
+            sys.exit(f"Error: {error}")
+        return
+    for name, digest in {"imagenet-real": GOOD_SHA, "imagenet-train-clean": None}.items():
+        files = (KnownFile(f"{name}.txt", digest, "https://toy.invalid"),)
+        SOURCES[name] = Source(name, "a toy", files, "CC0-1.0", "nobody")
+    vars(sources)["download"] = _download
+    sys.argv = ["reassess", *row.split(), *(["--force"] if force else [])]
+    entry()
+
+
+def _call(name: str, path: str, force: bool) -> None:
+    if name == "update_benchmark":
+        reassess.update_benchmark(path, threshold=0.75)
+    elif name == "draw_curves":
+        reassess.draw_curves(Path(path), [reassess.MeasuredCurve("one", CURVE)], force=force)
+    elif name == "draw_leaderboard":
+        board = reassess.read_leaderboard("board.csv")
+        reassess.draw_leaderboard(Path(path), reassess.trend(board), force=force)
+    else:
+        from tests.formats.test_paths import WRITERS  # what each writes is made here
+
+        getattr(reassess, name)(path, *WRITERS[name][1], force=force)
+
+
+def _download(url: str, path: Path, **_: Any) -> None:
+    """In the place of a network: the file in two parts."""
+    with path.open("wb") as file:
+        for part in (GOOD[:5], GOOD[5:]):
+            file.write(part)
+            file.flush()

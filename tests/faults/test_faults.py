@@ -1,0 +1,253 @@
+"""Whatever befalls a process that writes, a file is as it was or whole; a failure is said once, with exit code 1."""
+
+import ast
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from inspect import signature
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import click
+import pytest
+
+import reassess
+from reassess.cli import app
+from reassess.cli.inputs import OUTPUT
+from reassess.formats.files import sha256
+from tests.faults.children import Child, Nursery
+from tests.faults.inputs import INPUTS
+from tests.faults.rows import FUNCTIONS, PRINTING, WRITING, needed_by
+from tests.helpers import leaves, write_files
+
+COMMANDS = (*PRINTING, *WRITING)
+ROWS = (*WRITING, *FUNCTIONS)
+OLD = b"what was there before\n"
+FAILS = "data where imagenet-real"  # as nothing is there
+KEPT = "cache/imagenet-train-clean"  # of any content, if there is one
+ALSO_WRITE = {"data fetch"}  # without an option
+LAST_CALLS = 80  # about those in which files take their places
+SOURCE = Path(reassess.__file__).parent
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and privileges are those of Linux")
+
+
+Files = dict[str, tuple[int, str]]  # the size and hash of each file
+
+
+@dataclass
+class Faults:
+    """Runs rows, each in a new folder of inputs, and knows what an undisturbed run makes of them."""
+
+    nursery: Nursery
+    root: Path
+    _undisturbed: dict[tuple[str, bool], tuple[Child, Files]] = field(default_factory=dict)
+
+    def undisturbed(self, row: str, *, force: bool = False) -> tuple[Child, Files]:
+        """How a row runs, and the files that it makes or changes."""
+        if (row, force) not in self._undisturbed:
+            folder = self.folder()
+            before = held(folder)
+            child = self.nursery.run(row, folder, force=force)
+            assert child.code == (row == FAILS), child.err
+            changed = {name: one for name, one in held(folder).items() if one != before.get(name)}
+            self._undisturbed[row, force] = child, changed
+        return self._undisturbed[row, force]
+
+    def folder(self, row: str = "", *, old: bool = False) -> Path:
+        """A new folder of inputs; with `old`, what a row makes is there already."""
+        folder = write_files(self.root / str(next(self._numbers)), INPUTS)
+        made = self.undisturbed(row)[1] if old else {}
+        return write_files(folder, {name: OLD for name in made if name not in INPUTS and not name.startswith(KEPT)})
+
+    _numbers: Iterator[int] = field(default_factory=count)
+
+
+def held(folder: Path) -> Files:
+    """Each file in a folder and those below, but for what a killed process left."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".reassess-")]
+    return {path.relative_to(folder).as_posix(): (path.stat().st_size, sha256(path)) for path in paths}
+
+
+def left(folder: Path) -> list[Path]:
+    return sorted(folder.rglob(".reassess-*"))
+
+
+@pytest.fixture(scope="module")
+def faults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faults]:
+    with Nursery() as nursery:
+        yield Faults(nursery, tmp_path_factory.mktemp("faults"))
+
+
+@pytest.fixture(params=ROWS)
+def row(request: pytest.FixtureRequest, needs: Callable[[str], None]) -> str:
+    for package in needed_by(request.param):
+        needs(package)
+    return str(request.param)
+
+
+# --- nothing is left out ---------------------------------------------------------------------------------------------
+
+
+def test_every_command_and_each_of_its_outputs_is_a_row() -> None:
+    words = {" ".join(path): command for path, command in leaves(app).items()}
+    assert {name for name in words for row in COMMANDS if row.startswith(f"{name} ") or row == name} == set(words)
+    for name, command in words.items():
+        outputs = [param for param in command.params if param.type is OUTPUT]
+        own = [row.split() for row in COMMANDS if row.startswith(f"{name} ")]
+        for output in outputs:
+            assert any(set(output.opts) & set(row) for row in own), f"{name} {output.opts}"
+        takes = {option for param in command.params if isinstance(param, click.Option) for option in param.opts}
+        assert bool(outputs) or name in ALSO_WRITE or not takes & {"-o", "--output"}
+
+
+def test_every_public_function_that_writes_is_a_row() -> None:
+    functions = {name: getattr(reassess, name) for name in reassess.__all__}  # type: ignore[attr-defined]
+    assert {row.split()[0] for row in FUNCTIONS} == {
+        name
+        for name, function in functions.items()
+        if name.startswith(("write_", "update_"))
+        or (callable(function) and not isinstance(function, type) and "force" in signature(function).parameters)
+    }
+
+
+def test_every_place_in_the_code_that_writes_is_reached(faults: Faults, report_extra: None) -> None:
+    places = {
+        f"reassess.{path.relative_to(SOURCE).with_suffix('').as_posix().replace('/', '.')}.{function.name}".replace(
+            ".__init__.", "."
+        )
+        for path in SOURCE.rglob("*.py")
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "writing"
+    }
+    assert {place for row in ROWS for place in faults.undisturbed(row)[0].writers} == places
+
+
+# --- killed and stopped ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_process_that_is_stopped_while_it_writes_leaves_no_half_file(
+    faults: Faults, row: str, number: signal.Signals
+) -> None:
+    random = Random(f"{row} {number}")
+    for again in (False, True):
+        calm, whole = faults.undisturbed(row, force=again)
+        first = random.choice([1, max(1, calm.calls - LAST_CALLS)])
+        at = random.randint(first, max(first, calm.calls))
+        folder = faults.folder(row, old=again)
+        before = held(folder)
+        child = faults.nursery.run(row, folder, signal=number, at=at, force=again)
+        check_ended(child, row, number)
+        check_whole(before, held(folder), whole, child)
+    check_next(faults, row, folder)
+
+
+def check_ended(child: Child, row: str, number: signal.Signals) -> None:
+    """By the signal, or as the last calls differ from run to run, well; who interrupts a command is told in a word."""
+    if number != signal.SIGINT:
+        assert child.code in (-number, 0), child.err
+    elif row in COMMANDS and child.code:
+        assert child.code == 130, child.err
+        assert child.err.endswith("Stopped.\n")
+        assert "Traceback" not in child.err
+
+
+def check_whole(before: Files, after: Files, whole: Files, child: Child) -> None:
+    """Each file is as it was or as an undisturbed run makes it; all are made where the code is 0."""
+    for name in before.keys() | after.keys():
+        assert after.get(name) in (before.get(name), whole.get(name, before.get(name))), name
+    if child.code == 0:
+        assert after == {**before, **whole}
+
+
+def check_next(faults: Faults, row: str, folder: Path) -> None:
+    """The next process writes all of it, and removes what was left when that is a day old."""
+    remains = left(folder)
+    for path in remains:
+        os.utime(path, (time.time() - 25 * 3600,) * 2)
+    child, whole = faults.nursery.run(row, folder, force=True), faults.undisturbed(row, force=True)[1]
+    assert {name: held(folder).get(name) for name in whole} == whole, child.err
+    assert not left(folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda number: number.name)
+def test_a_process_that_is_stopped_at_any_time_leaves_no_half_file(
+    faults: Faults, row: str, number: signal.Signals
+) -> None:
+    calm, whole = faults.undisturbed(row)
+    after = calm.seconds * Random(f"{row} {number}").uniform(0.1, 1)
+    folder = faults.folder(row)
+    before = held(folder)
+    child = faults.nursery.run(row, folder, signal=number, after=after)
+    assert child.code in (-number, 130, 0, 1)
+    check_whole(before, held(folder), whole, child)
+
+
+# --- no room ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_one_error_and_changes_nothing(faults: Faults, row: str) -> None:
+    _, whole = faults.undisturbed(row)
+    most = max(size for size, _ in whole.values())
+    for size, again in ((most // 2, True), (most - 1, False)):
+        folder = faults.folder(row, old=again)
+        before = held(folder)
+        child = faults.nursery.run(row, folder, bytes=size, force=again)
+        assert_one_error(child, "File too large")
+        assert held(folder) == before
+        assert not left(folder)
+
+
+def assert_one_error(child: Child, *texts: str) -> None:
+    assert (child.code, child.err.count("Error")) == (1, 1), child.err
+    for text in texts:
+        assert text in child.err
+
+
+@pytest.mark.parametrize("output", ["full", "closed", "pipe without a reader"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_output_that_takes_nothing_is_exit_code_1(
+    faults: Faults, command: str, output: str, needs: Callable[[str], None]
+) -> None:
+    for package in needed_by(command):
+        needs(package)
+    _, whole = faults.undisturbed(command)
+    folder = faults.folder()
+    before = held(folder)
+    child = faults.nursery.run(command, folder, output=output)
+    assert (child.code, child.out) == (1, "")
+    assert "Traceback" not in child.err
+    if command == FAILS:
+        return  # it has nothing to print
+    if output == "closed":
+        assert_one_error(child, "Error: standard output is closed")
+        assert held(folder) == before
+    else:  # a reader that went away needs no words
+        assert child.err.count("Error") == (output == "full"), child.err
+    check_whole(before, held(folder), whole, child)
+
+
+# --- no permission ---------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_cannot_be_written_is_one_error(faults: Faults, row: str) -> None:
+    _, whole = faults.undisturbed(row)
+    folder = faults.folder()
+    (folder / "cache").mkdir()
+    folders = {(folder / name).parent for name in whole}
+    before = held(folder)
+    for path in folders:
+        path.chmod(0o555)
+    child = faults.nursery.run(row, folder, **{"no privilege": os.geteuid() == 0})
+    assert_one_error(child)
+    assert re.search("the (cache folder|folder of the output file) cannot be written", child.err)
+    assert held(folder) == before
+    assert not left(folder)

@@ -1,0 +1,46 @@
+"""In a fork tables can be read and written, unless it was made after polars began its threads: that is said."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import python
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only there are processes forked without being asked")
+
+CODE = """
+import os, sys, warnings
+from pathlib import Path
+import polars
+from reassess.errors import DataError
+from reassess.formats.tables import read_json_lines, read_table, write_table
+
+warnings.simplefilter("ignore")  # of Python, about threads and forks
+path = Path("t.csv")
+path.write_text("image,class\\na,1\\nb,2\\n")
+Path("t.jsonl").write_text('{"image": "a"}\\n')
+table = read_table(path) if BEFORE else polars.DataFrame({"a": [1]})
+CALLS = [lambda: read_table(path), lambda: read_json_lines(Path("t.jsonl")), lambda: write_table(Path("o.csv"), table)]
+for call in CALLS:
+    child = os.fork()
+    if not child:
+        try:
+            call()
+            print("done")
+        except DataError as error:
+            print(error)
+        sys.stdout.flush()
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+REFUSED = (
+    "a table is read or written in a process that was forked after another table was\n"
+    "  allowed: processes that are started anew\n"
+    '  to mend: multiprocessing.get_context("spawn"), or multiprocessing_context="spawn" of a DataLoader\n'
+)
+
+
+@pytest.mark.parametrize(("before", "said"), [(True, REFUSED * 3), (False, "done\n" * 3)])
+def test_tables_in_a_fork(tmp_path: Path, before: bool, said: str) -> None:
+    assert python("-c", CODE.replace("BEFORE", str(before)), cwd=tmp_path).out == said

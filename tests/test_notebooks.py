@@ -12,9 +12,13 @@ from reassess import (
     Findings,
     LabelSets,
     Leaderboard,
+    co_occurrence,
     evaluate,
     find_outcomes,
+    fit_dawid_skene,
+    label_agreement,
     label_diff,
+    labelling_biases,
     open_questions,
     rank_models,
     rater_reliability,
@@ -26,6 +30,7 @@ from tests.helpers import votes_of
 
 IMAGES = [f"{number}.png" for number in range(1000)]
 LABELS = LabelSets.from_lists(IMAGES, [[0]] * 1000)
+SEVERAL = LabelSets.from_lists(IMAGES, [[0, 2]] * 1000)
 WRONG = np.ones(1000, int)
 
 
@@ -83,6 +88,12 @@ def test_every_list_of_results_has_its_columns() -> None:
         label_diff(LABELS, LabelSets.from_lists(IMAGES, [[2]] * 1000)): "<td>0</td><td>0</td><td>1,000</td>",
         asked: "<td>1.png</td><td>1</td><td>never proposed</td><td>1</td>",
         rater_reliability(votes): "<td>ann</td><td>2</td>",
+        taxonomy(): "<td>remaining</td><td>1,000</td><td>100.0</td>",
+        findings.panel: "<td>b</td><td>500</td><td>0</td><td>0</td>",
+        label_agreement(LABELS, SEVERAL): "<td>overlap</td><td>1,000</td><td>100.00</td>",
+        co_occurrence(SEVERAL): "<td>0</td><td>2</td><td>1,000</td>",
+        labelling_biases(findings.panel, SEVERAL, LABELS)[0]: "<td>all</td><td>0</td><td>-</td><td>-</td><td>-</td>",
+        fit_dawid_skene(votes): "<td>ann</td><td>no</td><td>no 0.",
     }
     for result, row in tables.items():
         assert f"<tr>{row}" in result._repr_html_(), result

@@ -21,6 +21,7 @@ __all__ = [
     "shared",
     "shortened",
     "some",
+    "together",
 ]
 
 _WIDTH = 16  # letters of the names, if they have no more
@@ -99,6 +100,18 @@ def some(items: Sequence[object], *, most: int = 5) -> str:
     """
     shown = ", ".join(str(item) for item in items[:most])
     return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"
+
+
+def together(items: Sequence[object], *, most: int = 5) -> str:
+    """The first few of many things in a sentence, the last of them after "and".
+
+    >>> together(["a", "b", "c"]), together(["a"]), together(["a", "b", "c"], most=1)
+    ('a, b and c', 'a', 'a and 2 more')
+    """
+    if len(items) > most:
+        return some(items, most=most)
+    *first, last = map(str, items)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def nearest(name: object, known: Iterable[object]) -> str | None:

@@ -155,7 +155,7 @@ vit_large_patch16_384.csv          0                    0
 good.csv                           1                    1
 """
 AT_80 = """\
-                  labels
+                  judged
                    top-1                  original                          left
 file                   %            95 %   top-1 %    soft  recall  scored   out
 ────────────────────────────────────────────────────────────────────────────────
@@ -164,7 +164,7 @@ patch16_384.csv
 good.csv           50.00   9.45 to 90.55         -  0.5500       -       2     1
 """
 PIPED = """\
-file                        labels top-1 %             95 %   original top-1 %     soft   recall   scored   left out
+file                        judged top-1 %             95 %   original top-1 %     soft   recall   scored   left out
 ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 vit_large_patch16_384.csv            100.0   34.24 to 100.0                  -   0.9000        -        2          1
 good.csv                             50.00    9.45 to 90.55                  -   0.5500        -        2          1
@@ -175,12 +175,12 @@ good.csv                             50.00    9.45 to 90.55                  -  
 def test_evaluate_as_a_whole(
     width: int | None, expected: str, folder: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder / "labels.json").write_text(json.dumps({"1.jpg": ["cup"], "2.jpg": ["cup", "mug"], "3.jpg": []}))
+    (folder / "judged.json").write_text(json.dumps({"1.jpg": ["cup"], "2.jpg": ["cup", "mug"], "3.jpg": []}))
     scores = "1.jpg,cup,0.9\n1.jpg,mug,0.2\n2.jpg,cup,0.9\n2.jpg,mug,0.9\n"
     (folder / "scores.csv").write_text(f"image,class,score\n{scores}")
     for name, said in (("vit_large_patch16_384", "cup"), ("good", "mug")):
         (folder / f"{name}.csv").write_text(f"image,prediction\n1.jpg,{said}\n2.jpg,mug\n3.jpg,cup\n")
     monkeypatch.setattr(screen, "terminal_width", lambda **_: width)
     files = ["vit_large_patch16_384.csv", "good.csv"]
-    result = run("evaluate", *files, "--labels", "labels.json", "--scores", "scores.csv", "--quiet")
+    result = run("evaluate", *files, "--labels", "judged.json", "--scores", "scores.csv", "--quiet")
     assert result.out == expected + MISTAKES

@@ -1,8 +1,14 @@
 """Findings in sentences: no more is claimed than the tests show."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
-from reassess.comparison.summary import summary
+import numpy as np
+import pytest
+
+from reassess.comparison.summary import _mistakes, summary
+from reassess.comparison.taxonomy import ERROR_KINDS, Taxonomy
+from reassess.comparison.words import gaps_in_words
 from tests.report.cases import findings
 
 
@@ -32,3 +38,61 @@ def test_most_mistakes_are_more_than_half() -> None:
     n, total = max(n or 0 for n in results.taxonomies[0].counts.values()), len(results.taxonomies[0])
     assert sentence.startswith("All" if n == total else "Most" if 2 * n > total else "The largest part")
     assert f"({n:,} of {total:,})" in sentence
+
+
+@pytest.mark.parametrize(
+    ("counts", "scores", "words"),
+    [
+        ({"collapsed": 1}, True, "The only mistake of m is of one kind: another name for a valid class"),
+        (
+            {"same_group": 2},
+            True,
+            "All of the mistakes of m are of one kind: a class of one group with a valid one (2 of 2)",
+        ),
+        ({"same_group": 2, "no_class": 1}, True, "Most of the mistakes of m are of one kind: a class of one group"),
+        (
+            {"same_group": 2, "no_class": 1, "collapsed": 1},
+            True,
+            "The largest part of the mistakes of m is of one kind",
+        ),
+        ({"remaining": 1}, False, "m makes 1 mistake; its kind is not known, since no scores are at hand"),
+        ({"remaining": 21}, False, "m makes 21 mistakes; their kind is not known, since no scores are at hand"),
+        (
+            {"remaining": 21, "collapsed": 4},
+            False,
+            "m makes 25 mistakes; the kind of 21 of them is not known, since no sc",
+        ),
+        ({}, True, "m makes no mistake by these labels"),
+    ],
+)
+def test_mistakes_in_words(counts: dict[str, int], scores: bool, words: str) -> None:
+    kinds = np.repeat([ERROR_KINDS.index(kind) for kind in counts], list(counts.values())).astype(np.int8)
+    taxonomy = Taxonomy("m", tuple(f"{i}.png" for i in range(len(kinds))), np.zeros(len(kinds), np.int32), kinds)
+    (told,) = _mistakes(SimpleNamespace(models=("m",), taxonomies=[taxonomy], scores=scores or None))
+    assert told.startswith(words)
+
+
+def test_models_that_are_alike_stand_in_a_sentence() -> None:
+    results = findings("one", "two", "three")
+    same = {name: getattr(results.panel, name)[[0, 0, 0]] for name in ("top1", "valid", "original_hit")}
+    told = summary(replace(results, panel=replace(results.panel, **same)))[1]
+    assert "but cannot be told apart from " in told
+    assert " and " in told.split("apart from ")[1].split(";")[0]
+
+
+def test_of_many_changes_one_is_an_example() -> None:
+    """By the original labels, the last models are the first."""
+    ranking = SimpleNamespace(
+        models=("a", "b", "c"),
+        gaps=SimpleNamespace(
+            pairs=3,
+            by_original=3,
+            by_real=2,
+            changed=np.array([[0, 1], [0, 2]]),
+            vanished=np.array([[2, 1]]),
+            reversed=np.zeros((0, 2), int),
+        ),
+    )
+    short, long = (next(gaps_in_words(ranking, most=most)) for most in (1, 5))
+    assert short.endswith("the lead changes by more than noise in 2 (a gains on b and 1 more)")
+    assert long.endswith("the lead changes by more than noise in 2 (a gains on b, a gains on c)")

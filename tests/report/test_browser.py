@@ -3,8 +3,10 @@
 import csv
 import io
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -235,16 +237,105 @@ def test_a_table_that_scrolls_says_so_and_no_other(opened: Callable[..., Any], w
     assert width > 360 or any(scrolls for scrolls, _ in found)
 
 
-def test_no_row_is_half_empty_on_a_wide_screen(opened: Callable[..., Any]) -> None:
-    """Sections that hold a chart fill both columns; their ends differ by less than the highest of them."""
-    ends = opened().eval_on_selector_all(
-        ".halves > section",
-        "(all) => all.map((s) => s.getBoundingClientRect()).map((r) => [r.left, r.bottom, r.height])",
+LONG = (
+    "eva02_large_patch14_448.mim_m38m_ft_in22k_in1k",
+    "tf_efficientnet_b7.ns_jft_in1k",
+    "swinv2_base_window12to24_192to384.ms_in22k_ft_in1k",
+    "vit_large_patch14_clip_336.laion2b_ft_in12k_in1k",
+    "convnext_base.fb_in22k_ft_in1k_384",
+    "resnet50.a1_in1k",
+    "mixnet_xl.ra_in1k",
+)
+
+
+@pytest.fixture(scope="module")
+def many(report_extra: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven models of long names, without scores and votes."""
+    path = tmp_path_factory.mktemp("many") / "report.html"
+    path.write_text(page(replace(findings(*LONG), scores=None, votes=None, experts=None)), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("which", ["file", "many"])
+def test_no_row_is_half_empty_on_a_wide_screen(browser: Any, which: str, request: pytest.FixtureRequest) -> None:
+    """Where text and charts flow in two columns, their ends lie less than a chart apart."""
+    view = browser.new_page(viewport={"width": 1366, "height": 900})
+    view.goto(request.getfixturevalue(which).as_uri())
+    ends = view.evaluate(
+        """() => [...document.querySelectorAll(".columns, .halves")].map((box) => {
+             const middle = box.getBoundingClientRect().left + box.getBoundingClientRect().width / 2;
+             const parts = [...box.querySelectorAll("h2, p, svg, tr, li, summary, button")];
+             const boxes = parts.filter((e) => e.checkVisibility()).map((e) => e.getBoundingClientRect());
+             const shown = boxes.filter((r) => r.height);
+             const end = (some) => Math.max(...some.map((r) => r.bottom));
+             return [end(shown.filter((r) => r.left < middle)), end(shown.filter((r) => r.left >= middle))];
+           })"""
     )
-    columns = {left: max(end for at, end, _ in ends if at == left) for left, _, _ in ends}
-    assert len(columns) == 2
-    low, high = sorted(columns.values())
-    assert high - low < max(height for _, _, height in ends)
+    view.close()
+    assert len(ends) == 3
+    assert max(abs(left - right) for left, right in ends) < 400
+
+
+def lines_of(view: Any, selector: str) -> list[list[str]]:
+    """The lines in which the first text of each element is shown."""
+    return view.eval_on_selector_all(
+        selector,
+        """(all) => all.map((element) => {
+             const lines = new Map();
+             const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+             for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+               for (let i = 0; i < node.length; i++) {
+                 const range = document.createRange();
+                 range.setStart(node, i); range.setEnd(node, i + 1);
+                 const rect = range.getClientRects()[0];
+                 const top = rect ? Math.round(rect.bottom) : -1;
+                 lines.set(top, (lines.get(top) ?? "") + node.data[i]);
+               }
+             }
+             return [...lines.values()];
+           })""",
+    )
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_long_names_break_between_their_parts(browser: Any, many: Path, width: int) -> None:
+    view = browser.new_page(viewport={"width": width, "height": 900})
+    view.goto(many.as_uri())
+    names = lines_of(view, "#headline > .scroll tbody th, #comparison .more tbody th")
+    view.close()
+    assert {"".join(lines) for lines in names} == set(LONG)
+    assert any(len(lines) > 1 for lines in names)
+    assert all(line[-1] in "_.-/" for lines in names for line in lines[:-1])
+
+
+def test_no_line_ends_between_a_number_and_its_unit(browser: Any, many: Path) -> None:
+    for width in range(320, 1400, 90):
+        view = browser.new_page(viewport={"width": width, "height": 900})
+        view.goto(many.as_uri())
+        lines = [one for text in lines_of(view, ".summary li, .words p, .notes li") for one in text]
+        view.close()
+        assert lines
+        assert not [line for line in lines if re.search(r"^\s*%|(^|\W)p( [=<])?\s*$", line)]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_rows_of_tables_are_whole_pixels_high(browser: Any, many: Path, width: int) -> None:
+    """Else the lines below the column that stays in view are drawn beside those of the others."""
+    view = browser.new_page(viewport={"width": width, "height": 900})
+    view.goto(many.as_uri())
+    heights = view.eval_on_selector_all("tr", "(all) => all.map((r) => r.getBoundingClientRect().height)")
+    view.close()
+    assert any(heights)
+    assert all(abs(height - round(height)) < 0.02 for height in heights)
+
+
+def test_what_stands_above_a_table_is_not_cut(opened: Callable[..., Any]) -> None:
+    boxes = opened(360).eval_on_selector_all(
+        ".caption",
+        "(all) => all.filter((e) => e.offsetHeight).map((e) => [e.scrollWidth, e.getBoundingClientRect().right])",
+    )
+    assert boxes
+    assert all(right <= 360 and width <= 360 for width, right in boxes)
 
 
 def test_charts_follow_the_page_into_the_dark(opened: Callable[..., Any]) -> None:

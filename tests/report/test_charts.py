@@ -1,5 +1,6 @@
 """Charts: each kind in each format, what cannot be drawn says why, and no chart that could be misread."""
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +25,9 @@ from reassess.report.figures import FIGURE_SUFFIXES, save_figure
 from reassess.report.inline_svg import dark, inline_figure
 from reassess.report.interval_figure import Intervals, Mark, intervals_on, size_of_intervals
 from reassess.report.mistake_charts import taxonomy_chart
+from reassess.report.scatter_figure import Spot, scatter_on
 from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
+from reassess.report.style import SQUARE
 from tests.helpers import message, numbered_labels
 from tests.report.cases import BEGINNINGS, findings, leaderboard
 
@@ -33,13 +36,26 @@ pytestmark = pytest.mark.usefixtures("report_extra")
 THREE = findings("one", "two", "three", board=leaderboard())
 
 
-def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, draw: Any, size: Any) -> Any:
+def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, draw: Any, size: Any, title: str = "t") -> Any:
     """The axes of a figure as it is saved."""
+    import matplotlib
+
     drawings = []
     words = figures._in_words
     monkeypatch.setattr(figures, "_in_words", lambda drawing: drawings.append(drawing) or words(drawing))
-    save_figure(tmp_path / "f.svg", draw, title="t", size=size, force=True)
-    return drawings[0].axes
+    save_figure(tmp_path / "f.svg", draw, title=title, size=size, force=True)
+    axes = drawings[0].axes
+    monkeypatch.setitem(matplotlib.rcParams, "text.hinting", "none")  # with which it is drawn
+    axes.get_figure().canvas.draw()  # which places the texts of legends; the renderer of svg measures otherwise
+    return axes
+
+
+def texts_of(axes: Any) -> list[Any]:
+    """Every text that is seen, of the legends and of the numbers along the axes too."""
+    ticks = [tick.label1 for axis in (axes.xaxis, axes.yaxis) for tick in axis._update_ticks()]
+    figure = axes.get_figure()
+    texts = [*figure.texts, axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label, *axes.texts, *ticks]
+    return [text for text in (*texts, *(one for box in figure.legends for one in box.get_texts())) if text.get_text()]
 
 
 @pytest.mark.parametrize("kind", CHARTS)
@@ -52,21 +68,78 @@ def test_each_kind_is_drawn_in_each_format(kind: str, suffix: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", CHARTS)
+@pytest.mark.parametrize("title", ["", "its own", "A title that is so long that it takes " + "many, many lines " * 8])
 def test_no_text_of_a_chart_leaves_it_or_lies_on_another(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chart = CHARTS[kind](THREE)
-    axes = drawn(monkeypatch, tmp_path, chart.draw, chart.size)
-    figure = axes.get_figure()
-    titles = [axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
-    boxes = [text.get_window_extent() for text in titles if text.get_text()]
-    boxes += [legend.get_window_extent() for legend in figure.legends]
+    axes = drawn(monkeypatch, tmp_path, chart.draw, chart.size, chart.title if title == "its own" else title)
+    texts, frame = texts_of(axes), axes.get_figure().bbox
+    assert len(texts) > 5
+    boxes = [text.get_window_extent() for text in texts]
     for i, box in enumerate(boxes):
         assert box.x0 >= -1
         assert box.y0 >= -1
-        assert box.x1 <= figure.bbox.x1 + 1
-        assert box.y1 <= figure.bbox.y1 + 1
-        assert not any(box.padded(-1).overlaps(other.padded(-1)) for other in boxes[:i])
+        assert box.x1 <= frame.x1 + 1
+        assert box.y1 <= frame.y1 + 1
+        others = [texts[j].get_text() for j in range(i) if box.padded(-1).overlaps(boxes[j].padded(-1))]
+        assert others == [], texts[i].get_text()
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        ("one", "two", "one less two"),
+        ("resnet50.a1_in1k", "vit_large_patch14_clip_336", "resnet50.a1_in1k less vit_large…_clip_336"),
+        (
+            "eva02_large_patch14_448.mim_m38m_ft_in22k_in1k",
+            "tf_efficientnet_b7.ns_jft_in1k",
+            "eva02_la…22k_in1k less tf_effic…jft_in1k",
+        ),
+    ],
+)
+def test_names_in_a_heading_are_shortened_and_no_other_word(
+    a: str, b: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chart = CHARTS["differences"](findings(a, b))
+    axes = drawn(monkeypatch, tmp_path, chart.draw, chart.size)
+    assert words in [text.get_text() for text in axes.texts]
+
+
+def test_lines_between_corners_go_from_edge_to_edge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The level of the original labels widens the axes, and then the line of equal accuracies."""
+    spots = [Spot("one", Mark(70.0, (69.0, 71.0)), Mark(68.0, (67.0, 69.0)))]
+    axes = drawn(monkeypatch, tmp_path, partial(scatter_on, spots=spots, level=95.0, label_set="x"), SQUARE)
+    (same,) = [line.get_xdata() for line in axes.lines if line.get_linestyle() == ":"]
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    assert (left, right) == pytest.approx((69 - 0.1, 71 + 0.1))
+    assert same.tolist() == [max(left, bottom), min(right, top)]
+
+
+def scatter_of(count: int) -> Any:
+    spots = [Spot(f"model {i}", Mark(70.0 + 2 * i), Mark(60.0 + i)) for i in range(count)]
+    return partial(scatter_on, spots=spots, level=None, label_set="x")
+
+
+@pytest.mark.parametrize(("models", "name"), [(6, "model 5\n80.00, x 65.00"), (7, "model 6"), (11, "model 9")])
+def test_a_scatter_names_ten_models(models: int, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    axes = drawn(monkeypatch, tmp_path, scatter_of(models), SQUARE)
+    names = [text.get_text() for text in axes.texts if text.get_text().startswith("model")]
+    assert len(names) == min(models, 10)
+    assert name in names
+
+
+def test_a_leader_line_begins_at_a_line_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    axes = drawn(monkeypatch, tmp_path, scatter_of(5), SQUARE)
+    to_pixels = axes.transData.transform
+    texts = [text for text in axes.texts if text.get_text().startswith("model")]
+    leaders = [line for line in axes.lines if line.get_linewidth() == 0.6 and line.get_zorder() == 6]
+    for text in texts:
+        box = text.get_window_extent()
+        starts = [to_pixels(line.get_xydata())[0] for line in leaders if line.get_color() == text.get_color()]
+        ((x, _),) = starts
+        side = {"left": box.x0, "center": (box.x0 + box.x1) / 2, "right": box.x1}[text._multialignment]
+        assert abs(x - side) <= box.width / 3 + 1
 
 
 def test_a_chart_is_an_element_whose_ids_are_its_own() -> None:

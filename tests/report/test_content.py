@@ -79,7 +79,7 @@ def test_models_of_which_the_same_was_left_out_share_a_sentence() -> None:
     unlike = replace(THREE, evaluations={"one": replace(one, empty=7), "two": two, "three": two})
     assert part(unlike, "headline").notes[:2] == [
         "Left out of one: 7 with an empty label set.",
-        f"Left out of two, three: {two.empty} with an empty label set.",
+        f"Left out of two and three: {two.empty} with an empty label set.",
     ]
 
 
@@ -105,6 +105,17 @@ def test_of_many_models_neighbours_are_compared() -> None:
     many = findings(*(f"m{i}" for i in range(7)))
     assert len(columns(part(many, "comparison").charts[0].table, "a")) == 4 * 6
     assert len(part(many, "comparison").tables[0].rows) == 7
+
+
+@pytest.mark.parametrize(
+    ("models", "words"),
+    [
+        (7, "1 more pair of neighbours is in the table of ranks."),
+        (8, "2 more pairs of neighbours are in the table of ranks."),
+    ],
+)
+def test_neighbours_that_are_not_told_are_counted(models: int, words: str) -> None:
+    assert words in part(findings(*(f"m{i}" for i in range(models))), "comparison").words
 
 
 def test_the_kinds_of_mistakes_add_up_and_are_those_of_the_taxonomy() -> None:

@@ -48,6 +48,7 @@ def test_a_report_by_other_label_sets_differs_in_their_name_alone(report_extra: 
     ("name", "heading"),
     [
         ("", "re-assessed"),
+        ("labels", "re-assessed"),
         ("ReaL", "ReaL"),
         ("original", '"original"'),
         ("95", "95"),
@@ -61,14 +62,15 @@ def test_tables_of_numbers_are_headed_by_the_name(name: str, heading: str) -> No
         chart = make(results)
         assert not isinstance(chart, Missing)
         tables[kind] = chart.table
-    assert tables["scatter"].title == f"{heading} accuracy over original accuracy"
+    of_titles = "Re-assessed" if heading == "re-assessed" else heading
+    assert tables["scatter"].title == f"{of_titles} accuracy over original accuracy"
     assert tables["scatter"].columns_in_full == [
         "model",
         *(f"original {part}" for part in ("%", "95 %, low", "95 %, high", "hits", "n")),
         *(f"{heading} {part}" for part in ("%", "95 %, low", "95 %, high", "hits", "n")),
     ]
     assert [row[2] for row in tables["differences"].rows] == [heading, "original", "original, scored", "change"] * 3
-    assert tables["label-count"].title == f"{heading} accuracy by number of valid classes"
+    assert tables["label-count"].title == f"{of_titles} accuracy by number of valid classes"
     assert [column.name for column in tables["label-count"].columns] == [
         *("model", "valid classes", f"{heading} top-1 %", "95 %", "hits", "images")
     ]
@@ -80,7 +82,7 @@ def test_tables_of_numbers_are_headed_by_the_name(name: str, heading: str) -> No
     assert [column.name for column in accuracy.wide.columns][:4] == [
         *("model", f"{heading} top-1 %", f"{heading} top-1 95 %", "original top-1 %")
     ]
-    assert accuracy.words[0].startswith(f"{results.labels.title} top-k accuracy is the share of images for which one ")
+    assert accuracy.words[0].startswith(f"Top-k accuracy by the {results.labels.title} labels is the share of images ")
     assert [column.name for column in comparison.tables[0].columns] == [
         *("model", f"rank by {heading}", "95 %", "rank by original", "Holm p")
     ]

@@ -43,14 +43,15 @@ from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.votes import Votes
 from reassess.errors import ConvergenceWarning, DataError
+from reassess.text import Listed, Shown
 
 __all__ = ["DawidSkeneFit", "Pinned", "fit_dawid_skene"]
 
 _ONE = ("all raters",)  # the raters, taken as one
 
 
-@dataclass(frozen=True, eq=False)
-class DawidSkeneFit:
+@dataclass(frozen=True, eq=False, repr=False)
+class DawidSkeneFit(Shown):
     """The rater model and the posteriors at which EM ended.
 
     Parameters
@@ -80,9 +81,19 @@ class DawidSkeneFit:
         """Log likelihood plus log prior of the matrices, at the end."""
         return float(self.history[-1])
 
-    def __repr__(self) -> str:
+    @property
+    def _headline(self) -> str:
         end = "converged" if self.converged else "not converged"
         return f"DawidSkeneFit({self.model}, {self.iterations:,} iterations, {end}, objective {self.objective:,.5f})"
+
+    def _list(self) -> Listed:
+        model = self.model
+        rows = (
+            (str(rater), str(truth), ", ".join(f"{answer} {row[i]:.3f}" for i, answer in enumerate(model.answers)))
+            for rater, matrix in zip(model.raters, model.matrices, strict=True)
+            for truth, row in zip(model.truths, matrix, strict=True)
+        )
+        return Listed(("rater", "truth", "probability of each answer"), len(model.raters) * len(model.truths), rows)
 
 
 def fit_dawid_skene(

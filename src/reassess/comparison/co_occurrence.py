@@ -9,12 +9,13 @@ import numpy.typing as npt
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.numeric.arrays import freeze
+from reassess.text import Listed, Shown
 
 __all__ = ["CoOccurrence", "co_occurrence"]
 
 
-@dataclass(frozen=True, eq=False)
-class CoOccurrence:
+@dataclass(frozen=True, eq=False, repr=False)
+class CoOccurrence(Shown):
     """Pairs of classes that are both valid for an image, those of most images first, then by class id.
 
     Parameters
@@ -39,9 +40,15 @@ class CoOccurrence:
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __repr__(self) -> str:
+    @property
+    def _headline(self) -> str:
         most = self.images.max(initial=0)
         return f"CoOccurrence({len(self):,} pairs of classes, the most frequent on {most:,} images)"
+
+    def _list(self) -> Listed:
+        both = zip(self.pairs, self.images, strict=True)
+        rows = ((f"{first}", f"{second}", f"{images:,}") for (first, second), images in both)
+        return Listed(("class id", "class id", "images"), len(self), rows)
 
     def at_least(self, images: int) -> npt.NDArray[np.int32]:
         """The pairs that are valid together on so many images or more; int32, shape (pairs, 2)."""

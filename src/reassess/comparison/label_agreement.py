@@ -12,7 +12,7 @@ from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels, label_keys
 from reassess.numeric.arrays import freeze, pair_keys
-from reassess.text import Shown, counted
+from reassess.text import Listed, Shown, counted
 
 __all__ = ["AGREEMENTS", "SAYINGS", "LabelAgreement", "label_agreement"]
 
@@ -85,7 +85,13 @@ class LabelAgreement(Shown):
         """The images of one of `AGREEMENTS`, by name."""
         return tuple(self.images[row] for row in np.flatnonzero(self.state == AGREEMENTS.index(agreement)).tolist())
 
-    def __str__(self) -> str:
+    def _list(self) -> Listed:
+        counts, total = self.counts, len(self.images) or 1
+        rows = ((name.replace("_", " "), f"{n:,}", f"{100 * n / total:.2f}") for name, n in counts.items())
+        return Listed(("the valid classes", "images", "%"), len(counts), rows)
+
+    @property
+    def _headline(self) -> str:
         n = self.counts
         share = "" if self.equal_share is None else f" ({100 * self.equal_share:.2f} %)"
         both = counted(sum(list(n.values())[:_BOTH_SPEAK]), "image")

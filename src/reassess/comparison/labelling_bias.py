@@ -23,7 +23,7 @@ from reassess.core.scores import Scores
 from reassess.numeric.arrays import freeze
 from reassess.numeric.exact_tests import chance_p_value
 from reassess.numeric.proportion import Proportion
-from reassess.text import Shown
+from reassess.text import Listed, Shown
 
 __all__ = ["Choices", "LabellingBias", "labelling_biases"]
 
@@ -63,6 +63,14 @@ class Choices(Shown):
         """Exact two-sided p-value: as many images or more, or fewer, by chance; None without images."""
         images = {size: part.n for size, part in self.by_label_count.items()}
         return chance_p_value(self.original_chosen.hits, images) if images else None
+
+    @property
+    def percents(self) -> tuple[str, str, str]:
+        """How often the original label is chosen: by the model, by chance, and by the raters' favourite, in percent."""
+        favourite = None if self.favourite is None else self.favourite.value
+        shares = self.original_chosen.value, self.chance, favourite
+        chosen, chance, preferred = ("-" if share is None else f"{100 * share:.1f}" for share in shares)
+        return chosen, chance, preferred
 
     def __str__(self) -> str:
         chosen, favourite = self.original_chosen, self.favourite
@@ -134,6 +142,16 @@ class LabellingBias(Shown):
 
     def __post_init__(self) -> None:
         freeze(self, "pairs", "counts")
+
+    def _list(self) -> Listed:
+        parts = {"all": self.total, **self.by_group}
+        rows = ((name, f"{part.original_chosen.n:,}", *part.percents) for name, part in parts.items())
+        headings = ("classes", "images", "original label chosen, %", "by chance, %", "by the raters' favourite, %")
+        return Listed(headings, len(parts), rows)
+
+    @property
+    def _headline(self) -> str:
+        return f"{self.model}: how often it says the original label, where several classes are valid"
 
     def __str__(self) -> str:
         if not self.total.original_chosen.n:

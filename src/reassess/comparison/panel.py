@@ -18,13 +18,13 @@ from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.evaluation.words import NONE_SCORED
 from reassess.numeric.arrays import freeze
-from reassess.text import some
+from reassess.text import Listed, Shown, some
 
 __all__ = ["Panel", "check_panel"]
 
 
-@dataclass(frozen=True, eq=False)
-class Panel:
+@dataclass(frozen=True, eq=False, repr=False)
+class Panel(Shown):
     """First classes of several models on the same images. Symbols: M models, N images.
 
     Parameters
@@ -221,9 +221,16 @@ class Panel:
         if not self.scored.any():
             raise DataError(NONE_SCORED, mend="give predictions of images that have valid labels")
 
-    def __repr__(self) -> str:
+    @property
+    def _headline(self) -> str:
         scored = int(np.count_nonzero(self.scored))
         return f"Panel({len(self.models):,} models, {len(self.images):,} images, {scored:,} scored)"
+
+    def _list(self) -> Listed:
+        hits = np.count_nonzero(self.valid, axis=1), np.count_nonzero(self.original_hit, axis=1), self.left_out
+        counts = zip(self.models, *hits, strict=True)
+        rows = ((model, f"{real:,}", f"{original:,}", f"{left_out:,}") for model, real, original, left_out in counts)
+        return Listed(("model", "right", "right by original", "images left out"), len(self.models), rows)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.comparison.words import gaps_in_words, probability_in_words
 from reassess.core.missing import Missing
 from reassess.numeric.proportion import Proportion
-from reassess.text import counted, some
+from reassess.text import counted, together
 
 __all__ = ["summary"]
 
@@ -40,7 +40,7 @@ def summary(findings: Findings) -> list[str]:
     ...     print(sentence)
     3 of 4 images have a valid class by the re-assessed labels, 1.33 on average.
     one has the highest accuracy by these labels, 66.67 % (20.77 to 93.85), but cannot be told apart from two.
-    one makes 1 mistake; of 1 the kind is not known, since no scores are at hand.
+    one makes 1 mistake; its kind is not known, since no scores are at hand.
     """
     sentences = [_labels(findings)]
     if findings.panel.scored.any():
@@ -71,7 +71,7 @@ def _best(findings: Findings) -> Iterator[str]:
     alike = [other for other in others if not findings.compare(best, other).real.better]
     words = f"{best} has the highest accuracy by these labels, {_percent(ranking.real[0])}, "
     if alike:
-        words += f"but cannot be told apart from {some(alike)}"
+        words += f"but cannot be told apart from {together(alike)}"
     else:
         words += f"and is better than {others[0] if len(others) == 1 else f'each of the {len(others):,} others'}"
         words += "" if len(others) == 1 else ", by tests corrected for all pairs"
@@ -83,7 +83,7 @@ def _best(findings: Findings) -> Iterator[str]:
 
 def _gaps(ranking: Ranking) -> Iterator[str]:
     if ranking.gaps is not None and ranking.gaps.pairs > 1:
-        first = next(gaps_in_words(ranking))
+        first = next(gaps_in_words(ranking, most=1))
         yield f"{first[0].upper()}{first[1:]}"
 
 
@@ -98,10 +98,17 @@ def _mistakes(findings: Findings) -> Iterator[str]:
     kind = max(counts, key=lambda name: counts[name])
     n, total = counts[kind], len(taxonomy)
     if kind == "remaining" and findings.scores is None:
-        yield f"{model} makes {counted(total, 'mistake')}; of {n:,} the kind is not known, since no scores are at hand"
+        which = f"the kind of {n:,} of them" if n < total else "its kind" if n == 1 else "their kind"
+        yield f"{model} makes {counted(total, 'mistake')}; {which} is not known, since no scores are at hand"
         return
-    share = "All" if n == total else "Most" if 2 * n > total else "The largest part"
-    yield f"{share} of the mistakes of {model} are of one kind: {_MISTAKES_OF[kind]} ({n:,} of {total:,})"
+    verb = "are" if 1 < total < 2 * n else "is"
+    yield f"{_share(n, total)} of {model} {verb} of one kind: {_MISTAKES_OF[kind]} ({n:,} of {total:,})"
+
+
+def _share(n: int, total: int) -> str:
+    if n == total:
+        return "All of the mistakes" if n > 1 else "The only mistake"
+    return "Most of the mistakes" if 2 * n > total else "The largest part of the mistakes"
 
 
 def _model_or_label(findings: Findings) -> Iterator[str]:

@@ -25,7 +25,7 @@ from reassess.core.votes import Votes
 from reassess.evaluation.mistakes import KINDS, known_kinds
 from reassess.evaluation.words import MISTAKES_IN_WORDS, counts_in_words
 from reassess.numeric.arrays import freeze, pair_keys
-from reassess.text import Shown
+from reassess.text import Listed, Shown
 
 __all__ = ["ERROR_KINDS", "KINDS_IN_WORDS", "OFTEN", "Taxonomy", "taxonomies"]
 
@@ -96,8 +96,14 @@ class Taxonomy(Shown):
         rows = np.flatnonzero(self.kinds == ERROR_KINDS.index(kind))[:most].tolist()
         return tuple((self.images[row], int(self.predicted[row])) for row in rows)
 
-    def __str__(self) -> str:
+    @property
+    def _headline(self) -> str:
         return f"{self.model}: {len(self):,} mistakes: {counts_in_words(self.counts, KINDS_IN_WORDS)}"
+
+    def _list(self) -> Listed:
+        known = {kind: n for kind, n in self.counts.items() if n is not None}
+        rows = ((KINDS_IN_WORDS[kind], f"{n:,}", f"{100 * n / (len(self) or 1):.1f}") for kind, n in known.items())
+        return Listed(("kind", "mistakes", "%"), len(known), rows)
 
     def to_json(self, classes: Classes, *, most: int = 5) -> dict[str, Any]:
         """The object that JSON documents hold, with at most so many examples of a kind; a null has its reason."""

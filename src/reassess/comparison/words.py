@@ -39,13 +39,13 @@ def probability_in_words(pair: Comparison, uncertainty: LabelUncertainty) -> str
     return f"with images and raters resampled, {first} is ahead of {second} in {share:.1f} % of replicates"
 
 
-def gaps_in_words(ranking: Ranking) -> Iterator[str]:
-    """What becomes of the gaps by original labels; nothing where there are no such labels."""
+def gaps_in_words(ranking: Ranking, *, most: int = 5) -> Iterator[str]:
+    """What becomes of the gaps by original labels, with a few pairs; nothing where there are no such labels."""
     gaps = ranking.gaps
     if gaps is None:
         return
     models = ranking.models
-    gains = some([f"{models[gaining]} gains on {models[other]}" for gaining, other in gaps.changed.tolist()])
+    gains = some([f"{models[gaining]} gains on {models[other]}" for gaining, other in gaps.changed.tolist()], most=most)
     yield (
         f"of {gaps.pairs:,} pairs of models, the original labels tell {gaps.by_original:,} apart, the re-assessed "
         f"labels {gaps.by_real:,}; the lead changes by more than noise in {len(gaps.changed):,}"
@@ -54,7 +54,7 @@ def gaps_in_words(ranking: Ranking) -> Iterator[str]:
     for change, pairs in (("vanish", gaps.vanished), ("are reversed", gaps.reversed)):
         if len(pairs):
             named = [f"{models[better]} before {models[other]}" for better, other in pairs.tolist()]
-            yield f"gaps by the original labels that {change}: {len(pairs):,} ({some(named)})"
+            yield f"gaps by the original labels that {change}: {len(pairs):,} ({some(named, most=most)})"
 
 
 def unlike_images(panel: Panel) -> Iterator[str]:
@@ -70,7 +70,8 @@ def panel_left_out(panel: Panel) -> Iterator[str]:
     """How many images of each model are left out, since another model has not seen them."""
     for model, count in zip(panel.models, panel.left_out, strict=True):
         if count:
-            yield f"{model}: {count:,} images are left out because another model has not seen them"
+            are, them = ("image is", "it") if count == 1 else ("images are", "them")
+            yield f"{model}: {count:,} {are} left out because another model has not seen {them}"
 
 
 def ranks_explained(ranking: Ranking) -> str:

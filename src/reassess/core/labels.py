@@ -19,6 +19,7 @@ from reassess.numeric.arrays import freeze, runs
 __all__ = ["UNNAMED", "LabelSets"]
 
 UNNAMED = "re-assessed"  # what label sets without a name are called
+_NO_NAMES = ("", "labels")
 _ORIGINAL = "original"  # what tables call the original labels
 
 
@@ -158,9 +159,11 @@ class LabelSets:
     def title(self) -> str:
         """What tables and charts call them: their name, or "re-assessed"; in quotes if that is "original".
 
-        There "original" alone stands for the original labels.
+        There "original" alone stands for the original labels; and of a file the name "labels" says nothing.
         """
-        return f'"{self.name}"' if self.name == _ORIGINAL else self.name or UNNAMED
+        if self.name == _ORIGINAL:
+            return f'"{self.name}"'
+        return UNNAMED if self.name in _NO_NAMES else self.name
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:

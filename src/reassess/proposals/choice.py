@@ -1,8 +1,8 @@
 """Which models are worth asking: as good a recall of golden labels with fewer proposals for raters.
 
-Beyer et al., arXiv 2006.07159, section 3.1, keep 6 of 19 models whose proposals had a recall of 97 % on labels of 256
-images. That recall was measured on the images on which the models were chosen, among half a million subsets; here the
-choice is also made anew without each fold of images, and measured on it.
+After the outline in Beyer et al., arXiv 2006.07159, section 3: of many models a few are kept, whose proposals still
+reach a recall of golden labels. On the images on which models are chosen, among so many subsets, that recall is too
+good; so the choice is also made anew without each fold of images, and measured on it.
 """
 
 import math
@@ -22,7 +22,7 @@ from reassess.proposals.subset_search import Measure, Search, search_of
 
 __all__ = ["USUAL_RECALL", "choose_models"]
 
-USUAL_RECALL = 0.97  # what the authors of ReaL kept
+USUAL_RECALL = 0.97
 _FOLDS = 10
 _REPLICATES = 2_000
 _AT_ONCE = 1_000_000  # images of replicates that are drawn together, which bounds the memory and not the result
@@ -80,7 +80,7 @@ def choose_models(
 
     Notes
     -----
-    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.1.
+    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3, in outline.
     """
     if not 0 < recall <= 1:
         raise DataError("recall out of range", allowed="above 0, to 1", found=recall)

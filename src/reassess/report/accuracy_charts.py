@@ -7,6 +7,7 @@ from itertools import combinations
 from reassess.comparison.differences import Difference
 from reassess.comparison.findings import Findings
 from reassess.comparison.pairs import Comparison, Paired
+from reassess.core.labels import UNNAMED
 from reassess.core.missing import Missing
 from reassess.evaluation.result import BySize
 from reassess.evaluation.words import NONE_SCORED, heading
@@ -42,7 +43,7 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
     columns = {"model": TEXT}
     for labels in ("original", judge):
         columns |= {f"{labels} %": PERCENT, f"{labels} 95 %": PERCENT, f"{labels} hits": COUNT, f"{labels} n": COUNT}
-    numbers = table("scatter", f"{judge} accuracy over original accuracy", columns, rows)
+    numbers = table("scatter", f"{_title(judge)} accuracy over original accuracy", columns, rows)
     note = (
         ""
         if len(spots) <= MOST_NAMED
@@ -50,6 +51,11 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
     )
     draw = partial(scatter_on, spots=spots, level=findings.level_percent, label_set=judge)
     return Chart(key=numbers.key, title=numbers.title, draw=draw, size=SQUARE, table=numbers, note=note)
+
+
+def _title(judge: str) -> str:
+    """What label sets are called at the beginning of a title; their own name stays as it is."""
+    return judge.capitalize() if judge == UNNAMED else judge
 
 
 def shown_pairs(findings: Findings) -> Sequence[Comparison] | Missing:
@@ -73,8 +79,7 @@ def difference_chart(findings: Findings) -> Chart | Missing:
             series[judge].append(_mark(pair.real))
             series["original"].append(_mark(pair.original))
         rows += [[pair.a, pair.b, *row] for name, part in pair.rows.items() for row in _rows(name, part)]
-    half = (LONGEST - len(_LESS)) // 2
-    groups = [f"{shortened(pair.a, half)}{_LESS}{shortened(pair.b, half)}" for pair in pairs[:MOST_DRAWN]]
+    groups = [_less(pair.a, pair.b) for pair in pairs[:MOST_DRAWN]]
     shown = {name: marks for name, marks in series.items() if any(marks)}
     axis = "difference in top-1 accuracy, points"
     columns = {"a": TEXT, "b": TEXT, "labels": TEXT, "a - b, points": POINTS, "95 %": POINTS, "p": P_VALUE}
@@ -82,6 +87,13 @@ def difference_chart(findings: Findings) -> Chart | Missing:
     numbers = table("differences", "Differences between models, on the same images", columns, rows)
     intervals = Intervals(groups=groups, series=shown, axis=axis, form=POINTS, reference=(0.0, "no difference"))
     return interval_chart(intervals, numbers, only_some(len(pairs), "pairs"))
+
+
+def _less(a: str, b: str) -> str:
+    """One model less another; only their names are shortened, a long one the less the shorter the other is."""
+    room = LONGEST - len(_LESS)
+    first = shortened(a, max(room // 2, room - len(b)) - 1)
+    return f"{first}{_LESS}{shortened(b, max(room // 2, room - len(a)) - 1)}"
 
 
 def _rows(name: str, part: Difference) -> Iterator[list[Cell]]:
@@ -113,7 +125,9 @@ def label_count_chart(findings: Findings) -> Chart | Missing:
     series = {model: [mark(_hits(parts, pool)) for pool in pools] for model, parts in shown.items()}
     judge = heading(findings.labels.title)
     columns = {"model": TEXT, "valid classes": COUNT, f"{judge} top-1 %": PERCENT, "95 %": PERCENT, "hits": COUNT}
-    numbers = table("label-count", f"{judge} accuracy by number of valid classes", columns | {"images": COUNT}, rows)
+    numbers = table(
+        "label-count", f"{_title(judge)} accuracy by number of valid classes", columns | {"images": COUNT}, rows
+    )
     note = only_some(len(counts), most=len(SERIES))
     intervals = Intervals(groups=groups, series=series, axis=f"{judge} top-1 accuracy, %", form=".1f")
     return interval_chart(intervals, numbers, note)

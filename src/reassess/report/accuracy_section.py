@@ -16,7 +16,7 @@ from reassess.evaluation.words import (
 from reassess.report.chart import Chart, Section, percent, percents, table
 from reassess.report.style import sentence
 from reassess.report.tables import COUNT, PERCENT, SHARE, TEXT, Cell
-from reassess.text import some
+from reassess.text import together
 
 __all__ = ["headline"]
 
@@ -39,9 +39,9 @@ def headline(findings: Findings, scatter: Chart | Missing) -> Section:
     columns |= {"soft": SHARE, "recall at size": SHARE, "scored": COUNT, "left out": COUNT}
     rows = [_accuracies(model, result, findings) for model, result in findings.evaluations.items()]
     words = (
-        f"{findings.labels.title} top-k accuracy is the share of images for which one of the model's first k classes "
-        "is valid, of all images with a valid class. The 95 % intervals are Wilson intervals; they cover the choice of "
-        "images only."
+        f"Top-k accuracy by the {findings.labels.title} labels is the share of images for which one of the model's "
+        "first k classes is valid, of all images with a valid class. The 95 % intervals are Wilson intervals; they "
+        "cover the choice of images only."
     )
     if not isinstance(uncertainty, Missing):
         words += (
@@ -88,5 +88,5 @@ def _left_out(findings: Findings) -> Iterator[str]:
         if left_out := left_out_in_words(result):
             models.setdefault(left_out, []).append(model)
     for counts, names in models.items():
-        of_some = "" if len(names) == len(findings.models) else f" of {some(names)}"
+        of_some = "" if len(names) == len(findings.models) else f" of {together(names)}"
         yield f"Left out{of_some}: {counts}."

@@ -15,6 +15,7 @@ from reassess.evaluation.words import heading
 from reassess.report.chart import Chart, Section, missing_section, table
 from reassess.report.style import sentence
 from reassess.report.tables import COUNT, P_VALUE, TEXT, Table
+from reassess.text import counted
 
 __all__ = ["standing"]
 
@@ -30,9 +31,10 @@ def standing(findings: Findings, chart: Chart | Missing) -> Section:
     assert not isinstance(ranking, Missing)
     words = [_verdict(pair, findings) for pair in ranking.neighbours[:_MOST_VERDICTS]]
     if (more := len(ranking.neighbours) - _MOST_VERDICTS) > 0:
-        words.append(f"{more:,} more pairs of neighbours are in the table of ranks.")
+        pairs = counted(more, "more pair of neighbours is", "more pairs of neighbours are")
+        words.append(f"{pairs} in the table of ranks.")
     if ranking.gaps is not None and ranking.gaps.pairs > 1:
-        words += map(sentence, gaps_in_words(ranking))
+        words += map(sentence, gaps_in_words(ranking, most=1))
     notes = [
         f"On the {len(findings.panel.images):,} images that all models have seen. {DIFFERENCE_EXPLAINED}. "
         "The two models cannot be told apart where the interval that counts raters too, or the other where there is "

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from reassess.errors import MissingPackageError
 from reassess.formats.files import suffix_of, writing
+from reassess.report.fonts import lend_fonts, no_notes_on_letters, warn_of_missing
 from reassess.report.label_placing import Label, place
 from reassess.text import plain
 
@@ -27,7 +28,15 @@ FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
 Size = tuple[float, float]
 SIZE: Size = (7.2, 5.4)  # inches
 _LEFT, _LETTER = 0.5, 0.068  # inches left of the axes, and of a letter of a heading
-_TITLE = 0.3  # inches that a title needs
+_EDGE, _TITLE_LINE, _TITLE_LETTER = 0.06, 0.17, 0.09  # inches around a title, of its lines, and of a letter
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.parse_math": False,  # names may hold dollars
+    "text.hinting": "none",  # so that a text has the same width when it is placed and when it is saved
+    "svg.hashsalt": "reassess",
+}
 
 
 @dataclass
@@ -127,30 +136,37 @@ def _drawn(draw: Draw, size: Size, *, title: str = "", is_text: bool = False) ->
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingPackageError("matplotlib", extra="report", purpose="drawing a figure") from error
-    with rc_context(
-        {
-            "font.size": 9,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "text.parse_math": False,  # names may hold dollars
-            "svg.hashsalt": "reassess",
-            "svg.fonttype": "none" if is_text else "path",
-        }
-    ):
-        above = _TITLE if title else 0.0
-        figure = Figure(figsize=(size[0], size[1] + above), layout="constrained")
-        if title:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+    style = _STYLE | {"svg.fonttype": "none" if is_text else "path"}
+    with rc_context(style), no_notes_on_letters():
+        lines = wrap(plain(title), int((size[0] - 2 * _EDGE) / _TITLE_LETTER))
+        above = _TITLE_LINE * len(lines) + 2 * _EDGE if lines else 0.0
+        figure = Figure(figsize=(size[0], size[1] + above))
         FigureCanvasAgg(figure)
+        below = (0.0, 0.0, 1.0, size[1] / (size[1] + above))  # left, bottom, width and height
+        figure.set_layout_engine("constrained", rect=below)
+        _draw_title(figure, lines)
         drawing = Drawing(figure.add_subplot())
         draw(drawing)
+        missing = lend_fonts(figure, [name for name, _, _ in drawing.names])
+        if not is_text:  # a page is shown in the fonts of those who read it
+            warn_of_missing(missing)
         engine = figure.get_layout_engine()
         assert engine is not None
         engine.execute(figure)
+        for legend in figure.legends:
+            legend.set_bbox_to_anchor(below, figure.transFigure)
         figure.set_layout_engine(None)  # names are placed in pixels, so nothing may move from here on
         if drawing.names:
             _place_names(drawing)
         yield figure, _in_words(drawing)
+
+
+def _draw_title(figure: "Figure", lines: Sequence[str]) -> None:
+    """Write a title into the row above all else."""
+    width, height = figure.get_size_inches()
+    style: dict[str, Any] = {"fontsize": 10, "fontweight": "bold", "verticalalignment": "top"}
+    title = figure.text(_EDGE / width, 1 - _EDGE / height, "\n".join(lines), **style)
+    title.set_in_layout(False)
 
 
 def along(at: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
@@ -195,6 +211,7 @@ def _place_names(drawing: Drawing) -> None:
     area = frame.x0 + 4, frame.y0 + 4, frame.x1 - 4, frame.y1 - 4
     spots = place(labels, np.asarray(to_pixels(np.concatenate(drawing.drawn))), area)
     for text, label, (corner, anchor) in zip(texts, labels, spots, strict=True):
-        text.set(position=tuple(to_data(corner)), verticalalignment="bottom", zorder=7)
         start = np.clip(anchor, corner, np.add(corner, (label.width, label.height)))
+        side = ("left", "center", "right")[int(2.99 * (start[0] - corner[0]) / label.width)]  # where the line ends
+        text.set(position=tuple(to_data(corner)), verticalalignment="bottom", multialignment=side, zorder=7)
         axes.plot(*to_data(np.stack([start, anchor])).T, "-", color=text.get_color(), linewidth=0.6, zorder=6)

@@ -121,14 +121,16 @@ def draw_levels(drawing: Drawing, level: float | None) -> None:
     axes = drawing.axes
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
+    if level is not None:
+        free = _MARGIN * (top - bottom)
+        bottom, top = min(bottom, level - free), max(top, level + free)
+        axes.set_ylim(bottom, top)
     same = np.array([[x, x] for x in (max(left, bottom), min(right, top))])
     if same[0, 0] < same[1, 0]:
         axes.plot(*same.T, ":", color=_FRAME, linewidth=0.9, zorder=3)
         drawing.drawn.append(along(same, _SAMPLES))
         drawing.name("the same accuracy by both", along(same, 9)[1:-1], color=_FRAME)
     if level is not None:
-        free = _MARGIN * (top - bottom)
-        axes.set_ylim(min(bottom, level - free), max(top, level + free))
         ends = np.array([[x, level] for x in (left, right)])
         axes.plot(*ends.T, "-", color=_FRAME, linewidth=0.8, zorder=3)
         drawing.drawn.append(along(ends, _SAMPLES))

@@ -20,6 +20,7 @@ from reassess.report.gallery import ABOUT_LABELS, Card, Choice
 from reassess.report.inline_svg import inline_figure, palette
 from reassess.report.tables import Table
 from reassess.report.thumbnails import Thumbnails
+from reassess.report.typesetting import set_heading, set_text
 from reassess.text import plain
 
 __all__ = ["Gallery", "Page", "Provenance", "render"]
@@ -92,6 +93,7 @@ def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = 
         undefined=StrictUndefined,
         finalize=lambda value: plain(value) if type(value) is str else value,
     )
+    environment.filters |= {"set": set_text, "set_heading": set_heading}
     folder = files("reassess.report") / "templates"
     css, js = ((folder / f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("css", "js"))
     style = _colours(palette(list(drawn.values()))) + css

@@ -13,8 +13,8 @@ from reassess.text import shortened
 
 __all__ = ["MOST_NAMED", "Spot", "scatter_on"]
 
-MOST_NAMED = len(SERIES)
-_UNNAMED = Series(MUTED, ".")
+MOST_NAMED = 10
+_OTHERS = Series(MUTED, ".")
 _SAMPLES = 24  # places along an interval that names should not cover
 
 
@@ -28,9 +28,12 @@ class Spot:
 
 
 def scatter_on(drawing: Drawing, spots: Sequence[Spot], level: float | None, label_set: str) -> None:
-    """Draw models by their accuracies, the first few with a name, and the level of the original labels themselves."""
+    """Draw models by their accuracies, and the level of the original labels themselves.
+
+    The first few have names, and if there are no more of them than colours, their accuracies beside these.
+    """
     for i, spot in enumerate(spots):
-        style = SERIES[i] if i < MOST_NAMED else _UNNAMED
+        style = SERIES[i] if i < len(SERIES) else _OTHERS
         at = np.array([[spot.original.value, spot.real.value]])
         for axis, part in enumerate((spot.original, spot.real)):
             ends = np.repeat(at, 2, axis=0)
@@ -38,11 +41,11 @@ def scatter_on(drawing: Drawing, spots: Sequence[Spot], level: float | None, lab
             drawing.axes.plot(*ends.T, "-", color=style.colour, linewidth=1.2, zorder=4)
             drawing.drawn.append(along(ends, _SAMPLES))
         drawing.axes.plot(*at.T, style.marker, color=style.colour, markersize=6, markeredgecolor="white", zorder=5)
-        values = f"original {spot.original.value:.2f}, {label_set} {spot.real.value:.2f}"
-        drawing.words.append(f"{spot.name}: {values}")
-        if i >= MOST_NAMED:
-            continue
-        text = f"{shortened(spot.name, LONGEST)}\n{spot.original.value:.2f}, {label_set} {spot.real.value:.2f}"
-        drawing.name(text, at, color=style.colour)
+        values = f"{spot.original.value:.2f}, {label_set} {spot.real.value:.2f}"
+        drawing.words.append(f"{spot.name}: original {values}")
+        if i < MOST_NAMED:
+            name = shortened(spot.name, LONGEST)
+            text = name if len(spots) > len(SERIES) else f"{name}\n{values}"
+            drawing.name(text, at, color=style.colour)
     frame_accuracies(drawing, label_set)
     draw_levels(drawing, level)

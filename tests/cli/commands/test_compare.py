@@ -59,7 +59,7 @@ def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Calla
     }
     assert {name: pair[name] for name in expected} == expected
     assert results["left_out"] == {"good.csv": 0, "fitted.csv": 0}
-    assert (results["label_set"], results["common_images"], results["scored"]) == ("labels", 60, 50)
+    assert (results["label_set"], results["common_images"], results["scored"]) == ("re-assessed", 60, 50)
     assert results["label_uncertainty"] is None
     assert results["label_uncertainty_reason"] == "no votes are at hand"
     assert [entry["file"] for entry in results["ranking"]["models"]] == ["good.csv", "fitted.csv"]
@@ -79,7 +79,7 @@ def test_the_table_of_two_models_says_which_is_better_and_what_the_numbers_mean(
         "",
         "labels             images     a %     b %    a - b               95 %        p   only a   only b",
         "────────────────────────────────────────────────────────────────────────────────────────────────",
-        "labels                 50   100.0   80.00   +20.00   +10.00 to +32.00    0.002       10        0",
+        "re-assessed            50   100.0   80.00   +20.00   +10.00 to +32.00    0.002       10        0",
         "original               60   50.00   80.00   -30.00   -46.67 to -13.33   0.0014        6       24",
         "original, scored       50   50.00   80.00   -30.00   -48.00 to -12.00   0.0041        5       20",
         "change                 50       -       -   +50.00   +36.00 to +64.00    6e-08        -        -",
@@ -307,7 +307,7 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable[.
     assert "raters too: 50 replicates, seed 0, of images and of 10 raters" in out
     (share,) = re.findall(r"resampled, good.csv is ahead of fitted.csv in (.+) % of replicates\n", out)
     assert float(share) > 80
-    assert "\nlabels, raters too " in out
+    assert "\nre-assessed, raters too " in out
     assert "\nchange, raters too " in out
     write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
     assert "true labels, 95 %" in run("compare", "good.csv", "fitted.csv", "worse.csv", *OPTIONS, *VOTED).out

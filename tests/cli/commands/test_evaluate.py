@@ -64,9 +64,9 @@ def test_every_file_that_the_results_rest_on_is_named_with_its_hash(shop: Path, 
     ]
     names = ", ".join(f"benchmark/{path.name}" for path in parts.values())
     assert result.out.splitlines() == [
-        "file       labels top-1 %             95 %   original top-1 %     soft   recall   scored   left out",
-        "───────────────────────────────────────────────────────────────────────────────────────────────────",
-        "poor.csv            66.67   20.77 to 93.85                  -   0.7833        -        3          1",
+        "file       re-assessed top-1 %             95 %   original top-1 %     soft   recall   scored   left out",
+        "────────────────────────────────────────────────────────────────────────────────────────────────────────",
+        "poor.csv                 66.67   20.77 to 93.85                  -   0.7833        -        3          1",
         "",
         "file       mistakes   rejected by experts",
         "─────────────────────────────────────────",
@@ -142,7 +142,7 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
         "detected": "csv: images named by column image; ids, top 1, column prediction; joined by name",
         "unknown_classes": {"predictions": 0, "names": 0},
         "interval": "95 %, Wilson, over images",
-        "label_set": "labels",
+        "label_set": "re-assessed",
         "real": {"1": proportion(2, 3, 0.2077, 0.9385)},
         "original": None,
         "original_reason": "no original labels are at hand",

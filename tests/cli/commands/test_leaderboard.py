@@ -133,11 +133,11 @@ def test_an_evaluation_is_placed_on_a_leaderboard(here: Path, run: Callable[...,
     assert placement["expected"]["extrapolated"] is True
     assert results_of(run, "leaderboard", "mine.json", "models.csv")["rows"][0]["model"] == "mine.csv"
     own = run("leaderboard", "mine.json", "--place", "mine.json")
-    assert "labels %" in own.out
-    assert "expected labels %" in own.out
+    assert "re-assessed %" in own.out
+    assert "expected re-assessed %" in own.out
     assert "no level of the original labels" in own.out
     assert "ReaL" not in own.out
-    assert results_of(run, "leaderboard", "mine.json")["label_set"] == "labels"
+    assert results_of(run, "leaderboard", "mine.json")["label_set"] == "re-assessed"
 
 
 def test_the_tables_say_what_they_mean(here: Path, run: Callable[..., Run]) -> None:

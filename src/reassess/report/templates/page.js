@@ -31,6 +31,10 @@
     return cell.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
   };
 
+  // A long name breaks between its parts.
+  const withBreaks = (text) => text.split(/(?<=[A-Za-z0-9][_./-])(?=\w)/)
+    .flatMap((part, i) => (i ? [document.createElement("wbr"), part] : [part]));
+
   const explore = (section) => {
     const { columns, forms, named, order, rows } = data.explorers[section.dataset.explorer];
     const part = (role) => section.querySelector(`[data-role="${role}"]`);
@@ -61,7 +65,7 @@
           const box = document.createElement(i === named[0] ? "th" : "td");
           if (i === named[0]) box.scope = "row";
           if (forms[i] !== "s") box.className = "n";
-          box.textContent = written(cell, forms[i]);
+          box.append(...withBreaks(written(cell, forms[i])));
           line.append(box);
         });
         return line;

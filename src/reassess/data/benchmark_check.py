@@ -51,9 +51,11 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "raters": ("votes",),
     "labels": ("scores",),
     "curve": ("scores", "golden"),
+    "predict": ("images",),
 }
 # The parts of which a command needs any one.
 _ANY: Mapping[str, tuple[str, ...]] = {
+    "propose": ("images", "original"),
     "questions": ("images", "labels", "original"),
     "show": ("labels", "original", "scores", "votes", "golden"),
 }

@@ -53,6 +53,8 @@ def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run
         "raters votes not here",
         "labels scores not here",
         "curve scores not here; golden not here",
+        "predict ready",
+        "propose ready",
         "questions scores not here",
         "show ready",
         "1 image twice in images, but for capitals and slashes: cat/TOM.jpg and cat/tom.jpg.",

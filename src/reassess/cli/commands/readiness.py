@@ -13,6 +13,7 @@ from reassess.aggregation.reliability import rater_reliability
 from reassess.cli.commands.aggregate import OF_METHODS, make_scores
 from reassess.cli.commands.curve import load_curves, measure
 from reassess.cli.commands.labels import cut_labels
+from reassess.cli.commands.propose import load_proposing
 from reassess.cli.commands.questions import load_asked
 from reassess.cli.commands.raters import load_raters
 from reassess.cli.common import Call
@@ -22,11 +23,13 @@ from reassess.comparison.findings import Findings
 from reassess.core.benchmark import USUAL_THRESHOLD, Benchmark
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_check import BenchmarkCheck
-from reassess.data.benchmark_folders import open_benchmark
+from reassess.data.benchmark_folders import open_benchmark, part_path
+from reassess.data.image_sources import open_images
 from reassess.errors import DataError, ReassessError
 from reassess.evaluation.image_sheet import image_sheet
 from reassess.evaluation.measure import summarize
 from reassess.formats.read_once import reading_once
+from reassess.proposals.candidates import propose
 from reassess.proposals.open_questions import open_questions
 
 __all__ = ["COMMANDS", "why_not_ready"]
@@ -112,6 +115,15 @@ def _curve(call: Call, benchmark: Benchmark) -> None:
         measure(call, file, path, of_file, answers, None, None)
 
 
+def _predict(call: Call, benchmark: Benchmark) -> None:
+    open_images(call.read("images", part_path(benchmark, "images", needed_by="predict")))
+
+
+def _propose(call: Call, benchmark: Benchmark) -> None:
+    judges, _ = load_proposing(call, benchmark)
+    propose({"a": _a_model(judges)}, judges.original, benchmark=judges.benchmark)
+
+
 def _questions(call: Call, benchmark: Benchmark) -> None:
     judges = load_asked(call, benchmark)
     predictions = _a_model(judges)
@@ -140,6 +152,8 @@ COMMANDS: Mapping[str, Callable[[Call, Benchmark], object]] = {
     "raters": _raters,
     "labels": _labels,
     "curve": _curve,
+    "predict": _predict,
+    "propose": _propose,
     "questions": _questions,
     "show": _show,
 }

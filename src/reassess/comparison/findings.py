@@ -45,7 +45,7 @@ from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.measure import find_outcomes, summarize
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import NONE_SCORED, Evaluation
-from reassess.evaluation.words import class_list_in_words
+from reassess.evaluation.words import class_list_in_words, heading
 from reassess.numeric.proportion import Proportion
 from reassess.text import Listed, Shown
 
@@ -227,7 +227,7 @@ class Findings(Shown):
         panel = self.panel
         hits = dict(zip(panel.models, panel.valid.sum(axis=1).tolist(), strict=True))
         real = {model: Proportion(hits[model], int(np.count_nonzero(panel.scored))) for model in self.models}
-        return Listed(("model", "ReaL top-1"), len(real), ((model, str(one)) for model, one in real.items()))
+        return Listed(("model", f"{heading(self.labels.title)} top-1"), len(real), ((model, str(one)) for model, one in real.items()))
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ class Ranking(Shown):
             (f"{rank:,}", f"{low:,} to {high:,}", f"{100 * (real.value or 0):.2f}", model)
             for rank, low, high, real, model in self._rows()
         )
-        return Listed(("rank", "95 %", "ReaL %", "model"), len(self), rows)
+        return Listed(("rank", "95 %", "accuracy %", "model"), len(self), rows)
 
     def __str__(self) -> str:
         return "\n".join(

@@ -227,7 +227,11 @@ class Findings(Shown):
         panel = self.panel
         hits = dict(zip(panel.models, panel.valid.sum(axis=1).tolist(), strict=True))
         real = {model: Proportion(hits[model], int(np.count_nonzero(panel.scored))) for model in self.models}
-        return Listed(("model", f"{heading(self.labels.title)} top-1"), len(real), ((model, str(one)) for model, one in real.items()))
+        return Listed(
+            ("model", f"{heading(self.labels.title)} top-1"),
+            len(real),
+            ((model, str(one)) for model, one in real.items()),
+        )
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import reassess
 from reassess.__main__ import entry
 from reassess.data import sources
@@ -14,7 +16,10 @@ from reassess.data.catalogue import SOURCES, KnownFile, Source
 from reassess.errors import ReassessError
 from tests.helpers import CURVE, GOOD, GOOD_SHA
 
-__all__ = ["FUNCTIONS", "PRINTING", "WRITING", "needed_by", "run_row"]
+__all__ = ["FUNCTIONS", "PRINTING", "RESUMED", "WRITING", "needed_by", "run_row"]
+
+# It keeps what is finished in a folder of its own: tests of predict stop it, and let it go on.
+RESUMED = "predict"
 
 _JUDGED = "one.csv two.csv --benchmark b"
 PRINTING = (
@@ -38,11 +43,15 @@ WRITING = (
     "labels --benchmark b -o b/labels.csv --force",
     "leaderboard board.csv -o out.pdf",
     f"plot label-count {_JUDGED} -o out.png",
+    f"propose {_JUDGED} --per-image 3 -o out.parquet",
+    f"propose {_JUDGED} --choose --recall 0.5 --frontier out.svg -o out.csv",
     f"questions {_JUDGED} -o out.jsonl",
     "raters --benchmark b -o out.csv",
     f"report {_JUDGED} -o out.html",
+    "tasks b/scores.csv --benchmark b -o out.jsonl",
 )
 FUNCTIONS = (
+    "draw_choice out.svg",
     "draw_curves out.svg",
     "draw_leaderboard out.png",
     "update_benchmark b",
@@ -52,9 +61,11 @@ FUNCTIONS = (
     "write_posterior out.parquet",
     "write_predictions out.npy",
     "write_predictions out.tsv",
+    "write_proposals out.csv",
     "write_rater_model out.npz",
     "write_report out.html",
     "write_scores out.npz",
+    "write_tasks out.jsonl",
     "write_votes out.npz",
     "write_votes out.jsonl",
 )
@@ -64,7 +75,7 @@ def needed_by(row: str) -> tuple[str, ...]:
     """The packages of an extra that a row needs."""
     if row.startswith(("report", "write_report")):
         return ("jinja2", "matplotlib")
-    draws = row.startswith("draw_") or row.endswith((".svg", ".pdf", ".png"))
+    draws = row.startswith("draw_") or any(word.endswith((".svg", ".pdf", ".png")) for word in row.split())
     return ("matplotlib",) if draws else ()
 
 
@@ -89,6 +100,13 @@ def _call(name: str, path: str, force: bool) -> None:
         reassess.update_benchmark(path, threshold=0.75)
     elif name == "draw_curves":
         reassess.draw_curves(Path(path), [reassess.MeasuredCurve("one", CURVE)], force=force)
+    elif name == "draw_choice":
+        images, ids = ["a.png", "b.png"], {"one": [1, 2], "two": [1, 0]}
+        original = reassess.LabelSets.from_lists(images, [[0], [0]])
+        models = {model: reassess.Predictions.from_ids(given, images) for model, given in ids.items()}
+        golden = reassess.Golden(reassess.Questions.from_columns(images, np.array([1, 2])), np.ones(2, bool))
+        choice = reassess.choose_models(reassess.propose(models, original), golden)
+        reassess.draw_choice(Path(path), choice, force=force)
     elif name == "draw_leaderboard":
         board = reassess.read_leaderboard("board.csv")
         reassess.draw_leaderboard(Path(path), reassess.trend(board), force=force)

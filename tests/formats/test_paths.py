@@ -71,6 +71,7 @@ READERS: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "read_questions": (".csv", "image,class\na.png,0\n", ()),
     "read_scores": (".csv", "image,class,score\na.png,0,0.5\n", ()),
     "read_tasks": (".jsonl", '{"task": 0, "image": "a.png", "classes": [{"class": 0}]}\n', ()),
+    "read_transform": (".toml", "size = 8\ncrop = 8\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]\n", ()),
     "read_votes": (".csv", "image,class,rater,answer\na.png,0,ann,yes\n", ()),
 }
 

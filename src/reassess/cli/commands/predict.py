@@ -9,7 +9,7 @@ import click
 
 from reassess.cli.common import Call, call_options, counting
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, benchmark_option, own_file
+from reassess.cli.inputs import FILE, OUTPUT, benchmark_option, own_file
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark
 from reassess.formats.files import read_lines
@@ -37,7 +37,7 @@ _FILES = "of each output, one wnid or name a line"
 @click.option(
     "-o",
     "--output",
-    type=FILE,
+    type=OUTPUT,
     required=True,
     metavar="OUT",
     help="Write the predictions: npy, with the names of the images beside it; or csv, tsv, jsonl or parquet, with the "

@@ -12,6 +12,7 @@ from reassess.cli.common import Call, Range, call_options, refuse_repeated
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.inputs import (
     FILE,
+    OUTPUT,
     answers_option,
     benchmark_option,
     each_prediction,
@@ -80,7 +81,7 @@ class _Models:
 @click.option(
     "-o",
     "--output",
-    type=FILE,
+    type=OUTPUT,
     metavar="OUT",
     help="Write the proposals, with --choose those of the chosen models: csv, tsv, jsonl or parquet.",
 )
@@ -104,7 +105,7 @@ class _Models:
 )
 @click.option(
     "--frontier",
-    type=FILE,
+    type=OUTPUT,
     metavar="FIGURE|CSV",
     help="Write what the best subsets reach: a figure (svg, png, pdf) or a table.",
 )

@@ -10,7 +10,7 @@ import numpy as np
 
 from reassess.cli.common import Call, Range, call_options
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, answers_option, benchmark_option, max_bytes_option
+from reassess.cli.inputs import FILE, OUTPUT, answers_option, benchmark_option, max_bytes_option
 from reassess.cli.judges import read_classes_of
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark, benchmark_of
@@ -55,7 +55,7 @@ class _SecondsType(click.ParamType[float | str]):
     docs="docs/proposals.md",
 )
 @click.argument("questions", type=FILE, metavar="PROPOSALS|QUESTIONS")
-@click.option("-o", "--output", type=FILE, required=True, metavar="OUT", help="Write the tasks: jsonl.")
+@click.option("-o", "--output", type=OUTPUT, required=True, metavar="OUT", help="Write the tasks: jsonl.")
 @click.option(
     "--size", type=click.IntRange(1), default=USUAL_SIZE, show_default=True, help="How many classes a task may hold."
 )

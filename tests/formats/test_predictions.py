@@ -719,3 +719,21 @@ def test_a_failed_write_keeps_both_old_files(
         "p.npy": "old array",
         "p.txt": "old names",
     }
+
+
+def test_names_beside_an_npy_file_are_those_of_its_rows(tmp_path: Path) -> None:
+    """As predict writes them; the order of the rows is then no matter."""
+    np.save(tmp_path / "a.npy", np.array([2, 0]))
+    (tmp_path / "a.txt").write_text("b.png\na.png\n")
+    predictions = read_predictions(tmp_path / "a.npy")
+    assert predictions.images == ("b.png", "a.png")
+    assert predictions.detected == "npy 2: ids, top 1, names from a.txt"
+    assert read_predictions(tmp_path / "a.npy", names=["x.png", "y.png"]).images == ("x.png", "y.png")
+
+
+def test_names_beside_an_npy_file_that_are_not_as_many_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([2, 0]))
+    (tmp_path / "a.txt").write_text("b.png\n")
+    assert refused(read_predictions, tmp_path / "a.npy") == (
+        "wrong number of names in a.txt beside it\n  where:   DIR/a.npy\n  allowed: 2, one for each row\n  found:   1"
+    )

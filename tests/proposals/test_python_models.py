@@ -80,3 +80,21 @@ def test_a_function_takes_no_files(option: str) -> None:
 
 def test_a_function_takes_no_device() -> None:
     assert message(open_model, "python:my_model:scores", device="cpu").startswith("a function takes no device")
+
+
+def test_a_function_that_ends_the_process_is_a_model_that_fails(tmp_path: Path, report_extra: None) -> None:
+    (tmp_path / "my_model.py").write_text("import sys\ndef scores(pictures):\n    sys.exit(0)\n")
+    write_files(tmp_path / "images", {"a.png": picture(5, "PNG")})
+    said = message(predict, ["python:my_model:scores"], tmp_path / "out.csv", images=tmp_path / "images")
+    assert said == (
+        "the model fails on a batch\n  where:   python:my_model:scores\n  found:   SystemExit: 0 (my_model.py, line 3)"
+    )
+
+
+def test_what_a_function_prints_is_no_result(
+    tmp_path: Path, report_extra: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "my_model.py").write_text("def scores(pictures):\n    print('hello')\n    return [[0.5, 1.0]]\n")
+    write_files(tmp_path / "images", {"a.png": picture(5, "PNG")})
+    predict(["python:my_model:scores"], tmp_path / "out.csv", images=tmp_path / "images")
+    assert capsys.readouterr() == ("", "hello\n" * 2)

@@ -25,7 +25,7 @@ from reassess.data.benchmark_settings import update_benchmark
 from reassess.errors import DataError, ReassessError, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import read_lines
-from reassess.formats.predictions import read_predictions
+from reassess.formats.predictions import names_beside, read_predictions
 from reassess.formats.predictions.tables import read_image_names
 from reassess.formats.predictions.unknown_names import UNKNOWN_CLASS, UnknownClass
 from reassess.text import some
@@ -268,11 +268,12 @@ def _load_predictions(
     unknown_class: UnknownClass,
     max_bytes: int,
 ) -> Predictions:
+    rows = names or names_beside(path)
     try:
         predictions = read_predictions(
             call.read("predictions", path),
             judges.labels.classes,
-            names=None if names is None else read_lines(call.read("names", names)),
+            names=None if rows is None else read_lines(call.read("names", rows)),
             outputs=None if classes is None else read_lines(call.read("classes", classes)),
             unknown_class=unknown_class,
             max_bytes=max_bytes,

@@ -5,7 +5,7 @@ from pathlib import Path
 from reassess.core.classes import Classes, check_classes
 from reassess.core.open_questions import OpenQuestions
 from reassess.core.questions import Questions
-from reassess.errors import at
+from reassess.errors import DataError, at
 from reassess.formats.files import suffix_of
 from reassess.formats.proposals import proposals_of_table
 from reassess.formats.questions import questions_of_table
@@ -34,7 +34,7 @@ def read_questions(path: str | Path, classes: Classes | None = None) -> Question
     Raises
     ------
     DataError
-        The file holds no such table; a name is no class, or fits two; a question is asked twice.
+        The file holds no such table, or votes; a name is no class, or fits two; a question is asked twice.
 
     Examples
     --------
@@ -48,6 +48,13 @@ def read_questions(path: str | Path, classes: Classes | None = None) -> Question
     check_classes(classes)
     suffix_of(path, TABLE_SUFFIXES, "questions or proposals")
     table = read_table(path, text=("image", "source"))
+    votes = [name for name in ("rater", "worker", "answer") if name in table.columns]
+    if votes:
+        raise DataError(
+            "the file holds votes, and not questions",
+            where=f"{path}, column {votes[0]}",
+            mend="give questions, or proposals: votes, and golden ones above all, are no questions to ask",
+        )
     if "source" in table.columns:
         return proposals_of_table(path, table, classes).questions
     with at(path):

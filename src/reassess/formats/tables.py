@@ -151,6 +151,8 @@ def _json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> None:
     """Write a table to CSV, TSV, JSON lines or Parquet, by suffix."""
+    import polars as pl
+
     writers: dict[str, Callable[[Path], object]] = {
         ".csv": table.write_csv,
         ".tsv": lambda to: table.write_csv(to, separator="\t"),
@@ -160,7 +162,10 @@ def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> No
     write = writers[suffix_of(path, writers, "a table")]
     refuse_fork()
     with writing(path, force=force) as temporary:
-        write(temporary)
+        try:
+            write(temporary)
+        except pl.exceptions.PolarsError as error:  # as which it also tells of a disk without room
+            raise OSError(str(error).splitlines()[0]) from error
 
 
 def place(path: Path, row: int, heading: str | None = None) -> str:

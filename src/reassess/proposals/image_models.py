@@ -100,7 +100,7 @@ class ImageModel:
             return self.function(self._batch(pixels))
         except (ReassessError, MemoryError):
             raise
-        except Exception as error:  # of anyone's code
+        except (Exception, SystemExit) as error:  # of anyone's code
             last = traceback.extract_tb(error.__traceback__)[-1]
             raise DataError(
                 "the model fails on a batch",

@@ -1,5 +1,6 @@
 """Models in ONNX files, run by onnxruntime."""
 
+import glob
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -86,5 +87,5 @@ def _function(path: Path, session: Any, transform: Transform) -> Callable[[npt.N
 
 def _hash(path: Path) -> str:
     """SHA-256 of a model's file; and of those beside it that hold its weights, which are called by its name too."""
-    files = sorted(path.parent.glob(f"{path.name}*"))
+    files = sorted(path.parent.glob(f"{glob.escape(path.name)}*"))
     return hashlib.sha256("".join(sha256(each) for each in files if each.is_file()).encode()).hexdigest()

@@ -2,8 +2,10 @@
 
 import inspect
 import sys
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from reassess.errors import DataError
 from reassess.formats.files import sha256
@@ -26,7 +28,7 @@ def open_python(source: ModelSource, name: str, device: str | None) -> ImageMode
         module = import_module(module_name)
         function = getattr(module, called)
         file = inspect.getsourcefile(module)
-    except Exception as error:  # of anyone's code
+    except (Exception, SystemExit) as error:  # of anyone's code
         raise DataError(
             "the function cannot be had",
             where=source.name,
@@ -38,4 +40,9 @@ def open_python(source: ModelSource, name: str, device: str | None) -> ImageMode
     if not callable(function):
         raise DataError("this is no function", where=source.name, found=type(function).__name__)
     facts = {} if file is None else {"code": sha256(Path(file))}
-    return ImageModel(source.name, function, None, source.outputs, facts)
+
+    def quiet(pictures: Any) -> Any:
+        with redirect_stdout(sys.stderr):  # what the code prints is no result
+            return function(pictures)
+
+    return ImageModel(source.name, quiet, None, source.outputs, facts)

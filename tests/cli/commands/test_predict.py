@@ -213,3 +213,11 @@ def test_the_record_of_a_run_names_what_it_hangs_on(
     record = json.loads(Path("model.npy.unfinished/run.json").read_text())
     assert (record["schema"], record["version"], record["batch"]) == ("reassess/predict-run", 1, 64)
     assert record["models"][MODEL].keys() == {"code", "transform", "outputs"}
+
+
+def test_a_list_of_images_is_not_overwritten_by_the_names_of_the_output(pets: Path, run: Callable[..., Run]) -> None:
+    names = "\n".join(str(path) for path in sorted(Path("pets/images").rglob("*.png")))
+    Path("list.txt").write_text(names)
+    result = run("predict", MODEL, "--images", "list.txt", "-o", "list.npy", "--workers", "0", "--force")
+    assert (result.code, Path("list.txt").read_text()) == (1, names)
+    assert result.err.startswith("Error: the output file is one of the inputs\n  where:   list.txt\n")

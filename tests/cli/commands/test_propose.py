@@ -88,6 +88,9 @@ vit        probabilities           4             0
     ]
 
 
+ONLY_TO_CHOOSE = "Error: --golden, --recall and --frontier go with --choose.\n"
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 def test_the_order_of_the_files_means_nothing(pets: Path, run: Callable[..., Run], suffix: str) -> None:
     assert run(*ARGV, "-o", f"one{suffix}").code == 0
@@ -251,8 +254,21 @@ def test_agreed_images_may_be_kept_and_what_no_model_holds_is_counted(pets: Path
     ("argv", "code", "expected"),
     [
         (ARGV, 2, "Error: Give -o OUT for the proposals, or --choose.\n"),
-        ([*ARGV, "-o", "out.csv", "--golden", "g.csv"], 2, "Error: --golden and --frontier go with --choose.\n"),
-        ([*ARGV, "-o", "out.csv", "--frontier", "f.svg"], 2, "Error: --golden and --frontier go with --choose.\n"),
+        (
+            [*ARGV, "-o", "out.csv", "--golden", "g.csv"],
+            2,
+            ONLY_TO_CHOOSE,
+        ),
+        (
+            [*ARGV, "-o", "out.csv", "--frontier", "f.svg"],
+            2,
+            ONLY_TO_CHOOSE,
+        ),
+        (
+            [*ARGV, "-o", "out.csv", "--recall", "0.5"],
+            2,
+            ONLY_TO_CHOOSE,
+        ),
         (
             [*ARGV, "--choose", "--golden", "none"],
             2,

@@ -167,3 +167,13 @@ def test_an_output_that_is_an_input_is_refused(questions: Path, run: Callable[..
     Path("proposals.jsonl").write_text('{"image": "a.png", "class": 1, "source": "vit"}\n')
     result = run("tasks", "proposals.jsonl", "-o", "proposals.jsonl", "--force")
     assert (result.code, result.err.splitlines()[0]) == (1, "Error: the output file is one of the inputs")
+
+
+def test_votes_are_no_questions(questions: Path, run: Callable[..., Run]) -> None:
+    Path("golden.csv").write_text("image,class,rater,answer\na.png,0,ann,yes\n")
+    result = run("tasks", "golden.csv", "-o", "tasks.jsonl")
+    assert (result.code, Path("tasks.jsonl").exists()) == (1, False)
+    assert result.err == (
+        "Error: the file holds votes, and not questions\n  where:   golden.csv, column rater\n"
+        "  to mend: give questions, or proposals: votes, and golden ones above all, are no questions to ask\n"
+    )

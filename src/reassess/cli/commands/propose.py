@@ -98,10 +98,9 @@ class _Models:
 @click.option(
     "--recall",
     type=Range(0, 1, min_open=True),
-    default=USUAL_RECALL,
-    show_default=True,
     metavar="R",
-    help="What the chosen models must reach: the share of valid golden pairs that they propose.",
+    help="What the chosen models must reach: the share of valid golden pairs that they propose.  "
+    f"[default: {USUAL_RECALL}]",
 )
 @click.option(
     "--frontier",
@@ -131,7 +130,7 @@ def propose(
     per_image: float,
     keep_agreed: bool,
     choose: bool,
-    recall: float,
+    recall: float | None,
     frontier: Path | None,
     benchmark: Benchmark | None,
     original: str | None,
@@ -150,7 +149,7 @@ def propose(
     With --choose, subsets of the models are measured by golden answers, with the N of all models.
     """
     refuse_repeated(files)
-    _check_call(call, output, choose, golden, frontier, benchmark)
+    _check_call(call, output, choose, golden, recall, frontier, benchmark)
     match = reading.pop("match")
     judges, experts = load_proposing(
         call, benchmark, original, golden, choose=choose, answers=answers, match=match, max_bytes=reading["max_bytes"]
@@ -167,7 +166,9 @@ def propose(
     )
     choice = None
     if experts is not None:
-        choice = choose_models(candidates, golden_truth(experts, at_least=golden_at_least), recall=recall)
+        choice = choose_models(
+            candidates, golden_truth(experts, at_least=golden_at_least), recall=recall or USUAL_RECALL
+        )
     call.keep_inputs(output, frontier)
     proposals = candidates.proposals if choice is None else candidates.of_models(choice.chosen.models)
     _write(call, output, proposals, frontier, choice)
@@ -190,14 +191,15 @@ def _check_call(
     output: Path | None,
     choose: bool,
     golden: str | None,
+    recall: float | None,
     frontier: Path | None,
     benchmark: Benchmark | None,
 ) -> None:
     """Refuse, before any work, what cannot be done."""
     if not choose and output is None:
         raise click.UsageError("Give -o OUT for the proposals, or --choose.")
-    if not choose and (golden is not None or frontier is not None):
-        raise click.UsageError("--golden and --frontier go with --choose.")
+    if not choose and any(given is not None for given in (golden, recall, frontier)):
+        raise click.UsageError("--golden, --recall and --frontier go with --choose.")
     if golden == NONE:
         raise click.UsageError("The models are chosen by --golden, which cannot be none.")
     call.check_output(output, TABLE_SUFFIXES, "proposals", benchmark=benchmark)

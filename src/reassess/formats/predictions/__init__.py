@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known
+from reassess.core.checks import check_known, check_length
 from reassess.core.classes import Classes, check_classes, classes_of_ids
 from reassess.core.predictions import MOST_IDS, Predictions, as_floats
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.files import all_or_none, check_output, suffix_of, writing
+from reassess.formats.files import all_or_none, check_output, exists, read_lines, suffix_of, writing
 from reassess.formats.predictions.arrays import ARRAY_SUFFIXES, read_prediction_array
 from reassess.formats.predictions.outputs import are_of_names, exchanged_names, refuse_blank_lines
 from reassess.formats.predictions.tables import read_prediction_table
@@ -30,7 +30,7 @@ from reassess.formats.tables import TABLE_SUFFIXES, write_table
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["name_lines", "read_predictions", "write_predictions"]
+__all__ = ["name_lines", "names_beside", "read_predictions", "write_predictions"]
 
 _BLOCK = 1024
 _LIST = "the list of outputs"
@@ -58,7 +58,8 @@ def read_predictions(
         The classes of the benchmark. Of classes that are known only by the names in the labels (`Classes.ranked`), ids
         mean nothing: predictions name them, except for scores of exactly as many outputs, taken in sorted order.
     names
-        Image name of each row, for a file that holds none.
+        Image name of each row, for a file that holds none. Beside an npy file called x.npy, x.txt names its rows, one a
+        line, as `write_predictions` writes them.
     outputs
         What each of the model's outputs is called: wnid, class name or class id. Of a file that names its classes, and
         by wrong names: a line for each such name, a tab, and what the class is called.
@@ -136,6 +137,10 @@ def read_predictions(
             if predictions.images is not None:
                 raise DataError("the file holds image names of its own", mend="leave the other names out")
             predictions = predictions.named(names, detected=f"{predictions.detected}, names from a file")
+        elif (beside := names_beside(path)) is not None:
+            lines = read_lines(beside)
+            check_length(len(lines), len(predictions), things=f"names in {beside.name} beside it", each="row")
+            predictions = predictions.named(lines, detected=f"{predictions.detected}, names from {beside.name}")
     unknown = unknown_in_words(predictions, unknown_class)
     if not unknown:
         return predictions
@@ -196,6 +201,12 @@ def _names_no_class(path: Path) -> DataError:
         where=path,
         mend="list the class of each output, one a line",
     )
+
+
+def names_beside(path: Path) -> Path | None:
+    """The file that names the rows of an npy file, as `write_predictions` puts it there; None if there is none."""
+    beside = path.with_suffix(".txt")
+    return beside if path.suffix.lower() == ".npy" and exists(beside) else None
 
 
 def name_lines(path: Path, names: Sequence[str]) -> str:

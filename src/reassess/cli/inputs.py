@@ -268,12 +268,13 @@ def _load_predictions(
     unknown_class: UnknownClass,
     max_bytes: int,
 ) -> Predictions:
-    rows = names or names_beside(path)
+    if names is None and (beside := names_beside(path)) is not None:
+        call.read("names", beside)
     try:
         predictions = read_predictions(
             call.read("predictions", path),
             judges.labels.classes,
-            names=None if rows is None else read_lines(call.read("names", rows)),
+            names=None if names is None else read_lines(call.read("names", names)),
             outputs=None if classes is None else read_lines(call.read("classes", classes)),
             unknown_class=unknown_class,
             max_bytes=max_bytes,

@@ -1,9 +1,9 @@
 """Which classes of each image are worth a question: what models propose beside the original label.
 
 After the outline in Beyer et al., arXiv 2006.07159, section 3: the proposals for an image are its original label, the
-first class of each model, and what is among the N most probable (image, class) pairs of a model over all images. N is
-the same for all models, and the largest for which raters are asked about no more classes an image than wanted. Images
-on which all models agree with the original label are not rated.
+first class of each model, and what is among the N most probable (image, class) pairs of a model over all images. N,
+by a rule of our own, is the same for all models, and the largest for which raters are asked about no more classes an
+image than wanted. Images on which all models agree with the original label are not rated.
 """
 
 import math

@@ -16,7 +16,7 @@ from reassess.core.candidates import Candidates
 from reassess.core.model_choice import HeldOut, ModelChoice
 from reassess.errors import DataError
 from reassess.numeric.bootstrap import percentile_bounds, times_drawn_again
-from reassess.numeric.proportion import Proportion
+from reassess.numeric.proportion import Proportion, wilson
 from reassess.proposals.proposed_pairs import GoldenPairs, all_pairs, golden_pairs
 from reassess.proposals.subset_search import Measure, Search, search_of
 
@@ -157,7 +157,13 @@ def _held_out(
 
 
 def _interval(golden: GoldenPairs, hits: _Bools, of: _Bools, *, seed: int) -> tuple[float, float] | None:
-    """95 % percentile bootstrap of a share of pairs; all pairs of an image are drawn together."""
+    """95 % percentile bootstrap of a share of pairs; all pairs of an image are drawn together.
+
+    Of all or none of the pairs, which every replicate would give again, Wilson's interval over the images.
+    """
+    images = np.unique(golden.images[of]).size
+    if not hits.any() or not (of & ~hits).any():
+        return wilson(images if hits.any() else 0, images)
     rng, at_once = np.random.default_rng(seed), max(1, _AT_ONCE // golden.count)
     counts = np.column_stack([np.bincount(golden.images[part], minlength=golden.count) for part in (hits, of)])
     parts = [

@@ -21,7 +21,7 @@ from reassess.errors import DataError
 
 __all__ = ["USUAL_SIZE", "make_tasks", "seconds_per_vote"]
 
-USUAL_SIZE = 8  # classes, as the raters of ReaL saw at once
+USUAL_SIZE = 8  # classes of an image that a rater sees at once
 _WHOLE, _REST = "all of the image", "the rest of the image"
 _CONFUSED, _NO_PARENT = "often confused", "no common parent"
 _LONGEST = 0.99  # of the times, beyond which a vote is taken to have been interrupted

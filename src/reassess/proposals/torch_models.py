@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stderr
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
@@ -230,7 +230,11 @@ def _no_network() -> Iterator[None]:
     def refuse(*_: object, **__: object) -> None:
         raise OSError("they are not here, and no network is used")
 
-    with patch.object(torch.hub, "download_url_to_file", refuse), redirect_stderr(StringIO()):  # it says "Downloading"
+    with (
+        patch.object(torch.hub, "download_url_to_file", refuse),
+        redirect_stderr(StringIO()),
+        redirect_stdout(StringIO()),
+    ):
         try:
             from huggingface_hub import constants
         except ImportError:  # then timm has no other weights

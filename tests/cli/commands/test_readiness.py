@@ -25,6 +25,8 @@ CALLS: Mapping[str, list[str]] = {
     "raters": ["raters"],
     "labels": ["labels", "--threshold", "0.5", "-o", "l.csv", "--force"],
     "curve": ["curve"],
+    "predict": ["predict", "python:tests.fuzz.brightness:scores", "--workers", "0", "-o", "x.npy", "--force"],
+    "propose": ["propose", "p.csv", "-o", "proposals.csv", "--force"],
     "questions": ["questions", "p.csv", "-o", "q.jsonl", "--force"],
     "show": ["show", "i3.png"],
 }
@@ -163,7 +165,7 @@ def test_the_table_says_why_a_command_fails_and_the_error_is_shown_once(pets: Pa
         if line.split()[:1] and line.split()[0] in CALLS
     )
     apart = "fails, see below: two files have no image in common"
-    assert states == dict.fromkeys(CALLS, apart) | {"labels": "ready", "questions": apart}
+    assert states == dict.fromkeys(CALLS, apart) | {"labels": "ready", "predict": "images not here", "propose": "ready"}
     assert done.err.count("two files have no image in common") == 3
     assert (
         "Error: two files have no image in common\n"

@@ -731,9 +731,10 @@ def test_names_beside_an_npy_file_are_those_of_its_rows(tmp_path: Path) -> None:
     assert read_predictions(tmp_path / "a.npy", names=["x.png", "y.png"]).images == ("x.png", "y.png")
 
 
-def test_names_beside_an_npy_file_that_are_not_as_many_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_text_of_other_lines_beside_an_npy_file_does_not_name_its_rows(tmp_path: Path) -> None:
+    """Such as a list of classes."""
     np.save(tmp_path / "a.npy", np.array([2, 0]))
-    (tmp_path / "a.txt").write_text("b.png\n")
-    assert refused(read_predictions, tmp_path / "a.npy") == (
-        "wrong number of names in a.txt beside it\n  where:   DIR/a.npy\n  allowed: 2, one for each row\n  found:   1"
-    )
+    (tmp_path / "a.txt").write_text("cat\n")
+    predictions = read_predictions(tmp_path / "a.npy")
+    assert predictions.images is None
+    assert predictions.detected == "npy 2: ids, top 1; a.txt beside it has 1 line and does not name its rows"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known, check_length
+from reassess.core.checks import check_known
 from reassess.core.classes import Classes, check_classes, classes_of_ids
 from reassess.core.predictions import MOST_IDS, Predictions, as_floats
 from reassess.errors import DataError, ReassessWarning, at
@@ -26,6 +26,7 @@ from reassess.formats.predictions.unknown_names import (
     without_unknown_outputs,
 )
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
+from reassess.text import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -58,8 +59,8 @@ def read_predictions(
         The classes of the benchmark. Of classes that are known only by the names in the labels (`Classes.ranked`), ids
         mean nothing: predictions name them, except for scores of exactly as many outputs, taken in sorted order.
     names
-        Image name of each row, for a file that holds none. Beside an npy file called x.npy, x.txt names its rows, one a
-        line, as `write_predictions` writes them.
+        Image name of each row, for a file that holds none. Beside an npy file called x.npy, x.txt names its rows if it
+        has as many lines, as `write_predictions` writes it.
     outputs
         What each of the model's outputs is called: wnid, class name or class id. Of a file that names its classes, and
         by wrong names: a line for each such name, a tab, and what the class is called.
@@ -139,8 +140,11 @@ def read_predictions(
             predictions = predictions.named(names, detected=f"{predictions.detected}, names from a file")
         elif (beside := names_beside(path)) is not None:
             lines = read_lines(beside)
-            check_length(len(lines), len(predictions), things=f"names in {beside.name} beside it", each="row")
-            predictions = predictions.named(lines, detected=f"{predictions.detected}, names from {beside.name}")
+            if len(lines) == len(predictions):
+                predictions = predictions.named(lines, detected=f"{predictions.detected}, names from {beside.name}")
+            else:  # such as a list of classes
+                other = f"{beside.name} beside it has {counted(len(lines), 'line')} and does not name its rows"
+                predictions = replace(predictions, detected=f"{predictions.detected}; {other}")
     unknown = unknown_in_words(predictions, unknown_class)
     if not unknown:
         return predictions

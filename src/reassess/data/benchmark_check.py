@@ -185,7 +185,7 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     >>> check.mismatches[0]
     NameProblem(thing='image', what='in labels and not in original', count=1, examples=('c.png',), mend=None)
     >>> [command for command, parts in check.lacks.items() if not parts]
-    ['evaluate', 'compare', 'report', 'show']
+    ['evaluate', 'compare', 'report', 'propose', 'show']
     """
     folder, places = _places(source)
     reader = _Reader(folder=folder)

@@ -184,12 +184,12 @@ def test_the_order_of_rows_changes_nothing(imagenet: Benchmark) -> None:
 
 
 def test_50_000_ids_take_less_than_two_seconds(imagenet: Benchmark) -> None:
-    """Ids of a list, and random ids, of which the assignment takes longest."""
+    """Of the processor: ids of a list, and random ids, of which the assignment takes longest."""
     rng = np.random.default_rng(2)
     for said in (rng.permutation(CLASSES)[simulated(rng, imagenet.truth, 0.4)], rng.integers(0, CLASSES, 50_000)):
-        start = time.perf_counter()
+        start = time.process_time()
         imagenet.find(said)
-        assert time.perf_counter() - start < 2
+        assert time.process_time() - start < 2
 
 
 # Nothing is found where nothing is wrong

@@ -145,7 +145,7 @@ changed = [image for image, true, first in zip(images, truth, original, strict=T
 mended = sum(labels[image] == (int(truth[row_of[image]]),) for image in changed)
 print(f"\nOf {len(changed)} original labels that were changed, {mended} are mended.")
 
-# 8. Digits that are truly ambiguous: the models are of two minds, and so were the raters.
+# 8. Digits that the models take for two, and with them the raters that were simulated from the models.
 several = [row for row, image in enumerate(images) if len(labels[image] or ()) > 1]
 print(f"{len(several)} digits have several labels. Those on which the models differ most:")
 for row in sorted(several, key=lambda row: float(said[row].max()))[:3]:

@@ -38,7 +38,7 @@ class Making:
     by_golden
         Whether the golden answers make the scores.
     of_all_votes
-        Whether the scores of an image hang on the votes on other images, beside those on golden items.
+        Whether the scores of an image depend on the votes on other images, beside those on golden items.
     """
 
     make: Callable[[Votes, Votes, Votes], Scores]
@@ -182,7 +182,7 @@ def find_provenance(
     Parameters
     ----------
     scores
-        The scores; they are compared on the golden items, or, where they hang on all votes, everywhere.
+        The scores; they are compared on the golden items, or, where they depend on all votes, everywhere.
     votes, experts, rater_golden
         The raters' votes, the experts' votes on golden items, and the raters' votes on these.
     makings

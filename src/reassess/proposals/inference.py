@@ -14,6 +14,7 @@ from reassess.data.benchmark_folders import part_path
 from reassess.data.image_sources import ImageSource, open_images
 from reassess.data.loading import load_classes
 from reassess.errors import DataError, MissingPackageError, OutputError, at
+from reassess.formats.files import all_or_none
 from reassess.proposals.decoding import Decoder
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.model_sources import open_model
@@ -208,7 +209,8 @@ def predict(
             refuse_unreadable(
                 pictures, {row: reason for each in task.shards.read() for row, reason in each.reasons.items()}
             )
-    results = tuple(_written(task, pictures, force) for task in tasks)
+    with all_or_none():
+        results = tuple(_written(task, pictures, force) for task in tasks)
     end_run(folder)
     return results
 

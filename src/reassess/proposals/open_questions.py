@@ -132,7 +132,7 @@ def _ordered(
     models: tuple[str, ...], unknown: tuple[int, ...], pairs: npt.NDArray[np.void], images: _Images, classes: Classes
 ) -> OpenQuestions:
     """Each pair once, with all that the models say of it, the most informative first."""
-    # In an order that does not hang on that of the models, so that sums round alike.
+    # In an order that does not depend on that of the models, so that sums round alike.
     pairs = pairs[np.lexsort((pairs["probability"], pairs["class"], pairs["image"]))]
     _, start, pair = np.unique(pair_keys(pairs["image"], pairs["class"]), return_index=True, return_inverse=True)
 

@@ -13,7 +13,7 @@ from reassess.core.checks import check_unique
 from reassess.core.predictions import MOST_IDS
 from reassess.data.benchmark_outputs import check_place
 from reassess.errors import DataError, OutputError
-from reassess.formats.files import all_or_none, check_output, exists, suffix_of, writing
+from reassess.formats.files import check_output, exists, suffix_of, writing
 from reassess.formats.predictions import name_lines, write_predictions
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.output_classes import OutputClasses
@@ -78,7 +78,7 @@ def check_file(file: Path, names: Sequence[str], benchmark: Benchmark | None, *,
 def write_shards(
     file: Path, shards: Shards, outputs: OutputClasses, names: Sequence[str], *, force: bool
 ) -> tuple[int, dict[int, str], int]:
-    """Write what the shards of a model hold.
+    """Write what the shards of a model hold; the files take their places with those of the other models.
 
     Parameters
     ----------
@@ -112,11 +112,10 @@ def write_shards(
     if is_array(file):
         empty = 0.0 if are_probabilities else -np.inf
         ordered = (outputs.ordered(shard.scores, empty=empty) for shard in shards.read())
-        with all_or_none():
-            with writing(file, force=force) as temporary:
-                _save(temporary, ordered, len(rows))
-            with writing(file.with_suffix(".txt"), force=force) as temporary:
-                temporary.write_text(name_lines(file, images), encoding="utf-8")
+        with writing(file, force=force) as temporary:
+            _save(temporary, ordered, len(rows))
+        with writing(file.with_suffix(".txt"), force=force) as temporary:
+            temporary.write_text(name_lines(file, images), encoding="utf-8")
     else:
         path = shards.folder / "scores.npy"
         _save(path, (shard.scores for shard in shards.read()), len(rows))

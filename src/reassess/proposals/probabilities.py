@@ -129,7 +129,7 @@ def probability_blocks(
         part = slice(start, start + _BLOCK)
         scores = as_floats(predictions.scores[rows[part]])
         chosen = scores if outputs is None else np.take(scores, outputs, axis=1)
-        values = np.ascontiguousarray(chosen, np.float64)  # so that sums do not hang on how the file lies
+        values = np.ascontiguousarray(chosen, np.float64)  # so that sums do not depend on the layout of the file
         yield part, values if as_they_are else _softmax(values)
 
 

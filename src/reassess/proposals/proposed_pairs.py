@@ -1,4 +1,4 @@
-"""Golden pairs and all proposals, each with the models on which it hangs that raters are asked about it.
+"""Golden pairs and all proposals, each with the models that decide whether raters are asked about it.
 
 Symbols: K models, S a subset of them. With the N of all models, S sends an image to raters if one of S does not agree
 with the original label, and then proposes the original label and what one of S proposes.

@@ -158,7 +158,9 @@ def begin_run(folder: Path, run: Mapping[str, Any], images: ImageSource) -> None
 
 
 def end_run(folder: Path) -> None:
-    """Remove what a run kept."""
+    """Remove what a run kept, its record last, so that a run that is stopped here can be begun again."""
+    for shards in filter(Path.is_dir, list(folder.iterdir())):
+        shutil.rmtree(shards)
     shutil.rmtree(folder)
 
 

@@ -22,7 +22,6 @@ __all__ = ["predict"]
 
 _MOST_UNREADABLE = 10
 _MOST_WORKERS = 16
-_FILES = "of each output, one wnid or name a line"
 
 
 @click.command(

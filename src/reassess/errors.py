@@ -16,6 +16,7 @@ __all__ = [
     "ReassessError",
     "ReassessWarning",
     "SourceError",
+    "UnreadableFileError",
 ]
 
 
@@ -69,6 +70,10 @@ class ReassessError(Exception):
 
 class DataError(ReassessError, ValueError):
     """A file or an array does not hold what it should."""
+
+
+class UnreadableFileError(DataError):
+    """A file is not there, or of a kind that is not read, so that nothing is known of what it holds."""
 
 
 class OutputError(ReassessError, OSError):

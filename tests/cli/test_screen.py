@@ -87,10 +87,10 @@ def test_a_text_that_is_wider_than_the_terminal_loses_its_middle(printed: Printe
 
 def test_what_does_not_fit_follows_below_beside_the_first_column(printed: Printed) -> None:
     assert printed(32, ROWS[:1] * 5)[-4:] == [
-        "a_long_name_of_a_             99",
-        "file.npz",
-        "a_long_name_of_a_             99",
-        "file.npz",
+        "a_long_name_of_a_file.npz     99",
+        "a_long_name_of_a_file.npz     99",
+        "a_long_name_of_a_file.npz     99",
+        "a_long_name_of_a_file.npz     99",
     ]
     assert printed(32)[11:15] == [
         "file               second number",

@@ -108,7 +108,15 @@ def test_bytes_that_are_no_text_are_said(refused: Callable[..., str], file: Call
     )
 
 
-@pytest.mark.parametrize(("name", "suffix"), [("a.xlsx", ".xlsx"), ("a", "no suffix"), ("a.csv.gz", ".gz")])
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [
+        ("a.xlsx", ".xlsx\n  to mend: save it as .csv"),
+        ("a.pkl", ".pkl\n  to mend: save it as .csv"),
+        ("a", "no suffix"),
+        ("a.csv.gz", ".gz"),
+    ],
+)
 def test_a_suffix_that_is_not_known_is_said(
     refused: Callable[..., str], tmp_path: Path, name: str, suffix: str
 ) -> None:

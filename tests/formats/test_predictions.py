@@ -171,7 +171,8 @@ def test_pickles_are_refused_and_their_code_does_not_run(
 def test_a_file_of_no_known_kind_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     assert refused(read_predictions, tmp_path / "p.pkl") == (
         "wrong kind of file for predictions\n  where:   DIR/p.pkl\n"
-        "  allowed: .npy, .npz, .pt, .pth, .safetensors, .csv, .tsv, .jsonl, .parquet, .json\n  found:   .pkl"
+        "  allowed: .npy, .npz, .pt, .pth, .safetensors, .csv, .tsv, .jsonl, .parquet, .json\n  found:   .pkl\n"
+        "  to mend: save it as .npz"
     )
 
 

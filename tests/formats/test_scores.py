@@ -151,11 +151,11 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
         ),
         (
             "image,class,score\na,1,.5\nb,1,nan\n",
-            "score out of range\n  where:   DIR/a.csv, image b, class 1\n  allowed: 0 to 1\n  found:   nan",
+            "score out of range\n  where:   DIR/a.csv, line 3, column score\n  allowed: 0 to 1\n  found:   nan",
         ),
         (
             "image,class,score\na,1,1.5\n",
-            "score out of range\n  where:   DIR/a.csv, image a, class 1\n  allowed: 0 to 1\n  found:   1.5",
+            "score out of range\n  where:   DIR/a.csv, line 2, column score\n  allowed: 0 to 1\n  found:   1.5",
         ),
         (
             "image,class,score\na,1,.5\nb,1,.5\na,1,.7\n",

@@ -89,8 +89,8 @@ def test_columns_without_a_heading_are_called_by_their_number(file: Callable[...
         (
             "t.csv",
             'image,prediction\n"a",1\nb,"2\n',
-            "the table cannot be read\n  where:   DIR/t.csv\n  found:   unexpected end of data\n"
-            "  to mend: get or write the file again",
+            "the table cannot be read\n  where:   DIR/t.csv, line 3\n  found:   a quote that is not closed\n"
+            '  to mend: get or write the file again; a quote within a field is written twice: "5"" floppy"',
         ),
         ("t.csv", "\n\n", "the table has no rows\n  where:   DIR/t.csv\n  to mend: write it again"),
     ],

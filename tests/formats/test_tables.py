@@ -136,7 +136,7 @@ QUOTED = AGAIN + "; a field that holds a separator stands in quotes"
             "t.xlsx",
             "PK",
             "wrong kind of file for a table\n  where:   DIR/t.xlsx\n"
-            "  allowed: .csv, .tsv, .jsonl, .parquet\n  found:   .xlsx",
+            "  allowed: .csv, .tsv, .jsonl, .parquet\n  found:   .xlsx\n  to mend: save it as .csv",
         ),
     ],
 )
@@ -196,14 +196,13 @@ def test_half_of_a_character_in_a_line_is_an_error(
     )
 
 
-@pytest.mark.parametrize("name", ["t.parquet", "t.jsonl", "t.csv"])
+@pytest.mark.parametrize("name", ["t.parquet", "t.jsonl"])
 def test_a_truncated_table_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str
 ) -> None:
     content = {
         "t.parquet": cut_parquet(tmp_path / "whole.parquet"),
         "t.jsonl": b'{"image": "a", "class": 1}\n{"image": "b", "cla',
-        "t.csv": b'image,class\na,1\n"b',
     }[name]
     table = refused(read_table, file(name, content), text=("image",)).splitlines()
     assert (table[:2], table[3:]) == (

@@ -36,7 +36,7 @@ from reassess.data.loading import (
     load_votes,
 )
 from reassess.data.sources import SOURCES
-from reassess.errors import DataError, ReassessError, at
+from reassess.errors import DataError, ReassessError, UnreadableFileError, at
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.archives import MAX_BYTES
@@ -274,7 +274,7 @@ def taken_for_imagenet(by_default: bool) -> Iterator[None]:
     try:
         yield
     except ReassessError as error:
-        if by_default:
+        if by_default and not isinstance(error, UnreadableFileError):
             error.mend = f"{OWN_LABELS}; or {error.mend}" if error.mend else OWN_LABELS
         raise
 

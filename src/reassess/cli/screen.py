@@ -79,14 +79,17 @@ def _lines(names: list[str], cells: _Rows, texts: int, width: int | None) -> lis
     if width is None or _total(whole, _GAPS[0]) <= width:
         return _drawn(names, cells, texts, whole, _GAPS[0])
     cells = [[*(shortened(text, width - 1) for text in row[:texts]), *row[texts:]] for row in cells]
-    forms = [_fitted(names, cells, texts, width, gap) for gap in _GAPS]
+    forms = [*_forms(names, cells, texts, width), _side_by_side(names, cells, texts, width)]
     if texts == 1 and len(cells) <= _FEW_ROWS:
         first, *others = ([name, *column] for name, *column in zip(names, *cells, strict=True))
-        forms.append(_fitted(first, others, 1, width, _GAPS[1]))
-    if texts:
-        forms += [_named_above(names, cells, texts, width, gap) for gap in _GAPS]
-    forms.append(_side_by_side(names, cells, texts, width))
+        forms.insert(0, _fitted(first, others, 1, width, _GAPS[1]))
     return min((form for form in forms if form is not None), key=len)
+
+
+def _forms(names: list[str], cells: _Rows, texts: int, width: int) -> list[list[str] | None]:
+    """The lines of a table with all its columns, in each form; None for one that is too wide."""
+    forms = [_fitted(names, cells, texts, width, gap) for gap in _GAPS]
+    return [*forms, *(_named_above(names, cells, texts, width, gap) for gap in _GAPS)] if texts else forms
 
 
 def _cells(text: str) -> int:
@@ -209,9 +212,9 @@ def _side_by_side(names: list[str], cells: _Rows, texts: int, width: int) -> lis
     lines: list[str] = []
     for part in _parts(least, max(1, texts), width):
         headings, rows = [names[i] for i in part], [[row[i] for i in part] for row in cells]
-        forms = (_fitted(headings, rows, texts, width, gap) for gap in _GAPS)
+        forms = [form for form in _forms(headings, rows, texts, width) if form is not None]
         too_wide = _drawn(headings, rows, texts, _least(headings, rows, texts), _GAPS[1])
-        lines += ["", *next((form for form in forms if form is not None), too_wide)]
+        lines += ["", *min(forms, key=len, default=too_wide)]
     return lines[1:]
 
 

@@ -11,7 +11,7 @@ from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import NONE_SCORED, Evaluation, ceiling_in_words, left_out_in_words
 from reassess.numeric.exact_tests import SMALLEST
 from reassess.numeric.proportion import Proportion
-from reassess.text import counted, plain, shortened, some
+from reassess.text import counted, plain, shortened, some, together
 
 __all__ = [
     "KNOWN_IN_WORDS",
@@ -96,7 +96,7 @@ def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
         for part, why in evaluation.reasons.items():
             without.setdefault((part.replace("_", " "), why), []).append(model)
     for (part, why), models in without.items():
-        yield f"no {part}{f' for {some(models)}' if len(models) < len(evaluations) else ''}: {why}"
+        yield f"no {part}{f' for {together(models)}' if len(models) < len(evaluations) else ''}: {why}"
 
 
 def class_list_in_words(other: ClassList, classes: Classes, mend: str = MEND_CLASS_LIST) -> str:

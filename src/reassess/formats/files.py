@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from reassess.errors import DataError, OutputError, ReassessError
+from reassess.errors import DataError, OutputError, ReassessError, UnreadableFileError
 
 __all__ = [
     "all_or_none",
@@ -39,6 +39,7 @@ _BEGINS = {
     b"\xff\xd8\xff": ".jpg",
 }
 _TEXTS = (".json", ".jsonl", ".csv", ".tsv", ".txt")
+_INSTEAD = dict.fromkeys((".xlsx", ".xls", ".ods"), (".csv",)) | dict.fromkeys((".pkl", ".pickle"), (".npz", ".csv"))
 _MOST_BYTES = 512
 _NO_TEXT = set(range(32)) - set(b"\t\n\r\f") | {127}
 _together: ContextVar["list[_Written] | None"] = ContextVar("_together", default=None)
@@ -59,7 +60,7 @@ def _refuse_folder(path: Path) -> None:
 
 
 def check_input(path: Path) -> None:
-    """Raise `DataError` unless `path` is a file that can be read and is not empty."""
+    """Raise `UnreadableFileError` unless `path` is a file that can be read and is not empty."""
     _refuse_folder(path)
     if not exists(path):
         near = (
@@ -67,18 +68,20 @@ def check_input(path: Path) -> None:
             if _is_folder(path.parent)
             else []
         )
-        raise DataError(
+        raise UnreadableFileError(
             "no such file",
             where=path,
             found=f"beside it: {', '.join(near)}" if near else None,
             mend="check the path",
         )
     if not os.access(path, os.R_OK):
-        raise DataError("the file cannot be read", where=path, mend="check its permissions")
+        raise UnreadableFileError("the file cannot be read", where=path, mend="check its permissions")
     if not path.is_file():
-        raise DataError("a pipe or a device was given where a file is read", where=path, mend="write it to a file")
+        raise UnreadableFileError(
+            "a pipe or a device was given where a file is read", where=path, mend="write it to a file"
+        )
     if path.stat().st_size == 0:
-        raise DataError("the file is empty", where=path, mend="write it again")
+        raise UnreadableFileError("the file is empty", where=path, mend="write it again")
 
 
 def read_lines(path: Path) -> list[str]:
@@ -114,15 +117,16 @@ def other_suffix(path: Path) -> str | None:
 
 
 def suffix_of(path: Path, known: Collection[str], thing: str) -> str:
-    """The suffix of `path` in lower case; `DataError` if `thing` has no file of that kind."""
+    """The suffix of `path` in lower case; `UnreadableFileError` if `thing` has no file of that kind."""
     suffix = path.suffix.lower()
     if suffix not in known:
         _refuse_folder(path)
-        raise DataError(
+        raise UnreadableFileError(
             f"wrong kind of file for {thing}",
             where=path,
             allowed=", ".join(known),
             found=suffix or "no suffix",
+            mend=next((f"save it as {kind}" for kind in _INSTEAD.get(suffix, ()) if kind in known), None),
         )
     return suffix
 

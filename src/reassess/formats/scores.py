@@ -144,9 +144,11 @@ def _read_table(path: Path, classes: Classes | None) -> Scores:
         refuse_missing(path, column_of_golden)
         golden = column_of_golden.to_numpy()
         check_range(golden, 0, 1, what="golden", where=lambda row: place(path, row, _GOLDEN))
+    values = numbers(path, table[name]).to_numpy().astype(np.float64)
+    check_range(values, 0, 1, what=name, where=lambda row: place(path, row, name))
     return Scores(
         questions=questions,
-        values=numbers(path, table[name]).to_numpy().astype(np.float64),
+        values=values,
         exclusive=name == _PROBABILITY,
         golden=None if golden is None else golden.astype(bool),
     )

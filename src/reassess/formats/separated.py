@@ -34,8 +34,9 @@ def read_separated(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
     Raises
     ------
     DataError
-        The fields are separated by something else; a heading stands twice; or a row has fewer or more fields.
-    csv.Error, UnicodeError, pl.exceptions.PolarsError
+        The fields are separated by something else; a heading stands twice; a quote is not closed; or a row has fewer
+        or more fields.
+    UnicodeError, pl.exceptions.PolarsError
         The file cannot be parsed.
     """
     import polars as pl
@@ -74,10 +75,19 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=SEPARATORS[path.suffix.lower()], strict=True)
         begin = 1
-        for record in reader:
-            if record:
-                yield begin, record
-            begin = reader.line_num + 1
+        try:
+            for record in reader:
+                if record:
+                    yield begin, record
+                begin = reader.line_num + 1
+        except csv.Error as error:
+            is_open = str(error) == "unexpected end of data"
+            raise DataError(
+                "the table cannot be read",
+                where=f"{path}, line {begin:,}",
+                found="a quote that is not closed" if is_open else str(error),
+                mend='get or write the file again; a quote within a field is written twice: "5"" floppy"',
+            ) from error
 
 
 def _is_plain(path: Path) -> bool:

@@ -1,7 +1,6 @@
 """Tables as such: CSV, TSV, JSON lines and Parquet through polars, with one message where that fails."""
 
 import codecs
-import csv
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -72,7 +71,7 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
         table = table.with_columns(as_text(path, table[name]) for name in text if name in table.columns)
     except UnicodeDecodeError as error:
         raise not_utf8(path, error) from error
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError, csv.Error) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError) as error:
         raise DataError(
             "the table cannot be read",
             where=_where_no_json(path) if path.suffix.lower() == ".jsonl" else path,

@@ -511,6 +511,7 @@ def test_a_table_of_images_of_no_known_kind_is_refused_before_any_work(shop: Pat
         "  where:   out.xlsx\n"
         "  allowed: .csv, .tsv, .jsonl, .parquet\n"
         "  found:   .xlsx\n"
+        "  to mend: save it as .csv\n"
     )
 
 

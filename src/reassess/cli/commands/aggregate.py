@@ -339,4 +339,4 @@ def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Pa
 def _in_words(value: bool | int | float) -> str:
     if isinstance(value, bool):
         return "yes" if value else "NO"
-    return f"{value:,.5f}" if isinstance(value, float) else f"{value:,}"
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"

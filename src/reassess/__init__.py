@@ -19,6 +19,7 @@ _FACES = (
     "comparison",
     "data",
     "proposals",
+    "cleaning",
     "report",
     "numeric",
 )

@@ -1,4 +1,5 @@
 from .aggregation import *
+from .cleaning import *
 from .comparison import *
 from .core import *
 from .data import *

@@ -10,6 +10,7 @@ from .class_lists import Classed as Classed
 from .class_lists import classes_of as classes_of
 from .class_lists import in_one_list as in_one_list
 from .classes import Classes as Classes
+from .folds import Folds as Folds
 from .hierarchy import Hierarchy as Hierarchy
 from .image_names import Match as Match
 from .image_names import find_image as find_image

@@ -1,0 +1,2 @@
+from .folding import USUAL_FOLDS as USUAL_FOLDS
+from .folding import make_folds as make_folds

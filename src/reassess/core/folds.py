@@ -1,0 +1,94 @@
+"""Folds: parts of a set of images, of which each is held out in turn while a model is trained on the others."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_length, check_range
+from reassess.core.image_names import join, unique_images
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze
+from reassess.text import some
+
+__all__ = ["Folds"]
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """In which fold each image is.
+
+    Parameters
+    ----------
+    images
+        Names of the images, no image twice.
+    numbers
+        int64, shape (images,): the fold of each image, 0 or more.
+
+    Raises
+    ------
+    DataError
+        An image is named twice, a number is negative or missing, or all images are in one fold.
+
+    Examples
+    --------
+    >>> folds = Folds(("a.png", "b.png", "c.png"), np.array([0, 1, 0]))
+    >>> folds
+    Folds(3 images in 2 folds of 1 to 2)
+    >>> folds.images_of(0)
+    ('a.png', 'c.png')
+    """
+
+    images: tuple[str, ...]
+    numbers: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        unique_images(self.images, "the folds")
+        check_length(self.numbers.size, len(self.images), things="numbers of folds", each="image")
+        check_range(self.numbers, 0, what="number of a fold", where=lambda row: f"image {self.images[row]}")
+        if len(self.values) < 2:
+            raise DataError(
+                "all images are in one fold",
+                allowed="two folds or more, so that a model can be trained on the others",
+                found=f"fold {some(self.values)}" if self.values else "no image",
+            )
+        freeze(self, "numbers")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        sizes = self.sizes
+        return f"Folds({len(self):,} images in {sizes.size:,} folds of {sizes.min():,} to {sizes.max():,})"
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The numbers of the folds, in order."""
+        return tuple(np.unique(self.numbers).tolist())
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """int64, shape (folds,): number of images in each fold."""
+        return np.unique(self.numbers, return_counts=True)[1]
+
+    def images_of(self, fold: int) -> tuple[str, ...]:
+        """The images that are held out in a fold.
+
+        Raises
+        ------
+        DataError
+            There is no such fold.
+        """
+        if fold not in self.values:
+            raise DataError("no such fold", allowed=some(self.values, most=20), found=fold)
+        return tuple(self.images[row] for row in np.flatnonzero(self.numbers == fold).tolist())
+
+    def of(self, images: tuple[str, ...]) -> npt.NDArray[np.int64]:
+        """int64, shape (images,): the fold of each of some images, -1 of one that is in none."""
+        rows = join(images, self.images)
+        return np.where(rows < 0, -1, self.numbers[rows])
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        return {"images": len(self), "folds": dict(zip(map(str, self.values), self.sizes.tolist(), strict=True))}

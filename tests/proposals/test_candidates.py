@@ -17,8 +17,8 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions, UnknownClasses
 from reassess.core.proposals import ORIGINAL_SOURCE, Proposals
 from reassess.errors import DataError
+from reassess.evaluation.probabilities import class_probabilities
 from reassess.proposals.candidates import propose
-from reassess.proposals.probabilities import class_probabilities
 from tests.helpers import labels_of, message
 
 NAMES = [f"{number:02}.png" for number in range(14)]

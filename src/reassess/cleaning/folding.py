@@ -7,6 +7,7 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
+from reassess.cleaning.held_out import single_labels
 from reassess.core.checks import check_range
 from reassess.core.folds import Folds
 from reassess.core.image_names import join
@@ -70,7 +71,7 @@ def make_folds(
     2006.07159, section 6.
     """
     check_range(k, 2, what="number of folds")
-    class_ids = single_classes(labels)
+    class_ids = single_labels(labels)
     order, starts = _units(labels.images, repeats)
     if starts.size < k:
         raise DataError("fewer images than folds", allowed=f"{k:,} or more, repeats counted once", found=starts.size)
@@ -79,21 +80,6 @@ def make_folds(
     numbers = np.empty(len(labels), np.int64)
     numbers[order] = np.repeat(_dealt(class_ids[order[starts]], sizes, k, seed), sizes)
     return Folds(labels.images, numbers)
-
-
-def single_classes(labels: LabelSets) -> npt.NDArray[np.int32]:
-    """int32, shape (images,): the only class of each image; `DataError` where an image has none or several."""
-    odd = labels.sizes != 1
-    if odd.any():
-        row = int(np.argmax(odd))
-        raise DataError(
-            "an image has not exactly one label",
-            where=f"image {labels.images[row]}",
-            allowed="one class for each image",
-            found=counted(int(labels.sizes[row]), "class", "classes"),
-            mend=f"leave such images out: {int(np.count_nonzero(odd)):,} of {len(labels):,}",
-        )
-    return labels.indices
 
 
 def _units(images: tuple[str, ...], repeats: Sequence[Sequence[str]]) -> tuple[_Ints, _Ints]:

@@ -13,8 +13,8 @@ from reassess.core.predictions import Predictions
 from reassess.errors import at
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
+from reassess.evaluation.probabilities import kind_of_scores, output_classes, probability_blocks
 from reassess.numeric.largest import Descending, Largest
-from reassess.proposals.probabilities import kind_of_scores, output_classes, probability_blocks
 
 __all__ = ["BestPairs", "ImageIndex", "Seen", "best_pairs", "see"]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -103,6 +104,17 @@ class Cleaning(Shown):
         dropped = np.bincount(self.class_ids[~self.kept], minlength=int(present.max(initial=-1)) + 1)[present]
         order = np.lexsort((present, -dropped, -dropped / counts))
         return list(zip(*(part[order].tolist() for part in (present, counts, dropped)), strict=True))
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold; classes by id."""
+        classes = [{"class": c, "images": count, "dropped": dropped} for c, count, dropped in self.by_class()]
+        return {
+            "images": len(self),
+            "kept": int(np.count_nonzero(self.kept)),
+            "classes": classes,
+            "losing_much": [class_id for class_id, *_ in self.losing_much()],
+            "noise": None if self.noise is None else self.noise.to_json(),
+        }
 
     def losing_much(self) -> list[tuple[int, int, int]]:
         """Those of `by_class` of which more than a third is dropped."""

@@ -13,6 +13,8 @@ from reassess.text import Shown
 
 __all__ = ["CheckedLabels", "LabelNoise"]
 
+_IN_JSON = 20
+
 
 @dataclass(frozen=True)
 class CheckedLabels:
@@ -102,6 +104,19 @@ class LabelNoise(Shown):
     def prior(self) -> npt.NDArray[np.float64]:
         """The expected share of images of each true class; float64, shape (classes,)."""
         return np.asarray(self.counts.sum(axis=1) / self.counts.sum())
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold; classes by id, and the 20 largest entries of the matrix."""
+        return {
+            "share_wrong": self.share,
+            "sharpening": self.sharpening,
+            "has_biases": self.has_biases,
+            "largest": [
+                {"true_class": truth, "label": label, "images": count, "share": share}
+                for truth, label, count, share in self.largest(_IN_JSON)
+            ],
+            "checked": None if self.checked is None else self.checked.to_json(),
+        }
 
     def largest(self, most: int) -> list[tuple[int, int, float, float]]:
         """The mistakes that are made most often: true class, label, expected number, and share of the true class."""

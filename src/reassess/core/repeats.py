@@ -126,6 +126,12 @@ class Repeats:
         found: npt.NDArray[np.bool_] = own & np.isin(self.groups, shared)
         return found
 
+    def images_of(self, name: str) -> tuple[str, ...]:
+        """The images of a set that have a row, each once, in the order of the rows."""
+        check_known([name], self.sets, thing="set of images")
+        rows = np.flatnonzero(self.set_ids == self.sets.index(name)).tolist()
+        return tuple(dict.fromkeys(self.images[row] for row in rows))
+
     def repeated_elsewhere(self, name: str, kind: str | None = None) -> tuple[str, ...]:
         """The images of a set that another set repeats, each once, in the order of the rows.
 

@@ -19,6 +19,7 @@ __all__ = ["Part", "Print", "Printer", "perceptual_hashes", "thumbnails"]
 
 Grey = npt.NDArray[np.uint8]
 _SIDE = 32  # of the grey picture from which hash and thumbnail are made
+_EDGE = 0.025  # of a side, which the middle of a picture leaves out at either end
 _LOW = 8  # frequencies in each direction that a hash keeps
 _DIGEST = 16  # bytes
 
@@ -43,17 +44,16 @@ class Print:
         In pixels.
     is_plain
         Whether all of it has one colour.
-    hash
-        See `perceptual_hashes`; 0 where that is not asked for.
-    thumbnail
-        See `thumbnails`; empty where that is not asked for.
+    hashes, thumbnails
+        See `perceptual_hashes` and `thumbnails`: of the whole picture, then of its middle; empty where they are not
+        asked for.
     """
 
     digest: bytes
     shorter_side: int
     is_plain: bool
-    hash: int = 0
-    thumbnail: bytes = b""
+    hashes: bytes = b""
+    thumbnails: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -70,24 +70,35 @@ class Printer:
         prints = [read_picture(self.sets[part.set_id], row, make) for row in part.rows]
         if not greys:
             return prints
-        looks = zip(perceptual_hashes(np.stack(greys)).tolist(), thumbnails(np.stack(greys)), strict=True)
-        return [each if isinstance(each, str) else _with_look(each, *next(looks)) for each in prints]
+        stacked = np.stack(greys)
+        looks = zip(
+            perceptual_hashes(stacked).reshape(-1, 2), thumbnails(stacked).reshape(len(greys) // 2, -1), strict=True
+        )
+        return [each if isinstance(each, str) else _with_looks(each, *next(looks)) for each in prints]
 
 
 def _print_of(picture: "Image.Image", *, greys: list[Grey] | None) -> Print:
-    """The print of a picture, without its look, of which a small grey picture is added to the list."""
-    from PIL import Image
-
+    """The print of a picture without its looks, for which two small grey pictures are added to the list."""
     digest = hashlib.blake2b(f"{picture.width} {picture.height} ".encode(), digest_size=_DIGEST)
     digest.update(picture.tobytes())
     is_plain = all(low == high for low, high in picture.getextrema())
     if greys is not None:
-        greys.append(np.asarray(picture.convert("L").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)))
+        greys += _views(picture)
     return Print(digest.digest(), min(picture.size), is_plain)
 
 
-def _with_look(each: Print, look: int, small: Grey) -> Print:
-    return replace(each, hash=look, thumbnail=small.tobytes())
+def _views(picture: "Image.Image") -> tuple[Grey, Grey]:
+    """A picture in shades of grey, made small: all of it, and its middle."""
+    from PIL import Image
+
+    grey, lanczos = picture.convert("L"), Image.Resampling.LANCZOS
+    left, top = grey.width * _EDGE, grey.height * _EDGE
+    middle = (left, top, grey.width - left, grey.height - top)
+    return np.asarray(grey.resize((_SIDE, _SIDE), lanczos)), np.asarray(grey.resize((_SIDE, _SIDE), lanczos, middle))
+
+
+def _with_looks(each: Print, hashes: npt.NDArray[np.int64], small: Grey) -> Print:
+    return replace(each, hashes=hashes.tobytes(), thumbnails=small.tobytes())
 
 
 def perceptual_hashes(greys: Grey) -> npt.NDArray[np.int64]:

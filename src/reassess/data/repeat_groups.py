@@ -26,8 +26,9 @@ def near_groups(prints: Sequence[Print], progress: Callable[[int, int], object])
     """Positions of pictures that look the same, in the order of the first of each group.
 
     Two pictures are near if their hashes differ in at most `MOST_BITS` bits and their thumbnails correlate at least at
-    `LEAST_CORRELATION`. What is near in steps is one group, and so are exact copies of its pictures; exact copies alone
-    are none. A picture of one colour is near to no other.
+    `LEAST_CORRELATION`, both of the whole pictures, or of the one and of the middle of the other. What is near in steps
+    is one group, and holds the exact copies of its pictures too; exact copies alone are none. A picture of one colour
+    is near to no other.
 
     Parameters
     ----------
@@ -53,8 +54,8 @@ def _by_digest(prints: Sequence[Print]) -> Groups:
 
 def _joined(prints: Sequence[Print], progress: Callable[[int, int], object]) -> npt.NDArray[np.int64]:
     """For each of some different pictures the first one of its group."""
-    hashes = np.array([each.hash for each in prints], np.int64)
-    small = np.frombuffer(b"".join(each.thumbnail for each in prints), np.uint8).reshape(len(prints), -1)
+    hashes = np.frombuffer(b"".join(each.hashes for each in prints), np.int64).reshape(-1, 2)
+    small = np.frombuffer(b"".join(each.thumbnails for each in prints), np.uint8).reshape(len(prints), 2, -1)
     group = np.arange(len(prints))
     for start in range(0, len(prints), _BLOCK):
         stop = min(start + _BLOCK, len(prints))

@@ -152,7 +152,8 @@ def scan_images(
     Notes
     -----
     Two pictures are near if their perceptual hashes (pHash) differ in at most 10 of 64 bits, and their thumbnails of
-    16 x 16 shades of grey correlate at 0.92 or more. What is near in steps is one group: an image of it is near to
+    16 x 16 shades of grey correlate at 0.92 or more; or if that holds for the one and for the other without a fortieth
+    of it at each edge, for pictures that were cropped. What is near in steps is one group: an image of it is near to
     another one of it, and not always to all. A near group holds the exact copies of its images too.
     """
     try:

@@ -44,17 +44,29 @@ def _correlation(a, b):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def _are_near(hashes, thumbnails, i, j, bits, correlation):  # type: ignore[no-untyped-def]
+    """Whether two pictures are near: both whole, or the one whole and of the other its middle."""
+    for a, b in ((0, 0), (0, 1), (1, 0)):
+        if (
+            _bits(hashes[i, a] ^ hashes[j, b]) <= bits
+            and _correlation(thumbnails[i, a], thumbnails[j, b]) >= correlation
+        ):
+            return True
+    return False
+
+
+@compiled
 def join_near(hashes, thumbnails, start, stop, bits, correlation, group):  # type: ignore[no-untyped-def]
     """Join pictures of some rows with all later ones that are near; what is near in steps is one group.
 
-    Two pictures of one group already are not compared, so that pairs take no memory, however many there are.
+    Two pictures of one group already are not compared again, and pairs take no memory, however many there are.
 
     Parameters
     ----------
     hashes
-        int64, shape (n,): 64 bits each.
+        int64, shape (n, 2): 64 bits, of the whole picture and of its middle.
     thumbnails
-        uint8, shape (n, pixels).
+        uint8, shape (n, 2, pixels): so too.
     start, stop
         The rows.
     bits, correlation
@@ -64,8 +76,10 @@ def join_near(hashes, thumbnails, start, stop, bits, correlation, group):  # typ
         first.
     """
     for i in range(start, stop):
-        for j in range(i + 1, hashes.size):
-            if _bits(hashes[i] ^ hashes[j]) <= bits:
+        whole, middle = hashes[i, 0], hashes[i, 1]
+        for j in range(i + 1, len(hashes)):
+            fewest = min(_bits(whole ^ hashes[j, 0]), min(_bits(whole ^ hashes[j, 1]), _bits(middle ^ hashes[j, 0])))
+            if fewest <= bits:
                 one, other = _first(group, i), _first(group, j)
-                if one != other and _correlation(thumbnails[i], thumbnails[j]) >= correlation:
+                if one != other and _are_near(hashes, thumbnails, i, j, bits, correlation):
                     group[max(one, other)] = min(one, other)

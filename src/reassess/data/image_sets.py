@@ -54,7 +54,7 @@ def names_of_sets(paths: Sequence[str]) -> tuple[str, ...]:
     parts = 0
     while len(set(names)) < len(names):
         parts += 1
-        names = ["/".join(path.parts[-parts:]) for path in last]
+        names = [PurePath(*path.parts[-parts:]).as_posix() for path in last]
     return tuple(names)
 
 

@@ -15,12 +15,13 @@ from reassess.data.picture_reading import read_picture
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Part", "Print", "Printer", "perceptual_hashes", "thumbnails"]
+__all__ = ["THUMBNAIL_PIXELS", "Part", "Print", "Printer", "perceptual_hashes", "thumbnails"]
 
 Grey = npt.NDArray[np.uint8]
 _SIDE = 32  # of the grey picture from which hash and thumbnail are made
 _EDGE = 0.025  # of a side, which the middle of a picture leaves out at either end
 _LOW = 8  # frequencies in each direction that a hash keeps
+THUMBNAIL_PIXELS = (_SIDE // 2) ** 2
 _DIGEST = 16  # bytes
 
 

@@ -6,7 +6,7 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from reassess.data.picture_prints import Print
+from reassess.data.picture_prints import THUMBNAIL_PIXELS, Print
 from reassess.numeric.near_kernels import join_near
 
 __all__ = ["LEAST_CORRELATION", "MOST_BITS", "exact_groups", "near_groups"]
@@ -55,7 +55,7 @@ def _by_digest(prints: Sequence[Print]) -> Groups:
 def _joined(prints: Sequence[Print], progress: Callable[[int, int], object]) -> npt.NDArray[np.int64]:
     """For each of some different pictures the first one of its group."""
     hashes = np.frombuffer(b"".join(each.hashes for each in prints), np.int64).reshape(-1, 2)
-    small = np.frombuffer(b"".join(each.thumbnails for each in prints), np.uint8).reshape(len(prints), 2, -1)
+    small = np.frombuffer(b"".join(each.thumbnails for each in prints), np.uint8).reshape(-1, 2, THUMBNAIL_PIXELS)
     group = np.arange(len(prints))
     for start in range(0, len(prints), _BLOCK):
         stop = min(start + _BLOCK, len(prints))

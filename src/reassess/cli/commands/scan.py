@@ -18,8 +18,8 @@ __all__ = ["scan"]
     cls=Command,
     docs="docs/scan.md",
     examples=[
-        "reassess scan train val --near -o repeats.csv",
-        "reassess scan images.zip --smallest-side 32 -o repeats.csv",
+        "reassess scan photos pets/images --near -o repeats.csv",
+        "reassess scan pets/images --smallest-side 64 -o small.csv",
     ],
 )
 @click.argument("places", nargs=-1, required=True, type=FILE, metavar="DIR|LIST|ZIP|TAR...")

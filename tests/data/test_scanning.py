@@ -149,8 +149,8 @@ def photographs() -> list[Image.Image]:
         "astronaut.png",
         "chelsea.png",
         "coffee.png",
-        "coins.png",
-        "horse.png",
+        "ihc.png",
+        "hubble_deep_field.jpg",
         "motorcycle_left.png",
         "rocket.jpg",
     )

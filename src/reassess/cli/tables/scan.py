@@ -55,11 +55,12 @@ def print_scan(call: Call, scan: Scan, output: Any, *, near: bool) -> None:
     unreadable = [f"{image} of {each.name} ({reason})" for each in scan.sets for image, reason in each.unreadable]
     if unreadable:
         call.tell(f"cannot be read: {some(unreadable, most=len(unreadable) if call.verbose else 1)}")
-    call.note("exact: images with a copy of equal pixels, in their own set or in the other one")
+    notes = ["exact: with a copy of equal pixels there"]
     if near:
-        call.note("near: images without such a copy there, that look like another one")
+        notes.append("near: with none, but one that looks the same")
     if with_classes:
-        call.note("other class: images with an exact copy in the folder of another class")
+        notes.append("other class: with an exact copy in the folder of another class")
+    call.note("; ".join(notes))
 
 
 def _cells(counts: RepeatCounts, near: bool, with_classes: bool) -> list[str | None]:

@@ -29,7 +29,22 @@ def _classes(heading: str, shift: int) -> str:
     return _table(f"image,{heading}", ((image, _CLASSES[(i + shift) % 3]) for i, image in enumerate(_IMAGES)))
 
 
-INPUTS: Mapping[str, str] = {
+# A picture of two pixels.
+_PICTURE = (
+    b"BM"
+    + (54 + 8).to_bytes(4, "little")
+    + bytes(4)
+    + (54).to_bytes(4, "little")
+    + (40).to_bytes(4, "little")
+    + (2).to_bytes(4, "little")
+    + (1).to_bytes(4, "little")
+    + b"\1\0\x18\0"
+    + bytes(24)
+    + bytes(range(6))
+    + bytes(2)
+)
+
+INPUTS: Mapping[str, str | bytes] = {
     "one.csv": _classes("prediction", 0),
     "two.csv": _classes("prediction", 2),
     "shifted.csv": _table("image,prediction", ((image, (i + 1) % 12) for i, image in enumerate(_NUMBERED))),
@@ -47,5 +62,7 @@ INPUTS: Mapping[str, str] = {
     "b/votes.csv": _votes("ABC", 5),
     "b/golden.csv": _votes("XY", 50),
     "b/rater-golden.csv": _votes("ABC", 7),
+    "train/a.bmp": _PICTURE,
+    "val/b.bmp": _PICTURE,
     "b/benchmark.json": '{"name": "pets", "threshold": 0.5}\n',
 }

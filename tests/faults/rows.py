@@ -47,6 +47,7 @@ WRITING = (
     f"propose {_JUDGED} --choose --recall 0.5 --frontier out.svg -o out.csv",
     f"questions {_JUDGED} -o out.jsonl",
     "raters --benchmark b -o out.csv",
+    "scan train val --workers 0 -o out.csv",
     f"report {_JUDGED} -o out.html",
     "tasks b/scores.csv --benchmark b -o out.jsonl",
 )
@@ -63,6 +64,7 @@ FUNCTIONS = (
     "write_predictions out.tsv",
     "write_proposals out.csv",
     "write_rater_model out.npz",
+    "write_repeats out.parquet",
     "write_report out.html",
     "write_scores out.npz",
     "write_tasks out.jsonl",
@@ -75,6 +77,8 @@ def needed_by(row: str) -> tuple[str, ...]:
     """The packages of an extra that a row needs."""
     if row.startswith(("report", "write_report")):
         return ("jinja2", "matplotlib")
+    if row.startswith("scan"):
+        return ("PIL",)
     draws = row.startswith("draw_") or any(word.endswith((".svg", ".pdf", ".png")) for word in row.split())
     return ("matplotlib",) if draws else ()
 

@@ -18,6 +18,7 @@ from reassess import (
     Proposals,
     Questions,
     RaterModel,
+    Repeats,
     Scores,
     Votes,
 )
@@ -39,6 +40,7 @@ OPEN = OpenQuestions(
 )
 POSTERIOR = Posterior(("x", "y"), ("cat", "dog"), np.array([[0.9, 0.1], [0.2, 0.8]]))
 PROPOSALS = Proposals.from_rows(["a.png"], np.zeros(1, int), np.zeros(1, int), ["one"], np.zeros(1, int))
+REPEATS = Repeats.from_rows(["train", "val"], ["a.png", "b.png"], [1, 1], ["exact", "exact"])
 PREDICTIONS = Predictions.from_ids([0, 2], images=["a.png", "b.png"])
 FINDINGS = Findings.from_predictions({"one": PREDICTIONS}, LABELS)
 
@@ -51,6 +53,7 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_predictions": (".csv", (PREDICTIONS,)),
     "write_proposals": (".csv", (PROPOSALS,)),
     "write_rater_model": (".npz", (MODEL,)),
+    "write_repeats": (".csv", (REPEATS,)),
     "write_report": (".html", (FINDINGS,)),
     "write_scores": (".csv", (Scores(QUESTIONS, np.array([0.25, 0.5, 1.0])),)),
     "write_tasks": (".jsonl", (reassess.make_tasks(QUESTIONS),)),
@@ -69,6 +72,7 @@ READERS: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "read_predictions": (".csv", "image,prediction\na.png,0\n", ()),
     "read_proposals": (".csv", "image,class,source\na.png,0,vit\n", ()),
     "read_questions": (".csv", "image,class\na.png,0\n", ()),
+    "read_repeats": (".csv", "set,image,repeat,kind\na,1.png,1,exact\nb,2.png,1,exact\n", ()),
     "read_scores": (".csv", "image,class,score\na.png,0,0.5\n", ()),
     "read_tasks": (".jsonl", '{"task": 0, "image": "a.png", "classes": [{"class": 0}]}\n', ()),
     "read_transform": (".toml", "size = 8\ncrop = 8\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]\n", ()),

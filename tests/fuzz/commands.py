@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reassess.cli import app, main
 from tests.fuzz.cases import Case, Target
 from tests.fuzz.contents import contents, folders
+from tests.fuzz.seeds import archives
 from tests.fuzz.tables import Draw
 from tests.fuzz.values import texts
 from tests.helpers import leaves
@@ -36,6 +37,7 @@ _CALLS: Mapping[str, tuple[str, int]] = {
     "questions": ("one.csv two.csv --benchmark b -o out.jsonl", 4),
     "raters": ("--benchmark b", 2),
     "report": ("one.csv two.csv --benchmark b -o out.html", 1),
+    "scan": ("images.zip images.tar --workers 0 -o out.csv", 2),
     "show": ("a.png --predictions one.csv --benchmark b", 4),
     "tasks": ("proposals.csv --benchmark b -o out.jsonl", 4),
 }
@@ -45,6 +47,8 @@ _WORDS = (
         "a.png",
         "one.csv",
         "hierarchy.csv",
+        "repeats.csv",
+        "repeats.csv:b",
         "one.csv=b/classes.csv",
         "b/labels.csv",
         "b/votes.csv",
@@ -78,6 +82,11 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
         for noun in ("proposals", "hierarchy"):
             suffix, content = draw(contents(noun))
             files |= {f"{noun}{suffix}": content}
+    if name == "evaluate":
+        suffix, content = draw(contents("repeats"))
+        files |= {f"repeats{suffix}": content}
+    if name == "scan":
+        files |= archives()
     call = [*_CALLS[name][0].split(), *draw(_options(command))]
     call = [_there(word, files) for word in call]
     argv = [*name.split(), *call, "--offline"]

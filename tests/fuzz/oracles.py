@@ -16,6 +16,7 @@ from reassess.core.posterior import Posterior
 from reassess.core.predictions import Predictions, as_floats
 from reassess.core.proposals import Proposals
 from reassess.core.rater_model import RaterModel
+from reassess.core.repeats import Repeats
 from reassess.core.scores import Scores
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
@@ -27,6 +28,7 @@ __all__ = [
     "check_predictions",
     "check_proposals",
     "check_rater_model",
+    "check_repeats",
     "check_scores",
     "check_table",
     "check_tasks",
@@ -122,6 +124,14 @@ def check_proposals(path: Path, proposals: Proposals) -> None:
     for heading, held in (("rank", proposals.ranks > 0), ("probability", ~np.isnan(proposals.probabilities))):
         given = table[heading].is_not_null().sum() if heading in table.columns else 0
         assert np.count_nonzero(held) == given, heading
+
+
+def check_repeats(path: Path, repeats: Repeats) -> None:
+    """Each row of the table is one, with its number where it has one."""
+    if path.suffix != ".parquet":
+        told = [(row["set"], row["image"], float(row["repeat"] or 0), row["kind"]) for row in _rows(path)]
+        sets = [repeats.sets[i] for i in repeats.set_ids.tolist()]
+        assert list(zip(sets, repeats.images, repeats.groups.tolist(), repeats.kinds, strict=True)) == told
 
 
 def check_tasks(path: Path, tasks: Tasks) -> None:

@@ -94,6 +94,16 @@ TABLES: Mapping[str, tuple[Table, ...]] = {
         _table("image class reason", ["a.png", 0, "never proposed"], ["a.png", 2, "never proposed"], ["b.png", 1, ""]),
         _table("source class image", ["vit", 1, "a.png"], ["bit", 1, "a.png"]),
     ),
+    "repeats": (
+        _table(
+            "set image repeat kind",
+            ["train", "a.png", 1, "exact"],
+            ["b", "b.png", 1, "exact"],
+            ["b", "c.png", 2, "near"],
+            ["train", "d.png", 2, "near"],
+            ["b", "e.png", None, "tiny"],
+        ),
+    ),
     "leaderboard": (
         _table("model original real param_count", *([f"m{n}", 70.5 + n, 80.25 + n, n] for n in range(6))),
         _table("model img_size top1", ["a", 224, 76.5], ["b", 288, 79.5]),

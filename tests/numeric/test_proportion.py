@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.numeric.proportion import Proportion, wilson
+from reassess.numeric.proportion import Proportion, difference_interval, wilson
 
 Z = NormalDist().inv_cdf(0.975)
 COUNTS = st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -72,3 +72,29 @@ def test_proportions_add_by_their_counts(first: tuple[int, int], second: tuple[i
 def test_json_holds_the_counts_the_ratio_and_the_interval() -> None:
     low, high = wilson(3, 4)
     assert Proportion(3, 4).to_json() == {"hits": 3, "n": 4, "accuracy": 0.75, "low": low, "high": high}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "low", "high"),
+    [
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((6, 7), (2, 7), 0.0582, 0.8062),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+        ((0, 10), (0, 20), -0.1611, 0.2775),
+        ((10, 10), (0, 10), 0.6075, 1.0),
+    ],
+)
+def test_a_difference_has_the_published_interval(
+    first: tuple[int, int], second: tuple[int, int], low: float, high: float
+) -> None:
+    """Newcombe (1998), Statistics in Medicine 17, 873-890, table II, method 10."""
+    found = difference_interval(Proportion(*first), Proportion(*second))
+    assert found == pytest.approx((low, high), abs=5e-5)
+    turned = difference_interval(Proportion(*second), Proportion(*first))
+    assert turned == pytest.approx((-high, -low), abs=5e-5)
+
+
+def test_a_difference_from_nothing_has_no_interval() -> None:
+    assert difference_interval(Proportion(1, 2), Proportion(0, 0)) is None
+    assert difference_interval(Proportion(0, 0), Proportion(1, 2)) is None

@@ -32,6 +32,7 @@ __all__ = [
     "percents",
     "refuse_repeated",
     "tracked",
+    "usable_cores",
 ]
 
 _MOST_NOTES = 5
@@ -263,6 +264,11 @@ def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
             progress.update(bars[name], rate="" if speed is None else f"{speed:,.1f} a second")
 
         yield show
+
+
+def usable_cores() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def percent(share: float | None) -> str | None:

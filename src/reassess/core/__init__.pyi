@@ -35,6 +35,9 @@ from .rater_model import VALIDITY as VALIDITY
 from .rater_model import RaterModel as RaterModel
 from .recipe import REAL_RECIPE as REAL_RECIPE
 from .recipe import Recipe as Recipe
+from .repeat_counts import RepeatCounts as RepeatCounts
+from .repeat_counts import count_repeats as count_repeats
+from .repeats import Repeats as Repeats
 from .scores import Scores as Scores
 from .tasks import Effort as Effort
 from .tasks import Tasks as Tasks

@@ -30,6 +30,9 @@ from .loading import load_original as load_original
 from .loading import load_scores as load_scores
 from .loading import load_votes as load_votes
 from .name_problems import NameProblem as NameProblem
+from .scanning import Scan as Scan
+from .scanning import ScannedSet as ScannedSet
+from .scanning import scan_images as scan_images
 from .sources import fetch as fetch
 from .sources import fetch_all as fetch_all
 from .sources import find as find

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from reassess.errors import DataError
+from reassess.text import in_bytes
 
 __all__ = ["ZipImages"]
+
+_MOST_BYTES = 1_000_000_000  # of a picture in its file, unpacked
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +54,16 @@ class ZipImages:
         return cls(place=place, paths=tuple(sorted(filter(is_image, names))))
 
     def source(self, row: int) -> BytesIO:
-        """The file of an image, in memory, for a loader; `DataError` if it cannot be unpacked."""
+        """The file of an image, in memory, for a loader; `DataError` if it cannot be unpacked, or would fill memory."""
+        size = self._archive.getinfo(self.paths[row]).file_size  # more is never unpacked
+        if size > _MOST_BYTES:
+            raise DataError(
+                "an image declares too many bytes",
+                where=f"{self.place}, {self.paths[row]}",
+                allowed=f"up to {in_bytes(_MOST_BYTES)}",
+                found=in_bytes(size),
+                mend="check the archive: a small one may declare any size",
+            )
         try:
             return BytesIO(self._archive.read(self.paths[row]))
         except (zipfile.BadZipFile, OSError, RuntimeError, EOFError) as error:  # such as with a password

@@ -4,6 +4,9 @@ from .class_list import ClassList as ClassList
 from .class_list import UndecidedClass as UndecidedClass
 from .class_list_search import find_class_list as find_class_list
 from .class_ranks import top1_hits as top1_hits
+from .exclusion import Exclusion as Exclusion
+from .exclusion import exclusions as exclusions
+from .exclusion import set_of_images as set_of_images
 from .image_sheet import Candidate as Candidate
 from .image_sheet import ImageSheet as ImageSheet
 from .image_sheet import image_sheet as image_sheet

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import Benchmark, benchmark_of
-from reassess.core.image_names import Match
+from reassess.core.image_names import Match, join
 from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
@@ -24,7 +24,7 @@ from reassess.errors import DataError, at
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.mistakes import KINDS, mistake_kinds, validity
 from reassess.evaluation.order_checks import check_agreement
-from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, Outcomes, join_and_rank
+from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, join_and_rank
 from reassess.evaluation.per_class import count_classes
 from reassess.evaluation.result import BySize, Evaluation, Mistakes, Soft
 from reassess.numeric.arrays import as_array
@@ -46,6 +46,7 @@ def evaluate(
     top_k: Sequence[int] | None = None,
     match: Match = "path",
     ignore_unknown: bool = False,
+    exclude: Sequence[str] = (),
 ) -> Evaluation:
     """Measure one model against re-assessed labels.
 
@@ -72,6 +73,8 @@ def evaluate(
         How images are joined: by path, file name or stem; ImageNet's validation images are known by number in any case.
     ignore_unknown
         Count images that no file knows, instead of raising.
+    exclude
+        Names of images to leave out and count, such as those that another set of images repeats.
 
     Returns
     -------
@@ -108,7 +111,7 @@ def evaluate(
         benchmark=benchmark,
         match=match,
         ignore_unknown=ignore_unknown,
-    )
+    ).excluding(exclude)
     return summarize(outcomes, labels, scores=scores, experts=experts, top_k=top_k)
 
 
@@ -181,7 +184,7 @@ def summarize(
         empty=int(np.count_nonzero(outcomes.state == EMPTY)),
         unlabelled=int(np.count_nonzero(outcomes.state == UNLABELLED)),
         unknown=int(np.count_nonzero(outcomes.state == UNKNOWN)),
-        scorable=len(labels) - labels.empty_images,
+        scorable=len(labels) - labels.empty_images - _scorable_excluded(outcomes, labels),
         real=_count(outcomes.rank[scored], ks),
         original=_count(outcomes.original_rank[named], ks) if outcomes.has_original else None,
         original_scored=_count(outcomes.original_rank[named & scored], ks) if outcomes.has_original else None,
@@ -193,7 +196,15 @@ def summarize(
         detected=outcomes.detected,
         label_set=labels.title,
         unknown_classes=outcomes.unknown_classes,
+        excluded=int(np.count_nonzero(outcomes.state == EXCLUDED)),
     )
+
+
+def _scorable_excluded(outcomes: Outcomes, labels: LabelSets) -> int:
+    """How many of the excluded images have a valid class."""
+    excluded = [outcomes.images[row] for row in np.flatnonzero(outcomes.state == EXCLUDED).tolist()]
+    rows = join(excluded, labels.images, match=outcomes.match) if excluded else np.empty(0, np.int64)
+    return int(np.count_nonzero(labels.sizes[rows[rows >= 0]]))
 
 
 def _as_predictions(given: Predictions | npt.ArrayLike) -> Predictions:

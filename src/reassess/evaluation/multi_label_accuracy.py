@@ -15,7 +15,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels, label_keys
 from reassess.core.predictions import Predictions
 from reassess.evaluation.measure import find_outcomes
-from reassess.evaluation.outcomes import EMPTY, Outcomes
+from reassess.evaluation.outcomes import EMPTY, EXCLUDED, Outcomes
 from reassess.numeric.arrays import pair_keys
 from reassess.numeric.proportion import Proportion
 from reassess.text import Shown
@@ -178,6 +178,7 @@ def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
 
 def summarize_verdicts(outcomes: Outcomes, labels: MultiLabels, original: LabelSets | None) -> MultiLabelAccuracy:
     """Count the `verdicts`, the second half of `multi_label_accuracy`; parameters are those of both."""
+    outcomes = outcomes.part(np.flatnonzero(outcomes.state != EXCLUDED))
     verdict = verdicts(outcomes, labels)
     counts = dict(zip(VERDICTS, np.bincount(verdict, minlength=len(VERDICTS)).tolist(), strict=True))
     class_ids = by_class = None

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.image_names import Match, join, numbering_mistake
+from reassess.core.image_names import Match, image_keys, join, numbering_mistake
 from reassess.core.labels import UNNAMED, LabelSets
 from reassess.core.name_fits import how_they_fit
 from reassess.core.predictions import Predictions, UnknownClasses
@@ -18,6 +19,7 @@ from reassess.text import Shown, some
 
 __all__ = [
     "EMPTY",
+    "EXCLUDED",
     "LABELLED",
     "STATES",
     "UNKNOWN",
@@ -29,8 +31,8 @@ __all__ = [
     "refuse_unknown",
 ]
 
-STATES = ("labelled", "empty", "unlabelled", "unknown")
-LABELLED, EMPTY, UNLABELLED, UNKNOWN = range(len(STATES))
+STATES = ("labelled", "empty", "unlabelled", "unknown", "excluded")
+LABELLED, EMPTY, UNLABELLED, UNKNOWN, EXCLUDED = range(len(STATES))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,7 +44,8 @@ class Outcomes(Shown):
     images
         Names of the images.
     state
-        int8, index into `STATES`: has valid classes; rated and has none; a known image that was never rated; unknown.
+        int8, index into `STATES`: has valid classes; rated and has none; a known image that was never rated; unknown;
+        left out on request.
     label_rows, original_rows
         int64: position of the image in the label sets and in the original labels.
     top1
@@ -93,6 +96,22 @@ class Outcomes(Shown):
         columns = ("state", "label_rows", "original_rows", "top1", "rank", "overlap", "original_rank")
         images = tuple(self.images[row] for row in rows.tolist())
         return replace(self, images=images, **{name: getattr(self, name)[rows] for name in columns})
+
+    def excluding(self, images: Sequence[str]) -> "Outcomes":
+        """The same, but that some images are left out of every number; those of no row change nothing.
+
+        Parameters
+        ----------
+        images
+            Names, joined as the rows were.
+        """
+        left_out = set(image_keys(images, self.match))
+        excluded = np.fromiter((key in left_out for key in image_keys(self.images, self.match)), bool, len(self))
+        none = ("label_rows", "original_rows", "rank", "overlap", "original_rank")
+        columns: dict[str, Any] = {
+            name: np.where(excluded, -1, getattr(self, name)).astype(getattr(self, name).dtype) for name in none
+        }
+        return replace(self, state=np.where(excluded, EXCLUDED, self.state).astype(np.int8), **columns)
 
 
 def join_and_rank(

@@ -41,14 +41,14 @@ def outcomes_table(
 
     Returns
     -------
-    polars.DataFrame. Columns: file (the model's name), image, state (labelled, empty, unlabelled, unknown), labels
-    (how many classes are valid), valid (their names, separated by ``; ``), top1 (the class, by id or as files name it;
-    null for what is no class), top1_name, correct
-    (top-1 is valid; null unless the state is labelled), rank (of the best valid class, from 1; null where it comes
-    after all that are known), valid_found (of n valid classes, how many are among the first n), original_rank (of the
-    original label, as rank); from scores, else null: score (P(top-1 is valid)), mistake (what is known of a wrong
-    top-1, one of `reassess.evaluation.KINDS`). With reviewed label sets also verdict: what reviewers said of the top-1,
-    or why the image is left out, one of `reassess.evaluation.VERDICTS`.
+    polars.DataFrame. Columns: file (the model's name), image, state (labelled, empty, unlabelled, unknown, excluded),
+    labels (how many classes are valid), valid (their names, separated by ``; ``), top1 (the class, by id or as files
+    name it; null for what is no class), top1_name, correct (top-1 is valid; null unless the state is labelled), rank
+    (of the best valid class, from 1; null where it comes after all that are known), valid_found (of n valid classes,
+    how many are among the first n), original_rank (of the original label, as rank); from scores, else null: score
+    (P(top-1 is valid)), mistake (what is known of a wrong top-1, one of `reassess.evaluation.KINDS`). With reviewed
+    label sets also verdict: what reviewers said of the top-1, or why the image is left out, one of
+    `reassess.evaluation.VERDICTS`.
 
     Examples
     --------

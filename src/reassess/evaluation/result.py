@@ -104,9 +104,9 @@ class Evaluation(Shown):
     ----------
     images
         Rows of the predictions: the scored ones, and `empty` (rated, no valid class), `unlabelled` (known, never
-        rated) and `unknown` ones.
+        rated), `unknown` and `excluded` (on request) ones.
     scorable
-        Images of the label sets that have a valid class, whether or not the model was shown them.
+        Images of the label sets that have a valid class and were not excluded, whether or not the model was shown them.
     real, original
         Hits among the top k by re-assessed and by original labels, by k; `original` is None without original labels.
     original_scored
@@ -125,6 +125,8 @@ class Evaluation(Shown):
         What the label sets are called.
     unknown_classes
         What was predicted by names that no class has.
+    excluded
+        Rows of images that were left out on request.
     """
 
     images: int
@@ -143,6 +145,7 @@ class Evaluation(Shown):
     detected: str = ""
     label_set: str = UNNAMED
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
+    excluded: int = 0
 
     @property
     def scored(self) -> int:
@@ -190,6 +193,7 @@ class Evaluation(Shown):
             detected=self.detected,
             label_set=self.label_set,
             unknown_classes=self.unknown_classes + other.unknown_classes,
+            excluded=self.excluded + other.excluded,
         )
 
     def _summary(self) -> list[tuple[str, str]]:
@@ -218,10 +222,11 @@ class Evaluation(Shown):
             "recall_at_size": self.recall_at_size,
             "mistakes": None if self.mistakes is None else vars(self.mistakes),
         }
+        left_out = {"empty": self.empty, "unlabelled": self.unlabelled, "unknown": self.unknown}
         return {
             "images": self.images,
             "scored": self.scored,
-            "left_out": {"empty": self.empty, "unlabelled": self.unlabelled, "unknown": self.unknown},
+            "left_out": left_out | ({"excluded": self.excluded} if self.excluded else {}),
             "scorable": self.scorable,
             "detected": self.detected,
             "unknown_classes": self.unknown_classes.to_json(),
@@ -264,6 +269,7 @@ def left_out_in_words(evaluation: Evaluation) -> str:
         "with an empty label set": evaluation.empty,
         "never rated": evaluation.unlabelled,
         "unknown": evaluation.unknown,
+        "excluded": evaluation.excluded,
     }
     left_out = [f"{count:,} {what}" for what, count in parts.items() if count]
     if missing := evaluation.scorable - evaluation.scored:

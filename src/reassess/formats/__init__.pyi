@@ -17,6 +17,8 @@ from .proposals import read_proposals as read_proposals
 from .proposals import write_proposals as write_proposals
 from .rater_model import read_rater_model as read_rater_model
 from .rater_model import write_rater_model as write_rater_model
+from .repeats import read_repeats as read_repeats
+from .repeats import write_repeats as write_repeats
 from .scores import read_scores as read_scores
 from .scores import write_scores as write_scores
 from .tasks import read_tasks as read_tasks

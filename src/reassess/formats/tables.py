@@ -39,7 +39,7 @@ _VALUE = re.compile(r"[.](jpe?g|png|webp|bmp|gif|tiff?)$|^-?[0-9]*[.][0-9]+$", r
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')  # in JSON
 
 
-def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
+def read_table(path: Path, *, text: Sequence[str] = (), rows_needed: bool = True) -> "pl.DataFrame":
     """The table of a file, of which the suffix tells the kind.
 
     Parameters
@@ -48,6 +48,8 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
         A CSV, TSV, JSON lines or Parquet file.
     text
         Columns that are text, also where all of it looks like numbers: names such as 00012 keep their zeros.
+    rows_needed
+        Whether it is an error that there are headings alone.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
             found=some(table.columns),
             mend="write the headings above the first row",
         )
-    if not table.height:
+    if rows_needed and not table.height:
         raise DataError("the table has no rows", where=path, mend="write it again")
     return table.with_columns(series.cast(pl.String) for series in table if series.dtype in (pl.Categorical, pl.Enum))
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-__all__ = ["Proportion", "wilson"]
+__all__ = ["Proportion", "difference_interval", "wilson"]
 
 _Z = 1.959963984540054  # the normal distribution's 97.5 % point
 
@@ -65,3 +65,25 @@ class Proportion:
         """The object that JSON documents hold."""
         low, high = self.interval or (None, None)
         return {"hits": self.hits, "n": self.n, "accuracy": self.value, "low": low, "high": high}
+
+
+def difference_interval(first: Proportion, second: Proportion) -> tuple[float, float] | None:
+    """95 % interval of the difference of two proportions of different images; None if one is of no images.
+
+    By Newcombe's hybrid score method, from the Wilson interval of each.
+
+    >>> low, high = difference_interval(Proportion(56, 70), Proportion(48, 80))
+    >>> round(low, 4), round(high, 4)
+    (0.0524, 0.3339)
+
+    Notes
+    -----
+    Source: Newcombe (1998), Statistics in Medicine 17, 873-890, method 10; the example is the first of its Table II.
+    """
+    if first.value is None or second.value is None or first.interval is None or second.interval is None:
+        return None
+    (low, high), (other_low, other_high) = first.interval, second.interval
+    difference = first.value - second.value
+    below = math.hypot(first.value - low, other_high - second.value)
+    above = math.hypot(high - first.value, second.value - other_low)
+    return difference - below, difference + above

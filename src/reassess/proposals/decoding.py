@@ -1,22 +1,21 @@
 """Pictures as pixels for a model: decoded in this process, or ahead of it in others, while the model computes."""
 
-import os
-import signal
-import threading
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing import connection, get_context, parent_process
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.data.image_sources import ImageSource
-from reassess.data.pictures import open_picture, rgb
-from reassess.errors import DataError
+from reassess.data.picture_reading import read_picture
+from reassess.data.worker_processes import in_processes
 from reassess.proposals.preprocessing import Transform
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["Decoder", "Pixels", "decoded"]
 
@@ -34,22 +33,10 @@ class Decoder:
 
     def __call__(self, row: int) -> Pixels | str:
         """The pixels of an image, uint8, shape (height, width, 3); or why it cannot be read."""
-        from PIL import UnidentifiedImageError
+        return read_picture(self.images, row, self._pixels)
 
-        try:
-            with open_picture(self.images.file(row)) as picture:
-                picture = rgb(picture)
-                return np.asarray(picture) if self.transform is None else self.transform.cut(picture)
-        except MemoryError:
-            raise
-        except DataError as error:
-            return error.what if error.found is None else f"{error.what}: {error.found}"
-        except UnidentifiedImageError:
-            return "the file is empty" if self.images.stamp(row)[0] == 0 else "this is no picture of a known format"
-        except OSError as error:
-            return error.strerror or str(error)
-        except Exception as error:  # Pillow raises whatever its parts raise on damaged files
-            return f"the picture is damaged: {error}"
+    def _pixels(self, picture: "Image.Image") -> Pixels:
+        return np.asarray(picture) if self.transform is None else self.transform.cut(picture)
 
 
 def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> Generator[list[Pixels | str], None, None]:
@@ -69,60 +56,19 @@ def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> Generato
     DataError
         A process was ended from outside, such as for want of memory.
     """
-    if workers == 0 or sum(map(len, batches)) <= _PART:
-        for batch in batches:
-            yield [decode(row) for row in batch]
-        return
-    parts = [(number, part) for number, batch in enumerate(batches) for part in _parts(batch)]
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=(decode,))
-    try:
-        yield from _in_order(pool, parts, len(batches))
-    except BrokenProcessPool as error:
-        raise DataError(
-            "a process that decodes images was ended",
-            mend="use fewer workers, or none with workers=0; in a script, call this under if __name__ == '__main__'",
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+    if sum(map(len, batches)) <= _PART:
+        workers = 0
+    parts = [list(_parts(batch)) for batch in batches]
+    ahead = _AHEAD * max(map(len, parts), default=1)
+    flat = [part for of_batch in parts for part in of_batch]
+    with closing(in_processes(partial(_decode_rows, decode), flat, workers, ahead=max(ahead, 1))) as results:
+        for of_batch in parts:
+            yield [pixels for _ in of_batch for pixels in next(results)]
 
 
 def _parts(batch: range) -> Iterable[range]:
     return (batch[at : at + _PART] for at in range(0, len(batch), _PART))
 
 
-def _in_order(
-    pool: ProcessPoolExecutor, parts: Sequence[tuple[int, range]], count: int
-) -> Iterator[list[Pixels | str]]:
-    """The batches, of which some are decoded ahead of the one that is given."""
-    waiting: deque[tuple[int, Future[list[Pixels | str]]]] = deque()
-    rest = iter(parts)
-    following = next(rest, None)
-    for number in range(count):
-        while following is not None and following[0] < number + _AHEAD:
-            waiting.append((following[0], pool.submit(_decode_rows, following[1])))
-            following = next(rest, None)
-        batch: list[Pixels | str] = []
-        while waiting and waiting[0][0] == number:
-            batch += waiting.popleft()[1].result()
-        yield batch
-
-
-_own: list[Decoder] = []  # of a process that decodes
-
-
-def _begin(decode: Decoder) -> None:
-    """Make this process ready; it ends with the one that began it, however that ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _own.append(decode)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-
-def _decode_rows(rows: range) -> list[Pixels | str]:
-    return [_own[0](row) for row in rows]
+def _decode_rows(decode: Decoder, rows: range) -> list[Pixels | str]:
+    return [decode(row) for row in rows]

@@ -904,3 +904,134 @@ def test_models_on_the_same_images_in_another_order_have_one_table(shop: Path, r
     results = results_of(run, "evaluate", "good.csv", "poor.csv", "--labels", "labels.json")
     assert all("common" not in result for result in results)
     assert run("evaluate", "good.csv", "poor.csv", "--labels", "labels.json").out.startswith("file ")
+
+
+# --- images that another set repeats ---------------------------------------------------------------------------------
+
+REPEATS = [
+    ("train", "9.jpg", 1, "exact"),
+    ("test", "shop/2.jpg", 1, "exact"),
+    ("test", "shop/4.jpg", 2, "near"),
+    ("train", "8.jpg", 2, "near"),
+    ("test", "shop/1.jpg", 3, "exact"),
+    ("test", "shop/5.jpg", 3, "exact"),
+    ("test", "shop/1.jpg", "", "tiny"),
+]
+
+
+def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[..., Run]) -> None:
+    write_csv("repeats.csv", "set,image,repeat,kind", REPEATS)
+    result = run("evaluate", "good.csv", "poor.csv", "--labels", "labels.json", "--exclude", "repeats.csv")
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert [line.split()[-2:] for line in lines[2:4]] == [["1", "3"], ["1", "3"]], "scored, and left out"
+    at = lines.index("file       excluded   top-1 % of all   of the rest   change              95 %")
+    assert lines[at + 2 : at + 4] == [
+        "good.csv          2            100.0         100.0    +0.00   -52.89 to +43.84",
+        "poor.csv          2            66.67         100.0   +33.33   -29.08 to +60.37",
+    ]
+    assert "repeats.csv: another set repeats 2 images of test, 1 exactly and 1 nearly" in lines
+    assert (
+        "each file: left out: 1 with an empty label set, 2 excluded, 1 of the 2 labelled images have no prediction"
+        in lines
+    )
+
+
+def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run: Callable[..., Run]) -> None:
+    write_csv(
+        "repeats.csv", "set,image,repeat,kind", [*REPEATS, ("test", "no.jpg", 4, "near"), ("train", "7.jpg", 4, "near")]
+    )
+    argv = ("evaluate", "poor.csv", "--labels", "labels.json", "--exclude", "repeats.csv:test", "--json")
+    document = document_of(run(*argv), "evaluate")
+    assert document["excluded"] == {
+        "file": "repeats.csv",
+        "set": "test",
+        "images": 3,
+        "exact": 1,
+        "near": 2,
+        "unknown": 1,
+        "interval": "95 %, Newcombe, over images",
+    }
+    (result,) = document["results"]
+    assert result["left_out"] == {"empty": 1, "unlabelled": 0, "unknown": 0, "excluded": 2}
+    change = result["exclusion"]["real"]["1"]
+    assert [(change[part]["hits"], change[part]["n"]) for part in ("all", "rest")] == [(2, 3), (1, 1)]
+    assert change["difference"] == pytest.approx(1 / 3)
+    assert change["low"] < change["difference"] < change["high"]
+    assert "repeats" in [entry["name"] for entry in document["inputs"]]
+
+
+def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path, run: Callable[..., Run]) -> None:
+    write_csv("repeats.csv", "set,image,repeat,kind", REPEATS)
+    argv = ("evaluate", "good.csv", "--scores", "scores.csv", "--threshold", "0.5,0.8", "--exclude", "repeats.csv")
+    lines = run(*argv).out.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("file") and "excluded" in line)
+    assert [line.split()[:4] for line in lines[at + 2 : at + 4]] == [
+        ["good.csv", "at", "0.5", "2"],
+        ["good.csv", "at", "0.8", "2"],
+    ]
+    write_csv("other.csv", "image,class", [(image, "cup") for image in LABELS])
+    several = ("evaluate", "good.csv", "--labels", "labels.json", "--labels", "other.csv", "--exclude", "repeats.csv")
+    lines = run(*several).out.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("file") and "excluded" in line)
+    assert [line.split()[:3] for line in lines[at + 2 : at + 4]] == [
+        ["good.csv", "labels.json", "2"],
+        ["good.csv", "other.csv", "2"],
+    ]
+
+
+def test_a_table_without_rows_leaves_nothing_out(shop: Path, run: Callable[..., Run]) -> None:
+    write_csv("repeats.csv", "set,image,repeat,kind", [])
+    result = run("evaluate", "good.csv", "--labels", "labels.json", "--exclude", "repeats.csv")
+    assert result.code == 0
+    assert "repeats.csv: no image is repeated" in result.out.splitlines()
+    assert "excluded   top-1 % of all" in result.out
+
+
+def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callable[..., Run]) -> None:
+    write_csv("repeats.csv", "set,image,repeat,kind", REPEATS)
+    argv = ("evaluate", "good.csv", "--labels", "labels.json", "--exclude", "repeats.csv", "--per-image", "out.csv")
+    assert run(*argv).code == 0
+    with Path("out.csv").open() as file:
+        states = {row["image"]: row["state"] for row in csv.DictReader(file)}
+    assert states == {
+        "shop/1.jpg": "labelled",
+        "shop/2.jpg": "excluded",
+        "shop/3.jpg": "empty",
+        "shop/4.jpg": "excluded",
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "exclude", "expected"),
+    [
+        (
+            [("a", "shop/1.jpg", 1, "exact"), ("b", "shop/1.jpg", 1, "exact")],
+            "repeats.csv",
+            "several sets of the repeats may be of these images\n  where:   repeats.csv\n  found:   a, b\n"
+            "  to mend: name the benchmark's set behind the file: --exclude repeats.csv:a\n",
+        ),
+        (
+            [("a", "1.jpg", 1, "exact"), ("b", "2.jpg", 1, "exact")],
+            "repeats.csv",
+            "no set of the repeats is of these images\n  where:   repeats.csv\n"
+            "  allowed: names such as shop/1.jpg, shop/2.jpg and 3 more\n  found:   1.jpg, 2.jpg, of the sets a, b\n"
+            "  to mend: they fit by name: --match name\n",
+        ),
+        (
+            REPEATS,
+            "repeats.csv:tset",
+            "unknown set of images\n  where:   repeats.csv\n  allowed: train, test\n  found:   'tset'\n"
+            "  to mend: a set without repeats is not in the table\n",
+        ),
+        (REPEATS, "no.csv", "no such file\n  where:   no.csv\n"),
+        (REPEATS, "good.csv", "the table has no column for the set of images\n  where:   good.csv\n"),
+    ],
+)
+def test_repeats_that_are_not_of_the_benchmark_are_refused(
+    shop: Path, run: Callable[..., Run], rows: list[Any], exclude: str, expected: str
+) -> None:
+    write_csv("repeats.csv", "set,image,repeat,kind", rows)
+    result = run("evaluate", "good.csv", "--labels", "labels.json", "--exclude", exclude)
+    assert (result.code, result.out) == (1, "")
+    assert f"Error: {expected}" in result.err

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call, call_options, refuse_repeated
+from reassess.cli.exclusion_inputs import Excluded, load_excluded
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.inputs import FILE, OUTPUT, each_prediction, joining_options, judge_options, prediction_options
 from reassess.cli.judges import Judges, load_judges
@@ -21,6 +22,7 @@ from reassess.core.missing import Missing
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.class_list_search import find_class_list
+from reassess.evaluation.exclusion import Exclusion, exclusions
 from reassess.evaluation.measure import summarize
 from reassess.evaluation.multi_label_accuracy import summarize_verdicts
 from reassess.evaluation.outcomes import Outcomes
@@ -87,6 +89,12 @@ def _numbers(
     metavar="OUT",
     help="If the ids are those of another class list, write the class of each output, for --classes.",
 )
+@click.option(
+    "--exclude",
+    metavar="REPEATS[:SET]",
+    help="Leave out the images that another set repeats, by the table that scan writes; SET is the benchmark's set in "
+    "it, where their names do not tell.",
+)
 @click.option("--by", type=Choice(["label-count", "class"]), help="Break the results down.")
 @call_options
 def evaluate(
@@ -100,6 +108,7 @@ def evaluate(
     top_k: tuple[int, ...] | None,
     per_image: Path | None,
     write_classes: Path | None,
+    exclude: str | None,
     by: str | None,
     **reading: Any,
 ) -> None:
@@ -124,8 +133,9 @@ def evaluate(
         match=reading["match"],
         max_bytes=reading["max_bytes"],
     )
+    excluded = load_excluded(call, exclude, judges)
     with all_or_none():
-        measured, outcomes = _measure(call, files, judges, top_k, write_classes, reading)
+        measured, outcomes = _measure(call, files, judges, top_k, write_classes, excluded, reading)
         if per_image is not None:
             call.keep_inputs(per_image)
             table = outcomes_table(
@@ -137,6 +147,8 @@ def evaluate(
         call.print_document("evaluate", results, **beside)
         return
     print_measured(call, measured, by)
+    if excluded is not None:
+        call.tell(str(excluded))
     if per_image is not None:
         call.tell(f"{per_image}: {counted(table.height, 'row')}")
     if judges.original is None and original is None and "original" in judges.benchmark.sources:
@@ -153,22 +165,26 @@ def _measure(
     judges: Judges,
     top_k: tuple[int, ...] | None,
     write_classes: Path | None,
+    excluded: Excluded | None,
     reading: dict[str, Any],
 ) -> tuple[Measured, dict[str, Outcomes]]:
     """Judge every model by every label set, its file being read once; and what happened to each image by the last."""
     measured: dict[Cut, Ranking] = {cut: {} for cut in judges.sets}
     outcomes: dict[Cut, dict[str, Outcomes]] = {cut: {} for cut in judges.sets}
     class_lists: dict[str, ClassList | None] = {}
+    moved: dict[Cut, dict[str, dict[int, Exclusion]]] = {cut: {} for cut in judges.sets}
     joining = judges.joining(reading)
     for file, predictions in each_prediction(call, files, judges, **reading):
         class_lists[file] = None
         with at(file):
             for cut, sets in judges.sets.items():
                 outcome = judges.outcomes(predictions, sets, any_class_list=True, called=file, **joining)
-                outcomes[cut][file] = outcome
-                measured[cut][file] = summarize(
-                    outcome, sets, scores=judges.scores, experts=judges.experts, top_k=top_k
-                )
+                judge = partial(summarize, labels=sets, scores=judges.scores, experts=judges.experts, top_k=top_k)
+                rest = outcome if excluded is None else outcome.excluding(excluded.images)
+                outcomes[cut][file] = rest
+                measured[cut][file] = judge(rest)
+                if excluded is not None:
+                    moved[cut][file] = exclusions(judge(outcome), measured[cut][file])
                 class_lists[file] = class_lists[file] or find_class_list(outcome, sets, judges.original)
         other, classes = class_lists[file], judges.labels.classes
         if other is not None:
@@ -189,6 +205,8 @@ def _measure(
         else {file: summarize_verdicts(last[file], reviewed, judges.original) for file in next(reversed(own.values()))},
         orders=_orders(outcomes) if isinstance(next(iter(outcomes)), str) else None,
         classes=judges.labels.classes,
+        excluded=None if excluded is None else excluded.to_json(),
+        moved=moved,
     ), last
 
 

@@ -1,13 +1,12 @@
 """`reassess predict`: run models on images."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, counting
+from reassess.cli.common import Call, call_options, counting, usable_cores
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE, OUTPUT, benchmark_option, own_file
 from reassess.cli.screen import print_table
@@ -122,7 +121,7 @@ def predict(
             images=images,
             benchmark=benchmark,
             batch=batch,
-            workers=min(_cores() - 1, _MOST_WORKERS) if workers is None else workers,
+            workers=min(usable_cores() - 1, _MOST_WORKERS) if workers is None else workers,
             device=device,
             strict=strict,
             offline=call.offline,
@@ -153,11 +152,6 @@ def _source(
         call.read("model", Path(model.removeprefix("onnx:")))
     outputs = None if files["classes"] is None else read_lines(files["classes"])
     return ModelSource(model, checkpoint=files["checkpoint"], transform=files["transform"], outputs=outputs)
-
-
-def _cores() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _to_json(result: ImagePredictions) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What `reassess evaluate` prints, as tables and as JSON."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reassess.cli.common import Call, percent, percents
@@ -12,6 +12,7 @@ from reassess.comparison.model_orders import ModelOrders
 from reassess.core.classes import Classes
 from reassess.core.missing import Missing
 from reassess.evaluation.class_list import ClassList
+from reassess.evaluation.exclusion import Exclusion
 from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy
 from reassess.evaluation.result import Evaluation, ranks_of
 from reassess.evaluation.words import (
@@ -53,6 +54,10 @@ class Measured:
         How the order of the models moves between label sets; None of a single one.
     classes
         The classes of the labels.
+    excluded
+        What was left out on request, as JSON documents hold it; None if nothing was to be.
+    moved
+        How far that moves each model's accuracy at each k, by each label set; empty if nothing was to be left out.
     """
 
     own: Mapping[Cut, Ranking]
@@ -61,6 +66,8 @@ class Measured:
     reviewed: Mapping[str, MultiLabelAccuracy]
     orders: ModelOrders | Missing | None
     classes: Classes
+    excluded: Mapping[str, Any] | None = None
+    moved: Mapping[Cut, Mapping[str, Mapping[int, Exclusion]]] = field(default_factory=dict)
 
     @property
     def rankings(self) -> Mapping[Cut, Ranking]:
@@ -73,6 +80,8 @@ class Measured:
 def to_json(measured: Measured, by: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The results of the JSON document, one a label set and model; and what stands beside them."""
     beside = {} if measured.orders is None else orders_to_json(measured.orders)
+    if measured.excluded is not None:
+        beside["excluded"] = {**measured.excluded, "interval": "95 %, Newcombe, over images"}
     return list(_documents(measured, by)), beside
 
 
@@ -90,6 +99,8 @@ def print_measured(call: Call, measured: Measured, by: str | None) -> None:
     if measured.common is not None:
         say("each file on its own images, which differ, so that this is no ranking:")
     _print_table(measured, measured.own, ranked=measured.common is None)
+    if measured.excluded is not None:
+        _print_moved(call, measured)
     if measured.orders is not None:
         print_orders(call, _by_name(measured.own), measured.orders)
     elif len(measured.own) > 1:
@@ -109,6 +120,34 @@ def _print_table(measured: Measured, rankings: Mapping[Cut, Ranking], *, ranked:
         _print_accuracies(next(iter(rankings.values())))
 
 
+def _print_moved(call: Call, measured: Measured) -> None:
+    """A row for each model and label set: accuracy of all images, of the rest, and how far it moves."""
+    several = len(measured.own) > 1
+    rows = []
+    for cut, ranking in measured.own.items():
+        for file, result in ranking.items():
+            k, moved = next(iter(measured.moved[cut][file].items()))
+            points = None if moved.difference is None else f"{100 * moved.difference:+.2f}"
+            low_high = (
+                None if moved.interval is None else " to ".join(f"{100 * bound:+.2f}" for bound in moved.interval)
+            )
+            judge = f"at {cut:g}" if isinstance(cut, float) else str(cut)
+            cells = [f"{result.excluded:,}", _percent(moved.everything), _percent(moved.rest), points, low_high]
+            rows.append([file, *([judge] if several else []), *cells])
+    say("")
+    headings = [
+        "file",
+        *(["labels"] if several else []),
+        "excluded",
+        f"top-{k} % of all",
+        "of the rest",
+        "change",
+        "95 %",
+    ]
+    print_table(headings, rows, text_columns=1 + several)
+    call.note("change: in points; 95 %: Newcombe intervals, over images")
+
+
 def _by_name(rankings: Mapping[Cut, Ranking]) -> dict[str, Ranking]:
     return {str(name): ranking for name, ranking in rankings.items()}
 
@@ -124,6 +163,9 @@ def _documents(measured: Measured, by: str | None) -> Iterator[dict[str, Any]]:
             document = {"file": file} | place | result.to_json() | _common_to_json(measured.common, cut, file)
             document["class_list"] = None if other is None else other.to_json(classes)
             document |= {"by_class": result.per_class.to_json(classes)} if by == "class" else {}
+            if measured.excluded is not None:
+                moved = measured.moved[cut][file]
+                document["exclusion"] = {"real": {str(k): part.to_json() for k, part in moved.items()}}
             if file in measured.reviewed:
                 part = measured.reviewed[file]
                 by_class = {"by_class": part.classes_to_json(classes)} if by == "class" else {}

@@ -1,0 +1,135 @@
+"""How far a model's accuracy moves where images are left out of it, such as those that another set repeats."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from reassess.core.image_names import Match, image_keys
+from reassess.core.name_fits import how_they_fit
+from reassess.errors import DataError
+from reassess.evaluation.result import Evaluation
+from reassess.numeric.proportion import Proportion, difference_interval
+from reassess.text import Shown, some
+
+__all__ = ["Exclusion", "exclusions", "set_of_images"]
+
+
+@dataclass(frozen=True, repr=False)
+class Exclusion(Shown):
+    """Accuracy with and without the images that are excluded.
+
+    Parameters
+    ----------
+    everything, rest
+        Hits of all images, and of those that are not excluded.
+
+    Examples
+    --------
+    >>> one = Exclusion(Proportion(800, 1000), Proportion(710, 900))
+    >>> round(one.difference, 4), [round(bound, 4) for bound in one.interval]
+    (-0.0111, [-0.0164, -0.0033])
+    """
+
+    everything: Proportion
+    rest: Proportion
+
+    @property
+    def excluded(self) -> Proportion:
+        """Hits of the excluded images."""
+        return Proportion(self.everything.hits - self.rest.hits, self.everything.n - self.rest.n)
+
+    @property
+    def difference(self) -> float | None:
+        """Accuracy without the excluded images less that with them; None if there is no other image."""
+        if self.everything.value is None or self.rest.value is None:
+            return None
+        return self.rest.value - self.everything.value
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % interval of the difference, over images; None where all images are excluded, or none.
+
+        The difference is that of the rest and the excluded images, times the share of the excluded ones, so that what
+        both accuracies have in common does not widen it.
+        """
+        bounds = difference_interval(self.rest, self.excluded)
+        if bounds is None:
+            return None
+        share = self.excluded.n / self.everything.n
+        return share * bounds[0], share * bounds[1]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        low, high = self.interval or (None, None)
+        return {
+            "all": self.everything.to_json(),
+            "rest": self.rest.to_json(),
+            "difference": self.difference,
+            "low": low,
+            "high": high,
+        }
+
+
+def exclusions(everything: Evaluation, rest: Evaluation) -> dict[int, Exclusion]:
+    """By k, how far accuracy by the re-assessed labels moves from all images to the rest.
+
+    Parameters
+    ----------
+    everything, rest
+        One model's evaluations, of all images and with some excluded.
+
+    Examples
+    --------
+    >>> from reassess import LabelSets, evaluate
+    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [1]])
+    >>> import numpy as np
+    >>> every, rest = (evaluate(np.array([0, 1, 0]), labels, exclude=names) for names in ([], ["a.png"]))
+    >>> exclusions(every, rest)[1].rest
+    Proportion(hits=1, n=2)
+    """
+    return {k: Exclusion(everything.real[k], part) for k, part in rest.real.items()}
+
+
+def set_of_images(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, match: Match = "path") -> str:
+    """Which of some sets is the one of the images that are given.
+
+    Parameters
+    ----------
+    sets
+        By name, images of each set, such as `Repeats.images_of`.
+    images
+        The images, such as those of a benchmark; a name may stand twice.
+    match
+        How names are joined.
+
+    Returns
+    -------
+    The name of the one set of which images are given; of several such sets, of the one of which all are.
+
+    Raises
+    ------
+    DataError
+        There is no such set, or no telling which it is.
+
+    Examples
+    --------
+    >>> set_of_images({"train": ["a.png"], "val": ["b.png"]}, ["b.png", "c.png"])
+    'val'
+    """
+    given = set(image_keys(tuple(images), match))
+    there = {name: sum(key in given for key in image_keys(tuple(own), match)) for name, own in sets.items()}
+    some_given = [name for name, count in there.items() if count]
+    all_given = [name for name in some_given if there[name] == len(sets[name])]
+    for found in (some_given, all_given):
+        if len(found) == 1:
+            return found[0]
+    if not some_given:
+        others = tuple(chain.from_iterable(sets.values()))
+        raise DataError(
+            "no set of the repeats is of these images",
+            allowed=f"names such as {some(tuple(dict.fromkeys(images)), most=2)}",
+            found=f"{some(others, most=2)}, of the sets {some(tuple(sets))}",
+            mend=how_they_fit(others, images, match=match) or "scan these images too",
+        )
+    raise DataError("several sets of the repeats may be of these images", found=some(all_given or some_given))

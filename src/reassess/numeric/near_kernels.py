@@ -1,0 +1,85 @@
+"""The compiled loop over pairs of pictures: near ones, by their hashes and then by their thumbnails, make one group."""
+
+import math
+
+from reassess.numeric.jit import compiled
+
+__all__ = ["join_near"]
+
+
+@compiled
+def _bits(x):  # type: ignore[no-untyped-def]
+    """How many bits of a word are 1."""
+    x = x - ((x >> 1) & 0x5555555555555555)
+    x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333)
+    x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0F
+    return (x * 0x0101010101010101) >> 56
+
+
+@compiled
+def _first(group, i):  # type: ignore[no-untyped-def]
+    """The first picture of a group, to which those on the way are then joined."""
+    root = i
+    while group[root] != root:
+        root = group[root]
+    while group[i] != root:
+        group[i], i = root, group[i]
+    return root
+
+
+@compiled
+def _correlation(a, b):  # type: ignore[no-untyped-def]
+    """Pearson's correlation of the grey values of two thumbnails, by whole numbers; 0 where one has one value alone."""
+    n = a.size
+    sum_a = sum_b = squares_a = squares_b = products = 0
+    for k in range(n):
+        x, y = int(a[k]), int(b[k])
+        sum_a += x
+        sum_b += y
+        squares_a += x * x
+        squares_b += y * y
+        products += x * y
+    spread = (n * squares_a - sum_a * sum_a) * float(n * squares_b - sum_b * sum_b)
+    return 0.0 if spread == 0 else (n * products - sum_a * sum_b) / math.sqrt(spread)
+
+
+@compiled
+def _are_near(hashes, thumbnails, i, j, bits, correlation):  # type: ignore[no-untyped-def]
+    """Whether two pictures are near: both whole, or the one whole and of the other its middle."""
+    for a, b in ((0, 0), (0, 1), (1, 0)):
+        if (
+            _bits(hashes[i, a] ^ hashes[j, b]) <= bits
+            and _correlation(thumbnails[i, a], thumbnails[j, b]) >= correlation
+        ):
+            return True
+    return False
+
+
+@compiled
+def join_near(hashes, thumbnails, start, stop, bits, correlation, group):  # type: ignore[no-untyped-def]
+    """Join pictures of some rows with all later ones that are near; what is near in steps is one group.
+
+    Two pictures of one group already are not compared again, and pairs take no memory, however many there are.
+
+    Parameters
+    ----------
+    hashes
+        int64, shape (n, 2): 64 bits, of the whole picture and of its middle.
+    thumbnails
+        uint8, shape (n, 2, pixels): so too.
+    start, stop
+        The rows.
+    bits, correlation
+        Near are two pictures whose hashes differ in at most so many bits, and whose thumbnails correlate at least so.
+    group
+        Written: int64, shape (n,), at first each picture's own row; then a picture of the same group, in steps the
+        first.
+    """
+    for i in range(start, stop):
+        whole, middle = hashes[i, 0], hashes[i, 1]
+        for j in range(i + 1, len(hashes)):
+            fewest = min(_bits(whole ^ hashes[j, 0]), min(_bits(whole ^ hashes[j, 1]), _bits(middle ^ hashes[j, 0])))
+            if fewest <= bits:
+                one, other = _first(group, i), _first(group, j)
+                if one != other and _are_near(hashes, thumbnails, i, j, bits, correlation):
+                    group[max(one, other)] = min(one, other)

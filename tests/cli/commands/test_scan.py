@@ -1,0 +1,163 @@
+"""`reassess scan`: in process, on small pictures."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from reassess.cli import screen
+from tests.helpers import Run, document_of, results_of, write_files
+from tests.pictures import scene
+
+pytestmark = pytest.mark.usefixtures("report_extra")
+
+
+@pytest.fixture
+def sets(folder: Path) -> Path:
+    """Training images in class folders, and two further sets that repeat some of them."""
+    for number in range(5):
+        put(f"train/{'cat' if number % 2 else 'dog'}/{number}.png", scene(number))
+    put("train/cat/again.bmp", scene(0))
+    put("val/cat/x.png", scene(1))
+    put("val/dog/y.jpg", scene(2), quality=60)
+    put("val/dog/z.webp", scene(1), lossless=True)
+    write_files(folder, {"val/dog/none.png": b"", "val/dog/cut.png": b"\x89PNG", "val/cat/notes.txt": b"x"})
+    return folder
+
+
+def put(name: str, image: Image.Image, **options: object) -> None:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    image.save(name, **options)
+
+
+def test_what_was_found_is_a_table_of_ten_lines_at_most(
+    sets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen, "terminal_width", lambda **_: 80)
+    result = run("scan", "val", "train", "--near", "-o", "repeats.csv")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (
+        "set             images   unreadable   empty   tiny   exact   near   other class\n"
+        "───────────────────────────────────────────────────────────────────────────────\n"
+        "train                6            0       0      0       2      0             2\n"
+        "val                  5            1       1      0       2      0             2\n"
+        "val, in train        -            -       -      -       2      1             1\n"
+        "train, in val        -            -       -      -       1      1             1\n"
+        "repeats.csv: 9 rows, 2 exact groups (the largest of 3 images) and 1 near group\n"
+        "cannot be read: dog/cut.png of val (this is no picture of a known format)\n"
+        "exact: with a copy of equal pixels there; near: with none, but one that looks\n"
+        "  the same; other class: with an exact copy in the folder of another class\n"
+    )
+    assert Path("repeats.csv").read_text() == (
+        "set,image,repeat,kind\n"
+        "train,cat/1.png,1,exact\nval,cat/x.png,1,exact\nval,dog/z.webp,1,exact\n"
+        "train,cat/again.bmp,2,exact\ntrain,dog/0.png,2,exact\n"
+        "train,dog/2.png,3,near\nval,dog/y.jpg,3,near\n"
+        "val,dog/cut.png,,unreadable\nval,dog/none.png,,empty\n"
+    )
+
+
+def test_without_class_folders_and_near_repeats_there_are_no_columns_of_them(
+    sets: Path, run: Callable[..., Run]
+) -> None:
+    result = run("scan", "val/dog", "-o", "x.tsv", "--smallest-side", "97")
+    assert result.out.splitlines()[:4] == [
+        "set   images   unreadable   empty   tiny   exact",
+        "────────────────────────────────────────────────",
+        "dog        4            1       1      2       0",
+        "x.tsv: 4 rows, 0 exact groups",
+    ]
+
+
+def test_nothing_found_is_a_table_of_headings(sets: Path, run: Callable[..., Run]) -> None:
+    assert run("scan", "train/dog", "-o", "x.csv").code == 0
+    assert Path("x.csv").read_text() == "set,image,repeat,kind\n"
+
+
+def test_a_document_says_all_of_it(sets: Path, run: Callable[..., Run]) -> None:
+    results = results_of(run, "scan", "train", "val", "--near", "-o", "x.csv")
+    assert results["sets"][1] == {
+        "set": "val",
+        "place": "val",
+        "images": 5,
+        "unreadable": 1,
+        "empty": 1,
+        "tiny": 0,
+        "unreadable_images": [{"image": "dog/cut.png", "reason": "this is no picture of a known format"}],
+    }
+    assert results["repeats"][-1] == {"set": "val", "in": "train", "exact": 2, "near": 1, "other_class": 1}
+    assert {name: results[name] for name in ("output", "near", "rows", "groups", "largest_group", "smallest_side")} == {
+        "output": "x.csv",
+        "near": True,
+        "rows": 9,
+        "groups": {"exact": 2, "near": 1},
+        "largest_group": {"exact": 3, "near": 2},
+        "smallest_side": 8,
+    }
+
+
+def test_an_archive_is_an_input_with_its_hash(sets: Path, run: Callable[..., Run]) -> None:
+    import shutil
+
+    shutil.make_archive("packed", "zip", "val")
+    result = run("scan", "packed.zip", "train", "-o", "x.csv", "--json")
+    (entry,) = document_of(result, "scan")["inputs"]
+    assert (entry["name"], entry["path"]) == ("images", "packed.zip")
+
+
+def test_pairs_of_many_sets_are_cut_short(sets: Path, run: Callable[..., Run]) -> None:
+    for number in range(6):
+        put(f"s{number}/a.png", scene(0))
+    names = [f"s{number}" for number in range(6)]
+    result = run("scan", *names, "-o", "x.csv")
+    assert "the first 20 of 30 pairs of sets (--verbose shows all)" in result.out
+    assert result.out.count(", in s") == 20
+    assert run("scan", *names, "-o", "x.csv", "--force", "--verbose").out.count(", in s") == 30
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "expected"),
+    [
+        ("scan", 2, "Missing argument 'DIR|LIST|ZIP|TAR...'"),
+        ("scan train", 2, "Missing option '-o' / '--output'"),
+        ("scan train train -o x.csv", 1, "a set of images is given twice\n  found:   train and train"),
+        ("scan train train/cat -o x.csv", 1, "a set of images lies in another one"),
+        ("scan none -o x.csv", 1, "no such folder of images\n  where:   none"),
+        ("scan train -o x.jsonl", 1, "wrong kind of file for repeats"),
+        ("scan train -o x.csv --smallest-side 0", 2, "0 is not in the range x>=1"),
+        ("scan train -o no/x.csv", 1, "the folder of the output file does not exist"),
+        ("scan list.csv -o list.csv --force", 1, "the output file is one of the inputs"),
+    ],
+)
+def test_a_wrong_call_is_refused(sets: Path, run: Callable[..., Run], argv: str, code: int, expected: str) -> None:
+    Path("list.csv").write_text("image\ntrain/cat/1.png\n")
+    result = run(*argv.split())
+    assert (result.code, result.out) == (code, "")
+    assert expected in result.err
+    assert not Path("x.csv").exists()
+
+
+def test_names_that_would_spoil_a_terminal_are_made_harmless(sets: Path, run: Callable[..., Run]) -> None:
+    write_files(sets, {"val/dog/a\x1b[2J.png": b"no"})
+    result = run("scan", "val", "-o", "x.csv", "--verbose")
+    assert "\x1b" not in result.out
+    assert "dog/a\\x1b[2J.png of val" in result.out
+
+
+def test_a_terminal_sees_how_far_it_is(sets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    result = run("scan", "train", "--near", "-o", "x.csv", "--workers", "0")
+    assert result.code == 0
+    assert "6/6" in result.err
+    assert "near repeats" in result.err
+
+
+def test_a_name_that_is_no_utf8_is_one_error(sets: Path, run: Callable[..., Run]) -> None:
+    os.rename(b"val/cat/x.png", b"val/cat/\xe9.png")  # noqa: PTH104 - a Path takes no bytes
+    result = run("scan", "val", "-o", "x.csv")
+    assert (result.code, result.out) == (1, "")
+    assert "the name of an image holds half of a character\n  where:   val\n" in result.err

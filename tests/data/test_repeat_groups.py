@@ -1,0 +1,78 @@
+"""Groups of pictures: what is near in steps is one group, and holds the exact copies."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from reassess.data.picture_prints import Print
+from reassess.data.repeat_groups import LEAST_CORRELATION, MOST_BITS, exact_groups, near_groups
+
+
+def print_of(bits: int, thumbnail: np.ndarray, digest: str, middle: tuple[int, np.ndarray] | None = None) -> Print:
+    """A picture by its hash and thumbnail; that of its middle is near to nothing unless it is given."""
+    other_bits, other = middle or (~bits, 255 - thumbnail)
+    hashes = np.array([bits, other_bits], np.int64).tobytes()
+    return Print(digest.encode(), 32, False, hashes, thumbnail.tobytes() + other.tobytes())
+
+
+def near(prints: list[Print]) -> list[list[int]]:
+    return near_groups(prints, lambda *_: None)
+
+
+BASE = np.random.default_rng(0).integers(0, 256, 256, np.uint8)
+ONES = [(1 << MOST_BITS * k) - 1 for k in range(4)]  # each near to the next one and to no other
+
+
+def test_pictures_that_are_near_in_steps_are_one_group() -> None:
+    chain = [print_of(ONES[k], BASE, f"{k}") for k in (2, 0, 1)]
+    assert near(chain) == [[0, 1, 2]]
+    assert near(chain[:2]) == []
+
+
+def test_the_hash_alone_and_the_thumbnail_alone_are_not_enough() -> None:
+    assert near([print_of(0, BASE, "a"), print_of(0, 255 - BASE, "b")]) == []
+    assert near([print_of(0, BASE, "a"), print_of((1 << MOST_BITS) - 1, BASE, "b")]) == [[0, 1]]
+    assert near([print_of(0, BASE, "a"), print_of((1 << MOST_BITS + 1) - 1, BASE, "b")]) == []
+
+
+def test_a_picture_is_near_to_the_middle_of_another_one() -> None:
+    other = np.roll(BASE, 7)
+    whole = print_of(-1, other, "a", middle=(0, BASE))
+    part = print_of(0, BASE, "b")
+    for pair in ([whole, part], [part, whole]):
+        assert near(pair) == [[0, 1]]
+    middles = [print_of(-1, other, "a", middle=(0, BASE)), print_of(1 << 20, 255 - other, "b", middle=(0, BASE))]
+    assert near(middles) == [], "two middles are not compared"
+
+
+def test_exact_copies_join_the_near_group_of_their_picture_and_make_none_alone() -> None:
+    a, b, c = (print_of(bits, BASE, name) for bits, name in ((0, "a"), (1, "b"), (~0, "c")))
+    assert near([a, c, a, b, c]) == [[0, 2, 3]]
+    assert exact_groups([a, c, a, b, c]) == [[0, 2], [1, 4]]
+    assert near([]) == exact_groups([]) == []
+
+
+def test_pictures_of_one_grey_value_correlate_with_nothing() -> None:
+    grey = np.full(256, 200, np.uint8)
+    assert near([print_of(0, grey, "a"), print_of(0, grey, "b")]) == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_groups_are_those_that_all_pairs_make(seed: int) -> None:
+    """Hashes as numbers, thumbnails by numpy's correlation, and joined pair by pair."""
+    rng = np.random.default_rng(seed)
+    hashes = rng.choice([0, -1, 0x5555, 0x7FFF << 40, -(2**63)], (40, 2)) ^ (1 << rng.integers(0, 62, (40, 2)))
+    small = BASE[None, None] + rng.normal(0, rng.choice([5, 30, 60], (40, 2, 1)), (40, 2, 256))
+    small = np.clip(small, 0, 255).astype(np.uint8)
+    prints = [Print(bytes([i]), 9, False, hashes[i].tobytes(), small[i].tobytes()) for i in range(40)]
+    group = list(range(40))
+    for i, j in combinations(range(40), 2):
+        for a, b in ((0, 0), (0, 1), (1, 0)):
+            differ = bin((int(hashes[i, a]) ^ int(hashes[j, b])) & (2**64 - 1)).count("1")
+            if differ <= MOST_BITS and np.corrcoef(small[i, a], small[j, b])[0, 1] >= LEAST_CORRELATION:
+                group = [group[i] if each == group[j] else each for each in group]
+    expected = [[i for i in range(40) if group[i] == name] for name in dict.fromkeys(group)]
+    assert near(prints) == [members for members in expected if len(members) > 1]
+    assert any(len(members) > 1 for members in expected)
+    assert len(expected) > 1

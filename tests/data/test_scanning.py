@@ -1,0 +1,302 @@
+"""What is found in sets of images, whatever their form, their order and the number of processes."""
+
+import io
+import os
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+
+from reassess import Repeats, Scan, scan_images
+from tests.helpers import message, picture, write_files
+from tests.pictures import claim, save, scene
+
+pytestmark = pytest.mark.usefixtures("report_extra")
+Row = tuple[str, str, int, str]
+
+
+def rows(found: Scan | Repeats) -> list[Row]:
+    repeats = found.repeats if isinstance(found, Scan) else found
+    sets = [repeats.sets[i] for i in repeats.set_ids.tolist()]
+    return list(zip(sets, repeats.images, repeats.groups.tolist(), repeats.kinds, strict=True))
+
+
+def put(path: Path, image: Image.Image, **options: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, **options)
+
+
+@pytest.fixture
+def sets(tmp_path: Path) -> Path:
+    """Two sets with copies in other formats, one nearly the same, and what cannot be used."""
+    for number in range(6):
+        put(tmp_path / f"train/cat/{number}.png", scene(number))
+    put(tmp_path / "train/dog/copy.bmp", scene(0))
+    put(tmp_path / "val/cat/x.tiff", scene(1))
+    put(tmp_path / "val/dog/y.webp", scene(1), lossless=True)
+    put(tmp_path / "val/dog/z.jpg", scene(2), quality=50)
+    put(tmp_path / "val/dog/small.png", scene(70, (7, 40)))
+    put(tmp_path / "val/dog/white.png", Image.new("RGB", (40, 40), "white"))
+    write_files(tmp_path / "val/dog", {"none.png": b"", "cut.jpg": picture(3)[:-9], "notes.txt": b"x"})
+    return tmp_path
+
+
+EXACT: list[Row] = [
+    ("train", "cat/0.png", 1, "exact"),
+    ("train", "dog/copy.bmp", 1, "exact"),
+    ("train", "cat/1.png", 2, "exact"),
+    ("val", "cat/x.tiff", 2, "exact"),
+    ("val", "dog/y.webp", 2, "exact"),
+]
+FAULTS: list[Row] = [
+    ("val", "dog/cut.jpg", 0, "unreadable"),
+    ("val", "dog/none.png", 0, "empty"),
+    ("val", "dog/small.png", 0, "tiny"),
+    ("val", "dog/white.png", 0, "empty"),
+]
+
+
+def test_equal_pixels_are_exact_repeats_whatever_the_format(sets: Path) -> None:
+    scan = scan_images([sets / "train", sets / "val"])
+    assert rows(scan) == [*EXACT, *FAULTS]
+    assert scan.repeats.repeated_elsewhere("val") == ("cat/x.tiff", "dog/y.webp")
+    assert [(each.name, each.images, each.has_classes) for each in scan.sets] == [("train", 7, True), ("val", 7, True)]
+    ((image, reason),) = scan.sets[1].unreadable
+    assert (image, reason.partition(" (")[0]) == ("dog/cut.jpg", "image file is truncated")
+    assert repr(scan) == "Scan(14 images in 2 sets, 2 groups)"
+    counts = {(each.name, each.elsewhere): (each.exact, each.near, each.other_class) for each in scan.counts}
+    assert counts == {
+        ("train", "train"): (2, 0, 2),
+        ("train", "val"): (1, 0, 1),
+        ("val", "val"): (2, 0, 2),
+        ("val", "train"): (2, 0, 1),
+    }
+
+
+def test_near_repeats_stand_beside_the_exact_ones(sets: Path) -> None:
+    put(sets / "val/cat/x2.jpg", scene(1), quality=60)
+    near = [
+        ("train", "cat/1.png", 3, "near"),
+        ("val", "cat/x.tiff", 3, "near"),
+        ("val", "cat/x2.jpg", 3, "near"),
+        ("val", "dog/y.webp", 3, "near"),
+        ("train", "cat/2.png", 4, "near"),
+        ("val", "dog/z.jpg", 4, "near"),
+    ]
+    assert rows(scan_images([sets / "train", sets / "val"], near=True)) == [*EXACT, *near, *FAULTS]
+
+
+def test_what_was_found_depends_neither_on_the_order_nor_on_processes_nor_on_packing(
+    sets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = rows(scan_images([sets / "train", sets / "val"], near=True))
+    monkeypatch.setattr("reassess.data.scanning._FEW", 0)
+    monkeypatch.setattr("reassess.data.scanning._PART", 3)
+    monkeypatch.setattr("reassess.data.repeat_groups._BLOCK", 2)
+    assert rows(scan_images([sets / "val", sets / "train"], near=True, workers=2)) == expected
+    with zipfile.ZipFile(sets / "val.zip", "w") as pack, tarfile.open(sets / "train.tar", "w") as tape:
+        for path in sorted((sets / "val").rglob("*.*"), reverse=True):
+            pack.write(path, path.relative_to(sets / "val"))
+        tape.add(sets / "train", "train")
+    assert rows(scan_images([sets / "val.zip", sets / "train.tar"], near=True)) == expected
+
+
+def test_pictures_of_other_sizes_or_one_other_value_are_no_exact_repeats(tmp_path: Path) -> None:
+    put(tmp_path / "wide.png", scene(0, (8, 16)))
+    pixels = np.asarray(scene(0, (8, 16)))
+    put(tmp_path / "flat.png", Image.fromarray(pixels.reshape(8, 16, 3)))
+    other = pixels.copy()
+    other[-1, -1, -1] ^= 1
+    put(tmp_path / "other.png", Image.fromarray(other))
+    assert rows(scan_images([tmp_path])) == []
+
+
+def test_pictures_are_compared_as_models_see_them(tmp_path: Path) -> None:
+    """As they are stored: not turned, without transparency, 8 of 16 bits; a palette is looked up."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = scene(0)
+    put(tmp_path / "a.png", image)
+    put(tmp_path / "turned.png", image, exif=exif)
+    transparent = image.copy()
+    transparent.putalpha(Image.fromarray(np.arange(96 * 64, dtype=np.uint8).reshape(64, 96)))
+    put(tmp_path / "transparent.png", transparent)
+    colours = image.quantize(16)
+    put(tmp_path / "palette.gif", colours)
+    put(tmp_path / "palette.bmp", colours.convert("RGB"))
+    grey = image.convert("L")
+    put(tmp_path / "grey.png", grey)
+    put(tmp_path / "grey16.png", Image.fromarray(np.asarray(grey).astype(np.uint16) << 8))
+    groups: dict[int, set[str]] = {}
+    for _, name, group, _ in rows(scan_images([tmp_path])):
+        groups.setdefault(group, set()).add(name)
+    assert sorted(map(sorted, groups.values())) == [
+        ["a.png", "transparent.png", "turned.png"],
+        ["grey.png", "grey16.png"],
+        ["palette.bmp", "palette.gif"],
+    ]
+
+
+def photographs() -> list[Image.Image]:
+    import skimage
+
+    data = Path(skimage.__file__).parent / "data"
+    names = (
+        "astronaut.png",
+        "chelsea.png",
+        "coffee.png",
+        "ihc.png",
+        "hubble_deep_field.jpg",
+        "motorcycle_left.png",
+        "rocket.jpg",
+    )
+    return [Image.open(data / name).convert("RGB") for name in names]
+
+
+def encoded(image: Image.Image, quality: int) -> Image.Image:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return Image.open(file)
+
+
+def cropped(image: Image.Image) -> Image.Image:
+    width, height = (side // 40 for side in image.size)
+    return image.crop((width, height, image.width - width, image.height - height))
+
+
+ALTERED: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "encoded": lambda image: encoded(image, 50),
+    "halved": lambda image: image.resize((image.width // 2, image.height // 2)),
+    "cropped": cropped,
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.3),
+    "grey": lambda image: image.convert("L"),
+}
+
+
+@pytest.mark.parametrize("how", ALTERED)
+def test_photographs_that_were_altered_are_near_to_themselves_alone(
+    tmp_path: Path, how: str, needs: Callable[[str], None]
+) -> None:
+    needs("skimage")
+    for number, photograph in enumerate(photographs()):
+        put(tmp_path / f"a/{number}.png", photograph)
+        put(tmp_path / f"b/{number}.png", ALTERED[how](photograph))
+    found = rows(scan_images([tmp_path / "a", tmp_path / "b"], near=True))
+    expected = [(name, f"{n}.png", n + 1, "near") for n in range(7) for name in "ab"]
+    assert found == expected
+
+
+def test_a_mirrored_photograph_is_another_one(tmp_path: Path, needs: Callable[[str], None]) -> None:
+    needs("skimage")
+    put(tmp_path / "a.png", photographs()[1])
+    put(tmp_path / "b.png", photographs()[1].transpose(Image.Transpose.FLIP_LEFT_RIGHT))
+    assert rows(scan_images([tmp_path], near=True)) == []
+
+
+def test_pictures_of_one_colour_are_empty_and_near_to_nothing(tmp_path: Path) -> None:
+    for name, colour in (("a", "red"), ("b", "red"), ("c", "blue")):
+        put(tmp_path / f"{name}.png", Image.new("RGB", (32, 32), colour))
+    assert rows(scan_images([tmp_path], near=True)) == [
+        *((tmp_path.name, name, 1, "exact") for name in ("a.png", "b.png")),
+        *((tmp_path.name, name, 0, "empty") for name in ("a.png", "b.png", "c.png")),
+    ]
+
+
+def test_a_picture_is_tiny_below_a_side(tmp_path: Path) -> None:
+    put(tmp_path / "a.png", scene(0, (20, 19)))
+    assert rows(scan_images([tmp_path], smallest_side=19)) == []
+    assert rows(scan_images([tmp_path], smallest_side=20)) == [(tmp_path.name, "a.png", 0, "tiny")]
+    assert message(scan_images, [tmp_path], smallest_side=0).startswith("smallest side of a picture out of range\n")
+    assert message(scan_images, [tmp_path], workers=-1).startswith("number of workers out of range\n")
+
+
+def test_what_is_no_picture_is_counted_with_the_reason(tmp_path: Path) -> None:
+    claim(tmp_path / "s/bomb.png", 20_000, 20_000) if (tmp_path / "s").mkdir() is None else None
+    save(tmp_path / "s/floats.tif", (9, 9), "F")
+    write_files(tmp_path / "s", {"text.png": b"text", "folder.png/inner.txt": b"x"})
+    (tmp_path / "s/loop.png").symlink_to("loop.png")
+    (tmp_path / "s/again").symlink_to(tmp_path / "s")
+    os.mkfifo(tmp_path / "s/pipe.png")
+    scan = scan_images([tmp_path / "s"], near=True)
+    assert {image: reason.partition(":")[0] for image, reason in scan.sets[0].unreadable} == {
+        "bomb.png": "the picture is too large",
+        "floats.tif": "the values of the picture have no known range",
+        "loop.png": "an image is no file",
+        "pipe.png": "an image is no file",
+        "text.png": "this is no picture of a known format",
+    }
+    assert {kind for *_, kind in rows(scan)} == {"unreadable"}
+
+
+def test_damaged_and_empty_members_of_archives_are_told_apart(tmp_path: Path) -> None:
+    whole = picture(3, "PNG")
+    with zipfile.ZipFile(tmp_path / "s.zip", "w", zipfile.ZIP_DEFLATED) as pack:
+        for name, content in {"a.png": whole, "b.png": b"", "c.png": bytes(range(256)) * 9, "d.png": whole}.items():
+            pack.writestr(name, content)
+    packed = bytearray((tmp_path / "s.zip").read_bytes())
+    with zipfile.ZipFile(tmp_path / "s.zip") as pack:
+        begin = pack.getinfo("c.png").header_offset + 30 + len("c.png")
+    packed[begin : begin + 20] = b"\xff" * 20
+    (tmp_path / "s.zip").write_bytes(packed)
+    found = rows(scan_images([tmp_path / "s.zip"], smallest_side=1))
+    assert [row for row in found if row[2]] == [("s", "a.png", 1, "exact"), ("s", "d.png", 1, "exact")]
+    assert {(image, kind) for _, image, number, kind in found if not number} == {
+        ("a.png", "empty"),
+        ("b.png", "empty"),
+        ("c.png", "unreadable"),
+        ("d.png", "empty"),
+    }
+
+
+def test_a_member_that_declares_too_much_is_not_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "s.zip", "w", zipfile.ZIP_DEFLATED) as pack:
+        pack.writestr("a.png", picture(3, "PNG"))
+    packed = bytearray((tmp_path / "s.zip").read_bytes())
+    entry = packed.index(b"PK\1\2")
+    packed[entry + 24 : entry + 28] = (2**31).to_bytes(4, "little")
+    (tmp_path / "s.zip").write_bytes(packed)
+    ((_, reason),) = scan_images([tmp_path / "s.zip"]).sets[0].unreadable
+    assert reason == "an image declares too many bytes: 2.1 GB"
+
+
+def test_progress_counts_each_set_and_the_search(sets: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    scan_images([sets / "train", sets / "val"], near=True, progress=lambda *done: told.append(done))
+    assert told == [("train", 7, 7), ("val", 7, 7), ("near repeats", 9, 9)]
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ([], "no images were given\n  to mend: name a folder, zip or tar for each set of images"),
+        (
+            ["train", "train/"],
+            "a set of images is given twice\n  found:   DIR/train and DIR/train\n  to mend: give it once",
+        ),
+        (
+            ["train", "train/cat"],
+            "a set of images lies in another one, whose images it would repeat\n"
+            "  found:   DIR/train/cat in DIR/train\n"
+            "  to mend: give the inner folders, each as a set, or the outer one alone",
+        ),
+        (
+            ["train", "no"],
+            "no such folder of images\n  where:   DIR/no\n  to mend: name the folder, zip, tar or list of the images",
+        ),
+    ],
+)
+def test_places_that_are_no_sets_are_refused(sets: Path, places: list[str], expected: str) -> None:
+    assert message(scan_images, [sets / place for place in places]).replace(str(sets), "DIR") == expected
+
+
+def test_one_path_in_place_of_several_is_refused(sets: Path) -> None:
+    assert message(scan_images, str(sets / "train")).startswith("one text was given as places of images\n")
+
+
+def test_a_name_that_is_no_utf8_is_one_error(sets: Path) -> None:
+    os.rename(os.fsencode(sets / "val/dog/z.jpg"), os.fsencode(sets) + b"/val/dog/\xff.jpg")  # noqa: PTH104
+    assert message(scan_images, [sets / "val"]).startswith("the name of an image holds half of a character\n")

@@ -1,0 +1,136 @@
+"""How far accuracy moves where images are left out; what is left out is in no number but its own count."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess import (
+    Exclusion,
+    LabelSets,
+    MultiLabels,
+    Predictions,
+    Proportion,
+    evaluate,
+    exclusions,
+    find_outcomes,
+    outcomes_table,
+    set_of_images,
+    summarize,
+    summarize_verdicts,
+)
+from reassess.evaluation.outcomes import EXCLUDED, LABELLED
+from tests.helpers import message
+
+IMAGES = [f"{n}.png" for n in range(12)]
+SETS = [[n % 3] if n % 4 else [] for n in range(12)]
+LABELS = LabelSets.from_lists(IMAGES, SETS)
+ORIGINAL = LabelSets.from_lists(IMAGES, [[(n + n // 6) % 3] for n in range(12)])
+IDS = np.arange(12) * 5 % 7 % 3
+
+
+@pytest.mark.filterwarnings("ignore:the model agrees")  # by chance, which does not matter here
+@given(st.sets(st.sampled_from(IMAGES)))
+def test_what_is_left_is_as_if_the_excluded_images_had_never_been(excluded: set[str]) -> None:
+    kept = [n for n in range(12) if IMAGES[n] not in excluded]
+    names = [IMAGES[n] for n in kept]
+    part = LabelSets.from_lists(names, [SETS[n] for n in kept])
+    original = LabelSets.from_lists(names, [ORIGINAL[IMAGES[n]] for n in kept])
+    found = evaluate(Predictions.from_ids(IDS, IMAGES), LABELS, original=ORIGINAL, exclude=sorted(excluded))
+    if not kept:
+        assert (found.excluded, found.scored, found.scorable) == (12, 0, 0)
+        return
+    expected = evaluate(Predictions.from_ids(IDS[kept], names), part, original=original)
+    assert found.images == 12
+    assert found.excluded == len(excluded)
+    for name in ("real", "original", "original_scored", "by_label_count", "empty", "unlabelled", "scorable", "scored"):
+        assert getattr(found, name) == getattr(expected, name), name
+    left_out = found.to_json()["left_out"]
+    assert found.scored + sum(left_out.values()) == 12
+    assert ("excluded" in left_out) == bool(excluded)
+
+
+def test_names_are_joined_as_the_rows_were_and_unknown_ones_change_nothing() -> None:
+    outcomes = find_outcomes(Predictions.from_ids(IDS, [f"x/{name}" for name in IMAGES]), LABELS, match="name")
+    states = outcomes.excluding(["y/1.png", "no.png"]).state.tolist()
+    assert [n for n, state in enumerate(states) if state == EXCLUDED] == [1]
+    assert outcomes.excluding([]).state.tolist() == outcomes.state.tolist()
+
+
+def test_excluded_images_are_told_apart_in_tables_and_left_out_of_verdicts() -> None:
+    outcomes = find_outcomes(Predictions.from_ids(IDS, IMAGES), LABELS).excluding(["1.png", "4.png"])
+    table = outcomes_table({"one": outcomes}, LABELS)
+    assert table["state"].to_list()[:5] == ["empty", "excluded", "labelled", "labelled", "excluded"]
+    assert table["correct"].to_list()[1] is None
+    none = LabelSets.from_lists(IMAGES, [[]] * 12)
+    reviewed = MultiLabels(LABELS, none, none, np.zeros(12, bool))
+    counted = summarize_verdicts(outcomes, reviewed, None)
+    assert counted.unknown == 0
+    assert counted.valid + counted.unreviewed == int(np.count_nonzero(outcomes.state == LABELLED))
+
+
+def test_evaluations_add_up_with_what_was_excluded() -> None:
+    outcomes = find_outcomes(Predictions.from_ids(IDS, IMAGES), LABELS).excluding(["1.png", "8.png"])
+    whole = summarize(outcomes, LABELS)
+    assert whole.excluded == 2
+    assert (whole + whole).excluded == 4
+
+
+def test_a_change_is_that_of_both_accuracies_and_its_interval_mirrors() -> None:
+    change = Exclusion(Proportion(700, 1000), Proportion(600, 900))
+    assert change.excluded == Proportion(100, 100)
+    assert change.difference == pytest.approx(600 / 900 - 700 / 1000)
+    low, high = change.interval
+    assert low < change.difference < high < 0
+    mirrored = Exclusion(Proportion(300, 1000), Proportion(300, 900))
+    assert mirrored.interval == pytest.approx((-high, -low))
+    assert change.to_json()["rest"] == Proportion(600, 900).to_json()
+
+
+def test_without_images_on_either_side_there_is_no_interval() -> None:
+    nothing = Exclusion(Proportion(7, 10), Proportion(7, 10))
+    assert (nothing.difference, nothing.interval) == (0.0, None)
+    all_of_it = Exclusion(Proportion(7, 10), Proportion(0, 0))
+    assert (all_of_it.difference, all_of_it.interval) == (None, None)
+    assert Exclusion(Proportion(0, 0), Proportion(0, 0)).difference is None
+
+
+@pytest.mark.parametrize(("n", "excluded", "right", "right_there"), [(2000, 100, 0.8, 0.9), (500, 20, 0.7, 0.95)])
+def test_the_interval_holds_the_true_change_in_about_95_percent(
+    n: int, excluded: int, right: float, right_there: float
+) -> None:
+    """Images drawn from both kinds, 4,000 times: the change that many images would show."""
+    rng = np.random.default_rng(0)
+    truth = right - ((n - excluded) * right + excluded * right_there) / n
+    hits, there = rng.binomial(n - excluded, right, 4000), rng.binomial(excluded, right_there, 4000)
+    held = 0
+    for rest, other in zip(hits.tolist(), there.tolist(), strict=True):
+        low, high = Exclusion(Proportion(rest + other, n), Proportion(rest, n - excluded)).interval
+        held += low <= truth <= high
+    assert 0.935 <= held / 4000 <= 0.975
+
+
+def test_every_k_has_its_change() -> None:
+    predictions = Predictions.from_ids(np.stack([IDS, (IDS + 1) % 3], axis=1), IMAGES)
+    whole, rest = (evaluate(predictions, LABELS, top_k=(1, 2), exclude=names) for names in ([], ["1.png"]))
+    found = exclusions(whole, rest)
+    assert list(found) == [1, 2]
+    assert found[2] == Exclusion(whole.real[2], rest.real[2])
+
+
+def test_the_set_of_some_images_is_told_by_their_names() -> None:
+    sets = {"train": ["a.png", "z.png"], "val": ["a.png", "b.png"], "other": ["y.png"]}
+    assert set_of_images(sets, ["a.png", "b.png", "c.png"]) == "val"
+    assert set_of_images(sets, ["y.png"]) == "other"
+    assert set_of_images({"x": ["v/1.png"], "w": ["v/2.png"]}, ["2.png"], match="name") == "w"
+    assert message(set_of_images, {"train": ["a.png"], "val": ["a.png"]}, ["a.png"]) == (
+        "several sets of the repeats may be of these images\n  found:   train, val"
+    )
+    assert message(set_of_images, {"t": ["a.png", "b.png"], "v": ["a.png", "c.png"]}, ["a.png"]) == (
+        "several sets of the repeats may be of these images\n  found:   t, v"
+    )
+    assert message(set_of_images, {"val": ["x/1.png", "x/2.png"]}, ["1.png", "2.png"]) == (
+        "no set of the repeats is of these images\n  allowed: names such as 1.png, 2.png\n"
+        '  found:   x/1.png, x/2.png, of the sets val\n  to mend: they fit by name: match="name"'
+    )
+    assert message(set_of_images, {"val": ["q.png"]}, ["1.png"]).endswith("to mend: scan these images too")

@@ -41,8 +41,8 @@ def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = Fals
 def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
     """Write a row for each image: image, class, p_right, suggested, reason, kept.
 
-    `class` and `suggested` are ids, or names where classes are written by name; `p_right` and `suggested` are null where
-    they are not known; `kept` is 1 or 0.
+    `class` and `suggested` are ids, or names where classes are written by name; `p_right` and `suggested` are null
+    where they are not known; `kept` is 1 or 0.
 
     Parameters
     ----------

@@ -14,8 +14,8 @@ from reassess.cleaning.cleaning import (
     clean_by_posterior,
 )
 from reassess.cleaning.held_out import HeldOutPredictions
-from reassess.cli.common import Call, Choice, call_options, percent, refuse_repeated
-from reassess.cli.help_pages import Command, in_benchmark
+from reassess.cli.common import Call, call_options, percent, refuse_repeated
+from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.inputs import (
     FILE,
     OUTPUT,
@@ -122,7 +122,7 @@ def clean(
     _check_call(call, output, details, method, keep, at_least, benchmark, original, votes, golden)
     judges, checkers = _load(call, benchmark, original, votes, golden, answers, match, reading["max_bytes"])
     parts = None if folds is None else read_folds(call.read("folds", folds))
-    read = dict(each_prediction(call, files, judges, ignore_unknown=False, **reading))
+    read = dict(each_prediction(call, files, judges, **reading))
     assert judges.original is not None
     held_out = HeldOutPredictions.of(read, judges.original, folds=parts, match=judges.benchmark.match or "path")
     checked = None if checkers is None else golden_truth(checkers)

@@ -1,2 +1,3 @@
 from .folding import USUAL_FOLDS as USUAL_FOLDS
+from .folding import groups_within as groups_within
 from .folding import make_folds as make_folds

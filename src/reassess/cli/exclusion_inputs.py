@@ -1,6 +1,5 @@
 """What `--exclude` leaves out: the images of the benchmark that another set repeats, by a table of repeats."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -8,14 +7,11 @@ from typing import Any
 
 from reassess.cli.common import Call
 from reassess.cli.judges import Judges
-from reassess.core.checks import check_known
+from reassess.cli.repeats_inputs import load_repeats
 from reassess.core.image_names import image_keys
-from reassess.core.repeats import REPEAT_KINDS, Repeats
+from reassess.core.repeats import REPEAT_KINDS
 from reassess.data.benchmark_images import benchmark_names
-from reassess.errors import DataError, at
-from reassess.evaluation.exclusion import set_of_images
-from reassess.formats.files import exists
-from reassess.formats.repeats import read_repeats
+from reassess.errors import at
 from reassess.text import counted
 
 __all__ = ["Excluded", "load_excluded"]
@@ -70,17 +66,13 @@ def load_excluded(call: Call, given: str | None, judges: Judges) -> Excluded | N
     """
     if given is None:
         return None
-    path, name = _parted(given)
-    repeats = read_repeats(call.read("repeats", path))
     known = _known_images(judges)
     match = judges.benchmark.match or "path"
+    loaded = load_repeats(call, given, known, judges.benchmark, option="--exclude")
+    path, repeats, name = loaded.file, loaded.repeats, loaded.name
+    if name is None:
+        return Excluded(path, None, (), 0, 0)
     with at(path):
-        if name is not None:
-            check_known([name], repeats.sets, thing="set of images", mend="a set without repeats is not in the table")
-        elif not len(repeats):
-            return Excluded(path, None, (), 0, 0)
-        else:
-            name = _own_set(repeats, path, known, judges)
         images = benchmark_names(repeats.repeated_elsewhere(name), judges.benchmark)
     there = set(image_keys(known, match))
     return Excluded(
@@ -90,22 +82,6 @@ def load_excluded(call: Call, given: str | None, judges: Judges) -> Excluded | N
         exact=len(repeats.repeated_elsewhere(name, REPEAT_KINDS[0])),
         unknown=sum(key not in there for key in image_keys(images, match)),
     )
-
-
-def _own_set(repeats: Repeats, path: Path, known: Sequence[str], judges: Judges) -> str:
-    """Which set is the benchmark's, by the names of its images."""
-    sets = {name: benchmark_names(repeats.images_of(name), judges.benchmark) for name in repeats.sets}
-    try:
-        return set_of_images(sets, known, match=judges.benchmark.match or "path")
-    except DataError as error:
-        error.mend = error.mend or f"name the benchmark's set behind the file: --exclude {path}:{repeats.sets[0]}"
-        raise
-
-
-def _parted(given: str) -> tuple[Path, str | None]:
-    """The file, and the name of the set behind a colon; a file whose own name holds one is taken as it is."""
-    path, colon, name = given.rpartition(":")
-    return (Path(path), name) if colon and name and path and not exists(given) else (Path(given), None)
 
 
 def _known_images(judges: Judges) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from .folds import Folds as Folds
 from .hierarchy import Hierarchy as Hierarchy
 from .image_names import Match as Match
 from .image_names import find_image as find_image
+from .image_selection import ImageSelection as ImageSelection
 from .items import Id as Id
 from .items import Items as Items
 from .labels import LabelSets as LabelSets

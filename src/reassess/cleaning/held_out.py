@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from reassess.errors import DataError, at
 from reassess.evaluation.class_ranks import ranks_and_top1
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import count_classes, join_and_rank
-from reassess.evaluation.probabilities import output_classes
+from reassess.evaluation.probabilities import ScoreKind, kind_of_scores, output_classes
 from reassess.text import counted, some, together
 
 __all__ = ["HeldOutFile", "HeldOutPredictions"]
@@ -44,6 +45,11 @@ class HeldOutFile:
     predictions: Predictions
     rows: _Ints
     repetitions: _Ints
+
+    @cached_property
+    def kind(self) -> ScoreKind | None:
+        """What the scores are; None of ids."""
+        return None if self.predictions.scores is None else kind_of_scores(self.predictions)
 
 
 @dataclass(frozen=True)
@@ -188,11 +194,12 @@ def _check_fold(name: str, numbers: _Ints, folds: Folds) -> None:
     if present.size == 1 and present[0] >= 0 and numbers.size == whole:
         return
     parts = ["images in no fold" if number < 0 else f"images of fold {number}" for number in present[:3].tolist()]
+    is_part = present.size == 1 and present[0] >= 0
     raise DataError(
         "a file does not hold one fold",
         where=name,
         allowed="all images of one fold, and no others",
-        found=together(parts) if present.size != 1 or present[0] < 0 else f"{numbers.size:,} of the {whole:,} {parts[0]}",
+        found=f"{numbers.size:,} of the {whole:,} {parts[0]}" if is_part else together(parts),
         mend="predict each fold with the model that was trained on the others",
     )
 

@@ -37,7 +37,7 @@ def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Ex
     """
     order = np.random.default_rng(seed).permutation(len(images))[:_SAMPLE]
     halves = np.array_split(order, 2)
-    with_biases = _held_out(images, halves, True) > _held_out(images, halves, False)
+    with_biases = order.size > 1 and _held_out(images, halves, True) > _held_out(images, halves, False)
     model = _sharpened(images.of_rows(order), with_biases)
     return model.fitted(images, with_biases=with_biases)
 

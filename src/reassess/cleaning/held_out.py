@@ -226,7 +226,7 @@ def _uneven(labels: LabelSets, files: list[HeldOutFile], held: _Ints) -> DataErr
 
 
 def _times(count: int) -> str:
-    return "never" if count == 0 else "once" if count == 1 else f"{count} times"
+    return ("never", "once", "twice")[count] if count < 3 else f"{count} times"
 
 
 def _common_count(files: list[HeldOutFile], labels: LabelSets) -> int:

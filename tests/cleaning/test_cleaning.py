@@ -1,5 +1,7 @@
 """Which images are kept, by each method: against brute force, by laws, and with labels that are wrong on purpose."""
 
+import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable
 
@@ -10,18 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.aggregation.golden import Golden
-from reassess.cleaning import noise_model
+from reassess.cleaning import noise_model, posterior
 from reassess.cleaning.cleaning import clean_by_confident_learning, clean_by_consistency, clean_by_posterior
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.core.cleaning import Cleaning
-from reassess.core.predictions import Predictions
+from reassess.core.predictions import Predictions, UnknownClasses
 from reassess.core.questions import Questions
 from reassess.errors import MissingPackageError, ReassessWarning
 from tests.cleaning.simulated import held_out_of, labels_of_classes, simulated, wrong_labels
 from tests.helpers import message
 
 IMAGES, CLASSES = 600, 4
-NOT_SAID = pytest.mark.filterwarnings("ignore::reassess.errors.ReassessWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:more than a third is dropped")
 
 
 def noisy(
@@ -45,7 +47,6 @@ def same(one: Cleaning, other: Cleaning) -> None:
 
 @given(seed=st.integers(0, 10_000), repetitions=st.integers(1, 5), data=st.data())
 @settings(max_examples=40, deadline=None)
-@NOT_SAID
 def test_consistency_is_what_counting_says(seed: int, repetitions: int, data: st.DataObject) -> None:
     rng = np.random.default_rng(seed)
     labels = np.r_[[0, 1, 2], rng.integers(0, 3, 12)]
@@ -67,8 +68,6 @@ def test_consistency_is_what_counting_says(seed: int, repetitions: int, data: st
 
 
 def test_a_prediction_that_is_no_class_is_not_the_label() -> None:
-    from reassess.core.predictions import UnknownClasses
-
     labels = labels_of_classes([0, 1, 0, 1], 2)
     unknown = UnknownClasses(1, ("x",))
     model = Predictions.from_ids([0, 1, -1, 1], labels.images, unknown_classes=unknown)
@@ -84,7 +83,7 @@ METHODS = pytest.mark.parametrize("clean", [clean_by_posterior, clean_by_consist
 def test_the_order_of_images_files_and_rows_changes_nothing(
     clean: Callable[[HeldOutPredictions], Cleaning], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scores, truth, labels = noisy()
+    scores, _, labels = noisy()
     rng = np.random.default_rng(1)
     again = np.exp(np.log(scores + 1e-9) + rng.normal(0, 0.5, scores.shape))
     third = np.exp(np.log(scores + 1e-9) + rng.normal(0, 0.7, scores.shape))
@@ -130,8 +129,6 @@ def test_other_numbers_of_the_classes_change_nothing_but_the_numbers() -> None:
 
 
 def test_of_a_large_set_a_sample_is_calibrated_and_all_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    from reassess.cleaning import posterior
-
     scores, _, labels = noisy(count=3_000)
     whole = clean_by_posterior(held_out_of(scores, labels))
     monkeypatch.setattr(posterior, "_SAMPLE", 1_500)
@@ -152,7 +149,6 @@ def test_a_precision_is_reached_with_as_many_images_as_can_be(precision: float) 
     assert (kept.sum() + left.max()) / (kept.size + 1) < precision
 
 
-@NOT_SAID
 def test_a_precision_out_of_reach_says_what_is_in_reach() -> None:
     scores, _, labels = noisy()
     held_out = held_out_of(0.9 * scores + 0.1 / CLASSES, labels)
@@ -173,7 +169,7 @@ def test_everything_is_kept_at_zero_and_numbers_out_of_range_are_refused() -> No
     for precision in (-0.1, 1.5, float("nan")):
         assert message(clean_by_posterior, held_out, precision=precision).startswith("share of right labels among the")
     assert message(clean_by_consistency, held_out, at_least=2) == (
-        "number of repetitions in which the top-1 is the label out of range\n  allowed: 1\n  found:   2"
+        "number of repetitions in which the top-1 is the label out of range\n  allowed: 1 to 1\n  found:   2"
     )
 
 
@@ -197,7 +193,9 @@ def test_a_class_that_loses_more_than_a_third_is_warned_of() -> None:
             with pytest.warns(ReassessWarning, match=text):
                 clean_by_consistency(held_out)
         else:
-            clean_by_consistency(held_out)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                clean_by_consistency(held_out)
 
 
 def test_ids_alone_have_no_probabilities() -> None:
@@ -226,7 +224,6 @@ def test_a_few_images_give_probabilities() -> None:
     assert np.isfinite(cleaning.p_right).all()
 
 
-@NOT_SAID
 def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
     scores, truth, labels = noisy()
     held_out = held_out_of(scores, labels)
@@ -258,42 +255,51 @@ def held_out_digits(images: npt.NDArray[np.float64], labels: npt.NDArray[np.int6
     return held_out_of(scores, labels)
 
 
-# Measured: what part of the wrong labels is dropped, and of the dropped labels are wrong; each less a little.
+# What part of the wrong labels is dropped, and what part of the dropped labels is wrong: as measured, less two points.
 @pytest.mark.parametrize(
     ("share", "kind", "recall", "precision"),
-    [(s, k, 0.9, 0.9) for s in (0.05, 0.2, 0.4) for k in ("uniform", "pairs")],
+    [
+        (0.05, "uniform", 0.967, 0.906),
+        (0.05, "pairs", 1.0, 0.957),
+        (0.2, "uniform", 0.992, 0.970),
+        (0.2, "pairs", 0.986, 0.986),
+        (0.4, "uniform", 0.992, 0.969),
+    ],
 )
-@NOT_SAID
 def test_wrong_labels_of_digits_are_dropped(share: float, kind: str, recall: float, precision: float) -> None:
     images, truth = digits()
     labels = wrong_labels(truth, 10, share, kind, np.random.default_rng(0))
     cleaning = clean_by_posterior(held_out_digits(images, labels))
     wrong = labels != truth
     found = (wrong & ~cleaning.kept).sum()
-    print(
-        share,
-        kind,
-        found / wrong.sum(),
-        found / (~cleaning.kept).sum(),
-        cleaning.noise.share,
-        cleaning.noise.sharpening,
-    )
-    assert found / wrong.sum() >= recall
-    assert found / (~cleaning.kept).sum() >= precision
+    assert found / wrong.sum() >= recall - 0.02
+    assert found / (~cleaning.kept).sum() >= precision - 0.02
+    assert cleaning.noise.share == pytest.approx(share, abs=0.02)
+
+
+def test_where_a_model_is_calibrated_for_the_wrong_labels_people_find_the_share() -> None:
+    """Of labels of which 40 % are the next class, a model that says so says nothing of which are wrong."""
+    images, truth = digits()
+    labels = wrong_labels(truth, 10, 0.4, "pairs", np.random.default_rng(0))
+    held_out = held_out_digits(images, labels)
+    assert clean_by_posterior(held_out).noise.share < 0.05
+    rows = np.random.default_rng(1).permutation(truth.size)[:300]
+    pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
+    noise = clean_by_posterior(held_out, checked=Golden(pairs, truth[rows] == labels[rows]), keep=0.3).noise
+    assert not noise.checked.agree
+    assert noise.share == pytest.approx(0.4, abs=0.06)
 
 
 def test_where_no_label_of_digits_is_wrong_hardly_one_is_dropped() -> None:
     images, truth = digits()
-    cleaning = clean_by_posterior(held_out_digits(images, truth))
-    print((~cleaning.kept).mean(), cleaning.noise.share)
-    assert (~cleaning.kept).mean() <= 0.01
+    assert (~clean_by_posterior(held_out_digits(images, truth)).kept).mean() <= 0.01
 
 
 def test_confident_learning_is_cleanlab_s(needs: Callable[[str], None]) -> None:
     needs("cleanlab")
     from cleanlab.filter import find_label_issues
 
-    scores, truth, labels = noisy()
+    scores, _, labels = noisy()
     cleaning = clean_by_confident_learning(held_out_of(scores, labels))
     assert np.array_equal(~cleaning.kept, find_label_issues(labels, scores, n_jobs=1))
     assert np.array_equal(cleaning.suggested, scores.argmax(axis=1))
@@ -302,8 +308,6 @@ def test_confident_learning_is_cleanlab_s(needs: Callable[[str], None]) -> None:
 
 
 def test_confident_learning_without_cleanlab_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
     monkeypatch.setitem(sys.modules, "cleanlab", None)
     with pytest.raises(MissingPackageError) as caught:

@@ -11,7 +11,7 @@ from reassess.cleaning.folding import single_classes
 from reassess.core.folds import Folds
 from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
+from reassess.core.predictions import Predictions, as_floats
 from reassess.errors import DataError, at
 from reassess.evaluation.class_ranks import ranks_and_top1
 from reassess.evaluation.order_checks import check_agreement
@@ -272,8 +272,10 @@ def _refuse_unseen(labels: LabelSets, files: list[HeldOutFile], classes: int) ->
 
 def _check_agreement(file: HeldOutFile, labels: LabelSets) -> None:
     """Refuse classes or rows in another order, by some of the rows."""
-    rows = np.unique(np.linspace(0, len(file.predictions) - 1, _LOOKED_AT).astype(np.int64))
     predictions = file.predictions
+    rows = np.unique(np.linspace(0, len(predictions), _LOOKED_AT, endpoint=False).astype(np.int64))[: len(predictions)]
+    if predictions.scores is not None:  # NaN is refused where all rows are read
+        rows = rows[~np.isnan(as_floats(predictions.scores[rows])).any(axis=1)]
     of_rows = replace(
         predictions,
         ids=None if predictions.ids is None else predictions.ids[rows],

@@ -1,0 +1,287 @@
+"""`reassess clean`: in process; whole outputs, and every way to call it wrongly."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from reassess.cli import screen
+from reassess.formats.files import read_lines
+from tests.cleaning.simulated import simulated, wrong_labels
+from tests.helpers import Run, document_of, results_of, write_csv
+
+NAMES = ("cat", "dog", "eel")
+COUNT = 90
+CALL = ["clean", "all.npz", "--original", "train.csv", "-o", "clean.txt"]
+
+
+@pytest.fixture
+def training(folder: Path) -> Path:
+    """Ninety images of which nine labels are wrong, what a model says of all and of two folds, and checked labels."""
+    rng = np.random.default_rng(0)
+    scores, truth = simulated(COUNT, 3, 4.0, rng)
+    labels = wrong_labels(truth, 3, 0.1, "uniform", rng)
+    images = np.array([f"{NAMES[label]}/{row}.png" for row, label in enumerate(labels)])
+    named = list(zip(images, (NAMES[label] for label in labels), strict=True))
+    write_csv("train.csv", "image,class", named)
+    fold = np.arange(COUNT) % 2
+    write_csv("folds.csv", "image,fold", zip(images, fold, strict=True))
+    np.savez("all.npz", scores=scores, names=images)
+    np.savez("logits.npz", scores=np.log(scores), names=images)
+    np.savez("bounded.npz", scores=0.9 * scores, names=images)
+    for part in (0, 1):
+        np.savez(f"fold-{part}.npz", scores=scores[fold == part], names=images[fold == part])
+    write_csv("ids.csv", "image,prediction", [(image, NAMES[row.argmax()]) for image, row in zip(images, scores)])
+    asked = rng.permutation(COUNT)[:30]
+    answers = [(images[row], NAMES[labels[row]], "x", "yes" if truth[row] == labels[row] else "no") for row in asked]
+    write_csv("golden.csv", "image,class,rater,answer", answers)
+    chosen = [(images[row], rater, NAMES[truth[row]]) for row in asked for rater in "xyz"]
+    write_csv("votes.csv", "image,rater,answer", [*chosen, ("cat/none.png", "x", "cat"), ("cat/none.png", "y", "dog")])
+    Path("pets").mkdir()
+    Path("pets/classes.txt").write_text("cat\ndog\neel\n")
+    write_csv("pets/original.csv", "image,class", named)
+    return folder
+
+
+def test_what_is_kept_is_written_and_how_labels_went_wrong_shown(
+    training: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen, "terminal_width", lambda **_: 80)
+    result = run(*CALL, "--details", "details.csv")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == ("")
+    table = pl.read_csv("details.csv")
+    assert table.columns == ["image", "class", "p_right", "suggested", "reason", "kept"]
+    assert table.height == COUNT
+    kept = table.filter(pl.col("kept") == 1)
+    assert read_lines(Path("clean.txt")) == kept["image"].to_list()
+    assert (kept["p_right"] >= 0.5).all()
+    assert (table.filter(pl.col("kept") == 0)["p_right"] < 0.5).all()
+
+
+def test_folds_and_their_order_give_the_same_list(training: Path, run: Callable[..., Run]) -> None:
+    assert run(*CALL).code == 0
+    for files in ("fold-0.npz fold-1.npz", "fold-1.npz fold-0.npz", "fold-1.npz all.npz fold-0.npz"):
+        result = run("clean", *files.split(), *CALL[2:-1], "folds.txt", "--folds", "folds.csv", "--force")
+        assert (result.code, result.err) == (0, "")
+        assert Path("folds.txt").read_text() == Path("clean.txt").read_text()
+        assert ("2 repetitions\n" in result.out) == ("all" in files)
+
+
+def test_consistency_takes_ids(training: Path, run: Callable[..., Run]) -> None:
+    result = run("clean", "ids.csv", *CALL[2:], "--method", "consistent", "--quiet")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == ("")
+    again = run(*CALL[:-1], "scores.txt", "--method", "consistent", "--at-least", "1")
+    assert again.code == 0
+    assert Path("scores.txt").read_text() == Path("clean.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("all.npz", "the classes that the labels name"),
+        ("logits.npz", "; logits, of which the softmax was taken"),
+        ("bounded.npz", "; in [0, 1] without adding up to 1, so taken for logits"),
+    ],
+)
+def test_what_scores_are_is_said(training: Path, run: Callable[..., Run], file: str, said: str) -> None:
+    last = run("clean", file, *CALL[2:]).out.splitlines()[-1]
+    assert last.startswith(f"{file}: npz, array scores 90x3: scores, float64, ")
+    assert last.endswith(said)
+
+
+def test_checked_labels_correct_the_share(training: Path, run: Callable[..., Run]) -> None:
+    results = results_of(run, *CALL, "--golden", "golden.csv")
+    checked = results["noise"]["checked"]
+    assert checked["checked"] == 30
+    assert checked["interval"][0] <= checked["corrected"] <= checked["interval"][1]
+    result = run(*CALL, "--golden", "golden.csv", "--force")
+    assert result.out.splitlines()[1].startswith(f"30 labels were checked, {checked['wrong']} of them are wrong; ")
+
+
+def test_votes_for_one_class_check_the_label(training: Path, run: Callable[..., Run]) -> None:
+    by_votes = run(*CALL, "--votes", "votes.csv")
+    assert by_votes.code == 0
+    by_golden = run(*CALL[:-1], "golden.txt", "--golden", "golden.csv")
+    assert Path("golden.txt").read_text() == Path("clean.txt").read_text()
+    assert by_votes.out.splitlines()[1] == by_golden.out.splitlines()[1]
+    assert "1 golden item left out, for lack of " in by_votes.out
+
+
+def test_checked_labels_that_refute_the_model_are_said_to(training: Path, run: Callable[..., Run]) -> None:
+    table = pl.read_csv("golden.csv").with_columns(pl.lit("no").alias("answer"))
+    table = pl.concat([table, table.head(1).with_columns(image=pl.lit("eel/x.png"), answer=pl.lit("yes"))])
+    table.write_csv("all-wrong.csv")
+    line = run(*CALL, "--golden", "all-wrong.csv", "--keep", "0").out.splitlines()[1]
+    assert line.endswith(" %, which the checked labels refute")
+
+
+def test_the_benchmark_gives_the_labels(training: Path, run: Callable[..., Run]) -> None:
+    assert run(*CALL).code == run("clean", "all.npz", "--benchmark", "pets", "-o", "pets.txt").code == 0
+    assert Path("pets.txt").read_text() == Path("clean.txt").read_text()
+
+
+def test_the_document_holds_what_it_takes_to_do_it_again(training: Path, run: Callable[..., Run]) -> None:
+    argv = [
+        "clean",
+        "fold-0.npz",
+        "fold-1.npz",
+        *CALL[2:],
+        "--folds",
+        "folds.csv",
+        "--keep",
+        "precision=0.97",
+        "--json",
+    ]
+    document = document_of(run(*argv), "clean")
+    assert document["command"][1:] == argv
+    assert [(entry["name"], entry["path"]) for entry in document["inputs"]] == [
+        ("original", "train.csv"),
+        ("folds", "folds.csv"),
+        ("predictions", "fold-0.npz"),
+        ("predictions", "fold-1.npz"),
+    ]
+    assert all(len(entry["sha256"]) == 64 for entry in document["inputs"])
+    results = document["results"]
+    assert {name: results[name] for name in ("output", "details", "method", "keep", "at_least", "repetitions")} == {
+        "output": "clean.txt",
+        "details": None,
+        "method": "posterior",
+        "keep": "precision=0.97",
+        "at_least": None,
+        "repetitions": 1,
+    }
+    assert (results["images"], results["kept"]) == (COUNT, len(read_lines(Path("clean.txt"))))
+    assert sum(row["dropped"] for row in results["classes"]) == COUNT - results["kept"]
+
+
+def test_names_are_joined_as_asked(training: Path, run: Callable[..., Run]) -> None:
+    with np.load("all.npz") as file:
+        np.savez("elsewhere.npz", scores=file["scores"], names=[f"some/where/{name}" for name in file["names"]])
+    result = run("clean", "elsewhere.npz", *CALL[2:], "--match", "name", "--folds", "folds.csv")
+    assert (result.code, result.err) == (0, "")
+
+
+def test_cleanlab_may_be_asked(training: Path, run: Callable[..., Run], needs: Callable[[str], None]) -> None:
+    needs("cleanlab")
+    result = run(*CALL, "--method", "confident", "--details", "details.jsonl")
+    assert (result.code, result.err) == (0, "")
+    assert set(pl.read_ndjson("details.jsonl")["reason"]) == {
+        "no issue by confident learning",
+        "an issue by confident learning",
+    }
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "expected"),
+    [
+        ("clean --original train.csv -o clean.txt", 2, "Error: Missing argument 'HELDOUT...'.\n"),
+        ("clean all.npz --original train.csv", 2, "Error: Missing option '-o' / '--output'.\n"),
+        (
+            "clean all.npz -o clean.txt",
+            2,
+            "Error: Give the labels to clean: --original FILE, or --benchmark FOLDER.\n",
+        ),
+        ("ALL all.npz", 2, "Error: all.npz is given twice.\n"),
+        ("ALL --keep most", 2, "Error: --keep takes a number from 0 to 1, or precision= and one: found most.\n"),
+        ("ALL --keep nan", 2, "Error: --keep takes a number from 0 to 1, or precision= and one: found nan.\n"),
+        (
+            "ALL --keep precision=",
+            2,
+            "Error: --keep takes a number from 0 to 1, or precision= and one: found precision=.\n",
+        ),
+        (
+            "ALL --keep recall=0.9",
+            2,
+            "Error: --keep takes a number from 0 to 1, or precision= and one: found recall=0.9.\n",
+        ),
+        ("ALL --keep 1.5", 2, "Error: --keep takes a number from 0 to 1, or precision= and one: found 1.5.\n"),
+        ("ALL --at-least 2", 2, "Error: --at-least goes with --method consistent.\n"),
+        (
+            "ALL --method consistent --keep 0.5",
+            2,
+            "Error: --keep, --votes and --golden go with --method posterior.\n",
+        ),
+        (
+            "ALL --votes votes.csv --golden golden.csv",
+            2,
+            "Error: Give --votes or --golden: the labels are checked by one of them.\n",
+        ),
+        (
+            "ALL --method consistent --at-least 2",
+            1,
+            "Error: number of repetitions in which the top-1 is the label out of range\n"
+            "  allowed: 1 to 1\n  found:   2\n",
+        ),
+        (
+            "ALL --keep 1",
+            1,
+            "Error: no image of a class is kept\n  allowed: some of each class\n"
+            "  found:   none of eel, cat, dog (3 classes of 3)\n"
+            "  to mend: keep labels that are less certain, or take such classes out of the labels and of the "
+            "predictions\n",
+        ),
+        (
+            "clean all.npz --original train.csv -o clean.csv",
+            1,
+            "Error: wrong kind of file for a clean list\n  where:   clean.csv\n  allowed: .txt\n  found:   .csv\n",
+        ),
+        ("ALL --details d.txt", 1, "Error: wrong kind of file for details of cleaning\n  where:   d.txt\n"),
+        (
+            "clean ids.csv --original train.csv -o clean.txt",
+            1,
+            "Error: held-out predictions are ids alone\n  where:   ids.csv\n"
+            "  allowed: scores of all classes, from which the probability that a label is right follows\n"
+            "  to mend: give scores, or use the method consistent\n",
+        ),
+        (
+            "clean fold-0.npz --original train.csv -o clean.txt",
+            1,
+            "Error: images are in no file\n  allowed: held-out predictions of all 90 images\n",
+        ),
+        (
+            "clean fold-0.npz all.npz --original train.csv -o clean.txt",
+            1,
+            "Error: an image is held out more often than others\n  where:   fold-0.npz and all.npz\n",
+        ),
+        (
+            "ALL --folds swapped.csv fold-0.npz fold-1.npz",
+            1,
+            "Error: a file does not hold one fold\n  where:   fold-0.npz\n"
+            "  allowed: all images of one fold, and no others\n  found:   images of fold 0 and images of fold 1\n"
+            "  to mend: predict each fold with the model that was trained on the others\n",
+        ),
+        (
+            "clean all.npz --original two.csv -o clean.txt",
+            1,
+            "Error: an image has not exactly one original label\n",
+        ),
+        (
+            "clean all.npz --original none.csv -o clean.txt",
+            1,
+            "Error: no such file\n",
+        ),
+    ],
+)
+def test_what_cannot_be_cleaned_is_one_error(
+    training: Path, run: Callable[..., Run], argv: str, code: int, expected: str
+) -> None:
+    table = pl.read_csv("folds.csv")
+    table.with_columns(pl.col("fold").sort()).write_csv("swapped.csv")
+    Path("two.csv").write_text(Path("train.csv").read_text() + "cat/0.png,\ncat/1.png,cat\ncat/1.png,dog\n")
+    result = run(*argv.replace("ALL", " ".join(CALL)).split())
+    assert (result.code, result.out) == (code, "")
+    assert expected in result.err
+    assert result.err.count("Error: ") == 1
+    assert not [path for path in Path().iterdir() if path.stem in ("clean", "d")]
+
+
+def test_no_input_is_overwritten(training: Path, run: Callable[..., Run]) -> None:
+    Path("names.txt").write_text("\n".join(pl.read_csv("train.csv")["image"]))
+    before = Path("names.txt").read_text()
+    argv = ["clean", "all.npz", "--original", "train.csv", "--names", "names.txt", "-o", "names.txt", "--force"]
+    assert run(*argv).code == 1
+    assert Path("names.txt").read_text() == before

@@ -10,6 +10,7 @@ import pytest
 import reassess
 from reassess import (
     Classes,
+    Cleaning,
     Findings,
     Folds,
     LabelSets,
@@ -43,6 +44,15 @@ POSTERIOR = Posterior(("x", "y"), ("cat", "dog"), np.array([[0.9, 0.1], [0.2, 0.
 PROPOSALS = Proposals.from_rows(["a.png"], np.zeros(1, int), np.zeros(1, int), ["one"], np.zeros(1, int))
 REPEATS = Repeats.from_rows(["train", "val"], ["a.png", "b.png"], [1, 1], ["exact", "exact"])
 FOLDS = Folds(("a.png", "b.png"), np.array([0, 1]))
+CLEANING = Cleaning(
+    images=("a.png", "b.png"),
+    class_ids=np.array([0, 1], np.int32),
+    kept=np.array([True, False]),
+    p_right=np.array([0.75, 0.25]),
+    suggested=np.array([0, 0], np.int32),
+    reasons=("the label is likely", "another class is likelier"),
+    classes=CLASSES,
+)
 PREDICTIONS = Predictions.from_ids([0, 2], images=["a.png", "b.png"])
 FINDINGS = Findings.from_predictions({"one": PREDICTIONS}, LABELS)
 
@@ -50,6 +60,8 @@ FINDINGS = Findings.from_predictions({"one": PREDICTIONS}, LABELS)
 WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_chart": (".svg", ("label-count", FINDINGS)),
     "write_folds": (".csv", (FOLDS,)),
+    "write_clean_list": (".txt", (CLEANING,)),
+    "write_details": (".csv", (CLEANING,)),
     "write_labels": (".csv", (LABELS,)),
     "write_open_questions": (".jsonl", (OPEN, CLASSES)),
     "write_posterior": (".csv", (POSTERIOR,)),

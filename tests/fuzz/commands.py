@@ -22,6 +22,7 @@ __all__ = ["COMMANDS"]
 # How each command is called, and its share of all cases: charts and pages take long.
 _CALLS: Mapping[str, tuple[str, int]] = {
     "aggregate": ("-o out.csv --benchmark b", 4),
+    "clean": ("heldout.csv --benchmark b -o out.txt", 4),
     "compare": ("one.csv two.csv --replicates 40 --benchmark b", 2),
     "curve": ("--benchmark b", 4),
     "data check": ("--benchmark b", 1),
@@ -48,6 +49,7 @@ _WORDS = (
         "a.png",
         "one.csv",
         "hierarchy.csv",
+        "folds.csv",
         "repeats.csv",
         "repeats.csv:b",
         "one.csv=b/classes.csv",
@@ -83,6 +85,10 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
         for noun in ("proposals", "hierarchy"):
             suffix, content = draw(contents(noun))
             files |= {f"{noun}{suffix}": content}
+    if name == "clean":
+        for file, noun in (("heldout", "predictions"), ("folds", "folds")):
+            suffix, content = draw(contents(noun))
+            files |= {f"{file}{suffix}": content}
     if name in ("evaluate", "folds"):
         suffix, content = draw(contents("repeats"))
         files |= {f"repeats{suffix}": content}

@@ -48,7 +48,7 @@ from reassess.text import counted
 __all__ = ["clean"]
 
 _METHODS = ("posterior", "consistent", "confident")
-_SHOWN = 5  # entries of the matrix of mistakes, and classes
+_SHOWN, _MOST_SHOWN = 5, 100  # entries of the matrix of mistakes, and classes; and entries with --verbose
 _PRECISION = "precision="
 _KINDS: dict[str | None, str] = {
     "logits": "; logits, of which the softmax was taken",
@@ -287,7 +287,7 @@ def _print_noise(call: Call, noise: LabelNoise) -> None:
     )
     rows = [
         [noise.classes.label(truth), noise.classes.label(label), f"{count:,.0f}", percent(share)]
-        for truth, label, count, share in noise.largest(_SHOWN)
+        for truth, label, count, share in noise.largest(_MOST_SHOWN if call.verbose else _SHOWN)
     ]
     if not rows:
         return

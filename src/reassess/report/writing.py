@@ -17,8 +17,8 @@ from reassess.errors import DataError
 from reassess.formats.files import suffix_of, writing
 from reassess.report.content import sections
 from reassess.report.explorers import explorers
-from reassess.report.gallery import cards, choose
-from reassess.report.page import Gallery, Page, Provenance, render
+from reassess.report.mistake_gallery import cards, choose, mistake_gallery
+from reassess.report.page import Page, Provenance, render
 from reassess.report.thumbnails import thumbnails
 
 __all__ = ["REPORT_SUFFIXES", "ShownMistakes", "write_report"]
@@ -127,7 +127,7 @@ def write_report(
             match=findings.panel.match,
             track=lambda names: track(names, "making pictures"),
         )
-        gallery = Gallery(choice=choice, cards=chosen, pictures=pictures, threshold=findings.threshold)
+        gallery = mistake_gallery(findings, choice, chosen, pictures)
     sentences = summary(findings)  # draws raters, with a progress of its own
     models, count = findings.models, len(findings.panel.images)
     file_of = files or {}

@@ -57,7 +57,7 @@ def predictions_of(said: dict[str, list[float] | int]) -> Predictions:
 
 
 def drawn(seed: int, keep: bool = False) -> Case:
-    """Models that lack images or say what is no class, and images without an original label, or that few models hold."""
+    """Models that lack images or say what is no class; images without an original label, or that few models hold."""
     rng = np.random.default_rng(seed)
     original = {name: int(rng.integers(CLASSES)) for name in IMAGES if rng.random() < 0.8}
     said: Said = {}

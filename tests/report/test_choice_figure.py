@@ -26,8 +26,8 @@ def test_the_figure_says_what_it_shows(tmp_path: Path) -> None:
     draw_choice(tmp_path / "a.svg", choice(held_out))
     text = (tmp_path / "a.svg").read_text()
     for words in (
-        "7 subsets of 3 models, exhaustive search; 10 valid golden pairs, of which 1 are neither proposed by a model nor "
-        "original; bar: 95 %, bootstrap over golden images",
+        "7 subsets of 3 models, exhaustive search; 10 valid golden pairs, of which 1 are neither proposed by a model "
+        "nor original; bar: 95 %, bootstrap over golden images",
         "chosen: 2 models, recall 0.800",
         "all models: 3 models, recall 0.900",
         "on images on which it was not chosen, recall 0.700",

@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.formats.predictions import write_predictions
 from reassess.formats.proposals import read_proposals
 from reassess.formats.tables import read_table
 from tests.helpers import Run, document_of, write_files
@@ -90,6 +93,22 @@ vit        probabilities           4             0
         ["c.png", "cup", "alex", "2"],
         ["c.png", "cup", "vit", "2"],
     ]
+
+
+def test_a_table_of_all_classes_with_their_scores_is_as_good_as_an_array(pets: Path, run: Callable[..., Run]) -> None:
+    """As predict writes it for a benchmark of few classes; of fewer classes than there are, it is but ids."""
+    argv = ["propose", "model.npy", "--benchmark", "pets", "--per-image", "3"]
+    scores = np.load("alex.npz")["scores"]
+    write_predictions("model.npy", Predictions.from_scores(scores, [f"{name}.png" for name in "abcd"]))
+    names = Classes(4, names=("cat", "dog", "fox", "cup"))
+    model = Predictions.from_scores(scores, [f"{name}.png" for name in "abcd"], classes=names)
+    assert run(*argv, "-o", "array.csv").code == 0
+    Path("table").mkdir()
+    for file, top_k, is_same in (("model.parquet", 4, True), ("model.csv", 4, True), ("model.csv", 3, False)):
+        write_predictions(f"table/{file}", model, top_k=top_k, force=True)
+        result = run("propose", f"table/{file}", *argv[2:], "-o", "out.csv", "--force")
+        assert ("ids alone" not in result.out) == is_same
+        assert (Path("out.csv").read_bytes() == Path("array.csv").read_bytes()) == is_same
 
 
 ONLY_TO_CHOOSE = "Error: --golden, --recall and --frontier go with --choose.\n"

@@ -360,6 +360,7 @@ def test_there_may_be_no_original_labels(pets: Path, run: Callable[..., Run]) ->
         in result.out
     )
     assert read_proposals("out.csv").sources == ("ids", "vit")
+    assert "\noriginal " not in result.out
 
 
 def test_agreed_images_may_be_kept_and_what_no_model_holds_is_counted(pets: Path, run: Callable[..., Run]) -> None:

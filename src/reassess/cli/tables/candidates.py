@@ -59,12 +59,12 @@ def _print_sources(call: Call, candidates: Candidates) -> None:
     by_source = np.column_stack([candidates.are_original, candidates.proposes])
     alone = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
     kinds = {model.name: model.kind for model in candidates.models}
-    first, *models = range(len(names))
-    models = sorted(models, key=lambda column: (-alone[column], names[column]))
+    models = sorted(range(1, len(names)), key=lambda column: (-alone[column], names[column]))
     shown = models[: call.first_rows(len(models), _MOST_MODELS, "models, those first that propose most alone")]
+    originals = [0] if candidates.are_original.any() else []
     rows = [
         [names[column], kinds.get(names[column]), f"{by_source[:, column].sum():,}", f"{alone[column]:,}"]
-        for column in (first, *shown)
+        for column in originals + shown
     ]
     print_table(["source", "scores", "proposals", "by it alone"], rows, text_columns=2)
 

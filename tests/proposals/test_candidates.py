@@ -298,6 +298,7 @@ def test_classes_of_several_lists_are_joined_by_name() -> None:
 @pytest.mark.parametrize(
     ("models", "options", "expected"),
     [
+        ({}, {}, "no model was given\n  to mend: give at least one"),
         (
             [("one", scores_for([[1, 0]], ["a.png"]))] * 2,
             {},

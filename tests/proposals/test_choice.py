@@ -358,7 +358,8 @@ def golden_of(image: str, class_id: int, valid: bool = True) -> Golden:
             made({"one": [0, 0]}),
             golden_of("a.png", 0),
             1,
-            "no model proposes anything: all images are set aside\n  to mend: keep agreed images",
+            "no model proposes anything\n  found:   2 images set aside, 0 images without a class\n"
+            "  to mend: keep agreed images",
         ),
         (
             made({"one": [1, 0]}),

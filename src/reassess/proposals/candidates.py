@@ -71,8 +71,8 @@ def propose(
     Raises
     ------
     DataError
-        A model is named twice, or "original"; original labels and first classes alone are too many; a model and the
-        original labels do not fit, as for `reassess.evaluate`.
+        No model is given; one is named twice, or "original", or holds no known image; original labels and first classes
+        alone are too many; a model and the original labels do not fit, as for `reassess.evaluate`.
 
     Examples
     --------
@@ -135,6 +135,8 @@ def _each(models: _Models) -> Iterable[tuple[str, Predictions]]:
 
 
 def _check_names(names: list[str]) -> None:
+    if not names:
+        raise DataError("no model was given", mend="give at least one")
     check_unique(names, thing="a model")
     if ORIGINAL_SOURCE in names:
         raise DataError(

@@ -19,6 +19,7 @@ from reassess.numeric.bootstrap import percentile_bounds, times_drawn_again
 from reassess.numeric.proportion import Proportion, wilson
 from reassess.proposals.proposed_pairs import GoldenPairs, golden_pairs
 from reassess.proposals.subset_search import Measure, Search, search_of
+from reassess.text import counted
 
 __all__ = ["USUAL_RECALL", "choose_models"]
 
@@ -91,7 +92,9 @@ def choose_models(
     if not 0 < recall <= 1:
         raise DataError("recall out of range", allowed="above 0, to 1", found=recall)
     if not len(candidates.proposals):
-        raise DataError("no model proposes anything: all images are set aside", mend="keep agreed images")
+        aside, lost = len(candidates.set_aside), candidates.without_class
+        images = f"{counted(aside, 'image')} set aside, {counted(lost, 'image')} without a class"
+        raise DataError("no model proposes anything", found=images, mend="keep agreed images")
     judged = golden_pairs(candidates, golden)
     search = search_of(candidates)
     measure = Measure(candidates, judged)

@@ -52,7 +52,7 @@ READ = """\
 alex: npz, array scores 4x4: scores, float32
 ids: csv: images named by column image; ids, top 1, column prediction
 vit: csv: images named by column image; scores, one column a class, 4 classes
-ids: ids alone: the first class of each image is proposed, and no other (N needs the scores of all classes)
+ids: ids, so first classes alone: N needs the scores of all classes
 ids: no say on 1 image that others hold
 """
 SHA = (
@@ -107,7 +107,7 @@ def test_a_table_of_all_classes_with_their_scores_is_as_good_as_an_array(pets: P
     for file, top_k, is_same in (("model.parquet", 4, True), ("model.csv", 4, True), ("model.csv", 3, False)):
         write_predictions(f"table/{file}", model, top_k=top_k, force=True)
         result = run("propose", f"table/{file}", *argv[2:], "-o", "out.csv", "--force")
-        assert ("ids alone" not in result.out) == is_same
+        assert ("first classes alone" not in result.out) == is_same
         assert (Path("out.csv").read_bytes() == Path("array.csv").read_bytes()) == is_same
 
 
@@ -255,10 +255,7 @@ def test_it_is_said_why_nothing_is_held_out_and_which_interval_is_wilsons(pets: 
     argv = [*ARGV, "--choose", "--golden", "few.csv", "--recall", "0.5", "--verbose"]
     head = "image,class,rater,answer\n"
     Path("few.csv").write_text(head + "b.png,fox,x,yes\n")
-    assert (
-        "on others: not measured, since one golden image is too few to choose on some and measure on others\n"
-        in run(*argv).out
-    )
+    assert "on others: not measured, since one golden image cannot be cut into folds\n" in run(*argv).out
     Path("few.csv").write_text(head + "b.png,fox,x,yes\nb.png,dog,x,no\nc.png,fox,x,yes\n")
     out = run(*argv).out
     assert "  recall 1.0000 (2 of 2), 95 % 0.342 to 1.000\n" in out
@@ -292,11 +289,12 @@ def test_of_many_models_the_answer_stands_in_the_first_lines(pets: Path, run: Ca
         "out.csv: 16 proposals for 4 images, 4.00 an image",
         "0 images set aside: all models agree with the original label",
         "N: the 0 most probable pairs of each model, for at most 7.4 proposals an image",
-        "the first 10 of 19 models, those first that propose most alone (--verbose shows all)",
+        "the first 10 of 19 models, by what each proposes alone (--verbose shows all)",
     ]
     assert len(lines) == 4 + 2 + 11 + 3
+    assert max(map(len, lines[:-1])) <= 80
     assert lines[-3] == "each file: csv: images named by column image; ids, top 1, column prediction"
-    assert lines[-2].startswith("each file: ids alone: ")
+    assert lines[-2].startswith("each file: ids, so first classes alone")
     assert len(run("propose", *files, "--benchmark", "pets", "-o", "b.csv", "--verbose").out.splitlines()) == 4 + 24
     Path("few.csv").write_text("image,class,rater,answer\nb.png,fox,x,yes\nc.png,fox,x,yes\n")
     out = run("propose", *files, "--benchmark", "pets", "--choose", "--golden", "few.csv", "--recall", "1").out

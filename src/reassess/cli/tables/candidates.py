@@ -17,7 +17,7 @@ __all__ = ["print_candidates", "tell_written"]
 _MOST_MODELS = 10
 _SAID_OF = {
     "bounded": "scores in [0, 1] without adding up to 1, so taken for logits",
-    "ids": "ids alone: the first class of each image is proposed, and no other (N needs the scores of all classes)",
+    "ids": "ids, so first classes alone: N needs the scores of all classes",
 }
 
 
@@ -60,7 +60,7 @@ def _print_sources(call: Call, candidates: Candidates) -> None:
     alone = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
     kinds = {model.name: model.kind for model in candidates.models}
     models = sorted(range(1, len(names)), key=lambda column: (-alone[column], names[column]))
-    shown = models[: call.first_rows(len(models), _MOST_MODELS, "models, those first that propose most alone")]
+    shown = models[: call.first_rows(len(models), _MOST_MODELS, "models, by what each proposes alone")]
     originals = [0] if candidates.are_original.any() else []
     rows = [
         [names[column], kinds.get(names[column]), f"{by_source[:, column].sum():,}", f"{alone[column]:,}"]

@@ -84,7 +84,7 @@ def _tell_chosen(call: Call, choice: ModelChoice) -> None:
     call.tell("on the golden images on which they were chosen:")
     call.tell(f"  recall {_share(chosen.recall)}; precision {_share(chosen.precision)}")
     if choice.held_out is None:
-        call.tell("on others: not measured, since one golden image is too few to choose on some and measure on others")
+        call.tell("on others: not measured, since one golden image cannot be cut into folds")
     else:
         _tell_held_out(call, choice.held_out)
 

@@ -155,7 +155,7 @@ def subsets(models: str) -> list[tuple[str, ...]]:
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=20)
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 def test_a_subset_proposes_what_its_files_alone_would_with_the_same_n(seed: int, keep: bool) -> None:
     case = drawn(seed, keep)
@@ -177,7 +177,7 @@ def rows_of(proposals: Proposals) -> list[tuple[str, int, str]]:
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.floats(0.05, 1))
-@settings(max_examples=100)
+@settings(max_examples=50)
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 def test_every_subset_is_measured_as_by_brute_force(seed: int, keep: bool, share: float) -> None:
     case = drawn(seed, keep)
@@ -206,7 +206,7 @@ def test_every_subset_is_measured_as_by_brute_force(seed: int, keep: bool, share
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=30)
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 def test_all_subsets_at_once_are_as_one_by_one(seed: int, keep: bool) -> None:
     """The counts by bits, which choose, against the sets of each subset."""

@@ -924,10 +924,10 @@ def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
     assert [line.split()[-2:] for line in lines[2:4]] == [["1", "3"], ["1", "3"]], "scored, and left out"
-    at = lines.index("file       excluded   top-1 % of all   of the rest   change              95 %")
+    at = lines.index("file       excluded   top-1 % of all   of the rest   change               95 %")
     assert lines[at + 2 : at + 4] == [
-        "good.csv          2            100.0         100.0    +0.00   -52.89 to +43.84",
-        "poor.csv          2            66.67         100.0   +33.33   -29.08 to +60.37",
+        "good.csv          2            100.0         100.0    +0.00   -52.90 to +43.84",
+        "poor.csv          2            66.67         100.0   +33.33   -26.07 to +60.36",
     ]
     assert "repeats.csv: another set repeats 2 images of test, 1 exactly and 1 nearly" in lines
     assert (

@@ -8,7 +8,6 @@ from typing import Any
 
 from reassess.cli.common import Call
 from reassess.cli.judges import Judges
-from reassess.core.checks import check_known
 from reassess.core.image_names import image_keys
 from reassess.core.repeats import REPEAT_KINDS, Repeats
 from reassess.data.benchmark_images import benchmark_names
@@ -75,12 +74,9 @@ def load_excluded(call: Call, given: str | None, judges: Judges) -> Excluded | N
     known = _known_images(judges)
     match = judges.benchmark.match or "path"
     with at(path):
-        if name is not None:
-            check_known([name], repeats.sets, thing="set of images", mend="a set without repeats is not in the table")
-        elif not len(repeats):
+        if name is None and not len(repeats):
             return Excluded(path, None, (), 0, 0)
-        else:
-            name = _own_set(repeats, path, known, judges)
+        name = _own_set(repeats, path, known, judges) if name is None else name
         images = benchmark_names(repeats.repeated_elsewhere(name), judges.benchmark)
     there = set(image_keys(known, match))
     return Excluded(

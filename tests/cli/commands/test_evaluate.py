@@ -1021,7 +1021,7 @@ def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callab
             REPEATS,
             "repeats.csv:tset",
             "unknown set of images\n  where:   repeats.csv\n  allowed: train, test\n  found:   'tset'\n"
-            "  to mend: a set without repeats is not in the table\n",
+            "  to mend: a set of which nothing was found has no row\n",
         ),
         (REPEATS, "no.csv", "no such file\n  where:   no.csv\n"),
         (REPEATS, "good.csv", "the table has no column for the set of images\n  where:   good.csv\n"),

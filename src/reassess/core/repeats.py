@@ -154,7 +154,8 @@ class Repeats:
         """Which rows are of a set; bool, shape (R,)."""
         mend = "a set of which nothing was found has no row"
         check_known([name], self.sets, thing="set of images", mend=mend)
-        return self.set_ids == self.sets.index(name)
+        rows: npt.NDArray[np.bool_] = self.set_ids == self.sets.index(name)
+        return rows
 
     @property
     def _grouped(self) -> npt.NDArray[np.int32]:

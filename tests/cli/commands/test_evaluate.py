@@ -1014,7 +1014,7 @@ def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callab
             [("a", "1.jpg", 1, "exact"), ("b", "2.jpg", 1, "exact")],
             "repeats.csv",
             "no set of the repeats is of these images\n  where:   repeats.csv\n"
-            "  allowed: names such as shop/1.jpg, shop/2.jpg and 3 more\n  found:   1.jpg, 2.jpg, of the sets a, b\n"
+            "  allowed: names such as shop/1.jpg, shop/2.jpg and 3 more\n  found:   1.jpg, 2.jpg, of 2 sets: a, b\n"
             "  to mend: they fit by name: --match name\n",
         ),
         (
@@ -1022,6 +1022,13 @@ def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callab
             "repeats.csv:tset",
             "unknown set of images\n  where:   repeats.csv\n  allowed: train, test\n  found:   'tset'\n"
             "  to mend: a set of which nothing was found has no row\n",
+        ),
+        (
+            REPEATS,
+            "repeats.csv:train",
+            "no set of the repeats is of these images\n  where:   repeats.csv\n"
+            "  allowed: names such as shop/1.jpg, shop/2.jpg and 3 more\n"
+            "  found:   9.jpg, 8.jpg, of 1 set: train\n  to mend: scan these images too\n",
         ),
         (REPEATS, "no.csv", "no such file\n  where:   no.csv\n"),
         (REPEATS, "good.csv", "the table has no column for the set of images\n  where:   good.csv\n"),

@@ -1,6 +1,6 @@
 """Parts are worked on in order, in this process or in others, of which no more are begun than is asked for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,28 +17,17 @@ def test_results_come_in_the_order_of_the_parts(ahead: int) -> None:
     assert list(in_processes(double, [], 2, ahead=ahead)) == []
 
 
-class Taken(Sequence[int]):
-    """Parts that count how many of them were taken."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __len__(self) -> int:
-        return 9
-
-    def __getitem__(self, at: object) -> int:
-        raise AssertionError
-
-    def __iter__(self) -> Iterator[int]:
-        for part in range(9):
-            self.count += 1
-            yield part
-
-
 @pytest.mark.parametrize(("workers", "begun"), [(0, 1), (1, 4)])
 def test_no_more_parts_are_begun_than_may_be_ahead(workers: int, begun: int) -> None:
-    parts = Taken()
-    results = in_processes(double, parts, workers, ahead=4)
+    taken: list[int] = []
+
+    class Parts(list[int]):
+        def __iter__(self) -> Iterator[int]:
+            for part in range(9):
+                taken.append(part)
+                yield part
+
+    results = in_processes(double, Parts(), workers, ahead=4)
     assert next(results) == 0
-    assert parts.count == begun
+    assert len(taken) == begun
     results.close()

@@ -8,9 +8,8 @@ from typing import Any
 
 from reassess.cli.common import Call
 from reassess.cli.judges import Judges
-from reassess.core.checks import check_known
 from reassess.core.image_names import image_keys
-from reassess.core.repeats import REPEAT_KINDS, Repeats
+from reassess.core.repeats import Repeats
 from reassess.data.benchmark_images import benchmark_names
 from reassess.errors import DataError, at
 from reassess.evaluation.exclusion import set_of_images
@@ -75,26 +74,23 @@ def load_excluded(call: Call, given: str | None, judges: Judges) -> Excluded | N
     known = _known_images(judges)
     match = judges.benchmark.match or "path"
     with at(path):
-        if name is not None:
-            check_known([name], repeats.sets, thing="set of images", mend="a set without repeats is not in the table")
-        elif not len(repeats):
+        if name is None and not len(repeats):
             return Excluded(path, None, (), 0, 0)
-        else:
-            name = _own_set(repeats, path, known, judges)
+        name = _own_set(repeats, repeats.sets if name is None else (name,), path, known, judges)
         images = benchmark_names(repeats.repeated_elsewhere(name), judges.benchmark)
     there = set(image_keys(known, match))
     return Excluded(
         file=path,
         name=name,
         images=images,
-        exact=len(repeats.repeated_elsewhere(name, REPEAT_KINDS[0])),
+        exact=len(repeats.repeated_elsewhere(name, "exact")),
         unknown=sum(key not in there for key in image_keys(images, match)),
     )
 
 
-def _own_set(repeats: Repeats, path: Path, known: Sequence[str], judges: Judges) -> str:
-    """Which set is the benchmark's, by the names of its images."""
-    sets = {name: benchmark_names(repeats.images_of(name), judges.benchmark) for name in repeats.sets}
+def _own_set(repeats: Repeats, names: Sequence[str], path: Path, known: Sequence[str], judges: Judges) -> str:
+    """Which of some sets is the benchmark's, by the names of its images."""
+    sets = {name: benchmark_names(repeats.images_of(name), judges.benchmark) for name in names}
     try:
         return set_of_images(sets, known, match=judges.benchmark.match or "path")
     except DataError as error:

@@ -14,7 +14,18 @@ import reassess
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "reassess"
-FACES = ("core", "formats", "evaluation", "aggregation", "comparison", "data", "proposals", "report", "numeric")
+FACES = (
+    "core",
+    "formats",
+    "evaluation",
+    "aggregation",
+    "comparison",
+    "data",
+    "proposals",
+    "cleaning",
+    "report",
+    "numeric",
+)
 # What the command line shares with other rooms and a notebook has no use for: words, files, suffixes.
 OF_THE_COMMAND_LINE = ("reassess.cli", "reassess.errors", "reassess.text", "reassess.formats.", "reassess.numeric.")
 WORDS = ("reassess.evaluation.words", "reassess.comparison.words")

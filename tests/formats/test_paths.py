@@ -11,6 +11,7 @@ import reassess
 from reassess import (
     Classes,
     Findings,
+    Folds,
     LabelSets,
     OpenQuestions,
     Posterior,
@@ -41,12 +42,14 @@ OPEN = OpenQuestions(
 POSTERIOR = Posterior(("x", "y"), ("cat", "dog"), np.array([[0.9, 0.1], [0.2, 0.8]]))
 PROPOSALS = Proposals.from_rows(["a.png"], np.zeros(1, int), np.zeros(1, int), ["one"], np.zeros(1, int))
 REPEATS = Repeats.from_rows(["train", "val"], ["a.png", "b.png"], [1, 1], ["exact", "exact"])
+FOLDS = Folds(("a.png", "b.png"), np.array([0, 1]))
 PREDICTIONS = Predictions.from_ids([0, 2], images=["a.png", "b.png"])
 FINDINGS = Findings.from_predictions({"one": PREDICTIONS}, LABELS)
 
 # The suffix of a file, and what else the writer takes; and so for readers, with what the file holds.
 WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_chart": (".svg", ("label-count", FINDINGS)),
+    "write_folds": (".csv", (FOLDS,)),
     "write_labels": (".csv", (LABELS,)),
     "write_open_questions": (".jsonl", (OPEN, CLASSES)),
     "write_posterior": (".csv", (POSTERIOR,)),
@@ -62,6 +65,7 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
 READERS: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "read_classes": (".txt", "cat\ndog\n", ()),
     "read_collapsed": (".csv", "class,also\ncat,fox\n", (CLASSES,)),
+    "read_folds": (".csv", "image,fold\na.png,0\nb.png,1\n", ()),
     "read_groups": (".csv", "class,group\ncat,pets\n", (CLASSES,)),
     "read_hierarchy": (".csv", "child,parent\ncat,animal\n", (CLASSES,)),
     "read_labels": (".csv", "image,class\na.png,0\n", ()),

@@ -29,6 +29,7 @@ _CALLS: Mapping[str, tuple[str, int]] = {
     "data list": ("", 1),
     "data where": ("imagenet-real", 1),
     "evaluate": ("one.csv two.csv --benchmark b", 4),
+    "folds": ("--benchmark b --k 2 -o out.csv", 4),
     "labels": ("--benchmark b -o out.csv", 4),
     "leaderboard": ("board.csv", 4),
     "plot": ("label-count one.csv two.csv --benchmark b -o out.svg", 1),
@@ -82,7 +83,7 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
         for noun in ("proposals", "hierarchy"):
             suffix, content = draw(contents(noun))
             files |= {f"{noun}{suffix}": content}
-    if name == "evaluate":
+    if name in ("evaluate", "folds"):
         suffix, content = draw(contents("repeats"))
         files |= {f"repeats{suffix}": content}
     if name == "scan":

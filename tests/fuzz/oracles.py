@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from reassess.core.folds import Folds
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.predictions import Predictions, as_floats
@@ -23,6 +24,7 @@ from reassess.core.votes import Votes
 from reassess.formats.tables import read_table
 
 __all__ = [
+    "check_folds",
     "check_labels",
     "check_posterior",
     "check_predictions",
@@ -124,6 +126,13 @@ def check_proposals(path: Path, proposals: Proposals) -> None:
     for heading, held in (("rank", proposals.ranks > 0), ("probability", ~np.isnan(proposals.probabilities))):
         given = table[heading].is_not_null().sum() if heading in table.columns else 0
         assert np.count_nonzero(held) == given, heading
+
+
+def check_folds(path: Path, folds: Folds) -> None:
+    """Each row of the table is one, with its fold."""
+    if path.suffix != ".parquet":
+        told = [(row["image"], float(row["fold"])) for row in _rows(path)]
+        assert list(zip(folds.images, folds.numbers.tolist(), strict=True)) == told
 
 
 def check_repeats(path: Path, repeats: Repeats) -> None:

@@ -12,6 +12,7 @@ from reassess.formats.tables import read_table
 from tests.fuzz.cases import Case, Target
 from tests.fuzz.contents import contents, folders
 from tests.fuzz.oracles import (
+    check_folds,
     check_labels,
     check_posterior,
     check_predictions,
@@ -109,6 +110,7 @@ READERS: Mapping[str, Target] = {
     "open_benchmark": Target(_of_folders(reassess.open_benchmark, "open_benchmark('b')"), _SHARE // 4),
     "read_classes": _reader(reassess.read_classes, "classes"),
     "read_collapsed": _reader(reassess.read_collapsed, "collapsed", _LISTED),
+    "read_folds": _reader(reassess.read_folds, "folds", check=check_folds),
     "read_groups": _reader(reassess.read_groups, "groups", _LISTED),
     "read_hierarchy": _reader(reassess.read_hierarchy, "hierarchy", _LISTED),
     "read_labels": _reader(reassess.read_labels, "labels", _CLASSES, check=check_labels),

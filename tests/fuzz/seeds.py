@@ -94,6 +94,7 @@ TABLES: Mapping[str, tuple[Table, ...]] = {
         _table("image class reason", ["a.png", 0, "never proposed"], ["a.png", 2, "never proposed"], ["b.png", 1, ""]),
         _table("source class image", ["vit", 1, "a.png"], ["bit", 1, "a.png"]),
     ),
+    "folds": (_table("image fold", *([image, number % 2] for number, image in enumerate(IMAGES))),),
     "repeats": (
         _table(
             "set image repeat kind",

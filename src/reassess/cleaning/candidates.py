@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from reassess.cleaning.held_out import HeldOutFile, HeldOutPredictions
 from reassess.core.predictions import refuse_nan
-from reassess.errors import DataError
-from reassess.evaluation.probabilities import are_probabilities, output_classes, probability_blocks
+from reassess.errors import DataError, at
+from reassess.evaluation.probabilities import probability_blocks
 
 __all__ = ["CANDIDATES", "ClassCandidates"]
 
@@ -58,12 +58,15 @@ class ClassCandidates:
         images, classes = len(held_out.labels), held_out.classes
         ids = np.empty((images, min(most, classes)), np.int32)
         logs, place = np.empty(ids.shape, np.float32), np.empty(images, np.int32)
-        readers = [_Reader(held_out, repetition, classes) for repetition in range(held_out.repetitions)]
+        readers = [_Reader(file, images) for file in held_out.files]
         for start in range(0, images, _BLOCK):
             part = slice(start, min(start + _BLOCK, images))
-            mean = np.mean([reader.logs(part) for reader in readers], axis=0)
-            labels = held_out.labels.indices[part]
-            ids[part], place[part] = _most_probable(mean, labels, ids.shape[1])
+            of_all = np.empty((held_out.repetitions, part.stop - part.start, classes))
+            for reader in readers:
+                reader.read(part, of_all)
+            of_all.sort(axis=0)  # so that the sum does not depend on the order of the files
+            mean = of_all.mean(axis=0)
+            ids[part], place[part] = _most_probable(mean, held_out.labels.indices[part], ids.shape[1])
             logs[part] = np.take_along_axis(mean, ids[part], axis=1)
         return cls(ids, logs, place, classes)
 
@@ -76,43 +79,35 @@ class ClassCandidates:
 
 
 class _Reader:
-    """The logarithms of the probabilities of images in one repetition, whichever file holds them."""
+    """The logarithms of the probabilities in one file."""
 
-    def __init__(self, held_out: HeldOutPredictions, repetition: int, classes: int) -> None:
-        self._files = [file for file in held_out.files if file.repetition == repetition]
-        for file in self._files:
-            if file.predictions.scores is None:
-                raise DataError(
-                    "held-out predictions are ids alone",
-                    where=file.name,
-                    allowed="scores of all classes, from which the probability that a label is right follows",
-                    mend="give scores, or use the method consistent",
-                )
-        self._as_they_are = [are_probabilities(file.predictions) for file in self._files]
-        self._outputs = [output_classes(file.predictions) for file in self._files]
-        self._file_of = np.empty(len(held_out.labels), np.int32)
-        self._row_of = np.empty(len(held_out.labels), np.int64)
-        for number, file in enumerate(self._files):
-            self._file_of[file.rows] = number
-            self._row_of[file.rows] = np.arange(file.rows.size)
-        self._classes = classes
+    def __init__(self, file: HeldOutFile, images: int) -> None:
+        if file.predictions.scores is None:
+            raise DataError(
+                "held-out predictions are ids alone",
+                where=file.name,
+                allowed="scores of all classes, from which the probability that a label is right follows",
+                mend="give scores, or use the method consistent",
+            )
+        self._file = file
+        self._row_of = np.full(images, -1)
+        self._row_of[file.rows] = np.arange(file.rows.size)
 
-    def logs(self, part: slice) -> npt.NDArray[np.float64]:
-        """float64, shape (images of the part, classes); an output that is left out counts as the lowest probability."""
-        values = np.full((part.stop - part.start, self._classes), _LEAST)
-        for number, file in enumerate(self._files):
-            there = np.flatnonzero(self._file_of[part] == number)
-            rows = self._row_of[part][there]
-            for at, block in probability_blocks(file.predictions, rows, as_they_are=self._as_they_are[number]):
-                _refuse_nan(file, block, rows[at])
-                values[there[at][:, None], self._outputs[number]] = block
-        return np.log(np.maximum(values, _LEAST))
+    def read(self, part: slice, into: npt.NDArray[np.float64]) -> None:
+        """Put the images of the part that the file holds into float64, shape (repetitions, images, classes)."""
+        there = np.flatnonzero(self._row_of[part] >= 0)
+        rows = self._row_of[part][there]
+        as_they_are = self._file.kind == "probabilities"
+        for block, values in probability_blocks(self._file.predictions, rows, as_they_are=as_they_are):
+            self._refuse_nan(values, rows[block])
+            repetitions = self._file.repetitions[rows[block]]
+            into[repetitions, there[block]] = np.log(np.maximum(values, _LEAST))
 
-
-def _refuse_nan(file: HeldOutFile, block: npt.NDArray[np.float64], rows: npt.NDArray[np.int64]) -> None:
-    is_nan = np.isnan(block).any(axis=1)
-    if is_nan.any():
-        refuse_nan(file.predictions, int(rows[int(np.argmax(is_nan))]))
+    def _refuse_nan(self, values: npt.NDArray[np.float64], rows: npt.NDArray[np.int64]) -> None:
+        is_nan = np.isnan(values).any(axis=1)
+        if is_nan.any():
+            with at(self._file.name):
+                refuse_nan(self._file.predictions, int(rows[int(np.argmax(is_nan))]))
 
 
 def _most_probable(

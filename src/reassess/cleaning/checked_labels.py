@@ -29,12 +29,12 @@ def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.ND
     DataError
         No checked pair is the label of an image.
     """
-    labels = held_out.labels
-    known = np.zeros(len(labels), np.int8)
+    known = np.zeros(len(held_out.labels), np.int8)
     if checked is None:
         return known
-    pairs = checked.questions
-    rows = join(pairs.images, labels.images)[pairs.image_ids]
+    classes = held_out.labels.classes.unite(checked.questions.classes)
+    labels, pairs = held_out.labels.in_classes(classes), checked.questions.in_classes(classes)
+    rows = join(pairs.images, labels.images, where="the checked labels", known_where="the labels")[pairs.image_ids]
     of_label = (rows >= 0) & (labels.indices[rows] == pairs.class_ids)
     known[rows[of_label]] = np.where(checked.valid[of_label], 1, -1)
     if not known.any():
@@ -62,7 +62,7 @@ def corrected(p_right: _Floats, known: npt.NDArray[np.int8]) -> tuple[_Floats, C
     rows = np.flatnonzero(known)
     wrong, expected = known[rows] < 0, 1 - p_right[rows]
     by_model, off = float(1 - p_right.mean()), float((wrong - expected).mean())
-    error = _standard_error(wrong - expected, expected)
+    error = _standard_error(wrong - expected, expected) * math.sqrt(1 - rows.size / known.size)
     half, far = (error * float(stdtrit(max(1, rows.size - 1), level)) for level in (0.975, 0.995))
     corrected_share = float(np.clip(by_model + off, 0, 1))
     checked = CheckedLabels(
@@ -78,7 +78,10 @@ def corrected(p_right: _Floats, known: npt.NDArray[np.int8]) -> tuple[_Floats, C
 
 
 def _standard_error(off: _Floats, expected: _Floats) -> float:
-    """Of a mean: by the sample, and not below what the model itself expects, since a small sample may show nothing."""
+    """Of a mean, by the sample, and not below what the model itself expects: a small sample may show nothing.
+
+    The sample is taken for a small part of all.
+    """
     by_sample = float(off.var(ddof=1)) if off.size > 1 else 0.0
     return math.sqrt(max(by_sample, float((expected * (1 - expected)).mean())) / off.size)
 

@@ -1,5 +1,6 @@
 """Which images to keep: by what models say of them when they are held out."""
 
+import warnings
 from typing import Literal
 
 import numpy as np
@@ -12,8 +13,10 @@ from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.cleaning.posterior import fit_noise
 from reassess.core.checks import check_range
 from reassess.core.cleaning import Cleaning
+from reassess.core.image_names import image_keys
 from reassess.core.label_noise import LabelNoise
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError, MissingPackageError, ReassessWarning
+from reassess.text import counted, some
 
 __all__ = ["USUAL_KEEP", "CleaningMethod", "clean_by_confident_learning", "clean_by_consistency", "clean_by_posterior"]
 
@@ -40,7 +43,20 @@ def clean_by_consistency(held_out: HeldOutPredictions, *, at_least: int | None =
     Raises
     ------
     DataError
-        `at_least` is not from 1 to the number of repetitions; a score is NaN; or no image is kept.
+        `at_least` is not from 1 to the number of repetitions; a score is NaN; or no image of a class is kept.
+
+    Warns
+    -----
+    ReassessWarning
+        A class loses more than a third of its images.
+
+    Examples
+    --------
+    >>> from reassess import LabelSets, Predictions
+    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [1]])
+    >>> model = Predictions.from_ids([0, 1, 1], images=labels.images)
+    >>> clean_by_consistency(HeldOutPredictions.of({"model": model}, labels))
+    kept             3 of 3 images, 100.00 %
 
     Notes
     -----
@@ -94,7 +110,23 @@ def clean_by_posterior(
     ------
     DataError
         A file holds ids alone; a score is NaN; a number is out of range; no checked pair is the label of an image; the
-        precision cannot be reached; or no image is kept.
+        precision cannot be reached; or no image of a class is kept.
+
+    Warns
+    -----
+    ReassessWarning
+        A class loses more than a third of its images.
+
+    Examples
+    --------
+    >>> from reassess import LabelSets, Predictions
+    >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(300)], [[i % 3] for i in range(300)])
+    >>> says = np.eye(3)[np.arange(300) % 3] * 0.9 + 0.1 / 3
+    >>> says[0] = [0.01, 0.01, 0.98]  # which is labelled 0
+    >>> held_out = HeldOutPredictions.of({"model": Predictions.from_scores(says, labels.images)}, labels)
+    >>> cleaning = clean_by_posterior(held_out)
+    >>> np.flatnonzero(~cleaning.kept), cleaning.suggested[0]
+    (array([0]), np.int32(2))
 
     Notes
     -----
@@ -102,7 +134,7 @@ def clean_by_posterior(
     the model in the place of one rater and the label of the other; the calibration and the pull are our own.
     """
     check_range(keep, 0, 1, what="least probability that a label is right")
-    by_name = np.array(sorted(range(len(held_out.labels)), key=held_out.labels.images.__getitem__))
+    by_name = np.array(sorted(range(len(held_out.labels)), key=image_keys(held_out.labels.images).__getitem__))
     images = ClassCandidates.of(held_out).of_rows(by_name)  # so that the order of the labels changes nothing
     known = known_labels(held_out, checked)
     model, found = fit_noise(images, seed=seed)
@@ -111,6 +143,8 @@ def clean_by_posterior(
     of_checked = None
     if checked is not None:
         p_right, of_checked = corrected(p_right, known)
+        labels = held_out.labels.indices
+        suggested = np.where(known > 0, labels, np.where((known < 0) & (suggested == labels), -1, suggested))
     least = keep if precision is None else _least_for(precision, p_right)
     kept = p_right >= least
     return _cleaning(
@@ -152,7 +186,10 @@ def clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
     rows = np.exp(probabilities.logs.astype(np.float64))
     rows /= rows.sum(axis=1, keepdims=True)
     labels = held_out.labels.indices
-    kept = ~find_label_issues(labels.astype(np.int64), rows, n_jobs=1)
+    if held_out.classes == 1:  # of which it knows none
+        kept = np.ones(labels.size, np.bool_)
+    else:
+        kept = ~find_label_issues(labels.astype(np.int64), rows, n_jobs=1)
     suggested = np.argmax(rows, axis=1).astype(np.int32)
     return _cleaning(
         held_out,
@@ -172,10 +209,21 @@ def _cleaning(
     reasons: tuple[str, ...],
     noise: LabelNoise | None = None,
 ) -> Cleaning:
-    if not kept.any():
-        raise DataError("no image is kept", mend="ask for less, or look at whether the scores are of these classes")
     labels = held_out.labels
-    return Cleaning(labels.images, labels.indices, kept, p_right, suggested, reasons, labels.classes, noise)
+    cleaning = Cleaning(labels.images, labels.indices, kept, p_right, suggested, reasons, labels.classes, noise)
+    lost = [labels.classes.label(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count]
+    if lost:
+        raise DataError(
+            "no image of a class is kept",
+            allowed="some of each class",
+            found=f"none of {some(lost, most=3)} ({counted(len(lost), 'class', 'classes')} of {held_out.classes:,})",
+            mend="keep labels that are less certain, or take such classes out of the labels and of the predictions",
+        )
+    much = [labels.classes.label(class_id) for class_id, *_ in cleaning.losing_much()]
+    if much:
+        text = f"more than a third is dropped of {some(much, most=3)}: look at these before you train without them"
+        warnings.warn(text, ReassessWarning, stacklevel=3)
+    return cleaning
 
 
 def _most_often(best: npt.NDArray[np.int32], labels: npt.NDArray[np.int32], classes: int) -> npt.NDArray[np.int32]:
@@ -189,14 +237,17 @@ def _most_often(best: npt.NDArray[np.int32], labels: npt.NDArray[np.int32], clas
 
 def _least_for(precision: float, p_right: _Floats) -> float:
     """The least probability of the longest list, the likeliest first, whose mean reaches a precision."""
-    check_range(precision, 0, 1, what="precision")
+    check_range(precision, 0, 1, what="share of right labels among the kept ones")
     ordered = np.sort(p_right)[::-1]
     reached = np.cumsum(ordered) / np.arange(1, ordered.size + 1) >= precision
     last = np.append(ordered[1:] != ordered[:-1], True)  # equal ones are kept together
     rows = np.flatnonzero(reached & last)
     if not rows.size:
         raise DataError(
-            "the precision cannot be reached", allowed=f"up to {ordered[0]:.4f}", found=precision, mend="ask for less"
+            "not even the most certain labels are right as often",
+            allowed=f"a precision of up to {ordered[0]:.4f}",
+            found=precision,
+            mend="ask for less",
         )
     return float(ordered[rows[-1]])
 

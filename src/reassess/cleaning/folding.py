@@ -1,21 +1,22 @@
 """Cutting images into folds: as many of each class in each fold, and repeats of an image together."""
 
 import warnings
+from collections import defaultdict
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.cleaning.held_out import single_labels
-from reassess.core.checks import check_range
+from reassess.core.checks import check_known, check_range, check_several, check_type
 from reassess.core.folds import Folds
-from reassess.core.image_names import join
+from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
+from reassess.core.repeats import Repeats
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted, some
 
-__all__ = ["USUAL_FOLDS", "make_folds"]
+__all__ = ["USUAL_FOLDS", "groups_within", "make_folds", "single_classes"]
 
 USUAL_FOLDS = 10  # as many as the paper has
 _Ints = npt.NDArray[np.int64]
@@ -27,7 +28,7 @@ def make_folds(
     """Folds of images, drawn at random within each class.
 
     The folds depend on the names, the classes, the repeats and the seed, and not on the order of the images. Of each
-    class and of all images, the folds hold equally many, but for one image and what repeats ask for.
+    class and of all images, the folds hold equally many, but for one image and for what repeats ask.
 
     Parameters
     ----------
@@ -36,8 +37,9 @@ def make_folds(
     k
         Number of folds, 2 or more.
     repeats
-        Images that show the same, in groups of names: all of a group are in one fold, so that no model is trained on an
-        image that it is asked about. Images that have no label here are not looked at.
+        Images that show the same, in groups of names, such as `groups_within` gives: all of a group are in one fold, so
+        that no model is trained on an image that it is asked about, and so are groups that share an image. Images that
+        have no label here are not looked at.
     seed
         Of the random order.
 
@@ -48,8 +50,7 @@ def make_folds(
     Raises
     ------
     DataError
-        An image has no class or several; there are fewer images, or groups of repeats, than folds; an image is in two
-        groups of repeats.
+        An image has no class or several; or there are fewer images, repeats counted once, than folds.
 
     Warns
     -----
@@ -70,69 +71,142 @@ def make_folds(
     Ten folds of a model without people's labels, held out in turn: Beyer et al., "Are we done with ImageNet?", arXiv
     2006.07159, section 6.
     """
+    check_type(k, int, what="the number of folds")
     check_range(k, 2, what="number of folds")
-    class_ids = single_labels(labels)
+    class_ids = single_classes(labels)
     order, starts = _units(labels.images, repeats)
     if starts.size < k:
-        raise DataError("fewer images than folds", allowed=f"{k:,} or more, repeats counted once", found=starts.size)
+        raise DataError(
+            "fewer images than folds",
+            allowed=f"{k:,} or more" + (", repeats counted once" if len(repeats) else ""),
+            found=f"{starts.size:,}",
+            mend="ask for fewer folds",
+        )
     _tell_small_classes(labels, class_ids, k)
-    sizes = np.diff(starts, append=order.size)
     numbers = np.empty(len(labels), np.int64)
-    numbers[order] = np.repeat(_dealt(class_ids[order[starts]], sizes, k, seed), sizes)
+    numbers[order] = _dealt(class_ids[order], starts, k, np.random.default_rng(seed))
     return Folds(labels.images, numbers)
 
 
-def _units(images: tuple[str, ...], repeats: Sequence[Sequence[str]]) -> tuple[_Ints, _Ints]:
-    """The images in units that stay together, by name; and where each unit begins.
+def groups_within(repeats: Repeats, name: str) -> list[tuple[str, ...]]:
+    """The images of one set that repeat one another, a group for each number.
 
-    Units are ordered by their first name, and so are the images within one: nothing depends on the order of `images`.
+    Parameters
+    ----------
+    repeats
+        Repeats, of which unreadable, empty and tiny images are no group.
+    name
+        The set.
+
+    Raises
+    ------
+    DataError
+        No row is of that set.
+
+    Examples
+    --------
+    >>> repeats = Repeats.from_rows(
+    ...     ["train", "train", "train", "val"], ["a.png", "b.png", "c.png", "d.png"], [1, 1, 2, 2], ["exact"] * 4
+    ... )
+    >>> groups_within(repeats, "train")
+    [('a.png', 'b.png')]
     """
-    by_name = np.array(sorted(range(len(images)), key=images.__getitem__), np.int64)
-    rank = np.empty_like(by_name)
-    rank[by_name] = np.arange(by_name.size)
-    unit = rank.copy()  # the rank of the first image of its unit
-    rows = join(list(chain.from_iterable(repeats)), images)
-    group = np.repeat(np.arange(len(repeats)), list(map(len, repeats)))
-    rows, group = np.unique(np.stack([rows, group])[:, rows >= 0], axis=1)  # by image
-    twice = np.flatnonzero(np.diff(rows) == 0)
-    if twice.size:
-        raise DataError("an image is in two groups of repeats", where=f"image {images[rows[twice[0]]]}")
-    first = np.full(len(repeats), by_name.size)
-    np.minimum.at(first, group, rank[rows])
-    unit[rows] = first[group]
-    order = np.lexsort((rank, unit))
-    return order, np.flatnonzero(np.diff(unit[order], prepend=-1))
+    check_known([name], repeats.sets, thing="set of images")
+    groups: dict[int, list[str]] = defaultdict(list)
+    for row in np.flatnonzero((repeats.set_ids == repeats.sets.index(name)) & (repeats.groups > 0)).tolist():
+        groups[int(repeats.groups[row])].append(repeats.images[row])
+    return [tuple(images) for images in groups.values() if len(images) > 1]
 
 
-def _dealt(class_ids: npt.NDArray[np.integer], sizes: _Ints, k: int, seed: int) -> _Ints:
-    """The fold of each unit: of each class the large units first, each to the fold with the fewest of the class."""
-    generator = np.random.default_rng(seed)
+def single_classes(labels: LabelSets) -> npt.NDArray[np.int32]:
+    """int32, shape (images,): the only class of each image; `DataError` where an image has none or several."""
+    odd = labels.sizes != 1
+    if odd.any():
+        row = int(np.argmax(odd))
+        raise DataError(
+            "an image has not exactly one label",
+            where=f"image {labels.images[row]}",
+            allowed="one class for each image",
+            found=counted(int(labels.sizes[row]), "class", "classes"),
+            mend=f"leave such images out: {int(np.count_nonzero(odd)):,} of {len(labels):,}",
+        )
+    return labels.indices
+
+
+def _units(images: tuple[str, ...], repeats: Sequence[Sequence[str]]) -> tuple[_Ints, _Ints]:
+    """The images in units that stay together, in the order of their first names; and where each unit begins.
+
+    Units, and the images within one, are sorted by what identifies an image: nothing depends on the order of `images`.
+    """
+    keys = image_keys(images)
+    by_key = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
+    rank_of = {keys[row]: rank for rank, row in enumerate(by_key.tolist())} if repeats else {}
+    first = np.arange(by_key.size)  # by rank: the rank of the first image of its unit
+    for group in repeats:
+        check_several(group, what="names of images")
+    flat = iter(image_keys(tuple(chain.from_iterable(repeats))))
+    links = [[rank_of[key] for key in islice(flat, len(group)) if key in rank_of] for group in repeats]
+    if any(len(group) > 1 for group in links):
+        first = _united(links, by_key.size)
+    by_unit = np.lexsort((np.arange(by_key.size), first))
+    return by_key[by_unit], np.flatnonzero(np.diff(first[by_unit], prepend=-1))
+
+
+def _united(groups: Sequence[Sequence[int]], count: int) -> _Ints:
+    """The smallest number that groups, and groups that share a number, connect with each number below `count`."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    heads = np.repeat([group[0] for group in groups if group], [len(group) for group in groups if group])
+    members = np.fromiter(chain.from_iterable(groups), np.int64)
+    links = coo_array((np.ones(members.size, np.int8), (heads, members)), shape=(count, count))
+    component = connected_components(links, directed=False)[1]
+    return np.unique(component, return_index=True)[1][component]
+
+
+def _dealt(class_ids: npt.NDArray[np.integer], starts: _Ints, k: int, generator: np.random.Generator) -> _Ints:
+    """The fold of each image: first of repeats, the most first, then, class by class, of images without a repeat."""
+    sizes = np.diff(starts, append=class_ids.size)
     shuffled = generator.permutation(sizes.size)
-    order = shuffled[np.lexsort((-sizes[shuffled], class_ids[shuffled]))]  # stable: equal ones stay shuffled
-    fold_of, totals = np.empty(sizes.size, np.int64), np.zeros(k, np.int64)
-    for units in np.split(order, np.flatnonzero(np.diff(class_ids[order])) + 1):
-        held = np.zeros(k, np.int64)
-        many = int(np.count_nonzero(sizes[units] > 1))
-        for unit in units[:many].tolist():
-            fold = int(np.lexsort((totals + held, held))[0])
-            fold_of[unit] = fold
-            held[fold] += sizes[unit]
-        fold_of[units[many:]] = _levelled(held, totals, units.size - many)
-        totals += np.bincount(fold_of[units], weights=sizes[units], minlength=k).astype(np.int64)
-    return fold_of
+    single, several = shuffled[sizes[shuffled] == 1], shuffled[sizes[shuffled] > 1]
+    folds, totals = np.empty(class_ids.size, np.int64), np.zeros(k, np.int64)
+    held: dict[int, _Ints] = defaultdict(lambda: np.zeros(k, np.int64))
+    for unit in several[np.argsort(-sizes[several], kind="stable")].tolist():
+        rows = slice(starts[unit], starts[unit] + sizes[unit])
+        present, counts = np.unique(class_ids[rows], return_counts=True)
+        of_classes = np.sum([held[class_id] for class_id in present.tolist()], axis=0)
+        fold = int(np.lexsort((totals, of_classes))[0])
+        for class_id, count in zip(present.tolist(), counts.tolist(), strict=True):
+            held[class_id][fold] += count
+        folds[rows] = fold
+        totals[fold] += sizes[unit]
+    rows = starts[single]
+    rows = rows[np.argsort(class_ids[rows], kind="stable")]  # of a class they stay shuffled
+    for of_class in np.split(rows, np.flatnonzero(np.diff(class_ids[rows])) + 1):
+        if of_class.size:
+            folds[of_class] = _levelled(held[int(class_ids[of_class[0]])], totals, of_class.size)
+            totals += np.bincount(folds[of_class], minlength=k)
+    return folds
 
 
 def _levelled(held: _Ints, totals: _Ints, count: int) -> _Ints:
     """The folds to which so many images go, one by one: to that with the fewest of the class, then of all images."""
-    highest = -(-(count + int(held.sum())) // held.size)
-    levels = held[:, None] + np.arange(highest - held.min())
-    places = np.lexsort((np.broadcast_to((totals + held)[:, None], levels.shape).ravel(), levels.ravel()))[:count]
-    return places // levels.shape[1] if count else places
+    low, high = 0, count  # the level up to which folds are filled, then the rest one each
+    while low < high:
+        level = (low + high + 1) // 2
+        enough = int(np.maximum(held.min() + level - held, 0).sum()) <= count
+        low, high = (level, high) if enough else (low, level - 1)
+    filled = np.maximum(held.min() + low - held, 0)
+    after = held + filled
+    rest = count - int(filled.sum())
+    filled[np.lexsort((totals + filled, after))[:rest]] += 1
+    return np.repeat(np.arange(held.size), filled)
 
 
 def _tell_small_classes(labels: LabelSets, class_ids: npt.NDArray[np.int32], k: int) -> None:
     present, counts = np.unique(class_ids, return_counts=True)
     small = [labels.classes.label(class_id) for class_id in present[counts < k].tolist()]
     if small:
-        text = f"{counted(len(small), 'class', 'classes')} with fewer images than the {k} folds: {some(small, most=3)}"
+        one, several = "class has", "classes have"
+        text = f"{counted(len(small), one, several)} fewer images than the {k} folds: {some(small, most=3)}"
         warnings.warn(text, ReassessWarning, stacklevel=3)

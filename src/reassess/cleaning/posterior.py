@@ -36,6 +36,8 @@ def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Ex
         Of the sample on which the calibration is found, and of its halves.
     """
     order = np.random.default_rng(seed).permutation(len(images))[: max(_SAMPLE, _SAMPLE_A_CLASS * images.classes)]
+    if order.size < 2:
+        return NoiseModel.start(images.classes, pull=PULL, smoothing=_SMOOTHINGS[0]).fitted(images, with_biases=False)
     halves = [images.of_rows(half) for half in np.array_split(order, 2)]
     first, *others = (_Trial(halves, *options) for options in product(_SMOOTHINGS, (False, True)))
     sharpening = first.sharpening()

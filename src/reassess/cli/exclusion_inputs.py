@@ -1,6 +1,5 @@
 """What `--exclude` leaves out: the images of the benchmark that another set repeats, by a table of repeats."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -8,13 +7,10 @@ from typing import Any
 
 from reassess.cli.common import Call
 from reassess.cli.judges import Judges
+from reassess.cli.repeats_inputs import load_repeats
 from reassess.core.image_names import image_keys
-from reassess.core.repeats import Repeats
 from reassess.data.benchmark_images import benchmark_names
-from reassess.errors import DataError, at
-from reassess.evaluation.exclusion import set_of_images
-from reassess.formats.files import exists
-from reassess.formats.repeats import read_repeats
+from reassess.errors import at
 from reassess.text import counted
 
 __all__ = ["Excluded", "load_excluded"]
@@ -69,14 +65,13 @@ def load_excluded(call: Call, given: str | None, judges: Judges) -> Excluded | N
     """
     if given is None:
         return None
-    path, name = _parted(given)
-    repeats = read_repeats(call.read("repeats", path))
     known = _known_images(judges)
     match = judges.benchmark.match or "path"
+    loaded = load_repeats(call, given, known, judges.benchmark, option="--exclude")
+    path, repeats, name = loaded.file, loaded.repeats, loaded.name
+    if name is None:
+        return Excluded(path, None, (), 0, 0)
     with at(path):
-        if name is None and not len(repeats):
-            return Excluded(path, None, (), 0, 0)
-        name = _own_set(repeats, repeats.sets if name is None else (name,), path, known, judges)
         images = benchmark_names(repeats.repeated_elsewhere(name), judges.benchmark)
     there = set(image_keys(known, match))
     return Excluded(
@@ -86,22 +81,6 @@ def load_excluded(call: Call, given: str | None, judges: Judges) -> Excluded | N
         exact=len(repeats.repeated_elsewhere(name, "exact")),
         unknown=sum(key not in there for key in image_keys(images, match)),
     )
-
-
-def _own_set(repeats: Repeats, names: Sequence[str], path: Path, known: Sequence[str], judges: Judges) -> str:
-    """Which of some sets is the benchmark's, by the names of its images."""
-    sets = {name: benchmark_names(repeats.images_of(name), judges.benchmark) for name in names}
-    try:
-        return set_of_images(sets, known, match=judges.benchmark.match or "path")
-    except DataError as error:
-        error.mend = error.mend or f"name the benchmark's set behind the file: --exclude {path}:{repeats.sets[0]}"
-        raise
-
-
-def _parted(given: str) -> tuple[Path, str | None]:
-    """The file, and the name of the set behind a colon; a file whose own name holds one is taken as it is."""
-    path, colon, name = given.rpartition(":")
-    return (Path(path), name) if colon and name and path and not exists(given) else (Path(given), None)
 
 
 def _known_images(judges: Judges) -> tuple[str, ...]:

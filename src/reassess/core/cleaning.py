@@ -106,8 +106,11 @@ class Cleaning(Shown):
         return list(zip(*(part[order].tolist() for part in (present, counts, dropped)), strict=True))
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold; classes by id."""
-        classes = [{"class": c, "images": count, "dropped": dropped} for c, count, dropped in self.by_class()]
+        """The object that JSON documents hold."""
+        classes = [
+            {**self.classes.named(class_id), "images": count, "dropped": dropped}
+            for class_id, count, dropped in self.by_class()
+        ]
         return {
             "images": len(self),
             "kept": int(np.count_nonzero(self.kept)),

@@ -1,13 +1,14 @@
 """Folds: parts of a set of images, of which each is held out in turn while a model is trained on the others."""
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length, check_range
+from reassess.core.checks import check_length, check_range, check_shape
 from reassess.core.image_names import join, unique_images
+from reassess.core.image_selection import ImageSelection
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some
@@ -38,6 +39,8 @@ class Folds:
     Folds(3 images in 2 folds of 1 to 2)
     >>> folds.images_of(0)
     ('a.png', 'c.png')
+    >>> folds.training(0)
+    ImageSelection(1 of 3 images, training part of fold 0)
     """
 
     images: tuple[str, ...]
@@ -45,6 +48,7 @@ class Folds:
 
     def __post_init__(self) -> None:
         unique_images(self.images, "the folds")
+        check_shape(self.numbers, ("images",), what="the numbers of folds", kind="integers")
         check_length(self.numbers.size, len(self.images), things="numbers of folds", each="image")
         check_range(self.numbers, 0, what="number of a fold", where=lambda row: f"image {self.images[row]}")
         if len(self.values) < 2:
@@ -62,12 +66,12 @@ class Folds:
         sizes = self.sizes
         return f"Folds({len(self):,} images in {sizes.size:,} folds of {sizes.min():,} to {sizes.max():,})"
 
-    @property
+    @cached_property
     def values(self) -> tuple[int, ...]:
         """The numbers of the folds, in order."""
         return tuple(np.unique(self.numbers).tolist())
 
-    @property
+    @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
         """int64, shape (folds,): number of images in each fold."""
         return np.unique(self.numbers, return_counts=True)[1]
@@ -80,15 +84,28 @@ class Folds:
         DataError
             There is no such fold.
         """
-        if fold not in self.values:
-            raise DataError("no such fold", allowed=some(self.values, most=20), found=fold)
-        return tuple(self.images[row] for row in np.flatnonzero(self.numbers == fold).tolist())
+        return self._where(self._is_in(fold))
+
+    def held_out(self, fold: int) -> ImageSelection:
+        """The images that are held out in a fold; those of all other folds are known and not wanted."""
+        return self._selection(self._is_in(fold), f"held-out part of fold {fold}")
+
+    def training(self, fold: int) -> ImageSelection:
+        """The images on which the model of a fold is trained: those of all other folds."""
+        return self._selection(~self._is_in(fold), f"training part of fold {fold}")
 
     def of(self, images: tuple[str, ...]) -> npt.NDArray[np.int64]:
         """int64, shape (images,): the fold of each of some images, -1 of one that is in none."""
         rows = join(images, self.images)
         return np.where(rows < 0, -1, self.numbers[rows])
 
-    def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
-        return {"images": len(self), "folds": dict(zip(map(str, self.values), self.sizes.tolist(), strict=True))}
+    def _selection(self, wanted: npt.NDArray[np.bool_], thing: str) -> ImageSelection:
+        return ImageSelection(self._where(wanted), self._where(~wanted), thing)
+
+    def _where(self, wanted: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+        return tuple(self.images[row] for row in np.flatnonzero(wanted).tolist())
+
+    def _is_in(self, fold: int) -> npt.NDArray[np.bool_]:
+        if fold not in self.values:
+            raise DataError("no such fold", allowed=some(self.values, most=20), found=fold)
+        return np.asarray(self.numbers == fold)

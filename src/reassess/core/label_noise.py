@@ -56,7 +56,7 @@ class LabelNoise(Shown):
         Expected share of wrong labels, in [0, 1].
     counts
         float64, shape (classes, classes): expected number of images of a true class, the row, with a label, the
-        column.
+        column; by the model alone, whatever people say who checked some of the labels.
     sharpening
         The power by which the model's probabilities are calibrated: above 1 where it is less sure than it may be.
     has_biases

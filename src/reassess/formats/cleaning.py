@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from reassess.core.cleaning import Cleaning
+from reassess.errors import DataError
 from reassess.formats.files import suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
@@ -28,12 +29,17 @@ def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = Fals
     Raises
     ------
     DataError
-        The file is of another kind.
+        The file is of another kind, or a name breaks a line.
     OutputError
         The file exists, or cannot be written.
     """
     path = Path(path)
     suffix_of(path, CLEAN_LIST_SUFFIXES, "a clean list")
+    broken = [image for image in cleaning.kept_images if set(image) & {"\n", "\r"}]
+    if broken:
+        raise DataError(
+            "the name of an image breaks a line", where=path, found=repr(broken[0]), mend="rename it: a list has lines"
+        )
     with writing(path, force=force) as temporary:
         temporary.write_text("".join(f"{image}\n" for image in cleaning.kept_images), encoding="utf-8", newline="\n")
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from reassess.core.checks import check_range
 from reassess.core.folds import Folds
-from reassess.errors import DataError, at
+from reassess.errors import at
 from reassess.formats.files import suffix_of
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
@@ -48,9 +48,6 @@ def read_folds(path: str | Path) -> Folds:
     table = read_table(path, text=("image",))
     images = as_text(path, table[column(path, table, "image", thing="the image")])
     refuse_missing(path, images)
-    if (images == "").any():
-        row = (images == "").arg_max() or 0
-        raise DataError("an image has no name", where=place(path, row, "image"), mend="name every image")
     numbers = integers(path, table[column(path, table, "fold", thing="the number of the fold")])
     refuse_missing(path, numbers)
     check_range(numbers.to_numpy(), 0, what="number of a fold", where=lambda row: place(path, row, "fold"))

@@ -1,5 +1,6 @@
 """`reassess clean`: which training images are worth keeping, by what models say of them when they are held out."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,22 +31,29 @@ from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark
 from reassess.core.class_lists import Classed
 from reassess.core.cleaning import Cleaning
+from reassess.core.folds import Folds
 from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.label_noise import LabelNoise
 from reassess.core.votes import Votes
+from reassess.data.benchmark_images import benchmark_names
 from reassess.data.loading import load_votes
+from reassess.errors import at
 from reassess.formats.cleaning import CLEAN_LIST_SUFFIXES, write_clean_list, write_details
 from reassess.formats.files import all_or_none
 from reassess.formats.folds import read_folds
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.text import counted, together
+from reassess.text import counted
 
 __all__ = ["clean"]
 
 _METHODS = ("posterior", "consistent", "confident")
 _SHOWN = 5  # entries of the matrix of mistakes, and classes
 _PRECISION = "precision="
+_KINDS: dict[str | None, str] = {
+    "logits": "; logits, of which the softmax was taken",
+    "bounded": "; in [0, 1] without adding up to 1, so taken for logits",
+}
 
 
 @click.command(
@@ -121,7 +129,7 @@ def clean(
     refuse_repeated(files)
     _check_call(call, output, details, method, keep, at_least, benchmark, original, votes, golden)
     judges, checkers = _load(call, benchmark, original, votes, golden, answers, match, reading["max_bytes"])
-    parts = None if folds is None else read_folds(call.read("folds", folds))
+    parts = None if folds is None else _load_folds(call, folds, judges.benchmark)
     read = dict(each_prediction(call, files, judges, **reading))
     assert judges.original is not None
     held_out = HeldOutPredictions.of(read, judges.original, folds=parts, match=judges.benchmark.match or "path")
@@ -133,11 +141,15 @@ def clean(
         if details is not None:
             write_details(details, cleaning, force=call.force)
     if call.json:
-        call.print_document("clean", _to_json(cleaning, held_out, output, details, method))
+        how = {"method": method, "keep": keep, "at_least": at_least}
+        call.print_document("clean", _to_json(cleaning, held_out, output, details, how))
         return
     _print(call, cleaning, held_out, output)
-    for name, predictions in read.items():
-        call.note(f"{name}: {predictions.detected}")
+    for file in held_out.files:
+        kind = "" if method == "consistent" else _KINDS.get(file.kind, "")
+        call.note(f"{file.name}: {file.predictions.detected}{kind}")
+    if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
+        call.note(checked.by_experts.note)
     call.note_hashes("original", "votes", "golden", "folds")
 
 
@@ -219,6 +231,13 @@ def _load(
     return judges, parts.get("votes") or parts.get("golden")
 
 
+def _load_folds(call: Call, path: Path, benchmark: Benchmark) -> Folds:
+    """The folds, their images called as the benchmark calls them."""
+    folds = read_folds(call.read("folds", path))
+    with at(path):
+        return replace(folds, images=benchmark_names(folds.images, benchmark))
+
+
 def _cleaned(
     held_out: HeldOutPredictions, method: CleaningMethod, keep: str | None, at_least: int | None, checked: Golden | None
 ) -> Cleaning:
@@ -232,12 +251,12 @@ def _cleaned(
 
 
 def _to_json(
-    cleaning: Cleaning, held_out: HeldOutPredictions, output: Path, details: Path | None, method: CleaningMethod
+    cleaning: Cleaning, held_out: HeldOutPredictions, output: Path, details: Path | None, how: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "output": str(output),
         "details": None if details is None else str(details),
-        "method": method,
+        **how,
         "repetitions": held_out.repetitions,
         **cleaning.to_json(),
     }
@@ -257,15 +276,12 @@ def _print(call: Call, cleaning: Cleaning, held_out: HeldOutPredictions, output:
     shown = call.first_rows(len(rows), _SHOWN, "classes")
     call.tell("")
     print_table(["class", "images", "dropped", "%"], rows[:shown])
-    much = [cleaning.classes.label(class_id) for class_id, *_ in cleaning.losing_much()]
-    if much:
-        call.tell(f"more than a third is dropped of {together(much)}: look at these before you train without them")
 
 
 def _print_noise(call: Call, noise: LabelNoise) -> None:
     call.tell(
-        f"about {percent(noise.share)} % of the labels are wrong, if the model's mistakes and those of the labels are "
-        "as independent as docs/cleaning.md says"
+        f"about {percent(noise.share)} % of the labels are wrong, if the mistakes of the model and of the labels are "
+        "independent given the true class, or nearly (docs/cleaning.md); check a sample to be sure (--golden)"
         if noise.checked is None
         else _checked_in_words(noise)
     )
@@ -273,6 +289,8 @@ def _print_noise(call: Call, noise: LabelNoise) -> None:
         [noise.classes.label(truth), noise.classes.label(label), f"{count:,.0f}", percent(share)]
         for truth, label, count, share in noise.largest(_SHOWN)
     ]
+    if not rows:
+        return
     call.tell("")
     print_table(["true class", "label", "images", "% of the class"], rows, text_columns=2)
 

@@ -1,0 +1,193 @@
+"""make_folds: classes spread evenly, repeats together, and the same folds for the same names, whatever their order."""
+
+import warnings
+from collections import Counter
+from itertools import pairwise
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.cleaning.folding import groups_within, make_folds
+from reassess.core.classes import Classes
+from reassess.core.folds import Folds
+from reassess.core.labels import LabelSets
+from reassess.core.repeats import Repeats
+from reassess.errors import ReassessWarning
+from tests.helpers import message
+
+classes = st.lists(st.integers(0, 4), min_size=2, max_size=60)
+folds_asked = st.integers(2, 7)
+
+
+def labels_of(class_ids: list[int]) -> LabelSets:
+    return LabelSets.from_lists([f"{row}.png" for row in range(len(class_ids))], [[each] for each in class_ids])
+
+
+def made(labels: LabelSets, **options: object) -> Folds:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReassessWarning)
+        return make_folds(labels, **options)  # type: ignore[arg-type]
+
+
+def by_name(folds: Folds) -> dict[str, int]:
+    return dict(zip(folds.images, folds.numbers.tolist(), strict=True))
+
+
+def counts(labels: LabelSets, folds: Folds, k: int) -> list[list[int]]:
+    """Images of each class in each fold, counted one by one."""
+    count = Counter(zip(labels.indices.tolist(), folds.numbers.tolist(), strict=True))
+    return [[count[class_id, fold] for fold in range(k)] for class_id in sorted(set(labels.indices.tolist()))]
+
+
+@given(classes, folds_asked, st.integers(0, 2**32))
+def test_of_each_class_and_of_all_images_the_folds_hold_equally_many_but_for_one(
+    class_ids: list[int], k: int, seed: int
+) -> None:
+    if len(class_ids) < k:
+        return
+    labels = labels_of(class_ids)
+    folds = made(labels, k=k, seed=seed)
+    table = counts(labels, folds, k)
+    assert all(max(row) - min(row) <= 1 for row in table)
+    totals = [sum(column) for column in zip(*table, strict=True)]
+    assert max(totals) - min(totals) <= 1
+    assert sum(totals) == len(class_ids)
+    assert folds.values == tuple(range(k))
+
+
+@st.composite
+def grouped(draw: st.DrawFn) -> tuple[LabelSets, list[list[str]]]:
+    """Labels, and groups of their images, of which some share an image and some hold names without a label."""
+    labels = labels_of(draw(st.lists(st.integers(0, 3), min_size=12, max_size=40)))
+    names = st.sampled_from([*labels.images, "other.png"])
+    return labels, draw(st.lists(st.lists(names, min_size=1, max_size=4, unique=True), max_size=4))
+
+
+@given(grouped(), st.integers(2, 3), st.integers(0, 9), st.randoms(use_true_random=False))
+def test_repeats_are_in_one_fold_and_no_order_changes_the_folds(
+    case: tuple[LabelSets, list[list[str]]], k: int, seed: int, random: Random
+) -> None:
+    labels, groups = case
+    if units(labels.images, groups) < k:
+        return
+    folds = by_name(made(labels, k=k, repeats=groups, seed=seed))
+    for group in groups:
+        assert len({folds[name] for name in group if name in folds}) <= 1
+    rows = list(range(len(labels)))
+    random.shuffle(rows)
+    shuffled = LabelSets.from_lists(
+        [labels.images[row] for row in rows], [labels[labels.images[row]] or () for row in rows]
+    )
+    others = [random.sample(group, len(group)) for group in random.sample(groups, len(groups))]
+    assert by_name(made(shuffled, k=k, repeats=others, seed=seed)) == folds
+
+
+def units(images: tuple[str, ...], groups: list[list[str]]) -> int:
+    """How many sets of images are left when groups that share an image are one: slowly, one by one."""
+    sets = [{name} for name in images]
+    for group in groups:
+        met = [each for each in sets if each & set(group)]
+        sets = [each for each in sets if each not in met] + ([set().union(*met)] if met else [])
+    return len(sets)
+
+
+def greedy(sizes: list[int], k: int) -> list[int]:
+    """The totals of folds, each group put where the fewest images are: a slow reference for groups of one class."""
+    totals = [0] * k
+    for size in sorted(sizes, reverse=True):
+        totals[totals.index(min(totals))] += size
+    return sorted(totals)
+
+
+@given(st.lists(st.integers(2, 5), min_size=1, max_size=6), st.integers(0, 20), st.integers(2, 4))
+def test_large_groups_come_first_and_single_images_level_what_they_leave(
+    sizes: list[int], singles: int, k: int
+) -> None:
+    if len(sizes) + singles < k:
+        return
+    labels = labels_of([0] * (sum(sizes) + singles))
+    ends = np.cumsum([0, *sizes])
+    groups = [labels.images[a:b] for a, b in pairwise(ends)]
+    folds = made(labels, k=k, repeats=groups)
+    assert sorted(np.bincount(folds.numbers, minlength=k).tolist()) == greedy([*sizes, *[1] * singles], k)
+
+
+def test_a_repeat_of_another_class_counts_for_its_own_class() -> None:
+    labels = labels_of([0] * 9 + [1] * 9)
+    folds = made(labels, k=3, repeats=[("0.png", "9.png"), ("1.png", "10.png"), ("2.png", "11.png")])
+    assert counts(labels, folds, 3) == [[3, 3, 3], [3, 3, 3]]
+
+
+def test_another_seed_gives_other_folds_and_the_same_seed_the_same() -> None:
+    labels = labels_of([0, 1] * 30)
+    first, again, other = (make_folds(labels, k=5, seed=seed).numbers.tolist() for seed in (3, 3, 4))
+    assert first == again != other
+
+
+def test_a_name_in_another_spelling_is_the_same_image() -> None:
+    names = [f"ILSVRC2012_val_{row:08d}" for row in range(1, 25)]
+    plain, long = (LabelSets.from_lists(each, [[0]] * 24) for each in (names, [f"val/{name}.JPEG" for name in names]))
+    assert make_folds(plain, k=3).numbers.tolist() == make_folds(long, k=3).numbers.tolist()
+
+
+def test_a_class_with_fewer_images_than_folds_is_said() -> None:
+    labels = LabelSets.from_lists(
+        [f"{row}.png" for row in range(7)], [[0]] * 4 + [[1]] * 2 + [[2]], Classes(3, names=("cat", "dog", "eel"))
+    )
+    with pytest.warns(ReassessWarning) as warned:
+        make_folds(labels, k=3)
+    assert [str(each.message) for each in warned] == ["2 classes have fewer images than the 3 folds: dog, eel"]
+    assert warned[0].filename == __file__
+
+
+def test_groups_are_of_one_set_and_of_its_images_alone() -> None:
+    repeats = Repeats.from_rows(
+        ["t", "t", "v", "t", "v", "t", "t"],
+        ["a", "b", "a", "c", "d", "a", "e"],
+        [1, 1, 1, 2, 2, 3, 3],
+        [*["exact"] * 5, "near", "near"],
+    )
+    assert groups_within(repeats, "t") == [("a", "b"), ("a", "e")]
+    assert groups_within(repeats, "v") == []
+    folds = made(labels_of([0] * 6).renamed("abcdef"), k=2, repeats=groups_within(repeats, "t"))
+    assert len({by_name(folds)[name] for name in "abe"}) == 1
+    assert message(groups_within, repeats, "x") == "unknown set of images\n  allowed: t, v\n  found:   'x'"
+
+
+@pytest.mark.parametrize(
+    ("class_ids", "options", "expected"),
+    [
+        (
+            [0] * 3,
+            {"k": 4},
+            "fewer images than folds\n  allowed: 4 or more\n  found:   3\n  to mend: ask for fewer folds",
+        ),
+        (
+            [0] * 3,
+            {"k": 3, "repeats": [("0.png", "1.png")]},
+            "fewer images than folds\n  allowed: 3 or more, repeats counted once\n  found:   2\n"
+            "  to mend: ask for fewer folds",
+        ),
+        ([0] * 3, {"k": 1}, "number of folds out of range\n  allowed: 2 or more\n  found:   1"),
+        ([0] * 3, {"k": 2.5}, "wrong type of the number of folds\n  allowed: int\n  found:   float"),
+        (
+            [0] * 3,
+            {"k": 2, "repeats": ["0.png"]},
+            "one text was given as names of images\n  found:   '0.png'\n  to mend: ['0.png']",
+        ),
+    ],
+)
+def test_what_cannot_be_parted_is_refused(class_ids: list[int], options: dict[str, object], expected: str) -> None:
+    assert message(lambda: made(labels_of(class_ids), **options)) == expected
+
+
+@pytest.mark.parametrize(("ids", "found"), [([0, 1], "2 classes"), ([], "0 classes")])
+def test_an_image_of_no_class_or_of_several_is_refused(ids: list[int], found: str) -> None:
+    labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], ids, [1]])
+    assert message(lambda: made(labels, k=2)) == (
+        "an image has not exactly one label\n  where:   image b.png\n  allowed: one class for each image\n"
+        f"  found:   {found}\n  to mend: leave such images out: 1 of 3"
+    )

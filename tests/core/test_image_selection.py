@@ -1,0 +1,108 @@
+"""A selection of images: those that are wanted, whatever their order, and nothing else; what is not known is said."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.core.image_names import Match
+from reassess.core.image_selection import ImageSelection
+from tests.helpers import message
+
+SELECTION = ImageSelection(("a/1.png", "b/2.png"), ("c/3.png",), "training part of fold 0")
+names = st.sets(st.sampled_from([f"{folder}/{stem}.png" for folder in "ab" for stem in "123"])).map(sorted)
+
+
+@given(names.filter(len), names, st.randoms(use_true_random=False))
+def test_an_image_is_kept_if_and_only_if_it_is_wanted(wanted: list[str], there: list[str], random: object) -> None:
+    selection = ImageSelection(tuple(wanted))
+    kept = [row for row, name in enumerate(there) if name in wanted]
+    assert selection.wanted(there).tolist() == [name in wanted for name in there]
+    if kept:
+        assert selection.rows(there).tolist() == kept
+        assert selection.missing(there) == tuple(name for name in wanted if name not in there)
+
+
+@pytest.mark.parametrize(
+    ("match", "names"),
+    [
+        ("path", ["b\\2.png", "c/3.png", "a/1.png"]),
+        ("name", ["/data/2.png", "3.png", "x/1.png"]),
+        ("stem", ["2.jpg", "3.webp", "1"]),
+    ],
+)
+def test_names_are_joined_as_asked(match: Match, names: Sequence[str]) -> None:
+    assert SELECTION.rows(names, match=match).tolist() == [0, 2]
+    assert SELECTION.missing(names[:2], match=match) == ("a/1.png",)
+
+
+def test_the_class_at_the_end_of_a_stem_is_no_part_of_it() -> None:
+    selection = ImageSelection(("n01440764_7",))
+    assert selection.rows(["train/n01440764_7_n01440764.JPEG", "n01440764_70.JPEG"], match="stem").tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("names", "match", "expected"),
+    [
+        (
+            ["a/1.png", "d/4.png", "e/5.png"],
+            "path",
+            "2 of 3 images are unknown to training part of fold 0\n"
+            "  allowed: names such as a/1.png, b/2.png and 1 more\n"
+            "  found:   d/4.png, e/5.png\n"
+            "  to mend: check the names; or leave such images out with ignore_unknown=True",
+        ),
+        (
+            ["x/a/1.png", "x/b/2.png"],
+            "path",
+            "2 of 2 images are unknown to training part of fold 0\n"
+            "  allowed: names such as a/1.png, b/2.png and 1 more\n"
+            "  found:   x/a/1.png, x/b/2.png\n"
+            '  to mend: they fit by name: match="name"; or leave such images out with ignore_unknown=True',
+        ),
+        (
+            ["c/3.png"],
+            "path",
+            "no image of the data set is on training part of fold 0\n  allowed: names such as a/1.png, b/2.png\n"
+            "  found:   c/3.png\n  to mend: give a data set of the training images",
+        ),
+        (
+            ["x/1.png", "y/1.png"],
+            "name",
+            "two images have a name that is on training part of fold 0\n  found:   x/1.png and y/1.png\n"
+            '  to mend: rename one of them, or join by match="path"',
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(names: list[str], match: Match, expected: str) -> None:
+    assert message(lambda: SELECTION.rows(names, match=match)) == expected
+
+
+def test_unknown_images_are_left_out_if_asked() -> None:
+    assert SELECTION.rows(["d.png", "a/1.png"], ignore_unknown=True).tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("images", "others", "expected"),
+    [
+        ((), None, "no image is wanted\n  where:   the list"),
+        (
+            ("a.png",),
+            ("a.png",),
+            "an image is named twice\n  where:   the list\n  found:   a.png\n  to mend: keep one row for each image",
+        ),
+    ],
+)
+def test_what_is_no_selection_is_refused(
+    images: tuple[str, ...], others: tuple[str, ...] | None, expected: str
+) -> None:
+    assert message(lambda: ImageSelection(images, others)) == expected
+
+
+def test_two_wanted_images_of_one_name_cannot_be_told_apart() -> None:
+    selection = ImageSelection(("a/1.png", "b/1.png"))
+    assert message(lambda: selection.rows(["1.png"], match="name")) == (
+        "two images of the list have the same name\n  found:   a/1.png and b/1.png\n"
+        '  to mend: join by the whole path (match="path")'
+    )

@@ -29,7 +29,7 @@ def labels_of(class_ids: list[int]) -> LabelSets:
 def made(labels: LabelSets, **options: object) -> Folds:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ReassessWarning)
-        return make_folds(labels, **options)  # type: ignore[arg-type]
+        return make_folds(labels, **options)
 
 
 def by_name(folds: Folds) -> dict[str, int]:

@@ -25,7 +25,7 @@ SCORES = Scores(QUESTIONS, np.array([0.25, 0.1, 0.7, 0.0]))
 def made(*arguments: object, **options: object) -> TrainingTargets:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ReassessWarning)
-        return training_targets(*arguments, **options)  # type: ignore[arg-type]
+        return training_targets(*arguments, **options)
 
 
 sets = st.lists(st.sets(st.integers(0, 5)), min_size=1, max_size=8).filter(any)

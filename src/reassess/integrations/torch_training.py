@@ -110,6 +110,9 @@ class SelectedImages(Subset):
     [('cat/2.png', 0)]
     """
 
+    dataset: Any
+    indices: Sequence[int]
+
     def __init__(
         self, dataset: Any, selection: ImageSelection, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
@@ -122,7 +125,7 @@ class SelectedImages(Subset):
     def __repr__(self) -> str:
         lines = [
             f"Dataset {type(self).__name__}",
-            f"Number of datapoints: {len(self):,} of {len(self.dataset):,}",  # type: ignore[arg-type]
+            f"Number of datapoints: {len(self):,} of {len(self.dataset):,}",
             f"On the list and not here: {self.missing:,}",
         ]
         return "\n    ".join(lines)
@@ -143,11 +146,11 @@ class SelectedImages(Subset):
     @transform.setter
     def transform(self, function: Any) -> None:
         self.dataset = copy(self.dataset)
-        self.dataset.transform = function  # type: ignore[attr-defined]
+        self.dataset.transform = function
 
     def _take_parts(self) -> None:
         """What some data sets have beside their images."""
-        dataset: Any = self.dataset
+        dataset = self.dataset
         if hasattr(dataset, "samples"):
             self.samples = [dataset.samples[index] for index in self.indices]
             self.targets = [target for _, target, *_ in self.samples]

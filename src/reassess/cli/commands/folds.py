@@ -35,8 +35,8 @@ _Groups = list[tuple[str, ...]]
     cls=Command,
     docs="docs/training.md",
     examples=[
-        "reassess folds --benchmark pets -o folds.csv",
-        "reassess folds --original train.csv --k 5 --repeats repeats.csv -o folds.csv",
+        "reassess folds --benchmark pets --k 3 -o folds.csv",
+        "reassess folds --original train.csv --repeats repeats.csv -o ten.parquet",
     ],
 )
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="OUT", help="Write the folds: csv, parquet ...")

@@ -8,11 +8,11 @@ from reassess.core.image_selection import ImageSelection
 from reassess.errors import ReassessWarning
 from reassess.text import some
 
-__all__ = ["tell_left_out"]
+__all__ = ["tell_missing", "tell_unknown"]
 
 
-def tell_left_out(names: Sequence[str], selection: ImageSelection, match: Match, *, depth: int) -> int:
-    """Warn of wanted images that a data set lacks, and of its images that are not known; how many of the first.
+def tell_missing(names: Sequence[str], selection: ImageSelection, match: Match, *, depth: int) -> int:
+    """Warn of wanted images that a data set lacks, and say how many there are.
 
     Parameters
     ----------
@@ -27,8 +27,12 @@ def tell_left_out(names: Sequence[str], selection: ImageSelection, match: Match,
     if missing:
         text = f"{len(missing):,} of the {len(selection):,} images on the {selection.thing} are not in the data set"
         warnings.warn(f"{text}: {some(missing, most=3)}", ReassessWarning, stacklevel=depth + 1)
+    return len(missing)
+
+
+def tell_unknown(names: Sequence[str], selection: ImageSelection, match: Match, *, depth: int) -> None:
+    """Warn of images of a data set that are left out, as the selection does not know them; as for `tell_missing`."""
     unknown = selection.unknown(names, match=match)
     if unknown:
         text = f"{len(unknown):,} of {len(names):,} images are unknown to the {selection.thing} and left out"
         warnings.warn(f"{text}: {some(unknown, most=3)}", ReassessWarning, stacklevel=depth + 1)
-    return len(missing)

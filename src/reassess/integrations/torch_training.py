@@ -11,7 +11,7 @@ from reassess.core.image_names import Match
 from reassess.core.image_selection import ImageSelection
 from reassess.core.training_targets import TrainingTargets
 from reassess.errors import DataError, MissingPackageError
-from reassess.integrations._left_out import tell_left_out
+from reassess.integrations._left_out import tell_missing, tell_unknown
 from reassess.text import some
 
 try:
@@ -112,6 +112,7 @@ class SelectedImages(Subset):
 
     dataset: Any
     indices: Sequence[int]
+    _all_wanted = True  # whether an image that the data set lacks is worth a warning
 
     def __init__(
         self, dataset: Any, selection: ImageSelection, *, match: Match = "path", ignore_unknown: bool = False
@@ -120,7 +121,9 @@ class SelectedImages(Subset):
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         super().__init__(dataset, rows.tolist())
         self._take_parts()
-        self.missing = tell_left_out(names, selection, match, depth=2 if type(self) is SelectedImages else 3)
+        depth = 2 if type(self) is SelectedImages else 3
+        self.missing = tell_missing(names, selection, match, depth=depth) if self._all_wanted else 0
+        tell_unknown(names, selection, match, depth=depth)
 
     def __repr__(self) -> str:
         lines = [
@@ -244,6 +247,8 @@ class TargetImages(SelectedImages):
     >>> TargetImages(dataset, training_targets(labels, "multi-hot"))[1][1]
     tensor([1., 0., 1.])
     """
+
+    _all_wanted = False  # a part of a data set may be trained on
 
     def __init__(
         self, dataset: Any, targets: TrainingTargets, *, match: Match = "path", ignore_unknown: bool = False

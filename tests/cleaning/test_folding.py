@@ -154,7 +154,7 @@ def test_groups_are_of_one_set_and_of_its_images_alone() -> None:
     assert groups_within(repeats, "v") == []
     folds = made(labels_of([0] * 6).renamed("abcdef"), k=2, repeats=groups_within(repeats, "t"))
     assert len({by_name(folds)[name] for name in "abe"}) == 1
-    assert message(groups_within, repeats, "x") == "unknown set of images\n  allowed: t, v\n  found:   'x'"
+    assert message(groups_within, repeats, "x").startswith("unknown set of images\n  allowed: t, v\n")
 
 
 @pytest.mark.parametrize(

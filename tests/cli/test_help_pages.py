@@ -76,7 +76,7 @@ def here(
     (tmp_path / "train.csv").write_text(
         "image,class\n" + "".join(f"{n}.png,{'cat' if n % 2 else 'dog'}\n" for n in range(30))
     )
-    (tmp_path / "repeats.csv").write_text("set,image,repeat,kind\ntrain,1.png,1,exact\ntrain,2.png,1,exact\n")
+    (tmp_path / "copies.csv").write_text("set,image,repeat,kind\ntrain,1.png,1,exact\ntrain,2.png,1,exact\n")
     (tmp_path / "is-a.csv").write_text("child,parent\ncat,animal\ndog,animal\n")
     return tmp_path
 

@@ -250,8 +250,8 @@ def test_tf_each_image_has_its_target_and_both_losses_train(
         if keras.backend.backend() == "tensorflow":
             model = keras.Sequential([keras.layers.Dense(3)])
             model.compile(optimizer=keras.optimizers.SGD(0.01), loss=loss)
-            losses = model.fit(pairs.batch(5), epochs=2, shuffle=False, verbose=0).history["loss"]
-            assert losses[1] < losses[0]
+            before, after = (float(model.train_on_batch(*batch)) for _ in range(2))
+            assert after < before
 
 
 def test_tf_an_unknown_image_stops_the_iteration_or_is_left_out(elements: Any, tf_training: ModuleType) -> None:

@@ -36,7 +36,7 @@ _Groups = list[tuple[str, ...]]
     docs="docs/training.md",
     examples=[
         "reassess folds --benchmark pets --k 3 -o folds.csv",
-        "reassess folds --original train.csv --repeats repeats.csv -o ten.parquet",
+        "reassess folds --original train.csv --repeats copies.csv -o ten.parquet",
     ],
 )
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="OUT", help="Write the folds: csv, parquet ...")

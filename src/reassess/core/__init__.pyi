@@ -47,4 +47,6 @@ from .repeats import Repeats as Repeats
 from .scores import Scores as Scores
 from .tasks import Effort as Effort
 from .tasks import Tasks as Tasks
+from .training_targets import Loss as Loss
+from .training_targets import TrainingTargets as TrainingTargets
 from .votes import Votes as Votes

@@ -61,7 +61,12 @@ class FolderImages:
         """Path of an image, for a loader; `DataError` if it is no file, such as a pipe, which has no end."""
         path = self.place / self.paths[row]
         if not path.is_file():
-            raise DataError("an image is no file", where=path, mend="put the image in its place, or take it away")
+            is_lacking = not os.path.lexists(path)
+            raise DataError(
+                "no such file" if is_lacking else "an image is no file",
+                where=path,
+                mend="put the image in its place, or take it away",
+            )
         return str(path)
 
 

@@ -8,7 +8,9 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from io import BytesIO
 from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +39,10 @@ class Decoder:
         from PIL import UnidentifiedImageError
 
         try:
-            with open_picture(self.images.file(row)) as picture:
+            file = self.images.file(row)
+            if _is_empty(file):
+                return "the file is empty"
+            with open_picture(file) as picture:
                 picture = rgb(picture)
                 return np.asarray(picture) if self.transform is None else self.transform.cut(picture)
         except MemoryError:
@@ -45,11 +50,15 @@ class Decoder:
         except DataError as error:
             return error.what if error.found is None else f"{error.what}: {error.found}"
         except UnidentifiedImageError:
-            return "the file is empty" if self.images.stamp(row)[0] == 0 else "this is no picture of a known format"
+            return "this is no picture of a known format"
         except OSError as error:
             return error.strerror or str(error)
         except Exception as error:  # Pillow raises whatever its parts raise on damaged files
             return f"the picture is damaged: {error}"
+
+
+def _is_empty(file: str | BytesIO) -> bool:
+    return not file.getbuffer().nbytes if isinstance(file, BytesIO) else Path(file).stat().st_size == 0
 
 
 def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> Generator[list[Pixels | str], None, None]:

@@ -33,6 +33,11 @@ class ModelSource:
     outputs
         What each of the model's outputs is called: wnid, class name or class id, or - for what is no class; None if
         they are the benchmark's classes in their order.
+
+    Examples
+    --------
+    >>> ModelSource("timm:resnet18", checkpoint="pets.pth", outputs=["dog", "cat", "-"])
+    ModelSource(name='timm:resnet18', checkpoint='pets.pth', transform=None, outputs=['dog', 'cat', '-'])
     """
 
     name: str

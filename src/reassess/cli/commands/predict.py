@@ -1,7 +1,8 @@
 """`reassess predict`: run models on images."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import click
 from reassess.cli.common import Call, call_options, counting
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE, OUTPUT, benchmark_option, own_file
-from reassess.cli.screen import print_table
+from reassess.cli.screen import print_table, say
 from reassess.core.benchmark import Benchmark
 from reassess.formats.files import read_lines
 from reassess.proposals.image_models import ModelSource
-from reassess.proposals.inference import ImagePredictions
+from reassess.proposals.image_predictions import ImagePredictions
 from reassess.proposals.inference import predict as run_models
+from reassess.proposals.model_sources import takers
+from reassess.proposals.unfinished import Unfinished
 from reassess.text import counted
 
 __all__ = ["predict"]
@@ -115,7 +118,7 @@ def predict(
     if images is not None and images.is_file():
         call.read("images", images)
     call.keep_inputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
-    with counting(call) as progress:
+    with _interruptible(output), counting(call) as progress:
         results = run_models(
             sources,
             output,
@@ -147,12 +150,26 @@ def _source(
     """A model with its files, which are noted as inputs."""
     files = {}
     for option, given in (("checkpoint", checkpoints), ("transform", transforms), ("classes", class_lists)):
+        if option != "classes" and model not in takers(models, option):
+            given = [text for text in given if text.startswith(f"{model}=")]
         path = own_file(model, models, given, f"--{option}")
         files[option] = None if path is None else call.read(option, path)
     if model.startswith("onnx:"):
         call.read("model", Path(model.removeprefix("onnx:")))
     outputs = None if files["classes"] is None else read_lines(files["classes"])
     return ModelSource(model, checkpoint=files["checkpoint"], transform=files["transform"], outputs=outputs)
+
+
+@contextmanager
+def _interruptible(output: Path) -> Iterator[None]:
+    """Say what remains of a run that the user stops."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        folder = Unfinished(output).folder
+        if any(folder.rglob("*.npz")):
+            say(f"{folder} has what was finished; the same command goes on.", err=True)
+        raise
 
 
 def _cores() -> int:

@@ -67,7 +67,7 @@ def test_a_file_whose_name_is_no_text_cannot_be_read_and_is_shown(tmp_path: Path
         file.write(picture(3, "PNG"))
     write_files(tmp_path, {"b.png": picture(5, "PNG")})
     found = decode(tmp_path)
-    assert found.pop("caf\\udce9.png") == "the name of the file is not UTF-8"
+    assert found.pop("caf%E9.png") == "the name of the file is not UTF-8"
     assert {name: number_of(pixels) for name, pixels in found.items()} == {"b.png": 5}
 
 
@@ -84,8 +84,14 @@ def test_whole_pictures_or_parts_are_decoded(tmp_path: Path) -> None:
     assert decode(tmp_path, CUT)["a.png"].dtype == np.uint8
 
 
+@pytest.fixture
+def always_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little time the images take."""
+    monkeypatch.setattr("reassess.proposals.decoding._LEAST_SECONDS", 0)
+
+
 @pytest.mark.parametrize("workers", [0, 1, 3])
-def test_batches_come_in_order_and_whole(tmp_path: Path, workers: int) -> None:
+def test_batches_come_in_order_and_whole(tmp_path: Path, workers: int, always_processes: None) -> None:
     write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") if n % 5 else b"" for n in range(40)})
     each = Decoder(open_images(tmp_path), CUT)
     batches = [range(17), range(17, 20), range(30, 40)]
@@ -98,19 +104,31 @@ def test_batches_come_in_order_and_whole(tmp_path: Path, workers: int) -> None:
     assert len(list(decoded(each, [range(4), range(4, 8)], workers))) == 2
 
 
+def test_few_images_are_decoded_without_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") for n in range(20)})
+    monkeypatch.setattr("reassess.proposals.decoding.ProcessPoolExecutor", None)
+    each = Decoder(open_images(tmp_path), CUT)
+    batches = [range(3), range(3, 20)]
+    expected = [[n % 12 for n in batch] for batch in batches]
+    assert [[number_of(one) for one in batch] for batch in decoded(each, batches, 2)] == expected
+    monkeypatch.setattr("reassess.proposals.decoding._LEAST_SECONDS", 0)
+    with pytest.raises(TypeError):
+        list(decoded(each, batches, 2))
+
+
 class Ending(Decoder):
-    """Ends its process at the third image, as a system does that has no memory left."""
+    """Ends its process at the fourteenth image, as a system does that has no memory left."""
 
     def __call__(self, row: int) -> Any:
-        if row == 3:
+        if row == 13:
             os._exit(9)
         return super().__call__(row)
 
 
-def test_a_process_that_is_ended_is_an_error(tmp_path: Path) -> None:
-    write_files(tmp_path, {f"{n}.png": picture(n, "PNG") for n in range(9)})
+def test_a_process_that_is_ended_is_an_error(tmp_path: Path, always_processes: None) -> None:
+    write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") for n in range(20)})
     with pytest.raises(DataError) as caught:
-        list(decoded(Ending(open_images(tmp_path), None), [range(9)], 1))
+        list(decoded(Ending(open_images(tmp_path), None), [range(20)], 1))
     assert str(caught.value) == (
         "a process that decodes images was ended\n  to mend: use fewer workers, or none with workers=0; in a script, "
         "call this under if __name__ == '__main__'"

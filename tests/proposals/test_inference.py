@@ -54,7 +54,10 @@ def run(images: Path, output: Path, model: ImageModel = MODEL, **options: Any) -
 
 @pytest.mark.parametrize("batch", [1, 2, 64])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_each_image_has_the_scores_of_its_own_picture(images: Path, tmp_path: Path, batch: int, workers: int) -> None:
+def test_each_image_has_the_scores_of_its_own_picture(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, workers: int
+) -> None:
+    monkeypatch.setattr("reassess.proposals.decoding._LEAST_SECONDS", 0)
     result = run(images, tmp_path / "out.npy", batch=batch, workers=workers)
     scores, names = np.load(tmp_path / "out.npy"), (tmp_path / "out.txt").read_text().splitlines()
     assert scores.dtype == np.float16
@@ -65,10 +68,14 @@ def test_each_image_has_the_scores_of_its_own_picture(images: Path, tmp_path: Pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.npy", "out.txt"]
 
 
-def test_a_folder_and_its_archives_give_the_same_bytes(images: Path, tmp_path: Path) -> None:
+def test_a_folder_and_its_archives_give_the_same_bytes(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import tarfile
     import zipfile
 
+    monkeypatch.setattr("reassess.proposals.decoding._LEAST_SECONDS", 0)
+    monkeypatch.setattr("reassess.proposals.decoding._PART", 2)
     with zipfile.ZipFile(tmp_path / "i.zip", "w") as pack, tarfile.open(tmp_path / "i.tar", "w") as tape:
         for path in sorted(images.rglob("*.*"), reverse=True):
             pack.write(path, path.relative_to(images))
@@ -700,10 +707,10 @@ def test_what_else_was_put_into_the_folder_of_a_run_is_kept(
 _KILLED = """
 import sys, time
 import numpy as np
-import reassess.proposals.model_runs
 from reassess import ImageModel, predict
+from reassess.proposals import decoding, model_runs
 
-reassess.proposals.model_runs._SHARD = 2
+decoding._LEAST_SECONDS, model_runs._SHARD = 0, 2
 
 def slow(pictures):
     time.sleep(0.005)

@@ -53,6 +53,7 @@ MEND = "\n  to mend: check its name; modules are looked for in the working folde
             "there is no such module\n  where:   python:my_model.py:scores\n"
             "  found:   No module named 'my_model.py'; 'my_model' is not a package" + MEND,
         ),
+        ("..m:scores", "a function is not named\n  where:   python:..m:scores\n  allowed: python:module:function"),
         ("my_model:number", "this is no function\n  where:   python:my_model:number\n  found:   int"),
         (
             "my_model:score",

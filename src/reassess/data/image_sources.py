@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reassess.core.image_names import unique_images
-from reassess.data.image_folders import FolderImages, names_of, pictures_in
+from reassess.data.image_folders import FolderImages, in_text, names_of, pictures_in
 from reassess.errors import DataError
 from reassess.formats.files import exists, read_lines, suffix_of
 from reassess.formats.predictions.tables import read_image_names
@@ -28,7 +28,7 @@ class ImageSource:
     place
         The folder, archive or list that was given.
     names
-        The name of each image, sorted; of a list in its order. Bytes that are no UTF-8 are shown as numbers in it.
+        The name of each image, sorted; of a list in its order. Bytes that are no UTF-8 are written as in addresses.
     files
         Where the images lie, as `list_images` finds them: a folder, a tar or a zip.
     rows
@@ -55,7 +55,7 @@ class ImageSource:
             It is no file, its name is no text, or it cannot be unpacked.
         """
         path = self.files.paths[self.rows[row]]
-        if path != _in_text(path):
+        if path != in_text(path):
             raise DataError("the name of the file is not UTF-8", where=self.names[row], mend="rename the file")
         file: str | BytesIO = self.files.source(self.rows[row])
         return file
@@ -104,7 +104,7 @@ def open_images(place: str | Path) -> ImageSource:
         files: Any = pictures_in(place)
         names = names_of(files)
         rows = tuple(sorted(range(len(names)), key=names.__getitem__))
-        names = tuple(_in_text(names[row]) for row in rows)
+        names = tuple(names[row] for row in rows)
     else:
         names = tuple(path.replace("\\", "/") for path in _listed(place))
         files, rows = FolderImages(place.parent, names), tuple(range(len(names)))
@@ -112,11 +112,6 @@ def open_images(place: str | Path) -> ImageSource:
         raise DataError("there is no image", where=place, mend="check the folder; pictures are known by their suffix")
     unique_images(names, str(place))
     return ImageSource(place, names, files, rows)
-
-
-def _in_text(path: str) -> str:
-    """A path in which bytes that are no text, which Python writes as halves of letters, are shown as numbers."""
-    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _listed(place: Path) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
 from io import BytesIO
 from multiprocessing import connection, get_context, parent_process
@@ -25,6 +27,8 @@ __all__ = ["Decoder", "Pixels", "decoded"]
 Pixels = npt.NDArray[np.uint8]
 _PART = 8  # images that a process decodes at a time
 _AHEAD = 2  # batches
+_LEAST_SECONDS = 5  # of decoding that are worth processes of its own, which take one or two to start
+_Batches = Generator[list[Pixels | str], None, None]
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def _is_empty(file: str | BytesIO) -> bool:
     return not file.getbuffer().nbytes if isinstance(file, BytesIO) else Path(file).stat().st_size == 0
 
 
-def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> Generator[list[Pixels | str], None, None]:
+def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:
     """What each batch of rows is decoded to, batch by batch.
 
     Parameters
@@ -71,17 +75,35 @@ def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> Generato
     batches
         The rows of each batch.
     workers
-        How many processes decode, a few batches ahead; 0 for this process, which also decodes very few images itself.
+        How many processes decode, a few batches ahead; 0 for this process. It also decodes the first few images, and
+        then all of them, if that takes about as little time as to start a process.
 
     Raises
     ------
     DataError
         A process was ended from outside, such as for want of memory.
     """
-    if workers == 0 or sum(map(len, batches)) <= _PART:
-        for batch in batches:
-            yield [decode(row) for row in batch]
+    if workers == 0 or not batches:
+        yield from _here(decode, batches)
         return
+    few = batches[0][:_PART]
+    start = time.perf_counter()
+    first = [decode(row) for row in few]
+    seconds = (time.perf_counter() - start) / len(few)
+    rest = [batches[0][len(few) :], *batches[1:]]
+    takes_long = seconds * sum(map(len, rest)) > _LEAST_SECONDS
+    results = _in_processes(decode, rest, workers) if takes_long else _here(decode, rest)
+    with closing(results):
+        yield first + next(results)
+        yield from results
+
+
+def _here(decode: Decoder, batches: Iterable[range]) -> _Batches:
+    for batch in batches:
+        yield [decode(row) for row in batch]
+
+
+def _in_processes(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:
     parts = [(number, part) for number, batch in enumerate(batches) for part in _parts(batch)]
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=(decode,))
     try:

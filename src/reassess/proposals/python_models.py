@@ -23,7 +23,7 @@ def open_python(source: ModelSource, name: str, device: str | None) -> ImageMode
         if given is not None:
             raise DataError(f"a function takes no {option}", where=source.name, mend=f"choose the {option} in its code")
     module_name, _, called = name.rpartition(":")
-    if not module_name or not called:
+    if not module_name or module_name.startswith(".") or not called:
         raise DataError("a function is not named", where=source.name, allowed="python:module:function")
     folder = str(Path.cwd())
     with _found_in(folder):

@@ -87,7 +87,8 @@ _MOST_WORKERS = 16
     "--workers",
     type=click.IntRange(0),
     metavar="N",
-    help=f"Processes that decode images.  [default: one less than there are cores, {_MOST_WORKERS} at most]",
+    help="Processes that decode images, if there are enough of them.  [default: one less than there are cores, "
+    f"{_MOST_WORKERS} at most]",
 )
 @click.option(
     "--device", metavar="D", help="Where models run, such as cpu or cuda:1.  [default: a GPU if there is one]"

@@ -16,6 +16,12 @@ from reassess.proposals.preprocessing import Transform
 
 __all__ = ["ImageModel", "ModelSource"]
 
+_TAKE = {  # models of each kind
+    "timm": ("checkpoint", "transform", "device"),
+    "torchvision": ("checkpoint", "transform", "device"),
+    "onnx": ("transform", "device"),
+}
+
 
 @dataclass(frozen=True)
 class ModelSource:
@@ -44,6 +50,14 @@ class ModelSource:
     checkpoint: str | Path | None = None
     transform: str | Path | None = None
     outputs: Sequence[str] | None = None
+
+    def takes(self, option: str) -> bool:
+        """Whether a model of this kind takes a ``checkpoint``, a ``transform`` or a ``device``.
+
+        >>> ModelSource("onnx:m.onnx").takes("device"), ModelSource("python:m:f").takes("device")
+        (True, False)
+        """
+        return option in _TAKE.get(self.name.partition(":")[0], ())
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -12,13 +12,6 @@ from reassess.proposals.torch_models import open_timm, open_torchvision
 
 __all__ = ["open_model", "takers"]
 
-_TAKE = {  # of each kind of model
-    "timm": ("checkpoint", "transform", "device"),
-    "torchvision": ("checkpoint", "transform", "device"),
-    "onnx": ("transform", "device"),
-    "python": (),
-}
-
 
 def takers(models: Sequence[str], option: str) -> list[str]:
     """Which of some models take an option that is given for all of them; if none does, all, so that it is refused.
@@ -26,8 +19,7 @@ def takers(models: Sequence[str], option: str) -> list[str]:
     >>> takers(["python:m:f", "timm:resnet18"], "device"), takers(["python:m:f"], "device")
     (['timm:resnet18'], ['python:m:f'])
     """
-    takes = [model for model in models if option in _TAKE.get(model.partition(":")[0], ())]
-    return takes or list(models)
+    return [model for model in models if ModelSource(model).takes(option)] or list(models)
 
 
 def open_model(source: str | ModelSource, *, device: str | None = None, offline: bool = False) -> ImageModel:

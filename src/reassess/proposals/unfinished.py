@@ -78,7 +78,12 @@ class Unfinished:
         with _locked(self.folder / _LOCK):
             self._record({"schema": "reassess/predict-run", "version": _VERSION, **run}, images)
             (self.folder / _SHARDS).mkdir(exist_ok=True)
-            yield
+            try:
+                yield
+            except KeyboardInterrupt as error:
+                if any(self.folder.rglob("*.npz")):
+                    error.add_note(f"{self.folder} has what was finished; the same call goes on from there.")
+                raise
 
     def end(self) -> None:
         """Remove what the run kept: its record first, without which the rest is of no run."""

@@ -155,7 +155,7 @@ def test_a_run_goes_on_and_says_so(pets: Path, run: Callable[..., Run], monkeypa
     monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
     stopped = run(*argv)
     assert (stopped.code, Path("model.npy").exists()) == (130, False)
-    assert stopped.err == "model.npy.unfinished has what was finished; the same command goes on.\n\nStopped.\n"
+    assert stopped.err == "model.npy.unfinished has what was finished; the same call goes on from there.\n\nStopped.\n"
     monkeypatch.undo()
     monkeypatch.chdir(pets)
     assert run(*argv[:-4], "--batch", "3", "-o", "model.npy").err == (

@@ -17,8 +17,6 @@ from reassess.formats.files import read_lines
 from reassess.proposals.image_models import ModelSource
 from reassess.proposals.image_predictions import ImagePredictions
 from reassess.proposals.inference import predict as run_models
-from reassess.proposals.model_sources import takers
-from reassess.proposals.unfinished import Unfinished
 from reassess.text import counted
 
 __all__ = ["predict"]
@@ -119,7 +117,7 @@ def predict(
     if images is not None and images.is_file():
         call.read("images", images)
     call.keep_inputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
-    with _interruptible(output), counting(call) as progress:
+    with _interruptible(), counting(call) as progress:
         results = run_models(
             sources,
             output,
@@ -151,7 +149,8 @@ def _source(
     """A model with its files, which are noted as inputs."""
     files = {}
     for option, given in (("checkpoint", checkpoints), ("transform", transforms), ("classes", class_lists)):
-        if option != "classes" and model not in takers(models, option):
+        takers = [each for each in models if ModelSource(each).takes(option)]
+        if takers and model not in takers:  # what is given for all is not for this one
             given = [text for text in given if text.startswith(f"{model}=")]
         path = own_file(model, models, given, f"--{option}")
         files[option] = None if path is None else call.read(option, path)
@@ -162,14 +161,13 @@ def _source(
 
 
 @contextmanager
-def _interruptible(output: Path) -> Iterator[None]:
+def _interruptible() -> Iterator[None]:
     """Say what remains of a run that the user stops."""
     try:
         yield
-    except KeyboardInterrupt:
-        folder = Unfinished(output).folder
-        if any(folder.rglob("*.npz")):
-            say(f"{folder} has what was finished; the same command goes on.", err=True)
+    except KeyboardInterrupt as error:
+        for note in getattr(error, "__notes__", ()):
+            say(note, err=True)
         raise
 
 

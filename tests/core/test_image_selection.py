@@ -18,7 +18,7 @@ names = st.sets(st.sampled_from([f"{folder}/{stem}.png" for folder in "ab" for s
 def test_an_image_is_kept_if_and_only_if_it_is_wanted(wanted: list[str], there: list[str], random: object) -> None:
     selection = ImageSelection(tuple(wanted))
     kept = [row for row, name in enumerate(there) if name in wanted]
-    assert selection.wanted(there).tolist() == [name in wanted for name in there]
+    assert selection.find(there).tolist() == [wanted.index(name) if name in wanted else -1 for name in there]
     if kept:
         assert selection.rows(there).tolist() == kept
         assert selection.missing(there) == tuple(name for name in wanted if name not in there)
@@ -48,7 +48,7 @@ def test_the_class_at_the_end_of_a_stem_is_no_part_of_it() -> None:
         (
             ["a/1.png", "d/4.png", "e/5.png"],
             "path",
-            "2 of 3 images are unknown to training part of fold 0\n"
+            "2 of 3 images are unknown to the training part of fold 0\n"
             "  allowed: names such as a/1.png, b/2.png and 1 more\n"
             "  found:   d/4.png, e/5.png\n"
             "  to mend: check the names; or leave such images out with ignore_unknown=True",
@@ -56,7 +56,7 @@ def test_the_class_at_the_end_of_a_stem_is_no_part_of_it() -> None:
         (
             ["x/a/1.png", "x/b/2.png"],
             "path",
-            "2 of 2 images are unknown to training part of fold 0\n"
+            "2 of 2 images are unknown to the training part of fold 0\n"
             "  allowed: names such as a/1.png, b/2.png and 1 more\n"
             "  found:   x/a/1.png, x/b/2.png\n"
             '  to mend: they fit by name: match="name"; or leave such images out with ignore_unknown=True',
@@ -64,14 +64,14 @@ def test_the_class_at_the_end_of_a_stem_is_no_part_of_it() -> None:
         (
             ["c/3.png"],
             "path",
-            "no image of the data set is on training part of fold 0\n  allowed: names such as a/1.png, b/2.png\n"
+            "no image of the data set is on the training part of fold 0\n  allowed: names such as a/1.png, b/2.png\n"
             "  found:   c/3.png\n  to mend: give a data set of the training images",
         ),
         (
             ["x/1.png", "y/1.png"],
             "name",
-            "two images have a name that is on training part of fold 0\n  found:   x/1.png and y/1.png\n"
-            '  to mend: rename one of them, or join by match="path"',
+            "two images have a name that is on the training part of fold 0\n  found:   x/1.png and y/1.png\n"
+            "  to mend: rename one of them",
         ),
     ],
 )

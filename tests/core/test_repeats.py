@@ -37,7 +37,8 @@ def test_an_image_is_repeated_elsewhere_where_its_group_holds_one_of_another_set
     assert (repeats.group_count(), repeats.group_count("exact"), repeats.group_count("near")) == (3, 2, 1)
     assert (repeats.largest_group("exact"), repeats.largest_group("near")) == (2, 2)
     assert message(repeats.repeated_elsewhere, "test") == (
-        "unknown set of images\n  allowed: train, val, extra\n  found:   'test'"
+        "unknown set of images\n  allowed: train, val, extra\n  found:   'test'\n"
+        "  to mend: a set of which nothing was found has no row"
     )
     assert message(repeats.repeated_elsewhere, "val", "tiny").startswith("unknown kind of repeat\n")
 

@@ -64,6 +64,12 @@ def test_paths_on_a_list_are_relative_to_it_and_stay_in_its_order(images: Path, 
         assert list(read(place).values()) == [b"b1", b"a1", b"u"]
 
 
+def test_backslashes_on_a_list_are_slashes(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("images\\b\\1.png\nimages\\a/1.png\nimages/a b\\ü.JPG\n")
+    assert open_images(tmp_path / "list.txt").names == ("images/b/1.png", "images/a/1.png", "images/a b/ü.JPG")
+    assert list(read(tmp_path / "list.txt").values()) == [b"b1", b"a1", b"u"]
+
+
 def test_a_stamp_tells_a_changed_image(images: Path) -> None:
     before = [open_images(images).stamp(row) for row in range(3)]
     (images / "a/1.png").write_bytes(b"longer")

@@ -1,6 +1,8 @@
 """Images are decoded in order, in this process or in others, and what cannot be decoded says why."""
 
 import os
+import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +37,38 @@ def test_what_cannot_be_decoded_says_why(tmp_path: Path) -> None:
     (tmp_path / "loop.png").symlink_to("loop.png")
     os.mkfifo(tmp_path / "pipe.png")
     reasons = decode(tmp_path, Transform(100, (8, 8), (0, 0, 0), (1, 1, 1)))
-    assert {name: reason.partition(" (")[0].partition("Image size")[0] for name, reason in reasons.items()} == {
-        "bomb.png": "the picture is too large: ",  # what follows is Pillow's
+    assert {name: reason.partition(" (")[0] for name, reason in reasons.items()} == {
+        "bomb.png": "the picture is too large: 400,000,000 pixels",
         "cut.jpg": "image file is truncated",
         "empty.jpg": "the file is empty",
         "flipped.png": "this is no picture of a known format",
         "floats.tif": "the values of the picture have no known range: floats",
-        "large.png": "the picture is too large: 10,001 x 10,000 pixels",
+        "large.png": "the picture is too large: 100,010,000 pixels",
         "long.png": "the picture is too long for its width: 20,000 x 1 pixels",
         "loop.png": "an image is no file",
         "pipe.png": "an image is no file",
         "text.png": "this is no picture of a known format",
     }
+
+
+def test_what_cannot_be_read_of_a_list_or_an_archive_says_why_in_the_same_words(tmp_path: Path) -> None:
+    write_files(tmp_path, {"list.txt": "gone.png\nempty.png\nfolder.png", "empty.png": b"", "folder.png/a.txt": "x"})
+    expected = {"gone.png": "no such file", "empty.png": "the file is empty", "folder.png": "an image is no file"}
+    assert decode(tmp_path / "list.txt") == expected
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as pack, tarfile.open(tmp_path / "a.tar", "w") as tape:
+        pack.write(tmp_path / "empty.png", "empty.png")
+        tape.add(tmp_path / "empty.png", "empty.png")
+    assert decode(tmp_path / "a.zip") == decode(tmp_path / "a.tar") == {"empty.png": "the file is empty"}
+
+
+def test_a_file_whose_name_is_no_text_cannot_be_read_and_is_shown(tmp_path: Path) -> None:
+    raw = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    with open(raw, "wb") as file:  # noqa: PTH123 - the name is of bytes
+        file.write(picture(3, "PNG"))
+    write_files(tmp_path, {"b.png": picture(5, "PNG")})
+    found = decode(tmp_path)
+    assert found.pop("caf%E9.png") == "the name of the file is not UTF-8"
+    assert {name: number_of(pixels) for name, pixels in found.items()} == {"b.png": 5}
 
 
 def test_two_images_of_one_name_and_odd_names_are_each_their_own(tmp_path: Path) -> None:
@@ -62,8 +84,14 @@ def test_whole_pictures_or_parts_are_decoded(tmp_path: Path) -> None:
     assert decode(tmp_path, CUT)["a.png"].dtype == np.uint8
 
 
+@pytest.fixture
+def always_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little time the images take."""
+    monkeypatch.setattr("reassess.proposals.decoding._LEAST_SECONDS", 0)
+
+
 @pytest.mark.parametrize("workers", [0, 1, 3])
-def test_batches_come_in_order_and_whole(tmp_path: Path, workers: int) -> None:
+def test_batches_come_in_order_and_whole(tmp_path: Path, workers: int, always_processes: None) -> None:
     write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") if n % 5 else b"" for n in range(40)})
     each = Decoder(open_images(tmp_path), CUT)
     batches = [range(17), range(17, 20), range(30, 40)]
@@ -76,19 +104,31 @@ def test_batches_come_in_order_and_whole(tmp_path: Path, workers: int) -> None:
     assert len(list(decoded(each, [range(4), range(4, 8)], workers))) == 2
 
 
+def test_few_images_are_decoded_without_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") for n in range(20)})
+    monkeypatch.setattr("reassess.data.worker_processes.ProcessPoolExecutor", None)
+    each = Decoder(open_images(tmp_path), CUT)
+    batches = [range(3), range(3, 20)]
+    expected = [[n % 12 for n in batch] for batch in batches]
+    assert [[number_of(one) for one in batch] for batch in decoded(each, batches, 2)] == expected
+    monkeypatch.setattr("reassess.proposals.decoding._LEAST_SECONDS", 0)
+    with pytest.raises(TypeError):
+        list(decoded(each, batches, 2))
+
+
 class Ending(Decoder):
-    """Ends its process at the third image, as a system does that has no memory left."""
+    """Ends its process at the fourteenth image, as a system does that has no memory left."""
 
     def __call__(self, row: int) -> Any:
-        if row == 3:
+        if row == 13:
             os._exit(9)
         return super().__call__(row)
 
 
-def test_a_process_that_is_ended_is_an_error(tmp_path: Path) -> None:
-    write_files(tmp_path, {f"{n}.png": picture(n, "PNG") for n in range(9)})
+def test_a_process_that_is_ended_is_an_error(tmp_path: Path, always_processes: None) -> None:
+    write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") for n in range(20)})
     with pytest.raises(DataError) as caught:
-        list(decoded(Ending(open_images(tmp_path), None), [range(9)], 1))
+        list(decoded(Ending(open_images(tmp_path), None), [range(20)], 1))
     assert str(caught.value) == (
         "a process that decodes images was ended\n  to mend: use fewer workers, or none with workers=0; in a script, "
         "call this under if __name__ == '__main__'"

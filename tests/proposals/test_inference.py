@@ -1,6 +1,7 @@
 """Models run on images: what is written, what is left out, and that an interruption changes nothing."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import pytest
 
 from reassess import Benchmark, Classes, ImageModel, ImagePredictions, predict, read_predictions
 from reassess.errors import OutputError
+from reassess.formats import files
+from reassess.proposals.model_runs import Opener
 from tests.helpers import message, number_of, picture, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -51,7 +54,10 @@ def run(images: Path, output: Path, model: ImageModel = MODEL, **options: Any) -
 
 @pytest.mark.parametrize("batch", [1, 2, 64])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_each_image_has_the_scores_of_its_own_picture(images: Path, tmp_path: Path, batch: int, workers: int) -> None:
+def test_each_image_has_the_scores_of_its_own_picture(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, workers: int
+) -> None:
+    monkeypatch.setattr("reassess.proposals.decoding._LEAST_SECONDS", 0)
     result = run(images, tmp_path / "out.npy", batch=batch, workers=workers)
     scores, names = np.load(tmp_path / "out.npy"), (tmp_path / "out.txt").read_text().splitlines()
     assert scores.dtype == np.float16
@@ -62,10 +68,14 @@ def test_each_image_has_the_scores_of_its_own_picture(images: Path, tmp_path: Pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.npy", "out.txt"]
 
 
-def test_a_folder_and_its_archives_give_the_same_bytes(images: Path, tmp_path: Path) -> None:
+def test_a_folder_and_its_archives_give_the_same_bytes(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import tarfile
     import zipfile
 
+    monkeypatch.setattr("reassess.proposals.decoding._LEAST_SECONDS", 0)
+    monkeypatch.setattr("reassess.proposals.decoding._PART", 2)
     with zipfile.ZipFile(tmp_path / "i.zip", "w") as pack, tarfile.open(tmp_path / "i.tar", "w") as tape:
         for path in sorted(images.rglob("*.*"), reverse=True):
             pack.write(path, path.relative_to(images))
@@ -110,6 +120,27 @@ def test_a_class_without_output_has_probability_0_where_scores_are_probabilities
     model = ImageModel("sure", lambda pictures: np.tile([0.25, 0.75], (len(pictures), 1)), outputs=["dog", "cat"])
     run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES))
     assert np.load(tmp_path / "out.npy")[0].tolist() == [0.75, 0.25, 0]
+
+
+def test_outputs_that_are_called_by_a_name_that_no_class_has_are_named(images: Path, tmp_path: Path) -> None:
+    names = ["dog", "catt", "background", "-", "pencil", "cow"]
+    model = ImageModel("six", lambda pictures: np.zeros((len(pictures), 6)), outputs=names)
+    told: list[str] = []
+    result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES), tell=told.append)
+    assert told[1] == (
+        "six: 4 outputs are called by a name that no class has, and left out: "
+        "'catt' (did you mean cat?), 'background', 'pencil' and 1 more"
+    )
+    assert result.unknown_outputs == ("catt", "background", "pencil", "cow")
+    assert (result.without_class, result.without_output) == (5, 2)
+
+
+def test_a_list_of_outputs_has_no_blank_line(images: Path, tmp_path: Path) -> None:
+    model = ImageModel("colours", colours, outputs=["dog", " ", "cat"])
+    assert message(run, images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES)) == (
+        "a line of the list of outputs is blank\n  where:   colours, the list of outputs, line 2\n"
+        "  to mend: remove the line; or write - in it, if the output is no class"
+    )
 
 
 def test_a_table_leaves_out_what_is_no_class(images: Path, tmp_path: Path) -> None:
@@ -184,7 +215,7 @@ def test_strict_stops_at_what_an_earlier_run_passed_over(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_files(images, {"b/0.jpg": b""})
-    monkeypatch.setattr("reassess.proposals.inference.write_shards", interrupt)
+    monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run(images, tmp_path / "out.npy")
     monkeypatch.undo()
@@ -278,6 +309,61 @@ def test_a_file_that_exists_is_kept_before_any_work(images: Path, tmp_path: Path
     assert (tmp_path / name).read_text(errors="ignore") != "mine"
 
 
+def test_an_output_that_cannot_be_written_is_refused_before_any_work(images: Path, tmp_path: Path) -> None:
+    model = ImageModel("bright", interrupt)
+    with pytest.raises(OutputError) as caught:
+        run(images, tmp_path / "no/out.npy", model)
+    assert str(caught.value) == (
+        f"the folder of the output file does not exist\n  where:   {tmp_path}/no/out.npy\n"
+        f"  to mend: mkdir -p {tmp_path}/no"
+    )
+    with pytest.raises(OutputError, match="the folder of the output file does not exist"):
+        predict(TWO, tmp_path / "no/out", images=images)
+    (tmp_path / "list.csv").write_text("image\nimages/a/1.jpg\n")
+    with pytest.raises(OutputError, match="the output is where the images are named"):
+        run(tmp_path / "list.csv", tmp_path / "list.csv", model, force=True)
+
+
+def test_nothing_is_written_among_the_images_of_a_benchmark(images: Path, tmp_path: Path) -> None:
+    benchmark = Benchmark(classes=CLASSES, folder=tmp_path, sources={"images": str(images)})
+    packed = Benchmark(classes=CLASSES, folder=tmp_path, sources={"images": str(tmp_path / "images.zip")})
+    for output, models in (("images/out.npy", [MODEL]), ("images/a/out.npy", [MODEL]), ("images/out", TWO)):
+        with pytest.raises(OutputError) as caught:
+            predict(models, tmp_path / output, benchmark=benchmark, force=True)
+        assert str(caught.value) == (
+            f"the output would lie among the images of the benchmark\n  where:   {tmp_path / output}\n"
+            "  to mend: choose another name or folder"
+        )
+    with pytest.raises(OutputError, match="in a benchmark's folder, a file images is another part of it"):
+        predict(TWO, tmp_path / "images", images=images, benchmark=packed)
+    run(images, images / "out.npy")
+
+
+@pytest.mark.parametrize(
+    ("models", "takes"), [(["python:m:f", "onnx:m.onnx"], "onnx:m.onnx"), (["python:m:f"], "python:m:f")]
+)
+def test_a_device_goes_to_the_models_that_take_one(
+    monkeypatch: pytest.MonkeyPatch, models: list[str], takes: str
+) -> None:
+    given: dict[str, str | None] = {}
+
+    def opened(source: str, *, device: str | None, offline: bool) -> ImageModel:
+        given[source] = device
+        return MODEL
+
+    monkeypatch.setattr("reassess.proposals.model_runs.open_model", opened)
+    opener = Opener([*models, MODEL], device="cuda", offline=True)
+    for model in models:
+        opener(model)
+    assert given == {model: "cuda" if model == takes else None for model in models}
+
+
+def test_a_model_that_is_ready_takes_no_device(images: Path, tmp_path: Path) -> None:
+    assert message(run, images, tmp_path / "out.npy", device="cuda") == (
+        "a model that is ready to run takes no device\n  where:   colours\n  found:   cuda"
+    )
+
+
 def test_the_disk_is_asked_for_room_before_any_work(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,7 +397,7 @@ def test_models_are_named_once_and_their_output_is_a_folder(images: Path, tmp_pa
 @pytest.fixture
 def interrupted(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """A run that was interrupted after so many shards of two images."""
-    monkeypatch.setattr("reassess.proposals.inference._SHARD", 2)
+    monkeypatch.setattr("reassess.proposals.model_runs._SHARD", 2)
 
     def make(shards: int, model: ImageModel = MODEL, **options: Any) -> Path:
         def progress(_: str, done: int, total: int) -> None:
@@ -351,7 +437,7 @@ def test_what_was_finished_is_not_done_again(images: Path, tmp_path: Path, inter
 def test_a_batch_is_of_the_same_images_whatever_the_shards(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard: int
 ) -> None:
-    monkeypatch.setattr("reassess.proposals.inference._SHARD", shard)
+    monkeypatch.setattr("reassess.proposals.model_runs._SHARD", shard)
     seen: list[list[int]] = []
 
     def function(pictures: list[Any]) -> npt.NDArray[np.float64]:
@@ -446,54 +532,222 @@ def test_a_folder_that_is_none_of_a_run_is_kept(images: Path, tmp_path: Path) ->
     assert (tmp_path / "out.npy.unfinished" / "thesis.tex").exists()
 
 
+def rewrite(path: Path, **arrays: Any) -> None:
+    """A shard of which some arrays are others."""
+    with np.load(path) as held:
+        together = {**held, **arrays}
+    np.savez(path, **together)
+
+
 @pytest.mark.parametrize(
-    ("name", "what"), [("run.json", "the record of a run is damaged"), ("000/000000.npz", "a shard is damaged")]
+    "damage",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:-30]),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"text"),
+        lambda path: rewrite(path, scores=np.zeros((2, 5), np.float16)),  # of another model
+        lambda path: rewrite(path, scores=np.zeros((2, 3), np.float32)),
+        lambda path: rewrite(path, scores=np.full((2, 3), np.nan, np.float16)),
+        lambda path: rewrite(path, scores=np.zeros((1, 3), np.float16), rows=np.array([0])),  # of fewer images
+        lambda path: rewrite(path, rows=np.array([1, 0])),
+        lambda path: rewrite(path, rows=np.array([2, 3])),
+        lambda path: rewrite(path, rows=np.array([0.0, 1.0])),
+        lambda path: rewrite(path, rows=np.array(["0", "1"])),
+        lambda path: rewrite(path, moved=3),
+        lambda path: rewrite(path, unreadable=np.array([1])),
+        lambda path: np.savez(path, rows=np.array([0, 1])),
+        lambda path: np.savez(path, rows=np.array([print, 1], object), allow_pickle=True),
+        lambda path: path.write_bytes(path.read_bytes().replace(b"(2, 3)", b"(9999999999, 3)")),
+    ],
 )
-def test_a_damaged_file_of_a_run_is_named(images: Path, interrupted: Callable[..., Path], name: str, what: str) -> None:
+def test_a_damaged_shard_is_made_anew(
+    images: Path, tmp_path: Path, interrupted: Callable[..., Path], damage: Callable[[Path], object]
+) -> None:
+    output = interrupted(2)
+    damage(Path(f"{output}.unfinished/shards/out/000000.npz"))
+    told: list[str] = []
+    run(images, output, batch=2, tell=told.append)
+    assert told[1:] == [
+        f"{output}.unfinished: 1 damaged shard made anew: shards/out/000000.npz",
+        f"{output}.unfinished: goes on after 1 of 3 shards",
+    ]
+    run(images, tmp_path / "whole.npy", batch=2)
+    assert output.read_bytes() == (tmp_path / "whole.npy").read_bytes()
+    assert output.with_suffix(".txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.json", b'{"schema": "reass'),
+        ("run.json", b"[]"),
+        ("run.json", b"\xff"),
+        ("images.parquet", b"PAR1"),
+        ("images.parquet", b""),
+        ("images.parquet", None),
+    ],
+)
+def test_a_damaged_record_is_named(
+    images: Path, interrupted: Callable[..., Path], name: str, content: bytes | None
+) -> None:
     output = interrupted(1)
     path = Path(f"{output}.unfinished") / name
-    path.write_bytes(path.read_bytes()[:30])
-    assert message(run, images, output, batch=2).startswith(f"{what}\n  where:   {path}\n")
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    assert message(run, images, output, batch=2) == (
+        f"the record of a run is damaged\n  where:   {path}\n  to mend: begin anew: rm -r {path.parent}"
+    )
+
+
+@pytest.mark.parametrize(
+    "table", [{"image": ["a"]}, {"image": ["a"], "size": ["x"], "changed": ["y"]}, {"size": [1], "changed": [2]}]
+)
+def test_a_record_of_other_columns_is_damaged(
+    images: Path, interrupted: Callable[..., Path], table: dict[str, Any]
+) -> None:
+    output = interrupted(1)
+    pl.DataFrame(table).write_parquet(f"{output}.unfinished/images.parquet")
+    assert message(run, images, output, batch=2).startswith("the record of a run is damaged")
+
+
+def test_two_runs_do_not_write_one_output(images: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def progress(*_: object) -> None:
+        said.append(message(run, images, tmp_path / "out.npy"))
+
+    run(images, tmp_path / "out.npy", progress=progress)
+    assert said == [
+        f"another run writes this output now\n  where:   {tmp_path}/out.npy.unfinished\n"
+        f"  found:   process {os.getpid()}\n  to mend: wait until it has ended, or choose another output"
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.npy", "out.txt"]
+
+
+TWO = [MODEL, ImageModel("other", lambda pictures: 2 * colours(pictures))]
+
+
+@pytest.fixture
+def half_placed(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """The files of an undisturbed run of two models, after one that was stopped when two of its four were in place."""
+    predict(TWO, tmp_path / "out", images=images)
+    whole = {path.name: path.read_bytes() for path in sorted((tmp_path / "out").iterdir())}
+    for path in (tmp_path / "out").iterdir():
+        path.unlink()
+    place = files._Written.place
+    placed: list[Path] = []
+
+    def stopped(written: files._Written) -> None:
+        if written.path.parent.name == "out":
+            placed.append(written.path)
+        if len(placed) > 2:
+            raise KeyboardInterrupt
+        place(written)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("reassess.formats.files._Written.place", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            predict(TWO, tmp_path / "out", images=images)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["colours.npy", "colours.txt"]
+    return whole
+
+
+def test_a_run_that_was_stopped_while_its_files_took_their_places_goes_on(
+    images: Path, tmp_path: Path, half_placed: dict[str, bytes]
+) -> None:
+    told: list[str] = []
+    predict(TWO, tmp_path / "out", images=images, tell=told.append)
+    assert told[1:] == [f"{tmp_path}/out.unfinished: goes on after 2 of 2 shards"]
+    assert {path.name: path.read_bytes() for path in sorted((tmp_path / "out").iterdir())} == half_placed
+    assert not (tmp_path / "out.unfinished").exists()
+    with pytest.raises(OutputError, match="the output file exists"):
+        predict(TWO, tmp_path / "out", images=images)
+
+
+@pytest.mark.parametrize("name", ["colours.npy", "colours.txt", "other.txt"])
+def test_a_file_that_is_none_of_the_run_is_kept_when_it_goes_on(
+    images: Path, tmp_path: Path, half_placed: dict[str, bytes], name: str
+) -> None:
+    (tmp_path / "out" / name).write_text("mine")
+    with pytest.raises(OutputError, match="the output file exists"):
+        predict(TWO, tmp_path / "out", images=images)
+    assert (tmp_path / "out" / name).read_text() == "mine"
+
+
+def test_models_that_are_named_in_another_order_keep_their_scores(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("reassess.proposals.model_runs.write_shards", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            predict(TWO, tmp_path / "out", images=images)
+    results = predict(TWO[::-1], tmp_path / "out", images=images)
+    assert {result.model: np.load(result.file)[0, 0] for result in results} == {"colours": 1, "other": 2}
+
+
+def test_what_is_left_of_a_run_that_ended_is_removed(images: Path, tmp_path: Path) -> None:
+    left = {
+        f"out.npy.unfinished/{name}": b"" for name in ("images.parquet", "outputs.json", "lock", "shards/out/0.npz")
+    }
+    write_files(tmp_path, left)
+    run(images, tmp_path / "out.npy")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.npy", "out.txt"]
+
+
+def test_what_else_was_put_into_the_folder_of_a_run_is_kept(
+    images: Path, tmp_path: Path, interrupted: Callable[..., Path]
+) -> None:
+    output = interrupted(1)
+    write_files(tmp_path, {"out.npy.unfinished/thesis.tex": "mine"})
+    run(images, output, batch=2)
+    assert [path.name for path in (tmp_path / "out.npy.unfinished").iterdir()] == ["thesis.tex"]
 
 
 _KILLED = """
 import sys, time
 import numpy as np
 from reassess import ImageModel, predict
+from reassess.proposals import decoding, model_runs
+
+decoding._LEAST_SECONDS, model_runs._SHARD = 0, 2
 
 def slow(pictures):
-    time.sleep(0.01)
+    time.sleep(0.005)
     return np.array([[np.asarray(each).mean(), 1.0, -1.0] for each in pictures])
 
 if __name__ == "__main__":
-    predict([ImageModel("slow", slow)], "out.npy", images="images", batch=2, workers=int(sys.argv[1]), force=True)
+    models = [ImageModel("slow", slow), ImageModel("other", lambda pictures: -slow(pictures))]
+    predict(models, "out", images="images", batch=2, workers=int(sys.argv[1]))
 """
 
 
 def test_a_run_that_is_killed_at_any_moment_and_begun_again_gives_the_same_bytes(tmp_path: Path) -> None:
-    """20 times, and in every fourth with a process that decodes; with shards of two images."""
+    """20 times: in every fourth with a process that decodes, and in every second as files take their places."""
     write_files(tmp_path, {f"images/{n:03d}.png": picture(n % 12, "PNG") for n in range(60)})
-    write_files(tmp_path, {"images/bad.png": b"", "go.py": _KILLED.replace("if __name__", _SMALL_SHARDS)})
+    write_files(tmp_path, {"images/bad.png": b"", "go.py": _KILLED})
+
+    def made() -> dict[str, bytes]:
+        """But for temporary files, which stay for a day."""
+        return {path.name: path.read_bytes() for path in sorted((tmp_path / "out").glob("[!.]*"))}
+
     subprocess.run([sys.executable, "go.py", "0"], cwd=tmp_path, check=True)
-    whole = [(tmp_path / name).read_bytes() for name in ("out.npy", "out.txt")]
+    whole = made()
+    assert list(whole) == ["other.npy", "other.txt", "slow.npy", "slow.txt"]
     random, killed = Random(0), 0
     for attempt in range(20):
-        for name in ("out.npy", "out.txt"):
-            (tmp_path / name).unlink()
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
         command = [sys.executable, "go.py", str((attempt % 4 == 0 and 1) or 0)]
         before = subprocess.Popen(command, cwd=tmp_path)
-        record = tmp_path / "out.npy.unfinished" / "run.json"
-        while before.poll() is None and not record.exists():
-            time.sleep(0.001)
-        time.sleep(random.uniform(0, 0.4))
+        awaited = tmp_path / "out.unfinished" / ("outputs.json" if attempt % 2 else "run.json")
+        while before.poll() is None and not awaited.exists():
+            time.sleep(0.0005)
+        time.sleep(random.uniform(0, 0.003 if attempt % 2 else 0.4))
         before.send_signal(signal.SIGKILL)
         killed += before.wait() == -signal.SIGKILL
-        subprocess.run(command, cwd=tmp_path, check=True)
-        assert [(tmp_path / name).read_bytes() for name in ("out.npy", "out.txt")] == whole, attempt
+        if (tmp_path / "out.unfinished" / "run.json").exists():  # else it has ended
+            subprocess.run(command, cwd=tmp_path, check=True)
+            assert not (tmp_path / "out.unfinished").exists()
+        assert made() == whole, attempt
+        shutil.rmtree(tmp_path / "out.unfinished", ignore_errors=True)
     assert killed > 10, "else the runs are too short to be killed"
-    assert not (tmp_path / "out.npy.unfinished").exists()
-
-
-_SMALL_SHARDS = """import reassess.proposals.inference
-reassess.proposals.inference._SHARD = 2
-if __name__"""

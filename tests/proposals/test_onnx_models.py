@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from reassess import ModelSource, open_model, predict
+from reassess.proposals.onnx_models import _hash
 from tests.helpers import in_one_line, message, python, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -144,14 +145,62 @@ def test_a_file_that_is_no_model_is_refused(images: Path, tmp_path: Path) -> Non
 def test_a_device_that_onnxruntime_has_not_is_refused(images: Path, tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.onnx", ["n", 3, SIDE, SIDE])
     source = ModelSource(f"onnx:{path}", transform=tmp_path / "t.toml")
-    assert message(open_model, source, device="mps") == (
-        "onnxruntime has no such device\n  allowed: cpu\n  found:   mps"
-    )
+    for device in ("mps", "", "cuda:1"):
+        assert message(open_model, source, device=device) == (
+            f"onnxruntime has no such device\n  allowed: cpu\n  found:   {device}"
+        )
 
 
-def test_weights_beside_the_file_tell_models_apart(images: Path, tmp_path: Path) -> None:
-    path = write_model(tmp_path / "m.onnx", ["n", 3, SIDE, SIDE])
+def write_outside(path: Path, weights: str) -> Path:
+    """A model whose weights lie in a file beside it."""
+    import onnx
+
+    model = onnx.load(write_model(path, ["n", 3, SIDE, SIDE]))
+    onnx.save(model, path, save_as_external_data=True, location=weights, size_threshold=0)
+    assert (path.parent / weights).stat().st_size >= WEIGHTS.nbytes
+    return path
+
+
+def test_weights_in_files_of_their_own_tell_models_apart(images: Path, tmp_path: Path) -> None:
+    path = write_outside(tmp_path / "m.onnx", "weights.bin")
     source = ModelSource(f"onnx:{path}", transform=tmp_path / "t.toml")
     before = open_model(source).facts
-    write_files(tmp_path, {"m.onnx.data": b"weights"})
+    write_files(tmp_path, {"m.onnx.npy": b"an output", "m.onnx.data": b"no weights"})
+    assert open_model(source).facts == before
+    held = (tmp_path / "weights.bin").read_bytes()
+    (tmp_path / "weights.bin").write_bytes(held[:-4] + b"1234")
     assert open_model(source).facts["weights"] != before["weights"]
+    (tmp_path / "weights.bin").unlink()
+    assert message(open_model, source).startswith("the ONNX file cannot be loaded")
+
+
+def test_weights_in_a_constant_or_a_graph_within_a_node_tell_models_apart(tmp_path: Path) -> None:
+    import onnx
+    from onnx import TensorProto, helper
+
+    tensor = onnx.TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="deep.bin")
+    constant = helper.make_node("Constant", [], ["w"], value=tensor)
+    branch = helper.make_graph([constant], "branch", [], [helper.make_tensor_value_info("w", TensorProto.FLOAT, [1])])
+    choice = helper.make_node("If", ["is"], ["y"], then_branch=branch, else_branch=branch)
+    for node in (constant, choice):
+        onnx.save(helper.make_model(helper.make_graph([node], "g", [], [])), tmp_path / "m.onnx")
+        hashes = []
+        for content in (b"0123", b"4567"):
+            (tmp_path / "deep.bin").write_bytes(content)
+            hashes.append(_hash(tmp_path / "m.onnx"))
+        assert hashes[0] != hashes[1]
+
+
+def test_a_file_of_several_outputs_is_refused(images: Path, tmp_path: Path) -> None:
+    import onnx
+    from onnx import TensorProto, helper
+
+    path = write_model(tmp_path / "m.onnx", ["n", 3, SIDE, SIDE])
+    model = onnx.load(path)
+    model.graph.output.append(helper.make_tensor_value_info("flat", TensorProto.FLOAT, [None, len(WEIGHTS)]))
+    onnx.save(model, path)
+    assert message(open_model, ModelSource(f"onnx:{path}", transform=tmp_path / "t.toml")) == (
+        f"the ONNX file has several outputs\n  where:   {path}\n  allowed: one, the scores\n"
+        "  found:   scores, flat\n  to mend: export the model with its scores alone"
+    )

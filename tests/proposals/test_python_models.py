@@ -48,16 +48,20 @@ MEND = "\n  to mend: check its name; modules are looked for in the working folde
     [
         ("my_model", "a function is not named\n  where:   python:my_model\n  allowed: python:module:function"),
         ("my_model:", "a function is not named\n  where:   python:my_model:\n  allowed: python:module:function"),
+        (
+            "my_model.py:scores",
+            "there is no such module\n  where:   python:my_model.py:scores\n"
+            "  found:   No module named 'my_model.py'; 'my_model' is not a package" + MEND,
+        ),
+        ("..m:scores", "a function is not named\n  where:   python:..m:scores\n  allowed: python:module:function"),
         ("my_model:number", "this is no function\n  where:   python:my_model:number\n  found:   int"),
         (
             "my_model:score",
-            "the function cannot be had\n  where:   python:my_model:score\n"
-            "  found:   AttributeError: module 'my_model' has no attribute 'score'" + MEND,
+            "the module has no such function\n  where:   python:my_model:score\n  to mend: did you mean scores?",
         ),
         (
             "my_mode:scores",
-            "the function cannot be had\n  where:   python:my_mode:scores\n"
-            "  found:   ModuleNotFoundError: No module named 'my_mode'" + MEND,
+            "there is no such module\n  where:   python:my_mode:scores\n  found:   No module named 'my_mode'" + MEND,
         ),
     ],
 )
@@ -65,9 +69,37 @@ def test_what_is_no_function_is_refused(name: str, expected: str) -> None:
     assert message(open_model, f"python:{name}") == expected
 
 
-def test_a_module_that_fails_is_refused_with_its_error(tmp_path: Path) -> None:
-    (tmp_path / "my_model.py").write_text("raise SystemError('broken')")
-    assert "  found:   SystemError: broken\n" in message(open_model, "python:my_model:scores")
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("raise SystemError('broken')", "SystemError: broken (my_model.py, line 1)"),
+        ("import sys\nsys.exit(3)", "SystemExit: 3 (my_model.py, line 2)"),
+        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package' (my_model.py, line 1)"),
+        ("x = (", "SyntaxError: '(' was never closed (my_model.py, line 1)"),
+        ("def __getattr__(name):\n    return 1 / 0", "ZeroDivisionError: division by zero (my_model.py, line 2)"),
+    ],
+)
+def test_a_module_that_fails_is_refused_with_its_error(tmp_path: Path, code: str, found: str) -> None:
+    (tmp_path / "my_model.py").write_text(code)
+    assert message(open_model, "python:my_model:scores") == (
+        f"the module cannot be imported\n  where:   python:my_model:scores\n  found:   {found}\n"
+        "  to mend: mend its code, or install what it needs; python -c 'import my_model' shows the whole error"
+    )
+
+
+def test_a_function_may_import_from_the_working_folder_when_it_runs(tmp_path: Path, report_extra: None) -> None:
+    lazy = "def scores(pictures):\n    import my_weights\n    return my_weights.scores(pictures)\n"
+    write_files(tmp_path, {"my_model.py": lazy, "my_weights.py": CODE, "images/a.png": picture(5, "PNG")})
+    path = list(sys.path)
+    predict(["python:my_model:scores"], tmp_path / "out.npy", images=tmp_path / "images")
+    assert sys.path == path
+    sys.modules.pop("my_weights")
+
+
+def test_code_may_change_where_modules_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "my_model.py").write_text(f"import sys\nsys.path.remove({str(tmp_path)!r})\n{CODE}")
+    assert open_model("python:my_model:scores").name == "python:my_model:scores"
 
 
 @pytest.mark.parametrize("option", ["transform", "checkpoint"])
@@ -89,6 +121,12 @@ def test_a_function_that_ends_the_process_is_a_model_that_fails(tmp_path: Path, 
     assert said == (
         "the model fails on a batch\n  where:   python:my_model:scores\n  found:   SystemExit: 0 (my_model.py, line 3)"
     )
+
+
+def test_what_a_module_prints_is_no_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "my_model.py").write_text("print('hello')\n" + CODE)
+    open_model("python:my_model:scores")
+    assert capsys.readouterr() == ("", "hello\n")
 
 
 def test_what_a_function_prints_is_no_result(

@@ -158,6 +158,41 @@ def test_weights_that_cannot_be_had_offline_ask_for_a_checkpoint(
     assert "Downloading" not in capfd.readouterr().err
 
 
+def test_a_hub_that_is_silent_is_asked_once(
+    torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+
+    class Session:
+        def head(self, address: str, *, timeout: float) -> None:
+            asked.append(address)
+            assert timeout <= 10
+            raise OSError("no route")
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.utils.get_session", Session)
+    with pytest.raises(SourceError) as caught:
+        open_model("timm:resnet18.a1_in1k")
+    assert asked == ["https://huggingface.co"]
+    assert str(caught.value).startswith("the weights of the model cannot be had\n  where:   timm:resnet18.a1_in1k\n")
+    assert "checkpoint=FILE" in str(caught.value)
+    assert "Retrying" not in capfd.readouterr().err
+
+
+def test_what_a_library_prints_as_it_fetches_is_no_result(
+    torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def download(*_: object, **__: object) -> None:
+        raise OSError("no route")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.download_url_to_file", download)
+    with pytest.raises(SourceError):
+        open_model("torchvision:resnet18")
+    out, err = capsys.readouterr()
+    assert (out, err.partition(":")[0]) == ("", "Downloading")
+
+
 def test_a_model_that_is_not_known_is_refused_with_those_that_are_called_much_the_same(torch: ModuleType) -> None:
     for library, near in (
         ("timm", "timm:resnet18 or timm:resnet18d or timm:skresnet18"),
@@ -209,7 +244,7 @@ def test_a_file_that_holds_no_weights_of_the_model_is_refused(
 
 def test_a_device_that_is_not_there_is_refused(torch: ModuleType, tmp_path: Path) -> None:
     torch.save(build("timm", "resnet18", 5).state_dict(), tmp_path / "w.pth")
-    for device in ("toaster", "cuda:77"):
+    for device in ("toaster", "cuda:77", "meta", "hpu", "", "cpu:x"):
         with pytest.raises(
             DataError, match="^no such device\n  allowed: cpu, cuda, cuda:1, mps ...\n  found:   " + device
         ):

@@ -8,3 +8,5 @@ from .folding import groups_within as groups_within
 from .folding import make_folds as make_folds
 from .held_out import HeldOutFile as HeldOutFile
 from .held_out import HeldOutPredictions as HeldOutPredictions
+from .targets import TargetKind as TargetKind
+from .targets import training_targets as training_targets

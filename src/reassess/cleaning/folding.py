@@ -161,7 +161,8 @@ def _united(groups: Sequence[Sequence[int]], count: int) -> _Ints:
     members = np.fromiter(chain.from_iterable(groups), np.int64)
     links = coo_array((np.ones(members.size, np.int8), (heads, members)), shape=(count, count))
     component = connected_components(links, directed=False)[1]
-    return np.unique(component, return_index=True)[1][component]
+    first: _Ints = np.unique(component, return_index=True)[1][component]
+    return first
 
 
 def _dealt(class_ids: npt.NDArray[np.integer], starts: _Ints, k: int, generator: np.random.Generator) -> _Ints:

@@ -22,7 +22,6 @@ __all__ = ["Expectation", "NoiseModel"]
 
 _Floats = npt.NDArray[np.float64]
 _FLOOR = 0.01  # of an even chance: the least probability that pulls
-_PSEUDO_LABELS = 1.0  # of each true class
 _CHUNK, _CHUNKS = 1 << 14, 16  # images at least, and number at most
 _TOLERANCE = 1e-6  # of the mean log-likelihood
 _MOST_STEPS = 200
@@ -67,19 +66,23 @@ class NoiseModel:
         float64, shape (classes,): c.
     noise
         float64, shape (classes, classes): A; rows add up to 1.
+    smoothing
+        How many labels of each true class are added when A is estimated: as many right ones as there are on average,
+        and the others of any class.
     """
 
     sharpening: float
     pull: float
     biases: _Floats
     noise: _Floats
+    smoothing: float
 
     @classmethod
-    def start(cls, classes: int) -> "NoiseModel":
+    def start(cls, classes: int, *, pull: float, smoothing: float) -> "NoiseModel":
         """Labels of which most are right, and a model that is calibrated."""
         noise = np.full((classes, classes), (1 - _START) / max(1, classes - 1))
         np.fill_diagonal(noise, _START if classes > 1 else 1.0)
-        return cls(1.0, 0.0, np.zeros(classes), noise)
+        return cls(1.0, pull, np.zeros(classes), noise, smoothing)
 
     def expect(self, images: ClassCandidates) -> Expectation:
         """The posterior of each image, and what follows for the parameters.
@@ -122,13 +125,17 @@ class NoiseModel:
             exposure = np.broadcast_to(truths[:, None], total[0].shape)
         return Expectation(total[0], exposure, chances, truths, logs, right, likeliest)
 
+    def sharpened(self, sharpening: float) -> "NoiseModel":
+        """The same parameters with another sharpening."""
+        return replace(self, sharpening=sharpening)
+
     def improved(self, found: Expectation, *, with_biases: bool) -> "NoiseModel":
         """The parameters that an expectation asks for; sharpening and pull stay."""
         classes = self.biases.size
         wrong = 1 - np.trace(found.counts) / found.counts.sum()
         usual = np.full((classes, classes), wrong / max(1, classes - 1))
         np.fill_diagonal(usual, 1 - wrong)
-        noise = (found.counts + _PSEUDO_LABELS * usual) / (found.exposure + _PSEUDO_LABELS)
+        noise = (found.counts + self.smoothing * usual) / (found.exposure + self.smoothing)
         noise /= noise.sum(axis=1, keepdims=True)
         moved = np.log((found.truths + 1) / (found.chances + 1))
         return replace(self, noise=noise, biases=self.biases + moved if with_biases else self.biases)

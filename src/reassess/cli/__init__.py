@@ -36,7 +36,7 @@ COMMANDS = {
     "questions": "List the predicted pairs that nobody was asked about.",
     "raters": "Measure how far each rater can be relied on.",
     "report": "Put all about some models on one page.",
-    "scan": "Find images that repeat one another, and those that cannot be used.",
+    "scan": "Find images that repeat one another, and those that are unreadable, empty or tiny.",
     "show": "Show all that is known of one image.",
     "tasks": "Group questions into tasks for raters, and say what it takes to answer them.",
 }

@@ -9,7 +9,6 @@ from reassess.cli.common import Call
 from reassess.cli.judges import Judges
 from reassess.cli.repeats_inputs import load_repeats
 from reassess.core.image_names import image_keys
-from reassess.core.repeats import REPEAT_KINDS
 from reassess.data.benchmark_images import benchmark_names
 from reassess.errors import at
 from reassess.text import counted
@@ -79,7 +78,7 @@ def load_excluded(call: Call, given: str | None, judges: Judges) -> Excluded | N
         file=path,
         name=name,
         images=images,
-        exact=len(repeats.repeated_elsewhere(name, REPEAT_KINDS[0])),
+        exact=len(repeats.repeated_elsewhere(name, "exact")),
         unknown=sum(key not in there for key in image_keys(images, match)),
     )
 

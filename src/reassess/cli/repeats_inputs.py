@@ -6,7 +6,6 @@ from pathlib import Path
 
 from reassess.cli.common import Call
 from reassess.core.benchmark import Benchmark
-from reassess.core.checks import check_known
 from reassess.core.repeats import Repeats
 from reassess.data.benchmark_images import benchmark_names
 from reassess.errors import DataError, at
@@ -45,17 +44,17 @@ def load_repeats(call: Call, given: str, known: Sequence[str], benchmark: Benchm
     """
     path, name = _parted(given)
     repeats = read_repeats(call.read("repeats", path))
+    if name is None and not len(repeats):
+        return GivenRepeats(path, repeats, None)
     with at(path):
-        if name is not None:
-            check_known([name], repeats.sets, thing="set of images", mend="a set without repeats is not in the table")
-        elif len(repeats):
-            sets = {each: benchmark_names(repeats.images_of(each), benchmark) for each in repeats.sets}
-            try:
-                name = set_of_images(sets, known, match=benchmark.match or "path")
-            except DataError as error:
-                set_named = f"{option} {path}:{repeats.sets[0]}"
-                error.mend = error.mend or f"name the benchmark's set behind the file: {set_named}"
-                raise
+        names = repeats.sets if name is None else (name,)
+        sets = {each: benchmark_names(repeats.images_of(each), benchmark) for each in names}
+        try:
+            name = set_of_images(sets, known, match=benchmark.match or "path")
+        except DataError as error:
+            own = f"{option} {path}:{repeats.sets[0]}"
+            error.mend = error.mend or f"name the benchmark's set behind the file: {own}"
+            raise
     return GivenRepeats(path, repeats, name)
 
 

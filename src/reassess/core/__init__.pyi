@@ -41,8 +41,12 @@ from .recipe import REAL_RECIPE as REAL_RECIPE
 from .recipe import Recipe as Recipe
 from .repeat_counts import RepeatCounts as RepeatCounts
 from .repeat_counts import count_repeats as count_repeats
+from .repeats import REPEAT_KINDS as REPEAT_KINDS
+from .repeats import UNUSABLE_KINDS as UNUSABLE_KINDS
 from .repeats import Repeats as Repeats
 from .scores import Scores as Scores
 from .tasks import Effort as Effort
 from .tasks import Tasks as Tasks
+from .training_targets import Loss as Loss
+from .training_targets import TrainingTargets as TrainingTargets
 from .votes import Votes as Votes

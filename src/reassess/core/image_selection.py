@@ -1,9 +1,10 @@
 """Which images of a data set are wanted, by their names: those on a list, or the training part of a fold."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +42,7 @@ class ImageSelection:
         Images that are known and not wanted, such as those of other folds. None: whatever is not wanted need not be
         known.
     thing
-        What the selection is called in messages.
+        What the selection is called in messages: the ...
 
     Raises
     ------
@@ -57,13 +58,13 @@ class ImageSelection:
 
     images: tuple[str, ...]
     others: tuple[str, ...] | None = None
-    thing: str = "the list"
+    thing: str = "list"
 
     def __post_init__(self) -> None:
         check_several(self.images, what="names of images")
         if not self.images:
-            raise DataError("no image is wanted", where=self.thing)
-        unique_images((*self.images, *(self.others or ())), self.thing)
+            raise DataError("no image is wanted", where=f"the {self.thing}")
+        unique_images((*self.images, *(self.others or ())), f"the {self.thing}")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -92,30 +93,35 @@ class ImageSelection:
             No wanted image is there; two images have the name of a wanted one, or two names of the selection are alike;
             an image of the data set is not known.
         """
-        kept = self.wanted(names, match=match, ignore_unknown=ignore_unknown)
-        rows = np.flatnonzero(kept)
+        found = self.find(names, match=match, ignore_unknown=ignore_unknown)
+        rows = np.flatnonzero(found >= 0)
         self._refuse_none(rows, names, match)
-        keys = selection_keys([names[row] for row in rows.tolist()], match)
-        if repeat := first_repeat(keys):
-            before, again = (names[rows[position]] for position in repeat)
+        if again := first_repeat(found[rows].tolist()):
+            before, after = (names[rows[position]] for position in again)
             raise DataError(
-                f"two images have a name that is on {self.thing}",
-                found=f"{before} and {again}",
-                mend="rename one of them" if match == "path" else 'rename one of them, or join by match="path"',
+                f"two images have a name that is on the {self.thing}",
+                found=f"{before} and {after}",
+                mend="rename one of them",
             )
         return rows
 
-    def wanted(
+    def find(
         self, names: Sequence[str], *, match: Match = "path", ignore_unknown: bool = False
-    ) -> npt.NDArray[np.bool_]:
-        """Whether each of some images is wanted; bool, shape (names,). Arguments as for `rows`; all may be unwanted."""
-        wanted, known = self._keys(match)
-        keys = selection_keys(names, match)
-        if known is not None and not ignore_unknown:
-            unknown = [name for name, key in zip(names, keys, strict=True) if key not in known]
-            if unknown:
-                raise self.unknown(unknown, len(names), match)
-        return np.fromiter((key in wanted for key in keys), bool, len(keys))
+    ) -> npt.NDArray[np.int64]:
+        """Position among the wanted images of each of some names, -1 of one that is not wanted; int64, shape (names,).
+
+        Arguments as for `rows`; a name may stand twice, and all may be unwanted.
+        """
+        found = self._found(names, match)
+        if self.others is not None and not ignore_unknown and (found < -1).any():
+            raise self._unknown([names[row] for row in np.flatnonzero(found < -1).tolist()], len(names), match)
+        return np.maximum(found, -1)
+
+    def unknown(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
+        """The images of a data set that are neither wanted nor known as others; none where others need not be known."""
+        if self.others is None:
+            return ()
+        return tuple(names[row] for row in np.flatnonzero(self._found(names, match) < -1).tolist())
 
     def missing(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
         """The wanted images that a data set does not hold."""
@@ -123,46 +129,46 @@ class ImageSelection:
         keys = selection_keys(self.images, match)
         return tuple(name for name, key in zip(self.images, keys, strict=True) if key not in there)
 
-    def unknown(self, names: Sequence[str], total: int, match: Match) -> DataError:
-        """The error that says that images of a data set are not known."""
+    def positions(self, match: Match) -> Mapping[str, int]:
+        """Position among the wanted images by what identifies each, -1 for the others; `DataError` if two are alike."""
+        if match not in self._positions:
+            names = (*self.images, *(self.others or ()))
+            keys = selection_keys(names, match)
+            if again := first_repeat(keys):
+                raise DataError(
+                    f"two images of the {self.thing} have the same {match}",
+                    found=f"{names[again[0]]} and {names[again[1]]}",
+                    mend='join by the whole path (match="path")',
+                )
+            wanted = len(self.images)
+            self._positions[match] = {key: row if row < wanted else -1 for row, key in enumerate(keys)}
+        return self._positions[match]
+
+    def _found(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
+        """As `find`, and -2 of one that is neither wanted nor among the others."""
+        keys = selection_keys(names, match)
+        return np.fromiter(map(self.positions(match).get, keys, repeat(-2)), np.int64, len(keys))
+
+    @cached_property
+    def _positions(self) -> dict[Match, Mapping[str, int]]:
+        return {}
+
+    def _unknown(self, names: Sequence[str], total: int, match: Match) -> DataError:
         known = (*self.images, *(self.others or ()))
         return DataError(
-            f"{len(names):,} of {total:,} images are unknown to {self.thing}",
+            f"{len(names):,} of {total:,} images are unknown to the {self.thing}",
             allowed=f"names such as {some(known, most=2)}",
             found=some(names, most=3),
             mend=f"{how_they_fit(names, known, match=match) or 'check the names'}; "
             "or leave such images out with ignore_unknown=True",
         )
 
-    def keys(self, match: Match) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What identifies each wanted image, and each other one; `DataError` if two are alike."""
-        names = (*self.images, *(self.others or ()))
-        keys = selection_keys(names, match)
-        if repeat := first_repeat(keys):
-            before, again = (names[position] for position in repeat)
-            raise DataError(
-                f"two images of {self.thing} have the same {match}", found=f"{before} and {again}",
-                mend='join by the whole path (match="path")',
-            )  # fmt: skip
-        return keys[: len(self.images)], keys[len(self.images) :]
-
-    @cached_property
-    def _by_match(self) -> dict[Match, tuple[frozenset[str], frozenset[str] | None]]:
-        return {}
-
-    def _keys(self, match: Match) -> tuple[frozenset[str], frozenset[str] | None]:
-        if match not in self._by_match:
-            wanted, others = self.keys(match)
-            known = None if self.others is None else frozenset((*wanted, *others))
-            self._by_match[match] = frozenset(wanted), known
-        return self._by_match[match]
-
     def _refuse_none(self, rows: npt.NDArray[np.int64], names: Sequence[str], match: Match) -> None:
         if rows.size:
             return
         fits = how_they_fit(self.images, names, match=match) if names else None
         raise DataError(
-            f"no image of the data set is on {self.thing}",
+            f"no image of the data set is on the {self.thing}",
             allowed=f"names such as {some(self.images, most=2)}",
             found=some(names, most=2) or "no image",
             mend=fits or "give a data set of the training images",

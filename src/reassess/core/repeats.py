@@ -119,8 +119,7 @@ class Repeats:
         others
             Sets that count as other ones; by default all.
         """
-        check_known([name], self.sets, thing="set of images")
-        own = self.set_ids == self.sets.index(name)
+        own = self._is_of(name)
         is_other = np.array([each != name and (others is None or each in others) for each in self.sets])
         shared = np.unique(self.groups[is_other[self.set_ids] & (self.groups > 0)])
         found: npt.NDArray[np.bool_] = own & np.isin(self.groups, shared)
@@ -128,9 +127,7 @@ class Repeats:
 
     def images_of(self, name: str) -> tuple[str, ...]:
         """The images of a set that have a row, each once, in the order of the rows."""
-        check_known([name], self.sets, thing="set of images")
-        rows = np.flatnonzero(self.set_ids == self.sets.index(name)).tolist()
-        return tuple(dict.fromkeys(self.images[row] for row in rows))
+        return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(self._is_of(name)).tolist()))
 
     def repeated_elsewhere(self, name: str, kind: str | None = None) -> tuple[str, ...]:
         """The images of a set that another set repeats, each once, in the order of the rows.
@@ -152,6 +149,13 @@ class Repeats:
             check_known([kind], REPEAT_KINDS, thing="kind of repeat")
             rows &= self.is_kind(kind)
         return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(rows).tolist()))
+
+    def _is_of(self, name: str) -> npt.NDArray[np.bool_]:
+        """Which rows are of a set; bool, shape (R,)."""
+        mend = "a set of which nothing was found has no row"
+        check_known([name], self.sets, thing="set of images", mend=mend)
+        rows: npt.NDArray[np.bool_] = self.set_ids == self.sets.index(name)
+        return rows
 
     @property
     def _grouped(self) -> npt.NDArray[np.int32]:

@@ -30,6 +30,7 @@ from .loading import load_original as load_original
 from .loading import load_scores as load_scores
 from .loading import load_votes as load_votes
 from .name_problems import NameProblem as NameProblem
+from .scanning import SMALLEST_SIDE as SMALLEST_SIDE
 from .scanning import Scan as Scan
 from .scanning import ScannedSet as ScannedSet
 from .scanning import scan_images as scan_images

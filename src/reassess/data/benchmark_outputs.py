@@ -12,7 +12,9 @@ __all__ = ["check_place"]
 
 
 def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> None:
-    """Raise `OutputError` if an output would take the place of another part of a benchmark's folder, or its name.
+    """Raise `OutputError` if an output would take the place or the name of another part of a benchmark's folder.
+
+    Nor may it lie among the benchmark's images, where a folder is called as a class.
 
     Parameters
     ----------
@@ -39,6 +41,9 @@ def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> 
     for other, source in benchmark.sources.items():
         if other != part and exists(source) and exists(output) and output.samefile(source):
             raise OutputError(f"the output is the {other} of the benchmark", where=output, mend=mend)
+    images = Path(benchmark.sources.get("images", folder / "images"))
+    if output.resolve().is_relative_to(images.resolve()):
+        raise OutputError("the output would lie among the images of the benchmark", where=output, mend=mend)
     if output.parent.resolve() != folder.resolve():
         return
     if output.name.lower() == SETTINGS_FILE:

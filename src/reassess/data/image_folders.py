@@ -5,6 +5,7 @@ These lie in class folders, in one folder, or in the archive as it is published.
 
 import os
 import posixpath
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ __all__ = [
     "SPLIT",
     "FolderImages",
     "find_images",
+    "in_text",
     "list_images",
     "names_of",
     "pictures_in",
@@ -32,6 +34,8 @@ __all__ = [
 SPLIT = "val"
 ARCHIVE = "ILSVRC2012_img_val.tar"
 PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+_HALF = re.compile("[\udc80-\udcff]")  # of a letter
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +65,12 @@ class FolderImages:
         """Path of an image, for a loader; `DataError` if it is no file, such as a pipe, which has no end."""
         path = self.place / self.paths[row]
         if not path.is_file():
-            raise DataError("an image is no file", where=path, mend="put the image in its place, or take it away")
+            is_lacking = not os.path.lexists(path)
+            raise DataError(
+                "no such file" if is_lacking else "an image is no file",
+                where=path,
+                mend="put the image in its place, or take it away",
+            )
         return str(path)
 
 
@@ -77,8 +86,8 @@ def list_images(place: str | Path) -> tuple[str, ...]:
     Returns
     -------
     Names relative to the place, with slashes, sorted; where the place has slashes and backslashes, a name may stand
-    twice. Other files than pictures, hidden ones and those in ``__MACOSX`` are left out. A link to a folder is
-    followed, unless the folder holds it.
+    twice. Bytes that are no UTF-8 are written as in addresses, such as %E9. Other files than pictures, hidden ones and
+    those in ``__MACOSX`` are left out. A link to a folder is followed, unless the folder holds it.
 
     Raises
     ------
@@ -112,7 +121,7 @@ def pictures_in(place: Path) -> FolderImages | TarImages | ZipImages:
 
 def names_of(images: FolderImages | TarImages | ZipImages) -> tuple[str, ...]:
     """What `list_images` calls each of some images, in their order."""
-    names = tuple(map(_with_slashes, images.paths))
+    names = tuple(in_text(_with_slashes(path)) for path in images.paths)
     top = "" if isinstance(images, FolderImages) else f"{images.place.stem}/"
     is_inside = all(name.startswith(top) for name in names)
     return tuple(name.removeprefix(top) for name in names) if is_inside else names
@@ -168,6 +177,15 @@ def _walk(folder: Path, before: str = "", above: tuple[Path, ...] = ()) -> Itera
 def _with_slashes(name: str) -> str:
     """A name as a relative path with slashes: ``./a.jpg`` is a.jpg."""
     return posixpath.normpath(name.replace("\\", "/")).lstrip("/")
+
+
+def in_text(path: str) -> str:
+    r"""A path in which bytes that are no UTF-8, which Python reads as halves of letters, are written as in addresses.
+
+    >>> in_text("caf\udce9.png")
+    'caf%E9.png'
+    """
+    return _HALF.sub(lambda half: f"%{ord(half[0]) - 0xDC00:02X}", path)
 
 
 def _is_picture(stored: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reassess.core.image_names import unique_images
-from reassess.data.image_folders import FolderImages, names_of, pictures_in
+from reassess.data.image_folders import FolderImages, in_text, names_of, pictures_in
 from reassess.errors import DataError
 from reassess.formats.files import exists, read_lines, suffix_of
 from reassess.formats.predictions.tables import read_image_names
@@ -28,7 +28,7 @@ class ImageSource:
     place
         The folder, archive or list that was given.
     names
-        The name of each image, sorted; of a list in its order.
+        The name of each image, sorted; of a list in its order. Bytes that are no UTF-8 are written as in addresses.
     files
         Where the images lie, as `list_images` finds them: a folder, a tar or a zip.
     rows
@@ -47,7 +47,16 @@ class ImageSource:
         return f"ImageSource({self.place}, {len(self):,} images)"
 
     def file(self, row: int) -> str | BytesIO:
-        """Path of an image, or its file in memory; `DataError` if it is no file or cannot be unpacked."""
+        """Path of an image, or its file in memory.
+
+        Raises
+        ------
+        DataError
+            It is no file, its name is no text, or it cannot be unpacked.
+        """
+        path = self.files.paths[self.rows[row]]
+        if path != in_text(path):
+            raise DataError("the name of the file is not UTF-8", where=self.names[row], mend="rename the file")
         file: str | BytesIO = self.files.source(self.rows[row])
         return file
 
@@ -73,7 +82,7 @@ def open_images(place: str | Path) -> ImageSource:
     place
         A folder, a zip or a tar, as for `list_images`. Or a list: a text file with one path a line, or a table with a
         column ``image`` (or another of those that name the images in predictions). Paths are relative to the folder of
-        the list, and are the names of the images.
+        the list, and are the names of the images; backslashes are slashes.
 
     Raises
     ------
@@ -97,9 +106,8 @@ def open_images(place: str | Path) -> ImageSource:
         rows = tuple(sorted(range(len(names)), key=names.__getitem__))
         names = tuple(names[row] for row in rows)
     else:
-        paths = _listed(place)
-        files, rows = FolderImages(place.parent, paths), tuple(range(len(paths)))
-        names = tuple(path.replace("\\", "/") for path in paths)
+        names = tuple(path.replace("\\", "/") for path in _listed(place))
+        files, rows = FolderImages(place.parent, names), tuple(range(len(names)))
     if not names:
         raise DataError("there is no image", where=place, mend="check the folder; pictures are known by their suffix")
     unique_images(names, str(place))

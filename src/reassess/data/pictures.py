@@ -1,5 +1,6 @@
 """Pictures opened with care: of known formats only, whatever their suffix says, and none of absurd size."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ __all__ = ["MOST_PIXELS", "TooLargeError", "open_picture", "rgb"]
 # MPO, of several JPEGs, is read as JPEG.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MOST_PIXELS = 100_000_000  # 300 MB in memory
+_PIXELS = re.compile(r"\((\d+) pixels\)")  # in Pillow's error about a picture that has far more
 
 
 class TooLargeError(DataError):
@@ -47,10 +49,11 @@ def open_picture(file: Any) -> "Iterator[Image.Image]":
         try:
             image = Image.open(file, formats=_FORMATS)
         except Image.DecompressionBombError as error:
-            raise _too_large(str(error)) from error
+            claimed = _PIXELS.search(str(error))
+            raise _too_large(f"{int(claimed[1]):,} pixels" if claimed else str(error)) from error
         with image:
             if image.width * image.height > MOST_PIXELS:
-                raise _too_large(f"{image.width:,} x {image.height:,} pixels")
+                raise _too_large(f"{image.width * image.height:,} pixels")
             yield image
 
 

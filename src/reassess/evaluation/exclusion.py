@@ -10,7 +10,7 @@ from reassess.core.name_fits import how_they_fit
 from reassess.errors import DataError
 from reassess.evaluation.result import Evaluation
 from reassess.numeric.proportion import Proportion, difference_interval
-from reassess.text import Shown, some
+from reassess.text import Shown, counted, some
 
 __all__ = ["Exclusion", "exclusions", "set_of_images"]
 
@@ -129,7 +129,7 @@ def set_of_images(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, m
         raise DataError(
             "no set of the repeats is of these images",
             allowed=f"names such as {some(tuple(dict.fromkeys(images)), most=2)}",
-            found=f"{some(others, most=2)}, of the sets {some(tuple(sets))}",
+            found=f"{some(others, most=2)}, of {counted(len(sets), 'set')}: {some(tuple(sets))}",
             mend=how_they_fit(others, images, match=match) or "scan these images too",
         )
     raise DataError("several sets of the repeats may be of these images", found=some(all_given or some_given))

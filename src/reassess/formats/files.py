@@ -5,7 +5,7 @@ import os
 import tempfile
 import time
 from codecs import getincrementaldecoder
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -182,9 +182,18 @@ def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
             written.temporary.unlink(missing_ok=True)
 
 
+def _do_nothing(_: object) -> None:
+    """Nothing is to be done before files take their places."""
+
+
 @contextmanager
-def all_or_none() -> Iterator[None]:
+def all_or_none(*, before: Callable[[Mapping[Path, Path]], object] = _do_nothing) -> Iterator[None]:
     """Files that are written in the block take their places at its end, when all of them are complete.
+
+    Parameters
+    ----------
+    before
+        Is called before the first takes its place: with the temporary file, now complete, of each path.
 
     Raises
     ------
@@ -194,17 +203,20 @@ def all_or_none() -> Iterator[None]:
     written: list[_Written] = []
     token = _together.set(written)
     try:
-        yield
+        try:
+            yield
+        finally:
+            _together.reset(token)
         for one, other in pairwise(sorted(written, key=lambda one: one.target)):
             if one.target == other.target:
                 raise OutputError(
                     "two outputs are one file", where=f"{one.path} and {other.path}", mend="name two files"
                 )
+        before({one.path: one.temporary for one in written})
         for one in written:
             with _no_output(one.path):
                 one.place()
     finally:
-        _together.reset(token)
         for one in written:
             one.temporary.unlink(missing_ok=True)
 

@@ -1,25 +1,19 @@
 """The training images that are worth keeping, as a subset of a torchvision data set."""
 
 import os
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from reassess.core.image_selection import ImageSelection, selection_keys
 from reassess.data.sources import resolve
-from reassess.errors import DataError, MissingPackageError, ReassessWarning
 from reassess.formats.files import read_lines
-from reassess.text import some
-
-try:
-    from torch.utils.data import Subset
-except ImportError as error:
-    raise MissingPackageError("torch", extra="torchvision", purpose="a subset of a data set") from error
+from reassess.integrations.torch_training import SelectedImages
 
 __all__ = ["CleanTraining"]
 
 
-class CleanTraining(Subset):
+class CleanTraining(SelectedImages):
     """The images of a data set whose file names are on a list, in the data set's order.
 
     Names are compared without folder and extension.
@@ -27,7 +21,8 @@ class CleanTraining(Subset):
     Parameters
     ----------
     dataset
-        A data set with the paths of its images in ``samples``, such as torchvision's ImageFolder and ImageNet.
+        A data set with the paths of its images in ``samples``, such as torchvision's ImageFolder and ImageNet; or with
+        ``filenames()``, such as timm's.
     files
         File names or paths, such as ``n01440764_10026.JPEG``; or a text file of them, one a line, or the name of a
         known source.
@@ -42,7 +37,8 @@ class CleanTraining(Subset):
     Raises
     ------
     DataError
-        The data set has no ``samples``; no image is on the list; or two images have a name that is.
+        The data set does not say which files its images are; no image is on the list; or two images have a
+        name that is.
     SourceError
         No place has the list.
 
@@ -66,48 +62,7 @@ class CleanTraining(Subset):
     """
 
     def __init__(self, dataset: Any, files: str | Path | Iterable[str | Path] = "imagenet-train-clean") -> None:
-        if not hasattr(dataset, "samples"):
-            raise DataError(
-                "the data set does not say which files its images are",
-                allowed="one with samples, such as torchvision's ImageFolder and ImageNet",
-                found=type(dataset).__name__,
-            )
         lines = read_lines(resolve(str(files))) if isinstance(files, str | Path) else files
-        listed = {_stem(name) for line in lines if (name := os.fspath(line).strip())}
-        position: dict[str, int] = {}
-        for index, (path, _) in enumerate(dataset.samples):
-            if (stem := _stem(path)) in listed and position.setdefault(stem, index) != index:
-                both = f"{dataset.samples[position[stem]][0]} and {path}"
-                raise DataError("two images have a name that is on the list", found=both, mend="rename one of them")
-        super().__init__(dataset, list(position.values()))
-        self.samples = [dataset.samples[index] for index in self.indices]
-        self.targets = [target for _, target in self.samples]
-        self.classes, self.class_to_idx = dataset.classes, dataset.class_to_idx
-        self.missing = len(listed) - len(position)
-        self._tell_missing(sorted(listed - position.keys()))
-
-    def __repr__(self) -> str:
-        lines = [
-            f"Dataset {type(self).__name__}",
-            f"Number of datapoints: {len(self):,} of {len(self.dataset):,}",
-            f"On the list and not here: {self.missing:,}",
-        ]
-        return "\n    ".join(lines)
-
-    def _tell_missing(self, missing: list[str]) -> None:
-        if not self.indices:
-            raise DataError(
-                "no image of the data set is on the list",
-                allowed=f"names such as {some(missing, most=2)}",
-                found=some([path for path, _ in self.dataset.samples], most=2) or "no image",
-                mend="give a data set of the training images",
-            )
-        if missing:
-            missing_ones = (
-                f"{len(missing):,} of the {len(missing) + len(self):,} images on the list are not in the data set"
-            )
-            warnings.warn(f"{missing_ones}: {some(missing, most=3)}", ReassessWarning, stacklevel=3)
-
-
-def _stem(path: str) -> str:
-    return os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119, PTH122 - of over a million paths
+        names = [name for line in lines if (name := os.fspath(line).strip())]
+        listed = tuple(dict.fromkeys(selection_keys(names, "stem")))
+        super().__init__(dataset, ImageSelection(tuple(sorted(listed))), match="stem")

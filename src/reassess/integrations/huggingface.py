@@ -1,6 +1,6 @@
 """ReaL labels as a column of a Hugging Face data set, joined by file name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ try:
 except ImportError as error:
     raise MissingPackageError("datasets", extra="huggingface", purpose="a column of labels") from error
 
-__all__ = ["with_real_labels"]
+__all__ = ["check_columns", "file_names", "mapped", "whole_names", "with_real_labels"]
 
 _DatasetT = TypeVar("_DatasetT", datasets.Dataset, datasets.IterableDataset)
 _MEND = "check the names, or keep such images apart with ignore_unknown=True"
@@ -66,15 +66,17 @@ def with_real_labels(
     >>> with_real_labels(dataset, labels, image="file")[:]
     {'file': ['b.png', 'a.png'], 'real_label': [[], [0, 2]]}
     """
-    _check_columns(dataset, image, feature)
+    check_columns(dataset, image, feature)
     labels = labels if isinstance(labels, LabelSets) else load_labels(labels)
     if isinstance(dataset, datasets.Dataset):
-        names = _file_names(dataset, image)
+        names = file_names(dataset, image)
         return dataset.add_column(feature, _find(labels, names, image, ignore_unknown))
-    return _mapped(dataset, image, feature, {"labels": labels, "ignore_unknown": ignore_unknown})
+    added = {feature: datasets.Sequence(datasets.Value("int64"))}
+    options = {"labels": labels, "feature": feature, "ignore_unknown": ignore_unknown}
+    return mapped(dataset, image, added, _with_column, **options)
 
 
-def _file_names(dataset: datasets.Dataset, column: str) -> Sequence[str | None]:
+def file_names(dataset: datasets.Dataset, column: str) -> Sequence[str | None]:
     """The names alone: where images are stored in the data set, nothing but their paths is read."""
     names = dataset.with_format(None).select_columns(column)
     if isinstance(dataset.features[column], datasets.Image):
@@ -82,30 +84,54 @@ def _file_names(dataset: datasets.Dataset, column: str) -> Sequence[str | None]:
     return list(names[column])
 
 
-def _mapped(dataset: datasets.IterableDataset, image: str, feature: str, options: dict[str, Any]) -> Any:
-    """The labels are added to Arrow tables, in which images keep their names."""
-    features = datasets.Features({**dataset.features, feature: datasets.Sequence(datasets.Value("int64"))})
+def mapped(
+    dataset: datasets.IterableDataset, image: str, added: Mapping[str, Any], change: Callable[..., Any], **options: Any
+) -> datasets.IterableDataset:
+    """A streamed data set whose Arrow tables are changed by a function; in them images keep their names.
+
+    Parameters
+    ----------
+    dataset, image
+        As for `with_real_labels`.
+    added
+        The columns that the function adds, or makes anew, and what they hold.
+    change
+        Function of a table and its file names, and of `options`.
+    """
+    features = datasets.Features({**dataset.features, **added})
     if isinstance(dataset.features[image], datasets.Image):
         undecoded = dataset.cast_column(image, datasets.Image(decode=False))
     else:
         undecoded = dataset
-    options |= {"image": image, "feature": feature}
-    labelled = undecoded.with_format("arrow").map(_with_column, batched=True, fn_kwargs=options)
+    options = {"image": image, "change": change, "options": options}
+    changed = undecoded.with_format("arrow").map(_changed, batched=True, fn_kwargs=options)
     # Given to map itself, the features would keep several versions of the package from decoding the images again.
-    return labelled.cast(features).with_format(dataset._formatting and dataset._formatting.format_type)
+    return changed.cast(features).with_format(dataset._formatting and dataset._formatting.format_type)
 
 
-def _with_column(
-    table: pyarrow.Table, *, labels: LabelSets, image: str, feature: str, ignore_unknown: bool
+def _changed(
+    table: pyarrow.Table, *, image: str, change: Callable[..., Any], options: Mapping[str, Any]
 ) -> pyarrow.Table:
     column = table.column(image)
     names = pyarrow.compute.struct_field(column, "path") if pyarrow.types.is_struct(column.type) else column
-    return table.append_column(feature, _find(labels, names.to_pylist(), image, ignore_unknown))
+    return change(table, names.to_pylist(), image, **options)
+
+
+def _with_column(
+    table: pyarrow.Table,
+    names: Sequence[str | None],
+    image: str,
+    *,
+    labels: LabelSets,
+    feature: str,
+    ignore_unknown: bool,
+) -> pyarrow.Table:
+    return table.append_column(feature, _find(labels, names, image, ignore_unknown))
 
 
 def _find(labels: LabelSets, names: Sequence[str | None], column: str, ignore_unknown: bool) -> pyarrow.Array:
     """The classes of each image, a list each; null for an image that was never rated."""
-    images = _whole(names, column)
+    images = whole_names(names, column)
     rows = labels.find(images)
     unknown = rows < 0
     if not ignore_unknown:
@@ -116,7 +142,8 @@ def _find(labels: LabelSets, names: Sequence[str | None], column: str, ignore_un
     return pyarrow.ListArray.from_arrays(offsets, ids.astype(np.int64), mask=pyarrow.array(unknown))
 
 
-def _whole(names: Sequence[str | None], column: str) -> tuple[str, ...]:
+def whole_names(names: Sequence[str | None], column: str) -> tuple[str, ...]:
+    """The names, of which none may be missing."""
     missing = [row for row, name in enumerate(names) if not name]
     if missing:
         raise DataError(
@@ -128,7 +155,8 @@ def _whole(names: Sequence[str | None], column: str) -> tuple[str, ...]:
     return tuple(name for name in names if name)
 
 
-def _check_columns(dataset: object, image: str, feature: str) -> None:
+def check_columns(dataset: object, image: str, feature: str | None) -> None:
+    """Raise `DataError` unless this is one data set with a column of images or file names, and none of a new name."""
     if not isinstance(dataset, datasets.Dataset | datasets.IterableDataset):
         raise DataError(
             "this is not one data set",
@@ -154,7 +182,7 @@ def _check_columns(dataset: object, image: str, feature: str) -> None:
             found=dataset.features[image],
             mend="say which column holds the images or their file names: image=...",
         )
-    if feature in dataset.features:
+    if feature is not None and feature in dataset.features:
         raise DataError(
             f"the data set has a column {feature} already",
             found=some(list(dataset.features)),

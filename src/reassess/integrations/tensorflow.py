@@ -1,6 +1,6 @@
 """ReaL labels in a tf.data pipeline, joined by file name within the graph."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 from unicodedata import normalize
@@ -8,7 +8,8 @@ from unicodedata import normalize
 import numpy as np
 
 from reassess.core.checks import check_known
-from reassess.core.image_names import VALIDATION_PATTERN, image_keys
+from reassess.core.image_names import VALIDATION_PATTERN, Match, image_keys
+from reassess.core.image_selection import TRAINING_PATTERN
 from reassess.core.labels import LabelSets
 from reassess.data.loading import load_labels
 from reassess.errors import DataError, MissingPackageError
@@ -20,13 +21,15 @@ try:
 except ImportError as error:
     raise MissingPackageError("tensorflow", extra="tensorflow", purpose="labels in a tf.data pipeline") from error
 
-__all__ = ["Encoding", "with_real_labels"]
+__all__ = ["Encoding", "check_elements", "finder", "refuse_unknown", "with_real_labels"]
 
 Encoding = Literal["ragged", "multi-hot", "padded"]
 
 # The rule of `image_keys` in RE2, which cannot look ahead: the 8 digits end a word, or a letter follows. \C is any
 # byte, as a name need not be UTF-8.
 _VALIDATION = rf"^\C*?({VALIDATION_PATTERN})(?:(?:\b|[A-Za-z_])\C*)$"
+_NAME = r"^\C*/(\C+)$"
+_SHORTENED = {"path": (), "name": (_NAME,), "stem": (_NAME, r"^(\C+)[.][^./]*$", TRAINING_PATTERN)}
 _SHOWN = 3  # of the unknown names
 
 
@@ -86,8 +89,9 @@ def with_real_labels(
     labels = labels if isinstance(labels, LabelSets) else load_labels(labels)
     if not isinstance(dataset, tf.data.Dataset):
         raise DataError("this is no dataset of tf.data", allowed="a tf.data.Dataset", found=type(dataset).__name__)
-    _check_elements(dataset.element_spec, file_name, [feature, f"{feature}_rated"][: 1 + ignore_unknown])
-    find, encode = _finder(labels), _encoder(labels, encoding)
+    check_elements(dataset.element_spec, file_name, [feature, f"{feature}_rated"][: 1 + ignore_unknown])
+    positions = {key: row for row, key in enumerate(image_keys(labels.images))}
+    find, encode = finder(positions, len(labels)), _encoder(labels, encoding)
 
     def add(element: Mapping[str, Any]) -> dict[str, Any]:
         names = element[file_name]
@@ -95,26 +99,28 @@ def with_real_labels(
         rated = rows < len(labels)
         if ignore_unknown:
             return {**element, feature: encode(rows), f"{feature}_rated": rated}
-        with tf.control_dependencies([_refuse_unknown(names, rated, labels)]):
+        with tf.control_dependencies([refuse_unknown(names, rated, labels.images, "in the label set")]):
             return {**element, feature: encode(rows)}
 
     return dataset.map(add, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _finder(labels: LabelSets) -> Callable[[tf.Tensor], tf.Tensor]:
-    """From names to positions in the labels; of a name that is not there, the position after the last."""
-    keys = image_keys(labels.images)
-    row_of = {normalize(form, key): row for form in ("NFC", "NFD") for row, key in enumerate(keys)}
-    row_of[""] = len(keys)  # no image has this name, and no table may be empty
+def finder(positions: Mapping[str, int], unknown: int, match: Match = "path") -> Callable[[tf.Tensor], tf.Tensor]:
+    """From names to their positions, by what identifies an image; to `unknown` of a name that is not there."""
+    row_of = {normalize(form, key): row for form in ("NFC", "NFD") for key, row in positions.items()}
+    row_of[""] = unknown  # no image has this name, and no table may be empty
     rows = tf.constant(list(row_of.values()), tf.int64)
-    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(list(row_of), rows), len(keys))
-    return lambda names: table.lookup(_keys(names))
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(list(row_of), rows), unknown)
+    return lambda names: table.lookup(_keys(names, match))
 
 
-def _keys(names: tf.Tensor) -> tf.Tensor:
+def _keys(names: tf.Tensor, match: Match = "path") -> tf.Tensor:
     """The key of each image, by the rule of `reassess.core.image_names`, within the graph."""
-    with_slashes = tf.strings.regex_replace(names, r"\\", "/")
-    return tf.strings.regex_replace(with_slashes, _VALIDATION, r"\1", replace_global=False)
+    keys = tf.strings.regex_replace(names, r"\\", "/")
+    keys = tf.strings.regex_replace(keys, _VALIDATION, r"\1", replace_global=False)
+    for pattern in _SHORTENED[match]:
+        keys = tf.strings.regex_replace(keys, pattern, r"\1", replace_global=False)
+    return keys
 
 
 def _encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.Tensor | tf.RaggedTensor]:
@@ -138,7 +144,8 @@ def _encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.
     return encode
 
 
-def _check_elements(spec: Any, file_name: str, features: list[str]) -> None:
+def check_elements(spec: Any, file_name: str, features: list[str]) -> None:
+    """Raise `DataError` unless elements are dicts with a file name and without the features that are to be added."""
     if not isinstance(spec, Mapping):
         raise DataError(
             "the elements of the dataset are not dicts, and so name no image",
@@ -165,15 +172,15 @@ def _check_elements(spec: Any, file_name: str, features: list[str]) -> None:
         )
 
 
-def _refuse_unknown(names: tf.Tensor, rated: tf.Tensor, labels: LabelSets) -> tf.Operation:
-    """Stop if some images were never rated. The message is one line, as TensorFlow would escape the others."""
-    unknown = tf.boolean_mask(tf.reshape(names, [-1]), tf.reshape(~rated, [-1]))
+def refuse_unknown(names: tf.Tensor, known: tf.Tensor, images: Sequence[str], place: str) -> tf.Operation:
+    """Stop if some images are not known. The message is one line, as TensorFlow would escape the others."""
+    unknown = tf.boolean_mask(tf.reshape(names, [-1]), tf.reshape(~known, [-1]))
     message = [
         tf.as_string(tf.size(unknown)),
         " of ",
         tf.as_string(tf.size(names)),
-        f" images are not in the label set; allowed: names such as {some(labels.images, most=2)}; found: ",
+        f" images are not {place}; allowed: names such as {some(images, most=2)}; found: ",
         tf.strings.unicode_transcode(tf.strings.reduce_join(unknown[:_SHOWN], separator=", "), "UTF-8", "UTF-8"),
         "; to mend: check the names, or keep such images apart with ignore_unknown=True",
     ]
-    return tf.debugging.Assert(tf.reduce_all(rated), [tf.strings.join(message)])
+    return tf.debugging.Assert(tf.reduce_all(known), [tf.strings.join(message)])

@@ -4,7 +4,7 @@ from .choice import USUAL_RECALL as USUAL_RECALL
 from .choice import choose_models as choose_models
 from .image_models import ImageModel as ImageModel
 from .image_models import ModelSource as ModelSource
-from .inference import ImagePredictions as ImagePredictions
+from .image_predictions import ImagePredictions as ImagePredictions
 from .inference import predict as predict
 from .model_sources import open_model as open_model
 from .open_questions import open_questions as open_questions

@@ -16,6 +16,12 @@ from reassess.proposals.preprocessing import Transform
 
 __all__ = ["ImageModel", "ModelSource"]
 
+_TAKE = {  # models of each kind
+    "timm": ("checkpoint", "transform", "device"),
+    "torchvision": ("checkpoint", "transform", "device"),
+    "onnx": ("transform", "device"),
+}
+
 
 @dataclass(frozen=True)
 class ModelSource:
@@ -33,12 +39,25 @@ class ModelSource:
     outputs
         What each of the model's outputs is called: wnid, class name or class id, or - for what is no class; None if
         they are the benchmark's classes in their order.
+
+    Examples
+    --------
+    >>> ModelSource("timm:resnet18", checkpoint="pets.pth", outputs=["dog", "cat", "-"])
+    ModelSource(name='timm:resnet18', checkpoint='pets.pth', transform=None, outputs=['dog', 'cat', '-'])
     """
 
     name: str
     checkpoint: str | Path | None = None
     transform: str | Path | None = None
     outputs: Sequence[str] | None = None
+
+    def takes(self, option: str) -> bool:
+        """Whether a model of this kind takes a ``checkpoint``, a ``transform`` or a ``device``.
+
+        >>> ModelSource("onnx:m.onnx").takes("device"), ModelSource("python:m:f").takes("device")
+        (True, False)
+        """
+        return option in _TAKE.get(self.name.partition(":")[0], ())
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -1,96 +1,30 @@
 """Run models on images: batch by batch, shard by shard, so that an interruption costs little."""
 
-import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.checks import check_range, check_several
-from reassess.core.classes import Classes
 from reassess.data.benchmark_folders import part_path
 from reassess.data.image_sources import ImageSource, open_images
 from reassess.data.loading import load_classes
-from reassess.errors import DataError, MissingPackageError, OutputError, at
+from reassess.errors import DataError, MissingPackageError
 from reassess.formats.files import all_or_none
-from reassess.proposals.decoding import Decoder
 from reassess.proposals.image_models import ImageModel, ModelSource
-from reassess.proposals.model_sources import open_model
-from reassess.proposals.output_classes import OutputClasses
-from reassess.proposals.prediction_files import check_file, files_of, is_array, write_shards
+from reassess.proposals.image_predictions import ImagePredictions
+from reassess.proposals.model_runs import ModelRun, Opener, check_room, name_of
+from reassess.proposals.prediction_files import check_files, files_of
 from reassess.proposals.scoring import refuse_unreadable, score_shards
-from reassess.proposals.shards import Shards, begin_run, end_run
-from reassess.text import Listed, Shown, counted, in_bytes
+from reassess.proposals.unfinished import Unfinished
+from reassess.text import counted, some
 
-__all__ = ["ImagePredictions", "predict"]
+__all__ = ["predict"]
 
-_SHARD = 256  # images, as whole batches
-_BYTES = 2  # of a score
 _MOST_WORKERS = 1000
 
 
 def _ignore(*_: object) -> None:
     """Tell nobody."""
-
-
-@dataclass(frozen=True, repr=False)
-class ImagePredictions(Shown):
-    """What became of a model's run.
-
-    Parameters
-    ----------
-    model
-        What it is called.
-    file
-        The file of its predictions.
-    images
-        How many images it holds.
-    unreadable
-        The images that could not be read, each with the reason.
-    outputs
-        How many outputs the model has.
-    without_class, without_output
-        Outputs that are no class of the benchmark, and classes that are no output.
-    moved
-        Images of which another class is the best once scores are rounded to float16.
-    """
-
-    model: str
-    file: Path
-    images: int
-    unreadable: tuple[tuple[str, str], ...]
-    outputs: int
-    without_class: int
-    without_output: int
-    moved: int
-
-    @property
-    def _headline(self) -> str:
-        unreadable = f", {len(self.unreadable):,} cannot be read" if self.unreadable else ""
-        return f"ImagePredictions({counted(self.images, 'image')} by {self.model} in {self.file.name}{unreadable})"
-
-    def _list(self) -> Listed | None:
-        return Listed(("image", "cannot be read"), len(self.unreadable), self.unreadable) if self.unreadable else None
-
-
-@dataclass(frozen=True, eq=False)
-class _Task:
-    """A model to be run on images, and where its scores go."""
-
-    source: str | ModelSource | ImageModel
-    file: Path
-    shards: Shards
-    outputs: OutputClasses
-    width: int
-    run: dict[str, Any]
-
-    @property
-    def bytes(self) -> int:
-        """What its shards and its file take."""
-        columns = self.width + ((self.outputs.classes.count or self.width) if is_array(self.file) else self.width)
-        return self.shards.images * columns * _BYTES
 
 
 def predict(
@@ -131,7 +65,7 @@ def predict(
         How many processes decode images meanwhile. With 1 or more, a script must call this under
         ``if __name__ == "__main__"``.
     device
-        As for `open_model`.
+        As for `open_model`; goes to the models that take one.
     strict
         Stop at an image that cannot be read.
     offline
@@ -166,57 +100,40 @@ def predict(
     >>> run.images, np.load(run.file).argmax(axis=1)
     (2, array([1, 0]))
     """
+    pillow = _pillow_version()
+    check_range(batch, 1, what="batch")
+    check_range(workers, 0, _MOST_WORKERS, what="number of workers")
+    check_several(models, what="models")
+    unfinished = Unfinished(Path(output))
+    files = files_of([name_of(source) for source in models], unfinished.output)
+    pictures = open_images(_place(images, benchmark))
+
+    def may_replace(path: Path) -> bool:
+        return force or unfinished.has_written(path)
+
+    check_files(files, unfinished.output, pictures, benchmark, may_replace)
+    opened = Opener(models, device=device, offline=offline)
+    runs = _prepared(models, files, opened, pictures, benchmark, unfinished, batch)
+    check_room(runs, unfinished, tell)
+    _tell_unknown_outputs(runs, tell)
+    record = {"batch": batch, "pillow": pillow, "models": {run.name: run.facts for run in runs}}
+    with unfinished.begun(record, pictures):
+        _tell_what_is_there(runs, unfinished, tell)
+        for run in runs:
+            _score(run, opened, pictures, batch=batch, workers=workers, strict=strict, progress=progress)
+        with all_or_none(before=unfinished.note_outputs):
+            results = tuple(run.write(pictures, may_replace) for run in runs)
+        unfinished.end()
+    return results
+
+
+def _pillow_version() -> str:
     try:
         import PIL
     except ImportError as error:
         raise MissingPackageError("pillow", extra="onnx", purpose="reading images") from error
-    check_range(batch, 1, what="batch")
-    check_range(workers, 0, _MOST_WORKERS, what="number of workers")
-    check_several(models, what="models")
-    output = Path(output)
-    files = files_of([_name(source) for source in models], output)
-    pictures = open_images(_place(images, benchmark))
-    for file in files:
-        check_file(file, pictures.names, benchmark, force=force)
-    classes = load_classes(benchmark_of(pictures.names) if benchmark is None else benchmark)
-    opened = partial(_opened, device=device, offline=offline)
-    folder = output.parent / f"{output.name}.unfinished"
-    tasks = []
-    for number, (source, file) in enumerate(zip(models, files, strict=True)):
-        shards = Shards(folder / f"{number:03d}", len(pictures), max(_SHARD // batch, 1) * batch)
-        model = opened(source)
-        kept = model if len(models) == 1 else source  # several need not be in memory together
-        tasks.append(_task(kept, model, pictures, file, shards, classes))
-    _check_room(tasks, folder, tell)
-    run = {"batch": batch, "pillow": PIL.__version__, "models": {_name(task.source): task.run for task in tasks}}
-    begin_run(folder, run, pictures)
-    if done := sum(task.shards.count - len(task.shards.pending()) for task in tasks):
-        tell(f"{folder}: goes on after {done:,} of {counted(sum(task.shards.count for task in tasks), 'shard')}")
-    for task in tasks:
-        task.shards.folder.mkdir(exist_ok=True)
-        if task.shards.pending():
-            score_shards(
-                opened(task.source),
-                pictures,
-                task.shards,
-                width=task.width,
-                batch=batch,
-                workers=workers,
-                strict=strict,
-                progress=progress,
-            )
-        if strict:
-            refuse_unreadable(
-                pictures, {row: reason for each in task.shards.read() for row, reason in each.reasons.items()}
-            )
-    with all_or_none():
-        results = tuple(_written(task, pictures, force) for task in tasks)
-    end_run(folder)
-    return results
-
-
-def _name(source: str | ModelSource | ImageModel) -> str:
-    return source if isinstance(source, str) else source.name
+    version: str = PIL.__version__
+    return version
 
 
 def _place(images: str | Path | None, benchmark: Benchmark | None) -> Path:
@@ -227,58 +144,57 @@ def _place(images: str | Path | None, benchmark: Benchmark | None) -> Path:
     return part_path(benchmark, "images", needed_by="predict")
 
 
-def _opened(source: str | ModelSource | ImageModel, *, device: str | None, offline: bool) -> ImageModel:
-    return source if isinstance(source, ImageModel) else open_model(source, device=device, offline=offline)
-
-
-def _task(
-    source: str | ModelSource | ImageModel,
-    model: ImageModel,
+def _prepared(
+    models: Sequence[str | ModelSource | ImageModel],
+    files: Sequence[Path],
+    opened: Opener,
     pictures: ImageSource,
-    file: Path,
-    shards: Shards,
-    classes: Classes,
-) -> _Task:
-    """What is to be done with a model, of which one picture tells how many outputs it has."""
-    decode = Decoder(pictures, model.transform)
-    results = map(decode, range(len(pictures)))
-    first = next((result for result in results if not isinstance(result, str)), None)
-    if first is None:
-        reasons = [f"{name}: {decode(row)}" for row, name in enumerate(pictures.names[:3])]
-        raise DataError("not one image can be read", where=pictures.place, found="\n".join(reasons))
-    width = model.scores([first]).shape[1]
-    with at(model.name):
-        outputs = OutputClasses.of(width, model.outputs, classes)
-    transform = None if model.transform is None else model.transform.to_json()
-    run = {**model.facts, "transform": transform, "outputs": width}
-    return _Task(source, file, shards, outputs, width, run)
+    benchmark: Benchmark | None,
+    unfinished: Unfinished,
+    batch: int,
+) -> list[ModelRun]:
+    classes = load_classes(benchmark_of(pictures.names) if benchmark is None else benchmark)
+    runs = []
+    for source, file in zip(models, files, strict=True):
+        model = opened(source)
+        kept = model if len(models) == 1 else source  # several need not be in memory together
+        runs.append(ModelRun.prepared(kept, model, pictures, file, unfinished.shards(file), batch, classes))
+    return runs
 
 
-def _check_room(tasks: Sequence[_Task], folder: Path, tell: Callable[[str], object]) -> None:
-    """Say how much room the scores take, and refuse to begin where there is less."""
-    there = sum(path.stat().st_size for path in folder.rglob("*.npz"))
-    needed = sum(task.bytes for task in tasks)
-    free = shutil.disk_usage(folder.parent).free
-    tell(f"{counted(tasks[0].shards.images, 'image')}; their scores take {in_bytes(needed)}")
-    if needed - there > free:
-        raise OutputError(
-            "the disk has no room for the scores",
-            where=folder.parent,
-            allowed=f"{in_bytes(needed - there)} free",
-            found=in_bytes(free),
-            mend="make room, or choose another folder",
+def _tell_unknown_outputs(runs: Sequence[ModelRun], tell: Callable[[str], object]) -> None:
+    for run in runs:
+        if run.outputs.unknown:
+            tell(f"{run.name}: {run.outputs.unknown_in_words()}")
+
+
+def _tell_what_is_there(runs: Sequence[ModelRun], unfinished: Unfinished, tell: Callable[[str], object]) -> None:
+    """Say how much is finished, without the shards that are damaged, which are removed."""
+    damaged = [path for run in runs for path in run.shards.remove_damaged()]
+    if damaged:
+        names = some([path.relative_to(unfinished.folder) for path in damaged], most=3)
+        tell(f"{unfinished.folder}: {counted(len(damaged), 'damaged shard')} made anew: {names}")
+    if done := sum(run.shards.count - len(run.shards.pending()) for run in runs):
+        tell(
+            f"{unfinished.folder}: goes on after {done:,} of {counted(sum(run.shards.count for run in runs), 'shard')}"
         )
 
 
-def _written(task: _Task, pictures: ImageSource, force: bool) -> ImagePredictions:
-    images, reasons, moved = write_shards(task.file, task.shards, task.outputs, pictures.names, force=force)
-    return ImagePredictions(
-        model=_name(task.source),
-        file=task.file,
-        images=images,
-        unreadable=tuple((pictures.names[row], reason) for row, reason in reasons.items()),
-        outputs=task.width,
-        without_class=task.outputs.without_class,
-        without_output=task.outputs.without_output,
-        moved=moved,
-    )
+def _score(
+    run: ModelRun,
+    opened: Opener,
+    pictures: ImageSource,
+    *,
+    batch: int,
+    workers: int,
+    strict: bool,
+    progress: Callable[[str, int, int], object],
+) -> None:
+    """Make the shards of a model that are not there."""
+    run.shards.folder.mkdir(exist_ok=True)
+    if run.shards.pending():
+        model = opened(run.source)
+        score_shards(model, pictures, run.shards, batch=batch, workers=workers, strict=strict, progress=progress)
+    if strict:
+        reasons = {row: reason for shard in run.shards.read() for row, reason in shard.reasons.items()}
+        refuse_unreadable(pictures, reasons)

@@ -1,16 +1,29 @@
 """A model by its name: from which library or file it comes."""
 
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+
 from reassess.errors import DataError
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.onnx_models import open_onnx
 from reassess.proposals.python_models import open_python
 from reassess.proposals.torch_models import open_timm, open_torchvision
 
-__all__ = ["open_model"]
+__all__ = ["open_model", "takers"]
+
+
+def takers(models: Sequence[str], option: str) -> list[str]:
+    """Which of some models take an option that is given for all of them; if none does, all, so that it is refused.
+
+    >>> takers(["python:m:f", "timm:resnet18"], "device"), takers(["python:m:f"], "device")
+    (['timm:resnet18'], ['python:m:f'])
+    """
+    return [model for model in models if ModelSource(model).takes(option)] or list(models)
 
 
 def open_model(source: str | ModelSource, *, device: str | None = None, offline: bool = False) -> ImageModel:
-    """A model that is ready to run, with its weights and its preprocessing.
+    r"""A model that is ready to run, with its weights and its preprocessing.
 
     Parameters
     ----------
@@ -29,9 +42,27 @@ def open_model(source: str | ModelSource, *, device: str | None = None, offline:
         Its weights cannot be had.
     MissingPackageError
         The library is not installed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> import numpy as np
+    >>> folder = mkdtemp()
+    >>> code = "import numpy as np\ndef scores(pictures): return np.array([[np.mean(each), 9.5] for each in pictures])"
+    >>> _ = (Path(folder) / "brightness.py").write_text(code)
+    >>> sys.path.append(folder)
+    >>> model = open_model("python:brightness:scores")
+    >>> model.scores([np.full((8, 8, 3), 200, np.uint8)])
+    array([[200. ,   9.5]])
     """
     if isinstance(source, str):
         source = ModelSource(source)
+    with redirect_stdout(sys.stderr):  # what libraries print is no result
+        return _opened(source, device, offline)
+
+
+def _opened(source: ModelSource, device: str | None, offline: bool) -> ImageModel:
     kind, _, name = source.name.partition(":")
     if kind == "timm" and name:
         return open_timm(source, name, device, offline=offline)

@@ -1,8 +1,8 @@
 """Models in ONNX files, run by onnxruntime."""
 
-import glob
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from reassess.errors import DataError, MissingPackageError
 from reassess.formats.files import check_input, sha256, suffix_of
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
+from reassess.text import some
 
 __all__ = ["open_onnx"]
 
@@ -22,10 +23,13 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
     """A model in a file, with the transform that goes with it."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingPackageError("onnxruntime", extra="onnx", purpose="a model in an ONNX file") from error
+    for package in ("onnxruntime", "onnx"):
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise MissingPackageError(package, extra="onnx", purpose="a model in an ONNX file") from error
+    import onnxruntime
+
     path = Path(name)
     suffix_of(path, (".onnx",), "an ONNX model")
     check_input(path)
@@ -36,26 +40,34 @@ def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
             mend="say it: transform=FILE, with size, crop, mean and deviation",
         )
     transform = read_transform(source.transform)
-    provider = _PROVIDERS.get(device or "cpu")
-    if provider not in onnxruntime.get_available_providers():
-        there = [name for name, each in _PROVIDERS.items() if each in onnxruntime.get_available_providers()]
-        raise DataError("onnxruntime has no such device", allowed=", ".join(there), found=device)
+    given = "cpu" if device is None else device
+    there = [name for name, each in _PROVIDERS.items() if each in onnxruntime.get_available_providers()]
+    if given not in there:
+        raise DataError("onnxruntime has no such device", allowed=", ".join(there), found=given)
     try:
-        session = onnxruntime.InferenceSession(path, providers=[provider])
+        session = onnxruntime.InferenceSession(path, providers=[_PROVIDERS[given]])
     except Exception as error:  # onnxruntime raises many kinds of its own
         reason = str(error).splitlines()[0]
         raise DataError("the ONNX file cannot be loaded", where=path, found=reason, mend="export it anew") from error
     facts = {
         "weights": _hash(path),
         "library": f"onnxruntime {onnxruntime.__version__}",
-        "device": device or "cpu",
+        "device": given,
     }
     return ImageModel(source.name, _function(path, session, transform), transform, source.outputs, facts)
 
 
 def _function(path: Path, session: Any, transform: Transform) -> Callable[[npt.NDArray[np.uint8]], Any]:
     """The scores of pixels, in the layout, the type and the batches that the model takes."""
-    inputs = session.get_inputs()
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(outputs) != 1:
+        raise DataError(
+            "the ONNX file has several outputs",
+            where=path,
+            allowed="one, the scores",
+            found=some([each.name for each in outputs], most=3),
+            mend="export the model with its scores alone",
+        )
     form = inputs[0].shape
     last = len(form) == 4 and form[1] != 3 and form[3] == 3
     sides = list(transform.crop)
@@ -70,7 +82,7 @@ def _function(path: Path, session: Any, transform: Transform) -> Callable[[npt.N
             mend="give crop in the transform as the model takes it",
         )
     fixed = form[0] if isinstance(form[0], int) else None
-    dtype, name, output = _TYPES[inputs[0].type], inputs[0].name, session.get_outputs()[0].name
+    dtype, name, output = _TYPES[inputs[0].type], inputs[0].name, outputs[0].name
 
     def run(pixels: npt.NDArray[np.uint8]) -> Any:
         scaled = transform.scaled(pixels).astype(dtype, copy=False)
@@ -86,6 +98,23 @@ def _function(path: Path, session: Any, transform: Transform) -> Callable[[npt.N
 
 
 def _hash(path: Path) -> str:
-    """SHA-256 of a model's file; and of those beside it that hold its weights, which are called by its name too."""
-    files = sorted(path.parent.glob(f"{glob.escape(path.name)}*"))
-    return hashlib.sha256("".join(sha256(each) for each in files if each.is_file()).encode()).hexdigest()
+    """SHA-256 of a model's file, and of the files beside it that hold its weights."""
+    import onnx
+
+    tensors = _tensors(onnx.load(path, load_external_data=False))
+    others = {each.value for tensor in tensors for each in tensor.external_data if each.key == "location"}
+    files = [path, *(path.parent / other for other in sorted(others))]
+    return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
+
+
+def _tensors(message: Any) -> Iterator[Any]:
+    """The tensors in a message of ONNX, at whatever depth: weights, constants of nodes, those of graphs in nodes."""
+    import onnx
+
+    if isinstance(message, onnx.TensorProto):
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_MESSAGE:
+            for part in value if hasattr(value, "__len__") else [value]:
+                yield from _tensors(part)

@@ -9,8 +9,13 @@ import numpy.typing as npt
 from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
+from reassess.formats.predictions.outputs import refuse_blank_lines
+from reassess.text import counted, nearest, some
 
 __all__ = ["OutputClasses"]
+
+_LIST = "the list of outputs"
+_EXAMPLES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,10 +28,13 @@ class OutputClasses:
         The benchmark's; without a number, they are whatever the outputs are.
     columns
         int64, shape (outputs,): the class of each output, -1 for none; None if they are the classes in their order.
+    unknown
+        The outputs that are called by a name that no class has; dashes are no name.
     """
 
     classes: Classes
     columns: npt.NDArray[np.int64] | None
+    unknown: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, outputs: int, names: Sequence[str] | None, classes: Classes) -> "OutputClasses":
@@ -44,7 +52,7 @@ class OutputClasses:
         Raises
         ------
         DataError
-            There are not as many outputs as names, or without names, as classes; or a name is of two classes.
+            There are not as many outputs as names, or without names, as classes; a name is blank, or of two classes.
         """
         allowed = classes.count if names is None else len(names)
         if allowed not in (None, outputs):
@@ -58,9 +66,21 @@ class OutputClasses:
             )
         if names is None:
             return cls(classes, None)
+        refuse_blank_lines(names, where=_LIST)
         if classes.count is None:
             return cls(Classes(outputs, names=tuple(names)), None)
-        return cls(classes, classes.map_outputs(names, where="the list of outputs"))
+        columns = classes.map_outputs(names, where=_LIST)
+        unknown = [name for name, column in zip(names, columns, strict=True) if column < 0 and name.strip(" -")]
+        return cls(classes, columns, tuple(unknown))
+
+    def unknown_in_words(self) -> str:
+        """The outputs that are called by a name that no class has, each with the class that is called much the same."""
+        labels = [self.classes.label(class_id) for class_id in range(self.classes.count or 0)]
+        near = [(name, nearest(name, (*labels, *self.classes.wnids))) for name in self.unknown[:_EXAMPLES]]
+        shown = [repr(name) + (f" ({question})" if question else "") for name, question in near]
+        more = [repr(name) for name in self.unknown[_EXAMPLES:]]
+        outputs = counted(len(self.unknown), "output is", "outputs are")
+        return f"{outputs} called by a name that no class has, and left out: {some([*shown, *more], most=_EXAMPLES)}"
 
     @property
     def without_class(self) -> int:

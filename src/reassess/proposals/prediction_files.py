@@ -1,7 +1,7 @@
 """The files that a run writes: what they are called, whether they can be, and the scores of all shards in them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from reassess.core.benchmark import Benchmark
 from reassess.core.checks import check_unique
 from reassess.core.predictions import MOST_IDS
 from reassess.data.benchmark_outputs import check_place
+from reassess.data.image_sources import ImageSource
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_output, exists, suffix_of, writing
 from reassess.formats.predictions import name_lines, write_predictions
@@ -19,7 +20,7 @@ from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.shards import Shards
 
-__all__ = ["PREDICTED_SUFFIXES", "check_file", "files_of", "is_array", "write_shards"]
+__all__ = ["PREDICTED_SUFFIXES", "check_files", "files_of", "is_array", "write_shards"]
 
 _ARRAY = ".npy"
 PREDICTED_SUFFIXES = (_ARRAY, *TABLE_SUFFIXES)
@@ -61,22 +62,46 @@ def _file_name(model: str) -> str:
     return f"{kind}-{called}" if called else kind
 
 
-def check_file(file: Path, names: Sequence[str], benchmark: Benchmark | None, *, force: bool) -> None:
-    """Refuse, before any work, a file that cannot be written, or that would spoil the benchmark."""
-    if benchmark is not None:
-        for path in _written_files(file):
+def check_files(
+    files: Sequence[Path],
+    output: Path,
+    pictures: ImageSource,
+    benchmark: Benchmark | None,
+    may_replace: Callable[[Path], bool],
+) -> None:
+    """Refuse, before any work, files that cannot be written, or that would spoil the benchmark or the images.
+
+    Parameters
+    ----------
+    files, output
+        The file of each model; and that file or, of several, their folder.
+    pictures, benchmark
+        What is read.
+    may_replace
+        Whether a file that exists may be overwritten.
+    """
+    is_folder = output not in files  # of several models
+    written = [path for file in files for path in _written_files(file)]
+    for path in (*([output] if is_folder else []), *written):
+        if benchmark is not None:
             check_place(path, benchmark)
-    if is_array(file):
-        name_lines(file, names)
-    if exists(file.parent) or exists(file):
-        for path in _written_files(file):
-            check_output(path, force=force)
+        if exists(path) and path.samefile(pictures.place):
+            raise OutputError("the output is where the images are named", where=path, mend="choose another name")
+    if is_folder and not exists(output):
+        check_output(output)
     else:
-        check_output(file.parent)  # the folder of several
+        for path in written:
+            check_output(path, force=may_replace(path))
+    for file in filter(is_array, files):
+        name_lines(file, pictures.names)
 
 
 def write_shards(
-    file: Path, shards: Shards, outputs: OutputClasses, names: Sequence[str], *, force: bool
+    file: Path,
+    shards: Shards,
+    outputs: OutputClasses,
+    names: Sequence[str],
+    may_replace: Callable[[Path], bool],
 ) -> tuple[int, dict[int, str], int]:
     """Write what the shards of a model hold; the files take their places with those of the other models.
 
@@ -90,8 +115,8 @@ def write_shards(
         The classes of the model's outputs.
     names
         The name of each image, those that could not be read too.
-    force
-        Overwrite a file that exists.
+    may_replace
+        Whether a file that exists may be overwritten.
 
     Returns
     -------
@@ -112,15 +137,16 @@ def write_shards(
     if is_array(file):
         empty = 0.0 if are_probabilities else -np.inf
         ordered = (outputs.ordered(shard.scores, empty=empty) for shard in shards.read())
-        with writing(file, force=force) as temporary:
+        with writing(file, force=may_replace(file)) as temporary:
             _save(temporary, ordered, len(rows))
-        with writing(file.with_suffix(".txt"), force=force) as temporary:
+        beside = file.with_suffix(".txt")
+        with writing(beside, force=may_replace(beside)) as temporary:
             temporary.write_text(name_lines(file, images), encoding="utf-8")
     else:
         path = shards.folder / "scores.npy"
         _save(path, (shard.scores for shard in shards.read()), len(rows))
         scores = outputs.predictions(np.load(path, mmap_mode="r"), images)
-        write_predictions(file, scores, top_k=MOST_IDS, force=force)
+        write_predictions(file, scores, top_k=MOST_IDS, force=may_replace(file))
     return len(rows), reasons, moved
 
 

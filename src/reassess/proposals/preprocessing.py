@@ -14,6 +14,7 @@ from reassess.core.checks import check_known, check_range
 from reassess.data.pictures import MOST_PIXELS
 from reassess.errors import DataError, at
 from reassess.formats.files import check_input, not_utf8, suffix_of
+from reassess.formats.json_files import each_once
 
 __all__ = ["INTERPOLATIONS", "Interpolation", "Transform", "read_transform"]
 
@@ -157,9 +158,11 @@ def read_transform(path: str | Path) -> Transform:
 def _loaded(path: Path, suffix: str) -> Mapping[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        given = tomllib.loads(text) if suffix == ".toml" else json.loads(text)
+        given = tomllib.loads(text) if suffix == ".toml" else json.loads(text, object_pairs_hook=each_once(path))
     except UnicodeDecodeError as error:
         raise not_utf8(path, error) from error
+    except DataError:
+        raise
     except (ValueError, RecursionError) as error:  # tomllib and json raise errors of these kinds
         raise DataError("the file cannot be read", allowed=suffix[1:].upper(), found=str(error)) from error
     if not isinstance(given, dict):

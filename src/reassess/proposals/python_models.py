@@ -1,15 +1,18 @@
 """A model as a function of anyone's own, in a module that Python finds."""
 
-import inspect
 import sys
-from contextlib import redirect_stdout
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from reassess.errors import DataError
 from reassess.formats.files import sha256
 from reassess.proposals.image_models import ImageModel, ModelSource
+from reassess.text import nearest
 
 __all__ = ["open_python"]
 
@@ -20,29 +23,69 @@ def open_python(source: ModelSource, name: str, device: str | None) -> ImageMode
         if given is not None:
             raise DataError(f"a function takes no {option}", where=source.name, mend=f"choose the {option} in its code")
     module_name, _, called = name.rpartition(":")
-    if not module_name or not called:
+    if not module_name or module_name.startswith(".") or not called:
         raise DataError("a function is not named", where=source.name, allowed="python:module:function")
     folder = str(Path.cwd())
-    sys.path.insert(0, folder)
-    try:
-        module = import_module(module_name)
-        function = getattr(module, called)
-        file = inspect.getsourcefile(module)
-    except (Exception, SystemExit) as error:  # of anyone's code
-        raise DataError(
-            "the function cannot be had",
-            where=source.name,
-            found=f"{type(error).__name__}: {error}",
-            mend="check its name; modules are looked for in the working folder and in PYTHONPATH",
-        ) from error
-    finally:
-        sys.path.remove(folder)
-    if not callable(function):
-        raise DataError("this is no function", where=source.name, found=type(function).__name__)
-    facts = {} if file is None else {"code": sha256(Path(file))}
+    with _found_in(folder):
+        module = _imported(source.name, module_name)
+        function = _function(source.name, module, called)
 
     def quiet(pictures: Any) -> Any:
-        with redirect_stdout(sys.stderr):  # what the code prints is no result
+        with _found_in(folder), redirect_stdout(sys.stderr):  # what the code prints is no result
             return function(pictures)
 
-    return ImageModel(source.name, quiet, None, source.outputs, facts)
+    return ImageModel(source.name, quiet, None, source.outputs, _facts(module))
+
+
+@contextmanager
+def _found_in(folder: str) -> Iterator[None]:
+    """Let modules be found in a folder, as by a script that lies there; also those that a function imports later."""
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # if the code took it away
+            sys.path.remove(folder)
+
+
+def _imported(model: str, name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except (Exception, SystemExit) as error:  # of anyone's code
+        if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
+            raise DataError(
+                "there is no such module",
+                where=model,
+                found=str(error),
+                mend="check its name; modules are looked for in the working folder and in PYTHONPATH",
+            ) from error
+        raise _fails(model, name, error) from error
+
+
+def _function(model: str, module: ModuleType, called: str) -> Callable[[Any], Any]:
+    try:
+        function = getattr(module, called)
+    except AttributeError as error:
+        functions = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        raise DataError("the module has no such function", where=model, mend=nearest(called, functions)) from error
+    except (Exception, SystemExit) as error:  # of a module that makes what it holds when it is asked
+        raise _fails(model, module.__name__, error) from error
+    if not callable(function):
+        raise DataError("this is no function", where=model, found=type(function).__name__)
+    return function  # type: ignore[no-any-return]
+
+
+def _fails(model: str, name: str, error: BaseException) -> DataError:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = "" if isinstance(error, SyntaxError) else f" ({Path(last.filename).name}, line {last.lineno})"
+    return DataError(
+        "the module cannot be imported",
+        where=model,
+        found=f"{type(error).__name__}: {error}{place}",
+        mend=f"mend its code, or install what it needs; python -c 'import {name}' shows the whole error",
+    )
+
+
+def _facts(module: ModuleType) -> dict[str, str]:
+    file = getattr(module, "__file__", None)
+    return {"code": sha256(Path(file))} if file and Path(file).is_file() else {}

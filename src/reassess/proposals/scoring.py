@@ -23,7 +23,6 @@ def score_shards(
     pictures: ImageSource,
     shards: Shards,
     *,
-    width: int,
     batch: int,
     workers: int,
     strict: bool,
@@ -37,8 +36,6 @@ def score_shards(
     ----------
     model, pictures, shards
         What scores which images, and where the scores go.
-    width
-        How many outputs the model has.
     batch, workers, strict, progress
         As for `reassess.proposals.predict`.
     """
@@ -52,7 +49,7 @@ def score_shards(
         for number, of_shard in zip(pending, batches, strict=True):
             parts = []
             for rows, result in zip(of_shard, results, strict=False):  # the rest of the results is of other shards
-                parts.append(_scored(model, pictures, rows, result, width, strict))
+                parts.append(_scored(model, pictures, rows, result, shards.outputs, strict))
                 done += len(rows)
                 progress(model.name, done, total)
             shards.write(number, Shard.joined(parts))

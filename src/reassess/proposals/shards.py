@@ -1,26 +1,17 @@
-"""What a run has finished, in a folder beside its output, so that it can go on after an interruption."""
+"""The scores of a model in shards, so that a run that is interrupted loses little."""
 
-import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.data.image_sources import ImageSource
 from reassess.errors import DataError
 from reassess.formats.files import writing
-from reassess.formats.tables import read_table, write_table
-from reassess.text import counted, some
 
-__all__ = ["Shard", "Shards", "begin_run", "end_run"]
-
-_RECORD, _IMAGES = "run.json", "images.parquet"
-_VERSION = 1
+__all__ = ["Shard", "Shards"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +45,17 @@ class Shard:
             moved=sum(part.moved for part in parts),
         )
 
+    def is_of(self, images: range, outputs: int) -> bool:
+        """Whether it holds each of these images, once and in order, and scores of so many outputs."""
+        return (
+            self.scores.dtype == np.float16
+            and self.scores.shape == (len(self.rows), outputs)
+            and not np.isnan(self.scores).any()
+            and sorted([*self.rows.tolist(), *self.reasons]) == list(images)
+            and bool((np.diff(self.rows) > 0).all())
+            and 0 <= self.moved <= len(self.rows)
+        )
+
 
 @dataclass(frozen=True)
 class Shards:
@@ -67,11 +69,14 @@ class Shards:
         Of how many images they are together.
     size
         Images of each shard, the last one apart.
+    outputs
+        How many outputs the model has.
     """
 
     folder: Path
     images: int
     size: int
+    outputs: int
 
     @property
     def count(self) -> int:
@@ -99,109 +104,48 @@ class Shards:
             )
 
     def read(self) -> Iterator[Shard]:
-        """All shards in order."""
+        """All shards in order; `DataError` for one that is damaged."""
+        return map(self._read, range(self.count))
+
+    def remove_damaged(self) -> list[Path]:
+        """Remove the shards that are damaged, or of other images or outputs, so that they are made anew.
+
+        Returns
+        -------
+        The files that were removed.
+        """
+        damaged = []
         for number in range(self.count):
-            path = self._path(number)
+            if self._path(number).exists():
+                try:
+                    self._read(number)
+                except DataError:
+                    damaged.append(self._path(number))
+        for path in damaged:
+            path.unlink()
+        return damaged
+
+    def _read(self, number: int) -> Shard:
+        path = self._path(number)
+        with path.open("rb") as file:
             try:
-                with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
-                    reasons = dict(zip(held["unreadable"].tolist(), held["reasons"].tolist(), strict=True))
-                    shard = Shard(held["rows"], held["scores"], reasons, int(held["moved"]))
-            except (ValueError, KeyError, EOFError, BadZipFile) as error:
-                raise DataError(
-                    "a shard is damaged", where=path, mend=f"remove it to have it made anew: rm {path}"
-                ) from error
-            yield shard
+                with np.load(file, allow_pickle=False) as held:
+                    shard = _shard_of(held)
+                fits = shard.is_of(self.rows(number), self.outputs)
+            except Exception as error:  # zipfile and numpy raise whatever their parts raise on damaged files
+                raise self._damaged(path) from error
+        if not fits:
+            raise self._damaged(path)
+        return shard
+
+    def _damaged(self, path: Path) -> DataError:
+        return DataError("a shard is damaged", where=path, mend="call the command again: it is made anew")
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.npz"
 
 
-def begin_run(folder: Path, run: Mapping[str, Any], images: ImageSource) -> None:
-    """Begin a run in a folder, or go on with the one that is there.
-
-    Parameters
-    ----------
-    folder
-        The run's own.
-    run
-        What the scores depend on, apart from the images: numbers, texts and objects of them.
-    images
-        The images.
-
-    Raises
-    ------
-    DataError
-        The run that is there was of other things, which the message names; or the folder is none of a run.
-    """
-    run = {"schema": "reassess/predict-run", "version": _VERSION, **run}
-    now = _stamps(images)
-    if (folder / _RECORD).exists():
-        changes = [*_changes(_recorded(folder / _RECORD), run), *_changed_images(folder / _IMAGES, now)]
-        if not changes:
-            return
-        if any(folder.rglob("*.npz")):  # else nothing was finished that would be lost
-            raise DataError(
-                "the run that was interrupted was another one",
-                where=folder,
-                found="\n".join(changes),
-                mend=f"call it as before to go on, or begin anew: rm -r {folder}",
-            )
-    elif folder.is_file() or any(path.name != _IMAGES for path in folder.glob("[!.]*")):
-        raise DataError("something else is in the way", where=folder, mend="move it, or choose another name")
-    folder.mkdir(exist_ok=True)
-    import polars as pl
-
-    columns = {"image": list(now), **dict(zip(("size", "changed"), np.array(list(now.values())).T, strict=True))}
-    write_table(folder / _IMAGES, pl.DataFrame(columns), force=True)
-    with writing(folder / _RECORD, force=True) as temporary:
-        temporary.write_text(json.dumps(run, indent=2), encoding="utf-8")
-
-
-def end_run(folder: Path) -> None:
-    """Remove what a run kept, its record last, so that a run that is stopped here can be begun again."""
-    for shards in filter(Path.is_dir, list(folder.iterdir())):
-        shutil.rmtree(shards)
-    shutil.rmtree(folder)
-
-
-def _recorded(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(
-            "the record of a run is damaged", where=path, mend=f"begin anew: rm -r {path.parent}"
-        ) from error
-
-
-def _stamps(images: ImageSource) -> dict[str, tuple[int, int]]:
-    return {name: images.stamp(row) for row, name in enumerate(images.names)}
-
-
-def _changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
-    """What differs between two objects, in words."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in dict.fromkeys((*before, *now)):
-            yield from _changes(before.get(key), now.get(key), f"{name}, {key}" if name else key)
-    elif before != now:
-        yield f"{name}: {_in_words(before)} before, {_in_words(now)} now"
-
-
-def _in_words(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return "nothing" if value is None else "another one" if isinstance(value, dict) else json.dumps(value)
-
-
-def _changed_images(path: Path, now: Mapping[str, tuple[int, int]]) -> Iterator[str]:
-    table = read_table(path, text=("image",))
-    before = {image: (size, changed) for image, size, changed in table.iter_rows()}
-    kinds = {
-        "changed": [image for image in now if image in before and now[image] != before[image]],
-        "new": [image for image in now if image not in before],
-        "gone": [image for image in before if image not in now],
-    }
-    for kind, names in kinds.items():
-        if names:
-            yield f"{counted(len(names), 'image')} {kind}: {some(names, most=3)}"
-    if list(before) != list(now) and not any(kinds.values()):
-        yield "the images are in another order"
+def _shard_of(held: Mapping[str, npt.NDArray[Any]]) -> Shard:
+    rows, unreadable = (held[name].astype(np.int64, casting="safe") for name in ("rows", "unreadable"))
+    reasons = dict(zip(unreadable.tolist(), held["reasons"].astype(str).tolist(), strict=True))
+    return Shard(rows=rows, scores=held["scores"], reasons=reasons, moved=int(held["moved"]))

@@ -1,27 +1,21 @@
 """Models of timm and torchvision, with the weights that these give or those of a checkpoint."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from io import StringIO
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.errors import DataError, MissingPackageError, SourceError
-from reassess.formats.files import check_input, suffix_of
+from reassess.proposals.checkpoints import with_weights
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
-from reassess.text import some
+from reassess.proposals.weight_downloads import fetching
 
 __all__ = ["open_timm", "open_torchvision"]
-
-_HELD_AS = ("state_dict", "model", "model_state_dict")  # what training scripts call the weights in a checkpoint
-_PARALLEL = "module."  # stands before every name where a model was trained on several devices
 
 
 def open_timm(source: ModelSource, name: str, device: str | None, *, offline: bool) -> ImageModel:
@@ -100,9 +94,9 @@ def _of_timm(source: ModelSource, given: dict[str, Any]) -> Transform:
 def _built(source: ModelSource, build: Callable[[bool, int | None], Any], offline: bool) -> Any:
     """The model with its weights, and with as many outputs as they have."""
     if source.checkpoint is not None:
-        return _with_weights(build, Path(source.checkpoint))
+        return with_weights(build, Path(source.checkpoint))
     try:
-        with _no_network() if offline else nullcontext():
+        with fetching(source.name.partition(":")[0], offline=offline):
             model = build(True, None)
     except (OSError, RuntimeError, ValueError) as error:  # each library raises its own
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -113,61 +107,6 @@ def _built(source: ModelSource, build: Callable[[bool, int | None], Any], offlin
     if getattr(model, "num_classes", None) == 0:
         raise DataError("the model has no classes", where=source.name, mend="choose one that was trained to classify")
     return model
-
-
-def _with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
-    weights = _loaded(path)
-    model = build(False, None)
-    head, of_head = list(model.named_parameters())[-1]
-    outputs = weights[head].shape[0] if head in weights and weights[head].ndim else of_head.shape[0]
-    if outputs != of_head.shape[0]:
-        model = build(False, int(outputs))
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        own = set(model.state_dict())
-        lacking, others = sorted(own - set(weights)), sorted(set(weights) - own)
-        found = f"lacking: {some(lacking, most=3) or 'none'}; others: {some(others, most=3) or 'none'}"
-        raise DataError(
-            "the weights are not those of this model",
-            where=path,
-            found=found if lacking or others else str(error).splitlines()[-1].strip(),
-            mend="name the model that they were trained for",
-        ) from error
-    return model
-
-
-def _loaded(path: Path) -> dict[str, Any]:
-    """The weights in a file by their names; no other Python object is loaded."""
-    suffix = suffix_of(path, (".pt", ".pth", ".bin", ".tar", ".ckpt", ".safetensors"), "a checkpoint")
-    check_input(path)
-    try:
-        if suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            held = load_file(path)
-        else:
-            import torch
-
-            held = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch and safetensors raise whatever their parts raise
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(
-            "the file cannot be loaded as weights",
-            where=path,
-            allowed="tensors by their names; other Python objects are never loaded",
-            found="other Python objects" if reason.startswith("Weights only load failed") else reason,
-            mend="torch.save(model.state_dict(), path)",
-        ) from error
-    held = next((held[name] for name in _HELD_AS if isinstance(held, dict) and isinstance(held.get(name), dict)), held)
-    if not isinstance(held, dict) or not held or not all(hasattr(value, "ndim") for value in held.values()):
-        raise DataError(
-            "the file holds no weights by their names",
-            where=path,
-            found=type(held).__name__,
-            mend="torch.save(model.state_dict(), path)",
-        )
-    return {name.removeprefix(_PARALLEL): tensor for name, tensor in held.items()}
 
 
 def _opened(
@@ -203,10 +142,10 @@ def _device(given: str | None) -> Any:
     import torch
 
     try:
-        device = torch.device(given or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # of a build without it
-        reason = str(error).splitlines()[0]
+        device = torch.device(given if given is not None else "cuda" if torch.cuda.is_available() else "cpu")
+        torch.zeros(1, device=device).add(1).cpu()  # some are but names: meta holds no values
+    except Exception as error:  # whatever a build without it raises
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError("no such device", allowed="cpu, cuda, cuda:1, mps ...", found=f"{given}: {reason}") from error
     return device
 
@@ -220,25 +159,3 @@ def _hash(model: Any) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-@contextmanager
-def _no_network() -> Iterator[None]:
-    """Let libraries take only the weights that they have fetched before."""
-    import torch.hub
-
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError("they are not here, and no network is used")
-
-    with (
-        patch.object(torch.hub, "download_url_to_file", refuse),
-        redirect_stderr(StringIO()),
-        redirect_stdout(StringIO()),
-    ):
-        try:
-            from huggingface_hub import constants
-        except ImportError:  # then timm has no other weights
-            yield
-            return
-        with patch.object(constants, "HF_HUB_OFFLINE", True):
-            yield

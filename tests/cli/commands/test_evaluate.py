@@ -357,6 +357,30 @@ def test_one_file_of_names_for_many_models_is_one_input(ids: list[Any], run: Eva
     assert names == ["labels", "predictions", "names", "predictions"]
 
 
+def test_names_may_be_those_of_one_of_several_files_and_a_second_file_for_one_is_refused(
+    ids: list[Any], run: Evaluate
+) -> None:
+    np.save("backwards.npy", np.array(ids[::-1]))
+    Path("names.txt").write_text("\n".join(LABELS))
+    Path("back.txt").write_text("\n".join(reversed(LABELS)))
+    argv = ["evaluate", "ids.npy", "backwards.npy", "--labels", "numbered.json", "--topk", "1,2", "--json"]
+    names = ["--names", "backwards.npy=back.txt", "--names", "names.txt"]
+    results = document_of(run(*argv, *names), "evaluate")["results"]
+    assert [counts(result["real"]["1"]) for result in results] == [(2, 4), (2, 4)]
+    result = run(*argv, *names, "--names", "back.txt")
+    assert (result.code, result.err.splitlines()[-1]) == (2, "Error: --names is given twice for ids.npy.")
+
+
+def test_a_list_of_classes_beside_an_array_is_no_list_of_its_images(ids: list[Any], run: Evaluate) -> None:
+    """Although it has as many lines as the array has rows."""
+    np.save("model.npy", np.eye(5, dtype=np.float32))
+    Path("model.txt").write_text("4\n3\n2\n1\n0\n")
+    argv = ["evaluate", "model.npy", "--labels", "numbered.json", "--original", "none", "--classes", "model.txt"]
+    document = document_of(run(*argv, "--json"), "evaluate")
+    assert "model.txt beside it lists the outputs and does not name its rows" in document["results"][0]["detected"]
+    assert [entry["name"] for entry in document["inputs"]] == ["labels", "predictions", "classes"]
+
+
 def test_fewer_rows_without_names_are_an_error(ids: list[Any], run: Evaluate) -> None:
     np.save("few.npy", np.array(ids[:3]))
     result = run("evaluate", "few.npy", "--labels", "numbered.json")
@@ -925,10 +949,10 @@ def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
     assert [line.split()[-2:] for line in lines[2:4]] == [["1", "3"], ["1", "3"]], "scored, and left out"
-    at = lines.index("file       excluded   top-1 % of all   of the rest   change              95 %")
+    at = lines.index("file       excluded   top-1 % of all   of the rest   change               95 %")
     assert lines[at + 2 : at + 4] == [
-        "good.csv          2            100.0         100.0    +0.00   -52.89 to +43.84",
-        "poor.csv          2            66.67         100.0   +33.33   -29.08 to +60.37",
+        "good.csv          2            100.0         100.0    +0.00   -52.90 to +43.84",
+        "poor.csv          2            66.67         100.0   +33.33   -26.07 to +60.36",
     ]
     assert "repeats.csv: another set repeats 2 images of test, 1 exactly and 1 nearly" in lines
     assert (
@@ -1015,14 +1039,21 @@ def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callab
             [("a", "1.jpg", 1, "exact"), ("b", "2.jpg", 1, "exact")],
             "repeats.csv",
             "no set of the repeats is of these images\n  where:   repeats.csv\n"
-            "  allowed: names such as shop/1.jpg, shop/2.jpg and 3 more\n  found:   1.jpg, 2.jpg, of the sets a, b\n"
+            "  allowed: names such as shop/1.jpg, shop/2.jpg and 3 more\n  found:   1.jpg, 2.jpg, of 2 sets: a, b\n"
             "  to mend: they fit by name: --match name\n",
         ),
         (
             REPEATS,
             "repeats.csv:tset",
             "unknown set of images\n  where:   repeats.csv\n  allowed: train, test\n  found:   'tset'\n"
-            "  to mend: a set without repeats is not in the table\n",
+            "  to mend: a set of which nothing was found has no row\n",
+        ),
+        (
+            REPEATS,
+            "repeats.csv:train",
+            "no set of the repeats is of these images\n  where:   repeats.csv\n"
+            "  allowed: names such as shop/1.jpg, shop/2.jpg and 3 more\n"
+            "  found:   9.jpg, 8.jpg, of 1 set: train\n  to mend: scan these images too\n",
         ),
         (REPEATS, "no.csv", "no such file\n  where:   no.csv\n"),
         (REPEATS, "good.csv", "the table has no column for the set of images\n  where:   good.csv\n"),

@@ -137,7 +137,7 @@ def test_many_folds_are_shown_in_part(training: Path, run: Callable[..., Run]) -
             [*ARGV, "--repeats", "repeats.csv:test"],
             1,
             "Error: unknown set of images\n  where:   repeats.csv\n  allowed: train, val\n  found:   'test'\n"
-            "  to mend: a set without repeats is not in the table\n",
+            "  to mend: a set of which nothing was found has no row\n",
         ),
         (
             ["folds", "--benchmark", "empty", "-o", "f.csv"],
@@ -161,6 +161,6 @@ def test_repeats_of_other_images_are_refused(training: Path, run: Callable[..., 
     assert (result.code, result.err) == (
         1,
         "Error: no set of the repeats is of these images\n  where:   other.csv\n"
-        "  allowed: names such as cat/0.png, cat/1.png and 10 more\n  found:   1.jpg, 2.jpg, of the sets x\n"
+        "  allowed: names such as cat/0.png, cat/1.png and 10 more\n  found:   1.jpg, 2.jpg, of 1 set: x\n"
         "  to mend: scan these images too\n",
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reassess import ModelSource
 from tests.helpers import Run, document_of, picture, results_of, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -94,6 +95,9 @@ def test_outputs_in_another_order_need_a_list(pets: Path, run: Callable[..., Run
     )
     write_files(pets, {"outputs.txt": "fox\n-\ncow\ndog\n"})
     result = run(*argv, "--classes", "outputs.txt")
+    assert result.out.splitlines()[1] == (
+        "python:pet_models:four: 1 output is called by a name that no class has, and left out: 'cow'"
+    )
     assert result.out.splitlines()[-1] == "model.npy: 2 outputs are no class; 1 class has no output"
     assert np.load("model.npy")[0].tolist() == [-np.inf, 3, 0]
 
@@ -113,6 +117,7 @@ def test_several_models_each_have_their_own_files(pets: Path, run: Callable[...,
             "outputs": 3,
             "without_class": 0,
             "without_output": 0,
+            "unknown_outputs": [],
             "moved": 0,
         },
         {
@@ -123,6 +128,7 @@ def test_several_models_each_have_their_own_files(pets: Path, run: Callable[...,
             "outputs": 4,
             "without_class": 2,
             "without_output": 1,
+            "unknown_outputs": ["cow"],
             "moved": 0,
         },
     ]
@@ -146,8 +152,10 @@ def test_a_run_goes_on_and_says_so(pets: Path, run: Callable[..., Run], monkeypa
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reassess.proposals.inference.write_shards", interrupt)
-    assert (run(*argv).code, Path("model.npy").exists()) == (130, False)
+    monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
+    stopped = run(*argv)
+    assert (stopped.code, Path("model.npy").exists()) == (130, False)
+    assert stopped.err == "model.npy.unfinished has what was finished; the same call goes on from there.\n\nStopped.\n"
     monkeypatch.undo()
     monkeypatch.chdir(pets)
     assert run(*argv[:-4], "--batch", "3", "-o", "model.npy").err == (
@@ -156,6 +164,31 @@ def test_a_run_goes_on_and_says_so(pets: Path, run: Callable[..., Run], monkeypa
         "  to mend: call it as before to go on, or begin anew: rm -r model.npy.unfinished\n"
     )
     assert run(*argv).out.splitlines()[1] == "model.npy.unfinished: goes on after 1 of 1 shard"
+
+
+def test_a_run_that_is_stopped_before_anything_was_finished_promises_nothing(
+    pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reassess.proposals.inference.score_shards", interrupt)
+    assert run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy").err == "\nStopped.\n"
+
+
+def test_a_file_for_all_models_is_of_those_that_take_one(
+    pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources: list[ModelSource] = []
+    monkeypatch.setattr("reassess.cli.commands.predict.run_models", lambda given, *_, **__: sources.extend(given) or [])
+    write_files(pets, {"w.pth": b"", "t.toml": b"", "m.onnx": b"", "c.txt": "cat\n"})
+    files = ("--checkpoint", "w.pth", "--transform", "t.toml", "--classes", "c.txt")
+    run("predict", MODEL, "timm:a", "onnx:m.onnx", *files, "-o", "out")
+    assert [(source.checkpoint, source.transform, source.outputs) for source in sources] == [
+        (None, None, ["cat"]),
+        (Path("w.pth"), Path("t.toml"), ["cat"]),
+        (None, Path("t.toml"), ["cat"]),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -170,6 +203,14 @@ def test_a_run_goes_on_and_says_so(pets: Path, run: Callable[..., Run], monkeypa
         ),
         (f"predict {MODEL} -o m.npy --images none", 1, "no such folder of images\n  where:   none"),
         (f"predict {MODEL} -o m.npy --images pets/images --device cpu", 1, "a function takes no device"),
+        (f"predict {MODEL} -o m.npy --images pets/images --checkpoint w.pth", 1, "a function takes no checkpoint"),
+        (
+            f"predict {MODEL} onnx:m.onnx -o m --images pets/images --checkpoint {MODEL}=w.pth",
+            1,
+            "a function takes no checkpoint",
+        ),
+        (f"predict {MODEL} -o pets/images/m.npy --benchmark pets", 1, "the output would lie among the images"),
+        (f"predict {MODEL} -o no/m.npy --images pets/images", 1, "the folder of the output file does not exist"),
         (f"predict {MODEL} {MODEL} -o m --images pets/images", 1, f"a model is named twice\n  found:   {MODEL}"),
         (f"predict {MODEL} -o m.svg --images pets/images", 1, "wrong kind of file for predictions of images"),
         (f"predict {MODEL} -o m.npy --images pets/images --classes a --classes b", 2, "--classes is given twice for"),
@@ -211,7 +252,7 @@ def test_the_record_of_a_run_names_what_it_hangs_on(
     monkeypatch.setattr("reassess.proposals.inference.score_shards", interrupt)
     run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy")
     record = json.loads(Path("model.npy.unfinished/run.json").read_text())
-    assert (record["schema"], record["version"], record["batch"]) == ("reassess/predict-run", 1, 64)
+    assert (record["schema"], record["version"], record["batch"]) == ("reassess/predict-run", 2, 64)
     assert record["models"][MODEL].keys() == {"code", "transform", "outputs"}
 
 

@@ -35,8 +35,8 @@ _Groups = list[tuple[str, ...]]
     cls=Command,
     docs="docs/training.md",
     examples=[
-        "reassess folds --benchmark pets -o folds.csv",
-        "reassess folds --original train.csv --k 5 --repeats repeats.csv -o folds.csv",
+        "reassess folds --benchmark pets --k 3 -o folds.csv",
+        "reassess folds --original train.csv --repeats copies.csv -o ten.parquet",
     ],
 )
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="OUT", help="Write the folds: csv, parquet ...")
@@ -165,6 +165,7 @@ def _print(call: Call, made: Folds, labels: LabelSets, counts: npt.NDArray[np.in
     print_table(["fold", "images", "classes", "images a class"], rows[:shown], text_columns=0)
     class_id, smallest = _smallest(labels)
     call.tell(
-        f"{output}: {counted(len(made), 'image')} of {counted(counts.shape[1], 'class', 'classes')} in {len(rows)} folds"
+        f"{output}: {counted(len(made), 'image')} of {counted(counts.shape[1], 'class', 'classes')} "
+        f"in {counted(len(rows), 'fold')}"
     )
     call.tell(f"the smallest class, {labels.classes.label(class_id)}, has {counted(smallest, 'image')}")

@@ -1,6 +1,7 @@
 """`reassess predict`: run models on images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,11 @@ import click
 from reassess.cli.common import Call, call_options, counting, usable_cores
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE, OUTPUT, benchmark_option, own_file
-from reassess.cli.screen import print_table
+from reassess.cli.screen import print_table, say
 from reassess.core.benchmark import Benchmark
 from reassess.formats.files import read_lines
 from reassess.proposals.image_models import ModelSource
-from reassess.proposals.inference import ImagePredictions
+from reassess.proposals.image_predictions import ImagePredictions
 from reassess.proposals.inference import predict as run_models
 from reassess.text import counted
 
@@ -83,7 +84,8 @@ _MOST_WORKERS = 16
     "--workers",
     type=click.IntRange(0),
     metavar="N",
-    help=f"Processes that decode images.  [default: one less than there are cores, {_MOST_WORKERS} at most]",
+    help="Processes that decode images, if there are enough of them.  [default: one less than there are cores, "
+    f"{_MOST_WORKERS} at most]",
 )
 @click.option(
     "--device", metavar="D", help="Where models run, such as cpu or cuda:1.  [default: a GPU if there is one]"
@@ -114,7 +116,7 @@ def predict(
     if images is not None and images.is_file():
         call.read("images", images)
     call.keep_inputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
-    with counting(call) as progress:
+    with _interruptible(), counting(call) as progress:
         results = run_models(
             sources,
             output,
@@ -146,12 +148,26 @@ def _source(
     """A model with its files, which are noted as inputs."""
     files = {}
     for option, given in (("checkpoint", checkpoints), ("transform", transforms), ("classes", class_lists)):
+        takers = [each for each in models if ModelSource(each).takes(option)]
+        if takers and model not in takers:  # what is given for all is not for this one
+            given = [text for text in given if text.startswith(f"{model}=")]
         path = own_file(model, models, given, f"--{option}")
         files[option] = None if path is None else call.read(option, path)
     if model.startswith("onnx:"):
         call.read("model", Path(model.removeprefix("onnx:")))
     outputs = None if files["classes"] is None else read_lines(files["classes"])
     return ModelSource(model, checkpoint=files["checkpoint"], transform=files["transform"], outputs=outputs)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Say what remains of a run that the user stops."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        for note in getattr(error, "__notes__", ()):
+            say(note, err=True)
+        raise
 
 
 def _to_json(result: ImagePredictions) -> dict[str, Any]:

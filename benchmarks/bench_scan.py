@@ -1,0 +1,47 @@
+"""What `scan` costs around the decoding of pictures: beside a loop in one process that decodes the same ones."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reassess import scan_images
+
+IMAGES, SIDE, COPIES = 60_000, 32, 600
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: Any) -> Path:
+    """Pictures of smooth spots as PNG, of which some stand there twice."""
+    path = tmp_path_factory.mktemp("images") / "images.zip"
+    rng = np.random.default_rng(0)
+    with zipfile.ZipFile(path, "w") as pack:
+        for number in range(IMAGES):
+            if number >= COPIES:
+                spots = Image.fromarray(rng.integers(0, 256, (6, 6, 3), np.uint8))
+                file = io.BytesIO()
+                spots.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(file, "PNG")
+            elif number % 2 == 0:
+                file = io.BytesIO()
+                Image.fromarray(rng.integers(0, 256, (SIDE, SIDE, 3), np.uint8)).save(file, "PNG")
+            pack.writestr(f"{number % 10}/{number:05d}.png", file.getvalue())
+    return path
+
+
+@pytest.mark.parametrize("near", [False, True], ids=["exact", "near"])
+def test_around_decoding(compare: Callable[..., None], archive: Path, near: bool) -> None:
+    def loop() -> None:
+        with zipfile.ZipFile(archive) as pack:
+            for name in pack.namelist():
+                Image.open(io.BytesIO(pack.read(name))).convert("RGB").tobytes()
+
+    def run() -> None:
+        assert scan_images([archive], near=near, workers=2).repeats.group_count("exact") == COPIES // 2
+
+    name = f"scan{' --near' * near}, {IMAGES:,} PNG of {SIDE} x {SIDE}, 2 processes"
+    compare(name, run, loop, against="decoding them in one loop", must="<= 4", rounds=3)

@@ -1,0 +1,143 @@
+"""From label sets or scores to targets for a loss: multi-hot, uniform over the valid classes, or probabilities."""
+
+import warnings
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_known, check_range, check_type
+from reassess.core.labels import LabelSets
+from reassess.core.scores import Scores
+from reassess.core.training_targets import Loss, TrainingTargets
+from reassess.errors import DataError, ReassessWarning
+from reassess.text import counted, some
+
+__all__ = ["TargetKind", "training_targets"]
+
+TargetKind = Literal["multi-hot", "uniform", "scores"]
+_LOSS_OF: dict[TargetKind, Loss] = {"multi-hot": "sigmoid", "uniform": "soft-max"}
+
+
+def training_targets(
+    labels: LabelSets | Scores,
+    kind: TargetKind,
+    *,
+    loss: Loss | None = None,
+    smoothing: float = 0.0,
+    classes: int | None = None,
+) -> TrainingTargets:
+    """Targets to train a model on.
+
+    An image without a valid class has no target: it is left out, and counted in a warning and in `left_out`.
+
+    Parameters
+    ----------
+    labels
+        Label sets; or, for ``scores``, scores, of which a class without one counts as 0.
+    kind
+        ``multi-hot``: 1 for each valid class, for a sigmoid loss. ``uniform``: 1/n for each of the n valid classes, for
+        a soft-max loss. ``scores``: for a sigmoid loss, P(class valid) as it is, since each class is a question of its
+        own; for a soft-max loss, divided by the sum of the image, since it asks which one class it is.
+    loss
+        ``sigmoid`` or ``soft-max``; needed for ``scores``, of which both can be made.
+    smoothing
+        A share s, 0 to 1, that is taken from what the labels say: y becomes (1 - s) y + s/2 for a sigmoid loss, which
+        has two outcomes for each class, and (1 - s) y + s/C for a soft-max loss of C classes.
+    classes
+        How many classes there are; by default as many as the labels declare.
+
+    Raises
+    ------
+    DataError
+        The kind, the loss and the labels do not fit; smoothing is out of range; the number of classes is neither given
+        nor declared, or smaller than a class id; no image has a valid class.
+
+    Warns
+    -----
+    ReassessWarning
+        Images have no valid class.
+
+    Examples
+    --------
+    >>> from reassess.core.classes import Classes
+    >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[0, 2], [1]], Classes(4))
+    >>> training_targets(labels, "multi-hot").to_array()
+    array([[1., 0., 1., 0.],
+           [0., 1., 0., 0.]], dtype=float32)
+    >>> training_targets(labels, "uniform", smoothing=0.2).to_array()
+    array([[0.45, 0.05, 0.45, 0.05],
+           [0.05, 0.85, 0.05, 0.05]], dtype=float32)
+
+    Notes
+    -----
+    Smoothing is that of Keras's BinaryCrossentropy, and of the soft-max losses of PyTorch, Keras, timm and optax.
+    Multi-hot targets for a sigmoid loss: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 6.
+    """
+    check_known([kind], get_args(TargetKind), thing="kind of target")
+    check_type(labels, Scores if kind == "scores" else LabelSets, what=f"the labels for {kind} targets")
+    loss = _loss(kind, loss)
+    check_range(smoothing, 0, 1, what="smoothing")
+    images, indptr, ids, values = _of_scores(labels) if isinstance(labels, Scores) else _of_sets(labels)
+    known = (labels.questions if isinstance(labels, Scores) else labels).classes
+    classes = known.count if classes is None else classes
+    if classes is None:
+        raise DataError("the labels do not say how many classes there are", mend="give the number of classes")
+    check_range(classes, 1, what="number of classes")
+    sums = np.bincount(np.repeat(np.arange(len(images)), np.diff(indptr)), values, len(images))
+    kept = sums > 0
+    if not kept.any():
+        raise DataError("no image has a valid class", found=counted(len(images), "image"))
+    sizes = np.diff(indptr)
+    of_kept = np.repeat(kept, sizes)
+    shares = values[of_kept] / (np.repeat(sums[kept], sizes[kept]) if loss == "soft-max" else 1)
+    background = smoothing / (classes if loss == "soft-max" else 2)
+    left_out = tuple(images[row] for row in np.flatnonzero(~kept).tolist())
+    if left_out:
+        text = f"{len(left_out):,} of {counted(len(images), 'image')} without a valid class left out: "
+        warnings.warn(f"{text}{some(left_out, most=3)}", ReassessWarning, stacklevel=2)
+    return TrainingTargets(
+        images=tuple(images[row] for row in np.flatnonzero(kept).tolist()),
+        indptr=np.concatenate([[0], np.cumsum(sizes[kept])]),
+        indices=ids[of_kept],
+        values=((1 - smoothing) * shares + background).astype(np.float32),
+        background=background,
+        classes=classes,
+        loss=loss,
+        left_out=left_out,
+    )
+
+
+def _loss(kind: TargetKind, given: Loss | None) -> Loss:
+    """The loss of a kind of targets; `DataError` unless the one that is given fits."""
+    if given is not None:
+        check_known([given], get_args(Loss), thing="loss")
+    own = _LOSS_OF.get(kind)
+    if own is None and given is None:
+        raise DataError(
+            "scores may become targets for either loss",
+            allowed=" or ".join(f"loss={loss!r}" for loss in get_args(Loss)),
+            mend="say for which",
+        )
+    if own is not None and given not in (None, own):
+        raise DataError(f"{kind} targets are not for this loss", allowed=own, found=given)
+    loss = own or given
+    assert loss is not None
+    return loss
+
+
+_Rows = tuple[tuple[str, ...], npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float64]]
+
+
+def _of_sets(labels: LabelSets) -> _Rows:
+    """Images, and the classes of each with 1."""
+    return labels.images, labels.indptr, labels.indices, np.ones(labels.indices.size)
+
+
+def _of_scores(scores: Scores) -> _Rows:
+    """Images, and the scored classes of each with their scores."""
+    questions = scores.questions
+    order = np.lexsort((questions.class_ids, questions.image_ids))
+    sizes = np.bincount(questions.image_ids, minlength=len(questions.images))
+    indptr = np.concatenate([[0], np.cumsum(sizes)])
+    return questions.images, indptr, questions.class_ids[order].astype(np.int32), scores.values[order]

@@ -1,0 +1,146 @@
+"""Targets to train a model on: for each image a number for each class, of which most are the same."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_length, check_range
+from reassess.core.image_names import unique_images
+from reassess.core.image_selection import ImageSelection
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze, runs
+from reassess.text import counted, in_bytes
+
+__all__ = ["Loss", "TrainingTargets"]
+
+Loss = Literal["sigmoid", "soft-max"]
+_MAX_BYTES = 2 << 30  # of an array of all targets
+_BLOCK = 64 << 20  # bytes of targets at once
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingTargets:
+    """A number for each class of each image, made when it is asked for: all at once would often be too large.
+
+    Parameters
+    ----------
+    images
+        Names of the images, no image twice.
+    indptr
+        int64, shape (images + 1,): the classes with a number of their own of image i are
+        ``indices[indptr[i]:indptr[i + 1]]``.
+    indices
+        int32, class ids.
+    values
+        float32, the number of each.
+    background
+        The number of all other classes.
+    classes
+        How many classes there are.
+    loss
+        For which loss the numbers are: ``soft-max`` where those of an image add up to 1, else ``sigmoid``.
+    left_out
+        Images that have no target, since no class is valid.
+
+    Raises
+    ------
+    DataError
+        An image is named twice; a class id or a number is out of range; the parts do not fit one another.
+
+    Examples
+    --------
+    >>> targets = TrainingTargets(
+    ...     ("a.png", "b.png"), np.array([0, 2, 3]), np.array([0, 2, 1], np.int32), np.array([0.5, 0.5, 1], np.float32),
+    ...     background=0.0, classes=3, loss="soft-max",
+    ... )
+    >>> targets
+    TrainingTargets(2 images, 3 classes, for soft-max, 0 left out)
+    >>> targets.of_rows(np.array([1, 0]))
+    array([[0. , 1. , 0. ],
+           [0.5, 0. , 0.5]], dtype=float32)
+    """
+
+    images: tuple[str, ...]
+    indptr: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float32]
+    background: float
+    classes: int
+    loss: Loss
+    left_out: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unique_images((*self.images, *self.left_out), "the targets")
+        check_length(self.indptr.size - 1, len(self.images), things="rows of targets", each="image")
+        check_length(self.values.size, self.indices.size, things="values of targets", each="class id")
+        check_range(self.indices, 0, self.classes - 1, what="class id", where="the targets")
+        check_range(self.values, 0, 1, what="value of a target", where="the targets")
+        check_range(self.background, 0, 1, what="value of a target", where="the targets")
+        freeze(self, "indptr", "indices", "values")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        sizes = f"{counted(len(self), 'image')}, {counted(self.classes, 'class', 'classes')}"
+        return f"TrainingTargets({sizes}, for {self.loss}, {len(self.left_out):,} left out)"
+
+    @property
+    def selection(self) -> ImageSelection:
+        """The images that have a target; those that are left out are known and not wanted."""
+        return ImageSelection(self.images, self.left_out, "training targets")
+
+    def of_rows(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+        """The targets of some images by position: float32, shape (rows, classes)."""
+        starts = self.indptr[:-1][rows]
+        sizes = self.indptr[1:][rows] - starts
+        places = runs(starts, sizes)
+        targets = np.full((len(sizes), self.classes), self.background, np.float32)
+        targets[np.repeat(np.arange(len(sizes)), sizes), self.indices[places]] = self.values[places]
+        return targets
+
+    def of(self, images: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The targets of some images by name: float32, shape (images, classes).
+
+        Raises
+        ------
+        DataError
+            An image has no target.
+        """
+        found = self.selection.find(images)
+        if (found < 0).any():
+            raise DataError("an image has no valid class, and so no target", found=images[int(np.argmin(found))])
+        return self.of_rows(found)
+
+    def blocks(self, rows: int | None = None) -> Iterator[npt.NDArray[np.float32]]:
+        """All targets in the order of the images, so many rows at once: float32, shape (rows or fewer, classes)."""
+        rows = max(1, _BLOCK // (4 * self.classes)) if rows is None else rows
+        check_range(rows, 1, what="number of rows")
+        for start in range(0, len(self), rows):
+            yield self.of_rows(np.arange(start, min(start + rows, len(self))))
+
+    def to_array(self, *, max_bytes: int = _MAX_BYTES) -> npt.NDArray[np.float32]:
+        """All targets: float32, shape (images, classes).
+
+        Raises
+        ------
+        DataError
+            They need more than `max_bytes`.
+        """
+        check_size(self, max_bytes, mend="take them in parts, with of_rows or blocks, or allow more with max_bytes=...")
+        return self.of_rows(np.arange(len(self)))
+
+
+def check_size(targets: TrainingTargets, max_bytes: int, *, mend: str) -> None:
+    """Raise `DataError` if all targets at once need more than so many bytes."""
+    size = 4 * len(targets) * targets.classes
+    if size > max_bytes:
+        raise DataError(
+            "the targets are too large to be made at once",
+            allowed=in_bytes(max_bytes),
+            found=f"{in_bytes(size)}: {len(targets):,} x {targets.classes:,} numbers",
+            mend=mend,
+        )

@@ -1,0 +1,238 @@
+"""Some images of a Hugging Face data set, chosen by name; other classes, and targets for a loss, by name too."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from reassess.core.checks import check_range
+from reassess.core.image_names import Match
+from reassess.core.image_selection import ImageSelection
+from reassess.core.training_targets import TrainingTargets, check_size
+from reassess.errors import DataError, MissingPackageError
+from reassess.integrations._left_out import tell_missing, tell_unknown
+from reassess.text import some
+
+try:
+    import datasets
+    import pyarrow
+
+    from reassess.integrations.huggingface import check_columns, file_names, mapped, whole_names
+except ImportError as error:
+    raise MissingPackageError("datasets", extra="huggingface", purpose="images of a data set") from error
+
+__all__ = ["relabel_images", "select_images", "with_targets"]
+
+_DatasetT = TypeVar("_DatasetT", datasets.Dataset, datasets.IterableDataset)
+_MAX_BYTES = 2 << 30
+
+
+def select_images(
+    dataset: _DatasetT,
+    selection: ImageSelection,
+    *,
+    image: str = "image",
+    match: Match = "path",
+    ignore_unknown: bool = False,
+) -> _DatasetT:
+    """The images of a data set that a selection names.
+
+    Parameters
+    ----------
+    dataset
+        One split, also a streamed one.
+    selection
+        Which images are wanted, such as ``folds.training(0)``.
+    image
+        The column of images, beside which their file names are kept; or a column of file names. No image is decoded.
+    match
+        Which part of a name identifies an image: its path, its file name, or that without its extension.
+    ignore_unknown
+        Leave out images that the folds do not know instead of stopping.
+
+    Raises
+    ------
+    DataError
+        The data set does not say which files its images are; no wanted image is there; two images have the name of one;
+        images are not known to the selection. What is wrong with a streamed image is raised in iteration.
+
+    Warns
+    -----
+    ReassessWarning
+        The data set lacks wanted images, or images are left out that are not known; not of a streamed one.
+
+    Examples
+    --------
+    >>> from reassess import Folds
+    >>> folds = Folds(("a.png", "b.png", "c.png"), np.array([0, 1, 0]))
+    >>> dataset = datasets.Dataset.from_dict({"file": ["c.png", "b.png", "a.png"]})
+    >>> select_images(dataset, folds.held_out(0), image="file")["file"][:]
+    ['c.png', 'a.png']
+    """
+    check_columns(dataset, image, None)
+    if isinstance(dataset, datasets.Dataset):
+        names = whole_names(file_names(dataset, image), image)
+        rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
+        tell_missing(names, selection, match, depth=2)
+        tell_unknown(names, selection, match, depth=2)
+        return dataset.select(rows)
+    options = {"selection": selection, "match": match, "ignore_unknown": ignore_unknown}
+    return mapped(dataset, image, {}, _selected, **options)
+
+
+def _selected(
+    table: pyarrow.Table,
+    names: Sequence[str | None],
+    image: str,
+    *,
+    selection: ImageSelection,
+    match: Match,
+    ignore_unknown: bool,
+) -> pyarrow.Table:
+    return table.filter(selection.find(whole_names(names, image), match=match, ignore_unknown=ignore_unknown) >= 0)
+
+
+def relabel_images(
+    dataset: _DatasetT,
+    classes_of: Mapping[str, int | str],
+    *,
+    image: str = "image",
+    label: str = "label",
+    match: Match = "path",
+) -> _DatasetT:
+    """The same data set, in which some images, by name, have another class than before.
+
+    Parameters
+    ----------
+    dataset, image, match
+        As for `select_images`.
+    classes_of
+        The class of each image that gets another: its id, or, of a ClassLabel, its name.
+    label
+        The column of classes.
+
+    Raises
+    ------
+    DataError
+        As for `select_images`; the column is not there; or a class is none of the data set.
+
+    Examples
+    --------
+    >>> dataset = datasets.Dataset.from_dict({"file": ["a.png", "b.png"], "label": [0, 1]})
+    >>> relabel_images(dataset, {"b.png": 2}, image="file")["label"][:]
+    [0, 2]
+    """
+    check_columns(dataset, image, None)
+    if label not in dataset.features:
+        raise DataError(f"the data set has no column {label}", found=", ".join(dataset.features))
+    feature = dataset.features[label]
+    selection = ImageSelection(tuple(classes_of), thing="list of new classes")
+    new = np.array([_class_id(name, given, feature) for name, given in classes_of.items()])
+    if isinstance(dataset, datasets.Dataset):
+        names = whole_names(file_names(dataset, image), image)
+        selection.rows(names, match=match)
+        tell_missing(names, selection, match, depth=2)
+        found = selection.find(names, match=match)
+        old = dataset.with_format("numpy").select_columns(label)[label][:]
+        column = np.where(found >= 0, new[found], old)
+        order = list(dataset.features)
+        return dataset.remove_columns(label).add_column(label, column, feature=feature).select_columns(order)
+    return mapped(dataset, image, {label: feature}, _relabelled, selection=selection, new=new, label=label, match=match)
+
+
+def _relabelled(
+    table: pyarrow.Table,
+    names: Sequence[str | None],
+    image: str,
+    *,
+    selection: ImageSelection,
+    new: Any,
+    label: str,
+    match: Match,
+) -> pyarrow.Table:
+    found = selection.find(whole_names(names, image), match=match)
+    place = table.column_names.index(label)
+    old = table.column(label)
+    values = np.where(found >= 0, new[found], old.to_numpy())
+    return table.set_column(place, table.schema.field(label), pyarrow.array(values, old.type))
+
+
+def with_targets(
+    dataset: _DatasetT,
+    targets: TrainingTargets,
+    *,
+    image: str = "image",
+    feature: str = "target",
+    match: Match = "path",
+    ignore_unknown: bool = False,
+    max_bytes: int = _MAX_BYTES,
+) -> _DatasetT:
+    """The images that have a target, with a column of targets: float32, one number a class.
+
+    Parameters
+    ----------
+    dataset, image, match, ignore_unknown
+        As for `select_images`.
+    targets
+        What `reassess.training_targets` gives. Images that it left out are left out.
+    feature
+        The column to add.
+    max_bytes
+        What all targets of a data set that is no stream may need; a stream makes them as they are read.
+
+    Raises
+    ------
+    DataError
+        As for `select_images`; there is a column of the new name already; the targets need more than `max_bytes`.
+
+    Examples
+    --------
+    >>> from reassess import Classes, LabelSets, training_targets
+    >>> targets = training_targets(LabelSets.from_lists(["a.png"], [[0, 2]], Classes(3)), "uniform")
+    >>> with_targets(datasets.Dataset.from_dict({"file": ["a.png"]}), targets, image="file")[0]
+    {'file': 'a.png', 'target': [0.5, 0.0, 0.5]}
+    """
+    check_columns(dataset, image, feature)
+    kind = datasets.Sequence(datasets.Value("float32"), length=targets.classes)
+    if isinstance(dataset, datasets.Dataset):
+        check_size(targets, max_bytes, mend="give dataset.to_iterable_dataset(), which makes them as they are read")
+        names = whole_names(file_names(dataset, image), image)
+        rows = targets.selection.rows(names, match=match, ignore_unknown=ignore_unknown)
+        tell_unknown(names, targets.selection, match, depth=2)
+        found = targets.selection.find([names[row] for row in rows.tolist()], match=match)
+        return dataset.select(rows).add_column(feature, _arrow(targets, found), feature=kind)
+    options = {"targets": targets, "match": match, "ignore_unknown": ignore_unknown, "feature": feature}
+    return mapped(dataset, image, {feature: kind}, _targeted, **options)
+
+
+def _targeted(
+    table: pyarrow.Table,
+    names: Sequence[str | None],
+    image: str,
+    *,
+    targets: TrainingTargets,
+    match: Match,
+    ignore_unknown: bool,
+    feature: str,
+) -> pyarrow.Table:
+    rows = targets.selection.find(whole_names(names, image), match=match, ignore_unknown=ignore_unknown)
+    return table.filter(rows >= 0).append_column(feature, _arrow(targets, rows[rows >= 0]))
+
+
+def _arrow(targets: TrainingTargets, rows: Any) -> pyarrow.Array:
+    return pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(targets.of_rows(rows).ravel()), targets.classes)
+
+
+def _class_id(name: str, given: int | str, feature: Any) -> int:
+    known = feature.names if isinstance(feature, datasets.ClassLabel) else None
+    if isinstance(given, str):
+        if known is None or given not in known:
+            raise DataError(
+                "the data set has no such class",
+                where=f"image {name}",
+                allowed=some(known) if known else "class ids, as the column names no class",
+                found=repr(given),
+            )
+        return int(known.index(given))
+    check_range(given, 0, float("inf") if known is None else len(known) - 1, what="class id", where=f"image {name}")
+    return int(given)

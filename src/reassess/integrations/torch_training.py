@@ -1,0 +1,281 @@
+"""Some images of a torchvision or timm data set, chosen by name; other classes, and targets for a loss, by name too."""
+
+import os
+from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import Any
+
+import numpy as np
+
+from reassess.core.image_names import Match
+from reassess.core.image_selection import ImageSelection
+from reassess.core.training_targets import TrainingTargets
+from reassess.errors import DataError, MissingPackageError
+from reassess.integrations._left_out import tell_missing, tell_unknown
+from reassess.text import some
+
+try:
+    import torch
+    from torch.utils.data import Subset
+except ImportError as error:
+    raise MissingPackageError("torch", extra="torchvision", purpose="a subset of a data set") from error
+
+__all__ = ["RelabelledImages", "SelectedImages", "TargetImages", "image_names"]
+
+
+def image_names(dataset: Any) -> list[str]:
+    """The path of each image of a data set, below its root.
+
+    Parameters
+    ----------
+    dataset
+        A data set with the paths of its images in ``samples``, such as torchvision's ImageFolder and ImageNet; with
+        ``filenames()``, such as timm's; or a subset of one.
+
+    Raises
+    ------
+    DataError
+        The data set does not say which files its images are.
+
+    Examples
+    --------
+    >>> from torchvision.datasets import FakeData
+    >>> dataset = FakeData(size=2)
+    >>> dataset.root = "train"
+    >>> dataset.samples = [("train/cat/1.png", 0), ("train/dog/2.png", 1)]
+    >>> image_names(dataset)
+    ['cat/1.png', 'dog/2.png']
+    """
+    if isinstance(dataset, Subset):
+        names = image_names(dataset.dataset)
+        return [names[index] for index in dataset.indices]
+    if hasattr(dataset, "samples"):
+        root = getattr(dataset, "split_folder", getattr(dataset, "root", None)) or ""
+        folder = os.path.join(os.fspath(root), "") if root else ""  # noqa: PTH118 - as it is written in the paths
+        return [os.fspath(path).removeprefix(folder) for path, *_ in dataset.samples]
+    if callable(getattr(dataset, "filenames", None)):
+        return [os.fspath(name) for name in dataset.filenames()]
+    raise DataError(
+        "the data set does not say which files its images are",
+        allowed="one with samples, such as torchvision's ImageFolder, or with filenames(), such as timm's",
+        found=type(dataset).__name__,
+    )
+
+
+class SelectedImages(Subset):
+    """The images of a data set that a selection names, in the data set's order.
+
+    Parameters
+    ----------
+    dataset
+        As for `image_names`.
+    selection
+        Which images are wanted, such as ``folds.training(0)``.
+    match
+        Which part of a name identifies an image: its path below the data set's root, its file name, or that without
+        its extension.
+    ignore_unknown
+        Leave out images that the folds do not know instead of stopping; they are counted in a warning.
+
+    Attributes
+    ----------
+    samples, targets, classes, class_to_idx
+        As those of the data set, of the chosen images, where it has them.
+    transform
+        That of the data set; to set it here changes no other part of the same data set.
+    missing
+        Number of wanted images that the data set does not hold.
+
+    Raises
+    ------
+    DataError
+        The data set does not say which files its images are; no wanted image is there; two images have the name of one;
+        images are not known to the selection.
+
+    Warns
+    -----
+    ReassessWarning
+        The data set lacks wanted images; or images are left out that are not known.
+
+    Examples
+    --------
+    >>> from torchvision.datasets import FakeData
+    >>> from reassess import Folds
+    >>> dataset = FakeData(size=3)
+    >>> dataset.samples = [("cat/1.png", 0), ("cat/2.png", 0), ("dog/1.png", 1)]
+    >>> folds = Folds(("cat/1.png", "cat/2.png", "dog/1.png"), np.array([0, 1, 0]))
+    >>> SelectedImages(dataset, folds.held_out(0)).samples
+    [('cat/1.png', 0), ('dog/1.png', 1)]
+    >>> SelectedImages(dataset, folds.training(0)).samples
+    [('cat/2.png', 0)]
+    """
+
+    dataset: Any
+    indices: Sequence[int]
+    _all_wanted = True  # whether an image that the data set lacks is worth a warning
+
+    def __init__(
+        self, dataset: Any, selection: ImageSelection, *, match: Match = "path", ignore_unknown: bool = False
+    ) -> None:
+        names = image_names(dataset)
+        rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
+        super().__init__(dataset, rows.tolist())
+        self._take_parts()
+        depth = 2 if type(self) is SelectedImages else 3
+        self.missing = tell_missing(names, selection, match, depth=depth) if self._all_wanted else 0
+        tell_unknown(names, selection, match, depth=depth)
+
+    def __repr__(self) -> str:
+        lines = [
+            f"Dataset {type(self).__name__}",
+            f"Number of datapoints: {len(self):,} of {len(self.dataset):,}",
+            f"On the list and not here: {self.missing:,}",
+        ]
+        return "\n    ".join(lines)
+
+    def __getitem__(self, index: Any) -> Any:
+        """The item of the data set."""
+        return self.dataset[self.indices[index]]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        """The items of a batch."""
+        return [self[index] for index in indices]
+
+    @property
+    def transform(self) -> Any:
+        """The function of an image."""
+        return getattr(self.dataset, "transform", None)
+
+    @transform.setter
+    def transform(self, function: Any) -> None:
+        self.dataset = copy(self.dataset)
+        self.dataset.transform = function
+
+    def _take_parts(self) -> None:
+        """What some data sets have beside their images."""
+        dataset = self.dataset
+        if hasattr(dataset, "samples"):
+            self.samples = [dataset.samples[index] for index in self.indices]
+            self.targets = [target for _, target, *_ in self.samples]
+        for name in ("classes", "class_to_idx"):
+            if hasattr(dataset, name):
+                setattr(self, name, getattr(dataset, name))
+
+
+class RelabelledImages(SelectedImages):
+    """A data set in which some images, by name, have another class than before.
+
+    Parameters
+    ----------
+    dataset
+        As for `image_names`; its items are (image, class).
+    classes_of
+        The class of each image that gets another: its number in the data set, or its name in ``class_to_idx``.
+    match
+        As for `SelectedImages`.
+
+    Attributes
+    ----------
+    relabelled
+        Number of images whose class is another one now, where the data set has ``targets``.
+
+    Raises
+    ------
+    DataError
+        As for `SelectedImages`; or a class is none of the data set.
+
+    Examples
+    --------
+    >>> from torchvision.datasets import FakeData
+    >>> dataset = FakeData(size=2, num_classes=2)
+    >>> dataset.samples, dataset.class_to_idx = [("1.png", 0), ("2.png", 0)], {"cat": 0, "dog": 1}
+    >>> RelabelledImages(dataset, {"2.png": "dog"}).targets
+    [0, 1]
+    """
+
+    def __init__(self, dataset: Any, classes_of: Mapping[str, int | str], *, match: Match = "path") -> None:
+        selection = ImageSelection(tuple(classes_of), thing="list of new classes")
+        names = image_names(dataset)
+        super().__init__(dataset, selection, match=match)
+        known = getattr(dataset, "class_to_idx", None)
+        ids = [_class_id(name, given, known) for name, given in classes_of.items()]
+        found = selection.find(names, match=match)
+        self._class_of = {index: ids[found[index]] for index in self.indices}
+        before = getattr(self, "targets", [])
+        self.relabelled = sum(
+            self._class_of[index] != target for index, target in zip(self.indices, before, strict=False)
+        )
+        self.indices = range(len(names))
+        self._take_parts()
+        if hasattr(self, "samples"):
+            parts = [(path, self._class_of.get(row, target)) for row, (path, target, *_) in enumerate(self.samples)]
+            self.samples, self.targets = parts, [target for _, target in parts]
+
+    def __getitem__(self, index: Any) -> Any:
+        """The item of the data set, with its new class."""
+        image, target, *others = super().__getitem__(index)
+        if (new := self._class_of.get(range(len(self))[index])) is not None:
+            change = getattr(self.dataset, "target_transform", None)
+            target = new if change is None else change(new)
+        return (image, target, *others)
+
+
+class TargetImages(SelectedImages):
+    """The images of a data set that have a target, each with it: float32 of shape (classes,), for a loss.
+
+    Parameters
+    ----------
+    dataset
+        As for `image_names`; its own targets are not used.
+    targets
+        What `reassess.training_targets` gives. Images that it left out are left out.
+    match, ignore_unknown
+        As for `SelectedImages`.
+
+    Raises
+    ------
+    DataError
+        As for `SelectedImages`.
+
+    Examples
+    --------
+    >>> from torchvision.datasets import FakeData
+    >>> from reassess import Classes, LabelSets, training_targets
+    >>> dataset = FakeData(size=2)
+    >>> dataset.samples = [("1.png", 0), ("2.png", 0)]
+    >>> labels = LabelSets.from_lists(["2.png", "1.png"], [[0, 2], [1]], Classes(3))
+    >>> TargetImages(dataset, training_targets(labels, "multi-hot"))[1][1]
+    tensor([1., 0., 1.])
+    """
+
+    _all_wanted = False  # a part of a data set may be trained on
+
+    def __init__(
+        self, dataset: Any, targets: TrainingTargets, *, match: Match = "path", ignore_unknown: bool = False
+    ) -> None:
+        super().__init__(dataset, targets.selection, match=match, ignore_unknown=ignore_unknown)
+        self._of = targets
+        names = image_names(dataset)
+        self._rows = targets.selection.find([names[index] for index in self.indices], match=match)
+
+    def __getitem__(self, index: Any) -> Any:
+        """The image and its target."""
+        return super().__getitem__(index)[0], torch.from_numpy(self._of.of_rows(self._rows[[index]])[0])
+
+
+def _class_id(name: str, given: int | str, known: Mapping[str, int] | None) -> int:
+    if isinstance(given, str):
+        if known is None or given not in known:
+            raise DataError(
+                "the data set has no such class", where=f"image {name}", found=repr(given),
+                allowed=some(list(known or ())) or "class ids, as the data set names no class",
+            )  # fmt: skip
+        return known[given]
+    if (
+        isinstance(given, bool)
+        or not isinstance(given, int | np.integer)
+        or not 0 <= given < len(known or range(2**31))
+    ):
+        allowed = f"0 to {len(known) - 1}" if known else "0 or more"
+        raise DataError("class id out of range", where=f"image {name}", allowed=allowed, found=repr(given))
+    return int(given)

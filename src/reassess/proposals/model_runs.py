@@ -1,0 +1,185 @@
+"""One model of a run: what is needed to run it, what its scores take, and the file that its shards become."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reassess.core.classes import Classes
+from reassess.data.image_sources import ImageSource
+from reassess.errors import DataError, OutputError, at
+from reassess.proposals.decoding import Decoder
+from reassess.proposals.image_models import ImageModel, ModelSource
+from reassess.proposals.image_predictions import ImagePredictions
+from reassess.proposals.model_sources import open_model, takers
+from reassess.proposals.output_classes import OutputClasses
+from reassess.proposals.prediction_files import is_array, write_shards
+from reassess.proposals.shards import Shards
+from reassess.proposals.unfinished import Unfinished
+from reassess.text import counted, in_bytes, some
+
+__all__ = ["ModelRun", "Opener", "check_room", "name_of"]
+
+_SHARD = 256  # images, as whole batches
+_BYTES = 2  # of a score
+
+Source = str | ModelSource | ImageModel
+
+
+def name_of(source: Source) -> str:
+    """What a model is called."""
+    return source if isinstance(source, str) else source.name
+
+
+class Opener:
+    """Opens the models of a run.
+
+    Parameters
+    ----------
+    models
+        All of them.
+    device
+        Goes to those that take one.
+    offline
+        Use no network for weights.
+
+    Raises
+    ------
+    DataError
+        There is a device, and every model is ready to run.
+    """
+
+    def __init__(self, models: Sequence[Source], *, device: str | None, offline: bool) -> None:
+        ready = [model.name for model in models if isinstance(model, ImageModel)]
+        if device is not None and len(ready) == len(models):
+            raise DataError("a model that is ready to run takes no device", where=some(ready, most=3), found=device)
+        self._takers = takers([name_of(model) for model in models], "device")
+        self._device, self._offline = device, offline
+
+    def __call__(self, source: Source) -> ImageModel:
+        """A model that is ready to run."""
+        if isinstance(source, ImageModel):
+            return source
+        device = self._device if name_of(source) in self._takers else None
+        return open_model(source, device=device, offline=self._offline)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelRun:
+    """A model to be run on images, and where its scores go.
+
+    Parameters
+    ----------
+    source
+        The model: ready to run, or to be opened again, where several need not be in memory together.
+    file
+        The file of its predictions.
+    shards, outputs
+        Its scores, and the classes of its outputs.
+    facts
+        What its scores depend on.
+    """
+
+    source: Source
+    file: Path
+    shards: Shards
+    outputs: OutputClasses
+    facts: dict[str, Any]
+
+    @classmethod
+    def prepared(
+        cls,
+        source: Source,
+        model: ImageModel,
+        pictures: ImageSource,
+        file: Path,
+        folder: Path,
+        batch: int,
+        classes: Classes,
+    ) -> "ModelRun":
+        """What is needed to run a model, of which one picture tells how many outputs it has.
+
+        Parameters
+        ----------
+        source, model
+            The model to be run; and the same, ready to run.
+        pictures
+            The images.
+        file, folder
+            Where its predictions go, and its shards.
+        batch
+            How many images it is given at once.
+        classes
+            The benchmark's.
+
+        Raises
+        ------
+        DataError
+            No image can be read; the model fails; or its outputs are not the classes.
+        """
+        width = model.scores([_first_picture(Decoder(pictures, model.transform))]).shape[1]
+        with at(model.name):
+            outputs = OutputClasses.of(width, model.outputs, classes)
+        transform = None if model.transform is None else model.transform.to_json()
+        return cls(
+            source=source,
+            file=file,
+            shards=Shards(folder, len(pictures), max(_SHARD // batch, 1) * batch, width),
+            outputs=outputs,
+            facts={**model.facts, "transform": transform, "outputs": width},
+        )
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+        return name_of(self.source)
+
+    @property
+    def bytes(self) -> int:
+        """What its shards and its file take."""
+        width = self.shards.outputs
+        columns = width + ((self.outputs.classes.count or width) if is_array(self.file) else width)
+        return self.shards.images * columns * _BYTES
+
+    def write(self, pictures: ImageSource, may_replace: Callable[[Path], bool]) -> ImagePredictions:
+        """Write the file, of shards that are all there."""
+        images, reasons, moved = write_shards(self.file, self.shards, self.outputs, pictures.names, may_replace)
+        return ImagePredictions(
+            model=self.name,
+            file=self.file,
+            images=images,
+            unreadable=tuple((pictures.names[row], reason) for row, reason in reasons.items()),
+            outputs=self.shards.outputs,
+            without_class=self.outputs.without_class,
+            without_output=self.outputs.without_output,
+            unknown_outputs=self.outputs.unknown,
+            moved=moved,
+        )
+
+
+def _first_picture(decode: Decoder) -> Any:
+    pictures = decode.images
+    results = map(decode, range(len(pictures)))
+    first = next((result for result in results if not isinstance(result, str)), None)
+    if first is None:
+        reasons = [f"{name}: {decode(row)}" for row, name in enumerate(pictures.names[:3])]
+        raise DataError("not one image can be read", where=pictures.place, found="\n".join(reasons))
+    return first
+
+
+def check_room(runs: Sequence[ModelRun], unfinished: Unfinished, tell: Callable[[str], object]) -> None:
+    """Say how much room the scores take, and refuse to begin where there is less."""
+    there = sum(path.stat().st_size for path in unfinished.folder.rglob("*.npz"))
+    needed = sum(run.bytes for run in runs)
+    folder = unfinished.folder.parent
+    free = shutil.disk_usage(folder).free
+    tell(f"{counted(runs[0].shards.images, 'image')}; their scores take {in_bytes(needed)}")
+    if needed - there > free:
+        raise OutputError(
+            "the disk has no room for the scores",
+            where=folder,
+            allowed=f"{in_bytes(needed - there)} free",
+            found=in_bytes(free),
+            mend="make room, or choose another folder",
+        )

@@ -1,0 +1,67 @@
+"""What differs between a run that was interrupted and the one that would go on, in words."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from reassess.core.checks import check_shape
+from reassess.errors import DataError
+from reassess.formats.tables import read_table
+from reassess.text import counted, some
+
+__all__ = ["changed_images", "changes_of"]
+
+
+def changes_of(before: Any, now: Any, name: str = "") -> Iterator[str]:
+    """What differs between two objects.
+
+    >>> list(changes_of({"batch": 64, "models": {"a": {"weights": "0f"}}}, {"batch": 32, "models": {"a": {}}}))
+    ['batch: 64 before, 32 now', 'models, a, weights: 0f before, nothing now']
+    """
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in dict.fromkeys((*before, *now)):
+            yield from changes_of(before.get(key), now.get(key), f"{name}, {key}" if name else key)
+    elif before != now:
+        yield f"{name}: {_in_words(before)} before, {_in_words(now)} now"
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return "nothing" if value is None else "another one" if isinstance(value, dict) else json.dumps(value)
+
+
+def changed_images(path: Path, now: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+    """What differs between the images of which a table has the size and the time of change, and those that are there.
+
+    Raises
+    ------
+    DataError
+        The table is missing or damaged.
+    """
+    before = _recorded(path)
+    kinds = {
+        "changed": [image for image in now if image in before and now[image] != before[image]],
+        "new": [image for image in now if image not in before],
+        "gone": [image for image in before if image not in now],
+    }
+    for kind, names in kinds.items():
+        if names:
+            yield f"{counted(len(names), 'image')} {kind}: {some(names, most=3)}"
+    if list(before) != list(now) and not any(kinds.values()):
+        yield "the images are in another order"
+
+
+def _recorded(path: Path) -> dict[str, tuple[int, int]]:
+    import polars as pl
+
+    try:
+        table = read_table(path, text=("image",))
+        stamps = table.drop("image").to_numpy()
+        check_shape(stamps, ("images", 2), what="the stamps", kind="integers")
+        return dict(zip(table["image"].to_list(), map(tuple, stamps.tolist()), strict=True))
+    except (DataError, pl.exceptions.PolarsError) as error:
+        raise DataError(
+            "the record of a run is damaged", where=path, mend=f"begin anew: rm -r {path.parent}"
+        ) from error

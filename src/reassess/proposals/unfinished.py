@@ -1,0 +1,183 @@
+"""What a run keeps beside its output until it is complete, so that it can go on after an interruption."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from reassess.data.image_sources import ImageSource
+from reassess.errors import DataError
+from reassess.formats.files import exists, sha256, writing
+from reassess.formats.tables import write_table
+from reassess.proposals.run_changes import changed_images, changes_of
+
+__all__ = ["Unfinished"]
+
+_RECORD, _IMAGES, _OUTPUTS, _LOCK, _SHARDS = "run.json", "images.parquet", "outputs.json", "lock", "shards"
+_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """The folder of a run: the record of what its scores depend on, its images, and its shards.
+
+    Parameters
+    ----------
+    output
+        Where the run writes in the end; the folder lies beside it.
+    """
+
+    output: Path
+
+    @property
+    def folder(self) -> Path:
+        """The run's own folder."""
+        return self.output.with_name(f"{self.output.name}.unfinished")
+
+    def shards(self, file: Path) -> Path:
+        """The folder of the shards that become a file."""
+        return self.folder / _SHARDS / file.stem
+
+    def has_written(self, path: Path) -> bool:
+        """Whether a file is one that this run made, and was stopped before its end."""
+        records = [self.folder / _RECORD, self.folder / _OUTPUTS]
+        if not all(map(exists, records)) or not exists(path) or not path.is_file():
+            return False
+        made = _recorded(self.folder / _OUTPUTS).get(self._key(path))
+        return made is not None and made == sha256(path)
+
+    def note_outputs(self, files: Mapping[Path, Path]) -> None:
+        """Record files that are about to take their places: the hash of each, which is complete at another path."""
+        hashes = {self._key(path): sha256(complete) for path, complete in files.items()}
+        _write_json(self.folder / _OUTPUTS, hashes)
+
+    @contextmanager
+    def begun(self, run: Mapping[str, Any], images: ImageSource) -> Iterator[None]:
+        """Begin a run, or go on with the one that is there; no other process can meanwhile.
+
+        Parameters
+        ----------
+        run
+            What the scores depend on, apart from the images: numbers, texts and objects of them.
+        images
+            The images.
+
+        Raises
+        ------
+        DataError
+            The run that is there was of other things, which the message names; its record is damaged; the folder is
+            none of a run; or another process writes to it.
+        """
+        self._refuse_other()
+        with _locked(self.folder / _LOCK):
+            self._record({"schema": "reassess/predict-run", "version": _VERSION, **run}, images)
+            (self.folder / _SHARDS).mkdir(exist_ok=True)
+            try:
+                yield
+            except KeyboardInterrupt as error:
+                if any(self.folder.rglob("*.npz")):
+                    error.add_note(f"{self.folder} has what was finished; the same call goes on from there.")
+                raise
+
+    def end(self) -> None:
+        """Remove what the run kept: its record first, without which the rest is of no run."""
+        (self.folder / _RECORD).unlink(missing_ok=True)
+        with suppress(OSError):  # such as for what else was put there
+            shutil.rmtree(self.folder / _SHARDS)
+            for name in (_IMAGES, _OUTPUTS, _LOCK):
+                (self.folder / name).unlink(missing_ok=True)
+            self.folder.rmdir()
+
+    def _record(self, run: Mapping[str, Any], images: ImageSource) -> None:
+        now = {name: images.stamp(row) for row, name in enumerate(images.names)}
+        if (self.folder / _RECORD).exists():
+            before = _recorded(self.folder / _RECORD)
+            changes = [*changes_of(before, run), *changed_images(self.folder / _IMAGES, now)]
+            if not changes:
+                return
+            if any(self.folder.rglob("*.npz")):  # else nothing was finished that would be lost
+                raise DataError(
+                    "the run that was interrupted was another one",
+                    where=self.folder,
+                    found="\n".join(changes),
+                    mend=f"call it as before to go on, or begin anew: rm -r {self.folder}",
+                )
+        self._begin_anew(run, now)
+
+    def _begin_anew(self, run: Mapping[str, Any], now: Mapping[str, tuple[int, int]]) -> None:
+        import polars as pl
+
+        if (self.folder / _SHARDS).is_dir():
+            shutil.rmtree(self.folder / _SHARDS)
+        (self.folder / _OUTPUTS).unlink(missing_ok=True)
+        stamps = zip(("size", "changed"), np.array(list(now.values())).T, strict=True)
+        write_table(self.folder / _IMAGES, pl.DataFrame({"image": list(now), **dict(stamps)}), force=True)
+        _write_json(self.folder / _RECORD, run)
+
+    def _refuse_other(self) -> None:
+        """Refuse a file or a folder in which lies what no run keeps."""
+        own = {_RECORD, _IMAGES, _OUTPUTS, _LOCK, _SHARDS}
+        if self.folder.is_file() or (
+            not (self.folder / _RECORD).exists() and any(path.name not in own for path in self.folder.glob("[!.]*"))
+        ):
+            raise DataError("something else is in the way", where=self.folder, mend="move it, or choose another name")
+
+    def _key(self, path: Path) -> str:
+        return path.relative_to(self.output.parent).as_posix()
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+    with writing(path, force=True) as temporary:
+        temporary.write_text(json.dumps(document, indent=2), encoding="utf-8")
+
+
+def _recorded(path: Path) -> dict[str, Any]:
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        held = None
+    if not isinstance(held, dict):
+        raise DataError("the record of a run is damaged", where=path, mend=f"begin anew: rm -r {path.parent}")
+    return held
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock, which ends with the process that holds it, however that ends."""
+    with _taken(path) as file:
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _taken(path: Path) -> TextIO:
+    """A lock that is taken; `DataError` if another process holds it."""
+    import fcntl
+
+    path.parent.mkdir(exist_ok=True)
+    file = path.open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.seek(0)
+        holder = file.read()
+        file.close()
+        raise DataError(
+            "another run writes this output now",
+            where=path.parent,
+            found=f"process {holder}" if holder else None,
+            mend="wait until it has ended, or choose another output",
+        ) from error
+    except OSError:  # a file system without locks
+        return file
+    if os.fstat(file.fileno()).st_nlink:
+        return file
+    file.close()  # the run that held it has ended, and removed it
+    return _taken(path)

@@ -14,6 +14,8 @@ import pytest
 from memory import peak_mib
 
 from reassess import Candidates, Golden, LabelSets, Predictions, Questions, choose_models, propose
+from reassess.proposals.proposed_pairs import golden_pairs
+from reassess.proposals.subset_search import search_of
 
 MODELS, IMAGES, CLASSES = 19, 50_000, 1_000
 GOLDEN = 256
@@ -117,21 +119,27 @@ def test_the_choice_among_all_subsets(row: Any, folder: Path) -> None:
     name = f"{choice.subsets:,} subsets on {GOLDEN} golden images, chosen and measured on 10 folds"
     row(name, seconds, "20 s", 20, "<= 1")
     some = np.random.default_rng(0).integers(1, 2**MODELS, 20)
+    found = search_of(candidates).find(golden_pairs(candidates, golden))
+    measured = measure_one_by_one(candidates, golden, some)
+    assert measured == list(zip(found.proposals[some - 1].tolist(), found.hits[some - 1].tolist(), strict=True))
     one_by_one = seconds_of(measure_one_by_one, candidates, golden, some) / some.size * choice.subsets
     row(name, seconds, "sets of pairs, one subset after another, extrapolated", one_by_one, ">= 100")
 
 
-def measure_one_by_one(candidates: Candidates, golden: Golden, subsets: Any) -> None:
-    """The recall and the proposals of some subsets, as one would write it down."""
-    by_source, questions = candidates.proposals.by_source, candidates.proposals.questions
+def measure_one_by_one(candidates: Candidates, golden: Golden, subsets: Any) -> list[tuple[int, int]]:
+    """The proposals and the hits of some subsets of models that hold all images, as one would write it down."""
+    questions, original, proposes = candidates.proposals.questions, candidates.are_original, candidates.proposes
+    sends = candidates.sends[questions.image_ids]
     valid = questions.find(
         questions.rows_of(golden.questions.images)[golden.questions.image_ids], golden.questions.class_ids
     )
     valid = valid[golden.valid & (valid >= 0)]
+    measured = []
     for subset in subsets.tolist():
-        columns = [0, *(model + 1 for model in range(MODELS) if subset >> model & 1)]
-        proposed = by_source[:, columns].any(axis=1)
-        assert proposed.sum() >= proposed[valid].sum()
+        models = [model for model in range(MODELS) if subset >> model & 1]
+        proposed = (proposes[:, models].any(axis=1) | original) & sends[:, models].any(axis=1)
+        measured.append((int(proposed.sum()), int((proposed | original)[valid].sum())))
+    return measured
 
 
 if __name__ == "__main__":

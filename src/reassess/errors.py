@@ -4,6 +4,7 @@ A message says what is wrong, where, what is allowed, what was found, and how to
 left out. `reassess.cli` turns a `ReassessError` into exit code 1 and a usage error into 2.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,9 @@ __all__ = [
     "SourceError",
     "UnreadableFileError",
 ]
+
+_MEND = "to mend"
+_LONG_WORD = re.compile(r"(\S{100})\S{2,}(\S{100})")
 
 
 class ReassessError(Exception):
@@ -62,10 +66,16 @@ class ReassessError(Exception):
         super().__init__(what)
 
     def __str__(self) -> str:
-        parts = {"where": self.where, "allowed": self.allowed, "found": self.found, "to mend": self.mend}
+        parts = {"where": self.where, "allowed": self.allowed, "found": self.found, _MEND: self.mend}
         width = max(map(len, parts)) + 1
-        lines = [f"  {name + ':':{width}} {part}" for name, part in parts.items() if part is not None]
+        told = {name: str(part) for name, part in parts.items() if part is not None}
+        lines = [f"  {name + ':':{width}} {_in_brief(name, part)}" for name, part in told.items()]
         return "\n".join([self.what, *(line.replace("\n", "\n" + " " * (width + 3)) for line in lines)])
+
+
+def _in_brief(name: str, part: str) -> str:
+    """A part of a message without the middle of words of over 200 letters; a mend may be a command, and is whole."""
+    return part if name == _MEND else _LONG_WORD.sub(r"\1…\2", part)
 
 
 class DataError(ReassessError, ValueError):

@@ -27,6 +27,7 @@ __all__ = [
 _WIDTH = 16  # letters of the names, if they have no more
 _FEW, _LONG = 8, 200  # entries and letters that a short text may show
 _ROWS = 60  # of a table in a notebook
+_LONGEST_ITEM = 200  # letters
 
 # C0 (but for tab and newline), C1, marks that turn the direction of writing, and halves of characters.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -98,7 +99,7 @@ def some(items: Sequence[object], *, most: int = 5) -> str:
     >>> some(["a.png", "b.png", "c.png"], most=2)
     'a.png, b.png and 1 more'
     """
-    shown = ", ".join(str(item) for item in items[:most])
+    shown = ", ".join(shortened(str(item), _LONGEST_ITEM) for item in items[:most])
     return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"
 
 
@@ -110,7 +111,7 @@ def together(items: Sequence[object], *, most: int = 5) -> str:
     """
     if len(items) > most:
         return some(items, most=most)
-    *first, last = map(str, items)
+    *first, last = (shortened(str(item), _LONGEST_ITEM) for item in items)
     return f"{', '.join(first)} and {last}" if first else last
 
 

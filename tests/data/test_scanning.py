@@ -215,8 +215,8 @@ def test_a_picture_is_tiny_below_a_side(tmp_path: Path) -> None:
 
 
 def test_what_is_no_picture_is_counted_with_the_reason(tmp_path: Path) -> None:
-    claim(tmp_path / "s/bomb.png", 20_000, 20_000) if (tmp_path / "s").mkdir() is None else None
     save(tmp_path / "s/floats.tif", (9, 9), "F")
+    claim(tmp_path / "s/bomb.png", 20_000, 20_000)
     write_files(tmp_path / "s", {"text.png": b"text", "folder.png/inner.txt": b"x"})
     (tmp_path / "s/loop.png").symlink_to("loop.png")
     (tmp_path / "s/again").symlink_to(tmp_path / "s")

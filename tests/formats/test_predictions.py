@@ -739,3 +739,13 @@ def test_a_text_of_other_lines_beside_an_npy_file_does_not_name_its_rows(tmp_pat
     predictions = read_predictions(tmp_path / "a.npy")
     assert predictions.images is None
     assert predictions.detected == "npy 2: ids, top 1; a.txt beside it has 1 line and does not name its rows"
+
+
+def test_a_list_of_the_outputs_beside_an_npy_file_does_not_name_its_rows_however_many_lines_it_has(
+    tmp_path: Path,
+) -> None:
+    np.save(tmp_path / "a.npy", np.eye(2, dtype=np.float32))
+    (tmp_path / "a.txt").write_text("dog\ncat\n")
+    predictions = read_predictions(tmp_path / "a.npy", Classes(2, names=("cat", "dog")), outputs=["dog", "cat"])
+    assert predictions.images is None
+    assert predictions.detected.endswith("; a.txt beside it lists the outputs and does not name its rows")

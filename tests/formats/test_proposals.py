@@ -121,7 +121,7 @@ def test_no_proposals_are_written_with_their_headings(tmp_path: Path) -> None:
         ),
         (
             "image,class,source,probability\na.png,0,vit,high\n",
-            "probabilities are not numbers\n  where:   DIR/p.csv, column probability\n  found:   String",
+            "not a number\n  where:   DIR/p.csv, line 2, column probability\n  found:   'high'",
         ),
         (
             "image,class,source\na.png,0,vit\na.png,0,vit\n",
@@ -142,5 +142,5 @@ def test_a_value_that_is_no_number_is_refused_in_parquet(tmp_path: Path) -> None
     table = {"image": ["a.png"], "class": [0], "source": ["vit"], "probability": [[0.5]]}
     pl.DataFrame(table).write_parquet(tmp_path / "p.parquet")
     assert message(read_proposals, tmp_path / "p.parquet").replace(str(tmp_path), "DIR") == (
-        "probabilities are not numbers\n  where:   DIR/p.parquet, column probability\n  found:   List(Float64)"
+        "not a number\n  where:   DIR/p.parquet, row 1, column probability\n  found:   List(Float64)"
     )

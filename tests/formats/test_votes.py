@@ -431,7 +431,7 @@ BAD_TABLES = {
     ),
     "times that are text": (
         "item,rater,answer,seconds\nx,1,no,fast\n",
-        "times are not numbers\n  where:   {path}, column seconds\n  found:   String",
+        "not a number\n  where:   {path}, line 2, column seconds\n  found:   'fast'",
     ),
     "a negative time": (
         "item,rater,answer,seconds\nx,1,no,-3\n",

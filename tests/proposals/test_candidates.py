@@ -17,8 +17,8 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions, UnknownClasses
 from reassess.core.proposals import ORIGINAL_SOURCE, Proposals
 from reassess.errors import DataError
+from reassess.evaluation.probabilities import class_probabilities
 from reassess.proposals.candidates import propose
-from reassess.proposals.probabilities import class_probabilities
 from tests.helpers import labels_of, message
 
 NAMES = [f"{number:02}.png" for number in range(14)]
@@ -231,12 +231,34 @@ def test_images_that_no_file_knows_are_counted_or_refused() -> None:
     )
 
 
+def test_a_model_of_other_images_is_refused_by_name_even_if_unknown_images_are_left_out() -> None:
+    original = labels_of({"a.png": [0], "b.png": [0]})
+    one = scores_for([[0.1, 0.9], [0.8, 0.2]], ["a.png", "b.png"])
+    for ids, images, found, mend in (
+        ([1, 0, 1], ["x.png", "y.png", "z.png"], "x.png, y.png and 1 more", "check the names, or leave the model out"),
+        ([1, 0], ["cat/a.png", "b.png.png"], "cat/a.png, b.png.png", "check the names, or leave the model out"),
+        ([1, 0], ["cat/a.png", "cat/b.png"], "cat/a.png, cat/b.png", 'they fit by name: match="name"'),
+    ):
+        models = {"one": one, "lost": Predictions.from_ids(ids, images)}
+        assert message(propose, models, original, ignore_unknown=True) == (
+            "not one image of the model is known\n  where:   lost\n  allowed: names such as a.png, b.png\n"
+            f"  found:   {found}\n  to mend: {mend}"
+        )
+
+
+def test_proposals_of_models_that_were_not_given_are_refused() -> None:
+    found = propose({"one": scores_for([[0.1, 0.9]], ["a.png"])}, labels_of({"a.png": [0]}))
+    assert message(found.of_models, ["one", "two"]) == "unknown model\n  allowed: one\n  found:   'two'"
+    assert message(found.of_models, "one").splitlines()[0] == "one text was given as models"
+
+
 def test_a_first_class_that_is_no_class_sends_an_image_to_raters_with_its_original_label() -> None:
     given = Predictions.from_ids([-1, -1], ["a.png", "b.png"], unknown_classes=UnknownClasses(2, ("jar",)))
     benchmark = Benchmark(order=lambda: ("a.png", "b.png"))
     found = propose({"one": given}, labels_of({"a.png": [0]}), benchmark=benchmark)
     assert rows_of(found.proposals) == {("a.png", 0, "original")}
-    assert found.unseen == 1
+    assert (found.unseen, found.without_class) == (0, 1)
+    assert found.of_models(["one"]).questions.images == ("a.png",)
 
 
 def test_without_original_labels_no_image_is_set_aside() -> None:
@@ -276,6 +298,7 @@ def test_classes_of_several_lists_are_joined_by_name() -> None:
 @pytest.mark.parametrize(
     ("models", "options", "expected"),
     [
+        ({}, {}, "no model was given\n  to mend: give at least one"),
         (
             [("one", scores_for([[1, 0]], ["a.png"]))] * 2,
             {},

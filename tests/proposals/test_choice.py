@@ -1,5 +1,7 @@
 """The choice of models, against making the proposals of every subset anew; and what it reaches on other images."""
 
+import math
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -9,68 +11,139 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.aggregation.golden import Golden
+from reassess.core.benchmark import Benchmark
 from reassess.core.candidates import Candidates
-from reassess.core.labels import LabelSets
 from reassess.core.model_choice import ModelSubset
-from reassess.core.predictions import Predictions
+from reassess.core.predictions import Predictions, UnknownClasses
+from reassess.core.proposals import Proposals
 from reassess.core.questions import Questions
 from reassess.numeric.proportion import Proportion, wilson
 from reassess.proposals import subset_search
 from reassess.proposals.candidates import propose
 from reassess.proposals.choice import choose_models
+from reassess.proposals.proposed_pairs import golden_pairs
 from tests.helpers import labels_of, message
 
-IMAGES = [f"{number:02}.png" for number in range(24)]
+IMAGES = [f"{number:02}.png" for number in range(18)]
 CLASSES = 5
-MODELS = "dbca"
+MODELS = "abcd"
+Said = dict[str, dict[str, list[float] | int]]  # by model and image: a score for each class, or a first class
 
 
-def drawn(seed: int, models: str = MODELS, keep: bool = False) -> tuple[Candidates, LabelSets, Golden]:
+@dataclass(frozen=True)
+class Case:
+    """What models said, and all that is known of the images, as plain dictionaries; and the noun made of them."""
+
+    said: Said
+    original: dict[str, int]
+    golden: dict[tuple[str, int], bool]
+    keep: bool
+    candidates: Candidates
+
+    @property
+    def answers(self) -> Golden:
+        """The golden pairs as a noun."""
+        questions = Questions.from_columns([i for i, _ in self.golden], np.array([c for _, c in self.golden]))
+        return Golden(questions, np.array(list(self.golden.values())))
+
+
+def predictions_of(said: dict[str, list[float] | int]) -> Predictions:
+    """Scores, or first classes of which some are none."""
+    images = list(said)
+    if isinstance(said[images[0]], list):
+        return Predictions.from_scores(np.array(list(said.values()), np.float64), images)
+    unknown = sum(c == -1 for c in said.values())
+    return Predictions.from_ids(list(said.values()), images, unknown_classes=UnknownClasses(unknown, ("jar",)))
+
+
+def drawn(seed: int, keep: bool = False) -> Case:
+    """Models that lack images or say what is no class; images without an original label, or that few models hold."""
     rng = np.random.default_rng(seed)
-    original = labels_of({name: [int(rng.integers(CLASSES))] for name in IMAGES if rng.random() < 0.9})
-    rows = original.find(IMAGES)
-    given = {}
-    for model in models:
-        held = np.flatnonzero(rng.random(len(IMAGES)) < 0.9)
-        scores = rng.normal(size=(len(IMAGES), CLASSES))
-        scores[rows >= 0, original.indices[rows[rows >= 0]]] += rng.uniform(1, 4, int((rows >= 0).sum()))
-        given[model] = Predictions.from_scores(scores[held], [IMAGES[row] for row in held])
-    candidates = propose(given, original, per_image=4.5, keep_agreed=keep, ignore_unknown=True)
+    original = {name: int(rng.integers(CLASSES)) for name in IMAGES if rng.random() < 0.8}
+    said: Said = {}
+    for number, model in enumerate(MODELS):
+        held = [name for name in IMAGES if rng.random() < 0.6] or IMAGES[:1]
+        scores = {name: rng.normal(size=CLASSES) for name in held}
+        for name in held:
+            scores[name][original.get(name, 0)] += rng.uniform(0, 5)
+        if number < rng.integers(1, 5):
+            said[model] = {name: scores[name].tolist() for name in held}
+        else:
+            said[model] = {name: int(scores[name].argmax()) if rng.random() < 0.7 else -1 for name in held}
+            said[model][held[0]] = int(scores[held[0]].argmax())
     asked = [(name, c) for name in [*IMAGES, "elsewhere.png"] for c in range(CLASSES) if rng.random() < 0.5]
-    questions = Questions.from_columns([name for name, _ in asked], np.array([c for _, c in asked]))
-    return candidates, original, Golden(questions, rng.random(len(asked)) < 0.4)
+    golden = {pair: bool(rng.random() < 0.4) for pair in asked}
+    return Case(said, original, golden, keep, proposed_for(said, original, keep, 4.5))
 
 
-def slow(candidates: Candidates, golden: Golden, models: tuple[str, ...], keep: bool) -> ModelSubset:
-    """What some models reach, by the definition: sets of pairs, image by image."""
-    proposals, questions = candidates.proposals, candidates.proposals.questions
-    by_image: dict[str, dict[str, dict[int, int]]] = {}
-    for row, question in enumerate(proposals.question_ids.tolist()):
-        image = questions.images[questions.image_ids[question]]
-        sources = by_image.setdefault(image, {})
-        sources.setdefault(proposals.sources[proposals.source_ids[row]], {})[int(questions.class_ids[question])] = int(
-            proposals.ranks[row]
-        )
-    kept = {image: {candidates.set_aside[image][0]} for image in candidates.set_aside.images}
-    asked: dict[str, set[int]] = {}
-    for image, sources in by_image.items():
-        original = set(sources.get("original", {}))
-        firsts = {c for model in models for c, rank in sources.get(model, {}).items() if rank == 1}
-        if keep or not original or firsts - original:
-            asked[image] = original | {c for model in models for c in sources.get(model, {})}
-        kept[image] = original | asked.get(image, set())
-    judged = dict(zip(pairs_of(golden.questions), golden.valid.tolist(), strict=True))
-    on_golden = {image for image, _ in judged}
-    proposed = {(image, c) for image, classes in kept.items() for c in classes}
+def proposed_for(said: Said, original: dict[str, int], keep: bool, per_image: float) -> Candidates:
+    return propose(
+        {model: predictions_of(of_model) for model, of_model in said.items()},
+        labels_of({name: [c] for name, c in original.items()}),
+        per_image=per_image,
+        keep_agreed=keep,
+        benchmark=Benchmark(order=lambda: tuple(IMAGES)),
+    )
+
+
+def slow(case: Case, models: tuple[str, ...]) -> tuple[ModelSubset, set[tuple[str, int, str]]]:
+    """What some models reach, and what they propose, by the definition alone: image by image, from what they said."""
+    order = {name: place for place, name in enumerate([*case.original, *IMAGES])}
+    order |= {name: place for place, name in enumerate(case.original)}
+    best: dict[str, set[tuple[str, int]]] = {}
+    for model in models:
+        pairs = []
+        for image, of_image in case.said[model].items():
+            if isinstance(of_image, list):
+                weights = [math.exp(score - max(of_image)) for score in of_image]
+                pairs += [(-w / sum(weights), order[image], c, image) for c, w in enumerate(weights)]
+        best[model] = {(image, c) for *_, c, image in sorted(pairs)[: case.candidates.most_probable]}
+    asked: set[tuple[str, int]] = set()
+    kept: set[tuple[str, int]] = set()
+    by_model: set[tuple[str, int, str]] = set()
+    sent, held = set(), set()
+    for image in IMAGES:
+        holders = [model for model in models if image in case.said[model]]
+        firsts = {model: first_of(case.said[model][image]) for model in holders}
+        named, label = [c for c in firsts.values() if c >= 0], case.original.get(image)
+        held |= {image} if holders else set()
+        if not holders or (label is None and not named):
+            continue
+        kept |= set() if label is None else {(image, label)}
+        if label is not None and set(firsts.values()) == {label} and not case.keep:
+            continue  # set aside
+        sent.add(image)
+        by_model |= set() if label is None else {(image, label, "original")}
+        for model in holders:
+            said = {firsts[model]} - {-1} | {c for c in range(CLASSES) if (image, c) in best[model]}
+            by_model |= {(image, c, model) for c in said}
+    asked = {(image, c) for image, c, _ in by_model}
+    every = {image for image in IMAGES if any(image in of_model for of_model in case.said.values())}
+    judged = {pair: valid for pair, valid in case.golden.items() if is_spoken_of(case, pair[0])}
+    proposed = asked | kept
     hits = sum(valid and pair in proposed for pair, valid in judged.items())
-    return ModelSubset(
+    on_golden = {image for image, _ in judged}
+    every -= {image for image in every if not is_spoken_of(case, image)}
+    found = ModelSubset(
         models=models,
-        recall=Proportion(hits, sum(valid for (image, _), valid in judged.items() if image in kept)),
+        recall=Proportion(hits, sum(judged.values())),
         precision=Proportion(hits, sum(pair in proposed for pair in judged)),
         unjudged=sum(pair not in judged and pair[0] in on_golden for pair in proposed),
-        proposals=sum(map(len, asked.values())),
-        images=len(asked),
+        proposals=len(asked),
+        images=len(sent),
+        lacking=len(every - held),
     )
+    return found, by_model
+
+
+def first_of(said: list[float] | int) -> int:
+    return said.index(max(said)) if isinstance(said, list) else said
+
+
+def is_spoken_of(case: Case, image: str) -> bool:
+    """Whether a model holds the image, and there is a class for it: its original label, or a first class."""
+    said = [first_of(of_model[image]) for of_model in case.said.values() if image in of_model]
+    return bool(said) and (image in case.original or max(said) >= 0)
 
 
 def pairs_of(questions: Questions) -> list[tuple[str, int]]:
@@ -81,36 +154,86 @@ def subsets(models: str) -> list[tuple[str, ...]]:
     return [each for size in range(1, len(models) + 1) for each in combinations(sorted(models), size)]
 
 
+@given(st.integers(0, 2**32 - 1), st.booleans())
+@settings(max_examples=20)
+@pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
+def test_a_subset_proposes_what_its_files_alone_would_with_the_same_n(seed: int, keep: bool) -> None:
+    case = drawn(seed, keep)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reassess.proposals.candidates._most_probable", lambda *_: case.candidates.most_probable)
+        for models in subsets(MODELS):
+            made = case.candidates.of_models(models)
+            alone = proposed_for({m: case.said[m] for m in models}, case.original, keep, CLASSES + 1.0).proposals
+            assert (made.questions.images, made.sources) == (alone.questions.images, alone.sources)
+            for name in ("question_ids", "source_ids", "ranks", "probabilities"):
+                assert np.array_equal(getattr(made, name), getattr(alone, name), equal_nan=True)
+            assert set(rows_of(made)) == slow(case, models)[1]
+
+
+def rows_of(proposals: Proposals) -> list[tuple[str, int, str]]:
+    pairs = pairs_of(proposals.questions)
+    ids = zip(proposals.question_ids, proposals.source_ids, strict=True)
+    return [(*pairs[question], proposals.sources[source]) for question, source in ids]
+
+
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.floats(0.05, 1))
-@settings(max_examples=25)
+@settings(max_examples=50)
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 def test_every_subset_is_measured_as_by_brute_force(seed: int, keep: bool, share: float) -> None:
-    candidates, _, golden = drawn(seed, keep=keep)
-    every = {models: slow(candidates, golden, models, keep) for models in subsets(MODELS)}
+    case = drawn(seed, keep)
+    every = {models: slow(case, models)[0] for models in subsets(MODELS)}
     most = max(subset.recall.hits for subset in every.values())
     if not most:
         return
     wanted = share * most / every[("a",)].recall.n
-    choice = choose_models(candidates, golden, recall=wanted)
+    choice = choose_models(case.candidates, case.answers, recall=wanted)
     reach = [subset for subset in every.values() if subset.recall.hits >= wanted * subset.recall.n - 1e-9]
     fewest = min(subset.proposals for subset in reach)
     assert choice.chosen == every[choice.chosen.models]
     assert choice.chosen in reach
     assert choice.chosen.proposals == fewest
     assert choice.chosen.recall.hits == max(s.recall.hits for s in reach if s.proposals == fewest)
-    assert choice.all_models == every[tuple(sorted(MODELS))]
+    assert choice.all_models == every[tuple(MODELS)]
     assert (choice.subsets, choice.search) == (15, "exhaustive")
     assert [(s.proposals, s.recall.hits) for s in choice.frontier] == frontier(list(every.values()))
     assert all(subset == every[subset.models] for subset in choice.frontier)
-    valid = {pair for pair, is_valid in zip(pairs_of(golden.questions), golden.valid, strict=True) if is_valid}
-    held = {*candidates.proposals.questions.images, *candidates.set_aside.images}
-    proposed = {*pairs_of(candidates.proposals.questions)}
-    proposed |= {(image, candidates.set_aside[image][0]) for image in candidates.set_aside.images}
-    assert choice.never_proposed == sum(pair[0] in held and pair not in proposed for pair in valid)
-    assert choice.left_out == sum(image not in held for image in golden.questions.images)
-    made = candidates.of_models(choice.chosen.models)
-    assert (len(made), len(made.questions.images)) == (choice.chosen.proposals, choice.chosen.images)
-    assert set(made.sources) - {"original"} <= set(choice.chosen.models)
+    proposed = {row[:2] for row in slow(case, tuple(MODELS))[1]} | set(case.original.items())
+    valid = {pair for pair, is_valid in case.golden.items() if is_valid and is_spoken_of(case, pair[0])}
+    assert choice.never_proposed == len(valid - proposed)
+    on_golden = {image for image, _ in case.golden}
+    assert choice.left_out == sum(not is_spoken_of(case, image) for image in on_golden)
+    assert choice.set_aside == sum(image in case.candidates.set_aside.images for image in on_golden)
+
+
+@given(st.integers(0, 2**32 - 1), st.booleans())
+@settings(max_examples=30)
+@pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
+def test_all_subsets_at_once_are_as_one_by_one(seed: int, keep: bool) -> None:
+    """The counts by bits, which choose, against the sets of each subset."""
+    case = drawn(seed, keep)
+    if not any(valid and is_spoken_of(case, image) for (image, _), valid in case.golden.items()):
+        return
+    found = subset_search.search_of(case.candidates).find(golden_pairs(case.candidates, case.answers))
+    for row in range(15):
+        models = tuple(name for name, is_in in zip(MODELS, found.subset(row), strict=True) if is_in)
+        subset = slow(case, models)[0]
+        assert (found.hits[row], found.proposals[row]) == (subset.recall.hits, subset.proposals)
+
+
+def test_cases_are_drawn_of_all_kinds() -> None:
+    """The references above are worth as much as what they meet."""
+    met = {"no original label": 0, "no class": 0, "alone": 0, "unseen": 0, "nothing": 0, "ids": 0}
+    for seed in range(30):
+        case = drawn(seed)
+        for image in IMAGES:
+            firsts = [first_of(of_model[image]) for of_model in case.said.values() if image in of_model]
+            met["no original label"] += image not in case.original and bool(firsts)
+            met["no class"] += -1 in firsts
+            met["alone"] += len(firsts) == 1
+            met["unseen"] += not firsts
+            met["nothing"] += bool(firsts) and not is_spoken_of(case, image)
+        met["ids"] += any(not isinstance(next(iter(of_model.values())), list) for of_model in case.said.values())
+    assert min(met.values()) > 0, met
 
 
 def frontier(every: list[ModelSubset]) -> list[tuple[int, int]]:
@@ -126,16 +249,16 @@ def frontier(every: list[ModelSubset]) -> list[tuple[int, int]]:
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 def test_a_greedy_search_says_what_it_is_and_measures_as_well(seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        candidates, _, golden = drawn(seed)
+        case = drawn(seed)
         patch.setattr(subset_search, "MOST_EXHAUSTIVE", 3)
-        every = slow(candidates, golden, tuple(sorted(MODELS)), False)
+        every, _ = slow(case, tuple(MODELS))
         if not every.recall.hits:
             return
-        choice = choose_models(candidates, golden, recall=every.recall.hits / every.recall.n)
+        choice = choose_models(case.candidates, case.answers, recall=every.recall.hits / every.recall.n)
     assert (choice.search, choice.subsets) == ("greedy", len(MODELS))
     assert choice.chosen.recall.hits == every.recall.hits
     for subset in (choice.chosen, choice.all_models, *choice.frontier):
-        assert subset == slow(candidates, golden, subset.models, False)
+        assert subset == slow(case, subset.models)[0]
 
 
 def test_a_model_that_adds_nothing_is_dropped_by_either_search(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,18 +298,22 @@ def test_the_choice_is_measured_on_images_on_which_it_was_not_made() -> None:
 @settings(max_examples=25)
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 def test_the_order_of_golden_pairs_means_nothing(seed: int) -> None:
-    candidates, _, golden = drawn(seed)
+    case = drawn(seed)
+    golden = case.answers
+    if not any(valid and is_spoken_of(case, image) for (image, _), valid in case.golden.items()):
+        return
     order = np.random.default_rng(seed).permutation(len(golden))
     pairs = [pairs_of(golden.questions)[row] for row in order]
     other = Golden(
         Questions.from_columns([name for name, _ in pairs], np.array([c for _, c in pairs])), golden.valid[order]
     )
-    first, second = (choose_models(candidates, each, recall=0.01).to_json() for each in (golden, other))
+    first, second = (choose_models(case.candidates, each, recall=0.01).to_json() for each in (golden, other))
     assert first == second
 
 
 def test_how_many_replicates_are_drawn_at_once_means_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    candidates, _, golden = drawn(7)
+    case = drawn(7)
+    candidates, golden = case.candidates, case.answers
     interval = choose_models(candidates, golden, recall=0.01).held_out.recall_interval
     monkeypatch.setattr("reassess.proposals.choice._AT_ONCE", 70)
     assert choose_models(candidates, golden, recall=0.01).held_out.recall_interval == interval
@@ -228,17 +355,11 @@ def golden_of(image: str, class_id: int, valid: bool = True) -> Golden:
             "  to mend: without a valid pair there is no recall: judge more pairs",
         ),
         (
-            made({"one": [1, 0]}),
-            golden_of("a.png", 2),
-            0.5,
-            "the proposals of all models do not reach this recall\n  allowed: up to 0.0000\n  found:   0.5\n"
-            "  to mend: ask for less, or for more proposals an image: 1 of 1 golden labels were proposed by no model",
-        ),
-        (
             made({"one": [0, 0]}),
             golden_of("a.png", 0),
             1,
-            "no model proposes anything: all images are set aside\n  to mend: keep agreed images",
+            "no model proposes anything\n  found:   2 images set aside, 0 images without a class\n"
+            "  to mend: keep agreed images",
         ),
         (
             made({"one": [1, 0]}),

@@ -132,9 +132,34 @@ def test_without_a_hierarchy_classes_that_are_proposed_together_stand_together()
     pairs = [*[("a.png", c) for c in (3, 2, 1, 0)], *together]
     questions = Questions.from_columns([image for image, _ in pairs], np.array([c for _, c in pairs]), CLASSES)
     assert listed(make_tasks(questions, size=2))[:2] == [
-        ("a.png", ["tabby", "cup"], "often confused"),
-        ("a.png", ["poodle", "mug"], "often confused"),
+        ("a.png", ["tabby", "cup"], "any two together on 2 images or more"),
+        ("a.png", ["poodle", "mug"], "any two together on 3 images or more"),
     ]
+    alone = Questions.from_columns(["a.png"] * 3, np.arange(3), CLASSES)
+    assert [why for *_, why in listed(make_tasks(alone, size=2))] == [
+        "some two together on no other image",
+        "the rest of the image",
+    ]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9))
+def test_the_reason_is_true_of_each_task(seed: int, size: int) -> None:
+    questions = drawn(seed, classes=12)
+    asked: dict[str, set[int]] = {}
+    for image, class_id in pairs_of(questions):
+        asked.setdefault(image, set()).add(class_id)
+    tasks = make_tasks(questions, size=size)
+    for task, reason in enumerate(tasks.reasons):
+        own = tasks.class_ids(task).tolist()
+        pairs = [sum({*pair} <= others for others in asked.values()) for pair in combinations(own, 2)]
+        if len(own) == len(asked[tasks.image(task)]):
+            assert reason == "all of the image"
+        elif len(own) == 1:
+            assert reason == "the rest of the image"
+        elif min(pairs) == 1:
+            assert reason == "some two together on no other image"
+        else:
+            assert reason == f"any two together on {min(pairs)} images or more"
 
 
 def test_many_classes_are_grouped_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:

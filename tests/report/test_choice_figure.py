@@ -1,5 +1,6 @@
 """The figure of a choice of models: its words, and the same bytes for the same input."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("report_extra")
 
 
 def subset(models: tuple[str, ...], hits: int, proposals: int) -> ModelSubset:
-    return ModelSubset(models, Proportion(hits, 10), Proportion(hits, 20), 3, proposals, 100)
+    return ModelSubset(models, Proportion(hits, 10), Proportion(hits, 20), 3, proposals, 100, 0)
 
 
 def choice(held_out: HeldOut | None, *, exhaustive: bool = True) -> ModelChoice:
@@ -25,7 +26,8 @@ def test_the_figure_says_what_it_shows(tmp_path: Path) -> None:
     draw_choice(tmp_path / "a.svg", choice(held_out))
     text = (tmp_path / "a.svg").read_text()
     for words in (
-        "7 subsets of 3 models, exhaustive search; 10 valid golden pairs, of which 1 are proposed by no model",
+        "7 subsets of 3 models, exhaustive search; 10 valid golden pairs, of which 1 are neither proposed by a model "
+        "nor original; bar: 95 %, bootstrap over golden images",
         "chosen: 2 models, recall 0.800",
         "all models: 3 models, recall 0.900",
         "on images on which it was not chosen, recall 0.700",
@@ -41,3 +43,17 @@ def test_a_greedy_search_and_a_choice_without_folds_say_so(tmp_path: Path) -> No
     text = (tmp_path / "a.svg").read_text()
     assert "best that a greedy search found" in text
     assert "on images on which it was not chosen" not in text
+    assert "bar: 95 %" not in text
+
+
+def test_it_is_said_that_the_bar_of_all_or_none_is_wilsons(tmp_path: Path) -> None:
+    held_out = HeldOut(5, Proportion(10, 10), (0.7, 1.0), Proportion(7, 20), None, 280.0, 0, 3)
+    draw_choice(tmp_path / "a.svg", choice(held_out))
+    assert "bar: 95 %, Wilson over golden images" in (tmp_path / "a.svg").read_text().replace("\n", " ")
+
+
+def test_where_nothing_was_chosen_the_best_subsets_are_drawn(tmp_path: Path) -> None:
+    draw_choice(tmp_path / "a.svg", replace(choice(None), chosen=None))
+    text = (tmp_path / "a.svg").read_text()
+    assert "all models: 3 models" in text
+    assert "chosen" not in text

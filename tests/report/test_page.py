@@ -17,8 +17,8 @@ from reassess.core.classes import Classes
 from reassess.report.charts import CHARTS
 from reassess.report.content import sections
 from reassess.report.explorers import explorers
-from reassess.report.gallery import cards, choose
-from reassess.report.page import Gallery, Page, Provenance, render
+from reassess.report.mistake_gallery import cards, choose, mistake_gallery
+from reassess.report.page import Page, Provenance, render
 from reassess.report.thumbnails import Thumbnail, Thumbnails
 from reassess.report.typesetting import bound
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
@@ -74,7 +74,7 @@ def page(results: Findings, *, pictures: bool = True, command: str = "reassess r
             summary=summary(results),
             sections=sections(results),
             explorers=explorers(results),
-            gallery=Gallery(choice, shown, Thumbnails(pictures_by_image, 1, 0), 0.5) if pictures else None,
+            gallery=mistake_gallery(results, choice, shown, Thumbnails(pictures_by_image, 1, 0)) if pictures else None,
             provenance=Provenance(command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}),
             classes=results.classes,
             detected={"one": "npy of ids"},

@@ -22,6 +22,7 @@ __all__ = ["COMMANDS", "app", "main"]
 
 COMMANDS = {
     "aggregate": "Make scores of votes.",
+    "clean": "Choose the training images that are worth keeping.",
     "compare": "Compare models on the same images.",
     "curve": "Measure precision and recall of scores, and choose a threshold.",
     "data": "List, find and fetch the known data files, and check a benchmark.",

@@ -134,7 +134,13 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how a model's predictions are read."""
     return _with_options(
         command,
-        in_reading("--names", type=FILE, metavar="F", help="The image name of each row, one a line."),
+        in_reading(
+            "--names",
+            "name_lists",
+            multiple=True,
+            metavar="[FILE=]F",
+            help="The image name of each row, one a line; FILE=F for one of several files.",
+        ),
         in_reading(
             "--order",
             type=Choice(["validation", "class-folder"]),
@@ -224,7 +230,13 @@ def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> 
 
 
 def each_prediction(
-    call: Call, files: Sequence[Path], judges: Judges, *, class_lists: Sequence[str], **reading: Any
+    call: Call,
+    files: Sequence[Path],
+    judges: Judges,
+    *,
+    name_lists: Sequence[str],
+    class_lists: Sequence[str],
+    **reading: Any,
 ) -> Iterator[tuple[str, Predictions]]:
     """Each file and its predictions, one file in memory at a time, as the options of `prediction_options` say.
 
@@ -232,9 +244,10 @@ def each_prediction(
     """
     given = list(map(str, files))
     names = dict(zip(files, given if call.json or len(given) == 1 else relative_names(given), strict=True))
+    named = {path: own_file(str(path), given, name_lists, "--names") for path in files}
     lists = {path: own_file(str(path), given, class_lists, "--classes") for path in files}
     for path in tracked(call, files, "reading"):
-        yield names[path], _load_predictions(call, path, judges, classes=lists[path], **reading)
+        yield names[path], _load_predictions(call, path, judges, names=named[path], classes=lists[path], **reading)
 
 
 def own_file(name: str, names: Sequence[str], given: Sequence[str], option: str) -> Path | None:
@@ -268,8 +281,6 @@ def _load_predictions(
     unknown_class: UnknownClass,
     max_bytes: int,
 ) -> Predictions:
-    if names is None and (beside := names_beside(path)) is not None:
-        call.read("names", beside)
     try:
         predictions = read_predictions(
             call.read("predictions", path),
@@ -290,6 +301,8 @@ def _load_predictions(
             raise
     if judges.by_default:
         _refuse_other_images(path, predictions.images, judges)
+    if names is None and predictions.images is not None and (beside := names_beside(path)) is not None:
+        call.read("names", beside)
     if predictions.images is not None:
         with at(path):
             predictions = predictions.named(benchmark_names(predictions.images, judges.benchmark))

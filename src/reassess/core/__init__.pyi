@@ -10,6 +10,7 @@ from .class_lists import Classed as Classed
 from .class_lists import classes_of as classes_of
 from .class_lists import in_one_list as in_one_list
 from .classes import Classes as Classes
+from .cleaning import Cleaning as Cleaning
 from .folds import Folds as Folds
 from .hierarchy import Hierarchy as Hierarchy
 from .image_names import Match as Match
@@ -17,6 +18,8 @@ from .image_names import find_image as find_image
 from .image_selection import ImageSelection as ImageSelection
 from .items import Id as Id
 from .items import Items as Items
+from .label_noise import CheckedLabels as CheckedLabels
+from .label_noise import LabelNoise as LabelNoise
 from .labels import LabelSets as LabelSets
 from .leaderboard import Entry as Entry
 from .leaderboard import Leaderboard as Leaderboard

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_known, check_several, check_shape
 from reassess.core.labels import LabelSets
 from reassess.core.proposals import ORIGINAL_SOURCE, Proposals
+from reassess.numeric.arrays import freeze
 from reassess.text import Shown
 
 __all__ = ["Candidates", "ProposingModel"]
@@ -41,6 +43,8 @@ class ProposingModel:
 class Candidates(Shown):
     """The proposals for the images that go to raters, and what was decided about all images.
 
+    Symbols: R images that go to raters, A that are set aside, Q pairs that are proposed, K models.
+
     Parameters
     ----------
     proposals
@@ -52,13 +56,47 @@ class Candidates(Shown):
     per_image
         How many proposals an image were allowed, on average.
     models
-        By name.
+        By name, also those that propose nothing.
+    holds
+        bool, shape (R + A, K): whether each model holds each image, those of the proposals and then those set aside.
+    sends
+        bool, shape (R, K): whether each model alone would send each image of the proposals to raters: it holds it, and
+        its first class is not the original label, or images on which all agree are kept. Where there is no original
+        label, any model that names a class of the benchmark first sends the image.
     keep_agreed
         Whether images on which all agree go to raters too.
     unseen
         Number of known images that no model holds, which are left out.
+    without_class
+        Number of images that models hold, without an original label, and for which no model names a class of the
+        benchmark first. They are left out, too.
     without_original
         Number of images that go to raters without an original label.
+
+    Raises
+    ------
+    DataError
+        `holds` or `sends` is of another shape.
+
+    Examples
+    --------
+    >>> from reassess.core.predictions import Predictions
+    >>> from reassess.proposals.candidates import propose
+    >>> models = {
+    ...     "one": Predictions.from_ids([0, 1], ["a.png", "b.png"]),
+    ...     "two": Predictions.from_ids([2], ["b.png"]),
+    ... }
+    >>> candidates = propose(models, LabelSets.from_lists(["a.png", "b.png"], [[0], [1]]))
+    >>> candidates
+    images           2, of which 1 are set aside
+    proposals        2, 2.00 an image
+    N                0
+    >>> candidates.proposals.questions.images, candidates.set_aside.images
+    (('b.png',), ('a.png',))
+    >>> candidates.holds.tolist(), candidates.sends.tolist()
+    ([[True, True], [True, False]], [[False, True]])
+    >>> candidates.of_models(["one"])
+    Proposals(0 proposals for 0 images)
     """
 
     proposals: Proposals
@@ -66,14 +104,23 @@ class Candidates(Shown):
     most_probable: int
     per_image: float
     models: tuple[ProposingModel, ...]
+    holds: npt.NDArray[np.bool_]
+    sends: npt.NDArray[np.bool_]
     keep_agreed: bool
     unseen: int
+    without_class: int
     without_original: int
+
+    def __post_init__(self) -> None:
+        images, models = len(self.proposals.questions.images), len(self.models)
+        check_shape(self.holds, (images + len(self.set_aside), models), what="what models hold")
+        check_shape(self.sends, (images, models), what="what models send to raters")
+        freeze(self, "holds", "sends")
 
     @property
     def images(self) -> int:
-        """Number of images that a model holds: those that go to raters and those that are set aside."""
-        return len(self.proposals.questions.images) + len(self.set_aside)
+        """Number of images that go to raters or are set aside."""
+        return len(self.holds)
 
     @property
     def mean_per_image(self) -> float | None:
@@ -82,30 +129,39 @@ class Candidates(Shown):
         return len(self.proposals) / images if images else None
 
     @property
-    def dissent(self) -> npt.NDArray[np.bool_]:
-        """Whether each model sends each image to the raters; bool, shape (images of the proposals, models).
+    def names(self) -> tuple[str, ...]:
+        """What the models are called, in the order of the columns of `holds`."""
+        return tuple(model.name for model in self.models)
 
-        It does where its first class is not the original label. An image without an original label, or any image if
-        agreed ones are kept, is sent by all.
-        """
-        proposals = self.proposals
-        is_model = np.array([source != ORIGINAL_SOURCE for source in proposals.sources], bool)
-        first = (proposals.ranks == 1) & is_model[proposals.source_ids]
-        by_original = np.zeros(len(proposals), bool)
-        by_original[proposals.question_ids[~is_model[proposals.source_ids]]] = True
-        other = np.flatnonzero(first & ~by_original[proposals.question_ids])
-        sends = np.zeros((len(proposals.questions.images), len(proposals.sources)), bool)
-        sends[proposals.questions.image_ids[proposals.question_ids[other]], proposals.source_ids[other]] = True
-        named = np.zeros(len(sends), bool)
-        named[proposals.questions.image_ids[by_original]] = True
-        sends[~named | np.bool_(self.keep_agreed)] = True
-        return np.asarray(sends[:, is_model])
+    @property
+    def proposes(self) -> npt.NDArray[np.bool_]:
+        """Whether each model proposes each pair; bool, shape (Q, K)."""
+        of_source, sources = self.proposals.by_source, self.proposals.sources
+        proposes = np.zeros((len(self.proposals), len(self.models)), bool)
+        for column, name in enumerate(self.names):
+            if name in sources:
+                proposes[:, column] = of_source[:, sources.index(name)]
+        return proposes
+
+    @property
+    def are_original(self) -> npt.NDArray[np.bool_]:
+        """Whether each pair is an original label; bool, shape (Q,)."""
+        rows = [source == ORIGINAL_SOURCE for source in self.proposals.sources]
+        return np.asarray(self.proposals.by_source[:, rows].any(axis=1))
 
     def of_models(self, models: Iterable[str]) -> Proposals:
-        """What some of the models would have proposed with the same N, on the images which they send to raters."""
-        proposals, chosen = self.proposals, set(models)
-        columns = [position for position, model in enumerate(proposals.models) if model in chosen]
-        sent = np.asarray(self.dissent[:, columns].any(axis=1))
+        """What some of the models propose with the same N, on the images which they send to raters.
+
+        Raises
+        ------
+        DataError
+            A model is not among those that were given.
+        """
+        check_several(models, what="models")
+        chosen = set(models)
+        check_known(sorted(chosen), self.names, thing="model")
+        proposals = self.proposals
+        sent = np.asarray(self.sends[:, [name in chosen for name in self.names]].any(axis=1))
         kept = np.array([source in chosen or source == ORIGINAL_SOURCE for source in proposals.sources], bool)
         image = proposals.questions.image_ids[proposals.question_ids]
         return proposals.part(np.flatnonzero(kept[proposals.source_ids] & sent[image]))
@@ -118,6 +174,7 @@ class Candidates(Shown):
             "to_raters": len(self.proposals.questions.images),
             "without_original": self.without_original,
             "unseen": self.unseen,
+            "without_class": self.without_class,
             "proposals": len(self.proposals),
             "per_image": self.mean_per_image,
             "per_image_allowed": self.per_image,

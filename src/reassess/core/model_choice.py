@@ -27,6 +27,15 @@ class ModelSubset:
         Number of proposals for all images that these models send to raters.
     images
         Number of these images.
+    lacking
+        Number of images that other models hold and none of these does. Nothing is proposed there, and not even the
+        original label counts as proposed.
+
+    Examples
+    --------
+    >>> subset = ModelSubset(("vit",), Proportion(8, 10), Proportion(8, 16), 3, 300, 100, 0)
+    >>> subset.per_image, subset.recall.value
+    (3.0, 0.8)
     """
 
     models: tuple[str, ...]
@@ -35,6 +44,7 @@ class ModelSubset:
     unjudged: int
     proposals: int
     images: int
+    lacking: int
 
     @property
     def per_image(self) -> float | None:
@@ -51,6 +61,7 @@ class ModelSubset:
             "recall": _in_json(self.recall),
             "precision": _in_json(self.precision),
             "unjudged": self.unjudged,
+            "lacking": self.lacking,
         }
 
 
@@ -65,14 +76,21 @@ class HeldOut:
     recall, precision
         Of the held-out images of all folds together.
     recall_interval, precision_interval
-        95 %, percentile bootstrap over golden images, of the choices as they were made; None where there is nothing to
-        measure. It covers which images are golden, not that on others other models would have been chosen.
+        95 %, percentile bootstrap over golden images, of the choices as they were made; where the share is all or none,
+        of which every replicate would be the same, Wilson's over those images; None where there is nothing to measure.
+        It covers which images are golden, not that on others other models would have been chosen.
     proposals
         Mean number of proposals of what was chosen.
     short
         In how many folds no subset reached the recall that was asked for, so that the highest recall was chosen.
     same
         In how many folds the same models were chosen as on all images.
+
+    Examples
+    --------
+    >>> held_out = HeldOut(10, Proportion(7, 10), (0.5, 0.9), Proportion(7, 7), (0.65, 1.0), 280.0, 0, 9)
+    >>> held_out.by_wilson
+    ('precision',)
     """
 
     folds: int
@@ -83,6 +101,12 @@ class HeldOut:
     proposals: float
     short: int
     same: int
+
+    @property
+    def by_wilson(self) -> tuple[str, ...]:
+        """Of which of recall and precision the interval is Wilson's, since all or none are hits."""
+        shares = {"recall": self.recall, "precision": self.precision}
+        return tuple(name for name, share in shares.items() if share.n and share.hits in (0, share.n))
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -111,9 +135,10 @@ class ModelChoice(Shown):
     wanted
         The recall that was asked for.
     chosen
-        What was chosen, measured on the images on which it was chosen.
+        What was chosen, measured on the images on which it was chosen; None if no subset reaches the recall.
     held_out
-        What such a choice reaches on other images; None if there are too few golden images for folds.
+        What such a choice reaches on other images; None if nothing was chosen, or if there are too few golden images
+        for folds.
     all_models
         What all models together reach.
     frontier
@@ -128,11 +153,22 @@ class ModelChoice(Shown):
     set_aside
         Number of golden images that all models set aside: there the original label alone counts as proposed.
     left_out
-        Number of golden images that no model holds.
+        Number of golden images of which no model says anything: none holds them, or none names a class of the benchmark
+        and there is no original label.
+
+    Examples
+    --------
+    >>> one = ModelSubset(("vit",), Proportion(8, 10), Proportion(8, 16), 3, 300, 100, 0)
+    >>> both = ModelSubset(("bit", "vit"), Proportion(9, 10), Proportion(9, 20), 3, 400, 100, 0)
+    >>> ModelChoice(0.8, one, None, both, (one, both), 3, True, 1, 0, 0)
+    chosen           vit
+    recall           0.8000 (8 of 10)
+    proposals        300 for 100 images
+    search           exhaustive, 3 subsets
     """
 
     wanted: float
-    chosen: ModelSubset
+    chosen: ModelSubset | None
     held_out: HeldOut | None
     all_models: ModelSubset
     frontier: tuple[ModelSubset, ...]
@@ -153,7 +189,7 @@ class ModelChoice(Shown):
             "wanted": self.wanted,
             "search": self.search,
             "subsets": self.subsets,
-            "chosen": self.chosen.to_json(),
+            "chosen": None if self.chosen is None else self.chosen.to_json(),
             "held_out": None if self.held_out is None else self.held_out.to_json(),
             "all_models": self.all_models.to_json(),
             "never_proposed": self.never_proposed,
@@ -163,14 +199,14 @@ class ModelChoice(Shown):
         }
 
     def _summary(self) -> list[tuple[str, str]]:
+        search = ("search", f"{self.search}, {counted(self.subsets, 'subset')}")
+        if self.chosen is None:
+            return [("chosen", "none"), ("recall", f"up to {_in_words(self.all_models.recall)}"), search]
         rows = [("chosen", ", ".join(self.chosen.models)), ("recall", _in_words(self.chosen.recall))]
         if self.held_out is not None:
             rows.append(("held out", _in_words(self.held_out.recall)))
-        return [
-            *rows,
-            ("proposals", f"{self.chosen.proposals:,} for {counted(self.chosen.images, 'image')}"),
-            ("search", f"{self.search}, {counted(self.subsets, 'subset')}"),
-        ]
+        proposals = f"{self.chosen.proposals:,} for {counted(self.chosen.images, 'image')}"
+        return [*rows, ("proposals", proposals), search]
 
 
 def _in_json(share: Proportion) -> dict[str, Any]:

@@ -131,8 +131,8 @@ class Proposals:
         return len(self.questions)
 
     def __repr__(self) -> str:
-        images = f"{len(self.questions.images):,} images"
-        return f"Proposals({len(self):,} proposals for {images}, from {', '.join(self.sources)})"
+        sources = f", from {', '.join(self.sources)}" if self.sources else ""
+        return f"Proposals({len(self):,} proposals for {len(self.questions.images):,} images{sources})"
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -28,6 +28,14 @@ class Effort(Shown):
         Number of votes: of so many raters on each question.
     seconds_per_vote
         How long a vote takes; None if that is not known.
+
+    Examples
+    --------
+    >>> effort = Effort(images=64, tasks=82, questions=256, votes=1280, seconds_per_vote=3.5)
+    >>> effort
+    Effort(images=64, tasks=82, questions=256, votes=1280, seconds_per_vote=3.5)
+    >>> round(effort.hours, 2)
+    1.24
     """
 
     images: int

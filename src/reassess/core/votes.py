@@ -389,11 +389,9 @@ class Votes:
         for name, column in (("rater_ids", self.rater_ids), ("answer_ids", self.answer_ids), ("seconds", self.seconds)):
             if column is not None:
                 check_shape(column, (int(self.indptr[-1]),), what=name)
-        if self.seconds is not None and (self.seconds < 0).any():
-            vote = int(np.argmax(self.seconds < 0))
-            raise DataError(
-                "seconds of a vote out of range", where=f"vote {vote}", allowed="0 or more", found=self.seconds[vote]
-            )
+        if self.seconds is not None:
+            known = np.where(np.isnan(self.seconds), 0, self.seconds)
+            check_range(known, 0, what="seconds of a vote", where=lambda vote: f"vote {vote}")
 
     def _place_of(self, vote: int) -> str:
         return self.at(int(np.searchsorted(self.indptr, vote, side="right")) - 1)

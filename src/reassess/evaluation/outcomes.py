@@ -26,6 +26,7 @@ __all__ = [
     "UNLABELLED",
     "Outcomes",
     "check_original",
+    "count_classes",
     "join_and_rank",
     "refuse_unknown",
 ]
@@ -156,7 +157,7 @@ def join_and_rank(
         fits = how_they_fit(images, known_names, lost=[images[row] for row in unknown.tolist()], match=match)
         mend = fits or "check the names, or leave such images out with ignore_unknown=True"
         refuse_unknown(images, unknown, labels.images or known_names, mend)
-    classes = _count_classes(predictions, labels, original)
+    classes = count_classes(predictions, labels, original)
     top1, rank, overlap, original_rank = _ranked(
         predictions, labels, original, images, state, label_rows, original_rows, classes
     )
@@ -248,8 +249,14 @@ def refuse_unknown(
     )
 
 
-def _count_classes(predictions: Predictions, labels: LabelSets, original: LabelSets | None) -> int:
-    """The number of classes: as declared by the labels, else as many as the predictions and the labels name."""
+def count_classes(predictions: Predictions, labels: LabelSets, original: LabelSets | None) -> int:
+    """The number of classes: as declared by the labels, else as many as the predictions and the labels name.
+
+    Raises
+    ------
+    DataError
+        The predictions name a class that the benchmark does not have, or hold scores of fewer or more classes.
+    """
     declared = labels.classes.count
     named = 1 + max(int(part.indices.max(initial=-1)) for part in (labels, original) if part is not None)
     if predictions.columns is not None:

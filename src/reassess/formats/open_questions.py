@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from reassess.core.classes import Classes, check_classes
 from reassess.core.open_questions import OpenQuestions
 from reassess.core.questions import Questions
@@ -96,12 +98,12 @@ def write_open_questions(
     path = Path(path)
     flat = suffix_of(path, TABLE_SUFFIXES, "a list of questions") in (".csv", ".tsv")
     rows = range(len(questions))[:limit]
-    ids = questions.questions.class_ids[: len(rows)].tolist()
-    called = classes.in_files
+    class_ids = questions.questions.class_ids[: len(rows)]
+    ids = class_ids.tolist()
     table = pl.DataFrame(
         {
-            "image": [questions.image(row) for row in rows],
-            "class": [called[i] for i in ids] if called else ids,
+            "image": pl.Series([questions.image(row) for row in rows], dtype=pl.String),
+            "class": classes.column(class_ids.astype(np.int64)),
             "wnid": [classes.wnids[i] if classes.wnids else None for i in ids],
             "name": [classes.label(i) if classes.names else None for i in ids],
             "models": [questions.named_by(row) for row in rows],
@@ -109,14 +111,7 @@ def write_open_questions(
             "probability": pl.Series(questions.probability[: len(rows)]).fill_nan(None),
             "reason": [questions.reason(row) for row in rows],
         },
-        schema_overrides={
-            "image": pl.String,
-            "class": pl.String if called else pl.Int64,
-            "wnid": pl.String,
-            "name": pl.String,
-            "models": pl.List(pl.String),
-            "reason": pl.String,
-        },
+        schema_overrides={"wnid": pl.String, "name": pl.String, "models": pl.List(pl.String), "reason": pl.String},
     )
     if flat:
         table = table.with_columns(pl.col("models").list.join("; "))

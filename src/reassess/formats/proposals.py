@@ -17,6 +17,7 @@ from reassess.formats.tables import (
     TABLE_SUFFIXES,
     as_text,
     column,
+    floats,
     integers,
     place,
     read_table,
@@ -110,13 +111,9 @@ def _probabilities(path: Path, table: "pl.DataFrame") -> npt.NDArray[np.float64]
     """The column probability, NaN where it is empty; None where there is none."""
     if "probability" not in table.columns:
         return None
-    series = table["probability"]
+    series = floats(path, table["probability"]).cast(float)
     is_null = series.is_null().to_numpy()
-    if is_null.all():
-        return None
-    if not series.dtype.is_numeric():
-        raise DataError("probabilities are not numbers", where=f"{path}, column probability", found=str(series.dtype))
-    values = series.cast(float).fill_null(0).to_numpy()
+    values = series.fill_null(0).to_numpy()
     check_range(values, 0, 1, what="probability", where=lambda row: place(path, row, "probability"))
     return np.where(is_null, np.nan, values)
 
@@ -142,6 +139,20 @@ def write_proposals(path: str | Path, proposals: Proposals, *, force: bool = Fal
         The file is of another kind.
     OutputError
         The file exists, or cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "proposals.csv"
+    >>> zeros = np.zeros(2, np.int64)
+    >>> proposals = Proposals.from_rows(
+    ...     ["a.png"], zeros, zeros + 7, ["original", "vit"], np.arange(2), np.array([0, 1]), np.array([np.nan, 0.75])
+    ... )
+    >>> write_proposals(path, proposals)
+    >>> print(path.read_text().strip())
+    image,class,source,rank,probability
+    a.png,7,original,,
+    a.png,7,vit,1,0.75
     """
     import polars as pl
 

@@ -24,6 +24,7 @@ __all__ = [
     "TABLE_SUFFIXES",
     "as_text",
     "column",
+    "floats",
     "integers",
     "numbers",
     "place",
@@ -247,18 +248,24 @@ def integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series
 
 def numbers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
     """A column as floats, none missing; numbers written as text count. Parameters as for `integers`."""
+    refuse_missing(path, series, per_row=per_row)
+    return floats(path, series, per_row=per_row)
+
+
+def floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
+    """A column as floats, nulls kept; numbers written as text count. Parameters as for `integers`."""
     import polars as pl
 
     if series.dtype.is_float():
-        values = series
-    elif series.dtype.is_numeric() or series.dtype == pl.String:
+        return series
+    if series.dtype.is_numeric() or series.dtype == pl.String:
         values = series.cast(pl.Float64, strict=False)
     else:
         values = pl.Series(series.name, [None] * len(series), pl.Float64)
-    refuse_missing(path, series, per_row=per_row)
-    if values.null_count():
-        row = values.is_null().arg_max() or 0
-        raise DataError("not a number", where=place(path, row // per_row, series.name), found=repr(series[row]))
+    bad = (series.is_not_null() & values.is_null()).arg_true()
+    if bad.len():
+        found = str(series.dtype) if series.dtype.is_nested() else repr(series[bad[0]])
+        raise DataError("not a number", where=place(path, bad[0] // per_row, series.name), found=found)
     return values
 
 

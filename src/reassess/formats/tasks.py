@@ -151,9 +151,9 @@ def _class_ids(
 def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
     r"""Write tasks, one a line.
 
-    A line is ``{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "often confused"}``:
-    the number of the task, the image, its classes (each with its id, or its name where classes are written by name, and
-    a short name for people) and why they stand together. No golden question is among them.
+    A line is ``{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the
+    image"}``: the number of the task, the image, its classes (each with its id, or its name where classes are written
+    by name, and a short name for people) and why they stand together. No golden question is among them.
 
     Parameters
     ----------
@@ -170,17 +170,31 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
         The file is of another kind.
     OutputError
         The file exists, or cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "tasks.jsonl"
+    >>> questions = Questions.from_columns(["a.png"], np.array([1]), Classes(2, names=("cat", "dog")))
+    >>> write_tasks(path, Tasks(questions, np.array([0, 1]), np.arange(1), ["all of the image"]))
+    >>> print(path.read_text().strip())
+    {"task": 0, "image": "a.png", "classes": [{"class": "dog", "name": "dog"}], "reason": "all of the image"}
     """
     path = Path(path)
     suffix_of(path, TASK_SUFFIXES, "tasks")
-    classes, called = tasks.questions.classes, tasks.questions.classes.in_files
+    questions = tasks.questions
+    called = questions.classes.column(questions.class_ids).to_list()
+    classes = [
+        {"class": name, "name": questions.classes.label(class_id)}
+        for name, class_id in zip(called, questions.class_ids.tolist(), strict=True)
+    ]
+    ends = tasks.indptr.tolist()
     with writing(path, force=force) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         for task, number in enumerate(tasks.numbers.tolist()):
-            ids = tasks.class_ids(task).tolist()
             line = {
                 "task": number,
                 "image": tasks.image(task),
-                "classes": [{"class": called[i] if called else i, "name": classes.label(i)} for i in ids],
+                "classes": classes[ends[task] : ends[task + 1]],
                 "reason": tasks.reasons[task],
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -1,5 +1,6 @@
 """Small helpers on arrays, and the arrays of other libraries as numpy arrays."""
 
+import mmap
 import sys
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from reassess.errors import DataError
 
-__all__ = ["as_array", "freeze", "pair_keys", "runs"]
+__all__ = ["as_array", "freeze", "pair_keys", "release", "runs"]
 
 
 def freeze(noun: object, *fields: str) -> None:
@@ -19,6 +20,13 @@ def freeze(noun: object, *fields: str) -> None:
             view = array.view()
             view.flags.writeable = False
             object.__setattr__(noun, field, view)
+
+
+def release(array: npt.NDArray[Any]) -> None:
+    """Give the memory of an array that is mapped from a file back to the system, which still has it in its cache."""
+    mapped = getattr(array, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

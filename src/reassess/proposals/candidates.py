@@ -8,7 +8,6 @@ image than wanted. Images on which all models agree with the original label are 
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +23,7 @@ from reassess.core.proposals import ORIGINAL_SOURCE, Proposals
 from reassess.errors import DataError
 from reassess.evaluation.outcomes import check_original
 from reassess.numeric.arrays import pair_keys
+from reassess.proposals.asked_images import AskedImages
 from reassess.proposals.model_rows import BestPairs, ImageIndex, Seen, best_pairs, see
 
 __all__ = ["USUAL_PER_IMAGE", "propose"]
@@ -71,8 +71,8 @@ def propose(
     Raises
     ------
     DataError
-        A model is named twice, or "original"; original labels and first classes alone are too many; a model and the
-        original labels do not fit, as for `reassess.evaluate`.
+        No model is given; one is named twice, or "original", or holds no known image; original labels and first classes
+        alone are too many; a model and the original labels do not fit, as for `reassess.evaluate`.
 
     Examples
     --------
@@ -103,12 +103,14 @@ def propose(
     index = ImageIndex(labels, benchmark, match)
     seen = [see(name, given, index, labels, ignore_unknown, benchmark) for name, given in _each(models)]
     _check_names([one.name for one in seen])
-    images = _Images.of(seen, index, labels, keep_agreed)
-    placed = {one.name: one.moved(images.places) for one in seen}
+    places = index.places
+    placed = {one.name: one.moved(places) for one in sorted(seen, key=lambda one: one.name)}
+    images = AskedImages.of(list(placed.values()), index, labels, keep_agreed)
+    to_raters, agreed, held = images.to_raters, images.agreed, images.held
     fixed = _fixed_pairs(placed.values(), images)
-    limit = _limit(per_image, int(np.count_nonzero(images.to_raters)), fixed.size)
+    limit = _limit(per_image, int(np.count_nonzero(to_raters)), fixed.size)
     best = {
-        name: best_pairs(given.in_classes(labels.classes), placed[name], images.to_raters, limit + 1)
+        name: best_pairs(given.in_classes(labels.classes), placed[name], to_raters, limit + 1)
         for name, given in _each(models)
         if given.scores is not None
     }
@@ -118,10 +120,13 @@ def propose(
         set_aside=images.set_aside(labels.classes),
         most_probable=most_probable,
         per_image=per_image,
-        models=tuple(_model(placed[name], images) for name in sorted(placed)),
+        models=tuple(_model(one, held) for one in placed.values()),
+        holds=np.concatenate([images.holds[to_raters], images.holds[agreed]]),
+        sends=images.sends[to_raters],
         keep_agreed=keep_agreed,
-        unseen=int(np.count_nonzero(~(images.to_raters | images.agreed))),
-        without_original=int(np.count_nonzero(images.to_raters & (images.original < 0))),
+        unseen=int(np.count_nonzero(~held)),
+        without_class=int(np.count_nonzero(held & ~to_raters & ~agreed)),
+        without_original=int(np.count_nonzero(to_raters & (images.original < 0))),
     )
 
 
@@ -130,6 +135,8 @@ def _each(models: _Models) -> Iterable[tuple[str, Predictions]]:
 
 
 def _check_names(names: list[str]) -> None:
+    if not names:
+        raise DataError("no model was given", mend="give at least one")
     check_unique(names, thing="a model")
     if ORIGINAL_SOURCE in names:
         raise DataError(
@@ -137,75 +144,22 @@ def _check_names(names: list[str]) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Images:
-    """All images, in the order of the proposals.
-
-    Parameters
-    ----------
-    names
-        Their names.
-    places
-        int64: place of each number of an `ImageIndex`.
-    original
-        int64: original label; -1 for none.
-    agreed
-        bool: whether they are set aside, since all models that hold them agree with the original label.
-    to_raters
-        bool: whether raters are asked about them; neither for an image that no model holds.
-    held
-        int64: how many models hold each.
-    """
-
-    names: tuple[str, ...]
-    places: _Ints
-    original: _Ints
-    agreed: npt.NDArray[np.bool_]
-    to_raters: npt.NDArray[np.bool_]
-    held: _Ints
-
-    @classmethod
-    def of(cls, seen: Iterable[Seen], index: ImageIndex, labels: LabelSets, keep_agreed: bool) -> "_Images":
-        numbers = index.numbers(labels.images)
-        names, places = index.sorted()
-        original = np.full(len(names), -1)
-        original[places[numbers]] = labels.indices
-        held, agree, named = (np.zeros(len(names), np.int64) for _ in range(3))
-        for one in (each.moved(places) for each in seen):
-            rows = np.flatnonzero(one.images >= 0)
-            at, top1 = one.images[rows], one.top1[rows]
-            held[at] += 1
-            agree[at] += top1 == original[at]
-            named[at] += top1 >= 0
-        known = original >= 0
-        agreed = known & (held > 0) & (agree == held) & (not keep_agreed)
-        to_raters = (held > 0) & ~agreed & (known | (named > 0))
-        return cls(names, places, original, agreed, to_raters, held)
-
-    def set_aside(self, classes: Classes) -> LabelSets:
-        """The images that are set aside, with their original labels."""
-        rows = np.flatnonzero(self.agreed)
-        names = [self.names[row] for row in rows.tolist()]
-        return LabelSets.from_pairs(names, np.arange(rows.size), self.original[rows], classes)
-
-
-def _model(seen: Seen, images: _Images) -> ProposingModel:
-    held = np.count_nonzero(seen.images >= 0)
+def _model(seen: Seen, held: npt.NDArray[np.bool_]) -> ProposingModel:
     return ProposingModel(
         name=seen.name,
         kind=seen.kind,
-        lacking=int(np.count_nonzero(images.held) - held),
+        lacking=int(np.count_nonzero(held) - np.count_nonzero(seen.images >= 0)),
         unknown=seen.unknown,
     )
 
 
-def _first_pairs(seen: Seen, images: _Images) -> _Ints:
+def _first_pairs(seen: Seen, images: AskedImages) -> _Ints:
     """The rows of a model whose first class is proposed."""
     known = (seen.images >= 0) & (seen.top1 >= 0)
     return np.flatnonzero(known & images.to_raters[seen.images])
 
 
-def _fixed_pairs(seen: Iterable[Seen], images: _Images) -> _Ints:
+def _fixed_pairs(seen: Iterable[Seen], images: AskedImages) -> _Ints:
     """Keys of the pairs that are proposed whatever N is: original labels and first classes."""
     named = np.flatnonzero(images.to_raters & (images.original >= 0))
     keys = [pair_keys(named, images.original[named])]
@@ -247,25 +201,24 @@ def _most_probable(best: Iterable[BestPairs], fixed: _Ints, limit: int) -> int:
 
 
 def _proposals(
-    seen: Mapping[str, Seen], images: _Images, best: Mapping[str, BestPairs], most_probable: int, classes: Classes
+    seen: Mapping[str, Seen], images: AskedImages, best: Mapping[str, BestPairs], most_probable: int, classes: Classes
 ) -> Proposals:
     named = np.flatnonzero(images.to_raters & (images.original >= 0))
     zeros = np.zeros(named.size, np.int64)
     parts = [(named, images.original[named], zeros, zeros, np.full(named.size, np.nan))]
-    names = sorted(seen)
-    for source, name in enumerate(names, 1):
+    for source, name in enumerate(seen, 1):
         image_ids, class_ids, ranks, probabilities = _proposed_by(seen[name], images, best.get(name), most_probable)
         parts.append((image_ids, class_ids, np.full(image_ids.size, source), ranks, probabilities))
     image_ids, class_ids, source_ids, ranks, probabilities = (
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
     return Proposals.from_rows(
-        images.names, image_ids, class_ids, [ORIGINAL_SOURCE, *names], source_ids, ranks, probabilities, classes
+        images.names, image_ids, class_ids, [ORIGINAL_SOURCE, *seen], source_ids, ranks, probabilities, classes
     )
 
 
 def _proposed_by(
-    seen: Seen, images: _Images, best: BestPairs | None, most_probable: int
+    seen: Seen, images: AskedImages, best: BestPairs | None, most_probable: int
 ) -> tuple[_Ints, _Ints, _Ints, npt.NDArray[np.float64]]:
     """Images, classes, ranks and probabilities of what one model proposes."""
     rows = _first_pairs(seen, images)

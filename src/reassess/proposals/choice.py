@@ -17,8 +17,9 @@ from reassess.core.model_choice import HeldOut, ModelChoice
 from reassess.errors import DataError
 from reassess.numeric.bootstrap import percentile_bounds, times_drawn_again
 from reassess.numeric.proportion import Proportion, wilson
-from reassess.proposals.proposed_pairs import GoldenPairs, all_pairs, golden_pairs
+from reassess.proposals.proposed_pairs import GoldenPairs, golden_pairs
 from reassess.proposals.subset_search import Measure, Search, search_of
+from reassess.text import counted
 
 __all__ = ["USUAL_RECALL", "choose_models"]
 
@@ -34,16 +35,18 @@ def choose_models(
 ) -> ModelChoice:
     """The models whose proposals reach a recall of golden labels with the fewest proposals.
 
-    All subsets are measured if there are up to 20 models; of more, those to which a greedy search comes. N is that of
-    all models. The models of a subset set aside the images on which all of them agree with the original label, which
-    then alone counts as proposed.
+    All subsets are measured if there are up to 22 models; of more, those to which a greedy search comes. A subset
+    proposes what `propose` would with its models alone and the N of all models. It sets aside the images on which those
+    of its models that hold them agree with the original label, which then alone counts as proposed; and of an image
+    that none of its models holds it proposes nothing. Recall is that of the same golden pairs for every subset: those
+    on images of which a model says anything.
 
     Parameters
     ----------
     candidates
         As `propose` gives them, of all models.
     golden
-        Pairs that experts judged; images that no model holds are left out and counted.
+        Pairs that experts judged; images of which no model says anything are left out and counted.
     recall
         What to reach, in (0, 1].
     folds
@@ -52,11 +55,15 @@ def choose_models(
     seed
         Of the folds and of the bootstrap.
 
+    Returns
+    -------
+    ModelChoice
+        With nothing chosen if all models together do not reach the recall.
+
     Raises
     ------
     DataError
-        No golden image is among those of the models; none of their pairs is valid; all models together do not reach
-        the recall; there are no models.
+        No golden image is among those of the models; none of their pairs is valid; no model proposes anything.
 
     Examples
     --------
@@ -84,30 +91,21 @@ def choose_models(
     """
     if not 0 < recall <= 1:
         raise DataError("recall out of range", allowed="above 0, to 1", found=recall)
-    models = candidates.proposals.models
-    if not models:
-        raise DataError("no model proposes anything: all images are set aside", mend="keep agreed images")
+    if not len(candidates.proposals):
+        aside, lost = len(candidates.set_aside), candidates.without_class
+        images = f"{counted(aside, 'image')} set aside, {counted(lost, 'image')} without a class"
+        raise DataError("no model proposes anything", found=images, mend="keep agreed images")
     judged = golden_pairs(candidates, golden)
     search = search_of(candidates)
-    measure = Measure(models, judged, *all_pairs(candidates))
+    measure = Measure(candidates, judged)
     found = search.find(judged)
     row, reached = found.fewest(_need(judged, recall))
-    everything = measure(np.ones(len(models), bool))
-    if not reached:
-        raise DataError(
-            "the proposals of all models do not reach this recall",
-            allowed=f"up to {everything.recall.value:.4f}",
-            found=recall,
-            mend=f"ask for less, or for more proposals an image: {judged.never_proposed:,} of "
-            f"{everything.recall.n:,} golden labels were proposed by no model",
-        )
-    chosen = found.subset(row)
     return ModelChoice(
         wanted=recall,
-        chosen=measure(chosen),
-        held_out=_held_out(search, judged, measure, chosen, recall, min(folds, judged.count), seed),
-        all_models=everything,
-        frontier=tuple(measure(found.subset(at)) for at in found.frontier().tolist()),
+        chosen=measure(found.subset(row)) if reached else None,
+        held_out=_held_out(search, judged, measure, found.subset(row), recall, folds, seed) if reached else None,
+        all_models=measure(np.ones(len(candidates.models), bool)),
+        frontier=tuple(measure(found.subset(at)) for at in found.frontier.tolist()),
         subsets=found.hits.size,
         exhaustive=found.exhaustive,
         never_proposed=judged.never_proposed,
@@ -124,7 +122,8 @@ def _need(golden: GoldenPairs, recall: float) -> int:
 def _held_out(
     search: Search, golden: GoldenPairs, measure: Measure, on_all: _Bools, recall: float, folds: int, seed: int
 ) -> HeldOut | None:
-    """The choice made on all folds but one, and measured on that one, for each."""
+    """The choice made on all folds but one, and measured on that one, for each; of fewer images, each is a part."""
+    folds = min(folds, golden.count)
     if folds < 2:
         return None
     fold_of = image_folds(golden.count, folds, seed=seed)

@@ -9,12 +9,14 @@ import numpy.typing as npt
 from reassess.core.benchmark import Benchmark
 from reassess.core.image_names import Match, image_keys
 from reassess.core.labels import LabelSets
+from reassess.core.name_fits import how_they_fit
 from reassess.core.predictions import Predictions
-from reassess.errors import at
+from reassess.errors import DataError, at
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
+from reassess.evaluation.probabilities import kind_of_scores, output_classes, probability_blocks
 from reassess.numeric.largest import Descending, Largest
-from reassess.proposals.probabilities import kind_of_scores, output_classes, probability_blocks
+from reassess.text import some
 
 __all__ = ["BestPairs", "ImageIndex", "Seen", "best_pairs", "see"]
 
@@ -54,12 +56,18 @@ class ImageIndex:
                 self.names[number] = min(name, self.names[number])
         return numbers
 
-    def sorted(self) -> tuple[tuple[str, ...], _Ints]:
-        """The names in their order, by key where the images were not known, and the place of each number in it."""
+    @property
+    def places(self) -> _Ints:
+        """The place of each number in the order of the proposals: by key where the images were not known."""
         places = np.arange(len(self.names))
         if not self.known:
             places[[self._number[key] for key in sorted(self._number)]] = np.arange(places.size)
-        return tuple(self.names[number] for number in np.argsort(places).tolist()), places
+        return places
+
+    @property
+    def sorted_names(self) -> tuple[str, ...]:
+        """The names in the order of the proposals."""
+        return tuple(self.names[number] for number in np.argsort(self.places).tolist())
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,13 @@ def see(
     ignore_unknown: bool,
     benchmark: Benchmark,
 ) -> Seen:
-    """Join a model with the images, and find its first classes; errors are those of `find_outcomes`."""
+    """Join a model with the images, and find its first classes.
+
+    Raises
+    ------
+    DataError
+        As for `find_outcomes`; or not one image of the model is known.
+    """
     with at(name):
         outcomes = find_outcomes(
             predictions,
@@ -114,10 +128,22 @@ def see(
             called=name,
         )
         known = np.flatnonzero(outcomes.state != UNKNOWN)
+        if not known.size:
+            raise _no_image(outcomes.images, index)
         images = np.full(len(outcomes), -1)
         images[known] = index.numbers([outcomes.images[row] for row in known.tolist()])
         kind = "ids" if predictions.scores is None else kind_of_scores(predictions)
     return Seen(name=name, images=images, top1=outcomes.top1, kind=kind)
+
+
+def _no_image(images: Sequence[str], index: ImageIndex) -> DataError:
+    """The error for a model that would have no say at all."""
+    return DataError(
+        "not one image of the model is known",
+        allowed=f"names such as {some(index.names, most=2)}" if index.names else None,
+        found=some(images, most=2) if images else "no image",
+        mend=how_they_fit(images, index.names, match=index.match) or "check the names, or leave the model out",
+    )
 
 
 @dataclass(frozen=True)

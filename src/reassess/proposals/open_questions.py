@@ -18,8 +18,8 @@ from reassess.core.scores import Scores
 from reassess.errors import at
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.outcomes import UNKNOWN, Outcomes
+from reassess.evaluation.probabilities import class_probabilities
 from reassess.numeric.arrays import pair_keys
-from reassess.proposals.probabilities import class_probabilities
 
 __all__ = ["open_questions"]
 

@@ -1,7 +1,9 @@
 """Golden pairs and all proposals, each with the models that decide whether raters are asked about it.
 
-Symbols: K models, S a subset of them. With the N of all models, S sends an image to raters if one of S does not agree
-with the original label, and then proposes the original label and what one of S proposes.
+Symbols: K models, S a subset of them. What S proposes is what `propose` would with the models of S alone and the N of
+all models. S sends an image to raters if one of S that holds it does not agree with the original label; then it
+proposes the original label and what one of S proposes. An image that S holds and does not send keeps its original
+label. Of an image that none of S holds nothing is said, not even its original label.
 """
 
 from dataclasses import dataclass, replace
@@ -13,10 +15,10 @@ import numpy.typing as npt
 from reassess.aggregation.golden import Golden
 from reassess.core.candidates import Candidates
 from reassess.core.image_names import image_keys
-from reassess.core.proposals import ORIGINAL_SOURCE
+from reassess.core.questions import Questions
 from reassess.errors import DataError
 
-__all__ = ["GoldenPairs", "Pairs", "all_pairs", "golden_pairs"]
+__all__ = ["GoldenPairs", "Pairs", "golden_pairs", "held_images", "sent_images", "sent_pairs"]
 
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
@@ -29,9 +31,9 @@ class Pairs:
     Parameters
     ----------
     members
-        bool, shape (n, K): the models that propose the pair; all where it is the original label.
+        bool, shape (n, K): the models that propose the pair.
     sends
-        bool, shape (n, K): the models that send its image to raters; all where that does not matter.
+        bool, shape (n, K): the models that send its image to raters.
     """
 
     members: _Bools
@@ -49,6 +51,10 @@ class Pairs:
         wanted = np.packbits(subset)
         members, sends = ((part & wanted).any(axis=1) for part in self._packed)
         return np.asarray(members & sends)
+
+    def count(self, subset: _Bools) -> int:
+        """How many of the pairs a subset proposes."""
+        return int(np.count_nonzero(self.proposed_by(subset)))
 
     @cached_property
     def _packed(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
@@ -72,14 +78,14 @@ class GoldenPairs:
     Parameters
     ----------
     pairs
-        The golden pairs. The original label counts as proposed by every subset; so it does where it is not sent to
-        raters, since the image keeps it.
+        The golden pairs. The original label counts as proposed by every model that holds the image, whether or not the
+        image is sent to raters, since it then keeps that label.
     valid
         bool: whether each is valid.
     images
         int64: the image of each, by number.
     unjudged
-        The proposals on golden images that are no golden pairs.
+        The proposals on golden images that are no golden pairs, and the original labels that stay there.
     never_proposed, set_aside, left_out
         As in `ModelChoice`.
     """
@@ -103,12 +109,20 @@ class GoldenPairs:
         return replace(self, pairs=self.pairs.part(rows), valid=self.valid[rows], images=self.images[rows])
 
 
-def all_pairs(candidates: Candidates) -> tuple[Pairs, Pairs]:
-    """All proposals; and the images, each as one pair that all models propose."""
-    proposals, dissent = candidates.proposals, candidates.dissent
-    members, original = _members(candidates)
-    sends = dissent[proposals.questions.image_ids]
-    return Pairs(members | original[:, None], sends), Pairs(np.ones_like(dissent), dissent)
+def sent_pairs(candidates: Candidates) -> Pairs:
+    """All pairs that go to raters; an original label does with its image, whoever sends that."""
+    sends = candidates.sends[candidates.proposals.questions.image_ids]
+    return Pairs(candidates.proposes | candidates.are_original[:, None], sends)
+
+
+def sent_images(candidates: Candidates) -> Pairs:
+    """The images that go to raters, each as one pair."""
+    return Pairs(candidates.sends, candidates.sends)
+
+
+def held_images(candidates: Candidates) -> Pairs:
+    """The images that a model holds, each as one pair."""
+    return Pairs(candidates.holds, candidates.holds)
 
 
 def golden_pairs(candidates: Candidates, golden: Golden) -> GoldenPairs:
@@ -119,57 +133,53 @@ def golden_pairs(candidates: Candidates, golden: Golden) -> GoldenPairs:
     DataError
         No such image is golden, or no pair of them is valid.
     """
-    proposals, aside = candidates.proposals, candidates.set_aside
-    asked = golden.questions.in_classes(proposals.questions.classes)
-    rows, kept = proposals.questions.rows_of(asked.images), aside.find(asked.images)
-    there, aside_images = (rows >= 0) | (kept >= 0), int(np.count_nonzero(kept >= 0))
+    questions, pairs = _kept_pairs(candidates)
+    asked = golden.questions.in_classes(questions.classes)
+    rows = questions.rows_of(asked.images)
+    there = np.flatnonzero(rows >= 0)
     number = np.full(len(asked.images), -1)
     keys = np.array(image_keys(asked.images), object)
-    number[np.flatnonzero(there)[np.argsort(keys[there], kind="stable")]] = np.arange(np.count_nonzero(there))
-    judged = np.flatnonzero(there[asked.image_ids])
-    image, class_id = asked.image_ids[judged], asked.class_ids[judged]
-    _check(golden.valid[judged], len(asked.images))
+    number[there[np.argsort(keys[there], kind="stable")]] = np.arange(there.size)
+    judged = np.flatnonzero(number[asked.image_ids] >= 0)
+    valid, image = golden.valid[judged], asked.image_ids[judged]
+    _check(valid, len(asked.images))
 
-    members, original = _members(candidates)
-    found = proposals.questions.find(rows[image], class_id)
-    is_original = (found >= 0) & original[found] if original.size else np.zeros(found.size, bool)
-    is_kept = np.flatnonzero(kept[image] >= 0)
-    judged_aside = aside.indices[kept[image][is_kept]] == class_id[is_kept]
-    is_original[is_kept] = judged_aside
-    of_models = np.zeros((judged.size, members.shape[1]), bool)
-    of_models[found >= 0] = members[found[found >= 0]]
-    sends = np.zeros_like(of_models)
-    sends[rows[image] >= 0] = candidates.dissent[rows[image][rows[image] >= 0]]
-    is_never = ~is_original & ~of_models.any(axis=1)
+    found = questions.find(rows[image], asked.class_ids[judged])
+    unjudged = np.isin(questions.image_ids, rows[there])
+    unjudged[found[found >= 0]] = False
     return GoldenPairs(
-        pairs=Pairs(of_models | is_original[:, None], sends | is_original[:, None]),
-        valid=golden.valid[judged],
+        pairs=_at(pairs, found),
+        valid=valid,
         images=number[image],
-        unjudged=_unjudged(candidates, rows[rows >= 0], found[found >= 0], aside_images - int(judged_aside.sum())),
-        never_proposed=int(np.count_nonzero(is_never & golden.valid[judged])),
-        set_aside=aside_images,
-        left_out=int(np.count_nonzero(~there)),
+        unjudged=pairs.part(unjudged),
+        never_proposed=int(np.count_nonzero(valid & (found < 0))),
+        set_aside=int(np.count_nonzero(rows >= len(candidates.sends))),
+        left_out=int(np.count_nonzero(rows < 0)),
     )
 
 
-def _members(candidates: Candidates) -> tuple[_Bools, _Bools]:
-    """Which models propose each pair, bool, shape (pairs, K); and whether it is an original label."""
-    by_source = candidates.proposals.by_source
-    is_model = np.array([source != ORIGINAL_SOURCE for source in candidates.proposals.sources], bool)
-    return by_source[:, is_model], np.asarray(by_source[:, ~is_model].any(axis=1))
+def _kept_pairs(candidates: Candidates) -> tuple[Questions, Pairs]:
+    """All pairs that a subset may propose, and the original labels of all images, which stay where they are held."""
+    proposed, aside, original = candidates.proposals.questions, candidates.set_aside, candidates.are_original[:, None]
+    asked, classes = len(proposed.images), candidates.proposals.questions.classes
+    questions = Questions(
+        images=(*proposed.images, *aside.images),
+        image_ids=np.concatenate([proposed.image_ids, asked + np.arange(len(aside), dtype=np.int32)]),
+        class_ids=np.concatenate([proposed.class_ids, aside.indices]),
+        classes=classes,
+    )
+    holds = candidates.holds[questions.image_ids]
+    of_proposals = slice(len(proposed))
+    members, sends = holds.copy(), holds.copy()
+    members[of_proposals] = np.where(original, holds[of_proposals], candidates.proposes)
+    sends[of_proposals] = np.where(original, holds[of_proposals], candidates.sends[proposed.image_ids])
+    return questions, Pairs(members, sends)
 
 
-def _unjudged(candidates: Candidates, images: _Ints, golden: _Ints, aside: int) -> Pairs:
-    """The proposals on some images but for those that are golden; and as many original labels of images set aside."""
-    questions = candidates.proposals.questions
-    on_golden = np.zeros(len(questions.images), bool)
-    on_golden[images] = True
-    rest = on_golden[questions.image_ids]
-    rest[golden] = False
-    members, original = (part[rest] for part in _members(candidates))
-    sends = candidates.dissent[questions.image_ids[rest]]
-    kept = np.ones((aside, members.shape[1]), bool)
-    return Pairs(np.concatenate([members | original[:, None], kept]), np.concatenate([sends | original[:, None], kept]))
+def _at(pairs: Pairs, rows: _Ints) -> Pairs:
+    """The pairs at some rows; one that nobody proposes at -1."""
+    there = (rows >= 0)[:, None]
+    return Pairs(pairs.members[rows] & there, pairs.sends[rows] & there)
 
 
 def _check(valid: _Bools, images: int) -> None:

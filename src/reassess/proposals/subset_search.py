@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -11,11 +12,12 @@ from reassess.core.candidates import Candidates
 from reassess.core.model_choice import ModelSubset
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.subsets import sums_outside
-from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, all_pairs
+from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, held_images, sent_images, sent_pairs
 
 __all__ = ["MOST_EXHAUSTIVE", "Found", "Search", "search_of"]
 
-MOST_EXHAUSTIVE = 20  # models
+MOST_EXHAUSTIVE = 22  # models; each more doubles time and memory, here some 2 seconds and 190 MiB
+_MANY = np.iinfo(np.int64).max
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
 
@@ -55,21 +57,26 @@ class Found:
             return np.asarray(self.subsets[row])
         return np.asarray((row + 1) >> np.arange(self.models) & 1 == 1)
 
+    @cached_property
+    def frontier(self) -> _Ints:
+        """The rows with more hits than any with as few proposals, from the fewest proposals on.
+
+        Of equal ones that with fewer models, then the first.
+        """
+        fewest = np.full(int(self.hits.max()) + 1, _MANY)
+        np.minimum.at(fewest, self.hits, self.proposals)  # by the number of hits
+        beyond = np.minimum.accumulate(np.append(fewest[1:], _MANY)[::-1])[::-1]  # with more hits
+        rows = np.flatnonzero((self.proposals == fewest[self.hits]) & (fewest < beyond)[self.hits])
+        order = rows[np.lexsort((rows, self.sizes[rows], self.hits[rows]))]
+        return order[np.flatnonzero(np.diff(self.hits[order], prepend=-1))]
+
     def fewest(self, need: int) -> tuple[int, bool]:
         """The row with the fewest proposals of those that reach so many hits, or the most; and whether it does.
 
         Of equal ones that with more hits, then with fewer models, then the first.
         """
-        reach = np.flatnonzero(self.hits >= need)
-        rows = reach if reach.size else np.flatnonzero(self.hits == self.hits.max())
-        order = np.lexsort((rows, self.sizes[rows], -self.hits[rows], self.proposals[rows]))
-        return int(rows[order[0]]), bool(reach.size)
-
-    def frontier(self) -> _Ints:
-        """The rows with more hits than any with as few proposals, from the fewest proposals on."""
-        order = np.lexsort((np.arange(self.hits.size), self.sizes, -self.hits, self.proposals))
-        best = np.maximum.accumulate(self.hits[order])
-        return order[np.flatnonzero(np.diff(best, prepend=-1) > 0)]
+        reach = np.flatnonzero(self.hits[self.frontier] >= need)
+        return int(self.frontier[reach[0] if reach.size else -1]), bool(reach.size)
 
 
 class Search(Protocol):
@@ -81,7 +88,7 @@ class Search(Protocol):
 
 def search_of(candidates: Candidates) -> Search:
     """The search that suits the number of models."""
-    pairs, _ = all_pairs(candidates)
+    pairs = sent_pairs(candidates)
     return _Exhaustive(pairs) if pairs.members.shape[1] <= MOST_EXHAUSTIVE else _Greedy(pairs)
 
 
@@ -137,27 +144,36 @@ class _Greedy:
 
     @staticmethod
     def _count(pairs: Pairs, subsets: Sequence[_Bools]) -> _Ints:
-        return np.array([np.count_nonzero(pairs.proposed_by(subset)) for subset in subsets])
+        return np.array([pairs.count(subset) for subset in subsets])
 
 
-@dataclass(frozen=True)
 class Measure:
-    """Measures single subsets, with all that a result says of them."""
+    """Measures single subsets, with all that a result says of them.
 
-    models: tuple[str, ...]
-    golden: GoldenPairs
-    proposals: Pairs
-    images: Pairs
+    Parameters
+    ----------
+    candidates
+        As `propose` gives them, of all models.
+    golden
+        The golden pairs.
+    """
+
+    def __init__(self, candidates: Candidates, golden: GoldenPairs) -> None:
+        self._names = candidates.names
+        self._golden = golden
+        self._pairs, self._sent = sent_pairs(candidates), sent_images(candidates)
+        self._held = held_images(candidates)
 
     def __call__(self, subset: _Bools) -> ModelSubset:
         """What one subset, bool of shape (K,), reaches."""
-        proposed = self.golden.pairs.proposed_by(subset)
-        hits = int(np.count_nonzero(proposed & self.golden.valid))
+        proposed = self._golden.pairs.proposed_by(subset)
+        hits = int(np.count_nonzero(proposed & self._golden.valid))
         return ModelSubset(
-            models=tuple(np.array(self.models, object)[subset].tolist()),
-            recall=Proportion(hits, int(np.count_nonzero(self.golden.valid))),
+            models=tuple(name for name, is_in in zip(self._names, subset, strict=True) if is_in),
+            recall=Proportion(hits, int(np.count_nonzero(self._golden.valid))),
             precision=Proportion(hits, int(np.count_nonzero(proposed))),
-            unjudged=int(np.count_nonzero(self.golden.unjudged.proposed_by(subset))),
-            proposals=int(np.count_nonzero(self.proposals.proposed_by(subset))),
-            images=int(np.count_nonzero(self.images.proposed_by(subset))),
+            unjudged=self._golden.unjudged.count(subset),
+            proposals=self._pairs.count(subset),
+            images=self._sent.count(subset),
+            lacking=len(self._held) - self._held.count(subset),
         )

@@ -23,7 +23,7 @@ __all__ = ["USUAL_SIZE", "make_tasks", "seconds_per_vote"]
 
 USUAL_SIZE = 8  # classes of an image that a rater sees at once
 _WHOLE, _REST = "all of the image", "the rest of the image"
-_CONFUSED, _NO_PARENT = "often confused", "no common parent"
+_ALONE, _NO_PARENT = "some two together on no other image", "no common parent"
 _LONGEST = 0.99  # of the times, beyond which a vote is taken to have been interrupted
 _FEW_CLASSES = 4_000
 _LEAST = 1e-9  # by which a change must be one for the better
@@ -62,12 +62,12 @@ def make_tasks(questions: Questions, *, size: int = USUAL_SIZE, hierarchy: Hiera
     >>> questions = Questions.from_columns(["a.png"] * 3 + ["b.png"] * 2, np.array([0, 1, 2, 0, 2]))
     >>> tasks = make_tasks(questions, size=2)
     >>> [(tasks.image(task), tasks.class_ids(task).tolist(), tasks.reasons[task]) for task in range(len(tasks))]
-    [('a.png', [0, 2], 'often confused'),
+    [('a.png', [0, 2], 'any two together on 2 images or more'),
      ('a.png', [1], 'the rest of the image'),
      ('b.png', [0, 2], 'all of the image')]
     """
     check_range(size, 1, what="number of classes a task")
-    distances, explain = _by_confusion(questions) if hierarchy is None else _by_hierarchy(hierarchy)
+    distances, explain = _by_images(questions) if hierarchy is None else _by_hierarchy(hierarchy)
     groups: list[tuple[int, _Ints, str]] = []
     order = np.lexsort((questions.class_ids, questions.image_ids))
     starts = np.searchsorted(questions.image_ids[order], np.arange(len(questions.images) + 1))
@@ -171,7 +171,7 @@ def _shared(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return first[:length]
 
 
-def _by_confusion(questions: Questions) -> tuple[_Distances, _Explain]:
+def _by_images(questions: Questions) -> tuple[_Distances, _Explain]:
     """Classes are the nearer the larger the share of their images, of either, for which both are asked about."""
     from scipy.sparse import csr_array
 
@@ -179,15 +179,22 @@ def _by_confusion(questions: Questions) -> tuple[_Distances, _Explain]:
     classes, columns = np.unique(questions.class_ids, return_inverse=True)
     asked = csr_array((ones, (questions.image_ids, columns)), (len(questions.images), classes.size))
     together = csr_array(asked.T @ asked)
-    alone = together.diagonal()
     table = together.toarray() if classes.size <= _FEW_CLASSES else None  # of which parts are had much faster
 
-    def distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
+    def of_both(class_ids: _Ints) -> _Ints:
         at = np.searchsorted(classes, class_ids)
-        both = together[at][:, at].toarray() if table is None else table[np.ix_(at, at)]
-        return np.asarray(1 - both / (alone[at][:, None] + alone[at] - both))
+        return np.asarray(together[at][:, at].toarray() if table is None else table[np.ix_(at, at)])
 
-    return distances, lambda _: _CONFUSED
+    def distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
+        both = of_both(class_ids)
+        alone = both.diagonal()
+        return np.asarray(1 - both / (alone[:, None] + alone - both))
+
+    def explain(class_ids: _Ints) -> str:
+        images = int(of_both(class_ids).min())
+        return _ALONE if images == 1 else f"any two together on {images} images or more"
+
+    return distances, explain
 
 
 def seconds_per_vote(votes: Votes) -> float:

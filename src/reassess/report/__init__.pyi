@@ -8,3 +8,4 @@ from .tables import Column as Column
 from .tables import Table as Table
 from .writing import ShownMistakes as ShownMistakes
 from .writing import write_report as write_report
+from .wrong_labels_page import write_wrong_labels as write_wrong_labels

@@ -18,6 +18,8 @@ _SAMPLES = 200  # places along the line that names should not cover
 def draw_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
     """Draw what the best subsets of models reach, and the chosen one, also on images on which it was not chosen.
 
+    Where no subset reaches the recall that was asked for, the others are drawn.
+
     Parameters
     ----------
     path
@@ -46,7 +48,9 @@ def _choice_on(drawing: Drawing, choice: ModelChoice) -> None:
         drawing.drawn += [along(part, _SAMPLES // len(line) + 2) for part in np.stack([steps[:-1], steps[1:]], axis=1)]
     best = "best subset" if choice.exhaustive else "best that a greedy search found"
     drawing.name(best, line[len(line) // 2 :][:1], color=_BEST)
-    for subset, title, colour in ((choice.all_models, "all models", _ALL), (choice.chosen, "chosen", _CHOSEN)):
+    named = [(choice.all_models, "all models", _ALL)]
+    named += [] if choice.chosen is None else [(choice.chosen, "chosen", _CHOSEN)]
+    for subset, title, colour in named:
         at = np.array([_at(subset)])
         drawing.axes.plot(*at.T, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
         drawing.drawn.append(at)
@@ -64,8 +68,8 @@ def _choice_on(drawing: Drawing, choice: ModelChoice) -> None:
     drawing.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     drawing.heading(
         f"{counted(choice.subsets, 'subset')} of {counted(len(choice.all_models.models), 'model')}, {choice.search} "
-        f"search; {choice.chosen.recall.n:,} valid golden pairs, of which {choice.never_proposed:,} are proposed by no "
-        "model; bar: 95 %, bootstrap over golden images"
+        f"search; {choice.all_models.recall.n:,} valid golden pairs, of which {choice.never_proposed:,} are neither "
+        f"proposed by a model nor original{_of_bar(choice)}"
     )
 
 
@@ -81,6 +85,14 @@ def _draw_held_out(drawing: Drawing, choice: ModelChoice) -> None:
         drawing.drawn.append(along(ends, 16))
     drawing.axes.plot(*at.T, "x", color=_CHOSEN, markersize=8, zorder=6)
     drawing.name(f"on images on which it was not chosen\nrecall {held_out.recall.value:.3f}", at, color=_CHOSEN)
+
+
+def _of_bar(choice: ModelChoice) -> str:
+    """What the bar is, in words."""
+    if choice.held_out is None or choice.held_out.recall_interval is None:
+        return ""
+    by_wilson = "recall" in choice.held_out.by_wilson
+    return f"; bar: 95 %, {'Wilson' if by_wilson else 'bootstrap'} over golden images"
 
 
 def _at(subset: ModelSubset) -> tuple[float, float]:

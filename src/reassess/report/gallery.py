@@ -1,172 +1,90 @@
-"""Images to look at: which are shown, and what is known of each; pictures are added by the page."""
+"""Images to look at, each with what is known of it, as a page shows them; what they are is told by who gives them."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
+from reassess.report.thumbnails import Thumbnails
 
-from reassess.comparison.findings import Findings
-from reassess.comparison.taxonomy import ERROR_KINDS
-from reassess.evaluation.image_sheet import ImageSheet, image_sheet
-from reassess.evaluation.mistakes import KINDS, known_kinds
-
-__all__ = ["ABOUT_LABELS", "Card", "Choice", "cards", "choose"]
-
-# Images that are shown for their labels, whatever the models say.
-ABOUT_LABELS = {"wrong_label": "original label not valid", "empty": "no valid class"}
-_DOUBTFUL = 0.2, 0.8  # scores in between are doubtful where there are no votes
-_Rows = npt.NDArray[np.bool_]
+__all__ = ["Card", "Entry", "Gallery", "Line"]
 
 
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """The images that are shown.
+@dataclass(frozen=True)
+class Entry:
+    """One thing that is known of an image.
 
     Parameters
     ----------
-    rows
-        Positions of the images in the panel.
-    shown, mistakes
-        For each model, how many of its mistakes are chosen, and how many it makes.
-    about_labels
-        For each of `ABOUT_LABELS`, how many such images are chosen, and how many there are.
+    text, note
+        What it is, and a remark on it in small letters.
+    verdict, says
+        Whether it is marked as right or wrong, and the word for those who do not see the mark.
     """
 
-    rows: tuple[int, ...]
-    shown: dict[str, int]
-    mistakes: dict[str, int]
-    about_labels: dict[str, tuple[int, int]]
+    text: str
+    note: str = ""
+    verdict: Literal["right", "wrong", ""] = ""
+    says: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A term, such as a label or a model, and what an image has under it."""
+
+    term: str
+    entries: Sequence[Entry]
 
 
 @dataclass(frozen=True)
 class Card:
-    """An image: its name, what is known of it, and for each model its first class and whether that is valid.
+    """An image, and what is shown of it.
 
     Parameters
     ----------
-    image, sheet
-        The image, and what is known of it.
-    predictions
-        Model, class, and whether it is valid, of each model.
-    known
-        What is known of classes that are not valid, one of `reassess.evaluation.KINDS`; empty without scores and votes.
+    image
+        Its name.
+    lines
+        What is known of it.
+    classes
+        Names of the classes by which it is found.
     mistakes
-        The kind of mistake, one of `reassess.comparison.ERROR_KINDS`, of each model that makes one.
-    about_labels
-        Which of `ABOUT_LABELS` hold of the image.
+        The kind of mistake of each model that makes one.
+    about
+        Which of the gallery's `about` hold of it.
     doubtful
-        Whether no more than two thirds of the raters agree on a class that the card shows.
+        Whether its votes are doubtful.
     """
 
     image: str
-    sheet: ImageSheet
-    predictions: tuple[tuple[str, int, bool], ...]
-    known: Mapping[int, str]
-    mistakes: Mapping[str, str]
-    about_labels: tuple[str, ...]
-    doubtful: bool
+    lines: Sequence[Line]
+    classes: Sequence[str]
+    mistakes: Mapping[str, str] = field(default_factory=dict)
+    about: Sequence[str] = ()
+    doubtful: bool = False
 
 
-def choose(findings: Findings, most: int, *, seed: int = 0) -> Choice:
-    """Draw at most `most` mistakes of each model at random, and as many images of each of `ABOUT_LABELS`.
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """The images that a page shows, and by what a reader can choose among them besides the class.
 
-    Every image has one random number, and those with the smallest numbers are taken: models with common mistakes share
-    the drawn images.
+    Parameters
+    ----------
+    intro
+        What the images are, in sentences.
+    cards, pictures
+        The images, and small pictures of them.
+    models, kinds
+        Models whose mistakes can be chosen, and the kinds of mistakes: their keys and words.
+    about
+        What else images can be chosen by: keys and words.
+    has_votes
+        Whether doubtful votes can be chosen.
     """
-    panel = findings.panel
-    order = np.random.default_rng(seed).permutation(len(panel.images))
-    chosen: dict[int, None] = {}
 
-    def draw(rows: _Rows) -> tuple[int, int]:
-        drawn = order[rows[order]][:most].tolist()
-        chosen.update(dict.fromkeys(drawn))
-        return len(drawn), int(np.count_nonzero(rows))
-
-    counts = {model: draw(panel.scored & ~panel.valid[panel.models.index(model)]) for model in findings.models}
-    about_labels = {name: draw(rows) for name, rows in _about_labels(findings).items()}
-    return Choice(
-        rows=tuple(sorted(chosen)),
-        shown={model: drawn for model, (drawn, _) in counts.items()},
-        mistakes={model: n for model, (_, n) in counts.items()},
-        about_labels=about_labels,
-    )
-
-
-def _about_labels(findings: Findings) -> dict[str, _Rows]:
-    """Which images of the panel are shown for their labels."""
-    panel, labels = findings.panel, findings.labels
-    empty = (panel.label_rows >= 0) & (labels.sizes[panel.label_rows] == 0)
-    wrong = np.zeros(len(panel.images), bool)
-    if findings.original is not None:
-        own = findings.original.in_classes(labels.classes).indices[panel.original_rows].astype(np.int64)
-        valid = np.isin(panel.label_rows << 32 | own, labels.image_ids << 32 | labels.indices)
-        wrong = panel.original_known & panel.scored & ~valid
-    return dict(zip(ABOUT_LABELS, (wrong, empty), strict=True))
-
-
-def cards(findings: Findings, rows: Sequence[int]) -> list[Card]:
-    """What is known of some images of the panel."""
-    panel = findings.panel
-    models = [(model, panel.models.index(model)) for model in findings.models]
-    kinds = _kinds(findings, np.asarray(rows, np.int64))
-    about_labels = _about_labels(findings)
-    mistakes = {
-        one.model: dict(zip(one.images, (ERROR_KINDS[kind] for kind in one.kinds.tolist()), strict=True))
-        for one in findings.taxonomies
-    }
-    shown = []
-    for place, row in enumerate(rows):
-        image = panel.images[row]
-        sheet = image_sheet(
-            findings.labels.images[panel.label_rows[row]],
-            labels=findings.labels,
-            original=findings.original,
-            scores=findings.scores,
-            votes=findings.votes,
-            experts=findings.experts,
-        )
-        shown.append(
-            Card(
-                image=image,
-                sheet=sheet,
-                predictions=tuple((model, int(panel.top1[i, row]), bool(panel.valid[i, row])) for model, i in models),
-                known={} if kinds is None else {int(panel.top1[i, row]): KINDS[kinds[place, i]] for _, i in models},
-                mistakes={model: kind[image] for model, kind in mistakes.items() if image in kind},
-                about_labels=tuple(name for name, holds in about_labels.items() if holds[row]),
-                doubtful=_is_doubtful(sheet, {*panel.top1[:, row].tolist()}),
-            )
-        )
-    return shown
-
-
-def _is_doubtful(sheet: ImageSheet, predicted: set[int]) -> bool:
-    """Whether no more than two thirds of the votes agree on a valid or predicted class, or on the original label.
-
-    Without votes the scores tell.
-    """
-    shown = {*(sheet.valid or ()), sheet.original, *predicted}
-    for one in sheet.candidates or ():
-        if one.class_id not in shown:
-            continue
-        answers = Counter(answer for _, answer in one.votes)
-        if sheet.raters is not None:  # they chose one class of all
-            answers["other"] = sheet.raters - sum(answers.values())
-        if answers:
-            if 3 * max(answers.values()) <= 2 * sum(answers.values()):
-                return True
-        elif one.score is not None and _DOUBTFUL[0] < one.score < _DOUBTFUL[1]:
-            return True
-    return False
-
-
-def _kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int8] | None:
-    """What is known of the first class of each model of the panel for some images, int8, shape (images, models)."""
-    rated = findings.votes if findings.scores is None else findings.scores
-    if rated is None:
-        return None
-    panel, classes = findings.panel, findings.labels.classes
-    experts = None if findings.experts is None else findings.experts.in_classes(classes)
-    images = [panel.images[row] for row in rows.tolist()]
-    return known_kinds(images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match)
+    intro: str
+    cards: Sequence[Card]
+    pictures: Thumbnails
+    models: Sequence[str] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
+    has_votes: bool = False

@@ -2,31 +2,26 @@
 
 import json
 from base64 import b64encode
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
-from reassess.comparison.taxonomy import KINDS_IN_WORDS
 from reassess.core.classes import Classes
 from reassess.errors import MissingPackageError
-from reassess.evaluation.image_sheet import ImageSheet
-from reassess.evaluation.words import KNOWN_IN_WORDS, score_in_words
 from reassess.report.chart import Chart, Section
 from reassess.report.explorers import Explorer
-from reassess.report.gallery import ABOUT_LABELS, Card, Choice
+from reassess.report.gallery import Card, Gallery
 from reassess.report.inline_svg import inline_figure, palette
 from reassess.report.tables import Table
-from reassess.report.thumbnails import Thumbnails
 from reassess.report.typesetting import set_heading, set_text
 from reassess.text import plain
 
-__all__ = ["Gallery", "Page", "Provenance", "render"]
+__all__ = ["NO_CLASS", "Page", "Provenance", "render"]
 
 _MOST_ROWS = 60  # of a chart's table on the page; its CSV file has all
-_NO_CLASS = "none of the classes"
+NO_CLASS = "none of the classes"
 
 
 @dataclass(frozen=True)
@@ -36,16 +31,6 @@ class Provenance:
     command: str
     inputs: Sequence[Mapping[str, str | None]]
     versions: Mapping[str, str]
-
-
-@dataclass(frozen=True, eq=False)
-class Gallery:
-    """Images to look at. Scores near the threshold are written so that they lie on their side of it."""
-
-    choice: Choice
-    cards: Sequence[Card]
-    pictures: Thumbnails
-    threshold: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +85,7 @@ def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = 
     rendered: str = environment.get_template("page.html").render(
         page=page,
         charts={key: Markup(svg) for key, svg in drawn.items()},
-        cards=[] if page.gallery is None else [_card(card, page) for card in page.gallery.cards],
-        kinds=KINDS_IN_WORDS,
-        about_labels=ABOUT_LABELS,
+        filters=_filters,
         data=Markup(_as_json(_data(page, charts))),
         most_rows=_MOST_ROWS,
         thinned=_thinned,
@@ -152,7 +135,7 @@ def _data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
             for one in page.explorers
         },
         "classes": _class_names(page),
-        "noClass": _NO_CLASS,
+        "noClass": NO_CLASS,
     }
 
 
@@ -178,50 +161,7 @@ def _plain(data: Any) -> Any:
     return [_plain(value) for value in data] if isinstance(data, list | tuple) else data
 
 
-def _card(card: Card, page: Page) -> dict[str, Any]:
-    """What the gallery shows of an image."""
-    assert page.gallery is not None
-    sheet, label = card.sheet, page.classes.label
-    known = _known(sheet, page.gallery.threshold)
-
-    def named(class_id: int) -> str:
-        return label(class_id) if class_id >= 0 else _NO_CLASS
-
-    def verdict(class_id: int) -> str:
-        """What raters answered about a predicted class, or what is known of it; nothing of what is no class."""
-        return known.get(class_id) or (KNOWN_IN_WORDS.get(card.known.get(class_id, ""), "") if class_id >= 0 else "")
-
-    valid, original = sheet.valid or (), sheet.original
-    shown = {*valid, *(class_id for _, class_id, _ in card.predictions), *(() if original is None else (original,))}
-    return {
-        "image": card.image,
-        "picture": page.gallery.pictures.pictures.get(card.image),
-        "original": None if original is None else label(original),
-        "original_is_valid": original in valid,
-        "valid": [(label(i), known.get(i, "")) for i in valid],
-        "predictions": [(model, named(i), is_valid, verdict(i)) for model, i, is_valid in card.predictions],
-        "about_labels": card.about_labels,
-        "filters": json.dumps(
-            {
-                "mistakes": card.mistakes,
-                "about": card.about_labels,
-                "classes": sorted(map(named, shown)),
-                "doubtful": card.doubtful,
-            }
-        ),
-    }
-
-
-def _known(sheet: ImageSheet, threshold: float) -> dict[int, str]:
-    """Score and votes of each proposed class, in words."""
-    known = {}
-    for one in sheet.candidates or ():
-        parts = [] if one.score is None else [f"score {score_in_words(one.score, threshold)}"]
-        for who, given, choosers in (("", one.votes, sheet.raters), ("experts ", one.experts, sheet.experts)):
-            counts = Counter(str(answer) for _, answer in given)
-            if choosers:
-                parts.append(f"{who or 'raters '}{len(given)} of {choosers}")
-            elif counts:
-                parts.append(who + ", ".join(f"{n} {answer}" for answer, n in counts.most_common()))
-        known[one.class_id] = "; ".join(parts)
-    return known
+def _filters(card: Card) -> str:
+    """What a card can be found by, for the page's script."""
+    found_by = {"mistakes": card.mistakes, "about": card.about, "classes": sorted(card.classes)}
+    return json.dumps(found_by | {"doubtful": card.doubtful})

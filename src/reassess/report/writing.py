@@ -15,13 +15,14 @@ from reassess.comparison.summary import summary
 from reassess.core.checks import check_instance
 from reassess.errors import DataError
 from reassess.formats.files import suffix_of, writing
+from reassess.report.chart import Chart
 from reassess.report.content import sections
 from reassess.report.explorers import explorers
-from reassess.report.gallery import cards, choose
-from reassess.report.page import Gallery, Page, Provenance, render
+from reassess.report.mistake_gallery import cards, choose, mistake_gallery
+from reassess.report.page import Page, Provenance, render
 from reassess.report.thumbnails import thumbnails
 
-__all__ = ["REPORT_SUFFIXES", "ShownMistakes", "write_report"]
+__all__ = ["REPORT_SUFFIXES", "ShownMistakes", "provenance", "write_page", "write_report"]
 
 REPORT_SUFFIXES = (".html", ".htm")
 _PACKAGES = ("numpy", "matplotlib")
@@ -127,7 +128,7 @@ def write_report(
             match=findings.panel.match,
             track=lambda names: track(names, "making pictures"),
         )
-        gallery = Gallery(choice=choice, cards=chosen, pictures=pictures, threshold=findings.threshold)
+        gallery = mistake_gallery(findings, choice, chosen, pictures)
     sentences = summary(findings)  # draws raters, with a progress of its own
     models, count = findings.models, len(findings.panel.images)
     file_of = files or {}
@@ -138,20 +139,14 @@ def write_report(
         summary=sentences,
         explorers=explorers(findings),
         gallery=gallery,
-        provenance=Provenance(
-            command=shlex.join("=".join(map(_named, part.split("="))) for part in shlex.split(command)),
-            inputs=[dict(entry) | {"path": _named(str(entry["path"]))} for entry in inputs],
-            versions=_versions(),
-        ),
+        provenance=provenance(command, inputs),
         classes=findings.classes,
         detected={
             f"{name} ({_named(file_of[name])})" if name in file_of else name: evaluation.detected
             for name, evaluation in findings.evaluations.items()
         },
     )
-    html = render(page, track=lambda charts: track(charts, "drawing charts"))
-    with writing(path, force=force) as temporary:
-        temporary.write_text(html, encoding="utf-8", newline="\n")
+    write_page(path, page, force=force, track=lambda charts: track(charts, "drawing charts"))
     if gallery is None:
         return None
     shown = gallery.pictures
@@ -161,6 +156,24 @@ def write_report(
         missing=shown.missing,
         unreadable=shown.unreadable,
     )
+
+
+def provenance(command: str, inputs: Sequence[Mapping[str, str | None]]) -> Provenance:
+    """How a page was made; of absolute paths the last part only."""
+    return Provenance(
+        command=shlex.join("=".join(map(_named, part.split("="))) for part in shlex.split(command)),
+        inputs=[dict(entry) | {"path": _named(str(entry["path"]))} for entry in inputs],
+        versions=_versions(),
+    )
+
+
+def write_page(
+    path: Path, page: Page, *, force: bool, track: Callable[[Sequence[Chart]], Iterable[Chart]] = iter
+) -> None:
+    """Write a page; `track` as for `render`."""
+    html = render(page, track=track)
+    with writing(path, force=force) as temporary:
+        temporary.write_text(html, encoding="utf-8", newline="\n")
 
 
 def _named(path: str) -> str:

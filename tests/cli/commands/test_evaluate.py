@@ -357,6 +357,30 @@ def test_one_file_of_names_for_many_models_is_one_input(ids: list[Any], run: Eva
     assert names == ["labels", "predictions", "names", "predictions"]
 
 
+def test_names_may_be_those_of_one_of_several_files_and_a_second_file_for_one_is_refused(
+    ids: list[Any], run: Evaluate
+) -> None:
+    np.save("backwards.npy", np.array(ids[::-1]))
+    Path("names.txt").write_text("\n".join(LABELS))
+    Path("back.txt").write_text("\n".join(reversed(LABELS)))
+    argv = ["evaluate", "ids.npy", "backwards.npy", "--labels", "numbered.json", "--topk", "1,2", "--json"]
+    names = ["--names", "backwards.npy=back.txt", "--names", "names.txt"]
+    results = document_of(run(*argv, *names), "evaluate")["results"]
+    assert [counts(result["real"]["1"]) for result in results] == [(2, 4), (2, 4)]
+    result = run(*argv, *names, "--names", "back.txt")
+    assert (result.code, result.err.splitlines()[-1]) == (2, "Error: --names is given twice for ids.npy.")
+
+
+def test_a_list_of_classes_beside_an_array_is_no_list_of_its_images(ids: list[Any], run: Evaluate) -> None:
+    """Although it has as many lines as the array has rows."""
+    np.save("model.npy", np.eye(5, dtype=np.float32))
+    Path("model.txt").write_text("4\n3\n2\n1\n0\n")
+    argv = ["evaluate", "model.npy", "--labels", "numbered.json", "--original", "none", "--classes", "model.txt"]
+    document = document_of(run(*argv, "--json"), "evaluate")
+    assert "model.txt beside it lists the outputs and does not name its rows" in document["results"][0]["detected"]
+    assert [entry["name"] for entry in document["inputs"]] == ["labels", "predictions", "classes"]
+
+
 def test_fewer_rows_without_names_are_an_error(ids: list[Any], run: Evaluate) -> None:
     np.save("few.npy", np.array(ids[:3]))
     result = run("evaluate", "few.npy", "--labels", "numbered.json")

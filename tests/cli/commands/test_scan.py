@@ -1,6 +1,7 @@
 """`reassess scan`: in process, on small pictures."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -100,8 +101,6 @@ def test_a_document_says_all_of_it(sets: Path, run: Callable[..., Run]) -> None:
 
 
 def test_an_archive_is_an_input_with_its_hash(sets: Path, run: Callable[..., Run]) -> None:
-    import shutil
-
     shutil.make_archive("packed", "zip", "val")
     result = run("scan", "packed.zip", "train", "-o", "x.csv", "--json")
     (entry,) = document_of(result, "scan")["inputs"]

@@ -46,13 +46,14 @@ classes a task   tasks
              2       2
              3       1
 tasks.jsonl: 3 tasks with 7 questions on 2 images
-why classes stand together: all of the image 1, often confused 2
+why classes stand together: all of the image 1, any two together on several images 1, \
+some two together on no other image 1
 35 votes, 5 a question: 0.3 hours of raters, at 36.00 seconds a vote
 """
     )
     assert lines_of() == [
-        (0, "a.png", ["cat", "dog", "fox"], "often confused"),
-        (1, "a.png", ["cup", "mug"], "often confused"),
+        (0, "a.png", ["cat", "dog", "fox"], "some two together on no other image"),
+        (1, "a.png", ["cup", "mug"], "any two together on 2 images or more"),
         (2, "b.png", ["cup", "mug"], "all of the image"),
     ]
 
@@ -111,9 +112,9 @@ def test_open_questions_are_grouped_too_in_the_order_of_their_file(questions: Pa
     [
         (ARGV[:-2], 2, "Error: Missing option '-o' / '--output'.\n"),
         ([*ARGV, "--size", "0"], 2, "Error: Invalid value for '--size': 0 is not in the range x>=1.\n"),
-        ([*ARGV, "--seconds", "nan"], 2, "Error: Invalid value for '--seconds': 'nan' is not a number.\n"),
+        ([*ARGV, "--seconds", "nan"], 2, "Error: Invalid value for '--seconds': 'nan' is no number of seconds.\n"),
         ([*ARGV, "--seconds", "-1"], 2, "Error: Invalid value for '--seconds': -1.0 is not in the range x>=0.\n"),
-        ([*ARGV, "--seconds", "inf"], 2, "Error: Invalid value for '--seconds': 'inf' is not a number.\n"),
+        ([*ARGV, "--seconds", "inf"], 2, "Error: Invalid value for '--seconds': 'inf' is no number of seconds.\n"),
         (
             [*ARGV[:-1], "tasks.csv"],
             1,
@@ -123,6 +124,22 @@ def test_open_questions_are_grouped_too_in_the_order_of_their_file(questions: Pa
             [*ARGV, "--hierarchy", "circle.csv"],
             1,
             "Error: the hierarchy goes round in a circle\n  where:   circle.csv\n  found:   cat is a dog is a cat\n",
+        ),
+        (
+            [*ARGV, "--seconds", "soon"],
+            2,
+            "Error: Invalid value for '--seconds': 'soon' is neither a number of seconds nor a file of votes.\n",
+        ),
+        (
+            [*ARGV, "--seconds", "text-times.csv"],
+            1,
+            "Error: not a number\n  where:   text-times.csv, line 2, column seconds\n  found:   'soon'\n",
+        ),
+        (
+            [*ARGV, "--seconds", "endless.csv"],
+            1,
+            "Error: seconds of a vote out of range\n  where:   endless.csv, vote 0\n"
+            "  allowed: 0 or more\n  found:   inf\n",
         ),
         (
             [*ARGV, "--seconds", "no-times.csv"],
@@ -151,6 +168,8 @@ def test_what_cannot_be_done_is_refused(
         questions,
         {
             "circle.csv": "child,parent\ncat,dog\ndog,cat\n",
+            "text-times.csv": "item,rater,answer,seconds\nx,1,no,soon\n",
+            "endless.csv": "item,rater,answer,seconds\nx,1,no,inf\n",
             "no-times.csv": "item,rater,answer\nx,1,no\n",
             "twice.csv": "image,class\na.png,1\na.png,1\n",
             "shop/classes.txt": "pen\nink\n",
@@ -177,3 +196,16 @@ def test_votes_are_no_questions(questions: Path, run: Callable[..., Run]) -> Non
         "Error: the file holds votes, and not questions\n  where:   golden.csv, column rater\n"
         "  to mend: give questions, or proposals: votes, and golden ones above all, are no questions to ask\n"
     )
+
+
+def test_images_that_the_benchmark_lacks_are_warned_of_and_its_own_are_called_as_it_calls_them(
+    questions: Path, run: Callable[..., Run]
+) -> None:
+    Path("pets/images").mkdir()
+    Path("pets/images/a.png").touch()
+    text = Path("proposals.csv").read_text().replace("a.png", "pets/images/a.png")
+    Path("proposals.csv").write_text(text)
+    result = run(*ARGV, "--benchmark", "pets")
+    assert result.code == 0
+    assert result.err == ("Warning: proposals.csv: 1 of 2 images not in the folder of images of pets: b.png\n")
+    assert [image for _, image, *_ in lines_of()] == ["a.png", "a.png", "b.png"]

@@ -21,7 +21,7 @@ from reassess.cli.inputs import (
     prediction_options,
 )
 from reassess.cli.judges import NONE, Judges, joined_parts, matched, needed_part, read_classes_of, read_original_of
-from reassess.cli.screen import print_table
+from reassess.cli.tables.candidates import print_candidates, tell_written
 from reassess.cli.tables.model_choice import print_choice, write_frontier
 from reassess.comparison.model_names import short_names
 from reassess.core.benchmark import IMAGENET, Benchmark
@@ -45,7 +45,6 @@ from reassess.proposals.candidates import propose as propose_classes
 from reassess.proposals.choice import USUAL_RECALL, choose_models
 from reassess.report.choice_figure import draw_choice
 from reassess.report.figures import FIGURE_SUFFIXES
-from reassess.text import counted
 
 __all__ = ["load_proposing", "propose"]
 
@@ -170,20 +169,51 @@ def propose(
             candidates, golden_truth(experts, at_least=golden_at_least), recall=recall or USUAL_RECALL
         )
     call.keep_inputs(output, frontier)
-    proposals = candidates.proposals if choice is None else candidates.of_models(choice.chosen.models)
+    proposals = _to_write(candidates, choice)
     _write(call, output, proposals, frontier, choice)
+    _report(call, candidates, choice, output, proposals, models.detected)
+    if choice is not None and choice.chosen is None:
+        raise _not_reached(choice)
+
+
+def _to_write(candidates: Candidates, choice: ModelChoice | None) -> Proposals | None:
+    """The proposals of all models, or of the chosen ones; None if none were chosen."""
+    if choice is None:
+        return candidates.proposals
+    return None if choice.chosen is None else candidates.of_models(choice.chosen.models)
+
+
+def _report(
+    call: Call,
+    candidates: Candidates,
+    choice: ModelChoice | None,
+    output: Path | None,
+    proposals: Proposals | None,
+    detected: Mapping[str, str],
+) -> None:
+    """Print the result, as a document or in words and tables."""
+    written = output if proposals is not None else None
     if call.json:
-        results = {"output": None if output is None else str(output), **candidates.to_json()}
+        results = {"output": None if written is None else str(written), **candidates.to_json()}
         call.print_document("propose", results | {"choice": None if choice is None else choice.to_json()})
         return
+    if written is not None and proposals is not None:
+        tell_written(call, written, proposals)
     if choice is not None:
         print_choice(call, choice)
-    else:
-        _print_sources(candidates)
-    _tell(call, candidates, models.detected)
-    if output is not None:
-        call.tell(_written(output, proposals))
+    print_candidates(call, candidates, detected, sources=choice is None)
     call.note_hashes("original", "golden")
+
+
+def _not_reached(choice: ModelChoice) -> DataError:
+    recall = choice.all_models.recall
+    return DataError(
+        "the proposals of all models do not reach this recall",
+        allowed=f"up to {recall.value:.4f}",
+        found=choice.wanted,
+        mend=f"ask for less, or for more proposals an image: {choice.never_proposed:,} of {recall.n:,} golden labels "
+        "are neither proposed by a model nor original",
+    )
 
 
 def _check_call(
@@ -250,49 +280,12 @@ def load_proposing(
 
 
 def _write(
-    call: Call, output: Path | None, proposals: Proposals, frontier: Path | None, choice: ModelChoice | None
+    call: Call, output: Path | None, proposals: Proposals | None, frontier: Path | None, choice: ModelChoice | None
 ) -> None:
-    """Write the proposals and the frontier, both or neither."""
+    """Write the proposals and the frontier, both or neither; the frontier alone if no models were chosen."""
     with all_or_none():
-        if output is not None:
+        if output is not None and proposals is not None:
             write_proposals(output, proposals, force=call.force)
         if frontier is not None and choice is not None:
             write = draw_choice if frontier.suffix.lower() in FIGURE_SUFFIXES else write_frontier
             write(frontier, choice, force=call.force)
-
-
-def _print_sources(candidates: Candidates) -> None:
-    """Who proposes how much."""
-    by_source = candidates.proposals.by_source
-    alone = by_source.sum(axis=1) == 1
-    kinds = {model.name: model.kind for model in candidates.models}
-    rows = [
-        [source, kinds.get(source), f"{proposed.sum():,}", f"{(proposed & alone).sum():,}"]
-        for source, proposed in zip(candidates.proposals.sources, by_source.T, strict=True)
-    ]
-    print_table(["source", "scores", "proposals", "by it alone"], rows, text_columns=2)
-
-
-def _tell(call: Call, candidates: Candidates, detected: Mapping[str, str]) -> None:
-    """What was decided about the images, and what was left out."""
-    call.tell(
-        f"N: the {candidates.most_probable:,} most probable pairs of each model, for at most "
-        f"{candidates.per_image:g} proposals an image"
-    )
-    if not candidates.keep_agreed:
-        call.tell(f"{counted(len(candidates.set_aside), 'image')} set aside: all models agree with the original label")
-    if candidates.without_original:
-        call.tell(f"{counted(candidates.without_original, 'image')} without an original label")
-    if candidates.unseen:
-        call.tell(f"{counted(candidates.unseen, 'image')} left out: no model holds them")
-    for model in candidates.models:
-        unknown = f"; {model.unknown:,} unknown left out" if model.unknown else ""
-        lacking = f"; no say on {counted(model.lacking, 'image')} that others hold" if model.lacking else ""
-        bounded = "; in [0, 1] without adding up to 1, so taken for logits" if model.kind == "bounded" else ""
-        call.tell(f"{model.name}: {detected[model.name]}{bounded}{unknown}{lacking}")
-
-
-def _written(output: Path, proposals: Proposals) -> str:
-    images = len(proposals.questions.images)
-    mean = f", {len(proposals) / images:.2f} an image" if images else ""
-    return f"{output}: {counted(len(proposals), 'proposal')} for {counted(images, 'image')}{mean}"

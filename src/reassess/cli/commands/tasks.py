@@ -16,6 +16,8 @@ from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.items import Id
 from reassess.core.tasks import Effort, Tasks
+from reassess.data.benchmark_images import benchmark_names
+from reassess.data.common_images import warn_of_other_images
 from reassess.data.loading import load_votes
 from reassess.errors import at
 from reassess.formats.class_tables import read_hierarchy
@@ -29,21 +31,24 @@ __all__ = ["tasks"]
 
 _VOTES = 5  # as many as each question of ReaL has
 _SHOWN = 0.1  # hours
+_IN_SHORT = {"under ": "under a common parent", "any two together ": "any two together on several images"}
 
 
-class _SecondsType(click.ParamType[float | str]):
+class _SecondsType(click.ParamType[float | Path]):
     name = "seconds or a file"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
-        if exists(value):
-            return str(value)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | Path:
+        if isinstance(value, float | Path):
+            return value
+        if value and exists(value):
+            return Path(value)
         try:
             number = float(value)
         except ValueError:
-            return str(value)
-        if math.isinf(number):
-            self.fail(f"{value!r} is not a number.", param, ctx)
-        return float(Range(0).convert(value, param, ctx))
+            self.fail(f"{value!r} is neither a number of seconds nor a file of votes.", param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return float(Range(0).convert(number, param, ctx))
 
 
 @click.command(
@@ -91,7 +96,7 @@ def tasks(
     size: int,
     hierarchy: Path | None,
     votes: int,
-    seconds: float | str | None,
+    seconds: float | Path | None,
     benchmark: Benchmark | None,
     answers: tuple[Id, ...] | None,
     max_bytes: int,
@@ -107,11 +112,14 @@ def tasks(
     if benchmark is None:
         classes = read_classes_of(call, benchmark_of(asked.images))
         asked = asked if classes is None else asked.in_classes(classes)
+    else:
+        asked = asked.renamed(benchmark_names(asked.images, benchmark))
+        warn_of_other_images({"questions": asked}, {"questions": str(questions)}, benchmark)
     tree = None if hierarchy is None else read_hierarchy(call.read("hierarchy", hierarchy), asked.classes)
     made = make_tasks(asked, size=size, hierarchy=tree)
-    if isinstance(seconds, str):
+    if isinstance(seconds, Path):
         order = answers or (None if benchmark is None else benchmark.answers)
-        path = call.resolve("votes", seconds)
+        path = call.read("votes", seconds)
         with at(path):
             seconds = seconds_per_vote(load_votes(path, answers=order, classes=classes, max_bytes=max_bytes))
     effort = made.effort(votes, seconds)
@@ -130,8 +138,13 @@ def tasks(
         call.note_hashes("hierarchy", "votes")
 
 
+def _in_short(reason: str) -> str:
+    """A reason without what it says of one task."""
+    return next((short for start, short in _IN_SHORT.items() if reason.startswith(start)), reason)
+
+
 def _print(call: Call, made: Tasks, effort: Effort, output: Path, votes: int) -> None:
-    counts = Counter("under a common parent" if why.startswith("under ") else why for why in made.reasons)
+    counts = Counter(map(_in_short, made.reasons))
     rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(made.sizes)) if count]
     print_table(["classes a task", "tasks"], rows, text_columns=0)
     call.tell(

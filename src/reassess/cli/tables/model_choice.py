@@ -10,16 +10,17 @@ from reassess.cli.screen import print_table
 from reassess.core.model_choice import HeldOut, ModelChoice, ModelSubset
 from reassess.formats.tables import write_table
 from reassess.numeric.proportion import Proportion
-from reassess.text import counted
+from reassess.text import counted, some, together
 
 __all__ = ["print_choice", "write_frontier"]
 
 _MOST_SUBSETS = 10
+_MOST_NAMES = 3
 _HEADINGS = ["subset", "models", "proposals", "an image", "recall", "precision", "unjudged"]
 
 
 def write_frontier(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
-    """Write the frontier: models (in csv and tsv separated by ``; ``), proposals, images, recall, precision, chosen."""
+    """Write the frontier, a subset a row: its models (in csv and tsv separated by ``; ``), and what it reaches."""
     import polars as pl
 
     rows = [
@@ -33,6 +34,7 @@ def write_frontier(path: Path, choice: ModelChoice, *, force: bool = False) -> N
             "judged": subset.precision.n,
             "precision": subset.precision.value,
             "unjudged": subset.unjudged,
+            "lacking": subset.lacking,
             "chosen": subset == choice.chosen,
         }
         for subset in choice.frontier
@@ -41,25 +43,50 @@ def write_frontier(path: Path, choice: ModelChoice, *, force: bool = False) -> N
 
 
 def print_choice(call: Call, choice: ModelChoice) -> None:
-    """The frontier, the chosen models, and what they reach on images that had no part in the choice."""
+    """The chosen models, what they reach on images that had no part in the choice, and the frontier."""
+    _tell_chosen(call, choice)
+    call.tell(
+        f"{choice.never_proposed:,} of {choice.all_models.recall.n:,} golden labels are neither proposed by a model "
+        "nor original"
+    )
     shown = _some_of(call, choice)
     rows = [("chosen" if subset == choice.chosen else "", subset) for subset in shown]
     rows.append(("all models", choice.all_models))
-    print_table(_HEADINGS, [[title, *_figures(subset)] for title, subset in rows])
-    call.tell(f"chosen: {', '.join(choice.chosen.models)}")
-    recall = choice.chosen.recall
-    call.tell(f"recall on the golden images on which they were chosen: {_share(recall)}")
-    if choice.held_out is not None:
-        _tell_held_out(call, choice.held_out)
-    call.tell(f"{choice.never_proposed:,} of {recall.n:,} golden labels are neither proposed by a model nor original")
+    everyone = choice.all_models.models
+    print_table(
+        _HEADINGS,
+        [[title, _names(call, subset, everyone), *_figures(subset)] for title, subset in rows],
+        text_columns=2,
+    )
     call.tell(_searched(choice))
     if choice.set_aside:
         images = counted(choice.set_aside, "golden image")
         call.tell(f"{images} set aside by all models: there the original label alone counts as proposed")
     if choice.left_out:
-        call.tell(f"{counted(choice.left_out, 'golden image')} left out: no model holds them")
+        call.tell(f"{counted(choice.left_out, 'golden image')} left out: no model says anything of them")
     call.note("recall: of the valid golden pairs, those proposed; precision: of the golden pairs proposed, those valid")
     call.note("unjudged: proposals on golden images that are no golden pairs; they count in neither")
+
+
+def _tell_chosen(call: Call, choice: ModelChoice) -> None:
+    chosen = choice.chosen
+    if chosen is None:
+        call.tell(f"no models chosen: all together reach a recall of {_share(choice.all_models.recall)}")
+        return
+    call.tell(f"chosen: {', '.join(chosen.models)}")
+    call.tell(
+        f"{counted(chosen.proposals, 'proposal')} for {counted(chosen.images, 'image')}, of "
+        f"{choice.all_models.proposals:,} for {choice.all_models.images:,} by all models"
+    )
+    if chosen.lacking:
+        images = counted(chosen.lacking, "image")
+        call.tell(f"{images} that other models hold and none of these does: nothing is proposed there")
+    call.tell("on the golden images on which they were chosen:")
+    call.tell(f"  recall {_share(chosen.recall)}; precision {_share(chosen.precision)}")
+    if choice.held_out is None:
+        call.tell("on others: not measured, since one golden image cannot be cut into folds")
+    else:
+        _tell_held_out(call, choice.held_out)
 
 
 def _some_of(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
@@ -68,15 +95,27 @@ def _some_of(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
     if call.verbose or len(frontier) <= _MOST_SUBSETS:
         return frontier
     places = {round(place) for place in np.linspace(0, len(frontier) - 1, _MOST_SUBSETS - 1).tolist()}
-    places.add(frontier.index(choice.chosen))
+    places |= set() if choice.chosen is None else {frontier.index(choice.chosen)}
     call.tell(f"{len(places)} of the {len(frontier):,} best subsets (--verbose shows all)")
     return [frontier[place] for place in sorted(places)]
+
+
+def _names(call: Call, subset: ModelSubset, everyone: Sequence[str]) -> str:
+    """The models of a subset; of many the first, or those that are not in it, unless all are asked for."""
+    if call.verbose or len(subset.models) <= _MOST_NAMES:
+        return ", ".join(subset.models)
+    others = [name for name in everyone if name not in subset.models]
+    if not others:
+        return f"all {len(everyone):,}"
+    if len(others) <= _MOST_NAMES:
+        return f"all but {', '.join(others)}"
+    return some(subset.models, most=_MOST_NAMES - 1)
 
 
 def _figures(subset: ModelSubset) -> list[object]:
     mean = None if subset.per_image is None else f"{subset.per_image:.2f}"
     shares = [None if part.value is None else f"{part.value:.4f}" for part in (subset.recall, subset.precision)]
-    return [f"{len(subset.models):,}", f"{subset.proposals:,}", mean, *shares, f"{subset.unjudged:,}"]
+    return [f"{subset.proposals:,}", mean, *shares, f"{subset.unjudged:,}"]
 
 
 def _share(share: Proportion) -> str:
@@ -85,15 +124,25 @@ def _share(share: Proportion) -> str:
 
 
 def _tell_held_out(call: Call, held_out: HeldOut) -> None:
-    interval = held_out.recall_interval
-    bounds = "" if interval is None else f", 95 % {interval[0]:.3f} to {interval[1]:.3f}"
-    call.tell(
-        f"recall on others, chosen anew on all but one of {held_out.folds} folds: {_share(held_out.recall)}{bounds}"
-    )
+    call.tell(f"on others, the models chosen anew on all but one of {held_out.folds} folds:")
+    shares = {
+        "recall": (held_out.recall, held_out.recall_interval),
+        "precision": (held_out.precision, held_out.precision_interval),
+    }
+    for name, (share, bounds) in shares.items():
+        call.tell(f"  {name} {_share(share)}{_bounds(bounds)}")
     call.tell(f"the same models were chosen in {held_out.same} of {held_out.folds} folds")
     if held_out.short:
         call.tell(f"in {held_out.short} of {held_out.folds} folds no subset reached the recall: the highest was chosen")
-    call.note("95 %: bootstrap over golden images, of the choices as they were made")
+    if bootstrapped := [name for name in shares if name not in held_out.by_wilson and shares[name][1] is not None]:
+        call.note(f"95 % of {together(bootstrapped)}: bootstrap over golden images, of the choices as they were made")
+    for name in held_out.by_wilson:
+        value = 1 if shares[name][0].hits else 0
+        call.note(f"95 % of {name}, which is {value}: Wilson's interval over golden images")
+
+
+def _bounds(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f", 95 % {interval[0]:.3f} to {interval[1]:.3f}"
 
 
 def _searched(choice: ModelChoice) -> str:

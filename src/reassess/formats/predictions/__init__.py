@@ -60,7 +60,7 @@ def read_predictions(
         mean nothing: predictions name them, except for scores of exactly as many outputs, taken in sorted order.
     names
         Image name of each row, for a file that holds none. Beside an npy file called x.npy, x.txt names its rows if it
-        has as many lines, as `write_predictions` writes it.
+        has as many lines, as `write_predictions` writes it, and is not the list of `outputs`.
     outputs
         What each of the model's outputs is called: wnid, class name or class id. Of a file that names its classes, and
         by wrong names: a line for each such name, a tab, and what the class is called.
@@ -140,10 +140,12 @@ def read_predictions(
             predictions = predictions.named(names, detected=f"{predictions.detected}, names from a file")
         elif (beside := names_beside(path)) is not None:
             lines = read_lines(beside)
-            if len(lines) == len(predictions):
+            is_list = outputs is not None and lines == list(outputs)
+            if len(lines) == len(predictions) and not is_list:
                 predictions = predictions.named(lines, detected=f"{predictions.detected}, names from {beside.name}")
-            else:  # such as a list of classes
-                other = f"{beside.name} beside it has {counted(len(lines), 'line')} and does not name its rows"
+            else:
+                held = "lists the outputs" if is_list else f"has {counted(len(lines), 'line')}"
+                other = f"{beside.name} beside it {held} and does not name its rows"
                 predictions = replace(predictions, detected=f"{predictions.detected}; {other}")
     unknown = unknown_in_words(predictions, unknown_class)
     if not unknown:

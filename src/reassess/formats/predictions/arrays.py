@@ -24,6 +24,7 @@ __all__ = ["ARRAY_SUFFIXES", "read_prediction_array"]
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".safetensors")
 _NAMES = ("names", "filenames", "paths")
+_FOLD = "fold"  # in which each image was held out
 _TORCH_REFUSES = "Weights only load failed"
 
 
@@ -74,7 +75,7 @@ def _of_array(content: _Content, classes: Classes, columns: npt.NDArray[np.int64
 def _read_npz(path: Path, max_bytes: int) -> _Content:
     with open_archive(path, max_bytes=max_bytes) as archive:
         named = [name for name in _NAMES if name in archive]
-        held = [name for name in archive if name not in _NAMES]
+        held = [name for name in archive if name not in (*_NAMES, _FOLD)]
         if len(held) != 1 or len(named) > 1:
             raise DataError(
                 "it is not clear which array holds the predictions" if len(named) < 2 else "two arrays of names",
@@ -83,7 +84,8 @@ def _read_npz(path: Path, max_bytes: int) -> _Content:
                 mend="save one array of predictions a file",
             )
         names = _names(archive[named[0]], f"{path}, array {named[0]}") if named else None
-        return _Content(array=archive[held[0]], kind=f"npz, array {held[0]}", names=names)
+        aside = f" ({_FOLD} is not read)" if _FOLD in archive else ""
+        return _Content(array=archive[held[0]], kind=f"npz, array {held[0]}{aside}", names=names)
 
 
 def _names(array: npt.NDArray[Any], where: str) -> list[str]:

@@ -3,6 +3,8 @@
 Decided in this order: a column of image names; `prediction_1..k` (or timm's `index_0..k-1`) are ids; `prediction`,
 `predicted_class`, `pred`, `label` or `top1` (or timm's `index`) are ids, one or a list a row; otherwise there is one
 column of scores a class, headed by id, wnid or name (or timm's list of all outputs). Wnids and names stand for ids.
+Columns `score_1..k` beside `prediction_1..k` are scores if k is the number of classes: then they say all. Of fewer, the
+ids alone are read.
 
 Where the classes are known only by the names in the labels, ids mean nothing: columns of ids are passed over if there
 are others of names, and refused if not. Of a name that no class has, see `unknown_names`.
@@ -23,6 +25,7 @@ from reassess.core.image_names import image_keys
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
 from reassess.formats.predictions.id_columns import find_ids, refuse_scores_beside_ids, without_meaningless_ids
+from reassess.formats.predictions.ranked_scores import scores_of_all
 from reassess.formats.predictions.score_columns import find_scores
 from reassess.formats.predictions.timm_json import read_timm_json
 from reassess.formats.predictions.unknown_names import UnknownClass, settle_unknown
@@ -61,6 +64,10 @@ def read_prediction_table(
     ids = find_ids(path, rest, classes, outputs)
     if ids is not None:
         refuse_scores_beside_ids(path, rest.drop(ids.headings), ids.headings, classes)
+        in_full = scores_of_all(ids, rest, classes) if outputs is None or ids.are_classes else None
+        if in_full is not None:
+            detected = f"{kind}; scores, best first, of all {in_full.shape[1]:,} classes"
+            return replace(Predictions.from_scores(in_full, images, detected=detected), by_name=ids.are_classes)
         best, unknown = settle_unknown(path, ids, classes, unknown_class)
         columns = None if ids.are_classes else outputs
         detected = f"{kind}; {ids.in_words()}"

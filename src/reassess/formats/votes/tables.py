@@ -15,7 +15,7 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.formats.class_columns import ids_of_column, ids_of_texts
 from reassess.formats.questions import columns_of_questions
-from reassess.formats.tables import column, read_table, refuse_missing
+from reassess.formats.tables import column, floats, read_table, refuse_missing
 from reassess.formats.votes.answers import place_answers
 from reassess.formats.votes.counts import count_table, holds_counts, named_answers, read_counts
 from reassess.text import some
@@ -149,10 +149,7 @@ def _voted(path: Path, rater: "pl.Series", answer: "pl.Series") -> "pl.Series":
 def _seconds_of(path: Path, table: "pl.DataFrame", voted: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64] | None:
     if "seconds" not in table.columns:
         return None
-    seconds = table["seconds"]
-    if not seconds.dtype.is_numeric():
-        raise DataError("times are not numbers", where=f"{path}, column seconds", found=str(seconds.dtype))
-    return seconds.cast(float).fill_null(np.nan).to_numpy()[voted]
+    return floats(path, table["seconds"]).cast(float).fill_null(np.nan).to_numpy()[voted]
 
 
 def vote_table(votes: Votes) -> "pl.DataFrame":

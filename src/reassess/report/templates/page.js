@@ -98,11 +98,12 @@
     let most = CARDS;
 
     const fits = ({ mistakes, about, classes, doubtful: isDoubtful }) => {
-      const [group, name] = [what.value.split(" ", 1)[0], what.value.slice(what.value.indexOf(" ") + 1)];
+      const chosen = what?.value ?? "", kindChosen = kind?.value ?? "";
+      const [group, name] = [chosen.split(" ", 1)[0], chosen.slice(chosen.indexOf(" ") + 1)];
       const wanted = search.value.trim().toLowerCase();
       const kinds = group === "model" ? [mistakes[name]] : Object.values(mistakes);
       return (group !== "model" || name in mistakes) && (group !== "about" || about.includes(name))
-        && (kind.value === "" || kinds.includes(kind.value)) && (!doubtful.checked || isDoubtful)
+        && (kindChosen === "" || kinds.includes(kindChosen)) && (!doubtful?.checked || isDoubtful)
         && (wanted === "" || classes.some((one) => one.toLowerCase().includes(wanted)));
     };
     const matching = () => cards.filter((card) => fits(known.get(card)));
@@ -114,7 +115,7 @@
       more.hidden = most >= kept.length;
     };
     const filter = () => { most = CARDS; show(); };
-    for (const control of [what, kind, doubtful]) control.addEventListener("change", filter);
+    for (const control of [what, kind, doubtful]) control?.addEventListener("change", filter);
     search.addEventListener("input", filter);
     more.addEventListener("click", () => { most += MORE; show(); });
     controls.hidden = false;

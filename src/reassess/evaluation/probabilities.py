@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.predictions import Predictions, as_floats
+from reassess.numeric.arrays import release
 
 __all__ = [
     "ScoreKind",
@@ -27,6 +28,7 @@ __all__ = [
 ScoreKind = Literal["probabilities", "bounded", "logits"]
 
 _BLOCK = 1024
+_RELEASED = 64 * _BLOCK  # rows after which the memory of a mapped file is given back
 _ROUNDING = 0.01
 _Floats = npt.NDArray[np.float64]
 
@@ -87,6 +89,8 @@ def kind_of_scores(predictions: Predictions) -> ScoreKind:
     kind: ScoreKind = "probabilities"
     for start in range(0, len(predictions), _BLOCK):
         scores = as_floats(predictions.scores[start : start + _BLOCK])
+        if start % _RELEASED == 0:
+            release(predictions.scores)
         if not (scores.min() >= 0 and scores.max() <= 1):
             return "logits"
         if np.abs(scores.sum(axis=1, dtype=np.float64) - 1).max() > _ROUNDING:
@@ -128,6 +132,8 @@ def probability_blocks(
     for start in range(0, rows.size, _BLOCK):
         part = slice(start, start + _BLOCK)
         scores = as_floats(predictions.scores[rows[part]])
+        if start % _RELEASED == 0:
+            release(predictions.scores)
         chosen = scores if outputs is None else np.take(scores, outputs, axis=1)
         values = np.ascontiguousarray(chosen, np.float64)  # so that sums do not depend on the layout of the file
         yield part, values if as_they_are else _softmax(values)

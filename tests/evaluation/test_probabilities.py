@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reassess.core.predictions import Predictions
-from reassess.proposals.probabilities import are_probabilities, class_probabilities
+from reassess.evaluation.probabilities import are_probabilities, class_probabilities
 
 INF = math.inf
 

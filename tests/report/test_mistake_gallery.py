@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from reassess.evaluation.mistakes import KINDS
-from reassess.report.gallery import cards, choose
+from reassess.report.mistake_gallery import cards, choose
 from tests.report.cases import findings
 
 TWO = findings("one", "two")

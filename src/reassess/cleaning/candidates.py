@@ -1,0 +1,127 @@
+"""The few classes that an image may be, by what models say of it when it is held out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.cleaning.held_out import HeldOutFile, HeldOutPredictions
+from reassess.core.predictions import refuse_nan
+from reassess.errors import DataError, at
+from reassess.evaluation.probabilities import probability_blocks
+
+__all__ = ["CANDIDATES", "ClassCandidates"]
+
+CANDIDATES = 16  # classes of an image that are looked at, where there are more
+_LEAST = 1e-6  # the lowest probability: float16 knows none between 0 and 6e-8, and few below 6e-5
+_BLOCK = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class ClassCandidates:
+    """The most probable classes of each image, its label among them.
+
+    Parameters
+    ----------
+    ids
+        int32, shape (images, candidates): class ids; a class stands once.
+    logs
+        float32, shape (images, candidates): logarithm of the probability that the models give the class; of several
+        models or repetitions the mean of the logarithms.
+    place
+        int32, shape (images,): where among `ids` the label stands.
+    classes
+        Number of classes.
+    """
+
+    ids: npt.NDArray[np.int32]
+    logs: npt.NDArray[np.float32]
+    place: npt.NDArray[np.int32]
+    classes: int
+
+    @classmethod
+    def of(cls, held_out: HeldOutPredictions, *, most: int = CANDIDATES) -> "ClassCandidates":
+        """Read the probabilities of every image, a block of images at a time.
+
+        Parameters
+        ----------
+        held_out
+            What models say of the images.
+        most
+            Number of candidates, where there are more classes.
+
+        Raises
+        ------
+        DataError
+            A file holds ids alone, or a score is NaN.
+        """
+        images, classes = len(held_out.labels), held_out.classes
+        ids = np.empty((images, min(most, classes)), np.int32)
+        logs, place = np.empty(ids.shape, np.float32), np.empty(images, np.int32)
+        readers = [_Reader(file, images) for file in held_out.files]
+        for start in range(0, images, _BLOCK):
+            part = slice(start, min(start + _BLOCK, images))
+            of_all = np.empty((held_out.repetitions, part.stop - part.start, classes))
+            for reader in readers:
+                reader.read(part, of_all)
+            of_all.sort(axis=0)  # so that the sum does not depend on the order of the files
+            mean = of_all.mean(axis=0)
+            ids[part], place[part] = _most_probable(mean, held_out.labels.indices[part], ids.shape[1])
+            logs[part] = np.take_along_axis(mean, ids[part], axis=1)
+        return cls(ids, logs, place, classes)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def of_rows(self, rows: npt.NDArray[np.integer]) -> "ClassCandidates":
+        """Those of some images."""
+        return ClassCandidates(self.ids[rows], self.logs[rows], self.place[rows], self.classes)
+
+
+class _Reader:
+    """The logarithms of the probabilities in one file."""
+
+    def __init__(self, file: HeldOutFile, images: int) -> None:
+        if file.predictions.scores is None:
+            raise DataError(
+                "held-out predictions are ids alone",
+                where=file.name,
+                allowed="scores of all classes, from which the probability that a label is right follows",
+                mend="give scores, or use the method consistent",
+            )
+        self._file = file
+        self._row_of = np.full(images, -1)
+        self._row_of[file.rows] = np.arange(file.rows.size)
+
+    def read(self, part: slice, into: npt.NDArray[np.float64]) -> None:
+        """Put the images of the part that the file holds into float64, shape (repetitions, images, classes)."""
+        there = np.flatnonzero(self._row_of[part] >= 0)
+        rows = self._row_of[part][there]
+        as_they_are = self._file.kind == "probabilities"
+        for block, values in probability_blocks(self._file.predictions, rows, as_they_are=as_they_are):
+            self._refuse_nan(values, rows[block])
+            repetitions = self._file.repetitions[rows[block]]
+            into[repetitions, there[block]] = np.log(np.maximum(values, _LEAST))
+
+    def _refuse_nan(self, values: npt.NDArray[np.float64], rows: npt.NDArray[np.int64]) -> None:
+        is_nan = np.isnan(values).any(axis=1)
+        if is_nan.any():
+            with at(self._file.name):
+                refuse_nan(self._file.predictions, int(rows[int(np.argmax(is_nan))]))
+
+
+def _most_probable(
+    logs: npt.NDArray[np.float64], labels: npt.NDArray[np.int32], count: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """The most probable classes by id, the label in the place of the least probable where it is not among them."""
+    if count == logs.shape[1]:
+        return np.broadcast_to(np.arange(count, dtype=np.int32), logs.shape), labels.astype(np.int32)
+    raised = logs.copy()
+    raised[np.arange(labels.size), labels] = np.inf
+    # Equal ones by id: what is not above the threshold is taken in order until there are enough.
+    threshold = np.partition(raised, -count, axis=1)[:, -count, None]
+    above, level = raised > threshold, raised == threshold
+    missing = count - above.sum(axis=1, keepdims=True)
+    chosen = above | (level & (np.cumsum(level, axis=1) <= missing))
+    ids = np.nonzero(chosen)[1].reshape(-1, count).astype(np.int32)
+    return ids, np.argmax(ids == labels[:, None], axis=1).astype(np.int32)

@@ -1,0 +1,99 @@
+"""Labels that people checked: which are known to be right, and what that says of all."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+from scipy.special import expit, logit, stdtrit
+
+from reassess.aggregation.golden import Golden
+from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.core.image_names import join
+from reassess.core.label_noise import CheckedLabels
+from reassess.errors import DataError
+
+__all__ = ["corrected", "known_labels"]
+
+_Floats = npt.NDArray[np.float64]
+_BY_MODEL = 0.01  # standard error of the model's share: what it was off by where people's mistakes are known
+_EDGE = 1e-9  # a probability is at least so far from 0 and 1 when it is moved
+_FAR = 40.0  # in log-odds
+
+
+def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.NDArray[np.int8]:
+    """1 where the label of an image is known to be right, -1 where it is known to be wrong, else 0; int8, (images,).
+
+    Raises
+    ------
+    DataError
+        No checked pair is the label of an image.
+    """
+    known = np.zeros(len(held_out.labels), np.int8)
+    if checked is None:
+        return known
+    classes = held_out.labels.classes.unite(checked.questions.classes)
+    labels, pairs = held_out.labels.in_classes(classes), checked.questions.in_classes(classes)
+    rows = join(pairs.images, labels.images, where="the checked labels", known_where="the labels")[pairs.image_ids]
+    of_label = (rows >= 0) & (labels.indices[rows] == pairs.class_ids)
+    known[rows[of_label]] = np.where(checked.valid[of_label], 1, -1)
+    if not known.any():
+        raise DataError(
+            "no image's label was checked",
+            allowed="answers on pairs of an image and its label",
+            found=f"{len(pairs):,} pairs on {len(pairs.images):,} images",
+            mend="check the labels of a random sample of the images",
+        )
+    return known
+
+
+def corrected(p_right: _Floats, known: npt.NDArray[np.int8]) -> tuple[_Floats, CheckedLabels]:
+    """What the checked labels say of the share of wrong ones, and the probabilities moved so that they agree with it.
+
+    The share by the model is off by the mean of (wrong - probability of wrong) over the checked labels: unbiased for a
+    random sample, whatever the model is worth. Where the 99 % interval of the corrected share holds the model's own,
+    the two are weighed by their standard errors; else the corrected one counts alone. The probabilities of labels that
+    nobody checked are moved together, on the scale of log-odds; those of checked ones become 0 or 1.
+
+    Notes
+    -----
+    A difference estimator: Cochran, "Sampling Techniques" (1977), section 7.
+    """
+    rows = np.flatnonzero(known)
+    wrong, expected = known[rows] < 0, 1 - p_right[rows]
+    by_model, off = float(1 - p_right.mean()), float((wrong - expected).mean())
+    error = _standard_error(wrong - expected, expected) * math.sqrt(1 - rows.size / known.size)
+    half, far = (error * float(stdtrit(max(1, rows.size - 1), level)) for level in (0.975, 0.995))
+    corrected_share = float(np.clip(by_model + off, 0, 1))
+    checked = CheckedLabels(
+        checked=rows.size,
+        wrong=int(np.count_nonzero(wrong)),
+        by_model=by_model,
+        corrected=corrected_share,
+        interval=(max(0.0, corrected_share - half), min(1.0, corrected_share + half)),
+        agree=abs(off) <= far,
+    )
+    weight = _BY_MODEL**2 / (_BY_MODEL**2 + error**2) if checked.agree else 1.0
+    return _moved(p_right, known, 1 - (by_model + weight * off)), checked
+
+
+def _standard_error(off: _Floats, expected: _Floats) -> float:
+    """Of a mean, by the sample, and not below what the model itself expects: a small sample may show nothing.
+
+    The sample is taken for a small part of all.
+    """
+    by_sample = float(off.var(ddof=1)) if off.size > 1 else 0.0
+    return math.sqrt(max(by_sample, float((expected * (1 - expected)).mean())) / off.size)
+
+
+def _moved(p_right: _Floats, known: npt.NDArray[np.int8], mean: float) -> _Floats:
+    """The probabilities with another mean."""
+    odds = logit(np.clip(p_right, _EDGE, 1 - _EDGE))
+
+    def moved(by: float) -> _Floats:
+        return np.where(known == 0, expit(odds + by), known > 0)
+
+    low, high = -_FAR, _FAR
+    if not moved(low).mean() < mean < moved(high).mean():
+        return moved(low if moved(low).mean() >= mean else high)
+    return moved(float(brentq(lambda by: moved(by).mean() - mean, low, high)))

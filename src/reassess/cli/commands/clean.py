@@ -1,0 +1,308 @@
+"""`reassess clean`: which training images are worth keeping, by what models say of them when they are held out."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.aggregation.golden import Golden, golden_truth
+from reassess.cleaning.cleaning import (
+    USUAL_KEEP,
+    CleaningMethod,
+    clean_by_confident_learning,
+    clean_by_consistency,
+    clean_by_posterior,
+)
+from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.cli.common import Call, call_options, percent, refuse_repeated
+from reassess.cli.help_pages import Choice, Command, in_benchmark
+from reassess.cli.inputs import (
+    FILE,
+    OUTPUT,
+    answers_option,
+    benchmark_option,
+    each_prediction,
+    match_option,
+    prediction_options,
+)
+from reassess.cli.judges import Judges, joined_parts, matched, needed_part, read_classes_of, read_original_of
+from reassess.cli.screen import print_table
+from reassess.core.benchmark import Benchmark
+from reassess.core.class_lists import Classed
+from reassess.core.cleaning import Cleaning
+from reassess.core.folds import Folds
+from reassess.core.image_names import Match
+from reassess.core.items import Id
+from reassess.core.label_noise import LabelNoise
+from reassess.core.votes import Votes
+from reassess.data.benchmark_images import benchmark_names
+from reassess.data.loading import load_votes
+from reassess.errors import at
+from reassess.formats.cleaning import CLEAN_LIST_SUFFIXES, write_clean_list, write_details
+from reassess.formats.files import all_or_none
+from reassess.formats.folds import read_folds
+from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.text import counted
+
+__all__ = ["clean"]
+
+_METHODS = ("posterior", "consistent", "confident")
+_SHOWN = 5  # entries of the matrix of mistakes, and classes
+_PRECISION = "precision="
+_KINDS: dict[str | None, str] = {
+    "logits": "; logits, of which the softmax was taken",
+    "bounded": "; in [0, 1] without adding up to 1, so taken for logits",
+}
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "reassess clean heldout.npz --original train.csv -o clean.txt --details details.parquet",
+        "reassess clean fold-*.npz --original train.csv --folds folds.csv --keep precision=0.95 -o clean.txt",
+    ],
+    docs="docs/cleaning.md",
+)
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="HELDOUT...")
+@click.option("-o", "--output", type=OUTPUT, required=True, metavar="OUT", help="Write the kept images: txt.")
+@click.option(
+    "--details",
+    type=OUTPUT,
+    metavar="TABLE",
+    help="Write what is known of each label: csv, tsv, jsonl or parquet.",
+)
+@click.option(
+    "--method",
+    type=Choice(_METHODS),
+    default="posterior",
+    show_default=True,
+    help="Keep labels that are probably right; those that the held-out top-1 is; or those that cleanlab has no issue "
+    "with.",
+)
+@click.option(
+    "--keep",
+    metavar="P|precision=P",
+    help="Of posterior: the least probability that a kept label is right; or what share of the kept labels is expected "
+    f"to be right.  [default: {USUAL_KEEP}]",
+)
+@click.option(
+    "--at-least",
+    type=click.IntRange(1),
+    metavar="M",
+    help="Of consistent: in how many repetitions the top-1 must be the label.  [default: more than half]",
+)
+@click.option(
+    "--folds", type=FILE, metavar="F", help="The fold of each image, as folds writes it: each file must hold one."
+)
+@benchmark_option
+@in_benchmark("--original", metavar="NAME|FILE", help="The labels to clean.  [default: the benchmark's]")
+@in_benchmark("--votes", metavar="NAME|FILE", help="Raters' votes on the labels of a random sample of the images.")
+@in_benchmark("--golden", metavar="NAME|FILE", help="Experts' answers on the labels of a random sample of the images.")
+@answers_option
+@prediction_options
+@match_option
+@call_options
+def clean(
+    call: Call,
+    files: tuple[Path, ...],
+    output: Path,
+    details: Path | None,
+    method: CleaningMethod,
+    keep: str | None,
+    at_least: int | None,
+    folds: Path | None,
+    benchmark: Benchmark | None,
+    original: str | None,
+    votes: str | None,
+    golden: str | None,
+    answers: tuple[Id, ...] | None,
+    match: Match | None,
+    **reading: Any,
+) -> None:
+    """Choose the training images that are worth keeping.
+
+    Each HELDOUT holds what a model says of images that it was not trained on: of all images, or of one fold. Files
+    that hold each image once are a repetition; several repetitions, or several models, count together. OUT lists the
+    images that are kept.
+    """
+    refuse_repeated(files)
+    _check_call(call, output, details, method, keep, at_least, benchmark, original, votes, golden)
+    judges, checkers = _load(call, benchmark, original, votes, golden, answers, match, reading["max_bytes"])
+    parts = None if folds is None else _load_folds(call, folds, judges.benchmark)
+    read = dict(each_prediction(call, files, judges, **reading))
+    assert judges.original is not None
+    held_out = HeldOutPredictions.of(read, judges.original, folds=parts, match=judges.benchmark.match or "path")
+    checked = None if checkers is None else golden_truth(checkers)
+    cleaning = _cleaned(held_out, method, keep, at_least, checked)
+    call.keep_inputs(output, details)
+    with all_or_none():
+        write_clean_list(output, cleaning, force=call.force)
+        if details is not None:
+            write_details(details, cleaning, force=call.force)
+    if call.json:
+        how = {"method": method, "keep": keep, "at_least": at_least}
+        call.print_document("clean", _to_json(cleaning, held_out, output, details, how))
+        return
+    _print(call, cleaning, held_out, output)
+    for file in held_out.files:
+        kind = "" if method == "consistent" else _KINDS.get(file.kind, "")
+        call.note(f"{file.name}: {file.predictions.detected}{kind}")
+    if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
+        call.note(checked.by_experts.note)
+    call.note_hashes("original", "votes", "golden", "folds")
+
+
+def _check_call(
+    call: Call,
+    output: Path,
+    details: Path | None,
+    method: CleaningMethod,
+    keep: str | None,
+    at_least: int | None,
+    benchmark: Benchmark | None,
+    original: str | None,
+    votes: str | None,
+    golden: str | None,
+) -> None:
+    """Refuse, before any work, what cannot be done."""
+    if benchmark is None and original is None:
+        raise click.UsageError("Give the labels to clean: --original FILE, or --benchmark FOLDER.")
+    if at_least is not None and method != "consistent":
+        raise click.UsageError("--at-least goes with --method consistent.")
+    if method != "posterior" and any(given is not None for given in (keep, votes, golden)):
+        raise click.UsageError("--keep, --votes and --golden go with --method posterior.")
+    if votes is not None and golden is not None:
+        raise click.UsageError("Give --votes or --golden: the labels are checked by one of them.")
+    if keep is not None:
+        _share(keep)
+    call.check_output(output, CLEAN_LIST_SUFFIXES, "a clean list", benchmark=benchmark)
+    call.check_output(details, TABLE_SUFFIXES, "details of cleaning", benchmark=benchmark)
+
+
+def _share(keep: str) -> float:
+    """The number in --keep, in [0, 1]."""
+    try:
+        share = float(keep.removeprefix(_PRECISION))
+    except ValueError:
+        share = float("nan")
+    if not 0 <= share <= 1:
+        raise click.UsageError(f"--keep takes a number from 0 to 1, or {_PRECISION} and one: found {keep}.")
+    return share
+
+
+def _load(
+    call: Call,
+    benchmark: Benchmark | None,
+    original: str | None,
+    votes: str | None,
+    golden: str | None,
+    answers: tuple[Id, ...] | None,
+    match: Match | None,
+    max_bytes: int,
+) -> tuple[Judges, Votes | None]:
+    """The labels, and the votes of those who checked some of them."""
+    benchmark = matched(benchmark or Benchmark(), match)
+    classes = read_classes_of(call, benchmark)
+    given: dict[str, tuple[Path, Classed]] = {}
+    of_original = read_original_of(call, benchmark, original, classes)
+    if of_original is None:
+        raise click.UsageError("The benchmark has no original labels: give --original FILE.")
+    given["original"] = of_original
+    for part, source in (("votes", votes), ("golden", golden)):
+        if source is not None:
+            path = needed_part(call, benchmark, part, source)
+            order = answers or benchmark.answers
+            given[part] = path, load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
+    parts = joined_parts(given, benchmark, classes)
+    judges = Judges(
+        benchmark=benchmark,
+        by_default=False,
+        files={part: path for part, (path, _) in given.items()},
+        naming=of_original[0],
+        sets={None: parts["original"]},
+        original=parts["original"],
+        scores=None,
+        votes=parts.get("votes"),
+        experts=parts.get("golden"),
+        rater_golden=None,
+        reviewed=None,
+    )
+    return judges, parts.get("votes") or parts.get("golden")
+
+
+def _load_folds(call: Call, path: Path, benchmark: Benchmark) -> Folds:
+    """The folds, their images called as the benchmark calls them."""
+    folds = read_folds(call.read("folds", path))
+    with at(path):
+        return replace(folds, images=benchmark_names(folds.images, benchmark))
+
+
+def _cleaned(
+    held_out: HeldOutPredictions, method: CleaningMethod, keep: str | None, at_least: int | None, checked: Golden | None
+) -> Cleaning:
+    if method == "consistent":
+        return clean_by_consistency(held_out, at_least=at_least)
+    if method == "confident":
+        return clean_by_confident_learning(held_out)
+    if keep is not None and keep.startswith(_PRECISION):
+        return clean_by_posterior(held_out, precision=_share(keep), checked=checked)
+    return clean_by_posterior(held_out, keep=USUAL_KEEP if keep is None else _share(keep), checked=checked)
+
+
+def _to_json(
+    cleaning: Cleaning, held_out: HeldOutPredictions, output: Path, details: Path | None, how: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "output": str(output),
+        "details": None if details is None else str(details),
+        **how,
+        "repetitions": held_out.repetitions,
+        **cleaning.to_json(),
+    }
+
+
+def _print(call: Call, cleaning: Cleaning, held_out: HeldOutPredictions, output: Path) -> None:
+    kept = int(cleaning.kept.sum())
+    call.tell(f"{output}: {kept:,} of {counted(len(cleaning), 'image')} kept, {percent(kept / len(cleaning))} %")
+    if held_out.repetitions > 1:
+        call.tell(f"{held_out.repetitions} repetitions")
+    if cleaning.noise is not None:
+        _print_noise(call, cleaning.noise)
+    rows = [
+        [cleaning.classes.label(class_id), f"{count:,}", f"{dropped:,}", percent(dropped / count)]
+        for class_id, count, dropped in cleaning.by_class()
+    ]
+    shown = call.first_rows(len(rows), _SHOWN, "classes")
+    call.tell("")
+    print_table(["class", "images", "dropped", "%"], rows[:shown])
+
+
+def _print_noise(call: Call, noise: LabelNoise) -> None:
+    call.tell(
+        f"about {percent(noise.share)} % of the labels are wrong, if the mistakes of the model and of the labels are "
+        "independent given the true class, or nearly (docs/cleaning.md); check a sample to be sure (--golden)"
+        if noise.checked is None
+        else _checked_in_words(noise)
+    )
+    rows = [
+        [noise.classes.label(truth), noise.classes.label(label), f"{count:,.0f}", percent(share)]
+        for truth, label, count, share in noise.largest(_SHOWN)
+    ]
+    if not rows:
+        return
+    call.tell("")
+    print_table(["true class", "label", "images", "% of the class"], rows, text_columns=2)
+
+
+def _checked_in_words(noise: LabelNoise) -> str:
+    assert noise.checked is not None
+    low, high = map(percent, noise.checked.interval)
+    by_model = percent(noise.checked.by_model)
+    found = f"{noise.checked.checked:,} labels were checked, {noise.checked.wrong:,} of them are wrong"
+    share = (
+        f"{percent(noise.share)} % of all are wrong by these and the model (95 % by a random sample: {low} to {high})"
+    )
+    if noise.checked.agree:
+        return f"{found}; {share}"
+    return f"{found}; {share}; the model alone would say {by_model} %, which the checked labels refute"

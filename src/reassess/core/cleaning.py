@@ -1,0 +1,124 @@
+"""Which images of a training set are worth keeping, and what is known of the label of each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_length, check_range
+from reassess.core.classes import Classes
+from reassess.core.image_names import unique_images
+from reassess.core.label_noise import LabelNoise
+from reassess.numeric.arrays import freeze
+from reassess.text import Shown
+
+__all__ = ["Cleaning"]
+
+_MOST_LOST = 1 / 3  # of a class, without a warning
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cleaning(Shown):
+    """For each image of a training set whether it is kept, and why.
+
+    Parameters
+    ----------
+    images
+        Names of the images, no image twice.
+    class_ids
+        int32, shape (images,): the label of each.
+    kept
+        bool, shape (images,).
+    p_right
+        float64, shape (images,): the probability that the label is right, in [0, 1]; NaN where it is not known.
+    suggested
+        int32, shape (images,): the most probable class; -1 where none is known.
+    reasons
+        Why each image is kept or not, in a few words.
+    classes
+        The classes.
+    noise
+        How labels went wrong; None where that was not estimated.
+
+    Raises
+    ------
+    DataError
+        An image is named twice, a column has another length, or a number is out of range.
+
+    Examples
+    --------
+    >>> cleaning = Cleaning(
+    ...     ("a.png", "b.png"),
+    ...     np.array([0, 0], np.int32),
+    ...     np.array([True, False]),
+    ...     np.array([0.9, 0.2]),
+    ...     np.array([0, 1], np.int32),
+    ...     ("the label is likely", "another class is likelier"),
+    ...     Classes(2, names=("cat", "dog")),
+    ... )
+    >>> cleaning.kept_images, cleaning.by_class()
+    (('a.png',), [(0, 2, 1)])
+    """
+
+    images: tuple[str, ...]
+    class_ids: npt.NDArray[np.int32]
+    kept: npt.NDArray[np.bool_]
+    p_right: npt.NDArray[np.float64]
+    suggested: npt.NDArray[np.int32]
+    reasons: tuple[str, ...]
+    classes: Classes
+    noise: LabelNoise | None = None
+
+    def __post_init__(self) -> None:
+        unique_images(self.images, "the cleaned images")
+        for name in ("class_ids", "kept", "p_right", "suggested", "reasons"):
+            check_length(len(getattr(self, name)), len(self.images), things=f"values of {name}", each="image")
+        known = ~np.isnan(self.p_right)
+        check_range(self.p_right[known], 0, 1, what="probability that a label is right")
+        check_range(self.class_ids, 0, self.classes.largest_id, what="class id")
+        check_range(self.suggested, -1, self.classes.largest_id, what="class id that is suggested")
+        freeze(self, "class_ids", "kept", "p_right", "suggested")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def _summary(self) -> Iterator[tuple[str, str]]:
+        kept = int(np.count_nonzero(self.kept))
+        yield "kept", f"{kept:,} of {len(self):,} images, {100 * kept / max(1, len(self)):.2f} %"
+        if self.noise is not None:
+            yield "wrong labels", f"{100 * self.noise.share:.2f} % of all, by estimate"
+
+    @property
+    def kept_images(self) -> tuple[str, ...]:
+        """The images that are kept, in order."""
+        return tuple(self.images[row] for row in np.flatnonzero(self.kept).tolist())
+
+    def by_class(self) -> list[tuple[int, int, int]]:
+        """Each class that is a label, with its number of images and how many of these are dropped; most dropped first.
+
+        By share, then by number, then by id.
+        """
+        present, counts = np.unique(self.class_ids, return_counts=True)
+        dropped = np.bincount(self.class_ids[~self.kept], minlength=int(present.max(initial=-1)) + 1)[present]
+        order = np.lexsort((present, -dropped, -dropped / counts))
+        return list(zip(*(part[order].tolist() for part in (present, counts, dropped)), strict=True))
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        classes = [
+            {**self.classes.named(class_id), "images": count, "dropped": dropped}
+            for class_id, count, dropped in self.by_class()
+        ]
+        return {
+            "images": len(self),
+            "kept": int(np.count_nonzero(self.kept)),
+            "classes": classes,
+            "losing_much": [class_id for class_id, *_ in self.losing_much()],
+            "noise": None if self.noise is None else self.noise.to_json(),
+        }
+
+    def losing_much(self) -> list[tuple[int, int, int]]:
+        """Those of `by_class` of which more than a third is dropped."""
+        return [(c, count, dropped) for c, count, dropped in self.by_class() if dropped > _MOST_LOST * count]

@@ -1,0 +1,85 @@
+"""What cleaning found, as files: the list of images that are kept, and a table with what is known of each label."""
+
+from pathlib import Path
+
+import numpy as np
+
+from reassess.core.cleaning import Cleaning
+from reassess.errors import DataError
+from reassess.formats.files import suffix_of, writing
+from reassess.formats.tables import TABLE_SUFFIXES, write_table
+
+__all__ = ["CLEAN_LIST_SUFFIXES", "write_clean_list", "write_details"]
+
+CLEAN_LIST_SUFFIXES = (".txt",)
+
+
+def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
+    """Write the names of the images that are kept, one a line, in order, as ``fnames_clean.txt`` lists ImageNet's.
+
+    Parameters
+    ----------
+    path
+        A txt file.
+    cleaning
+        Which images are kept.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        The file is of another kind, or a name breaks a line.
+    OutputError
+        The file exists, or cannot be written.
+    """
+    path = Path(path)
+    suffix_of(path, CLEAN_LIST_SUFFIXES, "a clean list")
+    broken = [image for image in cleaning.kept_images if set(image) & {"\n", "\r"}]
+    if broken:
+        raise DataError(
+            "the name of an image breaks a line", where=path, found=repr(broken[0]), mend="rename it: a list has lines"
+        )
+    with writing(path, force=force) as temporary:
+        temporary.write_text("".join(f"{image}\n" for image in cleaning.kept_images), encoding="utf-8", newline="\n")
+
+
+def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
+    """Write a row for each image: image, class, p_right, suggested, reason, kept.
+
+    `class` and `suggested` are ids, or names where classes are written by name; `p_right` and `suggested` are null
+    where they are not known; `kept` is 1 or 0.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV, JSON lines or Parquet, by suffix.
+    cleaning
+        What to write.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        The file is of another kind.
+    OutputError
+        The file exists, or cannot be written.
+    """
+    import polars as pl
+
+    path = Path(path)
+    suffix_of(path, TABLE_SUFFIXES, "details of cleaning")
+    known = cleaning.suggested >= 0
+    suggested = cleaning.classes.column(np.where(known, cleaning.suggested, cleaning.class_ids))
+    table = pl.DataFrame(
+        {
+            "image": pl.Series(cleaning.images, dtype=pl.String),
+            "class": cleaning.classes.column(cleaning.class_ids),
+            "p_right": pl.Series(cleaning.p_right).fill_nan(None),
+            "suggested": pl.select(pl.when(pl.Series(known)).then(suggested)).to_series(),
+            "reason": pl.Series(cleaning.reasons, dtype=pl.String),
+            "kept": pl.Series(cleaning.kept.astype(np.int64)),
+        }
+    )
+    write_table(path, table, force=force)

@@ -1,0 +1,81 @@
+"""The compiled loop of the model of label noise: one step of EM over images, each with a few classes that it may be."""
+
+import math
+
+import numpy as np
+
+from reassess.numeric.jit import compiled
+
+__all__ = ["expect_noise"]
+
+
+@compiled
+def expect_noise(ids, logs, place, sharpening, biases, noise, pull, floor, sums, image, given, right, likeliest):  # type: ignore[no-untyped-def]
+    """Expected counts of true class and label, added to `sums`, and what is known of each image.
+
+    Parameters
+    ----------
+    ids, logs
+        int32 and float32, shape (images, candidates): the classes that an image may be, and the logarithm of the
+        probability that the model gives each.
+    place
+        int32, shape (images,): where among them the label stands.
+    sharpening, biases
+        The model's calibration: a class weighs exp(sharpening * log + bias), biases of shape (classes,).
+    noise
+        float64, shape (classes, classes): how much a true class, the row, draws a label, the column.
+    pull, floor
+        The power of a class's calibrated probability, at least `floor`, with which it draws labels too; 0 for none.
+    sums
+        float64, shape (2, classes, classes), to which is added: the expected count of (true class, label); and the
+        exposure, by which counts are divided for a new `noise`.
+    image
+        float64, shape (3, classes), to which is added: the calibrated probabilities and the posteriors of each class,
+        and the exposure that all labels share, but for the factor ``floor**pull``.
+    given, right, likeliest
+        Shape (images,), filled: log-probability of the label, float64; the posterior of the label's class, float64; and
+        the most probable class, int32.
+    """
+    images, candidates = ids.shape
+    chance, draw, seen, weight = np.empty((4, candidates))
+    least = floor**pull
+    for i in range(images):
+        highest = -math.inf
+        for k in range(candidates):
+            chance[k] = sharpening * logs[i, k] + biases[ids[i, k]]
+            highest = max(highest, chance[k])
+        total = 0.0
+        for k in range(candidates):
+            chance[k] = math.exp(chance[k] - highest)
+            total += chance[k]
+        label = ids[i, place[i]]
+        for k in range(candidates):
+            chance[k] /= total
+            image[0, ids[i, k]] += chance[k]
+            draw[k] = max(chance[k], floor) ** pull if pull > 0 else 1.0
+        likelihood = 0.0
+        for k in range(candidates):
+            row = noise[ids[i, k]]
+            seen[k] = 1.0
+            if pull > 0:
+                seen[k] = least
+                for j in range(candidates):
+                    seen[k] += row[ids[i, j]] * (draw[j] - least)
+            weight[k] = chance[k] * row[label] * draw[place[i]] / seen[k]
+            likelihood += weight[k]
+        best = 0
+        for k in range(candidates):
+            weight[k] /= likelihood
+            if weight[k] > weight[best] or (weight[k] == weight[best] and ids[i, k] < ids[i, best]):
+                best = k
+            truth = ids[i, k]
+            image[1, truth] += weight[k]
+            sums[0, truth, label] += weight[k]
+            if pull > 0:
+                share = weight[k] / seen[k]
+                image[2, truth] += share
+                for j in range(candidates):
+                    sums[1, truth, ids[i, j]] += share * (draw[j] - least)
+        given[i] = math.log(likelihood)
+        right[i] = weight[place[i]]
+        likeliest[i] = ids[i, best]

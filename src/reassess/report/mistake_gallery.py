@@ -1,0 +1,257 @@
+"""Mistakes of models and doubtful labels to look at: which images are shown, and what is known of each."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.comparison.findings import Findings
+from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
+from reassess.core.classes import Classes
+from reassess.evaluation.image_sheet import ImageSheet, image_sheet
+from reassess.evaluation.mistakes import KINDS, known_kinds
+from reassess.evaluation.words import KNOWN_IN_WORDS, score_in_words
+from reassess.report.gallery import Card, Entry, Gallery, Line
+from reassess.report.page import NO_CLASS
+from reassess.report.thumbnails import Thumbnails
+
+__all__ = ["ABOUT_LABELS", "Choice", "MistakeCard", "cards", "choose", "mistake_gallery"]
+
+# Images that are shown for their labels, whatever the models say.
+ABOUT_LABELS = {"wrong_label": "original label not valid", "empty": "no valid class"}
+_DOUBTFUL = 0.2, 0.8  # scores in between are doubtful where there are no votes
+_Rows = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The images that are shown.
+
+    Parameters
+    ----------
+    rows
+        Positions of the images in the panel.
+    shown, mistakes
+        For each model, how many of its mistakes are chosen, and how many it makes.
+    about_labels
+        For each of `ABOUT_LABELS`, how many such images are chosen, and how many there are.
+    """
+
+    rows: tuple[int, ...]
+    shown: dict[str, int]
+    mistakes: dict[str, int]
+    about_labels: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class MistakeCard:
+    """An image: its name, what is known of it, and for each model its first class and whether that is valid.
+
+    Parameters
+    ----------
+    image, sheet
+        The image, and what is known of it.
+    predictions
+        Model, class, and whether it is valid, of each model.
+    known
+        What is known of classes that are not valid, one of `reassess.evaluation.KINDS`; empty without scores and votes.
+    mistakes
+        The kind of mistake, one of `reassess.comparison.ERROR_KINDS`, of each model that makes one.
+    about_labels
+        Which of `ABOUT_LABELS` hold of the image.
+    doubtful
+        Whether no more than two thirds of the raters agree on a class that the card shows.
+    """
+
+    image: str
+    sheet: ImageSheet
+    predictions: tuple[tuple[str, int, bool], ...]
+    known: Mapping[int, str]
+    mistakes: Mapping[str, str]
+    about_labels: tuple[str, ...]
+    doubtful: bool
+
+
+def choose(findings: Findings, most: int, *, seed: int = 0) -> Choice:
+    """Draw at most `most` mistakes of each model at random, and as many images of each of `ABOUT_LABELS`.
+
+    Every image has one random number, and those with the smallest numbers are taken: models with common mistakes share
+    the drawn images.
+    """
+    panel = findings.panel
+    order = np.random.default_rng(seed).permutation(len(panel.images))
+    chosen: dict[int, None] = {}
+
+    def draw(rows: _Rows) -> tuple[int, int]:
+        drawn = order[rows[order]][:most].tolist()
+        chosen.update(dict.fromkeys(drawn))
+        return len(drawn), int(np.count_nonzero(rows))
+
+    counts = {model: draw(panel.scored & ~panel.valid[panel.models.index(model)]) for model in findings.models}
+    about_labels = {name: draw(rows) for name, rows in _about_labels(findings).items()}
+    return Choice(
+        rows=tuple(sorted(chosen)),
+        shown={model: drawn for model, (drawn, _) in counts.items()},
+        mistakes={model: n for model, (_, n) in counts.items()},
+        about_labels=about_labels,
+    )
+
+
+def _about_labels(findings: Findings) -> dict[str, _Rows]:
+    """Which images of the panel are shown for their labels."""
+    panel, labels = findings.panel, findings.labels
+    empty = (panel.label_rows >= 0) & (labels.sizes[panel.label_rows] == 0)
+    wrong = np.zeros(len(panel.images), bool)
+    if findings.original is not None:
+        own = findings.original.in_classes(labels.classes).indices[panel.original_rows].astype(np.int64)
+        valid = np.isin(panel.label_rows << 32 | own, labels.image_ids << 32 | labels.indices)
+        wrong = panel.original_known & panel.scored & ~valid
+    return dict(zip(ABOUT_LABELS, (wrong, empty), strict=True))
+
+
+def cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
+    """What is known of some images of the panel."""
+    panel = findings.panel
+    models = [(model, panel.models.index(model)) for model in findings.models]
+    kinds = _kinds(findings, np.asarray(rows, np.int64))
+    about_labels = _about_labels(findings)
+    mistakes = {
+        one.model: dict(zip(one.images, (ERROR_KINDS[kind] for kind in one.kinds.tolist()), strict=True))
+        for one in findings.taxonomies
+    }
+    shown = []
+    for place, row in enumerate(rows):
+        image = panel.images[row]
+        sheet = image_sheet(
+            findings.labels.images[panel.label_rows[row]],
+            labels=findings.labels,
+            original=findings.original,
+            scores=findings.scores,
+            votes=findings.votes,
+            experts=findings.experts,
+        )
+        shown.append(
+            MistakeCard(
+                image=image,
+                sheet=sheet,
+                predictions=tuple((model, int(panel.top1[i, row]), bool(panel.valid[i, row])) for model, i in models),
+                known={} if kinds is None else {int(panel.top1[i, row]): KINDS[kinds[place, i]] for _, i in models},
+                mistakes={model: kind[image] for model, kind in mistakes.items() if image in kind},
+                about_labels=tuple(name for name, holds in about_labels.items() if holds[row]),
+                doubtful=_is_doubtful(sheet, {*panel.top1[:, row].tolist()}),
+            )
+        )
+    return shown
+
+
+def _is_doubtful(sheet: ImageSheet, predicted: set[int]) -> bool:
+    """Whether no more than two thirds of the votes agree on a valid or predicted class, or on the original label.
+
+    Without votes the scores tell.
+    """
+    shown = {*(sheet.valid or ()), sheet.original, *predicted}
+    for one in sheet.candidates or ():
+        if one.class_id not in shown:
+            continue
+        answers = Counter(answer for _, answer in one.votes)
+        if sheet.raters is not None:  # they chose one class of all
+            answers["other"] = sheet.raters - sum(answers.values())
+        if answers:
+            if 3 * max(answers.values()) <= 2 * sum(answers.values()):
+                return True
+        elif one.score is not None and _DOUBTFUL[0] < one.score < _DOUBTFUL[1]:
+            return True
+    return False
+
+
+def _kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int8] | None:
+    """What is known of the first class of each model of the panel for some images, int8, shape (images, models)."""
+    rated = findings.votes if findings.scores is None else findings.scores
+    if rated is None:
+        return None
+    panel, classes = findings.panel, findings.labels.classes
+    experts = None if findings.experts is None else findings.experts.in_classes(classes)
+    images = [panel.images[row] for row in rows.tolist()]
+    return known_kinds(images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match)
+
+
+def mistake_gallery(findings: Findings, choice: Choice, chosen: Sequence[MistakeCard], pictures: Thumbnails) -> Gallery:
+    """The chosen images as a page shows them. Scores near the threshold are written on their side of it."""
+    return Gallery(
+        intro=_intro(choice, len(chosen)),
+        cards=[_card(card, findings.classes, findings.threshold) for card in chosen],
+        pictures=pictures,
+        models=tuple(choice.shown),
+        kinds=KINDS_IN_WORDS,
+        about=ABOUT_LABELS,
+        has_votes=True,
+    )
+
+
+def _intro(choice: Choice, images: int) -> str:
+    of_labels = {"wrong_label": "an original label that is not valid", "empty": "no valid class"}
+    parts = [f"{n:,} of the {choice.mistakes[model]:,} mistakes of {model}" for model, n in choice.shown.items()]
+    for name, (n, total) in choice.about_labels.items():
+        parts.append(f"{n:,} of the {total:,} images with {of_labels[name]}")
+    return (
+        f"Random samples, drawn in the same way for all models: {'; '.join(parts)}. {images:,} images in all. Votes "
+        "are doubtful where no more than two thirds of them agree on a class that is shown."
+    )
+
+
+def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
+    """What the gallery shows of an image."""
+    sheet, label = card.sheet, classes.label
+    known = _known(sheet, threshold)
+    valid, original = sheet.valid or (), sheet.original
+
+    def named(class_id: int) -> str:
+        return label(class_id) if class_id >= 0 else NO_CLASS
+
+    def predicted(class_id: int, is_valid: bool) -> Entry:
+        if not valid:
+            return Entry(named(class_id), verdict(class_id) if not is_valid else "")
+        word: Literal["right", "wrong"] = "right" if is_valid else "wrong"
+        return Entry(named(class_id), "" if is_valid else verdict(class_id), word, word)
+
+    def verdict(class_id: int) -> str:
+        """What raters answered about a predicted class, or what is known of it; nothing of what is no class."""
+        return known.get(class_id) or (KNOWN_IN_WORDS.get(card.known.get(class_id, ""), "") if class_id >= 0 else "")
+
+    lines = [Line("Valid", [Entry(label(i), known.get(i, "")) for i in valid] or [Entry("no class")])]
+    if original is not None:
+        is_wrong = original not in valid
+        lines.append(
+            Line(
+                "Original label",
+                [Entry(label(original), "", "wrong" if is_wrong else "", "not valid" if is_wrong else "")],
+            )
+        )
+    lines += [Line(model, [predicted(class_id, is_valid)]) for model, class_id, is_valid in card.predictions]
+    shown = {*valid, *(class_id for _, class_id, _ in card.predictions), *(() if original is None else (original,))}
+    return Card(
+        image=card.image,
+        lines=lines,
+        classes=sorted(map(named, shown)),
+        mistakes=card.mistakes,
+        about=card.about_labels,
+        doubtful=card.doubtful,
+    )
+
+
+def _known(sheet: ImageSheet, threshold: float) -> dict[int, str]:
+    """Score and votes of each proposed class, in words."""
+    known = {}
+    for one in sheet.candidates or ():
+        parts = [] if one.score is None else [f"score {score_in_words(one.score, threshold)}"]
+        for who, given, choosers in (("", one.votes, sheet.raters), ("experts ", one.experts, sheet.experts)):
+            counts = Counter(str(answer) for _, answer in given)
+            if choosers:
+                parts.append(f"{who or 'raters '}{len(given)} of {choosers}")
+            elif counts:
+                parts.append(who + ", ".join(f"{n} {answer}" for answer, n in counts.most_common()))
+        known[one.class_id] = "; ".join(parts)
+    return known

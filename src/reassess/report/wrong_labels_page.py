@@ -1,0 +1,118 @@
+"""The labels that are most surely wrong, as a page of pictures."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_range
+from reassess.core.cleaning import Cleaning
+from reassess.core.image_names import Match
+from reassess.errors import DataError
+from reassess.formats.files import suffix_of
+from reassess.report.gallery import Card, Entry, Gallery, Line
+from reassess.report.page import Page
+from reassess.report.thumbnails import Thumbnails, thumbnails
+from reassess.report.writing import REPORT_SUFFIXES, provenance, write_page
+
+__all__ = ["write_wrong_labels"]
+
+_MOST = 200
+_LEAST = 0.0001
+
+
+def write_wrong_labels(
+    path: str | Path,
+    cleaning: Cleaning,
+    *,
+    images: str | Path,
+    most: int = _MOST,
+    match: Match = "path",
+    command: str = "",
+    inputs: Sequence[Mapping[str, str | None]] = (),
+    force: bool = False,
+    track: Callable[[Sequence[str]], Iterable[str]] = iter,
+) -> Thumbnails:
+    """Write a page of the dropped images whose labels are least likely, the least likely first.
+
+    Parameters
+    ----------
+    path
+        The page, html or htm; it needs no network and no other file.
+    cleaning
+        What is known of each label. Where no probability is known, dropped images come in their order.
+    images
+        The folder of the images, or a zip or tar of them.
+    most
+        How many images are shown.
+    match
+        Which part of a name identifies an image.
+    command, inputs
+        How the page was made: a command line, and files as (name, path, sha256).
+    force
+        Overwrite a page that exists.
+    track
+        Passes on the names of the images, so that progress can be shown.
+
+    Returns
+    -------
+    The pictures, and how many images have none.
+
+    Raises
+    ------
+    DataError
+        No image is dropped, or the path is no page.
+    MissingPackageError
+        jinja2 or Pillow is not installed.
+    OutputError
+        The file exists and `force` is not given, or cannot be written.
+    """
+    path = Path(path)
+    suffix_of(path, REPORT_SUFFIXES, "a page")
+    check_range(most, 1, what="number of images that are shown")
+    rows = _least_likely(cleaning, most)
+    pictures = thumbnails(Path(images), [cleaning.images[row] for row in rows.tolist()], match=match, track=track)
+    dropped = int(np.count_nonzero(~cleaning.kept))
+    page = Page(
+        title="Labels that are probably wrong",
+        subtitle=f"{rows.size:,} of the {dropped:,} images that are dropped, the least likely labels first.",
+        summary=[],
+        sections=[],
+        explorers=[],
+        gallery=Gallery(
+            intro="Under each picture: its label, the class that is likelier, and the probability that the label is "
+            "right.",
+            cards=[_card(cleaning, row) for row in rows.tolist()],
+            pictures=pictures,
+        ),
+        provenance=provenance(command, inputs),
+        classes=cleaning.classes,
+        detected={},
+    )
+    write_page(path, page, force=force)
+    return pictures
+
+
+def _least_likely(cleaning: Cleaning, most: int) -> npt.NDArray[np.int64]:
+    rows = np.flatnonzero(~cleaning.kept)
+    if not rows.size:
+        raise DataError("no image is dropped, so there is none to show", mend="leave the page out")
+    return rows[np.argsort(cleaning.p_right[rows], kind="stable")][:most]
+
+
+def _card(cleaning: Cleaning, row: int) -> Card:
+    label, suggested = int(cleaning.class_ids[row]), int(cleaning.suggested[row])
+    named = cleaning.classes.label
+    lines = [Line("Label", [Entry(named(label), verdict="wrong", says="probably wrong")])]
+    if suggested >= 0 and suggested != label:
+        lines.append(Line("Likelier", [Entry(named(suggested))]))
+    if not np.isnan(cleaning.p_right[row]):
+        lines.append(Line("The label is right", [Entry(_percent(float(cleaning.p_right[row])))]))
+    else:
+        lines.append(Line("Why", [Entry(cleaning.reasons[row])]))
+    return Card(cleaning.images[row], lines, [named(class_id) for class_id in {label, suggested} if class_id >= 0])
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %" if share >= _LEAST else "less than 0.01 %"

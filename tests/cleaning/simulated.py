@@ -1,0 +1,61 @@
+"""Models that were held out, and labels that are wrong in known ways."""
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.cleaning.candidates import ClassCandidates
+from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+
+__all__ = ["candidates_of", "held_out_of", "labels_of_classes", "matrix_of", "simulated", "wrong_labels"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def names_of(count: int) -> list[str]:
+    return [f"train/{row:05d}.png" for row in range(count)]
+
+
+def labels_of_classes(class_ids: npt.ArrayLike, classes: int, images: list[str] | None = None) -> LabelSets:
+    """One class for each image."""
+    ids = np.asarray(class_ids)
+    return LabelSets.from_lists(images or names_of(ids.size), ids[:, None].tolist(), Classes(classes))
+
+
+def held_out_of(scores: Floats, class_ids: npt.ArrayLike, *, images: list[str] | None = None) -> HeldOutPredictions:
+    """One file of scores of all images."""
+    labels = labels_of_classes(class_ids, scores.shape[1], images)
+    return HeldOutPredictions.of({"heldout.npz": Predictions.from_scores(scores, labels.images)}, labels)
+
+
+def candidates_of(scores: Floats, class_ids: npt.ArrayLike) -> ClassCandidates:
+    """All classes as candidates."""
+    ids = np.broadcast_to(np.arange(scores.shape[1], dtype=np.int32), scores.shape)
+    logs = np.log(np.maximum(scores, 1e-6)).astype(np.float32)
+    return ClassCandidates(ids, logs, np.asarray(class_ids, np.int32), scores.shape[1])
+
+
+def simulated(count: int, classes: int, sureness: float, rng: np.random.Generator) -> tuple[Floats, Ints]:
+    """Calibrated probabilities, and true classes that are drawn from them."""
+    logits = rng.normal(0, sureness, (count, classes))
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    scores = weights / weights.sum(axis=1, keepdims=True)
+    truth = (rng.random((count, 1)) > np.cumsum(scores, axis=1)[:, :-1]).sum(axis=1)
+    return scores, truth
+
+
+def wrong_labels(truth: Ints, classes: int, share: float, kind: str, rng: np.random.Generator) -> Ints:
+    """Labels of which a share is wrong: any other class, or always the next one."""
+    wrong = rng.permutation(truth.size) < round(share * truth.size)
+    step = rng.integers(1, classes, truth.size) if kind == "uniform" else np.ones(truth.size, np.int64)
+    return np.asarray(np.where(wrong, (truth + step) % classes, truth))
+
+
+def matrix_of(truth: Ints, labels: Ints, classes: int) -> Floats:
+    """The share of each label among the images of a true class."""
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (truth, labels), 1)
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True))

@@ -1,0 +1,119 @@
+"""Labels that people checked: how good the corrected share and its interval are, and what becomes of probabilities."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from reassess.aggregation.golden import Golden
+from reassess.cleaning.checked_labels import corrected, known_labels
+from reassess.core.classes import Classes
+from reassess.core.questions import Questions
+from tests.cleaning.simulated import held_out_of
+from tests.helpers import message
+
+
+def population(
+    shift: float, seed: int = 0, count: int = 20_000
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Probabilities that labels are right, and which are wrong; the log-odds are off by a shift."""
+    rng = np.random.default_rng(0)
+    odds = rng.normal(2.5, 2.5, count)
+    wrong = rng.random(count) > 1 / (1 + np.exp(-odds))
+    return 1 / (1 + np.exp(-odds - shift)), wrong
+
+
+def known_of(wrong: npt.NDArray[np.bool_], size: int, seed: int) -> npt.NDArray[np.int8]:
+    rows = np.random.default_rng(seed).permutation(wrong.size)[:size]
+    known = np.zeros(wrong.size, np.int8)
+    known[rows] = np.where(wrong[rows], -1, 1)
+    return known
+
+
+@pytest.mark.parametrize("shift", [-1.0, 0.0, 0.8])
+@pytest.mark.parametrize("size", [100, 500, 2_000])
+def test_the_interval_covers_the_share_of_wrong_labels(shift: float, size: int) -> None:
+    """95 % of 200 draws, but for what 200 draws can be off by (three standard errors are 4.6 points)."""
+    p_right, wrong = population(shift)
+    covered, off = 0, []
+    for seed in range(200):
+        _, checked = corrected(p_right, known_of(wrong, size, seed))
+        low, high = checked.interval
+        covered += low <= wrong.mean() <= high
+        off.append(checked.corrected - wrong.mean())
+        assert 0 <= low <= checked.corrected <= high <= 1
+        assert checked.checked == size
+    assert 0.90 <= covered / 200 <= 0.99
+    assert abs(np.mean(off)) < 3 * np.std(off) / np.sqrt(200) + 1e-4  # it is unbiased
+
+
+def test_probabilities_have_the_corrected_mean_and_checked_ones_are_certain() -> None:
+    p_right, wrong = population(1.0)
+    known = known_of(wrong, 2_000, 1)
+    moved, checked = corrected(p_right, known)
+    assert not checked.agree
+    assert 1 - moved.mean() == pytest.approx(checked.corrected, abs=1e-9)
+    assert (moved[known > 0] == 1).all()
+    assert (moved[known < 0] == 0).all()
+    others = np.flatnonzero(known == 0)
+    order = np.argsort(p_right[others], kind="stable")
+    assert (np.diff(moved[others][order]) >= 0).all()
+
+
+def test_where_people_and_model_agree_both_count() -> None:
+    p_right, wrong = population(0.0)
+    moved, checked = corrected(p_right, known_of(wrong, 300, 3))
+    assert checked.agree
+    between = sorted([checked.by_model, checked.corrected])
+    assert between[0] < 1 - moved.mean() < between[1]
+
+
+def test_all_labels_checked_leave_nothing_to_estimate() -> None:
+    p_right, wrong = population(0.0, count=500)
+    moved, checked = corrected(p_right, known_of(wrong, 500, 0))
+    assert moved.tolist() == (~wrong).astype(float).tolist()
+    assert checked.interval == (pytest.approx(wrong.mean()), pytest.approx(wrong.mean()))
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_single_checked_label_is_little_evidence(right: bool) -> None:
+    p_right, _ = population(0.0, count=50)
+    known = np.zeros(50, np.int8)
+    known[7] = 1 if right else -1
+    moved, checked = corrected(p_right, known)
+    assert moved[7] == right
+    assert ((moved >= 0) & (moved <= 1)).all()
+    assert checked.interval[1] - checked.interval[0] > 0.5
+
+
+def test_no_wrong_one_in_a_small_sample_does_not_mean_that_none_is_wrong() -> None:
+    p_right = np.full(1_000, 0.97)
+    known = np.zeros(1_000, np.int8)
+    known[:20] = 1
+    assert corrected(p_right, known)[1].interval[1] > 0.03
+
+
+HELD_OUT = held_out_of(np.eye(3)[[0, 1, 2, 0]] * 0.7 + 0.1, [0, 1, 2, 0], images=["a.png", "b.png", "c.png", "d.png"])
+
+
+def test_pairs_of_an_image_and_its_label_are_known_and_no_others() -> None:
+    pairs = Questions.from_columns(["a.png", "b.png", "b.png", "c.png", "x.png"], np.array([0, 0, 1, 0, 0]))
+    known = known_labels(HELD_OUT, Golden(pairs, np.array([True, True, False, True, True])))
+    assert known.tolist() == [1, -1, 0, 0]
+    assert known_labels(HELD_OUT, None).tolist() == [0, 0, 0, 0]
+
+
+def test_classes_of_checked_pairs_are_those_of_their_names() -> None:
+    labels = HELD_OUT.labels.in_classes(Classes(3, names=("dog", "cat", "eel")))
+    held_out = type(HELD_OUT)(labels, HELD_OUT.files, 3, 1)
+    pairs = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]), Classes.from_texts(["cat", "dog"]))
+    assert known_labels(held_out, Golden(pairs, np.array([False, True]))).tolist() == [1, 0, 0, 0]
+
+
+def test_answers_on_other_pairs_alone_are_refused() -> None:
+    pairs = Questions.from_columns(["a.png", "x.png"], np.array([1, 0]))
+    assert message(known_labels, HELD_OUT, Golden(pairs, np.array([True, False]))) == (
+        "no image's label was checked\n"
+        "  allowed: answers on pairs of an image and its label\n"
+        "  found:   2 pairs on 2 images\n"
+        "  to mend: check the labels of a random sample of the images"
+    )

@@ -1,0 +1,318 @@
+"""Which images are kept, by each method: against brute force, by laws, and with labels that are wrong on purpose."""
+
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reassess.aggregation.golden import Golden
+from reassess.cleaning import noise_model, posterior
+from reassess.cleaning.cleaning import clean_by_confident_learning, clean_by_consistency, clean_by_posterior
+from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.core.cleaning import Cleaning
+from reassess.core.predictions import Predictions, UnknownClasses
+from reassess.core.questions import Questions
+from reassess.errors import MissingPackageError, ReassessWarning
+from tests.cleaning.simulated import held_out_of, labels_of_classes, simulated, wrong_labels
+from tests.helpers import message
+
+IMAGES, CLASSES = 600, 4
+pytestmark = pytest.mark.filterwarnings("ignore:more than a third is dropped")
+
+
+def noisy(
+    share: float = 0.2, kind: str = "uniform", seed: int = 0, count: int = IMAGES
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Scores, true classes, and labels."""
+    rng = np.random.default_rng(seed)
+    scores, truth = simulated(count, CLASSES, 4.0, rng)
+    return scores, truth, wrong_labels(truth, CLASSES, share, kind, rng)
+
+
+def same(one: Cleaning, other: Cleaning) -> None:
+    """The same for each image, in whatever order they are."""
+    place = {image: row for row, image in enumerate(other.images)}
+    rows = [place[image] for image in one.images]
+    assert np.array_equal(one.kept, other.kept[rows])
+    assert np.array_equal(one.p_right, other.p_right[rows], equal_nan=True)
+    assert np.array_equal(one.suggested, other.suggested[rows])
+    assert one.reasons == tuple(other.reasons[row] for row in rows)
+
+
+@given(seed=st.integers(0, 10_000), repetitions=st.integers(1, 5), data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_consistency_is_what_counting_says(seed: int, repetitions: int, data: st.DataObject) -> None:
+    rng = np.random.default_rng(seed)
+    labels = np.r_[[0, 1, 2], rng.integers(0, 3, 12)]
+    said = np.where(rng.random((repetitions, 15)) < 0.5, labels, rng.integers(0, 3, (repetitions, 15)))
+    said[:, :3] = [0, 1, 2]  # so that a class keeps an image
+    sets = labels_of_classes(labels, 3)
+    files = {f"{row}": Predictions.from_ids(ids, sets.images) for row, ids in enumerate(said)}
+    at_least = data.draw(st.none() | st.integers(1, repetitions))
+    cleaning = clean_by_consistency(HeldOutPredictions.of(files, sets), at_least=at_least)
+    for column, label in enumerate(labels.tolist()):
+        votes = Counter(said[:, column].tolist())
+        needed = at_least or repetitions // 2 + 1
+        assert cleaning.kept[column] == (votes[label] >= needed)
+        most = [class_id for class_id in sorted(votes) if votes[class_id] == max(votes.values())]
+        assert cleaning.suggested[column] == (label if label in most else most[0])
+        assert cleaning.reasons[column] == f"{votes[label]} of {repetitions} held-out predictions are the label"
+    assert np.isnan(cleaning.p_right).all()
+    assert cleaning.noise is None
+
+
+def test_a_prediction_that_is_no_class_is_not_the_label() -> None:
+    labels = labels_of_classes([0, 1, 0, 1], 2)
+    unknown = UnknownClasses(1, ("x",))
+    model = Predictions.from_ids([0, 1, -1, 1], labels.images, unknown_classes=unknown)
+    cleaning = clean_by_consistency(HeldOutPredictions.of({"a": model}, labels))
+    assert cleaning.kept.tolist() == [True, True, False, True]
+    assert cleaning.suggested.tolist() == [0, 1, -1, 1]
+
+
+METHODS = pytest.mark.parametrize("clean", [clean_by_posterior, clean_by_consistency], ids=["posterior", "consistent"])
+
+
+@METHODS
+def test_the_order_of_images_files_and_rows_changes_nothing(
+    clean: Callable[[HeldOutPredictions], Cleaning], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores, _, labels = noisy()
+    rng = np.random.default_rng(1)
+    again = np.exp(np.log(scores + 1e-9) + rng.normal(0, 0.5, scores.shape))
+    third = np.exp(np.log(scores + 1e-9) + rng.normal(0, 0.7, scores.shape))
+    sets = labels_of_classes(labels, CLASSES)
+    images = np.array(sets.images)
+    fold = rng.integers(0, 3, IMAGES)
+    files = {
+        f"{name}{part}": Predictions.from_scores(values[fold == part], images[fold == part])
+        for name, values in (("a", scores), ("b", again), ("c", third))
+        for part in range(3)
+    }
+    first = clean(HeldOutPredictions.of(files, sets))
+    order = rng.permutation(IMAGES)
+    shuffled_sets = labels_of_classes(labels[order], CLASSES, images[order].tolist())
+    shuffled = {}
+    for name in rng.permutation(list(files)).tolist():
+        rows = rng.permutation(len(files[name]))
+        shuffled[name] = Predictions.from_scores(files[name].scores[rows], np.array(files[name].images)[rows])
+    monkeypatch.setattr(noise_model, "thread_count", lambda: 5)
+    same(first, clean(HeldOutPredictions.of(shuffled, shuffled_sets)))
+
+
+@METHODS
+def test_every_repetition_twice_changes_nothing(clean: Callable[[HeldOutPredictions], Cleaning]) -> None:
+    scores, _, labels = noisy()
+    sets = labels_of_classes(labels, CLASSES)
+    model = Predictions.from_scores(scores, sets.images)
+    once, twice = (HeldOutPredictions.of(dict.fromkeys(names, model), sets) for names in ("a", "ab"))
+    one, two = clean(once), clean(twice)
+    assert np.array_equal(one.kept, two.kept)
+    assert np.array_equal(one.p_right, two.p_right, equal_nan=True)
+    assert np.array_equal(one.suggested, two.suggested)
+
+
+def test_other_numbers_of_the_classes_change_nothing_but_the_numbers() -> None:
+    scores, _, labels = noisy()
+    new = np.array([2, 0, 3, 1])
+    moved = np.empty_like(scores)
+    moved[:, new] = scores
+    one, other = clean_by_posterior(held_out_of(scores, labels)), clean_by_posterior(held_out_of(moved, new[labels]))
+    assert other.p_right == pytest.approx(one.p_right, abs=1e-3)
+    assert (new[one.suggested] == other.suggested).mean() > 0.99
+
+
+def test_of_a_large_set_a_sample_is_calibrated_and_all_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores, _, labels = noisy(count=3_000)
+    whole = clean_by_posterior(held_out_of(scores, labels))
+    monkeypatch.setattr(posterior, "_SAMPLE", 1_500)
+    sampled = clean_by_posterior(held_out_of(scores, labels))
+    assert not np.array_equal(whole.p_right, sampled.p_right)
+    assert sampled.p_right == pytest.approx(whole.p_right, abs=0.2)
+    assert sampled.noise.share == pytest.approx(whole.noise.share, abs=0.02)
+    assert np.array_equal(clean_by_posterior(held_out_of(scores, labels)).p_right, sampled.p_right)
+
+
+@pytest.mark.parametrize("precision", [0.9, 0.97, 0.999])
+def test_a_precision_is_reached_with_as_many_images_as_can_be(precision: float) -> None:
+    scores, _, labels = noisy()
+    cleaning = clean_by_posterior(held_out_of(scores, labels), precision=precision)
+    kept, left = cleaning.p_right[cleaning.kept], cleaning.p_right[~cleaning.kept]
+    assert kept.mean() >= precision
+    assert left.max() < kept.min()
+    assert (kept.sum() + left.max()) / (kept.size + 1) < precision
+
+
+def test_a_precision_out_of_reach_says_what_is_in_reach() -> None:
+    scores, _, labels = noisy()
+    held_out = held_out_of(0.9 * scores + 0.1 / CLASSES, labels)
+    most = clean_by_posterior(held_out).p_right.max()
+    assert message(clean_by_posterior, held_out, precision=1.0) == (
+        "not even the most certain labels are right as often\n"
+        f"  allowed: a precision of up to {most:.4f}\n"
+        "  found:   1.0\n"
+        "  to mend: ask for less"
+    )
+
+
+def test_everything_is_kept_at_zero_and_numbers_out_of_range_are_refused() -> None:
+    scores, _, labels = noisy()
+    held_out = held_out_of(scores, labels)
+    assert clean_by_posterior(held_out, keep=0).kept.all()
+    assert message(clean_by_posterior, held_out, keep=1.5).startswith("least probability that a label is right out of")
+    for precision in (-0.1, 1.5, float("nan")):
+        assert message(clean_by_posterior, held_out, precision=precision).startswith("share of right labels among the")
+    assert message(clean_by_consistency, held_out, at_least=2) == (
+        "number of repetitions in which the top-1 is the label out of range\n  allowed: 1 to 1\n  found:   2"
+    )
+
+
+def test_a_class_without_a_kept_image_is_refused() -> None:
+    labels = labels_of_classes([0, 0, 1, 2], 3)
+    model = Predictions.from_ids([0, 0, 1, 1], labels.images)
+    assert message(clean_by_consistency, HeldOutPredictions.of({"a": model}, labels)) == (
+        "no image of a class is kept\n"
+        "  allowed: some of each class\n"
+        "  found:   none of 2 (1 class of 3)\n"
+        "  to mend: keep labels that are less certain, or take such classes out of the labels and of the predictions"
+    )
+
+
+def test_a_class_that_loses_more_than_a_third_is_warned_of() -> None:
+    labels = labels_of_classes([0, 0, 0, 1, 1, 1, 1, 1], 2)
+    for said, warned in (([0, 0, 1, 1, 1, 1, 1, 1], False), ([0, 1, 1, 1, 1, 1, 1, 1], True)):
+        held_out = HeldOutPredictions.of({"a": Predictions.from_ids(said, labels.images)}, labels)
+        if warned:
+            text = "^more than a third is dropped of 0: look at these before you train without them$"
+            with pytest.warns(ReassessWarning, match=text):
+                clean_by_consistency(held_out)
+        else:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                clean_by_consistency(held_out)
+
+
+def test_ids_alone_have_no_probabilities() -> None:
+    labels = labels_of_classes([0, 1], 2)
+    held_out = HeldOutPredictions.of({"ids.csv": Predictions.from_ids([0, 1], labels.images)}, labels)
+    assert message(clean_by_posterior, held_out) == (
+        "held-out predictions are ids alone\n"
+        "  where:   ids.csv\n"
+        "  allowed: scores of all classes, from which the probability that a label is right follows\n"
+        "  to mend: give scores, or use the method consistent"
+    )
+
+
+@pytest.mark.parametrize("labels", [[0], [0, 0, 0]])
+def test_one_image_and_one_class_are_kept(labels: list[int]) -> None:
+    cleaning = clean_by_posterior(held_out_of(np.ones((len(labels), 1)), labels))
+    assert cleaning.kept.all()
+    assert cleaning.p_right.tolist() == [1.0] * len(labels)
+    assert cleaning.noise.share == 0
+
+
+def test_a_few_images_give_probabilities() -> None:
+    """Of two images, one for each class, nothing can be learned, and nothing breaks."""
+    cleaning = clean_by_posterior(held_out_of(np.array([[0.9, 0.1], [0.2, 0.8]]), [0, 1]))
+    assert cleaning.kept.all()
+    assert np.isfinite(cleaning.p_right).all()
+
+
+def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
+    scores, truth, labels = noisy()
+    held_out = held_out_of(scores, labels)
+    rows = np.random.default_rng(5).permutation(IMAGES)[:200]
+    pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
+    right = truth[rows] == labels[rows]
+    cleaning = clean_by_posterior(held_out, checked=Golden(pairs, right))
+    assert cleaning.kept[rows].tolist() == right.tolist()
+    assert (cleaning.suggested[rows][right] == labels[rows][right]).all()
+    assert (cleaning.suggested[rows][~right] != labels[rows][~right]).all()
+    assert {cleaning.reasons[row] for row in rows.tolist()} == {"checked by people"}
+    checked = cleaning.noise.checked
+    assert (checked.checked, checked.wrong) == (200, int((~right).sum()))
+    assert cleaning.noise.share == pytest.approx(1 - cleaning.p_right.mean())
+
+
+def digits() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    data = pytest.importorskip("sklearn.datasets").load_digits()
+    return data.data / 16, data.target
+
+
+def held_out_digits(images: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> HeldOutPredictions:
+    """Probabilities of nearest neighbours in five folds, each without its own fold's labels."""
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.neighbors import KNeighborsClassifier
+
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    scores = cross_val_predict(KNeighborsClassifier(15), images, labels, cv=folds, method="predict_proba")
+    return held_out_of(scores, labels)
+
+
+# What part of the wrong labels is dropped, and what part of the dropped labels is wrong: as measured, less two points.
+@pytest.mark.parametrize(
+    ("share", "kind", "recall", "precision"),
+    [
+        (0.05, "uniform", 0.967, 0.906),
+        (0.05, "pairs", 1.0, 0.957),
+        (0.2, "uniform", 0.992, 0.970),
+        (0.2, "pairs", 0.986, 0.986),
+        (0.4, "uniform", 0.992, 0.969),
+    ],
+)
+def test_wrong_labels_of_digits_are_dropped(share: float, kind: str, recall: float, precision: float) -> None:
+    images, truth = digits()
+    labels = wrong_labels(truth, 10, share, kind, np.random.default_rng(0))
+    cleaning = clean_by_posterior(held_out_digits(images, labels))
+    wrong = labels != truth
+    found = (wrong & ~cleaning.kept).sum()
+    assert found / wrong.sum() >= recall - 0.02
+    assert found / (~cleaning.kept).sum() >= precision - 0.02
+    assert cleaning.noise.share == pytest.approx(share, abs=0.02)
+
+
+def test_where_a_model_is_calibrated_for_the_wrong_labels_people_find_the_share() -> None:
+    """Of labels of which 40 % are the next class, a model that says so says nothing of which are wrong."""
+    images, truth = digits()
+    labels = wrong_labels(truth, 10, 0.4, "pairs", np.random.default_rng(0))
+    held_out = held_out_digits(images, labels)
+    assert clean_by_posterior(held_out).noise.share < 0.05
+    rows = np.random.default_rng(1).permutation(truth.size)[:300]
+    pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
+    noise = clean_by_posterior(held_out, checked=Golden(pairs, truth[rows] == labels[rows]), keep=0.3).noise
+    assert not noise.checked.agree
+    assert noise.share == pytest.approx(0.4, abs=0.06)
+
+
+def test_where_no_label_of_digits_is_wrong_hardly_one_is_dropped() -> None:
+    images, truth = digits()
+    assert (~clean_by_posterior(held_out_digits(images, truth)).kept).mean() <= 0.01
+
+
+def test_confident_learning_is_cleanlab_s(needs: Callable[[str], None]) -> None:
+    needs("cleanlab")
+    from cleanlab.filter import find_label_issues
+
+    scores, _, labels = noisy()
+    cleaning = clean_by_confident_learning(held_out_of(scores, labels))
+    assert np.array_equal(~cleaning.kept, find_label_issues(labels, scores, n_jobs=1))
+    assert np.array_equal(cleaning.suggested, scores.argmax(axis=1))
+    assert set(cleaning.reasons) == {"no issue by confident learning", "an issue by confident learning"}
+    assert clean_by_confident_learning(held_out_of(np.ones((2, 1)), [0, 0])).kept.all()
+
+
+def test_confident_learning_without_cleanlab_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
+    monkeypatch.setitem(sys.modules, "cleanlab", None)
+    with pytest.raises(MissingPackageError) as caught:
+        clean_by_confident_learning(held_out_of(np.eye(2), [0, 1]))
+    assert str(caught.value) == (
+        "confident learning needs the package cleanlab, which is not installed\n"
+        "  to mend: pip install 'reassess[confident]'"
+    )

@@ -1,0 +1,275 @@
+"""Held-out files: which images each holds, and whole messages of what is wrong with them."""
+
+import numpy as np
+import pytest
+
+from reassess.cleaning.candidates import CANDIDATES, ClassCandidates
+from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.core.classes import Classes
+from reassess.core.folds import Folds
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.errors import ReassessWarning
+from tests.cleaning.simulated import held_out_of, labels_of_classes, simulated
+from tests.helpers import labels_of, message
+
+LABELS = labels_of({f"{row}.png": [row % 2] for row in range(6)}, Classes(2, names=("cat", "dog")))
+
+
+def ids(*rows: int, said: int | None = None, shift: str = "") -> Predictions:
+    """What a model says of some images: their labels, or always the same."""
+    return Predictions.from_ids(
+        [row % 2 if said is None else said for row in rows], images=[f"{shift}{row}.png" for row in rows]
+    )
+
+
+def scores(*rows: int, columns: int = 2) -> Predictions:
+    values = np.full((len(rows), columns), 0.1)
+    values[np.arange(len(rows)), [row % 2 for row in rows]] = 1.1 - 0.1 * columns
+    return Predictions.from_scores(values, [f"{row}.png" for row in rows])
+
+
+def held(labels: LabelSets = LABELS, *, folds: Folds | None = None, **files: Predictions) -> HeldOutPredictions:
+    return HeldOutPredictions.of(files, labels, folds=folds)
+
+
+def test_files_of_folds_are_one_repetition_and_whole_files_further_ones() -> None:
+    files = {"a": ids(0, 2, 4), "b": ids(5, 3, 1), "c": ids(5, 4, 3, 2, 1, 0), "d": ids(*range(6), said=1)}
+    assert held(a=files["a"], b=files["b"]).top1().tolist() == [[0, 1, 0, 1, 0, 1]]
+    one = held(**files)
+    assert one.repetitions == 3
+    other = held(**{name: files[name] for name in "dbca"})
+    assert (
+        np.sort(one.top1(), axis=0).tolist()
+        == np.sort(other.top1(), axis=0).tolist()
+        == [
+            [0, 1, 0, 1, 0, 1],
+            [0, 1, 0, 1, 0, 1],
+            [1, 1, 1, 1, 1, 1],
+        ]
+    )
+
+
+def test_folds_of_two_repetitions_may_be_mixed() -> None:
+    mixed = held(a=ids(0, 1, 2), x=ids(0, 3, 4), b=ids(3, 4, 5), y=ids(1, 2, 5))
+    assert mixed.repetitions == 2
+
+
+def test_names_are_joined_as_asked() -> None:
+    with_folders = ids(*range(6), shift="some/where/")
+    assert HeldOutPredictions.of({"a": with_folders}, LABELS, match="name").repetitions == 1
+
+
+FOLDS = Folds(LABELS.images, np.array([0, 0, 0, 1, 1, 1]))
+SEVERAL = labels_of({"a.png": [0], "b.png": [0, 1], "c.png": []}, Classes(2))
+
+
+@pytest.mark.parametrize(
+    ("files", "labels", "folds", "expected"),
+    [
+        (
+            {"a": ids(0, 1, 2), "b": ids(2, 3, 4)},
+            LABELS,
+            None,
+            "an image is held out more often than others\n"
+            "  where:   a and b\n"
+            "  allowed: each image once, or in each repetition once\n"
+            "  found:   image 2.png twice; 5.png (1 image) never\n"
+            "  to mend: leave one of the files out, or give the files that are missing",
+        ),
+        (
+            {"a": ids(*range(6)), "b": ids(0, 1)},
+            LABELS,
+            None,
+            "an image is held out more often than others\n"
+            "  where:   a and b\n"
+            "  allowed: each image once, or in each repetition once\n"
+            "  found:   image 0.png twice; 2.png, 3.png, 4.png (4 images) once\n"
+            "  to mend: leave one of the files out, or give the files that are missing",
+        ),
+        (
+            {"a": ids(0, 1, 2), "b": ids(3)},
+            LABELS,
+            None,
+            "images are in no file\n"
+            "  allowed: held-out predictions of all 6 images\n"
+            "  found:   4.png, 5.png (2 images)\n"
+            "  to mend: give the files of all folds, or leave images without predictions out of the labels",
+        ),
+        (
+            {"a": ids(*range(8))},
+            LABELS,
+            None,
+            "images have no label\n"
+            "  where:   a\n"
+            "  allowed: names such as 0.png and 5 more\n"
+            "  found:   6.png, 7.png (2 of 8)\n"
+            "  to mend: leave them out, or give the labels of all images",
+        ),
+        (
+            {"a": Predictions.from_ids([0] * 6)},
+            LABELS,
+            None,
+            "held-out predictions do not name their images\n"
+            "  where:   a\n"
+            "  to mend: write an npz with the array names, or a table with a column of names",
+        ),
+        (
+            {"a": ids(0, 1, 3), "b": ids(2, 4, 5)},
+            LABELS,
+            FOLDS,
+            "a file does not hold one fold\n"
+            "  where:   a\n"
+            "  allowed: all images of one fold, and no others\n"
+            "  found:   images of fold 0 and images of fold 1\n"
+            "  to mend: predict each fold with the model that was trained on the others",
+        ),
+        (
+            {"a": ids(0, 1), "b": ids(2, 3, 4, 5)},
+            LABELS,
+            FOLDS,
+            "a file does not hold one fold\n"
+            "  where:   a\n"
+            "  allowed: all images of one fold, and no others\n"
+            "  found:   2 of the 3 images of fold 0\n"
+            "  to mend: predict each fold with the model that was trained on the others",
+        ),
+        (
+            {"a": ids(0, 1), "b": ids(2, 3, 4, 5)},
+            LABELS,
+            Folds(("0.png", "x.png"), np.array([0, 1])),
+            "a file does not hold one fold\n"
+            "  where:   a\n"
+            "  allowed: all images of one fold, and no others\n"
+            "  found:   images in no fold and images of fold 0\n"
+            "  to mend: predict each fold with the model that was trained on the others",
+        ),
+        (
+            {"a": ids(*range(6))},
+            SEVERAL,
+            None,
+            "an image has not exactly one label\n"
+            "  where:   image b.png\n"
+            "  allowed: one class for each image\n"
+            "  found:   2 classes\n"
+            "  to mend: leave such images out: 2 of 3",
+        ),
+        ({}, LABELS, None, "there is nothing to clean\n  found:   0 files, 6 labels"),
+        (
+            {"a": scores(0, 1, 2, columns=2), "b": scores(3, 4, 5, columns=3)},
+            labels_of({f"{row}.png": [row % 2] for row in range(6)}),
+            None,
+            "files hold scores of different numbers of classes\n"
+            "  allowed: one class order, as models of one training set have\n"
+            "  found:   a: 2, b: 3",
+        ),
+        (
+            {"a": scores(*range(6), columns=3)},
+            LABELS,
+            None,
+            "wrong number of outputs\n"
+            "  where:   a\n"
+            "  allowed: 2 columns\n"
+            "  found:   3 columns\n"
+            "  to mend: if the first output is a background class, give scores[:, 1:]; else name the class of each "
+            "output (outputs=[...])",
+        ),
+        (
+            {"a": scores(*range(6), columns=4)},
+            labels_of({f"{row}.png": [row % 2] for row in range(6)}, Classes(4, names=("cat", "dog", "eel", "fox"))),
+            None,
+            "classes have no label\n"
+            "  allowed: each of the 4 classes is the label of an image\n"
+            "  found:   eel, fox (2)\n"
+            "  to mend: leave such classes out of the list of classes and of the predictions",
+        ),
+        (
+            {"a": Predictions.from_scores(np.ones((6, 2)), LABELS.images, columns=np.array([1, -1]))},
+            LABELS,
+            None,
+            "classes have no output\n"
+            "  where:   a\n"
+            "  allowed: an output for each of the 2 classes\n"
+            "  found:   cat (1)\n"
+            "  to mend: give the scores of models that know the same classes as the labels",
+        ),
+    ],
+)
+def test_what_files_may_not_hold(
+    files: dict[str, Predictions], labels: LabelSets, folds: Folds | None, expected: str
+) -> None:
+    assert message(HeldOutPredictions.of, files, labels, folds=folds) == expected
+
+
+def test_one_image_that_two_rows_name_is_refused() -> None:
+    twice = Predictions.from_ids([0] * 7, images=[*LABELS.images, "x/0.png"])
+    assert message(HeldOutPredictions.of, {"a": twice}, LABELS, match="name") == (
+        "two images have the same name\n"
+        "  where:   a\n"
+        "  found:   0.png and x/0.png\n"
+        '  to mend: join by the whole path (match="path"), or rename one of them'
+    )
+
+
+def test_a_fold_may_be_in_any_order_and_a_file_of_all_images_is_no_fold() -> None:
+    assert held(folds=FOLDS, a=ids(2, 0, 1), b=ids(5, 4, 3), c=ids(*range(6))).repetitions == 2
+
+
+def test_a_model_with_its_classes_in_another_order_is_refused() -> None:
+    rng = np.random.default_rng(0)
+    values, truth = simulated(900, 6, 3.0, rng)
+    labels = labels_of_classes(truth, 6)
+    moved = {"a": Predictions.from_scores(values[:, [3, 0, 4, 1, 5, 2]], labels.images)}
+    text = message(HeldOutPredictions.of, moved, labels)
+    assert text.startswith("the predictions agree with the original labels no more than chance would\n  where:   a\n")
+    assert text.endswith(
+        "  to mend: check that the file belongs to these images, and that its classes are in the order of the labels'"
+    )
+
+
+def test_too_few_images_to_tell_are_warned_of() -> None:
+    with pytest.warns(ReassessWarning, match="^a agrees with the original labels on 0 of 6 images"):
+        held(a=Predictions.from_ids([1, 0] * 3, images=LABELS.images))
+
+
+def test_nan_names_the_file_and_the_image() -> None:
+    truth = np.arange(6_000) % 2
+    labels, values = labels_of_classes(truth, 2), np.eye(2)[truth]
+    values[2_400, 1] = np.nan
+    held_out = HeldOutPredictions.of({"one.npz": Predictions.from_scores(values, labels.images)}, labels)
+    for call in (held_out.top1, lambda: ClassCandidates.of(held_out)):
+        assert message(call).startswith(f"a score is NaN\n  where:   one.npz, image {labels.images[2_400]}, row 2400")
+
+
+def test_candidates_are_the_most_probable_classes_and_the_label() -> None:
+    rng = np.random.default_rng(3)
+    values, truth = simulated(400, 40, 2.0, rng)
+    labels = rng.integers(0, 40, 400)
+    labels[: truth.size // 2] = truth[: truth.size // 2]
+    labels[:40] = np.arange(40)
+    images = ClassCandidates.of(held_out_of(values, labels))
+    assert images.ids.shape == (400, CANDIDATES)
+    for row, (candidates, logs, place) in enumerate(zip(images.ids, images.logs, images.place, strict=True)):
+        best = np.argsort(-values[row], kind="stable")
+        expected = (
+            set(best[:CANDIDATES]) if labels[row] in best[:CANDIDATES] else {*best[: CANDIDATES - 1], labels[row]}
+        )
+        assert set(candidates.tolist()) == expected
+        assert candidates[place] == labels[row]
+        assert logs == pytest.approx(np.log(np.maximum(values[row, candidates], 1e-6)), rel=1e-5)
+
+
+def test_of_equally_probable_classes_those_of_lower_ids_are_candidates() -> None:
+    labels = np.r_[np.full(1, 29), np.arange(30)]
+    images = ClassCandidates.of(held_out_of(np.full((31, 30), 1 / 30), labels))
+    assert images.ids[0].tolist() == [*range(CANDIDATES - 1), 29]
+    assert images.ids[1].tolist() == [*range(CANDIDATES)]
+
+
+def test_logits_and_their_softmax_are_the_same_and_infinite_ones_are_masks() -> None:
+    logits = np.array([[3.0, -np.inf, 1.0], [np.inf, 0.0, 0.0], [0.0, 5.0, -5.0], [-2.0, 0.0, 2.0]])
+    with np.errstate(invalid="ignore"):
+        soft = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    soft[1] = [1.0, 0.0, 0.0]
+    found, expected = (ClassCandidates.of(held_out_of(values, [0, 0, 1, 2])).logs for values in (logits, soft))
+    assert found == pytest.approx(expected, abs=1e-6)

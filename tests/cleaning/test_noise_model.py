@@ -1,0 +1,189 @@
+"""The model of label noise: against a slow reference of what the module says, and laws."""
+
+import math
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reassess.cleaning import noise_model
+from reassess.cleaning.candidates import ClassCandidates
+from reassess.cleaning.noise_model import NoiseModel
+from tests.cleaning.simulated import candidates_of, matrix_of, simulated, wrong_labels
+
+Floats = npt.NDArray[np.float64]
+
+
+def some_case(seed: int, count: int = 30, classes: int = 4) -> tuple[ClassCandidates, NoiseModel]:
+    """Images and parameters by chance, the images with fewer candidates than there are classes for an odd seed."""
+    rng = np.random.default_rng(seed)
+    scores = rng.dirichlet(np.full(classes, 0.5), count)
+    images = candidates_of(scores, rng.integers(0, classes, count))
+    if seed % 2:
+        width = classes - 1
+        ids = np.stack([rng.permutation(classes)[:width] for _ in range(count)]).astype(np.int32)
+        logs = np.take_along_axis(images.logs, ids, axis=1)
+        images = ClassCandidates(ids, logs, rng.integers(0, width, count).astype(np.int32), classes)
+    model = NoiseModel(
+        sharpening=float(rng.uniform(0.5, 2)),
+        pull=float(rng.choice([0.0, 0.15, 0.6])),
+        biases=rng.normal(0, 0.5, classes),
+        noise=rng.dirichlet(np.ones(classes), classes),
+    )
+    return images, model
+
+
+def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, list[object]]:
+    """One image, one true class and one label after the other, in plain Python."""
+    classes = images.classes
+    floor = 0.01 / classes
+    counts = [[0.0] * classes for _ in range(classes)]
+    exposure = [[0.0] * classes for _ in range(classes)]
+    chances, truths = [0.0] * classes, [0.0] * classes
+    logs: list[object] = []
+    right: list[object] = []
+    likeliest: list[object] = []
+    for ids, q, place in zip(images.ids.tolist(), images.logs.tolist(), images.place.tolist(), strict=True):
+        weights = {
+            t: math.exp(model.sharpening * log) * math.exp(model.biases[t]) for t, log in zip(ids, q, strict=True)
+        }
+        s = {t: weight / sum(weights.values()) for t, weight in weights.items()}
+        draw = [max(s.get(j, 0.0), floor) ** model.pull for j in range(classes)]
+        seen = {t: sum(model.noise[t, k] * draw[k] for k in range(classes)) for t in ids}
+        label = ids[place]
+        joint = {t: s[t] * model.noise[t, label] * draw[label] / seen[t] for t in ids}
+        likelihood = sum(joint.values())
+        posterior = {t: joint[t] / likelihood for t in ids}
+        for t in ids:
+            chances[t] += s[t]
+            truths[t] += posterior[t]
+            counts[t][label] += posterior[t]
+            for j in range(classes):
+                exposure[t][j] += posterior[t] * draw[j] / seen[t]
+        logs.append(math.log(likelihood))
+        right.append(posterior[label])
+        likeliest.append(max(sorted(ids), key=posterior.__getitem__))
+    return {
+        "counts": counts,
+        "exposure": exposure,
+        "chances": chances,
+        "truths": truths,
+        "logs": logs,
+        "right": right,
+        "likeliest": likeliest,
+    }
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_expectation_is_that_of_the_slow_reference(seed: int) -> None:
+    images, model = some_case(seed)
+    found = model.expect(images)
+    for name, expected in slow_expectation(images, model).items():
+        assert getattr(found, name) == pytest.approx(np.array(expected), rel=1e-6), name
+
+
+def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, model = some_case(0, count=500)
+    whole = model.expect(images)
+    monkeypatch.setattr(noise_model, "_CHUNK", 7)
+    results = []
+    for threads in (1, 3):
+        monkeypatch.setattr(noise_model, "thread_count", lambda threads=threads: threads)
+        results.append(model.expect(images))
+    for name in vars(whole):
+        assert np.array_equal(getattr(results[0], name), getattr(results[1], name))
+        assert getattr(results[0], name) == pytest.approx(getattr(whole, name), rel=1e-12)
+
+
+def test_of_equal_classes_the_lower_id_is_the_likeliest() -> None:
+    ids = np.array([[2, 0, 1]], np.int32)
+    images = ClassCandidates(ids, np.zeros((1, 3), np.float32), np.zeros(1, np.int32), 3)
+    even = replace(NoiseModel.start(3), noise=np.full((3, 3), 1 / 3))
+    assert even.expect(images).likeliest.tolist() == [0]
+
+
+cases = st.integers(0, 10_000)
+
+
+@given(seed=cases)
+@settings(max_examples=30, deadline=None)
+def test_posteriors_and_rows_of_the_matrix_add_up_to_one(seed: int) -> None:
+    images, model = some_case(seed)
+    found = model.expect(images)
+    assert found.counts.sum() == pytest.approx(len(images))
+    assert found.truths.sum() == pytest.approx(len(images))
+    assert found.counts.sum(axis=1) == pytest.approx(found.truths)
+    assert ((found.right >= 0) & (found.right <= 1)).all()
+    better = model.improved(found, with_biases=True)
+    assert better.noise.sum(axis=1) == pytest.approx(np.ones(4))
+    assert (better.noise > 0).all()
+
+
+@given(seed=cases, biases=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_the_likelihood_never_falls(seed: int, biases: bool) -> None:
+    """Of the matrix whatever the pull, and of the biases without one; pseudo-labels, which the likelihood knows not,
+    are left out."""
+    images, model = some_case(seed)
+    model = replace(model, pull=0.0) if biases else model
+    level = -np.inf
+    with patch.object(noise_model, "_PSEUDO_LABELS", 1e-12):
+        for _ in range(15):
+            found = model.expect(images)
+            assert found.logs.sum() >= level - 1e-9
+            level = found.logs.sum()
+            stepped = model.improved(found, with_biases=False)
+            if biases:  # where nothing is added to sums
+                moved = np.log(found.truths / found.chances)
+                stepped = replace(stepped, biases=model.biases + moved)
+            model = stepped
+
+
+@given(seed=cases)
+@settings(max_examples=20, deadline=None)
+def test_other_numbers_of_the_classes_change_nothing_but_the_numbers(seed: int) -> None:
+    images, model = some_case(seed)
+    new = np.random.default_rng(seed).permutation(4).astype(np.int32)
+    renumbered = ClassCandidates(new[images.ids], images.logs, images.place, 4)
+    moved_noise, moved_biases = np.empty((4, 4)), np.empty(4)
+    moved_noise[np.ix_(new, new)] = model.noise
+    moved_biases[new] = model.biases
+    first, after = model.fitted(images, with_biases=True, most=10)
+    other, after_other = replace(model, noise=moved_noise, biases=moved_biases).fitted(
+        renumbered, with_biases=True, most=10
+    )
+    assert other.noise[np.ix_(new, new)] == pytest.approx(first.noise, rel=1e-6)
+    assert after_other.right == pytest.approx(after.right, rel=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "share"), [("uniform", 0.2), ("pairs", 0.3), ("uniform", 0.0)])
+def test_a_known_matrix_is_found_where_the_model_is_calibrated(kind: str, share: float) -> None:
+    rng = np.random.default_rng(1)
+    scores, truth = simulated(20_000, 5, 3.0, rng)
+    labels = wrong_labels(truth, 5, share, kind, rng)
+    model, found = NoiseModel.start(5).fitted(candidates_of(scores, labels), with_biases=False)
+    assert np.abs(model.noise - matrix_of(truth, labels, 5)).mean() < 0.008
+    assert 1 - found.right.mean() == pytest.approx(share, abs=0.012)
+
+
+def test_the_pull_is_found_out_of_the_matrix() -> None:
+    """Of labels drawn with a pull, the model with that pull finds the share of wrong ones, and that without too few."""
+    rng = np.random.default_rng(2)
+    scores, truth = simulated(30_000, 4, 2.0, rng)
+    matrix = np.full((4, 4), 0.1) + 0.6 * np.eye(4)
+    weights = matrix[truth] * np.maximum(scores, 0.01 / 4) ** 0.5
+    weights /= weights.sum(axis=1, keepdims=True)
+    labels = (rng.random((truth.size, 1)) > np.cumsum(weights, axis=1)[:, :-1]).sum(axis=1)
+    share = (labels != truth).mean()
+    images = candidates_of(scores, labels)
+    shares = {}
+    for pull in (0.0, 0.5):
+        model, found = replace(NoiseModel.start(4), pull=pull).fitted(images, with_biases=False, most=200)
+        shares[pull] = 1 - found.right.mean()
+    assert shares[0.5] == pytest.approx(share, abs=0.015)
+    assert np.abs(model.noise - matrix).max() < 0.03
+    assert shares[0.0] < share - 0.02

@@ -1,0 +1,98 @@
+"""What cleaning found: counts by class, what is shown, and what is refused."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reassess.core.classes import Classes
+from reassess.core.cleaning import Cleaning
+from reassess.core.label_noise import LabelNoise
+from tests.helpers import message
+
+CLASSES = Classes(4, names=("ant", "bee", "cat", "dog"))
+
+
+def cleaning(**other: Any) -> Cleaning:
+    """Six images of three classes, of which one of the bees and all but one of the cats are dropped."""
+    columns: dict[str, Any] = {
+        "images": tuple(f"{row}.png" for row in range(6)),
+        "class_ids": np.array([1, 1, 2, 2, 2, 0], np.int32),
+        "kept": np.array([True, False, False, True, False, True]),
+        "p_right": np.array([0.9, 0.2, 0.1, np.nan, 0.0, 1.0]),
+        "suggested": np.array([1, 0, 1, 2, -1, 0], np.int32),
+        "reasons": ("why",) * 6,
+        "classes": CLASSES,
+    }
+    return Cleaning(**columns | other)
+
+
+def test_classes_are_sorted_by_the_share_that_is_dropped_then_by_the_number_and_the_id() -> None:
+    assert cleaning().by_class() == [(2, 3, 2), (1, 2, 1), (0, 1, 0)]
+    even = cleaning(class_ids=np.array([3, 3, 1, 1, 0, 0], np.int32), kept=np.array([True, False] * 3))
+    assert even.by_class() == [(0, 2, 1), (1, 2, 1), (3, 2, 1)]
+    more = cleaning(class_ids=np.array([3, 3, 3, 3, 0, 0], np.int32), kept=np.array([True, False] * 3))
+    assert more.by_class() == [(3, 4, 2), (0, 2, 1)]
+
+
+def test_a_class_loses_much_above_a_third() -> None:
+    assert cleaning().losing_much() == [(2, 3, 2), (1, 2, 1)]
+    third = cleaning(class_ids=np.array([0, 0, 0, 1, 1, 1], np.int32), kept=np.array([False, True, True] * 2))
+    assert third.losing_much() == []
+
+
+def test_it_shows_how_many_are_kept() -> None:
+    assert str(cleaning()) == "kept             3 of 6 images, 50.00 %"
+    noise = LabelNoise(0.25, np.eye(4), 1.0, False, CLASSES)
+    assert str(cleaning(noise=noise)).splitlines()[1] == "wrong labels     25.00 % of all, by estimate"
+    assert cleaning().kept_images == ("0.png", "3.png", "5.png")
+    assert len(cleaning()) == 6
+
+
+def test_a_document_has_the_counts_of_each_class() -> None:
+    assert cleaning().to_json() == {
+        "images": 6,
+        "kept": 3,
+        "classes": [
+            {"class": 2, "name": "cat", "images": 3, "dropped": 2},
+            {"class": 1, "name": "bee", "images": 2, "dropped": 1},
+            {"class": 0, "name": "ant", "images": 1, "dropped": 0},
+        ],
+        "losing_much": [2, 1],
+        "noise": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (
+            {"images": ("a.png", "b.png", "a.png", "c.png", "d.png", "e.png")},
+            "an image is named twice\n  where:   the cleaned images\n  found:   a.png\n"
+            "  to mend: keep one row for each image",
+        ),
+        (
+            {"kept": np.ones(5, bool)},
+            "wrong number of values of kept\n  allowed: 6, one for each image\n  found:   5",
+        ),
+        (
+            {"p_right": np.array([0.9, 0.2, 0.1, 1.5, 0.0, 1.0])},
+            "probability that a label is right out of range\n  allowed: 0 to 1\n  found:   1.5",
+        ),
+        (
+            {"class_ids": np.array([1, 1, 2, 2, 2, 4], np.int32)},
+            "class id out of range\n  allowed: 0 to 3\n  found:   4",
+        ),
+        (
+            {"suggested": np.array([1, 1, 2, 2, -2, 0], np.int32)},
+            "class id that is suggested out of range\n  allowed: -1 to 3\n  found:   -2",
+        ),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(other: dict[str, Any], expected: str) -> None:
+    assert message(cleaning, **other) == expected
+
+
+def test_arrays_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        cleaning().kept[0] = False

@@ -1,0 +1,75 @@
+"""The list of kept images and the table of details."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from reassess.core.classes import Classes
+from reassess.core.cleaning import Cleaning
+from reassess.errors import OutputError
+from reassess.formats.cleaning import write_clean_list, write_details
+from reassess.formats.files import read_lines
+from tests.helpers import message
+
+NAMED = Classes.from_texts(["cat", "dog"])
+
+
+def cleaning(classes: Classes = NAMED, images: tuple[str, ...] = ("cat/ä b.png", "x,y.png", "z.png")) -> Cleaning:
+    return Cleaning(
+        images=images,
+        class_ids=np.array([0, 1, 1], np.int32),
+        kept=np.array([True, False, True]),
+        p_right=np.array([0.75, 0.25, np.nan]),
+        suggested=np.array([0, 0, -1], np.int32),
+        reasons=("the label is likely", "another class is likelier", "why, so"),
+        classes=classes,
+    )
+
+
+def test_the_list_has_a_kept_image_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "clean.txt"
+    write_clean_list(path, cleaning())
+    assert path.read_bytes() == "cat/ä b.png\nz.png\n".encode()
+    assert read_lines(path) == list(cleaning().kept_images)
+    with pytest.raises(OutputError):
+        write_clean_list(path, cleaning())
+    write_clean_list(path, cleaning(), force=True)
+
+
+def test_a_name_that_breaks_a_line_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "clean.txt"
+    assert message(write_clean_list, path, cleaning(images=("a.png", "b.png", "c\nd.png"))) == (
+        f"the name of an image breaks a line\n  where:   {path}\n  found:   'c\\nd.png'\n"
+        "  to mend: rename it: a list has lines"
+    )
+    assert not path.exists()
+
+
+def test_details_have_a_row_for_each_image_and_nothing_where_nothing_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "details.csv"
+    write_details(path, cleaning())
+    assert path.read_text(encoding="utf-8") == (
+        "image,class,p_right,suggested,reason,kept\n"
+        "cat/ä b.png,cat,0.75,cat,the label is likely,1\n"
+        '"x,y.png",dog,0.25,cat,another class is likelier,0\n'
+        'z.png,dog,,,"why, so",1\n'
+    )
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".jsonl"])
+def test_classes_that_are_numbered_are_written_by_id(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"details{suffix}"
+    write_details(path, cleaning(Classes(2)))
+    table = pl.read_parquet(path) if suffix == ".parquet" else pl.read_ndjson(path)
+    assert table.rows() == [
+        ("cat/ä b.png", 0, 0.75, 0, "the label is likely", 1),
+        ("x,y.png", 1, 0.25, 0, "another class is likelier", 0),
+        ("z.png", 1, None, None, "why, so", 1),
+    ]
+
+
+@pytest.mark.parametrize(("write", "name"), [(write_clean_list, "clean.csv"), (write_details, "details.txt")])
+def test_files_of_other_kinds_are_refused(write: object, name: str, tmp_path: Path) -> None:
+    assert message(write, tmp_path / name, cleaning()).startswith("wrong kind of file for ")

@@ -1,0 +1,78 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reassess.core.classes import Classes
+from reassess.core.cleaning import Cleaning
+from reassess.errors import DataError
+from reassess.report.wrong_labels_page import write_wrong_labels
+
+pytestmark = pytest.mark.usefixtures("report_extra")
+CLASSES = Classes(3, names=("cat", "dog", "<eel>"))
+
+
+def cleaning(kept: list[bool], p_right: list[float], suggested: list[int]) -> Cleaning:
+    images = tuple(f"{letter}.png" for letter in "abcd"[: len(kept)])
+    return Cleaning(
+        images,
+        np.zeros(len(kept), np.int32),
+        np.array(kept),
+        np.array(p_right),
+        np.array(suggested, np.int32),
+        ("1 of 3 held-out predictions are the label",) * len(kept),
+        CLASSES,
+    )
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., str]:
+    def write(found: Cleaning, **options: object) -> str:
+        path = tmp_path / "page.html"
+        write_wrong_labels(path, found, images=tmp_path, **options)
+        return path.read_text(encoding="utf-8")
+
+    return write
+
+
+def in_order(html: str, *texts: str) -> bool:
+    places = [html.index(text) for text in texts]
+    return places == sorted(places)
+
+
+def test_the_least_likely_labels_come_first_and_kept_ones_not_at_all(written: Callable[..., str]) -> None:
+    html = written(cleaning([False, True, False, False], [0.3, 0.9, 0.00001, 0.1], [1, 0, 2, 1]))
+    assert in_order(html, "c.png", "less than 0.01 %", "d.png", "10.00 %", "a.png", "30.00 %")
+    assert "b.png" not in html
+    assert "3 of the 3 images that are dropped" in html
+    assert "<dd>&lt;eel&gt;</dd>" in html
+
+
+def test_no_more_are_shown_than_asked_for(written: Callable[..., str]) -> None:
+    html = written(cleaning([False] * 3, [0.3, 0.2, 0.1], [1, 1, 1]), most=1)
+    assert "1 of the 3 images that are dropped" in html
+    assert ("c.png" in html, "a.png" in html) == (True, False)
+
+
+def test_without_probabilities_the_reason_is_shown(written: Callable[..., str]) -> None:
+    html = written(cleaning([False, False], [np.nan, np.nan], [1, -1]))
+    assert in_order(html, "a.png", "1 of 3 held-out predictions are the label", "b.png")
+    assert "The label is right" not in html
+
+
+def test_a_picture_stands_on_the_page_and_what_is_missing_is_counted(tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "a.png")
+    shown = write_wrong_labels(tmp_path / "page.html", cleaning([False] * 2, [0.1, 0.2], [1, 1]), images=tmp_path)
+    assert (list(shown.pictures), shown.missing, shown.unreadable) == (["a.png"], 1, 0)
+    html = (tmp_path / "page.html").read_text()
+    assert html.count("<img src=") == 1
+    assert "1 of these images are not in the folder that was given" in html
+
+
+def test_a_page_without_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no image is dropped, so there is none to show"):
+        write_wrong_labels(tmp_path / "page.html", cleaning([True], [0.9], [0]), images=tmp_path)
+    assert not (tmp_path / "page.html").exists()

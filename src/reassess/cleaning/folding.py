@@ -185,7 +185,8 @@ def _dealt(class_ids: npt.NDArray[np.integer], starts: _Ints, k: int, generator:
     rows = rows[np.argsort(class_ids[rows], kind="stable")]  # of a class they stay shuffled
     for of_class in np.split(rows, np.flatnonzero(np.diff(class_ids[rows])) + 1):
         if of_class.size:
-            folds[of_class] = _levelled(held[int(class_ids[of_class[0]])], totals, of_class.size)
+            of_repeats = held.pop(int(class_ids[of_class[0]]), np.zeros(k, np.int64))
+            folds[of_class] = _levelled(of_repeats, totals, of_class.size)
             totals += np.bincount(folds[of_class], minlength=k)
     return folds
 

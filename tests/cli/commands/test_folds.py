@@ -115,7 +115,7 @@ def test_many_folds_are_shown_in_part(training: Path, run: Callable[..., Run]) -
     [
         (ARGV[:-2], 2, "Error: Missing option '-o' / '--output'.\n"),
         (["folds", "-o", "f.csv"], 2, "Error: Give the images and their labels: --benchmark or --original.\n"),
-        ([*ARGV, "--k", "1"], 2, "Error: Invalid value for '--k': 1 is not in the range x>=2.\n"),
+        ([*ARGV, "--k", "1"], 2, "Error: Invalid value for '--k': 1 is not in the range 2<=x<=1000.\n"),
         ([*ARGV, "--seed", "-1"], 2, "Error: Invalid value for '--seed': -1 is not in the range x>=0.\n"),
         (
             [*ARGV, "--k", "13"],

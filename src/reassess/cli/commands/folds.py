@@ -27,7 +27,8 @@ from reassess.text import counted
 
 __all__ = ["folds"]
 
-_MOST_FOLDS = 20
+_MOST = 1000  # folds
+_MOST_FOLDS = 20  # that are shown
 _Groups = list[tuple[str, ...]]
 
 
@@ -40,7 +41,9 @@ _Groups = list[tuple[str, ...]]
     ],
 )
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="OUT", help="Write the folds: csv, parquet ...")
-@click.option("--k", type=click.IntRange(2), default=USUAL_FOLDS, show_default=True, help="How many folds to make.")
+@click.option(
+    "--k", type=click.IntRange(2, _MOST), default=USUAL_FOLDS, show_default=True, help="How many folds to make."
+)
 @click.option(
     "--repeats",
     metavar="F[:SET]",

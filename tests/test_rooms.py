@@ -25,6 +25,7 @@ OF_SEVERAL = {
     "faults/test_faults.py": "all that writes, when it is stopped or has no room",
     "fuzz/test_fuzz.py": "every reader and command, on mutated files",
     "integrations/test_agreement.py": "every integration, compared with evaluate",
+    "cleaning/test_people_s_labels.py": "what cleaning is worth on labels that people gave",
     "integrations/test_training.py": "parts of folds, classes and targets, in every framework that has data sets",
     "report/test_browser.py": "the whole page, in a browser",
     "report/test_label_set_names.py": "every section and chart, by label sets of any name",

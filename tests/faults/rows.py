@@ -75,12 +75,13 @@ FUNCTIONS = (
     "write_tasks out.jsonl",
     "write_votes out.npz",
     "write_votes out.jsonl",
+    "write_wrong_labels out.html",
 )
 
 
 def needed_by(row: str) -> tuple[str, ...]:
     """The packages of an extra that a row needs."""
-    if row.startswith(("report", "write_report")):
+    if row.startswith(("report", "write_report", "write_wrong_labels")):
         return ("jinja2", "matplotlib")
     if row.startswith("scan"):
         return ("PIL",)

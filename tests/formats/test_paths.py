@@ -73,6 +73,7 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_scores": (".csv", (Scores(QUESTIONS, np.array([0.25, 0.5, 1.0])),)),
     "write_tasks": (".jsonl", (reassess.make_tasks(QUESTIONS),)),
     "write_votes": (".csv", (VOTES,)),
+    "write_wrong_labels": (".html", (CLEANING, Path(__file__).parent)),
 }
 READERS: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "read_classes": (".txt", "cat\ndog\n", ()),
@@ -107,7 +108,7 @@ def test_every_reader_and_writer_is_tried_here() -> None:
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_writer_takes_a_text_and_a_path(name: str, tmp_path: Path, needs: Callable[[str], None]) -> None:
-    if name in ("write_chart", "write_report"):
+    if name in ("write_chart", "write_report", "write_wrong_labels"):
         needs("matplotlib")
         needs("jinja2")
     suffix, arguments = WRITERS[name]

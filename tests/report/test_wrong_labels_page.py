@@ -7,6 +7,7 @@ import pytest
 from reassess.core.classes import Classes
 from reassess.core.cleaning import Cleaning
 from reassess.errors import DataError
+from reassess.report.writing import ShownMistakes
 from reassess.report.wrong_labels_page import write_wrong_labels
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -30,7 +31,7 @@ def cleaning(kept: list[bool], p_right: list[float], suggested: list[int]) -> Cl
 def written(tmp_path: Path) -> Callable[..., str]:
     def write(found: Cleaning, **options: object) -> str:
         path = tmp_path / "page.html"
-        write_wrong_labels(path, found, images=tmp_path, **options)
+        write_wrong_labels(path, found, tmp_path, **options)
         return path.read_text(encoding="utf-8")
 
     return write
@@ -65,8 +66,8 @@ def test_a_picture_stands_on_the_page_and_what_is_missing_is_counted(tmp_path: P
     from PIL import Image
 
     Image.new("RGB", (8, 8), "red").save(tmp_path / "a.png")
-    shown = write_wrong_labels(tmp_path / "page.html", cleaning([False] * 2, [0.1, 0.2], [1, 1]), images=tmp_path)
-    assert (list(shown.pictures), shown.missing, shown.unreadable) == (["a.png"], 1, 0)
+    shown = write_wrong_labels(tmp_path / "page.html", cleaning([False] * 2, [0.1, 0.2], [1, 1]), tmp_path)
+    assert shown == ShownMistakes(images=2, pictures=1, missing=1, unreadable=0)
     html = (tmp_path / "page.html").read_text()
     assert html.count("<img src=") == 1
     assert "1 of these images are not in the folder that was given" in html
@@ -74,5 +75,5 @@ def test_a_picture_stands_on_the_page_and_what_is_missing_is_counted(tmp_path: P
 
 def test_a_page_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no image is dropped, so there is none to show"):
-        write_wrong_labels(tmp_path / "page.html", cleaning([True], [0.9], [0]), images=tmp_path)
+        write_wrong_labels(tmp_path / "page.html", cleaning([True], [0.9], [0]), tmp_path)
     assert not (tmp_path / "page.html").exists()

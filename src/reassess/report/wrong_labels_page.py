@@ -13,8 +13,8 @@ from reassess.errors import DataError
 from reassess.formats.files import suffix_of
 from reassess.report.gallery import Card, Entry, Gallery, Line
 from reassess.report.page import Page
-from reassess.report.thumbnails import Thumbnails, thumbnails
-from reassess.report.writing import REPORT_SUFFIXES, provenance, write_page
+from reassess.report.thumbnails import thumbnails
+from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, provenance, write_page
 
 __all__ = ["write_wrong_labels"]
 
@@ -25,15 +25,15 @@ _LEAST = 0.0001
 def write_wrong_labels(
     path: str | Path,
     cleaning: Cleaning,
-    *,
     images: str | Path,
+    *,
     most: int = _MOST,
     match: Match = "path",
     command: str = "",
     inputs: Sequence[Mapping[str, str | None]] = (),
     force: bool = False,
     track: Callable[[Sequence[str]], Iterable[str]] = iter,
-) -> Thumbnails:
+) -> ShownMistakes:
     """Write a page of the dropped images whose labels are least likely, the least likely first.
 
     Parameters
@@ -57,7 +57,7 @@ def write_wrong_labels(
 
     Returns
     -------
-    The pictures, and how many images have none.
+    How many images are shown, and how many of them have a picture.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def write_wrong_labels(
         detected={},
     )
     write_page(path, page, force=force)
-    return pictures
+    return ShownMistakes(rows.size, len(pictures.pictures), pictures.missing, pictures.unreadable)
 
 
 def _least_likely(cleaning: Cleaning, most: int) -> npt.NDArray[np.int64]:

@@ -275,7 +275,7 @@ BAD = {
     "NaN": (
         {"scores.csv": SCORES.replace("0.6", "nan")},
         ARGUMENTS,
-        "score out of range\n  where:   scores.csv, image a, class 2\n  allowed: 0 to 1\n  found:   nan\n",
+        "score out of range\n  where:   scores.csv, line 3, column score\n  allowed: 0 to 1\n  found:   nan\n",
     ),
     "no valid pair": (
         {"golden.csv": "image,class,rater,answer\na,1,x,no\na,1,y,no\na,1,z,yes\n"},

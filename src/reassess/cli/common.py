@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -170,18 +171,26 @@ class Call:
         self.tell(f"the first {most} of {count:,} {things} (--verbose shows all)")
         return most
 
-    def print_document(self, command: str, results: Any, **others: Any) -> None:
-        """Print the JSON document of a command: schema, call, inputs with hashes, results, and other parts by name."""
+    def record(self) -> dict[str, Any]:
+        """The command line as one text, and the files that were read with their hashes: how a page was made."""
+        return {"command": shlex.join(self._words()), "inputs": self._hashed_inputs()}
+
+    def _words(self) -> list[str]:
+        return ["reassess", *click.get_current_context().find_root().obj]
+
+    def _hashed_inputs(self) -> list[dict[str, str | None]]:
         from reassess.formats.files import sha256
 
-        for entry in self.inputs:
-            entry["sha256"] = sha256(Path(str(entry["path"])))
+        return [entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in self.inputs]
+
+    def print_document(self, command: str, results: Any, **others: Any) -> None:
+        """Print the JSON document of a command: schema, call, inputs with hashes, results, and other parts by name."""
         document = {
             "schema": f"reassess/{command}",
             "version": 1,
-            "command": ["reassess", *click.get_current_context().find_root().obj],
+            "command": self._words(),
             "reassess": __version__,
-            "inputs": self.inputs,
+            "inputs": self._hashed_inputs(),
             "results": results,
             **others,
         }

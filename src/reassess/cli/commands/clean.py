@@ -15,7 +15,7 @@ from reassess.cleaning.cleaning import (
     clean_by_posterior,
 )
 from reassess.cleaning.held_out import HeldOutPredictions
-from reassess.cli.common import Call, call_options, percent, refuse_repeated
+from reassess.cli.common import Call, call_options, percent, refuse_repeated, tracked
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.inputs import (
     FILE,
@@ -43,6 +43,8 @@ from reassess.formats.cleaning import CLEAN_LIST_SUFFIXES, write_clean_list, wri
 from reassess.formats.files import all_or_none
 from reassess.formats.folds import read_folds
 from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes
+from reassess.report.wrong_labels_page import write_wrong_labels
 from reassess.text import counted
 
 __all__ = ["clean"]
@@ -72,6 +74,13 @@ _KINDS: dict[str | None, str] = {
     metavar="TABLE",
     help="Write what is known of each label: csv, tsv, jsonl or parquet.",
 )
+@click.option(
+    "--page",
+    type=OUTPUT,
+    metavar="PAGE",
+    help="Write a page of the labels that are least likely right, with their pictures: html.",
+)
+@click.option("--images", type=FILE, metavar="DIR|ZIP|TAR", help="Where the images are, for --page.")
 @click.option(
     "--method",
     type=Choice(_METHODS),
@@ -108,6 +117,8 @@ def clean(
     files: tuple[Path, ...],
     output: Path,
     details: Path | None,
+    page: Path | None,
+    images: Path | None,
     method: CleaningMethod,
     keep: str | None,
     at_least: int | None,
@@ -128,6 +139,9 @@ def clean(
     """
     refuse_repeated(files)
     _check_call(call, output, details, method, keep, at_least, benchmark, original, votes, golden)
+    if (page is None) != (images is None):
+        raise click.UsageError("--page and --images go together.")
+    call.check_output(page, REPORT_SUFFIXES, "a page", benchmark=benchmark)
     judges, checkers = _load(call, benchmark, original, votes, golden, answers, match, reading["max_bytes"])
     parts = None if folds is None else _load_folds(call, folds, judges.benchmark)
     read = dict(each_prediction(call, files, judges, **reading))
@@ -135,16 +149,15 @@ def clean(
     held_out = HeldOutPredictions.of(read, judges.original, folds=parts, match=judges.benchmark.match or "path")
     checked = None if checkers is None else golden_truth(checkers)
     cleaning = _cleaned(held_out, method, keep, at_least, checked)
-    call.keep_inputs(output, details)
-    with all_or_none():
-        write_clean_list(output, cleaning, force=call.force)
-        if details is not None:
-            write_details(details, cleaning, force=call.force)
+    call.keep_inputs(output, details, page)
+    shown = _write(call, cleaning, output, details, page, images, judges.benchmark.match or "path")
     if call.json:
         how = {"method": method, "keep": keep, "at_least": at_least}
         call.print_document("clean", _to_json(cleaning, held_out, output, details, how))
         return
     _print(call, cleaning, held_out, output)
+    if shown is not None:
+        call.tell(f"{page}: {counted(shown.images, 'image')}, {shown.pictures:,} of them with a picture")
     for file in held_out.files:
         kind = "" if method == "consistent" else _KINDS.get(file.kind, "")
         call.note(f"{file.name}: {file.predictions.detected}{kind}")
@@ -248,6 +261,36 @@ def _cleaned(
     if keep is not None and keep.startswith(_PRECISION):
         return clean_by_posterior(held_out, precision=_share(keep), checked=checked)
     return clean_by_posterior(held_out, keep=USUAL_KEEP if keep is None else _share(keep), checked=checked)
+
+
+def _write(
+    call: Call,
+    cleaning: Cleaning,
+    output: Path,
+    details: Path | None,
+    page: Path | None,
+    images: Path | None,
+    match: Match,
+) -> ShownMistakes | None:
+    """Write the list, and the table and the page if they are asked for: all of them or none."""
+    with all_or_none():
+        write_clean_list(output, cleaning, force=call.force)
+        if details is not None:
+            write_details(details, cleaning, force=call.force)
+        if page is None or images is None:
+            return None
+        if cleaning.kept.all():
+            call.tell(f"{page} is not written: no image is dropped")
+            return None
+        return write_wrong_labels(
+            page,
+            cleaning,
+            images,
+            match=match,
+            **call.record(),
+            force=call.force,
+            track=lambda names: tracked(call, names, "making pictures"),
+        )
 
 
 def _to_json(

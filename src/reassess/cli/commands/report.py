@@ -1,6 +1,5 @@
 """`reassess report`: all about some models on one page."""
 
-import shlex
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from reassess.comparison.findings import Findings
 from reassess.comparison.model_names import short_names
 from reassess.comparison.words import unlike_images
 from reassess.evaluation.words import heading
-from reassess.formats.files import sha256
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, write_report
 from reassess.text import counted
 
@@ -81,8 +79,7 @@ def report(
         mistakes=mistakes,
         seed=seed,
         files=file_of,
-        command=shlex.join(["reassess", *click.get_current_context().find_root().obj]),
-        inputs=[entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in call.inputs],
+        **call.record(),
         force=call.force,
         track=partial(tracked, call),
     )

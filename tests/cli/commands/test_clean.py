@@ -322,3 +322,34 @@ def test_no_input_is_overwritten(training: Path, run: Callable[..., Run]) -> Non
     argv = ["clean", "all.npz", "--original", "train.csv", "--names", "names.txt", "-o", "names.txt", "--force"]
     assert run(*argv).code == 1
     assert Path("names.txt").read_text() == before
+
+
+def test_a_page_shows_what_is_dropped(training: Path, run: Callable[..., Run], report_extra: None) -> None:
+    from PIL import Image
+
+    Path("pictures").mkdir()
+    result = run(*CALL, "--page", "page.html", "--images", "pictures")
+    dropped = COUNT - len(read_lines(Path("clean.txt")))
+    assert (result.code, result.err) == (0, "")
+    assert f"page.html: {dropped} images, 0 of them with a picture" in result.out.splitlines()
+    first = pl.read_csv("train.csv")["image"].to_list()
+    first = next(image for image in first if image not in read_lines(Path("clean.txt")))
+    (Path("pictures") / first).parent.mkdir()
+    Image.new("RGB", (8, 8)).save(Path("pictures") / first)
+    result = run(*CALL, "--page", "page.html", "--images", "pictures", "--force")
+    assert f"page.html: {dropped} images, 1 of them with a picture" in result.out.splitlines()
+    html = Path("page.html").read_text()
+    assert "reassess clean all.npz --original train.csv -o clean.txt --page page.html --images pictures --force" in html
+
+
+def test_no_page_is_written_where_nothing_is_dropped(training: Path, run: Callable[..., Run]) -> None:
+    result = run(*CALL, "--keep", "0", "--page", "page.html", "--images", "pets")
+    assert "page.html is not written: no image is dropped" in result.out.splitlines()
+    assert (result.code, Path("page.html").exists()) == (0, False)
+
+
+@pytest.mark.parametrize("options", [["--page", "page.html"], ["--images", "pets"]])
+def test_a_page_needs_images_and_the_reverse(training: Path, run: Callable[..., Run], options: list[str]) -> None:
+    result = run(*CALL, *options)
+    assert result.code == 2
+    assert result.err.endswith("Error: --page and --images go together.\n")

@@ -121,6 +121,12 @@ def test_a_repeat_of_another_class_counts_for_its_own_class() -> None:
     assert counts(labels, folds, 3) == [[3, 3, 3], [3, 3, 3]]
 
 
+def test_a_group_goes_where_the_fewest_of_its_class_are_though_more_of_others_are_there() -> None:
+    labels = labels_of([0] * 5 + [1] * 5)
+    folds = made(labels, k=2, repeats=[labels.images[:5], labels.images[5:8], labels.images[8:]])
+    assert sorted(counts(labels, folds, 2)[1]) == [2, 3]
+
+
 def test_another_seed_gives_other_folds_and_the_same_seed_the_same() -> None:
     labels = labels_of([0, 1] * 30)
     first, again, other = (make_folds(labels, k=5, seed=seed).numbers.tolist() for seed in (3, 3, 4))
@@ -129,7 +135,10 @@ def test_another_seed_gives_other_folds_and_the_same_seed_the_same() -> None:
 
 def test_a_name_in_another_spelling_is_the_same_image() -> None:
     names = [f"ILSVRC2012_val_{row:08d}" for row in range(1, 25)]
-    plain, long = (LabelSets.from_lists(each, [[0]] * 24) for each in (names, [f"val/{name}.JPEG" for name in names]))
+    plain, long = (
+        LabelSets.from_lists(each, [[0]] * 24)
+        for each in (names, [f"{99 - row}/{name}.JPEG" for row, name in enumerate(names)])
+    )
     assert make_folds(plain, k=3).numbers.tolist() == make_folds(long, k=3).numbers.tolist()
 
 
@@ -145,10 +154,10 @@ def test_a_class_with_fewer_images_than_folds_is_said() -> None:
 
 def test_groups_are_of_one_set_and_of_its_images_alone() -> None:
     repeats = Repeats.from_rows(
-        ["t", "t", "v", "t", "v", "t", "t"],
-        ["a", "b", "a", "c", "d", "a", "e"],
-        [1, 1, 1, 2, 2, 3, 3],
-        [*["exact"] * 5, "near", "near"],
+        ["t", "t", "v", "t", "v", "t", "t", "t", "t"],
+        ["a", "b", "a", "c", "d", "a", "e", "f", "c"],
+        [1, 1, 1, 2, 2, 3, 3, 0, 0],
+        [*["exact"] * 5, "near", "near", "unreadable", "tiny"],
     )
     assert groups_within(repeats, "t") == [("a", "b"), ("a", "e")]
     assert groups_within(repeats, "v") == []

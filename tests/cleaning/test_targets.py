@@ -84,12 +84,14 @@ def test_blocks_are_the_array_in_parts(images: int, rows: int) -> None:
         (
             (SCORES, "uniform"),
             {},
-            "wrong type of the labels for uniform targets\n  allowed: LabelSets\n  found:   Scores",
+            "these are no label sets\n  allowed: LabelSets\n  found:   Scores\n"
+            "  to mend: reassess.load_labels(NAME or FILE); of multi-label sets, their judging",
         ),
         (
             (LABELS, "scores"),
             {},
-            "wrong type of the labels for scores targets\n  allowed: Scores\n  found:   LabelSets",
+            "these are no scores\n  allowed: Scores\n  found:   LabelSets\n"
+            "  to mend: reassess.load_scores(NAME or FILE)",
         ),
         (
             (SCORES, "scores"),

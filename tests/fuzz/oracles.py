@@ -131,8 +131,8 @@ def check_proposals(path: Path, proposals: Proposals) -> None:
 def check_folds(path: Path, folds: Folds) -> None:
     """Each row of the table is one, with its fold."""
     if path.suffix != ".parquet":
-        told = [(row["image"], float(row["fold"])) for row in _rows(path)]
-        assert list(zip(folds.images, folds.numbers.tolist(), strict=True)) == told
+        told = [(_id(row["image"]), float(row["fold"])) for row in _rows(path)]
+        assert list(zip(map(_id, folds.images), folds.numbers.tolist(), strict=True)) == told
 
 
 def check_repeats(path: Path, repeats: Repeats) -> None:

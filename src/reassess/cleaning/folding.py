@@ -8,9 +8,10 @@ from itertools import chain, islice
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known, check_range, check_several, check_type
+from reassess.core.checks import check_range, check_several, check_type
 from reassess.core.folds import Folds
 from reassess.core.image_names import image_keys
+from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.repeats import Repeats
 from reassess.errors import DataError, ReassessWarning
@@ -71,7 +72,10 @@ def make_folds(
     Ten folds of a model without people's labels, held out in turn: Beyer et al., "Are we done with ImageNet?", arXiv
     2006.07159, section 6.
     """
+    check_kind(LabelSets, labels)
     check_type(k, int, what="the number of folds")
+    check_type(seed, int, what="the seed")
+    check_range(seed, 0, what="seed")
     check_range(k, 2, what="number of folds")
     class_ids = single_classes(labels)
     order, starts = _units(labels.images, repeats)
@@ -111,7 +115,8 @@ def groups_within(repeats: Repeats, name: str) -> list[tuple[str, ...]]:
     >>> groups_within(repeats, "train")
     [('a.png', 'b.png')]
     """
-    check_known([name], repeats.sets, thing="set of images")
+    check_type(repeats, Repeats, what="the repeats")
+    repeats.images_of(name)  # refuses a set of which there is no row
     groups: dict[int, list[str]] = defaultdict(list)
     for row in np.flatnonzero((repeats.set_ids == repeats.sets.index(name)) & (repeats.groups > 0)).tolist():
         groups[int(repeats.groups[row])].append(repeats.images[row])

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_known, check_range, check_type
+from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.core.training_targets import Loss, TrainingTargets
@@ -75,7 +76,7 @@ def training_targets(
     Multi-hot targets for a sigmoid loss: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 6.
     """
     check_known([kind], get_args(TargetKind), thing="kind of target")
-    check_type(labels, Scores if kind == "scores" else LabelSets, what=f"the labels for {kind} targets")
+    check_kind(Scores if kind == "scores" else LabelSets, labels)
     loss = _loss(kind, loss)
     check_range(smoothing, 0, 1, what="smoothing")
     images, indptr, ids, values = _of_scores(labels) if isinstance(labels, Scores) else _of_sets(labels)
@@ -83,6 +84,7 @@ def training_targets(
     classes = known.count if classes is None else classes
     if classes is None:
         raise DataError("the labels do not say how many classes there are", mend="give the number of classes")
+    check_type(classes, int, what="the number of classes")
     check_range(classes, 1, what="number of classes")
     sums = np.bincount(np.repeat(np.arange(len(images)), np.diff(indptr)), values, len(images))
     kept = sums > 0

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length, check_range, check_shape
+from reassess.core.checks import check_instance, check_length, check_range, check_shape
 from reassess.core.image_names import join, unique_images
 from reassess.core.image_selection import ImageSelection
 from reassess.errors import DataError
@@ -48,6 +48,7 @@ class Folds:
 
     def __post_init__(self) -> None:
         unique_images(self.images, "the folds")
+        check_instance(self.numbers, np.ndarray, what="numbers of folds", mend="np.array(...)")
         check_shape(self.numbers, ("images",), what="the numbers of folds", kind="integers")
         check_length(self.numbers.size, len(self.images), things="numbers of folds", each="image")
         check_range(self.numbers, 0, what="number of a fold", where=lambda row: f"image {self.images[row]}")

@@ -112,6 +112,7 @@ class ImageSelection:
 
         Arguments as for `rows`; a name may stand twice, and all may be unwanted.
         """
+        check_several(names, what="names of images")
         found = self._found(names, match)
         if self.others is not None and not ignore_unknown and (found < -1).any():
             raise self._unknown([names[row] for row in np.flatnonzero(found < -1).tolist()], len(names), match)

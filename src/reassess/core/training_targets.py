@@ -95,6 +95,7 @@ class TrainingTargets:
 
     def of_rows(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
         """The targets of some images by position: float32, shape (rows, classes)."""
+        check_range(rows, 0, len(self) - 1, what="position of an image")
         starts = self.indptr[:-1][rows]
         sizes = self.indptr[1:][rows] - starts
         places = runs(starts, sizes)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reassess.core.checks import check_range
+from reassess.core.checks import check_range, check_type
 from reassess.core.folds import Folds
 from reassess.errors import at
 from reassess.formats.files import suffix_of
@@ -77,6 +77,7 @@ def write_folds(path: str | Path, folds: Folds, *, force: bool = False) -> None:
     import polars as pl
 
     path = Path(path)
+    check_type(folds, Folds, what="the folds")
     suffix_of(path, TABLE_SUFFIXES, "folds")
     table = pl.DataFrame({"image": pl.Series(folds.images, dtype=pl.String), "fold": folds.numbers})
     write_table(path, table, force=force)

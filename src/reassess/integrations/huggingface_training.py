@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from reassess.core.checks import check_range
+from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import Match
 from reassess.core.image_selection import ImageSelection
 from reassess.core.training_targets import TrainingTargets, check_size
@@ -69,6 +69,7 @@ def select_images(
     >>> select_images(dataset, folds.held_out(0), image="file")["file"][:]
     ['c.png', 'a.png']
     """
+    check_type(selection, ImageSelection, what="the selection", mend="ImageSelection(images)")
     check_columns(dataset, image, None)
     if isinstance(dataset, datasets.Dataset):
         names = whole_names(file_names(dataset, image), image)
@@ -125,6 +126,7 @@ def relabel_images(
     check_columns(dataset, image, None)
     if label not in dataset.features:
         raise DataError(f"the data set has no column {label}", found=", ".join(dataset.features))
+    check_type(classes_of, Mapping, what="the new classes")
     feature = dataset.features[label]
     selection = ImageSelection(tuple(classes_of), thing="list of new classes")
     new = np.array([_class_id(name, given, feature) for name, given in classes_of.items()])
@@ -192,6 +194,7 @@ def with_targets(
     >>> with_targets(datasets.Dataset.from_dict({"file": ["a.png"]}), targets, image="file")[0]
     {'file': 'a.png', 'target': [0.5, 0.0, 0.5]}
     """
+    check_type(targets, TrainingTargets, what="the targets", mend="training_targets(...)")
     check_columns(dataset, image, feature)
     kind = datasets.Sequence(datasets.Value("float32"), length=targets.classes)
     if isinstance(dataset, datasets.Dataset):

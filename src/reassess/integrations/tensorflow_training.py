@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from reassess.core.checks import check_range
+from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import Match
 from reassess.core.image_selection import ImageSelection
 from reassess.core.training_targets import TrainingTargets
@@ -61,6 +61,7 @@ def select_images(
     >>> [element["file_name"].numpy() for element in select_images(images, folds.held_out(0))]
     [b'c.png', b'a.png']
     """
+    check_type(selection, ImageSelection, what="the selection", mend="ImageSelection(images)")
     find = _finder(dataset, selection, file_name, match, ignore_unknown)
     return dataset.filter(lambda element: find(element[file_name]) >= 0)
 
@@ -95,6 +96,7 @@ def relabel_images(
     >>> [element["label"].numpy().item() for element in relabel_images(images, {"b.png": 2})]
     [0, 2]
     """
+    check_type(classes_of, Mapping, what="the new classes")
     selection = ImageSelection(tuple(classes_of), thing="list of new classes")
     find = _finder(dataset, selection, file_name, match, ignore_unknown=True, batches=True)
     if label not in dataset.element_spec:
@@ -147,6 +149,7 @@ def with_targets(
     >>> [target.numpy().tolist() for image, target in with_targets(images, targets)]
     [[0.5, 0.0, 0.5]]
     """
+    check_type(targets, TrainingTargets, what="the targets", mend="training_targets(...)")
     find = _finder(dataset, targets.selection, file_name, match, ignore_unknown)
     if image not in dataset.element_spec:
         raise DataError(f"the elements of the dataset have no feature {image}", mend="say which it is: image=...")

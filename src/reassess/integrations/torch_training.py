@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from reassess.core.checks import check_type
 from reassess.core.image_names import Match
 from reassess.core.image_selection import ImageSelection
 from reassess.core.training_targets import TrainingTargets
@@ -117,6 +118,7 @@ class SelectedImages(Subset):
     def __init__(
         self, dataset: Any, selection: ImageSelection, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
+        check_type(selection, ImageSelection, what="the selection", mend="ImageSelection(images)")
         names = image_names(dataset)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         super().__init__(dataset, rows.tolist())
@@ -194,6 +196,7 @@ class RelabelledImages(SelectedImages):
     """
 
     def __init__(self, dataset: Any, classes_of: Mapping[str, int | str], *, match: Match = "path") -> None:
+        check_type(classes_of, Mapping, what="the new classes")
         selection = ImageSelection(tuple(classes_of), thing="list of new classes")
         names = image_names(dataset)
         super().__init__(dataset, selection, match=match)
@@ -253,6 +256,7 @@ class TargetImages(SelectedImages):
     def __init__(
         self, dataset: Any, targets: TrainingTargets, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
+        check_type(targets, TrainingTargets, what="the targets", mend="training_targets(...)")
         super().__init__(dataset, targets.selection, match=match, ignore_unknown=ignore_unknown)
         self._of = targets
         names = image_names(dataset)

@@ -57,9 +57,11 @@ FUNCTIONS = (
     "draw_choice out.svg",
     "draw_curves out.svg",
     "draw_leaderboard out.png",
+    "draw_noise out.svg",
     "update_benchmark b",
     "write_chart out.pdf",
     "write_clean_list out.txt",
+    "write_noise out.csv",
     "write_details out.parquet",
     "write_folds out.csv",
     "write_labels out.json",
@@ -117,6 +119,9 @@ def _call(name: str, path: str, force: bool) -> None:
         golden = reassess.Golden(reassess.Questions.from_columns(images, np.array([1, 2])), np.ones(2, bool))
         choice = reassess.choose_models(reassess.propose(models, original), golden)
         reassess.draw_choice(Path(path), choice, force=force)
+    elif name == "draw_noise":
+        noise = reassess.LabelNoise(0.2, np.array([[6.0, 2.0], [0.0, 2.0]]), 1.0, False, reassess.Classes(2))
+        reassess.draw_noise(Path(path), noise, force=force)
     elif name == "draw_leaderboard":
         board = reassess.read_leaderboard("board.csv")
         reassess.draw_leaderboard(Path(path), reassess.trend(board), force=force)

@@ -8,8 +8,9 @@ import pytest
 
 from reassess.core.classes import Classes
 from reassess.core.cleaning import Cleaning
+from reassess.core.label_noise import LabelNoise
 from reassess.errors import OutputError
-from reassess.formats.cleaning import write_clean_list, write_details
+from reassess.formats.cleaning import write_clean_list, write_details, write_noise
 from reassess.formats.files import read_lines
 from tests.helpers import message
 
@@ -68,6 +69,14 @@ def test_classes_that_are_numbered_are_written_by_id(suffix: str, tmp_path: Path
         ("x,y.png", 1, 0.25, 0, "another class is likelier", 0),
         ("z.png", 1, None, None, "why, so", 1),
     ]
+
+
+def test_the_matrix_has_a_row_for_each_true_class_and_label(tmp_path: Path) -> None:
+    path = tmp_path / "noise.csv"
+    write_noise(path, LabelNoise(0.2, np.array([[6.0, 2.0], [0.0, 2.0]]), 1.0, False, NAMED))
+    assert path.read_text() == (
+        "true_class,label,images,share\ncat,cat,6.0,0.75\ncat,dog,2.0,0.25\ndog,cat,0.0,0.0\ndog,dog,2.0,1.0\n"
+    )
 
 
 @pytest.mark.parametrize(("write", "name"), [(write_clean_list, "clean.csv"), (write_details, "details.txt")])

@@ -13,6 +13,7 @@ from reassess import (
     Cleaning,
     Findings,
     Folds,
+    LabelNoise,
     LabelSets,
     OpenQuestions,
     Posterior,
@@ -53,6 +54,7 @@ CLEANING = Cleaning(
     reasons=("the label is likely", "another class is likelier"),
     classes=CLASSES,
 )
+NOISE = LabelNoise(0.2, np.array([[6.0, 2.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]]), 1.0, False, CLASSES)
 PREDICTIONS = Predictions.from_ids([0, 2], images=["a.png", "b.png"])
 FINDINGS = Findings.from_predictions({"one": PREDICTIONS}, LABELS)
 
@@ -62,6 +64,7 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_folds": (".csv", (FOLDS,)),
     "write_clean_list": (".txt", (CLEANING,)),
     "write_details": (".csv", (CLEANING,)),
+    "write_noise": (".csv", (NOISE,)),
     "write_labels": (".csv", (LABELS,)),
     "write_open_questions": (".jsonl", (OPEN, CLASSES)),
     "write_posterior": (".csv", (POSTERIOR,)),

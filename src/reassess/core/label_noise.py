@@ -123,5 +123,5 @@ class LabelNoise(Shown):
         off = self.counts.copy()
         np.fill_diagonal(off, 0)
         rows, columns = np.unravel_index(np.argsort(-off, axis=None, kind="stable")[:most], off.shape)
-        pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-        return [(t, y, float(off[t, y]), float(self.matrix[t, y])) for t, y in pairs if off[t, y] > 0]
+        pairs, matrix = zip(rows.tolist(), columns.tolist(), strict=True), self.matrix
+        return [(t, y, float(off[t, y]), float(matrix[t, y])) for t, y in pairs if off[t, y] > 0]

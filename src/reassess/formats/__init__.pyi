@@ -4,6 +4,7 @@ from .class_tables import read_groups as read_groups
 from .class_tables import read_hierarchy as read_hierarchy
 from .cleaning import write_clean_list as write_clean_list
 from .cleaning import write_details as write_details
+from .cleaning import write_noise as write_noise
 from .folds import read_folds as read_folds
 from .folds import write_folds as write_folds
 from .labels import read_labels as read_labels

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from reassess.core.cleaning import Cleaning
+from reassess.core.label_noise import LabelNoise
 from reassess.errors import DataError
 from reassess.formats.files import suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
-__all__ = ["CLEAN_LIST_SUFFIXES", "write_clean_list", "write_details"]
+__all__ = ["CLEAN_LIST_SUFFIXES", "write_clean_list", "write_details", "write_noise"]
 
 CLEAN_LIST_SUFFIXES = (".txt",)
 
@@ -80,6 +81,44 @@ def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) 
             "suggested": pl.select(pl.when(pl.Series(known)).then(suggested)).to_series(),
             "reason": pl.Series(cleaning.reasons, dtype=pl.String),
             "kept": pl.Series(cleaning.kept.astype(np.int64)),
+        }
+    )
+    write_table(path, table, force=force)
+
+
+def write_noise(path: str | Path, noise: LabelNoise, *, force: bool = False) -> None:
+    """Write the matrix of mistakes, a row for each true class and label: true_class, label, images, share.
+
+    `images` is the number that is expected, and `share` that of the true class; classes are ids, or names where classes
+    are written by name.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV, JSON lines or Parquet, by suffix.
+    noise
+        What to write.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        The file is of another kind.
+    OutputError
+        The file exists, or cannot be written.
+    """
+    import polars as pl
+
+    path = Path(path)
+    suffix_of(path, TABLE_SUFFIXES, "a matrix of mistakes")
+    truth, label = (part.ravel().astype(np.int32) for part in np.indices(noise.counts.shape))
+    table = pl.DataFrame(
+        {
+            "true_class": noise.classes.column(truth),
+            "label": noise.classes.column(label),
+            "images": noise.counts.ravel(),
+            "share": noise.matrix.ravel(),
         }
     )
     write_table(path, table, force=force)

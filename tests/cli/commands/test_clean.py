@@ -156,6 +156,20 @@ def test_checked_labels_that_refute_the_model_are_said_to(training: Path, run: C
     assert line.endswith(" %, which the checked labels refute")
 
 
+def test_mistakes_are_a_table_or_a_figure(training: Path, run: Callable[..., Run], report_extra: None) -> None:
+    result = run(*CALL, "--noise", "noise.csv")
+    assert (result.code, result.err) == (0, "")
+    table = pl.read_csv("noise.csv")
+    assert table.columns == ["true_class", "label", "images", "share"]
+    assert table["images"].sum() == pytest.approx(COUNT)
+    assert run(*CALL, "--noise", "noise.svg", "--force").code == 0
+    assert "dog, called eel: 4 (13.0 % of the class)" in Path("noise.svg").read_text()
+    Path("clean.txt").unlink()
+    wrong = run(*CALL, "--noise", "other.csv", "--method", "consistent")
+    assert (wrong.code, Path("clean.txt").exists()) == (2, False)
+    assert wrong.err.endswith("Error: --noise goes with --method posterior.\n")
+
+
 def test_the_benchmark_gives_the_labels(training: Path, run: Callable[..., Run]) -> None:
     assert run(*CALL).code == run("clean", "all.npz", "--benchmark", "pets", "-o", "pets.txt").code == 0
     assert Path("pets.txt").read_text() == Path("clean.txt").read_text()

@@ -39,10 +39,12 @@ from reassess.core.votes import Votes
 from reassess.data.benchmark_images import benchmark_names
 from reassess.data.loading import load_votes
 from reassess.errors import at
-from reassess.formats.cleaning import CLEAN_LIST_SUFFIXES, write_clean_list, write_details
+from reassess.formats.cleaning import CLEAN_LIST_SUFFIXES, write_clean_list, write_details, write_noise
 from reassess.formats.files import all_or_none
 from reassess.formats.folds import read_folds
 from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.report.figures import FIGURE_SUFFIXES
+from reassess.report.noise_figure import draw_noise
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes
 from reassess.report.wrong_labels_page import write_wrong_labels
 from reassess.text import counted
@@ -62,7 +64,7 @@ _KINDS: dict[str | None, str] = {
     cls=Command,
     examples=[
         "reassess clean heldout.npz --original train.csv -o clean.txt --details details.parquet",
-        "reassess clean fold-0.npz fold-1.npz --original train.csv --folds folds.csv --keep precision=0.95 -o sure.txt",
+        "reassess clean fold-0.npz fold-1.npz --original train.csv --folds halves.csv --keep precision=0.9 -o c.txt",
     ],
     docs="docs/cleaning.md",
 )
@@ -81,6 +83,13 @@ _KINDS: dict[str | None, str] = {
     help="Write a page of the labels that are least likely right, with their pictures: html.",
 )
 @click.option("--images", type=FILE, metavar="DIR|ZIP|TAR", help="Where the images are, for --page.")
+@click.option(
+    "--noise",
+    type=OUTPUT,
+    metavar="FIGURE|TABLE",
+    help="Of posterior: write which labels images of each true class have: the usual mistakes as a figure (svg, png, "
+    "pdf), or all as a table.",
+)
 @click.option(
     "--method",
     type=Choice(_METHODS),
@@ -119,6 +128,7 @@ def clean(
     details: Path | None,
     page: Path | None,
     images: Path | None,
+    noise: Path | None,
     method: CleaningMethod,
     keep: str | None,
     at_least: int | None,
@@ -141,7 +151,10 @@ def clean(
     _check_call(call, output, details, method, keep, at_least, benchmark, original, votes, golden)
     if (page is None) != (images is None):
         raise click.UsageError("--page and --images go together.")
+    if noise is not None and method != "posterior":
+        raise click.UsageError("--noise goes with --method posterior.")
     call.check_output(page, REPORT_SUFFIXES, "a page", benchmark=benchmark)
+    call.check_output(noise, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a matrix of mistakes", benchmark=benchmark)
     judges, checkers = _load(call, benchmark, original, votes, golden, answers, match, reading["max_bytes"])
     parts = None if folds is None else _load_folds(call, folds, judges.benchmark)
     read = dict(each_prediction(call, files, judges, **reading))
@@ -149,8 +162,8 @@ def clean(
     held_out = HeldOutPredictions.of(read, judges.original, folds=parts, match=judges.benchmark.match or "path")
     checked = None if checkers is None else golden_truth(checkers)
     cleaning = _cleaned(held_out, method, keep, at_least, checked)
-    call.keep_inputs(output, details, page)
-    shown = _write(call, cleaning, output, details, page, images, judges.benchmark.match or "path")
+    call.keep_inputs(output, details, page, noise)
+    shown = _write(call, cleaning, output, details, noise, page, images, judges.benchmark.match or "path")
     if call.json:
         how = {"method": method, "keep": keep, "at_least": at_least}
         call.print_document("clean", _to_json(cleaning, held_out, output, details, how))
@@ -268,15 +281,19 @@ def _write(
     cleaning: Cleaning,
     output: Path,
     details: Path | None,
+    noise: Path | None,
     page: Path | None,
     images: Path | None,
     match: Match,
 ) -> ShownMistakes | None:
-    """Write the list, and the table and the page if they are asked for: all of them or none."""
+    """Write the list, and what else is asked for: all of it or nothing."""
     with all_or_none():
         write_clean_list(output, cleaning, force=call.force)
         if details is not None:
             write_details(details, cleaning, force=call.force)
+        if noise is not None and cleaning.noise is not None:
+            write = draw_noise if noise.suffix.lower() in FIGURE_SUFFIXES else write_noise
+            write(noise, cleaning.noise, force=call.force)
         if page is None or images is None:
             return None
         if cleaning.kept.all():

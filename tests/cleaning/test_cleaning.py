@@ -150,6 +150,18 @@ def test_a_precision_is_reached_with_as_many_images_as_can_be(precision: float) 
     assert (kept.sum() + left.max()) / (kept.size + 1) < precision
 
 
+@pytest.mark.parametrize("precision", [0.9, 0.95, 0.98])
+def test_equally_likely_labels_are_kept_or_dropped_together(precision: float) -> None:
+    """Images of which a model says the same: eight kinds, 75 of each."""
+    scores, _, labels = noisy(count=8, share=0.25)
+    labels[:CLASSES] = np.arange(CLASSES)
+    scores[:CLASSES] = 0.03 + 0.88 * np.eye(CLASSES)
+    held_out = held_out_of(np.repeat(scores, 75, axis=0), np.repeat(labels, 75))
+    cleaning = clean_by_posterior(held_out, precision=precision)
+    assert cleaning.p_right[cleaning.kept].mean() >= precision
+    assert all(len(set(kind)) == 1 for kind in cleaning.kept.reshape(8, 75).tolist())
+
+
 def test_a_precision_out_of_reach_says_what_is_in_reach() -> None:
     scores, _, labels = noisy()
     held_out = held_out_of(0.9 * scores + 0.1 / CLASSES, labels)

@@ -23,6 +23,7 @@ from tests.cleaning.simulated import held_out_of, labels_of_classes, simulated, 
 from tests.helpers import message
 
 IMAGES, CLASSES = 600, 4
+Digits = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
 pytestmark = pytest.mark.filterwarnings("ignore:more than a third is dropped")
 
 
@@ -240,9 +241,13 @@ def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
     assert cleaning.noise.share == pytest.approx(1 - cleaning.p_right.mean())
 
 
-def digits() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    data = pytest.importorskip("sklearn.datasets").load_digits()
-    return data.data / 16, data.target
+@pytest.fixture
+def digits(needs: Callable[[str], None]) -> Digits:
+    needs("sklearn")
+    from sklearn.datasets import load_digits
+
+    pixels, truth = load_digits(return_X_y=True)
+    return pixels / 16, truth
 
 
 def held_out_digits(images: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> HeldOutPredictions:
@@ -266,8 +271,10 @@ def held_out_digits(images: npt.NDArray[np.float64], labels: npt.NDArray[np.int6
         (0.4, "uniform", 0.992, 0.969),
     ],
 )
-def test_wrong_labels_of_digits_are_dropped(share: float, kind: str, recall: float, precision: float) -> None:
-    images, truth = digits()
+def test_wrong_labels_of_digits_are_dropped(
+    share: float, kind: str, recall: float, precision: float, digits: Digits
+) -> None:
+    images, truth = digits
     labels = wrong_labels(truth, 10, share, kind, np.random.default_rng(0))
     cleaning = clean_by_posterior(held_out_digits(images, labels))
     wrong = labels != truth
@@ -277,9 +284,9 @@ def test_wrong_labels_of_digits_are_dropped(share: float, kind: str, recall: flo
     assert cleaning.noise.share == pytest.approx(share, abs=0.04)
 
 
-def test_where_a_model_is_calibrated_for_the_wrong_labels_people_find_the_share() -> None:
+def test_where_a_model_is_calibrated_for_the_wrong_labels_people_find_the_share(digits: Digits) -> None:
     """Of labels of which 40 % are the next class, a model that says so says nothing of which are wrong."""
-    images, truth = digits()
+    images, truth = digits
     labels = wrong_labels(truth, 10, 0.4, "pairs", np.random.default_rng(0))
     held_out = held_out_digits(images, labels)
     assert clean_by_posterior(held_out).noise.share < 0.05
@@ -290,8 +297,8 @@ def test_where_a_model_is_calibrated_for_the_wrong_labels_people_find_the_share(
     assert noise.share == pytest.approx(0.4, abs=0.06)
 
 
-def test_where_no_label_of_digits_is_wrong_hardly_one_is_dropped() -> None:
-    images, truth = digits()
+def test_where_no_label_of_digits_is_wrong_hardly_one_is_dropped(digits: Digits) -> None:
+    images, truth = digits
     assert (~clean_by_posterior(held_out_digits(images, truth)).kept).mean() <= 0.01
 
 

@@ -76,6 +76,10 @@ def here(
     (tmp_path / "train.csv").write_text(
         "image,class\n" + "".join(f"{n}.png,{'cat' if n % 2 else 'dog'}\n" for n in range(30))
     )
+    (tmp_path / "folds.csv").write_text("image,fold\n" + "".join(f"{n}.png,{n // 15}\n" for n in range(30)))
+    held_out = np.where(np.arange(30)[:, None] % 2 == [1, 0], 0.95, 0.05)
+    for name, rows in (("heldout", slice(30)), ("fold-0", slice(15)), ("fold-1", slice(15, 30))):
+        np.savez(f"{name}.npz", scores=held_out[rows], names=[f"{n}.png" for n in range(30)][rows])
     (tmp_path / "copies.csv").write_text("set,image,repeat,kind\ntrain,1.png,1,exact\ntrain,2.png,1,exact\n")
     (tmp_path / "is-a.csv").write_text("child,parent\ncat,animal\ndog,animal\n")
     return tmp_path

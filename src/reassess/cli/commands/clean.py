@@ -62,7 +62,7 @@ _KINDS: dict[str | None, str] = {
     cls=Command,
     examples=[
         "reassess clean heldout.npz --original train.csv -o clean.txt --details details.parquet",
-        "reassess clean fold-*.npz --original train.csv --folds folds.csv --keep precision=0.95 -o clean.txt",
+        "reassess clean fold-0.npz fold-1.npz --original train.csv --folds folds.csv --keep precision=0.95 -o sure.txt",
     ],
     docs="docs/cleaning.md",
 )

@@ -23,8 +23,8 @@ def test_parts_that_add_nothing_are_left_out_and_a_zero_is_something() -> None:
 def test_long_names_lose_their_middle_and_a_mend_is_whole() -> None:
     name = "a" * 150 + "b" * 150
     error = ReassessError("no such image", where=f"x.csv, {name}", found=some([name, "c.png"]), mend=f"rm {name}")
-    short = "a" * 100 + "…" + "b" * 100
-    assert str(error) == (f"no such image\n  where:   x.csv, {short}\n  found:   {short}, c.png\n  to mend: rm {name}")
+    short, item = ("a" * length + "…" + "b" * length for length in (100, 95))
+    assert str(error) == (f"no such image\n  where:   x.csv, {short}\n  found:   {item}, c.png\n  to mend: rm {name}")
 
 
 def test_a_part_of_several_lines_keeps_its_indentation() -> None:

@@ -27,7 +27,7 @@ __all__ = [
 _WIDTH = 16  # letters of the names, if they have no more
 _FEW, _LONG = 8, 200  # entries and letters that a short text may show
 _ROWS = 60  # of a table in a notebook
-_LONGEST_ITEM = 200  # letters
+_LONGEST_ITEM = 190  # letters, which leaves room for what stands around it
 
 # C0 (but for tab and newline), C1, marks that turn the direction of writing, and halves of characters.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

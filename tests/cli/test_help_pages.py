@@ -96,7 +96,7 @@ SCORES = {
 @pytest.mark.parametrize(("name", "command"), all_commands())
 def test_the_help_of_a_command_has_sections_in_one_order_and_two_examples(name: str, command: click.Command) -> None:
     assert isinstance(command, Command)
-    text = command.get_help(click.Context(command, info_name=name))
+    text = command.get_help(click.Context(command, info_name=name, **app.context_settings))
     places = [text.index(f"\n{section}\n") for section in _SECTIONS if f"\n{section}\n" in text]
     assert places == sorted(places)
     assert f"\n{_SECTIONS[-2]}\n" in text

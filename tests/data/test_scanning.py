@@ -297,6 +297,6 @@ def test_one_path_in_place_of_several_is_refused(sets: Path) -> None:
     assert message(scan_images, str(sets / "train")).startswith("one text was given as places of images\n")
 
 
-def test_a_name_that_is_no_utf8_is_one_error(sets: Path) -> None:
+def test_an_image_whose_name_is_no_utf8_cannot_be_read(sets: Path) -> None:
     os.rename(os.fsencode(sets / "val/dog/z.jpg"), os.fsencode(sets) + b"/val/dog/\xff.jpg")  # noqa: PTH104
-    assert message(scan_images, [sets / "val"]).startswith("the name of an image holds half of a character\n")
+    assert "dog/%FF.jpg" in scan_images([sets / "val"]).repeats.images

@@ -40,7 +40,7 @@ def lacking(**reasons: str) -> Evaluation:
 
 def test_models_that_lack_a_part_for_one_reason_share_a_sentence() -> None:
     some_have = {"one": lacking(soft="no scores"), "two": lacking(), "three": lacking(soft="no scores")}
-    assert list(missing_in_words(some_have)) == ["no soft for one, three: no scores"]
+    assert list(missing_in_words(some_have)) == ["no soft for one and three: no scores"]
     all_lack = {name: lacking(soft="no scores", recall_at_size="too deep") for name in ("one", "two")}
     assert list(missing_in_words(all_lack)) == ["no soft: no scores", "no recall at size: too deep"]
     differ = {"one": lacking(soft="no scores"), "two": lacking(soft="never rated")}

@@ -100,7 +100,7 @@ def test_a_table_holds_the_best_classes_by_name(images: Path, tmp_path: Path) ->
     benchmark = Benchmark(classes=CLASSES)
     run(images, tmp_path / "out.parquet", benchmark=benchmark)
     assert pl.read_parquet(tmp_path / "out.parquet").rows()[0] == ("a/1.jpg", "cat", "cup", "dog", 1, 0.5, -1)
-    assert read_predictions(tmp_path / "out.parquet", CLASSES).class_ids.tolist() == [[0, 2, 1]] * 5
+    assert read_predictions(tmp_path / "out.parquet", CLASSES).best(3)[0].tolist() == [[0, 2, 1]] * 5
 
 
 def test_of_many_outputs_a_table_holds_the_20_best(images: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ COMMANDS = {
     "curve": "Measure precision and recall of scores, and choose a threshold.",
     "data": "List, find and fetch the known data files, and check a benchmark.",
     "evaluate": "Measure models against re-assessed labels.",
-    "folds": "Part images into folds, to hold out one after another.",
+    "folds": "Part images into folds, as many of each class in each, to hold out one after another.",
     "labels": "Cut label sets from scores, show what changed between two, or how far several agree.",
     "leaderboard": "Compare ReaL accuracy, or that by other labels, with original accuracy over many models.",
     "plot": "Draw one chart of the report.",

@@ -51,8 +51,16 @@ __all__ = [
     "votes_option",
 ]
 
-FILE = click.Path(path_type=Path)  # that is read
-OUTPUT = click.Path(path_type=Path)  # that is written
+
+class _PathType(click.Path):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if "\0" in str(value):
+            self.fail("A path holds no null byte.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE = _PathType(path_type=Path)  # that is read
+OUTPUT = _PathType(path_type=Path)  # that is written
 _VARIABLE = "REASSESS_BENCHMARK"
 _IF_HERE = "if the images are ImageNet's and the file is here"
 

@@ -330,6 +330,13 @@ def test_what_cannot_be_cleaned_is_one_error(
     assert not [path for path in Path().iterdir() if path.stem in ("clean", "d")]
 
 
+@pytest.mark.parametrize("option", ["-o", "--folds", "--images"])
+def test_a_path_that_no_system_knows_is_a_usage_error(training: Path, run: Callable[..., Run], option: str) -> None:
+    result = run(*CALL, option, "a\0b")
+    assert (result.code, result.out) == (2, "")
+    assert "A path holds no null byte." in result.err
+
+
 def test_no_input_is_overwritten(training: Path, run: Callable[..., Run]) -> None:
     Path("names.txt").write_text("\n".join(pl.read_csv("train.csv")["image"]))
     before = Path("names.txt").read_text()

@@ -37,6 +37,7 @@ _NEEDED_BY = {
     "integrations/torchvision": "torchvision",
     "report/writing": "jinja2",
 }
+_OF_PICTURES = ["tests/fuzz", "tests/cli/commands/test_scan.py", "tests/data/test_scanning.py"]
 collect_ignore = [
     "tests/integrations/keras_on_a_backend.py",  # test_keras.py runs it, once for each backend
     *(
@@ -45,7 +46,7 @@ collect_ignore = [
         if find_spec(package) is None and not os.environ.get("REASSESS_REQUIRE_ALL")
     ),
     # Damaged files begin as whole ones, of which some are pictures.
-    *(["tests/fuzz"] if find_spec("PIL") is None and not os.environ.get("REASSESS_REQUIRE_ALL") else []),
+    *(_OF_PICTURES if find_spec("PIL") is None and not os.environ.get("REASSESS_REQUIRE_ALL") else []),
 ]
 
 settings.register_profile("reassess", deadline=None, derandomize=bool(os.environ.get("CI")))

@@ -5,6 +5,7 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -142,9 +143,7 @@ def test_pictures_are_compared_as_models_see_them(tmp_path: Path) -> None:
 
 
 def photographs() -> list[Image.Image]:
-    import skimage
-
-    data = Path(skimage.__file__).parent / "data"
+    data = Path(import_module("skimage").__file__).parent / "data"
     names = (
         "astronaut.png",
         "chelsea.png",

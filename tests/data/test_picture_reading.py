@@ -11,16 +11,18 @@ from tests.helpers import number_of, picture, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
-FILES = {"a.png": picture(4, "PNG"), "empty.png": b"", "text.png": b"text"}
+
+def files() -> dict[str, bytes]:
+    return {"a.png": picture(4, "PNG"), "empty.png": b"", "text.png": b"text"}
 
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_an_image_of_a_folder_or_an_archive_is_read_or_says_why_not(tmp_path: Path, packed: bool) -> None:
-    place = write_files(tmp_path / "s", FILES)
+    place = write_files(tmp_path / "s", files())
     if packed:
         place = tmp_path / "s.zip"
         with zipfile.ZipFile(place, "w") as pack:
-            for name, content in FILES.items():
+            for name, content in files().items():
                 pack.writestr(name, content)
     images = open_images(place)
     assert [read_picture(images, row, number_of) for row in range(3)] == [
@@ -31,7 +33,7 @@ def test_an_image_of_a_folder_or_an_archive_is_read_or_says_why_not(tmp_path: Pa
 
 
 def test_what_goes_wrong_with_a_picture_is_said_of_the_picture(tmp_path: Path) -> None:
-    images = open_images(write_files(tmp_path / "s", {"a.png": FILES["a.png"]}))
+    images = open_images(write_files(tmp_path / "s", {"a.png": files()["a.png"]}))
 
     def fail(_: object) -> int:
         raise IndexError("beyond the end")

@@ -477,8 +477,8 @@ def test_of_several_models_those_that_were_finished_are_not_run_again(images: Pa
             {"model": ImageModel("colours", colours, facts={"weights": "0f"})},
             "models, colours, weights: nothing before, 0f now",
         ),
-        ({"write": {"a/1.jpg": picture(7)}}, "1 image changed: a/1.jpg"),
-        ({"write": {"a/0.jpg": picture(7), "b/0.jpg": picture(7)}}, "2 images new: a/0.jpg, b/0.jpg"),
+        ({"write": ["a/1.jpg"]}, "1 image changed: a/1.jpg"),
+        ({"write": ["a/0.jpg", "b/0.jpg"]}, "2 images new: a/0.jpg, b/0.jpg"),
         ({"touch": "a/1.jpg"}, "1 image changed: a/1.jpg"),
         ({"remove": "b/1.png"}, "1 image gone: b/1.png"),
     ],
@@ -487,7 +487,7 @@ def test_another_model_option_or_image_is_refused_by_name(
     images: Path, interrupted: Callable[..., Path], change: dict[str, Any], found: str
 ) -> None:
     output = interrupted(1)
-    write_files(images, change.get("write", {}))
+    write_files(images, {name: picture(7) for name in change.get("write", [])})
     if "touch" in change:
         os.utime(images / change["touch"], ns=(0, 0))
     if "remove" in change:

@@ -117,3 +117,22 @@ def test_answers_on_other_pairs_alone_are_refused() -> None:
         "  found:   2 pairs on 2 images\n"
         "  to mend: check the labels of a random sample of the images"
     )
+
+
+@pytest.mark.parametrize("checked", [3, 40, 400])
+def test_the_share_lies_in_its_own_interval(checked: int) -> None:
+    rng = np.random.default_rng(checked)
+    for wrong in (0.0, 0.03, 0.15, 0.4):
+        p_right = np.clip(1 - rng.exponential(0.02, 4_000), 0, 1)  # of a model that is too sure
+        known = np.zeros(4_000, np.int8)
+        known[:checked] = np.where(rng.random(checked) < wrong, -1, 1)
+        moved, found = corrected(p_right, known)
+        low, high = found.interval
+        assert low - 1e-6 <= 1 - moved.mean() <= high + 1e-6
+
+
+def test_few_checked_labels_of_which_none_is_wrong_do_not_promise_much() -> None:
+    known = np.zeros(4_000, np.int8)
+    known[:36] = 1
+    _, found = corrected(np.full(4_000, 0.999), known)
+    assert found.interval[1] > 0.05  # 3 of 36 would be the rule of three

@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reassess.core.predictions import Predictions
-from reassess.evaluation.probabilities import are_probabilities, class_probabilities
+from reassess.evaluation.probabilities import are_probabilities, class_probabilities, kind_of_scores
+from tests.helpers import message
 
 INF = math.inf
 
@@ -60,24 +61,35 @@ def test_rows_of_probabilities_that_add_up_to_1_but_for_rounding_are_taken_as_th
     assert class_probabilities(predictions, which, at).tolist() == scores[which, at].tolist()
 
 
+@pytest.mark.parametrize("row", [[0.25, 0.25, 0.5], [0.25, 0.25, 0.509], [0.0, 0.0, 1.0]])
+def test_scores_are_probabilities_if_every_row_of_all_outputs_is(row: list[float]) -> None:
+    scores = np.array([[0.5, 0.25, 0.25]] * 2_000 + [row])
+    assert are_probabilities(Predictions.from_scores(scores))
+    assert are_probabilities(Predictions.from_scores(scores, columns=np.array([0, -1, 1])))
+
+
 @pytest.mark.parametrize(
-    ("row", "expected"),
+    ("row", "found"),
     [
-        ([0.25, 0.25, 0.5], True),
-        ([0.25, 0.25, 0.509], True),
-        ([0.25, 0.25, 0.511], False),
-        ([0.25, 0.25, 0.489], False),
-        ([0.9, 0.8, 0.7], False),
-        ([-0.5, 0.5, 1.0], False),
-        ([-1.0, 0.5, 1.5], False),
-        ([0.0, 0.0, 1.0], True),
-        ([0.0, 0.0, INF], False),
+        ([0.25, 0.25, 0.511], "0.25 to 0.511, and a sum of 1.011"),
+        ([0.25, 0.25, 0.489], "0.25 to 0.489, and a sum of 0.989"),
+        ([0.9, 0.8, 0.7], "0.7 to 0.9, and a sum of 2.4"),
+        ([0.0, 0.0, 0.0], "0 to 0, and a sum of 0"),
+        ([-0.5, 0.5, 1.0], "-0.5 to 1, and a sum of 1"),
+        ([0.0, 0.0, INF], "0 to inf, and a sum of inf"),
     ],
 )
-def test_scores_are_probabilities_if_every_row_of_all_outputs_is(row: list[float], expected: bool) -> None:
-    scores = np.array([[0.5, 0.25, 0.25]] * 2_000 + [row])
-    assert are_probabilities(Predictions.from_scores(scores)) == expected
-    assert are_probabilities(Predictions.from_scores(scores, columns=np.array([0, -1, 1]))) == expected
+def test_a_row_that_is_none_of_probabilities_among_many_is_an_error_if_asked(row: list[float], found: str) -> None:
+    scores = np.array([[0.5, 0.25, 0.25]] * 1_500 + [row] + [[0.5, 0.25, 0.25]] * 1_500)
+    assert not are_probabilities(Predictions.from_scores(scores))
+    assert message(kind_of_scores, Predictions.from_scores(scores), refuse_odd=True) == (
+        "the scores of an image do not add up to 1, as those of most images do\n  where:   row 1500\n"
+        f"  allowed: 0 to 1, and a sum of 1 but for 0.01\n  found:   {found}\n"
+        "  to mend: give the probabilities of each image, or logits of all"
+    )
+    named = Predictions.from_scores(scores[1_499:1_502], images=["a.png", "b.png", "c.png"])
+    assert "where:   image b.png" in message(kind_of_scores, named, refuse_odd=True)
+    assert kind_of_scores(Predictions.from_scores(scores[1_499:1_501]), refuse_odd=True) != "probabilities"
 
 
 def test_probabilities_of_more_outputs_than_classes_are_taken_as_they_are() -> None:

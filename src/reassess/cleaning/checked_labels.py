@@ -74,15 +74,16 @@ def corrected(p_right: _Floats, known: npt.NDArray[np.int8]) -> tuple[_Floats, C
         agree=abs(off) <= far,
     )
     weight = _BY_MODEL**2 / (_BY_MODEL**2 + error**2) if checked.agree else 1.0
-    return _moved(p_right, known, 1 - (by_model + weight * off)), checked
+    share = float(np.clip(by_model + weight * off, *checked.interval))
+    return _moved(p_right, known, 1 - share), checked
 
 
 def _standard_error(off: _Floats, expected: _Floats) -> float:
-    """Of a mean, by the sample, and not below what the model itself expects: a small sample may show nothing.
+    """Of a mean, by the sample with one wrong label more, and not below what the model itself expects.
 
-    The sample is taken for a small part of all.
+    For a small sample may show nothing. It is taken for a small part of all.
     """
-    by_sample = float(off.var(ddof=1)) if off.size > 1 else 0.0
+    by_sample = float(np.append(off, 1 - expected.mean()).var(ddof=1))
     return math.sqrt(max(by_sample, float((expected * (1 - expected)).mean())) / off.size)
 
 

@@ -49,7 +49,8 @@ class HeldOutFile:
     @cached_property
     def kind(self) -> ScoreKind | None:
         """What the scores are; None of ids."""
-        return None if self.predictions.scores is None else kind_of_scores(self.predictions)
+        with at(self.name):
+            return None if self.predictions.scores is None else kind_of_scores(self.predictions, refuse_odd=True)
 
 
 @dataclass(frozen=True)

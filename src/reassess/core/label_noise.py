@@ -29,7 +29,8 @@ class CheckedLabels:
     corrected
         The share by the model, and what it is off by on the checked labels.
     interval
-        95 % confidence interval of `corrected`, for a random sample of labels; it does not rest on the model.
+        95 % confidence interval of `corrected`, for a random sample of labels, whatever the model is worth; one wrong
+        label more is counted than was seen, since a small sample may show none.
     agree
         Whether the 99 % interval holds `by_model`.
     """

@@ -1,19 +1,21 @@
 """The probability that a model gives a class, whatever kind of scores it puts out.
 
 **The rule.** Scores are probabilities if all of them lie in [0, 1] and those of each row, over all outputs, add up to 1
-but for rounding: by at most 0.01, which is more than float16, bfloat16 or three decimals in a text lose. Any others are
-taken for logits, of which the softmax is taken. So are the outputs of sigmoids, which lie in [0, 1] and do not add up:
-their softmax keeps the order of the classes of an image, but is no longer what the model said of each class.
+but for rounding: by at most 0.01, which is more than float16, bfloat16 or, of up to 20 classes, three decimals in a
+text lose. Any others are taken for logits, of which the softmax is taken. So are the outputs of sigmoids, which lie in
+[0, 1] and do not add up: their softmax keeps the order of the classes of an image, but is no longer what the model said
+of each class.
 `kind_of_scores` calls them bounded, and the command line says so.
 """
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.predictions import Predictions, as_floats
+from reassess.core.predictions import Predictions, as_floats, refuse_nan
+from reassess.errors import DataError
 from reassess.numeric.arrays import release
 
 __all__ = [
@@ -79,23 +81,61 @@ def are_probabilities(predictions: Predictions) -> bool:
     return kind_of_scores(predictions) == "probabilities"
 
 
-def kind_of_scores(predictions: Predictions) -> ScoreKind:
-    """What scores are; all rows are read, until a score lies outside [0, 1].
+def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> ScoreKind:
+    """What scores are; all rows are read, until a score lies outside [0, 1] and no row has added up to 1.
+
+    Parameters
+    ----------
+    predictions
+        Scores.
+    refuse_odd
+        Whether it is an error that more than half of the rows are probabilities, and one is not.
+
+    Raises
+    ------
+    DataError
+        As `refuse_odd` says.
 
     >>> kind_of_scores(Predictions.from_scores(np.array([[0.9, 0.8]])))
     'bounded'
     """
     assert predictions.scores is not None
     kind: ScoreKind = "probabilities"
+    adding_up, odd = 0, -1
     for start in range(0, len(predictions), _BLOCK):
         scores = as_floats(predictions.scores[start : start + _BLOCK])
         if start % _RELEASED == 0:
             release(predictions.scores)
-        if not (scores.min() >= 0 and scores.max() <= 1):
-            return "logits"
-        if np.abs(scores.sum(axis=1, dtype=np.float64) - 1).max() > _ROUNDING:
+        within = (scores.min(axis=1) >= 0) & (scores.max(axis=1) <= 1)
+        with np.errstate(invalid="ignore"):  # of infinities
+            fine = within & (np.abs(scores.sum(axis=1, dtype=np.float64) - 1) <= _ROUNDING)
+        adding_up += int(np.count_nonzero(fine))
+        if odd < 0 and not fine.all():
+            odd = start + int(np.argmin(fine))
+        if not within.all():
+            kind = "logits"
+        elif not fine.all() and kind == "probabilities":
             kind = "bounded"
+        if kind == "logits" and not adding_up:
+            return kind
+    if refuse_odd and odd >= 0 and 2 * adding_up > len(predictions):
+        _refuse_odd_row(predictions, odd)
     return kind
+
+
+def _refuse_odd_row(predictions: Predictions, row: int) -> NoReturn:
+    """Refuse scores of which most rows are probabilities, and one is not."""
+    assert predictions.scores is not None
+    scores = as_floats(predictions.scores[row]).astype(np.float64)
+    if np.isnan(scores).any():
+        refuse_nan(predictions, row)
+    raise DataError(
+        "the scores of an image do not add up to 1, as those of most images do",
+        where=f"row {row}" if predictions.images is None else f"image {predictions.images[row]}",
+        allowed=f"0 to 1, and a sum of 1 but for {_ROUNDING}",
+        found=f"{scores.min():.4g} to {scores.max():.4g}, and a sum of {scores.sum():.4g}",
+        mend="give the probabilities of each image, or logits of all",
+    )
 
 
 def output_classes(predictions: Predictions) -> npt.NDArray[np.int64]:

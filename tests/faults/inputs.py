@@ -47,6 +47,10 @@ _PICTURE = (
 INPUTS: Mapping[str, str | bytes] = {
     "one.csv": _classes("prediction", 0),
     "two.csv": _classes("prediction", 2),
+    "held-out.csv": _table(  # all but the last are the label
+        "image,cat,dog,cup",
+        ((image, *(0.9 if k == i % 3 * (i < 5) else 0.05 for k in range(3))) for i, image in enumerate(_IMAGES)),
+    ),
     "shifted.csv": _table("image,prediction", ((image, (i + 1) % 12) for i, image in enumerate(_NUMBERED))),
     "numbered.csv": _table("image,class", ((image, i % 12) for i, image in enumerate(_NUMBERED))),
     "board.csv": _table("model,original,real", ((f"m{n}", 70.5 + n, 80.25 + n) for n in range(6))),

@@ -35,6 +35,8 @@ WRITING = (
     "aggregate items.csv --method majority -o out.parquet",
     "aggregate --benchmark b --method em -o b/scores.csv --force",
     "clean one.csv --benchmark b --method consistent -o out.txt --details out.csv",
+    "clean held-out.csv --benchmark b --noise out.svg -o out.txt",
+    "clean held-out.csv --benchmark b --method consistent --page out.html --images train -o out.txt",
     "curve b/scores.csv --golden b/golden.csv -o out.tsv",
     "curve b/scores.csv --golden b/golden.csv -o out.svg",
     "data fetch imagenet-real",
@@ -83,7 +85,7 @@ FUNCTIONS = (
 
 def needed_by(row: str) -> tuple[str, ...]:
     """The packages of an extra that a row needs."""
-    if row.startswith(("report", "write_report", "write_wrong_labels")):
+    if row.startswith(("report", "write_report", "write_wrong_labels")) or "--page" in row:
         return ("jinja2", "matplotlib")
     if row.startswith("scan"):
         return ("PIL",)

@@ -118,7 +118,8 @@ def test_torch_each_image_has_its_target_and_both_losses_train(
         dataset.transform = as_numbers
         assert torch_training.image_names(dataset) == [name for name in NAMES if name != "cat/3.png"]
         model = torch.nn.Linear(1, 3)
-        for pixels, target in DataLoader(dataset, batch_size=5, num_workers=workers):
+        start = "spawn" if workers else None  # a process in which JAX was loaded does not fork
+        for pixels, target in DataLoader(dataset, batch_size=5, num_workers=workers, multiprocessing_context=start):
             for value, row in zip(pixels[:, 0].tolist(), target.tolist(), strict=True):
                 name = NAMES[round(value * 25) - 1]
                 assert row == targets.of([name])[0].tolist()

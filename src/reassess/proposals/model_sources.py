@@ -50,9 +50,9 @@ def open_model(source: str | ModelSource, *, device: str | None = None, offline:
     >>> import numpy as np
     >>> folder = mkdtemp()
     >>> code = "import numpy as np\ndef scores(pictures): return np.array([[np.mean(each), 9.5] for each in pictures])"
-    >>> _ = (Path(folder) / "brightness.py").write_text(code)
+    >>> _ = (Path(folder) / "mean_and_more.py").write_text(code)
     >>> sys.path.append(folder)
-    >>> model = open_model("python:brightness:scores")
+    >>> model = open_model("python:mean_and_more:scores")
     >>> model.scores([np.full((8, 8, 3), 200, np.uint8)])
     array([[200. ,   9.5]])
     """

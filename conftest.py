@@ -24,6 +24,7 @@ from tests.helpers import Run
 
 # The examples of a module that needs a package which is not installed are not read: its tests are skipped, and say so.
 _NEEDED_BY = {
+    "data/scanning": "PIL",
     "integrations/clean_training": "torchvision",
     "integrations/huggingface": "datasets",
     "integrations/huggingface_training": "datasets",
@@ -38,6 +39,11 @@ _NEEDED_BY = {
     "integrations/torch_training": "torch",
     "integrations/torchmetrics": "torchmetrics",
     "integrations/torchvision": "torchvision",
+    "proposals/image_models": "PIL",
+    "proposals/inference": "PIL",
+    "proposals/model_sources": "PIL",
+    "proposals/preprocessing": "PIL",
+    "report/typesetting": "jinja2",
     "report/writing": "jinja2",
 }
 _OF_PICTURES = ["tests/fuzz", "tests/cli/commands/test_scan.py", "tests/data/test_scanning.py"]

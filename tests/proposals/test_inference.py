@@ -122,6 +122,38 @@ def test_a_class_without_output_has_probability_0_where_scores_are_probabilities
     assert np.load(tmp_path / "out.npy")[0].tolist() == [0.75, 0.25, 0]
 
 
+def test_probabilities_add_up_to_1_without_the_outputs_that_are_no_class(images: Path, tmp_path: Path) -> None:
+    rows = np.array([[0.5, 0.125, 0.375], [0.0, 1.0, 0.0], [3.0, 1.0, 2.0], [0.25, 0.5, 0.25], [0.0, 0.0, 1.0]])
+    model = ImageModel("sure", lambda pictures: rows[: len(pictures)], outputs=["dog", "-", "cat"])
+    result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=Classes(2, names=("cat", "dog"))))
+    assert result.moved == 0
+    written = np.load(tmp_path / "out.npy").astype(float)
+    expected = [[3 / 7, 4 / 7], [0.5, 0.5], [2, 3], [0.5, 0.5], [1, 0]]
+    assert written == pytest.approx(np.array(expected), abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("scores", "outputs", "moved"),
+    [
+        ([10.001, 10.0, 0.0], ["cup", "cat", "dog"], 5),  # equal as float16, and cat comes first
+        ([10.0, 10.001, 0.0], ["cup", "cat", "dog"], 0),
+        ([20.0, 10.0, 10.001], ["-", "cat", "dog"], 5),
+        ([20.0, 10.0, 10.5], ["-", "cat", "dog"], 0),
+        ([1.0, 1e-9, 2e-9], ["-", "cat", "dog"], 0),
+    ],
+)
+def test_images_whose_best_class_moves_are_counted_in_the_order_of_classes(
+    images: Path, tmp_path: Path, scores: list[float], outputs: list[str], moved: int
+) -> None:
+    model = ImageModel("tiled", lambda pictures: np.tile(scores, (len(pictures), 1)), outputs=outputs)
+    result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES))
+    assert result.moved == moved
+    best = np.load(tmp_path / "out.npy").argmax(axis=1)
+    kept = [value for value, name in zip(scores, outputs, strict=True) if name != "-"]
+    model_says = [name for name in outputs if name != "-"][int(np.argmax(kept))]
+    assert (CLASSES.names[best[0]] != model_says) == bool(moved)
+
+
 def test_outputs_that_are_called_by_a_name_that_no_class_has_are_named(images: Path, tmp_path: Path) -> None:
     names = ["dog", "catt", "background", "-", "pencil", "cow"]
     model = ImageModel("six", lambda pictures: np.zeros((len(pictures), 6)), outputs=names)

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+from reassess.comparison.findings import Findings
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
 from reassess.evaluation.mistakes import KINDS
 from reassess.report.mistake_gallery import cards, choose
 from tests.report.cases import findings
@@ -35,6 +38,14 @@ def test_models_share_what_they_both_get_wrong() -> None:
     mistaken = [row for row in rows if panel.scored[row] and not panel.valid[:, row].all()]
     assert len(mistaken) < sum(choose(TWO, 10_000).mistakes.values()), "an image that both get wrong is there once"
     assert choose(TWO, 10_000).shown == choose(TWO, 10_000).mistakes
+
+
+def test_original_labels_of_no_image_are_never_wrong() -> None:
+    labels = LabelSets.from_lists(["a.png", "b.png"], [[0], [1]])
+    model = Predictions.from_ids([1, 1], images=labels.images)
+    findings = Findings.from_predictions({"one": model}, labels, original=LabelSets.from_lists([], []))
+    assert choose(findings, 5).about_labels == {"wrong_label": (0, 0), "empty": (0, 0)}
+    assert [card.about_labels for card in cards(findings, [0])] == [()]
 
 
 def test_a_card_has_the_prediction_of_each_model_and_what_is_known() -> None:

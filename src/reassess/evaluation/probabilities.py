@@ -9,7 +9,7 @@ of each class.
 """
 
 from collections.abc import Iterator
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ __all__ = [
     "kind_of_scores",
     "output_classes",
     "probability_blocks",
+    "rows_of_probabilities",
 ]
 
 ScoreKind = Literal["probabilities", "bounded", "logits"]
@@ -106,9 +107,7 @@ def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> Sco
         scores = as_floats(predictions.scores[start : start + _BLOCK])
         if start % _RELEASED == 0:
             release(predictions.scores)
-        within = (scores.min(axis=1) >= 0) & (scores.max(axis=1) <= 1)
-        with np.errstate(invalid="ignore"):  # of infinities
-            fine = within & (np.abs(scores.sum(axis=1, dtype=np.float64) - 1) <= _ROUNDING)
+        within, fine = rows_of_probabilities(scores)
         adding_up += int(np.count_nonzero(fine))
         if odd < 0 and not fine.all():
             odd = start + int(np.argmin(fine))
@@ -121,6 +120,17 @@ def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> Sco
     if refuse_odd and odd >= 0 and 2 * adding_up > len(predictions):
         _refuse_odd_row(predictions, odd)
     return kind
+
+
+def rows_of_probabilities(scores: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which rows lie in [0, 1], and which of these add up to 1 but for rounding; bool, shape (rows,) each.
+
+    >>> rows_of_probabilities(np.array([[0.25, 0.75], [0.5, 0.75], [2.0, -1.0]]))
+    (array([ True,  True, False]), array([ True, False, False]))
+    """
+    within = (scores.min(axis=1) >= 0) & (scores.max(axis=1) <= 1)
+    with np.errstate(invalid="ignore"):  # of infinities
+        return within, within & (np.abs(scores.sum(axis=1, dtype=np.float64) - 1) <= _ROUNDING)
 
 
 def _refuse_odd_row(predictions: Predictions, row: int) -> NoReturn:

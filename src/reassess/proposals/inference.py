@@ -194,7 +194,9 @@ def _score(
     run.shards.folder.mkdir(exist_ok=True)
     if run.shards.pending():
         model = opened(run.source)
-        score_shards(model, pictures, run.shards, batch=batch, workers=workers, strict=strict, progress=progress)
+        score_shards(
+            model, pictures, run.shards, run.outputs, batch=batch, workers=workers, strict=strict, progress=progress
+        )
     if strict:
         reasons = {row: reason for shard in run.shards.read() for row, reason in shard.reasons.items()}
         refuse_unreadable(pictures, reasons)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
+from reassess.evaluation.probabilities import rows_of_probabilities
 from reassess.formats.predictions.outputs import refuse_blank_lines
 from reassess.text import counted, nearest, some
 
@@ -93,6 +95,36 @@ class OutputClasses:
         if self.columns is None or self.classes.count is None:
             return 0
         return self.classes.count - self.columns.size + self.without_class
+
+    def shared_out(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Scores in which outputs that are no class have no part in probabilities.
+
+        In a row of probabilities, those of classes are divided by their sum, or share evenly if all are 0, and those of
+        other outputs become 0. Other scores stay as they are.
+        """
+        rows = (
+            np.flatnonzero(rows_of_probabilities(scores)[1]) if self.without_class and len(scores) else np.empty(0, int)
+        )
+        if not rows.size:
+            return scores
+        of_class = np.where(self._are_classes, scores[rows].astype(np.float64), 0)
+        sums = of_class.sum(axis=1, keepdims=True)
+        even = self._are_classes / np.count_nonzero(self._are_classes)
+        shared = scores.astype(np.float64)
+        shared[rows] = np.where(sums > 0, of_class / np.where(sums > 0, sums, 1), even)
+        return shared
+
+    def best(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """The output that ranks first among those that are classes, of equal ones that of the lower class id."""
+        if self.columns is None:
+            return np.asarray(scores.argmax(axis=1))
+        order = np.argsort(self.columns, kind="stable")[self.without_class :]
+        return np.asarray(order[scores[:, order].argmax(axis=1)])
+
+    @property
+    def _are_classes(self) -> npt.NDArray[np.bool_]:
+        assert self.columns is not None
+        return self.columns >= 0
 
     def ordered(self, scores: npt.NDArray[np.float16], *, empty: float) -> npt.NDArray[np.float16]:
         """Scores in the order of the classes, shape (images, classes); `empty` for a class that is no output."""

@@ -13,6 +13,7 @@ from reassess.data.image_sources import ImageSource
 from reassess.errors import DataError, at
 from reassess.proposals.decoding import Decoder, Pixels, decoded
 from reassess.proposals.image_models import ImageModel
+from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.shards import Shard, Shards
 
 __all__ = ["refuse_unreadable", "score_shards"]
@@ -22,6 +23,7 @@ def score_shards(
     model: ImageModel,
     pictures: ImageSource,
     shards: Shards,
+    outputs: OutputClasses,
     *,
     batch: int,
     workers: int,
@@ -34,8 +36,8 @@ def score_shards(
 
     Parameters
     ----------
-    model, pictures, shards
-        What scores which images, and where the scores go.
+    model, pictures, shards, outputs
+        What scores which images, where the scores go, and which class each output is.
     batch, workers, strict, progress
         As for `reassess.proposals.predict`.
     """
@@ -49,14 +51,20 @@ def score_shards(
         for number, of_shard in zip(pending, batches, strict=True):
             parts = []
             for rows, result in zip(of_shard, results, strict=False):  # the rest of the results is of other shards
-                parts.append(_scored(model, pictures, rows, result, shards.outputs, strict))
+                parts.append(_scored(model, pictures, rows, result, shards.outputs, outputs, strict))
                 done += len(rows)
                 progress(model.name, done, total)
             shards.write(number, Shard.joined(parts))
 
 
 def _scored(
-    model: ImageModel, pictures: ImageSource, rows: range, result: Sequence[Pixels | str], width: int, strict: bool
+    model: ImageModel,
+    pictures: ImageSource,
+    rows: range,
+    result: Sequence[Pixels | str],
+    width: int,
+    outputs: OutputClasses,
+    strict: bool,
 ) -> Shard:
     """The scores of a batch."""
     reasons = {row: each for row, each in zip(rows, result, strict=True) if isinstance(each, str)}
@@ -67,8 +75,8 @@ def _scored(
     scores = model.scores(pixels) if pixels else np.empty((0, width))
     with at(model.name):
         check_shape(scores, (len(read), width), what="the scores, which was another one before")
-        halves = _halves(scores, [pictures.names[row] for row in read])
-    moved = int(np.count_nonzero(halves.argmax(axis=1) != scores.argmax(axis=1)))
+        halves = _halves(outputs.shared_out(scores), [pictures.names[row] for row in read])
+    moved = int(np.count_nonzero(outputs.best(halves) != outputs.best(scores)))
     return Shard(np.array(read, np.int64), halves, reasons, moved)
 
 

@@ -20,7 +20,7 @@ from reassess.proposals.run_changes import changed_images, changes_of
 __all__ = ["Unfinished"]
 
 _RECORD, _IMAGES, _OUTPUTS, _LOCK, _SHARDS = "run.json", "images.parquet", "outputs.json", "lock", "shards"
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True)

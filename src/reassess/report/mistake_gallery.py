@@ -105,7 +105,7 @@ def _about_labels(findings: Findings) -> dict[str, _Rows]:
     panel, labels = findings.panel, findings.labels
     empty = (panel.label_rows >= 0) & (labels.sizes[panel.label_rows] == 0)
     wrong = np.zeros(len(panel.images), bool)
-    if findings.original is not None:
+    if findings.original is not None and len(findings.original):
         own = findings.original.in_classes(labels.classes).indices[panel.original_rows].astype(np.int64)
         valid = np.isin(panel.label_rows << 32 | own, labels.image_ids << 32 | labels.indices)
         wrong = panel.original_known & panel.scored & ~valid

@@ -252,7 +252,7 @@ def test_the_record_of_a_run_names_what_it_hangs_on(
     monkeypatch.setattr("reassess.proposals.inference.score_shards", interrupt)
     run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy")
     record = json.loads(Path("model.npy.unfinished/run.json").read_text())
-    assert (record["schema"], record["version"], record["batch"]) == ("reassess/predict-run", 2, 64)
+    assert (record["schema"], record["version"], record["batch"]) == ("reassess/predict-run", 3, 64)
     assert record["models"][MODEL].keys() == {"code", "transform", "outputs"}
 
 

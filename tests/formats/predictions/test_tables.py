@@ -357,6 +357,8 @@ JSON = (
         "7",
         '{"columns": ["filename", "index"], "data": [["a", 1, 2], ["b"]]}',
         '{"columns": 3, "data": [["a", 1]]}',
+        '{"columns": ["filename", []], "data": [["a", 1]]}',
+        '{"columns": ["filename", {}], "data": [["a", 1]]}',
         '{"columns": ["filename"], "data": 3}',
         '{"filename": "a"}\n{"filename": 7, "index": {"b": [1]}}}\n',
         f'{{"a": {{"index": {10**400}}}}}',

@@ -32,6 +32,7 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
         if document is None:
             return read_json_lines(path)
         if isinstance(document, dict) and {"columns", "data"} <= document.keys():
+            _check_texts(document["columns"])
             return pl.DataFrame(document["data"], schema=document["columns"], orient="row", infer_schema_length=None)
         if isinstance(document, dict) and document and all(isinstance(row, dict) for row in document.values()):
             rows = [_row(path, name, row) for name, row in document.items()]
@@ -49,6 +50,11 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
         allowed="what timm's inference script writes: json, json-records or json-split",
         mend="write a CSV with the columns image and prediction",
     ) from cause
+
+
+def _check_texts(columns: Any) -> None:
+    if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns):
+        raise TypeError("headings are a list of texts")
 
 
 def _row(path: Path, name: str, row: dict[str, Any]) -> dict[str, Any]:

@@ -186,6 +186,23 @@ def test_everything_is_kept_at_zero_and_numbers_out_of_range_are_refused() -> No
     )
 
 
+@pytest.mark.parametrize("keep", [0.0, 0.2, 0.5, 0.9])
+def test_a_reason_says_whether_the_label_is_likeliest_and_whether_that_is_enough(keep: float) -> None:
+    rng = np.random.default_rng(4)
+    scores, truth = simulated(600, 3, 2.0, rng)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReassessWarning)
+        found = clean_by_posterior(held_out_of(scores, wrong_labels(truth, 3, 0.2, "uniform", rng)), keep=keep)
+    told = {
+        (True, True): "the label is likely",
+        (True, False): "likely enough, though another class is likelier",
+        (False, True): "the label is not likely enough",
+        (False, False): "another class is likelier",
+    }
+    states = zip(found.kept.tolist(), (found.suggested == found.class_ids).tolist(), strict=True)
+    assert list(found.reasons) == [told[state] for state in states]
+
+
 def test_a_class_without_a_kept_image_is_refused() -> None:
     labels = labels_of_classes([0, 0, 1, 2], 3)
     model = Predictions.from_ids([0, 0, 1, 1], labels.images)

@@ -258,7 +258,13 @@ def _reasons(
     kept: npt.NDArray[np.bool_],
     suggested: npt.NDArray[np.int32],
 ) -> tuple[str, ...]:
-    words = ("the label is likely", "another class is likelier", "the label is not likely enough", "checked by people")
+    words = (
+        "another class is likelier",
+        "the label is not likely enough",
+        "likely enough, though another class is likelier",
+        "the label is likely",
+        "checked by people",
+    )
     is_label = suggested == held_out.labels.indices
-    reason = np.where(known != 0, 3, np.where(kept, 0, np.where(is_label, 2, 1)))
+    reason = np.where(known != 0, 4, 2 * kept.astype(np.int64) + is_label)
     return tuple(words[number] for number in reason.tolist())

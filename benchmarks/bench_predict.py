@@ -29,7 +29,7 @@ def write_images(folder: Path, count: int) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-@pytest.mark.parametrize(("count", "workers"), [(128, 0), (128, 1), (1024, 1)])
+@pytest.mark.parametrize(("count", "workers"), [(128, 0), (128, 1), (1536, 1)])
 def test_around_a_model(compare: Callable[..., None], tmp_path: Path, count: int, workers: int) -> None:
     """With one worker, few images are decoded in the same process all the same; many are not."""
     net = torchvision.models.get_model(NAME).eval()

@@ -26,18 +26,16 @@ from reassess.cli.inputs import (
     match_option,
     prediction_options,
 )
-from reassess.cli.judges import Judges, joined_parts, matched, needed_part, read_classes_of, read_original_of
+from reassess.cli.judges import matched
+from reassess.cli.original_inputs import load_original_judges
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark
-from reassess.core.class_lists import Classed
 from reassess.core.cleaning import Cleaning
 from reassess.core.folds import Folds
 from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.label_noise import LabelNoise
-from reassess.core.votes import Votes
 from reassess.data.benchmark_images import benchmark_names
-from reassess.data.loading import load_votes
 from reassess.errors import at
 from reassess.formats.cleaning import CLEAN_LIST_SUFFIXES, write_clean_list, write_details, write_noise
 from reassess.formats.files import all_or_none
@@ -155,11 +153,21 @@ def clean(
         raise click.UsageError("--noise goes with --method posterior.")
     call.check_output(page, REPORT_SUFFIXES, "a page", benchmark=benchmark)
     call.check_output(noise, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a matrix of mistakes", benchmark=benchmark)
-    judges, checkers = _load(call, benchmark, original, votes, golden, answers, match, reading["max_bytes"])
+    given = {part: source for part, source in (("votes", votes), ("golden", golden)) if source is not None}
+    judges = load_original_judges(
+        call,
+        matched(benchmark or Benchmark(), match),
+        original,
+        given,
+        answers=answers,
+        max_bytes=reading["max_bytes"],
+    )
+    if judges.original is None:
+        raise click.UsageError("The benchmark has no original labels: give --original FILE.")
     parts = None if folds is None else _load_folds(call, folds, judges.benchmark)
     read = dict(each_prediction(call, files, judges, **reading))
-    assert judges.original is not None
     held_out = HeldOutPredictions.of(read, judges.original, folds=parts, match=judges.benchmark.match or "path")
+    checkers = judges.votes or judges.experts
     checked = None if checkers is None else golden_truth(checkers)
     cleaning = _cleaned(held_out, method, keep, at_least, checked)
     call.keep_inputs(output, details, page, noise)
@@ -215,46 +223,6 @@ def _share(keep: str) -> float:
     if not 0 <= share <= 1:
         raise click.UsageError(f"--keep takes a number from 0 to 1, or {_PRECISION} and one: found {keep}.")
     return share
-
-
-def _load(
-    call: Call,
-    benchmark: Benchmark | None,
-    original: str | None,
-    votes: str | None,
-    golden: str | None,
-    answers: tuple[Id, ...] | None,
-    match: Match | None,
-    max_bytes: int,
-) -> tuple[Judges, Votes | None]:
-    """The labels, and the votes of those who checked some of them."""
-    benchmark = matched(benchmark or Benchmark(), match)
-    classes = read_classes_of(call, benchmark)
-    given: dict[str, tuple[Path, Classed]] = {}
-    of_original = read_original_of(call, benchmark, original, classes)
-    if of_original is None:
-        raise click.UsageError("The benchmark has no original labels: give --original FILE.")
-    given["original"] = of_original
-    for part, source in (("votes", votes), ("golden", golden)):
-        if source is not None:
-            path = needed_part(call, benchmark, part, source)
-            order = answers or benchmark.answers
-            given[part] = path, load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
-    parts = joined_parts(given, benchmark, classes)
-    judges = Judges(
-        benchmark=benchmark,
-        by_default=False,
-        files={part: path for part, (path, _) in given.items()},
-        naming=of_original[0],
-        sets={None: parts["original"]},
-        original=parts["original"],
-        scores=None,
-        votes=parts.get("votes"),
-        experts=parts.get("golden"),
-        rater_golden=None,
-        reviewed=None,
-    )
-    return judges, parts.get("votes") or parts.get("golden")
 
 
 def _load_folds(call: Call, path: Path, benchmark: Benchmark) -> Folds:

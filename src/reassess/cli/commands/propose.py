@@ -20,21 +20,18 @@ from reassess.cli.inputs import (
     part_option,
     prediction_options,
 )
-from reassess.cli.judges import NONE, Judges, joined_parts, matched, needed_part, read_classes_of, read_original_of
+from reassess.cli.judges import NONE, Judges, matched
+from reassess.cli.original_inputs import load_original_judges
 from reassess.cli.tables.candidates import print_candidates, tell_written
 from reassess.cli.tables.model_choice import print_choice, write_frontier
 from reassess.comparison.model_names import short_names
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.candidates import Candidates
-from reassess.core.class_lists import Classed
 from reassess.core.image_names import Match
 from reassess.core.items import Id
-from reassess.core.labels import LabelSets
 from reassess.core.model_choice import ModelChoice
 from reassess.core.predictions import Predictions
 from reassess.core.proposals import Proposals
-from reassess.core.votes import Votes
-from reassess.data.loading import load_votes
 from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none
@@ -150,7 +147,7 @@ def propose(
     refuse_repeated(files)
     _check_call(call, output, choose, golden, recall, frontier, benchmark)
     match = reading.pop("match")
-    judges, experts = load_proposing(
+    judges = load_proposing(
         call, benchmark, original, golden, choose=choose, answers=answers, match=match, max_bytes=reading["max_bytes"]
     )
     models = _Models(call, files, judges, reading)
@@ -164,9 +161,9 @@ def propose(
         ignore_unknown=ignore_unknown,
     )
     choice = None
-    if experts is not None:
+    if judges.experts is not None:
         choice = choose_models(
-            candidates, golden_truth(experts, at_least=golden_at_least), recall=recall or USUAL_RECALL
+            candidates, golden_truth(judges.experts, at_least=golden_at_least), recall=recall or USUAL_RECALL
         )
     call.keep_inputs(output, frontier)
     proposals = _to_write(candidates, choice)
@@ -246,37 +243,15 @@ def load_proposing(
     answers: tuple[Id, ...] | None = None,
     match: Match | None = None,
     max_bytes: int = MAX_BYTES,
-) -> tuple[Judges, Votes | None]:
+) -> Judges:
     """The original labels and, if models are to be chosen, golden answers; without a benchmark, those of ImageNet."""
     by_default = benchmark is None and original is None
     benchmark = matched(IMAGENET if by_default else benchmark or Benchmark(), match)
-    classes = read_classes_of(call, benchmark)
-    given: dict[str, tuple[Path, Classed]] = {}
-    if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
-        given["original"] = of_original
-    elif by_default:
+    votes = {"golden": golden} if choose else {}
+    judges = load_original_judges(call, benchmark, original, votes, answers=answers, max_bytes=max_bytes)
+    if by_default and judges.original is None:
         raise DataError("no original labels are at hand", mend=f"reassess data fetch imagenet-original; or {_GIVE}")
-    if choose:
-        path = needed_part(call, benchmark, "golden", golden)
-        given["golden"] = (
-            path,
-            load_votes(path, answers=answers or benchmark.answers, classes=classes, max_bytes=max_bytes),
-        )
-    parts = joined_parts(given, benchmark, classes) if given else {}
-    judges = Judges(
-        benchmark=benchmark,
-        by_default=False,
-        files={part: path for part, (path, _) in given.items()},
-        naming=next((path for path, _ in given.values()), None),
-        sets={None: parts.get("original", LabelSets.from_lists([], [], classes))},
-        original=parts.get("original"),
-        scores=None,
-        votes=None,
-        experts=parts.get("golden"),
-        rater_golden=None,
-        reviewed=None,
-    )
-    return judges, parts.get("golden")
+    return judges
 
 
 def _write(

@@ -120,7 +120,7 @@ def _predict(call: Call, benchmark: Benchmark) -> None:
 
 
 def _propose(call: Call, benchmark: Benchmark) -> None:
-    judges, _ = load_proposing(call, benchmark)
+    judges = load_proposing(call, benchmark)
     propose({"a": _a_model(judges)}, judges.original, benchmark=judges.benchmark)
 
 

@@ -129,6 +129,21 @@ def test_two_images_of_a_listed_name_are_an_error_and_two_of_another_are_not(tv:
     assert names(tv.CleanTraining(dataset, ["2.JPEG"]).samples) == ["2.JPEG"]
 
 
+def test_images_of_one_file_name_are_told_apart_by_their_folders(tv: ModuleType, tmp_path: Path) -> None:
+    from PIL import Image
+    from torchvision.datasets import ImageFolder
+
+    for place in ("cat/1.png", "cat/2.png", "dog/1.png"):
+        (tmp_path / "train" / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "train" / place)
+    (tmp_path / "clean.txt").write_text("dog/1.png\ncat/2.png\n")
+    clean = tv.CleanTraining(ImageFolder(tmp_path / "train"), tmp_path / "clean.txt", match="path")
+    assert [(Path(path).parent.name, target) for path, target in clean.samples] == [("cat", 0), ("dog", 1)]
+    assert message(lambda: tv.CleanTraining(ImageFolder(tmp_path / "train"), tmp_path / "clean.txt")).startswith(
+        "two images have a name that is on the list\n"
+    )
+
+
 def test_a_list_that_is_not_there_is_an_error(tv: ModuleType, training: Any) -> None:
     assert message(lambda: tv.CleanTraining(training, "clean.txt")).startswith(
         "no such file, and no known source of that name\n  where:   clean.txt\n"

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from reassess.core.image_names import Match
 from reassess.core.image_selection import ImageSelection, selection_keys
 from reassess.data.sources import resolve
 from reassess.formats.files import read_lines
@@ -16,8 +17,6 @@ __all__ = ["CleanTraining"]
 class CleanTraining(SelectedImages):
     """The images of a data set whose file names are on a list, in the data set's order.
 
-    Names are compared without folder and extension.
-
     Parameters
     ----------
     dataset
@@ -26,6 +25,10 @@ class CleanTraining(SelectedImages):
     files
         File names or paths, such as ``n01440764_10026.JPEG``; or a text file of them, one a line, or the name of a
         known source.
+    match
+        Which part of a name identifies an image: ``stem``, the file name without its extension, as ImageNet's names are
+        of their own kind; ``name``, the file name; or ``path``, the path below the data set's folder, as in lists of
+        ``reassess clean`` whose images have one file name in several class folders.
 
     Attributes
     ----------
@@ -61,8 +64,14 @@ class CleanTraining(SelectedImages):
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, on noise in the training labels.
     """
 
-    def __init__(self, dataset: Any, files: str | Path | Iterable[str | Path] = "imagenet-train-clean") -> None:
+    def __init__(
+        self,
+        dataset: Any,
+        files: str | Path | Iterable[str | Path] = "imagenet-train-clean",
+        *,
+        match: Match = "stem",
+    ) -> None:
         lines = read_lines(resolve(str(files))) if isinstance(files, str | Path) else files
         names = [name for line in lines if (name := os.fspath(line).strip())]
-        listed = tuple(dict.fromkeys(selection_keys(names, "stem")))
-        super().__init__(dataset, ImageSelection(tuple(sorted(listed))), match="stem")
+        listed = tuple(dict.fromkeys(selection_keys(names, match)))
+        super().__init__(dataset, ImageSelection(tuple(sorted(listed))), match=match)

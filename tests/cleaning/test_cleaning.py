@@ -4,6 +4,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -279,13 +280,16 @@ def digits(needs: Callable[[str], None]) -> Digits:
     return pixels / 16, truth
 
 
-def held_out_digits(images: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> HeldOutPredictions:
-    """Probabilities of nearest neighbours in five folds, each without its own fold's labels."""
+def held_out_digits(
+    images: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], model: Any = None
+) -> HeldOutPredictions:
+    """Probabilities of a model, by default nearest neighbours, in five folds, each without its own fold's labels."""
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
     from sklearn.neighbors import KNeighborsClassifier
 
+    model = KNeighborsClassifier(15) if model is None else model
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    scores = cross_val_predict(KNeighborsClassifier(15), images, labels, cv=folds, method="predict_proba")
+    scores = cross_val_predict(model, images, labels, cv=folds, method="predict_proba")
     return held_out_of(scores, labels)
 
 
@@ -296,7 +300,7 @@ def held_out_digits(images: npt.NDArray[np.float64], labels: npt.NDArray[np.int6
         (0.05, "uniform", 0.922, 0.976),
         (0.05, "pairs", 0.989, 0.967),
         (0.2, "uniform", 0.981, 0.983),
-        (0.2, "pairs", 0.933, 0.994),
+        (0.2, "pairs", 0.922, 0.994),
         (0.4, "uniform", 0.992, 0.969),
     ],
 )
@@ -313,16 +317,35 @@ def test_wrong_labels_of_digits_are_dropped(
     assert cleaning.noise.share == pytest.approx(share, abs=0.04)
 
 
-def test_where_a_model_is_calibrated_for_the_wrong_labels_people_find_the_share(digits: Digits) -> None:
-    """Of labels of which 40 % are the next class, a model that says so says nothing of which are wrong."""
+@pytest.mark.parametrize(
+    ("share", "recall", "precision"), [(0.05, 0.889, 0.976), (0.1, 0.978, 0.951), (0.2, 0.978, 0.986)]
+)
+def test_wrong_labels_are_found_by_a_model_that_is_calibrated_for_them(
+    share: float, recall: float, precision: float, digits: Digits
+) -> None:
+    """One that says of every image that the label may be another; some images are beyond doubt all the same."""
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.neighbors import KNeighborsClassifier
+
+    images, truth = digits
+    labels = wrong_labels(truth, 10, share, "uniform", np.random.default_rng(0))
+    model = CalibratedClassifierCV(KNeighborsClassifier(15), cv=5)
+    cleaning = clean_by_posterior(held_out_digits(images, labels, model))
+    wrong = labels != truth
+    found = (wrong & ~cleaning.kept).sum()
+    assert found / wrong.sum() >= recall - 0.02
+    assert found / (~cleaning.kept).sum() >= precision - 0.02
+
+
+def test_where_images_are_hardly_told_apart_people_find_the_share(digits: Digits) -> None:
+    """Of labels of which 40 % are the next class, a model says hardly more than that either may be right."""
     images, truth = digits
     labels = wrong_labels(truth, 10, 0.4, "pairs", np.random.default_rng(0))
     held_out = held_out_digits(images, labels)
-    assert clean_by_posterior(held_out).noise.share < 0.05
     rows = np.random.default_rng(1).permutation(truth.size)[:300]
     pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
     noise = clean_by_posterior(held_out, checked=Golden(pairs, truth[rows] == labels[rows]), keep=0.3).noise
-    assert not noise.checked.agree
+    assert noise.checked.by_model < 0.35
     assert noise.share == pytest.approx(0.4, abs=0.06)
 
 

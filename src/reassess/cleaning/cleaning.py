@@ -44,7 +44,7 @@ def clean_by_consistency(held_out: HeldOutPredictions, *, at_least: int | None =
     Raises
     ------
     DataError
-        `at_least` is not from 1 to the number of repetitions; a score is NaN; or no image of a class is kept.
+        `at_least` is not from 1 to the number of repetitions, or no image of a class is kept.
 
     Warns
     -----
@@ -110,8 +110,8 @@ def clean_by_posterior(
     Raises
     ------
     DataError
-        A file holds ids alone; a score is NaN; a number is out of range; no checked pair is the label of an image; the
-        precision cannot be reached; or no image of a class is kept.
+        A file holds ids alone; a number is out of range; no checked pair is the label of an image; the precision cannot
+        be reached; or no image of a class is kept.
 
     Warns
     -----

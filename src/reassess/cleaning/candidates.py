@@ -1,5 +1,6 @@
 """The few classes that an image may be, by what models say of it when it is held out."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy.typing as npt
 from reassess.cleaning.held_out import HeldOutFile, HeldOutPredictions
 from reassess.errors import DataError
 from reassess.evaluation.probabilities import probability_blocks
+from reassess.numeric.jit import thread_count
 
 __all__ = ["CANDIDATES", "ClassCandidates"]
 
@@ -40,7 +42,7 @@ class ClassCandidates:
 
     @classmethod
     def of(cls, held_out: HeldOutPredictions, *, most: int = CANDIDATES) -> "ClassCandidates":
-        """Read the probabilities of every image, a block of images at a time.
+        """Read the probabilities of every image, some blocks of images at a time.
 
         Parameters
         ----------
@@ -58,7 +60,8 @@ class ClassCandidates:
         ids = np.empty((images, min(most, classes)), np.int32)
         logs, place = np.empty(ids.shape, np.float32), np.empty(images, np.int32)
         readers = [_Reader(file, images) for file in held_out.files]
-        for start in range(0, images, _BLOCK):
+
+        def read(start: int) -> None:
             part = slice(start, min(start + _BLOCK, images))
             of_all = np.empty((held_out.repetitions, part.stop - part.start, classes))
             for reader in readers:
@@ -67,6 +70,9 @@ class ClassCandidates:
             mean = of_all.mean(axis=0)
             ids[part], place[part] = _most_probable(mean, held_out.labels.indices[part], ids.shape[1])
             logs[part] = np.take_along_axis(mean, ids[part], axis=1)
+
+        with ThreadPoolExecutor(thread_count()) as pool:
+            list(pool.map(read, range(0, images, _BLOCK)))  # so that an error is raised
         return cls(ids, logs, place, classes)
 
     def __len__(self) -> int:

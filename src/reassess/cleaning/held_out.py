@@ -18,11 +18,13 @@ from reassess.evaluation.class_ranks import ranks_and_top1
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import count_classes, join_and_rank
 from reassess.evaluation.probabilities import ScoreKind, kind_of_scores, output_classes
+from reassess.numeric.arrays import release
 from reassess.text import counted, some, together
 
 __all__ = ["HeldOutFile", "HeldOutPredictions"]
 
 _LOOKED_AT = 5_000  # rows of a file at most, of which it is asked whether they agree with the labels at all
+_PART = 1 << 16  # rows after which the memory of a mapped file is given back
 _Ints = npt.NDArray[np.int64]
 
 
@@ -273,12 +275,16 @@ def _refuse_unseen(labels: LabelSets, files: list[HeldOutFile], classes: int) ->
 
 def _top1(file: HeldOutFile, labels: LabelSets, classes: int) -> npt.NDArray[np.int32]:
     """The most probable class of each row; `DataError` if a score is NaN."""
-    count = len(file.predictions)
-    with at(file.name):
-        _, top1 = ranks_and_top1(
-            file.predictions, np.arange(count), np.arange(count + 1), labels.indices[file.rows], classes
-        )
-    return top1
+    predictions = file.predictions
+    best = np.empty(len(predictions), np.int32)
+    for start in range(0, best.size, _PART):
+        rows = np.arange(start, min(start + _PART, best.size))
+        targets = labels.indices[file.rows[rows]]
+        with at(file.name):
+            _, best[rows] = ranks_and_top1(predictions, rows, np.arange(rows.size + 1), targets, classes)
+        if predictions.scores is not None:
+            release(predictions.scores)
+    return best
 
 
 def _refuse_exchanged(

@@ -22,7 +22,7 @@ from reassess.numeric.arrays import freeze
 from reassess.numeric.exact_tests import holm, sign_flips
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.ranks import ranks
-from reassess.text import Shown, counted, some
+from reassess.text import Shown, counted, percent, some
 
 __all__ = ["ModelOrders", "OrderChange", "compare_orders"]
 
@@ -200,7 +200,7 @@ class ModelOrders(Shown):
         images = counted(len(self.images), "image")
         yield f"top-1 accuracy on the {images} of all models that all label sets score:"
         for name in self.label_sets:
-            order = [f"{model} {100 * (self.accuracy(name, model).value or 0):.2f} %" for model in self.order(name)]
+            order = [f"{model} {percent(self.accuracy(name, model).value or 0)} %" for model in self.order(name)]
             yield f"{name}: {some(order, most=_MOST)}"
         yield from (str(change) for change in self.changes if change.leads.size)
 

@@ -7,7 +7,7 @@ from reassess.core.label_noise import LabelNoise
 from reassess.errors import DataError
 from reassess.report.figures import Drawing, save_figure
 from reassess.report.style import LONGEST
-from reassess.text import plain, shortened
+from reassess.text import percent, plain, shortened
 
 __all__ = ["draw_noise"]
 
@@ -56,4 +56,4 @@ def _noise_on(drawing: Drawing, noise: LabelNoise) -> None:
     drawing.axes.invert_yaxis()
     drawing.axes.set_xlim(0, 1.6 * max(counts))
     drawing.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    drawing.axes.set_xlabel(f"expected images; {100 * noise.share:.2f} % of all labels are wrong, by the estimate")
+    drawing.axes.set_xlabel(f"expected images; {percent(noise.share)} % of all labels are wrong, by the estimate")

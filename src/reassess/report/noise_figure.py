@@ -49,7 +49,7 @@ def _noise_on(drawing: Drawing, noise: LabelNoise) -> None:
     names = [plain(shortened(f"{label(truth)}, called {label(given)}", LONGEST)) for truth, given, *_ in largest]
     counts = [count for *_, count, _ in largest]
     bars = drawing.axes.barh(range(len(largest)), counts, color=_BAR, height=0.7)
-    written = [f"{count:,.0f} ({100 * share:.1f} % of the class)" for *_, count, share in largest]
+    written = [f"{count:,.0f} ({percent(share)} % of the class)" for *_, count, share in largest]
     drawing.axes.bar_label(bars, written, padding=3)
     drawing.words += [f"{name}: {text}" for name, text in zip(names, written, strict=True)]
     drawing.axes.set_yticks(range(len(largest)), names)

@@ -259,8 +259,8 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     ... )
     >>> print(orders)
     top-1 accuracy on the 3 images of all models that all label sets score:
-    old: one 100.00 %, two 33.33 %
-    new: two 100.00 %, one 66.67 %
+    old: one 100.0 %, two 33.33 %
+    new: two 100.0 %, one 66.67 %
     ahead by old, then by new; p of the change, by Holm:
       one by 66.67, then two by 33.33 points: may be noise, p = 0.5
 

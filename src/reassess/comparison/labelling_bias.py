@@ -130,8 +130,8 @@ class LabellingBias(Shown):
     --------
     >>> none = np.empty((0, 2), np.int32), np.empty((0, 2, 2), np.int64)
     >>> print(LabellingBias("one", Choices({2: Proportion(30, 40), 4: Proportion(6, 8)}, Proportion(24, 48)), *none))
-    one: says the original label, where several classes are valid, on 36 of 48 images, 75.0 % [61.2, 85.1]; by chance
-    45.8 %, p = 5.4e-05; by the raters' favourite 50.0 %
+    one: says the original label, where several classes are valid, on 36 of 48 images, 75.00 % [61.22, 85.08]; by
+    chance 45.83 %, p = 5.4e-05; by the raters' favourite 50.00 %
     """
 
     model: str

@@ -97,8 +97,8 @@ class Preference(Shown):
     --------
     >>> ten = Disagreements(10, 3, Verdicts(3, 1, 2), Verdicts(2, 1, 3))
     >>> print(Preference("one", ten))
-    one: 10 disagreements with the original labels, 6 of them rated: 50.0 % for the model [18.8, 81.2], 33.3 % for the
-    label; raters alone: 33.3 % for the model [9.7, 70.0], 50.0 % for the label
+    one: 10 disagreements with the original labels, 6 of them rated: 50.00 % for the model [18.76, 81.24], 33.33 % for
+    the label; raters alone: 33.33 % for the model [9.68, 70.00], 50.00 % for the label
     """
 
     model: str
